@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+# `make help` lists what can be asked for. Everything is built below build/.
+
+VERSION   := 0.1.0
+SOVERSION := 0
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+DESTDIR ?=
+
+# ---- variants: a plain build lies in build/, any other in a folder of its own ----------------
+
+empty :=
+space := $(empty) $(empty)
+comma := ,
+variant := $(strip $(if $(filter-out gcc,$(CC)),$(subst /,_,$(CC))) $(subst $(comma),-,$(SANITIZE)) \
+             $(if $(COVERAGE),coverage))
+OUT := build$(if $(variant),/$(subst $(space),-,$(variant)))
+
+# ---- flags -----------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
+HARDEN   := -fstack-protector-strong -fstack-clash-protection -fcf-protection
+OPTIMISE := -O2 -D_FORTIFY_SOURCE=2
+LINKHARD := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+ifneq ($(SANITIZE),)
+OPTIMISE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+HARDEN   :=
+LINKHARD := -fsanitize=$(SANITIZE)
+endif
+ifneq ($(COVERAGE),)
+OPTIMISE := -O0 --coverage
+LINKHARD := --coverage
+endif
+
+PACKAGES      := libcap-ng
+TEST_PACKAGES := check jansson
+CFLAGS  ?= -g
+STD     := -std=gnu17 -D_GNU_SOURCE
+PIC     := -fPIC -fvisibility=hidden
+ALL_CFLAGS = $(STD) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
+LIBS      = $(shell pkg-config --libs $(PACKAGES)) -pthread
+TEST_LIBS = $(shell pkg-config --libs $(PACKAGES) $(TEST_PACKAGES)) -pthread -ldl
+
+# ---- what there is -----------------------------------------------------------------------------
+
+guard_src := $(wildcard src/base/*.c src/identity/*.c src/switch/*.c src/policy/*.c src/audit/*.c \
+               src/gateway/*.c)
+host_src  := $(wildcard src/base/*.c src/host/*.c)
+cli_src   := $(wildcard src/cli/*.c)
+
+guard_obj := $(guard_src:%.c=$(OUT)/obj/%.o)
+host_obj  := $(host_src:%.c=$(OUT)/obj/%.o)
+cli_obj   := $(cli_src:%.c=$(OUT)/obj/%.o)
+
+guard_so  := $(OUT)/libmiguard.so
+host_so   := $(OUT)/libmiguard-host.so
+guard_a   := $(OUT)/libmiguard.a
+host_a    := $(OUT)/libmiguard-host.a
+cli       := $(OUT)/miguard
+pc_files  := $(OUT)/miguard.pc $(OUT)/miguard-host.pc
+
+provider_src := $(wildcard tests/providers/*.c)
+providers    := $(provider_src:tests/providers/%.c=$(OUT)/providers/%.so)
+
+test_src  := $(wildcard tests/unit/*_test.c tests/table/*_test.c tests/fault/*_test.c \
+               tests/live/*_test.c)
+tests     := $(test_src:tests/%.c=$(OUT)/tests/%)
+support   := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/support/*.c))
+abi_test  := $(OUT)/tests/table/mi_abi_test
+abi_data  := $(addprefix tests/data/mi/,abi.tsv abi-types.tsv table-slots.tsv functions.tsv \
+               strings.tsv aliases.tsv)
+demo      := $(OUT)/tests/live/demo
+bench     := $(OUT)/tests/bench/bench
+
+.DEFAULT_GOAL := all
+.PHONY: all deps demo check check-asan check-tsan check-valgrind coverage bench install uninstall \
+        format check-format help clean tests
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: deps ## build the libraries, the command and the example providers
+	@$(MAKE) --no-print-directory everything
+
+.PHONY: everything
+everything: $(guard_so) $(host_so) $(guard_a) $(host_a) $(cli) $(providers) $(pc_files)
+
+# ---- compiling ---------------------------------------------------------------------------------
+
+$(OUT)/obj/src/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(PIC) -c -o $@ $<
+
+$(OUT)/obj/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests $(PIC) -c -o $@ $<
+
+# What is shipped is one object whose inner names are local, so that they meet nobody else's; the
+# tests link the objects as they are.
+define static_library
+$(OUT)/obj/$(1).a: $(2)
+	rm -f $$@ && ar rcs $$@ $(2)
+$(OUT)/$(1).a: $(2)
+	ld -r -o $(OUT)/obj/$(1).o $(2)
+	objcopy --localize-hidden $(OUT)/obj/$(1).o
+	rm -f $$@ && ar rcs $$@ $(OUT)/obj/$(1).o
+endef
+$(eval $(call static_library,libmiguard,$(guard_obj)))
+$(eval $(call static_library,libmiguard-host,$(host_obj)))
+test_a := $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
+
+# A shared library is its versioned file and the two links that a linker and a loader ask for.
+define shared_library
+$(OUT)/$(1).so.$(VERSION): $(2) src/$(3)/$(1).map
+	$$(CC) -shared $$(LINKHARD) -Wl,-soname,$(1).so.$(SOVERSION) -Wl,-z,nodelete \
+	    -Wl,--version-script=src/$(3)/$(1).map $(if $(SANITIZE),,-Wl$(comma)-z$(comma)defs) \
+	    -o $$@ $(2) $$(LIBS) $(if $(filter host,$(3)),-ldl)
+$(OUT)/$(1).so: $(OUT)/$(1).so.$(VERSION)
+	ln -sf $(1).so.$(VERSION) $(OUT)/$(1).so.$(SOVERSION)
+	ln -sf $(1).so.$(SOVERSION) $$@
+endef
+$(eval $(call shared_library,libmiguard,$(guard_obj),gateway))
+$(eval $(call shared_library,libmiguard-host,$(host_obj),host))
+
+$(cli): $(cli_obj) $(guard_so) $(host_so)
+	$(CC) $(LINKHARD) -o $@ $(cli_obj) -L$(OUT) -lmiguard -lmiguard-host $(LIBS) \
+	    $(shell pkg-config --libs jansson) -Wl,-rpath,'$$ORIGIN'
+
+$(OUT)/%.pc: src/pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	    -e 's|@VERSION@|$(VERSION)|g' $< > $@
+
+# A provider is a plain module: it needs MI.h and nothing of ours.
+$(OUT)/providers/%.so: tests/providers/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MF $(OUT)/providers/$*.d $(PIC) -shared $(LINKHARD) -o $@ $< -pthread
+
+# ---- tests -------------------------------------------------------------------------------------
+# A test's own objects stand before the archives, so that a fault test can put its own definition
+# of an allocation or kernel table in place of the library's.
+
+$(OUT)/tests/%: $(OUT)/obj/tests/%.o $(support) $(test_a)
+	@mkdir -p $(@D)
+	$(CC) $(LINKHARD) -rdynamic -o $@ $< $(support) $(test_a) $(TEST_LIBS)
+
+$(OUT)/gen/mi_abi_test.c: tests/table/mi_abi.awk $(abi_data)
+	@mkdir -p $(@D)
+	awk -f $< -v lang=c $(abi_data) > $@
+
+$(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
+
+tests: $(tests) $(abi_test) $(providers) $(guard_so) $(host_so) $(cli) $(pc_files)
+
+check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
+	@$(MAKE) --no-print-directory tests
+	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) tests/live/build_test.sh
+
+check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
+
+check-tsan: ## the tests with threads under ThreadSanitizer
+	@$(MAKE) --no-print-directory check SANITIZE=thread
+
+check-valgrind: deps ## the tests under valgrind
+	@$(MAKE) --no-print-directory tests
+	@OUT=$(OUT) CC=$(CC) QUICK=1 CK_FORK=no RUNNER="valgrind -q --error-exitcode=99 \
+	    --leak-check=full --errors-for-leak-kinds=definite,possible \
+	    --suppressions=tests/data/valgrind.supp" sh tests/run.sh $(tests)
+
+coverage: ## line and branch coverage of the libraries, as text
+	@$(MAKE) --no-print-directory check COVERAGE=1
+	@sh tests/coverage.sh build/coverage
+
+demo: deps ## see a provider misuse its session in every way, and be refused
+	@$(MAKE) --no-print-directory everything $(demo)
+	@OUT=$(OUT) $(demo)
+
+bench: deps ## measure, as ratios in one run; writes build/bench.json
+	@$(MAKE) --no-print-directory everything $(bench)
+	@$(bench) build/bench.json
+
+# ---- installing --------------------------------------------------------------------------------
+
+man_pages := $(wildcard man/*.[1-8])
+
+install: ## install below $(DESTDIR)$(PREFIX)
+	@$(MAKE) --no-print-directory everything
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/miguard \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(CC) $(LINKHARD) -o $(OUT)/miguard.install $(cli_obj) -L$(OUT) -lmiguard -lmiguard-host \
+	    $(LIBS) $(shell pkg-config --libs jansson)
+	install -m 755 $(OUT)/miguard.install $(DESTDIR)$(PREFIX)/bin/miguard
+	install -m 644 include/MI.h include/miguard.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/miguard/*.h $(DESTDIR)$(PREFIX)/include/miguard
+	for library in libmiguard libmiguard-host; do \
+	    install -m 755 $(OUT)/$$library.so.$(VERSION) $(DESTDIR)$(LIBDIR) && \
+	    ln -sf $$library.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$library.so.$(SOVERSION) && \
+	    ln -sf $$library.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/$$library.so && \
+	    install -m 644 $(OUT)/$$library.a $(DESTDIR)$(LIBDIR) || exit 1; done
+	install -m 644 $(pc_files) $(DESTDIR)$(LIBDIR)/pkgconfig
+	for page in $(man_pages); do \
+	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/} \
+	    || exit 1; done
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/miguard $(DESTDIR)$(PREFIX)/include/MI.h \
+	    $(DESTDIR)$(PREFIX)/include/miguard.h $(DESTDIR)$(LIBDIR)/libmiguard.* \
+	    $(DESTDIR)$(LIBDIR)/libmiguard-host.* $(DESTDIR)$(LIBDIR)/pkgconfig/miguard.pc \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/miguard-host.pc
+	rm -rf $(DESTDIR)$(PREFIX)/include/miguard
+	for page in $(man_pages); do \
+	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+
+# ---- the rest ----------------------------------------------------------------------------------
+
+deps: ## install what is missing, with apt or dnf
+	@sh src/deps.sh
+
+formatted := $(shell find include src tests -name '*.[ch]' 2>/dev/null)
+
+format: ## put the sources into the house format
+	clang-format -i $(formatted)
+
+check-format: ## fail when a source is not in the house format
+	clang-format --dry-run -Werror $(formatted)
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' Makefile
+	@echo "  variables: CC=gcc|clang SANITIZE=address,undefined|thread COVERAGE=1 PREFIX DESTDIR LIBDIR"
+
+-include $(shell find $(OUT)/obj $(OUT)/providers -name '*.d' 2>/dev/null)

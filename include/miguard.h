@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * miguard: the sessions of MI_Context_GetLocalSession(), usable only under the identity under which
+ * they were taken.
+ *
+ * One line in a provider's MI_Main() is enough:
+ *
+ *     return miguard_wrap_module(server, &my_module);
+ *
+ * From then on every context the provider is given is guarded: the session it hands out captures
+ * the credentials of the calling thread, and each later call on that session or its operations
+ * compares them with those of the thread that makes the call. A difference is answered with
+ * MI_RESULT_ACCESS_DENIED, reaches nobody behind the session, and is recorded.
+ *
+ * Source of the rule: the documentation of MI_Context_GetLocalSession().
+ */
+#ifndef MIGUARD_H
+#define MIGUARD_H
+
+#include <MI.h>
+#include <stddef.h>
+
+#include "miguard/identity.h"
+#include "miguard/status.h"
+#include "miguard/switch.h"
+
+#define MIGUARD_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where the audit log goes when nobody says otherwise. */
+#define MIGUARD_AUDIT_FILE "/var/log/miguard/audit.jsonl"
+
+/* Modules and classes that can be wrapped in one process at one time, contexts that can be guarded,
+ * sessions and operations that can be open. Beyond a limit the answer is
+ * MI_RESULT_SERVER_LIMITS_EXCEEDED, or NULL from miguard_wrap_module(). */
+#define MIGUARD_MAX_MODULES    64
+#define MIGUARD_MAX_CLASSES    512
+#define MIGUARD_MAX_CONTEXTS   65536
+#define MIGUARD_MAX_SESSIONS   65536
+#define MIGUARD_MAX_OPERATIONS 65536
+
+/* Start from MIGUARD_CONFIG_INIT and change what is wanted. */
+struct miguard_config {
+    size_t size;            /* sizeof(struct miguard_config) of the caller's header */
+    const char *audit_file; /* path of the audit log; NULL means MIGUARD_AUDIT_FILE */
+};
+
+#define MIGUARD_CONFIG_INIT                                                                        \
+    {                                                                                              \
+        sizeof(struct miguard_config), NULL                                                        \
+    }
+
+/*
+ * Sets up the gateway of this process. Optional: without it the first guarded context sets up the
+ * built-in default, which compares every component, denies a mismatch, allows the rest and records
+ * in MIGUARD_AUDIT_FILE. While the log cannot be written, sessions are refused (fail closed).
+ *
+ * May be called again while no guarded context is alive.
+ * Errors: INVALID_ARGUMENT, NO_MEMORY, BAD_STATE (a guarded context is alive), SYSTEM (the audit
+ * file cannot be opened; reterr says why). On failure the earlier set-up stays. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_configure(const struct miguard_config *config, struct miguard_error *reterr);
+
+/*
+ * Wraps a provider module: the result is to be returned from MI_Main() in place of module. module
+ * and its declarations are read, never written, and must live as long as static storage does.
+ *
+ * NULL when module or server is NULL, a limit is reached or memory is out; a host takes a NULL
+ * module for a failed load, so a module that cannot be guarded is not served at all. A module that
+ * is wrapped already is returned as it is. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module);
+
+/*
+ * Guards one context by hand, for code that cannot wrap its module. Every later use, the final
+ * post included, must go through *ret_context: its end is what ends the sessions taken from it.
+ *
+ * Returns OK, INVALID_PARAMETER (NULL), SERVER_LIMITS_EXCEEDED; *ret_context is NULL on failure.
+ * A context that is guarded already is returned as it is. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED MI_Result miguard_guard_context(MI_Context *host_context,
+                                                            MI_Context **ret_context);
+
+/*
+ * MI_Context_GetLocalSession() on a guarded context, under a name that cannot be mistaken for the
+ * unguarded one: on a context that is not guarded it answers INVALID_PARAMETER, since the end of
+ * such a context could not be seen.
+ *
+ * Returns OK; INVALID_PARAMETER for NULL, an ended or an unguarded context; ACCESS_DENIED by policy
+ * or when the identity cannot be read; SERVER_LIMITS_EXCEEDED; FAILED otherwise. *ret_session is
+ * zeroed on every failure. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED MI_Result miguard_get_local_session(const MI_Context *context,
+                                                                MI_Session *ret_session);
+
+/* The version of the library that is running, as MIGUARD_VERSION. */
+MIGUARD_API const char *miguard_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The embedded CIM server: it loads provider modules and serves MI sessions to them, in process.
+ *
+ * Requests run on the thread that makes them (or, with a result callback, on a thread made by it),
+ * so a provider always runs with the credentials of whoever asked. The host knows nothing of
+ * identities or guards; miguard_host_options.wrap is where a gateway comes in.
+ */
+#ifndef MIGUARD_HOST_H
+#define MIGUARD_HOST_H
+
+#include <MI.h>
+#include <stdint.h>
+
+#include "status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct miguard_host;
+
+struct miguard_host_options {
+    /*
+     * Called once for each loaded module with what its MI_Main() returned; what it returns is
+     * served in its place. NULL for none; returning NULL refuses the module.
+     */
+    MI_Module *(*wrap)(MI_Server *server, MI_Module *module);
+    /* Milliseconds a module or provider Load may take until it posts its result; 0 means 10,000. */
+    unsigned load_timeout_ms;
+};
+
+/*
+ * Limits. The first three are of the process, whatever the number of hosts. Where one is reached
+ * the answer is MI_RESULT_SERVER_LIMITS_EXCEEDED.
+ */
+#define MIGUARD_HOST_MAX_OPERATIONS 65536 /* open, or with a provider that has not answered */
+#define MIGUARD_HOST_MAX_SESSIONS   65536
+#define MIGUARD_HOST_MAX_CONTEXTS   65536
+#define MIGUARD_HOST_MAX_NESTING    64      /* requests that providers make inside of requests */
+#define MIGUARD_HOST_MAX_RESULTS    1048576 /* of one operation, posted and not yet fetched */
+
+/*
+ * Makes a host without modules. options may be NULL.
+ * Errors: INVALID_ARGUMENT, NO_MEMORY. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_host_new(const struct miguard_host_options *options, struct miguard_host **ret_host,
+                 struct miguard_error *reterr);
+
+/*
+ * Maps the provider library at path, calls its MI_Main() and its module Load, and serves its
+ * classes in the namespace name_space; NULL or "*" means in every namespace.
+ *
+ * path must contain a slash, so that no search path has a say. Errors: INVALID_ARGUMENT, NOT_FOUND,
+ * BAD_MODULE (not a library, no MI_Main, newer version, other character size, Load failed or did
+ * not post in time; detail says which), NO_MEMORY. The host is unchanged on failure.
+ * Not to be called while requests run.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_load(struct miguard_host *host,
+                                                                  const char *path,
+                                                                  const char *name_space,
+                                                                  struct miguard_error *reterr);
+
+/* As miguard_host_load() for a module that is linked in: main_function is its MI_Main. */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_add(struct miguard_host *host,
+                                                                 MI_MainFunction main_function,
+                                                                 const char *name_space,
+                                                                 struct miguard_error *reterr);
+
+/*
+ * A session to this host, for a client outside any provider. Unlike the session a provider gets
+ * it may be closed with MI_Session_Close(). Errors: INVALID_ARGUMENT, NO_MEMORY. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_session(struct miguard_host *host,
+                                                                     MI_Session *ret_session,
+                                                                     struct miguard_error *reterr);
+
+/*
+ * Ends a host: sessions become invalid, open operations are cancelled, providers and modules are
+ * unloaded in the order of their dependence and the libraries unmapped. Waits for requests that
+ * run. NULL is allowed. Not to be called from a provider.
+ */
+MIGUARD_API void miguard_host_free(struct miguard_host *host);
+
+/* How often a provider function was called since the host was made; tests prove with it that a
+ * refused request reached nobody. */
+MIGUARD_API uint64_t miguard_host_provider_calls(const struct miguard_host *host);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which process this is, told without a system call.
+ *
+ * Everything given out before a fork must be worthless in the child (design: a fork invalidates
+ * every session). The epoch lives in a page that the kernel zeroes in a child (madvise(2),
+ * MADV_WIPEONFORK, Linux 4.14), which also sees a raw clone(2) that pthread_atfork() misses.
+ */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <stdint.h>
+
+/* A random number, not 0, that is the same for the whole life of this process and differs in every
+ * forked child; 0 when it could not be had, and then nothing may be handed out. Thread safe. */
+uint64_t process_epoch(void);
+
+/* 64 bits that cannot be guessed without reading this process's memory: a check word for value. */
+uint64_t process_check_word(uint64_t value);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A table of objects that are named by handle, never by address.
+ *
+ * A handle is {index, generation} in 64 bits and a check word. A slot's memory is never given back
+ * while the table lives, so looking up a stale, copied or forged handle reads live memory only and
+ * fails. Look-up is lock-free: one load to find the slot, one compare-and-swap to pin it.
+ *
+ * Life of a slot: free -> slots_new() -> reserved -> slots_publish() -> live -> slots_retire() ->
+ * retired, still pinned by whoever is in a call -> last slots_release() -> the table's destroy
+ * function runs -> free, generation + 1. Free slots are reused first in, first out, so that a
+ * generation needs a long time to come round.
+ */
+#ifndef BASE_SLOTS_H
+#define BASE_SLOTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SLOTS_PER_CHUNK = 256, SLOTS_MAX_CHUNKS = 4096 };
+
+struct slots {
+    size_t object_size;
+    size_t preserved;              /* bytes at the object's start that reuse does not zero */
+    void (*destroy)(void *object); /* runs when a retired slot loses its last pin; may be NULL */
+    uint32_t limit;                /* objects at one time; at most 2^20 */
+    pthread_mutex_t lock;          /* free list and growth only; never held during look-up */
+    uint32_t used_slots;           /* slots that were ever handed out */
+    uint32_t free_first, free_last;
+    uint32_t free_count;
+    _Atomic(unsigned char *) chunks[SLOTS_MAX_CHUNKS];
+};
+
+#define SLOTS_INIT_PRESERVING(size, kept, destroy_function, object_limit)                          \
+    {                                                                                              \
+        .object_size = (size), .preserved = (kept), .destroy = (destroy_function),                 \
+        .limit = (object_limit), .lock = PTHREAD_MUTEX_INITIALIZER, .free_first = UINT32_MAX,      \
+        .free_last = UINT32_MAX,                                                                   \
+    }
+
+#define SLOTS_INIT(size, destroy_function, object_limit)                                           \
+    SLOTS_INIT_PRESERVING(size, 0, destroy_function, object_limit)
+
+/* What was wrong with a handle. The order is the order in which it is found out. */
+enum slots_verdict {
+    SLOTS_OK,
+    SLOTS_FORGED,    /* no such handle was ever given out by this process */
+    SLOTS_STALE,     /* it was, and its object is gone */
+    SLOTS_INHERITED, /* it was given out by the process that this one was forked from */
+};
+
+struct slots_handle {
+    uint64_t name;  /* generation << 32 | index + 1; 0 is no handle */
+    uint64_t check; /* ties name to this process and table */
+};
+
+/* A zeroed object pinned once, not yet found by look-up; NULL when out of memory or at the limit
+ * (*ret_limit tells which, and may be NULL). */
+void *slots_new(struct slots *table, bool *ret_limit);
+
+/* Makes the object findable. The creator's pin stays and is to be released. */
+struct slots_handle slots_publish(struct slots *table, void *object);
+
+/* Finds and pins. *ret_object is set only with SLOTS_OK. */
+enum slots_verdict slots_acquire(struct slots *table, struct slots_handle handle,
+                                 void **ret_object);
+
+/* Finds and pins an object that is live or only retired, by the name alone: for code that was given
+ * the name when the object was made and may come back after it was retired. */
+enum slots_verdict slots_acquire_retired(struct slots *table, uint64_t name, void **ret_object);
+
+/* One more pin for a caller that already holds one. */
+void slots_pin(struct slots *table, void *object);
+
+/* Gives a pin back. */
+void slots_release(struct slots *table, void *object);
+
+/* Makes the object unfindable. True for exactly one caller. The caller keeps its pin. */
+bool slots_retire(struct slots *table, void *object);
+
+/* The handle with this name; its check word follows from it. */
+struct slots_handle slots_handle_named(struct slots *table, uint64_t name);
+
+/* The handle that slots_publish() gave. */
+struct slots_handle slots_handle_of(struct slots *table, const void *object);
+
+/* How many objects are not free. For tests and statistics. */
+uint32_t slots_in_use(struct slots *table);
+
+/* Frees the chunks; only when no object is in use and no look-up can come. */
+void slots_release_all(struct slots *table);
+
+#endif

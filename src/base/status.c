@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "miguard/status.h"
+
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *miguard_status_name(enum miguard_status status)
+{
+    switch (status) {
+#define STATUS_NAME(number, name, text)                                                            \
+    case MIGUARD_##name:                                                                           \
+        return #name;
+        MIGUARD_STATUS_MAP(STATUS_NAME)
+#undef STATUS_NAME
+    }
+    return "UNKNOWN";
+}
+
+const char *miguard_status_text(enum miguard_status status)
+{
+    switch (status) {
+#define STATUS_TEXT(number, name, text)                                                            \
+    case MIGUARD_##name:                                                                           \
+        return text;
+        MIGUARD_STATUS_MAP(STATUS_TEXT)
+#undef STATUS_TEXT
+    }
+    return "unknown status";
+}
+
+enum miguard_status error_set(struct miguard_error *reterr, enum miguard_status status,
+                              int system_errno, const char *step, const char *format, ...)
+{
+    if (reterr == NULL) {
+        return status;
+    }
+    memset(reterr, 0, sizeof(*reterr));
+    reterr->status = status;
+    reterr->system_errno = system_errno;
+    snprintf(reterr->step, sizeof(reterr->step), "%s", step);
+    if (format != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(reterr->detail, sizeof(reterr->detail), format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+char *base_copy_text(const char *text)
+{
+    if (text == NULL) {
+        return NULL;
+    }
+    size_t size = strlen(text) + 1;
+    char *copy = base_alloc(size, 1);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+    }
+    return copy;
+}
+
+void text_release(struct text *text)
+{
+    base_free(text->data);
+    *text = (struct text)TEXT_EMPTY;
+}
+
+static bool text_reserve(struct text *text, size_t more)
+{
+    if (text->failed) {
+        return false;
+    }
+    size_t need = text->length + more + 1;
+    if (need <= text->capacity) {
+        return true;
+    }
+    size_t capacity = text->capacity == 0 ? 1024 : text->capacity;
+    while (capacity < need) {
+        capacity *= 2;
+    }
+    char *data = base_resize(text->data, capacity, 1);
+    if (data == NULL) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_append_bytes(struct text *text, const char *bytes, size_t length)
+{
+    if (!text_reserve(text, length)) {
+        return;
+    }
+    memcpy(text->data + text->length, bytes, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void text_append(struct text *text, const char *string)
+{
+    text_append_bytes(text, string, strlen(string));
+}
+
+void text_format(struct text *text, const char *format, ...)
+{
+    va_list arguments;
+    char small[256];
+
+    va_start(arguments, format);
+    int length = vsnprintf(small, sizeof(small), format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        text->failed = true;
+        return;
+    }
+    if ((size_t)length < sizeof(small)) {
+        text_append_bytes(text, small, (size_t)length);
+        return;
+    }
+    if (!text_reserve(text, (size_t)length)) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    text->length += (size_t)length;
+}
+
+size_t text_copy_out(const struct text *text, char *buffer, size_t size)
+{
+    if (size > 0) {
+        size_t length = text->length < size ? text->length : size - 1;
+        if (length > 0) {
+            memcpy(buffer, text->data, length);
+        }
+        buffer[length] = '\0';
+    }
+    return text->length;
+}
+
+/*
+ * The length of the valid UTF-8 sequence at bytes, or 0. Overlong forms, surrogates and code points
+ * above U+10FFFF are invalid (RFC 3629, section 4). The string is NUL-terminated and NUL is no
+ * continuation byte, so the look-ahead never passes its end.
+ */
+static size_t utf8_length(const unsigned char *bytes)
+{
+    static const struct {
+        unsigned char first, last; /* range of the lead byte */
+        unsigned char low, high;   /* range of the second byte */
+        unsigned char length;
+    } forms[] = {
+        {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
+        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+        {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+    };
+
+    if (bytes[0] < 0x80) {
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (bytes[0] < forms[i].first || bytes[0] > forms[i].last) {
+            continue;
+        }
+        if (bytes[1] < forms[i].low || bytes[1] > forms[i].high) {
+            return 0;
+        }
+        for (size_t k = 2; k < forms[i].length; k++) {
+            if ((bytes[k] & 0xC0) != 0x80) {
+                return 0;
+            }
+        }
+        return forms[i].length;
+    }
+    return 0;
+}
+
+static void text_json_escape(struct text *text, const char *value)
+{
+    const unsigned char *at = (const unsigned char *)value;
+
+    while (*at != '\0') {
+        size_t length = utf8_length(at);
+        if (length == 0) {
+            text_append(text, "\xEF\xBF\xBD");
+            at++;
+        } else if (*at == '"' || *at == '\\') {
+            text_format(text, "\\%c", *at);
+            at++;
+        } else if (*at < 0x20 || *at == 0x7F) {
+            text_format(text, "\\u%04x", *at);
+            at++;
+        } else if (at[0] == 0xC2 && at[1] < 0xA0) {
+            text_format(text, "\\u%04x", at[1]);
+            at += 2;
+        } else {
+            /* A run of plain characters is appended at once. */
+            const unsigned char *start = at;
+            while (*at >= 0x20 && *at < 0x7F && *at != '"' && *at != '\\') {
+                at++;
+            }
+            if (at == start) {
+                at += length;
+            }
+            text_append_bytes(text, (const char *)start, (size_t)(at - start));
+        }
+    }
+}
+
+static void text_json_name(struct text *text, const char *name)
+{
+    if (text->comma) {
+        text_append_bytes(text, ",", 1);
+    }
+    if (name != NULL) {
+        text_append_bytes(text, "\"", 1);
+        text_json_escape(text, name);
+        text_append_bytes(text, "\":", 2);
+    }
+    text->comma = true;
+}
+
+void text_json_open(struct text *text, const char *name, char bracket)
+{
+    text_json_name(text, name);
+    text_append_bytes(text, &bracket, 1);
+    text->comma = false;
+}
+
+void text_json_close(struct text *text, char bracket)
+{
+    text_append_bytes(text, &bracket, 1);
+    text->comma = true;
+}
+
+void text_json_raw(struct text *text, const char *name, const char *value)
+{
+    text_json_name(text, name);
+    text_append(text, value);
+}
+
+void text_json_unsigned(struct text *text, const char *name, uint64_t value)
+{
+    text_json_name(text, name);
+    text_format(text, "%llu", (unsigned long long)value);
+}
+
+void text_json_boolean(struct text *text, const char *name, bool value)
+{
+    text_json_raw(text, name, value ? "true" : "false");
+}
+
+void text_json_string(struct text *text, const char *name, const char *value)
+{
+    if (value == NULL) {
+        text_json_raw(text, name, "null");
+        return;
+    }
+    text_json_name(text, name);
+    text_append_bytes(text, "\"", 1);
+    text_json_escape(text, value);
+    text_append_bytes(text, "\"", 1);
+}

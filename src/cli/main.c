@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: miguard COMMAND [ARGUMENT]...\n"
+    "\n"
+    "  identity show   what a process or thread is to the guard\n"
+    "  identity diff   in what two processes or threads differ\n"
+    "  run             make one request to provider modules behind the guard\n"
+    "\n"
+    "  --help          this text; miguard COMMAND --help tells more\n"
+    "  --version       the version of the command and of the library\n"
+    "\n"
+    "Exit status: 0 yes or done, 1 no or refused, 2 wrong usage, 3 could not be done.\n";
+
+static const char *const words[] = {"identity", "run", "--help", "--version", NULL};
+
+static const struct {
+    const char *name;
+    int (*run)(int count, char **arguments);
+} commands[] = {
+    {"identity", cmd_identity},
+    {"run", cmd_run},
+};
+
+static int unknown(const char *word)
+{
+    const char *nearest = nearest_word(word, words);
+
+    if (nearest == NULL) {
+        return complain(CLI_USAGE, "unknown command %s; see miguard --help", word);
+    }
+    return complain(CLI_USAGE, "unknown command %s; did you mean %s?", word, nearest);
+}
+
+static int dispatch(int count, char **arguments)
+{
+    if (count < 2) {
+        return complain(CLI_USAGE, "what is to be done? see miguard --help");
+    }
+    const char *word = arguments[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        fputs(help, stdout);
+        return CLI_YES;
+    }
+    if (strcmp(word, "--version") == 0) {
+        printf("miguard %s (library %s)\n", MIGUARD_VERSION, miguard_version());
+        return CLI_YES;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            return commands[i].run(count - 2, arguments + 2);
+        }
+    }
+    return unknown(word);
+}
+
+int main(int count, char **arguments)
+{
+    int status = dispatch(count, arguments);
+
+    /* A full disk must not look like success. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return complain(CLI_UNABLE, "the output could not be written");
+    }
+    return status;
+}

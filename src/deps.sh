@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what the build and the tests need and this machine lacks; says nothing when all is there.
+set -u
+
+missing=
+need() { # name-for-apt name-for-dnf test...
+    apt_name=$1 dnf_name=$2
+    shift 2
+    "$@" >/dev/null 2>&1 || missing="$missing $apt_name:$dnf_name"
+}
+
+need gcc gcc command -v gcc
+need make make command -v make
+need pkgconf pkgconf-pkg-config command -v pkg-config
+need libc6-dev glibc-devel test -e /usr/include/stdio.h
+need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
+need check check-devel pkg-config --exists check
+need libjansson-dev jansson-devel pkg-config --exists jansson
+[ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind
+[ -z "${NEED_CLANG:-}" ] || need clang clang command -v clang
+
+[ -n "$missing" ] || exit 0
+
+apt_list= dnf_list=
+for pair in $missing; do
+    apt_list="$apt_list ${pair%%:*}"
+    dnf_list="$dnf_list ${pair##*:}"
+done
+
+if command -v apt-get >/dev/null 2>&1; then
+    install="apt-get update -q && env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends$apt_list"
+elif command -v dnf >/dev/null 2>&1; then
+    install="dnf install -y$dnf_list"
+else
+    echo "deps: no apt-get and no dnf here; please install:$apt_list" >&2
+    exit 3
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! sudo -n true 2>/dev/null; then
+        echo "deps: missing:$apt_list; please run as root: sh -c '$install'" >&2
+        exit 3
+    fi
+    as_root=sudo
+fi
+echo "deps: installing$apt_list"
+$as_root sh -c "$install" >/dev/null || {
+    echo "deps: this failed: $install" >&2
+    exit 3
+}

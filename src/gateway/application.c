@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The application behind a local session. A provider needs it to make instances and options; what
+ * would close the server's application, open sessions past the guard or host further providers is
+ * denied. Its handle is the session's and dies with it.
+ */
+#include <string.h>
+
+#include "gateway/gateway.h"
+
+/* The host's own application, for as long as the session's pin is held. */
+static MI_Result enter(const MI_Application *handle, struct guarded_session **ret_session,
+                       MI_Application *ret_inner)
+{
+    void *object = NULL;
+    if (slots_acquire(&guarded_sessions,
+                      (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
+                      &object) != SLOTS_OK) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *ret_session = object;
+    MI_Result result = MI_Session_GetApplication(&(*ret_session)->inner, ret_inner);
+    if (result != MI_RESULT_OK) {
+        slots_release(&guarded_sessions, *ret_session);
+    }
+    return result;
+}
+
+#define FORWARD(function, PARAMETERS, ...)                                                         \
+    static MI_Result MI_CALL function PARAMETERS                                                   \
+    {                                                                                              \
+        struct guarded_session *session = NULL;                                                    \
+        MI_Application inner;                                                                      \
+        MI_Result result = enter(application, &session, &inner);                                   \
+        if (result == MI_RESULT_OK) {                                                              \
+            result = inner.ft->__VA_ARGS__;                                                        \
+            slots_release(&guarded_sessions, session);                                             \
+        }                                                                                          \
+        return result;                                                                             \
+    }
+
+FORWARD(new_instance,
+        (MI_Application * application, const MI_Char *class_name, const MI_ClassDecl *decl,
+         MI_Instance **instance),
+        NewInstance(&inner, class_name, decl, instance))
+FORWARD(new_destination_options, (MI_Application * application, MI_DestinationOptions *options),
+        NewDestinationOptions(&inner, options))
+FORWARD(new_operation_options,
+        (MI_Application * application, MI_Boolean must_understand, MI_OperationOptions *options),
+        NewOperationOptions(&inner, must_understand, options))
+FORWARD(new_delivery_options,
+        (MI_Application * application, MI_SubscriptionDeliveryType type,
+         MI_SubscriptionDeliveryOptions *options),
+        NewSubscriptionDeliveryOptions(&inner, type, options))
+FORWARD(new_serializer,
+        (MI_Application * application, MI_Uint32 flags, MI_Char *format, MI_Serializer *serializer),
+        NewSerializer(&inner, flags, format, serializer))
+FORWARD(new_deserializer,
+        (MI_Application * application, MI_Uint32 flags, MI_Char *format,
+         MI_Deserializer *deserializer),
+        NewDeserializer(&inner, flags, format, deserializer))
+FORWARD(new_instance_from_class,
+        (MI_Application * application, const MI_Char *class_name, const MI_Class *class_object,
+         MI_Instance **instance),
+        NewInstanceFromClass(&inner, class_name, class_object, instance))
+FORWARD(new_class,
+        (MI_Application * application, const MI_ClassDecl *decl, const MI_Char *name_space,
+         const MI_Char *server, MI_Class **class_object),
+        NewClass(&inner, decl, name_space, server, class_object))
+
+/* Refused to everybody, whatever the identity, and recorded. */
+static MI_Result deny(const MI_Application *handle, enum operation operation, const void *call_site)
+{
+    void *object = NULL;
+    struct refusal refusal;
+
+    enum slots_verdict verdict = slots_acquire(
+        &guarded_sessions, (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
+        &object);
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(operation, verdict, handle->reserved1, call_site, &refusal);
+        return refusal.result;
+    }
+    const struct guard_call call = {
+        .operation = operation, .session = object, .call_site = call_site};
+    guard_refuse(&call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_APPLICATION_RESTRICTED,
+                 MI_RESULT_ACCESS_DENIED, &refusal);
+    slots_release(&guarded_sessions, object);
+    return refusal.result;
+}
+
+static MI_Result MI_CALL deny_close(MI_Application *application)
+{
+    return deny(application, OPERATION_APPLICATION_CLOSE, __builtin_return_address(0));
+}
+
+static MI_Result MI_CALL deny_session(MI_Application *application, const MI_Char *protocol,
+                                      const MI_Char *destination, MI_DestinationOptions *options,
+                                      MI_SessionCallbacks *callbacks, MI_Instance **error,
+                                      MI_Session *session)
+{
+    (void)protocol;
+    (void)destination;
+    (void)options;
+    (void)callbacks;
+    if (error != NULL) {
+        *error = NULL;
+    }
+    if (session != NULL) {
+        memset(session, 0, sizeof(*session));
+    }
+    return deny(application, OPERATION_APPLICATION_NEW_SESSION, __builtin_return_address(0));
+}
+
+static MI_Result MI_CALL deny_provider(MI_Application *application, const MI_Char *name_space,
+                                       const MI_Char *name, MI_MainFunction main_function,
+                                       MI_Instance **error, MI_HostedProvider *provider)
+{
+    (void)name_space;
+    (void)name;
+    (void)main_function;
+    if (error != NULL) {
+        *error = NULL;
+    }
+    if (provider != NULL) {
+        memset(provider, 0, sizeof(*provider));
+    }
+    return deny(application, OPERATION_APPLICATION_NEW_PROVIDER, __builtin_return_address(0));
+}
+
+const MI_ApplicationFT guarded_application_ft = {
+    .Close = deny_close,
+    .NewSession = deny_session,
+    .NewHostedProvider = deny_provider,
+    .NewInstance = new_instance,
+    .NewDestinationOptions = new_destination_options,
+    .NewOperationOptions = new_operation_options,
+    .NewSubscriptionDeliveryOptions = new_delivery_options,
+    .NewSerializer = new_serializer,
+    .NewDeserializer = new_deserializer,
+    .NewInstanceFromClass = new_instance_from_class,
+    .NewClass = new_class,
+};

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the host calls back goes to the provider under the session's identity. The host chooses the
+ * thread, so the thread takes that identity on for the time of the call and is restored behind it.
+ * A thread that cannot brings the provider its one final ACCESS_DENIED, and no data.
+ *
+ * The host is given the name of the operation's handle as context, not its address: a call that
+ * comes when it must not is then found out like any other stale handle.
+ */
+#include "gateway/gateway.h"
+#include "switch/switch.h"
+
+/* One callback on its way to the provider. */
+struct delivery {
+    struct guarded_operation *operation;
+    MI_Operation handle; /* a copy: only its content counts (B.6) */
+    const MI_OperationCallbacks *callbacks;
+    struct switch_frame frame;
+};
+
+/* False when there is nobody to deliver to any more. */
+static bool find(void *context, struct delivery *delivery)
+{
+    void *object = NULL;
+    if (slots_acquire_retired(&guarded_operations, (uint64_t)(uintptr_t)context, &object) !=
+        SLOTS_OK) {
+        return false;
+    }
+    delivery->operation = object;
+    delivery->handle = guarded_operation_public(delivery->operation);
+    delivery->callbacks = &delivery->operation->callbacks;
+    return true;
+}
+
+static void leave(struct delivery *delivery)
+{
+    slots_release(&guarded_operations, delivery->operation);
+}
+
+static void refuse_adoption(const struct delivery *delivery, struct refusal *ret_refusal)
+{
+    const struct guarded_operation *operation = delivery->operation;
+    const struct guard_call call = {.operation = OPERATION_CALLBACK,
+                                    .session = operation->session,
+                                    .on = operation,
+                                    .name_space = operation->name_space,
+                                    .class_name = operation->class_name};
+    guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_CANNOT_ADOPT, MI_RESULT_ACCESS_DENIED,
+                 ret_refusal);
+}
+
+static bool adopt(struct delivery *delivery)
+{
+    return switch_adopt(&delivery->operation->session->identity, &delivery->frame, NULL) ==
+           MIGUARD_OK;
+}
+
+/* ---- messages, which answer nothing ------------------------------------------------------- */
+
+/* True when the provider may be called; leave_message() must follow in either case. */
+static bool enter_message(void *context, struct delivery *delivery, bool *ret_found)
+{
+    *ret_found = find(context, delivery);
+    return *ret_found && !atomic_load(&delivery->operation->mute) && adopt(delivery);
+}
+
+static void MI_CALL on_message(MI_Operation *inner, void *context, MI_Uint32 channel,
+                               const MI_Char *message)
+{
+    struct delivery delivery;
+    bool found = false;
+
+    (void)inner;
+    if (enter_message(context, &delivery, &found)) {
+        delivery.callbacks->writeMessage(&delivery.handle, delivery.callbacks->callbackContext,
+                                         channel, message);
+        switch_restore(&delivery.frame);
+    }
+    if (found) {
+        leave(&delivery);
+    }
+}
+
+static void MI_CALL on_progress(MI_Operation *inner, void *context, const MI_Char *activity,
+                                const MI_Char *current, const MI_Char *status, MI_Uint32 percent,
+                                MI_Uint32 seconds)
+{
+    struct delivery delivery;
+    bool found = false;
+
+    (void)inner;
+    if (enter_message(context, &delivery, &found)) {
+        delivery.callbacks->writeProgress(&delivery.handle, delivery.callbacks->callbackContext,
+                                          activity, current, status, percent, seconds);
+        switch_restore(&delivery.frame);
+    }
+    if (found) {
+        leave(&delivery);
+    }
+}
+
+/* ---- questions: an answer that cannot be had is No ------------------------------------------ */
+
+static void MI_CALL on_prompt(MI_Operation *inner, void *context, const MI_Char *message,
+                              MI_PromptType type,
+                              MI_Result(MI_CALL *answer)(MI_Operation *,
+                                                         MI_OperationCallback_ResponseType))
+{
+    struct delivery delivery;
+    bool found = false;
+
+    if (enter_message(context, &delivery, &found)) {
+        delivery.operation->inner_prompt = answer;
+        delivery.callbacks->promptUser(&delivery.handle, delivery.callbacks->callbackContext,
+                                       message, type,
+                                       answer != NULL ? guarded_operation_answer_prompt : NULL);
+        switch_restore(&delivery.frame);
+    } else if (answer != NULL) {
+        (void)answer(inner, MI_OperationCallback_ResponseType_No);
+    }
+    if (found) {
+        leave(&delivery);
+    }
+}
+
+static void MI_CALL on_error(MI_Operation *inner, void *context, MI_Instance *error,
+                             MI_Result(MI_CALL *answer)(MI_Operation *,
+                                                        MI_OperationCallback_ResponseType))
+{
+    struct delivery delivery;
+    bool found = false;
+
+    if (enter_message(context, &delivery, &found)) {
+        delivery.operation->inner_error = answer;
+        delivery.callbacks->writeError(&delivery.handle, delivery.callbacks->callbackContext, error,
+                                       answer != NULL ? guarded_operation_answer_error : NULL);
+        switch_restore(&delivery.frame);
+    } else if (answer != NULL) {
+        (void)answer(inner, MI_OperationCallback_ResponseType_No);
+    }
+    if (found) {
+        leave(&delivery);
+    }
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static void tell_provider(const struct delivery *delivery, enum result_kind kind,
+                          const struct guarded_result *result, bool acknowledged_by_caller)
+{
+    const MI_OperationCallbacks *callbacks = delivery->callbacks;
+    MI_Operation handle = delivery->handle;
+    MI_Result(MI_CALL * acknowledge)(MI_Operation *) =
+        acknowledged_by_caller ? guarded_operation_acknowledge : NULL;
+
+    switch (kind) {
+    case RESULT_INSTANCE:
+        callbacks->instanceResult(&handle, callbacks->callbackContext, result->instance,
+                                  result->more, result->result, result->message, result->details,
+                                  acknowledge);
+        break;
+    case RESULT_INDICATION:
+        callbacks->indicationResult(&handle, callbacks->callbackContext, result->instance,
+                                    result->bookmark, result->machine_id, result->more,
+                                    result->result, result->message, result->details, acknowledge);
+        break;
+    case RESULT_CLASS:
+        callbacks->classResult(&handle, callbacks->callbackContext, result->class_object,
+                               result->more, result->result, result->message, result->details,
+                               acknowledge);
+        break;
+    }
+}
+
+/* The provider must hear of the end exactly once (C.2), but of nothing else any more. */
+static void tell_end(struct delivery *delivery, enum result_kind kind, MI_Result code,
+                     const char *message)
+{
+    const struct guarded_result end = {.result = code, .message = message};
+
+    atomic_store(&delivery->operation->mute, true);
+    if (!delivery->operation->final_delivered) {
+        delivery->operation->final_delivered = true;
+        tell_provider(delivery, kind, &end, false);
+    }
+}
+
+static void deliver(struct delivery *delivery, enum result_kind kind,
+                    const struct guarded_result *result, bool acknowledged_by_caller)
+{
+    struct refusal refusal;
+
+    if (!adopt(delivery)) {
+        refuse_adoption(delivery, &refusal);
+        (void)MI_Operation_Cancel(&delivery->operation->inner, MI_REASON_NONE);
+        tell_end(delivery, kind, refusal.result, refusal_message(&refusal));
+        return;
+    }
+    delivery->operation->final_delivered = !result->more;
+    /* A final that waits for its acknowledgement keeps its pin until that comes, perhaps after the
+     * provider has closed the operation. */
+    atomic_store(&delivery->operation->final_unacknowledged,
+                 !result->more && acknowledged_by_caller);
+    tell_provider(delivery, kind, result, acknowledged_by_caller);
+    switch_restore(&delivery->frame);
+}
+
+/* The callbacks of one operation come one after the other (C.2), so its fields need no lock here.
+ * acknowledge is not NULL when the host waits for it; where the provider is not asked, or cannot
+ * be, the library acknowledges in its place so that the host can finish. */
+static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
+                      const struct guarded_result *result,
+                      MI_Result(MI_CALL *acknowledge)(MI_Operation *))
+{
+    struct delivery delivery;
+    bool handed_over = false;
+
+    if (!find(context, &delivery)) {
+        return;
+    }
+    delivery.operation->inner_acknowledge = acknowledge;
+    if (!atomic_load(&delivery.operation->mute)) {
+        deliver(&delivery, kind, result, acknowledge != NULL);
+        handed_over = !atomic_load(&delivery.operation->mute);
+    } else if (!result->more) {
+        tell_end(&delivery, kind,
+                 result->result != MI_RESULT_OK ? result->result : MI_RESULT_FAILED, NULL);
+    }
+    if (acknowledge != NULL && !handed_over) {
+        (void)acknowledge(inner);
+    }
+    if (!result->more && !(acknowledge != NULL && handed_over)) {
+        slots_release(&guarded_operations, delivery.operation); /* the pin until the final */
+    }
+    leave(&delivery);
+}
+
+static void MI_CALL on_instance(MI_Operation *inner, void *context, const MI_Instance *instance,
+                                MI_Boolean more, MI_Result code, const MI_Char *message,
+                                const MI_Instance *details,
+                                MI_Result(MI_CALL *acknowledge)(MI_Operation *))
+{
+    const struct guarded_result result = {
+        .instance = instance, .more = more, .result = code, .message = message, .details = details};
+    on_result(context, inner, RESULT_INSTANCE, &result, acknowledge);
+}
+
+static void MI_CALL on_indication(MI_Operation *inner, void *context, const MI_Instance *instance,
+                                  const MI_Char *bookmark, const MI_Char *machine_id,
+                                  MI_Boolean more, MI_Result code, const MI_Char *message,
+                                  const MI_Instance *details,
+                                  MI_Result(MI_CALL *acknowledge)(MI_Operation *))
+{
+    const struct guarded_result result = {.instance = instance,
+                                          .bookmark = bookmark,
+                                          .machine_id = machine_id,
+                                          .more = more,
+                                          .result = code,
+                                          .message = message,
+                                          .details = details};
+    on_result(context, inner, RESULT_INDICATION, &result, acknowledge);
+}
+
+static void MI_CALL on_class(MI_Operation *inner, void *context, const MI_Class *class_object,
+                             MI_Boolean more, MI_Result code, const MI_Char *message,
+                             const MI_Instance *details,
+                             MI_Result(MI_CALL *acknowledge)(MI_Operation *))
+{
+    const struct guarded_result result = {.class_object = class_object,
+                                          .more = more,
+                                          .result = code,
+                                          .message = message,
+                                          .details = details};
+    on_result(context, inner, RESULT_CLASS, &result, acknowledge);
+}
+
+static void MI_CALL on_parameter(MI_Operation *inner, void *context, const MI_Char *name,
+                                 MI_Type type, const MI_Value *value,
+                                 MI_Result(MI_CALL *acknowledge)(MI_Operation *))
+{
+    struct delivery delivery;
+    bool found = false;
+
+    if (enter_message(context, &delivery, &found)) {
+        delivery.operation->inner_acknowledge = acknowledge;
+        delivery.callbacks->streamedParameterResult(
+            &delivery.handle, delivery.callbacks->callbackContext, name, type, value,
+            acknowledge != NULL ? guarded_operation_acknowledge : NULL);
+        switch_restore(&delivery.frame);
+    } else if (acknowledge != NULL) {
+        (void)acknowledge(inner);
+    }
+    if (found) {
+        leave(&delivery);
+    }
+}
+
+/* Only what the provider gave is asked for: which callbacks there are decides how a host behaves.
+ */
+MI_OperationCallbacks callback_table(const struct guarded_operation *operation, uint64_t name,
+                                     enum result_kind kind)
+{
+    const MI_OperationCallbacks *wanted = &operation->callbacks;
+    MI_OperationCallbacks table = {.callbackContext = (void *)(uintptr_t)name};
+
+    table.promptUser = wanted->promptUser != NULL ? on_prompt : NULL;
+    table.writeError = wanted->writeError != NULL ? on_error : NULL;
+    table.writeMessage = wanted->writeMessage != NULL ? on_message : NULL;
+    table.writeProgress = wanted->writeProgress != NULL ? on_progress : NULL;
+    table.streamedParameterResult = wanted->streamedParameterResult != NULL ? on_parameter : NULL;
+    if (operation->asynchronous) {
+        table.instanceResult = kind == RESULT_INSTANCE ? on_instance : NULL;
+        table.indicationResult = kind == RESULT_INDICATION ? on_indication : NULL;
+        table.classResult = kind == RESULT_CLASS ? on_class : NULL;
+    }
+    return table;
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/gateway.h"
+#include "switch/switch.h"
+
+static void destroy_context(void *object)
+{
+    struct guarded_context *context = object;
+    pthread_mutex_destroy(&context->lock);
+    gateway_leave(context->gateway);
+}
+
+struct slots guarded_contexts =
+    SLOTS_INIT_PRESERVING(sizeof(struct guarded_context), offsetof(struct guarded_context, host),
+                          destroy_context, MIGUARD_MAX_CONTEXTS);
+
+static const MI_ContextFT guarded_context_ft;
+
+static bool is_guarded(const MI_Context *context)
+{
+    return context->ft == &guarded_context_ft;
+}
+
+static uint64_t handle_name(const MI_Context *context)
+{
+    return (uint64_t)context->reserved[0];
+}
+
+/* Pins the context that a provider's pointer stands for. Only memory that is still an alias of a
+ * slot, or that the provider copied an alias to, is read. */
+static enum slots_verdict acquire(const MI_Context *context, struct guarded_context **ret_context)
+{
+    void *object = NULL;
+    enum slots_verdict verdict = slots_acquire(
+        &guarded_contexts,
+        (struct slots_handle){handle_name(context), (uint64_t)context->reserved[1]}, &object);
+    if (verdict == SLOTS_OK) {
+        *ret_context = object;
+    }
+    return verdict;
+}
+
+void guarded_context_release(struct guarded_context *context)
+{
+    slots_release(&guarded_contexts, context);
+}
+
+struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
+                                            MI_Context **ret_pub)
+{
+    struct guarded_context *context = slots_new(&guarded_contexts, NULL);
+    if (context == NULL) {
+        return NULL;
+    }
+    context->host = host;
+    context->gateway = gateway_enter();
+    pthread_mutex_init(&context->lock, NULL);
+    snprintf(context->provider, sizeof(context->provider), "%s", provider);
+    struct slots_handle handle = slots_handle_of(&guarded_contexts, context);
+    context->id = handle.name;
+    MI_Context *pub = &context->aliases[context->next_alias++ % CONTEXT_ALIASES];
+    *pub = (MI_Context){&guarded_context_ft, {(ptrdiff_t)handle.name, (ptrdiff_t)handle.check, 0}};
+    slots_publish(&guarded_contexts, context);
+    *ret_pub = pub;
+    return context;
+}
+
+MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_context)
+{
+    if (ret_context == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *ret_context = NULL;
+    if (host_context == NULL || host_context->ft == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (is_guarded(host_context)) {
+        *ret_context = host_context;
+        return MI_RESULT_OK;
+    }
+    struct guarded_context *context = guarded_context_new(host_context, "", ret_context);
+    if (context == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    guarded_context_release(context);
+    return MI_RESULT_OK;
+}
+
+/* ---- the end ------------------------------------------------------------------------------ */
+
+static struct guarded_operation *take_operation(struct guarded_session *session)
+{
+    pthread_mutex_lock(&session->context->lock);
+    struct guarded_operation *operation = session->operations;
+    if (operation != NULL) {
+        slots_pin(&guarded_operations, operation);
+    }
+    pthread_mutex_unlock(&session->context->lock);
+    return operation;
+}
+
+/* What is still open is cancelled, drained and closed under the identity that it was opened with.
+ * Where this thread cannot take that on, it is left to the host, whose own end of the context
+ * closes it; the provider cannot reach it any more in either case. */
+static void end_session(struct guarded_session *session)
+{
+    struct guarded_operation *operation = take_operation(session);
+    struct switch_frame frame;
+
+    slots_retire(&guarded_sessions, session);
+    if (operation == NULL) {
+        return;
+    }
+    bool adopted = switch_adopt(&session->identity, &frame, NULL) == MIGUARD_OK;
+    for (; operation != NULL; operation = take_operation(session)) {
+        guarded_operation_unlist(operation);
+        if (slots_retire(&guarded_operations, operation)) {
+            guard_note_reaped(operation);
+            if (adopted) {
+                guarded_operation_reap(operation);
+            }
+            slots_release(&guarded_operations, operation); /* the pin of the handle */
+        }
+        slots_release(&guarded_operations, operation);
+    }
+    if (adopted) {
+        switch_restore(&frame);
+    }
+}
+
+/* True for exactly one caller: the one whose final post counts. */
+static bool end_context(struct guarded_context *context)
+{
+    if (!slots_retire(&guarded_contexts, context)) {
+        return false;
+    }
+    pthread_mutex_lock(&context->lock);
+    context->ended = true;
+    struct guarded_session *session = context->sessions;
+    context->sessions = NULL;
+    pthread_mutex_unlock(&context->lock);
+    while (session != NULL) {
+        struct guarded_session *next = session->next;
+        end_session(session);
+        slots_release(&guarded_sessions, session); /* the pin of the list */
+        session = next;
+    }
+    return true;
+}
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+/* The session of this identity, pinned, or NULL. Called with the context's lock held. */
+static struct guarded_session *find_session(struct guarded_context *context,
+                                            const struct miguard_identity *identity)
+{
+    for (struct guarded_session *session = context->sessions; session != NULL;
+         session = session->next) {
+        if (miguard_identity_compare(&session->identity, identity) == 0) {
+            slots_pin(&guarded_sessions, session);
+            return session;
+        }
+    }
+    return NULL;
+}
+
+static struct guarded_session *lookup_session(struct guarded_context *context,
+                                              const struct miguard_identity *identity)
+{
+    pthread_mutex_lock(&context->lock);
+    struct guarded_session *session = find_session(context, identity);
+    pthread_mutex_unlock(&context->lock);
+    return session;
+}
+
+/* Gives the session to its context, unless that ended, or another thread of the same identity was
+ * faster: then *session becomes that one. */
+static MI_Result enlist(struct guarded_context *context, struct guarded_session **session)
+{
+    MI_Result result = MI_RESULT_OK;
+    struct guarded_session *extra = NULL;
+
+    pthread_mutex_lock(&context->lock);
+    struct guarded_session *twin = find_session(context, &(*session)->identity);
+    if (context->ended) {
+        result = MI_RESULT_INVALID_PARAMETER;
+    } else if (twin != NULL) {
+        extra = *session;
+        *session = twin;
+    } else {
+        slots_publish(&guarded_sessions, *session);
+        slots_pin(&guarded_sessions, *session); /* the caller's; the first is the list's now */
+        (*session)->next = context->sessions;
+        context->sessions = *session;
+    }
+    pthread_mutex_unlock(&context->lock);
+    if (extra != NULL) {
+        slots_release(&guarded_sessions, extra);
+    }
+    return result;
+}
+
+/* Takes the identity over. */
+static MI_Result open_session(struct guarded_context *context, struct miguard_identity *identity,
+                              const void *call_site, struct guarded_session **ret_session)
+{
+    struct refusal refusal;
+    struct guarded_session *session = slots_new(&guarded_sessions, NULL);
+
+    if (session == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    slots_pin(&guarded_contexts, context);
+    session->context = context;
+    session->id = slots_handle_of(&guarded_sessions, session).name;
+    session->identity = *identity;
+    memset(identity, 0, sizeof(*identity));
+
+    MI_Result result = MI_RESULT_ACCESS_DENIED;
+    if (guard_open(context, session->id, &session->identity, call_site, &refusal)) {
+        result = MI_Context_GetLocalSession(context->host, &session->inner);
+        if (result == MI_RESULT_OK) {
+            result = enlist(context, &session);
+        }
+    }
+    if (result != MI_RESULT_OK) {
+        slots_release(&guarded_sessions, session);
+        return result;
+    }
+    *ret_session = session;
+    return MI_RESULT_OK;
+}
+
+static MI_Result session_for_thread(struct guarded_context *context, const void *call_site,
+                                    struct guarded_session **ret_session)
+{
+    struct miguard_identity identity;
+    struct refusal refusal;
+
+    enum miguard_status status = identity_capture(&identity, NULL);
+    if (status == MIGUARD_NO_MEMORY) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    if (status != MIGUARD_OK) {
+        guard_open_failed(context, status, call_site, &refusal);
+        return refusal.result;
+    }
+    MI_Result result = MI_RESULT_OK;
+    *ret_session = lookup_session(context, &identity);
+    if (*ret_session == NULL) {
+        result = open_session(context, &identity, call_site, ret_session);
+    }
+    identity_release(&identity);
+    return result;
+}
+
+MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *ret_session,
+                                            const void *call_site)
+{
+    struct guarded_context *context = NULL;
+    struct guarded_session *session = NULL;
+    struct refusal refusal;
+
+    if (ret_session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(ret_session, 0, sizeof(*ret_session));
+    if (pub == NULL || !is_guarded(pub)) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    enum slots_verdict verdict = acquire(pub, &context);
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, verdict, handle_name(pub), call_site,
+                            &refusal);
+        return refusal.result;
+    }
+    MI_Result result = session_for_thread(context, call_site, &session);
+    if (result == MI_RESULT_OK) {
+        *ret_session = guarded_session_public(session);
+        slots_release(&guarded_sessions, session);
+    }
+    guarded_context_release(context);
+    return result;
+}
+
+MI_Result miguard_get_local_session(const MI_Context *context, MI_Session *ret_session)
+{
+    return guarded_context_get_local_session(context, ret_session, __builtin_return_address(0));
+}
+
+/* ---- MI_ContextFT --------------------------------------------------------------------------- */
+
+static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI_Session *session)
+{
+    return guarded_context_get_local_session(context, session, __builtin_return_address(0));
+}
+
+/* A final post: the guarded context ends first, so that nothing of it outlives the host's. */
+#define FINAL(Slot, PARAMETERS, ARGUMENTS)                                                         \
+    static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
+    {                                                                                              \
+        struct guarded_context *guarded = NULL;                                                    \
+        MI_Result result = MI_RESULT_INVALID_PARAMETER;                                            \
+        if (acquire(context, &guarded) != SLOTS_OK) {                                              \
+            return result;                                                                         \
+        }                                                                                          \
+        if (end_context(guarded)) {                                                                \
+            MI_Context *host = guarded->host;                                                      \
+            slots_release(&guarded_contexts, guarded); /* the pin of its life */                   \
+            result = host->ft->Slot ARGUMENTS;                                                     \
+        }                                                                                          \
+        guarded_context_release(guarded);                                                          \
+        return result;                                                                             \
+    }
+
+/* Everything else is the host's to answer, on its own context. */
+#define FORWARD(Slot, PARAMETERS, ARGUMENTS)                                                       \
+    static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
+    {                                                                                              \
+        struct guarded_context *guarded = NULL;                                                    \
+        if (acquire(context, &guarded) != SLOTS_OK) {                                              \
+            return MI_RESULT_INVALID_PARAMETER;                                                    \
+        }                                                                                          \
+        MI_Context *host = guarded->host;                                                          \
+        MI_Result result = host->ft->Slot ARGUMENTS;                                               \
+        guarded_context_release(guarded);                                                          \
+        return result;                                                                             \
+    }
+
+FINAL(PostResult, (MI_Context * context, MI_Result code), (host, code))
+FINAL(PostError,
+      (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message),
+      (host, code, type, message))
+FINAL(PostCimError, (MI_Context * context, const MI_Instance *error), (host, error))
+
+FORWARD(PostInstance, (MI_Context * context, const MI_Instance *instance), (host, instance))
+FORWARD(PostIndication,
+        (MI_Context * context, const MI_Instance *indication, MI_Uint32 count,
+         const MI_Char *bookmark),
+        (host, indication, count, bookmark))
+FORWARD(ConstructInstance, (MI_Context * context, const MI_ClassDecl *decl, MI_Instance *instance),
+        (host, decl, instance))
+FORWARD(ConstructParameters,
+        (MI_Context * context, const MI_MethodDecl *decl, MI_Instance *instance),
+        (host, decl, instance))
+FORWARD(NewInstance, (MI_Context * context, const MI_ClassDecl *decl, MI_Instance **instance),
+        (host, decl, instance))
+FORWARD(NewDynamicInstance,
+        (MI_Context * context, const MI_Char *class_name, MI_Uint32 flags, MI_Instance **instance),
+        (host, class_name, flags, instance))
+FORWARD(NewParameters, (MI_Context * context, const MI_MethodDecl *decl, MI_Instance **instance),
+        (host, decl, instance))
+FORWARD(Canceled, (const MI_Context *context, MI_Boolean *flag), (host, flag))
+FORWARD(GetLocale, (const MI_Context *context, MI_LocaleType type, MI_Char *locale),
+        (host, type, locale))
+FORWARD(RegisterCancel, (MI_Context * context, MI_CancelCallback callback, void *data),
+        (host, callback, data))
+FORWARD(RequestUnload, (MI_Context * context), (host))
+FORWARD(RefuseUnload, (MI_Context * context), (host))
+FORWARD(SetStringOption, (MI_Context * context, const MI_Char *name, const MI_Char *value),
+        (host, name, value))
+FORWARD(GetStringOption, (MI_Context * context, const MI_Char *name, const MI_Char **value),
+        (host, name, value))
+FORWARD(GetNumberOption, (MI_Context * context, const MI_Char *name, MI_Uint32 *value),
+        (host, name, value))
+FORWARD(GetCustomOption,
+        (MI_Context * context, const MI_Char *name, MI_Type *type, MI_Value *value),
+        (host, name, type, value))
+FORWARD(GetCustomOptionCount, (MI_Context * context, MI_Uint32 *count), (host, count))
+FORWARD(GetCustomOptionAt,
+        (MI_Context * context, MI_Uint32 index, const MI_Char **name, MI_Type *type,
+         MI_Value *value),
+        (host, index, name, type, value))
+FORWARD(WriteMessage, (MI_Context * context, MI_Uint32 channel, const MI_Char *message),
+        (host, channel, message))
+FORWARD(WriteProgress,
+        (MI_Context * context, const MI_Char *activity, const MI_Char *current,
+         const MI_Char *status, MI_Uint32 percent, MI_Uint32 seconds),
+        (host, activity, current, status, percent, seconds))
+FORWARD(WriteStreamParameter,
+        (MI_Context * context, const MI_Char *name, const MI_Value *value, MI_Type type,
+         MI_Uint32 flags),
+        (host, name, value, type, flags))
+FORWARD(WriteCimError, (MI_Context * context, const MI_Instance *error, MI_Boolean *flag),
+        (host, error, flag))
+FORWARD(PromptUser,
+        (MI_Context * context, const MI_Char *message, MI_PromptType type, MI_Boolean *flag),
+        (host, message, type, flag))
+FORWARD(ShouldProcess,
+        (MI_Context * context, const MI_Char *target, const MI_Char *action, MI_Boolean *flag),
+        (host, target, action, flag))
+FORWARD(ShouldContinue, (MI_Context * context, const MI_Char *message, MI_Boolean *flag),
+        (host, message, flag))
+FORWARD(WriteError,
+        (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message,
+         MI_Boolean *flag),
+        (host, code, type, message, flag))
+
+/* A host of API version 1 has no such slot, and its table cannot be asked how long it is: nothing
+ * that the guard does needs it, so it is answered here. */
+static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
+                                               MI_LifecycleIndicationContext **lifecycle)
+{
+    (void)context;
+    if (lifecycle != NULL) {
+        *lifecycle = NULL;
+    }
+    return MI_RESULT_NOT_SUPPORTED;
+}
+
+static const MI_ContextFT guarded_context_ft = {
+    .PostResult = guarded_PostResult,
+    .PostInstance = guarded_PostInstance,
+    .PostIndication = guarded_PostIndication,
+    .ConstructInstance = guarded_ConstructInstance,
+    .ConstructParameters = guarded_ConstructParameters,
+    .NewInstance = guarded_NewInstance,
+    .NewDynamicInstance = guarded_NewDynamicInstance,
+    .NewParameters = guarded_NewParameters,
+    .Canceled = guarded_Canceled,
+    .GetLocale = guarded_GetLocale,
+    .RegisterCancel = guarded_RegisterCancel,
+    .RequestUnload = guarded_RequestUnload,
+    .RefuseUnload = guarded_RefuseUnload,
+    .GetLocalSession = guarded_get_local_session,
+    .SetStringOption = guarded_SetStringOption,
+    .GetStringOption = guarded_GetStringOption,
+    .GetNumberOption = guarded_GetNumberOption,
+    .GetCustomOption = guarded_GetCustomOption,
+    .GetCustomOptionCount = guarded_GetCustomOptionCount,
+    .GetCustomOptionAt = guarded_GetCustomOptionAt,
+    .WriteMessage = guarded_WriteMessage,
+    .WriteProgress = guarded_WriteProgress,
+    .WriteStreamParameter = guarded_WriteStreamParameter,
+    .WriteCimError = guarded_WriteCimError,
+    .PromptUser = guarded_PromptUser,
+    .ShouldProcess = guarded_ShouldProcess,
+    .ShouldContinue = guarded_ShouldContinue,
+    .PostError = guarded_PostError,
+    .PostCimError = guarded_PostCimError,
+    .WriteError = guarded_WriteError,
+    .GetLifecycleIndicationContext = guarded_get_lifecycle,
+};

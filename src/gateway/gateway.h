@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MI as a provider sees it, through the guard.
+ *
+ * The way of one call: a slot in session.c or operation.c finds the object by its handle (or
+ * refuses: refusal.c), asks guard.c whether this thread may use it, and forwards to the host's own
+ * session. Contexts come from context.c, which is entered through the wrapped module (module.c) or
+ * miguard_guard_context(). What comes back through callbacks passes callback.c.
+ */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include <MI.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "audit/audit.h"
+#include "base/slots.h"
+#include "identity/identity.h"
+#include "miguard.h"
+#include "policy/policy.h"
+
+/* ---- the gateway of this process (gateway.c) -------------------------------------------- */
+
+struct gateway {
+    const struct policy *policy;
+    struct audit *audit; /* NULL while the log cannot be opened: then nothing is given out */
+};
+
+/* Pins the gateway for a context or a record without one, setting up the default if nobody did;
+ * never NULL. */
+struct gateway *gateway_enter(void);
+void gateway_leave(struct gateway *gateway);
+
+/* ---- objects ---------------------------------------------------------------------------- */
+
+enum {
+    CONTEXT_ALIASES = 8, /* addresses that one context slot takes in turn */
+    NAME_KEPT = 96,      /* characters of a namespace or class name that are kept for the log */
+    PROVIDER_KEPT = 64,
+};
+
+/*
+ * A guarded context. The provider holds the address of one of the aliases; each reuse of the slot
+ * takes the next, so that an old pointer finds an old handle in memory that still is an MI_Context.
+ */
+struct guarded_context {
+    MI_Context aliases[CONTEXT_ALIASES]; /* survives reuse of the slot */
+    unsigned next_alias;                 /* so does this */
+
+    MI_Context *host;
+    struct gateway *gateway;
+    uint64_t id;
+    char provider[PROVIDER_KEPT];
+    pthread_mutex_t lock; /* the list and ended; held for a few instructions only */
+    bool ended;
+    struct guarded_session *sessions;
+};
+
+/* A session: an identity, written once, and the host's own session behind it. */
+struct guarded_session {
+    struct guarded_session *next; /* of its context */
+    struct guarded_context *context;
+    uint64_t id;
+    struct miguard_identity identity;
+    MI_Session inner;
+    struct guarded_operation *operations; /* under the context's lock */
+};
+
+enum result_kind { RESULT_INSTANCE, RESULT_INDICATION, RESULT_CLASS };
+
+/* One answer of an operation, as Get* gives it or a result callback brings it. */
+struct guarded_result {
+    const MI_Instance *instance;
+    const MI_Class *class_object;
+    const MI_Char *bookmark, *machine_id;
+    MI_Boolean more;
+    MI_Result result;
+    const MI_Char *message;
+    const MI_Instance *details;
+};
+
+struct guarded_operation {
+    struct guarded_operation *next, **link; /* of its session; link is NULL when in no list */
+    struct guarded_session *session;
+    uint64_t id;
+    enum operation started_by;
+    char name_space[NAME_KEPT], class_name[NAME_KEPT];
+    MI_Operation inner;
+    MI_OperationCallbacks callbacks; /* the provider's */
+    bool asynchronous;
+    bool withheld_valid;            /* a result that arrived for the wrong identity waits here */
+    struct guarded_result withheld; /* under the context's lock, as withheld_valid */
+    atomic_bool mute;               /* no further data reaches the provider, only the end */
+    bool final_delivered;
+    atomic_bool final_unacknowledged; /* the pin until the final waits for its acknowledgement */
+    MI_Result (*inner_acknowledge)(MI_Operation *);
+    MI_Result (*inner_prompt)(MI_Operation *, MI_OperationCallback_ResponseType);
+    MI_Result (*inner_error)(MI_Operation *, MI_OperationCallback_ResponseType);
+};
+
+extern struct slots guarded_contexts, guarded_sessions, guarded_operations;
+
+/* ---- the guard (guard.c): the only place where a use is allowed or refused -------------- */
+
+struct guard_call {
+    enum operation operation;
+    const struct guarded_session *session;
+    const struct guarded_operation *on; /* the operation that is used, or NULL */
+    const char *name_space, *class_name;
+    const void *call_site;
+};
+
+/* Why a call was refused, as far as its caller may know: no bound values. */
+struct refusal {
+    MI_Result result;
+    enum audit_reason reason;
+    miguard_components mismatch;
+};
+
+/* True when the calling thread may go on. Everything else fills *ret_refusal; the record is
+ * written by then. */
+MIGUARD_CHECKED bool guard_use(const struct guard_call *call, struct refusal *ret_refusal);
+
+/* The second look after a wait, at what another thread may have changed. */
+MIGUARD_CHECKED bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal);
+
+/* May this identity have a session of this context? */
+MIGUARD_CHECKED bool guard_open(struct guarded_context *context, uint64_t session_id,
+                                const struct miguard_identity *identity, const void *call_site,
+                                struct refusal *ret_refusal);
+
+/* Records that no session could be opened because the identity could not be had. */
+void guard_open_failed(struct guarded_context *context, enum miguard_status why,
+                       const void *call_site, struct refusal *ret_refusal);
+
+/* Records a refusal that needs no comparison: a handle that is none, a close, a callback. */
+void guard_refuse(const struct guard_call *call, enum audit_action action, enum audit_reason reason,
+                  MI_Result result, struct refusal *ret_refusal);
+void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, uint64_t handle_name,
+                         const void *call_site, struct refusal *ret_refusal);
+
+/* Records what was found still open when a context ended. */
+void guard_note_reaped(const struct guarded_operation *operation);
+
+/* ---- refusals (refusal.c) ---------------------------------------------------------------- */
+
+/* A sentence for the caller in memory that is never freed and overwritten only many refusals
+ * later: it names the differing components and no value. */
+const char *refusal_message(const struct refusal *refusal);
+
+/* Delivers a refused start as reference B.5 says: a real error operation in *operation (when not
+ * NULL) and the matching result callback once, now, in this thread. session is the handle that
+ * Operation_GetSession() gives back. */
+void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
+                     enum result_kind kind, const MI_OperationCallbacks *callbacks,
+                     MI_Operation *operation);
+
+/* ---- the rest ---------------------------------------------------------------------------- */
+
+extern const MI_SessionFT guarded_session_ft;
+extern const MI_OperationFT guarded_operation_ft;
+extern const MI_ApplicationFT guarded_application_ft;
+
+/* context.c: a context with one pin for the caller, or NULL when a limit or memory is out. */
+struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
+                                            MI_Context **ret_pub);
+void guarded_context_release(struct guarded_context *context);
+MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Session *ret_session,
+                                            const void *call_site);
+
+/* session.c */
+MI_Session guarded_session_public(const struct guarded_session *session);
+
+/* operation.c */
+MI_Operation guarded_operation_public(const struct guarded_operation *operation);
+void guarded_operation_unlist(struct guarded_operation *operation);
+void guarded_operation_reap(struct guarded_operation *operation);
+MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *operation);
+MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *operation,
+                                                  MI_OperationCallback_ResponseType response);
+MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *operation,
+                                                 MI_OperationCallback_ResponseType response);
+
+/* callback.c: the callbacks to hand to the host for operation, whose context is its handle name. */
+MI_OperationCallbacks callback_table(const struct guarded_operation *operation, uint64_t name,
+                                     enum result_kind kind);
+
+#endif

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Wrapping a provider module.
+ *
+ * A host finds a provider's functions in the module's declarations. The wrapped module is a copy of
+ * these in which each function is one of ours; nothing of the provider is written to. Ours guards
+ * the context, turns what the host made by our copy back into what the provider expects, and calls
+ * the provider's own.
+ *
+ * Every function but the two Loads is given the self pointer that Load chose, and so finds what it
+ * wraps. Load itself is given nothing that tells the classes of a process apart: each wrapped class
+ * and module takes one of a fixed number of Load functions that know their place in a table.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "gateway/gateway.h"
+
+struct wrapped_module;
+
+/* One provider table: that of a class, or the dynamic one of a module. */
+struct wrapped_class {
+    struct wrapped_module *module; /* NULL: the place is free */
+    const MI_ProviderFT *original;
+    const MI_ClassDecl *decl; /* the original; NULL for the dynamic provider */
+    MI_ProviderFT table;
+};
+
+/* What one Load made; a module that several hosts of a process serve is loaded by each. These are
+ * the self pointers that a host is given; `self` is the provider's own. */
+struct loaded_class {
+    struct loaded_class *next;
+    struct wrapped_class *wrapped;
+    void *self;
+};
+
+struct loaded_module {
+    struct wrapped_module *wrapped;
+    struct loaded_class *classes;
+    MI_Module_Self *self;
+};
+
+struct class_copy {
+    MI_ClassDecl decl;
+    const MI_ClassDecl *original;
+};
+
+struct method_copy {
+    MI_MethodDecl decl;
+    const MI_MethodDecl *original;
+};
+
+struct wrapped_module {
+    MI_Module module; /* what the host is given */
+    const MI_Module *original;
+    MI_SchemaDecl schema;
+    const MI_ClassDecl **class_list;
+    struct class_copy *classes;
+    MI_Uint32 class_count;
+    struct method_copy *methods;
+    const MI_MethodDecl **method_lists;
+    size_t method_count;
+    MI_Module source; /* *original when it was copied */
+    unsigned loads;   /* loaded_module objects that are not unloaded */
+    bool finished;    /* it was loaded, and the last of its hosts has unloaded it */
+    char name[PROVIDER_KEPT];
+};
+
+/* What the Load functions look up. The place of a finished module is free for another one: its
+ * library may be unmapped by then. */
+static struct {
+    pthread_mutex_t lock;
+    struct wrapped_module *modules[MIGUARD_MAX_MODULES];
+    struct wrapped_class classes[MIGUARD_MAX_CLASSES];
+} places = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- inbound instances ------------------------------------------------------------------------
+ */
+
+/* The host lays inbound instances out by our copy of a declaration. The provider knows only the
+ * original, also by its address (IsA), so that is put in; the layout is the same. */
+static const MI_ClassDecl *original_decl(const struct wrapped_module *module,
+                                         const MI_ClassDecl *decl)
+{
+    const char *at = (const char *)decl;
+    const char *classes = (const char *)module->classes;
+    const char *methods = (const char *)module->methods;
+
+    if (at >= classes && at < classes + module->class_count * sizeof(struct class_copy)) {
+        return ((const struct class_copy *)(const void *)at)->original;
+    }
+    if (at >= methods && at < methods + module->method_count * sizeof(struct method_copy)) {
+        return (const MI_ClassDecl *)(const void *)((const struct method_copy *)(const void *)at)
+            ->original;
+    }
+    return decl;
+}
+
+enum { RESTAMP_DEPTH = 32 };
+
+static void restamp(const struct wrapped_module *module, const MI_Instance *instance, int depth);
+
+/* An embedded instance or reference, or an array of them. Parameters are the first 48 bytes of a
+ * property, which is all that is read (reference F.4). */
+static void restamp_field(const struct wrapped_module *module, const MI_ParameterDecl *element,
+                          const char *fields, int depth)
+{
+    const char *field = fields + element->offset;
+
+    if (element->type == MI_INSTANCE || element->type == MI_REFERENCE) {
+        const MI_InstanceField *one = (const void *)field;
+        if (one->exists) {
+            restamp(module, one->value, depth + 1);
+        }
+    } else if (element->type == MI_INSTANCEA || element->type == MI_REFERENCEA) {
+        const MI_InstanceAField *many = (const void *)field;
+        for (MI_Uint32 i = 0; many->exists && many->value.data != NULL && i < many->value.size;
+             i++) {
+            restamp(module, many->value.data[i], depth + 1);
+        }
+    }
+}
+
+static void restamp(const struct wrapped_module *module, const MI_Instance *instance, int depth)
+{
+    if (instance == NULL || instance->classDecl == NULL || depth > RESTAMP_DEPTH) {
+        return;
+    }
+    const MI_ClassDecl *decl = original_decl(module, instance->classDecl);
+    if (decl == instance->classDecl) {
+        return; /* dynamic, or not made by our declarations */
+    }
+    /* The instance is the host's and was made for this very call; const is the slot's promise. */
+    ((MI_Instance *)(uintptr_t)instance)->classDecl = decl;
+    for (MI_Uint32 i = 0; i < decl->numProperties; i++) {
+        restamp_field(module, (const MI_ParameterDecl *)(const void *)decl->properties[i],
+                      (const char *)instance, depth);
+    }
+}
+
+/* ---- one call
+ * ------------------------------------------------------------------------------------ */
+
+/* A request of the host on its way to the provider. */
+struct call {
+    const struct wrapped_class *target;
+    void *self; /* the provider's */
+    struct guarded_context *guarded;
+    MI_Context *context; /* the provider's */
+};
+
+/* False when the request had to be answered for want of a context. */
+static bool begin(void *self, MI_Context *host, struct call *call)
+{
+    const struct loaded_class *loaded = self;
+    call->target = loaded->wrapped;
+    call->self = loaded->self;
+    call->guarded = guarded_context_new(host, call->target->module->name, &call->context);
+    if (call->guarded == NULL) {
+        MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        return false;
+    }
+    return true;
+}
+
+static void end(const struct call *call)
+{
+    guarded_context_release(call->guarded);
+}
+
+/* RELAY(Slot, (parameters), instance to restamp or NULL, arguments after the context) */
+#define RELAY(Slot, PARAMETERS, inbound, ...)                                                      \
+    static void MI_CALL relay_##Slot PARAMETERS                                                    \
+    {                                                                                              \
+        struct call call;                                                                          \
+        if (begin(self, host, &call)) {                                                            \
+            restamp(call.target->module, inbound, 0);                                              \
+            call.target->original->Slot(call.self, call.context, ##__VA_ARGS__);                   \
+            end(&call);                                                                            \
+        }                                                                                          \
+    }
+
+#define COMMON void *self, MI_Context *host, const MI_Char *space, const MI_Char *name
+
+RELAY(GetInstance, (COMMON, const MI_Instance *instance, const MI_PropertySet *set), instance,
+      space, name, instance, set)
+RELAY(EnumerateInstances,
+      (COMMON, const MI_PropertySet *set, MI_Boolean keys_only, const MI_Filter *filter), NULL,
+      space, name, set, keys_only, filter)
+RELAY(CreateInstance, (COMMON, const MI_Instance *instance), instance, space, name, instance)
+RELAY(ModifyInstance, (COMMON, const MI_Instance *instance, const MI_PropertySet *set), instance,
+      space, name, instance, set)
+RELAY(DeleteInstance, (COMMON, const MI_Instance *instance), instance, space, name, instance)
+RELAY(AssociatorInstances,
+      (COMMON, const MI_Instance *instance, const MI_Char *result_class, const MI_Char *role,
+       const MI_Char *result_role, const MI_PropertySet *set, MI_Boolean keys_only,
+       const MI_Filter *filter),
+      instance, space, name, instance, result_class, role, result_role, set, keys_only, filter)
+RELAY(ReferenceInstances,
+      (COMMON, const MI_Instance *instance, const MI_Char *role, const MI_PropertySet *set,
+       MI_Boolean keys_only, const MI_Filter *filter),
+      instance, space, name, instance, role, set, keys_only, filter)
+RELAY(EnableIndications, (COMMON), NULL, space, name)
+RELAY(DisableIndications, (COMMON), NULL, space, name)
+RELAY(Subscribe,
+      (COMMON, const MI_Filter *filter, const MI_Char *bookmark, MI_Uint64 id, void **subscription),
+      NULL, space, name, filter, bookmark, id, subscription)
+RELAY(Unsubscribe, (COMMON, MI_Uint64 id, void *subscription), NULL, space, name, id, subscription)
+RELAY(Unload, (void *self, MI_Context *host), NULL)
+
+static void MI_CALL relay_Invoke(COMMON, const MI_Char *method, const MI_Instance *instance,
+                                 const MI_Instance *parameters)
+{
+    struct call call;
+    if (begin(self, host, &call)) {
+        restamp(call.target->module, instance, 0);
+        restamp(call.target->module, parameters, 0);
+        call.target->original->Invoke(call.self, call.context, space, name, method, instance,
+                                      parameters);
+        end(&call);
+    }
+}
+
+static const MI_MethodDecl *find_method(const MI_ClassDecl *decl, const MI_Char *name)
+{
+    for (MI_Uint32 i = 0; decl != NULL && name != NULL && i < decl->numMethods; i++) {
+        if (strcasecmp(decl->methods[i]->name, name) == 0) {
+            return decl->methods[i];
+        }
+    }
+    return NULL;
+}
+
+/* Every static method of a wrapped module: the host calls it through the copied declaration. */
+static void MI_CALL relay_method(COMMON, const MI_Char *method, const MI_Instance *instance,
+                                 const MI_Instance *parameters)
+{
+    struct call call;
+    if (!begin(self, host, &call)) {
+        return;
+    }
+    const MI_MethodDecl *decl = find_method(call.target->decl, method);
+    if (decl == NULL || decl->function == NULL) {
+        MI_Context_PostResult(call.context, MI_RESULT_METHOD_NOT_FOUND);
+    } else {
+        restamp(call.target->module, instance, 0);
+        restamp(call.target->module, parameters, 0);
+        decl->function(call.self, call.context, space, name, method, instance, parameters);
+    }
+    end(&call);
+}
+
+/* ---- Load and Unload
+ * ------------------------------------------------------------------------------ */
+
+static void load_class(unsigned place, void **self, MI_Module_Self *module, MI_Context *host)
+{
+    struct wrapped_class *wrapped = &places.classes[place];
+    struct loaded_module *owner = (struct loaded_module *)(void *)module;
+    struct loaded_class *loaded = base_alloc(1, sizeof(*loaded));
+    struct call call;
+
+    if (loaded == NULL) {
+        MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        return;
+    }
+    loaded->wrapped = wrapped;
+    pthread_mutex_lock(&places.lock);
+    loaded->next = owner->classes;
+    owner->classes = loaded;
+    pthread_mutex_unlock(&places.lock);
+    *self = loaded;
+    if (wrapped->original->Load == NULL) {
+        MI_Context_PostResult(host, MI_RESULT_OK);
+    } else if (begin(loaded, host, &call)) {
+        wrapped->original->Load(&loaded->self, owner->self, call.context);
+        end(&call);
+    }
+}
+
+static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
+{
+    struct wrapped_module *wrapped = places.modules[place];
+    struct loaded_module *loaded = base_alloc(1, sizeof(*loaded));
+    MI_Context *context = NULL;
+    struct guarded_context *guarded =
+        loaded != NULL ? guarded_context_new(host, wrapped->name, &context) : NULL;
+
+    if (guarded == NULL) {
+        base_free(loaded);
+        MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        return;
+    }
+    pthread_mutex_lock(&places.lock);
+    wrapped->loads++;
+    wrapped->finished = false;
+    pthread_mutex_unlock(&places.lock);
+    loaded->wrapped = wrapped;
+    *self = (MI_Module_Self *)(void *)loaded;
+    if (wrapped->original->Load == NULL) {
+        MI_Context_PostResult(context, MI_RESULT_OK);
+    } else {
+        wrapped->original->Load(&loaded->self, context);
+    }
+    guarded_context_release(guarded);
+}
+
+static void forget_load(struct loaded_module *loaded)
+{
+    while (loaded->classes != NULL) {
+        struct loaded_class *next = loaded->classes->next;
+        base_free(loaded->classes);
+        loaded->classes = next;
+    }
+    pthread_mutex_lock(&places.lock);
+    loaded->wrapped->loads--;
+    loaded->wrapped->finished = loaded->wrapped->loads == 0;
+    pthread_mutex_unlock(&places.lock);
+    base_free(loaded);
+}
+
+/* The class providers are unloaded by now (reference D.3), so their objects go with the module's.
+ */
+static void MI_CALL unload_module(MI_Module_Self *self, MI_Context *host)
+{
+    struct loaded_module *loaded = (struct loaded_module *)(void *)self;
+    const struct wrapped_module *wrapped = loaded->wrapped;
+    MI_Context *context = NULL;
+    struct guarded_context *guarded = guarded_context_new(host, wrapped->name, &context);
+
+    if (guarded == NULL) {
+        MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        return;
+    }
+    MI_Module_Self *original_self = loaded->self;
+    const MI_Module *original = wrapped->original;
+    if (original->Unload == NULL) {
+        MI_Context_PostResult(context, MI_RESULT_OK);
+    } else {
+        original->Unload(original_self, context);
+    }
+    guarded_context_release(guarded);
+    forget_load(loaded);
+}
+
+#define REPEAT_8(M, n) M(n##0) M(n##1) M(n##2) M(n##3) M(n##4) M(n##5) M(n##6) M(n##7)
+#define REPEAT_64(M, n)                                                                            \
+    REPEAT_8(M, n##0)                                                                              \
+    REPEAT_8(M, n##1)                                                                              \
+    REPEAT_8(M, n##2)                                                                              \
+    REPEAT_8(M, n##3)                                                                              \
+    REPEAT_8(M, n##4) REPEAT_8(M, n##5) REPEAT_8(M, n##6) REPEAT_8(M, n##7)
+#define REPEAT_512(M, n)                                                                           \
+    REPEAT_64(M, n##0)                                                                             \
+    REPEAT_64(M, n##1)                                                                             \
+    REPEAT_64(M, n##2)                                                                             \
+    REPEAT_64(M, n##3)                                                                             \
+    REPEAT_64(M, n##4) REPEAT_64(M, n##5) REPEAT_64(M, n##6) REPEAT_64(M, n##7)
+
+/* The numbers are octal, as their leading 0 says. */
+#define CLASS_LOAD(n)                                                                              \
+    static void MI_CALL load_class_##n(void **self, MI_Module_Self *module, MI_Context *host)      \
+    {                                                                                              \
+        load_class(n, self, module, host);                                                         \
+    }
+#define CLASS_LOAD_NAME(n) load_class_##n,
+REPEAT_512(CLASS_LOAD, 0)
+static void(MI_CALL *const class_loads[MIGUARD_MAX_CLASSES])(void **, MI_Module_Self *,
+                                                             MI_Context *) = {
+    REPEAT_512(CLASS_LOAD_NAME, 0)};
+
+#define MODULE_LOAD(n)                                                                             \
+    static void MI_CALL load_module_##n(MI_Module_Self **self, MI_Context *host)                   \
+    {                                                                                              \
+        load_module(n, self, host);                                                                \
+    }
+#define MODULE_LOAD_NAME(n) load_module_##n,
+REPEAT_64(MODULE_LOAD, 0)
+static void(MI_CALL *const module_loads[MIGUARD_MAX_MODULES])(MI_Module_Self **, MI_Context *) = {
+    REPEAT_64(MODULE_LOAD_NAME, 0)};
+
+/* ---- making the copy
+ * -------------------------------------------------------------------------------- */
+
+/* A slot that the provider leaves NULL stays NULL: hosts answer for it (reference D.3). Load and
+ * Unload are always there, since Load is where self comes from. */
+static void MI_CALL unload_nothing(void *self, MI_Context *host)
+{
+    (void)self;
+    MI_Context_PostResult(host, MI_RESULT_OK);
+}
+
+static MI_ProviderFT relay_table(const MI_ProviderFT *original, unsigned place)
+{
+    MI_ProviderFT table = {.Load = class_loads[place]};
+    table.Unload = original->Unload != NULL ? relay_Unload : unload_nothing;
+#define RELAY_SLOT(Slot) table.Slot = original->Slot != NULL ? relay_##Slot : NULL
+    RELAY_SLOT(GetInstance);
+    RELAY_SLOT(EnumerateInstances);
+    RELAY_SLOT(CreateInstance);
+    RELAY_SLOT(ModifyInstance);
+    RELAY_SLOT(DeleteInstance);
+    RELAY_SLOT(AssociatorInstances);
+    RELAY_SLOT(ReferenceInstances);
+    RELAY_SLOT(EnableIndications);
+    RELAY_SLOT(DisableIndications);
+    RELAY_SLOT(Subscribe);
+    RELAY_SLOT(Unsubscribe);
+    RELAY_SLOT(Invoke);
+#undef RELAY_SLOT
+    return table;
+}
+
+/* Called with the lock held. NULL when all places are taken. */
+static const MI_ProviderFT *wrap_table(struct wrapped_module *module, const MI_ProviderFT *original,
+                                       const MI_ClassDecl *decl)
+{
+    unsigned place = 0;
+
+    while (place < MIGUARD_MAX_CLASSES && places.classes[place].module != NULL) {
+        place++;
+    }
+    if (place == MIGUARD_MAX_CLASSES) {
+        return NULL;
+    }
+    struct wrapped_class *wrapped = &places.classes[place];
+    *wrapped = (struct wrapped_class){.module = module, .original = original, .decl = decl};
+    wrapped->table = relay_table(original, place);
+    return &wrapped->table;
+}
+
+static const MI_ClassDecl *copied_super(const struct wrapped_module *module,
+                                        const MI_ClassDecl *super)
+{
+    for (MI_Uint32 i = 0; i < module->class_count; i++) {
+        if (module->classes[i].original == super) {
+            return &module->classes[i].decl;
+        }
+    }
+    return super;
+}
+
+static bool copy_class(struct wrapped_module *module, MI_Uint32 index, size_t *next_method)
+{
+    const MI_ClassDecl *original = module->classes[index].original;
+    MI_ClassDecl *copy = &module->classes[index].decl;
+
+    *copy = *original;
+    copy->schema = &module->schema;
+    copy->superClassDecl =
+        (MI_ClassDecl *)(uintptr_t)copied_super(module, original->superClassDecl);
+    copy->methods = &module->method_lists[*next_method];
+    for (MI_Uint32 i = 0; i < original->numMethods; i++, (*next_method)++) {
+        struct method_copy *method = &module->methods[*next_method];
+        method->original = original->methods[i];
+        method->decl = *original->methods[i];
+        method->decl.schema = &module->schema;
+        if (method->decl.function != NULL) {
+            method->decl.function = relay_method;
+        }
+        module->method_lists[*next_method] = &method->decl;
+    }
+    module->class_list[index] = copy;
+    if (original->providerFT == NULL) {
+        return true;
+    }
+    copy->providerFT = wrap_table(module, original->providerFT, original);
+    return copy->providerFT != NULL;
+}
+
+static bool schema_sound(const MI_SchemaDecl *schema)
+{
+    if (schema == NULL || schema->numClassDecls == 0) {
+        return true;
+    }
+    for (MI_Uint32 i = 0; i < schema->numClassDecls; i++) {
+        const MI_ClassDecl *decl = schema->classDecls != NULL ? schema->classDecls[i] : NULL;
+        if (decl == NULL || (decl->numMethods > 0 && decl->methods == NULL)) {
+            return false;
+        }
+        for (MI_Uint32 k = 0; k < decl->numMethods; k++) {
+            if (decl->methods[k] == NULL || decl->methods[k]->name == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool copy_schema(struct wrapped_module *module)
+{
+    const MI_SchemaDecl *original = module->original->schemaDecl;
+    size_t next_method = 0;
+
+    if (original == NULL) {
+        return true;
+    }
+    module->class_count = original->numClassDecls;
+    for (MI_Uint32 i = 0; i < module->class_count; i++) {
+        module->method_count += original->classDecls[i]->numMethods;
+    }
+    module->classes = base_alloc(module->class_count + 1, sizeof(*module->classes));
+    module->class_list = base_alloc(module->class_count + 1, sizeof(*module->class_list));
+    module->methods = base_alloc(module->method_count + 1, sizeof(*module->methods));
+    module->method_lists = base_alloc(module->method_count + 1, sizeof(*module->method_lists));
+    if (module->classes == NULL || module->class_list == NULL || module->methods == NULL ||
+        module->method_lists == NULL) {
+        return false;
+    }
+    for (MI_Uint32 i = 0; i < module->class_count; i++) {
+        module->classes[i].original = original->classDecls[i];
+    }
+    for (MI_Uint32 i = 0; i < module->class_count; i++) {
+        if (!copy_class(module, i, &next_method)) {
+            return false;
+        }
+    }
+    module->schema = *original;
+    module->schema.classDecls = module->class_list;
+    module->module.schemaDecl = &module->schema;
+    return true;
+}
+
+/* Called with the lock held. */
+static void free_module(struct wrapped_module *module)
+{
+    for (unsigned i = 0; i < MIGUARD_MAX_CLASSES; i++) {
+        if (module != NULL && places.classes[i].module == module) {
+            places.classes[i].module = NULL;
+        }
+    }
+    if (module != NULL) {
+        base_free(module->classes);
+        base_free(module->class_list);
+        base_free(module->methods);
+        base_free(module->method_lists);
+        base_free(module);
+    }
+}
+
+/* The file that the module's static storage is in: the name that policies and records use. */
+static void name_module(struct wrapped_module *module)
+{
+    Dl_info info;
+    const char *path = "";
+
+    if (dladdr(module->original, &info) != 0 && info.dli_fname != NULL) {
+        const char *slash = strrchr(info.dli_fname, '/');
+        path = slash != NULL ? slash + 1 : info.dli_fname;
+    }
+    snprintf(module->name, sizeof(module->name), "%s", path);
+}
+
+/* Called with the lock held. */
+static bool fill(struct wrapped_module *wrapped, MI_Module *module, unsigned place)
+{
+    wrapped->original = module;
+    wrapped->source = *module;
+    wrapped->module = *module;
+    wrapped->module.Load = module_loads[place];
+    wrapped->module.Unload = unload_module;
+    name_module(wrapped);
+    if (!copy_schema(wrapped)) {
+        return false;
+    }
+    if (module->dynamicProviderFT != NULL) {
+        wrapped->module.dynamicProviderFT = wrap_table(wrapped, module->dynamicProviderFT, NULL);
+        return wrapped->module.dynamicProviderFT != NULL;
+    }
+    return true;
+}
+
+/* The wrapping of module that is in use, or module itself when it is one. Called with the lock
+ * held. */
+static MI_Module *find_wrapped(const MI_Module *module)
+{
+    for (unsigned place = 0; place < MIGUARD_MAX_MODULES; place++) {
+        struct wrapped_module *wrapped = places.modules[place];
+        if (wrapped == NULL) {
+            continue;
+        }
+        bool same = wrapped->original == module && !wrapped->finished &&
+                    memcmp(&wrapped->source, module, sizeof(*module)) == 0;
+        if (same || &wrapped->module == module) {
+            return &wrapped->module;
+        }
+    }
+    return NULL;
+}
+
+/* Called with the lock held. */
+static MI_Module *wrap(MI_Module *module)
+{
+    unsigned place = 0;
+
+    while (place < MIGUARD_MAX_MODULES && places.modules[place] != NULL &&
+           !places.modules[place]->finished) {
+        place++;
+    }
+    if (place == MIGUARD_MAX_MODULES) {
+        return NULL;
+    }
+    free_module(places.modules[place]);
+    places.modules[place] = NULL;
+    struct wrapped_module *wrapped = base_alloc(1, sizeof(*wrapped));
+    if (wrapped == NULL || !fill(wrapped, module, place)) {
+        free_module(wrapped);
+        return NULL;
+    }
+    places.modules[place] = wrapped;
+    return &wrapped->module;
+}
+
+MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module)
+{
+    if (server == NULL || module == NULL || !schema_sound(module->schemaDecl)) {
+        return NULL;
+    }
+    pthread_mutex_lock(&places.lock);
+    MI_Module *wrapped = find_wrapped(module);
+    if (wrapped == NULL) {
+        wrapped = wrap(module);
+    }
+    pthread_mutex_unlock(&places.lock);
+    return wrapped;
+}

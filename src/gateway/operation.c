@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "gateway/gateway.h"
+
+static void destroy_operation(void *object)
+{
+    struct guarded_operation *operation = object;
+    slots_release(&guarded_sessions, operation->session);
+}
+
+struct slots guarded_operations =
+    SLOTS_INIT(sizeof(struct guarded_operation), destroy_operation, MIGUARD_MAX_OPERATIONS);
+
+MI_Operation guarded_operation_public(const struct guarded_operation *operation)
+{
+    struct slots_handle handle = slots_handle_named(&guarded_operations, operation->id);
+    return (MI_Operation){handle.name, (ptrdiff_t)handle.check, &guarded_operation_ft};
+}
+
+void guarded_operation_unlist(struct guarded_operation *operation)
+{
+    pthread_mutex_t *lock = &operation->session->context->lock;
+
+    pthread_mutex_lock(lock);
+    if (operation->link != NULL) {
+        *operation->link = operation->next;
+        if (operation->next != NULL) {
+            operation->next->link = operation->link;
+        }
+        operation->link = NULL;
+    }
+    pthread_mutex_unlock(lock);
+}
+
+/* Pins the operation and asks the guard. False: *ret_refusal is the answer. */
+static bool enter(const MI_Operation *handle, enum operation used, const void *call_site,
+                  struct guarded_operation **ret_operation, struct guard_call *ret_call,
+                  struct refusal *ret_refusal)
+{
+    void *object = NULL;
+    enum slots_verdict verdict = slots_acquire(
+        &guarded_operations, (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
+        &object);
+
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(used, verdict, handle->reserved1, call_site, ret_refusal);
+        return false;
+    }
+    struct guarded_operation *operation = object;
+    *ret_call = (struct guard_call){
+        used,     operation->session, operation, operation->name_space, operation->class_name,
+        call_site};
+    if (!guard_use(ret_call, ret_refusal)) {
+        slots_release(&guarded_operations, operation);
+        return false;
+    }
+    *ret_operation = operation;
+    return true;
+}
+
+/* ---- Get* ------------------------------------------------------------------------------------ */
+
+static MI_Result ask_host(struct guarded_operation *operation, enum result_kind kind,
+                          struct guarded_result *result)
+{
+    MI_Operation *inner = &operation->inner;
+    switch (kind) {
+    case RESULT_INSTANCE:
+        return MI_Operation_GetInstance(inner, &result->instance, &result->more, &result->result,
+                                        &result->message, &result->details);
+    case RESULT_INDICATION:
+        return MI_Operation_GetIndication(inner, &result->instance, &result->bookmark,
+                                          &result->machine_id, &result->more, &result->result,
+                                          &result->message, &result->details);
+    case RESULT_CLASS:
+        return MI_Operation_GetClass(inner, &result->class_object, &result->more, &result->result,
+                                     &result->message, &result->details);
+    }
+    return MI_RESULT_INVALID_PARAMETER;
+}
+
+static bool take_withheld(struct guarded_operation *operation, struct guarded_result *result)
+{
+    pthread_mutex_t *lock = &operation->session->context->lock;
+
+    pthread_mutex_lock(lock);
+    bool valid = operation->withheld_valid;
+    if (valid) {
+        *result = operation->withheld;
+        operation->withheld_valid = false;
+    }
+    pthread_mutex_unlock(lock);
+    return valid;
+}
+
+static void withhold(struct guarded_operation *operation, const struct guarded_result *result)
+{
+    pthread_mutex_t *lock = &operation->session->context->lock;
+
+    pthread_mutex_lock(lock);
+    operation->withheld = *result;
+    operation->withheld_valid = true;
+    pthread_mutex_unlock(lock);
+}
+
+static void refuse_result(struct guarded_result *result, const struct refusal *refusal)
+{
+    memset(result, 0, sizeof(*result));
+    result->result = refusal->result;
+    result->message = refusal_message(refusal);
+}
+
+/*
+ * The host may let the thread wait for the result, and another thread may change this one meanwhile
+ * (glibc setxid). So the identity is looked at again before anything is given out, and what came
+ * for somebody else is kept for whom it belongs to.
+ */
+static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum operation used,
+                     const void *call_site, struct guarded_result *result)
+{
+    struct guarded_operation *operation = NULL;
+    struct guard_call call;
+    struct refusal refusal;
+    MI_Result answer = MI_RESULT_OK;
+
+    memset(result, 0, sizeof(*result));
+    if (!enter(handle, used, call_site, &operation, &call, &refusal)) {
+        refuse_result(result, &refusal);
+        return refusal.result;
+    }
+    if (!take_withheld(operation, result)) {
+        answer = ask_host(operation, kind, result);
+        if (answer == MI_RESULT_OK && !guard_use_again(&call, &refusal)) {
+            withhold(operation, result);
+            refuse_result(result, &refusal);
+            answer = refusal.result;
+        }
+    }
+    slots_release(&guarded_operations, operation);
+    return answer;
+}
+
+static void hand_out(const struct guarded_result *from, MI_Boolean *more, MI_Result *result,
+                     const MI_Char **message, const MI_Instance **details)
+{
+    if (more != NULL) {
+        *more = from->more;
+    }
+    if (result != NULL) {
+        *result = from->result;
+    }
+    if (message != NULL) {
+        *message = from->message;
+    }
+    if (details != NULL) {
+        *details = from->details;
+    }
+}
+
+static const struct guarded_result no_item = {.result = MI_RESULT_INVALID_PARAMETER};
+
+static MI_Result MI_CALL guarded_get_instance(MI_Operation *operation, const MI_Instance **instance,
+                                              MI_Boolean *more, MI_Result *code,
+                                              const MI_Char **message, const MI_Instance **details)
+{
+    struct guarded_result result = no_item;
+    MI_Result answer = MI_RESULT_INVALID_PARAMETER;
+
+    if (instance != NULL) {
+        answer = get(operation, RESULT_INSTANCE, OPERATION_OPERATION_GET_INSTANCE,
+                     __builtin_return_address(0), &result);
+        *instance = result.instance;
+    }
+    hand_out(&result, more, code, message, details);
+    return answer;
+}
+
+static MI_Result MI_CALL guarded_get_indication(MI_Operation *operation,
+                                                const MI_Instance **instance,
+                                                const MI_Char **bookmark, const MI_Char **machine,
+                                                MI_Boolean *more, MI_Result *code,
+                                                const MI_Char **message,
+                                                const MI_Instance **details)
+{
+    struct guarded_result result = no_item;
+    MI_Result answer = MI_RESULT_INVALID_PARAMETER;
+
+    if (instance != NULL) {
+        answer = get(operation, RESULT_INDICATION, OPERATION_OPERATION_GET_INDICATION,
+                     __builtin_return_address(0), &result);
+        *instance = result.instance;
+    }
+    if (bookmark != NULL) {
+        *bookmark = result.bookmark;
+    }
+    if (machine != NULL) {
+        *machine = result.machine_id;
+    }
+    hand_out(&result, more, code, message, details);
+    return answer;
+}
+
+static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Class **class_object,
+                                           MI_Boolean *more, MI_Result *code,
+                                           const MI_Char **message, const MI_Instance **details)
+{
+    struct guarded_result result = no_item;
+    MI_Result answer = MI_RESULT_INVALID_PARAMETER;
+
+    if (class_object != NULL) {
+        answer = get(operation, RESULT_CLASS, OPERATION_OPERATION_GET_CLASS,
+                     __builtin_return_address(0), &result);
+        *class_object = result.class_object;
+    }
+    hand_out(&result, more, code, message, details);
+    return answer;
+}
+
+/* ---- Close, Cancel, GetSession ------------------------------------------------------------------
+ */
+
+static MI_Result MI_CALL guarded_close(MI_Operation *handle)
+{
+    struct guarded_operation *operation = NULL;
+    struct guard_call call;
+    struct refusal refusal;
+
+    if (!enter(handle, OPERATION_OPERATION_CLOSE, __builtin_return_address(0), &operation, &call,
+               &refusal)) {
+        return refusal.result;
+    }
+    MI_Result answer = MI_Operation_Close(&operation->inner);
+    if (answer == MI_RESULT_OK) {
+        guarded_operation_unlist(operation);
+        if (slots_retire(&guarded_operations, operation)) {
+            slots_release(&guarded_operations, operation); /* the pin of the handle */
+        }
+    }
+    slots_release(&guarded_operations, operation);
+    return answer;
+}
+
+static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationReason reason)
+{
+    struct guarded_operation *operation = NULL;
+    struct guard_call call;
+    struct refusal refusal;
+
+    if (!enter(handle, OPERATION_OPERATION_CANCEL, __builtin_return_address(0), &operation, &call,
+               &refusal)) {
+        return refusal.result;
+    }
+    MI_Result answer = MI_Operation_Cancel(&operation->inner, reason);
+    slots_release(&guarded_operations, operation);
+    return answer;
+}
+
+static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *session)
+{
+    struct guarded_operation *operation = NULL;
+    struct guard_call call;
+    struct refusal refusal;
+
+    if (session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(session, 0, sizeof(*session));
+    if (!enter(handle, OPERATION_OPERATION_GET_SESSION, __builtin_return_address(0), &operation,
+               &call, &refusal)) {
+        return refusal.result;
+    }
+    *session = guarded_session_public(operation->session);
+    slots_release(&guarded_operations, operation);
+    return MI_RESULT_OK;
+}
+
+const MI_OperationFT guarded_operation_ft = {
+    .Close = guarded_close,
+    .Cancel = guarded_cancel,
+    .GetSession = guarded_get_session,
+    .GetInstance = guarded_get_instance,
+    .GetIndication = guarded_get_indication,
+    .GetClass = guarded_get_class,
+};
+
+/* ---- the end of its context ---------------------------------------------------------------------
+ */
+
+static enum result_kind kind_of(enum operation started_by)
+{
+    switch (started_by) {
+    case OPERATION_SUBSCRIBE:
+        return RESULT_INDICATION;
+    case OPERATION_GET_CLASS:
+    case OPERATION_ENUMERATE_CLASSES:
+        return RESULT_CLASS;
+    default:
+        return RESULT_INSTANCE;
+    }
+}
+
+/* Called under the session's identity, once, after the handle was made stale. Draining is for hosts
+ * whose Close waits until the last result was taken (B.8); an asynchronous operation drains itself
+ * into its callbacks. */
+void guarded_operation_reap(struct guarded_operation *operation)
+{
+    struct guarded_result result = {.more = MI_TRUE};
+
+    atomic_store(&operation->mute, true);
+    (void)MI_Operation_Cancel(&operation->inner, MI_REASON_SHUTDOWN);
+    while (!operation->asynchronous && result.more) {
+        if (ask_host(operation, kind_of(operation->started_by), &result) != MI_RESULT_OK) {
+            break;
+        }
+    }
+    (void)MI_Operation_Close(&operation->inner);
+}
+
+/* ---- answers of a callback
+ * ------------------------------------------------------------------------ */
+
+/* These find the operation also after its Close: a result that waits for its acknowledgement keeps
+ * the host from finishing (C.2). */
+static bool enter_answer(const MI_Operation *handle, enum operation used, const void *call_site,
+                         struct guarded_operation **ret_operation, struct refusal *ret_refusal)
+{
+    void *object = NULL;
+    struct slots_handle expected = slots_handle_named(&guarded_operations, handle->reserved1);
+    enum slots_verdict verdict =
+        expected.check != (uint64_t)handle->reserved2
+            ? SLOTS_FORGED
+            : slots_acquire_retired(&guarded_operations, handle->reserved1, &object);
+
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(used, verdict, handle->reserved1, call_site, ret_refusal);
+        return false;
+    }
+    struct guarded_operation *operation = object;
+    const struct guard_call call = {
+        used,     operation->session, operation, operation->name_space, operation->class_name,
+        call_site};
+    if (!guard_use(&call, ret_refusal)) {
+        slots_release(&guarded_operations, operation);
+        return false;
+    }
+    *ret_operation = operation;
+    return true;
+}
+
+/* The three differ only in the host's function that they end in. */
+#define ANSWER(used, host_function, ...)                                                           \
+    struct guarded_operation *operation = NULL;                                                    \
+    struct refusal refusal;                                                                        \
+    if (handle == NULL) {                                                                          \
+        return MI_RESULT_INVALID_PARAMETER;                                                        \
+    }                                                                                              \
+    if (!enter_answer(handle, used, __builtin_return_address(0), &operation, &refusal)) {          \
+        return refusal.result;                                                                     \
+    }                                                                                              \
+    MI_Result answer = operation->host_function != NULL                                            \
+                           ? operation->host_function(&operation->inner, ##__VA_ARGS__)            \
+                           : MI_RESULT_INVALID_PARAMETER
+
+MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *handle)
+{
+    ANSWER(OPERATION_ACKNOWLEDGE, inner_acknowledge);
+    if (answer == MI_RESULT_OK && atomic_exchange(&operation->final_unacknowledged, false)) {
+        slots_release(&guarded_operations, operation); /* the pin until the final */
+    }
+    slots_release(&guarded_operations, operation);
+    return answer;
+}
+
+MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *handle,
+                                                  MI_OperationCallback_ResponseType response)
+{
+    ANSWER(OPERATION_ANSWER_PROMPT, inner_prompt, response);
+    slots_release(&guarded_operations, operation);
+    return answer;
+}
+
+MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *handle,
+                                                 MI_OperationCallback_ResponseType response)
+{
+    ANSWER(OPERATION_ANSWER_ERROR, inner_error, response);
+    slots_release(&guarded_operations, operation);
+    return answer;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a refusal reaches its caller (reference B.5): the starter returns nothing, so what it leaves
+ * behind is a real operation whose every Get* answers OK with the error as its result. Such an
+ * operation holds no resource: all it must know is packed into the two words of its handle.
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "gateway/gateway.h"
+
+/* reserved1 is the name of the session's handle; reserved2 is this. */
+#define PACK_RESULT_BITS   5 /* MI_Result is at most 28 */
+#define PACK_REASON_BITS   5
+#define PACK_MISMATCH_BITS 18
+
+static ptrdiff_t pack(const struct refusal *refusal)
+{
+    uint64_t word = (uint64_t)refusal->result | (uint64_t)refusal->reason << PACK_RESULT_BITS |
+                    (uint64_t)refusal->mismatch << (PACK_RESULT_BITS + PACK_REASON_BITS);
+    return (ptrdiff_t)word;
+}
+
+/* The words come back from the provider: whatever they say is made a refusal again. */
+static struct refusal unpack(const MI_Operation *operation)
+{
+    uint64_t word = (uint64_t)operation->reserved2;
+    struct refusal refusal = {
+        .result = (MI_Result)(word & ((1u << PACK_RESULT_BITS) - 1)),
+        .reason = (enum audit_reason)(word >> PACK_RESULT_BITS & ((1u << PACK_REASON_BITS) - 1)),
+        .mismatch = (miguard_components)(word >> (PACK_RESULT_BITS + PACK_REASON_BITS)) &
+                    MIGUARD_COMPONENTS_ALL,
+    };
+    if (refusal.result == MI_RESULT_OK || refusal.result > MI_RESULT_SERVER_IS_SHUTTING_DOWN) {
+        refusal.result = MI_RESULT_ACCESS_DENIED;
+    }
+    if (refusal.reason >= AUDIT_REASON_COUNT) {
+        refusal.reason = AUDIT_REASON_NONE;
+    }
+    return refusal;
+}
+
+/* ---- the sentence ------------------------------------------------------------------------ */
+
+enum { MESSAGES = 1024, MESSAGE_SIZE = 384 };
+
+/*
+ * MI gives messages to the caller as borrowed pointers without saying who frees them when; memory
+ * that is never freed cannot be used after free. A message is overwritten 1,024 refusals later.
+ */
+static char messages[MESSAGES][MESSAGE_SIZE];
+static atomic_uint next_message;
+
+static void append(char *message, size_t *length, const char *text)
+{
+    size_t more = strlen(text);
+    if (*length + more < MESSAGE_SIZE) {
+        memcpy(message + *length, text, more + 1);
+        *length += more;
+    }
+}
+
+const char *refusal_message(const struct refusal *refusal)
+{
+    char *message = messages[atomic_fetch_add(&next_message, 1) % MESSAGES];
+    size_t length = 0;
+
+    append(message, &length, "miguard: ");
+    append(message, &length, audit_reason_text(refusal->reason));
+    const char *separator = ": ";
+    for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
+        if ((refusal->mismatch >> bit & 1) != 0) {
+            append(message, &length, separator);
+            append(message, &length, miguard_component_name((miguard_components)1 << bit));
+            separator = ", ";
+        }
+    }
+    if (refusal->mismatch != 0) {
+        append(message, &length, " differ");
+    }
+    return message;
+}
+
+/* ---- the operation ----------------------------------------------------------------------- */
+
+static MI_Result MI_CALL refused_close(MI_Operation *operation)
+{
+    memset(operation, 0, sizeof(*operation));
+    return MI_RESULT_OK;
+}
+
+static MI_Result MI_CALL refused_cancel(MI_Operation *operation, MI_CancellationReason reason)
+{
+    (void)operation;
+    (void)reason;
+    return MI_RESULT_FAILED;
+}
+
+static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session *session)
+{
+    if (session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct slots_handle handle = slots_handle_named(&guarded_sessions, operation->reserved1);
+    *session = (MI_Session){handle.name, (ptrdiff_t)handle.check, &guarded_session_ft};
+    return MI_RESULT_OK;
+}
+
+static void answer(const MI_Operation *operation, MI_Boolean *more, MI_Result *result,
+                   const MI_Char **message, const MI_Instance **details)
+{
+    struct refusal refusal = unpack(operation);
+    if (more != NULL) {
+        *more = MI_FALSE;
+    }
+    if (result != NULL) {
+        *result = refusal.result;
+    }
+    if (message != NULL) {
+        *message = refusal_message(&refusal);
+    }
+    if (details != NULL) {
+        *details = NULL;
+    }
+}
+
+static MI_Result MI_CALL refused_get_instance(MI_Operation *operation, const MI_Instance **instance,
+                                              MI_Boolean *more, MI_Result *result,
+                                              const MI_Char **message, const MI_Instance **details)
+{
+    if (instance != NULL) {
+        *instance = NULL;
+    }
+    answer(operation, more, result, message, details);
+    return MI_RESULT_OK;
+}
+
+static MI_Result MI_CALL refused_get_indication(MI_Operation *operation,
+                                                const MI_Instance **instance,
+                                                const MI_Char **bookmark, const MI_Char **machine,
+                                                MI_Boolean *more, MI_Result *result,
+                                                const MI_Char **message,
+                                                const MI_Instance **details)
+{
+    if (bookmark != NULL) {
+        *bookmark = NULL;
+    }
+    if (machine != NULL) {
+        *machine = NULL;
+    }
+    return refused_get_instance(operation, instance, more, result, message, details);
+}
+
+static MI_Result MI_CALL refused_get_class(MI_Operation *operation, const MI_Class **class_object,
+                                           MI_Boolean *more, MI_Result *result,
+                                           const MI_Char **message, const MI_Instance **details)
+{
+    if (class_object != NULL) {
+        *class_object = NULL;
+    }
+    answer(operation, more, result, message, details);
+    return MI_RESULT_OK;
+}
+
+static const MI_OperationFT refused_operation_ft = {
+    .Close = refused_close,
+    .Cancel = refused_cancel,
+    .GetSession = refused_get_session,
+    .GetInstance = refused_get_instance,
+    .GetIndication = refused_get_indication,
+    .GetClass = refused_get_class,
+};
+
+void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
+                     enum result_kind kind, const MI_OperationCallbacks *callbacks,
+                     MI_Operation *operation)
+{
+    MI_Operation refused = {session->reserved1, pack(refusal), &refused_operation_ft};
+
+    if (operation != NULL) {
+        *operation = refused;
+    }
+    if (callbacks == NULL) {
+        return;
+    }
+    MI_Operation copy = refused; /* its content is what counts, never its address (B.6) */
+    const char *message = refusal_message(refusal);
+    void *context = callbacks->callbackContext;
+    if (kind == RESULT_INSTANCE && callbacks->instanceResult != NULL) {
+        callbacks->instanceResult(&copy, context, NULL, MI_FALSE, refusal->result, message, NULL,
+                                  NULL);
+    } else if (kind == RESULT_INDICATION && callbacks->indicationResult != NULL) {
+        callbacks->indicationResult(&copy, context, NULL, NULL, NULL, MI_FALSE, refusal->result,
+                                    message, NULL, NULL);
+    } else if (kind == RESULT_CLASS && callbacks->classResult != NULL) {
+        callbacks->classResult(&copy, context, NULL, MI_FALSE, refusal->result, message, NULL,
+                               NULL);
+    }
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/gateway.h"
+
+static void destroy_session(void *object)
+{
+    struct guarded_session *session = object;
+    identity_release(&session->identity);
+    guarded_context_release(session->context);
+}
+
+struct slots guarded_sessions =
+    SLOTS_INIT(sizeof(struct guarded_session), destroy_session, MIGUARD_MAX_SESSIONS);
+
+MI_Session guarded_session_public(const struct guarded_session *session)
+{
+    struct slots_handle handle = slots_handle_named(&guarded_sessions, session->id);
+    return (MI_Session){handle.name, (ptrdiff_t)handle.check, &guarded_session_ft};
+}
+
+static enum slots_verdict acquire(const MI_Session *handle, struct guarded_session **ret_session)
+{
+    void *object = NULL;
+    enum slots_verdict verdict = slots_acquire(
+        &guarded_sessions, (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
+        &object);
+    *ret_session = object;
+    return verdict;
+}
+
+/* ---- starting an operation ----------------------------------------------------------------- */
+
+/* One start on its way through the guard. */
+struct start {
+    enum operation operation;
+    enum result_kind kind;
+    MI_Session *handle;
+    const char *name_space, *class_name;
+    const MI_OperationCallbacks *callbacks;
+    MI_Operation *ret_operation;
+    const void *call_site;
+
+    struct guarded_session *session;
+    struct guarded_operation *on;
+    MI_OperationCallbacks inner_callbacks;
+};
+
+static void refuse(const struct start *start, const struct refusal *refusal)
+{
+    refusal_deliver(refusal, start->handle, start->kind, start->callbacks, start->ret_operation);
+}
+
+static void fail(const struct start *start, MI_Result result)
+{
+    struct refusal refusal = {result, AUDIT_REASON_NONE, 0};
+    refuse(start, &refusal);
+}
+
+static bool has_result_callback(const struct start *start)
+{
+    const MI_OperationCallbacks *callbacks = start->callbacks;
+    return callbacks != NULL &&
+           (start->kind == RESULT_INSTANCE     ? callbacks->instanceResult != NULL
+            : start->kind == RESULT_INDICATION ? callbacks->indicationResult != NULL
+                                               : callbacks->classResult != NULL);
+}
+
+static void keep_name(char kept[NAME_KEPT], const char *name)
+{
+    snprintf(kept, NAME_KEPT, "%s", name != NULL ? name : "");
+}
+
+/* A fresh operation of start->session with two pins: the handle's, and the caller's until
+ * finish_start(). False when the context ended meanwhile or a limit was met; it is answered then.
+ */
+static bool make_operation(struct start *start)
+{
+    struct guarded_operation *on = slots_new(&guarded_operations, NULL);
+    if (on == NULL) {
+        fail(start, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        return false;
+    }
+    slots_pin(&guarded_sessions, start->session);
+    on->session = start->session;
+    on->id = slots_handle_of(&guarded_operations, on).name;
+    on->started_by = start->operation;
+    keep_name(on->name_space, start->name_space);
+    keep_name(on->class_name, start->class_name);
+    if (start->callbacks != NULL) {
+        on->callbacks = *start->callbacks;
+    }
+    on->asynchronous = has_result_callback(start);
+
+    pthread_mutex_lock(&start->session->context->lock);
+    bool ended = start->session->context->ended;
+    if (!ended) {
+        slots_publish(&guarded_operations, on);
+        slots_pin(&guarded_operations, on);
+        on->next = start->session->operations;
+        on->link = &start->session->operations;
+        if (on->next != NULL) {
+            on->next->link = &on->next;
+        }
+        start->session->operations = on;
+    }
+    pthread_mutex_unlock(&start->session->context->lock);
+    if (ended) {
+        struct refusal refusal = {MI_RESULT_INVALID_PARAMETER, AUDIT_REASON_CONTEXT_ENDED, 0};
+        slots_release(&guarded_operations, on);
+        refuse(start, &refusal);
+        return false;
+    }
+    start->on = on;
+    return true;
+}
+
+/* True when the host may be asked: then start->session->inner, start->inner_callbacks and
+ * start->on->inner are ready, and finish_start() must follow. The order is: is it a session, may
+ * this thread use it, and only then is anything made or looked at. */
+static bool begin_start(struct start *start)
+{
+    struct refusal refusal;
+
+    enum slots_verdict verdict = acquire(start->handle, &start->session);
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(start->operation, verdict, start->handle->reserved1, start->call_site,
+                            &refusal);
+        refuse(start, &refusal);
+        return false;
+    }
+    const struct guard_call call = {start->operation,  start->session,    NULL,
+                                    start->name_space, start->class_name, start->call_site};
+    bool started = false;
+    if (!guard_use(&call, &refusal)) {
+        refuse(start, &refusal);
+    } else if (start->ret_operation == NULL) {
+        fail(start, MI_RESULT_INVALID_PARAMETER);
+    } else {
+        started = make_operation(start);
+    }
+    if (!started) {
+        slots_release(&guarded_sessions, start->session);
+        return false;
+    }
+    if (start->on->asynchronous) {
+        slots_pin(&guarded_operations, start->on); /* until the final callback */
+    }
+    start->inner_callbacks = callback_table(start->on, start->on->id, start->kind);
+    /* The first callback may come before the starter returns: the caller's handle must be there. */
+    *start->ret_operation = guarded_operation_public(start->on);
+    return true;
+}
+
+static void finish_start(struct start *start)
+{
+    slots_release(&guarded_operations, start->on);
+    slots_release(&guarded_sessions, start->session);
+}
+
+static const char *class_of(const MI_Instance *instance)
+{
+    return instance != NULL && instance->classDecl != NULL ? instance->classDecl->name : NULL;
+}
+
+#define START(operation_code, result, space, class)                                                \
+    {                                                                                              \
+        .operation = (operation_code), .kind = (result), .handle = session, .name_space = (space), \
+        .class_name = (class), .callbacks = callbacks, .ret_operation = operation,                 \
+        .call_site = __builtin_return_address(0),                                                  \
+    }
+
+/* Runs the host's starter of this slot when the guard lets it. */
+#define RUN(Slot, ...)                                                                             \
+    if (begin_start(&start)) {                                                                     \
+        MI_Session *inner = &start.session->inner;                                                 \
+        inner->ft->Slot(inner, __VA_ARGS__, &start.inner_callbacks, &start.on->inner);             \
+        finish_start(&start);                                                                      \
+    }
+
+static void MI_CALL guarded_get_instance(MI_Session *session, MI_Uint32 flags,
+                                         MI_OperationOptions *options, const MI_Char *name_space,
+                                         const MI_Instance *instance,
+                                         MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    struct start start =
+        START(OPERATION_GET_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
+    RUN(GetInstance, flags, options, name_space, instance)
+}
+
+static void MI_CALL guarded_modify_instance(MI_Session *session, MI_Uint32 flags,
+                                            MI_OperationOptions *options, const MI_Char *name_space,
+                                            const MI_Instance *instance,
+                                            MI_OperationCallbacks *callbacks,
+                                            MI_Operation *operation)
+{
+    struct start start =
+        START(OPERATION_MODIFY_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
+    RUN(ModifyInstance, flags, options, name_space, instance)
+}
+
+static void MI_CALL guarded_create_instance(MI_Session *session, MI_Uint32 flags,
+                                            MI_OperationOptions *options, const MI_Char *name_space,
+                                            const MI_Instance *instance,
+                                            MI_OperationCallbacks *callbacks,
+                                            MI_Operation *operation)
+{
+    struct start start =
+        START(OPERATION_CREATE_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
+    RUN(CreateInstance, flags, options, name_space, instance)
+}
+
+static void MI_CALL guarded_delete_instance(MI_Session *session, MI_Uint32 flags,
+                                            MI_OperationOptions *options, const MI_Char *name_space,
+                                            const MI_Instance *instance,
+                                            MI_OperationCallbacks *callbacks,
+                                            MI_Operation *operation)
+{
+    struct start start =
+        START(OPERATION_DELETE_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
+    RUN(DeleteInstance, flags, options, name_space, instance)
+}
+
+static void MI_CALL guarded_invoke(MI_Session *session, MI_Uint32 flags,
+                                   MI_OperationOptions *options, const MI_Char *name_space,
+                                   const MI_Char *class_name, const MI_Char *method,
+                                   const MI_Instance *instance, const MI_Instance *parameters,
+                                   MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    struct start start = START(OPERATION_INVOKE, RESULT_INSTANCE, name_space,
+                               class_name != NULL ? class_name : class_of(instance));
+    RUN(Invoke, flags, options, name_space, class_name, method, instance, parameters)
+}
+
+static void MI_CALL guarded_enumerate_instances(MI_Session *session, MI_Uint32 flags,
+                                                MI_OperationOptions *options,
+                                                const MI_Char *name_space,
+                                                const MI_Char *class_name, MI_Boolean keys_only,
+                                                MI_OperationCallbacks *callbacks,
+                                                MI_Operation *operation)
+{
+    struct start start =
+        START(OPERATION_ENUMERATE_INSTANCES, RESULT_INSTANCE, name_space, class_name);
+    RUN(EnumerateInstances, flags, options, name_space, class_name, keys_only)
+}
+
+static void MI_CALL guarded_query_instances(MI_Session *session, MI_Uint32 flags,
+                                            MI_OperationOptions *options, const MI_Char *name_space,
+                                            const MI_Char *dialect, const MI_Char *query,
+                                            MI_OperationCallbacks *callbacks,
+                                            MI_Operation *operation)
+{
+    struct start start = START(OPERATION_QUERY_INSTANCES, RESULT_INSTANCE, name_space, NULL);
+    RUN(QueryInstances, flags, options, name_space, dialect, query)
+}
+
+static void MI_CALL guarded_associator_instances(
+    MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options, const MI_Char *name_space,
+    const MI_Instance *keys, const MI_Char *association, const MI_Char *result_class,
+    const MI_Char *role, const MI_Char *result_role, MI_Boolean keys_only,
+    MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    struct start start =
+        START(OPERATION_ASSOCIATOR_INSTANCES, RESULT_INSTANCE, name_space, class_of(keys));
+    RUN(AssociatorInstances, flags, options, name_space, keys, association, result_class, role,
+        result_role, keys_only)
+}
+
+static void MI_CALL guarded_reference_instances(
+    MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options, const MI_Char *name_space,
+    const MI_Instance *keys, const MI_Char *result_class, const MI_Char *role, MI_Boolean keys_only,
+    MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    struct start start =
+        START(OPERATION_REFERENCE_INSTANCES, RESULT_INSTANCE, name_space, class_of(keys));
+    RUN(ReferenceInstances, flags, options, name_space, keys, result_class, role, keys_only)
+}
+
+static void MI_CALL guarded_subscribe(MI_Session *session, MI_Uint32 flags,
+                                      MI_OperationOptions *options, const MI_Char *name_space,
+                                      const MI_Char *dialect, const MI_Char *query,
+                                      const MI_SubscriptionDeliveryOptions *delivery,
+                                      MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    struct start start = START(OPERATION_SUBSCRIBE, RESULT_INDICATION, name_space, NULL);
+    RUN(Subscribe, flags, options, name_space, dialect, query, delivery)
+}
+
+static void MI_CALL guarded_get_class(MI_Session *session, MI_Uint32 flags,
+                                      MI_OperationOptions *options, const MI_Char *name_space,
+                                      const MI_Char *class_name, MI_OperationCallbacks *callbacks,
+                                      MI_Operation *operation)
+{
+    struct start start = START(OPERATION_GET_CLASS, RESULT_CLASS, name_space, class_name);
+    RUN(GetClass, flags, options, name_space, class_name)
+}
+
+static void MI_CALL guarded_enumerate_classes(MI_Session *session, MI_Uint32 flags,
+                                              MI_OperationOptions *options,
+                                              const MI_Char *name_space, const MI_Char *class_name,
+                                              MI_Boolean names_only,
+                                              MI_OperationCallbacks *callbacks,
+                                              MI_Operation *operation)
+{
+    struct start start = START(OPERATION_ENUMERATE_CLASSES, RESULT_CLASS, name_space, class_name);
+    RUN(EnumerateClasses, flags, options, name_space, class_name, names_only)
+}
+
+static void MI_CALL guarded_test_connection(MI_Session *session, MI_Uint32 flags,
+                                            MI_OperationCallbacks *callbacks,
+                                            MI_Operation *operation)
+{
+    struct start start = START(OPERATION_TEST_CONNECTION, RESULT_INSTANCE, NULL, NULL);
+    RUN(TestConnection, flags)
+}
+
+/* ---- the two that start nothing ------------------------------------------------------------ */
+
+/*
+ * A local session is not the provider's to close (documentation of MI_Context_GetLocalSession).
+ * Nothing is closed, whoever asks; but somebody may be waiting for the callback, so for a session
+ * that exists it comes, once.
+ */
+static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_context,
+                                       void(MI_CALL *completion_callback)(void *))
+{
+    const void *call_site = __builtin_return_address(0);
+    struct guarded_session *session = NULL;
+    struct refusal refusal;
+
+    enum slots_verdict verdict = acquire(handle, &session);
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(OPERATION_SESSION_CLOSE, verdict, handle->reserved1, call_site,
+                            &refusal);
+        return refusal.result;
+    }
+    const struct guard_call call = {
+        .operation = OPERATION_SESSION_CLOSE, .session = session, .call_site = call_site};
+    if (guard_use(&call, &refusal)) {
+        guard_refuse(&call, AUDIT_ACTION_SESSION_CLOSE, AUDIT_REASON_LOCAL_SESSION_CLOSE,
+                     MI_RESULT_INVALID_PARAMETER, &refusal);
+    }
+    slots_release(&guarded_sessions, session);
+    if (completion_callback != NULL) {
+        completion_callback(completion_context);
+    }
+    return refusal.result;
+}
+
+static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Application *application)
+{
+    const void *call_site = __builtin_return_address(0);
+    struct guarded_session *session = NULL;
+    struct refusal refusal;
+
+    if (application == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(application, 0, sizeof(*application));
+    enum slots_verdict verdict = acquire(handle, &session);
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(OPERATION_GET_APPLICATION, verdict, handle->reserved1, call_site,
+                            &refusal);
+        return refusal.result;
+    }
+    const struct guard_call call = {
+        .operation = OPERATION_GET_APPLICATION, .session = session, .call_site = call_site};
+    bool allowed = guard_use(&call, &refusal);
+    slots_release(&guarded_sessions, session);
+    if (!allowed) {
+        return refusal.result;
+    }
+    *application = (MI_Application){handle->reserved1, handle->reserved2, &guarded_application_ft};
+    return MI_RESULT_OK;
+}
+
+const MI_SessionFT guarded_session_ft = {
+    .Close = guarded_close,
+    .GetApplication = guarded_get_application,
+    .GetInstance = guarded_get_instance,
+    .ModifyInstance = guarded_modify_instance,
+    .CreateInstance = guarded_create_instance,
+    .DeleteInstance = guarded_delete_instance,
+    .Invoke = guarded_invoke,
+    .EnumerateInstances = guarded_enumerate_instances,
+    .QueryInstances = guarded_query_instances,
+    .AssociatorInstances = guarded_associator_instances,
+    .ReferenceInstances = guarded_reference_instances,
+    .Subscribe = guarded_subscribe,
+    .GetClass = guarded_get_class,
+    .EnumerateClasses = guarded_enumerate_classes,
+    .TestConnection = guarded_test_connection,
+};

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "identity/id_map.h"
+#include "identity/identity.h"
+#include "identity/read.h"
+
+bool identity_valid(const struct miguard_identity *identity)
+{
+    return identity != NULL && identity->tag == IDENTITY_TAG;
+}
+
+void identity_release(struct miguard_identity *identity)
+{
+    base_free(identity->groups);
+    base_free(identity->lsm_label);
+    memset(identity, 0, sizeof(*identity));
+}
+
+static enum miguard_status unreadable(struct miguard_error *reterr, miguard_components component)
+{
+    return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read",
+                     miguard_component_name(component));
+}
+
+/* An id of -1 means "no change" to the set*id calls and nobody at all to a guard (invariant 1). */
+static bool has_no_id(const struct miguard_identity *identity)
+{
+    for (size_t i = 0; i < IDENTITY_IDS; i++) {
+        if (identity->uid[i] == (uid_t)-1 || identity->gid[i] == (gid_t)-1) {
+            return true;
+        }
+    }
+    return identity->group_count > 0 && identity->groups[identity->group_count - 1] == (gid_t)-1;
+}
+
+static enum miguard_status capture_groups(struct miguard_identity *identity,
+                                          struct miguard_error *reterr)
+{
+    gid_t small[READ_SMALL_GROUPS];
+    uint32_t count = 0;
+    gid_t *groups = read_groups(small, &count);
+
+    if (groups == NULL) {
+        return unreadable(reterr, MIGUARD_COMPONENT_GROUPS);
+    }
+    count = identity_sort_groups(groups, count);
+    identity->groups = base_alloc(count == 0 ? 1 : count, sizeof(gid_t));
+    if (identity->groups == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "capture", "no memory for %u groups", count);
+    }
+    memcpy(identity->groups, groups, count * sizeof(gid_t));
+    identity->group_count = count;
+    return MIGUARD_OK;
+}
+
+/* What identity_check() reads, too: the components that a thread can change at any time. */
+static enum miguard_status capture_fast(struct miguard_identity *identity,
+                                        struct miguard_error *reterr)
+{
+    if (!read_uids(identity->uid)) {
+        return unreadable(reterr, MIGUARD_COMPONENT_RUID);
+    }
+    if (!read_fsuid(&identity->uid[IDENTITY_FS])) {
+        return unreadable(reterr, MIGUARD_COMPONENT_FSUID);
+    }
+    if (!read_gids(identity->gid)) {
+        return unreadable(reterr, MIGUARD_COMPONENT_RGID);
+    }
+    if (!read_fsgid(&identity->gid[IDENTITY_FS])) {
+        return unreadable(reterr, MIGUARD_COMPONENT_FSGID);
+    }
+    enum miguard_status status = capture_groups(identity, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    if (!read_caps(identity->cap)) {
+        return unreadable(reterr, MIGUARD_COMPONENT_CAP_EFFECTIVE);
+    }
+    if (!read_securebits(&identity->securebits)) {
+        return unreadable(reterr, MIGUARD_COMPONENT_SECUREBITS);
+    }
+    if (!read_no_new_privs(&identity->no_new_privs)) {
+        return unreadable(reterr, MIGUARD_COMPONENT_NO_NEW_PRIVS);
+    }
+    return MIGUARD_OK;
+}
+
+static enum miguard_status capture_label(struct miguard_identity *identity,
+                                         struct miguard_error *reterr)
+{
+    char label[IDENTITY_MAX_LABEL];
+    long length = read_lsm_label(label, sizeof(label));
+    if (length < 0) {
+        return unreadable(reterr, MIGUARD_COMPONENT_LSM_LABEL);
+    }
+    if (length == 0) {
+        return MIGUARD_OK;
+    }
+    identity->lsm_label = base_copy_text(label);
+    if (identity->lsm_label == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "capture", "no memory for the LSM label");
+    }
+    return MIGUARD_OK;
+}
+
+static enum miguard_status capture_slow(struct miguard_identity *identity,
+                                        struct miguard_error *reterr)
+{
+    if (!read_bounding(0, &identity->cap[IDENTITY_CAP_BOUNDING], &identity->cap_count)) {
+        return unreadable(reterr, MIGUARD_COMPONENT_CAP_BOUNDING);
+    }
+    if (!read_ambient(identity->cap[IDENTITY_CAP_INHERITABLE], identity->cap_count,
+                      &identity->cap[IDENTITY_CAP_AMBIENT])) {
+        return unreadable(reterr, MIGUARD_COMPONENT_CAP_AMBIENT);
+    }
+    if (!read_user_namespace(&identity->user_namespace)) {
+        return unreadable(reterr, MIGUARD_COMPONENT_USER_NAMESPACE);
+    }
+    return capture_label(identity, reterr);
+}
+
+static enum miguard_status capture_once(struct miguard_identity *identity,
+                                        struct miguard_error *reterr)
+{
+    enum miguard_status status = capture_fast(identity, reterr);
+    if (status == MIGUARD_OK) {
+        status = capture_slow(identity, reterr);
+    }
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    if (has_no_id(identity)) {
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",
+                         "the kernel reports the id -1, which is nobody's");
+    }
+    identity->known = MIGUARD_COMPONENTS_ALL;
+    identity->tag = IDENTITY_TAG;
+    return id_map_prove(identity, reterr);
+}
+
+enum miguard_status identity_capture(struct miguard_identity *ret_identity,
+                                     struct miguard_error *reterr)
+{
+    for (int try = 0; try < IDENTITY_TRIES; try++) {
+        memset(ret_identity, 0, sizeof(*ret_identity));
+        enum miguard_status status = capture_once(ret_identity, reterr);
+        if (status != MIGUARD_OK) {
+            identity_release(ret_identity);
+            return status;
+        }
+        /* Every read is consistent in itself, all of them together are so only if a second look
+         * finds nothing changed: another thread's glibc setxid call may have come in between. */
+        miguard_components unread = 0;
+        miguard_components torn = identity_check(ret_identity, MIGUARD_COMPONENTS_ALL, &unread);
+        if (torn == 0) {
+            return MIGUARD_OK;
+        }
+        identity_release(ret_identity);
+        if (unread != 0) {
+            return unreadable(reterr, unread & (~unread + 1));
+        }
+    }
+    return error_set(reterr, MIGUARD_TORN, 0, "capture",
+                     "another thread kept changing this thread's identity, %d times in a row",
+                     IDENTITY_TRIES);
+}
+
+enum miguard_status identity_copy(const struct miguard_identity *from,
+                                  struct miguard_identity *ret_identity)
+{
+    struct miguard_identity copy = *from;
+
+    copy.groups = base_alloc(from->group_count == 0 ? 1 : from->group_count, sizeof(gid_t));
+    copy.lsm_label = base_copy_text(from->lsm_label);
+    if (copy.groups == NULL || (from->lsm_label != NULL && copy.lsm_label == NULL)) {
+        identity_release(&copy);
+        memset(ret_identity, 0, sizeof(*ret_identity));
+        return MIGUARD_NO_MEMORY;
+    }
+    if (from->group_count > 0) {
+        memcpy(copy.groups, from->groups, from->group_count * sizeof(gid_t));
+    }
+    *ret_identity = copy;
+    return MIGUARD_OK;
+}
+
+enum miguard_status miguard_identity_capture(struct miguard_identity **ret_identity,
+                                             struct miguard_error *reterr)
+{
+    if (ret_identity == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "capture", "ret_identity is NULL");
+    }
+    struct miguard_identity *identity = base_alloc(1, sizeof(*identity));
+    if (identity == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "capture", NULL);
+    }
+    enum miguard_status status = identity_capture(identity, reterr);
+    if (status != MIGUARD_OK) {
+        base_free(identity);
+        return status;
+    }
+    *ret_identity = identity;
+    return MIGUARD_OK;
+}
+
+void miguard_identity_free(struct miguard_identity *identity)
+{
+    if (identity != NULL) {
+        identity_release(identity);
+        base_free(identity);
+    }
+}

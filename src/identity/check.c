@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fresh check: what a guarded call does when nothing proves that the identity is unchanged.
+ *
+ * Each reading is compared at once and forgotten. A difference is final, also when it is a torn
+ * one: refusing is always safe. A match could be torn only by glibc's setxid broadcast from another
+ * thread, which changes ids and groups; so with more than one thread these are read again at the
+ * end. What remains is a change after the last read, which no check can exclude (miguard-provider
+ * (7), "What the guard cannot see").
+ */
+#include <string.h>
+#include <sys/single_threaded.h>
+
+#include "base/process.h"
+#include "identity/identity.h"
+#include "identity/kernel.h"
+#include "identity/read.h"
+
+struct check {
+    const struct miguard_identity *bound;
+    miguard_components compared;
+    miguard_components differing;
+    miguard_components unread;
+};
+
+static bool wants(const struct check *check, miguard_components components)
+{
+    return (check->compared & components) != 0;
+}
+
+/* component differs unless it is known and equal. */
+static void compare(struct check *check, miguard_components component, bool equal)
+{
+    if (!equal) {
+        check->differing |= component & check->compared;
+    }
+}
+
+static void not_read(struct check *check, miguard_components components)
+{
+    check->differing |= components & check->compared;
+    check->unread |= components & check->compared;
+}
+
+#define ID_BITS(first) ((miguard_components)(first)*7) /* real, effective, saved: three bits */
+
+static void check_uids(struct check *check)
+{
+    uid_t ids[IDENTITY_IDS - 1];
+    if (!wants(check, ID_BITS(MIGUARD_COMPONENT_RUID))) {
+        return;
+    }
+    if (!read_uids(ids)) {
+        not_read(check, ID_BITS(MIGUARD_COMPONENT_RUID));
+        return;
+    }
+    const uid_t *bound = check->bound->uid;
+    compare(check, MIGUARD_COMPONENT_RUID, ids[IDENTITY_R] == bound[IDENTITY_R]);
+    compare(check, MIGUARD_COMPONENT_EUID, ids[IDENTITY_E] == bound[IDENTITY_E]);
+    compare(check, MIGUARD_COMPONENT_SUID, ids[IDENTITY_S] == bound[IDENTITY_S]);
+}
+
+static void check_gids(struct check *check)
+{
+    gid_t ids[IDENTITY_IDS - 1];
+    if (!wants(check, ID_BITS(MIGUARD_COMPONENT_RGID))) {
+        return;
+    }
+    if (!read_gids(ids)) {
+        not_read(check, ID_BITS(MIGUARD_COMPONENT_RGID));
+        return;
+    }
+    const gid_t *bound = check->bound->gid;
+    compare(check, MIGUARD_COMPONENT_RGID, ids[IDENTITY_R] == bound[IDENTITY_R]);
+    compare(check, MIGUARD_COMPONENT_EGID, ids[IDENTITY_E] == bound[IDENTITY_E]);
+    compare(check, MIGUARD_COMPONENT_SGID, ids[IDENTITY_S] == bound[IDENTITY_S]);
+}
+
+static void check_fs_ids(struct check *check)
+{
+    uid_t fsuid = 0;
+    gid_t fsgid = 0;
+
+    if (wants(check, MIGUARD_COMPONENT_FSUID)) {
+        if (!read_fsuid(&fsuid)) {
+            not_read(check, MIGUARD_COMPONENT_FSUID);
+        }
+        compare(check, MIGUARD_COMPONENT_FSUID, fsuid == check->bound->uid[IDENTITY_FS]);
+    }
+    if (wants(check, MIGUARD_COMPONENT_FSGID)) {
+        if (!read_fsgid(&fsgid)) {
+            not_read(check, MIGUARD_COMPONENT_FSGID);
+        }
+        compare(check, MIGUARD_COMPONENT_FSGID, fsgid == check->bound->gid[IDENTITY_FS]);
+    }
+}
+
+static bool same_groups(const struct miguard_identity *bound, gid_t *groups, uint32_t count)
+{
+    count = identity_sort_groups(groups, count);
+    return count == bound->group_count &&
+           (count == 0 || memcmp(groups, bound->groups, count * sizeof(gid_t)) == 0);
+}
+
+static void check_groups(struct check *check)
+{
+    gid_t small[READ_SMALL_GROUPS];
+    uint32_t count = 0;
+
+    if (!wants(check, MIGUARD_COMPONENT_GROUPS)) {
+        return;
+    }
+    gid_t *groups = read_groups(small, &count);
+    if (groups == NULL) {
+        not_read(check, MIGUARD_COMPONENT_GROUPS);
+        return;
+    }
+    compare(check, MIGUARD_COMPONENT_GROUPS, same_groups(check->bound, groups, count));
+}
+
+static void check_caps(struct check *check)
+{
+    const miguard_components from_capget = MIGUARD_COMPONENT_CAP_EFFECTIVE |
+                                           MIGUARD_COMPONENT_CAP_PERMITTED |
+                                           MIGUARD_COMPONENT_CAP_INHERITABLE;
+    const uint64_t *bound = check->bound->cap;
+    uint64_t cap[IDENTITY_CAP_SETS] = {0};
+
+    if (wants(check, from_capget | MIGUARD_COMPONENT_CAP_AMBIENT)) {
+        if (!read_caps(cap)) {
+            not_read(check, from_capget | MIGUARD_COMPONENT_CAP_AMBIENT);
+            return;
+        }
+        compare(check, MIGUARD_COMPONENT_CAP_EFFECTIVE,
+                cap[IDENTITY_CAP_EFFECTIVE] == bound[IDENTITY_CAP_EFFECTIVE]);
+        compare(check, MIGUARD_COMPONENT_CAP_PERMITTED,
+                cap[IDENTITY_CAP_PERMITTED] == bound[IDENTITY_CAP_PERMITTED]);
+        compare(check, MIGUARD_COMPONENT_CAP_INHERITABLE,
+                cap[IDENTITY_CAP_INHERITABLE] == bound[IDENTITY_CAP_INHERITABLE]);
+    }
+    if (wants(check, MIGUARD_COMPONENT_CAP_AMBIENT)) {
+        if (!read_ambient(cap[IDENTITY_CAP_INHERITABLE], check->bound->cap_count,
+                          &cap[IDENTITY_CAP_AMBIENT])) {
+            not_read(check, MIGUARD_COMPONENT_CAP_AMBIENT);
+        }
+        compare(check, MIGUARD_COMPONENT_CAP_AMBIENT,
+                cap[IDENTITY_CAP_AMBIENT] == bound[IDENTITY_CAP_AMBIENT]);
+    }
+}
+
+static void check_bounding(struct check *check)
+{
+    uint64_t set = 0;
+    uint32_t count = 0;
+
+    if (!wants(check, MIGUARD_COMPONENT_CAP_BOUNDING)) {
+        return;
+    }
+    if (check->bound->cap_count == 0 || !read_bounding(check->bound->cap_count, &set, &count)) {
+        not_read(check, MIGUARD_COMPONENT_CAP_BOUNDING);
+        return;
+    }
+    compare(check, MIGUARD_COMPONENT_CAP_BOUNDING, set == check->bound->cap[IDENTITY_CAP_BOUNDING]);
+}
+
+static void check_flags(struct check *check)
+{
+    uint32_t value = 0;
+
+    if (wants(check, MIGUARD_COMPONENT_SECUREBITS)) {
+        if (!read_securebits(&value)) {
+            not_read(check, MIGUARD_COMPONENT_SECUREBITS);
+        }
+        compare(check, MIGUARD_COMPONENT_SECUREBITS, value == check->bound->securebits);
+    }
+    if (wants(check, MIGUARD_COMPONENT_NO_NEW_PRIVS)) {
+        if (!read_no_new_privs(&value)) {
+            not_read(check, MIGUARD_COMPONENT_NO_NEW_PRIVS);
+        }
+        compare(check, MIGUARD_COMPONENT_NO_NEW_PRIVS, value == check->bound->no_new_privs);
+    }
+}
+
+/*
+ * Whether this thread leads its thread group. The answer can change only by fork, and the epoch
+ * tells a forked child apart.
+ */
+static bool thread_is_leader(void)
+{
+    static __thread struct {
+        uint64_t epoch;
+        bool leader;
+    } known;
+
+    uint64_t epoch = process_epoch();
+    if (epoch == 0 || known.epoch != epoch) {
+        known.leader = identity_kernel.gettid() == identity_kernel.getpid();
+        known.epoch = epoch;
+    }
+    return known.leader;
+}
+
+/*
+ * unshare(2) and setns(2) change the user namespace only when the thread group has no other member,
+ * and the leader stays a member, even after its exit, as long as any other lives. So no thread
+ * but the leader can ever have changed it, and all threads share one. __libc_single_threaded does
+ * not answer this: it stays false once there was a second thread, though that thread is gone.
+ */
+static void check_user_namespace(struct check *check)
+{
+    uint64_t inode = 0;
+
+    if (!wants(check, MIGUARD_COMPONENT_USER_NAMESPACE) || !thread_is_leader()) {
+        return;
+    }
+    if (!read_user_namespace(&inode)) {
+        not_read(check, MIGUARD_COMPONENT_USER_NAMESPACE);
+        return;
+    }
+    compare(check, MIGUARD_COMPONENT_USER_NAMESPACE, inode == check->bound->user_namespace);
+}
+
+/* Which LSMs are active is fixed at boot: where a capture found none there is never one. */
+static void check_label(struct check *check)
+{
+    char label[IDENTITY_MAX_LABEL];
+
+    if (!wants(check, MIGUARD_COMPONENT_LSM_LABEL) || check->bound->lsm_label == NULL) {
+        return;
+    }
+    if (read_lsm_label(label, sizeof(label)) < 0) {
+        not_read(check, MIGUARD_COMPONENT_LSM_LABEL);
+        return;
+    }
+    compare(check, MIGUARD_COMPONENT_LSM_LABEL, strcmp(label, check->bound->lsm_label) == 0);
+}
+
+static miguard_components finish(const struct check *check, miguard_components *ret_unreadable)
+{
+    if (ret_unreadable != NULL) {
+        *ret_unreadable = check->unread;
+    }
+    return check->differing;
+}
+
+miguard_components identity_recheck(const struct miguard_identity *bound,
+                                    miguard_components compared, miguard_components *ret_unreadable)
+{
+    struct check check = {bound, compared, 0, 0};
+
+    if (!identity_valid(bound)) {
+        check.differing = MIGUARD_COMPONENTS_ALL;
+    } else {
+        check_uids(&check);
+        check_gids(&check);
+        check_fs_ids(&check);
+        check_groups(&check);
+    }
+    return finish(&check, ret_unreadable);
+}
+
+miguard_components identity_check(const struct miguard_identity *bound, miguard_components compared,
+                                  miguard_components *ret_unreadable)
+{
+    struct check check = {bound, compared & MIGUARD_COMPONENTS_ALL, 0, 0};
+
+    if (!identity_valid(bound)) {
+        check.differing = MIGUARD_COMPONENTS_ALL;
+        return finish(&check, ret_unreadable);
+    }
+    check.differing = check.compared & ~bound->known;
+    check_uids(&check);
+    check_gids(&check);
+    check_fs_ids(&check);
+    check_groups(&check);
+    check_caps(&check);
+    check_flags(&check);
+    check_bounding(&check);
+    check_user_namespace(&check);
+    check_label(&check);
+    if (check.differing == 0 && !__libc_single_threaded) {
+        check_uids(&check);
+        check_gids(&check);
+        check_groups(&check);
+    }
+    return finish(&check, ret_unreadable);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IDENTITY_ID_MAP_H
+#define IDENTITY_ID_MAP_H
+
+#include "identity/identity.h"
+
+/*
+ * UNPROVABLE when an id of identity is the overflow id in a user namespace that does not map every
+ * id: the kernel shows that number for each unmapped id, so two different owners would look the
+ * same (user_namespaces(7)). Supplementary groups are exempt where setgroups(2) is denied for
+ * good: there they cannot differ between the threads of a process. UNREADABLE when the maps
+ * cannot be read.
+ */
+MIGUARD_CHECKED enum miguard_status id_map_prove(const struct miguard_identity *identity,
+                                                 struct miguard_error *reterr);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The identity of one thread, as the library holds it.
+ *
+ * Two ways to look at the calling thread: identity_capture() reads everything and keeps it;
+ * identity_check() reads what a guarded call must know, compares it with a kept identity and keeps
+ * nothing.
+ */
+#ifndef IDENTITY_IDENTITY_H
+#define IDENTITY_IDENTITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/text.h"
+#include "miguard/identity.h"
+
+enum { IDENTITY_R, IDENTITY_E, IDENTITY_S, IDENTITY_FS, IDENTITY_IDS };
+
+enum {
+    IDENTITY_CAP_EFFECTIVE,
+    IDENTITY_CAP_PERMITTED,
+    IDENTITY_CAP_INHERITABLE,
+    IDENTITY_CAP_AMBIENT,
+    IDENTITY_CAP_BOUNDING,
+    IDENTITY_CAP_SETS
+};
+
+enum {
+    IDENTITY_MAX_GROUPS = 65536, /* NGROUPS_MAX of Linux */
+    IDENTITY_TRIES = 4,          /* captures that may be torn before the caller is refused */
+    IDENTITY_MAX_LABEL = 4096,   /* a page: what /proc/thread-self/attr/current can give */
+};
+
+/*
+ * tag tells an identity from zeroed memory: without it nothing is known and nothing is equal
+ * (invariant 1). The order of uid[], gid[] and cap[] is the order of the component bits.
+ */
+struct miguard_identity {
+    uint64_t tag;
+    miguard_components known;
+    uid_t uid[IDENTITY_IDS];
+    gid_t gid[IDENTITY_IDS];
+    uint32_t group_count;
+    gid_t *groups; /* ascending, without duplicates */
+    uint64_t cap[IDENTITY_CAP_SETS];
+    uint32_t cap_count; /* capabilities the kernel knows: probes that the bounding set takes */
+    uint32_t securebits;
+    uint32_t no_new_privs;
+    uint64_t user_namespace; /* inode number of the namespace in nsfs */
+    char *lsm_label;         /* NULL where no active LSM keeps one */
+};
+
+#define IDENTITY_TAG 0x6D69677561726431u /* "miguard1" */
+
+bool identity_valid(const struct miguard_identity *identity);
+
+/* Captures every component of the calling thread into *ret_identity, which need not be
+ * initialised and is zeroed on failure. Release with identity_release(). Errors as
+ * miguard_identity_capture(). */
+MIGUARD_CHECKED enum miguard_status identity_capture(struct miguard_identity *ret_identity,
+                                                     struct miguard_error *reterr);
+
+void identity_release(struct miguard_identity *identity);
+
+MIGUARD_CHECKED enum miguard_status identity_copy(const struct miguard_identity *from,
+                                                  struct miguard_identity *ret_identity);
+
+/*
+ * The guard's look at the calling thread: the components of `compared` in which it differs from
+ * bound, 0 for a match. What cannot be read counts as different and is told in *ret_unreadable
+ * (may be NULL). An invalid bound identity differs in everything.
+ *
+ * Allocates nothing unless the thread has more than 256 supplementary groups, and then once a
+ * thread.
+ */
+MIGUARD_CHECKED miguard_components identity_check(const struct miguard_identity *bound,
+                                                  miguard_components compared,
+                                                  miguard_components *ret_unreadable);
+
+/* The part of identity_check() that another thread could have changed meanwhile, by a glibc setxid
+ * call: ids and groups. Asked again after a wait. */
+MIGUARD_CHECKED miguard_components identity_recheck(const struct miguard_identity *bound,
+                                                    miguard_components compared,
+                                                    miguard_components *ret_unreadable);
+
+/* Sorts and removes duplicates in place; returns the new count. Does not allocate. */
+uint32_t identity_sort_groups(gid_t *groups, uint32_t count);
+
+/* A component set as "euid, groups". */
+void identity_components_text(struct text *text, miguard_components components);
+
+/* As JSON: one member a component, without the braces around them; names resolves user and group
+ * names through NSS. */
+void identity_write_json(struct text *text, const struct miguard_identity *identity, bool names);
+
+/* What is recorded beside an identity and is no part of it. What cannot be read stays at its
+ * "not known" value: these are facts for a person, never for a decision. */
+struct identity_process {
+    pid_t pid;
+    uint32_t loginuid;    /* UINT32_MAX: not set */
+    uint64_t start_time;  /* in clock ticks since boot, proc(5) field 22 of stat */
+    char executable[256]; /* "" when it cannot be read */
+};
+void identity_read_process(struct identity_process *ret_process);
+
+struct identity_thread {
+    pid_t tid;
+    char name[16];           /* comm */
+    int32_t session_keyring; /* 0: none or not readable */
+};
+void identity_read_thread(struct identity_thread *ret_thread);
+
+/* The name of a user or group through NSS; false when there is none. */
+enum { IDENTITY_NAME = 256 };
+bool identity_user_name(uid_t uid, char name[IDENTITY_NAME]);
+bool identity_group_name(gid_t gid, char name[IDENTITY_NAME]);
+
+#endif

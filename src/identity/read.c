@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "identity/read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/alloc.h"
+#include "identity/kernel.h"
+
+bool read_uids(uid_t ids[IDENTITY_IDS - 1])
+{
+    return identity_kernel.getresuid(&ids[IDENTITY_R], &ids[IDENTITY_E], &ids[IDENTITY_S]) == 0;
+}
+
+bool read_gids(gid_t ids[IDENTITY_IDS - 1])
+{
+    return identity_kernel.getresgid(&ids[IDENTITY_R], &ids[IDENTITY_E], &ids[IDENTITY_S]) == 0;
+}
+
+/* -1 is no valid id, so setting it fails without effect and returns the current one: the only
+ * system call that reads an fs id (setfsuid(2)). */
+bool read_fsuid(uid_t *ret_id)
+{
+    long result = identity_kernel.setfsuid((uid_t)-1);
+    if (result < 0) {
+        return false;
+    }
+    *ret_id = (uid_t)result;
+    return true;
+}
+
+bool read_fsgid(gid_t *ret_id)
+{
+    long result = identity_kernel.setfsgid((gid_t)-1);
+    if (result < 0) {
+        return false;
+    }
+    *ret_id = (gid_t)result;
+    return true;
+}
+
+bool read_caps(uint64_t cap[IDENTITY_CAP_SETS])
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
+
+    if (identity_kernel.capget(&header, data) != 0) {
+        return false;
+    }
+    cap[IDENTITY_CAP_EFFECTIVE] = (uint64_t)data[1].effective << 32 | data[0].effective;
+    cap[IDENTITY_CAP_PERMITTED] = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+    cap[IDENTITY_CAP_INHERITABLE] = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
+    return true;
+}
+
+bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_count)
+{
+    uint64_t set = 0;
+    uint32_t count = 0;
+
+    for (; count < 64; count++) {
+        if (expected_count != 0 && count == expected_count) {
+            break;
+        }
+        long result = identity_kernel.prctl(PR_CAPBSET_READ, count, 0, 0, 0);
+        if (result == -EINVAL && expected_count == 0 && count > 0) {
+            break; /* beyond the last capability of this kernel */
+        }
+        if (result < 0 || result > 1) {
+            return false;
+        }
+        set |= (uint64_t)result << count;
+    }
+    *ret_set = set;
+    *ret_count = count;
+    return true;
+}
+
+bool read_ambient(uint64_t inheritable, uint32_t count, uint64_t *ret_set)
+{
+    uint64_t set = 0;
+
+    for (uint32_t i = 0; inheritable != 0 && i < count; i++) {
+        long result = identity_kernel.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0);
+        if (result < 0 || result > 1) {
+            return false;
+        }
+        set |= (uint64_t)result << i;
+    }
+    *ret_set = set;
+    return true;
+}
+
+bool read_securebits(uint32_t *ret_bits)
+{
+    long result = identity_kernel.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+    if (result < 0) {
+        return false;
+    }
+    *ret_bits = (uint32_t)result;
+    return true;
+}
+
+bool read_no_new_privs(uint32_t *ret_value)
+{
+    long result = identity_kernel.prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+    if (result < 0 || result > 1) {
+        return false;
+    }
+    *ret_value = (uint32_t)result;
+    return true;
+}
+
+/* The link reads "user:[4026531837]". */
+bool read_user_namespace(uint64_t *ret_inode)
+{
+    static const char prefix[] = "user:[";
+    char link[64];
+
+    long length = identity_kernel.readlink("/proc/thread-self/ns/user", link, sizeof(link) - 1);
+    if (length < (long)sizeof(prefix) || length >= (long)sizeof(link)) {
+        return false;
+    }
+    link[length] = '\0';
+    if (memcmp(link, prefix, sizeof(prefix) - 1) != 0) {
+        return false;
+    }
+    char *end = NULL;
+    unsigned long long inode = strtoull(link + sizeof(prefix) - 1, &end, 10);
+    if (inode == 0 || end == NULL || strcmp(end, "]") != 0) {
+        return false;
+    }
+    *ret_inode = inode;
+    return true;
+}
+
+/* ---- groups ---------------------------------------------------------------------------- */
+
+/* One buffer for the largest group list there can be, for each thread that ever needed it. */
+static pthread_key_t large_key;
+static pthread_once_t large_once = PTHREAD_ONCE_INIT;
+static bool large_ready;
+
+static void make_large_key(void)
+{
+    large_ready = pthread_key_create(&large_key, base_free) == 0;
+}
+
+static gid_t *large_buffer(void)
+{
+    if (pthread_once(&large_once, make_large_key) != 0 || !large_ready) {
+        return NULL;
+    }
+    gid_t *buffer = pthread_getspecific(large_key);
+    if (buffer != NULL) {
+        return buffer;
+    }
+    buffer = base_alloc(IDENTITY_MAX_GROUPS, sizeof(*buffer));
+    if (buffer != NULL && pthread_setspecific(large_key, buffer) != 0) {
+        base_free(buffer);
+        buffer = NULL;
+    }
+    return buffer;
+}
+
+gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count)
+{
+    gid_t *groups = small;
+    long count = identity_kernel.getgroups(READ_SMALL_GROUPS, small);
+    if (count == -EINVAL) {
+        groups = large_buffer();
+        if (groups == NULL) {
+            return NULL;
+        }
+        count = identity_kernel.getgroups(IDENTITY_MAX_GROUPS, groups);
+    }
+    if (count < 0 || count > (groups == small ? READ_SMALL_GROUPS : IDENTITY_MAX_GROUPS)) {
+        return NULL;
+    }
+    *ret_count = (uint32_t)count;
+    return groups;
+}
+
+/* Heapsort: in place, without the allocation that qsort(3) may make, and never slower than
+ * n log n on a list that somebody chose. */
+static void sift_down(gid_t *groups, uint32_t root, uint32_t count)
+{
+    for (;;) {
+        uint32_t child = 2 * root + 1;
+        if (child >= count) {
+            return;
+        }
+        if (child + 1 < count && groups[child] < groups[child + 1]) {
+            child++;
+        }
+        if (groups[root] >= groups[child]) {
+            return;
+        }
+        gid_t swap = groups[root];
+        groups[root] = groups[child];
+        groups[child] = swap;
+        root = child;
+    }
+}
+
+uint32_t identity_sort_groups(gid_t *groups, uint32_t count)
+{
+    bool sorted = true;
+    for (uint32_t i = 1; i < count && sorted; i++) {
+        sorted = groups[i - 1] <= groups[i];
+    }
+    for (uint32_t i = count / 2; !sorted && i > 0; i--) {
+        sift_down(groups, i - 1, count);
+    }
+    for (uint32_t end = count; !sorted && end > 1; end--) {
+        gid_t last = groups[end - 1];
+        groups[end - 1] = groups[0];
+        groups[0] = last;
+        sift_down(groups, 0, end - 1);
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept == 0 || groups[i] != groups[kept - 1]) {
+            groups[kept++] = groups[i];
+        }
+    }
+    return kept;
+}
+
+/* ---- /proc ----------------------------------------------------------------------------- */
+
+long read_proc_file(const char *path, char *buffer, size_t size)
+{
+    long fd = identity_kernel.open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return fd;
+    }
+    size_t length = 0;
+    long result = 0;
+    while (length < size - 1) {
+        result = identity_kernel.read((int)fd, buffer + length, size - 1 - length);
+        if (result <= 0) {
+            break;
+        }
+        length += (size_t)result;
+    }
+    if (result > 0) {
+        result = -EFBIG;
+    }
+    identity_kernel.close((int)fd);
+    buffer[length] = '\0';
+    return result < 0 ? result : (long)length;
+}
+
+/*
+ * EINVAL is the kernel's answer where no LSM keeps a label, ENOENT where it was built without any
+ * (proc(5)). Both are stable facts of a running kernel; every other failure is "not readable".
+ */
+long read_lsm_label(char *buffer, size_t size)
+{
+    long length = read_proc_file("/proc/thread-self/attr/current", buffer, size);
+    if (length == -EINVAL || length == -ENOENT) {
+        return 0;
+    }
+    while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\0')) {
+        buffer[--length] = '\0';
+    }
+    return length;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The reads that capture.c and check.c share. Each answers false when the kernel did not tell. */
+#ifndef IDENTITY_READ_H
+#define IDENTITY_READ_H
+
+#include "identity/identity.h"
+
+bool read_uids(uid_t ids[IDENTITY_IDS - 1]);
+bool read_gids(gid_t ids[IDENTITY_IDS - 1]);
+bool read_fsuid(uid_t *ret_id);
+bool read_fsgid(gid_t *ret_id);
+
+/* effective, permitted and inheritable into the first three places of cap. */
+bool read_caps(uint64_t cap[IDENTITY_CAP_SETS]);
+
+/* The bounding set by one prctl(2) for each capability. expected_count 0 finds out how many there
+ * are; else exactly that many must be there. */
+bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_count);
+
+/* count is what read_bounding() found. An empty inheritable set proves an empty ambient set
+ * (capabilities(7)), so then nothing is asked. */
+bool read_ambient(uint64_t inheritable, uint32_t count, uint64_t *ret_set);
+
+bool read_securebits(uint32_t *ret_bits);
+bool read_no_new_privs(uint32_t *ret_value);
+bool read_user_namespace(uint64_t *ret_inode);
+
+/* The supplementary groups as the kernel gives them: in small when they fit, else in a buffer that
+ * belongs to this thread and lives until its next read. NULL when they cannot be read. */
+enum { READ_SMALL_GROUPS = 256 };
+gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count);
+
+/* The LSM label into buffer: its length, 0 when no LSM keeps one, negative when it is not
+ * readable. */
+long read_lsm_label(char *buffer, size_t size);
+
+/* A whole small file of /proc: its length, ended with NUL, or a negative errno (-EFBIG when it
+ * does not fit). */
+long read_proc_file(const char *path, char *buffer, size_t size);
+
+#endif

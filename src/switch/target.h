@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SWITCH_TARGET_H
+#define SWITCH_TARGET_H
+
+#include "identity/identity.h"
+#include "miguard/switch.h"
+
+/* Either ids and groups, for which the rest is derived from the thread, or a whole identity. */
+struct miguard_target {
+    bool exact;
+    struct miguard_identity identity; /* valid when exact; else only uid[0], gid[0] and groups */
+};
+
+/*
+ * What the thread that is `original` shall be when it has become target. Borrows the groups of
+ * both. Ids and groups: real, effective and fs ids are the target's; the saved uid stays the
+ * effective uid of the original, so that the way back exists; other users than root get no
+ * effective and no inheritable capability.
+ */
+struct miguard_identity target_expected(const struct miguard_target *target,
+                                        const struct miguard_identity *original);
+
+#endif

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The `miguard` command as a user meets it: arguments in; exit status, stdout and stderr out.
+ *
+ * In a command line $P is the folder of the example providers, $T a folder of the test's own, $S
+ * this process; words are separated by blanks. NULL expects nothing in particular, "" expects the
+ * stream to be empty.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OUTPUT = 65536, MAX_WORDS = 32 };
+
+struct row {
+    const char *command;
+    int status;
+    const char *out, *err;
+    bool needs_root;
+};
+
+struct output {
+    int status;
+    char out[OUTPUT], err[OUTPUT];
+};
+
+static char folder[] = "/tmp/miguard-cli-test.XXXXXX";
+
+static const char *out_folder(void)
+{
+    const char *out = getenv("OUT");
+
+    return out != NULL ? out : "build";
+}
+
+/* ---- running it ----------------------------------------------------------------------------- */
+
+static void expand(const char *command, char *text, size_t size)
+{
+    size_t at = 0;
+
+    for (; *command != '\0'; command++) {
+        char variable = command[0] == '$' ? command[1] : '\0';
+        int length;
+        if (variable == 'P') {
+            length = snprintf(text + at, size - at, "%s/providers", out_folder());
+        } else if (variable == 'T') {
+            length = snprintf(text + at, size - at, "%s", folder);
+        } else if (variable == 'S') {
+            length = snprintf(text + at, size - at, "%d", (int)getpid());
+        } else {
+            variable = '\0';
+            length = snprintf(text + at, size - at, "%c", *command);
+        }
+        at += (size_t)length;
+        ck_assert_uint_lt(at, size);
+        command += variable != '\0';
+    }
+}
+
+static void become_command(char *text, const char *out, const char *err)
+{
+    char program[512], *words[MAX_WORDS + 1] = {program}, *save = NULL;
+    size_t count = 1;
+
+    snprintf(program, sizeof(program), "%s/miguard", out_folder());
+    for (char *word = strtok_r(text, " ", &save); word != NULL && count < MAX_WORDS;
+         word = strtok_r(NULL, " ", &save)) {
+        words[count++] = word;
+    }
+    int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int err_fd = open(err, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (dup2(out_fd, STDOUT_FILENO) >= 0 && dup2(err_fd, STDERR_FILENO) >= 0) {
+        execv(program, words);
+    }
+    _exit(127);
+}
+
+static void read_text(const char *path, char text[OUTPUT])
+{
+    FILE *file = fopen(path, "re");
+
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
+    fclose(file);
+}
+
+static void run(const char *command, struct output *ret_output)
+{
+    char text[2048], out[64], err[64];
+    int status = 0;
+
+    expand(command, text, sizeof(text));
+    snprintf(out, sizeof(out), "%s/out", folder);
+    snprintf(err, sizeof(err), "%s/err", folder);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        become_command(text, out, err);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ret_output->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    read_text(out, ret_output->out);
+    read_text(err, ret_output->err);
+}
+
+static bool fits(const char *text, const char *expected)
+{
+    return expected == NULL ||
+           (expected[0] == '\0' ? text[0] == '\0' : strstr(text, expected) != NULL);
+}
+
+static void check_row(const struct row *row)
+{
+    static struct output output;
+
+    if (row->needs_root && geteuid() != 0) {
+        printf("skip: '%s': only root can become another user\n", row->command);
+        return;
+    }
+    run(row->command, &output);
+    ck_assert_msg(output.status == row->status && fits(output.out, row->out) &&
+                      fits(output.err, row->err),
+                  "miguard %s\n  exit %d, expected %d\n  stdout, expected '%s':\n%.2000s\n"
+                  "  stderr, expected '%s':\n%.2000s",
+                  row->command, output.status, row->status, row->out != NULL ? row->out : "*",
+                  output.out, row->err != NULL ? row->err : "*", output.err);
+}
+
+/* ---- usage ---------------------------------------------------------------------------------- */
+
+static const struct row usage[] = {
+    {"", 2, "", "miguard --help", false},
+    {"--help", 0, "usage: miguard COMMAND", "", false},
+    {"--version", 0, "miguard 0.1.0", "", false},
+    {"identity --help", 0, "usage: miguard identity show", "", false},
+    {"identity show --help", 0, "usage: miguard identity show", "", false},
+    {"run --help", 0, "usage: miguard run", "", false},
+    {"idenity show", 2, "", "did you mean identity?", false},
+    {"frobnicate", 2, "", "unknown command frobnicate; see miguard --help", false},
+    {"--versoin", 2, "", "did you mean --version?", false},
+    {"identity", 2, "", "show or diff?", false},
+    {"identity shwo", 2, "", "did you mean show?", false},
+    {"identity show --josn", 2, "", "did you mean --json?", false},
+    {"identity show --pid", 2, "", "--pid needs a value", false},
+    {"identity show --pid abc", 2, "", "'abc' is no process", false},
+    {"identity show --pid 0", 2, "", "'0' is no process", false},
+    {"identity show --pid 1 --tid 1", 2, "", "not both", false},
+    {"identity show 1", 2, "", "'1' is too much", false},
+    {"identity diff 1", 2, "", "two process", false},
+    {"identity diff 1 2 3", 2, "", "'3' is too much", false},
+    {"run", 2, "", "the operation is missing", false},
+    {"run get", 2, "", "the namespace is missing", false},
+    {"run get root/test", 2, "", "the class is missing", false},
+    {"run invoke root/test MG_File", 2, "", "the method is missing", false},
+    {"run get root/test MG_File Path=/", 2, "", "no --module", false},
+    {"run enumarate root/test MG_File", 2, "", "did you mean enumerate?", false},
+    {"run --modul $P/file.so get root/test MG_File", 2, "", "did you mean --module?", false},
+    {"run --module $P/file.so get root/test MG_File Path", 2, "", "not KEY=VALUE", false},
+    {"run --module $P/file.so get root/test MG_File --key Path=/", 2, "", "for invoke", false},
+    {"run --module", 2, "", "--module needs a value", false},
+};
+
+START_TEST(usage_row)
+{
+    check_row(&usage[_i]);
+}
+END_TEST
+
+/* ---- identity ------------------------------------------------------------------------------- */
+
+static const struct row identity[] = {
+    {"identity show", 0, "ruid", "", false},
+    {"identity show", 0, "cap-bounding", "", false},
+    {"identity show --json", 0, "{\"ruid\":{\"id\":", "", false},
+    {"identity show --pid $S", 0, "fsuid", "", false},
+    {"identity show --tid $S --json", 0, "\"groups\":[", "", false},
+    {"identity show --pid=$S", 0, "fsuid", "", false},
+    {"identity show --pid 1073741823", 3, "", "NOT_FOUND", false},
+    {"identity diff $S $S", 0, "the same", "securebits", false},
+    {"identity diff $S $S --json", 0, "{\"same\":true,\"different\":{}", "", false},
+    {"identity diff $S 1073741823", 3, "", "NOT_FOUND", false},
+};
+
+START_TEST(identity_row)
+{
+    check_row(&identity[_i]);
+}
+END_TEST
+
+/* A child that has set no_new_privs differs from this process in that and in nothing else. */
+START_TEST(identity_of_another)
+{
+    static struct output output;
+    char command[128], byte = 0;
+    int ends[2];
+
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0) {
+        printf("skip: identity diff: this process has no_new_privs itself\n");
+        return;
+    }
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        (void)!write(ends[1], "", 1);
+        pause();
+        _exit(0);
+    }
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    snprintf(command, sizeof(command), "identity diff $S %d --json", (int)child);
+    run(command, &output);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ends[0]);
+    close(ends[1]);
+    ck_assert_int_eq(output.status, 1);
+    ck_assert_msg(strstr(output.out, "\"different\":{\"no-new-privs\":[\"") != NULL &&
+                      strstr(output.out, "]},\"unknown\":[\"securebits\"]}") != NULL,
+                  "%s", output.out);
+}
+END_TEST
+
+/* ---- run ------------------------------------------------------------------------------------ */
+
+#define FILE_RUN    "run --audit $T/audit.jsonl --module $P/file.so "
+#define ACCOUNT_RUN "run --audit $T/audit.jsonl --module $P/account.so "
+#define ACT_RUN     "run --audit $T/audit.jsonl --module $P/file.so --module $P/impersonator.so "
+
+static const struct row requests[] = {
+    {FILE_RUN "get root/test MG_File Path=/etc/passwd", 0, "instance of MG_File {\n    Path = \"",
+     "", false},
+    {FILE_RUN "get root/test MG_File Path=/etc/passwd", 0, "Owner = \"root\";", "", false},
+    {FILE_RUN "--json get root/test MG_File Path=/etc/passwd", 0, "{\"Path\":\"/etc/passwd\"", "",
+     false},
+    {FILE_RUN "get root/test MG_File Path=/nonexistent", 1, "", "NOT_FOUND (6)", false},
+    {FILE_RUN "get root/test MG_File Path=/nonexistent --json", 1, "",
+     "{\"result\":6,\"name\":\"NOT_FOUND\"", false},
+    {FILE_RUN "get root/test MG_File Path=relative", 1, "", "INVALID_PARAMETER (4)", false},
+    {FILE_RUN "get root/test MG_File", 1, "", "NO_SUCH_PROPERTY", false},
+    {FILE_RUN "get root/test MG_File Path=/proc", 1, "", "NOT_SUPPORTED (7)", false},
+    {FILE_RUN "get root/test MG_Nothing Path=/", 1, "", "INVALID_CLASS (5)", false},
+    {FILE_RUN "enumerate root/test MG_File", 1, "", "NOT_SUPPORTED (7)", false},
+
+    {ACCOUNT_RUN "enumerate root/test MG_Principal", 0, "instance of MG_UserAccount {", "", false},
+    {ACCOUNT_RUN "enumerate root/test MG_Principal", 0, "instance of MG_GroupAccount {", "", false},
+    {ACCOUNT_RUN "enumerate root/test MG_UserAccount --json", 0, "{\"Name\":\"root\",\"Uid\":0", "",
+     false},
+    {ACCOUNT_RUN "get root/test MG_UserAccount Name=root", 0, "Groups = {0", "", false},
+    {ACCOUNT_RUN "get root/test MG_GroupAccount name=root", 0, "Gid = 0;", "", false},
+    {ACCOUNT_RUN "get root/test MG_UserAccount Name=no-such-user", 1, "", "NOT_FOUND", false},
+    {ACCOUNT_RUN "create root/test MG_UserAccount Name=x", 1, "", "NOT_SUPPORTED", false},
+    {ACCOUNT_RUN "modify root/test MG_UserAccount Name=root Uid=1", 1, "", "NOT_SUPPORTED", false},
+    {ACCOUNT_RUN "modify root/test MG_UserAccount Name=root Uid=many", 1, "", "TYPE_MISMATCH",
+     false},
+    {ACCOUNT_RUN "modify root/test MG_UserAccount Name=root Groups[]=1", 1, "", "NOT_SUPPORTED",
+     false},
+    {ACCOUNT_RUN "modify root/test MG_UserAccount Name=root Groups=1 Groups=2", 1, "",
+     "NOT_SUPPORTED", false},
+
+    {ACT_RUN "enumerate root/test MG_Impersonator", 0, "Name = \"setfsuid\";", "", false},
+    {ACT_RUN "get root/test MG_Impersonator Name=setfsuid", 0, "MustBeRefused = TRUE;", "", false},
+    {ACT_RUN "invoke root/test MG_Impersonator Act Name=right-use", 0, "Refused = FALSE;", "",
+     false},
+    {ACT_RUN "invoke root/test MG_Impersonator Act Name=keep-caps", 0, "Refused = TRUE;", "",
+     false},
+    {ACT_RUN "invoke root/test MG_Impersonator Act Name=keep-caps --json", 0,
+     "\"ResultName\":\"ACCESS_DENIED\"", "", false},
+    {ACT_RUN "invoke root/test MG_Impersonator Act Name=no-such-act", 1, "", "INVALID_PARAMETER",
+     false},
+    {ACT_RUN "invoke root/test MG_Impersonator NoSuchMethod", 1, "", "METHOD_NOT_FOUND (17)",
+     false},
+    {ACT_RUN "invoke root/test MG_Impersonator Act Name=setfsuid", 0, "Refused = TRUE;", "", true},
+
+    {FILE_RUN "get root/test MG_File Path=/etc/shadow", 0, "ServedAsUid = 0;", "", true},
+    {FILE_RUN "--as nobody get root/test MG_File Path=/etc/shadow", 1, "", "ACCESS_DENIED (2)",
+     true},
+    {FILE_RUN "--as nobody get root/test MG_File Path=/etc/passwd", 0, "ServedAsUid = 65534;", "",
+     true},
+    {FILE_RUN "--as=nobody --json get root/test MG_File Path=/etc/shadow", 1, "",
+     "\"name\":\"ACCESS_DENIED\"", true},
+    {ACT_RUN "--as nobody invoke root/test MG_Impersonator Act Name=right-use", 0,
+     "Before = \"uid 65534/", "", true},
+    {FILE_RUN "--as no-such-user get root/test MG_File Path=/", 3, "", "NOT_FOUND", false},
+
+    {"run --audit $T/audit.jsonl --module $P/nothing.so get root/test MG_File Path=/", 3, "",
+     "nothing.so", false},
+    {"run --audit $T/audit.jsonl --module /etc/passwd get root/test MG_File Path=/", 3, "",
+     "BAD_MODULE", false},
+    {"run --audit $T/audit.jsonl --module nothing.so get root/test MG_File Path=/", 3, "",
+     "nothing.so", false},
+    {"run --audit /nonexistent/x/audit.jsonl --module $P/file.so get root/test MG_File Path=/", 3,
+     "", "--audit", false},
+};
+
+START_TEST(request_row)
+{
+    check_row(&requests[_i]);
+}
+END_TEST
+
+/* These depend on one another: the life of a file. */
+static const struct row life[] = {
+    {FILE_RUN "create root/test MG_File Path=$T/made Text=first", 0, "/made\";", "", false},
+    {FILE_RUN "create root/test MG_File Path=$T/made Text=again", 1, "", "ALREADY_EXISTS (11)",
+     false},
+    {FILE_RUN "get root/test MG_File Path=$T/made", 0, "Text = \"first\";", "", false},
+    {FILE_RUN "get root/test MG_File Path=$T/made", 0, "Content = {102, 105, 114, 115, 116};", "",
+     false},
+    {FILE_RUN "modify root/test MG_File Path=$T/made Text=second", 0, NULL, "", false},
+    {FILE_RUN "get root/test MG_File Path=$T/made --json", 0, "\"Text\":\"second\"", "", false},
+    {FILE_RUN "--as nobody get root/test MG_File Path=$T/made", 1, "", "ACCESS_DENIED", true},
+    {FILE_RUN "--as nobody delete root/test MG_File Path=$T/made", 1, "", "ACCESS_DENIED", true},
+    {FILE_RUN "delete root/test MG_File Path=$T/made", 0, "", "", false},
+    {FILE_RUN "delete root/test MG_File Path=$T/made", 1, "", "NOT_FOUND (6)", false},
+    {FILE_RUN "get root/test MG_File Path=$T/made", 1, "", "NOT_FOUND (6)", false},
+};
+
+START_TEST(life_of_a_file)
+{
+    for (size_t i = 0; i < sizeof(life) / sizeof(life[0]); i++) {
+        check_row(&life[i]);
+    }
+}
+END_TEST
+
+/* A file's name and content are the world's: neither may reach the terminal as an escape. */
+START_TEST(hostile_text)
+{
+    static const char hostile[] = "\033[31m\xC2\x9B\xE2\x80\xAE\xFF";
+    static struct output output;
+    char path[128], command[256];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, hostile);
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fclose(file);
+    snprintf(command, sizeof(command), FILE_RUN "get root/test MG_File Path=%s", path);
+    for (int json = 0; json < 2; json++) {
+        run(command, &output);
+        ck_assert_int_eq(output.status, 0);
+        ck_assert_msg(strpbrk(output.out, "\033\xFF\x9B") == NULL &&
+                          strstr(output.out, "\xE2\x80\xAE") == NULL,
+                      "%s", output.out);
+        ck_assert_ptr_nonnull(strstr(output.out, "\xEF\xBF\xBD"));
+        strcat(command, " --json");
+    }
+    json_t *parsed = json_loads(output.out, 0, NULL);
+    ck_assert_ptr_nonnull(json_object_get(parsed, "Path"));
+    json_decref(parsed);
+    unlink(path);
+}
+END_TEST
+
+/* Each line of --json is an object of its own. */
+START_TEST(json_lines)
+{
+    static struct output output;
+    char *save = NULL;
+    unsigned count = 0;
+
+    run(ACCOUNT_RUN "enumerate root/test MG_Principal --json", &output);
+    ck_assert_int_eq(output.status, 0);
+    for (char *line = strtok_r(output.out, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        json_t *parsed = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        ck_assert_msg(json_is_object(parsed), "%s", line);
+        json_decref(parsed);
+        count++;
+    }
+    ck_assert_uint_gt(count, 2);
+}
+END_TEST
+
+/* Who is not root gets a log of one's own, in a folder that nobody else can read. */
+START_TEST(private_log)
+{
+    static struct output output;
+    char path[128];
+
+    if (geteuid() == 0) {
+        printf("skip: the private audit log: only without root\n");
+        return;
+    }
+    setenv("XDG_STATE_HOME", folder, 1);
+    run("run --module $P/file.so get root/test MG_File Path=/etc/passwd", &output);
+    ck_assert_msg(output.status == 0, "%s", output.err);
+    snprintf(path, sizeof(path), "%s/miguard/audit.jsonl", folder);
+    ck_assert_int_eq(access(path, R_OK), 0);
+    unlink(path);
+    *strrchr(path, '/') = '\0';
+    rmdir(path);
+}
+END_TEST
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static void clean_up(void)
+{
+    static const char *const names[] = {"out", "err", "audit.jsonl", "made"};
+    char path[128];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+static Suite *suite(void)
+{
+    Suite *cli = suite_create("cli");
+    TCase *rows = tcase_create("rows");
+    TCase *others = tcase_create("others");
+
+    tcase_set_timeout(rows, 60);
+    tcase_add_loop_test(rows, usage_row, 0, ROWS(usage));
+    tcase_add_loop_test(rows, identity_row, 0, ROWS(identity));
+    tcase_add_loop_test(rows, request_row, 0, ROWS(requests));
+    tcase_set_timeout(others, 120);
+    tcase_add_test(others, identity_of_another);
+    tcase_add_test(others, life_of_a_file);
+    tcase_add_test(others, hostile_text);
+    tcase_add_test(others, json_lines);
+    tcase_add_test(others, private_log);
+    suite_add_tcase(cli, rows);
+    suite_add_tcase(cli, others);
+    return cli;
+}
+
+int main(void)
+{
+    if (mkdtemp(folder) == NULL) {
+        perror("mkdtemp");
+        return 1;
+    }
+    SRunner *runner = srunner_create(suite());
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a forked test must not print our buffer again */
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    clean_up();
+    return failed == 0 ? 0 : 1;
+}
