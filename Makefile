@@ -156,11 +156,11 @@ $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 	@mkdir -p $(@D)
 	$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-tests: $(tests) $(abi_test) $(providers) $(guard_so) $(host_so) $(cli) $(pc_files)
+tests: $(tests) $(abi_test) $(demo) $(providers) $(guard_so) $(host_so) $(cli) $(pc_files)
 
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory tests
-	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) tests/live/build_test.sh
+	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/build_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined

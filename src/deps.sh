@@ -17,6 +17,8 @@ need libc6-dev glibc-devel test -e /usr/include/stdio.h
 need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
 need check check-devel pkg-config --exists check
 need libjansson-dev jansson-devel pkg-config --exists jansson
+[ -z "${NEED_CXX:-}" ] || need g++ gcc-c++ command -v g++
+[ -z "${NEED_MANDOC:-}" ] || need mandoc mandoc command -v mandoc
 [ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind
 [ -z "${NEED_CLANG:-}" ] || need clang clang command -v clang
 

@@ -26,7 +26,11 @@ struct miguard_host_options {
      * served in its place. NULL for none; returning NULL refuses the module.
      */
     MI_Module *(*wrap)(MI_Server *server, MI_Module *module);
-    /* Milliseconds a module or provider Load may take until it posts its result; 0 means 10,000. */
+    /*
+     * Milliseconds that a Load or Unload may take, after it has returned, until it posts its
+     * result; and that miguard_host_free() waits for a provider that has returned from a request
+     * and not answered it. 0 means 10,000.
+     */
     unsigned load_timeout_ms;
 };
 
@@ -41,6 +45,23 @@ struct miguard_host_options {
 #define MIGUARD_HOST_MAX_RESULTS    1048576 /* of one operation, posted and not yet fetched */
 
 /*
+ * How the host runs requests, where the MI API leaves a choice:
+ * - A synchronous operation calls the provider before its starter returns. A provider may answer
+ *   later, from any thread; then MI_Operation_Get...() waits, and calls the provider of the next
+ *   class of an enumeration.
+ * - An asynchronous one (with the result callback of its kind) runs on one thread made by the
+ *   starter, with all signals blocked and the caller's credentials. All its callbacks come there.
+ *   A question of a provider (PromptUser...) waits until that thread, or for a synchronous
+ *   operation a thread in its starter or in Get..., can ask it.
+ * - Cancel calls what the provider has registered. If it has registered nothing and has returned,
+ *   the operation ends at once with MI_RESULT_FAILED; what it still posts is dropped.
+ * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it.
+ * - A post that could not be taken for want of memory fails the operation in the end, also if the
+ *   provider says that all went well.
+ * - No call but Get... waits for a provider: Close cancels and detaches.
+ */
+
+/*
  * Makes a host without modules. options may be NULL.
  * Errors: INVALID_ARGUMENT, NO_MEMORY. Thread safe.
  */
@@ -53,9 +74,9 @@ miguard_host_new(const struct miguard_host_options *options, struct miguard_host
  * classes in the namespace name_space; NULL or "*" means in every namespace.
  *
  * path must contain a slash, so that no search path has a say. Errors: INVALID_ARGUMENT, NOT_FOUND,
- * BAD_MODULE (not a library, no MI_Main, newer version, other character size, Load failed or did
- * not post in time; detail says which), NO_MEMORY. The host is unchanged on failure.
- * Not to be called while requests run.
+ * BAD_MODULE (not a library, no MI_Main, newer version, other character size, a declaration that is
+ * not sound, refused by wrap, Load failed or did not post in time; detail says which), NO_MEMORY.
+ * The host is unchanged on failure. Not to be called while requests run.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_load(struct miguard_host *host,
                                                                   const char *path,
@@ -77,14 +98,17 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_session(struct migu
                                                                      struct miguard_error *reterr);
 
 /*
- * Ends a host: sessions become invalid, open operations are cancelled, providers and modules are
- * unloaded in the order of their dependence and the libraries unmapped. Waits for requests that
- * run. NULL is allowed. Not to be called from a provider.
+ * Ends a host: sessions become invalid, open operations are cancelled, providers and then modules
+ * are unloaded in the reverse order of their loading, and last the libraries unmapped. Waits for
+ * requests that run. A module that leaves a request, Load or Unload without an answer for longer
+ * than load_timeout_ms is neither unloaded nor unmapped, since its threads may still be at work;
+ * what they post from then on is refused. NULL is allowed. Not to be called from a provider or a
+ * callback, nor while another thread uses the host.
  */
 MIGUARD_API void miguard_host_free(struct miguard_host *host);
 
-/* How often a provider function was called since the host was made; tests prove with it that a
- * refused request reached nobody. */
+/* How often a provider function other than Load and Unload was called since the host was made;
+ * tests prove with it that a refused request reached nobody. */
 MIGUARD_API uint64_t miguard_host_provider_calls(const struct miguard_host *host);
 
 #ifdef __cplusplus

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "audit/event.h"
+#include "audit/names.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -87,27 +88,29 @@ static void write_event(struct text *text, const struct audit_event *event,
     text_json_close(text, '}');
 }
 
-static void write_named_id(struct text *text, const char *name, uint32_t id, bool user)
+static void write_named_id(struct text *text, const char *name, struct audit_names *names,
+                           uint32_t id, bool user)
 {
-    char found[IDENTITY_NAME], number[16];
+    char found[NAMES_LENGTH], number[16];
 
     snprintf(number, sizeof(number), "%u", id);
     text_json_open(text, name, '{');
     text_json_string(text, "id", number);
-    if (user ? identity_user_name(id, found) : identity_group_name(id, found)) {
+    if (user ? names_user(names, id, found) : names_group(names, id, found)) {
         text_json_string(text, "name", found);
     }
     text_json_close(text, '}');
 }
 
-static void write_current(struct text *text, const struct miguard_identity *current)
+static void write_current(struct text *text, struct audit_names *names,
+                          const struct miguard_identity *current)
 {
     static const char *const users[] = {"real_user", "user", "saved_user"};
     static const char *const groups[] = {"real_group", "group", "saved_group"};
 
     for (int i = 0; i < IDENTITY_FS; i++) {
-        write_named_id(text, users[i], current->uid[i], true);
-        write_named_id(text, groups[i], current->gid[i], false);
+        write_named_id(text, users[i], names, current->uid[i], true);
+        write_named_id(text, groups[i], names, current->gid[i], false);
     }
 }
 
@@ -129,22 +132,23 @@ static void write_process(struct text *text, const struct audit_event *event,
     write_text(text, "name", thread.name);
     text_json_close(text, '}');
     if (identity_valid(event->current)) {
-        write_current(text, event->current);
+        write_current(text, stamp->names, event->current);
     }
     text_json_close(text, '}');
 }
 
-static void write_user(struct text *text, const struct miguard_identity *bound)
+static void write_user(struct text *text, struct audit_names *names,
+                       const struct miguard_identity *bound)
 {
-    char name[IDENTITY_NAME], number[16];
+    char name[NAMES_LENGTH], number[16];
 
     snprintf(number, sizeof(number), "%u", bound->uid[IDENTITY_E]);
     text_json_open(text, "user", '{');
     text_json_string(text, "id", number);
-    if (identity_user_name(bound->uid[IDENTITY_E], name)) {
+    if (names_user(names, bound->uid[IDENTITY_E], name)) {
         text_json_string(text, "name", name);
     }
-    write_named_id(text, "group", bound->gid[IDENTITY_E], false);
+    write_named_id(text, "group", names, bound->gid[IDENTITY_E], false);
     text_json_close(text, '}');
 }
 
@@ -250,7 +254,7 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     text_json_close(text, '}');
     write_process(text, event, stamp);
     if (identity_valid(event->bound)) {
-        write_user(text, event->bound);
+        write_user(text, stamp->names, event->bound);
     }
     if (event->rule != NULL) {
         text_json_open(text, "rule", '{');

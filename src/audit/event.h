@@ -52,7 +52,7 @@ enum audit_reason {
 #define AUDIT_REASON_ENUM(NAME, name, text) AUDIT_REASON_##NAME,
     AUDIT_REASON_MAP(AUDIT_REASON_ENUM)
 #undef AUDIT_REASON_ENUM
-    AUDIT_REASON_COUNT
+        AUDIT_REASON_COUNT
 };
 
 const char *audit_reason_name(enum audit_reason reason);
@@ -80,8 +80,11 @@ struct audit_event {
 };
 
 /* Who writes, and the place of the record in the log. */
+struct audit_names;
+
 struct audit_stamp {
     uint64_t sequence;
+    struct audit_names *names; /* NULL: every name is looked up */
     const struct identity_process *process;
     const char *host_name, *boot_id;
     uint64_t entity; /* this process, among all that ever write to the log */

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "audit/names.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/process.h"
@@ -24,6 +25,7 @@ struct audit {
     struct identity_process process;
     struct utsname host;
     char boot_id[64];
+    struct audit_names names;
 };
 
 static enum miguard_status open_file(const char *path, int *ret_fd, struct miguard_error *reterr)
@@ -72,10 +74,12 @@ static void read_boot_id(char boot_id[64])
 void audit_lock(struct audit *audit)
 {
     pthread_mutex_lock(&audit->lock);
+    pthread_mutex_lock(&audit->names.lock);
 }
 
 void audit_unlock(struct audit *audit)
 {
+    pthread_mutex_unlock(&audit->names.lock);
     pthread_mutex_unlock(&audit->lock);
 }
 
@@ -84,6 +88,7 @@ void audit_close(struct audit *audit)
     if (audit != NULL) {
         close(audit->fd);
         pthread_mutex_destroy(&audit->lock);
+        names_destroy(&audit->names);
         base_free(audit);
     }
 }
@@ -99,10 +104,12 @@ enum miguard_status audit_open(const char *path, struct audit **ret_audit,
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
     }
     pthread_mutex_init(&audit->lock, NULL);
+    names_init(&audit->names);
     make_parent(path);
     enum miguard_status status = open_file(path, &audit->fd, reterr);
     if (status != MIGUARD_OK) {
         pthread_mutex_destroy(&audit->lock);
+        names_destroy(&audit->names);
         base_free(audit);
         return status;
     }
@@ -136,10 +143,11 @@ static bool write_line(struct audit *audit, const char *line, size_t length)
     return true;
 }
 
-static struct audit_stamp next_stamp(const struct audit *audit)
+static struct audit_stamp next_stamp(struct audit *audit)
 {
     return (struct audit_stamp){
         .sequence = audit->sequence + 1,
+        .names = &audit->names,
         .process = &audit->process,
         .host_name = audit->host.nodename,
         .boot_id = audit->boot_id,
@@ -205,14 +213,14 @@ enum miguard_status audit_write(struct audit *audit, const struct audit_event *e
 {
     struct text body = TEXT_EMPTY;
 
-    audit_lock(audit);
+    pthread_mutex_lock(&audit->lock);
     note_process(audit);
     struct audit_stamp stamp = next_stamp(audit);
-    audit_unlock(audit);
+    pthread_mutex_unlock(&audit->lock);
 
     audit_encode_body(&body, event, &stamp);
 
-    audit_lock(audit);
+    pthread_mutex_lock(&audit->lock);
     enum miguard_status status = body.failed ? MIGUARD_AUDIT_FAILED : MIGUARD_OK;
     if (status == MIGUARD_OK && audit->lost > 0) {
         status = write_gap(audit);
@@ -223,7 +231,7 @@ enum miguard_status audit_write(struct audit *audit, const struct audit_event *e
     if (status != MIGUARD_OK) {
         audit->lost++;
     }
-    audit_unlock(audit);
+    pthread_mutex_unlock(&audit->lock);
     text_release(&body);
     return status;
 }

@@ -173,13 +173,14 @@ enum slots_verdict slots_acquire_retired(struct slots *table, uint64_t name, voi
     if (slot == NULL) {
         return SLOTS_FORGED;
     }
+    uint64_t epoch = process_epoch();
     uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
     do {
         if ((state & STATE_GENERATION) != (name & STATE_GENERATION) ||
             (state & (STATE_LIVE | STATE_PINS)) == 0) {
             return SLOTS_STALE;
         }
-        if (atomic_load_explicit(&slot->epoch, memory_order_relaxed) != process_epoch()) {
+        if (epoch == 0 || atomic_load_explicit(&slot->epoch, memory_order_relaxed) != epoch) {
             return SLOTS_INHERITED;
         }
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + 1,

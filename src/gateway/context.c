@@ -308,7 +308,6 @@ static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI
         }                                                                                          \
         if (end_context(guarded)) {                                                                \
             MI_Context *host = guarded->host;                                                      \
-            slots_release(&guarded_contexts, guarded); /* the pin of its life */                   \
             result = host->ft->Slot ARGUMENTS;                                                     \
         }                                                                                          \
         guarded_context_release(guarded);                                                          \

@@ -47,6 +47,9 @@ static bool grow(void)
         return false;
     }
     for (size_t i = 0; i < PER_CHUNK; i++) {
+        /* Now and never again: the inline functions of MI.h read ft without asking for the state.
+         */
+        chunk[i].base.ft = &context_ft;
         pthread_mutex_init(&chunk[i].lock, NULL);
         host_cond_init(&chunk[i].changed);
     }
@@ -112,7 +115,6 @@ struct context *context_new(enum context_kind kind, struct module *module,
     if (context == NULL) {
         return NULL;
     }
-    context->base = (MI_Context){.ft = &context_ft};
     context->epoch = epoch;
     context->kind = kind;
     context->host = module->host;

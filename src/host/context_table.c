@@ -131,7 +131,7 @@ static MI_Result refuse_unload(MI_Context *context)
     return set_unload(context, true);
 }
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------- */
 
 static MI_Result set_string_option(MI_Context *context, const MI_Char *name, const MI_Char *value)
 {
@@ -283,7 +283,7 @@ static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Ch
     return found ? MI_RESULT_OK : MI_RESULT_NOT_SUPPORTED;
 }
 
-/* ---- what is not served ---------------------------------------------------------------------- */
+/* ---- what is not served ------------------------------------------------------------------ */
 
 static MI_Result write_stream_parameter(MI_Context *context, const MI_Char *name,
                                         const MI_Value *value, MI_Type type, MI_Uint32 flags)

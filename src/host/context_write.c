@@ -171,7 +171,7 @@ MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char
     return result;
 }
 
-/* ---- questions ---------------------------------------------------------------------------- */
+/* ---- questions --------------------------------------------------------------------------- */
 
 static MI_Result tell_of_prompt(struct operation *operation, const MI_Char *message,
                                 MI_PromptType type)

@@ -19,7 +19,7 @@ static void finish(struct operation *operation)
     operation->in_callback = false;
 }
 
-/* ---- the result's callback ------------------------------------------------------------------ */
+/* ---- the result's callback --------------------------------------------------------------- */
 
 static void await_acknowledgement(struct operation *operation)
 {
@@ -97,8 +97,7 @@ MI_Result deliver_acknowledge(MI_Operation *handle)
     return MI_RESULT_OK;
 }
 
-/* ---- the other callbacks ----------------------------------------------------------------------
- */
+/* ---- the other callbacks ----------------------------------------------------------------- */
 
 static void call_event(struct operation *operation, struct event *event)
 {

@@ -11,8 +11,8 @@
  * Who keeps whom alive: a context pins its operation, an operation its session, a session counts on
  * its host. Nothing points downwards except under a lock.
  *
- * Locks, taken in this order: session, operation, host. None is held while a provider function or a
- * callback runs.
+ * Locks, taken in this order: context, session, operation, host. None is held while a provider
+ * function or a callback runs.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
@@ -107,10 +107,11 @@ void host_release(struct miguard_host *host);
 void host_cond_init(pthread_cond_t *cond);
 struct timespec host_deadline(uint64_t milliseconds);
 
-/* Starts a detached thread that blocks every signal and has the credentials of the caller. */
+/* (thread.c) Starts a detached thread that blocks every signal and has the credentials of the
+ * caller. */
 bool host_thread(void *(*function)(void *), void *argument);
 
-/* ---- the table providers are given (server_table.c) --------------------------------------- */
+/* ---- the table providers are given (server_table.c) -------------------------------------- */
 
 extern const MI_ContextFT context_ft;
 MI_Server *server_table(void);
@@ -202,7 +203,7 @@ MI_Result context_should_process(MI_Context *address, const MI_Char *target, con
                                  MI_Boolean *flag);
 MI_Result context_should_continue(MI_Context *address, const MI_Char *message, MI_Boolean *flag);
 
-/* ---- sessions (session.c, session_table.c) ------------------------------------------------ */
+/* ---- sessions (session.c, session_table.c) ----------------------------------------------- */
 
 struct session {
     struct miguard_host *host;
@@ -233,7 +234,7 @@ uint32_t session_in_use(void); /* for tests */
 bool session_end(struct session *session, MI_CancellationReason reason);
 MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *));
 
-/* ---- requests (plan.c, dispatch.c) -------------------------------------------------------- */
+/* ---- requests (plan.c, dispatch.c) ------------------------------------------------------- */
 
 enum request_kind {
     REQUEST_GET,
@@ -308,7 +309,7 @@ void dispatch_step(struct operation *operation, const struct step *step);
 unsigned dispatch_depth(void);
 unsigned dispatch_enter(unsigned depth);
 
-/* ---- operations (operation.c) ------------------------------------------------------------- */
+/* ---- operations (operation.c) ------------------------------------------------------------ */
 
 enum operation_kind { OPERATION_INSTANCE, OPERATION_INDICATION, OPERATION_CLASS };
 
@@ -370,6 +371,7 @@ struct operation {
     struct event *question; /* whose answer is waited for */
     struct result *current; /* belongs to whoever fetched it, until the next */
     bool ack_pending;
+    MI_Result lost; /* why a post could not be taken: then success would be a lie */
     bool finished;
     MI_Result result;
     char *message;
@@ -466,7 +468,7 @@ MI_Result result_new(const struct request *request, const MI_Instance *posted,
                      struct result **ret_result);
 void result_free(struct result *result);
 
-/* ---- applications (application.c) --------------------------------------------------------- */
+/* ---- applications (application.c) -------------------------------------------------------- */
 
 extern const MI_ApplicationFT application_ft;
 MI_Application application_handle(void);

@@ -82,8 +82,7 @@ static void leave(struct operation *operation)
     operation_release(operation);
 }
 
-/* ---- fetching ---------------------------------------------------------------------------------
- */
+/* ---- fetching ---------------------------------------------------------------------------- */
 
 /* What the three Get functions have in common of their outs; each may be NULL. */
 struct outs {
@@ -233,8 +232,7 @@ static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI
     return answer;
 }
 
-/* ---- Close, Cancel, GetSession ------------------------------------------------------------------
- */
+/* ---- Close, Cancel, GetSession ----------------------------------------------------------- */
 
 static MI_Result close_operation(MI_Operation *handle)
 {

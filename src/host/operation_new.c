@@ -178,8 +178,7 @@ MI_Result operation_new(const struct operation_start *start, struct operation **
     return MI_RESULT_OK;
 }
 
-/* ---- starting -----------------------------------------------------------------------------------
- */
+/* ---- starting ---------------------------------------------------------------------------- */
 
 static bool is_empty(const MI_Char *text)
 {

@@ -59,6 +59,17 @@ void operation_returned(struct operation *operation, struct context *context)
     pthread_mutex_unlock(&operation->lock);
 }
 
+/* What a provider's success amounts to. */
+static MI_Result outcome(const struct operation *operation, bool last)
+{
+    const struct request *request = &operation->request;
+
+    if (operation->lost != MI_RESULT_OK) {
+        return operation->lost;
+    }
+    return last && request->match && !request->matched ? MI_RESULT_NOT_FOUND : MI_RESULT_OK;
+}
+
 void operation_step_done(struct operation *operation, struct context *context, MI_Result result,
                          char *message, MI_Instance *details)
 {
@@ -71,8 +82,8 @@ void operation_step_done(struct operation *operation, struct context *context, M
         operation->context = NULL;
         pthread_cond_broadcast(&operation->changed);
     }
-    if (ours && result == MI_RESULT_OK && last && request->match && !request->matched) {
-        result = MI_RESULT_NOT_FOUND;
+    if (ours && result == MI_RESULT_OK) {
+        result = outcome(operation, last);
     }
     if (ours && (result != MI_RESULT_OK || last)) {
         operation_finish(operation, result, message, details);
@@ -99,10 +110,6 @@ static bool wants_post(const struct operation *operation, const struct context *
     if (operation->finished || operation->cancelled || (request->match && request->matched)) {
         return false;
     }
-    if (operation->result_count >= MIGUARD_HOST_MAX_RESULTS) {
-        *ret_answer = MI_RESULT_SERVER_LIMITS_EXCEEDED;
-        return false;
-    }
     return true;
 }
 
@@ -118,12 +125,17 @@ MI_Result operation_post(struct operation *operation, struct context *context,
     if (request->match && !instance_keys_equal(instance, request->instance)) {
         return MI_RESULT_OK;
     }
-    MI_Result answer = result_new(request, instance, &item);
-    if (answer != MI_RESULT_OK) {
-        return answer;
-    }
+    MI_Result made = result_new(request, instance, &item);
+    MI_Result answer = MI_RESULT_OK;
     pthread_mutex_lock(&operation->lock);
-    if (wants_post(operation, context, &answer)) {
+    if (operation->result_count >= MIGUARD_HOST_MAX_RESULTS) {
+        made = MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    bool wanted = wants_post(operation, context, &answer);
+    if (wanted && made != MI_RESULT_OK) {
+        answer = made;
+        operation->lost = made;
+    } else if (wanted) {
         request->matched = true;
         operation_append(operation, item);
         item = NULL;

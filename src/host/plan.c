@@ -152,8 +152,7 @@ static MI_Result plan_instance(struct miguard_host *host, const struct request_i
     return result;
 }
 
-/* ---- Invoke
- * ---------------------------------------------------------------------------------------- */
+/* ---- Invoke ------------------------------------------------------------------------------ */
 
 /* The class whose method it is: that of the instance if it is the named one or derives from it. */
 static MI_Result find_method_class(struct miguard_host *host, const struct request_input *input,
@@ -239,8 +238,7 @@ static MI_Result plan_invoke(struct miguard_host *host, const struct request_inp
     return result;
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------- */
+/* ---- all --------------------------------------------------------------------------------- */
 
 static MI_Result plan_class(struct miguard_host *host, const struct request_input *input,
                             MI_Class **ret_class)

@@ -45,8 +45,7 @@ MI_Result plan_find_class(struct miguard_host *host, const char *name_space, con
     return MI_RESULT_OK;
 }
 
-/* ---- enumeration
- * ---------------------------------------------------------------------------------- */
+/* ---- enumeration ------------------------------------------------------------------------- */
 
 static bool is_shallow(MI_Uint32 flags)
 {

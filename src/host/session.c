@@ -138,8 +138,7 @@ bool session_end(struct session *session, MI_CancellationReason reason)
     return true;
 }
 
-/* ---- Close
- * --------------------------------------------------------------------------------------- */
+/* ---- Close ------------------------------------------------------------------------------- */
 
 struct closing {
     struct session *session;

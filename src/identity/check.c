@@ -182,8 +182,8 @@ static void check_flags(struct check *check)
 }
 
 /*
- * Whether this thread leads its thread group. The answer can change only by fork, and the epoch
- * tells a forked child apart.
+ * Whether this thread leads its thread group; it is taken for the leader when the kernel does not
+ * tell. The answer can change only by fork, and the epoch tells a forked child apart.
  */
 static bool thread_is_leader(void)
 {
@@ -194,7 +194,8 @@ static bool thread_is_leader(void)
 
     uint64_t epoch = process_epoch();
     if (epoch == 0 || known.epoch != epoch) {
-        known.leader = identity_kernel.gettid() == identity_kernel.getpid();
+        long tid = identity_kernel.gettid(), pid = identity_kernel.getpid();
+        known.leader = tid < 0 || pid < 0 || tid == pid;
         known.epoch = epoch;
     }
     return known.leader;

@@ -150,7 +150,9 @@ enum miguard_status miguard_identity_read(pid_t tid, struct miguard_identity **r
                                      : read_status(tid, status_text, reterr);
     if (status == MIGUARD_OK) {
         status = parse_status(status_text, identity);
-        if (status != MIGUARD_OK) {
+        if (status == MIGUARD_NO_MEMORY) {
+            error_set(reterr, status, 0, "read", NULL);
+        } else if (status != MIGUARD_OK) {
             error_set(reterr, status, 0, "read", "/proc/%d/status is not as proc(5) says",
                       (int)tid);
         }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,14 +12,40 @@
 #include "base/alloc.h"
 #include "identity/kernel.h"
 
+/* The buffers of the calls below start with what no thread can have: a sandbox that answers "done"
+ * and does nothing (SECCOMP_RET_ERRNO with 0) must not leave a plausible identity behind. */
+static const uid_t no_id = (uid_t)-1;
+
 bool read_uids(uid_t ids[IDENTITY_IDS - 1])
 {
+    ids[IDENTITY_R] = ids[IDENTITY_E] = ids[IDENTITY_S] = no_id;
     return identity_kernel.getresuid(&ids[IDENTITY_R], &ids[IDENTITY_E], &ids[IDENTITY_S]) == 0;
 }
 
 bool read_gids(gid_t ids[IDENTITY_IDS - 1])
 {
+    ids[IDENTITY_R] = ids[IDENTITY_E] = ids[IDENTITY_S] = no_id;
     return identity_kernel.getresgid(&ids[IDENTITY_R], &ids[IDENTITY_E], &ids[IDENTITY_S]) == 0;
+}
+
+/*
+ * The last 4095 ids look like an errno in a system call's result: by that alone, the id 4294967283
+ * cannot be told from EACCES of a sandbox. /proc says which it was. Its file may be longer than
+ * the buffer; the ids stand near its start.
+ */
+static bool is_fs_id(uint32_t id, const char *line_name)
+{
+    char status[1024];
+
+    if (id <= UINT32_MAX - 4095) {
+        return true;
+    }
+    long length = read_proc_file("/proc/thread-self/status", status, sizeof(status));
+    const char *line = length > 0 || length == -EFBIG ? strstr(status, line_name) : NULL;
+    unsigned real = 0, effective = 0, saved = 0, fs = 0;
+    return line != NULL &&
+           sscanf(line + strlen(line_name), "%u %u %u %u", &real, &effective, &saved, &fs) == 4 &&
+           fs == id;
 }
 
 /* -1 is no valid id, so setting it fails without effect and returns the current one: the only
@@ -26,7 +53,7 @@ bool read_gids(gid_t ids[IDENTITY_IDS - 1])
 bool read_fsuid(uid_t *ret_id)
 {
     long result = identity_kernel.setfsuid((uid_t)-1);
-    if (result < 0) {
+    if (result < 0 || !is_fs_id((uid_t)result, "\nUid:")) {
         return false;
     }
     *ret_id = (uid_t)result;
@@ -36,7 +63,7 @@ bool read_fsuid(uid_t *ret_id)
 bool read_fsgid(gid_t *ret_id)
 {
     long result = identity_kernel.setfsgid((gid_t)-1);
-    if (result < 0) {
+    if (result < 0 || !is_fs_id((gid_t)result, "\nGid:")) {
         return false;
     }
     *ret_id = (gid_t)result;
@@ -46,9 +73,11 @@ bool read_fsgid(gid_t *ret_id)
 bool read_caps(uint64_t cap[IDENTITY_CAP_SETS])
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-    if (identity_kernel.capget(&header, data) != 0) {
+    /* The kernel clears the bits of capabilities that it does not know, so these cannot stay. */
+    memset(data, 0xFF, sizeof(data));
+    if (identity_kernel.capget(&header, data) != 0 || data[1].permitted == UINT32_MAX) {
         return false;
     }
     cap[IDENTITY_CAP_EFFECTIVE] = (uint64_t)data[1].effective << 32 | data[0].effective;
@@ -67,8 +96,9 @@ bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_cou
             break;
         }
         long result = identity_kernel.prctl(PR_CAPBSET_READ, count, 0, 0, 0);
-        if (result == -EINVAL && expected_count == 0 && count > 0) {
-            break; /* beyond the last capability of this kernel */
+        if (result == -EINVAL && expected_count == 0 && count > 0 &&
+            identity_kernel.prctl(PR_CAPBSET_READ, count + 1, 0, 0, 0) == -EINVAL) {
+            break; /* beyond the last capability of this kernel, so the next one is, too */
         }
         if (result < 0 || result > 1) {
             return false;
@@ -167,6 +197,11 @@ static gid_t *large_buffer(void)
     return buffer;
 }
 
+bool read_reserve_groups(uint32_t count)
+{
+    return count <= READ_SMALL_GROUPS || large_buffer() != NULL;
+}
+
 gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count)
 {
     gid_t *groups = small;
@@ -233,16 +268,12 @@ uint32_t identity_sort_groups(gid_t *groups, uint32_t count)
 
 /* ---- /proc ----------------------------------------------------------------------------- */
 
-long read_proc_file(const char *path, char *buffer, size_t size)
+static long read_and_close(int fd, char *buffer, size_t size)
 {
-    long fd = identity_kernel.open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return fd;
-    }
     size_t length = 0;
     long result = 0;
     while (length < size - 1) {
-        result = identity_kernel.read((int)fd, buffer + length, size - 1 - length);
+        result = identity_kernel.read(fd, buffer + length, size - 1 - length);
         if (result <= 0) {
             break;
         }
@@ -251,23 +282,34 @@ long read_proc_file(const char *path, char *buffer, size_t size)
     if (result > 0) {
         result = -EFBIG;
     }
-    identity_kernel.close((int)fd);
+    identity_kernel.close(fd);
     buffer[length] = '\0';
     return result < 0 ? result : (long)length;
 }
 
+long read_proc_file(const char *path, char *buffer, size_t size)
+{
+    long fd = identity_kernel.open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? fd : read_and_close((int)fd, buffer, size);
+}
+
 /*
- * EINVAL is the kernel's answer where no LSM keeps a label, ENOENT where it was built without any
- * (proc(5)). Both are stable facts of a running kernel; every other failure is "not readable".
+ * The kernel says that no LSM keeps a label by EINVAL when the file is read, and by its absence
+ * where it was built without any (proc(5)). Both are stable facts of a running kernel; every other
+ * failure is "not readable", and so is an empty label, which no LSM gives.
  */
 long read_lsm_label(char *buffer, size_t size)
 {
-    long length = read_proc_file("/proc/thread-self/attr/current", buffer, size);
-    if (length == -EINVAL || length == -ENOENT) {
+    long fd = identity_kernel.open("/proc/thread-self/attr/current", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return fd == -ENOENT ? 0 : fd;
+    }
+    long length = read_and_close((int)fd, buffer, size);
+    if (length == -EINVAL) {
         return 0;
     }
     while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\0')) {
         buffer[--length] = '\0';
     }
-    return length;
+    return length == 0 ? -EIO : length;
 }

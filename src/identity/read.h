@@ -30,6 +30,9 @@ bool read_user_namespace(uint64_t *ret_inode);
 enum { READ_SMALL_GROUPS = 256 };
 gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count);
 
+/* Makes sure that this thread can read so many groups later without an allocation. */
+bool read_reserve_groups(uint32_t count);
+
 /* The LSM label into buffer: its length, 0 when no LSM keeps one, negative when it is not
  * readable. */
 long read_lsm_label(char *buffer, size_t size);

@@ -162,12 +162,21 @@ static enum miguard_status set_final_caps(const struct step *step)
                        "capset");
 }
 
-/* Without inheritable capabilities the kernel has emptied the ambient set already. */
+/* Without inheritable capabilities the kernel has emptied the ambient set already. Only what
+ * differs is set: raising is refused under SECBIT_NO_CAP_AMBIENT_RAISE, also what is raised. */
 static enum miguard_status set_ambient(const struct step *step)
 {
     const uint64_t *cap = step->to->cap;
+    uint64_t now = 0;
 
-    for (uint32_t i = 0; cap[IDENTITY_CAP_INHERITABLE] != 0 && i < step->to->cap_count; i++) {
+    if (!read_ambient(cap[IDENTITY_CAP_INHERITABLE], step->to->cap_count, &now)) {
+        return error_set(step->reterr, MIGUARD_UNREADABLE, 0, "PR_CAP_AMBIENT_IS_SET", NULL);
+    }
+    uint64_t differing = now ^ cap[IDENTITY_CAP_AMBIENT];
+    for (uint32_t i = 0; i < step->to->cap_count; i++) {
+        if ((differing >> i & 1) == 0) {
+            continue;
+        }
         bool wanted = (cap[IDENTITY_CAP_AMBIENT] >> i & 1) != 0;
         long result = identity_kernel.prctl(
             PR_CAP_AMBIENT, wanted ? PR_CAP_AMBIENT_RAISE : PR_CAP_AMBIENT_LOWER, i, 0, 0);

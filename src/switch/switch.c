@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "identity/read.h"
 #include "switch/apply.h"
 #include "switch/target.h"
 
@@ -25,10 +26,14 @@ static bool has_cap(const struct miguard_identity *identity, uint32_t capability
     return (identity->cap[IDENTITY_CAP_PERMITTED] >> capability & 1) != 0;
 }
 
-/* Without the capability an id can only be set to one of those that the thread has. */
+/* Without the capability an id can only be set to one of those that the thread has. That holds for
+ * the fs id, too, which every change of the others overwrites. */
 static bool ids_remain(const uid_t original[IDENTITY_IDS], const uid_t target[IDENTITY_IDS])
 {
-    for (int i = 0; i < IDENTITY_FS; i++) {
+    if (memcmp(original, target, IDENTITY_IDS * sizeof(*original)) == 0) {
+        return true;
+    }
+    for (int i = 0; i < IDENTITY_IDS; i++) {
         if (original[i] != target[IDENTITY_R] && original[i] != target[IDENTITY_E] &&
             original[i] != target[IDENTITY_S]) {
             return false;
@@ -55,6 +60,10 @@ static const char *no_way_back(const struct miguard_identity *original,
     }
     if (((original->securebits ^ target->securebits) & LOCK_BITS) != 0) {
         return "a locked securebit cannot be unlocked again";
+    }
+    if ((original->securebits & SECBIT_NO_CAP_AMBIENT_RAISE) != 0 &&
+        (original->cap[IDENTITY_CAP_AMBIENT] & ~target->cap[IDENTITY_CAP_AMBIENT]) != 0) {
+        return "an ambient capability that is given up could not be raised again";
     }
     uint64_t lost =
         original->cap[IDENTITY_CAP_INHERITABLE] & ~target->cap[IDENTITY_CAP_INHERITABLE];
@@ -94,6 +103,10 @@ static enum miguard_status become(const struct miguard_identity *original,
     const char *why = no_way_back(original, expected, changes);
     if (why != NULL) {
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "way back", "%s", why);
+    }
+    if (!read_reserve_groups(expected->group_count)) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "switch", "no memory to read %u groups back",
+                         expected->group_count);
     }
     enum miguard_status status = switch_apply(expected, changes, SWITCH_THERE, reterr);
     if (status == MIGUARD_OK) {

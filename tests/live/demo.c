@@ -86,8 +86,8 @@ static void enter_namespace(char **arguments)
 static bool get_element(const MI_Instance *instance, const char *name, MI_Type wanted,
                         MI_Value *ret_value)
 {
-    MI_Type type;
-    MI_Uint32 flags;
+    MI_Type type = MI_BOOLEAN;
+    MI_Uint32 flags = MI_FLAG_NULL;
 
     return MI_Instance_GetElement(instance, name, ret_value, &type, &flags, NULL) == MI_RESULT_OK &&
            type == wanted && (flags & MI_FLAG_NULL) == 0;

@@ -71,10 +71,16 @@ struct self {
 /* No padding, so that two of them can be compared as bytes. */
 _Static_assert(sizeof(struct self) == (8 + MAX_GROUPS + 2) * 4 + 6 * 8, "struct self has padding");
 
+/* The kernel looks at all five arguments of prctl(2), as unsigned long, also at unused ones. */
+static int control(int option, unsigned long second, unsigned long third)
+{
+    return prctl(option, second, third, 0UL, 0UL);
+}
+
 static bool read_capabilities(struct self *self)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct data[2];
+    struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
 
     if (syscall(SYS_capget, &header, data) < 0) {
         return false;
@@ -83,9 +89,9 @@ static bool read_capabilities(struct self *self)
     self->permitted = data[0].permitted | (MI_Uint64)data[1].permitted << 32;
     self->inheritable = data[0].inheritable | (MI_Uint64)data[1].inheritable << 32;
     self->ambient = self->bounding = 0;
-    for (unsigned cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
-        self->bounding |= (MI_Uint64)(prctl(PR_CAPBSET_READ, cap) == 1) << cap;
-        self->ambient |= (MI_Uint64)(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
+    for (unsigned cap = 0; cap < 64 && control(PR_CAPBSET_READ, cap, 0) >= 0; cap++) {
+        self->bounding |= (MI_Uint64)(control(PR_CAPBSET_READ, cap, 0) == 1) << cap;
+        self->ambient |= (MI_Uint64)(control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap) == 1)
                          << cap;
     }
     return true;
@@ -98,8 +104,8 @@ static bool read_self(struct self *self)
     self->group_count = getgroups(MAX_GROUPS, self->groups);
     self->uid[3] = (uid_t)setfsuid(KEEP_ID);
     self->gid[3] = (gid_t)setfsgid(KEEP_ID);
-    self->securebits = prctl(PR_GET_SECUREBITS);
-    self->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+    self->securebits = control(PR_GET_SECUREBITS, 0, 0);
+    self->no_new_privs = control(PR_GET_NO_NEW_PRIVS, 0, 0) == 1;
     return self->group_count >= 0 && getresuid(&self->uid[0], &self->uid[1], &self->uid[2]) == 0 &&
            getresgid(&self->gid[0], &self->gid[1], &self->gid[2]) == 0 && read_capabilities(self);
 }
@@ -165,11 +171,10 @@ static bool set_capabilities(MI_Uint64 effective, MI_Uint64 permitted, MI_Uint64
 
 static bool set_ambient(MI_Uint64 ambient)
 {
-    bool done = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0;
+    bool done = control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0) == 0;
 
     for (unsigned cap = 0; cap < 64 && done; cap++) {
-        done = (ambient >> cap & 1) == 0 ||
-               prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) == 0;
+        done = (ambient >> cap & 1) == 0 || control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap) == 0;
     }
     return done;
 }
@@ -195,8 +200,8 @@ static void restore(const struct self *to)
     set_fsuid(to->uid[3]);
     if (now.securebits != to->securebits) {
         /* The first needs no privilege and may be all that is needed. */
-        prctl(PR_SET_KEEPCAPS, (to->securebits & SECBIT_KEEP_CAPS) != 0);
-        prctl(PR_SET_SECUREBITS, to->securebits);
+        control(PR_SET_KEEPCAPS, (to->securebits & SECBIT_KEEP_CAPS) != 0, 0);
+        control(PR_SET_SECUREBITS, (unsigned long)to->securebits, 0);
     }
     set_capabilities(to->effective, to->permitted, to->inheritable);
     if (now.ambient != to->ambient) {
@@ -297,9 +302,9 @@ struct answer {
 
 static void take_instance(struct answer *answer, const MI_Instance *instance)
 {
-    MI_Value value;
-    MI_Type type;
-    MI_Uint32 flags;
+    MI_Value value = {0};
+    MI_Type type = MI_BOOLEAN;
+    MI_Uint32 flags = MI_FLAG_NULL;
 
     answer->data = true;
     if (MI_Instance_GetElement(instance, "ServedAsUid", &value, &type, &flags, NULL) ==
@@ -553,27 +558,29 @@ static bool change_bounding_cap(const struct scene *scene)
 
     (void)scene;
     errno = EPERM;
-    return cap >= 0 && prctl(PR_CAPBSET_DROP, cap) == 0;
+    return cap >= 0 && control(PR_CAPBSET_DROP, (unsigned long)cap, 0) == 0;
 }
 
 static bool change_securebits(const struct scene *scene)
 {
+    int bits = control(PR_GET_SECUREBITS, 0, 0);
+
     (void)scene;
-    return prctl(PR_SET_SECUREBITS, prctl(PR_GET_SECUREBITS) ^ SECBIT_NO_CAP_AMBIENT_RAISE) == 0;
+    return bits >= 0 &&
+           control(PR_SET_SECUREBITS, (unsigned long)bits ^ SECBIT_NO_CAP_AMBIENT_RAISE, 0) == 0;
 }
 
 static bool change_keep_caps(const struct scene *scene)
 {
     (void)scene;
-    return prctl(PR_SET_KEEPCAPS, 1) == 0;
+    return control(PR_SET_KEEPCAPS, 1, 0) == 0;
 }
 
 static bool change_no_new_privs(const struct scene *scene)
 {
     (void)scene;
     errno = EALREADY;
-    return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 &&
-           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    return control(PR_GET_NO_NEW_PRIVS, 0, 0) == 0 && control(PR_SET_NO_NEW_PRIVS, 1, 0) == 0;
 }
 
 /* Makes a change and looks whether it was one: a user may be who the thread is already. */

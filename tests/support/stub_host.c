@@ -55,6 +55,9 @@ static MI_Result next_result(MI_Operation *operation, bool *ret_item, MI_Boolean
 {
     struct stub_operation *stub = operation_of(operation);
     atomic_fetch_add(&stub->host->reached, 1);
+    if (stub->host->before_result != NULL) {
+        stub->host->before_result(stub->host->before_result_data);
+    }
     *ret_item = atomic_load(&stub->items_left) > 0 && !atomic_load(&stub->cancelled);
     if (*ret_item) {
         atomic_fetch_sub(&stub->items_left, 1);

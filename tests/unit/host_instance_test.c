@@ -602,18 +602,32 @@ START_TEST(circles_end)
                      MI_RESULT_SERVER_LIMITS_EXCEEDED);
     ck_assert(!value_equal(MI_INSTANCE, &value, &other));
     ck_assert(!value_equal(MI_INSTANCE, &value, &value));
+}
+END_TEST
 
-    /* wide instead of deep: 50 to the power of 32 without a bound on the total */
-    const MI_Instance *same[50];
-    for (int i = 0; i < 50; i++) {
-        same[i] = &a.instance;
+/* No circle and not deep: each level holds the next ten times, which unfolds to 111,111. */
+START_TEST(wide_graphs_end)
+{
+    enum { LEVELS = 6, WIDTH = 10 };
+    struct test_thing level[LEVELS];
+    const MI_Instance *next[LEVELS][WIDTH];
+    MI_Instance *copy = NULL;
+    for (int i = 0; i < LEVELS; i++) {
+        level[i] = (struct test_thing){.instance.classDecl = &test_thing_decl};
+        for (int k = 0; k < WIDTH && i + 1 < LEVELS; k++) {
+            next[i][k] = &level[i + 1].instance;
+        }
+        level[i].Many.value.data = next[i];
+        level[i].Many.value.size = i + 1 < LEVELS ? WIDTH : 0;
+        level[i].Many.exists = MI_TRUE;
     }
-    a.Inner.exists = MI_FALSE;
-    a.Many.value.data = same;
-    a.Many.value.size = 50;
-    a.Many.exists = MI_TRUE;
-    ck_assert_int_eq(instance_copy(&a.instance, &copy), MI_RESULT_SERVER_LIMITS_EXCEEDED);
+    ck_assert_int_eq(instance_copy(&level[0].instance, &copy), MI_RESULT_SERVER_LIMITS_EXCEEDED);
     ck_assert_ptr_null(copy);
+    ck_assert_int_eq(instance_convert_to(&level[0].instance, &test_thing_decl, NULL, &copy),
+                     MI_RESULT_SERVER_LIMITS_EXCEEDED);
+    ck_assert_ptr_null(copy);
+    ck_assert_int_eq(instance_copy(&level[1].instance, &copy), MI_RESULT_OK);
+    instance_delete(copy);
 }
 END_TEST
 
@@ -1187,6 +1201,7 @@ int main(void)
     tcase_add_test(origin, hand_built_without_a_table);
     tcase_add_test(origin, foreign_instances);
     tcase_add_test(origin, circles_end);
+    tcase_add_test(origin, wide_graphs_end);
     tcase_add_test(origin, nesting_up_to_the_limit);
     suite_add_tcase(suite, origin);
     TCase *decls = tcase_create("declarations");

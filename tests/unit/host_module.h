@@ -71,7 +71,7 @@ static struct {
     void (*module_unload)(MI_Context *context);
 } hooks;
 
-/* ---- declarations ---------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------ */
 
 static MI_Uint32 code_of(const char *name)
 {
@@ -162,7 +162,7 @@ static MI_MethodDecl absent_decl = {.flags = MI_FLAG_METHOD | MI_FLAG_STATIC,
                                     .schema = &test_schema};
 static const MI_MethodDecl *const widget_methods[] = {&add_decl, &touch_decl, &absent_decl};
 
-/* ---- T_Widget -------------------------------------------------------------------------------- */
+/* ---- T_Widget ---------------------------------------------------------------------------- */
 
 static MI_Result post_widget(MI_Context *context, const MI_ClassDecl *decl, const char *id,
                              MI_Uint32 count)
@@ -174,8 +174,10 @@ static MI_Result post_widget(MI_Context *context, const MI_ClassDecl *decl, cons
         return MI_RESULT_INVALID_PARAMETER;
     }
     value.string = (MI_Char *)(uintptr_t)id;
-    if (id != NULL) {
-        MI_Instance_SetElementAt(&gadget.instance, 0, &value, MI_STRING, 0);
+    if (id != NULL &&
+        MI_Instance_SetElementAt(&gadget.instance, 0, &value, MI_STRING, 0) != MI_RESULT_OK) {
+        MI_Instance_Destruct(&gadget.instance);
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     gadget.Count.value = count;
     gadget.Count.exists = MI_TRUE;
@@ -227,8 +229,9 @@ static void widget_get(void *self, MI_Context *context, const MI_Char *name_spac
         MI_Context_PostResult(context, MI_RESULT_NOT_FOUND);
         return;
     }
-    post_widget(context, &widget_decl, widget->Id.value, (MI_Uint32)strlen(widget->Id.value));
-    MI_Context_PostResult(context, MI_RESULT_OK);
+    MI_Result result =
+        post_widget(context, &widget_decl, widget->Id.value, (MI_Uint32)strlen(widget->Id.value));
+    MI_Context_PostResult(context, result);
 }
 
 static void widget_enumerate(void *self, MI_Context *context, const MI_Char *name_space,
@@ -243,9 +246,11 @@ static void widget_enumerate(void *self, MI_Context *context, const MI_Char *nam
         hooks.enumerate(context, set, keys_only);
         return;
     }
-    post_widget(context, &widget_decl, "w1", 1);
-    post_widget(context, &widget_decl, "w2", 2);
-    MI_Context_PostResult(context, MI_RESULT_OK);
+    MI_Result result = post_widget(context, &widget_decl, "w1", 1);
+    if (result == MI_RESULT_OK) {
+        result = post_widget(context, &widget_decl, "w2", 2);
+    }
+    MI_Context_PostResult(context, result);
 }
 
 static void widget_create(void *self, MI_Context *context, const MI_Char *name_space,
@@ -259,8 +264,8 @@ static void widget_create(void *self, MI_Context *context, const MI_Char *name_s
         hooks.create(context, widget);
         return;
     }
-    post_widget(context, &widget_decl, widget->Id.exists ? widget->Id.value : "made", 0);
-    MI_Context_PostResult(context, MI_RESULT_OK);
+    const char *id = widget->Id.exists ? widget->Id.value : "made";
+    MI_Context_PostResult(context, post_widget(context, &widget_decl, id, 0));
 }
 
 static void widget_modify(void *self, MI_Context *context, const MI_Char *name_space,
@@ -337,8 +342,7 @@ static void touch_method(void *self, MI_Context *context, const MI_Char *name_sp
     post_sum(context, &touch_decl, 1, 0);
 }
 
-/* ---- T_Gadget and the dynamic provider ---------------------------------------------------------
- */
+/* ---- T_Gadget and the dynamic provider --------------------------------------------------- */
 
 static void gadget_load(void **self, MI_Module_Self *module, MI_Context *context)
 {
@@ -365,23 +369,29 @@ static void gadget_enumerate(void *self, MI_Context *context, const MI_Char *nam
     (void)set;
     (void)keys_only;
     (void)filter;
-    post_widget(context, &gadget_decl, "g1", 1);
-    post_widget(context, &gadget_decl, "g2", 2);
-    MI_Context_PostResult(context, MI_RESULT_OK);
+    MI_Result result = post_widget(context, &gadget_decl, "g1", 1);
+    if (result == MI_RESULT_OK) {
+        result = post_widget(context, &gadget_decl, "g2", 2);
+    }
+    MI_Context_PostResult(context, result);
 }
 
-static void post_dynamic(MI_Context *context, const char *class_name, const char *id)
+static MI_Result post_dynamic(MI_Context *context, const char *class_name, const char *id)
 {
     MI_Instance *instance = NULL;
     MI_Value value;
 
-    if (MI_Context_NewDynamicInstance(context, class_name, 0, &instance) != MI_RESULT_OK) {
-        return;
+    MI_Result result = MI_Context_NewDynamicInstance(context, class_name, 0, &instance);
+    if (result != MI_RESULT_OK) {
+        return result;
     }
     value.string = (MI_Char *)(uintptr_t)id;
-    MI_Instance_AddElement(instance, "Id", &value, MI_STRING, MI_FLAG_KEY);
-    MI_Context_PostInstance(context, instance);
+    result = MI_Instance_AddElement(instance, "Id", &value, MI_STRING, MI_FLAG_KEY);
+    if (result == MI_RESULT_OK) {
+        result = MI_Context_PostInstance(context, instance);
+    }
     MI_Instance_Delete(instance);
+    return result;
 }
 
 static void dynamic_get(void *self, MI_Context *context, const MI_Char *name_space,
@@ -396,8 +406,7 @@ static void dynamic_get(void *self, MI_Context *context, const MI_Char *name_spa
         MI_Context_PostResult(context, MI_RESULT_NOT_FOUND);
         return;
     }
-    post_dynamic(context, class_name, value.string);
-    MI_Context_PostResult(context, MI_RESULT_OK);
+    MI_Context_PostResult(context, post_dynamic(context, class_name, value.string));
 }
 
 static void dynamic_enumerate(void *self, MI_Context *context, const MI_Char *name_space,
@@ -409,8 +418,7 @@ static void dynamic_enumerate(void *self, MI_Context *context, const MI_Char *na
     (void)set;
     (void)keys_only;
     (void)filter;
-    post_dynamic(context, class_name, "d1");
-    MI_Context_PostResult(context, MI_RESULT_OK);
+    MI_Context_PostResult(context, post_dynamic(context, class_name, "d1"));
 }
 
 static void dynamic_invoke(void *self, MI_Context *context, const MI_Char *name_space,
@@ -424,16 +432,21 @@ static void dynamic_invoke(void *self, MI_Context *context, const MI_Char *name_
     (void)class_name;
     (void)instance;
     (void)parameters;
-    MI_Context_NewDynamicInstance(context, method_name, MI_FLAG_METHOD, &out);
+    MI_Result result = MI_Context_NewDynamicInstance(context, method_name, MI_FLAG_METHOD, &out);
     value.uint32 = 77;
-    MI_Instance_AddElement(out, "MIReturn", &value, MI_UINT32, 0);
-    MI_Context_PostInstance(context, out);
-    MI_Instance_Delete(out);
-    MI_Context_PostResult(context, MI_RESULT_OK);
+    if (result == MI_RESULT_OK) {
+        result = MI_Instance_AddElement(out, "MIReturn", &value, MI_UINT32, 0);
+    }
+    if (result == MI_RESULT_OK) {
+        result = MI_Context_PostInstance(context, out);
+    }
+    if (out != NULL) {
+        MI_Instance_Delete(out);
+    }
+    MI_Context_PostResult(context, result);
 }
 
-/* ---- the module --------------------------------------------------------------------------------
- */
+/* ---- the module -------------------------------------------------------------------------- */
 
 static const MI_ProviderFT widget_ft = {.Load = widget_load,
                                         .Unload = widget_unload,
@@ -528,8 +541,7 @@ static MI_Module *test_main(MI_Server *server)
     return &test_module;
 }
 
-/* ---- the client's side -------------------------------------------------------------------------
- */
+/* ---- the client's side ------------------------------------------------------------------- */
 
 static struct miguard_host *host;
 static MI_Session session;

@@ -8,8 +8,7 @@
 
 static char ids[256];
 
-/* ---- a client that takes results by callback
- * ------------------------------------------------------ */
+/* ---- a client that takes results by callback --------------------------------------------- */
 
 struct client {
     pthread_mutex_t lock;
@@ -140,8 +139,7 @@ static void expect_nothing_left(void)
     ck_assert_uint_eq(context_in_use(), 0);
 }
 
-/* ---- bad input and the error operation (reference B.4, B.5)
- * --------------------------------------- */
+/* ---- bad input and the error operation (reference B.4, B.5) ------------------------------ */
 
 enum starter {
     S_GET,
@@ -354,7 +352,7 @@ START_TEST(test_input_async)
         ck_assert_uint_eq(client.finals, 1);
     }
     stop_host();
-    ck_assert_uint_eq(operation_in_use(), 0);
+    expect_nothing_left();
 }
 END_TEST
 
@@ -391,8 +389,7 @@ START_TEST(test_forged)
 }
 END_TEST
 
-/* ---- fetching (reference B.7)
- * ---------------------------------------------------------------------- */
+/* ---- fetching (reference B.7) ------------------------------------------------------------ */
 
 static void fail_after_one(MI_Context *context, const MI_PropertySet *set, MI_Boolean keys_only)
 {
@@ -418,6 +415,16 @@ START_TEST(test_fetch)
     ck_assert_mem_eq(&back, &session, sizeof(back));
     ck_assert_int_eq(operation.ft->GetInstance(&operation, NULL, &more, &result, NULL, NULL),
                      MI_RESULT_INVALID_PARAMETER);
+    const MI_Char *bookmark = "x", *machine = "x";
+    ck_assert_int_eq(MI_Operation_GetIndication(&operation, &instance, &bookmark, &machine, &more,
+                                                &result, &message, &details),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert(bookmark == NULL && machine == NULL && instance == NULL);
+    ck_assert_int_eq(
+        operation.ft->GetIndication(&operation, NULL, NULL, NULL, &more, &result, NULL, NULL),
+        MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(operation.ft->GetClass(&operation, NULL, &more, &result, NULL, NULL),
+                     MI_RESULT_INVALID_PARAMETER);
     ck_assert_int_eq(
         MI_Operation_GetInstance(&operation, &instance, &more, &result, &message, &details),
         MI_RESULT_OK);
@@ -437,8 +444,7 @@ START_TEST(test_fetch)
 }
 END_TEST
 
-/* ---- async (reference C)
- * ------------------------------------------------------------------------------ */
+/* ---- async (reference C) ----------------------------------------------------------------- */
 
 static void *post_from_thread(void *argument)
 {
@@ -519,6 +525,40 @@ START_TEST(test_async_enumerate)
 }
 END_TEST
 
+static void enumerate_on_thread(MI_Context *context, const MI_PropertySet *set,
+                                MI_Boolean keys_only)
+{
+    (void)set;
+    (void)keys_only;
+    pthread_create(&helper, NULL, post_from_thread, context);
+}
+
+/* The provider of the next class is called by who asked, not by who finished the one before. */
+START_TEST(test_next_step)
+{
+    MI_OperationCallbacks callbacks = async_callbacks();
+    MI_Operation operation;
+
+    ck_assert(start_host());
+    client_init();
+    hooks.enumerate = enumerate_on_thread;
+    start(S_ENUMERATE, &session, true, _i == 0 ? NULL : &callbacks, &operation);
+    if (_i == 0) {
+        ck_assert_uint_eq(miguard_host_provider_calls(host), 1);
+        ck_assert_int_eq(drain(&operation, ids, sizeof(ids)), MI_RESULT_OK);
+        ck_assert_str_eq(ids, "t1 t2 g1 g2 ");
+    } else {
+        await_finals(1);
+        ck_assert_uint_eq(client.items, 4);
+        MI_Operation_Close(&operation);
+    }
+    ck_assert_uint_eq(miguard_host_provider_calls(host), 2);
+    pthread_join(helper, NULL);
+    expect_nothing_left();
+    stop_host();
+}
+END_TEST
+
 START_TEST(test_close_in_final)
 {
     MI_OperationCallbacks callbacks = async_callbacks();
@@ -573,6 +613,7 @@ START_TEST(test_manual_ack)
     ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
     nap(10);
     ck_assert_uint_eq(operation_in_use(), 1); /* the final one needs it too */
+    ck_assert_int_eq(MI_Operation_Cancel(&operation, MI_REASON_NONE), MI_RESULT_INVALID_PARAMETER);
     ck_assert_int_eq(client.acknowledge(&operation), MI_RESULT_OK);
     expect_nothing_left();
     ck_assert_int_eq(client.acknowledge(&operation), MI_RESULT_INVALID_PARAMETER);
@@ -618,8 +659,7 @@ START_TEST(test_never_acknowledged)
 }
 END_TEST
 
-/* ---- cancelling, time-outs, providers that do not answer
- * ---------------------------------------------- */
+/* ---- cancelling, time-outs, providers that do not answer --------------------------------- */
 
 static unsigned cancels;
 static MI_CancellationReason cancel_reason;
@@ -682,6 +722,42 @@ START_TEST(test_cancel_silent_provider)
     ck_assert_int_eq(MI_Context_PostResult(kept, MI_RESULT_OK), MI_RESULT_OK);
     ck_assert_int_eq(MI_Context_PostResult(kept, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
     ck_assert_uint_eq(operation_in_use(), 0);
+    stop_host();
+}
+END_TEST
+
+/* A cancellation that comes before the registration, and from inside of the provider function. */
+static MI_Operation *in_slot;
+
+static void get_cancelled(MI_Context *context, const struct widget *widget)
+{
+    (void)widget;
+    kept = context;
+    while (in_slot->ft == NULL) {
+        nap(1);
+    }
+    ck_assert_int_eq(MI_Operation_Cancel(in_slot, MI_REASON_SHUTDOWN), MI_RESULT_OK);
+    ck_assert_uint_eq(cancels, 0);
+    if (post_in_cancel) {
+        MI_Context_RegisterCancel(context, on_cancel, context);
+        ck_assert_uint_eq(cancels, 1);
+    }
+}
+
+START_TEST(test_cancel_in_slot)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+
+    ck_assert(start_host());
+    cancels = 0;
+    post_in_cancel = _i != 0;
+    in_slot = &operation;
+    hooks.get = get_cancelled;
+    start(S_GET, &session, true, NULL, &operation);
+    ck_assert_int_eq(final_of(&operation), _i != 0 ? MI_RESULT_NOT_FOUND : MI_RESULT_FAILED);
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    MI_Context_PostResult(kept, MI_RESULT_OK);
+    expect_nothing_left();
     stop_host();
 }
 END_TEST
@@ -898,8 +974,7 @@ START_TEST(test_free_with_silent_provider)
 }
 END_TEST
 
-/* ---- messages and questions (reference C.2)
- * ------------------------------------------------------------ */
+/* ---- messages and questions (reference C.2) ---------------------------------------------- */
 
 static void on_prompt(MI_Operation *operation, void *context, const MI_Char *message,
                       MI_PromptType type,
@@ -1073,6 +1148,120 @@ START_TEST(test_dialogue)
 }
 END_TEST
 
+/* A synchronous operation that nobody fetches from: the question waits until the cancellation. */
+START_TEST(test_unasked)
+{
+    MI_OperationCallbacks callbacks = {.callbackContext = &client, .promptUser = on_prompt};
+    MI_Operation operation;
+
+    ck_assert(start_host());
+    client_init();
+    hooks.get = get_asks_on_thread;
+    start(S_GET, &session, true, &callbacks, &operation);
+    nap(20);
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    pthread_join(helper, NULL);
+    ck_assert_uint_eq(client.prompts, 0);
+    ck_assert_int_eq(prompt_flag, MI_FALSE);
+    expect_nothing_left();
+    stop_host();
+}
+END_TEST
+
+static MI_Boolean outer_flag, inner_flag;
+
+static void on_prompt_prompts(MI_Operation *operation, void *context, const MI_Char *message,
+                              MI_PromptType type,
+                              MI_Result (*answer)(MI_Operation *,
+                                                  MI_OperationCallback_ResponseType))
+{
+    on_prompt(operation, context, message, type, answer);
+    inner_flag = 9;
+    MI_Context_PromptUser(ask_context, "again?", MI_PROMPTTYPE_CRITICAL, &inner_flag);
+}
+
+static void get_prompts(MI_Context *context, const struct widget *widget)
+{
+    (void)widget;
+    ask_context = context;
+    MI_Context_PromptUser(context, "sure?", MI_PROMPTTYPE_CRITICAL, &outer_flag);
+    for (int i = 0; i < 3; i++) {
+        MI_Context_ShouldProcess(context, "target", "action", &prompt_flag);
+    }
+    MI_Context_PostResult(context, MI_RESULT_OK);
+}
+
+/* A question inside of a question cannot be asked; and "yes to all" is for regular ones. */
+START_TEST(test_prompt_in_prompt)
+{
+    MI_OperationCallbacks callbacks = {.callbackContext = &client, .promptUser = on_prompt_prompts};
+    MI_Operation operation;
+
+    ck_assert(start_host());
+    client_init();
+    client.response = _i == 0 ? MI_OperationCallback_ResponseType_YesToAll
+                              : MI_OperationCallback_ResponseType_NoToAll;
+    hooks.get = get_prompts;
+    start(S_GET, &session, true, &callbacks, &operation);
+    ck_assert_int_eq(final_of(&operation), MI_RESULT_OK);
+    ck_assert_int_eq(outer_flag, _i == 0);
+    ck_assert_int_eq(inner_flag, MI_FALSE);
+    ck_assert_int_eq(prompt_flag, _i == 0);
+    ck_assert_uint_eq(client.prompts, 1);
+    MI_Operation_Close(&operation);
+    stop_host();
+}
+END_TEST
+
+static void get_chatters(MI_Context *context, const struct widget *widget)
+{
+    MI_Boolean flag;
+    MI_Instance *error = NULL;
+    (void)widget;
+    MI_Context_NewDynamicInstance(context, "CIM_Error", 0, &error);
+    ck_assert_int_eq(MI_Context_WriteCimError(context, error, &flag), MI_RESULT_OK);
+    MI_Instance_Delete(error);
+    for (int i = 0; i < 5000; i++) {
+        ck_assert_int_eq(MI_Context_WriteVerbose(context, "hello"), MI_RESULT_OK);
+    }
+    MI_Context_PostResult(context, MI_RESULT_OK);
+}
+
+static void *chatter(void *context)
+{
+    get_chatters(context, NULL);
+    return NULL;
+}
+
+static void get_chatters_on_thread(MI_Context *context, const struct widget *widget)
+{
+    (void)widget;
+    pthread_create(&helper, NULL, chatter, context);
+}
+
+/* Messages that nobody fetches are dropped when there are too many, and freed with the rest. */
+START_TEST(test_chatter)
+{
+    MI_OperationCallbacks callbacks = {
+        .callbackContext = &client, .writeMessage = on_message, .writeError = on_error};
+    MI_Operation operation;
+
+    ck_assert(start_host());
+    client_init();
+    hooks.get = get_chatters_on_thread;
+    start(S_GET, &session, true, &callbacks, &operation);
+    pthread_join(helper, NULL);
+    if (_i == 0) {
+        ck_assert_int_eq(final_of(&operation), MI_RESULT_OK);
+        ck_assert(client.messages > 0 && client.messages < 5000);
+        ck_assert_uint_eq(client.errors, 1);
+    }
+    MI_Operation_Close(&operation);
+    expect_nothing_left();
+    stop_host();
+}
+END_TEST
+
 START_TEST(test_unanswered)
 {
     MI_OperationCallbacks callbacks = {
@@ -1096,8 +1285,7 @@ START_TEST(test_unanswered)
 }
 END_TEST
 
-/* ---- sessions (reference B.9), nesting
- * ------------------------------------------------------------------ */
+/* ---- sessions (reference B.9), nesting --------------------------------------------------- */
 
 static atomic_int closings;
 
@@ -1227,12 +1415,14 @@ int main(void)
     tcase_add_test(tests, test_sync_from_thread);
     tcase_add_test(tests, test_async_from_thread);
     tcase_add_test(tests, test_async_enumerate);
+    tcase_add_loop_test(tests, test_next_step, 0, 2);
     tcase_add_test(tests, test_close_in_final);
     tcase_add_test(tests, test_close_in_item);
     tcase_add_test(tests, test_manual_ack);
     tcase_add_test(tests, test_ack_in_callback);
     tcase_add_test(tests, test_never_acknowledged);
     tcase_add_test(tests, test_cancel_silent_provider);
+    tcase_add_loop_test(tests, test_cancel_in_slot, 0, 2);
     tcase_add_test(tests, test_cancel_callback);
     tcase_add_test(tests, test_no_cancel_after_end);
     tcase_add_test(tests, test_close_undrained);
@@ -1243,6 +1433,9 @@ int main(void)
     tcase_add_test(tests, test_free_with_silent_provider);
     tcase_add_loop_test(tests, test_dialogue, 0, 4 * COUNT(dialogues));
     tcase_add_test(tests, test_unanswered);
+    tcase_add_test(tests, test_unasked);
+    tcase_add_loop_test(tests, test_prompt_in_prompt, 0, 2);
+    tcase_add_loop_test(tests, test_chatter, 0, 2);
     tcase_add_test(tests, test_session_close);
     tcase_add_test(tests, test_nested);
     tcase_add_loop_test(tests, test_depth, 0, 2);

@@ -8,8 +8,7 @@
 
 static char ids[256];
 
-/* ---- modules
- * ------------------------------------------------------------------------------------- */
+/* ---- modules ----------------------------------------------------------------------------- */
 
 static MI_Module *main_null(MI_Server *server)
 {
@@ -117,6 +116,8 @@ static MI_Module *wrap(MI_Server *server, MI_Module *module)
     ck_assert_ptr_nonnull(server);
     wrapped = *module;
     wrapped.dynamicProviderFT = NULL;
+    wrapped.Load = NULL;
+    wrapped.Unload = NULL;
     return &wrapped;
 }
 
@@ -178,8 +179,7 @@ START_TEST(test_server_table)
 }
 END_TEST
 
-/* ---- requests by table
- * ----------------------------------------------------------------------------- */
+/* ---- requests by table ------------------------------------------------------------------- */
 
 enum act { GET, CREATE, MODIFY, DELETE, ENUMERATE, KEYS, SHALLOW, BASE, CLASS };
 
@@ -281,8 +281,7 @@ START_TEST(test_request)
 }
 END_TEST
 
-/* ---- what results contain
- * -------------------------------------------------------------------------- */
+/* ---- what results contain ---------------------------------------------------------------- */
 
 static bool seen_set, seen_keys_only;
 
@@ -402,8 +401,7 @@ START_TEST(test_conversion)
 }
 END_TEST
 
-/* ---- methods
- * ------------------------------------------------------------------------------------------ */
+/* ---- methods ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *class_name;
@@ -468,8 +466,7 @@ START_TEST(test_method)
 }
 END_TEST
 
-/* ---- classes, unserved requests
- * ---------------------------------------------------------------------- */
+/* ---- classes, unserved requests ---------------------------------------------------------- */
 
 START_TEST(test_get_class)
 {
@@ -505,8 +502,7 @@ START_TEST(test_get_class)
 }
 END_TEST
 
-/* ---- loading and unloading
- * ----------------------------------------------------------------------------- */
+/* ---- loading and unloading --------------------------------------------------------------- */
 
 static MI_Module *second_main(MI_Server *server)
 {
@@ -643,6 +639,51 @@ START_TEST(test_unload_uses_session)
 }
 END_TEST
 
+static void unload_silent(MI_Context *context)
+{
+    (void)context;
+}
+
+START_TEST(test_unload_silent)
+{
+    ck_assert(start_host_with(50));
+    if (_i == 0) {
+        hooks.unload = unload_silent;
+    } else {
+        hooks.module_unload = unload_silent;
+    }
+    ck_assert_int_eq(get(&session, "T_Widget", "a", ids, sizeof(ids)), MI_RESULT_OK);
+    stop_host();
+    /* A provider that did not finish keeps its module. */
+    ck_assert_str_eq(trace, _i == 0 ? "module-load widget-load widget-unload "
+                                    : "module-load widget-load widget-unload module-unload ");
+}
+END_TEST
+
+/* The same classes from two modules: the first serves, and nothing comes twice. */
+START_TEST(test_same_classes)
+{
+    MI_Operation operation;
+    MI_Session second;
+
+    ck_assert(start_host());
+    ck_assert_int_eq(miguard_host_add(host, test_main, "*", NULL), MIGUARD_OK);
+    ck_assert_int_eq(miguard_host_session(host, &second, NULL), MIGUARD_OK);
+    MI_Session_EnumerateInstances(&second, 0, NULL, SPACE, "T_Base", MI_FALSE, NULL, &operation);
+    ck_assert_int_eq(drain(&operation, ids, sizeof(ids)), MI_RESULT_OK);
+    ck_assert_str_eq(ids, "w1 w2 g1 g2 ");
+    ck_assert_int_eq(get(&session, "T_Gadget", "g1", ids, sizeof(ids)), MI_RESULT_OK);
+    MI_Session_EnumerateInstances(&second, 0, NULL, "any/where", "T_Gadget", MI_FALSE, NULL,
+                                  &operation);
+    ck_assert_int_eq(drain(&operation, ids, sizeof(ids)), MI_RESULT_OK);
+    ck_assert_str_eq(ids, "g1 g2 ");
+    /* The one that was made first goes first. */
+    ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_OK);
+    stop_host();
+    ck_assert_uint_eq(session_in_use(), 0);
+}
+END_TEST
+
 static void *many_gets(void *argument)
 {
     char own[64];
@@ -676,8 +717,7 @@ START_TEST(test_threads)
 }
 END_TEST
 
-/* ---- the application
- * ----------------------------------------------------------------------------------- */
+/* ---- the application --------------------------------------------------------------------- */
 
 START_TEST(test_application)
 {
@@ -739,6 +779,9 @@ START_TEST(test_application)
                      MI_RESULT_NOT_SUPPORTED);
     ck_assert_int_eq(MI_Application_NewSerializer(&application, 1, format, &serializer),
                      MI_RESULT_INVALID_PARAMETER);
+    MI_Deserializer deserializer;
+    ck_assert_int_eq(application.ft->NewDeserializer(&application, 0, format, &deserializer),
+                     MI_RESULT_NOT_SUPPORTED);
     /* Closing it takes nothing away. */
     ck_assert_int_eq(MI_Application_Close(&application), MI_RESULT_OK);
     ck_assert_int_eq(get(&session, "T_Widget", "a", ids, sizeof(ids)), MI_RESULT_OK);
@@ -788,6 +831,8 @@ int main(void)
     tcase_add_test(tests, test_load_from_thread);
     tcase_add_test(tests, test_load_recursion);
     tcase_add_test(tests, test_unload_uses_session);
+    tcase_add_loop_test(tests, test_unload_silent, 0, 2);
+    tcase_add_test(tests, test_same_classes);
     tcase_add_test(tests, test_threads);
     tcase_add_test(tests, test_application);
     tcase_add_test(tests, test_client_table);

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session while the kernel does not answer or memory runs out. This program brings its own table
+ * of system calls and its own allocator, which stand in place of the library's.
+ *
+ * Each call of the way is failed in turn: nothing may be given out, served or lost, and once the
+ * fault is gone all works again.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "gateway/gateway.h"
+#include "identity/kernel.h"
+#include "support/entry_points.h"
+#include "support/log.h"
+#include "support/real_kernel.h"
+
+/* ---- the allocator ------------------------------------------------------------------------------
+ */
+
+static long allocations_until_failure = -1; /* -1: never */
+static long blocks;
+
+static bool allocation_fails(void)
+{
+    return allocations_until_failure >= 0 && allocations_until_failure-- == 0;
+}
+
+void *base_alloc(size_t count, size_t size)
+{
+    void *block = allocation_fails() ? NULL : calloc(count, size);
+    blocks += block != NULL;
+    return block;
+}
+
+void *base_resize(void *block, size_t count, size_t size)
+{
+    void *resized = allocation_fails() ? NULL : reallocarray(block, count, size);
+    blocks += resized != NULL && block == NULL;
+    return resized;
+}
+
+void base_free(void *block)
+{
+    blocks -= block != NULL;
+    free(block);
+}
+
+/* ---- the kernel
+ * ------------------------------------------------------------------------------------ */
+
+/* Which reading function lies, and how. */
+enum reader {
+    READ_RESUID,
+    READ_RESGID,
+    READ_GROUPS,
+    READ_CAPGET,
+    READ_OPEN,
+    READ_FILE,
+    READ_LINK,
+    READ_FSUID,
+    READ_FSGID,
+    READ_PRCTL,
+    READER_COUNT
+};
+static const char *const reader_names[READER_COUNT] = {
+    "getresuid", "getresgid", "getgroups", "capget",   "open",
+    "read",      "readlink",  "setfsuid",  "setfsgid", "prctl"};
+
+static int failing = -1;  /* enum reader, or -1 */
+static long failing_call; /* which of its calls; -1 all */
+static long calls_seen;
+static long failing_with = -EPERM;
+
+static bool fails(enum reader reader)
+{
+    if (failing != (int)reader) {
+        return false;
+    }
+    long call = calls_seen++;
+    return failing_call < 0 || call == failing_call;
+}
+
+#define READER(name, reader, PARAMETERS, ARGUMENTS)                                                \
+    static long name PARAMETERS                                                                    \
+    {                                                                                              \
+        return fails(reader) ? failing_with : real_kernel.name ARGUMENTS;                          \
+    }
+
+READER(getresuid, READ_RESUID, (uid_t * r, uid_t *e, uid_t *s), (r, e, s))
+READER(getresgid, READ_RESGID, (gid_t * r, gid_t *e, gid_t *s), (r, e, s))
+READER(getgroups, READ_GROUPS, (int size, gid_t *list), (size, list))
+READER(capget, READ_CAPGET,
+       (struct __user_cap_header_struct * header, struct __user_cap_data_struct *data),
+       (header, data))
+READER(open, READ_OPEN, (const char *path, int flags), (path, flags))
+READER(read, READ_FILE, (int fd, void *buffer, size_t size), (fd, buffer, size))
+READER(readlink, READ_LINK, (const char *path, char *buffer, size_t size), (path, buffer, size))
+READER(setfsuid, READ_FSUID, (uid_t id), (id))
+READER(setfsgid, READ_FSGID, (gid_t id), (id))
+READER(prctl, READ_PRCTL,
+       (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
+       (option, a, b, c, d))
+
+#define FORWARD_0(name)                                                                            \
+    static long name(void)                                                                         \
+    {                                                                                              \
+        return real_kernel.name();                                                                 \
+    }
+FORWARD_0(gettid)
+FORWARD_0(getpid)
+FORWARD_0(session_keyring)
+
+static long close_file(int fd)
+{
+    return real_kernel.close(fd);
+}
+
+static long setresuid_real(uid_t r, uid_t e, uid_t s)
+{
+    return real_kernel.setresuid(r, e, s);
+}
+
+static long setresgid_real(gid_t r, gid_t e, gid_t s)
+{
+    return real_kernel.setresgid(r, e, s);
+}
+
+static long setgroups_real(size_t size, const gid_t *list)
+{
+    return real_kernel.setgroups(size, list);
+}
+
+static long capset_real(struct __user_cap_header_struct *header,
+                        const struct __user_cap_data_struct *data)
+{
+    return real_kernel.capset(header, data);
+}
+
+const struct identity_kernel identity_kernel = {
+    .getresuid = getresuid,
+    .getresgid = getresgid,
+    .getgroups = getgroups,
+    .capget = capget,
+    .open = open,
+    .read = read,
+    .close = close_file,
+    .readlink = readlink,
+    .gettid = gettid,
+    .getpid = getpid,
+    .session_keyring = session_keyring,
+    .setfsuid = setfsuid,
+    .setfsgid = setfsgid,
+    .prctl = prctl,
+    .setresuid = setresuid_real,
+    .setresgid = setresgid_real,
+    .setgroups = setgroups_real,
+    .capset = capset_real,
+};
+
+/* ---- a component that cannot be read
+ * ------------------------------------------------------------------ */
+
+static MI_Result try_open(struct stub_host *host)
+{
+    MI_Context *context = NULL;
+    MI_Session session;
+
+    ck_assert_int_eq(miguard_guard_context(&host->context, &context), MI_RESULT_OK);
+    memset(&session, 0xAA, sizeof(session));
+    MI_Result result = MI_Context_GetLocalSession(context, &session);
+    if (result != MI_RESULT_OK) {
+        ck_assert_ptr_null(session.ft);
+        ck_assert_uint_eq(session.reserved1, 0);
+    }
+    MI_Context_PostResult(context, MI_RESULT_OK);
+    return result;
+}
+
+static void fail_kernel(int reader, long call, long answer)
+{
+    failing = reader;
+    failing_call = call;
+    failing_with = answer;
+    calls_seen = 0;
+}
+
+/* Each single call of each function on the way to a session. The audit record reads some of the
+ * same things for people; a failure there is no reason to refuse, so only those before the first
+ * GetLocalSession of the host count. */
+START_TEST(no_session_when_something_cannot_be_read)
+{
+    struct stub_host *host = stub_host_new();
+    log_start();
+    for (int reader = 0; reader < READER_COUNT; reader++) {
+        if (reader == READ_OPEN || reader == READ_FILE) {
+            continue; /* the label, in a test of its own */
+        }
+        for (long call = 0;; call++) {
+            unsigned long before = host->local_sessions;
+            fail_kernel(reader, call, -EPERM);
+            MI_Result result = try_open(host);
+            bool reached = calls_seen > call;
+            bool given = host->local_sessions > before;
+            fail_kernel(-1, 0, 0);
+            if (!reached) {
+                ck_assert_msg(call > 0, "%s is never called", reader_names[reader]);
+                break;
+            }
+            /* Denied, or the failure came after the decision, while the record was written. */
+            ck_assert_msg(result == MI_RESULT_ACCESS_DENIED ? !given : result == MI_RESULT_OK,
+                          "%s call %ld: result %d", reader_names[reader], call, (int)result);
+        }
+        fail_kernel(reader, -1, -EPERM);
+        MI_Result result = try_open(host);
+        fail_kernel(-1, 0, 0);
+        ck_assert_msg(result == MI_RESULT_ACCESS_DENIED, "%s failing: result %d",
+                      reader_names[reader], (int)result);
+        ck_assert_int_eq(try_open(host), MI_RESULT_OK);
+    }
+    ck_assert(log_count("session-open", "identity-unreadable") > 0);
+    stub_host_free(host);
+    log_remove();
+}
+END_TEST
+
+/* Where no LSM is active the answer is EINVAL; anything else is "not readable". */
+START_TEST(no_session_when_the_label_cannot_be_read)
+{
+    struct stub_host *host = stub_host_new();
+    log_start();
+    fail_kernel(READ_OPEN, -1, -EACCES);
+    ck_assert_int_eq(try_open(host), MI_RESULT_ACCESS_DENIED);
+    fail_kernel(READ_OPEN, -1, -EMFILE);
+    ck_assert_int_eq(try_open(host), MI_RESULT_ACCESS_DENIED);
+    fail_kernel(READ_FILE, -1, -EIO);
+    ck_assert_int_eq(try_open(host), MI_RESULT_ACCESS_DENIED);
+    fail_kernel(READ_FILE, -1, -EINVAL);
+    ck_assert_int_eq(try_open(host), MI_RESULT_OK);
+    fail_kernel(-1, 0, 0);
+    stub_host_free(host);
+    log_remove();
+}
+END_TEST
+
+/* Ids that mean "no change" or that no call can return. */
+START_TEST(no_session_for_an_id_of_minus_one)
+{
+    struct stub_host *host = stub_host_new();
+    log_start();
+    fail_kernel(READ_FSUID, -1, (long)(uid_t)-1);
+    ck_assert_int_eq(try_open(host), MI_RESULT_ACCESS_DENIED);
+    fail_kernel(READ_FSGID, -1, (long)(gid_t)-1);
+    ck_assert_int_eq(try_open(host), MI_RESULT_ACCESS_DENIED);
+    fail_kernel(READ_GROUPS, -1, 1000000);
+    ck_assert_int_eq(try_open(host), MI_RESULT_ACCESS_DENIED);
+    fail_kernel(READ_PRCTL, -1, 77);
+    ck_assert_int_eq(try_open(host), MI_RESULT_ACCESS_DENIED);
+    fail_kernel(-1, 0, 0);
+    stub_host_free(host);
+    log_remove();
+}
+END_TEST
+
+/* Every guarded function, with every component unreadable in turn. */
+START_TEST(no_use_when_something_cannot_be_read)
+{
+    struct scene scene;
+    log_start();
+    ck_assert(scene_make(&scene));
+    for (int reader = 0; reader < READER_COUNT; reader++) {
+        if (reader == READ_OPEN || reader == READ_FILE) {
+            continue; /* no label where no LSM is active */
+        }
+        for (unsigned i = 0; i < entry_point_count; i++) {
+            const struct entry_point *entry = &entry_points[i];
+            unsigned long reached = scene.host->reached;
+            int callbacks = 0;
+            fail_kernel(reader, -1, -EPERM);
+            MI_Result result = entry->call(&scene, &callbacks);
+            fail_kernel(-1, 0, 0);
+            ck_assert_msg(result == MI_RESULT_ACCESS_DENIED, "%s with %s failing: result %d",
+                          entry->name, reader_names[reader], (int)result);
+            ck_assert_msg(scene.host->reached == reached, "%s with %s failing reached the host",
+                          entry->name, reader_names[reader]);
+        }
+    }
+    ck_assert_int_eq(log_count("session-use", "identity-unreadable"),
+                     (long)(READER_COUNT - 2) * entry_point_count);
+    for (unsigned i = 0; i < entry_point_count; i++) {
+        int callbacks = 0;
+        bool close = strcmp(entry_points[i].name, "Session_Close") == 0;
+        ck_assert_int_eq(entry_points[i].call(&scene, &callbacks),
+                         close ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK);
+    }
+    scene_end(&scene);
+    log_remove();
+}
+END_TEST
+
+/* A zeroed identity is nobody's: a session bound to it serves nobody, uid 0 included. */
+START_TEST(a_zeroed_identity_serves_nobody)
+{
+    struct scene scene;
+    void *object = NULL;
+    log_start();
+    ck_assert(scene_make(&scene));
+    struct slots_handle handle = {scene.session.reserved1, (uint64_t)scene.session.reserved2};
+    ck_assert_int_eq(slots_acquire(&guarded_sessions, handle, &object), SLOTS_OK);
+    struct guarded_session *session = object;
+    struct miguard_identity kept = session->identity;
+    memset(&session->identity, 0, sizeof(session->identity));
+    for (unsigned i = 0; i < entry_point_count; i++) {
+        int callbacks = 0;
+        unsigned long reached = scene.host->reached;
+        ck_assert_int_eq(entry_points[i].call(&scene, &callbacks), MI_RESULT_ACCESS_DENIED);
+        ck_assert_uint_eq(scene.host->reached, reached);
+    }
+    session->identity = kept;
+    slots_release(&guarded_sessions, session);
+    scene_end(&scene);
+    log_remove();
+}
+END_TEST
+
+/* ---- memory
+ * ------------------------------------------------------------------------------------------ */
+
+/* One round of what a provider does. OK, or the first result that is not. */
+static MI_Result round_trip(struct stub_host *host)
+{
+    MI_Context *context = NULL;
+    MI_Session session;
+    MI_Operation operation = MI_OPERATION_NULL;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_FALSE;
+    MI_Result code = MI_RESULT_OK;
+
+    MI_Result result = miguard_guard_context(&host->context, &context);
+    if (result != MI_RESULT_OK) {
+        ck_assert_ptr_null(context);
+        return result;
+    }
+    result = MI_Context_GetLocalSession(context, &session);
+    if (result == MI_RESULT_OK) {
+        MI_Session_EnumerateInstances(&session, 0, NULL, "root/test", "Test", MI_FALSE, NULL,
+                                      &operation);
+        result = MI_Operation_GetInstance(&operation, &instance, &more, &code, NULL, NULL);
+        result = result == MI_RESULT_OK ? code : result;
+        MI_Operation_Close(&operation);
+    } else {
+        ck_assert_ptr_null(session.ft);
+    }
+    MI_Context_PostResult(context, MI_RESULT_OK);
+    return result;
+}
+
+START_TEST(out_of_memory_refuses_and_leaks_nothing)
+{
+    long failures = 0;
+
+    for (long nth = 0;; nth++) {
+        struct stub_host *host = stub_host_new();
+        log_start();
+        long blocks_before = blocks;
+        allocations_until_failure = nth;
+        MI_Result result = round_trip(host);
+        bool failed = allocations_until_failure < 0;
+        allocations_until_failure = -1;
+        ck_assert_uint_eq(slots_in_use(&guarded_contexts), 0);
+        ck_assert_uint_eq(slots_in_use(&guarded_sessions), 0);
+        ck_assert_uint_eq(slots_in_use(&guarded_operations), 0);
+        ck_assert_int_eq(round_trip(host), MI_RESULT_OK);
+        /* What is kept are the chunks of the tables, which are never given back. */
+        slots_release_all(&guarded_contexts);
+        slots_release_all(&guarded_sessions);
+        slots_release_all(&guarded_operations);
+        ck_assert_int_eq(blocks, blocks_before);
+        stub_host_free(host);
+        if (!failed) {
+            ck_assert_int_eq(result, MI_RESULT_OK);
+            break;
+        }
+        failures++;
+        /* OK is right only where nothing was lost but the second identity in the record. */
+        ck_assert_msg(result == MI_RESULT_SERVER_LIMITS_EXCEEDED ||
+                          result == MI_RESULT_ACCESS_DENIED ||
+                          log_count("session-open", "identity-match") == 2,
+                      "allocation %ld failed and the result is %d", nth, (int)result);
+    }
+    ck_assert(failures > 5);
+    log_remove();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("session faults");
+    TCase *tcase = tcase_create("session faults");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_test(tcase, no_session_when_something_cannot_be_read);
+    tcase_add_test(tcase, no_session_when_the_label_cannot_be_read);
+    tcase_add_test(tcase, no_session_for_an_id_of_minus_one);
+    tcase_add_test(tcase, no_use_when_something_cannot_be_read);
+    tcase_add_test(tcase, a_zeroed_identity_serves_nobody);
+    tcase_add_test(tcase, out_of_memory_refuses_and_leaks_nothing);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking into an audit log. */
+#ifndef SUPPORT_LOG_H
+#define SUPPORT_LOG_H
+
+#include <stdbool.h>
+
+/* A path for a log of this process; the file does not exist. The buffer is static. */
+const char *log_path(void);
+
+/* Configures the gateway to a fresh log at log_path(). Aborts when that fails. */
+void log_start(void);
+void log_remove(void);
+
+/* How many records have this event.action and event.reason (NULL matches any). Every line is
+ * parsed; one that is no JSON object counts as -1000000. */
+long log_count(const char *action, const char *reason);
+
+/* How many lines hold this text. Parses nothing: for logs of many records. */
+long log_mentions(const char *text);
+
+/* The value of a string at path ("miguard.operation") in the last record; "" when there is none.
+ * The buffer is static. */
+const char *log_last(const char *path);
+
+#endif

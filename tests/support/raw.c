@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/raw.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool raw_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+    return syscall(SYS_setresuid, real, effective, saved) == 0;
+}
+
+bool raw_setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+    return syscall(SYS_setresgid, real, effective, saved) == 0;
+}
+
+bool raw_setfsuid(uid_t uid)
+{
+    syscall(SYS_setfsuid, uid);
+    return (uid_t)syscall(SYS_setfsuid, -1) == uid;
+}
+
+bool raw_setgroups(size_t count, const gid_t *groups)
+{
+    return syscall(SYS_setgroups, count, groups) == 0;
+}
+
+bool raw_become(uid_t uid, gid_t gid)
+{
+    return raw_setgroups(0, NULL) && raw_setresgid(gid, gid, gid) && raw_setresuid(uid, uid, uid);
+}
+
+struct errand {
+    void (*function)(void *data);
+    void *data;
+};
+
+static void *run_errand(void *argument)
+{
+    struct errand *errand = argument;
+    errand->function(errand->data);
+    return NULL;
+}
+
+void raw_on_thread(void (*function)(void *data), void *data)
+{
+    struct errand errand = {function, data};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_errand, &errand) != 0 ||
+        pthread_join(thread, NULL) != 0) {
+        abort();
+    }
+}
+
+bool raw_in_child(bool (*function)(void *data), void *data)
+{
+    int status = 0;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        bool passed = function(data);
+        fflush(stdout);
+        _exit(passed ? 0 : 1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Raw, per-thread changes of credentials, and running a piece of a test on a thread of its own. */
+#ifndef SUPPORT_RAW_H
+#define SUPPORT_RAW_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* -1 leaves an id as it is. */
+bool raw_setresuid(uid_t real, uid_t effective, uid_t saved);
+bool raw_setresgid(gid_t real, gid_t effective, gid_t saved);
+bool raw_setfsuid(uid_t uid);
+bool raw_setgroups(size_t count, const gid_t *groups);
+
+/* Becomes uid and gid wholly: no groups, no capabilities, no way back. */
+bool raw_become(uid_t uid, gid_t gid);
+
+/* Runs function(data) on a new thread and waits for it. Aborts when no thread can be had. */
+void raw_on_thread(void (*function)(void *data), void *data);
+
+/* Runs function(data) in a forked child; true when it returned true there. */
+bool raw_in_child(bool (*function)(void *data), void *data);
+
+#endif

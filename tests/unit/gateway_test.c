@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway over a host that only counts: how sessions are had, how refusals are delivered, what
+ * ends with a context, and under whose identity callbacks run. */
+#include <check.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gateway/gateway.h"
+#include "miguard.h"
+#include "support/log.h"
+#include "support/raw.h"
+#include "support/stub_host.h"
+
+enum { SOMEBODY = 12345 };
+
+static struct stub_host *host;
+static MI_Context *context;
+
+static void set_up(void)
+{
+    log_start();
+    host = stub_host_new();
+    ck_assert_int_eq(miguard_guard_context(&host->context, &context), MI_RESULT_OK);
+}
+
+static void tear_down(void)
+{
+    if (context != NULL) {
+        MI_Context_PostResult(context, MI_RESULT_OK);
+    }
+    ck_assert_uint_eq(slots_in_use(&guarded_operations), 0);
+    ck_assert_uint_eq(slots_in_use(&guarded_sessions), 0);
+    ck_assert_uint_eq(slots_in_use(&guarded_contexts), 0);
+    stub_host_free(host);
+    log_remove();
+}
+
+static MI_Session take(void)
+{
+    MI_Session session;
+    ck_assert_int_eq(MI_Context_GetLocalSession(context, &session), MI_RESULT_OK);
+    return session;
+}
+
+static MI_Operation start(MI_Session *session)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    MI_Session_EnumerateInstances(session, 0, NULL, "root/test", "Test", MI_FALSE, NULL,
+                                  &operation);
+    return operation;
+}
+
+static bool is_zero(const void *object, size_t size)
+{
+    const unsigned char *bytes = object;
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool need_root(void)
+{
+    static bool said;
+    if (geteuid() == 0) {
+        return true;
+    }
+    if (!said) {
+        printf("skip: changing credentials needs root\n");
+        said = true;
+    }
+    return false;
+}
+
+/* ---- getting a session ------------------------------------------------------------------------
+ */
+
+START_TEST(bad_arguments_give_no_session)
+{
+    MI_Session session;
+    MI_Context forged = *context;
+
+    ck_assert_int_eq(miguard_get_local_session(context, NULL), MI_RESULT_INVALID_PARAMETER);
+    memset(&session, 0xAA, sizeof(session));
+    ck_assert_int_eq(miguard_get_local_session(NULL, &session), MI_RESULT_INVALID_PARAMETER);
+    ck_assert(is_zero(&session, sizeof(session)));
+    memset(&session, 0xAA, sizeof(session));
+    ck_assert_int_eq(miguard_get_local_session(&host->context, &session),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert(is_zero(&session, sizeof(session)));
+    forged.reserved[1] ^= 1;
+    memset(&session, 0xAA, sizeof(session));
+    ck_assert_int_eq(MI_Context_GetLocalSession(&forged, &session), MI_RESULT_INVALID_PARAMETER);
+    ck_assert(is_zero(&session, sizeof(session)));
+    ck_assert_uint_eq(host->local_sessions, 0);
+}
+END_TEST
+
+START_TEST(bad_arguments_guard_no_context)
+{
+    MI_Context *guarded = context;
+    MI_Context without_table = {0};
+
+    ck_assert_int_eq(miguard_guard_context(&host->context, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(miguard_guard_context(NULL, &guarded), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_ptr_null(guarded);
+    ck_assert_int_eq(miguard_guard_context(&without_table, &guarded), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(miguard_guard_context(context, &guarded), MI_RESULT_OK);
+    ck_assert_ptr_eq(guarded, context);
+}
+END_TEST
+
+START_TEST(one_identity_has_one_session)
+{
+    MI_Session first = take(), second = take();
+    ck_assert_mem_eq(&first, &second, sizeof(first));
+    ck_assert_uint_eq(host->local_sessions, 1);
+    ck_assert_int_eq(log_count("session-open", "identity-match"), 1);
+}
+END_TEST
+
+static void take_as_somebody(void *data)
+{
+    MI_Session *session = data;
+    if (!raw_setfsuid(SOMEBODY) || MI_Context_GetLocalSession(context, session) != MI_RESULT_OK) {
+        memset(session, 0, sizeof(*session));
+    }
+}
+
+START_TEST(another_identity_has_another_session)
+{
+    MI_Session mine = take(), other;
+    if (!need_root()) {
+        return;
+    }
+    raw_on_thread(take_as_somebody, &other);
+    ck_assert_ptr_nonnull(other.ft);
+    ck_assert(other.reserved1 != mine.reserved1);
+    ck_assert_uint_eq(host->local_sessions, 2);
+}
+END_TEST
+
+START_TEST(the_host_may_refuse)
+{
+    MI_Session session;
+    host->local_session_result = MI_RESULT_NOT_SUPPORTED;
+    memset(&session, 0xAA, sizeof(session));
+    ck_assert_int_eq(MI_Context_GetLocalSession(context, &session), MI_RESULT_NOT_SUPPORTED);
+    ck_assert(is_zero(&session, sizeof(session)));
+}
+END_TEST
+
+/* The log is at its size limit: nothing can be recorded, so nothing is given out. */
+START_TEST(what_cannot_be_recorded_is_not_given_out)
+{
+    struct rlimit before;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit none = {0, before.rlim_max};
+    MI_Session session;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    memset(&session, 0xAA, sizeof(session));
+    MI_Result result = MI_Context_GetLocalSession(context, &session);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_eq(result, MI_RESULT_ACCESS_DENIED);
+    ck_assert(is_zero(&session, sizeof(session)));
+    ck_assert_uint_eq(host->local_sessions, 0);
+    take();
+    ck_assert_int_eq(log_count("records-lost", NULL), 1);
+}
+END_TEST
+
+/* ---- how a refusal is delivered
+ * ------------------------------------------------------------------ */
+
+static MI_Operation refused_operation(void)
+{
+    MI_Session session = take();
+    session.reserved2 ^= 1;
+    return start(&session);
+}
+
+START_TEST(a_refused_start_leaves_a_real_operation)
+{
+    MI_Operation operation = refused_operation(), copy = operation;
+    MI_Session session;
+
+    ck_assert_ptr_nonnull(operation.ft);
+    for (int kind = 0; kind < 3; kind++) {
+        for (int again = 0; again < 2; again++) {
+            const MI_Instance *instance = (const MI_Instance *)&operation, *details = instance;
+            const MI_Class *object = (const MI_Class *)&operation;
+            const MI_Char *message = NULL, *bookmark = "x", *machine = "x";
+            MI_Boolean more = MI_TRUE;
+            MI_Result result = MI_RESULT_OK;
+            MI_Result answer =
+                kind == 0   ? MI_Operation_GetInstance(&operation, &instance, &more, &result,
+                                                       &message, &details)
+                : kind == 1 ? MI_Operation_GetIndication(&operation, &instance, &bookmark, &machine,
+                                                         &more, &result, &message, &details)
+                            : MI_Operation_GetClass(&operation, &object, &more, &result, &message,
+                                                    &details);
+            ck_assert_int_eq(answer, MI_RESULT_OK);
+            ck_assert_int_eq(result, MI_RESULT_INVALID_PARAMETER);
+            ck_assert(!more);
+            ck_assert_ptr_null(kind == 2 ? (const void *)object : (const void *)instance);
+            ck_assert_ptr_null(details);
+            ck_assert_ptr_nonnull(message);
+        }
+    }
+    ck_assert_int_eq(MI_Operation_Cancel(&operation, MI_REASON_NONE), MI_RESULT_FAILED);
+    ck_assert_int_eq(MI_Operation_GetSession(&operation, &session), MI_RESULT_OK);
+    MI_Session mine = take();
+    ck_assert_mem_eq(&session, &mine, sizeof(session));
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    ck_assert(is_zero(&operation, sizeof(operation)));
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Operation_Close(&copy), MI_RESULT_OK);
+    ck_assert_uint_eq(host->reached, 0);
+}
+END_TEST
+
+START_TEST(a_refused_operation_with_garbage_in_it_stays_refused)
+{
+    MI_Operation operation = refused_operation();
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+
+    for (ptrdiff_t garbage = 0; garbage < 1 << 13; garbage++) {
+        MI_Result result = MI_RESULT_OK;
+        operation.reserved2 = garbage;
+        MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL);
+        ck_assert_int_ne(result, MI_RESULT_OK);
+    }
+}
+END_TEST
+
+struct seen {
+    int calls;
+    MI_Result result;
+    bool data, acknowledge;
+    char message[256];
+    uid_t fsuid;
+    MI_Operation operation;
+    MI_Result(MI_CALL *ack)(MI_Operation *);
+};
+
+static void MI_CALL see(MI_Operation *operation, void *data, const MI_Instance *instance,
+                        MI_Boolean more, MI_Result result, const MI_Char *message,
+                        const MI_Instance *details, MI_Result(MI_CALL *ack)(MI_Operation *))
+{
+    struct seen *seen = data;
+    (void)more;
+    seen->calls++;
+    seen->result = result;
+    seen->data = instance != NULL || details != NULL;
+    seen->acknowledge = ack != NULL;
+    seen->ack = ack;
+    seen->fsuid = (uid_t)syscall(SYS_setfsuid, -1);
+    seen->operation = *operation;
+    snprintf(seen->message, sizeof(seen->message), "%s", message != NULL ? message : "");
+}
+
+static MI_OperationCallbacks callbacks_to(struct seen *seen)
+{
+    MI_OperationCallbacks callbacks = MI_OPERATIONCALLBACKS_NULL;
+    callbacks.callbackContext = seen;
+    callbacks.instanceResult = see;
+    return callbacks;
+}
+
+START_TEST(a_refused_start_calls_back_once_and_at_once)
+{
+    struct seen seen = {0};
+    MI_OperationCallbacks callbacks = callbacks_to(&seen);
+    MI_Session session = take();
+    MI_Operation operation = MI_OPERATION_NULL;
+
+    session.reserved1 ^= 1u << 3;
+    MI_Session_GetInstance(&session, 0, NULL, "root/test", NULL, &callbacks, &operation);
+    ck_assert_int_eq(seen.calls, 1);
+    ck_assert_int_eq(seen.result, MI_RESULT_INVALID_PARAMETER);
+    ck_assert(!seen.data && !seen.acknowledge);
+    ck_assert_ptr_nonnull(operation.ft);
+    MI_Session_GetInstance(&session, 0, NULL, "root/test", NULL, &callbacks, NULL);
+    ck_assert_int_eq(seen.calls, 2);
+    MI_Session_GetInstance(&session, 0, NULL, "root/test", NULL, NULL, NULL);
+    ck_assert_uint_eq(host->reached, 0);
+}
+END_TEST
+
+START_TEST(a_start_without_operation_is_refused)
+{
+    struct seen seen = {0};
+    MI_OperationCallbacks callbacks = callbacks_to(&seen);
+    MI_Session session = take();
+
+    MI_Session_GetInstance(&session, 0, NULL, "root/test", NULL, &callbacks, NULL);
+    ck_assert_int_eq(seen.calls, 1);
+    ck_assert_int_eq(seen.result, MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(host->reached, 0);
+}
+END_TEST
+
+static void use_as_somebody(void *data)
+{
+    struct seen *seen = data;
+    MI_OperationCallbacks callbacks = callbacks_to(seen);
+    MI_Session session = take();
+    MI_Operation operation = MI_OPERATION_NULL;
+    if (raw_setfsuid(SOMEBODY)) {
+        MI_Session_GetInstance(&session, 0, NULL, "root/test", NULL, &callbacks, &operation);
+    }
+}
+
+START_TEST(the_message_names_components_and_no_values)
+{
+    struct seen seen = {0};
+    if (!need_root()) {
+        return;
+    }
+    raw_on_thread(use_as_somebody, &seen);
+    ck_assert_int_eq(seen.result, MI_RESULT_ACCESS_DENIED);
+    ck_assert_ptr_nonnull(strstr(seen.message, "fsuid"));
+    ck_assert_ptr_nonnull(strstr(seen.message, "cap-effective"));
+    ck_assert_ptr_null(strstr(seen.message, "12345"));
+    ck_assert_ptr_null(strpbrk(seen.message, "0123456789"));
+}
+END_TEST
+
+/* ---- results
+ * -------------------------------------------------------------------------------------- */
+
+START_TEST(results_come_through)
+{
+    MI_Session session = take(), again;
+    host->items = 2;
+    MI_Operation operation = start(&session);
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_FAILED;
+    int items = 0;
+
+    while (more) {
+        ck_assert_int_eq(
+            MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL),
+            MI_RESULT_OK);
+        items += instance != NULL;
+    }
+    ck_assert_int_eq(items, 2);
+    ck_assert_int_eq(result, MI_RESULT_OK);
+    ck_assert_int_eq(MI_Operation_GetSession(&operation, &again), MI_RESULT_OK);
+    ck_assert_mem_eq(&session, &again, sizeof(session));
+    ck_assert_int_eq(MI_Operation_GetInstance(&operation, NULL, &more, &result, NULL, NULL),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(result, MI_RESULT_INVALID_PARAMETER);
+    MI_Operation copy = operation;
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Operation_Close(&copy), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Operation_Cancel(&copy, MI_REASON_NONE), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Operation_GetSession(&copy, &again), MI_RESULT_INVALID_PARAMETER);
+    ck_assert(is_zero(&again, sizeof(again)));
+    ck_assert_int_eq(MI_Operation_GetInstance(&copy, &instance, &more, &result, NULL, NULL),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(result, MI_RESULT_INVALID_PARAMETER);
+}
+END_TEST
+
+/* While one thread waits in Get*, another makes the whole process somebody else. */
+static void *broadcast(void *data)
+{
+    uid_t uid = (uid_t)(uintptr_t)data;
+    return seteuid(uid) == 0 ? data : NULL;
+}
+
+static void broadcast_somebody(void *data)
+{
+    pthread_t thread;
+    int *times = data;
+    if ((*times)-- > 0 && pthread_create(&thread, NULL, broadcast, (void *)SOMEBODY) == 0) {
+        pthread_join(thread, NULL);
+    }
+}
+
+START_TEST(a_result_that_comes_for_somebody_else_is_kept)
+{
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+    int times = 1;
+    if (!need_root()) {
+        return;
+    }
+    MI_Session session = take();
+    MI_Operation operation = start(&session);
+    host->before_result = broadcast_somebody;
+    host->before_result_data = &times;
+    MI_Result answer = MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL);
+    uid_t was = geteuid();
+    ck_assert_int_eq(seteuid(0), 0);
+    ck_assert_int_eq(was, SOMEBODY);
+    ck_assert_int_eq(answer, MI_RESULT_ACCESS_DENIED);
+    ck_assert_int_eq(result, MI_RESULT_ACCESS_DENIED);
+    ck_assert_ptr_null(instance);
+    unsigned long reached = host->reached;
+    ck_assert_int_eq(MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL),
+                     MI_RESULT_OK);
+    ck_assert_ptr_nonnull(instance);
+    ck_assert(more);
+    ck_assert_uint_eq(host->reached, reached);
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+}
+END_TEST
+
+/* ---- the end of a context
+ * ---------------------------------------------------------------------------- */
+
+START_TEST(nothing_outlives_its_context)
+{
+    MI_Session session = take(), other;
+    MI_Operation operation = start(&session);
+    MI_Context *ended = context;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+
+    ck_assert_int_eq(MI_Context_PostResult(context, MI_RESULT_OK), MI_RESULT_OK);
+    context = NULL;
+    ck_assert_uint_eq(host->final_posts, 1);
+    ck_assert_uint_eq(host->cancelled, 1);
+    ck_assert_uint_eq(host->closed, 1);
+    ck_assert_int_eq(log_count("operation-reaped", "left-open"), 1);
+
+    unsigned long reached = host->reached;
+    ck_assert_int_eq(MI_Context_PostResult(ended, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_PostInstance(ended, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_GetLocalSession(ended, &other), MI_RESULT_INVALID_PARAMETER);
+    ck_assert(is_zero(&other, sizeof(other)));
+    ck_assert_int_eq(MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL),
+                     MI_RESULT_INVALID_PARAMETER);
+    MI_Operation refused = start(&session);
+    MI_Operation_GetInstance(&refused, &instance, &more, &result, NULL, NULL);
+    ck_assert_int_eq(result, MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(host->reached, reached);
+    ck_assert_uint_eq(host->final_posts, 1);
+    ck_assert_int_eq(log_count(NULL, "handle-stale"), 4);
+}
+END_TEST
+
+START_TEST(each_final_post_ends_a_context)
+{
+    for (int way = 0; way < 3; way++) {
+        MI_Context *guarded = NULL;
+        ck_assert_int_eq(miguard_guard_context(&host->context, &guarded), MI_RESULT_OK);
+        MI_Result result = way == 0   ? MI_Context_PostResult(guarded, MI_RESULT_FAILED)
+                           : way == 1 ? MI_Context_PostError(guarded, 1, "MI", "no")
+                                      : MI_Context_PostCimError(guarded, NULL);
+        ck_assert_int_eq(result, MI_RESULT_OK);
+        ck_assert_int_eq(MI_Context_PostResult(guarded, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    }
+    ck_assert_uint_eq(host->final_posts, 3);
+}
+END_TEST
+
+/* A pointer to an ended context stays harmless while its slot serves others. */
+START_TEST(an_old_context_pointer_finds_no_new_context)
+{
+    MI_Context *old = context, *guarded = NULL;
+    ck_assert_int_eq(MI_Context_PostResult(context, MI_RESULT_OK), MI_RESULT_OK);
+    context = NULL;
+    for (int i = 0; i < SLOTS_PER_CHUNK * (CONTEXT_ALIASES - 1); i++) {
+        ck_assert_int_eq(miguard_guard_context(&host->context, &guarded), MI_RESULT_OK);
+        ck_assert_int_eq(MI_Context_PostInstance(old, NULL), MI_RESULT_INVALID_PARAMETER);
+        ck_assert_int_eq(MI_Context_PostResult(guarded, MI_RESULT_OK), MI_RESULT_OK);
+    }
+    ck_assert_uint_eq(host->posts, 0);
+}
+END_TEST
+
+START_TEST(an_operation_left_open_still_gets_its_end_and_no_data)
+{
+    struct seen seen = {0};
+    MI_OperationCallbacks callbacks = callbacks_to(&seen);
+    MI_Session session = take();
+    MI_Operation operation = MI_OPERATION_NULL;
+
+    MI_Session_EnumerateInstances(&session, 0, NULL, "root/test", "Test", MI_FALSE, &callbacks,
+                                  &operation);
+    struct stub_operation *stub = stub_latest(host);
+    ck_assert_int_eq(MI_Context_PostResult(context, MI_RESULT_OK), MI_RESULT_OK);
+    context = NULL;
+    stub_fire(stub, true, false);
+    ck_assert_int_eq(seen.calls, 0);
+    stub_fire(stub, false, false);
+    ck_assert_int_eq(seen.calls, 1);
+    ck_assert_int_eq(seen.result, MI_RESULT_FAILED);
+    ck_assert(!seen.data);
+    stub_fire(stub, false, false);
+    ck_assert_int_eq(seen.calls, 1);
+}
+END_TEST
+
+static int completions;
+
+static void MI_CALL count_completion(void *data)
+{
+    (void)data;
+    completions++;
+}
+
+START_TEST(closing_a_local_session_closes_nothing)
+{
+    MI_Session session = take();
+    MI_Operation operation = start(&session);
+
+    completions = 0;
+    ck_assert_int_eq(MI_Session_Close(&session, NULL, count_completion),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(completions, 1);
+    ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(log_count("session-close", "local-session-close"), 2);
+    ck_assert_uint_eq(host->closed, 0);
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    MI_Operation next = start(&session);
+    ck_assert_int_eq(MI_Operation_Close(&next), MI_RESULT_OK);
+}
+END_TEST
+
+START_TEST(the_application_is_restricted)
+{
+    MI_Session session = take(), opened;
+    MI_Application application;
+    MI_Instance *instance = NULL, *error = (MI_Instance *)(void *)&session;
+    MI_HostedProvider provider;
+
+    ck_assert_int_eq(MI_Session_GetApplication(&session, &application), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Application_NewInstance(&application, "Test", NULL, &instance),
+                     MI_RESULT_OK);
+    ck_assert_ptr_nonnull(instance);
+    memset(&opened, 0xAA, sizeof(opened));
+    ck_assert_int_eq(
+        MI_Application_NewSession(&application, NULL, NULL, NULL, NULL, &error, &opened),
+        MI_RESULT_ACCESS_DENIED);
+    ck_assert(is_zero(&opened, sizeof(opened)));
+    ck_assert_ptr_null(error);
+    ck_assert_int_eq(
+        MI_Application_NewHostedProvider(&application, "a", "b", NULL, NULL, &provider),
+        MI_RESULT_ACCESS_DENIED);
+    ck_assert_int_eq(application.ft->Close(&application), MI_RESULT_ACCESS_DENIED);
+    ck_assert_uint_eq(host->closed, 0);
+    ck_assert_int_eq(log_count("session-use", "application-restricted"), 3);
+    MI_Context_PostResult(context, MI_RESULT_OK);
+    context = NULL;
+    ck_assert_int_eq(MI_Application_NewInstance(&application, "Test", NULL, &instance),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Session_GetApplication(&session, &application),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert_ptr_null(application.ft);
+}
+END_TEST
+
+/* ---- fork
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static MI_Session inherited;
+static MI_Operation inherited_operation;
+
+static bool child_cannot_use_it(void *data)
+{
+    MI_Context *own = NULL;
+    MI_Session session;
+    unsigned long reached = host->reached;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+    (void)data;
+
+    MI_Operation refused = start(&inherited);
+    MI_Operation_GetInstance(&refused, &instance, &more, &result, NULL, NULL);
+    return result == MI_RESULT_INVALID_PARAMETER &&
+           MI_Operation_Close(&inherited_operation) == MI_RESULT_INVALID_PARAMETER &&
+           MI_Context_PostResult(context, MI_RESULT_OK) == MI_RESULT_INVALID_PARAMETER &&
+           MI_Context_GetLocalSession(context, &session) == MI_RESULT_INVALID_PARAMETER &&
+           host->reached == reached && host->final_posts == 0 &&
+           log_count(NULL, "handle-inherited") == 3 &&
+           /* A context of the child's own serves it. */
+           miguard_guard_context(&host->context, &own) == MI_RESULT_OK &&
+           MI_Context_GetLocalSession(own, &session) == MI_RESULT_OK &&
+           MI_Context_PostResult(own, MI_RESULT_OK) == MI_RESULT_OK;
+}
+
+START_TEST(a_child_inherits_nothing)
+{
+    inherited = take();
+    inherited_operation = start(&inherited);
+    ck_assert(raw_in_child(child_cannot_use_it, NULL));
+    ck_assert_int_eq(MI_Operation_Close(&inherited_operation), MI_RESULT_OK);
+}
+END_TEST
+
+/* ---- callbacks
+ * --------------------------------------------------------------------------------------------- */
+
+struct async {
+    struct seen seen;
+    struct stub_operation *stub;
+    MI_Operation operation;
+    const struct miguard_target *target;
+    bool dropped, ready;
+    uid_t fsuid_after;
+};
+
+static void start_async(struct async *async, MI_Uint32 flags)
+{
+    MI_OperationCallbacks callbacks = callbacks_to(&async->seen);
+    MI_Session session;
+    async->ready = MI_Context_GetLocalSession(context, &session) == MI_RESULT_OK;
+    if (async->ready) {
+        MI_Session_EnumerateInstances(&session, flags, NULL, "root/test", "Test", MI_FALSE,
+                                      &callbacks, &async->operation);
+        async->stub = stub_latest(host);
+    }
+}
+
+static void start_switched(void *data)
+{
+    struct async *async = data;
+    if (async->dropped ? raw_become(SOMEBODY, SOMEBODY)
+                       : miguard_switch_to(async->target, NULL) == MIGUARD_OK) {
+        start_async(async, MI_OPERATIONFLAGS_MANUAL_ACK_RESULTS);
+    }
+    if (miguard_switch_depth() > 0) {
+        (void)!miguard_switch_back(NULL);
+    }
+}
+
+START_TEST(a_callback_runs_as_the_sessions_identity)
+{
+    struct async async = {0};
+    struct miguard_target *target = NULL;
+    if (!need_root()) {
+        return;
+    }
+    ck_assert_int_eq(miguard_target_ids(SOMEBODY, SOMEBODY, NULL, 0, &target, NULL), MIGUARD_OK);
+    async.target = target;
+    raw_on_thread(start_switched, &async);
+    ck_assert(async.ready);
+    stub_fire(async.stub, true, true); /* on this thread, which is root */
+    ck_assert_int_eq(async.seen.calls, 1);
+    ck_assert(async.seen.data);
+    ck_assert_int_eq(async.seen.result, MI_RESULT_OK);
+    ck_assert_uint_eq(async.seen.fsuid, SOMEBODY);
+    ck_assert_uint_eq(geteuid(), 0);
+    ck_assert_uint_eq((uid_t)syscall(SYS_setfsuid, -1), 0);
+    /* Outside the callback this thread is root again and must not acknowledge. */
+    ck_assert_int_eq(async.seen.ack(&async.seen.operation), MI_RESULT_ACCESS_DENIED);
+    ck_assert_uint_eq(host->acknowledged, 0);
+    ck_assert_int_eq(miguard_switch_to(target, NULL), MIGUARD_OK);
+    ck_assert_int_eq(async.seen.ack(&async.seen.operation), MI_RESULT_OK);
+    ck_assert_int_eq(miguard_switch_back(NULL), MIGUARD_OK);
+    ck_assert_uint_eq(host->acknowledged, 1);
+    stub_fire(async.stub, false, false);
+    ck_assert_int_eq(async.seen.calls, 2);
+    miguard_target_free(target);
+}
+END_TEST
+
+START_TEST(a_callback_that_cannot_have_the_identity_gives_no_data)
+{
+    struct async async = {.dropped = true};
+    if (!need_root()) {
+        return;
+    }
+    raw_on_thread(start_switched, &async);
+    ck_assert(async.ready);
+    stub_fire(async.stub, true, true);
+    ck_assert_int_eq(async.seen.calls, 1);
+    ck_assert(!async.seen.data && !async.seen.acknowledge);
+    ck_assert_int_eq(async.seen.result, MI_RESULT_ACCESS_DENIED);
+    ck_assert_int_eq(log_count("session-callback", "cannot-adopt"), 1);
+    ck_assert_uint_eq(host->cancelled, 1);
+    ck_assert_uint_eq(host->acknowledged, 1); /* in the provider's place, so that the host ends */
+    stub_fire(async.stub, true, true);
+    stub_fire(async.stub, false, true);
+    ck_assert_int_eq(async.seen.calls, 1);
+    ck_assert_uint_eq(geteuid(), 0);
+}
+END_TEST
+
+START_TEST(a_final_result_can_be_acknowledged_after_close)
+{
+    struct async async = {0};
+    start_async(&async, MI_OPERATIONFLAGS_MANUAL_ACK_RESULTS);
+    ck_assert(async.ready);
+    stub_fire(async.stub, false, true);
+    ck_assert_int_eq(MI_Operation_Close(&async.operation), MI_RESULT_OK);
+    ck_assert_int_eq(async.seen.ack(NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(async.seen.ack(&async.seen.operation), MI_RESULT_OK);
+    ck_assert_int_eq(async.seen.ack(&async.seen.operation), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(host->acknowledged, 1);
+}
+END_TEST
+
+/* ---- configuration
+ * ----------------------------------------------------------------------------------------- */
+
+START_TEST(the_gateway_is_not_changed_under_a_live_context)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    struct miguard_error error;
+
+    config.audit_file = "/tmp/miguard-another.jsonl";
+    ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_BAD_STATE);
+    unlink(config.audit_file);
+    ck_assert_int_eq(miguard_configure(NULL, &error), MIGUARD_INVALID_ARGUMENT);
+    config.size = 1;
+    ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_INVALID_ARGUMENT);
+    ck_assert_str_eq(miguard_version(), MIGUARD_VERSION);
+    take();
+}
+END_TEST
+
+START_TEST(a_log_that_cannot_be_opened_is_told)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    struct miguard_error error = {0};
+
+    config.audit_file = "/proc/no/such/place";
+    ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(error.detail, "/proc/no/such/place"));
+    take();
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        bad_arguments_give_no_session,
+        bad_arguments_guard_no_context,
+        one_identity_has_one_session,
+        another_identity_has_another_session,
+        the_host_may_refuse,
+        what_cannot_be_recorded_is_not_given_out,
+        a_refused_start_leaves_a_real_operation,
+        a_refused_operation_with_garbage_in_it_stays_refused,
+        a_refused_start_calls_back_once_and_at_once,
+        a_start_without_operation_is_refused,
+        the_message_names_components_and_no_values,
+        results_come_through,
+        a_result_that_comes_for_somebody_else_is_kept,
+        nothing_outlives_its_context,
+        each_final_post_ends_a_context,
+        an_old_context_pointer_finds_no_new_context,
+        an_operation_left_open_still_gets_its_end_and_no_data,
+        closing_a_local_session_closes_nothing,
+        the_application_is_restricted,
+        a_child_inherits_nothing,
+        a_callback_runs_as_the_sessions_identity,
+        a_callback_that_cannot_have_the_identity_gives_no_data,
+        a_final_result_can_be_acknowledged_after_close,
+        the_gateway_is_not_changed_under_a_live_context,
+        a_log_that_cannot_be_opened_is_told,
+    };
+    Suite *suite = suite_create("gateway");
+    TCase *tcase = tcase_create("gateway");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        tcase_add_test(tcase, tests[i]);
+    }
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
