@@ -89,25 +89,33 @@ all: deps ## build the libraries, the command and the example providers
 .PHONY: everything
 everything: $(guard_so) $(host_so) $(guard_a) $(host_a) $(cli) $(providers) $(pc_files)
 
+# V=1 shows each command.
+Q   := $(if $(V),,@)
+say  = $(if $(V),@:,@echo "  $(1)	$(2)")
+
 # ---- compiling ---------------------------------------------------------------------------------
 
 $(OUT)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PIC) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(PIC) -c -o $@ $<
 
 $(OUT)/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests $(PIC) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(PIC) -c -o $@ $<
 
 # What is shipped is one object whose inner names are local, so that they meet nobody else's; the
 # tests link the objects as they are.
 define static_library
 $(OUT)/obj/$(1).a: $(2)
-	rm -f $$@ && ar rcs $$@ $(2)
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && ar rcs $$@ $(2)
 $(OUT)/$(1).a: $(2)
-	ld -r -o $(OUT)/obj/$(1).o $(2)
-	objcopy --localize-hidden $(OUT)/obj/$(1).o
-	rm -f $$@ && ar rcs $$@ $(OUT)/obj/$(1).o
+	$$(call say,AR,$$@)
+	$$(Q)ld -r -o $(OUT)/obj/$(1).o $(2)
+	$$(Q)objcopy --localize-hidden $(OUT)/obj/$(1).o
+	$$(Q)rm -f $$@ && ar rcs $$@ $(OUT)/obj/$(1).o
 endef
 $(eval $(call static_library,libmiguard,$(guard_obj)))
 $(eval $(call static_library,libmiguard-host,$(host_obj)))
@@ -116,29 +124,32 @@ test_a := $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
 # A shared library is its versioned file and the two links that a linker and a loader ask for.
 define shared_library
 $(OUT)/$(1).so.$(VERSION): $(2) src/$(3)/$(1).map
-	$$(CC) -shared $$(LINKHARD) -Wl,-soname,$(1).so.$(SOVERSION) -Wl,-z,nodelete \
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) -shared $$(LINKHARD) -Wl,-soname,$(1).so.$(SOVERSION) -Wl,-z,nodelete \
 	    -Wl,--version-script=src/$(3)/$(1).map $(if $(SANITIZE),,-Wl$(comma)-z$(comma)defs) \
 	    -o $$@ $(2) $$(LIBS) $(if $(filter host,$(3)),-ldl)
 $(OUT)/$(1).so: $(OUT)/$(1).so.$(VERSION)
-	ln -sf $(1).so.$(VERSION) $(OUT)/$(1).so.$(SOVERSION)
-	ln -sf $(1).so.$(SOVERSION) $$@
+	@ln -sf $(1).so.$(VERSION) $(OUT)/$(1).so.$(SOVERSION)
+	@ln -sf $(1).so.$(SOVERSION) $$@
 endef
 $(eval $(call shared_library,libmiguard,$(guard_obj),gateway))
 $(eval $(call shared_library,libmiguard-host,$(host_obj),host))
 
 $(cli): $(cli_obj) $(guard_so) $(host_so)
-	$(CC) $(LINKHARD) -o $@ $(cli_obj) -L$(OUT) -lmiguard -lmiguard-host $(LIBS) \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) -L$(OUT) -lmiguard -lmiguard-host $(LIBS) \
 	    $(shell pkg-config --libs jansson) -Wl,-rpath,'$$ORIGIN'
 
 $(OUT)/%.pc: src/pc.in Makefile
 	@mkdir -p $(@D)
-	sed -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	$(Q)sed -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
 	    -e 's|@VERSION@|$(VERSION)|g' $< > $@
 
 # A provider is a plain module: it needs MI.h and nothing of ours.
 $(OUT)/providers/%.so: tests/providers/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MF $(OUT)/providers/$*.d $(PIC) -shared $(LINKHARD) -o $@ $< -pthread
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MF $(OUT)/providers/$*.d $(PIC) -shared $(LINKHARD) -o $@ $< -pthread
 
 # ---- tests -------------------------------------------------------------------------------------
 # A test's own objects stand before the archives, so that a fault test can put its own definition
@@ -146,17 +157,20 @@ $(OUT)/providers/%.so: tests/providers/%.c
 
 $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(support) $(test_a)
 	@mkdir -p $(@D)
-	$(CC) $(LINKHARD) -rdynamic -o $@ $< $(support) $(test_a) $(TEST_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKHARD) -rdynamic -o $@ $< $(support) $(test_a) $(TEST_LIBS)
 
 $(OUT)/gen/mi_abi_test.c: tests/table/mi_abi.awk $(abi_data)
 	@mkdir -p $(@D)
-	awk -f $< -v lang=c $(abi_data) > $@
+	$(Q)awk -f $< -v lang=c $(abi_data) > $@
 
 $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 	@mkdir -p $(@D)
-	$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
 
 tests: $(tests) $(abi_test) $(demo) $(providers) $(guard_so) $(host_so) $(cli) $(pc_files)
+	@:
 
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory tests

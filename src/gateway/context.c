@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "gateway/gateway.h"
-#include "switch/switch.h"
 
 static void destroy_context(void *object)
 {
@@ -101,32 +100,19 @@ static struct guarded_operation *take_operation(struct guarded_session *session)
     return operation;
 }
 
-/* What is still open is cancelled, drained and closed under the identity that it was opened with.
- * Where this thread cannot take that on, it is left to the host, whose own end of the context
- * closes it; the provider cannot reach it any more in either case. */
 static void end_session(struct guarded_session *session)
 {
-    struct guarded_operation *operation = take_operation(session);
-    struct switch_frame frame;
+    struct guarded_operation *operation = NULL;
 
     slots_retire(&guarded_sessions, session);
-    if (operation == NULL) {
-        return;
-    }
-    bool adopted = switch_adopt(&session->identity, &frame, NULL) == MIGUARD_OK;
-    for (; operation != NULL; operation = take_operation(session)) {
+    while ((operation = take_operation(session)) != NULL) {
         guarded_operation_unlist(operation);
         if (slots_retire(&guarded_operations, operation)) {
             guard_note_reaped(operation);
-            if (adopted) {
-                guarded_operation_reap(operation);
-            }
+            guarded_operation_abandon(operation);
             slots_release(&guarded_operations, operation); /* the pin of the handle */
         }
         slots_release(&guarded_operations, operation);
-    }
-    if (adopted) {
-        switch_restore(&frame);
     }
 }
 

@@ -67,6 +67,10 @@ struct guarded_session {
     struct guarded_operation *operations; /* under the context's lock */
 };
 
+/* Who may touch the host's side of an operation. While it is started that is the starter alone; a
+ * context that ends meanwhile leaves the clean-up to it. */
+enum operation_stage { STAGE_STARTING, STAGE_RUNNING, STAGE_ABANDONED };
+
 enum result_kind { RESULT_INSTANCE, RESULT_INDICATION, RESULT_CLASS };
 
 /* One answer of an operation, as Get* gives it or a result callback brings it. */
@@ -87,6 +91,7 @@ struct guarded_operation {
     enum operation started_by;
     char name_space[NAME_KEPT], class_name[NAME_KEPT];
     MI_Operation inner;
+    atomic_int stage;                /* enum operation_stage */
     MI_OperationCallbacks callbacks; /* the provider's */
     bool asynchronous;
     bool withheld_valid;            /* a result that arrived for the wrong identity waits here */
@@ -175,7 +180,8 @@ MI_Session guarded_session_public(const struct guarded_session *session);
 /* operation.c */
 MI_Operation guarded_operation_public(const struct guarded_operation *operation);
 void guarded_operation_unlist(struct guarded_operation *operation);
-void guarded_operation_reap(struct guarded_operation *operation);
+void guarded_operation_started(struct guarded_operation *operation);
+void guarded_operation_abandon(struct guarded_operation *operation);
 MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *operation);
 MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *operation,
                                                   MI_OperationCallback_ResponseType response);

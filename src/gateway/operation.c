@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/gateway.h"
+#include "switch/switch.h"
 
 static void destroy_operation(void *object)
 {
@@ -300,14 +301,18 @@ static enum result_kind kind_of(enum operation started_by)
     }
 }
 
-/* Called under the session's identity, once, after the handle was made stale. Draining is for hosts
- * whose Close waits until the last result was taken (B.8); an asynchronous operation drains itself
- * into its callbacks. */
-void guarded_operation_reap(struct guarded_operation *operation)
+/* Cancels, drains and closes under the session's identity. Where this thread cannot take that on,
+ * the operation is left to the host, whose own end of the context closes it; the provider cannot
+ * reach it any more in either case. Draining is for hosts whose Close waits until the last result
+ * was taken (B.8); an asynchronous operation drains itself into its callbacks. */
+static void reap(struct guarded_operation *operation)
 {
     struct guarded_result result = {.more = MI_TRUE};
+    struct switch_frame frame;
 
-    atomic_store(&operation->mute, true);
+    if (switch_adopt(&operation->session->identity, &frame, NULL) != MIGUARD_OK) {
+        return;
+    }
     (void)MI_Operation_Cancel(&operation->inner, MI_REASON_SHUTDOWN);
     while (!operation->asynchronous && result.more) {
         if (ask_host(operation, kind_of(operation->started_by), &result) != MI_RESULT_OK) {
@@ -315,6 +320,25 @@ void guarded_operation_reap(struct guarded_operation *operation)
         }
     }
     (void)MI_Operation_Close(&operation->inner);
+    switch_restore(&frame);
+}
+
+/* The host's starter has returned. */
+void guarded_operation_started(struct guarded_operation *operation)
+{
+    int stage = STAGE_STARTING;
+    if (!atomic_compare_exchange_strong(&operation->stage, &stage, STAGE_RUNNING)) {
+        reap(operation);
+    }
+}
+
+/* Its context has ended, and its handle is stale by now. */
+void guarded_operation_abandon(struct guarded_operation *operation)
+{
+    atomic_store(&operation->mute, true);
+    if (atomic_exchange(&operation->stage, STAGE_ABANDONED) == STAGE_RUNNING) {
+        reap(operation);
+    }
 }
 
 /* ---- answers of a callback

@@ -155,6 +155,7 @@ static bool begin_start(struct start *start)
 
 static void finish_start(struct start *start)
 {
+    guarded_operation_started(start->on);
     slots_release(&guarded_operations, start->on);
     slots_release(&guarded_sessions, start->session);
 }

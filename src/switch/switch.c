@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "switch/switch.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <pthread.h>
@@ -52,12 +53,6 @@ static const char *no_way_back(const struct miguard_identity *original,
     if ((changes & UNCHANGEABLE) != 0) {
         return "the permitted or bounding set, no_new_privs, user namespace or LSM label differs";
     }
-    if (!has_cap(original, CAP_SETUID) && !ids_remain(original->uid, target->uid)) {
-        return "without CAP_SETUID there is no way back to the present uids";
-    }
-    if (!has_cap(original, CAP_SETGID) && !ids_remain(original->gid, target->gid)) {
-        return "without CAP_SETGID there is no way back to the present gids";
-    }
     if (((original->securebits ^ target->securebits) & LOCK_BITS) != 0) {
         return "a locked securebit cannot be unlocked again";
     }
@@ -73,6 +68,19 @@ static const char *no_way_back(const struct miguard_identity *original,
     }
     if ((lost & ~regained) != 0) {
         return "an inheritable capability that is given up could not be had again";
+    }
+    return NULL;
+}
+
+/* The same for what takes a capability that the thread does not have. */
+static const char *no_privilege(const struct miguard_identity *original,
+                                const struct miguard_identity *target)
+{
+    if (!has_cap(original, CAP_SETUID) && !ids_remain(original->uid, target->uid)) {
+        return "without CAP_SETUID there is no way back to the present uids";
+    }
+    if (!has_cap(original, CAP_SETGID) && !ids_remain(original->gid, target->gid)) {
+        return "without CAP_SETGID there is no way back to the present gids";
     }
     return NULL;
 }
@@ -103,6 +111,10 @@ static enum miguard_status become(const struct miguard_identity *original,
     const char *why = no_way_back(original, expected, changes);
     if (why != NULL) {
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "way back", "%s", why);
+    }
+    why = no_privilege(original, expected);
+    if (why != NULL) {
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "way back", "%s", why);
     }
     if (!read_reserve_groups(expected->group_count)) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "switch", "no memory to read %u groups back",

@@ -124,7 +124,7 @@ static void tell(const char *name, double value, const char *unit, double goal)
 struct guard_bench {
     struct stub_host *host;
     MI_Context *context;
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     struct guarded_session *object;
 };
 
@@ -281,7 +281,7 @@ static void MI_CALL get_instance(void *self, MI_Context *context, const MI_Char 
                                  const MI_Char *class_name, const MI_Instance *name,
                                  const MI_PropertySet *set)
 {
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     (void)self;
     (void)name_space;
     (void)set;
@@ -389,7 +389,7 @@ static void take_session(void *data, int calls)
     struct stub_host *host = data;
     for (int i = 0; i < calls; i++) {
         MI_Context *context = NULL;
-        MI_Session session;
+        MI_Session session = MI_SESSION_NULL;
         if (miguard_guard_context(&host->context, &context) != MI_RESULT_OK ||
             MI_Context_GetLocalSession(context, &session) != MI_RESULT_OK) {
             abort();

@@ -168,7 +168,7 @@ const struct identity_kernel identity_kernel = {
 static MI_Result try_open(struct stub_host *host)
 {
     MI_Context *context = NULL;
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
 
     ck_assert_int_eq(miguard_guard_context(&host->context, &context), MI_RESULT_OK);
     memset(&session, 0xAA, sizeof(session));
@@ -334,7 +334,7 @@ END_TEST
 static MI_Result round_trip(struct stub_host *host)
 {
     MI_Context *context = NULL;
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     MI_Operation operation = MI_OPERATION_NULL;
     const MI_Instance *instance = NULL;
     MI_Boolean more = MI_FALSE;

