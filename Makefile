@@ -24,7 +24,8 @@ OUT := build$(if $(variant),/$(subst $(space),-,$(variant)))
 # ---- flags -----------------------------------------------------------------------------------
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
-HARDEN   := -fstack-protector-strong -fstack-clash-protection -fcf-protection
+HARDEN   := -fstack-protector-strong -fstack-clash-protection \
+            $(if $(filter x86_64 i%86,$(shell uname -m)),-fcf-protection)
 OPTIMISE := -O2 -D_FORTIFY_SOURCE=2
 LINKHARD := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 ifneq ($(SANITIZE),)
@@ -114,11 +115,13 @@ $(OUT)/obj/$(1).a: $(2)
 $(OUT)/$(1).a: $(2)
 	$$(call say,AR,$$@)
 	$$(Q)ld -r -o $(OUT)/obj/$(1).o $(2)
-	$$(Q)objcopy --localize-hidden $(OUT)/obj/$(1).o
+	$$(Q)objcopy --localize-hidden $(3) $(OUT)/obj/$(1).o
 	$$(Q)rm -f $$@ && ar rcs $$@ $(OUT)/obj/$(1).o
 endef
 $(eval $(call static_library,libmiguard,$(guard_obj)))
-$(eval $(call static_library,libmiguard-host,$(host_obj)))
+# Its copy of the status texts would meet libmiguard's in a program that links both.
+$(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=miguard_status_name \
+                --localize-symbol=miguard_status_text))
 test_a := $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
 
 # A shared library is its versioned file and the two links that a linker and a loader ask for.
@@ -205,6 +208,7 @@ bench: deps ## measure, as ratios in one run; writes build/bench.json
 man_pages := $(wildcard man/*.[1-8])
 
 install: ## install below $(DESTDIR)$(PREFIX)
+	@rm -f $(pc_files) # they name the PREFIX, which may be another than that of the build
 	@$(MAKE) --no-print-directory everything
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/miguard \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig

@@ -28,12 +28,12 @@ struct miguard_target;
 
 /*
  * A user by name, or by a decimal id when no user has that name; the user's groups are resolved
- * here, through NSS. The switched thread gets the user's uid and gid as real, effective, saved
- * and filesystem ids; a user other than root keeps no capability.
+ * here, through NSS. The switched thread gets the user's uid and gid as real, effective and
+ * filesystem ids; a user other than root gets no effective, inheritable or ambient capability.
  *
- * Whether the saved uid stays behind: the thread must be able to come back, so while switched the
- * *saved* uid and gid are those of the thread before the switch when `reversible` is true. With
- * false all four ids are the user's, and only a thread that keeps CAP_SETUID can come back.
+ * The saved uid stays the effective uid of before and the permitted capabilities stay, since they
+ * are the way back. So other code on that thread could come back as well: a switch is for a
+ * provider that means well, not a prison. execve(2) gives both up.
  *
  * Errors: INVALID_ARGUMENT, NOT_FOUND, LIMIT (more than 65,536 groups), NO_MEMORY.
  */
@@ -67,9 +67,9 @@ MIGUARD_API void miguard_target_free(struct miguard_target *target);
  * going on under an unknown identity is the one thing that must not happen.
  *
  * Needs CAP_SETUID and CAP_SETGID for another user. Errors: INVALID_ARGUMENT, UNREADABLE, TORN,
- * UNPROVABLE, TOO_DEEP, NOT_PERMITTED (EPERM, or EAGAIN at RLIMIT_NPROC), SYSTEM, NOT_VERIFIED,
- * NO_MEMORY (only when the thread has more groups than fit its frame, before anything changed).
- * reterr names the step and its errno.
+ * UNPROVABLE, TOO_DEEP, NOT_SUPPORTED (there would be no way back), NOT_PERMITTED (EPERM, or EAGAIN
+ * at RLIMIT_NPROC), SYSTEM, NOT_VERIFIED, NO_MEMORY (only when the thread has more groups than fit
+ * its frame, before anything changed). reterr names the step and its errno.
  *
  * Thread safe: only the calling thread changes. Not async-signal safe. No allocation and no name
  * look-up happens between the first and the last system call.

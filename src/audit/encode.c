@@ -10,9 +10,10 @@
 #define ECS_VERSION "9.0.0"
 
 static const struct {
-    const char *name, *allowed, *refused;
+    const char *name, *allowed, *refused, *text;
 } actions[] = {
-#define ACTION_ROW(NAME, name, allowed, refused) [AUDIT_ACTION_##NAME] = {name, allowed, refused},
+#define ACTION_ROW(NAME, name, allowed, refused, text)                                             \
+    [AUDIT_ACTION_##NAME] = {name, allowed, refused, text},
     AUDIT_ACTION_MAP(ACTION_ROW)
 #undef ACTION_ROW
 };
@@ -115,21 +116,19 @@ static void write_current(struct text *text, struct audit_names *names,
 }
 
 static void write_process(struct text *text, const struct audit_event *event,
-                          const struct audit_stamp *stamp)
+                          const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
     const struct identity_process *process = stamp->process;
     const char *slash = strrchr(process->executable, '/');
-    struct identity_thread thread;
 
-    identity_read_thread(&thread);
     text_json_open(text, "process", '{');
     text_json_unsigned(text, "pid", (uint64_t)process->pid);
     write_id(text, "entity_id", stamp->entity);
     write_text(text, "executable", process->executable);
     write_text(text, "name", slash != NULL ? slash + 1 : NULL);
     text_json_open(text, "thread", '{');
-    text_json_unsigned(text, "id", (uint64_t)thread.tid);
-    write_text(text, "name", thread.name);
+    text_json_unsigned(text, "id", (uint64_t)thread->tid);
+    write_text(text, "name", thread->name);
     text_json_close(text, '}');
     if (identity_valid(event->current)) {
         write_current(text, stamp->names, event->current);
@@ -192,10 +191,12 @@ static void write_identity(struct text *text, const char *name,
 }
 
 static void write_miguard(struct text *text, const struct audit_event *event,
-                          const struct audit_stamp *stamp)
+                          const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
     text_json_open(text, "miguard", '{');
-    text_json_string(text, "operation", operation_name(event->operation));
+    if (event->action != AUDIT_ACTION_AUDIT_START && event->action != AUDIT_ACTION_RECORDS_LOST) {
+        text_json_string(text, "operation", operation_name(event->operation));
+    }
     write_text(text, "provider", event->provider);
     write_text(text, "namespace", event->name_space);
     write_text(text, "class", event->class_name);
@@ -214,6 +215,9 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     text_json_close(text, '}');
     if (stamp->process->loginuid != UINT32_MAX) {
         text_json_unsigned(text, "loginuid", stamp->process->loginuid);
+    }
+    if (thread->session_keyring != 0) {
+        text_json_unsigned(text, "session_keyring", (uint64_t)thread->session_keyring);
     }
     write_call_site(text, event->call_site);
     text_json_open(text, "repeat", '{');
@@ -238,8 +242,13 @@ void audit_encode_head(struct text *text, const struct audit_event *event,
 void audit_encode_body(struct text *text, const struct audit_event *event,
                        const struct audit_stamp *stamp)
 {
+    struct identity_thread thread;
+
+    identity_read_thread(&thread);
     text->comma = true; /* the head stands before */
-    text_json_string(text, "message", reasons[event->reason].text);
+    text_json_string(text, "message",
+                     event->reason != AUDIT_REASON_NONE ? reasons[event->reason].text
+                                                        : actions[event->action].text);
     text_json_open(text, "ecs", '{');
     text_json_string(text, "version", ECS_VERSION);
     text_json_close(text, '}');
@@ -252,7 +261,7 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     text_json_open(text, "observer", '{');
     text_json_string(text, "product", "miguard");
     text_json_close(text, '}');
-    write_process(text, event, stamp);
+    write_process(text, event, stamp, &thread);
     if (identity_valid(event->bound)) {
         write_user(text, stamp->names, event->bound);
     }
@@ -262,6 +271,6 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
         text_json_string(text, "reference", event->rule_source);
         text_json_close(text, '}');
     }
-    write_miguard(text, event, stamp);
+    write_miguard(text, event, stamp, &thread);
     text_json_close(text, '}');
 }

@@ -11,18 +11,18 @@
 #include "identity/identity.h"
 #include "policy/operation.h"
 
-/* X(NAME, "event.action", "code when allowed", "code when refused") */
+/* X(NAME, "event.action", "code when allowed", "code when refused", "what happened") */
 #define AUDIT_ACTION_MAP(X)                                                                        \
-    X(AUDIT_START, "audit-start", "MG001I", "MG001E")                                              \
-    X(RECORDS_LOST, "records-lost", "MG002I", "MG002E")                                            \
-    X(SESSION_OPEN, "session-open", "MG100I", "MG100E")                                            \
-    X(SESSION_USE, "session-use", "MG101I", "MG101E")                                              \
-    X(SESSION_CLOSE, "session-close", "MG102I", "MG102E")                                          \
-    X(CALLBACK, "session-callback", "MG103I", "MG103E")                                            \
-    X(REAP, "operation-reaped", "MG104I", "MG104E")
+    X(AUDIT_START, "audit-start", "MG001I", "MG001E", "the log was opened")                        \
+    X(RECORDS_LOST, "records-lost", "MG002I", "MG002E", "records are missing before this one")     \
+    X(SESSION_OPEN, "session-open", "MG100I", "MG100E", "a session was asked for")                 \
+    X(SESSION_USE, "session-use", "MG101I", "MG101E", "a session was used")                        \
+    X(SESSION_CLOSE, "session-close", "MG102I", "MG102E", "a session was to be closed")            \
+    X(CALLBACK, "session-callback", "MG103I", "MG103E", "a callback was to be made")               \
+    X(REAP, "operation-reaped", "MG104I", "MG104E", "an operation was cleaned up")
 
 enum audit_action {
-#define AUDIT_ACTION_ENUM(NAME, name, allowed, refused) AUDIT_ACTION_##NAME,
+#define AUDIT_ACTION_ENUM(NAME, name, allowed, refused, text) AUDIT_ACTION_##NAME,
     AUDIT_ACTION_MAP(AUDIT_ACTION_ENUM)
 #undef AUDIT_ACTION_ENUM
 };

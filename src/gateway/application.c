@@ -8,14 +8,21 @@
 
 #include "gateway/gateway.h"
 
+static enum slots_verdict acquire(const MI_Application *handle, void **ret_session)
+{
+    struct slots_handle asked = {0, 0};
+    if (handle != NULL) {
+        asked = (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2};
+    }
+    return slots_acquire(&guarded_sessions, asked, ret_session);
+}
+
 /* The host's own application, for as long as the session's pin is held. */
 static MI_Result enter(const MI_Application *handle, struct guarded_session **ret_session,
                        MI_Application *ret_inner)
 {
     void *object = NULL;
-    if (slots_acquire(&guarded_sessions,
-                      (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
-                      &object) != SLOTS_OK) {
+    if (acquire(handle, &object) != SLOTS_OK) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     *ret_session = object;
@@ -74,11 +81,10 @@ static MI_Result deny(const MI_Application *handle, enum operation operation, co
     void *object = NULL;
     struct refusal refusal;
 
-    enum slots_verdict verdict = slots_acquire(
-        &guarded_sessions, (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
-        &object);
+    enum slots_verdict verdict = acquire(handle, &object);
     if (verdict != SLOTS_OK) {
-        guard_refuse_handle(operation, verdict, handle->reserved1, call_site, &refusal);
+        guard_refuse_handle(operation, verdict, handle != NULL ? handle->reserved1 : 0, call_site,
+                            &refusal);
         return refusal.result;
     }
     const struct guard_call call = {

@@ -32,13 +32,22 @@ static uint64_t handle_name(const MI_Context *context)
 static enum slots_verdict acquire(const MI_Context *context, struct guarded_context **ret_context)
 {
     void *object = NULL;
-    enum slots_verdict verdict = slots_acquire(
-        &guarded_contexts,
-        (struct slots_handle){handle_name(context), (uint64_t)context->reserved[1]}, &object);
-    if (verdict == SLOTS_OK) {
-        *ret_context = object;
+    if (context == NULL) {
+        return SLOTS_FORGED;
     }
-    return verdict;
+    struct slots_handle asked = {handle_name(context), (uint64_t)context->reserved[1]};
+    enum slots_verdict verdict = slots_acquire(&guarded_contexts, asked, &object);
+    if (verdict != SLOTS_OK) {
+        return verdict;
+    }
+    /* A context is known by its address, unlike a session: a copy of one is none. */
+    struct guarded_context *found = object;
+    if (context < found->aliases || context >= found->aliases + CONTEXT_ALIASES) {
+        guarded_context_release(found);
+        return SLOTS_FORGED;
+    }
+    *ret_context = found;
+    return SLOTS_OK;
 }
 
 void guarded_context_release(struct guarded_context *context)
@@ -300,12 +309,15 @@ static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI
         return result;                                                                             \
     }
 
-/* Everything else is the host's to answer, on its own context. */
-#define FORWARD(Slot, PARAMETERS, ARGUMENTS)                                                       \
+/* Everything else is the host's to answer, on its own context. Where there is none any more, `end`
+ * puts the outputs in order: a caller that does not look at the result must not go on what was
+ * there before. */
+#define FORWARD(Slot, PARAMETERS, ARGUMENTS, end)                                                  \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
         struct guarded_context *guarded = NULL;                                                    \
         if (acquire(context, &guarded) != SLOTS_OK) {                                              \
+            end;                                                                                   \
             return MI_RESULT_INVALID_PARAMETER;                                                    \
         }                                                                                          \
         MI_Context *host = guarded->host;                                                          \
@@ -314,84 +326,93 @@ static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI
         return result;                                                                             \
     }
 
+#define NO_OUTPUT          (void)0
+#define OUTPUT(out, value) ((out) != NULL ? (void)(*(out) = (value)) : (void)0)
+
 FINAL(PostResult, (MI_Context * context, MI_Result code), (host, code))
 FINAL(PostError,
       (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message),
       (host, code, type, message))
 FINAL(PostCimError, (MI_Context * context, const MI_Instance *error), (host, error))
 
-FORWARD(PostInstance, (MI_Context * context, const MI_Instance *instance), (host, instance))
+FORWARD(PostInstance, (MI_Context * context, const MI_Instance *instance), (host, instance),
+        NO_OUTPUT)
 FORWARD(PostIndication,
         (MI_Context * context, const MI_Instance *indication, MI_Uint32 count,
          const MI_Char *bookmark),
-        (host, indication, count, bookmark))
+        (host, indication, count, bookmark), NO_OUTPUT)
 FORWARD(ConstructInstance, (MI_Context * context, const MI_ClassDecl *decl, MI_Instance *instance),
-        (host, decl, instance))
+        (host, decl, instance), NO_OUTPUT)
 FORWARD(ConstructParameters,
         (MI_Context * context, const MI_MethodDecl *decl, MI_Instance *instance),
-        (host, decl, instance))
+        (host, decl, instance), NO_OUTPUT)
 FORWARD(NewInstance, (MI_Context * context, const MI_ClassDecl *decl, MI_Instance **instance),
-        (host, decl, instance))
+        (host, decl, instance), OUTPUT(instance, NULL))
 FORWARD(NewDynamicInstance,
         (MI_Context * context, const MI_Char *class_name, MI_Uint32 flags, MI_Instance **instance),
-        (host, class_name, flags, instance))
+        (host, class_name, flags, instance), OUTPUT(instance, NULL))
 FORWARD(NewParameters, (MI_Context * context, const MI_MethodDecl *decl, MI_Instance **instance),
-        (host, decl, instance))
-FORWARD(Canceled, (const MI_Context *context, MI_Boolean *flag), (host, flag))
+        (host, decl, instance), OUTPUT(instance, NULL))
+FORWARD(Canceled, (const MI_Context *context, MI_Boolean *flag), (host, flag),
+        OUTPUT(flag, MI_TRUE))
 FORWARD(GetLocale, (const MI_Context *context, MI_LocaleType type, MI_Char *locale),
-        (host, type, locale))
+        (host, type, locale), OUTPUT(locale, '\0'))
 FORWARD(RegisterCancel, (MI_Context * context, MI_CancelCallback callback, void *data),
-        (host, callback, data))
-FORWARD(RequestUnload, (MI_Context * context), (host))
-FORWARD(RefuseUnload, (MI_Context * context), (host))
+        (host, callback, data), NO_OUTPUT)
+FORWARD(RequestUnload, (MI_Context * context), (host), NO_OUTPUT)
+FORWARD(RefuseUnload, (MI_Context * context), (host), NO_OUTPUT)
 FORWARD(SetStringOption, (MI_Context * context, const MI_Char *name, const MI_Char *value),
-        (host, name, value))
+        (host, name, value), NO_OUTPUT)
 FORWARD(GetStringOption, (MI_Context * context, const MI_Char *name, const MI_Char **value),
-        (host, name, value))
+        (host, name, value), OUTPUT(value, NULL))
 FORWARD(GetNumberOption, (MI_Context * context, const MI_Char *name, MI_Uint32 *value),
-        (host, name, value))
+        (host, name, value), OUTPUT(value, 0))
 FORWARD(GetCustomOption,
         (MI_Context * context, const MI_Char *name, MI_Type *type, MI_Value *value),
-        (host, name, type, value))
-FORWARD(GetCustomOptionCount, (MI_Context * context, MI_Uint32 *count), (host, count))
+        (host, name, type, value), NO_OUTPUT)
+FORWARD(GetCustomOptionCount, (MI_Context * context, MI_Uint32 *count), (host, count),
+        OUTPUT(count, 0))
 FORWARD(GetCustomOptionAt,
         (MI_Context * context, MI_Uint32 index, const MI_Char **name, MI_Type *type,
          MI_Value *value),
-        (host, index, name, type, value))
+        (host, index, name, type, value), OUTPUT(name, NULL))
 FORWARD(WriteMessage, (MI_Context * context, MI_Uint32 channel, const MI_Char *message),
-        (host, channel, message))
+        (host, channel, message), NO_OUTPUT)
 FORWARD(WriteProgress,
         (MI_Context * context, const MI_Char *activity, const MI_Char *current,
          const MI_Char *status, MI_Uint32 percent, MI_Uint32 seconds),
-        (host, activity, current, status, percent, seconds))
+        (host, activity, current, status, percent, seconds), NO_OUTPUT)
 FORWARD(WriteStreamParameter,
         (MI_Context * context, const MI_Char *name, const MI_Value *value, MI_Type type,
          MI_Uint32 flags),
-        (host, name, value, type, flags))
+        (host, name, value, type, flags), NO_OUTPUT)
 FORWARD(WriteCimError, (MI_Context * context, const MI_Instance *error, MI_Boolean *flag),
-        (host, error, flag))
+        (host, error, flag), OUTPUT(flag, MI_FALSE))
 FORWARD(PromptUser,
         (MI_Context * context, const MI_Char *message, MI_PromptType type, MI_Boolean *flag),
-        (host, message, type, flag))
+        (host, message, type, flag), OUTPUT(flag, MI_FALSE))
 FORWARD(ShouldProcess,
         (MI_Context * context, const MI_Char *target, const MI_Char *action, MI_Boolean *flag),
-        (host, target, action, flag))
+        (host, target, action, flag), OUTPUT(flag, MI_FALSE))
 FORWARD(ShouldContinue, (MI_Context * context, const MI_Char *message, MI_Boolean *flag),
-        (host, message, flag))
+        (host, message, flag), OUTPUT(flag, MI_FALSE))
 FORWARD(WriteError,
         (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message,
          MI_Boolean *flag),
-        (host, code, type, message, flag))
+        (host, code, type, message, flag), OUTPUT(flag, MI_FALSE))
 
 /* A host of API version 1 has no such slot, and its table cannot be asked how long it is: nothing
  * that the guard does needs it, so it is answered here. */
 static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
                                                MI_LifecycleIndicationContext **lifecycle)
 {
-    (void)context;
-    if (lifecycle != NULL) {
-        *lifecycle = NULL;
+    struct guarded_context *guarded = NULL;
+
+    OUTPUT(lifecycle, NULL);
+    if (lifecycle == NULL || acquire(context, &guarded) != SLOTS_OK) {
+        return MI_RESULT_INVALID_PARAMETER;
     }
+    guarded_context_release(guarded);
     return MI_RESULT_NOT_SUPPORTED;
 }
 

@@ -34,18 +34,24 @@ void guarded_operation_unlist(struct guarded_operation *operation)
     pthread_mutex_unlock(lock);
 }
 
+/* No handle for NULL, which the wrappers of MI.h stop, but not who calls through the table. */
+static struct slots_handle asked_for(const MI_Operation *handle)
+{
+    return handle == NULL ? (struct slots_handle){0, 0}
+                          : (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2};
+}
+
 /* Pins the operation and asks the guard. False: *ret_refusal is the answer. */
 static bool enter(const MI_Operation *handle, enum operation used, const void *call_site,
                   struct guarded_operation **ret_operation, struct guard_call *ret_call,
                   struct refusal *ret_refusal)
 {
     void *object = NULL;
-    enum slots_verdict verdict = slots_acquire(
-        &guarded_operations, (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
-        &object);
+    struct slots_handle asked = asked_for(handle);
+    enum slots_verdict verdict = slots_acquire(&guarded_operations, asked, &object);
 
     if (verdict != SLOTS_OK) {
-        guard_refuse_handle(used, verdict, handle->reserved1, call_site, ret_refusal);
+        guard_refuse_handle(used, verdict, asked.name, call_site, ret_refusal);
         return false;
     }
     struct guarded_operation *operation = object;

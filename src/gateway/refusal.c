@@ -24,7 +24,7 @@ static ptrdiff_t pack(const struct refusal *refusal)
 /* The words come back from the provider: whatever they say is made a refusal again. */
 static struct refusal unpack(const MI_Operation *operation)
 {
-    uint64_t word = (uint64_t)operation->reserved2;
+    uint64_t word = operation != NULL ? (uint64_t)operation->reserved2 : 0;
     struct refusal refusal = {
         .result = (MI_Result)(word & ((1u << PACK_RESULT_BITS) - 1)),
         .reason = (enum audit_reason)(word >> PACK_RESULT_BITS & ((1u << PACK_REASON_BITS) - 1)),
@@ -85,6 +85,9 @@ const char *refusal_message(const struct refusal *refusal)
 
 static MI_Result MI_CALL refused_close(MI_Operation *operation)
 {
+    if (operation == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
     memset(operation, 0, sizeof(*operation));
     return MI_RESULT_OK;
 }
@@ -98,7 +101,7 @@ static MI_Result MI_CALL refused_cancel(MI_Operation *operation, MI_Cancellation
 
 static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session *session)
 {
-    if (session == NULL) {
+    if (operation == NULL || session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     struct slots_handle handle = slots_handle_named(&guarded_sessions, operation->reserved1);
@@ -175,7 +178,8 @@ void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
                      enum result_kind kind, const MI_OperationCallbacks *callbacks,
                      MI_Operation *operation)
 {
-    MI_Operation refused = {session->reserved1, pack(refusal), &refused_operation_ft};
+    MI_Uint64 name = session != NULL ? session->reserved1 : 0;
+    MI_Operation refused = {name, pack(refusal), &refused_operation_ft};
 
     if (operation != NULL) {
         *operation = refused;

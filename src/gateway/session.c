@@ -20,9 +20,19 @@ MI_Session guarded_session_public(const struct guarded_session *session)
     return (MI_Session){handle.name, (ptrdiff_t)handle.check, &guarded_session_ft};
 }
 
+/* The wrappers of MI.h stop a NULL handle; code that calls through the table itself is not stopped
+ * there, and is answered as with any other handle that is none. */
+static uint64_t name_of(const MI_Session *handle)
+{
+    return handle != NULL ? handle->reserved1 : 0;
+}
+
 static enum slots_verdict acquire(const MI_Session *handle, struct guarded_session **ret_session)
 {
     void *object = NULL;
+    if (handle == NULL) {
+        return SLOTS_FORGED;
+    }
     enum slots_verdict verdict = slots_acquire(
         &guarded_sessions, (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2},
         &object);
@@ -125,7 +135,7 @@ static bool begin_start(struct start *start)
 
     enum slots_verdict verdict = acquire(start->handle, &start->session);
     if (verdict != SLOTS_OK) {
-        guard_refuse_handle(start->operation, verdict, start->handle->reserved1, start->call_site,
+        guard_refuse_handle(start->operation, verdict, name_of(start->handle), start->call_site,
                             &refusal);
         refuse(start, &refusal);
         return false;
@@ -332,8 +342,7 @@ static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_cont
 
     enum slots_verdict verdict = acquire(handle, &session);
     if (verdict != SLOTS_OK) {
-        guard_refuse_handle(OPERATION_SESSION_CLOSE, verdict, handle->reserved1, call_site,
-                            &refusal);
+        guard_refuse_handle(OPERATION_SESSION_CLOSE, verdict, name_of(handle), call_site, &refusal);
         return refusal.result;
     }
     const struct guard_call call = {
@@ -361,7 +370,7 @@ static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Applicat
     memset(application, 0, sizeof(*application));
     enum slots_verdict verdict = acquire(handle, &session);
     if (verdict != SLOTS_OK) {
-        guard_refuse_handle(OPERATION_GET_APPLICATION, verdict, handle->reserved1, call_site,
+        guard_refuse_handle(OPERATION_GET_APPLICATION, verdict, name_of(handle), call_site,
                             &refusal);
         return refusal.result;
     }

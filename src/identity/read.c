@@ -86,6 +86,13 @@ bool read_caps(uint64_t cap[IDENTITY_CAP_SETS])
     return true;
 }
 
+/* A wrong end would leave capabilities out of every later comparison, so it is asked for more than
+ * once. */
+static bool is_no_cap(uint32_t capability)
+{
+    return identity_kernel.prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == -EINVAL;
+}
+
 bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_count)
 {
     uint64_t set = 0;
@@ -96,9 +103,9 @@ bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_cou
             break;
         }
         long result = identity_kernel.prctl(PR_CAPBSET_READ, count, 0, 0, 0);
-        if (result == -EINVAL && expected_count == 0 && count > 0 &&
-            identity_kernel.prctl(PR_CAPBSET_READ, count + 1, 0, 0, 0) == -EINVAL) {
-            break; /* beyond the last capability of this kernel, so the next one is, too */
+        if (result == -EINVAL && expected_count == 0 && count > 0 && is_no_cap(count + 1) &&
+            is_no_cap(count)) {
+            break; /* beyond the last capability of this kernel */
         }
         if (result < 0 || result > 1) {
             return false;
@@ -300,6 +307,7 @@ long read_proc_file(const char *path, char *buffer, size_t size)
  */
 long read_lsm_label(char *buffer, size_t size)
 {
+    buffer[0] = '\0';
     long fd = identity_kernel.open("/proc/thread-self/attr/current", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return fd == -ENOENT ? 0 : fd;

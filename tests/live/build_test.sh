@@ -112,13 +112,11 @@ pc_file_true() { # package
         echo "installed with PREFIX=/usr, but $1.pc says: $(grep '^prefix=' "$pc")"
         return 1
     }
-    [ "$(with_pkg_config pkg-config --modversion "$1")" = "$version" ] &&
-        with_pkg_config pkg-config --cflags --libs "$1" >"$tmp/flags" &&
-        grep -q -- "-I$dest/usr/include" "$tmp/flags" &&
-        grep -q -- "-L$dest/usr/lib" "$tmp/flags" && grep -q -- "-l$1" "$tmp/flags" || {
-        cat "$tmp/flags"
-        return 1
-    }
+    with_pkg_config pkg-config --modversion "$1" >"$tmp/flags" &&
+        with_pkg_config pkg-config --cflags --libs "$1" >>"$tmp/flags" || return 1
+    cat "$tmp/flags"
+    grep -qx "$version" "$tmp/flags" && grep -q -- "-I$dest/usr/include" "$tmp/flags" &&
+        grep -q -- "-L$dest/usr/lib" "$tmp/flags" && grep -q -- "-l$1" "$tmp/flags"
 }
 
 installed_command_runs() {
@@ -126,9 +124,10 @@ installed_command_runs() {
     echo "miguard $version (library $version)" | same - "$tmp/out"
 }
 
-# A program with a server and a guard in it, as a user would link it.
-write_program() {
-    cat >"$tmp/program.c" <<'PROGRAM'
+# Programs as a user would write them: one with a server and a guard in it, and one that leaves the
+# guarding to the modules it loads: AUDIT-FILE CLASS MODULE...
+write_programs() {
+    cat >"$tmp/wrapping.c" <<'PROGRAM'
 #include <miguard.h>
 #include <miguard/host.h>
 #include <stdio.h>
@@ -144,23 +143,83 @@ int main(void)
     return status != MIGUARD_OK;
 }
 PROGRAM
-    sed 's/{\.wrap = miguard_wrap_module}/{0}/; /include <miguard\.h>/d' "$tmp/program.c" \
-        >"$tmp/host_only.c"
+    cat >"$tmp/host_only.c" <<'PROGRAM'
+#include <miguard/host.h>
+#include <stdio.h>
+
+int main(void)
+{
+    struct miguard_host *host = NULL;
+    enum miguard_status status = miguard_host_new(NULL, &host, NULL);
+
+    puts(miguard_status_name(status));
+    miguard_host_free(host);
+    return status != MIGUARD_OK;
+}
+PROGRAM
+    cat >"$tmp/trusting.c" <<'PROGRAM'
+#include <miguard.h>
+#include <miguard/host.h>
+#include <stdio.h>
+
+int main(int count, char **arguments)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    struct miguard_host *host = NULL;
+    MI_Session session = MI_SESSION_NULL;
+    MI_Operation operation = MI_OPERATION_NULL;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more;
+    MI_Result result = MI_RESULT_FAILED;
+
+    config.audit_file = arguments[1];
+    if (miguard_configure(&config, NULL) != MIGUARD_OK ||
+        miguard_host_new(NULL, &host, NULL) != MIGUARD_OK) {
+        return 1;
+    }
+    for (int i = 3; i < count; i++) {
+        if (miguard_host_load(host, arguments[i], "*", NULL) != MIGUARD_OK) {
+            return 1;
+        }
+    }
+    if (miguard_host_session(host, &session, NULL) != MIGUARD_OK) {
+        return 1;
+    }
+    MI_Session_EnumerateInstances(&session, 0, NULL, "root/test", arguments[2], MI_FALSE, NULL,
+                                  &operation);
+    MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL);
+    puts(result == MI_RESULT_OK && instance != NULL ? "OK" : "no instance");
+    MI_Operation_Close(&operation);
+    MI_Session_Close(&session, NULL, NULL);
+    miguard_host_free(host);
+    return 0;
+}
+PROGRAM
 }
 
-links_shared() { # source package...
-    source=$1
+links_shared() { # program package...
+    program=$tmp/$1
     shift
     # Word splitting is wanted: these are flags.
     # shellcheck disable=SC2046
-    "$CC" -o "$tmp/program" "$source" $(with_pkg_config pkg-config --cflags --libs "$@") &&
-        LD_LIBRARY_PATH=$dest/usr/lib "$tmp/program" >"$tmp/out" && grep -qx OK "$tmp/out"
+    "$CC" -o "$program" "$program.c" $(with_pkg_config pkg-config --cflags --libs "$@")
 }
 
-links_static() {
-    "$CC" -I"$dest/usr/include" -o "$tmp/program" "$tmp/program.c" "$dest/usr/lib/libmiguard-host.a" \
-        "$dest/usr/lib/libmiguard.a" -lcap-ng -ldl -pthread &&
-        "$tmp/program" >"$tmp/out" && grep -qx OK "$tmp/out"
+says_ok() { # program words...
+    LD_LIBRARY_PATH=$dest/usr/lib "$@" >"$tmp/out"
+    status=$?
+    cat "$tmp/out"
+    [ $status -eq 0 ] && grep -qx OK "$tmp/out"
+}
+
+shared_runs() { # program package...
+    links_shared "$@" && says_ok "$tmp/$1"
+}
+
+static_runs() {
+    "$CC" -I"$dest/usr/include" -o "$tmp/static" "$tmp/wrapping.c" \
+        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -ldl -pthread &&
+        says_ok "$tmp/static"
 }
 
 # ---- the examples in the documents --------------------------------------------------------------
@@ -214,8 +273,16 @@ recorded() { # action reason
 }
 
 readme_example_guarded() {
-    run_example readme account 0 enumerate root/test My_Count && grep -q 'Groups = [1-9]' "$tmp/out" &&
-        recorded session-open identity-match
+    run_example readme account 0 enumerate root/test My_Count &&
+        grep -q 'Groups = [1-9]' "$tmp/out" && recorded session-open identity-match
+}
+
+# `miguard run` guards whatever it loads; here only the module's own line can have done it.
+readme_example_guards_itself() {
+    rm -f "$tmp/audit"
+    links_shared trusting miguard-host miguard &&
+        says_ok "$tmp/trusting" "$tmp/audit" My_Count "$tmp/readme/my.so" \
+            "$build/providers/account.so" && recorded session-open identity-match
 }
 
 manual_example_serves() {
@@ -224,8 +291,9 @@ manual_example_serves() {
 }
 
 manual_example_refused() {
-    run_example manual file 1 invoke root/test My_Reader ReadTooEarly User=nobody Path=/etc/passwd &&
-        grep -q ACCESS_DENIED "$tmp/err" && recorded session-use identity-mismatch
+    run_example manual file 1 invoke root/test My_Reader ReadTooEarly User=nobody \
+        Path=/etc/passwd && grep -q ACCESS_DENIED "$tmp/err" &&
+        recorded session-use identity-mismatch
 }
 
 check_examples() {
@@ -240,6 +308,7 @@ check_examples() {
     check "README.md and miguard-provider(7) document the same command" one_command
     check "the example in README.md compiles by it" example_builds readme
     check "the example in README.md is served and guarded" readme_example_guarded
+    check "it guards itself where the host does not" readme_example_guards_itself
     check "the example in miguard-provider(7) compiles by it" example_builds manual
     if [ "$(id -u)" -eq 0 ] && id -u nobody >/dev/null 2>&1; then
         check "the example in miguard-provider(7) is served as the user" manual_example_serves
@@ -260,11 +329,10 @@ check_installed() {
     check "pkg-config finds miguard" pc_file_true miguard
     check "pkg-config finds miguard-host" pc_file_true miguard-host
     check "the installed command runs" installed_command_runs
-    write_program
-    check "a program links both shared libraries" \
-        links_shared "$tmp/program.c" miguard-host miguard
-    check "a program links the server alone" links_shared "$tmp/host_only.c" miguard-host
-    check "a program links both static libraries" links_static
+    write_programs
+    check "a program runs with both shared libraries" shared_runs wrapping miguard-host miguard
+    check "a program runs with the server alone" shared_runs host_only miguard-host
+    check "a program runs with both static libraries" static_runs
     check_examples
     : >"$dest/usr/include/other.h"
     : >"$dest/usr/lib/libother.so"
@@ -399,8 +467,8 @@ page_exists() { # "name section"
 }
 
 own_pages_exist() {
-    cat man/*.[1-8] | sed -n 's/^\.Xr \(\(lib\)\{0,1\}miguard[^ ]*\) \([1-8]\).*/\1 \3/p' | sort -u |
-        each page_exists
+    cat man/*.[1-8] | sed -n 's/^\.Xr \(\(lib\)\{0,1\}miguard[^ ]*\) \([1-8]\).*/\1 \3/p' |
+        sort -u | each page_exists
 }
 
 # Once in the synopsis and once in the description.
@@ -525,8 +593,11 @@ done
 
 # Folders of whoever works on this. The brackets keep this file from naming them itself.
 no_machine_paths() {
-    ! find . \( -path ./.git -o -path ./build \) -prune -o -type f -print | xargs grep -nE \
-        '(^|[^[:alnum:]_])/(wor[k]|roo[t])([^[:alnum:]_]|$)|\.\./share[d]|\.librar[y]' /dev/null
+    find . \( -path ./.git -o -path ./build \) -prune -o -type f -exec grep -nE \
+        '(^|[^[:alnum:]_])/(wor[k]|roo[t])([^[:alnum:]_]|$)|\.\./share[d]|\.librar[y]' \
+        /dev/null {} + >"$tmp/out"
+    cat "$tmp/out"
+    [ ! -s "$tmp/out" ]
 }
 
 allowed_entry() {
@@ -538,6 +609,7 @@ allowed_entry() {
 }
 
 only_allowed_entries() {
+    # shellcheck disable=SC2012
     ls -A | each allowed_entry | sed 's/^missing/not allowed/' >"$tmp/out"
     cat "$tmp/out"
     [ ! -s "$tmp/out" ]

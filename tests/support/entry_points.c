@@ -65,10 +65,10 @@ bool scene_make(struct scene *scene)
                                   &scene->synchronous);
     MI_Session_EnumerateInstances(&scene->session, MI_OPERATIONFLAGS_MANUAL_ACK_RESULTS, NULL,
                                   "root/test", "Test", MI_FALSE, &callbacks, &scene->asynchronous);
-    struct stub_operation *stub = stub_latest(scene->host);
-    stub_ask(stub);
-    stub_report(stub);
-    stub_fire(stub, true, true);
+    scene->stub = stub_latest(scene->host);
+    stub_ask(scene->stub);
+    stub_report(scene->stub);
+    stub_fire(scene->stub, true, true);
     return scene->acknowledge != NULL && scene->answer_prompt != NULL &&
            scene->answer_error != NULL;
 }
@@ -77,6 +77,9 @@ void scene_end(struct scene *scene)
 {
     if (scene->context != NULL) {
         MI_Context_PostResult(scene->context, MI_RESULT_OK);
+    }
+    if (scene->stub != NULL) {
+        stub_fire(scene->stub, false, false); /* a host owes each operation its end */
     }
     stub_host_free(scene->host);
 }

@@ -16,6 +16,7 @@ struct scene {
     struct stub_host *host;
     MI_Context *context;
     MI_Session session;
+    struct stub_operation *stub; /* the host's side of the asynchronous operation */
     MI_Operation synchronous;  /* live, with results to take */
     MI_Operation asynchronous; /* live, has delivered one result that waits for acknowledgement */
     MI_Operation in_callback;  /* the copy that the callback was given */

@@ -7,7 +7,7 @@
 
 #include "audit/event.h"
 
-/* ---- forms ------------------------------------------------------------------------------- */
+/* ---- forms --------------------------------------------------------------------------- */
 
 typedef bool (*form_function)(const json_t *value);
 
@@ -80,7 +80,7 @@ static bool is_one_of(const char *text, const char *const list[], size_t count)
 
 static bool is_action(const json_t *value)
 {
-#define ACTION_NAME(NAME, name, allowed, refused) name,
+#define ACTION_NAME(NAME, name, ...) name,
     static const char *const names[] = {AUDIT_ACTION_MAP(ACTION_NAME)};
 #undef ACTION_NAME
     return IS_ONE_OF(value, names);
@@ -88,7 +88,7 @@ static bool is_action(const json_t *value)
 
 static bool is_code(const json_t *value)
 {
-#define ACTION_CODES(NAME, name, allowed, refused) allowed, refused,
+#define ACTION_CODES(NAME, name, allowed, refused, ...) allowed, refused,
     static const char *const codes[] = {AUDIT_ACTION_MAP(ACTION_CODES)};
 #undef ACTION_CODES
     return IS_ONE_OF(value, codes);
@@ -150,7 +150,7 @@ static bool is_component_list(const json_t *value)
     return all != 0;
 }
 
-/* ---- an identity: its components as keys ------------------------------------------------- */
+/* ---- an identity: its components as keys --------------------------------------------- */
 
 static bool is_named_id(const json_t *value)
 {
@@ -219,7 +219,7 @@ static bool is_identity(const json_t *value)
     return json_object_size(value) == MIGUARD_COMPONENT_COUNT;
 }
 
-/* ---- the fields -------------------------------------------------------------------------- */
+/* ---- the fields ---------------------------------------------------------------------- */
 
 enum need { OPTIONAL, NEEDED }; /* NEEDED: in every record that has the field's parent */
 
@@ -285,7 +285,7 @@ static const struct field {
     {"rule.name", NEEDED, JSON_STRING, is_not_empty},
     {"rule.reference", NEEDED, JSON_STRING, is_not_empty},
     {"miguard", NEEDED, JSON_OBJECT, NULL},
-    {"miguard.operation", NEEDED, JSON_STRING, is_operation},
+    {"miguard.operation", OPTIONAL, JSON_STRING, is_operation},
     {"miguard.decision", NEEDED, JSON_STRING, is_decision},
     {"miguard.would_deny", OPTIONAL, JSON_TRUE, NULL},
     {"miguard.provider", OPTIONAL, JSON_STRING, is_not_empty},
@@ -300,6 +300,7 @@ static const struct field {
     {"miguard.cred.bound", OPTIONAL, JSON_OBJECT, is_identity},
     {"miguard.cred.current", OPTIONAL, JSON_OBJECT, is_identity},
     {"miguard.loginuid", OPTIONAL, JSON_INTEGER, NULL},
+    {"miguard.session_keyring", OPTIONAL, JSON_INTEGER, is_positive},
     {"miguard.call_site", OPTIONAL, JSON_OBJECT, NULL},
     {"miguard.call_site.module", NEEDED, JSON_STRING, is_not_empty},
     {"miguard.call_site.offset", OPTIONAL, JSON_STRING, is_hex},
@@ -396,6 +397,32 @@ static const char *text_at(const json_t *record, const char *path)
     return json_string_value(find(record, path));
 }
 
+/* The reason in a sentence, or without a reason what happened. */
+static bool is_message(const char *message, const char *reason, const char *action)
+{
+    static const char *const reason_texts[][2] = {
+#define REASON_PAIR(NAME, name, text) {name, text},
+        AUDIT_REASON_MAP(REASON_PAIR)
+#undef REASON_PAIR
+    };
+    static const char *const action_texts[][2] = {
+#define ACTION_PAIR(NAME, name, allowed, refused, text) {name, text},
+        AUDIT_ACTION_MAP(ACTION_PAIR)
+#undef ACTION_PAIR
+    };
+    for (size_t i = 0; i < sizeof(reason_texts) / sizeof(reason_texts[0]); i++) {
+        if (strcmp(reason, "none") != 0 && strcmp(reason, reason_texts[i][0]) == 0) {
+            return strcmp(message, reason_texts[i][1]) == 0;
+        }
+    }
+    for (size_t i = 0; i < sizeof(action_texts) / sizeof(action_texts[0]); i++) {
+        if (strcmp(action, action_texts[i][0]) == 0) {
+            return strcmp(message, action_texts[i][1]) == 0;
+        }
+    }
+    return false;
+}
+
 static bool agrees_with_itself(const struct walk *walk, const json_t *record)
 {
     bool denied = strcmp(text_at(record, "miguard.decision"), "deny") == 0;
@@ -417,7 +444,15 @@ static bool agrees_with_itself(const struct walk *walk, const json_t *record)
     if (strcmp(text_at(record, "event.id"), id) != 0) {
         return complain(walk, "event.id", "is not entity_id and sequence");
     }
-    bool lost = strcmp(text_at(record, "event.action"), "records-lost") == 0;
+    const char *action = text_at(record, "event.action");
+    if (!is_message(text_at(record, "message"), text_at(record, "event.reason"), action)) {
+        return complain(walk, "message", "is not the text of reason and action");
+    }
+    bool lost = strcmp(action, "records-lost") == 0;
+    bool of_the_log = lost || strcmp(action, "audit-start") == 0;
+    if (of_the_log != (find(record, "miguard.operation") == NULL)) {
+        return complain(walk, "miguard.operation", "does not agree with event.action");
+    }
     if (lost != (find(record, "miguard.lost") != NULL)) {
         return complain(walk, "miguard.lost", "does not agree with event.action");
     }

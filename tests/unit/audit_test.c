@@ -52,7 +52,7 @@ static unsigned rounds(unsigned full)
     return getenv("QUICK") != NULL ? full / 10 + 1 : full;
 }
 
-/* ---- reading the log ----------------------------------------------------------------------- */
+/* ---- reading the log ----------------------------------------------------------------- */
 
 struct log {
     char *text;
@@ -149,7 +149,7 @@ static unsigned check_sequences(const struct log *log)
     return entities;
 }
 
-/* ---- what a record says -------------------------------------------------------------------- */
+/* ---- what a record says -------------------------------------------------------------- */
 
 START_TEST(start_record)
 {
@@ -251,8 +251,8 @@ START_TEST(every_action_and_reason)
     struct audit *audit = open_log();
     unsigned written = 1;
 
-#define ACTION_COUNT(NAME, name, allowed, refused) +1
-#define REASON_COUNT(NAME, name, text)             +1
+#define ACTION_COUNT(...) +1
+#define REASON_COUNT(...) +1
     enum { ACTIONS = 0 AUDIT_ACTION_MAP(ACTION_COUNT), REASONS = 0 AUDIT_REASON_MAP(REASON_COUNT) };
     for (unsigned action = 0; action < ACTIONS; action++) {
         for (unsigned reason = 0; reason < REASONS; reason++) {
@@ -279,6 +279,46 @@ START_TEST(every_action_and_reason)
 }
 END_TEST
 
+/* The schema is for readers; record_check() is what tests use. Both must know the same names. */
+#define SCHEMA "tests/data/audit-record.schema.json"
+
+static void expect_names(const json_t *schema, const char *dotted, const char *const names[],
+                         size_t count)
+{
+    const json_t *listed = member(schema, dotted);
+    ck_assert_msg(json_array_size(listed) == count, "%s lists %zu names, the source %zu", dotted,
+                  json_array_size(listed), count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_str_eq(json_string_value(json_array_get(listed, i)), names[i]);
+    }
+}
+
+START_TEST(schema_lists_the_names_of_the_source)
+{
+#define NAME_OF(NAME, name, ...)                    name,
+#define CODES_OF(NAME, name, allowed, refused, ...) allowed, refused,
+#define COMPONENT_OF(bit, NAME, name)               name,
+    static const char *const actions[] = {AUDIT_ACTION_MAP(NAME_OF)};
+    static const char *const codes[] = {AUDIT_ACTION_MAP(CODES_OF)};
+    static const char *const reasons[] = {AUDIT_REASON_MAP(NAME_OF)};
+    static const char *const operations[] = {OPERATION_MAP(NAME_OF)};
+    static const char *const components[] = {MIGUARD_COMPONENT_MAP(COMPONENT_OF)};
+    json_error_t error;
+    json_t *schema = json_load_file(SCHEMA, JSON_REJECT_DUPLICATES, &error);
+
+    ck_assert_msg(schema != NULL, "%s: %s (tests run in the top folder)", SCHEMA, error.text);
+    const json_t *event = member(schema, "properties.event.properties");
+    expect_names(event, "action.enum", actions, LENGTH(actions));
+    expect_names(event, "code.enum", codes, LENGTH(codes));
+    expect_names(event, "reason.enum", reasons, LENGTH(reasons));
+    expect_names(schema, "properties.miguard.properties.operation.enum", operations,
+                 LENGTH(operations));
+    expect_names(schema, "$defs.components.items.enum", components, LENGTH(components));
+    expect_names(schema, "$defs.identity.required", components, LENGTH(components));
+    json_decref(schema);
+}
+END_TEST
+
 START_TEST(reopening_appends)
 {
     audit_close(open_log());
@@ -290,7 +330,7 @@ START_TEST(reopening_appends)
 }
 END_TEST
 
-/* ---- what cannot be forged ------------------------------------------------------------------ */
+/* ---- what cannot be forged ----------------------------------------------------------- */
 
 static const char *const hostile[] = {
     "a\n{\"@timestamp\":\"2020-01-01T00:00:00.000000Z\"}",
@@ -336,7 +376,7 @@ START_TEST(quoted_text_cannot_forge_a_line)
 }
 END_TEST
 
-/* ---- which files are refused ---------------------------------------------------------------- */
+/* ---- which files are refused --------------------------------------------------------- */
 
 static const char *refusal_of(const char *name, enum miguard_status expected)
 {
@@ -394,7 +434,7 @@ START_TEST(missing_parent_is_made_once)
 }
 END_TEST
 
-/* ---- many writers ---------------------------------------------------------------------------- */
+/* ---- many writers -------------------------------------------------------------------- */
 
 static unsigned each_writes;
 
@@ -515,7 +555,7 @@ START_TEST(forked_child_writes_under_its_own_name)
 }
 END_TEST
 
-/* ---- what cannot be written ------------------------------------------------------------------ */
+/* ---- what cannot be written ---------------------------------------------------------- */
 
 static off_t size_of_log(void)
 {
@@ -674,6 +714,7 @@ int main(void)
     tcase_add_test(records, start_record);
     tcase_add_test(records, refusal_record);
     tcase_add_test(records, every_action_and_reason);
+    tcase_add_test(records, schema_lists_the_names_of_the_source);
     tcase_add_test(records, reopening_appends);
     tcase_add_loop_test(records, quoted_text_cannot_forge_a_line, 0, LENGTH(hostile));
     suite_add_tcase(suite, records);

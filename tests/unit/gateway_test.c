@@ -88,6 +88,8 @@ START_TEST(bad_arguments_give_no_session)
     MI_Session session = MI_SESSION_NULL;
     MI_Context forged = *context;
 
+    ck_assert_int_eq(MI_Context_PostResult(&forged, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(host->final_posts, 0);
     ck_assert_int_eq(miguard_get_local_session(context, NULL), MI_RESULT_INVALID_PARAMETER);
     memset(&session, 0xAA, sizeof(session));
     ck_assert_int_eq(miguard_get_local_session(NULL, &session), MI_RESULT_INVALID_PARAMETER);
@@ -276,6 +278,39 @@ static MI_OperationCallbacks callbacks_to(struct seen *seen)
     callbacks.instanceResult = see;
     return callbacks;
 }
+
+/* The wrappers of MI.h stop NULL; who calls through the tables meets the same answer here. */
+START_TEST(null_handles_are_refused)
+{
+    MI_Session session = take(), out = session;
+    MI_Operation operation = start(&session), refused = refused_operation();
+    MI_Application application;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+    unsigned long reached = host->reached;
+
+    ck_assert_int_eq(session.ft->GetApplication(&session, &application), MI_RESULT_OK);
+    ck_assert_int_eq(session.ft->Close(NULL, NULL, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(session.ft->GetApplication(NULL, &application), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(session.ft->GetApplication(&session, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(guarded_application_ft.Close(NULL), MI_RESULT_INVALID_PARAMETER);
+    MI_Operation started = MI_OPERATION_NULL;
+    session.ft->TestConnection(NULL, 0, NULL, &started);
+    MI_Operation_GetInstance(&started, &instance, &more, &result, NULL, NULL);
+    ck_assert_int_eq(result, MI_RESULT_INVALID_PARAMETER);
+    const MI_OperationFT *const tables[] = {operation.ft, refused.ft};
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(tables[i]->Close(NULL), MI_RESULT_INVALID_PARAMETER);
+        ck_assert_int_ne(tables[i]->Cancel(NULL, MI_REASON_NONE), MI_RESULT_OK);
+        ck_assert_int_eq(tables[i]->GetSession(NULL, &out), MI_RESULT_INVALID_PARAMETER);
+        tables[i]->GetInstance(NULL, &instance, &more, &result, NULL, NULL);
+        ck_assert_int_ne(result, MI_RESULT_OK);
+    }
+    ck_assert_uint_eq(host->reached, reached);
+    ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+}
+END_TEST
 
 START_TEST(a_refused_start_calls_back_once_and_at_once)
 {
@@ -753,6 +788,7 @@ int main(void)
         what_cannot_be_recorded_is_not_given_out,
         a_refused_start_leaves_a_real_operation,
         a_refused_operation_with_garbage_in_it_stays_refused,
+        null_handles_are_refused,
         a_refused_start_calls_back_once_and_at_once,
         a_start_without_operation_is_refused,
         the_message_names_components_and_no_values,

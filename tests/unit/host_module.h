@@ -2,7 +2,7 @@
 /*
  * A provider module for the host's tests, declared as a generator would:
  *
- *   T_Base (abstract) <- T_Widget <- T_Gadget (no GetInstance of its own)
+ *   T_Base (abstract) <- T_Widget <- T_Gadget (no GetInstance of its own) <- T_Idea (abstract)
  *   T_Bare    a provider with no function at all
  *   T_Hollow  a class without a provider
  *   any other class: the dynamic provider
@@ -122,7 +122,7 @@ static const MI_ParameterDecl *const add_parameters[] = {&return_decl, &a_decl, 
                                                          &difference_decl};
 
 static MI_SchemaDecl test_schema;
-static MI_ClassDecl base_decl, widget_decl, gadget_decl, bare_decl, hollow_decl;
+static MI_ClassDecl base_decl, widget_decl, gadget_decl, idea_decl, bare_decl, hollow_decl;
 
 static void add_method(void *self, MI_Context *context, const MI_Char *name_space,
                        const MI_Char *class_name, const MI_Char *method_name,
@@ -462,7 +462,7 @@ static const MI_ProviderFT dynamic_ft = {
     .GetInstance = dynamic_get, .EnumerateInstances = dynamic_enumerate, .Invoke = dynamic_invoke};
 
 static const MI_ClassDecl *const test_classes[] = {&base_decl, &widget_decl, &gadget_decl,
-                                                   &bare_decl, &hollow_decl};
+                                                   &idea_decl, &bare_decl,   &hollow_decl};
 
 static void test_module_load(MI_Module_Self **self, MI_Context *context)
 {
@@ -529,6 +529,8 @@ static MI_Module *test_main(MI_Server *server)
     widget_decl.numMethods = COUNT(widget_methods);
     declare(&gadget_decl, "T_Gadget", 0, &widget_decl, gadget_properties, 3, sizeof(struct gadget),
             &gadget_ft);
+    declare(&idea_decl, "T_Idea", MI_FLAG_ABSTRACT, &gadget_decl, gadget_properties, 3,
+            sizeof(struct gadget), &gadget_ft);
     declare(&bare_decl, "T_Bare", 0, NULL, base_properties, 1, sizeof(struct widget), &bare_ft);
     declare(&hollow_decl, "T_Hollow", 0, NULL, base_properties, 1, sizeof(struct widget), NULL);
     test_schema = (MI_SchemaDecl){.classDecls = test_classes, .numClassDecls = COUNT(test_classes)};
@@ -547,11 +549,18 @@ static struct miguard_host *host;
 static MI_Session session;
 static MI_Application application;
 
+/* A test that includes another one defines these to run it with every module wrapped. */
+#ifndef TEST_WRAP
+#define TEST_WRAP NULL
+#define TEST_PREPARE()
+#endif
+
 /* False when it did not work. */
 static inline bool start_host_with(unsigned load_timeout_ms)
 {
-    struct miguard_host_options options = {.load_timeout_ms = load_timeout_ms};
+    struct miguard_host_options options = {.wrap = TEST_WRAP, .load_timeout_ms = load_timeout_ms};
 
+    TEST_PREPARE();
     memset(&hooks, 0, sizeof(hooks));
     trace[0] = '\0';
     return miguard_host_new(&options, &host, NULL) == MIGUARD_OK &&

@@ -16,7 +16,7 @@ struct client {
     MI_Operation operation; /* as in the last call */
     pthread_t thread;       /* of the last call */
     bool operation_given;
-    unsigned items, empty, finals, after_final, running, overlaps;
+    unsigned calls, items, empty, finals, after_final, running, overlaps, other_threads;
     MI_Result result;
     char message[128];
     bool has_details;
@@ -50,6 +50,7 @@ static void take(struct client *to, MI_Operation *operation, bool item, MI_Boole
     if (operation != NULL) {
         to->operation = *operation;
     }
+    to->other_threads += to->calls++ > 0 && !pthread_equal(to->thread, pthread_self());
     to->thread = pthread_self();
     to->acknowledge = acknowledge;
     to->items += item;
@@ -497,6 +498,7 @@ START_TEST(test_async_from_thread)
     pthread_join(helper, NULL);
     ck_assert_uint_eq(client.items, 2);
     ck_assert(!pthread_equal(client.thread, helper));
+    ck_assert_uint_eq(client.other_threads, 0);
     /* What it posted late reached nobody. */
     ck_assert_int_eq(client.result, MI_RESULT_OK);
     MI_Operation_Close(&operation);
@@ -776,13 +778,17 @@ START_TEST(test_cancel_callback)
 
     ck_assert(start_host());
     cancels = 0;
-    post_in_cancel = true;
+    post_in_cancel = _i != 0;
     hooks.get = get_registers;
     start(S_GET, &session, true, NULL, &operation);
     ck_assert_int_eq(MI_Operation_Cancel(&operation, MI_REASON_SERVICESTOP), MI_RESULT_OK);
     ck_assert_int_eq(MI_Operation_Cancel(&operation, MI_REASON_NONE), MI_RESULT_OK);
     ck_assert_uint_eq(cancels, 1);
     ck_assert_int_eq(cancel_reason, MI_REASON_SERVICESTOP);
+    if (!post_in_cancel) {
+        /* It knows, and finishes in its own time. */
+        ck_assert_int_eq(MI_Context_PostResult(kept, MI_RESULT_NOT_FOUND), MI_RESULT_OK);
+    }
     ck_assert_int_eq(final_of(&operation), MI_RESULT_NOT_FOUND);
     ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
     stop_host();
@@ -908,13 +914,15 @@ END_TEST
 
 /* Many threads post finals and instances into one context; one final counts. */
 static atomic_int finals_taken;
+static pthread_barrier_t finish_line;
 
 static void *race(void *context)
 {
     for (int i = 0; i < 20; i++) {
         post_widget(context, &widget_decl, "r", 1);
     }
-    if (MI_Context_PostResult(context, MI_RESULT_OK) == MI_RESULT_OK) {
+    pthread_barrier_wait(&finish_line);
+    if (MI_Context_PostResult(context, MI_RESULT_NOT_FOUND) == MI_RESULT_OK) {
         atomic_fetch_add(&finals_taken, 1);
     }
     post_widget(context, &widget_decl, "r", 1);
@@ -937,7 +945,8 @@ START_TEST(test_racing_posts)
 
     ck_assert(start_host());
     hooks.get = get_races;
-    for (int round = 0; round < 20; round++) {
+    pthread_barrier_init(&finish_line, NULL, COUNT(racers));
+    for (int round = 0; round < 60; round++) {
         MI_Operation operation;
         client_init();
         finals_taken = 0;
@@ -945,15 +954,16 @@ START_TEST(test_racing_posts)
         if (round % 2 == 0) {
             await_finals(1);
         } else {
-            ck_assert_int_eq(final_of(&operation), MI_RESULT_OK);
+            ck_assert_int_eq(final_of(&operation), MI_RESULT_NOT_FOUND);
         }
         MI_Operation_Close(&operation);
         for (size_t i = 0; i < COUNT(racers); i++) {
             pthread_join(racers[i], NULL);
         }
         ck_assert_int_eq(finals_taken, 1);
-        ck_assert_uint_eq(client.after_final + client.overlaps, 0);
+        ck_assert_uint_eq(client.after_final + client.overlaps + client.other_threads, 0);
     }
+    pthread_barrier_destroy(&finish_line);
     expect_nothing_left();
     stop_host();
 }
@@ -1455,7 +1465,7 @@ int main(void)
     tcase_add_test(tests, test_never_acknowledged);
     tcase_add_test(tests, test_cancel_silent_provider);
     tcase_add_loop_test(tests, test_cancel_in_slot, 0, 2);
-    tcase_add_test(tests, test_cancel_callback);
+    tcase_add_loop_test(tests, test_cancel_callback, 0, 2);
     tcase_add_test(tests, test_no_cancel_after_end);
     tcase_add_test(tests, test_close_undrained);
     tcase_add_test(tests, test_cancel_in_callback);

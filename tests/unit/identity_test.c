@@ -107,7 +107,7 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-/* ---- the kernel's own word, read another way ------------------------------------------------- */
+/* ---- the kernel's own word, read another way ----------------------------------------- */
 
 /* The line of /proc/thread-self/status behind name. */
 static bool status_line(const char *name, char *line, size_t size)
@@ -248,8 +248,7 @@ START_TEST(arguments)
 }
 END_TEST
 
-/* ---- nothing equals nothing (invariant 1) ------------------------------------------------------
- */
+/* ---- nothing equals nothing (invariant 1) -------------------------------------------- */
 
 START_TEST(zeroed_memory_equals_nothing)
 {
@@ -341,8 +340,7 @@ START_TEST(root_is_no_wildcard)
 }
 END_TEST
 
-/* ---- comparison --------------------------------------------------------------------------------
- */
+/* ---- comparison ---------------------------------------------------------------------- */
 
 static gid_t some_groups[] = {1, 5, 9}, other_groups[] = {1, 5, 10};
 static char one_label[] = "system_u:object_r:one", other_label[] = "system_u:object_r:two";
@@ -494,8 +492,7 @@ START_TEST(groups_are_sorted)
 }
 END_TEST
 
-/* ---- real group lists ---------------------------------------------------------------------------
- */
+/* ---- real group lists ---------------------------------------------------------------- */
 
 static const unsigned real_counts[] = {0, 1, 2, 255, 256, 257, 1000, 65536};
 
@@ -554,8 +551,7 @@ START_TEST(real_groups)
 }
 END_TEST
 
-/* ---- each component really changed
- * --------------------------------------------------------------- */
+/* ---- each component really changed --------------------------------------------------- */
 
 struct caps {
     uint64_t effective, permitted, inheritable;
@@ -785,8 +781,7 @@ START_TEST(unknown_component_of_the_bound_identity_differs)
 }
 END_TEST
 
-/* ---- a worker is not its process
- * ------------------------------------------------------------------ */
+/* ---- a worker is not its process ----------------------------------------------------- */
 
 static int worker_with_other_euid(const void *context)
 {
@@ -925,8 +920,7 @@ START_TEST(capture_is_never_torn)
 }
 END_TEST
 
-/* ---- user namespaces
- * -------------------------------------------------------------------------------- */
+/* ---- user namespaces ----------------------------------------------------------------- */
 
 enum maps { NO_MAPS, FULL_MAPS, SINGLE_MAPS, OVERFLOW_MAP };
 
@@ -1058,8 +1052,7 @@ START_TEST(user_namespaces)
 }
 END_TEST
 
-/* ---- reading about others
- * ----------------------------------------------------------------------------- */
+/* ---- reading about others ------------------------------------------------------------ */
 
 START_TEST(reading_another_process)
 {
@@ -1127,8 +1120,7 @@ START_TEST(reading_process_and_thread)
 }
 END_TEST
 
-/* ---- words
- * --------------------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

@@ -14,7 +14,7 @@
 
 #define ONLY(NAME) (1u << OPERATION_##NAME)
 
-/* ---- the built-in default -------------------------------------------------------------------- */
+/* ---- the built-in default ------------------------------------------------------------ */
 
 /* "-" stands for false, so that a row can be read at a glance. */
 enum { NO, YES };
@@ -76,7 +76,7 @@ START_TEST(zeroed_verdict_refuses)
 }
 END_TEST
 
-/* ---- rules ----------------------------------------------------------------------------------- */
+/* ---- rules --------------------------------------------------------------------------- */
 
 static const struct policy_rule rules[] = {
     {"no-delete", "a.yaml:1:1", "nobody deletes", 0, ONLY(DELETE_INSTANCE) | ONLY(CREATE_INSTANCE),
@@ -161,7 +161,7 @@ START_TEST(first_match_wins)
 }
 END_TEST
 
-/* ---- modes and records ----------------------------------------------------------------------- */
+/* ---- modes and records --------------------------------------------------------------- */
 
 static const struct {
     const char *what;
@@ -265,7 +265,7 @@ START_TEST(a_rule_must_cover_every_differing_component)
 }
 END_TEST
 
-/* ---- explain --------------------------------------------------------------------------------- */
+/* ---- explain ------------------------------------------------------------------------- */
 
 struct watch {
     unsigned seen, applied;

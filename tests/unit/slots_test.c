@@ -75,7 +75,7 @@ static int in_child(bool raw_clone, bool (*body)(void *context), void *context)
     return status;
 }
 
-/* ---- one thread -------------------------------------------------------------------------- */
+/* ---- one thread ---------------------------------------------------------------------- */
 
 START_TEST(life_of_a_slot)
 {
@@ -350,7 +350,7 @@ START_TEST(retired_objects_are_found_by_name_while_pinned)
 }
 END_TEST
 
-/* ---- several processes ------------------------------------------------------------------- */
+/* ---- several processes --------------------------------------------------------------- */
 
 struct inheritance {
     struct slots *table;
@@ -409,7 +409,7 @@ START_TEST(children_inherit_no_handle)
 }
 END_TEST
 
-/* ---- many threads ------------------------------------------------------------------------ */
+/* ---- many threads -------------------------------------------------------------------- */
 
 static struct slots shared_table = SLOTS_INIT(sizeof(struct thing), destroy_thing, 4096);
 static pthread_barrier_t barrier;

@@ -65,7 +65,7 @@ static bool quick(void)
     return getenv("QUICK") != NULL;
 }
 
-/* ---- what the calling thread is, by raw calls ------------------------------------------------ */
+/* ---- what the calling thread is, by raw calls ---------------------------------------- */
 
 struct raw {
     uid_t uid[4];
@@ -132,8 +132,7 @@ static struct miguard_target *target_ids(uid_t uid, gid_t gid, const gid_t *grou
     return miguard_target_ids(uid, gid, groups, count, &target, NULL) == MIGUARD_OK ? target : NULL;
 }
 
-/* ---- targets ----------------------------------------------------------------------------------
- */
+/* ---- targets ------------------------------------------------------------------------- */
 
 static const gid_t sound[] = {1, 0, 65534, 1}, unsound[] = {1, (gid_t)-1, 2};
 
@@ -257,8 +256,7 @@ START_TEST(misuse)
 }
 END_TEST
 
-/* ---- there and back -----------------------------------------------------------------------------
- */
+/* ---- there and back ------------------------------------------------------------------ */
 
 static int become_nobody(const void *unused)
 {
@@ -383,8 +381,7 @@ START_TEST(sixteen_deep)
 }
 END_TEST
 
-/* ---- everything else of a thread comes back, too ------------------------------------------------
- */
+/* ---- everything else of a thread comes back, too ------------------------------------- */
 
 static bool raw_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
@@ -502,8 +499,7 @@ START_TEST(comes_back_to_what_it_was)
 }
 END_TEST
 
-/* ---- exact identities ---------------------------------------------------------------------------
- */
+/* ---- exact identities ---------------------------------------------------------------- */
 
 /* Every pair of starts: the identity captured in the one is adopted in the other. */
 struct sent {
@@ -583,8 +579,7 @@ START_TEST(adopts_any_identity_from_any)
 }
 END_TEST
 
-/* ---- no way back, or none there
- * ------------------------------------------------------------------- */
+/* ---- no way back, or none there ------------------------------------------------------ */
 
 static bool start_unprivileged(void)
 {
@@ -842,8 +837,7 @@ START_TEST(process_limit)
 }
 END_TEST
 
-/* ---- who cannot come back is not let run (invariant 5)
- * --------------------------------------------- */
+/* ---- who cannot come back is not let run (invariant 5) ------------------------------- */
 
 static int lose_the_way_back(const void *unused)
 {
@@ -883,8 +877,7 @@ START_TEST(aborts_when_it_cannot_come_back)
 }
 END_TEST
 
-/* ---- threads
- * ---------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------- */
 
 enum { THREADS = 16, IDENTITIES = 7 };
 

@@ -107,7 +107,7 @@ START_TEST(escaper)
 }
 END_TEST
 
-/* ---- random bytes against a decoder that was written another way --------------------------- */
+/* ---- random bytes against a decoder that was written another way --------------------- */
 
 /* What the escaped string must read as: decoded by arithmetic (RFC 3629, section 3). */
 static void reference(const unsigned char *in, char *out)
@@ -200,7 +200,7 @@ START_TEST(random_bytes_come_out_as_valid_json)
 }
 END_TEST
 
-/* ---- shape --------------------------------------------------------------------------------- */
+/* ---- shape --------------------------------------------------------------------------- */
 
 START_TEST(nesting_and_commas)
 {

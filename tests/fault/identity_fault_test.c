@@ -1,0 +1,935 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every system call of a capture and of a check fails in turn, lies, or sees the identity change
+ * under it. What must come out: a refusal, or the truth; never a part of the one and a part of the
+ * other (invariants 1 and 4).
+ *
+ * This file defines the table of kernel calls in place of src/identity/kernel.c. The calls are the
+ * real ones, except where `world` says otherwise, so that label, groups, capabilities and
+ * namespace can be had on any machine and without root.
+ */
+#include "identity/kernel.h"
+
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "identity/identity.h"
+#include "support/real_kernel.h"
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
+#define BIT(NAME)     ((miguard_components)MIGUARD_COMPONENT_##NAME)
+#define ALL           ((miguard_components)MIGUARD_COMPONENTS_ALL)
+
+/* ---- the world that the calls show --------------------------------------------------- */
+
+struct file {
+    const char *path, *content;
+};
+
+enum { FILES = 8, MANY = 300 };
+
+static struct {
+    bool shown; /* false: the real thing */
+    uid_t uid[IDENTITY_IDS];
+    gid_t gid[IDENTITY_IDS];
+    gid_t groups[MANY];
+    int group_count;
+    uint64_t effective, permitted, inheritable, ambient;
+    const char *namespace;
+    struct file files[FILES];
+} world;
+
+/* What a change from outside leaves behind: it strikes before call number `at`. */
+static struct {
+    int at;
+    bool every_call; /* and again before each later one */
+    void (*strike)(void);
+} change;
+
+/* ---- the faults ---------------------------------------------------------------------- */
+
+struct site {
+    const char *call, *path; /* path of open, read, close and readlink */
+    int option;              /* of prctl */
+    unsigned long argument;
+};
+
+enum { MAX_CALLS = 1024 };
+
+static struct site trace[MAX_CALLS];
+static int calls;
+static struct {
+    int at;      /* number of the call, or -1 */
+    bool sticky; /* all later calls of that site, too */
+    long answer;
+} fault;
+
+static bool same_site(const struct site *a, const struct site *b)
+{
+    return strcmp(a->call, b->call) == 0 && a->option == b->option && a->argument == b->argument &&
+           (a->path == b->path ||
+            (a->path != NULL && b->path != NULL && !strcmp(a->path, b->path)));
+}
+
+static bool intercept(struct site site, long *answer)
+{
+    int number = calls++;
+
+    ck_assert_int_lt(number, MAX_CALLS);
+    trace[number] = site;
+    if (change.strike != NULL &&
+        (number == change.at || (change.every_call && number > change.at))) {
+        change.strike();
+    }
+    if (fault.at < 0 || number < fault.at ||
+        (number > fault.at && !(fault.sticky && same_site(&site, &trace[fault.at])))) {
+        return false;
+    }
+    *answer = fault.answer;
+    return true;
+}
+
+static void start(int at, bool sticky, long answer)
+{
+    calls = 0;
+    fault.at = at;
+    fault.sticky = sticky;
+    fault.answer = answer;
+}
+
+static void stop(void)
+{
+    fault.at = -1;
+    change.strike = NULL;
+}
+
+/* ---- the calls ----------------------------------------------------------------------- */
+
+static long call_getresuid(uid_t *ruid, uid_t *euid, uid_t *suid)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "getresuid"}, &answer)) {
+        return answer;
+    }
+    if (!world.shown) {
+        return real_kernel.getresuid(ruid, euid, suid);
+    }
+    *ruid = world.uid[IDENTITY_R];
+    *euid = world.uid[IDENTITY_E];
+    *suid = world.uid[IDENTITY_S];
+    return 0;
+}
+
+static long call_getresgid(gid_t *rgid, gid_t *egid, gid_t *sgid)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "getresgid"}, &answer)) {
+        return answer;
+    }
+    if (!world.shown) {
+        return real_kernel.getresgid(rgid, egid, sgid);
+    }
+    *rgid = world.gid[IDENTITY_R];
+    *egid = world.gid[IDENTITY_E];
+    *sgid = world.gid[IDENTITY_S];
+    return 0;
+}
+
+static long call_getgroups(int size, gid_t *list)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "getgroups"}, &answer)) {
+        return answer;
+    }
+    if (!world.shown) {
+        return real_kernel.getgroups(size, list);
+    }
+    if (size < world.group_count) {
+        return -EINVAL;
+    }
+    memcpy(list, world.groups, (size_t)world.group_count * sizeof(gid_t));
+    return world.group_count;
+}
+
+static long call_capget(struct __user_cap_header_struct *header,
+                        struct __user_cap_data_struct *data)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "capget"}, &answer)) {
+        return answer;
+    }
+    if (!world.shown) {
+        return real_kernel.capget(header, data);
+    }
+    for (int i = 0; i < 2; i++) {
+        data[i].effective = (uint32_t)(world.effective >> (32 * i));
+        data[i].permitted = (uint32_t)(world.permitted >> (32 * i));
+        data[i].inheritable = (uint32_t)(world.inheritable >> (32 * i));
+    }
+    return 0;
+}
+
+static const char *open_path, *open_content;
+
+static const struct file *shown_file(const char *path)
+{
+    for (int i = 0; world.shown && i < FILES && world.files[i].path != NULL; i++) {
+        if (strcmp(world.files[i].path, path) == 0) {
+            return &world.files[i];
+        }
+    }
+    return NULL;
+}
+
+static long call_open(const char *path, int flags)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "open", .path = path}, &answer)) {
+        return answer;
+    }
+    const struct file *file = shown_file(path);
+    open_path = path;
+    open_content = file != NULL ? file->content : NULL;
+    return real_kernel.open(file != NULL ? "/dev/null" : path, flags);
+}
+
+static long call_read(int fd, void *buffer, size_t size)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "read", .path = open_path}, &answer)) {
+        return answer;
+    }
+    if (open_content == NULL) {
+        return real_kernel.read(fd, buffer, size);
+    }
+    size_t length = strlen(open_content) < size ? strlen(open_content) : size;
+    memcpy(buffer, open_content, length);
+    open_content += length;
+    return (long)length;
+}
+
+static long call_close(int fd)
+{
+    long answer = 0;
+    real_kernel.close(fd); /* also when it says that it failed: Linux closes anyway */
+    return intercept((struct site){.call = "close", .path = open_path}, &answer) ? answer : 0;
+}
+
+static long call_readlink(const char *path, char *buffer, size_t size)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "readlink", .path = path}, &answer)) {
+        return answer;
+    }
+    if (!world.shown || world.namespace == NULL || strstr(path, "/ns/user") == NULL) {
+        return real_kernel.readlink(path, buffer, size);
+    }
+    memcpy(buffer, world.namespace, strlen(world.namespace));
+    return (long)strlen(world.namespace);
+}
+
+static long call_gettid(void)
+{
+    long answer = 0;
+    return intercept((struct site){.call = "gettid"}, &answer) ? answer : real_kernel.gettid();
+}
+
+static long call_getpid(void)
+{
+    long answer = 0;
+    return intercept((struct site){.call = "getpid"}, &answer) ? answer : real_kernel.getpid();
+}
+
+static long call_session_keyring(void)
+{
+    return -ENOSYS;
+}
+
+static long call_setfsuid(uid_t fsuid)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "setfsuid"}, &answer)) {
+        return answer;
+    }
+    return world.shown ? (long)world.uid[IDENTITY_FS] : real_kernel.setfsuid(fsuid);
+}
+
+static long call_setfsgid(gid_t fsgid)
+{
+    long answer = 0;
+    if (intercept((struct site){.call = "setfsgid"}, &answer)) {
+        return answer;
+    }
+    return world.shown ? (long)world.gid[IDENTITY_FS] : real_kernel.setfsgid(fsgid);
+}
+
+static long call_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
+                       unsigned long a5)
+{
+    long answer = 0;
+    unsigned long argument = option == PR_CAP_AMBIENT ? a3 : a2;
+    const struct site site = {.call = "prctl", .option = option, .argument = argument};
+    if (intercept(site, &answer)) {
+        return answer;
+    }
+    if (world.shown && option == PR_CAP_AMBIENT && a2 == PR_CAP_AMBIENT_IS_SET) {
+        return (long)(world.ambient >> a3 & 1);
+    }
+    return real_kernel.prctl(option, a2, a3, a4, a5);
+}
+
+/* A look changes nothing: any of these is a mistake. */
+static long call_setres(uid_t a, uid_t b, uid_t c)
+{
+    abort();
+    return (long)(a + b + c);
+}
+
+static long call_setgroups(size_t size, const gid_t *list)
+{
+    abort();
+    return (long)size + (list != NULL);
+}
+
+static long call_capset(struct __user_cap_header_struct *header,
+                        const struct __user_cap_data_struct *data)
+{
+    abort();
+    return header != NULL && data != NULL;
+}
+
+const struct identity_kernel identity_kernel = {
+    .getresuid = call_getresuid,
+    .getresgid = call_getresgid,
+    .getgroups = call_getgroups,
+    .capget = call_capget,
+    .open = call_open,
+    .read = call_read,
+    .close = call_close,
+    .readlink = call_readlink,
+    .gettid = call_gettid,
+    .getpid = call_getpid,
+    .session_keyring = call_session_keyring,
+    .setfsuid = call_setfsuid,
+    .setfsgid = call_setfsgid,
+    .prctl = call_prctl,
+    .setresuid = call_setres,
+    .setresgid = call_setres,
+    .setgroups = call_setgroups,
+    .capset = call_capset,
+};
+
+/* ---- scenes -------------------------------------------------------------------------- */
+
+#define LABEL_FILE "/proc/thread-self/attr/current"
+#define UID_MAP    "/proc/thread-self/uid_map"
+#define GID_MAP    "/proc/thread-self/gid_map"
+
+static void show(int groups, const char *namespace)
+{
+    memset(&world, 0, sizeof(world));
+    world.shown = true;
+    for (unsigned i = 0; i < IDENTITY_IDS; i++) {
+        world.uid[i] = 1000 + i;
+        world.gid[i] = 2000 + i;
+    }
+    world.group_count = groups;
+    for (int i = 0; i < groups; i++) {
+        world.groups[i] = (gid_t)(3000 + groups - i);
+    }
+    world.effective = 0x80;
+    world.permitted = 0xC0;
+    world.inheritable = 0x140;
+    world.ambient = 0x100;
+    world.namespace = namespace;
+    world.files[0] = (struct file){LABEL_FILE, "unconfined_u:unconfined_r:provider_t:s0\n"};
+}
+
+static void scene_real(void)
+{
+    memset(&world, 0, sizeof(world));
+}
+
+static void scene_few_groups(void)
+{
+    show(3, "user:[4026531837]");
+}
+
+static void scene_many_groups(void)
+{
+    show(MANY, "user:[4026531837]");
+}
+
+static void scene_partial_map(void)
+{
+    show(3, "user:[4026532999]");
+    world.files[1] = (struct file){UID_MAP, "      1000     100000         10\n"};
+    world.files[2] = (struct file){GID_MAP, "      2000     100000       9000\n"};
+}
+
+static void scene_denied_groups(void)
+{
+    show(3, "user:[4026532999]");
+    world.groups[0] = 65534;
+    world.files[1] = (struct file){UID_MAP, "      1000     100000         10\n"};
+    world.files[2] = (struct file){GID_MAP, "      2000     100000         10\n"};
+    world.files[3] = (struct file){"/proc/thread-self/setgroups", "deny\n"};
+}
+
+static const struct {
+    const char *what;
+    void (*set)(void);
+} scenes[] = {
+    {"the real identity", scene_real},
+    {"label, ambient set, three groups", scene_few_groups},
+    {"300 groups", scene_many_groups},
+    {"a namespace with a partial map", scene_partial_map},
+    {"a namespace where groups are denied", scene_denied_groups},
+};
+
+/* Any thread that ever was makes glibc say "not single-threaded" for good. */
+static void *no_work(void *unused)
+{
+    return unused;
+}
+
+static void have_had_a_thread(void)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, no_work, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+/* The calls of a run in which none failed. */
+static struct site sound[MAX_CALLS];
+static int sound_calls;
+
+/* What is shown, with all calls working. */
+static struct miguard_identity *truth(void)
+{
+    struct miguard_identity *identity = NULL;
+    struct miguard_error error;
+    ck_assert_int_eq(miguard_identity_capture(&identity, NULL), MIGUARD_OK);
+    miguard_identity_free(identity); /* from here on the thread knows whether it leads */
+    start(-1, false, 0);
+    ck_assert_msg(miguard_identity_capture(&identity, &error) == MIGUARD_OK, "%s", error.detail);
+    memcpy(sound, trace, sizeof(sound));
+    sound_calls = calls;
+    return identity;
+}
+
+static const int errnos[] = {EPERM, EINVAL, EFAULT, ENOSYS, EACCES, ENOENT, ENOMEM, EIO, EINTR};
+
+static const char *name_of(const struct site *site)
+{
+    static char text[256];
+    snprintf(text, sizeof(text), "%s %s %d/%lu", site->call, site->path != NULL ? site->path : "",
+             site->option, site->argument);
+    return text;
+}
+
+static bool is(const struct site *site, const char *call, const char *path)
+{
+    return strcmp(site->call, call) == 0 &&
+           (path == NULL || (site->path != NULL && strcmp(site->path, path) == 0));
+}
+
+/* Failures that leave nothing unread: the answer is had in another way, or is not needed. `before`
+ * is the call before, or NULL. */
+static bool is_harmless(const struct site *site, const struct site *before, int error)
+{
+    if (is(site, "close", NULL)) {
+        return true; /* nothing was to be read */
+    }
+    if (is(site, "gettid", NULL) || is(site, "getpid", NULL)) {
+        return true; /* taken for the leader, who reads more */
+    }
+    if (is(site, "getgroups", NULL)) { /* asked again with more room, once */
+        return error == EINVAL && (before == NULL || !is(before, "getgroups", NULL));
+    }
+    return site->option == PR_CAPBSET_READ && site->argument > CAP_LAST_CAP && error == EINVAL;
+}
+
+/* By these the kernel says that no LSM keeps a label. Nobody can tell them from the truth; what
+ * a capture takes for no label is no label. */
+static bool says_no_label(const struct site *site, int error)
+{
+    return (is(site, "read", LABEL_FILE) && error == EINVAL) ||
+           (is(site, "open", LABEL_FILE) && error == ENOENT);
+}
+
+/* ---- capture ------------------------------------------------------------------------- */
+
+static void capture_with_fault(const struct miguard_identity *right, int at, bool sticky, int error)
+{
+    struct miguard_identity *seen = NULL;
+    struct miguard_error told = {.status = MIGUARD_OK};
+    const struct site site = sound[at];
+    bool harmless = is_harmless(&site, at > 0 ? &sound[at - 1] : NULL, error);
+
+    start(at, sticky, -error);
+    enum miguard_status status = miguard_identity_capture(&seen, &told);
+    stop();
+    if (status != MIGUARD_OK) {
+        ck_assert_msg(status == MIGUARD_UNREADABLE || status == MIGUARD_TORN ||
+                          status == MIGUARD_UNPROVABLE,
+                      "%s", miguard_status_name(status));
+        ck_assert_int_eq(told.status, status);
+        ck_assert_ptr_null(seen);
+        return;
+    }
+    miguard_components differing = miguard_identity_compare(right, seen);
+    uint32_t last_cap = right->cap_count - 1;
+    miguard_identity_free(seen);
+    if (says_no_label(&site, error)) {
+        ck_assert_uint_eq(differing & ~BIT(LSM_LABEL), 0);
+        return;
+    }
+    /* A kernel that knows one capability fewer says just this. */
+    if (sticky && site.option == PR_CAPBSET_READ && site.argument == last_cap && error == EINVAL) {
+        return;
+    }
+    ck_assert_msg(harmless && differing == 0, "call %d, %s: %s, and the capture was OK (%#x)", at,
+                  name_of(&site), strerrorname_np(error), differing);
+}
+
+START_TEST(capture_refuses_what_it_cannot_read)
+{
+    scenes[_i].set();
+    for (int threads = 0; threads < 2; threads++) {
+        struct miguard_identity *right = truth();
+        ck_assert_int_gt(sound_calls, 50);
+        for (int at = 0; at < sound_calls; at++) {
+            for (int i = 0; i < LENGTH(errnos); i++) {
+                capture_with_fault(right, at, false, errnos[i]);
+                capture_with_fault(right, at, true, errnos[i]);
+            }
+        }
+        miguard_identity_free(right);
+        have_had_a_thread();
+    }
+}
+END_TEST
+
+/* "Done" without anything done, as SECCOMP_RET_ERRNO with 0 answers. Only calls that give their
+ * answer through memory can be seen through; a false number is a number. */
+static const struct {
+    const char *call, *path;
+} liars[] = {
+    {"getresuid", NULL},  {"getresgid", NULL}, {"capget", NULL},  {"readlink", NULL},
+    {"read", LABEL_FILE}, {"read", UID_MAP},   {"read", GID_MAP},
+};
+
+static bool lies(const struct site *site)
+{
+    for (int i = 0; i < LENGTH(liars); i++) {
+        if (is(site, liars[i].call, liars[i].path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+START_TEST(capture_is_not_taken_in_by_empty_answers)
+{
+    scenes[_i].set();
+    unsigned tried = 0;
+    struct miguard_identity *right = truth();
+    for (int at = 0; at < sound_calls; at++) {
+        for (int sticky = 0; sticky < 2 && lies(&sound[at]); sticky++) {
+            struct miguard_identity *seen = NULL;
+            start(at, sticky == 1, 0);
+            enum miguard_status status = miguard_identity_capture(&seen, NULL);
+            stop();
+            if (status == MIGUARD_OK) {
+                miguard_components differing = miguard_identity_compare(right, seen);
+                ck_assert_msg(differing == 0, "call %d, %s lied and was believed: %#x", at,
+                              name_of(&sound[at]), differing);
+            }
+            miguard_identity_free(seen);
+            tried++;
+        }
+    }
+    miguard_identity_free(right);
+    ck_assert_uint_ge(tried, 8);
+}
+END_TEST
+
+/* An errno of setfsuid(2) that looks like an id: the calls' results are what kernel.c makes of
+ * EACCES, EINVAL and the like from a sandbox. /proc/thread-self/status tells them apart. */
+START_TEST(errno_is_no_fs_id)
+{
+    static const int disguised[] = {EACCES, EINVAL, ENOMEM, EFAULT, 4095};
+
+    scene_real();
+    struct miguard_identity *right = truth(), *seen = NULL;
+    for (int at = 0; at < sound_calls; at++) {
+        if (!is(&sound[at], "setfsuid", NULL) && !is(&sound[at], "setfsgid", NULL)) {
+            continue;
+        }
+        for (int i = 0; i < LENGTH(disguised); i++) {
+            start(at, true, (long)(uid_t)-disguised[i]);
+            ck_assert_int_ne(miguard_identity_capture(&seen, NULL), MIGUARD_OK);
+            stop();
+        }
+    }
+    miguard_identity_free(right);
+}
+END_TEST
+
+/* Where a nobody's id stands in what the kernel reports. */
+static void show_minus_one(int place)
+{
+    if (place < IDENTITY_IDS) {
+        world.uid[place] = (uid_t)-1;
+    } else if (place < 2 * IDENTITY_IDS) {
+        world.gid[place - IDENTITY_IDS] = (gid_t)-1;
+    } else {
+        world.groups[1] = (gid_t)-1;
+    }
+}
+
+START_TEST(capture_refuses_minus_one)
+{
+    struct miguard_identity *seen = NULL;
+
+    scene_few_groups();
+    struct miguard_identity *bound = truth();
+    show_minus_one(_i);
+    ck_assert_int_eq(miguard_identity_capture(&seen, NULL), MIGUARD_UNREADABLE);
+    ck_assert_ptr_null(seen);
+    ck_assert_uint_eq(identity_check(bound, ALL, NULL), (miguard_components)1 << _i);
+    miguard_identity_free(bound);
+}
+END_TEST
+
+/* ---- check --------------------------------------------------------------------------- */
+
+/* What is unread when a call fails. */
+static const struct {
+    const char *call;
+    int option;
+    miguard_components components;
+} reads[] = {
+    {"getresuid", 0, BIT(RUID) | BIT(EUID) | BIT(SUID)},
+    {"getresgid", 0, BIT(RGID) | BIT(EGID) | BIT(SGID)},
+    {"setfsuid", 0, BIT(FSUID)},
+    {"setfsgid", 0, BIT(FSGID)},
+    {"getgroups", 0, BIT(GROUPS)},
+    {"capget", 0,
+     BIT(CAP_EFFECTIVE) | BIT(CAP_PERMITTED) | BIT(CAP_INHERITABLE) | BIT(CAP_AMBIENT)},
+    {"prctl", PR_CAP_AMBIENT, BIT(CAP_AMBIENT)},
+    {"prctl", PR_CAPBSET_READ, BIT(CAP_BOUNDING)},
+    {"prctl", PR_GET_SECUREBITS, BIT(SECUREBITS)},
+    {"prctl", PR_GET_NO_NEW_PRIVS, BIT(NO_NEW_PRIVS)},
+    {"readlink", 0, BIT(USER_NAMESPACE)},
+    {"open", 0, BIT(LSM_LABEL)},
+    {"read", 0, BIT(LSM_LABEL)},
+};
+
+static miguard_components read_by(const struct site *site)
+{
+    for (int i = 0; i < LENGTH(reads); i++) {
+        if (strcmp(reads[i].call, site->call) == 0 && reads[i].option == site->option) {
+            return reads[i].components;
+        }
+    }
+    return 0;
+}
+
+static void check_with_fault(const struct miguard_identity *bound, int at, int error)
+{
+    miguard_components unread = 0;
+    const struct site site = trace[at], before = trace[at > 0 ? at - 1 : 0];
+    bool harmless = is_harmless(&site, at > 0 ? &before : NULL, error);
+
+    start(at, false, -error);
+    miguard_components differing = identity_check(bound, ALL, &unread);
+    stop();
+    if (harmless) {
+        ck_assert_uint_eq(differing, 0);
+        ck_assert_uint_eq(unread, 0);
+    } else if (says_no_label(&site, error)) {
+        ck_assert_uint_eq(differing, BIT(LSM_LABEL));
+    } else {
+        ck_assert_msg(differing == read_by(&site) && unread == differing && differing != 0,
+                      "call %d, %s: %s: differing %#x, unread %#x", at, name_of(&site),
+                      strerrorname_np(error), differing, unread);
+    }
+}
+
+START_TEST(check_refuses_what_it_cannot_read)
+{
+    if (_i == 0) {
+        return; /* what reads the real label depends on the machine; the other scenes have one */
+    }
+    scenes[_i].set();
+    for (int threads = 0; threads < 2; threads++) {
+        struct miguard_identity *bound = truth();
+        start(-1, false, 0);
+        ck_assert_uint_eq(identity_check(bound, ALL, NULL), 0);
+        int total = calls;
+        ck_assert_int_gt(total, 50);
+        for (int at = 0; at < total; at++) {
+            for (int i = 0; i < LENGTH(errnos); i++) {
+                start(-1, false, 0);
+                ck_assert_uint_eq(identity_check(bound, ALL, NULL), 0);
+                check_with_fault(bound, at, errnos[i]);
+            }
+        }
+        miguard_identity_free(bound);
+        have_had_a_thread();
+    }
+}
+END_TEST
+
+/* Only one component is compared: its own reads still count, and only they are made. */
+START_TEST(check_of_one_component_refuses_too)
+{
+    const miguard_components one = (miguard_components)1 << _i;
+
+    scene_few_groups();
+    struct miguard_identity *bound = truth();
+    start(-1, false, 0);
+    ck_assert_uint_eq(identity_check(bound, one, NULL), 0);
+    int total = calls;
+    ck_assert_int_gt(total, 0);
+    for (int at = 0; at < total; at++) {
+        miguard_components unread = 0;
+        const struct site site = trace[at];
+        if (is_harmless(&site, NULL, EPERM)) {
+            continue;
+        }
+        ck_assert_msg((read_by(&site) & (one | BIT(CAP_AMBIENT))) != 0, "%s", name_of(&site));
+        start(at, false, -EPERM);
+        ck_assert_uint_eq(identity_check(bound, one, &unread), one);
+        ck_assert_uint_eq(unread, one);
+        start(-1, false, 0);
+        ck_assert_uint_eq(identity_check(bound, one, NULL), 0);
+    }
+    stop();
+    miguard_identity_free(bound);
+}
+END_TEST
+
+START_TEST(check_is_not_taken_in_by_empty_answers)
+{
+    scene_few_groups();
+    struct miguard_identity *bound = truth();
+    start(-1, false, 0);
+    ck_assert_uint_eq(identity_check(bound, ALL, NULL), 0);
+    int total = calls;
+    for (int at = 0; at < total; at++) {
+        const struct site site = trace[at];
+        /* The end of a file is read as 0, and rightly so behind its content. */
+        bool at_end = at > 0 && is(&site, "read", NULL) && is(&trace[at - 1], "read", NULL);
+        if (lies(&site) && !at_end) {
+            start(at, false, 0);
+            ck_assert_msg(identity_check(bound, ALL, NULL) != 0, "%s", name_of(&site));
+        }
+        start(-1, false, 0);
+        ck_assert_uint_eq(identity_check(bound, ALL, NULL), 0);
+    }
+    stop();
+    miguard_identity_free(bound);
+}
+END_TEST
+
+START_TEST(recheck_refuses_what_it_cannot_read)
+{
+    scene_few_groups();
+    struct miguard_identity *bound = truth();
+    start(-1, false, 0);
+    ck_assert_uint_eq(identity_recheck(bound, ALL, NULL), 0);
+    int total = calls;
+    ck_assert_int_ge(total, 5);
+    for (int at = 0; at < total; at++) {
+        for (int i = 0; i < LENGTH(errnos); i++) {
+            miguard_components unread = 0;
+            const struct site site = trace[at];
+            start(at, false, -errnos[i]);
+            miguard_components differing = identity_recheck(bound, ALL, &unread);
+            ck_assert_uint_eq(differing, is_harmless(&site, NULL, errnos[i]) ? 0 : read_by(&site));
+            ck_assert_uint_eq(unread, differing);
+            start(-1, false, 0);
+            ck_assert_uint_eq(identity_recheck(bound, ALL, NULL), 0);
+        }
+    }
+    stop();
+    miguard_identity_free(bound);
+}
+END_TEST
+
+/* ---- tears --------------------------------------------------------------------------- */
+
+/* What glibc's setxid broadcast does to this thread. */
+static void become_other(void)
+{
+    for (unsigned i = 0; i < IDENTITY_IDS; i++) {
+        world.uid[i] = 5000 + i;
+        world.gid[i] = 6000 + i;
+    }
+    world.groups[0] = 7000;
+    world.effective = 0;
+}
+
+static void become_always_another(void)
+{
+    world.uid[IDENTITY_E]++;
+}
+
+static void become_another_group(void)
+{
+    world.groups[2]++;
+}
+
+/* Whenever the change comes, what is captured is one identity or the other. */
+START_TEST(capture_is_one_identity_or_the_other)
+{
+    if (_i == 1) {
+        have_had_a_thread();
+    }
+    scene_few_groups();
+    struct miguard_identity *before = truth();
+    int total = calls;
+    become_other();
+    struct miguard_identity *after = truth();
+    unsigned old = 0, new = 0;
+
+    ck_assert_uint_eq(miguard_identity_compare(before, after),
+                      0x1FF | BIT(CAP_EFFECTIVE)); /* all ids and groups */
+    for (int at = 0; at < total; at++) {
+        struct miguard_identity *seen = NULL;
+        scene_few_groups();
+        start(-1, false, 0);
+        change.at = at;
+        change.every_call = false;
+        change.strike = become_other;
+        enum miguard_status status = miguard_identity_capture(&seen, NULL);
+        stop();
+        ck_assert_int_eq(status, MIGUARD_OK); /* there is a second try */
+        bool is_old = miguard_identity_compare(before, seen) == 0;
+        bool is_new = miguard_identity_compare(after, seen) == 0;
+        ck_assert_msg(is_old || is_new, "torn by a change before call %d, %s", at,
+                      name_of(&trace[at]));
+        old += is_old;
+        new += is_new;
+        miguard_identity_free(seen);
+    }
+    ck_assert_uint_gt(new, (unsigned)total / 2);
+    ck_assert_uint_lt(old, (unsigned)total / 2);
+    miguard_identity_free(before);
+    miguard_identity_free(after);
+}
+END_TEST
+
+START_TEST(capture_gives_up_on_what_never_rests)
+{
+    static void (*const strikes[])(void) = {become_always_another, become_another_group};
+    struct miguard_identity *seen = NULL;
+    struct miguard_error error;
+
+    scene_few_groups();
+    start(-1, false, 0);
+    change.at = 0;
+    change.every_call = true;
+    change.strike = strikes[_i];
+    ck_assert_int_eq(miguard_identity_capture(&seen, &error), MIGUARD_TORN);
+    ck_assert_int_eq(error.status, MIGUARD_TORN);
+    ck_assert_ptr_null(seen);
+    stop();
+}
+END_TEST
+
+/* A match is told only when the change came after the last look at ids and groups. With one thread
+ * there is nobody to make it. */
+START_TEST(check_sees_a_change_while_it_looks)
+{
+    have_had_a_thread();
+    scene_few_groups();
+    struct miguard_identity *bound = truth();
+    start(-1, false, 0);
+    ck_assert_uint_eq(identity_check(bound, ALL, NULL), 0);
+    int total = calls, last = total;
+    do {
+        last--;
+    } while (!is(&trace[last], "getresuid", NULL));
+    ck_assert_int_gt(last, total / 2);
+    for (int at = 0; at <= last; at++) {
+        scene_few_groups();
+        start(-1, false, 0);
+        change.at = at;
+        change.every_call = false;
+        change.strike = become_other;
+        ck_assert_msg(identity_check(bound, ALL, NULL) != 0, "a change before call %d, %s", at,
+                      name_of(&trace[at]));
+        stop();
+    }
+    miguard_identity_free(bound);
+}
+END_TEST
+
+/* ---- who leads ----------------------------------------------------------------------- */
+
+/* Only the leader can change its namespace, so only it looks; who does not know looks, too. */
+static void *namespace_seen_by_worker(void *bound)
+{
+    return (void *)(uintptr_t)identity_check(bound, BIT(USER_NAMESPACE), NULL);
+}
+
+START_TEST(who_does_not_know_looks_at_the_namespace)
+{
+    scene_few_groups();
+    struct miguard_identity *bound = truth();
+    void *seen = NULL;
+    pthread_t thread;
+
+    world.namespace = "user:[4026532777]";
+    ck_assert_uint_eq(identity_check(bound, BIT(USER_NAMESPACE), NULL), BIT(USER_NAMESPACE));
+    for (int call = 0; call < 3; call++) { /* none, gettid, getpid fails in a fresh thread */
+        start(call - 1, false, -EPERM);
+        ck_assert_int_eq(pthread_create(&thread, NULL, namespace_seen_by_worker, bound), 0);
+        ck_assert_int_eq(pthread_join(thread, &seen), 0);
+        ck_assert_uint_eq((uintptr_t)seen, call == 0 ? 0 : BIT(USER_NAMESPACE));
+        stop();
+    }
+    miguard_identity_free(bound);
+}
+END_TEST
+
+int main(void)
+{
+    fault.at = -1;
+    Suite *suite = suite_create("identity faults");
+    TCase *capture = tcase_create("capture");
+    tcase_set_timeout(capture, 120);
+    tcase_add_loop_test(capture, capture_refuses_what_it_cannot_read, 0, LENGTH(scenes));
+    tcase_add_loop_test(capture, capture_is_not_taken_in_by_empty_answers, 0, LENGTH(scenes));
+    tcase_add_test(capture, errno_is_no_fs_id);
+    tcase_add_loop_test(capture, capture_refuses_minus_one, 0, 2 * IDENTITY_IDS + 1);
+    suite_add_tcase(suite, capture);
+    TCase *check = tcase_create("check");
+    tcase_set_timeout(check, 120);
+    tcase_add_loop_test(check, check_refuses_what_it_cannot_read, 0, LENGTH(scenes));
+    tcase_add_loop_test(check, check_of_one_component_refuses_too, 0, MIGUARD_COMPONENT_COUNT);
+    tcase_add_test(check, check_is_not_taken_in_by_empty_answers);
+    tcase_add_test(check, recheck_refuses_what_it_cannot_read);
+    tcase_add_test(check, who_does_not_know_looks_at_the_namespace);
+    suite_add_tcase(suite, check);
+    TCase *tears = tcase_create("tears");
+    tcase_add_loop_test(tears, capture_is_one_identity_or_the_other, 0, 2);
+    tcase_add_loop_test(tears, capture_gives_up_on_what_never_rests, 0, 2);
+    tcase_add_test(tears, check_sees_a_change_while_it_looks);
+    suite_add_tcase(suite, tears);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
