@@ -22,9 +22,25 @@ static bool is_guarded(const MI_Context *context)
     return context->ft == &guarded_context_ft;
 }
 
+/* A provider may look at an alias long after its context ended, while the slot is made another
+ * one's: the two words are read and written as atoms. A mixture of old and new fails its check. */
+static uint64_t handle_word(const MI_Context *context, size_t word)
+{
+    return (uint64_t)__atomic_load_n(&context->reserved[word], __ATOMIC_RELAXED);
+}
+
 static uint64_t handle_name(const MI_Context *context)
 {
-    return (uint64_t)context->reserved[0];
+    return handle_word(context, 0);
+}
+
+static void write_alias(MI_Context *alias, struct slots_handle handle)
+{
+    __atomic_store_n(&alias->reserved[0], (ptrdiff_t)handle.name, __ATOMIC_RELAXED);
+    __atomic_store_n(&alias->reserved[1], (ptrdiff_t)handle.check, __ATOMIC_RELAXED);
+    if (alias->ft == NULL) {
+        alias->ft = &guarded_context_ft; /* once: it never changes again */
+    }
 }
 
 /* Pins the context that a provider's pointer stands for. Only memory that is still an alias of a
@@ -35,7 +51,7 @@ static enum slots_verdict acquire(const MI_Context *context, struct guarded_cont
     if (context == NULL) {
         return SLOTS_FORGED;
     }
-    struct slots_handle asked = {handle_name(context), (uint64_t)context->reserved[1]};
+    struct slots_handle asked = {handle_name(context), handle_word(context, 1)};
     enum slots_verdict verdict = slots_acquire(&guarded_contexts, asked, &object);
     if (verdict != SLOTS_OK) {
         return verdict;
@@ -69,7 +85,7 @@ struct guarded_context *guarded_context_new(MI_Context *host, const char *provid
     struct slots_handle handle = slots_handle_of(&guarded_contexts, context);
     context->id = handle.name;
     MI_Context *pub = &context->aliases[context->next_alias++ % CONTEXT_ALIASES];
-    *pub = (MI_Context){&guarded_context_ft, {(ptrdiff_t)handle.name, (ptrdiff_t)handle.check, 0}};
+    write_alias(pub, handle);
     slots_publish(&guarded_contexts, context);
     *ret_pub = pub;
     return context;

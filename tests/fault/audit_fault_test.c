@@ -220,6 +220,7 @@ static const struct attempt {
 static void set_up(void)
 {
     countdown = -1;
+    keeps_failing = false;
     ck_assert_int_eq(miguard_identity_capture(&bound, NULL), MIGUARD_OK);
     strcpy(folder, "/tmp/miguard-fault-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
