@@ -37,6 +37,7 @@ struct loaded_class {
 };
 
 struct loaded_module {
+    struct loaded_module *next; /* of the wrapped module */
     struct wrapped_module *wrapped;
     struct loaded_class *classes;
     MI_Module_Self *self;
@@ -62,9 +63,10 @@ struct wrapped_module {
     struct method_copy *methods;
     const MI_MethodDecl **method_lists;
     size_t method_count;
-    MI_Module source; /* *original when it was copied */
-    unsigned loads;   /* loaded_module objects that are not unloaded */
-    bool finished;    /* it was loaded, and the last of its hosts has unloaded it */
+    MI_Module source;            /* *original when it was copied */
+    struct loaded_module *loads; /* what is not unloaded; a Load that failed stays in the list, for
+                                    its host never says so */
+    bool finished;               /* it was loaded, and the last of its hosts has unloaded it */
     char name[PROVIDER_KEPT];
 };
 
@@ -294,10 +296,11 @@ static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
         return;
     }
     pthread_mutex_lock(&places.lock);
-    wrapped->loads++;
+    loaded->wrapped = wrapped;
+    loaded->next = wrapped->loads;
+    wrapped->loads = loaded;
     wrapped->finished = false;
     pthread_mutex_unlock(&places.lock);
-    loaded->wrapped = wrapped;
     *self = (MI_Module_Self *)(void *)loaded;
     if (wrapped->original->Load == NULL) {
         MI_Context_PostResult(context, MI_RESULT_OK);
@@ -315,8 +318,12 @@ static void forget_load(struct loaded_module *loaded)
         loaded->classes = next;
     }
     pthread_mutex_lock(&places.lock);
-    loaded->wrapped->loads--;
-    loaded->wrapped->finished = loaded->wrapped->loads == 0;
+    struct loaded_module **link = &loaded->wrapped->loads;
+    while (*link != loaded) {
+        link = &(*link)->next;
+    }
+    *link = loaded->next;
+    loaded->wrapped->finished = loaded->wrapped->loads == NULL;
     pthread_mutex_unlock(&places.lock);
     base_free(loaded);
 }

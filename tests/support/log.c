@@ -31,6 +31,15 @@ void log_start(void)
     }
 }
 
+void log_start_once(void)
+{
+    static bool started;
+    if (!started) {
+        log_start();
+        started = true;
+    }
+}
+
 void log_remove(void)
 {
     unlink(log_path());

@@ -12,6 +12,9 @@ const char *log_path(void);
 void log_start(void);
 void log_remove(void);
 
+/* log_start() the first time that this process asks. */
+void log_start_once(void);
+
 /* How many records have this event.action and event.reason (NULL matches any). Every line is
  * parsed; one that is no JSON object counts as -1000000. */
 long log_count(const char *action, const char *reason);

@@ -5,6 +5,6 @@
 #include "support/log.h"
 
 #define TEST_WRAP      miguard_wrap_module
-#define TEST_PREPARE() log_start()
+#define TEST_PREPARE() log_start_once()
 
 #include "host_server_test.c"
