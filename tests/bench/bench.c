@@ -124,7 +124,7 @@ static void tell(const char *name, double value, const char *unit, double goal)
 struct guard_bench {
     struct stub_host *host;
     MI_Context *context;
-    MI_Session session = MI_SESSION_NULL;
+    MI_Session session;
     struct guarded_session *object;
 };
 

@@ -17,8 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "identity/identity.h"
+#include "identity/read.h"
 #include "support/real_kernel.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
@@ -475,6 +478,38 @@ static bool says_no_label(const struct site *site, int error)
            (is(site, "open", LABEL_FILE) && error == ENOENT);
 }
 
+/* What is unread when a call fails. */
+static const struct {
+    const char *call;
+    int option;
+    miguard_components components;
+} reads[] = {
+    {"getresuid", 0, BIT(RUID) | BIT(EUID) | BIT(SUID)},
+    {"getresgid", 0, BIT(RGID) | BIT(EGID) | BIT(SGID)},
+    {"setfsuid", 0, BIT(FSUID)},
+    {"setfsgid", 0, BIT(FSGID)},
+    {"getgroups", 0, BIT(GROUPS)},
+    {"capget", 0,
+     BIT(CAP_EFFECTIVE) | BIT(CAP_PERMITTED) | BIT(CAP_INHERITABLE) | BIT(CAP_AMBIENT)},
+    {"prctl", PR_CAP_AMBIENT, BIT(CAP_AMBIENT)},
+    {"prctl", PR_CAPBSET_READ, BIT(CAP_BOUNDING)},
+    {"prctl", PR_GET_SECUREBITS, BIT(SECUREBITS)},
+    {"prctl", PR_GET_NO_NEW_PRIVS, BIT(NO_NEW_PRIVS)},
+    {"readlink", 0, BIT(USER_NAMESPACE)},
+    {"open", 0, BIT(LSM_LABEL)},
+    {"read", 0, BIT(LSM_LABEL)},
+};
+
+static miguard_components read_by(const struct site *site)
+{
+    for (int i = 0; i < LENGTH(reads); i++) {
+        if (strcmp(reads[i].call, site->call) == 0 && reads[i].option == site->option) {
+            return reads[i].components;
+        }
+    }
+    return 0;
+}
+
 /* ---- capture ------------------------------------------------------------------------- */
 
 static void capture_with_fault(const struct miguard_identity *right, int at, bool sticky, int error)
@@ -572,6 +607,51 @@ START_TEST(capture_is_not_taken_in_by_empty_answers)
 }
 END_TEST
 
+/* What a reader finds where nothing was written is no id and no capability set. */
+START_TEST(empty_answers_leave_nothing_behind)
+{
+    uint32_t ids[IDENTITY_IDS - 1] = {0, 0, 0};
+    uint64_t caps[IDENTITY_CAP_SETS] = {0};
+
+    scene_few_groups();
+    start(0, false, 0);
+    ck_assert(read_uids(ids));
+    ck_assert(ids[0] == UINT32_MAX && ids[1] == UINT32_MAX && ids[2] == UINT32_MAX);
+    memset(ids, 0, sizeof(ids));
+    start(0, false, 0);
+    ck_assert(read_gids(ids));
+    ck_assert(ids[0] == UINT32_MAX && ids[1] == UINT32_MAX && ids[2] == UINT32_MAX);
+    start(0, false, 0);
+    ck_assert(!read_caps(caps));
+    stop();
+}
+END_TEST
+
+/* Each failed read is told by its component, not as a consequence further on. */
+START_TEST(capture_names_what_it_cannot_read)
+{
+    scene_few_groups();
+    struct miguard_identity *right = truth(), *seen = NULL;
+    for (int at = 0; at < sound_calls; at++) {
+        miguard_components components = read_by(&sound[at]);
+        struct miguard_error told;
+        struct text expected = TEXT_EMPTY;
+        if (components == 0) {
+            continue;
+        }
+        start(at, false, -EPERM);
+        ck_assert_int_eq(miguard_identity_capture(&seen, &told), MIGUARD_UNREADABLE);
+        stop();
+        text_format(&expected, "%s cannot be read",
+                    miguard_component_name(components & (~components + 1)));
+        ck_assert_msg(strcmp(told.detail, expected.data) == 0, "call %d, %s: %s", at,
+                      name_of(&sound[at]), told.detail);
+        text_release(&expected);
+    }
+    miguard_identity_free(right);
+}
+END_TEST
+
 /* An errno of setfsuid(2) that looks like an id: the calls' results are what kernel.c makes of
  * EACCES, EINVAL and the like from a sandbox. /proc/thread-self/status tells them apart. */
 START_TEST(errno_is_no_fs_id)
@@ -620,39 +700,43 @@ START_TEST(capture_refuses_minus_one)
 }
 END_TEST
 
-/* ---- check --------------------------------------------------------------------------- */
-
-/* What is unread when a call fails. */
-static const struct {
-    const char *call;
-    int option;
-    miguard_components components;
-} reads[] = {
-    {"getresuid", 0, BIT(RUID) | BIT(EUID) | BIT(SUID)},
-    {"getresgid", 0, BIT(RGID) | BIT(EGID) | BIT(SGID)},
-    {"setfsuid", 0, BIT(FSUID)},
-    {"setfsgid", 0, BIT(FSGID)},
-    {"getgroups", 0, BIT(GROUPS)},
-    {"capget", 0,
-     BIT(CAP_EFFECTIVE) | BIT(CAP_PERMITTED) | BIT(CAP_INHERITABLE) | BIT(CAP_AMBIENT)},
-    {"prctl", PR_CAP_AMBIENT, BIT(CAP_AMBIENT)},
-    {"prctl", PR_CAPBSET_READ, BIT(CAP_BOUNDING)},
-    {"prctl", PR_GET_SECUREBITS, BIT(SECUREBITS)},
-    {"prctl", PR_GET_NO_NEW_PRIVS, BIT(NO_NEW_PRIVS)},
-    {"readlink", 0, BIT(USER_NAMESPACE)},
-    {"open", 0, BIT(LSM_LABEL)},
-    {"read", 0, BIT(LSM_LABEL)},
-};
-
-static miguard_components read_by(const struct site *site)
+/* The overflow id proves nothing where not every id is mapped, wherever it stands. */
+static void show_overflow_id(int place)
 {
-    for (int i = 0; i < LENGTH(reads); i++) {
-        if (strcmp(reads[i].call, site->call) == 0 && reads[i].option == site->option) {
-            return reads[i].components;
-        }
+    if (place < IDENTITY_IDS) {
+        world.uid[place] = 65534;
+    } else if (place < 2 * IDENTITY_IDS) {
+        world.gid[place - IDENTITY_IDS] = 65534;
+    } else {
+        world.groups[1] = 65534;
     }
-    return 0;
 }
+
+START_TEST(capture_refuses_the_overflow_id)
+{
+    struct miguard_identity *seen = NULL;
+    struct miguard_error told;
+    const char *name = miguard_component_name((miguard_components)1 << _i);
+
+    scene_partial_map();
+    show_overflow_id(_i);
+    ck_assert_int_eq(miguard_identity_capture(&seen, &told), MIGUARD_UNPROVABLE);
+    ck_assert_ptr_null(seen);
+    ck_assert_int_eq(strncmp(told.detail, name, strlen(name)), 0);
+
+    /* Where every id is mapped it is an id like any other. */
+    scene_few_groups();
+    show_overflow_id(_i);
+    miguard_identity_free(truth());
+    world.namespace = "user:[4026532999]";
+    world.files[1] = (struct file){UID_MAP, "         0          0 4294967295\n"};
+    world.files[2] = (struct file){GID_MAP, "         0          0 1000\n"
+                                            "      1000       1000 4294966295\n"};
+    miguard_identity_free(truth());
+}
+END_TEST
+
+/* ---- check --------------------------------------------------------------------------- */
 
 static void check_with_fault(const struct miguard_identity *bound, int at, int error)
 {
@@ -733,6 +817,9 @@ END_TEST
 
 START_TEST(check_is_not_taken_in_by_empty_answers)
 {
+    if (_i == 1) {
+        have_had_a_thread();
+    }
     scene_few_groups();
     struct miguard_identity *bound = truth();
     start(-1, false, 0);
@@ -862,6 +949,26 @@ END_TEST
 
 /* A match is told only when the change came after the last look at ids and groups. With one thread
  * there is nobody to make it. */
+static void become_another_user(void)
+{
+    world.uid[IDENTITY_E] = world.uid[IDENTITY_FS] = 5001;
+}
+
+static void become_a_member_of_another_group(void)
+{
+    world.gid[IDENTITY_E] = world.gid[IDENTITY_FS] = 6001;
+}
+
+static const struct {
+    void (*strike)(void);
+    const char *last_look;
+} strikes_while_looking[] = {
+    {become_other, "getresuid"},
+    {become_another_user, "getresuid"},
+    {become_a_member_of_another_group, "getresgid"},
+    {become_another_group, "getgroups"},
+};
+
 START_TEST(check_sees_a_change_while_it_looks)
 {
     have_had_a_thread();
@@ -872,14 +979,14 @@ START_TEST(check_sees_a_change_while_it_looks)
     int total = calls, last = total;
     do {
         last--;
-    } while (!is(&trace[last], "getresuid", NULL));
+    } while (!is(&trace[last], strikes_while_looking[_i].last_look, NULL));
     ck_assert_int_gt(last, total / 2);
     for (int at = 0; at <= last; at++) {
         scene_few_groups();
         start(-1, false, 0);
         change.at = at;
         change.every_call = false;
-        change.strike = become_other;
+        change.strike = strikes_while_looking[_i].strike;
         ck_assert_msg(identity_check(bound, ALL, NULL) != 0, "a change before call %d, %s", at,
                       name_of(&trace[at]));
         stop();
@@ -916,6 +1023,45 @@ START_TEST(who_does_not_know_looks_at_the_namespace)
 }
 END_TEST
 
+/* A worker's forked child leads, though the worker knew of itself that it does not. The answer
+ * comes through a pipe: valgrind has words of its own about the exit of such a child. */
+static void *namespace_seen_by_a_workers_child(void *bound)
+{
+    miguard_components seen = 0;
+    int pipes[2];
+
+    if (identity_check(bound, BIT(USER_NAMESPACE), NULL) != 0 || pipe(pipes) != 0) {
+        return NULL;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        seen = identity_check(bound, BIT(USER_NAMESPACE), NULL);
+        (void)!write(pipes[1], &seen, sizeof(seen));
+        _exit(0);
+    }
+    close(pipes[1]);
+    (void)!read(pipes[0], &seen, sizeof(seen));
+    close(pipes[0]);
+    waitpid(child, NULL, 0);
+    return (void *)(uintptr_t)seen;
+}
+
+START_TEST(forked_child_of_a_worker_leads)
+{
+    scene_few_groups();
+    struct miguard_identity *bound = truth();
+    void *seen = NULL;
+    pthread_t thread;
+
+    world.namespace = "user:[4026532777]";
+    start(-1, false, 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, namespace_seen_by_a_workers_child, bound), 0);
+    ck_assert_int_eq(pthread_join(thread, &seen), 0);
+    ck_assert_uint_eq((uintptr_t)seen, BIT(USER_NAMESPACE));
+    miguard_identity_free(bound);
+}
+END_TEST
+
 int main(void)
 {
     fault.at = -1;
@@ -924,21 +1070,26 @@ int main(void)
     tcase_set_timeout(capture, 120);
     tcase_add_loop_test(capture, capture_refuses_what_it_cannot_read, 0, LENGTH(scenes));
     tcase_add_loop_test(capture, capture_is_not_taken_in_by_empty_answers, 0, LENGTH(scenes));
+    tcase_add_test(capture, empty_answers_leave_nothing_behind);
+    tcase_add_test(capture, capture_names_what_it_cannot_read);
     tcase_add_test(capture, errno_is_no_fs_id);
+    tcase_add_loop_test(capture, capture_refuses_the_overflow_id, 0, 2 * IDENTITY_IDS + 1);
     tcase_add_loop_test(capture, capture_refuses_minus_one, 0, 2 * IDENTITY_IDS + 1);
     suite_add_tcase(suite, capture);
     TCase *check = tcase_create("check");
     tcase_set_timeout(check, 120);
     tcase_add_loop_test(check, check_refuses_what_it_cannot_read, 0, LENGTH(scenes));
     tcase_add_loop_test(check, check_of_one_component_refuses_too, 0, MIGUARD_COMPONENT_COUNT);
-    tcase_add_test(check, check_is_not_taken_in_by_empty_answers);
+    tcase_add_loop_test(check, check_is_not_taken_in_by_empty_answers, 0, 2);
     tcase_add_test(check, recheck_refuses_what_it_cannot_read);
     tcase_add_test(check, who_does_not_know_looks_at_the_namespace);
+    tcase_add_test(check, forked_child_of_a_worker_leads);
     suite_add_tcase(suite, check);
     TCase *tears = tcase_create("tears");
     tcase_add_loop_test(tears, capture_is_one_identity_or_the_other, 0, 2);
     tcase_add_loop_test(tears, capture_gives_up_on_what_never_rests, 0, 2);
-    tcase_add_test(tears, check_sees_a_change_while_it_looks);
+    tcase_add_loop_test(tears, check_sees_a_change_while_it_looks, 0,
+                        LENGTH(strikes_while_looking));
     suite_add_tcase(suite, tears);
 
     SRunner *runner = srunner_create(suite);

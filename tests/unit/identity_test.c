@@ -286,6 +286,7 @@ START_TEST(zeroed_memory_equals_nothing)
     for (unsigned bit = 0; bit < 64; bit++) {
         untagged.tag = own->tag ^ (uint64_t)1 << bit;
         ck_assert_uint_eq(miguard_identity_compare(&untagged, own), ALL);
+        ck_assert_uint_eq(miguard_identity_compare(own, &untagged), ALL);
         ck_assert_uint_eq(identity_check(&untagged, ALL, NULL), ALL);
     }
     identity_release(own);

@@ -350,6 +350,36 @@ START_TEST(retired_objects_are_found_by_name_while_pinned)
 }
 END_TEST
 
+/* While it is destroyed an object has no owner any more: nobody may find it again. */
+static struct slots dying_table;
+static uint64_t dying_name;
+static enum slots_verdict found_while_dying[2];
+
+static void look_for_the_dying(void *object)
+{
+    void *found = NULL;
+    found_while_dying[0] = slots_acquire_retired(&dying_table, dying_name, &found);
+    found_while_dying[1] =
+        slots_acquire(&dying_table, slots_handle_named(&dying_table, dying_name), &found);
+    ck_assert_ptr_ne(found, object);
+}
+
+START_TEST(dying_object_is_not_found)
+{
+    static const struct slots empty = SLOTS_INIT(sizeof(struct thing), look_for_the_dying, 8);
+    struct slots_handle handle;
+
+    memcpy(&dying_table, &empty, sizeof(empty));
+    found_while_dying[0] = found_while_dying[1] = SLOTS_OK;
+    struct thing *thing = make(&dying_table, &handle);
+    dying_name = handle.name;
+    end(&dying_table, thing);
+    ck_assert_int_eq(found_while_dying[0], SLOTS_STALE);
+    ck_assert_int_eq(found_while_dying[1], SLOTS_STALE);
+    slots_release_all(&dying_table);
+}
+END_TEST
+
 /* ---- several processes --------------------------------------------------------------- */
 
 struct inheritance {
@@ -565,6 +595,7 @@ int main(void)
     tcase_add_test(alone, limit_is_told_apart);
     tcase_add_test(alone, preserved_bytes_survive_reuse);
     tcase_add_test(alone, retired_objects_are_found_by_name_while_pinned);
+    tcase_add_test(alone, dying_object_is_not_found);
     suite_add_tcase(suite, alone);
     TCase *processes = tcase_create("processes");
     tcase_add_loop_test(processes, children_inherit_no_handle, 0, 2);

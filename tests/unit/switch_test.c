@@ -228,6 +228,10 @@ START_TEST(targets_of_identities)
     ck_assert_int_eq(miguard_target_identity(seen, &target, NULL), MIGUARD_INVALID_ARGUMENT);
     ck_assert_int_eq(miguard_identity_capture(&own, NULL), MIGUARD_OK);
     ck_assert_int_eq(miguard_target_identity(own, NULL, NULL), MIGUARD_INVALID_ARGUMENT);
+    struct miguard_identity untagged = *own;
+    untagged.tag = 0;
+    ck_assert_int_eq(miguard_target_identity(&untagged, &target, NULL), MIGUARD_INVALID_ARGUMENT);
+    ck_assert_int_eq(switch_adopt(&untagged, &frame, NULL), MIGUARD_INVALID_ARGUMENT);
     ck_assert_ptr_null(target);
 
     /* To be who one is already is a switch, too: it nests and is undone. */
@@ -613,6 +617,13 @@ static bool start_with_saved_uid(void)
            syscall(SYS_setresuid, SOMEBODY, SOMEBODY, OTHER) == 0;
 }
 
+/* To 6 it could go, but then all of its gids were 6, and none left to come back to 5. */
+static bool start_with_saved_gid(void)
+{
+    return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setresgid, 5, 5, 6) == 0 &&
+           syscall(SYS_setresuid, SOMEBODY, SOMEBODY, SOMEBODY) == 0;
+}
+
 /* fsuid is none of the others, and without CAP_SETUID it can never be that again. */
 static bool start_with_odd_fsuid(void)
 {
@@ -659,6 +670,8 @@ static const struct refusal {
     {"without CAP_SETUID", start_without_setuid, SOMEBODY, 0, 0, MIGUARD_NOT_PERMITTED},
     {"without CAP_SETGID", start_without_setgid, SOMEBODY, OTHER, 0, MIGUARD_NOT_PERMITTED},
     {"an fsuid that could not be had again", start_with_odd_fsuid, SOMEBODY, 5, 0,
+     MIGUARD_NOT_PERMITTED},
+    {"gids that could not be had again", start_with_saved_gid, SOMEBODY, 6, 0,
      MIGUARD_NOT_PERMITTED},
     {"an ambient set that could not be had again", start_with_ambient_that_cannot_be_raised,
      SOMEBODY, 0, 0, MIGUARD_NOT_SUPPORTED},
@@ -777,6 +790,38 @@ START_TEST(no_way_back_is_refused_at_the_start)
 {
     if (is_root("adopting a powerless identity")) {
         ck_assert_int_eq(in_child(adopt_a_powerless_identity, NULL), 0);
+    }
+}
+END_TEST
+
+/* What is raised already must not be raised again where raising is forbidden. */
+static int adopt_with_the_same_ambient_set(const void *unused)
+{
+    (void)unused;
+    gid_t groups[] = {OTHER};
+    struct miguard_identity wanted;
+    struct switch_frame frame;
+
+    EXPECT(start_with_ambient_that_cannot_be_raised());
+    const struct raw before = raw_now();
+    EXPECT(identity_capture(&wanted, NULL) == MIGUARD_OK);
+    struct miguard_identity other = wanted;
+    other.groups = groups;
+    other.group_count = 1;
+    EXPECT(switch_adopt(&other, &frame, NULL) == MIGUARD_OK);
+    const struct raw there = raw_now();
+    EXPECT(there.ambient == before.ambient && there.group_count == 1 && there.groups[0] == OTHER);
+    switch_restore(&frame);
+    const struct raw back = raw_now();
+    EXPECT(same_raw(&before, &back));
+    identity_release(&wanted);
+    return 0;
+}
+
+START_TEST(ambient_set_is_left_alone)
+{
+    if (is_root("an ambient set that must not be raised")) {
+        ck_assert_int_eq(in_child(adopt_with_the_same_ambient_set, NULL), 0);
     }
 }
 END_TEST
@@ -1009,6 +1054,7 @@ int main(void)
     TCase *refused = tcase_create("refused");
     tcase_add_loop_test(refused, refused_and_unchanged, 0, LENGTH(refusals));
     tcase_add_test(refused, saved_uid_is_a_way_without_privilege);
+    tcase_add_test(refused, ambient_set_is_left_alone);
     tcase_add_test(refused, no_way_back_is_refused_at_the_start);
     tcase_add_loop_test(refused, minus_one_is_nobody, 0, 2 * IDENTITY_IDS);
     tcase_add_test(refused, process_limit);
