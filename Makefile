@@ -38,7 +38,7 @@ OPTIMISE := -O0 --coverage
 LINKHARD := --coverage
 endif
 
-PACKAGES      := libcap-ng
+PACKAGES      := libcap-ng yaml-0.1
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
 STD     := -std=gnu17 -D_GNU_SOURCE
@@ -49,14 +49,18 @@ TEST_LIBS = $(shell pkg-config --libs $(PACKAGES) $(TEST_PACKAGES)) -pthread -ld
 
 # ---- what there is -----------------------------------------------------------------------------
 
-guard_src := $(wildcard src/base/*.c src/identity/*.c src/switch/*.c src/policy/*.c src/audit/*.c \
-               src/gateway/*.c)
+# What only the command and the tests do with a policy: no privileged process loads it.
+policy_tools_src := $(addprefix src/policy/,selftest.c lint.c show.c format.c format_tree.c)
+guard_src := $(filter-out $(policy_tools_src),$(wildcard src/base/*.c src/identity/*.c \
+               src/switch/*.c src/policy/*.c src/audit/*.c src/gateway/*.c))
 host_src  := $(wildcard src/base/*.c src/host/*.c)
 cli_src   := $(wildcard src/cli/*.c)
 
 guard_obj := $(guard_src:%.c=$(OUT)/obj/%.o)
 host_obj  := $(host_src:%.c=$(OUT)/obj/%.o)
 cli_obj   := $(cli_src:%.c=$(OUT)/obj/%.o)
+
+policy_tools_obj := $(policy_tools_src:%.c=$(OUT)/obj/%.o)
 
 guard_so  := $(OUT)/libmiguard.so
 host_so   := $(OUT)/libmiguard-host.so
@@ -79,7 +83,7 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-asan check-tsan check-valgrind coverage bench install uninstall \
+.PHONY: all deps demo check check-asan check-tsan check-valgrind check-fuzz coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -122,7 +126,17 @@ $(eval $(call static_library,libmiguard,$(guard_obj)))
 # Its copy of the status texts would meet libmiguard's in a program that links both.
 $(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=miguard_status_name \
                 --localize-symbol=miguard_status_text))
-test_a := $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
+# What `miguard policy` takes from inside the library, whose inner names the shared one hides. Only
+# parts without state are in here: the gateway in the command must be the one that the providers it
+# loads find. The shared library stands before it in a link, and so gives all that it exports.
+policy_a := $(OUT)/obj/libmiguard-policy.a
+$(policy_a): $(policy_tools_obj) $(filter $(OUT)/obj/src/policy/% $(OUT)/obj/src/base/% \
+             $(OUT)/obj/src/identity/%,$(guard_obj))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+cli_libs := -L$(OUT) -lmiguard -lmiguard-host $(policy_a) -Wl,--exclude-libs,ALL
+
+test_a := $(policy_a) $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
 
 # A shared library is its versioned file and the two links that a linker and a loader ask for.
 define shared_library
@@ -138,9 +152,9 @@ endef
 $(eval $(call shared_library,libmiguard,$(guard_obj),gateway))
 $(eval $(call shared_library,libmiguard-host,$(host_obj),host))
 
-$(cli): $(cli_obj) $(guard_so) $(host_so)
+$(cli): $(cli_obj) $(policy_a) $(guard_so) $(host_so)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) -L$(OUT) -lmiguard -lmiguard-host $(LIBS) \
+	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) $(cli_libs) $(LIBS) \
 	    $(shell pkg-config --libs jansson) -Wl,-rpath,'$$ORIGIN'
 
 $(OUT)/%.pc: src/pc.in Makefile
@@ -161,7 +175,10 @@ $(OUT)/providers/%.so: tests/providers/%.c
 $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(support) $(test_a)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LINKHARD) -rdynamic -o $@ $< $(support) $(test_a) $(TEST_LIBS)
+	$(Q)$(CC) $(LINKHARD) -rdynamic -o $@ $(filter %.o,$^) $(test_a) $(TEST_LIBS)
+
+# The bench is several files.
+$(bench): $(OUT)/obj/tests/bench/policy_bench.o
 
 $(OUT)/gen/mi_abi_test.c: tests/table/mi_abi.awk $(abi_data)
 	@mkdir -p $(@D)
@@ -177,7 +194,8 @@ tests: $(tests) $(abi_test) $(demo) $(bench) $(providers) $(guard_so) $(host_so)
 
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory tests
-	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/build_test.sh
+	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
+	    tests/live/build_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
@@ -190,6 +208,24 @@ check-valgrind: deps ## the tests under valgrind
 	@OUT=$(OUT) CC=$(CC) QUICK=1 CK_FORK=no RUNNER="valgrind -q --error-exitcode=99 \
 	    --leak-check=full --errors-for-leak-kinds=definite,possible \
 	    --suppressions=tests/data/valgrind.supp" sh tests/run.sh $(tests)
+
+FUZZ_SECONDS ?= 60
+fuzz := build/fuzz/policy_fuzz
+
+$(fuzz): tests/fuzz/policy_fuzz.c $(wildcard src/base/*.c src/identity/*.c src/policy/*.c)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)clang $(STD) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all $(WARNINGS) -Iinclude -Isrc -o $@ $^ $(LIBS)
+
+# New inputs go to build/fuzz/corpus; the seeds are the good policies and all the bad ones.
+check-fuzz: ## feed the policy reader what nobody would write (FUZZ_SECONDS=60)
+	@NEED_CLANG=1 $(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory $(fuzz)
+	@mkdir -p build/fuzz/corpus
+	$(fuzz) -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -timeout=10 -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/data/policy-seeds \
+	    tests/data/policy-bad
 
 coverage: ## line and branch coverage of the libraries, as text
 	@$(MAKE) --no-print-directory check COVERAGE=1
@@ -212,8 +248,8 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	@$(MAKE) --no-print-directory everything
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/miguard \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig
-	$(CC) $(LINKHARD) -o $(OUT)/miguard.install $(cli_obj) -L$(OUT) -lmiguard -lmiguard-host \
-	    $(LIBS) $(shell pkg-config --libs jansson)
+	$(CC) $(LINKHARD) -o $(OUT)/miguard.install $(cli_obj) $(cli_libs) $(LIBS) \
+	    $(shell pkg-config --libs jansson)
 	install -m 755 $(OUT)/miguard.install $(DESTDIR)$(PREFIX)/bin/miguard
 	install -m 644 include/MI.h include/miguard.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 include/miguard/*.h $(DESTDIR)$(PREFIX)/include/miguard
@@ -223,6 +259,8 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	    ln -sf $$library.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/$$library.so && \
 	    install -m 644 $(OUT)/$$library.a $(DESTDIR)$(LIBDIR) || exit 1; done
 	install -m 644 $(pc_files) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/share/miguard/policy
+	install -m 644 $(wildcard policy/*.yaml) $(DESTDIR)$(PREFIX)/share/miguard/policy
 	for page in $(man_pages); do \
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/} \
 	    || exit 1; done
@@ -232,7 +270,7 @@ uninstall: ## remove what install put there
 	    $(DESTDIR)$(PREFIX)/include/miguard.h $(DESTDIR)$(LIBDIR)/libmiguard.* \
 	    $(DESTDIR)$(LIBDIR)/libmiguard-host.* $(DESTDIR)$(LIBDIR)/pkgconfig/miguard.pc \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/miguard-host.pc
-	rm -rf $(DESTDIR)$(PREFIX)/include/miguard
+	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard
 	for page in $(man_pages); do \
 	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
 

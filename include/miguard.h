@@ -45,25 +45,39 @@ extern "C" {
 /* Start from MIGUARD_CONFIG_INIT and change what is wanted. */
 struct miguard_config {
     size_t size;            /* sizeof(struct miguard_config) of the caller's header */
-    const char *audit_file; /* path of the audit log; NULL means MIGUARD_AUDIT_FILE */
+    const char *audit_file; /* path of the audit log; NULL means what the policy says, and
+                               MIGUARD_AUDIT_FILE where it says nothing */
+    const char *policy;     /* a policy file, or a folder of them; NULL means the standard places:
+                               /etc/miguard/miguard.yaml and /etc/miguard/policy.d */
 };
 
 #define MIGUARD_CONFIG_INIT                                                                        \
     {                                                                                              \
-        sizeof(struct miguard_config), NULL                                                        \
+        sizeof(struct miguard_config), NULL, NULL                                                  \
     }
 
 /*
- * Sets up the gateway of this process. Optional: without it the first guarded context sets up the
- * built-in default, which compares every component, denies a mismatch, allows the rest and records
- * in MIGUARD_AUDIT_FILE. While the log cannot be written, sessions are refused (fail closed).
+ * Sets up the gateway of this process. Optional: without it the first guarded context does, from
+ * the policy in the standard places; where there is none, the built-in default compares every
+ * component, denies a mismatch, allows the rest and records in MIGUARD_AUDIT_FILE. While the policy
+ * is broken or the log cannot be written, sessions are refused (fail closed).
  *
  * May be called again while no guarded context is alive.
- * Errors: INVALID_ARGUMENT, NO_MEMORY, BAD_STATE (a guarded context is alive), SYSTEM (the audit
- * file cannot be opened; reterr says why). On failure the earlier set-up stays. Thread safe.
+ * Errors: INVALID_ARGUMENT, NO_MEMORY, BAD_STATE (a guarded context is alive), BAD_POLICY (reterr
+ * holds the first error and how many there are), SYSTEM (the audit file cannot be opened; reterr
+ * says why). On failure the earlier set-up stays. Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_configure(const struct miguard_config *config, struct miguard_error *reterr);
+
+/*
+ * Reads the policy again from where it was read. A set with errors changes nothing: the old one
+ * stays in force and a record says what is wrong. Sessions that are open keep the policy that they
+ * were opened under, unless the new one denies them. The log stays where it is. No signal and no
+ * thread is involved; with `watch: true` in the policy the library calls this by itself.
+ * Errors: BAD_POLICY, NO_MEMORY, BAD_STATE (nothing is set up yet). Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_reload(struct miguard_error *reterr);
 
 /*
  * Wraps a provider module: the result is to be returned from MI_Main() in place of module. module

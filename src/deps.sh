@@ -15,12 +15,16 @@ need make make command -v make
 need pkgconf pkgconf-pkg-config command -v pkg-config
 need libc6-dev glibc-devel test -e /usr/include/stdio.h
 need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
+need libyaml-dev libyaml-devel pkg-config --exists yaml-0.1
 need check check-devel pkg-config --exists check
 need libjansson-dev jansson-devel pkg-config --exists jansson
 [ -z "${NEED_CXX:-}" ] || need g++ gcc-c++ command -v g++
 [ -z "${NEED_MANDOC:-}" ] || need mandoc mandoc command -v mandoc
 [ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind
 [ -z "${NEED_CLANG:-}" ] || need clang clang command -v clang
+# libFuzzer and clang's sanitizers, which Debian packs apart from it.
+[ -z "${NEED_CLANG:-}" ] || need libclang-rt-dev compiler-rt \
+    sh -c 'test -e "$(clang -print-file-name=libclang_rt.fuzzer-$(uname -m).a)"'
 
 [ -n "$missing" ] || exit 0
 

@@ -39,7 +39,7 @@ extern "C" {
     X(14, NOT_SUPPORTED, "not supported here")                                                     \
     X(15, BAD_MODULE, "the file is not a usable provider module")                                  \
     X(16, AUDIT_FAILED, "the audit record could not be written")                                   \
-    X(17, DENIED, "refused by policy")
+    X(17, BAD_POLICY, "a policy file has errors")
 
 enum miguard_status {
 #define MIGUARD_STATUS_ENUM(number, name, text) MIGUARD_##name = number,

@@ -23,6 +23,10 @@ void audit_close(struct audit *audit);
 MIGUARD_CHECKED enum miguard_status audit_write(struct audit *audit,
                                                 const struct audit_event *event);
 
+/* The same, and the id of the record; "" when there is none. */
+MIGUARD_CHECKED enum miguard_status
+audit_write_id(struct audit *audit, const struct audit_event *event, char ret_id[AUDIT_ID_SIZE]);
+
 /* For fork(2): held across it so that the child does not inherit a lock that nobody releases. */
 void audit_lock(struct audit *audit);
 void audit_unlock(struct audit *audit);

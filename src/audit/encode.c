@@ -66,13 +66,18 @@ static void write_text(struct text *text, const char *name, const char *value)
     }
 }
 
+void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE])
+{
+    snprintf(id, AUDIT_ID_SIZE, "%016llx-%llu", (unsigned long long)stamp->entity,
+             (unsigned long long)stamp->sequence);
+}
+
 static void write_event(struct text *text, const struct audit_event *event,
                         const struct audit_stamp *stamp)
 {
-    char id[48];
+    char id[AUDIT_ID_SIZE];
 
-    snprintf(id, sizeof(id), "%016llx-%llu", (unsigned long long)stamp->entity,
-             (unsigned long long)stamp->sequence);
+    audit_id(stamp, id);
     text_json_open(text, "event", '{');
     text_json_string(text, "kind", "event");
     text_json_raw(text, "category", "[\"api\"]");
@@ -194,7 +199,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
     text_json_open(text, "miguard", '{');
-    if (event->action != AUDIT_ACTION_AUDIT_START && event->action != AUDIT_ACTION_RECORDS_LOST) {
+    if (event->action >= AUDIT_ACTION_SESSION_OPEN) { /* those before are the library's own */
         text_json_string(text, "operation", operation_name(event->operation));
     }
     write_text(text, "provider", event->provider);
@@ -223,6 +228,11 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     text_json_open(text, "repeat", '{');
     text_json_unsigned(text, "count", 1);
     text_json_close(text, '}');
+    if (event->policy_detail != NULL) {
+        text_json_open(text, "policy", '{');
+        write_text(text, "detail", event->policy_detail);
+        text_json_close(text, '}');
+    }
     if (event->action == AUDIT_ACTION_RECORDS_LOST) {
         text_json_open(text, "lost", '{');
         text_json_unsigned(text, "count", event->lost);
@@ -269,6 +279,7 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
         text_json_open(text, "rule", '{');
         text_json_string(text, "name", event->rule);
         text_json_string(text, "reference", event->rule_source);
+        write_text(text, "description", event->rule_reason);
         text_json_close(text, '}');
     }
     write_miguard(text, event, stamp, &thread);

@@ -15,6 +15,8 @@
 #define AUDIT_ACTION_MAP(X)                                                                        \
     X(AUDIT_START, "audit-start", "MG001I", "MG001E", "the log was opened")                        \
     X(RECORDS_LOST, "records-lost", "MG002I", "MG002E", "records are missing before this one")     \
+    X(POLICY_LOAD, "policy-load", "MG010I", "MG010E", "a policy came into force")                  \
+    X(POLICY_REFUSED, "policy-refused", "MG011I", "MG011E", "a policy with errors was refused")    \
     X(SESSION_OPEN, "session-open", "MG100I", "MG100E", "a session was asked for")                 \
     X(SESSION_USE, "session-use", "MG101I", "MG101E", "a session was used")                        \
     X(SESSION_CLOSE, "session-close", "MG102I", "MG102E", "a session was to be closed")            \
@@ -37,6 +39,8 @@ enum audit_action {
     X(IDENTITY_UNPROVABLE, "identity-unprovable",                                                  \
       "an id is not mapped in this user namespace and proves nothing")                             \
     X(POLICY, "policy", "a policy rule says so")                                                   \
+    X(SESSION_REVOKED, "session-revoked", "the session was misused or denied before and is over")  \
+    X(NO_POLICY, "no-policy", "there is no valid policy in force")                                 \
     X(CONTEXT_ENDED, "context-ended", "the context that the session came from has ended")          \
     X(HANDLE_STALE, "handle-stale", "the handle was closed, or its context has ended")             \
     X(HANDLE_FORGED, "handle-forged", "no such handle was ever given out")                         \
@@ -75,8 +79,10 @@ struct audit_event {
     miguard_components unreadable;
     const char *rule;
     const char *rule_source;
-    const void *call_site; /* where the provider made the call */
-    uint64_t lost;         /* for RECORDS_LOST */
+    const char *rule_reason;
+    const void *call_site;     /* where the provider made the call */
+    uint64_t lost;             /* for RECORDS_LOST */
+    const char *policy_detail; /* for POLICY_*: the files or the errors */
 };
 
 /* Who writes, and the place of the record in the log. */
@@ -89,6 +95,11 @@ struct audit_stamp {
     const char *host_name, *boot_id;
     uint64_t entity; /* this process, among all that ever write to the log */
 };
+
+/* event.id: who writes, and the number of the record. It is also the decision id that the caller of
+ * a refused function is told. */
+enum { AUDIT_ID_SIZE = 48 };
+void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE]);
 
 /*
  * One line of JSON without its newline, in ECS 9 names, in two halves. The head holds the sequence

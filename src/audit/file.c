@@ -211,7 +211,16 @@ static void note_process(struct audit *audit)
 
 enum miguard_status audit_write(struct audit *audit, const struct audit_event *event)
 {
+    char id[AUDIT_ID_SIZE];
+    return audit_write_id(audit, event, id);
+}
+
+enum miguard_status audit_write_id(struct audit *audit, const struct audit_event *event,
+                                   char ret_id[AUDIT_ID_SIZE])
+{
     struct text body = TEXT_EMPTY;
+
+    ret_id[0] = '\0';
 
     pthread_mutex_lock(&audit->lock);
     note_process(audit);
@@ -230,6 +239,9 @@ enum miguard_status audit_write(struct audit *audit, const struct audit_event *e
     }
     if (status != MIGUARD_OK) {
         audit->lost++;
+    } else {
+        stamp.sequence = audit->sequence;
+        audit_id(&stamp, ret_id);
     }
     pthread_mutex_unlock(&audit->lock);
     text_release(&body);

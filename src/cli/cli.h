@@ -25,6 +25,7 @@ enum cli_exit {
 };
 
 int cmd_identity(int count, char **arguments);
+int cmd_policy(int count, char **arguments);
 int cmd_run(int count, char **arguments);
 
 /* ---- arguments (arguments.c) -------------------------------------------------------------- */
@@ -128,7 +129,7 @@ enum run_verb { RUN_GET, RUN_ENUMERATE, RUN_CREATE, RUN_MODIFY, RUN_DELETE, RUN_
 struct run_request {
     const char **modules;
     size_t module_count;
-    const char *as_user, *audit_file;
+    const char *as_user, *audit_file, *policy;
     bool json, help;
     enum run_verb verb;
     const char *name_space, *class_name, *method;

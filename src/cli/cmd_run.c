@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
+#include "cli/cmd_policy.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static const char help[] =
     "  --audit FILE       where to record what the guard decides; for root the default is\n"
     "                     " MIGUARD_AUDIT_FILE ",\n"
     "                     for others miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state\n"
+    "  --policy FILE|DIR  the policy, in place of $MIGUARD_POLICY and that in /etc/miguard\n"
     "  --key KEY=VALUE    invoke: a key of the instance whose method it is; none for a static one\n"
     "  --json             one JSON object per instance and line; errors as JSON on stderr\n"
     "  --help             this text\n"
@@ -75,6 +77,7 @@ static int configure(const struct run_request *request)
     struct miguard_error error = {0};
     char *path = NULL;
 
+    config.policy = policy_path(request->policy);
     config.audit_file = request->audit_file;
     if (config.audit_file == NULL && geteuid() != 0) {
         path = private_audit_file();
@@ -87,7 +90,11 @@ static int configure(const struct run_request *request)
     free(path);
     return status == MIGUARD_OK
                ? CLI_YES
-               : complain_error(CLI_UNABLE, "the audit log cannot be opened (see --audit)", &error);
+               : complain_error(CLI_UNABLE,
+                                error.status == MIGUARD_BAD_POLICY
+                                    ? "the policy cannot be used (see miguard policy check)"
+                                    : "the audit log cannot be opened (see --audit)",
+                                &error);
 }
 
 /* ---- the answer --------------------------------------------------------------------------- */

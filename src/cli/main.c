@@ -9,6 +9,11 @@ static const char help[] =
     "\n"
     "  identity show   what a process or thread is to the guard\n"
     "  identity diff   in what two processes or threads differ\n"
+    "  policy check    look for errors in policy files, and for what is not meant\n"
+    "  policy show     print the policy in force\n"
+    "  policy explain  decide one call, and tell why\n"
+    "  policy test     run the tests in policy files\n"
+    "  policy fmt      put policy files into the canonical form\n"
     "  run             make one request to provider modules behind the guard\n"
     "\n"
     "  --help          this text; miguard COMMAND --help tells more\n"
@@ -16,13 +21,14 @@ static const char help[] =
     "\n"
     "Exit status: 0 yes or done, 1 no or refused, 2 wrong usage, 3 could not be done.\n";
 
-static const char *const words[] = {"identity", "run", "--help", "--version", NULL};
+static const char *const words[] = {"identity", "policy", "run", "--help", "--version", NULL};
 
 static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
     {"identity", cmd_identity},
+    {"policy", cmd_policy},
     {"run", cmd_run},
 };
 

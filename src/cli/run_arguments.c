@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const known[] = {"--module", "--as",   "--audit", "--key",
-                                    "--json",   "--help", NULL};
+static const char *const known[] = {"--module", "--as",   "--audit", "--policy",
+                                    "--key",    "--json", "--help",  NULL};
 static const char *const verbs[] = {
     [RUN_GET] = "get",
     [RUN_ENUMERATE] = "enumerate",
@@ -106,7 +106,8 @@ static int add_option(struct run_request *request, struct arguments *arguments)
     } else if (arguments_value(arguments, "--module", &value)) {
         request->modules[request->module_count++] = value;
     } else if (arguments_value(arguments, "--as", &request->as_user) ||
-               arguments_value(arguments, "--audit", &request->audit_file)) {
+               arguments_value(arguments, "--audit", &request->audit_file) ||
+               arguments_value(arguments, "--policy", &request->policy)) {
         return CLI_YES;
     } else if (arguments_value(arguments, "--key", &value)) {
         return value == NULL ? CLI_USAGE : add_pair(&request->keys, value);

@@ -229,12 +229,14 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
     session->identity = *identity;
     memset(identity, 0, sizeof(*identity));
 
-    MI_Result result = MI_RESULT_ACCESS_DENIED;
-    if (guard_open(context, session->id, &session->identity, call_site, &refusal)) {
+    MI_Result result = MI_RESULT_OK;
+    if (guard_open(session, call_site, &refusal)) {
         result = MI_Context_GetLocalSession(context->host, &session->inner);
         if (result == MI_RESULT_OK) {
             result = enlist(context, &session);
         }
+    } else {
+        result = refusal.result;
     }
     if (result != MI_RESULT_OK) {
         slots_release(&guarded_sessions, session);

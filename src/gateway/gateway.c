@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "gateway/gateway.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "policy/watch.h"
 
 /*
  * The default gateway: the one mutable global beside the handle tables. Contexts count as its
- * users; it can be replaced only while it has none.
+ * users; what it is can be replaced only while it has none, its policy at any time.
  */
 static struct {
     pthread_mutex_t lock;
     bool configured;
     unsigned users;
+    time_t tried;      /* when the default was last tried to be set up */
+    char *policy_path; /* NULL: the standard places */
+    struct policy_watch *watch;
     struct gateway gateway;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .gateway = {.policy = &policy_builtin}};
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER,
+           .gateway = {.store = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
+
+/* One reload at a time: the later one must not be overtaken by what the earlier one read. */
+static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
@@ -23,7 +33,9 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
  * released there. So they are all taken before and given back on both sides. */
 static void before_fork(void)
 {
+    pthread_mutex_lock(&reload_lock);
     pthread_mutex_lock(&state.lock);
+    pthread_mutex_lock(&state.gateway.store.lock);
     pthread_mutex_lock(&guarded_contexts.lock);
     pthread_mutex_lock(&guarded_sessions.lock);
     pthread_mutex_lock(&guarded_operations.lock);
@@ -40,7 +52,9 @@ static void after_fork(void)
     pthread_mutex_unlock(&guarded_operations.lock);
     pthread_mutex_unlock(&guarded_sessions.lock);
     pthread_mutex_unlock(&guarded_contexts.lock);
+    pthread_mutex_unlock(&state.gateway.store.lock);
     pthread_mutex_unlock(&state.lock);
+    pthread_mutex_unlock(&reload_lock);
 }
 
 static void watch_forks(void)
@@ -48,13 +62,172 @@ static void watch_forks(void)
     (void)pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-/* Called with the lock held. A log that cannot be opened is tried again with the next context; in
- * between nothing is given out. */
+/* ---- a policy as it was read -------------------------------------------------------------------
+ */
+
+struct loaded {
+    const struct policy *policy;
+    bool watch;
+    char *audit_file;  /* what the policy says; NULL: nothing */
+    struct text files; /* for the record */
+};
+
+static void release_loaded(struct loaded *loaded)
+{
+    policy_release(loaded->policy);
+    base_free(loaded->audit_file);
+    text_release(&loaded->files);
+}
+
+static enum miguard_status compile_loaded(const struct policy_draft *draft, struct loaded *loaded)
+{
+    loaded->watch = draft->settings.watch;
+    for (uint32_t i = 0; i < draft->file_count; i++) {
+        text_format(&loaded->files, "%s%s", i == 0 ? "" : " ", draft->files[i]);
+    }
+    if (draft->settings.audit_file != NULL) {
+        loaded->audit_file = base_copy_text(draft->settings.audit_file);
+        if (loaded->audit_file == NULL) {
+            return MIGUARD_NO_MEMORY;
+        }
+    }
+    return loaded->files.failed ? MIGUARD_NO_MEMORY : policy_compile(draft, &loaded->policy);
+}
+
+/* The first error in full, and how many there are. */
+static enum miguard_status tell_errors(const struct diagnostics *errors,
+                                       struct miguard_error *reterr)
+{
+    if (errors->count == 0) {
+        return error_set(reterr, MIGUARD_BAD_POLICY, 0, "policy", "the policy cannot be read");
+    }
+    const struct diagnostic *first = &errors->items[0];
+    if (first->line == 0) { /* the file as a whole */
+        return error_set(reterr, MIGUARD_BAD_POLICY, 0, "policy", "%s: %s (errors: %zu)",
+                         first->file, first->message, errors->errors);
+    }
+    return error_set(reterr, MIGUARD_BAD_POLICY, 0, "policy", "%s:%u:%u: %s (errors: %zu)",
+                     first->file, first->line, first->column, first->message, errors->errors);
+}
+
+/* *ret_findings holds what was found wrong, for the record. */
+static enum miguard_status load(const char *path, struct loaded *ret_loaded,
+                                struct text *ret_findings, struct miguard_error *reterr)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+
+    memset(ret_loaded, 0, sizeof(*ret_loaded));
+    enum miguard_status status =
+        draft_load(&path, path != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors);
+    if (status == MIGUARD_OK) {
+        status = compile_loaded(draft, ret_loaded);
+        draft_free(draft);
+        if (status != MIGUARD_OK) {
+            error_set(reterr, status, 0, "policy", NULL);
+        }
+    } else if (status == MIGUARD_BAD_POLICY) {
+        tell_errors(&errors, reterr);
+        diagnostics_write(&errors, ret_findings);
+    } else {
+        error_set(reterr, status, 0, "policy", NULL);
+    }
+    diagnostics_release(&errors);
+    if (status != MIGUARD_OK) {
+        release_loaded(ret_loaded);
+        memset(ret_loaded, 0, sizeof(*ret_loaded));
+    }
+    return status;
+}
+
+static void record_policy(struct audit *audit, enum audit_action action, const struct text *detail)
+{
+    const struct audit_event event = {
+        .action = action,
+        .denied = action == AUDIT_ACTION_POLICY_REFUSED,
+        .policy_detail = detail->length > 0 && !detail->failed ? detail->data : "the built-in",
+    };
+    if (audit != NULL) {
+        (void)!audit_write(audit, &event);
+    }
+}
+
+/* ---- setting up
+ * ---------------------------------------------------------------------------------- */
+
+static bool on_change(void)
+{
+    (void)!miguard_reload(NULL);
+    return true; /* watch_stop() ends it, also from within */
+}
+
+/* Called with the lock held. */
+static void watch_as_told(bool wanted)
+{
+    static const char *const standard[] = {POLICY_FILE, POLICY_FOLDER};
+    const char *const given[] = {state.policy_path};
+    bool is_standard = state.policy_path == NULL;
+
+    if (wanted == (state.watch != NULL)) {
+        return;
+    }
+    if (!wanted) {
+        watch_stop(state.watch);
+        state.watch = NULL;
+    } else if (watch_start(is_standard ? standard : given, is_standard ? 2 : 1, on_change,
+                           &state.watch) != MIGUARD_OK) {
+        state.watch = NULL;
+    }
+}
+
+/* Called with the lock held. Takes audit and the policy over; gives the old log back to close. */
+static struct audit *install(struct audit *audit, const struct loaded *loaded)
+{
+    struct audit *old = state.gateway.audit;
+
+    state.gateway.audit = audit;
+    store_set(&state.gateway.store, loaded->policy);
+    record_policy(audit, AUDIT_ACTION_POLICY_LOAD, &loaded->files);
+    return old;
+}
+
+static enum miguard_status open_log(const char *configured, const struct loaded *loaded,
+                                    struct audit **ret_audit, struct miguard_error *reterr)
+{
+    const char *path = configured != NULL           ? configured
+                       : loaded->audit_file != NULL ? loaded->audit_file
+                                                    : MIGUARD_AUDIT_FILE;
+    return audit_open(path, ret_audit, reterr);
+}
+
+/*
+ * Called with the lock held. What cannot be set up is tried again a second later, not with each
+ * context: in between nothing is given out. A broken policy is recorded where the built-in policy
+ * would record.
+ */
 static void set_up_default(void)
 {
-    if (!state.configured && state.gateway.audit == NULL) {
-        (void)!audit_open(MIGUARD_AUDIT_FILE, &state.gateway.audit, NULL);
+    struct timespec now = {0, 0};
+    struct loaded loaded;
+    struct text findings = TEXT_EMPTY;
+    struct audit *audit = NULL;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (state.configured || now.tv_sec == state.tried) {
+        return;
     }
+    state.tried = now.tv_sec;
+    enum miguard_status status = load(NULL, &loaded, &findings, NULL);
+    if (status == MIGUARD_OK && open_log(NULL, &loaded, &audit, NULL) == MIGUARD_OK) {
+        audit_close(install(audit, &loaded));
+        state.configured = true;
+        watch_as_told(loaded.watch);
+    } else if (status != MIGUARD_OK && state.gateway.audit == NULL &&
+               audit_open(MIGUARD_AUDIT_FILE, &state.gateway.audit, NULL) == MIGUARD_OK) {
+        record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
+    }
+    release_loaded(&loaded);
+    text_release(&findings);
 }
 
 struct gateway *gateway_enter(void)
@@ -75,9 +248,29 @@ void gateway_leave(struct gateway *gateway)
     pthread_mutex_unlock(&state.lock);
 }
 
+/* Called with the lock held; takes *path over when it answers OK. */
+static enum miguard_status reconfigure(char **path, struct audit **audit,
+                                       const struct loaded *loaded, struct miguard_error *reterr)
+{
+    if (state.users > 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "configure",
+                         "a guarded context is alive; configure before the first request");
+    }
+    watch_as_told(false);
+    *audit = install(*audit, loaded);
+    char *old = state.policy_path;
+    state.policy_path = *path;
+    *path = old;
+    state.configured = true;
+    watch_as_told(loaded->watch);
+    return MIGUARD_OK;
+}
+
 enum miguard_status miguard_configure(const struct miguard_config *config,
                                       struct miguard_error *reterr)
 {
+    struct loaded loaded = {0};
+    struct text findings = TEXT_EMPTY;
     struct audit *audit = NULL;
 
     if (config == NULL || config->size != sizeof(struct miguard_config)) {
@@ -85,26 +278,61 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
                          "start from MIGUARD_CONFIG_INIT");
     }
     pthread_once(&fork_once, watch_forks);
-    const char *path = config->audit_file != NULL ? config->audit_file : MIGUARD_AUDIT_FILE;
-    enum miguard_status status = audit_open(path, &audit, reterr);
-    if (status != MIGUARD_OK) {
-        return status;
+    char *path = base_copy_text(config->policy);
+    if (config->policy != NULL && path == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "configure", NULL);
     }
+    enum miguard_status status = load(path, &loaded, &findings, reterr);
+    if (status == MIGUARD_OK) {
+        status = open_log(config->audit_file, &loaded, &audit, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        pthread_mutex_lock(&state.lock);
+        status = reconfigure(&path, &audit, &loaded, reterr);
+        pthread_mutex_unlock(&state.lock);
+    }
+    audit_close(audit); /* the old one, or the one that was not wanted */
+    base_free(path);
+    release_loaded(&loaded);
+    text_release(&findings);
+    return status;
+}
+
+static enum miguard_status reload(struct miguard_error *reterr)
+{
+    struct loaded loaded;
+    struct text findings = TEXT_EMPTY;
+
     pthread_mutex_lock(&state.lock);
-    bool busy = state.users > 0;
-    if (!busy) {
-        struct audit *old = state.gateway.audit;
-        state.gateway.audit = audit;
-        state.configured = true;
-        audit = old;
+    bool configured = state.configured;
+    char *path = base_copy_text(state.policy_path);
+    bool no_memory = state.policy_path != NULL && path == NULL;
+    pthread_mutex_unlock(&state.lock);
+    if (!configured || no_memory) {
+        return error_set(reterr, no_memory ? MIGUARD_NO_MEMORY : MIGUARD_BAD_STATE, 0, "reload",
+                         "nothing is set up yet");
+    }
+    enum miguard_status status = load(path, &loaded, &findings, reterr);
+    pthread_mutex_lock(&state.lock);
+    if (status == MIGUARD_OK) {
+        (void)install(state.gateway.audit, &loaded);
+        watch_as_told(loaded.watch);
+    } else {
+        record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
     }
     pthread_mutex_unlock(&state.lock);
-    audit_close(audit);
-    if (busy) {
-        return error_set(reterr, MIGUARD_BAD_STATE, 0, "configure",
-                         "a guarded context is alive; configure before the first request");
-    }
-    return MIGUARD_OK;
+    base_free(path);
+    release_loaded(&loaded);
+    text_release(&findings);
+    return status;
+}
+
+enum miguard_status miguard_reload(struct miguard_error *reterr)
+{
+    pthread_mutex_lock(&reload_lock);
+    enum miguard_status status = reload(reterr);
+    pthread_mutex_unlock(&reload_lock);
+    return status;
 }
 
 const char *miguard_version(void)

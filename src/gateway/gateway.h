@@ -23,8 +23,8 @@
 /* ---- the gateway of this process (gateway.c) -------------------------------------------- */
 
 struct gateway {
-    const struct policy *policy;
-    struct audit *audit; /* NULL while the log cannot be opened: then nothing is given out */
+    struct policy_store store; /* holds NULL while no valid policy was read: nothing is given out */
+    struct audit *audit;       /* NULL while the log cannot be opened: nothing is given out */
 };
 
 /* Pins the gateway for a context or a record without one, setting up the default if nobody did;
@@ -63,6 +63,9 @@ struct guarded_session {
     struct guarded_context *context;
     uint64_t id;
     struct miguard_identity identity;
+    struct policy_view *view;    /* of the policy that it was opened under */
+    _Atomic uint64_t generation; /* of the latest policy that was asked whether it denies it */
+    atomic_bool revoked;         /* over for good, though its context lives */
     MI_Session inner;
     struct guarded_operation *operations; /* under the context's lock */
 };
@@ -110,7 +113,7 @@ extern struct slots guarded_contexts, guarded_sessions, guarded_operations;
 
 struct guard_call {
     enum operation operation;
-    const struct guarded_session *session;
+    struct guarded_session *session;
     const struct guarded_operation *on; /* the operation that is used, or NULL */
     const char *name_space, *class_name;
     const void *call_site;
@@ -121,6 +124,7 @@ struct refusal {
     MI_Result result;
     enum audit_reason reason;
     miguard_components mismatch;
+    uint32_t ticket; /* of the sentence made for it; 0: it is made when it is asked for */
 };
 
 /* True when the calling thread may go on. Everything else fills *ret_refusal; the record is
@@ -130,9 +134,8 @@ MIGUARD_CHECKED bool guard_use(const struct guard_call *call, struct refusal *re
 /* The second look after a wait, at what another thread may have changed. */
 MIGUARD_CHECKED bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal);
 
-/* May this identity have a session of this context? */
-MIGUARD_CHECKED bool guard_open(struct guarded_context *context, uint64_t session_id,
-                                const struct miguard_identity *identity, const void *call_site,
+/* May this identity have this session, which is filled in but for its view? Sets that. */
+MIGUARD_CHECKED bool guard_open(struct guarded_session *session, const void *call_site,
                                 struct refusal *ret_refusal);
 
 /* Records that no session could be opened because the identity could not be had. */
@@ -150,8 +153,12 @@ void guard_note_reaped(const struct guarded_operation *operation);
 
 /* ---- refusals (refusal.c) ---------------------------------------------------------------- */
 
-/* A sentence for the caller in memory that is never freed and overwritten only many refusals
- * later: it names the differing components and no value. */
+/* Makes the sentence for the caller: what differs, which rule decided, why, and the id under which
+ * the decision is in the log; no value of the bound identity. Any text may be NULL or "". */
+void refusal_explain(struct refusal *refusal, const char *rule, const char *source,
+                     const char *rule_reason, const char *decision_id);
+
+/* The sentence, in memory that is never freed and overwritten only many refusals later. */
 const char *refusal_message(const struct refusal *refusal);
 
 /* Delivers a refused start as reference B.5 says: a real error operation in *operation (when not

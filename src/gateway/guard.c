@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decision: identity, then policy, then record. A call goes on only through the one `return
- * true` of conclude(); whatever is not proved ends in a refusal.
+ * The decision: identity, then policy, then record. A call goes on only through a `return true` of
+ * this file; whatever is not proved ends in a refusal.
  */
 #include <string.h>
 #include <sys/single_threaded.h>
@@ -37,19 +37,24 @@ static enum audit_reason reason_of(enum miguard_status status)
     }
 }
 
-/* Writes the record with the thread's present identity in it. False when there is no record. */
-static bool record(struct audit *audit, struct audit_event *event)
+/* Writes the record; the thread's present identity goes in when it is not there yet. False when
+ * there is no record. */
+static bool record(struct audit *audit, struct audit_event *event, char ret_id[AUDIT_ID_SIZE])
 {
     struct miguard_identity current;
+    bool captured = false;
 
+    ret_id[0] = '\0';
     if (audit == NULL) {
         return false;
     }
-    bool captured = identity_capture(&current, NULL) == MIGUARD_OK;
-    event->current = captured ? &current : NULL;
-    bool written = audit_write(audit, event) == MIGUARD_OK;
-    event->current = NULL;
+    if (event->current == NULL) {
+        captured = identity_capture(&current, NULL) == MIGUARD_OK;
+        event->current = captured ? &current : NULL;
+    }
+    bool written = audit_write_id(audit, event, ret_id) == MIGUARD_OK;
     if (captured) {
+        event->current = NULL;
         identity_release(&current);
     }
     return written;
@@ -59,29 +64,47 @@ static bool record(struct audit *audit, struct audit_event *event)
 static bool conclude(struct gateway *gateway, const struct policy_verdict *verdict,
                      struct audit_event *event, struct refusal *ret_refusal)
 {
+    char decision_id[AUDIT_ID_SIZE] = "";
     bool allowed = verdict->decision == POLICY_ALLOW;
 
     event->denied = !allowed;
     event->would_deny = verdict->would_deny;
     event->rule = verdict->rule;
     event->rule_source = verdict->source;
-    if (verdict->recorded && !record(gateway->audit, event) && verdict->audit_failure_denies &&
-        allowed) {
+    event->rule_reason = verdict->reason;
+    if (verdict->recorded && !record(gateway->audit, event, decision_id) &&
+        verdict->audit_failure_denies && allowed) {
         event->reason = AUDIT_REASON_AUDIT_FAILED;
         allowed = false;
     }
     if (allowed) {
         return true;
     }
-    *ret_refusal = (struct refusal){MI_RESULT_ACCESS_DENIED, event->reason, event->mismatch};
+    *ret_refusal = (struct refusal){
+        .result = MI_RESULT_ACCESS_DENIED, .reason = event->reason, .mismatch = event->mismatch};
+    refusal_explain(ret_refusal, verdict->rule, verdict->source, verdict->reason, decision_id);
     return false;
 }
 
-static bool decide(const struct guard_call *call, miguard_components mismatch,
-                   miguard_components unreadable, struct refusal *ret_refusal)
+/* Refusals that no rule can change. The answer is the same with or without a record. */
+static void refuse(struct gateway *gateway, struct audit_event *event, MI_Result result,
+                   struct refusal *ret_refusal)
 {
-    struct gateway *gateway = call->session->context->gateway;
-    const struct policy_call question = {
+    char decision_id[AUDIT_ID_SIZE];
+
+    event->denied = true;
+    event->rule = "built-in";
+    event->rule_source = "built-in";
+    (void)record(gateway->audit, event, decision_id);
+    *ret_refusal = (struct refusal){.result = result, .reason = event->reason};
+    refusal_explain(ret_refusal, NULL, NULL, NULL, decision_id);
+}
+
+/* ---- use ----------------------------------------------------------------------------------- */
+
+static struct policy_call question_of(const struct guard_call *call, miguard_components mismatch)
+{
+    return (struct policy_call){
         .operation = call->operation,
         .opened_as = &call->session->identity,
         .mismatch = mismatch,
@@ -89,32 +112,125 @@ static bool decide(const struct guard_call *call, miguard_components mismatch,
         .name_space = call->name_space,
         .class_name = call->class_name,
     };
-    struct policy_verdict verdict = policy_decide(gateway->policy, &question);
+}
 
-    if (unreadable != 0) {
+/* The way off the fast path: somebody is refused, or the policy wants a record. */
+static bool settle(const struct guard_call *call, const struct policy_verdict *verdict,
+                   struct audit_event *event, struct refusal *ret_refusal)
+{
+    if (verdict->revoke && verdict->decision == POLICY_DENY) {
+        atomic_store(&call->session->revoked, true);
+    }
+    return conclude(call->session->context->gateway, verdict, event, ret_refusal);
+}
+
+/* A rule may ask who the thread is now, so that is read in full before the policy is asked. */
+static bool decide_mismatch(const struct guard_call *call, miguard_components mismatch,
+                            miguard_components unreadable, struct refusal *ret_refusal)
+{
+    struct policy_call question = question_of(call, mismatch);
+    struct audit_event event = event_of(call, AUDIT_ACTION_SESSION_USE);
+    struct miguard_identity current;
+
+    bool captured = identity_capture(&current, NULL) == MIGUARD_OK;
+    question.used_as = captured ? &current : NULL;
+    event.current = question.used_as;
+    event.mismatch = mismatch;
+    event.unreadable = unreadable;
+    event.reason =
+        unreadable != 0 ? AUDIT_REASON_IDENTITY_UNREADABLE : AUDIT_REASON_IDENTITY_MISMATCH;
+    struct policy_verdict verdict = policy_view_decide(call->session->view, &question);
+    if (unreadable != 0 || !captured) {
         /* Invariant 4 is above any rule: nobody can have meant to allow what nobody could see. */
         verdict.decision = POLICY_DENY;
         verdict.would_deny = false;
         verdict.recorded = true;
     }
+    bool allowed = settle(call, &verdict, &event, ret_refusal);
+    if (captured) {
+        identity_release(&current);
+    }
+    return allowed;
+}
+
+static bool decide_match(const struct guard_call *call, struct refusal *ret_refusal)
+{
+    const struct policy_call question = question_of(call, 0);
+    struct policy_verdict verdict = policy_view_decide(call->session->view, &question);
+
     if (verdict.decision == POLICY_ALLOW && !verdict.recorded) {
         return true;
     }
     struct audit_event event = event_of(call, AUDIT_ACTION_SESSION_USE);
-    event.mismatch = mismatch;
-    event.unreadable = unreadable;
-    event.reason = unreadable != 0 ? AUDIT_REASON_IDENTITY_UNREADABLE
-                   : mismatch != 0 ? AUDIT_REASON_IDENTITY_MISMATCH
-                                   : AUDIT_REASON_POLICY;
-    return conclude(gateway, &verdict, &event, ret_refusal);
+    event.reason = verdict.decision == POLICY_DENY || verdict.would_deny
+                       ? AUDIT_REASON_POLICY
+                       : AUDIT_REASON_IDENTITY_MATCH;
+    return settle(call, &verdict, &event, ret_refusal);
+}
+
+/*
+ * A session keeps the policy that it was opened under, unless a newer one would not have opened it:
+ * then it is over. Asked once for each new policy.
+ */
+static bool still_allowed(const struct guard_call *call, struct refusal *ret_refusal)
+{
+    struct guarded_session *session = call->session;
+    struct policy_store *store = &session->context->gateway->store;
+    uint64_t generation = store_generation(store);
+
+    if (atomic_load_explicit(&session->generation, memory_order_relaxed) == generation) {
+        return true;
+    }
+    const struct policy *policy = store_get(store);
+    if (policy == NULL) { /* cannot be: what was once in force is only ever replaced */
+        guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_NO_POLICY,
+                     MI_RESULT_ACCESS_DENIED, ret_refusal);
+        return false;
+    }
+    struct policy_call question = question_of(call, 0);
+    question.operation = OPERATION_GET_LOCAL_SESSION;
+    question.name_space = NULL;
+    question.class_name = NULL;
+    struct policy_verdict verdict = policy_decide(policy, &question);
+    bool allowed = verdict.decision == POLICY_ALLOW;
+    if (allowed) {
+        atomic_store_explicit(&session->generation, generation, memory_order_relaxed);
+    } else {
+        struct audit_event event = event_of(call, AUDIT_ACTION_SESSION_USE);
+        event.reason = AUDIT_REASON_POLICY;
+        atomic_store(&session->revoked, true);
+        (void)conclude(session->context->gateway, &verdict, &event, ret_refusal);
+    }
+    policy_release(policy);
+    return allowed;
+}
+
+static bool not_revoked(const struct guard_call *call, struct refusal *ret_refusal)
+{
+    if (!atomic_load_explicit(&call->session->revoked, memory_order_relaxed)) {
+        return still_allowed(call, ret_refusal);
+    }
+    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_SESSION_REVOKED,
+                 MI_RESULT_ACCESS_DENIED, ret_refusal);
+    return false;
+}
+
+static miguard_components compared(const struct guard_call *call)
+{
+    return policy_compared(policy_view_policy(call->session->view));
 }
 
 bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
-    miguard_components mismatch = identity_check(
-        &call->session->identity, call->session->context->gateway->policy->compared, &unreadable);
-    return decide(call, mismatch, unreadable, ret_refusal);
+
+    if (!not_revoked(call, ret_refusal)) {
+        return false;
+    }
+    miguard_components mismatch =
+        identity_check(&call->session->identity, compared(call), &unreadable);
+    return mismatch == 0 ? decide_match(call, ret_refusal)
+                         : decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
 
 bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
@@ -125,10 +241,12 @@ bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
     if (__libc_single_threaded) {
         return true;
     }
-    miguard_components mismatch = identity_recheck(
-        &call->session->identity, call->session->context->gateway->policy->compared, &unreadable);
-    return mismatch == 0 || decide(call, mismatch, unreadable, ret_refusal);
+    miguard_components mismatch =
+        identity_recheck(&call->session->identity, compared(call), &unreadable);
+    return mismatch == 0 || decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
+
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static struct audit_event open_event(const struct guarded_context *context, uint64_t session_id,
                                      const void *call_site)
@@ -143,33 +261,50 @@ static struct audit_event open_event(const struct guarded_context *context, uint
     };
 }
 
-bool guard_open(struct guarded_context *context, uint64_t session_id,
-                const struct miguard_identity *identity, const void *call_site,
-                struct refusal *ret_refusal)
+/* The view of the policy in force; NULL with *ret_status NO_MEMORY or BAD_POLICY. */
+static struct policy_view *current_view(struct guarded_session *session,
+                                        enum miguard_status *ret_status)
 {
-    struct gateway *gateway = context->gateway;
-    const struct policy_call question = {
-        .operation = OPERATION_GET_LOCAL_SESSION,
-        .opened_as = identity,
-        .provider = context->provider,
-    };
-    struct policy_verdict verdict = policy_decide(gateway->policy, &question);
-    struct audit_event event = open_event(context, session_id, call_site);
-    event.bound = identity;
-    event.reason =
-        verdict.decision == POLICY_DENY ? AUDIT_REASON_POLICY : AUDIT_REASON_IDENTITY_MATCH;
-    return conclude(gateway, &verdict, &event, ret_refusal);
+    struct policy_store *store = &session->context->gateway->store;
+    struct policy_view *view = NULL;
+
+    /* Read before the policy is: a change in between is then noticed at the first use. */
+    atomic_store(&session->generation, store_generation(store));
+    const struct policy *policy = store_get(store);
+    *ret_status = policy == NULL ? MIGUARD_BAD_POLICY
+                                 : policy_narrow(policy, &session->identity,
+                                                 session->context->provider, &view);
+    policy_release(policy);
+    return *ret_status == MIGUARD_OK ? view : NULL;
 }
 
-/* Refusals that no rule can change. The answer is the same with or without a record. */
-static void refuse(struct gateway *gateway, struct audit_event *event, MI_Result result,
-                   struct refusal *ret_refusal)
+bool guard_open(struct guarded_session *session, const void *call_site, struct refusal *ret_refusal)
 {
-    event->denied = true;
-    event->rule = "built-in";
-    event->rule_source = "built-in";
-    (void)record(gateway->audit, event);
-    *ret_refusal = (struct refusal){result, event->reason, 0};
+    struct guarded_context *context = session->context;
+    struct audit_event event = open_event(context, session->id, call_site);
+    enum miguard_status status = MIGUARD_OK;
+
+    event.bound = &session->identity;
+    session->view = current_view(session, &status);
+    if (status == MIGUARD_NO_MEMORY) {
+        *ret_refusal = (struct refusal){.result = MI_RESULT_SERVER_LIMITS_EXCEEDED};
+        return false;
+    }
+    if (status != MIGUARD_OK) {
+        event.reason = AUDIT_REASON_NO_POLICY;
+        refuse(context->gateway, &event, MI_RESULT_ACCESS_DENIED, ret_refusal);
+        return false;
+    }
+    const struct policy_call question = {
+        .operation = OPERATION_GET_LOCAL_SESSION,
+        .opened_as = &session->identity,
+        .provider = context->provider,
+    };
+    struct policy_verdict verdict = policy_view_decide(session->view, &question);
+    event.reason = verdict.decision == POLICY_DENY || verdict.would_deny
+                       ? AUDIT_REASON_POLICY
+                       : AUDIT_REASON_IDENTITY_MATCH;
+    return conclude(context->gateway, &verdict, &event, ret_refusal);
 }
 
 void guard_open_failed(struct guarded_context *context, enum miguard_status why,
@@ -180,6 +315,9 @@ void guard_open_failed(struct guarded_context *context, enum miguard_status why,
     event.unreadable = MIGUARD_COMPONENTS_ALL;
     refuse(context->gateway, &event, MI_RESULT_ACCESS_DENIED, ret_refusal);
 }
+
+/* ---- what needs no comparison ------------------------------------------------------------------
+ */
 
 void guard_refuse(const struct guard_call *call, enum audit_action action, enum audit_reason reason,
                   MI_Result result, struct refusal *ret_refusal)
@@ -215,6 +353,7 @@ void guard_note_reaped(const struct guarded_operation *operation)
                                     .name_space = operation->name_space,
                                     .class_name = operation->class_name};
     struct audit_event event = event_of(&call, AUDIT_ACTION_REAP);
+    char decision_id[AUDIT_ID_SIZE];
     event.reason = AUDIT_REASON_LEFT_OPEN;
-    (void)record(operation->session->context->gateway->audit, &event);
+    (void)record(operation->session->context->gateway->audit, &event, decision_id);
 }

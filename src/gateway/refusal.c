@@ -5,19 +5,24 @@
  * operation holds no resource: all it must know is packed into the two words of its handle.
  */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/gateway.h"
 
 /* reserved1 is the name of the session's handle; reserved2 is this. */
-#define PACK_RESULT_BITS   5 /* MI_Result is at most 28 */
-#define PACK_REASON_BITS   5
-#define PACK_MISMATCH_BITS 18
+enum { PACK_RESULT = 0, PACK_REASON = 5, PACK_MISMATCH = 11, PACK_TICKET = 29 };
+
+static uint64_t bits(uint64_t word, unsigned from, unsigned until)
+{
+    return word >> from & (((uint64_t)1 << (until - from)) - 1);
+}
 
 static ptrdiff_t pack(const struct refusal *refusal)
 {
-    uint64_t word = (uint64_t)refusal->result | (uint64_t)refusal->reason << PACK_RESULT_BITS |
-                    (uint64_t)refusal->mismatch << (PACK_RESULT_BITS + PACK_REASON_BITS);
+    uint64_t word =
+        (uint64_t)refusal->result << PACK_RESULT | (uint64_t)refusal->reason << PACK_REASON |
+        (uint64_t)refusal->mismatch << PACK_MISMATCH | (uint64_t)refusal->ticket << PACK_TICKET;
     return (ptrdiff_t)word;
 }
 
@@ -26,10 +31,10 @@ static struct refusal unpack(const MI_Operation *operation)
 {
     uint64_t word = operation != NULL ? (uint64_t)operation->reserved2 : 0;
     struct refusal refusal = {
-        .result = (MI_Result)(word & ((1u << PACK_RESULT_BITS) - 1)),
-        .reason = (enum audit_reason)(word >> PACK_RESULT_BITS & ((1u << PACK_REASON_BITS) - 1)),
-        .mismatch = (miguard_components)(word >> (PACK_RESULT_BITS + PACK_REASON_BITS)) &
-                    MIGUARD_COMPONENTS_ALL,
+        .result = (MI_Result)bits(word, PACK_RESULT, PACK_REASON),
+        .reason = (enum audit_reason)bits(word, PACK_REASON, PACK_MISMATCH),
+        .mismatch = (miguard_components)bits(word, PACK_MISMATCH, PACK_TICKET),
+        .ticket = (uint32_t)bits(word, PACK_TICKET, PACK_TICKET + 32),
     };
     if (refusal.result == MI_RESULT_OK || refusal.result > MI_RESULT_SERVER_IS_SHUTTING_DOWN) {
         refusal.result = MI_RESULT_ACCESS_DENIED;
@@ -42,43 +47,86 @@ static struct refusal unpack(const MI_Operation *operation)
 
 /* ---- the sentence ------------------------------------------------------------------------ */
 
-enum { MESSAGES = 1024, MESSAGE_SIZE = 384 };
+enum { MESSAGES = 1024, MESSAGE_SIZE = 640 };
 
 /*
  * MI gives messages to the caller as borrowed pointers without saying who frees them when; memory
- * that is never freed cannot be used after free. A message is overwritten 1,024 refusals later.
+ * that is never freed cannot be used after free. A message is overwritten 1,024 refusals later; its
+ * ticket tells whether it still is the one that was meant.
  */
-static char messages[MESSAGES][MESSAGE_SIZE];
-static atomic_uint next_message;
+static struct {
+    atomic_uint ticket;
+    char text[MESSAGE_SIZE];
+} messages[MESSAGES];
+static atomic_uint next_ticket;
 
-static void append(char *message, size_t *length, const char *text)
+static void append(char *message, const char *text)
 {
-    size_t more = strlen(text);
-    if (*length + more < MESSAGE_SIZE) {
-        memcpy(message + *length, text, more + 1);
-        *length += more;
+    size_t length = strlen(message);
+    snprintf(message + length, MESSAGE_SIZE - length, "%s", text);
+}
+
+static void append_components(char *message, miguard_components mismatch)
+{
+    const char *separator = ": ";
+    for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
+        if ((mismatch >> bit & 1) != 0) {
+            append(message, separator);
+            append(message, miguard_component_name((miguard_components)1 << bit));
+            separator = ", ";
+        }
     }
+    if (mismatch != 0) {
+        append(message, " differ");
+    }
+}
+
+static bool is_given(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+static void append_decision(char *message, const char *rule, const char *source,
+                            const char *rule_reason, const char *decision_id)
+{
+    if (is_given(rule)) {
+        append(message, "; rule \"");
+        append(message, rule);
+        append(message, "\" at ");
+        append(message, is_given(source) ? source : "an unknown place");
+    }
+    if (is_given(rule_reason)) {
+        append(message, ": ");
+        append(message, rule_reason);
+    }
+    if (is_given(decision_id)) {
+        append(message, "; decision ");
+        append(message, decision_id);
+    }
+}
+
+void refusal_explain(struct refusal *refusal, const char *rule, const char *source,
+                     const char *rule_reason, const char *decision_id)
+{
+    do {
+        refusal->ticket = atomic_fetch_add(&next_ticket, 1);
+    } while (refusal->ticket == 0);
+    char *message = messages[refusal->ticket % MESSAGES].text;
+    snprintf(message, MESSAGE_SIZE, "miguard: %s", audit_reason_text(refusal->reason));
+    append_components(message, refusal->mismatch);
+    bool repeats =
+        rule_reason != NULL && strcmp(rule_reason, audit_reason_text(refusal->reason)) == 0;
+    append_decision(message, rule, source, repeats ? NULL : rule_reason, decision_id);
+    atomic_store(&messages[refusal->ticket % MESSAGES].ticket, refusal->ticket);
 }
 
 const char *refusal_message(const struct refusal *refusal)
 {
-    char *message = messages[atomic_fetch_add(&next_message, 1) % MESSAGES];
-    size_t length = 0;
-
-    append(message, &length, "miguard: ");
-    append(message, &length, audit_reason_text(refusal->reason));
-    const char *separator = ": ";
-    for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
-        if ((refusal->mismatch >> bit & 1) != 0) {
-            append(message, &length, separator);
-            append(message, &length, miguard_component_name((miguard_components)1 << bit));
-            separator = ", ";
-        }
+    struct refusal told = *refusal;
+    if (told.ticket == 0 || atomic_load(&messages[told.ticket % MESSAGES].ticket) != told.ticket) {
+        refusal_explain(&told, NULL, NULL, NULL, NULL);
     }
-    if (refusal->mismatch != 0) {
-        append(message, &length, " differ");
-    }
-    return message;
+    return messages[told.ticket % MESSAGES].text;
 }
 
 /* ---- the operation ----------------------------------------------------------------------- */

@@ -8,6 +8,7 @@ static void destroy_session(void *object)
 {
     struct guarded_session *session = object;
     identity_release(&session->identity);
+    policy_view_free(session->view);
     guarded_context_release(session->context);
 }
 
@@ -64,7 +65,7 @@ static void refuse(const struct start *start, const struct refusal *refusal)
 
 static void fail(const struct start *start, MI_Result result)
 {
-    struct refusal refusal = {result, AUDIT_REASON_NONE, 0};
+    struct refusal refusal = {.result = result};
     refuse(start, &refusal);
 }
 
@@ -117,7 +118,8 @@ static bool make_operation(struct start *start)
     }
     pthread_mutex_unlock(&start->session->context->lock);
     if (ended) {
-        struct refusal refusal = {MI_RESULT_INVALID_PARAMETER, AUDIT_REASON_CONTEXT_ENDED, 0};
+        struct refusal refusal = {.result = MI_RESULT_INVALID_PARAMETER,
+                                  .reason = AUDIT_REASON_CONTEXT_ENDED};
         slots_release(&guarded_operations, on);
         refuse(start, &refusal);
         return false;

@@ -8,6 +8,8 @@
 #ifndef POLICY_OPERATION_H
 #define POLICY_OPERATION_H
 
+#include <stdbool.h>
+
 #define OPERATION_MAP(X)                                                                           \
     X(GET_LOCAL_SESSION, "GetLocalSession")                                                        \
     X(SESSION_CLOSE, "SessionClose")                                                               \
@@ -46,6 +48,11 @@ enum operation {
         OPERATION_COUNT
 };
 
+/* "unknown" for what is none. */
 const char *operation_name(enum operation operation);
+
+/* The operation of that name, in exactly that case. false: there is none (or name is NULL), and
+ * *ret_operation is untouched. */
+bool operation_from_name(const char *name, enum operation *ret_operation);
 
 #endif

@@ -9,9 +9,13 @@
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "identity/identity.h"
+#include "policy/draft.h"
 #include "policy/operation.h"
 
 /* DENY is 0: a verdict that nobody filled in refuses. */
@@ -24,61 +28,118 @@ enum policy_audit {
     POLICY_AUDIT_USE = 1 << 2,  /* every use */
 };
 
-struct policy_rule {
-    const char *name;
-    const char *source; /* file:line:col */
-    const char *reason;
-    miguard_components mismatch; /* 0: for calls whose identity is the same */
-    uint32_t operations;         /* 1 << enum operation; 0 means all */
-    enum policy_decision decision;
-    bool permissive;
-    unsigned audit; /* enum policy_audit bits */
-};
+/* A compiled policy: opaque, counted, never changed after policy_compile(). */
+struct policy;
 
-struct policy {
-    const char *source;
-    miguard_components compared;
-    enum policy_decision decision;
-    bool permissive;
-    bool audit_failure_denies;
-    unsigned audit;
-    const struct policy_rule *rules;
-    size_t rule_count;
-};
+/* The policy in force where there is no file: every component compared, mismatch denied, the rest
+ * allowed, refusals and opened sessions recorded. Static: keep and release do nothing to it. */
+extern const struct policy *const policy_builtin;
 
+/* Copies what it needs from the draft, which may be freed then. The result has one reference.
+ * Errors: INVALID_ARGUMENT (what no loader gives: more than DRAFT_MAX_RULES rules, a range whose
+ * last is below its first), NO_MEMORY. */
+MIGUARD_CHECKED enum miguard_status policy_compile(const struct policy_draft *draft,
+                                                   const struct policy **ret_policy);
+
+/* One more reference, and one less; NULL is allowed. Thread safe. */
+const struct policy *policy_keep(const struct policy *policy);
+void policy_release(const struct policy *policy);
+
+miguard_components policy_compared(const struct policy *policy);
+bool policy_revokes(const struct policy *policy); /* on-mismatch: revoke */
+uint32_t policy_rule_count(const struct policy *policy);
+
+/*
+ * opened_as: an identity that is NULL or zeroed differs from everything in every component
+ * (invariant 1), whatever mismatch says. A key never covers a component that an identity does not
+ * know, nor the id -1.
+ *
+ * used_as may be NULL. With a mismatch of 0 it then is the same as opened_as; with another one
+ * nothing is known of it beyond that, and no rule with an as- key applies.
+ *
+ * provider, namespace, class: NULL or "" is none, and matches only an absent key or a glob that
+ * matches the empty string.
+ */
 struct policy_call {
     enum operation operation;
     const struct miguard_identity *opened_as;
-    const struct miguard_identity *used_as; /* NULL when it is not known beyond mismatch */
-    miguard_components mismatch;            /* what identity_check() found */
+    const struct miguard_identity *used_as;
+    miguard_components mismatch; /* what identity_check() found */
     const char *provider;
     const char *name_space;
     const char *class_name;
 };
+
+enum { POLICY_NO_RULE = UINT32_MAX }; /* the default decided */
 
 struct policy_verdict {
     enum policy_decision decision;
     bool would_deny; /* allowed only because of mode: permissive */
     bool recorded;   /* a record is asked for */
     bool audit_failure_denies;
-    const char *rule;   /* its name, or "default" */
-    const char *source; /* file:line:col, or "built-in" */
-    const char *reason; /* for a person */
+    bool revoke; /* denied for a mismatch, and on-mismatch says revoke: the session is over */
+    uint32_t rule_index; /* POLICY_NO_RULE: the default */
+    const char *rule;    /* its name, or "default" */
+    const char *source;  /* file:line:col, or "built-in" */
+    const char *reason;  /* for a person */
 };
 
-/* The policy in force where there is no file: every component compared, mismatch denied, the rest
- * allowed, refusals and opened sessions recorded. */
-extern const struct policy policy_builtin;
-
-/* Pure: no side effect, no allocation, no system call. Thread safe. */
+/* Pure: no side effect, no allocation, no system call. Thread safe. The texts are the policy's. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call);
 
 /* Told once for each rule that was looked at, in order: why it does not apply, or NULL when it
- * does. */
-typedef void (*policy_observer)(void *context, const struct policy_rule *rule, const char *why_not);
+ * does. Rules behind the one that applies are not looked at. */
+typedef void (*policy_observer)(void *context, uint32_t rule_index, const char *name,
+                                const char *source, const char *why_not);
 
-/* policy_decide() itself, watched. */
+/* policy_decide() itself, watched: the same decision by the same matching code. */
 struct policy_verdict policy_explain(const struct policy *policy, const struct policy_call *call,
                                      policy_observer observer, void *context);
+
+/* ---- narrowed at session open --------------------------------------------------------------- */
+
+/*
+ * A policy narrowed to one session: what is fixed for its life (who opened it, by which provider)
+ * is decided once, so that a use under the right identity walks no rule at all where nothing that
+ * is left varies. Holds a reference to its policy. Made at open; may allocate then.
+ */
+struct policy_view;
+
+/* Keeps neither opened_as nor provider. Errors: NO_MEMORY. */
+MIGUARD_CHECKED enum miguard_status policy_narrow(const struct policy *policy,
+                                                  const struct miguard_identity *opened_as,
+                                                  const char *provider,
+                                                  struct policy_view **ret_view);
+void policy_view_free(struct policy_view *view); /* NULL is allowed */
+const struct policy *policy_view_policy(const struct policy_view *view);
+
+/* As policy_decide() on the whole policy, for a call whose opened_as and provider have the values
+ * that the view was made with (the call names them all the same): the same verdict always. Quickest
+ * when used_as is NULL or opened_as itself. */
+struct policy_verdict policy_view_decide(const struct policy_view *view,
+                                         const struct policy_call *call);
+
+/* ---- the policy in force -------------------------------------------------------------------- */
+
+/*
+ * Where one policy is replaced by the next. Readers never wait for a load: the lock is held for the
+ * few instructions that count a reference or exchange a pointer; the old policy is freed outside
+ * it. The generation grows with each store_set() and is read without a lock: who reads it before
+ * store_get() and keeps both has a policy at least as new as that number.
+ *
+ * The store has a reference of its own: store_init() and store_set() keep what they are given, the
+ * caller's reference stays the caller's.
+ */
+struct policy_store {
+    pthread_mutex_t lock;
+    const struct policy *policy;
+    _Atomic uint64_t generation;
+};
+
+void store_init(struct policy_store *store, const struct policy *policy);
+void store_release(struct policy_store *store);             /* no other call may come any more */
+const struct policy *store_get(struct policy_store *store); /* a new reference */
+void store_set(struct policy_store *store, const struct policy *policy);
+uint64_t store_generation(const struct policy_store *store);
 
 #endif

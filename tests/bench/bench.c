@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "gateway/gateway.h"
 #include "miguard/host.h"
+#include "policy/draft.h"
 #include "support/log.h"
 #include "support/stub_host.h"
 
@@ -28,7 +29,8 @@ enum { ROUNDS = 41, CALLS = 400 };
 /* ---- an allocator that counts, in place of the library's
  * ------------------------------------------ */
 
-static long allocations;
+long allocations; /* policy_bench.c looks at it, too */
+void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal));
 
 void *base_alloc(size_t count, size_t size)
 {
@@ -428,6 +430,69 @@ static void bench_rest(void)
     miguard_target_free(target);
 }
 
+/* ---- loading a policy
+ * ----------------------------------------------------------------------------------------- */
+
+enum { POLICY_FILES = 4, RULES_PER_FILE = 256 };
+
+static void write_rules(const char *folder)
+{
+    char path[128];
+
+    for (int i = 0; i < POLICY_FILES; i++) {
+        snprintf(path, sizeof(path), "%s/%02d.yaml", folder, i);
+        FILE *file = fopen(path, "w");
+        if (file == NULL) {
+            abort();
+        }
+        fprintf(file, "version: 1\nrules:\n");
+        for (int k = 0; k < RULES_PER_FILE; k++) {
+            int n = i * RULES_PER_FILE + k;
+            fprintf(file,
+                    "  - name: rule-%d\n    match: { user: [%d, %d-%d], provider: \"lib%d*\", "
+                    "class: \"C%d_*\", operation: [CreateInstance, DeleteInstance] }\n"
+                    "    decision: deny\n    reason: only to be measured\n",
+                    n, n, 2000 + n, 3000 + n, n % 50, n);
+        }
+        fclose(file);
+    }
+}
+
+static void load_rules(void *data, int calls)
+{
+    const char *path = data;
+
+    for (int i = 0; i < calls; i++) {
+        struct diagnostics errors = DIAGNOSTICS_EMPTY;
+        struct policy_draft *draft = NULL;
+        const struct policy *policy = NULL;
+        if (draft_load(&path, 1, DRAFT_TRUST_NONE, &draft, &errors) != MIGUARD_OK ||
+            policy_compile(draft, &policy) != MIGUARD_OK) {
+            abort();
+        }
+        policy_release(policy);
+        draft_free(draft);
+        diagnostics_release(&errors);
+    }
+}
+
+static void bench_load(void)
+{
+    char folder[] = "/tmp/miguard-bench-XXXXXX", path[128];
+
+    if (mkdtemp(folder) == NULL) {
+        abort();
+    }
+    write_rules(folder);
+    struct pair load = measure(load_rules, load_rules, folder, 1);
+    tell("loading a set of 1,024 rules from 4 files", load.first / 1e6, "ms", 10);
+    for (int i = 0; i < POLICY_FILES; i++) {
+        snprintf(path, sizeof(path), "%s/%02d.yaml", folder, i);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
 static void on_thread(void *(*function)(void *))
 {
     pthread_t thread;
@@ -446,6 +511,8 @@ int main(int argc, char **argv)
     on_thread(bench_guard);
     on_thread(bench_local);
     bench_rest();
+    bench_policy(tell);
+    bench_load();
     log_remove();
     if (json_dump_file(report, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
         fprintf(stderr, "bench: %s cannot be written\n", path);

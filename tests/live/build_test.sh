@@ -83,6 +83,9 @@ expected_files() {
         done
         echo "./lib/pkgconfig/${library#lib}.pc"
     done
+    for policy in policy/*.yaml; do
+        echo "./share/miguard/$policy"
+    done
     for page in man/*.[1-8]; do
         echo "./share/man/man${page##*.}/${page#man/}"
     done
@@ -218,7 +221,7 @@ shared_runs() { # program package...
 
 static_runs() {
     "$CC" -I"$dest/usr/include" -o "$tmp/static" "$tmp/wrapping.c" \
-        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -ldl -pthread &&
+        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -lyaml -ldl -pthread &&
         says_ok "$tmp/static"
 }
 
@@ -572,7 +575,8 @@ check "libmiguard(3) has every component" components_documented
 check "libmiguard(3) has every reason of a record" reasons_documented
 check "libmiguard(3) has every limit" limits_documented
 check "the version is the same everywhere" version_everywhere
-for words in "" identity "identity show" "identity diff" run; do
+for words in "" identity "identity show" "identity diff" run policy "policy check" "policy show" \
+    "policy explain" "policy test" "policy fmt"; do
     # shellcheck disable=SC2086
     check "miguard${words:+ $words} --help" helps $words
 done

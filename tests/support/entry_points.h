@@ -17,9 +17,9 @@ struct scene {
     MI_Context *context;
     MI_Session session;
     struct stub_operation *stub; /* the host's side of the asynchronous operation */
-    MI_Operation synchronous;  /* live, with results to take */
-    MI_Operation asynchronous; /* live, has delivered one result that waits for acknowledgement */
-    MI_Operation in_callback;  /* the copy that the callback was given */
+    MI_Operation synchronous;    /* live, with results to take */
+    MI_Operation asynchronous;   /* live, has delivered one result that waits for acknowledgement */
+    MI_Operation in_callback;    /* the copy that the callback was given */
     MI_Result(MI_CALL *acknowledge)(MI_Operation *);
     MI_Result(MI_CALL *answer_prompt)(MI_Operation *, MI_OperationCallback_ResponseType);
     MI_Result(MI_CALL *answer_error)(MI_Operation *, MI_OperationCallback_ResponseType);

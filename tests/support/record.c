@@ -284,6 +284,7 @@ static const struct field {
     {"rule", OPTIONAL, JSON_OBJECT, NULL},
     {"rule.name", NEEDED, JSON_STRING, is_not_empty},
     {"rule.reference", NEEDED, JSON_STRING, is_not_empty},
+    {"rule.description", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard", NEEDED, JSON_OBJECT, NULL},
     {"miguard.operation", OPTIONAL, JSON_STRING, is_operation},
     {"miguard.decision", NEEDED, JSON_STRING, is_decision},
@@ -307,6 +308,8 @@ static const struct field {
     {"miguard.call_site.symbol", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.repeat", NEEDED, JSON_OBJECT, NULL},
     {"miguard.repeat.count", NEEDED, JSON_INTEGER, is_positive},
+    {"miguard.policy", OPTIONAL, JSON_OBJECT, NULL},
+    {"miguard.policy.detail", NEEDED, JSON_STRING, is_not_empty},
     {"miguard.lost", OPTIONAL, JSON_OBJECT, NULL},
     {"miguard.lost.count", NEEDED, JSON_INTEGER, is_positive},
 };
@@ -449,8 +452,10 @@ static bool agrees_with_itself(const struct walk *walk, const json_t *record)
         return complain(walk, "message", "is not the text of reason and action");
     }
     bool lost = strcmp(action, "records-lost") == 0;
-    bool of_the_log = lost || strcmp(action, "audit-start") == 0;
-    if (of_the_log != (find(record, "miguard.operation") == NULL)) {
+    bool of_the_library = lost || strcmp(action, "audit-start") == 0 ||
+                          strcmp(action, "policy-load") == 0 ||
+                          strcmp(action, "policy-refused") == 0;
+    if (of_the_library != (find(record, "miguard.operation") == NULL)) {
         return complain(walk, "miguard.operation", "does not agree with event.action");
     }
     if (lost != (find(record, "miguard.lost") != NULL)) {

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Decisions as tables: the built-in policy, and hand-made rules. */
+/*
+ * Decisions as tables: which calls a key matches, first match wins, modes, records, revocation, the
+ * built-in policy, and that explain says the same and why.
+ */
 #include "policy/policy.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/alloc.h"
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 #define SAME  0
 #define EUID  MIGUARD_COMPONENT_EUID
@@ -14,10 +21,119 @@
 
 #define ONLY(NAME) (1u << OPERATION_##NAME)
 
-/* ---- the built-in default ------------------------------------------------------------ */
-
-/* "-" stands for false, so that a row can be read at a glance. */
+/* In rows, so that they can be read at a glance. */
 enum { NO, YES };
+
+/* ---- who there is --------------------------------------------------------------------- */
+
+#define CAP_NET_ADMIN (UINT64_C(1) << 12)
+#define CAP_SYS_ADMIN (UINT64_C(1) << 21)
+#define CAP_ALL       ((UINT64_C(1) << 41) - 1)
+
+#define IDENTITY(id, group, list, length, capabilities)                                            \
+    {                                                                                              \
+        .tag = IDENTITY_TAG, .known = ALL, .uid = {7, id, 7, 7}, .gid = {7, group, 7, 7},          \
+        .groups = (list), .group_count = (length), .cap = {                                        \
+            capabilities                                                                           \
+        }                                                                                          \
+    }
+
+static gid_t web_groups[] = {33, 2000};
+static gid_t admin_groups[] = {27};
+
+/* The effective id counts alone: the others are 7 everywhere. */
+static const struct miguard_identity root = IDENTITY(0, 0, NULL, 0, CAP_ALL);
+static const struct miguard_identity web = IDENTITY(33, 33, web_groups, 2, 0);
+static const struct miguard_identity admin = IDENTITY(1000, 100, admin_groups, 1, CAP_NET_ADMIN);
+static const struct miguard_identity nobody_at_all; /* zeroed: no identity */
+static const struct miguard_identity minus_one = IDENTITY(UINT32_MAX, UINT32_MAX, NULL, 0, 0);
+/* Nothing is known of it but its capabilities: its ids look like root's and prove nothing. */
+static const struct miguard_identity vague = {
+    .tag = IDENTITY_TAG, .known = MIGUARD_COMPONENT_CAP_EFFECTIVE, .cap = {CAP_NET_ADMIN}};
+
+/* Any key that names root. */
+static const struct draft_range only_root[] = {{0, 0, "root"}};
+
+/* ---- making policies ------------------------------------------------------------------ */
+
+static struct draft_settings plain_settings(void)
+{
+    return (struct draft_settings){.mode = DRAFT_ENFORCE,
+                                   .decision = DRAFT_ALLOW,
+                                   .decision_place = {"d.yaml", 2, 3},
+                                   .compared = ALL,
+                                   .audit = POLICY_AUDIT_DENY};
+}
+
+static const struct policy *compile(const struct draft_settings *settings,
+                                    const struct draft_rule *rules, size_t count)
+{
+    const struct policy_draft draft = {
+        .settings = *settings, .rules = rules, .rule_count = (uint32_t)count};
+    const struct policy *policy = NULL;
+    ck_assert_int_eq(policy_compile(&draft, &policy), MIGUARD_OK);
+    return policy;
+}
+
+static void ck_same_verdict(const struct policy_verdict *a, const struct policy_verdict *b)
+{
+    ck_assert_int_eq(a->decision, b->decision);
+    ck_assert_int_eq(a->would_deny, b->would_deny);
+    ck_assert_int_eq(a->recorded, b->recorded);
+    ck_assert_int_eq(a->audit_failure_denies, b->audit_failure_denies);
+    ck_assert_int_eq(a->revoke, b->revoke);
+    ck_assert_uint_eq(a->rule_index, b->rule_index);
+    ck_assert_str_eq(a->rule, b->rule);
+    ck_assert_str_eq(a->source, b->source);
+    ck_assert_str_eq(a->reason, b->reason);
+}
+
+struct watch {
+    uint32_t seen;
+    const char *why_not[64];
+};
+
+static void watch_rule(void *context, uint32_t index, const char *name, const char *source,
+                       const char *why_not)
+{
+    struct watch *watch = context;
+    ck_assert_uint_eq(index, watch->seen); /* in order, none left out */
+    ck_assert_uint_lt(index, 64);
+    ck_assert(index == 0 || watch->why_not[index - 1] != NULL); /* none behind the match */
+    ck_assert_ptr_nonnull(name);
+    ck_assert_ptr_nonnull(source);
+    ck_assert(why_not == NULL || why_not[0] != '\0');
+    watch->why_not[watch->seen++] = why_not;
+}
+
+/* The one verdict that all three ways come to. */
+static struct policy_verdict ask_watched(const struct policy *policy,
+                                         const struct policy_call *call, struct watch *watch)
+{
+    struct policy_view *view = NULL;
+
+    memset(watch, 0, sizeof(*watch));
+    struct policy_verdict decided = policy_decide(policy, call);
+    struct policy_verdict told = policy_explain(policy, call, watch_rule, watch);
+    ck_assert_int_eq(policy_narrow(policy, call->opened_as, call->provider, &view), MIGUARD_OK);
+    struct policy_verdict narrowed = policy_view_decide(view, call);
+    policy_view_free(view);
+    ck_same_verdict(&decided, &told);
+    ck_same_verdict(&decided, &narrowed);
+    ck_assert_uint_eq(watch->seen, decided.rule_index == POLICY_NO_RULE ? policy_rule_count(policy)
+                                                                        : decided.rule_index + 1);
+    ck_assert(watch->seen == 0 ||
+              (watch->why_not[watch->seen - 1] == NULL) == (decided.rule_index != POLICY_NO_RULE));
+    return decided;
+}
+
+static struct policy_verdict ask(const struct policy *policy, const struct policy_call *call)
+{
+    struct watch watch;
+    return ask_watched(policy, call, &watch);
+}
+
+/* ---- the built-in default ------------------------------------------------------------- */
 
 static const struct {
     enum operation operation;
@@ -40,13 +156,16 @@ static const struct {
 START_TEST(builtin)
 {
     const struct policy_call call = {.operation = builtin_rows[_i].operation,
+                                     .opened_as = &root,
                                      .mismatch = builtin_rows[_i].mismatch};
-    struct policy_verdict verdict = policy_decide(&policy_builtin, &call);
+    struct policy_verdict verdict = ask(policy_builtin, &call);
 
     ck_assert_int_eq(verdict.decision, builtin_rows[_i].decision);
     ck_assert_int_eq(verdict.recorded, builtin_rows[_i].recorded);
     ck_assert(!verdict.would_deny);
+    ck_assert(!verdict.revoke);
     ck_assert(verdict.audit_failure_denies);
+    ck_assert_uint_eq(verdict.rule_index, POLICY_NO_RULE);
     ck_assert_str_eq(verdict.rule, "default");
     ck_assert_str_eq(verdict.source, "built-in");
     ck_assert_ptr_nonnull(verdict.reason);
@@ -55,16 +174,35 @@ END_TEST
 
 START_TEST(builtin_compares_everything_on_every_operation)
 {
-    ck_assert_uint_eq(policy_builtin.compared, MIGUARD_COMPONENTS_ALL);
+    ck_assert_uint_eq(policy_compared(policy_builtin), ALL);
+    ck_assert(!policy_revokes(policy_builtin));
+    ck_assert_uint_eq(policy_rule_count(policy_builtin), 0);
     for (unsigned operation = 0; operation < OPERATION_COUNT; operation++) {
         for (unsigned bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
             const struct policy_call call = {.operation = (enum operation)operation,
+                                             .opened_as = &root,
                                              .mismatch = (miguard_components)1 << bit};
-            struct policy_verdict verdict = policy_decide(&policy_builtin, &call);
+            struct policy_verdict verdict = ask(policy_builtin, &call);
             ck_assert_int_eq(verdict.decision, POLICY_DENY);
             ck_assert(verdict.recorded);
         }
     }
+}
+END_TEST
+
+/* Keeping and releasing, as often as one likes, leaves it. */
+START_TEST(builtin_is_not_counted)
+{
+    const struct policy_call call = {.operation = OPERATION_INVOKE, .opened_as = &root};
+
+    for (int i = 0; i < 3; i++) {
+        policy_release(policy_builtin);
+    }
+    ck_assert_ptr_eq(policy_keep(policy_builtin), policy_builtin);
+    ck_assert_int_eq(policy_decide(policy_builtin, &call).decision, POLICY_ALLOW);
+    policy_release(NULL);
+    ck_assert_ptr_null(policy_keep(NULL));
+    policy_view_free(NULL);
 }
 END_TEST
 
@@ -76,297 +214,789 @@ START_TEST(zeroed_verdict_refuses)
 }
 END_TEST
 
-/* ---- rules --------------------------------------------------------------------------- */
-
-static const struct policy_rule rules[] = {
-    {"no-delete", "a.yaml:1:1", "nobody deletes", 0, ONLY(DELETE_INSTANCE) | ONLY(CREATE_INSTANCE),
-     POLICY_DENY, false, POLICY_AUDIT_DENY},
-    {"delete-anyway", "a.yaml:2:1", "never reached for a delete", 0, ONLY(DELETE_INSTANCE),
-     POLICY_ALLOW, false, POLICY_AUDIT_USE},
-    {"watched", "a.yaml:3:1", "recorded", 0, ONLY(INVOKE), POLICY_ALLOW, false, POLICY_AUDIT_USE},
-    {"silent-deny", "a.yaml:4:1", "not recorded", 0, ONLY(QUERY_INSTANCES), POLICY_DENY, false, 0},
-    {"dry-run", "a.yaml:5:1", "would be denied", 0, ONLY(SUBSCRIBE), POLICY_DENY, true,
-     POLICY_AUDIT_DENY},
-    {"opened", "a.yaml:6:1", "opening", 0, ONLY(GET_LOCAL_SESSION), POLICY_ALLOW, false,
-     POLICY_AUDIT_OPEN},
-    {"late-no-new-privs", "a.yaml:7:1", "tolerated", NNP, 0, POLICY_ALLOW, false, 0},
-    {"fs-for-reads", "a.yaml:8:1", "reads only", FSUID | NNP, ONLY(GET_INSTANCE), POLICY_ALLOW,
-     false, POLICY_AUDIT_USE},
-    {"euid-dry-run", "a.yaml:9:1", "would be denied", EUID, ONLY(GET_CLASS), POLICY_DENY, true,
-     POLICY_AUDIT_DENY},
-    {"default-deny", "a.yaml:10:1", "the rest of reads", 0, ONLY(GET_CLASS), POLICY_DENY, false,
-     POLICY_AUDIT_DENY},
-};
-
-enum { DEFAULT = sizeof(rules) / sizeof(rules[0]) };
-
-static const struct policy policy = {
-    .source = "a.yaml",
-    .compared = MIGUARD_COMPONENTS_ALL,
-    .decision = POLICY_ALLOW,
-    .audit = POLICY_AUDIT_DENY,
-    .rules = rules,
-    .rule_count = sizeof(rules) / sizeof(rules[0]),
-};
-
-static const struct {
-    enum operation operation;
-    miguard_components mismatch;
-    int rule; /* the row of `rules` that decides, or DEFAULT */
-    enum policy_decision decision;
-    int would_deny, recorded;
-} rows[] = {
-    /* the identity is the same */
-    {OPERATION_CREATE_INSTANCE, SAME, 0, POLICY_DENY, NO, YES},
-    {OPERATION_DELETE_INSTANCE, SAME, 0, POLICY_DENY, NO, YES}, /* first match wins */
-    {OPERATION_INVOKE, SAME, 2, POLICY_ALLOW, NO, YES},
-    {OPERATION_QUERY_INSTANCES, SAME, 3, POLICY_DENY, NO, NO},
-    {OPERATION_SUBSCRIBE, SAME, 4, POLICY_ALLOW, YES, YES},
-    {OPERATION_GET_LOCAL_SESSION, SAME, 5, POLICY_ALLOW, NO, YES},
-    {OPERATION_GET_CLASS, SAME, 9, POLICY_DENY, NO, YES},
-    {OPERATION_GET_INSTANCE, SAME, DEFAULT, POLICY_ALLOW, NO, NO},
-    {OPERATION_CALLBACK, SAME, DEFAULT, POLICY_ALLOW, NO, NO},
-    /* the identity differs: only a rule that covers all of it counts */
-    {OPERATION_GET_INSTANCE, NNP, 6, POLICY_ALLOW, NO, NO},
-    {OPERATION_DELETE_INSTANCE, NNP, 6, POLICY_ALLOW, NO, NO},
-    {OPERATION_GET_INSTANCE, FSUID, 7, POLICY_ALLOW, NO, YES},
-    {OPERATION_GET_INSTANCE, FSUID | NNP, 7, POLICY_ALLOW, NO, YES},
-    {OPERATION_GET_INSTANCE, FSUID | EUID, DEFAULT, POLICY_DENY, NO, YES},
-    {OPERATION_GET_INSTANCE, NNP | EUID, DEFAULT, POLICY_DENY, NO, YES},
-    {OPERATION_INVOKE, FSUID, DEFAULT, POLICY_DENY, NO, YES},
-    {OPERATION_INVOKE, EUID, DEFAULT, POLICY_DENY, NO, YES},
-    {OPERATION_GET_CLASS, EUID, 8, POLICY_ALLOW, YES, YES},
-    {OPERATION_GET_CLASS, EUID | FSUID, DEFAULT, POLICY_DENY, NO, YES},
-    {OPERATION_GET_LOCAL_SESSION, EUID, DEFAULT, POLICY_DENY, NO, YES},
-    {OPERATION_GET_INSTANCE, ALL, DEFAULT, POLICY_DENY, NO, YES},
-};
-
-START_TEST(first_match_wins)
+/* Nobody opened this: it differs in everything, and only a rule for that would let it pass. */
+START_TEST(no_identity_differs_in_everything)
 {
-    const struct policy_call call = {.operation = rows[_i].operation,
-                                     .mismatch = rows[_i].mismatch};
-    struct policy_verdict verdict = policy_decide(&policy, &call);
-
-    ck_assert_str_eq(verdict.rule,
-                     rows[_i].rule == DEFAULT ? "default" : rules[rows[_i].rule].name);
-    ck_assert_str_eq(verdict.source,
-                     rows[_i].rule == DEFAULT ? "a.yaml" : rules[rows[_i].rule].source);
-    if (rows[_i].rule != DEFAULT) {
-        ck_assert_str_eq(verdict.reason, rules[rows[_i].rule].reason);
-    }
-    ck_assert_int_eq(verdict.decision, rows[_i].decision);
-    ck_assert_int_eq(verdict.would_deny, rows[_i].would_deny);
-    ck_assert_int_eq(verdict.recorded, rows[_i].recorded);
-    ck_assert(!verdict.audit_failure_denies);
-}
-END_TEST
-
-/* ---- modes and records --------------------------------------------------------------- */
-
-static const struct {
-    const char *what;
-    enum policy_decision wanted;
-    bool permissive;
-    unsigned audit;
-    enum operation operation;
-    enum policy_decision decision;
-    int would_deny, recorded;
-} modes[] = {
-    {"enforced", POLICY_DENY, false, POLICY_AUDIT_DENY, OPERATION_INVOKE, POLICY_DENY, NO, YES},
-    {"permissive", POLICY_DENY, true, POLICY_AUDIT_DENY, OPERATION_INVOKE, POLICY_ALLOW, YES, YES},
-    {"permissive, nothing to permit", POLICY_ALLOW, true, POLICY_AUDIT_DENY, OPERATION_INVOKE,
-     POLICY_ALLOW, NO, NO},
-    {"refusal unrecorded", POLICY_DENY, false, POLICY_AUDIT_OPEN | POLICY_AUDIT_USE,
-     OPERATION_INVOKE, POLICY_DENY, NO, NO},
-    {"use recorded", POLICY_ALLOW, false, POLICY_AUDIT_USE, OPERATION_INVOKE, POLICY_ALLOW, NO,
-     YES},
-    {"open is no use", POLICY_ALLOW, false, POLICY_AUDIT_OPEN, OPERATION_INVOKE, POLICY_ALLOW, NO,
-     NO},
-    {"opening recorded", POLICY_ALLOW, false, POLICY_AUDIT_OPEN, OPERATION_GET_LOCAL_SESSION,
-     POLICY_ALLOW, NO, YES},
-    {"use includes opening", POLICY_ALLOW, false, POLICY_AUDIT_USE, OPERATION_GET_LOCAL_SESSION,
-     POLICY_ALLOW, NO, YES},
-    {"refused opening is a refusal", POLICY_DENY, false, POLICY_AUDIT_OPEN,
-     OPERATION_GET_LOCAL_SESSION, POLICY_DENY, NO, NO},
-    {"nothing recorded", POLICY_ALLOW, false, 0, OPERATION_GET_LOCAL_SESSION, POLICY_ALLOW, NO, NO},
-};
-
-/* The same row once as the policy's default and once as a rule; and a mismatch without any rule,
- * for which the default decision does not count. */
-START_TEST(modes_and_records)
-{
-    const struct policy_rule rule = {.name = "the-rule",
-                                     .source = "b.yaml:1:1",
-                                     .reason = "so",
-                                     .decision = modes[_i].wanted,
-                                     .permissive = modes[_i].permissive,
-                                     .audit = modes[_i].audit};
-    const struct policy by_default = {.source = "b.yaml",
-                                      .decision = modes[_i].wanted,
-                                      .permissive = modes[_i].permissive,
-                                      .audit = modes[_i].audit};
-    const struct policy by_rule = {.source = "b.yaml",
-                                   .decision = modes[_i].wanted == POLICY_ALLOW ? POLICY_DENY
-                                                                                : POLICY_ALLOW,
-                                   .rules = &rule,
-                                   .rule_count = 1};
-    const struct policy_call call = {.operation = modes[_i].operation};
-    const struct policy *both[] = {&by_default, &by_rule};
+    static const struct draft_rule rules[] = {
+        {.name = "all-but-one", .match = {.mismatch = ALL & ~NNP}, .decision = DRAFT_ALLOW},
+        {.name = "root", .match = {.users = only_root, .user_count = 1}, .decision = DRAFT_ALLOW},
+    };
+    struct draft_settings settings = plain_settings();
+    const struct policy *policy = compile(&settings, rules, 2);
+    const struct miguard_identity *none[] = {NULL, &nobody_at_all};
 
     for (int i = 0; i < 2; i++) {
-        struct policy_verdict verdict = policy_decide(both[i], &call);
-        ck_assert_str_eq(verdict.rule, i == 0 ? "default" : "the-rule");
-        ck_assert_msg(verdict.decision == modes[_i].decision, "%s", modes[_i].what);
-        ck_assert_msg(verdict.would_deny == (modes[_i].would_deny == YES), "%s", modes[_i].what);
-        ck_assert_msg(verdict.recorded == (modes[_i].recorded == YES), "%s", modes[_i].what);
+        const struct policy_call call = {.operation = OPERATION_INVOKE, .opened_as = none[i]};
+        struct policy_verdict verdict = ask(policy, &call);
+        ck_assert_int_eq(verdict.decision, POLICY_DENY);
+        ck_assert_str_eq(verdict.rule, "default");
     }
-    const struct policy_call differing = {.operation = modes[_i].operation, .mismatch = EUID};
-    struct policy_verdict verdict = policy_decide(&by_default, &differing);
-    ck_assert_int_eq(verdict.decision, modes[_i].permissive ? POLICY_ALLOW : POLICY_DENY);
-    ck_assert_int_eq(verdict.would_deny, modes[_i].permissive);
-    ck_assert_int_eq(verdict.recorded, (modes[_i].audit & POLICY_AUDIT_DENY) != 0);
+    policy_release(policy);
 }
 END_TEST
 
-/* The mode of the whole policy holds for its enforcing rules, too. */
-START_TEST(global_permissive_reaches_rules)
-{
-    struct policy permissive = policy;
-    const struct policy_call call = {.operation = OPERATION_DELETE_INSTANCE};
+/* ---- one key at a time ----------------------------------------------------------------- */
 
-    permissive.permissive = true;
-    struct policy_verdict verdict = policy_decide(&permissive, &call);
-    ck_assert_int_eq(verdict.decision, POLICY_ALLOW);
-    ck_assert(verdict.would_deny);
-    ck_assert(verdict.recorded);
-    ck_assert_str_eq(verdict.rule, "no-delete");
+static const struct draft_range web_and_range[] = {{1500, 2500, ""}, {33, 33, "www-data"}};
+static const struct draft_range touching[] = {{500, 999, ""}, {1001, 1010, ""}, {1000, 1000, ""}};
+static const struct draft_range around[] = {{0, 999, ""}, {1001, UINT32_MAX, ""}};
+static const struct draft_range everybody[] = {{0, UINT32_MAX, ""}};
+
+static const struct draft_range inverted_range[] = {{5, 4, ""}};
+
+static const struct draft_glob lib_web[] = {{"libweb*"}};
+static const struct draft_glob star[] = {{"*"}};
+static const struct draft_glob stars[] = {{"**"}};
+static const struct draft_glob empty[] = {{""}};
+static const struct draft_glob root_tree[] = {{"root"}, {"root/*"}};
+static const struct draft_glob quoted[] = {{"a\\*b"}};
+static const struct draft_glob one_letter[] = {{"Web_?"}};
+static const struct draft_glob middle[] = {{"CIM_*Service"}};
+static const struct draft_glob half[] = {{"caf\xC3*"}}; /* cuts a character in two */
+static const struct draft_glob bracket[] = {{"[ab]"}};
+
+static const struct {
+    struct draft_match match;
+    struct policy_call call;
+    const char *why_not; /* part of it; NULL: the rule applies */
+} keys[] = {
+    /* no key at all */
+    {{0}, {.opened_as = &web}, NULL},
+    {{0}, {.opened_as = &web, .mismatch = EUID}, "no mismatch"},
+
+    /* operation */
+    {{.operations = ONLY(INVOKE)}, {.operation = OPERATION_INVOKE, .opened_as = &web}, NULL},
+    {{.operations = ONLY(INVOKE)},
+     {.operation = OPERATION_GET_CLASS, .opened_as = &web},
+     "operation"},
+    {{.operations = ONLY(INVOKE) | ONLY(GET_CLASS)},
+     {.operation = OPERATION_GET_CLASS, .opened_as = &web},
+     NULL},
+
+    /* mismatch: covers every differing component, and only differing calls */
+    {{.mismatch = EUID}, {.opened_as = &web}, "whose identity differs"},
+    {{.mismatch = EUID}, {.opened_as = &web, .mismatch = EUID}, NULL},
+    {{.mismatch = EUID}, {.opened_as = &web, .mismatch = FSUID}, "does not cover"},
+    {{.mismatch = EUID}, {.opened_as = &web, .mismatch = EUID | FSUID}, "does not cover"},
+    {{.mismatch = EUID | FSUID}, {.opened_as = &web, .mismatch = FSUID}, NULL},
+    {{.mismatch = ALL}, {.opened_as = &web, .mismatch = ALL}, NULL},
+    {{.mismatch = ALL}, {.opened_as = &web, .mismatch = 1u << 18}, "does not cover"},
+
+    /* user: the effective uid */
+    {{.users = only_root, .user_count = 1}, {.opened_as = &root}, NULL},
+    {{.users = only_root, .user_count = 1}, {.opened_as = &web}, "user"},
+    {{.users = web_and_range, .user_count = 2}, {.opened_as = &web}, NULL},
+    {{.users = web_and_range, .user_count = 2}, {.opened_as = &admin}, "user"},
+    {{.users = touching, .user_count = 3}, {.opened_as = &admin}, NULL},
+    {{.users = around, .user_count = 2}, {.opened_as = &admin}, "user"},
+    {{.users = everybody, .user_count = 1}, {.opened_as = &root}, NULL},
+    {{.users = everybody, .user_count = 1}, {.opened_as = &minus_one}, "user"},
+    {{.users = only_root, .user_count = 1}, {.opened_as = &vague}, "user"},
+    {{.users = only_root, .user_count = 1, .mismatch = ALL}, {.opened_as = &nobody_at_all}, "user"},
+
+    /* group: the effective gid or any supplementary group */
+    {{.groups = only_root, .group_count = 1}, {.opened_as = &root}, NULL},
+    {{.groups = only_root, .group_count = 1}, {.opened_as = &web}, "group"},
+    {{.groups = web_and_range, .group_count = 2}, {.opened_as = &web}, NULL},
+    {{.groups = web_and_range, .group_count = 1}, {.opened_as = &web}, NULL}, /* 2000 */
+    {{.groups = (const struct draft_range[]){{27, 27, ""}}, .group_count = 1},
+     {.opened_as = &admin},
+     NULL},
+    {{.groups = (const struct draft_range[]){{7, 7, ""}}, .group_count = 1},
+     {.opened_as = &admin},
+     "group"}, /* real, saved and fs gid do not count */
+    {{.groups = (const struct draft_range[]){{100, 100, ""}}, .group_count = 1},
+     {.opened_as = &admin},
+     NULL},
+    {{.groups = everybody, .group_count = 1}, {.opened_as = &minus_one}, "group"},
+    {{.groups = only_root, .group_count = 1}, {.opened_as = &vague}, "group"},
+
+    /* capability: any of those listed, in the effective set */
+    {{.capabilities = CAP_SYS_ADMIN}, {.opened_as = &root}, NULL},
+    {{.capabilities = CAP_SYS_ADMIN}, {.opened_as = &admin}, "capability"},
+    {{.capabilities = CAP_SYS_ADMIN | CAP_NET_ADMIN}, {.opened_as = &admin}, NULL},
+    {{.capabilities = CAP_NET_ADMIN}, {.opened_as = &web}, "capability"},
+    {{.capabilities = CAP_NET_ADMIN}, {.opened_as = &vague}, NULL},
+
+    /* as-: of the identity that uses the session */
+    {{.as_users = only_root, .as_user_count = 1, .mismatch = EUID},
+     {.opened_as = &web, .used_as = &root, .mismatch = EUID},
+     NULL},
+    {{.as_users = only_root, .as_user_count = 1, .mismatch = EUID},
+     {.opened_as = &root, .used_as = &web, .mismatch = EUID},
+     "as-user"},
+    {{.users = only_root, .user_count = 1, .mismatch = EUID},
+     {.opened_as = &web, .used_as = &root, .mismatch = EUID},
+     "its user"},
+    {{.as_groups = only_root, .as_group_count = 1, .mismatch = EUID},
+     {.opened_as = &web, .used_as = &root, .mismatch = EUID},
+     NULL},
+    {{.as_groups = only_root, .as_group_count = 1, .mismatch = EUID},
+     {.opened_as = &root, .used_as = &web, .mismatch = EUID},
+     "as-group"},
+    {{.as_capabilities = CAP_NET_ADMIN, .mismatch = EUID},
+     {.opened_as = &web, .used_as = &admin, .mismatch = EUID},
+     NULL},
+    {{.as_capabilities = CAP_NET_ADMIN, .mismatch = EUID},
+     {.opened_as = &admin, .used_as = &web, .mismatch = EUID},
+     "as-capability"},
+    /* used_as not given: not known for a mismatch, else the same as opened_as */
+    {{.as_users = everybody, .as_user_count = 1, .mismatch = EUID},
+     {.opened_as = &web, .mismatch = EUID},
+     "as-user asks for an identity of use that is not known"},
+    {{.as_groups = everybody, .as_group_count = 1, .mismatch = EUID},
+     {.opened_as = &web, .mismatch = EUID},
+     "as-group asks for an identity of use that is not known"},
+    {{.as_capabilities = CAP_ALL, .mismatch = EUID},
+     {.opened_as = &root, .mismatch = EUID},
+     "as-capability asks for an identity of use that is not known"},
+    {{.as_users = web_and_range, .as_user_count = 2}, {.opened_as = &web}, NULL},
+    {{.as_users = only_root, .as_user_count = 1}, {.opened_as = &web}, "as-user"},
+    {{.as_users = everybody, .as_user_count = 1},
+     {.opened_as = &web, .used_as = &nobody_at_all},
+     "as-user asks for an identity of use that is not known"},
+    /* no difference in what is compared, and yet another user: what is given counts */
+    {{.as_users = only_root, .as_user_count = 1}, {.opened_as = &web, .used_as = &root}, NULL},
+    {{.as_users = web_and_range, .as_user_count = 2},
+     {.opened_as = &web, .used_as = &root},
+     "as-user"},
+
+    /* provider: exact case */
+    {{.providers = lib_web, .provider_count = 1}, {.opened_as = &web, .provider = "libweb"}, NULL},
+    {{.providers = lib_web, .provider_count = 1},
+     {.opened_as = &web, .provider = "libweb.so.1"},
+     NULL},
+    {{.providers = lib_web, .provider_count = 1},
+     {.opened_as = &web, .provider = "libWeb.so"},
+     "provider does not match"},
+    {{.providers = lib_web, .provider_count = 1}, {.opened_as = &web}, "provider asks for one"},
+    {{.providers = lib_web, .provider_count = 1},
+     {.opened_as = &web, .provider = ""},
+     "provider asks for one"},
+    {{.providers = star, .provider_count = 1}, {.opened_as = &web}, NULL},
+
+    /* namespace and class: any case */
+    {{.namespaces = root_tree, .namespace_count = 2},
+     {.opened_as = &web, .name_space = "root"},
+     NULL},
+    {{.namespaces = root_tree, .namespace_count = 2},
+     {.opened_as = &web, .name_space = "ROOT/CIMv2"},
+     NULL},
+    {{.namespaces = root_tree, .namespace_count = 2},
+     {.opened_as = &web, .name_space = "roots"},
+     "namespace does not match"},
+    {{.namespaces = root_tree, .namespace_count = 2}, {.opened_as = &web}, "namespace asks for"},
+    {{.classes = one_letter, .class_count = 1}, {.opened_as = &web, .class_name = "web_A"}, NULL},
+    {{.classes = one_letter, .class_count = 1},
+     {.opened_as = &web, .class_name = "Web_AB"},
+     "class does not match"},
+    {{.classes = one_letter, .class_count = 1}, {.opened_as = &web}, "class asks for one"},
+    {{.classes = middle, .class_count = 1},
+     {.opened_as = &web, .class_name = "cim_logservice"},
+     NULL},
+    {{.classes = middle, .class_count = 1},
+     {.opened_as = &web, .class_name = "CIM_LogServices"},
+     "class"},
+    {{.classes = quoted, .class_count = 1}, {.opened_as = &web, .class_name = "A*B"}, NULL},
+    {{.classes = quoted, .class_count = 1}, {.opened_as = &web, .class_name = "aXb"}, "class"},
+    {{.classes = half, .class_count = 1},
+     {.opened_as = &web, .class_name = "caf\xC3\xA9"},
+     "class"},
+    {{.classes = bracket, .class_count = 1}, {.opened_as = &web, .class_name = "[AB]"}, NULL},
+    {{.classes = bracket, .class_count = 1}, {.opened_as = &web, .class_name = "a"}, "class"},
+
+    /* none at all: only what matches the empty string */
+    {{.classes = star, .class_count = 1}, {.opened_as = &web}, NULL},
+    {{.classes = stars, .class_count = 1}, {.opened_as = &web, .class_name = ""}, NULL},
+    {{.classes = empty, .class_count = 1}, {.opened_as = &web}, NULL},
+    {{.classes = empty, .class_count = 1}, {.opened_as = &web, .class_name = "x"}, "class"},
+
+    /* several keys: all of them */
+    {{.users = web_and_range, .user_count = 2, .operations = ONLY(INVOKE)},
+     {.operation = OPERATION_INVOKE, .opened_as = &web},
+     NULL},
+    {{.users = web_and_range, .user_count = 2, .operations = ONLY(INVOKE)},
+     {.operation = OPERATION_INVOKE, .opened_as = &root},
+     "user"},
+    {{.users = web_and_range, .user_count = 2, .operations = ONLY(INVOKE)},
+     {.operation = OPERATION_GET_CLASS, .opened_as = &web},
+     "operation"},
+};
+
+/* The rule decides otherwise than the default would, so that whether it applied shows. */
+START_TEST(keys_match)
+{
+    bool differs = keys[_i].call.mismatch != 0;
+    const struct draft_rule rule = {.place = {"k.yaml", 4, 5},
+                                    .name = "the-rule",
+                                    .reason = "it says so",
+                                    .has_match = true,
+                                    .match = keys[_i].match,
+                                    .decision = differs ? DRAFT_ALLOW : DRAFT_DENY};
+    struct draft_settings settings = plain_settings();
+    const struct policy *policy = compile(&settings, &rule, 1);
+    struct watch watch;
+    struct policy_verdict verdict = ask_watched(policy, &keys[_i].call, &watch);
+
+    ck_assert_uint_eq(watch.seen, 1);
+    if (keys[_i].why_not == NULL) {
+        ck_assert_ptr_null(watch.why_not[0]);
+        ck_assert_str_eq(verdict.rule, "the-rule");
+        ck_assert_str_eq(verdict.source, "k.yaml:4:5");
+        ck_assert_str_eq(verdict.reason, "it says so");
+        ck_assert_uint_eq(verdict.rule_index, 0);
+        ck_assert_int_eq(verdict.decision, differs ? POLICY_ALLOW : POLICY_DENY);
+    } else {
+        ck_assert_ptr_nonnull(watch.why_not[0]);
+        ck_assert_msg(strstr(watch.why_not[0], keys[_i].why_not) != NULL, "%s", watch.why_not[0]);
+        ck_assert_str_eq(verdict.rule, "default");
+    }
+    policy_release(policy);
 }
 END_TEST
 
 /* Every pair of one-component sets and their unions: a rule counts exactly when it covers. */
 START_TEST(a_rule_must_cover_every_differing_component)
 {
+    struct draft_settings settings = plain_settings();
+
     for (unsigned a = 0; a < MIGUARD_COMPONENT_COUNT; a++) {
+        const struct draft_rule rule = {.name = "r",
+                                        .match = {.mismatch = (miguard_components)1 << a},
+                                        .decision = DRAFT_ALLOW};
+        const struct policy *policy = compile(&settings, &rule, 1);
         for (unsigned b = 0; b < MIGUARD_COMPONENT_COUNT; b++) {
-            const struct policy_rule rule = {.name = "r",
-                                             .source = "c",
-                                             .reason = "",
-                                             .mismatch = (miguard_components)1 << a,
-                                             .decision = POLICY_ALLOW};
-            const struct policy one = {
-                .source = "c", .decision = POLICY_ALLOW, .rules = &rule, .rule_count = 1};
             const struct policy_call call = {.operation = OPERATION_INVOKE,
+                                             .opened_as = &root,
                                              .mismatch = (miguard_components)1 << a |
                                                          (miguard_components)1 << b};
-            ck_assert_int_eq(policy_decide(&one, &call).decision,
-                             a == b ? POLICY_ALLOW : POLICY_DENY);
+            ck_assert_int_eq(ask(policy, &call).decision, a == b ? POLICY_ALLOW : POLICY_DENY);
         }
+        policy_release(policy);
     }
 }
 END_TEST
 
-/* ---- explain ------------------------------------------------------------------------- */
+/* ---- several rules ---------------------------------------------------------------------- */
 
-struct watch {
-    unsigned seen, applied;
-    const struct policy_rule *last;
+static const struct draft_rule rules[] = {
+    {.place = {"a.yaml", 1, 5},
+     .name = "no-delete",
+     .reason = "nobody deletes",
+     .match = {.operations = ONLY(DELETE_INSTANCE) | ONLY(CREATE_INSTANCE)},
+     .decision = DRAFT_DENY},
+    {.place = {"a.yaml", 2, 5},
+     .name = "delete-anyway",
+     .reason = "never reached",
+     .match = {.operations = ONLY(DELETE_INSTANCE)},
+     .decision = DRAFT_ALLOW},
+    {.place = {"a.yaml", 3, 5},
+     .name = "watched",
+     .reason = "recorded",
+     .match = {.operations = ONLY(INVOKE)},
+     .decision = DRAFT_ALLOW,
+     .has_audit = true,
+     .audit = POLICY_AUDIT_USE},
+    {.place = {"a.yaml", 4, 5},
+     .name = "silent-deny",
+     .reason = "not recorded",
+     .match = {.operations = ONLY(QUERY_INSTANCES)},
+     .decision = DRAFT_DENY,
+     .has_audit = true},
+    {.place = {"a.yaml", 5, 5},
+     .name = "dry-run",
+     .reason = "would be denied",
+     .match = {.operations = ONLY(SUBSCRIBE)},
+     .decision = DRAFT_DENY,
+     .has_mode = true,
+     .mode = DRAFT_PERMISSIVE},
+    {.place = {"a.yaml", 6, 5},
+     .name = "opened",
+     .reason = "opening",
+     .match = {.operations = ONLY(GET_LOCAL_SESSION)},
+     .decision = DRAFT_ALLOW,
+     .has_audit = true,
+     .audit = POLICY_AUDIT_OPEN},
+    {.place = {"b.yaml", 1, 5},
+     .name = "late-no-new-privs",
+     .reason = "tolerated",
+     .match = {.mismatch = NNP},
+     .decision = DRAFT_ALLOW,
+     .has_audit = true},
+    {.place = {"b.yaml", 2, 5},
+     .name = "fs-for-reads",
+     .reason = "reads only",
+     .match = {.mismatch = FSUID | NNP, .operations = ONLY(GET_INSTANCE)},
+     .decision = DRAFT_ALLOW,
+     .has_audit = true,
+     .audit = POLICY_AUDIT_USE},
+    {.place = {"b.yaml", 3, 5},
+     .name = "euid-dry-run",
+     .reason = "would be denied",
+     .match = {.mismatch = EUID, .operations = ONLY(GET_CLASS)},
+     .decision = DRAFT_DENY,
+     .has_mode = true,
+     .mode = DRAFT_PERMISSIVE},
+    {.place = {"b.yaml", 4, 5},
+     .name = "no-classes",
+     .reason = "the rest of reads",
+     .match = {.operations = ONLY(GET_CLASS)},
+     .decision = DRAFT_DENY},
 };
 
-static void watch_rule(void *context, const struct policy_rule *rule, const char *why_not)
-{
-    struct watch *watch = context;
-    ck_assert_ptr_eq(rule, &rules[watch->seen]); /* in order, none left out */
-    ck_assert_uint_eq(watch->applied, 0);        /* nothing is looked at behind a match */
-    watch->seen++;
-    watch->last = rule;
-    if (why_not == NULL) {
-        watch->applied++;
-    } else {
-        ck_assert_uint_gt(strlen(why_not), 0);
-    }
-}
-
-START_TEST(explain_agrees_with_decide)
-{
-    for (unsigned operation = 0; operation < OPERATION_COUNT; operation++) {
-        for (unsigned set = 0; set < 16; set++) {
-            const struct policy_call call = {
-                .operation = (enum operation)operation,
-                .mismatch = (set & 1 ? (unsigned)EUID : 0) | (set & 2 ? (unsigned)FSUID : 0) |
-                            (set & 4 ? (unsigned)NNP : 0) |
-                            (set & 8 ? (unsigned)MIGUARD_COMPONENT_LSM_LABEL : 0)};
-            struct watch watch = {0, 0, NULL};
-            struct policy_verdict decided = policy_decide(&policy, &call);
-            struct policy_verdict told = policy_explain(&policy, &call, watch_rule, &watch);
-            ck_assert_int_eq(decided.decision, told.decision);
-            ck_assert_int_eq(decided.would_deny, told.would_deny);
-            ck_assert_int_eq(decided.recorded, told.recorded);
-            ck_assert_int_eq(decided.audit_failure_denies, told.audit_failure_denies);
-            ck_assert_str_eq(decided.rule, told.rule);
-            ck_assert_str_eq(decided.source, told.source);
-            ck_assert_str_eq(decided.reason, told.reason);
-            if (watch.applied == 0) {
-                ck_assert_uint_eq(watch.seen, policy.rule_count);
-                ck_assert_str_eq(told.rule, "default");
-            } else {
-                ck_assert_str_eq(told.rule, watch.last->name);
-            }
-        }
-    }
-}
-END_TEST
+enum { DEFAULT = sizeof(rules) / sizeof(rules[0]) };
 
 static const struct {
-    struct policy_rule rule;
-    struct policy_call call;
-    const char *why; /* part of it; NULL: applies */
-} reasons[] = {
-    {{.operations = ONLY(INVOKE)}, {.operation = OPERATION_GET_CLASS}, "other operations"},
-    {{.operations = ONLY(INVOKE)}, {.operation = OPERATION_INVOKE}, NULL},
-    {{.operations = 0}, {.operation = OPERATION_GET_CLASS}, NULL},
-    {{.mismatch = EUID}, {.operation = OPERATION_INVOKE}, "identity differs"},
-    {{.mismatch = 0}, {.mismatch = EUID}, "identity is the same"},
-    {{.mismatch = EUID}, {.mismatch = EUID | FSUID}, "cover every differing"},
-    {{.mismatch = EUID}, {.mismatch = FSUID}, "cover every differing"},
-    {{.mismatch = EUID | FSUID}, {.mismatch = FSUID}, NULL},
-    {{.mismatch = ALL}, {.mismatch = ALL}, NULL},
+    enum operation operation;
+    miguard_components mismatch;
+    int rule; /* the row of `rules` that decides, or DEFAULT */
+    const char *source;
+    enum policy_decision decision;
+    int would_deny, recorded;
+} rows[] = {
+    /* the identity is the same */
+    {OPERATION_CREATE_INSTANCE, SAME, 0, "a.yaml:1:5", POLICY_DENY, NO, YES},
+    {OPERATION_DELETE_INSTANCE, SAME, 0, "a.yaml:1:5", POLICY_DENY, NO, YES}, /* first wins */
+    {OPERATION_INVOKE, SAME, 2, "a.yaml:3:5", POLICY_ALLOW, NO, YES},
+    {OPERATION_QUERY_INSTANCES, SAME, 3, "a.yaml:4:5", POLICY_DENY, NO, NO},
+    {OPERATION_SUBSCRIBE, SAME, 4, "a.yaml:5:5", POLICY_ALLOW, YES, YES},
+    {OPERATION_GET_LOCAL_SESSION, SAME, 5, "a.yaml:6:5", POLICY_ALLOW, NO, YES},
+    {OPERATION_GET_CLASS, SAME, 9, "b.yaml:4:5", POLICY_DENY, NO, YES},
+    {OPERATION_GET_INSTANCE, SAME, DEFAULT, "d.yaml:2:3", POLICY_ALLOW, NO, NO},
+    {OPERATION_CALLBACK, SAME, DEFAULT, "d.yaml:2:3", POLICY_ALLOW, NO, NO},
+    /* the identity differs: only a rule that covers all of it counts */
+    {OPERATION_GET_INSTANCE, NNP, 6, "b.yaml:1:5", POLICY_ALLOW, NO, NO},
+    {OPERATION_DELETE_INSTANCE, NNP, 6, "b.yaml:1:5", POLICY_ALLOW, NO, NO},
+    {OPERATION_GET_INSTANCE, FSUID, 7, "b.yaml:2:5", POLICY_ALLOW, NO, YES},
+    {OPERATION_GET_INSTANCE, FSUID | NNP, 7, "b.yaml:2:5", POLICY_ALLOW, NO, YES},
+    {OPERATION_GET_INSTANCE, FSUID | EUID, DEFAULT, "built-in", POLICY_DENY, NO, YES},
+    {OPERATION_GET_INSTANCE, NNP | EUID, DEFAULT, "built-in", POLICY_DENY, NO, YES},
+    {OPERATION_INVOKE, FSUID, DEFAULT, "built-in", POLICY_DENY, NO, YES},
+    {OPERATION_INVOKE, EUID, DEFAULT, "built-in", POLICY_DENY, NO, YES},
+    {OPERATION_GET_CLASS, EUID, 8, "b.yaml:3:5", POLICY_ALLOW, YES, YES},
+    {OPERATION_GET_CLASS, EUID | FSUID, DEFAULT, "built-in", POLICY_DENY, NO, YES},
+    {OPERATION_GET_LOCAL_SESSION, EUID, DEFAULT, "built-in", POLICY_DENY, NO, YES},
+    {OPERATION_GET_INSTANCE, ALL, DEFAULT, "built-in", POLICY_DENY, NO, YES},
 };
 
-static void keep_reason(void *context, const struct policy_rule *rule, const char *why_not)
+START_TEST(first_match_wins)
 {
-    (void)rule;
-    *(const char **)context = why_not;
+    struct draft_settings settings = plain_settings();
+    const struct policy *policy = compile(&settings, rules, DEFAULT);
+    const struct policy_call call = {
+        .operation = rows[_i].operation, .opened_as = &web, .mismatch = rows[_i].mismatch};
+    struct policy_verdict verdict = ask(policy, &call);
+    bool by_default = rows[_i].rule == DEFAULT;
+
+    ck_assert_uint_eq(verdict.rule_index,
+                      by_default ? (uint32_t)POLICY_NO_RULE : (uint32_t)rows[_i].rule);
+    ck_assert_str_eq(verdict.rule, by_default ? "default" : rules[rows[_i].rule].name);
+    ck_assert_str_eq(verdict.source, rows[_i].source);
+    if (!by_default) {
+        ck_assert_str_eq(verdict.reason, rules[rows[_i].rule].reason);
+    }
+    ck_assert_int_eq(verdict.decision, rows[_i].decision);
+    ck_assert_int_eq(verdict.would_deny, rows[_i].would_deny);
+    ck_assert_int_eq(verdict.recorded, rows[_i].recorded);
+    ck_assert(!verdict.audit_failure_denies);
+    ck_assert(!verdict.revoke);
+    policy_release(policy);
 }
+END_TEST
 
-START_TEST(explain_says_why_not)
+/* A session that was narrowed at open answers each operation as the whole policy does. */
+START_TEST(a_view_serves_every_operation)
 {
-    const struct policy one = {.source = "d", .rules = &reasons[_i].rule, .rule_count = 1};
-    const char *why = "never told";
+    struct draft_settings settings = plain_settings();
+    const struct policy *policy = compile(&settings, rules, DEFAULT);
+    struct policy_view *view = NULL;
 
-    (void)policy_explain(&one, &reasons[_i].call, keep_reason, &why);
-    if (reasons[_i].why == NULL) {
-        ck_assert_ptr_null(why);
-    } else {
-        ck_assert_ptr_nonnull(why);
-        ck_assert_msg(strstr(why, reasons[_i].why) != NULL, "%s", why);
+    ck_assert_int_eq(policy_narrow(policy, &web, "libweb.so", &view), MIGUARD_OK);
+    ck_assert_ptr_eq(policy_view_policy(view), policy);
+    policy_release(policy); /* the view keeps it */
+    for (unsigned operation = 0; operation <= OPERATION_COUNT; operation++) {
+        for (unsigned set = 0; set < 8; set++) {
+            const struct policy_call call = {.operation = (enum operation)operation,
+                                             .opened_as = &web,
+                                             .provider = "libweb.so",
+                                             .mismatch = (set & 1 ? (unsigned)EUID : 0) |
+                                                         (set & 2 ? (unsigned)FSUID : 0) |
+                                                         (set & 4 ? (unsigned)NNP : 0)};
+            struct policy_verdict decided = policy_decide(policy_view_policy(view), &call);
+            struct policy_verdict narrowed = policy_view_decide(view, &call);
+            ck_same_verdict(&decided, &narrowed);
+        }
+    }
+    policy_view_free(view);
+}
+END_TEST
+
+/* ---- modes ------------------------------------------------------------------------------ */
+
+enum { GLOBAL = -1 }; /* the rule gives no mode of its own */
+
+static const struct {
+    enum draft_mode global;
+    int rule_mode;
+    enum draft_decision wanted;
+    enum policy_decision decision;
+    int would_deny;
+} modes[] = {
+    {DRAFT_ENFORCE, GLOBAL, DRAFT_DENY, POLICY_DENY, NO},
+    {DRAFT_ENFORCE, DRAFT_ENFORCE, DRAFT_DENY, POLICY_DENY, NO},
+    {DRAFT_ENFORCE, DRAFT_PERMISSIVE, DRAFT_DENY, POLICY_ALLOW, YES},
+    {DRAFT_PERMISSIVE, GLOBAL, DRAFT_DENY, POLICY_ALLOW, YES},
+    {DRAFT_PERMISSIVE, DRAFT_ENFORCE, DRAFT_DENY, POLICY_DENY, NO},
+    {DRAFT_PERMISSIVE, DRAFT_PERMISSIVE, DRAFT_DENY, POLICY_ALLOW, YES},
+    /* nothing to permit */
+    {DRAFT_ENFORCE, GLOBAL, DRAFT_ALLOW, POLICY_ALLOW, NO},
+    {DRAFT_ENFORCE, DRAFT_PERMISSIVE, DRAFT_ALLOW, POLICY_ALLOW, NO},
+    {DRAFT_PERMISSIVE, GLOBAL, DRAFT_ALLOW, POLICY_ALLOW, NO},
+    {DRAFT_PERMISSIVE, DRAFT_ENFORCE, DRAFT_ALLOW, POLICY_ALLOW, NO},
+};
+
+/* As a rule, as a rule for a mismatch, and (without a mode of its own) as the default. */
+START_TEST(permissive_matrix)
+{
+    for (int differs = 0; differs <= 1; differs++) {
+        const struct draft_rule rule = {
+            .name = "r",
+            .match = {.mismatch = differs ? EUID : 0},
+            .decision = modes[_i].wanted,
+            .has_mode = modes[_i].rule_mode != GLOBAL,
+            .mode = modes[_i].rule_mode == DRAFT_PERMISSIVE ? DRAFT_PERMISSIVE : DRAFT_ENFORCE};
+        struct draft_settings settings = plain_settings();
+        settings.mode = modes[_i].global;
+        settings.decision = modes[_i].wanted;
+        const struct policy *by_rule = compile(&settings, &rule, 1);
+        const struct policy *by_default = compile(&settings, NULL, 0);
+        const struct policy_call call = {
+            .operation = OPERATION_INVOKE, .opened_as = &web, .mismatch = differs ? EUID : 0};
+        struct policy_verdict verdict = ask(by_rule, &call);
+        ck_assert_str_eq(verdict.rule, "r");
+        ck_assert_int_eq(verdict.decision, modes[_i].decision);
+        ck_assert_int_eq(verdict.would_deny, modes[_i].would_deny);
+        if (modes[_i].rule_mode == GLOBAL && !differs) {
+            verdict = ask(by_default, &call);
+            ck_assert_str_eq(verdict.rule, "default");
+            ck_assert_int_eq(verdict.decision, modes[_i].decision);
+            ck_assert_int_eq(verdict.would_deny, modes[_i].would_deny);
+        }
+        policy_release(by_rule);
+        policy_release(by_default);
     }
 }
 END_TEST
+
+/* A mismatch without a rule is denied whatever the default decision is; only the mode helps. */
+START_TEST(default_decision_is_not_for_a_mismatch)
+{
+    for (int permissive = 0; permissive <= 1; permissive++) {
+        struct draft_settings settings = plain_settings();
+        settings.mode = permissive ? DRAFT_PERMISSIVE : DRAFT_ENFORCE;
+        const struct policy *policy = compile(&settings, NULL, 0);
+        const struct policy_call call = {
+            .operation = OPERATION_INVOKE, .opened_as = &web, .mismatch = EUID};
+        struct policy_verdict verdict = ask(policy, &call);
+        ck_assert_int_eq(verdict.decision, permissive ? POLICY_ALLOW : POLICY_DENY);
+        ck_assert_int_eq(verdict.would_deny, permissive);
+        ck_assert(verdict.recorded);
+        policy_release(policy);
+    }
+}
+END_TEST
+
+/* ---- records ---------------------------------------------------------------------------- */
+
+enum { D = POLICY_AUDIT_DENY, O = POLICY_AUDIT_OPEN, U = POLICY_AUDIT_USE };
+
+static const struct {
+    const char *what;
+    enum draft_decision wanted;
+    enum draft_mode mode;
+    enum operation operation;
+    unsigned asked_by; /* any of these bits asks for a record, no other does */
+} records[] = {
+    {"refused use", DRAFT_DENY, DRAFT_ENFORCE, OPERATION_INVOKE, D},
+    {"refused opening", DRAFT_DENY, DRAFT_ENFORCE, OPERATION_GET_LOCAL_SESSION, D},
+    {"would be refused", DRAFT_DENY, DRAFT_PERMISSIVE, OPERATION_INVOKE, D},
+    {"opening would be refused", DRAFT_DENY, DRAFT_PERMISSIVE, OPERATION_GET_LOCAL_SESSION, D},
+    {"use", DRAFT_ALLOW, DRAFT_ENFORCE, OPERATION_INVOKE, U},
+    {"opening", DRAFT_ALLOW, DRAFT_ENFORCE, OPERATION_GET_LOCAL_SESSION, O | U},
+    {"use, nothing to permit", DRAFT_ALLOW, DRAFT_PERMISSIVE, OPERATION_INVOKE, U},
+};
+
+/* Each set of bits: given by the rule, inherited by the rule, and of the default. */
+START_TEST(audit_matrix)
+{
+    for (unsigned audit = 0; audit < 8; audit++) {
+        for (int given = 0; given <= 1; given++) {
+            const struct draft_rule rule = {.name = "r",
+                                            .decision = records[_i].wanted,
+                                            .has_audit = given == 1,
+                                            .audit = given == 1 ? audit : ~audit & 7};
+            struct draft_settings settings = plain_settings();
+            settings.mode = records[_i].mode;
+            settings.decision = records[_i].wanted;
+            settings.audit = given == 1 ? ~audit & 7 : audit;
+            const struct policy *policy = compile(&settings, &rule, 1);
+            const struct policy *rest = compile(&settings, NULL, 0);
+            const struct policy_call call = {.operation = records[_i].operation, .opened_as = &web};
+            bool wanted = (audit & records[_i].asked_by) != 0;
+            ck_assert_msg(ask(policy, &call).recorded == wanted, "%s, %u", records[_i].what, audit);
+            ck_assert_msg(ask(rest, &call).recorded ==
+                              (given == 1 ? (~audit & records[_i].asked_by) != 0 : wanted),
+                          "%s, %u, default", records[_i].what, audit);
+            policy_release(policy);
+            policy_release(rest);
+        }
+    }
+}
+END_TEST
+
+/* ---- revocation -------------------------------------------------------------------------- */
+
+static const struct {
+    enum draft_on_mismatch on_mismatch;
+    enum draft_mode mode;
+    miguard_components mismatch;
+    int by_rule; /* a rule that denies; else the default */
+    int revoke;
+} revocations[] = {
+    {DRAFT_MISMATCH_REVOKE, DRAFT_ENFORCE, EUID, NO, YES},
+    {DRAFT_MISMATCH_REVOKE, DRAFT_ENFORCE, EUID, YES, YES},
+    {DRAFT_MISMATCH_REVOKE, DRAFT_ENFORCE, SAME, NO, NO}, /* denied, but not for a mismatch */
+    {DRAFT_MISMATCH_REVOKE, DRAFT_ENFORCE, SAME, YES, NO},
+    {DRAFT_MISMATCH_REVOKE, DRAFT_PERMISSIVE, EUID, NO, NO}, /* not denied */
+    {DRAFT_MISMATCH_REVOKE, DRAFT_PERMISSIVE, EUID, YES, NO},
+    {DRAFT_MISMATCH_REVOKE, DRAFT_ENFORCE, NNP, YES, NO}, /* a rule allows it */
+    {DRAFT_MISMATCH_DENY, DRAFT_ENFORCE, EUID, NO, NO},
+    {DRAFT_MISMATCH_DENY, DRAFT_ENFORCE, EUID, YES, NO},
+};
+
+START_TEST(revocation)
+{
+    static const struct draft_rule denying[] = {
+        {.name = "same", .decision = DRAFT_DENY},
+        {.name = "euid", .match = {.mismatch = EUID}, .decision = DRAFT_DENY},
+        {.name = "nnp", .match = {.mismatch = NNP}, .decision = DRAFT_ALLOW},
+    };
+    struct draft_settings settings = plain_settings();
+    settings.decision = DRAFT_DENY;
+    settings.on_mismatch = revocations[_i].on_mismatch;
+    settings.on_mismatch_place = (struct policy_place){"d.yaml", 3, 3};
+    settings.mode = revocations[_i].mode;
+    const struct policy *policy = compile(&settings, denying, revocations[_i].by_rule ? 3 : 0);
+    const struct policy_call call = {
+        .operation = OPERATION_INVOKE, .opened_as = &web, .mismatch = revocations[_i].mismatch};
+    struct policy_verdict verdict = ask(policy, &call);
+
+    ck_assert_int_eq(verdict.revoke, revocations[_i].revoke);
+    ck_assert_int_eq(policy_revokes(policy), revocations[_i].on_mismatch == DRAFT_MISMATCH_REVOKE);
+    if (!revocations[_i].by_rule) {
+        ck_assert_str_eq(verdict.source,
+                         revocations[_i].mismatch != 0 ? "d.yaml:3:3" : "d.yaml:2:3");
+    }
+    policy_release(policy);
+}
+END_TEST
+
+/* ---- explain ----------------------------------------------------------------------------- */
+
+START_TEST(explain_says_why_each_rule_does_not_apply)
+{
+    static const struct draft_rule several[] = {
+        {.name = "differs", .match = {.mismatch = EUID}, .decision = DRAFT_DENY},
+        {.name = "operation", .match = {.operations = ONLY(INVOKE)}, .decision = DRAFT_DENY},
+        {.name = "user", .match = {.users = only_root, .user_count = 1}, .decision = DRAFT_DENY},
+        {.name = "class", .match = {.classes = middle, .class_count = 1}, .decision = DRAFT_DENY},
+        {.name = "applies", .decision = DRAFT_DENY},
+        {.name = "behind", .decision = DRAFT_DENY},
+    };
+    static const char *const why[] = {
+        "its mismatch is for calls whose identity differs", "its operation does not have this one",
+        "its user does not cover the identity that opened the session", "its class does not match"};
+    struct draft_settings settings = plain_settings();
+    const struct policy *policy = compile(&settings, several, LENGTH(several));
+    const struct policy_call call = {
+        .operation = OPERATION_GET_INSTANCE, .opened_as = &web, .class_name = "Web_Site"};
+    struct watch watch;
+
+    ck_assert_str_eq(ask_watched(policy, &call, &watch).rule, "applies");
+    ck_assert_uint_eq(watch.seen, 5);
+    for (int i = 0; i < LENGTH(why); i++) {
+        ck_assert_str_eq(watch.why_not[i], why[i]);
+    }
+    ck_assert_ptr_null(watch.why_not[4]);
+    ck_assert_str_eq(policy_explain(policy, &call, NULL, NULL).rule, "applies"); /* unwatched */
+    policy_release(policy);
+}
+END_TEST
+
+/* ---- compiling --------------------------------------------------------------------------- */
+
+/* Nothing of the draft is needed afterwards: it is overwritten before the policy is asked. */
+START_TEST(a_policy_copies_its_draft)
+{
+    char name[] = "kept", reason[] = "kept, too", file[] = "kept.yaml", glob[] = "Web_*";
+    struct draft_range range = {33, 33, NULL};
+    struct draft_glob class_glob = {glob};
+    struct draft_rule rule = {
+        .place = {file, 12, 34},
+        .name = name,
+        .reason = reason,
+        .match = {.users = &range, .user_count = 1, .classes = &class_glob, .class_count = 1},
+        .decision = DRAFT_DENY};
+    struct draft_settings settings = plain_settings();
+    settings.audit_failure_denies = true;
+    settings.compared = EUID | FSUID;
+    const struct policy *policy = compile(&settings, &rule, 1);
+    const struct policy_call call = {
+        .operation = OPERATION_INVOKE, .opened_as = &web, .class_name = "Web_Site"};
+
+    memset(name, 'x', sizeof(name) - 1);
+    memset(reason, 'x', sizeof(reason) - 1);
+    memset(file, 'x', sizeof(file) - 1);
+    memset(glob, 'x', sizeof(glob) - 1);
+    memset(&range, 0, sizeof(range));
+    memset(&rule, 0, sizeof(rule));
+    struct policy_verdict verdict = ask(policy, &call);
+    ck_assert_str_eq(verdict.rule, "kept");
+    ck_assert_str_eq(verdict.reason, "kept, too");
+    ck_assert_str_eq(verdict.source, "kept.yaml:12:34");
+    ck_assert(verdict.audit_failure_denies);
+    ck_assert_uint_eq(policy_compared(policy), EUID | FSUID);
+    ck_assert_uint_eq(policy_rule_count(policy), 1);
+    policy_release(policy);
+}
+END_TEST
+
+START_TEST(compile_refuses_what_no_loader_gives)
+{
+    static const struct draft_rule inverted = {
+        .name = "r", .match = {.as_groups = inverted_range, .as_group_count = 1}};
+    struct policy_draft draft = {.rules = &inverted, .rule_count = 1};
+    const struct policy *policy = policy_builtin;
+
+    ck_assert_int_eq(policy_compile(&draft, &policy), MIGUARD_INVALID_ARGUMENT);
+    draft.rule_count = DRAFT_MAX_RULES + 1;
+    struct draft_rule *many = base_alloc(draft.rule_count, sizeof(*many));
+    for (uint32_t i = 0; i < draft.rule_count; i++) {
+        many[i].name = "r";
+    }
+    draft.rules = many;
+    ck_assert_int_eq(policy_compile(&draft, &policy), MIGUARD_INVALID_ARGUMENT);
+    ck_assert_ptr_eq(policy, policy_builtin); /* untouched */
+    draft.rule_count = DRAFT_MAX_RULES;
+    ck_assert_int_eq(policy_compile(&draft, &policy), MIGUARD_OK);
+    ck_assert_uint_eq(policy_rule_count(policy), DRAFT_MAX_RULES);
+    policy_release(policy);
+    base_free(many);
+}
+END_TEST
+
+/*
+ * More ranges or globs than the index keeps apart: it gets coarse, and the answer stays right. Rule
+ * i has the ids or names 3 x (i + j x 1024) for each j; every other name is a prefix.
+ */
+enum { MANY = DRAFT_MAX_RULES, EACH = 8 };
+
+static struct draft_rule many_rules[MANY];
+static struct draft_range many_ranges[MANY][EACH];
+static struct draft_glob many_globs[MANY][EACH];
+static char many_names[MANY][EACH][16];
+
+static const struct policy *make_many(bool by_class)
+{
+    struct draft_settings settings = plain_settings();
+
+    for (uint32_t i = 0; i < MANY; i++) {
+        for (uint32_t j = 0; j < EACH; j++) {
+            uint32_t id = (j * MANY + i) * 3;
+            many_ranges[i][j] = (struct draft_range){id, id, ""};
+            snprintf(many_names[i][j], sizeof(many_names[i][j]), "C%u%s", id,
+                     j % 2 == 0 ? "" : "_*");
+            many_globs[i][j].text = many_names[i][j];
+        }
+        many_rules[i] = (struct draft_rule){.name = many_names[i][0], .decision = DRAFT_DENY};
+        if (by_class) {
+            many_rules[i].match =
+                (struct draft_match){.classes = many_globs[i], .class_count = EACH};
+        } else {
+            many_rules[i].match = (struct draft_match){.users = many_ranges[i], .user_count = EACH};
+        }
+    }
+    return compile(&settings, many_rules, MANY);
+}
+
+START_TEST(a_coarse_index_decides_right)
+{
+    const struct policy *policy = make_many(_i == 1);
+
+    for (uint32_t id = 0; id < 3 * MANY * EACH; id++) {
+        char class_name[24];
+        struct miguard_identity someone = {.tag = IDENTITY_TAG, .known = ALL, .uid = {0, id}};
+        snprintf(class_name, sizeof(class_name), "c%u%s", id, id / 3 / MANY % 2 == 0 ? "" : "_a");
+        const struct policy_call call = {.opened_as = &someone, .class_name = class_name};
+        uint32_t expected = id % 3 == 0 ? id / 3 % MANY : (uint32_t)POLICY_NO_RULE;
+        ck_assert_uint_eq(policy_decide(policy, &call).rule_index, expected);
+    }
+    policy_release(policy);
+}
+END_TEST
+
+/* ---- the store --------------------------------------------------------------------------- */
+
+START_TEST(store_replaces)
+{
+    struct draft_settings settings = plain_settings();
+    const struct policy *first = compile(&settings, rules, 1);
+    const struct policy *second = compile(&settings, rules, 2);
+    struct policy_store store;
+
+    store_init(&store, policy_builtin);
+    uint64_t generation = store_generation(&store);
+    ck_assert_ptr_eq(store_get(&store), policy_builtin);
+    store_set(&store, first);
+    ck_assert_uint_gt(store_generation(&store), generation);
+    policy_release(first); /* the store has its own reference */
+    const struct policy *got = store_get(&store);
+    ck_assert_ptr_eq(got, first);
+    store_set(&store, second);
+    ck_assert_uint_eq(policy_rule_count(got), 1); /* ours still */
+    policy_release(got);
+    got = store_get(&store);
+    ck_assert_ptr_eq(got, second);
+    policy_release(got);
+    policy_release(second);
+    store_release(&store);
+}
+END_TEST
+
+/* ---- names of operations ------------------------------------------------------------------ */
 
 START_TEST(operations_have_names)
 {
+    enum operation found = OPERATION_COUNT;
+
     for (unsigned a = 0; a < OPERATION_COUNT; a++) {
         for (unsigned b = 0; b < a; b++) {
             ck_assert_str_ne(operation_name((enum operation)a), operation_name((enum operation)b));
         }
+        ck_assert(operation_from_name(operation_name((enum operation)a), &found));
+        ck_assert_int_eq(found, (int)a);
     }
     ck_assert_str_eq(operation_name(OPERATION_GET_LOCAL_SESSION), "GetLocalSession");
     ck_assert_str_eq(operation_name(OPERATION_CALLBACK), "Callback");
     ck_assert_str_eq(operation_name(OPERATION_COUNT), "unknown");
+    found = OPERATION_INVOKE;
+    ck_assert(!operation_from_name("unknown", &found));
+    ck_assert(!operation_from_name("invoke", &found));
+    ck_assert(!operation_from_name("", &found));
+    ck_assert(!operation_from_name(NULL, &found));
+    ck_assert_int_eq(found, OPERATION_INVOKE); /* untouched */
 }
 END_TEST
-
-#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 int main(void)
 {
@@ -374,17 +1004,27 @@ int main(void)
     TCase *decisions = tcase_create("decide");
     tcase_add_loop_test(decisions, builtin, 0, LENGTH(builtin_rows));
     tcase_add_test(decisions, builtin_compares_everything_on_every_operation);
+    tcase_add_test(decisions, builtin_is_not_counted);
     tcase_add_test(decisions, zeroed_verdict_refuses);
-    tcase_add_loop_test(decisions, first_match_wins, 0, LENGTH(rows));
-    tcase_add_loop_test(decisions, modes_and_records, 0, LENGTH(modes));
-    tcase_add_test(decisions, global_permissive_reaches_rules);
+    tcase_add_test(decisions, no_identity_differs_in_everything);
+    tcase_add_loop_test(decisions, keys_match, 0, LENGTH(keys));
     tcase_add_test(decisions, a_rule_must_cover_every_differing_component);
+    tcase_add_loop_test(decisions, first_match_wins, 0, LENGTH(rows));
+    tcase_add_test(decisions, a_view_serves_every_operation);
+    tcase_add_loop_test(decisions, permissive_matrix, 0, LENGTH(modes));
+    tcase_add_test(decisions, default_decision_is_not_for_a_mismatch);
+    tcase_add_loop_test(decisions, audit_matrix, 0, LENGTH(records));
+    tcase_add_loop_test(decisions, revocation, 0, LENGTH(revocations));
     suite_add_tcase(suite, decisions);
-    TCase *explain = tcase_create("explain");
-    tcase_add_test(explain, explain_agrees_with_decide);
-    tcase_add_loop_test(explain, explain_says_why_not, 0, LENGTH(reasons));
-    tcase_add_test(explain, operations_have_names);
-    suite_add_tcase(suite, explain);
+    TCase *rest = tcase_create("explain, compile, store");
+    tcase_add_test(rest, explain_says_why_each_rule_does_not_apply);
+    tcase_add_test(rest, a_policy_copies_its_draft);
+    tcase_add_test(rest, compile_refuses_what_no_loader_gives);
+    tcase_add_loop_test(rest, a_coarse_index_decides_right, 0, 2);
+    tcase_add_test(rest, store_replaces);
+    tcase_add_test(rest, operations_have_names);
+    tcase_set_timeout(rest, 60);
+    suite_add_tcase(suite, rest);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

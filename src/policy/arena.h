@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory that is taken piece by piece and given back at once.
+ */
+#ifndef POLICY_ARENA_H
+#define POLICY_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks;
+    bool failed; /* memory ran out at least once */
+};
+
+/* Zeroed memory for count objects of size bytes, fit for any type; NULL when memory is out. A
+ * count of 0 gives memory too. */
+__attribute__((warn_unused_result)) void *arena_take(struct arena *arena, size_t count,
+                                                     size_t size);
+
+/* A copy of length bytes with a NUL behind them. */
+__attribute__((warn_unused_result)) char *arena_copy(struct arena *arena, const char *bytes,
+                                                     size_t length);
+
+void arena_release(struct arena *arena);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a draft to a policy: texts and lists are copied into one block beside the rules, what is
+ * inherited from the defaults is settled, and the index is built.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "policy/compiled.h"
+
+#define REASON_SAME    "no rule says otherwise"
+#define REASON_DIFFERS "the session was taken under another identity"
+
+static const struct policy builtin = {
+    .compared = MIGUARD_COMPONENTS_ALL,
+    .audit_failure_denies = true,
+    .same = {.decision = POLICY_ALLOW,
+             .audit = POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN,
+             .name = "default",
+             .source = "built-in",
+             .reason = REASON_SAME},
+    .differs = {.decision = POLICY_DENY,
+                .audit = POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN,
+                .name = "default",
+                .source = "built-in",
+                .reason = REASON_DIFFERS},
+};
+
+const struct policy *const policy_builtin = &builtin;
+
+/* ---- the block that rules point into -------------------------------------------------------- */
+
+/* Filled from the front with what must be aligned and from the back with texts. The same code
+ * runs twice: without memory it only counts. */
+struct parts {
+    char *memory; /* NULL: count */
+    size_t front, back;
+};
+
+static void *take_front(struct parts *parts, size_t count, size_t size)
+{
+    void *place = parts->memory != NULL ? parts->memory + parts->front : NULL;
+
+    parts->front += (count * size + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
+    return place;
+}
+
+static const char *take_text(struct parts *parts, const char *text)
+{
+    size_t size = strlen(text) + 1;
+
+    if (parts->memory == NULL) {
+        parts->back += size;
+        return NULL;
+    }
+    parts->back -= size;
+    return memcpy(parts->memory + parts->back, text, size);
+}
+
+/* "file:line:col", or what is known of it. */
+static const char *take_place(struct parts *parts, const struct policy_place *place)
+{
+    char numbers[sizeof(":4294967295:4294967295")] = "";
+
+    if (place->file == NULL) {
+        return take_text(parts, "built-in");
+    }
+    if (place->line != 0) {
+        (void)snprintf(numbers, sizeof(numbers), ":%u:%u", place->line, place->column);
+    }
+    if (parts->memory == NULL) {
+        parts->back += strlen(place->file) + strlen(numbers) + 1;
+        return NULL;
+    }
+    parts->back -= strlen(place->file) + strlen(numbers) + 1;
+    char *text = parts->memory + parts->back;
+    memcpy(text, place->file, strlen(place->file));
+    memcpy(text + strlen(place->file), numbers, strlen(numbers) + 1);
+    return text;
+}
+
+/* A setting that no file gave has line 0 and whatever file. */
+static const char *take_setting_place(struct parts *parts, const struct policy_place *place)
+{
+    static const struct policy_place nowhere = {0};
+
+    return take_place(parts, place->line != 0 ? place : &nowhere);
+}
+
+/* ---- rules ---------------------------------------------------------------------------------- */
+
+/* Sorts a range into its place. Lists are short (DRAFT_MAX_VALUES). */
+static void insert_range(struct range *items, uint32_t count, struct range range)
+{
+    for (; count > 0 && items[count - 1].first > range.first; count--) {
+        items[count] = items[count - 1];
+    }
+    items[count] = range;
+}
+
+/* Puts together what overlaps or touches; gives the new count. */
+static uint32_t merge_ranges(struct range *items, uint32_t count)
+{
+    uint32_t kept = 1;
+
+    for (uint32_t i = 1; i < count; i++) {
+        struct range *last = &items[kept - 1];
+        if (items[i].first > (uint64_t)last->last + 1) {
+            items[kept++] = items[i];
+        } else if (items[i].last > last->last) {
+            last->last = items[i].last;
+        }
+    }
+    return kept;
+}
+
+static struct ranges take_ranges(struct parts *parts, const struct draft_range *from,
+                                 uint32_t count)
+{
+    struct range *items = take_front(parts, count, sizeof(*items));
+
+    if (items == NULL || count == 0) {
+        return (struct ranges){NULL, 0};
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        insert_range(items, i, (struct range){from[i].first, from[i].last});
+    }
+    return (struct ranges){items, merge_ranges(items, count)};
+}
+
+/* A list with "*" among its globs is as good as none: "*" matches everything, the empty name too.
+ */
+static bool matches_all(const struct draft_glob *from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(from[i].text, "*") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct glob take_glob(struct parts *parts, const char *text)
+{
+    struct glob glob = {.text = take_text(parts, text)};
+    uint32_t length = 0;
+
+    while (text[length] != '\0' && (text[length] & 0x80) == 0 &&
+           strchr("*?\\", text[length]) == NULL) {
+        length++;
+    }
+    glob.open = strcmp(&text[length], "*") == 0;
+    glob.plain = glob.open || text[length] == '\0';
+    glob.plain_length = length;
+    return glob;
+}
+
+static struct globs take_globs(struct parts *parts, const struct draft_glob *from, uint32_t count)
+{
+    if (matches_all(from, count)) {
+        return (struct globs){NULL, 0};
+    }
+    struct glob *items = take_front(parts, count, sizeof(*items));
+    for (uint32_t i = 0; i < count; i++) {
+        struct glob glob = take_glob(parts, from[i].text);
+        if (items != NULL) {
+            items[i] = glob;
+        }
+    }
+    return (struct globs){items, count};
+}
+
+static struct outcome take_outcome(struct parts *parts, const struct draft_settings *settings,
+                                   const struct draft_rule *from)
+{
+    enum draft_mode mode = from->has_mode ? from->mode : settings->mode;
+
+    return (struct outcome){
+        .decision = from->decision == DRAFT_ALLOW ? POLICY_ALLOW : POLICY_DENY,
+        .permissive = mode == DRAFT_PERMISSIVE,
+        .audit = from->has_audit ? from->audit : settings->audit,
+        .name = take_text(parts, from->name),
+        .source = take_place(parts, &from->place),
+        .reason = take_text(parts, from->reason != NULL ? from->reason : ""),
+    };
+}
+
+static struct rule take_rule(struct parts *parts, const struct draft_settings *settings,
+                             const struct draft_rule *from)
+{
+    const struct draft_match *match = &from->match;
+
+    return (struct rule){
+        .users = take_ranges(parts, match->users, match->user_count),
+        .as_users = take_ranges(parts, match->as_users, match->as_user_count),
+        .groups = take_ranges(parts, match->groups, match->group_count),
+        .as_groups = take_ranges(parts, match->as_groups, match->as_group_count),
+        .capabilities = match->capabilities,
+        .as_capabilities = match->as_capabilities,
+        .providers = take_globs(parts, match->providers, match->provider_count),
+        .namespaces = take_globs(parts, match->namespaces, match->namespace_count),
+        .classes = take_globs(parts, match->classes, match->class_count),
+        .operations = match->operations,
+        .mismatch = match->mismatch,
+        .outcome = take_outcome(parts, settings, from),
+    };
+}
+
+/* ---- the policy ----------------------------------------------------------------------------- */
+
+static struct outcome take_default(struct parts *parts, const struct draft_settings *settings,
+                                   bool differs)
+{
+    return (struct outcome){
+        .decision = !differs && settings->decision == DRAFT_ALLOW ? POLICY_ALLOW : POLICY_DENY,
+        .permissive = settings->mode == DRAFT_PERMISSIVE,
+        .audit = settings->audit,
+        .name = "default",
+        .source = take_setting_place(parts, differs ? &settings->on_mismatch_place
+                                                    : &settings->decision_place),
+        .reason = differs ? REASON_DIFFERS : REASON_SAME,
+    };
+}
+
+/* Counts when parts has no memory; rules then is not written to. */
+static void fill(struct policy *policy, struct parts *parts, const struct policy_draft *draft)
+{
+    struct rule *rules = take_front(parts, draft->rule_count, sizeof(*rules));
+
+    policy->rules = rules;
+    policy->same = take_default(parts, &draft->settings, false);
+    policy->differs = take_default(parts, &draft->settings, true);
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        struct rule rule = take_rule(parts, &draft->settings, &draft->rules[i]);
+        if (rules != NULL) {
+            rules[i] = rule;
+        }
+    }
+}
+
+static bool compile_rules(struct policy *policy, const struct policy_draft *draft)
+{
+    struct parts parts = {0};
+
+    fill(policy, &parts, draft);
+    size_t size = parts.front + parts.back;
+    policy->parts = base_alloc(1, size);
+    if (policy->parts == NULL) {
+        return false;
+    }
+    parts = (struct parts){.memory = policy->parts, .back = size};
+    fill(policy, &parts, draft);
+    policy->rule_count = draft->rule_count;
+    if (policy->rule_count == 0) {
+        return true;
+    }
+    policy->index = base_alloc(1, sizeof(*policy->index));
+    return policy->index != NULL &&
+           policy_index_build(policy->index, policy->rules, policy->rule_count);
+}
+
+static void policy_free(struct policy *policy)
+{
+    if (policy->index != NULL) {
+        policy_index_release(policy->index);
+    }
+    base_free(policy->index);
+    base_free(policy->parts);
+    base_free(policy);
+}
+
+static bool in_order(const struct draft_range *ranges, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ranges[i].first > ranges[i].last) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What matching relies on and no loader may get wrong. */
+static bool sound(const struct policy_draft *draft)
+{
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        const struct draft_match *match = &draft->rules[i].match;
+        if (!in_order(match->users, match->user_count) ||
+            !in_order(match->as_users, match->as_user_count) ||
+            !in_order(match->groups, match->group_count) ||
+            !in_order(match->as_groups, match->as_group_count)) {
+            return false;
+        }
+    }
+    return draft->rule_count <= DRAFT_MAX_RULES;
+}
+
+enum miguard_status policy_compile(const struct policy_draft *draft,
+                                   const struct policy **ret_policy)
+{
+    const struct draft_settings *settings = &draft->settings;
+
+    if (!sound(draft)) {
+        return MIGUARD_INVALID_ARGUMENT;
+    }
+    struct policy *policy = base_alloc(1, sizeof(*policy));
+    if (policy == NULL) {
+        return MIGUARD_NO_MEMORY;
+    }
+    atomic_init(&policy->references, 1);
+    policy->compared = settings->compared;
+    policy->audit_failure_denies = settings->audit_failure_denies;
+    policy->revokes = settings->on_mismatch == DRAFT_MISMATCH_REVOKE;
+    if (!compile_rules(policy, draft)) {
+        policy_free(policy);
+        return MIGUARD_NO_MEMORY;
+    }
+    *ret_policy = policy;
+    return MIGUARD_OK;
+}
+
+/* A policy is const to everybody; its count of references alone is not. */
+static struct policy *counted(const struct policy *policy)
+{
+    return policy != NULL && policy != policy_builtin ? (struct policy *)(uintptr_t)policy : NULL;
+}
+
+const struct policy *policy_keep(const struct policy *policy)
+{
+    struct policy *mutable = counted(policy);
+
+    if (mutable != NULL) {
+        atomic_fetch_add_explicit(&mutable->references, 1, memory_order_relaxed);
+    }
+    return policy;
+}
+
+void policy_release(const struct policy *policy)
+{
+    struct policy *mutable = counted(policy);
+
+    /* Whoever frees must see all that the others did before they let go. */
+    if (mutable != NULL &&
+        atomic_fetch_sub_explicit(&mutable->references, 1, memory_order_acq_rel) == 1) {
+        policy_free(mutable);
+    }
+}
+
+miguard_components policy_compared(const struct policy *policy)
+{
+    return policy->compared;
+}
+
+bool policy_revokes(const struct policy *policy)
+{
+    return policy->revokes;
+}
+
+uint32_t policy_rule_count(const struct policy *policy)
+{
+    return policy->rule_count;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A compiled policy from the inside, for the files of this folder only.
+ *
+ * Two things decide together. policy_rule_why_not() (match.c) is the truth: whether one rule
+ * applies to one call. The index (index.c) only says which rules need not be asked: it may keep a
+ * rule that does not apply, and must never lose one that does. policy_explain() asks every rule,
+ * policy_decide() those that the index leaves, both in order and by the same function, so they can
+ * differ only by a fault of the index, which tests/table/policy_random_test.c looks for.
+ */
+#ifndef POLICY_COMPILED_H
+#define POLICY_COMPILED_H
+
+#include <stdatomic.h>
+
+#include "policy/policy.h"
+
+/* ---- one rule ------------------------------------------------------------------------------- */
+
+struct range {
+    uint32_t first, last;
+};
+
+/* In ascending order, neither overlapping nor touching. count 0: the key is absent. */
+struct ranges {
+    const struct range *items;
+    uint32_t count;
+};
+
+/* Most globs are plain: ASCII, nothing quoted, and no wildcard but a "*" at the end. Those compare
+ * byte by byte; the others go to draft_glob_matches(). */
+struct glob {
+    const char *text;
+    uint32_t plain_length; /* before the "*" or the end; only when plain */
+    bool plain;
+    bool open; /* ends with "*"; only when plain */
+};
+
+/* count 0: the key is absent, or one of its globs is "*". */
+struct globs {
+    const struct glob *items;
+    uint32_t count;
+};
+
+/* What a rule or a default says once it is found. */
+struct outcome {
+    enum policy_decision decision;
+    bool permissive;
+    unsigned audit; /* enum policy_audit bits */
+    const char *name, *source, *reason;
+};
+
+struct rule {
+    struct ranges users, as_users, groups, as_groups;
+    uint64_t capabilities, as_capabilities; /* 0: the key is absent */
+    struct globs providers, namespaces, classes;
+    uint32_t operations;         /* 1 << enum operation; 0: the key is absent */
+    miguard_components mismatch; /* 0: a rule for calls whose identity is the same */
+    struct outcome outcome;
+};
+
+/* A call made ready for matching. */
+struct question {
+    enum operation operation;
+    miguard_components mismatch;
+    const struct miguard_identity *opened, *used;   /* NULL: not known, and no key covers it */
+    const char *provider, *name_space, *class_name; /* "" for none */
+};
+
+struct question policy_question_of(const struct policy_call *call);
+
+/* Why the rule does not apply, or NULL when it does. */
+const char *policy_rule_why_not(const struct rule *rule, const struct question *question);
+
+/* The parts that narrow.c decides ahead of the call. */
+const char *policy_opened_why_not(const struct rule *rule, const struct miguard_identity *opened,
+                                  const char *provider);
+const char *policy_used_why_not(const struct rule *rule, const struct miguard_identity *used);
+
+/* ---- sets of rules -------------------------------------------------------------------------- */
+
+/* One bit a rule. All sets have the full size, so that a decision over ten rules and one over a
+ * thousand take the same steps. */
+enum { RULE_WORDS = DRAFT_MAX_RULES / 64 };
+
+struct rule_set {
+    uint64_t word[RULE_WORDS];
+};
+
+static inline void rule_set_add(struct rule_set *set, uint32_t rule)
+{
+    set->word[rule / 64] |= UINT64_C(1) << rule % 64;
+}
+
+static inline bool rule_set_has(const struct rule_set *set, uint32_t rule)
+{
+    return (set->word[rule / 64] >> rule % 64 & 1) != 0;
+}
+
+static inline void rule_set_join(struct rule_set *set, const struct rule_set *other)
+{
+    for (int i = 0; i < RULE_WORDS; i++) {
+        set->word[i] |= other->word[i];
+    }
+}
+
+static inline void rule_set_keep(struct rule_set *set, const struct rule_set *other)
+{
+    for (int i = 0; i < RULE_WORDS; i++) {
+        set->word[i] &= other->word[i];
+    }
+}
+
+/* The first member that is not below `from`, or POLICY_NO_RULE. */
+uint32_t rule_set_next(const struct rule_set *set, uint32_t from);
+
+/* ---- the index ------------------------------------------------------------------------------ */
+
+/* Beyond these the index gets coarser, never wrong, so that no policy can make it large. */
+enum {
+    INDEX_MAX_INTERVALS = 2048,
+    INDEX_MAX_NAMES = 4096,
+    INDEX_MAX_PREFIX = 63, /* characters of a glob before its first wildcard that are looked at */
+};
+
+/* Rules by id: interval i is starts[i] to starts[i + 1] - 1. count 0: no rule has the key. */
+struct id_index {
+    uint32_t *starts;
+    struct rule_set *sets; /* [count]: rules that an id of the interval may satisfy */
+    struct rule_set absent;
+    uint32_t count;
+};
+
+struct capability_index {
+    struct rule_set sets[64]; /* rules that this capability satisfies */
+    struct rule_set absent;
+    uint64_t used; /* capabilities that any rule names */
+};
+
+struct name_slot {
+    uint32_t hash;
+    uint32_t set; /* index into sets, + 1; 0: the slot is free */
+};
+
+/* Rules by the hash of a whole name or of what stands before a glob's first wildcard. */
+struct name_index {
+    struct name_slot *slots;
+    struct rule_set *sets;
+    struct rule_set always; /* the key is absent, or starts with a wildcard */
+    uint32_t mask;          /* slots - 1 */
+    uint32_t count, limit;  /* of sets */
+    uint64_t lengths;       /* 1 << length of each prefix that is there */
+    bool given;             /* some rule has the key */
+    bool ignore_case;
+};
+
+struct rule_index {
+    struct rule_set all;
+    struct rule_set by_operation[OPERATION_COUNT];
+    struct rule_set any_operation; /* the key is absent */
+    struct rule_set same;          /* rules for calls whose identity is the same */
+    struct rule_set covers[MIGUARD_COMPONENT_COUNT];
+    struct id_index users, as_users, groups, as_groups;
+    struct capability_index capabilities, as_capabilities;
+    struct name_index providers, namespaces, classes;
+};
+
+/* false: out of memory, and what was made is to be released all the same. */
+MIGUARD_CHECKED bool policy_index_build(struct rule_index *index, const struct rule *rules,
+                                        uint32_t rule_count);
+void policy_index_release(struct rule_index *index);
+
+/* Each takes away rules that cannot apply to the question, by some of its parts. */
+void policy_index_by_operation(const struct rule_index *index, const struct question *question,
+                               struct rule_set *set);
+void policy_index_by_mismatch(const struct rule_index *index, const struct question *question,
+                              struct rule_set *set);
+void policy_index_by_opened(const struct rule_index *index, const struct question *question,
+                            struct rule_set *set);
+void policy_index_by_used(const struct rule_index *index, const struct question *question,
+                          struct rule_set *set);
+void policy_index_by_target(const struct rule_index *index, const struct question *question,
+                            struct rule_set *set);
+
+/* ---- the policy ----------------------------------------------------------------------------- */
+
+struct policy {
+    _Atomic uint32_t references; /* not used by policy_builtin, which is not written to */
+    miguard_components compared;
+    bool audit_failure_denies;
+    bool revokes;
+    struct outcome same, differs; /* when no rule applies */
+    uint32_t rule_count;
+    const struct rule *rules;
+    struct rule_index *index; /* NULL when there is no rule */
+    void *parts;              /* what the rules point to */
+};
+
+/* The verdict of the rule, or of the default for POLICY_NO_RULE. */
+struct policy_verdict policy_conclude(const struct policy *policy, enum operation operation,
+                                      miguard_components mismatch, uint32_t rule);
+
+/* The first of the candidates that applies. observer may be NULL. */
+struct policy_verdict policy_decide_among(const struct policy *policy,
+                                          const struct question *question,
+                                          const struct rule_set *candidates,
+                                          policy_observer observer, void *context);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/diagnostic.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "policy/characters.h"
+
+/* A source line is shown in a window of so many characters, so that a file of one long line does
+ * not fill the screen and memory with each of its errors. */
+enum { WINDOW = 100, WINDOW_BEFORE = 60 };
+
+/* ---- showing text that may hold anything ----------------------------------------------------- */
+
+/* Appends one character, escaped when it could move the cursor or hide, and gives the columns that
+ * it takes. */
+static unsigned append_character(struct text *text, const char *at, size_t left, size_t *ret_step)
+{
+    uint32_t code = 0;
+    char escape[16];
+    int width;
+
+    *ret_step = character_next(at, left, &code);
+    if (*ret_step == 0) {
+        *ret_step = 1;
+        width = snprintf(escape, sizeof(escape), "\\x%02X", (unsigned char)*at);
+    } else if (code == '\n' || code == '\t') {
+        width = snprintf(escape, sizeof(escape), "\\%c", code == '\n' ? 'n' : 't');
+    } else if (character_fault(code) != NULL) {
+        width = snprintf(escape, sizeof(escape), code < 0x100 ? "\\x%02X" : "\\u%04X", code);
+    } else {
+        text_append_bytes(text, at, *ret_step);
+        return 1;
+    }
+    text_append(text, escape);
+    return (unsigned)width;
+}
+
+static void append_shown(struct text *text, const char *string)
+{
+    size_t length = strlen(string), step;
+
+    for (size_t at = 0; at < length; at += step) {
+        append_character(text, string + at, length - at, &step);
+    }
+}
+
+/* The part of a line round column, as it is shown; *ret_caret: how far the caret is moved in. */
+static void append_window(struct text *text, const char *line, size_t length, unsigned column,
+                          unsigned *ret_caret)
+{
+    unsigned first = column > WINDOW ? column - WINDOW_BEFORE : 1;
+    unsigned number = 1, shown = 0;
+    size_t step = 0;
+
+    *ret_caret = 0;
+    if (first > 1) {
+        text_append(text, "...");
+        shown = 3;
+    }
+    for (size_t at = 0; at < length; at += step, number++) {
+        if (number < first) {
+            uint32_t code;
+            step = character_next(line + at, length - at, &code);
+            step = step == 0 ? 1 : step;
+            continue;
+        }
+        if (number == column) {
+            *ret_caret = shown;
+        }
+        if (number == first + WINDOW) {
+            text_append(text, "...");
+            break;
+        }
+        shown += append_character(text, line + at, length - at, &step);
+    }
+    if (number <= column) { /* the place is the line's end */
+        *ret_caret = shown;
+    }
+}
+
+/* ---- collecting ------------------------------------------------------------------------------ */
+
+static bool reserve(struct diagnostics *list)
+{
+    if (list->count < list->capacity) {
+        return true;
+    }
+    size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+    struct diagnostic *items = base_resize(list->items, capacity, sizeof(*items));
+    if (items == NULL) {
+        return false;
+    }
+    list->items = items;
+    list->capacity = capacity;
+    return true;
+}
+
+static void release(struct diagnostic *item)
+{
+    base_free(item->file);
+    base_free(item->message);
+    base_free(item->source_line);
+}
+
+/* The message as text of its own. */
+static char *format_message(const char *format, va_list arguments)
+{
+    va_list again;
+
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *message = length < 0 ? NULL : base_alloc((size_t)length + 1, 1);
+    if (message != NULL) {
+        vsnprintf(message, (size_t)length + 1, format, arguments);
+    }
+    return message;
+}
+
+void diagnostic_add(struct diagnostics *list, enum diagnostic_severity severity,
+                    const struct policy_place *place, const char *source_line, size_t source_length,
+                    const char *format, ...)
+{
+    if (severity == DIAGNOSTIC_ERROR) {
+        list->errors++;
+    } else {
+        list->warnings++;
+    }
+    if (list->count == DIAGNOSTIC_LIMIT) {
+        return;
+    }
+    if (!reserve(list)) {
+        list->failed = true;
+        return;
+    }
+
+    struct diagnostic item = {.severity = severity, .line = place->line, .column = place->column};
+    struct text shown = TEXT_EMPTY;
+    va_list arguments;
+    va_start(arguments, format);
+    item.message = format_message(format, arguments);
+    va_end(arguments);
+    item.file = base_copy_text(place->file);
+    if (source_line != NULL && place->line != 0) {
+        append_window(&shown, source_line, source_length, place->column, &item.caret);
+        text_append_bytes(&shown, "", 0);
+        item.source_line = shown.data;
+    }
+    if (item.message == NULL || item.file == NULL || shown.failed) {
+        release(&item);
+        list->failed = true;
+        return;
+    }
+    list->items[list->count++] = item;
+}
+
+void diagnostics_release(struct diagnostics *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        release(&list->items[i]);
+    }
+    base_free(list->items);
+    *list = (struct diagnostics)DIAGNOSTICS_EMPTY;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static bool stands_before(const struct diagnostic *a, const struct diagnostic *b)
+{
+    int files = strcmp(a->file, b->file);
+
+    if (files != 0) {
+        return files < 0;
+    }
+    return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+static void write_one(const struct diagnostic *item, struct text *text)
+{
+    append_shown(text, item->file);
+    if (item->line != 0) {
+        text_format(text, ":%u:%u", item->line, item->column);
+    }
+    text_append(text, item->severity == DIAGNOSTIC_ERROR ? ": error: " : ": warning: ");
+    append_shown(text, item->message);
+    text_append(text, "\n");
+    if (item->source_line != NULL) {
+        text_format(text, "    %s\n    %*s^\n", item->source_line, (int)item->caret, "");
+    }
+}
+
+void diagnostics_write(const struct diagnostics *list, struct text *text)
+{
+    const struct diagnostic *sorted[DIAGNOSTIC_LIMIT];
+    size_t more = list->errors + list->warnings - list->count;
+
+    for (size_t i = 0; i < list->count; i++) {
+        size_t at = i;
+        for (; at > 0 && stands_before(&list->items[i], sorted[at - 1]); at--) {
+            sorted[at] = sorted[at - 1];
+        }
+        sorted[at] = &list->items[i];
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        write_one(sorted[i], text);
+    }
+    if (list->failed) {
+        text_append(text, "error: out of memory; the list above is not complete\n");
+    } else if (more > 0) {
+        text_format(text, "and %zu more\n", more);
+    }
+}
+
+/* ---- did you mean ---------------------------------------------------------------------------- */
+
+enum { WORD_LIMIT = 40 }; /* no key or name of ours is longer */
+
+/* Case and the choice of dash are no edits: they are the commonest slips, and cost nothing to
+ * guess. */
+static char folded(char byte)
+{
+    if (byte >= 'A' && byte <= 'Z') {
+        return (char)(byte - 'A' + 'a');
+    }
+    return byte == '_' ? '-' : byte;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Insertions, deletions, substitutions and swaps of neighbours that turn a into b. */
+static unsigned edits(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    unsigned rows[3][WORD_LIMIT + 1];
+
+    for (size_t j = 0; j <= b_length; j++) {
+        rows[0][j] = (unsigned)j;
+    }
+    for (size_t i = 1; i <= a_length; i++) {
+        unsigned *row = rows[i % 3];
+        const unsigned *above = rows[(i - 1) % 3], *two_above = rows[(i + 1) % 3];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_length; j++) {
+            unsigned change = folded(a[i - 1]) == folded(b[j - 1]) ? 0 : 1;
+            row[j] = least(above[j - 1] + change, least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
+                folded(a[i - 2]) == folded(b[j - 1])) {
+                row[j] = least(row[j], two_above[j - 2] + 1);
+            }
+        }
+    }
+    return rows[a_length % 3][b_length];
+}
+
+const char *diagnostic_nearest(const char *word, const char *const *candidates)
+{
+    size_t length = strlen(word);
+    unsigned limit = length < 4 ? 1 : 2;
+    const char *nearest = NULL;
+
+    if (length == 0 || length > WORD_LIMIT) {
+        return NULL;
+    }
+    for (; *candidates != NULL; candidates++) {
+        size_t candidate_length = strlen(*candidates);
+        if (candidate_length > WORD_LIMIT) {
+            continue;
+        }
+        unsigned distance = edits(word, length, *candidates, candidate_length);
+        if (distance <= limit && distance < length) {
+            nearest = *candidates;
+            if (distance == 0) {
+                break;
+            }
+            limit = distance - 1; /* from here on only a nearer one; the first of equals stays */
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/document.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "policy/characters.h"
+#include "policy/draft.h"
+
+/* No map of the format has nearly as many keys; a bound keeps the search for duplicates short. */
+enum { MAX_KEYS = 64 };
+
+struct document_reader {
+    yaml_parser_t parser;
+    const struct policy_source *source;
+    struct diagnostics *errors;
+    struct arena *arena;
+    bool stopped; /* nothing more can be read: it was told why, or memory is out */
+};
+
+/* libyaml counts from 0. */
+static void error_at(struct document_reader *reader, const yaml_mark_t *mark, const char *message)
+{
+    source_error(reader->source, reader->errors, (unsigned)mark->line + 1,
+                 (unsigned)mark->column + 1, "%s", message);
+}
+
+/* ---- what libyaml refuses -------------------------------------------------------------------- */
+
+/* libyaml's words, and what somebody who wrote a policy can do about it. */
+static const struct {
+    const char *problem, *advice;
+} syntax_advice[] = {
+    {"mapping values are not allowed in this context",
+     "a second \": \" on one line; put the value in quotes, or the key on a line of its own"},
+    {"found character that cannot start any token",
+     "a value cannot begin with this character; put it in quotes"},
+    {"did not find expected key",
+     "the indentation does not fit the lines above, or a quote or bracket is in the wrong place"},
+    {"could not find expected ':'", "a key without a colon; write \"key: value\""},
+    {"did not find expected ',' or ']'", "the list that \"[\" opened needs a \",\" or \"]\" here"},
+    {"did not find expected ',' or '}'", "the map that \"{\" opened needs a \",\" or \"}\" here"},
+    {"did not find expected '-' indicator",
+     "each item of a list begins with \"- \" in the same column"},
+    {"found unexpected end of stream", "the file ends inside a quoted text; close the quote"},
+    {"found unknown escape character",
+     "no such escape; use single quotes, or double the backslash"},
+    {"block sequence entries are not allowed in this context",
+     "a list cannot begin here; put \"- \" on a line of its own"},
+    {"mapping keys are not allowed in this context",
+     "a key cannot begin here; put it on a line of its own"},
+    {"did not find expected node content", "a value is missing here"},
+    {"did not find expected alphabetic or numeric character",
+     "anchors and aliases are not allowed; a pattern that begins with \"*\" is put in quotes"},
+    {"found undefined tag handle", "tags (\"!name\") are not allowed; remove it"},
+    {"did not find expected <document start>",
+     "text behind the end of the document; one file holds one document"},
+};
+
+/* The file ends too early: the place is behind the last character that is written. libyaml names
+ * a line that the file does not have. */
+static yaml_mark_t end_of_text(const struct policy_source *source)
+{
+    yaml_mark_t mark = {.index = source->length};
+
+    while (mark.index > 0 &&
+           (source->text[mark.index - 1] == '\n' || source->text[mark.index - 1] == ' ')) {
+        mark.index--;
+    }
+    size_t start = mark.index;
+    while (start > 0 && source->text[start - 1] != '\n') {
+        start--;
+    }
+    mark.column = characters_count(source->text + start, mark.index - start);
+    for (size_t at = 0; at < start; at++) {
+        mark.line += source->text[at] == '\n';
+    }
+    return mark;
+}
+
+static void tell_syntax_error(struct document_reader *reader)
+{
+    const yaml_parser_t *parser = &reader->parser;
+    const char *problem = parser->problem == NULL ? "not valid YAML" : parser->problem;
+
+    reader->stopped = true;
+    if (parser->error == YAML_MEMORY_ERROR) {
+        reader->errors->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < sizeof(syntax_advice) / sizeof(syntax_advice[0]); i++) {
+        if (strcmp(problem, syntax_advice[i].problem) == 0) {
+            problem = syntax_advice[i].advice;
+            break;
+        }
+    }
+    yaml_mark_t end = end_of_text(reader->source);
+    bool behind = parser->problem_mark.line > end.line;
+    error_at(reader, behind ? &end : &parser->problem_mark, problem);
+}
+
+/* False when there is no event any more. */
+static bool next_event(struct document_reader *reader, yaml_event_t *event)
+{
+    if (reader->stopped) {
+        return false;
+    }
+    if (yaml_parser_parse(&reader->parser, event) == 0) {
+        tell_syntax_error(reader);
+        return false;
+    }
+    return true;
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static struct node *new_node(struct document_reader *reader, enum node_kind kind,
+                             const yaml_mark_t *mark)
+{
+    struct node *node = arena_take(reader->arena, 1, sizeof(*node));
+
+    if (node == NULL) {
+        reader->stopped = true;
+        return NULL;
+    }
+    node->kind = kind;
+    node->line = (unsigned)mark->line + 1;
+    node->column = (unsigned)mark->column + 1;
+    return node;
+}
+
+static void append_node(struct node *parent, struct node *child)
+{
+    if (parent->last == NULL) {
+        parent->first = child;
+    } else {
+        parent->last->next = child;
+    }
+    parent->last = child;
+    parent->count++;
+}
+
+static void refuse_properties(struct document_reader *reader, const yaml_event_t *event,
+                              const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+    if (anchor != NULL) {
+        error_at(reader, &event->start_mark,
+                 "anchors (\"&name\") are not allowed; write the value out where it is needed");
+    }
+    if (tag != NULL) {
+        error_at(reader, &event->start_mark, "tags (\"!name\") are not allowed; remove it");
+    }
+}
+
+/* What an escape in double quotes can bring in although the file's own text is clean. */
+static bool check_content(struct document_reader *reader, const yaml_event_t *event)
+{
+    const char *text = (const char *)event->data.scalar.value;
+    size_t length = event->data.scalar.length, step;
+
+    for (size_t at = 0; at < length; at += step) {
+        uint32_t code = 0;
+        step = character_next(text + at, length - at, &code);
+        const char *fault = code == '\n' ? "a line feed; write one line" : character_fault(code);
+        if (step == 0 || fault != NULL) {
+            source_error(reader->source, reader->errors, (unsigned)event->start_mark.line + 1,
+                         (unsigned)event->start_mark.column + 1,
+                         "an escape in this text stands for U+%04X, %s", code,
+                         fault == NULL ? "which is no character" : fault);
+            return false;
+        }
+    }
+    size_t count = characters_count(text, length);
+    if (count > DRAFT_MAX_TEXT) {
+        source_error(reader->source, reader->errors, (unsigned)event->start_mark.line + 1,
+                     (unsigned)event->start_mark.column + 1,
+                     "a text of %zu characters; at most %d are allowed", count, DRAFT_MAX_TEXT);
+        return false;
+    }
+    return true;
+}
+
+static struct node *read_scalar(struct document_reader *reader, const yaml_event_t *event)
+{
+    bool block = event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+                 event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
+    struct node *node = new_node(reader, NODE_SCALAR, &event->start_mark);
+
+    if (node == NULL) {
+        return NULL;
+    }
+    refuse_properties(reader, event, event->data.scalar.anchor, event->data.scalar.tag);
+    if (block || event->start_mark.line != event->end_mark.line) {
+        error_at(reader, &event->start_mark,
+                 "a text over several lines is not allowed; write it on one line");
+        node->kind = NODE_BAD;
+        return node;
+    }
+    if (!check_content(reader, event)) {
+        node->kind = NODE_BAD;
+        return node;
+    }
+    node->empty =
+        event->data.scalar.length == 0 && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    node->text = arena_copy(reader->arena, (const char *)event->data.scalar.value,
+                            event->data.scalar.length);
+    if (node->text == NULL) {
+        reader->stopped = true;
+        return NULL;
+    }
+    return node;
+}
+
+static struct node *read_node(struct document_reader *reader, yaml_event_t *event, unsigned depth);
+
+static struct node *read_list(struct document_reader *reader, const yaml_event_t *start,
+                              unsigned depth)
+{
+    struct node *list = new_node(reader, NODE_LIST, &start->start_mark);
+    yaml_event_t event;
+
+    if (list == NULL) {
+        return NULL;
+    }
+    refuse_properties(reader, start, start->data.sequence_start.anchor,
+                      start->data.sequence_start.tag);
+    while (next_event(reader, &event)) {
+        if (event.type == YAML_SEQUENCE_END_EVENT) {
+            yaml_event_delete(&event);
+            break;
+        }
+        struct node *item = read_node(reader, &event, depth + 1);
+        if (item != NULL) {
+            append_node(list, item);
+        }
+    }
+    return list;
+}
+
+/* Whether an entry of this key can be kept; told when not, or when it should be written otherwise.
+ */
+static bool check_key(struct document_reader *reader, const struct node *key, bool plain)
+{
+    const char *fault = NULL;
+    bool quoted = false;
+
+    if (key->kind == NODE_BAD) {
+        return false;
+    }
+    if (key->kind != NODE_SCALAR) {
+        fault = "a list or map cannot be a key; use a plain word";
+    } else if (key->text[0] == '\0') {
+        fault = "a key is missing before the colon";
+    } else if (!plain) {
+        fault = "a key stands without quotes";
+        quoted = true;
+    } else if (strcmp(key->text, "<<") == 0) {
+        fault = "merge keys (\"<<\") are not allowed; write the keys out";
+    }
+    if (fault != NULL) {
+        source_error(reader->source, reader->errors, key->line, key->column, "%s", fault);
+    }
+    return fault == NULL || quoted;
+}
+
+static void add_entry(struct document_reader *reader, struct node *map, const struct node *key,
+                      struct node *value)
+{
+    for (const struct node *entry = map->first; entry != NULL; entry = entry->next) {
+        if (strcmp(entry->key, key->text) == 0) {
+            source_error(reader->source, reader->errors, key->line, key->column,
+                         "duplicate key \"%s\"; it was given in line %u already", key->text,
+                         entry->key_line);
+            return;
+        }
+    }
+    if (map->count == MAX_KEYS) {
+        source_error(reader->source, reader->errors, key->line, key->column,
+                     "more than %d keys in one map", MAX_KEYS);
+        reader->stopped = true;
+        return;
+    }
+    value->key = key->text;
+    value->key_line = key->line;
+    value->key_column = key->column;
+    append_node(map, value);
+}
+
+static struct node *read_map(struct document_reader *reader, const yaml_event_t *start,
+                             unsigned depth)
+{
+    struct node *map = new_node(reader, NODE_MAP, &start->start_mark);
+    yaml_event_t event;
+    bool dropped = false;
+
+    if (map == NULL) {
+        return NULL;
+    }
+    refuse_properties(reader, start, start->data.mapping_start.anchor,
+                      start->data.mapping_start.tag);
+    while (next_event(reader, &event)) {
+        if (event.type == YAML_MAPPING_END_EVENT) {
+            yaml_event_delete(&event);
+            break;
+        }
+        bool plain =
+            event.type == YAML_SCALAR_EVENT && event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+        const struct node *key = read_node(reader, &event, depth + 1);
+        bool good = key != NULL && check_key(reader, key, plain);
+        if (!next_event(reader, &event)) {
+            break;
+        }
+        struct node *value = read_node(reader, &event, depth + 1);
+        if (good && value != NULL) {
+            add_entry(reader, map, key, value);
+        } else {
+            dropped = true;
+        }
+    }
+    if (dropped && map->count == 0) {
+        map->kind = NODE_BAD; /* not empty as it was written */
+    }
+    return map;
+}
+
+/* Takes the event and all that belongs to it. The depth bounds the recursion. */
+static struct node *read_node(struct document_reader *reader, yaml_event_t *event, unsigned depth)
+{
+    struct node *node = NULL;
+    bool nested =
+        event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT;
+
+    if (nested && depth > DRAFT_MAX_DEPTH) {
+        source_error(reader->source, reader->errors, (unsigned)event->start_mark.line + 1,
+                     (unsigned)event->start_mark.column + 1,
+                     "lists and maps are nested more than %d deep", DRAFT_MAX_DEPTH);
+        reader->stopped = true;
+    } else if (event->type == YAML_SCALAR_EVENT) {
+        node = read_scalar(reader, event);
+    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
+        node = read_list(reader, event, depth);
+    } else if (event->type == YAML_MAPPING_START_EVENT) {
+        node = read_map(reader, event, depth);
+    } else {
+        error_at(reader, &event->start_mark,
+                 "aliases (\"*name\") are not allowed; a pattern that begins with \"*\" is put in "
+                 "quotes");
+        node = new_node(reader, NODE_BAD, &event->start_mark);
+    }
+    yaml_event_delete(event);
+    return node;
+}
+
+/* ---- the document ---------------------------------------------------------------------------- */
+
+static void check_end(struct document_reader *reader)
+{
+    yaml_event_t event;
+
+    while (next_event(reader, &event)) {
+        bool second = event.type == YAML_DOCUMENT_START_EVENT;
+        bool end = event.type == YAML_STREAM_END_EVENT;
+        if (second) {
+            error_at(reader, &event.start_mark, "a second document; one file holds one document");
+        }
+        yaml_event_delete(&event);
+        if (second || end) {
+            return;
+        }
+    }
+}
+
+static struct node *read_document(struct document_reader *reader, yaml_event_t *event)
+{
+    if (event->type == YAML_STREAM_END_EVENT) {
+        yaml_event_delete(event);
+        source_error(reader->source, reader->errors, 1, 1,
+                     "the file is empty; it needs at least \"version: 1\"");
+        return NULL;
+    }
+    if (event->data.document_start.version_directive != NULL ||
+        event->data.document_start.tag_directives.start !=
+            event->data.document_start.tag_directives.end) {
+        error_at(reader, &event->start_mark, "directives (\"%\") are not allowed; remove it");
+    }
+    yaml_event_delete(event);
+    if (!next_event(reader, event)) {
+        return NULL;
+    }
+    struct node *root = read_node(reader, event, 1);
+    check_end(reader);
+    return reader->stopped ? NULL : root;
+}
+
+struct node *document_read(const struct policy_source *source, struct arena *arena,
+                           struct diagnostics *errors)
+{
+    struct document_reader reader = {.source = source, .errors = errors, .arena = arena};
+    struct node *root = NULL;
+    yaml_event_t event;
+
+    if (!source_check(source, errors)) {
+        return NULL;
+    }
+    if (yaml_parser_initialize(&reader.parser) == 0) {
+        errors->failed = true;
+        return NULL;
+    }
+    yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)source->text,
+                                 source->length);
+    if (next_event(&reader, &event)) { /* the stream's start */
+        yaml_event_delete(&event);
+        if (next_event(&reader, &event)) {
+            root = read_document(&reader, &event);
+        }
+    }
+    yaml_parser_delete(&reader.parser);
+    return root;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A policy as it was read: typed, complete, every part with its place, nothing compiled yet.
+ *
+ * draft_load*() fill it (from files: load.c; the syntax: document.c; the types: schema.c);
+ * compile.c turns it into a struct policy; lint, tests, show and fmt work on it. All memory is the
+ * draft's and is released with it.
+ */
+#ifndef POLICY_DRAFT_H
+#define POLICY_DRAFT_H
+
+#include <stdint.h>
+
+#include "identity/identity.h"
+#include "policy/diagnostic.h"
+#include "policy/operation.h"
+
+/* Limits of the format (design, section 7). */
+enum {
+    DRAFT_MAX_FILE = 64 * 1024,
+    DRAFT_MAX_RULES = 1024, /* over all files */
+    DRAFT_MAX_TESTS = 4096,
+    DRAFT_MAX_DEPTH = 8,
+    DRAFT_MAX_FILES = 256,
+    DRAFT_MAX_VALUES = 256, /* alternatives of one key */
+    DRAFT_MAX_TEXT = 256,   /* characters of a name, glob or reason */
+};
+
+/* One alternative of user, group, as-user, as-group: a name resolved when it was read, an id, or a
+ * range "1000-1999". */
+struct draft_range {
+    uint32_t first, last;
+    const char *text; /* as it was written */
+};
+
+/* One alternative of provider, namespace, class: "*" stands for any characters, "/" among them, "?"
+ * for one, "\" quotes; brackets are literal. Namespaces and classes compare case-insensitively
+ * (DSP0004; the letters of ASCII, so that no locale decides), provider file names exactly. */
+struct draft_glob {
+    const char *text;
+};
+
+/*
+ * A count of 0 (or a set of 0) means that the key is absent and matches everything; an empty list
+ * in a file is an error, so it cannot mean that.
+ *
+ * user and as-user match the effective uid; group and as-group the effective gid and the
+ * supplementary groups; capability and as-capability the effective set (any of those listed).
+ */
+struct draft_match {
+    const struct draft_range *users, *as_users, *groups, *as_groups;
+    uint32_t user_count, as_user_count, group_count, as_group_count;
+    uint64_t capabilities, as_capabilities;
+    const struct draft_glob *providers, *namespaces, *classes;
+    uint32_t provider_count, namespace_count, class_count;
+    uint32_t operations;         /* 1 << enum operation */
+    miguard_components mismatch; /* 0: a rule for calls whose identity is the same */
+};
+
+enum draft_mode { DRAFT_ENFORCE, DRAFT_PERMISSIVE };
+enum draft_decision { DRAFT_DENY, DRAFT_ALLOW };
+enum draft_on_mismatch { DRAFT_MISMATCH_DENY, DRAFT_MISMATCH_REVOKE };
+
+/* audit: a list of deny, open, use in defaults; never, deny, always for a rule. The same bits as
+ * enum policy_audit. */
+
+struct draft_rule {
+    struct policy_place place; /* of its first key */
+    const char *name;          /* needed, unique over all files */
+    const char *reason;        /* "" when absent */
+    struct draft_match match;
+    bool has_match;
+    enum draft_decision decision; /* needed */
+    bool has_mode;
+    enum draft_mode mode;
+    bool has_audit;
+    unsigned audit;
+};
+
+/* Whom a test speaks of: a user by name or id with that user's groups, or explicit groups (an empty
+ * list is none); root has all capabilities that this library was built for, others none;
+ * drop-capabilities takes some away. An id without an entry needs its group given. */
+struct draft_subject {
+    struct policy_place place;
+    uint32_t uid, gid;
+    const uint32_t *groups; /* ascending, without duplicates */
+    uint32_t group_count;
+    uint64_t capabilities; /* effective and permitted */
+    const char *text;      /* the user as it was written */
+};
+
+struct draft_test {
+    struct policy_place place;
+    const char *name;
+    struct draft_subject opened_as;
+    bool has_used_as; /* absent: the same as opened-as */
+    struct draft_subject used_as;
+    miguard_components differing; /* given.mismatch: components said to differ beside the derived */
+    enum operation operation;
+    const char *provider, *name_space, *class_name; /* "" when absent */
+    enum draft_decision expect_decision;
+    bool has_expect_mismatch;
+    miguard_components expect_mismatch;
+    const char *expect_rule; /* NULL when absent; "default" is the default */
+};
+
+/* A setting that a later file may replace: where it was last given. line 0: the built-in value. */
+struct draft_settings {
+    enum draft_mode mode;
+    struct policy_place mode_place;
+    enum draft_decision decision;
+    struct policy_place decision_place;
+    bool audit_failure_denies; /* on-audit-failure: deny | allow */
+    struct policy_place audit_failure_place;
+    enum draft_on_mismatch on_mismatch;
+    struct policy_place on_mismatch_place;
+    unsigned audit;
+    struct policy_place audit_place;
+    miguard_components compared;
+    struct policy_place compared_place;
+    bool watch;
+    struct policy_place watch_place;
+    const char *audit_file; /* audit.sinks: - file: { path } ; NULL: the built-in path */
+    struct policy_place audit_file_place;
+};
+
+struct policy_draft {
+    struct draft_settings settings;
+    const struct draft_rule *rules;
+    uint32_t rule_count;
+    const struct draft_test *tests;
+    uint32_t test_count;
+    const char *const *files; /* in the order of reading */
+    uint32_t file_count;
+    void *memory; /* draft.c's */
+};
+
+/* The built-in default as a draft: no file, no rule. */
+MIGUARD_CHECKED enum miguard_status draft_builtin(struct policy_draft **ret_draft);
+
+/*
+ * Reads a set: each path is a file, or a directory whose *.yaml are read in byte order. With no
+ * path the standard places: /etc/miguard/miguard.yaml, then /etc/miguard/policy.d; where neither
+ * exists, the built-in default. Settings of later files replace, rules and tests append.
+ *
+ * Every file must be trusted: a regular file owned by root (or by the calling euid where that is
+ * not 0), not writable by group or others, and so each folder above it; symbolic links are followed
+ * only when each step is. trust says how strict: DRAFT_TRUST_ALL checks, DRAFT_TRUST_NONE is for
+ * `policy check` of files under work and for tests.
+ *
+ * All errors of all files are in *errors (never NULL). OK only when there is none; *ret_draft is
+ * untouched otherwise. Errors: INVALID_ARGUMENT, NO_MEMORY (then errors->failed is set), BAD_POLICY
+ * (look into *errors). Warnings may come with OK.
+ */
+enum draft_trust { DRAFT_TRUST_ALL, DRAFT_TRUST_NONE };
+MIGUARD_CHECKED enum miguard_status draft_load(const char *const *paths, size_t path_count,
+                                               enum draft_trust trust,
+                                               struct policy_draft **ret_draft,
+                                               struct diagnostics *errors);
+
+/* The same for one text in memory, under the file name given: for tests, fuzzing and `-`. */
+MIGUARD_CHECKED enum miguard_status draft_load_text(const char *name, const char *text,
+                                                    size_t length, struct policy_draft **ret_draft,
+                                                    struct diagnostics *errors);
+
+void draft_free(struct policy_draft *draft);
+
+/* The standard places, for messages: the file, the folder. */
+#define POLICY_FILE   "/etc/miguard/miguard.yaml"
+#define POLICY_FOLDER "/etc/miguard/policy.d"
+
+/* Glob matching as draft_glob says. */
+bool draft_glob_matches(const char *glob, const char *value, bool ignore_case);
+
+#endif

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which files make a policy, and the draft that comes out of them.
+ */
+#include "policy/load.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "policy/policy.h"
+#include "policy/schema.h"
+#include "policy/trust.h"
+
+/* Of a folder no more is read than this, whatever is in it. */
+enum { MAX_ENTRIES = 4096 };
+
+/* A draft and the memory that all its parts are in. */
+struct storage {
+    struct policy_draft draft;
+    struct arena arena;
+};
+
+static void storage_free(struct storage *storage)
+{
+    arena_release(&storage->arena);
+    base_free(storage);
+}
+
+void draft_free(struct policy_draft *draft)
+{
+    if (draft != NULL) {
+        storage_free(draft->memory);
+    }
+}
+
+/* ---- one load, from begin to end ------------------------------------------------------------- */
+
+static const struct draft_settings built_in = {
+    .mode = DRAFT_ENFORCE,
+    .mode_place = {.file = "built-in"},
+    .decision = DRAFT_ALLOW,
+    .decision_place = {.file = "built-in"},
+    .audit_failure_denies = true,
+    .audit_failure_place = {.file = "built-in"},
+    .on_mismatch = DRAFT_MISMATCH_DENY,
+    .on_mismatch_place = {.file = "built-in"},
+    .audit = POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN,
+    .audit_place = {.file = "built-in"},
+    .compared = MIGUARD_COMPONENTS_ALL,
+    .compared_place = {.file = "built-in"},
+    .watch = false,
+    .watch_place = {.file = "built-in"},
+    .audit_file = NULL,
+    .audit_file_place = {.file = "built-in"},
+};
+
+struct loading {
+    struct load load;
+    struct storage *storage;
+    enum draft_trust trust;
+};
+
+static bool begin(struct loading *loading, enum draft_trust trust, struct diagnostics *errors)
+{
+    *loading = (struct loading){.trust = trust, .load.settings = built_in, .load.errors = errors};
+    loading->storage = base_alloc(1, sizeof(*loading->storage));
+    if (loading->storage == NULL) {
+        errors->failed = true;
+        return false;
+    }
+    loading->load.kept = &loading->storage->arena;
+    return true;
+}
+
+/* A growing array as an array of the draft's. */
+static const void *keep_array(struct load *load, const void *items, size_t count, size_t size)
+{
+    void *copy = arena_take(load->kept, count, size);
+
+    if (copy != NULL && count > 0) {
+        memcpy(copy, items, count * size);
+    }
+    return copy;
+}
+
+static void fill_draft(struct loading *loading)
+{
+    struct load *load = &loading->load;
+    struct policy_draft *draft = &loading->storage->draft;
+
+    *draft = (struct policy_draft){
+        .settings = load->settings,
+        .rules = keep_array(load, load->rules, load->rule_count, sizeof(*load->rules)),
+        .rule_count = load->rule_count,
+        .tests = keep_array(load, load->tests, load->test_count, sizeof(*load->tests)),
+        .test_count = load->test_count,
+        .files = keep_array(load, load->files, load->file_count, sizeof(load->files[0])),
+        .file_count = load->file_count,
+        .memory = loading->storage,
+    };
+}
+
+static enum miguard_status end(struct loading *loading, struct policy_draft **ret_draft)
+{
+    struct load *load = &loading->load;
+    enum miguard_status status = MIGUARD_OK;
+
+    schema_finish(load);
+    fill_draft(loading);
+    if (load->failed || load->scratch.failed || load->kept->failed || load->errors->failed) {
+        load->errors->failed = true;
+        status = MIGUARD_NO_MEMORY;
+    } else if (load->errors->errors > 0) {
+        status = MIGUARD_BAD_POLICY;
+    }
+    base_free(load->rules);
+    base_free(load->rule_hashes);
+    base_free(load->tests);
+    arena_release(&load->scratch);
+    if (status != MIGUARD_OK) {
+        storage_free(loading->storage);
+        return status;
+    }
+    *ret_draft = &loading->storage->draft;
+    return MIGUARD_OK;
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 4, 5))) static void tell(struct loading *loading,
+                                                       enum diagnostic_severity severity,
+                                                       const char *path, const char *format, ...)
+{
+    struct policy_place place = {.file = path};
+    char message[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    diagnostic_add(loading->load.errors, severity, &place, NULL, 0, "%s", message);
+}
+
+static void read_source(struct loading *loading, const char *name, const char *text, size_t length)
+{
+    struct load *load = &loading->load;
+    struct policy_source *source = arena_take(&load->scratch, 1, sizeof(*source));
+
+    if (load->file_count == DRAFT_MAX_FILES) {
+        tell(loading, DIAGNOSTIC_ERROR, name, "more than %d files; join some", DRAFT_MAX_FILES);
+        return;
+    }
+    if (source == NULL) {
+        load->failed = true;
+        return;
+    }
+    source->name = name;
+    source->text = text;
+    source->length = length;
+    schema_read(load, source);
+}
+
+/* At most one byte more than a file may have: that says that it is too large. */
+static ssize_t read_all(int fd, char *buffer, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size) {
+        ssize_t got = read(fd, buffer + length, size - length);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        length += (size_t)got;
+    }
+    return (ssize_t)length;
+}
+
+/* Copies the text, so that the load keeps no more of a small file than its size. */
+static void take_text(struct loading *loading, const char *path, const char *buffer, size_t length)
+{
+    struct arena *scratch = &loading->load.scratch;
+    const char *text = arena_copy(scratch, buffer, length);
+    const char *name = arena_copy(scratch, path, strlen(path));
+
+    if (text == NULL || name == NULL) {
+        loading->load.failed = true;
+        return;
+    }
+    read_source(loading, name, text, length);
+}
+
+static void load_file(struct loading *loading, const char *path, int fd)
+{
+    char *buffer = base_alloc(DRAFT_MAX_FILE + 1, 1);
+
+    if (buffer == NULL) {
+        loading->load.failed = true;
+        return;
+    }
+    ssize_t length = read_all(fd, buffer, DRAFT_MAX_FILE + 1);
+    if (length < 0) {
+        tell(loading, DIAGNOSTIC_ERROR, path, "read: %s", strerrordesc_np(errno));
+    } else {
+        take_text(loading, path, buffer, (size_t)length);
+    }
+    base_free(buffer);
+}
+
+/* ---- a folder -------------------------------------------------------------------------------- */
+
+struct listing {
+    const char *names[DRAFT_MAX_FILES + 1];
+    uint32_t count, entries;
+};
+
+/* Byte order, whatever the locale; each name is put where it belongs. */
+static void insert_name(struct listing *listing, const char *name)
+{
+    uint32_t at = listing->count++;
+
+    for (; at > 0 && strcmp(listing->names[at - 1], name) > 0; at--) {
+        listing->names[at] = listing->names[at - 1];
+    }
+    listing->names[at] = name;
+}
+
+static bool is_policy_name(const char *name)
+{
+    size_t length = strlen(name);
+
+    return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".yaml") == 0;
+}
+
+static char *join(struct loading *loading, const char *folder, const char *name)
+{
+    size_t length = strlen(folder), size = length + strlen(name) + 2;
+    char *path = arena_take(&loading->load.scratch, size, 1);
+
+    if (path == NULL) {
+        loading->load.failed = true;
+        return NULL;
+    }
+    while (length > 1 && folder[length - 1] == '/') {
+        length--;
+    }
+    snprintf(path, size, "%.*s%s%s", (int)length, folder,
+             length == 1 && folder[0] == '/' ? "" : "/", name);
+    return path;
+}
+
+/* False when the listing is to end. */
+static bool list_entry(struct loading *loading, const char *folder, const char *name,
+                       struct listing *listing)
+{
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return true;
+    }
+    if (++listing->entries > MAX_ENTRIES) {
+        tell(loading, DIAGNOSTIC_ERROR, folder, "more than %d entries; keep only policies here",
+             MAX_ENTRIES);
+        return false;
+    }
+    char *path = join(loading, folder, name);
+    if (path == NULL) {
+        return false;
+    }
+    if (!is_policy_name(name)) {
+        tell(loading, DIAGNOSTIC_WARNING, path,
+             "ignored: a policy's name ends in \".yaml\" and does not begin with a dot");
+        return true;
+    }
+    if (listing->count == DRAFT_MAX_FILES) {
+        tell(loading, DIAGNOSTIC_ERROR, folder, "more than %d files; join some", DRAFT_MAX_FILES);
+        return false;
+    }
+    insert_name(listing, path);
+    return true;
+}
+
+/* getdents64(2) itself: readdir(3) would allocate behind the seam's back. */
+static void list_folder(struct loading *loading, const char *folder, int fd,
+                        struct listing *listing)
+{
+    _Alignas(struct dirent64) char buffer[16 * 1024];
+
+    for (;;) {
+        ssize_t length = getdents64(fd, buffer, sizeof(buffer));
+        if (length == 0) {
+            return;
+        }
+        if (length < 0) {
+            tell(loading, DIAGNOSTIC_ERROR, folder, "getdents64: %s", strerrordesc_np(errno));
+            return;
+        }
+        for (ssize_t at = 0; at < length;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+            if (!list_entry(loading, folder, entry->d_name, listing)) {
+                return;
+            }
+            at += entry->d_reclen;
+        }
+    }
+}
+
+static void load_listed(struct loading *loading, const char *path)
+{
+    struct stat status;
+    int fd;
+    enum trust_result result = trust_open(path, loading->trust, loading->load.errors, &fd, &status);
+
+    if (result == TRUST_ABSENT) {
+        tell(loading, DIAGNOSTIC_ERROR, path, "it vanished while its folder was read; try again");
+    }
+    if (result != TRUST_OPENED) {
+        loading->load.incomplete = true;
+        return;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        tell(loading, DIAGNOSTIC_ERROR, path, "a folder; folders in a policy folder are not read");
+    } else {
+        load_file(loading, path, fd);
+    }
+    close(fd);
+}
+
+static void load_folder(struct loading *loading, const char *folder, int fd)
+{
+    struct listing listing = {.count = 0};
+
+    list_folder(loading, folder, fd, &listing);
+    for (uint32_t i = 0; i < listing.count; i++) {
+        load_listed(loading, listing.names[i]);
+    }
+}
+
+/* ---- the ways in ----------------------------------------------------------------------------- */
+
+static void load_path(struct loading *loading, const char *path, bool may_be_absent)
+{
+    struct stat status;
+    int fd;
+    enum trust_result result = trust_open(path, loading->trust, loading->load.errors, &fd, &status);
+
+    if (result == TRUST_ABSENT && may_be_absent) {
+        return;
+    }
+    if (result == TRUST_ABSENT) {
+        tell(loading, DIAGNOSTIC_ERROR, path, "no such file or folder");
+    }
+    if (result != TRUST_OPENED) {
+        loading->load.incomplete = true;
+        return;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        load_folder(loading, path, fd);
+    } else {
+        load_file(loading, path, fd);
+    }
+    close(fd);
+}
+
+enum miguard_status load_standard(const char *file, const char *folder, enum draft_trust trust,
+                                  struct policy_draft **ret_draft, struct diagnostics *errors)
+{
+    struct loading loading;
+
+    if (!begin(&loading, trust, errors)) {
+        return MIGUARD_NO_MEMORY;
+    }
+    load_path(&loading, file, true);
+    load_path(&loading, folder, true);
+    return end(&loading, ret_draft);
+}
+
+enum miguard_status draft_load(const char *const *paths, size_t path_count, enum draft_trust trust,
+                               struct policy_draft **ret_draft, struct diagnostics *errors)
+{
+    struct loading loading;
+
+    if (ret_draft == NULL || errors == NULL || (paths == NULL && path_count > 0)) {
+        return MIGUARD_INVALID_ARGUMENT;
+    }
+    if (path_count == 0) {
+        return load_standard(POLICY_FILE, POLICY_FOLDER, trust, ret_draft, errors);
+    }
+    for (size_t i = 0; i < path_count; i++) {
+        if (paths[i] == NULL || paths[i][0] == '\0') {
+            return MIGUARD_INVALID_ARGUMENT;
+        }
+    }
+    if (!begin(&loading, trust, errors)) {
+        return MIGUARD_NO_MEMORY;
+    }
+    for (size_t i = 0; i < path_count; i++) {
+        load_path(&loading, paths[i], false);
+    }
+    return end(&loading, ret_draft);
+}
+
+enum miguard_status draft_load_text(const char *name, const char *text, size_t length,
+                                    struct policy_draft **ret_draft, struct diagnostics *errors)
+{
+    struct loading loading;
+
+    if (name == NULL || (text == NULL && length > 0) || ret_draft == NULL || errors == NULL) {
+        return MIGUARD_INVALID_ARGUMENT;
+    }
+    if (!begin(&loading, DRAFT_TRUST_NONE, errors)) {
+        return MIGUARD_NO_MEMORY;
+    }
+    read_source(&loading, name, text == NULL ? "" : text, length);
+    return end(&loading, ret_draft);
+}
+
+enum miguard_status draft_builtin(struct policy_draft **ret_draft)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct loading loading;
+
+    if (ret_draft == NULL) {
+        return MIGUARD_INVALID_ARGUMENT;
+    }
+    return begin(&loading, DRAFT_TRUST_NONE, &errors) ? end(&loading, ret_draft)
+                                                      : MIGUARD_NO_MEMORY;
+}

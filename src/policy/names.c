@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names that come from elsewhere: components, operations, capabilities.
+ */
+#include <cap-ng.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/schema.h"
+
+static const char *const component_names[] = {
+#define COMPONENT_NAME(bit, NAME, name) name,
+    MIGUARD_COMPONENT_MAP(COMPONENT_NAME)
+#undef COMPONENT_NAME
+        NULL,
+};
+
+miguard_components schema_read_components(const struct reader *reader, const struct node *node,
+                                          bool may_be_empty)
+{
+    const struct node *value;
+    miguard_components set = 0;
+
+    for (uint32_t left = schema_read_values(reader, node, may_be_empty, &value); left > 0;
+         left--, value = value->next) {
+        const char *text = schema_read_text(reader, value, "component");
+        if (text == NULL) {
+            continue;
+        }
+        miguard_components component = miguard_component_from_name(text);
+        if (component == 0) {
+            schema_unknown_word(reader, value, "component", component_names);
+        }
+        set |= component;
+    }
+    return set;
+}
+
+static const char *const operation_names[OPERATION_COUNT + 1] = {
+#define OPERATION_NAME(NAME, name) [OPERATION_##NAME] = name,
+    OPERATION_MAP(OPERATION_NAME)
+#undef OPERATION_NAME
+};
+
+bool schema_read_operation(const struct reader *reader, const struct node *node,
+                           enum operation *ret_operation)
+{
+    const char *text = schema_read_text(reader, node, "operation");
+
+    if (text == NULL) {
+        return false;
+    }
+    if (operation_from_name(text, ret_operation)) {
+        return true;
+    }
+    if (strcmp(text, "open") == 0) { /* the word for it in audit lists */
+        schema_value_error(reader, node, "unknown operation \"open\"; did you mean \"%s\"?",
+                           operation_names[OPERATION_GET_LOCAL_SESSION]);
+    } else {
+        schema_unknown_word(reader, node, "operation", operation_names);
+    }
+    return false;
+}
+
+/* ---- capabilities ---------------------------------------------------------------------------- */
+
+enum { CAPABILITY_NAME = 40 };
+
+struct capability_names {
+    char text[CAP_LAST_CAP + 1][CAPABILITY_NAME];
+    const char *list[CAP_LAST_CAP + 2];
+};
+
+/* libcap-ng knows them without the prefix and in lower case. */
+static void fill_names(struct capability_names *names)
+{
+    for (unsigned i = 0; i <= CAP_LAST_CAP; i++) {
+        const char *name = capng_capability_to_name(i);
+        char *text = names->text[i];
+        snprintf(text, CAPABILITY_NAME, "CAP_%s", name == NULL ? "?" : name);
+        for (char *at = text; *at != '\0'; at++) {
+            if (*at >= 'a' && *at <= 'z') {
+                *at = (char)(*at - 'a' + 'A');
+            }
+        }
+        names->list[i] = text;
+    }
+    names->list[CAP_LAST_CAP + 1] = NULL;
+}
+
+static void unknown_capability(const struct reader *reader, const struct node *node,
+                               const struct capability_names *names)
+{
+    char prefixed[DRAFT_MAX_TEXT * 4 + 8];
+    const char *nearest = diagnostic_nearest(node->text, names->list);
+
+    /* Of a short word without the prefix nearly every name would be a slip. */
+    if (nearest == NULL && strlen(node->text) > 3) {
+        snprintf(prefixed, sizeof(prefixed), "CAP_%s", node->text);
+        nearest = diagnostic_nearest(prefixed, names->list);
+    }
+    if (nearest != NULL) {
+        schema_value_error(reader, node, "unknown capability \"%s\"; did you mean \"%s\"?",
+                           node->text, nearest);
+    } else {
+        schema_value_error(
+            reader, node,
+            "unknown capability \"%s\"; they are written as in capabilities(7), such as "
+            "\"CAP_NET_ADMIN\"",
+            node->text);
+    }
+}
+
+uint64_t schema_read_capabilities(const struct reader *reader, const struct node *node)
+{
+    struct capability_names names;
+    const struct node *value;
+    uint64_t set = 0;
+
+    fill_names(&names);
+    for (uint32_t left = schema_read_values(reader, node, false, &value); left > 0;
+         left--, value = value->next) {
+        const char *text = schema_read_text(reader, value, "capability");
+        unsigned i = 0;
+        if (text == NULL) {
+            continue;
+        }
+        while (i <= CAP_LAST_CAP && strcmp(text, names.list[i]) != 0) {
+            i++;
+        }
+        if (i <= CAP_LAST_CAP) {
+            set |= UINT64_C(1) << i;
+        } else {
+            unknown_capability(reader, value, &names);
+        }
+    }
+    return set;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is fixed for the life of a session is asked once: whether a rule's user, group, capability
+ * and provider hold, and, for a use under the same identity, its as- keys, too. Where the first
+ * rule left for an operation asks for neither namespace nor class, the answer is known at open.
+ */
+#include "base/alloc.h"
+#include "policy/compiled.h"
+
+enum { VARIES = POLICY_NO_RULE - 1 };
+
+struct policy_view {
+    const struct policy *policy;
+    struct rule_set opened;    /* rules that hold for who opened the session, by which provider */
+    struct rule_set unchanged; /* of those, the ones for a use under the same identity */
+    uint32_t first[OPERATION_COUNT]; /* the rule that decides such a use, or VARIES */
+};
+
+/* The rule that decides an operation under the same identity, as far as it is certain. */
+static uint32_t first_rule(const struct policy_view *view, const struct rule_set *candidates)
+{
+    uint32_t first = rule_set_next(candidates, 0);
+
+    if (first == POLICY_NO_RULE) {
+        return first;
+    }
+    const struct rule *rule = &view->policy->rules[first];
+    return rule->namespaces.count == 0 && rule->classes.count == 0 ? first : VARIES;
+}
+
+static void narrow_rules(struct policy_view *view, const struct question *session)
+{
+    const struct policy *policy = view->policy;
+
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *rule = &policy->rules[i];
+        if (policy_opened_why_not(rule, session->opened, session->provider) != NULL) {
+            continue;
+        }
+        rule_set_add(&view->opened, i);
+        if (rule->mismatch == 0 && policy_used_why_not(rule, session->opened) == NULL) {
+            rule_set_add(&view->unchanged, i);
+        }
+    }
+}
+
+enum miguard_status policy_narrow(const struct policy *policy,
+                                  const struct miguard_identity *opened_as, const char *provider,
+                                  struct policy_view **ret_view)
+{
+    const struct policy_call call = {.opened_as = opened_as, .provider = provider};
+    struct question session = policy_question_of(&call);
+    struct policy_view *view = base_alloc(1, sizeof(*view));
+
+    if (view == NULL) {
+        return MIGUARD_NO_MEMORY;
+    }
+    view->policy = policy_keep(policy);
+    narrow_rules(view, &session);
+    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+        struct rule_set candidates = view->unchanged;
+        session.operation = (enum operation)i;
+        if (policy->rule_count != 0) {
+            policy_index_by_operation(policy->index, &session, &candidates);
+        }
+        view->first[i] = first_rule(view, &candidates);
+    }
+    *ret_view = view;
+    return MIGUARD_OK;
+}
+
+void policy_view_free(struct policy_view *view)
+{
+    if (view != NULL) {
+        policy_release(view->policy);
+        base_free(view);
+    }
+}
+
+const struct policy *policy_view_policy(const struct policy_view *view)
+{
+    return view->policy;
+}
+
+/* Kept out of line: its sets would cost the quick way a large frame. */
+__attribute__((noinline)) static struct policy_verdict decide_rest(const struct policy_view *view,
+                                                                   const struct policy_call *call)
+{
+    const struct policy *policy = view->policy;
+    struct question question = policy_question_of(call);
+    bool unchanged = question.mismatch == 0 && question.used == question.opened;
+
+    if (policy->rule_count == 0) {
+        return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
+    }
+    struct rule_set candidates = unchanged ? view->unchanged : view->opened;
+    policy_index_by_operation(policy->index, &question, &candidates);
+    if (!unchanged) {
+        policy_index_by_mismatch(policy->index, &question, &candidates);
+        policy_index_by_used(policy->index, &question, &candidates);
+    }
+    policy_index_by_target(policy->index, &question, &candidates);
+    return policy_decide_among(policy, &question, &candidates, NULL, NULL);
+}
+
+struct policy_verdict policy_view_decide(const struct policy_view *view,
+                                         const struct policy_call *call)
+{
+    bool unchanged = call->mismatch == 0 && identity_valid(call->opened_as) &&
+                     (call->used_as == NULL || call->used_as == call->opened_as);
+
+    if (!unchanged || (unsigned)call->operation >= OPERATION_COUNT ||
+        view->first[call->operation] == VARIES) {
+        return decide_rest(view, call);
+    }
+    return policy_conclude(view->policy, call->operation, 0, view->first[call->operation]);
+}

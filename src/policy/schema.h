@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a tree of nodes to a draft: the keys there are, the types of their values, and what is told
+ * when one is wrong. Every reader goes on after an error: what it made is thrown away with the
+ * draft then, and all errors are told at once.
+ */
+#ifndef POLICY_SCHEMA_H
+#define POLICY_SCHEMA_H
+
+#include "policy/arena.h"
+#include "policy/document.h"
+#include "policy/draft.h"
+#include "policy/nss.h"
+
+/* A name that was looked up: each is asked once a load, whatever it costs to ask. */
+struct known_name {
+    struct known_name *next;
+    const char *name;
+    bool group;
+    int error; /* as nss.h */
+    uint32_t id;
+    struct nss_user user;
+};
+
+/* A test's expect.rule, which may name a rule of a later file. */
+struct rule_reference {
+    struct rule_reference *next;
+    const struct policy_source *source;
+    const struct node *node;
+};
+
+enum { KNOWN_NAME_LISTS = 64 };
+
+/* One load: what was read so far. */
+struct load {
+    struct diagnostics *errors;
+    struct arena *kept;   /* the draft's own memory */
+    struct arena scratch; /* gone when the load is over */
+    struct draft_settings settings;
+    struct draft_rule *rules; /* grows */
+    uint32_t rule_count, rule_capacity;
+    uint32_t *rule_hashes; /* grows along */
+    struct draft_test *tests;
+    uint32_t test_count, test_capacity;
+    const char *files[DRAFT_MAX_FILES];
+    uint32_t file_count;
+    struct known_name *names[KNOWN_NAME_LISTS];
+    struct rule_reference *references;
+    bool incomplete;             /* rules are missing: nothing can be said of references to them */
+    bool rules_full, tests_full; /* told once each */
+    bool failed;                 /* memory is out */
+};
+
+/* What the readers pass on: the load and the file that is read. */
+struct reader {
+    struct load *load;
+    const struct policy_source *source;
+    const char *file; /* source's name, in the draft's memory */
+};
+
+/* Reads one file into the load. */
+void schema_read(struct load *load, const struct policy_source *source);
+
+/* What can be checked only when all files are read. */
+void schema_finish(struct load *load);
+
+/* ---- the readers' tools: values.c ------------------------------------------------------------ */
+
+/* An error at a value, or at its key where nothing is written as its value. */
+void schema_value_error(const struct reader *reader, const struct node *node, const char *format,
+                        ...) __attribute__((format(printf, 3, 4)));
+void schema_key_error(const struct reader *reader, const struct node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Memory of the draft; NULL when it is out, which the load then knows. */
+void *schema_take(const struct reader *reader, size_t count, size_t size);
+
+/* One key of a map, and what reads its value into target. */
+struct schema_key {
+    const char *name;
+    bool needed;
+    void (*read)(const struct reader *reader, const struct node *node, void *target);
+};
+
+enum { SCHEMA_MAX_KEYS = 16 };
+
+/* Reads each entry of a map by its key; keys ends with a NULL name. where: "match", "a rule". */
+void schema_read_map(const struct reader *reader, const struct node *node, const char *where,
+                     const struct schema_key *keys, void *target);
+
+/* Reads each item of a list; an empty one is an error unless may_be_empty. */
+void schema_read_items(const struct reader *reader, const struct node *node, const char *what,
+                       void (*read)(const struct reader *, const struct node *, void *),
+                       void *target);
+
+/* The values of a key that takes one value or a list: how many, the first in *ret_first, and the
+ * next of each is its `next`. 0 after an error, and for an empty list where it may be empty. */
+uint32_t schema_read_values(const struct reader *reader, const struct node *node, bool may_be_empty,
+                            const struct node **ret_first);
+
+/* A text that is not empty; NULL after an error. what is the kind of thing it names. */
+const char *schema_read_text(const struct reader *reader, const struct node *node,
+                             const char *what);
+
+/* The same, in the draft's memory. */
+const char *schema_keep_text(const struct reader *reader, const struct node *node,
+                             const char *what);
+
+/* One word of a few; words ends with a NULL name. */
+struct schema_word {
+    const char *name;
+    unsigned value;
+};
+bool schema_read_word(const struct reader *reader, const struct node *node, const char *what,
+                      const struct schema_word *words, unsigned *ret_value);
+unsigned schema_read_word_set(const struct reader *reader, const struct node *node,
+                              const char *what, const struct schema_word *words);
+
+/* An unknown word is told with the nearest of the candidates, or all of them. */
+void schema_unknown_word(const struct reader *reader, const struct node *node, const char *what,
+                         const char *const *candidates);
+
+bool schema_read_number(const struct reader *reader, const struct node *node, uint32_t least,
+                        uint32_t most, uint32_t *ret_number);
+bool schema_read_size(const struct reader *reader, const struct node *node, uint64_t *ret_size);
+
+miguard_components schema_read_components(const struct reader *reader, const struct node *node,
+                                          bool may_be_empty);
+bool schema_read_operation(const struct reader *reader, const struct node *node,
+                           enum operation *ret_operation);
+uint64_t schema_read_capabilities(const struct reader *reader, const struct node *node);
+
+void schema_read_place(const struct reader *reader, const struct node *node,
+                       struct policy_place *ret_place);
+
+/* ---- ids: ids.c ------------------------------------------------------------------------------ */
+
+/* A user or group by name or id, or a range of ids. */
+bool schema_read_range(const struct reader *reader, const struct node *node, bool group,
+                       struct draft_range *ret_range);
+
+/* A user or group by name or id. *ret_user is filled for a user; its name is NULL where only an id
+ * was given and no entry exists. */
+bool schema_read_user(const struct reader *reader, const struct node *node,
+                      struct nss_user *ret_user);
+bool schema_read_group(const struct reader *reader, const struct node *node, uint32_t *ret_gid);
+
+/* ---- the parts: schema_settings.c, schema_rules.c, schema_tests.c ---------------------------- */
+
+void schema_read_defaults(const struct reader *reader, const struct node *node, void *target);
+void schema_read_compare(const struct reader *reader, const struct node *node, void *target);
+void schema_read_gate(const struct reader *reader, const struct node *node, void *target);
+void schema_read_watch(const struct reader *reader, const struct node *node, void *target);
+void schema_read_audit(const struct reader *reader, const struct node *node, void *target);
+void schema_read_rules(const struct reader *reader, const struct node *node, void *target);
+void schema_read_tests(const struct reader *reader, const struct node *node, void *target);
+
+extern const struct schema_word schema_decisions[], schema_modes[], schema_audits[];
+
+uint32_t schema_hash(const char *name);
+
+#endif

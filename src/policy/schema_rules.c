@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "policy/policy.h"
+#include "policy/schema.h"
+
+/* ---- match ----------------------------------------------------------------------------------- */
+
+static void read_ranges(const struct reader *reader, const struct node *node, bool group,
+                        const struct draft_range **ret_ranges, uint32_t *ret_count)
+{
+    const struct node *value;
+    uint32_t count = schema_read_values(reader, node, false, &value);
+    struct draft_range *ranges = schema_take(reader, count, sizeof(*ranges));
+
+    if (ranges == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++, value = value->next) {
+        (void)schema_read_range(reader, value, group, &ranges[i]);
+    }
+    *ret_ranges = ranges;
+    *ret_count = count;
+}
+
+static void read_users(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_ranges(reader, node, false, &match->users, &match->user_count);
+}
+
+static void read_as_users(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_ranges(reader, node, false, &match->as_users, &match->as_user_count);
+}
+
+static void read_groups(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_ranges(reader, node, true, &match->groups, &match->group_count);
+}
+
+static void read_as_groups(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_ranges(reader, node, true, &match->as_groups, &match->as_group_count);
+}
+
+static void read_caps(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    match->capabilities = schema_read_capabilities(reader, node);
+}
+
+static void read_as_caps(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    match->as_capabilities = schema_read_capabilities(reader, node);
+}
+
+static bool ends_in_quote(const char *glob)
+{
+    size_t quotes = 0, length = strlen(glob);
+
+    while (quotes < length && glob[length - 1 - quotes] == '\\') {
+        quotes++;
+    }
+    return quotes % 2 == 1;
+}
+
+static void read_globs(const struct reader *reader, const struct node *node,
+                       const struct draft_glob **ret_globs, uint32_t *ret_count)
+{
+    const struct node *value;
+    uint32_t count = schema_read_values(reader, node, false, &value);
+    struct draft_glob *globs = schema_take(reader, count, sizeof(*globs));
+
+    if (globs == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++, value = value->next) {
+        globs[i].text = schema_keep_text(reader, value, "pattern");
+        if (globs[i].text != NULL && ends_in_quote(globs[i].text)) {
+            schema_value_error(
+                reader, value,
+                "the pattern ends in \"\\\", which quotes nothing; write \"\\\\\" for a "
+                "backslash");
+        }
+    }
+    *ret_globs = globs;
+    *ret_count = count;
+}
+
+static void read_providers(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_globs(reader, node, &match->providers, &match->provider_count);
+}
+
+static void read_namespaces(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_globs(reader, node, &match->namespaces, &match->namespace_count);
+}
+
+static void read_classes(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_globs(reader, node, &match->classes, &match->class_count);
+}
+
+static void read_operations(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    const struct node *value;
+    enum operation operation;
+
+    for (uint32_t left = schema_read_values(reader, node, false, &value); left > 0;
+         left--, value = value->next) {
+        if (schema_read_operation(reader, value, &operation)) {
+            match->operations |= UINT32_C(1) << operation;
+        }
+    }
+}
+
+static void read_mismatch(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    match->mismatch = schema_read_components(reader, node, false);
+}
+
+/* ---- a rule ---------------------------------------------------------------------------------- */
+
+static void read_name(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_rule *rule = target;
+    struct load *load = reader->load;
+
+    rule->name = schema_keep_text(reader, node, "name");
+    if (rule->name == NULL) {
+        return;
+    }
+    if (strcmp(rule->name, "default") == 0) {
+        schema_value_error(reader, node,
+                           "\"default\" names the default decision; choose another name");
+    }
+    uint32_t hash = schema_hash(rule->name);
+    for (uint32_t i = 0; i < load->rule_count; i++) {
+        const struct draft_rule *other = &load->rules[i];
+        if (load->rule_hashes[i] == hash && other->name != NULL &&
+            strcmp(other->name, rule->name) == 0) {
+            schema_value_error(reader, node,
+                               "duplicate rule name \"%s\"; it is that of the rule at %s:%u",
+                               rule->name, other->place.file, other->place.line);
+            return;
+        }
+    }
+}
+
+static void read_match(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"user", false, read_users},         {"as-user", false, read_as_users},
+        {"group", false, read_groups},       {"as-group", false, read_as_groups},
+        {"capability", false, read_caps},    {"as-capability", false, read_as_caps},
+        {"provider", false, read_providers}, {"namespace", false, read_namespaces},
+        {"class", false, read_classes},      {"operation", false, read_operations},
+        {"mismatch", false, read_mismatch},  {NULL, false, NULL},
+    };
+    struct draft_rule *rule = target;
+
+    schema_read_map(reader, node, "match", keys, &rule->match);
+    rule->has_match = true;
+}
+
+static void read_rule_decision(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_rule *rule = target;
+    unsigned decision;
+
+    if (schema_read_word(reader, node, "decision", schema_decisions, &decision)) {
+        rule->decision = decision;
+    }
+}
+
+static void read_rule_mode(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_rule *rule = target;
+    unsigned mode;
+
+    if (schema_read_word(reader, node, "mode", schema_modes, &mode)) {
+        rule->mode = mode;
+        rule->has_mode = true;
+    }
+}
+
+static void read_rule_audit(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_word single[] = {
+        {"never", 0},
+        {"deny", POLICY_AUDIT_DENY},
+        {"always", POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN | POLICY_AUDIT_USE},
+        {"open", POLICY_AUDIT_OPEN},
+        {"use", POLICY_AUDIT_USE},
+        {NULL, 0}};
+    struct draft_rule *rule = target;
+
+    rule->has_audit = true;
+    if (node->kind == NODE_LIST) {
+        rule->audit = schema_read_word_set(reader, node, "value of audit", schema_audits);
+    } else {
+        (void)schema_read_word(reader, node, "value of audit", single, &rule->audit);
+    }
+}
+
+static void read_reason(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_rule *rule = target;
+    const char *reason = schema_keep_text(reader, node, "reason");
+
+    if (reason != NULL) {
+        rule->reason = reason;
+    }
+}
+
+/* ---- all rules ------------------------------------------------------------------------------- */
+
+static void append_rule(const struct reader *reader, const struct draft_rule *rule)
+{
+    struct load *load = reader->load;
+
+    if (load->rule_count == load->rule_capacity) {
+        uint32_t capacity = load->rule_capacity == 0 ? 64 : load->rule_capacity * 2;
+        struct draft_rule *rules = base_resize(load->rules, capacity, sizeof(*rules));
+        if (rules == NULL) {
+            load->failed = true;
+            return;
+        }
+        load->rules = rules;
+        uint32_t *hashes = base_resize(load->rule_hashes, capacity, sizeof(*hashes));
+        if (hashes == NULL) {
+            load->failed = true;
+            return;
+        }
+        load->rule_hashes = hashes;
+        load->rule_capacity = capacity;
+    }
+    load->rules[load->rule_count] = *rule;
+    load->rule_hashes[load->rule_count] = rule->name == NULL ? 0 : schema_hash(rule->name);
+    load->rule_count++;
+}
+
+static void read_rule(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"name", true, read_name},
+        {"match", false, read_match},
+        {"decision", true, read_rule_decision},
+        {"mode", false, read_rule_mode},
+        {"audit", false, read_rule_audit},
+        {"reason", false, read_reason},
+        {NULL, false, NULL},
+    };
+    struct draft_rule rule = {.reason = ""};
+    struct load *load = reader->load;
+    (void)target;
+
+    if (load->rule_count == DRAFT_MAX_RULES) {
+        if (!load->rules_full) {
+            schema_value_error(reader, node, "more than %d rules; put alternatives into one rule",
+                               DRAFT_MAX_RULES);
+        }
+        load->rules_full = load->incomplete = true;
+        return;
+    }
+    schema_read_place(reader, node->kind == NODE_MAP && node->first != NULL ? node->first : node,
+                      &rule.place);
+    schema_read_map(reader, node, "a rule", keys, &rule);
+    load->incomplete = load->incomplete || rule.name == NULL;
+    append_rule(reader, &rule);
+}
+
+void schema_read_rules(const struct reader *reader, const struct node *node, void *target)
+{
+    schema_read_items(reader, node, "rules", read_rule, target);
+}

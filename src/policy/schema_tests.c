@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "identity/identity.h"
+#include "policy/schema.h"
+
+/* ---- a subject ------------------------------------------------------------------------------- */
+
+struct subject {
+    struct draft_subject *draft;
+    struct nss_user user;
+    bool has_user, has_group, has_groups;
+    uint64_t dropped;
+};
+
+static void read_subject_user(const struct reader *reader, const struct node *node, void *target)
+{
+    struct subject *subject = target;
+
+    subject->has_user = schema_read_user(reader, node, &subject->user);
+    if (subject->has_user) {
+        subject->draft->text = schema_keep_text(reader, node, "user");
+    }
+}
+
+static void read_subject_group(const struct reader *reader, const struct node *node, void *target)
+{
+    struct subject *subject = target;
+
+    subject->has_group = true; /* also when it is wrong: then nothing else is to be told */
+    (void)schema_read_group(reader, node, &subject->draft->gid);
+}
+
+static void read_subject_groups(const struct reader *reader, const struct node *node, void *target)
+{
+    struct subject *subject = target;
+    const struct node *value;
+    uint32_t count = schema_read_values(reader, node, true, &value);
+    uint32_t *groups = schema_take(reader, count, sizeof(*groups));
+
+    if (groups == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++, value = value->next) {
+        (void)schema_read_group(reader, value, &groups[i]);
+    }
+    subject->draft->groups = groups;
+    subject->draft->group_count = identity_sort_groups(groups, count);
+    subject->has_groups = true;
+}
+
+static void read_dropped(const struct reader *reader, const struct node *node, void *target)
+{
+    struct subject *subject = target;
+    subject->dropped = schema_read_capabilities(reader, node);
+}
+
+/* What was not written follows from the user's entry. */
+static void complete_subject(const struct reader *reader, const struct node *node,
+                             struct subject *subject)
+{
+    struct draft_subject *draft = subject->draft;
+    bool has_entry = subject->user.name != NULL;
+
+    draft->uid = subject->user.uid;
+    draft->capabilities = draft->uid != 0 ? 0 : ((UINT64_C(1) << (CAP_LAST_CAP + 1)) - 1);
+    draft->capabilities &= ~subject->dropped;
+    if (!has_entry && !subject->has_group) {
+        schema_value_error(reader, node,
+                           "uid %u has no entry that says its group; give the group as well",
+                           draft->uid);
+        return;
+    }
+    if (!subject->has_group) {
+        draft->gid = subject->user.gid;
+    }
+    if (subject->has_groups || !has_entry) {
+        return;
+    }
+    int error = nss_groups(&subject->user, reader->load->kept, &draft->groups, &draft->group_count);
+    if (error == ENOMEM) {
+        reader->load->failed = true;
+    } else if (error != 0) {
+        schema_value_error(reader, node,
+                           "the groups of user \"%s\" cannot be looked up: %s; give them",
+                           subject->user.name, strerrordesc_np(error));
+    }
+}
+
+static void read_subject(const struct reader *reader, const struct node *node, const char *where,
+                         struct draft_subject *draft)
+{
+    static const struct schema_key keys[] = {
+        {"user", true, read_subject_user},
+        {"group", false, read_subject_group},
+        {"groups", false, read_subject_groups},
+        {"drop-capabilities", false, read_dropped},
+        {NULL, false, NULL},
+    };
+    struct subject subject = {.draft = draft};
+
+    schema_read_place(reader, node->kind == NODE_MAP && node->first != NULL ? node->first : node,
+                      &draft->place);
+    schema_read_map(reader, node, where, keys, &subject);
+    if (subject.has_user) {
+        complete_subject(reader, node, &subject);
+    }
+}
+
+/* ---- given ----------------------------------------------------------------------------------- */
+
+static void read_opened_as(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    read_subject(reader, node, "opened-as", &test->opened_as);
+}
+
+static void read_used_as(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    test->has_used_as = true;
+    read_subject(reader, node, "used-as", &test->used_as);
+}
+
+static void read_differing(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    test->differing = schema_read_components(reader, node, false);
+}
+
+static void read_test_operation(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    (void)schema_read_operation(reader, node, &test->operation);
+}
+
+static void read_string(const struct reader *reader, const struct node *node, const char *what,
+                        const char **ret_text)
+{
+    const char *text = schema_keep_text(reader, node, what);
+
+    if (text != NULL) {
+        *ret_text = text;
+    }
+}
+
+static void read_test_provider(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    read_string(reader, node, "provider", &test->provider);
+}
+
+static void read_test_namespace(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    read_string(reader, node, "namespace", &test->name_space);
+}
+
+static void read_test_class(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    read_string(reader, node, "class", &test->class_name);
+}
+
+static void read_given(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"opened-as", true, read_opened_as},     {"used-as", false, read_used_as},
+        {"mismatch", false, read_differing},     {"operation", true, read_test_operation},
+        {"provider", false, read_test_provider}, {"namespace", false, read_test_namespace},
+        {"class", false, read_test_class},       {NULL, false, NULL},
+    };
+    schema_read_map(reader, node, "given", keys, target);
+}
+
+/* ---- expect ---------------------------------------------------------------------------------- */
+
+static void read_expected_decision(const struct reader *reader, const struct node *node,
+                                   void *target)
+{
+    struct draft_test *test = target;
+    unsigned decision;
+
+    if (schema_read_word(reader, node, "decision", schema_decisions, &decision)) {
+        test->expect_decision = decision;
+    }
+}
+
+/* Empty is meant here: the two are expected to be the same. */
+static void read_expected_mismatch(const struct reader *reader, const struct node *node,
+                                   void *target)
+{
+    struct draft_test *test = target;
+
+    test->has_expect_mismatch = true;
+    test->expect_mismatch = schema_read_components(reader, node, true);
+}
+
+static void read_expected_rule(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    struct load *load = reader->load;
+    const char *name = schema_keep_text(reader, node, "rule name");
+
+    if (name == NULL) {
+        return;
+    }
+    test->expect_rule = name;
+    struct rule_reference *reference = arena_take(&load->scratch, 1, sizeof(*reference));
+    if (reference == NULL) {
+        load->failed = true;
+        return;
+    }
+    *reference =
+        (struct rule_reference){.next = load->references, .source = reader->source, .node = node};
+    load->references = reference;
+}
+
+static void read_expect(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"decision", true, read_expected_decision},
+        {"mismatch", false, read_expected_mismatch},
+        {"rule", false, read_expected_rule},
+        {NULL, false, NULL},
+    };
+    schema_read_map(reader, node, "expect", keys, target);
+}
+
+/* ---- all tests ------------------------------------------------------------------------------- */
+
+static void read_test_name(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    test->name = schema_keep_text(reader, node, "name");
+}
+
+static void append_test(struct load *load, const struct draft_test *test)
+{
+    if (load->test_count == load->test_capacity) {
+        uint32_t capacity = load->test_capacity == 0 ? 64 : load->test_capacity * 2;
+        struct draft_test *tests = base_resize(load->tests, capacity, sizeof(*tests));
+        if (tests == NULL) {
+            load->failed = true;
+            return;
+        }
+        load->tests = tests;
+        load->test_capacity = capacity;
+    }
+    load->tests[load->test_count++] = *test;
+}
+
+static void read_test(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"name", true, read_test_name},
+        {"given", true, read_given},
+        {"expect", true, read_expect},
+        {NULL, false, NULL},
+    };
+    struct draft_test test = {.provider = "", .name_space = "", .class_name = ""};
+    struct load *load = reader->load;
+    (void)target;
+
+    if (load->test_count == DRAFT_MAX_TESTS) {
+        if (!load->tests_full) {
+            schema_value_error(reader, node, "more than %d tests", DRAFT_MAX_TESTS);
+        }
+        load->tests_full = true;
+        return;
+    }
+    schema_read_place(reader, node->kind == NODE_MAP && node->first != NULL ? node->first : node,
+                      &test.place);
+    schema_read_map(reader, node, "a test", keys, &test);
+    append_test(load, &test);
+}
+
+void schema_read_tests(const struct reader *reader, const struct node *node, void *target)
+{
+    schema_read_items(reader, node, "tests", read_test, target);
+}

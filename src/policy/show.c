@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/show.h"
+
+#include <cap-ng.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/policy.h"
+
+enum { PLACE_COLUMN = 64 }; /* where the comments begin, if the line leaves room */
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS  "0123456789"
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+static const char *mode_word(enum draft_mode mode)
+{
+    return mode == DRAFT_PERMISSIVE ? "permissive" : "enforce";
+}
+
+static const char *decision_word(enum draft_decision decision)
+{
+    return decision == DRAFT_ALLOW ? "allow" : "deny";
+}
+
+static const char *on_mismatch_word(enum draft_on_mismatch on_mismatch)
+{
+    return on_mismatch == DRAFT_MISMATCH_REVOKE ? "revoke" : "deny";
+}
+
+void show_capability(unsigned capability, char *name, size_t size)
+{
+    const char *known = capng_capability_to_name(capability);
+
+    if (known == NULL) {
+        snprintf(name, size, "CAP_%u", capability);
+        return;
+    }
+    snprintf(name, size, "CAP_%s", known);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    }
+}
+
+void show_scalar(struct text *text, const char *value)
+{
+    size_t length = strlen(value);
+    bool plain = length > 0 && strspn(value, LETTERS DIGITS " _./*+=~()-") == length &&
+                 strspn(value, LETTERS DIGITS "/_") > 0 && value[length - 1] != ' ';
+
+    if (plain) {
+        text_append(text, value);
+        return;
+    }
+    text->comma = false;
+    text_json_string(text, NULL, value);
+}
+
+/* ---- lists that are sets: one walk for YAML and JSON ---------------------------------------- */
+
+enum set_kind { SET_COMPONENTS, SET_OPERATIONS, SET_CAPABILITIES, SET_AUDIT };
+
+/* The name of one bit of a set; the buffer is for those that must be made. */
+static const char *bit_name(enum set_kind kind, unsigned bit, char name[32])
+{
+    static const char *const audit[] = {"deny", "open", "use"};
+
+    switch (kind) {
+    case SET_COMPONENTS:
+        return miguard_component_name((miguard_components)1 << bit);
+    case SET_OPERATIONS:
+        return operation_name((enum operation)bit);
+    case SET_CAPABILITIES:
+        show_capability(bit, name, 32);
+        return name;
+    default:
+        return bit < 3 ? audit[bit] : NULL;
+    }
+}
+
+static void yaml_set(struct text *text, enum set_kind kind, uint64_t set)
+{
+    const char *separator = "";
+    char name[32];
+
+    text_append(text, "[");
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if ((set >> bit & 1) != 0) {
+            text_format(text, "%s%s", separator, bit_name(kind, bit, name));
+            separator = ", ";
+        }
+    }
+    text_append(text, "]");
+}
+
+static void json_set(struct text *text, const char *key, enum set_kind kind, uint64_t set)
+{
+    char name[32];
+
+    text_json_open(text, key, '[');
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if ((set >> bit & 1) != 0) {
+            text_json_string(text, NULL, bit_name(kind, bit, name));
+        }
+    }
+    text_json_close(text, ']');
+}
+
+/* ---- YAML ----------------------------------------------------------------------------------- */
+
+/* Ends the line that began at start with where it comes from. */
+static void end_line(struct text *text, size_t start, const struct policy_place *place)
+{
+    size_t length = text->length - start;
+
+    text_format(text, "%*s", length < PLACE_COLUMN ? (int)(PLACE_COLUMN - length) : 1, "");
+    if (place->line == 0) {
+        text_append(text, "# built-in\n");
+    } else {
+        text_format(text, "# %s:%u\n", place->file, place->line);
+    }
+}
+
+static void yaml_word(struct text *text, const char *key, const char *word,
+                      const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    text_format(text, "%s: %s", key, word);
+    end_line(text, start, place);
+}
+
+static void yaml_text(struct text *text, const char *key, const char *value,
+                      const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    text_format(text, "%s: ", key);
+    show_scalar(text, value);
+    end_line(text, start, place);
+}
+
+static void yaml_bits(struct text *text, const char *key, enum set_kind kind, uint64_t set,
+                      const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (set == 0) {
+        return;
+    }
+    text_format(text, "%s: ", key);
+    yaml_set(text, kind, set);
+    end_line(text, start, place);
+}
+
+static void yaml_ranges(struct text *text, const char *key, const struct draft_range *ranges,
+                        uint32_t count, const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (count == 0) {
+        return;
+    }
+    text_format(text, "      %s: [", key);
+    for (uint32_t i = 0; i < count; i++) {
+        text_append(text, i > 0 ? ", " : "");
+        show_scalar(text, ranges[i].text);
+    }
+    text_append(text, "]");
+    end_line(text, start, place);
+}
+
+static void yaml_globs(struct text *text, const char *key, const struct draft_glob *globs,
+                       uint32_t count, const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (count == 0) {
+        return;
+    }
+    text_format(text, "      %s: [", key);
+    for (uint32_t i = 0; i < count; i++) {
+        text_append(text, i > 0 ? ", " : "");
+        show_scalar(text, globs[i].text);
+    }
+    text_append(text, "]");
+    end_line(text, start, place);
+}
+
+static void yaml_match(const struct draft_rule *rule, struct text *text)
+{
+    const struct draft_match *match = &rule->match;
+    const struct policy_place *place = &rule->place;
+
+    text_append(text, "    match:\n");
+    yaml_ranges(text, "user", match->users, match->user_count, place);
+    yaml_ranges(text, "as-user", match->as_users, match->as_user_count, place);
+    yaml_ranges(text, "group", match->groups, match->group_count, place);
+    yaml_ranges(text, "as-group", match->as_groups, match->as_group_count, place);
+    yaml_bits(text, "      capability", SET_CAPABILITIES, match->capabilities, place);
+    yaml_bits(text, "      as-capability", SET_CAPABILITIES, match->as_capabilities, place);
+    yaml_globs(text, "provider", match->providers, match->provider_count, place);
+    yaml_globs(text, "namespace", match->namespaces, match->namespace_count, place);
+    yaml_globs(text, "class", match->classes, match->class_count, place);
+    yaml_bits(text, "      operation", SET_OPERATIONS, match->operations, place);
+    yaml_bits(text, "      mismatch", SET_COMPONENTS, match->mismatch, place);
+}
+
+static const char *rule_audit_word(unsigned audit)
+{
+    return audit == 0 ? "never" : audit == POLICY_AUDIT_DENY ? "deny" : "always";
+}
+
+static bool rule_audit_is_word(unsigned audit)
+{
+    return audit == 0 || audit == POLICY_AUDIT_DENY ||
+           audit == (POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN | POLICY_AUDIT_USE);
+}
+
+static void yaml_rule(const struct draft_rule *rule, struct text *text)
+{
+    const struct policy_place *place = &rule->place;
+
+    yaml_text(text, "  - name", rule->name, place);
+    if (rule->has_match) {
+        yaml_match(rule, text);
+    }
+    yaml_word(text, "    decision", decision_word(rule->decision), place);
+    if (rule->has_mode) {
+        yaml_word(text, "    mode", mode_word(rule->mode), place);
+    }
+    if (rule->has_audit && rule_audit_is_word(rule->audit)) {
+        yaml_word(text, "    audit", rule_audit_word(rule->audit), place);
+    } else if (rule->has_audit) {
+        yaml_bits(text, "    audit", SET_AUDIT, rule->audit, place);
+    }
+    if (rule->reason != NULL && rule->reason[0] != '\0') {
+        yaml_text(text, "    reason", rule->reason, place);
+    }
+}
+
+void show_yaml(const struct policy_draft *draft, struct text *text)
+{
+    const struct draft_settings *settings = &draft->settings;
+
+    text_append(text, "version: 1\ndefaults:\n");
+    yaml_word(text, "  mode", mode_word(settings->mode), &settings->mode_place);
+    yaml_word(text, "  decision", decision_word(settings->decision), &settings->decision_place);
+    yaml_word(text, "  on-audit-failure", settings->audit_failure_denies ? "deny" : "allow",
+              &settings->audit_failure_place);
+    yaml_word(text, "  on-mismatch", on_mismatch_word(settings->on_mismatch),
+              &settings->on_mismatch_place);
+    yaml_bits(text, "  audit", SET_AUDIT, settings->audit, &settings->audit_place);
+    if (settings->compared == MIGUARD_COMPONENTS_ALL) {
+        yaml_word(text, "compare", "all", &settings->compared_place);
+    } else {
+        yaml_bits(text, "compare", SET_COMPONENTS, settings->compared, &settings->compared_place);
+    }
+    yaml_word(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
+    if (settings->audit_file != NULL) {
+        text_append(text, "audit:\n  sinks:\n    - file:\n");
+        yaml_text(text, "        path", settings->audit_file, &settings->audit_file_place);
+    }
+    if (draft->rule_count > 0) {
+        text_append(text, "rules:\n");
+    }
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        yaml_rule(&draft->rules[i], text);
+    }
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static void json_place(struct text *text, const struct policy_place *place)
+{
+    struct text source = TEXT_EMPTY;
+
+    if (place->line == 0) {
+        text_json_string(text, "source", "built-in");
+        return;
+    }
+    text_format(&source, "%s:%u:%u", place->file, place->line, place->column);
+    text->failed = text->failed || source.failed;
+    if (!source.failed) {
+        text_json_string(text, "source", source.data);
+    }
+    text_release(&source);
+}
+
+/* {"value": WORD, "source": PLACE} */
+static void json_setting(struct text *text, const char *key, const char *word,
+                         const struct policy_place *place)
+{
+    text_json_open(text, key, '{');
+    text_json_string(text, "value", word);
+    json_place(text, place);
+    text_json_close(text, '}');
+}
+
+static void json_set_setting(struct text *text, const char *key, enum set_kind kind, uint64_t set,
+                             const struct policy_place *place)
+{
+    text_json_open(text, key, '{');
+    json_set(text, "value", kind, set);
+    json_place(text, place);
+    text_json_close(text, '}');
+}
+
+static void json_ranges(struct text *text, const char *key, const struct draft_range *ranges,
+                        uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    text_json_open(text, key, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        text_json_open(text, NULL, '{');
+        text_json_string(text, "text", ranges[i].text);
+        text_json_unsigned(text, "first", ranges[i].first);
+        text_json_unsigned(text, "last", ranges[i].last);
+        text_json_close(text, '}');
+    }
+    text_json_close(text, ']');
+}
+
+static void json_globs(struct text *text, const char *key, const struct draft_glob *globs,
+                       uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    text_json_open(text, key, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        text_json_string(text, NULL, globs[i].text);
+    }
+    text_json_close(text, ']');
+}
+
+static void json_bits(struct text *text, const char *key, enum set_kind kind, uint64_t set)
+{
+    if (set != 0) {
+        json_set(text, key, kind, set);
+    }
+}
+
+static void json_match(const struct draft_match *match, struct text *text)
+{
+    text_json_open(text, "match", '{');
+    json_ranges(text, "user", match->users, match->user_count);
+    json_ranges(text, "as-user", match->as_users, match->as_user_count);
+    json_ranges(text, "group", match->groups, match->group_count);
+    json_ranges(text, "as-group", match->as_groups, match->as_group_count);
+    json_bits(text, "capability", SET_CAPABILITIES, match->capabilities);
+    json_bits(text, "as-capability", SET_CAPABILITIES, match->as_capabilities);
+    json_globs(text, "provider", match->providers, match->provider_count);
+    json_globs(text, "namespace", match->namespaces, match->namespace_count);
+    json_globs(text, "class", match->classes, match->class_count);
+    json_bits(text, "operation", SET_OPERATIONS, match->operations);
+    json_bits(text, "mismatch", SET_COMPONENTS, match->mismatch);
+    text_json_close(text, '}');
+}
+
+static void json_rule(const struct draft_rule *rule, struct text *text)
+{
+    text_json_open(text, NULL, '{');
+    text_json_string(text, "name", rule->name);
+    json_match(&rule->match, text);
+    text_json_string(text, "decision", decision_word(rule->decision));
+    if (rule->has_mode) {
+        text_json_string(text, "mode", mode_word(rule->mode));
+    }
+    if (rule->has_audit) {
+        json_set(text, "audit", SET_AUDIT, rule->audit);
+    }
+    text_json_string(text, "reason", rule->reason);
+    json_place(text, &rule->place);
+    text_json_close(text, '}');
+}
+
+static void json_settings(const struct draft_settings *settings, struct text *text)
+{
+    text_json_open(text, "defaults", '{');
+    json_setting(text, "mode", mode_word(settings->mode), &settings->mode_place);
+    json_setting(text, "decision", decision_word(settings->decision), &settings->decision_place);
+    json_setting(text, "on-audit-failure", settings->audit_failure_denies ? "deny" : "allow",
+                 &settings->audit_failure_place);
+    json_setting(text, "on-mismatch", on_mismatch_word(settings->on_mismatch),
+                 &settings->on_mismatch_place);
+    json_set_setting(text, "audit", SET_AUDIT, settings->audit, &settings->audit_place);
+    text_json_close(text, '}');
+    json_set_setting(text, "compare", SET_COMPONENTS, settings->compared,
+                     &settings->compared_place);
+    json_setting(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
+    if (settings->audit_file != NULL) {
+        json_setting(text, "audit-file", settings->audit_file, &settings->audit_file_place);
+    }
+}
+
+void show_json(const struct policy_draft *draft, struct text *text)
+{
+    text_json_open(text, NULL, '{');
+    text_json_unsigned(text, "version", 1);
+    text_json_open(text, "files", '[');
+    for (uint32_t i = 0; i < draft->file_count; i++) {
+        text_json_string(text, NULL, draft->files[i]);
+    }
+    text_json_close(text, ']');
+    json_settings(&draft->settings, text);
+    text_json_open(text, "rules", '[');
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        json_rule(&draft->rules[i], text);
+    }
+    text_json_close(text, ']');
+    text_json_close(text, '}');
+}

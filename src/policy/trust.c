@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "identity/identity.h"
+
+/* One path on its way from the root: where it stands, and what is still to be walked. */
+struct walk {
+    const char *path; /* as it was asked for */
+    struct diagnostics *errors;
+    enum draft_trust trust;
+    int folder;          /* O_PATH, so that no read permission is needed on the way */
+    char at[PATH_MAX];   /* the name of folder, without links; "" is the root */
+    char todo[PATH_MAX]; /* the steps that are left */
+    unsigned links;
+};
+
+/* ---- what is told ---------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static enum trust_result
+refuse(const struct walk *walk, const char *name, const char *format, ...)
+{
+    struct policy_place place = {.file = walk->path};
+    char what[512];
+    va_list arguments;
+    const char *slash = walk->at[0] == '\0' || name[0] != '\0' ? "/" : "";
+
+    va_start(arguments, format);
+    vsnprintf(what, sizeof(what), format, arguments);
+    va_end(arguments);
+    diagnostic_add(walk->errors, DIAGNOSTIC_ERROR, &place, NULL, 0, "%s%s%s: %s", walk->at, slash,
+                   name, what);
+    return TRUST_REFUSED;
+}
+
+static enum trust_result refuse_system(const struct walk *walk, const char *name, const char *step)
+{
+    int error = errno;
+
+    if (error == EACCES) {
+        return refuse(walk, name, "%s: permission denied for uid %u; run as root or grant it", step,
+                      geteuid());
+    }
+    return refuse(walk, name, "%s: %s", step, strerrordesc_np(error));
+}
+
+static const char *kind_of(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return "file";
+    case S_IFDIR:
+        return "folder";
+    case S_IFIFO:
+        return "FIFO";
+    case S_IFSOCK:
+        return "socket";
+    case S_IFCHR:
+    case S_IFBLK:
+        return "device";
+    default:
+        return "symbolic link";
+    }
+}
+
+/* ---- judging one descriptor ------------------------------------------------------------------ */
+
+static enum trust_result refuse_owner(const struct walk *walk, const char *name,
+                                      const struct stat *status)
+{
+    char owner[IDENTITY_NAME];
+
+    if (!identity_user_name(status->st_uid, owner)) {
+        snprintf(owner, sizeof(owner), "no such user");
+    }
+    return refuse(walk, name,
+                  "the %s belongs to uid %u (%.64s), mode %04o; it must belong to root%s",
+                  kind_of(status->st_mode), status->st_uid, owner, status->st_mode & 07777,
+                  geteuid() == 0 ? "" : " or to the user who runs this");
+}
+
+static enum trust_result judge(const struct walk *walk, const char *name, const struct stat *status)
+{
+    mode_t extra = status->st_mode & (S_IWGRP | S_IWOTH);
+
+    if (walk->trust == DRAFT_TRUST_NONE) {
+        return TRUST_OPENED;
+    }
+    if (status->st_uid != 0 && status->st_uid != geteuid()) {
+        return refuse_owner(walk, name, status);
+    }
+    /* The mode of a link means nothing; who may replace it is said by its folder. */
+    if (extra == 0 || S_ISLNK(status->st_mode)) {
+        return TRUST_OPENED;
+    }
+    return refuse(walk, name,
+                  "the %s is writable by %s (uid %u, mode %04o)%s; right would be mode %04o",
+                  kind_of(status->st_mode),
+                  extra == S_IWGRP   ? "its group"
+                  : extra == S_IWOTH ? "everybody"
+                                     : "its group and everybody",
+                  status->st_uid, status->st_mode & 07777,
+                  (status->st_mode & S_ISVTX) != 0 ? ", where sticky is not enough" : "",
+                  status->st_mode & 07777 & ~(unsigned)(S_IWGRP | S_IWOTH | S_ISVTX));
+}
+
+/* ---- walking --------------------------------------------------------------------------------- */
+
+/* Puts text before what is left to walk. */
+static bool prepend(struct walk *walk, const char *text)
+{
+    char joined[PATH_MAX];
+    int length = snprintf(joined, sizeof(joined), "%s/%s", text, walk->todo);
+
+    if (length < 0 || (size_t)length >= sizeof(joined)) {
+        return false;
+    }
+    memcpy(walk->todo, joined, (size_t)length + 1);
+    return true;
+}
+
+static void move_to(struct walk *walk, int folder)
+{
+    if (walk->folder >= 0) {
+        close(walk->folder);
+    }
+    walk->folder = folder;
+}
+
+static enum trust_result go_to_root(struct walk *walk)
+{
+    struct stat status;
+    int folder = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    walk->at[0] = '\0';
+    move_to(walk, folder);
+    if (folder < 0 || fstat(folder, &status) != 0) {
+        return refuse_system(walk, "", "open");
+    }
+    return judge(walk, "", &status);
+}
+
+/* Takes the next step off what is left; "" when there is none. */
+static void take_step(struct walk *walk, char name[NAME_MAX + 2])
+{
+    size_t skip = strspn(walk->todo, "/");
+    size_t length = strcspn(walk->todo + skip, "/");
+    size_t kept = length <= NAME_MAX ? length : NAME_MAX + 1; /* open says ENAMETOOLONG */
+    size_t behind = skip + length;
+
+    memcpy(name, walk->todo + skip, kept);
+    name[kept] = '\0';
+    behind += strspn(walk->todo + behind, "/");
+    memmove(walk->todo, walk->todo + behind, strlen(walk->todo + behind) + 1);
+}
+
+/* Appends name to where the walk stands, or takes the last name off for "..". */
+static bool step_name(struct walk *walk, const char *name)
+{
+    size_t length = strlen(walk->at), more = strlen(name);
+
+    if (strcmp(name, "..") == 0) {
+        char *slash = strrchr(walk->at, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+        }
+        return true;
+    }
+    if (length + 1 + more >= sizeof(walk->at)) {
+        return false;
+    }
+    walk->at[length] = '/';
+    memcpy(walk->at + length + 1, name, more + 1);
+    return true;
+}
+
+static enum trust_result follow_link(struct walk *walk, int link, const char *name)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(link, "", target, sizeof(target));
+
+    if (length < 0) {
+        return refuse_system(walk, name, "readlink");
+    }
+    if (++walk->links > TRUST_MAX_LINKS) {
+        return refuse(walk, name, "more than %d symbolic links on the way; name the file itself",
+                      TRUST_MAX_LINKS);
+    }
+    if ((size_t)length >= sizeof(target)) {
+        return refuse(walk, name, "the link's target is too long");
+    }
+    target[length] = '\0';
+    if (!prepend(walk, target)) {
+        return refuse(walk, name, "the path is too long");
+    }
+    return target[0] == '/' ? go_to_root(walk) : TRUST_OPENED;
+}
+
+/* Opens the last step for reading. It was looked at through an O_PATH descriptor, so that no FIFO
+ * or device is opened; what counts is what the second descriptor shows. */
+static enum trust_result open_last(struct walk *walk, const char *name, int *ret_fd,
+                                   struct stat *ret_stat)
+{
+    int fd = openat(walk->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return refuse_system(walk, name, "open");
+    }
+    enum trust_result result =
+        fstat(fd, ret_stat) != 0 ? refuse_system(walk, name, "fstat") : judge(walk, name, ret_stat);
+    if (result == TRUST_OPENED && !S_ISREG(ret_stat->st_mode) && !S_ISDIR(ret_stat->st_mode)) {
+        result =
+            refuse(walk, name, "it was replaced by a %s meanwhile", kind_of(ret_stat->st_mode));
+    }
+    if (result != TRUST_OPENED) {
+        close(fd);
+        return result;
+    }
+    *ret_fd = fd;
+    return TRUST_OPENED;
+}
+
+/* One step on. *ret_fd is set when it was the last. */
+static enum trust_result walk_step(struct walk *walk, const char *name, int *ret_fd,
+                                   struct stat *ret_stat)
+{
+    struct stat status;
+    bool last = walk->todo[0] == '\0';
+    int step = openat(walk->folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (step < 0) {
+        if (errno == ENOENT && walk->links == 0) {
+            return TRUST_ABSENT;
+        }
+        return refuse_system(walk, name, walk->links > 0 ? "a symbolic link leads here" : "open");
+    }
+    enum trust_result result =
+        fstat(step, &status) != 0 ? refuse_system(walk, name, "fstat") : judge(walk, name, &status);
+    if (result != TRUST_OPENED) {
+        close(step);
+        return result;
+    }
+    if (S_ISLNK(status.st_mode)) {
+        result = follow_link(walk, step, name);
+        close(step);
+        return result;
+    }
+    if (S_ISDIR(status.st_mode) && !last) {
+        move_to(walk, step);
+        return step_name(walk, name) ? TRUST_OPENED : refuse(walk, name, "the path is too long");
+    }
+    close(step);
+    if (!last) {
+        return refuse(walk, name, "a %s stands where a folder must be", kind_of(status.st_mode));
+    }
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        return refuse(walk, name, "a %s; a policy is a regular file, or a folder of files",
+                      kind_of(status.st_mode));
+    }
+    return open_last(walk, name, ret_fd, ret_stat);
+}
+
+/* A relative path begins where the process stands, and the folders above that count as well. */
+static enum trust_result begin(struct walk *walk)
+{
+    char folder[PATH_MAX];
+    enum trust_result result = go_to_root(walk);
+
+    if (result != TRUST_OPENED) {
+        return result;
+    }
+    if (strlen(walk->path) >= sizeof(walk->todo)) {
+        return refuse(walk, "", "the path is too long");
+    }
+    memcpy(walk->todo, walk->path, strlen(walk->path) + 1);
+    if (walk->path[0] == '/') {
+        return TRUST_OPENED;
+    }
+    if (getcwd(folder, sizeof(folder)) == NULL) {
+        return refuse_system(walk, "", "getcwd");
+    }
+    return prepend(walk, folder) ? TRUST_OPENED : refuse(walk, "", "the path is too long");
+}
+
+enum trust_result trust_open(const char *path, enum draft_trust trust, struct diagnostics *errors,
+                             int *ret_fd, struct stat *ret_stat)
+{
+    struct walk walk = {.path = path, .errors = errors, .trust = trust, .folder = -1};
+    char name[NAME_MAX + 2];
+    int fd = -1;
+    enum trust_result result = begin(&walk);
+
+    while (result == TRUST_OPENED && fd < 0) {
+        take_step(&walk, name);
+        if (strcmp(name, ".") == 0 && walk.todo[0] != '\0') {
+            continue;
+        }
+        /* What is left when all steps are taken is the folder where the walk stands. */
+        result = walk_step(&walk, name[0] == '\0' ? "." : name, &fd, ret_stat);
+    }
+    if (walk.folder >= 0) {
+        close(walk.folder);
+    }
+    if (result == TRUST_OPENED) {
+        *ret_fd = fd;
+    }
+    return result;
+}

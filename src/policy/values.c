@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void schema_key_error(const struct reader *reader, const struct node *node, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    source_error_list(reader->source, reader->load->errors,
+                      node->key != NULL ? node->key_line : node->line,
+                      node->key != NULL ? node->key_column : node->column, format, arguments);
+    va_end(arguments);
+}
+
+void schema_value_error(const struct reader *reader, const struct node *node, const char *format,
+                        ...)
+{
+    bool at_key = node->empty && node->key != NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    source_error_list(reader->source, reader->load->errors, at_key ? node->key_line : node->line,
+                      at_key ? node->key_column : node->column, format, arguments);
+    va_end(arguments);
+}
+
+void *schema_take(const struct reader *reader, size_t count, size_t size)
+{
+    void *piece = arena_take(reader->load->kept, count, size);
+
+    if (piece == NULL) {
+        reader->load->failed = true;
+    }
+    return piece;
+}
+
+void schema_read_place(const struct reader *reader, const struct node *node,
+                       struct policy_place *ret_place)
+{
+    bool key = node->key != NULL;
+
+    *ret_place = (struct policy_place){.file = reader->file,
+                                       .line = key ? node->key_line : node->line,
+                                       .column = key ? node->key_column : node->column};
+}
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+void schema_unknown_word(const struct reader *reader, const struct node *node, const char *what,
+                         const char *const *candidates)
+{
+    const char *nearest = diagnostic_nearest(node->text, candidates);
+    char list[2048];
+    size_t length = 0;
+
+    if (nearest != NULL) {
+        schema_value_error(reader, node, "unknown %s \"%s\"; did you mean \"%s\"?", what,
+                           node->text, nearest);
+        return;
+    }
+    list[0] = '\0';
+    for (size_t i = 0; candidates[i] != NULL && length < sizeof(list); i++) {
+        length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s", i == 0 ? "" : ", ",
+                                   candidates[i]);
+    }
+    schema_value_error(reader, node, "unknown %s \"%s\"; use one of: %s", what, node->text, list);
+}
+
+static void unknown_of_words(const struct reader *reader, const struct node *node, const char *what,
+                             const struct schema_word *words)
+{
+    const char *candidates[SCHEMA_MAX_KEYS + 1];
+    size_t count = 0;
+
+    for (; words[count].name != NULL; count++) {
+        candidates[count] = words[count].name;
+    }
+    candidates[count] = NULL;
+    schema_unknown_word(reader, node, what, candidates);
+}
+
+bool schema_read_word(const struct reader *reader, const struct node *node, const char *what,
+                      const struct schema_word *words, unsigned *ret_value)
+{
+    const char *text = schema_read_text(reader, node, what);
+
+    if (text == NULL) {
+        return false;
+    }
+    for (const struct schema_word *word = words; word->name != NULL; word++) {
+        if (strcmp(text, word->name) == 0) {
+            *ret_value = word->value;
+            return true;
+        }
+    }
+    unknown_of_words(reader, node, what, words);
+    return false;
+}
+
+unsigned schema_read_word_set(const struct reader *reader, const struct node *node,
+                              const char *what, const struct schema_word *words)
+{
+    const struct node *value;
+    unsigned set = 0, bits;
+
+    for (uint32_t left = schema_read_values(reader, node, false, &value); left > 0;
+         left--, value = value->next) {
+        if (schema_read_word(reader, value, what, words, &bits)) {
+            set |= bits;
+        }
+    }
+    return set;
+}
+
+/* ---- maps and lists -------------------------------------------------------------------------- */
+
+/* The key that was meant, as far as that can be guessed; else NULL. */
+static const char *unknown_key(const struct reader *reader, const struct node *entry,
+                               const char *where, const struct schema_key *keys)
+{
+    const char *candidates[SCHEMA_MAX_KEYS + 1];
+    char list[512];
+    size_t count = 0, length = 0;
+
+    list[0] = '\0';
+    for (; keys[count].name != NULL; count++) {
+        candidates[count] = keys[count].name;
+        if (length < sizeof(list)) {
+            length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s",
+                                       count == 0 ? "" : ", ", keys[count].name);
+        }
+    }
+    candidates[count] = NULL;
+    const char *nearest = diagnostic_nearest(entry->key, candidates);
+    if (nearest != NULL) {
+        schema_key_error(reader, entry, "unknown key \"%s\" in %s; did you mean \"%s\"?",
+                         entry->key, where, nearest);
+    } else {
+        schema_key_error(reader, entry, "unknown key \"%s\" in %s; use one of: %s", entry->key,
+                         where, list);
+    }
+    return nearest;
+}
+
+static bool holds(const struct node *map, const char *key)
+{
+    for (const struct node *entry = map->first; entry != NULL; entry = entry->next) {
+        if (strcmp(entry->key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct schema_key *find_key(const struct schema_key *keys, const char *name)
+{
+    for (; keys->name != NULL; keys++) {
+        if (strcmp(keys->name, name) == 0) {
+            return keys;
+        }
+    }
+    return NULL;
+}
+
+void schema_read_map(const struct reader *reader, const struct node *node, const char *where,
+                     const struct schema_key *keys, void *target)
+{
+    if (node->kind == NODE_BAD) {
+        return;
+    }
+    if (node->kind != NODE_MAP) {
+        schema_value_error(reader, node, "%s must be a map of keys, as in \"%s: ...\"", where,
+                           keys[0].name);
+        return;
+    }
+    if (node->count == 0) {
+        schema_value_error(reader, node, "%s is an empty map; fill it or leave it out", where);
+        return;
+    }
+    const char *meant[SCHEMA_MAX_KEYS] = {NULL}; /* needed keys that are there, if misspelt */
+    for (const struct node *entry = node->first; entry != NULL; entry = entry->next) {
+        const struct schema_key *key = find_key(keys, entry->key);
+        if (key != NULL) {
+            key->read(reader, entry, target);
+            continue;
+        }
+        const char *nearest = unknown_key(reader, entry, where, keys);
+        if (nearest != NULL) {
+            meant[find_key(keys, nearest) - keys] = nearest;
+        }
+    }
+    for (const struct schema_key *key = keys; key->name != NULL; key++) {
+        if (key->needed && meant[key - keys] == NULL && !holds(node, key->name)) {
+            schema_key_error(reader, node->first, "%s lacks the key \"%s\"", where, key->name);
+        }
+    }
+}
+
+void schema_read_items(const struct reader *reader, const struct node *node, const char *what,
+                       void (*read)(const struct reader *, const struct node *, void *),
+                       void *target)
+{
+    if (node->kind == NODE_BAD) {
+        return;
+    }
+    if (node->kind != NODE_LIST) {
+        schema_value_error(reader, node, "%s must be a list; begin each item with \"- \"", what);
+        return;
+    }
+    if (node->count == 0) {
+        schema_value_error(reader, node, "%s is an empty list; fill it or leave it out", what);
+        return;
+    }
+    for (const struct node *item = node->first; item != NULL; item = item->next) {
+        read(reader, item, target);
+    }
+}
+
+uint32_t schema_read_values(const struct reader *reader, const struct node *node, bool may_be_empty,
+                            const struct node **ret_first)
+{
+    *ret_first = node;
+    if (node->kind != NODE_LIST) {
+        return node->kind == NODE_BAD ? 0 : 1; /* what it is, the reader of one value tells */
+    }
+    if (node->count == 0 && !may_be_empty) {
+        schema_value_error(reader, node, "\"%s\" is an empty list; fill it or leave it out",
+                           node->key);
+    }
+    if (node->count > DRAFT_MAX_VALUES) {
+        schema_value_error(reader, node, "\"%s\" lists %u values; at most %d are allowed",
+                           node->key, node->count, DRAFT_MAX_VALUES);
+        return 0;
+    }
+    *ret_first = node->first;
+    return node->count;
+}
+
+/* ---- scalars --------------------------------------------------------------------------------- */
+
+const char *schema_read_text(const struct reader *reader, const struct node *node, const char *what)
+{
+    if (node->kind == NODE_BAD) {
+        return NULL;
+    }
+    if (node->kind != NODE_SCALAR) {
+        schema_value_error(reader, node, "one %s is needed here, not a %s", what,
+                           node->kind == NODE_LIST ? "list" : "map");
+        return NULL;
+    }
+    if (node->empty && node->key != NULL) {
+        schema_value_error(reader, node, "\"%s\" has no value", node->key);
+        return NULL;
+    }
+    if (node->text[0] == '\0') {
+        schema_value_error(reader, node, "an empty %s", what);
+        return NULL;
+    }
+    return node->text;
+}
+
+const char *schema_keep_text(const struct reader *reader, const struct node *node, const char *what)
+{
+    const char *text = schema_read_text(reader, node, what);
+
+    if (text == NULL) {
+        return NULL;
+    }
+    size_t size = strlen(text) + 1;
+    char *copy = schema_take(reader, size, 1);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+    }
+    return copy;
+}
+
+/* Digits only, at most so many that it cannot overflow; false when it is no such number. */
+static bool parse_digits(const char *text, size_t length, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+
+    if (length == 0 || length > 18 || (text[0] == '0' && length > 1)) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret_number = number;
+    return true;
+}
+
+bool schema_read_number(const struct reader *reader, const struct node *node, uint32_t smallest,
+                        uint32_t largest, uint32_t *ret_number)
+{
+    const char *text = schema_read_text(reader, node, "number");
+    uint64_t number;
+
+    if (text == NULL) {
+        return false;
+    }
+    if (!parse_digits(text, strlen(text), &number) || number < smallest || number > largest) {
+        schema_value_error(reader, node, "\"%s\" is no number from %u to %u", text, smallest,
+                           largest);
+        return false;
+    }
+    *ret_number = (uint32_t)number;
+    return true;
+}
+
+bool schema_read_size(const struct reader *reader, const struct node *node, uint64_t *ret_size)
+{
+    static const struct {
+        const char *name;
+        unsigned shift;
+    } units[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+    const uint64_t most = UINT64_C(1) << 40;
+    const char *text = schema_read_text(reader, node, "size");
+    uint64_t number;
+
+    if (text == NULL) {
+        return false;
+    }
+    size_t digits = strspn(text, "0123456789");
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(text + digits, units[i].name) == 0 && parse_digits(text, digits, &number) &&
+            number > 0 && number <= most >> units[i].shift) {
+            *ret_size = number << units[i].shift;
+            return true;
+        }
+    }
+    schema_value_error(reader, node,
+                       "\"%s\" is no size; write a number and KiB, MiB or GiB, as in 64MiB", text);
+    return false;
+}

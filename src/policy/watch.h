@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Telling when a policy on disk changed: inotify(7) on the folders of its files, on a thread of its
+ * own. Folders, not files: an editor or package manager puts a new file in the place of the old.
+ */
+#ifndef POLICY_WATCH_H
+#define POLICY_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "miguard/status.h"
+
+struct policy_watch;
+
+/* Called on the watching thread, with all signals blocked, when something changed and then nothing
+ * did for a tenth of a second. false ends the watching. */
+typedef bool (*policy_changed)(void);
+
+/* Watches the folders of paths, and paths themselves where they are folders. Errors: NO_MEMORY,
+ * SYSTEM. */
+MIGUARD_CHECKED enum miguard_status watch_start(const char *const *paths, size_t path_count,
+                                                policy_changed changed,
+                                                struct policy_watch **ret_watch);
+
+/* Ends the watching without waiting for it; may be called from changed(). NULL is allowed. In a
+ * forked child, which has no such thread, only the memory is released. */
+void watch_stop(struct policy_watch *watch);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `miguard policy` as an administrator meets it: arguments in; exit status, stdout and stderr out.
+ *
+ * In a command line $T is a folder of the test's own with the files below in it; words are
+ * separated by blanks. NULL expects nothing in particular, "" expects the stream to be empty. A
+ * test that runs from the top of the sources finds the shipped policies in policy/.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OUTPUT = 65536, MAX_WORDS = 40 };
+
+struct row {
+    const char *command;
+    int status;
+    const char *out, *err;
+};
+
+struct output {
+    int status;
+    char out[OUTPUT], err[OUTPUT];
+};
+
+static char folder[] = "/tmp/miguard-policy-test.XXXXXX";
+
+/* ---- the files ------------------------------------------------------------------------------ */
+
+#define V "version: 1\n"
+
+static const struct {
+    const char *name, *text;
+} files[] = {
+    {"good.yaml", V "rules:\n"
+                    "  - name: no-methods\n"
+                    "    match: {user: daemon, operation: Invoke}\n"
+                    "    decision: deny\n"
+                    "    reason: only look\n"
+                    "  - name: late\n"
+                    "    match: {user: root, mismatch: no-new-privs}\n"
+                    "    decision: allow\n"
+                    "tests:\n"
+                    "  - name: daemon calls nothing\n"
+                    "    given: {opened-as: {user: daemon}, operation: Invoke}\n"
+                    "    expect: {decision: deny, rule: no-methods}\n"
+                    "  - name: root does\n"
+                    "    given: {opened-as: {user: root}, operation: Invoke}\n"
+                    "    expect: {decision: allow, rule: default}\n"},
+    {"failing.yaml", V "tests:\n"
+                       "  - name: root is refused\n"
+                       "    given: {opened-as: {user: root}, operation: Invoke}\n"
+                       "    expect: {decision: deny}\n"},
+    {"broken.yaml", V "rules:\n"
+                      "  - name: a\n"
+                      "    decison: deny\n"
+                      "    match: {user: no-such-user-here, operation: Invok}\n"},
+    {"syntax.yaml", V "rules: [\n"},
+    {"trial.yaml", V "defaults: {mode: permissive, on-mismatch: revoke}\n"
+                     "rules: [{name: trial, match: {operation: Invoke}, decision: deny}]\n"},
+    {"shadow.yaml", V "rules:\n"
+                      "  - {name: all, decision: deny}\n"
+                      "  - {name: some, match: {user: root}, decision: allow}\n"},
+    {"untidy.yaml", "watch:    true # yes\n# about\nversion: 1\n"},
+    {"hostile.yaml", V "rules: [{name: \"a\\u001b[31mb\", decision: deny}]\n"},
+    {"d/10-one.yaml", V "watch: true\nrules: [{name: first, match: {class: A}, decision: deny}]\n"},
+    {"d/20-two.yaml",
+     V "watch: false\nrules: [{name: second, match: {class: B}, decision: deny}]\n"},
+};
+
+static void write_files(void)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/d", folder);
+    ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
+        FILE *file = fopen(path, "we");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_int_ge(fputs(files[i].text, file), 0);
+        ck_assert_int_eq(fclose(file), 0);
+        ck_assert_int_eq(chmod(path, 0644), 0);
+    }
+}
+
+/* ---- running it ----------------------------------------------------------------------------- */
+
+static void expand(const char *command, char *text, size_t size)
+{
+    size_t at = 0;
+
+    for (; *command != '\0'; command++) {
+        bool variable = command[0] == '$' && command[1] == 'T';
+        int length = variable ? snprintf(text + at, size - at, "%s", folder)
+                              : snprintf(text + at, size - at, "%c", *command);
+        at += (size_t)length;
+        ck_assert_uint_lt(at, size);
+        command += variable;
+    }
+}
+
+static void become_command(char *text, const char *in, const char *out, const char *err)
+{
+    const char *build = getenv("OUT");
+    char program[512], *words[MAX_WORDS + 1] = {program}, *save = NULL;
+    size_t count = 1;
+
+    snprintf(program, sizeof(program), "%s/miguard", build != NULL ? build : "build");
+    for (char *word = strtok_r(text, " ", &save); word != NULL && count < MAX_WORDS;
+         word = strtok_r(NULL, " ", &save)) {
+        words[count++] = word;
+    }
+    int in_fd = open(in, O_RDONLY | O_CLOEXEC);
+    int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int err_fd = open(err, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (dup2(in_fd, STDIN_FILENO) >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0 &&
+        dup2(err_fd, STDERR_FILENO) >= 0) {
+        execv(program, words);
+    }
+    _exit(127);
+}
+
+static void read_text(const char *path, char text[OUTPUT])
+{
+    FILE *file = fopen(path, "re");
+
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
+    fclose(file);
+}
+
+/* Standard input is the untidy file. */
+static void run(const char *command, struct output *ret_output)
+{
+    char text[2048], in[64], out[64], err[64];
+    int status = 0;
+
+    write_files();
+    expand(command, text, sizeof(text));
+    snprintf(in, sizeof(in), "%s/untidy.yaml", folder);
+    snprintf(out, sizeof(out), "%s/out", folder);
+    snprintf(err, sizeof(err), "%s/err", folder);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        become_command(text, in, out, err);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ret_output->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    read_text(out, ret_output->out);
+    read_text(err, ret_output->err);
+}
+
+static bool fits(const char *text, const char *expected)
+{
+    return expected == NULL ||
+           (expected[0] == '\0' ? text[0] == '\0' : strstr(text, expected) != NULL);
+}
+
+static void check_row(const struct row *row)
+{
+    static struct output output;
+
+    run(row->command, &output);
+    ck_assert_msg(output.status == row->status && fits(output.out, row->out) &&
+                      fits(output.err, row->err),
+                  "miguard %s\n  exit %d, expected %d\n  stdout, expected '%s':\n%.2000s\n"
+                  "  stderr, expected '%s':\n%.2000s",
+                  row->command, output.status, row->status, row->out != NULL ? row->out : "*",
+                  output.out, row->err != NULL ? row->err : "*", output.err);
+}
+
+/* ---- the rows ------------------------------------------------------------------------------- */
+
+#define SHIPPED                                                                                    \
+    "policy/default.yaml policy/hardened.yaml policy/permissive.yaml policy/web-operators.yaml"
+#define EXPLAIN "policy explain --policy $T/good.yaml "
+
+static const struct row rows[] = {
+    /* usage */
+    {"policy", 2, "", "check, show, explain, test or fmt?"},
+    {"policy --help", 0, "usage: miguard policy check", ""},
+    {"policy check --help", 0, "usage: miguard policy check", ""},
+    {"policy show --help", 0, "usage: miguard policy check", ""},
+    {"policy explain --help", 0, "usage: miguard policy check", ""},
+    {"policy test --help", 0, "usage: miguard policy check", ""},
+    {"policy fmt --help", 0, "usage: miguard policy check", ""},
+    {"policy chekc", 2, "", "did you mean check?"},
+    {"policy frobnicate", 2, "", "it is check, show"},
+    {"polcy check", 2, "", "did you mean policy?"},
+    {"policy check --strcit", 2, "", "did you mean --strict?"},
+    {"policy test --strict", 2, "", "unknown option --strict"},
+    {"policy test --threshold 50", 2, "", "needs --coverage"},
+    {"policy test --coverage --threshold 101", 2, "", "no percentage"},
+    {"policy test --coverage --threshold x", 2, "", "no percentage"},
+    {"policy show $T/good.yaml", 2, "", "say --policy"},
+    {"policy show --policy", 2, "", "--policy needs a value"},
+    {"policy explain", 2, "", "--opened-as is missing"},
+    {"policy explain --opened-as root", 2, "", "--operation is missing"},
+    {"policy explain x", 2, "", "'x' is too much"},
+    {"policy fmt -w", 2, "", "-w needs a file"},
+    {"policy fmt --check -w $T/good.yaml", 2, "", "not both"},
+
+    /* check */
+    {"policy check " SHIPPED, 0, "policy/web-operators.yaml: ok: 6 rules, 10 tests passed", NULL},
+    {"policy check $T/good.yaml", 0, "ok: 2 rules, 2 tests passed", "no test reaches rule 'late'"},
+    {"policy check $T/good.yaml --strict", 1, "not ok: 2 rules", NULL},
+    {"policy check $T/failing.yaml", 1, "0 tests passed, 1 failed",
+     "failing.yaml:3:5: error: test 'root is refused': expected decision deny, got allow"},
+    {"policy check $T/broken.yaml", 1, "errors", "broken.yaml:4:5: error: "},
+    {"policy check $T/broken.yaml", 1, "errors", "did you mean \"decision\"?"},
+    {"policy check $T/broken.yaml", 1, "errors", "no-such-user-here"},
+    {"policy check $T/broken.yaml", 1, "errors", "did you mean \"Invoke\"?"},
+    {"policy check $T/syntax.yaml", 1, NULL, "syntax.yaml:"},
+    {"policy check $T/shadow.yaml", 0, NULL, "rule 'some' is never reached: 'all' ("},
+    {"policy check $T/broken.yaml $T/good.yaml", 1, "good.yaml: ok", NULL},
+    {"policy check $T/nothing.yaml", 3, "", "No such file"},
+    {"policy check $T/nothing.yaml $T/broken.yaml", 3, "broken.yaml", "No such file"},
+    {"policy check $T/d", 0, "/d: ok: 2 rules", NULL},
+    {"policy check -", 0, "<stdin>: ok: 0 rules", ""},
+    {"policy check $T/good.yaml --json", 0, "\"ok\":true,\"errors\":0", ""},
+    {"policy check $T/failing.yaml --json", 1, "\"severity\":\"error\"", ""},
+    {"policy check $T/syntax.yaml --json", 1, "\"ok\":false", ""},
+
+    /* test */
+    {"policy test --coverage --threshold 100 " SHIPPED, 0,
+     "hardened.yaml: 12 passed, 0 failed; "
+     "100% of 4 rules and the default",
+     NULL},
+    {"policy test $T/good.yaml", 0, "2 passed, 0 failed\n", NULL},
+    {"policy test $T/good.yaml --coverage", 1, "66% of 2 rules", NULL},
+    {"policy test $T/good.yaml --coverage", 1, "not reached: late (", NULL},
+    {"policy test $T/good.yaml --coverage --threshold=66", 0, "66% of 2 rules", NULL},
+    {"policy test $T/good.yaml --coverage --threshold=67", 1, "66% of 2 rules", NULL},
+    {"policy test $T/shadow.yaml --coverage --threshold 0", 0, "not reached: the default", NULL},
+    {"policy test $T/failing.yaml", 1, "0 passed, 1 failed", "expected decision deny, got allow"},
+    {"policy test $T/broken.yaml", 1, "", "error"},
+
+    /* show */
+    {"policy show --policy $T/good.yaml", 0, "decision: allow", NULL},
+    {"policy show --policy $T/good.yaml", 0, "# built-in", NULL},
+    {"policy show --policy $T/good.yaml", 0, "good.yaml:3\n", NULL},
+    {"policy show --policy $T/d", 0, "20-two.yaml:2", NULL},
+    {"policy show --policy $T/d", 0, "watch: false", NULL},
+    {"policy show --policy $T/d", 0, "- name: second", NULL},
+    {"policy show --policy $T/good.yaml --json", 0, "\"user\":[{\"text\":\"daemon\",\"first\":1",
+     NULL},
+    {"policy show --policy $T/broken.yaml", 1, "", "error"},
+    {"policy show --policy $T/nothing.yaml", 3, "", "No such file"},
+
+    /* explain */
+    {EXPLAIN "--opened-as daemon --operation Invoke", 1, "deny, by rule no-methods (", NULL},
+    {EXPLAIN "--opened-as daemon --operation Invoke", 1, ": only look\n", NULL},
+    {EXPLAIN "--opened-as daemon --operation Invoke", 1, "* no-methods (", NULL},
+    {EXPLAIN "--opened-as root --operation Invoke", 0, "- no-methods (", NULL},
+    {EXPLAIN "--opened-as root --operation Invoke", 0, "the identity is the same", NULL},
+    {EXPLAIN "--opened-as root --operation Invoke", 0, "allow, by default (built-in)", NULL},
+    {EXPLAIN "--opened-as root --used-as daemon --operation Invoke", 1, "differs in: ruid, euid",
+     NULL},
+    {EXPLAIN "--opened-as root --used-as root --drop-cap CAP_KILL --operation Invoke", 1,
+     "differs in: cap-effective, cap-permitted\n", NULL},
+    {EXPLAIN "--opened-as 0 --drop-cap CAP_KILL --drop-cap CAP_CHOWN --operation Invoke", 1,
+     "differs in: cap-effective, cap-permitted\n", NULL},
+    {EXPLAIN "--opened-as no-such-user-here --operation Invoke", 2, "", "no-such-user-here"},
+    {EXPLAIN "--opened-as root --operation Invok", 2, "", "did you mean \"Invoke\"?"},
+    {EXPLAIN "--opened-as root --operation Invoke --drop-cap CAP_KIL", 2, "", "CAP_KILL"},
+    {"policy explain --policy $T/broken.yaml --opened-as root --operation Invoke", 3, "",
+     "has errors"},
+    {"policy explain --policy $T/trial.yaml --opened-as root --operation Invoke", 0,
+     "deny, by rule trial", NULL},
+    {"policy explain --policy $T/trial.yaml --opened-as root --operation Invoke", 0,
+     "mode is permissive", NULL},
+    {EXPLAIN "--opened-as daemon --operation Invoke --json", 1, "\"decision\":\"deny\"", NULL},
+    {EXPLAIN "--opened-as root --operation Invoke --json", 0, "\"tried\":[{\"rule\":\"no-methods\"",
+     NULL},
+    {"policy explain --policy policy/web-operators.yaml --opened-as www-data --operation Invoke "
+     "--namespace root/cimv2 --class web_worker --provider libweb1.so",
+     0, "rule web-restarts-services", NULL},
+
+    /* run takes a policy too, and only one that is in order */
+    {"run --policy", 2, "", "--policy needs a value"},
+    {"run --audit $T/audit.jsonl --policy $T/broken.yaml --module $T/none.so get root/test A B=1",
+     3, "", "the policy cannot be used"},
+
+    /* fmt */
+    {"policy fmt --check " SHIPPED, 0, "", ""},
+    {"policy fmt $T/untidy.yaml", 0, "# about\nversion: 1\nwatch: true # yes\n", ""},
+    {"policy fmt", 0, "# about\nversion: 1\nwatch: true # yes\n", ""},
+    {"policy fmt -", 0, "# about\nversion: 1\nwatch: true # yes\n", ""},
+    {"policy fmt --check $T/untidy.yaml", 1, "untidy.yaml: not in the canonical form", ""},
+    {"policy fmt --check $T/good.yaml", 0, "", ""},
+    {"policy fmt $T/broken.yaml", 1, "", "error"},
+    {"policy fmt $T/nothing.yaml", 3, "", "No such file"},
+};
+
+START_TEST(policy_row)
+{
+    check_row(&rows[_i]);
+}
+END_TEST
+
+/* ---- others --------------------------------------------------------------------------------- */
+
+/* Rewritten by renaming, with the mode it had; what is in order already is not touched. */
+START_TEST(fmt_writes)
+{
+    static struct output output;
+    char path[128], text[OUTPUT];
+    struct stat before, after;
+
+    run("policy check -", &output); /* makes the files */
+    snprintf(path, sizeof(path), "%s/untidy.yaml", folder);
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    ck_assert_int_eq(stat(path, &before), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char words[512];
+        snprintf(words, sizeof(words), "policy fmt -w %s %s", path, path);
+        become_command(words, "/dev/null", "/dev/null", "/dev/null");
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    read_text(path, text);
+    ck_assert_str_eq(text, "# about\nversion: 1\nwatch: true # yes\n");
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_uint_eq(after.st_mode, before.st_mode);
+    ck_assert_uint_eq(after.st_uid, before.st_uid);
+    ck_assert_uint_ne(after.st_ino, before.st_ino);
+}
+END_TEST
+
+/* Who else may write a file is a warning when it is named, and counts with --strict. */
+START_TEST(trust)
+{
+    static struct output output;
+    char path[128];
+
+    run("policy check -", &output);
+    snprintf(path, sizeof(path), "%s/d/10-one.yaml", folder);
+    ck_assert_int_eq(chmod(path, 0666), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char words[256], err[128];
+        snprintf(words, sizeof(words), "policy check %s", path);
+        snprintf(err, sizeof(err), "%s/err", folder);
+        become_command(words, "/dev/null", "/dev/null", err);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    snprintf(path, sizeof(path), "%s/err", folder);
+    read_text(path, output.err);
+    ck_assert_msg(strstr(output.err, "warning: ") != NULL && strstr(output.err, "writable") != NULL,
+                  "%s", output.err);
+}
+END_TEST
+
+/* --policy stands before the environment, which stands before the standard places. */
+START_TEST(environment)
+{
+    static struct output output;
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/good.yaml", folder);
+    setenv("MIGUARD_POLICY", path, 1);
+    run("policy show", &output);
+    ck_assert_ptr_nonnull(strstr(output.out, "no-methods"));
+    run("policy check", &output);
+    ck_assert_ptr_nonnull(strstr(output.out, "good.yaml: ok"));
+    run("policy show --policy $T/trial.yaml", &output);
+    ck_assert_ptr_null(strstr(output.out, "no-methods"));
+    unsetenv("MIGUARD_POLICY");
+}
+END_TEST
+
+/* What a file holds reaches no terminal as an escape, whatever comes of it. */
+START_TEST(hostile_text)
+{
+    static const char *const commands[] = {
+        "policy check $T/hostile.yaml",         "policy check --json $T/hostile.yaml",
+        "policy show --policy $T/hostile.yaml", "policy test --coverage $T/hostile.yaml",
+        "policy fmt $T/hostile.yaml",           "policy show --json --policy $T/hostile.yaml",
+    };
+    static struct output output;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        run(commands[i], &output);
+        ck_assert_msg(strchr(output.out, '\033') == NULL && strchr(output.err, '\033') == NULL,
+                      "%s:\n%s%s", commands[i], output.out, output.err);
+    }
+}
+END_TEST
+
+START_TEST(json_is_json)
+{
+    static const char *const commands[] = {
+        "policy check --json $T/good.yaml",
+        "policy check --json $T/broken.yaml",
+        "policy show --json --policy policy/hardened.yaml",
+        EXPLAIN "--opened-as root --operation Invoke --json",
+    };
+    static struct output output;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        run(commands[i], &output);
+        json_t *json = json_loads(output.out, JSON_REJECT_DUPLICATES, NULL);
+        ck_assert_msg(json_is_object(json), "%s:\n%s", commands[i], output.out);
+        json_decref(json);
+    }
+}
+END_TEST
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static void clean_up(void)
+{
+    char path[256];
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
+        unlink(path);
+    }
+    snprintf(path, sizeof(path), "%s/d", folder);
+    rmdir(path);
+    snprintf(path, sizeof(path), "%s/out", folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/err", folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+static Suite *suite(void)
+{
+    Suite *policy = suite_create("policy cli");
+    TCase *cases = tcase_create("policy");
+
+    tcase_set_timeout(cases, 120);
+    tcase_add_loop_test(cases, policy_row, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+    tcase_add_test(cases, fmt_writes);
+    tcase_add_test(cases, trust);
+    tcase_add_test(cases, environment);
+    tcase_add_test(cases, hostile_text);
+    tcase_add_test(cases, json_is_json);
+    suite_add_tcase(policy, cases);
+    return policy;
+}
+
+int main(void)
+{
+    umask(022);
+    unsetenv("MIGUARD_POLICY");
+    if (mkdtemp(folder) == NULL || chmod(folder, 0755) < 0) {
+        perror("mkdtemp");
+        return 1;
+    }
+    SRunner *runner = srunner_create(suite());
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a forked test must not print our buffer again */
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    clean_up();
+    return failed == 0 ? 0 : 1;
+}

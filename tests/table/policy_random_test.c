@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * 100,000 random policies' decisions against an evaluator that is as slow and as plain as the prose
+ * it was written from (design, section 7, and policy.h). It shares no code with src/policy: not the
+ * matching, not the globs, not the order of anything.
+ *
+ * SEED=n starts elsewhere; a failure prints the seed that shows it again at once.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/policy.h"
+
+/* ---- chance ------------------------------------------------------------------------------- */
+
+static uint64_t state;
+
+/* splitmix64 */
+static uint64_t draw(void)
+{
+    uint64_t z = state += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static uint32_t below(uint32_t limit)
+{
+    return (uint32_t)(draw() % limit);
+}
+
+static bool one_in(uint32_t n)
+{
+    return below(n) == 0;
+}
+
+/* ---- memory of one policy ----------------------------------------------------------------- */
+
+static char pool[16 << 20];
+static size_t pooled;
+
+static void *take(size_t count, size_t size)
+{
+    void *place = pool + pooled;
+    pooled += (count * size + 15) / 16 * 16;
+    if (pooled > sizeof(pool)) {
+        abort();
+    }
+    return place;
+}
+
+static const char *say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static const char *say(const char *format, ...)
+{
+    char *text = take(1, 64);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, 64, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+/* ---- the reference ------------------------------------------------------------------------ */
+
+struct expected {
+    bool denied, would_deny, recorded, revoke;
+    uint32_t rule;
+    const char *name, *source, *reason;
+};
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static const char *behind_character(const char *text)
+{
+    text++;
+    while (((unsigned char)*text & 0xC0) == 0x80) {
+        text++;
+    }
+    return text;
+}
+
+static bool like(const char *glob, const char *name, bool ignore_case)
+{
+    if (*glob == '\0') {
+        return *name == '\0';
+    }
+    if (*glob == '*') {
+        return like(glob + 1, name, ignore_case) ||
+               (*name != '\0' && like(glob, behind_character(name), ignore_case));
+    }
+    if (*name == '\0') {
+        return false;
+    }
+    if (*glob == '?') {
+        return like(glob + 1, behind_character(name), ignore_case);
+    }
+    if (*glob == '\\') {
+        glob++;
+    }
+    char a = ignore_case ? lower(*glob) : *glob, b = ignore_case ? lower(*name) : *name;
+    return a == b && like(glob + 1, name + 1, ignore_case);
+}
+
+static bool one_like(const struct draft_glob *globs, uint32_t count, const char *name,
+                     bool ignore_case)
+{
+    bool found = count == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        found = found || like(globs[i].text, name == NULL ? "" : name, ignore_case);
+    }
+    return found;
+}
+
+static bool within(const struct draft_range *ranges, uint32_t count, uint32_t id)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < count; i++) {
+        found = found || (id >= ranges[i].first && id <= ranges[i].last);
+    }
+    return found && id != (uint32_t)-1;
+}
+
+static bool knows(const struct miguard_identity *who, miguard_components what)
+{
+    return who != NULL && who->tag == IDENTITY_TAG && (who->known & what) != 0;
+}
+
+static bool user_holds(const struct draft_range *ranges, uint32_t count,
+                       const struct miguard_identity *who)
+{
+    if (count == 0) {
+        return true;
+    }
+    return knows(who, MIGUARD_COMPONENT_EUID) && within(ranges, count, who->uid[1]);
+}
+
+static bool group_holds(const struct draft_range *ranges, uint32_t count,
+                        const struct miguard_identity *who)
+{
+    if (count == 0) {
+        return true;
+    }
+    bool found = knows(who, MIGUARD_COMPONENT_EGID) && within(ranges, count, who->gid[1]);
+    if (knows(who, MIGUARD_COMPONENT_GROUPS)) {
+        for (uint32_t i = 0; i < who->group_count; i++) {
+            found = found || within(ranges, count, who->groups[i]);
+        }
+    }
+    return found;
+}
+
+static bool capability_holds(uint64_t wanted, const struct miguard_identity *who)
+{
+    if (wanted == 0) {
+        return true;
+    }
+    return knows(who, MIGUARD_COMPONENT_CAP_EFFECTIVE) &&
+           (who->cap[IDENTITY_CAP_EFFECTIVE] & wanted) != 0;
+}
+
+static bool holds(const struct draft_match *match, const struct policy_call *call)
+{
+    bool proved = call->opened_as != NULL && call->opened_as->tag == IDENTITY_TAG;
+    miguard_components mismatch =
+        proved ? call->mismatch : (miguard_components)MIGUARD_COMPONENTS_ALL;
+    const struct miguard_identity *used = call->used_as;
+    if (used == NULL && mismatch == 0) {
+        used = call->opened_as;
+    }
+
+    if (mismatch == 0 ? match->mismatch != 0
+                      : match->mismatch == 0 || (mismatch & ~match->mismatch) != 0) {
+        return false;
+    }
+    if (match->operations != 0 &&
+        (call->operation >= OPERATION_COUNT || (match->operations & 1u << call->operation) == 0)) {
+        return false;
+    }
+    return user_holds(match->users, match->user_count, call->opened_as) &&
+           group_holds(match->groups, match->group_count, call->opened_as) &&
+           capability_holds(match->capabilities, call->opened_as) &&
+           user_holds(match->as_users, match->as_user_count, used) &&
+           group_holds(match->as_groups, match->as_group_count, used) &&
+           capability_holds(match->as_capabilities, used) &&
+           one_like(match->providers, match->provider_count, call->provider, false) &&
+           one_like(match->namespaces, match->namespace_count, call->name_space, true) &&
+           one_like(match->classes, match->class_count, call->class_name, true);
+}
+
+static const char *place_text(const struct policy_place *place)
+{
+    return place->line == 0 ? "built-in" : say("%s:%u:%u", place->file, place->line, place->column);
+}
+
+static struct expected reference(const struct policy_draft *draft, const struct policy_call *call)
+{
+    const struct draft_settings *settings = &draft->settings;
+    bool differs =
+        call->opened_as == NULL || call->opened_as->tag != IDENTITY_TAG || call->mismatch != 0;
+    struct expected expected = {
+        .rule = POLICY_NO_RULE,
+        .name = "default",
+        .source = place_text(differs ? &settings->on_mismatch_place : &settings->decision_place),
+        .reason = NULL,
+    };
+    bool deny = differs || settings->decision == DRAFT_DENY;
+    bool permissive = settings->mode == DRAFT_PERMISSIVE;
+    unsigned audit = settings->audit;
+
+    for (uint32_t i = draft->rule_count; i-- > 0;) { /* backwards: the first one stays */
+        const struct draft_rule *rule = &draft->rules[i];
+        if (!holds(&rule->match, call)) {
+            continue;
+        }
+        deny = rule->decision == DRAFT_DENY;
+        permissive = (rule->has_mode ? rule->mode : settings->mode) == DRAFT_PERMISSIVE;
+        audit = rule->has_audit ? rule->audit : settings->audit;
+        expected.rule = i;
+        expected.name = rule->name;
+        expected.source = place_text(&rule->place);
+        expected.reason = rule->reason;
+    }
+    expected.denied = deny && !permissive;
+    expected.would_deny = deny && permissive;
+    if (deny) {
+        expected.recorded = (audit & POLICY_AUDIT_DENY) != 0;
+    } else if (call->operation == OPERATION_GET_LOCAL_SESSION) {
+        expected.recorded = (audit & (POLICY_AUDIT_OPEN | POLICY_AUDIT_USE)) != 0;
+    } else {
+        expected.recorded = (audit & POLICY_AUDIT_USE) != 0;
+    }
+    expected.revoke = expected.denied && differs && settings->on_mismatch == DRAFT_MISMATCH_REVOKE;
+    return expected;
+}
+
+/* ---- random policies ---------------------------------------------------------------------- */
+
+static bool large; /* thousands of different ids and names, so that the index gets coarse */
+
+static uint32_t some_id(void)
+{
+    static const uint32_t ids[] = {0, 1, 2, 33, 99, 100, 101, 1000, 1999, 2000, 65534, 4294967294u};
+    return large ? below(60000) : ids[below(sizeof(ids) / sizeof(ids[0]))];
+}
+
+static const char *some_name(void)
+{
+    static const char *const names[] = {"root",         "ROOT",      "root/cimv2",  "Root/CIMV2",
+                                        "root/a*b",     "Web_A",     "web_site",    "WEB_SITE_LONG",
+                                        "CIM_Log",      "libweb.so", "libWeb.so",   "caf\xC3\xA9",
+                                        "caf\xC3\xA9s", "x",         "back\\slash", "who?"};
+    if (large) {
+        return say("Name_%u", below(20000));
+    }
+    if (one_in(60)) {
+        return "a-name-that-is-longer-than-all-prefixes-that-are-looked-at-which-are-63-characters";
+    }
+    return one_in(8) ? "" : names[below(sizeof(names) / sizeof(names[0]))];
+}
+
+/* A name of which pieces gave way to wildcards, and some letters to their other case. */
+static const char *some_glob(void)
+{
+    const char *name = some_name();
+    char *glob = take(1, 256), *end = glob;
+
+    for (; *name != '\0'; name++) {
+        bool starts = ((unsigned char)*name & 0xC0) != 0x80; /* not within a character */
+        if (starts && one_in(large ? 40 : 12)) {
+            *end++ = one_in(3) ? '?' : '*';
+        } else if (starts && one_in(large ? 400 : 60)) {
+            *end++ = '*';
+            break;
+        }
+        if (strchr("*?\\", *name) != NULL && !one_in(4)) {
+            *end++ = '\\';
+        } else if (one_in(20) && *name > 0) {
+            *end++ = '\\'; /* quotes what needs no quoting */
+        }
+        *end++ = one_in(20) && *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
+    }
+    if (one_in(10)) {
+        *end++ = '*';
+    }
+    *end = '\0';
+    size_t length = (size_t)(end - glob), slashes = 0;
+    while (slashes < length && glob[length - 1 - slashes] == '\\') {
+        slashes++;
+    }
+    if (slashes % 2 != 0) {
+        end[-1] = '\0'; /* quotes nothing: no loader lets that through */
+    }
+    return glob;
+}
+
+/* How many alternatives a key has; 0 leaves it away. */
+static uint32_t some_count(uint32_t absent_of_4)
+{
+    return below(4) < absent_of_4 ? 0 : 1 + below(large ? 8 : 3);
+}
+
+static const struct draft_range *some_ranges(uint32_t count)
+{
+    struct draft_range *ranges = take(count, sizeof(*ranges));
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t a = some_id(), b = one_in(large ? 50 : 2) ? some_id() : a;
+        ranges[i] = (struct draft_range){a < b ? a : b, a < b ? b : a, "range"};
+        if (one_in(large ? 4000 : 50)) {
+            ranges[i].last = UINT32_MAX;
+        }
+    }
+    return ranges;
+}
+
+static const struct draft_glob *some_globs(uint32_t count)
+{
+    struct draft_glob *globs = take(count, sizeof(*globs));
+    for (uint32_t i = 0; i < count; i++) {
+        globs[i].text = some_glob();
+    }
+    return globs;
+}
+
+static uint64_t some_capabilities(void)
+{
+    return UINT64_C(1) << below(4) | (one_in(3) ? UINT64_C(1) << (37 + below(4)) : 0);
+}
+
+static miguard_components some_components(void)
+{
+    miguard_components components = 0;
+    for (unsigned i = 1 + below(3); i > 0; i--) {
+        components |= 1u << below(4);
+    }
+    return one_in(10) ? (miguard_components)MIGUARD_COMPONENTS_ALL : components;
+}
+
+static uint32_t some_operations(void)
+{
+    uint32_t operations = 0;
+    for (unsigned i = 1 + below(4); i > 0; i--) {
+        operations |= 1u << below(one_in(4) ? OPERATION_COUNT : 4);
+    }
+    return operations;
+}
+
+static struct draft_match some_match(void)
+{
+    struct draft_match match = {
+        .user_count = some_count(2),
+        .as_user_count = some_count(3),
+        .group_count = some_count(3),
+        .as_group_count = some_count(3),
+        .capabilities = one_in(5) ? some_capabilities() : 0,
+        .as_capabilities = one_in(8) ? some_capabilities() : 0,
+        .provider_count = some_count(3),
+        .namespace_count = some_count(3),
+        .class_count = some_count(2),
+        .operations = one_in(2) ? some_operations() : 0,
+        .mismatch = one_in(3) ? some_components() : 0,
+    };
+    match.users = some_ranges(match.user_count);
+    match.as_users = some_ranges(match.as_user_count);
+    match.groups = some_ranges(match.group_count);
+    match.as_groups = some_ranges(match.as_group_count);
+    match.providers = some_globs(match.provider_count);
+    match.namespaces = some_globs(match.namespace_count);
+    match.classes = some_globs(match.class_count);
+    return match;
+}
+
+static struct draft_rule some_rule(uint32_t i)
+{
+    return (struct draft_rule){
+        .place = {.file = "r.yaml", .line = i + 7, .column = 1 + below(9)},
+        .name = say("rule-%u", i),
+        .reason = one_in(3) ? "" : say("because of %u", i),
+        .has_match = true,
+        .match = some_match(),
+        .decision = one_in(2) ? DRAFT_DENY : DRAFT_ALLOW,
+        .has_mode = one_in(3),
+        .mode = one_in(2) ? DRAFT_PERMISSIVE : DRAFT_ENFORCE,
+        .has_audit = one_in(2),
+        .audit = below(8),
+    };
+}
+
+static struct policy_place some_place(void)
+{
+    return one_in(2) ? (struct policy_place){.file = NULL}
+                     : (struct policy_place){"settings.yaml", 1 + below(9), 1 + below(9)};
+}
+
+static struct policy_draft some_draft(void)
+{
+    static struct draft_rule rules[DRAFT_MAX_RULES];
+    struct policy_draft draft = {.rules = rules};
+
+    draft.rule_count = large ? DRAFT_MAX_RULES - below(3) : one_in(5) ? below(200) : below(12);
+    for (uint32_t i = 0; i < draft.rule_count; i++) {
+        rules[i] = some_rule(i);
+    }
+    draft.settings = (struct draft_settings){
+        .mode = one_in(4) ? DRAFT_PERMISSIVE : DRAFT_ENFORCE,
+        .decision = one_in(2) ? DRAFT_DENY : DRAFT_ALLOW,
+        .decision_place = some_place(),
+        .audit_failure_denies = one_in(2),
+        .on_mismatch = one_in(2) ? DRAFT_MISMATCH_REVOKE : DRAFT_MISMATCH_DENY,
+        .on_mismatch_place = some_place(),
+        .audit = below(8),
+        .compared = (miguard_components)below(1u << 18),
+    };
+    return draft;
+}
+
+/* ---- random questions --------------------------------------------------------------------- */
+
+static const struct miguard_identity *some_identity(void)
+{
+    struct miguard_identity *who = take(1, sizeof(*who));
+
+    if (one_in(40)) {
+        return NULL;
+    }
+    memset(who, 0, sizeof(*who));
+    who->tag = one_in(40) ? 0 : IDENTITY_TAG; /* 0: none, whatever else is in it */
+    who->known = one_in(30) ? below(1u << 18) : MIGUARD_COMPONENTS_ALL;
+    for (int i = 0; i < IDENTITY_IDS; i++) {
+        who->uid[i] = one_in(100) ? UINT32_MAX : some_id();
+        who->gid[i] = some_id();
+    }
+    who->group_count = below(5);
+    who->groups = take(who->group_count, sizeof(gid_t));
+    for (uint32_t i = 0; i < who->group_count; i++) {
+        who->groups[i] = some_id();
+    }
+    who->group_count = identity_sort_groups(who->groups, who->group_count);
+    who->cap[IDENTITY_CAP_EFFECTIVE] = one_in(2)   ? 0
+                                       : one_in(3) ? (UINT64_C(1) << 41) - 1
+                                                   : some_capabilities();
+    return who;
+}
+
+static const char *some_target(void)
+{
+    return one_in(12) ? NULL : some_name();
+}
+
+static struct policy_call some_call(const struct miguard_identity *opened, const char *provider)
+{
+    struct policy_call call = {
+        .operation =
+            one_in(100) ? OPERATION_COUNT : (enum operation)below(one_in(4) ? OPERATION_COUNT : 4),
+        .opened_as = opened,
+        .provider = provider,
+        .name_space = some_target(),
+        .class_name = some_target(),
+    };
+    if (one_in(3)) {
+        call.mismatch = one_in(100) ? 1u << 20 : some_components();
+    }
+    if (call.mismatch != 0 || one_in(10)) {
+        call.used_as = one_in(4) ? NULL : one_in(5) ? opened : some_identity();
+    }
+    return call;
+}
+
+/* ---- the comparison ----------------------------------------------------------------------- */
+
+static unsigned passed, failed;
+static struct {
+    unsigned by_rule, by_mismatch_rule, denied, would_deny, revoked, late;
+} seen;
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || (b != NULL && strcmp(a, b) == 0); /* NULL: any that is not empty */
+}
+
+static bool agrees(const struct policy_draft *draft, const struct expected *expected,
+                   const struct policy_verdict *found)
+{
+    return (found->decision == POLICY_DENY) == expected->denied &&
+           found->would_deny == expected->would_deny && found->recorded == expected->recorded &&
+           found->audit_failure_denies == draft->settings.audit_failure_denies &&
+           found->revoke == expected->revoke && found->rule_index == expected->rule &&
+           same_text(expected->name, found->rule) && same_text(expected->source, found->source) &&
+           same_text(expected->reason, found->reason) && found->reason != NULL;
+}
+
+static void check(bool good, uint64_t seed, const char *who, const struct expected *expected,
+                  const struct policy_verdict *found)
+{
+    if (good) {
+        return;
+    }
+    printf("SEED=%llu: %s: expected %s%s%s%s by %s (%u) at %s, got %s%s%s%s by %s (%u) at %s\n",
+           (unsigned long long)seed, who, expected->denied ? "deny" : "allow",
+           expected->would_deny ? " would-deny" : "", expected->recorded ? " recorded" : "",
+           expected->revoke ? " revoke" : "", expected->name, expected->rule, expected->source,
+           found->decision == POLICY_DENY ? "deny" : "allow",
+           found->would_deny ? " would-deny" : "", found->recorded ? " recorded" : "",
+           found->revoke ? " revoke" : "", found->rule, found->rule_index, found->source);
+}
+
+/* Explain must look at each rule up to the one that applies, and at none behind. */
+struct watch {
+    uint32_t looked_at;
+    bool in_order, applied;
+};
+
+static void watch_rule(void *context, uint32_t index, const char *name, const char *source,
+                       const char *why_not)
+{
+    struct watch *watch = context;
+    watch->in_order = watch->in_order && index == watch->looked_at && !watch->applied &&
+                      name != NULL && source != NULL;
+    watch->looked_at++;
+    watch->applied = why_not == NULL;
+}
+
+static bool watched_all(const struct watch *watch, const struct policy_draft *draft,
+                        const struct expected *expected)
+{
+    bool found = expected->rule != POLICY_NO_RULE;
+    return watch->in_order && watch->applied == found &&
+           watch->looked_at == (found ? expected->rule + 1 : draft->rule_count);
+}
+
+static void count_seen(const struct expected *expected, const struct policy_call *call)
+{
+    seen.by_rule += expected->rule != POLICY_NO_RULE;
+    seen.by_mismatch_rule += expected->rule != POLICY_NO_RULE && call->mismatch != 0;
+    seen.late += expected->rule != POLICY_NO_RULE && expected->rule > 64;
+    seen.denied += expected->denied;
+    seen.would_deny += expected->would_deny;
+    seen.revoked += expected->revoke;
+}
+
+static void try_call(const struct policy_draft *draft, const struct policy *policy,
+                     const struct policy_view *view, const struct policy_call *call, uint64_t seed)
+{
+    struct watch watch = {.in_order = true};
+    struct expected expected = reference(draft, call);
+    struct policy_verdict decided = policy_decide(policy, call);
+    struct policy_verdict told = policy_explain(policy, call, watch_rule, &watch);
+    struct policy_verdict narrowed = policy_view_decide(view, call);
+    bool good[] = {agrees(draft, &expected, &decided), agrees(draft, &expected, &told),
+                   agrees(draft, &expected, &narrowed), watched_all(&watch, draft, &expected)};
+
+    check(good[0], seed, "policy_decide", &expected, &decided);
+    check(good[1], seed, "policy_explain", &expected, &told);
+    check(good[2], seed, "policy_view_decide", &expected, &narrowed);
+    check(good[3], seed, "the observer", &expected, &told);
+    bool all = good[0] && good[1] && good[2] && good[3];
+    passed += all;
+    failed += !all;
+    count_seen(&expected, call);
+}
+
+enum { SESSIONS = 5, CALLS = 10 };
+
+static void try_policy(uint64_t seed)
+{
+    const struct policy *policy = NULL;
+
+    state = seed;
+    pooled = 0;
+    large = one_in(80);
+    struct policy_draft draft = some_draft();
+    if (policy_compile(&draft, &policy) != MIGUARD_OK ||
+        policy_rule_count(policy) != draft.rule_count ||
+        policy_compared(policy) != draft.settings.compared ||
+        policy_revokes(policy) != (draft.settings.on_mismatch == DRAFT_MISMATCH_REVOKE)) {
+        printf("SEED=%llu: compile\n", (unsigned long long)seed);
+        failed++;
+        return;
+    }
+    for (int i = 0; i < SESSIONS; i++) {
+        const struct miguard_identity *opened = some_identity();
+        const char *provider = some_target();
+        struct policy_view *view = NULL;
+        if (policy_narrow(policy, opened, provider, &view) != MIGUARD_OK ||
+            policy_view_policy(view) != policy) {
+            abort();
+        }
+        for (int j = 0; j < CALLS; j++) {
+            struct policy_call call = some_call(opened, provider);
+            try_call(&draft, policy, view, &call, seed);
+        }
+        policy_view_free(view);
+    }
+    policy_release(policy);
+}
+
+int main(void)
+{
+    const char *wanted = getenv("SEED");
+    uint64_t seed = wanted != NULL ? strtoull(wanted, NULL, 10) : 1;
+    unsigned policies = getenv("QUICK") != NULL ? 200 : 100000 / (SESSIONS * CALLS);
+
+    for (unsigned i = 0; i < policies && failed < 20; i++) {
+        try_policy(seed + i);
+    }
+    printf("decided by a rule %u (by a mismatch rule %u, behind the 64th %u), denied %u, "
+           "would deny %u, revoked %u\n",
+           seen.by_rule, seen.by_mismatch_rule, seen.late, seen.denied, seen.would_deny,
+           seen.revoked);
+    if (wanted == NULL && (seen.by_mismatch_rule == 0 || seen.late == 0 || seen.denied == 0 ||
+                           seen.would_deny == 0 || seen.revoked == 0)) {
+        printf("the random questions leave something out\n");
+        failed++;
+    }
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
