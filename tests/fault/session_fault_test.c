@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "gateway/gateway.h"
@@ -86,7 +88,7 @@ static bool fails(enum reader reader)
 }
 
 #define READER(name, reader, PARAMETERS, ARGUMENTS)                                                \
-    static long name PARAMETERS                                                                    \
+    static long faulty_##name PARAMETERS                                                           \
     {                                                                                              \
         return fails(reader) ? failing_with : real_kernel.name ARGUMENTS;                          \
     }
@@ -107,7 +109,7 @@ READER(prctl, READ_PRCTL,
        (option, a, b, c, d))
 
 #define FORWARD_0(name)                                                                            \
-    static long name(void)                                                                         \
+    static long faulty_##name(void)                                                                \
     {                                                                                              \
         return real_kernel.name();                                                                 \
     }
@@ -142,20 +144,20 @@ static long capset_real(struct __user_cap_header_struct *header,
 }
 
 const struct identity_kernel identity_kernel = {
-    .getresuid = getresuid,
-    .getresgid = getresgid,
-    .getgroups = getgroups,
-    .capget = capget,
-    .open = open,
-    .read = read,
+    .getresuid = faulty_getresuid,
+    .getresgid = faulty_getresgid,
+    .getgroups = faulty_getgroups,
+    .capget = faulty_capget,
+    .open = faulty_open,
+    .read = faulty_read,
     .close = close_file,
-    .readlink = readlink,
-    .gettid = gettid,
-    .getpid = getpid,
-    .session_keyring = session_keyring,
-    .setfsuid = setfsuid,
-    .setfsgid = setfsgid,
-    .prctl = prctl,
+    .readlink = faulty_readlink,
+    .gettid = faulty_gettid,
+    .getpid = faulty_getpid,
+    .session_keyring = faulty_session_keyring,
+    .setfsuid = faulty_setfsuid,
+    .setfsgid = faulty_setfsgid,
+    .prctl = faulty_prctl,
     .setresuid = setresuid_real,
     .setresgid = setresgid_real,
     .setgroups = setgroups_real,
@@ -302,6 +304,49 @@ START_TEST(no_use_when_something_cannot_be_read)
 }
 END_TEST
 
+/* A policy that lets every mismatch pass does not let pass what nobody could see (invariant 4). The
+ * file lies below /run, since one below /tmp is refused. */
+START_TEST(no_policy_allows_what_cannot_be_read)
+{
+    char folder[] = "/run/miguard-test-XXXXXX", path[64];
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    struct scene scene;
+
+    if (geteuid() != 0) {
+        printf("skip: a policy file that the library trusts needs root\n");
+        return;
+    }
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chmod(folder, 0755), 0);
+    snprintf(path, sizeof(path), "%s/policy.yaml", folder);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs("version: 1\ndefaults: { mode: permissive }\n", file);
+    fclose(file);
+    config.policy = path;
+    config.audit_file = log_path();
+    ck_assert_int_eq(miguard_configure(&config, NULL), MIGUARD_OK);
+    ck_assert(scene_make(&scene));
+    for (int reader = 0; reader < READER_COUNT; reader++) {
+        int callbacks = 0;
+        unsigned long reached = scene.host->reached;
+        if (reader == READ_OPEN || reader == READ_FILE) {
+            continue;
+        }
+        fail_kernel(reader, -1, -EPERM);
+        MI_Result result = entry_points[2].call(&scene, &callbacks);
+        fail_kernel(-1, 0, 0);
+        ck_assert_msg(result == MI_RESULT_ACCESS_DENIED, "%s failing was let pass",
+                      reader_names[reader]);
+        ck_assert_uint_eq(scene.host->reached, reached);
+    }
+    scene_end(&scene);
+    unlink(path);
+    rmdir(folder);
+    log_remove();
+}
+END_TEST
+
 /* A zeroed identity is nobody's: a session bound to it serves nobody, uid 0 included. */
 START_TEST(a_zeroed_identity_serves_nobody)
 {
@@ -412,6 +457,7 @@ int main(void)
     tcase_add_test(tcase, no_session_when_the_label_cannot_be_read);
     tcase_add_test(tcase, no_session_for_an_id_of_minus_one);
     tcase_add_test(tcase, no_use_when_something_cannot_be_read);
+    tcase_add_test(tcase, no_policy_allows_what_cannot_be_read);
     tcase_add_test(tcase, a_zeroed_identity_serves_nobody);
     tcase_add_test(tcase, out_of_memory_refuses_and_leaks_nothing);
     suite_add_tcase(suite, tcase);

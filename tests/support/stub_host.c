@@ -329,6 +329,9 @@ static MI_Result MI_CALL context_get_local_session(const MI_Context *context, MI
 {
     struct stub_host *host = host_of_context(context);
     atomic_fetch_add(&host->local_sessions, 1);
+    if (host->in_local_session != NULL) {
+        host->in_local_session(host->in_local_session_data);
+    }
     if (host->local_session_result == MI_RESULT_OK) {
         *session = (MI_Session){0, (ptrdiff_t)(uintptr_t)host, &stub_session_ft};
     }

@@ -493,6 +493,43 @@ START_TEST(nothing_outlives_its_context)
 }
 END_TEST
 
+static void end_context(void *data)
+{
+    MI_Context_PostResult(data, MI_RESULT_OK);
+}
+
+/* Another thread may post the result while this one takes its session. */
+START_TEST(a_session_that_is_taken_while_its_context_ends_is_none)
+{
+    MI_Session session = MI_SESSION_NULL;
+    host->in_local_session = end_context;
+    host->in_local_session_data = context;
+    ck_assert_int_eq(MI_Context_GetLocalSession(context, &session), MI_RESULT_INVALID_PARAMETER);
+    ck_assert(is_zero(&session, sizeof(session)));
+    ck_assert_uint_eq(host->final_posts, 1);
+    context = NULL;
+}
+END_TEST
+
+/* What the library is when the policy in the standard places is broken from the start. */
+START_TEST(without_a_policy_nothing_is_given_out)
+{
+    MI_Session session = MI_SESSION_NULL;
+    struct gateway *gateway = gateway_enter();
+    const struct policy *kept = store_get(&gateway->store);
+
+    store_set(&gateway->store, NULL);
+    MI_Result result = MI_Context_GetLocalSession(context, &session);
+    store_set(&gateway->store, kept);
+    policy_release(kept);
+    gateway_leave(gateway);
+    ck_assert_int_eq(result, MI_RESULT_ACCESS_DENIED);
+    ck_assert(is_zero(&session, sizeof(session)));
+    ck_assert_uint_eq(host->local_sessions, 0);
+    ck_assert_int_eq(log_count("session-open", "no-policy"), 1);
+}
+END_TEST
+
 START_TEST(each_final_post_ends_a_context)
 {
     for (int way = 0; way < 3; way++) {
@@ -742,6 +779,10 @@ START_TEST(a_final_result_can_be_acknowledged_after_close)
     stub_fire(async.stub, false, true);
     ck_assert_int_eq(MI_Operation_Close(&async.operation), MI_RESULT_OK);
     ck_assert_int_eq(async.seen.ack(NULL), MI_RESULT_INVALID_PARAMETER);
+    MI_Operation forged = async.seen.operation;
+    forged.reserved2 ^= 1;
+    ck_assert_int_eq(async.seen.ack(&forged), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(host->acknowledged, 0);
     ck_assert_int_eq(async.seen.ack(&async.seen.operation), MI_RESULT_OK);
     ck_assert_int_eq(async.seen.ack(&async.seen.operation), MI_RESULT_INVALID_PARAMETER);
     ck_assert_uint_eq(host->acknowledged, 1);
@@ -797,6 +838,8 @@ int main(void)
         results_come_through,
         a_result_that_comes_for_somebody_else_is_kept,
         nothing_outlives_its_context,
+        a_session_that_is_taken_while_its_context_ends_is_none,
+        without_a_policy_nothing_is_given_out,
         each_final_post_ends_a_context,
         an_old_context_pointer_finds_no_new_context,
         an_operation_left_open_still_gets_its_end_and_no_data,
