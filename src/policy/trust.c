@@ -20,6 +20,7 @@ struct walk {
     char at[PATH_MAX];   /* the name of folder, without links; "" is the root */
     char todo[PATH_MAX]; /* the steps that are left */
     unsigned links;
+    uid_t root_owner; /* of "/" */
 };
 
 /* ---- what is told ---------------------------------------------------------------------------- */
@@ -86,6 +87,18 @@ static enum trust_result refuse_owner(const struct walk *walk, const char *name,
                   geteuid() == 0 ? "" : " or to the user who runs this");
 }
 
+/*
+ * Whoever owns "/" can put anything in the place of whatever this process runs and reads, so there
+ * is no sense in not trusting that user with "/" and "/etc". It matters in a user namespace that
+ * does not map root: there both show the overflow id, and without this even the absence of a policy
+ * could not be seen. What lies below /etc must belong to somebody whom the namespace knows.
+ */
+static bool is_of_the_system(const struct walk *walk, const char *name, const struct stat *status)
+{
+    return walk->at[0] == '\0' && (name[0] == '\0' || strcmp(name, "etc") == 0) &&
+           S_ISDIR(status->st_mode) && status->st_uid == walk->root_owner;
+}
+
 static enum trust_result judge(const struct walk *walk, const char *name, const struct stat *status)
 {
     mode_t extra = status->st_mode & (S_IWGRP | S_IWOTH);
@@ -93,7 +106,8 @@ static enum trust_result judge(const struct walk *walk, const char *name, const 
     if (walk->trust == DRAFT_TRUST_NONE) {
         return TRUST_OPENED;
     }
-    if (status->st_uid != 0 && status->st_uid != geteuid()) {
+    if (status->st_uid != 0 && status->st_uid != geteuid() &&
+        !is_of_the_system(walk, name, status)) {
         return refuse_owner(walk, name, status);
     }
     /* The mode of a link means nothing; who may replace it is said by its folder. */
@@ -144,6 +158,7 @@ static enum trust_result go_to_root(struct walk *walk)
     if (folder < 0 || fstat(folder, &status) != 0) {
         return refuse_system(walk, "", "open");
     }
+    walk->root_owner = status.st_uid;
     return judge(walk, "", &status);
 }
 

@@ -7,9 +7,11 @@
 #include <check.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -245,6 +247,63 @@ START_TEST(a_policy_that_others_can_write_is_refused)
 }
 END_TEST
 
+static bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return written;
+}
+
+static enum miguard_status load(const char *path)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+    enum miguard_status status =
+        draft_load(&path, path != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors);
+    if (status == MIGUARD_OK) {
+        draft_free(draft);
+    }
+    diagnostics_release(&errors);
+    return status;
+}
+
+/* Root's files show the overflow id there: nobody can tell that they are root's. */
+static bool without_root(void *unused)
+{
+    char map[32];
+    (void)unused;
+    snprintf(map, sizeof(map), "0 %d 1", SOMEBODY);
+    return raw_become(SOMEBODY, SOMEBODY) && prctl(PR_SET_DUMPABLE, 1) == 0 &&
+           unshare(CLONE_NEWUSER) == 0 && write_text("/proc/self/setgroups", "deny") &&
+           write_text("/proc/self/uid_map", map) && write_text("/proc/self/gid_map", map) &&
+           load(NULL) == MIGUARD_OK && load(policy_file) == MIGUARD_BAD_POLICY;
+}
+
+static bool can_unshare(void *unused)
+{
+    (void)unused;
+    return raw_become(SOMEBODY, SOMEBODY) && unshare(CLONE_NEWUSER) == 0;
+}
+
+START_TEST(a_namespace_without_root_trusts_no_file_but_sees_that_there_is_none)
+{
+    if (!raw_in_child(can_unshare, NULL)) {
+        printf("skip: no user namespace can be made here\n");
+        return;
+    }
+    if (access("/etc/miguard", F_OK) == 0) {
+        printf("skip: this machine has a policy in the standard places\n");
+        return;
+    }
+    write_policy(HEAD);
+    ck_assert_int_eq(load(policy_file), MIGUARD_OK);
+    ck_assert(raw_in_child(without_root, NULL));
+}
+END_TEST
+
 #define DENY_ROOT "rules:\n  - { name: no-root, match: { user: root }, decision: deny }\n"
 
 /* ---- reload
@@ -432,6 +491,7 @@ int main(void)
         the_log_is_where_the_policy_says,
         a_broken_policy_is_not_put_in_force,
         a_policy_that_others_can_write_is_refused,
+        a_namespace_without_root_trusts_no_file_but_sees_that_there_is_none,
         a_reload_ends_what_it_denies,
         a_broken_reload_changes_nothing,
         a_watched_policy_reloads_itself,
