@@ -62,8 +62,7 @@ static void watch_forks(void)
     (void)pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-/* ---- a policy as it was read -------------------------------------------------------------------
- */
+/* ---- a policy as it was read ------------------------------------------------------------- */
 
 struct loaded {
     const struct policy *policy;
@@ -152,8 +151,7 @@ static void record_policy(struct audit *audit, enum audit_action action, const s
     }
 }
 
-/* ---- setting up
- * ---------------------------------------------------------------------------------- */
+/* ---- setting up -------------------------------------------------------------------------- */
 
 static bool on_change(void)
 {

@@ -316,8 +316,7 @@ void guard_open_failed(struct guarded_context *context, enum miguard_status why,
     refuse(context->gateway, &event, MI_RESULT_ACCESS_DENIED, ret_refusal);
 }
 
-/* ---- what needs no comparison ------------------------------------------------------------------
- */
+/* ---- what needs no comparison ------------------------------------------------------------ */
 
 void guard_refuse(const struct guard_call *call, enum audit_action action, enum audit_reason reason,
                   MI_Result result, struct refusal *ret_refusal)

@@ -78,8 +78,7 @@ static struct {
     struct wrapped_class classes[MIGUARD_MAX_CLASSES];
 } places = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* ---- inbound instances ------------------------------------------------------------------------
- */
+/* ---- inbound instances ------------------------------------------------------------------- */
 
 /* The host lays inbound instances out by our copy of a declaration. The provider knows only the
  * original, also by its address (IsA), so that is put in; the layout is the same. */
@@ -142,8 +141,7 @@ static void restamp(const struct wrapped_module *module, const MI_Instance *inst
     }
 }
 
-/* ---- one call
- * ------------------------------------------------------------------------------------ */
+/* ---- one call ---------------------------------------------------------------------------- */
 
 /* A request of the host on its way to the provider. */
 struct call {
@@ -254,8 +252,7 @@ static void MI_CALL relay_method(COMMON, const MI_Char *method, const MI_Instanc
     end(&call);
 }
 
-/* ---- Load and Unload
- * ------------------------------------------------------------------------------ */
+/* ---- Load and Unload --------------------------------------------------------------------- */
 
 static void load_class(unsigned place, void **self, MI_Module_Self *module, MI_Context *host)
 {
@@ -388,8 +385,7 @@ REPEAT_64(MODULE_LOAD, 0)
 static void(MI_CALL *const module_loads[MIGUARD_MAX_MODULES])(MI_Module_Self **, MI_Context *) = {
     REPEAT_64(MODULE_LOAD_NAME, 0)};
 
-/* ---- making the copy
- * -------------------------------------------------------------------------------- */
+/* ---- making the copy --------------------------------------------------------------------- */
 
 /* A slot that the provider leaves NULL stays NULL: hosts answer for it (reference D.3). Load and
  * Unload are always there, since Load is where self comes from. */

@@ -224,8 +224,7 @@ static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Cla
     return answer;
 }
 
-/* ---- Close, Cancel, GetSession ------------------------------------------------------------------
- */
+/* ---- Close, Cancel, GetSession ----------------------------------------------------------- */
 
 static MI_Result MI_CALL guarded_close(MI_Operation *handle)
 {
@@ -291,8 +290,7 @@ const MI_OperationFT guarded_operation_ft = {
     .GetClass = guarded_get_class,
 };
 
-/* ---- the end of its context ---------------------------------------------------------------------
- */
+/* ---- the end of its context -------------------------------------------------------------- */
 
 static enum result_kind kind_of(enum operation started_by)
 {
@@ -347,8 +345,7 @@ void guarded_operation_abandon(struct guarded_operation *operation)
     }
 }
 
-/* ---- answers of a callback
- * ------------------------------------------------------------------------ */
+/* ---- answers of a callback --------------------------------------------------------------- */
 
 /* These find the operation also after its Close: a result that waits for its acknowledgement keeps
  * the host from finishing (C.2). */

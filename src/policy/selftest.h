@@ -35,8 +35,7 @@ void selftest_release(struct selftest_result *result);
 /* How many of the rules and the default were reached, in percent, rounded down. */
 unsigned selftest_coverage(const struct selftest_result *result);
 
-/* ---- one question, as tests and `policy explain` ask it ---------------------------------------
- */
+/* ---- one question, as tests and `policy explain` ask it ---------------------------------- */
 
 /* The two identities of a test and the call that is made of them. call points into this struct. */
 struct selftest_question {

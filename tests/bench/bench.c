@@ -26,8 +26,7 @@
 
 enum { ROUNDS = 41, CALLS = 400 };
 
-/* ---- an allocator that counts, in place of the library's
- * ------------------------------------------ */
+/* ---- an allocator that counts, in place of the library's --------------------------------- */
 
 long allocations; /* policy_bench.c looks at it, too */
 void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal));
@@ -49,8 +48,7 @@ void base_free(void *block)
     free(block);
 }
 
-/* ---- measuring
- * ---------------------------------------------------------------------------------------- */
+/* ---- measuring --------------------------------------------------------------------------- */
 
 static double nanoseconds(void)
 {
@@ -97,8 +95,7 @@ static struct pair measure(work first, work second, void *data, int calls)
     return (struct pair){median(a, ROUNDS), median(b, ROUNDS), median(ratios, ROUNDS)};
 }
 
-/* ---- reporting
- * ------------------------------------------------------------------------------------------ */
+/* ---- reporting --------------------------------------------------------------------------- */
 
 static json_t *report;
 
@@ -120,8 +117,7 @@ static void tell(const char *name, double value, const char *unit, double goal)
                           "goal", goal < 0 ? json_null() : json_real(goal), "met", met ? 1 : 0));
 }
 
-/* ---- the fresh check
- * -------------------------------------------------------------------------------------- */
+/* ---- the fresh check --------------------------------------------------------------------- */
 
 struct guard_bench {
     struct stub_host *host;
@@ -250,8 +246,7 @@ static void *bench_guard(void *unused)
     return NULL;
 }
 
-/* ---- a local GetInstance through the embedded host
- * ------------------------------------------------------- */
+/* ---- a local GetInstance through the embedded host --------------------------------------- */
 
 enum { LOCAL_CALLS = 60 };
 
@@ -383,8 +378,7 @@ static void *bench_local(void *unused)
     return NULL;
 }
 
-/* ---- taking a session, switching, recording
- * ----------------------------------------------------------------- */
+/* ---- taking a session, switching, recording ---------------------------------------------- */
 
 static void take_session(void *data, int calls)
 {
@@ -430,8 +424,7 @@ static void bench_rest(void)
     miguard_target_free(target);
 }
 
-/* ---- loading a policy
- * ----------------------------------------------------------------------------------------- */
+/* ---- loading a policy -------------------------------------------------------------------- */
 
 enum { POLICY_FILES = 4, RULES_PER_FILE = 256 };
 

@@ -3,10 +3,8 @@
  * Memory runs out at each allocation in turn: the right status comes out, outputs stay untouched,
  * nothing leaks, and the same call succeeds when there is memory again. A lost audit record is
  * counted like any other.
- *
- * This file defines the seam of base/alloc.h in place of src/base/alloc.c.
  */
-#include "base/alloc.h"
+#include "support/failing_alloc.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -24,47 +22,6 @@
 #include "switch/switch.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
-
-/* ---- the seam ------------------------------------------------------------------------ */
-
-static long outstanding; /* blocks that are not given back */
-static long countdown;   /* this many allocations succeed, then one fails; negative: none fails */
-static bool keeps_failing;
-static bool failed; /* one did */
-
-static bool fails(void)
-{
-    if (countdown < 0) {
-        return false;
-    }
-    if (countdown == 0) {
-        failed = true;
-        countdown = keeps_failing ? 0 : -1;
-        return true;
-    }
-    countdown--;
-    return false;
-}
-
-void *base_alloc(size_t count, size_t size)
-{
-    void *block = fails() ? NULL : calloc(count, size);
-    outstanding += block != NULL;
-    return block;
-}
-
-void *base_resize(void *block, size_t count, size_t size)
-{
-    void *larger = fails() ? NULL : reallocarray(block, count, size);
-    outstanding += larger != NULL && block == NULL;
-    return larger;
-}
-
-void base_free(void *block)
-{
-    outstanding -= block != NULL;
-    free(block);
-}
 
 /* ---- what is tried ------------------------------------------------------------------- */
 

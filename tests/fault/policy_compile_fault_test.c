@@ -3,10 +3,8 @@
  * Memory runs out at each allocation of policy_compile() and policy_narrow() in turn: NO_MEMORY
  * comes out, the output stays untouched, nothing leaks, and the next try succeeds. Deciding and
  * replacing a policy allocate nothing, so they cannot fail.
- *
- * This file defines the seam of base/alloc.h in place of src/base/alloc.c.
  */
-#include "base/alloc.h"
+#include "support/failing_alloc.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -15,47 +13,6 @@
 #include "policy/policy.h"
 
 #define ALL MIGUARD_COMPONENTS_ALL
-
-/* ---- the seam ------------------------------------------------------------------------ */
-
-static long outstanding; /* blocks that are not given back */
-static long made;        /* allocations that were tried */
-static long countdown;   /* this many allocations succeed, then one fails; negative: none fails */
-static bool keeps_failing;
-
-static bool fails(void)
-{
-    made++;
-    if (countdown < 0) {
-        return false;
-    }
-    if (countdown > 0) {
-        countdown--;
-        return false;
-    }
-    countdown = keeps_failing ? 0 : -1;
-    return true;
-}
-
-void *base_alloc(size_t count, size_t size)
-{
-    void *block = fails() ? NULL : calloc(count, size);
-    outstanding += block != NULL;
-    return block;
-}
-
-void *base_resize(void *block, size_t count, size_t size)
-{
-    void *larger = fails() ? NULL : reallocarray(block, count, size);
-    outstanding += larger != NULL && block == NULL;
-    return larger;
-}
-
-void base_free(void *block)
-{
-    outstanding -= block != NULL;
-    free(block);
-}
 
 /* ---- a policy in which every part of the index is needed -------------------------------- */
 
@@ -144,9 +101,9 @@ START_TEST(memory_runs_out)
     countdown = -1;
     ck_assert_int_eq(policy_compile(&draft, &policy), MIGUARD_OK);
     long before = outstanding;
-    made = 0;
+    allocations_tried = 0;
     ck_assert_int_eq(tries[_i].function(), MIGUARD_OK);
-    long sites = made;
+    long sites = allocations_tried;
     ck_assert_int_ge(sites, tries[_i].at_least);
     for (int forever = 0; forever <= 1; forever++) {
         keeps_failing = forever == 1;
@@ -172,7 +129,7 @@ START_TEST(deciding_and_replacing_need_no_memory)
     countdown = -1;
     ck_assert_int_eq(policy_compile(&draft, &policy), MIGUARD_OK);
     ck_assert_int_eq(policy_narrow(policy, &root, "x", &view), MIGUARD_OK);
-    long before = made;
+    long before = allocations_tried;
     keeps_failing = true;
     countdown = 0;
     ck_assert_uint_eq(policy_decide(policy, &denied).rule_index, 2);
@@ -182,7 +139,7 @@ START_TEST(deciding_and_replacing_need_no_memory)
     store_set(&store, policy);
     policy_release(store_get(&store));
     store_release(&store);
-    ck_assert_int_eq(made, before);
+    ck_assert_int_eq(allocations_tried, before);
     policy_view_free(view);
     policy_release(policy);
     ck_assert_int_eq(outstanding, 0);
@@ -198,7 +155,7 @@ int main(void)
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
+    int failures = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return failures == 0 ? 0 : 1;
 }

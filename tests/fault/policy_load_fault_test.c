@@ -3,10 +3,10 @@
  * Memory runs out at each allocation of a load in turn: it answers NO_MEMORY and says so in the
  * errors, no draft comes out, nothing leaks, and the same load succeeds when there is memory again.
  *
- * This file defines the seam of base/alloc.h in place of src/base/alloc.c. What libyaml and the
+ * What libyaml and the
  * name service allocate themselves is not counted.
  */
-#include "base/alloc.h"
+#include "support/failing_alloc.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,46 +15,6 @@
 #include <unistd.h>
 
 #include "policy/draft.h"
-
-/* ---- the seam -------------------------------------------------------------------------------- */
-
-static long outstanding; /* blocks that are not given back */
-static long countdown;   /* this many allocations succeed, then one fails; negative: none fails */
-static bool keeps_failing, failed;
-
-static bool fails(void)
-{
-    if (countdown < 0) {
-        return false;
-    }
-    if (countdown == 0) {
-        failed = true;
-        countdown = keeps_failing ? 0 : -1;
-        return true;
-    }
-    countdown--;
-    return false;
-}
-
-void *base_alloc(size_t count, size_t size)
-{
-    void *block = fails() ? NULL : calloc(count, size);
-    outstanding += block != NULL;
-    return block;
-}
-
-void *base_resize(void *block, size_t count, size_t size)
-{
-    void *larger = fails() ? NULL : reallocarray(block, count, size);
-    outstanding += larger != NULL && block == NULL;
-    return larger;
-}
-
-void base_free(void *block)
-{
-    outstanding -= block != NULL;
-    free(block);
-}
 
 /* ---- what is tried --------------------------------------------------------------------------- */
 

@@ -14,46 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "gateway/gateway.h"
 #include "identity/kernel.h"
 #include "support/entry_points.h"
+#include "support/failing_alloc.h"
 #include "support/log.h"
 #include "support/real_kernel.h"
 
-/* ---- the allocator ------------------------------------------------------------------------------
- */
-
-static long allocations_until_failure = -1; /* -1: never */
-static long blocks;
-
-static bool allocation_fails(void)
-{
-    return allocations_until_failure >= 0 && allocations_until_failure-- == 0;
-}
-
-void *base_alloc(size_t count, size_t size)
-{
-    void *block = allocation_fails() ? NULL : calloc(count, size);
-    blocks += block != NULL;
-    return block;
-}
-
-void *base_resize(void *block, size_t count, size_t size)
-{
-    void *resized = allocation_fails() ? NULL : reallocarray(block, count, size);
-    blocks += resized != NULL && block == NULL;
-    return resized;
-}
-
-void base_free(void *block)
-{
-    blocks -= block != NULL;
-    free(block);
-}
-
-/* ---- the kernel
- * ------------------------------------------------------------------------------------ */
+/* ---- the kernel -------------------------------------------------------------------------- */
 
 /* Which reading function lies, and how. */
 enum reader {
@@ -164,8 +132,7 @@ const struct identity_kernel identity_kernel = {
     .capset = capset_real,
 };
 
-/* ---- a component that cannot be read
- * ------------------------------------------------------------------ */
+/* ---- a component that cannot be read ----------------------------------------------------- */
 
 static MI_Result try_open(struct stub_host *host)
 {
@@ -372,8 +339,7 @@ START_TEST(a_zeroed_identity_serves_nobody)
 }
 END_TEST
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 /* One round of what a provider does. OK, or the first result that is not. */
 static MI_Result round_trip(struct stub_host *host)
@@ -420,17 +386,17 @@ START_TEST(out_of_memory_refuses_and_leaks_nothing)
     for (long nth = 0;; nth++) {
         struct stub_host *host = stub_host_new();
         log_start();
-        long blocks_before = blocks;
-        allocations_until_failure = nth;
+        long blocks_before = outstanding;
+        failed = false;
+        countdown = nth;
         MI_Result result = round_trip(host);
-        bool failed = allocations_until_failure < 0;
-        allocations_until_failure = -1;
+        countdown = -1;
         ck_assert_uint_eq(slots_in_use(&guarded_contexts), 0);
         ck_assert_uint_eq(slots_in_use(&guarded_sessions), 0);
         ck_assert_uint_eq(slots_in_use(&guarded_operations), 0);
         ck_assert_int_eq(round_trip(host), MI_RESULT_OK);
         give_tables_back();
-        ck_assert_int_eq(blocks, blocks_before);
+        ck_assert_int_eq(outstanding, blocks_before);
         stub_host_free(host);
         if (!failed) {
             ck_assert_int_eq(result, MI_RESULT_OK);
@@ -463,7 +429,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
+    int failures = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return failures == 0 ? 0 : 1;
 }

@@ -72,8 +72,7 @@ static void tear_down(void)
 
 #define HEAD "version: 1\n"
 
-/* ---- what a rule does ---------------------------------------------------------------------------
- */
+/* ---- what a rule does -------------------------------------------------------------------- */
 
 START_TEST(a_rule_refuses_to_open)
 {
@@ -220,8 +219,7 @@ START_TEST(the_log_is_where_the_policy_says)
 }
 END_TEST
 
-/* ---- broken policies
- * ------------------------------------------------------------------------------ */
+/* ---- broken policies --------------------------------------------------------------------- */
 
 START_TEST(a_broken_policy_is_not_put_in_force)
 {
@@ -306,8 +304,7 @@ END_TEST
 
 #define DENY_ROOT "rules:\n  - { name: no-root, match: { user: root }, decision: deny }\n"
 
-/* ---- reload
- * ------------------------------------------------------------------------------------------ */
+/* ---- reload ------------------------------------------------------------------------------ */
 
 START_TEST(a_reload_ends_what_it_denies)
 {
@@ -382,8 +379,7 @@ START_TEST(a_watched_policy_reloads_itself)
 }
 END_TEST
 
-/* ---- the misuses under the shipped permissive policy
- * ------------------------------------------------- */
+/* ---- the misuses under the shipped permissive policy ------------------------------------- */
 
 static const char *out(void)
 {

@@ -5,8 +5,7 @@
 
 #include "miguard.h"
 
-/* ---- the provider's side of an asynchronous operation ------------------------------------------
- */
+/* ---- the provider's side of an asynchronous operation ------------------------------------ */
 
 static void MI_CALL keep_result(MI_Operation *operation, void *context, const MI_Instance *instance,
                                 MI_Boolean more, MI_Result result, const MI_Char *message,
@@ -84,8 +83,7 @@ void scene_end(struct scene *scene)
     stub_host_free(scene->host);
 }
 
-/* ---- starters
- * ------------------------------------------------------------------------------------ */
+/* ---- starters ---------------------------------------------------------------------------- */
 
 struct outcome {
     int calls;
@@ -236,8 +234,7 @@ static MI_Result call_TestConnection_async(struct scene *scene, int *ret_final_c
     return call_TestConnection(scene, ret_final_callbacks, true);
 }
 
-/* ---- the rest
- * ---------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 static void MI_CALL count_completion(void *context)
 {

@@ -223,8 +223,7 @@ void stub_chatter(struct stub_operation *stub)
     stub->callbacks.writeProgress(&handle, stub->callbacks.callbackContext, "a", "b", "c", 50, 1);
 }
 
-/* ---- sessions ---------------------------------------------------------------------------------
- */
+/* ---- sessions ---------------------------------------------------------------------------- */
 
 static MI_Result MI_CALL session_close(MI_Session *session, void *context,
                                        void(MI_CALL *callback)(void *))
@@ -294,8 +293,7 @@ static const MI_SessionFT stub_session_ft = {
     .TestConnection = session_test,
 };
 
-/* ---- application and context --------------------------------------------------------------------
- */
+/* ---- application and context ------------------------------------------------------------- */
 
 static MI_Result MI_CALL application_close(MI_Application *application)
 {

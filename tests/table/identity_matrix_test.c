@@ -31,8 +31,7 @@
 
 enum { SOMEBODY = 12345 }; /* a uid and gid that nobody has */
 
-/* ---- raw changes of the calling thread --------------------------------------------------------
- */
+/* ---- raw changes of the calling thread --------------------------------------------------- */
 
 struct caps {
     uint64_t effective, permitted, inheritable;
@@ -109,8 +108,7 @@ static bool change_cap(size_t offset, unsigned capability, bool on)
     return caps_set(&caps);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table --------------------------------------------------------------------------- */
 
 static bool nothing(void)
 {
@@ -189,8 +187,7 @@ static const struct change {
 };
 /* clang-format on */
 
-/* ---- counting across processes ----------------------------------------------------------------
- */
+/* ---- counting across processes ----------------------------------------------------------- */
 
 static struct counts {
     unsigned passed, failed;
@@ -215,8 +212,7 @@ static void verdict(bool passed, const struct change *change, const char *situat
     fflush(stdout);
 }
 
-/* ---- the refusals' records
- * ----------------------------------------------------------------------- */
+/* ---- the refusals' records --------------------------------------------------------------- */
 
 /* How many refusal records there are whose mismatch set is exactly this component. */
 static unsigned records_naming(const char *component)
@@ -245,8 +241,7 @@ static unsigned records_naming(const char *component)
     return found;
 }
 
-/* ---- one situation
- * ---------------------------------------------------------------------------------- */
+/* ---- one situation ----------------------------------------------------------------------- */
 
 static void expect_refusals(struct scene *scene, const struct change *change, const char *situation)
 {
@@ -417,8 +412,7 @@ static const struct {
     {"taken and used by a thread that changed", changed_takes_and_uses},
 };
 
-/* ---- the user namespace, which only a process with one thread can change
- * -------------------------- */
+/* ---- the user namespace, which only a process with one thread can change ----------------- */
 
 static bool write_file(const char *path, const char *content)
 {
@@ -500,8 +494,7 @@ static void namespace_changes(const struct change *change, const char *situation
     expect_refusals(&scene, change, situation);
 }
 
-/* ---- running
- * ------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void in_child(const struct change *change, const char *situation,
                      void (*run)(const struct change *, const char *))

@@ -62,8 +62,7 @@ static MI_Module *MI_CALL module_main(MI_Server *server)
     return &module;
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------------- */
 
 static MI_Result request(MI_Session *session, const char *class_name, unsigned *ret_ran_as)
 {
@@ -96,8 +95,7 @@ static MI_Result request(MI_Session *session, const char *class_name, unsigned *
     return result;
 }
 
-/* ---- the rows
- * --------------------------------------------------------------------------------------- */
+/* ---- the rows ---------------------------------------------------------------------------- */
 
 /* clang-format off */
 static bool resuid(void)       { return raw_setresuid(USER, USER, USER); }
@@ -170,8 +168,7 @@ static void run_row(MI_Session *client, const struct row *row)
     check(times == (row->refused ? 0 : 1), row->switched, "the nested provider was reached");
 }
 
-/* ---- the statements behind the table
- * ---------------------------------------------------------------- */
+/* ---- the statements behind the table ----------------------------------------------------- */
 
 static MI_Session stashed;
 
@@ -224,8 +221,7 @@ static void front_close(MI_Context *context)
     MI_Context_PostResult(context, MI_RESULT_OK);
 }
 
-/* ---- ten threads with ten identities
- * ------------------------------------------------------------------- */
+/* ---- ten threads with ten identities ----------------------------------------------------- */
 
 static MI_Context *ten_context;
 static MI_Session ten_sessions[THREADS];

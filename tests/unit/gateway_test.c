@@ -80,8 +80,7 @@ static bool need_root(void)
     return false;
 }
 
-/* ---- getting a session ------------------------------------------------------------------------
- */
+/* ---- getting a session ------------------------------------------------------------------- */
 
 START_TEST(bad_arguments_give_no_session)
 {
@@ -180,8 +179,7 @@ START_TEST(what_cannot_be_recorded_is_not_given_out)
 }
 END_TEST
 
-/* ---- how a refusal is delivered
- * ------------------------------------------------------------------ */
+/* ---- how a refusal is delivered ---------------------------------------------------------- */
 
 static MI_Operation refused_operation(void)
 {
@@ -373,8 +371,7 @@ START_TEST(the_message_names_components_and_no_values)
 }
 END_TEST
 
-/* ---- results
- * -------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 START_TEST(results_come_through)
 {
@@ -457,8 +454,7 @@ START_TEST(a_result_that_comes_for_somebody_else_is_kept)
 }
 END_TEST
 
-/* ---- the end of a context
- * ---------------------------------------------------------------------------- */
+/* ---- the end of a context ---------------------------------------------------------------- */
 
 START_TEST(nothing_outlives_its_context)
 {
@@ -642,9 +638,7 @@ START_TEST(the_application_is_restricted)
 }
 END_TEST
 
-/* ---- fork
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- fork -------------------------------------------------------------------------------- */
 
 static MI_Session inherited;
 static MI_Operation inherited_operation;
@@ -682,8 +676,7 @@ START_TEST(a_child_inherits_nothing)
 }
 END_TEST
 
-/* ---- callbacks
- * --------------------------------------------------------------------------------------------- */
+/* ---- callbacks --------------------------------------------------------------------------- */
 
 struct async {
     struct seen seen;
@@ -789,8 +782,7 @@ START_TEST(a_final_result_can_be_acknowledged_after_close)
 }
 END_TEST
 
-/* ---- configuration
- * ----------------------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------------- */
 
 START_TEST(the_gateway_is_not_changed_under_a_live_context)
 {
