@@ -205,7 +205,7 @@ check-tsan: ## the tests with threads under ThreadSanitizer
 
 check-valgrind: deps ## the tests under valgrind
 	@$(MAKE) --no-print-directory tests
-	@OUT=$(OUT) CC=$(CC) QUICK=1 CK_FORK=no RUNNER="valgrind -q --error-exitcode=99 \
+	@OUT=$(OUT) CC=$(CC) QUICK=1 CK_FORK=no RUNNER="valgrind -q --error-exitcode=99 --child-silent-after-fork=yes \
 	    --leak-check=full --errors-for-leak-kinds=definite,possible \
 	    --suppressions=tests/data/valgrind.supp" sh tests/run.sh $(tests)
 

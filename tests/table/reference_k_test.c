@@ -18,8 +18,7 @@
 
 enum { USER = 54321, THREADS = 10 };
 
-/* ---- the module: "Front" is the provider under test, "Back" is what its nested requests reach ---
- */
+/* ---- the module: "Front" is under test, "Back" is what its nested requests reach ---- */
 
 static void (*front)(MI_Context *context); /* what Front does with its context */
 
