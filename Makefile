@@ -189,7 +189,7 @@ $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-tests: $(tests) $(abi_test) $(demo) $(bench) $(providers) $(guard_so) $(host_so) $(cli) $(pc_files)
+tests: $(tests) $(abi_test) $(demo) $(bench) $(providers) $(guard_a) $(host_a) $(guard_so) $(host_so) $(cli) $(pc_files)
 	@:
 
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
