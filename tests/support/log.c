@@ -2,6 +2,7 @@
 #include "support/log.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,16 @@
 
 const char *log_path(void)
 {
-    static char path[64];
-    if (path[0] == '\0') {
-        snprintf(path, sizeof(path), "/tmp/miguard-test-%d.jsonl", (int)getpid());
+    static char path[] = "/tmp/miguard-test-XXXXXX.jsonl";
+    static bool chosen;
+    if (!chosen) {
+        int fd = mkstemps(path, 6);
+        if (fd < 0) {
+            abort();
+        }
+        close(fd);
+        unlink(path);
+        chosen = true;
     }
     return path;
 }
@@ -36,6 +44,7 @@ void log_start_once(void)
     static bool started;
     if (!started) {
         log_start();
+        atexit(log_remove);
         started = true;
     }
 }
