@@ -83,7 +83,8 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-asan check-tsan check-valgrind check-fuzz coverage bench install uninstall \
+.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-fuzz \
+        coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -208,6 +209,18 @@ check-valgrind: deps ## the tests under valgrind
 	@OUT=$(OUT) CC=$(CC) QUICK=1 CK_FORK=no RUNNER="valgrind -q --error-exitcode=99 --child-silent-after-fork=yes \
 	    --leak-check=full --errors-for-leak-kinds=definite,possible \
 	    --suppressions=tests/data/valgrind.supp" sh tests/run.sh $(tests)
+
+# What takes a quarter of an hour has a target of its own.
+lifetime := tests/live/lifetime_test
+check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, under valgrind (15 min)
+	@$(MAKE) --no-print-directory build/$(lifetime)
+	@$(MAKE) --no-print-directory build/address-undefined/$(lifetime) SANITIZE=address,undefined
+	@$(MAKE) --no-print-directory build/thread/$(lifetime) SANITIZE=thread
+	build/$(lifetime)
+	build/address-undefined/$(lifetime)
+	build/thread/$(lifetime)
+	valgrind -q --error-exitcode=99 --child-silent-after-fork=yes --leak-check=full \
+	    --errors-for-leak-kinds=definite,possible build/$(lifetime)
 
 FUZZ_SECONDS ?= 60
 fuzz := build/fuzz/policy_fuzz
