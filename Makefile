@@ -204,6 +204,7 @@ check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=thread
 
+check-valgrind check-lifetime: export NEED_VALGRIND := 1
 check-valgrind: deps ## the tests under valgrind
 	@$(MAKE) --no-print-directory tests
 	@OUT=$(OUT) CC=$(CC) QUICK=1 CK_FORK=no RUNNER="valgrind -q --error-exitcode=99 --child-silent-after-fork=yes \
