@@ -5,6 +5,7 @@
  * thrown away; what needs root is skipped aloud without it.
  */
 #include "identity/identity.h"
+#include "support/elsewhere.h"
 
 #include <check.h>
 #include <errno.h>
@@ -30,16 +31,6 @@
 
 enum { SOMEBODY = 12345, NO_CHANGE = -1 };
 
-/* For code that runs in another thread or process, where Check's own assertions do not work: it
- * answers 0, or the line that is wrong. */
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            return __LINE__;                                                                       \
-        }                                                                                          \
-    } while (0)
-
 struct task {
     int (*body)(const void *context);
     const void *context;
@@ -60,33 +51,6 @@ static int in_thread(int (*body)(const void *), const void *context)
     ck_assert_int_eq(pthread_create(&thread, NULL, run_task, &task), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     return task.line;
-}
-
-static int in_child(int (*body)(const void *), const void *context)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        _exit(body(context) == 0 ? 0 : 1);
-    }
-    int status = -1;
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static bool is_root(const char *what)
-{
-    if (geteuid() != 0) {
-        printf("skip: %s: needs root\n", what);
-        return false;
-    }
-    return true;
-}
-
-static bool quick(void)
-{
-    return getenv("QUICK") != NULL;
 }
 
 static struct miguard_identity *capture(void)

@@ -4,6 +4,7 @@
  * calls, so that the library's word is not taken for it. Without root, what needs it is skipped
  * aloud; what must fail without privilege is tried in a child that gave it up.
  */
+#include "support/elsewhere.h"
 #include "switch/switch.h"
 
 #include <check.h>
@@ -27,43 +28,6 @@
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 enum { SOMEBODY = 12345, OTHER = 23456 };
-
-/* For code that runs in another thread or process, where Check's own assertions do not work: it
- * answers 0, or the line that is wrong. */
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            return __LINE__;                                                                       \
-        }                                                                                          \
-    } while (0)
-
-static int in_child(int (*body)(const void *), const void *context)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        _exit(body(context) == 0 ? 0 : 1);
-    }
-    int status = -1;
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static bool is_root(const char *what)
-{
-    if (geteuid() != 0) {
-        printf("skip: %s: needs root\n", what);
-        return false;
-    }
-    return true;
-}
-
-static bool quick(void)
-{
-    return getenv("QUICK") != NULL;
-}
 
 /* ---- what the calling thread is, by raw calls ---------------------------------------- */
 
