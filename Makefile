@@ -38,20 +38,22 @@ OPTIMISE := -O0 --coverage
 LINKHARD := --coverage
 endif
 
-PACKAGES      := libcap-ng yaml-0.1
+PACKAGES      := libcap-ng yaml-0.1 libsodium
+TOOL_PACKAGES := jansson zlib
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
 STD     := -std=gnu17 -D_GNU_SOURCE
 PIC     := -fPIC -fvisibility=hidden
 ALL_CFLAGS = $(STD) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
 LIBS      = $(shell pkg-config --libs $(PACKAGES)) -pthread
-TEST_LIBS = $(shell pkg-config --libs $(PACKAGES) $(TEST_PACKAGES)) -pthread -ldl
+TEST_LIBS = $(shell pkg-config --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
 
 # ---- what there is -----------------------------------------------------------------------------
 
-# What only the command and the tests do with a policy: no privileged process loads it.
-policy_tools_src := $(addprefix src/policy/,selftest.c lint.c show.c format.c format_tree.c)
-guard_src := $(filter-out $(policy_tools_src),$(wildcard src/base/*.c src/identity/*.c \
+# What only the command and the tests do with a policy or a log: no privileged process loads it.
+tools_src := $(addprefix src/policy/,selftest.c lint.c show.c format.c format_tree.c) \
+             $(wildcard src/review/*.c)
+guard_src := $(filter-out $(tools_src),$(wildcard src/base/*.c src/identity/*.c \
                src/switch/*.c src/policy/*.c src/audit/*.c src/gateway/*.c))
 host_src  := $(wildcard src/base/*.c src/host/*.c)
 cli_src   := $(wildcard src/cli/*.c)
@@ -60,7 +62,7 @@ guard_obj := $(guard_src:%.c=$(OUT)/obj/%.o)
 host_obj  := $(host_src:%.c=$(OUT)/obj/%.o)
 cli_obj   := $(cli_src:%.c=$(OUT)/obj/%.o)
 
-policy_tools_obj := $(policy_tools_src:%.c=$(OUT)/obj/%.o)
+tools_obj := $(tools_src:%.c=$(OUT)/obj/%.o)
 
 guard_so  := $(OUT)/libmiguard.so
 host_so   := $(OUT)/libmiguard-host.so
@@ -127,17 +129,17 @@ $(eval $(call static_library,libmiguard,$(guard_obj)))
 # Its copy of the status texts would meet libmiguard's in a program that links both.
 $(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=miguard_status_name \
                 --localize-symbol=miguard_status_text))
-# What `miguard policy` takes from inside the library, whose inner names the shared one hides. Only
+# What the command takes from inside the library, whose inner names the shared one hides. Only
 # parts without state are in here: the gateway in the command must be the one that the providers it
 # loads find. The shared library stands before it in a link, and so gives all that it exports.
-policy_a := $(OUT)/obj/libmiguard-policy.a
-$(policy_a): $(policy_tools_obj) $(filter $(OUT)/obj/src/policy/% $(OUT)/obj/src/base/% \
-             $(OUT)/obj/src/identity/%,$(guard_obj))
+tools_a := $(OUT)/obj/libmiguard-tools.a
+$(tools_a): $(tools_obj) $(filter $(OUT)/obj/src/policy/% $(OUT)/obj/src/base/% \
+             $(OUT)/obj/src/identity/% $(OUT)/obj/src/audit/%,$(guard_obj))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
-cli_libs := -L$(OUT) -lmiguard -lmiguard-host $(policy_a) -Wl,--exclude-libs,ALL
+cli_libs := -L$(OUT) -lmiguard -lmiguard-host $(tools_a) -Wl,--exclude-libs,ALL
 
-test_a := $(policy_a) $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
+test_a := $(tools_a) $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
 
 # A shared library is its versioned file and the two links that a linker and a loader ask for.
 define shared_library
@@ -153,10 +155,10 @@ endef
 $(eval $(call shared_library,libmiguard,$(guard_obj),gateway))
 $(eval $(call shared_library,libmiguard-host,$(host_obj),host))
 
-$(cli): $(cli_obj) $(policy_a) $(guard_so) $(host_so)
+$(cli): $(cli_obj) $(tools_a) $(guard_so) $(host_so)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) $(cli_libs) $(LIBS) \
-	    $(shell pkg-config --libs jansson) -Wl,-rpath,'$$ORIGIN'
+	    $(shell pkg-config --libs $(TOOL_PACKAGES)) -Wl,-rpath,'$$ORIGIN'
 
 $(OUT)/%.pc: src/pc.in Makefile
 	@mkdir -p $(@D)
@@ -179,7 +181,7 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(support) $(test_a)
 	$(Q)$(CC) $(LINKHARD) -rdynamic -o $@ $(filter %.o,$^) $(test_a) $(TEST_LIBS)
 
 # The bench is several files.
-$(bench): $(OUT)/obj/tests/bench/policy_bench.o
+$(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
 
 $(OUT)/gen/mi_abi_test.c: tests/table/mi_abi.awk $(abi_data)
 	@mkdir -p $(@D)
@@ -196,6 +198,7 @@ tests: $(tests) $(abi_test) $(demo) $(bench) $(providers) $(guard_a) $(host_a) $
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory tests
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
+	    tests/live/audit_man_test.sh \
 	    tests/live/build_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -224,22 +227,25 @@ check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, u
 	    --errors-for-leak-kinds=definite,possible build/$(lifetime)
 
 FUZZ_SECONDS ?= 60
-fuzz := build/fuzz/policy_fuzz
+fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
-$(fuzz): tests/fuzz/policy_fuzz.c $(wildcard src/base/*.c src/identity/*.c src/policy/*.c)
+build/fuzz/%: tests/fuzz/%.c $(filter src/base/% src/identity/% src/policy/% src/audit/% src/review/%,$(guard_src) $(tools_src))
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)clang $(STD) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all $(WARNINGS) -Iinclude -Isrc -o $@ $^ $(LIBS)
+	    -fno-sanitize-recover=all $(WARNINGS) -Iinclude -Isrc -o $@ $^ \
+	    $(shell pkg-config --libs $(PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
 
-# New inputs go to build/fuzz/corpus; the seeds are the good policies and all the bad ones.
-check-fuzz: ## feed the policy reader what nobody would write (FUZZ_SECONDS=60)
+# Each target NAME_fuzz has its seeds in the folders tests/data/NAME-*; new inputs go to
+# build/fuzz/NAME.
+check-fuzz: ## feed each reader what nobody would write (FUZZ_SECONDS=60, each)
 	@NEED_CLANG=1 $(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(fuzz)
-	@mkdir -p build/fuzz/corpus
-	$(fuzz) -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -timeout=10 -print_final_stats=1 \
-	    -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/data/policy-seeds \
-	    tests/data/policy-bad
+	@for target in $(fuzz); do name=$$(basename $$target _fuzz); \
+	    mkdir -p build/fuzz/$$name; echo "==> $$name"; \
+	    $$target -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=build/fuzz/ build/fuzz/$$name $$(ls -d tests/data/$$name-*/ 2>/dev/null) \
+	        || exit 1; done
 
 coverage: ## line and branch coverage of the libraries, as text
 	@$(MAKE) --no-print-directory check COVERAGE=1
@@ -263,7 +269,7 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/miguard \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(CC) $(LINKHARD) -o $(OUT)/miguard.install $(cli_obj) $(cli_libs) $(LIBS) \
-	    $(shell pkg-config --libs jansson)
+	    $(shell pkg-config --libs $(TOOL_PACKAGES))
 	install -m 755 $(OUT)/miguard.install $(DESTDIR)$(PREFIX)/bin/miguard
 	install -m 644 include/MI.h include/miguard.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 include/miguard/*.h $(DESTDIR)$(PREFIX)/include/miguard

@@ -45,15 +45,17 @@ extern "C" {
 /* Start from MIGUARD_CONFIG_INIT and change what is wanted. */
 struct miguard_config {
     size_t size;            /* sizeof(struct miguard_config) of the caller's header */
-    const char *audit_file; /* path of the audit log; NULL means what the policy says, and
-                               MIGUARD_AUDIT_FILE where it says nothing */
+    const char *audit_file; /* path of the log file, in place of the policy's; NULL means what the
+                               policy says, and MIGUARD_AUDIT_FILE where it says nothing */
     const char *policy;     /* a policy file, or a folder of them; NULL means the standard places:
                                /etc/miguard/miguard.yaml and /etc/miguard/policy.d */
+    int repeat_window; /* seconds in which identical refusals become one record, in place of the
+                          policy's; 0: each has its own; -1: what the policy says */
 };
 
 #define MIGUARD_CONFIG_INIT                                                                        \
     {                                                                                              \
-        sizeof(struct miguard_config), NULL, NULL                                                  \
+        sizeof(struct miguard_config), NULL, NULL, -1                                              \
     }
 
 /*
@@ -63,9 +65,9 @@ struct miguard_config {
  * is broken or the log cannot be written, sessions are refused (fail closed).
  *
  * May be called again while no guarded context is alive.
- * Errors: INVALID_ARGUMENT, NO_MEMORY, BAD_STATE (a guarded context is alive), BAD_POLICY (reterr
- * holds the first error and how many there are), SYSTEM (the audit file cannot be opened; reterr
- * says why). On failure the earlier set-up stays. Thread safe.
+ * Errors: INVALID_ARGUMENT (also a window below -1 or over 3600), NO_MEMORY, BAD_STATE (a guarded
+ * context is alive), BAD_POLICY (reterr holds the first error and how many there are), SYSTEM (the
+ * audit file cannot be opened; reterr says why). On failure the earlier set-up stays. Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_configure(const struct miguard_config *config, struct miguard_error *reterr);

@@ -16,11 +16,19 @@ need pkgconf pkgconf-pkg-config command -v pkg-config
 need libc6-dev glibc-devel test -e /usr/include/stdio.h
 need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
 need libyaml-dev libyaml-devel pkg-config --exists yaml-0.1
+need libsodium-dev libsodium-devel pkg-config --exists libsodium
+need zlib1g-dev zlib-devel pkg-config --exists zlib
 need check check-devel pkg-config --exists check
 need libjansson-dev jansson-devel pkg-config --exists jansson
 [ -z "${NEED_CXX:-}" ] || need g++ gcc-c++ command -v g++
 [ -z "${NEED_MANDOC:-}" ] || need mandoc mandoc command -v mandoc
 [ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind
+[ -z "${NEED_JQ:-}" ] || need jq jq command -v jq
+[ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
+# The daemons that records are sent to; journalctl comes with systemd, ausearch with auditd.
+[ -z "${NEED_DAEMONS:-}" ] || need rsyslog rsyslog test -x /usr/sbin/rsyslogd
+[ -z "${NEED_DAEMONS:-}" ] || need systemd systemd test -e /lib/systemd/systemd-journald
+[ -z "${NEED_DAEMONS:-}" ] || need auditd audit test -e /usr/sbin/auditd
 [ -z "${NEED_CLANG:-}" ] || need clang clang command -v clang
 # libFuzzer and clang's sanitizers, which Debian packs apart from it.
 [ -z "${NEED_CLANG:-}" ] || need libclang-rt-dev compiler-rt \

@@ -3,27 +3,44 @@
 #define AUDIT_AUDIT_H
 
 #include "audit/event.h"
+#include "audit/settings.h"
 
-/* A log that records go to. Thread safe; one record is one write(2) to a file opened O_APPEND, so
- * several processes may share the file. */
+/*
+ * A log: one or more sinks that records go to (settings.h). Thread safe, and good across fork(2): a
+ * child writes to the same log under a name of its own.
+ *
+ * The first record of a process is audit-start, the last, by audit_close(), audit-stop. A record
+ * that a sink did not take is counted, and the next that the sink takes is preceded by one that
+ * says how many are missing and why. Identical refusals within settings->repeat_seconds become two
+ * records, the first at once and one for all that followed it (repeat.h).
+ *
+ * Once a process has a second thread, the log has one of its own (keeper.c) from the next record
+ * on, until audit_close().
+ */
 struct audit;
 
 /*
- * Opens, or creates with mode 0640, the file at path and writes the start record. A path that is a
- * symbolic link or no regular file is refused. Errors: INVALID_ARGUMENT, SYSTEM (reterr names the
- * call and errno), NO_MEMORY, AUDIT_FAILED (the start record could not be written).
+ * Opens all sinks and writes audit-start. At most one sink of each kind. A sink that cannot be
+ * opened is an error, unless it is one that may fail (failure_denies is false) and does so for a
+ * reason that can pass (SYSTEM): then each record counts as lost there until it can be. Errors:
+ * INVALID_ARGUMENT, SYSTEM (reterr names the call and errno), NO_MEMORY, BAD_STATE (the state of
+ * the file is damaged), AUDIT_FAILED (audit-start could not be written where it has to be).
  */
-MIGUARD_CHECKED enum miguard_status audit_open(const char *path, struct audit **ret_audit,
+MIGUARD_CHECKED enum miguard_status audit_open(const struct audit_settings *settings,
+                                               struct audit **ret_audit,
                                                struct miguard_error *reterr);
 
+/* Tells all refusals that this process still counts, and writes audit-stop. Nobody else may be
+ * using the log. NULL is nothing to close. */
 void audit_close(struct audit *audit);
 
-/* AUDIT_FAILED when the record is not in the log; the loss is counted, and the next record that
- * can be written is preceded by one that says how many are missing. */
+/* AUDIT_FAILED when a sink with failure_denies has not taken the record, or when it is to be on the
+ * disk before this returns (sync) and is not known to be. */
 MIGUARD_CHECKED enum miguard_status audit_write(struct audit *audit,
                                                 const struct audit_event *event);
 
-/* The same, and the id of the record; "" when there is none. */
+/* The same, and the id of the record, or for a refusal that is only counted of the first of its
+ * kind; "" when no sink has it. */
 MIGUARD_CHECKED enum miguard_status
 audit_write_id(struct audit *audit, const struct audit_event *event, char ret_id[AUDIT_ID_SIZE]);
 

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "audit/event.h"
-#include "audit/names.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
+#include <link.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "audit/memory.h"
+#include "audit/names.h"
+#include "miguard.h" /* MIGUARD_VERSION */
 
 #define ECS_VERSION "9.0.0"
+
+enum { SECOND = 1000000000 };
 
 static const struct {
     const char *name, *allowed, *refused, *text;
@@ -18,6 +24,41 @@ static const struct {
 #undef ACTION_ROW
 };
 
+/*
+ * event.category and event.type, from what ECS 9 allows together. A decision about a call is access
+ * that was allowed or denied; a change of a thread's identity is one of a process, for which ECS
+ * knows no denial: whether it came about is in event.outcome. X(NAME, category, type)
+ */
+#define ECS_DECISION NULL
+#define ECS_CLASS_MAP(X)                                                                           \
+    X(AUDIT_START, "configuration", "info")                                                        \
+    X(RECORDS_LOST, "configuration", "info")                                                       \
+    X(AUDIT_SEAL, "configuration", "info")                                                         \
+    X(AUDIT_STOP, "configuration", "info")                                                         \
+    X(AUDIT_ROTATE, "configuration", "change")                                                     \
+    X(AUDIT_SPACE, "configuration", "info")                                                        \
+    X(POLICY_LOAD, "configuration", "change")                                                      \
+    X(POLICY_REFUSED, "configuration", "info")                                                     \
+    X(SESSION_OPEN, "api", ECS_DECISION)                                                           \
+    X(SESSION_USE, "api", ECS_DECISION)                                                            \
+    X(SESSION_CLOSE, "api", ECS_DECISION)                                                          \
+    X(CALLBACK, "api", ECS_DECISION)                                                               \
+    X(REAP, "api", "end")                                                                          \
+    X(SWITCH, "process", "change")                                                                 \
+    X(RESTORE, "process", "change")                                                                \
+    X(DROP, "process", "change")                                                                   \
+    X(GATE, "process", "change")
+
+static const struct {
+    const char *category, *type;
+} classes[] = {
+#define CLASS_ROW(NAME, category, type) [AUDIT_ACTION_##NAME] = {category, type},
+    ECS_CLASS_MAP(CLASS_ROW)
+#undef CLASS_ROW
+};
+_Static_assert(sizeof(classes) / sizeof(classes[0]) == sizeof(actions) / sizeof(actions[0]),
+               "each action has its category");
+
 static const struct {
     const char *name, *text;
 } reasons[] = {
@@ -25,6 +66,24 @@ static const struct {
     AUDIT_REASON_MAP(REASON_ROW)
 #undef REASON_ROW
 };
+
+static const struct {
+    const char *name, *text;
+} losses[] = {
+#define LOSS_ROW(NAME, name, text) [AUDIT_LOSS_##NAME] = {name, text},
+    AUDIT_LOSS_MAP(LOSS_ROW)
+#undef LOSS_ROW
+};
+
+const char *audit_loss_name(enum audit_loss loss)
+{
+    return losses[loss].name;
+}
+
+const char *audit_loss_text(enum audit_loss loss)
+{
+    return losses[loss].text;
+}
 
 const char *audit_reason_name(enum audit_reason reason)
 {
@@ -36,27 +95,139 @@ const char *audit_reason_text(enum audit_reason reason)
     return reasons[reason].text;
 }
 
-static void write_time(struct text *text)
+/* ---- times and numbers: without printf(3) and gmtime_r(3), which takes a lock of the C library */
+
+enum { TIME_LENGTH = 27, TIME_AT = 15 /* behind {"@timestamp":" */ };
+
+struct date {
+    unsigned year, month, day;
+};
+
+static unsigned days_of_year(unsigned year)
+{
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return leap ? 366 : 365;
+}
+
+static struct date date_of(uint64_t days_since_1970)
+{
+    static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const uint64_t days_to_2000 = 10957, days_to_10000 = 2932897;
+    uint64_t days = days_since_1970 < days_to_10000 ? days_since_1970 : days_to_10000 - 1;
+    struct date date = {1970, 1, 1};
+
+    if (days >= days_to_2000) {
+        days -= days_to_2000;
+        date.year = 2000;
+    }
+    while (days >= days_of_year(date.year)) {
+        days -= days_of_year(date.year++);
+    }
+    for (;;) {
+        unsigned length = lengths[date.month - 1];
+        length += date.month == 2 && days_of_year(date.year) == 366;
+        if (days < length) {
+            date.day += (unsigned)days;
+            return date;
+        }
+        days -= length;
+        date.month++;
+    }
+}
+
+static char *put_digits(char *at, unsigned value, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        at[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return at + digits;
+}
+
+/* 2026-01-02T03:04:05.678901Z, not terminated. */
+static void time_text(int64_t nanoseconds, char out[TIME_LENGTH])
+{
+    uint64_t time = nanoseconds > 0 ? (uint64_t)nanoseconds : 0;
+    uint64_t seconds = time / SECOND;
+    unsigned of_day = (unsigned)(seconds % 86400);
+    const struct date date = date_of(seconds / 86400);
+
+    memcpy(out, "0000-00-00T00:00:00.000000Z", TIME_LENGTH);
+    put_digits(out, date.year, 4);
+    put_digits(out + 5, date.month, 2);
+    put_digits(out + 8, date.day, 2);
+    put_digits(out + 11, of_day / 3600, 2);
+    put_digits(out + 14, of_day / 60 % 60, 2);
+    put_digits(out + 17, of_day % 60, 2);
+    put_digits(out + 20, (unsigned)(time % SECOND / 1000), 6);
+}
+
+static void write_time(struct text *text, const char *name, int64_t nanoseconds)
+{
+    char quoted[TIME_LENGTH + 3] = "\"";
+
+    time_text(nanoseconds, quoted + 1);
+    quoted[TIME_LENGTH + 1] = '"';
+    text_json_raw(text, name, quoted);
+}
+
+void audit_set_time(char *body, size_t length, int64_t time)
+{
+    if (length > TIME_AT + TIME_LENGTH) {
+        time_text(time, body + TIME_AT);
+    }
+}
+
+int64_t audit_now(void)
 {
     struct timespec now = {0, 0};
-    struct tm utc = {0};
-    char stamp[48];
 
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t length = strftime(stamp, sizeof(stamp) - 16, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(stamp + length, sizeof(stamp) - length, ".%06ldZ", now.tv_nsec / 1000);
-    text_json_string(text, "@timestamp", stamp);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+enum { HEX_LENGTH = 16 };
+
+static char *put_hex(char *at, uint64_t value)
+{
+    for (int i = HEX_LENGTH - 1; i >= 0; i--) {
+        at[i] = "0123456789abcdef"[value & 15];
+        value >>= 4;
+    }
+    return at + HEX_LENGTH;
 }
 
 /* Identifiers are 64 bits: as a JSON number they would lose bits beyond 2^53 (RFC 8259, 6). */
 static void write_id(struct text *text, const char *name, uint64_t id)
 {
-    char hex[24];
+    char quoted[HEX_LENGTH + 3] = "\"";
     if (id != 0) {
-        snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)id);
-        text_json_string(text, name, hex);
+        put_hex(quoted + 1, id)[0] = '"';
+        text_json_raw(text, name, quoted);
     }
+}
+
+static size_t decimal(char digits[20], uint64_t value)
+{
+    char reversed[20];
+    size_t length = 0;
+
+    do {
+        reversed[length++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    for (size_t i = 0; i < length; i++) {
+        digits[i] = reversed[length - 1 - i];
+    }
+    return length;
+}
+
+/* ECS has user and group ids as strings. */
+static void write_quoted_number(struct text *text, const char *name, uint32_t number)
+{
+    char quoted[24] = "\"";
+    quoted[1 + decimal(quoted + 1, number)] = '"';
+    text_json_raw(text, name, quoted);
 }
 
 static void write_text(struct text *text, const char *name, const char *value)
@@ -68,42 +239,33 @@ static void write_text(struct text *text, const char *name, const char *value)
 
 void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE])
 {
-    snprintf(id, AUDIT_ID_SIZE, "%016llx-%llu", (unsigned long long)stamp->entity,
-             (unsigned long long)stamp->sequence);
+    char *at = put_hex(id, stamp->entity);
+    *at++ = '-';
+    at[decimal(at, stamp->number)] = '\0';
 }
 
-static void write_event(struct text *text, const struct audit_event *event,
-                        const struct audit_stamp *stamp)
-{
-    char id[AUDIT_ID_SIZE];
+/* ---- who ------------------------------------------------------------------------------------- */
 
-    audit_id(stamp, id);
-    text_json_open(text, "event", '{');
-    text_json_string(text, "kind", "event");
-    text_json_raw(text, "category", "[\"api\"]");
-    text_json_raw(text, "type",
-                  event->denied ? "[\"access\",\"denied\"]" : "[\"access\",\"allowed\"]");
-    text_json_string(text, "id", id);
-    text_json_unsigned(text, "sequence", stamp->sequence);
-    text_json_string(text, "code",
-                     event->denied ? actions[event->action].refused
-                                   : actions[event->action].allowed);
-    text_json_string(text, "action", actions[event->action].name);
-    text_json_string(text, "outcome", event->denied ? "failure" : "success");
-    text_json_string(text, "reason", reasons[event->reason].name);
-    text_json_close(text, '}');
-}
+/* The ids of a thread are mostly the same one. */
+struct resolved {
+    bool asked, has_name;
+    uint32_t id;
+    char name[NAMES_LENGTH];
+};
 
 static void write_named_id(struct text *text, const char *name, struct audit_names *names,
-                           uint32_t id, bool user)
+                           struct resolved *last, uint32_t id, bool user)
 {
-    char found[NAMES_LENGTH], number[16];
-
-    snprintf(number, sizeof(number), "%u", id);
+    if (!last->asked || last->id != id) {
+        last->asked = true;
+        last->id = id;
+        last->has_name =
+            user ? names_user(names, id, last->name) : names_group(names, id, last->name);
+    }
     text_json_open(text, name, '{');
-    text_json_string(text, "id", number);
-    if (user ? names_user(names, id, found) : names_group(names, id, found)) {
-        text_json_string(text, "name", found);
+    write_quoted_number(text, "id", id);
+    if (last->has_name) {
+        text_json_string(text, "name", last->name);
     }
     text_json_close(text, '}');
 }
@@ -113,24 +275,73 @@ static void write_current(struct text *text, struct audit_names *names,
 {
     static const char *const users[] = {"real_user", "user", "saved_user"};
     static const char *const groups[] = {"real_group", "group", "saved_group"};
+    struct resolved user, group;
 
+    user.asked = group.asked = false;
     for (int i = 0; i < IDENTITY_FS; i++) {
-        write_named_id(text, users[i], names, current->uid[i], true);
-        write_named_id(text, groups[i], names, current->gid[i], false);
+        write_named_id(text, users[i], names, &user, current->uid[i], true);
+        write_named_id(text, groups[i], names, &group, current->gid[i], false);
     }
 }
 
-static void write_process(struct text *text, const struct audit_event *event,
-                          const struct audit_stamp *stamp, const struct identity_thread *thread)
+/* When the process began: its start in ticks since boot, and when that was. */
+static void write_start(struct text *text, const struct identity_process *process)
+{
+    struct timespec up = {0, 0};
+    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
+
+    if (process->start_time == 0 || ticks == 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0) {
+        return;
+    }
+    int64_t boot = audit_now() - ((int64_t)up.tv_sec * SECOND + up.tv_nsec);
+    write_time(text, "start",
+               boot + (int64_t)(process->start_time / ticks * SECOND +
+                                process->start_time % ticks * (SECOND / ticks)));
+}
+
+/* From "ecs" to within "process". */
+static void write_origin(struct text *text, const struct audit_stamp *stamp)
 {
     const struct identity_process *process = stamp->process;
     const char *slash = strrchr(process->executable, '/');
 
+    text_json_open(text, "ecs", '{');
+    text_json_string(text, "version", ECS_VERSION);
+    text_json_close(text, '}');
+    text_json_open(text, "host", '{');
+    write_text(text, "name", stamp->host_name);
+    text_json_open(text, "boot", '{');
+    write_text(text, "id", stamp->boot_id);
+    text_json_close(text, '}');
+    text_json_close(text, '}');
+    text_json_open(text, "observer", '{');
+    text_json_string(text, "product", "miguard");
+    text_json_string(text, "version", MIGUARD_VERSION);
+    text_json_close(text, '}');
     text_json_open(text, "process", '{');
     text_json_unsigned(text, "pid", (uint64_t)process->pid);
     write_id(text, "entity_id", stamp->entity);
     write_text(text, "executable", process->executable);
     write_text(text, "name", slash != NULL ? slash + 1 : NULL);
+    write_start(text, process);
+}
+
+void audit_encode_origin(struct text *text, const struct audit_stamp *stamp)
+{
+    text->comma = true; /* the message stands before */
+    write_origin(text, stamp);
+}
+
+static void write_process(struct text *text, const struct audit_event *event,
+                          const struct audit_stamp *stamp, const struct identity_thread *thread)
+{
+    const struct text *origin = stamp->memory != NULL ? &stamp->memory->origin : NULL;
+
+    if (origin != NULL && origin->length > 0) {
+        text_append_bytes(text, origin->data, origin->length);
+    } else {
+        write_origin(text, stamp);
+    }
     text_json_open(text, "thread", '{');
     text_json_unsigned(text, "id", (uint64_t)thread->tid);
     write_text(text, "name", thread->name);
@@ -144,15 +355,16 @@ static void write_process(struct text *text, const struct audit_event *event,
 static void write_user(struct text *text, struct audit_names *names,
                        const struct miguard_identity *bound)
 {
-    char name[NAMES_LENGTH], number[16];
+    struct resolved group;
+    char name[NAMES_LENGTH];
 
-    snprintf(number, sizeof(number), "%u", bound->uid[IDENTITY_E]);
     text_json_open(text, "user", '{');
-    text_json_string(text, "id", number);
+    write_quoted_number(text, "id", bound->uid[IDENTITY_E]);
     if (names_user(names, bound->uid[IDENTITY_E], name)) {
         text_json_string(text, "name", name);
     }
-    write_named_id(text, "group", names, bound->gid[IDENTITY_E], false);
+    group.asked = false;
+    write_named_id(text, "group", names, &group, bound->gid[IDENTITY_E], false);
     text_json_close(text, '}');
 }
 
@@ -170,12 +382,14 @@ static void write_components(struct text *text, const char *name, miguard_compon
     text_json_close(text, ']');
 }
 
+/* ---- pieces that are kept (memory.h) --------------------------------------------------------- */
+
 /* Module and offset, which a debugger or addr2line(1) turns into a line of source. */
-static void write_call_site(struct text *text, const void *address)
+static void make_call_site(struct text *text, const void *address)
 {
     Dl_info info;
 
-    if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL) {
+    if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
         return;
     }
     text_json_open(text, "call_site", '{');
@@ -185,14 +399,108 @@ static void write_call_site(struct text *text, const void *address)
     text_json_close(text, '}');
 }
 
-static void write_identity(struct text *text, const char *name,
-                           const struct miguard_identity *identity)
+static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count)
 {
-    if (identity_valid(identity)) {
-        text_json_open(text, name, '{');
-        identity_write_json(text, identity, false);
-        text_json_close(text, '}');
+    (void)size;
+    memcpy(ret_count, &info->dlpi_subs, sizeof(info->dlpi_subs));
+    return 1; /* the count is the same for every module */
+}
+
+static void write_call_site(struct text *text, const void *address, struct audit_memory *memory)
+{
+    unsigned long long unloaded = 0;
+    size_t start = text->length;
+
+    if (address == NULL) {
+        return;
     }
+    (void)dl_iterate_phdr(note_unloaded, &unloaded);
+    const struct digest key = {{(uint64_t)(uintptr_t)address, unloaded}};
+    if (memory != NULL && pieces_recall(&memory->sites, &key, text)) {
+        return;
+    }
+    make_call_site(text, address);
+    if (memory != NULL && !text->failed && text->length > start) {
+        pieces_keep(&memory->sites, &key, text->data + start, text->length - start);
+    }
+}
+
+static void write_identity(struct text *text, const char *name,
+                           const struct miguard_identity *identity, struct audit_memory *memory)
+{
+    struct digest key = {{0, 0}};
+
+    if (!identity_valid(identity)) {
+        return;
+    }
+    text_json_open(text, name, '{');
+    size_t start = text->length;
+    if (memory != NULL) {
+        key = digest_identity(&memory->key, identity);
+    }
+    if (memory == NULL || !pieces_recall(&memory->identities, &key, text)) {
+        identity_write_json(text, identity, false);
+        if (memory != NULL && !text->failed && text->length > start) {
+            pieces_keep(&memory->identities, &key, text->data + start, text->length - start);
+        }
+    }
+    text_json_close(text, '}');
+}
+
+/* ---- the log about itself -------------------------------------------------------------------- */
+
+static void write_lost(struct text *text, const struct audit_lost *lost)
+{
+    enum audit_loss worst = 0;
+
+    text_json_open(text, "lost", '{');
+    text_json_string(text, "sink", lost->sink);
+    text_json_unsigned(text, "count", lost->count);
+    for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
+        worst = lost->by_cause[i] > lost->by_cause[worst] ? i : worst;
+    }
+    text_json_string(text, "cause", losses[worst].name);
+    text_json_open(text, "causes", '{');
+    for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
+        if (lost->by_cause[i] > 0) {
+            text_json_unsigned(text, losses[i].name, lost->by_cause[i]);
+        }
+    }
+    text_json_close(text, '}');
+    write_time(text, "first", lost->first);
+    write_time(text, "last", lost->last);
+    if (lost->first_sequence != 0) {
+        text_json_unsigned(text, "first_sequence", lost->first_sequence);
+        text_json_unsigned(text, "last_sequence", lost->last_sequence);
+    }
+    text_json_unsigned(text, "total", lost->total);
+    text_json_close(text, '}');
+}
+
+static void write_rotated(struct text *text, const struct audit_rotated *rotated)
+{
+    text_json_open(text, "rotated", '{');
+    text_json_string(text, "previous", rotated->previous);
+    text_json_unsigned(text, "removed_files", rotated->removed_files);
+    text_json_unsigned(text, "removed_through", rotated->removed_through);
+    text_json_close(text, '}');
+}
+
+static void write_space(struct text *text, const struct audit_space *space)
+{
+    text_json_open(text, "space", '{');
+    text_json_string(text, "step", space->step);
+    text_json_unsigned(text, "available", space->available);
+    text_json_unsigned(text, "used_percent", space->used_percent);
+    text_json_close(text, '}');
+}
+
+static void write_tally(struct text *text, const struct audit_tally *tally)
+{
+    text_json_open(text, "tally", '{');
+    text_json_unsigned(text, "written", tally->written);
+    text_json_unsigned(text, "lost", tally->lost);
+    text_json_close(text, '}');
 }
 
 static void write_miguard(struct text *text, const struct audit_event *event,
@@ -215,8 +523,8 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_components(text, "mismatch", event->mismatch);
     write_components(text, "unreadable", event->unreadable);
     text_json_open(text, "cred", '{');
-    write_identity(text, "bound", event->bound);
-    write_identity(text, "current", event->current);
+    write_identity(text, "bound", event->bound, stamp->memory);
+    write_identity(text, "current", event->current, stamp->memory);
     text_json_close(text, '}');
     if (stamp->process->loginuid != UINT32_MAX) {
         text_json_unsigned(text, "loginuid", stamp->process->loginuid);
@@ -224,29 +532,25 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     if (thread->session_keyring != 0) {
         text_json_unsigned(text, "session_keyring", (uint64_t)thread->session_keyring);
     }
-    write_call_site(text, event->call_site);
-    text_json_open(text, "repeat", '{');
-    text_json_unsigned(text, "count", 1);
-    text_json_close(text, '}');
+    write_call_site(text, event->call_site, stamp->memory);
     if (event->policy_detail != NULL) {
         text_json_open(text, "policy", '{');
         write_text(text, "detail", event->policy_detail);
         text_json_close(text, '}');
     }
-    if (event->action == AUDIT_ACTION_RECORDS_LOST) {
-        text_json_open(text, "lost", '{');
-        text_json_unsigned(text, "count", event->lost);
-        text_json_close(text, '}');
+    if (event->lost != NULL) {
+        write_lost(text, event->lost);
     }
-    text_json_close(text, '}');
-}
-
-void audit_encode_head(struct text *text, const struct audit_event *event,
-                       const struct audit_stamp *stamp)
-{
-    text_json_open(text, NULL, '{');
-    write_time(text);
-    write_event(text, event, stamp);
+    if (event->rotated != NULL) {
+        write_rotated(text, event->rotated);
+    }
+    if (event->space != NULL) {
+        write_space(text, event->space);
+    }
+    if (event->tally != NULL) {
+        write_tally(text, event->tally);
+    }
+    /* not closed: the tail goes on here */
 }
 
 void audit_encode_body(struct text *text, const struct audit_event *event,
@@ -255,22 +559,11 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     struct identity_thread thread;
 
     identity_read_thread(&thread);
-    text->comma = true; /* the head stands before */
+    text_json_open(text, NULL, '{');
+    write_time(text, "@timestamp", audit_now());
     text_json_string(text, "message",
                      event->reason != AUDIT_REASON_NONE ? reasons[event->reason].text
                                                         : actions[event->action].text);
-    text_json_open(text, "ecs", '{');
-    text_json_string(text, "version", ECS_VERSION);
-    text_json_close(text, '}');
-    text_json_open(text, "host", '{');
-    write_text(text, "name", stamp->host_name);
-    text_json_open(text, "boot", '{');
-    write_text(text, "id", stamp->boot_id);
-    text_json_close(text, '}');
-    text_json_close(text, '}');
-    text_json_open(text, "observer", '{');
-    text_json_string(text, "product", "miguard");
-    text_json_close(text, '}');
     write_process(text, event, stamp, &thread);
     if (identity_valid(event->bound)) {
         write_user(text, stamp->names, event->bound);
@@ -283,5 +576,69 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
         text_json_close(text, '}');
     }
     write_miguard(text, event, stamp, &thread);
+}
+
+static void write_chain(struct text *text, const struct audit_place *place)
+{
+    text_json_open(text, "chain", '{');
+    write_id(text, "id", place->chain_id);
+    text_json_unsigned(text, "epoch", place->epoch);
+    text_json_string(text, "prev", place->previous);
     text_json_close(text, '}');
+}
+
+static void write_class(struct text *text, const struct audit_event *event)
+{
+    const char *type = classes[event->action].type;
+
+    text_json_open(text, "category", '[');
+    text_json_string(text, NULL, classes[event->action].category);
+    text_json_close(text, ']');
+    text_json_open(text, "type", '[');
+    if (type != ECS_DECISION) {
+        text_json_string(text, NULL, type);
+    } else {
+        text_json_string(text, NULL, "access");
+        text_json_string(text, NULL, event->denied ? "denied" : "allowed");
+    }
+    text_json_close(text, ']');
+}
+
+static void write_event(struct text *text, const struct audit_event *event, const char *id,
+                        const struct audit_place *place)
+{
+    text_json_open(text, "event", '{');
+    text_json_string(text, "kind", "event");
+    write_class(text, event);
+    text_json_string(text, "id", id);
+    if (place->sequence != 0) {
+        text_json_unsigned(text, "sequence", place->sequence);
+    }
+    text_json_string(text, "code",
+                     event->denied ? actions[event->action].refused
+                                   : actions[event->action].allowed);
+    text_json_string(text, "action", actions[event->action].name);
+    text_json_string(text, "outcome", event->denied ? "failure" : "success");
+    text_json_string(text, "reason", reasons[event->reason].name);
+    if (place->repeats > 1) {
+        write_time(text, "start", place->first);
+        write_time(text, "end", place->last);
+    }
+}
+
+void audit_encode_tail(struct text *text, const struct audit_event *event, const char *id,
+                       const struct audit_place *place)
+{
+    text->comma = true; /* the body stands before */
+    text_json_open(text, "repeat", '{');
+    text_json_unsigned(text, "count", place->repeats);
+    text_json_close(text, '}');
+    if (place->chain_id != 0) {
+        write_chain(text, place);
+    }
+    text_json_close(text, '}');
+    write_event(text, event, id, place);
+    if (place->chain_id != 0) {
+        text_append(text, ",\"hash\":\"");
+    }
 }

@@ -1,249 +1,579 @@
 /* SPDX-License-Identifier: MIT */
-#include "audit/audit.h"
+/*
+ * Locking and appending; opening is in file_open.c.
+ *
+ * A record is one write(2) at the end of the file, under the lock; then the head says that it is
+ * there. In between, a kill leaves a record that the head does not know: repair.c takes it over.
+ *
+ * Who may write the state file can do harm that no check here prevents: one that is cut while it is
+ * mapped raises SIGBUS in every writer. It belongs to root or to the user who writes the log, mode
+ * 0600, in a folder of the same kind.
+ */
+#include "audit/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "audit/names.h"
-#include "base/alloc.h"
-#include "base/error.h"
-#include "base/process.h"
-#include "identity/read.h"
+#include "audit/file_internal.h"
+#include "review/record.h"
 
-struct audit {
-    pthread_mutex_t lock; /* sequence and write belong together: the file is in sequence order */
-    int fd;
-    uint64_t entity; /* process_epoch() of the process that this sequence belongs to */
-    uint64_t sequence;
-    uint64_t lost;
-    bool torn; /* the last write ended in the middle of a line */
-    struct identity_process process;
-    struct utsname host;
-    char boot_id[64];
-    struct audit_names names;
-};
+/* ---- names and errors ------------------------------------------------------------------------ */
 
-static enum miguard_status open_file(const char *path, int *ret_fd, struct miguard_error *reterr)
+void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE])
 {
-    struct stat status;
+    snprintf(buffer, FILE_NAME_SIZE, "%.*s.%s", NAME_MAX, file->name, suffix);
+}
 
-    /* O_NONBLOCK so that a FIFO put there cannot hold us up; it has no effect on a regular file. */
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        int error = errno;
-        return error_set(reterr, MIGUARD_SYSTEM, error, "open", "%s: %s", path,
-                         error == ELOOP ? "is a symbolic link; name the file itself"
-                                        : strerrordesc_np(error));
+void file_rotated_name(const struct log_file *file, uint64_t generation,
+                       char buffer[FILE_NAME_SIZE])
+{
+    char digits[24];
+
+    snprintf(digits, sizeof(digits), "%llu", (unsigned long long)generation);
+    file_sibling(file, digits, buffer);
+}
+
+enum audit_loss file_loss_of(int error)
+{
+    switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return AUDIT_LOSS_NO_SPACE;
+    case EROFS:
+        return AUDIT_LOSS_READ_ONLY;
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+        return AUDIT_LOSS_NO_MEMORY;
+    case EACCES:
+    case EPERM:
+    case ENOENT:
+        return AUDIT_LOSS_REMOVED;
+    default:
+        return AUDIT_LOSS_IO_ERROR;
     }
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        close(fd);
-        return error_set(reterr, MIGUARD_SYSTEM, EINVAL, "open", "%s: is no regular file", path);
+}
+
+static void close_keeping_errno(int fd)
+{
+    int error = errno;
+
+    file_calls.close(fd);
+    errno = error;
+}
+
+/* ---- the files of a log ---------------------------------------------------------------------- */
+
+static const char *wrong_log(const struct log_file *file, const struct stat *status)
+{
+    if (!S_ISREG(status->st_mode)) {
+        return "is no regular file";
+    }
+    if (status->st_uid != file->uid && status->st_uid != 0) {
+        return "belongs to somebody else; a log belongs to root or to the user who writes it";
+    }
+    if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return "is writable by others than its owner; right would be mode 0640";
+    }
+    return NULL;
+}
+
+bool file_open_name(struct log_file *file, const char *name, int *ret_fd, struct stat *ret_status,
+                    const char **ret_problem)
+{
+    /* O_NONBLOCK so that a FIFO put there cannot hold us up; it has no effect on a regular file. */
+    int fd = file_calls.openat(file->folder, name,
+                               O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    if (fd < 0) {
+        *ret_problem =
+            errno == ELOOP ? "is a symbolic link; name the file itself" : strerrordesc_np(errno);
+        return false;
+    }
+    if (file_calls.fstat(fd, ret_status) != 0) {
+        *ret_problem = strerrordesc_np(errno);
+        close_keeping_errno(fd);
+        return false;
+    }
+    *ret_problem = wrong_log(file, ret_status);
+    if (*ret_problem != NULL) {
+        file_calls.close(fd);
+        errno = EINVAL;
+        return false;
     }
     *ret_fd = fd;
-    return MIGUARD_OK;
+    return true;
 }
 
-/* The directory of the default log is made when it is missing, so that a host that runs as root
- * needs no set-up; an existing one is left as it is. */
-static void make_parent(const char *path)
+/* The group first: a wrong one must not read it for a moment. The mode is set apart from the umask,
+ * which must neither widen nor narrow it. A thread that is somebody else at present could make a
+ * file that belongs to that user, who could then write it. */
+static bool finish_new(const struct log_file *file, int fd, struct stat *ret_status)
 {
-    char parent[256];
-    const char *slash = strrchr(path, '/');
-
-    if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(parent)) {
-        return;
+    if ((file->settings.has_gid &&
+         file_calls.fchown(fd, (uid_t)-1, (gid_t)file->settings.gid) != 0) ||
+        file_calls.fchmod(fd, 0640) != 0 || file_calls.fstat(fd, ret_status) != 0) {
+        return false;
     }
-    memcpy(parent, path, (size_t)(slash - path));
-    parent[slash - path] = '\0';
-    (void)mkdir(parent, 0750); /* open() tells when it is still missing */
-}
-
-static void read_boot_id(char boot_id[64])
-{
-    if (read_proc_file("/proc/sys/kernel/random/boot_id", boot_id, 64) < 0) {
-        boot_id[0] = '\0';
-    }
-    boot_id[strcspn(boot_id, "\n")] = '\0';
-}
-
-void audit_lock(struct audit *audit)
-{
-    pthread_mutex_lock(&audit->lock);
-    pthread_mutex_lock(&audit->names.lock);
-}
-
-void audit_unlock(struct audit *audit)
-{
-    pthread_mutex_unlock(&audit->names.lock);
-    pthread_mutex_unlock(&audit->lock);
-}
-
-void audit_close(struct audit *audit)
-{
-    if (audit != NULL) {
-        close(audit->fd);
-        pthread_mutex_destroy(&audit->lock);
-        names_destroy(&audit->names);
-        base_free(audit);
-    }
-}
-
-enum miguard_status audit_open(const char *path, struct audit **ret_audit,
-                               struct miguard_error *reterr)
-{
-    if (path == NULL || *path == '\0') {
-        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "open", "the audit file has no name");
-    }
-    struct audit *audit = base_alloc(1, sizeof(*audit));
-    if (audit == NULL) {
-        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
-    }
-    pthread_mutex_init(&audit->lock, NULL);
-    names_init(&audit->names);
-    make_parent(path);
-    enum miguard_status status = open_file(path, &audit->fd, reterr);
-    if (status != MIGUARD_OK) {
-        pthread_mutex_destroy(&audit->lock);
-        names_destroy(&audit->names);
-        base_free(audit);
-        return status;
-    }
-    uname(&audit->host);
-    read_boot_id(audit->boot_id);
-    struct audit_event start = {.action = AUDIT_ACTION_AUDIT_START};
-    if (audit_write(audit, &start) != MIGUARD_OK) {
-        audit_close(audit);
-        return error_set(reterr, MIGUARD_AUDIT_FAILED, 0, "write", "%s: cannot be written", path);
-    }
-    *ret_audit = audit;
-    return MIGUARD_OK;
-}
-
-/* The whole line, or false; then the file may end in a part of it. */
-static bool write_line(struct audit *audit, const char *line, size_t length)
-{
-    size_t done = 0;
-
-    while (done < length) {
-        ssize_t written = write(audit->fd, line + done, length - done);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            audit->torn = audit->torn || done > 0;
-            return false;
-        }
-        done += (size_t)written;
+    if (ret_status->st_uid != file->uid && ret_status->st_uid != 0) {
+        errno = EACCES;
+        return false;
     }
     return true;
 }
 
-static struct audit_stamp next_stamp(struct audit *audit)
+bool file_create(struct log_file *file, const char *name, int *ret_fd, struct stat *ret_status)
 {
-    return (struct audit_stamp){
-        .sequence = audit->sequence + 1,
-        .names = &audit->names,
-        .process = &audit->process,
-        .host_name = audit->host.nodename,
-        .boot_id = audit->boot_id,
-        .entity = audit->entity,
-    };
+    int fd = file_calls.openat(file->folder, name,
+                               O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return false;
+    }
+    if (!finish_new(file, fd, ret_status)) {
+        int error = errno;
+        file_calls.unlinkat(file->folder, name, 0);
+        file_calls.close(fd);
+        errno = error;
+        return false;
+    }
+    *ret_fd = fd;
+    return true;
 }
 
-/* Called with the lock held. A record gets its number only when it is there: what is lost leaves
- * no hole in the sequence but a record of its own. */
-static enum miguard_status write_record(struct audit *audit, const struct audit_event *event,
-                                        const struct text *body)
+bool file_take(struct log_file *file, int fd, uint64_t inode)
 {
-    struct audit_stamp stamp = next_stamp(audit);
-    struct text line = TEXT_EMPTY;
-
-    /* After a broken line the next record must not be read as its rest. */
-    if (audit->torn) {
-        text_append(&line, "\n");
-    }
-    audit_encode_head(&line, event, &stamp);
-    text_append_bytes(&line, body->data, body->length);
-    text_append(&line, "\n");
-    bool written = !line.failed && write_line(audit, line.data, line.length);
-    text_release(&line);
-    if (!written) {
-        return MIGUARD_AUDIT_FAILED;
-    }
-    audit->torn = false;
-    audit->sequence++;
-    return MIGUARD_OK;
-}
-
-/* Called with the lock held, when earlier records are missing. */
-static enum miguard_status write_gap(struct audit *audit)
-{
-    struct audit_event gap = {.action = AUDIT_ACTION_RECORDS_LOST, .lost = audit->lost};
-    struct audit_stamp stamp = next_stamp(audit);
-    struct text body = TEXT_EMPTY;
-
-    audit_encode_body(&body, &gap, &stamp);
-    enum miguard_status status =
-        body.failed ? MIGUARD_AUDIT_FAILED : write_record(audit, &gap, &body);
-    text_release(&body);
-    if (status == MIGUARD_OK) {
-        audit->lost = 0;
-    }
-    return status;
-}
-
-/* A forked child writes to the same file under a name and sequence of its own. */
-static void note_process(struct audit *audit)
-{
-    uint64_t entity = process_epoch();
-    if (audit->entity != entity) {
-        audit->entity = entity;
-        audit->sequence = 0;
-        audit->lost = 0;
-        identity_read_process(&audit->process);
-    }
-}
-
-enum miguard_status audit_write(struct audit *audit, const struct audit_event *event)
-{
-    char id[AUDIT_ID_SIZE];
-    return audit_write_id(audit, event, id);
-}
-
-enum miguard_status audit_write_id(struct audit *audit, const struct audit_event *event,
-                                   char ret_id[AUDIT_ID_SIZE])
-{
-    struct text body = TEXT_EMPTY;
-
-    ret_id[0] = '\0';
-
-    pthread_mutex_lock(&audit->lock);
-    note_process(audit);
-    struct audit_stamp stamp = next_stamp(audit);
-    pthread_mutex_unlock(&audit->lock);
-
-    audit_encode_body(&body, event, &stamp);
-
-    pthread_mutex_lock(&audit->lock);
-    enum miguard_status status = body.failed ? MIGUARD_AUDIT_FAILED : MIGUARD_OK;
-    if (status == MIGUARD_OK && audit->lost > 0) {
-        status = write_gap(audit);
-    }
-    if (status == MIGUARD_OK) {
-        status = write_record(audit, event, &body);
-    }
-    if (status != MIGUARD_OK) {
-        audit->lost++;
+    /* In this order for sync.c: who sees the new descriptor sees one of the two before it. */
+    atomic_store(&file->after, UINT64_MAX);
+    atomic_fetch_add(&file->turn, 1);
+    /* A thread in fdatasync(2) holds the old file by itself; the number never means another. */
+    if (file->fd < 0) {
+        file->fd = fd;
     } else {
-        stamp.sequence = audit->sequence;
-        audit_id(&stamp, ret_id);
+        int done = file_calls.dup3(fd, file->fd, O_CLOEXEC);
+        close_keeping_errno(fd);
+        if (done < 0) {
+            return false;
+        }
     }
-    pthread_mutex_unlock(&audit->lock);
-    text_release(&body);
-    return status;
+    file->inode = inode;
+    return true;
+}
+
+/* ---- the keeper ------------------------------------------------------------------------------ */
+
+static struct timespec from_now(unsigned milliseconds)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += milliseconds / 1000;
+    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return until;
+}
+
+void file_make_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void file_set_keeper(struct log_file *file, bool present)
+{
+    pthread_mutex_lock(&file->keeper_lock);
+    file->keeper = present;
+    pthread_cond_broadcast(&file->keeper_asked);
+    pthread_cond_broadcast(&file->keeper_answered);
+    pthread_mutex_unlock(&file->keeper_lock);
+}
+
+void file_call_keeper(struct log_file *file)
+{
+    pthread_mutex_lock(&file->keeper_lock);
+    file->asked++;
+    pthread_cond_broadcast(&file->keeper_asked);
+    pthread_mutex_unlock(&file->keeper_lock);
+}
+
+bool file_keeper_wait(struct log_file *file, unsigned milliseconds)
+{
+    struct timespec until = from_now(milliseconds);
+    int error = 0;
+
+    pthread_mutex_lock(&file->keeper_lock);
+    while (file->keeper && file->asked == file->answered && error == 0) {
+        error = pthread_cond_timedwait(&file->keeper_asked, &file->keeper_lock, &until);
+    }
+    bool present = file->keeper;
+    pthread_mutex_unlock(&file->keeper_lock);
+    return present;
+}
+
+/* Waits for the keeper's next round; called without any lock. */
+static bool ask_keeper(struct log_file *file)
+{
+    struct timespec until = from_now(STATE_LOCK_SECONDS * 1000);
+    int error = 0;
+
+    pthread_mutex_lock(&file->keeper_lock);
+    unsigned wanted = ++file->asked;
+    pthread_cond_broadcast(&file->keeper_asked);
+    while (file->keeper && (int)(file->answered - wanted) < 0 && error == 0) {
+        error = pthread_cond_timedwait(&file->keeper_answered, &file->keeper_lock, &until);
+    }
+    bool answered = (int)(file->answered - wanted) >= 0;
+    pthread_mutex_unlock(&file->keeper_lock);
+    return answered;
+}
+
+/* ---- the lock -------------------------------------------------------------------------------- */
+
+static bool lock_both(struct log_file *file)
+{
+    if (state_wait_for(&file->local) != 0) {
+        return false;
+    }
+    if (!state_lock(&file->state)) {
+        pthread_mutex_unlock(&file->local);
+        return false;
+    }
+    return true;
+}
+
+void file_unlock(struct log_file *file)
+{
+    state_unlock(&file->state);
+    pthread_mutex_unlock(&file->local);
+}
+
+/* Has somebody removed, replaced or cut the log? That costs a system call, so not every time. */
+static void look_now_and_then(struct log_file *file)
+{
+    struct state_shared *shared = file->state.shared;
+    struct stat status;
+
+    if (++file->locks % FILE_LOOK_EVERY != 0 || atomic_load(&shared->dirty) != 0) {
+        return;
+    }
+    const struct state_head *head = state_head(&file->state);
+    int found = file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW);
+    if (found == 0
+            ? (uint64_t)status.st_ino != head->inode || (uint64_t)status.st_size != head->size
+            : errno == ENOENT) {
+        atomic_fetch_or(&shared->dirty, STATE_LOOK);
+    }
+}
+
+/* Locks, and makes the file the current one and whole. */
+static bool lock_whole(struct log_file *file, enum audit_loss *ret_loss)
+{
+    if (!lock_both(file)) {
+        *ret_loss = AUDIT_LOSS_BUSY;
+        return false;
+    }
+    look_now_and_then(file);
+    if (atomic_load(&file->state.shared->dirty) == STATE_CLEAN &&
+        state_head(&file->state)->inode == file->inode) {
+        return true;
+    }
+    if (file_settle(file, ret_loss, NULL)) {
+        return true;
+    }
+    file_unlock(file);
+    return false;
+}
+
+bool file_lock(struct log_file *file, enum audit_loss *ret_loss)
+{
+    return lock_whole(file, ret_loss) ||
+           (*ret_loss == AUDIT_LOSS_REMOVED && ask_keeper(file) && lock_whole(file, ret_loss));
+}
+
+struct log_state *file_state(struct log_file *file)
+{
+    return &file->state;
+}
+
+void file_fork_lock(struct log_file *file)
+{
+    pthread_mutex_lock(&file->local);
+    pthread_mutex_lock(&file->sync_lock);
+    pthread_mutex_lock(&file->keeper_lock);
+}
+
+void file_fork_unlock(struct log_file *file, bool child)
+{
+    if (child) { /* the threads that wait and lead stayed with the parent */
+        file->keeper = false;
+        file->syncing = false;
+        file->waiting = file->crowd = 0;
+        file_make_condition(&file->keeper_asked);
+        file_make_condition(&file->keeper_answered);
+        file_make_condition(&file->sync_done);
+    }
+    pthread_mutex_unlock(&file->keeper_lock);
+    pthread_mutex_unlock(&file->sync_lock);
+    pthread_mutex_unlock(&file->local);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* What is written of a record that cannot be finished is taken back; where that fails, the next
+ * writer ends the line. Truncating also gives back the blocks beyond the end. */
+static void take_back(struct log_file *file)
+{
+    uint64_t size = state_head(&file->state)->size;
+
+    if (file_calls.ftruncate(file->fd, (off_t)size) != 0) {
+        atomic_fetch_or(&file->state.shared->dirty, STATE_TORN);
+        return;
+    }
+    state_begin(&file->state)->reserved = size;
+    state_commit(&file->state);
+}
+
+/* A write at the limit would raise SIGXFSZ, which ends the process. file_make_room() has looked
+ * before the first; one that came short may have met a limit that was set since. */
+static bool within_limit(uint64_t end)
+{
+    struct rlimit limit;
+
+    if (file_calls.getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        end > limit.rlim_cur) {
+        errno = EFBIG;
+        return false;
+    }
+    return true;
+}
+
+bool file_write(struct log_file *file, const char *bytes, size_t length, enum audit_loss *ret_loss)
+{
+    uint64_t end = state_head(&file->state)->size + length;
+    size_t done = 0;
+
+    while (done < length && (done == 0 || within_limit(end))) {
+        ssize_t written = file_calls.write(file->fd, bytes + done, length - done);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            break;
+        }
+        done += (size_t)written;
+    }
+    if (done == length) {
+        return true;
+    }
+    *ret_loss = file_loss_of(errno);
+    if (done > 0) {
+        take_back(file);
+    }
+    return false;
+}
+
+void file_advance(struct state_head *head, const unsigned char hash[CHAIN_HASH_SIZE], size_t length,
+                  bool is_seal, int64_t now)
+{
+    head->sequence++;
+    memcpy(head->hash, hash, CHAIN_HASH_SIZE);
+    chain_key_advance(&head->key);
+    head->size += length;
+    if (is_seal) {
+        head->epoch++;
+        head->epoch_records = 0;
+        head->epoch_start = 0;
+        return;
+    }
+    head->epoch_start = head->epoch_records == 0 ? now : head->epoch_start;
+    head->epoch_records++;
+}
+
+/* A record that tells what the file lacks takes it off the account in the same step. */
+static void set_head(struct log_file *file, const struct audit_event *event,
+                     const unsigned char hash[CHAIN_HASH_SIZE], size_t length)
+{
+    static const struct state_loss nothing;
+    struct log_state *state = &file->state;
+    struct state_head *head = state_begin(state);
+
+    file_advance(head, hash, length, event->action == AUDIT_ACTION_AUDIT_SEAL, audit_now());
+    atomic_store(&file->written, head->sequence);
+    if (event->action == AUDIT_ACTION_RECORDS_LOST && event->lost != NULL &&
+        strcmp(event->lost->sink, "file") == 0) {
+        struct state_head next;
+        memcpy(&next, head, sizeof(next));
+        state_commit_all(state, &next, &nothing, state->lost_total);
+        chain_key_wipe(&next.key);
+        return;
+    }
+    state_commit(state);
+}
+
+/* The line with its newline, and behind it the hash for whom it is told to. */
+static bool make_line(struct log_file *file, const struct file_record *record, struct text *line,
+                      unsigned char ret_hash[CHAIN_HASH_SIZE], size_t *ret_length)
+{
+    const struct state_head *head = state_head(&file->state);
+    char hex[CHAIN_HEX_SIZE];
+    struct audit_place place = {.sequence = head->sequence + 1,
+                                .chain_id = head->chain_id,
+                                .epoch = head->epoch,
+                                .previous = hex,
+                                .repeats = record->repeats,
+                                .first = record->first,
+                                .last = record->last};
+
+    line->length = 0;
+    line->failed = false;
+    chain_hex(head->hash, hex);
+    text_append_bytes(line, record->body, record->body_length);
+    audit_encode_tail(line, record->event, record->id, &place);
+    if (line->failed) {
+        return false;
+    }
+    chain_hash(&head->key, line->data, line->length, ret_hash);
+    chain_hex(ret_hash, hex);
+    text_append(line, hex);
+    text_append(line, AUDIT_LINE_END "\n");
+    *ret_length = line->length;
+    text_append_bytes(line, hex, sizeof(hex));
+    return !line->failed;
+}
+
+static bool put(struct log_file *file, const struct file_record *record, struct text *ret_line,
+                struct sink_record *ret_record, enum audit_loss *ret_loss)
+{
+    unsigned char hash[CHAIN_HASH_SIZE];
+    size_t length = 0;
+
+    if (!make_line(file, record, ret_line, hash, &length)) {
+        *ret_loss = AUDIT_LOSS_NO_MEMORY;
+        return false;
+    }
+    if (length > RECORD_MAX_LINE) {
+        *ret_loss = AUDIT_LOSS_TOO_LARGE;
+        return false;
+    }
+    if (!file_write(file, ret_line->data, length, ret_loss)) {
+        return false;
+    }
+    set_head(file, record->event, hash, length);
+    ret_line->length = length - 1;
+    ret_line->data[length - 1] = '\0';
+    *ret_record = (struct sink_record){.line = ret_line->data,
+                                       .length = length - 1,
+                                       .event = record->event,
+                                       .id = record->id,
+                                       .sequence = state_head(&file->state)->sequence,
+                                       .hash = ret_line->data + length,
+                                       .repeats = record->repeats};
+    return true;
+}
+
+bool file_append_own(struct log_file *file, const struct audit_event *event,
+                     enum audit_loss *ret_loss)
+{
+    char id[AUDIT_ID_SIZE] = "";
+    struct sink_record told;
+
+    file->own_body.length = 0;
+    file->own_body.failed = false;
+    file->own_body.comma = false;
+    file->owner.encode(file->owner.context, event, &file->own_body, id);
+    if (file->own_body.failed) {
+        *ret_loss = AUDIT_LOSS_NO_MEMORY;
+        return false;
+    }
+    struct file_record record = {.event = event,
+                                 .body = file->own_body.data,
+                                 .body_length = file->own_body.length,
+                                 .id = id,
+                                 .repeats = 1};
+    bool before = file->in_own;
+    file->in_own = true;
+    bool done = file_make_room(file, record.body_length + FILE_TAIL_LENGTH, true, ret_loss) &&
+                put(file, &record, &file->own_line, &told, ret_loss);
+    file->in_own = before;
+    if (done) {
+        file->owner.written(file->owner.context, &told);
+    }
+    return done;
+}
+
+/* ---- epochs ---------------------------------------------------------------------------------- */
+
+/* With a seal the page with the next key goes to the disk, so that what lies there is no older than
+ * an epoch. Nothing waits for it: what the disk has is only ever too old, which repair.c knows. */
+static void seal_if_due(struct log_file *file, int64_t now)
+{
+    const struct state_head *head = state_head(&file->state);
+    const int64_t longest = (int64_t)CHAIN_EPOCH_SECONDS * 1000000000;
+    const struct audit_event seal = {.action = AUDIT_ACTION_AUDIT_SEAL};
+    enum audit_loss ignored;
+
+    if (!head->key.present || head->epoch_records == 0 ||
+        (head->epoch_records < CHAIN_EPOCH_RECORDS && now - head->epoch_start < longest)) {
+        return;
+    }
+    if (file_append_own(file, &seal, &ignored)) {
+        sync_file_range(file->state.fd, 0, 4096, SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+/* ---- appending ------------------------------------------------------------------------------- */
+
+static bool is_about_the_log(const struct audit_event *event)
+{
+    return event->action == AUDIT_ACTION_RECORDS_LOST || event->action == AUDIT_ACTION_AUDIT_STOP;
+}
+
+bool file_append(struct log_file *file, const struct file_record *record, struct text *ret_line,
+                 struct sink_record *ret_record, enum audit_loss *ret_loss)
+{
+    size_t length = record->body_length + FILE_TAIL_LENGTH;
+    int64_t now = audit_now();
+
+    if (length > RECORD_MAX_LINE) {
+        *ret_loss = AUDIT_LOSS_TOO_LARGE;
+        return false;
+    }
+    seal_if_due(file, now);
+    file_rotate_if_due(file, length, now);
+    return file_begin_rotated(file, ret_loss) &&
+           file_make_room(file, length, is_about_the_log(record->event), ret_loss) &&
+           put(file, record, ret_line, ret_record, ret_loss);
+}
+
+void file_maintain(struct log_file *file)
+{
+    enum audit_loss ignored;
+
+    pthread_mutex_lock(&file->keeper_lock);
+    unsigned asked = file->asked;
+    pthread_mutex_unlock(&file->keeper_lock);
+    if (lock_whole(file, &ignored)) {
+        int64_t now = audit_now();
+        file->rotation_failed = false;
+        seal_if_due(file, now);
+        file_rotate_if_due(file, 0, now);
+        if (!file_begin_rotated(file, &ignored)) {
+            file->rotation_failed = true; /* the next record begins it */
+        }
+        file_unlock(file);
+    }
+    pthread_mutex_lock(&file->keeper_lock);
+    file->answered = asked;
+    pthread_cond_broadcast(&file->keeper_answered);
+    pthread_mutex_unlock(&file->keeper_lock);
 }

@@ -15,6 +15,7 @@
 struct epoch_page {
     _Atomic uint64_t epoch;
     _Atomic uint64_t secret;
+    _Atomic uint64_t number;
 };
 
 static struct epoch_page *page;
@@ -68,6 +69,13 @@ uint64_t process_epoch(void)
     }
     uint64_t epoch = atomic_load_explicit(&page->epoch, memory_order_acquire);
     return epoch != 0 ? epoch : draw_once(&page->epoch);
+}
+
+uint64_t process_next_number(void)
+{
+    return process_epoch() == 0
+               ? 0
+               : atomic_fetch_add_explicit(&page->number, 1, memory_order_relaxed) + 1;
 }
 
 uint64_t process_check_word(uint64_t value)

@@ -15,6 +15,10 @@
  * forked child; 0 when it could not be had, and then nothing may be handed out. Thread safe. */
 uint64_t process_epoch(void);
 
+/* 1, 2, 3 ... in this process, and again from 1 in a forked child; always 0 when there is no epoch.
+ * Thread safe. */
+uint64_t process_next_number(void);
+
 /* 64 bits that cannot be guessed without reading this process's memory: a check word for value. */
 uint64_t process_check_word(uint64_t value);
 

@@ -26,15 +26,8 @@ void text_release(struct text *text)
     *text = (struct text)TEXT_EMPTY;
 }
 
-static bool text_reserve(struct text *text, size_t more)
+static bool text_grow(struct text *text, size_t need)
 {
-    if (text->failed) {
-        return false;
-    }
-    size_t need = text->length + more + 1;
-    if (need <= text->capacity) {
-        return true;
-    }
     size_t capacity = text->capacity == 0 ? 1024 : text->capacity;
     while (capacity < need) {
         capacity *= 2;
@@ -47,6 +40,19 @@ static bool text_reserve(struct text *text, size_t more)
     text->data = data;
     text->capacity = capacity;
     return true;
+}
+
+static bool text_reserve(struct text *text, size_t more)
+{
+    size_t need = text->length + more + 1;
+    return !text->failed && (need <= text->capacity || text_grow(text, need));
+}
+
+void text_clear(struct text *text)
+{
+    text->length = 0;
+    text->failed = false;
+    text->comma = false;
 }
 
 void text_append_bytes(struct text *text, const char *bytes, size_t length)
@@ -62,6 +68,18 @@ void text_append_bytes(struct text *text, const char *bytes, size_t length)
 void text_append(struct text *text, const char *string)
 {
     text_append_bytes(text, string, strlen(string));
+}
+
+void text_append_unsigned(struct text *text, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    text_append_bytes(text, digits + at, sizeof(digits) - at);
 }
 
 void text_format(struct text *text, const char *format, ...)
@@ -101,6 +119,13 @@ size_t text_copy_out(const struct text *text, char *buffer, size_t size)
     return text->length;
 }
 
+/* What may stand in a JSON string as it is: ASCII without controls, DEL, quote and backslash. */
+static const bool plain[256] = {
+    [' ' ... '!'] = true,
+    ['#' ... '['] = true,
+    [']' ... '~'] = true,
+};
+
 /*
  * The length of the valid UTF-8 sequence at bytes, or 0. Overlong forms, surrogates and code points
  * above U+10FFFF are invalid (RFC 3629, section 4). The string is NUL-terminated and NUL is no
@@ -138,44 +163,132 @@ static size_t utf8_length(const unsigned char *bytes)
     return 0;
 }
 
+/* The code point of a valid sequence; those of four bytes are nobody's control: 0. */
+static uint32_t code_point(const unsigned char *bytes, size_t length)
+{
+    switch (length) {
+    case 1:
+        return bytes[0];
+    case 2:
+        return (uint32_t)(bytes[0] & 0x1F) << 6 | (bytes[1] & 0x3Fu);
+    case 3:
+        return (uint32_t)(bytes[0] & 0x0F) << 12 | (uint32_t)(bytes[1] & 0x3F) << 6 |
+               (bytes[2] & 0x3Fu);
+    default:
+        return 0;
+    }
+}
+
+/* What steers a terminal, ends a line, or turns the order of what is shown (the bidirectional
+ * controls of Unicode Annex 9), beside what JSON itself forbids. */
+static bool is_control(uint32_t code)
+{
+    static const struct {
+        uint16_t first, last;
+    } ranges[] = {
+        {0x0001, 0x001F}, {'"', '"'},       {'\\', '\\'},     {0x007F, 0x009F},
+        {0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2066, 0x2069},
+    };
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (code >= ranges[i].first && code <= ranges[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void append_escape(struct text *text, uint32_t code)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char escape[] = {'\\',
+                           'u',
+                           digits[code >> 12 & 15],
+                           digits[code >> 8 & 15],
+                           digits[code >> 4 & 15],
+                           digits[code & 15]};
+
+    if (code == '"' || code == '\\') {
+        text_append_bytes(text, code == '"' ? "\\\"" : "\\\\", 2);
+    } else {
+        text_append_bytes(text, escape, sizeof(escape));
+    }
+}
+
+/* One character that is not plain; returns how many bytes it has. */
+static size_t escape_one(struct text *text, const unsigned char *at)
+{
+    size_t length = utf8_length(at);
+    uint32_t code = code_point(at, length);
+
+    if (length == 0) {
+        text_append_bytes(text, "\xEF\xBF\xBD", 3);
+        return 1;
+    }
+    if (is_control(code)) {
+        append_escape(text, code);
+    } else {
+        text_append_bytes(text, (const char *)at, length);
+    }
+    return length;
+}
+
 static void text_json_escape(struct text *text, const char *value)
 {
     const unsigned char *at = (const unsigned char *)value;
 
     while (*at != '\0') {
-        size_t length = utf8_length(at);
-        if (length == 0) {
-            text_append(text, "\xEF\xBF\xBD");
+        const unsigned char *start = at;
+        while (plain[*at]) {
             at++;
-        } else if (*at == '"' || *at == '\\') {
-            text_format(text, "\\%c", *at);
-            at++;
-        } else if (*at < 0x20 || *at == 0x7F) {
-            text_format(text, "\\u%04x", *at);
-            at++;
-        } else if (at[0] == 0xC2 && at[1] < 0xA0) {
-            text_format(text, "\\u%04x", at[1]);
-            at += 2;
-        } else {
-            /* A run of plain characters is appended at once. */
-            const unsigned char *start = at;
-            while (*at >= 0x20 && *at < 0x7F && *at != '"' && *at != '\\') {
-                at++;
-            }
-            if (at == start) {
-                at += length;
-            }
+        }
+        if (at != start) {
             text_append_bytes(text, (const char *)start, (size_t)(at - start));
+        } else {
+            at += escape_one(text, at);
         }
     }
 }
 
+/* The length of what needs no escape; 0 when something does. */
+static size_t plain_length(const char *name)
+{
+    size_t length = 0;
+
+    for (; name[length] != '\0'; length++) {
+        unsigned char c = (unsigned char)name[length];
+        if (c < ' ' || c > '~' || c == '"' || c == '\\') {
+            return 0;
+        }
+    }
+    return length;
+}
+
+/* Names are the program's own, nearly always plain, and a good part of each record. */
+static void text_json_plain_name(struct text *text, const char *name, size_t length)
+{
+    if (!text_reserve(text, length + 3)) {
+        return;
+    }
+    char *at = text->data + text->length;
+    *at++ = '"';
+    memcpy(at, name, length);
+    at += length;
+    *at++ = '"';
+    *at++ = ':';
+    *at = '\0';
+    text->length += length + 3;
+}
+
 static void text_json_name(struct text *text, const char *name)
 {
+    size_t length = name != NULL ? plain_length(name) : 0;
+
     if (text->comma) {
         text_append_bytes(text, ",", 1);
     }
-    if (name != NULL) {
+    if (length > 0) {
+        text_json_plain_name(text, name, length);
+    } else if (name != NULL) {
         text_append_bytes(text, "\"", 1);
         text_json_escape(text, name);
         text_append_bytes(text, "\":", 2);
@@ -205,7 +318,7 @@ void text_json_raw(struct text *text, const char *name, const char *value)
 void text_json_unsigned(struct text *text, const char *name, uint64_t value)
 {
     text_json_name(text, name);
-    text_format(text, "%llu", (unsigned long long)value);
+    text_append_unsigned(text, value);
 }
 
 void text_json_boolean(struct text *text, const char *name, bool value)

@@ -26,8 +26,13 @@ struct text {
     }
 
 void text_release(struct text *text);
+
+/* Empty again, and good again, in the memory that it has. */
+void text_clear(struct text *text);
+
 void text_append(struct text *text, const char *string);
 void text_append_bytes(struct text *text, const char *bytes, size_t length);
+void text_append_unsigned(struct text *text, uint64_t value);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Copies into buffer as snprintf does and gives the whole length. */
@@ -40,8 +45,10 @@ void text_json_raw(struct text *text, const char *name, const char *value);
 void text_json_unsigned(struct text *text, const char *name, uint64_t value);
 void text_json_boolean(struct text *text, const char *name, bool value);
 
-/* Invalid UTF-8 becomes U+FFFD; control characters, DEL and the C1 controls become \u escapes, so
- * that no value can forge a line or reach a terminal as an escape. A NULL value writes null. */
+/* Invalid UTF-8 becomes U+FFFD; control characters, DEL, the C1 controls, the line and paragraph
+ * separators and the controls of writing direction become \u escapes, so that no value can forge a
+ * line, reach a terminal as an escape or show its characters in another order. A NULL value writes
+ * null. */
 void text_json_string(struct text *text, const char *name, const char *value);
 
 #endif

@@ -24,6 +24,7 @@ enum cli_exit {
     CLI_UNABLE = 3, /* the question could not even be asked */
 };
 
+int cmd_audit(int count, char **arguments);
 int cmd_identity(int count, char **arguments);
 int cmd_policy(int count, char **arguments);
 int cmd_run(int count, char **arguments);

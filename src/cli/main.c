@@ -14,6 +14,7 @@ static const char help[] =
     "  policy explain  decide one call, and tell why\n"
     "  policy test     run the tests in policy files\n"
     "  policy fmt      put policy files into the canonical form\n"
+    "  audit ...       read, check and translate the audit log; see miguard audit --help\n"
     "  run             make one request to provider modules behind the guard\n"
     "\n"
     "  --help          this text; miguard COMMAND --help tells more\n"
@@ -21,12 +22,14 @@ static const char help[] =
     "\n"
     "Exit status: 0 yes or done, 1 no or refused, 2 wrong usage, 3 could not be done.\n";
 
-static const char *const words[] = {"identity", "policy", "run", "--help", "--version", NULL};
+static const char *const words[] = {"audit",  "identity",  "policy", "run",
+                                    "--help", "--version", NULL};
 
 static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
+    {"audit", cmd_audit},
     {"identity", cmd_identity},
     {"policy", cmd_policy},
     {"run", cmd_run},

@@ -24,6 +24,8 @@ static struct {
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER,
            .gateway = {.store = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 
+enum { LONGEST_WINDOW = 3600 }; /* seconds, as in policies */
+
 /* One reload at a time: the later one must not be overtaken by what the earlier one read. */
 static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -65,30 +67,24 @@ static void watch_forks(void)
 /* ---- a policy as it was read ------------------------------------------------------------- */
 
 struct loaded {
+    struct policy_draft *draft; /* holds the settings that are not the policy's own */
     const struct policy *policy;
-    bool watch;
-    char *audit_file;  /* what the policy says; NULL: nothing */
     struct text files; /* for the record */
 };
 
 static void release_loaded(struct loaded *loaded)
 {
     policy_release(loaded->policy);
-    base_free(loaded->audit_file);
+    draft_free(loaded->draft);
     text_release(&loaded->files);
 }
 
-static enum miguard_status compile_loaded(const struct policy_draft *draft, struct loaded *loaded)
+static enum miguard_status compile_loaded(struct loaded *loaded)
 {
-    loaded->watch = draft->settings.watch;
+    const struct policy_draft *draft = loaded->draft;
+
     for (uint32_t i = 0; i < draft->file_count; i++) {
         text_format(&loaded->files, "%s%s", i == 0 ? "" : " ", draft->files[i]);
-    }
-    if (draft->settings.audit_file != NULL) {
-        loaded->audit_file = base_copy_text(draft->settings.audit_file);
-        if (loaded->audit_file == NULL) {
-            return MIGUARD_NO_MEMORY;
-        }
     }
     return loaded->files.failed ? MIGUARD_NO_MEMORY : policy_compile(draft, &loaded->policy);
 }
@@ -114,14 +110,12 @@ static enum miguard_status load(const char *path, struct loaded *ret_loaded,
                                 struct text *ret_findings, struct miguard_error *reterr)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
-    struct policy_draft *draft = NULL;
 
     memset(ret_loaded, 0, sizeof(*ret_loaded));
     enum miguard_status status =
-        draft_load(&path, path != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors);
+        draft_load(&path, path != NULL ? 1 : 0, DRAFT_TRUST_ALL, &ret_loaded->draft, &errors);
     if (status == MIGUARD_OK) {
-        status = compile_loaded(draft, ret_loaded);
-        draft_free(draft);
+        status = compile_loaded(ret_loaded);
         if (status != MIGUARD_OK) {
             error_set(reterr, status, 0, "policy", NULL);
         }
@@ -189,13 +183,40 @@ static struct audit *install(struct audit *audit, const struct loaded *loaded)
     return old;
 }
 
-static enum miguard_status open_log(const char *configured, const struct loaded *loaded,
-                                    struct audit **ret_audit, struct miguard_error *reterr)
+/* The configured file stands in for the path of the policy's file sink, or is a file sink beside
+ * the policy's others. */
+static enum miguard_status open_log(const struct miguard_config *config,
+                                    const struct draft_settings *settings, struct audit **ret_audit,
+                                    struct miguard_error *reterr)
 {
-    const char *path = configured != NULL           ? configured
-                       : loaded->audit_file != NULL ? loaded->audit_file
-                                                    : MIGUARD_AUDIT_FILE;
-    return audit_open(path, ret_audit, reterr);
+    const char *configured = config->audit_file;
+    struct sink_settings sinks[SINK_KIND_COUNT + 1] = {SINK_FILE_DEFAULT(configured)};
+    struct audit_settings audit = {.sinks = sinks, .repeat_seconds = settings->repeat_seconds};
+
+    if (config->repeat_window >= 0) {
+        audit.repeat_seconds = (uint32_t)config->repeat_window;
+    }
+    audit.sink_count = configured != NULL ? 1 : 0;
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        const struct sink_settings *sink = &settings->sinks[i].settings;
+        if (sink->kind == SINK_FILE && configured != NULL) {
+            sinks[0] = *sink;
+            sinks[0].path = configured;
+        } else {
+            sinks[audit.sink_count++] = *sink;
+        }
+    }
+    return audit_open(&audit, ret_audit, reterr);
+}
+
+/* The log of a policy that cannot be read. */
+static enum miguard_status open_default_log(struct audit **ret_audit)
+{
+    const struct sink_settings file = SINK_FILE_DEFAULT(AUDIT_DEFAULT_FILE);
+    const struct audit_settings settings = {
+        .sinks = &file, .sink_count = 1, .repeat_seconds = AUDIT_REPEAT_SECONDS};
+
+    return audit_open(&settings, ret_audit, NULL);
 }
 
 /*
@@ -205,6 +226,7 @@ static enum miguard_status open_log(const char *configured, const struct loaded 
  */
 static void set_up_default(void)
 {
+    static const struct miguard_config as_the_policy_says = MIGUARD_CONFIG_INIT;
     struct timespec now = {0, 0};
     struct loaded loaded;
     struct text findings = TEXT_EMPTY;
@@ -216,12 +238,13 @@ static void set_up_default(void)
     }
     state.tried = now.tv_sec;
     enum miguard_status status = load(NULL, &loaded, &findings, NULL);
-    if (status == MIGUARD_OK && open_log(NULL, &loaded, &audit, NULL) == MIGUARD_OK) {
+    if (status == MIGUARD_OK &&
+        open_log(&as_the_policy_says, &loaded.draft->settings, &audit, NULL) == MIGUARD_OK) {
         audit_close(install(audit, &loaded));
         state.configured = true;
-        watch_as_told(loaded.watch);
+        watch_as_told(loaded.draft->settings.watch);
     } else if (status != MIGUARD_OK && state.gateway.audit == NULL &&
-               audit_open(MIGUARD_AUDIT_FILE, &state.gateway.audit, NULL) == MIGUARD_OK) {
+               open_default_log(&state.gateway.audit) == MIGUARD_OK) {
         record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
     }
     release_loaded(&loaded);
@@ -260,7 +283,7 @@ static enum miguard_status reconfigure(char **path, struct audit **audit,
     state.policy_path = *path;
     *path = old;
     state.configured = true;
-    watch_as_told(loaded->watch);
+    watch_as_told(loaded->draft->settings.watch);
     return MIGUARD_OK;
 }
 
@@ -275,6 +298,11 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "configure",
                          "start from MIGUARD_CONFIG_INIT");
     }
+    if (config->repeat_window < -1 || config->repeat_window > LONGEST_WINDOW) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "configure",
+                         "repeat_window is %d; right would be -1 (the policy's) or 0 to %d seconds",
+                         config->repeat_window, LONGEST_WINDOW);
+    }
     pthread_once(&fork_once, watch_forks);
     char *path = base_copy_text(config->policy);
     if (config->policy != NULL && path == NULL) {
@@ -282,7 +310,7 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
     }
     enum miguard_status status = load(path, &loaded, &findings, reterr);
     if (status == MIGUARD_OK) {
-        status = open_log(config->audit_file, &loaded, &audit, reterr);
+        status = open_log(config, &loaded.draft->settings, &audit, reterr);
     }
     if (status == MIGUARD_OK) {
         pthread_mutex_lock(&state.lock);
@@ -314,7 +342,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
     pthread_mutex_lock(&state.lock);
     if (status == MIGUARD_OK) {
         (void)install(state.gateway.audit, &loaded);
-        watch_as_told(loaded.watch);
+        watch_as_told(loaded.draft->settings.watch);
     } else {
         record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
     }

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "audit/settings.h"
 #include "identity/identity.h"
 #include "policy/diagnostic.h"
 #include "policy/operation.h"
@@ -104,6 +105,13 @@ struct draft_test {
     const char *expect_rule; /* NULL when absent; "default" is the default */
 };
 
+/* One place where records go, and where that is said. */
+struct draft_sink {
+    struct policy_place place;
+    struct sink_settings settings;
+    const char *group; /* as it was written; NULL: not given */
+};
+
 /* A setting that a later file may replace: where it was last given. line 0: the built-in value. */
 struct draft_settings {
     enum draft_mode mode;
@@ -120,8 +128,11 @@ struct draft_settings {
     struct policy_place compared_place;
     bool watch;
     struct policy_place watch_place;
-    const char *audit_file; /* audit.sinks: - file: { path } ; NULL: the built-in path */
-    struct policy_place audit_file_place;
+    const struct draft_sink *sinks; /* audit.sinks, never empty */
+    uint32_t sink_count;
+    struct policy_place sinks_place;
+    uint32_t repeat_seconds; /* audit.repeat-window; 0: off */
+    struct policy_place repeat_place;
 };
 
 struct policy_draft {

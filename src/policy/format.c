@@ -20,7 +20,9 @@ static const struct {
     {"", {"version", "defaults", "compare", "gate", "watch", "audit", "rules", "tests"}},
     {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
     {"gate", {"scope", "action", "report"}},
-    {"file", {"path", "rotate", "keep", "sync"}},
+    {"audit", {"repeat-window", "sinks"}},
+    {"file", {"path", "rotate", "rotate-every", "keep", "sync", "group", "on-failure"}},
+    {"syslog", {"socket", "facility", "on-failure"}},
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
     {"match",
      {"user", "as-user", "group", "as-group", "capability", "as-capability", "provider",
@@ -430,12 +432,35 @@ static bool same_test(const struct draft_test *a, const struct draft_test *b)
            a->expect_mismatch == b->expect_mismatch && same_text(a->expect_rule, b->expect_rule);
 }
 
+static bool same_sink(const struct draft_sink *one, const struct draft_sink *other)
+{
+    const struct sink_settings *a = &one->settings, *b = &other->settings;
+
+    return a->kind == b->kind && a->failure_denies == b->failure_denies &&
+           same_text(a->path, b->path) && a->rotate_bytes == b->rotate_bytes &&
+           a->rotate_seconds == b->rotate_seconds && a->keep == b->keep && a->sync == b->sync &&
+           a->has_gid == b->has_gid && a->gid == b->gid && a->facility == b->facility;
+}
+
+static bool same_sinks(const struct draft_settings *a, const struct draft_settings *b)
+{
+    if (a->repeat_seconds != b->repeat_seconds || a->sink_count != b->sink_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->sink_count; i++) {
+        if (!same_sink(&a->sinks[i], &b->sinks[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool same_settings(const struct draft_settings *a, const struct draft_settings *b)
 {
     return a->mode == b->mode && a->decision == b->decision &&
            a->audit_failure_denies == b->audit_failure_denies && a->on_mismatch == b->on_mismatch &&
            a->audit == b->audit && a->compared == b->compared && a->watch == b->watch &&
-           same_text(a->audit_file, b->audit_file);
+           same_sinks(a, b);
 }
 
 bool format_same(const struct policy_draft *a, const struct policy_draft *b)

@@ -233,6 +233,20 @@ static void lint_shadowed(const struct policy_draft *draft, uint32_t index,
 
 /* ---- warnings about the whole --------------------------------------------------------------- */
 
+static void lint_sinks(const struct draft_settings *settings, struct diagnostics *findings)
+{
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        if (settings->sinks[i].settings.failure_denies) {
+            return;
+        }
+    }
+    if (settings->audit_failure_denies) {
+        WARN(findings, &settings->sinks_place,
+             "no sink has on-failure: deny, so on-audit-failure: deny never acts: calls go on when "
+             "no record of them is written");
+    }
+}
+
 static void lint_settings(const struct policy_draft *draft, struct diagnostics *findings)
 {
     const struct draft_settings *settings = &draft->settings;
@@ -243,6 +257,7 @@ static void lint_settings(const struct policy_draft *draft, struct diagnostics *
              "defaults allow, and on-audit-failure: allow also without a record: who fills the "
              "disk acts unseen; say deny for one of the two");
     }
+    lint_sinks(settings, findings);
     if (missing != 0) {
         struct text names = TEXT_EMPTY;
         identity_components_text(&names, missing);

@@ -41,6 +41,11 @@ void draft_free(struct policy_draft *draft)
 
 /* ---- one load, from begin to end ------------------------------------------------------------- */
 
+static const struct draft_sink built_in_sink = {
+    .place = {.file = "built-in"},
+    .settings = SINK_FILE_DEFAULT(AUDIT_DEFAULT_FILE),
+};
+
 static const struct draft_settings built_in = {
     .mode = DRAFT_ENFORCE,
     .mode_place = {.file = "built-in"},
@@ -56,8 +61,11 @@ static const struct draft_settings built_in = {
     .compared_place = {.file = "built-in"},
     .watch = false,
     .watch_place = {.file = "built-in"},
-    .audit_file = NULL,
-    .audit_file_place = {.file = "built-in"},
+    .sinks = &built_in_sink,
+    .sink_count = 1,
+    .sinks_place = {.file = "built-in"},
+    .repeat_seconds = AUDIT_REPEAT_SECONDS,
+    .repeat_place = {.file = "built-in"},
 };
 
 struct loading {

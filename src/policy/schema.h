@@ -120,9 +120,16 @@ unsigned schema_read_word_set(const struct reader *reader, const struct node *no
 void schema_unknown_word(const struct reader *reader, const struct node *node, const char *what,
                          const char *const *candidates);
 
+/* zero is a word that may stand for 0 ("off", "all"), or NULL. */
 bool schema_read_number(const struct reader *reader, const struct node *node, uint32_t least,
-                        uint32_t most, uint32_t *ret_number);
-bool schema_read_size(const struct reader *reader, const struct node *node, uint64_t *ret_size);
+                        uint32_t most, const char *zero, uint32_t *ret_number);
+bool schema_read_size(const struct reader *reader, const struct node *node, const char *zero,
+                      uint64_t *ret_size);
+/* "90s", "15m", "24h", "7d", within the bounds, which are seconds. */
+bool schema_read_duration(const struct reader *reader, const struct node *node, uint32_t least,
+                          uint32_t most, const char *zero, uint32_t *ret_seconds);
+/* The other way, in the largest unit that is exact; 0 is "off". */
+void schema_duration_word(uint32_t seconds, char word[24]);
 
 miguard_components schema_read_components(const struct reader *reader, const struct node *node,
                                           bool may_be_empty);
@@ -155,7 +162,8 @@ void schema_read_audit(const struct reader *reader, const struct node *node, voi
 void schema_read_rules(const struct reader *reader, const struct node *node, void *target);
 void schema_read_tests(const struct reader *reader, const struct node *node, void *target);
 
-extern const struct schema_word schema_decisions[], schema_modes[], schema_audits[];
+extern const struct schema_word schema_decisions[], schema_modes[], schema_audits[],
+    schema_facilities[];
 
 uint32_t schema_hash(const char *name);
 

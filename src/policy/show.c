@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "policy/schema.h"
 
 enum { PLACE_COLUMN = 64 }; /* where the comments begin, if the line leaves room */
 
@@ -55,6 +56,105 @@ void show_scalar(struct text *text, const char *value)
     }
     text->comma = false;
     text_json_string(text, NULL, value);
+}
+
+/* ---- sinks: one walk for YAML and JSON ------------------------------------------------------ */
+
+static const char *sink_word(enum sink_kind kind)
+{
+#define SINK_WORD(NAME, name) [SINK_##NAME] = name,
+    static const char *const words[] = {SINK_KIND_MAP(SINK_WORD)};
+#undef SINK_WORD
+    return words[kind];
+}
+
+static const char *facility_word(unsigned facility)
+{
+    for (const struct schema_word *word = schema_facilities; word->name != NULL; word++) {
+        if (word->value == facility) {
+            return word->name;
+        }
+    }
+    return "";
+}
+
+static void size_word(uint64_t bytes, char word[24])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB"};
+    unsigned unit = 0;
+
+    bytes >>= 10;
+    while (unit < 2 && bytes % 1024 == 0 && bytes > 0) {
+        bytes >>= 10;
+        unit++;
+    }
+    snprintf(word, 24, "%llu%s", (unsigned long long)bytes, units[unit]);
+}
+
+enum { SINK_KEYS = 8, SINK_WORD = 24 };
+
+/* The keys of a sink with the values in force. A value is in words, or a text of its own. */
+struct sink_view {
+    size_t count;
+    struct {
+        const char *key, *value;
+        bool quoted;
+    } entries[SINK_KEYS];
+    char words[SINK_KEYS][SINK_WORD];
+};
+
+static char *add_word(struct sink_view *view, const char *key)
+{
+    size_t at = view->count++;
+
+    view->entries[at].key = key;
+    view->entries[at].value = view->words[at];
+    return view->words[at];
+}
+
+static void add_text(struct sink_view *view, const char *key, const char *value, bool quoted)
+{
+    size_t at = view->count++;
+
+    view->entries[at].key = key;
+    view->entries[at].value = value;
+    view->entries[at].quoted = quoted;
+}
+
+static void view_file(const struct draft_sink *sink, struct sink_view *view)
+{
+    static const char *const syncs[] = {"none", "deny", "all"};
+    const struct sink_settings *settings = &sink->settings;
+
+    add_text(view, "path", settings->path, true);
+    size_word(settings->rotate_bytes, add_word(view, "rotate"));
+    if (settings->rotate_bytes == 0) {
+        strcpy(view->words[view->count - 1], "off");
+    }
+    schema_duration_word(settings->rotate_seconds, add_word(view, "rotate-every"));
+    snprintf(add_word(view, "keep"), SINK_WORD, "%u", settings->keep);
+    if (settings->keep == 0) {
+        strcpy(view->words[view->count - 1], "all");
+    }
+    add_text(view, "sync", syncs[settings->sync], false);
+    if (sink->group != NULL) {
+        add_text(view, "group", sink->group, true);
+    }
+}
+
+static void view_sink(const struct draft_sink *sink, struct sink_view *view)
+{
+    *view = (struct sink_view){.count = 0};
+    if (sink->settings.kind == SINK_FILE) {
+        view_file(sink, view);
+    }
+    if (sink->settings.kind == SINK_SYSLOG && sink->settings.path != NULL) {
+        add_text(view, "socket", sink->settings.path, true);
+    }
+    if (sink->settings.kind == SINK_SYSLOG) {
+        add_text(view, "facility", facility_word(sink->settings.facility), false);
+    }
+    add_text(view, "on-failure", sink->settings.failure_denies ? "deny" : "count", false);
 }
 
 /* ---- lists that are sets: one walk for YAML and JSON ---------------------------------------- */
@@ -240,6 +340,27 @@ static void yaml_rule(const struct draft_rule *rule, struct text *text)
     }
 }
 
+static void yaml_audit(const struct draft_settings *settings, struct text *text)
+{
+    struct sink_view view;
+    char window[24], key[40];
+
+    text_append(text, "audit:\n");
+    schema_duration_word(settings->repeat_seconds, window);
+    yaml_word(text, "  repeat-window", window, &settings->repeat_place);
+    text_append(text, "  sinks:\n");
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        const struct draft_sink *sink = &settings->sinks[i];
+        text_format(text, "    - %s:\n", sink_word(sink->settings.kind));
+        view_sink(sink, &view);
+        for (size_t k = 0; k < view.count; k++) {
+            snprintf(key, sizeof(key), "        %s", view.entries[k].key);
+            (view.entries[k].quoted ? yaml_text : yaml_word)(text, key, view.entries[k].value,
+                                                             &sink->place);
+        }
+    }
+}
+
 void show_yaml(const struct policy_draft *draft, struct text *text)
 {
     const struct draft_settings *settings = &draft->settings;
@@ -258,10 +379,7 @@ void show_yaml(const struct policy_draft *draft, struct text *text)
         yaml_bits(text, "compare", SET_COMPONENTS, settings->compared, &settings->compared_place);
     }
     yaml_word(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
-    if (settings->audit_file != NULL) {
-        text_append(text, "audit:\n  sinks:\n    - file:\n");
-        yaml_text(text, "        path", settings->audit_file, &settings->audit_file_place);
-    }
+    yaml_audit(settings, text);
     if (draft->rule_count > 0) {
         text_append(text, "rules:\n");
     }
@@ -378,6 +496,30 @@ static void json_rule(const struct draft_rule *rule, struct text *text)
     text_json_close(text, '}');
 }
 
+static void json_audit(const struct draft_settings *settings, struct text *text)
+{
+    struct sink_view view;
+    char window[24];
+
+    text_json_open(text, "audit", '{');
+    schema_duration_word(settings->repeat_seconds, window);
+    json_setting(text, "repeat-window", window, &settings->repeat_place);
+    text_json_open(text, "sinks", '[');
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        const struct draft_sink *sink = &settings->sinks[i];
+        text_json_open(text, NULL, '{');
+        text_json_string(text, "kind", sink_word(sink->settings.kind));
+        view_sink(sink, &view);
+        for (size_t k = 0; k < view.count; k++) {
+            text_json_string(text, view.entries[k].key, view.entries[k].value);
+        }
+        json_place(text, &sink->place);
+        text_json_close(text, '}');
+    }
+    text_json_close(text, ']');
+    text_json_close(text, '}');
+}
+
 static void json_settings(const struct draft_settings *settings, struct text *text)
 {
     text_json_open(text, "defaults", '{');
@@ -392,9 +534,7 @@ static void json_settings(const struct draft_settings *settings, struct text *te
     json_set_setting(text, "compare", SET_COMPONENTS, settings->compared,
                      &settings->compared_place);
     json_setting(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
-    if (settings->audit_file != NULL) {
-        json_setting(text, "audit-file", settings->audit_file, &settings->audit_file_place);
-    }
+    json_audit(settings, text);
 }
 
 void show_json(const struct policy_draft *draft, struct text *text)

@@ -295,25 +295,43 @@ static bool parse_digits(const char *text, size_t length, uint64_t *ret_number)
     return true;
 }
 
+static bool is_word(const char *text, const char *word)
+{
+    return word != NULL && strcmp(text, word) == 0;
+}
+
+/* The end of a message where a word is right, too. */
+static const char *or_word(const char *word, char buffer[16])
+{
+    snprintf(buffer, 16, "%s%s", word != NULL ? ", or " : "", word != NULL ? word : "");
+    return buffer;
+}
+
 bool schema_read_number(const struct reader *reader, const struct node *node, uint32_t smallest,
-                        uint32_t largest, uint32_t *ret_number)
+                        uint32_t largest, const char *zero, uint32_t *ret_number)
 {
     const char *text = schema_read_text(reader, node, "number");
-    uint64_t number;
+    uint64_t number = 0;
+    char word[16];
 
     if (text == NULL) {
         return false;
     }
+    if (is_word(text, zero)) {
+        *ret_number = 0;
+        return true;
+    }
     if (!parse_digits(text, strlen(text), &number) || number < smallest || number > largest) {
-        schema_value_error(reader, node, "\"%s\" is no number from %u to %u", text, smallest,
-                           largest);
+        schema_value_error(reader, node, "\"%s\" is no number from %u to %u%s", text, smallest,
+                           largest, or_word(zero, word));
         return false;
     }
     *ret_number = (uint32_t)number;
     return true;
 }
 
-bool schema_read_size(const struct reader *reader, const struct node *node, uint64_t *ret_size)
+bool schema_read_size(const struct reader *reader, const struct node *node, const char *zero,
+                      uint64_t *ret_size)
 {
     static const struct {
         const char *name;
@@ -322,9 +340,14 @@ bool schema_read_size(const struct reader *reader, const struct node *node, uint
     const uint64_t most = UINT64_C(1) << 40;
     const char *text = schema_read_text(reader, node, "size");
     uint64_t number;
+    char word[16];
 
     if (text == NULL) {
         return false;
+    }
+    if (is_word(text, zero)) {
+        *ret_size = 0;
+        return true;
     }
     size_t digits = strspn(text, "0123456789");
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -335,6 +358,59 @@ bool schema_read_size(const struct reader *reader, const struct node *node, uint
         }
     }
     schema_value_error(reader, node,
-                       "\"%s\" is no size; write a number and KiB, MiB or GiB, as in 64MiB", text);
+                       "\"%s\" is no size; write a number and KiB, MiB or GiB, as in 64MiB%s", text,
+                       or_word(zero, word));
+    return false;
+}
+
+void schema_duration_word(uint32_t seconds, char text[24])
+{
+    static const struct {
+        char name;
+        uint32_t seconds;
+    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    size_t i = 0;
+
+    if (seconds == 0) {
+        strcpy(text, "off");
+        return;
+    }
+    while (seconds % units[i].seconds != 0) {
+        i++;
+    }
+    snprintf(text, 24, "%u%c", seconds / units[i].seconds, units[i].name);
+}
+
+bool schema_read_duration(const struct reader *reader, const struct node *node, uint32_t least,
+                          uint32_t most, const char *zero, uint32_t *ret_seconds)
+{
+    static const struct {
+        const char *name;
+        uint32_t seconds;
+    } units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    const char *text = schema_read_text(reader, node, "duration");
+    char smallest[24], largest[24], word[16];
+    uint64_t number;
+
+    if (text == NULL) {
+        return false;
+    }
+    if (is_word(text, zero)) {
+        *ret_seconds = 0;
+        return true;
+    }
+    size_t digits = strspn(text, "0123456789");
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(text + digits, units[i].name) == 0 && parse_digits(text, digits, &number) &&
+            number <= most / units[i].seconds && number * units[i].seconds >= least) {
+            *ret_seconds = (uint32_t)number * units[i].seconds;
+            return true;
+        }
+    }
+    schema_duration_word(least, smallest);
+    schema_duration_word(most, largest);
+    schema_value_error(reader, node,
+                       "\"%s\" is no duration from %s to %s; write a number and s, m, h or d%s",
+                       text, smallest, largest, or_word(zero, word));
     return false;
 }

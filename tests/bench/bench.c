@@ -30,6 +30,9 @@ enum { ROUNDS = 41, CALLS = 400 };
 
 long allocations; /* policy_bench.c looks at it, too */
 void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal));
+void bench_audit_read(void (*tell)(const char *name, double value, const char *unit, double goal));
+void bench_verify(void (*tell)(const char *name, double value, const char *unit, double goal));
+void bench_audit(void (*tell)(const char *name, double value, const char *unit, double goal));
 
 void *base_alloc(size_t count, size_t size)
 {
@@ -505,7 +508,10 @@ int main(int argc, char **argv)
     on_thread(bench_local);
     bench_rest();
     bench_policy(tell);
+    bench_audit(tell);
+    bench_verify(tell);
     bench_load();
+    bench_audit_read(tell);
     log_remove();
     if (json_dump_file(report, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
         fprintf(stderr, "bench: %s cannot be written\n", path);

@@ -14,10 +14,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "audit/audit.h"
+#include "audit/loss.h"
 #include "base/slots.h"
+#include "support/fake_file.h"
+#include "support/fake_sinks.h"
 #include "support/record.h"
 #include "switch/switch.h"
 
@@ -129,10 +133,20 @@ static enum miguard_status try_target_identity(struct miguard_error *error)
     return keep(status, made);
 }
 
+static enum miguard_status open_log(bool syslog, bool denies, uint32_t repeat_seconds,
+                                    struct audit **ret_audit, struct miguard_error *error)
+{
+    struct sink_settings sinks[] = {SINK_FILE_DEFAULT(NULL),
+                                    {.kind = SINK_SYSLOG, .failure_denies = denies}};
+    const struct audit_settings settings = {sinks, syslog ? 2 : 1, repeat_seconds};
+    sinks[0].path = path;
+    return audit_open(&settings, ret_audit, error);
+}
+
 static enum miguard_status try_audit_open(struct miguard_error *error)
 {
     struct audit *opened = (void *)&audit;
-    enum miguard_status status = audit_open(path, &opened, error);
+    enum miguard_status status = open_log(true, true, 10, &opened, error);
     if (status == MIGUARD_OK) {
         audit_close(opened);
     } else {
@@ -171,7 +185,7 @@ static const struct attempt {
     {"target of a user", try_target_user, MIGUARD_NO_MEMORY, 4},
     {"target of an identity", try_target_identity, MIGUARD_NO_MEMORY, 2},
     {"audit_open", try_audit_open, MIGUARD_NO_MEMORY, 2},
-    {"audit_write", try_audit_write, MIGUARD_AUDIT_FAILED, 2},
+    {"audit_write", try_audit_write, MIGUARD_AUDIT_FAILED, 0},
 };
 
 static void set_up(void)
@@ -182,7 +196,8 @@ static void set_up(void)
     strcpy(folder, "/tmp/miguard-fault-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
-    ck_assert_int_eq(audit_open(path, &audit, NULL), MIGUARD_OK);
+    fake_reset();
+    ck_assert_int_eq(open_log(true, false, 0, &audit, NULL), MIGUARD_OK);
 }
 
 static void tear_down(void)
@@ -190,6 +205,7 @@ static void tear_down(void)
     char command[128];
     audit_close(audit);
     miguard_identity_free(bound);
+    fake_reset();
     snprintf(command, sizeof(command), "rm -rf '%s'", folder);
     ck_assert_int_eq(system(command), 0);
 }
@@ -216,9 +232,12 @@ START_TEST(each_allocation_fails)
             ck_assert_int_eq(status, MIGUARD_OK);
             break;
         }
-        /* audit_open() has two reasons: its own memory and its first record's. */
+        /* audit_open() has two reasons, its own memory and its first record's; and the log does
+         * without what it only wanted to remember. */
         bool right = status == attempt->without_memory ||
-                     (attempt->function == try_audit_open && status == MIGUARD_AUDIT_FAILED);
+                     (attempt->function == try_audit_open &&
+                      (status == MIGUARD_AUDIT_FAILED || status == MIGUARD_OK)) ||
+                     (attempt->function == try_audit_write && status == MIGUARD_OK);
         ck_assert_msg(right, "%s, allocation %d: %s", attempt->what, nth,
                       miguard_status_name(status));
         ck_assert_int_eq(error.status, status);
@@ -348,46 +367,440 @@ START_TEST(thread_with_many_groups)
 }
 END_TEST
 
+/* ---- losses ---------------------------------------------------------------------------- */
+
+/* What the file has, and what syslog has. */
+enum { MOST_LINES = 64 };
+
+struct lines {
+    json_t *records[MOST_LINES];
+    unsigned count;
+};
+
+static json_t *parse(const char *line)
+{
+    char why[256] = "";
+    json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(record != NULL && record_check(record, why, sizeof(why)), "%s", why);
+    return record;
+}
+
+static struct lines in_file(void)
+{
+    struct lines lines = {.count = 0};
+    char *line = NULL;
+    size_t size = 0;
+    FILE *file = fopen(path, "re");
+
+    ck_assert_ptr_nonnull(file);
+    while (lines.count < MOST_LINES && getline(&line, &size, file) > 0) {
+        lines.records[lines.count++] = parse(line);
+    }
+    free(line);
+    fclose(file);
+    return lines;
+}
+
+static struct lines in_syslog(void)
+{
+    struct lines lines = {.count = 0};
+    for (unsigned i = 0; i < fake_sinks[SINK_SYSLOG].count && i < FAKE_LINES; i++) {
+        lines.records[lines.count++] = parse(fake_sinks[SINK_SYSLOG].lines[i]);
+    }
+    return lines;
+}
+
+static void release(struct lines *lines)
+{
+    for (unsigned i = 0; i < lines->count; i++) {
+        json_decref(lines->records[i]);
+    }
+}
+
+static const json_t *member(const json_t *record, const char *outer, const char *inner)
+{
+    return json_object_get(json_object_get(record, outer), inner);
+}
+
+static const char *action_of(const struct lines *lines, unsigned i)
+{
+    const char *action =
+        i < lines->count ? json_string_value(member(lines->records[i], "event", "action")) : NULL;
+    return action != NULL ? action : "(none)";
+}
+
+static void expect_actions(struct lines lines, const char *const *actions, unsigned count)
+{
+    ck_assert_uint_eq(lines.count, count);
+    for (unsigned i = 0; i < count; i++) {
+        ck_assert_str_eq(action_of(&lines, i), actions[i]);
+    }
+    release(&lines);
+}
+
+#define EXPECT(lines, ...)                                                                         \
+    expect_actions(lines, (const char *const[]){__VA_ARGS__},                                      \
+                   sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+/* All that records-lost tells, and its last total. */
+static json_int_t lost_in(struct lines lines, const char *cause, json_int_t *ret_total)
+{
+    json_int_t sum = 0;
+    for (unsigned i = 0; i < lines.count; i++) {
+        const json_t *lost = member(lines.records[i], "miguard", "lost");
+        if (lost == NULL) {
+            continue;
+        }
+        const json_t *causes = json_object_get(lost, "causes");
+        sum += json_integer_value(json_object_get(causes, cause));
+        ck_assert_str_le(json_string_value(json_object_get(lost, "first")),
+                         json_string_value(json_object_get(lost, "last")));
+        *ret_total = json_integer_value(json_object_get(lost, "total"));
+    }
+    release(&lines);
+    return sum;
+}
+
+static const struct audit_event use = {.action = AUDIT_ACTION_SESSION_USE,
+                                       .reason = AUDIT_REASON_IDENTITY_MATCH,
+                                       .operation = OPERATION_INVOKE};
+static const struct audit_event refusal = {.action = AUDIT_ACTION_SESSION_USE,
+                                           .reason = AUDIT_REASON_IDENTITY_MISMATCH,
+                                           .denied = true,
+                                           .operation = OPERATION_INVOKE};
+
+/* _i: the cause, at the lock and at the append. Three are lost, the gap comes first, then what
+ * follows; syslog has them all, the three without a place in the file. */
+START_TEST(each_cause_is_told)
+{
+    enum audit_loss cause = (enum audit_loss)(_i / 2);
+    char id[AUDIT_ID_SIZE];
+    json_int_t total = 0;
+
+    *(_i % 2 == 0 ? &fake_lock : &fake_append) = (int)cause;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(audit_write_id(audit, &use, id), MIGUARD_AUDIT_FAILED);
+        ck_assert_str_ne(id, ""); /* syslog has it under this id */
+    }
+    fake_lock = fake_append = FAKE_WORKS;
+    ck_assert_int_eq(audit_write_id(audit, &use, id), MIGUARD_OK);
+    ck_assert_int_eq(audit_write_id(audit, &use, id), MIGUARD_OK);
+    EXPECT(in_file(), "audit-start", "records-lost", "session-use", "session-use");
+    ck_assert_int_eq(lost_in(in_file(), audit_loss_name(cause), &total), 3);
+    ck_assert_int_eq(total, 3);
+    EXPECT(in_syslog(), "audit-start", "session-use", "session-use", "session-use", "records-lost",
+           "session-use", "session-use");
+    ck_assert_uint_eq(fake_sinks[SINK_SYSLOG].sequences[1], 0);
+    ck_assert_uint_eq(fake_sinks[SINK_SYSLOG].sequences[4], 2);
+}
+END_TEST
+
+/* The gap record fits, the one behind it does not: nothing is told twice. */
+START_TEST(loss_right_behind_a_gap)
+{
+    json_int_t total = 0;
+
+    fake_append = AUDIT_LOSS_IO_ERROR;
+    ck_assert_int_eq(audit_write(audit, &use), MIGUARD_AUDIT_FAILED);
+    fake_append = FAKE_WORKS;
+    fake_appends_left = 1;
+    fake_append_after = AUDIT_LOSS_IO_ERROR;
+    ck_assert_int_eq(audit_write(audit, &use), MIGUARD_AUDIT_FAILED);
+    fake_append_after = FAKE_WORKS;
+    ck_assert_int_eq(audit_write(audit, &use), MIGUARD_OK);
+    EXPECT(in_file(), "audit-start", "records-lost", "records-lost", "session-use");
+    ck_assert_int_eq(lost_in(in_file(), "io-error", &total), 2);
+    ck_assert_int_eq(total, 2);
+}
+END_TEST
+
+/* One that may fail: nothing is refused, it is told what it lacks, and the file does not care. */
+START_TEST(sink_that_fails)
+{
+    json_int_t total = 0;
+
+    fake_sinks[SINK_SYSLOG].write_fails = AUDIT_LOSS_UNREACHABLE;
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(audit_write(audit, &use), MIGUARD_OK);
+    }
+    fake_sinks[SINK_SYSLOG].write_fails = FAKE_WORKS;
+    ck_assert_int_eq(audit_write(audit, &use), MIGUARD_OK);
+    EXPECT(in_file(), "audit-start", "session-use", "session-use", "session-use", "session-use",
+           "session-use");
+    EXPECT(in_syslog(), "audit-start", "records-lost", "session-use");
+    ck_assert_int_eq(lost_in(in_syslog(), "unreachable", &total), 4);
+    ck_assert_uint_eq(fake_sinks[SINK_SYSLOG].sequences[1], 0);
+    ck_assert_uint_eq(fake_sinks[SINK_SYSLOG].sequences[2], 6);
+    fake_sinks[SINK_SYSLOG].write_fails = AUDIT_LOSS_TOO_LARGE;
+    ck_assert_int_eq(audit_write(audit, &use), MIGUARD_OK);
+    fake_sinks[SINK_SYSLOG].write_fails = FAKE_WORKS;
+    ck_assert_int_eq(audit_write(audit, &use), MIGUARD_OK);
+    ck_assert_int_eq(lost_in(in_syslog(), "too-large", &total), 1);
+    ck_assert_int_eq(total, 5);
+}
+END_TEST
+
+/* One that must not: without it there is no log, and no record. */
+START_TEST(sink_that_denies)
+{
+    struct audit *opened = NULL;
+    struct miguard_error error;
+
+    fake_sinks[SINK_SYSLOG].open_fails = MIGUARD_SYSTEM;
+    ck_assert_int_eq(open_log(true, true, 0, &opened, &error), MIGUARD_SYSTEM);
+    fake_sinks[SINK_SYSLOG].open_fails = MIGUARD_OK;
+    fake_sinks[SINK_SYSLOG].write_fails = AUDIT_LOSS_UNREACHABLE;
+    ck_assert_int_eq(open_log(true, true, 0, &opened, &error), MIGUARD_AUDIT_FAILED);
+    ck_assert_ptr_null(opened);
+    fake_sinks[SINK_SYSLOG].write_fails = FAKE_WORKS;
+    ck_assert_int_eq(open_log(true, true, 10, &opened, &error), MIGUARD_OK);
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_OK);
+    fake_sinks[SINK_SYSLOG].write_fails = AUDIT_LOSS_UNREACHABLE;
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_AUDIT_FAILED);
+    /* What was refused to be a record is none that others are counted with. */
+    ck_assert_int_eq(audit_write(opened, &refusal), MIGUARD_AUDIT_FAILED);
+    ck_assert_int_eq(audit_write(opened, &refusal), MIGUARD_AUDIT_FAILED);
+    audit_close(opened);
+}
+END_TEST
+
+START_TEST(sink_that_comes_later)
+{
+    struct audit *opened = NULL;
+    json_int_t total = 0;
+
+    fake_sinks[SINK_SYSLOG].open_fails = MIGUARD_NO_MEMORY;
+    ck_assert_int_eq(open_log(true, false, 0, &opened, NULL), MIGUARD_NO_MEMORY);
+    fake_sinks[SINK_SYSLOG].open_fails = MIGUARD_SYSTEM;
+    ck_assert_int_eq(open_log(true, false, 0, &opened, NULL), MIGUARD_OK);
+    fake_sinks[SINK_SYSLOG].open_fails = MIGUARD_OK;
+    unsigned before = fake_sinks[SINK_SYSLOG].count;
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_OK); /* not tried again yet */
+    ck_assert_uint_eq(fake_sinks[SINK_SYSLOG].count, before);
+    usleep(1100 * 1000);
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_OK);
+    ck_assert_uint_eq(fake_sinks[SINK_SYSLOG].count, before + 2);
+    ck_assert_int_eq(lost_in(in_syslog(), "unreachable", &total), 2);
+    audit_close(opened);
+}
+END_TEST
+
+/* A loss that is told by two at once is taken off once. */
+START_TEST(told_twice_is_taken_off_once)
+{
+    struct state_loss pending[SINK_KIND_COUNT] = {0};
+    uint64_t total[AUDIT_LOSS_COUNT] = {0};
+    struct log_state state = {.pending = pending, .lost_total = total};
+    struct audit_lost first, second;
+    struct losses losses;
+
+    losses_init(&losses);
+    loss_note(&losses, SINK_SYSLOG, AUDIT_LOSS_BUSY, 100);
+    loss_note(&losses, SINK_SYSLOG, AUDIT_LOSS_BUSY, 50);
+    loss_fold(&losses, &state);
+    loss_fold(&losses, &state);
+    ck_assert(loss_tell(&state, SINK_SYSLOG, &first));
+    ck_assert(!loss_tell(&state, SINK_FILE, &second));
+    ck_assert_uint_eq(first.count, 2);
+    ck_assert_int_eq(first.first, 50);
+    ck_assert_int_eq(first.last, 100);
+    loss_note(&losses, SINK_SYSLOG, AUDIT_LOSS_IO_ERROR, 200);
+    loss_fold(&losses, &state);
+    loss_told(&state, SINK_SYSLOG, &first);
+    loss_told(&state, SINK_SYSLOG, &first); /* another process told the same */
+    ck_assert(loss_tell(&state, SINK_SYSLOG, &second));
+    ck_assert_uint_eq(second.count, 1);
+    ck_assert_uint_eq(second.by_cause[AUDIT_LOSS_IO_ERROR], 1);
+    ck_assert_uint_eq(second.total, 3);
+    loss_told(&state, SINK_SYSLOG, &second);
+    ck_assert(!loss_tell(&state, SINK_SYSLOG, &second));
+    losses_destroy(&losses);
+}
+END_TEST
+
+/* ---- on the disk --------------------------------------------------------------------------- */
+
+/* _i: the setting. Which records are waited for, and what it means when they are not there. */
+START_TEST(sync_as_told)
+{
+    static const bool waits_for_use[] = {false, false, true},
+                      waits_for_refusal[] = {false, true, true};
+    struct sink_settings file = SINK_FILE_DEFAULT(NULL);
+    const struct audit_settings settings = {&file, 1, 0};
+    struct audit *opened = NULL;
+    json_int_t total = 0;
+
+    file.path = path;
+    file.sync = (enum audit_sync)_i;
+    fake_syncs = 0;
+    ck_assert_int_eq(audit_open(&settings, &opened, NULL), MIGUARD_OK);
+    ck_assert_uint_eq(fake_syncs, _i == AUDIT_SYNC_NONE ? 0 : 1); /* the log about itself */
+    fake_syncs = 0;
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_OK);
+    ck_assert_uint_eq(fake_syncs, waits_for_use[_i]);
+    fake_syncs = 0;
+    ck_assert_int_eq(audit_write(opened, &refusal), MIGUARD_OK);
+    ck_assert_uint_eq(fake_syncs, waits_for_refusal[_i]);
+    fake_sync = AUDIT_LOSS_NOT_SYNCED;
+    ck_assert_int_eq(audit_write(opened, &refusal),
+                     waits_for_refusal[_i] ? MIGUARD_AUDIT_FAILED : MIGUARD_OK);
+    fake_sync = FAKE_WORKS;
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_OK);
+    audit_close(opened);
+    ck_assert_int_eq(lost_in(in_file(), "not-synced", &total), waits_for_refusal[_i]);
+}
+END_TEST
+
+/* ---- without a file -------------------------------------------------------------------------- */
+
+START_TEST(log_without_a_file)
+{
+    const struct sink_settings syslog = {.kind = SINK_SYSLOG, .failure_denies = true};
+    const struct audit_settings settings = {&syslog, 1, 300};
+    struct audit *opened = NULL;
+    json_int_t total = 0;
+
+    unsigned before = fake_sinks[SINK_SYSLOG].count;
+    ck_assert_int_eq(audit_open(&settings, &opened, NULL), MIGUARD_OK);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(audit_write(opened, &refusal), MIGUARD_OK);
+    }
+    fake_sinks[SINK_SYSLOG].write_fails = AUDIT_LOSS_UNREACHABLE;
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_AUDIT_FAILED);
+    fake_sinks[SINK_SYSLOG].write_fails = FAKE_WORKS;
+    ck_assert_int_eq(audit_write(opened, &use), MIGUARD_OK);
+    audit_lock(opened);
+    pid_t child = fork();
+    audit_unlock(opened);
+    if (child == 0) { /* counts nothing of its parent's */
+        unsigned inherited = fake_sinks[SINK_SYSLOG].count;
+        bool well = audit_write(opened, &use) == MIGUARD_OK;
+        audit_close(opened);
+        well = well && fake_sinks[SINK_SYSLOG].count == inherited + 2 &&
+               fake_sinks[SINK_SYSLOG].sequences[inherited] == 1;
+        fflush(NULL);
+        _exit(well ? 0 : 1);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    audit_close(opened);
+    struct lines lines = in_syslog();
+    static const char *const actions[] = {"audit-start", "session-use", "records-lost",
+                                          "session-use", "session-use", "audit-stop"};
+    ck_assert_uint_eq(lines.count, before + 6);
+    for (unsigned i = 0; i < 6; i++) {
+        ck_assert_str_eq(action_of(&lines, before + i), actions[i]);
+    }
+    const json_t *repeat = member(lines.records[before + 4], "miguard", "repeat");
+    ck_assert_int_eq(json_integer_value(json_object_get(repeat, "count")), 3);
+    ck_assert_ptr_null(member(lines.records[before + 1], "miguard", "chain"));
+    release(&lines);
+    ck_assert_int_eq(lost_in(in_syslog(), "unreachable", &total), 1);
+}
+END_TEST
+
 /* ---- what was lost for want of memory is told ---------------------------------------- */
 
 START_TEST(lost_for_want_of_memory_is_counted)
 {
     struct miguard_error error;
-    char line[65536], why[256] = "";
-    json_int_t lost = 0, sequence = 0;
-    unsigned expected = 0, records = 0;
+    json_int_t total = 0;
+    unsigned expected = 0;
+    static char name[3000];
 
-    for (int nth = 0;; nth++) {
-        failed = false;
+    /* Each is larger than all before, so that memory is needed. */
+    for (int nth = 0; nth < 20; nth++) {
+        struct audit_event event = use;
+        memset(name, 'x', sizeof(name) - 1);
+        event.name_space = event.class_name = event.provider = event.rule = event.rule_source =
+            name;
+        event.policy_detail = event.rule_reason = name;
+        struct audit *opened = NULL;
+        ck_assert_int_eq(open_log(false, false, 0, &opened, &error), MIGUARD_OK);
         countdown = nth;
-        enum miguard_status status = try_audit_write(&error);
+        failed = false;
+        expected += audit_write(opened, &event) != MIGUARD_OK;
         countdown = -1;
+        ck_assert_int_eq(audit_write(opened, &event), MIGUARD_OK);
+        audit_close(opened);
         if (!failed) {
             break;
         }
-        ck_assert_int_eq(status, MIGUARD_AUDIT_FAILED);
-        expected++;
     }
-    ck_assert_int_eq(try_audit_write(&error), MIGUARD_OK);
-
-    FILE *file = fopen(path, "re");
-    ck_assert_ptr_nonnull(file);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        json_t *record = json_loads(line, 0, NULL);
-        ck_assert_msg(record_check(record, why, sizeof(why)), "%s", why);
-        const json_t *miguard = json_object_get(record, "miguard");
-        lost += json_integer_value(json_object_get(json_object_get(miguard, "lost"), "count"));
-        sequence++;
-        ck_assert_int_eq(
-            json_integer_value(json_object_get(json_object_get(record, "event"), "sequence")),
-            sequence);
-        json_decref(record);
-        records++;
-    }
-    fclose(file);
     ck_assert_uint_gt(expected, 1);
-    ck_assert_int_eq(lost, expected);
-    ck_assert_uint_ge(records, 4); /* start, gap, and the two that were written */
+    ck_assert_int_eq(lost_in(in_file(), "no-memory", &total), expected);
+    ck_assert_int_eq(total, expected);
+}
+END_TEST
+
+/* What could not be put aside for syslog is told there: with what arrived it is all there was. */
+START_TEST(no_memory_for_the_other_sinks)
+{
+    static char name[60000];
+    json_int_t total = 0;
+    struct audit_event event = use;
+    unsigned arrived = 0;
+
+    memset(name, 'x', sizeof(name) - 1);
+    event.class_name = name;
+    for (int nth = 0; nth < 8; nth++) {
+        countdown = nth;
+        (void)!audit_write(audit, &event);
+        countdown = -1;
+    }
+    ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
+    struct lines file = in_file(), syslog = in_syslog();
+    for (unsigned i = 0; i < syslog.count; i++) {
+        arrived += strcmp(action_of(&syslog, i), "session-use") == 0;
+    }
+    /* Gap records of the file that syslog did not get count as well. */
+    unsigned gaps = 0;
+    for (unsigned i = 0; i < file.count; i++) {
+        gaps += strcmp(action_of(&file, i), "records-lost") == 0;
+    }
+    json_int_t lost = 0;
+    for (unsigned i = 0; i < syslog.count; i++) {
+        const json_t *told = member(syslog.records[i], "miguard", "lost");
+        bool own =
+            told != NULL && strcmp(json_string_value(json_object_get(told, "sink")), "syslog") == 0;
+        lost += own ? json_integer_value(json_object_get(told, "count")) : 0;
+        gaps -= told != NULL && !own;
+    }
+    ck_assert_int_gt(lost, 0);
+    ck_assert_int_eq((json_int_t)arrived + lost, 9 + (json_int_t)gaps);
+    release(&file);
+    release(&syslog);
+    (void)lost_in(in_syslog(), "no-memory", &total);
+    ck_assert_int_ge(total, lost);
+}
+END_TEST
+
+/* ---- the keeper --------------------------------------------------------------------------------
+ */
+
+static void *until_unlocked(void *context)
+{
+    pthread_mutex_lock(context);
+    pthread_mutex_unlock(context);
+    return NULL;
+}
+
+START_TEST(keeper_maintains)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t thread;
+
+    pthread_mutex_lock(&lock);
+    ck_assert_int_eq(pthread_create(&thread, NULL, until_unlocked, &lock), 0);
+    ck_assert_int_eq(audit_write(audit, &use), MIGUARD_OK);
+    ck_assert(__atomic_load_n(&fake_keeper, __ATOMIC_RELAXED));
+    for (int i = 0; i < 500 && __atomic_load_n(&fake_maintained, __ATOMIC_RELAXED) == 0; i++) {
+        usleep(10000);
+    }
+    ck_assert_uint_gt(__atomic_load_n(&fake_maintained, __ATOMIC_RELAXED), 0);
+    pthread_mutex_unlock(&lock);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 END_TEST
 
@@ -432,7 +845,17 @@ int main(void)
     tcase_add_checked_fixture(faults, set_up, tear_down);
     tcase_add_loop_test(faults, each_allocation_fails, 0, 2 * LENGTH(attempts));
     tcase_add_loop_test(faults, thread_with_many_groups, 0, LENGTH(in_threads));
+    tcase_add_loop_test(faults, each_cause_is_told, 0, 2 * AUDIT_LOSS_COUNT);
+    tcase_add_test(faults, loss_right_behind_a_gap);
+    tcase_add_test(faults, sink_that_fails);
+    tcase_add_test(faults, sink_that_denies);
+    tcase_add_test(faults, sink_that_comes_later);
+    tcase_add_test(faults, told_twice_is_taken_off_once);
+    tcase_add_loop_test(faults, sync_as_told, 0, 3);
+    tcase_add_test(faults, log_without_a_file);
     tcase_add_test(faults, lost_for_want_of_memory_is_counted);
+    tcase_add_test(faults, no_memory_for_the_other_sinks);
+    tcase_add_test(faults, keeper_maintains);
     tcase_add_test(faults, no_memory_for_a_slot_is_no_limit);
     suite_add_tcase(suite, faults);
 

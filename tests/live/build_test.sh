@@ -221,7 +221,7 @@ shared_runs() { # program package...
 
 static_runs() {
     "$CC" -I"$dest/usr/include" -o "$tmp/static" "$tmp/wrapping.c" \
-        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -lyaml -ldl -pthread &&
+        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -lyaml -lsodium -ldl -pthread &&
         says_ok "$tmp/static"
 }
 
@@ -517,14 +517,6 @@ components_documented() {
     [ -s "$tmp/rows" ] && each row <"$tmp/rows"
 }
 
-# A row may stand on two lines in the source.
-reasons_documented() {
-    awk '/define AUDIT_REASON_MAP/ { on = 1; next } on { all = all $0 } on && !/\\$/ { exit }
-         END { gsub(/\\ */, " ", all); print all }' src/audit/event.h |
-        grep -oE '"[a-z-]+", *"[^"]*"' | sed 's/^"\(.*\)", *"\(.*\)"$/.It \1 Ta \2/' >"$tmp/rows"
-    [ -s "$tmp/rows" ] && each row <"$tmp/rows"
-}
-
 limit() { # "NAME value"
     grep -q "^\.It Dv ${1% *} Ta ${1#* } Ta ." $page3
 }
@@ -572,7 +564,6 @@ check "every exported function is declared in a header" exports_declared
 check "every declared function is exported" declarations_exported
 check "libmiguard(3) has every status" statuses_documented
 check "libmiguard(3) has every component" components_documented
-check "libmiguard(3) has every reason of a record" reasons_documented
 check "libmiguard(3) has every limit" limits_documented
 check "the version is the same everywhere" version_everywhere
 for words in "" identity "identity show" "identity diff" run policy "policy check" "policy show" \

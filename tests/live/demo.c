@@ -458,6 +458,61 @@ static void print_refusals(const struct log *log)
     }
 }
 
+/* ---- the reviewer --------------------------------------------------------------------------- */
+
+/* Shows the command as a person would type it, and what it says. */
+static bool show_command(const char *arguments)
+{
+    const char *out = getenv("OUT");
+    char command[512];
+
+    printf("\n$ miguard %s\n", arguments);
+    fflush(stdout);
+    snprintf(command, sizeof(command), "%s/miguard %s", out != NULL ? out : "build", arguments);
+    return system(command) == 0;
+}
+
+static void expect_command(struct totals *totals, bool done, const char *what)
+{
+    totals->passed += done;
+    totals->failed += !done;
+    if (!done) {
+        printf("FAIL %s\n", what);
+    }
+}
+
+/* The setfsuid act is the one that OMI serves as root. */
+static const char *id_of_setfsuid(const struct log *log)
+{
+    for (size_t i = 0; i < json_array_size(log->refusals); i++) {
+        const json_t *record = json_array_get(log->refusals, i);
+        const json_t *mismatch = json_object_get(json_object_get(record, "miguard"), "mismatch");
+        const char *first = json_string_value(json_array_get(mismatch, 0));
+        if (first != NULL && strcmp(first, "fsuid") == 0) {
+            return text_at(record, "event", "id");
+        }
+    }
+    return "";
+}
+
+static void show_review(struct totals *totals, const struct log *log)
+{
+    const char *out = getenv("OUT");
+    char arguments[400];
+
+    printf("\nThe reviewer\n");
+    snprintf(arguments, sizeof(arguments), "audit verify %s", log->path);
+    expect_command(totals, show_command(arguments), "the log is intact");
+    snprintf(arguments, sizeof(arguments), "audit explain %s %s", id_of_setfsuid(log), log->path);
+    expect_command(totals, show_command(arguments), "a refusal can be explained");
+    snprintf(arguments, sizeof(arguments), "audit search --format json %s >%s/demo.jsonl",
+             log->path, out != NULL ? out : "build");
+    expect_command(totals, show_command(arguments), "the records can be copied");
+    snprintf(arguments, sizeof(arguments), "audit report --html %s/demo.html %s",
+             out != NULL ? out : "build", log->path);
+    expect_command(totals, show_command(arguments), "a report can be made");
+}
+
 /* ---- the parts of the demonstration --------------------------------------------------------- */
 
 static void print_heading(void)
@@ -572,6 +627,7 @@ static bool open_log(struct log *log)
     }
     snprintf(log->path, sizeof(log->path), "%s/audit.jsonl", folder);
     config.audit_file = log->path;
+    config.repeat_window = 0; /* each misuse shows its own record */
     if (miguard_configure(&config, &error) != MIGUARD_OK) {
         printf("%s: %s %s\n", log->path, miguard_status_text(error.status), error.detail);
         return false;
@@ -588,7 +644,10 @@ static void close_log(struct log *log)
     }
     json_decref(log->refusals);
     if (log->path[0] != '\0') {
+        char state[80];
+        snprintf(state, sizeof(state), "%s.state", log->path);
         unlink(log->path);
+        unlink(state);
         *strrchr(log->path, '/') = '\0';
         rmdir(log->path);
     }
@@ -619,6 +678,7 @@ static void show_guarded(struct totals *totals)
         show_act(totals, host, &session, &list->acts[i], &log);
     }
     print_refusals(&log);
+    show_review(totals, &log);
 out:
     if (session.ft != NULL) {
         MI_Session_Close(&session, NULL, NULL);

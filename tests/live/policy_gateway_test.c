@@ -60,7 +60,7 @@ static void set_up(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chmod(folder, 0755), 0);
     snprintf(policy_file, sizeof(policy_file), "%s/miguard.yaml", folder);
-    unlink(log_path());
+    log_remove();
 }
 
 static void tear_down(void)

@@ -34,7 +34,7 @@ sed -e 's/\\-/-/g' -e 's/\\&//g' -e 's/\\(dq/"/g' -e 's/\\e/\\/g' "$page" >"$tmp
 # The rows of the tables of keys: {"name", needed, reader}.
 keys() {
     grep -ohE '\{"[a-z-]+", (true|false), +[a-z_]+\}' src/policy/schema*.c |
-        grep -v read_other_sink | sed 's/^{"\([a-z-]*\)".*/\1/' | sort -u
+        sed 's/^{"\([a-z-]*\)".*/\1/' | sort -u
 }
 
 key_documented() {

@@ -1,38 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/log.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "miguard.h"
 
+static char folder[] = "/tmp/miguard-test-XXXXXX";
+static pid_t owner; /* who made it; a forked child leaves it alone */
+
+/* The log, its state, and what was rotated. */
+static void empty_folder(void)
+{
+    char path[512];
+    DIR *entries = opendir(folder);
+
+    for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
+        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        unlink(path);
+    }
+    if (entries != NULL) {
+        closedir(entries);
+    }
+}
+
+/* A folder of its own: a log is not made where everybody can write. */
 const char *log_path(void)
 {
-    static char path[] = "/tmp/miguard-test-XXXXXX.jsonl";
-    static bool chosen;
-    if (!chosen) {
-        int fd = mkstemps(path, 6);
-        if (fd < 0) {
+    static char path[64];
+
+    if (owner == 0) {
+        if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0) {
             abort();
         }
-        close(fd);
-        unlink(path);
-        chosen = true;
+        snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
+        owner = getpid();
+        atexit(log_remove);
     }
     return path;
 }
 
 void log_start(void)
 {
+    log_start_with(0); /* tests count records */
+}
+
+void log_start_with(int repeat_window)
+{
     struct miguard_config config = MIGUARD_CONFIG_INIT;
     struct miguard_error error = {0};
 
-    unlink(log_path());
     config.audit_file = log_path();
+    empty_folder();
+    config.repeat_window = repeat_window;
     if (miguard_configure(&config, &error) != MIGUARD_OK) {
         fprintf(stderr, "miguard_configure: %s: %s\n", error.step, error.detail);
         abort();
@@ -44,14 +70,18 @@ void log_start_once(void)
     static bool started;
     if (!started) {
         log_start();
-        atexit(log_remove);
         started = true;
     }
 }
 
 void log_remove(void)
 {
-    unlink(log_path());
+    if (owner == getpid()) {
+        empty_folder();
+        rmdir(folder);
+        owner = 0;
+        strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+    }
 }
 
 static const char *at(const json_t *record, const char *path)
@@ -96,9 +126,9 @@ long log_count(const char *action, const char *reason)
     return count;
 }
 
-long log_mentions(const char *text)
+static long mentions_in(const char *path, const char *text)
 {
-    FILE *file = fopen(log_path(), "r");
+    FILE *file = fopen(path, "r");
     char *line = NULL;
     size_t size = 0;
     long count = 0;
@@ -109,6 +139,25 @@ long log_mentions(const char *text)
     free(line);
     if (file != NULL) {
         fclose(file);
+    }
+    return count;
+}
+
+long log_mentions(const char *text)
+{
+    char path[512];
+    long count = 0;
+    DIR *entries = opendir(folder);
+
+    for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
+        if (strncmp(entry->d_name, "audit.jsonl", 11) == 0 &&
+            strcmp(entry->d_name + 11, ".state") != 0) {
+            snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+            count += mentions_in(path, text);
+        }
+    }
+    if (entries != NULL) {
+        closedir(entries);
     }
     return count;
 }

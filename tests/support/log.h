@@ -5,11 +5,15 @@
 
 #include <stdbool.h>
 
-/* A path for a log of this process; the file does not exist. The buffer is static. */
+/* A path for a log of this process, in a folder of its own; the file does not exist. The folder is
+ * removed at the end of the process, with all that is in it. */
 const char *log_path(void);
 
 /* Configures the gateway to a fresh log at log_path(). Aborts when that fails. */
 void log_start(void);
+
+/* The same with a window in which identical refusals are counted, as in miguard_config. */
+void log_start_with(int repeat_window);
 void log_remove(void);
 
 /* log_start() the first time that this process asks. */
@@ -19,7 +23,8 @@ void log_start_once(void);
  * parsed; one that is no JSON object counts as -1000000. */
 long log_count(const char *action, const char *reason);
 
-/* How many lines hold this text. Parses nothing: for logs of many records. */
+/* How many lines hold this text. In the rotated files, too. Parses nothing:
+ * for logs of many records. */
 long log_mentions(const char *text);
 
 /* The value of a string at path ("miguard.operation") in the last record; "" when there is none.

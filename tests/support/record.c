@@ -122,18 +122,75 @@ static bool is_decision(const json_t *value)
     return IS_ONE_OF(value, decisions);
 }
 
-static bool is_category(const json_t *value)
+static bool is_sink(const json_t *value)
 {
-    const char *only = json_string_value(json_array_get(value, 0));
-    return json_array_size(value) == 1 && only != NULL && strcmp(only, "api") == 0;
+    static const char *const sinks[] = {"file", "syslog", "journald", "audit"};
+    return IS_ONE_OF(value, sinks);
 }
 
-static bool is_type(const json_t *value)
+static bool is_step(const json_t *value)
 {
-    const char *first = json_string_value(json_array_get(value, 0));
-    const char *second = json_string_value(json_array_get(value, 1));
-    return json_array_size(value) == 2 && first != NULL && strcmp(first, "access") == 0 &&
-           second != NULL && (strcmp(second, "allowed") == 0 || strcmp(second, "denied") == 0);
+    static const char *const steps[] = {"low", "full", "flooded", "normal"};
+    return IS_ONE_OF(value, steps);
+}
+
+static bool is_cause_name(const char *name)
+{
+#define LOSS_NAME(NAME, name, text) name,
+    static const char *const names[] = {AUDIT_LOSS_MAP(LOSS_NAME)};
+#undef LOSS_NAME
+    return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
+}
+
+static bool is_cause(const json_t *value)
+{
+    return is_cause_name(json_string_value(value));
+}
+
+static bool is_causes(const json_t *value)
+{
+    const char *cause;
+    json_t *count;
+
+    json_object_foreach((json_t *)(uintptr_t)value, cause, count)
+    {
+        if (!is_cause_name(cause) || json_integer_value(count) < 1) {
+            return false;
+        }
+    }
+    return json_object_size(value) > 0;
+}
+
+static bool is_number(const json_t *value)
+{
+    return json_integer_value(value) >= 0;
+}
+
+static bool is_percent(const json_t *value)
+{
+    return json_integer_value(value) >= 0 && json_integer_value(value) <= 100;
+}
+
+static bool is_hash(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+static bool is_version(const json_t *value)
+{
+    return in_form(json_string_value(value), "d.d.d");
+}
+
+static bool is_strings(const json_t *value, const char *const *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(value, i));
+        if (text == NULL || strcmp(text, wanted[i]) != 0) {
+            return false;
+        }
+    }
+    return json_array_size(value) == count;
 }
 
 static bool is_component_list(const json_t *value)
@@ -235,25 +292,30 @@ static const struct field {
     {"ecs.version", NEEDED, JSON_STRING, is_ecs_version},
     {"event", NEEDED, JSON_OBJECT, NULL},
     {"event.kind", NEEDED, JSON_STRING, is_event},
-    {"event.category", NEEDED, JSON_ARRAY, is_category},
-    {"event.type", NEEDED, JSON_ARRAY, is_type},
+    {"event.category", NEEDED, JSON_ARRAY, NULL},
+    {"event.type", NEEDED, JSON_ARRAY, NULL},
     {"event.id", NEEDED, JSON_STRING, is_not_empty},
-    {"event.sequence", NEEDED, JSON_INTEGER, is_positive},
+    {"event.sequence", OPTIONAL, JSON_INTEGER, is_positive},
     {"event.code", NEEDED, JSON_STRING, is_code},
     {"event.action", NEEDED, JSON_STRING, is_action},
     {"event.outcome", NEEDED, JSON_STRING, is_outcome},
     {"event.reason", NEEDED, JSON_STRING, is_reason},
+    {"event.start", OPTIONAL, JSON_STRING, is_time},
+    {"event.end", OPTIONAL, JSON_STRING, is_time},
+    {"event.hash", OPTIONAL, JSON_STRING, is_hash},
     {"host", NEEDED, JSON_OBJECT, NULL},
     {"host.name", OPTIONAL, JSON_STRING, is_not_empty},
     {"host.boot", NEEDED, JSON_OBJECT, NULL},
     {"host.boot.id", OPTIONAL, JSON_STRING, is_not_empty},
     {"observer", NEEDED, JSON_OBJECT, NULL},
     {"observer.product", NEEDED, JSON_STRING, is_miguard},
+    {"observer.version", NEEDED, JSON_STRING, is_version},
     {"process", NEEDED, JSON_OBJECT, NULL},
     {"process.pid", NEEDED, JSON_INTEGER, is_positive},
     {"process.entity_id", NEEDED, JSON_STRING, is_hex},
     {"process.executable", OPTIONAL, JSON_STRING, is_not_empty},
     {"process.name", OPTIONAL, JSON_STRING, is_not_empty},
+    {"process.start", OPTIONAL, JSON_STRING, is_time},
     {"process.thread", NEEDED, JSON_OBJECT, NULL},
     {"process.thread.id", NEEDED, JSON_INTEGER, is_positive},
     {"process.thread.name", OPTIONAL, JSON_STRING, is_not_empty},
@@ -311,7 +373,30 @@ static const struct field {
     {"miguard.policy", OPTIONAL, JSON_OBJECT, NULL},
     {"miguard.policy.detail", NEEDED, JSON_STRING, is_not_empty},
     {"miguard.lost", OPTIONAL, JSON_OBJECT, NULL},
+    {"miguard.lost.sink", NEEDED, JSON_STRING, is_sink},
     {"miguard.lost.count", NEEDED, JSON_INTEGER, is_positive},
+    {"miguard.lost.cause", NEEDED, JSON_STRING, is_cause},
+    {"miguard.lost.causes", NEEDED, JSON_OBJECT, is_causes},
+    {"miguard.lost.first", NEEDED, JSON_STRING, is_time},
+    {"miguard.lost.last", NEEDED, JSON_STRING, is_time},
+    {"miguard.lost.first_sequence", OPTIONAL, JSON_INTEGER, is_positive},
+    {"miguard.lost.last_sequence", OPTIONAL, JSON_INTEGER, is_positive},
+    {"miguard.lost.total", NEEDED, JSON_INTEGER, is_positive},
+    {"miguard.rotated", OPTIONAL, JSON_OBJECT, NULL},
+    {"miguard.rotated.previous", NEEDED, JSON_STRING, is_not_empty},
+    {"miguard.rotated.removed_files", NEEDED, JSON_INTEGER, is_number},
+    {"miguard.rotated.removed_through", NEEDED, JSON_INTEGER, is_number},
+    {"miguard.space", OPTIONAL, JSON_OBJECT, NULL},
+    {"miguard.space.step", NEEDED, JSON_STRING, is_step},
+    {"miguard.space.available", NEEDED, JSON_INTEGER, is_number},
+    {"miguard.space.used_percent", NEEDED, JSON_INTEGER, is_percent},
+    {"miguard.tally", OPTIONAL, JSON_OBJECT, NULL},
+    {"miguard.tally.written", NEEDED, JSON_INTEGER, is_number},
+    {"miguard.tally.lost", NEEDED, JSON_INTEGER, is_number},
+    {"miguard.chain", OPTIONAL, JSON_OBJECT, NULL},
+    {"miguard.chain.id", NEEDED, JSON_STRING, is_hex},
+    {"miguard.chain.epoch", NEEDED, JSON_INTEGER, is_number},
+    {"miguard.chain.prev", NEEDED, JSON_STRING, is_hash},
 };
 
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
@@ -426,12 +511,126 @@ static bool is_message(const char *message, const char *reason, const char *acti
     return false;
 }
 
+/* What ECS 9 allows together, one row for each action. NULL: a decision. */
+static const struct class
+{
+    const char *action, *category, *type;
+} classes[] = {
+    {"audit-start", "configuration", "info"},
+    {"records-lost", "configuration", "info"},
+    {"audit-seal", "configuration", "info"},
+    {"audit-stop", "configuration", "info"},
+    {"audit-rotate", "configuration", "change"},
+    {"audit-space", "configuration", "info"},
+    {"policy-load", "configuration", "change"},
+    {"policy-refused", "configuration", "info"},
+    {"session-open", "api", NULL},
+    {"session-use", "api", NULL},
+    {"session-close-refused", "api", NULL},
+    {"session-callback", "api", NULL},
+    {"operation-reaped", "api", "end"},
+    {"switch", "process", "change"},
+    {"restore", "process", "change"},
+    {"drop", "process", "change"},
+    {"gate", "process", "change"},
+};
+
+static const struct class *class_of(const char *action)
+{
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (strcmp(classes[i].action, action) == 0) {
+            return &classes[i];
+        }
+    }
+    return NULL;
+}
+
+static bool class_agrees(const struct walk *walk, const json_t *record, bool denied)
+{
+    const struct class *class = class_of(text_at(record, "event.action"));
+    const char *const decision[] = {"access", denied ? "denied" : "allowed"};
+
+    if (class == NULL || !is_strings(find(record, "event.category"), &class->category, 1)) {
+        return complain(walk, "event.category", "does not agree with event.action");
+    }
+    const json_t *type = find(record, "event.type");
+    bool agrees =
+        class->type != NULL ? is_strings(type, &class->type, 1) : is_strings(type, decision, 2);
+    return agrees || complain(walk, "event.type", "does not agree with action and decision");
+}
+
+/* The members that one action has and no other. */
+static bool members_agree(const struct walk *walk, const json_t *record)
+{
+    static const struct {
+        const char *member, *action;
+    } rows[] = {
+        {"miguard.lost", "records-lost"},
+        {"miguard.rotated", "audit-rotate"},
+        {"miguard.space", "audit-space"},
+        {"miguard.tally", "audit-stop"},
+    };
+    const char *action = text_at(record, "event.action");
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool is_it = strcmp(action, rows[i].action) == 0;
+        if (is_it != (find(record, rows[i].member) != NULL)) {
+            return complain(walk, rows[i].member, "does not agree with event.action");
+        }
+    }
+    bool own = strcmp(class_of(action)->category, "configuration") == 0;
+    if (own != (find(record, "miguard.operation") == NULL)) {
+        return complain(walk, "miguard.operation", "does not agree with event.action");
+    }
+    return true;
+}
+
+static bool numbers_agree(const struct walk *walk, const json_t *record)
+{
+    json_int_t sum = 0;
+    const char *cause;
+    json_t *count;
+
+    json_object_foreach((json_t *)(uintptr_t)find(record, "miguard.lost.causes"), cause, count)
+    {
+        sum += json_integer_value(count);
+    }
+    if (sum != json_integer_value(find(record, "miguard.lost.count"))) {
+        return complain(walk, "miguard.lost.count", "is not the sum of its causes");
+    }
+    if (sum > json_integer_value(find(record, "miguard.lost.total"))) {
+        return complain(walk, "miguard.lost.total", "is less than the count");
+    }
+    bool timed = find(record, "event.start") != NULL && find(record, "event.end") != NULL &&
+                 strcmp(text_at(record, "event.start"), text_at(record, "event.end")) <= 0;
+    if (json_integer_value(find(record, "miguard.repeat.count")) > 1 && !timed) {
+        return complain(walk, "event.start", "is missing or behind event.end");
+    }
+    bool chained = find(record, "miguard.chain") != NULL;
+    if (chained != (find(record, "event.hash") != NULL) ||
+        (chained && find(record, "event.sequence") == NULL)) {
+        return complain(walk, "event.hash", "does not agree with miguard.chain");
+    }
+    return true;
+}
+
+static bool id_agrees(const struct walk *walk, const json_t *record)
+{
+    const char *entity = text_at(record, "process.entity_id");
+    const char *id = text_at(record, "event.id");
+    size_t length = strlen(entity);
+
+    if (strncmp(id, entity, length) != 0 || id[length] != '-' || id[length + 1] == '\0' ||
+        id[length + 1 + strspn(id + length + 1, "0123456789")] != '\0') {
+        return complain(walk, "event.id", "is not entity_id and a number");
+    }
+    return true;
+}
+
 static bool agrees_with_itself(const struct walk *walk, const json_t *record)
 {
     bool denied = strcmp(text_at(record, "miguard.decision"), "deny") == 0;
     const char *code = text_at(record, "event.code");
-    const char *type = json_string_value(json_array_get(find(record, "event.type"), 1));
-    char id[64];
 
     if (code[strlen(code) - 1] != (denied ? 'E' : 'I')) {
         return complain(walk, "event.code", "does not agree with miguard.decision");
@@ -439,33 +638,16 @@ static bool agrees_with_itself(const struct walk *walk, const json_t *record)
     if (strcmp(text_at(record, "event.outcome"), denied ? "failure" : "success") != 0) {
         return complain(walk, "event.outcome", "does not agree with miguard.decision");
     }
-    if (strcmp(type, denied ? "denied" : "allowed") != 0) {
-        return complain(walk, "event.type", "does not agree with miguard.decision");
-    }
-    snprintf(id, sizeof(id), "%s-%lld", text_at(record, "process.entity_id"),
-             (long long)json_integer_value(find(record, "event.sequence")));
-    if (strcmp(text_at(record, "event.id"), id) != 0) {
-        return complain(walk, "event.id", "is not entity_id and sequence");
-    }
-    const char *action = text_at(record, "event.action");
-    if (!is_message(text_at(record, "message"), text_at(record, "event.reason"), action)) {
+    if (!is_message(text_at(record, "message"), text_at(record, "event.reason"),
+                    text_at(record, "event.action"))) {
         return complain(walk, "message", "is not the text of reason and action");
-    }
-    bool lost = strcmp(action, "records-lost") == 0;
-    bool of_the_library = lost || strcmp(action, "audit-start") == 0 ||
-                          strcmp(action, "policy-load") == 0 ||
-                          strcmp(action, "policy-refused") == 0;
-    if (of_the_library != (find(record, "miguard.operation") == NULL)) {
-        return complain(walk, "miguard.operation", "does not agree with event.action");
-    }
-    if (lost != (find(record, "miguard.lost") != NULL)) {
-        return complain(walk, "miguard.lost", "does not agree with event.action");
     }
     if ((find(record, "user") != NULL) != (find(record, "miguard.cred.bound") != NULL) ||
         (find(record, "process.user") != NULL) != (find(record, "miguard.cred.current") != NULL)) {
         return complain(walk, "miguard.cred", "does not agree with user and process");
     }
-    return true;
+    return class_agrees(walk, record, denied) && members_agree(walk, record) &&
+           numbers_agree(walk, record) && id_agrees(walk, record);
 }
 
 bool record_check(const json_t *record, char *why, size_t size)

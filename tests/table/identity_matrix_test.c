@@ -27,6 +27,7 @@
 
 #include "miguard.h"
 #include "support/entry_points.h"
+#include "support/log.h"
 #include "support/raw.h"
 
 enum { SOMEBODY = 12345 }; /* a uid and gid that nobody has */
@@ -285,6 +286,7 @@ static bool prepare(const struct change *change, const char *situation)
 {
     struct miguard_config config = MIGUARD_CONFIG_INIT;
     config.audit_file = audit_path;
+    config.repeat_window = 0;
     bool ready = miguard_configure(&config, NULL) == MIGUARD_OK && change->base();
     if (!ready) {
         verdict(false, change, situation, NULL, "the situation could not be made");
@@ -504,11 +506,11 @@ static void in_child(const struct change *change, const char *situation,
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        snprintf(audit_path, sizeof(audit_path), "/tmp/miguard-matrix-%d.jsonl", (int)getpid());
+        snprintf(audit_path, sizeof(audit_path), "%s", log_path());
         if (prepare(change, situation)) {
             run(change, situation);
         }
-        unlink(audit_path);
+        log_remove();
         fflush(stdout);
         _exit(0);
     }

@@ -597,7 +597,7 @@ START_TEST(closing_a_local_session_closes_nothing)
                      MI_RESULT_INVALID_PARAMETER);
     ck_assert_int_eq(completions, 1);
     ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_INVALID_PARAMETER);
-    ck_assert_int_eq(log_count("session-close", "local-session-close"), 2);
+    ck_assert_int_eq(log_count("session-close-refused", "local-session-close"), 2);
     ck_assert_uint_eq(host->closed, 0);
     ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
     MI_Operation next = start(&session);
@@ -788,10 +788,11 @@ START_TEST(the_gateway_is_not_changed_under_a_live_context)
 {
     struct miguard_config config = MIGUARD_CONFIG_INIT;
     struct miguard_error error;
+    char another[128];
 
-    config.audit_file = "/tmp/miguard-another.jsonl";
+    snprintf(another, sizeof(another), "%s-another", log_path());
+    config.audit_file = another;
     ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_BAD_STATE);
-    unlink(config.audit_file);
     ck_assert_int_eq(miguard_configure(NULL, &error), MIGUARD_INVALID_ARGUMENT);
     config.size = 1;
     ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_INVALID_ARGUMENT);
@@ -807,7 +808,7 @@ START_TEST(a_log_that_cannot_be_opened_is_told)
 
     config.audit_file = "/proc/no/such/place";
     ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_SYSTEM);
-    ck_assert_ptr_nonnull(strstr(error.detail, "/proc/no/such/place"));
+    ck_assert_ptr_nonnull(strstr(error.detail, "/proc/no/such"));
     take();
 }
 END_TEST

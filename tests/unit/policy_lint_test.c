@@ -82,6 +82,16 @@ static const struct {
      "  - {name: one, match: {mismatch: [euid, securebits]}, decision: deny}\n",
      "what compare leaves out and no call can show: securebits"},
 
+    /* sinks */
+    {"no sink that denies", "version: 1\naudit: {sinks: [{journald: {}}, {syslog: {}}]}\n",
+     "no sink has on-failure: deny"},
+    {"a sink that denies",
+     "version: 1\naudit: {sinks: [{journald: {on-failure: deny}}, {syslog: {}}]}\n", NULL},
+    {"no sink that denies, and none is asked for",
+     "version: 1\ndefaults: {decision: deny, on-audit-failure: allow}\n"
+     "audit: {sinks: [{journald: {}}]}\n",
+     NULL},
+
     /* rules that allow too much */
     {"any euid for everybody", ONE("mismatch: euid", "allow"),
      "another identity to use the session, for every user and provider; add user or provider, or "

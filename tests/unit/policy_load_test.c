@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "miguard.h"
 #include "policy/characters.h"
 #include "policy/draft.h"
 #include "policy/policy.h"
@@ -92,6 +93,56 @@ static const char everything[] =
     "    reason: \"caf\\u00e9 \\\"x\\\"\"\n"
     "  - { decision: deny, name: second }\n";
 
+START_TEST(sinks_are_typed)
+{
+    static const char text[] =
+        "version: 1\n"
+        "audit:\n"
+        "  repeat-window: 2m\n"
+        "  sinks:\n"
+        "    - file: { path: /log, rotate: 3KiB, rotate-every: 24h, keep: all, sync: all, group: "
+        "4,\n"
+        "              on-failure: count }\n"
+        "    - syslog: { socket: /run/log, facility: local3, on-failure: deny }\n"
+        "    - journald: { on-failure: deny }\n"
+        "    - audit: { on-failure: count }\n";
+
+    load_good(text);
+    const struct draft_settings *settings = &draft->settings;
+    ck_assert_uint_eq(settings->repeat_seconds, 120);
+    ck_assert_uint_eq(settings->sink_count, 4);
+    const struct sink_settings *file = &settings->sinks[0].settings;
+    ck_assert_int_eq(file->kind, SINK_FILE);
+    ck_assert_uint_eq(file->rotate_bytes, 3072);
+    ck_assert_uint_eq(file->rotate_seconds, 86400);
+    ck_assert_uint_eq(file->keep, 0);
+    ck_assert_int_eq(file->sync, AUDIT_SYNC_ALL);
+    ck_assert(file->has_gid);
+    ck_assert_uint_eq(file->gid, 4);
+    ck_assert(!file->failure_denies);
+    ck_assert_int_eq(settings->sinks[1].settings.kind, SINK_SYSLOG);
+    ck_assert_str_eq(settings->sinks[1].settings.path, "/run/log");
+    ck_assert_uint_eq(settings->sinks[1].settings.facility, 19);
+    ck_assert(settings->sinks[1].settings.failure_denies);
+    ck_assert_int_eq(settings->sinks[2].settings.kind, SINK_JOURNALD);
+    ck_assert(settings->sinks[2].settings.failure_denies);
+    ck_assert_int_eq(settings->sinks[3].settings.kind, SINK_KERNEL);
+    ck_assert(!settings->sinks[3].settings.failure_denies);
+}
+END_TEST
+
+START_TEST(what_may_be_switched_off_is_off)
+{
+    load_good("version: 1\n"
+              "audit:\n"
+              "  repeat-window: off\n"
+              "  sinks: [ { file: { path: /log, rotate: off, rotate-every: off } } ]\n");
+    ck_assert_uint_eq(draft->settings.repeat_seconds, 0);
+    ck_assert_uint_eq(draft->settings.sinks[0].settings.rotate_bytes, 0);
+    ck_assert_uint_eq(draft->settings.sinks[0].settings.rotate_seconds, 0);
+}
+END_TEST
+
 START_TEST(settings_are_typed_and_placed)
 {
     load_good(everything);
@@ -103,7 +154,8 @@ START_TEST(settings_are_typed_and_placed)
     ck_assert_uint_eq(settings->audit, POLICY_AUDIT_USE);
     ck_assert_uint_eq(settings->compared, MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_GROUPS);
     ck_assert(settings->watch);
-    ck_assert_str_eq(settings->audit_file, "/var/log/x.jsonl");
+    ck_assert_uint_eq(settings->sink_count, 1);
+    ck_assert_str_eq(settings->sinks[0].settings.path, "/var/log/x.jsonl");
     const struct {
         const struct policy_place *place;
         unsigned line, column;
@@ -111,7 +163,7 @@ START_TEST(settings_are_typed_and_placed)
         {&settings->mode_place, 4, 3},          {&settings->decision_place, 5, 3},
         {&settings->audit_failure_place, 6, 3}, {&settings->on_mismatch_place, 7, 3},
         {&settings->audit_place, 8, 3},         {&settings->compared_place, 9, 1},
-        {&settings->watch_place, 11, 1},        {&settings->audit_file_place, 14, 15},
+        {&settings->watch_place, 11, 1},        {&settings->sinks[0].place, 14, 7},
     };
     for (int i = 0; i < LENGTH(places); i++) {
         ck_assert_str_eq(places[i].place->file, "p.yaml");
@@ -246,9 +298,13 @@ START_TEST(built_in_values)
         ck_assert_uint_eq(settings->audit, POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN);
         ck_assert_uint_eq(settings->compared, MIGUARD_COMPONENTS_ALL);
         ck_assert(!settings->watch);
-        ck_assert_ptr_null(settings->audit_file);
+        ck_assert_uint_eq(settings->sink_count, 1);
+        ck_assert_str_eq(settings->sinks[0].settings.path, MIGUARD_AUDIT_FILE);
+        ck_assert(settings->sinks[0].settings.failure_denies);
+        ck_assert_int_eq(settings->sinks[0].settings.sync, AUDIT_SYNC_DENY);
+        ck_assert_uint_eq(settings->repeat_seconds, AUDIT_REPEAT_SECONDS);
         ck_assert_uint_eq(settings->mode_place.line, 0);
-        ck_assert_str_eq(settings->audit_file_place.file, "built-in");
+        ck_assert_str_eq(settings->sinks[0].place.file, "built-in");
         ck_assert_uint_eq(both[i]->rule_count, 0);
         ck_assert_uint_eq(both[i]->test_count, 0);
     }
@@ -807,6 +863,8 @@ int main(void)
     tcase_set_timeout(values, 120);
     tcase_add_checked_fixture(values, NULL, clear);
     tcase_add_test(values, settings_are_typed_and_placed);
+    tcase_add_test(values, sinks_are_typed);
+    tcase_add_test(values, what_may_be_switched_off_is_off);
     tcase_add_test(values, rules_are_typed_and_placed);
     tcase_add_test(values, every_name_is_known);
     tcase_add_loop_test(values, audit_of_a_rule, 0, LENGTH(audits));

@@ -69,6 +69,19 @@ static const struct {
     {"four bytes cut to one", "\xF0", BAD},
     {"four bytes cut to two", "\xF0\x9F", BAD BAD},
     {"four bytes cut to three", "\xF0\x9F\x98", BAD BAD BAD},
+    {"Arabic letter mark", "\xD8\x9C", "\\u061c"},
+    {"around it", "\xD8\x9B\xD8\x9D", "\xD8\x9B\xD8\x9D"},
+    {"left-to-right mark", "\xE2\x80\x8E", "\\u200e"},
+    {"right-to-left mark", "\xE2\x80\x8F", "\\u200f"},
+    {"around them", "\xE2\x80\x8D\xE2\x80\x90", "\xE2\x80\x8D\xE2\x80\x90"},
+    {"line separator", "\xE2\x80\xA8", "\\u2028"},
+    {"paragraph separator", "\xE2\x80\xA9", "\\u2029"},
+    {"first embedding", "\xE2\x80\xAA", "\\u202a"},
+    {"right-to-left override", "\xE2\x80\xAE", "\\u202e"},
+    {"around those", "\xE2\x80\xA7\xE2\x80\xAF", "\xE2\x80\xA7\xE2\x80\xAF"},
+    {"first isolate", "\xE2\x81\xA6", "\\u2066"},
+    {"last isolate", "\xE2\x81\xA9", "\\u2069"},
+    {"around the isolates", "\xE2\x81\xA5\xE2\x81\xAA", "\xE2\x81\xA5\xE2\x81\xAA"},
     {"cut by a letter", "\xE2\x82z", BAD BAD "z"},
     {"cut by a quote", "\xE2\"", BAD "\\\""},
     {"cut by a newline", "\xF0\x9F\n", BAD BAD "\\u000a"},
@@ -139,12 +152,16 @@ static void reference(const unsigned char *in, char *out)
     *out = '\0';
 }
 
+/* Told by bytes, not by code points as the escaper does it. */
 static bool has_control(const char *data, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)data[i];
-        unsigned char next = (unsigned char)data[i + 1];
-        if (byte < 0x20 || byte == 0x7F || (byte == 0xC2 && next >= 0x80 && next < 0xA0)) {
+        const unsigned char *at = (const unsigned char *)data + i;
+        bool marks = at[0] == 0xE2 && at[1] == 0x80 &&
+                     (at[2] == 0x8E || at[2] == 0x8F || (at[2] >= 0xA8 && at[2] <= 0xAE));
+        bool isolates = at[0] == 0xE2 && at[1] == 0x81 && at[2] >= 0xA6 && at[2] <= 0xA9;
+        if (at[0] < 0x20 || at[0] == 0x7F || (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) ||
+            (at[0] == 0xD8 && at[1] == 0x9C) || marks || isolates) {
             return true;
         }
     }
@@ -162,13 +179,32 @@ static uint64_t next_random(uint64_t *state)
 /* Bytes near each other's forms, so that half of all sequences are nearly right. */
 static unsigned char random_byte(uint64_t *state)
 {
-    static const unsigned char likely[] = {0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2,
-                                           0xDF, 0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, '"',  '\\',
-                                           '\n', 0x1B, 0x7F, 'a',  ' ',  0x85, 0x9B};
+    static const unsigned char likely[] = {0x80, 0x81, 0x8E, 0x9C, 0xA8, 0xAA, 0xAE, 0xD8, 0xE2,
+                                           0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
+                                           0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, '"',  '\\', '\n',
+                                           0x1B, 0x7F, 'a',  ' ',  0x85, 0x9B};
     uint64_t random = next_random(state);
     unsigned char byte =
         random & 1 ? likely[(random >> 8) % sizeof(likely)] : (unsigned char)(random >> 16);
     return byte == 0 ? 'z' : byte;
+}
+
+static void check_escaped(const unsigned char *in)
+{
+    static char expected[3 * 64 + 1];
+    char *copy = exact_copy((const char *)in);
+    struct text text = TEXT_EMPTY;
+
+    text_json_string(&text, NULL, copy);
+    ck_assert(!text.failed);
+    ck_assert(!has_control(text.data, text.length));
+    json_t *value = json_loadb(text.data, text.length, JSON_DECODE_ANY, NULL);
+    ck_assert_msg(json_is_string(value), "not JSON: %s", text.data);
+    reference(in, expected);
+    ck_assert_str_eq(json_string_value(value), expected);
+    json_decref(value);
+    text_release(&text);
+    free(copy);
 }
 
 START_TEST(random_bytes_come_out_as_valid_json)
@@ -176,7 +212,6 @@ START_TEST(random_bytes_come_out_as_valid_json)
     uint64_t state = 0x6D696775617264u;
     unsigned rounds = getenv("QUICK") != NULL ? 5000 : 200000;
     unsigned char in[64];
-    char expected[3 * sizeof(in) + 1];
 
     for (unsigned round = 0; round < rounds; round++) {
         size_t length = next_random(&state) % (sizeof(in) - 1);
@@ -184,18 +219,48 @@ START_TEST(random_bytes_come_out_as_valid_json)
             in[i] = random_byte(&state);
         }
         in[length] = 0;
-        char *copy = exact_copy((const char *)in);
+        check_escaped(in);
+    }
+}
+END_TEST
+
+START_TEST(every_one_and_two_bytes)
+{
+    for (unsigned first = 1; first < 256; first++) {
+        for (unsigned second = 0; second < 256; second++) {
+            check_escaped((const unsigned char[]){(unsigned char)first, (unsigned char)second, 0});
+        }
+    }
+}
+END_TEST
+
+/* Every character of three bytes, where the controls of writing direction are. */
+START_TEST(every_three_byte_character)
+{
+    for (unsigned code = 0x800; code < 0x10000; code += getenv("QUICK") != NULL ? 7 : 1) {
+        check_escaped((const unsigned char[]){(unsigned char)(0xE0 | code >> 12),
+                                              (unsigned char)(0x80 | (code >> 6 & 0x3F)),
+                                              (unsigned char)(0x80 | (code & 0x3F)), 0});
+    }
+}
+END_TEST
+
+START_TEST(numbers)
+{
+    static const uint64_t rows[] = {0, 1, 9, 10, 99, 100, 12345678901, UINT64_MAX - 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct text text = TEXT_EMPTY;
-        text_json_string(&text, NULL, copy);
+        char expected[32];
+        text_append_unsigned(&text, rows[i]);
+        snprintf(expected, sizeof(expected), "%llu", (unsigned long long)rows[i]);
+        ck_assert_str_eq(text.data, expected);
+        text.failed = true;
+        text_clear(&text);
         ck_assert(!text.failed);
-        ck_assert(!has_control(text.data, text.length));
-        json_t *value = json_loadb(text.data, text.length, JSON_DECODE_ANY, NULL);
-        ck_assert_msg(json_is_string(value), "not JSON: %s", text.data);
-        reference(in, expected);
-        ck_assert_str_eq(json_string_value(value), expected);
-        json_decref(value);
+        ck_assert_uint_eq(text.length, 0);
+        text_append(&text, "a");
+        ck_assert_str_eq(text.data, "a");
         text_release(&text);
-        free(copy);
     }
 }
 END_TEST
@@ -310,10 +375,13 @@ int main(void)
     tcase_set_timeout(json, 120);
     tcase_add_loop_test(json, escaper, 0, sizeof(escapes) / sizeof(escapes[0]));
     tcase_add_test(json, random_bytes_come_out_as_valid_json);
+    tcase_add_test(json, every_one_and_two_bytes);
+    tcase_add_test(json, every_three_byte_character);
     tcase_add_test(json, nesting_and_commas);
     suite_add_tcase(suite, json);
     TCase *growing = tcase_create("growing");
     tcase_add_test(growing, formats_of_every_length);
+    tcase_add_test(growing, numbers);
     tcase_add_test(growing, copies_out_as_snprintf_does);
     tcase_add_test(growing, copies_of_text);
     suite_add_tcase(suite, growing);

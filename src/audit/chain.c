@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/chain.h"
+
+#include <sodium.h>
+#include <string.h>
+
+_Static_assert(CHAIN_HASH_SIZE == crypto_generichash_BYTES, "BLAKE2b-256");
+_Static_assert(CHAIN_KEY_SIZE == crypto_generichash_KEYBYTES, "BLAKE2b key");
+
+bool chain_init(void)
+{
+    return sodium_init() >= 0;
+}
+
+void chain_key_new(struct chain_key *ret_key)
+{
+    ret_key->present = true;
+    randombytes_buf(ret_key->bytes, sizeof(ret_key->bytes));
+}
+
+enum { PURPOSE_SIZE = 24 };
+
+/* The key is part of the message here, not BLAKE2b's own key: the two together are one block, which
+ * halves the cost of each record's new key, and a key that is hashed so makes no line's hash, whose
+ * hash is keyed. */
+static void derive(const struct chain_key *key, const char purpose[PURPOSE_SIZE],
+                   unsigned char ret_bytes[CHAIN_HASH_SIZE])
+{
+    unsigned char message[PURPOSE_SIZE + CHAIN_KEY_SIZE];
+
+    memcpy(message, purpose, PURPOSE_SIZE);
+    memcpy(message + PURPOSE_SIZE, key->bytes, CHAIN_KEY_SIZE);
+    crypto_generichash(ret_bytes, CHAIN_HASH_SIZE, message, sizeof(message), NULL, 0);
+    sodium_memzero(message, sizeof(message));
+}
+
+void chain_key_advance(struct chain_key *key)
+{
+    unsigned char next[CHAIN_HASH_SIZE];
+
+    if (!key->present) {
+        return;
+    }
+    derive(key, "miguard audit: next key", next);
+    memcpy(key->bytes, next, sizeof(key->bytes));
+    sodium_memzero(next, sizeof(next));
+}
+
+void chain_key_wipe(struct chain_key *key)
+{
+    sodium_memzero(key, sizeof(*key));
+}
+
+static uint64_t first_bits(const unsigned char bytes[CHAIN_HASH_SIZE])
+{
+    uint64_t id;
+
+    memcpy(&id, bytes, sizeof(id));
+    return id != 0 ? id : 1;
+}
+
+uint64_t chain_id_of_key(const struct chain_key *first)
+{
+    unsigned char bytes[CHAIN_HASH_SIZE];
+
+    derive(first, "miguard audit: chain id", bytes);
+    return first_bits(bytes);
+}
+
+uint64_t chain_id_random(void)
+{
+    unsigned char bytes[CHAIN_HASH_SIZE];
+
+    randombytes_buf(bytes, sizeof(bytes));
+    return first_bits(bytes);
+}
+
+void chain_hash(const struct chain_key *key, const char *bytes, size_t length,
+                unsigned char ret_hash[CHAIN_HASH_SIZE])
+{
+    crypto_generichash(ret_hash, CHAIN_HASH_SIZE, (const unsigned char *)bytes, length,
+                       key->present ? key->bytes : NULL, key->present ? sizeof(key->bytes) : 0);
+}
+
+bool chain_hash_equal(const unsigned char a[CHAIN_HASH_SIZE],
+                      const unsigned char b[CHAIN_HASH_SIZE])
+{
+    return sodium_memcmp(a, b, CHAIN_HASH_SIZE) == 0;
+}
+
+void chain_hex(const unsigned char bytes[CHAIN_HASH_SIZE], char ret_hex[CHAIN_HEX_SIZE])
+{
+    sodium_bin2hex(ret_hex, CHAIN_HEX_SIZE, bytes, CHAIN_HASH_SIZE);
+}
+
+bool chain_parse_hex(const char *text, size_t length, unsigned char ret_bytes[CHAIN_HASH_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char bytes[CHAIN_HASH_SIZE] = {0};
+
+    if (length != CHAIN_HEX_SIZE - 1) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        const char *digit = text[i] != '\0' ? strchr(digits, text[i]) : NULL;
+        if (digit == NULL) {
+            return false;
+        }
+        bytes[i / 2] = (unsigned char)(bytes[i / 2] << 4 | (digit - digits));
+    }
+    memcpy(ret_bytes, bytes, sizeof(bytes));
+    return true;
+}
+
+void chain_key_text(const struct chain_key *key, char ret_text[CHAIN_KEY_TEXT_SIZE])
+{
+    memcpy(ret_text, CHAIN_KEY_PREFIX, sizeof(CHAIN_KEY_PREFIX));
+    chain_hex(key->bytes, ret_text + sizeof(CHAIN_KEY_PREFIX) - 1);
+}
+
+/* The end of the line that begins at text, without white space at its end. */
+static size_t line_length(const char *text, size_t length)
+{
+    const char *end = memchr(text, '\n', length);
+    size_t line = end != NULL ? (size_t)(end - text) : length;
+
+    while (line > 0 && (text[line - 1] == '\r' || text[line - 1] == ' ')) {
+        line--;
+    }
+    return line;
+}
+
+bool chain_key_parse(const char *text, size_t length, struct chain_key *ret_key)
+{
+    const size_t prefix = sizeof(CHAIN_KEY_PREFIX) - 1;
+    bool found = false;
+
+    while (length > 0) {
+        const char *end = memchr(text, '\n', length);
+        size_t whole = end != NULL ? (size_t)(end - text) + 1 : length;
+        size_t line = line_length(text, length);
+        if (line > 0 && text[0] != '#') {
+            if (found || line < prefix || memcmp(text, CHAIN_KEY_PREFIX, prefix) != 0 ||
+                !chain_parse_hex(text + prefix, line - prefix, ret_key->bytes)) {
+                return false;
+            }
+            found = true;
+        }
+        text += whole;
+        length -= whole;
+    }
+    ret_key->present = found;
+    return found;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * 128 bits by which refusals and identities are told apart: SipHash-2-4 under a key that nobody
+ * outside the process knows. Without the key no two inputs with the same digest can be found, so
+ * that nobody can make a refusal that is taken for another.
+ */
+#ifndef AUDIT_DIGEST_H
+#define AUDIT_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "identity/identity.h"
+
+struct digest_key {
+    unsigned char bytes[16];
+};
+
+struct digest {
+    uint64_t word[2];
+};
+
+/* chain_init() comes first. */
+void digest_key_new(struct digest_key *ret_key);
+
+struct digest digest_bytes(const struct digest_key *key, const void *bytes, size_t length);
+
+/* NULL differs from "". */
+struct digest digest_text(const struct digest_key *key, const char *text);
+
+/* Of all components. All invalid identities are the same. */
+struct digest digest_identity(const struct digest_key *key,
+                              const struct miguard_identity *identity);
+
+bool digest_equal(const struct digest *a, const struct digest *b);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the log file share: file.c (open, lock, append), state.c (the mapped state),
+ * repair.c (what earlier writers left), rotate.c, space.c and sync.c.
+ */
+#ifndef AUDIT_FILE_INTERNAL_H
+#define AUDIT_FILE_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "audit/file.h"
+
+/* ---- system calls ---------------------------------------------------------------------------- */
+
+/* As in section 2 of the manual: -1 and errno. Constant and bound at link time; a fault test links
+ * its own table in place of file_calls.c. */
+struct file_calls {
+    int (*openat)(int folder, const char *name, int flags, mode_t mode);
+    int (*close)(int fd);
+    ssize_t (*pread)(int fd, void *buffer, size_t size, off_t offset);
+    ssize_t (*write)(int fd, const void *buffer, size_t size);
+    int (*ftruncate)(int fd, off_t size);
+    int (*fallocate)(int fd, int mode, off_t offset, off_t length);
+    int (*posix_fallocate)(int fd, off_t offset, off_t length); /* gives the error number */
+    int (*fdatasync)(int fd);
+    int (*fsync)(int fd);
+    int (*syncfs)(int fd);
+    int (*fstat)(int fd, struct stat *ret_status);
+    int (*fstatat)(int folder, const char *name, struct stat *ret_status, int flags);
+    int (*fstatvfs)(int fd, struct statvfs *ret_status);
+    int (*fchmod)(int fd, mode_t mode);
+    int (*fchown)(int fd, uid_t uid, gid_t gid);
+    int (*linkat)(int from, const char *name, int to, const char *new_name, int flags);
+    int (*renameat)(int from, const char *name, int to, const char *new_name);
+    int (*unlinkat)(int folder, const char *name, int flags);
+    int (*dup3)(int fd, int as, int flags);
+    int (*flock)(int fd, int operation);
+    int (*getrlimit)(__rlimit_resource_t resource, struct rlimit *ret_limit);
+    void *(*mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+    ssize_t (*getdents)(int folder, void *buffer, size_t size);
+};
+
+extern const struct file_calls file_calls;
+
+/* ---- the mapped state ------------------------------------------------------------------------ */
+
+enum {
+    STATE_CLEAN = 0,
+    STATE_KILLED = 1, /* a writer died with the lock */
+    STATE_TORN = 2,   /* the file ends in a part of a record that is counted already */
+    STATE_REBOOT = 4, /* the system was started anew since */
+    STATE_LOOK = 8,   /* look whether the file is still the one and whole */
+};
+
+enum { STATE_FILES = 256 };
+
+/* Losses and head change together, or not at all: what they are to be is written here, then valid
+ * is set, then it is copied to its places, which can be done again. */
+struct state_redo {
+    _Atomic uint32_t valid;
+    struct state_head head;
+    struct state_loss pending;
+    uint64_t lost_total[AUDIT_LOSS_COUNT];
+};
+
+struct state_shared {
+    char magic[8];
+    uint32_t version, size;
+    char boot_id[40];
+    pthread_mutex_t mutex;
+    _Atomic uint32_t current;                       /* which head holds */
+    _Atomic uint32_t dirty;                         /* STATE_... */
+    _Atomic uint64_t synced;                        /* see sync.c */
+    _Atomic uint64_t unsynced_first, unsynced_last; /* see sync.c; 0: none */
+    struct state_head head[2];
+    struct state_redo redo;
+    struct state_loss pending[SINK_KIND_COUNT];
+    uint64_t lost_total[AUDIT_LOSS_COUNT];
+    uint64_t file_last[STATE_FILES]; /* last record of the file with generation % STATE_FILES */
+    int64_t repeats_until;
+    struct state_repeat repeats[STATE_REPEATS];
+};
+
+/*
+ * Opens the state in the folder, or makes an empty one when there is none; *ret_new is then true,
+ * and nobody else gets in before state_publish() with its first head. log names the log in
+ * messages. Errors: SYSTEM, BAD_STATE, AUDIT_FAILED (no space).
+ */
+MIGUARD_CHECKED enum miguard_status state_open(int folder, const char *name, const char *log,
+                                               struct log_state *ret_state, bool *ret_new,
+                                               struct miguard_error *reterr);
+void state_publish(struct log_state *state, const struct state_head *first);
+
+/* Locks within STATE_LOCK_SECONDS; gives the error number. */
+MIGUARD_CHECKED int state_wait_for(pthread_mutex_t *mutex);
+
+/* Under the lock. False: no head is whole. */
+MIGUARD_CHECKED bool state_sound(struct log_state *state);
+
+/* The next head, a copy of the present one to be changed; it holds from state_commit() on. */
+struct state_head *state_begin(struct log_state *state);
+void state_commit(struct log_state *state);
+
+/* Sets head, the losses that the file lacks and all totals as one. */
+void state_commit_all(struct log_state *state, const struct state_head *head,
+                      const struct state_loss *pending,
+                      const uint64_t lost_total[AUDIT_LOSS_COUNT]);
+
+/* For a state that no process maps: as file_read_head(). */
+MIGUARD_CHECKED enum miguard_status state_read_head(int folder, const char *name, const char *log,
+                                                    struct state_head *ret_head,
+                                                    struct miguard_error *reterr);
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+enum {
+    FILE_TAIL = 64 * 1024,   /* what only records about the log itself may use */
+    FILE_TAIL_LENGTH = 1024, /* more than audit_encode_tail(), hash and newline ever need */
+    FILE_NAME_SIZE = NAME_MAX + 32,
+    FILE_LOOK_EVERY = 64,
+};
+
+struct log_file {
+    struct sink_settings settings; /* without the path */
+    struct file_owner owner;
+    char name[FILE_NAME_SIZE]; /* in the folder */
+    int folder;
+    int fd; /* the number stays the same for good (dup3), so that fdatasync(2) needs no lock */
+    uint64_t inode; /* what fd refers to */
+    struct log_state state;
+    pthread_mutex_t local; /* around the shared one: a fork must not copy what is half changed */
+    struct text own_body, own_line;
+    uid_t uid;              /* effective, of who opened it */
+    bool in_own;            /* a record of the file's own is being written, or none may be */
+    bool space_looked;      /* at the space, since the log was opened */
+    bool rotation_failed;   /* for want of permission or room: the keeper is to try */
+    uint64_t removed_files; /* by `keep`, not told yet */
+    unsigned locks;
+    /* sync.c */
+    _Atomic uint64_t written; /* the last record that is in what fd refers to */
+    _Atomic uint64_t after;   /* its records come after this number */
+    _Atomic uint64_t turn;    /* counts what fd referred to */
+    pthread_mutex_t sync_lock;
+    pthread_cond_t sync_done;
+    bool syncing;
+    unsigned waiting; /* threads in file_sync() */
+    unsigned crowd;   /* how many there were at the end of the last sync; the leader's */
+    /* the keeper */
+    pthread_mutex_t keeper_lock;
+    pthread_cond_t keeper_asked, keeper_answered;
+    bool keeper;
+    unsigned asked, answered;
+};
+
+/* name.suffix into buffer. */
+void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE]);
+void file_rotated_name(const struct log_file *file, uint64_t generation,
+                       char buffer[FILE_NAME_SIZE]);
+
+enum audit_loss file_loss_of(int error);
+
+/* Tells the keeper that there is something to do, without waiting for it. */
+void file_call_keeper(struct log_file *file);
+
+/* A condition whose waits end by the clock that nobody sets. */
+void file_make_condition(pthread_cond_t *condition);
+
+/* Opens what must be a log of ours: *ret_problem says what else it is. */
+MIGUARD_CHECKED bool file_open_name(struct log_file *file, const char *name, int *ret_fd,
+                                    struct stat *ret_status, const char **ret_problem);
+
+/* Makes an empty file with mode and group; fails with errno when there is one. */
+MIGUARD_CHECKED bool file_create(struct log_file *file, const char *name, int *ret_fd,
+                                 struct stat *ret_status);
+
+/* fd is what file->fd refers to from now on; takes fd. */
+MIGUARD_CHECKED bool file_take(struct log_file *file, int fd, uint64_t inode);
+
+/* Writes all bytes at the end. False: none of them are there, or STATE_TORN is set. */
+MIGUARD_CHECKED bool file_write(struct log_file *file, const char *bytes, size_t length,
+                                enum audit_loss *ret_loss);
+
+/* The head after a record of length bytes with its newline. */
+void file_advance(struct state_head *head, const unsigned char hash[CHAIN_HASH_SIZE], size_t length,
+                  bool is_seal, int64_t now);
+
+/* Appends a record of the file's own. */
+MIGUARD_CHECKED bool file_append_own(struct log_file *file, const struct audit_event *event,
+                                     enum audit_loss *ret_loss);
+
+/* repair.c: under the lock, makes file->fd the current file and the head what is in it. False: this
+ * thread cannot; *ret_problem (may be NULL) then says more than *ret_loss. */
+MIGUARD_CHECKED bool file_settle(struct log_file *file, enum audit_loss *ret_loss,
+                                 const char **ret_problem);
+
+/* The number of the last whole record in what fd refers to, and its hash; false: there is none. */
+MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
+                                      unsigned char ret_hash[CHAIN_HASH_SIZE]);
+
+/* The lowest and highest generation that lies in the folder; 0 and 0 when there is none. */
+void file_generations(const struct log_file *file, uint64_t *ret_lowest, uint64_t *ret_highest);
+
+/* rotate.c */
+void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);
+/* The first record of a file that is not the first of its log. */
+MIGUARD_CHECKED bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss);
+
+/* space.c */
+MIGUARD_CHECKED bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
+                                    enum audit_loss *ret_loss);
+/* Allocates blocks for a file that is not in use yet; gives up to which offset. */
+MIGUARD_CHECKED bool file_allocate(int fd, uint64_t from, uint64_t least, uint64_t *ret_to,
+                                   enum audit_loss *ret_loss);
+
+/* sync.c */
+void file_tell_synced(struct state_shared *shared, uint64_t through);
+void file_tell_unsynced(struct state_shared *shared, uint64_t through);
+
+#endif

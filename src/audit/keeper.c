@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper: a thread that does what is due when nobody writes, and opens files for threads that
+ * serve others under an identity that may not.
+ *
+ * A process with one thread gets none. There all of it is done with the next record, and the
+ * process can still make a user namespace (unshare(2) refuses a process with threads), and the
+ * guard keeps what it saves where no other thread can change this one.
+ */
+#include <signal.h>
+#include <sys/single_threaded.h>
+#include <sys/stat.h>
+
+#include "audit/core.h"
+#include "identity/read.h"
+
+enum {
+    STACK_SIZE = 256 * 1024,
+    BUSY_MS = 1000,
+    IDLE_MS = 10000,
+    SECOND = 1000000000,
+    IDLE_SECONDS = 60,
+};
+
+static struct keeper_identity who_am_i(void)
+{
+    struct keeper_identity who = {0};
+    uint64_t caps[IDENTITY_CAP_SETS] = {0};
+
+    who.known = read_fsuid(&who.fsuid) && read_fsgid(&who.fsgid) && read_caps(caps);
+    who.effective = caps[IDENTITY_CAP_EFFECTIVE];
+    return who;
+}
+
+static bool am_i(const struct keeper_identity *expected)
+{
+    struct keeper_identity who = who_am_i();
+    return who.known && expected->known && who.fsuid == expected->fsuid &&
+           who.fsgid == expected->fsgid && who.effective == expected->effective;
+}
+
+void keeper_init(struct keeper *keeper)
+{
+    pthread_mutex_init(&keeper->lock, NULL);
+    keeper->identity = who_am_i();
+}
+
+void keeper_destroy(struct keeper *keeper)
+{
+    pthread_mutex_destroy(&keeper->lock);
+}
+
+/* How many threads there are; 1 when it cannot be told. A directory of /proc has two links and one
+ * for each in it. */
+static unsigned count_threads(void)
+{
+    struct stat status;
+    return stat("/proc/self/task", &status) == 0 && status.st_nlink > 2
+               ? (unsigned)status.st_nlink - 2
+               : 1;
+}
+
+static unsigned next_wait(struct audit *audit)
+{
+    int64_t idle = audit_now() - atomic_load(&audit->last_written);
+    return idle < (int64_t)IDLE_SECONDS * SECOND ? BUSY_MS : IDLE_MS;
+}
+
+/* Whoever took away its identity (setuid(3) changes all threads) took away what it is good for; and
+ * it must not be what keeps a process from having one thread again. */
+static void *keep(void *context)
+{
+    struct audit *audit = context;
+
+    while (ledger_keeper_wait(&audit->ledger, next_wait(audit)) && am_i(&audit->keeper.identity) &&
+           count_threads() > 2) {
+        log_tick(audit);
+    }
+    ledger_set_keeper(&audit->ledger, false);
+    atomic_store(&audit->keeper.ended, true);
+    return NULL;
+}
+
+/* Signals are for the threads of the program that this library is a guest in. */
+static bool start(struct audit *audit)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+
+    sigfillset(&all);
+    if (pthread_attr_init(&attributes) != 0) {
+        return false;
+    }
+    bool started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&
+                   pthread_sigmask(SIG_BLOCK, &all, &before) == 0;
+    if (started) {
+        ledger_set_keeper(&audit->ledger, true);
+        started = pthread_create(&audit->keeper.thread, &attributes, keep, audit) == 0;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    pthread_attr_destroy(&attributes);
+    if (started) {
+        (void)pthread_setname_np(audit->keeper.thread, "miguard-audit");
+    } else {
+        ledger_set_keeper(&audit->ledger, false);
+    }
+    return started;
+}
+
+static void join(struct keeper *keeper)
+{
+    pthread_join(keeper->thread, NULL);
+    atomic_store(&keeper->ended, false);
+    atomic_store(&keeper->running, false);
+}
+
+static bool tried_lately(const struct keeper *keeper, int64_t now)
+{
+    int64_t tried = atomic_load_explicit(&keeper->tried, memory_order_relaxed);
+    return now >= tried && now - tried < SECOND;
+}
+
+void keeper_offer(struct audit *audit)
+{
+    struct keeper *keeper = &audit->keeper;
+
+    if (__libc_single_threaded || (atomic_load(&keeper->running) && !atomic_load(&keeper->ended))) {
+        return;
+    }
+    int64_t now = audit_now();
+    if (tried_lately(keeper, now)) {
+        return;
+    }
+    atomic_store_explicit(&keeper->tried, now, memory_order_relaxed);
+    /* The C library's flag stays as it is when the second thread is gone. */
+    if (count_threads() < 2 || !am_i(&keeper->identity)) {
+        return;
+    }
+    pthread_mutex_lock(&keeper->lock);
+    if (atomic_load(&keeper->ended)) {
+        join(keeper);
+    }
+    if (!atomic_load(&keeper->running)) {
+        atomic_store(&keeper->running, start(audit));
+    }
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_stop(struct audit *audit)
+{
+    pthread_mutex_lock(&audit->keeper.lock);
+    if (atomic_load(&audit->keeper.running)) {
+        ledger_set_keeper(&audit->ledger, false);
+        join(&audit->keeper);
+    }
+    pthread_mutex_unlock(&audit->keeper.lock);
+}
+
+void keeper_forget(struct audit *audit)
+{
+    atomic_store(&audit->keeper.ended, false);
+    atomic_store(&audit->keeper.running, false);
+    atomic_store(&audit->keeper.tried, 0);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/loss.h"
+
+#include <string.h>
+
+const char *sink_kind_name(enum sink_kind kind)
+{
+    static const char *const names[] = {
+#define KIND_NAME(NAME, name) [SINK_##NAME] = name,
+        SINK_KIND_MAP(KIND_NAME)
+#undef KIND_NAME
+    };
+    return names[kind];
+}
+
+void losses_init(struct losses *losses)
+{
+    memset(losses, 0, sizeof(*losses));
+    pthread_mutex_init(&losses->lock, NULL);
+}
+
+void losses_destroy(struct losses *losses)
+{
+    pthread_mutex_destroy(&losses->lock);
+}
+
+void losses_forget(struct losses *losses)
+{
+    pthread_mutex_lock(&losses->lock);
+    memset(losses->kinds, 0, sizeof(losses->kinds));
+    atomic_store(&losses->waiting, false);
+    atomic_store(&losses->noted, 0);
+    pthread_mutex_unlock(&losses->lock);
+}
+
+static void widen(struct state_loss *loss, int64_t first, int64_t last)
+{
+    loss->first = loss->first == 0 || first < loss->first ? first : loss->first;
+    loss->last = last > loss->last ? last : loss->last;
+}
+
+void loss_note(struct losses *losses, enum sink_kind kind, enum audit_loss cause, int64_t now)
+{
+    pthread_mutex_lock(&losses->lock);
+    losses->kinds[kind].by_cause[cause]++;
+    widen(&losses->kinds[kind], now, now);
+    atomic_store(&losses->waiting, true);
+    atomic_fetch_add(&losses->noted, 1);
+    pthread_mutex_unlock(&losses->lock);
+}
+
+static void add(struct state_loss *into, const struct state_loss *from, uint64_t *lost_total)
+{
+    if (from->first == 0) {
+        return;
+    }
+    for (int cause = 0; cause < AUDIT_LOSS_COUNT; cause++) {
+        into->by_cause[cause] += from->by_cause[cause];
+        lost_total[cause] += from->by_cause[cause];
+    }
+    widen(into, from->first, from->last);
+}
+
+void loss_fold(struct losses *losses, struct log_state *state)
+{
+    if (!atomic_load_explicit(&losses->waiting, memory_order_acquire)) {
+        return;
+    }
+    pthread_mutex_lock(&losses->lock);
+    for (int kind = 0; kind < SINK_KIND_COUNT; kind++) {
+        add(&state->pending[kind], &losses->kinds[kind], state->lost_total);
+    }
+    memset(losses->kinds, 0, sizeof(losses->kinds));
+    atomic_store(&losses->waiting, false);
+    pthread_mutex_unlock(&losses->lock);
+}
+
+static uint64_t sum(const uint64_t by_cause[AUDIT_LOSS_COUNT])
+{
+    uint64_t all = 0;
+    for (int cause = 0; cause < AUDIT_LOSS_COUNT; cause++) {
+        all += by_cause[cause];
+    }
+    return all;
+}
+
+bool loss_waits(const struct log_state *state, enum sink_kind kind)
+{
+    return sum(state->pending[kind].by_cause) > 0;
+}
+
+bool loss_tell(const struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost)
+{
+    const struct state_loss *pending = &state->pending[kind];
+
+    if (!loss_waits(state, kind)) {
+        return false;
+    }
+    *ret_lost = (struct audit_lost){
+        .sink = sink_kind_name(kind),
+        .count = sum(pending->by_cause),
+        .first = pending->first,
+        .last = pending->last,
+        .first_sequence = pending->first_sequence,
+        .last_sequence = pending->last_sequence,
+        .total = sum(state->lost_total),
+    };
+    memcpy(ret_lost->by_cause, pending->by_cause, sizeof(ret_lost->by_cause));
+    return true;
+}
+
+void loss_told(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost)
+{
+    struct state_loss *pending = &state->pending[kind];
+
+    if (pending->first != lost->first) {
+        return; /* another process told it meanwhile; what is here now was lost after that */
+    }
+    for (int cause = 0; cause < AUDIT_LOSS_COUNT; cause++) {
+        pending->by_cause[cause] -= lost->by_cause[cause];
+    }
+    pending->first_sequence = pending->last_sequence = 0;
+    pending->first = lost->last + 1;
+    if (!loss_waits(state, kind)) {
+        memset(pending, 0, sizeof(*pending));
+    }
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/memory.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static void pieces_release(struct pieces *pieces)
+{
+    for (int i = 0; i < PIECES_SLOTS; i++) {
+        base_free(pieces->slots[i].text);
+    }
+    pthread_mutex_destroy(&pieces->lock);
+}
+
+void memory_init(struct audit_memory *memory)
+{
+    memset(memory, 0, sizeof(*memory));
+    digest_key_new(&memory->key);
+    pthread_mutex_init(&memory->identities.lock, NULL);
+    pthread_mutex_init(&memory->sites.lock, NULL);
+}
+
+void memory_destroy(struct audit_memory *memory)
+{
+    pieces_release(&memory->identities);
+    pieces_release(&memory->sites);
+    text_release(&memory->origin);
+}
+
+void memory_lock(struct audit_memory *memory)
+{
+    pthread_mutex_lock(&memory->identities.lock);
+    pthread_mutex_lock(&memory->sites.lock);
+}
+
+void memory_unlock(struct audit_memory *memory)
+{
+    pthread_mutex_unlock(&memory->sites.lock);
+    pthread_mutex_unlock(&memory->identities.lock);
+}
+
+static struct piece *slot_of(struct pieces *pieces, const struct digest *key)
+{
+    uint64_t mixed = key->word[0] * 0x9E3779B97F4A7C15u ^ key->word[1];
+    return &pieces->slots[(mixed >> 32) % PIECES_SLOTS];
+}
+
+bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text)
+{
+    struct piece *piece = slot_of(pieces, key);
+
+    pthread_mutex_lock(&pieces->lock);
+    bool known = piece->length > 0 && digest_equal(&piece->key, key);
+    if (known) {
+        text_append_bytes(text, piece->text, piece->length);
+    }
+    pthread_mutex_unlock(&pieces->lock);
+    return known;
+}
+
+void pieces_keep(struct pieces *pieces, const struct digest *key, const char *text, size_t length)
+{
+    struct piece *piece = slot_of(pieces, key);
+
+    if (length > PIECE_MAX) {
+        return;
+    }
+    pthread_mutex_lock(&pieces->lock);
+    if (length > piece->capacity) {
+        char *larger = base_resize(piece->text, length, 1);
+        if (larger == NULL) {
+            pthread_mutex_unlock(&pieces->lock);
+            return;
+        }
+        piece->text = larger;
+        piece->capacity = length;
+    }
+    memcpy(piece->text, text, length);
+    piece->length = length;
+    piece->key = *key;
+    pthread_mutex_unlock(&pieces->lock);
+}

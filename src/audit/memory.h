@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pieces of records that come again and again, kept as they are written: an identity is up to 40
+ * names of capabilities in five lists, and dladdr(3) searches all symbols of a module.
+ *
+ * A call site is kept for an address and the number of modules that were ever unloaded
+ * (dl_iterate_phdr(3), dlpi_subs): after a dlclose(3) another module may be at that address, and
+ * then nothing that was kept before is used again.
+ */
+#ifndef AUDIT_MEMORY_H
+#define AUDIT_MEMORY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "audit/digest.h"
+#include "base/text.h"
+
+enum { PIECES_SLOTS = 32, PIECE_MAX = 16384 };
+
+struct pieces {
+    pthread_mutex_t lock;
+    struct piece {
+        struct digest key; /* 0: nothing here */
+        char *text;
+        size_t length, capacity;
+    } slots[PIECES_SLOTS];
+};
+
+struct audit_memory {
+    struct digest_key key;
+    struct pieces identities, sites;
+    struct text origin; /* audit_encode_origin(); replaced only while nobody else can write */
+};
+
+void memory_init(struct audit_memory *memory);
+void memory_destroy(struct audit_memory *memory);
+
+/* Across fork(2). */
+void memory_lock(struct audit_memory *memory);
+void memory_unlock(struct audit_memory *memory);
+
+/* Appends what is kept under key; false when there is nothing. */
+bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text);
+
+/* Without memory, or when it is too long, nothing is kept. */
+void pieces_keep(struct pieces *pieces, const struct digest *key, const char *text, size_t length);
+
+#endif

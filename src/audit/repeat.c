@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/repeat.h"
+
+#include <string.h>
+
+enum { SECOND = 1000000000 };
+
+/* Longer than any window: what lies further ahead is left from before the clock was set back. */
+static const int64_t longest = (int64_t)3600 * SECOND;
+
+/* A keyed digest of digests: no text can pass over its end into the next. */
+struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event)
+{
+    const uint64_t numbers[] = {event->action,     event->reason,
+                                event->denied,     event->would_deny,
+                                event->operation,  event->mismatch,
+                                event->unreadable, (uint64_t)(uintptr_t)event->call_site};
+    const struct digest parts[] = {
+        digest_bytes(secret, numbers, sizeof(numbers)),
+        digest_text(secret, event->provider),
+        digest_text(secret, event->name_space),
+        digest_text(secret, event->class_name),
+        digest_text(secret, event->rule),
+        digest_text(secret, event->rule_source),
+        digest_text(secret, event->rule_reason),
+        digest_text(secret, event->policy_detail),
+        digest_identity(secret, event->bound),
+        digest_identity(secret, event->current),
+    };
+    struct digest key = digest_bytes(secret, parts, sizeof(parts));
+    key.word[0] += key.word[0] == 0; /* 0 is a free slot */
+    return key;
+}
+
+static int hint_of(const struct repeats *repeats, const struct digest *key)
+{
+    for (int i = 0; i < STATE_REPEATS; i++) {
+        if (atomic_load_explicit(&repeats->hints[i].key, memory_order_relaxed) == key->word[0]) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool repeat_likely(const struct repeats *repeats, const struct digest *key)
+{
+    return hint_of(repeats, key) >= 0;
+}
+
+static bool is_slot(const struct state_repeat *slot, const struct digest *key, uint64_t entity)
+{
+    return slot->key[0] == key->word[0] && slot->key[1] == key->word[1] && slot->entity == entity;
+}
+
+static bool has_ended(const struct repeats *repeats, int64_t until, int64_t now)
+{
+    int64_t most = repeats->window > longest ? repeats->window : longest;
+    return until <= now || until - now > most;
+}
+
+struct state_repeat *repeat_find(const struct repeats *repeats, struct log_state *state,
+                                 const struct digest *key, uint64_t entity, int64_t now)
+{
+    int i = hint_of(repeats, key);
+    if (i < 0 || !is_slot(&state->repeats[i], key, entity) ||
+        has_ended(repeats, state->repeats[i].until, now)) {
+        return NULL;
+    }
+    return &state->repeats[i];
+}
+
+void repeat_count(const struct repeats *repeats, const struct log_state *state,
+                  struct state_repeat *slot, int64_t now, char ret_id[AUDIT_ID_SIZE])
+{
+    if (slot->count == 0) {
+        slot->first = now;
+    }
+    slot->last = now;
+    /* Last of all, so that whoever finds the slot of a killed process finds it whole. */
+    __atomic_store_n(&slot->count, slot->count + 1, __ATOMIC_RELEASE);
+    memcpy(ret_id, repeats->hints[slot - state->repeats].first_id, AUDIT_ID_SIZE);
+}
+
+static void note_end(struct log_state *state, int64_t until)
+{
+    if (*state->repeats_until == 0 || until < *state->repeats_until) {
+        *state->repeats_until = until;
+    }
+}
+
+/* One for a key: an older one may point to a slot that somebody else has now. */
+static void set_hint(struct repeats *repeats, int slot, const struct digest *key, const char *id)
+{
+    int old = hint_of(repeats, key);
+    if (old >= 0) {
+        atomic_store_explicit(&repeats->hints[old].key, 0, memory_order_relaxed);
+    }
+    size_t length = strnlen(id, AUDIT_ID_SIZE - 1);
+    memcpy(repeats->hints[slot].first_id, id, length);
+    repeats->hints[slot].first_id[length] = '\0';
+    atomic_store_explicit(&repeats->hints[slot].key, key->word[0], memory_order_relaxed);
+}
+
+void repeat_begin(struct repeats *repeats, struct log_state *state, const struct digest *key,
+                  uint64_t entity, int64_t now, const struct file_record *record)
+{
+    int i = 0;
+    while (i < STATE_REPEATS && state->repeats[i].key[0] != 0) {
+        i++;
+    }
+    if (i == STATE_REPEATS || record->body_length > STATE_BODY) {
+        return;
+    }
+    struct state_repeat *slot = &state->repeats[i];
+    slot->entity = entity;
+    slot->count = 0;
+    slot->first = slot->last = now;
+    slot->until = now + repeats->window;
+    slot->body_length = (uint32_t)record->body_length;
+    slot->action = record->event->action;
+    slot->reason = record->event->reason;
+    slot->id[0] = '\0';
+    memcpy(slot->body, record->body, record->body_length);
+    slot->key[1] = key->word[1];
+    __atomic_store_n(&slot->key[0], key->word[0], __ATOMIC_RELEASE);
+    note_end(state, slot->until);
+    set_hint(repeats, i, key, record->id);
+}
+
+static void release(struct state_repeat *slot)
+{
+    __atomic_store_n(&slot->key[0], 0, __ATOMIC_RELEASE);
+    slot->count = 0;
+}
+
+void repeat_cancel(struct log_state *state, const struct digest *key, uint64_t entity)
+{
+    for (int i = 0; i < STATE_REPEATS; i++) {
+        struct state_repeat *slot = &state->repeats[i];
+        if (is_slot(slot, key, entity) && slot->count == 0) {
+            release(slot);
+        } else if (is_slot(slot, key, entity)) {
+            slot->until = slot->last;
+            note_end(state, slot->until);
+        }
+    }
+}
+
+bool repeat_due(const struct repeats *repeats, const struct log_state *state, int64_t now)
+{
+    return *state->repeats_until != 0 && has_ended(repeats, *state->repeats_until, now);
+}
+
+static bool tell(struct state_repeat *slot, repeat_write write, void *context)
+{
+    const struct audit_event event = {.action = (enum audit_action)slot->action,
+                                      .reason = (enum audit_reason)slot->reason,
+                                      .denied = true};
+    const struct file_record record = {.event = &event,
+                                       .body = slot->body,
+                                       .body_length = slot->body_length,
+                                       .id = slot->id,
+                                       .repeats = slot->count,
+                                       .first = slot->first,
+                                       .last = slot->last};
+
+    audit_set_time(slot->body, slot->body_length, slot->last);
+    return write(context, &record);
+}
+
+void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_t now,
+                  uint64_t close_entity, repeat_write write, void *context)
+{
+    *state->repeats_until = 0;
+    for (int i = 0; i < STATE_REPEATS; i++) {
+        struct state_repeat *slot = &state->repeats[i];
+        if (slot->key[0] == 0) {
+            continue;
+        }
+        bool closing = close_entity != 0 && slot->entity == close_entity;
+        if (!closing && !has_ended(repeats, slot->until, now)) {
+            note_end(state, slot->until);
+        } else if (slot->count == 0 || tell(slot, write, context)) {
+            release(slot);
+        } else {
+            slot->until = now; /* counts no more */
+            note_end(state, now + SECOND);
+        }
+    }
+}

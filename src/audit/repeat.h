@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Identical refusals: the first has a record of its own at once; those that follow it within the
+ * window are only counted, and become one further record that says how many they were and when.
+ *
+ * The count is in the state of the log, so that it outlives the process: whoever has the lock next
+ * after the end of the window writes the record. Who is killed between that record and the end of
+ * its slot leaves it to be written again, under the same event.id.
+ *
+ * Identical means: what was refused to whom, and why, by which process and from which place in its
+ * code. The ids of context, session, operation and thread are no part of it: who takes a new
+ * session for each try makes one run all the same.
+ */
+#ifndef AUDIT_REPEAT_H
+#define AUDIT_REPEAT_H
+
+#include <stdatomic.h>
+
+#include "audit/digest.h"
+#include "audit/file.h"
+
+/* What this process knows about the slots it took. The state has the truth. */
+struct repeats {
+    int64_t window; /* nanoseconds; 0: nothing is grouped */
+    struct repeat_hint {
+        _Atomic uint64_t key; /* first word; 0: none */
+        char first_id[AUDIT_ID_SIZE];
+    } hints[STATE_REPEATS];
+};
+
+/* Without a lock: false when this refusal is certainly not being counted. */
+bool repeat_likely(const struct repeats *repeats, const struct digest *key);
+
+struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event);
+
+/* The rest under the lock of the log. */
+
+/* The slot of an open window of this process; NULL when there is none. */
+struct state_repeat *repeat_find(const struct repeats *repeats, struct log_state *state,
+                                 const struct digest *key, uint64_t entity, int64_t now);
+
+/* Counts one more and gives the id of the first. slot->id must be there. */
+void repeat_count(const struct repeats *repeats, const struct log_state *state,
+                  struct state_repeat *slot, int64_t now, char ret_id[AUDIT_ID_SIZE]);
+
+/* A record that is in begins a window, when a slot is free and the body fits. */
+void repeat_begin(struct repeats *repeats, struct log_state *state, const struct digest *key,
+                  uint64_t entity, int64_t now, const struct file_record *record);
+
+/* Some sink that must have it did not take the record that began the window. */
+void repeat_cancel(struct log_state *state, const struct digest *key, uint64_t entity);
+
+bool repeat_due(const struct repeats *repeats, const struct log_state *state, int64_t now);
+
+/*
+ * Gives each slot whose window has ended to write, and with close_entity also those of that
+ * process. A slot whose record could not be written is kept and tried again after a second.
+ */
+typedef bool (*repeat_write)(void *context, const struct file_record *record);
+void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_t now,
+                  uint64_t close_entity, repeat_write write, void *context);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a sink with fields of its own gets from a record. It is read from the finished line and not
+ * from the event: the names of users are only in the line, and the event of a repeated refusal
+ * knows no more than its action and reason.
+ */
+#ifndef AUDIT_SINK_FIELDS_H
+#define AUDIT_SINK_FIELDS_H
+
+#include "audit/sink.h"
+#include "base/text.h"
+
+/* X(NAME, "path in the record", "name in syslog and kernel audit", "name in the journal"); without
+ * names it only serves the sink itself. What has a closed set of values stands first. */
+#define SINK_FIELD_MAP(X)                                                                          \
+    X(TIME, "@timestamp", NULL, NULL)                                                              \
+    X(MESSAGE, "message", NULL, NULL)                                                              \
+    X(HOST, "host.name", NULL, NULL)                                                               \
+    X(PID, "process.pid", NULL, "PID")                                                             \
+    X(CODE, "event.code", "code", "CODE")                                                          \
+    X(ID, "event.id", "id", "EVENT_ID")                                                            \
+    X(SEQUENCE, "event.sequence", "seq", "SEQUENCE")                                               \
+    X(HASH, "event.hash", "hash", "HASH")                                                          \
+    X(CHAIN, "miguard.chain.id", "chain", "CHAIN")                                                 \
+    X(ACTION, "event.action", "action", "ACTION")                                                  \
+    X(DECISION, "miguard.decision", "decision", "DECISION")                                        \
+    X(WOULD_DENY, "miguard.would_deny", "would-deny", "WOULD_DENY")                                \
+    X(REASON, "event.reason", "reason", "REASON")                                                  \
+    X(MISMATCH, "miguard.mismatch", "mismatch", "MISMATCH")                                        \
+    X(UNREADABLE, "miguard.unreadable", "unreadable", "UNREADABLE")                                \
+    X(OPERATION, "miguard.operation", "operation", "OPERATION")                                    \
+    X(CONTEXT, "miguard.context_id", "context", "CONTEXT")                                         \
+    X(SESSION, "miguard.session_id", "session", "SESSION")                                         \
+    X(REPEATS, "miguard.repeat.count", "repeats", "REPEATS")                                       \
+    X(LOST, "miguard.lost.count", "lost", "LOST")                                                  \
+    X(LOST_CAUSE, "miguard.lost.cause", "lost-cause", "LOST_CAUSE")                                \
+    X(LOST_SINK, "miguard.lost.sink", "lost-sink", "LOST_SINK")                                    \
+    X(THREAD, "process.thread.id", "thread", "THREAD")                                             \
+    X(USER_ID, "user.id", "user-id", "USER_ID")                                                    \
+    X(CURRENT_ID, "process.user.id", "current-user-id", "CURRENT_USER_ID")                         \
+    X(USER, "user.name", "user", "USER")                                                           \
+    X(CURRENT, "process.user.name", "current-user", "CURRENT_USER")                                \
+    X(PROVIDER, "miguard.provider", "provider", "PROVIDER")                                        \
+    X(NAMESPACE, "miguard.namespace", "namespace", "NAMESPACE")                                    \
+    X(CLASS, "miguard.class", "class", "CLASS")                                                    \
+    X(RULE, "rule.name", "rule", "RULE")                                                           \
+    X(RULE_SOURCE, "rule.reference", "rule-source", "RULE_SOURCE")                                 \
+    X(EXECUTABLE, "process.executable", "exe", "EXE")
+
+enum sink_field_name {
+#define SINK_FIELD_ENUM(NAME, path, name, journal) SINK_FIELD_##NAME,
+    SINK_FIELD_MAP(SINK_FIELD_ENUM)
+#undef SINK_FIELD_ENUM
+        SINK_FIELD_COUNT
+};
+
+/* The value as it stands in the line; at is NULL when the record has none. */
+struct sink_field {
+    const char *at;
+    size_t length;
+};
+
+struct sink_fields {
+    struct sink_field field[SINK_FIELD_COUNT];
+};
+
+/* Never fails: what is not found stays empty, and the line goes out whole in any case. The fields
+ * point into the line. */
+void sink_fields_read(const char *line, size_t length, struct sink_fields *ret_fields);
+
+/* Empties a text that is used again and again; its memory stays, a failure is forgotten. */
+void sink_text_reset(struct text *text);
+
+const char *sink_field_name(enum sink_field_name field);
+const char *sink_field_journal_name(enum sink_field_name field);
+
+/*
+ * Replaces *text by the value: a string without its quotes, a list with commas. Control characters
+ * stay the \u escapes that they are in the line, so that no value makes a line or an escape for a
+ * terminal. A value longer than limit bytes ends in "...", never inside a character. When memory
+ * runs out, failed stays set until sink_text_reset().
+ */
+void sink_field_text(const struct sink_field *field, size_t limit, struct text *text);
+
+/* As in syslog(3): 2 (critical) for lost records and no space, 3 for a policy with errors, 4 for a
+ * refusal, 5 for what an administrator did or would be refused, 6 for the rest. */
+unsigned sink_severity(const struct audit_event *event);
+
+#endif

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads by itself and not with a log_reader: that ends where a file ends, and this begins there. */
+#include "cli/audit_query.h"
+#include "cli/audit_text.h"
+#include "cli/cmd_audit.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: miguard audit follow [OPTION]... [QUERY]... [FILE]\n"
+    "\n"
+    "Prints records as they are written, and goes on with the new file when the log is rotated.\n"
+    "Without FILE it is the log of the policy in force. Ends with Ctrl-C.\n"
+    "\n"
+    "  -n N                        first the last N that are there (10 unless told)\n"
+    "  --format text|json|csv      for people (the default), as it stands in the log, or for\n"
+    "                              spreadsheets\n"
+    "  --color auto|always|never   auto: only on a terminal\n"
+    "  --help                      this text\n"
+    "\n";
+
+static const char help_end[] = "\nExit status: 0 ended by Ctrl-C, 2 wrong usage, 3 it cannot be "
+                               "read.\n";
+
+static const char *const own_options[] = {"-n", "--format", "--color", "--help", NULL};
+
+/* A file is looked at again after this long, should inotify(7) not tell: a network file system
+ * does not. */
+enum { BLOCK = 64 * 1024, WAIT_MS = 1000, BLIND_WAIT_MS = 200, MOST = 100000, TRIES = 5 };
+
+struct follow {
+    struct query *query;
+    const char **known;
+    const char *given, *format, *colour, *count_text;
+    char *path; /* on the heap */
+    bool help;
+    struct audit_output output;
+    struct audit_last tail; /* until the end of the first file */
+    size_t tail_size;
+    bool live, missing;
+
+    int fd, watch; /* -1: none */
+    dev_t device;
+    ino_t inode;
+    uint64_t taken, line; /* bytes and lines of this file */
+    char *pending;        /* a line without its end, room for RECORD_MAX_LINE + BLOCK */
+    size_t length;
+    bool too_long; /* the line is passed over until its end */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+/* ---- arguments --------------------------------------------------------------------------------
+ */
+
+static int check(struct follow *follow)
+{
+    char *end = NULL;
+
+    follow->tail_size = 10;
+    if (follow->count_text != NULL) {
+        unsigned long long count = strtoull(follow->count_text, &end, 10);
+        if (follow->count_text[0] < '0' || follow->count_text[0] > '9' || *end != '\0' ||
+            count > MOST) {
+            return complain(CLI_USAGE, "miguard audit follow: -n '%s' is no number from 0 to %d",
+                            follow->count_text, MOST);
+        }
+        follow->tail_size = (size_t)count;
+    }
+    if (follow->given != NULL && strcmp(follow->given, "-") == 0) {
+        return complain(CLI_USAGE, "miguard audit follow: standard input cannot be followed; "
+                                   "miguard audit search reads it");
+    }
+    return audit_output_begin("miguard audit follow", follow->format, follow->colour,
+                              &follow->output);
+}
+
+static int add_operand(const struct arguments *arguments, struct follow *follow)
+{
+    if (follow->given != NULL) {
+        return complain(CLI_USAGE, "miguard audit follow: '%s' is too much; one FILE is followed",
+                        arguments->operand);
+    }
+    follow->given = arguments->operand;
+    return CLI_YES;
+}
+
+static bool own_option(struct arguments *arguments, struct follow *follow)
+{
+    if (arguments_is(arguments, "--help") || arguments_is(arguments, "-h")) {
+        return follow->help = true;
+    }
+    return arguments_value(arguments, "-n", &follow->count_text) ||
+           arguments_value(arguments, "--format", &follow->format) ||
+           arguments_value(arguments, "--color", &follow->colour);
+}
+
+static int parse(int count, char **list, struct follow *follow)
+{
+    int status = CLI_YES;
+
+    follow->query = query_new();
+    follow->known = query_known(own_options);
+    if (follow->query == NULL || follow->known == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    struct arguments arguments = {
+        .count = count, .list = list, .command = "miguard audit follow", .known = follow->known};
+    while (arguments_next(&arguments)) {
+        if (arguments.operand != NULL) {
+            status = add_operand(&arguments, follow);
+        } else if (!own_option(&arguments, follow) &&
+                   !query_argument(&arguments, follow->query, &status)) {
+            return arguments_unknown(&arguments);
+        }
+        if (status != CLI_YES) {
+            return status;
+        }
+    }
+    return arguments.failed ? CLI_USAGE : follow->help ? CLI_YES : check(follow);
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static void broken_line(const struct follow *follow, const char *what)
+{
+    fflush(stdout);
+    complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
+}
+
+static void show_line(struct follow *follow, const char *line, size_t length)
+{
+    struct record record;
+    size_t at = 0;
+
+    follow->line++;
+    const char *fault = length > RECORD_MAX_LINE ? "a line longer than 1 MiB"
+                                                 : record_parse(line, length, &record, &at);
+    if (fault != NULL) {
+        broken_line(follow, fault);
+    } else if (!query_matches(follow->query, &record)) {
+        return;
+    } else if (follow->live) {
+        audit_output_record(&follow->output, &record);
+    } else if (follow->tail_size > 0 && !audit_last_add(&follow->tail, &record)) {
+        complain(CLI_UNABLE, "out of memory: a record is not shown");
+    }
+}
+
+/* Shows the whole lines of what is pending and keeps the rest. */
+static void show_lines(struct follow *follow)
+{
+    char *start = follow->pending, *end = follow->pending + follow->length, *newline;
+
+    while ((newline = memchr(start, '\n', (size_t)(end - start))) != NULL) {
+        if (follow->too_long) {
+            follow->too_long = false;
+        } else {
+            show_line(follow, start, (size_t)(newline - start));
+        }
+        start = newline + 1;
+    }
+    follow->length = (size_t)(end - start);
+    if (follow->length > RECORD_MAX_LINE || follow->too_long) {
+        if (!follow->too_long) {
+            show_line(follow, start, follow->length);
+        }
+        follow->too_long = true;
+        follow->length = 0;
+    }
+    memmove(follow->pending, start, follow->length);
+}
+
+/* All that is there now. False when it cannot be read. */
+static bool drain(struct follow *follow)
+{
+    for (;;) {
+        ssize_t count = read(follow->fd, follow->pending + follow->length, BLOCK);
+        if (count < 0 && errno == EINTR && !stopped) {
+            continue;
+        }
+        if (count < 0 && errno != EINTR) {
+            complain(CLI_UNABLE, "%s: it cannot be read further: %s", follow->path,
+                     strerror(errno));
+            return false;
+        }
+        if (count <= 0) {
+            return true;
+        }
+        follow->taken += (uint64_t)count;
+        follow->length += (size_t)count;
+        show_lines(follow);
+    }
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+static void forget_file(struct follow *follow)
+{
+    if (follow->length > 0) {
+        follow->line++;
+        broken_line(follow, "the file ends in a line that is not finished");
+    }
+    close(follow->fd);
+    follow->fd = -1;
+    follow->length = 0;
+    follow->too_long = false;
+    follow->taken = follow->line = 0;
+}
+
+/* *ret_status is of the file that was opened. */
+static int open_regular(const char *path, struct stat *ret_status)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd >= 0 && fstat(fd, ret_status) == 0 && !S_ISREG(ret_status->st_mode)) {
+        close(fd);
+        errno = EINVAL;
+        return -1;
+    }
+    return fd;
+}
+
+static bool take_file(struct follow *follow, const char *path)
+{
+    struct stat status;
+    int fd = open_regular(path, &status);
+
+    if (fd < 0) {
+        return false;
+    }
+    follow->fd = fd;
+    follow->device = status.st_dev;
+    follow->inode = status.st_ino;
+    follow->missing = false;
+    return true;
+}
+
+static bool is_old(const struct follow *follow, const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && status.st_dev == follow->device &&
+           status.st_ino == follow->inode;
+}
+
+/* The file that was begun after the one that has just been read to its end: when a log is rotated
+ * quickly, that need not be the current one. Names move while one looks, so look again when the old
+ * file is no longer where it was seen. */
+static bool take_next(struct follow *follow)
+{
+    char **files = NULL;
+    size_t count = 0;
+
+    for (int i = 0; i < TRIES; i++) {
+        if (read_family(follow->path, &files, &count, NULL) != MIGUARD_OK) {
+            return false;
+        }
+        size_t old = 0;
+        while (old < count && !is_old(follow, files[old])) {
+            old++;
+        }
+        const char *next = old + 1 < count ? files[old + 1] : follow->path;
+        struct stat status;
+        int fd = open_regular(next, &status);
+        bool still = old == count || is_old(follow, files[old]);
+        if (old == count && fd >= 0) {
+            complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
+        }
+        base_free(files);
+        if (fd >= 0 && still) {
+            follow->fd = fd;
+            follow->device = status.st_dev;
+            follow->inode = status.st_ino;
+            return true;
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return false;
+}
+
+static void tell_missing(struct follow *follow)
+{
+    if (!follow->missing) {
+        complain(CLI_NO, "%s: %s; waiting for it", follow->path, strerror(errno));
+        follow->missing = true;
+    }
+}
+
+/* True when there may be more to read at once. */
+static bool look_again(struct follow *follow)
+{
+    struct stat status;
+
+    if (stat(follow->path, &status) < 0) {
+        return false; /* between two steps of a rotation */
+    }
+    if (status.st_dev != follow->device || status.st_ino != follow->inode) {
+        /* What was written between the last read and the rename. */
+        if (drain(follow)) {
+            forget_file(follow);
+            return take_next(follow);
+        }
+        forget_file(follow);
+        return false;
+    }
+    if ((uint64_t)status.st_size < follow->taken) {
+        fflush(stdout);
+        complain(CLI_NO, "%s: the file was cut; reading it from its beginning", follow->path);
+        follow->length = 0;
+        follow->taken = follow->line = 0;
+        return lseek(follow->fd, 0, SEEK_SET) == 0;
+    }
+    return false;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
+
+/* The folder, not the file: only there is it seen that a new file takes its name. */
+static int watch_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+
+    if (watch >= 0 &&
+        (folder == NULL || inotify_add_watch(watch, folder, IN_MODIFY | IN_CREATE | IN_MOVE) < 0)) {
+        close(watch);
+        watch = -1;
+    }
+    free(folder);
+    return watch;
+}
+
+static void wait_for_more(const struct follow *follow)
+{
+    char events[4096];
+    struct pollfd ready = {.fd = follow->watch, .events = POLLIN};
+
+    if (poll(&ready, 1, follow->watch >= 0 ? WAIT_MS : BLIND_WAIT_MS) > 0) {
+        while (read(follow->watch, events, sizeof(events)) > 0) {
+        }
+    }
+}
+
+static void go_live(struct follow *follow)
+{
+    if (!follow->live) {
+        follow->live = true;
+        audit_output_header(&follow->output);
+        audit_last_write(&follow->tail, &follow->output);
+        audit_last_release(&follow->tail);
+    }
+}
+
+static int loop(struct follow *follow)
+{
+    while (!stopped) {
+        if (follow->fd < 0 && !take_file(follow, follow->path)) {
+            if (errno != ENOENT) {
+                return complain(CLI_UNABLE, "%s: %s", follow->path,
+                                errno == EINVAL ? "it is no regular file" : strerror(errno));
+            }
+            tell_missing(follow);
+            go_live(follow);
+        } else if (!drain(follow)) {
+            return CLI_UNABLE;
+        } else {
+            go_live(follow);
+            if (look_again(follow)) {
+                continue;
+            }
+        }
+        if (fflush(stdout) != 0) {
+            return complain(CLI_UNABLE, "the output cannot be written: %s", strerror(errno));
+        }
+        if (!stopped) {
+            wait_for_more(follow);
+        }
+    }
+    return CLI_YES;
+}
+
+static int run(struct follow *follow)
+{
+    struct sigaction action = {.sa_handler = on_stop};
+
+    follow->path = follow->given != NULL ? strdup(follow->given) : audit_default_log();
+    if (follow->path == NULL) {
+        return CLI_UNABLE;
+    }
+    follow->pending = malloc(RECORD_MAX_LINE + 1 + BLOCK);
+    if (follow->pending == NULL ||
+        (follow->tail_size > 0 && !audit_last_begin(&follow->tail, follow->tail_size))) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    follow->watch = watch_folder(follow->path);
+    int status = loop(follow);
+    fflush(stdout);
+    return status;
+}
+
+int audit_follow(int count, char **arguments)
+{
+    struct follow follow = {.fd = -1, .watch = -1};
+    int status = parse(count, arguments, &follow);
+
+    if (status == CLI_YES && follow.help) {
+        fputs(help, stdout);
+        fputs(query_help, stdout);
+        fputs(help_end, stdout);
+    } else if (status == CLI_YES) {
+        status = run(&follow);
+    }
+    if (follow.fd >= 0) {
+        close(follow.fd);
+    }
+    if (follow.watch >= 0) {
+        close(follow.watch);
+    }
+    audit_last_release(&follow.tail);
+    free(follow.pending);
+    free(follow.path);
+    query_free(follow.query);
+    free(follow.known);
+    return status;
+}

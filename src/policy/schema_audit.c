@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where records go. Of several files the last with a list of sinks counts, and the last with a
+ * window.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/schema.h"
+
+enum { MINUTE = 60, HOUR = 60 * MINUTE, YEAR = 366 * 24 * HOUR, MOST_KEPT = 9999 };
+
+const struct schema_word schema_facilities[] = {
+    {"user", 1},    {"daemon", 3},  {"auth", 4},    {"authpriv", 10}, {"audit", 13},
+    {"local0", 16}, {"local1", 17}, {"local2", 18}, {"local3", 19},   {"local4", 20},
+    {"local5", 21}, {"local6", 22}, {"local7", 23}, {NULL, 0}};
+
+struct sink_list {
+    struct draft_sink items[SINK_KIND_COUNT]; /* one of each kind */
+    uint32_t count;
+};
+
+/* A path that means the same wherever the process stands and whatever it is compared with. */
+static bool is_plain_path(const char *path)
+{
+    if (path[0] != '/') {
+        return false;
+    }
+    for (; *path == '/'; path += 1 + strcspn(path + 1, "/")) {
+        size_t length = strcspn(path + 1, "/");
+        if (length == 0 || (length == 1 && path[1] == '.') ||
+            (length == 2 && path[1] == '.' && path[2] == '.')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_plain_path(const struct reader *reader, const struct node *node, const char *what,
+                            const char **ret_path)
+{
+    const char *path = schema_keep_text(reader, node, what);
+
+    if (path == NULL) {
+        return false;
+    }
+    if (!is_plain_path(path)) {
+        schema_value_error(
+            reader, node,
+            "\"%s\" is no absolute path of a file; write it from / on, without \".\", "
+            "\"..\" and double or trailing slashes",
+            path);
+        return false;
+    }
+    *ret_path = path;
+    return true;
+}
+
+/* ---- keys of sinks --------------------------------------------------------------------------- */
+
+static void read_on_failure(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_word words[] = {{"deny", true}, {"count", false}, {NULL, 0}};
+    struct draft_sink *sink = target;
+    unsigned denies;
+
+    if (schema_read_word(reader, node, "value of on-failure", words, &denies)) {
+        sink->settings.failure_denies = denies != 0;
+    }
+}
+
+static void read_path(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+    (void)read_plain_path(reader, node, "path", &sink->settings.path);
+}
+
+static void read_rotate(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+
+    (void)schema_read_size(reader, node, "off", &sink->settings.rotate_bytes);
+}
+
+static void read_rotate_every(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+
+    (void)schema_read_duration(reader, node, MINUTE, YEAR, "off", &sink->settings.rotate_seconds);
+}
+
+static void read_keep(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+
+    (void)schema_read_number(reader, node, 1, MOST_KEPT, "all", &sink->settings.keep);
+}
+
+static void read_sync(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_word words[] = {
+        {"none", AUDIT_SYNC_NONE}, {"deny", AUDIT_SYNC_DENY}, {"all", AUDIT_SYNC_ALL}, {NULL, 0}};
+    struct draft_sink *sink = target;
+    unsigned sync;
+
+    if (schema_read_word(reader, node, "value of sync", words, &sync)) {
+        sink->settings.sync = sync;
+    }
+}
+
+static void read_group(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+
+    if (schema_read_group(reader, node, &sink->settings.gid)) {
+        sink->settings.has_gid = true;
+        sink->group = schema_keep_text(reader, node, "group");
+    }
+}
+
+static void read_socket(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+    (void)read_plain_path(reader, node, "socket", &sink->settings.path);
+}
+
+static void read_facility(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+
+    (void)schema_read_word(reader, node, "facility", schema_facilities, &sink->settings.facility);
+}
+
+/* ---- kinds of sinks -------------------------------------------------------------------------- */
+
+/* Two files would be two orders of the same records, and of two sockets of one kind a record could
+ * not say which lost it. The rest of the second is read all the same, for its errors. */
+static struct draft_sink *begin_sink(const struct reader *reader, const struct node *node,
+                                     struct sink_list *list, const struct sink_settings *settings)
+{
+    uint32_t at = 0;
+
+    while (at < list->count && list->items[at].settings.kind != settings->kind) {
+        at++;
+    }
+    if (at < list->count) {
+        schema_key_error(reader, node, "a second sink of the kind %s; there may be one of each",
+                         node->key);
+    } else {
+        list->count++;
+    }
+    list->items[at] = (struct draft_sink){.settings = *settings};
+    schema_read_place(reader, node, &list->items[at].place);
+    return &list->items[at];
+}
+
+static void read_file_sink(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"path", true, read_path},
+        {"rotate", false, read_rotate},
+        {"rotate-every", false, read_rotate_every},
+        {"keep", false, read_keep},
+        {"sync", false, read_sync},
+        {"group", false, read_group},
+        {"on-failure", false, read_on_failure},
+        {NULL, false, NULL},
+    };
+    static const struct sink_settings settings = SINK_FILE_DEFAULT(NULL);
+    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
+
+    schema_read_map(reader, node, "a file sink", keys, sink);
+}
+
+/* No key of these is needed: {} means all that is usual. */
+static void read_keys(const struct reader *reader, const struct node *node, const char *where,
+                      const struct schema_key *keys, struct draft_sink *sink)
+{
+    if (node->kind != NODE_MAP || node->count > 0) {
+        schema_read_map(reader, node, where, keys, sink);
+    }
+}
+
+static void read_syslog_sink(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"socket", false, read_socket},
+        {"facility", false, read_facility},
+        {"on-failure", false, read_on_failure},
+        {NULL, false, NULL},
+    };
+    static const struct sink_settings settings = {.kind = SINK_SYSLOG, .facility = AUDIT_FACILITY};
+    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
+
+    read_keys(reader, node, "a syslog sink", keys, sink);
+}
+
+static const struct schema_key plain_keys[] = {
+    {"on-failure", false, read_on_failure},
+    {NULL, false, NULL},
+};
+
+static void read_journald_sink(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct sink_settings settings = {.kind = SINK_JOURNALD};
+    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
+
+    read_keys(reader, node, "a journald sink", plain_keys, sink);
+}
+
+static void read_kernel_sink(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct sink_settings settings = {.kind = SINK_KERNEL};
+    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
+
+    read_keys(reader, node, "an audit sink", plain_keys, sink);
+}
+
+static void read_sink(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"file", false, read_file_sink},
+        {"syslog", false, read_syslog_sink},
+        {"journald", false, read_journald_sink},
+        {"audit", false, read_kernel_sink},
+        {NULL, false, NULL},
+    };
+    if (node->kind == NODE_MAP && node->count > 1) {
+        schema_value_error(reader, node,
+                           "a sink with %u kinds; begin each sink with \"- \" of its own",
+                           node->count);
+        return;
+    }
+    schema_read_map(reader, node, "a sink", keys, target);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static void read_sinks(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_settings *settings = &reader->load->settings;
+    struct sink_list list = {.count = 0};
+    (void)target;
+
+    schema_read_items(reader, node, "sinks", read_sink, &list);
+    if (list.count == 0) { /* told already */
+        return;
+    }
+    struct draft_sink *sinks = schema_take(reader, list.count, sizeof(*sinks));
+    if (sinks != NULL) {
+        memcpy(sinks, list.items, list.count * sizeof(*sinks));
+        settings->sinks = sinks;
+        settings->sink_count = list.count;
+        schema_read_place(reader, node, &settings->sinks_place);
+    }
+}
+
+static void read_repeat_window(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_settings *settings = &reader->load->settings;
+    uint32_t seconds = 0;
+    (void)target;
+
+    if (schema_read_duration(reader, node, 1, HOUR, "off", &seconds)) {
+        settings->repeat_seconds = seconds;
+        schema_read_place(reader, node, &settings->repeat_place);
+    }
+}
+
+void schema_read_audit(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_key keys[] = {
+        {"repeat-window", false, read_repeat_window},
+        {"sinks", false, read_sinks},
+        {NULL, false, NULL},
+    };
+    schema_read_map(reader, node, "audit", keys, target);
+}

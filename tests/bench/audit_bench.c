@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a record costs: appended to the log file, chained with a key, encoded before; and made
+ * durable by group commit of eight threads, against one fdatasync(2) for each record.
+ *
+ * Part of the bench program.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/file.h"
+
+void bench_audit(void (*tell)(const char *name, double value, const char *unit, double goal));
+
+enum { ROUNDS = 21, CALLS = 2000, DURABLE = 200, THREADS = 8 };
+
+static char folder[64], path[96];
+static struct text body = TEXT_EMPTY;
+static const struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE,
+                                         .reason = AUDIT_REASON_IDENTITY_MISMATCH,
+                                         .denied = true,
+                                         .operation = OPERATION_GET_INSTANCE,
+                                         .provider = "libprocess.so",
+                                         .name_space = "root/cimv2",
+                                         .class_name = "CIM_Process",
+                                         .mismatch = MIGUARD_COMPONENT_FSUID};
+
+static double nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void encode(void *context, const struct audit_event *what, struct text *ret_body,
+                   char ret_id[AUDIT_ID_SIZE])
+{
+    static const struct identity_process process = {.executable = "/usr/sbin/server", .pid = 1};
+    const struct audit_stamp stamp = {
+        .entity = 1, .number = 1, .process = &process, .host_name = "host"};
+
+    (void)context;
+    audit_id(&stamp, ret_id);
+    audit_encode_body(ret_body, what, &stamp);
+}
+
+static void written(void *context, const struct sink_record *record)
+{
+    (void)context;
+    (void)record;
+}
+
+static struct log_file *open_log(enum audit_sync sync)
+{
+    const struct file_owner owner = {.encode = encode, .written = written};
+    struct sink_settings settings = SINK_FILE_DEFAULT(NULL);
+    struct log_file *file = NULL;
+
+    settings.path = path;
+    settings.sync = sync;
+    if (file_open(&settings, &owner, &file, NULL) != MIGUARD_OK) {
+        abort();
+    }
+    return file;
+}
+
+static uint64_t append(struct log_file *file, struct text *line)
+{
+    const struct file_record record = {.event = &event,
+                                       .body = body.data,
+                                       .body_length = body.length,
+                                       .id = "0123456789abcdef-1",
+                                       .repeats = 1};
+    struct sink_record told;
+    enum audit_loss loss;
+
+    if (!file_lock(file, &loss) || !file_append(file, &record, line, &told, &loss)) {
+        abort();
+    }
+    file_unlock(file);
+    return told.sequence;
+}
+
+static double append_many(struct log_file *file)
+{
+    static double times[ROUNDS];
+    struct text line = TEXT_EMPTY;
+
+    for (int round = -1; round < ROUNDS; round++) { /* -1 warms up */
+        double start = nanoseconds();
+        for (int i = 0; i < CALLS; i++) {
+            append(file, &line);
+        }
+        times[round < 0 ? 0 : round] = (nanoseconds() - start) / CALLS;
+    }
+    text_release(&line);
+    qsort(times, ROUNDS, sizeof(times[0]), by_value);
+    return times[ROUNDS / 2];
+}
+
+static void *append_durably(void *context)
+{
+    struct text line = TEXT_EMPTY;
+    enum audit_loss loss;
+
+    for (int i = 0; i < DURABLE; i++) {
+        if (!file_sync(context, append(context, &line), &loss)) {
+            abort();
+        }
+    }
+    text_release(&line);
+    return NULL;
+}
+
+/* Nanoseconds for a record of eight threads that are all at it. */
+static double group_commit(struct log_file *file)
+{
+    pthread_t threads[THREADS];
+    double start = nanoseconds();
+
+    for (int i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, append_durably, file) != 0) {
+            abort();
+        }
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    return (nanoseconds() - start) / (THREADS * DURABLE);
+}
+
+/* The same bytes, with one fdatasync(2) each. */
+static double one_by_one(void)
+{
+    char name[128];
+    snprintf(name, sizeof(name), "%s/plain", folder);
+    int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    double start = nanoseconds();
+
+    for (int i = 0; i < DURABLE; i++) {
+        if (write(fd, body.data, body.length) < 0 || fdatasync(fd) != 0) {
+            abort();
+        }
+    }
+    double each = (nanoseconds() - start) / DURABLE;
+    close(fd);
+    unlink(name);
+    return each;
+}
+
+void bench_audit(void (*tell)(const char *name, double value, const char *unit, double goal))
+{
+    struct chain_key key;
+    char id[AUDIT_ID_SIZE], command[128];
+    double ratios[3];
+
+    strcpy(folder, "/tmp/miguard-bench-XXXXXX");
+    if (mkdtemp(folder) == NULL || !chain_init()) {
+        abort();
+    }
+    snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
+    chain_key_new(&key);
+    if (file_init(path, &key, NULL) != MIGUARD_OK) {
+        abort();
+    }
+    encode(NULL, &event, &body, id);
+    struct log_file *file = open_log(AUDIT_SYNC_NONE);
+    tell("audit append, chained, not durable", append_many(file) / 1000, "us", 3);
+    file_close(file);
+    file = open_log(AUDIT_SYNC_ALL);
+    for (int i = 0; i < 3; i++) {
+        double alone = one_by_one();
+        ratios[i] = group_commit(file) / alone;
+    }
+    file_close(file);
+    qsort(ratios, 3, sizeof(ratios[0]), by_value);
+    tell("audit append, durable, 8 threads / one fdatasync per record", ratios[1], "x", 1.0 / 3);
+    text_release(&body);
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    if (system(command) != 0) {
+        fprintf(stderr, "bench: %s is left over\n", folder);
+    }
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each system call of the log file fails in turn, in each way that the kernel has for it: no record
+ * that was acknowledged is missing, each that was refused is counted once, the chain holds, and
+ * when the fault is over all goes on.
+ */
+#include "support/failing_alloc.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "audit/file_internal.h"
+#include "support/log_file.h"
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+/* ---- calls that fail ------------------------------------------------------------------------- */
+
+enum { SHORT = 1000, SHORT_THEN_FULL, SHORT_THEN_STUCK };
+
+static long to_fail = -1; /* calls that still succeed; -1: all do */
+static int fault;         /* errno, or SHORT... */
+static bool met, stuck, full_next, stays;
+
+static bool fails(void)
+{
+    if (to_fail < 0 || to_fail-- > 0) {
+        return false;
+    }
+    to_fail = stays ? 0 : -1;
+    met = true;
+    errno = fault < SHORT ? fault : EIO;
+    return true;
+}
+
+static int fake_openat(int folder, const char *name, int flags, mode_t mode)
+{
+    return fails() ? -1 : openat(folder, name, flags, mode);
+}
+
+static int fake_close(int fd)
+{
+    return close(fd) != 0 || fails() ? -1 : 0;
+}
+
+static ssize_t fake_pread(int fd, void *buffer, size_t size, off_t offset)
+{
+    return fails() ? -1 : pread(fd, buffer, size, offset);
+}
+
+static ssize_t fake_write(int fd, const void *buffer, size_t size)
+{
+    if (full_next) {
+        full_next = false;
+        errno = ENOSPC;
+        return -1;
+    }
+    if (!fails()) {
+        return write(fd, buffer, size);
+    }
+    if (fault < SHORT) {
+        return -1;
+    }
+    full_next = fault != SHORT;
+    stuck = fault == SHORT_THEN_STUCK;
+    return write(fd, buffer, size / 2 + 1);
+}
+
+static int fake_ftruncate(int fd, off_t size)
+{
+    if (stuck) {
+        stuck = false;
+        errno = EIO;
+        return -1;
+    }
+    return fails() ? -1 : ftruncate(fd, size);
+}
+
+static int fake_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    return fails() ? -1 : fallocate(fd, mode, offset, length);
+}
+
+static int fake_posix_fallocate(int fd, off_t offset, off_t length)
+{
+    return fails() ? errno : posix_fallocate(fd, offset, length);
+}
+
+static int fake_fdatasync(int fd)
+{
+    return fails() ? -1 : fdatasync(fd);
+}
+
+static int fake_fsync(int fd)
+{
+    return fails() ? -1 : fsync(fd);
+}
+
+static int fake_syncfs(int fd)
+{
+    return fails() ? -1 : fdatasync(fd);
+}
+
+static int fake_fstat(int fd, struct stat *ret_status)
+{
+    return fails() ? -1 : fstat(fd, ret_status);
+}
+
+static int fake_fstatat(int folder, const char *name, struct stat *ret_status, int flags)
+{
+    return fails() ? -1 : fstatat(folder, name, ret_status, flags);
+}
+
+static int fake_fstatvfs(int fd, struct statvfs *ret_status)
+{
+    return fails() ? -1 : fstatvfs(fd, ret_status);
+}
+
+static int fake_fchmod(int fd, mode_t mode)
+{
+    return fails() ? -1 : fchmod(fd, mode);
+}
+
+static int fake_fchown(int fd, uid_t uid, gid_t gid)
+{
+    return fails() ? -1 : fchown(fd, uid, gid);
+}
+
+static int fake_linkat(int from, const char *name, int to, const char *new_name, int flags)
+{
+    return fails() ? -1 : linkat(from, name, to, new_name, flags);
+}
+
+static int fake_renameat(int from, const char *name, int to, const char *new_name)
+{
+    return fails() ? -1 : renameat(from, name, to, new_name);
+}
+
+static int fake_unlinkat(int folder, const char *name, int flags)
+{
+    return fails() ? -1 : unlinkat(folder, name, flags);
+}
+
+static int fake_dup3(int fd, int as, int flags)
+{
+    return fails() ? -1 : dup3(fd, as, flags);
+}
+
+static int fake_flock(int fd, int operation)
+{
+    return operation != LOCK_UN && fails() ? -1 : flock(fd, operation);
+}
+
+static int fake_getrlimit(__rlimit_resource_t resource, struct rlimit *ret_limit)
+{
+    return getrlimit(resource, ret_limit);
+}
+
+static void *fake_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    return fails() ? MAP_FAILED : mmap(at, size, protection, flags, fd, offset);
+}
+
+static ssize_t fake_getdents(int folder, void *buffer, size_t size)
+{
+    return fails() ? -1 : getdents64(folder, buffer, size);
+}
+
+const struct file_calls file_calls = {
+    .openat = fake_openat,
+    .close = fake_close,
+    .pread = fake_pread,
+    .write = fake_write,
+    .ftruncate = fake_ftruncate,
+    .fallocate = fake_fallocate,
+    .posix_fallocate = fake_posix_fallocate,
+    .fdatasync = fake_fdatasync,
+    .fsync = fake_fsync,
+    .syncfs = fake_syncfs,
+    .fstat = fake_fstat,
+    .fstatat = fake_fstatat,
+    .fstatvfs = fake_fstatvfs,
+    .fchmod = fake_fchmod,
+    .fchown = fake_fchown,
+    .linkat = fake_linkat,
+    .renameat = fake_renameat,
+    .unlinkat = fake_unlinkat,
+    .dup3 = fake_dup3,
+    .flock = fake_flock,
+    .getrlimit = fake_getrlimit,
+    .mmap = fake_mmap,
+    .getdents = fake_getdents,
+};
+
+/* ---- what is tried --------------------------------------------------------------------------- */
+
+enum { RECORDS = 14 };
+
+static char folder[64], path[128];
+static struct log_check check;
+static bool acknowledged[RECORDS + 2], durable[RECORDS + 2];
+static unsigned not_synced;
+
+static void set_up(void)
+{
+    strcpy(folder, "/tmp/miguard-fault-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
+}
+
+static void clean(void)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -f '%s'/*", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static void tear_down(void)
+{
+    clean();
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static void append(struct log_file *file, unsigned id)
+{
+    enum audit_loss loss = AUDIT_LOSS_COUNT;
+    uint64_t sequence = 0;
+
+    acknowledged[id] = log_file_append(file, id, 0, &loss, &sequence);
+    if (!acknowledged[id]) {
+        ck_assert_int_lt(loss, AUDIT_LOSS_COUNT);
+        return;
+    }
+    if (id % 3 == 0) {
+        durable[id] = file_sync(file, sequence, &loss);
+        not_synced += !durable[id];
+        ck_assert(durable[id] || loss == AUDIT_LOSS_NOT_SYNCED);
+        /* and what was not is never said to be */
+        ck_assert_int_eq(file_sync(file, sequence, &loss), durable[id]);
+    }
+}
+
+/* Opens, writes over several rotations, with the fault somewhere in it. */
+static void run(const struct sink_settings *settings)
+{
+    struct log_file *file = log_file_open(settings, false);
+
+    memset(acknowledged, 0, sizeof(acknowledged));
+    for (unsigned i = 0; i < RECORDS && file != NULL; i++) {
+        append(file, i);
+    }
+    file_close(file);
+}
+
+static void check_all(const char *what, long nth, int error)
+{
+    log_file_check(path, &(struct chain_key){.present = false}, &check);
+    ck_assert_msg(check.breaks == 0, "%s, call %ld, errno %d: %s", what, nth, error, check.problem);
+    ck_assert_msg(check.unexplained == 0 && check.missing == 0, "%s, call %ld, errno %d: missing",
+                  what, nth, error);
+    for (unsigned i = 0; i < RECORDS + 2; i++) {
+        ck_assert_msg(check.seen[i] == acknowledged[i], "%s, call %ld, errno %d: record %u", what,
+                      nth, error, i);
+    }
+    ck_assert_msg(check.lost_all == log_file_refused, "%s, call %ld, errno %d: %u refused, %u told",
+                  what, nth, error, log_file_refused, (unsigned)check.lost_all);
+}
+
+static const int faults[] = {ENOSPC, EIO,    EINTR, EROFS, EDQUOT,          ENOMEM,
+                             EACCES, EMFILE, EFBIG, SHORT, SHORT_THEN_FULL, SHORT_THEN_STUCK};
+
+/* _i: the fault. */
+START_TEST(each_call_fails)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const long step = getenv("QUICK") != NULL ? 7 : 1;
+    long nth = 0;
+
+    settings.rotate_bytes = 4096;
+    settings.sync = AUDIT_SYNC_ALL;
+    settings.keep = 40;
+    fault = faults[_i];
+    for (met = true; met; nth += step) {
+        met = stuck = full_next = false;
+        log_file_refused = not_synced = 0;
+        clean();
+        long before = outstanding;
+        to_fail = nth;
+        run(&settings);
+        to_fail = -1;
+        ck_assert_int_eq(outstanding, before);
+        struct log_file *file = log_file_open(&settings, true);
+        ck_assert_msg(file != NULL, "call %ld, errno %d", nth, fault);
+        append(file, RECORDS);
+        append(file, RECORDS + 1);
+        ck_assert(acknowledged[RECORDS] && acknowledged[RECORDS + 1]);
+        file_close(file);
+        check_all("one failure", nth, fault);
+    }
+    ck_assert_int_gt(nth, 50);
+}
+END_TEST
+
+/* The log is open; from some call on all fail, and then none. */
+START_TEST(all_calls_fail_for_a_while)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const long step = getenv("QUICK") != NULL ? 7 : 1;
+
+    settings.rotate_bytes = 4096;
+    settings.sync = AUDIT_SYNC_ALL;
+    settings.keep = 40;
+    fault = faults[_i] == EINTR ? ENXIO : faults[_i]; /* nobody interrupts for ever */
+    for (long nth = 0; nth < 60; nth += step) {
+        met = stuck = full_next = false;
+        log_file_refused = not_synced = 0;
+        clean();
+        struct log_file *file = log_file_open(&settings, true);
+        stays = true;
+        to_fail = nth;
+        for (unsigned i = 0; i < RECORDS; i++) {
+            append(file, i);
+        }
+        stays = false;
+        to_fail = -1;
+        append(file, RECORDS);
+        append(file, RECORDS + 1);
+        ck_assert(acknowledged[RECORDS] && acknowledged[RECORDS + 1]);
+        file_close(file);
+        check_all("failures", nth, fault);
+    }
+}
+END_TEST
+
+START_TEST(each_allocation_fails)
+{
+    struct sink_settings settings = log_file_settings(path);
+
+    settings.rotate_bytes = 4096;
+    for (int nth = 0; nth < 200; nth++) {
+        log_file_refused = 0;
+        clean();
+        long before = outstanding;
+        countdown = nth;
+        run(&settings);
+        countdown = -1;
+        ck_assert_int_eq(outstanding, before);
+        struct log_file *file = log_file_open(&settings, true);
+        append(file, RECORDS);
+        append(file, RECORDS + 1);
+        file_close(file);
+        check_all("no memory", nth, 0);
+    }
+}
+END_TEST
+
+/* A sync that failed is not made good by one that succeeds; a later record is durable again. */
+START_TEST(a_failed_sync_stays_failed)
+{
+    struct sink_settings settings = log_file_settings(path);
+    enum audit_loss loss = AUDIT_LOSS_COUNT;
+    uint64_t first = 0, second = 0, third = 0;
+
+    settings.sync = AUDIT_SYNC_DENY;
+    struct log_file *file = log_file_open(&settings, true);
+    ck_assert(log_file_append(file, 1, 0, &loss, &first));
+    ck_assert(log_file_append(file, 2, 0, &loss, &second));
+    fault = EIO;
+    to_fail = 0;
+    ck_assert(!file_sync(file, first, &loss));
+    ck_assert_int_eq(loss, AUDIT_LOSS_NOT_SYNCED);
+    ck_assert(!file_sync(file, second, &loss));
+    ck_assert(log_file_append(file, 3, 0, &loss, &third));
+    ck_assert(file_sync(file, third, &loss));
+    ck_assert(!file_sync(file, second, &loss));
+    fault = EINTR;
+    ck_assert(log_file_append(file, 3, 0, &loss, &third));
+    to_fail = 0;
+    ck_assert(file_sync(file, third, &loss));
+    ck_assert(!file_sync(file, third + 1, &loss)); /* never written */
+    file_close(file);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("faults of the log file");
+    TCase *cases = tcase_create("calls");
+
+    tcase_set_timeout(cases, 600);
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_loop_test(cases, each_call_fails, 0, LENGTH(faults));
+    tcase_add_loop_test(cases, all_calls_fail_for_a_while, 0, LENGTH(faults));
+    tcase_add_test(cases, each_allocation_fails);
+    tcase_add_test(cases, a_failed_sync_stays_failed);
+    suite_add_tcase(suite, cases);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures == 0 ? 0 : 1;
+}

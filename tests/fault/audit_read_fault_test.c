@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Readers and queries, each allocation failing in turn: told, nothing leaked, nothing lost from a
+ * file that can be read. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "review/query.h"
+#include "review/read.h"
+#include "support/audit_generate.h"
+#include "support/failing_alloc.h"
+
+enum { RECORDS = 300 };
+
+static char folder[64], plain[96], packed[96], long_file[96];
+
+static void make_files(void)
+{
+    const struct generate generate = {.seed = 3, .count = RECORDS};
+    char command[512];
+
+    strcpy(folder, "/tmp/miguard-read-fault-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(plain, sizeof(plain), "%s/log", folder);
+    snprintf(packed, sizeof(packed), "%s/log.1.gz", folder);
+    snprintf(long_file, sizeof(long_file), "%s/long", folder);
+    ck_assert(audit_generate(plain, &generate));
+    snprintf(command, sizeof(command),
+             "gzip -c %s > %s && { printf '{\"x\":\"'; head -c 900000 /dev/zero | tr '\\0' x; "
+             "echo '\"}'; } > %s",
+             plain, packed, long_file);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static void remove_files(void)
+{
+    unlink(plain);
+    unlink(packed);
+    unlink(long_file);
+    rmdir(folder);
+}
+
+/* How many records came; a file that failed is counted in *ret_failures. */
+static int read_all(const char *const *files, size_t count, int *ret_failures)
+{
+    struct log_reader *reader = NULL;
+    struct miguard_error error = {0};
+    struct record record;
+    struct read_place place;
+    const char *what = NULL;
+    int records = 0;
+
+    *ret_failures = 0;
+    if (read_open(files, count, READ_BY_TIME, &reader, &error) != MIGUARD_OK) {
+        ck_assert_int_eq(error.status, MIGUARD_NO_MEMORY);
+        ck_assert_ptr_null(reader);
+        return -1;
+    }
+    for (;;) {
+        switch (read_next(reader, &record, &place, &what)) {
+        case READ_RECORD:
+            records++;
+            break;
+        case READ_BROKEN:
+            ck_abort_msg("%s", what);
+            break;
+        case READ_FAILED:
+            ck_assert_ptr_nonnull(strstr(what, "out of memory"));
+            ++*ret_failures;
+            break;
+        case READ_END:
+            read_close(reader);
+            return records;
+        }
+    }
+}
+
+START_TEST(reading)
+{
+    int failures = 0, rounds = 0;
+
+    make_files();
+    const char *files[] = {packed, plain, long_file};
+    do {
+        countdown = rounds++;
+        failed = false;
+        int records = read_all(files, 3, &failures);
+        ck_assert_int_eq(outstanding, 0);
+        ck_assert_msg(!failed || records == -1 || failures == 1, "allocation %d", rounds - 1);
+        ck_assert_msg(failed || (records == 2 * RECORDS + 1 && failures == 0), "%d", records);
+        ck_assert_msg(records == -1 || failures > 0 || records >= 2 * RECORDS, "%d", records);
+    } while (failed);
+    ck_assert_int_gt(rounds, 12);
+    countdown = -1;
+    remove_files();
+}
+END_TEST
+
+START_TEST(listing)
+{
+    int rounds = 0;
+
+    make_files();
+    do {
+        char **files = NULL;
+        size_t count = 0;
+        countdown = rounds++;
+        failed = false;
+        enum miguard_status status = read_family(plain, &files, &count, NULL);
+        ck_assert_int_eq(status, failed ? MIGUARD_NO_MEMORY : MIGUARD_OK);
+        ck_assert(failed ? files == NULL : count == 2);
+        base_free(files);
+        ck_assert_int_eq(outstanding, 0);
+    } while (failed);
+    ck_assert_int_ge(rounds, 4);
+    countdown = -1;
+    remove_files();
+}
+END_TEST
+
+START_TEST(asking)
+{
+    static const char *const conditions[][2] = {
+        {"--user", "root"}, {"--text", "x"}, {"--start", "today"}, {"--pid", "1"}};
+    int rounds = 0;
+
+    do {
+        countdown = rounds++;
+        failed = false;
+        struct query *query = query_new();
+        for (int i = 0; query != NULL && i < 4; i++) {
+            bool before = failed;
+            enum miguard_status status = query_add(query, conditions[i][0], conditions[i][1], NULL);
+            ck_assert_int_eq(status, failed && !before ? MIGUARD_NO_MEMORY : MIGUARD_OK);
+        }
+        query_free(query);
+        ck_assert_int_eq(outstanding, 0);
+    } while (failed);
+    ck_assert_int_ge(rounds, 8);
+    countdown = -1;
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *whole = suite_create("audit_read_fault");
+    TCase *all = tcase_create("all");
+
+    tcase_set_timeout(all, 120);
+    tcase_add_test(all, reading);
+    tcase_add_test(all, listing);
+    tcase_add_test(all, asking);
+    suite_add_tcase(whole, all);
+    return whole;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite());
+    srunner_run_all(runner, CK_ENV);
+    int count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return count == 0 ? 0 : 1;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `miguard audit search` and `follow` as a user meets them. Commands are for sh(1), in a folder of
+ * the test's own: $M is the command; a.jsonl and b.jsonl are two generated logs.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/audit_generate.h"
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+enum { OUTPUT = 65536 };
+
+static char folder[64];
+
+static void make_folder(void)
+{
+    const struct generate first = {.seed = 1, .count = 2000};
+    const struct generate second = {.seed = 2,
+                                    .count = 2000,
+                                    .sequence = 2001,
+                                    .start = GENERATE_START + 2000 * INT64_C(1000000000)};
+    char path[128], command[512];
+    const char *out = getenv("OUT");
+
+    strcpy(folder, "/tmp/miguard-audit-cli-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char *whole = realpath(out != NULL ? out : "build", NULL);
+    ck_assert_ptr_nonnull(whole);
+    snprintf(command, sizeof(command), "%s/miguard", whole);
+    free(whole);
+    setenv("M", command, 1);
+    setenv("TZ", "UTC0", 1);
+    snprintf(path, sizeof(path), "%s/a.jsonl", folder);
+    ck_assert(audit_generate(path, &first));
+    snprintf(path, sizeof(path), "%s/b.jsonl", folder);
+    ck_assert(audit_generate(path, &second));
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+
+    ck_assert_int_eq(chdir("/"), 0);
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static char *read_text(const char *path)
+{
+    static char texts[2][OUTPUT];
+    static int turn;
+    char *text = texts[turn = !turn];
+    FILE *file = fopen(path, "re");
+
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static const char *out, *err;
+
+static int sh(const char *command)
+{
+    char line[2048];
+
+    snprintf(line, sizeof(line), "{ %s\n} > out 2> err", command);
+    int status = system(line);
+    out = read_text("out");
+    err = read_text("err");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect(const char *command, int status, const char *out_part, const char *err_part)
+{
+    int found = sh(command);
+
+    ck_assert_msg(found == status &&
+                      (out_part[0] == '\0' ? out[0] == '\0' : strstr(out, out_part) != NULL) &&
+                      (err_part[0] == '\0' ? err[0] == '\0' : strstr(err, err_part) != NULL),
+                  "%s\n  exit %d, expected %d\n  stdout, expected '%s':\n%.1500s\n  stderr, "
+                  "expected '%s':\n%.1500s",
+                  command, found, status, out_part, out, err_part, err);
+}
+
+/* ---- searching --------------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *command;
+    int status;
+    const char *out, *err;
+} rows[] = {
+    {"$M audit search --help", 0, "--checkpoint FILE", ""},
+    {"$M audit search -h", 0, "--component NAME", ""},
+    {"$M audit follow --help", 0, "usage: miguard audit follow", ""},
+    {"$M audit search --count a.jsonl b.jsonl", 0, "4000\n", ""},
+    {"$M audit search --count a.jsonl ./a.jsonl", 0, "2000\n", ""},
+    {"$M audit search --count --class MG_Needle a.jsonl", 0, "2\n", ""},
+    {"$M audit search --class=MG_Needle --first 1 a.jsonl", 0, "REFUSED       session-", ""},
+    {"$M audit search --class MG_Needle --first 1 a.jsonl", 0, "-> 54321", ""},
+    {"$M audit search --class MG_Needle --first 1 a.jsonl", 0,
+     "identity-mismatch: the session was taken under another identity; it differs in ", ""},
+    {"$M audit search --sequence 1000 a.jsonl", 0, "2026-03-01 00:16:39.000000  REFUSED", ""},
+    {"$M audit search --count --start 2026-03-01T00:00:10Z --end 2026-03-01T00:00:19Z a.jsonl", 0,
+     "10\n", ""},
+    {"$M audit search --count --user nobody --user 54321 a.jsonl", 0, "\n", ""},
+    {"$M audit search --class MG_None a.jsonl", 1, "", ""},
+    {"$M audit search --count --class MG_None a.jsonl", 1, "0\n", ""},
+    {"$M audit search --format csv --class MG_None a.jsonl", 1, "", ""},
+    {"$M audit search --format csv --last 1 b.jsonl", 0, "timestamp,event.sequence,", ""},
+    {"$M audit search --format csv --last 1 b.jsonl", 0, "Z\",\"4000\",\"", ""},
+    {"$M audit search --color always --sequence 1000 a.jsonl", 0, "\033[1;31mREFUSED", ""},
+    {"gzip -c a.jsonl > a.gz; $M audit search --count b.jsonl a.gz", 0, "4000\n", ""},
+    {"cat a.jsonl | $M audit search --count -", 0, "2000\n", ""},
+    {"gzip -c a.jsonl | $M audit search --count - b.jsonl", 0, "4000\n", ""},
+    {"$M audit search none.jsonl", 3, "", "none.jsonl: No such file"},
+    {"$M audit search .", 3, "", ". is a folder"},
+    {"$M audit search --reason identity-mismach a.jsonl", 2, "",
+     "--reason 'identity-mismach' is unknown; did you mean identity-mismatch?"},
+    {"$M audit search --operation GetInstanc a.jsonl", 2, "", "did you mean GetInstance?"},
+    {"$M audit search --start tomorrow a.jsonl", 2, "", "'tomorrow' is no time"},
+    {"$M audit search --reasn x a.jsonl", 2, "", "did you mean --reason?"},
+    {"$M audit search --user", 2, "", "--user needs a value"},
+    {"$M audit search --format xml a.jsonl", 2, "", "--format 'xml' is unknown; it is text"},
+    {"$M audit search --format jsn a.jsonl", 2, "", "did you mean json?"},
+    {"$M audit search --color sometimes a.jsonl", 2, "", "--color 'sometimes' is unknown"},
+    {"$M audit search --first 0 a.jsonl", 2, "", "'0' is no number from 1"},
+    {"$M audit search --last x a.jsonl", 2, "", "'x' is no number"},
+    {"$M audit search --first 1 --last 1 a.jsonl", 2, "", "not both"},
+    {"$M audit search --first 1 --count a.jsonl", 2, "", "leave out"},
+    {"$M audit search --checkpoint c - < a.jsonl", 2, "", "--checkpoint needs files"},
+    {"$M audit search a.jsonl > /dev/full", 3, "", "cannot be written: No space left"},
+    {"$M audit follow a.jsonl b.jsonl", 2, "", "'b.jsonl' is too much"},
+    {"$M audit follow -n x a.jsonl", 2, "", "-n 'x' is no number"},
+    {"$M audit follow -", 2, "", "cannot be followed"},
+    {"$M audit follow .", 3, "", "no regular file"},
+    {"$M audit follow --format jso a.jsonl", 2, "", "did you mean json?"},
+};
+
+START_TEST(search_row)
+{
+    make_folder();
+    expect(rows[_i].command, rows[_i].status, rows[_i].out, rows[_i].err);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(json_is_the_line_itself)
+{
+    make_folder();
+    expect("$M audit search --format json a.jsonl | cmp - a.jsonl", 0, "", "");
+    expect("$M audit search --format json b.jsonl a.jsonl > both; cat a.jsonl b.jsonl | cmp - both",
+           0, "", "");
+    expect("$M audit search --format json --last 7 b.jsonl > last; tail -n 7 b.jsonl | cmp - last",
+           0, "", "");
+    expect(
+        "$M audit search --format json --first 7 a.jsonl > first; head -n 7 a.jsonl | cmp - first",
+        0, "", "");
+    remove_folder();
+}
+END_TEST
+
+/* The log of the policy, with its rotated files. */
+START_TEST(log_of_the_policy)
+{
+    make_folder();
+    expect("mv a.jsonl b.jsonl.2 && gzip b.jsonl.2 && printf 'version: 1\\naudit:\\n  sinks:\\n"
+           "    - file: { path: %s/b.jsonl }\\n' \"$PWD\" > policy.yaml && "
+           "MIGUARD_POLICY=$PWD/policy.yaml $M audit search --count",
+           0, "4000\n", "");
+    expect("echo 'version: 9' > policy.yaml; MIGUARD_POLICY=$PWD/policy.yaml $M audit search", 3,
+           "", "name a FILE");
+    expect("echo 'version: 9' > policy.yaml; MIGUARD_POLICY=$PWD/policy.yaml $M audit follow", 3,
+           "", "name a FILE");
+    remove_folder();
+}
+END_TEST
+
+START_TEST(broken_lines_are_told)
+{
+    make_folder();
+    expect(
+        "head -n 3 a.jsonl > c; echo '{\"x\":' >> c; head -n 1 b.jsonl >> c; printf '{\"y' >> c; "
+        "$M audit search --count c",
+        0, "4\n",
+        "c:4: the record is cut off, at byte 6\nmiguard: c:6: a string is not closed, "
+        "at byte 4; the line is not finished\nmiguard: 2 lines are no records\n");
+    expect("$M audit search --class MG_None c", 3, "", "2 lines are no records");
+    expect("$M audit search --class MG_None --last 2 c", 3, "", "2 lines are no records");
+    expect("seq 150 > c; $M audit search c", 3, "", "150 lines are no records");
+    ck_assert_ptr_nonnull(strstr(err, "c:100: "));
+    ck_assert_ptr_null(strstr(err, "c:101: "));
+    expect("head -c 300 /dev/zero | gzip -c | head -c 20 > c; $M audit search c", 3, "",
+           "c: it is damaged");
+    expect("$M audit search --count c a.jsonl", 3, "2000\n", "c: it is damaged");
+    remove_folder();
+}
+END_TEST
+
+/* What a forged line holds reaches neither the terminal nor a spreadsheet's formulas. */
+START_TEST(hostile_values)
+{
+    make_folder();
+    expect(
+        "printf '%s\\n' '{\"rule\":{\"name\":\"=1+\\\"1\\\"\",\"reference\":\"@x\"},\"miguard\":{"
+        "\"class\":\"\\u001b[2J\\r\\nforged\",\"namespace\":\"-2\",\"provider\":\"+3\","
+        "\"decision\":\"deny\"},\"event\":{\"reason\":\"a,b\"}}' > c; "
+        "$M audit search --format csv c",
+        0, "\"'=1+\"\"1\"\"\",\"'@x\"", "");
+    ck_assert_ptr_nonnull(strstr(out, "\"'-2\",\"\\x001B[2J\\x000D\\x000Aforged\",\"'+3\""));
+    ck_assert_ptr_nonnull(strstr(out, "\"a,b\""));
+    expect("$M audit search c", 0, ":\\x001B[2J\\x000D\\x000Aforged", "");
+    ck_assert_ptr_null(strchr(out, '\033'));
+    remove_folder();
+}
+END_TEST
+
+/* A terminal by script(1), where it is installed. */
+START_TEST(on_a_terminal)
+{
+    make_folder();
+    if (sh("command -v script") != 0) {
+        printf("skip: colour on a terminal: script(1) is not installed\n");
+        remove_folder();
+        return;
+    }
+    expect("printf '%b\\n' '{\"message\":\"\\0177\\0302\\0233\\0342\\0200\\0256x\"}' > c", 0, "",
+           "");
+    expect("script -qec \"$M audit search --format json c\" /dev/null < /dev/null", 0,
+           "{\"message\":\"\\u007f\\u009b\\u202ex\"}", "");
+    expect(
+        "NO_COLOR= script -qec \"$M audit search --sequence 1000 a.jsonl\" /dev/null < /dev/null",
+        0, "\033[1;31mREFUSED", "");
+    expect("NO_COLOR=1 script -qec \"$M audit search --sequence 1000 a.jsonl\" /dev/null < "
+           "/dev/null",
+           0, "  REFUSED", "");
+    remove_folder();
+}
+END_TEST
+
+/* ---- checkpoints ------------------------------------------------------------------------------
+ */
+
+#define SEARCH "$M audit search --format json --checkpoint point "
+
+START_TEST(checkpoint_goes_on)
+{
+    make_folder();
+    expect("head -n 900 a.jsonl > log; " SEARCH "log | wc -l", 0, "900\n", "");
+    expect(SEARCH "log", 1, "", "");
+    expect("tail -n +901 a.jsonl >> log; " SEARCH "log | wc -l", 0, "1100\n", "");
+    expect("mv log log.1; head -n 10 b.jsonl > log; " SEARCH "log.1 log | wc -l", 0, "10\n", "");
+    expect("gzip log.1; tail -n +11 b.jsonl >> log; " SEARCH "log.1.gz log | wc -l", 0, "1990\n",
+           "");
+    expect(SEARCH "log.1.gz log", 1, "", "");
+    expect("test $(ls point* | wc -l) = 1 && grep -c miguard-checkpoint point", 0, "1\n", "");
+    remove_folder();
+}
+END_TEST
+
+/* Piece by piece, each record once and in order, over both files. */
+START_TEST(checkpoint_by_pieces)
+{
+    make_folder();
+    expect("while " SEARCH "--first 333 a.jsonl b.jsonl >> all; do :; done; "
+           "cat a.jsonl b.jsonl | cmp - all",
+           0, "", "");
+    remove_folder();
+}
+END_TEST
+
+START_TEST(checkpoint_and_change)
+{
+    make_folder();
+    expect("cp a.jsonl log; " SEARCH "log | wc -l", 0, "2000\n", "");
+    expect("head -n 5 a.jsonl > log; " SEARCH "log | wc -l", 0, "5\n",
+           "log: it was cut or rewritten since the checkpoint");
+    expect("cp b.jsonl log; " SEARCH "log | wc -l", 0, "2000\n", "");
+    for (int i = 0; i < 5; i++) {
+        static const char *const damage[] = {
+            "echo garbage > point", "truncate -s 40 point", "truncate -s 0 point",
+            "sed -i 's/\"last\":\"./\"last\":\"g/' point", "sed -i 's/:1,/:2,/' point"};
+        ck_assert_int_eq(sh(damage[i]), 0);
+        ck_assert_int_eq(sh("cp point kept"), 0);
+        expect(SEARCH "log", 3, "", "point: this is no checkpoint, or a damaged one");
+        expect("cmp point kept", 0, "", "");
+        expect("rm point; " SEARCH "log | wc -l", 0, "2000\n", "");
+    }
+    remove_folder();
+}
+END_TEST
+
+/* Nothing counts as reported that did not get out, and no search is lost for a bad place. */
+START_TEST(checkpoint_and_output)
+{
+    make_folder();
+    expect(SEARCH "a.jsonl > /dev/full", 3, "", "cannot be written");
+    expect("test ! -e point", 0, "", "");
+    expect(SEARCH "a.jsonl | wc -l", 0, "2000\n", "");
+    expect("cp point kept; " SEARCH "b.jsonl > /dev/full", 3, "", "cannot be written");
+    expect("cmp point kept", 0, "", "");
+    expect("$M audit search --count --checkpoint none/point a.jsonl", 3, "2000\n",
+           "none/point: the checkpoint cannot be written: No such file");
+    expect("$M audit search --count --checkpoint a.jsonl/x a.jsonl", 3, "",
+           "a.jsonl/x: Not a directory");
+    expect("mkdir d; $M audit search --count --checkpoint d a.jsonl", 3, "", "d: ");
+    remove_folder();
+}
+END_TEST
+
+/* ---- following --------------------------------------------------------------------------------
+ */
+
+static pid_t start_follow(const char *options)
+{
+    char command[512];
+    pid_t child = fork();
+
+    if (child == 0) {
+        signal(SIGINT, SIG_DFL);
+        snprintf(command, sizeof(command), "exec $M audit follow %s > shown 2> told", options);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    ck_assert_int_gt(child, 0);
+    return child;
+}
+
+/* Until the command succeeds; a minute is for ever. */
+static void wait_until(const char *command)
+{
+    const struct timespec pause = {0, 20000000};
+
+    for (int i = 0; i < 3000; i++) {
+        if (sh(command) == 0) {
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+    ck_abort_msg("%s: never; %.300s", command, read_text("told"));
+}
+
+static void end_follow(pid_t child)
+{
+    int status = 0;
+
+    ck_assert_int_eq(kill(child, SIGINT), 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+}
+
+START_TEST(follow_over_rotation)
+{
+    make_folder();
+    ck_assert_int_eq(sh("head -n 100 a.jsonl > log"), 0);
+    pid_t child = start_follow("-n 5 --format json log");
+    wait_until("head -n 100 a.jsonl | tail -n 5 | cmp -s - shown");
+    kill(child, SIGSTOP); /* it is to find all of this at once */
+    ck_assert_int_eq(sh("sed -n 101,200p a.jsonl >> log; mv log log.1; sed -n 201,300p a.jsonl > "
+                        "log; mv log.1 log.2; mv log log.1; sed -n 301,400p a.jsonl > log"),
+                     0);
+    kill(child, SIGCONT);
+    wait_until("sed -n 96,400p a.jsonl | cmp -s - shown");
+    ck_assert_int_eq(sh("sed -n 401,500p a.jsonl >> log"), 0);
+    wait_until("sed -n 96,500p a.jsonl | cmp -s - shown");
+    end_follow(child);
+    expect("cat told", 0, "", "");
+    remove_folder();
+}
+END_TEST
+
+START_TEST(follow_what_happens)
+{
+    make_folder();
+    pid_t child = start_follow("-n 0 --format json --class MG_Needle log");
+    wait_until("grep -q 'log: No such file or directory; waiting for it' told");
+    ck_assert_int_eq(sh("cp a.jsonl new; mv new log"), 0);
+    wait_until("grep MG_Needle a.jsonl | cmp -s - shown");
+    ck_assert_int_eq(sh("echo broken >> log; printf '{\"a\"' >> log"), 0);
+    wait_until("grep -q 'log:2001: no JSON object' told");
+    ck_assert_int_eq(sh("head -c 0 b.jsonl > log; : wait for it to be seen"), 0);
+    wait_until("grep -q 'log: the file was cut; reading it from its beginning' told");
+    ck_assert_int_eq(sh("head -c 3000000 /dev/zero | tr '\\0' x >> log; echo >> log"), 0);
+    wait_until("grep -q 'log:1: a line longer than 1 MiB' told");
+    ck_assert_int_eq(sh("cat b.jsonl >> log"), 0);
+    wait_until("cat a.jsonl b.jsonl | grep MG_Needle | cmp -s - shown");
+    ck_assert_int_eq(sh("printf '{\"unfinished' >> log; rm log; head -n 1000 a.jsonl > log"), 0);
+    wait_until("cat a.jsonl b.jsonl a.jsonl | grep MG_Needle | head -n 5 | cmp -s - shown");
+    wait_until("grep -q 'log: a new file, and the one before it is gone' told");
+    end_follow(child);
+    remove_folder();
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *whole = suite_create("audit_cli");
+    TCase *all = tcase_create("all");
+
+    tcase_set_timeout(all, 300);
+    tcase_add_loop_test(all, search_row, 0, LENGTH(rows));
+    tcase_add_test(all, json_is_the_line_itself);
+    tcase_add_test(all, log_of_the_policy);
+    tcase_add_test(all, broken_lines_are_told);
+    tcase_add_test(all, hostile_values);
+    tcase_add_test(all, on_a_terminal);
+    tcase_add_test(all, checkpoint_goes_on);
+    tcase_add_test(all, checkpoint_by_pieces);
+    tcase_add_test(all, checkpoint_and_change);
+    tcase_add_test(all, checkpoint_and_output);
+    tcase_add_test(all, follow_over_rotation);
+    tcase_add_test(all, follow_what_happens);
+    suite_add_tcase(whole, all);
+    return whole;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `miguard audit report | explain | suggest | export` as a reviewer meets them: arguments in; exit
+ * status, stdout and stderr out. In a command $T is a folder of the test's own.
+ */
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/audit_generate.h"
+#include "support/review_line.h"
+
+enum { OUTPUT = 1 << 20 };
+
+static char folder[] = "/tmp/miguard-review-test.XXXXXX";
+
+struct output {
+    int status;
+    char out[OUTPUT], err[OUTPUT];
+};
+
+static struct output output;
+
+static void slurp(const char *name, char *buffer)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    buffer[fread(buffer, 1, OUTPUT - 1, file)] = '\0';
+    fclose(file);
+}
+
+/* $M is the command. */
+static void run(const char *command)
+{
+    char line[4096], command_path[512];
+    const char *out = getenv("OUT");
+
+    snprintf(command_path, sizeof(command_path), "%s/miguard", out != NULL ? out : "build");
+    int length = snprintf(line, sizeof(line), "T=%s; M=%s; export TZ=UTC; { %s; } >$T/out 2>$T/err",
+                          folder, command_path, command);
+    ck_assert(length > 0 && length < (int)sizeof(line));
+    int status = system(line);
+    ck_assert(WIFEXITED(status));
+    output.status = WEXITSTATUS(status);
+    slurp("out", output.out);
+    slurp("err", output.err);
+}
+
+/* ---- the logs --------------------------------------------------------------------------------*/
+
+static void require(bool holds, const char *what)
+{
+    if (!holds) {
+        perror(what);
+        exit(1);
+    }
+}
+
+static FILE *create(const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    require(file != NULL, path);
+    return file;
+}
+
+static void write_logs(void)
+{
+    char path[256];
+    FILE *small = create("small.jsonl"), *broken = create("broken.jsonl");
+
+    fprintf(small, "%s\n",
+            review_line(&(struct review_line){
+                .action = "session-open", .allowed = true, .sequence = 1, .mismatch = ""}));
+    fprintf(small, "%s\n",
+            review_line(&(struct review_line){.as_user = 65534,
+                                              .repeats = 41,
+                                              .sequence = 2,
+                                              .time = "2026-03-01T12:30:00.000000Z"}));
+    fprintf(small, "%s\n",
+            review_line(
+                &(struct review_line){.reason = "handle-forged", .mismatch = "", .sequence = 23}));
+    fclose(small);
+    fprintf(broken, "%s\nno record\n", review_line(&(struct review_line){0}));
+    fclose(broken);
+    fclose(create("empty.jsonl"));
+    snprintf(path, sizeof(path), "%s/big.jsonl", folder);
+    require(audit_generate(path, &(struct generate){.seed = 3, .count = 2000}), path);
+    snprintf(path, sizeof(path), "%s/fifo", folder);
+    require(mkfifo(path, 0600) == 0, path);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------*/
+
+static const struct {
+    const char *command;
+    int status;
+    const char *out, *err; /* NULL: nothing in particular; "": nothing at all */
+} rows[] = {
+    {"$M audit report --help", 0, "usage: miguard audit report", ""},
+    {"$M audit explain --help", 0, "usage: miguard audit explain", ""},
+    {"$M audit suggest --help", 0, "usage: miguard audit suggest", ""},
+    {"$M audit export --help", 0, "usage: miguard audit export", ""},
+    {"$M audit report $T/small.jsonl", 0, "  refused                     42", ""},
+    {"$M audit report --user 65534 $T/small.jsonl", 0, "  refused                     41", ""},
+    {"$M audit report --json $T/small.jsonl", 0, "\"refused\":42", ""},
+    {"$M audit report --format=json $T/small.jsonl", 0, "\"refused\":42", ""},
+    {"$M audit report - <$T/small.jsonl", 0, "  refused                     42", ""},
+    {"gzip -c $T/small.jsonl >$T/small.gz && $M audit report $T/small.gz", 0,
+     "  refused                     42", ""},
+    {"$M audit report --top 1 $T/big.jsonl", 0, "others: ", ""},
+    {"$M audit report $T/empty.jsonl", 1, "0 records", ""},
+    {"$M audit report $T/broken.jsonl", 0, "  broken lines                 1", "broken.jsonl:2:"},
+    {"$M audit report $T/none.jsonl", 3, "", "none.jsonl"},
+    {"$M audit report --top 0 $T/small.jsonl", 2, "", "--top '0' is no number from 1 to 1000"},
+    {"$M audit report --top", 2, "", "--top needs a value"},
+    {"$M audit report --format xml", 2, "", "--format 'xml' is unknown"},
+    {"$M audit report --json --html x", 2, "", "leave out"},
+    {"$M audit report --html= $T/small.jsonl", 2, "", "--html needs the name"},
+    {"$M audit report --htlm x", 2, "", "did you mean --html?"},
+    {"$M audit report --reason polcy $T/small.jsonl", 2, "", "did you mean policy?"},
+    {"$M audit report --html - $T/small.jsonl", 0, "</html>", ""},
+    {"$M audit report --html $T/p.html $T/small.jsonl && stat -c %a $T/p.html", 0, "600", ""},
+    {"$M audit report --html $T/none/p.html $T/small.jsonl", 3, "", "none/p.html: cannot be"},
+    {"$M audit report --html $T/fifo $T/small.jsonl", 3, "", "is no regular file"},
+    {"$M audit report $T/small.jsonl >/dev/full", 3, "", "standard output cannot be written"},
+    {"$M audit export --format ecs $T/big.jsonl >/dev/full", 3, "", "cannot be written"},
+    {"$M audit explain 00000000000000aa-23 $T/small.jsonl", 0, "handle-forged: no such handle", ""},
+    {"$M audit explain '#2' $T/small.jsonl", 0, "The same was refused 41 times", ""},
+    {"$M audit explain '#2' $T/small.jsonl", 0, "The session was opened at", ""},
+    {"$M audit explain 00000000000000aa-2 $T/small.jsonl", 0, "refused 41 times", ""},
+    {"$M audit explain 00000000000000aa-23 $T/small.jsonl $T/small.jsonl", 0, "handle-forged", ""},
+    {"$M audit explain - $T/small.jsonl", 1, "", "no such record"},
+    {"$M audit explain '#2' - <$T/small.jsonl", 0, "standard input can be read only once", ""},
+    {"$M audit explain --json '#23' $T/small.jsonl", 0, "\"reason\":\"handle-forged\"", ""},
+    {"$M audit explain 0000 $T/small.jsonl", 1, "", "3 records begin so"},
+    {"$M audit explain nothing $T/small.jsonl", 1, "", "nothing: no such record"},
+    {"$M audit explain", 2, "", "which record?"},
+    {"$M audit explain '#x' $T/small.jsonl", 2, "", "'#x' is no record"},
+    {"$M audit explain --jsn x", 2, "", "did you mean --json?"},
+    {"$M audit explain x $T/none.jsonl", 3, "", "none.jsonl"},
+    {"$M audit suggest $T/small.jsonl", 0, "as-user: [65534]", ""},
+    {"$M audit suggest $T/small.jsonl", 0, "1 refused call without a rule: no such handle", ""},
+    {"$M audit suggest $T/big.jsonl | $M policy check -", 0, "ok: ", NULL},
+    {"$M audit suggest --reason handle-forged $T/small.jsonl", 1, "version: 1", ""},
+    {"$M audit suggest --as deny", 2, "", "unknown option --as"},
+    {"$M audit export --format ecs $T/big.jsonl | cmp - $T/big.jsonl", 0, "", ""},
+    {"$M audit export --format ocsf $T/big.jsonl | wc -l", 0, "2000", ""},
+    {"$M audit export --format cef $T/big.jsonl | grep -vc '^CEF:0|miguard|'", 1, "0", ""},
+    {"$M audit export --format rfc5424 $T/big.jsonl | grep -vc '^<8[0-9]>1 2026-'", 1, "0", ""},
+    {"$M audit export --format ocfs x", 2, "", "did you mean ocsf?"},
+    {"$M audit export $T/big.jsonl", 2, "", "--format is needed"},
+    {"$M audit export --format ecs $T/empty.jsonl", 1, "", ""},
+    {"$M audit export --mapping", 0, "actor.process.euid", ""},
+};
+
+START_TEST(test_rows)
+{
+    run(rows[_i].command);
+    ck_assert_msg(output.status == rows[_i].status, "%s: %d\n%s", rows[_i].command, output.status,
+                  output.err);
+    const char *const wanted[] = {rows[_i].out, rows[_i].err};
+    const char *const found[] = {output.out, output.err};
+    for (int i = 0; i < 2; i++) {
+        if (wanted[i] != NULL) {
+            ck_assert_msg(wanted[i][0] == '\0' ? found[i][0] == '\0'
+                                               : strstr(found[i], wanted[i]) != NULL,
+                          "%s: %.2000s", rows[_i].command, found[i]);
+        }
+    }
+}
+END_TEST
+
+/* Nothing is left beside the page, and a page that cannot be written leaves the old one. */
+START_TEST(test_page_is_replaced_at_once)
+{
+    run("echo old >$T/q.html && $M audit report --html $T/q.html $T/small.jsonl && "
+        "grep -c '</html>' $T/q.html && ls $T | grep -c '^q[.]html'");
+    ck_assert_int_eq(output.status, 0);
+    ck_assert_str_eq(output.out, "1\n1\n");
+    run("echo old >$T/q.html; (ulimit -f 1; trap '' XFSZ; $M audit report --html $T/q.html "
+        "$T/big.jsonl); echo $?; cat $T/q.html; ls $T | grep -c '^q[.]html'");
+    ck_assert_str_eq(output.out, "3\nold\n1\n");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("audit review");
+    TCase *tests = tcase_create("review");
+
+    if (mkdtemp(folder) == NULL) {
+        perror(folder);
+        return 1;
+    }
+    write_logs();
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, test_rows, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_test(tests, test_page_is_replaced_at_once);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    char remove[128];
+    snprintf(remove, sizeof(remove), "rm -rf %s", folder);
+    return system(remove) == 0 && failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/log_file.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "identity/read.h"
+
+unsigned log_file_own_records, log_file_refused;
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void encode(void *context, const struct audit_event *event, struct text *ret_body,
+                   char ret_id[AUDIT_ID_SIZE])
+{
+    static const struct identity_process process = {.executable = "/bin/test", .pid = 1};
+    static uint64_t number;
+    const struct audit_stamp stamp = {
+        .entity = (uint64_t)getpid(), .number = ++number, .process = &process, .host_name = "here"};
+
+    (void)context;
+    audit_id(&stamp, ret_id);
+    audit_encode_body(ret_body, event, &stamp);
+}
+
+static void written(void *context, const struct sink_record *record)
+{
+    (void)context;
+    log_file_own_records += record->length == strlen(record->line) && strlen(record->hash) == 64;
+}
+
+struct sink_settings log_file_settings(const char *path)
+{
+    struct sink_settings settings = SINK_FILE_DEFAULT(NULL);
+    settings.path = path;
+    return settings;
+}
+
+struct log_file *log_file_open(const struct sink_settings *settings, bool told)
+{
+    const struct file_owner owner = {.encode = encode, .written = written};
+    struct miguard_error error = {0};
+    struct log_file *file = NULL;
+
+    if (file_open(settings, &owner, &file, &error) != MIGUARD_OK && told) {
+        printf("file_open: %s: %s\n", error.step, error.detail);
+    }
+    return file;
+}
+
+static bool append_event(struct log_file *file, const struct audit_event *event,
+                         enum audit_loss *ret_loss, uint64_t *ret_sequence)
+{
+    struct text body = TEXT_EMPTY, line = TEXT_EMPTY;
+    char id[AUDIT_ID_SIZE];
+    struct sink_record told;
+
+    encode(NULL, event, &body, id);
+    struct file_record record = {
+        .event = event, .body = body.data, .body_length = body.length, .id = id, .repeats = 1};
+    bool done = !body.failed && file_append(file, &record, &line, &told, ret_loss);
+    if (body.failed) {
+        *ret_loss = AUDIT_LOSS_NO_MEMORY;
+    }
+    if (done) {
+        *ret_sequence = told.sequence;
+    }
+    text_release(&body);
+    text_release(&line);
+    return done;
+}
+
+static bool append_gap(struct log_file *file, enum audit_loss *ret_loss)
+{
+    const struct state_loss *pending = &file_state(file)->pending[SINK_FILE];
+    struct audit_lost lost = {.sink = "file",
+                              .first = pending->first,
+                              .last = pending->last,
+                              .first_sequence = pending->first_sequence,
+                              .last_sequence = pending->last_sequence};
+    const struct audit_event event = {.action = AUDIT_ACTION_RECORDS_LOST, .lost = &lost};
+    uint64_t sequence;
+
+    for (int i = 0; i < AUDIT_LOSS_COUNT; i++) {
+        lost.by_cause[i] = pending->by_cause[i];
+        lost.count += pending->by_cause[i];
+        lost.total += file_state(file)->lost_total[i];
+    }
+    return lost.count == 0 || append_event(file, &event, ret_loss, &sequence);
+}
+
+bool log_file_append(struct log_file *file, unsigned id, size_t padding, enum audit_loss *ret_loss,
+                     uint64_t *ret_sequence)
+{
+    char name[32], *pad = calloc(1, padding + 1);
+    struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE, .name_space = name};
+
+    snprintf(name, sizeof(name), "id-%u", id);
+    memset(pad, 'x', padding);
+    event.class_name = pad;
+    if (!file_lock(file, ret_loss)) {
+        free(pad);
+        return false;
+    }
+    bool done = append_gap(file, ret_loss) && append_event(file, &event, ret_loss, ret_sequence);
+    if (!done) {
+        log_file_refused++;
+        file_state(file)->pending[SINK_FILE].by_cause[*ret_loss]++;
+        file_state(file)->lost_total[*ret_loss]++;
+    }
+    file_unlock(file);
+    free(pad);
+    return done;
+}
+
+/* ---- checking -------------------------------------------------------------------------------- */
+
+enum { HOLES = 64 };
+
+struct walk {
+    struct log_check *check;
+    struct chain_key key;
+    char previous[CHAIN_HEX_SIZE], chain[32];
+    uint64_t sequence, epoch;
+    bool begun;
+    uint64_t holes[HOLES][2];
+    unsigned hole_count;
+};
+
+__attribute__((format(printf, 2, 3))) static void blame(struct walk *walk, const char *format, ...)
+{
+    va_list arguments;
+
+    if (walk->check->breaks++ == 0) {
+        va_start(arguments, format);
+        vsnprintf(walk->check->problem, sizeof(walk->check->problem), format, arguments);
+        va_end(arguments);
+    }
+}
+
+static const json_t *member(const json_t *value, const char *dotted)
+{
+    char copy[96], *rest = NULL;
+
+    snprintf(copy, sizeof(copy), "%s", dotted);
+    for (char *key = strtok_r(copy, ".", &rest); key != NULL; key = strtok_r(NULL, ".", &rest)) {
+        value = json_object_get(value, key);
+    }
+    return value;
+}
+
+static const char *string_in(const json_t *record, const char *dotted)
+{
+    const char *text = json_string_value(member(record, dotted));
+    return text == NULL ? "" : text;
+}
+
+static uint64_t number_in(const json_t *record, const char *dotted)
+{
+    return (uint64_t)json_integer_value(member(record, dotted));
+}
+
+static void jump(struct walk *walk, uint64_t sequence)
+{
+    walk->check->missing += sequence - walk->sequence - 1;
+    if (walk->hole_count < HOLES) {
+        walk->holes[walk->hole_count][0] = walk->sequence + 1;
+        walk->holes[walk->hole_count++][1] = sequence - 1;
+    }
+    while (walk->sequence + 1 < sequence) {
+        chain_key_advance(&walk->key);
+        walk->sequence++;
+    }
+}
+
+static void check_place(struct walk *walk, const json_t *record, const char *line, size_t length)
+{
+    uint64_t sequence = number_in(record, "event.sequence");
+    unsigned char hash[CHAIN_HASH_SIZE];
+    char hex[CHAIN_HEX_SIZE];
+
+    if (walk->begun && strcmp(string_in(record, "miguard.chain.id"), walk->chain) != 0) {
+        blame(walk, "%llu: another chain", (unsigned long long)sequence);
+    }
+    if (sequence <= walk->sequence) {
+        blame(walk, "%llu after %llu", (unsigned long long)sequence,
+              (unsigned long long)walk->sequence);
+        return;
+    }
+    if (sequence != walk->sequence + 1) {
+        jump(walk, sequence);
+    } else if (strcmp(string_in(record, "miguard.chain.prev"), walk->previous) != 0) {
+        blame(walk, "%llu: wrong predecessor", (unsigned long long)sequence);
+    }
+    if (number_in(record, "miguard.chain.epoch") != walk->epoch) {
+        blame(walk, "%llu: wrong epoch", (unsigned long long)sequence);
+    }
+    chain_hash(&walk->key, line, length - 64 - 3, hash);
+    chain_hex(hash, hex);
+    if (strcmp(hex, string_in(record, "event.hash")) != 0) {
+        blame(walk, "%llu: wrong hash", (unsigned long long)sequence);
+    }
+    chain_key_advance(&walk->key);
+    snprintf(walk->previous, sizeof(walk->previous), "%s", string_in(record, "event.hash"));
+    snprintf(walk->chain, sizeof(walk->chain), "%s", string_in(record, "miguard.chain.id"));
+    walk->sequence = sequence;
+    walk->begun = true;
+}
+
+static void note_gap(struct walk *walk, const json_t *record)
+{
+    uint64_t first = number_in(record, "miguard.lost.first_sequence");
+    uint64_t last = number_in(record, "miguard.lost.last_sequence");
+    const char *cause;
+    json_t *value;
+
+    walk->check->gaps++;
+    json_object_foreach((json_t *)member(record, "miguard.lost.causes"), cause, value)
+    {
+        for (int i = 0; i < AUDIT_LOSS_COUNT; i++) {
+            if (strcmp(cause, audit_loss_name(i)) == 0) {
+                walk->check->lost[i] += (uint64_t)json_integer_value(value);
+                walk->check->lost_all += (uint64_t)json_integer_value(value);
+            }
+        }
+    }
+    for (unsigned i = 0; i < walk->hole_count; i++) {
+        if (walk->holes[i][0] >= first && walk->holes[i][1] <= last) {
+            walk->holes[i][0] = walk->holes[i][1] + 1;
+        }
+    }
+}
+
+static void note_what(struct walk *walk, const json_t *record)
+{
+    struct log_check *check = walk->check;
+    const char *action = string_in(record, "event.action");
+    const char *name = string_in(record, "miguard.namespace");
+    size_t length = strlen(check->steps);
+
+    if (strcmp(action, "audit-seal") == 0) {
+        check->seals++;
+        walk->epoch++;
+    } else if (strcmp(action, "audit-rotate") == 0) {
+        check->rotations++;
+        check->removed_through = number_in(record, "miguard.rotated.removed_through");
+    } else if (strcmp(action, "records-lost") == 0) {
+        note_gap(walk, record);
+    } else if (strcmp(action, "audit-space") == 0) {
+        check->spaces++;
+        snprintf(check->steps + length, sizeof(check->steps) - length, "%s ",
+                 string_in(record, "miguard.space.step"));
+    } else if (strncmp(name, "id-", 3) == 0) {
+        check->seen[atoi(name + 3)]++;
+    }
+}
+
+static void check_line(struct walk *walk, const char *line, size_t length)
+{
+    json_t *record = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+
+    if (length == 0) {
+        return;
+    }
+    if (!json_is_object(record)) {
+        walk->check->broken_lines++;
+        json_decref(record);
+        return;
+    }
+    walk->check->records++;
+    check_place(walk, record, line, length);
+    note_what(walk, record);
+    json_decref(record);
+}
+
+static bool check_file(struct walk *walk, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+
+    if (file == NULL) {
+        return false;
+    }
+    while ((length = getline(&line, &size, file)) > 0) {
+        if (line[length - 1] != '\n') {
+            walk->check->broken_lines++;
+            blame(walk, "%s: the last line has no end", path);
+        } else {
+            check_line(walk, line, (size_t)length - 1);
+        }
+    }
+    free(line);
+    fclose(file);
+    walk->check->files++;
+    return true;
+}
+
+/* A rotation that was begun leaves two names of one file. */
+static bool same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_ino == other.st_ino;
+}
+
+void log_file_check(const char *path, const struct chain_key *first, struct log_check *ret_check)
+{
+    char name[256];
+    struct walk walk = {.check = ret_check, .epoch = first->present ? 1 : 0, .key = *first};
+
+    memset(ret_check, 0, sizeof(*ret_check));
+    memset(walk.previous, '0', CHAIN_HEX_SIZE - 1);
+    for (int i = 1, absent = 0; absent < 40; i++) {
+        snprintf(name, sizeof(name), "%s.%d", path, i);
+        absent = !same_file(name, path) && check_file(&walk, name) ? 0 : absent + 1;
+    }
+    if (!check_file(&walk, path)) {
+        blame(&walk, "there is no log");
+    }
+    for (unsigned i = 0; i < walk.hole_count; i++) {
+        ret_check->unexplained += walk.holes[i][1] + 1 - walk.holes[i][0];
+    }
+    ret_check->last_sequence = walk.sequence;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+#include <check.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/draft.h"
+#include "review/export.h"
+#include "support/review_line.h"
+
+/* ---- the escaper -----------------------------------------------------------------------------*/
+
+static bool has_control(const struct text *text)
+{
+    for (size_t i = 0; i < text->length; i++) {
+        unsigned char byte = (unsigned char)text->data[i];
+        if (byte < 0x20 || byte == 0x7F ||
+            (byte == 0xC2 && i + 1 < text->length && (unsigned char)text->data[i + 1] < 0xA0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each of the characters stands behind an odd number of backslashes. */
+static bool all_escaped(const struct text *text, const char *characters)
+{
+    bool escape = false;
+
+    for (size_t i = 0; i < text->length; i++) {
+        if (!escape && strchr(characters, text->data[i]) != NULL && text->data[i] != '\\') {
+            return false;
+        }
+        escape = !escape && text->data[i] == '\\';
+    }
+    return !escape;
+}
+
+/* Each entity ends. */
+static bool entities_end(const char *text)
+{
+    for (const char *at = text; (at = strchr(at, '&')) != NULL; at++) {
+        if (strchr(at, ';') == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_escaped(enum export_style style, const struct text *text)
+{
+    if (text->failed || has_control(text)) {
+        return false;
+    }
+    switch (style) {
+    case EXPORT_HTML:
+        return strpbrk(text->data, "<>\"'") == NULL && entities_end(text->data);
+    case EXPORT_YAML:
+    case EXPORT_GLOB:
+        return all_escaped(text, "\"");
+    case EXPORT_CEF_HEADER:
+        return all_escaped(text, "|");
+    case EXPORT_CEF:
+        return all_escaped(text, "=");
+    case EXPORT_SYSLOG:
+        return all_escaped(text, "\"]");
+    default:
+        return true;
+    }
+}
+
+START_TEST(test_escaper_on_all_pairs_of_bytes)
+{
+    struct text text = TEXT_EMPTY;
+
+    for (enum export_style style = EXPORT_TERMINAL; style <= EXPORT_SYSLOG; style++) {
+        for (unsigned pair = 0; pair < 65536 + 256; pair++) {
+            char bytes[2] = {(char)(pair & 0xFF), (char)(pair >> 8 & 0xFF)};
+            text.length = 0;
+            export_text(&text, style, bytes, pair < 65536 ? 2 : 1);
+            if (!is_escaped(style, &text)) { /* ck_assert() half a million times would take long */
+                ck_abort_msg("style %d, bytes %04x", (int)style, pair);
+            }
+        }
+    }
+    text_release(&text);
+}
+END_TEST
+
+static const struct {
+    enum export_style style;
+    const char *from, *to;
+} escapes[] = {
+    {EXPORT_HTML, "<a href=\"x\" id='y'>&", "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;"},
+    {EXPORT_HTML, "a\xE2\x80\xAEz", "a\\x202Ez"},
+    {EXPORT_HTML, "\xC3\xA9\xF0\x9F\x98\x80", "\xC3\xA9\xF0\x9F\x98\x80"},
+    {EXPORT_TERMINAL, "a\x1B[2Jb\n", "a\\x001B[2Jb\\x000A"},
+    {EXPORT_TERMINAL, "\xFF\xC0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+    {EXPORT_TERMINAL, "a\xE2\x80\x8B\xEF\xBB\xBF", "a\\x200B\\xFEFF"},
+    {EXPORT_CEF_HEADER, "a|b\\c=d\n", "a\\|b\\\\c=d\\\\x000A"},
+    {EXPORT_CEF, "a|b\\c=d\r\n\x1B", "a|b\\\\c\\=d\\r\\n\\\\x001B"},
+    {EXPORT_SYSLOG, "a\"b\\c]d=\n", "a\\\"b\\\\c\\]d=\\\\x000A"},
+    {EXPORT_YAML, "a\"b\\c*\n", "a\\\"b\\\\c*\\U0000000A"},
+    {EXPORT_GLOB, "a*b?c\\d\"", "a\\\\*b\\\\?c\\\\\\\\d\\\""},
+    {EXPORT_PLAIN, "<\n>", "<\n>"},
+};
+
+START_TEST(test_escapes)
+{
+    struct text text = TEXT_EMPTY;
+
+    export_string(&text, escapes[_i].style, escapes[_i].from);
+    ck_assert_str_eq(text.data, escapes[_i].to);
+    text_release(&text);
+}
+END_TEST
+
+/* ---- JSON that is known to be sound ----------------------------------------------------------*/
+
+START_TEST(test_members)
+{
+    static const char json[] = " { \"a\" : [1, \"],}\\\"\" ,{\"x\":{}}] ,\"b\":null,\"c\":{ } }";
+    struct slice object = {json + 1, sizeof(json) - 2}, name, value;
+    const char *const names[] = {"\"a\"", "\"b\"", "\"c\""};
+    const char *const values[] = {"[1, \"],}\\\"\" ,{\"x\":{}}]", "null", "{ }"};
+    size_t at = 0, count = 0;
+
+    while (export_member(&object, &at, &name, &value)) {
+        ck_assert(count < 3);
+        ck_assert(name.length == strlen(names[count]) &&
+                  memcmp(name.at, names[count], name.length) == 0);
+        ck_assert(value.length == strlen(values[count]) &&
+                  memcmp(value.at, values[count], value.length) == 0);
+        count++;
+    }
+    ck_assert_uint_eq(count, 3);
+    value = export_find(&object, "a");
+    for (at = 0, count = 0; export_element(&value, &at, &name);) {
+        count++;
+    }
+    ck_assert_uint_eq(count, 3);
+    ck_assert_ptr_null(export_find(&object, "x").at);
+}
+END_TEST
+
+/* ---- each format for each action -------------------------------------------------------------*/
+
+static const char *const actions[] = {
+#define ACTION_NAME(NAME, name, allowed, refused, text) name,
+    AUDIT_ACTION_MAP(ACTION_NAME)
+#undef ACTION_NAME
+};
+
+enum { ACTIONS = sizeof(actions) / sizeof(actions[0]) };
+
+static const char *exported(enum export_format format, const struct review_line *facts)
+{
+    static char buffer[1 << 18];
+    struct record record = review_record(facts);
+    struct text text = TEXT_EMPTY;
+
+    export_record(&text, format, &record);
+    ck_assert(!text.failed && text.length < sizeof(buffer) && text.length > 0);
+    ck_assert_ptr_eq(memchr(text.data, '\n', text.length), text.data + text.length - 1);
+    memcpy(buffer, text.data, text.length);
+    buffer[text.length - 1] = '\0';
+    text_release(&text);
+    return buffer;
+}
+
+static const json_t *at_path(const json_t *json, const char *path)
+{
+    while (json != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".");
+        char key[64];
+        snprintf(key, sizeof(key), "%.*s", (int)length, path);
+        char *list = strstr(key, "[]");
+        if (list != NULL) {
+            *list = '\0';
+        }
+        json = json_object_get(json, key);
+        json = list != NULL ? json_array_get(json, 0) : json;
+        path += length + (path[length] == '.');
+    }
+    return json;
+}
+
+static json_int_t number_at(const json_t *json, const char *path)
+{
+    const json_t *value = at_path(json, path);
+
+    ck_assert_msg(json_is_integer(value), "%s is no integer", path);
+    return json_integer_value(value);
+}
+
+static const char *string_at(const json_t *json, const char *path)
+{
+    const json_t *value = at_path(json, path);
+
+    ck_assert_msg(json_is_string(value) && json_string_value(value)[0] != '\0', "%s is no text",
+                  path);
+    return json_string_value(value);
+}
+
+static json_t *ocsf(const struct review_line *facts)
+{
+    json_error_t error;
+    json_t *json = json_loads(exported(EXPORT_OCSF_FORMAT, facts), JSON_REJECT_DUPLICATES, &error);
+
+    ck_assert_msg(json != NULL, "%s", error.text);
+    return json;
+}
+
+/* What OCSF 1.8 requires of the two classes. */
+static void check_required(const json_t *json)
+{
+    json_int_t class = number_at(json, "class_uid"), activity = number_at(json, "activity_id");
+
+    ck_assert(class == 6003 || class == 1007);
+    ck_assert_int_eq(number_at(json, "category_uid"), class / 1000);
+    ck_assert_int_eq(number_at(json, "type_uid"), class * 100 + activity);
+    json_int_t severity = number_at(json, "severity_id");
+    ck_assert(severity >= 1 && severity <= 6);
+    ck_assert(number_at(json, "time") > 0);
+    string_at(json, "metadata.version");
+    string_at(json, "metadata.product.name");
+    string_at(json, "metadata.product.vendor_name");
+    ck_assert(json_is_array(at_path(json, "metadata.profiles")));
+    ck_assert(json_is_object(at_path(json, "actor.process")));
+    string_at(json, "api.operation");
+    string_at(json, "src_endpoint.hostname");
+    string_at(json, "device.hostname");
+    number_at(json, "device.type_id");
+    ck_assert_int_eq(number_at(json, "actor.process.file.type_id"), 1);
+    if (class == 1007) {
+        ck_assert_int_eq(number_at(json, "process.pid"), 77);
+    }
+}
+
+START_TEST(test_ocsf_of_each_action)
+{
+    static const char *const process[] = {"switch", "restore", "drop", "gate"};
+    struct review_line facts = {.action = actions[_i]};
+    bool own = strncmp(actions[_i], "audit-", 6) == 0 || strncmp(actions[_i], "policy-", 7) == 0 ||
+               strcmp(actions[_i], "records-lost") == 0;
+    json_int_t class = 6003;
+
+    for (size_t i = 0; i < 4; i++) {
+        class = strcmp(process[i], actions[_i]) == 0 ? 1007 : class;
+    }
+    for (int verdict = 0; verdict < 3; verdict++) {
+        static const json_int_t expected[][4] = {{2, 2, 2, 3}, {1, 3, 17, 2}, {1, 1, 1, 1}};
+        facts.would_deny = verdict == 1;
+        facts.allowed = verdict == 2;
+        json_t *json = ocsf(&facts);
+        check_required(json);
+        ck_assert_int_eq(number_at(json, "class_uid"), class);
+        ck_assert_int_eq(number_at(json, "status_id"), expected[verdict][0]);
+        ck_assert_int_eq(number_at(json, "severity_id"), expected[verdict][3]);
+        if (own) {
+            ck_assert_ptr_null(json_object_get(json, "action_id"));
+        } else {
+            ck_assert_int_eq(number_at(json, "action_id"), expected[verdict][1]);
+            ck_assert_int_eq(number_at(json, "disposition_id"), expected[verdict][2]);
+        }
+        ck_assert_str_eq(string_at(json, "activity_name"), actions[_i]);
+        json_decref(json);
+    }
+}
+END_TEST
+
+static const struct review_line full = {
+    .user = 0,
+    .as_user = 65534,
+    .repeats = 7,
+    .sequence = 42,
+    .bound = "\"euid\":{\"id\":0}",
+    .current = "\"euid\":{\"id\":65534}",
+    .in_miguard = ",\"loginuid\":1000,\"context_id\":\"00000000000000cc\","
+                  "\"chain\":{\"id\":\"00000000000000dd\",\"epoch\":3,\"prev\":\"ff\"}",
+    .on_top = ",\"rule\":{\"name\":\"r1\",\"reference\":\"f:1:2\",\"description\":\"because\"}",
+};
+
+/* The table that the manual quotes is what is done. */
+START_TEST(test_ocsf_table)
+{
+    struct review_line facts = full;
+    struct record record = review_record(&facts);
+    json_t *json = ocsf(&facts);
+    const struct export_mapping *row = export_ocsf_mapping;
+
+    for (; row->attribute != NULL; row++) {
+        char text[256], found[256];
+        const json_t *value = at_path(json, row->attribute);
+        bool optional = strstr(row->attribute, "_time") != NULL ||
+                        strcmp(row->attribute, "process") == 0 ||
+                        strstr(row->attribute, "user.name") != NULL;
+        ck_assert_msg(value != NULL || optional, "%s is missing", row->attribute);
+        if (value == NULL || row->field == RECORD_FIELD_COUNT) {
+            continue;
+        }
+        record_text(&record, row->field, text, sizeof(text));
+        if (json_is_integer(value)) {
+            snprintf(found, sizeof(found), "%lld", (long long)json_integer_value(value));
+        } else {
+            snprintf(found, sizeof(found), "%s", json_string_value(value));
+        }
+        ck_assert_str_eq(found, text);
+    }
+    ck_assert(row - export_ocsf_mapping > 30);
+    ck_assert_int_eq(number_at(json, "count"), 7);
+    ck_assert_int_eq(number_at(json, "actor.process.euid"), 65534);
+    ck_assert_int_eq(number_at(json, "time"), 1772366400000);
+    const json_t *unmapped = json_object_get(json, "unmapped");
+    ck_assert(json_is_array(json_object_get(unmapped, "miguard.mismatch")));
+    ck_assert(json_is_object(json_object_get(unmapped, "miguard.cred.bound")));
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(test_ocsf_of_times_and_grave_reasons)
+{
+    struct review_line facts = {.reason = "handle-forged", .in_miguard = ",\"lost\":{\"count\":3}"};
+    json_t *json = ocsf(&facts);
+
+    ck_assert_int_eq(number_at(json, "severity_id"), 4);
+    ck_assert_ptr_null(json_object_get(json, "start_time"));
+    json_decref(json);
+    facts = (struct review_line){.reason = "handle-forged"};
+    json = ocsf(&facts);
+    ck_assert_int_eq(number_at(json, "severity_id"), 4);
+    json_decref(json);
+    facts = (struct review_line){.host = "", .time = "no time", .operation = ""};
+    json = ocsf(&facts);
+    ck_assert_int_eq(number_at(json, "time"), 0);
+    ck_assert_str_eq(string_at(json, "src_endpoint.hostname"), "unknown");
+    ck_assert_str_eq(string_at(json, "api.operation"), "session-use");
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(test_ecs_is_the_record)
+{
+    struct review_line facts = {.action = actions[_i]};
+    char line[8192];
+
+    snprintf(line, sizeof(line), "%s", review_line(&facts));
+    ck_assert_str_eq(exported(EXPORT_ECS_FORMAT, &facts), line);
+}
+END_TEST
+
+/* Parts between bars that no backslash stands before. */
+static size_t cef_parts(const char *line)
+{
+    size_t parts = 1;
+
+    for (; *line != '\0' && parts < 8; line++) {
+        if (*line == '\\') {
+            line++;
+        } else {
+            parts += *line == '|';
+        }
+    }
+    return parts;
+}
+
+START_TEST(test_cef_of_each_action)
+{
+    struct review_line facts = full;
+
+    facts.action = actions[_i];
+    facts.class_name = "a=b|c\\\\d\\ne";
+    const char *line = exported(EXPORT_CEF_FORMAT, &facts);
+    ck_assert_ptr_eq(strstr(line, "CEF:0|miguard|miguard|"), line);
+    ck_assert_uint_eq(cef_parts(line), 8);
+    ck_assert_ptr_nonnull(strstr(line, "|MG101E|"));
+    ck_assert_ptr_nonnull(strstr(line, " cs3Label=class cs3=a\\=b|c\\\\d\\ne "));
+    ck_assert_ptr_nonnull(strstr(line, "act=deny rt=1772366400000 "));
+    ck_assert_ptr_nonnull(strstr(line, " cs1Label=rule cs1=r1 "));
+    ck_assert_ptr_nonnull(strstr(line, " cnt=7 "));
+    ck_assert_ptr_nonnull(strstr(line, " suid=0 duid=65534 "));
+    ck_assert_ptr_nonnull(strstr(line, " cs6=euid "));
+}
+END_TEST
+
+START_TEST(test_rfc5424_of_each_action)
+{
+    static const struct {
+        const char *action;
+        const char *head;
+    } heads[] = {
+        {"records-lost", "<82>1 "}, {"policy-refused", "<83>1 "}, {"policy-load", "<85>1 "}};
+    struct review_line facts = full;
+    const char *head = strcmp(actions[_i], "audit-space") == 0 ? "<82>1 " : "<84>1 ";
+
+    facts.action = actions[_i];
+    facts.class_name = "a]b\\\"c";
+    for (size_t i = 0; i < 3; i++) {
+        head = strcmp(actions[_i], heads[i].action) == 0 ? heads[i].head : head;
+    }
+    const char *line = exported(EXPORT_RFC5424_FORMAT, &facts);
+    ck_assert_ptr_eq(strstr(line, head), line);
+    ck_assert_ptr_nonnull(strstr(
+        line, " 2026-03-01T12:00:00.000000Z h miguard 77 MG101E [miguard@32473 code=\"MG101E\" "
+              "id=\"00000000000000aa-42\" seq=\"42\""));
+    ck_assert_ptr_nonnull(strstr(line, " class=\"a\\]b\\\"c\" "));
+    ck_assert_ptr_nonnull(strstr(line, " mismatch=\"euid\" "));
+    const char *message = strstr(line, "] {\"@timestamp\"");
+    ck_assert_ptr_nonnull(message);
+    json_t *json = json_loads(message + 2, 0, NULL);
+    ck_assert_ptr_nonnull(json);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(test_severities)
+{
+    static const struct {
+        struct review_line facts;
+        unsigned severity;
+    } rows[] = {
+        {{.allowed = true}, 6},
+        {{.would_deny = true}, 5},
+        {{.reason = "policy"}, 4},
+        {{.action = "policy-load", .allowed = true}, 5},
+        {{.action = "policy-refused"}, 3},
+        {{.action = "records-lost", .allowed = true}, 2},
+        {{.action = "audit-space", .in_miguard = ",\"space\":{\"step\":\"normal\"}"}, 5},
+        {{.action = "audit-space", .in_miguard = ",\"space\":{\"step\":\"low\"}"}, 4},
+        {{.action = "audit-space", .in_miguard = ",\"space\":{\"step\":\"flooded\"}"}, 2},
+        {{.action = "not-yet-invented"}, 4},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct record record = review_record(&rows[i].facts);
+        ck_assert_uint_eq(export_severity(&record), rows[i].severity);
+    }
+}
+END_TEST
+
+START_TEST(test_almost_nothing)
+{
+    struct record record;
+    size_t offset;
+
+    for (enum export_format format = 0; format < EXPORT_FORMATS; format++) {
+        struct text text = TEXT_EMPTY;
+        ck_assert_ptr_null(record_parse("{}", 2, &record, &offset));
+        export_record(&text, format, &record);
+        ck_assert(!text.failed && text.length > 2);
+        text_release(&text);
+    }
+    ck_assert_ptr_null(export_formats[EXPORT_FORMATS]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("audit export");
+    TCase *tests = tcase_create("export");
+
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, test_escaper_on_all_pairs_of_bytes);
+    tcase_add_loop_test(tests, test_escapes, 0, sizeof(escapes) / sizeof(escapes[0]));
+    tcase_add_test(tests, test_members);
+    tcase_add_loop_test(tests, test_ocsf_of_each_action, 0, ACTIONS);
+    tcase_add_test(tests, test_ocsf_table);
+    tcase_add_test(tests, test_ocsf_of_times_and_grave_reasons);
+    tcase_add_loop_test(tests, test_ecs_is_the_record, 0, ACTIONS);
+    tcase_add_loop_test(tests, test_cef_of_each_action, 0, ACTIONS);
+    tcase_add_loop_test(tests, test_rfc5424_of_each_action, 0, ACTIONS);
+    tcase_add_test(tests, test_severities);
+    tcase_add_test(tests, test_almost_nothing);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,859 @@
+/* SPDX-License-Identifier: MIT */
+/* The log file: the chain in it, its rotation, what is refused, and what is repaired. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "audit/file_internal.h"
+#include "support/log_file.h"
+
+static char folder[64], path[128];
+static const struct chain_key no_key;
+static struct log_check check;
+
+static void set_up(void)
+{
+    strcpy(folder, "/tmp/miguard-file-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
+}
+
+static void tear_down(void)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static unsigned rounds(unsigned full)
+{
+    return getenv("QUICK") != NULL ? full / 10 + 1 : full;
+}
+
+static const char *beside(const char *suffix)
+{
+    static char name[160];
+    snprintf(name, sizeof(name), "%s.%s", path, suffix);
+    return name;
+}
+
+static struct log_file *open_log(void)
+{
+    struct sink_settings settings = log_file_settings(path);
+    settings.sync = AUDIT_SYNC_NONE;
+    struct log_file *file = log_file_open(&settings, true);
+    ck_assert_ptr_nonnull(file);
+    return file;
+}
+
+static void append(struct log_file *file, unsigned id)
+{
+    enum audit_loss loss = 0;
+    uint64_t sequence;
+    ck_assert_msg(log_file_append(file, id, 0, &loss, &sequence), "%s", audit_loss_name(loss));
+}
+
+/* What is there is a chain, and nothing is missing but what is said to be. */
+static void check_log(const struct chain_key *key)
+{
+    log_file_check(path, key, &check);
+    ck_assert_msg(check.breaks == 0, "%s", check.problem);
+    ck_assert_uint_eq(check.unexplained, 0);
+}
+
+static off_t size_of(const char *name)
+{
+    struct stat status;
+    ck_assert_int_eq(stat(name, &status), 0);
+    return status.st_size;
+}
+
+/* ---- the chain ------------------------------------------------------------------------------- */
+
+START_TEST(chain_without_and_with_key)
+{
+    struct chain_key key = {0};
+    struct state_head head;
+
+    if (_i == 1) {
+        ck_assert(chain_init());
+        chain_key_new(&key);
+        ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_OK);
+    }
+    struct log_file *file = open_log();
+    for (unsigned i = 0; i < 20; i++) {
+        append(file, i);
+        if (i == 10) { /* over a restart */
+            file_close(file);
+            file = open_log();
+        }
+    }
+    ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_OK);
+    ck_assert_uint_eq(head.sequence, 20);
+    ck_assert_uint_eq(head.epoch, (uint64_t)_i);
+    ck_assert(!head.key.present);
+    file_close(file);
+    check_log(&key);
+    ck_assert_uint_eq(check.records, 20);
+    ck_assert_uint_eq(check.gaps, 0);
+    ck_assert_int_eq((off_t)head.size, size_of(path));
+}
+END_TEST
+
+START_TEST(no_key_that_was_used_is_left_in_the_state)
+{
+    struct chain_key key = {0}, at;
+    FILE *file;
+    char *bytes = malloc(sizeof(struct state_shared));
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    at = key;
+    ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_OK);
+    struct log_file *log = open_log();
+    for (unsigned i = 0; i < 5; i++) {
+        append(log, i);
+    }
+    file_close(log);
+    file = fopen(beside("state"), "re");
+    ck_assert_uint_eq(fread(bytes, 1, sizeof(struct state_shared), file),
+                      sizeof(struct state_shared));
+    fclose(file);
+    for (unsigned i = 0; i < 6; i++) {
+        bool found = memmem(bytes, sizeof(struct state_shared), at.bytes, sizeof(at.bytes)) != NULL;
+        ck_assert_msg(found == (i == 5), "key %u", i + 1);
+        chain_key_advance(&at);
+    }
+    free(bytes);
+}
+END_TEST
+
+START_TEST(seals_end_epochs)
+{
+    struct chain_key key = {0};
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_OK);
+    struct log_file *file = open_log();
+    for (unsigned i = 0; i < 2 * CHAIN_EPOCH_RECORDS + 2; i++) {
+        append(file, i);
+    }
+    /* by time */
+    struct state_head *head = state_begin(&file->state);
+    head->epoch_start -= (int64_t)CHAIN_EPOCH_SECONDS * 1000000000;
+    state_commit(&file->state);
+    file_maintain(file);
+    append(file, 60000);
+    file_close(file);
+    check_log(&key);
+    ck_assert_uint_eq(check.seals, 3);
+}
+END_TEST
+
+/* ---- rotation -------------------------------------------------------------------------------- */
+
+START_TEST(rotation_by_size_and_keep)
+{
+    struct sink_settings settings = log_file_settings(path);
+    uint64_t previous = 0;
+
+    settings.rotate_bytes = 8192;
+    settings.keep = _i == 0 ? 0 : 3;
+    struct log_file *file = log_file_open(&settings, true);
+    for (unsigned i = 0; i < 60; i++) {
+        append(file, i);
+        ck_assert_int_le(size_of(path), 8192);
+        ck_assert_uint_gt(state_head(&file->state)->sequence, previous);
+        previous = state_head(&file->state)->sequence;
+    }
+    uint64_t generation = state_head(&file->state)->generation;
+    uint64_t removed_through = state_head(&file->state)->removed_through;
+    file_close(file);
+    ck_assert_uint_gt(generation, 5);
+    if (_i == 0) {
+        check_log(&no_key);
+        ck_assert_uint_eq(check.rotations, generation - 1);
+        ck_assert_uint_eq(check.files, generation);
+        ck_assert_uint_eq(check.missing, 0);
+    } else {
+        log_file_check(path, &no_key, &check);
+        ck_assert_uint_eq(check.files, 4);
+        ck_assert_uint_eq(check.removed_through, removed_through);
+        ck_assert_uint_eq(check.missing, removed_through);
+    }
+    ck_assert_int_ne(access(beside("new"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(rotation_by_time_and_a_taken_name)
+{
+    struct sink_settings settings = log_file_settings(path);
+
+    settings.rotate_seconds = 3600;
+    ck_assert_int_eq(close(creat(beside("1"), 0600)), 0);
+    ck_assert_int_eq(close(creat(beside("new"), 0600)), 0);
+    struct log_file *file = log_file_open(&settings, true);
+    state_begin(&file->state)->generation = 1; /* as if the file had come later */
+    state_commit(&file->state);
+    append(file, 1);
+    append(file, 2);
+    state_begin(&file->state)->file_start -= (int64_t)3600 * 1000000000;
+    state_commit(&file->state);
+    append(file, 3);
+    ck_assert_int_eq(size_of(beside("1")), 0);
+    ck_assert_int_gt(size_of(beside("2")), 100);
+    state_begin(&file->state)->file_start -= (int64_t)3600 * 1000000000;
+    state_commit(&file->state);
+    file_maintain(file);
+    ck_assert_int_gt(size_of(beside("3")), 100);
+    file_maintain(file); /* nothing but the record that it began with */
+    ck_assert_int_ne(access(beside("4"), F_OK), 0);
+    file_close(file);
+    log_file_check(path, &no_key, &check);
+    ck_assert_uint_eq(check.breaks, 0);
+    ck_assert_uint_eq(check.lost_all, 1); /* the empty file may have been one of a log */
+    ck_assert_uint_eq(check.unexplained, 0);
+    ck_assert_uint_eq(check.rotations, 3);
+}
+END_TEST
+
+/* ---- several processes and threads ----------------------------------------------------------- */
+
+enum { WRITERS = 8 };
+
+static void *write_many(void *context)
+{
+    struct log_file *file = context;
+    static _Atomic unsigned next;
+    unsigned base = 100 * atomic_fetch_add(&next, 1);
+    enum audit_loss loss;
+    uint64_t sequence;
+
+    for (unsigned i = 0; i < 100; i++) {
+        if (!log_file_append(file, base + i, 0, &loss, &sequence) ||
+            !file_sync(file, sequence, &loss)) {
+            return file;
+        }
+    }
+    return NULL;
+}
+
+START_TEST(many_threads)
+{
+    struct sink_settings settings = log_file_settings(path);
+    pthread_t threads[WRITERS];
+
+    settings.rotate_bytes = 65536;
+    settings.sync = AUDIT_SYNC_ALL;
+    struct log_file *file = log_file_open(&settings, true);
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_create(&threads[i], NULL, write_many, file);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        ck_assert_ptr_null(failed);
+    }
+    file_close(file);
+    check_log(&no_key);
+    for (unsigned i = 0; i < 100 * WRITERS; i++) {
+        ck_assert_uint_eq(check.seen[i], 1);
+    }
+    ck_assert_uint_gt(check.rotations, 2);
+    ck_assert_uint_eq(check.missing + check.gaps, 0);
+}
+END_TEST
+
+static int write_as_child(struct log_file *file, unsigned base, unsigned count)
+{
+    enum audit_loss loss;
+    uint64_t sequence;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (!log_file_append(file, base + i, 100, &loss, &sequence)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* _i: the children inherit the log, or open it. */
+START_TEST(many_processes)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const unsigned each = rounds(500);
+
+    settings.rotate_bytes = 50000;
+    settings.keep = 0;
+    settings.sync = AUDIT_SYNC_NONE;
+    struct log_file *file = _i == 0 ? log_file_open(&settings, true) : NULL;
+    for (unsigned i = 0; i < WRITERS; i++) {
+        if (_i == 0) {
+            file_fork_lock(file);
+        }
+        pid_t child = fork();
+        if (child == 0) {
+            if (_i == 0) {
+                file_fork_unlock(file, true);
+            } else {
+                file = log_file_open(&settings, true);
+            }
+            int failed = write_as_child(file, i * 1000, each);
+            file_close(file);
+            _exit(failed);
+        }
+        if (_i == 0) {
+            file_fork_unlock(file, false);
+        }
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        int status = 0;
+        ck_assert_int_gt(wait(&status), 0);
+        ck_assert_int_eq(status, 0);
+    }
+    file_close(file);
+    check_log(&no_key);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        for (unsigned j = 0; j < each; j++) {
+            ck_assert_uint_eq(check.seen[i * 1000 + j], 1);
+        }
+    }
+    ck_assert_uint_eq(check.missing + check.gaps + check.broken_lines, 0);
+}
+END_TEST
+
+/* ---- killed in the middle of a write: every offset ------------------------------------------- */
+
+/* The file as a kill at each byte of the last record leaves it, head and key those before it. */
+START_TEST(killed_at_each_byte)
+{
+    static char line[8192];
+    struct chain_key key = {0};
+    static struct state_shared before;
+    enum audit_loss loss = 0;
+
+    ck_assert(chain_init());
+    if (_i == 1) {
+        chain_key_new(&key);
+        ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_OK);
+    }
+    struct log_file *file = open_log();
+    append(file, 1);
+    size_t step = getenv("QUICK") != NULL ? 17 : 1, offset = 0, length = 1;
+    unsigned torn = 0;
+    while (offset <= length) {
+        off_t start = size_of(path);
+        memcpy(&before, file->state.shared, offsetof(struct state_shared, repeats));
+        append(file, 2);
+        length = (size_t)(size_of(path) - start);
+        ck_assert_uint_lt(length, sizeof(line));
+        memcpy(file->state.shared->head, before.head, sizeof(before.head));
+        atomic_store(&file->state.shared->current, atomic_load(&before.current));
+        ck_assert_int_eq(truncate(path, start + (off_t)offset), 0);
+        atomic_store(&file->state.shared->dirty, STATE_KILLED);
+        append(file, 3);
+        torn += offset > 0 && offset + 1 < length; /* but for its newline it is whole */
+        offset = offset < length && offset + step > length ? length : offset + step;
+    }
+    ck_assert(file_lock(file, &loss));
+    file_unlock(file);
+    file_close(file);
+    check_log(&key);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_KILLED], torn);
+    ck_assert_uint_eq(check.lost_all, torn);
+    ck_assert_uint_eq(check.missing, 0);
+    ck_assert_uint_ge(check.broken_lines + 1,
+                      torn); /* a whole one that lacks its newline is none */
+    ck_assert_uint_ge(check.seen[2], 1);
+}
+END_TEST
+
+/* Back to the state before the last records, as a writer who was killed leaves it. */
+static void go_back(struct log_file *file, const struct state_shared *before)
+{
+    struct state_shared *shared = file->state.shared;
+
+    memcpy(shared->head, before->head, sizeof(before->head));
+    memcpy(shared->pending, before->pending, sizeof(before->pending));
+    atomic_store(&shared->current, atomic_load(&before->current));
+    atomic_store(&shared->dirty, STATE_KILLED);
+}
+
+START_TEST(only_what_continues_the_chain_is_taken_over)
+{
+    enum audit_loss loss = 0;
+    static struct state_shared before;
+    struct log_file *file = open_log();
+    char digit = 0;
+
+    append(file, 1);
+    memcpy(&before, file->state.shared, offsetof(struct state_shared, repeats));
+    append(file, 2);
+    off_t place = size_of(path) - 10; /* in the hash */
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_eq(pread(fd, &digit, 1, place), 1);
+    digit = digit == '0' ? '1' : '0';
+    ck_assert_int_eq(pwrite(fd, &digit, 1, place), 1);
+    close(fd);
+    go_back(file, &before);
+    ck_assert(file_lock(file, &loss));
+    ck_assert_uint_eq(state_head(&file->state)->sequence, 1);
+    ck_assert_uint_eq(file->state.pending[SINK_FILE].by_cause[AUDIT_LOSS_KILLED], 1);
+    file_unlock(file);
+    file_close(file);
+}
+END_TEST
+
+START_TEST(a_gap_that_was_told_is_not_told_again)
+{
+    enum audit_loss loss = 0;
+    static struct state_shared before;
+    struct log_file *file = open_log();
+
+    append(file, 1);
+    file->state.pending[SINK_FILE].by_cause[AUDIT_LOSS_NO_SPACE] = 7;
+    memcpy(&before, file->state.shared, offsetof(struct state_shared, repeats));
+    append(file, 2);
+    go_back(file, &before);
+    ck_assert(file_lock(file, &loss));
+    ck_assert_uint_eq(state_head(&file->state)->sequence, 3);
+    ck_assert_uint_eq(file->state.pending[SINK_FILE].by_cause[AUDIT_LOSS_NO_SPACE], 0);
+    file_unlock(file);
+    append(file, 3);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.lost_all, 7);
+}
+END_TEST
+
+/* A file that is smaller than any record gets one record all the same, and not none. */
+START_TEST(a_file_holds_a_record_of_somebody)
+{
+    struct sink_settings settings = log_file_settings(path);
+
+    settings.rotate_bytes = 1;
+    struct log_file *file = log_file_open(&settings, true);
+    for (unsigned i = 0; i < 5; i++) {
+        append(file, i);
+    }
+    uint64_t generation = state_head(&file->state)->generation;
+    file_close(file);
+    check_log(&no_key); /* also what is said about the space may make a file longer */
+    ck_assert_uint_eq(check.files, generation);
+    ck_assert_uint_eq(check.records - check.spaces, 5 + check.rotations);
+    ck_assert_uint_eq(check.rotations, generation - 1);
+    ck_assert_uint_le(generation, check.spaces + 4);
+}
+END_TEST
+
+/* ---- cut, removed, replaced ------------------------------------------------------------------ */
+
+static const struct {
+    const char *what, *command; /* %1$s: the log */
+    unsigned lost;
+    bool rebooted, in_place;
+    enum audit_loss cause;
+} damages[] = {
+    {"two records cut", "sed -i '$d' %1$s && sed -i '$d' %1$s", 2, false, false, AUDIT_LOSS_CUT},
+    {"cut in place", "cp %1$s %1$s.x; head -n -2 %1$s.x > %1$s; rm %1$s.x", 2, false, true,
+     AUDIT_LOSS_CUT},
+    {"cut in a record", "truncate -s -10 %1$s", 1, false, true, AUDIT_LOSS_CUT},
+    {"emptied", "truncate -s 0 %1$s", 5, false, true, AUDIT_LOSS_CUT},
+    {"removed", "rm %1$s", 5, false, false, AUDIT_LOSS_CUT},
+    {"emptied by another file", "rm %1$s; touch %1$s; chmod 640 %1$s", 5, false, false,
+     AUDIT_LOSS_CUT},
+    {"cut in a crash", "truncate -s -10 %1$s", 1, true, false, AUDIT_LOSS_CRASH},
+    {"emptied in a crash", "truncate -s 0 %1$s", 5, true, false, AUDIT_LOSS_CRASH},
+    {"copied", "cp -p %1$s %1$s.x && mv %1$s.x %1$s", 0, false, false, AUDIT_LOSS_CUT},
+    {"foreign text", "echo 'what is this' >> %1$s", 0, false, false, AUDIT_LOSS_CUT},
+};
+
+/* _i: which, and whether it is open meanwhile. */
+START_TEST(damage_is_told)
+{
+    unsigned i = (unsigned)_i / 2;
+    bool open = _i % 2 == 1 && !damages[i].rebooted;
+    char command[512];
+
+    struct log_file *file = open_log();
+    for (unsigned j = 1; j <= 5; j++) {
+        append(file, j);
+    }
+    snprintf(command, sizeof(command), damages[i].command, path);
+    ck_assert_int_eq(system(command), 0);
+    if (damages[i].rebooted) {
+        file->state.shared->boot_id[0] ^= 1;
+    }
+    if (!open) {
+        file_close(file);
+        file = open_log();
+    }
+    for (unsigned j = 0; j < FILE_LOOK_EVERY; j++) {
+        append(file, 6);
+    }
+    file_close(file);
+    log_file_check(path, &no_key, &check);
+    ck_assert_msg(check.breaks == 0, "%s: %s", damages[i].what, check.problem);
+    if (open && damages[i].in_place) { /* seen too late to say which: the numbers show it */
+        ck_assert_uint_ge(check.missing, damages[i].lost);
+        return;
+    }
+    ck_assert_msg(check.unexplained == 0, "%s", damages[i].what);
+    ck_assert_msg(open ? check.lost_all >= damages[i].lost : check.lost_all == damages[i].lost,
+                  "%s: %llu", damages[i].what, (unsigned long long)check.lost_all);
+    ck_assert_uint_eq(check.lost_all, check.lost[damages[i].cause]);
+}
+END_TEST
+
+START_TEST(synced_records_do_not_crash_away)
+{
+    struct sink_settings settings = log_file_settings(path);
+    enum audit_loss loss;
+
+    struct log_file *file = log_file_open(&settings, true);
+    for (unsigned i = 1; i <= 4; i++) {
+        append(file, i);
+        if (i == 2) {
+            ck_assert(file_sync(file, 2, &loss));
+        }
+    }
+    file->state.shared->boot_id[0] ^= 1;
+    file_close(file);
+    ck_assert_int_eq(truncate(path, 0), 0);
+    file = open_log();
+    append(file, 5);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_CUT], 2);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_CRASH], 2);
+}
+END_TEST
+
+/* The disk has a head from before two rotations: all that came later is taken over. */
+START_TEST(an_old_head_after_a_crash)
+{
+    struct sink_settings settings = log_file_settings(path);
+    struct chain_key key = {0};
+    char command[512];
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_OK);
+    settings.rotate_bytes = 8192;
+    struct log_file *file = log_file_open(&settings, true);
+    append(file, 0);
+    snprintf(command, sizeof(command), "cp %s.state %s/old", path, folder);
+    ck_assert_int_eq(system(command), 0);
+    for (unsigned i = 1; i < 30; i++) {
+        append(file, i);
+    }
+    uint64_t generation = state_head(&file->state)->generation;
+    uint64_t sequence = state_head(&file->state)->sequence;
+    file_close(file);
+    snprintf(command, sizeof(command), "mv %s/old %s.state", folder, path);
+    ck_assert_int_eq(system(command), 0);
+    file = log_file_open(&settings, true);
+    ck_assert_uint_eq(state_head(&file->state)->generation, generation);
+    ck_assert_uint_eq(state_head(&file->state)->sequence, sequence);
+    append(file, 30);
+    file_close(file);
+    check_log(&key);
+    ck_assert_uint_eq(check.gaps, 0);
+    for (unsigned i = 0; i <= 30; i++) {
+        ck_assert_uint_eq(check.seen[i], 1);
+    }
+}
+END_TEST
+
+START_TEST(without_its_state_a_log_goes_on_and_says_so)
+{
+    struct log_file *file = open_log();
+    append(file, 1);
+    append(file, 2);
+    file_close(file);
+    ck_assert_int_eq(unlink(beside("state")), 0);
+    file = open_log();
+    append(file, 3);
+    file_close(file);
+    log_file_check(path, &no_key, &check);
+    ck_assert_uint_ge(check.breaks, 1); /* another chain */
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_CUT], 1);
+    ck_assert_uint_eq(check.unexplained, 0);
+    ck_assert_uint_eq(check.last_sequence, 5); /* 3 may be missing, 4 says so */
+}
+END_TEST
+
+/* ---- refused --------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *what, *command;
+    enum miguard_status status;
+    const char *detail;
+} refusals[] = {
+    {"a link", "ln -s /tmp/miguard-nothing %1$s", MIGUARD_SYSTEM, "symbolic link"},
+    {"a folder", "mkdir %1$s", MIGUARD_SYSTEM, "directory"},
+    {"a FIFO", "mkfifo -m 600 %1$s", MIGUARD_SYSTEM, "regular"},
+    {"group-writable", "touch %1$s; chmod 660 %1$s", MIGUARD_SYSTEM, "0640"},
+    {"a folder for all", "chmod 1777 $(dirname %1$s)", MIGUARD_SYSTEM, "0755"},
+    {"a folder for its group", "chmod 770 $(dirname %1$s)", MIGUARD_SYSTEM, "0750"},
+    {"a state that is a link", "ln -s /tmp/miguard-nothing %1$s.state", MIGUARD_SYSTEM,
+     "symbolic link"},
+    {"a state that others read", "touch %1$s.state; chmod 644 %1$s.state", MIGUARD_BAD_STATE,
+     "0600"},
+    {"a state with two names", "(umask 077; touch %1$s.state); ln %1$s.state %1$s.y",
+     MIGUARD_BAD_STATE, "second name"},
+    {"a short state", "(umask 077; echo x > %1$s.state)", MIGUARD_BAD_STATE, "audit init"},
+};
+
+START_TEST(what_is_no_log_is_refused)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const struct file_owner owner = {0};
+    struct log_file *file = NULL;
+    struct miguard_error error;
+    char command[512];
+
+    snprintf(command, sizeof(command), refusals[_i].command, path);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), refusals[_i].status);
+    ck_assert_ptr_null(file);
+    ck_assert_msg(strstr(error.detail, refusals[_i].detail) != NULL, "%s: %s", refusals[_i].what,
+                  error.detail);
+}
+END_TEST
+
+/* Each byte of what an opened state is judged by. */
+START_TEST(a_damaged_state_is_refused)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const struct file_owner owner = {0};
+    struct miguard_error error;
+    const size_t places[] = {offsetof(struct state_shared, magic),
+                             offsetof(struct state_shared, version),
+                             offsetof(struct state_shared, size)};
+
+    struct chain_key key = {0};
+    ck_assert(chain_init());
+    chain_key_new(&key); /* without a key, the older head would do */
+    ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_OK);
+    struct log_file *file = open_log();
+    append(file, 1);
+    append(file, 2);
+    struct state_shared *shared = file->state.shared;
+    for (size_t i = 0; i < 3 + sizeof(struct state_head); i += i < 3 ? 1 : 7) {
+        unsigned char *at = i < 3 ? (unsigned char *)shared + places[i]
+                                  : (unsigned char *)&shared->head[shared->current] + i - 3;
+        struct log_file *second = NULL;
+        *at ^= 0x55;
+        ck_assert_msg(file_open(&settings, &owner, &second, &error) == MIGUARD_BAD_STATE,
+                      "byte %zu", i);
+        ck_assert(strstr(error.detail, "audit init") != NULL);
+        *at ^= 0x55;
+    }
+    append(file, 3);
+    file_close(file);
+    ck_assert_int_eq(truncate(beside("state"), 4096), 0);
+    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+}
+END_TEST
+
+START_TEST(init_refuses_what_is_there)
+{
+    struct chain_key key = {0};
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_OK);
+    ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_BAD_STATE);
+    ck_assert_int_eq(unlink(beside("state")), 0);
+    ck_assert_int_eq(close(creat(path, 0640)), 0);
+    ck_assert_int_eq(file_init(path, &key, NULL), MIGUARD_BAD_STATE);
+    ck_assert_int_eq(file_init("", &key, NULL), MIGUARD_INVALID_ARGUMENT);
+    struct state_head head;
+    ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(modes_do_not_depend_on_the_umask)
+{
+    struct sink_settings settings = log_file_settings(path);
+    struct stat status;
+    gid_t gid = getegid();
+
+    settings.has_gid = true;
+    settings.gid = gid;
+    umask(_i == 0 ? 0 : 0777);
+    struct log_file *file = log_file_open(&settings, true);
+    ck_assert_ptr_nonnull(file);
+    file_close(file);
+    umask(022);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 0640);
+    ck_assert_uint_eq(status.st_gid, gid);
+    ck_assert_int_eq(stat(beside("state"), &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 0600);
+}
+END_TEST
+
+START_TEST(a_limit_on_file_size_raises_no_signal)
+{
+    const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    enum audit_loss loss = 0;
+    uint64_t sequence;
+
+    struct log_file *file = open_log();
+    append(file, 1);
+    struct rlimit small = {(rlim_t)size_of(path) + FILE_TAIL + 2000, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        refused += !log_file_append(file, 2, 0, &loss, &sequence);
+    }
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    ck_assert_uint_gt(refused, 5);
+    ck_assert_int_eq(loss, AUDIT_LOSS_NO_SPACE);
+    append(file, 3);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_NO_SPACE], refused);
+}
+END_TEST
+
+/* ---- the lock -------------------------------------------------------------------------------- */
+
+START_TEST(a_dead_owner_and_a_slow_one)
+{
+    enum audit_loss loss = 0;
+    int ready[2], status = 0;
+    char byte;
+
+    struct log_file *file = open_log();
+    append(file, 1);
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool locked = file_lock(file, &loss) && write(file->fd, "{\"half", 6) == 6;
+        (void)!write(ready[1], &locked, 1);
+        pause();
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    ck_assert_int_eq(byte, 1);
+    ck_assert(!file_lock(file, &loss));
+    ck_assert_int_eq(loss, AUDIT_LOSS_BUSY);
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(close(creat(beside("new"), 0600)), 0); /* as if it had died in a rotation */
+    ck_assert_int_eq(link(path, beside("1")), 0);
+    append(file, 2);
+    ck_assert_int_ne(access(beside("new"), F_OK), 0);
+    ck_assert_int_ne(access(beside("1"), F_OK), 0);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_KILLED], 1);
+    ck_assert_uint_eq(check.lost_all, 1);
+}
+END_TEST
+
+static void *keep(void *context)
+{
+    while (file_keeper_wait(context, 60000)) {
+        file_maintain(context);
+    }
+    return NULL;
+}
+
+/* A thread that may not open files writes after another process has rotated. */
+static void *append_as_nobody(void *context)
+{
+    enum audit_loss loss = 0;
+    uint64_t sequence;
+
+    if (syscall(SYS_setresuid, -1, 65534, -1) != 0) {
+        return "setresuid";
+    }
+    return log_file_append(context, 40, 0, &loss, &sequence) ? NULL : (void *)audit_loss_name(loss);
+}
+
+START_TEST(a_keeper_opens_what_a_thread_may_not)
+{
+    struct sink_settings settings = log_file_settings(path);
+    pthread_t keeper, writer;
+    void *failed = NULL;
+
+    if (geteuid() != 0) {
+        printf("skip: a thread of another identity: needs root\n");
+        return;
+    }
+    struct log_file *file = open_log();
+    append(file, 1);
+    settings.rotate_bytes = 3000;
+    struct log_file *other = log_file_open(&settings, true);
+    for (unsigned i = 2; i < 10; i++) {
+        append(other, i);
+    }
+    file_close(other);
+    pthread_create(&writer, NULL, append_as_nobody, file);
+    pthread_join(writer, &failed);
+    ck_assert_str_eq(failed, "removed");
+    file_set_keeper(file, true);
+    pthread_create(&keeper, NULL, keep, file);
+    pthread_create(&writer, NULL, append_as_nobody, file);
+    pthread_join(writer, &failed);
+    ck_assert_ptr_null(failed);
+    file_set_keeper(file, false);
+    pthread_join(keeper, NULL);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.seen[40], 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("the log file");
+    TCase *cases = tcase_create("file");
+
+    tcase_set_timeout(cases, 300);
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_loop_test(cases, chain_without_and_with_key, 0, 2);
+    tcase_add_test(cases, no_key_that_was_used_is_left_in_the_state);
+    tcase_add_test(cases, seals_end_epochs);
+    tcase_add_loop_test(cases, rotation_by_size_and_keep, 0, 2);
+    tcase_add_test(cases, rotation_by_time_and_a_taken_name);
+    tcase_add_test(cases, many_threads);
+    tcase_add_loop_test(cases, many_processes, 0, 2);
+    tcase_add_loop_test(cases, killed_at_each_byte, 0, 2);
+    tcase_add_test(cases, only_what_continues_the_chain_is_taken_over);
+    tcase_add_test(cases, a_gap_that_was_told_is_not_told_again);
+    tcase_add_test(cases, a_file_holds_a_record_of_somebody);
+    tcase_add_loop_test(cases, damage_is_told, 0, 2 * sizeof(damages) / sizeof(damages[0]));
+    tcase_add_test(cases, synced_records_do_not_crash_away);
+    tcase_add_test(cases, an_old_head_after_a_crash);
+    tcase_add_test(cases, without_its_state_a_log_goes_on_and_says_so);
+    tcase_add_loop_test(cases, what_is_no_log_is_refused, 0,
+                        sizeof(refusals) / sizeof(refusals[0]));
+    tcase_add_test(cases, a_damaged_state_is_refused);
+    tcase_add_test(cases, init_refuses_what_is_there);
+    tcase_add_loop_test(cases, modes_do_not_depend_on_the_umask, 0, 2);
+    tcase_add_test(cases, a_limit_on_file_size_raises_no_signal);
+    tcase_add_test(cases, a_dead_owner_and_a_slow_one);
+    tcase_add_test(cases, a_keeper_opens_what_a_thread_may_not);
+    suite_add_tcase(suite, cases);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Which records a condition asks for, and the times that people name. */
+#include "review/query.h"
+#include "review/query_time.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+/* ---- conditions -------------------------------------------------------------------------------
+ */
+
+static const char refusal[] =
+    "{\"@timestamp\":\"2026-03-01T12:00:00.000000Z\",\"message\":\"the \\\"thread\\\" is \\u00c4\","
+    "\"host\":{\"name\":\"Host.example\"},\"process\":{\"pid\":1234,\"executable\":\"/usr/bin/x\","
+    "\"name\":\"x\",\"thread\":{\"id\":1235},\"user\":{\"id\":\"33\",\"name\":\"www-data\"},"
+    "\"real_user\":{\"id\":\"7\",\"name\":\"lp\"},\"saved_user\":{\"id\":\"8\",\"name\":\"mail\"},"
+    "\"group\":{\"id\":\"34\",\"name\":\"backup\"}},\"user\":{\"id\":\"0\",\"name\":\"root\","
+    "\"group\":{\"id\":\"1\",\"name\":\"daemon\"}},\"rule\":{\"name\":\"web \\\"x\\\"\"},"
+    "\"miguard\":{\"operation\":\"GetInstance\",\"provider\":\"libweb.so\","
+    "\"namespace\":\"root/cimv2\",\"class\":\"CIM_Process\",\"decision\":\"deny\","
+    "\"context_id\":\"00000000000000ab\",\"session_id\":\"ffffffffffffffff\","
+    "\"mismatch\":[\"euid\",\"cap-effective\"],\"loginuid\":1000},"
+    "\"event\":{\"id\":\"00ff-17\",\"sequence\":17,\"code\":\"MG101E\",\"action\":\"session-use\","
+    "\"reason\":\"identity-mismatch\"}}";
+
+static const char permitted[] =
+    "{\"@timestamp\":\"2026-03-01T12:00:01Z\",\"miguard\":{\"decision\":\"allow\","
+    "\"would_deny\":true},\"event\":{\"action\":\"switch\"}}";
+
+static const struct {
+    const char *record, *option, *value;
+    bool matches;
+} conditions[] = {
+    {refusal, "--user", "root", true},
+    {refusal, "--user", "0", true},
+    {refusal, "--user", "www-data", true},
+    {refusal, "--user", "33", true},
+    {refusal, "--user", "www*", true},
+    {refusal, "--user", "?ww-data", true},
+    {refusal, "--user", "lp", false},
+    {refusal, "--user", "ROOT", false},
+    {refusal, "--user", "roo", false},
+    {refusal, "--user", "roott", false},
+    {refusal, "--bound-user", "root", true},
+    {refusal, "--bound-user", "www-data", false},
+    {refusal, "--current-user", "33", true},
+    {refusal, "--current-user", "root", false},
+    {refusal, "--any-user", "lp", true},
+    {refusal, "--any-user", "8", true},
+    {refusal, "--any-user", "1000", true},
+    {refusal, "--any-user", "1001", false},
+    {refusal, "--group", "daemon", true},
+    {refusal, "--group", "34", true},
+    {refusal, "--group", "root", false},
+    {refusal, "--provider", "libweb.so", true},
+    {refusal, "--provider", "lib*.so", true},
+    {refusal, "--provider", "LIBWEB.SO", false},
+    {refusal, "--provider", "*", true},
+    {permitted, "--provider", "*", false},
+    {refusal, "--class", "cim_process", true},
+    {refusal, "--class", "CIM_*s", true},
+    {refusal, "--class", "CIM_*x", false},
+    {refusal, "--namespace", "ROOT\\CIMV2", true},
+    {refusal, "--namespace", "root/*", true},
+    {refusal, "--namespace", "root", false},
+    {refusal, "--operation", "getinstance", true},
+    {refusal, "--operation", "Get*", true},
+    {refusal, "--operation", "Invoke", false},
+    {refusal, "--decision", "deny", true},
+    {refusal, "--decision", "allow", false},
+    {refusal, "--decision", "would-deny", false},
+    {permitted, "--decision", "would-deny", true},
+    {permitted, "--decision", "allow", true},
+    {permitted, "--decision", "deny", false},
+    {refusal, "--reason", "identity-mismatch", true},
+    {refusal, "--reason", "identity-*", true},
+    {refusal, "--reason", "policy", false},
+    {refusal, "--component", "euid", true},
+    {refusal, "--component", "cap-*", true},
+    {refusal, "--component", "groups", false},
+    {permitted, "--component", "euid", false},
+    {refusal, "--rule", "web \"x\"", true},
+    {refusal, "--rule", "web*", true},
+    {refusal, "--rule", "web", false},
+    {refusal, "--session", "ffffffffffffffff", true},
+    {refusal, "--session", "FFFFFFFFFFFFFFFF", true},
+    {refusal, "--session", "fffffffffffffff", false},
+    {refusal, "--context", "ab", true},
+    {refusal, "--context", "0AB", true},
+    {refusal, "--context", "a", false},
+    {permitted, "--context", "0", false},
+    {refusal, "--pid", "1234", true},
+    {refusal, "--pid", "1-9999", true},
+    {refusal, "--pid", "1235", false},
+    {refusal, "--tid", "1235", true},
+    {refusal, "--executable", "x", true},
+    {refusal, "--executable", "/usr/*", true},
+    {refusal, "--executable", "/usr/*/y", false},
+    {refusal, "--host", "host.EXAMPLE", true},
+    {refusal, "--host", "other", false},
+    {refusal, "--action", "session-use", true},
+    {refusal, "--action", "switch", false},
+    {refusal, "--code", "mg101e", true},
+    {refusal, "--code", "MG*I", false},
+    {refusal, "--id", "00ff-17", true},
+    {refusal, "--id", "00ff-1", false},
+    {refusal, "--sequence", "17", true},
+    {refusal, "--sequence", "16-17", true},
+    {refusal, "--sequence", "18-19", false},
+    {refusal, "--sequence", "0-16", false},
+    {refusal, "--text", "THREAD", true},
+    {refusal, "--text", "\"thread\" IS \xC3\x84", true},
+    {refusal, "--text", "identity-MIS", true},
+    {refusal, "--text", "cap-eff", true},
+    {refusal, "--text", "executable", false}, /* a member's name */
+    {refusal, "--text", "1234", false},       /* no text */
+    {refusal, "--text", "u00c4", false},
+    {refusal, "--text", "root\",\"", false},
+    {refusal, "--start", "2026-03-01T12:00:00Z", true},
+    {refusal, "--start", "2026-03-01T12:00:00.000001Z", false},
+    {refusal, "--end", "2026-03-01T12:00:00Z", true},
+    {refusal, "--end", "2026-03-01T12:00Z", true},
+    {permitted, "--end", "2026-03-01T12:00:00Z", false},
+    {permitted, "--end", "2026-03-01T12:00Z", true},
+    {refusal, "--end", "2026-03-01T11:59Z", false},
+    {refusal, "--start", "now", false},
+    {"{}", "--start", "2026-03-01", false},
+    {"{}", "--text", "x", false},
+    {"{\"process\":{\"user\":{\"name\":\"r\\u006fot\"}}}", "--user", "root", true},
+    {"{\"rule\":{\"name\":\"a\\\\b\"}}", "--rule", "a\\b", true},
+};
+
+static struct record parse(const char *line)
+{
+    struct record record;
+    size_t offset = 0;
+    const char *fault = record_parse(line, strlen(line), &record, &offset);
+
+    ck_assert_msg(fault == NULL, "%s: %s at %zu", line, fault, offset);
+    return record;
+}
+
+static void add(struct query *query, const char *option, const char *value)
+{
+    struct miguard_error error = {0};
+
+    ck_assert_msg(query_add(query, option, value, &error) == MIGUARD_OK, "%s", error.detail);
+}
+
+START_TEST(condition_row)
+{
+    struct query *query = query_new();
+    struct record record = parse(conditions[_i].record);
+
+    add(query, conditions[_i].option, conditions[_i].value);
+    ck_assert_msg(query_matches(query, &record) == conditions[_i].matches, "%s %s",
+                  conditions[_i].option, conditions[_i].value);
+    ck_assert(!conditions[_i].matches || query_may_match(query, record.line, record.length));
+    query_free(query);
+}
+END_TEST
+
+START_TEST(all_conditions_any_value)
+{
+    struct query *query = query_new();
+    struct record record = parse(refusal);
+
+    ck_assert(query_matches(query, &record));
+    ck_assert(query_may_match(query, "", 0));
+    add(query, "--user", "nobody");
+    ck_assert(!query_matches(query, &record));
+    add(query, "--user", "mail");
+    ck_assert(!query_matches(query, &record));
+    add(query, "--user", "root");
+    ck_assert(query_matches(query, &record));
+    add(query, "--user", "lp");
+    ck_assert(query_matches(query, &record));
+    ck_assert(query_may_match(query, record.line, record.length));
+    add(query, "--decision", "deny");
+    ck_assert(query_matches(query, &record));
+    add(query, "--pid", "1");
+    ck_assert(!query_matches(query, &record));
+    query_free(query);
+    query_free(NULL);
+}
+END_TEST
+
+/* The quick half does say no: else it is of no use. */
+START_TEST(the_quick_no)
+{
+    struct query *query = query_new();
+
+    add(query, "--provider", "libweb.so");
+    ck_assert(query_may_match(query, refusal, strlen(refusal)));
+    ck_assert(!query_may_match(query, permitted, strlen(permitted)));
+    ck_assert(query_may_match(query, "{\"a\":\"\\u0041\"}", 13));
+    query_free(query);
+}
+END_TEST
+
+static const struct {
+    const char *option, *value, *what;
+} wrong[] = {
+    {"--start", "tomorow", "'tomorow' is no time"},
+    {"--start", "", "is no time"},
+    {"--end", "2026-02-30", "is no time"},
+    {"--pid", "x", "'x' is no number"},
+    {"--pid", "", "is no number"},
+    {"--pid", "-1", "is no number"},
+    {"--pid", "9-8", "is no number"},
+    {"--pid", "1-", "is no number"},
+    {"--sequence", "1-2-3", "is no number"},
+    {"--session", "xyz", "is no id"},
+    {"--session", "", "is no id"},
+    {"--session", "11112222333344445", "is no id"},
+    {"--reason", "identity", "is none that there is"},
+    {"--reason", "z*", "is none that there is"},
+    {"--operation", "Get", "is none that there is"},
+    {"--decision", "denied", "is none that there is"},
+    {"--component", "uid", "is none that there is"},
+    {"--action", "use", "is none that there is"},
+    {"--code", "MG999E", "is none that there is"},
+    {"--user", "", "is empty"},
+    {"--text", "", "is empty"},
+    {"--frob", "x", "--frob is no condition"},
+    {"--user", NULL, "--user is no condition"},
+};
+
+START_TEST(wrong_row)
+{
+    struct query *query = query_new();
+    struct record record = parse(refusal);
+    struct miguard_error error = {0};
+
+    ck_assert_int_eq(query_add(query, wrong[_i].option, wrong[_i].value, &error),
+                     MIGUARD_INVALID_ARGUMENT);
+    ck_assert_msg(strstr(error.detail, wrong[_i].what) != NULL, "%s", error.detail);
+    ck_assert(query_matches(query, &record)); /* nothing was added */
+    query_free(query);
+}
+END_TEST
+
+/* ---- times ------------------------------------------------------------------------------------
+ */
+
+#define SECOND INT64_C(1000000000)
+
+/* Wednesday, 2026-04-01 13:30:00 in Berlin, three days after summer time began (29 March). */
+static const int64_t now = INT64_C(1775043000) * SECOND;
+
+static const struct {
+    const char *text;
+    const char *first, *last; /* local; last NULL: the same moment; first NULL: no time */
+} times[] = {
+    {"now", "2026-04-01 13:30:00", NULL},
+    {"NOW", "2026-04-01 13:30:00", NULL},
+    {"recent", "2026-04-01 13:20:00", NULL},
+    {"30s", "2026-04-01 13:29:30", NULL},
+    {"90m", "2026-04-01 12:00:00", NULL},
+    {"2h", "2026-04-01 11:30:00", NULL},
+    {"2H", "2026-04-01 11:30:00", NULL},
+    {"3d", "2026-03-29 13:30:00", NULL},
+    {"4d", "2026-03-28 12:30:00", NULL}, /* 96 hours, over the change */
+    {"1w", "2026-03-25 12:30:00", NULL},
+    {"today", "2026-04-01 00:00:00", "2026-04-01 23:59:59"},
+    {"yesterday", "2026-03-31 00:00:00", "2026-03-31 23:59:59"},
+    {"week-ago", "2026-03-25 00:00:00", "2026-03-25 23:59:59"},
+    {"this-week", "2026-03-30 00:00:00", "2026-04-05 23:59:59"},
+    {"this-month", "2026-04-01 00:00:00", "2026-04-30 23:59:59"},
+    {"this-year", "2026-01-01 00:00:00", "2026-12-31 23:59:59"},
+    {"2026-03-29", "2026-03-29 00:00:00", "2026-03-29 23:59:59"}, /* of 23 hours */
+    {"2026-02-28", "2026-02-28 00:00:00", "2026-02-28 23:59:59"},
+    {"2026-04-01T08:15", "2026-04-01 08:15:00", "2026-04-01 08:15:59"},
+    {"2026-04-01 08:15", "2026-04-01 08:15:00", "2026-04-01 08:15:59"},
+    {"2026-04-01t08:15:07", "2026-04-01 08:15:07", "2026-04-01 08:15:07"},
+    {"2026-01-01T08:15:07Z", "2026-01-01 09:15:07", "2026-01-01 09:15:07"},
+    {"2026-04-01T08:15Z", "2026-04-01 10:15:00", "2026-04-01 10:15:59"},
+    {"2026-04-01T08:15-01:00", "2026-04-01 11:15:00", "2026-04-01 11:15:59"},
+    {"2026-04-01T08:15:07+02:00", "2026-04-01 08:15:07", "2026-04-01 08:15:07"},
+    {"2026-04-01Z", "2026-04-01 02:00:00", "2026-04-02 01:59:59"},
+    {"", NULL, NULL},
+    {"soon", NULL, NULL},
+    {"2x", NULL, NULL},
+    {"2", NULL, NULL},
+    {"2hh", NULL, NULL},
+    {"-2h", NULL, NULL},
+    {"99999999999999999999s", NULL, NULL},
+    {"9223372036854775807w", NULL, NULL},
+    {"100000d", NULL, NULL}, /* before 1970 */
+    {"2026-04-31", NULL, NULL},
+    {"2026-4-1", NULL, NULL},
+    {"2026-04-01T", NULL, NULL},
+    {"2026-04-01T8:15", NULL, NULL},
+    {"2026-04-01T08:15:07x", NULL, NULL},
+    {"2026-04-01T08:15:07+2", NULL, NULL},
+    {"2026-04-01T25:00", NULL, NULL},
+    {"20260401", NULL, NULL},
+    {"2026-04-01T08:15:07.123456789012345678901234567890123456789012345678901", NULL, NULL},
+};
+
+static void check_local(int64_t time, const char *expected, const char *text)
+{
+    time_t seconds = (time_t)(time / SECOND);
+    struct tm local;
+    char found[32];
+
+    localtime_r(&seconds, &local);
+    strftime(found, sizeof(found), "%Y-%m-%d %H:%M:%S", &local);
+    ck_assert_msg(strcmp(found, expected) == 0, "%s: %s, expected %s", text, found, expected);
+}
+
+START_TEST(time_row)
+{
+    int64_t first = 1, last = 2;
+
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    tzset();
+    bool good = query_time(times[_i].text, now, &first, &last);
+    ck_assert_msg(good == (times[_i].first != NULL), "%s", times[_i].text);
+    if (!good) {
+        ck_assert(first == 1 && last == 2);
+        return;
+    }
+    check_local(first, times[_i].first, times[_i].text);
+    if (times[_i].last == NULL) {
+        ck_assert_int_eq(first, last);
+    } else {
+        check_local(last, times[_i].last, times[_i].text);
+        ck_assert_int_eq(last % SECOND, SECOND - 1);
+        ck_assert_int_eq(first % SECOND, 0);
+    }
+}
+END_TEST
+
+START_TEST(parts_of_a_second)
+{
+    int64_t first = 0, last = 0;
+
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    tzset();
+    ck_assert(query_time("2026-04-01T13:30:00.25", now, &first, &last));
+    ck_assert_int_eq(first, now + SECOND / 4);
+    ck_assert_int_eq(last, first);
+    ck_assert(query_time("2026-04-01T11:30:00.000001Z", now, &first, &last));
+    ck_assert_int_eq(first, now + 1000);
+    ck_assert_int_eq(last, first);
+    ck_assert(query_time("boot", now, &first, &last));
+    ck_assert(first < now && last == first);
+}
+END_TEST
+
+/* Each word of the list is one. */
+START_TEST(each_word)
+{
+    int64_t first = 0, last = 0;
+
+    for (int i = 0; query_time_words[i] != NULL; i++) {
+        ck_assert_msg(query_time(query_time_words[i], now, &first, &last), "%s",
+                      query_time_words[i]);
+        ck_assert(first <= last);
+    }
+    ck_assert_ptr_eq(query_words("--start"), query_time_words);
+    ck_assert_ptr_null(query_words("--user"));
+    ck_assert_ptr_null(query_words("--frob"));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *whole = suite_create("audit_query");
+    TCase *all = tcase_create("all");
+
+    tcase_add_loop_test(all, condition_row, 0, LENGTH(conditions));
+    tcase_add_test(all, all_conditions_any_value);
+    tcase_add_test(all, the_quick_no);
+    tcase_add_loop_test(all, wrong_row, 0, LENGTH(wrong));
+    tcase_add_loop_test(all, time_row, 0, LENGTH(times));
+    tcase_add_test(all, parts_of_a_second);
+    tcase_add_test(all, each_word);
+    suite_add_tcase(whole, all);
+    return whole;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
