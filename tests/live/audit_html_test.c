@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "support/audit_generate.h"
+#include "support/record.h"
 #include "support/review_line.h"
 
 static char folder[] = "/tmp/miguard-html-test.XXXXXX";
@@ -62,8 +63,9 @@ static bool write_log(void)
     return fclose(file) == 0;
 }
 
-/* By jansson alone: nothing of the reader, nothing of the report. */
-static struct counts count_log(void)
+/* By jansson alone: nothing of the reader, nothing of the report. Real records are checked by the
+ * schema on the way. */
+static struct counts count_log(bool real)
 {
     struct counts counts = {0};
     char path[128], *line = NULL;
@@ -73,6 +75,10 @@ static struct counts count_log(void)
     FILE *file = fopen(path, "r");
     while (file != NULL && getline(&line, &size, file) > 0) {
         json_t *json = json_loads(line, 0, NULL);
+        char why[256];
+        if (real && !record_check(json, why, sizeof(why))) {
+            check(false, why);
+        }
         const json_t *miguard = json_object_get(json, "miguard");
         json_int_t count =
             json_integer_value(json_object_get(json_object_get(miguard, "repeat"), "count"));
@@ -305,9 +311,9 @@ static bool take_demo_log(void)
 }
 
 /* What the folder's log.jsonl gives: figures, pictures, a narrow window. */
-static void check_page(const char *what)
+static void check_page(const char *what, bool real)
 {
-    struct counts counts = count_log();
+    struct counts counts = count_log(real);
 
     printf("%s: %lld records\n", what, (long long)counts.records);
     check_dom(&counts);
@@ -330,9 +336,9 @@ static int run(void)
         printf("skip: chromium: does not run for this user here\n0 passed, 0 failed, 1 skipped\n");
         return 0;
     }
-    check_page("a generated log");
+    check_page("a generated log", false);
     if (take_demo_log() && make_page()) {
-        check_page("the log of the demo");
+        check_page("the log of the demo", true);
     } else {
         printf("skip: the log of the demo: it does not run for this user here\n");
     }

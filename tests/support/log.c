@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "miguard.h"
+#include "support/record.h"
 
 static char folder[] = "/tmp/miguard-test-XXXXXX";
 static pid_t owner; /* who made it; a forked child leaves it alone */
@@ -103,6 +104,18 @@ static bool matches(const json_t *record, const char *action, const char *reason
            (reason == NULL || strcmp(at(record, "event.reason"), reason) == 0);
 }
 
+/* Whatever a test asks of its log, each record in it has to be one by the schema. */
+static bool is_record(const json_t *record)
+{
+    char why[256];
+
+    if (!json_is_object(record) || !record_check(record, why, sizeof(why))) {
+        fprintf(stderr, "no record: %s\n", json_is_object(record) ? why : "no JSON object");
+        return false;
+    }
+    return true;
+}
+
 long log_count(const char *action, const char *reason)
 {
     FILE *file = fopen(log_path(), "r");
@@ -112,7 +125,7 @@ long log_count(const char *action, const char *reason)
 
     while (file != NULL && getline(&line, &size, file) > 0) {
         json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        if (!json_is_object(record)) {
+        if (!is_record(record)) {
             count -= 1000000;
         } else if (matches(record, action, reason)) {
             count++;

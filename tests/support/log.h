@@ -20,7 +20,7 @@ void log_remove(void);
 void log_start_once(void);
 
 /* How many records have this event.action and event.reason (NULL matches any). Every line is
- * parsed; one that is no JSON object counts as -1000000. */
+ * checked; one that is no record by the schema counts as -1000000. */
 long log_count(const char *action, const char *reason);
 
 /* How many lines hold this text. In the rotated files, too. Parses nothing:
