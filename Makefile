@@ -38,7 +38,7 @@ OPTIMISE := -O0 --coverage
 LINKHARD := --coverage
 endif
 
-PACKAGES      := libcap-ng yaml-0.1 libsodium
+PACKAGES      := libcap-ng libseccomp yaml-0.1 libsodium
 TOOL_PACKAGES := jansson zlib
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
@@ -85,7 +85,7 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-fuzz \
+.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-fuzz \
         coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
@@ -134,7 +134,8 @@ $(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=migua
 # loads find. The shared library stands before it in a link, and so gives all that it exports.
 tools_a := $(OUT)/obj/libmiguard-tools.a
 $(tools_a): $(tools_obj) $(filter $(OUT)/obj/src/policy/% $(OUT)/obj/src/base/% \
-             $(OUT)/obj/src/identity/% $(OUT)/obj/src/audit/%,$(guard_obj))
+             $(OUT)/obj/src/identity/% $(OUT)/obj/src/audit/% \
+             $(OUT)/obj/src/switch/gate_filter.o,$(guard_obj))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 cli_libs := -L$(OUT) -lmiguard -lmiguard-host $(tools_a) -Wl,--exclude-libs,ALL
@@ -180,7 +181,8 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(support) $(test_a)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKHARD) -rdynamic -o $@ $(filter %.o,$^) $(test_a) $(TEST_LIBS)
 
-# The bench is several files.
+# The demonstration and the bench are several files.
+$(demo): $(OUT)/obj/tests/live/demo_gate.o
 $(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
 
 $(OUT)/gen/mi_abi_test.c: tests/table/mi_abi.awk $(abi_data)
@@ -199,7 +201,7 @@ check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shor
 	@$(MAKE) --no-print-directory tests
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
 	    tests/live/audit_man_test.sh \
-	    tests/live/build_test.sh
+	    tests/live/build_test.sh tests/live/switch_cxx_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
@@ -225,6 +227,11 @@ check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, u
 	build/thread/$(lifetime)
 	valgrind -q --error-exitcode=99 --child-silent-after-fork=yes --leak-check=full \
 	    --errors-for-leak-kinds=definite,possible build/$(lifetime)
+
+storm := tests/live/switch_storm_test
+check-storm: deps ## 16 threads, each a million verified switches among 50 identities (10 min)
+	@$(MAKE) --no-print-directory build/$(storm)
+	STORM=1000000 build/$(storm)
 
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -272,7 +279,7 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	    $(shell pkg-config --libs $(TOOL_PACKAGES))
 	install -m 755 $(OUT)/miguard.install $(DESTDIR)$(PREFIX)/bin/miguard
 	install -m 644 include/MI.h include/miguard.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 include/miguard/*.h $(DESTDIR)$(PREFIX)/include/miguard
+	install -m 644 include/miguard/*.h include/miguard/*.hpp $(DESTDIR)$(PREFIX)/include/miguard
 	for library in libmiguard libmiguard-host; do \
 	    install -m 755 $(OUT)/$$library.so.$(VERSION) $(DESTDIR)$(LIBDIR) && \
 	    ln -sf $$library.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$library.so.$(SOVERSION) && \
@@ -299,7 +306,7 @@ uninstall: ## remove what install put there
 deps: ## install what is missing, with apt or dnf
 	@sh src/deps.sh
 
-formatted := $(shell find include src tests -name '*.[ch]' 2>/dev/null)
+formatted := $(shell find include src tests -name '*.[ch]' -o -name '*.[ch]pp' 2>/dev/null)
 
 format: ## put the sources into the house format
 	clang-format -i $(formatted)

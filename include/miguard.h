@@ -20,6 +20,7 @@
 #include <MI.h>
 #include <stddef.h>
 
+#include "miguard/gate.h"
 #include "miguard/identity.h"
 #include "miguard/status.h"
 #include "miguard/switch.h"
@@ -112,6 +113,17 @@ MIGUARD_API MIGUARD_CHECKED MI_Result miguard_guard_context(MI_Context *host_con
  */
 MIGUARD_API MIGUARD_CHECKED MI_Result miguard_get_local_session(const MI_Context *context,
                                                                 MI_Session *ret_session);
+
+/*
+ * The identity that a session was opened under, as a target of miguard_switch_to(): for a provider
+ * that has to use a session on another thread. The target outlives the session.
+ *
+ * Errors: INVALID_ARGUMENT, NOT_FOUND (no open session of a guarded context), BAD_STATE (a later
+ * policy revoked it), NO_MEMORY. Needs no privilege; the switch does. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_session(const MI_Session *session, struct miguard_target **ret_target,
+                       struct miguard_error *reterr);
 
 /* The version of the library that is running, as MIGUARD_VERSION. */
 MIGUARD_API const char *miguard_version(void);

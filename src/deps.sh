@@ -15,6 +15,7 @@ need make make command -v make
 need pkgconf pkgconf-pkg-config command -v pkg-config
 need libc6-dev glibc-devel test -e /usr/include/stdio.h
 need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
+need libseccomp-dev libseccomp-devel pkg-config --exists libseccomp
 need libyaml-dev libyaml-devel pkg-config --exists yaml-0.1
 need libsodium-dev libsodium-devel pkg-config --exists libsodium
 need zlib1g-dev zlib-devel pkg-config --exists zlib

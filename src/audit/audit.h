@@ -44,6 +44,16 @@ MIGUARD_CHECKED enum miguard_status audit_write(struct audit *audit,
 MIGUARD_CHECKED enum miguard_status
 audit_write_id(struct audit *audit, const struct audit_event *event, char ret_id[AUDIT_ID_SIZE]);
 
+/*
+ * Between the two the log has no thread of its own and starts none, so that a caller can reach all
+ * threads of the process by a signal (miguard_drop). Records can be written meanwhile; one for the
+ * kernel's audit system waits. Afterwards threads come back with the records that need them, the
+ * keeper only while the process still is who opened the log. One caller at a time, who writes no
+ * record in between.
+ */
+void audit_pause(struct audit *audit);
+void audit_resume(struct audit *audit);
+
 /* For fork(2): held across it so that the child does not inherit a lock that nobody releases. */
 void audit_lock(struct audit *audit);
 void audit_unlock(struct audit *audit);

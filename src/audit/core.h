@@ -37,6 +37,7 @@ struct keeper {
     pthread_t thread;
     atomic_bool running; /* there is a thread to be joined */
     atomic_bool ended;   /* it ended by itself */
+    bool paused;         /* under the lock: none is to be started */
     _Atomic int64_t tried;
     struct keeper_identity identity;
 };
@@ -85,6 +86,8 @@ MIGUARD_CHECKED enum miguard_status outlets_open(struct audit *audit,
 void outlets_close(struct audit *audit);
 void outlets_lock(struct audit *audit);
 void outlets_unlock(struct audit *audit);
+void outlets_pause(struct audit *audit);
+void outlets_resume(struct audit *audit);
 
 struct delivery {
     bool required; /* every sink that must have the record has it */
@@ -105,6 +108,8 @@ void keeper_destroy(struct keeper *keeper);
 /* Starts the keeper when it can be; cheap when there is nothing to do. */
 void keeper_offer(struct audit *audit);
 void keeper_stop(struct audit *audit);
+void keeper_pause(struct audit *audit);
+void keeper_resume(struct audit *audit);
 
 /* In a forked child, which has no keeper. */
 void keeper_forget(struct audit *audit);

@@ -384,19 +384,35 @@ static void write_components(struct text *text, const char *name, miguard_compon
 
 /* ---- pieces that are kept (memory.h) --------------------------------------------------------- */
 
-/* Module and offset, which a debugger or addr2line(1) turns into a line of source. */
-static void make_call_site(struct text *text, const void *address)
+/* Module and offset, which a debugger or addr2line(1) turns into a line of source. False when the
+ * address is in no module. */
+static bool open_site(struct text *text, const char *name, const void *address)
 {
     Dl_info info;
 
     if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
-        return;
+        return false;
     }
-    text_json_open(text, "call_site", '{');
+    text_json_open(text, name, '{');
     text_json_string(text, "module", info.dli_fname);
     write_id(text, "offset", (uint64_t)((uintptr_t)address - (uintptr_t)info.dli_fbase));
     write_text(text, "symbol", info.dli_sname);
-    text_json_close(text, '}');
+    return true;
+}
+
+static void make_call_site(struct text *text, const void *address)
+{
+    if (open_site(text, "call_site", address)) {
+        text_json_close(text, '}');
+    }
+}
+
+static void write_last_switch(struct text *text, const struct audit_last_switch *last)
+{
+    if (last != NULL && open_site(text, "last_switch", last->site)) {
+        write_time(text, "time", last->time);
+        text_json_close(text, '}');
+    }
 }
 
 static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count)
@@ -507,7 +523,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
     text_json_open(text, "miguard", '{');
-    if (event->action >= AUDIT_ACTION_SESSION_OPEN) { /* those before are the library's own */
+    if (event->action >= AUDIT_ACTION_SESSION_OPEN && event->action < AUDIT_ACTION_SWITCH) {
         text_json_string(text, "operation", operation_name(event->operation));
     }
     write_text(text, "provider", event->provider);
@@ -533,6 +549,8 @@ static void write_miguard(struct text *text, const struct audit_event *event,
         text_json_unsigned(text, "session_keyring", (uint64_t)thread->session_keyring);
     }
     write_call_site(text, event->call_site, stamp->memory);
+    write_last_switch(text, event->last_switch);
+    write_text(text, "attempt", event->attempt);
     if (event->policy_detail != NULL) {
         text_json_open(text, "policy", '{');
         write_text(text, "detail", event->policy_detail);
@@ -559,6 +577,9 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     struct identity_thread thread;
 
     identity_read_thread(&thread);
+    if (event->tid != 0 && event->tid != thread.tid) {
+        thread = (struct identity_thread){.tid = event->tid};
+    }
     text_json_open(text, NULL, '{');
     write_time(text, "@timestamp", audit_now());
     text_json_string(text, "message",

@@ -58,6 +58,9 @@ enum audit_action {
       "the application of a local session cannot be closed nor open sessions or host providers")   \
     X(CANNOT_ADOPT, "cannot-adopt", "the callback's thread cannot take on the session's identity") \
     X(AUDIT_FAILED, "audit-failed", "the decision could not be recorded")                          \
+    X(SWITCH_FAILED, "switch-failed", "the identity could not be changed, and is what it was")     \
+    X(GATE, "gate", "behind the gate only the library may change credentials")                     \
+    X(GATE_FAILED, "gate-failed", "the gate could not be closed")                                  \
     X(LEFT_OPEN, "left-open", "an operation was still open when its context ended")
 
 enum audit_reason {
@@ -129,6 +132,12 @@ struct audit_tally {
     uint64_t lost;    /* as often as a sink did not take one */
 };
 
+/* The last switch that the thread made through this library. */
+struct audit_last_switch {
+    const void *site; /* where the library was called for it */
+    int64_t time;     /* nanoseconds since 1970 */
+};
+
 /* Everything borrowed for the time of the call. What does not apply stays NULL or 0. */
 struct audit_event {
     enum audit_action action;
@@ -148,6 +157,9 @@ struct audit_event {
     const char *rule_source;
     const char *rule_reason;
     const void *call_site; /* where the provider made the call */
+    const struct audit_last_switch *last_switch;
+    const char *attempt; /* what was tried, for SWITCH, RESTORE, DROP and GATE */
+    pid_t tid;           /* the thread that it is about; 0: the one that writes */
     const struct audit_lost *lost;
     const struct audit_rotated *rotated;
     const struct audit_space *space;

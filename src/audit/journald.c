@@ -183,5 +183,5 @@ static bool journald_write(struct sink *sink, const struct sink_record *record,
     return error == 0;
 }
 
-const struct sink_ops sink_journald = {SINK_JOURNALD, journald_open, journald_write,
-                                       journald_close};
+const struct sink_ops sink_journald = {SINK_JOURNALD, journald_open, journald_write, journald_close,
+                                       NULL};

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "audit/core.h"
+#include "base/process.h"
 #include "identity/read.h"
 
 enum {
@@ -81,22 +82,19 @@ static void *keep(void *context)
     return NULL;
 }
 
-/* Signals are for the threads of the program that this library is a guest in. */
 static bool start(struct audit *audit)
 {
     pthread_attr_t attributes;
-    sigset_t all, before;
+    sigset_t before;
 
-    sigfillset(&all);
     if (pthread_attr_init(&attributes) != 0) {
         return false;
     }
-    bool started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&
-                   pthread_sigmask(SIG_BLOCK, &all, &before) == 0;
+    bool started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 && process_mute(&before);
     if (started) {
         ledger_set_keeper(&audit->ledger, true);
         started = pthread_create(&audit->keeper.thread, &attributes, keep, audit) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        process_unmute(&before);
     }
     pthread_attr_destroy(&attributes);
     if (started) {
@@ -140,19 +138,39 @@ void keeper_offer(struct audit *audit)
     if (atomic_load(&keeper->ended)) {
         join(keeper);
     }
-    if (!atomic_load(&keeper->running)) {
+    if (!atomic_load(&keeper->running) && !keeper->paused) {
         atomic_store(&keeper->running, start(audit));
     }
     pthread_mutex_unlock(&keeper->lock);
 }
 
-void keeper_stop(struct audit *audit)
+static void stop(struct audit *audit, bool paused)
 {
     pthread_mutex_lock(&audit->keeper.lock);
+    audit->keeper.paused = paused;
     if (atomic_load(&audit->keeper.running)) {
         ledger_set_keeper(&audit->ledger, false);
         join(&audit->keeper);
     }
+    pthread_mutex_unlock(&audit->keeper.lock);
+}
+
+void keeper_stop(struct audit *audit)
+{
+    stop(audit, false);
+}
+
+void keeper_pause(struct audit *audit)
+{
+    stop(audit, true);
+}
+
+/* The next record may start one again, under the same condition as ever. */
+void keeper_resume(struct audit *audit)
+{
+    pthread_mutex_lock(&audit->keeper.lock);
+    audit->keeper.paused = false;
+    atomic_store(&audit->keeper.tried, 0);
     pthread_mutex_unlock(&audit->keeper.lock);
 }
 

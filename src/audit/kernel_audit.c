@@ -106,21 +106,20 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Under the lock. Signals are for the threads of the program that this library is a guest in. */
+/* Under the lock. */
 static bool start_thread(struct sink *sink)
 {
-    sigset_t all, before;
+    sigset_t before;
     pthread_attr_t attributes;
 
-    sigfillset(&all);
     if (pthread_attr_init(&attributes) != 0) {
         return false;
     }
-    sink->running = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&
-                    pthread_sigmask(SIG_BLOCK, &all, &before) == 0;
+    sink->running =
+        pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 && process_mute(&before);
     if (sink->running) {
         sink->running = pthread_create(&sink->thread, &attributes, work, sink) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        process_unmute(&before);
     }
     pthread_attr_destroy(&attributes);
     return sink->running;
@@ -362,5 +361,22 @@ static void kernel_audit_close(struct sink *sink)
     sink_free(sink);
 }
 
+static void kernel_audit_pause(struct sink *sink)
+{
+    if (sink->epoch != process_epoch()) { /* the thread is the parent's */
+        return;
+    }
+    pthread_mutex_lock(&sink->lock);
+    pthread_t thread = sink->thread;
+    sink->stop = true;
+    pthread_cond_signal(&sink->asked);
+    pthread_mutex_unlock(&sink->lock);
+    if (thread != 0) {
+        pthread_join(thread, NULL); /* a record under way keeps it for its deadline at most */
+    }
+    sink->thread = 0;
+    sink->stop = false;
+}
+
 const struct sink_ops sink_kernel_audit = {SINK_KERNEL, kernel_audit_open, kernel_audit_write,
-                                           kernel_audit_close};
+                                           kernel_audit_close, kernel_audit_pause};

@@ -609,6 +609,23 @@ void audit_close(struct audit *audit)
     release_audit(audit);
 }
 
+/* ---- without threads ---------------------------------------------------------------------------
+ */
+
+/* The keeper first: it may be about to hand a record to a sink. */
+void audit_pause(struct audit *audit)
+{
+    note_process(audit);
+    keeper_pause(audit);
+    outlets_pause(audit);
+}
+
+void audit_resume(struct audit *audit)
+{
+    outlets_resume(audit);
+    keeper_resume(audit);
+}
+
 /* ---- fork ------------------------------------------------------------------------------------ */
 
 /* In the order in which they are taken elsewhere. */

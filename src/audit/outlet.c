@@ -87,6 +87,30 @@ void outlets_unlock(struct audit *audit)
     }
 }
 
+/* A sink that is paused stays locked: who has a record for it waits, and starts no thread. */
+void outlets_pause(struct audit *audit)
+{
+    for (int kind = 0; kind < SINK_KIND_COUNT; kind++) {
+        struct outlet *outlet = &audit->outlets[kind];
+        if (outlet->ops == NULL || outlet->ops->pause == NULL) {
+            continue;
+        }
+        pthread_mutex_lock(&outlet->lock);
+        if (outlet->sink != NULL) {
+            outlet->ops->pause(outlet->sink);
+        }
+    }
+}
+
+void outlets_resume(struct audit *audit)
+{
+    for (int kind = SINK_KIND_COUNT - 1; kind >= 0; kind--) {
+        if (audit->outlets[kind].ops != NULL && audit->outlets[kind].ops->pause != NULL) {
+            pthread_mutex_unlock(&audit->outlets[kind].lock);
+        }
+    }
+}
+
 void outlets_lose(struct audit *audit, enum audit_loss cause, int64_t now)
 {
     for (enum sink_kind kind = 0; kind < SINK_KIND_COUNT; kind++) {

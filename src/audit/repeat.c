@@ -11,10 +11,17 @@ static const int64_t longest = (int64_t)3600 * SECOND;
 /* A keyed digest of digests: no text can pass over its end into the next. */
 struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event)
 {
-    const uint64_t numbers[] = {event->action,     event->reason,
-                                event->denied,     event->would_deny,
-                                event->operation,  event->mismatch,
-                                event->unreadable, (uint64_t)(uintptr_t)event->call_site};
+    const uint64_t numbers[] = {
+        event->action,
+        event->reason,
+        event->denied,
+        event->would_deny,
+        event->operation,
+        event->mismatch,
+        event->unreadable,
+        (uint64_t)(uintptr_t)event->call_site,
+        (uint64_t)event->tid,
+        (uint64_t)(uintptr_t)(event->last_switch != NULL ? event->last_switch->site : NULL)};
     const struct digest parts[] = {
         digest_bytes(secret, numbers, sizeof(numbers)),
         digest_text(secret, event->provider),
@@ -24,6 +31,7 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
         digest_text(secret, event->rule_source),
         digest_text(secret, event->rule_reason),
         digest_text(secret, event->policy_detail),
+        digest_text(secret, event->attempt),
         digest_identity(secret, event->bound),
         digest_identity(secret, event->current),
     };

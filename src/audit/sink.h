@@ -38,6 +38,8 @@ struct sink_ops {
     MIGUARD_CHECKED bool (*write)(struct sink *sink, const struct sink_record *record,
                                   enum audit_loss *ret_loss);
     void (*close)(struct sink *sink);
+    /* Ends the sink's thread; the next write() may start another. NULL: it never has one. */
+    void (*pause)(struct sink *sink);
 };
 
 extern const struct sink_ops sink_syslog, sink_journald, sink_kernel_audit;

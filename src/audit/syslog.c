@@ -207,4 +207,4 @@ static bool syslog_write(struct sink *sink, const struct sink_record *record,
     return true;
 }
 
-const struct sink_ops sink_syslog = {SINK_SYSLOG, syslog_open, syslog_write, syslog_close};
+const struct sink_ops sink_syslog = {SINK_SYSLOG, syslog_open, syslog_write, syslog_close, NULL};

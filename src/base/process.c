@@ -95,3 +95,17 @@ uint64_t process_check_word(uint64_t value)
     mixed ^= mixed >> 31;
     return mixed != 0 ? mixed : 1;
 }
+
+bool process_mute(sigset_t *ret_before)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGSYS);
+    return pthread_sigmask(SIG_SETMASK, &all, ret_before) == 0;
+}
+
+void process_unmute(const sigset_t *before)
+{
+    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}

@@ -9,6 +9,8 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A random number, not 0, that is the same for the whole life of this process and differs in every
@@ -21,5 +23,13 @@ uint64_t process_next_number(void);
 
 /* 64 bits that cannot be guessed without reading this process's memory: a check word for value. */
 uint64_t process_check_word(uint64_t value);
+
+/*
+ * Around pthread_create(3) for a thread of the library's own: signals are for the threads of the
+ * program that it is a guest in. SIGSYS alone stays: glibc's setuid(3) makes every thread call, and
+ * a filter's refusal of that (the gate with a report) kills where SIGSYS is blocked.
+ */
+bool process_mute(sigset_t *ret_before);
+void process_unmute(const sigset_t *before);
 
 #endif

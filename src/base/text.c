@@ -60,7 +60,9 @@ void text_append_bytes(struct text *text, const char *bytes, size_t length)
     if (!text_reserve(text, length)) {
         return;
     }
-    memcpy(text->data + text->length, bytes, length);
+    if (length > 0) { /* memcpy(3) takes no NULL, which is all that an empty text has */
+        memcpy(text->data + text->length, bytes, length);
+    }
     text->length += length;
     text->data[text->length] = '\0';
 }

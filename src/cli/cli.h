@@ -25,6 +25,8 @@ enum cli_exit {
 };
 
 int cmd_audit(int count, char **arguments);
+int cmd_doctor(int count, char **arguments);
+int cmd_gate(int count, char **arguments);
 int cmd_identity(int count, char **arguments);
 int cmd_policy(int count, char **arguments);
 int cmd_run(int count, char **arguments);
@@ -131,6 +133,7 @@ struct run_request {
     const char **modules;
     size_t module_count;
     const char *as_user, *audit_file, *policy;
+    enum miguard_gate_scope gate; /* off: what the policy says */
     bool json, help;
     enum run_verb verb;
     const char *name_space, *class_name, *method;

@@ -22,6 +22,8 @@ static const char help[] =
     "                     " MIGUARD_AUDIT_FILE ",\n"
     "                     for others miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state\n"
     "  --policy FILE|DIR  the policy, in place of $MIGUARD_POLICY and that in /etc/miguard\n"
+    "  --gate SCOPE       thread or process: from then on the kernel lets only the library change\n"
+    "                     credentials (miguard-gate(7)); without it, as the policy says\n"
     "  --key KEY=VALUE    invoke: a key of the instance whose method it is; none for a static one\n"
     "  --json             one JSON object per instance and line; errors as JSON on stderr\n"
     "  --help             this text\n"
@@ -95,6 +97,19 @@ static int configure(const struct run_request *request)
                                     ? "the policy cannot be used (see miguard policy check)"
                                     : "the audit log cannot be opened (see --audit)",
                                 &error);
+}
+
+/* Before any provider is loaded. */
+static int close_gate(const struct run_request *request)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_error error = {0};
+
+    options.scope = request->gate;
+    if (request->gate == MIGUARD_GATE_OFF || miguard_gate_close(&options, &error) == MIGUARD_OK) {
+        return CLI_YES;
+    }
+    return complain_error(CLI_UNABLE, "the gate cannot be closed (see miguard doctor)", &error);
 }
 
 /* ---- the answer --------------------------------------------------------------------------- */
@@ -297,6 +312,9 @@ int cmd_run(int count, char **arguments)
         fputs(help, stdout);
     } else if (status == CLI_YES) {
         status = configure(&request);
+        if (status == CLI_YES) {
+            status = close_gate(&request);
+        }
         if (status == CLI_YES) {
             status = serve(&request);
         }

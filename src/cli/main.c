@@ -7,6 +7,8 @@
 static const char help[] =
     "usage: miguard COMMAND [ARGUMENT]...\n"
     "\n"
+    "  doctor          what of all this works on this machine, and how to get the rest\n"
+    "  gate show       what a gate refuses, and by which program\n"
     "  identity show   what a process or thread is to the guard\n"
     "  identity diff   in what two processes or threads differ\n"
     "  policy check    look for errors in policy files, and for what is not meant\n"
@@ -22,17 +24,15 @@ static const char help[] =
     "\n"
     "Exit status: 0 yes or done, 1 no or refused, 2 wrong usage, 3 could not be done.\n";
 
-static const char *const words[] = {"audit",  "identity",  "policy", "run",
-                                    "--help", "--version", NULL};
+static const char *const words[] = {"audit", "doctor", "gate",      "identity", "policy",
+                                    "run",   "--help", "--version", NULL};
 
 static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
-    {"audit", cmd_audit},
-    {"identity", cmd_identity},
-    {"policy", cmd_policy},
-    {"run", cmd_run},
+    {"audit", cmd_audit},       {"doctor", cmd_doctor}, {"gate", cmd_gate},
+    {"identity", cmd_identity}, {"policy", cmd_policy}, {"run", cmd_run},
 };
 
 static int unknown(const char *word)

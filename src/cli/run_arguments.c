@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const known[] = {"--module", "--as",   "--audit", "--policy",
+static const char *const known[] = {"--module", "--as",   "--audit", "--policy", "--gate",
                                     "--key",    "--json", "--help",  NULL};
 static const char *const verbs[] = {
     [RUN_GET] = "get",
@@ -95,6 +95,18 @@ static int add_operand(struct run_request *request, int position, const char *wo
     }
 }
 
+static int set_gate(struct run_request *request, const char *word)
+{
+    if (word == NULL) {
+        return CLI_USAGE; /* said so */
+    }
+    if (strcmp(word, "thread") != 0 && strcmp(word, "process") != 0) {
+        return complain(CLI_USAGE, "miguard run: --gate is thread or process, not '%s'", word);
+    }
+    request->gate = word[0] == 't' ? MIGUARD_GATE_THREAD : MIGUARD_GATE_PROCESS;
+    return CLI_YES;
+}
+
 static int add_option(struct run_request *request, struct arguments *arguments)
 {
     const char *value;
@@ -109,6 +121,8 @@ static int add_option(struct run_request *request, struct arguments *arguments)
                arguments_value(arguments, "--audit", &request->audit_file) ||
                arguments_value(arguments, "--policy", &request->policy)) {
         return CLI_YES;
+    } else if (arguments_value(arguments, "--gate", &value)) {
+        return set_gate(request, value);
     } else if (arguments_value(arguments, "--key", &value)) {
         return value == NULL ? CLI_USAGE : add_pair(&request->keys, value);
     } else {

@@ -252,7 +252,11 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
     struct miguard_identity identity;
     struct refusal refusal;
 
-    enum miguard_status status = identity_capture(&identity, NULL);
+    /* First the gate, which may set no_new_privs, then who the thread is. */
+    enum miguard_status status = gateway_close_thread(context->gateway);
+    if (status == MIGUARD_OK) {
+        status = identity_capture(&identity, NULL);
+    }
     if (status == MIGUARD_NO_MEMORY) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "policy/watch.h"
+#include "switch/gate.h"
+#include "switch/switch.h"
 
 /*
  * The default gateway: the one mutable global beside the handle tables. Contexts count as its
@@ -20,6 +22,8 @@ static struct {
     time_t tried;      /* when the default was last tried to be set up */
     char *policy_path; /* NULL: the standard places */
     struct policy_watch *watch;
+    bool watch_wanted; /* by the policy in force */
+    bool paused;       /* a drop is under way: no thread is to be started */
     struct gateway gateway;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER,
            .gateway = {.store = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
@@ -59,9 +63,14 @@ static void after_fork(void)
     pthread_mutex_unlock(&reload_lock);
 }
 
+static void after_drop(void);
+static void before_drop(void);
+
 static void watch_forks(void)
 {
     (void)pthread_atfork(before_fork, after_fork, after_fork);
+    drop_prepare(before_drop, after_drop);
+    observe_all();
 }
 
 /* ---- a policy as it was read ------------------------------------------------------------- */
@@ -69,6 +78,7 @@ static void watch_forks(void)
 struct loaded {
     struct policy_draft *draft; /* holds the settings that are not the policy's own */
     const struct policy *policy;
+    bool closed_gate;  /* on the way into force */
     struct text files; /* for the record */
 };
 
@@ -145,6 +155,69 @@ static void record_policy(struct audit *audit, enum audit_action action, const s
     }
 }
 
+/* ---- the gate ------------------------------------------------------------------------------ */
+
+/* Called with the lock held, before a policy comes into force: one whose gate cannot be closed
+ * does not. A gate that the policy does not want any more stays: the record says so. */
+static enum miguard_status close_as_told(struct loaded *loaded, struct miguard_error *reterr)
+{
+    const struct miguard_gate_options *wanted = &loaded->draft->settings.gate;
+
+    if (wanted->scope == MIGUARD_GATE_PROCESS) {
+        return gate_close(wanted, &loaded->closed_gate, reterr);
+    }
+    if (miguard_gate_state().scope > wanted->scope) {
+        text_append(&loaded->files, loaded->files.length == 0 ? "the built-in; " : "; ");
+        text_append(&loaded->files, "the gate stays closed, since it cannot be opened again");
+    }
+    return MIGUARD_OK;
+}
+
+/* Called with the lock held. */
+static void set_thread_gate(const struct miguard_gate_options *wanted)
+{
+    unsigned gate = wanted->scope != MIGUARD_GATE_THREAD
+                        ? 0U
+                        : 1U | (unsigned)wanted->action * 2U | (wanted->report != 0 ? 4U : 0U);
+    atomic_store(&state.gateway.thread_gate, gate);
+}
+
+/* What the policy closes is recorded under the policy that wants it. */
+static void record_gate(struct gateway *gateway, const struct miguard_gate_options *options)
+{
+    observe_gate_closed(gateway, &(struct gate_note){.status = MIGUARD_OK, .options = options});
+}
+
+enum miguard_status gateway_close_thread(struct gateway *gateway)
+{
+    unsigned gate = atomic_load(&gateway->thread_gate);
+    struct miguard_gate_options wanted = MIGUARD_GATE_OPTIONS_INIT;
+
+    if (gate == 0 || gate_before_check() != 0) { /* not wanted, or there */
+        return MIGUARD_OK;
+    }
+    wanted.scope = MIGUARD_GATE_THREAD;
+    wanted.action = (gate & 2) != 0 ? MIGUARD_GATE_KILL : MIGUARD_GATE_ERRNO;
+    wanted.report = (gate & 4) != 0;
+    bool closed = false;
+    enum miguard_status status = gate_close(&wanted, &closed, NULL);
+    if (closed) {
+        record_gate(gateway, &wanted);
+    }
+    return status;
+}
+
+/* A policy that is not taken over because of its gate. */
+static void record_no_gate(struct audit *audit, const struct miguard_error *error)
+{
+    struct text detail = TEXT_EMPTY;
+
+    text_format(&detail, "the gate cannot be closed: %s: %s", error->step,
+                error->detail[0] != '\0' ? error->detail : miguard_status_text(error->status));
+    record_policy(audit, AUDIT_ACTION_POLICY_REFUSED, &detail);
+    text_release(&detail);
+}
+
 /* ---- setting up -------------------------------------------------------------------------- */
 
 static bool on_change(void)
@@ -160,7 +233,8 @@ static void watch_as_told(bool wanted)
     const char *const given[] = {state.policy_path};
     bool is_standard = state.policy_path == NULL;
 
-    if (wanted == (state.watch != NULL)) {
+    state.watch_wanted = wanted;
+    if (state.paused || wanted == (state.watch != NULL)) {
         return;
     }
     if (!wanted) {
@@ -172,14 +246,48 @@ static void watch_as_told(bool wanted)
     }
 }
 
+/* ---- a drop ------------------------------------------------------------------------------ */
+
+/* The watching thread may be waiting for the lock, so it is waited for without. The lock is then
+ * held until the drop is over: nobody changes the gateway or forks while its threads are away. */
+static void before_drop(void)
+{
+    pthread_mutex_lock(&state.lock);
+    struct policy_watch *watch = state.watch;
+    state.watch = NULL;
+    state.paused = true;
+    pthread_mutex_unlock(&state.lock);
+    watch_end(watch);
+    pthread_mutex_lock(&state.lock);
+    if (state.gateway.audit != NULL) {
+        audit_pause(state.gateway.audit);
+    }
+}
+
+static void after_drop(void)
+{
+    if (state.gateway.audit != NULL) {
+        audit_resume(state.gateway.audit);
+    }
+    state.paused = false;
+    watch_as_told(state.watch_wanted);
+    pthread_mutex_unlock(&state.lock);
+}
+
 /* Called with the lock held. Takes audit and the policy over; gives the old log back to close. */
 static struct audit *install(struct audit *audit, const struct loaded *loaded)
 {
     struct audit *old = state.gateway.audit;
 
-    state.gateway.audit = audit;
+    if (audit != old) { /* else there may be sessions, which read it without the lock */
+        state.gateway.audit = audit;
+    }
     store_set(&state.gateway.store, loaded->policy);
+    set_thread_gate(&loaded->draft->settings.gate);
     record_policy(audit, AUDIT_ACTION_POLICY_LOAD, &loaded->files);
+    if (loaded->closed_gate) {
+        record_gate(&state.gateway, &loaded->draft->settings.gate);
+    }
     return old;
 }
 
@@ -219,6 +327,24 @@ static enum miguard_status open_default_log(struct audit **ret_audit)
     return audit_open(&settings, ret_audit, NULL);
 }
 
+/* Called with the lock held. Takes audit over. Without its gate the policy is not in force: then
+ * only the log is, for the refusals. */
+static void install_default(struct audit *audit, struct loaded *loaded)
+{
+    struct miguard_error error = {0};
+
+    if (close_as_told(loaded, &error) == MIGUARD_OK) {
+        audit_close(install(audit, loaded));
+        state.configured = true;
+        watch_as_told(loaded->draft->settings.watch);
+        return;
+    }
+    struct audit *old = state.gateway.audit;
+    state.gateway.audit = audit;
+    audit_close(old);
+    record_no_gate(audit, &error);
+}
+
 /*
  * Called with the lock held. What cannot be set up is tried again a second later, not with each
  * context: in between nothing is given out. A broken policy is recorded where the built-in policy
@@ -240,9 +366,7 @@ static void set_up_default(void)
     enum miguard_status status = load(NULL, &loaded, &findings, NULL);
     if (status == MIGUARD_OK &&
         open_log(&as_the_policy_says, &loaded.draft->settings, &audit, NULL) == MIGUARD_OK) {
-        audit_close(install(audit, &loaded));
-        state.configured = true;
-        watch_as_told(loaded.draft->settings.watch);
+        install_default(audit, &loaded);
     } else if (status != MIGUARD_OK && state.gateway.audit == NULL &&
                open_default_log(&state.gateway.audit) == MIGUARD_OK) {
         record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
@@ -261,6 +385,15 @@ struct gateway *gateway_enter(void)
     return &state.gateway;
 }
 
+struct gateway *gateway_enter_if_open(void)
+{
+    pthread_mutex_lock(&state.lock);
+    bool open = state.gateway.audit != NULL;
+    state.users += open ? 1 : 0;
+    pthread_mutex_unlock(&state.lock);
+    return open ? &state.gateway : NULL;
+}
+
 void gateway_leave(struct gateway *gateway)
 {
     (void)gateway;
@@ -270,12 +403,16 @@ void gateway_leave(struct gateway *gateway)
 }
 
 /* Called with the lock held; takes *path over when it answers OK. */
-static enum miguard_status reconfigure(char **path, struct audit **audit,
-                                       const struct loaded *loaded, struct miguard_error *reterr)
+static enum miguard_status reconfigure(char **path, struct audit **audit, struct loaded *loaded,
+                                       struct miguard_error *reterr)
 {
     if (state.users > 0) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "configure",
                          "a guarded context is alive; configure before the first request");
+    }
+    enum miguard_status status = close_as_told(loaded, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
     }
     watch_as_told(false);
     *audit = install(*audit, loaded);
@@ -324,6 +461,24 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
     return status;
 }
 
+/* Called with the lock held. */
+static enum miguard_status take_over(struct loaded *loaded, struct miguard_error *reterr)
+{
+    struct miguard_error error = {0};
+    enum miguard_status status = close_as_told(loaded, &error);
+
+    if (status != MIGUARD_OK) {
+        record_no_gate(state.gateway.audit, &error);
+        if (reterr != NULL) {
+            *reterr = error;
+        }
+        return status;
+    }
+    (void)install(state.gateway.audit, loaded);
+    watch_as_told(loaded->draft->settings.watch);
+    return MIGUARD_OK;
+}
+
 static enum miguard_status reload(struct miguard_error *reterr)
 {
     struct loaded loaded;
@@ -341,8 +496,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
     enum miguard_status status = load(path, &loaded, &findings, reterr);
     pthread_mutex_lock(&state.lock);
     if (status == MIGUARD_OK) {
-        (void)install(state.gateway.audit, &loaded);
-        watch_as_told(loaded.draft->settings.watch);
+        status = take_over(&loaded, reterr);
     } else {
         record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
     }

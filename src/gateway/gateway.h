@@ -25,12 +25,26 @@
 struct gateway {
     struct policy_store store; /* holds NULL while no valid policy was read: nothing is given out */
     struct audit *audit;       /* NULL while the log cannot be opened: nothing is given out */
+    atomic_uint thread_gate;   /* which gate each thread that asks for a session is to have:
+                                  0: none, else 1, and 2 to kill, 4 to report */
 };
 
 /* Pins the gateway for a context or a record without one, setting up the default if nobody did;
  * never NULL. */
 struct gateway *gateway_enter(void);
 void gateway_leave(struct gateway *gateway);
+
+/* The same for what is only recorded: sets nothing up; NULL when there is no log. */
+struct gateway *gateway_enter_if_open(void);
+
+/* observe.c: has switches, the drop and the gate recorded from now on. */
+void observe_all(void);
+
+struct gate_note;
+void observe_gate_closed(struct gateway *gateway, const struct gate_note *note);
+
+/* Closes the gate for the calling thread where the policy wants one for each thread. */
+MIGUARD_CHECKED enum miguard_status gateway_close_thread(struct gateway *gateway);
 
 /* ---- objects ---------------------------------------------------------------------------- */
 
@@ -63,6 +77,7 @@ struct guarded_session {
     struct guarded_context *context;
     uint64_t id;
     struct miguard_identity identity;
+    uint64_t binding;            /* of this identity under this view: what a gated thread knows */
     struct policy_view *view;    /* of the policy that it was opened under */
     _Atomic uint64_t generation; /* of the latest policy that was asked whether it denies it */
     atomic_bool revoked;         /* over for good, though its context lives */

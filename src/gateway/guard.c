@@ -7,6 +7,8 @@
 #include <sys/single_threaded.h>
 
 #include "gateway/gateway.h"
+#include "switch/gate.h"
+#include "switch/switch.h"
 
 static struct audit_event event_of(const struct guard_call *call, enum audit_action action)
 {
@@ -32,6 +34,11 @@ static enum audit_reason reason_of(enum miguard_status status)
         return AUDIT_REASON_IDENTITY_TORN;
     case MIGUARD_UNPROVABLE:
         return AUDIT_REASON_IDENTITY_UNPROVABLE;
+    case MIGUARD_BAD_STATE:
+    case MIGUARD_NOT_SUPPORTED:
+    case MIGUARD_NOT_PERMITTED:
+    case MIGUARD_NOT_VERIFIED: /* the gate that the policy asks for cannot be closed */
+        return AUDIT_REASON_NO_POLICY;
     default:
         return AUDIT_REASON_IDENTITY_UNREADABLE;
     }
@@ -124,6 +131,17 @@ static bool settle(const struct guard_call *call, const struct policy_verdict *v
     return conclude(call->session->context->gateway, verdict, event, ret_refusal);
 }
 
+/* Where the thread last switched on purpose: a mismatch is often a switch that was not undone, or
+ * the lack of one. */
+static bool read_last_switch(struct audit_last_switch *ret_last)
+{
+    const struct switch_last last = switch_last();
+
+    ret_last->site = last.site;
+    ret_last->time = (int64_t)last.time.tv_sec * 1000000000 + last.time.tv_nsec;
+    return last.kind != 0;
+}
+
 /* A rule may ask who the thread is now, so that is read in full before the policy is asked. */
 static bool decide_mismatch(const struct guard_call *call, miguard_components mismatch,
                             miguard_components unreadable, struct refusal *ret_refusal)
@@ -131,8 +149,10 @@ static bool decide_mismatch(const struct guard_call *call, miguard_components mi
     struct policy_call question = question_of(call, mismatch);
     struct audit_event event = event_of(call, AUDIT_ACTION_SESSION_USE);
     struct miguard_identity current;
+    struct audit_last_switch last;
 
     bool captured = identity_capture(&current, NULL) == MIGUARD_OK;
+    event.last_switch = read_last_switch(&last) ? &last : NULL;
     question.used_as = captured ? &current : NULL;
     event.current = question.used_as;
     event.mismatch = mismatch;
@@ -220,6 +240,31 @@ static miguard_components compared(const struct guard_call *call)
     return policy_compared(policy_view_policy(call->session->view));
 }
 
+/* A label can change without any call that the gate could see: what compared one is not noted. */
+static bool compares_label(const struct guard_call *call)
+{
+    return (compared(call) & MIGUARD_COMPONENT_LSM_LABEL) != 0 &&
+           call->session->identity.lsm_label != NULL;
+}
+
+/* In what the calling thread differs. That it is the same a gated thread may know already; that it
+ * differs is always found out anew. */
+static miguard_components check(const struct guard_call *call, miguard_components *ret_unreadable)
+{
+    const struct guarded_session *session = call->session;
+
+    if (gate_known_same(session->binding)) {
+        return 0;
+    }
+    uint64_t ticket = gate_before_check();
+    miguard_components mismatch =
+        identity_check(&session->identity, compared(call), ret_unreadable);
+    if (mismatch == 0 && ticket != 0 && !compares_label(call)) {
+        gate_after_check(ticket, session->binding);
+    }
+    return mismatch;
+}
+
 bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
@@ -227,8 +272,7 @@ bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
     if (!not_revoked(call, ret_refusal)) {
         return false;
     }
-    miguard_components mismatch =
-        identity_check(&call->session->identity, compared(call), &unreadable);
+    miguard_components mismatch = check(call, &unreadable);
     return mismatch == 0 ? decide_match(call, ret_refusal)
                          : decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
@@ -237,8 +281,8 @@ bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
 
-    /* Only another thread can have changed this one while it waited. */
-    if (__libc_single_threaded) {
+    /* Only another thread can have changed this one while it waited, and not through a gate. */
+    if (__libc_single_threaded || gate_known_same(call->session->binding)) {
         return true;
     }
     miguard_components mismatch =
@@ -285,6 +329,7 @@ bool guard_open(struct guarded_session *session, const void *call_site, struct r
     enum miguard_status status = MIGUARD_OK;
 
     event.bound = &session->identity;
+    session->binding = gate_new_binding();
     session->view = current_view(session, &status);
     if (status == MIGUARD_NO_MEMORY) {
         *ret_refusal = (struct refusal){.result = MI_RESULT_SERVER_LIMITS_EXCEEDED};

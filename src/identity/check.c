@@ -185,7 +185,7 @@ static void check_flags(struct check *check)
  * Whether this thread leads its thread group; it is taken for the leader when the kernel does not
  * tell. The answer can change only by fork, and the epoch tells a forked child apart.
  */
-static bool thread_is_leader(void)
+bool identity_thread_is_leader(void)
 {
     static __thread struct {
         uint64_t epoch;
@@ -211,7 +211,7 @@ static void check_user_namespace(struct check *check)
 {
     uint64_t inode = 0;
 
-    if (!wants(check, MIGUARD_COMPONENT_USER_NAMESPACE) || !thread_is_leader()) {
+    if (!wants(check, MIGUARD_COMPONENT_USER_NAMESPACE) || !identity_thread_is_leader()) {
         return;
     }
     if (!read_user_namespace(&inode)) {

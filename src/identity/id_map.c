@@ -11,9 +11,6 @@ enum {
     MAP_SIZE = 16384, /* 340 lines of 33 characters are the most that the kernel allows */
 };
 
-/* The inode number of the initial user namespace is a constant of the kernel (proc_ns.h). */
-#define INITIAL_NAMESPACE 0xEFFFFFFDu
-
 /* All ids but -1. */
 #define EVERY_ID 4294967295u
 
@@ -122,7 +119,7 @@ static enum miguard_status prove_gids(const struct miguard_identity *identity,
 enum miguard_status id_map_prove(const struct miguard_identity *identity,
                                  struct miguard_error *reterr)
 {
-    if (identity->user_namespace == INITIAL_NAMESPACE) {
+    if (identity->user_namespace == ID_MAP_INITIAL_NAMESPACE) {
         return MIGUARD_OK;
     }
     enum miguard_status status = prove_uids(identity, reterr);

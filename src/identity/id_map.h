@@ -4,6 +4,9 @@
 
 #include "identity/identity.h"
 
+/* The inode number of the initial user namespace is a constant of the kernel (proc_ns.h). */
+#define ID_MAP_INITIAL_NAMESPACE 0xEFFFFFFDu
+
 /*
  * UNPROVABLE when an id of identity is the overflow id in a user namespace that does not map every
  * id: the kernel shows that number for each unmapped id, so two different owners would look the

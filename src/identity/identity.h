@@ -85,6 +85,10 @@ MIGUARD_CHECKED miguard_components identity_recheck(const struct miguard_identit
                                                     miguard_components compared,
                                                     miguard_components *ret_unreadable);
 
+/* Whether this thread leads its thread group: no other thread can ever change the user namespace of
+ * a process (check.c). */
+bool identity_thread_is_leader(void);
+
 /* Sorts and removes duplicates in place; returns the new count. Does not allocate. */
 uint32_t identity_sort_groups(gid_t *groups, uint32_t count);
 

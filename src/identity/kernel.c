@@ -4,8 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "identity/change.h"
 
 /* syscall(2) answers -1 and errno; one place turns that into the kernel's own convention. */
 static long kernel_result(long result)
@@ -70,47 +75,82 @@ static long call_session_keyring(void)
         syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0, 0, 0));
 }
 
+/* ---- changing: each call carries the cookie in its sixth register, and is counted ------------ */
+
+static long change(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+                   unsigned long e)
+{
+    identity_change_count++;
+    long result = identity_carry(number, a, b, c, d, e);
+    identity_change_count++;
+    return result;
+}
+
 /* setfsuid(2) and setfsgid(2) cannot fail: they return the previous id, which for the ids from
- * 0xFFFFF001 up looks like an errno to syscall(2). Such an id is no errno here. */
+ * 0xFFFFF001 up looks like an errno. Such an id is no errno here. An id of -1 only reads. */
+static long set_fs_id(long number, uint32_t id)
+{
+    long result = (id == UINT32_MAX ? identity_carry : change)(number, id, 0, 0, 0, 0);
+    return result < 0 && result != -ENOSYS && result != -EPERM ? (long)(uint32_t)result : result;
+}
+
 static long call_setfsuid(uid_t fsuid)
 {
-    long result = syscall(SYS_setfsuid, fsuid);
-    return result == -1 && errno != ENOSYS && errno != EPERM ? (long)(uid_t)-errno
-                                                             : kernel_result(result);
+    return set_fs_id(SYS_setfsuid, fsuid);
 }
 
 static long call_setfsgid(gid_t fsgid)
 {
-    long result = syscall(SYS_setfsgid, fsgid);
-    return result == -1 && errno != ENOSYS && errno != EPERM ? (long)(gid_t)-errno
-                                                             : kernel_result(result);
+    return set_fs_id(SYS_setfsgid, fsgid);
+}
+
+/* What is not known to read only counts as a change. */
+static bool prctl_reads(int option, unsigned long a2)
+{
+    return option == PR_GET_SECUREBITS || option == PR_GET_NO_NEW_PRIVS ||
+           option == PR_CAPBSET_READ || option == PR_GET_KEEPCAPS || option == KERNEL_GATE_PROBE ||
+           (option == PR_CAP_AMBIENT && a2 == PR_CAP_AMBIENT_IS_SET);
 }
 
 static long call_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
                        unsigned long a5)
 {
-    return kernel_result(syscall(SYS_prctl, option, a2, a3, a4, a5));
+    return (prctl_reads(option, a2) ? identity_carry : change)(SYS_prctl, (unsigned int)option, a2,
+                                                               a3, a4, a5);
 }
 
 static long call_setresuid(uid_t ruid, uid_t euid, uid_t suid)
 {
-    return kernel_result(syscall(SYS_setresuid, ruid, euid, suid));
+    return change(SYS_setresuid, ruid, euid, suid, 0, 0);
 }
 
 static long call_setresgid(gid_t rgid, gid_t egid, gid_t sgid)
 {
-    return kernel_result(syscall(SYS_setresgid, rgid, egid, sgid));
+    return change(SYS_setresgid, rgid, egid, sgid, 0, 0);
 }
 
 static long call_setgroups(size_t size, const gid_t *list)
 {
-    return kernel_result(syscall(SYS_setgroups, size, list));
+    return change(SYS_setgroups, size, (unsigned long)list, 0, 0, 0);
 }
 
 static long call_capset(struct __user_cap_header_struct *header,
                         const struct __user_cap_data_struct *data)
 {
-    return kernel_result(syscall(SYS_capset, header, data));
+    return change(SYS_capset, (unsigned long)header, (unsigned long)data, 0, 0, 0);
+}
+
+/* A filter that spreads to all threads can spread no_new_privs with it. */
+static long call_seccomp(unsigned int operation, unsigned int flags, void *arguments)
+{
+    return change(SYS_seccomp, operation, flags, (unsigned long)arguments, 0, 0);
+}
+
+static long call_stray(unsigned long wrong_bits)
+{
+    const unsigned long same = UINT32_MAX;
+    return kernel_result(
+        syscall(SYS_setresuid, same, same, same, 0UL, 0UL, identity_cookie() ^ wrong_bits));
 }
 
 const struct identity_kernel identity_kernel = {
@@ -132,4 +172,6 @@ const struct identity_kernel identity_kernel = {
     .setresgid = call_setresgid,
     .setgroups = call_setgroups,
     .capset = call_capset,
+    .seccomp = call_seccomp,
+    .stray = call_stray,
 };

@@ -6,6 +6,8 @@
  * cached or emulated answers are of no use to a guard. Each returns what the kernel returned, a
  * negative errno on failure. The table is constant and bound at link time; a fault test links its
  * own table in place of kernel.c, so there is nothing in shipped code that could turn a call off.
+ *
+ * Each call that changes credentials carries the cookie of identity/change.h and is counted there.
  */
 #ifndef IDENTITY_KERNEL_H
 #define IDENTITY_KERNEL_H
@@ -38,7 +40,15 @@ struct identity_kernel {
     long (*setgroups)(size_t size, const gid_t *list);
     long (*capset)(struct __user_cap_header_struct *header,
                    const struct __user_cap_data_struct *data);
+    /* for the gate */
+    long (*seccomp)(unsigned int operation, unsigned int flags, void *arguments);
+    long (*stray)(unsigned long wrong_bits); /* setresuid(-1, -1, -1), which changes nothing, with
+                                                a cookie of which these bits are wrong */
 };
+
+/* A prctl(2) option that the kernel does not have and answers with EINVAL; under the gate, and with
+ * the cookie, it is answered with what gate it is. */
+enum { KERNEL_GATE_PROBE = 0x6D696701 };
 
 extern const struct identity_kernel identity_kernel;
 

@@ -204,9 +204,14 @@ static gid_t *large_buffer(void)
     return buffer;
 }
 
-bool read_reserve_groups(uint32_t count)
+bool read_groups_into(gid_t *groups, uint32_t *ret_count)
 {
-    return count <= READ_SMALL_GROUPS || large_buffer() != NULL;
+    long count = identity_kernel.getgroups(IDENTITY_MAX_GROUPS, groups);
+    if (count < 0 || count > IDENTITY_MAX_GROUPS) {
+        return false;
+    }
+    *ret_count = (uint32_t)count;
+    return true;
 }
 
 gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count)

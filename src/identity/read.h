@@ -30,8 +30,8 @@ bool read_user_namespace(uint64_t *ret_inode);
 enum { READ_SMALL_GROUPS = 256 };
 gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count);
 
-/* Makes sure that this thread can read so many groups later without an allocation. */
-bool read_reserve_groups(uint32_t count);
+/* The same into a buffer of IDENTITY_MAX_GROUPS that the caller has: nothing is allocated. */
+bool read_groups_into(gid_t *groups, uint32_t *ret_count);
 
 /* The LSM label into buffer: its length, 0 when no LSM keeps one, negative when it is not
  * readable. */

@@ -351,6 +351,11 @@ miguard_components policy_compared(const struct policy *policy)
     return policy->compared;
 }
 
+unsigned policy_audited(const struct policy *policy)
+{
+    return policy->same.audit;
+}
+
 bool policy_revokes(const struct policy *policy)
 {
     return policy->revokes;

@@ -13,6 +13,7 @@
 
 #include "audit/settings.h"
 #include "identity/identity.h"
+#include "miguard/gate.h"
 #include "policy/diagnostic.h"
 #include "policy/operation.h"
 
@@ -128,6 +129,8 @@ struct draft_settings {
     struct policy_place compared_place;
     bool watch;
     struct policy_place watch_place;
+    struct miguard_gate_options gate;
+    struct policy_place gate_scope_place, gate_action_place, gate_report_place;
     const struct draft_sink *sinks; /* audit.sinks, never empty */
     uint32_t sink_count;
     struct policy_place sinks_place;

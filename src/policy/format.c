@@ -460,7 +460,8 @@ static bool same_settings(const struct draft_settings *a, const struct draft_set
     return a->mode == b->mode && a->decision == b->decision &&
            a->audit_failure_denies == b->audit_failure_denies && a->on_mismatch == b->on_mismatch &&
            a->audit == b->audit && a->compared == b->compared && a->watch == b->watch &&
-           same_sinks(a, b);
+           a->gate.scope == b->gate.scope && a->gate.action == b->gate.action &&
+           a->gate.report == b->gate.report && same_sinks(a, b);
 }
 
 bool format_same(const struct policy_draft *a, const struct policy_draft *b)

@@ -23,9 +23,10 @@ enum policy_decision { POLICY_DENY, POLICY_ALLOW };
 
 /* When a rule or default asks for a record. */
 enum policy_audit {
-    POLICY_AUDIT_DENY = 1 << 0, /* refusals */
-    POLICY_AUDIT_OPEN = 1 << 1, /* sessions that are given out */
-    POLICY_AUDIT_USE = 1 << 2,  /* every use */
+    POLICY_AUDIT_DENY = 1 << 0,   /* refusals */
+    POLICY_AUDIT_OPEN = 1 << 1,   /* sessions that are given out */
+    POLICY_AUDIT_USE = 1 << 2,    /* every use */
+    POLICY_AUDIT_SWITCH = 1 << 3, /* switches, and what else changes the thread, that succeed */
 };
 
 /* A compiled policy: opaque, counted, never changed after policy_compile(). */
@@ -46,7 +47,8 @@ const struct policy *policy_keep(const struct policy *policy);
 void policy_release(const struct policy *policy);
 
 miguard_components policy_compared(const struct policy *policy);
-bool policy_revokes(const struct policy *policy); /* on-mismatch: revoke */
+unsigned policy_audited(const struct policy *policy); /* defaults: audit */
+bool policy_revokes(const struct policy *policy);     /* on-mismatch: revoke */
 uint32_t policy_rule_count(const struct policy *policy);
 
 /*

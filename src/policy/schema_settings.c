@@ -67,9 +67,14 @@ static void read_on_mismatch(const struct reader *reader, const struct node *nod
 
 static void read_default_audit(const struct reader *reader, const struct node *node, void *target)
 {
+    static const struct schema_word words[] = {{"deny", POLICY_AUDIT_DENY},
+                                               {"open", POLICY_AUDIT_OPEN},
+                                               {"use", POLICY_AUDIT_USE},
+                                               {"switch", POLICY_AUDIT_SWITCH},
+                                               {NULL, 0}};
     struct draft_settings *settings = target;
 
-    settings->audit = schema_read_word_set(reader, node, "value of audit", schema_audits);
+    settings->audit = schema_read_word_set(reader, node, "value of audit", words);
     schema_read_place(reader, node, &settings->audit_place);
 }
 
@@ -112,34 +117,45 @@ void schema_read_watch(const struct reader *reader, const struct node *node, voi
     }
 }
 
-/* ---- gate: checked, not there yet ------------------------------------------------------------ */
+/* ---- gate ------------------------------------------------------------------------------------ */
 
 static void read_scope(const struct reader *reader, const struct node *node, void *target)
 {
-    static const struct schema_word words[] = {
-        {"off", 0}, {"thread", 1}, {"process", 2}, {NULL, 0}};
+    static const struct schema_word words[] = {{"off", MIGUARD_GATE_OFF},
+                                               {"thread", MIGUARD_GATE_THREAD},
+                                               {"process", MIGUARD_GATE_PROCESS},
+                                               {NULL, 0}};
+    struct draft_settings *settings = target;
     unsigned scope;
-    (void)target;
 
-    if (schema_read_word(reader, node, "value of scope", words, &scope) && scope != 0) {
-        schema_value_error(reader, node,
-                           "the gate is not available in this version; use scope: off");
+    if (schema_read_word(reader, node, "value of scope", words, &scope)) {
+        settings->gate.scope = scope;
+        schema_read_place(reader, node, &settings->gate_scope_place);
     }
 }
 
 static void read_action(const struct reader *reader, const struct node *node, void *target)
 {
-    static const struct schema_word words[] = {{"errno", 0}, {"kill", 1}, {NULL, 0}};
-    unsigned unused;
-    (void)target;
-    (void)schema_read_word(reader, node, "value of action", words, &unused);
+    static const struct schema_word words[] = {
+        {"errno", MIGUARD_GATE_ERRNO}, {"kill", MIGUARD_GATE_KILL}, {NULL, 0}};
+    struct draft_settings *settings = target;
+    unsigned action;
+
+    if (schema_read_word(reader, node, "value of action", words, &action)) {
+        settings->gate.action = action;
+        schema_read_place(reader, node, &settings->gate_action_place);
+    }
 }
 
 static void read_report(const struct reader *reader, const struct node *node, void *target)
 {
-    unsigned unused;
-    (void)target;
-    (void)schema_read_word(reader, node, "value of report", yes_words, &unused);
+    struct draft_settings *settings = target;
+    unsigned report;
+
+    if (schema_read_word(reader, node, "value of report", yes_words, &report)) {
+        settings->gate.report = report != 0;
+        schema_read_place(reader, node, &settings->gate_report_place);
+    }
 }
 
 void schema_read_gate(const struct reader *reader, const struct node *node, void *target)
@@ -150,5 +166,6 @@ void schema_read_gate(const struct reader *reader, const struct node *node, void
         {"report", false, read_report},
         {NULL, false, NULL},
     };
-    schema_read_map(reader, node, "gate", keys, target);
+    (void)target;
+    schema_read_map(reader, node, "gate", keys, &reader->load->settings);
 }

@@ -30,6 +30,18 @@ static const char *on_mismatch_word(enum draft_on_mismatch on_mismatch)
     return on_mismatch == DRAFT_MISMATCH_REVOKE ? "revoke" : "deny";
 }
 
+static const char *scope_word(enum miguard_gate_scope scope)
+{
+    return scope == MIGUARD_GATE_PROCESS  ? "process"
+           : scope == MIGUARD_GATE_THREAD ? "thread"
+                                          : "off";
+}
+
+static const char *action_word(enum miguard_gate_action action)
+{
+    return action == MIGUARD_GATE_KILL ? "kill" : "errno";
+}
+
 void show_capability(unsigned capability, char *name, size_t size)
 {
     const char *known = capng_capability_to_name(capability);
@@ -164,7 +176,7 @@ enum set_kind { SET_COMPONENTS, SET_OPERATIONS, SET_CAPABILITIES, SET_AUDIT };
 /* The name of one bit of a set; the buffer is for those that must be made. */
 static const char *bit_name(enum set_kind kind, unsigned bit, char name[32])
 {
-    static const char *const audit[] = {"deny", "open", "use"};
+    static const char *const audit[] = {"deny", "open", "use", "switch"};
 
     switch (kind) {
     case SET_COMPONENTS:
@@ -175,7 +187,7 @@ static const char *bit_name(enum set_kind kind, unsigned bit, char name[32])
         show_capability(bit, name, 32);
         return name;
     default:
-        return bit < 3 ? audit[bit] : NULL;
+        return bit < 4 ? audit[bit] : NULL;
     }
 }
 
@@ -361,6 +373,15 @@ static void yaml_audit(const struct draft_settings *settings, struct text *text)
     }
 }
 
+static void yaml_gate(const struct draft_settings *settings, struct text *text)
+{
+    text_append(text, "gate:\n");
+    yaml_word(text, "  scope", scope_word(settings->gate.scope), &settings->gate_scope_place);
+    yaml_word(text, "  action", action_word(settings->gate.action), &settings->gate_action_place);
+    yaml_word(text, "  report", settings->gate.report != 0 ? "yes" : "no",
+              &settings->gate_report_place);
+}
+
 void show_yaml(const struct policy_draft *draft, struct text *text)
 {
     const struct draft_settings *settings = &draft->settings;
@@ -378,6 +399,7 @@ void show_yaml(const struct policy_draft *draft, struct text *text)
     } else {
         yaml_bits(text, "compare", SET_COMPONENTS, settings->compared, &settings->compared_place);
     }
+    yaml_gate(settings, text);
     yaml_word(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
     yaml_audit(settings, text);
     if (draft->rule_count > 0) {
@@ -520,6 +542,16 @@ static void json_audit(const struct draft_settings *settings, struct text *text)
     text_json_close(text, '}');
 }
 
+static void json_gate(const struct draft_settings *settings, struct text *text)
+{
+    text_json_open(text, "gate", '{');
+    json_setting(text, "scope", scope_word(settings->gate.scope), &settings->gate_scope_place);
+    json_setting(text, "action", action_word(settings->gate.action), &settings->gate_action_place);
+    json_setting(text, "report", settings->gate.report != 0 ? "yes" : "no",
+                 &settings->gate_report_place);
+    text_json_close(text, '}');
+}
+
 static void json_settings(const struct draft_settings *settings, struct text *text)
 {
     text_json_open(text, "defaults", '{');
@@ -533,6 +565,7 @@ static void json_settings(const struct draft_settings *settings, struct text *te
     text_json_close(text, '}');
     json_set_setting(text, "compare", SET_COMPONENTS, settings->compared,
                      &settings->compared_place);
+    json_gate(settings, text);
     json_setting(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
     json_audit(settings, text);
 }

@@ -22,6 +22,7 @@ enum { QUIET_MS = 100, MAX_PATHS = 8, PATH_SIZE = 512 };
 struct policy_watch {
     int stop; /* eventfd(2), shared with the thread, which has a descriptor of its own for it */
     uint64_t epoch;
+    pthread_t thread;
 };
 
 /* What the thread owns, and releases at its end. */
@@ -81,21 +82,15 @@ static void *watch(void *argument)
     return NULL;
 }
 
-/* Signals are for the threads of the program that this library is a guest in. */
-static bool start_thread(struct watcher *watcher)
+static bool start_thread(struct watcher *watcher, pthread_t *ret_thread)
 {
-    sigset_t all, before;
-    pthread_t thread;
+    sigset_t before;
 
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_BLOCK, &all, &before) != 0) {
+    if (!process_mute(&before)) {
         return false;
     }
-    bool started = pthread_create(&thread, NULL, watch, watcher) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started) {
-        pthread_detach(thread);
-    }
+    bool started = pthread_create(ret_thread, NULL, watch, watcher) == 0;
+    process_unmute(&before);
     return started;
 }
 
@@ -134,7 +129,7 @@ enum miguard_status watch_start(const char *const *paths, size_t path_count, pol
     watcher->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watcher->stop >= 0 && watcher->inotify >= 0) {
         add_folders(watcher);
-        if (start_thread(watcher)) {
+        if (start_thread(watcher, &watch_handle->thread)) {
             *ret_watch = watch_handle;
             return MIGUARD_OK;
         }
@@ -147,7 +142,7 @@ enum miguard_status watch_start(const char *const *paths, size_t path_count, pol
     return MIGUARD_SYSTEM;
 }
 
-void watch_stop(struct policy_watch *watch_handle)
+static void stop(struct policy_watch *watch_handle, bool wait)
 {
     const uint64_t one = 1;
 
@@ -157,7 +152,19 @@ void watch_stop(struct policy_watch *watch_handle)
     /* A child shares the eventfd with its parent, whose watching is not the child's to end. */
     if (watch_handle->epoch == process_epoch()) {
         (void)!write(watch_handle->stop, &one, sizeof(one));
+        (void)(wait ? pthread_join(watch_handle->thread, NULL)
+                    : pthread_detach(watch_handle->thread));
     }
     close(watch_handle->stop);
     base_free(watch_handle);
+}
+
+void watch_stop(struct policy_watch *watch_handle)
+{
+    stop(watch_handle, false);
+}
+
+void watch_end(struct policy_watch *watch_handle)
+{
+    stop(watch_handle, true);
 }

@@ -27,4 +27,9 @@ MIGUARD_CHECKED enum miguard_status watch_start(const char *const *paths, size_t
  * forked child, which has no such thread, only the memory is released. */
 void watch_stop(struct policy_watch *watch);
 
+/* The same, and waits until the thread is gone. Not from changed(), nor with a lock that this
+ * takes.
+ */
+void watch_end(struct policy_watch *watch);
+
 #endif

@@ -37,6 +37,12 @@ static void say_what(struct text *text, const struct record *record)
         text_append(text, ".");
         return;
     }
+    if (!export_has(record, RECORD_OPERATION)) { /* a switch, a drop or the gate */
+        text_append(text, denied(record) ? "Refused or failed: " : "Done: ");
+        text_append(text, export_action_text(record));
+        text_append(text, ".");
+        return;
+    }
     text_append(text, denied(record)       ? "Refused: "
                       : would_deny(record) ? "Let pass, though it would be refused: "
                                            : "Allowed: ");
@@ -128,6 +134,41 @@ static void say_user(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+static void say_before(struct text *text, const struct record *record)
+{
+    text_append(text, "The thread was ");
+    export_person(text, TERMINAL, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
+    append_group(text, record, RECORD_BOUND_GROUP_ID, RECORD_BOUND_GROUP_NAME);
+    text_append(text, ".");
+}
+
+static void say_after(struct text *text, const struct record *record)
+{
+    text_append(text, "The thread is now ");
+    export_person(text, TERMINAL, record, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME);
+    append_group(text, record, RECORD_CURRENT_GROUP_ID, RECORD_CURRENT_GROUP_NAME);
+    append_named(text, record, ", real user ", RECORD_CURRENT_REAL_USER_ID, "");
+    append_named(text, record, ", saved user ", RECORD_CURRENT_SAVED_USER_ID, "");
+    text_append(text, ".");
+}
+
+static void say_attempt(struct text *text, const struct record *record)
+{
+    export_field(text, TERMINAL, record, RECORD_ATTEMPT);
+    text_append(text, ".");
+}
+
+static void say_last_switch(struct text *text, const struct record *record)
+{
+    text_append(text, "The last switch on this thread was made at ");
+    export_field(text, TERMINAL, record, RECORD_LAST_SWITCH_MODULE);
+    append_named(text, record, "+0x", RECORD_LAST_SWITCH_OFFSET, "");
+    append_named(text, record, " in ", RECORD_LAST_SWITCH_SYMBOL, "");
+    text_append(text, ", ");
+    append_moment(text, record, RECORD_LAST_SWITCH_TIME);
+    text_append(text, ".");
+}
+
 static void say_why(struct text *text, const struct record *record)
 {
     enum audit_reason reason;
@@ -214,14 +255,43 @@ static bool always(const struct record *record)
     return record != NULL;
 }
 
+/* A switch, its undoing or a drop: it has a before and an after, and no session. */
+static bool is_change(const struct record *record)
+{
+    enum audit_action action;
+    return export_action(record, &action) &&
+           (action == AUDIT_ACTION_SWITCH || action == AUDIT_ACTION_RESTORE ||
+            action == AUDIT_ACTION_DROP);
+}
+
 static bool of_session(const struct record *record)
 {
-    return export_has(record, RECORD_BOUND_USER_ID);
+    return export_has(record, RECORD_BOUND_USER_ID) && !is_change(record);
 }
 
 static bool of_caller(const struct record *record)
 {
-    return export_has(record, RECORD_CURRENT_USER_ID);
+    return export_has(record, RECORD_CURRENT_USER_ID) && !is_change(record);
+}
+
+static bool with_before(const struct record *record)
+{
+    return export_has(record, RECORD_BOUND_USER_ID) && is_change(record);
+}
+
+static bool with_after(const struct record *record)
+{
+    return export_has(record, RECORD_CURRENT_USER_ID) && is_change(record);
+}
+
+static bool with_attempt(const struct record *record)
+{
+    return export_has(record, RECORD_ATTEMPT);
+}
+
+static bool with_last_switch(const struct record *record)
+{
+    return export_has(record, RECORD_LAST_SWITCH_MODULE);
 }
 
 static bool with_reason(const struct record *record)
@@ -253,6 +323,10 @@ static const struct sentence sentences[] = {
     {"where", "Where", say_process, always},
     {"opened_by", "Who opened", say_owner, of_session},
     {"used_by", "Who used", say_user, of_caller},
+    {"before", "Before", say_before, with_before},
+    {"after", "After", say_after, with_after},
+    {"attempt", "Tried", say_attempt, with_attempt},
+    {"last_switch", "Last switch", say_last_switch, with_last_switch},
     {"why", "Why", say_why, with_reason},
     {"rule", "Rule", say_rule, with_rule},
     {"lost", "Lost", say_lost, with_loss},

@@ -63,6 +63,17 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "The call itself may be in order: its record could not be written, and on-audit-failure "
         "says deny. Look for records-lost and audit-space in the log, at the room on the disk "
         "and at the sinks.",
+    [AUDIT_REASON_SWITCH_FAILED] =
+        "The thread is what it was. \"Tried\" says which step failed: with NOT_PERMITTED the "
+        "process lacks CAP_SETUID, CAP_SETGID or a capability that is to be kept, or it could not "
+        "come back.",
+    [AUDIT_REASON_GATE] =
+        "Some code in the process changes its identity by itself; nothing has changed. The call "
+        "site is its own, or that of who called it: have it use miguard_switch_to() instead, see "
+        "miguard-gate(7).",
+    [AUDIT_REASON_GATE_FAILED] =
+        "The gate is not closed, or not the way that was asked for. Run: miguard doctor. Close it "
+        "early, before other threads or filters are there.",
     [AUDIT_REASON_LEFT_OPEN] =
         "The provider ended a request with an operation still open; it was cancelled and closed "
         "for it. Call MI_Operation_Close when the last result has come.",

@@ -64,6 +64,8 @@ LEVEL(rule, FIELD("name", RULE), FIELD("reference", RULE_SOURCE),
 LEVEL(cred, FIELD("bound", CRED_BOUND), FIELD("current", CRED_CURRENT));
 LEVEL(call_site, FIELD("module", SITE_MODULE), FIELD("offset", SITE_OFFSET),
       FIELD("symbol", SITE_SYMBOL));
+LEVEL(last_switch, FIELD("module", LAST_SWITCH_MODULE), FIELD("offset", LAST_SWITCH_OFFSET),
+      FIELD("symbol", LAST_SWITCH_SYMBOL), FIELD("time", LAST_SWITCH_TIME));
 LEVEL(policy, FIELD("detail", POLICY_DETAIL));
 LEVEL(lost, FIELD("sink", LOST_SINK), FIELD("count", LOST_COUNT), FIELD("cause", LOST_CAUSE),
       PASSED("causes"), FIELD("first", LOST_FIRST), FIELD("last", LOST_LAST),
@@ -80,9 +82,10 @@ LEVEL(miguard, FIELD("operation", OPERATION), FIELD("provider", PROVIDER),
       FIELD("would_deny", WOULD_DENY), FIELD("context_id", CONTEXT), FIELD("session_id", SESSION),
       FIELD("operation_id", OPERATION_ID), FIELD("mismatch", MISMATCH),
       FIELD("unreadable", UNREADABLE), OBJECT("cred", cred), FIELD("loginuid", LOGINUID),
-      PASSED("session_keyring"), OBJECT("call_site", call_site), OBJECT("policy", policy),
-      OBJECT("lost", lost), OBJECT("rotated", rotated), OBJECT("space", space),
-      OBJECT("repeat", repeat), OBJECT("chain", chain));
+      PASSED("session_keyring"), OBJECT("call_site", call_site), OBJECT("last_switch", last_switch),
+      FIELD("attempt", ATTEMPT), OBJECT("policy", policy), OBJECT("lost", lost),
+      OBJECT("rotated", rotated), OBJECT("space", space), OBJECT("repeat", repeat),
+      OBJECT("chain", chain));
 LEVEL(event, PASSED("kind"), PASSED("category"), PASSED("type"), FIELD("id", EVENT_ID),
       FIELD("sequence", SEQUENCE), FIELD("code", CODE), FIELD("action", ACTION),
       FIELD("outcome", OUTCOME), FIELD("reason", REASON), FIELD("start", START), FIELD("end", END),

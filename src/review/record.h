@@ -59,6 +59,11 @@ enum { RECORD_MAX_LINE = 1024 * 1024 };
     X(SITE_MODULE, "miguard.call_site.module")                                                     \
     X(SITE_OFFSET, "miguard.call_site.offset")                                                     \
     X(SITE_SYMBOL, "miguard.call_site.symbol")                                                     \
+    X(LAST_SWITCH_MODULE, "miguard.last_switch.module")                                            \
+    X(LAST_SWITCH_OFFSET, "miguard.last_switch.offset")                                            \
+    X(LAST_SWITCH_SYMBOL, "miguard.last_switch.symbol")                                            \
+    X(LAST_SWITCH_TIME, "miguard.last_switch.time")                                                \
+    X(ATTEMPT, "miguard.attempt")                                                                  \
     X(REPEATS, "miguard.repeat.count")                                                             \
     X(POLICY_DETAIL, "miguard.policy.detail")                                                      \
     X(LOST_COUNT, "miguard.lost.count")                                                            \

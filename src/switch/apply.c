@@ -10,17 +10,26 @@
 #include "identity/kernel.h"
 #include "identity/read.h"
 
+/*
+ * What the steps know without asking: the thread was `from` when they began, and what they did
+ * since. So none of them reads; whether it all came true is for the read-back to say.
+ */
 struct step {
-    const struct miguard_identity *to;
+    const struct miguard_identity *from, *to;
     miguard_components changes;
+    enum switch_order order;
     struct miguard_error *reterr;
+    bool kept;   /* PR_SET_KEEPCAPS was set */
+    bool raised; /* the effective set is not what it was */
 };
 
-typedef enum miguard_status (*step_function)(const struct step *step);
+typedef enum miguard_status (*step_function)(struct step *step);
 
 enum {
     CHANGES_UIDS = MIGUARD_COMPONENT_RUID | MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_SUID,
     CHANGES_GIDS = MIGUARD_COMPONENT_RGID | MIGUARD_COMPONENT_EGID | MIGUARD_COMPONENT_SGID,
+    CHANGES_CAPS = MIGUARD_COMPONENT_CAP_EFFECTIVE | MIGUARD_COMPONENT_CAP_PERMITTED |
+                   MIGUARD_COMPONENT_CAP_INHERITABLE | MIGUARD_COMPONENT_CAP_AMBIENT,
 };
 
 static bool changes(const struct step *step, miguard_components components)
@@ -35,12 +44,20 @@ static enum miguard_status step_result(const struct step *step, long result, con
         return MIGUARD_OK;
     }
     int error = (int)-result;
-    return error_set(step->reterr,
-                     error == EPERM || error == EAGAIN ? MIGUARD_NOT_PERMITTED : MIGUARD_SYSTEM,
-                     error, name, "%s", strerrordesc_np(error));
+    enum miguard_status status = MIGUARD_SYSTEM;
+    const char *text = strerrordesc_np(error);
+    if (error == EPERM || error == EAGAIN) {
+        status = MIGUARD_NOT_PERMITTED;
+        text = error == EPERM ? text : "the user has as many processes as RLIMIT_NPROC allows";
+    } else if (error == ENOMEM) {
+        status = MIGUARD_NO_MEMORY;
+    } else if (error == EINVAL) {
+        text = "an id that this user namespace does not map, or a value the kernel does not know";
+    }
+    return error_set(step->reterr, status, error, name, "%s", text != NULL ? text : "");
 }
 
-static long set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
@@ -50,37 +67,45 @@ static long set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritabl
     return identity_kernel.capset(&header, data);
 }
 
-/* Makes all that is permitted effective: the steps need it, and a change of the effective uid
- * clears it. The last step sets what is really wanted. */
-static enum miguard_status raise_caps(const struct step *step)
+static enum miguard_status make_permitted_effective(struct step *step)
 {
-    uint64_t cap[IDENTITY_CAP_SETS];
-
-    if (!read_caps(cap)) {
-        return error_set(step->reterr, MIGUARD_UNREADABLE, 0, "capget", NULL);
-    }
-    if (cap[IDENTITY_CAP_EFFECTIVE] == cap[IDENTITY_CAP_PERMITTED]) {
-        return MIGUARD_OK;
-    }
+    const uint64_t *cap = step->from->cap;
+    step->raised = true;
     return step_result(step,
-                       set_caps(cap[IDENTITY_CAP_PERMITTED], cap[IDENTITY_CAP_PERMITTED],
-                                cap[IDENTITY_CAP_INHERITABLE]),
+                       switch_set_caps(cap[IDENTITY_CAP_PERMITTED], cap[IDENTITY_CAP_PERMITTED],
+                                       cap[IDENTITY_CAP_INHERITABLE]),
                        "capset (raise)");
+}
+
+/* Makes all that is permitted effective: the steps need it. The last of them sets what is really
+ * wanted. */
+static enum miguard_status raise_caps(struct step *step)
+{
+    const uint64_t *cap = step->from->cap;
+    return cap[IDENTITY_CAP_EFFECTIVE] == cap[IDENTITY_CAP_PERMITTED]
+               ? MIGUARD_OK
+               : make_permitted_effective(step);
+}
+
+static bool any_is_root(const uid_t uid[IDENTITY_IDS])
+{
+    return uid[IDENTITY_R] == 0 || uid[IDENTITY_E] == 0 || uid[IDENTITY_S] == 0;
 }
 
 /* Leaving uid 0 altogether would clear the permitted set, and with it the way back
  * (capabilities(7), "Effect of user ID changes on capabilities"). */
-static enum miguard_status keep_caps(const struct step *step)
+static enum miguard_status keep_caps(struct step *step)
 {
-    const uid_t *uid = step->to->uid;
-    if (!changes(step, CHANGES_UIDS) || uid[IDENTITY_R] == 0 || uid[IDENTITY_E] == 0 ||
-        uid[IDENTITY_S] == 0) {
+    if (!changes(step, CHANGES_UIDS) || !any_is_root(step->from->uid) ||
+        any_is_root(step->to->uid) ||
+        (step->from->securebits & (SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS)) != 0) {
         return MIGUARD_OK;
     }
+    step->kept = true;
     return step_result(step, identity_kernel.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "PR_SET_KEEPCAPS");
 }
 
-static enum miguard_status set_groups(const struct step *step)
+static enum miguard_status set_groups(struct step *step)
 {
     if (!changes(step, MIGUARD_COMPONENT_GROUPS)) {
         return MIGUARD_OK;
@@ -89,7 +114,7 @@ static enum miguard_status set_groups(const struct step *step)
                        "setgroups");
 }
 
-static enum miguard_status set_gids(const struct step *step)
+static enum miguard_status set_gids(struct step *step)
 {
     const gid_t *gid = step->to->gid;
     if (!changes(step, CHANGES_GIDS)) {
@@ -100,7 +125,7 @@ static enum miguard_status set_gids(const struct step *step)
                        "setresgid");
 }
 
-static enum miguard_status set_uids(const struct step *step)
+static enum miguard_status set_uids(struct step *step)
 {
     const uid_t *uid = step->to->uid;
     if (!changes(step, CHANGES_UIDS)) {
@@ -112,35 +137,63 @@ static enum miguard_status set_uids(const struct step *step)
 }
 
 /* An fs id follows the effective one whenever that is set (credentials(7)), so it needs a call of
- * its own only where it is to be another. setfsuid(2) does not fail; the read-back tells. */
-static enum miguard_status set_fs_ids(const struct step *step)
+ * its own only where it is to be another. */
+static bool needs_fsgid(const struct step *step)
+{
+    const gid_t *gid = step->to->gid;
+    return changes(step, CHANGES_GIDS) ? gid[IDENTITY_FS] != gid[IDENTITY_E]
+                                       : changes(step, MIGUARD_COMPONENT_FSGID);
+}
+
+static bool needs_fsuid(const struct step *step)
 {
     const uid_t *uid = step->to->uid;
-    const gid_t *gid = step->to->gid;
+    return changes(step, CHANGES_UIDS) ? uid[IDENTITY_FS] != uid[IDENTITY_E]
+                                       : changes(step, MIGUARD_COMPONENT_FSUID);
+}
+
+static uint32_t securebits_now(const struct step *step)
+{
+    return step->from->securebits | (step->kept ? (uint32_t)SECBIT_KEEP_CAPS : 0);
+}
+
+/* An effective uid that was 0 and is not any more has cleared the effective set: it is raised again
+ * for the steps that come, if one of them needs it. */
+static enum miguard_status raise_caps_again(struct step *step)
+{
+    const struct miguard_identity *from = step->from, *to = step->to;
+
+    if (!changes(step, CHANGES_UIDS) || from->uid[IDENTITY_E] != 0 || to->uid[IDENTITY_E] == 0) {
+        return MIGUARD_OK;
+    }
+    bool needed = step->order == SWITCH_BACK || needs_fsuid(step) || needs_fsgid(step) ||
+                  ((securebits_now(step) ^ to->securebits) & ~(uint32_t)SECBIT_KEEP_CAPS) != 0 ||
+                  (to->cap[IDENTITY_CAP_INHERITABLE] & ~from->cap[IDENTITY_CAP_INHERITABLE]) != 0;
+    return needed ? make_permitted_effective(step) : MIGUARD_OK;
+}
+
+/* setfsuid(2) does not fail; the read-back tells. */
+static enum miguard_status set_fs_ids(struct step *step)
+{
     long result = 0;
 
-    if (gid[IDENTITY_FS] != gid[IDENTITY_E] ||
-        (changes(step, MIGUARD_COMPONENT_FSGID) && !changes(step, CHANGES_GIDS))) {
-        result = identity_kernel.setfsgid(gid[IDENTITY_FS]);
+    if (needs_fsgid(step)) {
+        result = identity_kernel.setfsgid(step->to->gid[IDENTITY_FS]);
     }
     if (result < 0) {
         return step_result(step, result, "setfsgid");
     }
-    if (uid[IDENTITY_FS] != uid[IDENTITY_E] ||
-        (changes(step, MIGUARD_COMPONENT_FSUID) && !changes(step, CHANGES_UIDS))) {
-        result = identity_kernel.setfsuid(uid[IDENTITY_FS]);
+    if (needs_fsuid(step)) {
+        result = identity_kernel.setfsuid(step->to->uid[IDENTITY_FS]);
     }
     return step_result(step, result, "setfsuid");
 }
 
 /* keep-caps alone can be changed without privilege; any other bit needs CAP_SETPCAP. */
-static enum miguard_status set_securebits(const struct step *step)
+static enum miguard_status set_securebits(struct step *step)
 {
-    uint32_t now = 0, to = step->to->securebits;
+    uint32_t now = securebits_now(step), to = step->to->securebits;
 
-    if (!read_securebits(&now)) {
-        return error_set(step->reterr, MIGUARD_UNREADABLE, 0, "PR_GET_SECUREBITS", NULL);
-    }
     if (now == to) {
         return MIGUARD_OK;
     }
@@ -153,27 +206,34 @@ static enum miguard_status set_securebits(const struct step *step)
                        "PR_SET_SECUREBITS");
 }
 
-static enum miguard_status set_final_caps(const struct step *step)
+/* Where nothing before could have changed them and they are to stay, they are left alone. */
+static enum miguard_status set_final_caps(struct step *step)
 {
     const uint64_t *cap = step->to->cap;
+    if (!step->raised && !changes(step, CHANGES_UIDS | CHANGES_CAPS | MIGUARD_COMPONENT_FSUID)) {
+        return MIGUARD_OK;
+    }
     return step_result(step,
-                       set_caps(cap[IDENTITY_CAP_EFFECTIVE], cap[IDENTITY_CAP_PERMITTED],
-                                cap[IDENTITY_CAP_INHERITABLE]),
+                       switch_set_caps(cap[IDENTITY_CAP_EFFECTIVE], cap[IDENTITY_CAP_PERMITTED],
+                                       cap[IDENTITY_CAP_INHERITABLE]),
                        "capset");
 }
 
-/* Without inheritable capabilities the kernel has emptied the ambient set already. Only what
- * differs is set: raising is refused under SECBIT_NO_CAP_AMBIENT_RAISE, also what is raised. */
-static enum miguard_status set_ambient(const struct step *step)
+/* Here alone something is read: which change of the uids empties the ambient set is the kernel's
+ * rule, and only what differs may be set, since raising is refused under
+ * SECBIT_NO_CAP_AMBIENT_RAISE also for what is raised. Without inheritable capabilities the kernel
+ * has emptied the set. */
+static enum miguard_status set_ambient(struct step *step)
 {
     const uint64_t *cap = step->to->cap;
+    uint32_t count = step->to->cap_count != 0 ? step->to->cap_count : step->from->cap_count;
     uint64_t now = 0;
 
-    if (!read_ambient(cap[IDENTITY_CAP_INHERITABLE], step->to->cap_count, &now)) {
+    if (!read_ambient(cap[IDENTITY_CAP_INHERITABLE], count, &now)) {
         return error_set(step->reterr, MIGUARD_UNREADABLE, 0, "PR_CAP_AMBIENT_IS_SET", NULL);
     }
     uint64_t differing = now ^ cap[IDENTITY_CAP_AMBIENT];
-    for (uint32_t i = 0; i < step->to->cap_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         if ((differing >> i & 1) == 0) {
             continue;
         }
@@ -187,18 +247,19 @@ static enum miguard_status set_ambient(const struct step *step)
     return MIGUARD_OK;
 }
 
-enum miguard_status switch_apply(const struct miguard_identity *to, miguard_components changed,
+enum miguard_status switch_apply(const struct miguard_identity *from,
+                                 const struct miguard_identity *to, miguard_components changed,
                                  enum switch_order order, struct miguard_error *reterr)
 {
     static const step_function there[] = {
-        raise_caps, keep_caps,  set_groups,     set_gids,       set_uids,
-        raise_caps, set_fs_ids, set_securebits, set_final_caps, set_ambient,
+        raise_caps,       keep_caps,  set_groups,     set_gids,       set_uids,
+        raise_caps_again, set_fs_ids, set_securebits, set_final_caps, set_ambient,
     };
     static const step_function back[] = {
-        raise_caps, keep_caps,  set_uids,       raise_caps,     set_gids,
-        set_groups, set_fs_ids, set_securebits, set_final_caps, set_ambient,
+        raise_caps, keep_caps,  set_uids,       raise_caps_again, set_gids,
+        set_groups, set_fs_ids, set_securebits, set_final_caps,   set_ambient,
     };
-    const struct step step = {to, changed, reterr};
+    struct step step = {from, to, changed, order, reterr, false, false};
 
     for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
         enum miguard_status status = (order == SWITCH_THERE ? there : back)[i](&step);

@@ -7,18 +7,22 @@
 /* Towards somebody else the order is groups, gids, uids; on the way back the reverse. */
 enum switch_order { SWITCH_THERE, SWITCH_BACK };
 
+/* capset(2): what the kernel answers. Async-signal safe. */
+long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable);
+
 /*
- * Makes the calling thread `to` by raw system calls, as far as a thread can change: ids, groups,
- * the effective, inheritable and ambient capabilities and securebits. changes are the components
- * in which it is not `to` yet; the others are left alone, since setting even the same value may
- * need a privilege that the thread lacks. The permitted set is kept throughout.
+ * Makes the calling thread, which is `from`, `to` by raw system calls, as far as a thread can
+ * change: ids, groups, the effective, inheritable and ambient capabilities and securebits. changes
+ * are the components in which it is not `to` yet; the others are left alone, since setting even the
+ * same value may need a privilege that the thread lacks. The permitted set is kept throughout. The
+ * groups of `from` are not looked at.
  *
  * On failure the thread may stand anywhere in between: the caller must bring it back. Nothing is
- * verified here. Errors: NOT_PERMITTED, SYSTEM, UNREADABLE. Allocates nothing.
+ * verified here, so a `from` that is not true any more does no harm beyond a failure. Errors:
+ * NOT_PERMITTED, NO_MEMORY, SYSTEM, UNREADABLE. Allocates nothing.
  */
-MIGUARD_CHECKED enum miguard_status switch_apply(const struct miguard_identity *to,
-                                                 miguard_components changes,
-                                                 enum switch_order order,
-                                                 struct miguard_error *reterr);
+MIGUARD_CHECKED enum miguard_status
+switch_apply(const struct miguard_identity *from, const struct miguard_identity *to,
+             miguard_components changes, enum switch_order order, struct miguard_error *reterr);
 
 #endif

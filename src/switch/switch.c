@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "switch/switch.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "identity/read.h"
 #include "switch/apply.h"
+#include "switch/state.h"
 #include "switch/target.h"
 
 /* What no system call of this thread can bring to another value and back. */
@@ -43,6 +47,17 @@ static bool ids_remain(const uid_t original[IDENTITY_IDS], const uid_t target[ID
     return true;
 }
 
+/* What is to become inheritable must be in the bounding set, and without CAP_SETPCAP in the
+ * permitted one as well (capset(2)). */
+static bool can_inherit_again(const struct miguard_identity *original, uint64_t lost)
+{
+    uint64_t bounding = 0;
+    uint32_t count = 0;
+
+    return read_bounding(0, &bounding, &count) && (lost & ~bounding) == 0 &&
+           (has_cap(original, CAP_SETPCAP) || (lost & ~original->cap[IDENTITY_CAP_PERMITTED]) == 0);
+}
+
 /*
  * A switch that could not be undone would end in an abort at its end; better to refuse it at its
  * start. The permitted set is the same on both sides, so what it allows there it allows back.
@@ -62,11 +77,7 @@ static const char *no_way_back(const struct miguard_identity *original,
     }
     uint64_t lost =
         original->cap[IDENTITY_CAP_INHERITABLE] & ~target->cap[IDENTITY_CAP_INHERITABLE];
-    uint64_t regained = original->cap[IDENTITY_CAP_BOUNDING];
-    if (!has_cap(original, CAP_SETPCAP)) {
-        regained &= original->cap[IDENTITY_CAP_PERMITTED];
-    }
-    if ((lost & ~regained) != 0) {
+    if (lost != 0 && !can_inherit_again(original, lost)) {
         return "an inheritable capability that is given up could not be had again";
     }
     return NULL;
@@ -85,29 +96,64 @@ static const char *no_privilege(const struct miguard_identity *original,
     return NULL;
 }
 
-/* Invariant 5: a thread that is not known to be itself again must not run on, and neither may its
- * process, whose other code would take it for what it was. */
-static void restore_or_abort(const struct miguard_identity *original)
+/* ---- there and back ---------------------------------------------------------------------- */
+
+/* Whatever the thread is now. */
+static bool restore(const struct miguard_identity *original, gid_t *scratch)
 {
-    miguard_components changes = identity_check(original, MIGUARD_COMPONENTS_ALL, NULL);
-    if (changes == 0) {
-        return;
+    struct miguard_identity now;
+
+    if (state_read(&now, scratch) != 0) {
+        return false;
     }
-    if (switch_apply(original, changes, SWITCH_BACK, NULL) != MIGUARD_OK ||
-        identity_check(original, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
+    miguard_components changes = miguard_identity_compare(original, &now) & STATE_COMPONENTS;
+    return changes == 0 ||
+           (switch_apply(&now, original, changes, SWITCH_BACK, NULL) == MIGUARD_OK &&
+            state_check(original, scratch) == 0);
+}
+
+/* Invariant 5: a thread that is not known to be itself again must not run on, and neither may its
+ * process, whose other code would take it for what it was. A call that failed once gets a second
+ * chance. */
+static void restore_or_abort(const struct miguard_identity *original, gid_t *scratch)
+{
+    if (!restore(original, scratch) && !restore(original, scratch)) {
         abort();
     }
 }
 
-/* Verifies, and brings the thread back when it did not become what was asked. */
-static enum miguard_status become(const struct miguard_identity *original,
-                                  const struct miguard_identity *expected,
-                                  struct miguard_error *reterr)
+/* The usual way back: nothing has changed since the switch left the thread as it `left` it, so what
+ * it changed is changed back unread. The read-back tells whether that was so; if not, the way above
+ * is taken. */
+static void undo_or_abort(const struct miguard_identity *original,
+                          const struct miguard_identity *left, miguard_components changes,
+                          gid_t *scratch)
 {
-    miguard_components changes = miguard_identity_compare(original, expected);
-    if (changes == 0) {
-        return MIGUARD_OK;
+    if (switch_apply(left, original, changes, SWITCH_BACK, NULL) != MIGUARD_OK ||
+        state_check(original, scratch) != 0) {
+        restore_or_abort(original, scratch);
     }
+}
+
+static const char *missing_cap(const struct miguard_identity *original,
+                               const struct miguard_identity *expected, char name[64])
+{
+    uint64_t missing =
+        expected->cap[IDENTITY_CAP_EFFECTIVE] & ~original->cap[IDENTITY_CAP_PERMITTED];
+    if (missing == 0) {
+        return NULL;
+    }
+    const char *known = capng_capability_to_name((unsigned)__builtin_ctzll(missing));
+    snprintf(name, 64, "cap_%s", known != NULL ? known : "unknown");
+    return name;
+}
+
+/* Whether it may be tried at all; nothing is changed here. */
+static enum miguard_status may_become(const struct miguard_identity *original,
+                                      const struct miguard_identity *expected,
+                                      miguard_components changes, struct miguard_error *reterr)
+{
+    char name[64];
     const char *why = no_way_back(original, expected, changes);
     if (why != NULL) {
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "way back", "%s", why);
@@ -116,13 +162,31 @@ static enum miguard_status become(const struct miguard_identity *original,
     if (why != NULL) {
         return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "way back", "%s", why);
     }
-    if (!read_reserve_groups(expected->group_count)) {
-        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "switch", "no memory to read %u groups back",
-                         expected->group_count);
+    why = missing_cap(original, expected, name);
+    if (why != NULL) {
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "capabilities",
+                         "%s is to be kept, but this thread's permitted set lacks it", why);
     }
-    enum miguard_status status = switch_apply(expected, changes, SWITCH_THERE, reterr);
+    return MIGUARD_OK;
+}
+
+/* Makes the thread, which is original, expected and verifies it, or brings it back. changes are
+ * the components in which the two differ. */
+static enum miguard_status become(const struct miguard_identity *original,
+                                  const struct miguard_identity *expected,
+                                  miguard_components changes, gid_t *scratch,
+                                  struct miguard_error *reterr)
+{
+    if (changes == 0) {
+        return MIGUARD_OK;
+    }
+    enum miguard_status status = may_become(original, expected, changes, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    status = switch_apply(original, expected, changes, SWITCH_THERE, reterr);
     if (status == MIGUARD_OK) {
-        miguard_components differing = identity_check(expected, MIGUARD_COMPONENTS_ALL, NULL);
+        miguard_components differing = state_check(expected, scratch);
         if (differing == 0) {
             return MIGUARD_OK;
         }
@@ -130,9 +194,113 @@ static enum miguard_status become(const struct miguard_identity *original,
             error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "read-back", "%s is not what was asked for",
                       miguard_component_name(differing & (~differing + 1)));
     }
-    restore_or_abort(original);
+    restore_or_abort(original, scratch);
     return status;
 }
+
+/* ---- what each thread has ---------------------------------------------------------------- */
+
+/* One switch that is not undone. */
+struct level {
+    struct miguard_identity original; /* its groups are below */
+    struct miguard_identity left;     /* what the switch made, without groups */
+    miguard_components changes;       /* between the two */
+    uint64_t serial;                  /* of the scope that it belongs to; 0: of none */
+    gid_t groups[IDENTITY_MAX_GROUPS];
+};
+
+/* Large, since a thread may have 65,536 groups at each level; but only the pages that are written
+ * to take memory. */
+struct switch_stack {
+    unsigned depth;
+    gid_t scratch[IDENTITY_MAX_GROUPS]; /* for reading back */
+    struct level levels[MIGUARD_SWITCH_DEPTH];
+};
+
+/* The initial-exec model: reading this in a signal handler must not make the loader allocate. */
+static __thread struct {
+    struct switch_stack *stack;
+    volatile sig_atomic_t busy; /* switches and adoptions that are not undone or just made */
+    struct switch_last last;
+} thread __attribute__((tls_model("initial-exec")));
+
+static pthread_key_t stack_key;
+static pthread_once_t stack_once = PTHREAD_ONCE_INIT;
+static bool stack_ready;
+
+/* At thread exit: the identity goes with the thread, only the memory is left. */
+static void unmap_stack(void *stack)
+{
+    thread.stack = NULL;
+    munmap(stack, sizeof(struct switch_stack));
+}
+
+static void make_stack_key(void)
+{
+    stack_ready = pthread_key_create(&stack_key, unmap_stack) == 0;
+}
+
+static struct switch_stack *stack_for_thread(void)
+{
+    if (thread.stack != NULL) {
+        return thread.stack;
+    }
+    if (pthread_once(&stack_once, make_stack_key) != 0 || !stack_ready) {
+        return NULL;
+    }
+    void *stack = mmap(NULL, sizeof(struct switch_stack), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED) {
+        return NULL;
+    }
+    if (pthread_setspecific(stack_key, stack) != 0) {
+        munmap(stack, sizeof(struct switch_stack));
+        return NULL;
+    }
+    thread.stack = stack;
+    return stack;
+}
+
+bool switch_is_busy(void)
+{
+    return thread.busy != 0;
+}
+
+static void set_busy(bool busy)
+{
+    thread.busy = thread.busy + (busy ? 1 : -1);
+}
+
+/* ---- who is told ------------------------------------------------------------------------- */
+
+static void (*_Atomic the_observer)(const struct switch_note *note);
+
+void switch_observe(void (*observer)(const struct switch_note *note))
+{
+    atomic_store(&the_observer, observer);
+}
+
+struct switch_last switch_last(void)
+{
+    return thread.last;
+}
+
+void switch_note(const struct switch_note *note)
+{
+    if (note->status == MIGUARD_OK) {
+        thread.last.kind = note->kind;
+        thread.last.site = note->site;
+        thread.last.count++;
+        clock_gettime(CLOCK_REALTIME, &thread.last.time);
+    }
+    void (*observer)(const struct switch_note *) =
+        atomic_load_explicit(&the_observer, memory_order_acquire);
+    if (observer != NULL) {
+        observer(note);
+    }
+}
+
+/* ---- adopting, for the gateway ----------------------------------------------------------- */
 
 enum miguard_status switch_adopt(const struct miguard_identity *identity,
                                  struct switch_frame *frame, struct miguard_error *reterr)
@@ -144,13 +312,20 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
     if (identity_check(identity, MIGUARD_COMPONENTS_ALL, NULL) == 0) {
         return MIGUARD_OK;
     }
+    struct switch_stack *stack = stack_for_thread();
+    if (stack == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "adopt", NULL);
+    }
     enum miguard_status status = identity_capture(&frame->original, reterr);
     if (status != MIGUARD_OK) {
         return status;
     }
-    status = become(&frame->original, identity, reterr);
+    set_busy(true);
+    status = become(&frame->original, identity,
+                    miguard_identity_compare(&frame->original, identity), stack->scratch, reterr);
     if (status != MIGUARD_OK) {
         identity_release(&frame->original);
+        set_busy(false);
     }
     return status;
 }
@@ -158,72 +333,65 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
 void switch_restore(struct switch_frame *frame)
 {
     if (identity_valid(&frame->original)) {
-        restore_or_abort(&frame->original);
+        /* There is a stack, else nothing had been adopted on this thread. */
+        restore_or_abort(&frame->original, thread.stack->scratch);
         identity_release(&frame->original);
+        set_busy(false);
     }
 }
 
-/* ---- the stack of this thread's switches ----------------------------------------------- */
-
-struct switch_stack {
-    unsigned depth;
-    struct switch_frame frames[MIGUARD_SWITCH_DEPTH];
-};
-
-static pthread_key_t stack_key;
-static pthread_once_t stack_once = PTHREAD_ONCE_INIT;
-static bool stack_ready;
-
-/* At thread exit: the identity goes with the thread, only the memory is left. */
-static void free_stack(void *value)
-{
-    struct switch_stack *stack = value;
-    for (unsigned i = 0; i < stack->depth; i++) {
-        identity_release(&stack->frames[i].original);
-    }
-    base_free(stack);
-}
-
-static void make_stack_key(void)
-{
-    stack_ready = pthread_key_create(&stack_key, free_stack) == 0;
-}
-
-static struct switch_stack *stack_of_thread(void)
-{
-    if (pthread_once(&stack_once, make_stack_key) != 0 || !stack_ready) {
-        return NULL;
-    }
-    return pthread_getspecific(stack_key);
-}
-
-static struct switch_stack *stack_for_thread(void)
-{
-    struct switch_stack *stack = stack_of_thread();
-    if (stack != NULL || !stack_ready) {
-        return stack;
-    }
-    stack = base_alloc(1, sizeof(*stack));
-    if (stack != NULL && pthread_setspecific(stack_key, stack) != 0) {
-        base_free(stack);
-        stack = NULL;
-    }
-    return stack;
-}
+/* ---- the stack of this thread's switches ------------------------------------------------- */
 
 unsigned miguard_switch_depth(void)
 {
-    const struct switch_stack *stack = stack_of_thread();
-    return stack == NULL ? 0 : stack->depth;
+    return thread.stack == NULL ? 0 : thread.stack->depth;
 }
 
-enum miguard_status miguard_switch_to(const struct miguard_target *target,
+/* What an identity holds beyond what a switch reads must be so already. */
+static enum miguard_status rest_agrees(const struct miguard_target *target,
+                                       struct miguard_error *reterr)
+{
+    const miguard_components rest = MIGUARD_COMPONENTS_ALL & ~STATE_COMPONENTS;
+    if (target->exact && identity_check(&target->identity, rest, NULL) != 0) {
+        return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "way back",
+                         "the bounding set, user namespace or LSM label differs");
+    }
+    return MIGUARD_OK;
+}
+
+/* Fills level and becomes target. */
+static enum miguard_status climb(const struct miguard_target *target, struct level *level,
+                                 gid_t *scratch, struct miguard_identity *ret_expected,
+                                 struct miguard_error *reterr)
+{
+    enum miguard_status status = state_capture(&level->original, level->groups, scratch, reterr);
+    if (status != MIGUARD_OK) {
+        level->original.tag = 0;
+        return status;
+    }
+    *ret_expected = target_expected(target, &level->original);
+    status = rest_agrees(target, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    level->changes = miguard_identity_compare(&level->original, ret_expected) & STATE_COMPONENTS;
+    status = become(&level->original, ret_expected, level->changes, scratch, reterr);
+    if (status == MIGUARD_OK) {
+        level->left = *ret_expected;
+        level->left.known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
+        level->left.groups = NULL; /* the target's, which may be gone by then */
+        level->left.group_count = 0;
+    }
+    return status;
+}
+
+static enum miguard_status check_room(const struct miguard_target *target,
+                                      const struct switch_stack *stack,
                                       struct miguard_error *reterr)
 {
     if (target == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "switch", "target is NULL");
     }
-    struct switch_stack *stack = stack_for_thread();
     if (stack == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "switch", NULL);
     }
@@ -232,29 +400,155 @@ enum miguard_status miguard_switch_to(const struct miguard_target *target,
                          "%d switches are not undone; is a miguard_switch_back() missing?",
                          MIGUARD_SWITCH_DEPTH);
     }
-    struct switch_frame *frame = &stack->frames[stack->depth];
-    enum miguard_status status = identity_capture(&frame->original, reterr);
-    if (status != MIGUARD_OK) {
-        return status;
+    return MIGUARD_OK;
+}
+
+/* serial: of the scope that it is for; 0: it is for miguard_switch_back(). */
+static enum miguard_status switch_up(const struct miguard_target *target, uint64_t serial,
+                                     const void *site, struct miguard_error *reterr)
+{
+    struct miguard_error error = {.status = MIGUARD_OK};
+    struct miguard_identity expected = {.tag = 0};
+    struct level *level = NULL;
+    struct switch_stack *stack = stack_for_thread();
+
+    enum miguard_status status = check_room(target, stack, &error);
+    if (status == MIGUARD_OK) {
+        level = &stack->levels[stack->depth];
+        set_busy(true);
+        status = climb(target, level, stack->scratch, &expected, &error);
+        if (status == MIGUARD_OK) {
+            level->serial = serial;
+            stack->depth++;
+        } else {
+            set_busy(false);
+        }
     }
-    struct miguard_identity expected = target_expected(target, &frame->original);
-    status = become(&frame->original, &expected, reterr);
-    if (status != MIGUARD_OK) {
-        identity_release(&frame->original);
-        return status;
+    if (status != MIGUARD_OK && reterr != NULL) {
+        *reterr = error;
     }
-    stack->depth++;
+    switch_note(&(struct switch_note){
+        .kind = SWITCH_KIND_TO,
+        .status = status,
+        .error = status == MIGUARD_OK ? NULL : &error,
+        .from = level != NULL && identity_valid(&level->original) ? &level->original : NULL,
+        .to = identity_valid(&expected) ? &expected : NULL,
+        .site = site,
+    });
+    return status;
+}
+
+static void switch_down(struct switch_stack *stack, const void *site)
+{
+    struct level *level = &stack->levels[stack->depth - 1];
+
+    undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
+    stack->depth--;
+    set_busy(false);
+    switch_note(&(struct switch_note){.kind = SWITCH_KIND_BACK,
+                                      .status = MIGUARD_OK,
+                                      .from = &level->left,
+                                      .to = &level->original,
+                                      .site = site});
+}
+
+enum miguard_status miguard_switch_to(const struct miguard_target *target,
+                                      struct miguard_error *reterr)
+{
+    return switch_up(target, 0, __builtin_return_address(0), reterr);
+}
+
+static enum miguard_status may_go_back(const struct switch_stack *stack,
+                                       struct miguard_error *reterr)
+{
+    if (stack == NULL || stack->depth == 0) {
+        return error_set(reterr, MIGUARD_NOT_SWITCHED, 0, "switch back",
+                         "this thread has no miguard_switch_to() to undo");
+    }
+    if (stack->levels[stack->depth - 1].serial != 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "switch back",
+                         "the latest switch is that of a MIGUARD_SWITCHED block, which ends it");
+    }
     return MIGUARD_OK;
 }
 
 enum miguard_status miguard_switch_back(struct miguard_error *reterr)
 {
-    struct switch_stack *stack = stack_of_thread();
-    if (stack == NULL || stack->depth == 0) {
-        return error_set(reterr, MIGUARD_NOT_SWITCHED, 0, "switch back",
-                         "this thread has no miguard_switch_to() to undo");
+    struct miguard_error error = {.status = MIGUARD_OK};
+    const void *site = __builtin_return_address(0);
+
+    enum miguard_status status = may_go_back(thread.stack, &error);
+    if (status == MIGUARD_OK) {
+        switch_down(thread.stack, site);
+        return MIGUARD_OK;
     }
-    stack->depth--;
-    switch_restore(&stack->frames[stack->depth]);
+    if (reterr != NULL) {
+        *reterr = error;
+    }
+    switch_note(&(struct switch_note){
+        .kind = SWITCH_KIND_BACK, .status = status, .error = &error, .site = site});
+    return status;
+}
+
+/* ---- switches that end with a block ------------------------------------------------------ */
+
+struct miguard_scope miguard_scope_enter(const struct miguard_target *target,
+                                         enum miguard_status *ret_status,
+                                         struct miguard_error *reterr)
+{
+    static _Atomic uint64_t last_serial;
+    struct miguard_scope scope = {0, 0, false};
+
+    if (ret_status == NULL) {
+        (void)error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "switch", "ret_status is NULL");
+        return scope;
+    }
+    uint64_t serial = atomic_fetch_add(&last_serial, 1) + 1;
+    *ret_status = switch_up(target, serial, __builtin_return_address(0), reterr);
+    if (*ret_status == MIGUARD_OK) {
+        scope = (struct miguard_scope){serial, miguard_switch_depth(), true};
+    }
+    return scope;
+}
+
+/* A scope that is not on this thread's stack was never entered, was left already, or is what a jump
+ * into the block left uninitialised: the serial number tells. */
+void miguard_scope_leave(struct miguard_scope *scope)
+{
+    struct switch_stack *stack = thread.stack;
+
+    if (scope == NULL || stack == NULL || scope->serial == 0 || scope->level == 0 ||
+        scope->level > stack->depth || stack->levels[scope->level - 1].serial != scope->serial) {
+        return;
+    }
+    while (stack->depth >= scope->level) {
+        switch_down(stack, __builtin_return_address(0));
+    }
+    scope->serial = 0;
+    scope->inside = false;
+}
+
+/* ---- the rehearsal of a drop ------------------------------------------------------------- */
+
+enum miguard_status switch_rehearse(const struct miguard_target *target,
+                                    struct miguard_identity *ret_original, gid_t *groups,
+                                    struct miguard_error *reterr)
+{
+    struct miguard_identity expected;
+    struct switch_stack *stack = stack_for_thread();
+
+    enum miguard_status status = check_room(target, stack, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    struct level *level = &stack->levels[stack->depth];
+    status = climb(target, level, stack->scratch, &expected, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
+    memcpy(groups, level->groups, level->original.group_count * sizeof(gid_t));
+    *ret_original = level->original;
+    ret_original->groups = groups;
     return MIGUARD_OK;
 }

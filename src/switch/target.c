@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "switch/target.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "identity/id_map.h"
+#include "identity/read.h"
 
 static enum miguard_status no_memory(struct miguard_error *reterr)
 {
@@ -24,14 +29,11 @@ void miguard_target_free(struct miguard_target *target)
     }
 }
 
-enum miguard_status miguard_target_ids(uid_t uid, gid_t gid, const gid_t *groups,
+/* A copy of groups as a target of plain ids. */
+static enum miguard_status make_target(uid_t uid, gid_t gid, const gid_t *groups,
                                        size_t group_count, struct miguard_target **ret_target,
                                        struct miguard_error *reterr)
 {
-    if (ret_target == NULL || (groups == NULL && group_count > 0)) {
-        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
-                         "ret_target or groups is NULL");
-    }
     if (group_count > IDENTITY_MAX_GROUPS) {
         return error_set(reterr, MIGUARD_LIMIT, 0, "target", "%zu groups; %d are the most",
                          group_count, IDENTITY_MAX_GROUPS);
@@ -124,29 +126,219 @@ static enum miguard_status find_user(const char *user, struct passwd *entry, cha
     return error_set(reterr, MIGUARD_NOT_FOUND, 0, "target", "there is no user \"%.64s\"", user);
 }
 
-enum miguard_status miguard_target_user(const char *user, struct miguard_target **ret_target,
-                                        struct miguard_error *reterr)
+/* A target with the groups of user, and with its ids unless others are given. */
+static enum miguard_status make_user_target(const char *user, const uid_t *uid, const gid_t *gid,
+                                            struct miguard_target **ret_target,
+                                            struct miguard_error *reterr)
 {
     struct passwd entry;
     char *buffer = NULL;
     gid_t *groups = NULL;
     int count = 0;
 
-    if (user == NULL || *user == '\0' || ret_target == NULL) {
-        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target", "user is empty");
-    }
     enum miguard_status status = find_user(user, &entry, &buffer, reterr);
     if (status == MIGUARD_OK) {
         status = user_groups(entry.pw_name, entry.pw_gid, &groups, &count, reterr);
     }
     if (status == MIGUARD_OK) {
-        status = miguard_target_ids(entry.pw_uid, entry.pw_gid, groups, (size_t)count, ret_target,
-                                    reterr);
+        status = make_target(uid != NULL ? *uid : entry.pw_uid, gid != NULL ? *gid : entry.pw_gid,
+                             groups, (size_t)count, ret_target, reterr);
     }
     base_free(groups);
     base_free(buffer);
     return status;
 }
+
+enum miguard_status miguard_target_user(const char *user, struct miguard_target **ret_target,
+                                        struct miguard_error *reterr)
+{
+    if (user == NULL || *user == '\0' || ret_target == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target", "user is empty");
+    }
+    return make_user_target(user, NULL, NULL, ret_target, reterr);
+}
+
+/* Exactly what the choice needs is there. */
+static bool sound_groups(const struct miguard_groups *groups)
+{
+    bool list = groups->list != NULL || groups->count > 0, user = groups->user != NULL;
+
+    switch (groups->choice) {
+    case MIGUARD_GROUPS_KEEP:
+    case MIGUARD_GROUPS_CLEAR:
+        return !list && !user;
+    case MIGUARD_GROUPS_LIST:
+        return !user && (groups->list != NULL || groups->count == 0);
+    case MIGUARD_GROUPS_OF_USER:
+        return !list && user && *groups->user != '\0';
+    }
+    return false;
+}
+
+enum miguard_status miguard_target_ids(uid_t uid, gid_t gid, const struct miguard_groups *groups,
+                                       struct miguard_target **ret_target,
+                                       struct miguard_error *reterr)
+{
+    if (ret_target == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target", "ret_target is NULL");
+    }
+    if (groups == NULL || !sound_groups(groups)) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
+                         "say what becomes of the groups: keep, clear, a list, or those of a user");
+    }
+    if (groups->choice == MIGUARD_GROUPS_OF_USER) {
+        return make_user_target(groups->user, &uid, &gid, ret_target, reterr);
+    }
+    struct miguard_target *target = NULL;
+    enum miguard_status status =
+        make_target(uid, gid, groups->list, groups->count, &target, reterr);
+    if (status == MIGUARD_OK) {
+        target->keep_groups = groups->choice == MIGUARD_GROUPS_KEEP;
+        *ret_target = target;
+    }
+    return status;
+}
+
+/* ---- the peer of a socket ---------------------------------------------------------------- */
+
+static enum miguard_status no_peer(struct miguard_error *reterr, int error)
+{
+    return error_set(reterr, MIGUARD_INVALID_ARGUMENT, error, "peer",
+                     "that is no connected unix socket");
+}
+
+static enum miguard_status peer_groups(int socket, gid_t **ret_groups, socklen_t *ret_size,
+                                       struct miguard_error *reterr)
+{
+    socklen_t size = 64 * sizeof(gid_t);
+
+    /* The groups were fixed when the peer connected, so the size that the first answer names is the
+     * one that the second needs. */
+    for (int try = 0; try < 2; try++) {
+        gid_t *groups = base_alloc(size + 1, 1);
+        if (groups == NULL) {
+            return no_memory(reterr);
+        }
+        if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0) {
+            *ret_groups = groups;
+            *ret_size = size;
+            return MIGUARD_OK;
+        }
+        int error = errno;
+        base_free(groups);
+        if (error != ERANGE || size > IDENTITY_MAX_GROUPS * sizeof(gid_t)) {
+            return error_set(reterr, MIGUARD_SYSTEM, error, "SO_PEERGROUPS", "%s",
+                             strerrordesc_np(error));
+        }
+    }
+    return error_set(reterr, MIGUARD_SYSTEM, ERANGE, "SO_PEERGROUPS", NULL);
+}
+
+/* The kernel translates a peer's ids into this user namespace. Where it maps every id, as the first
+ * one does, 65534 is nobody in person; elsewhere it may be anybody. */
+static enum miguard_status prove_peer(const struct ucred *peer, gid_t *groups, uint32_t count,
+                                      struct miguard_error *reterr)
+{
+    struct miguard_identity identity = {.groups = groups, .group_count = count};
+
+    for (int i = 0; i < IDENTITY_IDS; i++) {
+        identity.uid[i] = peer->uid;
+        identity.gid[i] = peer->gid;
+    }
+    if (!read_user_namespace(&identity.user_namespace)) {
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "peer", "user-namespace cannot be read");
+    }
+    return id_map_prove(&identity, reterr);
+}
+
+enum miguard_status miguard_target_peer(int socket, struct miguard_target **ret_target,
+                                        struct miguard_error *reterr)
+{
+    struct ucred peer = {0, (uid_t)-1, (gid_t)-1};
+    int domain = 0;
+    socklen_t size = sizeof(domain);
+    gid_t *groups = NULL;
+
+    if (ret_target == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "peer", "ret_target is NULL");
+    }
+    if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX) {
+        return no_peer(reterr, errno);
+    }
+    size = sizeof(peer);
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer)) {
+        return no_peer(reterr, errno);
+    }
+    /* A socket without a peer has the ids -1: nobody's. */
+    if (peer.uid == (uid_t)-1 || peer.gid == (gid_t)-1) {
+        return no_peer(reterr, ENOTCONN);
+    }
+    enum miguard_status status = peer_groups(socket, &groups, &size, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    uint32_t count = (uint32_t)(size / sizeof(gid_t));
+    status = prove_peer(&peer, groups, count, reterr);
+    if (status == MIGUARD_OK) {
+        status = make_target(peer.uid, peer.gid, groups, count, ret_target, reterr);
+    }
+    base_free(groups);
+    return status;
+}
+
+/* ---- capabilities ------------------------------------------------------------------------ */
+
+static bool capability_named(const char *name, size_t length, int *ret_capability)
+{
+    char text[64];
+
+    if (length > 4 && strncasecmp(name, "cap_", 4) == 0) {
+        name += 4;
+        length -= 4;
+    }
+    if (length == 0 || length >= sizeof(text)) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        text[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+    }
+    text[length] = '\0';
+    int capability = capng_name_to_capability(text);
+    *ret_capability = capability;
+    return capability >= 0 && capability < 64;
+}
+
+enum miguard_status miguard_target_keep_caps(struct miguard_target *target, const char *names,
+                                             struct miguard_error *reterr)
+{
+    uint64_t caps = 0;
+
+    if (target == NULL || names == NULL || target->exact) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "capabilities",
+                         "a target of a user, ids or a peer, and names are needed");
+    }
+    for (const char *at = names; *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        int capability = -1;
+        if (!capability_named(at, length, &capability)) {
+            return error_set(reterr, MIGUARD_NOT_FOUND, 0, "capabilities",
+                             "there is no capability \"%.*s\"; names are as in capabilities(7), "
+                             "with commas between them",
+                             (int)(length < 40 ? length : 40), at);
+        }
+        caps |= (uint64_t)1 << capability;
+        at += length;
+        if (*at == ',' && *++at == '\0') {
+            return error_set(reterr, MIGUARD_NOT_FOUND, 0, "capabilities",
+                             "a name is missing behind the last comma");
+        }
+    }
+    target->has_caps = true;
+    target->caps = caps;
+    return MIGUARD_OK;
+}
+
+/* ---- an identity ------------------------------------------------------------------------- */
 
 enum miguard_status miguard_target_identity(const struct miguard_identity *identity,
                                             struct miguard_target **ret_target,
@@ -180,14 +372,16 @@ struct miguard_identity target_expected(const struct miguard_target *target,
         expected.gid[i] = target->identity.gid[0];
     }
     expected.uid[IDENTITY_S] = original->uid[IDENTITY_E];
-    expected.groups = target->identity.groups;
-    expected.group_count = target->identity.group_count;
-    if (uid == 0) {
-        expected.cap[IDENTITY_CAP_EFFECTIVE] = original->cap[IDENTITY_CAP_PERMITTED];
-    } else {
-        expected.cap[IDENTITY_CAP_EFFECTIVE] = 0;
-        expected.cap[IDENTITY_CAP_INHERITABLE] = 0;
-        expected.cap[IDENTITY_CAP_AMBIENT] = 0;
+    if (!target->keep_groups) {
+        expected.groups = target->identity.groups;
+        expected.group_count = target->identity.group_count;
     }
+    if (uid == 0 && !target->has_caps) {
+        expected.cap[IDENTITY_CAP_EFFECTIVE] = original->cap[IDENTITY_CAP_PERMITTED];
+        return expected;
+    }
+    expected.cap[IDENTITY_CAP_EFFECTIVE] = target->caps;
+    expected.cap[IDENTITY_CAP_INHERITABLE] = 0;
+    expected.cap[IDENTITY_CAP_AMBIENT] = 0;
     return expected;
 }

@@ -8,6 +8,9 @@
 /* Either ids and groups, for which the rest is derived from the thread, or a whole identity. */
 struct miguard_target {
     bool exact;
+    bool keep_groups; /* the thread's own; then identity has none */
+    bool has_caps;    /* caps was chosen */
+    uint64_t caps;
     struct miguard_identity identity; /* valid when exact; else only uid[0], gid[0] and groups */
 };
 
@@ -15,7 +18,7 @@ struct miguard_target {
  * What the thread that is `original` shall be when it has become target. Borrows the groups of
  * both. Ids and groups: real, effective and fs ids are the target's; the saved uid stays the
  * effective uid of the original, so that the way back exists; other users than root get no
- * effective and no inheritable capability.
+ * effective capability but those chosen, and no inheritable one.
  */
 struct miguard_identity target_expected(const struct miguard_target *target,
                                         const struct miguard_identity *original);

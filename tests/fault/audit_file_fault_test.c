@@ -118,9 +118,18 @@ static int fake_fstatat(int folder, const char *name, struct stat *ret_status, i
     return fails() ? -1 : fstatat(folder, name, ret_status, flags);
 }
 
+static unsigned disk_percent; /* in use; 0: as it is */
+
 static int fake_fstatvfs(int fd, struct statvfs *ret_status)
 {
-    return fails() ? -1 : fstatvfs(fd, ret_status);
+    if (fails() || fstatvfs(fd, ret_status) != 0) {
+        return -1;
+    }
+    if (disk_percent != 0) {
+        ret_status->f_blocks = 100;
+        ret_status->f_bfree = ret_status->f_bavail = 100 - disk_percent;
+    }
+    return 0;
 }
 
 static int fake_fchmod(int fd, mode_t mode)
@@ -389,6 +398,43 @@ START_TEST(a_failed_sync_stays_failed)
 }
 END_TEST
 
+/* ---- rotation ------------------------------------------------------------------------------- */
+
+/* A file that is smaller than any record gets one record all the same, and not none. What is said
+ * about the space is a record, too, and makes one file more only where it is the very first. */
+static const struct {
+    unsigned first, later; /* percent of the disk in use */
+    const char *steps;
+    uint64_t files;
+} disks[] = {
+    {50, 50, "", 4},
+    {95, 95, "low ", 5},
+    {50, 95, "low ", 4},
+    {95, 50, "low normal ", 5},
+};
+
+START_TEST(a_file_holds_a_record_of_somebody)
+{
+    struct sink_settings settings = log_file_settings(path);
+
+    settings.rotate_bytes = 1;
+    for (unsigned i = 0; i < 5; i++) {
+        disk_percent = i < 2 ? disks[_i].first : disks[_i].later;
+        struct log_file *file = log_file_open(&settings, true); /* looks at the disk anew */
+        append(file, i);
+        ck_assert(acknowledged[i]);
+        file_close(file);
+    }
+    disk_percent = 0;
+    log_file_check(path, &(struct chain_key){.present = false}, &check);
+    ck_assert_msg(check.breaks == 0, "%s", check.problem);
+    ck_assert_str_eq(check.steps, disks[_i].steps);
+    ck_assert_uint_eq(check.files, disks[_i].files);
+    ck_assert_uint_eq(check.rotations, check.files - 1);
+    ck_assert_uint_eq(check.records, 5 + check.spaces + check.rotations);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("faults of the log file");
@@ -400,6 +446,7 @@ int main(void)
     tcase_add_loop_test(cases, all_calls_fail_for_a_while, 0, LENGTH(faults));
     tcase_add_test(cases, each_allocation_fails);
     tcase_add_test(cases, a_failed_sync_stays_failed);
+    tcase_add_loop_test(cases, a_file_holds_a_record_of_somebody, 0, LENGTH(disks));
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

@@ -54,7 +54,7 @@ static struct answer {
         char payload[512];
     } packet;
 } answers[8];
-static unsigned answer_count;
+static unsigned answer_count, answers_given;
 
 static void give(uint16_t type, uint32_t number, const void *payload, size_t length, uint32_t from)
 {
@@ -113,7 +113,7 @@ ssize_t sendto(int fd, const void *bytes, size_t length, int flags, __CONST_SOCK
         return -1;
     }
     memcpy(&header, bytes, sizeof(header));
-    answer_count = 0;
+    answer_count = answers_given = 0;
     bool question = header.nlmsg_type == AUDIT_GET;
     int error = question ? kernel.status_error : kernel.record_error;
     uint32_t from = kernel.foreign ? 4711 : 0;
@@ -142,12 +142,11 @@ ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, __SOCKADDR_ARG ad
     struct sockaddr_nl from = {.nl_family = AF_NETLINK};
 
     (void)fd, (void)flags;
-    if (answer_count == 0) {
+    if (answers_given == answer_count) {
         errno = EAGAIN;
         return -1;
     }
-    struct answer answer = answers[0];
-    memmove(answers, answers + 1, --answer_count * sizeof(answers[0]));
+    struct answer answer = answers[answers_given++];
     from.nl_pid = answer.from;
     memcpy(address.__sockaddr__, &from, sizeof(from));
     *address_size = sizeof(from);

@@ -41,10 +41,11 @@ static const char *const reader_names[READER_COUNT] = {
     "getresuid", "getresgid", "getgroups", "capget",   "open",
     "read",      "readlink",  "setfsuid",  "setfsgid", "prctl"};
 
-static int failing = -1;  /* enum reader, or -1 */
-static long failing_call; /* which of its calls; -1 all */
-static long calls_seen;
-static long failing_with = -EPERM;
+/* For this thread alone: the log's own reads who it is whenever it likes. */
+static __thread int failing = -1;  /* enum reader, or -1 */
+static __thread long failing_call; /* which of its calls; -1 all */
+static __thread long calls_seen;
+static __thread long failing_with = -EPERM;
 
 static bool fails(enum reader reader)
 {

@@ -104,13 +104,13 @@ static void read_only(void)
 
     struct log_file *file = open_log();
     file_close(file);
-    if (mount(NULL, folder, NULL, read_only_flags, NULL) != 0) {
+    if (mount("none", folder, "none", read_only_flags, NULL) != 0) {
         printf("skip: a read-only file system: %s\n", strerror(errno));
         return;
     }
     struct sink_settings settings = log_file_settings(path);
     expect(log_file_open(&settings, false) == NULL, "a read-only log is refused");
-    expect(mount(NULL, folder, NULL, MS_REMOUNT | MS_BIND, NULL) == 0, "writable again");
+    expect(mount("none", folder, "none", MS_REMOUNT | MS_BIND, NULL) == 0, "writable again");
     file = open_log();
     expect(file != NULL && append_many(file, 7000, 3, &loss) == 0, "and written again");
     file_close(file);
@@ -136,7 +136,7 @@ int main(void)
     snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
     snprintf(ballast, sizeof(ballast), "%s/ballast", folder);
     snprintf(options, sizeof(options), "size=%d,mode=700", SIZE);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", folder, "tmpfs", 0, options) != 0) {
         printf("skip: a full disk: no file system may be mounted: %s\n", strerror(errno));
         printf("0 passed, 0 failed, 1 skipped\n");

@@ -76,7 +76,7 @@ with_pkg_config() {
 
 expected_files() {
     echo ./bin/miguard
-    (cd include && find . -name '*.h' | sed 's|^\.|./include|')
+    (cd include && find . -name '*.h' -o -name '*.hpp' | sed 's|^\.|./include|')
     for library in libmiguard libmiguard-host; do
         for suffix in a so "so.$soversion" "so.$version"; do
             echo "./lib/$library.$suffix"
@@ -221,7 +221,7 @@ shared_runs() { # program package...
 
 static_runs() {
     "$CC" -I"$dest/usr/include" -o "$tmp/static" "$tmp/wrapping.c" \
-        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -lyaml -lsodium -ldl -pthread &&
+        "$dest/usr/lib/libmiguard-host.a" "$dest/usr/lib/libmiguard.a" -lcap-ng -lseccomp -lyaml -lsodium -ldl -pthread &&
         says_ok "$tmp/static"
 }
 
@@ -566,7 +566,7 @@ check "libmiguard(3) has every status" statuses_documented
 check "libmiguard(3) has every component" components_documented
 check "libmiguard(3) has every limit" limits_documented
 check "the version is the same everywhere" version_everywhere
-for words in "" identity "identity show" "identity diff" run policy "policy check" "policy show" \
+for words in "" doctor gate "gate show" identity "identity show" "identity diff" run policy "policy check" "policy show" \
     "policy explain" "policy test" "policy fmt"; do
     # shellcheck disable=SC2086
     check "miguard${words:+ $words} --help" helps $words

@@ -22,7 +22,8 @@
  * the same session afterwards, did not; Reached counts the requests that a provider answered;
  * ServedAsUid is NULL when no file was read.
  *
- * Only raw system calls change anything here. glibc's setuid(2) family changes all threads of the
+ * The right acts become the user by the library's switch; the wrong ones do it by hand, as
+ * providers did, with raw system calls only: glibc's setuid(2) family changes all threads of the
  * process, nptl(7), and this provider is a guest. What cannot be undone happens on a thread made
  * for it that ends with the act; what can be undone is, and is read back, before anything is
  * posted.
@@ -32,6 +33,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <miguard/switch.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -625,16 +627,16 @@ static void play_right(struct scene *scene)
     conclude_get(scene, &answer);
 }
 
-/* Becomes the user first and takes the session afterwards: what a provider should do. */
-static void play_right_as_user(struct scene *scene, bool may_read)
+/* The host has the library; without it this provider can be loaded all the same. */
+#pragma weak miguard_target_ids
+#pragma weak miguard_target_free
+#pragma weak miguard_scope_enter
+#pragma weak miguard_scope_leave
+
+static void read_as_user(struct scene *scene, bool may_read)
 {
     MI_Session session;
 
-    note_before(scene);
-    if (!scene->act->change(scene)) {
-        skip_errno(scene, "becoming the user");
-        return;
-    }
     note_before(scene);
     if (!take_session(scene, &session)) {
         return;
@@ -642,6 +644,38 @@ static void play_right_as_user(struct scene *scene, bool may_read)
     struct answer answer = ask(scene, &session, may_read ? scene->public_file : scene->file);
     scene->path = may_read ? "/etc/passwd" : scene->path;
     conclude_get(scene, &answer);
+}
+
+/*
+ * Becomes the user first and takes the session afterwards: what a provider should do, and how. The
+ * target is resolved beforehand; the block runs as the user or not at all, and however it is left
+ * the thread comes back, verified.
+ */
+static void play_right_as_user(struct scene *scene, bool may_read)
+{
+    const struct miguard_groups groups = {MIGUARD_GROUPS_LIST, &scene->gid, 1, NULL};
+    struct miguard_target *target = NULL;
+    struct miguard_error error = {.status = MIGUARD_OK};
+    enum miguard_status status = MIGUARD_SYSTEM;
+
+    note_before(scene);
+    if (miguard_scope_enter == NULL) {
+        skip(scene, "libmiguard is not in this process");
+        return;
+    }
+    if (miguard_target_ids(scene->uid, scene->gid, &groups, &target, &error) != MIGUARD_OK) {
+        skip(scene, error.detail);
+        return;
+    }
+    MIGUARD_SWITCHED(target, &status, &error)
+    {
+        read_as_user(scene, may_read);
+    }
+    miguard_target_free(target);
+    if (status != MIGUARD_OK) {
+        errno = error.system_errno;
+        skip_errno(scene, error.step);
+    }
 }
 
 static void play_user_reads(struct scene *scene)
@@ -1248,10 +1282,10 @@ static void play_forked(struct scene *scene)
 
 static const struct act acts[] = {
     {"right-use", "a session is taken and used", NOBODY, play_right, NULL, NULL, false},
-    {"right-use-as-user", "become the user, take a session, use it", NOBODY, play_user_reads,
-     change_everything, NULL, FINAL},
+    {"right-use-as-user", "become the user, take a session, use it", NOBODY, play_user_reads, NULL,
+     NULL, false},
     {"right-use-kernel", "as the user, a file that only root may read", KERNEL,
-     play_user_is_refused, change_everything, NULL, FINAL},
+     play_user_is_refused, NULL, NULL, false},
     {"right-come-back", "take, switch, come back, use", NOBODY, play_come_back, NULL, NULL, false},
     {"right-two-sessions", "two identities, each with its own session", NOBODY, play_two_sessions,
      NULL, NULL, false},

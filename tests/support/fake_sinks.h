@@ -61,11 +61,12 @@ static void fake_sink_close(struct sink *sink)
     (void)sink;
 }
 
-const struct sink_ops sink_syslog = {SINK_SYSLOG, fake_sink_open, fake_sink_write, fake_sink_close};
+const struct sink_ops sink_syslog = {SINK_SYSLOG, fake_sink_open, fake_sink_write, fake_sink_close,
+                                     NULL};
 const struct sink_ops sink_journald = {SINK_JOURNALD, fake_sink_open, fake_sink_write,
-                                       fake_sink_close};
+                                       fake_sink_close, NULL};
 const struct sink_ops sink_kernel_audit = {SINK_KERNEL, fake_sink_open, fake_sink_write,
-                                           fake_sink_close};
+                                           fake_sink_close, NULL};
 
 /* Everything works again, and nothing is remembered. */
 static void fake_reset(void)

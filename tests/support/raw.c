@@ -73,23 +73,32 @@ void __gcov_dump(void) __attribute__((weak));
  * The child does not exit but kills itself when all was well: what the parent's other threads held
  * at the fork lies about in it for ever, and leak checkers that run at exit would blame the test.
  */
-bool raw_in_child(bool (*function)(void *data), void *data)
+_Noreturn void raw_end_child(bool passed)
+{
+    fflush(stdout);
+    if (__gcov_dump != NULL) {
+        __gcov_dump();
+    }
+    if (passed) {
+        raise(SIGKILL);
+    }
+    _exit(1);
+}
+
+bool raw_child_passed(pid_t child)
 {
     int status = 0;
 
+    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+           WTERMSIG(status) == SIGKILL;
+}
+
+bool raw_in_child(bool (*function)(void *data), void *data)
+{
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        bool passed = function(data);
-        fflush(stdout);
-        if (__gcov_dump != NULL) {
-            __gcov_dump();
-        }
-        if (passed) {
-            raise(SIGKILL);
-        }
-        _exit(1);
+        raw_end_child(function(data));
     }
-    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
-           WTERMSIG(status) == SIGKILL;
+    return raw_child_passed(child);
 }

@@ -16,6 +16,13 @@
 #endif
 #endif
 
+/* The same where both branches are to be compiled. */
+#ifdef RAW_HAS_HIDDEN_THREAD
+#define RAW_HIDDEN_THREAD true
+#else
+#define RAW_HIDDEN_THREAD false
+#endif
+
 /* -1 leaves an id as it is. */
 bool raw_setresuid(uid_t real, uid_t effective, uid_t saved);
 bool raw_setresgid(gid_t real, gid_t effective, gid_t saved);
@@ -27,6 +34,12 @@ bool raw_become(uid_t uid, gid_t gid);
 
 /* Runs function(data) on a new thread and waits for it. Aborts when no thread can be had. */
 void raw_on_thread(void (*function)(void *data), void *data);
+
+/* Ends a forked child, in place of _exit(2). */
+_Noreturn void raw_end_child(bool passed);
+
+/* Waits for such a child; true when it passed. */
+bool raw_child_passed(pid_t child);
 
 /* Runs function(data) in a forked child; true when it returned true there. */
 bool raw_in_child(bool (*function)(void *data), void *data);

@@ -273,7 +273,20 @@ static bool is_identity(const json_t *value)
             return false;
         }
     }
-    return json_object_size(value) == MIGUARD_COMPONENT_COUNT;
+    return true;
+}
+
+/* A switch reads what it changes; what it left alone it does not know. */
+static bool is_whole(const json_t *identity, bool of_switch)
+{
+    static const char *const left_alone[] = {"groups", "cap-bounding", "user-namespace",
+                                             "lsm-label"};
+    size_t missing = 0;
+
+    for (size_t i = 0; of_switch && i < sizeof(left_alone) / sizeof(left_alone[0]); i++) {
+        missing += json_object_get(identity, left_alone[i]) == NULL;
+    }
+    return identity == NULL || json_object_size(identity) + missing == MIGUARD_COMPONENT_COUNT;
 }
 
 /* ---- the fields ---------------------------------------------------------------------- */
@@ -368,6 +381,12 @@ static const struct field {
     {"miguard.call_site.module", NEEDED, JSON_STRING, is_not_empty},
     {"miguard.call_site.offset", OPTIONAL, JSON_STRING, is_hex},
     {"miguard.call_site.symbol", OPTIONAL, JSON_STRING, is_not_empty},
+    {"miguard.last_switch", OPTIONAL, JSON_OBJECT, NULL},
+    {"miguard.last_switch.module", NEEDED, JSON_STRING, is_not_empty},
+    {"miguard.last_switch.offset", OPTIONAL, JSON_STRING, is_hex},
+    {"miguard.last_switch.symbol", OPTIONAL, JSON_STRING, is_not_empty},
+    {"miguard.last_switch.time", NEEDED, JSON_STRING, is_time},
+    {"miguard.attempt", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.repeat", NEEDED, JSON_OBJECT, NULL},
     {"miguard.repeat.count", NEEDED, JSON_INTEGER, is_positive},
     {"miguard.policy", OPTIONAL, JSON_OBJECT, NULL},
@@ -578,7 +597,8 @@ static bool members_agree(const struct walk *walk, const json_t *record)
             return complain(walk, rows[i].member, "does not agree with event.action");
         }
     }
-    bool own = strcmp(class_of(action)->category, "configuration") == 0;
+    /* Only what is about a session has an operation. */
+    bool own = strcmp(class_of(action)->category, "api") != 0;
     if (own != (find(record, "miguard.operation") == NULL)) {
         return complain(walk, "miguard.operation", "does not agree with event.action");
     }
@@ -645,6 +665,13 @@ static bool agrees_with_itself(const struct walk *walk, const json_t *record)
     if ((find(record, "user") != NULL) != (find(record, "miguard.cred.bound") != NULL) ||
         (find(record, "process.user") != NULL) != (find(record, "miguard.cred.current") != NULL)) {
         return complain(walk, "miguard.cred", "does not agree with user and process");
+    }
+    const char *action = text_at(record, "event.action");
+    bool of_switch = strcmp(action, "switch") == 0 || strcmp(action, "restore") == 0 ||
+                     strcmp(action, "drop") == 0;
+    if (!is_whole(find(record, "miguard.cred.bound"), of_switch) ||
+        !is_whole(find(record, "miguard.cred.current"), of_switch)) {
+        return complain(walk, "miguard.cred", "lacks components");
     }
     return class_agrees(walk, record, denied) && members_agree(walk, record) &&
            numbers_agree(walk, record) && id_agrees(walk, record);

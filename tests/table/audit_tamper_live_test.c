@@ -7,6 +7,7 @@
  * The verifier has the state as `miguard audit verify` has it: the head, read before the files.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 #include "review/verify.h"
 #include "support/chain_log.h"
 
-enum { PAGES = 200, LINES = 4000, WRITERS = 4 };
+enum { PAGES = 200, LINES = 4000, WRITERS = 4, MOST_CUT = 5, MOST_AHEAD = 100 };
 
 enum place { ANYWHERE, FIRST, AT };
 
@@ -29,6 +30,7 @@ static char folder[64], path[128];
 static unsigned passed, failed;
 static struct chain_key first;          /* kept elsewhere */
 static volatile unsigned long *written; /* records, by all writers; shared with them */
+static unsigned long written_most = ULONG_MAX;
 
 static void need(bool good, const char *what)
 {
@@ -82,6 +84,9 @@ static pid_t start_writer(const struct habit *habit, unsigned long count)
         _exit(1);
     }
     for (unsigned long i = 0; count == 0 || i < count; i++) {
+        while (__atomic_load_n(written, __ATOMIC_RELAXED) >= written_most) {
+            usleep(100);
+        }
         struct audit_event event = chain_log_event(i);
         if (audit_write(audit, &event) != MIGUARD_OK) {
             _exit(2);
@@ -104,12 +109,16 @@ static void write_some(const struct habit *habit, unsigned long count)
     join(start_writer(habit, count));
 }
 
-/* A writer that is killed wherever it is when all have written so many more. */
+/* A writer that is killed wherever it is when all have written so many more; where we are not let
+ * run to kill it, it waits for us. */
 static void write_and_kill(const struct habit *habit, unsigned long count)
 {
     unsigned long until = *written + count;
-    pid_t child = start_writer(habit, 0);
     int status = 0;
+
+    written_most = until + MOST_AHEAD;
+    pid_t child = start_writer(habit, 0);
+    written_most = ULONG_MAX;
 
     while (__atomic_load_n(written, __ATOMIC_RELAXED) < until) {
         need(waitpid(child, &status, WNOHANG) == 0, "a writer that goes on");
@@ -225,10 +234,12 @@ static bool load_page(struct desk *desk, const char *name)
     if (file == NULL) {
         return false;
     }
+    need(desk->page_count < PAGES, "a log of fewer files");
     snprintf(page->name, sizeof(page->name), "%s", name);
     page->lines = calloc(LINES, sizeof(*page->lines));
     page->count = 0;
     while ((length = getline(&line, &size, file)) > 0) {
+        need(page->count < LINES, "a file of fewer lines");
         line[length - 1] = '\0';
         page->lines[page->count++] = strdup(line);
     }
@@ -258,20 +269,6 @@ static void clear_page(struct page *page)
         free(page->lines[i]);
     }
     free(page->lines);
-}
-
-/* The attacks cut up to five records from the last file, and where a file ends depends on how long
- * the records of this machine are. */
-static void load_long_enough(struct desk *desk)
-{
-    load(desk);
-    while (desk->pages[desk->page_count - 1].count < 8) {
-        for (size_t i = 0; i < desk->page_count; i++) {
-            clear_page(&desk->pages[i]);
-        }
-        write_some(&usual, 1);
-        load(desk);
-    }
 }
 
 /* In the files that are there, so that whoever goes on writing finds his own. */
@@ -359,6 +356,17 @@ static void remove_page(struct desk *desk, size_t page)
     desk->page_count--;
     memmove(desk->pages + page, desk->pages + page + 1,
             (desk->page_count - page) * sizeof(desk->pages[0]));
+}
+
+/* How far the killed one came decides where the last file began: it may hold next to nothing. */
+static void load_for_cuts(struct desk *desk)
+{
+    load(desk);
+    while (desk->pages[desk->page_count - 1].count <= MOST_CUT) {
+        save(desk);
+        write_some(&usual, MOST_CUT);
+        load(desk);
+    }
 }
 
 static void cut_lines(struct desk *desk, size_t lines)
@@ -533,8 +541,8 @@ static void continue_cut(struct desk *desk)
     struct chain_log forger = steal();
     struct page *page = &desk->pages[desk->page_count - 1];
 
-    cut_lines(desk, 5);
-    forger.head.sequence -= 5;
+    cut_lines(desk, MOST_CUT);
+    forger.head.sequence -= MOST_CUT;
     hash_of(page->lines[page->count - 1], forger.head.hash);
     for (int i = 0; i < 10; i++) {
         char *line = forge(&forger);
@@ -666,7 +674,7 @@ static void run(const struct attack *attack)
 
     make_log();
     desk = (struct desk){.question = {.key = &first}};
-    load_long_enough(&desk);
+    load_for_cuts(&desk);
     desk.at = sequence_of(desk.pages[1].lines[desk.pages[1].count / 2]);
     if (attack->place != ANYWHERE) {
         struct spot spot = find(&desk, attack->place == AT ? desk.at : 1);

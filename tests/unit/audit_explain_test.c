@@ -155,6 +155,16 @@ static const struct {
      "no room. Since the log was made 20 were lost."},
     {{.action = "policy-refused", .in_miguard = ",\"policy\":{\"detail\":\"f:1:2: bad\"}"},
      "Policy: f:1:2: bad."},
+    {{.in_miguard = ",\"last_switch\":{\"module\":\"/usr/lib/libweb.so\",\"offset\":\"2a\","
+                    "\"symbol\":\"serve\",\"time\":\"2026-03-01T11:59:58.000000Z\"}"},
+     "The last switch on this thread was made at /usr/lib/libweb.so+0x2a in serve, 2026-03-01"},
+    {{.action = "gate", .reason = "gate", .in_miguard = ",\"attempt\":\"setresuid(4711, -1, -1)\""},
+     "setresuid(4711, -1, -1)."},
+    {{.action = "switch", .reason = "none", .operation = "", .allowed = true},
+     "Done: a thread was to change its identity."},
+    {{.action = "switch", .reason = "none", .allowed = true}, "The thread was uid 0, group 0."},
+    {{.action = "drop", .reason = "none", .allowed = true, .as_user = 7},
+     "The thread is now uid 7, group 100."},
     {{.class_name = "a\\u001b[2Jb"}, "of class a\\x001B[2Jb in"},
 };
 

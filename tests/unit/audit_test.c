@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +16,7 @@
 
 #include "miguard.h"
 #include "support/audit_log.h"
+#include "support/raw.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
@@ -72,7 +72,8 @@ START_TEST(times)
     struct audit_log log = audit_log_read();
     const json_t *start = audit_log_at(&log, 0);
     bool found = false;
-    for (time_t second = before; second <= time(NULL); second++) {
+    /* time(2) may be a tick behind the clock that records are stamped by. */
+    for (time_t second = before; second <= time(NULL) + 1; second++) {
         strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%S", gmtime(&second));
         found = found || strncmp(now, audit_log_string(start, "@timestamp"), strlen(now)) == 0;
     }
@@ -306,7 +307,7 @@ START_TEST(schema_lists_the_names_of_the_source)
     expect_names(schema, "properties.miguard.properties.operation.enum", operations,
                  LENGTH(operations));
     expect_names(schema, "$defs.components.items.enum", components, LENGTH(components));
-    expect_names(schema, "$defs.identity.required", components, LENGTH(components));
+    expect_names(schema, "$defs.whole_identity.required", components, LENGTH(components));
     static const char *const causes[] = {AUDIT_LOSS_MAP(NAME_OF)};
     static const char *const sinks[] = {SINK_KIND_MAP(NAME_OF)};
     expect_names(schema, "$defs.cause.enum", causes, LENGTH(causes));
@@ -492,14 +493,12 @@ START_TEST(processes_share_one_file)
             }
             void *why = write_many(audit);
             audit_close(audit);
-            _exit(why == NULL ? 0 : 1);
+            raw_end_child(why == NULL);
         }
         ck_assert_int_gt(children[i], 0);
     }
     for (int i = 0; i < PROCESSES; i++) {
-        int status = -1;
-        ck_assert_int_eq(waitpid(children[i], &status, 0), children[i]);
-        ck_assert_int_eq(status, 0);
+        ck_assert(raw_child_passed(children[i]));
     }
     audit_close(inherited);
     struct audit_log log = audit_log_read();
@@ -520,11 +519,9 @@ START_TEST(forked_child_writes_under_its_own_name)
     pid_t child = fork();
     audit_unlock(audit);
     if (child == 0) {
-        _exit(audit_write(audit, &event) == MIGUARD_OK ? 0 : 1);
+        raw_end_child(audit_write(audit, &event) == MIGUARD_OK);
     }
-    int status = -1;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    ck_assert(raw_child_passed(child));
     ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
     audit_close(audit);
 
@@ -562,11 +559,9 @@ START_TEST(fork_among_threads)
         if (child == 0) {
             bool well = i % 2 == 1 || audit_write(audit, &event) == MIGUARD_OK;
             audit_close(audit);
-            _exit(well ? 0 : 1);
+            raw_end_child(well);
         }
-        int status = -1;
-        ck_assert_int_eq(waitpid(child, &status, 0), child);
-        ck_assert_int_eq(status, 0);
+        ck_assert(raw_child_passed(child));
     }
     for (int i = 0; i < LENGTH(threads); i++) {
         void *why = NULL;
@@ -584,7 +579,7 @@ END_TEST
 
 /* ---- the thread of its own ----------------------------------------------------------- */
 
-static unsigned keepers(void)
+static unsigned threads_named(const char *wanted)
 {
     char path[64], name[32];
     unsigned count = 0;
@@ -596,11 +591,17 @@ static unsigned keepers(void)
         if (file == NULL) {
             continue;
         }
-        count += fgets(name, sizeof(name), file) != NULL && strcmp(name, "miguard-audit\n") == 0;
+        count += task->d_name[0] != '.' && fgets(name, sizeof(name), file) != NULL &&
+                 (wanted == NULL || strcmp(name, wanted) == 0);
         fclose(file);
     }
     closedir(tasks);
     return count;
+}
+
+static unsigned keepers(void)
+{
+    return threads_named("miguard-audit\n");
 }
 
 static void *write_one(void *context)
@@ -609,21 +610,29 @@ static void *write_one(void *context)
     return audit_write(context, &event) == MIGUARD_OK ? NULL : context;
 }
 
-static unsigned keepers_of_child(struct audit *audit)
+/* One is offered once a second, and goes where it would be the second thread. */
+static void *write_until_kept(void *context)
+{
+    bool well = write_one(context) == NULL;
+
+    for (int i = 0; i < 500 && well && keepers() == 0; i++) {
+        usleep(10000);
+        well = write_one(context) == NULL;
+    }
+    return well && write_one(context) == NULL && keepers() == 1 ? NULL : context;
+}
+
+static bool child_has_a_keeper_at_most(struct audit *audit)
 {
     audit_lock(audit);
     pid_t child = fork();
     audit_unlock(audit);
     if (child == 0) {
-        (void)!write_one(audit);
-        unsigned count = keepers();
+        bool well = write_one(audit) == NULL && keepers() <= 1;
         audit_close(audit);
-        _exit((int)count);
+        raw_end_child(well);
     }
-    int status = -1;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert(WIFEXITED(status));
-    return (unsigned)WEXITSTATUS(status);
+    return raw_child_passed(child);
 }
 
 START_TEST(keeper_comes_with_the_second_thread)
@@ -632,14 +641,13 @@ START_TEST(keeper_comes_with_the_second_thread)
     pthread_t thread;
     void *why = NULL;
 
+    unsigned before = threads_named(NULL); /* a sanitizer may have one of its own */
     ck_assert_ptr_null(write_one(audit));
-    ck_assert_uint_eq(keepers(), __libc_single_threaded ? 0 : 1);
-    ck_assert_int_eq(pthread_create(&thread, NULL, write_one, audit), 0);
+    ck_assert_uint_eq(keepers(), before > 1 ? 1 : 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_until_kept, audit), 0);
     ck_assert_int_eq(pthread_join(thread, &why), 0);
     ck_assert_ptr_null(why);
-    ck_assert_ptr_null(write_one(audit));
-    ck_assert_uint_eq(keepers(), 1);
-    ck_assert_uint_le(keepers_of_child(audit), 1);
+    ck_assert(child_has_a_keeper_at_most(audit));
     audit_close(audit);
     ck_assert_uint_eq(keepers(), 0);
 }

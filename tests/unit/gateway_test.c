@@ -718,7 +718,10 @@ START_TEST(a_callback_runs_as_the_sessions_identity)
     if (!need_root()) {
         return;
     }
-    ck_assert_int_eq(miguard_target_ids(SOMEBODY, SOMEBODY, NULL, 0, &target, NULL), MIGUARD_OK);
+    ck_assert_int_eq(miguard_target_ids(SOMEBODY, SOMEBODY,
+                                        &(struct miguard_groups){.choice = MIGUARD_GROUPS_CLEAR},
+                                        &target, NULL),
+                     MIGUARD_OK);
     async.target = target;
     raw_on_thread(start_switched, &async);
     ck_assert(async.ready);

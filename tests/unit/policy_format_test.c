@@ -164,6 +164,11 @@ END_TEST
 static const char *const different[] = {
     V,
     V "watch: true\n",
+    V "gate: {scope: thread}\n",
+    V "gate: {scope: process}\n",
+    V "gate: {action: kill}\n",
+    V "gate: {report: yes}\n",
+    V "defaults: {audit: [deny, switch]}\n",
     V "defaults: {mode: permissive}\n",
     V "defaults: {on-mismatch: revoke}\n",
     V "compare: [euid]\n",

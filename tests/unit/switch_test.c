@@ -92,8 +92,9 @@ static bool is_somebody(const struct raw *raw, const struct raw *before, uid_t u
 
 static struct miguard_target *target_ids(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
 {
+    const struct miguard_groups list = {MIGUARD_GROUPS_LIST, groups, count, NULL};
     struct miguard_target *target = NULL;
-    return miguard_target_ids(uid, gid, groups, count, &target, NULL) == MIGUARD_OK ? target : NULL;
+    return miguard_target_ids(uid, gid, &list, &target, NULL) == MIGUARD_OK ? target : NULL;
 }
 
 /* ---- targets ------------------------------------------------------------------------- */
@@ -104,28 +105,76 @@ static const struct {
     const char *what;
     uid_t uid;
     gid_t gid;
-    const gid_t *groups;
-    size_t count;
+    struct miguard_groups groups;
     enum miguard_status status;
 } id_rows[] = {
-    {"root", 0, 0, NULL, 0, MIGUARD_OK},
-    {"groups", 1, 1, sound, 4, MIGUARD_OK},
-    {"the largest ids", (uid_t)-2, (gid_t)-2, NULL, 0, MIGUARD_OK},
-    {"uid -1", (uid_t)-1, 0, NULL, 0, MIGUARD_INVALID_ARGUMENT},
-    {"gid -1", 0, (gid_t)-1, NULL, 0, MIGUARD_INVALID_ARGUMENT},
-    {"both -1", (uid_t)-1, (gid_t)-1, NULL, 0, MIGUARD_INVALID_ARGUMENT},
-    {"a group -1", 1, 1, unsound, 3, MIGUARD_INVALID_ARGUMENT},
-    {"no list of one", 1, 1, NULL, 1, MIGUARD_INVALID_ARGUMENT},
-    {"a list of none", 1, 1, sound, 0, MIGUARD_OK},
-    {"too many groups", 1, 1, sound, 65537, MIGUARD_LIMIT},
+    {"root", 0, 0, {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL}, MIGUARD_OK},
+    {"groups", 1, 1, {MIGUARD_GROUPS_LIST, sound, 4, NULL}, MIGUARD_OK},
+    {"the largest ids", (uid_t)-2, (gid_t)-2, {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL}, MIGUARD_OK},
+    {"uid -1", (uid_t)-1, 0, {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"gid -1", 0, (gid_t)-1, {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"both -1",
+     (uid_t)-1,
+     (gid_t)-1,
+     {MIGUARD_GROUPS_KEEP, NULL, 0, NULL},
+     MIGUARD_INVALID_ARGUMENT},
+    {"uid -1 with a user's groups",
+     (uid_t)-1,
+     0,
+     {MIGUARD_GROUPS_OF_USER, NULL, 0, "root"},
+     MIGUARD_INVALID_ARGUMENT},
+    {"a group -1", 1, 1, {MIGUARD_GROUPS_LIST, unsound, 3, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"no list of one", 1, 1, {MIGUARD_GROUPS_LIST, NULL, 1, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"a list of none", 1, 1, {MIGUARD_GROUPS_LIST, sound, 0, NULL}, MIGUARD_OK},
+    {"no list of none", 1, 1, {MIGUARD_GROUPS_LIST, NULL, 0, NULL}, MIGUARD_OK},
+    {"too many groups", 1, 1, {MIGUARD_GROUPS_LIST, sound, 65537, NULL}, MIGUARD_LIMIT},
+    {"no choice", 1, 1, {(enum miguard_groups_choice)0, NULL, 0, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"no choice but a list",
+     1,
+     1,
+     {(enum miguard_groups_choice)0, sound, 4, NULL},
+     MIGUARD_INVALID_ARGUMENT},
+    {"an unknown choice",
+     1,
+     1,
+     {(enum miguard_groups_choice)5, NULL, 0, NULL},
+     MIGUARD_INVALID_ARGUMENT},
+    {"keep", 1, 1, {MIGUARD_GROUPS_KEEP, NULL, 0, NULL}, MIGUARD_OK},
+    {"keep and a list", 1, 1, {MIGUARD_GROUPS_KEEP, sound, 4, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"clear and a list", 1, 1, {MIGUARD_GROUPS_CLEAR, sound, 4, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"clear and a count", 1, 1, {MIGUARD_GROUPS_CLEAR, NULL, 4, NULL}, MIGUARD_INVALID_ARGUMENT},
+    {"clear and a user", 1, 1, {MIGUARD_GROUPS_CLEAR, NULL, 0, "root"}, MIGUARD_INVALID_ARGUMENT},
+    {"a list and a user", 1, 1, {MIGUARD_GROUPS_LIST, sound, 4, "root"}, MIGUARD_INVALID_ARGUMENT},
+    {"groups of root", 1, 1, {MIGUARD_GROUPS_OF_USER, NULL, 0, "root"}, MIGUARD_OK},
+    {"groups of uid 0", 1, 1, {MIGUARD_GROUPS_OF_USER, NULL, 0, "0"}, MIGUARD_OK},
+    {"groups of nobody named",
+     1,
+     1,
+     {MIGUARD_GROUPS_OF_USER, NULL, 0, NULL},
+     MIGUARD_INVALID_ARGUMENT},
+    {"groups of the empty name",
+     1,
+     1,
+     {MIGUARD_GROUPS_OF_USER, NULL, 0, ""},
+     MIGUARD_INVALID_ARGUMENT},
+    {"groups of an unknown user",
+     1,
+     1,
+     {MIGUARD_GROUPS_OF_USER, NULL, 0, "no-such-user-here"},
+     MIGUARD_NOT_FOUND},
+    {"groups of a user, and a list",
+     1,
+     1,
+     {MIGUARD_GROUPS_OF_USER, sound, 4, "root"},
+     MIGUARD_INVALID_ARGUMENT},
 };
 
 START_TEST(targets_of_ids)
 {
     struct miguard_target *target = (void *)&target;
     struct miguard_error error = {.status = MIGUARD_OK};
-    enum miguard_status status = miguard_target_ids(
-        id_rows[_i].uid, id_rows[_i].gid, id_rows[_i].groups, id_rows[_i].count, &target, &error);
+    enum miguard_status status =
+        miguard_target_ids(id_rows[_i].uid, id_rows[_i].gid, &id_rows[_i].groups, &target, &error);
     ck_assert_msg(status == id_rows[_i].status, "%s: %s", id_rows[_i].what,
                   miguard_status_name(status));
     ck_assert_int_eq(error.status, status);
@@ -215,7 +264,10 @@ START_TEST(misuse)
 {
     struct miguard_error error;
     ck_assert_int_eq(miguard_switch_to(NULL, &error), MIGUARD_INVALID_ARGUMENT);
-    ck_assert_int_eq(miguard_target_ids(1, 1, NULL, 0, NULL, &error), MIGUARD_INVALID_ARGUMENT);
+    const struct miguard_groups none = {.choice = MIGUARD_GROUPS_CLEAR};
+    struct miguard_target *target = NULL;
+    ck_assert_int_eq(miguard_target_ids(1, 1, &none, NULL, &error), MIGUARD_INVALID_ARGUMENT);
+    ck_assert_int_eq(miguard_target_ids(1, 1, NULL, &target, &error), MIGUARD_INVALID_ARGUMENT);
     ck_assert_int_eq(miguard_target_user("root", NULL, &error), MIGUARD_INVALID_ARGUMENT);
     ck_assert_uint_eq(miguard_switch_depth(), 0);
     ck_assert_int_eq(miguard_switch_back(&error), MIGUARD_NOT_SWITCHED);
@@ -741,6 +793,10 @@ static int adopt_a_powerless_identity(const void *unused)
     other.user_namespace--;
     other.cap[IDENTITY_CAP_BOUNDING] &= ~CAP(KILL);
     EXPECT(switch_adopt(&other, &frame, NULL) == MIGUARD_NOT_SUPPORTED);
+    EXPECT(miguard_target_identity(&other, &target, NULL) == MIGUARD_OK);
+    EXPECT(miguard_switch_to(target, &error) == MIGUARD_NOT_SUPPORTED);
+    EXPECT(strstr(error.detail, "bounding") != NULL);
+    miguard_target_free(target);
     other.cap[IDENTITY_CAP_BOUNDING] = wanted.cap[IDENTITY_CAP_BOUNDING];
     other.securebits |= SECBIT_NOROOT_LOCKED;
     EXPECT(switch_adopt(&other, &frame, NULL) == MIGUARD_NOT_SUPPORTED);

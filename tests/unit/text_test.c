@@ -265,6 +265,21 @@ START_TEST(numbers)
 }
 END_TEST
 
+/* What failed or is empty has no bytes, and is added to others all the same. */
+START_TEST(nothing_is_added_from_nowhere)
+{
+    struct text text = TEXT_EMPTY;
+
+    text_append_bytes(&text, NULL, 0);
+    ck_assert(!text.failed);
+    ck_assert_str_eq(text.data, "");
+    text_append(&text, "a");
+    text_append_bytes(&text, NULL, 0);
+    ck_assert_str_eq(text.data, "a");
+    text_release(&text);
+}
+END_TEST
+
 /* ---- shape --------------------------------------------------------------------------- */
 
 START_TEST(nesting_and_commas)
@@ -382,6 +397,7 @@ int main(void)
     TCase *growing = tcase_create("growing");
     tcase_add_test(growing, formats_of_every_length);
     tcase_add_test(growing, numbers);
+    tcase_add_test(growing, nothing_is_added_from_nowhere);
     tcase_add_test(growing, copies_out_as_snprintf_does);
     tcase_add_test(growing, copies_of_text);
     suite_add_tcase(suite, growing);

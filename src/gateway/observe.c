@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of switches, drops and the gate in the log. They are told when they are over, so
+ * that a record that cannot be written refuses nothing; it is counted as lost, like any other.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/gateway.h"
+#include "switch/gate.h"
+#include "switch/switch.h"
+
+enum { ATTEMPT_SIZE = 256 };
+
+/* What went well is recorded where the policy lists `when`, the rest where it lists deny. */
+static bool is_asked_for(struct gateway *gateway, bool denied, unsigned when)
+{
+    const struct policy *policy = store_get(&gateway->store);
+    unsigned audited = policy != NULL ? policy_audited(policy) : POLICY_AUDIT_DENY;
+
+    policy_release(policy);
+    return (audited & (denied ? POLICY_AUDIT_DENY : when)) != 0;
+}
+
+static void append_error(char attempt[ATTEMPT_SIZE], const struct miguard_error *error)
+{
+    size_t length = strlen(attempt);
+
+    if (error != NULL) {
+        snprintf(attempt + length, ATTEMPT_SIZE - length, "%s%s: %s", length > 0 ? ": " : "",
+                 error->step,
+                 error->detail[0] != '\0' ? error->detail : miguard_status_text(error->status));
+    }
+}
+
+/* ---- switches and the drop ----------------------------------------------------------------- */
+
+static enum audit_action action_of(enum switch_kind kind)
+{
+    return kind == SWITCH_KIND_TO     ? AUDIT_ACTION_SWITCH
+           : kind == SWITCH_KIND_BACK ? AUDIT_ACTION_RESTORE
+                                      : AUDIT_ACTION_DROP;
+}
+
+static void record_switch(struct gateway *gateway, const struct switch_note *note)
+{
+    char attempt[ATTEMPT_SIZE] = "";
+    struct miguard_identity current;
+    struct audit_event event = {
+        .action = action_of(note->kind),
+        .denied = note->status != MIGUARD_OK,
+        .bound = note->from,
+        .call_site = note->site,
+    };
+
+    if (!is_asked_for(gateway, event.denied, POLICY_AUDIT_SWITCH)) {
+        return;
+    }
+    if (event.denied) {
+        event.reason = AUDIT_REASON_SWITCH_FAILED;
+        event.attempt = attempt;
+        if (note->to != NULL) {
+            snprintf(attempt, sizeof(attempt), "to uid %u, gid %u", note->to->uid[IDENTITY_E],
+                     note->to->gid[IDENTITY_E]);
+        }
+        append_error(attempt, note->error);
+    }
+    bool captured = identity_capture(&current, NULL) == MIGUARD_OK;
+    event.current = captured ? &current : event.denied ? note->from : note->to;
+    (void)!audit_write(gateway->audit, &event);
+    if (captured) {
+        identity_release(&current);
+    }
+}
+
+static void on_switch(const struct switch_note *note)
+{
+    struct gateway *gateway = gateway_enter_if_open();
+
+    if (gateway != NULL) {
+        record_switch(gateway, note);
+        gateway_leave(gateway);
+    }
+}
+
+/* ---- the gate -------------------------------------------------------------------------------- */
+
+void observe_gate_closed(struct gateway *gateway, const struct gate_note *note)
+{
+    char attempt[ATTEMPT_SIZE] = "";
+    struct audit_event event = {
+        .action = AUDIT_ACTION_GATE,
+        .denied = note->status != MIGUARD_OK,
+        .attempt = attempt,
+        .call_site = note->site,
+    };
+
+    if (gateway->audit == NULL ||
+        !is_asked_for(gateway, event.denied, POLICY_AUDIT_OPEN | POLICY_AUDIT_SWITCH)) {
+        return;
+    }
+    if (note->options != NULL) {
+        snprintf(attempt, sizeof(attempt), "close it for %s, refuse by %s, report %s",
+                 note->options->scope == MIGUARD_GATE_PROCESS ? "the process" : "the thread",
+                 note->options->action == MIGUARD_GATE_KILL ? "kill" : "EPERM",
+                 note->options->report != 0 ? "yes" : "no");
+    }
+    if (event.denied) {
+        event.reason = AUDIT_REASON_GATE_FAILED;
+        append_error(attempt, note->error);
+    }
+    (void)!audit_write(gateway->audit, &event);
+}
+
+static void on_gate_closed(const struct gate_note *note)
+{
+    struct gateway *gateway = gateway_enter_if_open();
+
+    if (gateway != NULL) {
+        observe_gate_closed(gateway, note);
+        gateway_leave(gateway);
+    }
+}
+
+/* On the gate's own thread, so who the other one is cannot be read: only which it is. */
+static void record_stray(struct gateway *gateway, const struct gate_stray *stray)
+{
+    char attempt[ATTEMPT_SIZE];
+    const struct audit_event event = {
+        .action = AUDIT_ACTION_GATE,
+        .denied = true,
+        .reason = AUDIT_REASON_GATE,
+        .attempt = attempt,
+        .call_site = stray->call_site,
+        .tid = stray->tid,
+    };
+
+    gate_stray_text(stray, attempt, sizeof(attempt));
+    size_t length = strlen(attempt);
+    if (stray->lost > 0 && length < sizeof(attempt)) {
+        snprintf(attempt + length, sizeof(attempt) - length,
+                 "; %llu more before it came too fast to be told", (unsigned long long)stray->lost);
+    }
+    (void)!audit_write(gateway->audit, &event);
+}
+
+static void on_stray(const struct gate_stray *stray)
+{
+    struct gateway *gateway = gateway_enter_if_open();
+
+    if (gateway == NULL) {
+        return;
+    }
+    if (is_asked_for(gateway, true, 0)) {
+        record_stray(gateway, stray);
+    }
+    gateway_leave(gateway);
+}
+
+void observe_all(void)
+{
+    switch_observe(on_switch);
+    gate_observe(on_stray);
+    gate_observe_closing(on_gate_closed);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Becoming the identity of a session: the one thing of a switch that needs to know sessions. */
+#include "base/error.h"
+#include "gateway/gateway.h"
+
+enum miguard_status miguard_target_session(const MI_Session *session,
+                                           struct miguard_target **ret_target,
+                                           struct miguard_error *reterr)
+{
+    void *object = NULL;
+
+    if (session == NULL || ret_target == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
+                         "session or ret_target is NULL");
+    }
+    const struct slots_handle handle = {session->reserved1, (uint64_t)session->reserved2};
+    if (session->ft != &guarded_session_ft ||
+        slots_acquire(&guarded_sessions, handle, &object) != SLOTS_OK) {
+        return error_set(reterr, MIGUARD_NOT_FOUND, 0, "target",
+                         "that is no open session of a guarded context");
+    }
+    const struct guarded_session *guarded = object;
+    enum miguard_status status =
+        atomic_load(&guarded->revoked)
+            ? error_set(reterr, MIGUARD_BAD_STATE, 0, "target", "the session was revoked by policy")
+            : miguard_target_identity(&guarded->identity, ret_target, reterr);
+    slots_release(&guarded_sessions, object);
+    return status;
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving up for good, in every thread.
+ *
+ * The bounding set, locked securebits and no_new_privs cannot be brought back, so there is no way
+ * back from half a drop. Therefore everything that can be known is found out first: the ids and
+ * groups are rehearsed on the calling thread, which comes back; all other threads are stopped and
+ * asked. What fails after that ends the process.
+ *
+ * act() runs in a signal handler, in a thread that may hold any lock: it makes system calls and
+ * compares, nothing else.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "identity/kernel.h"
+#include "identity/read.h"
+#include "switch/apply.h"
+#include "switch/gate.h"
+#include "switch/state.h"
+#include "switch/switch.h"
+#include "switch/target.h"
+#include "switch/world.h"
+
+#define CAP(NAME) ((uint64_t)1 << CAP_##NAME)
+
+/* Whoever keeps one of these can have everything back. */
+#define WAYS_BACK (CAP(SETUID) | CAP(SETGID) | CAP(SETPCAP))
+
+#define WANTED_BITS (SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_CAP_AMBIENT_RAISE)
+
+/* Why a thread cannot drop. */
+enum objection {
+    NO_OBJECTION,
+    IS_SWITCHED,
+    CANNOT_READ,
+    LACKS_SETPCAP,
+    LACKS_IDS,
+    LACKS_CAPS,
+    BIT_LOCKED
+};
+
+/* One drop. The groups of both are in buffers that all threads use in turn. */
+struct drop {
+    struct miguard_identity wanted;   /* ids, groups and capabilities of every thread afterwards */
+    struct miguard_identity original; /* of the calling thread */
+    uint32_t cap_count;
+    gid_t wanted_groups[IDENTITY_MAX_GROUPS];
+    gid_t scratch[IDENTITY_MAX_GROUPS];
+};
+
+static uint32_t final_securebits(uint32_t before)
+{
+    return (before & ~(uint32_t)SECBIT_KEEP_CAPS) | WANTED_BITS | (uint32_t)SECURE_ALL_LOCKS;
+}
+
+/* A lock keeps a bit as it is. */
+static bool bits_can_be_set(uint32_t before)
+{
+    uint32_t changing = (before ^ final_securebits(before)) & (uint32_t)SECURE_ALL_BITS;
+    return (changing & (before & (uint32_t)SECURE_ALL_LOCKS) >> 1) == 0;
+}
+
+/* ---- before anything changes ------------------------------------------------------------- */
+
+static bool has_all_ids(const uid_t have[IDENTITY_IDS - 1], uid_t wanted)
+{
+    return have[IDENTITY_R] == wanted && have[IDENTITY_E] == wanted && have[IDENTITY_S] == wanted;
+}
+
+static int object(const struct drop *drop, uint64_t permitted, uint32_t securebits,
+                  uint64_t bounding)
+{
+    uid_t uid[IDENTITY_IDS - 1];
+    gid_t gid[IDENTITY_IDS - 1];
+
+    if (!read_uids(uid) || !read_gids(gid)) {
+        return CANNOT_READ;
+    }
+    if ((permitted & CAP(SETPCAP)) == 0 &&
+        (bounding != 0 || securebits != final_securebits(securebits))) {
+        return LACKS_SETPCAP;
+    }
+    if (((permitted & CAP(SETUID)) == 0 && !has_all_ids(uid, drop->wanted.uid[0])) ||
+        ((permitted & CAP(SETGID)) == 0 && !has_all_ids(gid, drop->wanted.gid[0]))) {
+        return LACKS_IDS;
+    }
+    if ((drop->wanted.cap[IDENTITY_CAP_PERMITTED] & ~permitted) != 0) {
+        return LACKS_CAPS;
+    }
+    return bits_can_be_set(securebits) ? NO_OBJECTION : BIT_LOCKED;
+}
+
+static int look(void *context)
+{
+    const struct drop *drop = context;
+    uint64_t cap[IDENTITY_CAP_SETS], bounding = 0;
+    uint32_t securebits = 0, count = 0;
+
+    if (switch_is_busy()) {
+        return IS_SWITCHED;
+    }
+    if (!read_caps(cap) || !read_securebits(&securebits) ||
+        !read_bounding(drop->cap_count, &bounding, &count)) {
+        return CANNOT_READ;
+    }
+    return object(drop, cap[IDENTITY_CAP_PERMITTED], securebits, bounding);
+}
+
+static enum miguard_status objection_error(int objection, struct miguard_error *reterr)
+{
+    switch (objection) {
+    case NO_OBJECTION:
+        return MIGUARD_OK;
+    case IS_SWITCHED:
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "drop",
+                         "a switch of some thread is not undone or under way");
+    case CANNOT_READ:
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "drop",
+                         "what some thread is cannot be read");
+    case LACKS_SETPCAP:
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "drop",
+                         "the bounding set and securebits need CAP_SETPCAP in every thread");
+    case LACKS_IDS:
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "drop",
+                         "some thread has other ids and no CAP_SETUID or CAP_SETGID");
+    case LACKS_CAPS:
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "drop",
+                         "some thread lacks a capability that is to be kept");
+    default:
+        return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "drop",
+                         "a locked securebit stands against it in some thread");
+    }
+}
+
+/* ---- the steps of one thread ------------------------------------------------------------- */
+
+static bool capset_all(uint64_t caps, uint64_t permitted)
+{
+    return switch_set_caps(caps, permitted, 0) == 0;
+}
+
+/* Where the capabilities end is asked of the dropping call itself: the reading one, should it be
+ * wrong about that, would be wrong again when the set is read back. */
+static bool empty_bounding(const struct drop *drop, uint64_t permitted)
+{
+    uint64_t bounding = 0;
+    uint32_t count = 0;
+
+    if (!read_bounding(drop->cap_count, &bounding, &count)) {
+        return false;
+    }
+    if (bounding == 0 && (permitted & CAP(SETPCAP)) == 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < 64; i++) {
+        long result = identity_kernel.prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+        if (result == -EINVAL && i >= drop->cap_count) {
+            return true;
+        }
+        if (result != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_groups(const struct drop *drop, const struct miguard_identity *state)
+{
+    return state->group_count == drop->wanted.group_count &&
+           memcmp(state->groups, drop->wanted_groups, state->group_count * sizeof(gid_t)) == 0;
+}
+
+/* before->groups is the scratch buffer. */
+static bool take_ids(const struct drop *drop, const struct miguard_identity *before)
+{
+    uid_t uid = drop->wanted.uid[0];
+    gid_t gid = drop->wanted.gid[0];
+
+    if (!same_groups(drop, before) &&
+        identity_kernel.setgroups(drop->wanted.group_count, drop->wanted_groups) != 0) {
+        return false;
+    }
+    /* The fs ids follow. */
+    return identity_kernel.setresgid(gid, gid, gid) == 0 &&
+           identity_kernel.setresuid(uid, uid, uid) == 0;
+}
+
+/*
+ * The bounding set and securebits need CAP_SETPCAP and so come before the ids and the capabilities.
+ * With the setuid fix-up switched off by the securebits, a change of the uids leaves the
+ * capabilities alone, and the last step sets them.
+ */
+static bool give_up(const struct drop *drop, const struct miguard_identity *before)
+{
+    uint64_t permitted = before->cap[IDENTITY_CAP_PERMITTED];
+    uint64_t kept = drop->wanted.cap[IDENTITY_CAP_PERMITTED];
+    uint32_t bits = final_securebits(before->securebits);
+
+    return capset_all(permitted, permitted) && empty_bounding(drop, permitted) &&
+           (before->securebits == bits ||
+            identity_kernel.prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0) &&
+           take_ids(drop, before) && capset_all(kept, kept) &&
+           identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+/* Each of these must be refused. An id that the thread has kept is no gain. */
+static bool regains_ids(const struct drop *drop, const struct miguard_identity *before)
+{
+    const uid_t keep = (uid_t)-1;
+    uid_t uid[] = {0, before->uid[0], before->uid[1], before->uid[2], drop->original.uid[1]};
+    gid_t gid[] = {0, before->gid[0], before->gid[1], before->gid[2], drop->original.gid[1]};
+
+    for (size_t i = 0; i < sizeof(uid) / sizeof(uid[0]); i++) {
+        if ((uid[i] != drop->wanted.uid[0] && identity_kernel.setresuid(keep, uid[i], keep) >= 0) ||
+            (gid[i] != drop->wanted.gid[0] && identity_kernel.setresgid(keep, gid[i], keep) >= 0)) {
+            return true;
+        }
+    }
+    return identity_kernel.setgroups(0, NULL) >= 0;
+}
+
+/* With the bits all locked, another value is refused even to who has CAP_SETPCAP. */
+static bool regains_caps(const struct drop *drop)
+{
+    uint64_t kept = drop->wanted.cap[IDENTITY_CAP_PERMITTED];
+    uint64_t all = drop->cap_count < 64 ? ((uint64_t)1 << drop->cap_count) - 1 : UINT64_MAX;
+
+    return switch_set_caps(kept, all, 0) >= 0 || switch_set_caps(all, all, 0) >= 0 ||
+           switch_set_caps(kept, kept, all) >= 0 ||
+           identity_kernel.prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) >= 0 ||
+           identity_kernel.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) >= 0;
+}
+
+/* The last look, after the attempts: whatever they did, this is what the thread is. */
+static bool is_dropped(struct drop *drop, uint32_t securebits)
+{
+    struct miguard_identity expected = drop->wanted, now;
+    uint64_t bounding = 1;
+    uint32_t count = 0;
+
+    expected.known = STATE_COMPONENTS;
+    expected.tag = IDENTITY_TAG;
+    expected.securebits = final_securebits(securebits);
+    expected.no_new_privs = 1;
+    return state_read(&now, drop->scratch) == 0 &&
+           (miguard_identity_compare(&expected, &now) & STATE_COMPONENTS) == 0 &&
+           read_bounding(drop->cap_count, &bounding, &count) && bounding == 0;
+}
+
+/* 0, or the line that failed: there is no way back from here. */
+static int act(void *context)
+{
+    struct drop *drop = context;
+    struct miguard_identity before;
+
+    if (state_read(&before, drop->scratch) != 0) {
+        return __LINE__;
+    }
+    if (!give_up(drop, &before)) {
+        return __LINE__;
+    }
+    if (regains_ids(drop, &before) || regains_caps(drop)) {
+        return __LINE__;
+    }
+    return is_dropped(drop, before.securebits) ? 0 : __LINE__;
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+static bool all_same(const uid_t id[IDENTITY_IDS])
+{
+    for (int i = 1; i < IDENTITY_IDS; i++) {
+        if (id[i] != id[0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum miguard_status check_target(const struct miguard_target *target,
+                                        struct miguard_error *reterr)
+{
+    if (target == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "drop", "target is NULL");
+    }
+    if (target->exact && (!all_same(target->identity.uid) || !all_same(target->identity.gid))) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "drop",
+                         "the identity has more than one uid or gid: the others are a way back");
+    }
+    uint64_t kept = target->exact ? target->identity.cap[IDENTITY_CAP_PERMITTED] : target->caps;
+    if ((kept & WAYS_BACK) != 0) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "drop",
+                         "with CAP_SETUID, CAP_SETGID or CAP_SETPCAP kept everything could be had "
+                         "back");
+    }
+    return MIGUARD_OK;
+}
+
+/* What is common to all threads, with the ids and groups tried out on this one. */
+static enum miguard_status prepare(const struct miguard_target *target, struct drop *drop,
+                                   struct miguard_error *reterr)
+{
+    /* An identity, too, is gone to by its ids, groups and permitted set. */
+    struct miguard_target plain = *target;
+    plain.exact = false;
+    plain.has_caps = true;
+    plain.caps = target->exact ? target->identity.cap[IDENTITY_CAP_PERMITTED] : target->caps;
+
+    enum miguard_status status =
+        switch_rehearse(&plain, &drop->original, drop->wanted_groups, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    uint64_t bounding = 0;
+    if (!read_bounding(0, &bounding, &drop->cap_count)) {
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "drop", "cap-bounding cannot be read");
+    }
+    struct miguard_identity *wanted = &drop->wanted;
+    for (int i = 0; i < IDENTITY_IDS; i++) {
+        wanted->uid[i] = target->identity.uid[0];
+        wanted->gid[i] = target->identity.gid[0];
+    }
+    wanted->group_count = drop->original.group_count; /* MIGUARD_GROUPS_KEEP: they are in place */
+    if (!target->keep_groups) {
+        wanted->group_count = target->identity.group_count;
+        memcpy(drop->wanted_groups, target->identity.groups, wanted->group_count * sizeof(gid_t));
+    }
+    wanted->groups = drop->wanted_groups;
+    wanted->cap[IDENTITY_CAP_PERMITTED] = wanted->cap[IDENTITY_CAP_EFFECTIVE] = plain.caps;
+    return objection_error(look(drop), reterr);
+}
+
+static void (*_Atomic before_stopping)(void);
+static void (*_Atomic after_stopping)(void);
+
+void drop_prepare(void (*before)(void), void (*after)(void))
+{
+    atomic_store(&before_stopping, before);
+    atomic_store(&after_stopping, after);
+}
+
+static enum miguard_status drop_all(struct drop *drop, struct miguard_error *reterr)
+{
+    const struct world_work work = {look, act, drop};
+    int objection = NO_OBJECTION;
+
+    enum miguard_status status = world_stop(&work, &objection, reterr);
+    if (objection != NO_OBJECTION) {
+        return objection_error(objection, reterr);
+    }
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    if (world_act() != 0 || act(drop) != 0) {
+        abort();
+    }
+    world_release();
+    return MIGUARD_OK;
+}
+
+/* The library's own threads block every signal. They are ended, so that none keeps what the others
+ * give up, and begin anew under what is left. */
+static enum miguard_status drop_without_ours(struct drop *drop, struct miguard_error *reterr)
+{
+    void (*before)(void) = atomic_load(&before_stopping);
+    void (*after)(void) = atomic_load(&after_stopping);
+
+    gate_report_pause();
+    if (before != NULL) {
+        before();
+    }
+    enum miguard_status status = drop_all(drop, reterr);
+    if (before != NULL && after != NULL) {
+        after();
+    }
+    gate_report_resume();
+    return status;
+}
+
+static pthread_mutex_t drop_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static enum miguard_status drop_alone(const struct miguard_target *target, struct drop *drop,
+                                      struct miguard_error *reterr)
+{
+    if (pthread_mutex_trylock(&drop_lock) != 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "drop", "another thread drops already");
+    }
+    enum miguard_status status = prepare(target, drop, reterr);
+    if (status == MIGUARD_OK) {
+        status = drop_without_ours(drop, reterr);
+    }
+    pthread_mutex_unlock(&drop_lock);
+    return status;
+}
+
+enum miguard_status miguard_drop(const struct miguard_target *target, struct miguard_error *reterr)
+{
+    struct miguard_error error = {.status = MIGUARD_OK};
+    const void *site = __builtin_return_address(0);
+    struct drop *drop = base_alloc(1, sizeof(*drop));
+
+    enum miguard_status status = drop == NULL
+                                     ? error_set(&error, MIGUARD_NO_MEMORY, 0, "drop", NULL)
+                                     : check_target(target, &error);
+    if (status == MIGUARD_OK && switch_is_busy()) {
+        status = objection_error(IS_SWITCHED, &error);
+    }
+    if (status == MIGUARD_OK) {
+        status = drop_alone(target, drop, &error);
+    }
+    if (status != MIGUARD_OK && reterr != NULL) {
+        *reterr = error;
+    }
+    bool known = drop != NULL && identity_valid(&drop->original);
+    if (known) {
+        drop->original.group_count = 0; /* their buffer holds the target's by now */
+        drop->original.known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
+        drop->wanted.tag = IDENTITY_TAG;
+        drop->wanted.known = STATE_COMPONENTS & ~(miguard_components)MIGUARD_COMPONENT_SECUREBITS;
+        drop->wanted.no_new_privs = 1;
+    }
+    switch_note(&(struct switch_note){.kind = SWITCH_KIND_DROP,
+                                      .status = status,
+                                      .error = status == MIGUARD_OK ? NULL : &error,
+                                      .from = known ? &drop->original : NULL,
+                                      .to = known ? &drop->wanted : NULL,
+                                      .site = site});
+    base_free(drop);
+    return status;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/process.h"
+#include "identity/change.h"
+#include "identity/kernel.h"
+#include "identity/read.h"
+#include "miguard/switch.h"
+#include "switch/gate_filter.h"
+
+/* ---- what a thread knows ----------------------------------------------------------------- */
+
+/*
+ * volatile, since a signal handler of the thread may come in at any instruction. What is known
+ * counts only while known_at is the count of changes: 0, with which a thread begins and which is
+ * written first and replaced last, is never taken for one.
+ */
+static __thread struct {
+    volatile uint64_t epoch;
+    volatile uint64_t binding;
+    volatile uint64_t known_at; /* the count of changes and 1 */
+    volatile bool writing;
+    bool gated;
+    unsigned asked_at; /* how many gates had been closed when the kernel was last asked */
+    pid_t tid;
+} known __attribute__((tls_model("initial-exec")));
+
+static atomic_uint closed_gates; /* a forked child has as many as its parent had */
+static atomic_bool broken;       /* a filter does not do what it should: nothing follows from it */
+
+uint64_t gate_new_binding(void)
+{
+    static _Atomic uint64_t last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
+bool gate_known_same(uint64_t binding)
+{
+    return known.known_at == identity_change_count + 1 && known.binding == binding &&
+           known.epoch == process_epoch() && binding != 0;
+}
+
+/* The bits of the answer, or -1: no filter of this process's gates is on this thread. */
+static int ask_kernel(void)
+{
+    if (identity_cookie() == 0) {
+        return -1;
+    }
+    long answer = -identity_kernel.prctl(KERNEL_GATE_PROBE, 0, 0, 0, 0) - GATE_ANSWER;
+    return answer >= 0 && answer <= GATE_ANSWER_BITS ? (int)answer : -1;
+}
+
+/* Whether this is a gated thread, and the one whose memory `known` is. */
+static bool thread_is_gated(void)
+{
+    unsigned closed = atomic_load_explicit(&closed_gates, memory_order_acquire);
+    uint64_t epoch = process_epoch();
+
+    if (closed == 0 || epoch == 0 || atomic_load_explicit(&broken, memory_order_relaxed)) {
+        return false;
+    }
+    pid_t tid = (pid_t)identity_kernel.gettid();
+    if (known.epoch != epoch) {
+        known.known_at = 0;
+        known.gated = false;
+        known.asked_at = 0;
+        known.tid = tid;
+        known.epoch = epoch;
+    }
+    if (known.tid != tid) { /* a child that shares this memory with the thread */
+        return false;
+    }
+    if (!known.gated && known.asked_at != closed) {
+        known.asked_at = closed;
+        known.gated = ask_kernel() >= 0;
+    }
+    return known.gated;
+}
+
+uint64_t gate_before_check(void)
+{
+    if (!thread_is_gated()) {
+        return 0;
+    }
+    uint64_t count = identity_change_count;
+    return count % 2 == 0 ? count + 1 : 0; /* odd: a handler in the middle of a change */
+}
+
+void gate_after_check(uint64_t ticket, uint64_t binding)
+{
+    if (ticket == 0 || known.writing) {
+        return;
+    }
+    known.writing = true;
+    known.known_at = 0;
+    known.binding = binding;
+    known.known_at = ticket;
+    known.writing = false;
+}
+
+/* ---- closing ------------------------------------------------------------------------------ */
+
+static pthread_mutex_t close_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct miguard_gate_options options_of(int bits)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+
+    options.scope = bits < 0                        ? MIGUARD_GATE_OFF
+                    : (bits & GATE_IS_PROCESS) != 0 ? MIGUARD_GATE_PROCESS
+                                                    : MIGUARD_GATE_THREAD;
+    options.action = bits >= 0 && (bits & GATE_KILLS) != 0 ? MIGUARD_GATE_KILL : MIGUARD_GATE_ERRNO;
+    options.report = bits >= 0 && (bits & GATE_REPORTS) != 0;
+    return options;
+}
+
+struct miguard_gate_options miguard_gate_state(void)
+{
+    return options_of(ask_kernel());
+}
+
+static unsigned bits_of(const struct miguard_gate_options *options)
+{
+    return (options->scope == MIGUARD_GATE_PROCESS ? GATE_IS_PROCESS : 0U) |
+           (options->action == MIGUARD_GATE_KILL ? GATE_KILLS : 0U) |
+           (options->report != 0 && options->action != MIGUARD_GATE_KILL ? GATE_REPORTS : 0U);
+}
+
+static enum miguard_status check_options(const struct miguard_gate_options *options,
+                                         struct miguard_error *reterr)
+{
+    if (options == NULL || options->size != sizeof(*options)) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
+                         "start from MIGUARD_GATE_OPTIONS_INIT");
+    }
+    if (options->scope != MIGUARD_GATE_THREAD && options->scope != MIGUARD_GATE_PROCESS) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
+                         "the scope is neither thread nor process");
+    }
+    if (options->action != MIGUARD_GATE_ERRNO && options->action != MIGUARD_GATE_KILL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
+                         "the action is neither errno nor kill");
+    }
+    return MIGUARD_OK;
+}
+
+/* The library must be able to change something at all. An id of -1 changes nothing, so only a
+ * filter can have refused this: that of a gate in the program that started this one. */
+static enum miguard_status check_own_calls(struct miguard_error *reterr)
+{
+    long result = identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1);
+    if (result != 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, (int)-result, "setresuid",
+                         "another filter refuses it already; was this program started by one with "
+                         "a gate?");
+    }
+    return MIGUARD_OK;
+}
+
+/* The name of one of this process's threads, "" when it cannot be had. */
+static void name_of_thread(long tid, char *name, size_t size)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/task/%ld/comm", tid);
+    name[0] = '\0';
+    long fd = identity_kernel.open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    long length = identity_kernel.read((int)fd, name, size - 1);
+    (void)identity_kernel.close((int)fd);
+    name[length > 0 ? length : 0] = '\0';
+    name[strcspn(name, "\n")] = '\0';
+}
+
+/* What seccomp(2) answered; EACCES, the lack of CAP_SYS_ADMIN, is for load(). */
+static enum miguard_status load_result(long result, struct miguard_error *reterr)
+{
+    char name[32];
+
+    if (result == 0) {
+        return MIGUARD_OK;
+    }
+    if (result > 0) { /* a thread that TSYNC could not bring under the filter */
+        name_of_thread(result, name, sizeof(name));
+        return error_set(reterr, MIGUARD_BAD_STATE, ESRCH, "seccomp (TSYNC)",
+                         "thread %ld (%s) has a filter of its own; close the gate before it gets "
+                         "one",
+                         result, name);
+    }
+    int error = (int)-result;
+    enum miguard_status status = error == ENOSYS || error == EINVAL  ? MIGUARD_NOT_SUPPORTED
+                                 : error == EPERM || error == EACCES ? MIGUARD_NOT_PERMITTED
+                                 : error == ENOMEM                   ? MIGUARD_NO_MEMORY
+                                                                     : MIGUARD_SYSTEM;
+    return error_set(reterr, status, error, "seccomp", "%s", strerrordesc_np(error));
+}
+
+static long load_once(const struct gate_filter *filter, enum miguard_status *ret_status,
+                      struct miguard_error *reterr)
+{
+    struct sock_filter *program = NULL;
+    unsigned short length = 0;
+
+    *ret_status = gate_filter_build(filter, &program, &length, reterr);
+    if (*ret_status != MIGUARD_OK) {
+        return 0;
+    }
+    struct sock_fprog all = {length, program};
+    unsigned flags = (filter->bits & GATE_IS_PROCESS) != 0 ? SECCOMP_FILTER_FLAG_TSYNC : 0;
+    long result = identity_kernel.seccomp(SECCOMP_SET_MODE_FILTER, flags, &all);
+    base_free(program);
+    if (result != -EACCES || filter->no_new_privs) {
+        *ret_status = load_result(result, reterr);
+    }
+    return result;
+}
+
+/* As it is, and without the privilege for that once more under no_new_privs. */
+static enum miguard_status load(unsigned bits, struct miguard_error *reterr)
+{
+    struct gate_filter filter = {.bits = bits, .cookie = identity_cookie()};
+    enum miguard_status status = MIGUARD_OK;
+    uint32_t no_new_privs = 0;
+
+    if (!read_no_new_privs(&no_new_privs)) {
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "PR_GET_NO_NEW_PRIVS", NULL);
+    }
+    filter.no_new_privs = no_new_privs != 0;
+    long result = load_once(&filter, &status, reterr);
+    if (status != MIGUARD_OK || result != -EACCES) {
+        return status;
+    }
+    result = identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (result < 0) {
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, (int)-result, "PR_SET_NO_NEW_PRIVS", NULL);
+    }
+    filter.no_new_privs = true;
+    (void)load_once(&filter, &status, reterr);
+    return status;
+}
+
+/* A call without the cookie must be refused, whichever half of it is wrong; where that would kill
+ * or be reported it cannot be tried. */
+static bool strays_are_refused(unsigned bits)
+{
+    const unsigned long high = ~0UL - ~0UL / 2; /* the topmost bit */
+
+    return (bits & (GATE_KILLS | GATE_REPORTS)) != 0 ||
+           (identity_kernel.stray(1) == -EPERM && identity_kernel.stray(high) == -EPERM);
+}
+
+static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
+{
+    const char *wrong = NULL;
+
+    if (ask_kernel() != (int)bits) {
+        wrong = "the filter does not answer";
+    } else if (identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1) != 0) {
+        wrong = "the filter refuses the library";
+    } else if (!strays_are_refused(bits)) {
+        wrong = "the filter lets a stray call pass";
+    }
+    if (wrong == NULL) {
+        return MIGUARD_OK;
+    }
+    atomic_store(&broken, true);
+    return error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "gate", "%s; do not rely on the gate here",
+                     wrong);
+}
+
+static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr)
+{
+    enum miguard_status status = check_own_calls(reterr);
+
+    if (status == MIGUARD_OK && !identity_cookie_draw()) {
+        status = error_set(reterr, MIGUARD_SYSTEM, errno, "getrandom", NULL);
+    }
+    if (status == MIGUARD_OK && (bits & GATE_REPORTS) != 0) {
+        status = gate_report_start(reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = load(bits, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = verify(bits, reterr);
+        atomic_fetch_add_explicit(&closed_gates, 1, memory_order_release);
+    }
+    return status;
+}
+
+/* Called with the lock held. In a frame of its own, which is wiped then. */
+static __attribute__((noinline)) enum miguard_status close_gate(unsigned bits,
+                                                                struct miguard_error *reterr)
+{
+    int present = ask_kernel();
+
+    if (atomic_load(&broken)) {
+        return error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "gate",
+                         "an earlier one was loaded and does not do what it should");
+    }
+    if (present < 0) {
+        return close_new(bits, reterr);
+    }
+    if (((unsigned)present & ~(unsigned)GATE_IS_PROCESS) != (bits & ~(unsigned)GATE_IS_PROCESS)) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                         "it is closed already, with another action or report, and cannot be "
+                         "changed");
+    }
+    if (((unsigned)present & GATE_IS_PROCESS) < (bits & GATE_IS_PROCESS)) {
+        return close_new(bits, reterr);
+    }
+    return (bits & GATE_REPORTS) != 0 ? gate_report_start(reterr) : MIGUARD_OK;
+}
+
+/* Making the filter took the cookie through many hands. What they left on the stack must not become
+ * the sixth argument of a stray call: syscall(2) would take it from there. A sanitizer would lay
+ * its margins round the array, and what is in them would stay. */
+static __attribute__((noinline, no_sanitize("address"))) void wipe_stack(void)
+{
+    char left[16 * 1024];
+    explicit_bzero(left, sizeof(left));
+}
+
+enum miguard_status gate_close(const struct miguard_gate_options *options, bool *ret_new,
+                               struct miguard_error *reterr)
+{
+    enum miguard_status status = check_options(options, reterr);
+
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    /* It would be closed with somebody else's privileges. */
+    if (miguard_switch_depth() > 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                         "this thread is switched; close the gate before, or after switching back");
+    }
+    pthread_mutex_lock(&close_lock);
+    unsigned before = atomic_load(&closed_gates);
+    status = close_gate(bits_of(options), reterr);
+    wipe_stack();
+    *ret_new = status == MIGUARD_OK && atomic_load(&closed_gates) != before;
+    pthread_mutex_unlock(&close_lock);
+    return status;
+}
+
+static void (*_Atomic closing_observer)(const struct gate_note *note);
+
+void gate_observe_closing(void (*observer)(const struct gate_note *note))
+{
+    atomic_store(&closing_observer, observer);
+}
+
+enum miguard_status miguard_gate_close(const struct miguard_gate_options *options,
+                                       struct miguard_error *reterr)
+{
+    void (*observer)(const struct gate_note *) = atomic_load(&closing_observer);
+    struct miguard_error error = {.status = MIGUARD_OK};
+    bool closed = false;
+
+    enum miguard_status status = gate_close(options, &closed, &error);
+    if (status != MIGUARD_OK && reterr != NULL) {
+        *reterr = error;
+    }
+    if (observer != NULL && (closed || status != MIGUARD_OK)) {
+        observer(&(struct gate_note){
+            .status = status,
+            .error = status == MIGUARD_OK ? NULL : &error,
+            .options = options != NULL && options->size == sizeof(*options) ? options : NULL,
+            .site = __builtin_return_address(0)});
+    }
+    return status;
+}

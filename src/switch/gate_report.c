@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who tried: a refused call under a gate with report raises SIGSYS (SECCOMP_RET_TRAP) on the thread
+ * that made it. The handler notes where that was, answers EPERM in the call's place, and wakes a
+ * thread of the library's own that tells the observer.
+ *
+ * Why not user notification (SECCOMP_RET_USER_NOTIF), where a supervisor answers: it took 4.7 us a
+ * refusal against 0.9 us, and 1.9 us with the walk up the stack (a bare EPERM: 0.1 us); it shows
+ * the instruction alone and not who called libc; children would wait for this process; and under
+ * glibc's setuid(3), which lets every thread call, the supervisor would wait for itself.
+ *
+ * The handler may run in the middle of anything, since glibc's setuid(3) makes other threads call
+ * from within a signal handler: it neither locks nor allocates. The addresses are turned into
+ * modules and names by the thread.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <seccomp.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "identity/kernel.h"
+#include "switch/gate.h"
+#include "switch/gate_filter.h"
+
+#if defined(__x86_64__)
+#define CAN_REPORT               1
+#define REGISTER_RESULT(context) ((context)->uc_mcontext.gregs[REG_RAX])
+#define REGISTER_ARGUMENT(context, i)                                                              \
+    ((context)->uc_mcontext.gregs[(i) == 0 ? REG_RDI : (i) == 1 ? REG_RSI : REG_RDX])
+#elif defined(__aarch64__)
+#define CAN_REPORT                    1
+#define REGISTER_RESULT(context)      ((context)->uc_mcontext.regs[0])
+#define REGISTER_ARGUMENT(context, i) ((context)->uc_mcontext.regs[i])
+#else
+#define CAN_REPORT                    0
+#define REGISTER_RESULT(context)      (*(long *)(context))
+#define REGISTER_ARGUMENT(context, i) ((void)(context), (i))
+#endif
+
+/* SYS_SECCOMP, which glibc names only since 2.39. */
+enum { CODE_SECCOMP = 1 };
+
+/* ---- what was refused, on its way to the thread -------------------------------------------- */
+
+enum { NOTES = 64 };
+
+enum note_state { NOTE_FREE, NOTE_BEING_WRITTEN, NOTE_WRITTEN };
+
+struct note {
+    atomic_int state;
+    struct gate_stray stray;
+};
+
+static struct note notes[NOTES];
+static _Atomic uint64_t lost;
+static sem_t written;
+static _Atomic(void (*)(const struct gate_stray *)) observer;
+static struct sigaction earlier; /* the handler before ours */
+
+void gate_observe(void (*function)(const struct gate_stray *stray))
+{
+    atomic_store(&observer, function);
+}
+
+/* ---- the handler --------------------------------------------------------------------------- */
+
+struct walk {
+    struct gate_stray *stray;
+    const void *from; /* where the call was made: what lies below it is the handler's */
+    bool there;
+};
+
+static _Unwind_Reason_Code on_frame(struct _Unwind_Context *frame, void *argument)
+{
+    struct walk *walk = argument;
+    const void *address = (const void *)_Unwind_GetIP(frame);
+
+    walk->there = walk->there || address == walk->from;
+    if (walk->there) {
+        walk->stray->frames[walk->stray->frame_count++] = address;
+    }
+    return walk->stray->frame_count < GATE_FRAMES ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+static void write_note(struct note *note, const siginfo_t *info, const ucontext_t *context)
+{
+    struct gate_stray *stray = &note->stray;
+    struct walk walk = {stray, info->si_call_addr, false};
+
+    memset(stray, 0, sizeof(*stray));
+    stray->tid = (pid_t)identity_kernel.gettid();
+    stray->number = info->si_syscall;
+    stray->architecture = info->si_arch;
+    for (int i = 0; i < 3; i++) {
+        stray->arguments[i] = (uint64_t)REGISTER_ARGUMENT(context, i);
+    }
+    (void)_Unwind_Backtrace(on_frame, &walk);
+    if (stray->frame_count == 0) {
+        stray->frames[stray->frame_count++] = info->si_call_addr;
+    }
+    stray->lost = atomic_exchange(&lost, 0);
+}
+
+static void note_stray(const siginfo_t *info, const ucontext_t *context)
+{
+    for (int i = 0; i < NOTES; i++) {
+        int free_state = NOTE_FREE;
+        if (atomic_compare_exchange_strong(&notes[i].state, &free_state, NOTE_BEING_WRITTEN)) {
+            write_note(&notes[i], info, context);
+            atomic_store(&notes[i].state, NOTE_WRITTEN);
+            (void)sem_post(&written);
+            return;
+        }
+    }
+    atomic_fetch_add(&lost, 1);
+}
+
+/* A filter of somebody else traps, too: that is for the handler that was there before. */
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    if ((earlier.sa_flags & SA_SIGINFO) != 0) {
+        earlier.sa_sigaction(number, info, context);
+    } else if (earlier.sa_handler == SIG_DFL) {
+        (void)signal(SIGSYS, SIG_DFL);
+        (void)raise(SIGSYS);
+    } else if (earlier.sa_handler != SIG_IGN) {
+        earlier.sa_handler(number);
+    }
+}
+
+static void on_sigsys(int number, siginfo_t *info, void *argument)
+{
+    ucontext_t *context = argument;
+    int saved_errno = errno;
+
+    if (info->si_code != CODE_SECCOMP || info->si_errno != GATE_TRAP_MARK) {
+        pass_on(number, info, argument);
+    } else {
+        note_stray(info, context);
+        REGISTER_RESULT(context) = -EPERM;
+    }
+    errno = saved_errno;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static const void *module_of(const void *address)
+{
+    Dl_info info;
+    return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
+}
+
+/* libc makes the calls, but the place to look at is the one that called libc. */
+static const void *call_site_of(const struct gate_stray *stray)
+{
+    const void *libc = module_of((const void *)(uintptr_t)&getpid);
+
+    for (unsigned i = 0; i < stray->frame_count; i++) {
+        if (module_of(stray->frames[i]) != libc) {
+            return stray->frames[i];
+        }
+    }
+    return stray->frames[0];
+}
+
+/* How many of the first three arguments are ids or options, and not addresses. */
+static int argument_count(const char *name)
+{
+    static const struct {
+        const char *name;
+        int count;
+    } rows[] = {
+        {"setuid", 1},    {"setgid", 1},    {"setfsuid", 1}, {"setfsgid", 1},
+        {"setreuid", 2},  {"setregid", 2},  {"prctl", 2},    {"setresuid", 3},
+        {"setresgid", 3}, {"setgroups", 1}, {"unshare", 1},  {"keyctl", 1},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strcmp(rows[i].name, name) == 0) {
+            return rows[i].count;
+        }
+    }
+    return 0;
+}
+
+void gate_stray_text(const struct gate_stray *stray, char *text, size_t size)
+{
+    const int a = (int)stray->arguments[0], b = (int)stray->arguments[1];
+    char *name = seccomp_syscall_resolve_num_arch(stray->architecture, (int)stray->number);
+    int count = name != NULL ? argument_count(name) : 0;
+
+    if (name == NULL) {
+        snprintf(text, size, "system call %ld of architecture 0x%x", stray->number,
+                 stray->architecture);
+    } else if (count == 0) {
+        snprintf(text, size, "%s()", name);
+    } else if (count == 1) {
+        snprintf(text, size, "%s(%d)", name, a);
+    } else if (count == 2) {
+        snprintf(text, size, "%s(%d, %d)", name, a, b);
+    } else {
+        snprintf(text, size, "%s(%d, %d, %d)", name, a, b, (int)stray->arguments[2]);
+    }
+    free(name); /* libseccomp's */
+}
+
+static void tell_all(void)
+{
+    for (int i = 0; i < NOTES; i++) {
+        void (*function)(const struct gate_stray *) = atomic_load(&observer);
+        if (atomic_load(&notes[i].state) != NOTE_WRITTEN) {
+            continue;
+        }
+        notes[i].stray.call_site = call_site_of(&notes[i].stray);
+        if (function != NULL) {
+            function(&notes[i].stray);
+        }
+        atomic_store(&notes[i].state, NOTE_FREE);
+    }
+}
+
+static struct {
+    pthread_mutex_t lock;
+    uint64_t started; /* the epoch of the process that has its observer told; 0: none */
+    bool running;     /* there is a thread of that process */
+    bool paused;
+    atomic_bool stop;
+    pthread_t thread;
+} teller = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void *tell(void *unused)
+{
+    while (!atomic_load(&teller.stop)) {
+        while (sem_wait(&written) != 0) {
+        }
+        tell_all();
+    }
+    return unused;
+}
+
+/* Under the lock. */
+static int start_thread(void)
+{
+    sigset_t before;
+
+    if (!process_mute(&before)) {
+        return EAGAIN;
+    }
+    atomic_store(&teller.stop, false);
+    int error = pthread_create(&teller.thread, NULL, tell, NULL);
+    process_unmute(&before);
+    teller.running = error == 0;
+    return error;
+}
+
+static _Unwind_Reason_Code no_frame(struct _Unwind_Context *frame, void *unused)
+{
+    (void)frame;
+    (void)unused;
+    return _URC_END_OF_STACK;
+}
+
+/* Under the lock. What is already in the notes of a forked child is its parent's to tell. */
+static enum miguard_status start_telling(struct miguard_error *reterr)
+{
+    static bool handled;
+    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+    if (teller.started != 0 && teller.started == process_epoch()) {
+        return MIGUARD_OK;
+    }
+    for (int i = 0; i < NOTES; i++) {
+        atomic_store(&notes[i].state, NOTE_FREE);
+    }
+    if (sem_init(&written, 0, 0) != 0) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "sem_init", NULL);
+    }
+    (void)_Unwind_Backtrace(no_frame, NULL); /* what it sets up at first is not for a handler */
+    teller.running = false;
+    int error = teller.paused ? 0 : start_thread();
+    if (error != 0) {
+        return error_set(reterr, error == EAGAIN ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, error,
+                         "pthread_create", NULL);
+    }
+    if (!handled && sigaction(SIGSYS, &action, &earlier) != 0) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "sigaction", NULL);
+    }
+    handled = true;
+    teller.started = process_epoch();
+    return MIGUARD_OK;
+}
+
+enum miguard_status gate_report_start(struct miguard_error *reterr)
+{
+    if (!CAN_REPORT) {
+        return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate report",
+                         "not on this architecture");
+    }
+    pthread_mutex_lock(&teller.lock);
+    enum miguard_status status = start_telling(reterr);
+    pthread_mutex_unlock(&teller.lock);
+    return status;
+}
+
+/* The observer may close a gate, and so take the lock: nobody waits for the thread with it. */
+void gate_report_pause(void)
+{
+    pthread_mutex_lock(&teller.lock);
+    teller.paused = true;
+    bool running = teller.running && teller.started == process_epoch();
+    teller.running = false;
+    pthread_mutex_unlock(&teller.lock);
+    if (running) {
+        atomic_store(&teller.stop, true);
+        (void)sem_post(&written);
+        (void)pthread_join(teller.thread, NULL);
+    }
+}
+
+/* Where no thread can be had, what is refused is still refused, and told by nobody. */
+void gate_report_resume(void)
+{
+    pthread_mutex_lock(&teller.lock);
+    teller.paused = false;
+    if (teller.started != 0 && teller.started == process_epoch() && !teller.running) {
+        (void)start_thread();
+        (void)sem_post(&written); /* for what came in between */
+    }
+    pthread_mutex_unlock(&teller.lock);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/state.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "identity/id_map.h"
+#include "identity/read.h"
+
+/* How many capabilities there are is a fact of the running kernel: found out once. */
+static uint32_t capability_count(void)
+{
+    static _Atomic uint32_t known;
+    uint64_t bounding = 0;
+
+    uint32_t count = atomic_load_explicit(&known, memory_order_relaxed);
+    if (count == 0 && read_bounding(0, &bounding, &count)) {
+        atomic_store_explicit(&known, count, memory_order_relaxed);
+    }
+    return count;
+}
+
+miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
+{
+    struct miguard_identity *state = ret_state;
+
+    memset(state, 0, sizeof(*state));
+    state->groups = groups;
+    if (!read_uids(state->uid)) {
+        return MIGUARD_COMPONENT_RUID;
+    }
+    if (!read_fsuid(&state->uid[IDENTITY_FS])) {
+        return MIGUARD_COMPONENT_FSUID;
+    }
+    if (!read_gids(state->gid)) {
+        return MIGUARD_COMPONENT_RGID;
+    }
+    if (!read_fsgid(&state->gid[IDENTITY_FS])) {
+        return MIGUARD_COMPONENT_FSGID;
+    }
+    if (!read_groups_into(groups, &state->group_count)) {
+        return MIGUARD_COMPONENT_GROUPS;
+    }
+    state->group_count = identity_sort_groups(groups, state->group_count);
+    if (!read_caps(state->cap)) {
+        return MIGUARD_COMPONENT_CAP_EFFECTIVE;
+    }
+    if (state->cap[IDENTITY_CAP_INHERITABLE] != 0) {
+        state->cap_count = capability_count();
+    }
+    if ((state->cap[IDENTITY_CAP_INHERITABLE] != 0 && state->cap_count == 0) ||
+        !read_ambient(state->cap[IDENTITY_CAP_INHERITABLE], state->cap_count,
+                      &state->cap[IDENTITY_CAP_AMBIENT])) {
+        return MIGUARD_COMPONENT_CAP_AMBIENT;
+    }
+    if (!read_securebits(&state->securebits)) {
+        return MIGUARD_COMPONENT_SECUREBITS;
+    }
+    if (!read_no_new_privs(&state->no_new_privs)) {
+        return MIGUARD_COMPONENT_NO_NEW_PRIVS;
+    }
+    state->known = STATE_COMPONENTS;
+    state->tag = IDENTITY_TAG;
+    return 0;
+}
+
+miguard_components state_check(const struct miguard_identity *expected, gid_t *groups)
+{
+    struct miguard_identity now;
+
+    if (state_read(&now, groups) != 0) {
+        return STATE_COMPONENTS;
+    }
+    return miguard_identity_compare(expected, &now) & STATE_COMPONENTS;
+}
+
+/*
+ * An id of -1 means "no change" to the set*id calls; one that is shown for every unmapped id could
+ * not be set again, or another than it was. A thread that leads its group may have come into
+ * another user namespace since it was last asked; any other cannot (check.c), nor can its process
+ * leave the first one while it lives.
+ */
+static enum miguard_status prove(struct miguard_identity *state, struct miguard_error *reterr)
+{
+    static __thread uint64_t initial_in_epoch __attribute__((tls_model("initial-exec")));
+
+    for (size_t i = 0; i < IDENTITY_IDS; i++) {
+        if (state->uid[i] == (uid_t)-1 || state->gid[i] == (gid_t)-1) {
+            return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",
+                             "the kernel reports the id -1, which is nobody's");
+        }
+    }
+    uint64_t epoch = process_epoch();
+    bool leader = identity_thread_is_leader();
+    if (!leader && epoch != 0 && initial_in_epoch == epoch) {
+        return MIGUARD_OK;
+    }
+    if (!read_user_namespace(&state->user_namespace)) {
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read",
+                         miguard_component_name(MIGUARD_COMPONENT_USER_NAMESPACE));
+    }
+    if (!leader && state->user_namespace == ID_MAP_INITIAL_NAMESPACE) {
+        initial_in_epoch = epoch;
+    }
+    return id_map_prove(state, reterr);
+}
+
+enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *groups, gid_t *second,
+                                  struct miguard_error *reterr)
+{
+    for (int try = 0; try < IDENTITY_TRIES; try++) {
+        miguard_components unread = state_read(ret_state, groups);
+        if (unread != 0) {
+            return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read",
+                             miguard_component_name(unread));
+        }
+        /* What is read wrongly here would be restored wrongly later, and then found right. So all
+         * is looked at twice: a call that told a lie, or a glibc setxid call of another thread that
+         * came in between, shows as a difference. */
+        if (state_check(ret_state, second) == 0) {
+            return prove(ret_state, reterr);
+        }
+    }
+    return error_set(reterr, MIGUARD_TORN, 0, "capture",
+                     "this thread's identity kept changing while it was read, %d times in a row",
+                     IDENTITY_TRIES);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/world.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "miguard/switch.h"
+
+enum stage { STAGE_RUNNING, STAGE_STOPPED };
+
+enum order { ORDER_WAIT, ORDER_ACT, ORDER_DONE, ORDER_LEAVE };
+
+/* A stopped thread. */
+struct slot {
+    _Atomic pid_t tid; /* set last: the answer to look is there */
+    _Atomic int order; /* a futex */
+    int answer;
+};
+
+/* Static, since a late signal may still find its way here when all is over: it finds nobody at
+ * work, and no memory that is gone. */
+static struct {
+    _Atomic int stage;
+    _Atomic unsigned taken;  /* slots */
+    _Atomic unsigned inside; /* threads in the handler */
+    const struct world_work *work;
+    int signal;
+    struct sigaction before; /* what the signal was for */
+    unsigned sent_count;
+    pid_t sent[MIGUARD_DROP_THREADS];
+    struct slot slots[MIGUARD_DROP_THREADS];
+} world;
+
+static void wait_while(_Atomic int *word, int value)
+{
+    while (atomic_load(word) == value) {
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    }
+}
+
+static void set_and_wake(_Atomic int *word, int value)
+{
+    atomic_store(word, value);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* ---- in the other threads ---------------------------------------------------------------- */
+
+static void wait_for_orders(struct slot *slot)
+{
+    for (;;) {
+        wait_while(&slot->order, ORDER_WAIT);
+        wait_while(&slot->order, ORDER_DONE);
+        int order = atomic_load(&slot->order);
+        if (order == ORDER_LEAVE) {
+            return;
+        }
+        if (order == ORDER_ACT) {
+            slot->answer = world.work->act(world.work->context);
+            set_and_wake(&slot->order, ORDER_DONE);
+        }
+    }
+}
+
+/* Async-signal safe: raw system calls, atomic words, and what look and act do. */
+static void on_signal(int signal)
+{
+    int error = errno;
+
+    (void)signal;
+    atomic_fetch_add(&world.inside, 1);
+    if (atomic_load(&world.stage) == STAGE_STOPPED) {
+        unsigned place = atomic_fetch_add(&world.taken, 1);
+        if (place < MIGUARD_DROP_THREADS) {
+            struct slot *slot = &world.slots[place];
+            slot->answer = world.work->look(world.work->context);
+            atomic_store(&slot->tid, (pid_t)syscall(SYS_gettid));
+            wait_for_orders(slot);
+        }
+    }
+    atomic_fetch_sub(&world.inside, 1);
+    errno = error;
+}
+
+/* ---- in the caller ----------------------------------------------------------------------- */
+
+static void pause_a_little(void)
+{
+    nanosleep(&(struct timespec){0, 100000}, NULL);
+}
+
+static int64_t milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static unsigned slots_taken(void)
+{
+    unsigned taken = atomic_load(&world.taken);
+    return taken < MIGUARD_DROP_THREADS ? taken : MIGUARD_DROP_THREADS;
+}
+
+static bool is_stopped(pid_t tid)
+{
+    for (unsigned i = 0; i < slots_taken(); i++) {
+        if (atomic_load(&world.slots[i].tid) == tid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A thread group leader that ended stays in the list as long as others live. It runs no more. */
+static bool is_dead(pid_t tid)
+{
+    char path[64], text[256];
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT;
+    }
+    ssize_t length = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    const char *state = strrchr(text, ')'); /* the name before it may hold anything */
+    return state != NULL && (state[2] == 'Z' || state[2] == 'X');
+}
+
+/* Sends the signal to a thread that it was not sent to yet. */
+static enum miguard_status summon(pid_t tid, struct miguard_error *reterr)
+{
+    for (unsigned i = 0; i < world.sent_count; i++) {
+        if (world.sent[i] == tid) {
+            return MIGUARD_OK;
+        }
+    }
+    if (world.sent_count == MIGUARD_DROP_THREADS) {
+        return error_set(reterr, MIGUARD_LIMIT, 0, "threads", "more than %d threads",
+                         MIGUARD_DROP_THREADS);
+    }
+    if (syscall(SYS_tgkill, getpid(), tid, world.signal) != 0 && errno != ESRCH) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "tgkill", "%s", strerrordesc_np(errno));
+    }
+    world.sent[world.sent_count++] = tid;
+    return MIGUARD_OK;
+}
+
+/* One look at the list of threads. */
+struct look {
+    unsigned seen;
+    pid_t running; /* one that is not stopped; 0: there is none */
+};
+
+static enum miguard_status look_at(pid_t tid, struct look *look, struct miguard_error *reterr)
+{
+    look->seen++;
+    if (tid == (pid_t)syscall(SYS_gettid) || is_stopped(tid) || is_dead(tid)) {
+        return MIGUARD_OK;
+    }
+    look->running = tid;
+    return summon(tid, reterr);
+}
+
+/* readdir(3) would allocate, and a stopped thread may hold the allocator's lock. */
+static enum miguard_status look_at_all(int directory, struct look *look,
+                                       struct miguard_error *reterr)
+{
+    _Alignas(struct dirent64) char buffer[4096];
+    enum miguard_status status = MIGUARD_OK;
+
+    for (;;) {
+        long length = syscall(SYS_getdents64, directory, buffer, sizeof(buffer));
+        if (length < 0) {
+            return error_set(reterr, MIGUARD_UNREADABLE, errno, "threads",
+                             "/proc/self/task cannot be read");
+        }
+        if (length == 0) {
+            return MIGUARD_OK;
+        }
+        for (long at = 0; at < length && status == MIGUARD_OK;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
+            at += entry->d_reclen;
+            if (entry->d_name[0] != '.') {
+                status = look_at((pid_t)strtol(entry->d_name, NULL, 10), look, reterr);
+            }
+        }
+        if (status != MIGUARD_OK) {
+            return status;
+        }
+    }
+}
+
+/* The list may skip a thread while others end, so it must have as many as there are: the link count
+ * of the folder says how many (proc(5); it is 2 more). */
+static enum miguard_status look_once(struct look *ret_look, bool *ret_complete,
+                                     struct miguard_error *reterr)
+{
+    struct stat stat;
+    *ret_look = (struct look){0, 0};
+    int directory = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory < 0) {
+        return error_set(reterr, MIGUARD_UNREADABLE, errno, "threads",
+                         "/proc/self/task cannot be read");
+    }
+    enum miguard_status status = look_at_all(directory, ret_look, reterr);
+    *ret_complete = fstat(directory, &stat) == 0 && stat.st_nlink == ret_look->seen + 2;
+    close(directory);
+    return status;
+}
+
+enum { PATIENCE_MS = 2000 };
+
+/* All are stopped when a complete list has nobody running: then there is nobody left who could make
+ * another thread. */
+static enum miguard_status gather(struct miguard_error *reterr)
+{
+    const int64_t end = milliseconds() + PATIENCE_MS;
+    struct look look;
+    bool complete = false;
+
+    for (;;) {
+        enum miguard_status status = look_once(&look, &complete, reterr);
+        if (status != MIGUARD_OK || (complete && look.running == 0)) {
+            return status;
+        }
+        if (milliseconds() > end) {
+            return error_set(reterr, MIGUARD_BAD_STATE, ETIMEDOUT, "threads",
+                             "thread %d did not answer signal %d: it blocks it, or sleeps in the "
+                             "kernel",
+                             look.running, world.signal);
+        }
+        pause_a_little();
+    }
+}
+
+/* Glibc's own two are below SIGRTMIN. A signal that has a handler, or is ignored, is somebody's. */
+static enum miguard_status take_signal(struct miguard_error *reterr)
+{
+    struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+
+    sigfillset(&ours.sa_mask);
+    for (int signal = SIGRTMAX; signal >= SIGRTMIN; signal--) {
+        if (sigaction(signal, NULL, &world.before) == 0 &&
+            (world.before.sa_flags & SA_SIGINFO) == 0 && world.before.sa_handler == SIG_DFL) {
+            world.signal = signal;
+            return sigaction(signal, &ours, NULL) == 0
+                       ? MIGUARD_OK
+                       : error_set(reterr, MIGUARD_SYSTEM, errno, "sigaction", NULL);
+        }
+    }
+    return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "threads",
+                     "every realtime signal has a handler already");
+}
+
+/* A signal that still waits for a thread that blocks it would end the process once it is unblocked:
+ * ignoring it for a moment throws it away (sigaction(2), POSIX "Signal Actions"). */
+static void give_signal_back(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(world.signal, &ignore, NULL);
+    sigaction(world.signal, &world.before, NULL);
+}
+
+void world_release(void)
+{
+    atomic_store(&world.stage, STAGE_RUNNING);
+    give_signal_back();
+    do {
+        /* Again and again: one that was just coming in has its slot only now. */
+        for (unsigned i = 0; i < slots_taken(); i++) {
+            set_and_wake(&world.slots[i].order, ORDER_LEAVE);
+        }
+        if (atomic_load(&world.inside) != 0) {
+            pause_a_little();
+        }
+    } while (atomic_load(&world.inside) != 0);
+}
+
+static int first_answer(void)
+{
+    int answer = 0;
+    for (unsigned i = 0; i < slots_taken() && answer == 0; i++) {
+        answer = world.slots[i].answer;
+    }
+    return answer;
+}
+
+enum miguard_status world_stop(const struct world_work *work, int *ret_answer,
+                               struct miguard_error *reterr)
+{
+    world.work = work;
+    world.sent_count = 0;
+    atomic_store(&world.taken, 0);
+    for (unsigned i = 0; i < MIGUARD_DROP_THREADS; i++) {
+        atomic_store(&world.slots[i].tid, 0);
+        atomic_store(&world.slots[i].order, ORDER_WAIT);
+    }
+    enum miguard_status status = take_signal(reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    atomic_store(&world.stage, STAGE_STOPPED);
+    status = gather(reterr);
+    int answer = status == MIGUARD_OK ? first_answer() : 0;
+    if (answer != 0) {
+        status = error_set(reterr, MIGUARD_BAD_STATE, 0, "threads", NULL);
+        *ret_answer = answer;
+    }
+    if (status != MIGUARD_OK) {
+        world_release();
+    }
+    return status;
+}
+
+int world_act(void)
+{
+    for (unsigned i = 0; i < slots_taken(); i++) {
+        struct slot *slot = &world.slots[i];
+        set_and_wake(&slot->order, ORDER_ACT);
+        wait_while(&slot->order, ORDER_ACT);
+        if (slot->answer != 0) {
+            return slot->answer;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The validity of the guard's fast path: thread x inherited filter x fork x new thread x switch x
+ * nested switch x failed switch, every sequence of them up to a length. After each step the fast
+ * answer must be one that a fresh check gives as well, for every binding; and it must be given at
+ * all where it can be.
+ *
+ * This file defines the table of kernel calls in place of src/identity/kernel.c, to let a switch
+ * fail half-way and to come in at the middle of a check.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "identity/change.h"
+#include "identity/identity.h"
+#include "miguard.h"
+#include "support/raw.h"
+#include "support/real_kernel.h"
+#include "switch/gate.h"
+
+enum { SOMEBODY = 12345, OTHER = 23456 };
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(RAW_HAS_HIDDEN_THREAD)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* ---- the calls ------------------------------------------------------------------------------ */
+
+static bool fail_setresuid; /* the next one */
+static void (*in_the_middle)(void);
+static unsigned long calls; /* of any kind */
+
+#define FORWARD(name, parameters, ...)                                                             \
+    static long call_##name parameters                                                             \
+    {                                                                                              \
+        calls++;                                                                                   \
+        return real_kernel.name(__VA_ARGS__);                                                      \
+    }
+
+typedef struct __user_cap_header_struct cap_header;
+typedef struct __user_cap_data_struct cap_data;
+
+FORWARD(getresuid, (uid_t * a, uid_t *b, uid_t *c), a, b, c)
+FORWARD(getresgid, (gid_t * a, gid_t *b, gid_t *c), a, b, c)
+FORWARD(getgroups, (int size, gid_t *list), size, list)
+FORWARD(open, (const char *path, int flags), path, flags)
+FORWARD(read, (int fd, void *buffer, size_t size), fd, buffer, size)
+FORWARD(close, (int fd), fd)
+FORWARD(readlink, (const char *path, char *buffer, size_t size), path, buffer, size)
+FORWARD(gettid, (void))
+FORWARD(getpid, (void))
+FORWARD(session_keyring, (void))
+FORWARD(setfsuid, (uid_t id), id)
+FORWARD(setfsgid, (gid_t id), id)
+FORWARD(prctl, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
+        option, a, b, c, d)
+FORWARD(setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
+FORWARD(setgroups, (size_t size, const gid_t *list), size, list)
+FORWARD(capset, (cap_header * header, const cap_data *data), header, data)
+FORWARD(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
+FORWARD(stray, (unsigned long bits), bits)
+
+static long call_setresuid(uid_t a, uid_t b, uid_t c)
+{
+    calls++;
+    if (fail_setresuid && b != (uid_t)-1) {
+        fail_setresuid = false;
+        return -EAGAIN;
+    }
+    return real_kernel.setresuid(a, b, c);
+}
+
+/* A check has compared the ids by now. */
+static long call_capget(cap_header *header, cap_data *data)
+{
+    void (*visit)(void) = in_the_middle;
+    calls++;
+    in_the_middle = NULL;
+    if (visit != NULL) {
+        visit();
+    }
+    return real_kernel.capget(header, data);
+}
+
+const struct identity_kernel identity_kernel = {
+    .getresuid = call_getresuid,
+    .getresgid = call_getresgid,
+    .getgroups = call_getgroups,
+    .capget = call_capget,
+    .open = call_open,
+    .read = call_read,
+    .close = call_close,
+    .readlink = call_readlink,
+    .gettid = call_gettid,
+    .getpid = call_getpid,
+    .session_keyring = call_session_keyring,
+    .setfsuid = call_setfsuid,
+    .setfsgid = call_setfsgid,
+    .prctl = call_prctl,
+    .setresuid = call_setresuid,
+    .setresgid = call_setresgid,
+    .setgroups = call_setgroups,
+    .capset = call_capset,
+    .seccomp = call_seccomp,
+    .stray = call_stray,
+};
+
+/* ---- bindings -------------------------------------------------------------------------------- */
+
+/* Whom there is to be the same as: what the program began as, and two that it can become. */
+enum { BINDINGS = 3 };
+static struct {
+    uint64_t binding;
+    struct miguard_identity identity;
+    struct miguard_target *target;
+} bindings[BINDINGS];
+
+static bool make_bindings(void)
+{
+    static const uid_t ids[] = {0, SOMEBODY, OTHER};
+
+    for (int i = 0; i < BINDINGS; i++) {
+        if (miguard_target_ids(ids[i], ids[i],
+                               &(struct miguard_groups){MIGUARD_GROUPS_CLEAR, NULL, 0, NULL},
+                               &bindings[i].target, NULL) != MIGUARD_OK ||
+            (i > 0 && miguard_switch_to(bindings[i].target, NULL) != MIGUARD_OK) ||
+            identity_capture(&bindings[i].identity, NULL) != MIGUARD_OK ||
+            (i > 0 && miguard_switch_back(NULL) != MIGUARD_OK)) {
+            return false;
+        }
+        bindings[i].binding = gate_new_binding();
+    }
+    return true;
+}
+
+static bool fresh_same(int i)
+{
+    return identity_check(&bindings[i].identity, MIGUARD_COMPONENTS_ALL, NULL) == 0;
+}
+
+/* As the guard does it; answers what the guard would. */
+static bool guarded_same(int i)
+{
+    if (gate_known_same(bindings[i].binding)) {
+        return true;
+    }
+    uint64_t ticket = gate_before_check();
+    bool same = fresh_same(i);
+    if (same) {
+        gate_after_check(ticket, bindings[i].binding);
+    }
+    return same;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------
+ */
+
+enum step { CHECK_FIRST, CHECK_SECOND, SWITCH, SWITCH_OTHER, BACK, FAIL, FORK, THREAD, STEPS };
+
+static const char *const step_names[] = {"check", "check-as", "switch", "nested",
+                                         "back",  "fail",     "fork",   "thread"};
+
+static bool is_gated_here; /* what the thread under test should find out */
+static unsigned long passed, failed, fast;
+
+/* The invariant: what is known is so. And nothing is known where there is no gate. */
+static bool known_is_true(void)
+{
+    for (int i = 0; i < BINDINGS; i++) {
+        bool known = gate_known_same(bindings[i].binding);
+        fast += known;
+        if (known && (!is_gated_here || !fresh_same(i))) {
+            return false;
+        }
+    }
+    return !gate_known_same(0) && !gate_known_same(UINT64_MAX);
+}
+
+static bool nothing_is_known(void)
+{
+    for (int i = 0; i < BINDINGS; i++) {
+        if (gate_known_same(bindings[i].binding)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Elsewhere nothing may be known before a check of its own, and the check comes to the truth. */
+static bool elsewhere(void *unused)
+{
+    (void)unused;
+    if (!nothing_is_known() || (gate_before_check() != 0) != is_gated_here || !nothing_is_known()) {
+        return false;
+    }
+    for (int i = 0; i < BINDINGS; i++) {
+        bool same = fresh_same(i);
+        if (guarded_same(i) != same ||
+            gate_known_same(bindings[i].binding) != (same && is_gated_here)) {
+            return false;
+        }
+    }
+    return known_is_true();
+}
+
+static void elsewhere_on_thread(void *answer)
+{
+    *(bool *)answer = elsewhere(NULL);
+}
+
+static bool take_step(enum step step)
+{
+    bool good = true;
+
+    switch (step) {
+    case CHECK_FIRST:
+    case CHECK_SECOND: {
+        int i = step == CHECK_FIRST ? 0 : 1;
+        bool same = fresh_same(i);
+        good = guarded_same(i) == same &&
+               gate_known_same(bindings[i].binding) == (same && is_gated_here);
+        break;
+    }
+    case SWITCH:
+    case SWITCH_OTHER:
+        (void)!miguard_switch_to(bindings[step == SWITCH ? 1 : 2].target, NULL);
+        break;
+    case BACK:
+        (void)!miguard_switch_back(NULL);
+        break;
+    case FAIL:
+        fail_setresuid = true;
+        (void)!miguard_switch_to(bindings[2].target, NULL);
+        fail_setresuid = false;
+        break;
+    case FORK:
+        good = raw_in_child(elsewhere, NULL);
+        break;
+    case THREAD:
+        raw_on_thread(elsewhere_on_thread, &good);
+        break;
+    case STEPS:
+        break;
+    }
+    return good && known_is_true();
+}
+
+static void run_sequence(const char *where, unsigned sequence, int length)
+{
+    bool good = true;
+    unsigned rest = sequence;
+
+    for (int i = 0; i < length && good; i++, rest /= STEPS) {
+        good = take_step(rest % STEPS);
+    }
+    while (miguard_switch_depth() > 0) {
+        (void)!miguard_switch_back(NULL);
+        good = good && known_is_true();
+    }
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: %s:", where);
+        for (int i = 0; i < length; i++, sequence /= STEPS) {
+            printf(" %s", step_names[sequence % STEPS]);
+        }
+        printf("\n");
+    }
+}
+
+/* A fork takes a thousand times as long as a switch: the long sequences are without. */
+static bool is_slow(unsigned sequence, int length)
+{
+    unsigned slow = 0;
+    for (int i = 0; i < length; i++, sequence /= STEPS) {
+        slow += sequence % STEPS >= FORK;
+    }
+    return slow > (length <= 2 ? 2 : getenv("QUICK") == NULL && length <= 4 ? 1 : 0);
+}
+
+static void run_all_sequences(void *where)
+{
+    int longest = getenv("QUICK") == NULL ? 5 : 4;
+    unsigned count = 1;
+
+    for (int length = 1; length <= longest; length++) {
+        count *= STEPS;
+        for (unsigned sequence = 0; sequence < count; sequence++) {
+            if (!is_slow(sequence, length)) {
+                run_sequence(where, sequence, length);
+            }
+        }
+    }
+}
+
+/* ---- single situations --------------------------------------------------------------------------
+ */
+
+static void switch_there(void)
+{
+    (void)!miguard_switch_to(bindings[1].target, NULL);
+}
+
+static void switch_there_and_back(void)
+{
+    switch_there();
+    (void)!miguard_switch_back(NULL);
+}
+
+static void check_it_all(void)
+{
+    (void)guarded_same(0);
+    (void)guarded_same(1);
+}
+
+static void switch_and_check(void)
+{
+    switch_there();
+    check_it_all();
+}
+
+/* What is compared before the middle of a check and not once more at its end, and takes no
+ * capability along. */
+static void change_fsgid(void)
+{
+    (void)identity_kernel.setfsgid(SOMEBODY);
+}
+
+/* In a handler that came in at the middle of a change nothing can be concluded from a check. */
+static void in_a_change(void)
+{
+    identity_change_count++;
+    bool good = gate_before_check() == 0;
+    identity_change_count++;
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: a ticket in the middle of a change\n");
+    }
+}
+
+/* What a signal handler may do in the middle of a check. */
+static void interrupted(const char *name, void (*handler)(void))
+{
+    check_it_all();
+    switch_there_and_back(); /* so that the next check is a full one */
+    in_the_middle = handler;
+    (void)guarded_same(0);
+    bool good = known_is_true();
+    (void)identity_kernel.setfsgid(getegid());
+    while (miguard_switch_depth() > 0) {
+        (void)!miguard_switch_back(NULL);
+        good = good && known_is_true();
+    }
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: interrupted: %s\n", name);
+    }
+}
+
+/* A child of vfork shares the memory of its parent, and with it what the thread knows. */
+static int shares_memory(void *unused)
+{
+    (void)unused;
+    switch_and_check();
+    return 0;
+}
+
+static void after_vfork(void)
+{
+    static char stack[256 * 1024] __attribute__((aligned(16)));
+
+    (void)guarded_same(0);
+    pid_t child =
+        clone(shares_memory, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+    bool good = child > 0 && waitpid(child, NULL, 0) == child;
+    /* The child's switch stands on the stack of switches, which is shared as well. */
+    good = good && known_is_true() && !gate_known_same(bindings[1].binding);
+    good = good && guarded_same(0) && gate_known_same(bindings[0].binding);
+    while (miguard_switch_depth() > 0) {
+        (void)!miguard_switch_back(NULL);
+    }
+    good = good && known_is_true();
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: a child that shares the memory\n");
+    }
+}
+
+/* A new thread may get the id, the stack and the thread-local memory of one that has ended. */
+static void in_old_memory(void *answer)
+{
+    bool good = elsewhere(NULL);
+    switch_there(); /* and ends so */
+    check_it_all();
+    *(bool *)answer = good && known_is_true();
+}
+
+static void thread_after_thread(void)
+{
+    bool good = true;
+    for (int i = 0; i < 50 && good; i++) {
+        raw_on_thread(in_old_memory, &good);
+    }
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: thread after thread\n");
+    }
+}
+
+static void no_system_call(void)
+{
+    (void)guarded_same(0);
+    unsigned long before = calls;
+    bool good = guarded_same(0) && calls == before;
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: the fast answer took %lu calls\n", calls - before);
+    }
+}
+
+static void run_single_situations(void)
+{
+    no_system_call();
+    in_a_change();
+    interrupted("fsgid", change_fsgid);
+    interrupted("switch", switch_there);
+    interrupted("switch and back", switch_there_and_back);
+    interrupted("check", check_it_all);
+    interrupted("switch and check", switch_and_check);
+    thread_after_thread();
+    /* No sanitizer, and no valgrind, takes two tasks in one memory. */
+    if (!SANITIZED && getenv("RUNNER") == NULL) {
+        after_vfork();
+    }
+}
+
+/* ---- threads, gated and not --------------------------------------------------------------------
+ */
+
+static bool close_gate(enum miguard_gate_scope scope)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    options.scope = scope;
+    return miguard_gate_close(&options, NULL) == MIGUARD_OK;
+}
+
+static void ungated_beside(void *unused)
+{
+    (void)unused;
+    is_gated_here = false;
+    run_all_sequences((void *)"ungated beside a gated thread");
+}
+
+static void gated_thread(void *unused)
+{
+    (void)unused;
+    is_gated_here = close_gate(MIGUARD_GATE_THREAD);
+    failed += !is_gated_here;
+    run_all_sequences((void *)"gated thread");
+    run_single_situations();
+    raw_on_thread(run_all_sequences, (void *)"inherited from a gated thread");
+}
+
+/* Answers by its counts, since it is a child that ran the tests. */
+static unsigned long *counts;
+
+static bool tell(void)
+{
+    counts[0] += passed;
+    counts[1] += failed;
+    counts[2] += fast;
+    return failed == 0;
+}
+
+static bool thread_scope(void *unused)
+{
+    (void)unused;
+    run_all_sequences((void *)"no gate");
+    raw_on_thread(gated_thread, NULL);
+    raw_on_thread(ungated_beside, NULL);
+    ungated_beside(NULL);
+    return tell();
+}
+
+static bool process_scope(void *unused)
+{
+    (void)unused;
+    is_gated_here = true;
+    if (!close_gate(MIGUARD_GATE_PROCESS)) {
+        return false;
+    }
+    run_all_sequences((void *)"process");
+    run_single_situations();
+    raw_on_thread(run_all_sequences, (void *)"new thread of a gated process");
+    return tell();
+}
+
+static bool forked(void *unused)
+{
+    is_gated_here = true;
+    return close_gate(MIGUARD_GATE_PROCESS) && guarded_same(0) &&
+           raw_in_child(process_scope, unused);
+}
+
+static bool can_close(void *unused)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    (void)unused;
+    enum miguard_status status = miguard_gate_close(&options, NULL);
+    return status != MIGUARD_NOT_SUPPORTED && status != MIGUARD_NOT_PERMITTED;
+}
+
+int main(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (geteuid() != 0 || counts == MAP_FAILED || !raw_in_child(can_close, NULL)) {
+        printf("skip: the fast path: needs root and seccomp filters\n");
+        printf("0 passed, 0 failed, 1 skipped\n");
+        return 0;
+    }
+    if (!make_bindings()) {
+        printf("FAIL: no bindings\n");
+        return 1;
+    }
+    bool good = raw_in_child(thread_scope, NULL);
+    good = raw_in_child(process_scope, NULL) && good;
+    good = raw_in_child(forked, NULL) && good;
+    bool used = counts[2] > 0; /* a fast path that is never taken would be right, too */
+    printf("%lu fast answers\n%lu passed, %lu failed\n", counts[2], counts[0], counts[1] + !good);
+    for (int i = 0; i < BINDINGS; i++) {
+        identity_release(&bindings[i].identity);
+        miguard_target_free(bindings[i].target);
+    }
+    return good && used && counts[1] == 0 ? 0 : 1;
+}
