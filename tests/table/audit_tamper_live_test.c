@@ -21,6 +21,7 @@
 #include "audit/file.h"
 #include "review/verify.h"
 #include "support/chain_log.h"
+#include "support/raw.h"
 
 enum { PAGES = 200, LINES = 4000, WRITERS = 4, MOST_CUT = 5, MOST_AHEAD = 100 };
 
@@ -789,6 +790,11 @@ int main(void)
     const struct habit synced = {.rotate_bytes = 40000, .sync = AUDIT_SYNC_ALL};
     const struct habit large = {.rotate_bytes = 2000000, .keep = 4, .sync = AUDIT_SYNC_NONE};
 
+    if (RAW_HIDDEN_THREAD) { /* processes with one thread each: nothing that it could see */
+        printf("skip: attacks on real logs: there are no threads in it for ThreadSanitizer\n"
+               "0 passed, 0 failed, 1 skipped\n");
+        return 0;
+    }
     strcpy(folder, "/tmp/miguard-tamper-live-XXXXXX");
     need(mkdtemp(folder) != NULL && chain_init(), "a folder");
     snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
