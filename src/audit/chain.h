@@ -14,7 +14,9 @@
  *
  * An epoch is a run of records that ends in a record "audit-seal": after CHAIN_EPOCH_RECORDS
  * records, or with the first record that comes CHAIN_EPOCH_SECONDS after its start. With it the
- * state on the disk, which holds the next key, is brought up to date (state.h).
+ * state on the disk, which holds the next key, is brought up to date (state.h). In between the
+ * disk, and so a snapshot or backup of it, may have an older key than the live state: who reads
+ * that can write anew what came after it, up to one epoch.
  */
 #ifndef AUDIT_CHAIN_H
 #define AUDIT_CHAIN_H
