@@ -85,7 +85,7 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-fuzz \
+.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-fuzz \
         coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
@@ -232,6 +232,11 @@ storm := tests/live/switch_storm_test
 check-storm: deps ## 16 threads, each a million verified switches among 50 identities (10 min)
 	@$(MAKE) --no-print-directory build/$(storm)
 	STORM=1000000 build/$(storm)
+
+signals := tests/table/gate_signals_test
+check-signals: deps ## each signal at each system call of the library, behind the gate (5 min)
+	@$(MAKE) --no-print-directory build/$(signals)
+	FULL=1 build/$(signals)
 
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "switch/gate_filter.h"
 
 static const char help[] =
@@ -20,7 +19,8 @@ static const char help[] =
     "  --report         as with report: yes in a policy\n"
     "  --no-new-privs   as it is loaded without CAP_SYS_ADMIN\n"
     "  --bpf            the program of the filter, one instruction a line; COOKIE stands for the\n"
-    "                   random word that each process draws for itself\n"
+    "                   random word that each process draws for itself, LIBRARY for the address\n"
+    "                   of the one instruction by which the library changes credentials\n"
     "  --json           one JSON object\n"
     "  --help           this text\n"
     "\n"
@@ -33,9 +33,6 @@ struct request {
     struct gate_filter filter;
     bool bpf, json, help;
 };
-
-/* A random one would meet other numbers in the program once in a while. */
-#define SHOWN_COOKIE 0x5EC2E7C0DEC00C1Eu
 
 /* One of two words, the second of which sets bit. */
 static int set_bit(struct request *request, const char *option, const char *value,
@@ -129,13 +126,12 @@ static void print_table(const struct gate_filter *filter)
            answer(filter, &foreign));
 }
 
-static void print_program(const struct gate_filter *filter, const struct sock_filter *program,
-                          unsigned length)
+static void print_program(const struct sock_filter *program, unsigned length)
 {
     char line[96];
 
     for (unsigned i = 0; i < length; i++) {
-        gate_program_line(program, i, filter->cookie, line, sizeof(line));
+        gate_program_line(program, i, line, sizeof(line));
         printf("%4u  %s\n", i, line);
     }
 }
@@ -157,14 +153,13 @@ static json_t *rows_json(const struct gate_filter *filter)
     return rows;
 }
 
-static json_t *program_json(const struct gate_filter *filter, const struct sock_filter *program,
-                            unsigned length)
+static json_t *program_json(const struct sock_filter *program, unsigned length)
 {
     json_t *lines = json_array();
     char line[96];
 
     for (unsigned i = 0; i < length; i++) {
-        gate_program_line(program, i, filter->cookie, line, sizeof(line));
+        gate_program_line(program, i, line, sizeof(line));
         json_array_append_new(lines, json_string(line));
     }
     return lines;
@@ -181,7 +176,7 @@ static int print_as_json(const struct request *request, const struct sock_filter
                              filter->no_new_privs, "refused", rows_json(filter));
 
     if (json != NULL && request->bpf) {
-        json_object_set_new(json, "program", program_json(filter, program, length));
+        json_object_set_new(json, "program", program_json(program, length));
     }
     bool printed = json != NULL && print_json(stdout, json);
     json_decref(json);
@@ -203,17 +198,17 @@ static int show(const struct request *request)
     if (request->json) {
         status = print_as_json(request, program, length);
     } else if (request->bpf) {
-        print_program(&request->filter, program, length);
+        print_program(program, length);
     } else {
         print_table(&request->filter);
     }
-    base_free(program);
+    gate_filter_free(program, length);
     return status;
 }
 
 int cmd_gate(int count, char **arguments)
 {
-    struct request request = {.filter = {.bits = GATE_IS_PROCESS, .cookie = SHOWN_COOKIE}};
+    struct request request = {.filter = {.bits = GATE_IS_PROCESS}};
 
     if (count > 0 && (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "-h") == 0)) {
         fputs(help, stdout);

@@ -6,32 +6,48 @@
 #include "cli/gate_program.h"
 
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
-/* What lies at an offset of struct seccomp_data; halves in the order of this machine. */
-static void field_name(uint32_t offset, char *name, size_t size)
+static bool is_half_of(uint32_t offset, size_t field)
+{
+    return offset == field || offset == field + 4;
+}
+
+/* All fields of 64 bits are at multiples of 8; halves are in the order of this machine. */
+static const char *half_name(uint32_t offset)
 {
     const unsigned low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
+    return offset % 8 == low ? "low" : "high";
+}
 
+/* What lies at an offset of struct seccomp_data. */
+static void field_name(uint32_t offset, char *name, size_t size)
+{
     if (offset == offsetof(struct seccomp_data, nr)) {
         snprintf(name, size, "number");
     } else if (offset == offsetof(struct seccomp_data, arch)) {
         snprintf(name, size, "architecture");
+    } else if (is_half_of(offset, offsetof(struct seccomp_data, instruction_pointer))) {
+        snprintf(name, size, "instruction.%s", half_name(offset));
     } else if (offset >= offsetof(struct seccomp_data, args)) {
         unsigned at = offset - (unsigned)offsetof(struct seccomp_data, args);
-        snprintf(name, size, "argument%u.%s", at / 8, at % 8 == low ? "low" : "high");
+        snprintf(name, size, "argument%u.%s", at / 8, half_name(offset));
     } else {
         snprintf(name, size, "data[%u]", offset);
     }
 }
 
-static void value_name(uint32_t value, uint64_t cookie, char *name, size_t size)
+/* What a value is compared with says what it stands for: the address and the cookie are each
+ * process's own. */
+static void value_name(uint32_t value, uint32_t loaded, char *name, size_t size)
 {
-    if (value == (uint32_t)cookie) {
-        snprintf(name, size, "COOKIE.low");
-    } else if (value == (uint32_t)(cookie >> 32)) {
-        snprintf(name, size, "COOKIE.high");
+    if (is_half_of(loaded, offsetof(struct seccomp_data, instruction_pointer))) {
+        snprintf(name, size, "LIBRARY.%s", half_name(loaded));
+    } else if (is_half_of(loaded, offsetof(struct seccomp_data, args[5]))) {
+        snprintf(name, size, "COOKIE.%s", half_name(loaded));
     } else {
         snprintf(name, size, "%#x", value);
     }
@@ -76,10 +92,10 @@ static const char *comparison(uint16_t code)
     }
 }
 
-void gate_program_line(const struct sock_filter *program, unsigned at, uint64_t cookie, char *line,
-                       size_t size)
+void gate_program_line(const struct sock_filter *program, unsigned at, char *line, size_t size)
 {
     const struct sock_filter *instruction = &program[at];
+    uint32_t loaded = at > 0 && BPF_CLASS(instruction[-1].code) == BPF_LD ? instruction[-1].k : 0;
     char value[32];
 
     switch (BPF_CLASS(instruction->code)) {
@@ -95,7 +111,7 @@ void gate_program_line(const struct sock_filter *program, unsigned at, uint64_t 
         snprintf(line, size, "answer %s", value);
         break;
     case BPF_JMP:
-        value_name(instruction->k, cookie, value, sizeof(value));
+        value_name(instruction->k, loaded, value, sizeof(value));
         if (BPF_OP(instruction->code) == BPF_JA) {
             snprintf(line, size, "go to %u", at + 1 + instruction->k);
         } else {

@@ -4,10 +4,9 @@
 
 #include <linux/filter.h>
 #include <stddef.h>
-#include <stdint.h>
 
-/* Instruction `at` of a filter program as text; halves of the cookie are called so. */
-void gate_program_line(const struct sock_filter *program, unsigned at, uint64_t cookie, char *line,
-                       size_t size);
+/* Instruction `at` of a filter program as text. What it is compared with is called LIBRARY for the
+ * address of the library's instruction and COOKIE for the random word. */
+void gate_program_line(const struct sock_filter *program, unsigned at, char *line, size_t size);
 
 #endif

@@ -193,7 +193,7 @@ enum miguard_status gateway_close_thread(struct gateway *gateway)
     unsigned gate = atomic_load(&gateway->thread_gate);
     struct miguard_gate_options wanted = MIGUARD_GATE_OPTIONS_INIT;
 
-    if (gate == 0 || gate_before_check() != 0) { /* not wanted, or there */
+    if (gate == 0 || gate_on_thread()) { /* not wanted, or there */
         return MIGUARD_OK;
     }
     wanted.scope = MIGUARD_GATE_THREAD;

@@ -240,29 +240,13 @@ static miguard_components compared(const struct guard_call *call)
     return policy_compared(policy_view_policy(call->session->view));
 }
 
-/* A label can change without any call that the gate could see: what compared one is not noted. */
-static bool compares_label(const struct guard_call *call)
-{
-    return (compared(call) & MIGUARD_COMPONENT_LSM_LABEL) != 0 &&
-           call->session->identity.lsm_label != NULL;
-}
-
 /* In what the calling thread differs. That it is the same a gated thread may know already; that it
  * differs is always found out anew. */
 static miguard_components check(const struct guard_call *call, miguard_components *ret_unreadable)
 {
     const struct guarded_session *session = call->session;
 
-    if (gate_known_same(session->binding)) {
-        return 0;
-    }
-    uint64_t ticket = gate_before_check();
-    miguard_components mismatch =
-        identity_check(&session->identity, compared(call), ret_unreadable);
-    if (mismatch == 0 && ticket != 0 && !compares_label(call)) {
-        gate_after_check(ticket, session->binding);
-    }
-    return mismatch;
+    return gate_check(session->binding, &session->identity, compared(call), ret_unreadable);
 }
 
 bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)

@@ -1,71 +1,164 @@
 /* SPDX-License-Identifier: MIT */
+/* The one instruction and the cookie. Used by kernel.c for each change and by the gate. */
 #include "identity/change.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 __thread volatile uint64_t identity_change_count;
 
-static atomic_ulong cookie;
+union identity_cookie identity_cookie;
 
-unsigned long identity_cookie(void)
+/* The halves are read and written one by one: the whole word is then in no register that the
+ * compiler could spill. */
+static uint32_t half(unsigned which)
 {
-    return atomic_load_explicit(&cookie, memory_order_relaxed);
+    return __atomic_load_n(&identity_cookie.half[which], __ATOMIC_RELAXED);
+}
+
+enum { HALVES = sizeof(identity_cookie.half) / sizeof(identity_cookie.half[0]) };
+
+bool identity_has_cookie(void)
+{
+    bool drawn = false;
+    for (unsigned i = 0; i < HALVES; i++) {
+        drawn = drawn || half(i) != 0;
+    }
+    return drawn;
 }
 
 bool identity_cookie_draw(void)
 {
-    unsigned long drawn = 0, none = 0;
-
-    if (identity_cookie() != 0) {
-        return true;
-    }
-    while (drawn == 0) {
-        if (getrandom(&drawn, sizeof(drawn), 0) != (ssize_t)sizeof(drawn)) {
-            return false;
+    while (!identity_has_cookie()) {
+        for (unsigned i = 0; i < HALVES; i++) {
+            uint32_t drawn = 0;
+            if (getrandom(&drawn, sizeof(drawn), 0) != (ssize_t)sizeof(drawn)) {
+                __atomic_store_n(&identity_cookie.half[0], 0, __ATOMIC_RELAXED);
+                return false;
+            }
+            __atomic_store_n(&identity_cookie.half[i], drawn, __ATOMIC_RELAXED);
         }
     }
-    /* Two threads may draw; the first to store wins. */
-    (void)atomic_compare_exchange_strong(&cookie, &none, drawn);
     return true;
 }
 
-/* The register is filled from memory and cleared within one piece of assembly, so that the compiler
- * cannot keep a copy. */
+void identity_cookie_write(volatile uint32_t *ret_low, volatile uint32_t *ret_high)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    *ret_low = half(0);
+    *ret_high = HALVES > 1 ? half(HALVES - 1) : 0;
+#else
+    *ret_low = half(HALVES - 1);
+    *ret_high = HALVES > 1 ? half(0) : 0;
+#endif
+}
+
+/*
+ * Written as whole functions in assembly, so that there is exactly one such instruction and the
+ * compiler can neither copy it into a caller nor keep the cookie. The kernel leaves all registers
+ * but the result and, on x86-64, rcx and r11 as they were.
+ */
+#if defined(__x86_64__) && defined(__LP64__)
+
+#define FUNCTION(name)                                                                             \
+    ".pushsection .text\n\t.p2align 4\n\t.globl " name "\n\t.hidden " name "\n\t.type " name       \
+    ",@function\n" name ":\n\t.cfi_startproc\n\tendbr64\n\t"
+#define END(name) "ret\n\t.cfi_endproc\n\t.size " name ", . - " name "\n\t.popsection\n"
+
+__asm__(FUNCTION("identity_carry") /* number, a, b, c, d, e */
+        "movq %rdi, %rax\n\t"
+        "movq %rsi, %rdi\n\t"
+        "movq %rdx, %rsi\n\t"
+        "movq %rcx, %rdx\n\t"
+        "movq %r8, %r10\n\t"
+        "movq %r9, %r8\n\t"
+        "movq identity_cookie(%rip), %r9\n\t"
+        "syscall\n\t"
+        ".globl identity_carry_return\n\t"
+        ".hidden identity_carry_return\n"
+        "identity_carry_return:\n\t"
+        "xorl %r9d, %r9d\n\t" END("identity_carry"));
+
+__asm__(FUNCTION("identity_carry_elsewhere") /* number, a, b, c, wrong */
+        "movq %r8, %r9\n\t"
+        "movq %rdi, %rax\n\t"
+        "movq %rsi, %rdi\n\t"
+        "movq %rdx, %rsi\n\t"
+        "movq %rcx, %rdx\n\t"
+        "xorl %r10d, %r10d\n\t"
+        "xorl %r8d, %r8d\n\t"
+        "xorq identity_cookie(%rip), %r9\n\t"
+        "syscall\n\t"
+        "xorl %r9d, %r9d\n\t" END("identity_carry_elsewhere"));
+
+#elif defined(__aarch64__) && defined(__LP64__)
+
+/* hint 34 is the landing pad of branch target identification; elsewhere it does nothing. */
+#define FUNCTION(name)                                                                             \
+    ".pushsection .text\n\t.p2align 4\n\t.globl " name "\n\t.hidden " name "\n\t.type " name       \
+    ",%function\n" name ":\n\t.cfi_startproc\n\thint #34\n\t"
+#define END(name) "ret\n\t.cfi_endproc\n\t.size " name ", . - " name "\n\t.popsection\n"
+
+__asm__(FUNCTION("identity_carry") /* number, a, b, c, d, e */
+        "mov x8, x0\n\t"
+        "mov x0, x1\n\t"
+        "mov x1, x2\n\t"
+        "mov x2, x3\n\t"
+        "mov x3, x4\n\t"
+        "mov x4, x5\n\t"
+        "adrp x5, identity_cookie\n\t"
+        "ldr x5, [x5, :lo12:identity_cookie]\n\t"
+        "svc #0\n\t"
+        ".globl identity_carry_return\n\t"
+        ".hidden identity_carry_return\n"
+        "identity_carry_return:\n\t"
+        "mov x5, xzr\n\t" END("identity_carry"));
+
+__asm__(FUNCTION("identity_carry_elsewhere") /* number, a, b, c, wrong */
+        "adrp x5, identity_cookie\n\t"
+        "ldr x5, [x5, :lo12:identity_cookie]\n\t"
+        "eor x5, x5, x4\n\t"
+        "mov x8, x0\n\t"
+        "mov x0, x1\n\t"
+        "mov x1, x2\n\t"
+        "mov x2, x3\n\t"
+        "mov x3, xzr\n\t"
+        "mov x4, xzr\n\t"
+        "svc #0\n\t"
+        "mov x5, xzr\n\t" END("identity_carry_elsewhere"));
+
+#endif
+
+#if IDENTITY_ONE_INSTRUCTION
+
+extern const char identity_carry_return[] __attribute__((visibility("hidden")));
+
+uint64_t identity_carry_address(void)
+{
+    return (uint64_t)(uintptr_t)identity_carry_return;
+}
+
+#else /* no gate here, and so no cookie to carry */
+
 long identity_carry(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
                     unsigned long e)
 {
-#if defined(__x86_64__) && defined(__LP64__)
-    register unsigned long fourth __asm__("r10") = d;
-    register unsigned long fifth __asm__("r8") = e;
-
-    __asm__ volatile("movq %[cookie], %%r9\n\tsyscall\n\txorl %%r9d, %%r9d"
-                     : "+a"(number)
-                     : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), [cookie] "m"(cookie)
-                     : "rcx", "r9", "r11", "cc", "memory");
-    return number;
-#elif defined(__aarch64__) && defined(__LP64__)
-    register long call __asm__("x8") = number;
-    register unsigned long first __asm__("x0") = a;
-    register unsigned long second __asm__("x1") = b;
-    register unsigned long third __asm__("x2") = c;
-    register unsigned long fourth __asm__("x3") = d;
-    register unsigned long fifth __asm__("x4") = e;
-
-    __asm__ volatile("ldr x5, %[cookie]\n\tsvc #0\n\tmov x5, xzr"
-                     : "+r"(first)
-                     : "r"(call), "r"(second), "r"(third), "r"(fourth),
-                       "r"(fifth), [cookie] "m"(cookie)
-                     : "x5", "cc", "memory");
-    return (long)first;
-#else
-    /* The same way once more writes over what the first has left. */
-    long result = syscall(number, a, b, c, d, e, identity_cookie());
-    long error = errno;
-    (void)syscall(SYS_gettid, a, b, c, d, e, 0UL);
-    return result == -1 ? -error : result;
-#endif
+    long result = syscall(number, a, b, c, d, e);
+    return result == -1 ? -errno : result;
 }
+
+long identity_carry_elsewhere(long number, unsigned long a, unsigned long b, unsigned long c,
+                              unsigned long wrong)
+{
+    (void)wrong;
+    return identity_carry(number, a, b, c, 0, 0);
+}
+
+uint64_t identity_carry_address(void)
+{
+    return 0;
+}
+
+#endif

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every change of credentials that the library makes carries, and what it leaves behind.
+ * How the library changes credentials so that the kernel and the guard can tell it was the library.
  *
- * The cookie: a random word in the sixth argument register of each call that changes credentials.
- * None of those calls has six arguments (prctl(2), keyctl(2) and clone(2) have five, the others
- * fewer), so the kernel never looks at the register; a seccomp filter sees it (seccomp_data.args).
- * The filter of the gate refuses the call without it (switch/gate_filter.c). It is a secret only
- * from mistakes: code in this process could read it. It is never written to a log, and it must not
- * be left behind in the register or on the stack: setgid(3) leaves the sixth register as it finds
- * it, syscall(2) fills it from the stack, and what they find there is what ran before them.
+ * One instruction: every change is made by the one system call instruction of identity_carry(). The
+ * filter of the gate (gate_filter.c) compares seccomp_data.instruction_pointer with the address
+ * behind it. No other code passes, whatever it finds in its registers: not a signal handler that
+ * interrupted the library, which inherits them, nor a function that runs on a stack that the
+ * library used.
+ *
+ * The cookie: a random word in the sixth argument register of each such call. None of the calls has
+ * six arguments (prctl(2), keyctl(2) and clone(2) have five, the others fewer), so the kernel never
+ * looks at the register; a filter sees it (seccomp_data.args). It tells this program from one that
+ * was run under the filter and happens to have a system call at the same address. It is a secret
+ * only from mistakes: code in this process could read it. It is never written to a log and never
+ * leaves its place in memory but into that register, which is cleared behind the call: no vector
+ * register, no stack and no table of libseccomp has it. Calls that only read do not carry it.
  *
  * The count: of this thread's changes, twice for each call: before it and after it. So an odd count
  * is a change that is under way, and two equal even counts with nothing but reading in between
@@ -23,18 +29,43 @@
 
 #include "miguard/status.h"
 
+/* Whether this architecture has the one instruction, and so can have a gate. */
+#if (defined(__x86_64__) && defined(__LP64__)) || (defined(__aarch64__) && defined(__LP64__))
+#define IDENTITY_ONE_INSTRUCTION 1
+#else
+#define IDENTITY_ONE_INSTRUCTION 0
+#endif
+
 /* 0 until it is drawn, then the same for the life of the process and its forked children, which
- * inherit the filter with it. As wide as a register. Thread safe. */
-unsigned long identity_cookie(void);
+ * inherit the filter with it. As wide as a register. Read it by the functions below: a copy in a
+ * variable would stay on a stack. */
+extern union identity_cookie {
+    unsigned long word;
+    uint32_t half[sizeof(unsigned long) / sizeof(uint32_t)];
+} identity_cookie __attribute__((visibility("hidden")));
 
-/* A system call that carries the cookie, in the kernel's own convention: a negative errno. Nothing
- * of the cookie is left in a register or on the stack behind it. */
-long identity_carry(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
-                    unsigned long e);
+/* Thread safe. */
+bool identity_has_cookie(void);
 
-/* Draws the cookie unless there is one. False when the kernel gives no random bytes. Thread safe.
- */
+/* Draws the cookie unless there is one. False when the kernel gives no random bytes. One caller at
+ * a time: the gate's lock is held. */
 MIGUARD_CHECKED bool identity_cookie_draw(void);
+
+/* Writes its halves to where the filter is to have them, the lower first. */
+void identity_cookie_write(volatile uint32_t *ret_low, volatile uint32_t *ret_high);
+
+/* A system call by the one instruction, with the cookie, in the kernel's own convention: a negative
+ * errno. Nothing of the cookie is left in a register or on the stack behind it. */
+long identity_carry(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+                    unsigned long e) __attribute__((visibility("hidden")));
+
+/* What seccomp(2) shows as the instruction pointer of such a call. */
+uint64_t identity_carry_address(void);
+
+/* The same call by another instruction, with the cookie xor wrong: what the gate must refuse, be
+ * wrong 0 or not. For the gate's own test of its filter. */
+long identity_carry_elsewhere(long number, unsigned long a, unsigned long b, unsigned long c,
+                              unsigned long wrong) __attribute__((visibility("hidden")));
 
 /* volatile: a signal handler of the same thread may change it between two instructions. The
  * initial-exec model needs no call to find it; it takes 8 bytes of the static TLS reserve. */

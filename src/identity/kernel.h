@@ -7,7 +7,8 @@
  * negative errno on failure. The table is constant and bound at link time; a fault test links its
  * own table in place of kernel.c, so there is nothing in shipped code that could turn a call off.
  *
- * Each call that changes credentials carries the cookie of identity/change.h and is counted there.
+ * Each call that changes credentials is made by the one instruction of identity/change.h and is
+ * counted there. A call that only reads is not.
  */
 #ifndef IDENTITY_KERNEL_H
 #define IDENTITY_KERNEL_H
@@ -42,8 +43,9 @@ struct identity_kernel {
                    const struct __user_cap_data_struct *data);
     /* for the gate */
     long (*seccomp)(unsigned int operation, unsigned int flags, void *arguments);
-    long (*stray)(unsigned long wrong_bits); /* setresuid(-1, -1, -1), which changes nothing, with
-                                                a cookie of which these bits are wrong */
+    long (*stray)(unsigned long wrong_bits); /* setresuid(-1, -1, -1), which changes nothing, by
+                                                another instruction than the library's, with a
+                                                cookie of which these bits are wrong */
 };
 
 /* A prctl(2) option that the kernel does not have and answers with EINVAL; under the gate, and with

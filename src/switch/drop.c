@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/signals.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
 #include "switch/apply.h"
@@ -255,10 +256,8 @@ static bool is_dropped(struct drop *drop, uint32_t securebits)
            read_bounding(drop->cap_count, &bounding, &count) && bounding == 0;
 }
 
-/* 0, or the line that failed: there is no way back from here. */
-static int act(void *context)
+static int drop_thread(struct drop *drop)
 {
-    struct drop *drop = context;
     struct miguard_identity before;
 
     if (state_read(&before, drop->scratch) != 0) {
@@ -271,6 +270,18 @@ static int act(void *context)
         return __LINE__;
     }
     return is_dropped(drop, before.securebits) ? 0 : __LINE__;
+}
+
+/* 0, or the line that failed: there is no way back from here, so it goes on also where signals
+ * cannot be blocked. */
+static int act(void *context)
+{
+    struct signals signals;
+
+    (void)signals_block(&signals);
+    int line = drop_thread(context);
+    signals_restore(&signals);
+    return line;
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */

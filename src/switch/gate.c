@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "base/signals.h"
 #include "identity/change.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
@@ -31,8 +32,9 @@ static __thread struct {
     volatile uint64_t binding;
     volatile uint64_t known_at; /* the count of changes and 1 */
     volatile bool writing;
-    bool gated;
-    unsigned asked_at; /* how many gates had been closed when the kernel was last asked */
+    volatile bool can_be_given; /* another thread can set no_new_privs here, which was not set */
+    int answer;                 /* of the kernel, see ask_kernel() */
+    unsigned asked_at;          /* how many gates had been closed when the kernel was last asked */
     pid_t tid;
 } known __attribute__((tls_model("initial-exec")));
 
@@ -47,66 +49,107 @@ uint64_t gate_new_binding(void)
 
 bool gate_known_same(uint64_t binding)
 {
+    uint32_t no_new_privs = 0;
+
     return known.known_at == identity_change_count + 1 && known.binding == binding &&
-           known.epoch == process_epoch() && binding != 0;
+           known.epoch == process_epoch() && binding != 0 &&
+           (!known.can_be_given || (read_no_new_privs(&no_new_privs) && no_new_privs == 0));
 }
 
 /* The bits of the answer, or -1: no filter of this process's gates is on this thread. */
 static int ask_kernel(void)
 {
-    if (identity_cookie() == 0) {
+    struct signals signals;
+
+    if (!identity_has_cookie()) {
         return -1;
     }
+    (void)signals_block(&signals); /* it carries the cookie, as a change does */
     long answer = -identity_kernel.prctl(KERNEL_GATE_PROBE, 0, 0, 0, 0) - GATE_ANSWER;
+    signals_restore(&signals);
     return answer >= 0 && answer <= GATE_ANSWER_BITS ? (int)answer : -1;
 }
 
-/* Whether this is a gated thread, and the one whose memory `known` is. */
-static bool thread_is_gated(void)
+/* The same for a thread that will conclude something from it: of a gate that works, and for the
+ * thread whose memory `known` is. Asked again when a gate was closed since. */
+static int gate_of_thread(void)
 {
     unsigned closed = atomic_load_explicit(&closed_gates, memory_order_acquire);
     uint64_t epoch = process_epoch();
 
     if (closed == 0 || epoch == 0 || atomic_load_explicit(&broken, memory_order_relaxed)) {
-        return false;
+        return -1;
     }
     pid_t tid = (pid_t)identity_kernel.gettid();
     if (known.epoch != epoch) {
         known.known_at = 0;
-        known.gated = false;
         known.asked_at = 0;
         known.tid = tid;
         known.epoch = epoch;
     }
     if (known.tid != tid) { /* a child that shares this memory with the thread */
-        return false;
+        return -1;
     }
-    if (!known.gated && known.asked_at != closed) {
+    if (known.asked_at != closed) {
+        known.answer = ask_kernel();
         known.asked_at = closed;
-        known.gated = ask_kernel() >= 0;
     }
-    return known.gated;
+    return known.answer;
 }
 
-uint64_t gate_before_check(void)
+bool gate_on_thread(void)
 {
-    if (!thread_is_gated()) {
-        return 0;
-    }
-    uint64_t count = identity_change_count;
-    return count % 2 == 0 ? count + 1 : 0; /* odd: a handler in the middle of a change */
+    return gate_of_thread() >= 0;
 }
 
-void gate_after_check(uint64_t ticket, uint64_t binding)
+/* The count is odd while a change is under way: a handler of SIGSYS came in there. It is another
+ * when one came in during the check. */
+static void note_same(uint64_t count, uint64_t binding, bool can_be_given)
 {
-    if (ticket == 0 || known.writing) {
+    if (count % 2 != 0 || count != identity_change_count || known.writing) {
         return;
     }
     known.writing = true;
     known.known_at = 0;
     known.binding = binding;
-    known.known_at = ticket;
+    known.can_be_given = can_be_given;
+    known.known_at = count + 1;
     known.writing = false;
+}
+
+static bool compares_label(const struct miguard_identity *bound, miguard_components compared)
+{
+    return (compared & MIGUARD_COMPONENT_LSM_LABEL) != 0 && bound->lsm_label != NULL;
+}
+
+/* A check that is noted when it finds the thread the same and nothing came in between. */
+static miguard_components check_and_note(uint64_t binding, const struct miguard_identity *bound,
+                                         miguard_components compared, bool alone,
+                                         miguard_components *ret_unreadable)
+{
+    struct signals signals;
+    bool quiet = signals_block(&signals);
+    uint64_t count = identity_change_count;
+
+    miguard_components differing = identity_check(bound, compared, ret_unreadable);
+    if (differing == 0 && quiet) {
+        note_same(count, binding, alone && bound->no_new_privs == 0);
+    }
+    signals_restore(&signals);
+    return differing;
+}
+
+miguard_components gate_check(uint64_t binding, const struct miguard_identity *bound,
+                              miguard_components compared, miguard_components *ret_unreadable)
+{
+    if (gate_known_same(binding)) {
+        return 0;
+    }
+    int gate = gate_of_thread();
+    if (gate < 0 || compares_label(bound, compared)) {
+        return identity_check(bound, compared, ret_unreadable);
+    }
+    return check_and_note(binding, bound, compared, (gate & GATE_IS_PROCESS) == 0, ret_unreadable);
 }
 
 /* ---- closing ------------------------------------------------------------------------------ */
@@ -221,7 +264,7 @@ static long load_once(const struct gate_filter *filter, enum miguard_status *ret
     struct sock_fprog all = {length, program};
     unsigned flags = (filter->bits & GATE_IS_PROCESS) != 0 ? SECCOMP_FILTER_FLAG_TSYNC : 0;
     long result = identity_kernel.seccomp(SECCOMP_SET_MODE_FILTER, flags, &all);
-    base_free(program);
+    gate_filter_free(program, length);
     if (result != -EACCES || filter->no_new_privs) {
         *ret_status = load_result(result, reterr);
     }
@@ -231,7 +274,7 @@ static long load_once(const struct gate_filter *filter, enum miguard_status *ret
 /* As it is, and without the privilege for that once more under no_new_privs. */
 static enum miguard_status load(unsigned bits, struct miguard_error *reterr)
 {
-    struct gate_filter filter = {.bits = bits, .cookie = identity_cookie()};
+    struct gate_filter filter = {.bits = bits};
     enum miguard_status status = MIGUARD_OK;
     uint32_t no_new_privs = 0;
 
@@ -252,14 +295,15 @@ static enum miguard_status load(unsigned bits, struct miguard_error *reterr)
     return status;
 }
 
-/* A call without the cookie must be refused, whichever half of it is wrong; where that would kill
- * or be reported it cannot be tried. */
+/* A call from elsewhere must be refused, with the cookie and with either half of it wrong; where
+ * that would kill or be reported it cannot be tried. */
 static bool strays_are_refused(unsigned bits)
 {
     const unsigned long high = ~0UL - ~0UL / 2; /* the topmost bit */
 
     return (bits & (GATE_KILLS | GATE_REPORTS)) != 0 ||
-           (identity_kernel.stray(1) == -EPERM && identity_kernel.stray(high) == -EPERM);
+           (identity_kernel.stray(0) == -EPERM && identity_kernel.stray(1) == -EPERM &&
+            identity_kernel.stray(high) == -EPERM);
 }
 
 static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
@@ -281,10 +325,29 @@ static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
                      wrong);
 }
 
+/* With signals blocked, as for each change. */
+static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *reterr)
+{
+    struct signals signals;
+
+    if (!signals_block(&signals)) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "rt_sigprocmask", NULL);
+    }
+    enum miguard_status status = load(bits, reterr);
+    if (status == MIGUARD_OK) {
+        status = verify(bits, reterr);
+        atomic_fetch_add_explicit(&closed_gates, 1, memory_order_release);
+    }
+    signals_restore(&signals);
+    return status;
+}
+
 static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr)
 {
+    if (!IDENTITY_ONE_INSTRUCTION) {
+        return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate", "not on this architecture");
+    }
     enum miguard_status status = check_own_calls(reterr);
-
     if (status == MIGUARD_OK && !identity_cookie_draw()) {
         status = error_set(reterr, MIGUARD_SYSTEM, errno, "getrandom", NULL);
     }
@@ -292,18 +355,13 @@ static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr
         status = gate_report_start(reterr);
     }
     if (status == MIGUARD_OK) {
-        status = load(bits, reterr);
-    }
-    if (status == MIGUARD_OK) {
-        status = verify(bits, reterr);
-        atomic_fetch_add_explicit(&closed_gates, 1, memory_order_release);
+        status = load_and_verify(bits, reterr);
     }
     return status;
 }
 
-/* Called with the lock held. In a frame of its own, which is wiped then. */
-static __attribute__((noinline)) enum miguard_status close_gate(unsigned bits,
-                                                                struct miguard_error *reterr)
+/* Called with the lock held. */
+static enum miguard_status close_gate(unsigned bits, struct miguard_error *reterr)
 {
     int present = ask_kernel();
 
@@ -325,15 +383,6 @@ static __attribute__((noinline)) enum miguard_status close_gate(unsigned bits,
     return (bits & GATE_REPORTS) != 0 ? gate_report_start(reterr) : MIGUARD_OK;
 }
 
-/* Making the filter took the cookie through many hands. What they left on the stack must not become
- * the sixth argument of a stray call: syscall(2) would take it from there. A sanitizer would lay
- * its margins round the array, and what is in them would stay. */
-static __attribute__((noinline, no_sanitize("address"))) void wipe_stack(void)
-{
-    char left[16 * 1024];
-    explicit_bzero(left, sizeof(left));
-}
-
 enum miguard_status gate_close(const struct miguard_gate_options *options, bool *ret_new,
                                struct miguard_error *reterr)
 {
@@ -350,7 +399,6 @@ enum miguard_status gate_close(const struct miguard_gate_options *options, bool 
     pthread_mutex_lock(&close_lock);
     unsigned before = atomic_load(&closed_gates);
     status = close_gate(bits_of(options), reterr);
-    wipe_stack();
     *ret_new = status == MIGUARD_OK && atomic_load(&closed_gates) != before;
     pthread_mutex_unlock(&close_lock);
     return status;

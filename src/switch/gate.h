@@ -6,8 +6,13 @@
  * (identity/change.h). So once a full check of this thread against a binding found them the same,
  * they stay the same as long as that count does; to ask that takes no system call.
  *
+ * A check whose result is to be noted runs with signals blocked (base/signals.h) and is noted only
+ * when the count after its last reading is the one before its first. So nothing of the program ran
+ * on the thread in between but a handler of SIGSYS, and that can change the thread only through the
+ * library, which counts.
+ *
  * That a thread is gated is never assumed but asked from the kernel, once for each thread: the
- * filter answers a call that means nothing without it (KERNEL_GATE_PROBE) and only with the cookie.
+ * filter answers a call that means nothing without it (KERNEL_GATE_PROBE) and only to the library.
  * So a thread that inherited the filter, a new one and a forked child's each find out for
  * themselves, and a thread that was left out cannot take itself for gated.
  *
@@ -20,9 +25,10 @@
  * - a signal handler that switches, or checks, in the middle of a check: the count has moved, or
  *   the note is being written and is left alone;
  * - another thread: nothing changes a thread's credentials from outside but ptrace(2) and the
- *   filters that spread no_new_privs, which are refused (gate_filter.c);
- * - a security label, which a write to /proc changes: the guard never notes a check that compared
- *   one.
+ *   filters that spread no_new_privs. Under a gate of the whole process no thread can load such a
+ *   filter (gate_filter.c). A gate of one thread has others beside it that can; there no_new_privs,
+ *   while it is not set, is read on each check: one system call;
+ * - a security label, which a write to /proc changes: a check that compared one is never noted.
  */
 #ifndef SWITCH_GATE_H
 #define SWITCH_GATE_H
@@ -31,19 +37,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "identity/identity.h"
 #include "miguard/gate.h"
 
 /* A number for what a thread can be the same as, never 0 and never given twice. Thread safe. */
 uint64_t gate_new_binding(void);
 
 /* True when the last full check of this thread found it the same as binding and nothing can have
- * changed since. No system call, no lock. */
+ * changed since. No lock, and no system call but the one named above. */
 bool gate_known_same(uint64_t binding);
 
-/* Around a full check. The ticket is 0 when this thread is not gated; after a check that found the
- * thread the same as binding it is handed to gate_after_check(), else it is forgotten. */
-uint64_t gate_before_check(void);
-void gate_after_check(uint64_t ticket, uint64_t binding);
+/* Whether the calling thread is behind a gate of this library. */
+bool gate_on_thread(void);
+
+/*
+ * identity_check(), which it asks unless this thread is known to be the same as binding; a match is
+ * then known. binding belongs to bound and compared for ever. Async-signal safe where
+ * identity_check() is.
+ */
+MIGUARD_CHECKED miguard_components gate_check(uint64_t binding,
+                                              const struct miguard_identity *bound,
+                                              miguard_components compared,
+                                              miguard_components *ret_unreadable);
 
 /* ---- closing it ----------------------------------------------------------------------------- */
 

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the gate refuses unless the call carries the cookie (identity/change.h).
+ * What the gate refuses unless it is the library that calls (identity/change.h).
+ *
+ * The program has two parts. The first, written here, lets a call of the rules' numbers pass when
+ * it comes from the library's one instruction with the cookie. The second is libseccomp's, from the
+ * table below, and knows neither: it refuses whatever comes to it. libseccomp has no condition for
+ * the instruction pointer, and what it does not have in hand it cannot leave behind.
+ *
+ * The first part asks for the number before anything else. The kernel finds out once, when the
+ * filter is loaded, which numbers are allowed whatever else a call has, and runs no filter for
+ * those (seccomp_cache_prepare); a look at the instruction pointer would end that for all of them.
  *
  * An argument that the kernel takes as an int is compared in its lower half only, as the kernel
- * does: the upper half of the register is anything. The cookie is compared whole.
- *
- * Each rule has at most one condition that picks the call, one that exempts a reading form, and the
- * comparison of the cookie: libseccomp before 2.6.1 merged some chains of 64-bit comparisons into
- * weaker ones, and what it makes of these is tested by real calls (tests/table/gate_ways_test.c).
+ * does: the upper half of the register is anything. Cookie and pointer are compared whole.
  *
  * What can change a thread from outside? capset(2) takes no other thread since Linux 2.6.24, and
  * glibc's setuid(3) makes each thread call for itself. Only the filters of seccomp(2) and Landlock
@@ -20,22 +25,23 @@
 #include "switch/gate_filter.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/keyctl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "identity/change.h"
 #include "identity/kernel.h"
 
 #define INT_MASK 0xFFFFFFFFu /* of a register of which the kernel takes the lower half */
-
-#define COOKIE_ARGUMENT 5
 
 /* clone(2): its first two arguments are swapped on s390. */
 #if defined(__s390__)
@@ -170,30 +176,14 @@ static uint32_t refusal(const struct gate_filter *filter)
 static int add_rule(scmp_filter_ctx context, const struct gate_filter *filter,
                     const struct rule *rule)
 {
-    struct scmp_arg_cmp conditions[3];
-    unsigned count = rule->conditions;
-
     if (rule->row.only_privileged && filter->no_new_privs) {
         return 0;
     }
     if (rule->row.refused_anyway) {
         return seccomp_rule_add_array(context, SCMP_ACT_ERRNO(ENOSYS), rule->number, 0, NULL);
     }
-    memcpy(conditions, rule->when, sizeof(rule->when));
-    conditions[count++] = (struct scmp_arg_cmp){COOKIE_ARGUMENT, SCMP_CMP_NE, filter->cookie, 0};
     uint32_t action = rule->row.never_kills ? SCMP_ACT_ERRNO(EPERM) : refusal(filter);
-    return seccomp_rule_add_array(context, action, rule->number, count, conditions);
-}
-
-/* Only who has the cookie is told that there is a gate, and which. */
-static int add_probe(scmp_filter_ctx context, const struct gate_filter *filter)
-{
-    const struct scmp_arg_cmp conditions[] = {
-        IS(0, KERNEL_GATE_PROBE),
-        {COOKIE_ARGUMENT, SCMP_CMP_EQ, filter->cookie, 0},
-    };
-    return seccomp_rule_add_array(context, SCMP_ACT_ERRNO(GATE_ANSWER + filter->bits),
-                                  SCMP_SYS(prctl), 2, conditions);
+    return seccomp_rule_add_array(context, action, rule->number, rule->conditions, rule->when);
 }
 
 static int add_rules(scmp_filter_ctx context, const struct gate_filter *filter)
@@ -204,11 +194,110 @@ static int add_rules(scmp_filter_ctx context, const struct gate_filter *filter)
     for (size_t i = 0; i < RULES && result == 0; i++) {
         result = add_rule(context, filter, &rules[i]);
     }
-    return result == 0 ? add_probe(context, filter) : result;
+    return result;
 }
 
+/* ---- the first part ------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+#define NATIVE_ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCHITECTURE AUDIT_ARCH_AARCH64
+#else
+#define NATIVE_ARCHITECTURE 0
+#endif
+
+/* Words of struct seccomp_data; of a value of 64 bits the lower and the upper. */
+#define NUMBER       offsetof(struct seccomp_data, nr)
+#define ARCHITECTURE offsetof(struct seccomp_data, arch)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LOW(member)  offsetof(struct seccomp_data, member)
+#define HIGH(member) (offsetof(struct seccomp_data, member) + 4)
+#else
+#define LOW(member)  (offsetof(struct seccomp_data, member) + 4)
+#define HIGH(member) offsetof(struct seccomp_data, member)
+#endif
+
+enum { OWN_CALL = 16 /* instructions of write_own_call() */ };
+
+_Static_assert(RULES + 1 <= UINT8_MAX, "a jump of a filter is at most 255 instructions");
+
+/* The numbers of the rules, each once; the library's calls are among them. */
+static unsigned own_numbers(int numbers[RULES])
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < RULES; i++) {
+        unsigned at = 0;
+        while (at < count && numbers[at] != rules[i].number) {
+            at++;
+        }
+        if (at == count && rules[i].number >= 0 && !rules[i].row.refused_anyway) {
+            numbers[count++] = rules[i].number;
+        }
+    }
+    return count;
+}
+
+static size_t first_part_length(void)
+{
+    int numbers[RULES];
+    return 1 + own_numbers(numbers) + 1 + OWN_CALL;
+}
+
+/* Goes on behind itself when the number is one of those, else to the second part. */
+static struct sock_filter *write_numbers(struct sock_filter *at)
+{
+    int numbers[RULES];
+    unsigned count = own_numbers(numbers);
+
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER);
+    for (unsigned i = 0; i < count; i++) {
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)numbers[i],
+                                             (uint8_t)(count - i), 0);
+    }
+    *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, OWN_CALL, 0, 0);
+    return at;
+}
+
+/* Every comparison that fails goes to the second part, `left` instructions behind it. The cookie is
+ * written last and in place, so that nothing copies it. */
+static struct sock_filter *write_own_call(struct sock_filter *at, const struct gate_filter *filter)
+{
+    const uint64_t from = identity_carry_address();
+    const uint32_t words[][2] = {
+        {LOW(instruction_pointer), (uint32_t)from},
+        {HIGH(instruction_pointer), (uint32_t)(from >> 32)},
+        {ARCHITECTURE, NATIVE_ARCHITECTURE},
+        {LOW(args[5]), 0},
+        {HIGH(args[5]), 0},
+    };
+    enum { WORDS = sizeof(words) / sizeof(words[0]) };
+    struct sock_filter *const start = at;
+
+    for (unsigned i = 0; i < WORDS; i++) {
+        uint8_t left = (uint8_t)(OWN_CALL - 2 * (i + 1));
+        *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, words[i][0]);
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, words[i][1], 0, left);
+    }
+    identity_cookie_write(&start[7].k, &start[9].k);
+    /* Only the library is told that there is a gate, and which. */
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER);
+    *at++ =
+        (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SCMP_SYS(prctl), 0, 3);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW(args[0]));
+    *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KERNEL_GATE_PROBE, 0, 1);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+                                         SECCOMP_RET_ERRNO | (GATE_ANSWER + filter->bits));
+    *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    return at;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
 /* libseccomp writes its programs to a descriptor only. They are loaded from here and not by
- * seccomp_load(), which keeps to itself which thread could not be brought under the filter. */
+ * seccomp_load(), which keeps to itself which thread could not be brought under the filter. Room
+ * for the first part is left in front. */
 static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **ret_program,
                         unsigned short *ret_length)
 {
@@ -216,21 +305,23 @@ static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **re
     if (result != 0) {
         return result;
     }
+    const size_t first = first_part_length();
     off_t size = lseek(fd, 0, SEEK_END);
     if (size <= 0 || size % (off_t)sizeof(struct sock_filter) != 0 ||
-        size / (off_t)sizeof(struct sock_filter) > BPF_MAXINSNS) {
+        size / (off_t)sizeof(struct sock_filter) > BPF_MAXINSNS - (off_t)first) {
         return -EBADMSG;
     }
-    struct sock_filter *program = base_alloc((size_t)size, 1);
+    size_t count = (size_t)size / sizeof(struct sock_filter);
+    struct sock_filter *program = base_alloc(first + count, sizeof(*program));
     if (program == NULL) {
         return -ENOMEM;
     }
-    if (pread(fd, program, (size_t)size, 0) != size) {
+    if (pread(fd, program + first, (size_t)size, 0) != size) {
         base_free(program);
         return -EIO;
     }
     *ret_program = program;
-    *ret_length = (unsigned short)((size_t)size / sizeof(struct sock_filter));
+    *ret_length = (unsigned short)(first + count);
     return 0;
 }
 
@@ -276,5 +367,14 @@ enum miguard_status gate_filter_build(const struct gate_filter *filter,
         return fail(result, "seccomp_export_bpf", reterr);
     }
     mark_traps(*ret_program, *ret_length);
+    (void)write_own_call(write_numbers(*ret_program), filter);
     return MIGUARD_OK;
+}
+
+void gate_filter_free(struct sock_filter *program, unsigned short length)
+{
+    if (program != NULL) {
+        explicit_bzero(program, length * sizeof(*program));
+        base_free(program);
+    }
 }

@@ -22,7 +22,6 @@ enum {
 struct gate_filter {
     unsigned bits;     /* GATE_IS_PROCESS... */
     bool no_new_privs; /* is set, or will be: nothing is left to refuse about it */
-    uint64_t cookie;
 };
 
 struct gate_row {
@@ -38,12 +37,13 @@ struct gate_row {
 const struct gate_row *gate_filter_row(size_t index);
 
 /*
- * The program; its memory is the caller's (base_free). Errors: NO_MEMORY, SYSTEM, with the step of
- * libseccomp that failed.
+ * The program, which holds the cookie: gate_filter_free() wipes it. Errors: NO_MEMORY, SYSTEM, with
+ * the step of libseccomp that failed.
  */
 MIGUARD_CHECKED enum miguard_status gate_filter_build(const struct gate_filter *filter,
                                                       struct sock_filter **ret_program,
                                                       unsigned short *ret_length,
                                                       struct miguard_error *reterr);
+void gate_filter_free(struct sock_filter *program, unsigned short length);
 
 #endif

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "base/error.h"
+#include "base/signals.h"
 #include "identity/read.h"
 #include "switch/apply.h"
 #include "switch/state.h"
@@ -96,7 +97,18 @@ static const char *no_privilege(const struct miguard_identity *original,
     return NULL;
 }
 
-/* ---- there and back ---------------------------------------------------------------------- */
+/* ---- there and back ----------------------------------------------------------------------
+ *
+ * From the first reading to the last the thread's signals are blocked: no handler of the program,
+ * and none of glibc for another thread's setuid(3), sees it half switched or changes what was read.
+ * A way back goes on without that: a thread that stays switched is worse.
+ */
+
+static enum miguard_status signals_not_blocked(struct miguard_error *reterr)
+{
+    return error_set(reterr, MIGUARD_SYSTEM, errno, "rt_sigprocmask",
+                     "signals cannot be blocked for the time of the switch");
+}
 
 /* Whatever the thread is now. */
 static bool restore(const struct miguard_identity *original, gid_t *scratch)
@@ -302,13 +314,9 @@ void switch_note(const struct switch_note *note)
 
 /* ---- adopting, for the gateway ----------------------------------------------------------- */
 
-enum miguard_status switch_adopt(const struct miguard_identity *identity,
+static enum miguard_status adopt(const struct miguard_identity *identity,
                                  struct switch_frame *frame, struct miguard_error *reterr)
 {
-    memset(frame, 0, sizeof(*frame));
-    if (!identity_valid(identity)) {
-        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "adopt", "no identity");
-    }
     if (identity_check(identity, MIGUARD_COMPONENTS_ALL, NULL) == 0) {
         return MIGUARD_OK;
     }
@@ -330,13 +338,34 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
     return status;
 }
 
+enum miguard_status switch_adopt(const struct miguard_identity *identity,
+                                 struct switch_frame *frame, struct miguard_error *reterr)
+{
+    struct signals signals;
+
+    memset(frame, 0, sizeof(*frame));
+    if (!identity_valid(identity)) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "adopt", "no identity");
+    }
+    if (!signals_block(&signals)) {
+        return signals_not_blocked(reterr);
+    }
+    enum miguard_status status = adopt(identity, frame, reterr);
+    signals_restore(&signals);
+    return status;
+}
+
 void switch_restore(struct switch_frame *frame)
 {
+    struct signals signals;
+
     if (identity_valid(&frame->original)) {
+        (void)signals_block(&signals);
         /* There is a stack, else nothing had been adopted on this thread. */
         restore_or_abort(&frame->original, thread.stack->scratch);
         identity_release(&frame->original);
         set_busy(false);
+        signals_restore(&signals);
     }
 }
 
@@ -403,6 +432,29 @@ static enum miguard_status check_room(const struct miguard_target *target,
     return MIGUARD_OK;
 }
 
+/* The next level, whose room there is. */
+static enum miguard_status push(const struct miguard_target *target, struct switch_stack *stack,
+                                uint64_t serial, struct miguard_identity *ret_expected,
+                                struct miguard_error *reterr)
+{
+    struct level *level = &stack->levels[stack->depth];
+    struct signals signals;
+
+    if (!signals_block(&signals)) {
+        return signals_not_blocked(reterr);
+    }
+    set_busy(true);
+    enum miguard_status status = climb(target, level, stack->scratch, ret_expected, reterr);
+    if (status == MIGUARD_OK) {
+        level->serial = serial;
+        stack->depth++;
+    } else {
+        set_busy(false);
+    }
+    signals_restore(&signals);
+    return status;
+}
+
 /* serial: of the scope that it is for; 0: it is for miguard_switch_back(). */
 static enum miguard_status switch_up(const struct miguard_target *target, uint64_t serial,
                                      const void *site, struct miguard_error *reterr)
@@ -415,14 +467,8 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
     enum miguard_status status = check_room(target, stack, &error);
     if (status == MIGUARD_OK) {
         level = &stack->levels[stack->depth];
-        set_busy(true);
-        status = climb(target, level, stack->scratch, &expected, &error);
-        if (status == MIGUARD_OK) {
-            level->serial = serial;
-            stack->depth++;
-        } else {
-            set_busy(false);
-        }
+        level->original.tag = 0;
+        status = push(target, stack, serial, &expected, &error);
     }
     if (status != MIGUARD_OK && reterr != NULL) {
         *reterr = error;
@@ -441,10 +487,13 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
 static void switch_down(struct switch_stack *stack, const void *site)
 {
     struct level *level = &stack->levels[stack->depth - 1];
+    struct signals signals;
 
+    (void)signals_block(&signals);
     undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
     stack->depth--;
     set_busy(false);
+    signals_restore(&signals);
     switch_note(&(struct switch_note){.kind = SWITCH_KIND_BACK,
                                       .status = MIGUARD_OK,
                                       .from = &level->left,
@@ -535,18 +584,25 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
                                     struct miguard_error *reterr)
 {
     struct miguard_identity expected;
+    struct signals signals;
     struct switch_stack *stack = stack_for_thread();
 
     enum miguard_status status = check_room(target, stack, reterr);
     if (status != MIGUARD_OK) {
         return status;
     }
+    if (!signals_block(&signals)) {
+        return signals_not_blocked(reterr);
+    }
     struct level *level = &stack->levels[stack->depth];
     status = climb(target, level, stack->scratch, &expected, reterr);
+    if (status == MIGUARD_OK) {
+        undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
+    }
+    signals_restore(&signals);
     if (status != MIGUARD_OK) {
         return status;
     }
-    undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
     memcpy(groups, level->groups, level->original.group_count * sizeof(gid_t));
     *ret_original = level->original;
     ret_original->groups = groups;

@@ -126,7 +126,7 @@ static bool consistent(enum miguard_status status, const struct miguard_gate_opt
         status != MIGUARD_NOT_VERIFIED) {
         return false;
     }
-    bool reads = gate_before_check() != 0; /* asks the kernel, when there is something to ask */
+    bool reads = gate_on_thread(); /* asks the kernel, when there is something to ask */
 
     if (status != MIGUARD_OK) {
         return !reads; /* nothing is concluded */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ enum { SOMEBODY = 12345, OTHER = 23456 };
 /* ---- the calls ------------------------------------------------------------------------------ */
 
 static bool fail_setresuid; /* the next one */
+static bool say_no_new_privs;
 static void (*in_the_middle)(void);
 static unsigned long calls; /* of any kind */
 
@@ -69,13 +71,20 @@ FORWARD(getpid, (void))
 FORWARD(session_keyring, (void))
 FORWARD(setfsuid, (uid_t id), id)
 FORWARD(setfsgid, (gid_t id), id)
-FORWARD(prctl, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
-        option, a, b, c, d)
 FORWARD(setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
 FORWARD(setgroups, (size_t size, const gid_t *list), size, list)
 FORWARD(capset, (cap_header * header, const cap_data *data), header, data)
 FORWARD(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
 FORWARD(stray, (unsigned long bits), bits)
+
+static long call_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+                       unsigned long d)
+{
+    calls++;
+    return option == PR_GET_NO_NEW_PRIVS && say_no_new_privs
+               ? 1
+               : real_kernel.prctl(option, a, b, c, d);
+}
 
 static long call_setresuid(uid_t a, uid_t b, uid_t c)
 {
@@ -158,15 +167,9 @@ static bool fresh_same(int i)
 /* As the guard does it; answers what the guard would. */
 static bool guarded_same(int i)
 {
-    if (gate_known_same(bindings[i].binding)) {
-        return true;
-    }
-    uint64_t ticket = gate_before_check();
-    bool same = fresh_same(i);
-    if (same) {
-        gate_after_check(ticket, bindings[i].binding);
-    }
-    return same;
+    miguard_components unread = 0;
+    return gate_check(bindings[i].binding, &bindings[i].identity, MIGUARD_COMPONENTS_ALL,
+                      &unread) == 0;
 }
 
 /* ---- steps ------------------------------------------------------------------------------------
@@ -207,7 +210,7 @@ static bool nothing_is_known(void)
 static bool elsewhere(void *unused)
 {
     (void)unused;
-    if (!nothing_is_known() || (gate_before_check() != 0) != is_gated_here || !nothing_is_known()) {
+    if (!nothing_is_known() || gate_on_thread() != is_gated_here || !nothing_is_known()) {
         return false;
     }
     for (int i = 0; i < BINDINGS; i++) {
@@ -346,13 +349,14 @@ static void change_fsgid(void)
 /* In a handler that came in at the middle of a change nothing can be concluded from a check. */
 static void in_a_change(void)
 {
+    switch_there_and_back(); /* so that nothing is known */
     identity_change_count++;
-    bool good = gate_before_check() == 0;
+    bool good = guarded_same(0) && !gate_known_same(bindings[0].binding);
     identity_change_count++;
     passed += good;
     failed += !good;
     if (!good) {
-        printf("FAIL: a ticket in the middle of a change\n");
+        printf("FAIL: noted in the middle of a change\n");
     }
 }
 
@@ -428,11 +432,11 @@ static void thread_after_thread(void)
     }
 }
 
-static void no_system_call(void)
+static void count_system_calls(unsigned long expected)
 {
     (void)guarded_same(0);
     unsigned long before = calls;
-    bool good = guarded_same(0) && calls == before;
+    bool good = guarded_same(0) && calls == before + expected;
     passed += good;
     failed += !good;
     if (!good) {
@@ -440,9 +444,52 @@ static void no_system_call(void)
     }
 }
 
+/* A filter of an ungated thread that is put on all threads brings no_new_privs along, uncounted. */
+static void no_new_privs_from_outside(void)
+{
+    bool good = guarded_same(0) && gate_known_same(bindings[0].binding);
+
+    say_no_new_privs = true;
+    good = good && !gate_known_same(bindings[0].binding) && !guarded_same(0);
+    say_no_new_privs = false;
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: no_new_privs set from outside is not noticed\n");
+    }
+}
+
+static uint64_t mask_in_the_middle;
+
+static void look_at_mask(void)
+{
+    (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask_in_the_middle, sizeof(uint64_t));
+}
+
+/* A check that is noted runs without handlers of the program or of glibc, but for SIGSYS. */
+static void no_handler_in_a_check(void)
+{
+    uint64_t before = 0, after = 0;
+
+    (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &before, sizeof(before));
+    switch_there_and_back();
+    in_the_middle = look_at_mask;
+    bool good = guarded_same(0) && gate_known_same(bindings[0].binding);
+    (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &after, sizeof(after));
+    uint64_t expected = ~((uint64_t)1 << (SIGSYS - 1) | (uint64_t)1 << (SIGKILL - 1) |
+                          (uint64_t)1 << (SIGSTOP - 1));
+    good = good && mask_in_the_middle == expected && before == after;
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: signals in a check that is noted: mask %llx\n",
+               (unsigned long long)mask_in_the_middle);
+    }
+}
+
 static void run_single_situations(void)
 {
-    no_system_call();
+    no_handler_in_a_check();
     in_a_change();
     interrupted("fsgid", change_fsgid);
     interrupted("switch", switch_there);
@@ -479,6 +526,8 @@ static void gated_thread(void *unused)
     is_gated_here = close_gate(MIGUARD_GATE_THREAD);
     failed += !is_gated_here;
     run_all_sequences((void *)"gated thread");
+    count_system_calls(1); /* another thread could set no_new_privs here */
+    no_new_privs_from_outside();
     run_single_situations();
     raw_on_thread(run_all_sequences, (void *)"inherited from a gated thread");
 }
@@ -512,6 +561,7 @@ static bool process_scope(void *unused)
         return false;
     }
     run_all_sequences((void *)"process");
+    count_system_calls(0);
     run_single_situations();
     raw_on_thread(run_all_sequences, (void *)"new thread of a gated process");
     return tell();

@@ -83,7 +83,7 @@ static int bad_arguments(const void *unused)
     EXPECT(close_gate(3, MIGUARD_GATE_ERRNO, 0) == MIGUARD_INVALID_ARGUMENT);
     EXPECT(close_gate(MIGUARD_GATE_PROCESS, 2, 0) == MIGUARD_INVALID_ARGUMENT);
     EXPECT(miguard_gate_state().scope == MIGUARD_GATE_OFF);
-    EXPECT(identity_cookie() == 0 && stray() == 0 && gate_before_check() == 0);
+    EXPECT(!identity_has_cookie() && stray() == 0 && !gate_on_thread());
     return 0;
 }
 
@@ -183,7 +183,7 @@ static int thread_with_a_filter(const void *unused)
     EXPECT(close_process() == MIGUARD_BAD_STATE);
     EXPECT(strstr(error.detail, "own-filter") != NULL && error.system_errno == ESRCH);
     EXPECT(miguard_gate_state().scope == MIGUARD_GATE_OFF && stray() == 0);
-    EXPECT(gate_before_check() == 0);
+    EXPECT(!gate_on_thread());
     EXPECT(close_gate(MIGUARD_GATE_THREAD, MIGUARD_GATE_ERRNO, 0) == MIGUARD_OK);
     EXPECT(stray() == EPERM);
     return 0;
@@ -313,7 +313,7 @@ END_TEST
 
 static int cookie_in_child(const void *cookie)
 {
-    EXPECT(identity_cookie() == *(const unsigned long *)cookie);
+    EXPECT(identity_cookie.word == *(const unsigned long *)cookie);
     EXPECT(miguard_gate_state().scope == MIGUARD_GATE_PROCESS && stray() == EPERM);
     EXPECT(identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1) == 0);
     return 0;
@@ -323,7 +323,7 @@ static int forked_child(const void *unused)
 {
     (void)unused;
     EXPECT(close_process() == MIGUARD_OK);
-    unsigned long cookie = identity_cookie();
+    unsigned long cookie = identity_cookie.word;
     pid_t child = fork();
     if (child == 0) {
         _exit(cookie_in_child(&cookie) == 0 ? 0 : 1);
@@ -343,7 +343,7 @@ END_TEST
 __attribute__((noinline, no_sanitize("address", "thread"))) static bool cookie_is_left(void)
 {
     const volatile unsigned long *stack = __builtin_frame_address(0);
-    const unsigned long cookie = identity_cookie();
+    const unsigned long cookie = identity_cookie.word;
 
     for (size_t i = 16; i < 12 * 1024 / sizeof(cookie); i++) {
         if (stack[-(ptrdiff_t)i] == cookie) {
@@ -366,6 +366,83 @@ static int cookie_left(const void *unused)
 START_TEST(no_cookie_is_left_on_the_stack)
 {
     IN_CHILD(cookie_left);
+}
+END_TEST
+
+#if defined(__x86_64__)
+static int cookie_in_vectors(const void *unused)
+{
+    static unsigned long vectors[32] __attribute__((aligned(16)));
+    (void)unused;
+
+    enum miguard_status status = close_process();
+    __asm__ volatile("movdqa %%xmm0, 0(%0)\n\tmovdqa %%xmm1, 16(%0)\n\tmovdqa %%xmm2, 32(%0)\n\t"
+                     "movdqa %%xmm3, 48(%0)\n\tmovdqa %%xmm4, 64(%0)\n\tmovdqa %%xmm5, 80(%0)\n\t"
+                     "movdqa %%xmm6, 96(%0)\n\tmovdqa %%xmm7, 112(%0)\n\tmovdqa %%xmm8, 128(%0)\n\t"
+                     "movdqa %%xmm9, 144(%0)\n\tmovdqa %%xmm10, 160(%0)\n\t"
+                     "movdqa %%xmm11, 176(%0)\n\tmovdqa %%xmm12, 192(%0)\n\t"
+                     "movdqa %%xmm13, 208(%0)\n\tmovdqa %%xmm14, 224(%0)\n\tmovdqa %%xmm15, 240(%0)"
+                     :
+                     : "r"(vectors)
+                     : "memory");
+    EXPECT(status == MIGUARD_OK);
+    for (int i = 0; i < 32; i++) {
+        EXPECT(vectors[i] != identity_cookie.word);
+    }
+    return 0;
+}
+
+START_TEST(no_cookie_is_left_in_vector_registers)
+{
+    IN_CHILD(cookie_in_vectors);
+}
+END_TEST
+#endif
+
+/* ---- glibc's setgid(3), which every thread makes from a handler ---------------------------------
+ */
+
+static atomic_bool stop_working;
+
+static void *check_and_switch(void *target)
+{
+    while (!atomic_load(&stop_working)) {
+        struct miguard_identity *identity = NULL;
+        if (miguard_identity_capture(&identity, NULL) == MIGUARD_OK) {
+            miguard_identity_free(identity);
+        }
+        if (miguard_switch_to(target, NULL) != MIGUARD_OK ||
+            miguard_switch_back(NULL) != MIGUARD_OK) {
+            abort();
+        }
+    }
+    return NULL;
+}
+
+static int setgid_of_others(const void *unused)
+{
+    static const struct miguard_groups none = {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL};
+    struct miguard_target *target = NULL;
+    pthread_t thread;
+    (void)unused;
+
+    EXPECT(miguard_target_ids(SOMEBODY, SOMEBODY, &none, &target, NULL) == MIGUARD_OK);
+    EXPECT(close_process() == MIGUARD_OK);
+    EXPECT(pthread_create(&thread, NULL, check_and_switch, target) == 0);
+    for (int i = 0; i < 2000; i++) { /* glibc aborts when one thread may and another may not */
+        EXPECT(setgid(SOMEBODY) == -1 && errno == EPERM);
+    }
+    atomic_store(&stop_working, true);
+    EXPECT(pthread_join(thread, NULL) == 0 && getgid() != SOMEBODY);
+    miguard_target_free(target);
+    return 0;
+}
+
+START_TEST(setgid_is_refused_in_every_thread)
+{
+    if (geteuid() == 0) {
+        IN_CHILD(setgid_of_others);
+    }
 }
 END_TEST
 
@@ -678,6 +755,10 @@ int main(int count, char **arguments)
     tcase_add_test(tests, a_program_below_a_gate);
     tcase_add_test(tests, a_forked_child_inherits);
     tcase_add_test(tests, no_cookie_is_left_on_the_stack);
+#if defined(__x86_64__)
+    tcase_add_test(tests, no_cookie_is_left_in_vector_registers);
+#endif
+    tcase_add_test(tests, setgid_is_refused_in_every_thread);
     tcase_add_test(tests, who_tried_is_told);
     tcase_add_test(tests, none_is_lost_without_being_counted);
     tcase_add_test(tests, the_handler_before_keeps_its_signals);
