@@ -28,6 +28,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/signals.h"
 #include "gateway/gateway.h"
 #include "identity/change.h"
 #include "identity/kernel.h"
@@ -122,7 +123,8 @@ static gid_t fsgid_now(void)
 }
 
 static volatile bool may_pass; /* there is no gate */
-static volatile int in_handler;
+static volatile int
+    handlers; /* under way: one that interrupts another finds this file's registers */
 
 /* A stray call by the registers as they are. */
 static void stray_as_inherited(void)
@@ -135,13 +137,18 @@ static void stray_as_inherited(void)
 #endif
 }
 
+/* Half of it is what a getrandom(2) of its drawing was just given. */
+static bool is_drawn(void)
+{
+    return identity_cookie.half[0] != 0 && identity_cookie.half[1] != 0;
+}
+
 static bool holds_cookie(const ucontext_t *context)
 {
 #if defined(__x86_64__)
-    return identity_has_cookie() &&
-           (unsigned long)context->uc_mcontext.gregs[REG_R9] == identity_cookie.word;
+    return is_drawn() && (unsigned long)context->uc_mcontext.gregs[REG_R9] == identity_cookie.word;
 #elif defined(__aarch64__)
-    return identity_has_cookie() && context->uc_mcontext.regs[5] == identity_cookie.word;
+    return is_drawn() && context->uc_mcontext.regs[5] == identity_cookie.word;
 #else
     (void)context;
     return false;
@@ -154,12 +161,14 @@ static void on_any(int signal, siginfo_t *info, void *context)
 
     stray_as_inherited(); /* first: what follows overwrites registers */
     (void)info;
+    handlers++;
     if (!may_pass) {
         (void)identity_carry_elsewhere(SYS_setfsgid, STRAY, 0, 0, 0);
         shared->passed += fsgid_now() == STRAY;
     }
-    shared->in_register += signal != SIGSYS && holds_cookie(context);
+    shared->in_register += signal != SIGSYS && handlers == 1 && holds_cookie(context);
     shared->handled++;
+    handlers--;
     errno = error;
 }
 
@@ -397,7 +406,10 @@ static void gate_once(void)
     may_pass = true;
     (void)interrupted(once_position, ALL_SIGNALS, do_gate);
     may_pass = false;
+    struct signals signals;
+    (void)signals_block(&signals); /* as the library does it round a change */
     (void)identity_kernel.setfsgid(0);
+    signals_restore(&signals);
     shared->sendings++;
     (void)raise(SIGUSR1);
     shared->wrong += !is(0, 0, 0) || !use();
