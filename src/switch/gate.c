@@ -333,7 +333,10 @@ static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *
     if (!signals_block(&signals)) {
         return error_set(reterr, MIGUARD_SYSTEM, errno, "rt_sigprocmask", NULL);
     }
-    enum miguard_status status = load(bits, reterr);
+    enum miguard_status status = check_own_calls(reterr);
+    if (status == MIGUARD_OK) {
+        status = load(bits, reterr);
+    }
     if (status == MIGUARD_OK) {
         status = verify(bits, reterr);
         atomic_fetch_add_explicit(&closed_gates, 1, memory_order_release);
@@ -347,8 +350,8 @@ static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr
     if (!IDENTITY_ONE_INSTRUCTION) {
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate", "not on this architecture");
     }
-    enum miguard_status status = check_own_calls(reterr);
-    if (status == MIGUARD_OK && !identity_cookie_draw()) {
+    enum miguard_status status = MIGUARD_OK;
+    if (!identity_cookie_draw()) {
         status = error_set(reterr, MIGUARD_SYSTEM, errno, "getrandom", NULL);
     }
     if (status == MIGUARD_OK && (bits & GATE_REPORTS) != 0) {

@@ -3,7 +3,7 @@
  * A signal handler that comes in at any system call of the library: of a check, a capture, a
  * switch, the way back, a drop and the closing of a gate. Each signal that can have a handler, 32
  * and 33 included, is sent at the entry and at the exit of each call, by a tracer that stops the
- * thread there. The handler does what a stray call in a program does: it asks for a change with the
+The handler does what a stray call in a program does: it asks for a change with the
  * registers that it inherited, and with the cookie.
  *
  * FULL=1 sends each signal alone at each place, too (make check-signals; minutes); else all of them
@@ -302,6 +302,15 @@ static void do_back(void)
     shared->wrong += miguard_switch_back(NULL) != MIGUARD_OK;
 }
 
+/* A record is written of this, and so everything read that a record holds. */
+static void do_record(void)
+{
+    uint64_t count = identity_change_count;
+
+    shared->wrong += miguard_switch_back(NULL) != MIGUARD_NOT_SWITCHED;
+    shared->wrong += identity_change_count != count;
+}
+
 static void undo_switch(void)
 {
     shared->wrong += !is(TARGET, 0, TARGET);
@@ -332,6 +341,7 @@ static const struct row {
     {"capture", NULL, do_capture, NULL, true},
     {"switch", NULL, do_switch, undo_switch, true},
     {"back", prepare_back, do_back, NULL, true},
+    {"record", NULL, do_record, NULL, true},
     {"check without a gate", NULL, do_ungated_check, look_behind, false},
 };
 
