@@ -61,7 +61,9 @@ enum audit_action {
     X(SWITCH_FAILED, "switch-failed", "the identity could not be changed, and is what it was")     \
     X(GATE, "gate", "behind the gate only the library may change credentials")                     \
     X(GATE_FAILED, "gate-failed", "the gate could not be closed")                                  \
-    X(LEFT_OPEN, "left-open", "an operation was still open when its context ended")
+    X(LEFT_OPEN, "left-open", "an operation was still open when its context ended")                \
+    X(NAME_INVALID, "name-invalid",                                                                \
+      "a rule asks for the namespace or class, and the call's cannot be read with certainty")
 
 enum audit_reason {
 #define AUDIT_REASON_ENUM(NAME, name, text) AUDIT_REASON_##NAME,

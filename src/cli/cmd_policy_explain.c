@@ -11,9 +11,9 @@
 #include "cli/cmd_policy.h"
 
 struct request {
-    const char *policy, *opened_as, *used_as, *operation, *name_space, *class_name, *provider;
-    const char **drop;
-    size_t drop_count;
+    const char *policy, *opened_as, *used_as, *operation, *name_space, *provider;
+    const char **drop, **classes;
+    size_t drop_count, class_count;
     bool json, help;
 };
 
@@ -25,7 +25,7 @@ static const char *const known[] = {"--policy",    "--opened-as", "--used-as",  
 
 static int parse_option(struct arguments *arguments, struct request *request)
 {
-    const char *capability = NULL;
+    const char *capability = NULL, *class_name = NULL;
 
     if (arguments_is(arguments, "--json")) {
         request->json = true;
@@ -33,12 +33,13 @@ static int parse_option(struct arguments *arguments, struct request *request)
         request->help = true;
     } else if (arguments_value(arguments, "--drop-cap", &capability)) {
         request->drop[request->drop_count++] = capability;
+    } else if (arguments_value(arguments, "--class", &class_name)) {
+        request->classes[request->class_count++] = class_name;
     } else if (!arguments_value(arguments, "--policy", &request->policy) &&
                !arguments_value(arguments, "--opened-as", &request->opened_as) &&
                !arguments_value(arguments, "--used-as", &request->used_as) &&
                !arguments_value(arguments, "--operation", &request->operation) &&
                !arguments_value(arguments, "--namespace", &request->name_space) &&
-               !arguments_value(arguments, "--class", &request->class_name) &&
                !arguments_value(arguments, "--provider", &request->provider)) {
         return arguments_unknown(arguments);
     }
@@ -52,7 +53,8 @@ static int parse(int count, char **list, struct request *request)
     int status = CLI_YES;
 
     request->drop = calloc((size_t)count + 1, sizeof(*request->drop));
-    if (request->drop == NULL) {
+    request->classes = calloc((size_t)count + 1, sizeof(*request->classes));
+    if (request->drop == NULL || request->classes == NULL) {
         return complain(CLI_UNABLE, "out of memory");
     }
     while (status == CLI_YES && arguments_next(&arguments)) {
@@ -84,6 +86,21 @@ static void append_value(struct text *text, const char *key, const char *value)
     }
 }
 
+static void append_list(struct text *text, const char *key, const char *const *values, size_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    text_format(text, "      %s: ", key);
+    text->comma = false;
+    text_json_open(text, NULL, '[');
+    for (size_t i = 0; i < count; i++) {
+        text_json_string(text, NULL, values[i]);
+    }
+    text_json_close(text, ']');
+    text_append(text, "\n");
+}
+
 static void write_question(const struct request *request, struct text *text)
 {
     const char *user = request->used_as != NULL ? request->used_as : request->opened_as;
@@ -92,20 +109,11 @@ static void write_question(const struct request *request, struct text *text)
     append_value(text, "user", request->opened_as);
     text_append(text, "      used-as:\n  ");
     append_value(text, "user", user);
-    if (request->drop_count > 0) {
-        text_append(text, "        drop-capabilities: ");
-        text->comma = false;
-        text_json_open(text, NULL, '[');
-        for (size_t i = 0; i < request->drop_count; i++) {
-            text_json_string(text, NULL, request->drop[i]);
-        }
-        text_json_close(text, ']');
-        text_append(text, "\n");
-    }
+    append_list(text, "  drop-capabilities", request->drop, request->drop_count);
     append_value(text, "operation", request->operation);
     append_value(text, "provider", request->provider);
     append_value(text, "namespace", request->name_space);
-    append_value(text, "class", request->class_name);
+    append_list(text, "class", request->classes, request->class_count);
     text_append(text, "    expect: {decision: allow}\n");
 }
 
@@ -186,6 +194,15 @@ static int explain_text(const struct policy *policy, const struct policy_call *c
         print_safe(stdout, verdict.reason, false);
     }
     putchar('\n');
+    if (verdict.name_invalid) {
+        puts("the namespace or class is missing or cannot be read with certainty: the strictest of "
+             "the rules that may apply decides");
+    } else if (call->further_classes[0] != NULL && call->further_classes[0][0] != '\0' &&
+               verdict.class_name != NULL) {
+        fputs("it is decided for each class; this is for ", stdout);
+        print_safe(stdout, verdict.class_name, false);
+        putchar('\n');
+    }
     if (verdict.would_deny) {
         puts("it is let through all the same: mode is permissive");
     }
@@ -213,11 +230,12 @@ static int explain_json(const struct policy *policy, const struct policy_call *c
 {
     json_t *tried = json_array();
     struct policy_verdict verdict = policy_explain(policy, call, note_tried, tried);
-    json_t *json = json_pack(
-        "{s:s, s:b, s:b, s:b, s:b, s:o, s:s, s:s, s:s?, s:o}", "decision", decision_word(&verdict),
-        "allowed", verdict.decision == POLICY_ALLOW, "would-deny", verdict.would_deny, "revoke",
-        verdict.revoke, "recorded", verdict.recorded, "mismatch", components_json(call->mismatch),
-        "rule", verdict.rule, "source", verdict.source, "reason", verdict.reason, "tried", tried);
+    json_t *json = json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:o, s:s, s:s, s:s?, s:o}", "decision",
+                             decision_word(&verdict), "allowed", verdict.decision == POLICY_ALLOW,
+                             "would-deny", verdict.would_deny, "revoke", verdict.revoke, "recorded",
+                             verdict.recorded, "name-invalid", verdict.name_invalid, "mismatch",
+                             components_json(call->mismatch), "rule", verdict.rule, "source",
+                             verdict.source, "reason", verdict.reason, "tried", tried);
     bool printed = json != NULL && print_json(stdout, json);
 
     json_decref(json);
@@ -273,5 +291,6 @@ int policy_explain_call(int count, char **arguments)
         status = answer(&request);
     }
     free(request.drop);
+    free(request.classes);
     return status;
 }

@@ -65,12 +65,16 @@ struct question {
     miguard_components mismatch;
     const struct miguard_identity *opened, *used;   /* NULL: not known, and no key covers it */
     const char *provider, *name_space, *class_name; /* "" for none */
+    unsigned unreadable;
 };
 
 struct question policy_question_of(const struct policy_call *call);
 
-/* Why the rule does not apply, or NULL when it does. */
+/* Why the rule does not apply, or NULL when it does, or may. */
 const char *policy_rule_why_not(const struct rule *rule, const struct question *question);
+
+/* Why it is not certain that a rule applies which may, or NULL: it asks for an unreadable name. */
+const char *policy_rule_doubt(const struct rule *rule, const struct question *question);
 
 /* The parts that narrow.c decides ahead of the call. */
 const char *policy_opened_why_not(const struct rule *rule, const struct miguard_identity *opened,
@@ -200,10 +204,18 @@ struct policy {
 struct policy_verdict policy_conclude(const struct policy *policy, enum operation operation,
                                       miguard_components mismatch, uint32_t rule);
 
-/* The first of the candidates that applies. observer may be NULL. */
+/* The first of the candidates that applies, or the strictest of those that may. observer may be
+ * NULL. */
 struct policy_verdict policy_decide_among(const struct policy *policy,
                                           const struct question *question,
                                           const struct rule_set *candidates,
                                           policy_observer observer, void *context);
+
+/* The strictest verdict over the classes of the call; question then asks for the class that it
+ * came from. The candidates are those for any target; indexed: thin them for each. */
+struct policy_verdict policy_decide_classes(const struct policy *policy,
+                                            const struct policy_call *call,
+                                            struct question *question,
+                                            const struct rule_set *candidates, bool indexed);
 
 #endif

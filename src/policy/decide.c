@@ -47,24 +47,98 @@ struct policy_verdict policy_conclude(const struct policy *policy, enum operatio
     };
 }
 
+/* The stricter of two outcomes that are both possible; the first of equals. */
+static struct policy_verdict stricter(const struct policy_verdict *one,
+                                      const struct policy_verdict *other)
+{
+    int refusal = (other->decision == POLICY_DENY) - (one->decision == POLICY_DENY);
+    int warning = other->would_deny - one->would_deny;
+    int record = other->recorded - one->recorded;
+
+    return refusal > 0 || (refusal == 0 && (warning > 0 || (warning == 0 && record > 0))) ? *other
+                                                                                          : *one;
+}
+
+static struct policy_verdict conclude_also(const struct policy *policy,
+                                           const struct question *question, uint32_t rule,
+                                           const struct policy_verdict *before)
+{
+    struct policy_verdict verdict =
+        policy_conclude(policy, question->operation, question->mismatch, rule);
+
+    if (before != NULL) {
+        verdict = stricter(before, &verdict);
+        verdict.name_invalid = true;
+    }
+    verdict.class_name = question->class_name;
+    return verdict;
+}
+
 struct policy_verdict policy_decide_among(const struct policy *policy,
                                           const struct question *question,
                                           const struct rule_set *candidates,
                                           policy_observer observer, void *context)
 {
+    struct policy_verdict possible;
+    bool in_doubt = false;
     uint32_t i = rule_set_next(candidates, 0);
 
     for (; i != POLICY_NO_RULE; i = rule_set_next(candidates, i + 1)) {
         const struct rule *rule = &policy->rules[i];
         const char *why_not = policy_rule_why_not(rule, question);
+        const char *doubt = why_not == NULL ? policy_rule_doubt(rule, question) : NULL;
         if (observer != NULL) {
-            observer(context, i, rule->outcome.name, rule->outcome.source, why_not);
+            observer(context, i, rule->outcome.name, rule->outcome.source,
+                     doubt != NULL ? doubt : why_not);
         }
-        if (why_not == NULL) {
+        if (doubt != NULL) {
+            possible = conclude_also(policy, question, i, in_doubt ? &possible : NULL);
+            in_doubt = true;
+        } else if (why_not == NULL) {
             break;
         }
     }
-    return policy_conclude(policy, question->operation, question->mismatch, i);
+    return conclude_also(policy, question, i, in_doubt ? &possible : NULL);
+}
+
+/* The class of the call after this one, or NULL. */
+static const char *next_class(const struct policy_call *call, unsigned *index)
+{
+    const char *name = *index < CIM_CLASSES - 1 ? call->further_classes[*index] : NULL;
+
+    (*index)++;
+    return name != NULL && name[0] != '\0' ? name : NULL;
+}
+
+struct policy_verdict policy_decide_classes(const struct policy *policy,
+                                            const struct policy_call *call,
+                                            struct question *question,
+                                            const struct rule_set *candidates, bool indexed)
+{
+    struct policy_verdict strictest;
+    unsigned index = 0;
+
+    for (const char *name = question->class_name; name != NULL; name = next_class(call, &index)) {
+        struct rule_set left = *candidates;
+        question->class_name = name;
+        if (indexed) {
+            policy_index_by_target(policy->index, question, &left);
+        }
+        struct policy_verdict verdict = policy_decide_among(policy, question, &left, NULL, NULL);
+        strictest = index == 0 ? verdict : stricter(&strictest, &verdict);
+    }
+    question->class_name = strictest.class_name;
+    return strictest;
+}
+
+void policy_call_name(struct policy_call *call, const struct cim_names *names)
+{
+    call->name_space = names->name_space;
+    call->class_name = names->classes[0];
+    call->unreadable = names->unreadable;
+    for (int i = 1; i < CIM_CLASSES; i++) {
+        call->further_classes[i - 1] = names->classes[i];
+    }
 }
 
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call)
@@ -79,8 +153,7 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
     policy_index_by_mismatch(policy->index, &question, &candidates);
     policy_index_by_opened(policy->index, &question, &candidates);
     policy_index_by_used(policy->index, &question, &candidates);
-    policy_index_by_target(policy->index, &question, &candidates);
-    return policy_decide_among(policy, &question, &candidates, NULL, NULL);
+    return policy_decide_classes(policy, call, &question, &candidates, true);
 }
 
 struct policy_verdict policy_explain(const struct policy *policy, const struct policy_call *call,
@@ -91,5 +164,6 @@ struct policy_verdict policy_explain(const struct policy *policy, const struct p
     if (policy->rule_count == 0) {
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
     }
+    (void)policy_decide_classes(policy, call, &question, &policy->index->all, false);
     return policy_decide_among(policy, &question, &policy->index->all, observer, context);
 }

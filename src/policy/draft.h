@@ -14,6 +14,7 @@
 #include "audit/settings.h"
 #include "identity/identity.h"
 #include "miguard/gate.h"
+#include "policy/cim_name.h"
 #include "policy/diagnostic.h"
 #include "policy/operation.h"
 
@@ -37,7 +38,8 @@ struct draft_range {
 
 /* One alternative of provider, namespace, class: "*" stands for any characters, "/" among them, "?"
  * for one, "\" quotes; brackets are literal. Namespaces and classes compare case-insensitively
- * (DSP0004; the letters of ASCII, so that no locale decides), provider file names exactly. */
+ * (DSP0004; the letters of ASCII, so that no locale decides), provider file names exactly. A loader
+ * lets namespaces pass in the normal form of cim_name.h only. */
 struct draft_glob {
     const char *text;
 };
@@ -99,7 +101,8 @@ struct draft_test {
     struct draft_subject used_as;
     miguard_components differing; /* given.mismatch: components said to differ beside the derived */
     enum operation operation;
-    const char *provider, *name_space, *class_name; /* "" when absent */
+    const char *provider, *name_space;    /* as written; "" when absent */
+    const char *class_names[CIM_CLASSES]; /* "" from the first that is absent on */
     enum draft_decision expect_decision;
     bool has_expect_mismatch;
     miguard_components expect_mismatch;

@@ -427,7 +427,10 @@ static bool same_test(const struct draft_test *a, const struct draft_test *b)
            a->has_used_as == b->has_used_as && same_subject(&a->used_as, &b->used_as) &&
            a->differing == b->differing && a->operation == b->operation &&
            same_text(a->provider, b->provider) && same_text(a->name_space, b->name_space) &&
-           same_text(a->class_name, b->class_name) && a->expect_decision == b->expect_decision &&
+           same_text(a->class_names[0], b->class_names[0]) &&
+           same_text(a->class_names[1], b->class_names[1]) &&
+           same_text(a->class_names[2], b->class_names[2]) &&
+           a->expect_decision == b->expect_decision &&
            a->has_expect_mismatch == b->has_expect_mismatch &&
            a->expect_mismatch == b->expect_mismatch && same_text(a->expect_rule, b->expect_rule);
 }

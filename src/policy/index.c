@@ -412,6 +412,10 @@ void policy_index_by_used(const struct rule_index *index, const struct question 
 void policy_index_by_target(const struct rule_index *index, const struct question *question,
                             struct rule_set *set)
 {
-    keep_name(&index->namespaces, question->name_space, set);
-    keep_name(&index->classes, question->class_name, set);
+    if ((question->unreadable & CIM_UNREADABLE_SPACE) == 0) {
+        keep_name(&index->namespaces, question->name_space, set);
+    }
+    if ((question->unreadable & CIM_UNREADABLE_CLASS) == 0) {
+        keep_name(&index->classes, question->class_name, set);
+    }
 }

@@ -17,6 +17,7 @@ struct question policy_question_of(const struct policy_call *call)
         .provider = call->provider != NULL ? call->provider : "",
         .name_space = call->name_space != NULL ? call->name_space : "",
         .class_name = call->class_name != NULL ? call->class_name : "",
+        .unreadable = call->unreadable,
     };
     if (call->used_as != NULL) {
         question.used = identity_valid(call->used_as) ? call->used_as : NULL;
@@ -163,13 +164,35 @@ const char *policy_used_why_not(const struct rule *rule, const struct miguard_id
     return NULL;
 }
 
+static bool space_unreadable(const struct question *question)
+{
+    return (question->unreadable & CIM_UNREADABLE_SPACE) != 0;
+}
+
+static bool class_unreadable(const struct question *question)
+{
+    return (question->unreadable & CIM_UNREADABLE_CLASS) != 0;
+}
+
+const char *policy_rule_doubt(const struct rule *rule, const struct question *question)
+{
+    if (space_unreadable(question) && rule->namespaces.count > 0) {
+        return "it may apply: the call's namespace cannot be read";
+    }
+    if (class_unreadable(question) && rule->classes.count > 0) {
+        return "it may apply: the call's class cannot be read";
+    }
+    return NULL;
+}
+
 static const char *target_why_not(const struct rule *rule, const struct question *question)
 {
-    if (!name_covered(&rule->namespaces, question->name_space, true)) {
+    if (!space_unreadable(question) &&
+        !name_covered(&rule->namespaces, question->name_space, true)) {
         return question->name_space[0] == '\0' ? "its namespace asks for one, and the call has none"
                                                : "its namespace does not match";
     }
-    if (!name_covered(&rule->classes, question->class_name, true)) {
+    if (!class_unreadable(question) && !name_covered(&rule->classes, question->class_name, true)) {
         return question->class_name[0] == '\0' ? "its class asks for one, and the call has none"
                                                : "its class does not match";
     }

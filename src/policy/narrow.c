@@ -99,8 +99,7 @@ __attribute__((noinline)) static struct policy_verdict decide_rest(const struct 
         policy_index_by_mismatch(policy->index, &question, &candidates);
         policy_index_by_used(policy->index, &question, &candidates);
     }
-    policy_index_by_target(policy->index, &question, &candidates);
-    return policy_decide_among(policy, &question, &candidates, NULL, NULL);
+    return policy_decide_classes(policy, call, &question, &candidates, true);
 }
 
 struct policy_verdict policy_view_decide(const struct policy_view *view,

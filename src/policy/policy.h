@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "identity/identity.h"
+#include "policy/cim_name.h"
 #include "policy/draft.h"
 #include "policy/operation.h"
 
@@ -60,7 +61,15 @@ uint32_t policy_rule_count(const struct policy *policy);
  * nothing is known of it beyond that, and no rule with an as- key applies.
  *
  * provider, namespace, class: NULL or "" is none, and matches only an absent key or a glob that
- * matches the empty string.
+ * matches the empty string. Namespaces are in the normal form of cim_name.h.
+ *
+ * A call that names several classes is decided for each of them, and the strictest verdict stands:
+ * what denies one denies the call, and what is to be allowed must be allowed for each.
+ *
+ * Of a name that cannot be read (unreadable) nothing is known: each rule that asks for it, and
+ * matches otherwise, may apply, and so may the first rule behind it that does not ask, or the
+ * default. Again the strictest verdict of these stands. So such a name matters exactly where some
+ * rule makes it matter.
  */
 struct policy_call {
     enum operation operation;
@@ -70,7 +79,12 @@ struct policy_call {
     const char *provider;
     const char *name_space;
     const char *class_name;
+    const char *further_classes[CIM_CLASSES - 1]; /* NULL or "" ends the list */
+    unsigned unreadable;                          /* CIM_UNREADABLE_ bits */
 };
+
+/* Puts names, which must outlive the call, into it. */
+void policy_call_name(struct policy_call *call, const struct cim_names *names);
 
 enum { POLICY_NO_RULE = UINT32_MAX }; /* the default decided */
 
@@ -80,17 +94,20 @@ struct policy_verdict {
     bool recorded;   /* a record is asked for */
     bool audit_failure_denies;
     bool revoke; /* denied for a mismatch, and on-mismatch says revoke: the session is over */
-    uint32_t rule_index; /* POLICY_NO_RULE: the default */
-    const char *rule;    /* its name, or "default" */
-    const char *source;  /* file:line:col, or "built-in" */
-    const char *reason;  /* for a person */
+    uint32_t rule_index;    /* POLICY_NO_RULE: the default */
+    const char *rule;       /* its name, or "default" */
+    const char *source;     /* file:line:col, or "built-in" */
+    const char *reason;     /* for a person */
+    const char *class_name; /* the call's that decided, which matters where it names several */
+    bool name_invalid;      /* a name that cannot be read left it open which rule applies */
 };
 
 /* Pure: no side effect, no allocation, no system call. Thread safe. The texts are the policy's. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call);
 
 /* Told once for each rule that was looked at, in order: why it does not apply, or NULL when it
- * does. Rules behind the one that applies are not looked at. */
+ * does. Rules behind the one that applies are not looked at. Of a call with several classes, the
+ * rules are looked at for the one that decides. */
 typedef void (*policy_observer)(void *context, uint32_t rule_index, const char *name,
                                 const char *source, const char *why_not);
 

@@ -70,7 +70,44 @@ static bool ends_in_quote(const char *glob)
     return quotes % 2 == 1;
 }
 
-static void read_globs(const struct reader *reader, const struct node *node,
+typedef void check_glob(const struct reader *reader, const struct node *value, const char *glob);
+
+static void check_provider(const struct reader *reader, const struct node *value, const char *glob)
+{
+    if (ends_in_quote(glob)) {
+        schema_value_error(reader, value,
+                           "the pattern ends in \"\\\", which quotes nothing; write \"\\\\\" for a "
+                           "backslash");
+    }
+}
+
+/* A call's namespace is compared in its normal form: a pattern in another form would match none. */
+static void check_namespace(const struct reader *reader, const struct node *value, const char *glob)
+{
+    char meant[CIM_SPACE_SIZE];
+
+    if (cim_space_pattern_good(glob, meant, sizeof(meant))) {
+        return;
+    }
+    if (meant[0] != '\0') {
+        schema_value_error(reader, value, "a namespace is written as \"%s\"", meant);
+    } else {
+        schema_value_error(reader, value,
+                           "no namespace can match this; names in it are of letters of ASCII, "
+                           "digits, \"_\", \"-\" and an inner \".\", with \"/\" between them");
+    }
+}
+
+static void check_class(const struct reader *reader, const struct node *value, const char *glob)
+{
+    if (!cim_class_pattern_good(glob)) {
+        schema_value_error(reader, value,
+                           "no class can match this; its name is of letters of ASCII, digits and "
+                           "\"_\", and does not begin with a digit");
+    }
+}
+
+static void read_globs(const struct reader *reader, const struct node *node, check_glob *check,
                        const struct draft_glob **ret_globs, uint32_t *ret_count)
 {
     const struct node *value;
@@ -82,11 +119,8 @@ static void read_globs(const struct reader *reader, const struct node *node,
     }
     for (uint32_t i = 0; i < count; i++, value = value->next) {
         globs[i].text = schema_keep_text(reader, value, "pattern");
-        if (globs[i].text != NULL && ends_in_quote(globs[i].text)) {
-            schema_value_error(
-                reader, value,
-                "the pattern ends in \"\\\", which quotes nothing; write \"\\\\\" for a "
-                "backslash");
+        if (globs[i].text != NULL) {
+            check(reader, value, globs[i].text);
         }
     }
     *ret_globs = globs;
@@ -96,19 +130,19 @@ static void read_globs(const struct reader *reader, const struct node *node,
 static void read_providers(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_match *match = target;
-    read_globs(reader, node, &match->providers, &match->provider_count);
+    read_globs(reader, node, check_provider, &match->providers, &match->provider_count);
 }
 
 static void read_namespaces(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_match *match = target;
-    read_globs(reader, node, &match->namespaces, &match->namespace_count);
+    read_globs(reader, node, check_namespace, &match->namespaces, &match->namespace_count);
 }
 
 static void read_classes(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_match *match = target;
-    read_globs(reader, node, &match->classes, &match->class_count);
+    read_globs(reader, node, check_class, &match->classes, &match->class_count);
 }
 
 static void read_operations(const struct reader *reader, const struct node *node, void *target)

@@ -162,7 +162,16 @@ static void read_test_namespace(const struct reader *reader, const struct node *
 static void read_test_class(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
-    read_string(reader, node, "class", &test->class_name);
+    const struct node *value;
+    uint32_t count = schema_read_values(reader, node, false, &value);
+
+    if (count > CIM_CLASSES) {
+        schema_value_error(reader, node, "a call names %d classes at most", CIM_CLASSES);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++, value = value->next) {
+        read_string(reader, value, "class", &test->class_names[i]);
+    }
 }
 
 static void read_given(const struct reader *reader, const struct node *node, void *target)
@@ -261,7 +270,7 @@ static void read_test(const struct reader *reader, const struct node *node, void
         {"expect", true, read_expect},
         {NULL, false, NULL},
     };
-    struct draft_test test = {.provider = "", .name_space = "", .class_name = ""};
+    struct draft_test test = {.provider = "", .name_space = "", .class_names = {"", "", ""}};
     struct load *load = reader->load;
     (void)target;
 

@@ -55,9 +55,11 @@ enum miguard_status selftest_ask(const struct draft_test *test, const struct pol
         .used_as = &question->used_as,
         .mismatch = differing & policy_compared(policy),
         .provider = test->provider,
-        .name_space = test->name_space,
-        .class_name = test->class_name,
     };
+    struct cim_written written = {.operation = test->operation, .name_space = test->name_space};
+    memcpy(written.classes, test->class_names, sizeof(written.classes));
+    cim_names_read(&question->names, &written);
+    policy_call_name(&question->call, &question->names);
     return MIGUARD_OK;
 }
 
@@ -145,8 +147,11 @@ static enum miguard_status run_test(const struct draft_test *test, const struct 
     } else {
         result->failed++;
         diagnostic_add(findings, DIAGNOSTIC_ERROR, &test->place, NULL, 0,
-                       "test '%s': %s; decided by '%s' (%s)", test->name, said.data, verdict.rule,
-                       verdict.source);
+                       "test '%s': %s; decided by '%s' (%s)%s", test->name, said.data, verdict.rule,
+                       verdict.source,
+                       verdict.name_invalid ? ", since the namespace or class of the call is "
+                                              "missing or cannot be read with certainty"
+                                            : "");
     }
     text_release(&said);
     selftest_question_release(&question);

@@ -40,6 +40,7 @@ unsigned selftest_coverage(const struct selftest_result *result);
 /* The two identities of a test and the call that is made of them. call points into this struct. */
 struct selftest_question {
     struct miguard_identity opened_as, used_as;
+    struct cim_names names;
     struct policy_call call;
 };
 
@@ -47,7 +48,7 @@ struct selftest_question {
  * An identity is what a login as the subject would give: real, effective, saved and file system ids
  * alike, its capabilities both effective and permitted, all of them in the bounding set, nothing
  * else set. Components that the policy does not compare never differ, as the guard does not look.
- * Errors: NO_MEMORY.
+ * Names are read as the guard reads them. Errors: NO_MEMORY.
  */
 MIGUARD_CHECKED enum miguard_status selftest_ask(const struct draft_test *test,
                                                  const struct policy *policy,

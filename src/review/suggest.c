@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "policy/cim_name.h"
 #include "review/explain.h"
 
 enum { SLOTS = 8192, IDS = 3, ABSENT = UINT32_MAX };
@@ -128,6 +129,17 @@ static enum reading read_writable(const char *text, size_t length)
     return reading;
 }
 
+/* Whether the guard could read it: no pattern can name what it could not. */
+static bool is_cim_name(enum record_field field, const char *text)
+{
+    char normal[CIM_SPACE_SIZE];
+
+    return field == RECORD_NAMESPACE
+               ? cim_space_normalise(text, normal) && strcmp(text, normal) == 0
+           : field == RECORD_CLASS ? cim_class_valid(text)
+                                   : true;
+}
+
 static enum reading read_name(struct suggest *suggest, const struct record *record,
                               enum record_field field, bool ignore_case, bool may_lack,
                               uint32_t *ret_value)
@@ -140,8 +152,8 @@ static enum reading read_name(struct suggest *suggest, const struct record *reco
     }
     size_t length = record_text(record, field, text, sizeof(text));
     enum reading reading = length >= sizeof(text) ? UNWRITABLE : read_writable(text, length);
-    if (reading != READ) {
-        return reading;
+    if (reading != READ || !is_cim_name(field, text)) {
+        return reading != READ ? reading : UNWRITABLE;
     }
     if (!place_of_name(suggest, text, ignore_case, ret_value)) {
         return NO_MEMORY;
@@ -160,17 +172,11 @@ static bool read_id(const struct record *record, enum record_field field, uint32
     return true;
 }
 
-/* What the gateway never knows of an operation. */
-static bool without_namespace(enum operation operation)
+/* Neither a namespace nor a class. */
+static bool without_names(enum operation operation)
 {
     return operation == OPERATION_GET_LOCAL_SESSION || operation == OPERATION_SESSION_CLOSE ||
            operation == OPERATION_GET_APPLICATION || operation == OPERATION_TEST_CONNECTION;
-}
-
-static bool without_class(enum operation operation)
-{
-    return without_namespace(operation) || operation == OPERATION_QUERY_INSTANCES ||
-           operation == OPERATION_SUBSCRIBE;
 }
 
 static bool read_components(const struct record *record, enum record_field field,
@@ -229,11 +235,11 @@ static enum reading read_call(struct suggest *suggest, const struct record *reco
         reading = read_name(suggest, record, RECORD_PROVIDER, false, false, &values[PROVIDER]);
     }
     if (reading == READ) {
-        reading = read_name(suggest, record, RECORD_NAMESPACE, true, without_namespace(operation),
+        reading = read_name(suggest, record, RECORD_NAMESPACE, true, without_names(operation),
                             &values[NAMESPACE]);
     }
     if (reading == READ) {
-        reading = read_name(suggest, record, RECORD_CLASS, true, without_class(operation),
+        reading = read_name(suggest, record, RECORD_CLASS, true, without_names(operation),
                             &values[CLASS]);
     }
     return reading;

@@ -58,7 +58,9 @@ static void touch_test(const struct draft_test *test)
     touch(test->name);
     touch(test->provider);
     touch(test->name_space);
-    touch(test->class_name);
+    for (int i = 0; i < CIM_CLASSES; i++) {
+        touch(test->class_names[i]);
+    }
     touch(test->expect_rule);
     touch(test->opened_as.text);
     for (uint32_t i = 0; i < test->opened_as.group_count; i++) {

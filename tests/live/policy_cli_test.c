@@ -71,6 +71,9 @@ static const struct {
                       "  - {name: some, match: {user: root}, decision: allow}\n"},
     {"untidy.yaml", "watch:    true # yes\n# about\nversion: 1\n"},
     {"hostile.yaml", V "rules: [{name: \"a\\u001b[31mb\", decision: deny}]\n"},
+    {"names.yaml", V "rules:\n"
+                     "  - {name: no-b, match: {class: B}, decision: deny}\n"
+                     "  - {name: no-secret, match: {namespace: root/secret}, decision: deny}\n"},
     {"d/10-one.yaml", V "watch: true\nrules: [{name: first, match: {class: A}, decision: deny}]\n"},
     {"d/20-two.yaml",
      V "watch: false\nrules: [{name: second, match: {class: B}, decision: deny}]\n"},
@@ -184,6 +187,7 @@ static void check_row(const struct row *row)
 #define SHIPPED                                                                                    \
     "policy/default.yaml policy/hardened.yaml policy/permissive.yaml policy/web-operators.yaml"
 #define EXPLAIN "policy explain --policy $T/good.yaml "
+#define NAMES   "policy explain --policy $T/names.yaml --opened-as root --operation "
 
 static const struct row rows[] = {
     /* usage */
@@ -285,6 +289,16 @@ static const struct row rows[] = {
     {"policy explain --policy policy/web-operators.yaml --opened-as www-data --operation Invoke "
      "--namespace root/cimv2 --class web_worker --provider libweb1.so",
      0, "rule web-restarts-services", NULL},
+
+    {NAMES "GetClass --namespace root/open --class A", 0, "allow, by default", NULL},
+    {NAMES "GetClass --namespace \\ROOT\\secret\\ --class A", 1, "deny, by rule no-secret", NULL},
+    {NAMES "GetClass --namespace root/./secret --class A", 1, "deny, by rule no-secret (", NULL},
+    {NAMES "GetClass --namespace root/./secret --class A", 1,
+     "is missing or cannot be read with certainty", NULL},
+    {NAMES "GetClass --namespace root/open --json", 1, "\"name-invalid\":true", NULL},
+    {NAMES "Subscribe --namespace root/open --class A --class b", 1, "this is for b\n", NULL},
+    {NAMES "Invoke --namespace x --class A --class B --class C --class D", 2, "",
+     "a call names 3 classes at most"},
 
     /* run takes a policy too, and only one that is in order */
     {"run --policy", 2, "", "--policy needs a value"},

@@ -67,7 +67,9 @@ static const char *say(const char *format, ...)
 struct expected {
     bool denied, would_deny, recorded, revoke;
     uint32_t rule;
-    const char *name, *source, *reason;
+    uint32_t certain; /* the rule that surely applies */
+    bool doubt;       /* a rule before it may apply, too */
+    const char *name, *source, *reason, *class_name;
 };
 
 static char lower(char c)
@@ -112,6 +114,15 @@ static bool one_like(const struct draft_glob *globs, uint32_t count, const char 
     bool found = count == 0;
     for (uint32_t i = 0; i < count; i++) {
         found = found || like(globs[i].text, name == NULL ? "" : name, ignore_case);
+    }
+    return found;
+}
+
+static bool has_star(const struct draft_glob *globs, uint32_t count)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < count; i++) {
+        found = found || strcmp(globs[i].text, "*") == 0;
     }
     return found;
 }
@@ -188,8 +199,10 @@ static bool holds(const struct draft_match *match, const struct policy_call *cal
            group_holds(match->as_groups, match->as_group_count, used) &&
            capability_holds(match->as_capabilities, used) &&
            one_like(match->providers, match->provider_count, call->provider, false) &&
-           one_like(match->namespaces, match->namespace_count, call->name_space, true) &&
-           one_like(match->classes, match->class_count, call->class_name, true);
+           ((call->unreadable & 1) != 0 ||
+            one_like(match->namespaces, match->namespace_count, call->name_space, true)) &&
+           ((call->unreadable & 2) != 0 ||
+            one_like(match->classes, match->class_count, call->class_name, true));
 }
 
 static const char *place_text(const struct policy_place *place)
@@ -197,7 +210,9 @@ static const char *place_text(const struct policy_place *place)
     return place->line == 0 ? "built-in" : say("%s:%u:%u", place->file, place->line, place->column);
 }
 
-static struct expected reference(const struct policy_draft *draft, const struct policy_call *call)
+/* What the rule says, or the default for POLICY_NO_RULE. */
+static struct expected said_by(const struct policy_draft *draft, const struct policy_call *call,
+                               uint32_t index)
 {
     const struct draft_settings *settings = &draft->settings;
     bool differs =
@@ -212,15 +227,12 @@ static struct expected reference(const struct policy_draft *draft, const struct 
     bool permissive = settings->mode == DRAFT_PERMISSIVE;
     unsigned audit = settings->audit;
 
-    for (uint32_t i = draft->rule_count; i-- > 0;) { /* backwards: the first one stays */
-        const struct draft_rule *rule = &draft->rules[i];
-        if (!holds(&rule->match, call)) {
-            continue;
-        }
+    if (index != POLICY_NO_RULE) {
+        const struct draft_rule *rule = &draft->rules[index];
         deny = rule->decision == DRAFT_DENY;
         permissive = (rule->has_mode ? rule->mode : settings->mode) == DRAFT_PERMISSIVE;
         audit = rule->has_audit ? rule->audit : settings->audit;
-        expected.rule = i;
+        expected.rule = index;
         expected.name = rule->name;
         expected.source = place_text(&rule->place);
         expected.reason = rule->reason;
@@ -235,7 +247,69 @@ static struct expected reference(const struct policy_draft *draft, const struct 
         expected.recorded = (audit & POLICY_AUDIT_USE) != 0;
     }
     expected.revoke = expected.denied && differs && settings->on_mismatch == DRAFT_MISMATCH_REVOKE;
+    expected.certain = index;
     return expected;
+}
+
+/* A refusal before a refusal in name only, before a record, before nothing. */
+static int weight(const struct expected *expected)
+{
+    return (expected->denied ? 4 : expected->would_deny ? 2 : 0) + expected->recorded;
+}
+
+/* Whether the rule asks for a name that cannot be read. */
+static bool asks_for_unreadable(const struct draft_match *match, const struct policy_call *call)
+{
+    return (match->namespace_count > 0 && !has_star(match->namespaces, match->namespace_count) &&
+            (call->unreadable & 1) != 0) ||
+           (match->class_count > 0 && !has_star(match->classes, match->class_count) &&
+            (call->unreadable & 2) != 0);
+}
+
+/* Of one class: everything that may decide, up to what surely does. */
+static struct expected for_class(const struct policy_draft *draft, const struct policy_call *call)
+{
+    struct expected strictest = {.rule = 0};
+    bool any = false, doubted = false;
+
+    for (uint32_t i = 0; i <= draft->rule_count; i++) {
+        bool end = i == draft->rule_count;
+        if (!end && !holds(&draft->rules[i].match, call)) {
+            continue;
+        }
+        struct expected found = said_by(draft, call, end ? POLICY_NO_RULE : i);
+        if (!any || weight(&found) > weight(&strictest)) {
+            strictest = found;
+        }
+        any = true;
+        if (end || !asks_for_unreadable(&draft->rules[i].match, call)) {
+            strictest.certain = found.certain;
+            break;
+        }
+        doubted = true;
+    }
+    strictest.doubt = doubted;
+    return strictest;
+}
+
+static struct expected reference(const struct policy_draft *draft, const struct policy_call *call)
+{
+    struct policy_call one = *call;
+    struct expected strictest = for_class(draft, &one);
+
+    strictest.class_name = call->class_name;
+    for (int i = 0; i < 2; i++) {
+        one.class_name = call->further_classes[i];
+        if (one.class_name == NULL || *one.class_name == '\0') {
+            break;
+        }
+        struct expected other = for_class(draft, &one);
+        other.class_name = one.class_name;
+        if (weight(&other) > weight(&strictest)) {
+            strictest = other;
+        }
+    }
+    return strictest;
 }
 
 /* ---- random policies ---------------------------------------------------------------------- */
@@ -461,6 +535,15 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
         .name_space = some_target(),
         .class_name = some_target(),
     };
+    for (int i = 0; i < 2 && call.class_name != NULL && one_in(2); i++) {
+        call.further_classes[i] = some_target();
+        if (call.further_classes[i] == NULL) {
+            break;
+        }
+    }
+    if (one_in(4)) {
+        call.unreadable = below(4);
+    }
     if (one_in(3)) {
         call.mismatch = one_in(100) ? 1u << 20 : some_components();
     }
@@ -474,7 +557,7 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
 
 static unsigned passed, failed;
 static struct {
-    unsigned by_rule, by_mismatch_rule, denied, would_deny, revoked, late;
+    unsigned by_rule, by_mismatch_rule, denied, would_deny, revoked, late, doubted, further;
 } seen;
 
 static bool same_text(const char *a, const char *b)
@@ -489,6 +572,9 @@ static bool agrees(const struct policy_draft *draft, const struct expected *expe
            found->would_deny == expected->would_deny && found->recorded == expected->recorded &&
            found->audit_failure_denies == draft->settings.audit_failure_denies &&
            found->revoke == expected->revoke && found->rule_index == expected->rule &&
+           found->name_invalid == expected->doubt &&
+           (found->class_name == NULL || expected->class_name == NULL ||
+            strcmp(found->class_name, expected->class_name) == 0) &&
            same_text(expected->name, found->rule) && same_text(expected->source, found->source) &&
            same_text(expected->reason, found->reason) && found->reason != NULL;
 }
@@ -527,9 +613,9 @@ static void watch_rule(void *context, uint32_t index, const char *name, const ch
 static bool watched_all(const struct watch *watch, const struct policy_draft *draft,
                         const struct expected *expected)
 {
-    bool found = expected->rule != POLICY_NO_RULE;
+    bool found = expected->certain != POLICY_NO_RULE;
     return watch->in_order && watch->applied == found &&
-           watch->looked_at == (found ? expected->rule + 1 : draft->rule_count);
+           watch->looked_at == (found ? expected->certain + 1 : draft->rule_count);
 }
 
 static void count_seen(const struct expected *expected, const struct policy_call *call)
@@ -540,6 +626,8 @@ static void count_seen(const struct expected *expected, const struct policy_call
     seen.denied += expected->denied;
     seen.would_deny += expected->would_deny;
     seen.revoked += expected->revoke;
+    seen.doubted += expected->doubt;
+    seen.further += expected->class_name != call->class_name;
 }
 
 static void try_call(const struct policy_draft *draft, const struct policy *policy,
@@ -608,11 +696,12 @@ int main(void)
         try_policy(seed + i);
     }
     printf("decided by a rule %u (by a mismatch rule %u, behind the 64th %u), denied %u, "
-           "would deny %u, revoked %u\n",
+           "would deny %u, revoked %u, in doubt %u, by a further class %u\n",
            seen.by_rule, seen.by_mismatch_rule, seen.late, seen.denied, seen.would_deny,
-           seen.revoked);
-    if (wanted == NULL && (seen.by_mismatch_rule == 0 || seen.late == 0 || seen.denied == 0 ||
-                           seen.would_deny == 0 || seen.revoked == 0)) {
+           seen.revoked, seen.doubted, seen.further);
+    if (wanted == NULL &&
+        (seen.by_mismatch_rule == 0 || seen.late == 0 || seen.denied == 0 || seen.would_deny == 0 ||
+         seen.revoked == 0 || seen.doubted == 0 || seen.further == 0)) {
         printf("the random questions leave something out\n");
         failed++;
     }

@@ -300,7 +300,7 @@ static void random_rule(struct text *text, unsigned number)
     text_append(text, "    match:");
     random_end(text);
     random_lines(text, 6);
-    text_append(text, "      class:");
+    text_append(text, "      provider:");
     random_list(text, classes, 7, 8);
     random_lines(text, 6);
     text_append(text, "      operation:");

@@ -50,7 +50,7 @@ static const struct {
     {"a pattern in a pattern", PAIR("class: \"Web_*\"", "class: \"Web_P*e\""), SHADOWED},
     {"a pattern around a pattern", PAIR("class: \"Web_P*\"", "class: \"Web_*\""), NULL},
     {"a letter is no star", PAIR("class: \"Web_?\"", "class: \"Web_*\""), NULL},
-    {"quoted, not sure", PAIR("class: \"W\\\\*\"", "class: \"W*\""), NULL},
+    {"quoted, not sure", PAIR("provider: \"W\\\\*\"", "provider: \"W*\""), NULL},
     {"a class in another case", PAIR("class: web_page", "class: Web_Page"), SHADOWED},
     {"a namespace in another case", PAIR("namespace: \"ROOT/*\"", "namespace: root/x"), SHADOWED},
     {"a provider in another case", PAIR("provider: LIBX.so", "provider: libx.so"), NULL},

@@ -365,7 +365,7 @@ START_TEST(tests_are_typed)
     ck_assert_int_eq(test->operation, OPERATION_INVOKE);
     ck_assert_str_eq(test->provider, "libx.so");
     ck_assert_str_eq(test->name_space, "root/cimv2");
-    ck_assert_str_eq(test->class_name, "CIM_Process");
+    ck_assert_str_eq(test->class_names[0], "CIM_Process");
     ck_assert_int_eq(test->expect_decision, DRAFT_ALLOW);
     ck_assert(test->has_expect_mismatch);
     ck_assert_uint_eq(test->expect_mismatch, MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_RUID);
@@ -379,7 +379,7 @@ START_TEST(tests_are_typed)
     ck_assert_ptr_null(test->expect_rule);
     ck_assert_str_eq(test->provider, "");
     ck_assert_str_eq(test->name_space, "");
-    ck_assert_str_eq(test->class_name, "");
+    ck_assert_str_eq(test->class_names[0], "");
 
     test = &draft->tests[2];
     ck_assert(test->has_expect_mismatch);
@@ -464,13 +464,13 @@ START_TEST(limit_of_text)
     static const char *const pieces[] = {"x", "\xC3\xA4", "\xF0\x90\x8D\x88"};
     for (int i = 0; i < LENGTH(pieces); i++) {
         make_repeated(name, pieces[i], DRAFT_MAX_TEXT);
-        add("version: 1\nrules: [{ name: %s, decision: deny, match: { class: %s } }]\n", name,
+        add("version: 1\nrules: [{ name: %s, decision: deny, match: { provider: %s } }]\n", name,
             name);
         load_good(big);
         ck_assert_str_eq(draft->rules[0].name, name);
         drop();
         make_repeated(name, pieces[i], DRAFT_MAX_TEXT + 1);
-        add("version: 1\nrules: [{ name: a, decision: deny, match: { class: %s } }]\n", name);
+        add("version: 1\nrules: [{ name: a, decision: deny, match: { provider: %s } }]\n", name);
         load_bad(big, "a text of 257 characters; at most 256 are allowed");
         drop();
     }

@@ -23,9 +23,11 @@
 static const struct {
     const char *given, *expect, *complaint; /* NULL: it passes */
 } rows[] = {
-    {ROOT ", operation: GetInstance", "decision: allow", NULL},
-    {ROOT ", operation: GetInstance", "decision: allow, mismatch: [], rule: default", NULL},
-    {ROOT ", operation: GetInstance", "decision: deny", "expected decision deny, got allow"},
+    {ROOT ", operation: GetInstance, class: Any", "decision: allow", NULL},
+    {ROOT ", operation: GetInstance, class: Any", "decision: allow, mismatch: [], rule: default",
+     NULL},
+    {ROOT ", operation: GetInstance, class: Any", "decision: deny",
+     "expected decision deny, got allow"},
     {ROOT ", operation: Invoke", "decision: deny, rule: no-methods", NULL},
     {ROOT ", operation: Invoke", "decision: deny, rule: default",
      "expected rule 'default', got 'no-methods'"},
@@ -34,33 +36,42 @@ static const struct {
     {ROOT ", operation: Invoke", "decision: allow", "decided by 'no-methods' (test:6:"},
 
     /* who differs in what */
-    {ROOT ", used-as: {user: root, groups: []}, operation: GetInstance",
+    {ROOT ", used-as: {user: root, groups: []}, operation: GetInstance, class: Any",
      "decision: allow, mismatch: []", NULL},
-    {ROOT ", " DAEMON ", operation: GetInstance",
+    {ROOT ", " DAEMON ", operation: GetInstance, class: Any",
      "decision: allow, mismatch: [" IDS ", cap-effective, cap-permitted], rule: as-daemon", NULL},
-    {"opened-as: {user: root, groups: [7]}, " DAEMON ", operation: GetInstance",
+    {"opened-as: {user: root, groups: [7]}, " DAEMON ", operation: GetInstance, class: Any",
      "decision: allow, mismatch: [" IDS ", groups, cap-effective, cap-permitted]", NULL},
     {"opened-as: {user: root, groups: [7, 3]}, used-as: {user: root, groups: [3, 7, 3]}, "
-     "operation: GetInstance",
+     "operation: GetInstance, class: Any",
      "decision: allow, mismatch: []", NULL},
     {"opened-as: {user: root, groups: [7]}, used-as: {user: root, groups: [3]}, "
-     "operation: GetInstance",
+     "operation: GetInstance, class: Any",
      "decision: deny, mismatch: groups", NULL},
-    {ROOT ", used-as: {user: root, groups: [], group: 5}, operation: GetInstance",
+    {ROOT ", used-as: {user: root, groups: [], group: 5}, operation: GetInstance, class: Any",
      "decision: deny, mismatch: [rgid, egid, sgid, fsgid]", NULL},
     {ROOT ", used-as: {user: root, groups: [], drop-capabilities: CAP_KILL}, operation: "
-          "GetInstance",
+          "GetInstance, class: Any",
      "decision: deny, mismatch: [cap-effective, cap-permitted]", NULL},
-    {ROOT ", " DAEMON ", operation: GetInstance", "decision: allow, mismatch: [euid]",
+    {ROOT ", " DAEMON ", operation: GetInstance, class: Any", "decision: allow, mismatch: [euid]",
      "expected mismatch [euid], got [" IDS ", cap-effective, cap-permitted]"},
-    {ROOT ", operation: GetInstance", "decision: allow, mismatch: [euid]",
+    {ROOT ", operation: GetInstance, class: Any", "decision: allow, mismatch: [euid]",
      "expected mismatch [euid], got []"},
 
     /* what is said to differ */
-    {ROOT ", mismatch: no-new-privs, operation: GetInstance",
+    {ROOT ", mismatch: no-new-privs, operation: GetInstance, class: Any",
      "decision: allow, mismatch: no-new-privs, rule: late", NULL},
-    {ROOT ", mismatch: [no-new-privs, securebits], operation: GetInstance",
+    {ROOT ", mismatch: [no-new-privs, securebits], operation: GetInstance, class: Any",
      "decision: deny, mismatch: [securebits, no-new-privs], rule: default", NULL},
+
+    /* a name that is missing, or that a host could take for another, is each that a rule asks for
+     */
+    {ROOT ", operation: GetInstance", "decision: deny, rule: trial", NULL},
+    {ROOT ", operation: GetInstance, class: \"Any \"", "decision: allow",
+     "decided by 'trial' (test:4:6), since the namespace or class of the call is missing or cannot "
+     "be read with certainty"},
+    {ROOT ", operation: EnumerateClasses", "decision: allow, rule: default", NULL},
+    {ROOT ", operation: Subscribe, class: [Any, TRIAL]", "decision: deny, rule: trial", NULL},
 
     /* what the rules say, whatever mode lets pass */
     {ROOT ", operation: GetInstance, class: Trial", "decision: deny, rule: trial", NULL},
@@ -142,9 +153,11 @@ START_TEST(coverage)
     start(&run, POLICY);
     ck_assert_uint_eq(selftest_coverage(&run.result), 0);
     stop(&run);
-    start(&run, POLICY "tests:\n  - {name: t, given: {" ROOT ", operation: Invoke}, expect: "
-                       "{decision: deny}}\n  - {name: u, given: {" ROOT ", operation: GetClass}, "
-                       "expect: {decision: allow}}\n");
+    start(&run,
+          POLICY "tests:\n  - {name: t, given: {" ROOT ", operation: Invoke}, expect: "
+                 "{decision: deny}}\n  - {name: u, given: {" ROOT ", operation: GetClass, class: "
+                 "Any}, "
+                 "expect: {decision: allow}}\n");
     ck_assert_uint_eq(run.result.rule_count, 4);
     ck_assert(run.result.rules_reached[3] && !run.result.rules_reached[0]);
     ck_assert(run.result.default_reached);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/cim_name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/cim_query.h"
+
+/* Of ASCII, whatever the locale. */
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool is_separator(char c)
+{
+    return c == '/' || c == '\\';
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------ */
+
+/* How long the name at the start of text is; 0 when it is none. Beyond the letters of DSP0004 a
+ * hyphen and an inner dot are in use and have no second meaning; a dot at an end could be ".", ".."
+ * or trimmed. */
+static size_t part_length(const char *text)
+{
+    size_t length = 0;
+
+    while (is_word(text[length]) || text[length] == '-' || text[length] == '.') {
+        length++;
+    }
+    return length > 0 && text[0] != '.' && text[length - 1] != '.' ? length : 0;
+}
+
+bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE])
+{
+    size_t filled = 0;
+
+    normal[0] = '\0';
+    if (is_separator(written[0]) && is_separator(written[1])) {
+        return false; /* //server/namespace */
+    }
+    for (const char *at = written; *at != '\0';) {
+        if (is_separator(*at)) {
+            at++;
+            continue;
+        }
+        size_t length = part_length(at);
+        size_t slash = filled > 0 ? 1 : 0;
+        bool ends = at[length] == '\0' || is_separator(at[length]);
+        if (length == 0 || !ends || filled + slash + length >= CIM_SPACE_SIZE) {
+            normal[0] = '\0';
+            return false;
+        }
+        normal[filled] = '/'; /* written over when it is the first */
+        memcpy(normal + filled + slash, at, length);
+        filled += slash + length;
+        at += length;
+    }
+    normal[filled] = '\0';
+    return filled > 0;
+}
+
+/* ---- classes --------------------------------------------------------------------------------- */
+
+bool cim_class_valid(const char *name)
+{
+    size_t length = 0;
+
+    while (is_word(name[length])) {
+        length++;
+    }
+    return length > 0 && name[length] == '\0' && length < CIM_CLASS_SIZE &&
+           !(name[0] >= '0' && name[0] <= '9');
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool same_class(const char *one, const char *other)
+{
+    while (*one != '\0' && lower(*one) == lower(*other)) {
+        one++;
+        other++;
+    }
+    return *one == *other;
+}
+
+void cim_names_add_class(struct cim_names *names, const char *name)
+{
+    int i = 0;
+
+    while (i < CIM_CLASSES && names->classes[i][0] != '\0') {
+        if (same_class(names->classes[i], name)) {
+            return;
+        }
+        i++;
+    }
+    if (i == CIM_CLASSES || !cim_class_valid(name)) {
+        names->unreadable |= CIM_UNREADABLE_CLASS;
+    }
+    if (i < CIM_CLASSES) { /* also what is not valid, cut: for the record only */
+        snprintf(names->classes[i], CIM_CLASS_SIZE, "%s", name);
+    }
+}
+
+/* ---- a call ---------------------------------------------------------------------------------- */
+
+static bool is_given(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+static bool needs_space(enum operation operation)
+{
+    return operation >= OPERATION_GET_INSTANCE && operation <= OPERATION_ENUMERATE_CLASSES;
+}
+
+/* EnumerateClasses may do without: then it begins at the top. */
+static bool needs_class(enum operation operation)
+{
+    return operation >= OPERATION_GET_INSTANCE && operation <= OPERATION_GET_CLASS;
+}
+
+_Static_assert(OPERATION_ENUMERATE_CLASSES - OPERATION_GET_INSTANCE == 11 &&
+                   OPERATION_GET_CLASS == OPERATION_ENUMERATE_CLASSES - 1,
+               "the operations that name something follow each other");
+
+static void read_space(struct cim_names *names, const struct cim_written *written)
+{
+    if (!is_given(written->name_space)) {
+        names->unreadable |= needs_space(written->operation) ? CIM_UNREADABLE_SPACE : 0;
+    } else if (!cim_space_normalise(written->name_space, names->name_space)) {
+        names->unreadable |= CIM_UNREADABLE_SPACE;
+        snprintf(names->name_space, CIM_SPACE_SIZE, "%s", written->name_space);
+    }
+}
+
+void cim_names_read(struct cim_names *names, const struct cim_written *written)
+{
+    names->unreadable = written->class_hidden ? CIM_UNREADABLE_CLASS : 0;
+    names->name_space[0] = '\0';
+    for (int i = 0; i < CIM_CLASSES; i++) {
+        names->classes[i][0] = '\0';
+    }
+    read_space(names, written);
+    for (int i = 0; i < CIM_CLASSES; i++) {
+        if (is_given(written->classes[i])) {
+            cim_names_add_class(names, written->classes[i]);
+        }
+    }
+    if (written->query != NULL && !cim_query_read(written->dialect, written->query, names)) {
+        names->unreadable |= CIM_UNREADABLE_CLASS;
+    }
+    if (needs_class(written->operation) && written->query == NULL &&
+        !is_given(written->classes[0])) {
+        names->unreadable |= CIM_UNREADABLE_CLASS;
+    }
+}
+
+/* ---- patterns -------------------------------------------------------------------------------- */
+
+static bool is_wild(char c)
+{
+    return c == '*' || c == '?';
+}
+
+/* The pattern with its separators as they are compared. */
+static void tidy_space(const char *pattern, char *tidy, size_t size)
+{
+    size_t filled = 0;
+
+    for (; *pattern != '\0' && filled + 1 < size; pattern++) {
+        char c = is_separator(*pattern) ? '/' : *pattern;
+        if (c != '/' || (filled > 0 && tidy[filled - 1] != '/')) {
+            tidy[filled++] = c;
+        }
+    }
+    while (filled > 0 && tidy[filled - 1] == '/') {
+        filled--;
+    }
+    tidy[filled] = '\0';
+}
+
+static bool only(const char *text, const char *also)
+{
+    while (*text != '\0' && (is_word(*text) || is_wild(*text) || strchr(also, *text) != NULL)) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+/* No name begins or ends with a dot, and so no pattern that could match one has a dot there. */
+static bool dots_good(const char *pattern)
+{
+    for (size_t i = 0; pattern[i] != '\0'; i++) {
+        bool first = i == 0 || pattern[i - 1] == '/';
+        bool last = pattern[i + 1] == '\0' || pattern[i + 1] == '/';
+        if (pattern[i] == '.' && (first || last)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool cim_space_pattern_good(const char *pattern, char *ret_meant, size_t size)
+{
+    ret_meant[0] = '\0';
+    tidy_space(pattern, ret_meant, size);
+    if (!only(ret_meant, "-./") || !dots_good(ret_meant)) {
+        ret_meant[0] = '\0';
+    }
+    return ret_meant[0] != '\0' && strcmp(ret_meant, pattern) == 0;
+}
+
+bool cim_class_pattern_good(const char *pattern)
+{
+    return only(pattern, "") && !(pattern[0] >= '0' && pattern[0] <= '9');
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When two spellings of a namespace or class are one name: the only place that says so. The guard,
+ * the reader of policies, their tests, `policy explain` and `audit suggest` all come through here,
+ * so that they cannot differ.
+ *
+ * DSP0004: names compare case-insensitively; a namespace is a path of names. DSP0200 writes it with
+ * "/", much software with "\", and hosts drop separators that are doubled or at an end. So
+ *
+ *     vendor/cimv2    vendor\cimv2    /vendor/cimv2    vendor/cimv2/    vendor//cimv2
+ *
+ * are one namespace, of which the first is the normal form. Case is kept here and ignored by the
+ * matching (match.c).
+ *
+ * Anything else is not read as a name: blanks, controls, "." and "..", two separators in front (a
+ * server would follow), characters beyond ASCII (whose case and composition each host folds in its
+ * own way), what is too long. A host may trim,
+ * decode or fold such a name into another one, and no rule could tell which. Such a name is kept as
+ * it was written and marked unreadable; what that means for a decision is said in policy.h.
+ */
+#ifndef POLICY_CIM_NAME_H
+#define POLICY_CIM_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "policy/operation.h"
+
+enum {
+    CIM_SPACE_SIZE = 256, /* with the NUL */
+    CIM_CLASS_SIZE = 128,
+    CIM_CLASSES = 3, /* an association names the most: those of the key, association and result */
+};
+
+/* What of a call's names cannot be read: bits. */
+enum { CIM_UNREADABLE_SPACE = 1 << 0, CIM_UNREADABLE_CLASS = 1 << 1 };
+
+/* The names of one call, whole: what does not fit is unreadable, never cut and compared. */
+struct cim_names {
+    unsigned unreadable;
+    char name_space[CIM_SPACE_SIZE];           /* "" for none */
+    char classes[CIM_CLASSES][CIM_CLASS_SIZE]; /* the first "" ends the list */
+};
+
+/* The names as a caller wrote them. */
+struct cim_written {
+    enum operation operation;
+    const char *name_space;
+    const char *classes[CIM_CLASSES]; /* NULL or "" is none */
+    bool class_hidden;                /* an instance does not say of which class it is */
+    const char *dialect, *query;      /* of QueryInstances and Subscribe; query NULL: none */
+};
+
+/* Never fails: what cannot be read is marked. An operation that needs a namespace or a class and
+ * names none is unreadable as well, since the host may have one of its own in mind. */
+void cim_names_read(struct cim_names *names, const struct cim_written *written);
+
+/* One more class, unless it is there already. A fourth makes the classes unreadable. */
+void cim_names_add_class(struct cim_names *names, const char *name);
+
+/* The normal form of a namespace; false when it cannot be read, and normal is "" then. */
+bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE]);
+
+bool cim_class_valid(const char *name);
+
+/* Whether a policy's pattern is written in the normal form and can match a name at all. *ret_meant
+ * holds the right spelling where there is one, else "". */
+bool cim_space_pattern_good(const char *pattern, char *ret_meant, size_t size);
+bool cim_class_pattern_good(const char *pattern);
+
+#endif
