@@ -43,8 +43,7 @@ static void refuse_adoption(const struct delivery *delivery, struct refusal *ret
     const struct guard_call call = {.operation = OPERATION_CALLBACK,
                                     .session = operation->session,
                                     .on = operation,
-                                    .name_space = operation->name_space,
-                                    .class_name = operation->class_name};
+                                    .names = &operation->names};
     guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_CANNOT_ADOPT, MI_RESULT_ACCESS_DENIED,
                  ret_refusal);
 }

@@ -50,7 +50,6 @@ MIGUARD_CHECKED enum miguard_status gateway_close_thread(struct gateway *gateway
 
 enum {
     CONTEXT_ALIASES = 8, /* addresses that one context slot takes in turn */
-    NAME_KEPT = 96,      /* characters of a namespace or class name that are kept for the log */
     PROVIDER_KEPT = 64,
 };
 
@@ -107,7 +106,7 @@ struct guarded_operation {
     struct guarded_session *session;
     uint64_t id;
     enum operation started_by;
-    char name_space[NAME_KEPT], class_name[NAME_KEPT];
+    struct cim_names names; /* whole: the rules are asked about them at each use */
     MI_Operation inner;
     atomic_int stage;                /* enum operation_stage */
     MI_OperationCallbacks callbacks; /* the provider's */
@@ -130,7 +129,7 @@ struct guard_call {
     enum operation operation;
     struct guarded_session *session;
     const struct guarded_operation *on; /* the operation that is used, or NULL */
-    const char *name_space, *class_name;
+    const struct cim_names *names;      /* NULL: the call has none */
     const void *call_site;
 };
 

@@ -13,12 +13,14 @@
 static struct audit_event event_of(const struct guard_call *call, enum audit_action action)
 {
     const struct guarded_session *session = call->session;
+    const struct cim_names *names = call->names;
+
     return (struct audit_event){
         .action = action,
         .operation = call->operation,
         .provider = session->context->provider,
-        .name_space = call->name_space,
-        .class_name = call->class_name,
+        .name_space = names != NULL ? names->name_space : NULL,
+        .class_name = names != NULL ? names->classes[0] : NULL,
         .context_id = session->context->id,
         .session_id = session->id,
         .operation_id = call->on != NULL ? call->on->id : 0,
@@ -79,6 +81,9 @@ static bool conclude(struct gateway *gateway, const struct policy_verdict *verdi
     event->rule = verdict->rule;
     event->rule_source = verdict->source;
     event->rule_reason = verdict->reason;
+    if (verdict->class_name != NULL) {
+        event->class_name = verdict->class_name;
+    }
     if (verdict->recorded && !record(gateway->audit, event, decision_id) &&
         verdict->audit_failure_denies && allowed) {
         event->reason = AUDIT_REASON_AUDIT_FAILED;
@@ -111,14 +116,16 @@ static void refuse(struct gateway *gateway, struct audit_event *event, MI_Result
 
 static struct policy_call question_of(const struct guard_call *call, miguard_components mismatch)
 {
-    return (struct policy_call){
+    struct policy_call question = {
         .operation = call->operation,
         .opened_as = &call->session->identity,
         .mismatch = mismatch,
         .provider = call->session->context->provider,
-        .name_space = call->name_space,
-        .class_name = call->class_name,
     };
+    if (call->names != NULL) {
+        policy_call_name(&question, call->names);
+    }
+    return question;
 }
 
 /* The way off the fast path: somebody is refused, or the policy wants a record. */
@@ -182,9 +189,10 @@ static bool decide_match(const struct guard_call *call, struct refusal *ret_refu
         return true;
     }
     struct audit_event event = event_of(call, AUDIT_ACTION_SESSION_USE);
-    event.reason = verdict.decision == POLICY_DENY || verdict.would_deny
-                       ? AUDIT_REASON_POLICY
-                       : AUDIT_REASON_IDENTITY_MATCH;
+    event.reason = verdict.decision == POLICY_ALLOW && !verdict.would_deny
+                       ? AUDIT_REASON_IDENTITY_MATCH
+                   : verdict.name_invalid ? AUDIT_REASON_NAME_INVALID
+                                          : AUDIT_REASON_POLICY;
     return settle(call, &verdict, &event, ret_refusal);
 }
 
@@ -207,10 +215,10 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
                      MI_RESULT_ACCESS_DENIED, ret_refusal);
         return false;
     }
-    struct policy_call question = question_of(call, 0);
-    question.operation = OPERATION_GET_LOCAL_SESSION;
-    question.name_space = NULL;
-    question.class_name = NULL;
+    struct guard_call open = *call;
+    open.operation = OPERATION_GET_LOCAL_SESSION;
+    open.names = NULL;
+    const struct policy_call question = question_of(&open, 0);
     struct policy_verdict verdict = policy_decide(policy, &question);
     bool allowed = verdict.decision == POLICY_ALLOW;
     if (allowed) {
@@ -378,8 +386,7 @@ void guard_note_reaped(const struct guarded_operation *operation)
     const struct guard_call call = {.operation = operation->started_by,
                                     .session = operation->session,
                                     .on = operation,
-                                    .name_space = operation->name_space,
-                                    .class_name = operation->class_name};
+                                    .names = &operation->names};
     struct audit_event event = event_of(&call, AUDIT_ACTION_REAP);
     char decision_id[AUDIT_ID_SIZE];
     event.reason = AUDIT_REASON_LEFT_OPEN;

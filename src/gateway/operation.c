@@ -55,9 +55,8 @@ static bool enter(const MI_Operation *handle, enum operation used, const void *c
         return false;
     }
     struct guarded_operation *operation = object;
-    *ret_call = (struct guard_call){
-        used,     operation->session, operation, operation->name_space, operation->class_name,
-        call_site};
+    *ret_call =
+        (struct guard_call){used, operation->session, operation, &operation->names, call_site};
     if (!guard_use(ret_call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;
@@ -364,9 +363,8 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
         return false;
     }
     struct guarded_operation *operation = object;
-    const struct guard_call call = {
-        used,     operation->session, operation, operation->name_space, operation->class_name,
-        call_site};
+    const struct guard_call call = {used, operation->session, operation, &operation->names,
+                                    call_site};
     if (!guard_use(&call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/gateway.h"
@@ -48,7 +47,7 @@ struct start {
     enum operation operation;
     enum result_kind kind;
     MI_Session *handle;
-    const char *name_space, *class_name;
+    struct cim_written written;
     const MI_OperationCallbacks *callbacks;
     MI_Operation *ret_operation;
     const void *call_site;
@@ -56,6 +55,7 @@ struct start {
     struct guarded_session *session;
     struct guarded_operation *on;
     MI_OperationCallbacks inner_callbacks;
+    const char *inner_name_space; /* what the host is given */
 };
 
 static void refuse(const struct start *start, const struct refusal *refusal)
@@ -78,15 +78,10 @@ static bool has_result_callback(const struct start *start)
                                                : callbacks->classResult != NULL);
 }
 
-static void keep_name(char kept[NAME_KEPT], const char *name)
-{
-    snprintf(kept, NAME_KEPT, "%s", name != NULL ? name : "");
-}
-
 /* A fresh operation of start->session with two pins: the handle's, and the caller's until
  * finish_start(). False when the context ended meanwhile or a limit was met; it is answered then.
  */
-static bool make_operation(struct start *start)
+static bool make_operation(struct start *start, const struct cim_names *names)
 {
     struct guarded_operation *on = slots_new(&guarded_operations, NULL);
     if (on == NULL) {
@@ -97,8 +92,7 @@ static bool make_operation(struct start *start)
     on->session = start->session;
     on->id = slots_handle_of(&guarded_operations, on).name;
     on->started_by = start->operation;
-    keep_name(on->name_space, start->name_space);
-    keep_name(on->class_name, start->class_name);
+    on->names = *names;
     if (start->callbacks != NULL) {
         on->callbacks = *start->callbacks;
     }
@@ -128,6 +122,22 @@ static bool make_operation(struct start *start)
     return true;
 }
 
+/*
+ * The host is given the namespace in the form that was decided on, so that it need not undo a
+ * spelling in the same way as the guard. It lies in the operation, since a host may keep the
+ * pointer while that runs. What is in that form already, and what could not be read and yet is let
+ * through because no rule asks for it, is passed on as it came.
+ */
+static const char *name_space_for_host(const struct start *start)
+{
+    const struct cim_names *names = &start->on->names;
+    const char *written = start->written.name_space;
+    bool same = (names->unreadable & CIM_UNREADABLE_SPACE) != 0 || written == NULL ||
+                strcmp(written, names->name_space) == 0;
+
+    return same ? written : names->name_space;
+}
+
 /* True when the host may be asked: then start->session->inner, start->inner_callbacks and
  * start->on->inner are ready, and finish_start() must follow. The order is: is it a session, may
  * this thread use it, and only then is anything made or looked at. */
@@ -142,15 +152,17 @@ static bool begin_start(struct start *start)
         refuse(start, &refusal);
         return false;
     }
-    const struct guard_call call = {start->operation,  start->session,    NULL,
-                                    start->name_space, start->class_name, start->call_site};
+    struct cim_names names;
+    cim_names_read(&names, &start->written);
+    const struct guard_call call = {start->operation, start->session, NULL, &names,
+                                    start->call_site};
     bool started = false;
     if (!guard_use(&call, &refusal)) {
         refuse(start, &refusal);
     } else if (start->ret_operation == NULL) {
         fail(start, MI_RESULT_INVALID_PARAMETER);
     } else {
-        started = make_operation(start);
+        started = make_operation(start, &names);
     }
     if (!started) {
         slots_release(&guarded_sessions, start->session);
@@ -159,6 +171,7 @@ static bool begin_start(struct start *start)
     if (start->on->asynchronous) {
         slots_pin(&guarded_operations, start->on); /* until the final callback */
     }
+    start->inner_name_space = name_space_for_host(start);
     start->inner_callbacks = callback_table(start->on, start->on->id, start->kind);
     /* The first callback may come before the starter returns: the caller's handle must be there. */
     *start->ret_operation = guarded_operation_public(start->on);
@@ -177,12 +190,24 @@ static const char *class_of(const MI_Instance *instance)
     return instance != NULL && instance->classDecl != NULL ? instance->classDecl->name : NULL;
 }
 
-#define START(operation_code, result, space, class)                                                \
+/* An instance whose class only the host could find out. */
+static bool hides_class(const MI_Instance *instance)
+{
+    const char *name = class_of(instance);
+    return instance != NULL && (name == NULL || *name == '\0');
+}
+
+/* What follows `space` are further fields of struct cim_written. */
+#define START(code, result, space, ...)                                                            \
     {                                                                                              \
-        .operation = (operation_code), .kind = (result), .handle = session, .name_space = (space), \
-        .class_name = (class), .callbacks = callbacks, .ret_operation = operation,                 \
+        .operation = (code), .kind = (result), .handle = session,                                  \
+        .written = {.operation = (code), .name_space = (space), ##__VA_ARGS__},                    \
+        .callbacks = callbacks, .ret_operation = operation,                                        \
         .call_site = __builtin_return_address(0),                                                  \
     }
+
+#define INSTANCE_CLASS(instance)                                                                   \
+    .classes = {class_of(instance)}, .class_hidden = hides_class(instance)
 
 /* Runs the host's starter of this slot when the guard lets it. */
 #define RUN(Slot, ...)                                                                             \
@@ -198,8 +223,8 @@ static void MI_CALL guarded_get_instance(MI_Session *session, MI_Uint32 flags,
                                          MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_GET_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
-    RUN(GetInstance, flags, options, name_space, instance)
+        START(OPERATION_GET_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    RUN(GetInstance, flags, options, start.inner_name_space, instance)
 }
 
 static void MI_CALL guarded_modify_instance(MI_Session *session, MI_Uint32 flags,
@@ -209,8 +234,8 @@ static void MI_CALL guarded_modify_instance(MI_Session *session, MI_Uint32 flags
                                             MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_MODIFY_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
-    RUN(ModifyInstance, flags, options, name_space, instance)
+        START(OPERATION_MODIFY_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    RUN(ModifyInstance, flags, options, start.inner_name_space, instance)
 }
 
 static void MI_CALL guarded_create_instance(MI_Session *session, MI_Uint32 flags,
@@ -220,8 +245,8 @@ static void MI_CALL guarded_create_instance(MI_Session *session, MI_Uint32 flags
                                             MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_CREATE_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
-    RUN(CreateInstance, flags, options, name_space, instance)
+        START(OPERATION_CREATE_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    RUN(CreateInstance, flags, options, start.inner_name_space, instance)
 }
 
 static void MI_CALL guarded_delete_instance(MI_Session *session, MI_Uint32 flags,
@@ -231,8 +256,8 @@ static void MI_CALL guarded_delete_instance(MI_Session *session, MI_Uint32 flags
                                             MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_DELETE_INSTANCE, RESULT_INSTANCE, name_space, class_of(instance));
-    RUN(DeleteInstance, flags, options, name_space, instance)
+        START(OPERATION_DELETE_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    RUN(DeleteInstance, flags, options, start.inner_name_space, instance)
 }
 
 static void MI_CALL guarded_invoke(MI_Session *session, MI_Uint32 flags,
@@ -241,9 +266,12 @@ static void MI_CALL guarded_invoke(MI_Session *session, MI_Uint32 flags,
                                    const MI_Instance *instance, const MI_Instance *parameters,
                                    MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
-    struct start start = START(OPERATION_INVOKE, RESULT_INSTANCE, name_space,
-                               class_name != NULL ? class_name : class_of(instance));
-    RUN(Invoke, flags, options, name_space, class_name, method, instance, parameters)
+    bool named = class_name != NULL && *class_name != '\0';
+    struct start start =
+        START(OPERATION_INVOKE, RESULT_INSTANCE, name_space,
+              .classes = {named ? class_name : class_of(instance), class_of(instance)},
+              .class_hidden = hides_class(instance));
+    RUN(Invoke, flags, options, start.inner_name_space, class_name, method, instance, parameters)
 }
 
 static void MI_CALL guarded_enumerate_instances(MI_Session *session, MI_Uint32 flags,
@@ -254,8 +282,8 @@ static void MI_CALL guarded_enumerate_instances(MI_Session *session, MI_Uint32 f
                                                 MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_ENUMERATE_INSTANCES, RESULT_INSTANCE, name_space, class_name);
-    RUN(EnumerateInstances, flags, options, name_space, class_name, keys_only)
+        START(OPERATION_ENUMERATE_INSTANCES, RESULT_INSTANCE, name_space, .classes = {class_name});
+    RUN(EnumerateInstances, flags, options, start.inner_name_space, class_name, keys_only)
 }
 
 static void MI_CALL guarded_query_instances(MI_Session *session, MI_Uint32 flags,
@@ -264,8 +292,9 @@ static void MI_CALL guarded_query_instances(MI_Session *session, MI_Uint32 flags
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
 {
-    struct start start = START(OPERATION_QUERY_INSTANCES, RESULT_INSTANCE, name_space, NULL);
-    RUN(QueryInstances, flags, options, name_space, dialect, query)
+    struct start start = START(OPERATION_QUERY_INSTANCES, RESULT_INSTANCE, name_space,
+                               .dialect = dialect, .query = query);
+    RUN(QueryInstances, flags, options, start.inner_name_space, dialect, query)
 }
 
 static void MI_CALL guarded_associator_instances(
@@ -274,10 +303,11 @@ static void MI_CALL guarded_associator_instances(
     const MI_Char *role, const MI_Char *result_role, MI_Boolean keys_only,
     MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
-    struct start start =
-        START(OPERATION_ASSOCIATOR_INSTANCES, RESULT_INSTANCE, name_space, class_of(keys));
-    RUN(AssociatorInstances, flags, options, name_space, keys, association, result_class, role,
-        result_role, keys_only)
+    struct start start = START(OPERATION_ASSOCIATOR_INSTANCES, RESULT_INSTANCE, name_space,
+                               .classes = {class_of(keys), association, result_class},
+                               .class_hidden = hides_class(keys));
+    RUN(AssociatorInstances, flags, options, start.inner_name_space, keys, association,
+        result_class, role, result_role, keys_only)
 }
 
 static void MI_CALL guarded_reference_instances(
@@ -286,8 +316,10 @@ static void MI_CALL guarded_reference_instances(
     MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_REFERENCE_INSTANCES, RESULT_INSTANCE, name_space, class_of(keys));
-    RUN(ReferenceInstances, flags, options, name_space, keys, result_class, role, keys_only)
+        START(OPERATION_REFERENCE_INSTANCES, RESULT_INSTANCE, name_space,
+              .classes = {class_of(keys), result_class}, .class_hidden = hides_class(keys));
+    RUN(ReferenceInstances, flags, options, start.inner_name_space, keys, result_class, role,
+        keys_only)
 }
 
 static void MI_CALL guarded_subscribe(MI_Session *session, MI_Uint32 flags,
@@ -296,8 +328,9 @@ static void MI_CALL guarded_subscribe(MI_Session *session, MI_Uint32 flags,
                                       const MI_SubscriptionDeliveryOptions *delivery,
                                       MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
-    struct start start = START(OPERATION_SUBSCRIBE, RESULT_INDICATION, name_space, NULL);
-    RUN(Subscribe, flags, options, name_space, dialect, query, delivery)
+    struct start start = START(OPERATION_SUBSCRIBE, RESULT_INDICATION, name_space,
+                               .dialect = dialect, .query = query);
+    RUN(Subscribe, flags, options, start.inner_name_space, dialect, query, delivery)
 }
 
 static void MI_CALL guarded_get_class(MI_Session *session, MI_Uint32 flags,
@@ -305,8 +338,9 @@ static void MI_CALL guarded_get_class(MI_Session *session, MI_Uint32 flags,
                                       const MI_Char *class_name, MI_OperationCallbacks *callbacks,
                                       MI_Operation *operation)
 {
-    struct start start = START(OPERATION_GET_CLASS, RESULT_CLASS, name_space, class_name);
-    RUN(GetClass, flags, options, name_space, class_name)
+    struct start start =
+        START(OPERATION_GET_CLASS, RESULT_CLASS, name_space, .classes = {class_name});
+    RUN(GetClass, flags, options, start.inner_name_space, class_name)
 }
 
 static void MI_CALL guarded_enumerate_classes(MI_Session *session, MI_Uint32 flags,
@@ -316,15 +350,16 @@ static void MI_CALL guarded_enumerate_classes(MI_Session *session, MI_Uint32 fla
                                               MI_OperationCallbacks *callbacks,
                                               MI_Operation *operation)
 {
-    struct start start = START(OPERATION_ENUMERATE_CLASSES, RESULT_CLASS, name_space, class_name);
-    RUN(EnumerateClasses, flags, options, name_space, class_name, names_only)
+    struct start start =
+        START(OPERATION_ENUMERATE_CLASSES, RESULT_CLASS, name_space, .classes = {class_name});
+    RUN(EnumerateClasses, flags, options, start.inner_name_space, class_name, names_only)
 }
 
 static void MI_CALL guarded_test_connection(MI_Session *session, MI_Uint32 flags,
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
 {
-    struct start start = START(OPERATION_TEST_CONNECTION, RESULT_INSTANCE, NULL, NULL);
+    struct start start = START(OPERATION_TEST_CONNECTION, RESULT_INSTANCE, NULL);
     RUN(TestConnection, flags)
 }
 

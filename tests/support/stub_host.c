@@ -249,6 +249,7 @@ static MI_Result MI_CALL session_get_application(MI_Session *session, MI_Applica
                                  __VA_ARGS__, MI_OperationCallbacks *callbacks,                    \
                                  MI_Operation *operation)                                          \
     {                                                                                              \
+        host_of_session(session)->name_space = name_space;                                         \
         start(session, callbacks, operation);                                                      \
     }
 
@@ -272,6 +273,7 @@ static void MI_CALL session_test(MI_Session *session, MI_Uint32 flags,
                                  MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
     (void)flags;
+    host_of_session(session)->name_space = NULL;
     start(session, callbacks, operation);
 }
 

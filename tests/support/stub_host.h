@@ -26,8 +26,9 @@ struct stub_host {
     atomic_ulong reached; /* calls of session and operation slots, and answers to callbacks */
     atomic_ulong local_sessions, posts, final_posts;
     atomic_ulong acknowledged, prompts_answered, errors_answered, cancelled, closed;
-    MI_Result local_session_result;       /* what GetLocalSession answers; OK unless changed */
-    int items;                            /* items of each operation started from now on */
+    const MI_Char *name_space;      /* what the latest starter was given; NULL for TestConnection */
+    MI_Result local_session_result; /* what GetLocalSession answers; OK unless changed */
+    int items;                      /* items of each operation started from now on */
     void (*in_local_session)(void *data); /* runs inside GetLocalSession; or NULL */
     void *in_local_session_data;
     void (*before_result)(void *data); /* runs inside each Get*, as if it had to wait; or NULL */
