@@ -58,7 +58,7 @@ static bool record(struct audit *audit, struct audit_event *event, char ret_id[A
         return false;
     }
     if (event->current == NULL) {
-        captured = identity_capture(&current, NULL) == MIGUARD_OK;
+        captured = identity_capture_to_record(&current) == MIGUARD_OK;
         event->current = captured ? &current : NULL;
     }
     bool written = audit_write_id(audit, event, ret_id) == MIGUARD_OK;

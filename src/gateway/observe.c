@@ -65,7 +65,7 @@ static void record_switch(struct gateway *gateway, const struct switch_note *not
         }
         append_error(attempt, note->error);
     }
-    bool captured = identity_capture(&current, NULL) == MIGUARD_OK;
+    bool captured = identity_capture_to_record(&current) == MIGUARD_OK;
     event.current = captured ? &current : event.denied ? note->from : note->to;
     (void)!audit_write(gateway->audit, &event);
     if (captured) {

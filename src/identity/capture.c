@@ -6,6 +6,7 @@
 #include "identity/id_map.h"
 #include "identity/identity.h"
 #include "identity/read.h"
+#include "identity/witness.h"
 
 bool identity_valid(const struct miguard_identity *identity)
 {
@@ -141,9 +142,11 @@ static enum miguard_status capture_once(struct miguard_identity *identity,
     return id_map_prove(identity, reterr);
 }
 
-enum miguard_status identity_capture(struct miguard_identity *ret_identity,
-                                     struct miguard_error *reterr)
+static enum miguard_status capture(struct miguard_identity *ret_identity, bool only_look,
+                                   struct miguard_error *reterr)
 {
+    miguard_components lied = 0;
+
     for (int try = 0; try < IDENTITY_TRIES; try++) {
         memset(ret_identity, 0, sizeof(*ret_identity));
         enum miguard_status status = capture_once(ret_identity, reterr);
@@ -154,18 +157,34 @@ enum miguard_status identity_capture(struct miguard_identity *ret_identity,
         /* Every read is consistent in itself, all of them together are so only if a second look
          * finds nothing changed: another thread's glibc setxid call may have come in between. */
         miguard_components unread = 0;
+        lied = witness_all(ret_identity, only_look);
         miguard_components torn = identity_check(ret_identity, MIGUARD_COMPONENTS_ALL, &unread);
-        if (torn == 0) {
+        if (torn == 0 && lied == 0) {
             return MIGUARD_OK;
         }
+        lied = torn == 0 ? lied : 0; /* what changes meanwhile agrees with no witness */
         identity_release(ret_identity);
         if (unread != 0) {
             return unreadable(reterr, unread & (~unread + 1));
         }
     }
+    if (lied != 0) {
+        return unreadable(reterr, lied);
+    }
     return error_set(reterr, MIGUARD_TORN, 0, "capture",
                      "another thread kept changing this thread's identity, %d times in a row",
                      IDENTITY_TRIES);
+}
+
+enum miguard_status identity_capture(struct miguard_identity *ret_identity,
+                                     struct miguard_error *reterr)
+{
+    return capture(ret_identity, false, reterr);
+}
+
+enum miguard_status identity_capture_to_record(struct miguard_identity *ret_identity)
+{
+    return capture(ret_identity, true, NULL);
 }
 
 enum miguard_status identity_copy(const struct miguard_identity *from,

@@ -62,6 +62,11 @@ bool identity_valid(const struct miguard_identity *identity);
 MIGUARD_CHECKED enum miguard_status identity_capture(struct miguard_identity *ret_identity,
                                                      struct miguard_error *reterr);
 
+/* The same for what is only told and decides nothing: without the one witness that changes the
+ * thread for a moment (witness.h). */
+MIGUARD_CHECKED enum miguard_status
+identity_capture_to_record(struct miguard_identity *ret_identity);
+
 void identity_release(struct miguard_identity *identity);
 
 MIGUARD_CHECKED enum miguard_status identity_copy(const struct miguard_identity *from,

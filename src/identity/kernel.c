@@ -117,7 +117,7 @@ static bool prctl_reads(int option, unsigned long a2)
 {
     return option == PR_GET_SECUREBITS || option == PR_GET_NO_NEW_PRIVS ||
            option == PR_CAPBSET_READ || option == PR_GET_KEEPCAPS || option == PR_GET_NAME ||
-           (option == PR_CAP_AMBIENT && a2 == PR_CAP_AMBIENT_IS_SET);
+           option == PR_GET_SECCOMP || (option == PR_CAP_AMBIENT && a2 == PR_CAP_AMBIENT_IS_SET);
 }
 
 /* The gate answers this only to the library, so it carries the cookie; it changes nothing. */

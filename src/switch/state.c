@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "identity/id_map.h"
 #include "identity/read.h"
+#include "identity/witness.h"
 
 /* How many capabilities there are is a fact of the running kernel: found out once. */
 static uint32_t capability_count(void)
@@ -120,7 +121,10 @@ enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *gro
          * is looked at twice: a call that told a lie, or a glibc setxid call of another thread that
          * came in between, shows as a difference. */
         if (state_check(ret_state, second) == 0) {
-            return prove(ret_state, reterr);
+            unread = witness_calls(ret_state, witness_sees_filter());
+            return unread == 0 ? prove(ret_state, reterr)
+                               : error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",
+                                           "%s cannot be read", miguard_component_name(unread));
         }
     }
     return error_set(reterr, MIGUARD_TORN, 0, "capture",

@@ -13,6 +13,7 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 #include "identity/identity.h"
 #include "identity/read.h"
+#include "identity/witness.h"
 #include "support/real_kernel.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
@@ -44,6 +46,7 @@ static struct {
     int group_count;
     uint64_t effective, permitted, inheritable, ambient;
     const char *namespace;
+    bool status; /* /proc/thread-self/status shows all this; else there is no such file */
     struct file files[FILES];
 } world;
 
@@ -59,7 +62,7 @@ static struct {
 struct site {
     const char *call, *path; /* path of open, read, close and readlink */
     int option;              /* of prctl */
-    unsigned long argument;
+    unsigned long argument;  /* of prctl, and the size for getgroups */
 };
 
 enum { MAX_CALLS = 1024 };
@@ -69,6 +72,7 @@ static int calls;
 static struct {
     int at;      /* number of the call, or -1 */
     bool sticky; /* all later calls of that site, too */
+    bool wide;   /* and whatever their arguments are, also before it: as a sandbox does */
     long answer;
 } fault;
 
@@ -79,6 +83,13 @@ static bool same_site(const struct site *a, const struct site *b)
             (a->path != NULL && b->path != NULL && !strcmp(a->path, b->path)));
 }
 
+static bool same_call(const struct site *a, const struct site *b)
+{
+    return strcmp(a->call, b->call) == 0 && a->option == b->option;
+}
+
+static struct site sandboxed; /* the call that a wide fault is for */
+
 static bool intercept(struct site site, long *answer)
 {
     int number = calls++;
@@ -88,6 +99,10 @@ static bool intercept(struct site site, long *answer)
     if (change.strike != NULL &&
         (number == change.at || (change.every_call && number > change.at))) {
         change.strike();
+    }
+    if (fault.wide && same_call(&site, &sandboxed)) {
+        *answer = fault.answer;
+        return true;
     }
     if (fault.at < 0 || number < fault.at ||
         (number > fault.at && !(fault.sticky && same_site(&site, &trace[fault.at])))) {
@@ -108,6 +123,7 @@ static void start(int at, bool sticky, long answer)
 static void stop(void)
 {
     fault.at = -1;
+    fault.wide = false;
     change.strike = NULL;
 }
 
@@ -146,7 +162,8 @@ static long call_getresgid(gid_t *rgid, gid_t *egid, gid_t *sgid)
 static long call_getgroups(int size, gid_t *list)
 {
     long answer = 0;
-    if (intercept((struct site){.call = "getgroups"}, &answer)) {
+    const struct site site = {.call = "getgroups", .argument = (unsigned long)size};
+    if (intercept(site, &answer)) {
         return answer;
     }
     if (!world.shown) {
@@ -189,6 +206,38 @@ static const struct file *shown_file(const char *path)
     return NULL;
 }
 
+#define STATUS_FILE "/proc/thread-self/status"
+
+/* What the kernel would show of the world, under a filter: so all witnesses are called. */
+static const struct file *write_status(void)
+{
+    static char text[16384];
+    static const struct file file = {STATUS_FILE, text};
+    const struct identity_kernel *real = &real_kernel;
+    uint64_t bounding = 0;
+    size_t length = 0;
+
+    for (unsigned long i = 0; real->prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++) {
+        bounding |= (uint64_t)real->prctl(PR_CAPBSET_READ, i, 0, 0, 0) << i;
+    }
+    length += (size_t)snprintf(text, sizeof(text),
+                               "Name:\ta Uid: 7\nUid:\t%u\t%u\t%u\t%u\n"
+                               "Gid:\t%u\t%u\t%u\t%u\nFDSize:\t64\nGroups:\t",
+                               world.uid[0], world.uid[1], world.uid[2], world.uid[3], world.gid[0],
+                               world.gid[1], world.gid[2], world.gid[3]);
+    for (int i = 0; i < world.group_count; i++) { /* the last one twice */
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%u ", world.groups[i]);
+    }
+    snprintf(text + length, sizeof(text) - length,
+             "%u \nCapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
+             "CapAmb:\t%016llx\nNoNewPrivs:\t%ld\nSeccomp:\t2\nCpus_allowed:\tff\n",
+             world.groups[world.group_count - 1], (unsigned long long)world.inheritable,
+             (unsigned long long)world.permitted, (unsigned long long)world.effective,
+             (unsigned long long)bounding, (unsigned long long)world.ambient,
+             real->prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    return &file;
+}
+
 static long call_open(const char *path, int flags)
 {
     long answer = 0;
@@ -196,8 +245,14 @@ static long call_open(const char *path, int flags)
         return answer;
     }
     const struct file *file = shown_file(path);
+    if (world.shown && world.status && strcmp(path, STATUS_FILE) == 0) {
+        file = write_status();
+    }
     open_path = path;
     open_content = file != NULL ? file->content : NULL;
+    if (world.shown && file == NULL && strcmp(path, STATUS_FILE) == 0) {
+        return -ENOENT;
+    }
     return real_kernel.open(file != NULL ? "/dev/null" : path, flags);
 }
 
@@ -281,7 +336,7 @@ static long call_prctl(int option, unsigned long a2, unsigned long a3, unsigned 
         return answer;
     }
     if (world.shown && option == PR_CAP_AMBIENT && a2 == PR_CAP_AMBIENT_IS_SET) {
-        return (long)(world.ambient >> a3 & 1);
+        return a3 > 40 ? -EINVAL : (long)(world.ambient >> a3 & 1);
     }
     return real_kernel.prctl(option, a2, a3, a4, a5);
 }
@@ -350,6 +405,7 @@ static void show(int groups, const char *namespace)
     world.inheritable = 0x140;
     world.ambient = 0x100;
     world.namespace = namespace;
+    world.status = true;
     world.files[0] = (struct file){LABEL_FILE, "unconfined_u:unconfined_r:provider_t:s0\n"};
 }
 
@@ -384,6 +440,12 @@ static void scene_denied_groups(void)
     world.files[3] = (struct file){"/proc/thread-self/setgroups", "deny\n"};
 }
 
+static void scene_no_status(void)
+{
+    show(3, "user:[4026531837]");
+    world.status = false;
+}
+
 static const struct {
     const char *what;
     void (*set)(void);
@@ -393,6 +455,7 @@ static const struct {
     {"300 groups", scene_many_groups},
     {"a namespace with a partial map", scene_partial_map},
     {"a namespace where groups are denied", scene_denied_groups},
+    {"no status to be read", scene_no_status},
 };
 
 /* Any thread that ever was makes glibc say "not single-threaded" for good. */
@@ -464,14 +527,44 @@ static bool is_harmless(const struct site *site, const struct site *before, int 
     if (is(site, "gettid", NULL) || is(site, "getpid", NULL)) {
         return true; /* taken for the leader, who reads more */
     }
-    if (is(site, "getgroups", NULL)) { /* asked again with more room, once */
-        return error == EINVAL && (before == NULL || !is(before, "getgroups", NULL));
+    if (is(site, "getgroups", NULL)) { /* asked again with more room, once; or to be refused */
+        return error == EINVAL && (site->argument == (unsigned long)-1 || before == NULL ||
+                                   !is(before, "getgroups", NULL));
+    }
+    if (is(site, "open", STATUS_FILE) || is(site, "read", STATUS_FILE)) {
+        return true; /* one witness less */
+    }
+    if (site->option == PR_SET_KEEPCAPS && site->argument == 0) {
+        return true; /* what was turned is turned back at the second try */
+    }
+    if (site->option == PR_GET_SECCOMP) {
+        return true; /* taken for a filter */
+    }
+    if ((site->option == PR_GET_NO_NEW_PRIVS && site->argument == 1) ||
+        (site->option == PR_CAP_AMBIENT && site->argument == 64)) {
+        return error == EINVAL; /* is to be refused */
     }
     return site->option == PR_CAPBSET_READ && site->argument > CAP_LAST_CAP && error == EINVAL;
 }
 
 /* By these the kernel says that no LSM keeps a label. Nobody can tell them from the truth; what
  * a capture takes for no label is no label. */
+/* A witness that failed once is called again with the whole capture. */
+static bool is_witness(const struct site *site, const struct site *before)
+{
+    return (is(site, "getgroups", NULL) && site->argument == (unsigned long)-1) ||
+           (site->option == PR_GET_NO_NEW_PRIVS && site->argument == 1) ||
+           (site->option == PR_CAP_AMBIENT && site->argument == 64) ||
+           site->option == PR_GET_KEEPCAPS || site->option == PR_SET_KEEPCAPS ||
+           (site->option == PR_GET_SECUREBITS && before->option == PR_SET_KEEPCAPS);
+}
+
+/* Would leave the thread changed, for which the process ends: a test of its own. */
+static bool ends_process(const struct site *site)
+{
+    return site->option == PR_SET_KEEPCAPS && site->argument == 0;
+}
+
 static bool says_no_label(const struct site *site, int error)
 {
     return (is(site, "read", LABEL_FILE) && error == EINVAL) ||
@@ -495,6 +588,7 @@ static const struct {
     {"prctl", PR_CAPBSET_READ, BIT(CAP_BOUNDING)},
     {"prctl", PR_GET_SECUREBITS, BIT(SECUREBITS)},
     {"prctl", PR_GET_NO_NEW_PRIVS, BIT(NO_NEW_PRIVS)},
+    {"prctl", PR_GET_KEEPCAPS, BIT(SECUREBITS)},
     {"readlink", 0, BIT(USER_NAMESPACE)},
     {"open", 0, BIT(LSM_LABEL)},
     {"read", 0, BIT(LSM_LABEL)},
@@ -517,7 +611,8 @@ static void capture_with_fault(const struct miguard_identity *right, int at, boo
     struct miguard_identity *seen = NULL;
     struct miguard_error told = {.status = MIGUARD_OK};
     const struct site site = sound[at];
-    bool harmless = is_harmless(&site, at > 0 ? &sound[at - 1] : NULL, error);
+    bool harmless = is_harmless(&site, at > 0 ? &sound[at - 1] : NULL, error) ||
+                    (!sticky && at > 0 && is_witness(&site, &sound[at - 1]));
 
     start(at, sticky, -error);
     enum miguard_status status = miguard_identity_capture(&seen, &told);
@@ -554,7 +649,9 @@ START_TEST(capture_refuses_what_it_cannot_read)
         for (int at = 0; at < sound_calls; at++) {
             for (int i = 0; i < errno_count() && stands_for_others(&sound[at]); i++) {
                 capture_with_fault(right, at, false, errnos[i]);
-                capture_with_fault(right, at, true, errnos[i]);
+                if (!ends_process(&sound[at])) {
+                    capture_with_fault(right, at, true, errnos[i]);
+                }
             }
         }
         miguard_identity_free(right);
@@ -563,8 +660,7 @@ START_TEST(capture_refuses_what_it_cannot_read)
 }
 END_TEST
 
-/* "Done" without anything done, as SECCOMP_RET_ERRNO with 0 answers. Only calls that give their
- * answer through memory can be seen through; a false number is a number. */
+/* Calls that give their answer through memory: "done" without anything done shows at once. */
 static const struct {
     const char *call, *path;
 } liars[] = {
@@ -572,7 +668,7 @@ static const struct {
     {"read", LABEL_FILE}, {"read", UID_MAP},   {"read", GID_MAP},
 };
 
-static bool lies(const struct site *site)
+static bool answers_in_memory(const struct site *site)
 {
     for (int i = 0; i < LENGTH(liars); i++) {
         if (is(site, liars[i].call, liars[i].path)) {
@@ -582,28 +678,203 @@ static bool lies(const struct site *site)
     return false;
 }
 
-START_TEST(capture_is_not_taken_in_by_empty_answers)
+/* "Done" without anything done, as SECCOMP_RET_ERRNO with 0 answers, and other numbers that look
+ * like the truth. What comes of it is the truth or a refusal. */
+static const long lies[] = {0, 1, 3, 64, 1000, -EINVAL};
+
+static void check_lie(const struct miguard_identity *right, const char *who)
+{
+    struct miguard_identity *seen = NULL;
+    struct miguard_error told = {0};
+
+    enum miguard_status status = miguard_identity_capture(&seen, &told);
+    long lie = fault.answer;
+    stop();
+    if (status == MIGUARD_OK) {
+        miguard_components differing = miguard_identity_compare(right, seen);
+        ck_assert_msg(differing == 0, "%s answered %ld and was believed: %#x", who, lie, differing);
+    } else {
+        ck_assert_ptr_null(seen);
+    }
+    miguard_identity_free(seen);
+}
+
+/* By these the kernel tells of a file or a map, and by no others: not what is asked here. */
+static bool is_told_otherwise(const struct site *site, long lie)
+{
+    return is(site, "open", NULL) || is(site, "close", NULL) || is(site, "gettid", NULL) ||
+           is(site, "getpid", NULL) || (lie > 0 && is(site, "read", NULL)) ||
+           (lie < 0 && says_no_label(site, (int)-lie)) || ends_process(site);
+}
+
+/* Nothing else tells of the fs ids. */
+static bool only_status_knows(const struct site *site)
+{
+    return !world.status && strncmp(site->call, "setfs", 5) == 0;
+}
+
+START_TEST(capture_is_not_taken_in_by_false_answers)
 {
     scenes[_i].set();
     unsigned tried = 0;
     struct miguard_identity *right = truth();
     for (int at = 0; at < sound_calls; at++) {
-        for (int sticky = 0; sticky < 2 && lies(&sound[at]); sticky++) {
-            struct miguard_identity *seen = NULL;
-            start(at, sticky == 1, 0);
-            enum miguard_status status = miguard_identity_capture(&seen, NULL);
-            stop();
-            if (status == MIGUARD_OK) {
-                miguard_components differing = miguard_identity_compare(right, seen);
-                ck_assert_msg(differing == 0, "call %d, %s lied and was believed: %#x", at,
-                              name_of(&sound[at]), differing);
+        for (int k = 0; k < 2 * LENGTH(lies) && stands_for_others(&sound[at]); k++) {
+            if (!is_told_otherwise(&sound[at], lies[k / 2])) {
+                start(at, k % 2 == 1, lies[k / 2]);
+                check_lie(right, name_of(&sound[at]));
+                tried++;
             }
-            miguard_identity_free(seen);
+        }
+    }
+    miguard_identity_free(right);
+    ck_assert_uint_ge(tried, 100);
+}
+END_TEST
+
+/* A sandbox answers every such call alike, whatever it asks, and may hide /proc as well. */
+START_TEST(capture_is_not_taken_in_by_a_sandbox)
+{
+    scenes[_i].set();
+    unsigned tried = 0;
+    struct miguard_identity *right = truth();
+    for (int at = 0; at < sound_calls; at++) {
+        for (int k = 0; k < LENGTH(lies); k++) {
+            if (is_told_otherwise(&sound[at], lies[k]) || is(&sound[at], "read", NULL) ||
+                only_status_knows(&sound[at])) {
+                continue;
+            }
+            start(-1, false, lies[k]);
+            sandboxed = sound[at];
+            fault.wide = true;
+            check_lie(right, name_of(&sound[at]));
             tried++;
         }
     }
     miguard_identity_free(right);
-    ck_assert_uint_ge(tried, 8);
+    ck_assert_uint_ge(tried, 100);
+}
+END_TEST
+
+/* Each thing that status shows, wrong by a little. */
+static void spoil(struct miguard_identity *identity, unsigned component)
+{
+    if (component < IDENTITY_IDS) {
+        identity->uid[component]++;
+    } else if (component < 2 * IDENTITY_IDS) {
+        identity->gid[component - IDENTITY_IDS]++;
+    } else if (1u << component == BIT(GROUPS)) {
+        identity->groups[identity->group_count - 1]++;
+    } else if (1u << component == BIT(NO_NEW_PRIVS)) {
+        identity->no_new_privs ^= 1;
+    } else {
+        identity->cap[component - 9] ^= 1 << 5; /* in the order of enum identity_cap */
+    }
+}
+
+START_TEST(status_tells_each_component)
+{
+    scene_few_groups();
+    struct miguard_identity *right = truth();
+    ck_assert_uint_eq(witness_all(right, false), 0);
+    for (unsigned i = 0; i < MIGUARD_COMPONENT_COUNT; i++) {
+        struct miguard_identity wrong;
+        if ((1u << i & (BIT(SECUREBITS) | BIT(USER_NAMESPACE) | BIT(LSM_LABEL))) != 0) {
+            continue; /* not shown there */
+        }
+        ck_assert_int_eq(identity_copy(right, &wrong), MIGUARD_OK);
+        spoil(&wrong, i);
+        ck_assert_uint_eq(witness_all(&wrong, false), 1u << i);
+        identity_release(&wrong);
+    }
+    struct miguard_identity fewer = *right;
+    fewer.group_count--;
+    ck_assert_uint_eq(witness_all(&fewer, false), BIT(GROUPS));
+    miguard_identity_free(right);
+}
+END_TEST
+
+/* Also where nobody thinks of a filter. */
+START_TEST(keep_caps_must_agree)
+{
+    struct miguard_identity *seen = NULL;
+    struct miguard_error told = {0};
+
+    scene_real();
+    miguard_identity_free(truth());
+    sandboxed = (struct site){.call = "prctl", .option = PR_GET_KEEPCAPS};
+    start(-1, false, 1);
+    fault.wide = true;
+    ck_assert_int_eq(miguard_identity_capture(&seen, &told), MIGUARD_UNREADABLE);
+    stop();
+    ck_assert_str_eq(told.detail, "securebits cannot be read");
+}
+END_TEST
+
+/* For a record nothing is changed, not even for a moment. */
+START_TEST(a_look_for_a_record_turns_nothing)
+{
+    struct miguard_identity seen;
+
+    scenes[_i].set();
+    miguard_identity_free(truth());
+    start(-1, false, 0);
+    ck_assert_int_eq(identity_capture_to_record(&seen), MIGUARD_OK);
+    identity_release(&seen);
+    ck_assert_int_gt(calls, 50);
+    for (int at = 0; at < calls; at++) {
+        ck_assert_int_ne(trace[at].option, PR_SET_KEEPCAPS);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_be_turned_back_ends_the_process)
+{
+    scene_few_groups();
+    struct miguard_identity *right = truth();
+    for (int at = 0; at < sound_calls; at++) {
+        if (ends_process(&sound[at])) {
+            struct miguard_identity *seen = NULL;
+            start(at, true, -EPERM);
+            (void)!miguard_identity_capture(&seen, NULL);
+        }
+    }
+    miguard_identity_free(right);
+}
+END_TEST
+
+/* A thread that status showed without a filter is not asked for it again, but for a filter. */
+START_TEST(status_is_read_once_where_there_is_no_filter)
+{
+    int found = 0;
+
+    scene_real();
+    if (real_kernel.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0) {
+        return; /* this test runs in a sandbox of its own */
+    }
+    start(-1, false, 0);
+    struct miguard_identity *right = NULL;
+    ck_assert_int_eq(miguard_identity_capture(&right, NULL), MIGUARD_OK);
+    for (int at = 0; at < calls; at++) {
+        found += is(&trace[at], "open", STATUS_FILE);
+    }
+    ck_assert_int_eq(found, 1);
+    miguard_identity_free(right);
+    miguard_identity_free(truth());
+    for (int at = 0; at < sound_calls; at++) {
+        ck_assert(!is(&sound[at], "open", STATUS_FILE));
+        if (sound[at].option == PR_GET_SECCOMP) {
+            start(at, false, 2);
+        }
+    }
+    ck_assert_int_eq(miguard_identity_capture(&right, NULL), MIGUARD_OK);
+    found = 0;
+    for (int at = 0; at < calls; at++) {
+        found += is(&trace[at], "open", STATUS_FILE);
+    }
+    stop();
+    ck_assert_int_eq(found, 1);
+    miguard_identity_free(right);
 }
 END_TEST
 
@@ -636,7 +907,8 @@ START_TEST(capture_names_what_it_cannot_read)
         miguard_components components = read_by(&sound[at]);
         struct miguard_error told;
         struct text expected = TEXT_EMPTY;
-        if (components == 0) {
+        if (components == 0 || is_harmless(&sound[at], NULL, EPERM) ||
+            (at > 0 && is_witness(&sound[at], &sound[at - 1]))) {
             continue;
         }
         start(at, false, -EPERM);
@@ -829,7 +1101,7 @@ START_TEST(check_is_not_taken_in_by_empty_answers)
         const struct site site = trace[at];
         /* The end of a file is read as 0, and rightly so behind its content. */
         bool at_end = at > 0 && is(&site, "read", NULL) && is(&trace[at - 1], "read", NULL);
-        if (lies(&site) && !at_end) {
+        if (answers_in_memory(&site) && !at_end) {
             start(at, false, 0);
             ck_assert_msg(identity_check(bound, ALL, NULL) != 0, "%s", name_of(&site));
         }
@@ -1069,7 +1341,14 @@ int main(void)
     TCase *capture = tcase_create("capture");
     tcase_set_timeout(capture, 120);
     tcase_add_loop_test(capture, capture_refuses_what_it_cannot_read, 0, LENGTH(scenes));
-    tcase_add_loop_test(capture, capture_is_not_taken_in_by_empty_answers, 0, LENGTH(scenes));
+    /* The last scene has no status: there a lie about one argument alone is not found out. */
+    tcase_add_loop_test(capture, capture_is_not_taken_in_by_false_answers, 1, LENGTH(scenes) - 1);
+    tcase_add_loop_test(capture, capture_is_not_taken_in_by_a_sandbox, 1, LENGTH(scenes));
+    tcase_add_test(capture, status_tells_each_component);
+    tcase_add_test(capture, keep_caps_must_agree);
+    tcase_add_loop_test(capture, a_look_for_a_record_turns_nothing, 0, LENGTH(scenes));
+    tcase_add_test_raise_signal(capture, what_cannot_be_turned_back_ends_the_process, SIGABRT);
+    tcase_add_test(capture, status_is_read_once_where_there_is_no_filter);
     tcase_add_test(capture, empty_answers_leave_nothing_behind);
     tcase_add_test(capture, capture_names_what_it_cannot_read);
     tcase_add_test(capture, errno_is_no_fs_id);
