@@ -47,8 +47,7 @@ bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE])
         }
         size_t length = part_length(at);
         size_t slash = filled > 0 ? 1 : 0;
-        bool ends = at[length] == '\0' || is_separator(at[length]);
-        if (length == 0 || !ends || filled + slash + length >= CIM_SPACE_SIZE) {
+        if (length == 0 || filled + slash + length >= CIM_SPACE_SIZE) {
             normal[0] = '\0';
             return false;
         }

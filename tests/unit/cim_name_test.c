@@ -170,6 +170,8 @@ static const struct {
     {"SELECT * FROM CIM_X WHERE a = 'x\\' FROM CIM_Y WHERE b = '", NULL},
     {"SELECT * FROM CIM_X WHERE a = 'x\\\\\\'y'", NULL},
     {"SELECT * FROM CIM_X WHERE a = 'x\\", NULL},
+    {"SELECT * FROM CIM_X WHERE a = 'x\\' AND b = 'y'", NULL},
+    {"SELECT * FROM CIM_X WHERE a = (SELECT b)", NULL},
     {"SELECT * FROM CIM_X WHERE a = 'caf\xC3'", NULL},
     {"SELECT * FROM CIM_X WHERE a = 'x\ny'", NULL},
     {"SELECT * FROM CIM_X\x0B", NULL},
