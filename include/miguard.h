@@ -96,8 +96,12 @@ MIGUARD_API MIGUARD_CHECKED MI_Module *miguard_wrap_module(MI_Server *server, MI
  * Guards one context by hand, for code that cannot wrap its module. Every later use, the final
  * post included, must go through *ret_context: its end is what ends the sessions taken from it.
  *
- * Returns OK, INVALID_PARAMETER (NULL), SERVER_LIMITS_EXCEEDED; *ret_context is NULL on failure.
- * A context that is guarded already is returned as it is. Thread safe.
+ * A host context has one guard until a final result was posted through it: guarding it again gives
+ * the same one. *ret_context is an address that no later context gets.
+ *
+ * Returns OK, INVALID_PARAMETER (NULL, or a guarded context that has ended),
+ * SERVER_LIMITS_EXCEEDED; *ret_context is NULL on failure. A context that is guarded already is
+ * returned as it is. Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED MI_Result miguard_guard_context(MI_Context *host_context,
                                                             MI_Context **ret_context);

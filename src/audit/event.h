@@ -50,6 +50,7 @@ enum audit_action {
     X(SESSION_REVOKED, "session-revoked", "the session was misused or denied before and is over")  \
     X(NO_POLICY, "no-policy", "there is no valid policy in force")                                 \
     X(CONTEXT_ENDED, "context-ended", "the context that the session came from has ended")          \
+    X(CONTEXTS_SPENT, "contexts-spent", "no address is left for a guarded context")                \
     X(HANDLE_STALE, "handle-stale", "the handle was closed, or its context has ended")             \
     X(HANDLE_FORGED, "handle-forged", "no such handle was ever given out")                         \
     X(HANDLE_INHERITED, "handle-inherited", "the handle was inherited through a fork")             \

@@ -48,7 +48,7 @@ static struct slot *slot_at(struct slots *table, uint32_t index)
 static struct slot *grow(struct slots *table)
 {
     uint32_t index = table->used_slots;
-    if (index >= (uint32_t)SLOTS_PER_CHUNK * SLOTS_MAX_CHUNKS) {
+    if (index >= table->most_slots) {
         return NULL;
     }
     if (index % SLOTS_PER_CHUNK == 0) {
@@ -68,7 +68,8 @@ static struct slot *grow(struct slots *table)
 static struct slot *take_free(struct slots *table)
 {
     /* A chunk's worth of slots rests before the first is used again: quarantine. */
-    if (table->free_count < SLOTS_PER_CHUNK && table->used_slots < table->limit) {
+    if (table->free_count < SLOTS_PER_CHUNK &&
+        table->used_slots - table->left_count < table->limit) {
         struct slot *fresh = grow(table);
         if (fresh != NULL) {
             return fresh;
@@ -86,10 +87,17 @@ static struct slot *take_free(struct slots *table)
     return slot;
 }
 
+/* A slot that was left serves nobody and counts for nothing: else a table would refuse everything
+ * at the end of a long life. Called with the lock held. */
+static uint32_t in_use(const struct slots *table)
+{
+    return table->used_slots - table->free_count - table->left_count;
+}
+
 void *slots_new(struct slots *table, bool *ret_limit)
 {
     pthread_mutex_lock(&table->lock);
-    bool limit = table->used_slots - table->free_count >= table->limit;
+    bool limit = in_use(table) >= table->limit;
     struct slot *slot = limit ? NULL : take_free(table);
     pthread_mutex_unlock(&table->lock);
     if (ret_limit != NULL) {
@@ -98,7 +106,7 @@ void *slots_new(struct slots *table, bool *ret_limit)
     if (slot == NULL) {
         return NULL;
     }
-    memset((char *)slot->object + table->preserved, 0, table->object_size - table->preserved);
+    memset(slot->object, 0, table->object_size);
     atomic_fetch_add_explicit(&slot->state, 1, memory_order_relaxed);
     return slot->object;
 }
@@ -128,10 +136,17 @@ struct slots_handle slots_publish(struct slots *table, void *object)
     return handle_of(table, slot, state);
 }
 
-enum slots_verdict slots_acquire(struct slots *table, struct slots_handle handle, void **ret_object)
+/* check is NULL where the caller has other proof that the name was given out. */
+static bool is_ours(const struct slots *table, uint64_t name, const uint64_t *check)
 {
-    uint32_t index = (uint32_t)handle.name - 1;
-    uint64_t generation = handle.name & STATE_GENERATION;
+    return check == NULL || *check == process_check_word(name ^ (uint64_t)(uintptr_t)table);
+}
+
+static enum slots_verdict find_live(struct slots *table, uint64_t name, const uint64_t *check,
+                                    void **ret_object)
+{
+    uint32_t index = (uint32_t)name - 1;
+    uint64_t generation = name & STATE_GENERATION;
 
     if (index >= (uint32_t)SLOTS_PER_CHUNK * SLOTS_MAX_CHUNKS) {
         return SLOTS_FORGED;
@@ -147,21 +162,29 @@ enum slots_verdict slots_acquire(struct slots *table, struct slots_handle handle
             return SLOTS_FORGED;
         }
         if ((state & STATE_GENERATION) != generation || (state & STATE_LIVE) == 0) {
-            bool ours =
-                handle.check == process_check_word(handle.name ^ (uint64_t)(uintptr_t)table);
-            return ours ? SLOTS_STALE : SLOTS_FORGED;
+            return is_ours(table, name, check) ? SLOTS_STALE : SLOTS_FORGED;
         }
         /* A live slot of this generation: its epoch was written before it was published. */
         if (epoch == 0 || atomic_load_explicit(&slot->epoch, memory_order_relaxed) != epoch) {
             return SLOTS_INHERITED;
         }
-        if (handle.check != process_check_word(handle.name ^ (uint64_t)(uintptr_t)table)) {
+        if (!is_ours(table, name, check)) {
             return SLOTS_FORGED;
         }
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + 1,
                                                     memory_order_acquire, memory_order_acquire));
     *ret_object = slot->object;
     return SLOTS_OK;
+}
+
+enum slots_verdict slots_acquire(struct slots *table, struct slots_handle handle, void **ret_object)
+{
+    return find_live(table, handle.name, &handle.check, ret_object);
+}
+
+enum slots_verdict slots_acquire_named(struct slots *table, uint64_t name, void **ret_object)
+{
+    return find_live(table, name, NULL, ret_object);
 }
 
 enum slots_verdict slots_acquire_retired(struct slots *table, uint64_t name, void **ret_object)
@@ -203,16 +226,8 @@ bool slots_retire(struct slots *table, void *object)
     return (before & STATE_LIVE) != 0;
 }
 
-static void put_free(struct slots *table, struct slot *slot)
+static void append_free(struct slots *table, struct slot *slot)
 {
-    /* A generation that has come round would make a very old handle look live: leave the slot. */
-    uint64_t state = atomic_load_explicit(&slot->state, memory_order_relaxed);
-    if ((state & STATE_GENERATION) == STATE_GENERATION) {
-        return;
-    }
-    atomic_store_explicit(&slot->state, (state & STATE_GENERATION) + ((uint64_t)1 << 32),
-                          memory_order_release);
-    pthread_mutex_lock(&table->lock);
     slot->next_free = UINT32_MAX;
     if (table->free_last == UINT32_MAX) {
         table->free_first = slot->index;
@@ -221,6 +236,21 @@ static void put_free(struct slots *table, struct slot *slot)
     }
     table->free_last = slot->index;
     table->free_count++;
+}
+
+/* A generation that came round would make a very old handle look live: a slot with no other left
+ * keeps its last, under which nobody finds it. */
+static void put_free(struct slots *table, struct slot *slot)
+{
+    uint64_t generation = atomic_load_explicit(&slot->state, memory_order_relaxed) >> 32;
+
+    pthread_mutex_lock(&table->lock);
+    if (generation >= table->generations) {
+        table->left_count++;
+    } else {
+        atomic_store_explicit(&slot->state, (generation + 1) << 32, memory_order_release);
+        append_free(table, slot);
+    }
     pthread_mutex_unlock(&table->lock);
 }
 
@@ -240,9 +270,30 @@ void slots_release(struct slots *table, void *object)
 uint32_t slots_in_use(struct slots *table)
 {
     pthread_mutex_lock(&table->lock);
-    uint32_t count = table->used_slots - table->free_count;
+    uint32_t count = in_use(table);
     pthread_mutex_unlock(&table->lock);
     return count;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+void slots_set_bounds(struct slots *table, uint32_t most_slots, uint32_t generations)
+{
+    pthread_mutex_lock(&table->lock);
+    table->most_slots = least(table->most_slots, most_slots);
+    table->generations = least(table->generations, generations);
+    pthread_mutex_unlock(&table->lock);
+}
+
+bool slots_spent(struct slots *table)
+{
+    pthread_mutex_lock(&table->lock);
+    bool spent = table->used_slots >= table->most_slots && table->free_count == 0;
+    pthread_mutex_unlock(&table->lock);
+    return spent;
 }
 
 void slots_release_all(struct slots *table)
@@ -251,6 +302,7 @@ void slots_release_all(struct slots *table)
         base_free(atomic_exchange(&table->chunks[i], NULL));
     }
     table->used_slots = 0;
+    table->left_count = 0;
     table->free_count = 0;
     table->free_first = UINT32_MAX;
     table->free_last = UINT32_MAX;

@@ -8,8 +8,11 @@
  *
  * Life of a slot: free -> slots_new() -> reserved -> slots_publish() -> live -> slots_retire() ->
  * retired, still pinned by whoever is in a call -> last slots_release() -> the table's destroy
- * function runs -> free, generation + 1. Free slots are reused first in, first out, so that a
- * generation needs a long time to come round.
+ * function runs -> free, generation + 1. Free slots are reused first in, first out.
+ *
+ * A name is given out once. A slot that has used up its generations is left for good and another
+ * takes its place, so that no generation ever comes round; a table that has no other left is spent
+ * and gives out nothing more. With 32-bit generations that is 2^52 objects.
  */
 #ifndef BASE_SLOTS_H
 #define BASE_SLOTS_H
@@ -24,25 +27,28 @@ enum { SLOTS_PER_CHUNK = 256, SLOTS_MAX_CHUNKS = 4096 };
 
 struct slots {
     size_t object_size;
-    size_t preserved;              /* bytes at the object's start that reuse does not zero */
     void (*destroy)(void *object); /* runs when a retired slot loses its last pin; may be NULL */
-    uint32_t limit;                /* objects at one time; at most 2^20 */
+    uint32_t limit;                /* objects at one time */
+    uint32_t generations;          /* objects that one slot serves in its life */
+    uint32_t most_slots;           /* slots that there can be in the table's life; at most 2^20 */
     pthread_mutex_t lock;          /* free list and growth only; never held during look-up */
     uint32_t used_slots;           /* slots that were ever handed out */
+    uint32_t left_count;           /* of these, the ones that have used up their generations */
     uint32_t free_first, free_last;
     uint32_t free_count;
     _Atomic(unsigned char *) chunks[SLOTS_MAX_CHUNKS];
 };
 
-#define SLOTS_INIT_PRESERVING(size, kept, destroy_function, object_limit)                          \
+/* A table whose slots serve so many objects each before they are left. */
+#define SLOTS_INIT_BOUNDED(size, destroy_function, object_limit, generation_limit)                 \
     {                                                                                              \
-        .object_size = (size), .preserved = (kept), .destroy = (destroy_function),                 \
-        .limit = (object_limit), .lock = PTHREAD_MUTEX_INITIALIZER, .free_first = UINT32_MAX,      \
-        .free_last = UINT32_MAX,                                                                   \
+        .object_size = (size), .destroy = (destroy_function), .limit = (object_limit),             \
+        .generations = (generation_limit), .most_slots = SLOTS_PER_CHUNK * SLOTS_MAX_CHUNKS,       \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .free_first = UINT32_MAX, .free_last = UINT32_MAX,      \
     }
 
 #define SLOTS_INIT(size, destroy_function, object_limit)                                           \
-    SLOTS_INIT_PRESERVING(size, 0, destroy_function, object_limit)
+    SLOTS_INIT_BOUNDED(size, destroy_function, object_limit, UINT32_MAX)
 
 /* What was wrong with a handle. The order is the order in which it is found out. */
 enum slots_verdict {
@@ -57,9 +63,16 @@ struct slots_handle {
     uint64_t check; /* ties name to this process and table */
 };
 
-/* A zeroed object pinned once, not yet found by look-up; NULL when out of memory or at the limit
- * (*ret_limit tells which, and may be NULL). */
+/* A zeroed object pinned once, not yet found by look-up; NULL when out of memory, when the table is
+ * spent, or at the limit (*ret_limit tells whether it is the limit, and may be NULL). */
 void *slots_new(struct slots *table, bool *ret_limit);
+
+/* Lowers the bounds on a table's life, where its slots need something from outside that is scarce.
+ */
+void slots_set_bounds(struct slots *table, uint32_t most_slots, uint32_t generations);
+
+/* Every slot that there can be is in use or left. */
+bool slots_spent(struct slots *table);
 
 /* Makes the object findable. The creator's pin stays and is to be released. */
 struct slots_handle slots_publish(struct slots *table, void *object);
@@ -67,6 +80,9 @@ struct slots_handle slots_publish(struct slots *table, void *object);
 /* Finds and pins. *ret_object is set only with SLOTS_OK. */
 enum slots_verdict slots_acquire(struct slots *table, struct slots_handle handle,
                                  void **ret_object);
+
+/* The same by the name alone: for code that has it from a place that no provider writes to. */
+enum slots_verdict slots_acquire_named(struct slots *table, uint64_t name, void **ret_object);
 
 /* Finds and pins an object that is live or only retired, by the name alone: for code that was given
  * the name when the object was made and may come back after it was retired. */
@@ -87,7 +103,7 @@ struct slots_handle slots_handle_named(struct slots *table, uint64_t name);
 /* The handle that slots_publish() gave. */
 struct slots_handle slots_handle_of(struct slots *table, const void *object);
 
-/* How many objects are not free. For tests and statistics. */
+/* How many objects there are. For tests and statistics. */
 uint32_t slots_in_use(struct slots *table);
 
 /* Frees the chunks; only when no object is in use and no look-up can come. */

@@ -2,7 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/context_space.h"
 #include "gateway/gateway.h"
+
+/* How many contexts that are made stand for one old address that is used (space_touched()). */
+enum { WEIGHT_OF_STALE = 64 };
 
 static void destroy_context(void *object)
 {
@@ -11,59 +15,25 @@ static void destroy_context(void *object)
     gateway_leave(context->gateway);
 }
 
-struct slots guarded_contexts =
-    SLOTS_INIT_PRESERVING(sizeof(struct guarded_context), offsetof(struct guarded_context, host),
-                          destroy_context, MIGUARD_MAX_CONTEXTS);
+struct slots guarded_contexts = SLOTS_INIT_BOUNDED(sizeof(struct guarded_context), destroy_context,
+                                                   MIGUARD_MAX_CONTEXTS, SPACE_GENERATIONS);
 
 static const MI_ContextFT guarded_context_ft;
 
-static bool is_guarded(const MI_Context *context)
-{
-    return context->ft == &guarded_context_ft;
-}
-
-/* A provider may look at an alias long after its context ended, while the slot is made another
- * one's: the two words are read and written as atoms. A mixture of old and new fails its check. */
-static uint64_t handle_word(const MI_Context *context, size_t word)
-{
-    return (uint64_t)__atomic_load_n(&context->reserved[word], __ATOMIC_RELAXED);
-}
-
-static uint64_t handle_name(const MI_Context *context)
-{
-    return handle_word(context, 0);
-}
-
-static void write_alias(MI_Context *alias, struct slots_handle handle)
-{
-    __atomic_store_n(&alias->reserved[0], (ptrdiff_t)handle.name, __ATOMIC_RELAXED);
-    __atomic_store_n(&alias->reserved[1], (ptrdiff_t)handle.check, __ATOMIC_RELAXED);
-    if (alias->ft == NULL) {
-        alias->ft = &guarded_context_ft; /* once: it never changes again */
-    }
-}
-
-/* Pins the context that a provider's pointer stands for. Only memory that is still an alias of a
- * slot, or that the provider copied an alias to, is read. */
+/* Pins the context that a provider's pointer stands for. The address says it all; what it points to
+ * is not looked at. */
 static enum slots_verdict acquire(const MI_Context *context, struct guarded_context **ret_context)
 {
+    uint64_t name = space_name(context);
     void *object = NULL;
-    if (context == NULL) {
+
+    if (name == 0) {
         return SLOTS_FORGED;
     }
-    struct slots_handle asked = {handle_name(context), handle_word(context, 1)};
-    enum slots_verdict verdict = slots_acquire(&guarded_contexts, asked, &object);
-    if (verdict != SLOTS_OK) {
-        return verdict;
-    }
-    /* A context is known by its address, unlike a session: a copy of one is none. */
-    struct guarded_context *found = object;
-    if (context < found->aliases || context >= found->aliases + CONTEXT_ALIASES) {
-        guarded_context_release(found);
-        return SLOTS_FORGED;
-    }
-    *ret_context = found;
-    return SLOTS_OK;
+    enum slots_verdict verdict = slots_acquire_named(&guarded_contexts, name, &object);
+    space_touched(context, verdict != SLOTS_OK ? WEIGHT_OF_STALE : 0);
+    *ret_context = object;
+    return verdict;
 }
 
 void guarded_context_release(struct guarded_context *context)
@@ -71,28 +41,66 @@ void guarded_context_release(struct guarded_context *context)
     slots_release(&guarded_contexts, context);
 }
 
-struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
-                                            MI_Context **ret_pub)
+/* ---- the beginning ------------------------------------------------------------------------ */
+
+/* Every request is refused from now on, and its host knows only that a limit was met. Once, since
+ * nothing new could be said later. */
+static void tell_that_addresses_are_out(const char *provider)
 {
+    static atomic_bool told;
+
+    if (!atomic_exchange(&told, true)) {
+        guard_no_context(provider);
+    }
+}
+
+/* Pinned, but nobody finds it yet. */
+static struct guarded_context *make_context(MI_Context *host, const char *provider)
+{
+    if (!space_open(&guarded_context_ft, &guarded_contexts)) {
+        tell_that_addresses_are_out(provider);
+        return NULL;
+    }
     struct guarded_context *context = slots_new(&guarded_contexts, NULL);
     if (context == NULL) {
+        if (slots_spent(&guarded_contexts)) {
+            tell_that_addresses_are_out(provider);
+        }
         return NULL;
     }
     context->host = host;
     context->gateway = gateway_enter();
     pthread_mutex_init(&context->lock, NULL);
     snprintf(context->provider, sizeof(context->provider), "%s", provider);
-    struct slots_handle handle = slots_handle_of(&guarded_contexts, context);
-    context->id = handle.name;
-    MI_Context *pub = &context->aliases[context->next_alias++ % CONTEXT_ALIASES];
-    write_alias(pub, handle);
-    slots_publish(&guarded_contexts, context);
-    *ret_pub = pub;
+    context->id = slots_handle_of(&guarded_contexts, context).name;
+    context->pub = space_address(context->id);
+    if (context->pub == NULL) {
+        guarded_context_release(context);
+        tell_that_addresses_are_out(provider);
+        return NULL;
+    }
+    return context;
+}
+
+struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
+                                            MI_Context **ret_pub)
+{
+    struct guarded_context *fresh = make_context(host, provider);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    struct guarded_context *context = context_index_enter(fresh);
+    if (context != fresh) {
+        guarded_context_release(fresh);
+    }
+    *ret_pub = context->pub;
     return context;
 }
 
 MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_context)
 {
+    struct guarded_context *context = NULL;
+
     if (ret_context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -100,11 +108,13 @@ MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_conte
     if (host_context == NULL || host_context->ft == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    if (is_guarded(host_context)) {
+    if (host_context->ft != &guarded_context_ft) {
+        context = guarded_context_new(host_context, "", ret_context);
+    } else if (acquire(host_context, &context) == SLOTS_OK) {
         *ret_context = host_context;
-        return MI_RESULT_OK;
+    } else {
+        return MI_RESULT_INVALID_PARAMETER; /* ended, or a copy */
     }
-    struct guarded_context *context = guarded_context_new(host_context, "", ret_context);
     if (context == NULL) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
@@ -147,6 +157,7 @@ static bool end_context(struct guarded_context *context)
     if (!slots_retire(&guarded_contexts, context)) {
         return false;
     }
+    context_index_leave(context); /* from here on the host may use its memory for another */
     pthread_mutex_lock(&context->lock);
     context->ended = true;
     struct guarded_session *session = context->sessions;
@@ -284,12 +295,9 @@ MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *r
         return MI_RESULT_INVALID_PARAMETER;
     }
     memset(ret_session, 0, sizeof(*ret_session));
-    if (pub == NULL || !is_guarded(pub)) {
-        return MI_RESULT_INVALID_PARAMETER;
-    }
     enum slots_verdict verdict = acquire(pub, &context);
     if (verdict != SLOTS_OK) {
-        guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, verdict, handle_name(pub), call_site,
+        guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, verdict, space_name(pub), call_site,
                             &refusal);
         return refusal.result;
     }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "gateway/context_space.h"
 #include "policy/watch.h"
 #include "switch/gate.h"
 #include "switch/switch.h"
@@ -42,6 +43,8 @@ static void before_fork(void)
     pthread_mutex_lock(&reload_lock);
     pthread_mutex_lock(&state.lock);
     pthread_mutex_lock(&state.gateway.store.lock);
+    context_index_lock();
+    space_lock();
     pthread_mutex_lock(&guarded_contexts.lock);
     pthread_mutex_lock(&guarded_sessions.lock);
     pthread_mutex_lock(&guarded_operations.lock);
@@ -58,6 +61,8 @@ static void after_fork(void)
     pthread_mutex_unlock(&guarded_operations.lock);
     pthread_mutex_unlock(&guarded_sessions.lock);
     pthread_mutex_unlock(&guarded_contexts.lock);
+    space_unlock();
+    context_index_unlock();
     pthread_mutex_unlock(&state.gateway.store.lock);
     pthread_mutex_unlock(&state.lock);
     pthread_mutex_unlock(&reload_lock);

@@ -48,20 +48,14 @@ MIGUARD_CHECKED enum miguard_status gateway_close_thread(struct gateway *gateway
 
 /* ---- objects ---------------------------------------------------------------------------- */
 
-enum {
-    CONTEXT_ALIASES = 8, /* addresses that one context slot takes in turn */
-    PROVIDER_KEPT = 64,
-};
+enum { PROVIDER_KEPT = 64 };
 
-/*
- * A guarded context. The provider holds the address of one of the aliases; each reuse of the slot
- * takes the next, so that an old pointer finds an old handle in memory that still is an MI_Context.
- */
+/* A guarded context. The provider holds an address that stands for it and for no other, ever
+ * (context_space.h). */
 struct guarded_context {
-    MI_Context aliases[CONTEXT_ALIASES]; /* survives reuse of the slot */
-    unsigned next_alias;                 /* so does this */
-
-    MI_Context *host;
+    MI_Context *host;             /* the host's own, or a guard round that */
+    MI_Context *pub;              /* what the provider holds */
+    struct guarded_context *next; /* in context_index.c */
     struct gateway *gateway;
     uint64_t id;
     char provider[PROVIDER_KEPT];
@@ -162,6 +156,9 @@ void guard_refuse(const struct guard_call *call, enum audit_action action, enum 
 void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, uint64_t handle_name,
                          const void *call_site, struct refusal *ret_refusal);
 
+/* Records that contexts cannot be guarded any more. */
+void guard_no_context(const char *provider);
+
 /* Records what was found still open when a context ended. */
 void guard_note_reaped(const struct guarded_operation *operation);
 
@@ -188,12 +185,21 @@ extern const MI_SessionFT guarded_session_ft;
 extern const MI_OperationFT guarded_operation_ft;
 extern const MI_ApplicationFT guarded_application_ft;
 
-/* context.c: a context with one pin for the caller, or NULL when a limit or memory is out. */
+/* context.c: the guard of this host context, with one pin for the caller, or NULL when a limit or
+ * memory is out. One that the host context has already serves again, unless it is another
+ * provider's: then it is guarded in turn. */
 struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
                                             MI_Context **ret_pub);
 void guarded_context_release(struct guarded_context *context);
 MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Session *ret_session,
                                             const void *call_site);
+
+/* context_index.c: publishes fresh, which is pinned, or finds the guard that serves in its place.
+ * Returned is the one of the two that is to be used; another one than fresh has a pin more. */
+struct guarded_context *context_index_enter(struct guarded_context *fresh);
+void context_index_leave(struct guarded_context *context);
+void context_index_lock(void); /* for fork(2) */
+void context_index_unlock(void);
 
 /* session.c */
 MI_Session guarded_session_public(const struct guarded_session *session);

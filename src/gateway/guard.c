@@ -381,6 +381,20 @@ void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, u
     gateway_leave(gateway);
 }
 
+void guard_no_context(const char *provider)
+{
+    struct audit_event event = {
+        .action = AUDIT_ACTION_SESSION_OPEN,
+        .reason = AUDIT_REASON_CONTEXTS_SPENT,
+        .operation = OPERATION_GET_LOCAL_SESSION,
+        .provider = provider,
+    };
+    struct refusal refusal;
+    struct gateway *gateway = gateway_enter();
+    refuse(gateway, &event, MI_RESULT_SERVER_LIMITS_EXCEEDED, &refusal);
+    gateway_leave(gateway);
+}
+
 void guard_note_reaped(const struct guarded_operation *operation)
 {
     const struct guard_call call = {.operation = operation->started_by,

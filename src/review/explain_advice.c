@@ -39,6 +39,9 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "The provider kept the session longer than the request that it came from. Take the "
         "session from the context at hand, and let go of it before the request's result is "
         "posted.",
+    [AUDIT_REASON_CONTEXTS_SPENT] =
+        "Restart the server; if it had served few requests, let it have more address space "
+        "(RLIMIT_AS).",
     [AUDIT_REASON_HANDLE_STALE] =
         "The provider used a handle after it was closed, or after its context had ended. Clear "
         "the variable where the handle is closed, and do not keep handles between requests.",

@@ -97,6 +97,7 @@ START_TEST(bad_arguments_give_no_session)
     ck_assert_int_eq(miguard_get_local_session(&host->context, &session),
                      MI_RESULT_INVALID_PARAMETER);
     ck_assert(is_zero(&session, sizeof(session)));
+    ck_assert_int_eq(log_count("session-open", "handle-forged"), 2);
     forged.reserved[1] ^= 1;
     memset(&session, 0xAA, sizeof(session));
     ck_assert_int_eq(MI_Context_GetLocalSession(&forged, &session), MI_RESULT_INVALID_PARAMETER);
@@ -541,18 +542,333 @@ START_TEST(each_final_post_ends_a_context)
 }
 END_TEST
 
-/* A pointer to an ended context stays harmless while its slot serves others. */
+/* How many requests an old pointer must survive in a unit test; contexts_test.c has the millions.
+ */
+enum { LATER_REQUESTS = 10000 };
+
+/* Every use of an ended context is refused, and nothing of it reaches the host. */
+static void use_in_vain(MI_Context *old)
+{
+    MI_Session session;
+    MI_Instance *instance = (MI_Instance *)(void *)&session;
+    MI_Context *guarded = old;
+
+    memset(&session, 0xAA, sizeof(session));
+    ck_assert_int_eq(MI_Context_GetLocalSession(old, &session), MI_RESULT_INVALID_PARAMETER);
+    ck_assert(is_zero(&session, sizeof(session)));
+    ck_assert_int_eq(miguard_get_local_session(old, &session), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_PostInstance(old, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_PostResult(old, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_PostError(old, 1, "MI", "no"), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_NewDynamicInstance(old, "A", 0, &instance),
+                     MI_RESULT_INVALID_PARAMETER);
+    ck_assert_ptr_null(instance);
+    ck_assert_int_eq(miguard_guard_context(old, &guarded), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_ptr_null(guarded);
+}
+
+/* A pointer to an ended context never becomes another's. */
 START_TEST(an_old_context_pointer_finds_no_new_context)
 {
     MI_Context *old = context, *guarded = NULL;
     ck_assert_int_eq(MI_Context_PostResult(context, MI_RESULT_OK), MI_RESULT_OK);
     context = NULL;
-    for (int i = 0; i < SLOTS_PER_CHUNK * (CONTEXT_ALIASES - 1); i++) {
+    for (int i = 0; i < LATER_REQUESTS; i++) {
         ck_assert_int_eq(miguard_guard_context(&host->context, &guarded), MI_RESULT_OK);
+        ck_assert_ptr_ne(guarded, old);
         ck_assert_int_eq(MI_Context_PostInstance(old, NULL), MI_RESULT_INVALID_PARAMETER);
+        if (i % 1000 == 0) {
+            use_in_vain(old);
+        }
         ck_assert_int_eq(MI_Context_PostResult(guarded, MI_RESULT_OK), MI_RESULT_OK);
     }
     ck_assert_uint_eq(host->posts, 0);
+    ck_assert_uint_eq(host->final_posts, 1 + LATER_REQUESTS);
+    ck_assert_uint_eq(host->local_sessions, 0);
+    ck_assert_int_eq(log_count("session-open", "handle-stale"), 2 * LATER_REQUESTS / 1000);
+}
+END_TEST
+
+/* A context is its address: no copy, and no address beside it, is one. */
+START_TEST(only_the_address_itself_is_the_context)
+{
+    MI_Context copy = *context;
+    MI_Session session;
+    MI_Context *const wrong[] = {&copy, (MI_Context *)(void *)((char *)context + 1), context + 1,
+                                 (MI_Context *)(void *)((char *)context + sizeof(void *))};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const MI_ContextFT *table = context->ft;
+        ck_assert_int_eq(table->GetLocalSession(wrong[i], &session), MI_RESULT_INVALID_PARAMETER);
+        ck_assert_int_eq(table->PostResult(wrong[i], MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    }
+    ck_assert_uint_eq(host->final_posts, 0);
+    /* Stale where tests share a process and the neighbours were somebody's. */
+    ck_assert_int_eq(log_count("session-open", "handle-forged") +
+                         log_count("session-open", "handle-stale"),
+                     sizeof(wrong) / sizeof(wrong[0]));
+}
+END_TEST
+
+enum { FEW_SLOTS = 20 };
+
+/* The handles of sessions and operations: what was given out stays stale until the tables are
+ * spent, and then nothing more is given out. */
+START_TEST(no_handle_is_given_out_twice)
+{
+    MI_Session first = take(), session = MI_SESSION_NULL;
+    MI_Operation closed = start(&first);
+    MI_Result result = MI_RESULT_OK;
+    unsigned served = 0;
+
+    slots_set_bounds(&guarded_sessions, FEW_SLOTS, 2);
+    slots_set_bounds(&guarded_operations, 2 * FEW_SLOTS, 2);
+    ck_assert_int_eq(MI_Operation_Close(&closed), MI_RESULT_OK);
+    for (;; served++) {
+        MI_Context_PostResult(context, MI_RESULT_OK);
+        ck_assert_int_eq(miguard_guard_context(&host->context, &context), MI_RESULT_OK);
+        result = MI_Context_GetLocalSession(context, &session);
+        if (result != MI_RESULT_OK) {
+            break;
+        }
+        ck_assert_uint_ne(session.reserved1, first.reserved1);
+        unsigned long reached = host->reached;
+        MI_Operation refused = start(&first), operation = start(&session);
+        ck_assert_uint_ne(operation.reserved1, closed.reserved1);
+        ck_assert_int_eq(MI_Operation_Close(&closed), MI_RESULT_INVALID_PARAMETER);
+        ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+        ck_assert_int_eq(MI_Operation_Close(&refused), MI_RESULT_OK);
+        ck_assert_uint_eq(host->reached, reached + 2); /* the start and the close of its own */
+    }
+    ck_assert_int_eq(result, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+    ck_assert_uint_gt(served, 0);
+    ck_assert_uint_lt(served, 2 * SLOTS_PER_CHUNK); /* more than FEW_SLOTS were there before */
+    ck_assert(slots_spent(&guarded_sessions));
+}
+END_TEST
+
+/* When the addresses are used up nothing is guarded any more, and the log says why, once. */
+START_TEST(no_address_is_given_out_twice_for_want_of_others)
+{
+    MI_Context *guarded = NULL, *first = context;
+    unsigned count = 0;
+
+    slots_set_bounds(&guarded_contexts, SLOTS_PER_CHUNK, 2);
+    ck_assert_int_eq(MI_Context_PostResult(context, MI_RESULT_OK), MI_RESULT_OK);
+    context = NULL;
+    while (miguard_guard_context(&host->context, &guarded) == MI_RESULT_OK) {
+        ck_assert_ptr_ne(guarded, first);
+        ck_assert_int_eq(MI_Context_PostResult(guarded, MI_RESULT_OK), MI_RESULT_OK);
+        count++;
+    }
+    ck_assert_uint_gt(count, 0);
+    ck_assert_uint_le(count, 2 * SLOTS_PER_CHUNK - 1);
+    for (int i = 0; i < 3; i++) {
+        guarded = first;
+        ck_assert_int_eq(miguard_guard_context(&host->context, &guarded),
+                         MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        ck_assert_ptr_null(guarded);
+    }
+    use_in_vain(first);
+    ck_assert_int_eq(log_count("session-open", "contexts-spent"), 1);
+}
+END_TEST
+
+/* ---- a host context that is guarded twice ------------------------------------------------ */
+
+START_TEST(a_host_context_has_one_guard)
+{
+    MI_Context *again = NULL, *later = NULL;
+    MI_Session session = take(), other = MI_SESSION_NULL;
+
+    ck_assert_int_eq(miguard_guard_context(&host->context, &again), MI_RESULT_OK);
+    ck_assert_ptr_eq(again, context);
+    ck_assert_uint_eq(slots_in_use(&guarded_contexts), 1);
+    ck_assert_int_eq(MI_Context_GetLocalSession(again, &other), MI_RESULT_OK);
+    ck_assert_mem_eq(&session, &other, sizeof(session));
+    ck_assert_int_eq(MI_Context_PostResult(again, MI_RESULT_OK), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Context_PostResult(context, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(host->final_posts, 1);
+
+    /* The host has its memory back, and uses it for another request. */
+    ck_assert_int_eq(miguard_guard_context(&host->context, &later), MI_RESULT_OK);
+    ck_assert_ptr_ne(later, context);
+    use_in_vain(context);
+    context = later;
+}
+END_TEST
+
+START_TEST(other_host_contexts_have_other_guards)
+{
+    struct stub_host *others[50];
+    MI_Context *guarded[50];
+
+    for (int i = 0; i < 50; i++) {
+        others[i] = stub_host_new();
+        ck_assert_int_eq(miguard_guard_context(&others[i]->context, &guarded[i]), MI_RESULT_OK);
+        for (int k = 0; k < i; k++) {
+            ck_assert_ptr_ne(guarded[k], guarded[i]);
+        }
+    }
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(MI_Context_PostResult(guarded[i], MI_RESULT_OK), MI_RESULT_OK);
+        ck_assert_uint_eq(others[i]->final_posts, 1);
+        stub_host_free(others[i]);
+    }
+    ck_assert_uint_eq(host->final_posts, 0);
+}
+END_TEST
+
+/* Two modules with one host context: each has its guard, the host gets one final result.
+ * _i: 0 it ends through the inner one, 1 through the outer one. */
+START_TEST(two_providers_of_a_host_context_end_it_once)
+{
+    MI_Context *inner = NULL, *outer = NULL, *again = NULL;
+    struct guarded_context *first = guarded_context_new(&host->context, "", &inner);
+
+    ck_assert_ptr_eq(inner, context);
+    guarded_context_release(first);
+    struct guarded_context *second = guarded_context_new(&host->context, "b.so", &outer);
+    ck_assert_ptr_ne(outer, inner);
+    ck_assert_ptr_eq(second->host, inner);
+    guarded_context_release(second);
+    guarded_context_release(guarded_context_new(&host->context, "b.so", &again));
+    ck_assert_ptr_eq(again, outer);
+    ck_assert_uint_eq(slots_in_use(&guarded_contexts), 2);
+
+    MI_Session session = MI_SESSION_NULL;
+    ck_assert_int_eq(MI_Context_GetLocalSession(outer, &session), MI_RESULT_OK);
+    ck_assert_int_eq(log_count("session-open", "identity-match"), 2); /* each asked its policy */
+    ck_assert_int_eq(MI_Context_PostResult(_i == 0 ? inner : outer, MI_RESULT_OK), MI_RESULT_OK);
+    ck_assert_uint_eq(host->final_posts, 1);
+    ck_assert_int_eq(MI_Context_PostResult(inner, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_PostResult(outer, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Context_PostInstance(outer, NULL), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(host->final_posts, 1);
+    ck_assert_uint_eq(host->posts, 0);
+    context = NULL;
+}
+END_TEST
+
+/* A provider whose host calls it with one context again, inside of a call or after it. */
+static MI_Module *wrapped;
+static void *wrapped_self;
+static MI_Context *given[4];
+static unsigned given_count, calls_inside;
+static bool posts;
+
+static void MI_CALL note_context(void *self, MI_Context *own, const MI_Char *space,
+                                 const MI_Char *class_name, const MI_Instance *instance,
+                                 const MI_PropertySet *properties)
+{
+    (void)self;
+    given[given_count++] = own;
+    if (calls_inside > 0) {
+        calls_inside--;
+        wrapped->dynamicProviderFT->GetInstance(wrapped_self, &host->context, space, class_name,
+                                                instance, properties);
+    }
+    if (posts) {
+        MI_Context_PostResult(own, MI_RESULT_OK);
+    }
+}
+
+static void call_wrapped(unsigned inside, bool post)
+{
+    given_count = 0;
+    calls_inside = inside;
+    posts = post;
+    wrapped->dynamicProviderFT->GetInstance(wrapped_self, &host->context, "root/test", "Test", NULL,
+                                            NULL);
+    ck_assert_uint_eq(given_count, inside + 1);
+}
+
+START_TEST(a_wrapped_provider_gets_one_guard_for_one_host_context)
+{
+    static const MI_ProviderFT provider = {.GetInstance = note_context};
+    static MI_Module module = {
+        .version = MI_VERSION, .charSize = sizeof(MI_Char), .dynamicProviderFT = &provider};
+    struct stub_host *loader = stub_host_new();
+    MI_Module_Self *self = NULL;
+
+    MI_Context_PostResult(context, MI_RESULT_OK);
+    context = NULL;
+    wrapped = miguard_wrap_module((MI_Server *)(void *)loader, &module);
+    ck_assert_ptr_nonnull(wrapped);
+    wrapped->Load(&self, &loader->context);
+    wrapped->dynamicProviderFT->Load(&wrapped_self, self, &loader->context);
+    ck_assert_uint_eq(loader->final_posts, 2);
+
+    host->final_posts = 0;
+    call_wrapped(2, true); /* a call in a call in a call: all end it, one does */
+    ck_assert_ptr_eq(given[0], given[1]);
+    ck_assert_ptr_eq(given[1], given[2]);
+    ck_assert_uint_eq(host->final_posts, 1);
+    MI_Context *first = given[0];
+
+    call_wrapped(0, false); /* the host's memory, another request */
+    MI_Context *second = given[0];
+    ck_assert_ptr_ne(second, first);
+    call_wrapped(0, true); /* the same again before it has ended */
+    ck_assert_ptr_eq(given[0], second);
+    ck_assert_uint_eq(host->final_posts, 2);
+    ck_assert_int_eq(MI_Context_PostResult(second, MI_RESULT_OK), MI_RESULT_INVALID_PARAMETER);
+    use_in_vain(first);
+    use_in_vain(second);
+    ck_assert_uint_eq(host->final_posts, 2);
+
+    wrapped->dynamicProviderFT->Unload(wrapped_self, &loader->context);
+    wrapped->Unload(self, &loader->context);
+    stub_host_free(loader);
+}
+END_TEST
+
+enum { GUARDING_THREADS = 8 };
+
+static pthread_barrier_t guarding;
+static int guard_rounds;
+static MI_Context *guards[GUARDING_THREADS];
+
+/* Each round all guard one host context at once, and all end it. */
+static void *guard_and_end(void *argument)
+{
+    uintptr_t number = (uintptr_t)argument, ends = 0;
+
+    for (int i = 0; i < guard_rounds; i++) {
+        pthread_barrier_wait(&guarding);
+        if (miguard_guard_context(&host->context, &guards[number]) != MI_RESULT_OK) {
+            guards[number] = NULL;
+        }
+        pthread_barrier_wait(&guarding);
+        if (guards[number] == NULL || guards[number] != guards[0]) {
+            return NULL;
+        }
+        ends += MI_Context_PostResult(guards[number], MI_RESULT_OK) == MI_RESULT_OK;
+    }
+    return (void *)(ends + 1);
+}
+
+START_TEST(threads_that_guard_one_host_context_get_one_guard)
+{
+    pthread_t threads[GUARDING_THREADS];
+    uintptr_t ends = 0;
+
+    MI_Context_PostResult(context, MI_RESULT_OK);
+    context = NULL;
+    guard_rounds = getenv("QUICK") != NULL ? 100 : 2000;
+    ck_assert_int_eq(pthread_barrier_init(&guarding, NULL, GUARDING_THREADS), 0);
+    for (uintptr_t i = 0; i < GUARDING_THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, guard_and_end, (void *)i), 0);
+    }
+    for (int i = 0; i < GUARDING_THREADS; i++) {
+        void *count = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &count), 0);
+        ck_assert_ptr_nonnull(count);
+        ends += (uintptr_t)count - 1;
+    }
+    pthread_barrier_destroy(&guarding);
+    ck_assert_uint_eq(ends, (uintptr_t)guard_rounds);
+    ck_assert_uint_eq(host->final_posts, (unsigned long)guard_rounds + 1);
 }
 END_TEST
 
@@ -838,6 +1154,11 @@ int main(void)
         without_a_policy_nothing_is_given_out,
         each_final_post_ends_a_context,
         an_old_context_pointer_finds_no_new_context,
+        only_the_address_itself_is_the_context,
+        a_host_context_has_one_guard,
+        other_host_contexts_have_other_guards,
+        a_wrapped_provider_gets_one_guard_for_one_host_context,
+        threads_that_guard_one_host_context_get_one_guard,
         an_operation_left_open_still_gets_its_end_and_no_data,
         closing_a_local_session_closes_nothing,
         the_application_is_restricted,
@@ -854,6 +1175,10 @@ int main(void)
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         tcase_add_test(tcase, tests[i]);
     }
+    tcase_add_loop_test(tcase, two_providers_of_a_host_context_end_it_once, 0, 2);
+    /* The last, since no session or context can be had after them where tests share a process. */
+    tcase_add_test(tcase, no_handle_is_given_out_twice);
+    tcase_add_test(tcase, no_address_is_given_out_twice_for_want_of_others);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

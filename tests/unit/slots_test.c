@@ -15,7 +15,7 @@
 enum { THREADS = 10, ALIVE = 0x600D, DEAD = 0xDEAD };
 
 struct thing {
-    char kept[16];
+    char head[16];
     uint64_t name; /* of the handle that leads here */
     _Atomic unsigned state;
     char tail[40];
@@ -207,6 +207,37 @@ START_TEST(wrong_handles)
 }
 END_TEST
 
+/* By the name alone the same is found, and the rest is told apart as far as a name goes. */
+START_TEST(names_without_a_check)
+{
+    static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 8);
+    struct slots_handle live, stale;
+    struct thing *thing = make(&table, &live);
+    end(&table, make(&table, &stale));
+
+    const struct {
+        uint64_t name;
+        enum slots_verdict verdict;
+    } rows[] = {
+        {live.name, SLOTS_OK},
+        {stale.name, SLOTS_STALE},
+        {0, SLOTS_FORGED},
+        {live.name + ((uint64_t)1 << 32), SLOTS_FORGED},
+        {live.name + 100, SLOTS_FORGED},
+        {live.name + 100000, SLOTS_FORGED},
+        {UINT64_MAX, SLOTS_FORGED},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        void *object = NULL;
+        ck_assert_int_eq(slots_acquire_named(&table, rows[i].name, &object), rows[i].verdict);
+        ck_assert_ptr_eq(object, rows[i].verdict == SLOTS_OK ? (void *)thing : NULL);
+    }
+    slots_release(&table, thing);
+    end(&table, thing);
+    slots_release_all(&table);
+}
+END_TEST
+
 START_TEST(every_flipped_bit_is_refused)
 {
     static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 8);
@@ -293,20 +324,97 @@ START_TEST(limit_is_told_apart)
 }
 END_TEST
 
-START_TEST(preserved_bytes_survive_reuse)
+enum { GENERATIONS = 3, ALIVE_AT_ONCE = 5, MOST = 600 };
+
+/* The whole life of a table whose slots serve three objects each. No name comes twice, and what was
+ * given out before stays stale whatever becomes of its slot. */
+START_TEST(a_generation_never_comes_round)
 {
-    static struct slots table = SLOTS_INIT_PRESERVING(sizeof(struct thing), 16, NULL, 1);
+    static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, ALIVE_AT_ONCE);
+    static struct slots_handle given[MOST * GENERATIONS + 1];
+    static unsigned char seen[MOST + 1][GENERATIONS + 1];
+    unsigned count = 0;
+    bool limit = true;
+
+    slots_set_bounds(&table, MOST, GENERATIONS);
+    slots_set_bounds(&table, UINT32_MAX, UINT32_MAX); /* never raises them */
+    for (void *object; (object = slots_new(&table, &limit)) != NULL; count++) {
+        ck_assert_uint_lt(count, MOST * GENERATIONS);
+        ck_assert(!slots_spent(&table) || count == MOST * GENERATIONS - 1);
+        given[count] = slots_publish(&table, object);
+        uint32_t index = (uint32_t)given[count].name;
+        uint64_t generation = given[count].name >> 32;
+        ck_assert_uint_le(index, MOST);
+        ck_assert(generation >= 1 && generation <= GENERATIONS);
+        ck_assert_uint_eq(seen[index][generation]++, 0);
+        ck_assert_int_eq(verdict_of(&table, given[count]), SLOTS_OK);
+        end(&table, object);
+        ck_assert_uint_eq(slots_in_use(&table), 0);
+        ck_assert_int_eq(verdict_of(&table, given[count / 2]), SLOTS_STALE);
+    }
+    ck_assert_uint_eq(count, MOST * GENERATIONS);
+    ck_assert(!limit);
+    ck_assert(slots_spent(&table));
+    ck_assert_ptr_null(slots_new(&table, NULL));
+    for (unsigned i = 0; i < count; i++) {
+        ck_assert_int_eq(verdict_of(&table, given[i]), SLOTS_STALE);
+        struct slots_handle next =
+            slots_handle_named(&table, given[i].name + ((uint64_t)GENERATIONS << 32));
+        ck_assert_int_eq(verdict_of(&table, next), SLOTS_FORGED);
+    }
+    slots_release_all(&table);
+}
+END_TEST
+
+/* The limit is on what is alive: slots that were left do not count. */
+START_TEST(slots_that_were_left_do_not_count)
+{
+    static struct slots table = SLOTS_INIT_BOUNDED(sizeof(struct thing), NULL, ALIVE_AT_ONCE, 1);
+    struct thing *things[ALIVE_AT_ONCE];
     struct slots_handle handle;
+
+    for (unsigned round = 0; round < 100; round++) {
+        bool limit = false;
+        for (unsigned i = 0; i < ALIVE_AT_ONCE; i++) {
+            things[i] = make(&table, &handle);
+        }
+        ck_assert_uint_eq(slots_in_use(&table), ALIVE_AT_ONCE);
+        ck_assert_ptr_null(slots_new(&table, &limit));
+        ck_assert(limit);
+        ck_assert(!slots_spent(&table));
+        for (unsigned i = 0; i < ALIVE_AT_ONCE; i++) {
+            end(&table, things[i]);
+        }
+        ck_assert_uint_eq(slots_in_use(&table), 0);
+    }
+    slots_release_all(&table);
+}
+END_TEST
+
+/* The same at the end of 32 bits, with a slot that is put there: its state is its first word, the
+ * generation the high half of that. */
+START_TEST(the_last_of_all_generations_is_the_last)
+{
+    static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 1);
+    struct slots_handle handle, last;
     struct thing *thing = make(&table, &handle);
 
-    memset(thing, 'k', sizeof(*thing));
     end(&table, thing);
-    struct thing *again = slots_new(&table, NULL);
-    ck_assert_ptr_eq(again, thing);
-    for (size_t i = 0; i < sizeof(*again); i++) {
-        ck_assert_int_eq(((const char *)again)[i], i < 16 ? 'k' : 0);
+    unsigned char *chunk = atomic_load(&table.chunks[0]);
+    _Atomic uint64_t *state = (_Atomic uint64_t *)(void *)chunk;
+    ck_assert_uint_eq(atomic_load(state), (uint64_t)2 << 32);
+    atomic_store(state, (uint64_t)UINT32_MAX << 32);
+    ck_assert_ptr_eq(make(&table, &last), thing);
+    ck_assert_uint_eq(last.name >> 32, UINT32_MAX);
+    ck_assert_int_eq(verdict_of(&table, last), SLOTS_OK);
+    end(&table, thing);
+    ck_assert_uint_eq(slots_in_use(&table), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct thing *next = make(&table, &handle);
+        ck_assert_ptr_ne(next, thing);
+        ck_assert_int_eq(verdict_of(&table, last), SLOTS_STALE);
+        end(&table, next);
     }
-    slots_release(&table, again);
     slots_release_all(&table);
 }
 END_TEST
@@ -394,6 +502,7 @@ static bool child_gets_nothing(void *context)
     void *object = NULL;
 
     if (slots_acquire(from->table, from->live, &object) != SLOTS_INHERITED ||
+        slots_acquire_named(from->table, from->live.name, &object) != SLOTS_INHERITED ||
         slots_acquire_retired(from->table, from->live.name, &object) != SLOTS_INHERITED ||
         slots_acquire_retired(from->table, from->retired.name, &object) != SLOTS_INHERITED ||
         slots_acquire(from->table, from->retired, &object) == SLOTS_OK ||
@@ -590,10 +699,13 @@ int main(void)
     tcase_add_test(alone, live_object_outlives_its_pins);
     tcase_add_test(alone, reserved_object_can_be_given_up);
     tcase_add_test(alone, wrong_handles);
+    tcase_add_test(alone, names_without_a_check);
     tcase_add_test(alone, every_flipped_bit_is_refused);
     tcase_add_test(alone, reuse_changes_the_generation);
     tcase_add_test(alone, limit_is_told_apart);
-    tcase_add_test(alone, preserved_bytes_survive_reuse);
+    tcase_add_test(alone, a_generation_never_comes_round);
+    tcase_add_test(alone, slots_that_were_left_do_not_count);
+    tcase_add_test(alone, the_last_of_all_generations_is_the_last);
     tcase_add_test(alone, retired_objects_are_found_by_name_while_pinned);
     tcase_add_test(alone, dying_object_is_not_found);
     suite_add_tcase(suite, alone);

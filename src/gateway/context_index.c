@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which host contexts have a guard, so that none has two: each of them would end sessions of its
+ * own only, and each would let a final result through to the host's one context.
+ *
+ * A guard is found by the address of the host's context from the moment it is given out until it
+ * has ended. A host uses the address again for another request, so the guard leaves before the
+ * host is told of the end.
+ *
+ * A host context that comes to two wrapped modules has a guard for each, since a policy tells
+ * providers apart: the second module's goes round the first one's. An end through the outer one
+ * ends both, and after an end through the inner one the outer one's calls are refused by that.
+ */
+#include <string.h>
+
+#include "gateway/gateway.h"
+
+enum { SHARDS = 16, HEADS = 256 };
+
+/* Each list is short and held for a few instructions; many, so that threads do not meet. */
+static struct shard {
+    pthread_mutex_t lock;
+    struct guarded_context *heads[HEADS];
+} shards[SHARDS] = {[0 ... SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+
+static struct guarded_context **list_of(const MI_Context *host, struct shard **ret_shard)
+{
+    /* Contexts are far apart and aligned: the multiplication brings all bits to the top. */
+    uint64_t hash = (uint64_t)(uintptr_t)host * 0x9E3779B97F4A7C15u >> 52;
+
+    *ret_shard = &shards[hash / HEADS];
+    return &(*ret_shard)->heads[hash % HEADS];
+}
+
+/* Pinned, or NULL. One that was inherited through a fork, or is just ending, is none. */
+static struct guarded_context *find_live(struct guarded_context *first, const MI_Context *host)
+{
+    for (; first != NULL; first = first->next) {
+        void *object = NULL;
+        if (first->host == host &&
+            slots_acquire_named(&guarded_contexts, first->id, &object) == SLOTS_OK) {
+            return object;
+        }
+    }
+    return NULL;
+}
+
+/* Code that guards by hand names no provider, and takes what there is. */
+static bool serves(const struct guarded_context *found, const struct guarded_context *fresh)
+{
+    return fresh->provider[0] == '\0' || strcmp(found->provider, fresh->provider) == 0;
+}
+
+struct guarded_context *context_index_enter(struct guarded_context *fresh)
+{
+    for (;;) {
+        struct shard *shard = NULL;
+        struct guarded_context **list = list_of(fresh->host, &shard);
+
+        pthread_mutex_lock(&shard->lock);
+        struct guarded_context *found = find_live(*list, fresh->host);
+        if (found == NULL) {
+            fresh->next = *list;
+            *list = fresh;
+            slots_publish(&guarded_contexts, fresh);
+        }
+        pthread_mutex_unlock(&shard->lock);
+        if (found == NULL) {
+            return fresh;
+        }
+        if (serves(found, fresh)) {
+            return found;
+        }
+        fresh->host = found->pub;
+        guarded_context_release(found);
+    }
+}
+
+void context_index_leave(struct guarded_context *context)
+{
+    struct shard *shard = NULL;
+    struct guarded_context **link = list_of(context->host, &shard);
+
+    pthread_mutex_lock(&shard->lock);
+    while (*link != context) {
+        link = &(*link)->next;
+    }
+    *link = context->next;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void context_index_lock(void)
+{
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&shards[i].lock);
+    }
+}
+
+void context_index_unlock(void)
+{
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_unlock(&shards[i].lock);
+    }
+}

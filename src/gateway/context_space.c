@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway/context_space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+#define MOST_SIZE ((size_t)SPACE_PIECE_SIZE * SPACE_PIECES_PER_CHUNK * SPACE_CHUNKS)
+
+enum {
+    STRIDE = SPACE_ROW_SIZE / SLOTS_PER_CHUNK,
+    PIECES = SPACE_CHUNKS * SPACE_PIECES_PER_CHUNK,
+    STEP = 64 << 10,        /* in which a piece with memory of its own grows */
+    OWN_MOST = 512 << 20,   /* bytes that all of these have together */
+    SMALL_SIZE = 256 << 10, /* the first of a piece: enough for 32,768 requests */
+    TRIM_AFTER = 32768,
+};
+
+/* A sealed file full of the table's address, mapped once; the pieces are further mappings of it.
+ * Most processes never need more than the small one. */
+struct pattern {
+    size_t size;
+    char *memory; /* NULL: not made yet */
+};
+
+struct piece {
+    _Atomic uint32_t ready;  /* bytes from its start that may be given out; 0: nothing is mapped */
+    _Atomic uint32_t shared; /* of these, the ones that show a pattern */
+};
+
+static struct {
+    pthread_mutex_t lock;    /* for all that changes */
+    _Atomic(uintptr_t) base; /* 0: nothing is reserved yet; written once, after the rest */
+    size_t size;             /* bytes reserved */
+    size_t per_chunk;        /* pieces */
+    uintptr_t table;
+    struct pattern patterns[2];
+    bool cannot_share; /* the kernel gives no sealed file or no second mapping of it */
+    size_t own;        /* bytes of pieces that have memory of their own */
+    struct piece pieces[PIECES];
+    _Atomic uint64_t touched[PIECES / 64]; /* pieces that were read since the last trim */
+    atomic_uint untrimmed;
+} space = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .patterns = {{.size = SMALL_SIZE}, {.size = SPACE_PIECE_SIZE}},
+};
+
+/* ---- the range ---------------------------------------------------------------------------- */
+
+/* The program that the library is a guest in has its own use for what it is allowed. */
+static size_t most_bytes(void)
+{
+    struct rlimit limit;
+    size_t most = MOST_SIZE;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur / 4 < most) {
+        most = limit.rlim_cur / 4;
+    }
+    return most;
+}
+
+/* With the lock held. Reserved is address space alone: there is no memory behind it, and nobody
+ * else's mapping can come to lie in it. 0 when there is none. */
+static uintptr_t reserve(void)
+{
+    size_t most = most_bytes();
+
+    for (size_t size = MOST_SIZE; size >= SPACE_PIECE_SIZE; size /= 2) {
+        void *memory = size > most ? MAP_FAILED
+                                   : mmap(NULL, size, PROT_NONE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory != MAP_FAILED) {
+            space.size = size;
+            /* Where there is little, more slots that do not last as long. */
+            space.per_chunk = size < MOST_SIZE / 4 ? 1 : SPACE_PIECES_PER_CHUNK;
+            return (uintptr_t)memory;
+        }
+    }
+    return 0;
+}
+
+bool space_open(const MI_ContextFT *table, struct slots *contexts)
+{
+    if (atomic_load_explicit(&space.base, memory_order_acquire) != 0) {
+        return true;
+    }
+    pthread_mutex_lock(&space.lock);
+    uintptr_t base = atomic_load(&space.base);
+    if (base == 0 && (base = reserve()) != 0) {
+        space.table = (uintptr_t)table;
+        size_t chunks = space.size / SPACE_PIECE_SIZE / space.per_chunk;
+        slots_set_bounds(contexts, (uint32_t)chunks * SLOTS_PER_CHUNK,
+                         (uint32_t)space.per_chunk * SPACE_ROWS);
+        atomic_store_explicit(&space.base, base, memory_order_release);
+    }
+    pthread_mutex_unlock(&space.lock);
+    return base != 0;
+}
+
+/* ---- names and addresses -------------------------------------------------------------------- */
+
+/* SIZE_MAX for a name that no slot can have. */
+static size_t offset_of(uint64_t name)
+{
+    size_t index = (uint32_t)name - 1, age = (name >> 32) - 1;
+    size_t piece = index / SLOTS_PER_CHUNK * space.per_chunk + age / SPACE_ROWS;
+
+    if (age >= space.per_chunk * SPACE_ROWS) {
+        return SIZE_MAX;
+    }
+    return piece * SPACE_PIECE_SIZE + age % SPACE_ROWS * SPACE_ROW_SIZE +
+           index % SLOTS_PER_CHUNK * STRIDE;
+}
+
+uint64_t space_name(const MI_Context *address)
+{
+    uintptr_t base = atomic_load_explicit(&space.base, memory_order_acquire);
+    size_t offset = (uintptr_t)address - base;
+
+    if (base == 0 || offset >= space.size || offset % STRIDE != 0) {
+        return 0;
+    }
+    size_t piece = offset / SPACE_PIECE_SIZE, row = offset % SPACE_PIECE_SIZE / SPACE_ROW_SIZE;
+    if (row >= SPACE_ROWS) {
+        return 0;
+    }
+    uint64_t age = piece % space.per_chunk * SPACE_ROWS + row;
+    uint64_t index = piece / space.per_chunk * SLOTS_PER_CHUNK + offset % SPACE_ROW_SIZE / STRIDE;
+    return (age + 1) << 32 | (index + 1);
+}
+
+/* ---- what is behind them -------------------------------------------------------------------- */
+
+static void fill(void *memory, size_t size)
+{
+    uintptr_t *words = memory;
+    for (size_t i = 0; i < size / sizeof(*words); i++) {
+        words[i] = space.table;
+    }
+}
+
+static bool write_all(int file, size_t size)
+{
+    uintptr_t block[2048];
+
+    fill(block, sizeof(block));
+    for (size_t done = 0; done < size; done += sizeof(block)) {
+        if (write(file, block, sizeof(block)) != (ssize_t)sizeof(block)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A file in memory counts as one: beyond the limit a write brings SIGXFSZ, which kills. */
+static bool may_write(size_t size)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= size;
+}
+
+/* Nobody can write to such a file, nor make a mapping of it writable, a child of a fork included.
+ * The descriptor is not kept: a host that becomes a daemon closes what it does not know. */
+static char *map_sealed(size_t size)
+{
+    const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
+    void *memory = MAP_FAILED;
+    if (!may_write(size)) {
+        return NULL;
+    }
+    int file = memfd_create("miguard contexts", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+    if (file < 0) { /* before Linux 6.3 */
+        file = memfd_create("miguard contexts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    }
+    if (file < 0) {
+        return NULL;
+    }
+    if (write_all(file, size) && fcntl(file, F_ADD_SEALS, seals) == 0) {
+        memory = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
+    }
+    close(file);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    (void)munlock(memory, size);                /* mlockall(2) of the host's would go for each */
+    (void)madvise(memory, size, MADV_DONTDUMP); /* a core file need not hold it 4,096 times */
+    return memory;
+}
+
+static bool have(struct pattern *pattern)
+{
+    if (pattern->memory == NULL) {
+        pattern->memory = map_sealed(pattern->size);
+    }
+    return pattern->memory != NULL;
+}
+
+/* With the lock held. Shows a pattern from where the piece ends: what is in providers' hands
+ * already is not mapped anew. The old length 0 asks for a second mapping of the same pages
+ * (mremap(2)). */
+static bool share(struct piece *piece, char *start, size_t offset)
+{
+    bool small = offset < SMALL_SIZE && space.patterns[1].memory == NULL;
+    struct pattern *pattern = &space.patterns[small ? 0 : 1];
+    uint32_t from = atomic_load(&piece->shared);
+
+    if (space.cannot_share || !have(pattern)) {
+        return false;
+    }
+    if (mremap(pattern->memory + from, 0, pattern->size - from, MREMAP_MAYMOVE | MREMAP_FIXED,
+               start + from) == MAP_FAILED) {
+        space.cannot_share = errno != ENOMEM;
+        return false;
+    }
+    atomic_store(&piece->shared, (uint32_t)pattern->size);
+    atomic_store_explicit(&piece->ready, (uint32_t)pattern->size, memory_order_release);
+    return true;
+}
+
+/* With the lock held. Gives the piece memory of its own from where it ends. */
+static bool extend(struct piece *piece, char *start, size_t offset)
+{
+    uint32_t ready = atomic_load(&piece->ready);
+
+    while (ready <= offset) {
+        if (space.own >= OWN_MOST ||
+            mmap(start + ready, STEP, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+            return false;
+        }
+        fill(start + ready, STEP);
+        if (mprotect(start + ready, STEP, PROT_READ) != 0) {
+            return false;
+        }
+        space.own += STEP;
+        ready += STEP;
+        atomic_store_explicit(&piece->ready, ready, memory_order_release);
+    }
+    return true;
+}
+
+static bool make_ready(struct piece *piece, char *start, size_t offset)
+{
+    int cancellable = PTHREAD_CANCEL_ENABLE;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* write(2), close(2) */
+    pthread_mutex_lock(&space.lock);
+    uint32_t ready = atomic_load(&piece->ready);
+    bool done = offset < ready;
+    if (!done && ready == atomic_load(&piece->shared)) {
+        done = share(piece, start, offset);
+    }
+    if (!done) {
+        done = extend(piece, start, offset);
+    }
+    pthread_mutex_unlock(&space.lock);
+    (void)pthread_setcancelstate(cancellable, NULL);
+    return done;
+}
+
+MI_Context *space_address(uint64_t name)
+{
+    uintptr_t base = atomic_load_explicit(&space.base, memory_order_acquire);
+    size_t offset = base != 0 ? offset_of(name) : SIZE_MAX, within = offset % SPACE_PIECE_SIZE;
+
+    if (offset >= space.size) {
+        return NULL;
+    }
+    char *start = (char *)base + (offset - within);
+    struct piece *piece = &space.pieces[offset / SPACE_PIECE_SIZE];
+    if (atomic_load_explicit(&piece->ready, memory_order_acquire) <= within &&
+        !make_ready(piece, start, within)) {
+        return NULL;
+    }
+    MI_Context *address = (MI_Context *)(void *)(start + within);
+    space_touched(address, 1);
+    return address;
+}
+
+/* ---- memory that stays flat ------------------------------------------------------------------ */
+
+/* Drops the page table entries, not the mapping: whoever reads there again gets the same. */
+static void trim_piece(size_t index)
+{
+    char *start = (char *)atomic_load(&space.base) + index * SPACE_PIECE_SIZE;
+    uint32_t shared = atomic_load(&space.pieces[index].shared);
+
+    if (shared != 0) {
+        (void)madvise(start, shared, MADV_DONTNEED);
+    }
+}
+
+static void trim(void)
+{
+    for (size_t i = 0; i < PIECES / 64; i++) {
+        uint64_t bits = atomic_load_explicit(&space.touched[i], memory_order_relaxed);
+        if (bits != 0) {
+            bits = atomic_exchange(&space.touched[i], 0);
+        }
+        for (; bits != 0; bits &= bits - 1) {
+            trim_piece(i * 64 + (size_t)__builtin_ctzll(bits));
+        }
+    }
+}
+
+void space_touched(const MI_Context *address, unsigned weight)
+{
+    size_t piece = ((uintptr_t)address - atomic_load(&space.base)) / SPACE_PIECE_SIZE;
+    _Atomic uint64_t *touched = &space.touched[piece / 64];
+    uint64_t bit = (uint64_t)1 << piece % 64;
+
+    if ((atomic_load_explicit(touched, memory_order_relaxed) & bit) == 0) {
+        atomic_fetch_or_explicit(touched, bit, memory_order_relaxed);
+    }
+    if (weight != 0 &&
+        atomic_fetch_add_explicit(&space.untrimmed, weight, memory_order_relaxed) + weight >=
+            TRIM_AFTER) {
+        atomic_store_explicit(&space.untrimmed, 0, memory_order_relaxed);
+        trim();
+    }
+}
+
+void space_lock(void)
+{
+    pthread_mutex_lock(&space.lock);
+}
+
+void space_unlock(void)
+{
+    pthread_mutex_unlock(&space.lock);
+}
