@@ -86,7 +86,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-fuzz \
-        coverage bench install uninstall \
+        check-contexts coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -237,6 +237,11 @@ signals := tests/table/gate_signals_test
 check-signals: deps ## each signal at each system call of the library, behind the gate (5 min)
 	@$(MAKE) --no-print-directory build/$(signals)
 	FULL=1 build/$(signals)
+
+contexts := tests/live/contexts_test
+check-contexts: deps ## 10 million requests, old context pointers used among them (1 min)
+	@$(MAKE) --no-print-directory build/$(contexts)
+	CONTEXTS=10000000 build/$(contexts)
 
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
