@@ -10,8 +10,19 @@
 
 #include "gateway/gateway.h"
 
-/* reserved1 is the name of the session's handle; reserved2 is this. */
-enum { PACK_RESULT = 0, PACK_REASON = 5, PACK_MISMATCH = 11, PACK_TICKET = 29 };
+/* reserved1 is the name of the session's handle as the caller gave it; reserved2 is this. */
+enum {
+    PACK_RESULT = 0,
+    PACK_REASON = 5,
+    PACK_MISMATCH = 11,
+    PACK_TICKET = PACK_MISMATCH + MIGUARD_COMPONENT_COUNT,
+    PACK_END = PACK_TICKET + 32,
+};
+
+_Static_assert(MI_RESULT_SERVER_IS_SHUTTING_DOWN < 1 << (PACK_REASON - PACK_RESULT),
+               "a result does not fit");
+_Static_assert(AUDIT_REASON_COUNT <= 1 << (PACK_MISMATCH - PACK_REASON), "a reason does not fit");
+_Static_assert(PACK_END <= 64, "a ticket does not fit behind the components");
 
 static uint64_t bits(uint64_t word, unsigned from, unsigned until)
 {
@@ -51,14 +62,69 @@ enum { MESSAGES = 1024, MESSAGE_SIZE = 640 };
 
 /*
  * MI gives messages to the caller as borrowed pointers without saying who frees them when; memory
- * that is never freed cannot be used after free. A message is overwritten 1,024 refusals later; its
- * ticket tells whether it still is the one that was meant.
+ * that is never freed cannot be used after free. An entry is overwritten 1,024 refusals later; its
+ * ticket tells whether it still is the one that was meant. It is 0 while the entry is written, and
+ * whoever reads asks for it again behind its reading.
  */
-static struct {
+static struct entry {
+    atomic_bool being_written; /* by one thread at a time */
     atomic_uint ticket;
+    _Atomic uint64_t session_name, session_check; /* the handle that was refused */
     char text[MESSAGE_SIZE];
-} messages[MESSAGES];
+} entries[MESSAGES];
 static atomic_uint next_ticket;
+
+/* An entry for a new ticket. One that another thread is still writing, 1,024 refusals late, is left
+ * to it. */
+static struct entry *take_entry(uint32_t *ret_ticket)
+{
+    for (;;) {
+        uint32_t ticket = atomic_fetch_add(&next_ticket, 1);
+        struct entry *entry = &entries[ticket % MESSAGES];
+        if (ticket != 0 && !atomic_exchange(&entry->being_written, true)) {
+            atomic_store(&entry->ticket, 0);
+            *ret_ticket = ticket;
+            return entry;
+        }
+    }
+}
+
+static void publish(struct entry *entry, uint32_t ticket)
+{
+    atomic_store(&entry->ticket, ticket);
+    atomic_store(&entry->being_written, false);
+}
+
+static bool is_there(uint32_t ticket)
+{
+    return ticket != 0 && atomic_load(&entries[ticket % MESSAGES].ticket) == ticket;
+}
+
+/* What the refused operation answers when it is asked for its session. */
+static void remember_session(const struct refusal *refusal, const MI_Session *session)
+{
+    struct entry *entry = &entries[refusal->ticket % MESSAGES];
+
+    if (is_there(refusal->ticket)) {
+        atomic_store(&entry->session_name, session->reserved1);
+        atomic_store(&entry->session_check, (uint64_t)session->reserved2);
+    }
+}
+
+/* The words as the caller gave them: to make a handle of a name alone would turn a forged one into
+ * a good one. False when they are gone, or name is another. */
+static bool recall_session(uint32_t ticket, uint64_t name, MI_Session *ret_session)
+{
+    const struct entry *entry = &entries[ticket % MESSAGES];
+    MI_Session session = {atomic_load(&entry->session_name),
+                          (ptrdiff_t)atomic_load(&entry->session_check), &guarded_session_ft};
+
+    if (!is_there(ticket) || session.reserved1 != name || name == 0) {
+        return false;
+    }
+    *ret_session = session;
+    return true;
+}
 
 static void append(char *message, const char *text)
 {
@@ -108,25 +174,25 @@ static void append_decision(char *message, const char *rule, const char *source,
 void refusal_explain(struct refusal *refusal, const char *rule, const char *source,
                      const char *rule_reason, const char *decision_id)
 {
-    do {
-        refusal->ticket = atomic_fetch_add(&next_ticket, 1);
-    } while (refusal->ticket == 0);
-    char *message = messages[refusal->ticket % MESSAGES].text;
+    struct entry *entry = take_entry(&refusal->ticket);
+    char *message = entry->text;
+
+    atomic_store(&entry->session_name, 0);
     snprintf(message, MESSAGE_SIZE, "miguard: %s", audit_reason_text(refusal->reason));
     append_components(message, refusal->mismatch);
     bool repeats =
         rule_reason != NULL && strcmp(rule_reason, audit_reason_text(refusal->reason)) == 0;
     append_decision(message, rule, source, repeats ? NULL : rule_reason, decision_id);
-    atomic_store(&messages[refusal->ticket % MESSAGES].ticket, refusal->ticket);
+    publish(entry, refusal->ticket);
 }
 
 const char *refusal_message(const struct refusal *refusal)
 {
-    struct refusal told = *refusal;
-    if (told.ticket == 0 || atomic_load(&messages[told.ticket % MESSAGES].ticket) != told.ticket) {
-        refusal_explain(&told, NULL, NULL, NULL, NULL);
+    struct refusal again = *refusal;
+    if (!is_there(again.ticket)) {
+        refusal_explain(&again, NULL, NULL, NULL, NULL);
     }
-    return messages[told.ticket % MESSAGES].text;
+    return entries[again.ticket % MESSAGES].text;
 }
 
 /* ---- the operation ----------------------------------------------------------------------- */
@@ -152,9 +218,10 @@ static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session
     if (operation == NULL || session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    struct slots_handle handle = slots_handle_named(&guarded_sessions, operation->reserved1);
-    *session = (MI_Session){handle.name, (ptrdiff_t)handle.check, &guarded_session_ft};
-    return MI_RESULT_OK;
+    memset(session, 0, sizeof(*session));
+    return recall_session(unpack(operation).ticket, operation->reserved1, session)
+               ? MI_RESULT_OK
+               : MI_RESULT_INVALID_PARAMETER;
 }
 
 static void answer(const MI_Operation *operation, MI_Boolean *more, MI_Result *result,
@@ -226,8 +293,16 @@ void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
                      enum result_kind kind, const MI_OperationCallbacks *callbacks,
                      MI_Operation *operation)
 {
+    struct refusal given = *refusal;
+
+    if (!is_there(given.ticket)) {
+        refusal_explain(&given, NULL, NULL, NULL, NULL);
+    }
+    if (session != NULL) {
+        remember_session(&given, session);
+    }
     MI_Uint64 name = session != NULL ? session->reserved1 : 0;
-    MI_Operation refused = {name, pack(refusal), &refused_operation_ft};
+    MI_Operation refused = {name, pack(&given), &refused_operation_ft};
 
     if (operation != NULL) {
         *operation = refused;
@@ -236,7 +311,7 @@ void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
         return;
     }
     MI_Operation copy = refused; /* its content is what counts, never its address (B.6) */
-    const char *message = refusal_message(refusal);
+    const char *message = refusal_message(&given);
     void *context = callbacks->callbackContext;
     if (kind == RESULT_INSTANCE && callbacks->instanceResult != NULL) {
         callbacks->instanceResult(&copy, context, NULL, MI_FALSE, refusal->result, message, NULL,
