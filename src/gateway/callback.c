@@ -109,7 +109,7 @@ static void MI_CALL on_prompt(MI_Operation *inner, void *context, const MI_Char 
     bool found = false;
 
     if (enter_message(context, &delivery, &found)) {
-        delivery.operation->inner_prompt = answer;
+        atomic_store(&delivery.operation->inner_prompt, answer);
         delivery.callbacks->promptUser(&delivery.handle, delivery.callbacks->callbackContext,
                                        message, type,
                                        answer != NULL ? guarded_operation_answer_prompt : NULL);
@@ -130,7 +130,7 @@ static void MI_CALL on_error(MI_Operation *inner, void *context, MI_Instance *er
     bool found = false;
 
     if (enter_message(context, &delivery, &found)) {
-        delivery.operation->inner_error = answer;
+        atomic_store(&delivery.operation->inner_error, answer);
         delivery.callbacks->writeError(&delivery.handle, delivery.callbacks->callbackContext, error,
                                        answer != NULL ? guarded_operation_answer_error : NULL);
         switch_restore(&delivery.frame);
@@ -204,6 +204,14 @@ static void deliver(struct delivery *delivery, enum result_kind kind,
     switch_restore(&delivery->frame);
 }
 
+/* The final result comes once (C.2), and with it goes the pin that was kept for it. */
+static bool is_behind_the_final(struct guarded_operation *operation,
+                                const struct guarded_result *result)
+{
+    return result->more ? atomic_load(&operation->final_came)
+                        : atomic_exchange(&operation->final_came, true);
+}
+
 /* The callbacks of one operation come one after the other (C.2), so its fields need no lock here.
  * acknowledge is not NULL when the host waits for it; where the provider is not asked, or cannot
  * be, the library acknowledges in its place so that the host can finish. */
@@ -217,7 +225,14 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
     if (!find(context, &delivery)) {
         return;
     }
-    delivery.operation->inner_acknowledge = acknowledge;
+    if (is_behind_the_final(delivery.operation, result)) {
+        if (acknowledge != NULL) {
+            (void)acknowledge(inner);
+        }
+        leave(&delivery);
+        return;
+    }
+    atomic_store(&delivery.operation->inner_acknowledge, acknowledge);
     if (!atomic_load(&delivery.operation->mute)) {
         deliver(&delivery, kind, result, acknowledge != NULL);
         handed_over = !atomic_load(&delivery.operation->mute);
@@ -281,7 +296,7 @@ static void MI_CALL on_parameter(MI_Operation *inner, void *context, const MI_Ch
     bool found = false;
 
     if (enter_message(context, &delivery, &found)) {
-        delivery.operation->inner_acknowledge = acknowledge;
+        atomic_store(&delivery.operation->inner_acknowledge, acknowledge);
         delivery.callbacks->streamedParameterResult(
             &delivery.handle, delivery.callbacks->callbackContext, name, type, value,
             acknowledge != NULL ? guarded_operation_acknowledge : NULL);

@@ -78,9 +78,20 @@ struct guarded_session {
     struct guarded_operation *operations; /* under the context's lock */
 };
 
-/* Who may touch the host's side of an operation. While it is started that is the starter alone; a
- * context that ends meanwhile leaves the clean-up to it. */
-enum operation_stage { STAGE_STARTING, STAGE_RUNNING, STAGE_ABANDONED };
+/*
+ * Who may call the host about an operation, and who ends it: one word.
+ *
+ * Counted are the calls of the host under way that its Close must not overtake: the starter, and
+ * Cancel. OPERATION_CLAIMED: it is being ended, and no such call begins any more. Who claimed it
+ * ends it at once when none is under way; else the last one that returns does. So a Close comes
+ * once and never waits: a Cancel may be running the callback that closes.
+ *
+ *   open --Close-----------------> claimed --the host says yes--> closed
+ *                                  claimed --the host says no---> open
+ *   open --the context ends------> claimed and abandoned: cancelled, drained and closed
+ *   claimed --the context ends---> abandoned, too: if the host says no, then cancelled, drained ...
+ */
+enum { OPERATION_CALLS = 0xFFFF, OPERATION_CLAIMED = 0x10000, OPERATION_ABANDONED = 0x20000 };
 
 enum result_kind { RESULT_INSTANCE, RESULT_INDICATION, RESULT_CLASS };
 
@@ -95,6 +106,9 @@ struct guarded_result {
     const MI_Instance *details;
 };
 
+typedef MI_Result(MI_CALL *host_acknowledge)(MI_Operation *);
+typedef MI_Result(MI_CALL *host_answer)(MI_Operation *, MI_OperationCallback_ResponseType);
+
 struct guarded_operation {
     struct guarded_operation *next, **link; /* of its session; link is NULL when in no list */
     struct guarded_session *session;
@@ -102,17 +116,18 @@ struct guarded_operation {
     enum operation started_by;
     struct cim_names names; /* whole: the rules are asked about them at each use */
     MI_Operation inner;
-    atomic_int stage;                /* enum operation_stage */
+    atomic_uint host_calls;          /* see OPERATION_CALLS */
     MI_OperationCallbacks callbacks; /* the provider's */
     bool asynchronous;
     bool withheld_valid;            /* a result that arrived for the wrong identity waits here */
     struct guarded_result withheld; /* under the context's lock, as withheld_valid */
     atomic_bool mute;               /* no further data reaches the provider, only the end */
     bool final_delivered;
+    atomic_bool final_came;           /* the host's, which may come once */
     atomic_bool final_unacknowledged; /* the pin until the final waits for its acknowledgement */
-    MI_Result (*inner_acknowledge)(MI_Operation *);
-    MI_Result (*inner_prompt)(MI_Operation *, MI_OperationCallback_ResponseType);
-    MI_Result (*inner_error)(MI_Operation *, MI_OperationCallback_ResponseType);
+    /* The host's, each taken by the first answer and given back when the host does not take it. */
+    _Atomic(host_acknowledge) inner_acknowledge;
+    _Atomic(host_answer) inner_prompt, inner_error;
 };
 
 extern struct slots guarded_contexts, guarded_sessions, guarded_operations;

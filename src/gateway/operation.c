@@ -65,6 +65,19 @@ static bool enter(const MI_Operation *handle, enum operation used, const void *c
     return true;
 }
 
+/* The handle is still live, but the operation is being closed: it is as good as stale. */
+static MI_Result refuse_ended(const struct guard_call *call, struct refusal *ret_refusal)
+{
+    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_HANDLE_STALE,
+                 MI_RESULT_INVALID_PARAMETER, ret_refusal);
+    return ret_refusal->result;
+}
+
+static bool is_claimed(const struct guarded_operation *operation)
+{
+    return (atomic_load(&operation->host_calls) & OPERATION_CLAIMED) != 0;
+}
+
 /* ---- Get* ------------------------------------------------------------------------------------ */
 
 static MI_Result ask_host(struct guarded_operation *operation, enum result_kind kind,
@@ -135,7 +148,10 @@ static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum ope
         refuse_result(result, &refusal);
         return refusal.result;
     }
-    if (!take_withheld(operation, result)) {
+    if (is_claimed(operation)) {
+        answer = refuse_ended(&call, &refusal);
+        refuse_result(result, &refusal);
+    } else if (!take_withheld(operation, result)) {
         answer = ask_host(operation, kind, result);
         if (answer == MI_RESULT_OK && !guard_use_again(&call, &refusal)) {
             withhold(operation, result);
@@ -223,73 +239,7 @@ static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Cla
     return answer;
 }
 
-/* ---- Close, Cancel, GetSession ----------------------------------------------------------- */
-
-static MI_Result MI_CALL guarded_close(MI_Operation *handle)
-{
-    struct guarded_operation *operation = NULL;
-    struct guard_call call;
-    struct refusal refusal;
-
-    if (!enter(handle, OPERATION_OPERATION_CLOSE, __builtin_return_address(0), &operation, &call,
-               &refusal)) {
-        return refusal.result;
-    }
-    MI_Result answer = MI_Operation_Close(&operation->inner);
-    if (answer == MI_RESULT_OK) {
-        guarded_operation_unlist(operation);
-        if (slots_retire(&guarded_operations, operation)) {
-            slots_release(&guarded_operations, operation); /* the pin of the handle */
-        }
-    }
-    slots_release(&guarded_operations, operation);
-    return answer;
-}
-
-static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationReason reason)
-{
-    struct guarded_operation *operation = NULL;
-    struct guard_call call;
-    struct refusal refusal;
-
-    if (!enter(handle, OPERATION_OPERATION_CANCEL, __builtin_return_address(0), &operation, &call,
-               &refusal)) {
-        return refusal.result;
-    }
-    MI_Result answer = MI_Operation_Cancel(&operation->inner, reason);
-    slots_release(&guarded_operations, operation);
-    return answer;
-}
-
-static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *session)
-{
-    struct guarded_operation *operation = NULL;
-    struct guard_call call;
-    struct refusal refusal;
-
-    if (session == NULL) {
-        return MI_RESULT_INVALID_PARAMETER;
-    }
-    memset(session, 0, sizeof(*session));
-    if (!enter(handle, OPERATION_OPERATION_GET_SESSION, __builtin_return_address(0), &operation,
-               &call, &refusal)) {
-        return refusal.result;
-    }
-    *session = guarded_session_public(operation->session);
-    slots_release(&guarded_operations, operation);
-    return MI_RESULT_OK;
-}
-
-const MI_OperationFT guarded_operation_ft = {
-    .Close = guarded_close,
-    .Cancel = guarded_cancel,
-    .GetSession = guarded_get_session,
-    .GetInstance = guarded_get_instance,
-    .GetIndication = guarded_get_indication,
-    .GetClass = guarded_get_class,
-};
-
-/* ---- the end of its context -------------------------------------------------------------- */
+/* ---- its end ----------------------------------------------------------------------------- */
 
 static enum result_kind kind_of(enum operation started_by)
 {
@@ -326,30 +276,163 @@ static void reap(struct guarded_operation *operation)
     switch_restore(&frame);
 }
 
+/* False: it is being ended already, and by somebody who will see that it is abandoned. *ret_idle:
+ * no call is under way that would end it. */
+static bool claim(struct guarded_operation *operation, unsigned abandoned, bool *ret_idle)
+{
+    unsigned before = atomic_load(&operation->host_calls), wanted = 0;
+
+    do {
+        wanted = before | OPERATION_CLAIMED | abandoned;
+    } while (!atomic_compare_exchange_weak(&operation->host_calls, &before, wanted));
+    *ret_idle = (before & OPERATION_CALLS) == 0;
+    return (before & OPERATION_CLAIMED) == 0;
+}
+
+/* The host's Close, for who claimed it. What the host refuses is given back, unless the context has
+ * ended meanwhile. */
+static MI_Result close_claimed(struct guarded_operation *operation)
+{
+    MI_Result answer = MI_Operation_Close(&operation->inner);
+    bool idle = false;
+
+    if (answer == MI_RESULT_OK) {
+        guarded_operation_unlist(operation);
+        if (slots_retire(&guarded_operations, operation)) {
+            slots_release(&guarded_operations, operation); /* the pin of the handle */
+        }
+        return answer;
+    }
+    unsigned before = atomic_fetch_and(&operation->host_calls, ~(unsigned)OPERATION_CLAIMED);
+    if ((before & OPERATION_ABANDONED) != 0 && claim(operation, 0, &idle) && idle) {
+        reap(operation);
+    }
+    return answer;
+}
+
+/* False: it is being ended. Else end_call() must follow. */
+static bool begin_call(struct guarded_operation *operation)
+{
+    unsigned before = atomic_load(&operation->host_calls);
+
+    do {
+        if ((before & OPERATION_CLAIMED) != 0) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&operation->host_calls, &before, before + 1));
+    return true;
+}
+
+static void end_call(struct guarded_operation *operation)
+{
+    unsigned before = atomic_fetch_sub(&operation->host_calls, 1);
+
+    if ((before & OPERATION_CLAIMED) == 0 || (before & OPERATION_CALLS) != 1) {
+        return;
+    }
+    if ((before & OPERATION_ABANDONED) != 0) {
+        reap(operation);
+    } else {
+        (void)close_claimed(operation);
+    }
+}
+
 /* The host's starter has returned. */
 void guarded_operation_started(struct guarded_operation *operation)
 {
-    int stage = STAGE_STARTING;
-    if (!atomic_compare_exchange_strong(&operation->stage, &stage, STAGE_RUNNING)) {
-        reap(operation);
-    }
+    end_call(operation);
 }
 
 /* Its context has ended, and its handle is stale by now. */
 void guarded_operation_abandon(struct guarded_operation *operation)
 {
+    bool idle = false;
+
     atomic_store(&operation->mute, true);
-    if (atomic_exchange(&operation->stage, STAGE_ABANDONED) == STAGE_RUNNING) {
+    if (claim(operation, OPERATION_ABANDONED, &idle) && idle) {
         reap(operation);
     }
 }
+
+/* ---- Close, Cancel, GetSession ----------------------------------------------------------- */
+
+static MI_Result MI_CALL guarded_close(MI_Operation *handle)
+{
+    struct guarded_operation *operation = NULL;
+    struct guard_call call;
+    struct refusal refusal;
+    MI_Result answer = MI_RESULT_OK;
+    bool idle = false;
+
+    if (!enter(handle, OPERATION_OPERATION_CLOSE, __builtin_return_address(0), &operation, &call,
+               &refusal)) {
+        return refusal.result;
+    }
+    if (!claim(operation, 0, &idle)) {
+        answer = refuse_ended(&call, &refusal);
+    } else if (idle) {
+        answer = close_claimed(operation);
+    }
+    slots_release(&guarded_operations, operation);
+    return answer;
+}
+
+static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationReason reason)
+{
+    struct guarded_operation *operation = NULL;
+    struct guard_call call;
+    struct refusal refusal;
+    MI_Result answer = MI_RESULT_OK;
+
+    if (!enter(handle, OPERATION_OPERATION_CANCEL, __builtin_return_address(0), &operation, &call,
+               &refusal)) {
+        return refusal.result;
+    }
+    if (begin_call(operation)) {
+        answer = MI_Operation_Cancel(&operation->inner, reason);
+        end_call(operation);
+    } else {
+        answer = refuse_ended(&call, &refusal);
+    }
+    slots_release(&guarded_operations, operation);
+    return answer;
+}
+
+static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *session)
+{
+    struct guarded_operation *operation = NULL;
+    struct guard_call call;
+    struct refusal refusal;
+
+    if (session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(session, 0, sizeof(*session));
+    if (!enter(handle, OPERATION_OPERATION_GET_SESSION, __builtin_return_address(0), &operation,
+               &call, &refusal)) {
+        return refusal.result;
+    }
+    *session = guarded_session_public(operation->session);
+    slots_release(&guarded_operations, operation);
+    return MI_RESULT_OK;
+}
+
+const MI_OperationFT guarded_operation_ft = {
+    .Close = guarded_close,
+    .Cancel = guarded_cancel,
+    .GetSession = guarded_get_session,
+    .GetInstance = guarded_get_instance,
+    .GetIndication = guarded_get_indication,
+    .GetClass = guarded_get_class,
+};
 
 /* ---- answers of a callback --------------------------------------------------------------- */
 
 /* These find the operation also after its Close: a result that waits for its acknowledgement keeps
  * the host from finishing (C.2). */
 static bool enter_answer(const MI_Operation *handle, enum operation used, const void *call_site,
-                         struct guarded_operation **ret_operation, struct refusal *ret_refusal)
+                         struct guarded_operation **ret_operation, struct guard_call *ret_call,
+                         struct refusal *ret_refusal)
 {
     void *object = NULL;
     struct slots_handle expected = slots_handle_named(&guarded_operations, handle->reserved1);
@@ -363,9 +446,9 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
         return false;
     }
     struct guarded_operation *operation = object;
-    const struct guard_call call = {used, operation->session, operation, &operation->names,
+    *ret_call = (struct guard_call){used, operation->session, operation, &operation->names,
                                     call_site};
-    if (!guard_use(&call, ret_refusal)) {
+    if (!guard_use(ret_call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;
     }
@@ -373,19 +456,27 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
     return true;
 }
 
-/* The three differ only in the host's function that they end in. */
+/* The three differ only in the host's function that they end in. The first answer takes it, and
+ * gives it back when the host says no; a second one finds none. A host that hands out the next
+ * result from within has put that one's function there by then. */
 #define ANSWER(used, host_function, ...)                                                           \
     struct guarded_operation *operation = NULL;                                                    \
+    struct guard_call call;                                                                        \
     struct refusal refusal;                                                                        \
+    MI_Result answer = MI_RESULT_INVALID_PARAMETER;                                                \
     if (handle == NULL) {                                                                          \
         return MI_RESULT_INVALID_PARAMETER;                                                        \
     }                                                                                              \
-    if (!enter_answer(handle, used, __builtin_return_address(0), &operation, &refusal)) {          \
+    if (!enter_answer(handle, used, __builtin_return_address(0), &operation, &call, &refusal)) {   \
         return refusal.result;                                                                     \
     }                                                                                              \
-    MI_Result answer = operation->host_function != NULL                                            \
-                           ? operation->host_function(&operation->inner, ##__VA_ARGS__)            \
-                           : MI_RESULT_INVALID_PARAMETER
+    __auto_type function = atomic_exchange(&operation->host_function, NULL);                       \
+    if (function == NULL) {                                                                        \
+        answer = refuse_ended(&call, &refusal);                                                    \
+    } else if ((answer = function(&operation->inner, ##__VA_ARGS__)) != MI_RESULT_OK) {            \
+        __auto_type none = (__typeof__(function))NULL;                                             \
+        (void)atomic_compare_exchange_strong(&operation->host_function, &none, function);          \
+    }
 
 MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *handle)
 {

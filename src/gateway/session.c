@@ -97,6 +97,7 @@ static bool make_operation(struct start *start, const struct cim_names *names)
         on->callbacks = *start->callbacks;
     }
     on->asynchronous = has_result_callback(start);
+    atomic_store(&on->host_calls, 1); /* the starter */
 
     pthread_mutex_lock(&start->session->context->lock);
     bool ended = start->session->context->ended;
