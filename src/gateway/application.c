@@ -17,60 +17,80 @@ static enum slots_verdict acquire(const MI_Application *handle, void **ret_sessi
     return slots_acquire(&guarded_sessions, asked, ret_session);
 }
 
-/* The host's own application, for as long as the session's pin is held. */
-static MI_Result enter(const MI_Application *handle, struct guarded_session **ret_session,
-                       MI_Application *ret_inner)
+/* The host's own application, for as long as the session's pin is held. What is made with it is
+ * made for the session's identity, so it is compared as a use of the session; the policy is asked
+ * about the application as such, which it allowed when that was given out. */
+static MI_Result enter(const MI_Application *handle, const void *call_site,
+                       struct guarded_session **ret_session, MI_Application *ret_inner)
 {
     void *object = NULL;
-    if (acquire(handle, &object) != SLOTS_OK) {
-        return MI_RESULT_INVALID_PARAMETER;
+    struct refusal refusal;
+
+    enum slots_verdict verdict = acquire(handle, &object);
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(OPERATION_GET_APPLICATION, verdict,
+                            handle != NULL ? handle->reserved1 : 0, call_site, &refusal);
+        return refusal.result;
     }
     *ret_session = object;
-    MI_Result result = MI_Session_GetApplication(&(*ret_session)->inner, ret_inner);
+    const struct guard_call call = {
+        .operation = OPERATION_GET_APPLICATION, .session = object, .call_site = call_site};
+    MI_Result result = guard_use(&call, &refusal)
+                           ? MI_Session_GetApplication(&(*ret_session)->inner, ret_inner)
+                           : refusal.result;
     if (result != MI_RESULT_OK) {
         slots_release(&guarded_sessions, *ret_session);
     }
     return result;
 }
 
-#define FORWARD(function, PARAMETERS, ...)                                                         \
+/* The output is put in order first: a caller that does not look at the result must not go on what
+ * was there before. */
+#define CLEARED(output) ((output) != NULL ? (void)memset((output), 0, sizeof(*(output))) : (void)0)
+
+#define FORWARD(function, output, PARAMETERS, ...)                                                 \
     static MI_Result MI_CALL function PARAMETERS                                                   \
     {                                                                                              \
         struct guarded_session *session = NULL;                                                    \
         MI_Application inner;                                                                      \
-        MI_Result result = enter(application, &session, &inner);                                   \
+        CLEARED(output);                                                                           \
+        MI_Result result = enter(application, __builtin_return_address(0), &session, &inner);      \
         if (result == MI_RESULT_OK) {                                                              \
             result = inner.ft->__VA_ARGS__;                                                        \
             slots_release(&guarded_sessions, session);                                             \
         }                                                                                          \
+        if (result != MI_RESULT_OK) {                                                              \
+            CLEARED(output);                                                                       \
+        }                                                                                          \
         return result;                                                                             \
     }
 
-FORWARD(new_instance,
+FORWARD(new_instance, instance,
         (MI_Application * application, const MI_Char *class_name, const MI_ClassDecl *decl,
          MI_Instance **instance),
         NewInstance(&inner, class_name, decl, instance))
-FORWARD(new_destination_options, (MI_Application * application, MI_DestinationOptions *options),
+FORWARD(new_destination_options, options,
+        (MI_Application * application, MI_DestinationOptions *options),
         NewDestinationOptions(&inner, options))
-FORWARD(new_operation_options,
+FORWARD(new_operation_options, options,
         (MI_Application * application, MI_Boolean must_understand, MI_OperationOptions *options),
         NewOperationOptions(&inner, must_understand, options))
-FORWARD(new_delivery_options,
+FORWARD(new_delivery_options, options,
         (MI_Application * application, MI_SubscriptionDeliveryType type,
          MI_SubscriptionDeliveryOptions *options),
         NewSubscriptionDeliveryOptions(&inner, type, options))
-FORWARD(new_serializer,
+FORWARD(new_serializer, serializer,
         (MI_Application * application, MI_Uint32 flags, MI_Char *format, MI_Serializer *serializer),
         NewSerializer(&inner, flags, format, serializer))
-FORWARD(new_deserializer,
+FORWARD(new_deserializer, deserializer,
         (MI_Application * application, MI_Uint32 flags, MI_Char *format,
          MI_Deserializer *deserializer),
         NewDeserializer(&inner, flags, format, deserializer))
-FORWARD(new_instance_from_class,
+FORWARD(new_instance_from_class, instance,
         (MI_Application * application, const MI_Char *class_name, const MI_Class *class_object,
          MI_Instance **instance),
         NewInstanceFromClass(&inner, class_name, class_object, instance))
-FORWARD(new_class,
+FORWARD(new_class, class_object,
         (MI_Application * application, const MI_ClassDecl *decl, const MI_Char *name_space,
          const MI_Char *server, MI_Class **class_object),
         NewClass(&inner, decl, name_space, server, class_object))
