@@ -8,12 +8,16 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/process.h"
 
-enum { QUIET_MS = 100, MAX_PATHS = 8, PATH_SIZE = 512 };
+/* Whoever changes several files is waited for, but not longer than LATEST_MS after the first
+ * change: somebody who may write the parent folder must not keep a new policy out by writing on and
+ * on. */
+enum { QUIET_MS = 100, LATEST_MS = 1000, MAX_PATHS = 8, PATH_SIZE = 512 };
 
 #define EVENTS                                                                                     \
     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB |            \
@@ -62,6 +66,25 @@ static bool take_events(const struct watcher *watcher, int timeout, bool *ret_st
     return ready > 0 && !*ret_stop && read(watcher->inotify, events, sizeof(events)) > 0;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Takes what follows a first change, until it is quiet or the latest moment has come. */
+static void settle(const struct watcher *watcher, bool *ret_stop)
+{
+    int64_t left, latest = now_ms() + LATEST_MS;
+
+    do {
+        left = latest - now_ms();
+    } while (left > 0 && take_events(watcher, left < QUIET_MS ? (int)left : QUIET_MS, ret_stop) &&
+             !*ret_stop);
+}
+
 static void *watch(void *argument)
 {
     struct watcher *watcher = argument;
@@ -69,7 +92,8 @@ static void *watch(void *argument)
 
     while (!stop) {
         bool changed = take_events(watcher, -1, &stop);
-        while (!stop && take_events(watcher, QUIET_MS, &stop)) {
+        if (changed && !stop) {
+            settle(watcher, &stop);
         }
         if (changed && !stop) {
             add_folders(watcher);

@@ -14,7 +14,8 @@
 struct policy_watch;
 
 /* Called on the watching thread, with all signals blocked, when something changed and then nothing
- * did for a tenth of a second. false ends the watching. */
+ * did for a tenth of a second, or a second after the first change when it never gets quiet. false
+ * ends the watching. */
 typedef bool (*policy_changed)(void);
 
 /* Watches the folders of paths, and paths themselves where they are folders. Errors: NO_MEMORY,

@@ -8,11 +8,14 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/gateway.h"
@@ -379,6 +382,83 @@ START_TEST(a_watched_policy_reloads_itself)
 }
 END_TEST
 
+/* Another process changes what has nothing to do with the policy, in the folder of the policy and
+ * in the one above, without an end. */
+static pid_t start_storm(const char *above)
+{
+    char here[160], there[160];
+
+    pid_t child = fork();
+    if (child != 0) {
+        return child;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    snprintf(here, sizeof(here), "%s/unrelated", folder);
+    snprintf(there, sizeof(there), "%s/unrelated", above);
+    for (unsigned i = 0;; i++) {
+        const char *path = i / 64 % 2 == 0 ? there : here;
+        close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        unlink(path);
+        usleep(5000 + i % 10 * 5000);
+    }
+}
+
+static bool opens(void)
+{
+    struct scene scene;
+    bool open = scene_make(&scene);
+
+    scene_end(&scene);
+    return open;
+}
+
+static bool opens_becomes(bool wanted, int64_t within_ms)
+{
+    struct timespec begin, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        if (opens() == wanted) {
+            return true;
+        }
+        usleep(20000);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 <
+             within_ms);
+    return false;
+}
+
+/* The bound is two seconds; the rest is for a machine with other work. */
+START_TEST(unrelated_changes_keep_no_policy_out)
+{
+    enum { ROUNDS = 20, BOUND_MS = 2000, SLACK_MS = 1000 };
+    char above[64];
+
+    strcpy(above, folder);
+    snprintf(folder, sizeof(folder), "%s/d", above);
+    ck_assert_int_eq(mkdir(folder, 0755), 0);
+    snprintf(policy_file, sizeof(policy_file), "%s/10.yaml", folder);
+    write_policy(HEAD "watch: true\n");
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    config.audit_file = log_path();
+    config.policy = folder;
+    ck_assert_int_eq(miguard_configure(&config, NULL), MIGUARD_OK);
+    pid_t storm = start_storm(above);
+    ck_assert_int_gt(storm, 0);
+    int late = 0;
+    for (int i = 1; i <= ROUNDS; i++) {
+        write_policy(i % 2 != 0 ? HEAD "watch: true\n" DENY_ROOT : HEAD "watch: true\n");
+        late += !opens_becomes(i % 2 == 0, BOUND_MS + SLACK_MS);
+    }
+    kill(storm, SIGKILL);
+    waitpid(storm, NULL, 0);
+    char command[160];
+    snprintf(command, sizeof(command), "rm -rf %s", above);
+    (void)!system(command);
+    ck_assert_int_eq(late, 0);
+}
+END_TEST
+
 /* ---- the misuses under the shipped permissive policy ------------------------------------- */
 
 static const char *out(void)
@@ -491,6 +571,7 @@ int main(void)
         a_reload_ends_what_it_denies,
         a_broken_reload_changes_nothing,
         a_watched_policy_reloads_itself,
+        unrelated_changes_keep_no_policy_out,
         the_misuses_pass_and_are_recorded_under_the_permissive_policy,
     };
     if (geteuid() != 0) {
