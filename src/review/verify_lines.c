@@ -68,7 +68,9 @@ static enum lines_result fill(struct lines *lines)
     if (error == Z_ERRNO) {
         return errno == EINTR ? LINES_LINE : LINES_FAILED;
     }
-    snprintf(lines->fault, sizeof(lines->fault), "%s", text);
+    /* zlib puts "<fd:8>: " before it, since it was given no name. */
+    const char *colon = text[0] == '<' ? strstr(text, ">: ") : NULL;
+    snprintf(lines->fault, sizeof(lines->fault), "%s", colon != NULL ? colon + 3 : text);
     lines->ended = true;
     return LINES_DAMAGED;
 }

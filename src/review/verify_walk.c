@@ -202,6 +202,10 @@ static bool fill_gap(struct walk *walk, uint64_t sequence)
         }
         struct gap behind = *gap;
         behind.first = sequence + 1;
+        bool splits = gap->first < sequence && sequence < gap->last;
+        if (splits && walk->gap_count == WALK_GAPS) {
+            return true; /* no room for two: the gap stays whole, and so does its alarm */
+        }
         gap->last = sequence - 1;
         if (gap->first > gap->last && behind.first > behind.last) {
             struct gap filled = *gap;
@@ -212,7 +216,7 @@ static bool fill_gap(struct walk *walk, uint64_t sequence)
             }
         } else if (gap->first > gap->last) {
             *gap = behind;
-        } else if (behind.first <= behind.last && walk->gap_count < WALK_GAPS) {
+        } else if (splits) {
             walk->gaps[walk->gap_count++] = behind;
         }
         return true;
@@ -278,6 +282,18 @@ static void set_detail(struct walk *walk, int number, const char *detail)
     }
 }
 
+/* The finding is about these numbers alone. */
+static void narrow(struct walk *walk, int number, uint64_t first, uint64_t last)
+{
+    struct verify_finding *finding = finding_at(&walk->findings, number);
+
+    if (finding != NULL) {
+        finding->first = first;
+        finding->last = last;
+        finding->count = last - first + 1;
+    }
+}
+
 static bool same_boot(const struct track *track)
 {
     return track->sound_boot[0] != '\0' &&
@@ -295,6 +311,27 @@ static bool crash_can_take(const struct track *track, const struct item *item,
                                  item->epoch <= track->sound_epoch + 1));
 }
 
+/*
+ * The gap is of another kind than it seemed, and settled. Its finding turns only with the last
+ * piece of it: a finding that is turned twice would be counted off twice, and take the alarm of
+ * another one with it.
+ */
+static void settle_gap(struct walk *walk, size_t at, enum verify_kind kind, const char *detail)
+{
+    struct gap gap = walk->gaps[at];
+    int number = gap.finding;
+
+    if (has_more_gaps(walk, &gap, at)) {
+        struct verify_finding piece = here(walk, kind, gap.first, gap.last, 0);
+        number = finding_add(&walk->findings, &piece);
+    } else {
+        finding_turn(&walk->findings, number, gap.kind, kind);
+        narrow(walk, number, gap.first, gap.last);
+    }
+    set_detail(walk, number, detail);
+    remove_gap(walk, at);
+}
+
 /* Turns what is missing and declared; true when something was. */
 static bool explain_gaps(struct walk *walk, const struct item *item,
                          const struct declared *declared, enum verify_kind kind)
@@ -307,15 +344,7 @@ static bool explain_gaps(struct walk *walk, const struct item *item,
             item->sequence - gap.born > DECLARED_WITHIN) {
             continue;
         }
-        finding_turn(&walk->findings, gap.finding, gap.kind, kind);
-        struct verify_finding *finding = finding_at(&walk->findings, gap.finding);
-        if (finding != NULL) {
-            finding->first = declared->first;
-            finding->last = declared->last;
-            finding->count = declared->last - declared->first + 1;
-        }
-        set_detail(walk, gap.finding, declared->detail);
-        remove_gap(walk, i);
+        settle_gap(walk, i, kind, declared->detail);
         any = true;
     }
     return any;
@@ -338,7 +367,8 @@ static void tell_loss(struct walk *walk, enum verify_kind kind, const struct ite
 {
     struct verify_finding finding = here(walk, kind, declared->first, declared->last, item->time);
 
-    finding.count = declared->count;
+    /* A record without a count, or with 0, still says that something was lost. */
+    finding.count = declared->count != 0 ? declared->count : 1;
     set_detail(walk, finding_add(&walk->findings, &finding), declared->detail);
 }
 
@@ -668,17 +698,16 @@ static void settle_gaps(struct walk *walk)
 {
     uint64_t removed = walk->report->removed_through;
 
-    for (size_t i = 0; i < walk->gap_count; i++) {
+    for (size_t i = walk->gap_count; i-- > 0;) {
         struct gap *gap = &walk->gaps[i];
-        struct verify_finding *finding = finding_at(&walk->findings, gap->finding);
         if (gap->kind == VERIFY_DELETED || gap->first > removed) {
             continue;
         }
         if (gap->last <= removed) {
-            finding_turn(&walk->findings, gap->finding, gap->kind, VERIFY_REMOVED);
-        } else if (finding != NULL) {
-            finding->first = removed + 1;
-            finding->count = finding->last - finding->first + 1;
+            settle_gap(walk, i, VERIFY_REMOVED, "");
+        } else if (!has_more_gaps(walk, gap, i)) {
+            gap->first = removed + 1;
+            narrow(walk, gap->finding, gap->first, gap->last);
         }
     }
 }

@@ -368,6 +368,59 @@ START_TEST(test_declarations_explain_no_more_than_they_say)
 }
 END_TEST
 
+/* Whatever a forged log declares: a finding is about something. */
+START_TEST(test_every_finding_has_a_count)
+{
+    chain_log_begin(&log_made, path, true);
+    chain_log_fill(&log_made, 3);
+    chain_log_lose(&log_made, AUDIT_LOSS_KILLED, 0, 0, 0);
+    struct audit_lost lost;
+    struct audit_event event = chain_log_loss(&lost, AUDIT_LOSS_UNREACHABLE, 0, 0, 0);
+    lost.sink = "syslog";
+    chain_log_write(&log_made, &event);
+    verify(true);
+    ck_assert_uint_eq(report.count[VERIFY_LOST], 2);
+    for (size_t i = 0; i < report.finding_count; i++) {
+        ck_assert_uint_gt(report.findings[i].count, 0);
+        ck_assert_uint_le(report.findings[i].first, report.findings[i].last);
+    }
+}
+END_TEST
+
+static void skip_records(int count)
+{
+    struct audit_event event = chain_log_event(0);
+    struct text line = TEXT_EMPTY;
+
+    for (int i = 0; i < count; i++) {
+        chain_log_line(&log_made, &event, &line);
+    }
+    text_release(&line);
+}
+
+/* Records 4, 5, 7 and 8 were lost honestly; record 6 was moved behind the record that tells so. The
+ * alarm of the gap that this makes must not go when a piece of it is explained. */
+START_TEST(test_a_piece_explains_no_whole_gap)
+{
+    struct audit_event event = chain_log_event(0);
+    struct text moved = TEXT_EMPTY;
+
+    chain_log_begin(&log_made, path, true);
+    chain_log_fill(&log_made, 3);
+    skip_records(2);
+    chain_log_line(&log_made, &event, &moved);
+    skip_records(2);
+    chain_log_reboot(&log_made);
+    chain_log_lose(&log_made, AUDIT_LOSS_CRASH, 2, 4, 5);
+    chain_log_append(path, moved.data, moved.length);
+    chain_log_lose(&log_made, AUDIT_LOSS_CRASH, 2, 7, 8);
+    text_release(&moved);
+    ck_assert_msg(verify(true) == VERIFY_TAMPERED, "%s", told());
+    ck_assert_uint_eq(report.count[VERIFY_DELETED], 1);
+    ck_assert_uint_eq(report.by_severity[VERIFY_ALARM], 1);
+}
+END_TEST
+
 /* The state knows of a record that the file has not, and nobody opened the log since. */
 static const struct {
     bool reboot;
@@ -839,6 +892,8 @@ int main(void)
     tcase_add_test(tests, test_crash_is_no_alarm);
     tcase_add_loop_test(tests, test_what_a_crash_can_take, 0, LENGTH(crashes));
     tcase_add_test(tests, test_declarations_explain_no_more_than_they_say);
+    tcase_add_test(tests, test_every_finding_has_a_count);
+    tcase_add_test(tests, test_a_piece_explains_no_whole_gap);
     tcase_add_loop_test(tests, test_what_is_missing_at_the_end, 0, LENGTH(tails));
     tcase_add_test(tests, test_the_state_has_another_record);
     tcase_add_test(tests, test_first_epoch);
