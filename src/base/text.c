@@ -165,41 +165,38 @@ static size_t utf8_length(const unsigned char *bytes)
     return 0;
 }
 
-/* The code point of a valid sequence; those of four bytes are nobody's control: 0. */
+/* The code point of a valid sequence. */
 static uint32_t code_point(const unsigned char *bytes, size_t length)
 {
-    switch (length) {
-    case 1:
+    if (length <= 1) {
         return bytes[0];
-    case 2:
-        return (uint32_t)(bytes[0] & 0x1F) << 6 | (bytes[1] & 0x3Fu);
-    case 3:
-        return (uint32_t)(bytes[0] & 0x0F) << 12 | (uint32_t)(bytes[1] & 0x3F) << 6 |
-               (bytes[2] & 0x3Fu);
-    default:
-        return 0;
     }
+    uint32_t code = bytes[0] & (0x7FU >> length);
+    for (size_t i = 1; i < length; i++) {
+        code = code << 6 | (bytes[i] & 0x3FU);
+    }
+    return code;
 }
 
-/* What steers a terminal, ends a line, or turns the order of what is shown (the bidirectional
- * controls of Unicode Annex 9), beside what JSON itself forbids. */
-static bool is_control(uint32_t code)
+bool text_is_hidden(uint32_t code)
 {
     static const struct {
-        uint16_t first, last;
+        uint32_t first, last;
     } ranges[] = {
-        {0x0001, 0x001F}, {'"', '"'},       {'\\', '\\'},     {0x007F, 0x009F},
-        {0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2066, 0x2069},
+        {0x00, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},     {0x115F, 0x1160},
+        {0x180E, 0x180E}, {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},   {0x3164, 0x3164},
+        {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0xE0FFF},
     };
+
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         if (code >= ranges[i].first && code <= ranges[i].last) {
             return true;
         }
     }
-    return false;
+    return (code & 0xFFFE) == 0xFFFE;
 }
 
-static void append_escape(struct text *text, uint32_t code)
+static void append_unit(struct text *text, uint32_t code)
 {
     static const char digits[] = "0123456789abcdef";
     const char escape[] = {'\\',
@@ -209,10 +206,19 @@ static void append_escape(struct text *text, uint32_t code)
                            digits[code >> 4 & 15],
                            digits[code & 15]};
 
+    text_append_bytes(text, escape, sizeof(escape));
+}
+
+/* Above U+FFFF as two surrogates (RFC 8259, section 7). */
+static void append_escape(struct text *text, uint32_t code)
+{
     if (code == '"' || code == '\\') {
         text_append_bytes(text, code == '"' ? "\\\"" : "\\\\", 2);
+    } else if (code > 0xFFFF) {
+        append_unit(text, 0xD7C0 + (code >> 10));
+        append_unit(text, 0xDC00 | (code & 0x3FF));
     } else {
-        text_append_bytes(text, escape, sizeof(escape));
+        append_unit(text, code);
     }
 }
 
@@ -226,7 +232,7 @@ static size_t escape_one(struct text *text, const unsigned char *at)
         text_append_bytes(text, "\xEF\xBF\xBD", 3);
         return 1;
     }
-    if (is_control(code)) {
+    if (code == '"' || code == '\\' || text_is_hidden(code)) {
         append_escape(text, code);
     } else {
         text_append_bytes(text, (const char *)at, length);
@@ -338,4 +344,34 @@ void text_json_string(struct text *text, const char *name, const char *value)
     text_append_bytes(text, "\"", 1);
     text_json_escape(text, value);
     text_append_bytes(text, "\"", 1);
+}
+
+/* Between values JSON has blanks, tabs and line ends; none of them is inside a string. The
+ * look-ahead of utf8_length() may not pass the end, so the last bytes are looked at in a copy. */
+static size_t show_one(struct text *text, const char *at, size_t left)
+{
+    char end[5] = "";
+
+    if (at[0] == '\t' || at[0] == '\r' || at[0] == '\n') {
+        text_append_bytes(text, at[0] == '\n' ? "\n" : " ", 1);
+        return 1;
+    }
+    memcpy(end, at, left < 4 ? left : 4);
+    return end[0] == '\0' ? 1 : escape_one(text, (const unsigned char *)end);
+}
+
+void text_json_shown(struct text *text, const char *json, size_t length)
+{
+    size_t start = 0, at = 0;
+
+    while (at < length) {
+        if ((unsigned char)json[at] >= ' ' && (unsigned char)json[at] < 0x7F) {
+            at++;
+            continue;
+        }
+        text_append_bytes(text, json + start, at - start);
+        at += show_one(text, json + at, length - at);
+        start = at;
+    }
+    text_append_bytes(text, json + start, length - start);
 }

@@ -45,10 +45,19 @@ void text_json_raw(struct text *text, const char *name, const char *value);
 void text_json_unsigned(struct text *text, const char *name, uint64_t value);
 void text_json_boolean(struct text *text, const char *name, bool value);
 
-/* Invalid UTF-8 becomes U+FFFD; control characters, DEL, the C1 controls, the line and paragraph
- * separators and the controls of writing direction become \u escapes, so that no value can forge a
- * line, reach a terminal as an escape or show its characters in another order. A NULL value writes
- * null. */
+/* What a reader does not see, or what changes how the text around it is seen: the C0 and C1
+ * controls, DEL, the line and paragraph separators, the controls of writing direction (Unicode
+ * Annex 9), characters without a width, and what is no character. The one list of the project. */
+bool text_is_hidden(uint32_t code);
+
+/* Invalid UTF-8 becomes U+FFFD; what is hidden becomes \u escapes, so that no value can forge a
+ * line, reach a terminal as an escape, look like another or show its characters in another order. A
+ * NULL value writes null. */
 void text_json_string(struct text *text, const char *name, const char *value);
+
+/* A copy of JSON that somebody else wrote: what it says is the same, but what is hidden in it
+ * stands as \u escapes. Tabs and carriage returns, which JSON allows between values, become blanks.
+ */
+void text_json_shown(struct text *text, const char *json, size_t length);
 
 #endif

@@ -294,58 +294,17 @@ static void write_text(const struct writer *writer)
 /* ---- json -------------------------------------------------------------------------------------
  */
 
-/* JSON lets DEL, the C1 controls and those of direction stand for themselves, a terminal obeys
- * them. The line is UTF-8. */
-static size_t controls(const char *at, size_t left, unsigned *ret_point)
-{
-    static const struct {
-        char bytes[4];
-        unsigned first, last, point;
-    } ranges[] = {{"\x7F", 0, 0, 0x7F},
-                  {"\xC2", 0x80, 0x9F, 0x80},
-                  {"\xD8", 0x9C, 0x9C, 0x61C},
-                  {"\xE2\x80", 0x8E, 0x8F, 0x200E},
-                  {"\xE2\x80", 0xA8, 0xAE, 0x2028},
-                  {"\xE2\x81", 0xA6, 0xA9, 0x2066}};
-
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        size_t length = strlen(ranges[i].bytes);
-        if (left < length || memcmp(at, ranges[i].bytes, length) != 0) {
-            continue;
-        }
-        if (ranges[i].last == 0) {
-            *ret_point = ranges[i].point;
-            return length;
-        }
-        unsigned byte = left > length ? (unsigned char)at[length] : 0;
-        if (byte >= ranges[i].first && byte <= ranges[i].last) {
-            *ret_point = ranges[i].point + byte - ranges[i].first;
-            return length + 1;
-        }
-    }
-    return 0;
-}
-
+/* Into a pipe the line as it stands, byte for byte: its hash is over these bytes. JSON lets DEL,
+ * the C1 controls and others stand for themselves, and a terminal obeys them. */
 static void write_json(const struct writer *writer)
 {
     FILE *stream = writer->output->stream;
     const struct record *record = writer->record;
-    unsigned point = 0;
 
-    if (!writer->output->terminal) {
+    if (writer->output->terminal) {
+        (void)!print_json_text(stream, record->line, record->length);
+    } else {
         fwrite(record->line, 1, record->length, stream);
-        fputc('\n', stream);
-        return;
-    }
-    for (size_t i = 0; i < record->length;) {
-        unsigned char c = (unsigned char)record->line[i];
-        size_t length = c < 0x7F ? 0 : controls(record->line + i, record->length - i, &point);
-        if (length > 0) {
-            fprintf(stream, "\\u%04x", point);
-        } else if (c != '\r') { /* a blank, at the end of a line; on a terminal it is more */
-            fputc(c, stream);
-        }
-        i += length > 0 ? length : 1;
     }
     fputc('\n', stream);
 }
@@ -409,10 +368,26 @@ static void write_cell(FILE *stream, const char *text)
     }
 }
 
-/* Spreadsheets run what begins like a formula, also from a file that somebody else filled. */
+/* Spreadsheets run what begins like a formula, also from a file that somebody else filled. Some cut
+ * blanks off first, and East Asian ones take the full-width form of a sign for the sign. */
 static bool formula(const char *text)
 {
-    return text[0] != '\0' && strchr("=+-@\t\r\n", text[0]) != NULL;
+    static const char *const blanks[] = {" ", "\t", "\r", "\n", "\u00A0", "\u3000"};
+    static const char *const signs[] = {"=", "+", "-", "@", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"};
+    const char *at = text;
+
+    for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]);) {
+        size_t length = strlen(blanks[i]);
+        bool blank = strncmp(at, blanks[i], length) == 0;
+        at += blank ? length : 0;
+        i = blank ? 0 : i + 1;
+    }
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+        if (strncmp(at, signs[i], strlen(signs[i])) == 0) {
+            return true;
+        }
+    }
+    return text[0] != '\0' && strchr("\t\r\n", text[0]) != NULL;
 }
 
 static void write_column(const struct writer *writer, enum record_field field)

@@ -77,15 +77,19 @@ int complain(enum cli_exit status, const char *format, ...) __attribute__((forma
 /* complain() for what a library call left in error. */
 int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error);
 
-/* Writes text so that it can neither move the cursor nor change the direction of writing: control
- * characters, DEL, C1 and bidirectional controls become \xHHHH (the escape of MOF, DSP0004), bytes
- * that are no UTF-8 become U+FFFD. quoted also escapes " and \ and writes \n and \t. */
+/* Writes text so that it can neither move the cursor nor hide or change the direction of writing:
+ * what text_is_hidden() says becomes \xHHHH (the escape of MOF, DSP0004), bytes that are no UTF-8
+ * become U+FFFD. quoted also escapes " and \ and writes \n and \t. */
 void print_safe(FILE *stream, const char *text, bool quoted);
 
 /* A copy of text with what is no UTF-8 replaced, or NULL out of memory: jansson wants UTF-8. */
 char *valid_utf8(const char *text);
 
-/* One line of JSON; what jansson leaves raw (DEL, C1, bidirectional controls) is escaped too. */
+/* JSON of one line or more as a terminal may have it: what is hidden is written as \u escapes,
+ * which say the same to a program. */
+bool print_json_text(FILE *stream, const char *json, size_t length);
+
+/* One line of JSON, as print_json_text() writes it. */
 bool print_json(FILE *stream, const json_t *json);
 
 /* ---- rendering (render.c, render_json.c) -------------------------------------------------- */

@@ -77,9 +77,9 @@ static int add(void *context, const struct record *record, const struct read_pla
     }
     request->records++;
     if (request->terminal) {
-        request->line.data[request->line.length - 1] = '\0';
-        print_safe(stdout, request->line.data, false);
-        return review_print("\n", 1);
+        /* CEF and the parameters of RFC 5424 are escaped already; what is left is JSON. */
+        bool printed = print_json_text(stdout, request->line.data, request->line.length);
+        return printed ? CLI_YES : complain(CLI_UNABLE, "standard output cannot be written");
     }
     return fwrite(request->line.data, 1, request->line.length, stdout) == request->line.length
                ? CLI_YES

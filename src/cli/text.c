@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define REPLACEMENT 0xFFFDU
 
 /*
@@ -41,14 +43,6 @@ static uint32_t next_code_point(const char *text, size_t *ret_length)
     return point;
 }
 
-/* Control characters, and those that change the direction or the line of what follows. */
-static bool dangerous(uint32_t point)
-{
-    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x061C ||
-           (point >= 0x200E && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
-           (point >= 0x2066 && point <= 0x2069);
-}
-
 void print_safe(FILE *stream, const char *text, bool quoted)
 {
     size_t length;
@@ -59,7 +53,7 @@ void print_safe(FILE *stream, const char *text, bool quoted)
             fprintf(stream, "\\%c", (int)point);
         } else if (quoted && (point == '\n' || point == '\t')) {
             fputs(point == '\n' ? "\\n" : "\\t", stream);
-        } else if (dangerous(point)) {
+        } else if (text_is_hidden(point)) {
             fprintf(stream, "\\x%04X", point);
         } else if (point == REPLACEMENT) {
             fputs("\xEF\xBF\xBD", stream);
@@ -90,26 +84,27 @@ char *valid_utf8(const char *text)
     return copy;
 }
 
+bool print_json_text(FILE *stream, const char *json, size_t length)
+{
+    struct text shown = TEXT_EMPTY;
+
+    text_json_shown(&shown, json, length);
+    bool printed = !shown.failed && fwrite(shown.data, 1, shown.length, stream) == shown.length;
+    text_release(&shown);
+    return printed;
+}
+
 bool print_json(FILE *stream, const json_t *json)
 {
     char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
-    size_t length;
 
     if (text == NULL) {
         return false;
     }
-    /* Outside strings JSON is ASCII and printable, so everything met here is inside one. */
-    for (const char *at = text; *at != '\0'; at += length) {
-        uint32_t point = next_code_point(at, &length);
-        if (dangerous(point)) {
-            fprintf(stream, "\\u%04x", point);
-        } else {
-            fwrite(at, 1, length, stream);
-        }
-    }
+    bool printed = print_json_text(stream, text, strlen(text));
     fputc('\n', stream);
     free(text);
-    return true;
+    return printed;
 }
 
 /* Colour is for eyes: never into a file or pipe, and not against the user's wish (no-color.org). */

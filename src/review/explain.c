@@ -469,6 +469,13 @@ static void json_said(struct text *text, const char *name, struct text *words)
     text_release(words);
 }
 
+/* JSON of the log, which may hold what a terminal obeys. */
+static void json_foreign(struct text *text, const char *name, const char *json, size_t length)
+{
+    text_json_raw(text, name, length == 0 ? "null" : "");
+    text_json_shown(text, json, length);
+}
+
 static void json_changes(struct text *text, const struct record *record)
 {
     struct slice item;
@@ -484,10 +491,8 @@ static void json_changes(struct text *text, const struct record *record)
         text_json_string(text, "component", component);
         explain_change(&words, EXPORT_PLAIN, record, component);
         json_said(text, "text", &words);
-        text_json_raw(text, "before", before.at == NULL ? "null" : "");
-        text_append_bytes(text, before.at == NULL ? "" : before.at, before.length);
-        text_json_raw(text, "after", after.at == NULL ? "null" : "");
-        text_append_bytes(text, after.at == NULL ? "" : after.at, after.length);
+        json_foreign(text, "before", before.at, before.length);
+        json_foreign(text, "after", after.at, after.length);
         text_json_close(text, '}');
     }
     text_json_close(text, ']');
@@ -518,12 +523,11 @@ void explain_write_json(struct text *text, const struct record *record,
     text_json_close(text, ']');
     text_json_open(text, "session", '{');
     text_json_boolean(text, "searched", related->searched);
-    text_json_raw(text, "open", related->open.length > 0 ? related->open.data : "null");
+    json_foreign(text, "open", related->open.data, related->open.length);
     text_json_unsigned(text, "other_records", related->others);
     text_json_unsigned(text, "other_refused", related->other_refused);
     text_json_close(text, '}');
-    text_json_raw(text, "record", "");
-    text_append_bytes(text, record->line, record->length);
+    json_foreign(text, "record", record->line, record->length);
     text_json_close(text, '}');
     text_append(text, "\n");
 }

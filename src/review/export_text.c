@@ -43,25 +43,6 @@ static uint32_t next_point(const char *bytes, size_t left, size_t *ret_length)
     return point;
 }
 
-/* What a reader does not see, or what changes how the text around it is seen. */
-static bool is_hidden(uint32_t point)
-{
-    static const struct {
-        uint32_t first, last;
-    } ranges[] = {
-        {0x00, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},     {0x180E, 0x180E},
-        {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF},   {0xFFF9, 0xFFFB},
-        {0xFFFE, 0xFFFF}, {0x115F, 0x1160}, {0x3164, 0x3164}, {0xE0000, 0xE0FFF},
-    };
-
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        if (point >= ranges[i].first && point <= ranges[i].last) {
-            return true;
-        }
-    }
-    return (point & 0xFFFE) == 0xFFFE;
-}
-
 static void append_hidden(struct text *text, enum export_style style, uint32_t point)
 {
     switch (style) {
@@ -124,7 +105,7 @@ void export_text(struct text *text, enum export_style style, const char *bytes, 
     for (size_t at = 0; at < length; at += step) {
         uint32_t point = next_point(bytes + at, length - at, &step);
         const char *other = point < 0x80 ? replaced(style, point) : NULL;
-        bool hidden = is_hidden(point);
+        bool hidden = text_is_hidden(point);
         if (other == NULL && !hidden && point != 0xFFFD) {
             continue;
         }
@@ -202,7 +183,7 @@ void export_json(struct text *text, const char *name, const struct record *recor
 
     if (slice->at != NULL) {
         text_json_raw(text, name, "");
-        text_append_bytes(text, slice->at, slice->length);
+        text_json_shown(text, slice->at, slice->length);
     }
 }
 

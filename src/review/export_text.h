@@ -35,7 +35,8 @@ bool export_has(const struct record *record, enum record_field field);
 void export_person(struct text *text, enum export_style style, const struct record *record,
                    enum record_field id, enum record_field name);
 
-/* A member or element as a JSON value: as it stands in the line, which is valid JSON. */
+/* A member or element as a JSON value: the same value as in the line, with what is hidden in it as
+ * \u escapes. */
 void export_json(struct text *text, const char *name, const struct record *record,
                  enum record_field field);
 
