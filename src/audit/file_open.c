@@ -7,6 +7,7 @@
 
 #include "audit/file_internal.h"
 #include "base/alloc.h"
+#include "identity/trust.h"
 
 enum { FIRST_RECORD = 8192 }; /* one with everything in it */
 
@@ -33,28 +34,32 @@ static bool split(const char *path, char folder[PATH_MAX], char name[FILE_NAME_S
     return true;
 }
 
-/* Who may write the folder may put another log into the place of ours, sticky or not. */
-static enum miguard_status check_folder(int folder, const char *name, struct miguard_error *reterr)
+/*
+ * Who may write the folder may put another log into the place of ours, sticky or not; who may write
+ * one above may do so with the folder. Both are judged as a policy's are, on opened descriptors.
+ */
+static enum miguard_status open_trusted(const char *folder, int *ret_fd,
+                                        struct miguard_error *reterr)
 {
+    char problem[TRUST_PROBLEM];
     struct stat status;
 
-    if (file_calls.fstat(folder, &status) != 0) {
-        return error_set(reterr, MIGUARD_SYSTEM, errno, "fstat", "%.120s: %s", name,
-                         strerrordesc_np(errno));
+    switch (trust_open(folder, TRUST_STICKY_ABOVE, problem, ret_fd, &status)) {
+    case TRUST_ABSENT:
+        return error_set(reterr, MIGUARD_SYSTEM, ENOENT, "open", "%.120s: %s", folder,
+                         strerrordesc_np(ENOENT));
+    case TRUST_REFUSED:
+        return error_set(reterr, MIGUARD_SYSTEM, EPERM, "open", "the folder of a log: %s", problem);
+    default:
+        break;
     }
-    if (status.st_uid != geteuid() && status.st_uid != 0) {
-        return error_set(reterr, MIGUARD_SYSTEM, EPERM, "open",
-                         "%.100s: the folder of a log must belong to root or to who writes it",
-                         name);
+    if (S_ISDIR(status.st_mode)) {
+        return MIGUARD_OK;
     }
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return error_set(reterr, MIGUARD_SYSTEM, EPERM, "open",
-                         "%.60s: others can write the folder (mode %04o); right would be %04o; "
-                         "sticky is not enough",
-                         name, status.st_mode & 07777,
-                         status.st_mode & 0777 & ~(unsigned)(S_IWGRP | S_IWOTH));
-    }
-    return MIGUARD_OK;
+    file_calls.close(*ret_fd);
+    *ret_fd = -1;
+    return error_set(reterr, MIGUARD_SYSTEM, ENOTDIR, "open", "%.120s: %s", folder,
+                     strerrordesc_np(ENOTDIR));
 }
 
 static enum miguard_status open_folder(struct log_file *file, const char *path,
@@ -69,12 +74,7 @@ static enum miguard_status open_folder(struct log_file *file, const char *path,
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, ENAMETOOLONG, "open",
                          "%.100s: is no name for a file, or too long a one", path);
     }
-    file->folder = file_calls.openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (file->folder < 0) {
-        return error_set(reterr, MIGUARD_SYSTEM, errno, "open", "%.120s: %s", folder,
-                         strerrordesc_np(errno));
-    }
-    return check_folder(file->folder, folder, reterr);
+    return open_trusted(folder, &file->folder, reterr);
 }
 
 /* ---- making and releasing -------------------------------------------------------------------- */

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "identity/trust.h"
 #include "policy/policy.h"
 #include "policy/schema.h"
-#include "policy/trust.h"
 
 /* Of a folder no more is read than this, whatever is in it. */
 enum { MAX_ENTRIES = 4096 };
@@ -326,11 +326,25 @@ static void list_folder(struct loading *loading, const char *folder, int fd,
     }
 }
 
+static enum trust_result open_trusted(struct loading *loading, const char *path, int *ret_fd,
+                                      struct stat *ret_status)
+{
+    char problem[TRUST_PROBLEM];
+    struct policy_place place = {.file = path};
+    enum trust_rule rule = loading->trust == DRAFT_TRUST_ALL ? TRUST_STRICT : TRUST_ANYBODY;
+    enum trust_result result = trust_open(path, rule, problem, ret_fd, ret_status);
+
+    if (result == TRUST_REFUSED) {
+        diagnostic_add(loading->load.errors, DIAGNOSTIC_ERROR, &place, NULL, 0, "%s", problem);
+    }
+    return result;
+}
+
 static void load_listed(struct loading *loading, const char *path)
 {
     struct stat status;
     int fd;
-    enum trust_result result = trust_open(path, loading->trust, loading->load.errors, &fd, &status);
+    enum trust_result result = open_trusted(loading, path, &fd, &status);
 
     if (result == TRUST_ABSENT) {
         tell(loading, DIAGNOSTIC_ERROR, path, "it vanished while its folder was read; try again");
@@ -363,7 +377,7 @@ static void load_path(struct loading *loading, const char *path, bool may_be_abs
 {
     struct stat status;
     int fd;
-    enum trust_result result = trust_open(path, loading->trust, loading->load.errors, &fd, &status);
+    enum trust_result result = open_trusted(loading, path, &fd, &status);
 
     if (result == TRUST_ABSENT && may_be_absent) {
         return;

@@ -660,6 +660,48 @@ START_TEST(what_is_no_log_is_refused)
 }
 END_TEST
 
+/* The folder of the log is good in each; what is above it decides. NULL: opened. */
+static const struct {
+    const char *what, *command, *detail;
+} above[] = {
+    {"as it should be", "true", NULL},
+    {"sticky, as /tmp", "chmod 1777 %s/above", NULL},
+    {"for all", "chmod 777 %s/above", "/above: the folder is writable by"},
+    {"for its group", "chmod 770 %s/above", "/above: the folder is writable by its group"},
+    {"somebody's", "chown 54321 %s/above", "/above: the folder belongs to uid 54321"},
+    {"sticky and somebody's", "chmod 1777 %1$s/above; chown 54321 %1$s/above", "belongs to uid"},
+    {"a link of root's", "mv %1$s/above %1$s/real; ln -s real %1$s/above", NULL},
+    {"a link of somebody's",
+     "mv %1$s/above %1$s/real; ln -s real %1$s/above; chown -h 54321 %1$s/above",
+     "/above: the symbolic link belongs to uid 54321"},
+};
+
+START_TEST(folders_above_are_judged)
+{
+    char command[512], name[160];
+    const struct file_owner owner = {0};
+    struct log_file *file = NULL;
+    struct miguard_error error = {0};
+
+    if (geteuid() != 0) {
+        return; /* chown(2) is for root */
+    }
+    snprintf(name, sizeof(name), "%s/above/in/audit.jsonl", folder);
+    struct sink_settings settings = log_file_settings(name);
+    snprintf(command, sizeof(command), "mkdir -p -m 755 %1$s/above/in; chmod 755 %1$s/above",
+             folder);
+    ck_assert_int_eq(system(command), 0);
+    snprintf(command, sizeof(command), above[_i].command, folder);
+    ck_assert_int_eq(system(command), 0);
+    enum miguard_status status = file_open(&settings, &owner, &file, &error);
+    file_close(file);
+    ck_assert_msg((status == MIGUARD_OK) == (above[_i].detail == NULL), "%s: %s", above[_i].what,
+                  error.detail);
+    ck_assert_msg(above[_i].detail == NULL || strstr(error.detail, above[_i].detail) != NULL,
+                  "%s: %s", above[_i].what, error.detail);
+}
+END_TEST
+
 /* Each byte of what an opened state is judged by. */
 START_TEST(a_damaged_state_is_refused)
 {
@@ -869,6 +911,8 @@ int main(void)
     tcase_add_test(cases, synced_records_do_not_crash_away);
     tcase_add_test(cases, an_old_head_after_a_crash);
     tcase_add_test(cases, without_its_state_a_log_goes_on_and_says_so);
+    tcase_add_loop_test(cases, folders_above_are_judged, 0,
+                        (int)(sizeof(above) / sizeof(above[0])));
     tcase_add_loop_test(cases, what_is_no_log_is_refused, 0,
                         sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(cases, a_damaged_state_is_refused);

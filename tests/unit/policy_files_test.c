@@ -22,9 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "identity/trust.h"
 #include "policy/draft.h"
 #include "policy/load.h"
-#include "policy/trust.h"
 
 #define GOOD "version: 1\n"
 
@@ -79,21 +79,20 @@ static void remove_base(void)
 
 static bool try_base(const char *parent)
 {
-    struct diagnostics none = DIAGNOSTICS_EMPTY;
+    char problem[TRUST_PROBLEM];
     struct stat status;
     int fd;
     bool trusted = false;
 
     snprintf(base, sizeof(base), "%.4000s/policy-files-XXXXXX", parent);
     if (mkdtemp(base) != NULL) {
-        trusted = trust_open(base, DRAFT_TRUST_ALL, &none, &fd, &status) == TRUST_OPENED;
+        trusted = trust_open(base, TRUST_STRICT, problem, &fd, &status) == TRUST_OPENED;
         if (trusted) {
             close(fd);
         } else {
             rmdir(base);
         }
     }
-    diagnostics_release(&none);
     return trusted;
 }
 

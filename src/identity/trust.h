@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening a policy file that only a trusted user can have written.
+ * Opening a file or folder that only a trusted user can have put there: policies, folders of logs.
  *
  * What is judged is always the opened descriptor, folder by folder from the root: a check of a path
  * name says nothing about what an open of that name gives a moment later.
  */
-#ifndef POLICY_TRUST_H
-#define POLICY_TRUST_H
+#ifndef IDENTITY_TRUST_H
+#define IDENTITY_TRUST_H
 
+#include <limits.h>
 #include <sys/stat.h>
 
-#include "policy/diagnostic.h"
-#include "policy/draft.h"
+#include "miguard/status.h"
 
-enum { TRUST_MAX_LINKS = 8 };
+enum { TRUST_MAX_LINKS = 8, TRUST_PROBLEM = PATH_MAX + 1024 };
+
+enum trust_rule {
+    TRUST_STRICT,       /* a policy: a sticky folder is one that others can write */
+    TRUST_STICKY_ABOVE, /* a log: above its own folder a sticky one will do */
+    TRUST_ANYBODY,
+};
 
 enum trust_result {
     TRUST_OPENED,
     TRUST_ABSENT,  /* the last step or a folder on the way does not exist; nothing was told */
-    TRUST_REFUSED, /* *errors says why */
+    TRUST_REFUSED, /* problem says why, with the place */
 };
 
 /*
- * Opens a regular file or a folder for reading, its type in *ret_stat. With DRAFT_TRUST_ALL each
+ * Opens a regular file or a folder for reading, its type in *ret_stat. With TRUST_STRICT each
  * folder from "/" on, each symbolic link and the object itself must belong to root or the calling
  * euid and must not be writable by group or others; a sticky folder such as /tmp is writable by
  * others all the same. Anything else than a file or folder is refused without being opened.
  * A symbolic link that leads nowhere is refused, not absent.
  */
-MIGUARD_CHECKED enum trust_result trust_open(const char *path, enum draft_trust trust,
-                                             struct diagnostics *errors, int *ret_fd,
+MIGUARD_CHECKED enum trust_result trust_open(const char *path, enum trust_rule rule,
+                                             char problem[TRUST_PROBLEM], int *ret_fd,
                                              struct stat *ret_stat);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "policy/trust.h"
+#include "identity/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 /* One path on its way from the root: where it stands, and what is still to be walked. */
 struct walk {
     const char *path; /* as it was asked for */
-    struct diagnostics *errors;
-    enum draft_trust trust;
+    char *problem;    /* TRUST_PROBLEM bytes: what is wrong */
+    enum trust_rule rule;
     int folder;          /* O_PATH, so that no read permission is needed on the way */
     char at[PATH_MAX];   /* the name of folder, without links; "" is the root */
     char todo[PATH_MAX]; /* the steps that are left */
@@ -28,7 +28,6 @@ struct walk {
 __attribute__((format(printf, 3, 4))) static enum trust_result
 refuse(const struct walk *walk, const char *name, const char *format, ...)
 {
-    struct policy_place place = {.file = walk->path};
     char what[512];
     va_list arguments;
     const char *slash = walk->at[0] == '\0' || name[0] != '\0' ? "/" : "";
@@ -36,8 +35,7 @@ refuse(const struct walk *walk, const char *name, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
-    diagnostic_add(walk->errors, DIAGNOSTIC_ERROR, &place, NULL, 0, "%s%s%s: %s", walk->at, slash,
-                   name, what);
+    snprintf(walk->problem, TRUST_PROBLEM, "%s%s%s: %s", walk->at, slash, name, what);
     return TRUST_REFUSED;
 }
 
@@ -91,11 +89,14 @@ static enum trust_result refuse_owner(const struct walk *walk, const char *name,
  * Whoever owns "/" can put anything in the place of whatever this process runs and reads, so there
  * is no sense in not trusting that user with "/" and "/etc". It matters in a user namespace that
  * does not map root: there both show the overflow id, and without this even the absence of a policy
- * could not be seen. What lies below /etc must belong to somebody whom the namespace knows.
+ * could not be seen. What lies below /etc must belong to somebody whom the namespace knows. On the
+ * way to a log the same holds for each folder in "/".
  */
 static bool is_of_the_system(const struct walk *walk, const char *name, const struct stat *status)
 {
-    return walk->at[0] == '\0' && (name[0] == '\0' || strcmp(name, "etc") == 0) &&
+    return walk->at[0] == '\0' &&
+           (name[0] == '\0' || strcmp(name, "etc") == 0 ||
+            (walk->rule == TRUST_STICKY_ABOVE && walk->todo[0] != '\0')) &&
            S_ISDIR(status->st_mode) && status->st_uid == walk->root_owner;
 }
 
@@ -103,7 +104,7 @@ static enum trust_result judge(const struct walk *walk, const char *name, const 
 {
     mode_t extra = status->st_mode & (S_IWGRP | S_IWOTH);
 
-    if (walk->trust == DRAFT_TRUST_NONE) {
+    if (walk->rule == TRUST_ANYBODY) {
         return TRUST_OPENED;
     }
     if (status->st_uid != 0 && status->st_uid != geteuid() &&
@@ -112,6 +113,12 @@ static enum trust_result judge(const struct walk *walk, const char *name, const 
     }
     /* The mode of a link means nothing; who may replace it is said by its folder. */
     if (extra == 0 || S_ISLNK(status->st_mode)) {
+        return TRUST_OPENED;
+    }
+    /* Who is not its owner cannot rename or remove there what belongs to root or to this user, and
+     * each step is judged by its owner. */
+    if (walk->rule == TRUST_STICKY_ABOVE && walk->todo[0] != '\0' && S_ISDIR(status->st_mode) &&
+        (status->st_mode & S_ISVTX) != 0) {
         return TRUST_OPENED;
     }
     return refuse(walk, name,
@@ -304,10 +311,10 @@ static enum trust_result begin(struct walk *walk)
     return prepend(walk, folder) ? TRUST_OPENED : refuse(walk, "", "the path is too long");
 }
 
-enum trust_result trust_open(const char *path, enum draft_trust trust, struct diagnostics *errors,
+enum trust_result trust_open(const char *path, enum trust_rule rule, char problem[TRUST_PROBLEM],
                              int *ret_fd, struct stat *ret_stat)
 {
-    struct walk walk = {.path = path, .errors = errors, .trust = trust, .folder = -1};
+    struct walk walk = {.path = path, .problem = problem, .rule = rule, .folder = -1};
     char name[NAME_MAX + 2];
     int fd = -1;
     enum trust_result result = begin(&walk);
