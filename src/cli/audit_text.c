@@ -372,8 +372,10 @@ static void write_cell(FILE *stream, const char *text)
  * blanks off first, and East Asian ones take the full-width form of a sign for the sign. */
 static bool formula(const char *text)
 {
-    static const char *const blanks[] = {" ", "\t", "\r", "\n", "\u00A0", "\u3000"};
-    static const char *const signs[] = {"=", "+", "-", "@", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"};
+    static const char *const blanks[] = {" ",      "\t",     "\r",     "\n",    "\u00A0",
+                                         "\u3000", "\u200B", "\u2060", "\uFEFF"};
+    static const char *const signs[] = {"=",      "+",      "-",      "@",     "\uFF1D",
+                                        "\uFF0B", "\uFF0D", "\uFF20", "\u2212"};
     const char *at = text;
 
     for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]);) {
