@@ -37,15 +37,27 @@ static void leave(struct delivery *delivery)
     slots_release(&guarded_operations, delivery->operation);
 }
 
-static void refuse_adoption(const struct delivery *delivery, struct refusal *ret_refusal)
+static struct guard_call call_of(const struct delivery *delivery)
 {
     const struct guarded_operation *operation = delivery->operation;
-    const struct guard_call call = {.operation = OPERATION_CALLBACK,
-                                    .session = operation->session,
-                                    .on = operation,
-                                    .names = &operation->names};
+    return (struct guard_call){.operation = OPERATION_CALLBACK,
+                               .session = operation->session,
+                               .on = operation,
+                               .names = &operation->names};
+}
+
+static void refuse_adoption(const struct delivery *delivery, struct refusal *ret_refusal)
+{
+    const struct guard_call call = call_of(delivery);
     guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_CANNOT_ADOPT, MI_RESULT_ACCESS_DENIED,
                  ret_refusal);
+}
+
+/* A session that was revoked since the operation was started gets nothing more. */
+static bool is_over(const struct delivery *delivery, struct refusal *ret_refusal)
+{
+    const struct guard_call call = call_of(delivery);
+    return !guard_may_deliver(&call, ret_refusal);
 }
 
 static bool adopt(struct delivery *delivery)
@@ -59,8 +71,11 @@ static bool adopt(struct delivery *delivery)
 /* True when the provider may be called; leave_message() must follow in either case. */
 static bool enter_message(void *context, struct delivery *delivery, bool *ret_found)
 {
+    struct refusal refusal;
+
     *ret_found = find(context, delivery);
-    return *ret_found && !atomic_load(&delivery->operation->mute) && adopt(delivery);
+    return *ret_found && !atomic_load(&delivery->operation->mute) && !is_over(delivery, &refusal) &&
+           adopt(delivery);
 }
 
 static void MI_CALL on_message(MI_Operation *inner, void *context, MI_Uint32 channel,
@@ -188,9 +203,12 @@ static void deliver(struct delivery *delivery, enum result_kind kind,
                     const struct guarded_result *result, bool acknowledged_by_caller)
 {
     struct refusal refusal;
+    bool over = is_over(delivery, &refusal);
 
-    if (!adopt(delivery)) {
-        refuse_adoption(delivery, &refusal);
+    if (over || !adopt(delivery)) {
+        if (!over) {
+            refuse_adoption(delivery, &refusal);
+        }
         (void)MI_Operation_Cancel(&delivery->operation->inner, MI_REASON_NONE);
         tell_end(delivery, kind, refusal.result, refusal_message(&refusal));
         return;

@@ -154,8 +154,13 @@ struct refusal {
  * written by then. */
 MIGUARD_CHECKED bool guard_use(const struct guard_call *call, struct refusal *ret_refusal);
 
-/* The second look after a wait, at what another thread may have changed. */
+/* The second look, at all of it, before something is given out: while the host was asked, anything
+ * may have run, on this thread too. */
 MIGUARD_CHECKED bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal);
+
+/* Whether the session of a callback is not over: revoked, or denied by a newer policy. Who the
+ * thread is does not count, since it takes on the session's identity. */
+MIGUARD_CHECKED bool guard_may_deliver(const struct guard_call *call, struct refusal *ret_refusal);
 
 /* May this identity have this session, which is filled in but for its view? Sets that. */
 MIGUARD_CHECKED bool guard_open(struct guarded_session *session, const void *call_site,

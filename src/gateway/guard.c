@@ -4,7 +4,6 @@
  * this file; whatever is not proved ends in a refusal.
  */
 #include <string.h>
-#include <sys/single_threaded.h>
 
 #include "gateway/gateway.h"
 #include "switch/gate.h"
@@ -128,6 +127,11 @@ static struct policy_call question_of(const struct guard_call *call, miguard_com
     return question;
 }
 
+static miguard_components compared(const struct guard_call *call)
+{
+    return policy_compared(policy_view_policy(call->session->view));
+}
+
 /* The way off the fast path: somebody is refused, or the policy wants a record. */
 static bool settle(const struct guard_call *call, const struct policy_verdict *verdict,
                    struct audit_event *event, struct refusal *ret_refusal)
@@ -136,6 +140,26 @@ static bool settle(const struct guard_call *call, const struct policy_verdict *v
         atomic_store(&call->session->revoked, true);
     }
     return conclude(call->session->context->gateway, verdict, event, ret_refusal);
+}
+
+/*
+ * A record may look names up, and then modules of NSS have run on this thread, which are nobody's
+ * to vouch for: whoever was allowed must still be who the thread is. Not asked where nothing was
+ * recorded. The comparison is with whom the decision was about, so it is of all components for one
+ * who was let pass by a rule, and of those that the policy compares for the session's own.
+ */
+static bool is_still(const struct guard_call *call, const struct miguard_identity *decided_on,
+                     struct refusal *ret_refusal)
+{
+    const miguard_components asked =
+        decided_on == &call->session->identity ? compared(call) : MIGUARD_COMPONENTS_ALL;
+
+    if (identity_check(decided_on, asked, NULL) == 0) {
+        return true;
+    }
+    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_IDENTITY_TORN,
+                 MI_RESULT_ACCESS_DENIED, ret_refusal);
+    return false;
 }
 
 /* Where the thread last switched on purpose: a mismatch is often a switch that was not undone, or
@@ -173,7 +197,8 @@ static bool decide_mismatch(const struct guard_call *call, miguard_components mi
         verdict.would_deny = false;
         verdict.recorded = true;
     }
-    bool allowed = settle(call, &verdict, &event, ret_refusal);
+    bool allowed = settle(call, &verdict, &event, ret_refusal) &&
+                   is_still(call, question.used_as, ret_refusal);
     if (captured) {
         identity_release(&current);
     }
@@ -193,7 +218,8 @@ static bool decide_match(const struct guard_call *call, struct refusal *ret_refu
                        ? AUDIT_REASON_IDENTITY_MATCH
                    : verdict.name_invalid ? AUDIT_REASON_NAME_INVALID
                                           : AUDIT_REASON_POLICY;
-    return settle(call, &verdict, &event, ret_refusal);
+    return settle(call, &verdict, &event, ret_refusal) &&
+           is_still(call, &call->session->identity, ret_refusal);
 }
 
 /*
@@ -243,11 +269,6 @@ static bool not_revoked(const struct guard_call *call, struct refusal *ret_refus
     return false;
 }
 
-static miguard_components compared(const struct guard_call *call)
-{
-    return policy_compared(policy_view_policy(call->session->view));
-}
-
 /* In what the calling thread differs. That it is the same a gated thread may know already; that it
  * differs is always found out anew. */
 static miguard_components check(const struct guard_call *call, miguard_components *ret_unreadable)
@@ -269,17 +290,21 @@ bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
                          : decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
 
+/* As the first time, but for the policy of a match, which was asked then. */
 bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
 
-    /* Only another thread can have changed this one while it waited, and not through a gate. */
-    if (__libc_single_threaded || gate_known_same(call->session->binding)) {
-        return true;
+    if (!not_revoked(call, ret_refusal)) {
+        return false;
     }
-    miguard_components mismatch =
-        identity_recheck(&call->session->identity, compared(call), &unreadable);
+    miguard_components mismatch = check(call, &unreadable);
     return mismatch == 0 || decide_mismatch(call, mismatch, unreadable, ret_refusal);
+}
+
+bool guard_may_deliver(const struct guard_call *call, struct refusal *ret_refusal)
+{
+    return not_revoked(call, ret_refusal);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

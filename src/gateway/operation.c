@@ -131,9 +131,10 @@ static void refuse_result(struct guarded_result *result, const struct refusal *r
 }
 
 /*
- * The host may let the thread wait for the result, and another thread may change this one meanwhile
- * (glibc setxid). So the identity is looked at again before anything is given out, and what came
- * for somebody else is kept for whom it belongs to.
+ * While the host is asked anything may run on this thread: a provider that the host serves the
+ * request with, a signal handler; and another thread may change this one (glibc setxid). So all is
+ * looked at again before anything is given out, a failure's message too, and what came for somebody
+ * else is kept for whom it belongs to.
  */
 static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum operation used,
                      const void *call_site, struct guarded_result *result)
@@ -153,8 +154,10 @@ static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum ope
         refuse_result(result, &refusal);
     } else if (!take_withheld(operation, result)) {
         answer = ask_host(operation, kind, result);
-        if (answer == MI_RESULT_OK && !guard_use_again(&call, &refusal)) {
-            withhold(operation, result);
+        if (!guard_use_again(&call, &refusal)) {
+            if (answer == MI_RESULT_OK) {
+                withhold(operation, result);
+            }
             refuse_result(result, &refusal);
             answer = refusal.result;
         }

@@ -3,13 +3,12 @@
  * The fresh check: what a guarded call does when nothing proves that the identity is unchanged.
  *
  * Each reading is compared at once and forgotten. A difference is final, also when it is a torn
- * one: refusing is always safe. A match could be torn only by glibc's setxid broadcast from another
- * thread, which changes ids and groups; so with more than one thread these are read again at the
- * end. What remains is a change after the last read, which no check can exclude (miguard-provider
- * (7), "What the guard cannot see").
+ * one: refusing is always safe. A match could be torn by glibc's setxid broadcast from another
+ * thread, or by a signal handler of this one that calls the same functions: both change ids and
+ * groups, so these are read again at the end. What remains is a change after the last read, which
+ * no check can exclude (miguard-provider(7), "What the guard cannot see").
  */
 #include <string.h>
-#include <sys/single_threaded.h>
 
 #include "base/process.h"
 #include "identity/identity.h"
@@ -244,22 +243,6 @@ static miguard_components finish(const struct check *check, miguard_components *
     return check->differing;
 }
 
-miguard_components identity_recheck(const struct miguard_identity *bound,
-                                    miguard_components compared, miguard_components *ret_unreadable)
-{
-    struct check check = {bound, compared, 0, 0};
-
-    if (!identity_valid(bound)) {
-        check.differing = MIGUARD_COMPONENTS_ALL;
-    } else {
-        check_uids(&check);
-        check_gids(&check);
-        check_fs_ids(&check);
-        check_groups(&check);
-    }
-    return finish(&check, ret_unreadable);
-}
-
 miguard_components identity_check(const struct miguard_identity *bound, miguard_components compared,
                                   miguard_components *ret_unreadable)
 {
@@ -279,7 +262,7 @@ miguard_components identity_check(const struct miguard_identity *bound, miguard_
     check_bounding(&check);
     check_user_namespace(&check);
     check_label(&check);
-    if (check.differing == 0 && !__libc_single_threaded) {
+    if (check.differing == 0) {
         check_uids(&check);
         check_gids(&check);
         check_groups(&check);

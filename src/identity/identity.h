@@ -84,12 +84,6 @@ MIGUARD_CHECKED miguard_components identity_check(const struct miguard_identity 
                                                   miguard_components compared,
                                                   miguard_components *ret_unreadable);
 
-/* The part of identity_check() that another thread could have changed meanwhile, by a glibc setxid
- * call: ids and groups. Asked again after a wait. */
-MIGUARD_CHECKED miguard_components identity_recheck(const struct miguard_identity *bound,
-                                                    miguard_components compared,
-                                                    miguard_components *ret_unreadable);
-
 /* Whether this thread leads its thread group: no other thread can ever change the user namespace of
  * a process (check.c). */
 bool identity_thread_is_leader(void);

@@ -74,7 +74,7 @@ static MI_Result next_result(MI_Operation *operation, bool *ret_item, MI_Boolean
     if (details != NULL) {
         *details = NULL;
     }
-    return MI_RESULT_OK;
+    return stub->host->get_answer;
 }
 
 static MI_Result MI_CALL operation_get_instance(MI_Operation *operation,

@@ -33,6 +33,7 @@ struct stub_host {
     void *in_local_session_data;
     void (*before_result)(void *data); /* runs inside each Get*, as if it had to wait; or NULL */
     void *before_result_data;
+    MI_Result get_answer; /* of each Get*; OK unless changed */
     atomic_uint operation_count;
     struct stub_operation operations[STUB_MAX_OPERATIONS];
 };

@@ -233,8 +233,6 @@ START_TEST(zeroed_memory_equals_nothing)
     ck_assert_uint_eq(unreadable, 0);
     ck_assert_uint_eq(identity_check(NULL, ALL, NULL), ALL);
     ck_assert_uint_ne(identity_check(&zeroed, BIT(EUID), NULL), 0);
-    ck_assert_uint_eq(identity_recheck(&zeroed, ALL, NULL), ALL);
-    ck_assert_uint_eq(identity_recheck(NULL, ALL, NULL), ALL);
     ck_assert_uint_eq(miguard_identity_known(&zeroed), 0);
     ck_assert_uint_eq(miguard_identity_known(NULL), 0);
     ck_assert(!identity_valid(&zeroed));
@@ -492,7 +490,6 @@ static int thread_with_groups(const void *context)
         list[count / 2] = 70001;
         EXPECT(syscall(SYS_setgroups, count, list) == 0);
         EXPECT(identity_check(bound, ALL, NULL) == BIT(GROUPS));
-        EXPECT(identity_recheck(bound, ALL, NULL) == BIT(GROUPS));
     }
     if (count < 65536) { /* one more */
         EXPECT(set_groups(list, count + 1, count + 1) == 0);
@@ -714,8 +711,6 @@ static int bind_and_change(const void *context)
         EXPECT(identity_check(bound, one, NULL) == (row->expected & one));
         EXPECT(identity_check(bound, ALL & ~one, NULL) == (row->expected & ~one));
     }
-    const miguard_components ids_and_groups = 0x1FF;
-    EXPECT(identity_recheck(bound, ALL, NULL) == (row->expected & ids_and_groups));
     struct miguard_identity *now = capture();
     EXPECT(now != NULL);
     EXPECT(miguard_identity_compare(bound, now) == row->expected);
@@ -787,7 +782,7 @@ END_TEST
 struct bound_thread {
     struct miguard_identity *bound;
     pthread_barrier_t barrier;
-    miguard_components before, after, again;
+    miguard_components before, after;
 };
 
 static void *look_twice(void *context)
@@ -798,7 +793,6 @@ static void *look_twice(void *context)
     pthread_barrier_wait(&thread->barrier);
     pthread_barrier_wait(&thread->barrier);
     thread->after = identity_check(thread->bound, ALL, NULL);
-    thread->again = identity_recheck(thread->bound, ALL, NULL);
     return NULL;
 }
 
@@ -816,7 +810,6 @@ static int broadcast(const void *unused)
     EXPECT(pthread_join(id, NULL) == 0);
     EXPECT(thread.before == 0);
     EXPECT(thread.after == CAPS_OF_UID(BIT(EUID) | BIT(FSUID)));
-    EXPECT(thread.again == (BIT(EUID) | BIT(FSUID)));
     miguard_identity_free(thread.bound);
     return 0;
 }
