@@ -156,8 +156,26 @@ miguard_switch_to(const struct miguard_target *target, struct miguard_error *ret
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_switch_back(struct miguard_error *reterr);
 
-/* How many switches of this thread are not undone. */
+/* How many switches of this thread are not undone; in a callback those that the callback made: the
+ * switches of the thread that it runs on are not its own to undo. */
 MIGUARD_API unsigned miguard_switch_depth(void);
+
+/*
+ * Undoes the latest switches of this thread, those of blocks among them, until
+ * miguard_switch_depth() is depth, and answers how many that were. It is the way home after
+ * longjmp(3) or siglongjmp(3) out of a block, whose end never came:
+ *
+ *     const unsigned depth = miguard_switch_depth();
+ *     if (setjmp(there) != 0) {
+ *         miguard_switch_home(depth);
+ *     }
+ *
+ * To be called where the jump lands, outside of the blocks that are undone: one that still runs
+ * would run on as somebody else. An adoption that was jumped over, see libmiguard(3), is undone as
+ * well. Aborts the process when an identity cannot be restored. Thread safe, not async-signal safe:
+ * not in the handler, but where siglongjmp(3) lands.
+ */
+MIGUARD_API unsigned miguard_switch_home(unsigned depth);
 
 /*
  * A block that runs as the target, and only as the target:
@@ -169,10 +187,10 @@ MIGUARD_API unsigned miguard_switch_depth(void);
  *
  * However the block is left (its end, break, continue, return, goto), the thread comes back first,
  * also from switches that the block forgot to undo. break and continue mean the block itself, not a
- * loop around it. longjmp(3) out of the block is not seen: then the thread stays switched. Jumping
- * into the block does not switch, and its end then undoes nothing. ret_status must not be NULL; it
- * is written before the block, OK or an error of miguard_switch_to(). In C++ use
- * <miguard/switch.hpp>.
+ * loop around it. longjmp(3) out of the block is not seen: then the thread stays switched until
+ * miguard_switch_home(). Jumping into the block does not switch, and its end then undoes nothing.
+ * ret_status must not be NULL; it is written before the block, OK or an error of
+ * miguard_switch_to(). In C++ use <miguard/switch.hpp>.
  */
 struct miguard_scope {
     uint64_t serial; /* of the switch; 0: none */

@@ -64,7 +64,9 @@ enum audit_action {
     X(GATE_FAILED, "gate-failed", "the gate could not be closed")                                  \
     X(LEFT_OPEN, "left-open", "an operation was still open when its context ended")                \
     X(NAME_INVALID, "name-invalid",                                                                \
-      "a rule asks for the namespace or class, and the call's cannot be read with certainty")
+      "a rule asks for the namespace or class, and the call's cannot be read with certainty")      \
+    X(LEFT_SWITCHED, "left-switched",                                                              \
+      "a callback left its thread changed, and the thread was brought back")
 
 enum audit_reason {
 #define AUDIT_REASON_ENUM(NAME, name, text) AUDIT_REASON_##NAME,

@@ -73,6 +73,7 @@ static bool enter_message(void *context, struct delivery *delivery, bool *ret_fo
 {
     struct refusal refusal;
 
+    switch_settle();
     *ret_found = find(context, delivery);
     return *ret_found && !atomic_load(&delivery->operation->mute) && !is_over(delivery, &refusal) &&
            adopt(delivery);
@@ -240,6 +241,7 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
     struct delivery delivery;
     bool handed_over = false;
 
+    switch_settle(); /* what an earlier callback of this thread left by longjmp(3) */
     if (!find(context, &delivery)) {
         return;
     }

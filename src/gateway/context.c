@@ -4,6 +4,7 @@
 
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
+#include "switch/switch.h"
 
 /* How many contexts that are made stand for one old address that is used (space_touched()). */
 enum { WEIGHT_OF_STALE = 64 };
@@ -291,6 +292,7 @@ MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *r
     struct guarded_session *session = NULL;
     struct refusal refusal;
 
+    switch_settle(); /* else the session would be bound to what a callback left behind */
     if (ret_session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }

@@ -282,6 +282,7 @@ bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
 
+    switch_settle();
     if (!not_revoked(call, ret_refusal)) {
         return false;
     }

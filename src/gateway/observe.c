@@ -42,6 +42,31 @@ static enum audit_action action_of(enum switch_kind kind)
                                       : AUDIT_ACTION_DROP;
 }
 
+/*
+ * What a callback left behind. The thread is what it was, so nothing is refused; but a provider
+ * that forgets its way back is told where either is asked for.
+ */
+static void record_undone(struct gateway *gateway, const struct switch_note *note)
+{
+    char attempt[ATTEMPT_SIZE];
+    const struct audit_event event = {
+        .action = AUDIT_ACTION_RESTORE,
+        .reason = AUDIT_REASON_LEFT_SWITCHED,
+        .mismatch = note->found,
+        .attempt = attempt,
+        .bound = note->from,
+        .current = note->to,
+        .call_site = note->site,
+    };
+
+    if (!is_asked_for(gateway, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+        return;
+    }
+    snprintf(attempt, sizeof(attempt), "callback %s: %u switches left behind",
+             note->jumped ? "left by longjmp" : "over", note->left);
+    (void)!audit_write(gateway->audit, &event);
+}
+
 static void record_switch(struct gateway *gateway, const struct switch_note *note)
 {
     char attempt[ATTEMPT_SIZE] = "";
@@ -78,7 +103,7 @@ static void on_switch(const struct switch_note *note)
     struct gateway *gateway = gateway_enter_if_open();
 
     if (gateway != NULL) {
-        record_switch(gateway, note);
+        (note->kind == SWITCH_KIND_UNDONE ? record_undone : record_switch)(gateway, note);
         gateway_leave(gateway);
     }
 }

@@ -85,6 +85,10 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "host could take it for another one: blanks, \".\", \"..\", characters beyond ASCII, more "
         "than 255 characters, or a query that is more than SELECT ... FROM one class. Write names "
         "plainly, as root/cimv2 and CIM_Process; miguard-policy(5) says what is read.",
+    [AUDIT_REASON_LEFT_SWITCHED] =
+        "The provider's callback did not undo what it did to its thread; the library did. Let each "
+        "miguard_switch_to() have its miguard_switch_back() in the same callback, or use "
+        "MIGUARD_SWITCHED, and do not leave a callback by longjmp.",
 };
 
 /* Of an action whose reason says nothing. */
@@ -171,7 +175,9 @@ static const char *main_step(const struct record *record)
 
     if (export_is_decision(record) && !export_is_refusal(record)) {
         return record_is(record, RECORD_REASON, "left-open") ? by_reason[AUDIT_REASON_LEFT_OPEN]
-                                                             : NULL;
+               : record_is(record, RECORD_REASON, "left-switched")
+                   ? by_reason[AUDIT_REASON_LEFT_SWITCHED]
+                   : NULL;
     }
     if (export_reason(record, &reason) && by_reason[reason] != NULL) {
         return by_reason[reason];

@@ -17,8 +17,8 @@
 #include "identity/change.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
-#include "miguard/switch.h"
 #include "switch/gate_filter.h"
+#include "switch/switch.h"
 
 /* ---- what a thread knows ----------------------------------------------------------------- */
 
@@ -395,7 +395,7 @@ enum miguard_status gate_close(const struct miguard_gate_options *options, bool 
         return status;
     }
     /* It would be closed with somebody else's privileges. */
-    if (miguard_switch_depth() > 0) {
+    if (switch_count() > 0) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
                          "this thread is switched; close the gate before, or after switching back");
     }

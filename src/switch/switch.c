@@ -212,22 +212,48 @@ static enum miguard_status become(const struct miguard_identity *original,
 
 /* ---- what each thread has ---------------------------------------------------------------- */
 
-/* One switch that is not undone. */
+/* How many adoptions one thread can have at a time: as deeply may callbacks be nested in the calls
+ * that callbacks make. */
+enum { ADOPTIONS = 112, LEVELS = MIGUARD_SWITCH_DEPTH + ADOPTIONS };
+
+/* One switch that is not undone; or an adoption, which is a barrier: what runs under it neither
+ * sees nor undoes what lies below, and what it leaves above is undone with it. */
 struct level {
-    struct miguard_identity original; /* its groups are below */
-    struct miguard_identity left;     /* what the switch made, without groups */
+    struct miguard_identity original; /* of a switch: its groups are in the stack */
+    struct miguard_identity left;     /* what it made; of a switch: without groups */
     miguard_components changes;       /* between the two */
-    uint64_t serial;                  /* of the scope that it belongs to; 0: of none */
-    gid_t groups[IDENTITY_MAX_GROUPS];
+    uint64_t serial;                  /* of the scope or frame that it belongs to; 0: of none */
+    const void *site;                 /* who asked for the switch */
+    const struct switch_frame *frame; /* of an adoption, else NULL */
+    unsigned below;                   /* of an adoption: the barrier and the switches under it */
+    unsigned switches;
 };
 
-/* Large, since a thread may have 65,536 groups at each level; but only the pages that are written
+/* Large, since a thread may have 65,536 groups at each switch; but only the pages that are written
  * to take memory. */
 struct switch_stack {
-    unsigned depth;
+    unsigned depth;      /* levels that are in use */
+    unsigned switches;   /* those of them that are no adoptions */
+    unsigned barrier;    /* which level is the latest adoption, from 1; 0: there is none */
+    uintptr_t low, high; /* the thread's own call stack; 0: not asked for yet, or not known */
+    struct level levels[LEVELS];
     gid_t scratch[IDENTITY_MAX_GROUPS]; /* for reading back */
-    struct level levels[MIGUARD_SWITCH_DEPTH];
+    gid_t groups[MIGUARD_SWITCH_DEPTH][IDENTITY_MAX_GROUPS];
 };
+
+static uint64_t new_serial(void)
+{
+    static _Atomic uint64_t last;
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
+static void release_level(struct level *level)
+{
+    if (level->frame != NULL) {
+        identity_release(&level->original);
+        identity_release(&level->left);
+    }
+}
 
 /* The initial-exec model: reading this in a signal handler must not make the loader allocate. */
 static __thread struct {
@@ -241,9 +267,14 @@ static pthread_once_t stack_once = PTHREAD_ONCE_INIT;
 static bool stack_ready;
 
 /* At thread exit: the identity goes with the thread, only the memory is left. */
-static void unmap_stack(void *stack)
+static void unmap_stack(void *memory)
 {
+    struct switch_stack *stack = memory;
+
     thread.stack = NULL;
+    while (stack->depth > 0) {
+        release_level(&stack->levels[--stack->depth]);
+    }
     munmap(stack, sizeof(struct switch_stack));
 }
 
@@ -299,7 +330,7 @@ struct switch_last switch_last(void)
 
 void switch_note(const struct switch_note *note)
 {
-    if (note->status == MIGUARD_OK) {
+    if (note->status == MIGUARD_OK && note->kind != SWITCH_KIND_UNDONE) {
         thread.last.kind = note->kind;
         thread.last.site = note->site;
         thread.last.count++;
@@ -314,28 +345,67 @@ void switch_note(const struct switch_note *note)
 
 /* ---- adopting, for the gateway ----------------------------------------------------------- */
 
-static enum miguard_status adopt(const struct miguard_identity *identity,
-                                 struct switch_frame *frame, struct miguard_error *reterr)
+/* Where the thread's own call stack lies; asked once, since for the main thread glibc reads /proc
+ * for it. What is on another stack (of a signal, of a coroutine) is not judged by its address. */
+static void find_call_stack(struct switch_stack *stack)
 {
-    if (identity_check(identity, MIGUARD_COMPONENTS_ALL, NULL) == 0) {
-        return MIGUARD_OK;
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t size = 0;
+
+    if (stack->high != 0 || pthread_getattr_np(pthread_self(), &attributes) != 0) {
+        return;
     }
-    struct switch_stack *stack = stack_for_thread();
-    if (stack == NULL) {
-        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "adopt", NULL);
+    if (pthread_attr_getstack(&attributes, &low, &size) == 0) {
+        stack->low = (uintptr_t)low;
+        stack->high = stack->low + size;
     }
-    enum miguard_status status = identity_capture(&frame->original, reterr);
+    (void)pthread_attr_destroy(&attributes);
+}
+
+/* Fills level with what the thread is and what it is to be. *ret_changes: in what they differ. */
+static enum miguard_status look_both_ways(const struct miguard_identity *identity,
+                                          struct level *level, struct miguard_error *reterr)
+{
+    bool equal = identity_check(identity, MIGUARD_COMPONENTS_ALL, NULL) == 0;
+    enum miguard_status status = identity_copy(identity, &level->left);
+
+    if (status != MIGUARD_OK) {
+        return error_set(reterr, status, 0, "adopt", NULL);
+    }
+    status = equal ? identity_copy(identity, &level->original)
+                   : identity_capture(&level->original, reterr);
+    if (status != MIGUARD_OK) {
+        identity_release(&level->left);
+        return equal ? error_set(reterr, status, 0, "adopt", NULL) : status;
+    }
+    level->changes = miguard_identity_compare(&level->original, &level->left);
+    return MIGUARD_OK;
+}
+
+static enum miguard_status adopt(const struct miguard_identity *identity,
+                                 struct switch_stack *stack, struct switch_frame *frame,
+                                 struct miguard_error *reterr)
+{
+    struct level *level = &stack->levels[stack->depth];
+
+    *level = (struct level){.frame = frame, .below = stack->barrier, .switches = stack->switches};
+    enum miguard_status status = look_both_ways(identity, level, reterr);
     if (status != MIGUARD_OK) {
         return status;
     }
     set_busy(true);
-    status = become(&frame->original, identity,
-                    miguard_identity_compare(&frame->original, identity), stack->scratch, reterr);
+    status = become(&level->original, &level->left, level->changes, stack->scratch, reterr);
     if (status != MIGUARD_OK) {
-        identity_release(&frame->original);
+        release_level(level);
         set_busy(false);
+        return status;
     }
-    return status;
+    level->serial = new_serial();
+    stack->depth++;
+    stack->barrier = stack->depth;
+    *frame = (struct switch_frame){level->serial, stack->depth};
+    return MIGUARD_OK;
 }
 
 enum miguard_status switch_adopt(const struct miguard_identity *identity,
@@ -347,33 +417,160 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
     if (!identity_valid(identity)) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "adopt", "no identity");
     }
+    switch_settle();
+    struct switch_stack *stack = stack_for_thread();
+    if (stack == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "adopt", NULL);
+    }
+    if (stack->depth - stack->switches == ADOPTIONS) {
+        return error_set(reterr, MIGUARD_TOO_DEEP, 0, "adopt", "%d callbacks are nested",
+                         ADOPTIONS);
+    }
+    find_call_stack(stack);
     if (!signals_block(&signals)) {
         return signals_not_blocked(reterr);
     }
-    enum miguard_status status = adopt(identity, frame, reterr);
+    enum miguard_status status = adopt(identity, stack, frame, reterr);
     signals_restore(&signals);
     return status;
 }
 
+/* All of it, also what only a comparison can find: then there is no way back. */
+static bool restore_all(const struct miguard_identity *original, gid_t *scratch)
+{
+    return restore(original, scratch) &&
+           identity_check(original, MIGUARD_COMPONENTS_ALL, NULL) == 0;
+}
+
+/* found: in what the thread is not as it was left. Where it is, what the adoption changed is
+ * changed back, and nothing else can differ. */
+static void unadopt_or_abort(const struct level *level, miguard_components found, gid_t *scratch)
+{
+    if (found == 0 &&
+        (level->changes == 0 || (switch_apply(&level->left, &level->original, level->changes,
+                                              SWITCH_BACK, NULL) == MIGUARD_OK &&
+                                 state_check(&level->original, scratch) == 0))) {
+        return;
+    }
+    if (!restore_all(&level->original, scratch) && !restore_all(&level->original, scratch)) {
+        abort();
+    }
+}
+
+/* The levels from `at` on are gone. */
+static void cut(struct switch_stack *stack, unsigned at)
+{
+    const struct level level = stack->levels[at - 1];
+
+    while (stack->depth > at) {
+        release_level(&stack->levels[--stack->depth]);
+        set_busy(false);
+    }
+    stack->depth--;
+    set_busy(false);
+    stack->switches = level.switches;
+    stack->barrier = level.below;
+}
+
+/*
+ * Undoes the adoption that is level `at`, and all above it: whatever the thread is by now, it is
+ * restored as a whole. Told are switches that were left behind, what else had been changed, and
+ * that the call never came back (jumped).
+ */
+static void unadopt(struct switch_stack *stack, unsigned at, bool jumped)
+{
+    struct level level = stack->levels[at - 1];
+    struct miguard_identity now = {.tag = 0};
+    struct signals signals;
+    struct switch_note note = {.kind = SWITCH_KIND_UNDONE,
+                               .status = MIGUARD_OK,
+                               .to = &level.original,
+                               .left = stack->switches - level.switches,
+                               .jumped = jumped};
+
+    (void)signals_block(&signals);
+    for (unsigned above = at; above < stack->depth && note.site == NULL; above++) {
+        note.site = stack->levels[above].site;
+    }
+    note.found = identity_check(&level.left, MIGUARD_COMPONENTS_ALL, NULL);
+    if (note.found != 0 && state_read(&now, stack->scratch) == 0) {
+        now.known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
+        now.groups = NULL; /* the buffer is used again */
+        now.group_count = 0;
+        note.from = &now;
+    }
+    unadopt_or_abort(&level, note.found, stack->scratch);
+    cut(stack, at);
+    signals_restore(&signals);
+    if (note.left > 0 || note.found != 0 || jumped) {
+        switch_note(&note);
+    }
+    release_level(&level);
+}
+
 void switch_restore(struct switch_frame *frame)
 {
-    struct signals signals;
+    struct switch_stack *stack = thread.stack;
 
-    if (identity_valid(&frame->original)) {
-        (void)signals_block(&signals);
-        /* There is a stack, else nothing had been adopted on this thread. */
-        restore_or_abort(&frame->original, thread.stack->scratch);
-        identity_release(&frame->original);
-        set_busy(false);
-        signals_restore(&signals);
+    if (frame->serial == 0) {
+        return;
+    }
+    /* Another thread, or one that took the level for one that was jumped over: who this thread
+     * should be is not known any more (invariant 5). */
+    if (stack == NULL || frame->level > stack->depth ||
+        stack->levels[frame->level - 1].serial != frame->serial) {
+        abort();
+    }
+    unadopt(stack, frame->level, false);
+    frame->serial = 0;
+}
+
+/*
+ * Whether the function that adopted was left by longjmp(3). Its frame is on the stack of calls as
+ * long as it runs, so it lies above all that is called from it; and it still holds its number.
+ */
+static __attribute__((no_sanitize("address"))) bool
+was_jumped_over(const struct switch_stack *stack, const struct level *level, uintptr_t here)
+{
+    uintptr_t frame = (uintptr_t)level->frame;
+
+    if (frame < stack->low || frame >= stack->high || here < stack->low || here >= stack->high) {
+        return false;
+    }
+    return here > frame || level->frame->serial != level->serial;
+}
+
+void switch_settle_at(const void *here)
+{
+    struct switch_stack *stack = thread.stack;
+    unsigned gone = 0;
+
+    for (unsigned at = stack == NULL ? 0 : stack->barrier; at != 0;
+         at = stack->levels[at - 1].below) {
+        if (was_jumped_over(stack, &stack->levels[at - 1], (uintptr_t)here)) {
+            gone = at;
+        }
+    }
+    if (gone != 0) {
+        unadopt(stack, gone, true);
     }
 }
 
 /* ---- the stack of this thread's switches ------------------------------------------------- */
 
+unsigned switch_count(void)
+{
+    return thread.stack == NULL ? 0 : thread.stack->switches;
+}
+
 unsigned miguard_switch_depth(void)
 {
-    return thread.stack == NULL ? 0 : thread.stack->depth;
+    const struct switch_stack *stack = thread.stack;
+
+    if (stack == NULL) {
+        return 0;
+    }
+    return stack->switches - (stack->barrier == 0 ? 0 : stack->levels[stack->barrier - 1].switches);
 }
 
 /* What an identity holds beyond what a switch reads must be so already. */
@@ -388,12 +585,16 @@ static enum miguard_status rest_agrees(const struct miguard_target *target,
     return MIGUARD_OK;
 }
 
-/* Fills level and becomes target. */
-static enum miguard_status climb(const struct miguard_target *target, struct level *level,
-                                 gid_t *scratch, struct miguard_identity *ret_expected,
+/* Fills the next level and becomes target. */
+static enum miguard_status climb(const struct miguard_target *target, struct switch_stack *stack,
+                                 struct miguard_identity *ret_expected,
                                  struct miguard_error *reterr)
 {
-    enum miguard_status status = state_capture(&level->original, level->groups, scratch, reterr);
+    struct level *level = &stack->levels[stack->depth];
+    gid_t *scratch = stack->scratch;
+
+    enum miguard_status status =
+        state_capture(&level->original, stack->groups[stack->switches], scratch, reterr);
     if (status != MIGUARD_OK) {
         level->original.tag = 0;
         return status;
@@ -424,7 +625,7 @@ static enum miguard_status check_room(const struct miguard_target *target,
     if (stack == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "switch", NULL);
     }
-    if (stack->depth == MIGUARD_SWITCH_DEPTH) {
+    if (stack->switches == MIGUARD_SWITCH_DEPTH) {
         return error_set(reterr, MIGUARD_TOO_DEEP, 0, "switch",
                          "%d switches are not undone; is a miguard_switch_back() missing?",
                          MIGUARD_SWITCH_DEPTH);
@@ -434,8 +635,8 @@ static enum miguard_status check_room(const struct miguard_target *target,
 
 /* The next level, whose room there is. */
 static enum miguard_status push(const struct miguard_target *target, struct switch_stack *stack,
-                                uint64_t serial, struct miguard_identity *ret_expected,
-                                struct miguard_error *reterr)
+                                uint64_t serial, const void *site,
+                                struct miguard_identity *ret_expected, struct miguard_error *reterr)
 {
     struct level *level = &stack->levels[stack->depth];
     struct signals signals;
@@ -444,10 +645,13 @@ static enum miguard_status push(const struct miguard_target *target, struct swit
         return signals_not_blocked(reterr);
     }
     set_busy(true);
-    enum miguard_status status = climb(target, level, stack->scratch, ret_expected, reterr);
+    enum miguard_status status = climb(target, stack, ret_expected, reterr);
     if (status == MIGUARD_OK) {
         level->serial = serial;
+        level->site = site;
+        level->frame = NULL;
         stack->depth++;
+        stack->switches++;
     } else {
         set_busy(false);
     }
@@ -468,7 +672,7 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
     if (status == MIGUARD_OK) {
         level = &stack->levels[stack->depth];
         level->original.tag = 0;
-        status = push(target, stack, serial, &expected, &error);
+        status = push(target, stack, serial, site, &expected, &error);
     }
     if (status != MIGUARD_OK && reterr != NULL) {
         *reterr = error;
@@ -492,6 +696,7 @@ static void switch_down(struct switch_stack *stack, const void *site)
     (void)signals_block(&signals);
     undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
     stack->depth--;
+    stack->switches--;
     set_busy(false);
     signals_restore(&signals);
     switch_note(&(struct switch_note){.kind = SWITCH_KIND_BACK,
@@ -504,19 +709,21 @@ static void switch_down(struct switch_stack *stack, const void *site)
 enum miguard_status miguard_switch_to(const struct miguard_target *target,
                                       struct miguard_error *reterr)
 {
+    switch_settle();
     return switch_up(target, 0, __builtin_return_address(0), reterr);
 }
 
 static enum miguard_status may_go_back(const struct switch_stack *stack,
                                        struct miguard_error *reterr)
 {
-    if (stack == NULL || stack->depth == 0) {
+    if (stack == NULL || stack->depth == stack->barrier) {
         return error_set(reterr, MIGUARD_NOT_SWITCHED, 0, "switch back",
                          "this thread has no miguard_switch_to() to undo");
     }
     if (stack->levels[stack->depth - 1].serial != 0) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "switch back",
-                         "the latest switch is that of a MIGUARD_SWITCHED block, which ends it");
+                         "the latest switch is that of a MIGUARD_SWITCHED block, which ends it; "
+                         "after a longjmp out of one, call miguard_switch_home()");
     }
     return MIGUARD_OK;
 }
@@ -526,6 +733,7 @@ enum miguard_status miguard_switch_back(struct miguard_error *reterr)
     struct miguard_error error = {.status = MIGUARD_OK};
     const void *site = __builtin_return_address(0);
 
+    switch_settle();
     enum miguard_status status = may_go_back(thread.stack, &error);
     if (status == MIGUARD_OK) {
         switch_down(thread.stack, site);
@@ -539,34 +747,49 @@ enum miguard_status miguard_switch_back(struct miguard_error *reterr)
     return status;
 }
 
+unsigned miguard_switch_home(unsigned depth)
+{
+    const void *site = __builtin_return_address(0);
+    unsigned undone = 0;
+
+    switch_settle();
+    while (miguard_switch_depth() > depth) {
+        switch_down(thread.stack, site);
+        undone++;
+    }
+    return undone;
+}
+
 /* ---- switches that end with a block ------------------------------------------------------ */
 
 struct miguard_scope miguard_scope_enter(const struct miguard_target *target,
                                          enum miguard_status *ret_status,
                                          struct miguard_error *reterr)
 {
-    static _Atomic uint64_t last_serial;
     struct miguard_scope scope = {0, 0, false};
 
     if (ret_status == NULL) {
         (void)error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "switch", "ret_status is NULL");
         return scope;
     }
-    uint64_t serial = atomic_fetch_add(&last_serial, 1) + 1;
+    switch_settle();
+    uint64_t serial = new_serial();
     *ret_status = switch_up(target, serial, __builtin_return_address(0), reterr);
     if (*ret_status == MIGUARD_OK) {
-        scope = (struct miguard_scope){serial, miguard_switch_depth(), true};
+        scope = (struct miguard_scope){serial, thread.stack->depth, true};
     }
     return scope;
 }
 
 /* A scope that is not on this thread's stack was never entered, was left already, or is what a jump
- * into the block left uninitialised: the serial number tells. */
+ * into the block left uninitialised: the serial number tells. One that lies below an adoption is
+ * not for the code above to end. */
 void miguard_scope_leave(struct miguard_scope *scope)
 {
+    switch_settle();
     struct switch_stack *stack = thread.stack;
 
-    if (scope == NULL || stack == NULL || scope->serial == 0 || scope->level == 0 ||
+    if (scope == NULL || stack == NULL || scope->serial == 0 || scope->level <= stack->barrier ||
         scope->level > stack->depth || stack->levels[scope->level - 1].serial != scope->serial) {
         return;
     }
@@ -585,8 +808,9 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
 {
     struct miguard_identity expected;
     struct signals signals;
-    struct switch_stack *stack = stack_for_thread();
 
+    switch_settle();
+    struct switch_stack *stack = stack_for_thread();
     enum miguard_status status = check_room(target, stack, reterr);
     if (status != MIGUARD_OK) {
         return status;
@@ -595,7 +819,7 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
         return signals_not_blocked(reterr);
     }
     struct level *level = &stack->levels[stack->depth];
-    status = climb(target, level, stack->scratch, &expected, reterr);
+    status = climb(target, stack, &expected, reterr);
     if (status == MIGUARD_OK) {
         undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
     }
@@ -603,7 +827,7 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
     if (status != MIGUARD_OK) {
         return status;
     }
-    memcpy(groups, level->groups, level->original.group_count * sizeof(gid_t));
+    memcpy(groups, stack->groups[stack->switches], level->original.group_count * sizeof(gid_t));
     *ret_original = level->original;
     ret_original->groups = groups;
     return MIGUARD_OK;

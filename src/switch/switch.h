@@ -10,26 +10,47 @@
 #include "identity/identity.h"
 #include "miguard/switch.h"
 
-/* Room for one way back. Zeroed means: nothing to undo. */
+/* One way back, in the frame of the function that takes it. Zeroed means: nothing to undo. */
 struct switch_frame {
-    struct miguard_identity original;
+    uint64_t serial;
+    unsigned level;
 };
 
 /*
- * Makes the calling thread exactly *identity, remembering in *frame what it was. Does nothing when
- * the thread has that identity already. Errors as miguard_switch_to(), and NOT_SUPPORTED when the
- * thread could not come back from there; the thread is then unchanged.
+ * Makes the calling thread exactly *identity, remembering what it was, also when it is that
+ * already. This is a barrier: until switch_restore() the thread's earlier switches are out of reach
+ * of the public functions. *frame must lie in the frame of a function that runs until
+ * switch_restore(), since by its address an adoption is known that longjmp(3) jumped over.
+ *
+ * Errors as miguard_switch_to(), NOT_SUPPORTED when the thread could not come back from there, and
+ * TOO_DEEP; the thread is then unchanged.
  */
 MIGUARD_CHECKED enum miguard_status switch_adopt(const struct miguard_identity *identity,
                                                  struct switch_frame *frame,
                                                  struct miguard_error *reterr);
 
-/* Undoes switch_adopt(), verified; aborts the process when that fails (invariant 5). */
+/*
+ * Undoes switch_adopt(): compares all components, restores them whatever the thread is by then,
+ * and tells the observer when switches were left behind or something else had been changed
+ * (SWITCH_KIND_UNDONE). Aborts the process when that fails (invariant 5). Nothing happens on a
+ * zeroed frame, and the second time: it can be a cleanup attribute.
+ */
 void switch_restore(struct switch_frame *frame);
+
+/*
+ * Undoes adoptions whose function never came back, since longjmp(3) left it. Called where the
+ * library is entered and it matters who the thread is; costs nothing where nothing is adopted.
+ *
+ * here is the frame of the function that is entered. In one that the landing function of the jump
+ * calls itself it lies above all that was jumped over, so there nothing is missed; the deeper the
+ * function, the more may be, until a shallower one is entered.
+ */
+void switch_settle_at(const void *here);
+#define switch_settle() switch_settle_at(__builtin_frame_address(0))
 
 /* ---- for the audit log ------------------------------------------------------------------- */
 
-enum switch_kind { SWITCH_KIND_TO = 1, SWITCH_KIND_BACK, SWITCH_KIND_DROP };
+enum switch_kind { SWITCH_KIND_TO = 1, SWITCH_KIND_BACK, SWITCH_KIND_DROP, SWITCH_KIND_UNDONE };
 
 /* The last switch of this thread, there or back, that a public function made and that succeeded. */
 struct switch_last {
@@ -47,7 +68,10 @@ struct switch_note {
     enum miguard_status status;
     const struct miguard_error *error; /* NULL on success */
     const struct miguard_identity *from, *to;
-    const void *site;
+    const void *site;         /* of UNDONE: of the first switch that was left behind, or NULL */
+    unsigned left;            /* of UNDONE: how many switches */
+    miguard_components found; /* of UNDONE: in what the thread was not as it was adopted */
+    bool jumped;              /* of UNDONE: the function that adopted never came back */
 };
 
 /*
@@ -64,6 +88,10 @@ struct miguard_target;
 /* Whether the calling thread has a switch or adoption that is not undone, or is making one. Can be
  * asked in a signal handler. */
 bool switch_is_busy(void);
+
+/* How many switches of the calling thread are not undone, also those below an adoption, which
+ * miguard_switch_depth() does not count. */
+unsigned switch_count(void);
 
 /* Goes to target and comes back at once. *ret_original is what the thread is, with groups in the
  * buffer of IDENTITY_MAX_GROUPS that is given. The errors are those of miguard_switch_to(). */
