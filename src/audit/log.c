@@ -422,9 +422,17 @@ static enum miguard_status write_event(struct audit *audit, const struct audit_e
 enum miguard_status audit_write_id(struct audit *audit, const struct audit_event *event,
                                    char ret_id[AUDIT_ID_SIZE])
 {
+    sigset_t before;
+
     ret_id[0] = '\0';
     note_process(audit);
+    /* A handler of the program that came in between could end in siglongjmp(3), and leave the log
+     * locked for good. Not what glibc needs for setuid(3): that waits for this thread. */
+    bool muted = process_mute(&before);
     enum miguard_status status = write_event(audit, event, false, ret_id);
+    if (muted) {
+        process_unmute(&before);
+    }
     keeper_offer(audit);
     return status;
 }
