@@ -44,7 +44,9 @@ TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
 STD     := -std=gnu17 -D_GNU_SOURCE
 PIC     := -fPIC -fvisibility=hidden
-ALL_CFLAGS = $(STD) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
+# pthread_exit(3) and C++ exceptions may come out of a callback: what is held is given back.
+UNWIND  := -fexceptions
+ALL_CFLAGS = $(STD) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
 LIBS      = $(shell pkg-config --libs $(PACKAGES)) -pthread
 TEST_LIBS = $(shell pkg-config --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
 
@@ -114,14 +116,15 @@ $(OUT)/obj/tests/%.o: tests/%.c
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(PIC) -c -o $@ $<
 
 # What is shipped is one object whose inner names are local, so that they meet nobody else's; the
-# tests link the objects as they are.
+# tests link the objects as they are. Groups are dissolved: a linker takes one group of a name, and
+# what finds the clean-up of a frame (DW.ref.__gcc_personality_v0), local by then, would be gone.
 define static_library
 $(OUT)/obj/$(1).a: $(2)
 	$$(call say,AR,$$@)
 	$$(Q)rm -f $$@ && ar rcs $$@ $(2)
 $(OUT)/$(1).a: $(2)
 	$$(call say,AR,$$@)
-	$$(Q)ld -r -o $(OUT)/obj/$(1).o $(2)
+	$$(Q)ld -r --force-group-allocation -o $(OUT)/obj/$(1).o $(2)
 	$$(Q)objcopy --localize-hidden $(3) $(OUT)/obj/$(1).o
 	$$(Q)rm -f $$@ && ar rcs $$@ $(OUT)/obj/$(1).o
 endef
@@ -201,7 +204,7 @@ check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shor
 	@$(MAKE) --no-print-directory tests
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
 	    tests/live/audit_man_test.sh \
-	    tests/live/build_test.sh tests/live/switch_cxx_test.sh
+	    tests/live/build_test.sh tests/live/switch_cxx_test.sh tests/live/unwind_cxx_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "audit/core.h"
+#include "base/entry.h"
 #include "base/process.h"
 #include "identity/read.h"
 
@@ -71,6 +72,7 @@ static unsigned next_wait(struct audit *audit)
  * it must not be what keeps a process from having one thread again. */
 static void *keep(void *context)
 {
+    ENTRY_UNCANCELLED;
     struct audit *audit = context;
 
     while (ledger_keeper_wait(&audit->ledger, next_wait(audit)) && am_i(&audit->keeper.identity) &&

@@ -21,6 +21,7 @@
 #include "audit/audit_netlink.h"
 #include "audit/sink_fields.h"
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/process.h"
 
@@ -81,6 +82,7 @@ static int deliver(struct sink *sink)
  * thread that has it. */
 static void *work(void *argument)
 {
+    ENTRY_UNCANCELLED;
     struct sink *sink = argument;
 
     pthread_mutex_lock(&sink->lock);

@@ -12,10 +12,18 @@
 
 /* One callback on its way to the provider. */
 struct delivery {
-    struct guarded_operation *operation;
-    MI_Operation handle; /* a copy: only its content counts (B.6) */
+    struct guarded_operation *operation; /* NULL: there is nobody to deliver to any more */
+    MI_Operation handle;                 /* a copy: only its content counts (B.6) */
     const MI_OperationCallbacks *callbacks;
-    struct switch_frame frame;
+};
+
+/* What the host waits for. */
+struct debt {
+    struct guarded_operation *operation; /* NULL: there is none, or it is the provider's */
+    MI_Operation *inner;
+    bool result;                    /* which is acknowledged */
+    _Atomic(host_answer) *question; /* which is answered; NULL: there was none */
+    bool final;
 };
 
 /* False when there is nobody to deliver to any more. */
@@ -32,9 +40,42 @@ static bool find(void *context, struct delivery *delivery)
     return true;
 }
 
-static void leave(struct delivery *delivery)
+static void leave(const struct delivery *delivery)
 {
-    slots_release(&guarded_operations, delivery->operation);
+    if (delivery->operation != NULL) {
+        slots_release(&guarded_operations, delivery->operation);
+    }
+}
+
+/*
+ * What the library owes the host, because it told the provider nothing, or because the callback was
+ * left by pthread_exit(3) or an exception and will answer nothing any more: No to a question, the
+ * acknowledgement of a result. Else the host would wait for ever. What the provider has answered
+ * itself is taken by then (gateway.h, inner_acknowledge).
+ */
+static void pay(const struct debt *debt)
+{
+    struct guarded_operation *operation = debt->operation;
+
+    if (operation == NULL) {
+        return;
+    }
+    host_answer answer =
+        debt->question != NULL ? atomic_exchange(debt->question, NULL) : (host_answer)NULL;
+    if (answer != NULL) {
+        (void)answer(debt->inner, MI_OperationCallback_ResponseType_No);
+    }
+    host_acknowledge acknowledge = debt->result
+                                       ? atomic_exchange(&operation->inner_acknowledge, NULL)
+                                       : (host_acknowledge)NULL;
+    if (acknowledge != NULL) {
+        (void)acknowledge(debt->inner);
+    }
+    /* The pin until the final: an acknowledgement of the provider has given it back. */
+    if (debt->final &&
+        (!debt->result || atomic_exchange(&operation->final_unacknowledged, false))) {
+        slots_release(&guarded_operations, operation);
+    }
 }
 
 static struct guard_call call_of(const struct delivery *delivery)
@@ -60,39 +101,34 @@ static bool is_over(const struct delivery *delivery, struct refusal *ret_refusal
     return !guard_may_deliver(&call, ret_refusal);
 }
 
-static bool adopt(struct delivery *delivery)
+static bool adopt(const struct delivery *delivery, struct switch_frame *frame)
 {
-    return switch_adopt(&delivery->operation->session->identity, &delivery->frame, NULL) ==
-           MIGUARD_OK;
+    return switch_adopt(&delivery->operation->session->identity, frame, NULL) == MIGUARD_OK;
 }
 
 /* ---- messages, which answer nothing ------------------------------------------------------- */
 
-/* True when the provider may be called; leave_message() must follow in either case. */
-static bool enter_message(void *context, struct delivery *delivery, bool *ret_found)
+/* True when the provider may be called. */
+static bool enter_message(void *context, struct delivery *delivery, struct switch_frame *frame)
 {
     struct refusal refusal;
 
     switch_settle();
-    *ret_found = find(context, delivery);
-    return *ret_found && !atomic_load(&delivery->operation->mute) && !is_over(delivery, &refusal) &&
-           adopt(delivery);
+    return find(context, delivery) && !atomic_load(&delivery->operation->mute) &&
+           !is_over(delivery, &refusal) && adopt(delivery, frame);
 }
 
 static void MI_CALL on_message(MI_Operation *inner, void *context, MI_Uint32 channel,
                                const MI_Char *message)
 {
-    struct delivery delivery;
-    bool found = false;
+    ENTRY_UNCANCELLED;
+    struct delivery delivery ON_LEAVING(leave) = {0};
+    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
     (void)inner;
-    if (enter_message(context, &delivery, &found)) {
+    if (enter_message(context, &delivery, &frame)) {
         delivery.callbacks->writeMessage(&delivery.handle, delivery.callbacks->callbackContext,
                                          channel, message);
-        switch_restore(&delivery.frame);
-    }
-    if (found) {
-        leave(&delivery);
     }
 }
 
@@ -100,17 +136,14 @@ static void MI_CALL on_progress(MI_Operation *inner, void *context, const MI_Cha
                                 const MI_Char *current, const MI_Char *status, MI_Uint32 percent,
                                 MI_Uint32 seconds)
 {
-    struct delivery delivery;
-    bool found = false;
+    ENTRY_UNCANCELLED;
+    struct delivery delivery ON_LEAVING(leave) = {0};
+    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
     (void)inner;
-    if (enter_message(context, &delivery, &found)) {
+    if (enter_message(context, &delivery, &frame)) {
         delivery.callbacks->writeProgress(&delivery.handle, delivery.callbacks->callbackContext,
                                           activity, current, status, percent, seconds);
-        switch_restore(&delivery.frame);
-    }
-    if (found) {
-        leave(&delivery);
     }
 }
 
@@ -121,20 +154,21 @@ static void MI_CALL on_prompt(MI_Operation *inner, void *context, const MI_Char 
                               MI_Result(MI_CALL *answer)(MI_Operation *,
                                                          MI_OperationCallback_ResponseType))
 {
-    struct delivery delivery;
-    bool found = false;
+    ENTRY_UNCANCELLED;
+    struct delivery delivery ON_LEAVING(leave) = {0};
+    struct debt debt ON_LEAVING(pay) = {NULL, inner, false, NULL, false};
+    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
-    if (enter_message(context, &delivery, &found)) {
+    if (enter_message(context, &delivery, &frame)) {
+        debt.operation = delivery.operation;
+        debt.question = &delivery.operation->inner_prompt;
         atomic_store(&delivery.operation->inner_prompt, answer);
         delivery.callbacks->promptUser(&delivery.handle, delivery.callbacks->callbackContext,
                                        message, type,
                                        answer != NULL ? guarded_operation_answer_prompt : NULL);
-        switch_restore(&delivery.frame);
+        debt.operation = NULL;
     } else if (answer != NULL) {
         (void)answer(inner, MI_OperationCallback_ResponseType_No);
-    }
-    if (found) {
-        leave(&delivery);
     }
 }
 
@@ -142,19 +176,20 @@ static void MI_CALL on_error(MI_Operation *inner, void *context, MI_Instance *er
                              MI_Result(MI_CALL *answer)(MI_Operation *,
                                                         MI_OperationCallback_ResponseType))
 {
-    struct delivery delivery;
-    bool found = false;
+    ENTRY_UNCANCELLED;
+    struct delivery delivery ON_LEAVING(leave) = {0};
+    struct debt debt ON_LEAVING(pay) = {NULL, inner, false, NULL, false};
+    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
-    if (enter_message(context, &delivery, &found)) {
+    if (enter_message(context, &delivery, &frame)) {
+        debt.operation = delivery.operation;
+        debt.question = &delivery.operation->inner_error;
         atomic_store(&delivery.operation->inner_error, answer);
         delivery.callbacks->writeError(&delivery.handle, delivery.callbacks->callbackContext, error,
                                        answer != NULL ? guarded_operation_answer_error : NULL);
-        switch_restore(&delivery.frame);
+        debt.operation = NULL;
     } else if (answer != NULL) {
         (void)answer(inner, MI_OperationCallback_ResponseType_No);
-    }
-    if (found) {
-        leave(&delivery);
     }
 }
 
@@ -200,27 +235,25 @@ static void tell_end(struct delivery *delivery, enum result_kind kind, MI_Result
     }
 }
 
-static void deliver(struct delivery *delivery, enum result_kind kind,
+/* True when the provider has the result, and its acknowledgement to make. */
+static bool deliver(struct delivery *delivery, enum result_kind kind,
                     const struct guarded_result *result, bool acknowledged_by_caller)
 {
     struct refusal refusal;
+    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
     bool over = is_over(delivery, &refusal);
 
-    if (over || !adopt(delivery)) {
+    if (over || !adopt(delivery, &frame)) {
         if (!over) {
             refuse_adoption(delivery, &refusal);
         }
         (void)MI_Operation_Cancel(&delivery->operation->inner, MI_REASON_NONE);
         tell_end(delivery, kind, refusal.result, refusal_message(&refusal));
-        return;
+        return false;
     }
     delivery->operation->final_delivered = !result->more;
-    /* A final that waits for its acknowledgement keeps its pin until that comes, perhaps after the
-     * provider has closed the operation. */
-    atomic_store(&delivery->operation->final_unacknowledged,
-                 !result->more && acknowledged_by_caller);
     tell_provider(delivery, kind, result, acknowledged_by_caller);
-    switch_restore(&delivery->frame);
+    return true;
 }
 
 /* The final result comes once (C.2), and with it goes the pin that was kept for it. */
@@ -238,8 +271,7 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
                       const struct guarded_result *result,
                       MI_Result(MI_CALL *acknowledge)(MI_Operation *))
 {
-    struct delivery delivery;
-    bool handed_over = false;
+    struct delivery delivery ON_LEAVING(leave) = {0};
 
     switch_settle(); /* what an earlier callback of this thread left by longjmp(3) */
     if (!find(context, &delivery)) {
@@ -249,24 +281,21 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
         if (acknowledge != NULL) {
             (void)acknowledge(inner);
         }
-        leave(&delivery);
         return;
     }
+    struct debt debt ON_LEAVING(pay) = {delivery.operation, inner, acknowledge != NULL, NULL,
+                                        !result->more};
     atomic_store(&delivery.operation->inner_acknowledge, acknowledge);
+    /* A final that waits for its acknowledgement keeps its pin until that comes, perhaps after the
+     * provider has closed the operation. */
+    atomic_store(&delivery.operation->final_unacknowledged, !result->more && acknowledge != NULL);
     if (!atomic_load(&delivery.operation->mute)) {
-        deliver(&delivery, kind, result, acknowledge != NULL);
-        handed_over = !atomic_load(&delivery.operation->mute);
+        bool handed_over = deliver(&delivery, kind, result, acknowledge != NULL);
+        debt.operation = handed_over && acknowledge != NULL ? NULL : delivery.operation;
     } else if (!result->more) {
         tell_end(&delivery, kind,
                  result->result != MI_RESULT_OK ? result->result : MI_RESULT_FAILED, NULL);
     }
-    if (acknowledge != NULL && !handed_over) {
-        (void)acknowledge(inner);
-    }
-    if (!result->more && !(acknowledge != NULL && handed_over)) {
-        slots_release(&guarded_operations, delivery.operation); /* the pin until the final */
-    }
-    leave(&delivery);
 }
 
 static void MI_CALL on_instance(MI_Operation *inner, void *context, const MI_Instance *instance,
@@ -274,6 +303,7 @@ static void MI_CALL on_instance(MI_Operation *inner, void *context, const MI_Ins
                                 const MI_Instance *details,
                                 MI_Result(MI_CALL *acknowledge)(MI_Operation *))
 {
+    ENTRY_UNCANCELLED;
     const struct guarded_result result = {
         .instance = instance, .more = more, .result = code, .message = message, .details = details};
     on_result(context, inner, RESULT_INSTANCE, &result, acknowledge);
@@ -285,6 +315,7 @@ static void MI_CALL on_indication(MI_Operation *inner, void *context, const MI_I
                                   const MI_Instance *details,
                                   MI_Result(MI_CALL *acknowledge)(MI_Operation *))
 {
+    ENTRY_UNCANCELLED;
     const struct guarded_result result = {.instance = instance,
                                           .bookmark = bookmark,
                                           .machine_id = machine_id,
@@ -300,6 +331,7 @@ static void MI_CALL on_class(MI_Operation *inner, void *context, const MI_Class 
                              const MI_Instance *details,
                              MI_Result(MI_CALL *acknowledge)(MI_Operation *))
 {
+    ENTRY_UNCANCELLED;
     const struct guarded_result result = {.class_object = class_object,
                                           .more = more,
                                           .result = code,
@@ -312,20 +344,20 @@ static void MI_CALL on_parameter(MI_Operation *inner, void *context, const MI_Ch
                                  MI_Type type, const MI_Value *value,
                                  MI_Result(MI_CALL *acknowledge)(MI_Operation *))
 {
-    struct delivery delivery;
-    bool found = false;
+    ENTRY_UNCANCELLED;
+    struct delivery delivery ON_LEAVING(leave) = {0};
+    struct debt debt ON_LEAVING(pay) = {NULL, inner, acknowledge != NULL, NULL, false};
+    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
-    if (enter_message(context, &delivery, &found)) {
+    if (enter_message(context, &delivery, &frame)) {
+        debt.operation = delivery.operation;
         atomic_store(&delivery.operation->inner_acknowledge, acknowledge);
         delivery.callbacks->streamedParameterResult(
             &delivery.handle, delivery.callbacks->callbackContext, name, type, value,
             acknowledge != NULL ? guarded_operation_acknowledge : NULL);
-        switch_restore(&delivery.frame);
+        debt.operation = NULL;
     } else if (acknowledge != NULL) {
         (void)acknowledge(inner);
-    }
-    if (found) {
-        leave(&delivery);
     }
 }
 

@@ -42,6 +42,13 @@ void guarded_context_release(struct guarded_context *context)
     slots_release(&guarded_contexts, context);
 }
 
+static void unpin_context(struct guarded_context *const *context)
+{
+    if (*context != NULL) {
+        guarded_context_release(*context);
+    }
+}
+
 /* ---- the beginning ------------------------------------------------------------------------ */
 
 /* Every request is refused from now on, and its host knows only that a limit was met. Once, since
@@ -100,6 +107,7 @@ struct guarded_context *guarded_context_new(MI_Context *host, const char *provid
 
 MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_context)
 {
+    ENTRY_UNCANCELLED;
     struct guarded_context *context = NULL;
 
     if (ret_context == NULL) {
@@ -136,19 +144,47 @@ static struct guarded_operation *take_operation(struct guarded_session *session)
     return operation;
 }
 
+/* The pin of its list goes with it. */
+static void unpin_operation(struct guarded_operation *const *operation)
+{
+    slots_release(&guarded_operations, *operation);
+}
+
+static void reap_operation(struct guarded_operation *operation)
+{
+    struct guarded_operation *pinned ON_LEAVING(unpin_operation) = operation;
+
+    guarded_operation_unlist(pinned);
+    if (slots_retire(&guarded_operations, pinned)) {
+        struct guarded_operation *handle ON_LEAVING(unpin_operation) = pinned;
+        guard_note_reaped(handle);
+        guarded_operation_abandon(handle);
+    }
+}
+
+static void unpin_session(struct guarded_session *const *session)
+{
+    slots_release(&guarded_sessions, *session);
+}
+
 static void end_session(struct guarded_session *session)
 {
+    struct guarded_session *listed ON_LEAVING(unpin_session) = session; /* the pin of the list */
     struct guarded_operation *operation = NULL;
 
-    slots_retire(&guarded_sessions, session);
-    while ((operation = take_operation(session)) != NULL) {
-        guarded_operation_unlist(operation);
-        if (slots_retire(&guarded_operations, operation)) {
-            guard_note_reaped(operation);
-            guarded_operation_abandon(operation);
-            slots_release(&guarded_operations, operation); /* the pin of the handle */
-        }
-        slots_release(&guarded_operations, operation);
+    slots_retire(&guarded_sessions, listed);
+    while ((operation = take_operation(listed)) != NULL) {
+        reap_operation(operation);
+    }
+}
+
+/* A callback of the provider may unwind this: then it is called again for the rest. */
+static void end_sessions(struct guarded_session **sessions)
+{
+    while (*sessions != NULL) {
+        struct guarded_session *first = *sessions;
+        *sessions = first->next;
+        end_session(first);
     }
 }
 
@@ -161,15 +197,10 @@ static bool end_context(struct guarded_context *context)
     context_index_leave(context); /* from here on the host may use its memory for another */
     pthread_mutex_lock(&context->lock);
     context->ended = true;
-    struct guarded_session *session = context->sessions;
+    struct guarded_session *sessions ON_LEAVING(end_sessions) = context->sessions;
     context->sessions = NULL;
     pthread_mutex_unlock(&context->lock);
-    while (session != NULL) {
-        struct guarded_session *next = session->next;
-        end_session(session);
-        slots_release(&guarded_sessions, session); /* the pin of the list */
-        session = next;
-    }
+    end_sessions(&sessions);
     return true;
 }
 
@@ -288,7 +319,7 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
 MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *ret_session,
                                             const void *call_site)
 {
-    struct guarded_context *context = NULL;
+    struct guarded_context *context ON_LEAVING(unpin_context) = NULL;
     struct guarded_session *session = NULL;
     struct refusal refusal;
 
@@ -308,12 +339,12 @@ MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *r
         *ret_session = guarded_session_public(session);
         slots_release(&guarded_sessions, session);
     }
-    guarded_context_release(context);
     return result;
 }
 
 MI_Result miguard_get_local_session(const MI_Context *context, MI_Session *ret_session)
 {
+    ENTRY_UNCANCELLED;
     return guarded_context_get_local_session(context, ret_session, __builtin_return_address(0));
 }
 
@@ -321,24 +352,31 @@ MI_Result miguard_get_local_session(const MI_Context *context, MI_Session *ret_s
 
 static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI_Session *session)
 {
+    ENTRY_UNCANCELLED;
     return guarded_context_get_local_session(context, session, __builtin_return_address(0));
+}
+
+/* The end of a context was unwound by a callback of the provider: the host still gets its final. */
+static void post_failure(MI_Context *const *host)
+{
+    if (*host != NULL) {
+        (void)MI_Context_PostResult(*host, MI_RESULT_FAILED);
+    }
 }
 
 /* A final post: the guarded context ends first, so that nothing of it outlives the host's. */
 #define FINAL(Slot, PARAMETERS, ARGUMENTS)                                                         \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
-        struct guarded_context *guarded = NULL;                                                    \
-        MI_Result result = MI_RESULT_INVALID_PARAMETER;                                            \
+        ENTRY_UNCANCELLED;                                                                         \
+        struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
         if (acquire(context, &guarded) != SLOTS_OK) {                                              \
-            return result;                                                                         \
+            return MI_RESULT_INVALID_PARAMETER;                                                    \
         }                                                                                          \
-        if (end_context(guarded)) {                                                                \
-            MI_Context *host = guarded->host;                                                      \
-            result = host->ft->Slot ARGUMENTS;                                                     \
-        }                                                                                          \
-        guarded_context_release(guarded);                                                          \
-        return result;                                                                             \
+        MI_Context *owed ON_LEAVING(post_failure) = guarded->host;                                 \
+        MI_Context *host = end_context(guarded) ? owed : NULL;                                     \
+        owed = NULL;                                                                               \
+        return host != NULL ? host->ft->Slot ARGUMENTS : MI_RESULT_INVALID_PARAMETER;              \
     }
 
 /* Everything else is the host's to answer, on its own context. Where there is none any more, `end`
@@ -347,15 +385,14 @@ static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI
 #define FORWARD(Slot, PARAMETERS, ARGUMENTS, end)                                                  \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
-        struct guarded_context *guarded = NULL;                                                    \
+        ENTRY_UNCANCELLED;                                                                         \
+        struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
         if (acquire(context, &guarded) != SLOTS_OK) {                                              \
             end;                                                                                   \
             return MI_RESULT_INVALID_PARAMETER;                                                    \
         }                                                                                          \
         MI_Context *host = guarded->host;                                                          \
-        MI_Result result = host->ft->Slot ARGUMENTS;                                               \
-        guarded_context_release(guarded);                                                          \
-        return result;                                                                             \
+        return host->ft->Slot ARGUMENTS;                                                           \
     }
 
 #define NO_OUTPUT          (void)0
@@ -438,13 +475,13 @@ FORWARD(WriteError,
 static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
                                                MI_LifecycleIndicationContext **lifecycle)
 {
-    struct guarded_context *guarded = NULL;
+    ENTRY_UNCANCELLED;
+    struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;
 
     OUTPUT(lifecycle, NULL);
     if (lifecycle == NULL || acquire(context, &guarded) != SLOTS_OK) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    guarded_context_release(guarded);
     return MI_RESULT_NOT_SUPPORTED;
 }
 

@@ -38,8 +38,12 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* A child of fork(2) has only the calling thread: a lock that another thread held would never be
  * released there. So they are all taken before and given back on both sides. */
+static int fork_entry; /* of the thread that forks, which holds the locks in between */
+
 static void before_fork(void)
 {
+    int entry = entry_enter();
+
     pthread_mutex_lock(&reload_lock);
     pthread_mutex_lock(&state.lock);
     pthread_mutex_lock(&state.gateway.store.lock);
@@ -51,10 +55,13 @@ static void before_fork(void)
     if (state.gateway.audit != NULL) {
         audit_lock(state.gateway.audit);
     }
+    fork_entry = entry;
 }
 
 static void after_fork(void)
 {
+    int entry = fork_entry;
+
     if (state.gateway.audit != NULL) {
         audit_unlock(state.gateway.audit);
     }
@@ -66,6 +73,7 @@ static void after_fork(void)
     pthread_mutex_unlock(&state.gateway.store.lock);
     pthread_mutex_unlock(&state.lock);
     pthread_mutex_unlock(&reload_lock);
+    entry_leave(&entry);
 }
 
 static void after_drop(void);
@@ -432,6 +440,7 @@ static enum miguard_status reconfigure(char **path, struct audit **audit, struct
 enum miguard_status miguard_configure(const struct miguard_config *config,
                                       struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     struct loaded loaded = {0};
     struct text findings = TEXT_EMPTY;
     struct audit *audit = NULL;
@@ -514,6 +523,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
 
 enum miguard_status miguard_reload(struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     pthread_mutex_lock(&reload_lock);
     enum miguard_status status = reload(reterr);
     pthread_mutex_unlock(&reload_lock);

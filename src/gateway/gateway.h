@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "audit/audit.h"
+#include "base/entry.h"
 #include "base/slots.h"
 #include "identity/identity.h"
 #include "miguard.h"

@@ -154,6 +154,7 @@ struct call {
 /* False when the request had to be answered for want of a context. */
 static bool begin(void *self, MI_Context *host, struct call *call)
 {
+    ENTRY_UNCANCELLED;
     const struct loaded_class *loaded = self;
     call->target = loaded->wrapped;
     call->self = loaded->self;
@@ -165,20 +166,26 @@ static bool begin(void *self, MI_Context *host, struct call *call)
     return true;
 }
 
+/* The provider's function has returned or was left by unwinding. */
 static void end(const struct call *call)
 {
-    guarded_context_release(call->guarded);
+    ENTRY_UNCANCELLED;
+    if (call->guarded != NULL) {
+        guarded_context_release(call->guarded);
+    }
 }
+
+/* Between begin() and end() the thread can be cancelled as the host left it: whether it may be
+ * while the provider's own code runs is not the library's to say. */
 
 /* RELAY(Slot, (parameters), instance to restamp or NULL, arguments after the context) */
 #define RELAY(Slot, PARAMETERS, inbound, ...)                                                      \
     static void MI_CALL relay_##Slot PARAMETERS                                                    \
     {                                                                                              \
-        struct call call;                                                                          \
+        struct call call ON_LEAVING(end) = {0};                                                    \
         if (begin(self, host, &call)) {                                                            \
             restamp(call.target->module, inbound, 0);                                              \
             call.target->original->Slot(call.self, call.context, ##__VA_ARGS__);                   \
-            end(&call);                                                                            \
         }                                                                                          \
     }
 
@@ -213,13 +220,12 @@ RELAY(Unload, (void *self, MI_Context *host), NULL)
 static void MI_CALL relay_Invoke(COMMON, const MI_Char *method, const MI_Instance *instance,
                                  const MI_Instance *parameters)
 {
-    struct call call;
+    struct call call ON_LEAVING(end) = {0};
     if (begin(self, host, &call)) {
         restamp(call.target->module, instance, 0);
         restamp(call.target->module, parameters, 0);
         call.target->original->Invoke(call.self, call.context, space, name, method, instance,
                                       parameters);
-        end(&call);
     }
 }
 
@@ -237,7 +243,7 @@ static const MI_MethodDecl *find_method(const MI_ClassDecl *decl, const MI_Char 
 static void MI_CALL relay_method(COMMON, const MI_Char *method, const MI_Instance *instance,
                                  const MI_Instance *parameters)
 {
-    struct call call;
+    struct call call ON_LEAVING(end) = {0};
     if (!begin(self, host, &call)) {
         return;
     }
@@ -249,48 +255,56 @@ static void MI_CALL relay_method(COMMON, const MI_Char *method, const MI_Instanc
         restamp(call.target->module, parameters, 0);
         decl->function(call.self, call.context, space, name, method, instance, parameters);
     }
-    end(&call);
 }
 
 /* ---- Load and Unload --------------------------------------------------------------------- */
+
+static struct loaded_class *enlist_class(struct wrapped_class *wrapped, struct loaded_module *owner)
+{
+    ENTRY_UNCANCELLED;
+    struct loaded_class *loaded = base_alloc(1, sizeof(*loaded));
+
+    if (loaded != NULL) {
+        loaded->wrapped = wrapped;
+        pthread_mutex_lock(&places.lock);
+        loaded->next = owner->classes;
+        owner->classes = loaded;
+        pthread_mutex_unlock(&places.lock);
+    }
+    return loaded;
+}
 
 static void load_class(unsigned place, void **self, MI_Module_Self *module, MI_Context *host)
 {
     struct wrapped_class *wrapped = &places.classes[place];
     struct loaded_module *owner = (struct loaded_module *)(void *)module;
-    struct loaded_class *loaded = base_alloc(1, sizeof(*loaded));
-    struct call call;
+    struct loaded_class *loaded = enlist_class(wrapped, owner);
+    struct call call ON_LEAVING(end) = {0};
 
     if (loaded == NULL) {
         MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
         return;
     }
-    loaded->wrapped = wrapped;
-    pthread_mutex_lock(&places.lock);
-    loaded->next = owner->classes;
-    owner->classes = loaded;
-    pthread_mutex_unlock(&places.lock);
     *self = loaded;
     if (wrapped->original->Load == NULL) {
         MI_Context_PostResult(host, MI_RESULT_OK);
     } else if (begin(loaded, host, &call)) {
         wrapped->original->Load(&loaded->self, owner->self, call.context);
-        end(&call);
     }
 }
 
-static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
+/* NULL when memory or a limit is out. */
+static struct loaded_module *enlist_load(struct wrapped_module *wrapped, MI_Context *host,
+                                         struct call *call)
 {
-    struct wrapped_module *wrapped = places.modules[place];
+    ENTRY_UNCANCELLED;
     struct loaded_module *loaded = base_alloc(1, sizeof(*loaded));
-    MI_Context *context = NULL;
-    struct guarded_context *guarded =
-        loaded != NULL ? guarded_context_new(host, wrapped->name, &context) : NULL;
 
-    if (guarded == NULL) {
+    call->guarded =
+        loaded != NULL ? guarded_context_new(host, wrapped->name, &call->context) : NULL;
+    if (call->guarded == NULL) {
         base_free(loaded);
-        MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
-        return;
+        return NULL;
     }
     pthread_mutex_lock(&places.lock);
     loaded->wrapped = wrapped;
@@ -298,17 +312,30 @@ static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
     wrapped->loads = loaded;
     wrapped->finished = false;
     pthread_mutex_unlock(&places.lock);
+    return loaded;
+}
+
+static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
+{
+    struct wrapped_module *wrapped = places.modules[place];
+    struct call call ON_LEAVING(end) = {0};
+    struct loaded_module *loaded = enlist_load(wrapped, host, &call);
+
+    if (loaded == NULL) {
+        MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        return;
+    }
     *self = (MI_Module_Self *)(void *)loaded;
     if (wrapped->original->Load == NULL) {
-        MI_Context_PostResult(context, MI_RESULT_OK);
+        MI_Context_PostResult(call.context, MI_RESULT_OK);
     } else {
-        wrapped->original->Load(&loaded->self, context);
+        wrapped->original->Load(&loaded->self, call.context);
     }
-    guarded_context_release(guarded);
 }
 
 static void forget_load(struct loaded_module *loaded)
 {
+    ENTRY_UNCANCELLED;
     while (loaded->classes != NULL) {
         struct loaded_class *next = loaded->classes->next;
         base_free(loaded->classes);
@@ -325,27 +352,36 @@ static void forget_load(struct loaded_module *loaded)
     base_free(loaded);
 }
 
+static bool begin_unload(const struct loaded_module *loaded, MI_Context *host, struct call *call)
+{
+    ENTRY_UNCANCELLED;
+    call->guarded = guarded_context_new(host, loaded->wrapped->name, &call->context);
+    return call->guarded != NULL;
+}
+
+static void unload(const struct loaded_module *loaded, MI_Context *context)
+{
+    const MI_Module *original = loaded->wrapped->original;
+
+    if (original->Unload == NULL) {
+        MI_Context_PostResult(context, MI_RESULT_OK);
+    } else {
+        original->Unload(loaded->self, context);
+    }
+}
+
 /* The class providers are unloaded by now (reference D.3), so their objects go with the module's.
  */
 static void MI_CALL unload_module(MI_Module_Self *self, MI_Context *host)
 {
     struct loaded_module *loaded = (struct loaded_module *)(void *)self;
-    const struct wrapped_module *wrapped = loaded->wrapped;
-    MI_Context *context = NULL;
-    struct guarded_context *guarded = guarded_context_new(host, wrapped->name, &context);
+    struct call call ON_LEAVING(end) = {0};
 
-    if (guarded == NULL) {
+    if (!begin_unload(loaded, host, &call)) {
         MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
         return;
     }
-    MI_Module_Self *original_self = loaded->self;
-    const MI_Module *original = wrapped->original;
-    if (original->Unload == NULL) {
-        MI_Context_PostResult(context, MI_RESULT_OK);
-    } else {
-        original->Unload(original_self, context);
-    }
-    guarded_context_release(guarded);
+    unload(loaded, call.context);
     forget_load(loaded);
 }
 
@@ -618,6 +654,7 @@ static MI_Module *wrap(MI_Module *module)
 
 MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module)
 {
+    ENTRY_UNCANCELLED;
     if (server == NULL || module == NULL || !schema_sound(module->schemaDecl)) {
         return NULL;
     }

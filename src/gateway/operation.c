@@ -41,6 +41,13 @@ static struct slots_handle asked_for(const MI_Operation *handle)
                           : (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2};
 }
 
+static void unpin(struct guarded_operation *const *operation)
+{
+    if (*operation != NULL) {
+        slots_release(&guarded_operations, *operation);
+    }
+}
+
 /* Pins the operation and asks the guard. False: *ret_refusal is the answer. */
 static bool enter(const MI_Operation *handle, enum operation used, const void *call_site,
                   struct guarded_operation **ret_operation, struct guard_call *ret_call,
@@ -139,7 +146,7 @@ static void refuse_result(struct guarded_result *result, const struct refusal *r
 static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum operation used,
                      const void *call_site, struct guarded_result *result)
 {
-    struct guarded_operation *operation = NULL;
+    struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
     struct guard_call call;
     struct refusal refusal;
     MI_Result answer = MI_RESULT_OK;
@@ -162,7 +169,6 @@ static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum ope
             answer = refusal.result;
         }
     }
-    slots_release(&guarded_operations, operation);
     return answer;
 }
 
@@ -189,6 +195,7 @@ static MI_Result MI_CALL guarded_get_instance(MI_Operation *operation, const MI_
                                               MI_Boolean *more, MI_Result *code,
                                               const MI_Char **message, const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     struct guarded_result result = no_item;
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
@@ -208,6 +215,7 @@ static MI_Result MI_CALL guarded_get_indication(MI_Operation *operation,
                                                 const MI_Char **message,
                                                 const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     struct guarded_result result = no_item;
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
@@ -230,6 +238,7 @@ static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Cla
                                            MI_Boolean *more, MI_Result *code,
                                            const MI_Char **message, const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     struct guarded_result result = no_item;
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
@@ -264,7 +273,7 @@ static enum result_kind kind_of(enum operation started_by)
 static void reap(struct guarded_operation *operation)
 {
     struct guarded_result result = {.more = MI_TRUE};
-    struct switch_frame frame;
+    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
     if (switch_adopt(&operation->session->identity, &frame, NULL) != MIGUARD_OK) {
         return;
@@ -276,7 +285,6 @@ static void reap(struct guarded_operation *operation)
         }
     }
     (void)MI_Operation_Close(&operation->inner);
-    switch_restore(&frame);
 }
 
 /* False: it is being ended already, and by somebody who will see that it is abandoned. *ret_idle:
@@ -361,7 +369,8 @@ void guarded_operation_abandon(struct guarded_operation *operation)
 
 static MI_Result MI_CALL guarded_close(MI_Operation *handle)
 {
-    struct guarded_operation *operation = NULL;
+    ENTRY_UNCANCELLED;
+    struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
     struct guard_call call;
     struct refusal refusal;
     MI_Result answer = MI_RESULT_OK;
@@ -376,13 +385,22 @@ static MI_Result MI_CALL guarded_close(MI_Operation *handle)
     } else if (idle) {
         answer = close_claimed(operation);
     }
-    slots_release(&guarded_operations, operation);
     return answer;
+}
+
+/* Also when a callback that the host's Cancel runs does not return. */
+static void end_called(struct guarded_operation *const *operation)
+{
+    if (*operation != NULL) {
+        end_call(*operation);
+    }
 }
 
 static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationReason reason)
 {
-    struct guarded_operation *operation = NULL;
+    ENTRY_UNCANCELLED;
+    struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
+    struct guarded_operation *called ON_LEAVING(end_called) = NULL;
     struct guard_call call;
     struct refusal refusal;
     MI_Result answer = MI_RESULT_OK;
@@ -392,18 +410,18 @@ static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationRea
         return refusal.result;
     }
     if (begin_call(operation)) {
+        called = operation;
         answer = MI_Operation_Cancel(&operation->inner, reason);
-        end_call(operation);
     } else {
         answer = refuse_ended(&call, &refusal);
     }
-    slots_release(&guarded_operations, operation);
     return answer;
 }
 
 static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *session)
 {
-    struct guarded_operation *operation = NULL;
+    ENTRY_UNCANCELLED;
+    struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
     struct guard_call call;
     struct refusal refusal;
 
@@ -416,7 +434,6 @@ static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *s
         return refusal.result;
     }
     *session = guarded_session_public(operation->session);
-    slots_release(&guarded_operations, operation);
     return MI_RESULT_OK;
 }
 
@@ -449,8 +466,8 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
         return false;
     }
     struct guarded_operation *operation = object;
-    *ret_call = (struct guard_call){used, operation->session, operation, &operation->names,
-                                    call_site};
+    *ret_call =
+        (struct guard_call){used, operation->session, operation, &operation->names, call_site};
     if (!guard_use(ret_call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;
@@ -463,7 +480,8 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
  * gives it back when the host says no; a second one finds none. A host that hands out the next
  * result from within has put that one's function there by then. */
 #define ANSWER(used, host_function, ...)                                                           \
-    struct guarded_operation *operation = NULL;                                                    \
+    ENTRY_UNCANCELLED;                                                                             \
+    struct guarded_operation *operation ON_LEAVING(unpin) = NULL;                                  \
     struct guard_call call;                                                                        \
     struct refusal refusal;                                                                        \
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;                                                \
@@ -487,7 +505,6 @@ MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *handle)
     if (answer == MI_RESULT_OK && atomic_exchange(&operation->final_unacknowledged, false)) {
         slots_release(&guarded_operations, operation); /* the pin until the final */
     }
-    slots_release(&guarded_operations, operation);
     return answer;
 }
 
@@ -495,7 +512,6 @@ MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *handle,
                                                   MI_OperationCallback_ResponseType response)
 {
     ANSWER(OPERATION_ANSWER_PROMPT, inner_prompt, response);
-    slots_release(&guarded_operations, operation);
     return answer;
 }
 
@@ -503,6 +519,5 @@ MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *handle,
                                                  MI_OperationCallback_ResponseType response)
 {
     ANSWER(OPERATION_ANSWER_ERROR, inner_error, response);
-    slots_release(&guarded_operations, operation);
     return answer;
 }

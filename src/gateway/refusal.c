@@ -199,6 +199,7 @@ const char *refusal_message(const struct refusal *refusal)
 
 static MI_Result MI_CALL refused_close(MI_Operation *operation)
 {
+    ENTRY_UNCANCELLED;
     if (operation == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -208,6 +209,7 @@ static MI_Result MI_CALL refused_close(MI_Operation *operation)
 
 static MI_Result MI_CALL refused_cancel(MI_Operation *operation, MI_CancellationReason reason)
 {
+    ENTRY_UNCANCELLED;
     (void)operation;
     (void)reason;
     return MI_RESULT_FAILED;
@@ -215,6 +217,7 @@ static MI_Result MI_CALL refused_cancel(MI_Operation *operation, MI_Cancellation
 
 static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session *session)
 {
+    ENTRY_UNCANCELLED;
     if (operation == NULL || session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -246,6 +249,7 @@ static MI_Result MI_CALL refused_get_instance(MI_Operation *operation, const MI_
                                               MI_Boolean *more, MI_Result *result,
                                               const MI_Char **message, const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     if (instance != NULL) {
         *instance = NULL;
     }
@@ -260,6 +264,7 @@ static MI_Result MI_CALL refused_get_indication(MI_Operation *operation,
                                                 const MI_Char **message,
                                                 const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     if (bookmark != NULL) {
         *bookmark = NULL;
     }
@@ -273,6 +278,7 @@ static MI_Result MI_CALL refused_get_class(MI_Operation *operation, const MI_Cla
                                            MI_Boolean *more, MI_Result *result,
                                            const MI_Char **message, const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     if (class_object != NULL) {
         *class_object = NULL;
     }

@@ -40,6 +40,13 @@ static enum slots_verdict acquire(const MI_Session *handle, struct guarded_sessi
     return verdict;
 }
 
+static void unpin_session(struct guarded_session *const *session)
+{
+    if (*session != NULL) {
+        slots_release(&guarded_sessions, *session);
+    }
+}
+
 /* ---- starting an operation ----------------------------------------------------------------- */
 
 /* One start on its way through the guard. */
@@ -153,6 +160,7 @@ static bool begin_start(struct start *start)
         refuse(start, &refusal);
         return false;
     }
+    struct guarded_session *pinned ON_LEAVING(unpin_session) = start->session;
     struct cim_names names;
     cim_names_read(&names, &start->written);
     const struct guard_call call = {start->operation, start->session, NULL, &names,
@@ -166,9 +174,9 @@ static bool begin_start(struct start *start)
         started = make_operation(start, &names);
     }
     if (!started) {
-        slots_release(&guarded_sessions, start->session);
         return false;
     }
+    pinned = NULL; /* finish_start() unpins it */
     if (start->on->asynchronous) {
         slots_pin(&guarded_operations, start->on); /* until the final callback */
     }
@@ -179,11 +187,16 @@ static bool begin_start(struct start *start)
     return true;
 }
 
-static void finish_start(struct start *start)
+static void unpin_start(struct start **start)
 {
-    guarded_operation_started(start->on);
-    slots_release(&guarded_operations, start->on);
-    slots_release(&guarded_sessions, start->session);
+    slots_release(&guarded_operations, (*start)->on);
+    slots_release(&guarded_sessions, (*start)->session);
+}
+
+static void finish_start(struct start **start)
+{
+    struct start *pinned ON_LEAVING(unpin_start) = *start;
+    guarded_operation_started(pinned->on);
 }
 
 static const char *class_of(const MI_Instance *instance)
@@ -212,10 +225,11 @@ static bool hides_class(const MI_Instance *instance)
 
 /* Runs the host's starter of this slot when the guard lets it. */
 #define RUN(Slot, ...)                                                                             \
+    ENTRY_UNCANCELLED;                                                                             \
     if (begin_start(&start)) {                                                                     \
-        MI_Session *inner = &start.session->inner;                                                 \
-        inner->ft->Slot(inner, __VA_ARGS__, &start.inner_callbacks, &start.on->inner);             \
-        finish_start(&start);                                                                      \
+        struct start *started ON_LEAVING(finish_start) = &start;                                   \
+        MI_Session *inner = &started->session->inner;                                              \
+        inner->ft->Slot(inner, __VA_ARGS__, &started->inner_callbacks, &started->on->inner);       \
     }
 
 static void MI_CALL guarded_get_instance(MI_Session *session, MI_Uint32 flags,
@@ -374,6 +388,7 @@ static void MI_CALL guarded_test_connection(MI_Session *session, MI_Uint32 flags
 static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_context,
                                        void(MI_CALL *completion_callback)(void *))
 {
+    ENTRY_UNCANCELLED;
     const void *call_site = __builtin_return_address(0);
     struct guarded_session *session = NULL;
     struct refusal refusal;
@@ -398,6 +413,7 @@ static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_cont
 
 static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Application *application)
 {
+    ENTRY_UNCANCELLED;
     const void *call_site = __builtin_return_address(0);
     struct guarded_session *session = NULL;
     struct refusal refusal;

@@ -7,6 +7,7 @@ enum miguard_status miguard_target_session(const MI_Session *session,
                                            struct miguard_target **ret_target,
                                            struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     void *object = NULL;
 
     if (session == NULL || ret_target == NULL) {

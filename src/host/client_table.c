@@ -211,6 +211,7 @@ static MI_Result learn_option_tables(void)
 MI_Result MI_Application_InitializeV1(MI_Uint32 flags, const MI_Char *application_id,
                                       MI_Instance **extended_error, MI_Application *application)
 {
+    ENTRY_UNCANCELLED;
     (void)application_id;
     if (extended_error != NULL) {
         *extended_error = NULL;

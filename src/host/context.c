@@ -190,6 +190,13 @@ void context_unpin(struct context *context)
     }
 }
 
+void context_let_go(struct context *const *context)
+{
+    if (*context != NULL) {
+        context_unpin(*context);
+    }
+}
+
 bool context_is_live(const struct context *context)
 {
     return (atomic_load_explicit(&context->state, memory_order_acquire) & STATE_LIVE) != 0;
@@ -262,6 +269,14 @@ bool context_await(struct context *context, unsigned milliseconds, MI_Result *re
     *ret_result = context->result;
     pthread_mutex_unlock(&context->lock);
     return true;
+}
+
+void context_close(struct context *const *context)
+{
+    if (*context != NULL) {
+        (void)context_finish(*context, MI_RESULT_FAILED, NULL, NULL);
+        context_unpin(*context);
+    }
 }
 
 static void abandon_if_idle(struct context *context, struct miguard_host *host)

@@ -29,6 +29,7 @@ static MI_Instance *explain(const struct context *context, MI_Result result, MI_
 
 MI_Result context_post_result(MI_Context *address, MI_Result result)
 {
+    ENTRY_UNCANCELLED;
     struct context *context = context_pin(address);
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -41,6 +42,7 @@ MI_Result context_post_result(MI_Context *address, MI_Result result)
 MI_Result context_post_error(MI_Context *address, MI_Uint32 code, const MI_Char *type,
                              const MI_Char *message)
 {
+    ENTRY_UNCANCELLED;
     struct context *context = context_pin(address);
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -67,6 +69,7 @@ static char *error_message(const MI_Instance *error)
 
 MI_Result context_post_cim_error(MI_Context *address, const MI_Instance *error)
 {
+    ENTRY_UNCANCELLED;
     struct context *context = context_pin(address);
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -85,8 +88,9 @@ MI_Result context_post_cim_error(MI_Context *address, const MI_Instance *error)
 
 MI_Result context_post_instance(MI_Context *address, const MI_Instance *instance)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_INVALID_PARAMETER;
-    struct context *context = context_pin(address);
+    struct context *context ON_LEAVING(context_let_go) = context_pin(address);
 
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -96,12 +100,12 @@ MI_Result context_post_instance(MI_Context *address, const MI_Instance *instance
     } else if (instance != NULL && instance->classDecl != NULL) {
         result = operation_post(context->operation, context, instance);
     }
-    context_unpin(context);
     return result;
 }
 
 MI_Result context_get_local_session(const MI_Context *address, MI_Session *session)
 {
+    ENTRY_UNCANCELLED;
     if (session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -128,13 +132,14 @@ MI_Result context_get_local_session(const MI_Context *address, MI_Session *sessi
 
 MI_Result context_register_cancel(MI_Context *address, MI_CancelCallback callback, void *data)
 {
-    struct context *context = callback == NULL ? NULL : context_pin(address);
+    ENTRY_UNCANCELLED;
+    struct context *context ON_LEAVING(context_let_go) =
+        callback == NULL ? NULL : context_pin(address);
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     struct operation *operation = context->operation;
     if (operation == NULL) {
-        context_unpin(context);
         return MI_RESULT_NOT_SUPPORTED;
     }
     pthread_mutex_lock(&operation->lock);
@@ -147,6 +152,5 @@ MI_Result context_register_cancel(MI_Context *address, MI_CancelCallback callbac
         /* The cancellation has been: there is no other moment to tell of it. */
         callback(reason, data);
     }
-    context_unpin(context);
     return MI_RESULT_OK;
 }

@@ -29,6 +29,7 @@ static const MI_ClassDecl *as_class(const MI_MethodDecl *decl)
 static MI_Result construct_instance(MI_Context *context, const MI_ClassDecl *decl,
                                     MI_Instance *instance)
 {
+    ENTRY_UNCANCELLED;
     if (decl == NULL || instance == NULL || !is_alive(context)) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -38,12 +39,14 @@ static MI_Result construct_instance(MI_Context *context, const MI_ClassDecl *dec
 static MI_Result construct_parameters(MI_Context *context, const MI_MethodDecl *decl,
                                       MI_Instance *instance)
 {
+    ENTRY_UNCANCELLED;
     return construct_instance(context, as_class(decl), instance);
 }
 
 static MI_Result new_instance(MI_Context *context, const MI_ClassDecl *decl,
                               MI_Instance **ret_instance)
 {
+    ENTRY_UNCANCELLED;
     if (ret_instance == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -57,12 +60,14 @@ static MI_Result new_instance(MI_Context *context, const MI_ClassDecl *decl,
 static MI_Result new_parameters(MI_Context *context, const MI_MethodDecl *decl,
                                 MI_Instance **ret_instance)
 {
+    ENTRY_UNCANCELLED;
     return new_instance(context, as_class(decl), ret_instance);
 }
 
 static MI_Result new_dynamic_instance(MI_Context *context, const MI_Char *name, MI_Uint32 flags,
                                       MI_Instance **ret_instance)
 {
+    ENTRY_UNCANCELLED;
     if (ret_instance == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -76,6 +81,7 @@ static MI_Result new_dynamic_instance(MI_Context *context, const MI_Char *name, 
 static MI_Result post_indication(MI_Context *context, const MI_Instance *indication,
                                  MI_Uint32 id_count, const MI_Char *bookmark)
 {
+    ENTRY_UNCANCELLED;
     (void)indication;
     (void)id_count;
     (void)bookmark;
@@ -84,6 +90,7 @@ static MI_Result post_indication(MI_Context *context, const MI_Instance *indicat
 
 static MI_Result canceled(const MI_Context *address, MI_Boolean *flag)
 {
+    ENTRY_UNCANCELLED;
     if (flag == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -123,11 +130,13 @@ static MI_Result set_unload(MI_Context *address, bool refuse)
 
 static MI_Result request_unload(MI_Context *context)
 {
+    ENTRY_UNCANCELLED;
     return set_unload(context, false);
 }
 
 static MI_Result refuse_unload(MI_Context *context)
 {
+    ENTRY_UNCANCELLED;
     return set_unload(context, true);
 }
 
@@ -135,6 +144,7 @@ static MI_Result refuse_unload(MI_Context *context)
 
 static MI_Result set_string_option(MI_Context *context, const MI_Char *name, const MI_Char *value)
 {
+    ENTRY_UNCANCELLED;
     if (name == NULL || value == NULL || !is_alive(context)) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -169,6 +179,7 @@ static MI_Result find_option(const MI_Context *address, const MI_Char *name, MI_
 
 static MI_Result get_string_option(MI_Context *context, const MI_Char *name, const MI_Char **value)
 {
+    ENTRY_UNCANCELLED;
     MI_Value found;
     MI_Type type = MI_BOOLEAN;
 
@@ -188,6 +199,7 @@ static MI_Result get_string_option(MI_Context *context, const MI_Char *name, con
 
 static MI_Result get_number_option(MI_Context *context, const MI_Char *name, MI_Uint32 *value)
 {
+    ENTRY_UNCANCELLED;
     MI_Value found;
     MI_Type type = MI_BOOLEAN;
 
@@ -208,6 +220,7 @@ static MI_Result get_number_option(MI_Context *context, const MI_Char *name, MI_
 static MI_Result get_custom_option(MI_Context *context, const MI_Char *name, MI_Type *type,
                                    MI_Value *value)
 {
+    ENTRY_UNCANCELLED;
     MI_Value found;
     MI_Type found_type = MI_BOOLEAN;
 
@@ -224,6 +237,7 @@ static MI_Result get_custom_option(MI_Context *context, const MI_Char *name, MI_
 
 static MI_Result get_custom_option_count(MI_Context *address, MI_Uint32 *count)
 {
+    ENTRY_UNCANCELLED;
     if (count == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -246,6 +260,7 @@ static MI_Result get_custom_option_count(MI_Context *address, MI_Uint32 *count)
 static MI_Result get_custom_option_at(MI_Context *address, MI_Uint32 index, const MI_Char **name,
                                       MI_Type *type, MI_Value *value)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_INVALID_PARAMETER;
 
     if (name == NULL || type == NULL || value == NULL) {
@@ -266,6 +281,7 @@ static MI_Result get_custom_option_at(MI_Context *address, MI_Uint32 index, cons
 
 static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Char *locale)
 {
+    ENTRY_UNCANCELLED;
     bool found = false;
 
     if (locale == NULL) {
@@ -288,6 +304,7 @@ static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Ch
 static MI_Result write_stream_parameter(MI_Context *context, const MI_Char *name,
                                         const MI_Value *value, MI_Type type, MI_Uint32 flags)
 {
+    ENTRY_UNCANCELLED;
     (void)name;
     (void)value;
     (void)type;
@@ -298,6 +315,7 @@ static MI_Result write_stream_parameter(MI_Context *context, const MI_Char *name
 static MI_Result get_lifecycle_indication_context(const MI_Context *context,
                                                   MI_LifecycleIndicationContext **lifecycle)
 {
+    ENTRY_UNCANCELLED;
     if (lifecycle == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }

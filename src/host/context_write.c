@@ -41,8 +41,10 @@ static MI_Result post_owned(struct operation *operation, struct event *event, bo
 
 MI_Result context_write_message(MI_Context *address, MI_Uint32 channel, const MI_Char *message)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_OK;
-    struct context *context = message == NULL ? NULL : context_pin(address);
+    struct context *context ON_LEAVING(context_let_go) =
+        message == NULL ? NULL : context_pin(address);
 
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -58,7 +60,6 @@ MI_Result context_write_message(MI_Context *address, MI_Uint32 channel, const MI
         }
         result = post_owned(operation, event, complete);
     }
-    context_unpin(context);
     return result;
 }
 
@@ -66,8 +67,9 @@ MI_Result context_write_progress(MI_Context *address, const MI_Char *activity,
                                  const MI_Char *current, const MI_Char *description,
                                  MI_Uint32 percent, MI_Uint32 seconds)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_OK;
-    struct context *context = context_pin(address);
+    struct context *context ON_LEAVING(context_let_go) = context_pin(address);
 
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -84,7 +86,6 @@ MI_Result context_write_progress(MI_Context *address, const MI_Char *activity,
         }
         result = post_owned(operation, event, complete);
     }
-    context_unpin(context);
     return result;
 }
 
@@ -127,10 +128,11 @@ static MI_Result write_error(struct operation *operation, MI_Instance *error, bo
 
 MI_Result context_write_cim_error(MI_Context *address, const MI_Instance *error, MI_Boolean *flag)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_OK;
     MI_Instance *copy = NULL;
     bool ask = false;
-    struct context *context = pin_for_flag(address, flag);
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
 
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -145,17 +147,17 @@ MI_Result context_write_cim_error(MI_Context *address, const MI_Instance *error,
             result = write_error(context->operation, copy, ask, flag);
         }
     }
-    context_unpin(context);
     return result;
 }
 
 MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char *type,
                               const MI_Char *message, MI_Boolean *flag)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_OK;
     MI_Instance *error = NULL;
     bool ask = false;
-    struct context *context = pin_for_flag(address, flag);
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
 
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -167,7 +169,6 @@ MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char
             result = write_error(context->operation, error, ask, flag);
         }
     }
-    context_unpin(context);
     return result;
 }
 
@@ -218,8 +219,9 @@ static MI_Result prompt(struct operation *operation, const MI_Char *message, MI_
 MI_Result context_prompt_user(MI_Context *address, const MI_Char *message, MI_PromptType type,
                               MI_Boolean *flag)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_INVALID_PARAMETER;
-    struct context *context = pin_for_flag(address, flag);
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
 
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -227,34 +229,32 @@ MI_Result context_prompt_user(MI_Context *address, const MI_Char *message, MI_Pr
     if (message != NULL && (type == MI_PROMPTTYPE_NORMAL || type == MI_PROMPTTYPE_CRITICAL)) {
         result = prompt(context->operation, message, type, flag);
     }
-    context_unpin(context);
     return result;
 }
 
 MI_Result context_should_process(MI_Context *address, const MI_Char *target, const MI_Char *action,
                                  MI_Boolean *flag)
 {
+    ENTRY_UNCANCELLED;
     MI_Result result = MI_RESULT_SERVER_LIMITS_EXCEEDED;
-    struct text message = TEXT_EMPTY;
-    struct context *context = pin_for_flag(address, flag);
+    struct text message ON_LEAVING(text_release) = TEXT_EMPTY;
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
 
     if (context == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     if (target == NULL || action == NULL) {
-        context_unpin(context);
         return MI_RESULT_INVALID_PARAMETER;
     }
     text_format(&message, "Performing the operation \"%s\" on target \"%s\".", action, target);
     if (!message.failed) {
         result = prompt(context->operation, message.data, MI_PROMPTTYPE_NORMAL, flag);
     }
-    text_release(&message);
-    context_unpin(context);
     return result;
 }
 
 MI_Result context_should_continue(MI_Context *address, const MI_Char *message, MI_Boolean *flag)
 {
+    ENTRY_UNCANCELLED;
     return context_prompt_user(address, message, MI_PROMPTTYPE_CRITICAL, flag);
 }

@@ -13,10 +13,36 @@ static void begin(struct operation *operation)
     pthread_mutex_unlock(&operation->lock);
 }
 
-static void finish(struct operation *operation)
+static void finish(struct operation **operation)
 {
+    pthread_mutex_lock(&(*operation)->lock);
+    (*operation)->in_callback = false;
+    *operation = NULL;
+}
+
+/* A callback that was left by pthread_exit(3) or an exception acknowledges and answers nothing any
+ * more. */
+static void unwound(struct operation *const *unfinished)
+{
+    struct operation *operation = *unfinished;
+
+    if (operation == NULL) {
+        return;
+    }
     pthread_mutex_lock(&operation->lock);
     operation->in_callback = false;
+    operation->ack_pending = false;
+    if (operation->question != NULL) {
+        operation->question->state = EVENT_DONE;
+        operation->question = NULL;
+    }
+    pthread_cond_broadcast(&operation->changed);
+    pthread_mutex_unlock(&operation->lock);
+}
+
+static void free_event(struct event *const *event)
+{
+    event_free(*event);
 }
 
 /* ---- the result's callback --------------------------------------------------------------- */
@@ -42,6 +68,7 @@ static void call(struct operation *operation, const struct result *item, MI_Bool
 
     await_acknowledgement(operation);
     operation->ack_pending = manual;
+    struct operation *unfinished ON_LEAVING(unwound) = operation;
     begin(operation);
     switch (operation->kind) {
     case OPERATION_INSTANCE:
@@ -58,7 +85,7 @@ static void call(struct operation *operation, const struct result *item, MI_Bool
                                details, acknowledge);
         break;
     }
-    finish(operation);
+    finish(&unfinished);
 }
 
 static void deliver_result(struct operation *operation)
@@ -84,6 +111,7 @@ void deliver_final(struct operation *operation)
 
 MI_Result deliver_acknowledge(MI_Operation *handle)
 {
+    ENTRY_UNCANCELLED;
     struct operation *operation = operation_acquire(handle);
     if (operation == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -107,6 +135,7 @@ static void call_event(struct operation *operation, struct event *event)
     MI_Result (*respond)(MI_Operation *, MI_OperationCallback_ResponseType) =
         event->answer_wanted ? deliver_answer : NULL;
 
+    struct operation *unfinished ON_LEAVING(unwound) = operation;
     begin(operation);
     switch (event->kind) {
     case EVENT_MESSAGE:
@@ -124,7 +153,7 @@ static void call_event(struct operation *operation, struct event *event)
                               respond);
         break;
     }
-    finish(operation);
+    finish(&unfinished);
 }
 
 static void deliver_event(struct operation *operation)
@@ -138,8 +167,8 @@ static void deliver_event(struct operation *operation)
     operation->event_count--;
     event->state = EVENT_DELIVERING;
     if (!event->answer_wanted) {
-        call_event(operation, event);
-        event_free(event);
+        struct event *owned ON_LEAVING(free_event) = event;
+        call_event(operation, owned);
         return;
     }
     operation->question = event;
@@ -156,6 +185,7 @@ static void deliver_event(struct operation *operation)
 
 MI_Result deliver_answer(MI_Operation *handle, MI_OperationCallback_ResponseType response)
 {
+    ENTRY_UNCANCELLED;
     if (response < MI_OperationCallback_ResponseType_No ||
         response > MI_OperationCallback_ResponseType_YesToAll) {
         return MI_RESULT_INVALID_PARAMETER;

@@ -78,31 +78,49 @@ static void fail(struct operation *operation, MI_Result result)
     pthread_mutex_unlock(&operation->lock);
 }
 
+/* One call of a provider's function. */
+struct visit {
+    struct operation *operation;
+    struct context *context; /* NULL: there is none yet */
+    unsigned outside;        /* the depth to come back to */
+    bool unwound;            /* the function has not returned, and will post nothing any more */
+};
+
+static void end_visit(const struct visit *visit)
+{
+    if (visit->context != NULL) {
+        if (visit->unwound) {
+            context_finish(visit->context, MI_RESULT_FAILED, NULL, NULL);
+        }
+        operation_returned(visit->operation, visit->context);
+        context_unpin(visit->context);
+    }
+    dispatch_enter(visit->outside);
+}
+
 void dispatch_step(struct operation *operation, const struct step *step)
 {
     struct provider *provider = step->provider;
-    unsigned outside = dispatch_enter(operation->depth + 1);
-    struct context *context = NULL;
+    struct visit visit ON_LEAVING(end_visit) = {.operation = operation,
+                                                .outside = dispatch_enter(operation->depth + 1)};
 
     MI_Result result = provider_ready(provider);
     if (result != MI_RESULT_OK) {
         fail(operation, result);
-        goto out;
+        return;
     }
-    context = context_new(CONTEXT_REQUEST, provider->module, provider, operation);
-    if (context == NULL) {
+    visit.context = context_new(CONTEXT_REQUEST, provider->module, provider, operation);
+    if (visit.context == NULL) {
         fail(operation, MI_RESULT_SERVER_LIMITS_EXCEEDED);
-        goto out;
+        return;
     }
-    if (operation_attach(operation, context)) {
+    if (operation_attach(operation, visit.context)) {
         atomic_fetch_add_explicit(&operation->host->provider_calls, 1, memory_order_relaxed);
-        call(&operation->request, step, context);
+        visit.unwound = true;
+        call(&operation->request, step, visit.context);
+        visit.unwound = false;
     } else {
         /* Over before it began: ends the context, and the result goes nowhere. */
-        context_finish(context, MI_RESULT_FAILED, NULL, NULL);
+        context_finish(visit.context, MI_RESULT_FAILED, NULL, NULL);
     }
-    operation_returned(operation, context);
-    context_unpin(context);
-out:
-    dispatch_enter(outside);
 }

@@ -65,6 +65,7 @@ MI_Result host_result(MI_Uint32 code)
 enum miguard_status miguard_host_new(const struct miguard_host_options *options,
                                      struct miguard_host **ret_host, struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (ret_host == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host", "no place for the host");
     }
@@ -152,6 +153,7 @@ static enum miguard_status add_module(struct miguard_host *host, MI_MainFunction
 enum miguard_status miguard_host_load(struct miguard_host *host, const char *path,
                                       const char *name_space, struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     MI_MainFunction main_function = NULL;
     void *library = NULL;
 
@@ -169,6 +171,7 @@ enum miguard_status miguard_host_load(struct miguard_host *host, const char *pat
 enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction main_function,
                                      const char *name_space, struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (host == NULL || main_function == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host add",
                          "a host and a main function are needed");
@@ -179,6 +182,7 @@ enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction 
 enum miguard_status miguard_host_session(struct miguard_host *host, MI_Session *ret_session,
                                          struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (host == NULL || ret_session == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host session",
                          "a host and a place for the session are needed");
@@ -247,6 +251,7 @@ static struct module *last_module(struct miguard_host *host, const struct module
 
 void miguard_host_free(struct miguard_host *host)
 {
+    ENTRY_UNCANCELLED;
     if (host == NULL) {
         return;
     }

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/entry.h"
 #include "base/slots.h"
 #include "miguard/host.h"
 
@@ -162,6 +163,10 @@ struct context *context_new(enum context_kind kind, struct module *module,
 /* Finds and pins the live context at this address, or NULL. Touches no freed memory. */
 struct context *context_pin(const MI_Context *address);
 void context_unpin(struct context *context);
+/* For ON_LEAVING; NULL is nothing. The second ends the context, too: for a Load or Unload, which is
+ * over when its function is left. */
+void context_let_go(struct context *const *context);
+void context_close(struct context *const *context);
 
 /* The one final result; takes message and details over. INVALID_PARAMETER when there was one
  * before. The caller holds a pin. */
@@ -405,6 +410,7 @@ uint32_t operation_in_use(void); /* for tests */
 MI_Operation operation_handle(const struct operation *operation);
 struct operation *operation_acquire(const MI_Operation *handle);
 void operation_release(struct operation *operation);
+void operation_unpin(struct operation *const *operation); /* for ON_LEAVING; NULL is nothing */
 void operation_pin(struct operation *operation);
 
 /* (operation_step.c) For session_end(). The caller holds a pin. */
@@ -447,6 +453,8 @@ void run_claim(struct operation *operation);
 void run_unclaim(struct operation *operation);
 bool run_is_driver(const struct operation *operation);
 void run_steps(struct operation *operation);
+/* As the driver for as long as way() takes; with the lock held. */
+void run_driven(struct operation *operation, void (*way)(struct operation *));
 /* Without the lock: */
 void run_here(struct operation *operation);
 bool run_worker(struct operation *operation);

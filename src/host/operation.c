@@ -54,6 +54,13 @@ void operation_pin(struct operation *operation)
     slots_pin(&operations, operation);
 }
 
+void operation_unpin(struct operation *const *operation)
+{
+    if (*operation != NULL) {
+        operation_release(*operation);
+    }
+}
+
 /* For tests. */
 uint32_t operation_in_use(void)
 {
@@ -115,15 +122,11 @@ static void await_result(struct operation *operation)
     for (;;) {
         bool idle = !operation->driving;
         if (idle && operation->events != NULL) {
-            run_claim(operation);
-            deliver_pending(operation);
-            run_unclaim(operation);
+            run_driven(operation, deliver_pending);
         } else if (operation->results != NULL || operation->finished) {
             return;
         } else if (idle && operation->context == NULL) {
-            run_claim(operation);
-            run_steps(operation);
-            run_unclaim(operation);
+            run_driven(operation, run_steps);
         } else {
             pthread_cond_wait(&operation->changed, &operation->lock);
         }
@@ -159,7 +162,9 @@ static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const str
     }
     result_free(operation->current);
     operation->current = NULL;
+    struct operation *pinned ON_LEAVING(operation_unpin) = operation;
     await_result(operation);
+    pinned = NULL; /* leave() does it */
     take_next(operation);
     *ret_item = operation->current;
 
@@ -179,6 +184,7 @@ static MI_Result get_instance(MI_Operation *handle, const MI_Instance **instance
                               MI_Result *result, const MI_Char **message,
                               const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     struct outs outs = {more, result, message, details};
     const struct result *item = NULL;
 
@@ -197,6 +203,7 @@ static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instan
                                 MI_Result *result, const MI_Char **message,
                                 const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     struct outs outs = {more, result, message, details};
     const struct result *item = NULL;
 
@@ -219,6 +226,7 @@ static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instan
 static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI_Boolean *more,
                            MI_Result *result, const MI_Char **message, const MI_Instance **details)
 {
+    ENTRY_UNCANCELLED;
     struct outs outs = {more, result, message, details};
     const struct result *item = NULL;
 
@@ -236,6 +244,7 @@ static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI
 
 static MI_Result close_operation(MI_Operation *handle)
 {
+    ENTRY_UNCANCELLED;
     struct operation *operation = enter(handle);
     if (operation == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
@@ -244,30 +253,33 @@ static MI_Result close_operation(MI_Operation *handle)
     pthread_mutex_unlock(&operation->lock);
 
     /* Nobody waits here for the provider. It is told, and what it still posts is dropped. */
+    struct operation *pinned ON_LEAVING(operation_unpin) = operation;
     operation_cancel(operation, MI_REASON_NONE);
     pthread_mutex_lock(&operation->lock);
     if (!operation->async) {
         operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
     }
     operation_settle(operation);
-    leave(operation);
+    pthread_mutex_unlock(&operation->lock);
     return MI_RESULT_OK;
 }
 
 static MI_Result cancel(MI_Operation *handle, MI_CancellationReason reason)
 {
+    ENTRY_UNCANCELLED;
     struct operation *operation = enter(handle);
     if (operation == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     pthread_mutex_unlock(&operation->lock);
-    operation_cancel(operation, reason);
-    operation_release(operation);
+    struct operation *pinned ON_LEAVING(operation_unpin) = operation;
+    operation_cancel(pinned, reason);
     return MI_RESULT_OK;
 }
 
 static MI_Result get_session(MI_Operation *handle, MI_Session *session)
 {
+    ENTRY_UNCANCELLED;
     if (session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }

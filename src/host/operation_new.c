@@ -227,7 +227,8 @@ static MI_Result check_input(const struct request_input *input)
 
 void operation_start(const struct operation_start *start)
 {
-    struct operation *operation = NULL;
+    ENTRY_UNCANCELLED;
+    struct operation *operation ON_LEAVING(operation_unpin) = NULL;
     MI_Result result = check_input(&start->input);
 
     if (start->operation == NULL) {
@@ -255,5 +256,4 @@ void operation_start(const struct operation_start *start)
         operation_abandon(operation, MI_REASON_NONE);
         operation_refuse(start, MI_RESULT_SERVER_LIMITS_EXCEEDED);
     }
-    operation_release(operation);
 }

@@ -150,6 +150,7 @@ MI_Result operation_post(struct operation *operation, struct context *context,
 
 void operation_cancel(struct operation *operation, MI_CancellationReason reason)
 {
+    struct context *pinned ON_LEAVING(context_let_go) = NULL;
     MI_CancelCallback callback = NULL;
     void *data = NULL;
 
@@ -163,7 +164,8 @@ void operation_cancel(struct operation *operation, MI_CancellationReason reason)
     struct context *context = operation->context;
     if (context != NULL && context->cancel != NULL) {
         /* Not pinned: it is about to post its final result, and needs not be told. */
-        callback = context_pin(&context->base) != NULL ? context->cancel : NULL;
+        pinned = context_pin(&context->base);
+        callback = pinned != NULL ? context->cancel : NULL;
         data = context->cancel_data;
     } else if (context == NULL ? !operation->driving : !context->in_slot) {
         operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
@@ -172,7 +174,6 @@ void operation_cancel(struct operation *operation, MI_CancellationReason reason)
     pthread_mutex_unlock(&operation->lock);
     if (callback != NULL) {
         callback(reason, data);
-        context_unpin(context);
     }
 }
 

@@ -15,7 +15,8 @@ static enum provider_state load(struct provider *provider, MI_Result *ret_result
         *ret_result = MI_RESULT_OK;
         return PROVIDER_READY;
     }
-    struct context *context = context_new(CONTEXT_PROVIDER_LOAD, module, provider, NULL);
+    struct context *context ON_LEAVING(context_close) =
+        context_new(CONTEXT_PROVIDER_LOAD, module, provider, NULL);
     if (context == NULL) {
         *ret_result = MI_RESULT_SERVER_LIMITS_EXCEEDED;
         return PROVIDER_IDLE;
@@ -25,7 +26,6 @@ static enum provider_state load(struct provider *provider, MI_Result *ret_result
     if (posted && *ret_result == MI_RESULT_OK) {
         provider->self = context->self;
     }
-    context_unpin(context);
     if (!posted) {
         atomic_store(&module->abandoned, true);
         *ret_result = MI_RESULT_FAILED;
@@ -51,6 +51,26 @@ static MI_Result await_other(struct provider *provider)
     return MI_RESULT_OK;
 }
 
+struct loading {
+    struct provider *provider;
+    enum provider_state state;
+};
+
+static void end_load(const struct loading *loading)
+{
+    struct provider *provider = loading->provider;
+    struct miguard_host *host = provider->module->host;
+
+    pthread_mutex_lock(&host->lock);
+    atomic_store_explicit(&provider->state, (int)loading->state, memory_order_release);
+    if (loading->state == PROVIDER_READY) {
+        provider->loaded_before = host->loaded;
+        host->loaded = provider;
+    }
+    pthread_cond_broadcast(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+}
+
 MI_Result provider_ready(struct provider *provider)
 {
     struct miguard_host *host = provider->module->host;
@@ -74,15 +94,9 @@ MI_Result provider_ready(struct provider *provider)
         return result;
     }
 
-    enum provider_state loaded = load(provider, &result);
-    pthread_mutex_lock(&host->lock);
-    atomic_store_explicit(&provider->state, (int)loaded, memory_order_release);
-    if (loaded == PROVIDER_READY) {
-        provider->loaded_before = host->loaded;
-        host->loaded = provider;
-    }
-    pthread_cond_broadcast(&host->changed);
-    pthread_mutex_unlock(&host->lock);
+    /* What it is when Load is left by unwinding. */
+    struct loading loading ON_LEAVING(end_load) = {provider, PROVIDER_BROKEN};
+    loading.state = load(provider, &result);
     return result;
 }
 
@@ -94,7 +108,8 @@ static void unload(struct provider *provider)
     if (atomic_load(&module->abandoned) || provider->ft->Unload == NULL) {
         return;
     }
-    struct context *context = context_new(CONTEXT_PROVIDER_UNLOAD, module, provider, NULL);
+    struct context *context ON_LEAVING(context_close) =
+        context_new(CONTEXT_PROVIDER_UNLOAD, module, provider, NULL);
     if (context == NULL) {
         atomic_store(&module->abandoned, true);
         return;
@@ -103,7 +118,6 @@ static void unload(struct provider *provider)
     if (!context_await(context, module->host->options.load_timeout_ms, &result)) {
         atomic_store(&module->abandoned, true);
     }
-    context_unpin(context);
 }
 
 bool provider_unload_last(struct miguard_host *host)

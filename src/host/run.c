@@ -55,18 +55,82 @@ void run_steps(struct operation *operation)
     } while (run_step(operation));
 }
 
+/* A callback was left by unwinding, which does not come to the end of run_driven(). */
+static void end_drive(struct operation *const *driven)
+{
+    if (*driven != NULL) {
+        pthread_mutex_lock(&(*driven)->lock);
+        run_unclaim(*driven);
+        pthread_mutex_unlock(&(*driven)->lock);
+    }
+}
+
+void run_driven(struct operation *operation, void (*way)(struct operation *))
+{
+    struct operation *driven ON_LEAVING(end_drive) = operation;
+
+    run_claim(operation);
+    way(operation);
+    run_unclaim(operation);
+    driven = NULL;
+}
+
 void run_here(struct operation *operation)
 {
     pthread_mutex_lock(&operation->lock);
-    run_claim(operation);
-    run_steps(operation);
-    run_unclaim(operation);
+    run_driven(operation, run_steps);
+    pthread_mutex_unlock(&operation->lock);
+}
+
+/* An operation on its worker. What is called back may end the thread by pthread_exit(3). */
+struct work {
+    struct operation *operation; /* NULL: it is over */
+    bool final_begun;
+};
+
+static void end_work(struct work *work)
+{
+    struct operation *operation = work->operation;
+
+    if (operation != NULL) {
+        pthread_mutex_lock(&operation->lock);
+        operation->complete = true;
+        run_unclaim(operation);
+        operation_settle(operation);
+        pthread_mutex_unlock(&operation->lock);
+        operation_release(operation);
+    }
+}
+
+static void give_final(struct work *work)
+{
+    if (!work->final_begun) {
+        work->final_begun = true;
+        deliver_final(work->operation);
+    }
+}
+
+/* Nothing more for who has ended the thread that was to bring it, but for the final. */
+static void give_up(struct work *work)
+{
+    struct work last ON_LEAVING(end_work) = *work;
+    struct operation *operation = work->operation;
+
+    if (operation == NULL || work->final_begun) {
+        return;
+    }
+    operation_cancel(operation, MI_REASON_NONE);
+    pthread_mutex_lock(&operation->lock);
+    operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    give_final(&last);
     pthread_mutex_unlock(&operation->lock);
 }
 
 static void *worker(void *argument)
 {
+    ENTRY_UNCANCELLED;
     struct operation *operation = argument;
+    struct work work ON_LEAVING(give_up) = {operation, false};
 
     pthread_mutex_lock(&operation->lock);
     run_claim(operation);
@@ -77,13 +141,9 @@ static void *worker(void *argument)
         }
         pthread_cond_wait(&operation->changed, &operation->lock);
     }
-    deliver_final(operation);
-    operation->complete = true;
-    run_unclaim(operation);
-    operation_settle(operation);
+    give_final(&work);
     pthread_mutex_unlock(&operation->lock);
-    operation_release(operation);
-    return NULL;
+    return NULL; /* end_work() does the rest */
 }
 
 bool run_worker(struct operation *operation)
@@ -102,6 +162,7 @@ bool run_worker(struct operation *operation)
  */
 static void *timer(void *argument)
 {
+    ENTRY_UNCANCELLED;
     struct operation *operation = argument;
     struct timespec deadline = host_deadline(operation->timeout_ms);
     bool expired = false;

@@ -149,6 +149,7 @@ struct closing {
 /* Until the last operation is gone, final callback and all. */
 static void *await_operations(void *argument)
 {
+    ENTRY_UNCANCELLED;
     struct closing closing = *(struct closing *)argument;
     struct session *session = closing.session;
 
@@ -185,6 +186,7 @@ static void close_with_callback(struct session *session, void *data, void (*call
 
 MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *))
 {
+    ENTRY_UNCANCELLED;
     struct session *session = session_acquire(handle);
     if (session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;

@@ -9,6 +9,7 @@
 
 static MI_Result get_application(MI_Session *handle, MI_Application *application)
 {
+    ENTRY_UNCANCELLED;
     if (application == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "identity/id_map.h"
 #include "identity/identity.h"
@@ -209,6 +210,7 @@ enum miguard_status identity_copy(const struct miguard_identity *from,
 enum miguard_status miguard_identity_capture(struct miguard_identity **ret_identity,
                                              struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (ret_identity == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "capture", "ret_identity is NULL");
     }
@@ -227,6 +229,7 @@ enum miguard_status miguard_identity_capture(struct miguard_identity **ret_ident
 
 void miguard_identity_free(struct miguard_identity *identity)
 {
+    ENTRY_UNCANCELLED;
     if (identity != NULL) {
         identity_release(identity);
         base_free(identity);

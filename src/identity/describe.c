@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "identity/identity.h"
 
@@ -320,6 +321,7 @@ static bool arguments_sound(const struct miguard_identity *identity, const char 
 enum miguard_status miguard_identity_describe(const struct miguard_identity *identity, char *buffer,
                                               size_t size, size_t *ret_length)
 {
+    ENTRY_UNCANCELLED;
     struct text text = TEXT_EMPTY;
 
     if (!arguments_sound(identity, buffer, size, ret_length)) {
@@ -337,6 +339,7 @@ enum miguard_status miguard_identity_describe(const struct miguard_identity *ide
 enum miguard_status miguard_identity_to_json(const struct miguard_identity *identity, char *buffer,
                                              size_t size, size_t *ret_length)
 {
+    ENTRY_UNCANCELLED;
     struct text text = TEXT_EMPTY;
 
     if (!arguments_sound(identity, buffer, size, ret_length)) {
@@ -352,6 +355,7 @@ enum miguard_status miguard_identity_component_text(const struct miguard_identit
                                                     miguard_components component, char *buffer,
                                                     size_t size, size_t *ret_length)
 {
+    ENTRY_UNCANCELLED;
     struct text text = TEXT_EMPTY;
 
     if (!arguments_sound(identity, buffer, size, ret_length) ||

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "identity/identity.h"
 #include "identity/kernel.h"
@@ -139,6 +140,7 @@ static enum miguard_status read_status(pid_t tid, char *status, struct miguard_e
 enum miguard_status miguard_identity_read(pid_t tid, struct miguard_identity **ret_identity,
                                           struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (ret_identity == NULL || tid <= 0) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "read",
                          "a thread id is a positive number");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/process.h"
 
 /* Whoever changes several files is waited for, but not longer than LATEST_MS after the first
@@ -87,6 +88,7 @@ static void settle(const struct watcher *watcher, bool *ret_stop)
 
 static void *watch(void *argument)
 {
+    ENTRY_UNCANCELLED;
     struct watcher *watcher = argument;
     bool stop = false;
 

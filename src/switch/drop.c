@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/signals.h"
 #include "identity/kernel.h"
@@ -414,6 +415,7 @@ static enum miguard_status drop_alone(const struct miguard_target *target, struc
 
 enum miguard_status miguard_drop(const struct miguard_target *target, struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     struct miguard_error error = {.status = MIGUARD_OK};
     const void *site = __builtin_return_address(0);
     struct drop *drop = base_alloc(1, sizeof(*drop));

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/process.h"
 #include "base/signals.h"
@@ -170,6 +171,7 @@ static struct miguard_gate_options options_of(int bits)
 
 struct miguard_gate_options miguard_gate_state(void)
 {
+    ENTRY_UNCANCELLED;
     return options_of(ask_kernel());
 }
 
@@ -417,6 +419,7 @@ void gate_observe_closing(void (*observer)(const struct gate_note *note))
 enum miguard_status miguard_gate_close(const struct miguard_gate_options *options,
                                        struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     void (*observer)(const struct gate_note *) = atomic_load(&closing_observer);
     struct miguard_error error = {.status = MIGUARD_OK};
     bool closed = false;

@@ -29,6 +29,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/process.h"
 #include "identity/kernel.h"
@@ -116,6 +117,7 @@ static void write_note(struct note *note, const siginfo_t *info, const ucontext_
 
 static void note_stray(const siginfo_t *info, const ucontext_t *context)
 {
+    ENTRY_UNCANCELLED;
     for (int i = 0; i < NOTES; i++) {
         int free_state = NOTE_FREE;
         if (atomic_compare_exchange_strong(&notes[i].state, &free_state, NOTE_BEING_WRITTEN)) {
@@ -243,6 +245,7 @@ static struct {
 
 static void *tell(void *unused)
 {
+    ENTRY_UNCANCELLED;
     while (!atomic_load(&teller.stop)) {
         while (sem_wait(&written) != 0) {
         }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/signals.h"
 #include "identity/read.h"
@@ -709,6 +710,7 @@ static void switch_down(struct switch_stack *stack, const void *site)
 enum miguard_status miguard_switch_to(const struct miguard_target *target,
                                       struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     switch_settle();
     return switch_up(target, 0, __builtin_return_address(0), reterr);
 }
@@ -730,6 +732,7 @@ static enum miguard_status may_go_back(const struct switch_stack *stack,
 
 enum miguard_status miguard_switch_back(struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     struct miguard_error error = {.status = MIGUARD_OK};
     const void *site = __builtin_return_address(0);
 
@@ -766,6 +769,7 @@ struct miguard_scope miguard_scope_enter(const struct miguard_target *target,
                                          enum miguard_status *ret_status,
                                          struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     struct miguard_scope scope = {0, 0, false};
 
     if (ret_status == NULL) {
@@ -786,6 +790,7 @@ struct miguard_scope miguard_scope_enter(const struct miguard_target *target,
  * not for the code above to end. */
 void miguard_scope_leave(struct miguard_scope *scope)
 {
+    ENTRY_UNCANCELLED;
     switch_settle();
     struct switch_stack *stack = thread.stack;
 

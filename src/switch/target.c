@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "identity/id_map.h"
 #include "identity/read.h"
@@ -23,6 +24,7 @@ static enum miguard_status no_memory(struct miguard_error *reterr)
 
 void miguard_target_free(struct miguard_target *target)
 {
+    ENTRY_UNCANCELLED;
     if (target != NULL) {
         identity_release(&target->identity);
         base_free(target);
@@ -152,6 +154,7 @@ static enum miguard_status make_user_target(const char *user, const uid_t *uid, 
 enum miguard_status miguard_target_user(const char *user, struct miguard_target **ret_target,
                                         struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (user == NULL || *user == '\0' || ret_target == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target", "user is empty");
     }
@@ -179,6 +182,7 @@ enum miguard_status miguard_target_ids(uid_t uid, gid_t gid, const struct miguar
                                        struct miguard_target **ret_target,
                                        struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (ret_target == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target", "ret_target is NULL");
     }
@@ -254,6 +258,7 @@ static enum miguard_status prove_peer(const struct ucred *peer, gid_t *groups, u
 enum miguard_status miguard_target_peer(int socket, struct miguard_target **ret_target,
                                         struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     struct ucred peer = {0, (uid_t)-1, (gid_t)-1};
     int domain = 0;
     socklen_t size = sizeof(domain);
@@ -311,6 +316,7 @@ static bool capability_named(const char *name, size_t length, int *ret_capabilit
 enum miguard_status miguard_target_keep_caps(struct miguard_target *target, const char *names,
                                              struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     uint64_t caps = 0;
 
     if (target == NULL || names == NULL || target->exact) {
@@ -344,6 +350,7 @@ enum miguard_status miguard_target_identity(const struct miguard_identity *ident
                                             struct miguard_target **ret_target,
                                             struct miguard_error *reterr)
 {
+    ENTRY_UNCANCELLED;
     if (ret_target == NULL || !identity_valid(identity) ||
         identity->known != MIGUARD_COMPONENTS_ALL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
