@@ -51,7 +51,7 @@ static MI_Result enter(const MI_Application *handle, const void *call_site,
 #define FORWARD(function, output, PARAMETERS, ...)                                                 \
     static MI_Result MI_CALL function PARAMETERS                                                   \
     {                                                                                              \
-        ENTRY_UNCANCELLED;                                                                         \
+        ENTER_SLOT;                                                                                \
         struct guarded_session *session = NULL;                                                    \
         MI_Application inner;                                                                      \
         CLEARED(output);                                                                           \
@@ -118,7 +118,7 @@ static MI_Result deny(const MI_Application *handle, enum operation operation, co
 
 static MI_Result MI_CALL deny_close(MI_Application *application)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     return deny(application, OPERATION_APPLICATION_CLOSE, __builtin_return_address(0));
 }
 
@@ -127,7 +127,7 @@ static MI_Result MI_CALL deny_session(MI_Application *application, const MI_Char
                                       MI_SessionCallbacks *callbacks, MI_Instance **error,
                                       MI_Session *session)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     (void)protocol;
     (void)destination;
     (void)options;
@@ -145,7 +145,7 @@ static MI_Result MI_CALL deny_provider(MI_Application *application, const MI_Cha
                                        const MI_Char *name, MI_MainFunction main_function,
                                        MI_Instance **error, MI_HostedProvider *provider)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     (void)name_space;
     (void)name;
     (void)main_function;

@@ -20,6 +20,7 @@
 #include "identity/identity.h"
 #include "miguard.h"
 #include "policy/policy.h"
+#include "switch/switch.h"
 
 /* ---- the gateway of this process (gateway.c) -------------------------------------------- */
 
@@ -199,6 +200,15 @@ const char *refusal_message(const struct refusal *refusal);
 void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
                      enum result_kind kind, const MI_OperationCallbacks *callbacks,
                      MI_Operation *operation);
+
+/* ---- where a provider enters ------------------------------------------------------------- */
+
+/* The first line of each slot that takes a handle: not cancelled inside, and first of all a thread
+ * that jumped out of a callback is brought home (switch.h). The shallower the frame that asks, the
+ * less a jump can hide, so the slot asks and not the guard. */
+#define ENTER_SLOT                                                                                 \
+    ENTRY_UNCANCELLED;                                                                             \
+    switch_settle()
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 

@@ -195,7 +195,7 @@ static MI_Result MI_CALL guarded_get_instance(MI_Operation *operation, const MI_
                                               MI_Boolean *more, MI_Result *code,
                                               const MI_Char **message, const MI_Instance **details)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     struct guarded_result result = no_item;
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
@@ -215,7 +215,7 @@ static MI_Result MI_CALL guarded_get_indication(MI_Operation *operation,
                                                 const MI_Char **message,
                                                 const MI_Instance **details)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     struct guarded_result result = no_item;
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
@@ -238,7 +238,7 @@ static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Cla
                                            MI_Boolean *more, MI_Result *code,
                                            const MI_Char **message, const MI_Instance **details)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     struct guarded_result result = no_item;
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
@@ -369,7 +369,7 @@ void guarded_operation_abandon(struct guarded_operation *operation)
 
 static MI_Result MI_CALL guarded_close(MI_Operation *handle)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
     struct guard_call call;
     struct refusal refusal;
@@ -398,7 +398,7 @@ static void end_called(struct guarded_operation *const *operation)
 
 static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationReason reason)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
     struct guarded_operation *called ON_LEAVING(end_called) = NULL;
     struct guard_call call;
@@ -420,7 +420,7 @@ static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationRea
 
 static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *session)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
     struct guard_call call;
     struct refusal refusal;
@@ -480,7 +480,7 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
  * gives it back when the host says no; a second one finds none. A host that hands out the next
  * result from within has put that one's function there by then. */
 #define ANSWER(used, host_function, ...)                                                           \
-    ENTRY_UNCANCELLED;                                                                             \
+    ENTER_SLOT;                                                                                    \
     struct guarded_operation *operation ON_LEAVING(unpin) = NULL;                                  \
     struct guard_call call;                                                                        \
     struct refusal refusal;                                                                        \

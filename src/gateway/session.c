@@ -225,7 +225,7 @@ static bool hides_class(const MI_Instance *instance)
 
 /* Runs the host's starter of this slot when the guard lets it. */
 #define RUN(Slot, ...)                                                                             \
-    ENTRY_UNCANCELLED;                                                                             \
+    ENTER_SLOT;                                                                                    \
     if (begin_start(&start)) {                                                                     \
         struct start *started ON_LEAVING(finish_start) = &start;                                   \
         MI_Session *inner = &started->session->inner;                                              \
@@ -388,7 +388,7 @@ static void MI_CALL guarded_test_connection(MI_Session *session, MI_Uint32 flags
 static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_context,
                                        void(MI_CALL *completion_callback)(void *))
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     const void *call_site = __builtin_return_address(0);
     struct guarded_session *session = NULL;
     struct refusal refusal;
@@ -413,7 +413,7 @@ static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_cont
 
 static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Application *application)
 {
-    ENTRY_UNCANCELLED;
+    ENTER_SLOT;
     const void *call_site = __builtin_return_address(0);
     struct guarded_session *session = NULL;
     struct refusal refusal;

@@ -752,6 +752,7 @@ enum miguard_status miguard_switch_back(struct miguard_error *reterr)
 
 unsigned miguard_switch_home(unsigned depth)
 {
+    ENTRY_UNCANCELLED;
     const void *site = __builtin_return_address(0);
     unsigned undone = 0;
 
