@@ -51,6 +51,7 @@ enum audit_action {
     X(NO_POLICY, "no-policy", "there is no valid policy in force")                                 \
     X(CONTEXT_ENDED, "context-ended", "the context that the session came from has ended")          \
     X(CONTEXTS_SPENT, "contexts-spent", "no address is left for a guarded context")                \
+    X(LIMIT_REACHED, "limit-reached", "as many as there may be are open, or memory is out")        \
     X(HANDLE_STALE, "handle-stale", "the handle was closed, or its context has ended")             \
     X(HANDLE_FORGED, "handle-forged", "no such handle was ever given out")                         \
     X(HANDLE_INHERITED, "handle-inherited", "the handle was inherited through a fork")             \

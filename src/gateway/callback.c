@@ -26,12 +26,16 @@ struct debt {
     bool final;
 };
 
-/* False when there is nobody to deliver to any more. */
+/* False when there is nobody to deliver to any more, or never was; that is recorded. */
 static bool find(void *context, struct delivery *delivery)
 {
+    const uint64_t name = (uint64_t)(uintptr_t)context;
     void *object = NULL;
-    if (slots_acquire_retired(&guarded_operations, (uint64_t)(uintptr_t)context, &object) !=
-        SLOTS_OK) {
+    struct refusal refusal;
+
+    enum slots_verdict verdict = slots_acquire_retired(&guarded_operations, name, &object);
+    if (verdict != SLOTS_OK) {
+        guard_refuse_handle(OPERATION_CALLBACK, verdict, name, NULL, &refusal);
         return false;
     }
     delivery->operation = object;
@@ -114,8 +118,15 @@ static bool enter_message(void *context, struct delivery *delivery, struct switc
     struct refusal refusal;
 
     switch_settle();
-    return find(context, delivery) && !atomic_load(&delivery->operation->mute) &&
-           !is_over(delivery, &refusal) && adopt(delivery, frame);
+    if (!find(context, delivery) || atomic_load(&delivery->operation->mute) ||
+        is_over(delivery, &refusal)) {
+        return false;
+    }
+    if (!adopt(delivery, frame)) {
+        refuse_adoption(delivery, &refusal);
+        return false;
+    }
+    return true;
 }
 
 static void MI_CALL on_message(MI_Operation *inner, void *context, MI_Uint32 channel,
@@ -256,12 +267,22 @@ static bool deliver(struct delivery *delivery, enum result_kind kind,
     return true;
 }
 
-/* The final result comes once (C.2), and with it goes the pin that was kept for it. */
-static bool is_behind_the_final(struct guarded_operation *operation,
+/* The final result comes once (C.2), and with it goes the pin that was kept for it. What a host
+ * brings behind it reaches nobody, and that is recorded. */
+static bool is_behind_the_final(const struct delivery *delivery,
                                 const struct guarded_result *result)
 {
-    return result->more ? atomic_load(&operation->final_came)
-                        : atomic_exchange(&operation->final_came, true);
+    struct guarded_operation *operation = delivery->operation;
+    const struct guard_call call = call_of(delivery);
+    struct refusal refusal;
+
+    bool behind = result->more ? atomic_load(&operation->final_came)
+                               : atomic_exchange(&operation->final_came, true);
+    if (behind) {
+        guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_HANDLE_STALE,
+                     MI_RESULT_INVALID_PARAMETER, &refusal);
+    }
+    return behind;
 }
 
 /* The callbacks of one operation come one after the other (C.2), so its fields need no lock here.
@@ -274,11 +295,8 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
     struct delivery delivery ON_LEAVING(leave) = {0};
 
     switch_settle(); /* what an earlier callback of this thread left by longjmp(3) */
-    if (!find(context, &delivery)) {
-        return;
-    }
-    if (is_behind_the_final(delivery.operation, result)) {
-        if (acknowledge != NULL) {
+    if (!find(context, &delivery) || is_behind_the_final(&delivery, result)) {
+        if (acknowledge != NULL) { /* the host need not wait for it */
             (void)acknowledge(inner);
         }
         return;

@@ -105,6 +105,16 @@ struct guarded_context *guarded_context_new(MI_Context *host, const char *provid
     return context;
 }
 
+/* A context that is none any more, or never was. */
+static MI_Result refuse_context(const MI_Context *context, enum slots_verdict verdict,
+                                const void *call_site)
+{
+    struct refusal refusal;
+
+    guard_refuse_handle(OPERATION_CONTEXT_CALL, verdict, space_name(context), call_site, &refusal);
+    return refusal.result;
+}
+
 MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_context)
 {
     ENTRY_UNCANCELLED;
@@ -119,10 +129,12 @@ MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_conte
     }
     if (host_context->ft != &guarded_context_ft) {
         context = guarded_context_new(host_context, "", ret_context);
-    } else if (acquire(host_context, &context) == SLOTS_OK) {
-        *ret_context = host_context;
     } else {
-        return MI_RESULT_INVALID_PARAMETER; /* ended, or a copy */
+        enum slots_verdict verdict = acquire(host_context, &context);
+        if (verdict != SLOTS_OK) { /* ended, or a copy */
+            return refuse_context(host_context, verdict, __builtin_return_address(0));
+        }
+        *ret_context = host_context;
     }
     if (context == NULL) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
@@ -229,21 +241,19 @@ static struct guarded_session *lookup_session(struct guarded_context *context,
     return session;
 }
 
-/* Gives the session to its context, unless that ended, or another thread of the same identity was
- * faster: then *session becomes that one. */
-static MI_Result enlist(struct guarded_context *context, struct guarded_session **session)
+/* Gives the session to its context; false when that has ended. When another thread of the same
+ * identity was faster, *session becomes that one. */
+static bool enlist(struct guarded_context *context, struct guarded_session **session)
 {
-    MI_Result result = MI_RESULT_OK;
     struct guarded_session *extra = NULL;
 
     pthread_mutex_lock(&context->lock);
     struct guarded_session *twin = find_session(context, &(*session)->identity);
-    if (context->ended) {
-        result = MI_RESULT_INVALID_PARAMETER;
-    } else if (twin != NULL) {
+    bool ended = context->ended;
+    if (twin != NULL && !ended) {
         extra = *session;
         *session = twin;
-    } else {
+    } else if (!ended) {
         slots_publish(&guarded_sessions, *session);
         slots_pin(&guarded_sessions, *session); /* the caller's; the first is the list's now */
         (*session)->next = context->sessions;
@@ -253,7 +263,7 @@ static MI_Result enlist(struct guarded_context *context, struct guarded_session 
     if (extra != NULL) {
         slots_release(&guarded_sessions, extra);
     }
-    return result;
+    return !ended;
 }
 
 /* Takes the identity over. */
@@ -264,7 +274,8 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
     struct guarded_session *session = slots_new(&guarded_sessions, NULL);
 
     if (session == NULL) {
-        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+        guard_open_failed(context, MIGUARD_NO_MEMORY, call_site, &refusal);
+        return refusal.result;
     }
     slots_pin(&guarded_contexts, context);
     session->context = context;
@@ -275,8 +286,10 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
     MI_Result result = MI_RESULT_OK;
     if (guard_open(session, call_site, &refusal)) {
         result = MI_Context_GetLocalSession(context->host, &session->inner);
-        if (result == MI_RESULT_OK) {
-            result = enlist(context, &session);
+        if (result == MI_RESULT_OK && !enlist(context, &session)) {
+            guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, SLOTS_STALE, context->id, call_site,
+                                &refusal);
+            result = refusal.result;
         }
     } else {
         result = refusal.result;
@@ -299,9 +312,6 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
     enum miguard_status status = gateway_close_thread(context->gateway);
     if (status == MIGUARD_OK) {
         status = identity_capture(&identity, NULL);
-    }
-    if (status == MIGUARD_NO_MEMORY) {
-        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     if (status != MIGUARD_OK) {
         guard_open_failed(context, status, call_site, &refusal);
@@ -370,13 +380,15 @@ static void post_failure(MI_Context *const *host)
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
-        if (acquire(context, &guarded) != SLOTS_OK) {                                              \
-            return MI_RESULT_INVALID_PARAMETER;                                                    \
+        enum slots_verdict verdict = acquire(context, &guarded);                                   \
+        if (verdict != SLOTS_OK) {                                                                 \
+            return refuse_context(context, verdict, __builtin_return_address(0));                  \
         }                                                                                          \
         MI_Context *owed ON_LEAVING(post_failure) = guarded->host;                                 \
         MI_Context *host = end_context(guarded) ? owed : NULL;                                     \
         owed = NULL;                                                                               \
-        return host != NULL ? host->ft->Slot ARGUMENTS : MI_RESULT_INVALID_PARAMETER;              \
+        return host != NULL ? host->ft->Slot ARGUMENTS                                             \
+                            : refuse_context(context, SLOTS_STALE, __builtin_return_address(0));   \
     }
 
 /* Everything else is the host's to answer, on its own context. Where there is none any more, `end`
@@ -387,9 +399,10 @@ static void post_failure(MI_Context *const *host)
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
-        if (acquire(context, &guarded) != SLOTS_OK) {                                              \
+        enum slots_verdict verdict = acquire(context, &guarded);                                   \
+        if (verdict != SLOTS_OK) {                                                                 \
             end;                                                                                   \
-            return MI_RESULT_INVALID_PARAMETER;                                                    \
+            return refuse_context(context, verdict, __builtin_return_address(0));                  \
         }                                                                                          \
         MI_Context *host = guarded->host;                                                          \
         return host->ft->Slot ARGUMENTS;                                                           \
@@ -479,8 +492,12 @@ static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
     struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;
 
     OUTPUT(lifecycle, NULL);
-    if (lifecycle == NULL || acquire(context, &guarded) != SLOTS_OK) {
+    if (lifecycle == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
+    }
+    enum slots_verdict verdict = acquire(context, &guarded);
+    if (verdict != SLOTS_OK) {
+        return refuse_context(context, verdict, __builtin_return_address(0));
     }
     return MI_RESULT_NOT_SUPPORTED;
 }

@@ -350,7 +350,8 @@ bool guard_open(struct guarded_session *session, const void *call_site, struct r
     session->binding = gate_new_binding();
     session->view = current_view(session, &status);
     if (status == MIGUARD_NO_MEMORY) {
-        *ret_refusal = (struct refusal){.result = MI_RESULT_SERVER_LIMITS_EXCEEDED};
+        event.reason = AUDIT_REASON_LIMIT_REACHED;
+        refuse(context->gateway, &event, MI_RESULT_SERVER_LIMITS_EXCEEDED, ret_refusal);
         return false;
     }
     if (status != MIGUARD_OK) {
@@ -374,9 +375,12 @@ void guard_open_failed(struct guarded_context *context, enum miguard_status why,
                        const void *call_site, struct refusal *ret_refusal)
 {
     struct audit_event event = open_event(context, 0, call_site);
-    event.reason = reason_of(why);
-    event.unreadable = MIGUARD_COMPONENTS_ALL;
-    refuse(context->gateway, &event, MI_RESULT_ACCESS_DENIED, ret_refusal);
+    bool no_memory = why == MIGUARD_NO_MEMORY;
+
+    event.reason = no_memory ? AUDIT_REASON_LIMIT_REACHED : reason_of(why);
+    event.unreadable = no_memory ? 0 : MIGUARD_COMPONENTS_ALL;
+    refuse(context->gateway, &event,
+           no_memory ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_ACCESS_DENIED, ret_refusal);
 }
 
 /* ---- what needs no comparison ------------------------------------------------------------ */
@@ -399,7 +403,8 @@ void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, u
                   : verdict == SLOTS_INHERITED ? AUDIT_REASON_HANDLE_INHERITED
                                                : AUDIT_REASON_HANDLE_FORGED,
         .operation = operation,
-        .session_id = handle_name,
+        .context_id = operation == OPERATION_CONTEXT_CALL ? handle_name : 0,
+        .session_id = operation == OPERATION_CONTEXT_CALL ? 0 : handle_name,
         .call_site = call_site,
     };
     struct gateway *gateway = gateway_enter();

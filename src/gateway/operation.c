@@ -455,14 +455,15 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
                          struct refusal *ret_refusal)
 {
     void *object = NULL;
-    struct slots_handle expected = slots_handle_named(&guarded_operations, handle->reserved1);
+    const struct slots_handle asked = asked_for(handle);
+    struct slots_handle expected = slots_handle_named(&guarded_operations, asked.name);
     enum slots_verdict verdict =
-        expected.check != (uint64_t)handle->reserved2
+        expected.check != asked.check
             ? SLOTS_FORGED
-            : slots_acquire_retired(&guarded_operations, handle->reserved1, &object);
+            : slots_acquire_retired(&guarded_operations, asked.name, &object);
 
     if (verdict != SLOTS_OK) {
-        guard_refuse_handle(used, verdict, handle->reserved1, call_site, ret_refusal);
+        guard_refuse_handle(used, verdict, asked.name, call_site, ret_refusal);
         return false;
     }
     struct guarded_operation *operation = object;
@@ -485,9 +486,6 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
     struct guard_call call;                                                                        \
     struct refusal refusal;                                                                        \
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;                                                \
-    if (handle == NULL) {                                                                          \
-        return MI_RESULT_INVALID_PARAMETER;                                                        \
-    }                                                                                              \
     if (!enter_answer(handle, used, __builtin_return_address(0), &operation, &call, &refusal)) {   \
         return refusal.result;                                                                     \
     }                                                                                              \

@@ -100,15 +100,21 @@ static bool is_there(uint32_t ticket)
     return ticket != 0 && atomic_load(&entries[ticket % MESSAGES].ticket) == ticket;
 }
 
-/* What the refused operation answers when it is asked for its session. */
+/* What the refused operation answers when it is asked for its session. The entry is taken for the
+ * time of the writing, so that it cannot become another refusal's in between; when it is that
+ * already, or about to be, nothing is remembered. */
 static void remember_session(const struct refusal *refusal, const MI_Session *session)
 {
     struct entry *entry = &entries[refusal->ticket % MESSAGES];
 
+    if (atomic_exchange(&entry->being_written, true)) {
+        return;
+    }
     if (is_there(refusal->ticket)) {
         atomic_store(&entry->session_name, session->reserved1);
         atomic_store(&entry->session_check, (uint64_t)session->reserved2);
     }
+    atomic_store(&entry->being_written, false);
 }
 
 /* The words as the caller gave them: to make a handle of a name alone would turn a forged one into

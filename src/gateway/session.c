@@ -76,6 +76,17 @@ static void fail(const struct start *start, MI_Result result)
     refuse(start, &refusal);
 }
 
+/* What was allowed and still is not to be: with a record of its own. */
+static void refuse_recorded(const struct start *start, enum audit_reason reason, MI_Result result)
+{
+    const struct guard_call call = {
+        .operation = start->operation, .session = start->session, .call_site = start->call_site};
+    struct refusal refusal;
+
+    guard_refuse(&call, AUDIT_ACTION_SESSION_USE, reason, result, &refusal);
+    refuse(start, &refusal);
+}
+
 static bool has_result_callback(const struct start *start)
 {
     const MI_OperationCallbacks *callbacks = start->callbacks;
@@ -92,7 +103,7 @@ static bool make_operation(struct start *start, const struct cim_names *names)
 {
     struct guarded_operation *on = slots_new(&guarded_operations, NULL);
     if (on == NULL) {
-        fail(start, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        refuse_recorded(start, AUDIT_REASON_LIMIT_REACHED, MI_RESULT_SERVER_LIMITS_EXCEEDED);
         return false;
     }
     slots_pin(&guarded_sessions, start->session);
@@ -120,10 +131,8 @@ static bool make_operation(struct start *start, const struct cim_names *names)
     }
     pthread_mutex_unlock(&start->session->context->lock);
     if (ended) {
-        struct refusal refusal = {.result = MI_RESULT_INVALID_PARAMETER,
-                                  .reason = AUDIT_REASON_CONTEXT_ENDED};
         slots_release(&guarded_operations, on);
-        refuse(start, &refusal);
+        refuse_recorded(start, AUDIT_REASON_CONTEXT_ENDED, MI_RESULT_INVALID_PARAMETER);
         return false;
     }
     start->on = on;

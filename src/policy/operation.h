@@ -3,7 +3,8 @@
  * Everything that passes the guard, under the names that policies, records and people use:
  * X(NAME, "name"). The first is how a session is had; the 15 of MI_SessionFT follow in slot order,
  * then the 6 of MI_OperationFT under the names of their wrappers, then the answers that a callback
- * is given, and what the application behind a session refuses to everybody.
+ * is given, what the application behind a session refuses to everybody, and any other slot of a
+ * context.
  */
 #ifndef POLICY_OPERATION_H
 #define POLICY_OPERATION_H
@@ -39,7 +40,8 @@
     X(CALLBACK, "Callback")                                                                        \
     X(APPLICATION_CLOSE, "ApplicationClose")                                                       \
     X(APPLICATION_NEW_SESSION, "ApplicationNewSession")                                            \
-    X(APPLICATION_NEW_PROVIDER, "ApplicationNewHostedProvider")
+    X(APPLICATION_NEW_PROVIDER, "ApplicationNewHostedProvider")                                    \
+    X(CONTEXT_CALL, "ContextCall")
 
 enum operation {
 #define OPERATION_ENUM(NAME, name) OPERATION_##NAME,

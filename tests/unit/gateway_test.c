@@ -488,7 +488,7 @@ START_TEST(nothing_outlives_its_context)
     ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_INVALID_PARAMETER);
     ck_assert_uint_eq(host->reached, reached);
     ck_assert_uint_eq(host->final_posts, 1);
-    ck_assert_int_eq(log_count(NULL, "handle-stale"), 4);
+    ck_assert_int_eq(log_count(NULL, "handle-stale"), 6);
 }
 END_TEST
 
@@ -578,8 +578,7 @@ START_TEST(an_old_context_pointer_finds_no_new_context)
     for (int i = 0; i < LATER_REQUESTS; i++) {
         ck_assert_int_eq(miguard_guard_context(&host->context, &guarded), MI_RESULT_OK);
         ck_assert_ptr_ne(guarded, old);
-        ck_assert_int_eq(MI_Context_PostInstance(old, NULL), MI_RESULT_INVALID_PARAMETER);
-        if (i % 1000 == 0) {
+        if (i % 1000 == 0) { /* each refusal is a record, and durable */
             use_in_vain(old);
         }
         ck_assert_int_eq(MI_Context_PostResult(guarded, MI_RESULT_OK), MI_RESULT_OK);
@@ -978,7 +977,7 @@ static bool child_cannot_use_it(void *data)
            MI_Context_PostResult(context, MI_RESULT_OK) == MI_RESULT_INVALID_PARAMETER &&
            MI_Context_GetLocalSession(context, &session) == MI_RESULT_INVALID_PARAMETER &&
            host->reached == reached && host->final_posts == 0 &&
-           log_count(NULL, "handle-inherited") == 3 &&
+           log_count(NULL, "handle-inherited") == 4 &&
            /* A context of the child's own serves it. */
            miguard_guard_context(&host->context, &own) == MI_RESULT_OK &&
            MI_Context_GetLocalSession(own, &session) == MI_RESULT_OK &&
