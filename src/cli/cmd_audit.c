@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cmd_audit.h"
 #include "cli/cmd_policy.h"
+#include "review/files.h"
 
 #include "base/alloc.h"
 
@@ -112,26 +113,88 @@ static int open_failed(enum miguard_status status, const struct miguard_error *e
                           error->detail[0] != '\0' ? error->detail : miguard_status_text(status));
 }
 
-/* Between the listing and the opening a writer may rotate, and the oldest file be gone. */
+/* What lies there and is none of the log's is left out, and said so: a reader who thinks that it
+ * was searched would be wrong. */
+static void tell_strays(const struct log_parts *parts)
+{
+    for (size_t i = parts->count; i < parts->count + parts->strays; i++) {
+        complain(CLI_NO, "%s: left out: %s", parts->list[i].name, parts->list[i].stray);
+    }
+}
+
+static bool same_parts(const struct log_parts *a, const struct log_parts *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; i < a->count && same; i++) {
+        same =
+            a->list[i].inode == b->list[i].inode && strcmp(a->list[i].name, b->list[i].name) == 0;
+    }
+    return same;
+}
+
+static enum miguard_status open_parts(const struct log_parts *parts, enum read_order order,
+                                      struct log_reader **ret_reader, struct miguard_error *reterr)
+{
+    const char **names = calloc(parts->count + 1, sizeof(*names));
+    size_t count = 0;
+
+    if (names == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "files", NULL);
+    }
+    for (size_t i = 0; i < parts->count; i++) {
+        if (!parts->list[i].copy) {
+            names[count++] = parts->list[i].name;
+        }
+    }
+    enum miguard_status status = read_open(names, count, order, ret_reader, reterr);
+    free(names);
+    return status;
+}
+
+/* Between the listing and the opening a writer may rotate: then the oldest file is gone, or the one
+ * that was the current one is not in the list. So it is listed again, until nothing moved. */
+static enum miguard_status open_settled(const char *log, enum read_order order,
+                                        struct log_reader **ret_reader,
+                                        struct miguard_error *reterr)
+{
+    enum { TRIES = 50 };
+    struct log_parts parts = {0}, after = {0};
+    enum miguard_status status = log_parts_find(log, 0, &parts, reterr);
+
+    for (int i = 0; i < TRIES && status == MIGUARD_OK; i++) {
+        enum miguard_status opened = open_parts(&parts, order, ret_reader, reterr);
+        status = log_parts_find(log, 0, &after, reterr);
+        bool settled = status == MIGUARD_OK && same_parts(&parts, &after);
+        log_parts_release(&parts);
+        parts = after;
+        after = (struct log_parts){0};
+        if (settled || (i + 1 == TRIES && opened == MIGUARD_OK)) {
+            status = opened;
+            break;
+        }
+        if (opened == MIGUARD_OK) {
+            read_close(*ret_reader);
+        } else if (opened != MIGUARD_NOT_FOUND) {
+            status = opened;
+        }
+    }
+    if (status == MIGUARD_OK) {
+        tell_strays(&parts);
+    }
+    log_parts_release(&parts);
+    return status;
+}
+
 static int open_default(enum read_order order, struct log_reader **ret_reader)
 {
-    enum { TRIES = 5 };
-    enum miguard_status status = MIGUARD_NOT_FOUND;
     struct miguard_error error = {0};
     char *log = audit_default_log();
 
     if (log == NULL) {
         return CLI_UNABLE;
     }
-    for (int i = 0; i < TRIES && status == MIGUARD_NOT_FOUND; i++) {
-        char **files = NULL;
-        size_t count = 0;
-        status = read_family(log, &files, &count, &error);
-        if (status == MIGUARD_OK) {
-            status = read_open((const char *const *)files, count, order, ret_reader, &error);
-            base_free(files);
-        }
-    }
+    enum miguard_status status = open_settled(log, order, ret_reader, &error);
     free(log);
     return status == MIGUARD_OK ? CLI_YES : open_failed(status, &error);
 }

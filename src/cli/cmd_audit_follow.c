@@ -4,7 +4,8 @@
 #include "cli/audit_text.h"
 #include "cli/cmd_audit.h"
 
-#include "base/alloc.h"
+#include "cli/audit_checkpoint.h"
+#include "review/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,8 @@ static const char help[] =
     "  -n N                        first the last N that are there (10 unless told)\n"
     "  --format text|json|csv      for people (the default), as it stands in the log, or for\n"
     "                              spreadsheets\n"
+    "  --checkpoint FILE           go on behind the last record of the run before with this FILE,\n"
+    "                              and remember there how far this one came\n"
     "  --color auto|always|never   auto: only on a terminal\n"
     "  --help                      this text\n"
     "\n";
@@ -32,16 +35,17 @@ static const char help[] =
 static const char help_end[] = "\nExit status: 0 ended by Ctrl-C, 2 wrong usage, 3 it cannot be "
                                "read.\n";
 
-static const char *const own_options[] = {"-n", "--format", "--color", "--help", NULL};
+static const char *const own_options[] = {"-n",      "--format", "--checkpoint",
+                                          "--color", "--help",   NULL};
 
 /* A file is looked at again after this long, should inotify(7) not tell: a network file system
  * does not. */
-enum { BLOCK = 64 * 1024, WAIT_MS = 1000, BLIND_WAIT_MS = 200, MOST = 100000, TRIES = 5 };
+enum { BLOCK = 64 * 1024, WAIT_MS = 1000, BLIND_WAIT_MS = 200, MOST = 100000, TRIES = 20 };
 
 struct follow {
     struct query *query;
     const char **known;
-    const char *given, *format, *colour, *count_text;
+    const char *given, *format, *colour, *count_text, *checkpoint;
     char *path; /* on the heap */
     bool help;
     struct audit_output output;
@@ -52,8 +56,11 @@ struct follow {
     int fd, watch; /* -1: none */
     dev_t device;
     ino_t inode;
-    uint64_t taken, line; /* bytes and lines of this file */
-    char *pending;        /* a line without its end, room for RECORD_MAX_LINE + BLOCK */
+    struct family_place last; /* the last record that was read; number 0: none was */
+    uint64_t saved;           /* its number in the checkpoint */
+    uint64_t skip;            /* up to here a file repeats what was shown */
+    uint64_t taken, line;     /* bytes and lines of this file */
+    char *pending;            /* a line without its end, room for RECORD_MAX_LINE + BLOCK */
     size_t length;
     bool too_long; /* the line is passed over until its end */
 };
@@ -108,6 +115,7 @@ static bool own_option(struct arguments *arguments, struct follow *follow)
     }
     return arguments_value(arguments, "-n", &follow->count_text) ||
            arguments_value(arguments, "--format", &follow->format) ||
+           arguments_value(arguments, "--checkpoint", &follow->checkpoint) ||
            arguments_value(arguments, "--color", &follow->colour);
 }
 
@@ -145,6 +153,21 @@ static void broken_line(const struct follow *follow, const char *what)
     complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
 }
 
+/* Notes the place of a line. */
+static bool was_shown(struct follow *follow, const char *line, size_t length)
+{
+    struct family_place place;
+
+    if (!family_line(line, length, &place)) {
+        return false;
+    }
+    if (place.chain == follow->last.chain && place.sequence <= follow->skip) {
+        return true;
+    }
+    follow->last = place;
+    return false;
+}
+
 static void show_line(struct follow *follow, const char *line, size_t length)
 {
     struct record record;
@@ -155,6 +178,8 @@ static void show_line(struct follow *follow, const char *line, size_t length)
                                                  : record_parse(line, length, &record, &at);
     if (fault != NULL) {
         broken_line(follow, fault);
+    } else if (was_shown(follow, line, length)) {
+        return;
     } else if (!query_matches(follow->query, &record)) {
         return;
     } else if (follow->live) {
@@ -254,49 +279,112 @@ static bool take_file(struct follow *follow, const char *path)
     return true;
 }
 
-static bool is_old(const struct follow *follow, const char *path)
+/* What the records up to the last one are followed by: the first file that begins behind it, or the
+ * one that it is in (for a start at a checkpoint), else a current file that holds nothing yet.
+ * NULL: there is no such file. */
+static const struct log_part *choose_next(const struct follow *follow,
+                                          const struct log_parts *parts)
+{
+    const struct log_part *inside = NULL;
+
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct log_part *part = &parts->list[i];
+        bool old =
+            part->device == (uint64_t)follow->device && part->inode == (uint64_t)follow->inode;
+        if (old || part->copy) {
+            continue;
+        }
+        if (part->known && part->first.sequence <= follow->last.sequence) {
+            inside = part->last.sequence > follow->last.sequence ? part : inside;
+            continue;
+        }
+        return inside != NULL ? inside : part;
+    }
+    return inside;
+}
+
+static void tell_gap(const struct follow *follow, const struct log_part *part)
+{
+    uint64_t first = follow->last.sequence + 1;
+
+    if (follow->last.sequence > 0 && part->known && part->first.sequence > first) {
+        fflush(stdout);
+        complain(CLI_NO, "%s: records %llu to %llu were removed before they could be shown",
+                 follow->path, (unsigned long long)first,
+                 (unsigned long long)part->first.sequence - 1);
+    }
+}
+
+static bool take_part(struct follow *follow, const struct log_part *part)
+{
+    struct stat status;
+    int fd = open_regular(part->name, &status);
+
+    if (fd >= 0 &&
+        ((uint64_t)status.st_ino != part->inode || (uint64_t)status.st_dev != part->device)) {
+        close(fd); /* the name moved on */
+        return false;
+    }
+    if (fd < 0) {
+        return false;
+    }
+    tell_gap(follow, part);
+    follow->fd = fd;
+    follow->device = status.st_dev;
+    follow->inode = status.st_ino;
+    follow->skip = follow->last.sequence;
+    follow->missing = false;
+    return true;
+}
+
+/* No file of the log goes on: another one has its name. */
+static bool take_other(struct follow *follow)
 {
     struct stat status;
 
-    return stat(path, &status) == 0 && status.st_dev == follow->device &&
-           status.st_ino == follow->inode;
+    if (stat(follow->path, &status) < 0 ||
+        (status.st_dev == follow->device && status.st_ino == follow->inode)) {
+        return false;
+    }
+    fflush(stdout);
+    complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
+    follow->skip = 0;
+    return take_file(follow, follow->path);
 }
 
 /* The file that was begun after the one that has just been read to its end: when a log is rotated
- * quickly, that need not be the current one. Names move while one looks, so look again when the old
- * file is no longer where it was seen. */
+ * quickly, that need not be the current one. Names move while one looks. A file that does not
+ * follow at once on the last record is believed when it is chosen a second time: what lies between
+ * was there before it, and would have been chosen by then. */
 static bool take_next(struct follow *follow)
 {
-    char **files = NULL;
-    size_t count = 0;
+    uint64_t before = 0;
+    bool found = true;
 
-    for (int i = 0; i < TRIES; i++) {
-        if (read_family(follow->path, &files, &count, NULL) != MIGUARD_OK) {
+    for (int i = 0; i < TRIES && found; i++) {
+        struct log_parts parts = {0};
+        if (log_parts_find(follow->path, 0, &parts, NULL) != MIGUARD_OK) {
             return false;
         }
-        size_t old = 0;
-        while (old < count && !is_old(follow, files[old])) {
-            old++;
-        }
-        const char *next = old + 1 < count ? files[old + 1] : follow->path;
-        struct stat status;
-        int fd = open_regular(next, &status);
-        bool still = old == count || is_old(follow, files[old]);
-        if (old == count && fd >= 0) {
-            complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
-        }
-        base_free(files);
-        if (fd >= 0 && still) {
-            follow->fd = fd;
-            follow->device = status.st_dev;
-            follow->inode = status.st_ino;
+        const struct log_part *part = choose_next(follow, &parts);
+        bool sure = part != NULL && ((part->known && follow->last.sequence > 0 &&
+                                      part->first.sequence <= follow->last.sequence + 1) ||
+                                     part->inode == before);
+        found = part != NULL || i == 0;
+        before = part != NULL ? part->inode : 0;
+        bool taken = sure && take_part(follow, part);
+        log_parts_release(&parts);
+        if (taken) {
             return true;
         }
-        if (fd >= 0) {
-            close(fd);
-        }
     }
-    return false;
+    return !found && take_other(follow);
+}
+
+/* The first file to be read: the current one, or where the checkpoint says. */
+static bool take_first(struct follow *follow)
+{
+    return follow->last.sequence > 0 ? take_next(follow) : take_file(follow, follow->path);
 }
 
 static void tell_missing(struct follow *follow)
@@ -376,10 +464,27 @@ static void go_live(struct follow *follow)
     }
 }
 
+/* What was shown counts as shown only when it has left this process. */
+static int save(struct follow *follow)
+{
+    if (fflush(stdout) != 0) {
+        return complain(CLI_UNABLE, "the output cannot be written: %s", strerror(errno));
+    }
+    if (follow->checkpoint == NULL || follow->last.sequence == follow->saved) {
+        return CLI_YES;
+    }
+    follow->saved = follow->last.sequence;
+    return checkpoint_save_place(follow->checkpoint, &follow->last);
+}
+
 static int loop(struct follow *follow)
 {
     while (!stopped) {
-        if (follow->fd < 0 && !take_file(follow, follow->path)) {
+        if (follow->fd < 0 && !take_first(follow)) {
+            if (follow->last.sequence > 0 && access(follow->path, R_OK) == 0) {
+                wait_for_more(follow); /* its names are moving */
+                continue;
+            }
             if (errno != ENOENT) {
                 return complain(CLI_UNABLE, "%s: %s", follow->path,
                                 errno == EINVAL ? "it is no regular file" : strerror(errno));
@@ -394,8 +499,8 @@ static int loop(struct follow *follow)
                 continue;
             }
         }
-        if (fflush(stdout) != 0) {
-            return complain(CLI_UNABLE, "the output cannot be written: %s", strerror(errno));
+        if (save(follow) != CLI_YES) {
+            return CLI_UNABLE;
         }
         if (!stopped) {
             wait_for_more(follow);
@@ -417,12 +522,21 @@ static int run(struct follow *follow)
         (follow->tail_size > 0 && !audit_last_begin(&follow->tail, follow->tail_size))) {
         return complain(CLI_UNABLE, "out of memory");
     }
+    if (follow->checkpoint != NULL) {
+        if (checkpoint_load_place(follow->checkpoint, &follow->last) != CLI_YES) {
+            return CLI_UNABLE;
+        }
+        follow->saved = follow->last.sequence;
+        follow->live = follow->last.sequence > 0;
+    }
+    if (follow->live) {
+        audit_output_header(&follow->output);
+    }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     follow->watch = watch_folder(follow->path);
     int status = loop(follow);
-    fflush(stdout);
-    return status;
+    return status == CLI_YES ? save(follow) : status;
 }
 
 int audit_follow(int count, char **arguments)

@@ -40,6 +40,7 @@ struct search {
     bool count, help;
     struct audit_output output;
     struct audit_last tail;
+    struct checkpoint place;
 };
 
 /* ---- arguments --------------------------------------------------------------------------------
@@ -163,6 +164,9 @@ static int walk(struct search *search, struct log_reader *reader)
     int status = CLI_YES;
 
     while (audit_next(reader, &walk, &record, &place)) {
+        if (search->checkpoint != NULL) {
+            checkpoint_note(&search->place, &record);
+        }
         if (query_may_match(search->query, record.line, record.length) &&
             query_matches(search->query, &record)) {
             audit_hide_progress(&walk);
@@ -183,19 +187,44 @@ static int walk(struct search *search, struct log_reader *reader)
     return audit_finish(&walk, found > 0 ? CLI_YES : CLI_NO);
 }
 
+/* Records that came after the last search and went before this one are in no file any more; what
+ * is found looks complete without this line. */
+static void tell_gaps(const struct search *search)
+{
+    struct checkpoint_gap gap;
+
+    for (size_t i = 0; checkpoint_gap(&search->place, i, &gap); i++) {
+        unsigned long long first = gap.first, last = gap.last, count = last - first + 1;
+        if (search->format != NULL && strcmp(search->format, "json") == 0 && !search->count) {
+            printf("{\"miguard\":{\"checkpoint\":{\"chain\":\"%016llx\",\"missing\":%llu,"
+                   "\"first\":%llu,\"last\":%llu,\"cause\":\"%s\"}}}\n",
+                   (unsigned long long)gap.chain, count, first, last,
+                   gap.retention ? "retention" : "unknown");
+        }
+        complain(CLI_NO, "since the checkpoint %llu record%s (%llu to %llu) came and %s gone: %s",
+                 count, count == 1 ? "" : "s", first, last, count == 1 ? "is" : "are",
+                 gap.retention ? "removed by retention (keep:)"
+                               : "the log does not say why; miguard audit verify tells more");
+    }
+}
+
 /* What was read counts as reported only when it has left this process. */
 static int search_all(struct search *search, struct log_reader *reader)
 {
-    int status = search->checkpoint == NULL ? CLI_YES : checkpoint_load(search->checkpoint, reader);
+    int status = search->checkpoint == NULL
+                     ? CLI_YES
+                     : checkpoint_load(search->checkpoint, reader, &search->place);
 
     if (status != CLI_YES) {
         return status;
     }
     status = walk(search, reader);
+    tell_gaps(search);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return complain(CLI_UNABLE, "the output cannot be written: %s", strerror(errno));
     }
-    if (search->checkpoint != NULL && checkpoint_save(search->checkpoint, reader) != CLI_YES) {
+    if (search->checkpoint != NULL &&
+        checkpoint_save(search->checkpoint, reader, &search->place) != CLI_YES) {
         return CLI_UNABLE;
     }
     return status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "review/read.h"
 #include "base/alloc.h"
+#include "review/files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -661,163 +661,44 @@ enum read_result read_next(struct log_reader *reader, struct record *ret_record,
 /* ---- the files of a log -----------------------------------------------------------------------
  */
 
-struct family {
-    const char *name; /* without its folder */
-    struct member {
-        uint64_t number; /* 0: the log itself */
-        bool packed;
-    } * members;
-    size_t count, capacity;
-};
-
-/* NAME.3 or NAME.3.gz */
-static bool rotated_name(const char *name, const char *log, struct member *ret_member)
+static char **names_of(const struct log_parts *parts, size_t *ret_count)
 {
-    size_t length = strlen(log);
-    char *end = NULL;
+    size_t bytes = 0, count = 0;
 
-    if (strncmp(name, log, length) != 0 || name[length] != '.' || name[length + 1] < '1' ||
-        name[length + 1] > '9') {
-        return false;
+    for (size_t i = 0; i < parts->count; i++) {
+        bytes += sizeof(char *) + strlen(parts->list[i].name) + 1;
     }
-    errno = 0;
-    uint64_t number = strtoull(name + length + 1, &end, 10);
-    bool packed = strcmp(end, ".gz") == 0;
-    if (errno != 0 || (*end != '\0' && !packed)) {
-        return false;
-    }
-    *ret_member = (struct member){number, packed};
-    return true;
-}
-
-static bool add_member(struct family *family, const struct member *member)
-{
-    if (family->count == family->capacity) {
-        size_t capacity = family->capacity == 0 ? 16 : family->capacity * 2;
-        struct member *members = base_resize(family->members, capacity, sizeof(*members));
-        if (members == NULL) {
-            return false;
-        }
-        family->members = members;
-        family->capacity = capacity;
-    }
-    family->members[family->count++] = *member;
-    return true;
-}
-
-static int oldest_first(const void *a, const void *b)
-{
-    const struct member *x = a, *y = b;
-
-    if (x->number != y->number) {
-        return x->number < y->number ? 1 : -1;
-    }
-    return (int)x->packed - (int)y->packed;
-}
-
-static bool list_folder(DIR *folder, struct family *family)
-{
-    const struct dirent *entry;
-    struct member member;
-
-    while ((entry = readdir(folder)) != NULL) {
-        if (strcmp(entry->d_name, family->name) == 0) {
-            member = (struct member){0};
-        } else if (!rotated_name(entry->d_name, family->name, &member)) {
-            continue;
-        }
-        if (!add_member(family, &member)) {
-            return false;
+    char **list = base_alloc(1, bytes + 1);
+    char *text = list == NULL ? NULL : (char *)(list + parts->count);
+    for (size_t i = 0; i < parts->count && list != NULL; i++) {
+        if (!parts->list[i].copy) {
+            list[count++] = text;
+            text = stpcpy(text, parts->list[i].name) + 1;
         }
     }
-    return true;
-}
-
-/* While gzip(1) works there are NAME.3 and NAME.3.gz: the packed one is not complete, or the same
- * once more. */
-static void drop_twins(struct family *family)
-{
-    size_t kept = 0;
-
-    qsort(family->members, family->count, sizeof(*family->members), oldest_first);
-    for (size_t i = 0; i < family->count; i++) {
-        if (kept == 0 || family->members[kept - 1].number != family->members[i].number) {
-            family->members[kept++] = family->members[i];
-        }
-    }
-    family->count = kept;
-}
-
-static char **family_list(const char *log, const struct family *family)
-{
-    enum { SUFFIX = sizeof(".18446744073709551615.gz") };
-    size_t each = strlen(log) + SUFFIX;
-    char **list = base_alloc(family->count, sizeof(char *) + each);
-
-    if (list == NULL) {
-        return NULL;
-    }
-    char *text = (char *)(list + family->count);
-    for (size_t i = 0; i < family->count; i++, text += each) {
-        const struct member *member = &family->members[i];
-        list[i] = text;
-        if (member->number == 0) {
-            snprintf(text, each, "%s", log);
-        } else {
-            snprintf(text, each, "%s.%llu%s", log, (unsigned long long)member->number,
-                     member->packed ? ".gz" : "");
-        }
-    }
+    *ret_count = count;
     return list;
-}
-
-static DIR *open_folder(const char *log, struct miguard_error *reterr, enum miguard_status *ret)
-{
-    const char *slash = strrchr(log, '/');
-    size_t length = slash == NULL ? 1 : (size_t)(slash - log) + 1;
-    char *path = base_alloc(1, length + 1);
-
-    if (path == NULL) {
-        *ret = error_set(reterr, MIGUARD_NO_MEMORY, 0, "folder", NULL);
-        return NULL;
-    }
-    memcpy(path, slash == NULL ? "." : log, length);
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        *ret = error_set(reterr, errno == ENOENT ? MIGUARD_NOT_FOUND : MIGUARD_SYSTEM, errno,
-                         "opendir", "%s: %s", path, strerrordesc_np(errno));
-    }
-    base_free(path);
-    return folder;
 }
 
 enum miguard_status read_family(const char *log, char ***ret_files, size_t *ret_count,
                                 struct miguard_error *reterr)
 {
-    enum miguard_status status = MIGUARD_OK;
-    const char *slash = strrchr(log, '/');
-    struct family family = {.name = slash == NULL ? log : slash + 1};
-    char **list = NULL;
-    DIR *folder = open_folder(log, reterr, &status);
+    struct log_parts parts = {0};
+    enum miguard_status status = log_parts_find(log, 0, &parts, reterr);
 
-    if (folder == NULL) {
+    if (status != MIGUARD_OK) {
         return status;
     }
-    bool listed = list_folder(folder, &family);
-    closedir(folder);
-    if (listed && family.count == 0) {
-        return error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open", "%s: there is no such log",
-                         log);
-    }
-    if (listed) {
-        drop_twins(&family);
-        list = family_list(log, &family);
-    }
-    base_free(family.members);
+    char **list = names_of(&parts, ret_count);
+    log_parts_release(&parts);
     if (list == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "files", NULL);
     }
+    if (*ret_count == 0) {
+        base_free(list);
+        return error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open", "%s: there is no such log",
+                         log);
+    }
     *ret_files = list;
-    *ret_count = family.count;
     return MIGUARD_OK;
 }

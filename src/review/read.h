@@ -76,7 +76,7 @@ bool read_mark(const struct log_reader *reader, size_t file, struct read_mark *r
  * disk); total is 0 when it is not known. */
 void read_progress(const struct log_reader *reader, uint64_t *ret_done, uint64_t *ret_total);
 
-/* The current file and the rotated ones beside it, oldest first: NAME.1, NAME.2.gz, ..., NAME. The
+/* The files of a log in the order of their records (review/files.h), without strays and copies. The
  * list and its texts are one block, for base_free(). NOT_FOUND when there is none. */
 MIGUARD_CHECKED enum miguard_status read_family(const char *log, char ***ret_files,
                                                 size_t *ret_count, struct miguard_error *reterr);

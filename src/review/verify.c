@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "review/verify.h"
 #include "base/alloc.h"
-#include "review/read.h"
+#include "review/files.h"
 #include "review/verify_lines.h"
 #include "review/verify_walk.h"
 
@@ -32,11 +32,18 @@ struct source {
     int64_t time;
 };
 
+struct stray {
+    size_t name; /* in the report */
+    const char *why;
+};
+
 struct sources {
     const struct verify_request *request;
     struct verify_report *report;
     struct source *list;
     size_t count;
+    struct stray *strays;
+    size_t stray_count;
     struct miguard_error *reterr;
 };
 
@@ -48,8 +55,10 @@ static void close_sources(struct sources *sources)
         close(sources->list[i].fd);
     }
     base_free(sources->list);
+    base_free(sources->strays);
     sources->list = NULL;
-    sources->count = 0;
+    sources->strays = NULL;
+    sources->count = sources->stray_count = 0;
 }
 
 static bool add_name(struct verify_report *report, const char *name)
@@ -156,19 +165,67 @@ static enum miguard_status add_file(struct sources *sources, const char *name, s
                : error_set(sources->reterr, looked, errno, "read", "%s: %s", name, strerror(errno));
 }
 
+static uint64_t own_chain(const struct sources *sources)
+{
+    return sources->request->key != NULL ? chain_id_of_key(sources->request->key) : 0;
+}
+
+/* While gzip(1) works there are NAME.3 and NAME.3.gz: the packed one is not complete, or the same
+ * once more. Any other copy is read, and told as what it is. */
+static bool is_twin(const struct log_parts *parts, size_t at)
+{
+    const struct log_part *part = &parts->list[at];
+
+    for (size_t i = 0; i < parts->count && part->packed; i++) {
+        if (!parts->list[i].packed && !parts->list[i].current &&
+            parts->list[i].number == part->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A folder is listed more than once; each stray is told once. */
+static bool note_strays(struct sources *sources, const struct log_parts *parts)
+{
+    for (size_t i = parts->count; i < parts->count + parts->strays; i++) {
+        const struct log_part *part = &parts->list[i];
+        bool known = false;
+        for (size_t j = 0; j < sources->stray_count; j++) {
+            known |= strcmp(sources->report->names[sources->strays[j].name], part->name) == 0;
+        }
+        if (known) {
+            continue;
+        }
+        struct stray *list = base_resize(sources->strays, sources->stray_count + 1, sizeof(*list));
+        sources->strays = list != NULL ? list : sources->strays;
+        if (list == NULL || !add_name(sources->report, part->name)) {
+            return false;
+        }
+        list[sources->stray_count++] =
+            (struct stray){.name = sources->report->name_count - 1, .why = part->stray};
+    }
+    return true;
+}
+
 static enum miguard_status list_once(struct sources *sources, size_t *ret_new)
 {
     enum miguard_status status = MIGUARD_OK;
 
     *ret_new = 0;
     for (size_t i = 0; i < sources->request->log_count && status == MIGUARD_OK; i++) {
-        char **files = NULL;
-        size_t count = 0;
-        status = read_family(sources->request->logs[i], &files, &count, sources->reterr);
-        for (size_t j = 0; j < count && status == MIGUARD_OK; j++) {
-            status = add_file(sources, files[j], ret_new);
+        struct log_parts parts = {0};
+        status =
+            log_parts_find(sources->request->logs[i], own_chain(sources), &parts, sources->reterr);
+        for (size_t j = 0; j < parts.count && status == MIGUARD_OK; j++) {
+            if (!is_twin(&parts, j)) {
+                status = add_file(sources, parts.list[j].name, ret_new);
+            }
         }
-        base_free(files);
+        if (status == MIGUARD_OK && !note_strays(sources, &parts)) {
+            status = no_memory(sources);
+        }
+        log_parts_release(&parts);
     }
     return status;
 }
@@ -216,7 +273,7 @@ static int64_t chain_start(const struct sources *sources, uint64_t chain_id)
 static bool comes_before(const struct sources *sources, const struct source *a,
                          const struct source *b)
 {
-    uint64_t own = sources->request->key != NULL ? chain_id_of_key(sources->request->key) : 0;
+    uint64_t own = own_chain(sources);
 
     if (a->sequence == 0 || b->sequence == 0) {
         return b->sequence == 0 && a->sequence != 0;
@@ -422,6 +479,10 @@ static enum miguard_status read_all(struct walk *walk, struct sources *sources)
     if (status == MIGUARD_OK) {
         read_boot(boot);
         sources->report->files = sources->count;
+        for (size_t i = 0; i < sources->stray_count; i++) {
+            walk_stray(walk, sources->report->names[sources->strays[i].name],
+                       sources->strays[i].why);
+        }
         walk_finish(walk, reading.unfinished, boot);
     }
     return status;

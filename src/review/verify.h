@@ -56,6 +56,7 @@ enum verify_severity {
     X(LOST_TAIL, LOSS, "lost-tail",                                                                \
       "missing at the end, never known to be on the disk when the system went down")               \
     X(REMOVED, NOTICE, "removed", "removed by retention, as the log says")                         \
+    X(STRAY, NOTICE, "stray", "none of this log, and was left out")                                \
     X(UNFINISHED, NOTICE, "unfinished", "being written, or left by a writer that was killed")      \
     X(CLOCK, NOTICE, "clock", "older than the record before: the clock was set back")
 

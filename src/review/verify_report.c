@@ -148,7 +148,9 @@ void verify_describe(const struct verify_finding *finding, struct text *text)
     bool many = finding->count > 1;
 
     if (finding->first == 0) {
-        const char *what = finding->kind == VERIFY_LOST ? "record" : "line";
+        const char *what = finding->kind == VERIFY_LOST    ? "record"
+                           : finding->kind == VERIFY_STRAY ? "file"
+                                                           : "line";
         text_format(text, many ? "%" PRIu64 " %ss are " : "%" PRIu64 " %s is ", finding->count,
                     what);
     } else if (finding->last <= finding->first) {

@@ -138,6 +138,14 @@ void walk_broken(struct walk *walk, const char *fault)
     walk->broken_lines++;
 }
 
+void walk_stray(struct walk *walk, const char *name, const char *why)
+{
+    struct verify_finding finding = {.kind = VERIFY_STRAY, .file = name, .count = 1};
+
+    copy_text(finding.detail, sizeof(finding.detail), why);
+    finding_add(&walk->findings, &finding);
+}
+
 static void walk_misfit(struct walk *walk, struct track *track, const struct item *item)
 {
     uint64_t later = 0;

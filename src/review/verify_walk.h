@@ -73,6 +73,9 @@ void walk_file(struct walk *walk, const char *name);
 void walk_line(struct walk *walk, const char *line, size_t length);
 void walk_broken(struct walk *walk, const char *fault);
 
+/* A file that has the name of a rotated one and is none of the log's. */
+void walk_stray(struct walk *walk, const char *name, const char *why);
+
 /* There may be more that just is not written yet: a head is not reached, a line is broken that the
  * next record may explain, or a file is missing that a rotation may just have removed. */
 bool walk_wants_more(const struct walk *walk);

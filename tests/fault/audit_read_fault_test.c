@@ -109,7 +109,8 @@ START_TEST(listing)
         failed = false;
         enum miguard_status status = read_family(plain, &files, &count, NULL);
         ck_assert_int_eq(status, failed ? MIGUARD_NO_MEMORY : MIGUARD_OK);
-        ck_assert(failed ? files == NULL : count == 2);
+        /* the packed one begins as the other does */
+        ck_assert(failed ? files == NULL : count == 1);
         base_free(files);
         ck_assert_int_eq(outstanding, 0);
     } while (failed);

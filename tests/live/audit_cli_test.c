@@ -292,7 +292,7 @@ START_TEST(checkpoint_and_change)
     for (int i = 0; i < 5; i++) {
         static const char *const damage[] = {
             "echo garbage > point", "truncate -s 40 point", "truncate -s 0 point",
-            "sed -i 's/\"last\":\"./\"last\":\"g/' point", "sed -i 's/:1,/:2,/' point"};
+            "sed -i 's/\"last\":\"./\"last\":\"g/' point", "sed -i 's/:2,/:3,/' point"};
         ck_assert_int_eq(sh(damage[i]), 0);
         ck_assert_int_eq(sh("cp point kept"), 0);
         expect(SEARCH "log", 3, "", "point: this is no checkpoint, or a damaged one");

@@ -433,19 +433,62 @@ END_TEST
 /* ---- the files of a log -----------------------------------------------------------------------
  */
 
+/* A line as far as the order of files needs it. */
+static void put_record(const char *name, unsigned chain, unsigned sequence)
+{
+    char line[256];
+
+    snprintf(line, sizeof(line),
+             "{\"event\":{\"sequence\":%u},\"miguard\":{\"chain\":{\"id\":\"%016x\",\"epoch\":0,"
+             "\"prev\":\"%064x\"}}}\n",
+             sequence, chain, sequence == 1 ? 0 : sequence);
+    put_text(inside(name), line);
+}
+
+/* Names make candidates; records say whose they are and where they stand. */
 START_TEST(family)
 {
-    static const char *const made[] = {
-        "a.1", "a.2.gz", "a.10", "a.2",  "a", "a.3.gz", "a.0",     "a.01",
-        "a.x", "a.1x",   "a.gz", "ab.1", "b", "a.",     "a.4.gzx", "a.99999999999999999999"};
-    static const char *const expected[] = {"a.10", "a.3.gz", "a.2", "a.1", "a"};
+    static const struct {
+        const char *name;
+        unsigned chain, sequence; /* 0: empty */
+    } made[] = {
+        {"a.1", 7, 20},
+        {"a.2.gz", 7, 30},
+        {"a.10", 7, 1}, /* whatever its number says */
+        {"a.2", 7, 30},
+        {"a", 7, 50},
+        {"a.3.gz", 7, 40},
+        {"a.5", 8, 2},                     /* of another log */
+        {"a.20261127", 0, 0},              /* no log at all */
+        {"a.18446744073709551615", 7, 45}, /* made by a writer that counted over the end */
+        {"a.0", 7, 47},
+        {"a.99", 7, 20}, /* a copy */
+        {"a.01", 7, 3},
+        {"a.x", 7, 4},
+        {"a.1x", 7, 5},
+        {"a.gz", 7, 6},
+        {"ab.1", 7, 7},
+        {"b", 0, 0},
+        {"a.", 7, 8},
+        {"a.4.gzx", 7, 9},
+        {"a.99999999999999999999", 7, 10},
+    };
+    static const char *const expected[] = {"a.10", "a.1", "a.2", "a.3.gz", "a.18446744073709551615",
+                                           "a.0",  "a"};
     char **found = NULL;
     size_t count = 0;
 
     make_folder();
     for (int i = 0; i < LENGTH(made); i++) {
-        put_text(inside(made[i]), "");
+        if (made[i].chain == 0) {
+            put_text(inside(made[i].name), "");
+        } else {
+            put_record(made[i].name, made[i].chain, made[i].sequence);
+        }
     }
+    ck_assert_int_eq(mkdir(inside("a.6"), 0700), 0);
+    ck_assert_int_eq(mkfifo(inside("a.7"), 0600), 0);
+    ck_assert_int_eq(symlink("a.1", inside("a.8")), 0);
     ck_assert_int_eq(read_family(inside("a"), &found, &count, NULL), MIGUARD_OK);
     ck_assert_uint_eq(count, LENGTH(expected));
     for (int i = 0; i < LENGTH(expected); i++) {
