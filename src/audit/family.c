@@ -56,6 +56,26 @@ static bool add(struct family *family, const struct family_member *member)
     return true;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const struct family_member *x = a, *y = b;
+
+    if (x->current != y->current) {
+        return x->current ? -1 : 1;
+    }
+    if (x->number != y->number) {
+        return x->number < y->number ? -1 : 1;
+    }
+    return (int)x->packed - (int)y->packed;
+}
+
+static void sort(struct family *family)
+{
+    if (family->count > 1) {
+        qsort(family->list, family->count, sizeof(*family->list), by_number);
+    }
+}
+
 bool family_list(int folder, const char *name, struct family *ret_family)
 {
     _Alignas(struct dirent64) char buffer[8192];
@@ -75,6 +95,7 @@ bool family_list(int folder, const char *name, struct family *ret_family)
             at += entry->d_reclen;
         }
     }
+    sort(ret_family);
     return got == 0;
 }
 
@@ -94,14 +115,16 @@ void family_name(const char *name, const struct family_member *member, char *buf
     }
 }
 
-bool family_has(const struct family *family, uint64_t number)
+uint64_t family_free(const struct family *family, uint64_t first)
 {
-    for (size_t i = 0; i < family->count; i++) {
-        if (!family->list[i].current && family->list[i].number == number) {
-            return true;
+    uint64_t found = first;
+
+    for (size_t i = 0; i < family->count; i++) { /* in order */
+        if (!family->list[i].current && family->list[i].number == found) {
+            found++;
         }
     }
-    return false;
+    return found;
 }
 
 /* ---- what is in them ------------------------------------------------------------------------- */

@@ -28,16 +28,17 @@ struct family {
     size_t count, capacity;
 };
 
-/* All names in the folder, in no order. Moves the offset of folder. False and errno: it cannot be
- * read, or memory ran out. Release with family_release() in any case. */
+/* All names in the folder: NAME, then by number, a packed file behind the plain one. Moves the
+ * offset of folder. False and errno: it cannot be read, or memory ran out. Release with
+ * family_release() in any case. */
 MIGUARD_CHECKED bool family_list(int folder, const char *name, struct family *ret_family);
 void family_release(struct family *family);
 
 /* NAME.3 or NAME.3.gz into buffer. */
 void family_name(const char *name, const struct family_member *member, char *buffer, size_t size);
 
-/* Is NAME.number or NAME.number.gz there? */
-bool family_has(const struct family *family, uint64_t number);
+/* The lowest number from first on that no file has. */
+uint64_t family_free(const struct family *family, uint64_t first);
 
 /* Where a record stands. */
 struct family_place {

@@ -12,6 +12,8 @@
 #include "audit/state.h"
 #include "base/text.h"
 
+#include <limits.h>
+
 struct log_file;
 
 /* How the file writes records of its own (rotation, seals, space, gaps) and tells of all: log.c. */
@@ -88,9 +90,19 @@ void file_fork_unlock(struct log_file *file, bool child);
 
 /* ---- without writing ------------------------------------------------------------------------- */
 
+/* What to do with files of an earlier log that lie there. */
+enum file_earlier {
+    FILE_EARLIER_REFUSE,
+    FILE_EARLIER_CONTINUE, /* rotated ones stay, a current one gets the next number; not a state */
+    FILE_EARLIER_ASIDE,    /* all of them move into a folder of their own */
+};
+
 /* `miguard audit init`: makes the state of a log that does not exist yet, with key 1 (or none, when
- * !key->present). BAD_STATE when there is a log or a state already. */
+ * !key->present). With OK the state is on the disk; with anything else there is none. ret_aside
+ * gets the folder of FILE_EARLIER_ASIDE, else it may be NULL. BAD_STATE when there is a log or a
+ * state already. */
 MIGUARD_CHECKED enum miguard_status file_init(const char *path, const struct chain_key *key,
+                                              enum file_earlier earlier, char ret_aside[PATH_MAX],
                                               struct miguard_error *reterr);
 
 /* The head of the log at path as its state has it, without the key. NOT_FOUND without a state;

@@ -86,15 +86,19 @@ struct state_shared {
     struct state_repeat repeats[STATE_REPEATS];
 };
 
-/*
- * Opens the state in the folder, or makes an empty one when there is none; *ret_new is then true,
- * and nobody else gets in before state_publish() with its first head. log names the log in
- * messages. Errors: SYSTEM, BAD_STATE, AUDIT_FAILED (no space).
- */
+/* Opens the state in the folder; log names the log in messages. Errors: NOT_FOUND (there is none),
+ * SYSTEM, BAD_STATE. */
 MIGUARD_CHECKED enum miguard_status state_open(int folder, const char *name, const char *log,
-                                               struct log_state *ret_state, bool *ret_new,
+                                               struct log_state *ret_state,
                                                struct miguard_error *reterr);
-void state_publish(struct log_state *state, const struct state_head *first);
+
+/* Makes it with its first head and what is lost already (or NULL), as a whole and on the disk, or
+ * not at all. *ret_made false and OK: there is one already. Errors: SYSTEM, BAD_STATE, NO_MEMORY,
+ * AUDIT_FAILED (no space). */
+MIGUARD_CHECKED enum miguard_status state_create(int folder, const char *name, const char *log,
+                                                 const struct state_head *first,
+                                                 const struct state_loss *lost, bool *ret_made,
+                                                 struct miguard_error *reterr);
 
 /* Locks within STATE_LOCK_SECONDS; gives the error number. */
 MIGUARD_CHECKED int state_wait_for(pthread_mutex_t *mutex);
@@ -140,6 +144,8 @@ struct log_file {
     bool space_looked;      /* at the space, since the log was opened */
     bool rotation_failed;   /* for want of permission or room: the keeper is to try */
     uint64_t removed_files; /* by `keep`, not told yet */
+    uint64_t stray_files;   /* none of the log's, not told yet */
+    char stray[512];        /* names of the first of them */
     unsigned locks;
     /* sync.c */
     _Atomic uint64_t written; /* the last record that is in what fd refers to */
@@ -201,9 +207,6 @@ MIGUARD_CHECKED bool file_settle(struct log_file *file, enum audit_loss *ret_los
 /* The number of the last whole record in what fd refers to, and its hash; false: there is none. */
 MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
                                       unsigned char ret_hash[CHAIN_HASH_SIZE]);
-
-/* The lowest and highest generation that lies in the folder; 0 and 0 when there is none. */
-void file_generations(const struct log_file *file, uint64_t *ret_lowest, uint64_t *ret_highest);
 
 /* rotate.c */
 void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "audit/family.h"
 #include "audit/file_internal.h"
 #include "base/alloc.h"
 #include "identity/trust.h"
@@ -122,6 +125,24 @@ void file_close(struct log_file *file)
 
 /* ---- the first head -------------------------------------------------------------------------- */
 
+/* The highest number of a file that holds records. Others take no number from us: 20261127 is a
+ * date. */
+static uint64_t highest_log(const struct log_file *file, const struct family *family)
+{
+    char name[FILE_NAME_SIZE + 4];
+    struct family_place place;
+
+    for (size_t i = family->count; i-- > 0;) {
+        const struct family_member *member = &family->list[i];
+        family_name(file->name, member, name, sizeof(name));
+        if (!member->current && member->number < FAMILY_LAST_NUMBER && !member->packed &&
+            family_read_first(file->folder, name, &place)) {
+            return member->number;
+        }
+    }
+    return 0;
+}
+
 /* The last number in a file of a log whose state is gone. */
 static uint64_t last_number(struct log_file *file, const char *name, struct stat *ret_status)
 {
@@ -141,12 +162,12 @@ static uint64_t last_number(struct log_file *file, const char *name, struct stat
 /*
  * A log without its state, which somebody removed. Refusing would let whoever can do that stop
  * every program that uses the log; so it goes on, with a chain of its own, and the break is told:
- * the next number is taken for a record that may have been there, and counts as cut off.
+ * the next number is taken for a record that may have been there, and counts as cut off. False:
+ * there is no such log.
  */
-static void go_on_without_state(struct log_file *file, struct state_head *head, uint64_t highest)
+static bool go_on_without_state(struct log_file *file, struct state_head *head, uint64_t highest,
+                                struct state_loss *ret_lost)
 {
-    struct state_shared *shared = file->state.shared;
-    struct state_loss *pending = &shared->pending[SINK_FILE];
     char rotated[FILE_NAME_SIZE];
     struct stat status = {0};
     uint64_t last = last_number(file, file->name, &status);
@@ -159,53 +180,83 @@ static void go_on_without_state(struct log_file *file, struct state_head *head, 
         last = last_number(file, rotated, &ignored);
     }
     if (head->size == 0 && highest == 0) {
-        return;
+        return false;
     }
     head->sequence = last + 1;
     head->file_after = head->sequence;
-    pending->by_cause[AUDIT_LOSS_CUT] = 1;
-    pending->first = pending->last = head->file_start;
-    pending->first_sequence = pending->last_sequence = head->sequence;
-    shared->lost_total[AUDIT_LOSS_CUT] = 1;
-    atomic_store(&shared->dirty, STATE_LOOK);
+    *ret_lost = (struct state_loss){.by_cause[AUDIT_LOSS_CUT] = 1,
+                                    .first = head->file_start,
+                                    .last = head->file_start,
+                                    .first_sequence = head->sequence,
+                                    .last_sequence = head->sequence};
+    return true;
 }
 
-static void make_first_head(struct log_file *file, const struct chain_key *key)
+/* begins: a chain that somebody begins on purpose goes on from nothing that lies there. */
+static enum miguard_status make_state(struct log_file *file, const char *name, const char *path,
+                                      const struct chain_key *key, bool begins, bool *ret_made,
+                                      struct miguard_error *reterr)
 {
-    uint64_t lowest = 0, highest = 0;
+    struct family family;
+    uint64_t highest = 0;
     struct state_head head;
+    struct state_loss lost;
 
     memset(&head, 0, sizeof(head)); /* with its padding, which the check covers */
     head.chain_id = key->present ? chain_id_of_key(key) : chain_id_random();
     head.key = *key;
     head.epoch = key->present ? 1 : 0;
-    file_generations(file, &lowest, &highest);
-    head.generation = highest + 1;
-    head.oldest = lowest != 0 ? lowest : head.generation;
+    if (family_list(file->folder, file->name, &family)) {
+        highest = highest_log(file, &family);
+    }
+    head.generation = family_free(&family, highest + 1);
+    head.oldest = head.generation; /* what lies there is of another chain */
+    family_release(&family);
     head.file_start = audit_now();
-    go_on_without_state(file, &head, highest);
-    state_publish(&file->state, &head);
+    bool goes_on = !begins && go_on_without_state(file, &head, highest, &lost);
+    enum miguard_status status =
+        state_create(file->folder, name, path, &head, goes_on ? &lost : NULL, ret_made, reterr);
     chain_key_wipe(&head.key);
-    (void)file_calls.fsync(file->state.fd); /* else a crash finds a log without a state, or none */
-    (void)file_calls.fsync(file->folder);
+    return status;
 }
 
 static enum miguard_status open_state(struct log_file *file, const char *path,
-                                      const struct chain_key *key, bool *ret_new,
                                       struct miguard_error *reterr)
 {
+    const struct chain_key none = {.present = false};
     char name[FILE_NAME_SIZE];
+    bool made = false;
 
     if (!chain_init()) {
         return error_set(reterr, MIGUARD_SYSTEM, 0, "sodium_init", "no random numbers");
     }
     file_sibling(file, "state", name);
-    enum miguard_status status =
-        state_open(file->folder, name, path, &file->state, ret_new, reterr);
-    if (status == MIGUARD_OK && *ret_new) {
-        make_first_head(file, key);
+    enum miguard_status status = state_open(file->folder, name, path, &file->state, reterr);
+    if (status != MIGUARD_NOT_FOUND) {
+        return status;
     }
-    return status;
+    if (file->settings.chain_required) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "chain",
+                         "%.80s: the policy wants a chain with a key (chain: required), and none "
+                         "was begun; run miguard audit init",
+                         path);
+    }
+    status = make_state(file, name, path, &none, false, &made, reterr);
+    return status != MIGUARD_OK ? status
+                                : state_open(file->folder, name, path, &file->state, reterr);
+}
+
+/* Under a policy that wants a key a log without one is as bad as none. */
+static enum miguard_status check_key(const struct log_file *file, const char *path,
+                                     struct miguard_error *reterr)
+{
+    if (!file->settings.chain_required || state_head(&file->state)->key.present) {
+        return MIGUARD_OK;
+    }
+    return error_set(reterr, MIGUARD_BAD_STATE, 0, "chain",
+                     "%.80s: the policy wants a chain with a key (chain: required), and this log "
+                     "has none; move it away with its .state and run miguard audit init",
+                     path);
 }
 
 /* ---- the log --------------------------------------------------------------------------------- */
@@ -249,6 +300,8 @@ static enum miguard_status settle_first(struct log_file *file, const char *path,
     file->in_own = true;
     if (!state_sound(&file->state)) {
         status = damaged(path, reterr);
+    } else if ((status = check_key(file, path, reterr)) != MIGUARD_OK) {
+        /* told */
     } else if (!file_settle(file, &loss, &problem)) {
         status = loss == AUDIT_LOSS_NO_SPACE
                      ? no_room(file, path, loss, reterr)
@@ -284,15 +337,12 @@ static enum miguard_status check_log(struct log_file *file, const char *path,
 static enum miguard_status open_all(struct log_file *file, const char *path,
                                     struct miguard_error *reterr)
 {
-    const struct chain_key none = {.present = false};
-    bool is_new = false;
-
     enum miguard_status status = open_folder(file, path, reterr);
     if (status == MIGUARD_OK) {
         status = check_log(file, path, reterr);
     }
     if (status == MIGUARD_OK) {
-        status = open_state(file, path, &none, &is_new, reterr);
+        status = open_state(file, path, reterr);
     }
     return status != MIGUARD_OK ? status : settle_first(file, path, reterr);
 }
@@ -319,42 +369,167 @@ enum miguard_status file_open(const struct sink_settings *settings, const struct
 
 /* ---- without writing ------------------------------------------------------------------------- */
 
-static enum miguard_status refuse_second(const struct log_file *file, const char *path,
-                                         struct miguard_error *reterr)
+static enum miguard_status refuse_state(const struct log_file *file, const char *path,
+                                        struct miguard_error *reterr)
 {
     char name[FILE_NAME_SIZE];
     struct stat status;
 
     file_sibling(file, "state", name);
-    if (file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
-                         "%.100s: there is a log already; move it away with its .state", path);
+    if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return MIGUARD_OK;
     }
-    if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (status.st_size == 0) {
         return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
-                         "%.80s.state: the chain is begun already; its key was printed then", path);
+                         "%.60s.state is empty: it was not finished (a full disk?), no chain was "
+                         "begun and no key printed; remove it, or give --aside",
+                         path);
     }
-    return MIGUARD_OK;
+    return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
+                     "%.60s.state: the chain is begun already; its key was printed then; --aside "
+                     "moves the log away",
+                     path);
+}
+
+/* Files of an earlier log: rotated ones that hold records, or are packed. */
+static size_t count_earlier(const struct log_file *file, const struct family *family,
+                            char ret_first[FILE_NAME_SIZE + 4])
+{
+    char name[FILE_NAME_SIZE + 4];
+    struct family_place place;
+    size_t count = 0;
+
+    for (size_t i = 0; i < family->count; i++) {
+        const struct family_member *member = &family->list[i];
+        family_name(file->name, member, name, sizeof(name));
+        if (member->packed || member->current || family_read_first(file->folder, name, &place)) {
+            memcpy(ret_first, name, count == 0 ? sizeof(name) : 0);
+            count++;
+        }
+    }
+    return count;
+}
+
+static enum miguard_status refuse_earlier(const struct log_file *file, const char *path,
+                                          struct miguard_error *reterr)
+{
+    char first[FILE_NAME_SIZE + 4] = "";
+    struct family family;
+
+    bool listed = family_list(file->folder, file->name, &family);
+    size_t count = listed ? count_earlier(file, &family, first) : 0;
+    family_release(&family);
+    if (!listed) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "init", "%.120s: its folder: %s", path,
+                         strerrordesc_np(errno));
+    }
+    return count == 0
+               ? MIGUARD_OK
+               : error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
+                           "%.40s: %zu file%s of an earlier log %s there (%.40s); --aside moves "
+                           "them away, --continue leaves them",
+                           path, count, count == 1 ? "" : "s", count == 1 ? "lies" : "lie", first);
+}
+
+/* The current file of an earlier log gets the next number, so that the new one begins empty. */
+static enum miguard_status leave_earlier(const struct log_file *file, const char *path,
+                                         struct miguard_error *reterr)
+{
+    char name[FILE_NAME_SIZE];
+    struct family family;
+    struct stat status;
+
+    if (file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return MIGUARD_OK;
+    }
+    bool done = family_list(file->folder, file->name, &family);
+    if (done) {
+        file_rotated_name(file, family_free(&family, highest_log(file, &family) + 1), name);
+        done = file_calls.linkat(file->folder, file->name, file->folder, name, 0) == 0 &&
+               file_calls.unlinkat(file->folder, file->name, 0) == 0;
+    }
+    family_release(&family);
+    return done ? MIGUARD_OK
+                : error_set(reterr, MIGUARD_SYSTEM, errno, "init", "%.120s: %s", path,
+                            strerrordesc_np(errno));
+}
+
+/* A folder beside the log, named after the second; a file that is moved keeps its name, so that the
+ * log can be verified there. */
+static enum miguard_status move_aside(const struct log_file *file, const char *path,
+                                      char ret_aside[PATH_MAX], struct miguard_error *reterr)
+{
+    char folder[FILE_NAME_SIZE + 8], name[FILE_NAME_SIZE + 4], state[FILE_NAME_SIZE];
+    struct family family;
+    time_t now = time(NULL);
+    struct tm utc = {0};
+    char stamp[32];
+
+    gmtime_r(&now, &utc);
+    strftime(stamp, sizeof(stamp), "aside-%Y%m%dT%H%M%SZ", &utc);
+    file_sibling(file, stamp, folder);
+    file_sibling(file, "state", state);
+    snprintf(ret_aside, PATH_MAX, "%s.%s", path, stamp);
+    bool done = mkdirat(file->folder, folder, 0700) == 0;
+    int to = done ? file_calls.openat(file->folder, folder,
+                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+                  : -1;
+    done = family_list(file->folder, file->name, &family) && to >= 0;
+    for (size_t i = 0; i < family.count && done; i++) {
+        family_name(file->name, &family.list[i], name, sizeof(name));
+        done = file_calls.renameat(file->folder, name, to, name) == 0;
+    }
+    family_release(&family);
+    done = done && (file_calls.renameat(file->folder, state, to, state) == 0 || errno == ENOENT);
+    done = done && file_calls.fsync(to) == 0 && file_calls.fsync(file->folder) == 0;
+    int error = errno;
+    if (to >= 0) {
+        file_calls.close(to);
+    }
+    return done ? MIGUARD_OK
+                : error_set(reterr, MIGUARD_SYSTEM, error, "aside", "%.120s: %s", ret_aside,
+                            strerrordesc_np(error));
+}
+
+static enum miguard_status clear_way(const struct log_file *file, const char *path,
+                                     enum file_earlier earlier, char ret_aside[PATH_MAX],
+                                     struct miguard_error *reterr)
+{
+    if (earlier == FILE_EARLIER_ASIDE) {
+        return move_aside(file, path, ret_aside, reterr);
+    }
+    enum miguard_status status = refuse_state(file, path, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    return earlier == FILE_EARLIER_CONTINUE ? leave_earlier(file, path, reterr)
+                                            : refuse_earlier(file, path, reterr);
 }
 
 enum miguard_status file_init(const char *path, const struct chain_key *key,
+                              enum file_earlier earlier, char ret_aside[PATH_MAX],
                               struct miguard_error *reterr)
 {
     struct log_file *file = new_file();
-    bool is_new = false;
+    char name[FILE_NAME_SIZE];
+    bool made = false;
 
     if (file == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "init", NULL);
     }
     enum miguard_status status = open_folder(file, path, reterr);
-    if (status == MIGUARD_OK) {
-        status = refuse_second(file, path, reterr);
+    if (status == MIGUARD_OK && !chain_init()) {
+        status = error_set(reterr, MIGUARD_SYSTEM, 0, "sodium_init", "no random numbers");
     }
     if (status == MIGUARD_OK) {
-        status = open_state(file, path, key, &is_new, reterr);
+        status = clear_way(file, path, earlier, ret_aside, reterr);
     }
-    if (status == MIGUARD_OK && !is_new) {
-        status = refuse_second(file, path, reterr);
+    if (status == MIGUARD_OK) {
+        file_sibling(file, "state", name);
+        status = make_state(file, name, path, key, true, &made, reterr);
+    }
+    if (status == MIGUARD_OK && !made) {
+        status = refuse_state(file, path, reterr);
     }
     file_close(file);
     return status;

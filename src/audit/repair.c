@@ -8,11 +8,9 @@
  * lost records; the chain goes on from the head, never from what is left in the file, so that a cut
  * stays visible.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -554,43 +552,4 @@ bool file_settle(struct log_file *file, enum audit_loss *ret_loss, const char **
     }
     chain_key_wipe(&repair.head.key);
     return good;
-}
-
-/* ---- generations ----------------------------------------------------------------------------- */
-
-static void note_generation(const struct log_file *file, const char *entry, uint64_t *lowest,
-                            uint64_t *highest)
-{
-    size_t length = strlen(file->name);
-    char *end = NULL;
-
-    if (strncmp(entry, file->name, length) != 0 || entry[length] != '.' ||
-        entry[length + 1] < '1' || entry[length + 1] > '9') {
-        return;
-    }
-    errno = 0;
-    uint64_t generation = strtoull(entry + length + 1, &end, 10);
-    if (errno != 0 || (*end != '\0' && strcmp(end, ".gz") != 0)) {
-        return;
-    }
-    *lowest = *lowest == 0 || generation < *lowest ? generation : *lowest;
-    *highest = generation > *highest ? generation : *highest;
-}
-
-void file_generations(const struct log_file *file, uint64_t *ret_lowest, uint64_t *ret_highest)
-{
-    _Alignas(struct dirent64) char buffer[8192];
-    uint64_t lowest = 0, highest = 0;
-    ssize_t got;
-
-    lseek(file->folder, 0, SEEK_SET);
-    while ((got = file_calls.getdents(file->folder, buffer, sizeof(buffer))) > 0) {
-        for (ssize_t at = 0; at < got;) {
-            const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
-            note_generation(file, entry->d_name, &lowest, &highest);
-            at += entry->d_reclen;
-        }
-    }
-    *ret_lowest = lowest;
-    *ret_highest = highest;
 }

@@ -14,9 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/family.h"
 #include "audit/file_internal.h"
 
-enum { NAME_TRIES = 1000 };
+/* Each try lists the folder: more than one only when somebody takes names meanwhile. */
+enum { NAME_TRIES = 8 };
 
 /* ---- whether --------------------------------------------------------------------------------- */
 
@@ -61,8 +63,46 @@ static bool make_new(struct log_file *file, int *ret_fd, struct stat *ret_status
     return true;
 }
 
-/* Gives the current file its second name. Where somebody has taken it, the generation counts on:
- * in the head first, which is where repair.c looks for it. */
+static bool exists(const struct log_file *file, const char *name)
+{
+    struct stat status;
+
+    return file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The number for the current file, when somebody has taken the one that comes next. It is set in
+ * the head first, which is where repair.c looks for it. */
+static bool choose_free(struct log_file *file)
+{
+    uint64_t from = state_head(&file->state)->generation;
+    struct family family;
+
+    from = from == 0 || from > FAMILY_LAST_NUMBER ? 1 : from; /* counted over the end, once */
+    bool listed = family_list(file->folder, file->name, &family);
+    uint64_t chosen = listed ? family_free(&family, from) : 0;
+    family_release(&family);
+    if (!listed || chosen > FAMILY_LAST_NUMBER) {
+        return false;
+    }
+    for (uint64_t i = from; i < chosen && i < from + STATE_FILES; i++) {
+        file->state.shared->file_last[i % STATE_FILES] = 0; /* no file of ours */
+    }
+    state_begin(&file->state)->generation = chosen;
+    state_commit(&file->state);
+    return true;
+}
+
+/* Is the number before us free, packed or not? What has it already may be the current file. */
+static bool is_taken(const struct log_file *file, const char *name)
+{
+    char packed[FILE_NAME_SIZE + 4];
+    uint64_t generation = state_head(&file->state)->generation;
+
+    snprintf(packed, sizeof(packed), "%s.gz", name);
+    return generation == 0 || generation > FAMILY_LAST_NUMBER || exists(file, packed);
+}
+
+/* Gives the current file its second name. */
 static bool link_old(struct log_file *file)
 {
     char name[FILE_NAME_SIZE];
@@ -70,18 +110,20 @@ static bool link_old(struct log_file *file)
 
     for (int i = 0; i < NAME_TRIES; i++) {
         file_rotated_name(file, state_head(&file->state)->generation, name);
-        if (file_calls.linkat(file->folder, file->name, file->folder, name, 0) == 0) {
+        bool taken = is_taken(file, name);
+        if (!taken && file_calls.linkat(file->folder, file->name, file->folder, name, 0) == 0) {
             return true;
         }
-        if (errno != EEXIST) {
+        if (!taken && errno != EEXIST) {
             return false;
         }
         if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             (uint64_t)status.st_ino == file->inode) {
             return true;
         }
-        state_begin(&file->state)->generation++;
-        state_commit(&file->state);
+        if (!choose_free(file)) {
+            return false;
+        }
     }
     return false;
 }
@@ -143,66 +185,171 @@ static void begin_new(struct log_file *file, uint64_t inode, uint64_t reserved, 
 
 /* ---- `keep` ---------------------------------------------------------------------------------- */
 
-/* The last record of a rotated file; false: it is not known, and then the file is better kept than
+/* The last record of the file that this log was rotated to under a number; 0: it is not known. */
+static uint64_t noted_last(const struct log_file *file, uint64_t number)
+{
+    return number + STATE_FILES > state_head(&file->state)->generation
+               ? file->state.shared->file_last[number % STATE_FILES]
+               : 0;
+}
+
+static bool has_our_chain(const struct log_file *file, const char *name)
+{
+    struct family_place place;
+
+    return family_read_first(file->folder, name, &place) &&
+           place.chain == state_head(&file->state)->chain_id;
+}
+
+/* By what is in it. What gzip(1) has packed we cannot read: there the number has to do. */
+static bool is_ours(const struct log_file *file, const struct family_member *member)
+{
+    const struct state_head *head = state_head(&file->state);
+    char name[FILE_NAME_SIZE];
+
+    if (member->current || member->number >= head->generation) {
+        return false;
+    }
+    family_name(file->name, member, name, sizeof(name));
+    return member->packed ? noted_last(file, member->number) != 0 : has_our_chain(file, name);
+}
+
+/* The last record of a file of ours; false: it is not known, and then the file is better kept than
  * removed without a word. */
-static bool last_of(struct log_file *file, uint64_t generation, const char *name,
-                    uint64_t *ret_last)
+static bool last_of(struct log_file *file, const struct family_member *member, uint64_t *ret_last)
 {
     unsigned char hash[CHAIN_HASH_SIZE];
-    uint64_t last = file->state.shared->file_last[generation % STATE_FILES];
+    char name[FILE_NAME_SIZE];
     const char *problem = NULL;
     struct stat status;
     int fd = -1;
 
-    if (last != 0 && generation + STATE_FILES > state_head(&file->state)->generation) {
-        *ret_last = last;
+    *ret_last = noted_last(file, member->number);
+    if (*ret_last != 0) {
         return true;
     }
-    if (!file_open_name(file, name, &fd, &status, &problem)) {
+    family_name(file->name, member, name, sizeof(name));
+    if (member->packed || !file_open_name(file, name, &fd, &status, &problem)) {
         return false;
     }
     bool known = file_last_record(fd, ret_last, hash);
     file_calls.close(fd);
-    return known;
+    return known && *ret_last <= state_head(&file->state)->file_after;
 }
 
 /* Told in the head before it is done: a file that is said to be removed and is not does no harm,
  * the other way round is a false alarm. */
-static void remove_rotated(struct log_file *file, uint64_t generation)
+static void remove_rotated(struct log_file *file, const struct family_member *member)
 {
-    char name[FILE_NAME_SIZE], packed[FILE_NAME_SIZE + 4];
+    char name[FILE_NAME_SIZE + 4];
     uint64_t last = 0;
 
-    file_rotated_name(file, generation, name);
-    snprintf(packed, sizeof(packed), "%s.gz", name);
-    bool known = last_of(file, generation, name, &last);
-
+    if (!last_of(file, member, &last)) {
+        return;
+    }
     struct state_head *head = state_begin(&file->state);
-    head->oldest = generation + 1;
-    if (known && last > head->removed_through) {
+    head->oldest = member->number + 1;
+    if (last > head->removed_through) {
         head->removed_through = last;
     }
     state_commit(&file->state);
-    if (known) {
-        file->removed_files += file_calls.unlinkat(file->folder, name, 0) == 0;
-        file->removed_files += file_calls.unlinkat(file->folder, packed, 0) == 0;
+    family_name(file->name, member, name, sizeof(name));
+    file->removed_files += file_calls.unlinkat(file->folder, name, 0) == 0;
+}
+
+static bool same_number(const struct family *family, size_t a, size_t b)
+{
+    return a < family->count && b < family->count &&
+           family->list[a].number == family->list[b].number;
+}
+
+/* Numbers from head->oldest on, in order. Those below were looked at before. */
+static bool in_question(const struct log_file *file, const struct family_member *member)
+{
+    const struct state_head *head = state_head(&file->state);
+
+    return !member->current && member->number < head->generation &&
+           (member->number >= head->oldest || head->oldest > head->generation);
+}
+
+/* A file and what gzip(1) makes of it just now are one. */
+static void remove_oldest(struct log_file *file, const struct family *family)
+{
+    uint64_t kept = 0;
+
+    if (file->settings.keep == 0) {
+        return;
+    }
+    for (size_t i = 0; i < family->count; i++) {
+        const struct family_member *member = &family->list[i];
+        kept += in_question(file, member) && !same_number(family, i, i + 1) &&
+                (noted_last(file, member->number) != 0 || is_ours(file, member));
+    }
+    for (size_t i = 0; i < family->count && kept > file->settings.keep; i++) {
+        const struct family_member member = family->list[i];
+        bool last = !same_number(family, i, i + 1);
+        if (!in_question(file, &member) && !(i > 0 && same_number(family, i - 1, i))) {
+            continue;
+        }
+        if (is_ours(file, &member)) {
+            remove_rotated(file, &member);
+            kept -= last;
+        }
     }
 }
 
-static void remove_oldest(struct log_file *file)
-{
-    const uint64_t keep = file->settings.keep;
+/* ---- what is none of ours -------------------------------------------------------------------- */
 
-    while (keep != 0 &&
-           state_head(&file->state)->oldest + keep < state_head(&file->state)->generation) {
-        remove_rotated(file, state_head(&file->state)->oldest);
+static void name_stray(struct log_file *file, const char *name)
+{
+    size_t length = strlen(file->stray);
+
+    if (length + strlen(name) + 3 < sizeof(file->stray)) {
+        snprintf(file->stray + length, sizeof(file->stray) - length, "%s%s", length > 0 ? ", " : "",
+                 name);
     }
+    file->stray_files++;
+}
+
+/* Each is named in one record: in the first rotation after it came. since is when the file before
+ * this one was begun; the kernel's own clock for a file may be a tick behind. */
+static void note_strays(struct log_file *file, const struct family *family, int64_t since)
+{
+    const int64_t tick = 20000000;
+    char name[FILE_NAME_SIZE + 4];
+    struct stat status;
+
+    for (size_t i = 0; i < family->count; i++) {
+        const struct family_member *member = &family->list[i];
+        family_name(file->name, member, name, sizeof(name));
+        if (member->current ||
+            file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+            status.st_ctim.tv_sec * INT64_C(1000000000) + status.st_ctim.tv_nsec < since - tick ||
+            is_ours(file, member)) {
+            continue;
+        }
+        name_stray(file, name);
+    }
+}
+
+/* Once for each rotation, whatever lies there. */
+static void look_round(struct log_file *file, int64_t since)
+{
+    struct family family;
+
+    if (family_list(file->folder, file->name, &family)) {
+        note_strays(file, &family, since);
+        remove_oldest(file, &family);
+    }
+    family_release(&family);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 static bool rotate(struct log_file *file, int64_t now)
 {
+    const struct state_head *head = state_head(&file->state);
+    int64_t since = head->file_after == 0 ? 0 : head->file_start;
     struct stat status;
     uint64_t reserved = 0;
     int fd = -1;
@@ -223,7 +370,7 @@ static bool rotate(struct log_file *file, int64_t now)
     if (file_take(file, fd, (uint64_t)status.st_ino)) {
         atomic_store(&file->after, state_head(&file->state)->file_after);
     }
-    remove_oldest(file);
+    look_round(file, since);
     return true;
 }
 
@@ -269,11 +416,14 @@ bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss)
     }
     const struct audit_rotated rotated = {.previous = previous,
                                           .removed_files = file->removed_files,
-                                          .removed_through = head->removed_through};
+                                          .removed_through = head->removed_through,
+                                          .stray_files = file->stray_files,
+                                          .stray = file->stray};
     const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_ROTATE, .rotated = &rotated};
     if (!file_append_own(file, &event, ret_loss)) {
         return false;
     }
-    file->removed_files = 0;
+    file->removed_files = file->stray_files = 0;
+    file->stray[0] = '\0';
     return true;
 }

@@ -112,6 +112,8 @@ static void copy_event(struct outgoing *out, const struct audit_event *event)
         const char *name = event->rotated->previous != NULL ? event->rotated->previous : "";
         size_t length = strnlen(name, sizeof(out->previous_file) - 1);
         out->rotated = *event->rotated;
+        out->rotated.stray = NULL; /* the line has it */
+        out->rotated.stray_files = 0;
         memcpy(out->previous_file, name, length);
         out->previous_file[length] = '\0';
     }

@@ -39,6 +39,7 @@ struct sink_settings {
     uint32_t rotate_seconds; /* a file older than this is rotated; 0: never */
     uint32_t keep;           /* rotated files; older ones are removed; 0: all are kept */
     enum audit_sync sync;
+    bool chain_required; /* chain: required: a log without a key is refused */
     bool has_gid; /* the file belongs to this group */
     uint32_t gid;
     /* syslog */

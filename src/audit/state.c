@@ -289,12 +289,21 @@ static bool lock_file(int fd)
     return false;
 }
 
-/* The file of the name, locked: whoever removed it meanwhile left us one without a name. */
-static int open_locked(int folder, const char *name, struct stat *ret_status)
+/* Whoever removed or renamed it meanwhile left us one that the name is not of. */
+static bool has_name(int folder, const char *name, const struct stat *status)
+{
+    struct stat now;
+
+    return file_calls.fstatat(folder, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+           now.st_ino == status->st_ino && now.st_dev == status->st_dev;
+}
+
+/* The file of the name, locked. */
+static int open_locked(int folder, const char *name, int flags, struct stat *ret_status)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
         int fd = file_calls.openat(folder, name,
-                                   O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+                                   O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600);
         if (fd < 0) {
             return -1;
         }
@@ -304,7 +313,7 @@ static int open_locked(int folder, const char *name, struct stat *ret_status)
             errno = error;
             return -1;
         }
-        if (ret_status->st_nlink > 0) {
+        if (has_name(folder, name, ret_status)) {
             return fd;
         }
         file_calls.close(fd);
@@ -326,22 +335,6 @@ static struct state_shared *map(int fd)
     return at;
 }
 
-/* All blocks are there before the first store: one that finds no space raises SIGBUS. */
-static struct state_shared *map_new(int fd)
-{
-    int error = file_calls.posix_fallocate(fd, 0, sizeof(struct state_shared));
-
-    if (error != 0 || file_calls.fchmod(fd, 0600) != 0) {
-        errno = error != 0 ? error : errno;
-        return NULL;
-    }
-    struct state_shared *shared = map(fd);
-    if (shared != NULL) {
-        memset(shared, 0, sizeof(*shared));
-    }
-    return shared;
-}
-
 /* A lock that was held when the system went down is held for ever. */
 static void renew_after_boot(struct state_shared *shared)
 {
@@ -355,15 +348,18 @@ static void renew_after_boot(struct state_shared *shared)
     }
 }
 
-static enum miguard_status open_known(struct state_shared *shared, const char *log, bool *ret_new,
+/* Nothing tells whether a key was asked for: going on without one could be a log that the owner of
+ * the key takes for his. */
+#define UNFINISHED                                                                                 \
+    "is empty or was not finished (a full disk?): no chain was begun with it and no key printed"
+
+static enum miguard_status open_known(struct state_shared *shared, const char *log,
                                       struct miguard_error *reterr)
 {
     static const char nothing[sizeof(shared->magic)];
 
     if (memcmp(shared->magic, nothing, sizeof(nothing)) == 0) {
-        memset(shared, 0, sizeof(*shared)); /* who made it did not live to publish it */
-        *ret_new = true;
-        return MIGUARD_OK;
+        return refuse(reterr, log, UNFINISHED);
     }
     if (memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0) {
         return refuse(reterr, log, "is no state of a log");
@@ -372,61 +368,162 @@ static enum miguard_status open_known(struct state_shared *shared, const char *l
         return refuse(reterr, log, "was written by another version");
     }
     renew_after_boot(shared);
-    *ret_new = false;
     return MIGUARD_OK;
 }
 
 enum miguard_status state_open(int folder, const char *name, const char *log,
-                               struct log_state *ret_state, bool *ret_new,
-                               struct miguard_error *reterr)
+                               struct log_state *ret_state, struct miguard_error *reterr)
 {
     struct state_shared *shared = NULL;
     struct stat status;
-    int fd = open_locked(folder, name, &status);
+    int fd = open_locked(folder, name, 0, &status);
 
     if (fd < 0) {
-        return refuse_system(reterr, log, "open");
+        return errno == ENOENT ? error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open",
+                                           "%.120s.state: there is none", log)
+                               : refuse_system(reterr, log, "open");
     }
     const char *wrong = wrong_file(&status);
-    if (wrong == NULL && status.st_size != 0 && status.st_size != sizeof(*shared)) {
-        wrong = "has the wrong size";
+    if (wrong == NULL && status.st_size != sizeof(*shared)) {
+        wrong = status.st_size == 0 ? UNFINISHED : "has the wrong size";
     }
     if (wrong != NULL) {
         file_calls.close(fd);
         return refuse(reterr, log, wrong);
     }
-    shared = status.st_size == 0 ? map_new(fd) : map(fd);
+    shared = map(fd);
     if (shared == NULL) {
         enum miguard_status failed = refuse_system(reterr, log, "mmap");
         file_calls.close(fd);
         return failed;
     }
-    enum miguard_status known = open_known(shared, log, ret_new, reterr);
+    enum miguard_status known = open_known(shared, log, reterr);
     if (known != MIGUARD_OK) {
         munmap(shared, sizeof(*shared));
         file_calls.close(fd);
         return known;
     }
     point_into(ret_state, shared, fd);
-    if (!*ret_new) {
-        file_calls.flock(fd, LOCK_UN);
-    }
+    file_calls.flock(fd, LOCK_UN);
     return MIGUARD_OK;
 }
 
-void state_publish(struct log_state *state, const struct state_head *first)
-{
-    struct state_shared *shared = state->shared;
+/* ---- making ---------------------------------------------------------------------------------- */
 
+static void fill(struct state_shared *shared, const struct state_head *first,
+                 const struct state_loss *lost)
+{
     make_mutex(shared);
     shared->version = STATE_VERSION;
     shared->size = sizeof(*shared);
     read_boot_id(shared->boot_id);
     memcpy(&shared->head[0], first, sizeof(*first));
     shared->head[0].check = check_of(&shared->head[0]);
-    atomic_thread_fence(memory_order_release);
+    if (lost != NULL) {
+        shared->pending[SINK_FILE] = *lost;
+        memcpy(shared->lost_total, lost->by_cause, sizeof(shared->lost_total));
+        shared->dirty = STATE_LOOK;
+    }
     memcpy(shared->magic, MAGIC, sizeof(MAGIC));
-    file_calls.flock(state->fd, LOCK_UN);
+}
+
+static bool write_all(int fd, const void *bytes, size_t length)
+{
+    const char *at = bytes;
+
+    while (length > 0) {
+        ssize_t written = file_calls.write(fd, at, length);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            errno = written == 0 ? ENOSPC : errno;
+            return false;
+        }
+        at += written;
+        length -= (size_t)written;
+    }
+    return true;
+}
+
+/* All of it on the disk, under its working name. With blocks of its own: a store into a mapping
+ * that finds no space raises SIGBUS. */
+static bool write_state(int fd, const struct state_shared *shared)
+{
+    struct stat status;
+
+    /* What one who was killed has left. */
+    if (file_calls.fstat(fd, &status) != 0 ||
+        (status.st_size > 0 && file_calls.ftruncate(fd, 0) != 0)) {
+        return false;
+    }
+    int error = file_calls.posix_fallocate(fd, 0, sizeof(*shared));
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
+    return file_calls.fchmod(fd, 0600) == 0 && write_all(fd, shared, sizeof(*shared)) &&
+           file_calls.fsync(fd) == 0;
+}
+
+/* Some file systems have no fsync(2) for a folder. */
+static bool sync_folder(int folder)
+{
+    return file_calls.fsync(folder) == 0 || errno == EINVAL || errno == EROFS;
+}
+
+static bool publish(int folder, const char *name, const char *working, int fd,
+                    const struct state_shared *shared)
+{
+    if (!write_state(fd, shared) || file_calls.renameat(folder, working, folder, name) != 0) {
+        int error = errno;
+        file_calls.unlinkat(folder, working, 0);
+        errno = error;
+        return false;
+    }
+    if (!sync_folder(folder)) {
+        int error = errno;
+        file_calls.unlinkat(folder, name, 0);
+        errno = error;
+        return false;
+    }
+    return true;
+}
+
+/* Everything or nothing: a state that could be seen half made would be taken for one without a key.
+ * Who makes one holds the working name, so that two do not make two. */
+enum miguard_status state_create(int folder, const char *name, const char *log,
+                                 const struct state_head *first, const struct state_loss *lost,
+                                 bool *ret_made, struct miguard_error *reterr)
+{
+    char working[FILE_NAME_SIZE + 8];
+    enum miguard_status result = MIGUARD_OK;
+    struct stat status;
+
+    *ret_made = false;
+    snprintf(working, sizeof(working), "%s.new", name);
+    struct state_shared *shared = base_alloc(1, sizeof(*shared));
+    int fd = shared == NULL ? -1 : open_locked(folder, working, O_CREAT, &status);
+    if (shared == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "state", NULL);
+    }
+    if (fd < 0) {
+        result = refuse_system(reterr, log, "open");
+    } else if (wrong_file(&status) != NULL) {
+        result = refuse(reterr, log, wrong_file(&status));
+    } else if (file_calls.fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        file_calls.unlinkat(folder, working, 0); /* another one made it meanwhile */
+    } else {
+        fill(shared, first, lost);
+        *ret_made = publish(folder, name, working, fd, shared);
+        result = *ret_made ? MIGUARD_OK : refuse_system(reterr, log, "write");
+    }
+    if (fd >= 0) {
+        file_calls.close(fd);
+    }
+    explicit_bzero(shared, sizeof(*shared));
+    base_free(shared);
+    return result;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -450,8 +547,13 @@ static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wron
 
     *ret_wrong = shared == NULL ? "cannot be read: out of memory" : "is damaged";
     for (int i = 0; i < READ_TRIES && head == NULL && shared != NULL; i++) {
-        if (file_calls.pread(fd, shared, length, 0) != (ssize_t)length ||
-            memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0 || shared->version != STATE_VERSION) {
+        ssize_t got = file_calls.pread(fd, shared, length, 0);
+        if (got == 0) {
+            *ret_wrong = UNFINISHED;
+            break;
+        }
+        if (got != (ssize_t)length || memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0 ||
+            shared->version != STATE_VERSION) {
             *ret_wrong = "is no state of a log";
             break;
         }

@@ -11,7 +11,7 @@
 #include "cli/cmd_audit.h"
 
 static const char help[] =
-    "usage: miguard audit init [--no-key] [FILE]\n"
+    "usage: miguard audit init [--no-key] [--aside|--continue] [FILE]\n"
     "\n"
     "Begins the chain of the log FILE (default: the log of the policy in force), which must not\n"
     "exist yet: makes FILE.state and prints the verification key on stdout. It is printed this\n"
@@ -25,16 +25,22 @@ static const char help[] =
     "\n"
     "  --no-key  a chain without a key: shows accidents and naive changes, but who can write the\n"
     "            file can make it anew\n"
+    "  --aside   a log, or files of an earlier one, that lie there move into a folder beside "
+    "them,\n"
+    "            FILE.aside-TIME, where they can still be verified; stop the programs before that\n"
+    "  --continue\n"
+    "            files of an earlier log whose state is gone stay; they are none of the new log's\n"
     "  --help    this text\n"
     "\n"
     "Exit status: 0 done; 1 there is a log or a state already; 2 wrong usage; 3 it could not be\n"
     "done.\n";
 
-static const char *const options[] = {"--no-key", "--help", NULL};
+static const char *const options[] = {"--no-key", "--aside", "--continue", "--help", NULL};
 
 struct request {
     const char *path;
     bool no_key, help;
+    enum file_earlier earlier;
 };
 
 static int parse(int count, char **list, struct request *ret_request)
@@ -51,6 +57,10 @@ static int parse(int count, char **list, struct request *ret_request)
             ret_request->path = arguments.operand;
         } else if (arguments_is(&arguments, "--no-key")) {
             ret_request->no_key = true;
+        } else if (arguments_is(&arguments, "--aside")) {
+            ret_request->earlier = FILE_EARLIER_ASIDE;
+        } else if (arguments_is(&arguments, "--continue")) {
+            ret_request->earlier = FILE_EARLIER_CONTINUE;
         } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
             ret_request->help = true;
         } else {
@@ -101,6 +111,7 @@ static int begin(const struct request *request, const char *path)
 {
     struct miguard_error error = {0};
     struct chain_key key = {.present = false};
+    char aside[PATH_MAX] = "";
 
     if (!chain_init()) {
         return complain(CLI_UNABLE, "miguard audit init: no random numbers");
@@ -109,8 +120,11 @@ static int begin(const struct request *request, const char *path)
         chain_key_new(&key);
     }
     make_parent(path);
-    enum miguard_status status = file_init(path, &key, &error);
+    enum miguard_status status = file_init(path, &key, request->earlier, aside, &error);
     int exit_status = CLI_YES;
+    if (aside[0] != '\0') {
+        complain(CLI_YES, "what lay there is in %s now", aside);
+    }
     if (status != MIGUARD_OK) {
         exit_status = complain_error(status == MIGUARD_BAD_STATE ? CLI_NO : CLI_UNABLE,
                                      "miguard audit init", &error);

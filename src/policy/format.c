@@ -21,7 +21,7 @@ static const struct {
     {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
     {"gate", {"scope", "action", "report"}},
     {"audit", {"repeat-window", "sinks"}},
-    {"file", {"path", "rotate", "rotate-every", "keep", "sync", "group", "on-failure"}},
+    {"file", {"path", "rotate", "rotate-every", "keep", "sync", "chain", "group", "on-failure"}},
     {"syslog", {"socket", "facility", "on-failure"}},
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
     {"match",
@@ -442,7 +442,8 @@ static bool same_sink(const struct draft_sink *one, const struct draft_sink *oth
     return a->kind == b->kind && a->failure_denies == b->failure_denies &&
            same_text(a->path, b->path) && a->rotate_bytes == b->rotate_bytes &&
            a->rotate_seconds == b->rotate_seconds && a->keep == b->keep && a->sync == b->sync &&
-           a->has_gid == b->has_gid && a->gid == b->gid && a->facility == b->facility;
+           a->chain_required == b->chain_required && a->has_gid == b->has_gid && a->gid == b->gid &&
+           a->facility == b->facility;
 }
 
 static bool same_sinks(const struct draft_settings *a, const struct draft_settings *b)

@@ -108,6 +108,17 @@ static void read_sync(const struct reader *reader, const struct node *node, void
     }
 }
 
+static void read_chain(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_word words[] = {{"any", false}, {"required", true}, {NULL, 0}};
+    struct draft_sink *sink = target;
+    unsigned required;
+
+    if (schema_read_word(reader, node, "value of chain", words, &required)) {
+        sink->settings.chain_required = required != 0;
+    }
+}
+
 static void read_group(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
@@ -162,6 +173,7 @@ static void read_file_sink(const struct reader *reader, const struct node *node,
         {"rotate-every", false, read_rotate_every},
         {"keep", false, read_keep},
         {"sync", false, read_sync},
+        {"chain", false, read_chain},
         {"group", false, read_group},
         {"on-failure", false, read_on_failure},
         {NULL, false, NULL},

@@ -149,6 +149,9 @@ static void view_file(const struct draft_sink *sink, struct sink_view *view)
         strcpy(view->words[view->count - 1], "all");
     }
     add_text(view, "sync", syncs[settings->sync], false);
+    if (settings->chain_required) {
+        add_text(view, "chain", "required", false);
+    }
     if (sink->group != NULL) {
         add_text(view, "group", sink->group, true);
     }

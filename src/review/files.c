@@ -18,9 +18,21 @@
 
 /* Holds what was read of any file. */
 struct scratch {
-    char *bytes; /* FAMILY_LARGE_WINDOW */
+    char *bytes;
+    size_t size; /* FAMILY_WINDOW, or FAMILY_LARGE_WINDOW once it was needed */
     bool no_memory;
 };
+
+static bool make_room(struct scratch *scratch, size_t size)
+{
+    if (size > scratch->size) {
+        base_free(scratch->bytes);
+        scratch->bytes = base_alloc(1, size);
+        scratch->size = scratch->bytes != NULL ? size : 0;
+        scratch->no_memory |= scratch->bytes == NULL;
+    }
+    return size <= scratch->size;
+}
 
 /* From the beginning, whatever was read of fd before. NULL: out of memory. */
 static gzFile open_packed(struct scratch *scratch, int fd)
@@ -37,15 +49,18 @@ static gzFile open_packed(struct scratch *scratch, int fd)
     return file;
 }
 
-/* Plain or packed: zlib gives what is no gzip as it is. */
+/* Plain or packed, whatever it is called. */
 static bool read_first(struct scratch *scratch, int fd, unsigned size,
                        struct family_place *ret_place)
 {
-    gzFile file = open_packed(scratch, fd);
-    int got = file == NULL ? 0 : gzread(file, scratch->bytes, size);
+    ssize_t got = make_room(scratch, size) ? pread(fd, scratch->bytes, size, 0) : -1;
 
-    if (file != NULL) {
-        gzclose(file);
+    if (got >= 2 && memcmp(scratch->bytes, "\x1F\x8B", 2) == 0) {
+        gzFile file = open_packed(scratch, fd);
+        got = file == NULL ? 0 : gzread(file, scratch->bytes, size);
+        if (file != NULL) {
+            gzclose(file);
+        }
     }
     return got > 0 && family_first(scratch->bytes, (size_t)got, ret_place);
 }
@@ -54,7 +69,9 @@ static bool read_last(struct scratch *scratch, int fd, uint64_t size, size_t win
                       struct family_place *ret_place)
 {
     size_t length = size < window ? (size_t)size : window;
-    ssize_t got = pread(fd, scratch->bytes, length, (off_t)(size - (uint64_t)length));
+    ssize_t got = make_room(scratch, length)
+                      ? pread(fd, scratch->bytes, length, (off_t)(size - (uint64_t)length))
+                      : -1;
 
     return got > 0 && family_last(scratch->bytes, (size_t)got, ret_place);
 }
@@ -63,7 +80,7 @@ static bool read_last(struct scratch *scratch, int fd, uint64_t size, size_t win
 static bool read_packed_last(struct scratch *scratch, int fd, struct family_place *ret_place)
 {
     enum { HALF = FAMILY_LARGE_WINDOW / 2 };
-    gzFile file = open_packed(scratch, fd);
+    gzFile file = make_room(scratch, FAMILY_LARGE_WINDOW) ? open_packed(scratch, fd) : NULL;
     size_t length = 0;
     int got;
 
@@ -77,7 +94,7 @@ static bool read_packed_last(struct scratch *scratch, int fd, struct family_plac
     if (file != NULL) {
         gzclose(file);
     }
-    return family_last(scratch->bytes, length, ret_place);
+    return length > 0 && family_last(scratch->bytes, length, ret_place);
 }
 
 static void look_into(struct scratch *scratch, struct log_part *part, int fd)
@@ -421,8 +438,7 @@ enum miguard_status log_parts_find(const char *log, uint64_t chain, struct log_p
     enum miguard_status status = open_folder(&search, reterr);
 
     if (status == MIGUARD_OK) {
-        search.scratch.bytes = base_alloc(1, FAMILY_LARGE_WINDOW);
-        status = search.scratch.bytes != NULL ? list(&search, reterr) : no_memory(reterr);
+        status = list(&search, reterr);
     }
     if (status == MIGUARD_OK &&
         (choose(&search, chain) != MIGUARD_OK || search.scratch.no_memory)) {

@@ -171,7 +171,7 @@ void bench_audit(void (*tell)(const char *name, double value, const char *unit, 
     }
     snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
     chain_key_new(&key);
-    if (file_init(path, &key, NULL) != MIGUARD_OK) {
+    if (file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL) != MIGUARD_OK) {
         abort();
     }
     encode(NULL, &event, &body, id);

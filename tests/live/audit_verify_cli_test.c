@@ -85,7 +85,7 @@ static void make_live(void)
     chain_key_new(&key);
     save_key("live.key", &key);
     file.sync = AUDIT_SYNC_NONE;
-    ck_assert_msg(file_init(path, &key, &error) == MIGUARD_OK, "%s", error.detail);
+    ck_assert_msg(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, &error) == MIGUARD_OK, "%s", error.detail);
     ck_assert_msg(audit_open(&settings, &audit, &error) == MIGUARD_OK, "%s", error.detail);
     for (uint64_t i = 0; i < 10; i++) {
         struct audit_event event = chain_log_event(i);

@@ -137,7 +137,7 @@ static void begin(bool keyed)
     if (keyed) {
         chain_key_new(&first);
     }
-    need(file_init(path, &first, &error) == MIGUARD_OK, "file_init");
+    need(file_init(path, &first, FILE_EARLIER_REFUSE, NULL, &error) == MIGUARD_OK, "file_init");
 }
 
 /* What the attacks are made on: about 120 records, three processes, one of them killed. */
