@@ -127,6 +127,7 @@ enum {
     FILE_TAIL_LENGTH = 1024, /* more than audit_encode_tail(), hash and newline ever need */
     FILE_NAME_SIZE = NAME_MAX + 32,
     FILE_LOOK_EVERY = 64,
+    FILE_STRAYS = 32,
 };
 
 struct log_file {
@@ -146,6 +147,8 @@ struct log_file {
     uint64_t removed_files; /* by `keep`, not told yet */
     uint64_t stray_files;   /* none of the log's, not told yet */
     char stray[512];        /* names of the first of them */
+    uint64_t strays_told[FILE_STRAYS]; /* inodes of the last that were */
+    unsigned strays_at;
     unsigned locks;
     /* sync.c */
     _Atomic uint64_t written; /* the last record that is in what fd refers to */

@@ -300,6 +300,18 @@ static void remove_oldest(struct log_file *file, const struct family *family)
 
 /* ---- what is none of ours -------------------------------------------------------------------- */
 
+/* The clock alone does not tell, when files are rotated within a tick. */
+static bool was_told(struct log_file *file, uint64_t inode)
+{
+    for (int i = 0; i < FILE_STRAYS; i++) {
+        if (file->strays_told[i] == inode) {
+            return true;
+        }
+    }
+    file->strays_told[file->strays_at++ % FILE_STRAYS] = inode;
+    return false;
+}
+
 static void name_stray(struct log_file *file, const char *name)
 {
     size_t length = strlen(file->stray);
@@ -325,7 +337,7 @@ static void note_strays(struct log_file *file, const struct family *family, int6
         if (member->current ||
             file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
             status.st_ctim.tv_sec * INT64_C(1000000000) + status.st_ctim.tv_nsec < since - tick ||
-            is_ours(file, member)) {
+            is_ours(file, member) || was_told(file, (uint64_t)status.st_ino)) {
             continue;
         }
         name_stray(file, name);

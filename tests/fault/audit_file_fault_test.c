@@ -317,6 +317,37 @@ START_TEST(each_call_fails)
 }
 END_TEST
 
+/* _i: the fault. Everything or nothing: who is told that it failed may try again. */
+START_TEST(init_fails)
+{
+    struct chain_key key = {0};
+    char state[160];
+    struct stat status;
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    snprintf(state, sizeof(state), "%s.state", path);
+    fault = faults[_i];
+    for (long nth = 0, last = 0; !last; nth++) {
+        met = stuck = full_next = false;
+        clean();
+        to_fail = nth;
+        enum miguard_status done = file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL);
+        to_fail = -1;
+        last = !met;
+        ck_assert_msg(!last || done == MIGUARD_OK, "call %ld", nth);
+        if (done == MIGUARD_OK) {
+            ck_assert_int_eq(stat(state, &status), 0);
+            ck_assert_int_gt(status.st_size, 4096);
+        } else {
+            ck_assert_msg(stat(state, &status) != 0, "call %ld, errno %d", nth, fault);
+            stuck = full_next = false;
+            ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_OK);
+        }
+    }
+}
+END_TEST
+
 /* The log is open; from some call on all fail, and then none. */
 START_TEST(all_calls_fail_for_a_while)
 {
@@ -443,6 +474,7 @@ int main(void)
     tcase_set_timeout(cases, 600);
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_loop_test(cases, each_call_fails, 0, LENGTH(faults));
+    tcase_add_loop_test(cases, init_fails, 0, LENGTH(faults));
     tcase_add_loop_test(cases, all_calls_fail_for_a_while, 0, LENGTH(faults));
     tcase_add_test(cases, each_allocation_fails);
     tcase_add_test(cases, a_failed_sync_stays_failed);

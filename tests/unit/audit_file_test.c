@@ -748,9 +748,177 @@ START_TEST(init_refuses_what_is_there)
     ck_assert_int_eq(unlink(beside("state")), 0);
     ck_assert_int_eq(close(creat(path, 0640)), 0);
     ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_BAD_STATE);
-    ck_assert_int_eq(file_init("", &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_INVALID_ARGUMENT);
+    ck_assert_int_eq(file_init("", &key, FILE_EARLIER_REFUSE, NULL, NULL),
+                     MIGUARD_INVALID_ARGUMENT);
     struct state_head head;
     ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_NOT_FOUND);
+}
+END_TEST
+
+static void put_text(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static unsigned count_in_files(const char *what)
+{
+    char command[300];
+    unsigned count = 0;
+
+    snprintf(command, sizeof(command), "grep -ho '%s' '%s'/audit.jsonl* 2>/dev/null | wc -l", what,
+             folder);
+    FILE *pipe = popen(command, "r");
+    ck_assert_int_eq(fscanf(pipe, "%u", &count), 1);
+    pclose(pipe);
+    return count;
+}
+
+/* An earlier log of a few files, whose state is gone. */
+static uint64_t make_earlier(void)
+{
+    struct sink_settings settings = log_file_settings(path);
+
+    settings.rotate_bytes = 4096;
+    settings.keep = 0;
+    struct log_file *file = log_file_open(&settings, true);
+    for (unsigned i = 0; i < 20; i++) {
+        append(file, i);
+    }
+    uint64_t chain = state_head(&file->state)->chain_id;
+    file_close(file);
+    ck_assert_int_eq(unlink(beside("state")), 0);
+    ck_assert_int_eq(access(beside("2"), F_OK), 0);
+    return chain;
+}
+
+/* Names of rotated files that are none: nothing of them is believed, removed or waited for. */
+START_TEST(strays_are_left_alone)
+{
+    static const char notes[] = "my notes: {\"sequence\":99999999}\n";
+    struct sink_settings settings = log_file_settings(path);
+
+    settings.rotate_bytes = 4096;
+    settings.keep = _i == 0 ? 0 : 2;
+    put_text(beside("20261127"), "{\"event\":{\"sequence\":9}}\n");
+    put_text(beside("18446744073709551615"), "{\"event\":{\"sequence\":9}}\n");
+    put_text(beside("3.gz"), "no gzip");
+    put_text(beside("7"), "{\"event\":{\"sequence\":1},\"miguard\":{\"chain\":{\"id\":"
+                          "\"0123456789abcdef\",\"epoch\":0,\"prev\":\"00\"}}}\n");
+    ck_assert_int_eq(mkdir(beside("4"), 0700), 0);
+    ck_assert_int_eq(mkfifo(beside("5"), 0600), 0);
+    ck_assert_int_eq(symlink("/dev/zero", beside("6")), 0);
+    struct log_file *file = log_file_open(&settings, true);
+    ck_assert_ptr_nonnull(file);
+    state_begin(&file->state)->generation = 1; /* as if they had come later */
+    state_begin(&file->state)->oldest = 1;
+    state_commit(&file->state);
+    append(file, 0);
+    put_text(beside("2"), notes);
+    for (unsigned i = 1; i < 80; i++) {
+        append(file, i);
+    }
+    const struct state_head *head = state_head(&file->state);
+    ck_assert_uint_lt(head->generation, 100);
+    ck_assert_uint_lt(head->removed_through, head->sequence);
+    ck_assert_uint_eq(head->removed_through != 0, _i == 1);
+    file_close(file);
+    ck_assert_int_eq(size_of(beside("2")), (off_t)strlen(notes));
+    ck_assert_int_gt(size_of(beside("20261127")), 0);
+    ck_assert_int_gt(size_of(beside("18446744073709551615")), 0);
+    ck_assert_int_gt(size_of(beside("3.gz")), 0);
+    ck_assert_int_gt(size_of(beside("7")), 0);
+    ck_assert_int_eq(rmdir(beside("4")), 0);
+    ck_assert_int_eq(unlink(beside("5")), 0);
+    ck_assert_int_eq(unlink(beside("6")), 0);
+    ck_assert_uint_eq(count_in_files("audit.jsonl.20261127"), _i == 0 ? 1 : 0); /* then removed */
+}
+END_TEST
+
+START_TEST(init_beside_an_earlier_log)
+{
+    struct miguard_error error = {0};
+    struct chain_key key = {0};
+    char aside[PATH_MAX] = "", inside[PATH_MAX + 32];
+    struct state_head head;
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    uint64_t chain = make_earlier();
+    if (_i > 0) {
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, &error), MIGUARD_BAD_STATE);
+    ck_assert_ptr_nonnull(strstr(error.detail, "--aside"));
+    ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_NOT_FOUND);
+    enum file_earlier earlier = _i == 1 ? FILE_EARLIER_ASIDE : FILE_EARLIER_CONTINUE;
+    ck_assert_int_eq(file_init(path, &key, earlier, aside, &error), MIGUARD_OK);
+    struct sink_settings settings = log_file_settings(path);
+    settings.rotate_bytes = 4096;
+    settings.keep = 1;
+    struct log_file *file = log_file_open(&settings, true);
+    ck_assert_uint_eq(state_head(&file->state)->sequence, 0);
+    ck_assert_uint_ne(state_head(&file->state)->chain_id, chain);
+    for (unsigned i = 0; i < 60; i++) {
+        append(file, i);
+    }
+    file_close(file);
+    /* Retention took files of the new log, and none of the old one. */
+    snprintf(inside, sizeof(inside), "%s/audit.jsonl.1", aside);
+    ck_assert_int_eq(access(_i == 1 ? inside : beside("1"), F_OK), 0);
+    ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_OK);
+    ck_assert_uint_gt(head.removed_through, 0);
+}
+END_TEST
+
+START_TEST(an_empty_state_is_told)
+{
+    const struct file_owner owner = {0};
+    struct sink_settings settings = log_file_settings(path);
+    struct miguard_error error = {0};
+    struct log_file *file = NULL;
+    struct chain_key key = {0};
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    put_text(beside("state"), "");
+    ck_assert_int_eq(chmod(beside("state"), 0600), 0);
+    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_ptr_nonnull(strstr(error.detail, "is empty"));
+    ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, &error), MIGUARD_BAD_STATE);
+    ck_assert_ptr_nonnull(strstr(error.detail, "is empty"));
+    ck_assert_int_eq(truncate(beside("state"), sizeof(struct state_shared)), 0); /* all zero */
+    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_ptr_nonnull(strstr(error.detail, "not finished"));
+}
+END_TEST
+
+START_TEST(a_chain_may_be_required)
+{
+    const struct file_owner owner = {0};
+    struct sink_settings settings = log_file_settings(path);
+    struct miguard_error error = {0};
+    struct log_file *file = NULL;
+    struct chain_key key = {0};
+
+    settings.chain_required = true;
+    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_ptr_nonnull(strstr(error.detail, "chain: required"));
+    ck_assert_int_ne(access(beside("state"), F_OK), 0); /* nothing was begun */
+    file_close(open_log());
+    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_ptr_nonnull(strstr(error.detail, "chain: required"));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(beside("state")), 0);
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_OK);
+    file = log_file_open(&settings, true);
+    ck_assert_ptr_nonnull(file);
+    append(file, 1);
+    file_close(file);
 }
 END_TEST
 
@@ -917,6 +1085,10 @@ int main(void)
                         sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(cases, a_damaged_state_is_refused);
     tcase_add_test(cases, init_refuses_what_is_there);
+    tcase_add_loop_test(cases, strays_are_left_alone, 0, 2);
+    tcase_add_loop_test(cases, init_beside_an_earlier_log, 0, 3);
+    tcase_add_test(cases, an_empty_state_is_told);
+    tcase_add_test(cases, a_chain_may_be_required);
     tcase_add_loop_test(cases, modes_do_not_depend_on_the_umask, 0, 2);
     tcase_add_test(cases, a_limit_on_file_size_raises_no_signal);
     tcase_add_test(cases, a_dead_owner_and_a_slow_one);
