@@ -88,7 +88,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-fuzz \
-        check-contexts coverage bench install uninstall \
+        check-contexts check-audit-model coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -245,6 +245,11 @@ contexts := tests/live/contexts_test
 check-contexts: deps ## 10 million requests, old context pointers used among them (1 min)
 	@$(MAKE) --no-print-directory build/$(contexts)
 	CONTEXTS=10000000 build/$(contexts)
+
+model := tests/live/audit_model_test
+check-audit-model: deps ## 10,000 random lives of a log against a model (some minutes; SEED=N repeats)
+	@$(MAKE) --no-print-directory build/$(model) build/miguard
+	SEQUENCES=$${SEQUENCES:-10000} build/$(model)
 
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
