@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/family.h"
 #include "audit/file_internal.h"
 #include "base/alloc.h"
 #include "review/record.h"
@@ -427,6 +428,38 @@ static bool repair_here(struct repair *repair)
     return agree(repair, file->fd);
 }
 
+/* Does the file begin with the record that follows the head? */
+static bool holds_next(const struct repair *repair, const char *name)
+{
+    struct family_place place;
+
+    return family_read_first(repair->file->folder, name, &place) &&
+           place.chain == repair->head.chain_id && place.sequence == repair->head.sequence + 1;
+}
+
+/* The number of the file that goes on, by what is in it: one that has the next number need not be
+ * the log's. Where none does, the current file goes on, and gets the next number. */
+static uint64_t next_generation(const struct repair *repair)
+{
+    const struct log_file *file = repair->file;
+    uint64_t next = repair->head.generation + 1;
+    char name[FILE_NAME_SIZE + 4];
+    struct family family;
+
+    bool listed = family_list(file->folder, file->name, &family);
+    for (size_t i = 0; i < family.count && listed; i++) {
+        const struct family_member *member = &family.list[i];
+        family_name(file->name, member, name, sizeof(name));
+        if (!member->current && !member->packed && member->number > repair->head.generation &&
+            holds_next(repair, name)) {
+            next = member->number;
+            break;
+        }
+    }
+    family_release(&family);
+    return next;
+}
+
 /* The head stands in a file that was rotated: by a writer who was killed then, or after the head
  * that the disk has. What follows is in the next generation, or the current file. */
 static bool step_on(struct repair *repair)
@@ -447,9 +480,9 @@ static bool step_on(struct repair *repair)
     }
     struct state_shared *shared = file->state.shared;
     shared->file_last[repair->head.generation % STATE_FILES] = repair->head.sequence;
-    repair->head.generation++;
+    repair->head.generation = next_generation(repair);
     file_rotated_name(file, repair->head.generation, name);
-    uint64_t next = inode_of(file, name);
+    uint64_t next = holds_next(repair, name) ? inode_of(file, name) : 0;
     begin_file(repair, next != 0 ? next : inode_of(file, file->name));
     return true;
 }

@@ -837,6 +837,27 @@ START_TEST(strays_are_left_alone)
 }
 END_TEST
 
+/* A writer is killed in a rotation, and a stray has the number that comes next. */
+START_TEST(a_stray_does_not_go_on)
+{
+    struct log_file *file = open_log();
+
+    append(file, 1);
+    append(file, 2);
+    put_text(beside("2"), "notes\n");
+    ck_assert_int_eq(link(path, beside("1")), 0); /* as the writer left it */
+    ck_assert_int_eq(close(creat(beside("new"), 0640)), 0);
+    ck_assert_int_eq(rename(beside("new"), path), 0);
+    atomic_fetch_or(&file->state.shared->dirty, STATE_KILLED);
+    append(file, 3);
+    append(file, 4);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.lost_all, 0);
+    ck_assert_int_eq(size_of(beside("2")), 6);
+}
+END_TEST
+
 START_TEST(init_beside_an_earlier_log)
 {
     struct miguard_error error = {0};
@@ -1085,6 +1106,7 @@ int main(void)
                         sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(cases, a_damaged_state_is_refused);
     tcase_add_test(cases, init_refuses_what_is_there);
+    tcase_add_test(cases, a_stray_does_not_go_on);
     tcase_add_loop_test(cases, strays_are_left_alone, 0, 2);
     tcase_add_loop_test(cases, init_beside_an_earlier_log, 0, 3);
     tcase_add_test(cases, an_empty_state_is_told);
