@@ -98,9 +98,15 @@ static int fake_fdatasync(int fd)
     return fails() ? -1 : fdatasync(fd);
 }
 
+static bool sync_failed;
+
 static int fake_fsync(int fd)
 {
-    return fails() ? -1 : fsync(fd);
+    if (fails()) {
+        sync_failed = true;
+        return -1;
+    }
+    return fsync(fd);
 }
 
 static int fake_syncfs(int fd)
@@ -329,13 +335,15 @@ START_TEST(init_fails)
     snprintf(state, sizeof(state), "%s.state", path);
     fault = faults[_i];
     for (long nth = 0, last = 0; !last; nth++) {
-        met = stuck = full_next = false;
+        met = stuck = full_next = sync_failed = false;
         clean();
         to_fail = nth;
         enum miguard_status done = file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL);
         to_fail = -1;
         last = !met;
         ck_assert_msg(!last || done == MIGUARD_OK, "call %ld", nth);
+        /* The key is printed only for what is on the disk; EROFS is a file system without fsync. */
+        ck_assert_msg(!sync_failed || done != MIGUARD_OK || fault == EROFS, "call %ld", nth);
         if (done == MIGUARD_OK) {
             ck_assert_int_eq(stat(state, &status), 0);
             ck_assert_int_gt(status.st_size, 4096);
