@@ -122,8 +122,8 @@ struct audit_rotated {
     const char *previous;     /* file name, without folder, that the file before this now has */
     uint64_t removed_files;   /* by `keep`, on this occasion */
     uint64_t removed_through; /* the last sequence number that retention ever removed; 0: none */
-    uint64_t stray_files;     /* with names of rotated ones, none of the log's, since the last time */
-    const char *stray;        /* one of them; NULL: there is none */
+    uint64_t stray_files; /* with names of rotated ones, none of the log's, since the last time */
+    const char *stray;    /* one of them; NULL: there is none */
 };
 
 /* The four steps of AUDIT_SPACE: low (90 % used) -> full (no more room for records) -> flooded

@@ -144,6 +144,55 @@ bool file_create(struct log_file *file, const char *name, int *ret_fd, struct st
     return true;
 }
 
+bool file_mark_set(int fd, struct file_mark *ret_mark)
+{
+    struct stat status;
+    int result;
+
+    do {
+        result = file_calls.fstat(fd, &status);
+    } while (result != 0 && errno == EINTR); /* some file systems of users */
+    if (result != 0) {
+        return false;
+    }
+    *ret_mark = (struct file_mark){status.st_dev, status.st_ino};
+    return true;
+}
+
+bool file_mark_holds(int fd, const struct file_mark *mark)
+{
+    struct file_mark now;
+
+    if (fd < 0 || !file_mark_set(fd, &now)) {
+        return false;
+    }
+    errno = EBADF;
+    return now.device == mark->device && now.inode == mark->inode;
+}
+
+/*
+ * Before anything is read or written: are the descriptors still the log's? What is not is the
+ * host's, and neither written to nor closed. The folder is opened again by the rules of the first
+ * time, the file by its name in there when the log is made whole. A thread that may not open them
+ * has the background thread do it.
+ */
+static bool reclaim(struct log_file *file, enum audit_loss *ret_loss)
+{
+    if (!file_mark_holds(file->folder, &file->folder_mark)) {
+        file->folder = -1;
+        if (!file_open_folder(file)) {
+            *ret_loss = AUDIT_LOSS_REMOVED;
+            return false;
+        }
+    }
+    if (file->fd >= 0 && !file_mark_holds(file->fd, &file->fd_mark)) {
+        atomic_fetch_add(&file->turn, 1);
+        file->fd = -1;
+        file->inode = 0; /* of no file: file_settle() opens it */
+    }
+    return true;
+}
+
 bool file_take(struct log_file *file, int fd, uint64_t inode)
 {
     /* In this order for sync.c: who sees the new descriptor sees one of the two before it. */
@@ -160,7 +209,7 @@ bool file_take(struct log_file *file, int fd, uint64_t inode)
         }
     }
     file->inode = inode;
-    return true;
+    return file_mark_set(file->fd, &file->fd_mark);
 }
 
 /* ---- the keeper ------------------------------------------------------------------------------ */
@@ -280,6 +329,10 @@ static bool lock_whole(struct log_file *file, enum audit_loss *ret_loss)
 {
     if (!lock_both(file)) {
         *ret_loss = AUDIT_LOSS_BUSY;
+        return false;
+    }
+    if (!reclaim(file, ret_loss)) {
+        file_unlock(file);
         return false;
     }
     look_now_and_then(file);

@@ -130,13 +130,23 @@ enum {
     FILE_STRAYS = 32,
 };
 
+/* What a descriptor refers to. Its number may belong to a file or a client of the host by now: code
+ * that closes what it does not know, as daemons do when they start, is common. */
+struct file_mark {
+    dev_t device;
+    ino_t inode;
+};
+
 struct log_file {
     struct sink_settings settings; /* without the path */
     struct file_owner owner;
     char name[FILE_NAME_SIZE]; /* in the folder */
+    char *folder_path;
     int folder;
-    int fd; /* the number stays the same for good (dup3), so that fdatasync(2) needs no lock */
+    atomic_int fd;  /* the number stays the same (dup3), so that fdatasync(2) needs no lock; but for
+                       file_reclaim() */
     uint64_t inode; /* what fd refers to */
+    struct file_mark folder_mark, fd_mark;
     struct log_state state;
     pthread_mutex_t local; /* around the shared one: a fork must not copy what is half changed */
     struct text own_body, own_line;
@@ -165,6 +175,13 @@ struct log_file {
     bool keeper;
     unsigned asked, answered;
 };
+
+/* fstat(2), and whether it still is what it was; errno EBADF when not. */
+MIGUARD_CHECKED bool file_mark_set(int fd, struct file_mark *ret_mark);
+MIGUARD_CHECKED bool file_mark_holds(int fd, const struct file_mark *mark);
+
+/* file_open.c: opens the folder by the rules of the first time. */
+MIGUARD_CHECKED bool file_open_folder(struct log_file *file);
 
 /* name.suffix into buffer. */
 void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE]);

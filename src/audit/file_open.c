@@ -77,7 +77,22 @@ static enum miguard_status open_folder(struct log_file *file, const char *path,
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, ENAMETOOLONG, "open",
                          "%.100s: is no name for a file, or too long a one", path);
     }
-    return open_trusted(folder, &file->folder, reterr);
+    file->folder_path = base_copy_text(folder);
+    if (file->folder_path == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
+    }
+    enum miguard_status status = open_trusted(folder, &file->folder, reterr);
+    if (status == MIGUARD_OK && !file_mark_set(file->folder, &file->folder_mark)) {
+        status = error_set(reterr, MIGUARD_SYSTEM, errno, "fstat", "%.120s: %s", folder,
+                           strerrordesc_np(errno));
+    }
+    return status;
+}
+
+bool file_open_folder(struct log_file *file)
+{
+    return open_trusted(file->folder_path, &file->folder, NULL) == MIGUARD_OK &&
+           file_mark_set(file->folder, &file->folder_mark);
 }
 
 /* ---- making and releasing -------------------------------------------------------------------- */
@@ -106,12 +121,13 @@ void file_close(struct log_file *file)
         return;
     }
     state_close(&file->state);
-    if (file->fd >= 0) {
+    if (file_mark_holds(file->fd, &file->fd_mark)) {
         file_calls.close(file->fd);
     }
-    if (file->folder >= 0) {
+    if (file_mark_holds(file->folder, &file->folder_mark)) {
         file_calls.close(file->folder);
     }
+    base_free(file->folder_path);
     text_release(&file->own_body);
     text_release(&file->own_line);
     pthread_mutex_destroy(&file->local);

@@ -40,7 +40,7 @@ struct sink_settings {
     uint32_t keep;           /* rotated files; older ones are removed; 0: all are kept */
     enum audit_sync sync;
     bool chain_required; /* chain: required: a log without a key is refused */
-    bool has_gid; /* the file belongs to this group */
+    bool has_gid;        /* the file belongs to this group */
     uint32_t gid;
     /* syslog */
     unsigned facility; /* as in syslog.h, unshifted: 10 is authpriv */

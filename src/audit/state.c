@@ -211,6 +211,14 @@ enum miguard_status state_open_private(struct log_state *ret_state)
     return MIGUARD_OK;
 }
 
+static bool is_ours(const struct log_state *state)
+{
+    struct stat status;
+
+    return file_calls.fstat(state->fd, &status) == 0 && status.st_dev == state->mark.device &&
+           status.st_ino == state->mark.inode;
+}
+
 void state_close(struct log_state *state)
 {
     if (state->shared == NULL) {
@@ -221,7 +229,9 @@ void state_close(struct log_state *state)
         base_free(state->shared);
     } else {
         munmap(state->shared, sizeof(*state->shared));
-        file_calls.close(state->fd);
+        if (is_ours(state)) {
+            file_calls.close(state->fd);
+        }
     }
     state->shared = NULL;
 }
@@ -404,6 +414,7 @@ enum miguard_status state_open(int folder, const char *name, const char *log,
         return known;
     }
     point_into(ret_state, shared, fd);
+    ret_state->mark = (struct state_mark){status.st_dev, status.st_ino};
     file_calls.flock(fd, LOCK_UN);
     return MIGUARD_OK;
 }

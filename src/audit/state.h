@@ -66,7 +66,11 @@ struct state_shared; /* the mapped file; state.c */
 
 struct log_state {
     struct state_shared *shared;
-    int fd; /* -1: private memory */
+    int fd; /* -1: private memory. The mapping needs it no more; it is for sync_file_range(2) */
+    struct state_mark {
+        dev_t device;
+        ino_t inode;
+    } mark; /* of fd: its number may be the host's by now, and is not closed then */
     /* under the lock: */
     struct state_loss *pending; /* one for each enum sink_kind */
     uint64_t *lost_total; /* one for each enum audit_loss: all sinks, since the log was made */
