@@ -364,6 +364,9 @@ void text_json_shown(struct text *text, const char *json, size_t length)
 {
     size_t start = 0, at = 0;
 
+    if (length == 0) { /* of a field that is not there, and so without an address */
+        return;
+    }
     while (at < length) {
         if ((unsigned char)json[at] >= ' ' && (unsigned char)json[at] < 0x7F) {
             at++;

@@ -386,6 +386,17 @@ START_TEST(copies_of_text)
 }
 END_TEST
 
+/* A field that a record does not have is no address and no bytes. */
+START_TEST(nothing_is_shown_as_nothing)
+{
+    struct text text = TEXT_EMPTY;
+
+    text_json_shown(&text, NULL, 0);
+    ck_assert_uint_eq(text.length, 0);
+    text_release(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("text");
@@ -403,6 +414,7 @@ int main(void)
     tcase_add_test(growing, nothing_is_added_from_nowhere);
     tcase_add_test(growing, copies_out_as_snprintf_does);
     tcase_add_test(growing, copies_of_text);
+    tcase_add_test(growing, nothing_is_shown_as_nothing);
     suite_add_tcase(suite, growing);
 
     SRunner *runner = srunner_create(suite);
