@@ -201,10 +201,29 @@ static void record_gate(struct gateway *gateway, const struct miguard_gate_optio
     observe_gate_closed(gateway, &(struct gate_note){.status = MIGUARD_OK, .options = options});
 }
 
+/* Once for each thread, until it has its gate. */
+static void record_put_off(struct gateway *gateway, const struct gate_note *note)
+{
+    static __thread bool recorded __attribute__((tls_model("initial-exec")));
+
+    if (!recorded) {
+        recorded = true;
+        observe_gate_closed(gateway, note);
+    }
+}
+
+/*
+ * A thread that is switched, or serves a callback under its session's identity, cannot have its
+ * gate now: it is put off until the thread asks for a session as itself. Until then its sessions
+ * are compared in full at each call, as without a gate; refusing them would take a working provider
+ * its sessions for want of what only prevents earlier.
+ */
 enum miguard_status gateway_close_thread(struct gateway *gateway)
 {
     unsigned gate = atomic_load(&gateway->thread_gate);
     struct miguard_gate_options wanted = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_error error = {.status = MIGUARD_OK};
+    bool closed = false;
 
     if (gate == 0 || gate_on_thread()) { /* not wanted, or there */
         return MIGUARD_OK;
@@ -212,12 +231,20 @@ enum miguard_status gateway_close_thread(struct gateway *gateway)
     wanted.scope = MIGUARD_GATE_THREAD;
     wanted.action = (gate & 2) != 0 ? MIGUARD_GATE_KILL : MIGUARD_GATE_ERRNO;
     wanted.report = (gate & 4) != 0;
-    bool closed = false;
-    enum miguard_status status = gate_close(&wanted, &closed, NULL);
+    enum miguard_status status = gate_close(&wanted, &closed, &error);
     if (closed) {
         record_gate(gateway, &wanted);
     }
-    return status;
+    if (status == MIGUARD_OK || status == MIGUARD_NO_MEMORY) {
+        return status;
+    }
+    const struct gate_note note = {.status = status, .error = &error, .options = &wanted};
+    if (switch_is_busy()) {
+        record_put_off(gateway, &note);
+        return MIGUARD_OK;
+    }
+    observe_gate_closed(gateway, &note);
+    return MIGUARD_BAD_STATE;
 }
 
 /* A policy that is not taken over because of its gate. */

@@ -35,11 +35,8 @@ static enum audit_reason reason_of(enum miguard_status status)
         return AUDIT_REASON_IDENTITY_TORN;
     case MIGUARD_UNPROVABLE:
         return AUDIT_REASON_IDENTITY_UNPROVABLE;
-    case MIGUARD_BAD_STATE:
-    case MIGUARD_NOT_SUPPORTED:
-    case MIGUARD_NOT_PERMITTED:
-    case MIGUARD_NOT_VERIFIED: /* the gate that the policy asks for cannot be closed */
-        return AUDIT_REASON_NO_POLICY;
+    case MIGUARD_BAD_STATE: /* of gateway_close_thread() alone */
+        return AUDIT_REASON_GATE_FAILED;
     default:
         return AUDIT_REASON_IDENTITY_UNREADABLE;
     }

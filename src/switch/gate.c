@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -253,47 +254,141 @@ static enum miguard_status load_result(long result, struct miguard_error *reterr
     return error_set(reterr, status, error, "seccomp", "%s", strerrordesc_np(error));
 }
 
-static long load_once(const struct gate_filter *filter, enum miguard_status *ret_status,
-                      struct miguard_error *reterr)
-{
-    struct sock_filter *program = NULL;
-    unsigned short length = 0;
+/* One try to load one program. */
+struct loading {
+    struct sock_fprog program;
+    bool process;
+    struct signals *signals; /* of the calling thread, blocked */
+    bool sets_privs;         /* no_new_privs is to be set first */
+    bool strands;            /* a thread is switched, and nothing was done */
+    long privs_result;       /* of no_new_privs */
+    long result;             /* of seccomp(2) */
+};
 
-    *ret_status = gate_filter_build(filter, &program, &length, reterr);
-    if (*ret_status != MIGUARD_OK) {
-        return 0;
+static void load_program(struct loading *loading)
+{
+    unsigned flags = loading->process ? SECCOMP_FILTER_FLAG_TSYNC : 0;
+
+    loading->privs_result =
+        loading->sets_privs ? identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) : 0;
+    if (loading->privs_result >= 0) {
+        loading->result =
+            identity_kernel.seccomp(SECCOMP_SET_MODE_FILTER, flags, &loading->program);
     }
-    struct sock_fprog all = {length, program};
-    unsigned flags = (filter->bits & GATE_IS_PROCESS) != 0 ? SECCOMP_FILTER_FLAG_TSYNC : 0;
-    long result = identity_kernel.seccomp(SECCOMP_SET_MODE_FILTER, flags, &all);
-    gate_filter_free(program, length);
-    if (result != -EACCES || filter->no_new_privs) {
-        *ret_status = load_result(result, reterr);
+}
+
+/* With the process scope the filter brings no_new_privs to every thread as soon as the one that
+ * loads it has it. A thread that is switched could then not come back. */
+static void *load_elsewhere(void *argument)
+{
+    struct loading *loading = argument;
+
+    loading->strands = loading->process && !switch_hold();
+    if (!loading->strands) {
+        load_program(loading);
     }
-    return result;
+    if (loading->process && !loading->strands) {
+        switch_let_go();
+    }
+    return NULL;
+}
+
+/* None of the program's signals meets the thread: others may wait for it. The
+ * caller's own are let through for that time, since the thread would start with its mask: with 33
+ * blocked glibc's setuid(3) would wait for the thread for ever. 0, or an errno if there was none.
+ */
+static int load_on_a_thread(struct loading *loading)
+{
+    pthread_t thread;
+    sigset_t before;
+
+    signals_restore(loading->signals);
+    int error = process_mute(&before) ? 0 : EAGAIN;
+    if (error == 0) {
+        error = pthread_create(&thread, NULL, load_elsewhere, loading);
+        process_unmute(&before);
+    }
+    if (error == 0) {
+        (void)pthread_join(thread, NULL);
+    }
+    (void)signals_block(loading->signals);
+    return error;
+}
+
+/*
+ * What cannot be taken back is done last. no_new_privs is set first on a thread of its own, which
+ * takes it along when the filter cannot be had. With the process scope the kernel brings both to
+ * all other threads or neither; with the thread scope that was the rehearsal, and the caller
+ * follows.
+ */
+static enum miguard_status load_without_privilege(struct loading *loading,
+                                                  struct miguard_error *reterr)
+{
+    int error = load_on_a_thread(loading);
+
+    if (error != 0) {
+        return error_set(reterr, error == EAGAIN ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, error,
+                         "pthread_create", NULL);
+    }
+    if (loading->strands) {
+        return error_set(
+            reterr, MIGUARD_BAD_STATE, 0, "gate",
+            "another thread is switched, and no_new_privs, which comes with this gate, "
+            "would take its way back; try again when it is back");
+    }
+    if (!loading->process && loading->privs_result >= 0 && loading->result == 0) {
+        load_program(loading);
+    }
+    return loading->privs_result < 0
+               ? error_set(reterr, MIGUARD_NOT_PERMITTED, (int)-loading->privs_result,
+                           "PR_SET_NO_NEW_PRIVS", NULL)
+               : load_result(loading->result, reterr);
+}
+
+/* *ret_lacking: CAP_SYS_ADMIN is, and nothing was done. */
+static enum miguard_status load_filter(const struct gate_filter *filter, bool has_no_new_privs,
+                                       struct signals *signals, bool *ret_lacking,
+                                       struct miguard_error *reterr)
+{
+    struct loading loading = {.process = (filter->bits & GATE_IS_PROCESS) != 0,
+                              .signals = signals,
+                              .sets_privs = filter->no_new_privs && !has_no_new_privs};
+    struct sock_filter *program = NULL;
+
+    enum miguard_status status = gate_filter_build(filter, &program, &loading.program.len, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    loading.program.filter = program;
+    if (loading.sets_privs || (filter->no_new_privs && loading.process)) {
+        status = load_without_privilege(&loading, reterr);
+    } else {
+        load_program(&loading);
+        *ret_lacking = loading.result == -EACCES && !filter->no_new_privs;
+        status = *ret_lacking ? MIGUARD_OK : load_result(loading.result, reterr);
+    }
+    gate_filter_free(program, loading.program.len);
+    return status;
 }
 
 /* As it is, and without the privilege for that once more under no_new_privs. */
-static enum miguard_status load(unsigned bits, struct miguard_error *reterr)
+static enum miguard_status load(unsigned bits, struct signals *signals,
+                                struct miguard_error *reterr)
 {
     struct gate_filter filter = {.bits = bits};
-    enum miguard_status status = MIGUARD_OK;
     uint32_t no_new_privs = 0;
+    bool lacking = false;
 
     if (!read_no_new_privs(&no_new_privs)) {
         return error_set(reterr, MIGUARD_UNREADABLE, 0, "PR_GET_NO_NEW_PRIVS", NULL);
     }
     filter.no_new_privs = no_new_privs != 0;
-    long result = load_once(&filter, &status, reterr);
-    if (status != MIGUARD_OK || result != -EACCES) {
-        return status;
+    enum miguard_status status =
+        load_filter(&filter, filter.no_new_privs, signals, &lacking, reterr);
+    if (lacking) {
+        filter.no_new_privs = true;
+        status = load_filter(&filter, false, signals, &lacking, reterr);
     }
-    result = identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (result < 0) {
-        return error_set(reterr, MIGUARD_NOT_PERMITTED, (int)-result, "PR_SET_NO_NEW_PRIVS", NULL);
-    }
-    filter.no_new_privs = true;
-    (void)load_once(&filter, &status, reterr);
     return status;
 }
 
@@ -327,6 +422,16 @@ static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
                      wrong);
 }
 
+/* It would be closed with somebody else's privileges, and no_new_privs takes the way back. */
+enum miguard_status gate_check_home(struct miguard_error *reterr)
+{
+    return switch_is_busy()
+               ? error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                           "this thread is switched, or serves a callback under its session's "
+                           "identity; close the gate before, or after that")
+               : MIGUARD_OK;
+}
+
 /* With signals blocked, as for each change. */
 static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *reterr)
 {
@@ -337,7 +442,7 @@ static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *
     }
     enum miguard_status status = check_own_calls(reterr);
     if (status == MIGUARD_OK) {
-        status = load(bits, reterr);
+        status = load(bits, &signals, reterr);
     }
     if (status == MIGUARD_OK) {
         status = verify(bits, reterr);
@@ -352,8 +457,8 @@ static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr
     if (!IDENTITY_ONE_INSTRUCTION) {
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate", "not on this architecture");
     }
-    enum miguard_status status = MIGUARD_OK;
-    if (!identity_cookie_draw()) {
+    enum miguard_status status = gate_check_home(reterr);
+    if (status == MIGUARD_OK && !identity_cookie_draw()) {
         status = error_set(reterr, MIGUARD_SYSTEM, errno, "getrandom", NULL);
     }
     if (status == MIGUARD_OK && (bits & GATE_REPORTS) != 0) {
@@ -395,11 +500,6 @@ enum miguard_status gate_close(const struct miguard_gate_options *options, bool 
 
     if (status != MIGUARD_OK) {
         return status;
-    }
-    /* It would be closed with somebody else's privileges. */
-    if (switch_count() > 0) {
-        return error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
-                         "this thread is switched; close the gate before, or after switching back");
     }
     pthread_mutex_lock(&close_lock);
     unsigned before = atomic_load(&closed_gates);

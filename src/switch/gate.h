@@ -66,6 +66,9 @@ MIGUARD_CHECKED miguard_components gate_check(uint64_t binding,
 MIGUARD_CHECKED enum miguard_status gate_close(const struct miguard_gate_options *options,
                                                bool *ret_new, struct miguard_error *reterr);
 
+/* BAD_STATE when the calling thread is switched or has adopted an identity. */
+MIGUARD_CHECKED enum miguard_status gate_check_home(struct miguard_error *reterr);
+
 struct gate_note {
     enum miguard_status status;
     const struct miguard_error *error;          /* NULL on success */

@@ -285,6 +285,10 @@ static enum miguard_status start_telling(struct miguard_error *reterr)
     if (teller.started != 0 && teller.started == process_epoch()) {
         return MIGUARD_OK;
     }
+    enum miguard_status status = gate_check_home(reterr); /* the thread would be who this one is */
+    if (status != MIGUARD_OK) {
+        return status;
+    }
     for (int i = 0; i < NOTES; i++) {
         atomic_store(&notes[i].state, NOTE_FREE);
     }

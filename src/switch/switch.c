@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/process.h"
 #include "base/signals.h"
 #include "identity/read.h"
 #include "switch/apply.h"
@@ -260,6 +262,7 @@ static void release_level(struct level *level)
 static __thread struct {
     struct switch_stack *stack;
     volatile sig_atomic_t busy; /* switches and adoptions that are not undone or just made */
+    enum { UNASKED, UNSET, SET } no_new_privs; /* at the first switch; SET is for good */
     struct switch_last last;
 } thread __attribute__((tls_model("initial-exec")));
 
@@ -267,11 +270,70 @@ static pthread_key_t stack_key;
 static pthread_once_t stack_once = PTHREAD_ONCE_INIT;
 static bool stack_ready;
 
+/* ---- who must not be given no_new_privs now ------------------------------------------------ */
+
+/* A way back leads to what the thread was, and no_new_privs is part of that: a thread that is given
+ * it while it is switched can only abort. So the switches are counted that began without it, and
+ * whoever would spread it holds new ones back while he looks and acts. */
+static atomic_uint strandable;
+static _Atomic uint64_t holding; /* the epoch of the process in which somebody holds; 0: nobody */
+
+static void wait_for_holder(void)
+{
+    uint64_t holder = atomic_load(&holding);
+
+    while (holder != 0 && holder == process_epoch()) {
+        nanosleep(&(struct timespec){0, 20000}, NULL);
+        holder = atomic_load(&holding);
+    }
+}
+
+/* Asked once for each thread, so that what is counted in is counted out. A thread that was given
+ * no_new_privs later is counted in vain, which only refuses more. */
+static bool is_strandable(void)
+{
+    uint32_t no_new_privs = 0;
+
+    if (thread.no_new_privs == UNASKED) {
+        thread.no_new_privs = read_no_new_privs(&no_new_privs) && no_new_privs != 0 ? SET : UNSET;
+    }
+    return thread.no_new_privs == UNSET;
+}
+
+/* Of the parent's threads only the calling one is in a forked child. */
+static void recount_in_child(void)
+{
+    atomic_store(&strandable, thread.no_new_privs == UNSET ? (unsigned)thread.busy : 0U);
+    atomic_store(&holding, 0);
+}
+
+bool switch_hold(void)
+{
+    const uint64_t epoch = process_epoch();
+
+    atomic_store(&holding, epoch);
+    if (epoch != 0 && atomic_load(&strandable) == 0) {
+        return true;
+    }
+    atomic_store(&holding, 0);
+    return false;
+}
+
+void switch_let_go(void)
+{
+    atomic_store(&holding, 0);
+}
+
+/* ---- the stack of each thread -------------------------------------------------------------- */
+
 /* At thread exit: the identity goes with the thread, only the memory is left. */
 static void unmap_stack(void *memory)
 {
     struct switch_stack *stack = memory;
 
+    if (thread.no_new_privs == UNSET) {
+        atomic_fetch_sub(&strandable, (unsigned)thread.busy);
+    }
     thread.stack = NULL;
     while (stack->depth > 0) {
         release_level(&stack->levels[--stack->depth]);
@@ -281,7 +343,8 @@ static void unmap_stack(void *memory)
 
 static void make_stack_key(void)
 {
-    stack_ready = pthread_key_create(&stack_key, unmap_stack) == 0;
+    stack_ready = pthread_key_create(&stack_key, unmap_stack) == 0 &&
+                  pthread_atfork(NULL, NULL, recount_in_child) == 0;
 }
 
 static struct switch_stack *stack_for_thread(void)
@@ -310,9 +373,20 @@ bool switch_is_busy(void)
     return thread.busy != 0;
 }
 
+/* Called before it is read what the thread is, and after it is that again. Counted first and waited
+ * then: of a holder and a beginner at least one sees the other. */
 static void set_busy(bool busy)
 {
-    thread.busy = thread.busy + (busy ? 1 : -1);
+    if (!busy) {
+        atomic_fetch_sub(&strandable, is_strandable() ? 1U : 0U);
+        thread.busy = thread.busy - 1;
+        return;
+    }
+    thread.busy = thread.busy + 1;
+    if (is_strandable()) {
+        atomic_fetch_add(&strandable, 1);
+        wait_for_holder();
+    }
 }
 
 /* ---- who is told ------------------------------------------------------------------------- */
@@ -391,11 +465,12 @@ static enum miguard_status adopt(const struct miguard_identity *identity,
     struct level *level = &stack->levels[stack->depth];
 
     *level = (struct level){.frame = frame, .below = stack->barrier, .switches = stack->switches};
+    set_busy(true);
     enum miguard_status status = look_both_ways(identity, level, reterr);
     if (status != MIGUARD_OK) {
+        set_busy(false);
         return status;
     }
-    set_busy(true);
     status = become(&level->original, &level->left, level->changes, stack->scratch, reterr);
     if (status != MIGUARD_OK) {
         release_level(level);
@@ -825,10 +900,12 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
         return signals_not_blocked(reterr);
     }
     struct level *level = &stack->levels[stack->depth];
+    set_busy(true);
     status = climb(target, stack, &expected, reterr);
     if (status == MIGUARD_OK) {
         undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
     }
+    set_busy(false);
     signals_restore(&signals);
     if (status != MIGUARD_OK) {
         return status;

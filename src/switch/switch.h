@@ -81,6 +81,18 @@ struct switch_note {
  */
 void switch_observe(void (*observer)(const struct switch_note *note));
 
+/* ---- for the gate (gate.c) ----------------------------------------------------------------- */
+
+/*
+ * Around what gives no_new_privs to all threads. False when one of them has a switch or adoption
+ * that is not undone and began without no_new_privs: its way back would end in an abort. After true
+ * no switch begins until switch_let_go(), which must follow at once: others wait for it. So it is
+ * for a thread of the library's own, whose signals are blocked, since a handler that switches would
+ * wait for ever; and only one holds at a time.
+ */
+MIGUARD_CHECKED bool switch_hold(void);
+void switch_let_go(void);
+
 /* ---- for the drop (drop.c) --------------------------------------------------------------- */
 
 struct miguard_target;
