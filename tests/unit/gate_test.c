@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -549,6 +550,65 @@ START_TEST(the_handler_before_keeps_its_signals)
 }
 END_TEST
 
+/* ---- on an alternate signal stack --------------------------------------------------------- */
+
+enum { BELOW = 1 << 16, CANARY = 0xA5 };
+
+static unsigned char *stack_memory; /* canaries, and the alternate stack above them */
+
+static bool set_stack(size_t size)
+{
+    stack_t stack = {.ss_sp = stack_memory + BELOW, .ss_size = size};
+
+    memset(stack_memory, CANARY, BELOW + size);
+    return sigaltstack(&stack, NULL) == 0;
+}
+
+/* How many bytes below the stack were written. */
+static unsigned overrun(void)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < BELOW; i++) {
+        count += stack_memory[i] != CANARY;
+    }
+    return count;
+}
+
+/* From the smallest that the kernel takes to where the walk has room. */
+static int small_stacks(const void *unused)
+{
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    size_t least = getauxval(AT_MINSIGSTKSZ);
+    unsigned count = 0, walked = 0;
+
+    (void)unused;
+    least = least < 2048 ? 2048 : least; /* MINSIGSTKSZ of the kernel's own headers */
+    stack_memory = malloc(BELOW + least + 16384);
+    gate_observe(observe);
+    EXPECT(stack_memory != NULL);
+    EXPECT(close_gate(MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 1) == MIGUARD_OK);
+    for (size_t size = least; size < least + 12288; size += 40) {
+        EXPECT(set_stack(size));
+        long result = third_party();
+        EXPECT(result == -1 && errno == EPERM && overrun() == 0);
+        EXPECT(wait_until_told(++count) || size < least + 2048);
+        walked += told.frame_count > 1;
+    }
+    EXPECT(sigaltstack(&none, NULL) == 0);
+    EXPECT(stray() == EPERM); /* brings the count of what was not told */
+    EXPECT(wait_until_told(++count));
+    EXPECT(walked > 100 && atomic_load(&told_lost) > 0 && atomic_load(&told_lost) < 50);
+    free(stack_memory);
+    return 0;
+}
+
+START_TEST(a_report_stays_on_its_stack)
+{
+    IN_CHILD(small_stacks);
+}
+END_TEST
+
 #ifdef RAW_HAS_HIDDEN_THREAD
 static const bool starts_threads_after_fork = false;
 #else
@@ -761,6 +821,7 @@ int main(int count, char **arguments)
     tcase_add_test(tests, setgid_is_refused_in_every_thread);
     tcase_add_test(tests, who_tried_is_told);
     tcase_add_test(tests, none_is_lost_without_being_counted);
+    tcase_add_test(tests, a_report_stays_on_its_stack);
     tcase_add_test(tests, the_handler_before_keeps_its_signals);
     tcase_add_test(tests, a_forked_child_tells_when_it_asks_again);
     tcase_add_test(tests, a_policy_wants_a_gate);
