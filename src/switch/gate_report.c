@@ -69,7 +69,8 @@ static struct note notes[NOTES];
 static _Atomic uint64_t lost;
 static sem_t written;
 static _Atomic(void (*)(const struct gate_stray *)) observer;
-static struct sigaction earlier; /* the handler before ours */
+static struct sigaction earlier;  /* what was there before our handler */
+static atomic_bool earlier_spent; /* it was for one signal (SA_RESETHAND), and has had that */
 
 void gate_observe(void (*function)(const struct gate_stray *stray))
 {
@@ -151,17 +152,34 @@ static __attribute__((noinline)) void note_stray(const siginfo_t *info, const uc
     atomic_fetch_add(&lost, 1);
 }
 
-/* A filter of somebody else traps, too: that is for the handler that was there before. */
-static __attribute__((noinline)) void pass_on(int number, siginfo_t *info, void *context)
+/* With the default action, when the handler returns: in the place where the signal came in. */
+static void die_of_it(ucontext_t *context)
 {
+    (void)signal(SIGSYS, SIG_DFL);
+    (void)raise(SIGSYS);
+    (void)sigdelset(&context->uc_sigmask, SIGSYS);
+}
+
+/*
+ * A filter of somebody else traps, too, and signals are sent: they get what they would have had.
+ * A signal that the kernel forces, and a trap is one, is not ignored but kills (seccomp(2)). Mask
+ * and other flags of the earlier handler are those of ours.
+ */
+static __attribute__((noinline)) void pass_on(int number, siginfo_t *info, ucontext_t *context)
+{
+    const bool forced = info->si_code > 0;
     int saved_errno = errno;
 
-    if ((earlier.sa_flags & SA_SIGINFO) != 0) {
+    if (earlier.sa_handler == SIG_DFL || (earlier.sa_handler == SIG_IGN && forced)) {
+        die_of_it(context);
+    } else if (earlier.sa_handler == SIG_IGN) {
+        return;
+    } else if ((earlier.sa_flags & (int)SA_RESETHAND) != 0 &&
+               atomic_exchange(&earlier_spent, true)) {
+        die_of_it(context);
+    } else if ((earlier.sa_flags & SA_SIGINFO) != 0) {
         earlier.sa_sigaction(number, info, context);
-    } else if (earlier.sa_handler == SIG_DFL) {
-        (void)signal(SIGSYS, SIG_DFL);
-        (void)raise(SIGSYS);
-    } else if (earlier.sa_handler != SIG_IGN) {
+    } else {
         earlier.sa_handler(number);
     }
     errno = saved_errno;
@@ -174,7 +192,7 @@ on_sigsys(int number, siginfo_t *info, void *argument)
     ucontext_t *context = argument;
 
     if (info->si_code != CODE_SECCOMP || info->si_errno != GATE_TRAP_MARK) {
-        pass_on(number, info, argument);
+        pass_on(number, info, context);
         return;
     }
     if (room_left(context) >= ROOM_FOR_NOTE) {
@@ -310,12 +328,33 @@ static void rehearse(void)
     (void)sem_post(&written);
 }
 
+/* With the mask and flags of an earlier handler, which gets its signals from ours. Its stack is
+ * therefore its own choice; where there is none it is the alternate one (threads of Go must). */
+static bool take_sigsys(void)
+{
+    static bool taken;
+    struct sigaction action = {.sa_sigaction = on_sigsys};
+
+    if (taken) {
+        return true;
+    }
+    if (sigaction(SIGSYS, NULL, &earlier) != 0) {
+        return false;
+    }
+    bool is_handler = earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN;
+    if (is_handler) {
+        action.sa_mask = earlier.sa_mask;
+    }
+    action.sa_flags =
+        SA_SIGINFO | (is_handler ? earlier.sa_flags & (SA_ONSTACK | SA_NODEFER | SA_RESTART)
+                                 : SA_ONSTACK | SA_RESTART);
+    taken = sigaction(SIGSYS, &action, NULL) == 0;
+    return taken;
+}
+
 /* Under the lock. What is already in the notes of a forked child is its parent's to tell. */
 static enum miguard_status start_telling(struct miguard_error *reterr)
 {
-    static bool handled;
-    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-
     if (teller.started != 0 && teller.started == process_epoch()) {
         return MIGUARD_OK;
     }
@@ -336,10 +375,9 @@ static enum miguard_status start_telling(struct miguard_error *reterr)
         return error_set(reterr, error == EAGAIN ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, error,
                          "pthread_create", NULL);
     }
-    if (!handled && sigaction(SIGSYS, &action, &earlier) != 0) {
+    if (!take_sigsys()) {
         return error_set(reterr, MIGUARD_SYSTEM, errno, "sigaction", NULL);
     }
-    handled = true;
     teller.started = process_epoch();
     return MIGUARD_OK;
 }

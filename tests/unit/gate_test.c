@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -550,6 +551,122 @@ START_TEST(the_handler_before_keeps_its_signals)
 }
 END_TEST
 
+/* ---- the disposition before ---------------------------------------------------------------- */
+
+static volatile sig_atomic_t deep, deepest, usr1_within, on_alternate;
+
+static void on_usr1(int number)
+{
+    (void)number;
+    usr1_within += deep > 0;
+}
+
+static void on_earlier(int number, siginfo_t *info, void *context)
+{
+    stack_t stack;
+
+    (void)info, (void)context;
+    foreign = foreign + 1;
+    deep = deep + 1;
+    deepest = deep > deepest ? deep : deepest;
+    raise(SIGUSR1);
+    if (foreign == 1) {
+        raise(number); /* comes in here with SA_NODEFER, and else afterwards */
+    }
+    on_alternate = sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK) != 0;
+    deep = deep - 1;
+}
+
+struct before {
+    const char *name;
+    enum { HANDLED, IGNORED, DEFAULT } kind;
+    int flags;
+    bool masks;
+    bool trap; /* by a filter of somebody else, in place of raise(3) */
+    bool dies;
+    int gets; /* how many signals the handler gets */
+};
+
+static const struct before befores[] = {
+    {"plain", HANDLED, 0, false, false, false, 2},
+    {"with a mask", HANDLED, 0, true, false, false, 2},
+    {"SA_NODEFER", HANDLED, SA_NODEFER, false, false, false, 2},
+    {"SA_ONSTACK", HANDLED, SA_ONSTACK, false, false, false, 2},
+    {"SA_RESETHAND", HANDLED, (int)SA_RESETHAND, false, false, true, 0},
+    {"a trap", HANDLED, 0, true, true, false, 2},
+    {"ignored", IGNORED, 0, false, false, false, 0},
+    {"ignored, a trap", IGNORED, 0, false, true, true, 0},
+    {"default", DEFAULT, 0, false, false, true, 0},
+    {"default, a trap", DEFAULT, 0, false, true, true, 0},
+};
+
+static void install_before(const struct before *before)
+{
+    struct sigaction action = {.sa_flags = before->flags | SA_SIGINFO, .sa_sigaction = on_earlier};
+
+    if (before->kind != HANDLED) {
+        action.sa_handler = before->kind == IGNORED ? SIG_IGN : SIG_DFL;
+        action.sa_flags = 0;
+    }
+    if (before->masks) {
+        sigaddset(&action.sa_mask, SIGUSR1);
+    }
+    sigaction(SIGSYS, &action, NULL);
+    signal(SIGUSR1, on_usr1);
+}
+
+static bool trap_getppid(void)
+{
+    struct sock_filter trap[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {4, trap};
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+/* The same with the gate and without: what comes out must not differ. */
+static int be_signalled(const struct before *before, bool gated)
+{
+    static unsigned char alternate[65536];
+    const stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+
+    install_before(before);
+    EXPECT(sigaltstack(&stack, NULL) == 0);
+    EXPECT(!gated || close_gate(MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 1) == MIGUARD_OK);
+    EXPECT(!gated || (stray() == EPERM && foreign == 0));
+    EXPECT(!before->trap || trap_getppid());
+    if (before->trap) {
+        (void)syscall(SYS_getppid);
+    } else {
+        raise(SIGSYS);
+    }
+    EXPECT(foreign == before->gets && usr1_within == (before->masks ? 0 : before->gets));
+    EXPECT(before->gets == 0 || deepest == ((before->flags & SA_NODEFER) != 0 ? 2 : 1));
+    EXPECT(on_alternate == ((before->flags & SA_ONSTACK) != 0));
+    return 0;
+}
+
+START_TEST(the_disposition_before_keeps_its_meaning)
+{
+    const struct before *before = &befores[_i / 2];
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0) {
+        const struct rlimit no_core = {0, 0};
+        setrlimit(RLIMIT_CORE, &no_core);
+        _exit(be_signalled(before, _i % 2 != 0));
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    bool died = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+    ck_assert_msg(before->dies ? died : status == 0, "%s, %s: %x", before->name,
+                  _i % 2 != 0 ? "gate" : "no gate", (unsigned)status);
+}
+END_TEST
+
 /* ---- on an alternate signal stack --------------------------------------------------------- */
 
 enum { BELOW = 1 << 16, CANARY = 0xA5 };
@@ -822,6 +939,8 @@ int main(int count, char **arguments)
     tcase_add_test(tests, who_tried_is_told);
     tcase_add_test(tests, none_is_lost_without_being_counted);
     tcase_add_test(tests, a_report_stays_on_its_stack);
+    tcase_add_loop_test(tests, the_disposition_before_keeps_its_meaning, 0,
+                        2 * sizeof(befores) / sizeof(befores[0]));
     tcase_add_test(tests, the_handler_before_keeps_its_signals);
     tcase_add_test(tests, a_forked_child_tells_when_it_asks_again);
     tcase_add_test(tests, a_policy_wants_a_gate);
