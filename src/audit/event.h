@@ -67,7 +67,8 @@ enum audit_action {
     X(NAME_INVALID, "name-invalid",                                                                \
       "a rule asks for the namespace or class, and the call's cannot be read with certainty")      \
     X(LEFT_SWITCHED, "left-switched",                                                              \
-      "a callback left its thread changed, and the thread was brought back")
+      "a callback left its thread changed, and the thread was brought back")                       \
+    X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")
 
 enum audit_reason {
 #define AUDIT_REASON_ENUM(NAME, name, text) AUDIT_REASON_##NAME,

@@ -7,8 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/pin.h"
 #include "gateway/context_space.h"
 #include "policy/watch.h"
+#include "switch/copy.h"
 #include "switch/gate.h"
 #include "switch/switch.h"
 
@@ -81,6 +83,7 @@ static void before_drop(void);
 
 static void watch_forks(void)
 {
+    (void)pin_in_memory(); /* without it sessions are refused (copy_claim) */
     (void)pthread_atfork(before_fork, after_fork, after_fork);
     drop_prepare(before_drop, after_drop);
     observe_all();
@@ -225,6 +228,9 @@ enum miguard_status gateway_close_thread(struct gateway *gateway)
     struct miguard_error error = {.status = MIGUARD_OK};
     bool closed = false;
 
+    if (copy_claim(NULL) != MIGUARD_OK) {
+        return MIGUARD_NOT_SUPPORTED;
+    }
     if (gate == 0 || gate_on_thread()) { /* not wanted, or there */
         return MIGUARD_OK;
     }
@@ -472,6 +478,10 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
     struct text findings = TEXT_EMPTY;
     struct audit *audit = NULL;
 
+    enum miguard_status claimed = copy_claim(reterr);
+    if (claimed != MIGUARD_OK) {
+        return claimed;
+    }
     if (config == NULL || config->size != sizeof(struct miguard_config)) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "configure",
                          "start from MIGUARD_CONFIG_INIT");

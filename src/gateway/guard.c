@@ -37,6 +37,8 @@ static enum audit_reason reason_of(enum miguard_status status)
         return AUDIT_REASON_IDENTITY_UNPROVABLE;
     case MIGUARD_BAD_STATE: /* of gateway_close_thread() alone */
         return AUDIT_REASON_GATE_FAILED;
+    case MIGUARD_NOT_SUPPORTED:
+        return AUDIT_REASON_ANOTHER_COPY;
     default:
         return AUDIT_REASON_IDENTITY_UNREADABLE;
     }
@@ -377,7 +379,10 @@ void guard_open_failed(struct guarded_context *context, enum miguard_status why,
     event.reason = no_memory ? AUDIT_REASON_LIMIT_REACHED : reason_of(why);
     event.unreadable = no_memory ? 0 : MIGUARD_COMPONENTS_ALL;
     refuse(context->gateway, &event,
-           no_memory ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_ACCESS_DENIED, ret_refusal);
+           no_memory                      ? MI_RESULT_SERVER_LIMITS_EXCEEDED
+           : why == MIGUARD_NOT_SUPPORTED ? MI_RESULT_FAILED
+                                          : MI_RESULT_ACCESS_DENIED,
+           ret_refusal);
 }
 
 /* ---- what needs no comparison ------------------------------------------------------------ */

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #include "base/alloc.h"
+#include "base/pin.h"
 #include "identity/kernel.h"
 
 /* The buffers of the calls below start with what no thread can have: a sandbox that answers "done"
@@ -188,7 +189,7 @@ static bool large_ready;
 
 static void make_large_key(void)
 {
-    large_ready = pthread_key_create(&large_key, base_free) == 0;
+    large_ready = pin_in_memory() && pthread_key_create(&large_key, base_free) == 0;
 }
 
 static gid_t *large_buffer(void)

@@ -19,6 +19,7 @@
 #include "identity/change.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
+#include "switch/copy.h"
 #include "switch/gate_filter.h"
 #include "switch/switch.h"
 
@@ -498,6 +499,9 @@ enum miguard_status gate_close(const struct miguard_gate_options *options, bool 
 {
     enum miguard_status status = check_options(options, reterr);
 
+    if (status == MIGUARD_OK) {
+        status = copy_claim(reterr);
+    }
     if (status != MIGUARD_OK) {
         return status;
     }

@@ -19,6 +19,7 @@
 #include "base/signals.h"
 #include "identity/read.h"
 #include "switch/apply.h"
+#include "switch/copy.h"
 #include "switch/state.h"
 #include "switch/target.h"
 
@@ -494,6 +495,10 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "adopt", "no identity");
     }
     switch_settle();
+    enum miguard_status status = copy_claim(reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
     struct switch_stack *stack = stack_for_thread();
     if (stack == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "adopt", NULL);
@@ -506,7 +511,7 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
     if (!signals_block(&signals)) {
         return signals_not_blocked(reterr);
     }
-    enum miguard_status status = adopt(identity, stack, frame, reterr);
+    status = adopt(identity, stack, frame, reterr);
     signals_restore(&signals);
     return status;
 }
@@ -742,9 +747,12 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
     struct miguard_error error = {.status = MIGUARD_OK};
     struct miguard_identity expected = {.tag = 0};
     struct level *level = NULL;
-    struct switch_stack *stack = stack_for_thread();
+    enum miguard_status status = copy_claim(&error);
+    struct switch_stack *stack = status == MIGUARD_OK ? stack_for_thread() : NULL;
 
-    enum miguard_status status = check_room(target, stack, &error);
+    if (status == MIGUARD_OK) {
+        status = check_room(target, stack, &error);
+    }
     if (status == MIGUARD_OK) {
         level = &stack->levels[stack->depth];
         level->original.tag = 0;
@@ -891,8 +899,12 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
     struct signals signals;
 
     switch_settle();
+    enum miguard_status status = copy_claim(reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
     struct switch_stack *stack = stack_for_thread();
-    enum miguard_status status = check_room(target, stack, reterr);
+    status = check_room(target, stack, reterr);
     if (status != MIGUARD_OK) {
         return status;
     }

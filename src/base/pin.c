@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/pin.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* A program is not unloaded, and has no name here. */
+bool pin_in_memory(void)
+{
+    static atomic_bool pinned; /* its address is also that of the object */
+    struct link_map *map = NULL;
+    Dl_info info;
+
+    if (atomic_load(&pinned)) {
+        return true;
+    }
+    if (dladdr1((const void *)&pinned, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 || map == NULL) {
+        return false;
+    }
+    if (map->l_name[0] == '\0' ||
+        dlopen(map->l_name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) != NULL) {
+        atomic_store(&pinned, true);
+    }
+    return atomic_load(&pinned);
+}
