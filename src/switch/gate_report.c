@@ -38,15 +38,18 @@
 
 #if defined(__x86_64__)
 #define CAN_REPORT               1
+#define REPEAT_CALL(context)     ((context)->uc_mcontext.gregs[REG_RIP] -= 2)
 #define REGISTER_RESULT(context) ((context)->uc_mcontext.gregs[REG_RAX])
 #define REGISTER_ARGUMENT(context, i)                                                              \
     ((context)->uc_mcontext.gregs[(i) == 0 ? REG_RDI : (i) == 1 ? REG_RSI : REG_RDX])
 #elif defined(__aarch64__)
 #define CAN_REPORT                    1
+#define REPEAT_CALL(context)          ((context)->uc_mcontext.pc -= 4)
 #define REGISTER_RESULT(context)      ((context)->uc_mcontext.regs[0])
 #define REGISTER_ARGUMENT(context, i) ((context)->uc_mcontext.regs[i])
 #else
 #define CAN_REPORT                    0
+#define REPEAT_CALL(context)          ((void)(context))
 #define REGISTER_RESULT(context)      (*(long *)(context))
 #define REGISTER_ARGUMENT(context, i) ((void)(context), (i))
 #endif
@@ -152,10 +155,18 @@ static __attribute__((noinline)) void note_stray(const siginfo_t *info, const uc
     atomic_fetch_add(&lost, 1);
 }
 
-/* With the default action, when the handler returns: in the place where the signal came in. */
-static void die_of_it(ucontext_t *context)
+/*
+ * With the default action, in the place where the signal came in. A trapped call is made once more
+ * and traps again: that kills the first process of a PID namespace as well, which a signal that is
+ * only sent does not.
+ */
+static void die_of_it(const siginfo_t *info, ucontext_t *context)
 {
     (void)signal(SIGSYS, SIG_DFL);
+    if (info->si_code == CODE_SECCOMP) {
+        REPEAT_CALL(context);
+        return;
+    }
     (void)raise(SIGSYS);
     (void)sigdelset(&context->uc_sigmask, SIGSYS);
 }
@@ -171,12 +182,12 @@ static __attribute__((noinline)) void pass_on(int number, siginfo_t *info, ucont
     int saved_errno = errno;
 
     if (earlier.sa_handler == SIG_DFL || (earlier.sa_handler == SIG_IGN && forced)) {
-        die_of_it(context);
+        die_of_it(info, context);
     } else if (earlier.sa_handler == SIG_IGN) {
         return;
     } else if ((earlier.sa_flags & (int)SA_RESETHAND) != 0 &&
                atomic_exchange(&earlier_spent, true)) {
-        die_of_it(context);
+        die_of_it(info, context);
     } else if ((earlier.sa_flags & SA_SIGINFO) != 0) {
         earlier.sa_sigaction(number, info, context);
     } else {

@@ -649,6 +649,30 @@ static int be_signalled(const struct before *before, bool gated)
     return 0;
 }
 
+/* In a PID namespace of its own, whose first process a signal that is sent does not kill. */
+START_TEST(a_trap_kills_the_first_process_too)
+{
+    int status = -1;
+
+    if (geteuid() != 0) {
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        pid_t first = unshare(CLONE_NEWPID) == 0 ? fork() : -1;
+        if (first == 0) {
+            _exit(be_signalled(&befores[9], true));
+        }
+        _exit(waitpid(first, &status, 0) == first && WIFSIGNALED(status) &&
+                      WTERMSIG(status) == SIGSYS
+                  ? 0
+                  : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(the_disposition_before_keeps_its_meaning)
 {
     const struct before *before = &befores[_i / 2];
@@ -939,6 +963,7 @@ int main(int count, char **arguments)
     tcase_add_test(tests, who_tried_is_told);
     tcase_add_test(tests, none_is_lost_without_being_counted);
     tcase_add_test(tests, a_report_stays_on_its_stack);
+    tcase_add_test(tests, a_trap_kills_the_first_process_too);
     tcase_add_loop_test(tests, the_disposition_before_keeps_its_meaning, 0,
                         2 * sizeof(befores) / sizeof(befores[0]));
     tcase_add_test(tests, the_handler_before_keeps_its_signals);
