@@ -162,11 +162,15 @@ static __attribute__((noinline)) void note_stray(const siginfo_t *info, const uc
  */
 static void die_of_it(const siginfo_t *info, ucontext_t *context)
 {
-    (void)signal(SIGSYS, SIG_DFL);
     if (info->si_code == CODE_SECCOMP) {
+        (void)signal(SIGSYS, SIG_DFL);
         REPEAT_CALL(context);
         return;
     }
+    if (identity_kernel.getpid() == 1) { /* which nothing that is sent kills (kill(2)) */
+        return;
+    }
+    (void)signal(SIGSYS, SIG_DFL);
     (void)raise(SIGSYS);
     (void)sigdelset(&context->uc_sigmask, SIGSYS);
 }
@@ -341,10 +345,24 @@ static void rehearse(void)
 
 /* With the mask and flags of an earlier handler, which gets its signals from ours. Its stack is
  * therefore its own choice; where there is none it is the alternate one (threads of Go must). */
+static struct sigaction ours_after(const struct sigaction *before)
+{
+    struct sigaction action = {.sa_sigaction = on_sigsys,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+
+    if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) {
+        action.sa_mask = before->sa_mask;
+        action.sa_flags = SA_SIGINFO | (before->sa_flags & (SA_ONSTACK | SA_NODEFER | SA_RESTART));
+    }
+    return action;
+}
+
+/* What another thread installed between the look and the taking is handed back by the taking, and
+ * ours is put in once more, with its mask and flags. */
 static bool take_sigsys(void)
 {
     static bool taken;
-    struct sigaction action = {.sa_sigaction = on_sigsys};
+    struct sigaction replaced;
 
     if (taken) {
         return true;
@@ -352,15 +370,17 @@ static bool take_sigsys(void)
     if (sigaction(SIGSYS, NULL, &earlier) != 0) {
         return false;
     }
-    bool is_handler = earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN;
-    if (is_handler) {
-        action.sa_mask = earlier.sa_mask;
+    struct sigaction action = ours_after(&earlier);
+    if (sigaction(SIGSYS, &action, &replaced) != 0) {
+        return false;
     }
-    action.sa_flags =
-        SA_SIGINFO | (is_handler ? earlier.sa_flags & (SA_ONSTACK | SA_NODEFER | SA_RESTART)
-                                 : SA_ONSTACK | SA_RESTART);
-    taken = sigaction(SIGSYS, &action, NULL) == 0;
-    return taken;
+    if (replaced.sa_sigaction != earlier.sa_sigaction) {
+        earlier = replaced;
+        action = ours_after(&earlier);
+        (void)sigaction(SIGSYS, &action, NULL);
+    }
+    taken = true;
+    return true;
 }
 
 /* Under the lock. What is already in the notes of a forked child is its parent's to tell. */
