@@ -347,8 +347,32 @@ static bool lock_whole(struct log_file *file, enum audit_loss *ret_loss)
     return false;
 }
 
+/* A thread with another identity than who opened the log may not rotate it. What it writes must not
+ * make the file too long all the same, so it waits for the keeper, while there is room left. Where
+ * the keeper cannot either, that is not waited for with each record. */
+static bool leaves_it_to_keeper(struct log_file *file)
+{
+    if (!file_rotate_near(file) || geteuid() == file->uid ||
+        (file->rotation_failed && file->locks % FILE_LOOK_EVERY != 0)) {
+        return false;
+    }
+    pthread_mutex_lock(&file->keeper_lock);
+    bool present = file->keeper;
+    pthread_mutex_unlock(&file->keeper_lock);
+    return present;
+}
+
 bool file_lock(struct log_file *file, enum audit_loss *ret_loss)
 {
+    if (!lock_whole(file, ret_loss)) {
+        return *ret_loss == AUDIT_LOSS_REMOVED && ask_keeper(file) && lock_whole(file, ret_loss);
+    }
+    if (!leaves_it_to_keeper(file)) {
+        return true;
+    }
+    file_unlock(file);
+    atomic_store(&file->early, true);
+    (void)ask_keeper(file);
     return lock_whole(file, ret_loss) ||
            (*ret_loss == AUDIT_LOSS_REMOVED && ask_keeper(file) && lock_whole(file, ret_loss));
 }
@@ -568,15 +592,26 @@ bool file_append_own(struct log_file *file, const struct audit_event *event,
 
 /* With a seal the page with the next key goes to the disk, so that what lies there is no older than
  * an epoch. Nothing waits for it: what the disk has is only ever too old, which repair.c knows. */
-static void seal_if_due(struct log_file *file, int64_t now)
+static bool seal_is_due(const struct log_file *file, int64_t now)
 {
     const struct state_head *head = state_head(&file->state);
     const int64_t longest = (int64_t)CHAIN_EPOCH_SECONDS * 1000000000;
+
+    return head->key.present && head->epoch_records != 0 &&
+           (head->epoch_records >= CHAIN_EPOCH_RECORDS || now - head->epoch_start >= longest);
+}
+
+static void seal_if_due(struct log_file *file, int64_t now)
+{
+    enum { SEAL = 4096 }; /* more than it ever is */
     const struct audit_event seal = {.action = AUDIT_ACTION_AUDIT_SEAL};
     enum audit_loss ignored;
 
-    if (!head->key.present || head->epoch_records == 0 ||
-        (head->epoch_records < CHAIN_EPOCH_RECORDS && now - head->epoch_start < longest)) {
+    if (!seal_is_due(file, now)) {
+        return;
+    }
+    file_rotate_if_due(file, SEAL, now); /* the seal counts, too */
+    if (!file_begin_rotated(file, &ignored)) {
         return;
     }
     if (file_append_own(file, &seal, &ignored)) {
@@ -585,6 +620,12 @@ static void seal_if_due(struct log_file *file, int64_t now)
 }
 
 /* ---- appending ------------------------------------------------------------------------------- */
+
+/* What a process does with the identity that opened the log, before it takes another. */
+static bool is_a_beginning(const struct audit_event *event)
+{
+    return event->action == AUDIT_ACTION_AUDIT_START || event->action == AUDIT_ACTION_SESSION_OPEN;
+}
 
 static bool is_about_the_log(const struct audit_event *event)
 {
@@ -602,7 +643,8 @@ bool file_append(struct log_file *file, const struct file_record *record, struct
         return false;
     }
     seal_if_due(file, now);
-    file_rotate_if_due(file, length, now);
+    size_t ahead = is_a_beginning(record->event) ? file_rotate_ahead(file) : 0;
+    file_rotate_if_due(file, length > ahead ? length : ahead, now);
     return file_begin_rotated(file, ret_loss) &&
            file_make_room(file, length, is_about_the_log(record->event), ret_loss) &&
            put(file, record, ret_line, ret_record, ret_loss);
@@ -619,7 +661,8 @@ void file_maintain(struct log_file *file)
         int64_t now = audit_now();
         file->rotation_failed = false;
         seal_if_due(file, now);
-        file_rotate_if_due(file, 0, now);
+        file_rotate_if_due(file, atomic_exchange(&file->early, false) ? file_rotate_ahead(file) : 0,
+                           now);
         if (!file_begin_rotated(file, &ignored)) {
             file->rotation_failed = true; /* the next record begins it */
         }

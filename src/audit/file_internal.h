@@ -154,6 +154,8 @@ struct log_file {
     bool in_own;            /* a record of the file's own is being written, or none may be */
     bool space_looked;      /* at the space, since the log was opened */
     bool rotation_failed;   /* for want of permission or room: the keeper is to try */
+    uid_t failed_as;        /* effective, of the thread that could not */
+    _Atomic bool early;     /* a thread that may not rotate asks for it before it is due */
     uint64_t removed_files; /* by `keep`, not told yet */
     uint64_t stray_files;   /* none of the log's, not told yet */
     char stray[512];        /* names of the first of them */
@@ -230,6 +232,11 @@ MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
 
 /* rotate.c */
 void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);
+/* What a thread that may not rotate could write before one that may comes by: who may rotates when
+ * there is less room than this left. 0: the size is no limit. */
+size_t file_rotate_ahead(const struct log_file *file);
+/* Is the current file that close to its limit? */
+bool file_rotate_near(const struct log_file *file);
 /* The first record of a file that is not the first of its log. */
 MIGUARD_CHECKED bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss);
 

@@ -38,6 +38,23 @@ static bool is_due(const struct log_file *file, size_t length, int64_t now)
            (settings->rotate_seconds != 0 && age >= (int64_t)settings->rotate_seconds * 1000000000);
 }
 
+size_t file_rotate_ahead(const struct log_file *file)
+{
+    enum { MOST = 64 * 1024 };
+    uint64_t quarter = file->settings.rotate_bytes / 4;
+
+    return quarter < MOST ? (size_t)quarter : MOST;
+}
+
+bool file_rotate_near(const struct log_file *file)
+{
+    const struct state_head *head = state_head(&file->state);
+    uint64_t limit = file->settings.rotate_bytes;
+
+    return limit != 0 && head->sequence > head->file_after + 1 &&
+           head->size + file_rotate_ahead(file) > limit;
+}
+
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 /* The new file under its working name, with room for the records that it begins with. */
@@ -390,8 +407,9 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
 {
     struct stat status;
 
-    if (!is_due(file, length, now) ||
-        (file->rotation_failed && file->locks % FILE_LOOK_EVERY != 0)) {
+    /* A thread that has its own identity back can what it could not a moment ago. */
+    if (!is_due(file, length, now) || (file->rotation_failed && file->failed_as == geteuid() &&
+                                       file->locks % FILE_LOOK_EVERY != 0)) {
         return;
     }
     /* Nobody else's file may get the name: what is not ours any more repair.c sees to. */
@@ -404,6 +422,7 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
                         found == 0 || errno == ENOENT ? STATE_LOOK : STATE_CLEAN);
     }
     if (file->rotation_failed) {
+        file->failed_as = geteuid();
         file_call_keeper(file);
     }
 }

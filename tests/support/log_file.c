@@ -118,6 +118,21 @@ bool log_file_append(struct log_file *file, unsigned id, size_t padding, enum au
     return done;
 }
 
+void log_file_begin(struct log_file *file)
+{
+    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_START};
+    enum audit_loss loss;
+    uint64_t sequence;
+
+    if (!file_lock(file, &loss)) {
+        return;
+    }
+    if (!append_event(file, &event, &loss, &sequence)) {
+        log_file_refused++;
+    }
+    file_unlock(file);
+}
+
 /* ---- checking -------------------------------------------------------------------------------- */
 
 enum { HOLES = 64 };

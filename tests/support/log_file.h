@@ -21,6 +21,9 @@ struct log_file *log_file_open(const struct sink_settings *settings, bool told);
 bool log_file_append(struct log_file *file, unsigned id, size_t padding, enum audit_loss *ret_loss,
                      uint64_t *ret_sequence);
 
+/* The record that a process begins with. */
+void log_file_begin(struct log_file *file);
+
 /* How many records were refused and counted under the lock: the rest, whose file_lock() failed, is
  * log.c's to keep. */
 extern unsigned log_file_refused;
