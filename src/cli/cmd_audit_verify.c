@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/family.h"
 #include "audit/file.h"
 #include "cli/cmd_audit.h"
 #include "review/verify.h"
@@ -45,10 +46,11 @@ struct command {
     size_t head_count;
     bool strict, json, help;
     struct chain_key key;
-    struct state_head state;
-    bool has_state;
+    struct state_head *states; /* of the logs that have one that may be read */
+    size_t state_count;
+    bool every_state;
     char *default_log;
-    char no_state[256];     /* why has_state is false */
+    char no_state[256];     /* why every_state is false */
     int64_t started, shown; /* milliseconds; shown 0: no progress line is on the terminal */
 };
 
@@ -171,24 +173,54 @@ static int choose_files(struct command *command)
     return command->default_log != NULL ? CLI_YES : CLI_UNABLE;
 }
 
-/* Before the files: what a writer adds meanwhile comes behind this head and is not missing. The
- * state does not have to be there, but whoever reads the answer has to know that it was not. */
-static void read_state(struct command *command)
+static void miss_state(struct command *command, const char *why)
 {
-    struct miguard_error error = {0};
+    if (command->every_state) {
+        command->every_state = false;
+        snprintf(command->no_state, sizeof(command->no_state), "%s", why);
+    }
+}
 
-    for (size_t i = 0; i < command->file_count && !command->has_state; i++) {
-        enum miguard_status status = file_read_head(command->files[i], &command->state, &error);
-        command->has_state = status == MIGUARD_OK;
-        if (status != MIGUARD_OK && status != MIGUARD_NOT_FOUND) {
-            snprintf(command->no_state, sizeof(command->no_state), "%s",
-                     error.detail[0] != '\0' ? error.detail : miguard_status_text(status));
+/* A rotated file or a second name that is given by itself has the state of its log, which is among
+ * those of the others. */
+static bool has_state(const struct command *command, const char *name)
+{
+    struct family_place place = {0};
+    bool known = family_read_first(AT_FDCWD, name, &place);
+
+    for (size_t i = 0; i < command->state_count && known; i++) {
+        if (command->states[i].chain_id == place.chain) {
+            return true;
         }
     }
-    chain_key_wipe(&command->state.key);
-    if (!command->has_state && command->no_state[0] == '\0') {
-        snprintf(command->no_state, sizeof(command->no_state), "there is none");
+    return command->file_count == 1 && command->state_count == 1;
+}
+
+/* Before the files: what a writer adds meanwhile comes behind this head and is not missing. The
+ * state does not have to be there, but whoever reads the answer has to know that it was not. */
+static int read_states(struct command *command)
+{
+    command->states = calloc(command->file_count + 1, sizeof(*command->states));
+    if (command->states == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
     }
+    for (size_t i = 0; i < command->file_count; i++) {
+        struct miguard_error error = {0};
+        struct state_head *state = &command->states[command->state_count];
+        enum miguard_status status = file_read_head(command->files[i], state, &error);
+        chain_key_wipe(&state->key);
+        command->state_count += status == MIGUARD_OK;
+        if (status != MIGUARD_OK && status != MIGUARD_NOT_FOUND) {
+            miss_state(command,
+                       error.detail[0] != '\0' ? error.detail : miguard_status_text(status));
+        }
+    }
+    for (size_t i = 0; i < command->file_count; i++) {
+        if (!has_state(command, command->files[i])) {
+            miss_state(command, "there is none");
+        }
+    }
+    return CLI_YES;
 }
 
 /* ---- progress ------------------------------------------------------------------------------- */
@@ -356,7 +388,7 @@ static bool print_text(const struct command *command, const struct verify_report
         printf("the head of record %s is the one that was kept\n",
                grouped(report->anchored, number));
     }
-    if (!command->has_state && report->anchored < report->last) {
+    if (!command->every_state && report->anchored < report->last) {
         fputs("miguard: the state of the log was not consulted: ", stderr);
         print_safe(stderr, command->no_state, false);
         fputs("; whether its end is missing shows only with --head\n", stderr);
@@ -414,7 +446,7 @@ static bool print_report_json(const struct command *command, const struct verify
         "last", (json_int_t)report->last, "head", head, "files", (json_int_t)report->files, "bytes",
         (json_int_t)report->bytes, "lost", (json_int_t)report->lost, "removed_through",
         (json_int_t)report->removed_through, "anchored", (json_int_t)report->anchored,
-        "state_consulted", command->has_state, "alarms",
+        "state_consulted", command->every_state, "alarms",
         (json_int_t)report->by_severity[VERIFY_ALARM], "losses",
         (json_int_t)report->by_severity[VERIFY_LOSS], "notices",
         (json_int_t)report->by_severity[VERIFY_NOTICE], "findings", findings);
@@ -457,8 +489,11 @@ static int verify(struct command *command)
     struct verify_report report;
     struct miguard_error error = {0};
 
-    read_state(command);
-    request.state = command->has_state ? &command->state : NULL;
+    if (read_states(command) != CLI_YES) {
+        return CLI_UNABLE;
+    }
+    request.state = command->state_count > 0 ? command->states : NULL;
+    request.state_count = command->state_count;
     command->started = milliseconds();
     enum miguard_status status = verify_log(&request, &report, &error);
     end_progress(command);
@@ -472,7 +507,7 @@ static int verify(struct command *command)
 
 int audit_verify(int count, char **arguments)
 {
-    struct command command = {0};
+    struct command command = {.every_state = true};
     int status = parse(count, arguments, &command);
 
     if (status == CLI_YES && command.help) {
@@ -484,6 +519,7 @@ int audit_verify(int count, char **arguments)
     }
     chain_key_wipe(&command.key);
     free(command.default_log);
+    free(command.states);
     free(command.heads);
     free(command.files);
     return status;

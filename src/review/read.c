@@ -94,6 +94,7 @@ static enum miguard_status open_source(struct source *source, const char *name,
     if (source->name == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "reader", NULL);
     }
+    source->place.file = source->name; /* for what is told before the first line */
     source->fd = source->standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (source->fd < 0) {
         return error_set(reterr, errno == ENOENT ? MIGUARD_NOT_FOUND : MIGUARD_SYSTEM, errno,

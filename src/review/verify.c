@@ -105,7 +105,9 @@ static enum miguard_status look_at_first(struct source *source)
         }
     }
     lines_close(&lines);
-    return result == LINES_FAILED ? MIGUARD_SYSTEM : MIGUARD_OK;
+    return result != LINES_FAILED ? MIGUARD_OK
+           : errno == ENOMEM      ? MIGUARD_NO_MEMORY
+                                  : MIGUARD_SYSTEM;
 }
 
 static bool is_known(const struct sources *sources, const struct stat *status)
@@ -327,9 +329,7 @@ static bool goes_on(const struct reading *reading)
     for (size_t i = 0; i < reading->sources->count; i++) {
         total += reading->sources->list[i].size;
     }
-    z_off_t here = gzoffset(reading->lines.file);
-    return request->progress(request->context, reading->done + (here > 0 ? (uint64_t)here : 0),
-                             total);
+    return request->progress(request->context, reading->done + lines_read(&reading->lines), total);
 }
 
 /* To what is the end at present. */
@@ -346,8 +346,9 @@ static enum miguard_status read_lines(struct reading *reading, const char *name)
             return MIGUARD_OK;
         }
         if (result == LINES_FAILED) {
-            return error_set(reading->sources->reterr, MIGUARD_SYSTEM, errno, "read", "%s: %s",
-                             name, strerror(errno));
+            return error_set(reading->sources->reterr,
+                             errno == ENOMEM ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, errno, "read",
+                             "%s: %s", name, strerror(errno));
         }
         walk->line = result == LINES_DAMAGED ? reading->lines.line + 1 : reading->lines.line;
         if (result == LINES_DAMAGED) {

@@ -99,6 +99,7 @@ struct verify_request {
     size_t log_count;
     const struct chain_key *key;    /* key 1, or NULL */
     const struct state_head *state; /* read before this call, or NULL */
+    size_t state_count;             /* of these, one for each log that has one; 0: one */
     const struct verify_head *heads;
     size_t head_count;
     /* How many later keys are tried, in all, on records that do not fit their own, and how many

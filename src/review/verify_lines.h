@@ -13,14 +13,21 @@
 #include <zlib.h>
 
 struct lines {
-    gzFile file;
+    int fd; /* its own, when open */
+    bool open;
+    bool packed; /* with gzip(1) */
+    bool whole;  /* what was unpacked so far could be all */
+    bool damaged;
+    z_stream stream;
+    unsigned char *input;
+    uint64_t taken; /* bytes as they lie on the disk */
     char *buffer;
     size_t begin, end; /* what is read and not yet given out */
     uint64_t line;     /* of the last line given out, from 1 */
     uint64_t bytes;    /* given out */
     bool ended;        /* for now: a file that grows goes on after lines_again() */
     bool skipping;     /* in a line that is too long */
-    char fault[64];    /* LINES_DAMAGED: what zlib says */
+    char fault[64];    /* LINES_DAMAGED: what is wrong */
 };
 
 enum lines_result {
@@ -39,7 +46,10 @@ void lines_close(struct lines *lines);
 /* The line is without its newline and valid until the next call. LINES_REST takes nothing out. */
 enum lines_result lines_next(struct lines *lines, const char **ret_line, size_t *ret_length);
 
-/* Looks for more behind what was the end. */
+/* Looks for more behind what was the end, unless the file is damaged there. */
 void lines_again(struct lines *lines);
+
+/* How much of the file was read, as it lies on the disk. */
+uint64_t lines_read(const struct lines *lines);
 
 #endif

@@ -27,18 +27,21 @@ bool walk_open(struct walk *walk, const struct verify_request *request,
                           .first_foreign = FINDING_NONE,
                           .first_foreign_kind = VERIFY_KIND_COUNT};
     walk->met = base_alloc(request->head_count + 1, sizeof(*walk->met));
+    walk->state_count = request->state == NULL ? 0 : request->state_count + !request->state_count;
+    walk->states = base_alloc(walk->state_count + 1, sizeof(*walk->states));
     if (request->key != NULL) {
         walk->main.id = chain_id_of_key(request->key);
         walk->main.next = 1;
         walk->at = (struct key_place){1, *request->key};
     }
-    return findings_open(&walk->findings, report) && walk->met != NULL;
+    return findings_open(&walk->findings, report) && walk->met != NULL && walk->states != NULL;
 }
 
 void walk_close(struct walk *walk)
 {
     findings_close(&walk->findings);
     base_free(walk->met);
+    base_free(walk->states);
     sodium_memzero(walk, sizeof(*walk));
 }
 
@@ -448,7 +451,6 @@ static void check_clock(struct walk *walk, const struct track *track, const stru
 static void check_heads(struct walk *walk, const struct track *track, const struct item *item)
 {
     const struct verify_request *request = walk->request;
-    const struct state_head *state = request->state;
 
     for (size_t i = 0; i < request->head_count; i++) {
         const struct verify_head *head = &request->heads[i];
@@ -463,8 +465,12 @@ static void check_heads(struct walk *walk, const struct track *track, const stru
             tell(walk, VERIFY_HEAD, item);
         }
     }
-    if (state != NULL && state->chain_id == track->id && state->sequence == item->sequence) {
-        walk->met[request->head_count] = true;
+    for (size_t i = 0; i < walk->state_count; i++) {
+        const struct state_head *state = &request->state[i];
+        if (state->chain_id != track->id || state->sequence != item->sequence) {
+            continue;
+        }
+        walk->states[i].met = true;
         if (!chain_hash_equal(state->hash, item->hash)) {
             tell(walk, VERIFY_HEAD, item);
         }
@@ -599,6 +605,16 @@ static bool begins_chain(const struct item *item)
                                    record_is(&item->record, RECORD_ACTION, "records-lost"));
 }
 
+/* How far the chain of a state went is still asked when others came behind it. */
+static void put_aside(struct walk *walk, const struct track *track)
+{
+    for (size_t i = 0; i < walk->state_count && track->seen; i++) {
+        if (walk->request->state[i].chain_id == track->id) {
+            walk->states[i].behind = *track;
+        }
+    }
+}
+
 /* A record of another chain than the log's. */
 static void walk_foreign(struct walk *walk, struct item *item)
 {
@@ -607,6 +623,7 @@ static void walk_foreign(struct walk *walk, struct item *item)
     int number = FINDING_NONE;
 
     if (other->id != item->chain_id) {
+        put_aside(walk, other);
         *other = (struct track){.id = item->chain_id, .restarted = begins_chain(item)};
         kind = other->restarted ? VERIFY_RESTARTED : VERIFY_FOREIGN;
         number = tell(walk, kind, item);
@@ -674,31 +691,38 @@ void walk_line(struct walk *walk, const char *line, size_t length)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-static const struct track *state_track(const struct walk *walk)
+/* NULL: no good record of its chain was met. */
+static const struct track *state_track(const struct walk *walk, size_t state)
 {
-    uint64_t id = walk->request->state->chain_id;
+    uint64_t id = walk->request->state[state].chain_id;
+    const struct track *behind = &walk->states[state].behind;
 
-    return id == walk->main.id ? &walk->main : id == walk->other.id ? &walk->other : NULL;
+    return id == walk->main.id    ? &walk->main
+           : id == walk->other.id ? &walk->other
+           : behind->seen         ? behind
+                                  : NULL;
 }
 
-static uint64_t reached(const struct walk *walk)
+static uint64_t reached(const struct walk *walk, size_t state)
 {
-    const struct track *track = state_track(walk);
+    const struct track *track = state_track(walk, state);
     return track != NULL ? track->sequence : 0;
 }
 
 bool walk_wants_more(const struct walk *walk)
 {
-    const struct state_head *state = walk->request->state;
-
+    for (size_t i = 0; i < walk->state_count; i++) {
+        if (reached(walk, i) < walk->request->state[i].sequence) {
+            return true;
+        }
+    }
     for (size_t i = 0; i < walk->gap_count; i++) {
         const struct gap *gap = &walk->gaps[i];
         if (gap->kind != VERIFY_DELETED && gap->last > walk->report->removed_through) {
             return true;
         }
     }
-    return (walk->broken_lines != 0 && walk->broken_after == walk->main.sequence) ||
-           (state != NULL && reached(walk) < state->sequence);
+    return walk->broken_lines != 0 && walk->broken_after == walk->main.sequence;
 }
 
 /* Removed honestly, and so nothing to be alarmed about. */
@@ -760,16 +784,15 @@ static bool went_down(const struct track *track, const struct state_head *state,
            strcmp(track->boot, boot_now) != 0;
 }
 
-static void check_state(struct walk *walk, const char *boot_now)
+static void check_state(struct walk *walk, size_t at, const char *boot_now)
 {
-    const struct state_head *state = walk->request->state;
+    const struct state_head *state = &walk->request->state[at];
     static const struct track none;
 
-    if (state == NULL || state->sequence == 0 || walk->met[walk->request->head_count] ||
-        reached(walk) >= state->sequence) {
+    if (state->sequence == 0 || walk->states[at].met || reached(walk, at) >= state->sequence) {
         return;
     }
-    const struct track *track = state_track(walk);
+    const struct track *track = state_track(walk, at);
     track = track != NULL ? track : &none;
     enum verify_kind kind = went_down(track, state, boot_now) ? VERIFY_LOST_TAIL : VERIFY_CUT;
     struct verify_finding finding = at_end(walk, track, kind, track->sequence + 1, state->sequence);
@@ -814,7 +837,9 @@ void walk_finish(struct walk *walk, bool unfinished, const char *boot_now)
             check_head(walk, &walk->request->heads[i]);
         }
     }
-    check_state(walk, boot_now);
+    for (size_t i = 0; i < walk->state_count; i++) {
+        check_state(walk, i, boot_now);
+    }
     judge(walk);
     findings_finish(&walk->findings);
 }

@@ -52,6 +52,11 @@ struct walk {
     uint64_t line;
     bool file_begins; /* no good record of this file was met */
     struct track main, other;
+    size_t state_count;
+    struct state_place {
+        bool met;            /* its last record */
+        struct track behind; /* of its chain, when another came in the place of it */
+    } *states;
     struct key_place at, side, later; /* of main: the next record's, one elsewhere, a later one */
     uint64_t look_ahead, steps;       /* what is left of them */
     struct gap gaps[WALK_GAPS];
@@ -62,7 +67,7 @@ struct walk {
     int resealed;          /* the first RESEALED behind the last good record, or FINDING_NONE */
     int first_foreign;     /* finding of the first record of another chain */
     enum verify_kind first_foreign_kind;
-    bool *met; /* heads, then the state's */
+    bool *met; /* heads */
 };
 
 bool walk_open(struct walk *walk, const struct verify_request *request,

@@ -72,20 +72,23 @@ static void make_others(void)
     chain_log_append("empty.jsonl", "", 0);
 }
 
-static void make_live(void)
+static void make_live(const char *name, bool keyed)
 {
     char path[128];
     struct chain_key key;
     struct audit *audit = NULL;
     struct miguard_error error = {0};
 
-    snprintf(path, sizeof(path), "%s/live.jsonl", folder);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
     struct sink_settings file = SINK_FILE_DEFAULT(path);
     const struct audit_settings settings = {&file, 1, 0};
-    chain_key_new(&key);
-    save_key("live.key", &key);
     file.sync = AUDIT_SYNC_NONE;
-    ck_assert_msg(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, &error) == MIGUARD_OK, "%s", error.detail);
+    if (keyed) {
+        chain_key_new(&key);
+        save_key("live.key", &key);
+        ck_assert_msg(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, &error) == MIGUARD_OK, "%s",
+                      error.detail);
+    }
     ck_assert_msg(audit_open(&settings, &audit, &error) == MIGUARD_OK, "%s", error.detail);
     for (uint64_t i = 0; i < 10; i++) {
         struct audit_event event = chain_log_event(i);
@@ -112,7 +115,9 @@ static void make_folder(void)
     ck_assert(chain_init());
     make_keyed();
     make_others();
-    make_live();
+    make_live("live.jsonl", true);
+    make_live("free.jsonl", false);
+    make_live("late.jsonl", false);
 }
 
 static void remove_folder(void)
@@ -298,6 +303,30 @@ static const struct {
      "intact: ", "b.jsonl.state"},
     {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key --json b.jsonl", 0,
      "\"state_consulted\":false", ""},
+
+    /* each log has its own, and any may be the one that is cut */
+    {"sed '$d' free.jsonl > c.jsonl; cp -p free.jsonl.state c.jsonl.state; " V "live.jsonl c.jsonl",
+     1, "alarm: cut: ", ""},
+    {"sed '$d' live.jsonl > c.jsonl; cp -p live.jsonl.state c.jsonl.state; " V "free.jsonl c.jsonl",
+     1, "alarm: cut: ", ""},
+    {"sed '$d' free.jsonl > c.jsonl; cp -p free.jsonl.state c.jsonl.state; " V
+     "live.jsonl c.jsonl late.jsonl",
+     1, "alarm: cut: record ", ""},
+    {V "free.jsonl plain.jsonl", 1, NULL, NOT_CONSULTED "there is none" ONLY_HEAD},
+
+    /* what is behind the packed data was put there by somebody */
+    {"gzip -c live.jsonl > z; echo x >> z; " V "--key live.key z", 1,
+     "bytes behind the end of the packed data", NULL},
+    {"gzip -c live.jsonl > z; head -c 9 /dev/zero >> z; " V "--key live.key z", 1,
+     "alarm: broken: ", NULL},
+    {"head -n 1 live.jsonl | gzip > z; tail -n +2 live.jsonl | gzip >> z; " V "--key live.key z", 0,
+     "intact: ", NULL},
+    {"gzip -c live.jsonl | head -c 200 > z; " V "--key live.key z", 1, "tampered with: 1 alarm ",
+     NULL},
+
+    /* a message names the file */
+    {"$M audit search /proc/self/mem", 3, "", "/proc/self/mem: it cannot be read further"},
+    {V "/proc/self/mem", 3, "", "/proc/self/mem: "},
 
     /* names are outside text */
     {"w=$(printf 'w\\033[31m\\377.jsonl'); echo nothing > \"$w\"; " V "\"$w\"", 1, "w\\x001B[31m",

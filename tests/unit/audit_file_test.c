@@ -632,6 +632,7 @@ static const struct {
     {"a folder", "mkdir %1$s", MIGUARD_SYSTEM, "directory"},
     {"a FIFO", "mkfifo -m 600 %1$s", MIGUARD_SYSTEM, "regular"},
     {"group-writable", "touch %1$s; chmod 660 %1$s", MIGUARD_SYSTEM, "0640"},
+    {"writable by all", "touch %1$s; chmod 666 %1$s", MIGUARD_SYSTEM, "0640"},
     {"a folder for all", "chmod 1777 $(dirname %1$s)", MIGUARD_SYSTEM, "0755"},
     {"a folder for its group", "chmod 770 $(dirname %1$s)", MIGUARD_SYSTEM, "0750"},
     {"a state that is a link", "ln -s /tmp/miguard-nothing %1$s.state", MIGUARD_SYSTEM,
