@@ -352,7 +352,7 @@ static bool agree(struct repair *repair, int fd)
 
 /* ---- where the file is ----------------------------------------------------------------------- */
 
-enum whereabouts { HERE, ROTATED, NOWHERE, ANOTHER, NOT_FOR_US };
+enum whereabouts { HERE, ROTATED, PACKED, NOWHERE, ANOTHER, NOT_FOR_US };
 
 static uint64_t inode_of(const struct log_file *file, const char *name)
 {
@@ -361,6 +361,32 @@ static uint64_t inode_of(const struct log_file *file, const char *name)
     return file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0
                ? (uint64_t)status.st_ino
                : 0;
+}
+
+/* Does the file begin with the record that follows the head? */
+static bool holds_next(const struct repair *repair, const char *name)
+{
+    struct family_place place;
+
+    return family_read_first(repair->file->folder, name, &place) &&
+           place.chain == repair->head.chain_id && place.sequence == repair->head.sequence + 1;
+}
+
+/* Was the file packed with gzip(1) between the end of a writer who was killed in a rotation and the
+ * next one? What is in it we cannot see; but the current file goes on behind the head, so that a
+ * verifier misses every record that should be in the packed one and is not. */
+static bool was_packed(const struct repair *repair, const struct stat *current)
+{
+    const struct log_file *file = repair->file;
+    char rotated[FILE_NAME_SIZE], packed[FILE_NAME_SIZE + 4];
+    struct stat status;
+
+    file_rotated_name(file, repair->head.generation, rotated);
+    snprintf(packed, sizeof(packed), "%s.gz", rotated);
+    return repair->head.inode != 0 && inode_of(file, rotated) == 0 &&
+           file_calls.fstatat(file->folder, packed, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode) && status.st_size > 0 &&
+           (current->st_size == 0 || holds_next(repair, file->name));
 }
 
 static enum whereabouts look(const struct repair *repair)
@@ -380,7 +406,7 @@ static enum whereabouts look(const struct repair *repair)
     if (repair->head.inode != 0 && inode_of(file, rotated) == repair->head.inode) {
         return ROTATED;
     }
-    return found == 0 ? ANOTHER : NOWHERE;
+    return found != 0 ? NOWHERE : was_packed(repair, &status) ? PACKED : ANOTHER;
 }
 
 static void begin_file(struct repair *repair, uint64_t inode)
@@ -428,15 +454,6 @@ static bool repair_here(struct repair *repair)
     return agree(repair, file->fd);
 }
 
-/* Does the file begin with the record that follows the head? */
-static bool holds_next(const struct repair *repair, const char *name)
-{
-    struct family_place place;
-
-    return family_read_first(repair->file->folder, name, &place) &&
-           place.chain == repair->head.chain_id && place.sequence == repair->head.sequence + 1;
-}
-
 /* The number of the file that goes on, by what is in it: one that has the next number need not be
  * the log's. Where none does, the current file goes on, and gets the next number. */
 static uint64_t next_generation(const struct repair *repair)
@@ -460,6 +477,18 @@ static uint64_t next_generation(const struct repair *repair)
     return next;
 }
 
+static void go_to_next(struct repair *repair)
+{
+    struct log_file *file = repair->file;
+    char name[FILE_NAME_SIZE];
+
+    file->state.shared->file_last[repair->head.generation % STATE_FILES] = repair->head.sequence;
+    repair->head.generation = next_generation(repair);
+    file_rotated_name(file, repair->head.generation, name);
+    uint64_t next = holds_next(repair, name) ? inode_of(file, name) : 0;
+    begin_file(repair, next != 0 ? next : inode_of(file, file->name));
+}
+
 /* The head stands in a file that was rotated: by a writer who was killed then, or after the head
  * that the disk has. What follows is in the next generation, or the current file. */
 static bool step_on(struct repair *repair)
@@ -475,16 +504,10 @@ static bool step_on(struct repair *repair)
     }
     bool agreed = agree(repair, fd);
     file_calls.close(fd);
-    if (!agreed) {
-        return false;
+    if (agreed) {
+        go_to_next(repair);
     }
-    struct state_shared *shared = file->state.shared;
-    shared->file_last[repair->head.generation % STATE_FILES] = repair->head.sequence;
-    repair->head.generation = next_generation(repair);
-    file_rotated_name(file, repair->head.generation, name);
-    uint64_t next = holds_next(repair, name) ? inode_of(file, name) : 0;
-    begin_file(repair, next != 0 ? next : inode_of(file, file->name));
-    return true;
+    return agreed;
 }
 
 static bool begin_anew(struct repair *repair)
@@ -545,6 +568,9 @@ static bool find_and_repair(struct repair *repair)
             if (!step_on(repair)) {
                 return false;
             }
+            break;
+        case PACKED:
+            go_to_next(repair);
             break;
         case NOWHERE:
             return begin_anew(repair);

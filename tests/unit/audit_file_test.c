@@ -621,6 +621,33 @@ START_TEST(without_its_state_a_log_goes_on_and_says_so)
 }
 END_TEST
 
+/* A writer is killed in a rotation, and gzip(1) comes before the next one. */
+START_TEST(what_was_packed_meanwhile_is_not_cut)
+{
+    char command[1024];
+    struct log_file *file = open_log();
+
+    for (unsigned i = 0; i < 5; i++) {
+        append(file, i);
+    }
+    file_close(file);
+    snprintf(command, sizeof(command),
+             "ln %1$s %1$s.1 && (umask 027; : > %1$s.new) && mv %1$s.new %1$s && gzip -f %1$s.1",
+             path);
+    ck_assert_int_eq(system(command), 0);
+    file = open_log();
+    for (unsigned i = 5; i < 8; i++) {
+        append(file, i);
+    }
+    file_close(file);
+    snprintf(command, sizeof(command), "gunzip %s.1.gz", path);
+    ck_assert_int_eq(system(command), 0);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.lost_all, 0);
+    ck_assert_uint_eq(check.seen[4] + check.seen[5], 2);
+}
+END_TEST
+
 /* ---- refused --------------------------------------------------------------------------------- */
 
 static const struct {
@@ -1100,6 +1127,7 @@ int main(void)
     tcase_add_test(cases, another_file_is_set_aside);
     tcase_add_test(cases, synced_records_do_not_crash_away);
     tcase_add_test(cases, an_old_head_after_a_crash);
+    tcase_add_test(cases, what_was_packed_meanwhile_is_not_cut);
     tcase_add_test(cases, without_its_state_a_log_goes_on_and_says_so);
     tcase_add_loop_test(cases, folders_above_are_judged, 0,
                         (int)(sizeof(above) / sizeof(above[0])));
