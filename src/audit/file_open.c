@@ -470,27 +470,44 @@ static enum miguard_status leave_earlier(const struct log_file *file, const char
                             strerrordesc_np(errno));
 }
 
-/* A folder beside the log, named after the second; a file that is moved keeps its name, so that the
- * log can be verified there. */
+/* A folder beside the log, named after the second, and a number where that has one already. -1 and
+ * errno. */
+static int make_aside(const struct log_file *file, char folder[FILE_NAME_SIZE + 8])
+{
+    enum { TRIES = 100 };
+    time_t now = time(NULL);
+    struct tm utc = {0};
+    char stamp[32], numbered[48];
+
+    gmtime_r(&now, &utc);
+    strftime(stamp, sizeof(stamp), "aside-%Y%m%dT%H%M%SZ", &utc);
+    file_sibling(file, stamp, folder);
+    for (int i = 2; mkdirat(file->folder, folder, 0700) != 0; i++) {
+        if (errno != EEXIST || i > TRIES) {
+            return -1;
+        }
+        snprintf(numbered, sizeof(numbered), "%s-%d", stamp, i);
+        file_sibling(file, numbered, folder);
+    }
+    return file_calls.openat(file->folder, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                             0);
+}
+
+/* A file that is moved keeps its name, so that the log can be verified there. */
 static enum miguard_status move_aside(const struct log_file *file, const char *path,
                                       char ret_aside[PATH_MAX], struct miguard_error *reterr)
 {
     char folder[FILE_NAME_SIZE + 8], name[FILE_NAME_SIZE + 4], state[FILE_NAME_SIZE];
     struct family family;
-    time_t now = time(NULL);
-    struct tm utc = {0};
-    char stamp[32];
 
-    gmtime_r(&now, &utc);
-    strftime(stamp, sizeof(stamp), "aside-%Y%m%dT%H%M%SZ", &utc);
-    file_sibling(file, stamp, folder);
     file_sibling(file, "state", state);
-    snprintf(ret_aside, PATH_MAX, "%s.%s", path, stamp);
-    bool done = mkdirat(file->folder, folder, 0700) == 0;
-    int to = done ? file_calls.openat(file->folder, folder,
-                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
-                  : -1;
-    done = family_list(file->folder, file->name, &family) && to >= 0;
+    int to = make_aside(file, folder);
+    snprintf(ret_aside, PATH_MAX, "%.*s%s", (int)(strlen(path) - strlen(file->name)), path, folder);
+    if (to < 0) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "aside", "%.120s: %s", ret_aside,
+                         strerrordesc_np(errno));
+    }
+    bool done = family_list(file->folder, file->name, &family);
     for (size_t i = 0; i < family.count && done; i++) {
         family_name(file->name, &family.list[i], name, sizeof(name));
         done = file_calls.renameat(file->folder, name, to, name) == 0;
@@ -499,9 +516,7 @@ static enum miguard_status move_aside(const struct log_file *file, const char *p
     done = done && (file_calls.renameat(file->folder, state, to, state) == 0 || errno == ENOENT);
     done = done && file_calls.fsync(to) == 0 && file_calls.fsync(file->folder) == 0;
     int error = errno;
-    if (to >= 0) {
-        file_calls.close(to);
-    }
+    file_calls.close(to);
     return done ? MIGUARD_OK
                 : error_set(reterr, MIGUARD_SYSTEM, error, "aside", "%.120s: %s", ret_aside,
                             strerrordesc_np(error));

@@ -16,6 +16,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static const char help[] =
     "usage: miguard audit follow [OPTION]... [QUERY]... [FILE]\n"
@@ -54,6 +55,7 @@ struct follow {
     bool live, missing;
 
     int fd, watch; /* -1: none */
+    gzFile packed; /* of fd, which it owns then; NULL: a plain file */
     dev_t device;
     ino_t inode;
     struct family_place last; /* the last record that was read; number 0: none was */
@@ -213,11 +215,31 @@ static void show_lines(struct follow *follow)
     memmove(follow->pending, start, follow->length);
 }
 
+/* As read(2). What is damaged in a packed file is told, and is its end. */
+static ssize_t read_some(struct follow *follow, char *buffer)
+{
+    int error = Z_OK;
+
+    if (follow->packed == NULL) {
+        return read(follow->fd, buffer, BLOCK);
+    }
+    ssize_t count = gzread(follow->packed, buffer, BLOCK);
+    if (count >= 0) {
+        return count;
+    }
+    (void)gzerror(follow->packed, &error);
+    if (error == Z_ERRNO) {
+        return -1;
+    }
+    broken_line(follow, "a packed file is damaged here");
+    return 0;
+}
+
 /* All that is there now. False when it cannot be read. */
 static bool drain(struct follow *follow)
 {
     for (;;) {
-        ssize_t count = read(follow->fd, follow->pending + follow->length, BLOCK);
+        ssize_t count = read_some(follow, follow->pending + follow->length);
         if (count < 0 && errno == EINTR && !stopped) {
             continue;
         }
@@ -238,14 +260,43 @@ static bool drain(struct follow *follow)
 /* ---- files ------------------------------------------------------------------------------------
  */
 
+static void close_file(struct follow *follow)
+{
+    if (follow->packed != NULL) {
+        gzclose(follow->packed);
+    } else if (follow->fd >= 0) {
+        close(follow->fd);
+    }
+    follow->packed = NULL;
+    follow->fd = -1;
+}
+
+/* A rotated file may have been packed before it was read. Takes fd in any case. */
+static bool begin_file(struct follow *follow, int fd, const struct stat *status)
+{
+    unsigned char magic[2];
+    bool packed = pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1F && magic[1] == 0x8B;
+
+    follow->packed = packed ? gzdopen(fd, "rb") : NULL;
+    if (packed && follow->packed == NULL) {
+        close(fd);
+        errno = ENOMEM;
+        return false;
+    }
+    follow->fd = fd;
+    follow->device = status->st_dev;
+    follow->inode = status->st_ino;
+    follow->missing = false;
+    return true;
+}
+
 static void forget_file(struct follow *follow)
 {
     if (follow->length > 0) {
         follow->line++;
         broken_line(follow, "the file ends in a line that is not finished");
     }
-    close(follow->fd);
-    follow->fd = -1;
+    close_file(follow);
     follow->length = 0;
     follow->too_long = false;
     follow->taken = follow->line = 0;
@@ -269,14 +320,7 @@ static bool take_file(struct follow *follow, const char *path)
     struct stat status;
     int fd = open_regular(path, &status);
 
-    if (fd < 0) {
-        return false;
-    }
-    follow->fd = fd;
-    follow->device = status.st_dev;
-    follow->inode = status.st_ino;
-    follow->missing = false;
-    return true;
+    return fd >= 0 && begin_file(follow, fd, &status);
 }
 
 /* What the records up to the last one are followed by: the first file that begins behind it, or the
@@ -325,15 +369,11 @@ static bool take_part(struct follow *follow, const struct log_part *part)
         close(fd); /* the name moved on */
         return false;
     }
-    if (fd < 0) {
+    if (fd < 0 || !begin_file(follow, fd, &status)) {
         return false;
     }
     tell_gap(follow, part);
-    follow->fd = fd;
-    follow->device = status.st_dev;
-    follow->inode = status.st_ino;
     follow->skip = follow->last.sequence;
-    follow->missing = false;
     return true;
 }
 
@@ -412,7 +452,7 @@ static bool look_again(struct follow *follow)
         forget_file(follow);
         return false;
     }
-    if ((uint64_t)status.st_size < follow->taken) {
+    if (follow->packed == NULL && (uint64_t)status.st_size < follow->taken) {
         fflush(stdout);
         complain(CLI_NO, "%s: the file was cut; reading it from its beginning", follow->path);
         follow->length = 0;
@@ -551,9 +591,7 @@ int audit_follow(int count, char **arguments)
     } else if (status == CLI_YES) {
         status = run(&follow);
     }
-    if (follow.fd >= 0) {
-        close(follow.fd);
-    }
+    close_file(&follow);
     if (follow.watch >= 0) {
         close(follow.watch);
     }

@@ -28,7 +28,7 @@
 #include "review/verify.h"
 #include "support/log_file.h"
 
-enum { IDS = 4096, WRITERS = 8, PER_WRITER = 160, OPERATIONS = 14 };
+enum { IDS = 4096, WRITERS = 8, PER_WRITER = 160, OPERATIONS = 14, KEPT = 256 };
 
 static char folder[64], path[128];
 static uint64_t random_state;
@@ -59,8 +59,11 @@ struct model {
     unsigned char *acknowledged; /* by id; shared with writers that are killed */
     uint64_t *sequence;          /* by id */
     bool lost[IDS];              /* by id: deleted on purpose */
+    bool earlier[IDS];           /* by id: of the log before the last init */
+    char *kept[KEPT];            /* files of earlier logs that nobody may touch */
+    unsigned kept_count;
     unsigned ids;
-    bool keyed, tampered;
+    bool keyed, tampered, begun_anew;
     struct chain_key key;
     struct sink_settings settings;
     struct log_file *file;
@@ -204,6 +207,63 @@ static void fill_up(struct model *model)
     ck_assert_int_eq(set, 0);
 }
 
+/* ---- beginning anew -------------------------------------------------------------------------- */
+
+static void check_search(const struct model *model, const char *log, uint64_t removed);
+
+static void keep_parts(struct model *model)
+{
+    struct log_parts parts;
+
+    ck_assert_int_eq(log_parts_find(path, 0, &parts, NULL), MIGUARD_OK);
+    for (size_t i = 0; i < parts.count && model->kept_count < KEPT; i++) {
+        if (!parts.list[i].current) {
+            model->kept[model->kept_count++] = strdup(parts.list[i].name);
+        }
+    }
+    log_parts_release(&parts);
+}
+
+/* Refused while there is a log; then all of it moves away, or stays beside without its state. */
+static void begin_anew(struct model *model)
+{
+    const enum file_earlier earlier = pick(2) == 0 ? FILE_EARLIER_ASIDE : FILE_EARLIER_CONTINUE;
+    char aside[PATH_MAX] = "", state[160];
+    struct miguard_error error = {0};
+    struct state_head head;
+    struct chain_key key;
+
+    chain_key_new(&key);
+    reopen(model); /* settles what a writer left that was killed */
+    write_some(model, 1);
+    file_close(model->file);
+    ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_OK);
+    ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_BAD_STATE);
+    if (earlier == FILE_EARLIER_CONTINUE) {
+        keep_parts(model);
+        snprintf(state, sizeof(state), "%s.state", path);
+        ck_assert_int_eq(unlink(state), 0);
+    }
+    ck_assert_msg(file_init(path, &key, earlier, aside, &error) == MIGUARD_OK, "seed %llu: %s",
+                  (unsigned long long)model->seed, error.detail);
+    if (earlier == FILE_EARLIER_ASIDE) {
+        strcat(aside, "/log");
+        check_search(model, aside, head.removed_through);
+        for (unsigned i = 0; i < model->kept_count; i++) {
+            free(model->kept[i]); /* moved, too */
+        }
+        model->kept_count = 0;
+    }
+    memset(model->earlier, true, model->ids);
+    model->keyed = true;
+    model->key = key;
+    model->tampered = false;
+    model->begun_anew = true;
+    model->file = log_file_open(&model->settings, true);
+    ck_assert_ptr_nonnull(model->file);
+    write_some(model, 1);
+}
+
 static void operate(struct model *model)
 {
     switch (pick(20)) {
@@ -236,14 +296,25 @@ static void operate(struct model *model)
             delete_one(model);
         }
         break;
+    case 9:
+        if (pick(6) == 0) {
+            begin_anew(model);
+        }
+        break;
     default:
         write_some(model, 1 + pick(30));
     }
 }
 
+static bool is_expected(const struct model *model, unsigned id, uint64_t removed)
+{
+    return model->acknowledged[id] && !model->lost[id] && !model->earlier[id] &&
+           model->sequence[id] > removed;
+}
+
 /* ---- what must be found ---------------------------------------------------------------------- */
 
-static void check_search(const struct model *model, uint64_t removed)
+static void check_search(const struct model *model, const char *log, uint64_t removed)
 {
     static unsigned char found[IDS];
     char **names = NULL;
@@ -257,7 +328,7 @@ static void check_search(const struct model *model, uint64_t removed)
     char text[32];
 
     memset(found, 0, sizeof(found));
-    ck_assert_int_eq(read_family(path, &names, &count, NULL), MIGUARD_OK);
+    ck_assert_int_eq(read_family(log, &names, &count, NULL), MIGUARD_OK);
     ck_assert_int_eq(read_open((const char *const *)names, count, READ_BY_FILE, &reader, NULL),
                      MIGUARD_OK);
     while ((result = read_next(reader, &record, &place, &fault)) != READ_END) {
@@ -279,12 +350,12 @@ static void check_search(const struct model *model, uint64_t removed)
     read_close(reader);
     base_free(names);
     for (unsigned i = 0; i < model->ids; i++) {
-        bool expected = model->acknowledged[i] && !model->lost[i] && model->sequence[i] > removed;
+        bool expected = is_expected(model, i, removed);
         ck_assert_msg(found[i] == 1 || !expected, "seed %llu: record %u (%llu) is there %u times",
                       (unsigned long long)model->seed, i, (unsigned long long)model->sequence[i],
                       found[i]);
-        ck_assert_msg(found[i] == 0 || !model->lost[i], "seed %llu: record %u was deleted",
-                      (unsigned long long)model->seed, i);
+        ck_assert_msg(found[i] == 0 || !(model->lost[i] || model->earlier[i]),
+                      "seed %llu: record %u was deleted", (unsigned long long)model->seed, i);
     }
 }
 
@@ -302,7 +373,8 @@ static void check_verify(const struct model *model, const struct state_head *hea
     bool missing = false;
 
     for (unsigned i = 0; i < model->ids; i++) {
-        missing |= model->lost[i] && model->sequence[i] > head->removed_through;
+        missing |=
+            model->lost[i] && !model->earlier[i] && model->sequence[i] > head->removed_through;
     }
     ck_assert_msg(verify_log(&request, &report, &error) == MIGUARD_OK, "seed %llu: %s",
                   (unsigned long long)model->seed, error.detail);
@@ -320,8 +392,96 @@ static void check_verify(const struct model *model, const struct state_head *hea
     verify_release(&report);
 }
 
+/* ---- the commands ---------------------------------------------------------------------------- */
+
+static unsigned char told[IDS];        /* by search with a checkpoint, in both its runs */
+static uint64_t gone_first, gone_last; /* what it said that was removed meanwhile */
+
+static void read_told(FILE *file)
+{
+    static char line[1 << 16];
+    const char *at;
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if ((at = strstr(line, "\"namespace\":\"id-")) != NULL) {
+            told[atoi(at + 16)]++;
+        } else if ((at = strstr(line, "\"missing\":")) != NULL) {
+            gone_first = strtoull(strstr(line, "\"first\":") + 8, NULL, 10);
+            gone_last = strtoull(strstr(line, "\"last\":") + 7, NULL, 10);
+        }
+    }
+}
+
+static void search_on(void)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command),
+             "cd %s; echo \"{version: 1, audit: {sinks: [{file: {path: $PWD/log}}]}}\" > p.yaml; "
+             "MIGUARD_POLICY=$PWD/p.yaml $M audit search --format json --checkpoint $PWD/point "
+             "2> err",
+             folder);
+    FILE *file = popen(command, "re");
+    ck_assert_ptr_nonnull(file);
+    read_told(file);
+    int status = pclose(file);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) <= 1, "search: %d", status);
+}
+
+/* Each record came once: before the checkpoint or behind it; or it is said to be gone. */
+static void check_told(const struct model *model, const struct state_head *head, uint64_t before)
+{
+    for (unsigned i = 0; i < model->ids; i++) {
+        uint64_t sequence = model->sequence[i];
+        ck_assert_msg(told[i] <= 1, "seed %llu: record %u is told %u times",
+                      (unsigned long long)model->seed, i, told[i]);
+        ck_assert_msg(told[i] == 1 || !is_expected(model, i, head->removed_through),
+                      "seed %llu: record %u (%llu) is not told", (unsigned long long)model->seed, i,
+                      (unsigned long long)sequence);
+        bool gone = sequence >= gone_first && sequence <= gone_last;
+        ck_assert_msg(told[i] == 1 || gone || model->begun_anew || !model->acknowledged[i] ||
+                          sequence <= before || sequence > head->removed_through,
+                      "seed %llu: record %u (%llu) is gone without a word",
+                      (unsigned long long)model->seed, i, (unsigned long long)sequence);
+    }
+}
+
+static pid_t start_follow(const char *out);
+static void stop(pid_t follow);
+static uint64_t read_shown(const char *out, const struct model *model, uint64_t removed);
+
+/* All of the log, which is what comes behind its first record. */
+static void check_follow(const struct model *model, const struct state_head *head)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    const uint64_t from = head->removed_through > 0 ? head->removed_through : 1;
+    uint64_t shown = 0;
+    char out[160], point[160];
+
+    snprintf(out, sizeof(out), "%s/shown", folder);
+    ck_assert_int_eq(close(open(out, O_CREAT | O_WRONLY, 0600)), 0);
+    snprintf(point, sizeof(point), "%s/point", folder);
+    FILE *file = fopen(point, "we");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "{\"miguard-follow-checkpoint\":1,\"chain\":\"%016llx\",\"sequence\":%llu}\n",
+            (unsigned long long)head->chain_id, (unsigned long long)from);
+    fclose(file);
+    pid_t follow = start_follow(out);
+    for (int i = 0; i < 5000 && shown < head->sequence; i++) {
+        nanosleep(&pause, NULL);
+        shown = read_shown(out, NULL, 0);
+    }
+    stop(follow);
+    ck_assert_msg(shown == head->sequence, "seed %llu: follow came to %llu of %llu",
+                  (unsigned long long)model->seed, (unsigned long long)shown,
+                  (unsigned long long)head->sequence);
+    (void)read_shown(out, model, from);
+}
+
 static void run_sequence(struct model *model)
 {
+    const bool commands = model->seed % 8 == 0;
+    uint64_t before = 0;
     struct state_head head;
 
     random_state = model->seed;
@@ -337,14 +497,30 @@ static void run_sequence(struct model *model)
     model->file = log_file_open(&model->settings, true);
     ck_assert_ptr_nonnull(model->file);
     write_some(model, 1);
+    memset(told, 0, sizeof(told));
+    gone_first = gone_last = 0;
     for (unsigned i = 0; i < OPERATIONS; i++) {
         operate(model);
+        if (commands && i == OPERATIONS / 2) {
+            search_on();
+            before = state_head(file_state(model->file))->sequence;
+        }
     }
     write_some(model, 1); /* tells what was lost */
     file_close(model->file);
     ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_OK);
-    check_search(model, head.removed_through);
+    check_search(model, path, head.removed_through);
     check_verify(model, &head);
+    if (commands) {
+        search_on();
+        check_told(model, &head, before);
+        check_follow(model, &head);
+    }
+    for (unsigned i = 0; i < model->kept_count; i++) {
+        ck_assert_msg(access(model->kept[i], F_OK) == 0, "seed %llu: %s of an earlier log is gone",
+                      (unsigned long long)model->seed, model->kept[i]);
+        free(model->kept[i]);
+    }
 }
 
 START_TEST(random_sequences)
@@ -365,6 +541,9 @@ START_TEST(random_sequences)
     for (unsigned long i = 0; i < sequences; i++) {
         memset(model.acknowledged, 0, IDS * 16);
         memset(model.lost, 0, sizeof(model.lost));
+        memset(model.earlier, 0, sizeof(model.earlier));
+        model.kept_count = 0;
+        model.begun_anew = false;
         model.ids = 0;
         model.tampered = false;
         model.seed = first + i;
@@ -417,6 +596,40 @@ static pid_t start_writer(const struct sink_settings *settings, unsigned base)
         _exit(file == NULL);
     }
     return child;
+}
+
+/* In order, which makes each one of a kind; with a model, all that it expects. Gives the last. */
+static uint64_t read_shown(const char *out, const struct model *model, uint64_t removed)
+{
+    FILE *file = fopen(out, "re");
+    static unsigned char shown[IDS];
+    static char line[1 << 16];
+    uint64_t before = 0;
+    const char *at;
+
+    ck_assert_ptr_nonnull(file);
+    memset(shown, 0, sizeof(shown));
+    while (fgets(line, sizeof(line), file) != NULL) {
+        struct family_place place;
+        size_t length = strlen(line);
+        if (line[length - 1] != '\n' || !family_line(line, length - 1, &place)) {
+            break; /* being written */
+        }
+        ck_assert_msg(place.sequence > before, "%llu is shown after %llu",
+                      (unsigned long long)place.sequence, (unsigned long long)before);
+        before = place.sequence;
+        at = strstr(line, "\"namespace\":\"id-");
+        if (at != NULL) {
+            shown[atoi(at + 16)] = 1;
+        }
+    }
+    fclose(file);
+    for (unsigned i = 0; model != NULL && i < model->ids; i++) {
+        ck_assert_msg(shown[i] || !is_expected(model, i, removed),
+                      "seed %llu: follow does not show record %u", (unsigned long long)model->seed,
+                      i);
+    }
+    return before;
 }
 
 /* Each number once and in order; gives the last. */
@@ -506,6 +719,15 @@ END_TEST
 
 int main(void)
 {
+    const char *out = getenv("OUT");
+    char command[PATH_MAX], *whole = realpath(out != NULL ? out : "build", NULL);
+
+    if (whole == NULL) {
+        return 3;
+    }
+    snprintf(command, sizeof(command), "%.4000s/miguard", whole);
+    free(whole);
+    setenv("M", command, 1);
     Suite *suite = suite_create("audit model");
     TCase *tests = tcase_create("all");
 
