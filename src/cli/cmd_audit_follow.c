@@ -323,6 +323,12 @@ static bool take_file(struct follow *follow, const char *path)
     return fd >= 0 && begin_file(follow, fd, &status);
 }
 
+/* A packed file shows where it begins only. It is read again when the next file does not follow. */
+static bool end_unknown(const struct log_part *part)
+{
+    return part->packed && part->last.sequence == part->first.sequence;
+}
+
 /* What the records up to the last one are followed by: the first file that begins behind it, or the
  * one that it is in (for a start at a checkpoint), else a current file that holds nothing yet.
  * NULL: there is no such file. */
@@ -339,10 +345,13 @@ static const struct log_part *choose_next(const struct follow *follow,
             continue;
         }
         if (part->known && part->first.sequence <= follow->last.sequence) {
-            inside = part->last.sequence > follow->last.sequence ? part : inside;
+            inside = part->last.sequence > follow->last.sequence || end_unknown(part) ? part
+                     : inside != NULL && end_unknown(inside)                          ? NULL
+                                                                                      : inside;
             continue;
         }
-        return inside != NULL ? inside : part;
+        bool follows = part->known && part->first.sequence == follow->last.sequence + 1;
+        return inside != NULL && !(follows && end_unknown(inside)) ? inside : part;
     }
     return inside;
 }
