@@ -61,6 +61,7 @@ struct follow {
     struct family_place last; /* the last record that was read; number 0: none was */
     uint64_t saved;           /* its number in the checkpoint */
     uint64_t skip;            /* up to here a file repeats what was shown */
+    bool unproved;            /* held no record when it was chosen: it may be of another log */
     uint64_t taken, line;     /* bytes and lines of this file */
     char *pending;            /* a line without its end, room for RECORD_MAX_LINE + BLOCK */
     size_t length;
@@ -155,6 +156,12 @@ static void broken_line(const struct follow *follow, const char *what)
     complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
 }
 
+static void tell_other(const struct follow *follow)
+{
+    fflush(stdout);
+    complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
+}
+
 /* Notes the place of a line. */
 static bool was_shown(struct follow *follow, const char *line, size_t length)
 {
@@ -166,6 +173,11 @@ static bool was_shown(struct follow *follow, const char *line, size_t length)
     if (place.chain == follow->last.chain && place.sequence <= follow->skip) {
         return true;
     }
+    if (follow->unproved && place.chain == follow->last.chain &&
+        place.sequence <= follow->last.sequence) {
+        tell_other(follow);
+    }
+    follow->unproved = false;
     follow->last = place;
     return false;
 }
@@ -382,7 +394,10 @@ static bool take_part(struct follow *follow, const struct log_part *part)
         return false;
     }
     tell_gap(follow, part);
-    follow->skip = follow->last.sequence;
+    /* A file that held nothing repeats nothing: records with lower numbers that come into it are
+     * of another file under the same name, and are shown. */
+    follow->skip = part->known ? follow->last.sequence : 0;
+    follow->unproved = !part->known;
     return true;
 }
 
@@ -395,9 +410,9 @@ static bool take_other(struct follow *follow)
         (status.st_dev == follow->device && status.st_ino == follow->inode)) {
         return false;
     }
-    fflush(stdout);
-    complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
+    tell_other(follow);
     follow->skip = 0;
+    follow->unproved = false;
     return take_file(follow, follow->path);
 }
 

@@ -400,6 +400,11 @@ START_TEST(follow_what_happens)
     ck_assert_int_eq(sh("printf '{\"unfinished' >> log; rm log; head -n 1000 a.jsonl > log"), 0);
     wait_until("cat a.jsonl b.jsonl a.jsonl | grep MG_Needle | head -n 5 | cmp -s - shown");
     wait_until("grep -q 'log: a new file, and the one before it is gone' told");
+    /* The same, with the new file found while it is still empty. */
+    ck_assert_int_eq(sh("rm log; : > log; sleep 1; head -n 1000 a.jsonl > log"), 0);
+    wait_until("cat a.jsonl b.jsonl a.jsonl | grep MG_Needle | head -n 5 > all;"
+               " head -n 1000 a.jsonl | grep MG_Needle >> all; cmp -s all shown");
+    wait_until("test $(grep -c 'log: a new file, and the one before it is gone' told) = 2");
     end_follow(child);
     remove_folder();
 }
