@@ -42,9 +42,9 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
     [AUDIT_REASON_CONTEXTS_SPENT] =
         "Restart the server; if it had served few requests, let it have more address space "
         "(RLIMIT_AS).",
-    [AUDIT_REASON_LIMIT_REACHED] =
-        "Close operations when they are read, and end requests: the limits are in libmiguard(3). If "
-        "few are open, memory is out.",
+    [AUDIT_REASON_LIMIT_REACHED] = "Close operations when they are read, and end requests: the "
+                                   "limits are in libmiguard(3). If "
+                                   "few are open, memory is out.",
     [AUDIT_REASON_HANDLE_STALE] =
         "The provider used a handle after it was closed, or after its context had ended. Clear "
         "the variable where the handle is closed, and do not keep handles between requests.",

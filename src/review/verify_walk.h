@@ -56,7 +56,7 @@ struct walk {
     struct state_place {
         bool met;            /* its last record */
         struct track behind; /* of its chain, when another came in the place of it */
-    } *states;
+    } * states;
     struct key_place at, side, later; /* of main: the next record's, one elsewhere, a later one */
     uint64_t look_ahead, steps;       /* what is left of them */
     struct gap gaps[WALK_GAPS];
