@@ -130,13 +130,6 @@ enum {
     FILE_STRAYS = 32,
 };
 
-/* What a descriptor refers to. Its number may belong to a file or a client of the host by now: code
- * that closes what it does not know, as daemons do when they start, is common. */
-struct file_mark {
-    dev_t device;
-    ino_t inode;
-};
-
 struct log_file {
     struct sink_settings settings; /* without the path */
     struct file_owner owner;

@@ -211,14 +211,6 @@ enum miguard_status state_open_private(struct log_state *ret_state)
     return MIGUARD_OK;
 }
 
-static bool is_ours(const struct log_state *state)
-{
-    struct stat status;
-
-    return file_calls.fstat(state->fd, &status) == 0 && status.st_dev == state->mark.device &&
-           status.st_ino == state->mark.inode;
-}
-
 void state_close(struct log_state *state)
 {
     if (state->shared == NULL) {
@@ -229,7 +221,7 @@ void state_close(struct log_state *state)
         base_free(state->shared);
     } else {
         munmap(state->shared, sizeof(*state->shared));
-        if (is_ours(state)) {
+        if (file_mark_holds(state->fd, &state->mark)) {
             file_calls.close(state->fd);
         }
     }
@@ -414,7 +406,7 @@ enum miguard_status state_open(int folder, const char *name, const char *log,
         return known;
     }
     point_into(ret_state, shared, fd);
-    ret_state->mark = (struct state_mark){status.st_dev, status.st_ino};
+    ret_state->mark = (struct file_mark){status.st_dev, status.st_ino};
     file_calls.flock(fd, LOCK_UN);
     return MIGUARD_OK;
 }

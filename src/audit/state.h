@@ -64,13 +64,17 @@ struct state_repeat {
 
 struct state_shared; /* the mapped file; state.c */
 
+/* What a descriptor refers to. Its number may belong to a file or a client of the host by now: code
+ * that closes what it does not know, as daemons do when they start, is common. */
+struct file_mark {
+    dev_t device;
+    ino_t inode;
+};
+
 struct log_state {
     struct state_shared *shared;
     int fd; /* -1: private memory. The mapping needs it no more; it is for sync_file_range(2) */
-    struct state_mark {
-        dev_t device;
-        ino_t inode;
-    } mark; /* of fd: its number may be the host's by now, and is not closed then */
+    struct file_mark mark; /* of fd, which is not closed when it is the host's by now */
     /* under the lock: */
     struct state_loss *pending; /* one for each enum sink_kind */
     uint64_t *lost_total; /* one for each enum audit_loss: all sinks, since the log was made */

@@ -13,20 +13,7 @@ export LC_ALL
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/miguard-audit-man.XXXXXX") || exit 3
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 3' HUP INT TERM
-passed=0 failed=0
-
-check() { # "what" command...
-    what=$1
-    shift
-    if "$@" >"$tmp/said" 2>&1; then
-        echo "ok $what"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $what"
-        sed 's/^/    /' "$tmp/said" | head -n 20
-        failed=$((failed + 1))
-    fi
-}
+. tests/support/check.sh
 
 plain() { # page
     sed -e 's/\\-/-/g' -e 's/\\&//g' -e 's/\\(dq/"/g' -e 's/\\e/\\/g' -e 's/ ,/,/g' "$1"

@@ -14,21 +14,10 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GNUMAKEFLAGS DESTDIR PREFIX LIBDI
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/miguard-build-test.XXXXXX") || exit 3
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 3' HUP INT TERM
-passed=0 failed=0 skipped=0
+. tests/support/check.sh
+skipped=0
 
 # check "what" command...: the command is quiet and succeeds; what it says belongs to the failure.
-check() {
-    what=$1
-    shift
-    if "$@" >"$tmp/said" 2>&1; then
-        echo "ok $what"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $what"
-        sed 's/^/    /' "$tmp/said" | head -n 20
-        failed=$((failed + 1))
-    fi
-}
 
 skip() { # "what: why"
     echo "skip: $*"

@@ -110,19 +110,7 @@ build() {
         $CC -Iinclude -o "$tmp/program" "$tmp/program.c" -ldl
 }
 
-passed=0 failed=0
-check() { # "what" command...
-    what=$1
-    shift
-    if "$@" >"$tmp/said" 2>&1; then
-        echo "ok $what"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $what"
-        sed 's/^/    /' "$tmp/said"
-        failed=$((failed + 1))
-    fi
-}
+. tests/support/check.sh
 check "plug-ins with the archive and with the shared library build" build
 check "two plug-ins with the archive" "$tmp/program" "$tmp/a.so" "$tmp/b.so" a.so
 check "the archive second" "$tmp/program" "$tmp/s.so" "$tmp/a.so" libmiguard.so

@@ -343,3 +343,11 @@ void log_file_check(const char *path, const struct chain_key *first, struct log_
     }
     ret_check->last_sequence = walk.sequence;
 }
+
+void *log_file_keep(void *file)
+{
+    while (file_keeper_wait(file, 60000)) {
+        file_maintain(file);
+    }
+    return NULL;
+}

@@ -24,6 +24,10 @@ bool log_file_append(struct log_file *file, unsigned id, size_t padding, enum au
 /* The record that a process begins with. */
 void log_file_begin(struct log_file *file);
 
+/* The background thread: a start routine of pthread_create(3) with the file as its argument. Ends
+ * with the keeper. */
+void *log_file_keep(void *file);
+
 /* How many records were refused and counted under the lock: the rest, whose file_lock() failed, is
  * log.c's to keep. */
 extern unsigned log_file_refused;

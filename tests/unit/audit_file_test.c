@@ -1051,14 +1051,6 @@ START_TEST(a_dead_owner_and_a_slow_one)
 }
 END_TEST
 
-static void *keep(void *context)
-{
-    while (file_keeper_wait(context, 60000)) {
-        file_maintain(context);
-    }
-    return NULL;
-}
-
 /* A thread that may not open files writes after another process has rotated. */
 static void *append_as_nobody(void *context)
 {
@@ -1093,7 +1085,7 @@ START_TEST(a_keeper_opens_what_a_thread_may_not)
     pthread_join(writer, &failed);
     ck_assert_str_eq(failed, "removed");
     file_set_keeper(file, true);
-    pthread_create(&keeper, NULL, keep, file);
+    pthread_create(&keeper, NULL, log_file_keep, file);
     pthread_create(&writer, NULL, append_as_nobody, file);
     pthread_join(writer, &failed);
     ck_assert_ptr_null(failed);

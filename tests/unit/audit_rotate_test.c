@@ -159,14 +159,6 @@ static bool become(uid_t uid)
     return syscall(SYS_setresuid, -1, uid, -1) == 0;
 }
 
-static void *keep(void *context)
-{
-    while (file_keeper_wait(context, 60000)) {
-        file_maintain(context);
-    }
-    return NULL;
-}
-
 static void *write_as_nobody(void *context)
 {
     enum audit_loss loss = 0;
@@ -194,7 +186,7 @@ START_TEST(a_thread_that_may_not_rotate_waits_for_the_keeper)
     }
     struct log_file *file = open_log();
     file_set_keeper(file, true);
-    pthread_create(&keeper, NULL, keep, file);
+    pthread_create(&keeper, NULL, log_file_keep, file);
     pthread_create(&writer, NULL, write_as_nobody, file);
     pthread_join(writer, &failed);
     file_set_keeper(file, false);
