@@ -19,7 +19,7 @@
  */
 
 static struct {
-    atomic_ulong started, closed, cancelled, acknowledged, answered;
+    atomic_ulong started, closed, cancelled, acknowledged, answered, asked;
     atomic_int refuse_closes; /* so many Closes are answered with no */
     MI_OperationCallbacks callbacks;
     MI_Operation latest;
@@ -58,6 +58,7 @@ static MI_Result MI_CALL bare_get_instance(MI_Operation *operation, const MI_Ins
                                            const MI_Char **message, const MI_Instance **details)
 {
     (void)operation, (void)message, (void)details;
+    atomic_fetch_add(&bare.asked, 1);
     *instance = NULL;
     *more = MI_FALSE;
     *result = MI_RESULT_OK;
@@ -158,6 +159,17 @@ static MI_Result do_cancel(void)
     return MI_Operation_Cancel(&mine, MI_REASON_NONE);
 }
 
+static MI_Result do_get(void)
+{
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_FALSE;
+    MI_Result result = MI_RESULT_OK;
+    MI_Operation mine = operation;
+    MI_Result answer = MI_Operation_GetInstance(&mine, &instance, &more, &result, NULL, NULL);
+
+    return answer != MI_RESULT_OK ? answer : result;
+}
+
 static MI_Result do_end(void)
 {
     return MI_Context_PostResult(context, MI_RESULT_OK);
@@ -179,6 +191,18 @@ static MI_Result do_error(void)
 {
     MI_Operation mine = operation;
     return guarded_operation_answer_error(&mine, MI_OperationCallback_ResponseType_Yes);
+}
+
+static struct guarded_operation *pin_operation(void)
+{
+    void *object = NULL;
+
+    ck_assert_int_eq(
+        slots_acquire(&guarded_operations,
+                      (struct slots_handle){operation.reserved1, (uint64_t)operation.reserved2},
+                      &object),
+        SLOTS_OK);
+    return object;
 }
 
 typedef MI_Result (*act)(void);
@@ -284,6 +308,8 @@ static MI_Result MI_CALL cancel_that_closes(MI_Operation *inner, MI_Cancellation
 {
     ck_assert_int_eq(do_close(), MI_RESULT_OK);
     ck_assert_int_eq(do_close(), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(do_get(), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(atomic_load(&bare.asked), 0);
     return bare_cancel(inner, reason);
 }
 
@@ -291,18 +317,13 @@ START_TEST(a_close_from_within_a_cancel_comes_behind_it)
 {
     const MI_OperationFT ft = {
         .Close = bare_close, .Cancel = cancel_that_closes, .GetInstance = bare_get_instance};
-    void *object = NULL;
 
     open_context();
     start();
-    ck_assert_int_eq(
-        slots_acquire(&guarded_operations,
-                      (struct slots_handle){operation.reserved1, (uint64_t)operation.reserved2},
-                      &object),
-        SLOTS_OK);
-    ((struct guarded_operation *)object)->inner.ft = &ft;
+    struct guarded_operation *pinned = pin_operation();
+    pinned->inner.ft = &ft;
     ck_assert_int_eq(do_cancel(), MI_RESULT_OK);
-    slots_release(&guarded_operations, object);
+    slots_release(&guarded_operations, pinned);
     ck_assert_uint_eq(atomic_load(&bare.closed), 1);
     do_end();
 }
@@ -311,7 +332,14 @@ END_TEST
 /* ---- answers
  * ------------------------------------------------------------------------------------- */
 
-static atomic_ulong results, finals;
+static atomic_ulong results, finals, messages;
+
+static void MI_CALL on_message(MI_Operation *handle, void *data, MI_Uint32 channel,
+                               const MI_Char *message)
+{
+    (void)handle, (void)data, (void)channel, (void)message;
+    atomic_fetch_add(&messages, 1);
+}
 
 static void MI_CALL on_instance(MI_Operation *handle, void *data, const MI_Instance *instance,
                                 MI_Boolean more, MI_Result result, const MI_Char *message,
@@ -329,6 +357,7 @@ static void MI_CALL on_prompt(MI_Operation *handle, void *data, const MI_Char *m
                                                          MI_OperationCallback_ResponseType))
 {
     (void)handle, (void)data, (void)message, (void)type, (void)answer;
+    atomic_fetch_add(&messages, 1);
 }
 
 static void MI_CALL on_error(MI_Operation *handle, void *data, MI_Instance *error,
@@ -347,8 +376,10 @@ static void fire(MI_Boolean more)
 static void open_asynchronous(void)
 {
     pthread_barrier_init(&barrier, NULL, 2);
-    callbacks = (MI_OperationCallbacks){
-        .instanceResult = on_instance, .promptUser = on_prompt, .writeError = on_error};
+    callbacks = (MI_OperationCallbacks){.instanceResult = on_instance,
+                                        .writeMessage = on_message,
+                                        .promptUser = on_prompt,
+                                        .writeError = on_error};
     open_context();
     start();
 }
@@ -391,6 +422,45 @@ START_TEST(a_final_comes_once_and_nothing_behind_it)
 }
 END_TEST
 
+/* Data of somebody's request must not come behind its end. Of the final only the end is told. */
+START_TEST(behind_the_end_of_the_context_only_the_end_is_told)
+{
+    open_asynchronous();
+    bare.callbacks.writeMessage(&bare.latest, bare.callbacks.callbackContext, 0, "before");
+    ck_assert_uint_eq(atomic_load(&messages), 1);
+    do_end();
+    bare.callbacks.writeMessage(&bare.latest, bare.callbacks.callbackContext, 0, "behind");
+    bare.callbacks.promptUser(&bare.latest, bare.callbacks.callbackContext, "?",
+                              MI_PROMPTTYPE_NORMAL, bare_answer);
+    fire(MI_TRUE);
+    ck_assert_uint_eq(atomic_load(&messages), 1);
+    ck_assert_uint_eq(atomic_load(&results), 0);
+    ck_assert_uint_eq(atomic_load(&bare.answered), 1); /* No, by the library */
+    fire(MI_FALSE);
+    fire(MI_FALSE);
+    ck_assert_uint_eq(atomic_load(&finals), 1);
+}
+END_TEST
+
+/* As for a session that is refused while the operation runs. */
+START_TEST(what_the_library_acknowledged_the_provider_cannot)
+{
+    open_asynchronous();
+    struct guarded_operation *pinned = pin_operation();
+    atomic_store(&pinned->mute, true);
+    fire(MI_TRUE);
+    ck_assert_uint_eq(atomic_load(&results), 0);
+    ck_assert_uint_eq(atomic_load(&bare.acknowledged), 1);
+    ck_assert_int_eq(do_acknowledge(), MI_RESULT_INVALID_PARAMETER);
+    fire(MI_FALSE);
+    ck_assert_int_eq(do_acknowledge(), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_uint_eq(atomic_load(&bare.acknowledged), 2);
+    slots_release(&guarded_operations, pinned);
+    ck_assert_int_eq(do_close(), MI_RESULT_OK);
+    do_end();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -401,6 +471,8 @@ int main(void)
         a_close_from_within_a_cancel_comes_behind_it,
         one_of_two_answers_reaches_the_host,
         a_final_comes_once_and_nothing_behind_it,
+        behind_the_end_of_the_context_only_the_end_is_told,
+        what_the_library_acknowledged_the_provider_cannot,
     };
     Suite *suite = suite_create("once");
     TCase *tcase = tcase_create("once");
