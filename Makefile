@@ -204,7 +204,8 @@ check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shor
 	@$(MAKE) --no-print-directory tests
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
 	    tests/live/audit_man_test.sh \
-	    tests/live/build_test.sh tests/live/switch_cxx_test.sh tests/live/unwind_cxx_test.sh \
+	    tests/live/build_test.sh tests/live/mi_names_test.sh tests/live/switch_cxx_test.sh \
+	    tests/live/unwind_cxx_test.sh \
 	    tests/live/copies_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -12,7 +12,7 @@
  *   2  versions and constants        7  providers and modules       12 application
  *   3  arrays, values, fields        8  operations and callbacks    13 client table
  *   4  declarations (rtti)           9  sessions                    14 lifecycle indications
- *   5  instances, classes, filters   10 operation results           15 short names
+ *   5  instances, classes, filters   10 operation results           15 short names, annotations
  *
  * Handles and tables. An object of the API is a small struct whose `ft` points to a table of
  * functions; the functions below call through it. Three rules hold for all of them unless the
@@ -32,6 +32,7 @@
 #define MI_H
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- 1. Language and platform ---------------------------------------------------------------- */
@@ -43,7 +44,13 @@
 #define MI_EXTERN_C extern
 #endif
 
+/*
+ * The const of what generated code declares: declarations (4) and the Const family of arrays and
+ * fields (3). Who makes declarations at run time, as C++ bindings do, defines it as nothing.
+ */
+#ifndef MI_CONST
 #define MI_CONST const
+#endif
 
 /* Calling conventions: there is only one on Linux. Kept since generated code spells them out. */
 #define MI_CALL
@@ -56,6 +63,7 @@
 #define MI_EXPORT
 #endif
 #define MI_IMPORT
+#define MI_LINKAGE MI_EXPORT
 
 /* `inline` is a keyword of C99 and C++ only; GNU C89 has its own spelling. */
 #if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L)
@@ -85,43 +93,12 @@
 
 #define MI_OFFSETOF(STRUCT, FIELD) offsetof(STRUCT, FIELD)
 
-/* Says that a parameter is unused on purpose. */
-#define MI_UNUSED(X)                 ((void)(X))
-#define MI_UNREFERENCED_PARAMETER(X) MI_UNUSED(X)
-
 /*
- * Annotations of Microsoft's static analyser. Generated providers are full of them; they mean
- * nothing to gcc and clang.
+ * Says that a parameter is unused on purpose. Providers define MI_UNUSED again for themselves,
+ * which is no error only as long as the text is the same.
  */
-#ifndef _In_
-#define _In_
-#define _In_z_
-#define _In_opt_
-#define _In_opt_z_
-#define _In_reads_(SIZE)
-#define _In_reads_opt_(SIZE)
-#define _In_reads_bytes_(SIZE)
-#define _In_reads_bytes_opt_(SIZE)
-#define _Inout_
-#define _Inout_opt_
-#define _Inout_updates_(SIZE)
-#define _Out_
-#define _Out_opt_
-#define _Out_writes_(SIZE)
-#define _Out_writes_z_(SIZE)
-#define _Out_writes_opt_(SIZE)
-#define _Out_writes_bytes_(SIZE)
-#define _Outptr_
-#define _Outptr_opt_
-#define _Outptr_result_z_
-#define _Outptr_result_maybenull_
-#define _Outptr_result_maybenull_z_
-#define _Outptr_opt_result_z_
-#define _Outptr_opt_result_maybenull_
-#define _Outptr_opt_result_maybenull_z_
-#define _Check_return_
-#define _Use_decl_annotations_
-#endif
+#define MI_UNUSED(X)                 ((void)X)
+#define MI_UNREFERENCED_PARAMETER(X) MI_UNUSED(X)
 
 /* ---- 2. Versions and constants --------------------------------------------------------------- */
 
@@ -596,22 +573,22 @@ MI_PRIVATE_ARRAY(String, MI_Char *);
 MI_PRIVATE_ARRAY(Reference, MI_Instance *);
 MI_PRIVATE_ARRAY(Instance, MI_Instance *);
 
-MI_PRIVATE_ARRAY(ConstBoolean, const MI_Boolean);
-MI_PRIVATE_ARRAY(ConstUint8, const MI_Uint8);
-MI_PRIVATE_ARRAY(ConstSint8, const MI_Sint8);
-MI_PRIVATE_ARRAY(ConstUint16, const MI_Uint16);
-MI_PRIVATE_ARRAY(ConstSint16, const MI_Sint16);
-MI_PRIVATE_ARRAY(ConstUint32, const MI_Uint32);
-MI_PRIVATE_ARRAY(ConstSint32, const MI_Sint32);
-MI_PRIVATE_ARRAY(ConstUint64, const MI_Uint64);
-MI_PRIVATE_ARRAY(ConstSint64, const MI_Sint64);
-MI_PRIVATE_ARRAY(ConstReal32, const MI_Real32);
-MI_PRIVATE_ARRAY(ConstReal64, const MI_Real64);
-MI_PRIVATE_ARRAY(ConstChar16, const MI_Char16);
-MI_PRIVATE_ARRAY(ConstDatetime, const MI_Datetime);
-MI_PRIVATE_ARRAY(ConstString, const MI_Char *const);
-MI_PRIVATE_ARRAY(ConstReference, const MI_Instance *const);
-MI_PRIVATE_ARRAY(ConstInstance, const MI_Instance *const);
+MI_PRIVATE_ARRAY(ConstBoolean, MI_CONST MI_Boolean);
+MI_PRIVATE_ARRAY(ConstUint8, MI_CONST MI_Uint8);
+MI_PRIVATE_ARRAY(ConstSint8, MI_CONST MI_Sint8);
+MI_PRIVATE_ARRAY(ConstUint16, MI_CONST MI_Uint16);
+MI_PRIVATE_ARRAY(ConstSint16, MI_CONST MI_Sint16);
+MI_PRIVATE_ARRAY(ConstUint32, MI_CONST MI_Uint32);
+MI_PRIVATE_ARRAY(ConstSint32, MI_CONST MI_Sint32);
+MI_PRIVATE_ARRAY(ConstUint64, MI_CONST MI_Uint64);
+MI_PRIVATE_ARRAY(ConstSint64, MI_CONST MI_Sint64);
+MI_PRIVATE_ARRAY(ConstReal32, MI_CONST MI_Real32);
+MI_PRIVATE_ARRAY(ConstReal64, MI_CONST MI_Real64);
+MI_PRIVATE_ARRAY(ConstChar16, MI_CONST MI_Char16);
+MI_PRIVATE_ARRAY(ConstDatetime, MI_CONST MI_Datetime);
+MI_PRIVATE_ARRAY(ConstString, MI_CONST MI_Char *MI_CONST);
+MI_PRIVATE_ARRAY(ConstReference, MI_CONST MI_Instance *MI_CONST);
+MI_PRIVATE_ARRAY(ConstInstance, MI_CONST MI_Instance *MI_CONST);
 
 #undef MI_PRIVATE_ARRAY
 
@@ -720,9 +697,9 @@ MI_PRIVATE_FIELD(ConstReal32, MI_Real32);
 MI_PRIVATE_FIELD(ConstReal64, MI_Real64);
 MI_PRIVATE_FIELD(ConstChar16, MI_Char16);
 MI_PRIVATE_FIELD(ConstDatetime, MI_Datetime);
-MI_PRIVATE_FIELD(ConstString, const MI_Char *);
-MI_PRIVATE_FIELD(ConstReference, const MI_Instance *);
-MI_PRIVATE_FIELD(ConstInstance, const MI_Instance *);
+MI_PRIVATE_FIELD(ConstString, MI_CONST MI_Char *);
+MI_PRIVATE_FIELD(ConstReference, MI_CONST MI_Instance *);
+MI_PRIVATE_FIELD(ConstInstance, MI_CONST MI_Instance *);
 MI_PRIVATE_FIELD(ConstBooleanA, MI_ConstBooleanA);
 MI_PRIVATE_FIELD(ConstUint8A, MI_ConstUint8A);
 MI_PRIVATE_FIELD(ConstSint8A, MI_ConstSint8A);
@@ -758,10 +735,10 @@ typedef void (*MI_MethodDecl_Invoke)(void *self, MI_Context *context, const MI_C
 struct _MI_ObjectDecl {
     MI_Uint32 flags;
     MI_Uint32 code;
-    const MI_Char *name;
-    const MI_Qualifier *const *qualifiers;
+    MI_CONST MI_Char *name;
+    MI_CONST MI_Qualifier *MI_CONST *qualifiers;
     MI_Uint32 numQualifiers;
-    const MI_PropertyDecl *const *properties;
+    MI_CONST MI_PropertyDecl *MI_CONST *properties;
     MI_Uint32 numProperties;
     MI_Uint32 size;
 };
@@ -775,18 +752,18 @@ struct _MI_ObjectDecl {
 struct _MI_ClassDecl {
     MI_Uint32 flags;
     MI_Uint32 code;
-    const MI_Char *name;
-    const MI_Qualifier *const *qualifiers;
+    MI_CONST MI_Char *name;
+    MI_CONST MI_Qualifier *MI_CONST *qualifiers;
     MI_Uint32 numQualifiers;
-    const MI_PropertyDecl *const *properties;
+    MI_CONST MI_PropertyDecl *MI_CONST *properties;
     MI_Uint32 numProperties;
     MI_Uint32 size;
-    const MI_Char *superClass;
-    const MI_ClassDecl *superClassDecl;
-    const MI_MethodDecl *const *methods;
+    MI_CONST MI_Char *superClass;
+    MI_CONST MI_ClassDecl *superClassDecl;
+    MI_CONST MI_MethodDecl *MI_CONST *methods;
     MI_Uint32 numMethods;
-    const MI_SchemaDecl *schema;
-    const MI_ProviderFT *providerFT;
+    MI_CONST MI_SchemaDecl *schema;
+    MI_CONST MI_ProviderFT *providerFT;
     MI_Class *owningClass;
 };
 
@@ -794,8 +771,8 @@ struct _MI_ClassDecl {
 struct _MI_FeatureDecl {
     MI_Uint32 flags;
     MI_Uint32 code;
-    const MI_Char *name;
-    const MI_Qualifier *const *qualifiers;
+    MI_CONST MI_Char *name;
+    MI_CONST MI_Qualifier *MI_CONST *qualifiers;
     MI_Uint32 numQualifiers;
 };
 
@@ -806,11 +783,11 @@ struct _MI_FeatureDecl {
 struct _MI_ParameterDecl {
     MI_Uint32 flags;
     MI_Uint32 code;
-    const MI_Char *name;
-    const MI_Qualifier *const *qualifiers;
+    MI_CONST MI_Char *name;
+    MI_CONST MI_Qualifier *MI_CONST *qualifiers;
     MI_Uint32 numQualifiers;
     MI_Uint32 type;
-    const MI_Char *className;
+    MI_CONST MI_Char *className;
     MI_Uint32 subscript;
     MI_Uint32 offset;
 };
@@ -819,58 +796,58 @@ struct _MI_ParameterDecl {
 struct _MI_PropertyDecl {
     MI_Uint32 flags;
     MI_Uint32 code;
-    const MI_Char *name;
-    const MI_Qualifier *const *qualifiers;
+    MI_CONST MI_Char *name;
+    MI_CONST MI_Qualifier *MI_CONST *qualifiers;
     MI_Uint32 numQualifiers;
     MI_Uint32 type;
-    const MI_Char *className;
+    MI_CONST MI_Char *className;
     MI_Uint32 subscript;
     MI_Uint32 offset;
-    const MI_Char *origin;
-    const MI_Char *propagator;
-    const void *value;
+    MI_CONST MI_Char *origin;
+    MI_CONST MI_Char *propagator;
+    MI_CONST void *value;
 };
 
 /* A method; `function` is what the host calls, and NULL means not implemented. */
 struct _MI_MethodDecl {
     MI_Uint32 flags;
     MI_Uint32 code;
-    const MI_Char *name;
-    const MI_Qualifier *const *qualifiers;
+    MI_CONST MI_Char *name;
+    MI_CONST MI_Qualifier *MI_CONST *qualifiers;
     MI_Uint32 numQualifiers;
-    const MI_ParameterDecl *const *parameters;
+    MI_CONST MI_ParameterDecl *MI_CONST *parameters;
     MI_Uint32 numParameters;
     MI_Uint32 size;
     MI_Uint32 returnType;
-    const MI_Char *origin;
-    const MI_Char *propagator;
-    const MI_SchemaDecl *schema;
+    MI_CONST MI_Char *origin;
+    MI_CONST MI_Char *propagator;
+    MI_CONST MI_SchemaDecl *schema;
     MI_MethodDecl_Invoke function;
 };
 
 /* The declaration of a qualifier (DSP0004): where it may stand and how it is inherited. */
 struct _MI_QualifierDecl {
-    const MI_Char *name;
+    MI_CONST MI_Char *name;
     MI_Uint32 type;
     MI_Uint32 scope;
     MI_Uint32 flavor;
     MI_Uint32 subscript;
-    const void *value;
+    MI_CONST void *value;
 };
 
 /* A qualifier as it stands at a class, property, method or parameter. */
 struct _MI_Qualifier {
-    const MI_Char *name;
+    MI_CONST MI_Char *name;
     MI_Uint32 type;
     MI_Uint32 flavor;
-    const void *value;
+    MI_CONST void *value;
 };
 
 /* Everything a module declares. */
 struct _MI_SchemaDecl {
-    const MI_QualifierDecl *const *qualifierDecls;
+    MI_CONST MI_QualifierDecl *MI_CONST *qualifierDecls;
     MI_Uint32 numQualifierDecls;
-    const MI_ClassDecl *const *classDecls;
+    MI_CONST MI_ClassDecl *MI_CONST *classDecls;
     MI_Uint32 numClassDecls;
 };
 
@@ -1213,9 +1190,9 @@ struct _MI_ClassFT {
 
 struct _MI_Class {
     const MI_ClassFT *ft;
-    const MI_ClassDecl *classDecl;
-    const MI_Char *namespaceName;
-    const MI_Char *serverName;
+    MI_CONST MI_ClassDecl *classDecl;
+    MI_CONST MI_Char *namespaceName;
+    MI_CONST MI_Char *serverName;
     ptrdiff_t reserved[4];
 };
 
@@ -3175,6 +3152,10 @@ MI_INLINE MI_Result MI_DestinationOptions_Clone(const MI_DestinationOptions *sel
     return self->ft->Clone(self, newOptions);
 }
 
+/* Where a subscription begins, for SetBookmark: with the oldest event that is kept, or the next. */
+#define MI_SUBSCRIBE_BOOKMARK_OLDEST MI_T("MI_SUBSCRIBE_BOOKMARK_OLDEST")
+#define MI_SUBSCRIBE_BOOKMARK_NEWEST MI_T("MI_SUBSCRIBE_BOOKMARK_NEWEST")
+
 /* MI_SubscriptionDeliveryOptions: how the indications of a subscription are delivered. */
 struct _MI_SubscriptionDeliveryOptionsFT {
     MI_Result (*SetString)(MI_SubscriptionDeliveryOptions *options, const MI_Char *optionName,
@@ -3261,7 +3242,7 @@ MI_INLINE MI_Result MI_SubscriptionDeliveryOptions_AddDeliveryCredentials(
         return MI_RESULT_INVALID_PARAMETER;
     }
     return options->ft->AddCredentials(
-        options, MI_T("__MI_SUBSCRIPTIONDELIVERYOPTIONS_SET_DELIVERY_CREDENTIALS"), credentials, 0);
+        options, MI_T("__MI_SUBSCRIPTIONDELIVERYOPTIONS_ADD_DELIVERY_CREDENTIALS"), credentials, 0);
 }
 
 MI_PRIVATE_INTERVAL_OPTION(MI_SubscriptionDeliveryOptions, DeliveryRetryInterval,
@@ -3746,6 +3727,23 @@ MI_EXTERN_C const MI_ClientFT_V1 *mi_clientFT_V1;
 
 #define mi_clientFT mi_clientFT_V1
 
+/*
+ * Functions by these tables. They are macros, so that a provider needs the client library only if
+ * it uses one, whatever its compiler does with functions that nobody calls.
+ */
+#define MI_Serializer_Close                (mi_clientFT->serializerFT->Close)
+#define MI_Serializer_SerializeClass       (mi_clientFT->serializerFT->SerializeClass)
+#define MI_Serializer_SerializeInstance    (mi_clientFT->serializerFT->SerializeInstance)
+#define MI_Deserializer_Close              (mi_clientFT->deserializerFT->Close)
+#define MI_Deserializer_DeserializeClass   (mi_clientFT->deserializerFT->DeserializeClass)
+#define MI_Deserializer_Class_GetClassName (mi_clientFT->deserializerFT->Class_GetClassName)
+#define MI_Deserializer_Class_GetParentClassName                                                   \
+    (mi_clientFT->deserializerFT->Class_GetParentClassName)
+#define MI_Deserializer_DeserializeInstance    (mi_clientFT->deserializerFT->DeserializeInstance)
+#define MI_Deserializer_Instance_GetClassName  (mi_clientFT->deserializerFT->Instance_GetClassName)
+#define MI_Utilities_MapErrorToMiErrorCategory (mi_clientFT->utilitiesFT->MapErrorToMiErrorCategory)
+#define MI_Utilities_CimErrorFromErrorCode     (mi_clientFT->utilitiesFT->CimErrorFromErrorCode)
+
 /* ---- 14. Lifecycle indications --------------------------------------------------------------- */
 
 /* Called when the kinds of change that anybody listens to have changed. */
@@ -3930,7 +3928,10 @@ MI_INLINE MI_Result MI_LifecycleIndicationContext_RegisterCallback(
     return context->ft->RegisterCallback(context, callback, callbackData);
 }
 
-/* ---- 15. Short names ------------------------------------------------------------------------- */
+/* ---- 15. Short names, annotations ------------------------------------------------------------ */
+
+/* The instance that a generated struct begins with. */
+#define MI_InstanceOf(OBJECT) (&(OBJECT)->__instance)
 
 /*
  * Names without "Context_". MI_PostResultWithMessage and MI_PostResultWithError lead to functions
@@ -3971,6 +3972,312 @@ MI_INLINE MI_Result MI_LifecycleIndicationContext_RegisterCallback(
 #define MI_WriteWarning          MI_Context_WriteWarning
 #define MI_WriteVerbose          MI_Context_WriteVerbose
 #define MI_WriteDebug            MI_Context_WriteDebug
+
+/*
+ * Annotations of Microsoft's static analyser (SAL). Providers are full of them; they mean nothing
+ * to gcc and clang. Each is looked for by itself, since the includer may have some of its own, and
+ * the parameters are spelt as in the usual headers, so that defining one again is no error.
+ */
+#ifndef _Acquires_lock_
+#define _Acquires_lock_(lock)
+#endif
+#ifndef _Always_
+#define _Always_(expr)
+#endif
+#ifndef _Analysis_assume_
+#define _Analysis_assume_(expr)
+#endif
+#ifndef _Analysis_assume_nullterminated_
+#define _Analysis_assume_nullterminated_(expr)
+#endif
+#ifndef _Analysis_noreturn_
+#define _Analysis_noreturn_
+#endif
+#ifndef _At_
+#define _At_(target, annotation)
+#endif
+#ifndef _Check_return_
+#define _Check_return_
+#endif
+#ifndef _Const_
+#define _Const_
+#endif
+#ifndef _Deref_out_range_
+#define _Deref_out_range_(min, max)
+#endif
+#ifndef _Deref_post_z_
+#define _Deref_post_z_
+#endif
+#ifndef _Deref_pre_opt_z_
+#define _Deref_pre_opt_z_
+#endif
+#ifndef _Deref_pre_z_
+#define _Deref_pre_z_
+#endif
+#ifndef _Deref_prepost_opt_z_
+#define _Deref_prepost_opt_z_
+#endif
+#ifndef _Field_range_
+#define _Field_range_(count, capacity)
+#endif
+#ifndef _Field_size_
+#define _Field_size_(count)
+#endif
+#ifndef _Field_size_bytes_
+#define _Field_size_bytes_(count)
+#endif
+#ifndef _Field_size_bytes_full_opt_
+#define _Field_size_bytes_full_opt_(size)
+#endif
+#ifndef _Field_size_bytes_opt_
+#define _Field_size_bytes_opt_(size)
+#endif
+#ifndef _Field_size_full_opt_
+#define _Field_size_full_opt_(count)
+#endif
+#ifndef _Field_size_opt_
+#define _Field_size_opt_(count)
+#endif
+#ifndef _Field_z_
+#define _Field_z_
+#endif
+#ifndef _Frees_ptr_
+#define _Frees_ptr_
+#endif
+#ifndef _Frees_ptr_opt_
+#define _Frees_ptr_opt_
+#endif
+#ifndef _In_
+#define _In_
+#endif
+#ifndef _In_bytecount_
+#define _In_bytecount_(size)
+#endif
+#ifndef _In_count_
+#define _In_count_(count)
+#endif
+#ifndef _In_opt_
+#define _In_opt_
+#endif
+#ifndef _In_opt_z_
+#define _In_opt_z_
+#endif
+#ifndef _In_range_
+#define _In_range_(min, max)
+#endif
+#ifndef _In_reads_
+#define _In_reads_(count)
+#endif
+#ifndef _In_reads_bytes_
+#define _In_reads_bytes_(count)
+#endif
+#ifndef _In_reads_bytes_opt_
+#define _In_reads_bytes_opt_(count)
+#endif
+#ifndef _In_reads_opt_
+#define _In_reads_opt_(expr)
+#endif
+#ifndef _In_reads_z_
+#define _In_reads_z_(count)
+#endif
+#ifndef _In_z_
+#define _In_z_
+#endif
+#ifndef _Inout_
+#define _Inout_
+#endif
+#ifndef _Inout_count_
+#define _Inout_count_(size)
+#endif
+#ifndef _Inout_opt_
+#define _Inout_opt_
+#endif
+#ifndef _Inout_opt_z_
+#define _Inout_opt_z_
+#endif
+#ifndef _Inout_updates_
+#define _Inout_updates_(count)
+#endif
+#ifndef _Inout_updates_z_
+#define _Inout_updates_z_(count)
+#endif
+#ifndef _Inout_z_
+#define _Inout_z_
+#endif
+#ifndef _Maybenull_
+#define _Maybenull_
+#endif
+#ifndef _Must_inspect_result_
+#define _Must_inspect_result_
+#endif
+#ifndef _Notnull_
+#define _Notnull_
+#endif
+#ifndef _Null_terminated_
+#define _Null_terminated_
+#endif
+#ifndef _On_failure_
+#define _On_failure_(expr)
+#endif
+#ifndef _Out_
+#define _Out_
+#endif
+#ifndef _Out_cap_post_count_
+#define _Out_cap_post_count_(maxLen, used)
+#endif
+#ifndef _Out_opt_
+#define _Out_opt_
+#endif
+#ifndef _Out_writes_
+#define _Out_writes_(count)
+#endif
+#ifndef _Out_writes_bytes_
+#define _Out_writes_bytes_(count)
+#endif
+#ifndef _Out_writes_bytes_to_opt_
+#define _Out_writes_bytes_to_opt_(buffLen, bufferNeeded)
+#endif
+#ifndef _Out_writes_opt_
+#define _Out_writes_opt_(count)
+#endif
+#ifndef _Out_writes_opt_z_
+#define _Out_writes_opt_z_(count)
+#endif
+#ifndef _Out_writes_to_opt_
+#define _Out_writes_to_opt_(length, lengthwritten)
+#endif
+#ifndef _Out_writes_z_
+#define _Out_writes_z_(count)
+#endif
+#ifndef _Outptr_
+#define _Outptr_
+#endif
+#ifndef _Outptr_opt_
+#define _Outptr_opt_
+#endif
+#ifndef _Outptr_opt_result_maybenull_
+#define _Outptr_opt_result_maybenull_
+#endif
+#ifndef _Outptr_opt_result_maybenull_z_
+#define _Outptr_opt_result_maybenull_z_
+#endif
+#ifndef _Outptr_opt_result_z_
+#define _Outptr_opt_result_z_
+#endif
+#ifndef _Outptr_result_buffer_
+#define _Outptr_result_buffer_(count)
+#endif
+#ifndef _Outptr_result_buffer_maybenull_
+#define _Outptr_result_buffer_maybenull_(count)
+#endif
+#ifndef _Outptr_result_bytebuffer_
+#define _Outptr_result_bytebuffer_(count)
+#endif
+#ifndef _Outptr_result_maybenull_
+#define _Outptr_result_maybenull_
+#endif
+#ifndef _Outptr_result_maybenull_z_
+#define _Outptr_result_maybenull_z_
+#endif
+#ifndef _Outptr_result_nullonfailure_
+#define _Outptr_result_nullonfailure_
+#endif
+#ifndef _Outptr_result_z_
+#define _Outptr_result_z_
+#endif
+#ifndef _Post_equal_to_
+#define _Post_equal_to_(expr)
+#endif
+#ifndef _Post_invalid_
+#define _Post_invalid_
+#endif
+#ifndef _Post_ptr_invalid_
+#define _Post_ptr_invalid_
+#endif
+#ifndef _Post_readable_size_
+#define _Post_readable_size_(count)
+#endif
+#ifndef _Post_satisfies_
+#define _Post_satisfies_(expr)
+#endif
+#ifndef _Post_valid_
+#define _Post_valid_
+#endif
+#ifndef _Post_writable_byte_size_
+#define _Post_writable_byte_size_(count)
+#endif
+#ifndef _Post_z_
+#define _Post_z_
+#endif
+#ifndef _Pre_notnull_
+#define _Pre_notnull_
+#endif
+#ifndef _Pre_satisfies_
+#define _Pre_satisfies_(expr)
+#endif
+#ifndef _Pre_valid_
+#define _Pre_valid_
+#endif
+#ifndef _Pre_writable_byte_size_
+#define _Pre_writable_byte_size_(count)
+#endif
+#ifndef _Pre_writable_size_
+#define _Pre_writable_size_(count)
+#endif
+#ifndef _Readable_bytes_
+#define _Readable_bytes_(count)
+#endif
+#ifndef _Readable_elements_
+#define _Readable_elements_(count)
+#endif
+#ifndef _Releases_lock_
+#define _Releases_lock_(lock)
+#endif
+#ifndef _Requires_lock_held_
+#define _Requires_lock_held_(lock)
+#endif
+#ifndef _Requires_lock_not_held_
+#define _Requires_lock_not_held_(lock)
+#endif
+#ifndef _Ret_maybenull_
+#define _Ret_maybenull_
+#endif
+#ifndef _Ret_notnull_
+#define _Ret_notnull_
+#endif
+#ifndef _Ret_range_
+#define _Ret_range_(op, value)
+#endif
+#ifndef _Ret_writes_maybenull_z_
+#define _Ret_writes_maybenull_z_(count)
+#endif
+#ifndef _Ret_z_
+#define _Ret_z_
+#endif
+#ifndef _Return_type_success_
+#define _Return_type_success_(expr)
+#endif
+#ifndef _String_length_
+#define _String_length_(str)
+#endif
+#ifndef _Struct_size_bytes_
+#define _Struct_size_bytes_(size)
+#endif
+#ifndef _Success_
+#define _Success_(count)
+#endif
+#ifndef _Use_decl_annotations_
+#define _Use_decl_annotations_
+#endif
+#ifndef _Valid_
+#define _Valid_
+#endif
+#ifndef _When_
+#define _When_(expr1, expr2)
+#endif
+#ifndef _Writable_elements_
+#define _Writable_elements_(count)
+#endif
 
 #ifdef __cplusplus
 }

@@ -1048,7 +1048,7 @@ START_TEST(credentials)
     ck_assert_ptr_eq(store.options[1].credentials, &user);
     ck_assert_int_eq(MI_SubscriptionDeliveryOptions_AddDeliveryCredentials(delivery, &user),
                      MI_RESULT_OK);
-    EXPECT_STORED("__MI_SUBSCRIPTIONDELIVERYOPTIONS_SET_DELIVERY_CREDENTIALS");
+    EXPECT_STORED("__MI_SUBSCRIPTIONDELIVERYOPTIONS_ADD_DELIVERY_CREDENTIALS");
     ck_assert_ptr_eq(store.options[2].credentials, &user);
 }
 END_TEST
