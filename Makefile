@@ -4,9 +4,10 @@
 VERSION   := 0.1.0
 SOVERSION := 0
 
-CC      ?= gcc
-ifeq ($(origin CC),default)
-CC      := gcc
+# CROSS=aarch64-linux-gnu- builds for another machine; deps fetches its libraries into SYSROOT.
+CROSS   ?=
+ifneq ($(filter undefined default,$(origin CC)),)
+CC      := $(CROSS)gcc
 endif
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
@@ -21,11 +22,23 @@ variant := $(strip $(if $(filter-out gcc,$(CC)),$(subst /,_,$(CC))) $(subst $(co
              $(if $(COVERAGE),coverage))
 OUT := build$(if $(variant),/$(subst $(space),-,$(variant)))
 
+# ---- the machine that is built for ------------------------------------------------------------
+
+TARGET  := $(shell $(CC) -dumpmachine 2>/dev/null)
+LD      := $(CROSS)ld
+AR      := $(CROSS)ar
+OBJCOPY := $(CROSS)objcopy
+SYSROOT ?= $(if $(CROSS),$(patsubst %/.packages,%,$(wildcard build/sysroot/$(TARGET)/.packages)))
+ROOTED  := $(if $(SYSROOT),--sysroot=$(SYSROOT))
+PKG_CONFIG ?= $(if $(CROSS),env PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+    PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TARGET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig) pkg-config
+
 # ---- flags -----------------------------------------------------------------------------------
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
 HARDEN   := -fstack-protector-strong -fstack-clash-protection \
-            $(if $(filter x86_64 i%86,$(shell uname -m)),-fcf-protection)
+            $(if $(filter x86_64-%,$(TARGET)),-fcf-protection) \
+            $(if $(filter aarch64-%,$(TARGET)),-mbranch-protection=standard)
 OPTIMISE := -O2 -D_FORTIFY_SOURCE=2
 LINKHARD := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 ifneq ($(SANITIZE),)
@@ -37,18 +50,19 @@ ifneq ($(COVERAGE),)
 OPTIMISE := -O0 --coverage
 LINKHARD := --coverage
 endif
+LINKHARD := $(ROOTED) $(LINKHARD) $(LDFLAGS)
 
 PACKAGES      := libcap-ng libseccomp yaml-0.1 libsodium
 TOOL_PACKAGES := jansson zlib
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
-STD     := -std=gnu17 -D_GNU_SOURCE
+STD     := $(ROOTED) -std=gnu17 -D_GNU_SOURCE
 PIC     := -fPIC -fvisibility=hidden
 # pthread_exit(3) and C++ exceptions may come out of a callback: what is held is given back.
 UNWIND  := -fexceptions
 ALL_CFLAGS = $(STD) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
-LIBS      = $(shell pkg-config --libs $(PACKAGES)) -pthread
-TEST_LIBS = $(shell pkg-config --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
+LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
 
 # ---- what there is -----------------------------------------------------------------------------
 
@@ -121,12 +135,12 @@ $(OUT)/obj/tests/%.o: tests/%.c
 define static_library
 $(OUT)/obj/$(1).a: $(2)
 	$$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && ar rcs $$@ $(2)
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $(2)
 $(OUT)/$(1).a: $(2)
 	$$(call say,AR,$$@)
-	$$(Q)ld -r --force-group-allocation -o $(OUT)/obj/$(1).o $(2)
-	$$(Q)objcopy --localize-hidden $(3) $(OUT)/obj/$(1).o
-	$$(Q)rm -f $$@ && ar rcs $$@ $(OUT)/obj/$(1).o
+	$$(Q)$$(LD) -r --force-group-allocation -o $(OUT)/obj/$(1).o $(2)
+	$$(Q)$$(OBJCOPY) --localize-hidden $(3) $(OUT)/obj/$(1).o
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $(OUT)/obj/$(1).o
 endef
 $(eval $(call static_library,libmiguard,$(guard_obj)))
 # Its copy of the status texts would meet libmiguard's in a program that links both.
@@ -140,7 +154,7 @@ $(tools_a): $(tools_obj) $(filter $(OUT)/obj/src/policy/% $(OUT)/obj/src/base/% 
              $(OUT)/obj/src/identity/% $(OUT)/obj/src/audit/% \
              $(OUT)/obj/src/switch/gate_filter.o,$(guard_obj))
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 cli_libs := -L$(OUT) -lmiguard -lmiguard-host $(tools_a) -Wl,--exclude-libs,ALL
 
 test_a := $(tools_a) $(OUT)/obj/libmiguard.a $(OUT)/obj/libmiguard-host.a
@@ -162,7 +176,7 @@ $(eval $(call shared_library,libmiguard-host,$(host_obj),host))
 $(cli): $(cli_obj) $(tools_a) $(guard_so) $(host_so)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) $(cli_libs) $(LIBS) \
-	    $(shell pkg-config --libs $(TOOL_PACKAGES)) -Wl,-rpath,'$$ORIGIN'
+	    $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES)) -Wl,-rpath,'$$ORIGIN'
 
 $(OUT)/%.pc: src/pc.in Makefile
 	@mkdir -p $(@D)
@@ -261,7 +275,7 @@ build/fuzz/%: tests/fuzz/%.c $(filter src/base/% src/identity/% src/policy/% src
 	$(call say,CC,$<)
 	$(Q)clang $(STD) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=all $(WARNINGS) -Iinclude -Isrc -o $@ $^ \
-	    $(shell pkg-config --libs $(PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
+	    $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
 
 # Each target NAME_fuzz has its seeds in the folders tests/data/NAME-*; new inputs go to
 # build/fuzz/NAME.
@@ -296,7 +310,7 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/miguard \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(CC) $(LINKHARD) -o $(OUT)/miguard.install $(cli_obj) $(cli_libs) $(LIBS) \
-	    $(shell pkg-config --libs $(TOOL_PACKAGES))
+	    $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES))
 	install -m 755 $(OUT)/miguard.install $(DESTDIR)$(PREFIX)/bin/miguard
 	install -m 644 include/MI.h include/miguard.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 include/miguard/*.h include/miguard/*.hpp $(DESTDIR)$(PREFIX)/include/miguard
@@ -324,7 +338,7 @@ uninstall: ## remove what install put there
 # ---- the rest ----------------------------------------------------------------------------------
 
 deps: ## install what is missing, with apt or dnf
-	@sh src/deps.sh
+	@CROSS=$(CROSS) SYSROOT=$(filter-out build/sysroot/%,$(SYSROOT)) sh src/deps.sh
 
 formatted := $(shell find include src tests -name '*.[ch]' -o -name '*.[ch]pp' 2>/dev/null)
 
@@ -340,5 +354,6 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' Makefile
 	@echo "  variables: CC=gcc|clang SANITIZE=address,undefined|thread COVERAGE=1 PREFIX DESTDIR LIBDIR"
+	@echo "  for another machine: CROSS=aarch64-linux-gnu- SYSROOT=folder with its libraries"
 
 -include $(shell find $(OUT)/obj $(OUT)/providers -name '*.d' 2>/dev/null)

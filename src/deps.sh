@@ -1,7 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what the build and the tests need and this machine lacks; says nothing when all is there.
+# With CROSS=aarch64-linux-gnu- what a build for that machine needs: its libraries go to
+# build/sysroot, unless SYSROOT names a folder with them or they are installed beside this machine's.
 set -u
+
+: "${CROSS:=}" "${SYSROOT:=}"
 
 missing=
 need() { # name-for-apt name-for-dnf test...
@@ -10,17 +14,34 @@ need() { # name-for-apt name-for-dnf test...
     "$@" >/dev/null 2>&1 || missing="$missing $apt_name:$dnf_name"
 }
 
-need gcc gcc command -v gcc
+need_libraries() { # of this machine
+    need gcc gcc command -v gcc
+    need libc6-dev glibc-devel test -e /usr/include/stdio.h
+    need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
+    need libseccomp-dev libseccomp-devel pkg-config --exists libseccomp
+    need libyaml-dev libyaml-devel pkg-config --exists yaml-0.1
+    need libsodium-dev libsodium-devel pkg-config --exists libsodium
+    need zlib1g-dev zlib-devel pkg-config --exists zlib
+    need check check-devel pkg-config --exists check
+    need libjansson-dev jansson-devel pkg-config --exists jansson
+}
+
+fetch_libraries() { # of the machine that is built for
+    target=${CROSS%-}
+    [ -z "$SYSROOT" ] || return 0
+    PKG_CONFIG_LIBDIR=/usr/lib/$target/pkgconfig pkg-config --exists libcap-ng libseccomp yaml-0.1 \
+        libsodium zlib check jansson && return 0
+    sh src/sysroot.sh "$target" "build/sysroot/$target"
+}
+
 need make make command -v make
 need pkgconf pkgconf-pkg-config command -v pkg-config
-need libc6-dev glibc-devel test -e /usr/include/stdio.h
-need libcap-ng-dev libcap-ng-devel pkg-config --exists libcap-ng
-need libseccomp-dev libseccomp-devel pkg-config --exists libseccomp
-need libyaml-dev libyaml-devel pkg-config --exists yaml-0.1
-need libsodium-dev libsodium-devel pkg-config --exists libsodium
-need zlib1g-dev zlib-devel pkg-config --exists zlib
-need check check-devel pkg-config --exists check
-need libjansson-dev jansson-devel pkg-config --exists jansson
+if [ -z "$CROSS" ]; then
+    need_libraries
+else
+    compiler=gcc-$(echo "${CROSS%-}" | tr _ -)
+    need "$compiler" "$compiler" command -v "${CROSS}gcc"
+fi
 [ -z "${NEED_CXX:-}" ] || need g++ gcc-c++ command -v g++
 [ -z "${NEED_MANDOC:-}" ] || need mandoc mandoc command -v mandoc
 [ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind
@@ -35,7 +56,12 @@ need libjansson-dev jansson-devel pkg-config --exists jansson
 [ -z "${NEED_CLANG:-}" ] || need libclang-rt-dev compiler-rt \
     sh -c 'test -e "$(clang -print-file-name=libclang_rt.fuzzer-$(uname -m).a)"'
 
-[ -n "$missing" ] || exit 0
+finish() {
+    [ -z "$CROSS" ] || fetch_libraries
+    exit
+}
+
+[ -n "$missing" ] || finish
 
 apt_list= dnf_list=
 for pair in $missing; do
@@ -65,3 +91,4 @@ $as_root sh -c "$install" >/dev/null || {
     echo "deps: this failed: $install" >&2
     exit 3
 }
+finish

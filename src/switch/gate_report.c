@@ -37,20 +37,20 @@
 #include "switch/gate_filter.h"
 
 #if defined(__x86_64__)
-#define CAN_REPORT               1
-#define REPEAT_CALL(context)     ((context)->uc_mcontext.gregs[REG_RIP] -= 2)
-#define REGISTER_RESULT(context) ((context)->uc_mcontext.gregs[REG_RAX])
+#define CAN_REPORT              1
+#define REPEAT_CALL(context)    ((context)->uc_mcontext.gregs[REG_RIP] -= 2)
+#define SET_RESULT(context, to) ((context)->uc_mcontext.gregs[REG_RAX] = (greg_t)(to))
 #define REGISTER_ARGUMENT(context, i)                                                              \
     ((context)->uc_mcontext.gregs[(i) == 0 ? REG_RDI : (i) == 1 ? REG_RSI : REG_RDX])
 #elif defined(__aarch64__)
 #define CAN_REPORT                    1
 #define REPEAT_CALL(context)          ((context)->uc_mcontext.pc -= 4)
-#define REGISTER_RESULT(context)      ((context)->uc_mcontext.regs[0])
+#define SET_RESULT(context, to)       ((context)->uc_mcontext.regs[0] = (unsigned long long)(to))
 #define REGISTER_ARGUMENT(context, i) ((context)->uc_mcontext.regs[i])
 #else
 #define CAN_REPORT                    0
 #define REPEAT_CALL(context)          ((void)(context))
-#define REGISTER_RESULT(context)      (*(long *)(context))
+#define SET_RESULT(context, to)       ((void)(context), (void)(to))
 #define REGISTER_ARGUMENT(context, i) ((void)(context), (i))
 #endif
 
@@ -215,7 +215,7 @@ on_sigsys(int number, siginfo_t *info, void *argument)
     } else {
         atomic_fetch_add(&lost, 1);
     }
-    REGISTER_RESULT(context) = -EPERM;
+    SET_RESULT(context, -EPERM);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */

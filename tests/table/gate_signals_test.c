@@ -132,6 +132,10 @@ static void stray_as_inherited(void)
 #if defined(__x86_64__)
     long result = SYS_setfsgid;
     __asm__ volatile("syscall" : "+a"(result) : "D"((long)STRAY) : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+    register long number __asm__("x8") = SYS_setfsgid;
+    register long argument __asm__("x0") = STRAY;
+    __asm__ volatile("svc #0" : "+r"(argument) : "r"(number) : "memory");
 #else
     (void)syscall(SYS_setfsgid, STRAY);
 #endif
