@@ -97,10 +97,26 @@ enum file_earlier {
     FILE_EARLIER_ASIDE,    /* all of them move into a folder of their own */
 };
 
-/* `miguard audit init`: makes the state of a log that does not exist yet, with key 1 (or none, when
- * !key->present). With OK the state is on the disk; with anything else there is none. ret_aside
- * gets the folder of FILE_EARLIER_ASIDE, else it may be NULL. BAD_STATE when there is a log or a
- * state already. */
+struct file_beginning {
+    const char *path;
+    const struct chain_key *key; /* key 1, or none, when !key->present */
+    enum file_earlier earlier;
+    int (*give)(void *context); /* hands the key over: 0 or an error number; NULL: nobody asks */
+    void *context;
+};
+
+/*
+ * `miguard audit init`: makes the state of a log that does not exist yet. The key is given when all
+ * is on the disk, and the log begins when it was taken. With OK the state is on the disk; with
+ * anything else there is none that a program would take, also after a kill, and what was moved is
+ * back in its place where that can be done. ret_aside gets the folder of FILE_EARLIER_ASIDE (""
+ * when nothing is in it), else it may be NULL. BAD_STATE when there is a log or a state already.
+ */
+MIGUARD_CHECKED enum miguard_status file_begin(const struct file_beginning *beginning,
+                                               char ret_aside[PATH_MAX],
+                                               struct miguard_error *reterr);
+
+/* The same with a key that needs no handing over. */
 MIGUARD_CHECKED enum miguard_status file_init(const char *path, const struct chain_key *key,
                                               enum file_earlier earlier, char ret_aside[PATH_MAX],
                                               struct miguard_error *reterr);

@@ -32,6 +32,7 @@ const struct file_calls file_calls = {
     .linkat = linkat,
     .renameat = renameat,
     .unlinkat = unlinkat,
+    .mkdirat = mkdirat,
     .dup3 = dup3,
     .flock = flock,
     .getrlimit = getrlimit,

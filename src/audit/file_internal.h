@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the log file share: file.c (open, lock, append), state.c (the mapped state),
- * repair.c (what earlier writers left), rotate.c, space.c and sync.c.
+ * repair.c (what earlier writers left), begin.c (a new log), rotate.c, space.c and sync.c.
  */
 #ifndef AUDIT_FILE_INTERNAL_H
 #define AUDIT_FILE_INTERNAL_H
@@ -38,6 +38,7 @@ struct file_calls {
     int (*linkat)(int from, const char *name, int to, const char *new_name, int flags);
     int (*renameat)(int from, const char *name, int to, const char *new_name);
     int (*unlinkat)(int folder, const char *name, int flags);
+    int (*mkdirat)(int folder, const char *name, mode_t mode);
     int (*dup3)(int fd, int as, int flags);
     int (*flock)(int fd, int operation);
     int (*getrlimit)(__rlimit_resource_t resource, struct rlimit *ret_limit);
@@ -93,12 +94,37 @@ MIGUARD_CHECKED enum miguard_status state_open(int folder, const char *name, con
                                                struct miguard_error *reterr);
 
 /* Makes it with its first head and what is lost already (or NULL), as a whole and on the disk, or
- * not at all. *ret_made false and OK: there is one already. Errors: SYSTEM, BAD_STATE, NO_MEMORY,
- * AUDIT_FAILED (no space). */
+ * not at all. OK also when there is one already. Errors: SYSTEM, BAD_STATE, NO_MEMORY, AUDIT_FAILED
+ * (no space). */
 MIGUARD_CHECKED enum miguard_status state_create(int folder, const char *name, const char *log,
                                                  const struct state_head *first,
-                                                 const struct state_loss *lost, bool *ret_made,
+                                                 const struct state_loss *lost,
                                                  struct miguard_error *reterr);
+
+/*
+ * A state that is whole, on the disk, under its name and locked, but no state yet: every program
+ * refuses it until state_finish(), whatever happens to who makes it. So a key can be handed over
+ * when nothing but a store is left to do. What stays when its maker is killed, or cannot even
+ * remove it, state_remove_draft() takes away.
+ */
+struct state_draft {
+    int folder, fd; /* -1: there is none */
+    const char *name;
+    struct state_shared *shared;
+};
+
+/* Errors as state_create(), and BAD_STATE when there is a state. */
+MIGUARD_CHECKED enum miguard_status state_draft(int folder, const char *name, const char *log,
+                                                const struct state_head *first,
+                                                struct state_draft *ret_draft,
+                                                struct miguard_error *reterr);
+/* False and errno: it is still a draft, to be discarded. */
+MIGUARD_CHECKED bool state_finish(struct state_draft *draft);
+/* Also of one that is finished, or was never made: then it does nothing. Keeps errno. */
+void state_discard(struct state_draft *draft);
+/* False: it is none, or its maker is still at work (then after STATE_LOCK_SECONDS), or it cannot be
+ * removed. */
+bool state_remove_draft(int folder, const char *name);
 
 /* Locks within STATE_LOCK_SECONDS; gives the error number. */
 MIGUARD_CHECKED int state_wait_for(pthread_mutex_t *mutex);
@@ -177,6 +203,23 @@ MIGUARD_CHECKED bool file_mark_holds(int fd, const struct file_mark *mark);
 
 /* file_open.c: opens the folder by the rules of the first time. */
 MIGUARD_CHECKED bool file_open_folder(struct log_file *file);
+
+/* A log file without anything, to be released with file_close(); NULL: out of memory. */
+struct log_file *file_new(void);
+
+/* Opens the folder of path for the first time. Errors: INVALID_ARGUMENT, SYSTEM, NO_MEMORY. */
+MIGUARD_CHECKED enum miguard_status file_first_folder(struct log_file *file, const char *path,
+                                                      struct miguard_error *reterr);
+
+/* The highest number of a file that holds records. Others take no number from us: 20261127 is a
+ * date. */
+struct family;
+uint64_t file_highest_log(const struct log_file *file, const struct family *family);
+
+/* The head of a chain that nothing is in yet; its numbers for files come after *ret_highest. False
+ * and errno: the folder cannot be listed, and the numbers begin at 1. */
+bool file_first_head(const struct log_file *file, const struct chain_key *key,
+                     struct state_head *ret_head, uint64_t *ret_highest);
 
 /* name.suffix into buffer. */
 void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE]);

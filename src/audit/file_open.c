@@ -65,8 +65,8 @@ static enum miguard_status open_trusted(const char *folder, int *ret_fd,
                      strerrordesc_np(ENOTDIR));
 }
 
-static enum miguard_status open_folder(struct log_file *file, const char *path,
-                                       struct miguard_error *reterr)
+enum miguard_status file_first_folder(struct log_file *file, const char *path,
+                                      struct miguard_error *reterr)
 {
     char folder[PATH_MAX];
 
@@ -97,7 +97,7 @@ bool file_open_folder(struct log_file *file)
 
 /* ---- making and releasing -------------------------------------------------------------------- */
 
-static struct log_file *new_file(void)
+struct log_file *file_new(void)
 {
     struct log_file *file = base_alloc(1, sizeof(*file));
 
@@ -141,9 +141,7 @@ void file_close(struct log_file *file)
 
 /* ---- the first head -------------------------------------------------------------------------- */
 
-/* The highest number of a file that holds records. Others take no number from us: 20261127 is a
- * date. */
-static uint64_t highest_log(const struct log_file *file, const struct family *family)
+uint64_t file_highest_log(const struct log_file *file, const struct family *family)
 {
     char name[FILE_NAME_SIZE + 4];
     struct family_place place;
@@ -208,40 +206,46 @@ static bool go_on_without_state(struct log_file *file, struct state_head *head, 
     return true;
 }
 
-/* begins: a chain that somebody begins on purpose goes on from nothing that lies there. */
-static enum miguard_status make_state(struct log_file *file, const char *name, const char *path,
-                                      const struct chain_key *key, bool begins, bool *ret_made,
-                                      struct miguard_error *reterr)
+bool file_first_head(const struct log_file *file, const struct chain_key *key,
+                     struct state_head *ret_head, uint64_t *ret_highest)
 {
     struct family family;
-    uint64_t highest = 0;
-    struct state_head head;
-    struct state_loss lost;
 
-    memset(&head, 0, sizeof(head)); /* with its padding, which the check covers */
-    head.chain_id = key->present ? chain_id_of_key(key) : chain_id_random();
-    head.key = *key;
-    head.epoch = key->present ? 1 : 0;
-    if (family_list(file->folder, file->name, &family)) {
-        highest = highest_log(file, &family);
+    memset(ret_head, 0, sizeof(*ret_head)); /* with its padding, which the check covers */
+    *ret_highest = 0;
+    ret_head->chain_id = key->present ? chain_id_of_key(key) : chain_id_random();
+    ret_head->key = *key;
+    ret_head->epoch = key->present ? 1 : 0;
+    bool listed = family_list(file->folder, file->name, &family);
+    int error = errno;
+    if (listed) {
+        *ret_highest = file_highest_log(file, &family);
     }
-    head.generation = family_free(&family, highest + 1);
-    head.oldest = head.generation; /* what lies there is of another chain */
+    ret_head->generation = family_free(&family, *ret_highest + 1);
+    ret_head->oldest = ret_head->generation; /* what lies there is of another chain */
     family_release(&family);
-    head.file_start = audit_now();
-    bool goes_on = !begins && go_on_without_state(file, &head, highest, &lost);
-    enum miguard_status status =
-        state_create(file->folder, name, path, &head, goes_on ? &lost : NULL, ret_made, reterr);
-    chain_key_wipe(&head.key);
-    return status;
+    ret_head->file_start = audit_now();
+    errno = error;
+    return listed;
+}
+
+static enum miguard_status make_state(struct log_file *file, const char *name, const char *path,
+                                      struct miguard_error *reterr)
+{
+    const struct chain_key none = {.present = false};
+    struct state_loss lost;
+    struct state_head head;
+    uint64_t highest = 0;
+
+    (void)file_first_head(file, &none, &head, &highest); /* repair.c finds its files */
+    bool goes_on = go_on_without_state(file, &head, highest, &lost);
+    return state_create(file->folder, name, path, &head, goes_on ? &lost : NULL, reterr);
 }
 
 static enum miguard_status open_state(struct log_file *file, const char *path,
                                       struct miguard_error *reterr)
 {
-    const struct chain_key none = {.present = false};
     char name[FILE_NAME_SIZE];
-    bool made = false;
 
     if (!chain_init()) {
         return error_set(reterr, MIGUARD_SYSTEM, 0, "sodium_init", "no random numbers");
@@ -257,7 +261,7 @@ static enum miguard_status open_state(struct log_file *file, const char *path,
                          "was begun; run miguard audit init",
                          path);
     }
-    status = make_state(file, name, path, &none, false, &made, reterr);
+    status = make_state(file, name, path, reterr);
     return status != MIGUARD_OK ? status
                                 : state_open(file->folder, name, path, &file->state, reterr);
 }
@@ -353,7 +357,7 @@ static enum miguard_status check_log(struct log_file *file, const char *path,
 static enum miguard_status open_all(struct log_file *file, const char *path,
                                     struct miguard_error *reterr)
 {
-    enum miguard_status status = open_folder(file, path, reterr);
+    enum miguard_status status = file_first_folder(file, path, reterr);
     if (status == MIGUARD_OK) {
         status = check_log(file, path, reterr);
     }
@@ -366,7 +370,7 @@ static enum miguard_status open_all(struct log_file *file, const char *path,
 enum miguard_status file_open(const struct sink_settings *settings, const struct file_owner *owner,
                               struct log_file **ret_file, struct miguard_error *reterr)
 {
-    struct log_file *file = new_file();
+    struct log_file *file = file_new();
 
     if (file == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
@@ -384,187 +388,6 @@ enum miguard_status file_open(const struct sink_settings *settings, const struct
 }
 
 /* ---- without writing ------------------------------------------------------------------------- */
-
-static enum miguard_status refuse_state(const struct log_file *file, const char *path,
-                                        struct miguard_error *reterr)
-{
-    char name[FILE_NAME_SIZE];
-    struct stat status;
-
-    file_sibling(file, "state", name);
-    if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return MIGUARD_OK;
-    }
-    if (status.st_size == 0) {
-        return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
-                         "%.60s.state is empty: it was not finished (a full disk?), no chain was "
-                         "begun and no key printed; remove it, or give --aside",
-                         path);
-    }
-    return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
-                     "%.60s.state: the chain is begun already; its key was printed then; --aside "
-                     "moves the log away",
-                     path);
-}
-
-/* Files of an earlier log: rotated ones that hold records, or are packed. */
-static size_t count_earlier(const struct log_file *file, const struct family *family,
-                            char ret_first[FILE_NAME_SIZE + 4])
-{
-    char name[FILE_NAME_SIZE + 4];
-    struct family_place place;
-    size_t count = 0;
-
-    for (size_t i = 0; i < family->count; i++) {
-        const struct family_member *member = &family->list[i];
-        family_name(file->name, member, name, sizeof(name));
-        if (member->packed || member->current || family_read_first(file->folder, name, &place)) {
-            memcpy(ret_first, name, count == 0 ? sizeof(name) : 0);
-            count++;
-        }
-    }
-    return count;
-}
-
-static enum miguard_status refuse_earlier(const struct log_file *file, const char *path,
-                                          struct miguard_error *reterr)
-{
-    char first[FILE_NAME_SIZE + 4] = "";
-    struct family family;
-
-    bool listed = family_list(file->folder, file->name, &family);
-    size_t count = listed ? count_earlier(file, &family, first) : 0;
-    family_release(&family);
-    if (!listed) {
-        return error_set(reterr, MIGUARD_SYSTEM, errno, "init", "%.120s: its folder: %s", path,
-                         strerrordesc_np(errno));
-    }
-    return count == 0
-               ? MIGUARD_OK
-               : error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
-                           "%.40s: %zu file%s of an earlier log %s there (%.40s); --aside moves "
-                           "them away, --continue leaves them",
-                           path, count, count == 1 ? "" : "s", count == 1 ? "lies" : "lie", first);
-}
-
-/* The current file of an earlier log gets the next number, so that the new one begins empty. */
-static enum miguard_status leave_earlier(const struct log_file *file, const char *path,
-                                         struct miguard_error *reterr)
-{
-    char name[FILE_NAME_SIZE];
-    struct family family;
-    struct stat status;
-
-    if (file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return MIGUARD_OK;
-    }
-    bool done = family_list(file->folder, file->name, &family);
-    if (done) {
-        file_rotated_name(file, family_free(&family, highest_log(file, &family) + 1), name);
-        done = file_calls.linkat(file->folder, file->name, file->folder, name, 0) == 0 &&
-               file_calls.unlinkat(file->folder, file->name, 0) == 0;
-    }
-    family_release(&family);
-    return done ? MIGUARD_OK
-                : error_set(reterr, MIGUARD_SYSTEM, errno, "init", "%.120s: %s", path,
-                            strerrordesc_np(errno));
-}
-
-/* A folder beside the log, named after the second, and a number where that has one already. -1 and
- * errno. */
-static int make_aside(const struct log_file *file, char folder[FILE_NAME_SIZE + 8])
-{
-    enum { TRIES = 100 };
-    time_t now = time(NULL);
-    struct tm utc = {0};
-    char stamp[32], numbered[48];
-
-    gmtime_r(&now, &utc);
-    strftime(stamp, sizeof(stamp), "aside-%Y%m%dT%H%M%SZ", &utc);
-    file_sibling(file, stamp, folder);
-    for (int i = 2; mkdirat(file->folder, folder, 0700) != 0; i++) {
-        if (errno != EEXIST || i > TRIES) {
-            return -1;
-        }
-        snprintf(numbered, sizeof(numbered), "%s-%d", stamp, i);
-        file_sibling(file, numbered, folder);
-    }
-    return file_calls.openat(file->folder, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-                             0);
-}
-
-/* A file that is moved keeps its name, so that the log can be verified there. */
-static enum miguard_status move_aside(const struct log_file *file, const char *path,
-                                      char ret_aside[PATH_MAX], struct miguard_error *reterr)
-{
-    char folder[FILE_NAME_SIZE + 8], name[FILE_NAME_SIZE + 4], state[FILE_NAME_SIZE];
-    struct family family;
-
-    file_sibling(file, "state", state);
-    int to = make_aside(file, folder);
-    snprintf(ret_aside, PATH_MAX, "%.*s%s", (int)(strlen(path) - strlen(file->name)), path, folder);
-    if (to < 0) {
-        return error_set(reterr, MIGUARD_SYSTEM, errno, "aside", "%.120s: %s", ret_aside,
-                         strerrordesc_np(errno));
-    }
-    bool done = family_list(file->folder, file->name, &family);
-    for (size_t i = 0; i < family.count && done; i++) {
-        family_name(file->name, &family.list[i], name, sizeof(name));
-        done = file_calls.renameat(file->folder, name, to, name) == 0;
-    }
-    family_release(&family);
-    done = done && (file_calls.renameat(file->folder, state, to, state) == 0 || errno == ENOENT);
-    done = done && file_calls.fsync(to) == 0 && file_calls.fsync(file->folder) == 0;
-    int error = errno;
-    file_calls.close(to);
-    return done ? MIGUARD_OK
-                : error_set(reterr, MIGUARD_SYSTEM, error, "aside", "%.120s: %s", ret_aside,
-                            strerrordesc_np(error));
-}
-
-static enum miguard_status clear_way(const struct log_file *file, const char *path,
-                                     enum file_earlier earlier, char ret_aside[PATH_MAX],
-                                     struct miguard_error *reterr)
-{
-    if (earlier == FILE_EARLIER_ASIDE) {
-        return move_aside(file, path, ret_aside, reterr);
-    }
-    enum miguard_status status = refuse_state(file, path, reterr);
-    if (status != MIGUARD_OK) {
-        return status;
-    }
-    return earlier == FILE_EARLIER_CONTINUE ? leave_earlier(file, path, reterr)
-                                            : refuse_earlier(file, path, reterr);
-}
-
-enum miguard_status file_init(const char *path, const struct chain_key *key,
-                              enum file_earlier earlier, char ret_aside[PATH_MAX],
-                              struct miguard_error *reterr)
-{
-    struct log_file *file = new_file();
-    char name[FILE_NAME_SIZE];
-    bool made = false;
-
-    if (file == NULL) {
-        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "init", NULL);
-    }
-    enum miguard_status status = open_folder(file, path, reterr);
-    if (status == MIGUARD_OK && !chain_init()) {
-        status = error_set(reterr, MIGUARD_SYSTEM, 0, "sodium_init", "no random numbers");
-    }
-    if (status == MIGUARD_OK) {
-        status = clear_way(file, path, earlier, ret_aside, reterr);
-    }
-    if (status == MIGUARD_OK) {
-        file_sibling(file, "state", name);
-        status = make_state(file, name, path, key, true, &made, reterr);
-    }
-    if (status == MIGUARD_OK && !made) {
-        status = refuse_state(file, path, reterr);
-    }
-    file_close(file);
-    return status;
-}
 
 enum miguard_status file_read_head(const char *path, struct state_head *ret_head,
                                    struct miguard_error *reterr)

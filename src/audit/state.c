@@ -15,6 +15,7 @@
 #include "identity/read.h"
 
 #define MAGIC "MGSTATE"
+#define DRAFT "MGDRAFT" /* see state_draft() */
 enum { STATE_VERSION = 1, OPEN_TRIES = 16, READ_TRIES = 1000 };
 
 /* What one record changes is written back as one page, so that a power cut finds it together. */
@@ -355,6 +356,15 @@ static void renew_after_boot(struct state_shared *shared)
 #define UNFINISHED                                                                                 \
     "is empty or was not finished (a full disk?): no chain was begun with it and no key printed"
 
+/* No log was ever begun with it: nothing has to be moved away. */
+static enum miguard_status refuse_draft(struct miguard_error *reterr, const char *log)
+{
+    return error_set(reterr, MIGUARD_BAD_STATE, 0, "state",
+                     "%.60s.state: miguard audit init did not come to its end, and no chain was "
+                     "begun; run it again",
+                     log);
+}
+
 static enum miguard_status open_known(struct state_shared *shared, const char *log,
                                       struct miguard_error *reterr)
 {
@@ -362,6 +372,9 @@ static enum miguard_status open_known(struct state_shared *shared, const char *l
 
     if (memcmp(shared->magic, nothing, sizeof(nothing)) == 0) {
         return refuse(reterr, log, UNFINISHED);
+    }
+    if (memcmp(shared->magic, DRAFT, sizeof(DRAFT)) == 0) {
+        return refuse_draft(reterr, log);
     }
     if (memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0) {
         return refuse(reterr, log, "is no state of a log");
@@ -413,7 +426,7 @@ enum miguard_status state_open(int folder, const char *name, const char *log,
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static void fill(struct state_shared *shared, const struct state_head *first,
+static void fill(struct state_shared *shared, const char *magic, const struct state_head *first,
                  const struct state_loss *lost)
 {
     make_mutex(shared);
@@ -427,7 +440,7 @@ static void fill(struct state_shared *shared, const struct state_head *first,
         memcpy(shared->lost_total, lost->by_cause, sizeof(shared->lost_total));
         shared->dirty = STATE_LOOK;
     }
-    memcpy(shared->magic, MAGIC, sizeof(MAGIC));
+    memcpy(shared->magic, magic, sizeof(shared->magic));
 }
 
 static bool write_all(int fd, const void *bytes, size_t length)
@@ -493,40 +506,162 @@ static bool publish(int folder, const char *name, const char *working, int fd,
     return true;
 }
 
-/* Everything or nothing: a state that could be seen half made would be taken for one without a key.
- * Who makes one holds the working name, so that two do not make two. */
-enum miguard_status state_create(int folder, const char *name, const char *log,
-                                 const struct state_head *first, const struct state_loss *lost,
-                                 bool *ret_made, struct miguard_error *reterr)
+struct making {
+    int folder;
+    const char *name, *log, *magic;
+    const struct state_head *first;
+    const struct state_loss *lost;
+};
+
+/* The working file, locked: who makes a state holds it, so that two do not make two. *ret_fd stays
+ * -1 when there is a state meanwhile. */
+static enum miguard_status open_working(const struct making *making, const char *working,
+                                        int *ret_fd, struct miguard_error *reterr)
 {
-    char working[FILE_NAME_SIZE + 8];
     enum miguard_status result = MIGUARD_OK;
     struct stat status;
+    int fd = open_locked(making->folder, working, O_CREAT, &status);
 
-    *ret_made = false;
-    snprintf(working, sizeof(working), "%s.new", name);
+    if (fd < 0) {
+        return refuse_system(reterr, making->log, "open");
+    }
+    if (wrong_file(&status) != NULL) {
+        result = refuse(reterr, making->log, wrong_file(&status));
+    } else if (file_calls.fstatat(making->folder, making->name, &status, AT_SYMLINK_NOFOLLOW) ==
+               0) {
+        file_calls.unlinkat(making->folder, working, 0); /* another one made it */
+    } else if (errno != ENOENT) { /* what cannot be looked at must not be replaced */
+        result = refuse_system(reterr, making->log, "stat");
+    } else {
+        *ret_fd = fd;
+        return MIGUARD_OK;
+    }
+    file_calls.close(fd);
+    return result;
+}
+
+/* Everything or nothing: a state that could be seen half made would be taken for one without a
+ * key. */
+static enum miguard_status make(const struct making *making, int *ret_fd,
+                                struct miguard_error *reterr)
+{
+    char working[FILE_NAME_SIZE + 8];
+
+    *ret_fd = -1;
+    snprintf(working, sizeof(working), "%s.new", making->name);
     struct state_shared *shared = base_alloc(1, sizeof(*shared));
-    int fd = shared == NULL ? -1 : open_locked(folder, working, O_CREAT, &status);
     if (shared == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "state", NULL);
     }
-    if (fd < 0) {
-        result = refuse_system(reterr, log, "open");
-    } else if (wrong_file(&status) != NULL) {
-        result = refuse(reterr, log, wrong_file(&status));
-    } else if (file_calls.fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        file_calls.unlinkat(folder, working, 0); /* another one made it meanwhile */
-    } else {
-        fill(shared, first, lost);
-        *ret_made = publish(folder, name, working, fd, shared);
-        result = *ret_made ? MIGUARD_OK : refuse_system(reterr, log, "write");
-    }
-    if (fd >= 0) {
-        file_calls.close(fd);
+    enum miguard_status result = open_working(making, working, ret_fd, reterr);
+    if (*ret_fd >= 0) {
+        fill(shared, making->magic, making->first, making->lost);
+        if (!publish(making->folder, making->name, working, *ret_fd, shared)) {
+            result = refuse_system(reterr, making->log, "write");
+            file_calls.close(*ret_fd);
+            *ret_fd = -1;
+        }
     }
     explicit_bzero(shared, sizeof(*shared));
     base_free(shared);
     return result;
+}
+
+enum miguard_status state_create(int folder, const char *name, const char *log,
+                                 const struct state_head *first, const struct state_loss *lost,
+                                 struct miguard_error *reterr)
+{
+    const struct making making = {folder, name, log, MAGIC, first, lost};
+    int fd = -1;
+    enum miguard_status result = make(&making, &fd, reterr);
+
+    if (fd >= 0) {
+        file_calls.close(fd);
+    }
+    return result;
+}
+
+/* ---- a draft --------------------------------------------------------------------------------- */
+
+enum miguard_status state_draft(int folder, const char *name, const char *log,
+                                const struct state_head *first, struct state_draft *ret_draft,
+                                struct miguard_error *reterr)
+{
+    const struct making making = {folder, name, log, DRAFT, first, NULL};
+
+    *ret_draft = (struct state_draft){.folder = folder, .name = name, .fd = -1};
+    enum miguard_status result = make(&making, &ret_draft->fd, reterr);
+    if (result != MIGUARD_OK) {
+        return result;
+    }
+    if (ret_draft->fd < 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
+                         "%.60s.state: another program made it just now", log);
+    }
+    ret_draft->shared = map(ret_draft->fd);
+    if (ret_draft->shared == NULL) {
+        result = refuse_system(reterr, log, "mmap");
+        state_discard(ret_draft);
+    }
+    return result;
+}
+
+static void release_draft(struct state_draft *draft)
+{
+    if (draft->shared != NULL) {
+        munmap(draft->shared, sizeof(*draft->shared));
+    }
+    if (draft->fd >= 0) {
+        file_calls.close(draft->fd);
+    }
+    draft->shared = NULL;
+    draft->fd = -1;
+}
+
+/* A store, and so is taking it back: no failing call can come between that and the answer. */
+bool state_finish(struct state_draft *draft)
+{
+    int result;
+
+    memcpy(draft->shared->magic, MAGIC, sizeof(MAGIC));
+    do {
+        result = file_calls.fdatasync(draft->fd);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) {
+        memcpy(draft->shared->magic, DRAFT, sizeof(DRAFT));
+        return false;
+    }
+    release_draft(draft);
+    return true;
+}
+
+void state_discard(struct state_draft *draft)
+{
+    int error = errno;
+
+    if (draft->fd >= 0) {
+        file_calls.unlinkat(draft->folder, draft->name, 0); /* else it stays a draft */
+        (void)file_calls.fsync(draft->folder);
+    }
+    release_draft(draft);
+    errno = error;
+}
+
+bool state_remove_draft(int folder, const char *name)
+{
+    char magic[sizeof(DRAFT)] = "";
+    struct stat status;
+    int fd = open_locked(folder, name, 0, &status);
+
+    if (fd < 0) {
+        return false;
+    }
+    bool removed = wrong_file(&status) == NULL &&
+                   file_calls.pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+                   memcmp(magic, DRAFT, sizeof(DRAFT)) == 0 &&
+                   file_calls.unlinkat(folder, name, 0) == 0;
+    file_calls.close(fd);
+    return removed;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -553,6 +688,10 @@ static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wron
         ssize_t got = file_calls.pread(fd, shared, length, 0);
         if (got == 0) {
             *ret_wrong = UNFINISHED;
+            break;
+        }
+        if (got == (ssize_t)length && memcmp(shared->magic, DRAFT, sizeof(DRAFT)) == 0) {
+            *ret_wrong = "is a draft, since miguard audit init did not come to its end";
             break;
         }
         if (got != (ssize_t)length || memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0 ||

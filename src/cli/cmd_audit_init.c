@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* miguard audit init: begins the chain of a new log and prints its verification key, once. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,47 +74,140 @@ static int parse(int count, char **list, struct request *ret_request)
     return arguments.failed ? CLI_USAGE : CLI_YES;
 }
 
-/* As the library does: a host that runs as root needs no set-up. */
-static void make_parent(const char *path)
+/* So that the name of what was made in it outlives a power cut; some file systems have no fsync(2)
+ * for a folder. */
+static bool sync_folder(const char *path)
 {
-    char parent[PATH_MAX];
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EROFS);
+    int error = errno;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = error;
+    return done;
+}
+
+/* As the library does: a host that runs as root needs no set-up. */
+static bool make_parent(const char *path)
+{
+    char parent[PATH_MAX], above[PATH_MAX + 4];
     const char *slash = strrchr(path, '/');
 
-    if (slash != NULL && slash != path && (size_t)(slash - path) < sizeof(parent)) {
-        memcpy(parent, path, (size_t)(slash - path));
-        parent[slash - path] = '\0';
-        (void)mkdir(parent, 0750); /* file_init() tells when it is still missing */
+    if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(parent)) {
+        return true;
+    }
+    memcpy(parent, path, (size_t)(slash - path));
+    parent[slash - path] = '\0';
+    if (mkdir(parent, 0750) != 0) {
+        return true; /* file_begin() tells when it is still missing */
+    }
+    snprintf(above, sizeof(above), "%s/..", parent);
+    return sync_folder(above);
+}
+
+/* ---- handing the key over -------------------------------------------------------------------- */
+
+static const int ending[] = {SIGHUP, SIGINT, SIGTERM};
+
+static bool is_interrupted(void)
+{
+    sigset_t waiting;
+
+    sigpending(&waiting);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        if (sigismember(&waiting, ending[i]) == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What lies in a pipe is lost when its reader ends: write(2) succeeds before that. 0, or an error
+ * number. */
+static int wait_for_reader(int fd)
+{
+    enum { STEP_MS = 20, TELL_AFTER = 100 };
+
+    for (int i = 0;; i++) {
+        struct pollfd reader = {.fd = fd};
+        int left = 0;
+        /* In this order: who has gone takes no more of it. */
+        bool gone = poll(&reader, 1, i == 0 ? 0 : STEP_MS) > 0 && (reader.revents & POLLERR) != 0;
+        if (ioctl(fd, FIONREAD, &left) != 0) {
+            return errno;
+        }
+        if (left == 0 || gone || is_interrupted()) {
+            return left == 0 ? 0 : gone ? EPIPE : EINTR;
+        }
+        if (i == TELL_AFTER) {
+            complain(CLI_YES, "the chain begins when the reader of the key has taken it");
+        }
     }
 }
 
-/* A key that did not reach its reader is lost, and a chain whose key is lost cannot be verified. */
-static int print_key(const char *path, const struct chain_key *key)
+/* Has the key reached who keeps it? A file has it when the disk has. 0, or an error number. */
+static int wait_until_taken(int fd)
 {
-    char text[CHAIN_KEY_TEXT_SIZE], state[PATH_MAX];
+    struct stat status;
 
-    chain_key_text(key, text);
+    if (fstat(fd, &status) != 0) {
+        return errno;
+    }
+    if (S_ISREG(status.st_mode)) {
+        return fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+    }
+    return S_ISFIFO(status.st_mode) ? wait_for_reader(fd) : 0;
+}
+
+struct giving {
+    const char *path;
+    const struct chain_key *key;
+};
+
+/* A key that did not reach its reader is lost, and a chain whose key is lost cannot be verified. */
+static int give_key(void *context)
+{
+    const struct giving *giving = context;
+    char text[CHAIN_KEY_TEXT_SIZE];
+
+    errno = 0;
+    chain_key_text(giving->key, text);
     fputs("# verification key of the log ", stdout);
-    print_safe(stdout, path, true);
+    print_safe(stdout, giving->path, true);
     printf(", made once: keep it off this host\n%s\n", text);
     explicit_bzero(text, sizeof(text));
-    if (fflush(stdout) == 0 && !ferror(stdout)) {
-        fputs("miguard: the chain is begun. The key above is not stored here: keep it elsewhere\n",
-              stderr);
-        return CLI_YES;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return errno != 0 ? errno : EIO;
     }
-    int error = errno;
-    int length = snprintf(state, sizeof(state), "%s.state", path);
-    if (length > 0 && (size_t)length < sizeof(state)) {
-        unlink(state);
+    return wait_until_taken(STDOUT_FILENO);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+/* Who interrupts it finds nothing begun: the signal takes effect afterwards. */
+static enum miguard_status begin_undisturbed(const struct file_beginning *beginning,
+                                             char aside[PATH_MAX], struct miguard_error *error)
+{
+    sigset_t held, before;
+
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        sigaddset(&held, ending[i]);
     }
-    return complain(CLI_UNABLE, "the key could not be printed, and nothing was begun: %s",
-                    strerror(error));
+    signal(SIGPIPE, SIG_IGN); /* the write tells */
+    sigprocmask(SIG_BLOCK, &held, &before);
+    enum miguard_status status = file_begin(beginning, aside, error);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return status;
 }
 
 static int begin(const struct request *request, const char *path)
 {
     struct miguard_error error = {0};
     struct chain_key key = {.present = false};
+    struct giving giving = {.path = path, .key = &key};
     char aside[PATH_MAX] = "";
 
     if (!chain_init()) {
@@ -119,20 +216,28 @@ static int begin(const struct request *request, const char *path)
     if (!request->no_key) {
         chain_key_new(&key);
     }
-    make_parent(path);
-    enum miguard_status status = file_init(path, &key, request->earlier, aside, &error);
-    int exit_status = CLI_YES;
+    const struct file_beginning beginning = {.path = path,
+                                             .key = &key,
+                                             .earlier = request->earlier,
+                                             .give = key.present ? give_key : NULL,
+                                             .context = &giving};
+    if (!make_parent(path)) {
+        chain_key_wipe(&key);
+        return complain(CLI_UNABLE, "miguard audit init: the folder of %s: %s", path,
+                        strerror(errno));
+    }
+    enum miguard_status status = begin_undisturbed(&beginning, aside, &error);
     if (aside[0] != '\0') {
         complain(CLI_YES, "what lay there is in %s now", aside);
     }
-    if (status != MIGUARD_OK) {
-        exit_status = complain_error(status == MIGUARD_BAD_STATE ? CLI_NO : CLI_UNABLE,
-                                     "miguard audit init", &error);
-    } else if (key.present) {
-        exit_status = print_key(path, &key);
+    if (status == MIGUARD_OK && key.present) {
+        fputs("miguard: the chain is begun. The key above is not stored here: keep it elsewhere\n",
+              stderr);
     }
     chain_key_wipe(&key);
-    return exit_status;
+    return status == MIGUARD_OK ? CLI_YES
+                                : complain_error(status == MIGUARD_BAD_STATE ? CLI_NO : CLI_UNABLE,
+                                                 "miguard audit init", &error);
 }
 
 int audit_init(int count, char **arguments)

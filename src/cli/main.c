@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: miguard COMMAND [ARGUMENT]...\n"
@@ -67,8 +69,21 @@ static int dispatch(int count, char **arguments)
     return unknown(word);
 }
 
+/* Else the first file that is opened, a log or its state, would get what is printed. Whoever prints
+ * is to meet an error, so what takes the place is open for the other direction. */
+static void occupy_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+            _exit(CLI_UNABLE);
+        }
+    }
+}
+
 int main(int count, char **arguments)
 {
+    occupy_standard_files();
     int status = dispatch(count, arguments);
 
     /* A full disk must not look like success. */

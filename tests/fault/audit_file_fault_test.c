@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -93,12 +94,13 @@ static int fake_posix_fallocate(int fd, off_t offset, off_t length)
     return fails() ? errno : posix_fallocate(fd, offset, length);
 }
 
+static bool sync_failed;
+static bool no_disk; /* a sync says that it was done */
+
 static int fake_fdatasync(int fd)
 {
-    return fails() ? -1 : fdatasync(fd);
+    return fails() ? -1 : no_disk ? 0 : fdatasync(fd);
 }
-
-static bool sync_failed;
 
 static int fake_fsync(int fd)
 {
@@ -106,7 +108,7 @@ static int fake_fsync(int fd)
         sync_failed = true;
         return -1;
     }
-    return fsync(fd);
+    return no_disk ? 0 : fsync(fd);
 }
 
 static int fake_syncfs(int fd)
@@ -163,6 +165,11 @@ static int fake_unlinkat(int folder, const char *name, int flags)
     return fails() ? -1 : unlinkat(folder, name, flags);
 }
 
+static int fake_mkdirat(int at, const char *name, mode_t mode)
+{
+    return fails() ? -1 : mkdirat(at, name, mode);
+}
+
 static int fake_dup3(int fd, int as, int flags)
 {
     return fails() ? -1 : dup3(fd, as, flags);
@@ -207,6 +214,7 @@ const struct file_calls file_calls = {
     .linkat = fake_linkat,
     .renameat = fake_renameat,
     .unlinkat = fake_unlinkat,
+    .mkdirat = fake_mkdirat,
     .dup3 = fake_dup3,
     .flock = fake_flock,
     .getrlimit = fake_getrlimit,
@@ -233,7 +241,7 @@ static void set_up(void)
 static void clean(void)
 {
     char command[128];
-    snprintf(command, sizeof(command), "rm -f '%s'/*", folder);
+    snprintf(command, sizeof(command), "rm -rf '%s'/*", folder);
     ck_assert_int_eq(system(command), 0);
 }
 
@@ -353,6 +361,149 @@ START_TEST(init_fails)
             ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_OK);
         }
     }
+}
+END_TEST
+
+/* ---- beginning a log ------------------------------------------------------------------------- */
+
+struct giver {
+    bool asked, takes;
+};
+
+static int give(void *context)
+{
+    struct giver *giver = context;
+
+    giver->asked = true;
+    return giver->takes ? 0 : EPIPE;
+}
+
+/* Of the log, there and in the folders there; working files of a state do not count. */
+static void count_files(unsigned *ret_here, unsigned *ret_all)
+{
+    char pattern[96];
+    glob_t found;
+    struct stat status;
+
+    *ret_here = *ret_all = 0;
+    for (int i = 0; i < 2; i++) {
+        snprintf(pattern, sizeof(pattern), "%s/%s*", folder, i == 0 ? "" : "*/");
+        int result = glob(pattern, 0, NULL, &found);
+        for (size_t k = 0; result == 0 && k < found.gl_pathc; k++) {
+            *ret_all += stat(found.gl_pathv[k], &status) == 0 && S_ISREG(status.st_mode) &&
+                        strstr(found.gl_pathv[k], ".state.new") == NULL;
+        }
+        if (result == 0) {
+            globfree(&found);
+        }
+        *ret_here = i == 0 ? *ret_all : *ret_here;
+    }
+}
+
+static void make_earlier(enum file_earlier earlier)
+{
+    struct sink_settings settings = log_file_settings(path);
+    char state[160];
+
+    settings.rotate_bytes = 4096;
+    settings.sync = AUDIT_SYNC_NONE;
+    struct log_file *file = log_file_open(&settings, true);
+    for (unsigned i = 0; i < 8; i++) {
+        append(file, 1);
+    }
+    file_close(file);
+    snprintf(state, sizeof(state), "%s.state", path);
+    if (earlier == FILE_EARLIER_CONTINUE) {
+        ck_assert_int_eq(unlink(state), 0);
+    }
+}
+
+/* No program takes what is there for a log with a key. */
+static void nothing_was_begun(const struct state_head *before, long nth)
+{
+    struct sink_settings settings = log_file_settings(path);
+    struct state_head head = {0};
+
+    settings.chain_required = true;
+    struct log_file *file = log_file_open(&settings, false);
+    ck_assert_msg(file == NULL, "call %ld, errno %d: a log that nobody has a key for", nth, fault);
+    ck_assert_msg(file_read_head(path, &head, NULL) != MIGUARD_OK ||
+                      head.chain_id == before->chain_id,
+                  "call %ld, errno %d", nth, fault);
+}
+
+/* False: no call failed any more. */
+static bool try_to_begin(enum file_earlier earlier, bool for_good, bool takes, long nth)
+{
+    struct giver giver = {.takes = takes};
+    struct state_head before = {0}, after = {0};
+    struct chain_key key = {0};
+    char aside[PATH_MAX] = "";
+    unsigned files = 0, here = 0, all = 0;
+    const struct file_beginning beginning = {
+        .path = path, .key = &key, .earlier = earlier, .give = give, .context = &giver};
+
+    clean();
+    chain_key_new(&key);
+    if (earlier != FILE_EARLIER_REFUSE) {
+        make_earlier(earlier);
+    }
+    count_files(&files, &all);
+    (void)!file_read_head(path, &before, NULL);
+    met = sync_failed = false;
+    stays = for_good;
+    to_fail = nth;
+    enum miguard_status done = file_begin(&beginning, aside, NULL);
+    bool some_failed = met;
+    to_fail = -1;
+    stays = false;
+    if (done == MIGUARD_OK) {
+        ck_assert_msg(giver.asked && takes, "call %ld, errno %d", nth, fault);
+        ck_assert_msg(!sync_failed || fault == EROFS || fault == ENXIO, "call %ld", nth);
+        ck_assert_int_eq(file_read_head(path, &after, NULL), MIGUARD_OK);
+        ck_assert_uint_eq(after.chain_id, chain_id_of_key(&key));
+        return some_failed;
+    }
+    nothing_was_begun(&before, nth);
+    count_files(&here, &all);
+    bool draft = file_read_head(path, &after, NULL) == MIGUARD_BAD_STATE;
+    /* A second name of the current file may be left, of which each reader knows that it is one. */
+    ck_assert_msg(all == files + draft ||
+                      (earlier == FILE_EARLIER_CONTINUE && all == files + draft + 1),
+                  "call %ld, errno %d: %u files of %u", nth, fault, all, files);
+    /* All is as before; but where the fault was met in undoing. */
+    if (!for_good && (takes || !some_failed)) {
+        ck_assert_msg(!draft && here == files && aside[0] == '\0', "call %ld, errno %d: %u of %u",
+                      nth, fault, here, files);
+    }
+    /* Who is told that it failed may try again. */
+    giver.takes = true;
+    ck_assert_msg(file_begin(&beginning, aside, NULL) == MIGUARD_OK, "call %ld, errno %d again",
+                  nth, fault);
+    return some_failed;
+}
+
+/* _i: the fault, met once or from some call on for good; whether the key is taken; and what lies
+ * there. */
+START_TEST(beginning_fails)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT, EROFS, EINTR};
+    const enum file_earlier earlier = (enum file_earlier)(_i / LENGTH(errors));
+    const long step = getenv("QUICK") != NULL ? 5 : 1;
+
+    ck_assert(chain_init());
+    no_disk = true;
+    for (int variant = 0; variant < 4; variant++) {
+        const bool for_good = (variant & 1) != 0, takes = (variant & 2) != 0;
+        const int error = errors[_i % LENGTH(errors)];
+        fault = for_good && error == EINTR ? ENXIO : error; /* nobody interrupts for ever */
+        long nth = 0;
+        while (try_to_begin(earlier, for_good, takes, nth)) {
+            nth += step;
+        }
+        ck_assert_int_gt(nth, 10);
+    }
+    no_disk = false;
 }
 END_TEST
 
@@ -483,11 +634,18 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_loop_test(cases, each_call_fails, 0, LENGTH(faults));
     tcase_add_loop_test(cases, init_fails, 0, LENGTH(faults));
+    tcase_add_loop_test(cases, beginning_fails, 0, 3 * 5);
     tcase_add_loop_test(cases, all_calls_fail_for_a_while, 0, LENGTH(faults));
     tcase_add_test(cases, each_allocation_fails);
     tcase_add_test(cases, a_failed_sync_stays_failed);
     tcase_add_loop_test(cases, a_file_holds_a_record_of_somebody, 0, LENGTH(disks));
     suite_add_tcase(suite, cases);
+    TCase *begin = tcase_create("begin");
+    tcase_set_timeout(begin, 600);
+    tcase_add_checked_fixture(begin, set_up, tear_down);
+    tcase_add_loop_test(begin, init_fails, 0, LENGTH(faults));
+    tcase_add_loop_test(begin, beginning_fails, 0, 3 * 5);
+    suite_add_tcase(suite, begin);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
