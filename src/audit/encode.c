@@ -533,6 +533,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_text(text, "provider", event->provider);
     write_text(text, "namespace", event->name_space);
     write_text(text, "class", event->class_name);
+    write_text(text, "method", event->method);
     text_json_string(text, "decision", event->denied ? "deny" : "allow");
     if (event->would_deny) {
         text_json_boolean(text, "would_deny", true);

@@ -65,7 +65,7 @@ enum audit_action {
     X(GATE_FAILED, "gate-failed", "the gate could not be closed")                                  \
     X(LEFT_OPEN, "left-open", "an operation was still open when its context ended")                \
     X(NAME_INVALID, "name-invalid",                                                                \
-      "a rule asks for the namespace or class, and the call's cannot be read with certainty")      \
+      "a rule asks for a name of the call that cannot be read with certainty")                     \
     X(LEFT_SWITCHED, "left-switched",                                                              \
       "a callback left its thread changed, and the thread was brought back")                       \
     X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")
@@ -157,6 +157,7 @@ struct audit_event {
     const char *provider; /* file name of the provider module */
     const char *name_space;
     const char *class_name;
+    const char *method; /* of an Invoke, and of what follows from it */
     uint64_t context_id, session_id, operation_id;
     const struct miguard_identity *bound;   /* whom the session belongs to */
     const struct miguard_identity *current; /* who made the call */

@@ -27,6 +27,7 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
         digest_text(secret, event->provider),
         digest_text(secret, event->name_space),
         digest_text(secret, event->class_name),
+        digest_text(secret, event->method),
         digest_text(secret, event->rule),
         digest_text(secret, event->rule_source),
         digest_text(secret, event->rule_reason),

@@ -43,6 +43,7 @@
     X(PROVIDER, "miguard.provider", "provider", "PROVIDER")                                        \
     X(NAMESPACE, "miguard.namespace", "namespace", "NAMESPACE")                                    \
     X(CLASS, "miguard.class", "class", "CLASS")                                                    \
+    X(METHOD, "miguard.method", "method", "METHOD")                                                \
     X(RULE, "rule.name", "rule", "RULE")                                                           \
     X(RULE_SOURCE, "rule.reference", "rule-source", "RULE_SOURCE")                                 \
     X(EXECUTABLE, "process.executable", "exe", "EXE")

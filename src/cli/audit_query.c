@@ -19,6 +19,7 @@ const char query_help[] =
     "  --group GLOB                name or id, as --user\n"
     "  --provider GLOB             file name of the provider module\n"
     "  --class GLOB                in any case\n"
+    "  --method GLOB               of an Invoke, in any case\n"
     "  --namespace GLOB            in any case; / and \\ are the same\n"
     "  --operation NAME            GetInstance, Invoke, SessionClose ...\n"
     "  --decision WORD             allow, deny or would-deny (permissive mode)\n"

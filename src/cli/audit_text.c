@@ -192,6 +192,7 @@ static void say_headline(const struct writer *writer)
     say_field(writer, "  ", RECORD_OPERATION, "");
     say_field(writer, "  ", RECORD_NAMESPACE, has(writer, RECORD_CLASS) ? ":" : "");
     say_field(writer, has(writer, RECORD_NAMESPACE) ? "" : "  ", RECORD_CLASS, "");
+    say_field(writer, has(writer, RECORD_CLASS) ? "." : "  ", RECORD_METHOD, "");
     say(writer, "  ");
     say_who(writer);
     say_field(writer, "  ", RECORD_PROVIDER, "");
@@ -326,6 +327,7 @@ static const enum record_field columns[] = {
     RECORD_OPERATION,
     RECORD_NAMESPACE,
     RECORD_CLASS,
+    RECORD_METHOD,
     RECORD_PROVIDER,
     RECORD_BOUND_USER_ID,
     RECORD_BOUND_USER_NAME,

@@ -20,6 +20,7 @@ static struct audit_event event_of(const struct guard_call *call, enum audit_act
         .provider = session->context->provider,
         .name_space = names != NULL ? names->name_space : NULL,
         .class_name = names != NULL ? names->classes[0] : NULL,
+        .method = names != NULL ? names->method : NULL,
         .context_id = session->context->id,
         .session_id = session->id,
         .operation_id = call->on != NULL ? call->on->id : 0,

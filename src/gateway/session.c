@@ -294,7 +294,7 @@ static void MI_CALL guarded_invoke(MI_Session *session, MI_Uint32 flags,
     struct start start =
         START(OPERATION_INVOKE, RESULT_INSTANCE, name_space,
               .classes = {named ? class_name : class_of(instance), class_of(instance)},
-              .class_hidden = hides_class(instance));
+              .class_hidden = hides_class(instance), .method = method);
     RUN(Invoke, flags, options, start.inner_name_space, class_name, method, instance, parameters)
 }
 

@@ -73,6 +73,12 @@ bool cim_class_valid(const char *name)
            !(name[0] >= '0' && name[0] <= '9');
 }
 
+bool cim_method_valid(const char *name)
+{
+    _Static_assert(CIM_METHOD_SIZE == CIM_CLASS_SIZE, "one rule for both");
+    return cim_class_valid(name);
+}
+
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -137,6 +143,19 @@ static void read_space(struct cim_names *names, const struct cim_written *writte
     }
 }
 
+static void read_method(struct cim_names *names, const struct cim_written *written)
+{
+    names->method[0] = '\0';
+    if (!is_given(written->method)) {
+        names->unreadable |= written->operation == OPERATION_INVOKE ? CIM_UNREADABLE_METHOD : 0;
+        return;
+    }
+    if (!cim_method_valid(written->method)) {
+        names->unreadable |= CIM_UNREADABLE_METHOD;
+    }
+    snprintf(names->method, CIM_METHOD_SIZE, "%s", written->method);
+}
+
 void cim_names_read(struct cim_names *names, const struct cim_written *written)
 {
     names->unreadable = written->class_hidden ? CIM_UNREADABLE_CLASS : 0;
@@ -145,6 +164,7 @@ void cim_names_read(struct cim_names *names, const struct cim_written *written)
         names->classes[i][0] = '\0';
     }
     read_space(names, written);
+    read_method(names, written);
     for (int i = 0; i < CIM_CLASSES; i++) {
         if (is_given(written->classes[i])) {
             cim_names_add_class(names, written->classes[i]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When two spellings of a namespace or class are one name: the only place that says so. The guard,
- * the reader of policies, their tests, `policy explain` and `audit suggest` all come through here,
- * so that they cannot differ.
+ * When two spellings of a namespace, class or method are one name: the only place that says so. The
+ * guard, the reader of policies, their tests, `policy explain` and `audit suggest` all come through
+ * here, so that they cannot differ.
  *
  * DSP0004: names compare case-insensitively; a namespace is a path of names. DSP0200 writes it with
  * "/", much software with "\", and hosts drop separators that are doubled or at an end. So
@@ -29,17 +29,23 @@
 enum {
     CIM_SPACE_SIZE = 256, /* with the NUL */
     CIM_CLASS_SIZE = 128,
+    CIM_METHOD_SIZE = 128,
     CIM_CLASSES = 3, /* an association names the most: those of the key, association and result */
 };
 
 /* What of a call's names cannot be read: bits. */
-enum { CIM_UNREADABLE_SPACE = 1 << 0, CIM_UNREADABLE_CLASS = 1 << 1 };
+enum {
+    CIM_UNREADABLE_SPACE = 1 << 0,
+    CIM_UNREADABLE_CLASS = 1 << 1,
+    CIM_UNREADABLE_METHOD = 1 << 2,
+};
 
 /* The names of one call, whole: what does not fit is unreadable, never cut and compared. */
 struct cim_names {
     unsigned unreadable;
     char name_space[CIM_SPACE_SIZE];           /* "" for none */
     char classes[CIM_CLASSES][CIM_CLASS_SIZE]; /* the first "" ends the list */
+    char method[CIM_METHOD_SIZE];              /* "" for none */
 };
 
 /* The names as a caller wrote them. */
@@ -48,11 +54,12 @@ struct cim_written {
     const char *name_space;
     const char *classes[CIM_CLASSES]; /* NULL or "" is none */
     bool class_hidden;                /* an instance does not say of which class it is */
+    const char *method;               /* of Invoke; NULL or "" is none */
     const char *dialect, *query;      /* of QueryInstances and Subscribe; query NULL: none */
 };
 
-/* Never fails: what cannot be read is marked. An operation that needs a namespace or a class and
- * names none is unreadable as well, since the host may have one of its own in mind. */
+/* Never fails: what cannot be read is marked. An operation that needs a namespace, a class or a
+ * method and names none is unreadable as well, since the host may have one of its own in mind. */
 void cim_names_read(struct cim_names *names, const struct cim_written *written);
 
 /* One more class, unless it is there already. A fourth makes the classes unreadable. */
@@ -61,7 +68,9 @@ void cim_names_add_class(struct cim_names *names, const char *name);
 /* The normal form of a namespace; false when it cannot be read, and normal is "" then. */
 bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE]);
 
+/* A method's name is written and compared as that of a class (DSP0004, IDENTIFIER). */
 bool cim_class_valid(const char *name);
+bool cim_method_valid(const char *name);
 
 /* Whether a policy's pattern is written in the normal form and can match a name at all. *ret_meant
  * holds the right spelling where there is one, else "". */

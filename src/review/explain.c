@@ -47,6 +47,7 @@ static void say_what(struct text *text, const struct record *record)
                       : would_deny(record) ? "Let pass, though it would be refused: "
                                            : "Allowed: ");
     append_named(text, record, "", RECORD_OPERATION, "");
+    append_named(text, record, " of method ", RECORD_METHOD, "");
     append_named(text, record, " of class ", RECORD_CLASS, "");
     append_named(text, record, " in namespace ", RECORD_NAMESPACE, "");
     append_named(text, record, ", asked for by provider ", RECORD_PROVIDER, "");

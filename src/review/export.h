@@ -115,6 +115,7 @@ extern const struct export_mapping export_ocsf_mapping[]; /* ended with NULL */
     X(PROVIDER, "provider")                                                                        \
     X(NAMESPACE, "namespace")                                                                      \
     X(CLASS, "class")                                                                              \
+    X(METHOD, "method")                                                                            \
     X(RULE, "rule")                                                                                \
     X(RULE_SOURCE, "rule-source")                                                                  \
     X(EXECUTABLE, "exe")
@@ -136,6 +137,7 @@ extern const struct export_mapping export_ocsf_mapping[]; /* ended with NULL */
     X(CURRENT_USER_NAME, "duser", NULL)                                                            \
     X(PROVIDER, "deviceProcessName", NULL)                                                         \
     X(OPERATION, "flexString1", "operation")                                                       \
+    X(METHOD, "flexString2", "method")                                                             \
     X(RULE, "cs1", "rule")                                                                         \
     X(RULE_SOURCE, "cs2", "ruleSource")                                                            \
     X(CLASS, "cs3", "class")                                                                       \

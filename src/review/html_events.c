@@ -54,6 +54,7 @@ static void write_call(struct text *text, const struct record *record)
     text_append(text, "<td>");
     optional(text, record, "", RECORD_OPERATION, "");
     optional(text, record, " ", RECORD_CLASS, "");
+    optional(text, record, export_has(record, RECORD_CLASS) ? "." : " ", RECORD_METHOD, "");
     optional(text, record, "<br><span class=\"note\">", RECORD_NAMESPACE, "</span>");
     optional(text, record, "<br><span class=\"note\">by ", RECORD_PROVIDER, "</span>");
     text_append(text, "</td>");

@@ -79,6 +79,7 @@ enum { MAX_FIELDS = 10 };
       RECORD_CURRENT_GROUP_ID, RECORD_CURRENT_GROUP_NAME)                                          \
     X("--provider", GLOB, NULL, RECORD_PROVIDER)                                                   \
     X("--class", ANY_CASE, NULL, RECORD_CLASS)                                                     \
+    X("--method", ANY_CASE, NULL, RECORD_METHOD)                                                   \
     X("--namespace", NAMESPACE, NULL, RECORD_NAMESPACE)                                            \
     X("--operation", ANY_CASE, operations, RECORD_OPERATION)                                       \
     X("--decision", DECISION, decisions, RECORD_DECISION)                                          \

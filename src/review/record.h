@@ -46,6 +46,7 @@ enum { RECORD_MAX_LINE = 1024 * 1024 };
     X(PROVIDER, "miguard.provider")                                                                \
     X(NAMESPACE, "miguard.namespace")                                                              \
     X(CLASS, "miguard.class")                                                                      \
+    X(METHOD, "miguard.method")                                                                    \
     X(DECISION, "miguard.decision")                                                                \
     X(WOULD_DENY, "miguard.would_deny")                                                            \
     X(CONTEXT, "miguard.context_id")                                                               \

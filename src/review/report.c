@@ -395,6 +395,21 @@ static bool add_rule(struct report *report, const struct record *record,
     return add_text(report, REPORT_RULE, &key, count);
 }
 
+/* Methods of two classes have nothing but their name in common. */
+static bool add_method(struct report *report, const struct record *record,
+                       const struct report_count *count)
+{
+    struct text key = TEXT_EMPTY;
+
+    if (!export_has(record, RECORD_METHOD)) {
+        return true;
+    }
+    export_field(&key, EXPORT_PLAIN, record, RECORD_CLASS);
+    text_append(&key, key.length > 0 ? "." : "");
+    export_field(&key, EXPORT_PLAIN, record, RECORD_METHOD);
+    return add_text(report, REPORT_METHOD, &key, count);
+}
+
 static bool add_site(struct report *report, const struct record *record,
                      const struct report_count *count)
 {
@@ -441,6 +456,7 @@ static bool add_decision(struct report *report, const struct record *record,
            add_field(report, REPORT_REASON, record, RECORD_REASON, count) &&
            add_field(report, REPORT_OPERATION, record, RECORD_OPERATION, count) &&
            add_field(report, REPORT_CLASS, record, RECORD_CLASS, count) &&
+           add_method(report, record, count) &&
            add_field(report, REPORT_NAMESPACE, record, RECORD_NAMESPACE, count);
 }
 

@@ -36,6 +36,7 @@ enum {
     X(RULE, "rules", "Rules", "Rule")                                                              \
     X(OPERATION, "operations", "Operations", "Operation")                                          \
     X(CLASS, "classes", "Classes", "Class")                                                        \
+    X(METHOD, "methods", "Methods", "Method")                                                      \
     X(NAMESPACE, "namespaces", "Namespaces", "Namespace")                                          \
     X(SITE, "call_sites", "Call sites", "Call site")                                               \
     X(HOST, "hosts", "Hosts", "Host")                                                              \

@@ -367,6 +367,7 @@ static const struct field {
     {"miguard.provider", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.namespace", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.class", OPTIONAL, JSON_STRING, is_not_empty},
+    {"miguard.method", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.context_id", OPTIONAL, JSON_STRING, is_hex},
     {"miguard.session_id", OPTIONAL, JSON_STRING, is_hex},
     {"miguard.operation_id", OPTIONAL, JSON_STRING, is_hex},

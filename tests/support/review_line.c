@@ -22,7 +22,7 @@ static void member(char *to, size_t size, const char *name, const char *value)
 
 const char *review_line(const struct review_line *facts)
 {
-    static char lines[LINES][SIZE], parts[4][8192];
+    static char lines[LINES][SIZE], parts[5][8192];
     static unsigned next;
     char *line = lines[next++ % LINES];
     const char *mismatch = or_else(facts->mismatch, "[\"euid\"]");
@@ -32,6 +32,7 @@ const char *review_line(const struct review_line *facts)
     member(parts[1], sizeof(parts[1]), "provider", or_else(facts->provider, "libweb.so"));
     member(parts[2], sizeof(parts[2]), "namespace", or_else(facts->name_space, "root/cimv2"));
     member(parts[3], sizeof(parts[3]), "class", or_else(facts->class_name, "MG_File"));
+    member(parts[4], sizeof(parts[4]), "method", or_else(facts->method, ""));
     int length = snprintf(
         line, SIZE,
         "{\"@timestamp\":\"%s\",\"message\":\"m\",\"ecs\":{\"version\":\"9.0.0\"},"
@@ -39,13 +40,13 @@ const char *review_line(const struct review_line *facts)
         "\"process\":{\"pid\":77,\"entity_id\":\"00000000000000aa\",\"executable\":\"/usr/bin/x\","
         "\"name\":\"x\",\"thread\":{\"id\":78,\"name\":\"t\"},\"user\":{\"id\":\"%u\"},"
         "\"group\":{\"id\":\"100\"}},\"user\":{\"id\":\"%u\",\"group\":{\"id\":\"0\"}},"
-        "\"miguard\":{%s%s%s%s\"decision\":\"%s\",%s\"session_id\":\"00000000000000bb\","
+        "\"miguard\":{%s%s%s%s%s\"decision\":\"%s\",%s\"session_id\":\"00000000000000bb\","
         "%s%s%s\"cred\":{\"bound\":{%s},\"current\":{%s}},\"repeat\":{\"count\":%llu}%s},"
         "\"event\":{\"kind\":\"event\",\"category\":[\"api\"],\"type\":[\"access\",\"%s\"],"
         "\"id\":\"00000000000000aa-%llu\",\"sequence\":%llu,\"code\":\"MG101E\",\"action\":\"%s\","
         "\"outcome\":\"%s\",\"reason\":\"%s\"}%s}",
         or_else(facts->time, "2026-03-01T12:00:00.000000Z"), or_else(facts->host, "h"),
-        facts->as_user, facts->user, parts[0], parts[1], parts[2], parts[3],
+        facts->as_user, facts->user, parts[0], parts[1], parts[2], parts[3], parts[4],
         facts->allowed || facts->would_deny ? "allow" : "deny",
         facts->would_deny ? "\"would_deny\":true," : "", mismatch[0] != '\0' ? "\"mismatch\":" : "",
         mismatch, mismatch[0] != '\0' ? "," : "", or_else(facts->bound, ""),

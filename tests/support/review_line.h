@@ -17,6 +17,7 @@ struct review_line {
     bool allowed, would_deny;
     uint32_t user, as_user; /* 0 root, 0 root */
     const char *provider, *name_space, *class_name, *operation;
+    const char *method;   /* "" when it is NULL */
     const char *mismatch; /* ["euid"] */
     uint64_t repeats, sequence;
     const char *host;

@@ -122,6 +122,8 @@ static const struct {
     {{0},
      "Refused: GetInstance of class MG_File in namespace root/cimv2, asked for by provider "
      "libweb.so (a session was used)."},
+    {{.operation = "Invoke", .method = "Terminate"},
+     "Refused: Invoke of method Terminate of class MG_File in namespace root/cimv2"},
     {{.would_deny = true}, "Let pass, though it would be refused: GetInstance"},
     {{.would_deny = true}, "Mend the provider before you set mode: enforce."},
     {{.allowed = true, .reason = "identity-match", .mismatch = ""}, "Allowed: GetInstance"},

@@ -22,7 +22,8 @@ static const char refusal[] =
     "\"group\":{\"id\":\"34\",\"name\":\"backup\"}},\"user\":{\"id\":\"0\",\"name\":\"root\","
     "\"group\":{\"id\":\"1\",\"name\":\"daemon\"}},\"rule\":{\"name\":\"web \\\"x\\\"\"},"
     "\"miguard\":{\"operation\":\"GetInstance\",\"provider\":\"libweb.so\","
-    "\"namespace\":\"root/cimv2\",\"class\":\"CIM_Process\",\"decision\":\"deny\","
+    "\"namespace\":\"root/"
+    "cimv2\",\"class\":\"CIM_Process\",\"method\":\"Terminate\",\"decision\":\"deny\","
     "\"context_id\":\"00000000000000ab\",\"session_id\":\"ffffffffffffffff\","
     "\"mismatch\":[\"euid\",\"cap-effective\"],\"loginuid\":1000},"
     "\"event\":{\"id\":\"00ff-17\",\"sequence\":17,\"code\":\"MG101E\",\"action\":\"session-use\","
@@ -65,6 +66,11 @@ static const struct {
     {refusal, "--class", "cim_process", true},
     {refusal, "--class", "CIM_*s", true},
     {refusal, "--class", "CIM_*x", false},
+    {refusal, "--method", "terminate", true},
+    {refusal, "--method", "Term*", true},
+    {refusal, "--method", "Term", false},
+    {permitted, "--method", "*", false},
+    {refusal, "--text", "TERMINATE", true},
     {refusal, "--namespace", "ROOT\\CIMV2", true},
     {refusal, "--namespace", "root/*", true},
     {refusal, "--namespace", "root", false},

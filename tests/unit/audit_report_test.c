@@ -80,6 +80,7 @@ START_TEST(test_counts)
                               .reason = "identity-match",
                               .mismatch = "",
                               .class_name = "B",
+                              .method = "Stop",
                               .time = "2026-03-01T14:00:00.000000Z",
                               .on_top = ",\"rule\":{\"name\":\"r\",\"reference\":\"f:1:2\"}"});
     add(report, &(struct review_line){.action = "policy-load", .allowed = true, .operation = ""});
@@ -103,6 +104,7 @@ START_TEST(test_counts)
     check_entry(json, "reasons", "identity-mismatch", 100, 3, 0);
     check_entry(json, "operations", "GetInstance", 100, 3, 1);
     check_entry(json, "classes", "MG_File", 100, 3, 0);
+    check_entry(json, "methods", "B.Stop", 0, 0, 1);
     check_entry(json, "namespaces", "root/cimv2", 100, 3, 1);
     check_entry(json, "call_sites", "m.so+0x00000000000001ff f", 100, 0, 0);
     check_entry(json, "rules", "r at f:1:2", 0, 0, 1);

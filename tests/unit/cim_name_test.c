@@ -240,11 +240,14 @@ END_TEST
 
 /* ---- what an operation needs ----------------------------------------------------------------- */
 
-static unsigned unreadable(enum operation operation, const char *space, const char *class_name)
+static unsigned unreadable(enum operation operation, const char *space, const char *class_name,
+                           const char *method)
 {
     struct cim_names names;
-    const struct cim_written written = {
-        .operation = operation, .name_space = space, .classes = {class_name, "Other"}};
+    const struct cim_written written = {.operation = operation,
+                                        .name_space = space,
+                                        .classes = {class_name, "Other"},
+                                        .method = method};
 
     cim_names_read(&names, &written);
     return names.unreadable;
@@ -256,13 +259,18 @@ START_TEST(needed_names)
         enum operation operation = (enum operation)i;
         bool space = i >= OPERATION_GET_INSTANCE && i <= OPERATION_ENUMERATE_CLASSES;
         bool class_name = space && i != OPERATION_ENUMERATE_CLASSES;
-        unsigned missing =
-            (space ? CIM_UNREADABLE_SPACE : 0u) | (class_name ? CIM_UNREADABLE_CLASS : 0u);
-        ck_assert_uint_eq(unreadable(operation, NULL, NULL), missing);
-        ck_assert_uint_eq(unreadable(operation, "", ""), missing);
-        ck_assert_uint_eq(unreadable(operation, "root", "A"), 0);
-        ck_assert_uint_eq(unreadable(operation, " ", "A"), CIM_UNREADABLE_SPACE);
-        ck_assert_uint_eq(unreadable(operation, "root", "A "), CIM_UNREADABLE_CLASS);
+        unsigned missing = (space ? CIM_UNREADABLE_SPACE : 0u) |
+                           (class_name ? CIM_UNREADABLE_CLASS : 0u) |
+                           (i == OPERATION_INVOKE ? CIM_UNREADABLE_METHOD : 0u);
+        ck_assert_uint_eq(unreadable(operation, NULL, NULL, NULL), missing);
+        ck_assert_uint_eq(unreadable(operation, "", "", ""), missing);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", "M"), 0);
+        ck_assert_uint_eq(unreadable(operation, " ", "A", "M"), CIM_UNREADABLE_SPACE);
+        ck_assert_uint_eq(unreadable(operation, "root", "A ", "M"), CIM_UNREADABLE_CLASS);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", "M "), CIM_UNREADABLE_METHOD);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", "1M"), CIM_UNREADABLE_METHOD);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", LONG64 LONG64), CIM_UNREADABLE_METHOD);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", LONG64 LONG64 + 1), 0);
     }
 }
 END_TEST
