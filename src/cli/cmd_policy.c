@@ -10,7 +10,7 @@ const char policy_help[] =
     "usage: miguard policy check [FILE]... [--strict] [--json]\n"
     "       miguard policy show [--policy FILE|DIR] [--json]\n"
     "       miguard policy explain [--policy FILE|DIR] --opened-as USER [--used-as USER]\n"
-    "                       --operation NAME [--namespace NAME] [--class NAME]...\n"
+    "                       --operation NAME [--namespace NAME] [--class NAME]... [--method NAME]\n"
     "                       [--provider NAME] [--drop-cap CAP]... [--json]\n"
     "       miguard policy test [FILE]... [--coverage] [--threshold PERCENT]\n"
     "       miguard policy fmt [FILE]... [--check | -w]\n"

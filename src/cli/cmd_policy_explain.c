@@ -11,7 +11,7 @@
 #include "cli/cmd_policy.h"
 
 struct request {
-    const char *policy, *opened_as, *used_as, *operation, *name_space, *provider;
+    const char *policy, *opened_as, *used_as, *operation, *name_space, *provider, *method;
     const char **drop, **classes;
     size_t drop_count, class_count;
     bool json, help;
@@ -19,7 +19,7 @@ struct request {
 
 static const char *const known[] = {"--policy",    "--opened-as", "--used-as",  "--operation",
                                     "--namespace", "--class",     "--provider", "--drop-cap",
-                                    "--json",      "--help",      NULL};
+                                    "--method",    "--json",      "--help",     NULL};
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
@@ -40,6 +40,7 @@ static int parse_option(struct arguments *arguments, struct request *request)
                !arguments_value(arguments, "--used-as", &request->used_as) &&
                !arguments_value(arguments, "--operation", &request->operation) &&
                !arguments_value(arguments, "--namespace", &request->name_space) &&
+               !arguments_value(arguments, "--method", &request->method) &&
                !arguments_value(arguments, "--provider", &request->provider)) {
         return arguments_unknown(arguments);
     }
@@ -114,6 +115,7 @@ static void write_question(const struct request *request, struct text *text)
     append_value(text, "provider", request->provider);
     append_value(text, "namespace", request->name_space);
     append_list(text, "class", request->classes, request->class_count);
+    append_value(text, "method", request->method);
     text_append(text, "    expect: {decision: allow}\n");
 }
 
@@ -195,7 +197,8 @@ static int explain_text(const struct policy *policy, const struct policy_call *c
     }
     putchar('\n');
     if (verdict.name_invalid) {
-        puts("the namespace or class is missing or cannot be read with certainty: the strictest of "
+        puts("the namespace, class or method is missing or cannot be read with certainty: the "
+             "strictest of "
              "the rules that may apply decides");
     } else if (call->further_classes[0] != NULL && call->further_classes[0][0] != '\0' &&
                verdict.class_name != NULL) {

@@ -201,6 +201,7 @@ static struct rule take_rule(struct parts *parts, const struct draft_settings *s
         .providers = take_globs(parts, match->providers, match->provider_count),
         .namespaces = take_globs(parts, match->namespaces, match->namespace_count),
         .classes = take_globs(parts, match->classes, match->class_count),
+        .methods = take_globs(parts, match->methods, match->method_count),
         .operations = match->operations,
         .mismatch = match->mismatch,
         .outcome = take_outcome(parts, settings, from),

@@ -53,7 +53,7 @@ struct outcome {
 struct rule {
     struct ranges users, as_users, groups, as_groups;
     uint64_t capabilities, as_capabilities; /* 0: the key is absent */
-    struct globs providers, namespaces, classes;
+    struct globs providers, namespaces, classes, methods;
     uint32_t operations;         /* 1 << enum operation; 0: the key is absent */
     miguard_components mismatch; /* 0: a rule for calls whose identity is the same */
     struct outcome outcome;
@@ -63,8 +63,8 @@ struct rule {
 struct question {
     enum operation operation;
     miguard_components mismatch;
-    const struct miguard_identity *opened, *used;   /* NULL: not known, and no key covers it */
-    const char *provider, *name_space, *class_name; /* "" for none */
+    const struct miguard_identity *opened, *used; /* NULL: not known, and no key covers it */
+    const char *provider, *name_space, *class_name, *method; /* "" for none */
     unsigned unreadable;
 };
 
@@ -166,7 +166,7 @@ struct rule_index {
     struct rule_set covers[MIGUARD_COMPONENT_COUNT];
     struct id_index users, as_users, groups, as_groups;
     struct capability_index capabilities, as_capabilities;
-    struct name_index providers, namespaces, classes;
+    struct name_index providers, namespaces, classes, methods;
 };
 
 /* false: out of memory, and what was made is to be released all the same. */

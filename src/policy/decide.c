@@ -135,6 +135,7 @@ void policy_call_name(struct policy_call *call, const struct cim_names *names)
 {
     call->name_space = names->name_space;
     call->class_name = names->classes[0];
+    call->method = names->method;
     call->unreadable = names->unreadable;
     for (int i = 1; i < CIM_CLASSES; i++) {
         call->further_classes[i - 1] = names->classes[i];

@@ -36,8 +36,8 @@ struct draft_range {
     const char *text; /* as it was written */
 };
 
-/* One alternative of provider, namespace, class: "*" stands for any characters, "/" among them, "?"
- * for one, "\" quotes; brackets are literal. Namespaces and classes compare case-insensitively
+/* One alternative of provider, namespace, class, method: "*" stands for any characters, "/" among
+ * them, "?" for one, "\" quotes; brackets are literal. The last three compare case-insensitively
  * (DSP0004; the letters of ASCII, so that no locale decides), provider file names exactly. A loader
  * lets namespaces pass in the normal form of cim_name.h only. */
 struct draft_glob {
@@ -55,8 +55,8 @@ struct draft_match {
     const struct draft_range *users, *as_users, *groups, *as_groups;
     uint32_t user_count, as_user_count, group_count, as_group_count;
     uint64_t capabilities, as_capabilities;
-    const struct draft_glob *providers, *namespaces, *classes;
-    uint32_t provider_count, namespace_count, class_count;
+    const struct draft_glob *providers, *namespaces, *classes, *methods;
+    uint32_t provider_count, namespace_count, class_count, method_count;
     uint32_t operations;         /* 1 << enum operation */
     miguard_components mismatch; /* 0: a rule for calls whose identity is the same */
 };
@@ -103,6 +103,7 @@ struct draft_test {
     enum operation operation;
     const char *provider, *name_space;    /* as written; "" when absent */
     const char *class_names[CIM_CLASSES]; /* "" from the first that is absent on */
+    const char *method;                   /* "" when absent */
     enum draft_decision expect_decision;
     bool has_expect_mismatch;
     miguard_components expect_mismatch;

@@ -26,9 +26,10 @@ static const struct {
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
     {"match",
      {"user", "as-user", "group", "as-group", "capability", "as-capability", "provider",
-      "namespace", "class", "operation", "mismatch"}},
+      "namespace", "class", "method", "operation", "mismatch"}},
     {"tests", {"name", "given", "expect"}},
-    {"given", {"opened-as", "used-as", "mismatch", "operation", "provider", "namespace", "class"}},
+    {"given",
+     {"opened-as", "used-as", "mismatch", "operation", "provider", "namespace", "class", "method"}},
     {"opened-as", {"user", "group", "groups", "drop-capabilities"}},
     {"used-as", {"user", "group", "groups", "drop-capabilities"}},
     {"expect", {"decision", "mismatch", "rule"}},
@@ -401,6 +402,7 @@ static bool same_match(const struct draft_match *a, const struct draft_match *b)
            same_globs(a->providers, a->provider_count, b->providers, b->provider_count) &&
            same_globs(a->namespaces, a->namespace_count, b->namespaces, b->namespace_count) &&
            same_globs(a->classes, a->class_count, b->classes, b->class_count) &&
+           same_globs(a->methods, a->method_count, b->methods, b->method_count) &&
            a->capabilities == b->capabilities && a->as_capabilities == b->as_capabilities &&
            a->operations == b->operations && a->mismatch == b->mismatch;
 }
@@ -429,7 +431,7 @@ static bool same_test(const struct draft_test *a, const struct draft_test *b)
            same_text(a->provider, b->provider) && same_text(a->name_space, b->name_space) &&
            same_text(a->class_names[0], b->class_names[0]) &&
            same_text(a->class_names[1], b->class_names[1]) &&
-           same_text(a->class_names[2], b->class_names[2]) &&
+           same_text(a->class_names[2], b->class_names[2]) && same_text(a->method, b->method) &&
            a->expect_decision == b->expect_decision &&
            a->has_expect_mismatch == b->has_expect_mismatch &&
            a->expect_mismatch == b->expect_mismatch && same_text(a->expect_rule, b->expect_rule);

@@ -344,7 +344,8 @@ bool policy_index_build(struct rule_index *index, const struct rule *rules, uint
            build_ids(&index->as_groups, rules, rule_count, KEY(as_groups)) &&
            build_names(&index->providers, rules, rule_count, KEY(providers), false) &&
            build_names(&index->namespaces, rules, rule_count, KEY(namespaces), true) &&
-           build_names(&index->classes, rules, rule_count, KEY(classes), true);
+           build_names(&index->classes, rules, rule_count, KEY(classes), true) &&
+           build_names(&index->methods, rules, rule_count, KEY(methods), true);
 #undef KEY
 }
 
@@ -369,6 +370,7 @@ void policy_index_release(struct rule_index *index)
     release_names(&index->providers);
     release_names(&index->namespaces);
     release_names(&index->classes);
+    release_names(&index->methods);
 }
 
 void policy_index_by_operation(const struct rule_index *index, const struct question *question,
@@ -417,5 +419,8 @@ void policy_index_by_target(const struct rule_index *index, const struct questio
     }
     if ((question->unreadable & CIM_UNREADABLE_CLASS) == 0) {
         keep_name(&index->classes, question->class_name, set);
+    }
+    if ((question->unreadable & CIM_UNREADABLE_METHOD) == 0) {
+        keep_name(&index->methods, question->method, set);
     }
 }

@@ -20,6 +20,15 @@
 
 #define OPEN_ONLY (UINT32_C(1) << OPERATION_GET_LOCAL_SESSION)
 
+/* Invoke, and what is done with the operation that it began. */
+#define OPERATION_BIT(NAME) (UINT32_C(1) << OPERATION_##NAME)
+#define METHOD_OPERATIONS                                                                          \
+    (OPERATION_BIT(INVOKE) | OPERATION_BIT(OPERATION_CLOSE) | OPERATION_BIT(OPERATION_CANCEL) |    \
+     OPERATION_BIT(OPERATION_GET_SESSION) | OPERATION_BIT(OPERATION_GET_INSTANCE) |                \
+     OPERATION_BIT(OPERATION_GET_INDICATION) | OPERATION_BIT(OPERATION_GET_CLASS) |                \
+     OPERATION_BIT(ACKNOWLEDGE) | OPERATION_BIT(ANSWER_PROMPT) | OPERATION_BIT(ANSWER_ERROR) |     \
+     OPERATION_BIT(CALLBACK))
+
 /* ---- does one rule match all that another does? --------------------------------------------- */
 
 static const struct draft_range *range_of(const struct draft_range *ranges, uint32_t count,
@@ -126,6 +135,8 @@ bool lint_covers(const struct draft_match *earlier, const struct draft_match *la
            globs_cover(earlier->namespaces, earlier->namespace_count, later->namespaces,
                        later->namespace_count, true) &&
            globs_cover(earlier->classes, earlier->class_count, later->classes, later->class_count,
+                       true) &&
+           globs_cover(earlier->methods, earlier->method_count, later->methods, later->method_count,
                        true);
 }
 
@@ -171,6 +182,14 @@ static void lint_reachable(const struct policy_draft *draft, const struct draft_
              "rule '%s' is never reached: nothing can differ in GetLocalSession, which opens the "
              "session; leave out mismatch, or name operations that use it",
              rule->name);
+    }
+    if (match->method_count > 0 && match->operations != 0 &&
+        (match->operations & METHOD_OPERATIONS) == 0) {
+        WARN(
+            findings, &rule->place,
+            "rule '%s' is never reached: none of its operations has a method; add Invoke, or leave "
+            "out method",
+            rule->name);
     }
     if (match->mismatch != 0 && (match->mismatch & compared) == 0) {
         warn_components(findings, rule, ignored,

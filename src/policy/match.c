@@ -17,6 +17,7 @@ struct question policy_question_of(const struct policy_call *call)
         .provider = call->provider != NULL ? call->provider : "",
         .name_space = call->name_space != NULL ? call->name_space : "",
         .class_name = call->class_name != NULL ? call->class_name : "",
+        .method = call->method != NULL ? call->method : "",
         .unreadable = call->unreadable,
     };
     if (call->used_as != NULL) {
@@ -174,6 +175,11 @@ static bool class_unreadable(const struct question *question)
     return (question->unreadable & CIM_UNREADABLE_CLASS) != 0;
 }
 
+static bool method_unreadable(const struct question *question)
+{
+    return (question->unreadable & CIM_UNREADABLE_METHOD) != 0;
+}
+
 const char *policy_rule_doubt(const struct rule *rule, const struct question *question)
 {
     if (space_unreadable(question) && rule->namespaces.count > 0) {
@@ -181,6 +187,9 @@ const char *policy_rule_doubt(const struct rule *rule, const struct question *qu
     }
     if (class_unreadable(question) && rule->classes.count > 0) {
         return "it may apply: the call's class cannot be read";
+    }
+    if (method_unreadable(question) && rule->methods.count > 0) {
+        return "it may apply: the call's method cannot be read";
     }
     return NULL;
 }
@@ -195,6 +204,10 @@ static const char *target_why_not(const struct rule *rule, const struct question
     if (!class_unreadable(question) && !name_covered(&rule->classes, question->class_name, true)) {
         return question->class_name[0] == '\0' ? "its class asks for one, and the call has none"
                                                : "its class does not match";
+    }
+    if (!method_unreadable(question) && !name_covered(&rule->methods, question->method, true)) {
+        return question->method[0] == '\0' ? "its method asks for one, and the call has none"
+                                           : "its method does not match";
     }
     return NULL;
 }

@@ -2,7 +2,7 @@
 /*
  * What is fixed for the life of a session is asked once: whether a rule's user, group, capability
  * and provider hold, and, for a use under the same identity, its as- keys, too. Where the first
- * rule left for an operation asks for neither namespace nor class, the answer is known at open.
+ * rule left for an operation asks for no namespace, class or method, the answer is known at open.
  */
 #include "base/alloc.h"
 #include "policy/compiled.h"
@@ -25,7 +25,8 @@ static uint32_t first_rule(const struct policy_view *view, const struct rule_set
         return first;
     }
     const struct rule *rule = &view->policy->rules[first];
-    return rule->namespaces.count == 0 && rule->classes.count == 0 ? first : VARIES;
+    bool varies = rule->namespaces.count > 0 || rule->classes.count > 0 || rule->methods.count > 0;
+    return varies ? VARIES : first;
 }
 
 static void narrow_rules(struct policy_view *view, const struct question *session)

@@ -60,8 +60,8 @@ uint32_t policy_rule_count(const struct policy *policy);
  * used_as may be NULL. With a mismatch of 0 it then is the same as opened_as; with another one
  * nothing is known of it beyond that, and no rule with an as- key applies.
  *
- * provider, namespace, class: NULL or "" is none, and matches only an absent key or a glob that
- * matches the empty string. Namespaces are in the normal form of cim_name.h.
+ * provider, namespace, class, method: NULL or "" is none, and matches only an absent key or a glob
+ * that matches the empty string. Namespaces are in the normal form of cim_name.h.
  *
  * A call that names several classes is decided for each of them, and the strictest verdict stands:
  * what denies one denies the call, and what is to be allowed must be allowed for each.
@@ -80,6 +80,7 @@ struct policy_call {
     const char *name_space;
     const char *class_name;
     const char *further_classes[CIM_CLASSES - 1]; /* NULL or "" ends the list */
+    const char *method;                           /* what it invokes */
     unsigned unreadable;                          /* CIM_UNREADABLE_ bits */
 };
 

@@ -107,6 +107,15 @@ static void check_class(const struct reader *reader, const struct node *value, c
     }
 }
 
+static void check_method(const struct reader *reader, const struct node *value, const char *glob)
+{
+    if (!cim_class_pattern_good(glob)) {
+        schema_value_error(reader, value,
+                           "no method can match this; its name is of letters of ASCII, digits and "
+                           "\"_\", and does not begin with a digit");
+    }
+}
+
 static void read_globs(const struct reader *reader, const struct node *node, check_glob *check,
                        const struct draft_glob **ret_globs, uint32_t *ret_count)
 {
@@ -143,6 +152,12 @@ static void read_classes(const struct reader *reader, const struct node *node, v
 {
     struct draft_match *match = target;
     read_globs(reader, node, check_class, &match->classes, &match->class_count);
+}
+
+static void read_methods(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_match *match = target;
+    read_globs(reader, node, check_method, &match->methods, &match->method_count);
 }
 
 static void read_operations(const struct reader *reader, const struct node *node, void *target)
@@ -196,12 +211,19 @@ static void read_name(const struct reader *reader, const struct node *node, void
 static void read_match(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
-        {"user", false, read_users},         {"as-user", false, read_as_users},
-        {"group", false, read_groups},       {"as-group", false, read_as_groups},
-        {"capability", false, read_caps},    {"as-capability", false, read_as_caps},
-        {"provider", false, read_providers}, {"namespace", false, read_namespaces},
-        {"class", false, read_classes},      {"operation", false, read_operations},
-        {"mismatch", false, read_mismatch},  {NULL, false, NULL},
+        {"user", false, read_users},
+        {"as-user", false, read_as_users},
+        {"group", false, read_groups},
+        {"as-group", false, read_as_groups},
+        {"capability", false, read_caps},
+        {"as-capability", false, read_as_caps},
+        {"provider", false, read_providers},
+        {"namespace", false, read_namespaces},
+        {"class", false, read_classes},
+        {"method", false, read_methods},
+        {"operation", false, read_operations},
+        {"mismatch", false, read_mismatch},
+        {NULL, false, NULL},
     };
     struct draft_rule *rule = target;
 

@@ -174,13 +174,24 @@ static void read_test_class(const struct reader *reader, const struct node *node
     }
 }
 
+static void read_test_method(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    read_string(reader, node, "method", &test->method);
+}
+
 static void read_given(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
-        {"opened-as", true, read_opened_as},     {"used-as", false, read_used_as},
-        {"mismatch", false, read_differing},     {"operation", true, read_test_operation},
-        {"provider", false, read_test_provider}, {"namespace", false, read_test_namespace},
-        {"class", false, read_test_class},       {NULL, false, NULL},
+        {"opened-as", true, read_opened_as},
+        {"used-as", false, read_used_as},
+        {"mismatch", false, read_differing},
+        {"operation", true, read_test_operation},
+        {"provider", false, read_test_provider},
+        {"namespace", false, read_test_namespace},
+        {"class", false, read_test_class},
+        {"method", false, read_test_method},
+        {NULL, false, NULL},
     };
     schema_read_map(reader, node, "given", keys, target);
 }
@@ -270,7 +281,8 @@ static void read_test(const struct reader *reader, const struct node *node, void
         {"expect", true, read_expect},
         {NULL, false, NULL},
     };
-    struct draft_test test = {.provider = "", .name_space = "", .class_names = {"", "", ""}};
+    struct draft_test test = {
+        .provider = "", .name_space = "", .class_names = {"", "", ""}, .method = ""};
     struct load *load = reader->load;
     (void)target;
 

@@ -56,7 +56,8 @@ enum miguard_status selftest_ask(const struct draft_test *test, const struct pol
         .mismatch = differing & policy_compared(policy),
         .provider = test->provider,
     };
-    struct cim_written written = {.operation = test->operation, .name_space = test->name_space};
+    struct cim_written written = {
+        .operation = test->operation, .name_space = test->name_space, .method = test->method};
     memcpy(written.classes, test->class_names, sizeof(written.classes));
     cim_names_read(&question->names, &written);
     policy_call_name(&question->call, &question->names);
@@ -149,9 +150,10 @@ static enum miguard_status run_test(const struct draft_test *test, const struct 
         diagnostic_add(findings, DIAGNOSTIC_ERROR, &test->place, NULL, 0,
                        "test '%s': %s; decided by '%s' (%s)%s", test->name, said.data, verdict.rule,
                        verdict.source,
-                       verdict.name_invalid ? ", since the namespace or class of the call is "
-                                              "missing or cannot be read with certainty"
-                                            : "");
+                       verdict.name_invalid
+                           ? ", since the namespace, class or method of the call is "
+                             "missing or cannot be read with certainty"
+                           : "");
     }
     text_release(&said);
     selftest_question_release(&question);

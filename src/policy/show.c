@@ -318,6 +318,7 @@ static void yaml_match(const struct draft_rule *rule, struct text *text)
     yaml_globs(text, "provider", match->providers, match->provider_count, place);
     yaml_globs(text, "namespace", match->namespaces, match->namespace_count, place);
     yaml_globs(text, "class", match->classes, match->class_count, place);
+    yaml_globs(text, "method", match->methods, match->method_count, place);
     yaml_bits(text, "      operation", SET_OPERATIONS, match->operations, place);
     yaml_bits(text, "      mismatch", SET_COMPONENTS, match->mismatch, place);
 }
@@ -499,6 +500,7 @@ static void json_match(const struct draft_match *match, struct text *text)
     json_globs(text, "provider", match->providers, match->provider_count);
     json_globs(text, "namespace", match->namespaces, match->namespace_count);
     json_globs(text, "class", match->classes, match->class_count);
+    json_globs(text, "method", match->methods, match->method_count);
     json_bits(text, "operation", SET_OPERATIONS, match->operations);
     json_bits(text, "mismatch", SET_COMPONENTS, match->mismatch);
     text_json_close(text, '}');

@@ -84,7 +84,8 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "The provider ended a request with an operation still open; it was cancelled and closed "
         "for it. Call MI_Operation_Close when the last result has come.",
     [AUDIT_REASON_NAME_INVALID] =
-        "A rule asks for the namespace or class, and the call's is missing or written so that a "
+        "A rule asks for the namespace, class or method, and the call's is missing or written so "
+        "that a "
         "host could take it for another one: blanks, \".\", \"..\", characters beyond ASCII, more "
         "than 255 characters, or a query that is more than SELECT ... FROM one class. Write names "
         "plainly, as root/cimv2 and CIM_Process; miguard-policy(5) says what is read.",

@@ -12,12 +12,12 @@
 enum { SLOTS = 8192, IDS = 3, ABSENT = UINT32_MAX };
 
 /* The keys of a rule. Each value is a number: an id, an operation, or the place of a name. */
-enum key { OPERATION, CLASS, NAMESPACE, PROVIDER, AS_GROUP, GROUP, AS_USER, USER, KEYS };
+enum key { OPERATION, METHOD, CLASS, NAMESPACE, PROVIDER, AS_GROUP, GROUP, AS_USER, USER, KEYS };
 
 static const char *const key_names[KEYS] = {
-    [OPERATION] = "operation", [CLASS] = "class",       [NAMESPACE] = "namespace",
-    [PROVIDER] = "provider",   [AS_GROUP] = "as-group", [GROUP] = "group",
-    [AS_USER] = "as-user",     [USER] = "user",
+    [OPERATION] = "operation", [METHOD] = "method",     [CLASS] = "class",
+    [NAMESPACE] = "namespace", [PROVIDER] = "provider", [AS_GROUP] = "as-group",
+    [GROUP] = "group",         [AS_USER] = "as-user",   [USER] = "user",
 };
 
 struct facts {
@@ -136,8 +136,9 @@ static bool is_cim_name(enum record_field field, const char *text)
 
     return field == RECORD_NAMESPACE
                ? cim_space_normalise(text, normal) && strcmp(text, normal) == 0
-           : field == RECORD_CLASS ? cim_class_valid(text)
-                                   : true;
+           : field == RECORD_CLASS  ? cim_class_valid(text)
+           : field == RECORD_METHOD ? cim_method_valid(text)
+                                    : true;
 }
 
 static enum reading read_name(struct suggest *suggest, const struct record *record,
@@ -241,6 +242,10 @@ static enum reading read_call(struct suggest *suggest, const struct record *reco
     if (reading == READ) {
         reading = read_name(suggest, record, RECORD_CLASS, true, without_names(operation),
                             &values[CLASS]);
+    }
+    if (reading == READ) { /* an older version did not record it */
+        reading = read_name(suggest, record, RECORD_METHOD, true, operation != OPERATION_INVOKE,
+                            &values[METHOD]);
     }
     return reading;
 }
@@ -568,7 +573,7 @@ static void write_value(const struct suggest *suggest, struct text *text, int ke
 {
     if (key == OPERATION) {
         text_append(text, operation_name((enum operation)value));
-    } else if (key == CLASS || key == NAMESPACE || key == PROVIDER) {
+    } else if (key == METHOD || key == CLASS || key == NAMESPACE || key == PROVIDER) {
         text_append(text, "\"");
         export_string(text, EXPORT_GLOB, suggest->names[value].text);
         text_append(text, "\"");
@@ -594,8 +599,8 @@ static void write_key(const struct suggest *suggest, struct text *text, const st
 static void write_rule(const struct suggest *suggest, struct text *text, const struct call *call,
                        size_t number)
 {
-    static const int order[] = {USER,     GROUP,     AS_USER, AS_GROUP,
-                                PROVIDER, NAMESPACE, CLASS,   OPERATION};
+    static const int order[] = {USER,      GROUP, AS_USER, AS_GROUP, PROVIDER,
+                                NAMESPACE, CLASS, METHOD,  OPERATION};
 
     text_append(text, "  # Seen ");
     write_seen(text, &call->facts);
@@ -673,7 +678,8 @@ static void write_remarks(const struct suggest *suggest, struct text *text, uint
     }
     write_comment(text, suggest->remarks[AUDIT_REASON_COUNT].events,
                   "this version does not know the reason", NULL);
-    write_comment(text, suggest->unnamed, "the record lacks a user, provider, namespace or class",
+    write_comment(text, suggest->unnamed,
+                  "the record lacks a user, provider, namespace, class or method",
                   "A rule cannot ask that one is absent; without that key it would allow more than "
                   "was seen.");
     write_comment(text, suggest->unwritable,

@@ -74,6 +74,19 @@ static const struct {
     {"names.yaml", V "rules:\n"
                      "  - {name: no-b, match: {class: B}, decision: deny}\n"
                      "  - {name: no-secret, match: {namespace: root/secret}, decision: deny}\n"},
+    {"methods.yaml", V "rules:\n"
+                       "  - name: no-kill\n"
+                       "    match: {class: A, method: \"Kill*\", operation: Invoke}\n"
+                       "    decision: deny\n"
+                       "tests:\n"
+                       "  - name: kill\n"
+                       "    given: {opened-as: {user: root}, operation: Invoke, namespace: x,\n"
+                       "            class: A, method: killAll}\n"
+                       "    expect: {decision: deny, rule: no-kill}\n"
+                       "  - name: start\n"
+                       "    given: {opened-as: {user: root}, operation: Invoke, namespace: x,\n"
+                       "            class: A, method: Start}\n"
+                       "    expect: {decision: allow, rule: default}\n"},
     {"d/10-one.yaml", V "watch: true\nrules: [{name: first, match: {class: A}, decision: deny}]\n"},
     {"d/20-two.yaml",
      V "watch: false\nrules: [{name: second, match: {class: B}, decision: deny}]\n"},
@@ -187,7 +200,10 @@ static void check_row(const struct row *row)
 #define SHIPPED                                                                                    \
     "policy/default.yaml policy/hardened.yaml policy/permissive.yaml policy/web-operators.yaml"
 #define EXPLAIN "policy explain --policy $T/good.yaml "
-#define NAMES   "policy explain --policy $T/names.yaml --opened-as root --operation "
+#define METHODS                                                                                    \
+    "policy explain --policy $T/methods.yaml --opened-as root --operation Invoke --namespace x "   \
+    "--class A --method "
+#define NAMES "policy explain --policy $T/names.yaml --opened-as root --operation "
 
 static const struct row rows[] = {
     /* usage */
@@ -290,6 +306,15 @@ static const struct row rows[] = {
      "--namespace root/cimv2 --class web_worker --provider libweb1.so",
      0, "rule web-restarts-services", NULL},
 
+    {"policy test $T/methods.yaml", 0, "2 passed, 0 failed", NULL},
+    {"policy check $T/methods.yaml", 0, "ok: 1 rule, 2 tests passed", NULL},
+    {"policy show --policy $T/methods.yaml", 0, "      method: [Kill*]", NULL},
+    {"policy show --policy $T/methods.yaml --json", 0, "\"method\":[\"Kill*\"]", NULL},
+    {METHODS "Start", 0, "- no-kill (", NULL},
+    {METHODS "Start", 0, "its method does not match", NULL},
+    {METHODS "KILL", 1, "deny, by rule no-kill (", NULL},
+    {METHODS "Kill-", 1, "it may apply: the call's method cannot be read", NULL},
+    {METHODS "Kill-", 1, "the namespace, class or method is missing", NULL},
     {NAMES "GetClass --namespace root/open --class A", 0, "allow, by default", NULL},
     {NAMES "GetClass --namespace \\ROOT\\secret\\ --class A", 1, "deny, by rule no-secret", NULL},
     {NAMES "GetClass --namespace root/./secret --class A", 1, "deny, by rule no-secret (", NULL},

@@ -622,6 +622,122 @@ static void check_hidden_class(void)
     end(&session);
 }
 
+/* ---- methods ------------------------------------------------------------------------------------
+ */
+
+static const struct spelling methods[] = {
+    {"Kill", SECRET},
+    {"KILL", SECRET},
+    {"kill", SECRET},
+    {"Kills", OTHER},
+    {"Kil", OTHER},
+    {"_Kill", OTHER},
+    {"Kill ", EITHER},
+    {" Kill", EITHER},
+    {"Kill\n", EITHER},
+    {"Kill()", EITHER},
+    {"MG_File.Kill", EITHER},
+    {"Ki-ll", EITHER},
+    {"\xEF\xBC\xABill", EITHER},
+    {"Kill\xFF", EITHER},
+    {"1", EITHER},
+    {LONG128, EITHER},
+    {"", EITHER},
+    {NULL, EITHER},
+};
+
+static const struct {
+    const char *text;
+    bool secret, other; /* what is allowed */
+} method_rules[] = {
+    {RULES("  - {name: m, match: {method: Kill}, decision: deny}\n"), false, true},
+    {RULES("  - {name: m, match: {method: \"k?LL\", operation: Invoke}, decision: deny}\n"), false,
+     true},
+    {RULES("  - {name: m, match: {method: Kill, class: MG_File, namespace: root/open},\n"
+           "     decision: deny}\n"),
+     false, true},
+    {DENYING "  - {name: m, match: {method: \"KIL*L\"}, decision: allow}\n", true, false},
+    {RULES("  - {name: m, match: {method: Kill, class: Other}, decision: deny}\n"), true, true},
+    {RULES("  - {name: m, match: {method: Kill, operation: GetInstance}, decision: deny}\n"), true,
+     true},
+    {RULES("  - {name: m, match: {method: Kill}, audit: always, decision: allow}\n"), true, true},
+};
+
+static bool method_reaches(struct session *session, const char *method)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    unsigned long before = session->host->reached;
+
+    MI_Session_Invoke(&session->session, 0, NULL, "root/open", "MG_File", method, NULL, NULL, NULL,
+                      &operation);
+    bool reached = session->host->reached != before;
+    MI_Operation_Close(&operation);
+    return reached;
+}
+
+static bool method_allowed(const struct session *session, const char *method)
+{
+    const struct draft_test test = {.operation = OPERATION_INVOKE,
+                                    .opened_as = {.uid = 1, .gid = 1},
+                                    .provider = "",
+                                    .name_space = "root/open",
+                                    .class_names = {"MG_File", "", ""},
+                                    .method = method != NULL ? method : ""};
+    struct selftest_question question;
+
+    if (selftest_ask(&test, session->policy, &question) != MIGUARD_OK) {
+        abort();
+    }
+    struct policy_verdict decided = policy_decide(session->policy, &question.call);
+    struct policy_verdict told = policy_explain(session->policy, &question.call, NULL, NULL);
+    selftest_question_release(&question);
+    return decided.decision == POLICY_ALLOW && told.decision == POLICY_ALLOW;
+}
+
+/* Also of what follows: the rules see the method in each use of the operation. */
+static void check_later_method(void)
+{
+    struct session session;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_FALSE;
+    MI_Result result = MI_RESULT_OK;
+
+    begin(&session, RULES("  - {name: g, match: {method: Kill, operation: OperationGetInstance}, "
+                          "decision: deny}\n"));
+    for (int other = 0; other < 2; other++) {
+        MI_Operation operation = MI_OPERATION_NULL;
+        MI_Session_Invoke(&session.session, 0, NULL, "root", "A", other ? "Kills" : "kill", NULL,
+                          NULL, NULL, &operation);
+        MI_Result answer =
+            MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL);
+        expect(answer == (other ? MI_RESULT_OK : MI_RESULT_ACCESS_DENIED),
+               "a use is decided by the method that began it");
+        MI_Operation_Close(&operation);
+    }
+    end(&session);
+}
+
+static void check_methods(void)
+{
+    for (size_t i = 0; i < LENGTH(method_rules); i++) {
+        struct session session;
+        begin(&session, method_rules[i].text);
+        for (size_t k = 0; k < LENGTH(methods); k++) {
+            bool could = (methods[k].meaning == OTHER || method_rules[i].secret) &&
+                         (methods[k].meaning == SECRET || method_rules[i].other);
+            bool reached = method_reaches(&session, methods[k].text);
+            bool good = reached == could && method_allowed(&session, methods[k].text) == could;
+            passed += good;
+            failed += !good;
+            if (!good) {
+                printf("method '%s' by %s: %s the host\n", methods[k].text, method_rules[i].text,
+                       reached ? "reached" : "did not reach");
+            }
+        }
+        end(&session);
+    }
+}
+
 /* ---- what is recorded ---------------------------------------------------------------------------
  */
 
@@ -662,6 +778,8 @@ int main(void)
     }
     check_later_uses();
     check_hidden_class();
+    check_methods();
+    check_later_method();
     log_remove();
     printf("%u passed, %u failed\n", passed, failed);
     return failed == 0 ? 0 : 1;

@@ -202,7 +202,9 @@ static bool holds(const struct draft_match *match, const struct policy_call *cal
            ((call->unreadable & 1) != 0 ||
             one_like(match->namespaces, match->namespace_count, call->name_space, true)) &&
            ((call->unreadable & 2) != 0 ||
-            one_like(match->classes, match->class_count, call->class_name, true));
+            one_like(match->classes, match->class_count, call->class_name, true)) &&
+           ((call->unreadable & 4) != 0 ||
+            one_like(match->methods, match->method_count, call->method, true));
 }
 
 static const char *place_text(const struct policy_place *place)
@@ -263,7 +265,9 @@ static bool asks_for_unreadable(const struct draft_match *match, const struct po
     return (match->namespace_count > 0 && !has_star(match->namespaces, match->namespace_count) &&
             (call->unreadable & 1) != 0) ||
            (match->class_count > 0 && !has_star(match->classes, match->class_count) &&
-            (call->unreadable & 2) != 0);
+            (call->unreadable & 2) != 0) ||
+           (match->method_count > 0 && !has_star(match->methods, match->method_count) &&
+            (call->unreadable & 4) != 0);
 }
 
 /* Of one class: everything that may decide, up to what surely does. */
@@ -435,6 +439,7 @@ static struct draft_match some_match(void)
         .provider_count = some_count(3),
         .namespace_count = some_count(3),
         .class_count = some_count(2),
+        .method_count = some_count(3),
         .operations = one_in(2) ? some_operations() : 0,
         .mismatch = one_in(3) ? some_components() : 0,
     };
@@ -445,6 +450,7 @@ static struct draft_match some_match(void)
     match.providers = some_globs(match.provider_count);
     match.namespaces = some_globs(match.namespace_count);
     match.classes = some_globs(match.class_count);
+    match.methods = some_globs(match.method_count);
     return match;
 }
 
@@ -534,6 +540,7 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
         .provider = provider,
         .name_space = some_target(),
         .class_name = some_target(),
+        .method = some_target(),
     };
     for (int i = 0; i < 2 && call.class_name != NULL && one_in(2); i++) {
         call.further_classes[i] = some_target();
@@ -542,7 +549,7 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
         }
     }
     if (one_in(4)) {
-        call.unreadable = below(4);
+        call.unreadable = below(8);
     }
     if (one_in(3)) {
         call.mismatch = one_in(100) ? 1u << 20 : some_components();

@@ -42,14 +42,15 @@ static const struct policy *load(const struct text *text)
 
 /* ---- never broader than what was seen --------------------------------------------------------*/
 
-enum { USERS = 3, NAMES = 2, SETS = 4, OPERATIONS = 3 };
+enum { USERS = 3, NAMES = 2, SETS = 4, OPERATIONS = 4 };
 
 static const uint32_t users[USERS] = {0, 33, 65534};
 static const char *const providers[NAMES] = {"liba.so", "lib*.so"};
 static const char *const spaces[NAMES] = {"root/a", "root/b"};
 static const char *const classes[NAMES] = {"A", "B"};
 static const enum operation operations[OPERATIONS] = {OPERATION_GET_INSTANCE, OPERATION_INVOKE,
-                                                      OPERATION_DELETE_INSTANCE};
+                                                      OPERATION_INVOKE, OPERATION_DELETE_INSTANCE};
+static const char *const methods[OPERATIONS] = {"", "Start", "Stop", ""};
 static const struct {
     const char *json;
     miguard_components components;
@@ -111,7 +112,8 @@ static bool allowed(const struct policy *policy, const struct point *point)
                                .mismatch = sets[point->set].components,
                                .provider = providers[point->provider],
                                .name_space = spaces[point->space],
-                               .class_name = classes[point->class]};
+                               .class_name = classes[point->class],
+                               .method = methods[point->operation]};
 
     return policy_decide(policy, &call).decision == POLICY_ALLOW;
 }
@@ -124,6 +126,7 @@ static void add_point(struct suggest *suggest, const struct point *point)
                                 .name_space = spaces[point->space],
                                 .class_name = classes[point->class],
                                 .operation = operation_name(operations[point->operation]),
+                                .method = methods[point->operation],
                                 .mismatch = sets[point->set].json,
                                 .reason = point->set == 0 ? "policy" : "identity-mismatch"};
 
@@ -183,7 +186,8 @@ START_TEST(test_exactly_what_was_seen)
 }
 END_TEST
 
-/* Everything of a product becomes one rule. */
+/* Everything of a product becomes one rule, but for calls with a method and calls without one,
+ * which no list of methods can say together. */
 START_TEST(test_products_merge)
 {
     struct suggest *suggest = suggest_new();
@@ -195,7 +199,9 @@ START_TEST(test_products_merge)
             add_point(suggest, &point);
         }
     }
-    ck_assert_uint_eq(suggest_write(suggest, &text), 1);
+    ck_assert_uint_eq(suggest_write(suggest, &text), 2);
+    ck_assert_ptr_nonnull(
+        strstr(text.data, "      method: [\"Start\", \"Stop\"]\n      operation: [Invoke]\n"));
     ck_assert_ptr_nonnull(strstr(text.data, "      user: [0]\n      as-user: [33, 65534]\n"
                                             "      provider: [\"liba.so\", \"lib\\\\*.so\"]\n"));
     ck_assert_ptr_nonnull(strstr(text.data, "      mismatch: [euid, fsuid]\n"));
@@ -246,8 +252,14 @@ static const struct {
 } rows[] = {
     {{.allowed = true}, 0, NULL},
     {{.action = "policy-refused", .reason = "policy"}, 0, NULL},
-    {{.class_name = ""}, 0, "lacks a user, provider, namespace or class"},
-    {{.provider = ""}, 0, "lacks a user, provider, namespace or class"},
+    {{.class_name = ""}, 0, "lacks a user, provider, namespace, class or method"},
+    {{.provider = ""}, 0, "lacks a user, provider, namespace, class or method"},
+    {{.operation = "Invoke"}, 0, "lacks a user, provider, namespace, class or method"},
+    {{.operation = "Invoke", .method = "Stop"},
+     1,
+     "class: [\"MG_File\"]\n      method: [\"Stop\"]\n      operation: [Invoke]\n"},
+    {{.operation = "OperationGetInstance", .method = "Stop"}, 1, "      method: [\"Stop\"]\n"},
+    {{.operation = "Invoke", .method = "St op"}, 0, "characters that no policy may hold"},
     {{.operation = "Unheard"}, 0, "lacks a user"},
     {{.mismatch = "[\"euid\",\"unheard\"]"}, 0, "lacks a user"},
     {{.mismatch = ""}, 0, "lacks a user"},

@@ -24,6 +24,15 @@ static const struct {
     {"a match in one line",
      V "rules:\n- decision: deny\n  name: a\n  match:\n    class: X\n    user: 0\n",
      V "rules:\n  - name: a\n    match: {user: 0, class: X}\n    decision: deny\n"},
+    {"a method behind its class",
+     V "rules:\n- decision: deny\n  name: a\n  match: {operation: Invoke, method: M, class: X}\n"
+       "tests:\n- {name: t, given: {method: M, opened-as: {user: 0}, operation: Invoke, class: X}, "
+       "expect: {decision: deny}}\n",
+     V "rules:\n  - name: a\n    match: {class: X, method: M, operation: Invoke}\n    decision: "
+       "deny\n"
+       "tests:\n  - name: t\n"
+       "    given: {opened-as: {user: 0}, operation: Invoke, class: X, method: M}\n"
+       "    expect: {decision: deny}\n"},
     {"a list in one line", V "compare:\n  - euid\n  - ruid\n", V "compare: [euid, ruid]\n"},
     {"a list that is too long",
      V "rules: [{name: a, decision: deny, match: {class: [" LONG16 "1, " LONG16 "2, " LONG16
@@ -180,6 +189,8 @@ static const char *const different[] = {
     V "rules: [{name: a, decision: deny, match: {class: A}}]\n",
     V "rules: [{name: a, decision: deny, match: {class: [A, B]}}]\n",
     V "rules: [{name: a, decision: deny, match: {class: [B, A]}}]\n",
+    V "rules: [{name: a, decision: deny, match: {method: A}}]\n",
+    V "rules: [{name: a, decision: deny, match: {method: [A, B]}}]\n",
     V "rules: [{name: a, decision: deny, match: {user: 0}}]\n",
     V "rules: [{name: a, decision: deny, match: {user: 0-1}}]\n",
     V "rules: [{name: a, decision: deny, match: {operation: Invoke}}]\n",
@@ -190,6 +201,8 @@ static const char *const different[] = {
       "{decision: deny}}]\n",
     V "tests: [{name: t, given: {opened-as: {user: root, groups: []}, operation: Invoke}, expect: "
       "{decision: allow}}]\n",
+    V "tests: [{name: t, given: {opened-as: {user: root, groups: []}, operation: Invoke, "
+      "method: A}, expect: {decision: deny}}]\n",
 };
 
 START_TEST(same_only_when_same)
@@ -211,7 +224,7 @@ END_TEST
 /* What show prints is a policy that means the same, tests aside. */
 START_TEST(shown_is_the_same)
 {
-    for (size_t i = 0; i < sizeof(different) / sizeof(different[0]) - 3; i++) {
+    for (size_t i = 0; i < sizeof(different) / sizeof(different[0]) - 4; i++) {
         struct policy_draft *draft = load(different[i]);
         struct text text = TEXT_EMPTY;
         show_yaml(draft, &text);

@@ -68,7 +68,8 @@ static const struct {
      */
     {ROOT ", operation: GetInstance", "decision: deny, rule: trial", NULL},
     {ROOT ", operation: GetInstance, class: \"Any \"", "decision: allow",
-     "decided by 'trial' (test:4:6), since the namespace or class of the call is missing or cannot "
+     "decided by 'trial' (test:4:6), since the namespace, class or method of the call is missing "
+     "or cannot "
      "be read with certainty"},
     {ROOT ", operation: EnumerateClasses", "decision: allow, rule: default", NULL},
     {ROOT ", operation: Subscribe, class: [Any, TRIAL]", "decision: deny, rule: trial", NULL},
