@@ -12,7 +12,10 @@
 #include "base/alloc.h"
 #include "identity/trust.h"
 
-enum { FIRST_RECORD = 8192 }; /* one with everything in it */
+enum {
+    FIRST_RECORD = 8192, /* one with everything in it */
+    FOLDER_MODE = 0750,
+};
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
@@ -40,14 +43,20 @@ static bool split(const char *path, char folder[PATH_MAX], char name[FILE_NAME_S
 /*
  * Who may write the folder may put another log into the place of ours, sticky or not; who may write
  * one above may do so with the folder. Both are judged as a policy's are, on opened descriptors.
+ * make: a folder that is missing is made, for those who may read the file; NULL: it is not.
  */
-static enum miguard_status open_trusted(const char *folder, int *ret_fd,
-                                        struct miguard_error *reterr)
+static enum miguard_status open_trusted(const char *folder, const struct sink_settings *make,
+                                        int *ret_fd, struct miguard_error *reterr)
 {
     char problem[TRUST_PROBLEM];
     struct stat status;
 
-    switch (trust_open(folder, TRUST_STICKY_ABOVE, problem, ret_fd, &status)) {
+    enum trust_result result = trust_open(folder, TRUST_STICKY_ABOVE, problem, ret_fd, &status);
+    if (result == TRUST_ABSENT && make != NULL) {
+        result = trust_make_folder(folder, FOLDER_MODE, make->has_gid ? make->gid : getegid(),
+                                   problem, ret_fd, &status);
+    }
+    switch (result) {
     case TRUST_ABSENT:
         return error_set(reterr, MIGUARD_SYSTEM, ENOENT, "open", "%.120s: %s", folder,
                          strerrordesc_np(ENOENT));
@@ -81,7 +90,7 @@ enum miguard_status file_first_folder(struct log_file *file, const char *path,
     if (file->folder_path == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
     }
-    enum miguard_status status = open_trusted(folder, &file->folder, reterr);
+    enum miguard_status status = open_trusted(folder, &file->settings, &file->folder, reterr);
     if (status == MIGUARD_OK && !file_mark_set(file->folder, &file->folder_mark)) {
         status = error_set(reterr, MIGUARD_SYSTEM, errno, "fstat", "%.120s: %s", folder,
                            strerrordesc_np(errno));
@@ -91,7 +100,7 @@ enum miguard_status file_first_folder(struct log_file *file, const char *path,
 
 bool file_open_folder(struct log_file *file)
 {
-    return open_trusted(file->folder_path, &file->folder, NULL) == MIGUARD_OK &&
+    return open_trusted(file->folder_path, NULL, &file->folder, NULL) == MIGUARD_OK &&
            file_mark_set(file->folder, &file->folder_mark);
 }
 

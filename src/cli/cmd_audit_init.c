@@ -74,39 +74,6 @@ static int parse(int count, char **list, struct request *ret_request)
     return arguments.failed ? CLI_USAGE : CLI_YES;
 }
 
-/* So that the name of what was made in it outlives a power cut; some file systems have no fsync(2)
- * for a folder. */
-static bool sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EROFS);
-    int error = errno;
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    errno = error;
-    return done;
-}
-
-/* As the library does: a host that runs as root needs no set-up. */
-static bool make_parent(const char *path)
-{
-    char parent[PATH_MAX], above[PATH_MAX + 4];
-    const char *slash = strrchr(path, '/');
-
-    if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(parent)) {
-        return true;
-    }
-    memcpy(parent, path, (size_t)(slash - path));
-    parent[slash - path] = '\0';
-    if (mkdir(parent, 0750) != 0) {
-        return true; /* file_begin() tells when it is still missing */
-    }
-    snprintf(above, sizeof(above), "%s/..", parent);
-    return sync_folder(above);
-}
-
 /* ---- handing the key over -------------------------------------------------------------------- */
 
 static const int ending[] = {SIGHUP, SIGINT, SIGTERM};
@@ -221,11 +188,6 @@ static int begin(const struct request *request, const char *path)
                                              .earlier = request->earlier,
                                              .give = key.present ? give_key : NULL,
                                              .context = &giving};
-    if (!make_parent(path)) {
-        chain_key_wipe(&key);
-        return complain(CLI_UNABLE, "miguard audit init: the folder of %s: %s", path,
-                        strerror(errno));
-    }
     enum miguard_status status = begin_undisturbed(&beginning, aside, &error);
     if (aside[0] != '\0') {
         complain(CLI_YES, "what lay there is in %s now", aside);

@@ -311,27 +311,135 @@ static enum trust_result begin(struct walk *walk)
     return prepend(walk, folder) ? TRUST_OPENED : refuse(walk, "", "the path is too long");
 }
 
-enum trust_result trust_open(const char *path, enum trust_rule rule, char problem[TRUST_PROBLEM],
-                             int *ret_fd, struct stat *ret_stat)
+static enum trust_result walk_to_end(struct walk *walk, int *ret_fd, struct stat *ret_stat)
 {
-    struct walk walk = {.path = path, .problem = problem, .rule = rule, .folder = -1};
     char name[NAME_MAX + 2];
     int fd = -1;
-    enum trust_result result = begin(&walk);
+    enum trust_result result = begin(walk);
 
     while (result == TRUST_OPENED && fd < 0) {
-        take_step(&walk, name);
-        if (strcmp(name, ".") == 0 && walk.todo[0] != '\0') {
+        take_step(walk, name);
+        if (strcmp(name, ".") == 0 && walk->todo[0] != '\0') {
             continue;
         }
         /* What is left when all steps are taken is the folder where the walk stands. */
-        result = walk_step(&walk, name[0] == '\0' ? "." : name, &fd, ret_stat);
+        result = walk_step(walk, name[0] == '\0' ? "." : name, &fd, ret_stat);
     }
-    if (walk.folder >= 0) {
-        close(walk.folder);
+    if (walk->folder >= 0) {
+        close(walk->folder);
+        walk->folder = -1;
     }
     if (result == TRUST_OPENED) {
         *ret_fd = fd;
     }
     return result;
+}
+
+enum trust_result trust_open(const char *path, enum trust_rule rule, char problem[TRUST_PROBLEM],
+                             int *ret_fd, struct stat *ret_stat)
+{
+    struct walk walk = {.path = path, .problem = problem, .rule = rule, .folder = -1};
+
+    return walk_to_end(&walk, ret_fd, ret_stat);
+}
+
+/* ---- making a folder ------------------------------------------------------------------------- */
+
+/* "/a/b/" is "/a" and "b", "b" is "." and "b". False: there is no such last step. */
+static bool split_last(const char *path, char parent[PATH_MAX], char name[NAME_MAX + 1])
+{
+    size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    size_t start = length;
+    while (start > 0 && path[start - 1] != '/') {
+        start--;
+    }
+    if (start == length || length - start > NAME_MAX || start >= PATH_MAX) {
+        return false;
+    }
+    memcpy(name, path + start, length - start);
+    name[length - start] = '\0';
+    memcpy(parent, path, start);
+    memcpy(parent + start, start == 0 ? "." : "", start == 0 ? 2 : 1);
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* Made for nobody but its owner, and opened to others when it is whole: the umask has no say in it,
+ * nor has a parent that hands its group on. False and errno: it is not there. */
+static bool make_whole(int parent, const char *name, mode_t mode, gid_t gid)
+{
+    struct stat status;
+
+    if (mkdirat(parent, name, 0700) != 0) {
+        return errno == EEXIST; /* by another process meanwhile, to be judged like any other */
+    }
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool made = fd >= 0 && fstat(fd, &status) == 0 && fchown(fd, (uid_t)-1, gid) == 0 &&
+                fchmod(fd, mode) == 0;
+    int error = errno;
+    if (made && status.st_uid != geteuid()) { /* the filesystem uid is another */
+        made = false;
+        error = EPERM;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (made && fsync(parent) != 0 && errno != EINVAL) { /* some file systems have none for it */
+        made = false;
+        error = errno;
+    }
+    if (!made) {
+        unlinkat(parent, name, AT_REMOVEDIR);
+    }
+    errno = error;
+    return made;
+}
+
+/* May it be made there? The folder above is opened under the rules for the last one. */
+static enum trust_result open_parent(struct walk *walk, const char *path, int *ret_fd,
+                                     struct stat *status)
+{
+    enum trust_result result = walk_to_end(walk, ret_fd, status);
+
+    if (result != TRUST_OPENED) {
+        return result;
+    }
+    if (S_ISDIR(status->st_mode) && walk->links == 0) {
+        return TRUST_OPENED;
+    }
+    close(*ret_fd);
+    *ret_fd = -1;
+    snprintf(walk->problem, TRUST_PROBLEM, "%s: it does not exist, and %s", path,
+             walk->links > 0 ? "is not made through a symbolic link; make it yourself"
+                             : "what stands above it is no folder");
+    return TRUST_REFUSED;
+}
+
+enum trust_result trust_make_folder(const char *path, mode_t mode, gid_t gid,
+                                    char problem[TRUST_PROBLEM], int *ret_fd, struct stat *ret_stat)
+{
+    char parent[PATH_MAX], name[NAME_MAX + 1];
+    struct walk walk = {
+        .path = parent, .problem = problem, .rule = TRUST_STICKY_ABOVE, .folder = -1};
+    int above = -1;
+
+    if (!split_last(path, parent, name)) {
+        return TRUST_ABSENT;
+    }
+    enum trust_result result = open_parent(&walk, path, &above, ret_stat);
+    if (result != TRUST_OPENED) {
+        return result;
+    }
+    bool made = make_whole(above, name, mode, gid);
+    int error = errno;
+    close(above);
+    if (!made) {
+        snprintf(problem, TRUST_PROBLEM, "%s: it does not exist, and uid %u cannot make it: %s",
+                 path, geteuid(), strerrordesc_np(error));
+        return TRUST_REFUSED;
+    }
+    return trust_open(path, TRUST_STICKY_ABOVE, problem, ret_fd, ret_stat);
 }

@@ -38,4 +38,15 @@ MIGUARD_CHECKED enum trust_result trust_open(const char *path, enum trust_rule r
                                              char problem[TRUST_PROBLEM], int *ret_fd,
                                              struct stat *ret_stat);
 
+/*
+ * Makes the last folder of path and opens it as TRUST_STICKY_ABOVE does, with this mode, the owner
+ * of this process and the group gid, whatever the umask is. The folder above must be one in which
+ * nobody else can put anything, a sticky one will not do, and no symbolic link may stand on the
+ * way: what is made for root must not lie where somebody else has led it. ABSENT: the folder above
+ * does not exist either. One that another process makes meanwhile is judged as trust_open() would.
+ */
+MIGUARD_CHECKED enum trust_result trust_make_folder(const char *path, mode_t mode, gid_t gid,
+                                                    char problem[TRUST_PROBLEM], int *ret_fd,
+                                                    struct stat *ret_stat);
+
 #endif
