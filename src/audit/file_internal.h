@@ -60,6 +60,13 @@ enum {
 
 enum { STATE_FILES = 256 };
 
+/* What a file was when it was rotated: by that it is known again, also packed. */
+struct state_file {
+    uint64_t last; /* record; 0: nothing is known */
+    uint64_t inode, size;
+    int64_t changed; /* seconds since 1970, or 0 */
+};
+
 /* Losses and head change together, or not at all: what they are to be is written here, then valid
  * is set, then it is copied to its places, which can be done again. */
 struct state_redo {
@@ -82,7 +89,7 @@ struct state_shared {
     struct state_redo redo;
     struct state_loss pending[SINK_KIND_COUNT];
     uint64_t lost_total[AUDIT_LOSS_COUNT];
-    uint64_t file_last[STATE_FILES]; /* last record of the file with generation % STATE_FILES */
+    struct state_file files[STATE_FILES]; /* by number % STATE_FILES */
     int64_t repeats_until;
     struct state_repeat repeats[STATE_REPEATS];
 };
@@ -273,6 +280,9 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);
 size_t file_rotate_ahead(const struct log_file *file);
 /* Is the current file that close to its limit? */
 bool file_rotate_near(const struct log_file *file);
+/* Notes in the state what the file was that the head stood in until now; status may be NULL. */
+void file_note_rotated(struct log_file *file, const struct state_head *head,
+                       const struct stat *status);
 /* The first record of a file that is not the first of its log. */
 MIGUARD_CHECKED bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss);
 

@@ -477,12 +477,13 @@ static uint64_t next_generation(const struct repair *repair)
     return next;
 }
 
-static void go_to_next(struct repair *repair)
+/* status: of the file that the head stood in; NULL: it was packed, and is not known. */
+static void go_to_next(struct repair *repair, const struct stat *status)
 {
     struct log_file *file = repair->file;
     char name[FILE_NAME_SIZE];
 
-    file->state.shared->file_last[repair->head.generation % STATE_FILES] = repair->head.sequence;
+    file_note_rotated(file, &repair->head, status);
     repair->head.generation = next_generation(repair);
     file_rotated_name(file, repair->head.generation, name);
     uint64_t next = holds_next(repair, name) ? inode_of(file, name) : 0;
@@ -503,9 +504,10 @@ static bool step_on(struct repair *repair)
         return fail(repair, AUDIT_LOSS_REMOVED, repair->problem);
     }
     bool agreed = agree(repair, fd);
+    bool known = file_calls.fstat(fd, &status) == 0; /* agree() may have ended a line */
     file_calls.close(fd);
     if (agreed) {
-        go_to_next(repair);
+        go_to_next(repair, known ? &status : NULL);
     }
     return agreed;
 }
@@ -570,7 +572,7 @@ static bool find_and_repair(struct repair *repair)
             }
             break;
         case PACKED:
-            go_to_next(repair);
+            go_to_next(repair, NULL);
             break;
         case NOWHERE:
             return begin_anew(repair);

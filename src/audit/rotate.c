@@ -102,7 +102,7 @@ static bool choose_free(struct log_file *file)
         return false;
     }
     for (uint64_t i = from; i < chosen && i < from + STATE_FILES; i++) {
-        file->state.shared->file_last[i % STATE_FILES] = 0; /* no file of ours */
+        file->state.shared->files[i % STATE_FILES] = (struct state_file){0}; /* none of ours */
     }
     state_begin(&file->state)->generation = chosen;
     state_commit(&file->state);
@@ -176,12 +176,29 @@ static void finish_old(struct log_file *file)
 }
 
 /* Never shorter than it is: what others put behind our last record stays for who looks into it. */
-static void trim_old(const struct log_file *file)
+static void trim_old(struct log_file *file)
 {
     struct stat status;
 
-    if (file_calls.fstat(file->fd, &status) == 0) {
-        (void)file_calls.ftruncate(file->fd, status.st_size); /* else some blocks are spare */
+    if (file_calls.fstat(file->fd, &status) != 0) {
+        file_note_rotated(file, state_head(&file->state), NULL);
+        return;
+    }
+    (void)file_calls.ftruncate(file->fd, status.st_size); /* else some blocks are spare */
+    bool known = file_calls.fstat(file->fd, &status) == 0;
+    file_note_rotated(file, state_head(&file->state), known ? &status : NULL);
+}
+
+void file_note_rotated(struct log_file *file, const struct state_head *head,
+                       const struct stat *status)
+{
+    struct state_file *note = &file->state.shared->files[head->generation % STATE_FILES];
+
+    *note = (struct state_file){.last = head->sequence};
+    if (status != NULL) {
+        note->inode = (uint64_t)status->st_ino;
+        note->size = (uint64_t)status->st_size;
+        note->changed = status->st_mtim.tv_sec;
     }
 }
 
@@ -189,7 +206,6 @@ static void begin_new(struct log_file *file, uint64_t inode, uint64_t reserved, 
 {
     struct state_head *head = state_begin(&file->state);
 
-    file->state.shared->file_last[head->generation % STATE_FILES] = head->sequence;
     head->generation++;
     head->inode = inode;
     head->size = 0;
@@ -202,33 +218,117 @@ static void begin_new(struct log_file *file, uint64_t inode, uint64_t reserved, 
 
 /* ---- `keep` ---------------------------------------------------------------------------------- */
 
-/* The last record of the file that this log was rotated to under a number; 0: it is not known. */
-static uint64_t noted_last(const struct log_file *file, uint64_t number)
+/* What is known of the file that this log was rotated to under a number; NULL: nothing. */
+static const struct state_file *noted(const struct log_file *file, uint64_t number)
 {
-    return number + STATE_FILES > state_head(&file->state)->generation
-               ? file->state.shared->file_last[number % STATE_FILES]
-               : 0;
+    const struct state_file *note = &file->state.shared->files[number % STATE_FILES];
+
+    return number + STATE_FILES > state_head(&file->state)->generation && note->last != 0 ? note
+                                                                                          : NULL;
 }
 
-static bool has_our_chain(const struct log_file *file, const char *name)
+static bool is_unchanged(const struct stat *status, const struct state_file *note)
+{
+    return S_ISREG(status->st_mode) && (uint64_t)status->st_ino == note->inode &&
+           (uint64_t)status->st_size == note->size && status->st_mtim.tv_sec == note->changed;
+}
+
+/* By what is in it, unless it is the very file. */
+static bool is_our_plain(const struct log_file *file, const char *name,
+                         const struct state_file *note)
 {
     struct family_place place;
+    struct stat status;
 
+    if (note != NULL && note->inode != 0 &&
+        file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        is_unchanged(&status, note)) {
+        return true;
+    }
     return family_read_first(file->folder, name, &place) &&
            place.chain == state_head(&file->state)->chain_id;
 }
 
-/* By what is in it. What gzip(1) has packed we cannot read: there the number has to do. */
+/*
+ * A packed file's chain is inside, and nobody unpacks what somebody else may have put there with
+ * the rights of a writer. What gzip(1) leaves outside has to do: it keeps the time of the last
+ * change, and ends in the length of what was packed (RFC 1952). Where one is not what the rotated
+ * file had, the file is not taken for ours, and stays.
+ */
+static bool holds_packed(int fd, const struct state_file *note)
+{
+    enum { LEAST = 18 }; /* of head and tail */
+    unsigned char head[3] = {0}, tail[4] = {0};
+    struct stat status;
+
+    if (file_calls.fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < LEAST ||
+        status.st_mtim.tv_sec != note->changed ||
+        file_calls.pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+        file_calls.pread(fd, tail, sizeof(tail), status.st_size - (off_t)sizeof(tail)) !=
+            (ssize_t)sizeof(tail)) {
+        return false;
+    }
+    uint32_t length = (uint32_t)tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 |
+                      (uint32_t)tail[3] << 24;
+    return memcmp(head, "\x1F\x8B\x08", sizeof(head)) == 0 && length == (uint32_t)note->size;
+}
+
+static bool is_our_packed(const struct log_file *file, const char *name,
+                          const struct state_file *note)
+{
+    int fd = note == NULL || note->size == 0
+                 ? -1
+                 : file_calls.openat(file->folder, name,
+                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return false;
+    }
+    bool ours = holds_packed(fd, note);
+    file_calls.close(fd);
+    return ours;
+}
+
 static bool is_ours(const struct log_file *file, const struct family_member *member)
 {
-    const struct state_head *head = state_head(&file->state);
-    char name[FILE_NAME_SIZE];
+    const struct state_file *note = noted(file, member->number);
+    char name[FILE_NAME_SIZE + 4];
 
-    if (member->current || member->number >= head->generation) {
+    if (member->current || member->number >= state_head(&file->state)->generation) {
         return false;
     }
     family_name(file->name, member, name, sizeof(name));
-    return member->packed ? noted_last(file, member->number) != 0 : has_our_chain(file, name);
+    return member->packed ? is_our_packed(file, name, note) : is_our_plain(file, name, note);
+}
+
+/* The clock alone does not tell, when files are rotated within a tick. */
+static bool was_told(struct log_file *file, uint64_t inode)
+{
+    for (int i = 0; i < FILE_STRAYS; i++) {
+        if (file->strays_told[i] == inode) {
+            return true;
+        }
+    }
+    file->strays_told[file->strays_at++ % FILE_STRAYS] = inode;
+    return false;
+}
+
+static void name_stray(struct log_file *file, const struct family_member *member)
+{
+    size_t length = strlen(file->stray);
+    char name[FILE_NAME_SIZE + 4];
+    struct stat status;
+
+    family_name(file->name, member, name, sizeof(name));
+    if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        was_told(file, (uint64_t)status.st_ino)) {
+        return;
+    }
+    if (length + strlen(name) + 3 < sizeof(file->stray)) {
+        snprintf(file->stray + length, sizeof(file->stray) - length, "%s%s", length > 0 ? ", " : "",
+                 name);
+    }
+    file->stray_files++;
 }
 
 /* The last record of a file of ours; false: it is not known, and then the file is better kept than
@@ -240,9 +340,10 @@ static bool last_of(struct log_file *file, const struct family_member *member, u
     const char *problem = NULL;
     struct stat status;
     int fd = -1;
+    const struct state_file *note = noted(file, member->number);
 
-    *ret_last = noted_last(file, member->number);
-    if (*ret_last != 0) {
+    if (note != NULL) {
+        *ret_last = note->last;
         return true;
     }
     family_name(file->name, member, name, sizeof(name));
@@ -274,10 +375,17 @@ static void remove_rotated(struct log_file *file, const struct family_member *me
     file->removed_files += file_calls.unlinkat(file->folder, name, 0) == 0;
 }
 
-static bool same_number(const struct family *family, size_t a, size_t b)
+/* Where the files with another number than that at first begin: a file, and what gzip(1) makes of
+ * it just now. */
+static size_t next_number(const struct family *family, size_t first)
 {
-    return a < family->count && b < family->count &&
-           family->list[a].number == family->list[b].number;
+    size_t next = first + 1;
+
+    while (next < family->count && !family->list[first].current &&
+           family->list[next].number == family->list[first].number) {
+        next++;
+    }
+    return next;
 }
 
 /* Numbers from head->oldest on, in order. Those below were looked at before. */
@@ -289,7 +397,36 @@ static bool in_question(const struct log_file *file, const struct family_member 
            (member->number >= head->oldest || head->oldest > head->generation);
 }
 
-/* A file and what gzip(1) makes of it just now are one. */
+static bool has_ours(const struct log_file *file, const struct family *family, size_t first,
+                     size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        if (is_ours(file, &family->list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What only has the number stays; it was not named while it could still become ours. */
+static void remove_number(struct log_file *file, const struct family *family, size_t first,
+                          size_t end)
+{
+    struct family_member ours[2];
+    size_t count = 0;
+
+    for (size_t i = first; i < end; i++) {
+        if (is_ours(file, &family->list[i]) && count < 2) {
+            ours[count++] = family->list[i];
+        } else {
+            name_stray(file, &family->list[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) { /* told in the head: then they are not in question */
+        remove_rotated(file, &ours[i]);
+    }
+}
+
 static void remove_oldest(struct log_file *file, const struct family *family)
 {
     uint64_t kept = 0;
@@ -297,47 +434,29 @@ static void remove_oldest(struct log_file *file, const struct family *family)
     if (file->settings.keep == 0) {
         return;
     }
-    for (size_t i = 0; i < family->count; i++) {
-        const struct family_member *member = &family->list[i];
-        kept += in_question(file, member) && !same_number(family, i, i + 1) &&
-                (noted_last(file, member->number) != 0 || is_ours(file, member));
+    for (size_t i = 0; i < family->count; i = next_number(family, i)) {
+        kept += in_question(file, &family->list[i]) &&
+                has_ours(file, family, i, next_number(family, i));
     }
-    for (size_t i = 0; i < family->count && kept > file->settings.keep; i++) {
-        const struct family_member member = family->list[i];
-        bool last = !same_number(family, i, i + 1);
-        if (!in_question(file, &member) && !(i > 0 && same_number(family, i - 1, i))) {
-            continue;
-        }
-        if (is_ours(file, &member)) {
-            remove_rotated(file, &member);
-            kept -= last;
+    for (size_t i = 0; i < family->count && kept > file->settings.keep;
+         i = next_number(family, i)) {
+        size_t end = next_number(family, i);
+        if (in_question(file, &family->list[i]) && has_ours(file, family, i, end)) {
+            remove_number(file, family, i, end);
+            kept--;
         }
     }
 }
 
 /* ---- what is none of ours -------------------------------------------------------------------- */
 
-/* The clock alone does not tell, when files are rotated within a tick. */
-static bool was_told(struct log_file *file, uint64_t inode)
+/* Is it what gzip(1) has made of the file before it so far? */
+static bool may_become_ours(const struct log_file *file, const struct family *family, size_t at)
 {
-    for (int i = 0; i < FILE_STRAYS; i++) {
-        if (file->strays_told[i] == inode) {
-            return true;
-        }
-    }
-    file->strays_told[file->strays_at++ % FILE_STRAYS] = inode;
-    return false;
-}
+    const struct family_member *member = &family->list[at];
 
-static void name_stray(struct log_file *file, const char *name)
-{
-    size_t length = strlen(file->stray);
-
-    if (length + strlen(name) + 3 < sizeof(file->stray)) {
-        snprintf(file->stray + length, sizeof(file->stray) - length, "%s%s", length > 0 ? ", " : "",
-                 name);
-    }
-    file->stray_files++;
+    return member->packed && at > 0 && !family->list[at - 1].current &&
+           family->list[at - 1].number == member->number && is_ours(file, &family->list[at - 1]);
 }
 
 /* Each is named in one record: in the first rotation after it came. since is when the file before
@@ -354,10 +473,10 @@ static void note_strays(struct log_file *file, const struct family *family, int6
         if (member->current ||
             file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
             status.st_ctim.tv_sec * INT64_C(1000000000) + status.st_ctim.tv_nsec < since - tick ||
-            is_ours(file, member) || was_told(file, (uint64_t)status.st_ino)) {
+            is_ours(file, member) || may_become_ours(file, family, i)) {
             continue;
         }
-        name_stray(file, name);
+        name_stray(file, member);
     }
 }
 

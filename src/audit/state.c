@@ -16,10 +16,10 @@
 
 #define MAGIC "MGSTATE"
 #define DRAFT "MGDRAFT" /* see state_draft() */
-enum { STATE_VERSION = 1, OPEN_TRIES = 16, READ_TRIES = 1000 };
+enum { STATE_VERSION = 2, OPEN_TRIES = 16, READ_TRIES = 1000 };
 
 /* What one record changes is written back as one page, so that a power cut finds it together. */
-_Static_assert(offsetof(struct state_shared, file_last) <= 4096, "one page");
+_Static_assert(offsetof(struct state_shared, files) <= 4096, "one page");
 
 /* ---- heads ----------------------------------------------------------------------------------- */
 
@@ -679,7 +679,7 @@ static const struct state_head *head_in(const struct state_shared *shared)
 
 static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wrong)
 {
-    const size_t length = offsetof(struct state_shared, file_last);
+    const size_t length = offsetof(struct state_shared, files);
     struct state_shared *shared = base_alloc(1, sizeof(*shared));
     const struct state_head *head = NULL;
 

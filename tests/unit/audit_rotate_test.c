@@ -253,6 +253,173 @@ START_TEST(a_process_that_begins_makes_room)
 }
 END_TEST
 
+/* ---- what `keep` removes --------------------------------------------------------------------- */
+
+enum { KEEP = 3 };
+
+static void sh(const char *format, unsigned number)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command), "cd '%s' && n=%u f=audit.jsonl.%u && { %s; }", folder,
+             number, number, format);
+    ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static bool is_there(unsigned number, const char *suffix)
+{
+    char name[160];
+
+    snprintf(name, sizeof(name), "%s.%u%s", path, number, suffix);
+    return access(name, F_OK) == 0;
+}
+
+/* Writes until the current file would get a number. */
+static void write_up_to(struct log_file *file, uint64_t generation)
+{
+    for (unsigned i = 0; state_head(&file->state)->generation < generation; i++) {
+        append(file, i % 1000, PADDING);
+    }
+}
+
+static struct log_file *open_keeping(void)
+{
+    struct sink_settings settings = log_file_settings(path);
+
+    settings.sync = AUDIT_SYNC_NONE;
+    settings.rotate_bytes = LIMIT;
+    settings.keep = KEEP;
+    struct log_file *file = log_file_open(&settings, true);
+    ck_assert_ptr_nonnull(file);
+    return file;
+}
+
+static unsigned count_named(const char *name)
+{
+    char command[256];
+    unsigned count = 0;
+
+    snprintf(command, sizeof(command),
+             "grep -D skip -d skip -ho '\"stray\":\"[^\"]*%s\"' '%s'/audit.jsonl* | wc -l", name,
+             folder);
+    FILE *out = popen(command, "re");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_eq(fscanf(out, "%u", &count), 1);
+    pclose(out);
+    return count;
+}
+
+/* What gzip(1) makes of a file of ours is ours: it counts, and goes when its time has come. */
+START_TEST(packed_files_are_removed)
+{
+    struct log_file *file = open_keeping();
+
+    for (unsigned number = 1; number < 12; number++) {
+        write_up_to(file, number + 1);
+        if (_i == 1 && number == 6) { /* also over a restart */
+            file_close(file);
+            file = open_keeping();
+        }
+        sh("gzip $f", number);
+        ck_assert(!is_there(number, "") && is_there(number, ".gz"));
+        ck_assert(number <= KEEP || !is_there(number - KEEP, ".gz"));
+        ck_assert(number < KEEP || is_there(number - KEEP + 1, ".gz"));
+    }
+    ck_assert_uint_gt(state_head(&file->state)->removed_through, 0);
+    ck_assert_uint_eq(file->stray_files, 0);
+    file_close(file);
+    ck_assert_uint_eq(count_named("gz"), 0);
+}
+END_TEST
+
+/* Each leaves a file with the name of a packed one that is none of ours, in place of number 2 or
+ * beside it ($f). */
+static const struct {
+    const char *make;
+    bool beside;
+} foreign[] = {
+    {"rm $f; seq 9 | gzip > $f.gz", false},
+    {"seq 9 | gzip > $f.gz", true},
+    {"touch -r $f m; rm $f; seq 9 | gzip > $f.gz; touch -r m $f.gz; rm m", false},
+    {"s=$(stat -c %s $f); rm $f; head -c $s /dev/zero | gzip > $f.gz; touch -d @1 $f.gz", false},
+    {"touch -r $f m; s=$(stat -c %s $f); rm $f; head -c $s /dev/zero | gzip | tail -c +4 > $f.gz; "
+     "touch -r m $f.gz; rm m",
+     false},
+    {"cp $f x; gzip x; rm $f; mv x.gz elsewhere.gz; ln -s elsewhere.gz $f.gz", false},
+    {"rm $f; mkfifo $f.gz", false},
+    {"rm $f; mkdir $f.gz", false},
+    {"rm $f; : > $f.gz", false},
+};
+
+START_TEST(a_foreign_packed_file_stays)
+{
+    struct log_file *file = open_keeping();
+
+    write_up_to(file, 3);
+    sh(foreign[_i].make, 2);
+    write_up_to(file, 5);
+    unsigned named = count_named("audit.jsonl.2.gz"); /* that file goes, too */
+    ck_assert_int_eq(usleep(50000), 0);               /* it is no new one any more */
+    write_up_to(file, 9);
+    /* Ours are as many as they should be. */
+    for (unsigned number = 1; number < 9; number++) {
+        bool ours = number > 8 - KEEP;
+        ck_assert_msg(is_there(number, "") == ours, "%u", number);
+    }
+    sh("test -e $f.gz || test -L $f.gz", 2);
+    file_close(file);
+    ck_assert_uint_eq(named + count_named("audit.jsonl.2.gz"), 1);
+}
+END_TEST
+
+/* A file that gzip(1) is just making is no stray, and what it is made of goes when it is due. */
+START_TEST(a_file_that_is_being_packed_is_not_named)
+{
+    struct log_file *file = open_keeping();
+
+    write_up_to(file, 3);
+    sh("head -c 100 /dev/zero > $f.gz", 2);
+    write_up_to(file, 4);
+    ck_assert_uint_eq(count_named("gz"), 0);
+    sh("rm $f.gz; gzip $f", 2);
+    write_up_to(file, 8);
+    ck_assert(!is_there(2, "") && !is_there(2, ".gz"));
+    file_close(file);
+    ck_assert_uint_eq(count_named("gz"), 0);
+}
+END_TEST
+
+/* A writer was killed in the rotation, and the next one noted what the file was. */
+START_TEST(what_repair_found_is_known_when_it_is_packed)
+{
+    struct log_file *file = open_keeping();
+
+    write_up_to(file, 2);
+    append(file, 1, PADDING);
+    sh("ln audit.jsonl $f && (umask 027; : > new) && mv new audit.jsonl", 2);
+    atomic_fetch_or(&file->state.shared->dirty, STATE_KILLED);
+    append(file, 2, PADDING);
+    ck_assert_uint_eq(state_head(&file->state)->generation, 3);
+    sh("gzip $f", 2);
+    write_up_to(file, 7);
+    ck_assert(!is_there(2, ".gz") && is_there(4, ""));
+    file_close(file);
+}
+END_TEST
+
+/* Overwritten where it was: nothing of the log is left in it, and it is somebody's now. */
+START_TEST(a_file_that_became_somebodys_stays)
+{
+    struct log_file *file = open_keeping();
+
+    write_up_to(file, 3);
+    sh("echo notes > $f", 2);
+    write_up_to(file, 9);
+    ck_assert(is_there(2, "") && is_there(6, "") && !is_there(5, ""));
+    file_close(file);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rotation by size");
@@ -265,6 +432,12 @@ int main(void)
     tcase_add_test(cases, a_thread_that_may_not_rotate_waits_for_the_keeper);
     tcase_add_test(cases, an_identity_that_is_back_rotates_at_once);
     tcase_add_test(cases, a_process_that_begins_makes_room);
+    tcase_add_loop_test(cases, packed_files_are_removed, 0, 2);
+    tcase_add_loop_test(cases, a_foreign_packed_file_stays, 0,
+                        (int)(sizeof(foreign) / sizeof(foreign[0])));
+    tcase_add_test(cases, a_file_that_is_being_packed_is_not_named);
+    tcase_add_test(cases, what_repair_found_is_known_when_it_is_packed);
+    tcase_add_test(cases, a_file_that_became_somebodys_stays);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);
