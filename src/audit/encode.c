@@ -284,19 +284,26 @@ static void write_current(struct text *text, struct audit_names *names,
     }
 }
 
-/* When the process began: its start in ticks since boot, and when that was. */
-static void write_start(struct text *text, const struct identity_process *process)
+int64_t audit_start_time(uint64_t ticks_since_boot)
 {
     struct timespec up = {0, 0};
     uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
 
-    if (process->start_time == 0 || ticks == 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0) {
-        return;
+    if (ticks_since_boot == 0 || ticks == 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0) {
+        return 0;
     }
     int64_t boot = audit_now() - ((int64_t)up.tv_sec * SECOND + up.tv_nsec);
-    write_time(text, "start",
-               boot + (int64_t)(process->start_time / ticks * SECOND +
-                                process->start_time % ticks * (SECOND / ticks)));
+    return boot + (int64_t)(ticks_since_boot / ticks * SECOND +
+                            ticks_since_boot % ticks * (SECOND / ticks));
+}
+
+static void write_start(struct text *text, const struct identity_process *process)
+{
+    int64_t start = audit_start_time(process->start_time);
+
+    if (start != 0) {
+        write_time(text, "start", start);
+    }
 }
 
 /* From "ecs" to within "process". */
@@ -559,6 +566,8 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     if (event->policy_detail != NULL) {
         text_json_open(text, "policy", '{');
         write_text(text, "detail", event->policy_detail);
+        write_text(text, "hash", event->policy_hash);
+        write_text(text, "path", event->policy_path);
         text_json_close(text, '}');
     }
     if (event->lost != NULL) {

@@ -102,6 +102,9 @@ enum audit_loss {
 /* Nanoseconds since 1970, the time of records. */
 int64_t audit_now(void);
 
+/* The same for when a process began, told in clock ticks since boot; 0 when it is not known. */
+int64_t audit_start_time(uint64_t ticks_since_boot);
+
 const char *audit_loss_name(enum audit_loss loss);
 const char *audit_loss_text(enum audit_loss loss);
 const char *audit_reason_name(enum audit_reason reason);
@@ -175,6 +178,8 @@ struct audit_event {
     const struct audit_space *space;
     const struct audit_tally *tally;
     const char *policy_detail; /* for POLICY_*: the files or the errors */
+    const char *policy_hash;   /* of the files (policy/draft.h); NULL: the built-in, or none */
+    const char *policy_path;   /* where it was looked for; NULL: in the standard places */
 };
 
 /* event.id: the writing process and a number that it counts up. It is also the decision id that the

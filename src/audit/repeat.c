@@ -32,6 +32,8 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
         digest_text(secret, event->rule_source),
         digest_text(secret, event->rule_reason),
         digest_text(secret, event->policy_detail),
+        digest_text(secret, event->policy_hash),
+        digest_text(secret, event->policy_path),
         digest_text(secret, event->attempt),
         digest_identity(secret, event->bound),
         digest_identity(secret, event->current),

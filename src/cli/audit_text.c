@@ -266,6 +266,7 @@ static void say_repeats(const struct writer *writer)
 static void say_own(const struct writer *writer)
 {
     say_field(writer, "    policy   ", RECORD_POLICY_DETAIL, "\n");
+    say_field(writer, "    hash     ", RECORD_POLICY_HASH, "\n");
     if (has(writer, RECORD_LOST_COUNT)) {
         say_field(writer, "    lost     ", RECORD_LOST_COUNT, " records");
         say_field(writer, " of the sink ", RECORD_LOST_SINK, "");

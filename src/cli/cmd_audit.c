@@ -186,17 +186,21 @@ static enum miguard_status open_settled(const char *log, enum read_order order,
     return status;
 }
 
-static int open_default(enum read_order order, struct log_reader **ret_reader)
+int audit_open_log(const char *log, enum read_order order, struct log_reader **ret_reader)
 {
     struct miguard_error error = {0};
-    char *log = audit_default_log();
-
-    if (log == NULL) {
-        return CLI_UNABLE;
-    }
     enum miguard_status status = open_settled(log, order, ret_reader, &error);
-    free(log);
+
     return status == MIGUARD_OK ? CLI_YES : open_failed(status, &error);
+}
+
+static int open_default(enum read_order order, struct log_reader **ret_reader)
+{
+    char *log = audit_default_log();
+    int status = log == NULL ? CLI_UNABLE : audit_open_log(log, order, ret_reader);
+
+    free(log);
+    return status;
 }
 
 int audit_open_logs(const char *const *files, size_t count, enum read_order order,

@@ -27,6 +27,9 @@ char *audit_default_log(void);
 int audit_open_logs(const char *const *files, size_t count, enum read_order order,
                     struct log_reader **ret_reader);
 
+/* The same of one log with its rotated files. */
+int audit_open_log(const char *log, enum read_order order, struct log_reader **ret_reader);
+
 /*
  * The next record. Complains about each broken line (file:line: what is wrong), counts them, and
  * shows progress on a terminal when the work takes longer than a second. READ_END at the end or

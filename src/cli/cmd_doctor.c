@@ -2,6 +2,7 @@
 /* miguard doctor: what works on this machine, found out by trying. */
 #include "cli/cmd_policy.h"
 #include "cli/doctor.h"
+#include "cli/policy_in_force.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -287,6 +288,29 @@ static void look_at_log(struct report *report)
                            : strerrordesc_np(error));
 }
 
+/* Which set running processes have, by the log that they write to. */
+static void look_at_processes(struct report *report)
+{
+    struct policy_status status;
+
+    if (report->log[0] == '\0' || access(report->log, F_OK) != 0) {
+        return;
+    }
+    struct finding *finding =
+        add(report, "policy-in-force",
+            "a process decides by the set that it loaded, not by what the disk has",
+            "miguard policy status tells which; miguard_reload(), or watch: true in the policy");
+    if (policy_status_read_log(report->log, &status) != CLI_YES) {
+        judge(finding, false, "%.120s cannot be read to its end", report->log);
+    } else if (status.behind == 0) {
+        judge(finding, true, "%zu running processes, all with the set of the disk", status.count);
+    } else {
+        judge(finding, false, "%zu of %zu running processes have another set than the disk",
+              status.behind, status.count);
+    }
+    policy_status_release(&status);
+}
+
 /* ---- output ---------------------------------------------------------------------------------- */
 
 static void print_text(const struct report *report)
@@ -357,6 +381,7 @@ int cmd_doctor(int count, char **arguments)
     }
     look_at_policy(&report, policy_path(request.policy));
     look_at_log(&report);
+    look_at_processes(&report);
     look_at_identity(&report);
     look_at_system(&report);
     look_at_capabilities(&report);

@@ -16,6 +16,7 @@ int policy_show(int count, char **arguments);
 int policy_explain_call(int count, char **arguments);
 int policy_test(int count, char **arguments);
 int policy_fmt(int count, char **arguments);
+int policy_status(int count, char **arguments);
 
 /* The summary of the `policy` commands. */
 extern const char policy_help[];

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/pin.h"
+#include "base/process.h"
 #include "gateway/context_space.h"
 #include "policy/watch.h"
 #include "switch/copy.h"
@@ -27,6 +28,11 @@ static struct {
     struct policy_watch *watch;
     bool watch_wanted; /* by the policy in force */
     bool paused;       /* a drop is under way: no thread is to be started */
+    struct in_force {
+        struct text files; /* their names */
+        char hash[DRAFT_HASH_SIZE];
+        uint64_t recorded_in; /* the process (process_epoch()) that has a record of it */
+    } in_force;
     struct gateway gateway;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER,
            .gateway = {.store = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
@@ -159,16 +165,36 @@ static enum miguard_status load(const char *path, struct loaded *ret_loaded,
     return status;
 }
 
-static void record_policy(struct audit *audit, enum audit_action action, const struct text *detail)
+static void record_refused(struct audit *audit, const struct text *findings)
 {
     const struct audit_event event = {
-        .action = action,
-        .denied = action == AUDIT_ACTION_POLICY_REFUSED,
-        .policy_detail = detail->length > 0 && !detail->failed ? detail->data : "the built-in",
+        .action = AUDIT_ACTION_POLICY_REFUSED,
+        .denied = true,
+        .policy_detail =
+            findings->length > 0 && !findings->failed ? findings->data : "out of memory",
+        .policy_path = state.policy_path,
     };
     if (audit != NULL) {
         (void)!audit_write(audit, &event);
     }
+}
+
+/* Called with the lock held. Which policy is in force, in the log: `miguard policy status` reads
+ * it there. */
+static void record_load(void)
+{
+    const struct in_force *in_force = &state.in_force;
+    bool built_in = in_force->files.length == 0 || in_force->files.failed;
+    const struct audit_event event = {
+        .action = AUDIT_ACTION_POLICY_LOAD,
+        .policy_detail = built_in ? "the built-in" : in_force->files.data,
+        .policy_hash = in_force->hash[0] != '\0' ? in_force->hash : NULL,
+        .policy_path = state.policy_path,
+    };
+    if (state.gateway.audit != NULL) {
+        (void)!audit_write(state.gateway.audit, &event);
+    }
+    state.in_force.recorded_in = process_epoch();
 }
 
 /* ---- the gate ------------------------------------------------------------------------------ */
@@ -260,7 +286,7 @@ static void record_no_gate(struct audit *audit, const struct miguard_error *erro
 
     text_format(&detail, "the gate cannot be closed: %s: %s", error->step,
                 error->detail[0] != '\0' ? error->detail : miguard_status_text(error->status));
-    record_policy(audit, AUDIT_ACTION_POLICY_REFUSED, &detail);
+    record_refused(audit, &detail);
     text_release(&detail);
 }
 
@@ -321,7 +347,7 @@ static void after_drop(void)
 }
 
 /* Called with the lock held. Takes audit and the policy over; gives the old log back to close. */
-static struct audit *install(struct audit *audit, const struct loaded *loaded)
+static struct audit *install(struct audit *audit, struct loaded *loaded)
 {
     struct audit *old = state.gateway.audit;
 
@@ -330,7 +356,11 @@ static struct audit *install(struct audit *audit, const struct loaded *loaded)
     }
     store_set(&state.gateway.store, loaded->policy);
     set_thread_gate(&loaded->draft->settings.gate);
-    record_policy(audit, AUDIT_ACTION_POLICY_LOAD, &loaded->files);
+    text_release(&state.in_force.files);
+    state.in_force.files = loaded->files;
+    loaded->files = (struct text)TEXT_EMPTY;
+    memcpy(state.in_force.hash, loaded->draft->hash, sizeof(state.in_force.hash));
+    record_load();
     if (loaded->closed_gate) {
         record_gate(&state.gateway, &loaded->draft->settings.gate);
     }
@@ -415,7 +445,7 @@ static void set_up_default(void)
         install_default(audit, &loaded);
     } else if (status != MIGUARD_OK && state.gateway.audit == NULL &&
                open_default_log(&state.gateway.audit) == MIGUARD_OK) {
-        record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
+        record_refused(state.gateway.audit, &findings);
     }
     release_loaded(&loaded);
     text_release(&findings);
@@ -426,6 +456,9 @@ struct gateway *gateway_enter(void)
     pthread_once(&fork_once, watch_forks);
     pthread_mutex_lock(&state.lock);
     set_up_default();
+    if (state.configured && state.in_force.recorded_in != process_epoch()) {
+        record_load(); /* a forked child, which is a process of its own in the log */
+    }
     state.users++;
     pthread_mutex_unlock(&state.lock);
     return &state.gateway;
@@ -461,10 +494,10 @@ static enum miguard_status reconfigure(char **path, struct audit **audit, struct
         return status;
     }
     watch_as_told(false);
-    *audit = install(*audit, loaded);
     char *old = state.policy_path;
     state.policy_path = *path;
     *path = old;
+    *audit = install(*audit, loaded);
     state.configured = true;
     watch_as_told(loaded->draft->settings.watch);
     return MIGUARD_OK;
@@ -549,7 +582,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
     if (status == MIGUARD_OK) {
         status = take_over(&loaded, reterr);
     } else {
-        record_policy(state.gateway.audit, AUDIT_ACTION_POLICY_REFUSED, &findings);
+        record_refused(state.gateway.audit, &findings);
     }
     pthread_mutex_unlock(&state.lock);
     base_free(path);

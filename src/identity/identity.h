@@ -108,6 +108,9 @@ struct identity_process {
 };
 void identity_read_process(struct identity_process *ret_process);
 
+/* start_time of any process; 0 when it is gone or its /proc cannot be read. */
+uint64_t identity_process_start(pid_t pid);
+
 struct identity_thread {
     pid_t tid;
     char name[16];           /* comm */

@@ -181,6 +181,14 @@ static uint64_t parse_start_time(const char *stat)
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
+uint64_t identity_process_start(pid_t pid)
+{
+    char path[32], text[1024];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    return read_proc_file(path, text, sizeof(text)) > 0 ? parse_start_time(text) : 0;
+}
+
 void identity_read_process(struct identity_process *ret_process)
 {
     char text[1024];

@@ -142,6 +142,11 @@ struct draft_settings {
     struct policy_place repeat_place;
 };
 
+/* The hash of a set of policy files: SHA-256, in hex, over a line for each file, in the order of
+ * reading, that holds the SHA-256 of its bytes in hex. Nothing but coreutils is needed to check it:
+ * sha256sum FILE... | cut -c1-64 | sha256sum */
+enum { DRAFT_HASH_SIZE = 65 };
+
 struct policy_draft {
     struct draft_settings settings;
     const struct draft_rule *rules;
@@ -150,7 +155,8 @@ struct policy_draft {
     uint32_t test_count;
     const char *const *files; /* in the order of reading */
     uint32_t file_count;
-    void *memory; /* draft.c's */
+    char hash[DRAFT_HASH_SIZE]; /* of what was read (above); "" of no file */
+    void *memory;               /* load.c's */
 };
 
 /* The built-in default as a draft: no file, no rule. */

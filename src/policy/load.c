@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,6 +77,7 @@ struct loading {
     struct load load;
     struct storage *storage;
     enum draft_trust trust;
+    crypto_hash_sha256_state hash; /* of the files so far */
 };
 
 static bool begin(struct loading *loading, enum draft_trust trust, struct diagnostics *errors)
@@ -87,7 +89,31 @@ static bool begin(struct loading *loading, enum draft_trust trust, struct diagno
         return false;
     }
     loading->load.kept = &loading->storage->arena;
+    (void)crypto_hash_sha256_init(&loading->hash);
     return true;
+}
+
+/* libsodium's SHA-256 is plain C without state of its own: sodium_init() is not needed for it. */
+static void hash_file(struct loading *loading, const char *text, size_t length)
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    char line[DRAFT_HASH_SIZE];
+
+    (void)crypto_hash_sha256(hash, (const unsigned char *)text, length);
+    (void)sodium_bin2hex(line, sizeof(line), hash, sizeof(hash));
+    line[sizeof(line) - 1] = '\n';
+    (void)crypto_hash_sha256_update(&loading->hash, (const unsigned char *)line, sizeof(line));
+}
+
+static void finish_hash(struct loading *loading, char ret_hash[DRAFT_HASH_SIZE])
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+
+    ret_hash[0] = '\0';
+    if (loading->load.file_count > 0) {
+        (void)crypto_hash_sha256_final(&loading->hash, hash);
+        (void)sodium_bin2hex(ret_hash, DRAFT_HASH_SIZE, hash, sizeof(hash));
+    }
 }
 
 /* A growing array as an array of the draft's. */
@@ -116,6 +142,7 @@ static void fill_draft(struct loading *loading)
         .file_count = load->file_count,
         .memory = loading->storage,
     };
+    finish_hash(loading, draft->hash);
 }
 
 static enum miguard_status end(struct loading *loading, struct policy_draft **ret_draft)
@@ -175,6 +202,7 @@ static void read_source(struct loading *loading, const char *name, const char *t
     source->name = name;
     source->text = text;
     source->length = length;
+    hash_file(loading, text, length);
     schema_read(load, source);
 }
 

@@ -243,6 +243,7 @@ static void say_log(struct text *text, const struct record *record)
     append_named(text, record, "Used: ", RECORD_SPACE_USED, " %. ");
     append_named(text, record, "Room: ", RECORD_SPACE_AVAILABLE, " bytes. ");
     append_named(text, record, "Policy: ", RECORD_POLICY_DETAIL, ".");
+    append_named(text, record, " Its hash is ", RECORD_POLICY_HASH, ".");
 }
 
 static const struct sentence {

@@ -52,10 +52,10 @@ LEVEL(current_group, FIELD("id", CURRENT_GROUP_ID), FIELD("name", CURRENT_GROUP_
 LEVEL(saved_user, FIELD("id", CURRENT_SAVED_USER_ID), FIELD("name", CURRENT_SAVED_USER_NAME));
 LEVEL(saved_group, FIELD("id", CURRENT_SAVED_GROUP_ID), PASSED("name"));
 LEVEL(process, FIELD("pid", PID), FIELD("entity_id", ENTITY), FIELD("executable", EXECUTABLE),
-      FIELD("name", PROCESS_NAME), OBJECT("thread", thread), OBJECT("real_user", real_user),
-      OBJECT("real_group", real_group), OBJECT("user", current_user),
-      OBJECT("group", current_group), OBJECT("saved_user", saved_user),
-      OBJECT("saved_group", saved_group));
+      FIELD("name", PROCESS_NAME), FIELD("start", PROCESS_START), OBJECT("thread", thread),
+      OBJECT("real_user", real_user), OBJECT("real_group", real_group),
+      OBJECT("user", current_user), OBJECT("group", current_group),
+      OBJECT("saved_user", saved_user), OBJECT("saved_group", saved_group));
 LEVEL(bound_group, FIELD("id", BOUND_GROUP_ID), FIELD("name", BOUND_GROUP_NAME));
 LEVEL(bound_user, FIELD("id", BOUND_USER_ID), FIELD("name", BOUND_USER_NAME),
       OBJECT("group", bound_group));
@@ -66,7 +66,8 @@ LEVEL(call_site, FIELD("module", SITE_MODULE), FIELD("offset", SITE_OFFSET),
       FIELD("symbol", SITE_SYMBOL));
 LEVEL(last_switch, FIELD("module", LAST_SWITCH_MODULE), FIELD("offset", LAST_SWITCH_OFFSET),
       FIELD("symbol", LAST_SWITCH_SYMBOL), FIELD("time", LAST_SWITCH_TIME));
-LEVEL(policy, FIELD("detail", POLICY_DETAIL));
+LEVEL(policy, FIELD("detail", POLICY_DETAIL), FIELD("hash", POLICY_HASH),
+      FIELD("path", POLICY_PATH));
 LEVEL(lost, FIELD("sink", LOST_SINK), FIELD("count", LOST_COUNT), FIELD("cause", LOST_CAUSE),
       PASSED("causes"), FIELD("first", LOST_FIRST), FIELD("last", LOST_LAST),
       FIELD("first_sequence", LOST_FIRST_SEQUENCE), FIELD("last_sequence", LOST_LAST_SEQUENCE),

@@ -23,6 +23,7 @@ enum { RECORD_MAX_LINE = 1024 * 1024 };
     X(ENTITY, "process.entity_id")                                                                 \
     X(EXECUTABLE, "process.executable")                                                            \
     X(PROCESS_NAME, "process.name")                                                                \
+    X(PROCESS_START, "process.start")                                                              \
     X(TID, "process.thread.id")                                                                    \
     X(THREAD_NAME, "process.thread.name")                                                          \
     X(CURRENT_USER_ID, "process.user.id")                                                          \
@@ -67,6 +68,8 @@ enum { RECORD_MAX_LINE = 1024 * 1024 };
     X(ATTEMPT, "miguard.attempt")                                                                  \
     X(REPEATS, "miguard.repeat.count")                                                             \
     X(POLICY_DETAIL, "miguard.policy.detail")                                                      \
+    X(POLICY_HASH, "miguard.policy.hash")                                                          \
+    X(POLICY_PATH, "miguard.policy.path")                                                          \
     X(LOST_COUNT, "miguard.lost.count")                                                            \
     X(LOST_SINK, "miguard.lost.sink")                                                              \
     X(LOST_CAUSE, "miguard.lost.cause")                                                            \
@@ -131,7 +134,7 @@ bool record_is(const struct record *record, enum record_field field, const char 
 /* A number that is an integer and fits; false otherwise. Accepts one in quotes as well. */
 bool record_number(const struct record *record, enum record_field field, uint64_t *ret_number);
 
-/* @timestamp (or START, END, LOST_FIRST, LOST_LAST) in nanoseconds since 1970. */
+/* @timestamp (or START, END, PROCESS_START, LOST_FIRST, LOST_LAST) in nanoseconds since 1970. */
 bool record_time(const struct record *record, enum record_field field, int64_t *ret_time);
 
 /* Steps through an array of strings such as MISMATCH: *at is 0 at first. False at its end. The item

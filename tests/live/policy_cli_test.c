@@ -207,7 +207,8 @@ static void check_row(const struct row *row)
 
 static const struct row rows[] = {
     /* usage */
-    {"policy", 2, "", "check, show, explain, test or fmt?"},
+    {"policy", 2, "", "check, show, explain, test, fmt or status?"},
+    {"policy stat", 2, "", "did you mean status?"},
     {"policy --help", 0, "usage: miguard policy check", ""},
     {"policy check --help", 0, "usage: miguard policy check", ""},
     {"policy show --help", 0, "usage: miguard policy check", ""},

@@ -392,6 +392,8 @@ static const struct field {
     {"miguard.repeat.count", NEEDED, JSON_INTEGER, is_positive},
     {"miguard.policy", OPTIONAL, JSON_OBJECT, NULL},
     {"miguard.policy.detail", NEEDED, JSON_STRING, is_not_empty},
+    {"miguard.policy.hash", OPTIONAL, JSON_STRING, is_hash},
+    {"miguard.policy.path", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.lost", OPTIONAL, JSON_OBJECT, NULL},
     {"miguard.lost.sink", NEEDED, JSON_STRING, is_sink},
     {"miguard.lost.count", NEEDED, JSON_INTEGER, is_positive},
