@@ -27,7 +27,7 @@ struct scene {
 };
 
 /* Makes a context, a session and operations under the calling thread's identity. False when no
- * session was given. */
+ * session was given, or an operation was refused. */
 bool scene_make(struct scene *scene);
 
 /* Ends the context, under whatever identity the thread has. */
