@@ -71,7 +71,7 @@ tools_src := $(addprefix src/policy/,selftest.c lint.c show.c format.c format_tr
              $(wildcard src/review/*.c)
 guard_src := $(filter-out $(tools_src),$(wildcard src/base/*.c src/identity/*.c \
                src/switch/*.c src/policy/*.c src/audit/*.c src/gateway/*.c))
-host_src  := $(wildcard src/base/*.c src/host/*.c)
+host_src  := $(filter-out src/base/cut.c,$(wildcard src/base/*.c src/host/*.c))
 cli_src   := $(wildcard src/cli/*.c)
 
 guard_obj := $(guard_src:%.c=$(OUT)/obj/%.o)

@@ -9,6 +9,7 @@
 
 #include "audit/memory.h"
 #include "audit/names.h"
+#include "audit/values.h"
 #include "miguard.h" /* MIGUARD_VERSION */
 
 #define ECS_VERSION "9.0.0"
@@ -530,6 +531,21 @@ static void write_tally(struct text *text, const struct audit_tally *tally)
     text_json_close(text, '}');
 }
 
+static void write_keys(struct text *text, const struct audit_keys *keys)
+{
+    if (keys == NULL) {
+        return;
+    }
+    text_json_open(text, "keys", '[');
+    for (size_t at = 0; at < keys->length; at += strlen(keys->items + at) + 1) {
+        text_json_string(text, NULL, keys->items + at);
+    }
+    text_json_close(text, ']');
+    if (keys->omitted > 0) {
+        text_json_unsigned(text, "keys_omitted", keys->omitted);
+    }
+}
+
 static void write_miguard(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
@@ -541,6 +557,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_text(text, "namespace", event->name_space);
     write_text(text, "class", event->class_name);
     write_text(text, "method", event->method);
+    write_keys(text, event->keys);
     text_json_string(text, "decision", event->denied ? "deny" : "allow");
     if (event->would_deny) {
         text_json_boolean(text, "would_deny", true);

@@ -150,6 +150,8 @@ struct audit_last_switch {
     int64_t time;     /* nanoseconds since 1970 */
 };
 
+struct audit_keys;
+
 /* Everything borrowed for the time of the call. What does not apply stays NULL or 0. */
 struct audit_event {
     enum audit_action action;
@@ -160,7 +162,8 @@ struct audit_event {
     const char *provider; /* file name of the provider module */
     const char *name_space;
     const char *class_name;
-    const char *method; /* of an Invoke, and of what follows from it */
+    const char *method;            /* of an Invoke, and of what follows from it */
+    const struct audit_keys *keys; /* of the instance that was asked for (values.h) */
     uint64_t context_id, session_id, operation_id;
     const struct miguard_identity *bound;   /* whom the session belongs to */
     const struct miguard_identity *current; /* who made the call */

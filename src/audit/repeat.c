@@ -3,10 +3,17 @@
 
 #include <string.h>
 
+#include "audit/values.h"
+
 enum { SECOND = 1000000000 };
 
 /* Longer than any window: what lies further ahead is left from before the clock was set back. */
 static const int64_t longest = (int64_t)3600 * SECOND;
+
+static struct digest digest_keys(const struct digest_key *secret, const struct audit_keys *keys)
+{
+    return keys == NULL ? (struct digest){{0, 0}} : digest_bytes(secret, keys->items, keys->length);
+}
 
 /* A keyed digest of digests: no text can pass over its end into the next. */
 struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event)
@@ -28,6 +35,7 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
         digest_text(secret, event->name_space),
         digest_text(secret, event->class_name),
         digest_text(secret, event->method),
+        digest_keys(secret, event->keys),
         digest_text(secret, event->rule),
         digest_text(secret, event->rule_source),
         digest_text(secret, event->rule_reason),

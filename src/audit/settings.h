@@ -46,6 +46,13 @@ struct sink_settings {
     unsigned facility; /* as in syslog.h, unshifted: 10 is authpriv */
 };
 
+/* audit.keys: what a record says of the instance that was asked for. */
+enum audit_keys_mode {
+    AUDIT_KEYS_YES,   /* the names and values of its keys */
+    AUDIT_KEYS_NAMES, /* the names alone */
+    AUDIT_KEYS_NO,
+};
+
 struct audit_settings {
     const struct sink_settings *sinks;
     size_t sink_count;

@@ -163,12 +163,16 @@ static void shorten(struct text *text, size_t limit)
 void sink_field_text(const struct sink_field *field, size_t limit, struct text *text)
 {
     const char *at = field->at;
-    bool list = field->length > 0 && *at == '[';
+    bool list = field->length > 0 && *at == '[', inside = false;
 
     text->length = 0;
     text_append(text, "");
     for (size_t i = 0; i < field->length && text->length <= limit; i++) {
-        if (at[i] == '"' || (list && (at[i] == '[' || at[i] == ']'))) {
+        if (at[i] == '"') {
+            inside = !inside;
+            continue;
+        }
+        if (list && !inside && (at[i] == '[' || at[i] == ']')) {
             continue;
         }
         if (at[i] == '\\' && i + 1 < field->length && (at[i + 1] == '"' || at[i + 1] == '\\')) {

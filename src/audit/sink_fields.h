@@ -44,6 +44,7 @@
     X(NAMESPACE, "miguard.namespace", "namespace", "NAMESPACE")                                    \
     X(CLASS, "miguard.class", "class", "CLASS")                                                    \
     X(METHOD, "miguard.method", "method", "METHOD")                                                \
+    X(KEYS, "miguard.keys", "keys", "KEYS")                                                        \
     X(RULE, "rule.name", "rule", "RULE")                                                           \
     X(RULE_SOURCE, "rule.reference", "rule-source", "RULE_SOURCE")                                 \
     X(EXECUTABLE, "process.executable", "exe", "EXE")

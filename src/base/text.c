@@ -165,6 +165,11 @@ static size_t utf8_length(const unsigned char *bytes)
     return 0;
 }
 
+size_t text_character(const char *text)
+{
+    return utf8_length((const unsigned char *)text);
+}
+
 /* The code point of a valid sequence. */
 static uint32_t code_point(const unsigned char *bytes, size_t length)
 {

@@ -50,6 +50,10 @@ void text_json_boolean(struct text *text, const char *name, bool value);
  * Annex 9), characters without a width, and what is no character. The one list of the project. */
 bool text_is_hidden(uint32_t code);
 
+/* How many bytes the character has that text, terminated by a NUL, begins with; 0: it is no UTF-8.
+ */
+size_t text_character(const char *text);
+
 /* Invalid UTF-8 becomes U+FFFD; what is hidden becomes \u escapes, so that no value can forge a
  * line, reach a terminal as an escape, look like another or show its characters in another order. A
  * NULL value writes null. */

@@ -211,6 +211,15 @@ static void say_reason(const struct writer *writer)
     say(writer, "\n");
 }
 
+static void say_keys(const struct writer *writer)
+{
+    if (has(writer, RECORD_KEYS)) {
+        say_list(writer, "    keys     ", RECORD_KEYS);
+        say_field(writer, ", and ", RECORD_KEYS_OMITTED, " more");
+        say(writer, "\n");
+    }
+}
+
 static void say_rule(const struct writer *writer)
 {
     if (has(writer, RECORD_RULE)) {
@@ -290,6 +299,7 @@ static void write_text(const struct writer *writer)
         say_repeats(writer);
         say_field(writer, "    id       ", RECORD_EVENT_ID, "\n");
     }
+    say_keys(writer);
     say_own(writer);
 }
 
@@ -329,6 +339,7 @@ static const enum record_field columns[] = {
     RECORD_NAMESPACE,
     RECORD_CLASS,
     RECORD_METHOD,
+    RECORD_KEYS,
     RECORD_PROVIDER,
     RECORD_BOUND_USER_ID,
     RECORD_BOUND_USER_NAME,
@@ -405,10 +416,10 @@ static void write_column(const struct writer *writer, enum record_field field)
     if (!has(writer, field)) {
         return;
     }
-    if (field == RECORD_MISMATCH || field == RECORD_UNREADABLE) {
-        while (record_item(writer->record, field, &at, &item) && length + 64 < sizeof(text)) {
+    if (field == RECORD_MISMATCH || field == RECORD_UNREADABLE || field == RECORD_KEYS) {
+        while (length + 2 < sizeof(text) && record_item(writer->record, field, &at, &item)) {
             length += length > 0 ? (size_t)sprintf(text + length, " ") : 0;
-            slice_text(&item, text + length, 60);
+            slice_text(&item, text + length, sizeof(text) - length);
             length += strlen(text + length);
         }
     } else {

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "audit/audit.h"
+#include "audit/values.h"
 #include "base/entry.h"
 #include "base/slots.h"
 #include "identity/identity.h"
@@ -117,6 +118,7 @@ struct guarded_operation {
     uint64_t id;
     enum operation started_by;
     struct cim_names names; /* whole: the rules are asked about them at each use */
+    struct audit_keys keys; /* for the record of each use */
     MI_Operation inner;
     atomic_uint host_calls;          /* see OPERATION_CALLS */
     MI_OperationCallbacks callbacks; /* the provider's */
@@ -141,6 +143,7 @@ struct guard_call {
     struct guarded_session *session;
     const struct guarded_operation *on; /* the operation that is used, or NULL */
     const struct cim_names *names;      /* NULL: the call has none */
+    const struct audit_keys *keys;      /* NULL: none, or those of on */
     const void *call_site;
 };
 
@@ -234,6 +237,11 @@ void context_index_unlock(void);
 
 /* session.c */
 MI_Session guarded_session_public(const struct guarded_session *session);
+
+/* keys.c: the keys of an instance, which may be NULL. Runs the instance's own function table. */
+void call_keys_read(struct audit_keys *keys, const MI_Instance *instance,
+                    enum audit_keys_mode mode);
+void call_keys_copy(struct audit_keys *to, const struct audit_keys *from);
 
 /* operation.c */
 MI_Operation guarded_operation_public(const struct guarded_operation *operation);

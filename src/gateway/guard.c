@@ -9,6 +9,13 @@
 #include "switch/gate.h"
 #include "switch/switch.h"
 
+static const struct audit_keys *keys_of(const struct guard_call *call)
+{
+    const struct audit_keys *keys = call->on != NULL ? &call->on->keys : call->keys;
+
+    return keys != NULL && (keys->length > 0 || keys->omitted > 0) ? keys : NULL;
+}
+
 static struct audit_event event_of(const struct guard_call *call, enum audit_action action)
 {
     const struct guarded_session *session = call->session;
@@ -21,6 +28,7 @@ static struct audit_event event_of(const struct guard_call *call, enum audit_act
         .name_space = names != NULL ? names->name_space : NULL,
         .class_name = names != NULL ? names->classes[0] : NULL,
         .method = names != NULL ? names->method : NULL,
+        .keys = keys_of(call),
         .context_id = session->context->id,
         .session_id = session->id,
         .operation_id = call->on != NULL ? call->on->id : 0,

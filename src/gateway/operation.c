@@ -62,8 +62,11 @@ static bool enter(const MI_Operation *handle, enum operation used, const void *c
         return false;
     }
     struct guarded_operation *operation = object;
-    *ret_call =
-        (struct guard_call){used, operation->session, operation, &operation->names, call_site};
+    *ret_call = (struct guard_call){.operation = used,
+                                    .session = operation->session,
+                                    .on = operation,
+                                    .names = &operation->names,
+                                    .call_site = call_site};
     if (!guard_use(ret_call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;
@@ -467,8 +470,11 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
         return false;
     }
     struct guarded_operation *operation = object;
-    *ret_call =
-        (struct guard_call){used, operation->session, operation, &operation->names, call_site};
+    *ret_call = (struct guard_call){.operation = used,
+                                    .session = operation->session,
+                                    .on = operation,
+                                    .names = &operation->names,
+                                    .call_site = call_site};
     if (!guard_use(ret_call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;

@@ -55,6 +55,7 @@ struct start {
     enum result_kind kind;
     MI_Session *handle;
     struct cim_written written;
+    const MI_Instance *instance; /* whose keys are recorded; or NULL */
     const MI_OperationCallbacks *callbacks;
     MI_Operation *ret_operation;
     const void *call_site;
@@ -77,10 +78,15 @@ static void fail(const struct start *start, MI_Result result)
 }
 
 /* What was allowed and still is not to be: with a record of its own. */
-static void refuse_recorded(const struct start *start, enum audit_reason reason, MI_Result result)
+static void refuse_recorded(const struct start *start, const struct cim_names *names,
+                            const struct audit_keys *keys, enum audit_reason reason,
+                            MI_Result result)
 {
-    const struct guard_call call = {
-        .operation = start->operation, .session = start->session, .call_site = start->call_site};
+    const struct guard_call call = {.operation = start->operation,
+                                    .session = start->session,
+                                    .names = names,
+                                    .keys = keys,
+                                    .call_site = start->call_site};
     struct refusal refusal;
 
     guard_refuse(&call, AUDIT_ACTION_SESSION_USE, reason, result, &refusal);
@@ -99,11 +105,13 @@ static bool has_result_callback(const struct start *start)
 /* A fresh operation of start->session with two pins: the handle's, and the caller's until
  * finish_start(). False when the context ended meanwhile or a limit was met; it is answered then.
  */
-static bool make_operation(struct start *start, const struct cim_names *names)
+static bool make_operation(struct start *start, const struct cim_names *names,
+                           const struct audit_keys *keys)
 {
     struct guarded_operation *on = slots_new(&guarded_operations, NULL);
     if (on == NULL) {
-        refuse_recorded(start, AUDIT_REASON_LIMIT_REACHED, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        refuse_recorded(start, names, keys, AUDIT_REASON_LIMIT_REACHED,
+                        MI_RESULT_SERVER_LIMITS_EXCEEDED);
         return false;
     }
     slots_pin(&guarded_sessions, start->session);
@@ -111,6 +119,7 @@ static bool make_operation(struct start *start, const struct cim_names *names)
     on->id = slots_handle_of(&guarded_operations, on).name;
     on->started_by = start->operation;
     on->names = *names;
+    call_keys_copy(&on->keys, keys);
     if (start->callbacks != NULL) {
         on->callbacks = *start->callbacks;
     }
@@ -132,7 +141,8 @@ static bool make_operation(struct start *start, const struct cim_names *names)
     pthread_mutex_unlock(&start->session->context->lock);
     if (ended) {
         slots_release(&guarded_operations, on);
-        refuse_recorded(start, AUDIT_REASON_CONTEXT_ENDED, MI_RESULT_INVALID_PARAMETER);
+        refuse_recorded(start, names, keys, AUDIT_REASON_CONTEXT_ENDED,
+                        MI_RESULT_INVALID_PARAMETER);
         return false;
     }
     start->on = on;
@@ -156,8 +166,9 @@ static const char *name_space_for_host(const struct start *start)
 }
 
 /* True when the host may be asked: then start->session->inner, start->inner_callbacks and
- * start->on->inner are ready, and finish_start() must follow. The order is: is it a session, may
- * this thread use it, and only then is anything made or looked at. */
+ * start->on->inner are ready, and finish_start() must follow. The order is: is it a session; what
+ * is asked for, which a refusal tells as well; may this thread use it, and only then is anything
+ * made. */
 static bool begin_start(struct start *start)
 {
     struct refusal refusal;
@@ -171,16 +182,21 @@ static bool begin_start(struct start *start)
     }
     struct guarded_session *pinned ON_LEAVING(unpin_session) = start->session;
     struct cim_names names;
+    struct audit_keys keys;
     cim_names_read(&names, &start->written);
-    const struct guard_call call = {start->operation, start->session, NULL, &names,
-                                    start->call_site};
+    call_keys_read(&keys, start->instance, policy_keys(policy_view_policy(start->session->view)));
+    const struct guard_call call = {.operation = start->operation,
+                                    .session = start->session,
+                                    .names = &names,
+                                    .keys = &keys,
+                                    .call_site = start->call_site};
     bool started = false;
     if (!guard_use(&call, &refusal)) {
         refuse(start, &refusal);
     } else if (start->ret_operation == NULL) {
         fail(start, MI_RESULT_INVALID_PARAMETER);
     } else {
-        started = make_operation(start, &names);
+        started = make_operation(start, &names, &keys);
     }
     if (!started) {
         return false;
@@ -220,11 +236,11 @@ static bool hides_class(const MI_Instance *instance)
     return instance != NULL && (name == NULL || *name == '\0');
 }
 
-/* What follows `space` are further fields of struct cim_written. */
-#define START(code, result, space, ...)                                                            \
+/* What follows `of` are further fields of struct cim_written. */
+#define START(code, result, space, of, ...)                                                        \
     {                                                                                              \
         .operation = (code), .kind = (result), .handle = session,                                  \
-        .written = {.operation = (code), .name_space = (space), ##__VA_ARGS__},                    \
+        .written = {.operation = (code), .name_space = (space), ##__VA_ARGS__}, .instance = (of),  \
         .callbacks = callbacks, .ret_operation = operation,                                        \
         .call_site = __builtin_return_address(0),                                                  \
     }
@@ -246,8 +262,8 @@ static void MI_CALL guarded_get_instance(MI_Session *session, MI_Uint32 flags,
                                          const MI_Instance *instance,
                                          MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
-    struct start start =
-        START(OPERATION_GET_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    struct start start = START(OPERATION_GET_INSTANCE, RESULT_INSTANCE, name_space, instance,
+                               INSTANCE_CLASS(instance));
     RUN(GetInstance, flags, options, start.inner_name_space, instance)
 }
 
@@ -257,8 +273,8 @@ static void MI_CALL guarded_modify_instance(MI_Session *session, MI_Uint32 flags
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
 {
-    struct start start =
-        START(OPERATION_MODIFY_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    struct start start = START(OPERATION_MODIFY_INSTANCE, RESULT_INSTANCE, name_space, instance,
+                               INSTANCE_CLASS(instance));
     RUN(ModifyInstance, flags, options, start.inner_name_space, instance)
 }
 
@@ -268,8 +284,8 @@ static void MI_CALL guarded_create_instance(MI_Session *session, MI_Uint32 flags
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
 {
-    struct start start =
-        START(OPERATION_CREATE_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    struct start start = START(OPERATION_CREATE_INSTANCE, RESULT_INSTANCE, name_space, instance,
+                               INSTANCE_CLASS(instance));
     RUN(CreateInstance, flags, options, start.inner_name_space, instance)
 }
 
@@ -279,8 +295,8 @@ static void MI_CALL guarded_delete_instance(MI_Session *session, MI_Uint32 flags
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
 {
-    struct start start =
-        START(OPERATION_DELETE_INSTANCE, RESULT_INSTANCE, name_space, INSTANCE_CLASS(instance));
+    struct start start = START(OPERATION_DELETE_INSTANCE, RESULT_INSTANCE, name_space, instance,
+                               INSTANCE_CLASS(instance));
     RUN(DeleteInstance, flags, options, start.inner_name_space, instance)
 }
 
@@ -292,7 +308,7 @@ static void MI_CALL guarded_invoke(MI_Session *session, MI_Uint32 flags,
 {
     bool named = class_name != NULL && *class_name != '\0';
     struct start start =
-        START(OPERATION_INVOKE, RESULT_INSTANCE, name_space,
+        START(OPERATION_INVOKE, RESULT_INSTANCE, name_space, instance,
               .classes = {named ? class_name : class_of(instance), class_of(instance)},
               .class_hidden = hides_class(instance), .method = method);
     RUN(Invoke, flags, options, start.inner_name_space, class_name, method, instance, parameters)
@@ -305,8 +321,8 @@ static void MI_CALL guarded_enumerate_instances(MI_Session *session, MI_Uint32 f
                                                 MI_OperationCallbacks *callbacks,
                                                 MI_Operation *operation)
 {
-    struct start start =
-        START(OPERATION_ENUMERATE_INSTANCES, RESULT_INSTANCE, name_space, .classes = {class_name});
+    struct start start = START(OPERATION_ENUMERATE_INSTANCES, RESULT_INSTANCE, name_space, NULL,
+                               .classes = {class_name});
     RUN(EnumerateInstances, flags, options, start.inner_name_space, class_name, keys_only)
 }
 
@@ -316,7 +332,7 @@ static void MI_CALL guarded_query_instances(MI_Session *session, MI_Uint32 flags
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
 {
-    struct start start = START(OPERATION_QUERY_INSTANCES, RESULT_INSTANCE, name_space,
+    struct start start = START(OPERATION_QUERY_INSTANCES, RESULT_INSTANCE, name_space, NULL,
                                .dialect = dialect, .query = query);
     RUN(QueryInstances, flags, options, start.inner_name_space, dialect, query)
 }
@@ -327,7 +343,7 @@ static void MI_CALL guarded_associator_instances(
     const MI_Char *role, const MI_Char *result_role, MI_Boolean keys_only,
     MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
-    struct start start = START(OPERATION_ASSOCIATOR_INSTANCES, RESULT_INSTANCE, name_space,
+    struct start start = START(OPERATION_ASSOCIATOR_INSTANCES, RESULT_INSTANCE, name_space, keys,
                                .classes = {class_of(keys), association, result_class},
                                .class_hidden = hides_class(keys));
     RUN(AssociatorInstances, flags, options, start.inner_name_space, keys, association,
@@ -340,7 +356,7 @@ static void MI_CALL guarded_reference_instances(
     MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_REFERENCE_INSTANCES, RESULT_INSTANCE, name_space,
+        START(OPERATION_REFERENCE_INSTANCES, RESULT_INSTANCE, name_space, keys,
               .classes = {class_of(keys), result_class}, .class_hidden = hides_class(keys));
     RUN(ReferenceInstances, flags, options, start.inner_name_space, keys, result_class, role,
         keys_only)
@@ -352,7 +368,7 @@ static void MI_CALL guarded_subscribe(MI_Session *session, MI_Uint32 flags,
                                       const MI_SubscriptionDeliveryOptions *delivery,
                                       MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
-    struct start start = START(OPERATION_SUBSCRIBE, RESULT_INDICATION, name_space,
+    struct start start = START(OPERATION_SUBSCRIBE, RESULT_INDICATION, name_space, NULL,
                                .dialect = dialect, .query = query);
     RUN(Subscribe, flags, options, start.inner_name_space, dialect, query, delivery)
 }
@@ -363,7 +379,7 @@ static void MI_CALL guarded_get_class(MI_Session *session, MI_Uint32 flags,
                                       MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_GET_CLASS, RESULT_CLASS, name_space, .classes = {class_name});
+        START(OPERATION_GET_CLASS, RESULT_CLASS, name_space, NULL, .classes = {class_name});
     RUN(GetClass, flags, options, start.inner_name_space, class_name)
 }
 
@@ -375,7 +391,7 @@ static void MI_CALL guarded_enumerate_classes(MI_Session *session, MI_Uint32 fla
                                               MI_Operation *operation)
 {
     struct start start =
-        START(OPERATION_ENUMERATE_CLASSES, RESULT_CLASS, name_space, .classes = {class_name});
+        START(OPERATION_ENUMERATE_CLASSES, RESULT_CLASS, name_space, NULL, .classes = {class_name});
     RUN(EnumerateClasses, flags, options, start.inner_name_space, class_name, names_only)
 }
 
@@ -383,7 +399,7 @@ static void MI_CALL guarded_test_connection(MI_Session *session, MI_Uint32 flags
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
 {
-    struct start start = START(OPERATION_TEST_CONNECTION, RESULT_INSTANCE, NULL);
+    struct start start = START(OPERATION_TEST_CONNECTION, RESULT_INSTANCE, NULL, NULL);
     RUN(TestConnection, flags)
 }
 

@@ -312,6 +312,7 @@ enum miguard_status policy_compile(const struct policy_draft *draft,
     policy->compared = settings->compared;
     policy->audit_failure_denies = settings->audit_failure_denies;
     policy->revokes = settings->on_mismatch == DRAFT_MISMATCH_REVOKE;
+    policy->keys = settings->keys;
     if (!compile_rules(policy, draft)) {
         policy_free(policy);
         return MIGUARD_NO_MEMORY;
@@ -355,6 +356,11 @@ miguard_components policy_compared(const struct policy *policy)
 unsigned policy_audited(const struct policy *policy)
 {
     return policy->same.audit;
+}
+
+enum audit_keys_mode policy_keys(const struct policy *policy)
+{
+    return policy->keys;
 }
 
 bool policy_revokes(const struct policy *policy)

@@ -193,6 +193,7 @@ struct policy {
     miguard_components compared;
     bool audit_failure_denies;
     bool revokes;
+    enum audit_keys_mode keys;
     struct outcome same, differs; /* when no rule applies */
     uint32_t rule_count;
     const struct rule *rules;

@@ -140,6 +140,8 @@ struct draft_settings {
     struct policy_place sinks_place;
     uint32_t repeat_seconds; /* audit.repeat-window; 0: off */
     struct policy_place repeat_place;
+    enum audit_keys_mode keys; /* audit.keys */
+    struct policy_place keys_place;
 };
 
 /* The hash of a set of policy files: SHA-256, in hex, over a line for each file, in the order of

@@ -20,7 +20,7 @@ static const struct {
     {"", {"version", "defaults", "compare", "gate", "watch", "audit", "rules", "tests"}},
     {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
     {"gate", {"scope", "action", "report"}},
-    {"audit", {"repeat-window", "sinks"}},
+    {"audit", {"repeat-window", "keys", "sinks"}},
     {"file", {"path", "rotate", "rotate-every", "keep", "sync", "chain", "group", "on-failure"}},
     {"syslog", {"socket", "facility", "on-failure"}},
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
@@ -450,7 +450,8 @@ static bool same_sink(const struct draft_sink *one, const struct draft_sink *oth
 
 static bool same_sinks(const struct draft_settings *a, const struct draft_settings *b)
 {
-    if (a->repeat_seconds != b->repeat_seconds || a->sink_count != b->sink_count) {
+    if (a->repeat_seconds != b->repeat_seconds || a->keys != b->keys ||
+        a->sink_count != b->sink_count) {
         return false;
     }
     for (uint32_t i = 0; i < a->sink_count; i++) {

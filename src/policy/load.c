@@ -71,6 +71,8 @@ static const struct draft_settings built_in = {
     .sinks_place = {.file = "built-in"},
     .repeat_seconds = AUDIT_REPEAT_SECONDS,
     .repeat_place = {.file = "built-in"},
+    .keys = AUDIT_KEYS_YES,
+    .keys_place = {.file = "built-in"},
 };
 
 struct loading {

@@ -48,8 +48,9 @@ const struct policy *policy_keep(const struct policy *policy);
 void policy_release(const struct policy *policy);
 
 miguard_components policy_compared(const struct policy *policy);
-unsigned policy_audited(const struct policy *policy); /* defaults: audit */
-bool policy_revokes(const struct policy *policy);     /* on-mismatch: revoke */
+unsigned policy_audited(const struct policy *policy);          /* defaults: audit */
+bool policy_revokes(const struct policy *policy);              /* on-mismatch: revoke */
+enum audit_keys_mode policy_keys(const struct policy *policy); /* audit: keys */
 uint32_t policy_rule_count(const struct policy *policy);
 
 /*

@@ -163,7 +163,7 @@ void schema_read_rules(const struct reader *reader, const struct node *node, voi
 void schema_read_tests(const struct reader *reader, const struct node *node, void *target);
 
 extern const struct schema_word schema_decisions[], schema_modes[], schema_audits[],
-    schema_facilities[];
+    schema_facilities[], schema_keys_modes[];
 
 uint32_t schema_hash(const char *name);
 

@@ -15,6 +15,9 @@ const struct schema_word schema_facilities[] = {
     {"local0", 16}, {"local1", 17}, {"local2", 18}, {"local3", 19},   {"local4", 20},
     {"local5", 21}, {"local6", 22}, {"local7", 23}, {NULL, 0}};
 
+const struct schema_word schema_keys_modes[] = {
+    {"yes", AUDIT_KEYS_YES}, {"names", AUDIT_KEYS_NAMES}, {"no", AUDIT_KEYS_NO}, {NULL, 0}};
+
 struct sink_list {
     struct draft_sink items[SINK_KIND_COUNT]; /* one of each kind */
     uint32_t count;
@@ -279,10 +282,23 @@ static void read_repeat_window(const struct reader *reader, const struct node *n
     }
 }
 
+static void read_keys_mode(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_settings *settings = &reader->load->settings;
+    unsigned mode;
+    (void)target;
+
+    if (schema_read_word(reader, node, "value of keys", schema_keys_modes, &mode)) {
+        settings->keys = (enum audit_keys_mode)mode;
+        schema_read_place(reader, node, &settings->keys_place);
+    }
+}
+
 void schema_read_audit(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
         {"repeat-window", false, read_repeat_window},
+        {"keys", false, read_keys_mode},
         {"sinks", false, read_sinks},
         {NULL, false, NULL},
     };

@@ -80,14 +80,24 @@ static const char *sink_word(enum sink_kind kind)
     return words[kind];
 }
 
-static const char *facility_word(unsigned facility)
+static const char *word_of(const struct schema_word *word, unsigned value)
 {
-    for (const struct schema_word *word = schema_facilities; word->name != NULL; word++) {
-        if (word->value == facility) {
+    for (; word->name != NULL; word++) {
+        if (word->value == value) {
             return word->name;
         }
     }
     return "";
+}
+
+static const char *facility_word(unsigned facility)
+{
+    return word_of(schema_facilities, facility);
+}
+
+static const char *keys_word(enum audit_keys_mode keys)
+{
+    return word_of(schema_keys_modes, (unsigned)keys);
 }
 
 static void size_word(uint64_t bytes, char word[24])
@@ -364,6 +374,7 @@ static void yaml_audit(const struct draft_settings *settings, struct text *text)
     text_append(text, "audit:\n");
     schema_duration_word(settings->repeat_seconds, window);
     yaml_word(text, "  repeat-window", window, &settings->repeat_place);
+    yaml_word(text, "  keys", keys_word(settings->keys), &settings->keys_place);
     text_append(text, "  sinks:\n");
     for (uint32_t i = 0; i < settings->sink_count; i++) {
         const struct draft_sink *sink = &settings->sinks[i];
@@ -531,6 +542,7 @@ static void json_audit(const struct draft_settings *settings, struct text *text)
     text_json_open(text, "audit", '{');
     schema_duration_word(settings->repeat_seconds, window);
     json_setting(text, "repeat-window", window, &settings->repeat_place);
+    json_setting(text, "keys", keys_word(settings->keys), &settings->keys_place);
     text_json_open(text, "sinks", '[');
     for (uint32_t i = 0; i < settings->sink_count; i++) {
         const struct draft_sink *sink = &settings->sinks[i];

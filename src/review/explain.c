@@ -29,6 +29,21 @@ static void append_named(struct text *text, const struct record *record, const c
     }
 }
 
+/* A sentence about the instance; the keys stand as in the record. */
+static void say_keys(struct text *text, const struct record *record)
+{
+    const char *before = " Its instance is ";
+    struct slice item;
+
+    for (size_t at = 0; record_item(record, RECORD_KEYS, &at, &item);) {
+        text_append(text, before);
+        export_slice(text, TERMINAL, &item);
+        before = ", ";
+    }
+    append_named(text, record, ", and ", RECORD_KEYS_OMITTED, " more keys");
+    text_append(text, before[0] == ',' ? "." : "");
+}
+
 static void say_what(struct text *text, const struct record *record)
 {
     if (!export_is_decision(record)) {
@@ -54,6 +69,7 @@ static void say_what(struct text *text, const struct record *record)
     text_append(text, " (");
     text_append(text, export_action_text(record));
     text_append(text, ").");
+    say_keys(text, record);
 }
 
 static void append_moment(struct text *text, const struct record *record, enum record_field field)

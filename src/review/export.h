@@ -116,6 +116,7 @@ extern const struct export_mapping export_ocsf_mapping[]; /* ended with NULL */
     X(NAMESPACE, "namespace")                                                                      \
     X(CLASS, "class")                                                                              \
     X(METHOD, "method")                                                                            \
+    X(KEYS, "keys")                                                                                \
     X(RULE, "rule")                                                                                \
     X(RULE_SOURCE, "rule-source")                                                                  \
     X(EXECUTABLE, "exe")
@@ -138,6 +139,7 @@ extern const struct export_mapping export_ocsf_mapping[]; /* ended with NULL */
     X(PROVIDER, "deviceProcessName", NULL)                                                         \
     X(OPERATION, "flexString1", "operation")                                                       \
     X(METHOD, "flexString2", "method")                                                             \
+    X(KEYS, "miguardKeys", NULL)                                                                   \
     X(RULE, "cs1", "rule")                                                                         \
     X(RULE_SOURCE, "cs2", "ruleSource")                                                            \
     X(CLASS, "cs3", "class")                                                                       \

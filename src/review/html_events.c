@@ -49,12 +49,26 @@ static void write_who(struct text *text, const struct record *record)
     text_append(text, "</span></td>");
 }
 
+static void write_keys(struct text *text, const struct record *record)
+{
+    const char *before = "<br><span class=\"note\">";
+    struct slice item;
+
+    for (size_t at = 0; record_item(record, RECORD_KEYS, &at, &item);) {
+        text_append(text, before);
+        export_slice(text, EXPORT_HTML, &item);
+        before = ", ";
+    }
+    text_append(text, before[0] == ',' ? "</span>" : "");
+}
+
 static void write_call(struct text *text, const struct record *record)
 {
     text_append(text, "<td>");
     optional(text, record, "", RECORD_OPERATION, "");
     optional(text, record, " ", RECORD_CLASS, "");
     optional(text, record, export_has(record, RECORD_CLASS) ? "." : " ", RECORD_METHOD, "");
+    write_keys(text, record);
     optional(text, record, "<br><span class=\"note\">", RECORD_NAMESPACE, "</span>");
     optional(text, record, "<br><span class=\"note\">by ", RECORD_PROVIDER, "</span>");
     text_append(text, "</td>");

@@ -80,13 +80,14 @@ LEVEL(repeat, FIELD("count", REPEATS));
 LEVEL(chain, FIELD("id", CHAIN), FIELD("epoch", CHAIN_EPOCH), FIELD("prev", CHAIN_PREVIOUS));
 LEVEL(miguard, FIELD("operation", OPERATION), FIELD("provider", PROVIDER),
       FIELD("namespace", NAMESPACE), FIELD("class", CLASS), FIELD("method", METHOD),
-      FIELD("decision", DECISION), FIELD("would_deny", WOULD_DENY), FIELD("context_id", CONTEXT),
-      FIELD("session_id", SESSION), FIELD("operation_id", OPERATION_ID),
-      FIELD("mismatch", MISMATCH), FIELD("unreadable", UNREADABLE), OBJECT("cred", cred),
-      FIELD("loginuid", LOGINUID), PASSED("session_keyring"), OBJECT("call_site", call_site),
-      OBJECT("last_switch", last_switch), FIELD("attempt", ATTEMPT), OBJECT("policy", policy),
-      OBJECT("lost", lost), OBJECT("rotated", rotated), OBJECT("space", space),
-      OBJECT("repeat", repeat), OBJECT("chain", chain));
+      FIELD("keys", KEYS), FIELD("keys_omitted", KEYS_OMITTED), FIELD("decision", DECISION),
+      FIELD("would_deny", WOULD_DENY), FIELD("context_id", CONTEXT), FIELD("session_id", SESSION),
+      FIELD("operation_id", OPERATION_ID), FIELD("mismatch", MISMATCH),
+      FIELD("unreadable", UNREADABLE), OBJECT("cred", cred), FIELD("loginuid", LOGINUID),
+      PASSED("session_keyring"), OBJECT("call_site", call_site), OBJECT("last_switch", last_switch),
+      FIELD("attempt", ATTEMPT), OBJECT("policy", policy), OBJECT("lost", lost),
+      OBJECT("rotated", rotated), OBJECT("space", space), OBJECT("repeat", repeat),
+      OBJECT("chain", chain));
 LEVEL(event, PASSED("kind"), PASSED("category"), PASSED("type"), FIELD("id", EVENT_ID),
       FIELD("sequence", SEQUENCE), FIELD("code", CODE), FIELD("action", ACTION),
       FIELD("outcome", OUTCOME), FIELD("reason", REASON), FIELD("start", START), FIELD("end", END),

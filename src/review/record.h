@@ -48,6 +48,8 @@ enum { RECORD_MAX_LINE = 1024 * 1024 };
     X(NAMESPACE, "miguard.namespace")                                                              \
     X(CLASS, "miguard.class")                                                                      \
     X(METHOD, "miguard.method")                                                                    \
+    X(KEYS, "miguard.keys")                                                                        \
+    X(KEYS_OMITTED, "miguard.keys_omitted")                                                        \
     X(DECISION, "miguard.decision")                                                                \
     X(WOULD_DENY, "miguard.would_deny")                                                            \
     X(CONTEXT, "miguard.context_id")                                                               \

@@ -220,7 +220,7 @@ START_TEST(hostile_values)
         "\"decision\":\"deny\"},\"event\":{\"reason\":\"a,b\"}}' > c; "
         "$M audit search --format csv c",
         0, "\"'=1+\"\"1\"\"\",\"'@x\"", "");
-    ck_assert_ptr_nonnull(strstr(out, "\"'-2\",\"\\x001B[2J\\x000D\\x000Aforged\",,\"'+3\""));
+    ck_assert_ptr_nonnull(strstr(out, "\"'-2\",\"\\x001B[2J\\x000D\\x000Aforged\",,,\"'+3\""));
     ck_assert_ptr_nonnull(strstr(out, "\"a,b\""));
     expect("$M audit search c", 0, ":\\x001B[2J\\x000D\\x000Aforged", "");
     ck_assert_ptr_null(strchr(out, '\033'));

@@ -310,6 +310,7 @@ static const struct row rows[] = {
     {"policy test $T/methods.yaml", 0, "2 passed, 0 failed", NULL},
     {"policy check $T/methods.yaml", 0, "ok: 1 rule, 2 tests passed", NULL},
     {"policy show --policy $T/methods.yaml", 0, "      method: [Kill*]", NULL},
+    {"policy show --policy $T/methods.yaml", 0, "  keys: yes ", NULL},
     {"policy show --policy $T/methods.yaml --json", 0, "\"method\":[\"Kill*\"]", NULL},
     {METHODS "Start", 0, "- no-kill (", NULL},
     {METHODS "Start", 0, "its method does not match", NULL},

@@ -227,6 +227,11 @@ static bool is_list(const json_t *value, bool (*element)(const json_t *))
     return json_is_array(value);
 }
 
+static bool is_key_list(const json_t *value)
+{
+    return is_list(value, is_not_empty);
+}
+
 static bool is_cap_name(const json_t *value)
 {
     return json_is_string(value) && strncmp(json_string_value(value), "CAP_", 4) == 0;
@@ -368,6 +373,8 @@ static const struct field {
     {"miguard.namespace", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.class", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.method", OPTIONAL, JSON_STRING, is_not_empty},
+    {"miguard.keys", OPTIONAL, JSON_ARRAY, is_key_list},
+    {"miguard.keys_omitted", OPTIONAL, JSON_INTEGER, is_positive},
     {"miguard.context_id", OPTIONAL, JSON_STRING, is_hex},
     {"miguard.session_id", OPTIONAL, JSON_STRING, is_hex},
     {"miguard.operation_id", OPTIONAL, JSON_STRING, is_hex},

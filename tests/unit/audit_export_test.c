@@ -372,12 +372,14 @@ START_TEST(test_cef_of_each_action)
     facts.action = actions[_i];
     facts.class_name = "a=b|c\\\\d\\ne";
     facts.method = "m=n";
+    facts.in_miguard = ",\"keys\":[\"N=a[1]\",\"I=2\"],\"keys_omitted\":1";
     const char *line = exported(EXPORT_CEF_FORMAT, &facts);
     ck_assert_ptr_eq(strstr(line, "CEF:0|miguard|miguard|"), line);
     ck_assert_uint_eq(cef_parts(line), 8);
     ck_assert_ptr_nonnull(strstr(line, "|MG101E|"));
     ck_assert_ptr_nonnull(strstr(line, " cs3Label=class cs3=a\\=b|c\\\\d\\ne "));
     ck_assert_ptr_nonnull(strstr(line, " flexString2Label=method flexString2=m\\=n "));
+    ck_assert_ptr_nonnull(strstr(line, " miguardKeys=N\\=a[1],I\\=2 "));
     ck_assert_ptr_nonnull(strstr(line, "act=deny rt=1772366400000 "));
     ck_assert_ptr_nonnull(strstr(line, " cs1Label=rule cs1=r1 "));
     ck_assert_ptr_nonnull(strstr(line, " cnt=7 "));
@@ -399,6 +401,7 @@ START_TEST(test_rfc5424_of_each_action)
     facts.action = actions[_i];
     facts.class_name = "a]b\\\"c";
     facts.method = "m]";
+    facts.in_miguard = ",\"keys\":[\"N=a[1]\",\"I=2\"]";
     for (size_t i = 0; i < 3; i++) {
         head = strcmp(actions[_i], heads[i].action) == 0 ? heads[i].head : head;
     }
@@ -409,6 +412,7 @@ START_TEST(test_rfc5424_of_each_action)
               "id=\"00000000000000aa-42\" seq=\"42\""));
     ck_assert_ptr_nonnull(strstr(line, " class=\"a\\]b\\\"c\" "));
     ck_assert_ptr_nonnull(strstr(line, " method=\"m\\]\" "));
+    ck_assert_ptr_nonnull(strstr(line, " keys=\"N=a[1\\],I=2\" "));
     ck_assert_ptr_nonnull(strstr(line, " mismatch=\"euid\" "));
     const char *message = strstr(line, "] {\"@timestamp\"");
     ck_assert_ptr_nonnull(message);

@@ -23,7 +23,8 @@ static const char refusal[] =
     "\"group\":{\"id\":\"1\",\"name\":\"daemon\"}},\"rule\":{\"name\":\"web \\\"x\\\"\"},"
     "\"miguard\":{\"operation\":\"GetInstance\",\"provider\":\"libweb.so\","
     "\"namespace\":\"root/"
-    "cimv2\",\"class\":\"CIM_Process\",\"method\":\"Terminate\",\"decision\":\"deny\","
+    "cimv2\",\"class\":\"CIM_Process\",\"method\":\"Terminate\",\"keys\":[\"Handle=4711\",\"Name="
+    "J\\u00fcrgen\"],\"decision\":\"deny\","
     "\"context_id\":\"00000000000000ab\",\"session_id\":\"ffffffffffffffff\","
     "\"mismatch\":[\"euid\",\"cap-effective\"],\"loginuid\":1000},"
     "\"event\":{\"id\":\"00ff-17\",\"sequence\":17,\"code\":\"MG101E\",\"action\":\"session-use\","
@@ -71,6 +72,10 @@ static const struct {
     {refusal, "--method", "Term", false},
     {permitted, "--method", "*", false},
     {refusal, "--text", "TERMINATE", true},
+    {refusal, "--text", "4711", true},
+    {refusal, "--text", "handle=47", true},
+    {refusal, "--text", "Name=J\u00FCrgen", true},
+    {refusal, "--text", "Handle=4712", false},
     {refusal, "--namespace", "ROOT\\CIMV2", true},
     {refusal, "--namespace", "root/*", true},
     {refusal, "--namespace", "root", false},

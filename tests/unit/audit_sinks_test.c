@@ -422,6 +422,20 @@ END_TEST
 
 /* A cut line is never one of ours; it must still not be read past its end, which a sanitizer sees
  * at the end of a block of exactly its size. */
+/* Brackets and quotes that end a list stand outside its strings. */
+START_TEST(a_list_is_its_elements)
+{
+    static const char line[] = "{\"miguard\":{\"keys\":[\"N=a[1]\",\"Q=\\\"]\\\\\",\"E\"]}}";
+    struct sink_fields fields;
+    struct text text = TEXT_EMPTY;
+
+    sink_fields_read(line, sizeof(line) - 1, &fields);
+    sink_field_text(&fields.field[SINK_FIELD_KEYS], 200, &text);
+    ck_assert_str_eq(text.data, "N=a[1],Q=\"]\\,E");
+    text_release(&text);
+}
+END_TEST
+
 START_TEST(a_line_cut_anywhere_is_read_within_its_bounds)
 {
     struct made_record made;
@@ -997,6 +1011,7 @@ int main(void)
     tcase_add_test(cases, long_values_leave_room_for_the_record);
     tcase_add_test(cases, a_head_that_is_too_large_is_a_loss);
     tcase_add_test(cases, severities_tell_what_is_urgent);
+    tcase_add_test(cases, a_list_is_its_elements);
     tcase_add_test(cases, a_line_cut_anywhere_is_read_within_its_bounds);
     tcase_add_test(cases, strange_lines_are_read_without_harm);
     tcase_add_loop_test(cases, a_long_record_arrives_whole_in_parts, 0, 2);

@@ -180,6 +180,8 @@ static const char *const different[] = {
     V "defaults: {audit: [deny, switch]}\n",
     V "defaults: {mode: permissive}\n",
     V "defaults: {on-mismatch: revoke}\n",
+    V "audit: {keys: names}\n",
+    V "audit: {keys: no}\n",
     V "compare: [euid]\n",
     V "rules: [{name: a, decision: deny}]\n",
     V "rules: [{name: b, decision: deny}]\n",

@@ -99,6 +99,7 @@ START_TEST(sinks_are_typed)
         "version: 1\n"
         "audit:\n"
         "  repeat-window: 2m\n"
+        "  keys: names\n"
         "  sinks:\n"
         "    - file: { path: /log, rotate: 3KiB, rotate-every: 24h, keep: all, sync: all, group: "
         "4,\n"
@@ -110,6 +111,7 @@ START_TEST(sinks_are_typed)
     load_good(text);
     const struct draft_settings *settings = &draft->settings;
     ck_assert_uint_eq(settings->repeat_seconds, 120);
+    ck_assert_int_eq(settings->keys, AUDIT_KEYS_NAMES);
     ck_assert_uint_eq(settings->sink_count, 4);
     const struct sink_settings *file = &settings->sinks[0].settings;
     ck_assert_int_eq(file->kind, SINK_FILE);
@@ -136,8 +138,10 @@ START_TEST(what_may_be_switched_off_is_off)
     load_good("version: 1\n"
               "audit:\n"
               "  repeat-window: off\n"
+              "  keys: no\n"
               "  sinks: [ { file: { path: /log, rotate: off, rotate-every: off } } ]\n");
     ck_assert_uint_eq(draft->settings.repeat_seconds, 0);
+    ck_assert_int_eq(draft->settings.keys, AUDIT_KEYS_NO);
     ck_assert_uint_eq(draft->settings.sinks[0].settings.rotate_bytes, 0);
     ck_assert_uint_eq(draft->settings.sinks[0].settings.rotate_seconds, 0);
 }

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys of the instance that a call is about, as a record has them. They are read when the call
+ * is made: its record may be written much later, and the instance is the provider's, who may have
+ * freed it by then. Nothing is allocated.
+ *
+ * The provider's own instance is read through its function table, which is the host's code or the
+ * provider's. So this comes before the guard looks at the thread, never between that and the host.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/gateway.h"
+
+enum { MAX_ELEMENTS = 1024 };
+
+struct element {
+    const MI_Char *name;
+    MI_Value value;
+    MI_Type type;
+    MI_Uint32 flags;
+};
+
+/* ---- reading an instance --------------------------------------------------------------------- */
+
+/* X(TYPE, member of MI_Value) */
+#define SCALAR_MAP(X)                                                                              \
+    X(BOOLEAN, boolean)                                                                            \
+    X(UINT8, uint8)                                                                                \
+    X(SINT8, sint8)                                                                                \
+    X(UINT16, uint16)                                                                              \
+    X(SINT16, sint16)                                                                              \
+    X(UINT32, uint32)                                                                              \
+    X(SINT32, sint32)                                                                              \
+    X(UINT64, uint64)                                                                              \
+    X(SINT64, sint64)                                                                              \
+    X(REAL32, real32)                                                                              \
+    X(REAL64, real64)                                                                              \
+    X(CHAR16, char16)                                                                              \
+    X(DATETIME, datetime)                                                                          \
+    X(STRING, string)                                                                              \
+    X(REFERENCE, reference)                                                                        \
+    X(INSTANCE, instance)
+
+/* How large the value of a field is; 0 for an array, which no key is (DSP0004). */
+static size_t size_of(MI_Type type)
+{
+    switch (type) {
+#define SIZE_ROW(TYPE, member)                                                                     \
+    case MI_##TYPE:                                                                                \
+        return sizeof(((MI_Value *)NULL)->member);
+        SCALAR_MAP(SIZE_ROW)
+#undef SIZE_ROW
+    default:
+        return 0;
+    }
+}
+
+/* Of a struct that was filled in by hand and has no function table: a field is the value, whether
+ * there is one, and flags of the host. */
+static bool field_at(const MI_Instance *instance, MI_Uint32 index, struct element *ret_element)
+{
+    const MI_PropertyDecl *property = instance->classDecl->properties[index];
+    MI_Boolean exists = MI_FALSE;
+
+    if (property == NULL) {
+        return false;
+    }
+    const char *field = (const char *)instance + property->offset;
+    size_t size = size_of((MI_Type)property->type);
+    *ret_element = (struct element){
+        .name = property->name, .type = (MI_Type)property->type, .flags = property->flags};
+    memcpy(&exists, field + size, size > 0 ? sizeof(exists) : 0);
+    if (exists == MI_FALSE) {
+        ret_element->flags |= MI_FLAG_NULL;
+    } else {
+        memcpy(&ret_element->value, field, size);
+    }
+    return true;
+}
+
+static MI_Uint32 count_of(const MI_Instance *instance)
+{
+    MI_Uint32 count = 0;
+
+    if (instance == NULL) {
+        return 0;
+    }
+    if (instance->ft == NULL) {
+        const MI_ClassDecl *decl = instance->classDecl;
+        count = decl != NULL && decl->properties != NULL ? decl->numProperties : 0;
+    } else if (instance->ft->GetElementCount == NULL || instance->ft->GetElementAt == NULL ||
+               instance->ft->GetElementCount(instance, &count) != MI_RESULT_OK) {
+        return 0;
+    }
+    return count < MAX_ELEMENTS ? count : MAX_ELEMENTS;
+}
+
+static bool key_at(const MI_Instance *instance, MI_Uint32 index, struct element *ret_element)
+{
+    memset(ret_element, 0, sizeof(*ret_element));
+    bool read =
+        instance->ft == NULL
+            ? field_at(instance, index, ret_element)
+            : instance->ft->GetElementAt(instance, index, &ret_element->name, &ret_element->value,
+                                         &ret_element->type, &ret_element->flags) == MI_RESULT_OK;
+
+    return read && ret_element->name != NULL && ret_element->name[0] != '\0' &&
+           (ret_element->flags & MI_FLAG_KEY) != 0;
+}
+
+/* ---- values as text -------------------------------------------------------------------------- */
+
+static void add(struct cut *cut, const char *text)
+{
+    cut_add(cut, text, strlen(text));
+}
+
+static void add_format(struct cut *cut, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_format(struct cut *cut, const char *format, ...)
+{
+    char text[64];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    add(cut, text);
+}
+
+/* "=" ends a name in a record, so in one it stands as %3D. */
+static void add_name(struct cut *cut, const char *name)
+{
+    while (*name != '\0') {
+        size_t plain = strcspn(name, "=%");
+        cut_add(cut, name, plain);
+        name += plain;
+        if (*name != '\0') {
+            add(cut, *name == '=' ? "%3D" : "%25");
+            name++;
+        }
+    }
+}
+
+/* The string form of DSP0004. */
+static void add_datetime(struct cut *cut, const MI_Datetime *datetime)
+{
+    if (datetime->isTimestamp) {
+        const MI_Timestamp *at = &datetime->u.timestamp;
+        unsigned offset = (unsigned)(at->utc < 0 ? -(int64_t)at->utc : (int64_t)at->utc);
+        add_format(cut, "%04u%02u%02u%02u%02u%02u", at->year, at->month, at->day, at->hour,
+                   at->minute, at->second);
+        add_format(cut, ".%06u%c%03u", at->microseconds, at->utc < 0 ? '-' : '+', offset);
+    } else {
+        const MI_Interval *length = &datetime->u.interval;
+        add_format(cut, "%08u%02u%02u%02u.%06u:000", length->days, length->hours, length->minutes,
+                   length->seconds, length->microseconds);
+    }
+}
+
+/* The host's program may have set a locale whose decimal point is another character. */
+static void add_real(struct cut *cut, double real)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "%.17g", real);
+    for (char *at = text; *at != '\0'; at++) {
+        if (strchr("0123456789+-einfa", *at) == NULL) {
+            *at = '.';
+        }
+    }
+    add(cut, text);
+}
+
+static void add_reference(struct cut *cut, const MI_Instance *instance, bool nested);
+
+static void add_value(struct cut *cut, const struct element *element, bool nested)
+{
+    const MI_Value *value = &element->value;
+
+    switch (element->type) {
+    case MI_BOOLEAN:
+        add(cut, value->boolean ? "true" : "false");
+        return;
+    case MI_UINT8:
+        add_format(cut, "%u", value->uint8);
+        return;
+    case MI_SINT8:
+        add_format(cut, "%d", value->sint8);
+        return;
+    case MI_UINT16:
+        add_format(cut, "%u", value->uint16);
+        return;
+    case MI_SINT16:
+        add_format(cut, "%d", value->sint16);
+        return;
+    case MI_UINT32:
+        add_format(cut, "%u", value->uint32);
+        return;
+    case MI_SINT32:
+        add_format(cut, "%d", value->sint32);
+        return;
+    case MI_UINT64:
+        add_format(cut, "%llu", (unsigned long long)value->uint64);
+        return;
+    case MI_SINT64:
+        add_format(cut, "%lld", (long long)value->sint64);
+        return;
+    case MI_REAL32:
+        add_real(cut, (double)value->real32);
+        return;
+    case MI_REAL64:
+        add_real(cut, value->real64);
+        return;
+    case MI_CHAR16:
+        add_format(cut, "%u", value->char16);
+        return;
+    case MI_DATETIME:
+        add_datetime(cut, &value->datetime);
+        return;
+    case MI_STRING:
+        add(cut, value->string);
+        return;
+    case MI_REFERENCE:
+    case MI_INSTANCE:
+        add_reference(cut, value->reference, nested);
+        return;
+    default:
+        add(cut, "(array)");
+    }
+}
+
+static bool has_value(const struct element *element)
+{
+    bool pointer =
+        element->type == MI_STRING || element->type == MI_REFERENCE || element->type == MI_INSTANCE;
+
+    return (element->flags & MI_FLAG_NULL) == 0 && !(pointer && element->value.string == NULL);
+}
+
+/* Class.Name=value,... One that refers to another in turn is told by that one's class alone. */
+static void add_reference(struct cut *cut, const MI_Instance *instance, bool nested)
+{
+    const MI_ClassDecl *decl = instance->classDecl;
+    const char *separator = ".";
+    struct element key;
+
+    add(cut, decl != NULL && decl->name != NULL ? decl->name : "(class unknown)");
+    MI_Uint32 count = nested ? 0 : count_of(instance);
+    for (MI_Uint32 i = 0; i < count; i++) {
+        if (key_at(instance, i, &key)) {
+            add(cut, separator);
+            add_name(cut, key.name);
+            if (has_value(&key)) {
+                add(cut, "=");
+                add_value(cut, &key, true);
+            }
+            separator = ",";
+        }
+    }
+}
+
+/* ---- the keys -------------------------------------------------------------------------------- */
+
+/* At the most: a control character becomes six in a record, a hidden one of two or three bytes as
+ * many, one of four bytes twelve (base/text.h). */
+static size_t escaped_length(const char *item)
+{
+    size_t length = 3; /* its quotes and comma */
+
+    for (; *item != '\0'; item++) {
+        unsigned char byte = (unsigned char)*item;
+        length += byte < 0x20 || byte == 0x7F   ? 6
+                  : byte == '"' || byte == '\\' ? 2
+                  : byte >= 0x80                ? 3
+                                                : 1;
+    }
+    return length;
+}
+
+static void keep(struct audit_keys *keys, const char *item)
+{
+    size_t size = strlen(item) + 1, escaped = escaped_length(item);
+
+    if (keys->escaped + escaped > AUDIT_KEYS_SIZE) { /* then it has room in items as well */
+        keys->omitted++;
+        return;
+    }
+    memcpy(keys->items + keys->length, item, size);
+    keys->length += size;
+    keys->escaped += escaped;
+}
+
+static void keep_key(struct audit_keys *keys, const struct element *key, bool value)
+{
+    char item[CUT_SIZE(AUDIT_MAX_KEY) + CUT_SIZE(AUDIT_MAX_VALUE)];
+    struct cut cut;
+
+    cut_begin(&cut, item, AUDIT_MAX_KEY);
+    add_name(&cut, key->name);
+    size_t length = cut_end(&cut);
+    if (value && has_value(key)) {
+        item[length++] = '=';
+        cut_begin(&cut, item + length, AUDIT_MAX_VALUE);
+        add_value(&cut, key, false);
+        (void)cut_end(&cut);
+    }
+    keep(keys, item);
+}
+
+void call_keys_read(struct audit_keys *keys, const MI_Instance *instance, enum audit_keys_mode mode)
+{
+    struct element key;
+
+    keys->length = keys->escaped = 0;
+    keys->omitted = 0;
+    MI_Uint32 count = mode == AUDIT_KEYS_NO ? 0 : count_of(instance);
+    for (MI_Uint32 i = 0; i < count; i++) {
+        if (key_at(instance, i, &key)) {
+            keep_key(keys, &key, mode == AUDIT_KEYS_YES);
+        }
+    }
+}
+
+void call_keys_copy(struct audit_keys *to, const struct audit_keys *from)
+{
+    memcpy(to, from, offsetof(struct audit_keys, items) + from->length);
+}
