@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cmd_audit.h"
 #include "cli/cmd_policy.h"
+#include "cli/log_place.h"
 #include "review/files.h"
 
 #include "base/alloc.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,35 +76,48 @@ int cmd_audit(int count, char **arguments)
 /* ---- the files --------------------------------------------------------------------------------
  */
 
-/* Where a policy sends its records; NULL when not to a file. */
-static const char *file_of(const struct draft_settings *settings)
+static char *place_of(const struct policy_set *set, bool reads)
 {
-    for (uint32_t i = 0; i < settings->sink_count; i++) {
-        if (settings->sinks[i].settings.kind == SINK_FILE) {
-            return settings->sinks[i].settings.path;
-        }
+    const struct sink_settings *sink = log_sink(&set->draft->settings);
+    bool own = false;
+
+    if (sink == NULL) {
+        complain(CLI_UNABLE, "which log is meant? %s has no file sink; name a FILE", set->label);
+        return NULL;
     }
-    return NULL;
+    char *path = log_place(sink->path, reads, &own);
+    if (path == NULL || (own && !reads && !log_place_make(path))) {
+        complain(CLI_UNABLE, "which log is meant? %s: %s; name a FILE",
+                 path != NULL ? path : "no place of this user's own", strerror(errno));
+        free(path);
+        return NULL;
+    }
+    return path;
 }
 
-char *audit_default_log(void)
+static char *default_log(bool reads)
 {
     struct policy_set set;
     char *path = NULL;
 
-    if (policy_set_load(policy_path(NULL), &set) != CLI_YES) {
+    if (policy_set_load(policy_path(NULL), &set) == CLI_YES) {
+        path = place_of(&set, reads);
+    } else {
         print_findings(stderr, &set.findings);
         complain(CLI_UNABLE, "which log is meant? %s has errors; name a FILE", set.label);
-    } else if (file_of(&set.draft->settings) == NULL) {
-        complain(CLI_UNABLE, "which log is meant? %s has no file sink; name a FILE", set.label);
-    } else {
-        path = strdup(file_of(&set.draft->settings));
-        if (path == NULL) {
-            complain(CLI_UNABLE, "out of memory");
-        }
     }
     policy_set_release(&set);
     return path;
+}
+
+char *audit_default_log(void)
+{
+    return default_log(true);
+}
+
+char *audit_log_to_begin(void)
+{
+    return default_log(false);
 }
 
 static int open_failed(enum miguard_status status, const struct miguard_error *error)

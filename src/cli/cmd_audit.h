@@ -16,8 +16,9 @@ int audit_verify(int count, char **arguments);
 int audit_init(int count, char **arguments);
 
 /* The path of the log of the policy in force ($MIGUARD_POLICY, else the standard places, else the
- * built-in path), on the heap; NULL after a message. */
+ * built-in path) or of this user's own (log_place.h), on the heap; NULL after a message. */
 char *audit_default_log(void);
+char *audit_log_to_begin(void); /* the one that `miguard run` writes; its folders are made */
 
 /*
  * Opens the files given; without one, the log of the policy in force with its rotated files.

@@ -214,7 +214,7 @@ int audit_init(int count, char **arguments)
         fputs(help, stdout);
         return CLI_YES;
     }
-    char *found = request.path == NULL ? audit_default_log() : NULL;
+    char *found = request.path == NULL ? audit_log_to_begin() : NULL;
     const char *path = request.path != NULL ? request.path : found;
     status = path != NULL ? begin(&request, path) : CLI_UNABLE;
     free(found);

@@ -2,6 +2,7 @@
 /* miguard doctor: what works on this machine, found out by trying. */
 #include "cli/cmd_policy.h"
 #include "cli/doctor.h"
+#include "cli/log_place.h"
 #include "cli/policy_in_force.h"
 
 #include <dlfcn.h>
@@ -55,6 +56,7 @@ struct report {
     unsigned count;
     bool gate_needed;
     char log[512];
+    bool own_log; /* no policy's, but of the user who runs this */
 };
 
 static struct finding *add(struct report *report, const char *name, const char *why,
@@ -234,16 +236,17 @@ static void look_at_libraries(struct report *report)
     look_at_library(report, "libsodium", "libsodium.so.23", "", "the chain of audit records");
 }
 
-/* "" when the policy keeps no file. */
+/* The log that run and audit of this user mean; "" when the policy keeps no file. */
 static void note_log(struct report *report, const struct draft_settings *settings)
 {
-    report->log[0] = '\0';
-    for (uint32_t i = 0; i < settings->sink_count; i++) {
-        const struct sink_settings *sink = &settings->sinks[i].settings;
-        if (sink->kind == SINK_FILE) {
-            snprintf(report->log, sizeof(report->log), "%s", sink->path);
-        }
-    }
+    const struct sink_settings *sink = log_sink(settings);
+    char *place = sink != NULL ? log_place(sink->path, false, &report->own_log) : NULL;
+
+    snprintf(report->log, sizeof(report->log), "%s",
+             place != NULL  ? place
+             : sink != NULL ? sink->path
+                            : "");
+    free(place);
 }
 
 static void look_at_policy(struct report *report, const char *path)
@@ -275,7 +278,7 @@ static void look_at_log(struct report *report)
     if (report->log[0] == '\0') {
         return;
     }
-    int error = try_append(report->log);
+    int error = try_append(report->log, report->own_log);
     struct finding *finding =
         tried(report, "audit-log", error, "a decision that cannot be recorded is a refusal",
               "a folder of root or of this user, mode 0755 or stricter; or "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 #include "cli/cmd_policy.h"
+#include "cli/log_place.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,9 +19,9 @@ static const char help[] =
     "\n"
     "  --module FILE.so   a provider module; may be repeated. It serves NAMESPACE\n"
     "  --as USER          become USER (name or uid) before the request\n"
-    "  --audit FILE       where to record what the guard decides; for root the default is\n"
-    "                     " MIGUARD_AUDIT_FILE ",\n"
-    "                     for others miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state\n"
+    "  --audit FILE       where to record what the guard decides; the default is the log of the\n"
+    "                     policy, and for users who cannot write that\n"
+    "                     miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state\n"
     "  --policy FILE|DIR  the policy, in place of $MIGUARD_POLICY and that in /etc/miguard\n"
     "  --gate SCOPE       thread or process: from then on the kernel lets only the library change\n"
     "                     credentials (miguard-gate(7)); without it, as the policy says\n"
@@ -32,44 +33,34 @@ static const char help[] =
 
 /* ---- the audit log ------------------------------------------------------------------------ */
 
-/* Makes the directories above the last slash of path, for nobody but oneself. */
-static bool make_parents(char *path)
+/* Where records go when not where the policy says: NULL and CLI_YES when there. */
+static int find_log(const char *policy, char **ret_path)
 {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int made = mkdir(path, 0700);
-        int error = errno;
-        *slash = '/';
-        if (made < 0 && error != EEXIST) {
-            errno = error;
-            return false;
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+    bool own = false;
+    char *path = NULL;
+    int status = CLI_YES;
+
+    if (draft_load(&policy, policy != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors) ==
+            MIGUARD_OK && /* else miguard_configure() tells */
+        log_sink(&draft->settings) != NULL) {
+        path = log_place(log_sink(&draft->settings)->path, false, &own);
+        if (path == NULL || (own && !log_place_make(path))) {
+            status = complain(CLI_UNABLE,
+                              "no place for the audit log: %s%s%s; name a file with "
+                              "--audit",
+                              path != NULL ? path : "", path != NULL ? ": " : "", strerror(errno));
         }
     }
-    return true;
-}
-
-/* Where a user without a say in /var/log keeps state (XDG base directory specification). The
- * environment is not believed in a set-id program. */
-static char *private_audit_file(void)
-{
-    const char *state = secure_getenv("XDG_STATE_HOME");
-    const char *home = secure_getenv("HOME");
-    char *path = NULL;
-    int length = -1;
-
-    if (state != NULL && state[0] == '/') {
-        length = asprintf(&path, "%s/miguard/audit.jsonl", state);
-    } else if (home != NULL && home[0] == '/') {
-        length = asprintf(&path, "%s/.local/state/miguard/audit.jsonl", home);
-    }
-    if (length < 0) {
-        return NULL;
-    }
-    if (!make_parents(path)) {
+    draft_free(draft);
+    diagnostics_release(&errors);
+    if (!own || status != CLI_YES) {
         free(path);
-        return NULL;
+        path = NULL;
     }
-    return path;
+    *ret_path = path;
+    return status;
 }
 
 /* Before the thread becomes somebody else: the log belongs to whoever runs the command. */
@@ -81,22 +72,24 @@ static int configure(const struct run_request *request)
 
     config.policy = policy_path(request->policy);
     config.audit_file = request->audit_file;
-    if (config.audit_file == NULL && geteuid() != 0) {
-        path = private_audit_file();
-        if (path == NULL) {
-            return complain(CLI_UNABLE, "no place for the audit log; name a file with --audit");
+    if (config.audit_file == NULL) {
+        int status = find_log(config.policy, &path);
+        if (status != CLI_YES) {
+            return status;
         }
         config.audit_file = path;
     }
     enum miguard_status status = miguard_configure(&config, &error);
     free(path);
-    return status == MIGUARD_OK
-               ? CLI_YES
-               : complain_error(CLI_UNABLE,
-                                error.status == MIGUARD_BAD_POLICY
-                                    ? "the policy cannot be used (see miguard policy check)"
-                                    : "the audit log cannot be opened (see --audit)",
-                                &error);
+    if (status == MIGUARD_OK) {
+        return CLI_YES;
+    }
+    /* The log, the gate that the policy wants, memory: the error knows which. */
+    return complain_error(CLI_UNABLE,
+                          error.status == MIGUARD_BAD_POLICY
+                              ? "the policy cannot be used (see miguard policy check)"
+                              : "nothing is served (see miguard doctor, and --audit)",
+                          &error);
 }
 
 /* Before any provider is loaded. */

@@ -21,6 +21,7 @@ int try_switch(void);              /* to another user and back */
 int try_user_namespace(void);
 int try_audit_netlink(void);
 int try_socket(const char *path); /* a datagram socket that somebody reads */
-int try_append(const char *path); /* a record could be appended to this file, or it be made */
+/* A record could be appended to this file, or it be made; own: and all folders above it. */
+int try_append(const char *path, bool own);
 
 #endif

@@ -242,7 +242,7 @@ int try_socket(const char *path)
 
 /* Opened for appending, if it is there; else its folder, or the folder in which that would be made,
  * must take a new file, and from nobody else (EXDEV stands for a folder that others may write). */
-int try_append(const char *path)
+int try_append(const char *path, bool own)
 {
     struct stat found;
     char folder[4096];
@@ -258,7 +258,8 @@ int try_append(const char *path)
         close(fd);
     }
     char *parent = dirname(folder);
-    if (fd < 0 && stat(parent, &found) != 0 && errno == ENOENT) {
+    for (int i = 0; fd < 0 && (own || i == 0) && stat(parent, &found) != 0 && errno == ENOENT;
+         i++) {
         parent = dirname(parent);
     }
     if (stat(parent, &found) != 0) {
