@@ -11,12 +11,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "audit/audit.h"
 #include "audit/file_internal.h"
 #include "support/log_file.h"
 
@@ -95,10 +98,15 @@ static int fake_posix_fallocate(int fd, off_t offset, off_t length)
 }
 
 static bool sync_failed;
-static bool no_disk; /* a sync says that it was done */
+static bool no_disk;           /* a sync says that it was done */
+static atomic_bool disk_fails; /* each sync of a file */
 
 static int fake_fdatasync(int fd)
 {
+    if (atomic_load(&disk_fails)) {
+        errno = EIO;
+        return -1;
+    }
     return fails() ? -1 : no_disk ? 0 : fdatasync(fd);
 }
 
@@ -113,7 +121,7 @@ static int fake_fsync(int fd)
 
 static int fake_syncfs(int fd)
 {
-    return fails() ? -1 : fdatasync(fd);
+    return atomic_load(&disk_fails) || fails() ? -1 : fdatasync(fd);
 }
 
 static int fake_fstat(int fd, struct stat *ret_status)
@@ -588,6 +596,109 @@ START_TEST(a_failed_sync_stays_failed)
 }
 END_TEST
 
+/* ---- what the disk did not take ----------------------------------------------------------------
+ */
+
+enum { THREADS = 6 };
+
+static struct audit *open_audit(enum audit_sync sync)
+{
+    struct sink_settings file = SINK_FILE_DEFAULT(NULL);
+    const struct audit_settings settings = {&file, 1, 0};
+    struct miguard_error error = {0};
+    struct audit *opened = NULL;
+
+    file.path = path;
+    file.sync = sync;
+    ck_assert_msg(audit_open(&settings, &opened, &error) == MIGUARD_OK, "%s", error.detail);
+    return opened;
+}
+
+static enum miguard_status write_one(struct audit *audit, unsigned id, bool denied)
+{
+    char name[32];
+    const struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE,
+                                      .reason = denied ? AUDIT_REASON_IDENTITY_MISMATCH
+                                                       : AUDIT_REASON_IDENTITY_MATCH,
+                                      .denied = denied,
+                                      .name_space = name};
+
+    snprintf(name, sizeof(name), "id-%u", id);
+    return audit_write(audit, &event);
+}
+
+/* Each is in the file, counts as lost all the same, and is no break of the chain. */
+static void check_not_synced(unsigned records, unsigned lost)
+{
+    log_file_check(path, &(struct chain_key){.present = false}, &check);
+    ck_assert_msg(check.breaks == 0, "%s", check.problem);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_NOT_SYNCED], lost);
+    ck_assert_uint_eq(check.lost_all, lost);
+    ck_assert_uint_eq(check.missing, 0);
+    for (unsigned i = 0; i < records; i++) {
+        ck_assert_msg(check.seen[i] == 1, "record %u is there %u times", i, check.seen[i]);
+    }
+}
+
+/* _i: the setting. */
+START_TEST(a_record_that_is_not_synced_counts_as_lost)
+{
+    static const bool waits[3][2] = {{false, false}, {false, true}, {true, true}};
+    struct audit *audit = open_audit((enum audit_sync)_i);
+    unsigned id = 0, lost = 0;
+
+    for (int denied = 0; denied < 2; denied++) {
+        atomic_store(&disk_fails, true);
+        for (int i = 0; i < 2; i++) {
+            ck_assert_int_eq(write_one(audit, id++, denied == 1),
+                             waits[_i][denied] ? MIGUARD_AUDIT_FAILED : MIGUARD_OK);
+            lost += waits[_i][denied];
+        }
+        atomic_store(&disk_fails, false);
+        ck_assert_int_eq(write_one(audit, id++, denied == 1), MIGUARD_OK);
+    }
+    audit_close(audit);
+    check_not_synced(id, lost);
+}
+END_TEST
+
+struct writer {
+    pthread_t thread;
+    struct audit *audit;
+    unsigned id;
+    enum miguard_status status;
+};
+
+static void *write_refusal(void *context)
+{
+    struct writer *writer = context;
+
+    writer->status = write_one(writer->audit, writer->id, true);
+    return NULL;
+}
+
+/* One sync serves all threads that wait: when it fails, each of their records counts. */
+START_TEST(all_that_waited_for_a_sync_count_as_lost)
+{
+    struct audit *audit = open_audit(AUDIT_SYNC_DENY);
+    struct writer writers[THREADS];
+
+    atomic_store(&disk_fails, true);
+    for (unsigned i = 0; i < THREADS; i++) {
+        writers[i] = (struct writer){.audit = audit, .id = i};
+        ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_refusal, &writers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(writers[i].thread, NULL), 0);
+        ck_assert_int_eq(writers[i].status, MIGUARD_AUDIT_FAILED);
+    }
+    atomic_store(&disk_fails, false);
+    ck_assert_int_eq(write_one(audit, THREADS, true), MIGUARD_OK);
+    audit_close(audit);
+    check_not_synced(THREADS + 1, THREADS);
+}
+END_TEST
+
 /* ---- rotation ------------------------------------------------------------------------------- */
 
 /* A file that is smaller than any record gets one record all the same, and not none. What is said
@@ -640,6 +751,11 @@ int main(void)
     tcase_add_test(cases, a_failed_sync_stays_failed);
     tcase_add_loop_test(cases, a_file_holds_a_record_of_somebody, 0, LENGTH(disks));
     suite_add_tcase(suite, cases);
+    TCase *disk = tcase_create("disk");
+    tcase_add_checked_fixture(disk, set_up, tear_down);
+    tcase_add_loop_test(disk, a_record_that_is_not_synced_counts_as_lost, 0, 3);
+    tcase_add_test(disk, all_that_waited_for_a_sync_count_as_lost);
+    suite_add_tcase(suite, disk);
     TCase *begin = tcase_create("begin");
     tcase_set_timeout(begin, 600);
     tcase_add_checked_fixture(begin, set_up, tear_down);
