@@ -87,6 +87,7 @@ enum audit_reason {
     X(TOO_LARGE, "too-large", "the record is larger than the sink takes")                          \
     X(BUSY, "busy", "another writer held the log too long")                                        \
     X(REMOVED, "removed", "the file was rotated or removed and this thread may not open another")  \
+    X(UNTRUSTED, "untrusted", "others came to be able to write the log, its state or its folder")  \
     X(UNREACHABLE, "unreachable", "the daemon or socket of the sink does not answer")              \
     X(KILLED, "killed", "a writer was killed in the middle of a record")                           \
     X(CRASH, "crash", "the system went down before the disk had them")                             \

@@ -144,30 +144,48 @@ bool file_create(struct log_file *file, const char *name, int *ret_fd, struct st
     return true;
 }
 
-bool file_mark_set(int fd, struct file_mark *ret_mark)
+static bool look_at(int fd, struct stat *ret_status)
 {
-    struct stat status;
     int result;
 
     do {
-        result = file_calls.fstat(fd, &status);
+        result = file_calls.fstat(fd, ret_status);
     } while (result != 0 && errno == EINTR); /* some file systems of users */
-    if (result != 0) {
+    return result == 0;
+}
+
+bool file_mark_set(int fd, struct file_mark *ret_mark)
+{
+    struct stat status;
+
+    if (!look_at(fd, &status)) {
         return false;
     }
-    *ret_mark = (struct file_mark){status.st_dev, status.st_ino};
+    *ret_mark = (struct file_mark){status.st_dev, status.st_ino, status.st_uid};
     return true;
+}
+
+static bool holds(int fd, const struct file_mark *mark, struct stat *ret_status)
+{
+    if (fd < 0 || !look_at(fd, ret_status)) {
+        return false;
+    }
+    errno = EBADF;
+    return ret_status->st_dev == mark->device && ret_status->st_ino == mark->inode;
 }
 
 bool file_mark_holds(int fd, const struct file_mark *mark)
 {
-    struct file_mark now;
+    struct stat status;
 
-    if (fd < 0 || !file_mark_set(fd, &now)) {
-        return false;
-    }
-    errno = EBADF;
-    return now.device == mark->device && now.inode == mark->inode;
+    return holds(fd, mark, &status);
+}
+
+/* What was right when it was opened need not be any more. One that came to be root's is better. */
+static bool is_as_trusted(const struct stat *status, const struct file_mark *mark, mode_t others)
+{
+    return (status->st_uid == mark->owner || status->st_uid == 0) &&
+           (status->st_mode & others) == 0;
 }
 
 /*
@@ -178,17 +196,29 @@ bool file_mark_holds(int fd, const struct file_mark *mark)
  */
 static bool reclaim(struct log_file *file, enum audit_loss *ret_loss)
 {
-    if (!file_mark_holds(file->folder, &file->folder_mark)) {
+    const mode_t others = S_IWGRP | S_IWOTH;
+    struct stat status;
+
+    if (!holds(file->folder, &file->folder_mark, &status)) {
         file->folder = -1;
         if (!file_open_folder(file)) {
             *ret_loss = AUDIT_LOSS_REMOVED;
             return false;
         }
+    } else if (!is_as_trusted(&status, &file->folder_mark, others)) {
+        *ret_loss = AUDIT_LOSS_UNTRUSTED;
+        return false;
     }
-    if (file->fd >= 0 && !file_mark_holds(file->fd, &file->fd_mark)) {
+    if (file->fd < 0) {
+        return true;
+    }
+    if (!holds(file->fd, &file->fd_mark, &status)) {
         atomic_fetch_add(&file->turn, 1);
         file->fd = -1;
         file->inode = 0; /* of no file: file_settle() opens it */
+    } else if (!is_as_trusted(&status, &file->fd_mark, others)) {
+        *ret_loss = AUDIT_LOSS_UNTRUSTED;
+        return false;
     }
     return true;
 }
@@ -306,13 +336,13 @@ void file_unlock(struct log_file *file)
     pthread_mutex_unlock(&file->local);
 }
 
-/* Has somebody removed, replaced or cut the log? That costs a system call, so not every time. */
-static void look_now_and_then(struct log_file *file)
+/* Has somebody removed, replaced or cut the log? */
+static void look_at_name(struct log_file *file)
 {
     struct state_shared *shared = file->state.shared;
     struct stat status;
 
-    if (++file->locks % FILE_LOOK_EVERY != 0 || atomic_load(&shared->dirty) != 0) {
+    if (atomic_load(&shared->dirty) != 0) {
         return;
     }
     const struct state_head *head = state_head(&file->state);
@@ -322,6 +352,21 @@ static void look_now_and_then(struct log_file *file)
             : errno == ENOENT) {
         atomic_fetch_or(&shared->dirty, STATE_LOOK);
     }
+}
+
+/* That costs system calls, so not every time. The state's descriptor may be the host's by now,
+ * which says nothing about the state. False: others can write the state, or read its key. */
+static bool look_now_and_then(struct log_file *file)
+{
+    const struct log_state *state = &file->state;
+    struct stat status;
+
+    if (++file->locks % FILE_LOOK_EVERY != 0) {
+        return true;
+    }
+    look_at_name(file);
+    return !holds(state->fd, &state->mark, &status) ||
+           is_as_trusted(&status, &state->mark, S_IRWXG | S_IRWXO);
 }
 
 /* Locks, and makes the file the current one and whole. */
@@ -335,7 +380,12 @@ static bool lock_whole(struct log_file *file, enum audit_loss *ret_loss)
         file_unlock(file);
         return false;
     }
-    look_now_and_then(file);
+    if (!look_now_and_then(file)) {
+        file->locks--; /* look again with the next record */
+        *ret_loss = AUDIT_LOSS_UNTRUSTED;
+        file_unlock(file);
+        return false;
+    }
     if (atomic_load(&file->state.shared->dirty) == STATE_CLEAN &&
         state_head(&file->state)->inode == file->inode) {
         return true;

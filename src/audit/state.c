@@ -419,7 +419,7 @@ enum miguard_status state_open(int folder, const char *name, const char *log,
         return known;
     }
     point_into(ret_state, shared, fd);
-    ret_state->mark = (struct file_mark){status.st_dev, status.st_ino};
+    ret_state->mark = (struct file_mark){status.st_dev, status.st_ino, status.st_uid};
     file_calls.flock(fd, LOCK_UN);
     return MIGUARD_OK;
 }

@@ -69,6 +69,7 @@ struct state_shared; /* the mapped file; state.c */
 struct file_mark {
     dev_t device;
     ino_t inode;
+    uid_t owner; /* when it was opened */
 };
 
 struct log_state {

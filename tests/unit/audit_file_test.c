@@ -971,6 +971,64 @@ START_TEST(a_chain_may_be_required)
 }
 END_TEST
 
+/* What makes a log that nobody would open, while it is open, and what takes it back. $L is
+ * the log, $F its folder. Of the state's mode a writer takes notice within 64 records. */
+static const struct {
+    const char *spoil, *mend;
+    unsigned within;
+    bool as_root;
+} spoilt[] = {
+    {"chmod 0666 $L", "chmod 0640 $L", 1, false},
+    {"chmod 0660 $L", "chmod 0600 $L", 1, false},
+    {"chmod 0602 $L", "chmod 0644 $L", 1, false},
+    {"chown 12345 $L", "chown 0 $L", 1, true},
+    {"chmod 0770 $F", "chmod 0750 $F", 1, false},
+    {"chmod 1777 $F", "chmod 0700 $F", 1, false},
+    {"chown 12345 $F", "chown 0 $F", 1, true},
+    {"chmod 0644 $L.state", "chmod 0600 $L.state", 64, false},
+    {"chmod 0620 $L.state", "chmod 0600 $L.state", 64, false},
+    {"chown 12345 $L.state", "chown 0 $L.state", 64, true},
+};
+
+static void change(const char *what)
+{
+    char command[300];
+
+    snprintf(command, sizeof(command), "L=%s; F=%s; %s", path, folder, what);
+    ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(a_log_that_is_not_trusted_any_more)
+{
+    struct sink_settings settings = log_file_settings(path);
+    enum audit_loss loss = AUDIT_LOSS_COUNT;
+    unsigned id = 0, refused_at = 0;
+    uint64_t sequence;
+
+    if (spoilt[_i].as_root && geteuid() != 0) {
+        printf("skip: chown: needs root\n");
+        return;
+    }
+    struct log_file *file = log_file_open(&settings, true);
+    append(file, id++);
+    change(spoilt[_i].spoil);
+    for (unsigned i = 1; i <= spoilt[_i].within && refused_at == 0; i++) {
+        refused_at = log_file_append(file, id, 0, &loss, &sequence) ? 0 : i;
+        id += refused_at == 0;
+    }
+    ck_assert_uint_ge(refused_at, 1);
+    ck_assert_int_eq(loss, AUDIT_LOSS_UNTRUSTED);
+    ck_assert(!log_file_append(file, id, 0, &loss, &sequence)); /* and stays so */
+    struct log_file *another = log_file_open(&settings, false);
+    ck_assert_ptr_null(another); /* as nobody would open it */
+    change(spoilt[_i].mend);
+    append(file, id++);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(check.seen[id - 1], 1);
+}
+END_TEST
+
 START_TEST(modes_do_not_depend_on_the_umask)
 {
     struct sink_settings settings = log_file_settings(path);
@@ -1119,6 +1177,8 @@ int main(void)
     tcase_add_test(cases, another_file_is_set_aside);
     tcase_add_test(cases, synced_records_do_not_crash_away);
     tcase_add_test(cases, an_old_head_after_a_crash);
+    tcase_add_loop_test(cases, a_log_that_is_not_trusted_any_more, 0,
+                        (int)(sizeof(spoilt) / sizeof(spoilt[0])));
     tcase_add_test(cases, what_was_packed_meanwhile_is_not_cut);
     tcase_add_test(cases, without_its_state_a_log_goes_on_and_says_so);
     tcase_add_loop_test(cases, folders_above_are_judged, 0,
