@@ -108,8 +108,9 @@ struct identity_process {
 };
 void identity_read_process(struct identity_process *ret_process);
 
-/* start_time of any process; 0 when it is gone or its /proc cannot be read. */
-uint64_t identity_process_start(pid_t pid);
+/* Whether there is a process of this pid that still runs: a zombie does not. *ret_start is its
+ * start_time, or 0 when its /proc cannot be read. */
+bool identity_process_runs(pid_t pid, uint64_t *ret_start);
 
 struct identity_thread {
     pid_t tid;

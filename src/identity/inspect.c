@@ -2,6 +2,7 @@
 /* Reading about other threads and about what is recorded beside an identity: for people and for
  * the audit log, never for a decision. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,12 +182,18 @@ static uint64_t parse_start_time(const char *stat)
     return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
-uint64_t identity_process_start(pid_t pid)
+bool identity_process_runs(pid_t pid, uint64_t *ret_start)
 {
     char path[32], text[1024];
 
+    *ret_start = 0;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    return read_proc_file(path, text, sizeof(text)) > 0 ? parse_start_time(text) : 0;
+    if (read_proc_file(path, text, sizeof(text)) <= 0) {
+        return kill(pid, 0) == 0 || errno == EPERM; /* /proc may be hidden, or not there */
+    }
+    const char *name_end = strrchr(text, ')');
+    *ret_start = parse_start_time(text);
+    return name_end == NULL || strchr("ZXx", name_end[1] == ' ' ? name_end[2] : ' ') == NULL;
 }
 
 void identity_read_process(struct identity_process *ret_process)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "review/in_force.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,12 +54,13 @@ static bool same_program(const struct in_force_process *process)
 /* False: it is gone. */
 static bool still_runs(struct in_force_process *process)
 {
-    int64_t started = audit_start_time(identity_process_start(process->pid));
+    uint64_t ticks = 0;
+    bool runs = identity_process_runs(process->pid, &ticks);
+    int64_t started = audit_start_time(ticks);
 
     process->certain =
         started != 0 && process->started != 0 && llabs(started - process->started) <= same_start;
-    bool exists = process->certain || kill(process->pid, 0) == 0 || errno == EPERM;
-    return exists && same_program(process); /* execve(2) keeps the pid and the start */
+    return runs && same_program(process); /* execve(2) keeps the pid and the start */
 }
 
 /* ---- what records say ------------------------------------------------------------------------ */
