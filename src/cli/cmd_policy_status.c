@@ -77,7 +77,7 @@ static void select_pid(struct policy_status *status, uint64_t pid)
         const struct policy_process entry = status->list[i];
         if ((uint64_t)entry.process->pid == pid) {
             status->list[kept++] = entry;
-            status->behind += entry.on_disk != ON_DISK_SAME || entry.process->refused_at != 0;
+            status->behind += policy_process_is_behind(&entry);
         }
     }
     status->count = kept;

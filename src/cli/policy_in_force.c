@@ -56,6 +56,11 @@ static enum on_disk compare(const struct in_force_process *process, char ret_has
     return process->known ? found : ON_DISK_UNKNOWN;
 }
 
+bool policy_process_is_behind(const struct policy_process *entry)
+{
+    return entry->on_disk != ON_DISK_SAME || entry->process->refused_at != 0;
+}
+
 static int compare_all(struct policy_status *status)
 {
     struct in_force_process *list = in_force_list(status->in_force, &status->count);
@@ -68,7 +73,7 @@ static int compare_all(struct policy_status *status)
         struct policy_process *entry = &status->list[i];
         entry->process = &list[i];
         entry->on_disk = compare(&list[i], entry->disk_hash);
-        status->behind += entry->on_disk != ON_DISK_SAME || list[i].refused_at != 0;
+        status->behind += policy_process_is_behind(entry);
     }
     return CLI_YES;
 }

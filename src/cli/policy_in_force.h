@@ -30,12 +30,15 @@ struct policy_process {
     char disk_hash[DRAFT_HASH_SIZE]; /* "" of the built-in policy, or not known */
 };
 
+/* Its set is not what a reload would give, or it refused a newer one. */
+bool policy_process_is_behind(const struct policy_process *entry);
+
 struct policy_status {
     struct in_force *in_force;
     struct audit_walk walk;
     struct policy_process *list;
     size_t count;
-    size_t behind; /* of them, those whose set is not what a reload would give */
+    size_t behind; /* of them */
 };
 
 /* Reads the logs given (none: that of the policy in force). CLI_YES, or the exit status after a

@@ -74,18 +74,17 @@ static void use_library(void)
     stub_host_free(host);
 }
 
-static enum miguard_status obey(char order, const char *policy)
+static enum miguard_status obey(char order, const char *policy, struct miguard_error *reterr)
 {
     struct miguard_config config = MIGUARD_CONFIG_INIT;
-    struct miguard_error error = {0};
 
     config.policy = policy;
     config.audit_file = log_name;
     if (order == 'c') {
-        return miguard_configure(&config, &error);
+        return miguard_configure(&config, reterr);
     }
     if (order == 'r') {
-        return miguard_reload(&error);
+        return miguard_reload(reterr);
     }
     use_library();
     return MIGUARD_OK;
@@ -108,12 +107,18 @@ static _Noreturn void become(char order, const char *policy, int orders, int ans
     _exit(1);
 }
 
+struct answer {
+    enum miguard_status status;
+    pid_t pid;
+    struct miguard_error error;
+};
+
 static _Noreturn void serve(const char *name, const char *policy, int orders, int answers)
 {
     char order;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (strchr(folder, 'X') == NULL && chdir(folder) != 0) {
+    if (strstr(folder, "XXXXXX") == NULL && chdir(folder) != 0) {
         _exit(1);
     }
     (void)prctl(PR_SET_NAME, name);
@@ -128,10 +133,8 @@ static _Noreturn void serve(const char *name, const char *policy, int orders, in
             (void)waitpid(child, NULL, 0);
             _exit(0);
         }
-        struct {
-            enum miguard_status status;
-            pid_t pid;
-        } answer = {obey(order, policy), getpid()};
+        struct answer answer = {.pid = getpid()};
+        answer.status = obey(order, policy, &answer.error);
         if (write(answers, &answer, sizeof(answer)) != (ssize_t)sizeof(answer)) {
             _exit(1);
         }
@@ -139,16 +142,16 @@ static _Noreturn void serve(const char *name, const char *policy, int orders, in
     _exit(0);
 }
 
+static struct miguard_error last; /* of the last order */
+
 static enum miguard_status order(struct process *process, char what)
 {
-    struct {
-        enum miguard_status status;
-        pid_t pid;
-    } answer = {MIGUARD_SYSTEM, 0};
+    struct answer answer = {.status = MIGUARD_SYSTEM};
 
     ck_assert_int_eq(write(process->orders, &what, 1), 1);
     ck_assert_int_eq(read(process->answers, &answer, sizeof(answer)), sizeof(answer));
     process->pid = answer.pid;
+    last = answer.error;
     return answer.status;
 }
 
@@ -174,7 +177,8 @@ static struct process *begin(const char *policy)
     close(answers[1]);
     process->orders = orders[1];
     process->answers = answers[0];
-    ck_assert_int_eq(order(process, 'c'), MIGUARD_OK);
+    enum miguard_status status = order(process, 'c');
+    ck_assert_msg(status == MIGUARD_OK, "%d: %s: %s", (int)status, last.step, last.detail);
     return process;
 }
 
