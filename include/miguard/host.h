@@ -103,7 +103,8 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_session(struct migu
  * requests that run. A module that leaves a request, Load or Unload without an answer for longer
  * than load_timeout_ms is neither unloaded nor unmapped, since its threads may still be at work;
  * what they post from then on is refused. NULL is allowed. Not to be called from a provider or a
- * callback, nor while another thread uses the host.
+ * callback, nor while another thread uses the host. In a forked child it does nothing, and the
+ * other functions refuse the host of its parent with BAD_STATE.
  */
 MIGUARD_API void miguard_host_free(struct miguard_host *host);
 

@@ -54,8 +54,9 @@ audit_write_id(struct audit *audit, const struct audit_event *event, char ret_id
 void audit_pause(struct audit *audit);
 void audit_resume(struct audit *audit);
 
-/* For fork(2): held across it so that the child does not inherit a lock that nobody releases. */
+/* For fork(2): held across it so that the child does not inherit a lock that nobody releases.
+ * child: given back in there, where no thread is left that waited for anything. */
 void audit_lock(struct audit *audit);
-void audit_unlock(struct audit *audit);
+void audit_unlock(struct audit *audit, bool child);
 
 #endif

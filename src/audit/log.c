@@ -649,10 +649,8 @@ void audit_lock(struct audit *audit)
     memory_lock(&audit->memory);
 }
 
-void audit_unlock(struct audit *audit)
+void audit_unlock(struct audit *audit, bool child)
 {
-    bool child = atomic_load(&audit->entity) != process_epoch();
-
     memory_unlock(&audit->memory);
     pthread_mutex_unlock(&audit->names.lock);
     pthread_mutex_unlock(&audit->pool.lock);

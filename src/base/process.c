@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/process.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/fork.h"
 
 /*
  * The page holds the epoch; it is zero in a fresh child, and the first caller there draws a new
  * one. The mapping is made once per process image and inherited by children.
+ *
+ * Three things empty it in a child. The kernel does, who was told to by MADV_WIPEONFORK: that also
+ * meets a child of clone(2) or _Fork(3), which run no handlers. The handler of fork(3) does, should
+ * the kernel not. And where the kernel only says that it will (an emulator that takes madvise(2)
+ * for advice, a filter that answers 0 for it), a timer tells whose memory this is, with each use:
+ * timers are not inherited (timer_create(2)). A process id would not do: another process can have
+ * it later, and 1 is that of the first in every process namespace.
  */
 struct epoch_page {
     _Atomic uint64_t epoch;
@@ -18,24 +29,16 @@ struct epoch_page {
     _Atomic uint64_t number;
 };
 
+static struct fork_once page_once = FORK_ONCE_INIT;
 static struct epoch_page *page;
-static pthread_once_t page_once = PTHREAD_ONCE_INIT;
 
-static void map_page(void)
-{
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-        return;
-    }
-    /* Without wiping, a child could not be told from its parent: then there is no epoch at all and
-     * every session is refused (fail closed). */
-    if (madvise(memory, size, MADV_WIPEONFORK) != 0) {
-        munmap(memory, size);
-        return;
-    }
-    page = memory;
-}
+/* Both change before page is set, and in a child while it has one thread. */
+static bool uses_timer; /* what the kernel says about wiping is not believed */
+static struct {
+    bool exists;
+    int id;
+    struct timespec interval; /* random: a timer that the child made for itself has another */
+} timer;
 
 static uint64_t draw_random(void)
 {
@@ -47,6 +50,92 @@ static uint64_t draw_random(void)
     }
     return value;
 }
+
+/* ---- the timer --------------------------------------------------------------------------- */
+
+/* With SIGEV_NONE it does nothing when it expires, and is not even queued. The raw calls: glibc's
+ * allocate, which is not for a child of a process with threads. */
+static void make_timer(void)
+{
+    struct sigevent quiet = {.sigev_notify = SIGEV_NONE};
+    uint64_t random = draw_random();
+    struct itimerspec setting = {
+        .it_interval = {.tv_sec = (time_t)(1 + random % (1U << 30)),
+                        .tv_nsec = (long)((random >> 32) % 1000000000)},
+        .it_value = {.tv_sec = 1 << 30},
+    };
+
+    timer.interval = setting.it_interval;
+    timer.exists = random != 0 &&
+                   syscall(SYS_timer_create, CLOCK_MONOTONIC, &quiet, &timer.id) == 0 &&
+                   syscall(SYS_timer_settime, timer.id, 0, &setting, NULL) == 0;
+}
+
+/* Does not change errno. */
+static bool timer_is_ours(void)
+{
+    struct itimerspec found = {{0, 0}, {0, 0}};
+    int error = errno;
+
+    bool ours = timer.exists && syscall(SYS_timer_gettime, timer.id, &found) == 0 &&
+                found.it_interval.tv_sec == timer.interval.tv_sec &&
+                found.it_interval.tv_nsec == timer.interval.tv_nsec;
+    errno = error;
+    return ours;
+}
+
+/* ---- the page ---------------------------------------------------------------------------- */
+
+/* Whether the kernel looks at what it is asked: it wipes private memory only, and has to refuse
+ * this (madvise(2), EINVAL). */
+static bool refuses_shared(size_t size)
+{
+    void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (shared == MAP_FAILED) {
+        return false;
+    }
+    bool refused = madvise(shared, size, MADV_WIPEONFORK) != 0 && errno == EINVAL;
+    munmap(shared, size);
+    return refused;
+}
+
+/* Without the handler, or with neither wiping nor a timer, a child could not be told from its
+ * parent: then there is never an epoch and every session is refused (fail closed). */
+static void map_page(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED) {
+        return;
+    }
+    if (madvise(memory, size, MADV_WIPEONFORK) != 0 || !refuses_shared(size)) {
+        uses_timer = true;
+        make_timer();
+    }
+    if (!fork_is_watched()) {
+        munmap(memory, size);
+        return;
+    }
+    page = memory;
+}
+
+/* The first of the handlers there: the others ask for the epoch. */
+static void empty_in_child(void)
+{
+    if (page == NULL) {
+        return;
+    }
+    atomic_store(&page->epoch, 0);
+    atomic_store(&page->secret, 0);
+    atomic_store(&page->number, 0);
+    if (uses_timer) {
+        make_timer();
+    }
+}
+
+FORK_OWNER(process, .rank = FORK_PROCESS, .lock = &page_once.lock, .in_child = empty_in_child);
 
 /* Several threads may find the page empty; the first to store wins and all use its value. */
 static uint64_t draw_once(_Atomic uint64_t *cell)
@@ -64,7 +153,8 @@ static uint64_t draw_once(_Atomic uint64_t *cell)
 
 uint64_t process_epoch(void)
 {
-    if (pthread_once(&page_once, map_page) != 0 || page == NULL) {
+    fork_do_once(&page_once, map_page);
+    if (page == NULL || (uses_timer && !timer_is_ours())) {
         return 0;
     }
     uint64_t epoch = atomic_load_explicit(&page->epoch, memory_order_acquire);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fork.h"
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
 #include "switch/switch.h"
@@ -18,6 +19,8 @@ static void destroy_context(void *object)
 
 struct slots guarded_contexts = SLOTS_INIT_BOUNDED(sizeof(struct guarded_context), destroy_context,
                                                    MIGUARD_MAX_CONTEXTS, SPACE_GENERATIONS);
+
+FORK_OWNER(contexts_owner, .rank = FORK_SLOTS, .lock = &guarded_contexts.lock);
 
 static const MI_ContextFT guarded_context_ft;
 

@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include "base/fork.h"
 #include "gateway/gateway.h"
 
 enum { SHARDS = 16, HEADS = 256 };
@@ -22,6 +23,22 @@ static struct shard {
     pthread_mutex_t lock;
     struct guarded_context *heads[HEADS];
 } shards[SHARDS] = {[0 ... SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+
+static void lock_shards(void)
+{
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&shards[i].lock);
+    }
+}
+
+static void unlock_shards(void)
+{
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_unlock(&shards[i].lock);
+    }
+}
+
+FORK_OWNER(index_owner, .rank = FORK_CONTEXT_INDEX, .before = lock_shards, .after = unlock_shards);
 
 static struct guarded_context **list_of(const MI_Context *host, struct shard **ret_shard)
 {
@@ -87,18 +104,4 @@ void context_index_leave(struct guarded_context *context)
     }
     *link = context->next;
     pthread_mutex_unlock(&shard->lock);
-}
-
-void context_index_lock(void)
-{
-    for (int i = 0; i < SHARDS; i++) {
-        pthread_mutex_lock(&shards[i].lock);
-    }
-}
-
-void context_index_unlock(void)
-{
-    for (int i = 0; i < SHARDS; i++) {
-        pthread_mutex_unlock(&shards[i].lock);
-    }
 }

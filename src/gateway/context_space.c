@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/fork.h"
+
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
 #endif
@@ -56,6 +58,8 @@ static struct {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .patterns = {{.size = SMALL_SIZE}, {.size = SPACE_PIECE_SIZE}},
 };
+
+FORK_OWNER(space_owner, .rank = FORK_CONTEXT_SPACE, .lock = &space.lock);
 
 /* ---- the range ---------------------------------------------------------------------------- */
 
@@ -332,14 +336,4 @@ void space_touched(const MI_Context *address, unsigned weight)
         atomic_store_explicit(&space.untrimmed, 0, memory_order_relaxed);
         trim();
     }
-}
-
-void space_lock(void)
-{
-    pthread_mutex_lock(&space.lock);
-}
-
-void space_unlock(void)
-{
-    pthread_mutex_unlock(&space.lock);
 }

@@ -69,8 +69,4 @@ uint64_t space_name(const MI_Context *address);
  * altogether 32,768. Lock-free but for that. */
 void space_touched(const MI_Context *address, unsigned weight);
 
-/* For fork(2). */
-void space_lock(void);
-void space_unlock(void);
-
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/pin.h"
 #include "base/process.h"
 #include "gateway/context_space.h"
@@ -42,57 +43,52 @@ enum { LONGEST_WINDOW = 3600 }; /* seconds, as in policies */
 /* One reload at a time: the later one must not be overtaken by what the earlier one read. */
 static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+FORK_OWNER(reload_owner, .rank = FORK_RELOAD, .lock = &reload_lock);
+FORK_OWNER(gateway_owner, .rank = FORK_GATEWAY, .lock = &state.lock);
+FORK_OWNER(store_owner, .rank = FORK_STORE, .lock = &state.gateway.store.lock);
 
-/* A child of fork(2) has only the calling thread: a lock that another thread held would never be
- * released there. So they are all taken before and given back on both sides. */
-static int fork_entry; /* of the thread that forks, which holds the locks in between */
-
-static void before_fork(void)
+/* Behind the lock of the gateway, which says which log it is. */
+static void lock_log(void)
 {
-    int entry = entry_enter();
-
-    pthread_mutex_lock(&reload_lock);
-    pthread_mutex_lock(&state.lock);
-    pthread_mutex_lock(&state.gateway.store.lock);
-    context_index_lock();
-    space_lock();
-    pthread_mutex_lock(&guarded_contexts.lock);
-    pthread_mutex_lock(&guarded_sessions.lock);
-    pthread_mutex_lock(&guarded_operations.lock);
     if (state.gateway.audit != NULL) {
         audit_lock(state.gateway.audit);
     }
-    fork_entry = entry;
 }
 
-static void after_fork(void)
+static void unlock_log(void)
 {
-    int entry = fork_entry;
-
     if (state.gateway.audit != NULL) {
-        audit_unlock(state.gateway.audit);
+        audit_unlock(state.gateway.audit, false);
     }
-    pthread_mutex_unlock(&guarded_operations.lock);
-    pthread_mutex_unlock(&guarded_sessions.lock);
-    pthread_mutex_unlock(&guarded_contexts.lock);
-    space_unlock();
-    context_index_unlock();
-    pthread_mutex_unlock(&state.gateway.store.lock);
-    pthread_mutex_unlock(&state.lock);
-    pthread_mutex_unlock(&reload_lock);
-    entry_leave(&entry);
 }
+
+static void unlock_log_in_child(void)
+{
+    if (state.gateway.audit != NULL) {
+        audit_unlock(state.gateway.audit, true);
+    }
+}
+
+FORK_OWNER(audit_owner, .rank = FORK_AUDIT, .before = lock_log, .after = unlock_log,
+           .in_child = unlock_log_in_child);
+
+static struct fork_once start_once = FORK_ONCE_INIT;
+
+FORK_OWNER(start_owner, .rank = FORK_ONCE, .lock = &start_once.lock);
 
 static void after_drop(void);
 static void before_drop(void);
 
-static void watch_forks(void)
+static void take_notice(void)
 {
-    (void)pin_in_memory(); /* without it sessions are refused (copy_claim) */
-    (void)pthread_atfork(before_fork, after_fork, after_fork);
     drop_prepare(before_drop, after_drop);
     observe_all();
+}
+
+static void start(void)
+{
+    (void)pin_in_memory(); /* without it sessions are refused (copy_claim) */
+    fork_do_once(&start_once, take_notice);
 }
 
 /* ---- a policy as it was read ------------------------------------------------------------- */
@@ -299,22 +295,41 @@ static bool on_change(void)
 }
 
 /* Called with the lock held. */
-static void watch_as_told(bool wanted)
+static void start_watching(bool missed)
 {
     static const char *const standard[] = {POLICY_FILE, POLICY_FOLDER};
     const char *const given[] = {state.policy_path};
     bool is_standard = state.policy_path == NULL;
 
+    if (watch_start(is_standard ? standard : given, is_standard ? 2 : 1, on_change, missed,
+                    &state.watch) != MIGUARD_OK) {
+        state.watch = NULL;
+    }
+}
+
+/* Called with the lock held. */
+static void watch_as_told(bool wanted)
+{
     state.watch_wanted = wanted;
     if (state.paused || wanted == (state.watch != NULL)) {
         return;
     }
-    if (!wanted) {
+    if (wanted) {
+        start_watching(false);
+    } else {
         watch_stop(state.watch);
         state.watch = NULL;
-    } else if (watch_start(is_standard ? standard : given, is_standard ? 2 : 1, on_change,
-                           &state.watch) != MIGUARD_OK) {
+    }
+}
+
+/* Called with the lock held. The thread stayed with the parent of a fork: a child that serves
+ * requests gets one of its own, and what changed in between is read. */
+static void watch_in_child(void)
+{
+    if (state.watch != NULL && !watch_is_ours(state.watch)) {
+        watch_stop(state.watch);
         state.watch = NULL;
+        start_watching(true);
     }
 }
 
@@ -453,12 +468,13 @@ static void set_up_default(void)
 
 struct gateway *gateway_enter(void)
 {
-    pthread_once(&fork_once, watch_forks);
+    start();
     pthread_mutex_lock(&state.lock);
     set_up_default();
     if (state.configured && state.in_force.recorded_in != process_epoch()) {
         record_load(); /* a forked child, which is a process of its own in the log */
     }
+    watch_in_child();
     state.users++;
     pthread_mutex_unlock(&state.lock);
     return &state.gateway;
@@ -524,7 +540,7 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
                          "repeat_window is %d; right would be -1 (the policy's) or 0 to %d seconds",
                          config->repeat_window, LONGEST_WINDOW);
     }
-    pthread_once(&fork_once, watch_forks);
+    start();
     char *path = base_copy_text(config->policy);
     if (config->policy != NULL && path == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "configure", NULL);

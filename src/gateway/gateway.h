@@ -232,8 +232,6 @@ MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Sessio
  * Returned is the one of the two that is to be used; another one than fresh has a pin more. */
 struct guarded_context *context_index_enter(struct guarded_context *fresh);
 void context_index_leave(struct guarded_context *context);
-void context_index_lock(void); /* for fork(2) */
-void context_index_unlock(void);
 
 /* session.c */
 MI_Session guarded_session_public(const struct guarded_session *session);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fork.h"
 #include "gateway/gateway.h"
 
 struct wrapped_module;
@@ -77,6 +78,8 @@ static struct {
     struct wrapped_module *modules[MIGUARD_MAX_MODULES];
     struct wrapped_class classes[MIGUARD_MAX_CLASSES];
 } places = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+FORK_OWNER(places_owner, .rank = FORK_MODULES, .lock = &places.lock);
 
 /* ---- inbound instances ------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/fork.h"
 #include "gateway/gateway.h"
 #include "switch/switch.h"
 
@@ -12,6 +13,8 @@ static void destroy_operation(void *object)
 
 struct slots guarded_operations =
     SLOTS_INIT(sizeof(struct guarded_operation), destroy_operation, MIGUARD_MAX_OPERATIONS);
+
+FORK_OWNER(operations_owner, .rank = FORK_SLOTS, .lock = &guarded_operations.lock);
 
 MI_Operation guarded_operation_public(const struct guarded_operation *operation)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/fork.h"
 #include "gateway/gateway.h"
 
 static void destroy_session(void *object)
@@ -13,6 +14,8 @@ static void destroy_session(void *object)
 
 struct slots guarded_sessions =
     SLOTS_INIT(sizeof(struct guarded_session), destroy_session, MIGUARD_MAX_SESSIONS);
+
+FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &guarded_sessions.lock);
 
 MI_Session guarded_session_public(const struct guarded_session *session)
 {

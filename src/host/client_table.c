@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/fork.h"
 #include "host/object.h"
 
 static MI_Result close_hosted_provider(MI_HostedProvider *provider)
@@ -171,6 +172,9 @@ static const MI_UtilitiesFT utilities_ft = {
 
 /* The tables of options are known once the first of each kind has been made. */
 static pthread_mutex_t client_lock = PTHREAD_MUTEX_INITIALIZER;
+
+FORK_OWNER(client_owner, .rank = FORK_CLIENT, .lock = &client_lock);
+
 static MI_ClientFT_V1 client_ft = {
     .applicationFT = &application_ft,
     .sessionFT = &session_ft,

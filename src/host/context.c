@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/fork.h"
 #include "base/process.h"
 #include "host/object.h"
 
@@ -34,6 +35,8 @@ static struct {
     struct context *free_first, **free_end;
     uint32_t free_count;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .free_end = &pool.free_first};
+
+FORK_OWNER(pool_owner, .rank = FORK_HOST_CONTEXTS, .lock = &pool.lock);
 
 /* With the lock held. */
 static bool grow(void)

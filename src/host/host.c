@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/process.h"
 
 enum { DEFAULT_LOAD_TIMEOUT_MS = 10000 };
 
@@ -79,10 +80,24 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     if (host->options.load_timeout_ms == 0) {
         host->options.load_timeout_ms = DEFAULT_LOAD_TIMEOUT_MS;
     }
+    host->epoch = process_epoch();
     pthread_mutex_init(&host->lock, NULL);
     host_cond_init(&host->changed);
     *ret_host = host;
     return MIGUARD_OK;
+}
+
+/* In a forked child a thread that is not there may hold the lock of a server, and a request of the
+ * parent's would never end. So the child has no use of it, and touches nothing. */
+static bool is_inherited(const struct miguard_host *host)
+{
+    return host->epoch != process_epoch();
+}
+
+static enum miguard_status refuse_inherited(const char *step, struct miguard_error *reterr)
+{
+    return error_set(reterr, MIGUARD_BAD_STATE, 0, step,
+                     "the server is that of the process which this one was forked from");
 }
 
 static void append_module(struct miguard_host *host, struct module *module)
@@ -161,6 +176,9 @@ enum miguard_status miguard_host_load(struct miguard_host *host, const char *pat
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host load",
                          "a host and a path with a slash are needed");
     }
+    if (is_inherited(host)) {
+        return refuse_inherited("host load", reterr);
+    }
     enum miguard_status status = module_open(path, &library, &main_function, reterr);
     if (status != MIGUARD_OK) {
         return status;
@@ -176,6 +194,9 @@ enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction 
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host add",
                          "a host and a main function are needed");
     }
+    if (is_inherited(host)) {
+        return refuse_inherited("host add", reterr);
+    }
     return add_module(host, main_function, NULL, name_space, reterr);
 }
 
@@ -186,6 +207,9 @@ enum miguard_status miguard_host_session(struct miguard_host *host, MI_Session *
     if (host == NULL || ret_session == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host session",
                          "a host and a place for the session are needed");
+    }
+    if (is_inherited(host)) {
+        return refuse_inherited("host session", reterr);
     }
     struct session *session = session_new(host, false, 0);
     if (session == NULL) {
@@ -252,7 +276,7 @@ static struct module *last_module(struct miguard_host *host, const struct module
 void miguard_host_free(struct miguard_host *host)
 {
     ENTRY_UNCANCELLED;
-    if (host == NULL) {
+    if (host == NULL || is_inherited(host)) { /* it is not the child's to unload */
         return;
     }
     end_sessions(host);

@@ -91,6 +91,7 @@ bool provider_unload_last(struct miguard_host *host);
 
 struct miguard_host {
     struct miguard_host_options options;
+    uint64_t epoch; /* process_epoch() of the process that made it */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct module *modules;

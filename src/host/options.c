@@ -8,6 +8,7 @@
  */
 #include "host/object.h"
 
+#include "base/fork.h"
 #include "base/slots.h"
 #include "host/instance_internal.h"
 #include "host/option_list.h"
@@ -21,6 +22,8 @@ static void list_destroy(void *object)
 
 static struct slots lists =
     SLOTS_INIT(sizeof(struct option_list), list_destroy, OPTIONS_MAX_OBJECTS);
+
+FORK_OWNER(lists_owner, .rank = FORK_SLOTS, .lock = &lists.lock);
 
 static struct option_list *list_pin(enum option_kind kind, MI_Uint64 reserved1, ptrdiff_t reserved2)
 {

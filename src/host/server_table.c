@@ -7,11 +7,14 @@
 
 #include <unistd.h>
 
+#include "base/fork.h"
 #include "host/object.h"
 
 /* The name cannot be returned in other storage than our own. */
-static pthread_once_t name_once = PTHREAD_ONCE_INIT;
+static struct fork_once name_once = FORK_ONCE_INIT;
 static char system_name[256];
+
+FORK_OWNER(name_owner, .rank = FORK_ONCE, .lock = &name_once.lock);
 
 static void read_system_name(void)
 {
@@ -34,7 +37,7 @@ static MI_Result get_system_name(const MI_Char **name)
     if (name == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    pthread_once(&name_once, read_system_name);
+    fork_do_once(&name_once, read_system_name);
     *name = system_name;
     return MI_RESULT_OK;
 }

@@ -3,11 +3,14 @@
 #include "host/host.h"
 
 #include "base/alloc.h"
+#include "base/fork.h"
 
 static void destroy(void *object);
 
 static struct slots sessions =
     SLOTS_INIT(sizeof(struct session), destroy, MIGUARD_HOST_MAX_SESSIONS);
+
+FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &sessions.lock);
 
 void session_release(struct session *session)
 {

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #include "base/alloc.h"
+#include "base/fork.h"
 #include "base/pin.h"
 #include "identity/kernel.h"
 
@@ -184,17 +185,23 @@ bool read_user_namespace(uint64_t *ret_inode)
 
 /* One buffer for the largest group list there can be, for each thread that ever needed it. */
 static pthread_key_t large_key;
-static pthread_once_t large_once = PTHREAD_ONCE_INIT;
+static struct fork_once large_once = FORK_ONCE_INIT;
 static bool large_ready;
+
+FORK_OWNER(large_owner, .rank = FORK_ONCE, .lock = &large_once.lock);
 
 static void make_large_key(void)
 {
-    large_ready = pin_in_memory() && pthread_key_create(&large_key, base_free) == 0;
+    large_ready = pthread_key_create(&large_key, base_free) == 0;
 }
 
 static gid_t *large_buffer(void)
 {
-    if (pthread_once(&large_once, make_large_key) != 0 || !large_ready) {
+    if (!pin_in_memory()) {
+        return NULL;
+    }
+    fork_do_once(&large_once, make_large_key);
+    if (!large_ready) {
         return NULL;
     }
     gid_t *buffer = pthread_getspecific(large_key);

@@ -34,6 +34,7 @@ struct policy_watch {
 struct watcher {
     int inotify, stop;
     policy_changed changed;
+    bool missed; /* is called once without an event */
     size_t path_count;
     char paths[MAX_PATHS][PATH_SIZE];
 };
@@ -90,7 +91,7 @@ static void *watch(void *argument)
 {
     ENTRY_UNCANCELLED;
     struct watcher *watcher = argument;
-    bool stop = false;
+    bool stop = watcher->missed && !watcher->changed();
 
     while (!stop) {
         bool changed = take_events(watcher, -1, &stop);
@@ -139,7 +140,7 @@ static struct watcher *make_watcher(const char *const *paths, size_t path_count,
 }
 
 enum miguard_status watch_start(const char *const *paths, size_t path_count, policy_changed changed,
-                                struct policy_watch **ret_watch)
+                                bool missed, struct policy_watch **ret_watch)
 {
     struct policy_watch *watch_handle = base_alloc(1, sizeof(*watch_handle));
     struct watcher *watcher = make_watcher(paths, path_count, changed);
@@ -149,6 +150,7 @@ enum miguard_status watch_start(const char *const *paths, size_t path_count, pol
         base_free(watcher);
         return MIGUARD_NO_MEMORY;
     }
+    watcher->missed = missed;
     watch_handle->epoch = process_epoch();
     watch_handle->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     watcher->stop = watch_handle->stop < 0 ? -1 : fcntl(watch_handle->stop, F_DUPFD_CLOEXEC, 3);
@@ -168,6 +170,11 @@ enum miguard_status watch_start(const char *const *paths, size_t path_count, pol
     return MIGUARD_SYSTEM;
 }
 
+bool watch_is_ours(const struct policy_watch *watch_handle)
+{
+    return watch_handle->epoch == process_epoch();
+}
+
 static void stop(struct policy_watch *watch_handle, bool wait)
 {
     const uint64_t one = 1;
@@ -176,7 +183,7 @@ static void stop(struct policy_watch *watch_handle, bool wait)
         return;
     }
     /* A child shares the eventfd with its parent, whose watching is not the child's to end. */
-    if (watch_handle->epoch == process_epoch()) {
+    if (watch_is_ours(watch_handle)) {
         (void)!write(watch_handle->stop, &one, sizeof(one));
         (void)(wait ? pthread_join(watch_handle->thread, NULL)
                     : pthread_detach(watch_handle->thread));

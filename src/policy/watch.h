@@ -18,11 +18,14 @@ struct policy_watch;
  * ends the watching. */
 typedef bool (*policy_changed)(void);
 
-/* Watches the folders of paths, and paths themselves where they are folders. Errors: NO_MEMORY,
- * SYSTEM. */
+/* Watches the folders of paths, and paths themselves where they are folders. missed: something may
+ * have changed before, and changed() is called at once. Errors: NO_MEMORY, SYSTEM. */
 MIGUARD_CHECKED enum miguard_status watch_start(const char *const *paths, size_t path_count,
-                                                policy_changed changed,
+                                                policy_changed changed, bool missed,
                                                 struct policy_watch **ret_watch);
+
+/* False in a forked child, where the thread is not. */
+bool watch_is_ours(const struct policy_watch *watch);
 
 /* Ends the watching without waiting for it; may be called from changed(). NULL is allowed. In a
  * forked child, which has no such thread, only the memory is released. */

@@ -21,6 +21,7 @@
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/signals.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
@@ -397,19 +398,32 @@ static enum miguard_status drop_without_ours(struct drop *drop, struct miguard_e
     return status;
 }
 
+/* Held for the whole of a drop, so that a fork waits for its end: the thread that forks is stopped
+ * and drops meanwhile, as all do. Whether somebody else drops is told by the flag, for a fork holds
+ * the lock, too, and is waited for. */
 static pthread_mutex_t drop_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool dropping;
+
+static void nobody_drops(void)
+{
+    atomic_store(&dropping, false);
+}
+
+FORK_OWNER(drop_owner, .rank = FORK_DROP, .lock = &drop_lock, .in_child = nobody_drops);
 
 static enum miguard_status drop_alone(const struct miguard_target *target, struct drop *drop,
                                       struct miguard_error *reterr)
 {
-    if (pthread_mutex_trylock(&drop_lock) != 0) {
+    if (atomic_exchange(&dropping, true)) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "drop", "another thread drops already");
     }
+    pthread_mutex_lock(&drop_lock);
     enum miguard_status status = prepare(target, drop, reterr);
     if (status == MIGUARD_OK) {
         status = drop_without_ours(drop, reterr);
     }
     pthread_mutex_unlock(&drop_lock);
+    atomic_store(&dropping, false);
     return status;
 }
 

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/process.h"
 #include "base/signals.h"
 #include "identity/change.h"
@@ -158,6 +159,8 @@ miguard_components gate_check(uint64_t binding, const struct miguard_identity *b
 /* ---- closing ------------------------------------------------------------------------------ */
 
 static pthread_mutex_t close_lock = PTHREAD_MUTEX_INITIALIZER;
+
+FORK_OWNER(close_owner, .rank = FORK_GATE, .lock = &close_lock);
 
 static struct miguard_gate_options options_of(int bits)
 {

@@ -31,6 +31,7 @@
 
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/process.h"
 #include "identity/kernel.h"
 #include "switch/gate.h"
@@ -303,6 +304,8 @@ static struct {
     atomic_bool stop;
     pthread_t thread;
 } teller = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+FORK_OWNER(teller_owner, .rank = FORK_GATE_REPORT, .lock = &teller.lock);
 
 static void *tell(void *unused)
 {

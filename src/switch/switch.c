@@ -15,6 +15,8 @@
 
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/fork.h"
+#include "base/pin.h"
 #include "base/process.h"
 #include "base/signals.h"
 #include "identity/read.h"
@@ -268,7 +270,7 @@ static __thread struct {
 } thread __attribute__((tls_model("initial-exec")));
 
 static pthread_key_t stack_key;
-static pthread_once_t stack_once = PTHREAD_ONCE_INIT;
+static struct fork_once stack_once = FORK_ONCE_INIT;
 static bool stack_ready;
 
 /* ---- who must not be given no_new_privs now ------------------------------------------------ */
@@ -308,6 +310,9 @@ static void recount_in_child(void)
     atomic_store(&holding, 0);
 }
 
+FORK_OWNER(switches_owner, .rank = FORK_SWITCHES, .in_child = recount_in_child);
+FORK_OWNER(stack_owner, .rank = FORK_ONCE, .lock = &stack_once.lock);
+
 bool switch_hold(void)
 {
     const uint64_t epoch = process_epoch();
@@ -344,8 +349,7 @@ static void unmap_stack(void *memory)
 
 static void make_stack_key(void)
 {
-    stack_ready = pthread_key_create(&stack_key, unmap_stack) == 0 &&
-                  pthread_atfork(NULL, NULL, recount_in_child) == 0;
+    stack_ready = pthread_key_create(&stack_key, unmap_stack) == 0;
 }
 
 static struct switch_stack *stack_for_thread(void)
@@ -353,7 +357,11 @@ static struct switch_stack *stack_for_thread(void)
     if (thread.stack != NULL) {
         return thread.stack;
     }
-    if (pthread_once(&stack_once, make_stack_key) != 0 || !stack_ready) {
+    if (!pin_in_memory() || !fork_is_watched()) {
+        return NULL;
+    }
+    fork_do_once(&stack_once, make_stack_key);
+    if (!stack_ready) {
         return NULL;
     }
     void *stack = mmap(NULL, sizeof(struct switch_stack), PROT_READ | PROT_WRITE,

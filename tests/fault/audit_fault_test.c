@@ -651,7 +651,7 @@ START_TEST(log_without_a_file)
     ck_assert_int_eq(audit_write(opened, &use), MIGUARD_OK);
     audit_lock(opened);
     pid_t child = fork();
-    audit_unlock(opened);
+    audit_unlock(opened, child == 0);
     if (child == 0) { /* counts nothing of its parent's */
         unsigned inherited = fake_sinks[SINK_SYSLOG].count;
         bool well = audit_write(opened, &use) == MIGUARD_OK;

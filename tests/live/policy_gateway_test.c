@@ -382,6 +382,47 @@ START_TEST(a_watched_policy_reloads_itself)
 }
 END_TEST
 
+/* Whether root gets a session, as soon as that is the answer; 5 seconds are enough for it. */
+static bool soon_gives_a_session(bool wanted)
+{
+    for (int i = 0; i < 500; i++) {
+        struct scene scene;
+        bool given = scene_make(&scene);
+        scene_end(&scene);
+        if (given == wanted) {
+            return true;
+        }
+        usleep(10000);
+    }
+    return false;
+}
+
+/* The thread that watches is the parent's. What changed before the child asked for anything, and
+ * what changes later. */
+START_TEST(a_forked_child_watches_too)
+{
+    struct scene scene;
+    int turn[2], status = 0;
+    char byte = 0;
+
+    in_force(HEAD "watch: true\n");
+    ck_assert(scene_make(&scene));
+    scene_end(&scene);
+    ck_assert_int_eq(pipe(turn), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool good = read(turn[0], &byte, 1) == 1 && soon_gives_a_session(false);
+        write_policy(HEAD "watch: true\n");
+        _exit(good && soon_gives_a_session(true) ? 0 : 1);
+    }
+    write_policy(HEAD "watch: true\n" DENY_ROOT);
+    ck_assert(becomes(2, "policy-load")); /* the parent has it */
+    ck_assert_int_eq(write(turn[1], "", 1), 1);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* Another process changes what has nothing to do with the policy, in the folder of the policy and
  * in the one above, without an end. */
 static pid_t start_storm(const char *above)
@@ -571,6 +612,7 @@ int main(void)
         a_reload_ends_what_it_denies,
         a_broken_reload_changes_nothing,
         a_watched_policy_reloads_itself,
+        a_forked_child_watches_too,
         unrelated_changes_keep_no_policy_out,
         the_misuses_pass_and_are_recorded_under_the_permissive_policy,
     };

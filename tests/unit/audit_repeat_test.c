@@ -291,7 +291,7 @@ static void in_child(struct audit *audit, const char *class_name, unsigned count
 {
     audit_lock(audit);
     pid_t child = fork();
-    audit_unlock(audit);
+    audit_unlock(audit, child == 0);
     if (child == 0) {
         write_times(audit, class_name, count);
         if (killed) {

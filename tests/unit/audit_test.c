@@ -518,7 +518,7 @@ START_TEST(forked_child_writes_under_its_own_name)
 
     audit_lock(audit); /* as the library does around fork(2) */
     pid_t child = fork();
-    audit_unlock(audit);
+    audit_unlock(audit, child == 0);
     if (child == 0) {
         raw_end_child(audit_write(audit, &event) == MIGUARD_OK);
     }
@@ -556,7 +556,7 @@ START_TEST(fork_among_threads)
     for (int i = 0; i < 20; i++) {
         audit_lock(audit);
         pid_t child = fork();
-        audit_unlock(audit);
+        audit_unlock(audit, child == 0);
         if (child == 0) {
             bool well = i % 2 == 1 || audit_write(audit, &event) == MIGUARD_OK;
             audit_close(audit);
@@ -627,7 +627,7 @@ static bool child_has_a_keeper_at_most(struct audit *audit)
 {
     audit_lock(audit);
     pid_t child = fork();
-    audit_unlock(audit);
+    audit_unlock(audit, child == 0);
     if (child == 0) {
         bool well = write_one(audit) == NULL && keepers() <= 1;
         audit_close(audit);

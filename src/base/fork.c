@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fork.h"
+
+#include "base/entry.h"
+
+/* Changes only before main(), or while dlopen(3) runs, which runs one constructor at a time. */
+static struct fork_owner *owners;
+static bool watched;
+
+/* Of the thread that forks, which holds the locks in between: it must not be cancelled there. */
+static int fork_entry;
+
+static void lock_all(void)
+{
+    int entry = entry_enter();
+
+    for (struct fork_owner *owner = owners; owner != NULL; owner = owner->next) {
+        if (owner->before != NULL) {
+            owner->before();
+        }
+        if (owner->lock != NULL) {
+            pthread_mutex_lock(owner->lock);
+        }
+    }
+    fork_entry = entry;
+}
+
+/* The last that was taken first. The list is short: as many as there are ranks, and some tables. */
+static void unlock_from(struct fork_owner *owner, bool child)
+{
+    if (owner == NULL) {
+        return;
+    }
+    unlock_from(owner->next, child);
+    void (*after)(void) = child && owner->in_child != NULL ? owner->in_child : owner->after;
+    if (owner->lock != NULL) {
+        pthread_mutex_unlock(owner->lock);
+    }
+    if (after != NULL) {
+        after();
+    }
+}
+
+static void unlock_all(bool child)
+{
+    int entry = fork_entry;
+
+    unlock_from(owners, child);
+    entry_leave(&entry);
+}
+
+static void in_parent(void)
+{
+    unlock_all(false);
+}
+
+static void in_child(void)
+{
+    unlock_all(true);
+}
+
+void fork_register(struct fork_owner *owner)
+{
+    struct fork_owner **link = &owners;
+
+    if (owners == NULL) {
+        watched = pthread_atfork(lock_all, in_parent, in_child) == 0;
+    }
+    while (*link != NULL && (*link)->rank <= owner->rank) {
+        link = &(*link)->next;
+    }
+    owner->next = *link;
+    *link = owner;
+}
+
+bool fork_is_watched(void)
+{
+    return watched;
+}
+
+void fork_do_once(struct fork_once *once, void (*function)(void))
+{
+    if (atomic_load_explicit(&once->done, memory_order_acquire)) {
+        return;
+    }
+    pthread_mutex_lock(&once->lock);
+    if (!atomic_load(&once->done)) {
+        function();
+        atomic_store_explicit(&once->done, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&once->lock);
+}
