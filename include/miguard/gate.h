@@ -37,11 +37,14 @@ struct miguard_gate_options {
     enum miguard_gate_action action;
     int report; /* not 0: what is refused is recorded with its call site. With the action kill
                    nothing can be recorded any more, and it is as if 0. */
+    int deny_io_uring; /* not 0: io_uring_setup(2), io_uring_enter(2) and io_uring_register(2) fail
+                          with EPERM, whatever the action: a ring serves requests under credentials
+                          that it keeps */
 };
 
 #define MIGUARD_GATE_OPTIONS_INIT                                                                  \
     {                                                                                              \
-        sizeof(struct miguard_gate_options), MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 0           \
+        sizeof(struct miguard_gate_options), MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 0, 0        \
     }
 
 /*
@@ -57,11 +60,12 @@ struct miguard_gate_options {
  * Asked for what is in force already it answers OK and changes nothing; a thread's gate can be
  * widened to the process.
  *
- * Errors: INVALID_ARGUMENT; BAD_STATE (a gate with another action or report is closed; this thread
- * is switched; another thread has a filter that this one has not: reterr names it; a filter of
- * somebody else refuses the library's own calls); NOT_SUPPORTED (no seccomp filters in this
- * kernel); NOT_PERMITTED; NO_MEMORY; SYSTEM; UNREADABLE (no_new_privs); NOT_VERIFIED (the filter
- * was loaded and does not do what it should; the guard goes on checking every call). After an error
+ * Errors: INVALID_ARGUMENT; BAD_STATE (a gate with another action, report or io_uring is closed;
+ * this thread is switched; with deny_io_uring, a thread of an io_uring serves requests already;
+ * another thread has a filter that this one has not: reterr names it; a filter of somebody else
+ * refuses the library's own calls); NOT_SUPPORTED (no seccomp filters in this kernel);
+ * NOT_PERMITTED; NO_MEMORY; SYSTEM; UNREADABLE (no_new_privs); NOT_VERIFIED (the filter was loaded
+ * and does not do what it should; the guard goes on checking every call). After an error
  * no_new_privs may be set.
  *
  * Thread safe. Not async-signal safe. It allocates; switching through the gate does not.

@@ -68,6 +68,8 @@ enum audit_action {
       "a rule asks for a name of the call that cannot be read with certainty")                     \
     X(LEFT_SWITCHED, "left-switched",                                                              \
       "a callback left its thread changed, and the thread was brought back")                       \
+    X(IO_URING, "io-uring",                                                                        \
+      "an io_uring of the process serves the switched thread's requests as who made the ring")     \
     X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")
 
 enum audit_reason {

@@ -167,6 +167,13 @@ static void look_at_seccomp(struct report *report)
                 "gate: { action: kill }", "Linux 4.14 or later");
     (void)tried(report, "seccomp-trap", try_action(SECCOMP_RET_TRAP), "gate: { report: yes }",
                 kernel);
+    struct finding *ring =
+        add(report, "io-uring-free",
+            "a ring serves requests with credentials that it keeps, past each switch and drop",
+            "gate: { scope: process, io-uring: deny }, or sysctl kernel.io_uring_disabled=2");
+    int error = try_io_uring();
+    judge(ring, error != 0, "%s",
+          error == 0 ? "tried: this process could keep its own" : strerrordesc_np(error));
     struct finding *gate =
         tried(report, "gate", try_gate(),
               "changes of credentials past the library are refused, and the guard needs no system "

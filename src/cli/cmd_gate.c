@@ -17,6 +17,7 @@ static const char help[] =
     "  --scope SCOPE    thread or process (the default)\n"
     "  --action ACTION  errno (the default) or kill\n"
     "  --report         as with report: yes in a policy\n"
+    "  --deny-io-uring  as with io-uring: deny in a policy\n"
     "  --no-new-privs   as it is loaded without CAP_SYS_ADMIN\n"
     "  --bpf            the program of the filter, one instruction a line; COOKIE stands for the\n"
     "                   random word that each process draws for itself, LIBRARY for the address\n"
@@ -26,8 +27,9 @@ static const char help[] =
     "\n"
     "Exit status: 0 printed, 2 wrong usage, 3 no filter could be made.\n";
 
-static const char *const known[] = {"--scope", "--action", "--report", "--no-new-privs",
-                                    "--bpf",   "--json",   "--help",   NULL};
+static const char *const known[] = {"--scope",         "--action", "--report",
+                                    "--no-new-privs",  "--bpf",    "--json",
+                                    "--deny-io-uring", "--help",   NULL};
 
 struct request {
     struct gate_filter filter;
@@ -65,6 +67,8 @@ static int add_option(struct request *request, struct arguments *arguments)
     }
     if (arguments_is(arguments, "--report")) {
         request->filter.bits |= GATE_REPORTS;
+    } else if (arguments_is(arguments, "--deny-io-uring")) {
+        request->filter.bits |= GATE_DENIES_URING;
     } else if (arguments_is(arguments, "--no-new-privs")) {
         request->filter.no_new_privs = true;
     } else if (arguments_is(arguments, "--bpf")) {
@@ -103,11 +107,6 @@ static const char *answer(const struct gate_filter *filter, const struct gate_ro
                                                 : "EPERM";
 }
 
-static bool applies(const struct gate_filter *filter, const struct gate_row *row)
-{
-    return !(row->only_privileged && filter->no_new_privs);
-}
-
 /* ---- text ---------------------------------------------------------------------------------- */
 
 static void print_table(const struct gate_filter *filter)
@@ -116,7 +115,7 @@ static void print_table(const struct gate_filter *filter)
 
     printf("%-24s%-46s%-52s%s\n", "CALL", "WHEN", "CHANGES", "ANSWER");
     for (size_t i = 0; (row = gate_filter_row(i)) != NULL; i++) {
-        if (applies(filter, row)) {
+        if (gate_filter_has(filter, row)) {
             printf("%-24s%-46s%-52s%s\n", row->call, row->when[0] != '\0' ? row->when : "always",
                    row->why, answer(filter, row));
         }
@@ -144,7 +143,7 @@ static json_t *rows_json(const struct gate_filter *filter)
     const struct gate_row *row;
 
     for (size_t i = 0; (row = gate_filter_row(i)) != NULL; i++) {
-        if (applies(filter, row)) {
+        if (gate_filter_has(filter, row)) {
             json_array_append_new(rows,
                                   json_pack("{ssssssss}", "call", row->call, "when", row->when,
                                             "changes", row->why, "answer", answer(filter, row)));
@@ -169,11 +168,12 @@ static int print_as_json(const struct request *request, const struct sock_filter
                          unsigned length)
 {
     const struct gate_filter *filter = &request->filter;
-    json_t *json = json_pack("{sssssbsbso}", "scope",
+    json_t *json = json_pack("{sssssbsssbso}", "scope",
                              (filter->bits & GATE_IS_PROCESS) != 0 ? "process" : "thread", "action",
                              (filter->bits & GATE_KILLS) != 0 ? "kill" : "errno", "report",
-                             (filter->bits & GATE_REPORTS) != 0, "no-new-privs",
-                             filter->no_new_privs, "refused", rows_json(filter));
+                             (filter->bits & GATE_REPORTS) != 0, "io-uring",
+                             (filter->bits & GATE_DENIES_URING) != 0 ? "deny" : "allow",
+                             "no-new-privs", filter->no_new_privs, "refused", rows_json(filter));
 
     if (json != NULL && request->bpf) {
         json_object_set_new(json, "program", program_json(program, length));

@@ -16,6 +16,7 @@ int try_unprivileged_filter(void); /* the same without any capability */
 int try_privileged_filter(void);   /* without no_new_privs */
 int try_filter_on_threads(void);   /* TSYNC */
 int try_action(uint32_t action);   /* SECCOMP_RET_* */
+int try_io_uring(void);            /* a ring, and credentials kept with it */
 int try_gate(void);                /* closed, tried, found closed */
 int try_switch(void);              /* to another user and back */
 int try_user_namespace(void);

@@ -216,7 +216,8 @@ static void set_thread_gate(const struct miguard_gate_options *wanted)
 {
     unsigned gate = wanted->scope != MIGUARD_GATE_THREAD
                         ? 0U
-                        : 1U | (unsigned)wanted->action * 2U | (wanted->report != 0 ? 4U : 0U);
+                        : 1U | (unsigned)wanted->action * 2U | (wanted->report != 0 ? 4U : 0U) |
+                              (wanted->deny_io_uring != 0 ? 8U : 0U);
     atomic_store(&state.gateway.thread_gate, gate);
 }
 
@@ -259,6 +260,7 @@ enum miguard_status gateway_close_thread(struct gateway *gateway)
     wanted.scope = MIGUARD_GATE_THREAD;
     wanted.action = (gate & 2) != 0 ? MIGUARD_GATE_KILL : MIGUARD_GATE_ERRNO;
     wanted.report = (gate & 4) != 0;
+    wanted.deny_io_uring = (gate & 8) != 0;
     enum miguard_status status = gate_close(&wanted, &closed, &error);
     if (closed) {
         record_gate(gateway, &wanted);

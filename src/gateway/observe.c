@@ -3,12 +3,14 @@
  * What becomes of switches, drops and the gate in the log. They are told when they are over, so
  * that a record that cannot be written refuses nothing; it is counted as lost, like any other.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway/gateway.h"
 #include "switch/gate.h"
 #include "switch/switch.h"
+#include "switch/uring.h"
 
 enum { ATTEMPT_SIZE = 256 };
 
@@ -98,12 +100,42 @@ static void record_switch(struct gateway *gateway, const struct switch_note *not
     }
 }
 
+/* Nothing is refused: the ring may be the host's own, out of the provider's reach, and whoever
+ * wants to be sure closes the gate without io_uring. Once for each such thread. */
+static void record_poller(struct gateway *gateway, const struct switch_note *note)
+{
+    static _Atomic pid_t told, harmless[URING_HARMLESS];
+    char attempt[ATTEMPT_SIZE], name[URING_NAME_SIZE];
+    const struct audit_event event = {
+        .action = AUDIT_ACTION_SWITCH,
+        .reason = AUDIT_REASON_IO_URING,
+        .attempt = attempt,
+        .bound = note->from,
+        .current = note->to,
+        .call_site = note->site,
+    };
+
+    if (!is_asked_for(gateway, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+        return;
+    }
+    pid_t poller = uring_find_poller(harmless);
+    if (poller == 0 || atomic_exchange(&told, poller) == poller || !uring_is_thread(poller, name)) {
+        return;
+    }
+    snprintf(attempt, sizeof(attempt), "beside thread %d (%s), which polls an io_uring", poller,
+             name);
+    (void)!audit_write(gateway->audit, &event);
+}
+
 static void on_switch(const struct switch_note *note)
 {
     struct gateway *gateway = gateway_enter_if_open();
 
     if (gateway != NULL) {
         (note->kind == SWITCH_KIND_UNDONE ? record_undone : record_switch)(gateway, note);
+        if (note->kind == SWITCH_KIND_TO && note->status == MIGUARD_OK) {
+            record_poller(gateway, note);
+        }
         gateway_leave(gateway);
     }
 }
@@ -125,10 +157,11 @@ void observe_gate_closed(struct gateway *gateway, const struct gate_note *note)
         return;
     }
     if (note->options != NULL) {
-        snprintf(attempt, sizeof(attempt), "close it for %s, refuse by %s, report %s",
+        snprintf(attempt, sizeof(attempt), "close it for %s, refuse by %s, report %s%s",
                  note->options->scope == MIGUARD_GATE_PROCESS ? "the process" : "the thread",
                  note->options->action == MIGUARD_GATE_KILL ? "kill" : "EPERM",
-                 note->options->report != 0 ? "yes" : "no");
+                 note->options->report != 0 ? "yes" : "no",
+                 note->options->deny_io_uring != 0 ? ", io_uring denied" : "");
     }
     if (event.denied) {
         event.reason = AUDIT_REASON_GATE_FAILED;

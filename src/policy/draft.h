@@ -134,7 +134,7 @@ struct draft_settings {
     bool watch;
     struct policy_place watch_place;
     struct miguard_gate_options gate;
-    struct policy_place gate_scope_place, gate_action_place, gate_report_place;
+    struct policy_place gate_scope_place, gate_action_place, gate_report_place, gate_io_uring_place;
     const struct draft_sink *sinks; /* audit.sinks, never empty */
     uint32_t sink_count;
     struct policy_place sinks_place;

@@ -19,7 +19,7 @@ static const struct {
 } orders[] = {
     {"", {"version", "defaults", "compare", "gate", "watch", "audit", "rules", "tests"}},
     {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
-    {"gate", {"scope", "action", "report"}},
+    {"gate", {"scope", "action", "report", "io-uring"}},
     {"audit", {"repeat-window", "keys", "sinks"}},
     {"file", {"path", "rotate", "rotate-every", "keep", "sync", "chain", "group", "on-failure"}},
     {"syslog", {"socket", "facility", "on-failure"}},
@@ -468,7 +468,8 @@ static bool same_settings(const struct draft_settings *a, const struct draft_set
            a->audit_failure_denies == b->audit_failure_denies && a->on_mismatch == b->on_mismatch &&
            a->audit == b->audit && a->compared == b->compared && a->watch == b->watch &&
            a->gate.scope == b->gate.scope && a->gate.action == b->gate.action &&
-           a->gate.report == b->gate.report && same_sinks(a, b);
+           a->gate.report == b->gate.report && a->gate.deny_io_uring == b->gate.deny_io_uring &&
+           same_sinks(a, b);
 }
 
 bool format_same(const struct policy_draft *a, const struct policy_draft *b)

@@ -158,12 +158,25 @@ static void read_report(const struct reader *reader, const struct node *node, vo
     }
 }
 
+static void read_io_uring(const struct reader *reader, const struct node *node, void *target)
+{
+    static const struct schema_word words[] = {{"allow", 0}, {"deny", 1}, {NULL, 0}};
+    struct draft_settings *settings = target;
+    unsigned deny;
+
+    if (schema_read_word(reader, node, "value of io-uring", words, &deny)) {
+        settings->gate.deny_io_uring = deny != 0;
+        schema_read_place(reader, node, &settings->gate_io_uring_place);
+    }
+}
+
 void schema_read_gate(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
         {"scope", false, read_scope},
         {"action", false, read_action},
         {"report", false, read_report},
+        {"io-uring", false, read_io_uring},
         {NULL, false, NULL},
     };
     (void)target;

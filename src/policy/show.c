@@ -395,6 +395,8 @@ static void yaml_gate(const struct draft_settings *settings, struct text *text)
     yaml_word(text, "  action", action_word(settings->gate.action), &settings->gate_action_place);
     yaml_word(text, "  report", settings->gate.report != 0 ? "yes" : "no",
               &settings->gate_report_place);
+    yaml_word(text, "  io-uring", settings->gate.deny_io_uring != 0 ? "deny" : "allow",
+              &settings->gate_io_uring_place);
 }
 
 void show_yaml(const struct policy_draft *draft, struct text *text)
@@ -566,6 +568,8 @@ static void json_gate(const struct draft_settings *settings, struct text *text)
     json_setting(text, "action", action_word(settings->gate.action), &settings->gate_action_place);
     json_setting(text, "report", settings->gate.report != 0 ? "yes" : "no",
                  &settings->gate_report_place);
+    json_setting(text, "io-uring", settings->gate.deny_io_uring != 0 ? "deny" : "allow",
+                 &settings->gate_io_uring_place);
     text_json_close(text, '}');
 }
 

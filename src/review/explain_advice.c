@@ -93,6 +93,11 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "The provider's callback did not undo what it did to its thread; the library did. Let each "
         "miguard_switch_to() have its miguard_switch_back() in the same callback, or use "
         "MIGUARD_SWITCHED, and do not leave a callback by longjmp.",
+    [AUDIT_REASON_IO_URING] =
+        "A ring with IORING_SETUP_SQPOLL is in the process: what the switched thread asks it for "
+        "is "
+        "done with the credentials of who made it. Do not hand such a ring to providers, or have "
+        "the policy refuse io_uring: gate: { scope: process, io-uring: deny }.",
 };
 
 /* Of an action whose reason says nothing. */
@@ -181,7 +186,8 @@ static const char *main_step(const struct record *record)
         return record_is(record, RECORD_REASON, "left-open") ? by_reason[AUDIT_REASON_LEFT_OPEN]
                : record_is(record, RECORD_REASON, "left-switched")
                    ? by_reason[AUDIT_REASON_LEFT_SWITCHED]
-                   : NULL;
+               : record_is(record, RECORD_REASON, "io-uring") ? by_reason[AUDIT_REASON_IO_URING]
+                                                              : NULL;
     }
     if (export_reason(record, &reason) && by_reason[reason] != NULL) {
         return by_reason[reason];

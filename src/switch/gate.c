@@ -23,6 +23,7 @@
 #include "switch/copy.h"
 #include "switch/gate_filter.h"
 #include "switch/switch.h"
+#include "switch/uring.h"
 
 /* ---- what a thread knows ----------------------------------------------------------------- */
 
@@ -171,6 +172,7 @@ static struct miguard_gate_options options_of(int bits)
                                                     : MIGUARD_GATE_THREAD;
     options.action = bits >= 0 && (bits & GATE_KILLS) != 0 ? MIGUARD_GATE_KILL : MIGUARD_GATE_ERRNO;
     options.report = bits >= 0 && (bits & GATE_REPORTS) != 0;
+    options.deny_io_uring = bits >= 0 && (bits & GATE_DENIES_URING) != 0;
     return options;
 }
 
@@ -184,7 +186,8 @@ static unsigned bits_of(const struct miguard_gate_options *options)
 {
     return (options->scope == MIGUARD_GATE_PROCESS ? GATE_IS_PROCESS : 0U) |
            (options->action == MIGUARD_GATE_KILL ? GATE_KILLS : 0U) |
-           (options->report != 0 && options->action != MIGUARD_GATE_KILL ? GATE_REPORTS : 0U);
+           (options->report != 0 && options->action != MIGUARD_GATE_KILL ? GATE_REPORTS : 0U) |
+           (options->deny_io_uring != 0 ? GATE_DENIES_URING : 0U);
 }
 
 static enum miguard_status check_options(const struct miguard_gate_options *options,
@@ -417,6 +420,8 @@ static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
         wrong = "the filter refuses the library";
     } else if (!strays_are_refused(bits)) {
         wrong = "the filter lets a stray call pass";
+    } else if ((bits & GATE_DENIES_URING) != 0 && uring_find_poller(NULL) != 0) {
+        wrong = "an io_uring thread, which no filter stops, was made meanwhile";
     }
     if (wrong == NULL) {
         return MIGUARD_OK;
@@ -456,12 +461,27 @@ static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *
     return status;
 }
 
+/* No filter stops a thread that makes no system calls. */
+static enum miguard_status check_pollers(unsigned bits, struct miguard_error *reterr)
+{
+    pid_t poller = (bits & GATE_DENIES_URING) != 0 ? uring_find_poller(NULL) : 0;
+
+    return poller == 0 ? MIGUARD_OK
+                       : error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                                   "thread %d serves requests of an io_uring with the credentials "
+                                   "of who made it, and no filter stops that; close the ring first",
+                                   poller);
+}
+
 static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr)
 {
     if (!IDENTITY_ONE_INSTRUCTION) {
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate", "not on this architecture");
     }
     enum miguard_status status = gate_check_home(reterr);
+    if (status == MIGUARD_OK) {
+        status = check_pollers(bits, reterr);
+    }
     if (status == MIGUARD_OK && !identity_cookie_draw()) {
         status = error_set(reterr, MIGUARD_SYSTEM, errno, "getrandom", NULL);
     }
@@ -488,8 +508,8 @@ static enum miguard_status close_gate(unsigned bits, struct miguard_error *reter
     }
     if (((unsigned)present & ~(unsigned)GATE_IS_PROCESS) != (bits & ~(unsigned)GATE_IS_PROCESS)) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
-                         "it is closed already, with another action or report, and cannot be "
-                         "changed");
+                         "it is closed already, with another action, report or io_uring, and "
+                         "cannot be changed");
     }
     if (((unsigned)present & GATE_IS_PROCESS) < (bits & GATE_IS_PROCESS)) {
         return close_new(bits, reterr);

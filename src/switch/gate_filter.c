@@ -21,6 +21,10 @@
  * gate was closed without no_new_privs. A provider may still put itself, thread by thread, behind
  * filters of its own. That refusal never kills: libseccomp asks in this way whether the kernel
  * knows the flag.
+ *
+ * io_uring changes no thread, but keeps credentials: those of a ring's maker, when a kernel thread
+ * takes the requests, and those that were registered with it. Who wants none of that has the three
+ * calls refused. That never kills: programs ask in this way whether they may use io_uring.
  */
 #include "switch/gate_filter.h"
 
@@ -84,14 +88,14 @@ struct rule {
 /* A condition picks the call; most have none. */
 #define ALWAYS(call, why)                                                                          \
     {                                                                                              \
-        {#call, "", why, false, false, false}, SCMP_SYS(call), 0,                                  \
+        {#call, "", why, false, false, false, false}, SCMP_SYS(call), 0,                           \
         {                                                                                          \
             NO_ARGUMENT, NO_ARGUMENT                                                               \
         }                                                                                          \
     }
 #define WHEN(call, text, why, ...)                                                                 \
     {                                                                                              \
-        {#call, text, why, false, false, false}, SCMP_SYS(call), 1,                                \
+        {#call, text, why, false, false, false, false}, SCMP_SYS(call), 1,                         \
         {                                                                                          \
             __VA_ARGS__, NO_ARGUMENT                                                               \
         }                                                                                          \
@@ -99,10 +103,19 @@ struct rule {
 #define PRCTL(option, why) WHEN(prctl, #option, why, IS(0, option))
 #define SPREADS(call, text, ...)                                                                   \
     {                                                                                              \
-        {#call, text, "can bring no-new-privs to other threads", false, true, true},               \
+        {#call, text, "can bring no-new-privs to other threads", false, true, true, false},        \
             SCMP_SYS(call), 1,                                                                     \
         {                                                                                          \
             __VA_ARGS__, NO_ARGUMENT                                                               \
+        }                                                                                          \
+    }
+
+#define URING(call)                                                                                \
+    {                                                                                              \
+        {#call, "", "requests under kept credentials", false, true, false, true}, SCMP_SYS(call),  \
+            0,                                                                                     \
+        {                                                                                          \
+            NO_ARGUMENT, NO_ARGUMENT                                                               \
         }                                                                                          \
     }
 
@@ -132,11 +145,12 @@ static const struct rule rules[] = {
     PRCTL(PR_SET_KEEPCAPS, "securebits"),
     PRCTL(PR_SET_SECUREBITS, "securebits"),
     PRCTL(PR_CAPBSET_DROP, "cap-bounding"),
-    {{"prctl", "PR_CAP_AMBIENT but for PR_CAP_AMBIENT_IS_SET", "cap-ambient", false, false, false},
+    {{"prctl", "PR_CAP_AMBIENT but for PR_CAP_AMBIENT_IS_SET", "cap-ambient", false, false, false,
+      false},
      SCMP_SYS(prctl),
      2,
      {IS(0, PR_CAP_AMBIENT), IS_NOT(1, PR_CAP_AMBIENT_IS_SET)}},
-    {{"prctl", "PR_SET_NO_NEW_PRIVS", "no-new-privs", false, false, true},
+    {{"prctl", "PR_SET_NO_NEW_PRIVS", "no-new-privs", false, false, true, false},
      SCMP_SYS(prctl),
      1,
      {IS(0, PR_SET_NO_NEW_PRIVS), NO_ARGUMENT}},
@@ -149,7 +163,7 @@ static const struct rule rules[] = {
     WHEN(clone, "CLONE_NEWUSER", "user-namespace of a child",
          HAS(CLONE_FLAGS_ARGUMENT, CLONE_NEWUSER)),
     /* Its flags are in memory, which a filter cannot look at. glibc then uses clone(2). */
-    {{"clone3", "", "user-namespace of a child", true, true, false},
+    {{"clone3", "", "user-namespace of a child", true, true, false, false},
      SCMP_SYS(clone3),
      0,
      {NO_ARGUMENT, NO_ARGUMENT}},
@@ -157,6 +171,9 @@ static const struct rule rules[] = {
          IS(0, KEYCTL_JOIN_SESSION_KEYRING)),
     WHEN(keyctl, "KEYCTL_SESSION_TO_PARENT", "session keyring of the parent",
          IS(0, KEYCTL_SESSION_TO_PARENT)),
+    URING(io_uring_setup),
+    URING(io_uring_enter),
+    URING(io_uring_register),
 };
 
 enum { RULES = sizeof(rules) / sizeof(rules[0]) };
@@ -164,6 +181,12 @@ enum { RULES = sizeof(rules) / sizeof(rules[0]) };
 const struct gate_row *gate_filter_row(size_t index)
 {
     return index < RULES ? &rules[index].row : NULL;
+}
+
+bool gate_filter_has(const struct gate_filter *filter, const struct gate_row *row)
+{
+    return !(row->only_privileged && filter->no_new_privs) &&
+           !(row->only_uring && (filter->bits & GATE_DENIES_URING) == 0);
 }
 
 static uint32_t refusal(const struct gate_filter *filter)
@@ -176,7 +199,7 @@ static uint32_t refusal(const struct gate_filter *filter)
 static int add_rule(scmp_filter_ctx context, const struct gate_filter *filter,
                     const struct rule *rule)
 {
-    if (rule->row.only_privileged && filter->no_new_privs) {
+    if (!gate_filter_has(filter, &rule->row)) {
         return 0;
     }
     if (rule->row.refused_anyway) {
@@ -232,7 +255,8 @@ static unsigned own_numbers(int numbers[RULES])
         while (at < count && numbers[at] != rules[i].number) {
             at++;
         }
-        if (at == count && rules[i].number >= 0 && !rules[i].row.refused_anyway) {
+        if (at == count && rules[i].number >= 0 && !rules[i].row.refused_anyway &&
+            !rules[i].row.only_uring) {
             numbers[count++] = rules[i].number;
         }
     }

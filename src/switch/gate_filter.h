@@ -15,7 +15,8 @@ enum {
     GATE_IS_PROCESS = 1,
     GATE_KILLS = 2,
     GATE_REPORTS = 4,
-    GATE_ANSWER_BITS = 7,
+    GATE_DENIES_URING = 8,
+    GATE_ANSWER_BITS = 15,
     GATE_TRAP_MARK = 0x6D67, /* SECCOMP_RET_DATA of a refusal that is to be reported */
 };
 
@@ -31,10 +32,14 @@ struct gate_row {
     bool refused_anyway; /* with the cookie, too, and by ENOSYS */
     bool never_kills;
     bool only_privileged; /* left out under no_new_privs */
+    bool only_uring;      /* there with GATE_DENIES_URING; nothing of the library's */
 };
 
 /* The rows in the order of the program; NULL behind the last. */
 const struct gate_row *gate_filter_row(size_t index);
+
+/* Whether the row is in this filter. */
+bool gate_filter_has(const struct gate_filter *filter, const struct gate_row *row);
 
 /*
  * The program, which holds the cookie: gate_filter_free() wipes it. Errors: NO_MEMORY, SYSTEM, with

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "miguard/switch.h"
+#include "switch/uring.h"
 
 enum stage { STAGE_RUNNING, STAGE_STOPPED };
 
@@ -144,10 +145,19 @@ static bool is_dead(pid_t tid)
 /* Sends the signal to a thread that it was not sent to yet. */
 static enum miguard_status summon(pid_t tid, struct miguard_error *reterr)
 {
+    char name[URING_NAME_SIZE];
+
     for (unsigned i = 0; i < world.sent_count; i++) {
         if (world.sent[i] == tid) {
             return MIGUARD_OK;
         }
+    }
+    if (uring_is_thread(tid, name)) {
+        return error_set(
+            reterr, MIGUARD_BAD_STATE, 0, "threads",
+            "thread %d (%s) is io_uring's: it answers no signal, keeps its credentials "
+            "and serves requests with them; close the rings first",
+            tid, name);
     }
     if (world.sent_count == MIGUARD_DROP_THREADS) {
         return error_set(reterr, MIGUARD_LIMIT, 0, "threads", "more than %d threads",

@@ -8,6 +8,7 @@
  * This file defines the table of kernel calls and the allocator in place of the library's.
  */
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,19 @@ CALL(setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
 CALL(setgroups, (size_t size, const gid_t *list), size, list)
 CALL(capset, (cap_header * header, const cap_data *data), header, data)
 CALL(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
+
+/* What another thread may do between the look for an io_uring thread and the loading. */
+static bool makes_ring, made_ring;
+
+static long seccomp_behind_ring(unsigned operation, unsigned flags, void *arguments)
+{
+    struct io_uring_params parameters = {.flags = IORING_SETUP_SQPOLL};
+
+    if (makes_ring) {
+        made_ring = syscall(SYS_io_uring_setup, 1, &parameters) >= 0;
+    }
+    return call_seccomp(operation, flags, arguments);
+}
 CALL(stray, (unsigned long bits), bits)
 
 const struct identity_kernel identity_kernel = {
@@ -94,7 +108,7 @@ const struct identity_kernel identity_kernel = {
     .setresgid = call_setresgid,
     .setgroups = call_setgroups,
     .capset = call_capset,
-    .seccomp = call_seccomp,
+    .seccomp = seccomp_behind_ring,
     .stray = call_stray,
 };
 
@@ -220,6 +234,18 @@ static bool can_close(void *unused)
     return status != MIGUARD_NOT_SUPPORTED && status != MIGUARD_NOT_PERMITTED;
 }
 
+static bool close_beside_late_ring(void *unused)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_error error = {.status = MIGUARD_OK};
+
+    (void)unused;
+    makes_ring = true;
+    options.deny_io_uring = 1;
+    enum miguard_status status = miguard_gate_close(&options, &error);
+    return !made_ring || (status == MIGUARD_NOT_VERIFIED && strstr(error.detail, "io_uring"));
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -230,6 +256,12 @@ int main(void)
     if (!raw_in_child(can_close, NULL)) {
         printf("skip: gate: no seccomp filter can be had here\n0 passed, 0 failed, 1 skipped\n");
         return 0;
+    }
+    bool told_late = raw_in_child(close_beside_late_ring, NULL);
+    passed += told_late;
+    bad += !told_late;
+    if (!told_late) {
+        printf("FAILED: an io_uring thread that is made at the last moment is not told\n");
     }
     for (int unprivileged = 0; unprivileged <= 1; unprivileged++) {
         struct trial trial = {.options = MIGUARD_GATE_OPTIONS_INIT,

@@ -49,6 +49,10 @@ static const struct row {
     {"gate show --action kill", 0, "killed by SIGSYS", NULL},
     {"gate show --action=errno --scope=thread", 0, "EPERM", "SIGSYS"},
     {"gate show --report", 0, "EPERM, reported", NULL},
+    {"gate show", 0, "setresuid", "io_uring"},
+    {"gate show --deny-io-uring --action kill", 0, "io_uring_enter", NULL},
+    {"gate show --deny-io-uring --json", 0, "\"io-uring\":\"deny\"", NULL},
+    {"gate show --json", 0, "\"io-uring\":\"allow\"", "io_uring_setup"},
     {"gate show --bpf", 0, "COOKIE.high", "5ec2e7c0"},
     {"gate show --bpf", 0, "COOKIE.low", "dec00c1e"},
     {"gate show --bpf --action kill", 0, "answer kill process", "answer trap"},
@@ -219,12 +223,15 @@ static void check_policy(void)
     if (file == NULL) {
         abort();
     }
-    fprintf(file, "version: 1\ngate: { scope: thread, action: kill, report: yes }\n");
+    fprintf(file,
+            "version: 1\ngate: { scope: thread, action: kill, report: yes, io-uring: deny }\n");
     fclose(file);
     snprintf(arguments, sizeof(arguments), "policy show --policy %s", path);
     expect(run(arguments) == 0 && strstr(output, "gate:\n  scope: thread ") != NULL &&
                strstr(output, "\n  action: kill ") != NULL &&
-               strstr(output, "\n  report: yes ") != NULL && strstr(output, "p.yaml:2\n") != NULL,
+               strstr(output, "\n  report: yes ") != NULL &&
+               strstr(output, "\n  io-uring: deny ") != NULL &&
+               strstr(output, "p.yaml:2\n") != NULL,
            "policy show");
     snprintf(arguments, sizeof(arguments), "policy show --json --policy %s 2>/dev/null", path);
     expect(run(arguments) == 0 &&

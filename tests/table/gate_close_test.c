@@ -125,7 +125,7 @@ static MI_Result take_session(void)
 static void act(void)
 {
     const struct miguard_gate_options options = {sizeof(options), row->scope, row->action,
-                                                 row->report};
+                                                 row->report, 0};
     memset(&error, 0, sizeof(error));
     session_result = MI_RESULT_OK;
     if (row->way == BY_CALL) {

@@ -41,7 +41,7 @@ static struct miguard_error error;
 static enum miguard_status close_gate(enum miguard_gate_scope scope,
                                       enum miguard_gate_action action, int report)
 {
-    const struct miguard_gate_options options = {sizeof(options), scope, action, report};
+    const struct miguard_gate_options options = {sizeof(options), scope, action, report, 0};
     memset(&error, 0, sizeof(error));
     return miguard_gate_close(&options, &error);
 }

@@ -177,6 +177,7 @@ static const char *const different[] = {
     V "gate: {scope: process}\n",
     V "gate: {action: kill}\n",
     V "gate: {report: yes}\n",
+    V "gate: {io-uring: deny}\n",
     V "defaults: {audit: [deny, switch]}\n",
     V "defaults: {mode: permissive}\n",
     V "defaults: {on-mismatch: revoke}\n",

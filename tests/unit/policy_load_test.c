@@ -68,7 +68,7 @@ static const char everything[] =
     "  on-mismatch: revoke\n"
     "  audit: use\n"
     "compare: [euid, groups]\n"
-    "gate: { scope: thread, action: kill, report: yes }\n"
+    "gate: { scope: thread, action: kill, report: yes, io-uring: deny }\n"
     "watch: true\n"
     "audit:\n"
     "  sinks:\n"
@@ -160,6 +160,7 @@ START_TEST(settings_are_typed_and_placed)
     ck_assert_int_eq(settings->gate.scope, MIGUARD_GATE_THREAD);
     ck_assert_int_eq(settings->gate.action, MIGUARD_GATE_KILL);
     ck_assert_int_eq(settings->gate.report, 1);
+    ck_assert_int_eq(settings->gate.deny_io_uring, 1);
     ck_assert(settings->watch);
     ck_assert_uint_eq(settings->sink_count, 1);
     ck_assert_str_eq(settings->sinks[0].settings.path, "/var/log/x.jsonl");
@@ -171,8 +172,8 @@ START_TEST(settings_are_typed_and_placed)
         {&settings->audit_failure_place, 6, 3}, {&settings->on_mismatch_place, 7, 3},
         {&settings->audit_place, 8, 3},         {&settings->compared_place, 9, 1},
         {&settings->gate_scope_place, 10, 9},   {&settings->gate_action_place, 10, 24},
-        {&settings->gate_report_place, 10, 38}, {&settings->watch_place, 11, 1},
-        {&settings->sinks[0].place, 14, 7},
+        {&settings->gate_report_place, 10, 38}, {&settings->gate_io_uring_place, 10, 51},
+        {&settings->watch_place, 11, 1},        {&settings->sinks[0].place, 14, 7},
     };
     for (int i = 0; i < LENGTH(places); i++) {
         ck_assert_str_eq(places[i].place->file, "p.yaml");

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/uring.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define IO_WORKER 0x10UL /* PF_IO_WORKER of the kernel's <linux/sched.h> */
+
+/* The name ends at the last bracket, since it may hold some. Six fields stand before the flags. */
+static bool parse(char *stat, char ret_name[URING_NAME_SIZE])
+{
+    char *begin = strchr(stat, '('), *end = strrchr(stat, ')');
+    unsigned long flags = 0;
+
+    if (begin == NULL || end == NULL ||
+        sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) != 1) {
+        return false;
+    }
+    snprintf(ret_name, URING_NAME_SIZE, "%.*s", (int)(end - begin - 1), begin + 1);
+    return (flags & IO_WORKER) != 0;
+}
+
+bool uring_is_thread(pid_t tid, char ret_name[URING_NAME_SIZE])
+{
+    char path[64], stat[512];
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t length = read(fd, stat, sizeof(stat) - 1);
+    close(fd);
+    stat[length > 0 ? length : 0] = '\0';
+    return parse(stat, ret_name);
+}
+
+/* A thread gives itself its name when it begins to run; until then it has its maker's. */
+static bool polls(pid_t tid, _Atomic pid_t harmless[URING_HARMLESS])
+{
+    char name[URING_NAME_SIZE];
+    _Atomic pid_t *known = harmless == NULL ? NULL : &harmless[tid % URING_HARMLESS];
+
+    if (known != NULL && atomic_load_explicit(known, memory_order_relaxed) == tid) {
+        return false;
+    }
+    bool found = uring_is_thread(tid, name) && strncmp(name, "iou-wrk-", 8) != 0;
+    if (known != NULL && !found) {
+        atomic_store_explicit(known, tid, memory_order_relaxed);
+    }
+    return found;
+}
+
+pid_t uring_find_poller(_Atomic pid_t harmless[URING_HARMLESS])
+{
+    _Alignas(struct dirent64) char buffer[4096];
+    pid_t found = 0;
+    long length = 0;
+    int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    while (folder >= 0 && found == 0 &&
+           (length = syscall(SYS_getdents64, folder, buffer, sizeof(buffer))) > 0) {
+        for (long at = 0; at < length && found == 0;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
+            pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+            at += entry->d_reclen;
+            found = entry->d_name[0] != '.' && polls(tid, harmless) ? tid : 0;
+        }
+    }
+    if (folder >= 0) {
+        close(folder);
+    }
+    return found;
+}
