@@ -507,6 +507,9 @@ static void write_rotated(struct text *text, const struct audit_rotated *rotated
     text_json_string(text, "previous", rotated->previous);
     text_json_unsigned(text, "removed_files", rotated->removed_files);
     text_json_unsigned(text, "removed_through", rotated->removed_through);
+    if (rotated->beyond > 0) {
+        text_json_unsigned(text, "beyond", rotated->beyond);
+    }
     if (rotated->stray_files > 0) {
         text_json_unsigned(text, "stray_files", rotated->stray_files);
         text_json_string(text, "stray", rotated->stray);

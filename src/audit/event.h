@@ -131,6 +131,7 @@ struct audit_rotated {
     uint64_t removed_through; /* the last sequence number that retention ever removed; 0: none */
     uint64_t stray_files; /* with names of rotated ones, none of the log's, since the last time */
     const char *stray;    /* one of them; NULL: there is none */
+    uint64_t beyond;      /* bytes by which the file before is longer than it should be */
 };
 
 /* The four steps of AUDIT_SPACE: low (90 % used) -> full (no more room for records) -> flooded

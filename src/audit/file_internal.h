@@ -183,6 +183,7 @@ struct log_file {
     uid_t failed_as;        /* effective, of the thread that could not */
     _Atomic bool early;     /* a thread that may not rotate asks for it before it is due */
     uint64_t removed_files; /* by `keep`, not told yet */
+    uint64_t beyond;        /* bytes of the file before over `rotate`, not told yet */
     uint64_t stray_files;   /* none of the log's, not told yet */
     char stray[512];        /* names of the first of them */
     uint64_t strays_told[FILE_STRAYS]; /* inodes of the last that were */

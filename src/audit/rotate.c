@@ -38,6 +38,14 @@ static bool is_due(const struct log_file *file, size_t length, int64_t now)
            (settings->rotate_seconds != 0 && age >= (int64_t)settings->rotate_seconds * 1000000000);
 }
 
+/*
+ * A thread with another identity may take none of the steps below: each is a change of the folder,
+ * which the kernel grants by the identity of the thread and not by a descriptor, also to who holds
+ * one of the new file (audit_rotate_test measures it). A process that has other threads has the
+ * keeper. In one that has not, files are rotated early by who may, so that what is written until
+ * the identity is back has room; what needs more makes the file longer, since a record is worth
+ * more than a file's size, and the record that begins the next one says by how much.
+ */
 size_t file_rotate_ahead(const struct log_file *file)
 {
     enum { MOST = 64 * 1024 };
@@ -498,6 +506,7 @@ static bool rotate(struct log_file *file, int64_t now)
 {
     const struct state_head *head = state_head(&file->state);
     int64_t since = head->file_after == 0 ? 0 : head->file_start;
+    uint64_t limit = file->settings.rotate_bytes, size = head->size;
     struct stat status;
     uint64_t reserved = 0;
     int fd = -1;
@@ -514,6 +523,7 @@ static bool rotate(struct log_file *file, int64_t now)
         (void)file_calls.fsync(file->folder); /* else the disk has the old order of names */
     }
     trim_old(file);
+    file->beyond = limit != 0 && size > limit ? size - limit : 0;
     begin_new(file, (uint64_t)status.st_ino, reserved, now);
     if (file_take(file, fd, (uint64_t)status.st_ino)) {
         atomic_store(&file->after, state_head(&file->state)->file_after);
@@ -567,13 +577,14 @@ bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss)
     const struct audit_rotated rotated = {.previous = previous,
                                           .removed_files = file->removed_files,
                                           .removed_through = head->removed_through,
+                                          .beyond = file->beyond,
                                           .stray_files = file->stray_files,
                                           .stray = file->stray};
     const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_ROTATE, .rotated = &rotated};
     if (!file_append_own(file, &event, ret_loss)) {
         return false;
     }
-    file->removed_files = file->stray_files = 0;
+    file->removed_files = file->stray_files = file->beyond = 0;
     file->stray[0] = '\0';
     return true;
 }

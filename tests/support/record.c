@@ -415,6 +415,7 @@ static const struct field {
     {"miguard.rotated.previous", NEEDED, JSON_STRING, is_not_empty},
     {"miguard.rotated.removed_files", NEEDED, JSON_INTEGER, is_number},
     {"miguard.rotated.removed_through", NEEDED, JSON_INTEGER, is_number},
+    {"miguard.rotated.beyond", OPTIONAL, JSON_INTEGER, is_positive},
     {"miguard.rotated.stray_files", OPTIONAL, JSON_INTEGER, is_positive},
     {"miguard.rotated.stray", OPTIONAL, JSON_STRING, is_not_empty},
     {"miguard.space", OPTIONAL, JSON_OBJECT, NULL},

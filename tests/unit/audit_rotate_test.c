@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* rotate: holds for each file, whoever writes it and however short a writer lives. */
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -47,6 +49,23 @@ static struct log_file *open_log(void)
     return file;
 }
 
+/* How many bytes of files over the limit the log tells. */
+static unsigned long told_beyond(void)
+{
+    char command[256];
+    unsigned long bytes = 0;
+
+    snprintf(command, sizeof(command),
+             "grep -D skip -d skip -ho '\"beyond\":[0-9]*' '%s'/audit.jsonl* | cut -d: -f2 | "
+             "awk '{ sum += $1 } END { print sum + 0 }'",
+             folder);
+    FILE *out = popen(command, "re");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_eq(fscanf(out, "%lu", &bytes), 1);
+    pclose(out);
+    return bytes;
+}
+
 /* The longest file; *ret_count of all. */
 static off_t longest(size_t *ret_count)
 {
@@ -74,6 +93,7 @@ static void within_limit(size_t files)
 
     ck_assert_msg(most <= LIMIT, "a file has %lld bytes", (long long)most);
     ck_assert_uint_ge(count, files);
+    ck_assert_uint_eq(told_beyond(), 0);
     log_file_check(path, &key, &check);
     ck_assert_msg(check.breaks == 0, "%s", check.problem);
     ck_assert_uint_eq(check.missing, 0);
@@ -198,6 +218,41 @@ START_TEST(a_thread_that_may_not_rotate_waits_for_the_keeper)
 }
 END_TEST
 
+/* Why nobody can do it: no descriptor that was opened before gives a thread the right to a name in
+ * the folder, not that of the folder, and not one of the new file, with a name or without. */
+START_TEST(no_descriptor_gives_a_right_to_a_name)
+{
+    char by_fd[64];
+
+    if (geteuid() != 0) {
+        printf("skip: a thread of another identity: needs root\n");
+        return;
+    }
+    int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int named = openat(at, "new", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int nameless = openat(at, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    ck_assert(at >= 0 && named >= 0);
+    ck_assert(become(65534));
+    ck_assert(openat(at, "other", O_RDWR | O_CREAT | O_CLOEXEC, 0600) < 0 && errno == EACCES);
+    ck_assert(linkat(at, "new", at, "other", 0) != 0 && errno == EACCES);
+    ck_assert(renameat(at, "new", at, "other") != 0 && errno == EACCES);
+    ck_assert(unlinkat(at, "new", 0) != 0 && errno == EACCES);
+    const int held[] = {named, nameless};
+    for (size_t i = 0; i < 2 && held[i] >= 0; i++) {
+        snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", held[i]);
+        ck_assert(linkat(held[i], "", at, "other", AT_EMPTY_PATH) != 0);
+        ck_assert(linkat(AT_FDCWD, by_fd, at, "other", AT_SYMLINK_FOLLOW) != 0);
+    }
+    ck_assert(become(0));
+    close(at);
+    close(named);
+    if (nameless >= 0) {
+        close(nameless);
+    }
+    ck_assert_int_eq(unlinkat(AT_FDCWD, path, 0), -1); /* nothing was made */
+}
+END_TEST
+
 /* Without a keeper there is nobody to do it: nothing is lost, and the first record of a thread that
  * may rotates. */
 START_TEST(an_identity_that_is_back_rotates_at_once)
@@ -221,8 +276,10 @@ START_TEST(an_identity_that_is_back_rotates_at_once)
     ck_assert(become(0));
     append(file, 20, PADDING);
     file_close(file);
-    (void)longest(&count);
+    off_t most = longest(&count);
     ck_assert_uint_eq(count, 1);
+    ck_assert_int_gt(most, LIMIT);
+    ck_assert_uint_eq(told_beyond(), (unsigned long)(most - LIMIT)); /* it is said */
     log_file_check(path, &key, &check);
     ck_assert_uint_eq(check.breaks + check.missing, 0);
 }
@@ -430,6 +487,7 @@ int main(void)
     tcase_add_loop_test(cases, many_short_processes, 0, 2);
     tcase_add_test(cases, a_seal_counts);
     tcase_add_test(cases, a_thread_that_may_not_rotate_waits_for_the_keeper);
+    tcase_add_test(cases, no_descriptor_gives_a_right_to_a_name);
     tcase_add_test(cases, an_identity_that_is_back_rotates_at_once);
     tcase_add_test(cases, a_process_that_begins_makes_room);
     tcase_add_loop_test(cases, packed_files_are_removed, 0, 2);

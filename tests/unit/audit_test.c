@@ -190,8 +190,8 @@ static struct audit_event sample_of(enum audit_action action)
         .first_sequence = 7,
         .last_sequence = 9,
         .total = 6};
-    static const struct audit_rotated rotated = {"audit.jsonl.000000001", 2, 77, 1,
-                                                 "audit.jsonl.9"};
+    static const struct audit_rotated rotated = {"audit.jsonl.000000001", 2,    77, 1,
+                                                 "audit.jsonl.9",         12350};
     static const struct audit_space space = {"low", UINT32_MAX, 91};
     static const struct audit_tally tally = {3, 0};
     struct audit_event event = {.action = action, .operation = OPERATION_INVOKE};
