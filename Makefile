@@ -220,7 +220,7 @@ check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shor
 	    tests/live/audit_man_test.sh tests/live/audit_init_test.sh \
 	    tests/live/build_test.sh tests/live/mi_names_test.sh tests/live/switch_cxx_test.sh \
 	    tests/live/unwind_cxx_test.sh \
-	    tests/live/copies_test.sh tests/live/installed_test.sh
+	    tests/live/copies_test.sh tests/live/unload_test.sh tests/live/installed_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined

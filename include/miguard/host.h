@@ -62,8 +62,8 @@ struct miguard_host_options {
  */
 
 /*
- * Makes a host without modules. options may be NULL.
- * Errors: INVALID_ARGUMENT, NO_MEMORY. Thread safe.
+ * Makes a host without modules. options may be NULL. From then on the library stays in memory.
+ * Errors: INVALID_ARGUMENT, NO_MEMORY, NOT_SUPPORTED (it cannot). Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_host_new(const struct miguard_host_options *options, struct miguard_host **ret_host,

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/pin.h"
 #include "base/process.h"
 
 enum { DEFAULT_LOAD_TIMEOUT_MS = 10000 };
@@ -69,6 +70,10 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     ENTRY_UNCANCELLED;
     if (ret_host == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host", "no place for the host");
+    }
+    if (!pin_in_memory()) { /* a detached thread may be on its last lines after the free */
+        return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "host",
+                         "this copy cannot be kept from being unloaded");
     }
     struct miguard_host *host = base_alloc(1, sizeof(*host));
     if (host == NULL) {
