@@ -121,6 +121,12 @@ MIGUARD_CHECKED enum miguard_status file_init(const char *path, const struct cha
                                               enum file_earlier earlier, char ret_aside[PATH_MAX],
                                               struct miguard_error *reterr);
 
+/* What file_open() would meet, as far as that can be seen without making or changing anything. With
+ * OK *ret_folder is the folder of the log, for the caller to close; SYSTEM with ENOENT: it is
+ * missing. Otherwise errors as file_open(). */
+MIGUARD_CHECKED enum miguard_status file_try(const struct sink_settings *settings, int *ret_folder,
+                                             struct miguard_error *reterr);
+
 /* The head of the log at path as its state has it, without the key. NOT_FOUND without a state;
  * SYSTEM, also when it may not be read; BAD_STATE when it is damaged. */
 MIGUARD_CHECKED enum miguard_status file_read_head(const char *path, struct state_head *ret_head,

@@ -74,7 +74,8 @@ static enum miguard_status open_trusted(const char *folder, const struct sink_se
                      strerrordesc_np(ENOTDIR));
 }
 
-enum miguard_status file_first_folder(struct log_file *file, const char *path,
+static enum miguard_status open_first(struct log_file *file, const char *path,
+                                      const struct sink_settings *make,
                                       struct miguard_error *reterr)
 {
     char folder[PATH_MAX];
@@ -90,12 +91,18 @@ enum miguard_status file_first_folder(struct log_file *file, const char *path,
     if (file->folder_path == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
     }
-    enum miguard_status status = open_trusted(folder, &file->settings, &file->folder, reterr);
+    enum miguard_status status = open_trusted(folder, make, &file->folder, reterr);
     if (status == MIGUARD_OK && !file_mark_set(file->folder, &file->folder_mark)) {
         status = error_set(reterr, MIGUARD_SYSTEM, errno, "fstat", "%.120s: %s", folder,
                            strerrordesc_np(errno));
     }
     return status;
+}
+
+enum miguard_status file_first_folder(struct log_file *file, const char *path,
+                                      struct miguard_error *reterr)
+{
+    return open_first(file, path, &file->settings, reterr);
 }
 
 bool file_open_folder(struct log_file *file)
@@ -397,6 +404,54 @@ enum miguard_status file_open(const struct sink_settings *settings, const struct
 }
 
 /* ---- without writing ------------------------------------------------------------------------- */
+
+static enum miguard_status try_state(const struct log_file *file, const char *path,
+                                     struct miguard_error *reterr)
+{
+    char name[FILE_NAME_SIZE];
+    struct state_head head;
+
+    file_sibling(file, "state", name);
+    enum miguard_status status = state_read_head(file->folder, name, path, &head, reterr);
+    bool keyed = status == MIGUARD_OK && head.epoch != 0;
+    if (status == MIGUARD_OK && faccessat(file->folder, name, R_OK | W_OK, AT_EACCESS) != 0) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "open", "%.100s.state: %s", path,
+                         strerrordesc_np(errno));
+    }
+    if (status != MIGUARD_OK && status != MIGUARD_NOT_FOUND) {
+        return status;
+    }
+    return keyed || !file->settings.chain_required
+               ? MIGUARD_OK
+               : error_set(reterr, MIGUARD_BAD_STATE, 0, "chain",
+                           "%.80s: the policy wants a chain with a key (chain: required); run "
+                           "miguard audit init",
+                           path);
+}
+
+enum miguard_status file_try(const struct sink_settings *settings, int *ret_folder,
+                             struct miguard_error *reterr)
+{
+    struct log_file *file = file_new();
+
+    if (file == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
+    }
+    file->settings = *settings;
+    enum miguard_status status = open_first(file, settings->path, NULL, reterr);
+    if (status == MIGUARD_OK) {
+        status = check_log(file, settings->path, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = try_state(file, settings->path, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        *ret_folder = file->folder;
+        file->folder = -1;
+    }
+    file_close(file);
+    return status;
+}
 
 enum miguard_status file_read_head(const char *path, struct state_head *ret_head,
                                    struct miguard_error *reterr)

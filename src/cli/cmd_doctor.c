@@ -7,9 +7,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +47,9 @@ struct request {
 struct finding {
     const char *name;
     bool works, needed;
-    char found[192];
+    char found[256];
     const char *why, *how;
+    char advice[192]; /* behind how, where it depends on what was found */
 };
 
 enum { MAX_FINDINGS = 40 };
@@ -54,9 +57,12 @@ enum { MAX_FINDINGS = 40 };
 struct report {
     struct finding list[MAX_FINDINGS];
     unsigned count;
-    bool gate_needed;
-    char log[512];
+    struct miguard_gate_options gate; /* of the policy */
+    char log[PATH_MAX];
     bool own_log; /* no policy's, but of the user who runs this */
+    struct sink_settings sinks[SINK_KIND_COUNT];
+    bool wanted[SINK_KIND_COUNT];
+    char sink_path[SINK_KIND_COUNT][128]; /* of sockets */
 };
 
 static struct finding *add(struct report *report, const char *name, const char *why,
@@ -81,18 +87,39 @@ static void judge(struct finding *finding, bool works, const char *format, ...)
     va_end(list);
 }
 
-/* A try that answered an errno. */
-static struct finding *tried(struct report *report, const char *name, int error, const char *why,
-                             const char *how)
+static void judge_attempt(struct finding *finding, const struct attempt *found)
+{
+    const char *text = found->error != 0 ? strerrordesc_np(found->error) : "tried";
+    const char *between = found->detail[0] != '\0' ? ": " : "";
+
+    if (found->error == 0) {
+        judge(finding, true, "%s", text);
+    } else if (found->killed_by != 0) {
+        judge(finding, false, "%s%sthe child that tried it was killed by SIG%s", found->detail,
+              between, sigabbrev_np(found->killed_by));
+    } else {
+        judge(finding, false, "%s%s%s", found->detail, between, text);
+    }
+}
+
+static struct finding *tried(struct report *report, const char *name, struct attempt found,
+                             const char *why, const char *how)
 {
     struct finding *finding = add(report, name, why, how);
 
-    if (error == EOWNERDEAD) {
-        judge(finding, false, "the child that tried it was killed");
-    } else {
-        judge(finding, error == 0, "%s", error == 0 ? "tried" : strerrordesc_np(error));
-    }
+    judge_attempt(finding, &found);
     return finding;
+}
+
+__attribute__((format(printf, 2, 3))) static void advise(struct finding *finding,
+                                                         const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(finding->advice, sizeof(finding->advice), format, list);
+    va_end(list);
+    finding->how = finding->advice;
 }
 
 /* ---- the parts ------------------------------------------------------------------------------- */
@@ -101,14 +128,18 @@ static void look_at_identity(struct report *report)
 {
     struct miguard_identity *identity = NULL;
     struct miguard_error error = {0};
-    struct finding *finding =
-        add(report, "identity", "without it no session is given out",
-            "mount proc on /proc, without a sandbox that hides /proc/thread-self");
+    struct finding *finding = add(report, "identity", "without it no session is given out",
+                                  "no sandbox around this that denies or hides what is named");
 
     finding->needed = true;
     bool captured = miguard_identity_capture(&identity, &error) == MIGUARD_OK;
     judge(finding, captured, "%s%s%s", captured ? "every component can be read" : error.step,
           captured ? "" : ": ", captured ? "" : error.detail);
+    if (error.status == MIGUARD_UNPROVABLE) {
+        advise(finding, "map this id in the user namespace, in /proc/PID/uid_map or gid_map");
+    } else if (!captured && access("/proc/self/status", F_OK) != 0) {
+        advise(finding, "mount proc on /proc");
+    }
     finding = add(report, "label-free",
                   "a security label can change without a system call that a gate sees: where one "
                   "is in force every guarded call reads it, and the gate saves no time",
@@ -119,6 +150,24 @@ static void look_at_identity(struct report *report)
         judge(finding, captured, "no security module gives labels");
     }
     miguard_identity_free(identity);
+}
+
+/* Effective, and of use. */
+static void judge_capability(struct finding *finding, unsigned number)
+{
+    if (!has_capability(number)) {
+        judge(finding, false, "not effective");
+        return;
+    }
+    struct attempt found = try_capability(number);
+    if (found.error == 0) {
+        judge(finding, true, "effective, tried");
+        return;
+    }
+    judge(finding, false, "effective, but %s: %s", found.detail,
+          found.killed_by != 0 ? "killed" : strerrordesc_np(found.error));
+    advise(finding, "the capability is there; a sandbox around this must let %s through",
+           found.detail);
 }
 
 static void look_at_capabilities(struct report *report)
@@ -133,19 +182,29 @@ static void look_at_capabilities(struct report *report)
         {CAP_SYS_ADMIN, "cap-sys-admin", "to close the gate without no_new_privs"},
         {CAP_AUDIT_WRITE, "cap-audit-write", "to send records to the kernel's audit system"},
     };
-    struct miguard_identity identity;
-    bool captured = identity_capture(&identity, NULL) == MIGUARD_OK;
 
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         struct finding *finding = add(report, wanted[i].name, wanted[i].why,
                                       "run as root, or give the capability to the service "
                                       "(systemd: AmbientCapabilities=)");
-        bool has = captured && (identity.cap[IDENTITY_CAP_EFFECTIVE] >> wanted[i].number & 1) != 0;
-        judge(finding, has, "%s", has ? "effective" : "not effective");
+        judge_capability(finding, wanted[i].number);
+        finding->needed = wanted[i].number == CAP_AUDIT_WRITE && report->wanted[SINK_KERNEL];
     }
-    if (captured) {
-        identity_release(&identity);
+}
+
+/* Who may do it and is refused all the same meets a filter of somebody else. */
+static struct finding *tried_filter(struct report *report, const char *name, struct attempt found,
+                                    const char *why, const char *how)
+{
+    struct finding *finding = tried(report, name, found, why, how);
+    bool refused = found.error == EPERM || found.error == EACCES;
+
+    if (refused && (strcmp(name, "seccomp-privileged") != 0 || has_capability(CAP_SYS_ADMIN))) {
+        advise(finding, "a sandbox around this denies %s: let it through",
+               found.detail[0] != '\0' && strstr(found.detail, "capset") != NULL ? "capset(2)"
+                                                                                 : "seccomp(2)");
     }
+    return finding;
 }
 
 static void look_at_seccomp(struct report *report)
@@ -153,66 +212,159 @@ static void look_at_seccomp(struct report *report)
     static const char kernel[] = "a kernel with CONFIG_SECCOMP_FILTER, and no sandbox around this "
                                  "that refuses seccomp(2)";
 
-    (void)tried(report, "seccomp", try_filter(), "the gate is a seccomp filter", kernel);
-    (void)tried(report, "seccomp-unprivileged", try_unprivileged_filter(),
-                "the gate without CAP_SYS_ADMIN, under no_new_privs", kernel);
-    (void)tried(report, "seccomp-privileged", try_privileged_filter(),
-                "the gate without no_new_privs, which is a compared component",
-                "CAP_SYS_ADMIN in the user namespace");
-    (void)tried(report, "seccomp-tsync", try_filter_on_threads(),
-                "gate: { scope: process } beside running threads", "Linux 3.17 or later");
-    (void)tried(report, "seccomp-errno", try_action(SECCOMP_RET_ERRNO), "gate: { action: errno }",
-                kernel);
-    (void)tried(report, "seccomp-kill", try_action(SECCOMP_RET_KILL_PROCESS),
-                "gate: { action: kill }", "Linux 4.14 or later");
-    (void)tried(report, "seccomp-trap", try_action(SECCOMP_RET_TRAP), "gate: { report: yes }",
-                kernel);
+    (void)tried_filter(report, "seccomp", try_filter(), "the gate is a seccomp filter", kernel);
+    (void)tried_filter(report, "seccomp-unprivileged", try_unprivileged_filter(),
+                       "the gate without CAP_SYS_ADMIN, under no_new_privs", kernel);
+    (void)tried_filter(report, "seccomp-privileged", try_privileged_filter(),
+                       "the gate without no_new_privs, which is a compared component",
+                       "CAP_SYS_ADMIN in the user namespace");
+    (void)tried_filter(report, "seccomp-tsync", try_filter_on_threads(),
+                       "gate: { scope: process } beside running threads", "Linux 3.17 or later");
+    (void)tried_filter(report, "seccomp-errno", try_action(SECCOMP_RET_ERRNO),
+                       "gate: { action: errno }", kernel);
+    (void)tried_filter(report, "seccomp-kill", try_action(SECCOMP_RET_KILL_PROCESS),
+                       "gate: { action: kill }", "Linux 4.14 or later");
+    (void)tried_filter(report, "seccomp-trap", try_action(SECCOMP_RET_TRAP),
+                       "gate: { report: yes }", kernel);
     struct finding *ring =
         add(report, "io-uring-free",
             "a ring serves requests with credentials that it keeps, past each switch and drop",
             "gate: { scope: process, io-uring: deny }, or sysctl kernel.io_uring_disabled=2");
-    int error = try_io_uring();
-    judge(ring, error != 0, "%s",
-          error == 0 ? "tried: this process could keep its own" : strerrordesc_np(error));
-    struct finding *gate =
-        tried(report, "gate", try_gate(),
-              "changes of credentials past the library are refused, and the guard needs no system "
-              "call",
-              kernel);
-    gate->needed = report->gate_needed;
+    struct attempt found = try_io_uring();
+    judge(ring, found.error != 0, "%s",
+          found.error == 0 ? "tried: this process could keep its own"
+                           : strerrordesc_np(found.error));
+    struct finding *gate = tried_filter(
+        report, "gate", try_gate(&report->gate),
+        "changes of credentials past the library are refused, and the guard needs no system "
+        "call",
+        kernel);
+    gate->needed = report->gate.scope != MIGUARD_GATE_OFF;
 }
 
-static bool readable(const char *path)
+/* Names what is missing or denied, not what is there. */
+static void advise_switch(struct finding *finding)
 {
-    return access(path, R_OK) == 0;
+    char denied[160];
+    uint32_t unused;
+
+    if (!has_capability(CAP_SETUID) || !has_capability(CAP_SETGID)) {
+        advise(finding, "%s%s%s", has_capability(CAP_SETUID) ? "" : "CAP_SETUID",
+               has_capability(CAP_SETUID) || has_capability(CAP_SETGID) ? "" : " and ",
+               has_capability(CAP_SETGID) ? "" : "CAP_SETGID");
+        return;
+    }
+    if (access("/proc/self/uid_map", F_OK) == 0 &&
+        (!find_other_id("/proc/self/uid_map", geteuid(), &unused) ||
+         !find_other_id("/proc/self/gid_map", getegid(), &unused))) {
+        advise(finding, "a user namespace that maps more than one user and group");
+        return;
+    }
+    find_denied_calls(denied, sizeof(denied));
+    if (denied[0] != '\0') {
+        advise(finding, "a sandbox around this denies %s: let it through", denied);
+    }
+}
+
+static void look_at_processes_of_others(struct report *report)
+{
+    struct attempt found = try_read("/proc/1/status");
+    struct finding *finding =
+        add(report, "proc-others", "miguard identity show of other users' processes",
+            "mount proc without hidepid=1 or 2, or run as root");
+
+    judge(finding, found.error == 0, "/proc/1/status%s%s", found.error == 0 ? " can be read" : ": ",
+          found.error == 0 ? "" : strerrordesc_np(found.error));
+    if (found.error != 0 && access("/proc/self/status", F_OK) != 0) {
+        advise(finding, "mount proc on /proc");
+    }
 }
 
 static void look_at_system(struct report *report)
 {
     struct utsname system;
-    struct finding *finding =
-        tried(report, "wipe-on-fork", try_wipe_on_fork(),
-              "a session must be worthless in a forked child", "Linux 4.14 or later");
+    struct finding *finding = tried(
+        report, "wipe-on-fork", try_wipe_on_fork(), "a session must be worthless in a forked child",
+        "Linux 4.14 or later, and no emulator or sandbox that only says yes to "
+        "MADV_WIPEONFORK");
 
     finding->needed = true;
     if (finding->works && uname(&system) == 0) {
-        judge(finding, true, "tried, Linux %s %s", system.release, system.machine);
+        judge(finding, true, "tried by a fork, Linux %s %s", system.release, system.machine);
     }
-    finding = add(report, "proc-others", "miguard identity show of other users' processes",
-                  "mount proc without hidepid=1 or 2, or run as root");
-    judge(finding, readable("/proc/1/status"), "/proc/1/status is %s",
-          readable("/proc/1/status") ? "readable" : "not readable (hidepid?)");
-    (void)tried(report, "switch", try_switch(), "providers that become another user",
-                "CAP_SETUID and CAP_SETGID");
+    look_at_processes_of_others(report);
+    finding = tried(report, "switch", try_switch(), "providers that become another user",
+                    "what the step that failed needs");
+    if (!finding->works) {
+        advise_switch(finding);
+    }
     (void)tried(report, "user-namespaces", try_user_namespace(),
                 "trying things out without root; nothing of miguard needs them",
                 "sysctl user.max_user_namespaces above 0, and a distribution that allows them");
-    (void)tried(report, "audit-netlink", try_audit_netlink(), "records in the kernel's audit log",
-                "a kernel with CONFIG_AUDIT, and not from within a container's namespaces");
-    (void)tried(report, "syslog", try_socket("/dev/log"), "records to syslog",
-                "a syslog daemon that reads /dev/log");
-    (void)tried(report, "journald", try_socket("/run/systemd/journal/socket"),
-                "records to the journal", "systemd-journald");
+}
+
+/* A sink that the policy has is needed, also one whose failure only counts: what is lost there is
+ * nowhere, where it is the only one. */
+static void judge_sink(const struct report *report, struct finding *finding, enum sink_kind kind)
+{
+    char found[sizeof(finding->found)];
+
+    finding->needed = report->wanted[kind];
+    if (!finding->needed || finding->works) {
+        return;
+    }
+    snprintf(found, sizeof(found), "%s", finding->found);
+    judge(finding, false, "%.150s; the policy sends records there, and %s", found,
+          report->sinks[kind].failure_denies ? "gives out no session without (on-failure: deny)"
+                                             : "goes on without (on-failure: count)");
+}
+
+static void advise_socket(struct finding *finding, const struct attempt *found, const char *who,
+                          const char *path)
+{
+    if (found->error == EACCES || found->error == EPERM) {
+        advise(finding, "permission for this user to write to %s", path);
+    } else {
+        advise(finding, "%s that reads %s", who, path);
+    }
+}
+
+static void look_at_audit(struct report *report)
+{
+    struct attempt found = try_audit_netlink(report->wanted[SINK_KERNEL]);
+    struct finding *finding =
+        tried(report, "audit-netlink", found, "records in the kernel's audit log",
+              "a kernel with CONFIG_AUDIT, and no sandbox that denies its socket");
+
+    if (found.error == ECONNREFUSED) {
+        advise(finding, "not from within a container: the kernel listens to the first user and "
+                        "network namespace only");
+    } else if (found.error == EPERM) {
+        advise(finding, "CAP_AUDIT_WRITE");
+    }
+    judge_sink(report, finding, SINK_KERNEL);
+}
+
+static void look_at_sinks(struct report *report)
+{
+    static const struct {
+        const char *name, *why, *who;
+        enum sink_kind kind;
+        bool streams;
+    } sockets[] = {
+        {"syslog", "records to syslog", "a syslog daemon", SINK_SYSLOG, true},
+        {"journald", "records to the journal", "a systemd-journald", SINK_JOURNALD, false},
+    };
+
+    look_at_audit(report);
+    for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+        const char *path = report->sink_path[sockets[i].kind];
+        struct attempt found = try_socket(path, sockets[i].streams);
+        struct finding *finding =
+            tried(report, sockets[i].name, found, sockets[i].why, sockets[i].who);
+        advise_socket(finding, &found, sockets[i].who, path);
+        judge_sink(report, finding, sockets[i].kind);
+    }
 }
 
 static void look_at_library(struct report *report, const char *name, const char *file,
@@ -244,16 +396,27 @@ static void look_at_libraries(struct report *report)
 }
 
 /* The log that run and audit of this user mean; "" when the policy keeps no file. */
-static void note_log(struct report *report, const struct draft_settings *settings)
+static void note_log(struct report *report, const struct sink_settings *sink)
 {
-    const struct sink_settings *sink = log_sink(settings);
-    char *place = sink != NULL ? log_place(sink->path, false, &report->own_log) : NULL;
+    char *place = log_place(sink->path, false, &report->own_log);
 
-    snprintf(report->log, sizeof(report->log), "%s",
-             place != NULL  ? place
-             : sink != NULL ? sink->path
-                            : "");
+    snprintf(report->log, sizeof(report->log), "%s", place != NULL ? place : sink->path);
     free(place);
+}
+
+static void note_sinks(struct report *report, const struct draft_settings *settings)
+{
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        const struct sink_settings *sink = &settings->sinks[i].settings;
+        report->wanted[sink->kind] = true;
+        report->sinks[sink->kind] = *sink;
+        if (sink->kind == SINK_FILE) {
+            note_log(report, sink);
+        } else if (sink->path != NULL) {
+            snprintf(report->sink_path[sink->kind], sizeof(report->sink_path[0]), "%s", sink->path);
+        }
+    }
+    report->sinks[SINK_FILE].path = report->log;
 }
 
 static void look_at_policy(struct report *report, const char *path)
@@ -264,12 +427,11 @@ static void look_at_policy(struct report *report, const char *path)
                                   "miguard policy check tells what is wrong, and where");
 
     finding->needed = true;
-    snprintf(report->log, sizeof(report->log), "%s", AUDIT_DEFAULT_FILE);
     if (draft_load(&path, path != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors) == MIGUARD_OK) {
         judge(finding, true, "%u files, %u rules%s", draft->file_count, draft->rule_count,
               draft->file_count == 0 ? ": the built-in one" : "");
-        report->gate_needed = draft->settings.gate.scope != MIGUARD_GATE_OFF;
-        note_log(report, &draft->settings);
+        report->gate = draft->settings.gate;
+        note_sinks(report, &draft->settings);
         draft_free(draft);
     } else if (errors.count > 0) {
         judge(finding, false, "%s:%u: %s", errors.items[0].file, errors.items[0].line,
@@ -282,20 +444,28 @@ static void look_at_policy(struct report *report, const char *path)
 
 static void look_at_log(struct report *report)
 {
-    if (report->log[0] == '\0') {
+    static const struct sink_settings built_in = SINK_FILE_DEFAULT(AUDIT_DEFAULT_FILE);
+
+    if (report->sinks[SINK_FILE].path == NULL) { /* where a broken policy is recorded */
+        report->sinks[SINK_FILE] = built_in;
+        note_log(report, &built_in);
+        report->sinks[SINK_FILE].path = report->log;
+    } else if (!report->wanted[SINK_FILE]) {
         return;
     }
-    int error = try_append(report->log, report->own_log);
+    struct attempt error = try_log(&report->sinks[SINK_FILE], report->own_log);
     struct finding *finding =
-        tried(report, "audit-log", error, "a decision that cannot be recorded is a refusal",
-              "a folder of root or of this user, mode 0755 or stricter; or "
-              "another path in the policy");
+        add(report, "audit-log", "a decision that cannot be recorded is a refusal",
+            "a folder of root or of this user, mode 0755 or stricter, as all above it, with room "
+            "in it; or another path in the policy");
 
     finding->needed = true;
-    judge(finding, error == 0, "%.120s: %s", report->log,
-          error == 0       ? "can be appended to"
-          : error == EXDEV ? "others may write its folder"
-                           : strerrordesc_np(error));
+    judge(finding, error.error == 0, "%.100s: %.140s%s%s", report->log,
+          error.error == 0 ? "a record can be written" : error.detail,
+          error.error == 0 || error.error == EPERM || error.error == EIO ? "" : ": ",
+          error.error == 0 || error.error == EPERM || error.error == EIO
+              ? ""
+              : strerrordesc_np(error.error));
 }
 
 /* Which set running processes have, by the log that they write to. */
@@ -379,9 +549,12 @@ static int parse(int count, char **list, struct request *request)
 int cmd_doctor(int count, char **arguments)
 {
     struct request request = {0};
-    struct report report = {.count = 0};
+    static struct report report = {
+        .gate = MIGUARD_GATE_OPTIONS_INIT,
+        .sink_path = {[SINK_SYSLOG] = "/dev/log", [SINK_JOURNALD] = "/run/systemd/journal/socket"}};
     int status = parse(count, arguments, &request);
 
+    report.gate.scope = MIGUARD_GATE_OFF;
     if (status != CLI_YES) {
         return status;
     }
@@ -394,6 +567,7 @@ int cmd_doctor(int count, char **arguments)
     look_at_processes(&report);
     look_at_identity(&report);
     look_at_system(&report);
+    look_at_sinks(&report);
     look_at_capabilities(&report);
     look_at_seccomp(&report);
     look_at_libraries(&report);

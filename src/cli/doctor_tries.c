@@ -3,50 +3,67 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/io_uring.h>
-#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "miguard.h"
 
-enum { NOBODY = 65534 };
+/* ---- a child --------------------------------------------------------------------------------- */
 
-/* The errno that function answers in a child. */
-static int in_child(int (*function)(void))
+static _Noreturn void run_in(int (*function)(void *, struct attempt *), void *argument,
+                             struct attempt *found)
 {
-    int status = 0;
+    const struct rlimit none = {0, 0};
 
-    fflush(NULL);
-    pid_t child = fork();
-    if (child < 0) {
-        return errno;
-    }
-    if (child == 0) {
-        _exit(function());
-    }
-    if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
-        return EOWNERDEAD;
-    }
-    return WEXITSTATUS(status);
+    (void)setrlimit(RLIMIT_CORE, &none); /* some of them are killed on purpose */
+    found->error = function(argument, found);
+    _exit(0);
 }
 
-/* ---- seccomp ------------------------------------------------------------------------------- */
+struct attempt in_child(int (*function)(void *argument, struct attempt *found), void *argument)
+{
+    struct attempt answer = {0};
+    int status = 0;
+    struct attempt *found =
+        mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (found == MAP_FAILED) {
+        answer.error = errno;
+        return answer;
+    }
+    found->error = EOWNERDEAD;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        run_in(function, argument, found);
+    }
+    if (child < 0) {
+        found->error = errno;
+    } else if (waitpid(child, &status, 0) == child && WIFSIGNALED(status)) {
+        found->killed_by = WTERMSIG(status);
+        found->error = EOWNERDEAD;
+    }
+    answer = *found;
+    munmap(found, sizeof(*found));
+    return answer;
+}
+
+/* ---- seccomp --------------------------------------------------------------------------------- */
 
 static int load_filter(unsigned flags)
 {
@@ -56,21 +73,29 @@ static int load_filter(unsigned flags)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0 ? 0 : errno;
 }
 
-static int load_with_no_new_privs(void)
+static int load_with_no_new_privs(void *unused, struct attempt *found)
 {
+    (void)unused;
+    (void)found;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? errno : load_filter(0);
 }
 
-static int load_as_nobody(void)
+static int load_without_capabilities(void *unused, struct attempt *found)
 {
-    if (geteuid() == 0 && syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) != 0) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    const struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+
+    if (syscall(SYS_capset, &header, none) != 0) {
+        snprintf(found->detail, sizeof(found->detail), "dropping the capabilities by capset(2)");
         return errno;
     }
-    return load_with_no_new_privs();
+    return load_with_no_new_privs(unused, found);
 }
 
-static int load_as_it_is(void)
+static int load_as_it_is(void *unused, struct attempt *found)
 {
+    (void)unused;
+    (void)found;
     return load_filter(0);
 }
 
@@ -82,11 +107,13 @@ static void *wait_for_ever(void *unused)
     return unused;
 }
 
-static int load_on_threads(void)
+static int load_on_threads(void *unused, struct attempt *found)
 {
     pthread_t thread;
     int error = pthread_create(&thread, NULL, wait_for_ever, NULL);
 
+    (void)unused;
+    (void)found;
     if (error != 0) {
         return error;
     }
@@ -96,32 +123,34 @@ static int load_on_threads(void)
     return load_filter(SECCOMP_FILTER_FLAG_TSYNC);
 }
 
-int try_filter(void)
+struct attempt try_filter(void)
 {
-    return in_child(load_with_no_new_privs);
+    return in_child(load_with_no_new_privs, NULL);
 }
 
-int try_unprivileged_filter(void)
+struct attempt try_unprivileged_filter(void)
 {
-    return in_child(load_as_nobody);
+    return in_child(load_without_capabilities, NULL);
 }
 
-int try_privileged_filter(void)
+struct attempt try_privileged_filter(void)
 {
-    return in_child(load_as_it_is);
+    return in_child(load_as_it_is, NULL);
 }
 
-int try_filter_on_threads(void)
+struct attempt try_filter_on_threads(void)
 {
-    return in_child(load_on_threads);
+    return in_child(load_on_threads, NULL);
 }
 
 /* What a request with the number that this answers runs as is what this process is now. */
-static int keep_credentials(void)
+static int keep_credentials(void *unused, struct attempt *found)
 {
     struct io_uring_params parameters = {.flags = 0};
     int ring = (int)syscall(SYS_io_uring_setup, 1, &parameters);
 
+    (void)unused;
+    (void)found;
     if (ring < 0) {
         return errno;
     }
@@ -129,24 +158,72 @@ static int keep_credentials(void)
                                                                                           : errno;
 }
 
-int try_io_uring(void)
+struct attempt try_io_uring(void)
 {
-    return in_child(keep_credentials);
+    return in_child(keep_credentials, NULL);
 }
 
-int try_action(uint32_t action)
+static volatile sig_atomic_t trapped;
+
+static void on_trap(int signal)
 {
-    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 ? 0 : errno;
+    (void)signal;
+    trapped = 1;
+}
+
+/* A filter with this answer to one call that nobody needs, and the call. */
+static int meet_action(void *argument, struct attempt *found)
+{
+    const uint32_t action = *(const uint32_t *)argument;
+    struct sock_filter code[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr)},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_getppid},
+        {BPF_RET | BPF_K, 0, 0, action | (action == SECCOMP_RET_ERRNO ? EXDEV : 0)},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+    struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+    struct sigaction trap = {.sa_handler = on_trap};
+
+    (void)found;
+    sigaction(SIGSYS, &trap, NULL);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
+        return errno;
+    }
+    long answer = syscall(SYS_getppid);
+    if (action == SECCOMP_RET_TRAP) {
+        return trapped ? 0 : ENOTRECOVERABLE;
+    }
+    return action == SECCOMP_RET_ERRNO && answer == -1 && errno == EXDEV ? 0 : ENOTRECOVERABLE;
+}
+
+/* Killed by it is what was wanted. */
+static struct attempt wanting_kill(struct attempt found, bool kills)
+{
+    if (kills && found.killed_by == SIGSYS) {
+        return (struct attempt){0};
+    }
+    return found;
+}
+
+struct attempt try_action(uint32_t action)
+{
+    return wanting_kill(in_child(meet_action, &action), action == SECCOMP_RET_KILL_PROCESS);
+}
+
+static int note_error(const struct miguard_error *error, struct attempt *found)
+{
+    snprintf(found->detail, sizeof(found->detail), "%s%s%s", error->step,
+             error->detail[0] != '\0' ? ": " : "", error->detail);
+    return error->system_errno != 0 ? error->system_errno : EPERM;
 }
 
 /* An id of -1 changes nothing, but the gate does not know that. */
-static int close_and_try(void)
+static int close_and_try(void *argument, struct attempt *found)
 {
-    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
     struct miguard_error error = {0};
 
-    if (miguard_gate_close(&options, &error) != MIGUARD_OK) {
-        return error.system_errno != 0 ? error.system_errno : EINVAL;
+    if (miguard_gate_close(argument, &error) != MIGUARD_OK) {
+        return note_error(&error, found);
     }
     if (syscall(SYS_setresuid, -1, -1, -1) == 0) {
         return ENOTRECOVERABLE;
@@ -154,139 +231,166 @@ static int close_and_try(void)
     return errno == EPERM ? 0 : errno;
 }
 
-int try_gate(void)
+struct attempt try_gate(const struct miguard_gate_options *options)
 {
-    return in_child(close_and_try);
+    struct miguard_gate_options wanted = *options;
+
+    if (wanted.scope == MIGUARD_GATE_OFF) {
+        wanted.scope = MIGUARD_GATE_PROCESS;
+    }
+    return wanting_kill(in_child(close_and_try, &wanted), wanted.action == MIGUARD_GATE_KILL);
 }
 
-/* ---- the process --------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
-static int switch_there_and_back(void)
+static int switch_there_and_back(void *unused, struct attempt *found)
 {
-    const struct miguard_groups none = {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL};
     struct miguard_target *target = NULL;
     struct miguard_error error = {0};
+    uint32_t uid = 65533, gid = 65533;
+    const struct miguard_groups one = {MIGUARD_GROUPS_LIST, &gid, 1, NULL};
 
-    if (miguard_target_ids(NOBODY - 1, NOBODY - 1, &none, &target, &error) != MIGUARD_OK ||
-        miguard_switch_to(target, &error) != MIGUARD_OK ||
-        miguard_switch_back(&error) != MIGUARD_OK) {
-        return error.system_errno != 0 ? error.system_errno : EPERM;
+    (void)unused;
+    if ((!find_other_id("/proc/self/uid_map", geteuid(), &uid) ||
+         !find_other_id("/proc/self/gid_map", getegid(), &gid)) &&
+        access("/proc/self/uid_map", F_OK) == 0) {
+        snprintf(found->detail, sizeof(found->detail), "this user namespace has no other id");
+        return EINVAL;
+    }
+    snprintf(found->detail, sizeof(found->detail), "on the way there"); /* should it be killed */
+    if (miguard_target_ids(uid, gid, &one, &target, &error) != MIGUARD_OK ||
+        miguard_switch_to(target, &error) != MIGUARD_OK) {
+        return note_error(&error, found);
+    }
+    snprintf(found->detail, sizeof(found->detail), "on the way back");
+    if (miguard_switch_back(&error) != MIGUARD_OK) {
+        return note_error(&error, found);
     }
     miguard_target_free(target);
     return 0;
 }
 
-int try_switch(void)
+struct attempt try_switch(void)
 {
-    return in_child(switch_there_and_back);
+    return in_child(switch_there_and_back, NULL);
 }
 
-static int enter_user_namespace(void)
+static int note_call(const char *call, struct attempt *found)
 {
+    int error = errno;
+
+    snprintf(found->detail, sizeof(found->detail), "%s", call);
+    return error;
+}
+
+static int use_setuid(struct attempt *found)
+{
+    uint32_t uid = 65533;
+
+    (void)find_other_id("/proc/self/uid_map", geteuid(), &uid);
+    return syscall(SYS_setresuid, uid, uid, uid) == 0 ? 0 : note_call("setresuid(2)", found);
+}
+
+static int use_setgid(struct attempt *found)
+{
+    uint32_t gid = 65533;
+
+    (void)find_other_id("/proc/self/gid_map", getegid(), &gid);
+    if (syscall(SYS_setgroups, (size_t)0, NULL) != 0) {
+        return note_call("setgroups(2)", found);
+    }
+    return syscall(SYS_setresgid, gid, gid, gid) == 0 ? 0 : note_call("setresgid(2)", found);
+}
+
+static int use_setpcap(struct attempt *found)
+{
+    if (prctl(PR_CAPBSET_DROP, CAP_AUDIT_CONTROL, 0, 0, 0) != 0) {
+        return note_call("prctl(2) with PR_CAPBSET_DROP", found);
+    }
+    return prctl(PR_SET_SECUREBITS, prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), 0, 0, 0) == 0
+               ? 0
+               : note_call("prctl(2) with PR_SET_SECUREBITS", found);
+}
+
+static int use_capability(void *argument, struct attempt *found)
+{
+    switch (*(const unsigned *)argument) {
+    case CAP_SETUID:
+        return use_setuid(found);
+    case CAP_SETGID:
+        return use_setgid(found);
+    case CAP_SETPCAP:
+        return use_setpcap(found);
+    case CAP_AUDIT_WRITE:
+        *found = try_audit_netlink(true);
+        errno = found->error;
+        return found->error == 0 ? 0 : note_call("the kernel's audit system", found);
+    default:
+        errno = load_filter(0);
+        return errno == 0 ? 0 : note_call("seccomp(2)", found);
+    }
+}
+
+struct attempt try_capability(unsigned number)
+{
+    return in_child(use_capability, &number);
+}
+
+static int enter_user_namespace(void *unused, struct attempt *found)
+{
+    (void)unused;
+    (void)found;
     return unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
 }
 
-int try_user_namespace(void)
+struct attempt try_user_namespace(void)
 {
-    return in_child(enter_user_namespace);
+    return in_child(enter_user_namespace, NULL);
 }
 
-int try_wipe_on_fork(void)
+static int is_wiped(void *argument, struct attempt *found)
 {
-    long size = sysconf(_SC_PAGESIZE);
-    void *page =
-        mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const unsigned char *page = argument;
+
+    if (*page == 0) {
+        return 0;
+    }
+    snprintf(found->detail, sizeof(found->detail), "madvise(2) answered 0, and nothing was wiped");
+    return ENOTRECOVERABLE;
+}
+
+struct attempt try_wipe_on_fork(void)
+{
+    struct attempt found = {0};
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char *page =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
     if (page == MAP_FAILED) {
-        return errno;
+        found.error = errno;
+        return found;
     }
-    int error = madvise(page, (size_t)size, MADV_WIPEONFORK) == 0 ? 0 : errno;
-    munmap(page, (size_t)size);
-    return error;
+    *page = 1;
+    if (madvise(page, size, MADV_WIPEONFORK) != 0) {
+        found.error = note_call("madvise(2)", &found);
+    } else {
+        found = in_child(is_wiped, page);
+    }
+    munmap(page, size);
+    return found;
 }
 
-/* ---- where records go ---------------------------------------------------------------------- */
-
-/*
- * A message of a type that there is not: the kernel answers EINVAL where it listens to this
- * process, and writes no record. Whether it would take one is a matter of CAP_AUDIT_WRITE.
- */
-static int ask_audit(int fd)
+struct attempt try_read(const char *path)
 {
-    struct {
-        struct nlmsghdr header;
-        struct nlmsgerr answer;
-        char more[256];
-    } message = {.header = {.nlmsg_len = NLMSG_LENGTH(0),
-                            .nlmsg_type = 999,
-                            .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK}};
-    const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    const struct timeval patience = {.tv_sec = 2};
+    struct attempt found = {0};
+    char byte;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (sendto(fd, &message, NLMSG_LENGTH(0), 0, (const struct sockaddr *)&kernel, sizeof(kernel)) <
-        0) {
-        return errno;
-    }
-    ssize_t length = recv(fd, &message, sizeof(message), 0);
-    if (length < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr))) {
-        return length < 0 ? errno : EBADMSG;
-    }
-    return message.answer.error == -EINVAL ? 0 : -message.answer.error;
-}
-
-int try_audit_netlink(void)
-{
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
-    if (fd < 0) {
-        return errno;
-    }
-    int error = ask_audit(fd);
-    close(fd);
-    return error;
-}
-
-int try_socket(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) {
-        return errno;
-    }
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    int error = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
-    close(fd);
-    return error;
-}
-
-/* Opened for appending, if it is there; else its folder, or the folder in which that would be made,
- * must take a new file, and from nobody else (EXDEV stands for a folder that others may write). */
-int try_append(const char *path, bool own)
-{
-    struct stat found;
-    char folder[4096];
-
-    if (snprintf(folder, sizeof(folder), "%s", path) >= (int)sizeof(folder)) {
-        return ENAMETOOLONG;
-    }
-    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 && errno != ENOENT) {
-        return errno;
+    if (fd < 0 || read(fd, &byte, 1) < 0) {
+        found.error = errno;
     }
     if (fd >= 0) {
         close(fd);
     }
-    char *parent = dirname(folder);
-    for (int i = 0; fd < 0 && (own || i == 0) && stat(parent, &found) != 0 && errno == ENOENT;
-         i++) {
-        parent = dirname(parent);
-    }
-    if (stat(parent, &found) != 0) {
-        return errno;
-    }
-    if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
-        (found.st_uid != 0 && found.st_uid != geteuid())) {
-        return EXDEV;
-    }
-    return fd >= 0 || faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+    return found;
 }
