@@ -360,8 +360,8 @@ static void renew_after_boot(struct state_shared *shared)
 static enum miguard_status refuse_draft(struct miguard_error *reterr, const char *log)
 {
     return error_set(reterr, MIGUARD_BAD_STATE, 0, "state",
-                     "%.60s.state: miguard audit init did not come to its end, and no chain was "
-                     "begun; run it again",
+                     "%.60s.state: miguard audit init did not come to its end, and no chain is "
+                     "begun; let it end, or run it again",
                      log);
 }
 
@@ -677,6 +677,7 @@ static const struct state_head *head_in(const struct state_shared *shared)
     return head_sound(head) ? head : NULL;
 }
 
+/* *ret_wrong NULL and false: it is a draft. */
 static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wrong)
 {
     const size_t length = offsetof(struct state_shared, files);
@@ -691,7 +692,7 @@ static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wron
             break;
         }
         if (got == (ssize_t)length && memcmp(shared->magic, DRAFT, sizeof(DRAFT)) == 0) {
-            *ret_wrong = "is a draft, since miguard audit init did not come to its end";
+            *ret_wrong = NULL;
             break;
         }
         if (got != (ssize_t)length || memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0 ||
@@ -734,7 +735,7 @@ enum miguard_status state_read_head(int folder, const char *name, const char *lo
     bool read = wrong == NULL && copy_head(fd, &head, &wrong);
     file_calls.close(fd);
     if (!read) {
-        return refuse(reterr, log, wrong);
+        return wrong == NULL ? refuse_draft(reterr, log) : refuse(reterr, log, wrong);
     }
     memcpy(ret_head, &head, sizeof(head));
     return MIGUARD_OK;

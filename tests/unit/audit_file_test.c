@@ -944,6 +944,35 @@ START_TEST(an_empty_state_is_told)
 }
 END_TEST
 
+/* Who looks while the key is being given sees no log, and what is going on. */
+static int look_while_given(void *context)
+{
+    struct sink_settings settings = log_file_settings(path);
+    struct miguard_error error = {0};
+    struct state_head head;
+
+    ck_assert_int_eq(file_read_head(path, &head, &error), MIGUARD_BAD_STATE);
+    ck_assert_ptr_nonnull(strstr(error.detail, "did not come to its end"));
+    ck_assert_ptr_null(log_file_open(&settings, false));
+    ck_assert_int_eq(file_init(path, context, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_BAD_STATE);
+    return 0;
+}
+
+START_TEST(a_log_begins_when_its_key_was_given)
+{
+    struct chain_key key = {0};
+    struct state_head head;
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    const struct file_beginning beginning = {
+        .path = path, .key = &key, .give = look_while_given, .context = &key};
+    ck_assert_int_eq(file_begin(&beginning, NULL, NULL), MIGUARD_OK);
+    ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_OK);
+    ck_assert_uint_eq(head.chain_id, chain_id_of_key(&key));
+}
+END_TEST
+
 START_TEST(a_chain_may_be_required)
 {
     const struct file_owner owner = {0};
@@ -1192,6 +1221,7 @@ int main(void)
     tcase_add_loop_test(cases, init_beside_an_earlier_log, 0, 3);
     tcase_add_test(cases, an_empty_state_is_told);
     tcase_add_test(cases, a_chain_may_be_required);
+    tcase_add_test(cases, a_log_begins_when_its_key_was_given);
     tcase_add_loop_test(cases, modes_do_not_depend_on_the_umask, 0, 2);
     tcase_add_test(cases, a_limit_on_file_size_raises_no_signal);
     tcase_add_test(cases, a_dead_owner_and_a_slow_one);
