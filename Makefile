@@ -101,7 +101,7 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-fuzz \
+.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
         check-contexts check-audit-model coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
@@ -256,6 +256,11 @@ signals := tests/table/gate_signals_test
 check-signals: deps ## each signal at each system call of the library, behind the gate (5 min)
 	@$(MAKE) --no-print-directory build/$(signals)
 	FULL=1 build/$(signals)
+
+denied := tests/table/denied_test
+check-denied: deps ## switches, ways back and drops under every filter that denies some of their calls (long)
+	@$(MAKE) --no-print-directory build/$(denied)
+	FULL=1 build/$(denied)
 
 contexts := tests/live/contexts_test
 check-contexts: deps ## 10 million requests, old context pointers used among them (1 min)

@@ -87,7 +87,7 @@ static enum miguard_status raise_caps(struct step *step)
                : make_permitted_effective(step);
 }
 
-static bool any_is_root(const uid_t uid[IDENTITY_IDS])
+bool switch_any_root(const uid_t uid[IDENTITY_IDS])
 {
     return uid[IDENTITY_R] == 0 || uid[IDENTITY_E] == 0 || uid[IDENTITY_S] == 0;
 }
@@ -96,13 +96,19 @@ static bool any_is_root(const uid_t uid[IDENTITY_IDS])
  * (capabilities(7), "Effect of user ID changes on capabilities"). */
 static enum miguard_status keep_caps(struct step *step)
 {
-    if (!changes(step, CHANGES_UIDS) || !any_is_root(step->from->uid) ||
-        any_is_root(step->to->uid) ||
+    if (!changes(step, CHANGES_UIDS) || !switch_any_root(step->from->uid) ||
+        switch_any_root(step->to->uid) ||
         (step->from->securebits & (SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS)) != 0) {
         return MIGUARD_OK;
     }
     step->kept = true;
-    return step_result(step, identity_kernel.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "PR_SET_KEEPCAPS");
+    long result = identity_kernel.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+    /* The next step trusts in it and could not be undone, so here it is looked at once. */
+    if (result >= 0 && identity_kernel.prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) != 1) {
+        return error_set(step->reterr, MIGUARD_NOT_VERIFIED, 0, "PR_SET_KEEPCAPS",
+                         "it was answered and not done");
+    }
+    return step_result(step, result, "PR_SET_KEEPCAPS");
 }
 
 static enum miguard_status set_groups(struct step *step)

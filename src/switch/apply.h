@@ -10,6 +10,10 @@ enum switch_order { SWITCH_THERE, SWITCH_BACK };
 /* capset(2): what the kernel answers. Async-signal safe. */
 long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 
+/* Whether the real, effective or saved uid is 0. A thread that leaves that altogether loses
+ * capabilities (capabilities(7), "Effect of user ID changes on capabilities"). */
+bool switch_any_root(const uid_t uid[IDENTITY_IDS]);
+
 /*
  * Makes the calling thread, which is `from`, `to` by raw system calls, as far as a thread can
  * change: ids, groups, the effective, inheritable and ambient capabilities and securebits. changes
@@ -19,7 +23,7 @@ long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritabl
  *
  * On failure the thread may stand anywhere in between: the caller must bring it back. Nothing is
  * verified here, so a `from` that is not true any more does no harm beyond a failure. Errors:
- * NOT_PERMITTED, NO_MEMORY, SYSTEM, UNREADABLE. Allocates nothing.
+ * NOT_PERMITTED, NO_MEMORY, SYSTEM, UNREADABLE, NOT_VERIFIED. Allocates nothing.
  */
 MIGUARD_CHECKED enum miguard_status
 switch_apply(const struct miguard_identity *from, const struct miguard_identity *to,

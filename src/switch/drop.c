@@ -25,8 +25,10 @@
 #include "base/signals.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
+#include "switch/alive.h"
 #include "switch/apply.h"
 #include "switch/gate.h"
+#include "switch/restore.h"
 #include "switch/state.h"
 #include "switch/switch.h"
 #include "switch/target.h"
@@ -47,7 +49,9 @@ enum objection {
     LACKS_SETPCAP,
     LACKS_IDS,
     LACKS_CAPS,
-    BIT_LOCKED
+    BIT_LOCKED,
+    IS_FILTERED,
+    IS_UNDONE, /* it failed half way, and could be taken back */
 };
 
 /* One drop. The groups of both are in buffers that all threads use in turn. */
@@ -57,6 +61,9 @@ struct drop {
     uint32_t cap_count;
     gid_t wanted_groups[IDENTITY_MAX_GROUPS];
     gid_t scratch[IDENTITY_MAX_GROUPS];
+    gid_t before_groups[IDENTITY_MAX_GROUPS]; /* of the thread that drops just now */
+    struct restore_room search;
+    bool begun; /* some thread has dropped, or stands where there is no way back */
 };
 
 static uint32_t final_securebits(uint32_t before)
@@ -101,6 +108,15 @@ static int object(const struct drop *drop, uint64_t permitted, uint32_t securebi
     return bits_can_be_set(securebits) ? NO_OBJECTION : BIT_LOCKED;
 }
 
+/* What cannot be taken back once it is done must not begin where the rest would fail. Without
+ * CAP_SETPCAP in effect nothing can be asked. */
+static bool is_filtered(uint64_t effective, uint32_t securebits)
+{
+    return !alive_capset() || !alive_no_new_privs() ||
+           ((effective & CAP(SETPCAP)) != 0 &&
+            (!alive_bounding_drop() || !alive_securebits(securebits)));
+}
+
 static int look(void *context)
 {
     const struct drop *drop = context;
@@ -114,7 +130,10 @@ static int look(void *context)
         !read_bounding(drop->cap_count, &bounding, &count)) {
         return CANNOT_READ;
     }
-    return object(drop, cap[IDENTITY_CAP_PERMITTED], securebits, bounding);
+    int objection = object(drop, cap[IDENTITY_CAP_PERMITTED], securebits, bounding);
+    return objection == NO_OBJECTION && is_filtered(cap[IDENTITY_CAP_EFFECTIVE], securebits)
+               ? IS_FILTERED
+               : objection;
 }
 
 static enum miguard_status objection_error(int objection, struct miguard_error *reterr)
@@ -134,6 +153,13 @@ static enum miguard_status objection_error(int objection, struct miguard_error *
     case LACKS_IDS:
         return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "drop",
                          "some thread has other ids and no CAP_SETUID or CAP_SETGID");
+    case IS_FILTERED:
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "drop",
+                         "a filter of system calls denies some thread what a drop needs: capset, "
+                         "PR_CAPBSET_DROP, PR_SET_SECUREBITS and PR_SET_NO_NEW_PRIVS");
+    case IS_UNDONE:
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, 0, "drop",
+                         "a system call failed; what was done until then is undone");
     case LACKS_CAPS:
         return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "drop",
                          "some thread lacks a capability that is to be kept");
@@ -181,7 +207,11 @@ static bool same_groups(const struct drop *drop, const struct miguard_identity *
            memcmp(state->groups, drop->wanted_groups, state->group_count * sizeof(gid_t)) == 0;
 }
 
-/* before->groups is the scratch buffer. */
+static bool all_are(const uid_t id[IDENTITY_IDS], uid_t wanted)
+{
+    return has_all_ids(id, wanted) && id[IDENTITY_FS] == wanted;
+}
+
 static bool take_ids(const struct drop *drop, const struct miguard_identity *before)
 {
     uid_t uid = drop->wanted.uid[0];
@@ -192,8 +222,8 @@ static bool take_ids(const struct drop *drop, const struct miguard_identity *bef
         return false;
     }
     /* The fs ids follow. */
-    return identity_kernel.setresgid(gid, gid, gid) == 0 &&
-           identity_kernel.setresuid(uid, uid, uid) == 0;
+    return (all_are(before->gid, gid) || identity_kernel.setresgid(gid, gid, gid) == 0) &&
+           (all_are(before->uid, uid) || identity_kernel.setresuid(uid, uid, uid) == 0);
 }
 
 /*
@@ -258,32 +288,46 @@ static bool is_dropped(struct drop *drop, uint32_t securebits)
            read_bounding(drop->cap_count, &bounding, &count) && bounding == 0;
 }
 
+/* What failed before anything was given up for good can be taken back, as long as no other thread
+ * has dropped. */
+static bool take_back(struct drop *drop, const struct miguard_identity *before, uint64_t bounding)
+{
+    uint64_t now = 0;
+    uint32_t count = 0;
+
+    return !drop->begun && read_bounding(drop->cap_count, &now, &count) && now == bounding &&
+           restore_thread(before, drop->scratch, &drop->search);
+}
+
 static int drop_thread(struct drop *drop)
 {
     struct miguard_identity before;
+    uint64_t bounding = 0;
+    uint32_t count = 0;
 
-    if (state_read(&before, drop->scratch) != 0) {
-        return __LINE__;
+    if (state_read(&before, drop->before_groups) != 0 ||
+        !read_bounding(drop->cap_count, &bounding, &count)) {
+        return drop->begun ? CANNOT_READ : IS_UNDONE; /* nothing is done yet */
     }
-    if (!give_up(drop, &before)) {
-        return __LINE__;
+    bool dropped = give_up(drop, &before) && !regains_ids(drop, &before) && !regains_caps(drop) &&
+                   is_dropped(drop, before.securebits);
+    if (!dropped && take_back(drop, &before, bounding)) {
+        return IS_UNDONE;
     }
-    if (regains_ids(drop, &before) || regains_caps(drop)) {
-        return __LINE__;
-    }
-    return is_dropped(drop, before.securebits) ? 0 : __LINE__;
+    drop->begun = true;
+    return dropped ? 0 : CANNOT_READ;
 }
 
-/* 0, or the line that failed: there is no way back from here, so it goes on also where signals
- * cannot be blocked. */
+/* 0; IS_UNDONE; or another objection, and then there is no way back from here, so it goes on also
+ * where signals cannot be blocked. */
 static int act(void *context)
 {
     struct signals signals;
 
     (void)signals_block(&signals);
-    int line = drop_thread(context);
+    int objection = drop_thread(context);
     signals_restore(&signals);
-    return line;
+    return objection;
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */
@@ -372,11 +416,13 @@ static enum miguard_status drop_all(struct drop *drop, struct miguard_error *ret
     if (status != MIGUARD_OK) {
         return status;
     }
-    if (world_act() != 0 || act(drop) != 0) {
-        abort();
+    objection = world_act();
+    objection = objection == NO_OBJECTION ? act(drop) : objection;
+    if (objection != NO_OBJECTION && objection != IS_UNDONE) {
+        switch_abort(SWITCH_KIND_DROP, NULL);
     }
     world_release();
-    return MIGUARD_OK;
+    return objection_error(objection, reterr);
 }
 
 /* The library's own threads block every signal. They are ended, so that none keeps what the others

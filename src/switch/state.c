@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "identity/id_map.h"
 #include "identity/read.h"
+#include "identity/status.h"
 #include "identity/witness.h"
 
 /* How many capabilities there are is a fact of the running kernel: found out once. */
@@ -77,6 +78,31 @@ miguard_components state_check(const struct miguard_identity *expected, gid_t *g
     return miguard_identity_compare(expected, &now) & STATE_COMPONENTS;
 }
 
+/* setfsuid(2) and setfsgid(2) have no argument that the kernel would refuse. So a filter that
+ * answers 0 for them cannot be told from root's id by the call, but by /proc, where that is. */
+static miguard_components fs_ids_witnessed(const struct miguard_identity *state)
+{
+    struct status_view view;
+
+    if ((state->uid[IDENTITY_FS] != 0 && state->gid[IDENTITY_FS] != 0) ||
+        !status_view_read(&view)) {
+        return 0;
+    }
+    if (view.uid[IDENTITY_FS] != state->uid[IDENTITY_FS]) {
+        return MIGUARD_COMPONENT_FSUID;
+    }
+    return view.gid[IDENTITY_FS] != state->gid[IDENTITY_FS] ? MIGUARD_COMPONENT_FSGID : 0;
+}
+
+/* Component that a filter of system calls may have falsified, or 0. */
+static miguard_components witness(const struct miguard_identity *state)
+{
+    const bool filtered = witness_sees_filter();
+    miguard_components unread = witness_calls(state, filtered);
+
+    return unread == 0 && filtered ? fs_ids_witnessed(state) : unread;
+}
+
 /*
  * An id of -1 means "no change" to the set*id calls; one that is shown for every unmapped id could
  * not be set again, or another than it was. A thread that leads its group may have come into
@@ -121,7 +147,7 @@ enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *gro
          * is looked at twice: a call that told a lie, or a glibc setxid call of another thread that
          * came in between, shows as a difference. */
         if (state_check(ret_state, second) == 0) {
-            unread = witness_calls(ret_state, witness_sees_filter());
+            unread = witness(ret_state);
             return unread == 0 ? prove(ret_state, reterr)
                                : error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",
                                            "%s cannot be read", miguard_component_name(unread));

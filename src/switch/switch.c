@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/entry.h"
 #include "base/error.h"
@@ -19,9 +20,12 @@
 #include "base/pin.h"
 #include "base/process.h"
 #include "base/signals.h"
+#include "identity/kernel.h"
 #include "identity/read.h"
+#include "switch/alive.h"
 #include "switch/apply.h"
 #include "switch/copy.h"
+#include "switch/restore.h"
 #include "switch/state.h"
 #include "switch/target.h"
 
@@ -103,6 +107,39 @@ static const char *no_privilege(const struct miguard_identity *original,
     return NULL;
 }
 
+/* Whether setting the fs id, which the way back must do, works: what it is set to it is already. */
+static bool fs_id_sticks(const uid_t original[IDENTITY_IDS], const uid_t target[IDENTITY_IDS],
+                         long (*set)(uid_t))
+{
+    const uid_t fs = original[IDENTITY_FS];
+
+    return fs == original[IDENTITY_E] ||
+           memcmp(original, target, IDENTITY_IDS * sizeof(*original)) == 0 || set(fs) == (long)fs;
+}
+
+/* A call that only the way back needs, or whose failure would be noticed only there, and that a
+ * filter of system calls has taken; or NULL. */
+static const char *dead_call(const struct miguard_identity *original,
+                             const struct miguard_identity *target)
+{
+    const uint64_t *cap = original->cap;
+    bool passes_root = switch_any_root(original->uid) != switch_any_root(target->uid);
+    uint64_t lost = cap[IDENTITY_CAP_AMBIENT] & ~target->cap[IDENTITY_CAP_AMBIENT];
+
+    if ((passes_root || cap[IDENTITY_CAP_EFFECTIVE] != cap[IDENTITY_CAP_PERMITTED] ||
+         cap[IDENTITY_CAP_INHERITABLE] != target->cap[IDENTITY_CAP_INHERITABLE]) &&
+        !alive_capset()) {
+        return "capset";
+    }
+    if ((lost != 0 || (passes_root && cap[IDENTITY_CAP_AMBIENT] != 0)) && !alive_ambient()) {
+        return "PR_CAP_AMBIENT_RAISE";
+    }
+    if (!fs_id_sticks(original->uid, target->uid, identity_kernel.setfsuid)) {
+        return "setfsuid";
+    }
+    return fs_id_sticks(original->gid, target->gid, identity_kernel.setfsgid) ? NULL : "setfsgid";
+}
+
 /* ---- there and back ----------------------------------------------------------------------
  *
  * From the first reading to the last the thread's signals are blocked: no handler of the program,
@@ -116,39 +153,70 @@ static enum miguard_status signals_not_blocked(struct miguard_error *reterr)
                      "signals cannot be blocked for the time of the switch");
 }
 
-/* Whatever the thread is now. */
-static bool restore(const struct miguard_identity *original, gid_t *scratch)
-{
-    struct miguard_identity now;
+/* Room that would be too much for a call stack. */
+struct scratch {
+    gid_t groups[IDENTITY_MAX_GROUPS]; /* for reading back */
+    struct restore_room search;
+};
 
-    if (state_read(&now, scratch) != 0) {
-        return false;
-    }
-    miguard_components changes = miguard_identity_compare(original, &now) & STATE_COMPONENTS;
-    return changes == 0 ||
-           (switch_apply(&now, original, changes, SWITCH_BACK, NULL) == MIGUARD_OK &&
-            state_check(original, scratch) == 0);
+/* The observer may want a lock that is held by a stopped thread or by what this one interrupted.
+ * Then the alarm ends the process, for which nothing else is left anyway. */
+static void end_by_alarm(unsigned seconds)
+{
+    const struct sigaction by_default = {.sa_handler = SIG_DFL};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    (void)sigaction(SIGALRM, &by_default, NULL);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)alarm(seconds);
+}
+
+void switch_abort(enum switch_kind kind, const struct miguard_identity *to)
+{
+    struct miguard_error error;
+
+    (void)error_set(&error, MIGUARD_NOT_VERIFIED, 0, kind == SWITCH_KIND_DROP ? "drop" : "way back",
+                    "no call that is still permitted restores this thread; the process is aborted");
+    end_by_alarm(2);
+    switch_note(&(struct switch_note){
+        .kind = kind, .status = MIGUARD_NOT_VERIFIED, .error = &error, .to = to});
+    (void)alarm(0);
+    abort();
 }
 
 /* Invariant 5: a thread that is not known to be itself again must not run on, and neither may its
- * process, whose other code would take it for what it was. A call that failed once gets a second
- * chance. */
-static void restore_or_abort(const struct miguard_identity *original, gid_t *scratch)
+ * process, whose other code would take it for what it was. */
+static void restore_or_abort(const struct miguard_identity *original, struct scratch *scratch)
 {
-    if (!restore(original, scratch) && !restore(original, scratch)) {
-        abort();
+    if (!restore_thread(original, scratch->groups, &scratch->search)) {
+        switch_abort(SWITCH_KIND_BACK, original);
     }
 }
 
+/* The plain way leaves uid 0 altogether before it knows that capset(2) will work, and then could
+ * not turn round; so that is for the search, which looks first. */
+static bool may_strand(const struct miguard_identity *left, const struct miguard_identity *original)
+{
+    return switch_any_root(left->uid) && !switch_any_root(original->uid);
+}
+
 /* The usual way back: nothing has changed since the switch left the thread as it `left` it, so what
- * it changed is changed back unread. The read-back tells whether that was so; if not, the way above
- * is taken. */
+ * it changed is changed back unread. The read-back tells whether that was so. */
+static bool undo(const struct miguard_identity *original, const struct miguard_identity *left,
+                 miguard_components changes, struct scratch *scratch)
+{
+    return !may_strand(left, original) &&
+           switch_apply(left, original, changes, SWITCH_BACK, NULL) == MIGUARD_OK &&
+           state_check(original, scratch->groups) == 0;
+}
+
 static void undo_or_abort(const struct miguard_identity *original,
                           const struct miguard_identity *left, miguard_components changes,
-                          gid_t *scratch)
+                          struct scratch *scratch)
 {
-    if (switch_apply(left, original, changes, SWITCH_BACK, NULL) != MIGUARD_OK ||
-        state_check(original, scratch) != 0) {
+    if (!undo(original, left, changes, scratch)) {
         restore_or_abort(original, scratch);
     }
 }
@@ -185,6 +253,11 @@ static enum miguard_status may_become(const struct miguard_identity *original,
         return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "capabilities",
                          "%s is to be kept, but this thread's permitted set lacks it", why);
     }
+    why = dead_call(original, expected);
+    if (why != NULL) {
+        return error_set(reterr, MIGUARD_NOT_PERMITTED, 0, why,
+                         "the way back needs this call, and a filter of system calls denies it");
+    }
     return MIGUARD_OK;
 }
 
@@ -192,7 +265,7 @@ static enum miguard_status may_become(const struct miguard_identity *original,
  * the components in which the two differ. */
 static enum miguard_status become(const struct miguard_identity *original,
                                   const struct miguard_identity *expected,
-                                  miguard_components changes, gid_t *scratch,
+                                  miguard_components changes, struct scratch *scratch,
                                   struct miguard_error *reterr)
 {
     if (changes == 0) {
@@ -204,7 +277,7 @@ static enum miguard_status become(const struct miguard_identity *original,
     }
     status = switch_apply(original, expected, changes, SWITCH_THERE, reterr);
     if (status == MIGUARD_OK) {
-        miguard_components differing = state_check(expected, scratch);
+        miguard_components differing = state_check(expected, scratch->groups);
         if (differing == 0) {
             return MIGUARD_OK;
         }
@@ -243,7 +316,7 @@ struct switch_stack {
     unsigned barrier;    /* which level is the latest adoption, from 1; 0: there is none */
     uintptr_t low, high; /* the thread's own call stack; 0: not asked for yet, or not known */
     struct level levels[LEVELS];
-    gid_t scratch[IDENTITY_MAX_GROUPS]; /* for reading back */
+    struct scratch scratch;
     gid_t groups[MIGUARD_SWITCH_DEPTH][IDENTITY_MAX_GROUPS];
 };
 
@@ -480,7 +553,7 @@ static enum miguard_status adopt(const struct miguard_identity *identity,
         set_busy(false);
         return status;
     }
-    status = become(&level->original, &level->left, level->changes, stack->scratch, reterr);
+    status = become(&level->original, &level->left, level->changes, &stack->scratch, reterr);
     if (status != MIGUARD_OK) {
         release_level(level);
         set_busy(false);
@@ -524,25 +597,21 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
     return status;
 }
 
-/* All of it, also what only a comparison can find: then there is no way back. */
-static bool restore_all(const struct miguard_identity *original, gid_t *scratch)
+/* All of it, also what only a comparison can find: then there is no way back. found: in what the
+ * thread is not as it was left. Where it is, what the adoption changed is changed back, and nothing
+ * else can differ. */
+static void unadopt_or_abort(const struct level *level, miguard_components found,
+                             struct scratch *scratch)
 {
-    return restore(original, scratch) &&
-           identity_check(original, MIGUARD_COMPONENTS_ALL, NULL) == 0;
-}
+    const miguard_components rest = MIGUARD_COMPONENTS_ALL & ~STATE_COMPONENTS;
 
-/* found: in what the thread is not as it was left. Where it is, what the adoption changed is
- * changed back, and nothing else can differ. */
-static void unadopt_or_abort(const struct level *level, miguard_components found, gid_t *scratch)
-{
     if (found == 0 &&
-        (level->changes == 0 || (switch_apply(&level->left, &level->original, level->changes,
-                                              SWITCH_BACK, NULL) == MIGUARD_OK &&
-                                 state_check(&level->original, scratch) == 0))) {
+        (level->changes == 0 || undo(&level->original, &level->left, level->changes, scratch))) {
         return;
     }
-    if (!restore_all(&level->original, scratch) && !restore_all(&level->original, scratch)) {
-        abort();
+    restore_or_abort(&level->original, scratch);
+    if (identity_check(&level->original, rest, NULL) != 0) {
+        switch_abort(SWITCH_KIND_BACK, &level->original);
     }
 }
 
@@ -582,13 +651,13 @@ static void unadopt(struct switch_stack *stack, unsigned at, bool jumped)
         note.site = stack->levels[above].site;
     }
     note.found = identity_check(&level.left, MIGUARD_COMPONENTS_ALL, NULL);
-    if (note.found != 0 && state_read(&now, stack->scratch) == 0) {
+    if (note.found != 0 && state_read(&now, stack->scratch.groups) == 0) {
         now.known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
         now.groups = NULL; /* the buffer is used again */
         now.group_count = 0;
         note.from = &now;
     }
-    unadopt_or_abort(&level, note.found, stack->scratch);
+    unadopt_or_abort(&level, note.found, &stack->scratch);
     cut(stack, at);
     signals_restore(&signals);
     if (note.left > 0 || note.found != 0 || jumped) {
@@ -608,7 +677,7 @@ void switch_restore(struct switch_frame *frame)
      * should be is not known any more (invariant 5). */
     if (stack == NULL || frame->level > stack->depth ||
         stack->levels[frame->level - 1].serial != frame->serial) {
-        abort();
+        switch_abort(SWITCH_KIND_BACK, NULL);
     }
     unadopt(stack, frame->level, false);
     frame->serial = 0;
@@ -680,10 +749,10 @@ static enum miguard_status climb(const struct miguard_target *target, struct swi
                                  struct miguard_error *reterr)
 {
     struct level *level = &stack->levels[stack->depth];
-    gid_t *scratch = stack->scratch;
+    struct scratch *scratch = &stack->scratch;
 
     enum miguard_status status =
-        state_capture(&level->original, stack->groups[stack->switches], scratch, reterr);
+        state_capture(&level->original, stack->groups[stack->switches], scratch->groups, reterr);
     if (status != MIGUARD_OK) {
         level->original.tag = 0;
         return status;
@@ -786,7 +855,7 @@ static void switch_down(struct switch_stack *stack, const void *site)
     struct signals signals;
 
     (void)signals_block(&signals);
-    undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
+    undo_or_abort(&level->original, &level->left, level->changes, &stack->scratch);
     stack->depth--;
     stack->switches--;
     set_busy(false);
@@ -923,7 +992,7 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
     set_busy(true);
     status = climb(target, stack, &expected, reterr);
     if (status == MIGUARD_OK) {
-        undo_or_abort(&level->original, &level->left, level->changes, stack->scratch);
+        undo_or_abort(&level->original, &level->left, level->changes, &stack->scratch);
     }
     set_busy(false);
     signals_restore(&signals);

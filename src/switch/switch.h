@@ -121,4 +121,8 @@ void drop_prepare(void (*before)(void), void (*after)(void));
 /* Remembers what succeeded and tells the observer. */
 void switch_note(const struct switch_note *note);
 
+/* Tells the observer that a thread, which was to be `to`, is not and cannot be made so, and aborts
+ * the process (invariant 5). It ends also where the observer does not come back. */
+_Noreturn void switch_abort(enum switch_kind kind, const struct miguard_identity *to);
+
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "switch/alive.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+
+#include "identity/kernel.h"
+
+enum { NO_CAPABILITY = 64, NO_VERSION = 1 };
+
+/* capset(2): EINVAL for a version that there is not. */
+bool alive_capset(void)
+{
+    struct __user_cap_header_struct header = {NO_VERSION, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+    return identity_kernel.capset(&header, data) == -EINVAL;
+}
+
+/* Neither 0 nor 1. A locked bit is EPERM whatever is asked, and then the call is of no use. */
+bool alive_keepcaps(void)
+{
+    return identity_kernel.prctl(PR_SET_KEEPCAPS, 2, 0, 0, 0) == -EINVAL;
+}
+
+bool alive_ambient(void)
+{
+    return identity_kernel.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, NO_CAPABILITY, 0, 0) ==
+           -EINVAL;
+}
+
+bool alive_no_new_privs(void)
+{
+    return identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 2, 0, 0, 0) == -EINVAL;
+}
+
+bool alive_bounding_drop(void)
+{
+    return identity_kernel.prctl(PR_CAPBSET_DROP, NO_CAPABILITY, 0, 0, 0) == -EINVAL;
+}
+
+/* Every mistake is EPERM here; so the call must also succeed where nothing is to change. */
+bool alive_securebits(uint32_t securebits)
+{
+    return identity_kernel.prctl(PR_SET_SECUREBITS, UINT32_MAX, 0, 0, 0) == -EPERM &&
+           identity_kernel.prctl(PR_SET_SECUREBITS, securebits, 0, 0, 0) == 0;
+}
