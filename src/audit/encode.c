@@ -231,11 +231,33 @@ static void write_quoted_number(struct text *text, const char *name, uint32_t nu
     text_json_raw(text, name, quoted);
 }
 
-static void write_text(struct text *text, const char *name, const char *value)
+/* The frame of a large buffer is not for values that fit, which nearly all do. */
+__attribute__((noinline)) static void write_cut(struct text *text, const char *name,
+                                                const char *value, size_t limit)
 {
-    if (value != NULL && *value != '\0') {
-        text_json_string(text, name, value);
+    char buffer[CUT_SIZE(AUDIT_MAX_DETAIL)];
+
+    (void)cut_text(value, limit, buffer);
+    text_json_string(text, name, buffer);
+}
+
+static void write_text(struct text *text, const char *name, const char *value, size_t limit)
+{
+    if (value == NULL || *value == '\0') {
+        return;
     }
+    if (cut_fits(value, limit)) {
+        text_json_string(text, name, value);
+    } else {
+        write_cut(text, name, value, limit);
+    }
+}
+
+/* A name of the call: one that the gateway kept is in its recorded form, and not cut once more. */
+static void write_kept(struct text *text, const struct audit_event *event, const char *name,
+                       const char *value, size_t limit)
+{
+    write_text(text, name, value, event->kept ? CUT_SIZE(limit) : limit);
 }
 
 void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE])
@@ -317,9 +339,9 @@ static void write_origin(struct text *text, const struct audit_stamp *stamp)
     text_json_string(text, "version", ECS_VERSION);
     text_json_close(text, '}');
     text_json_open(text, "host", '{');
-    write_text(text, "name", stamp->host_name);
+    write_text(text, "name", stamp->host_name, AUDIT_MAX_NAME);
     text_json_open(text, "boot", '{');
-    write_text(text, "id", stamp->boot_id);
+    write_text(text, "id", stamp->boot_id, AUDIT_MAX_NAME);
     text_json_close(text, '}');
     text_json_close(text, '}');
     text_json_open(text, "observer", '{');
@@ -329,8 +351,8 @@ static void write_origin(struct text *text, const struct audit_stamp *stamp)
     text_json_open(text, "process", '{');
     text_json_unsigned(text, "pid", (uint64_t)process->pid);
     write_id(text, "entity_id", stamp->entity);
-    write_text(text, "executable", process->executable);
-    write_text(text, "name", slash != NULL ? slash + 1 : NULL);
+    write_text(text, "executable", process->executable, AUDIT_MAX_TEXT);
+    write_text(text, "name", slash != NULL ? slash + 1 : NULL, AUDIT_MAX_NAME);
     write_start(text, process);
 }
 
@@ -352,7 +374,7 @@ static void write_process(struct text *text, const struct audit_event *event,
     }
     text_json_open(text, "thread", '{');
     text_json_unsigned(text, "id", (uint64_t)thread->tid);
-    write_text(text, "name", thread->name);
+    write_text(text, "name", thread->name, AUDIT_MAX_NAME);
     text_json_close(text, '}');
     if (identity_valid(event->current)) {
         write_current(text, stamp->names, event->current);
@@ -402,9 +424,9 @@ static bool open_site(struct text *text, const char *name, const void *address)
         return false;
     }
     text_json_open(text, name, '{');
-    text_json_string(text, "module", info.dli_fname);
+    write_text(text, "module", info.dli_fname, AUDIT_MAX_TEXT);
     write_id(text, "offset", (uint64_t)((uintptr_t)address - (uintptr_t)info.dli_fbase));
-    write_text(text, "symbol", info.dli_sname);
+    write_text(text, "symbol", info.dli_sname, AUDIT_MAX_TEXT);
     return true;
 }
 
@@ -504,7 +526,7 @@ static void write_lost(struct text *text, const struct audit_lost *lost)
 static void write_rotated(struct text *text, const struct audit_rotated *rotated)
 {
     text_json_open(text, "rotated", '{');
-    text_json_string(text, "previous", rotated->previous);
+    write_text(text, "previous", rotated->previous, AUDIT_MAX_NAME);
     text_json_unsigned(text, "removed_files", rotated->removed_files);
     text_json_unsigned(text, "removed_through", rotated->removed_through);
     if (rotated->beyond > 0) {
@@ -512,7 +534,7 @@ static void write_rotated(struct text *text, const struct audit_rotated *rotated
     }
     if (rotated->stray_files > 0) {
         text_json_unsigned(text, "stray_files", rotated->stray_files);
-        text_json_string(text, "stray", rotated->stray);
+        write_text(text, "stray", rotated->stray, AUDIT_MAX_NAME);
     }
     text_json_close(text, '}');
 }
@@ -556,10 +578,10 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     if (event->action >= AUDIT_ACTION_SESSION_OPEN && event->action < AUDIT_ACTION_SWITCH) {
         text_json_string(text, "operation", operation_name(event->operation));
     }
-    write_text(text, "provider", event->provider);
-    write_text(text, "namespace", event->name_space);
-    write_text(text, "class", event->class_name);
-    write_text(text, "method", event->method);
+    write_kept(text, event, "provider", event->provider, AUDIT_MAX_NAME);
+    write_kept(text, event, "namespace", event->name_space, AUDIT_MAX_NAME);
+    write_kept(text, event, "class", event->class_name, AUDIT_MAX_CIM);
+    write_kept(text, event, "method", event->method, AUDIT_MAX_CIM);
     write_keys(text, event->keys);
     text_json_string(text, "decision", event->denied ? "deny" : "allow");
     if (event->would_deny) {
@@ -582,12 +604,12 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     }
     write_call_site(text, event->call_site, stamp->memory);
     write_last_switch(text, event->last_switch);
-    write_text(text, "attempt", event->attempt);
+    write_text(text, "attempt", event->attempt, AUDIT_MAX_TEXT);
     if (event->policy_detail != NULL) {
         text_json_open(text, "policy", '{');
-        write_text(text, "detail", event->policy_detail);
-        write_text(text, "hash", event->policy_hash);
-        write_text(text, "path", event->policy_path);
+        write_text(text, "detail", event->policy_detail, AUDIT_MAX_DETAIL);
+        write_text(text, "hash", event->policy_hash, AUDIT_MAX_NAME);
+        write_text(text, "path", event->policy_path, AUDIT_MAX_TEXT);
         text_json_close(text, '}');
     }
     if (event->lost != NULL) {
@@ -625,9 +647,9 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     }
     if (event->rule != NULL) {
         text_json_open(text, "rule", '{');
-        text_json_string(text, "name", event->rule);
-        text_json_string(text, "reference", event->rule_source);
-        write_text(text, "description", event->rule_reason);
+        write_text(text, "name", event->rule, AUDIT_MAX_TEXT);
+        write_text(text, "reference", event->rule_source, AUDIT_MAX_TEXT);
+        write_text(text, "description", event->rule_reason, AUDIT_MAX_TEXT);
         text_json_close(text, '}');
     }
     write_miguard(text, event, stamp, &thread);

@@ -163,6 +163,7 @@ struct audit_event {
     bool denied;
     bool would_deny; /* let pass by mode: permissive only */
     enum operation operation;
+    bool kept; /* provider, namespace, class and method are cut already where they are long */
     const char *provider; /* file name of the provider module */
     const char *name_space;
     const char *class_name;

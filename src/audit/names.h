@@ -12,7 +12,7 @@
 
 #include "identity/identity.h"
 
-enum { NAMES_SLOTS = 64, NAMES_SECONDS = 60, NAMES_LENGTH = 64 };
+enum { NAMES_SLOTS = 64, NAMES_SECONDS = 60, NAMES_LENGTH = IDENTITY_NAME };
 
 struct names_entry {
     bool known; /* asked for; name is empty when NSS knows none */

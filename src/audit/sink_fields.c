@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "audit/sink_fields.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_DEPTH = 8, PATH_SIZE = 128 };
 
 static const struct {
     const char *path, *name, *journal;
+    size_t bound;
 } rows[] = {
-#define FIELD_ROW(NAME, path, name, journal) [SINK_FIELD_##NAME] = {path, name, journal},
+#define FIELD_ROW(NAME, path, name, journal, bound)                                                \
+    [SINK_FIELD_##NAME] = {path, name, journal, bound},
     SINK_FIELD_MAP(FIELD_ROW)
 #undef FIELD_ROW
 };
@@ -46,7 +49,7 @@ static struct sink_field walk_string(struct walk *walk)
     while (walk->at < walk->end && *walk->at != '"') {
         walk->at += *walk->at == '\\' && walk->end - walk->at > 1 ? 2 : 1;
     }
-    struct sink_field inside = {start, (size_t)(walk->at - start)};
+    struct sink_field inside = {start, (size_t)(walk->at - start), 0};
     walk->at += walk->at < walk->end;
     return inside;
 }
@@ -78,7 +81,8 @@ static void walk_leaf(struct walk *walk)
     walk_over(walk);
     for (size_t i = 0; i < SINK_FIELD_COUNT; i++) {
         if (strcmp(walk->path, rows[i].path) == 0) {
-            walk->fields->field[i] = (struct sink_field){start, (size_t)(walk->at - start)};
+            walk->fields->field[i] =
+                (struct sink_field){start, (size_t)(walk->at - start), rows[i].bound};
             return;
         }
     }
@@ -144,20 +148,61 @@ void sink_text_reset(struct text *text)
     text_append(text, "");
 }
 
-/* A character that the limit would part is left out. */
-static void shorten(struct text *text, size_t limit)
+enum { MARK_SPACE = CUT_SIZE(SINK_TEXT_LIMIT) };
+
+/* How many bytes of UTF-8 the escape at text, "\\u" and four digits, stands for. The second of two
+ * surrogates counts with the first. */
+static size_t escaped_bytes(const char *text)
 {
-    static const char mark[] = "...";
-    size_t length = limit - (sizeof(mark) - 1);
+    unsigned long unit = strtoul((char[]){text[2], text[3], text[4], text[5], '\0'}, NULL, 16);
+
+    return unit < 0x80                       ? 1
+           : unit < 0x800                    ? 2
+           : unit >= 0xD800 && unit < 0xDC00 ? 4
+           : unit >= 0xDC00 && unit < 0xE000 ? 0
+                                             : 3;
+}
+
+/* The length of a text whose control characters are escapes, without these. */
+static size_t plain_length(const struct text *text)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < text->length; length++) {
+        bool escape = text->data[i] == '\\' && text->length - i >= 6 && text->data[i + 1] == 'u';
+        length += escape ? escaped_bytes(text->data + i) - 1 : 0;
+        i += escape ? 6 : 1;
+    }
+    return length;
+}
+
+/* Cut when the record was made: the beginning gets shorter, the mark stays what it is. */
+static void shorten_cut(struct text *text, size_t limit, size_t mark)
+{
+    char tail[CUT_MARK + 1];
+    size_t kept = cut_whole(text->data, limit - mark);
+
+    memcpy(tail, text->data + text->length - mark, mark);
+    text->length = kept;
+    text_append_bytes(text, tail, mark);
+}
+
+static void shorten(struct text *text, size_t limit, size_t bound)
+{
+    char buffer[MARK_SPACE];
 
     if (text->length <= limit) {
         return;
     }
-    while (length > 0 && ((unsigned char)text->data[length] & 0xC0) == 0x80) {
-        length--;
+    size_t mark = cut_mark_length(text->data, text->length);
+    if (mark > 0 && mark < limit && bound > 0 && plain_length(text) > bound) {
+        shorten_cut(text, limit, mark);
+        return;
     }
-    text->length = length;
-    text_append(text, mark);
+    size_t room = limit > CUT_MARK ? limit - CUT_MARK : 0;
+    size_t length = cut_text(text->data, room < SINK_TEXT_LIMIT ? room : SINK_TEXT_LIMIT, buffer);
+    text->length = 0;
+    text_append_bytes(text, buffer, length < limit ? length : limit);
 }
 
 void sink_field_text(const struct sink_field *field, size_t limit, struct text *text)
@@ -167,7 +212,7 @@ void sink_field_text(const struct sink_field *field, size_t limit, struct text *
 
     text->length = 0;
     text_append(text, "");
-    for (size_t i = 0; i < field->length && text->length <= limit; i++) {
+    for (size_t i = 0; i < field->length; i++) {
         if (at[i] == '"') {
             inside = !inside;
             continue;
@@ -181,7 +226,7 @@ void sink_field_text(const struct sink_field *field, size_t limit, struct text *
         text_append_bytes(text, at + i, 1);
     }
     if (!text->failed) {
-        shorten(text, limit);
+        shorten(text, limit, field->bound);
     }
 }
 

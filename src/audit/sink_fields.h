@@ -8,49 +8,51 @@
 #define AUDIT_SINK_FIELDS_H
 
 #include "audit/sink.h"
+#include "audit/values.h"
 #include "base/text.h"
 
-/* X(NAME, "path in the record", "name in syslog and kernel audit", "name in the journal"); without
- * names it only serves the sink itself. What has a closed set of values stands first. */
+/* X(NAME, "path in the record", "name in syslog and kernel audit", "name in the journal", what the
+ * record keeps of it, or 0 where that is not bounded by cutting); without names it only serves the
+ * sink itself. What has a closed set of values stands first. */
 #define SINK_FIELD_MAP(X)                                                                          \
-    X(TIME, "@timestamp", NULL, NULL)                                                              \
-    X(MESSAGE, "message", NULL, NULL)                                                              \
-    X(HOST, "host.name", NULL, NULL)                                                               \
-    X(PID, "process.pid", NULL, "PID")                                                             \
-    X(CODE, "event.code", "code", "CODE")                                                          \
-    X(ID, "event.id", "id", "EVENT_ID")                                                            \
-    X(SEQUENCE, "event.sequence", "seq", "SEQUENCE")                                               \
-    X(HASH, "event.hash", "hash", "HASH")                                                          \
-    X(CHAIN, "miguard.chain.id", "chain", "CHAIN")                                                 \
-    X(ACTION, "event.action", "action", "ACTION")                                                  \
-    X(DECISION, "miguard.decision", "decision", "DECISION")                                        \
-    X(WOULD_DENY, "miguard.would_deny", "would-deny", "WOULD_DENY")                                \
-    X(REASON, "event.reason", "reason", "REASON")                                                  \
-    X(MISMATCH, "miguard.mismatch", "mismatch", "MISMATCH")                                        \
-    X(UNREADABLE, "miguard.unreadable", "unreadable", "UNREADABLE")                                \
-    X(OPERATION, "miguard.operation", "operation", "OPERATION")                                    \
-    X(CONTEXT, "miguard.context_id", "context", "CONTEXT")                                         \
-    X(SESSION, "miguard.session_id", "session", "SESSION")                                         \
-    X(REPEATS, "miguard.repeat.count", "repeats", "REPEATS")                                       \
-    X(LOST, "miguard.lost.count", "lost", "LOST")                                                  \
-    X(LOST_CAUSE, "miguard.lost.cause", "lost-cause", "LOST_CAUSE")                                \
-    X(LOST_SINK, "miguard.lost.sink", "lost-sink", "LOST_SINK")                                    \
-    X(THREAD, "process.thread.id", "thread", "THREAD")                                             \
-    X(USER_ID, "user.id", "user-id", "USER_ID")                                                    \
-    X(CURRENT_ID, "process.user.id", "current-user-id", "CURRENT_USER_ID")                         \
-    X(USER, "user.name", "user", "USER")                                                           \
-    X(CURRENT, "process.user.name", "current-user", "CURRENT_USER")                                \
-    X(PROVIDER, "miguard.provider", "provider", "PROVIDER")                                        \
-    X(NAMESPACE, "miguard.namespace", "namespace", "NAMESPACE")                                    \
-    X(CLASS, "miguard.class", "class", "CLASS")                                                    \
-    X(METHOD, "miguard.method", "method", "METHOD")                                                \
-    X(KEYS, "miguard.keys", "keys", "KEYS")                                                        \
-    X(RULE, "rule.name", "rule", "RULE")                                                           \
-    X(RULE_SOURCE, "rule.reference", "rule-source", "RULE_SOURCE")                                 \
-    X(EXECUTABLE, "process.executable", "exe", "EXE")
+    X(TIME, "@timestamp", NULL, NULL, 0)                                                           \
+    X(MESSAGE, "message", NULL, NULL, 0)                                                           \
+    X(HOST, "host.name", NULL, NULL, AUDIT_MAX_NAME)                                               \
+    X(PID, "process.pid", NULL, "PID", 0)                                                          \
+    X(CODE, "event.code", "code", "CODE", 0)                                                       \
+    X(ID, "event.id", "id", "EVENT_ID", 0)                                                         \
+    X(SEQUENCE, "event.sequence", "seq", "SEQUENCE", 0)                                            \
+    X(HASH, "event.hash", "hash", "HASH", 0)                                                       \
+    X(CHAIN, "miguard.chain.id", "chain", "CHAIN", 0)                                              \
+    X(ACTION, "event.action", "action", "ACTION", 0)                                               \
+    X(DECISION, "miguard.decision", "decision", "DECISION", 0)                                     \
+    X(WOULD_DENY, "miguard.would_deny", "would-deny", "WOULD_DENY", 0)                             \
+    X(REASON, "event.reason", "reason", "REASON", 0)                                               \
+    X(MISMATCH, "miguard.mismatch", "mismatch", "MISMATCH", 0)                                     \
+    X(UNREADABLE, "miguard.unreadable", "unreadable", "UNREADABLE", 0)                             \
+    X(OPERATION, "miguard.operation", "operation", "OPERATION", 0)                                 \
+    X(CONTEXT, "miguard.context_id", "context", "CONTEXT", 0)                                      \
+    X(SESSION, "miguard.session_id", "session", "SESSION", 0)                                      \
+    X(REPEATS, "miguard.repeat.count", "repeats", "REPEATS", 0)                                    \
+    X(LOST, "miguard.lost.count", "lost", "LOST", 0)                                               \
+    X(LOST_CAUSE, "miguard.lost.cause", "lost-cause", "LOST_CAUSE", 0)                             \
+    X(LOST_SINK, "miguard.lost.sink", "lost-sink", "LOST_SINK", 0)                                 \
+    X(THREAD, "process.thread.id", "thread", "THREAD", 0)                                          \
+    X(USER_ID, "user.id", "user-id", "USER_ID", 0)                                                 \
+    X(CURRENT_ID, "process.user.id", "current-user-id", "CURRENT_USER_ID", 0)                      \
+    X(USER, "user.name", "user", "USER", AUDIT_MAX_NAME)                                           \
+    X(CURRENT, "process.user.name", "current-user", "CURRENT_USER", AUDIT_MAX_NAME)                \
+    X(PROVIDER, "miguard.provider", "provider", "PROVIDER", AUDIT_MAX_NAME)                        \
+    X(NAMESPACE, "miguard.namespace", "namespace", "NAMESPACE", AUDIT_MAX_NAME)                    \
+    X(CLASS, "miguard.class", "class", "CLASS", AUDIT_MAX_CIM)                                     \
+    X(METHOD, "miguard.method", "method", "METHOD", AUDIT_MAX_CIM)                                 \
+    X(KEYS, "miguard.keys", "keys", "KEYS", 0)                                                     \
+    X(RULE, "rule.name", "rule", "RULE", AUDIT_MAX_TEXT)                                           \
+    X(RULE_SOURCE, "rule.reference", "rule-source", "RULE_SOURCE", AUDIT_MAX_TEXT)                 \
+    X(EXECUTABLE, "process.executable", "exe", "EXE", AUDIT_MAX_TEXT)
 
 enum sink_field_name {
-#define SINK_FIELD_ENUM(NAME, path, name, journal) SINK_FIELD_##NAME,
+#define SINK_FIELD_ENUM(NAME, path, name, journal, bound) SINK_FIELD_##NAME,
     SINK_FIELD_MAP(SINK_FIELD_ENUM)
 #undef SINK_FIELD_ENUM
         SINK_FIELD_COUNT
@@ -60,11 +62,15 @@ enum sink_field_name {
 struct sink_field {
     const char *at;
     size_t length;
+    size_t bound; /* what is longer was cut when the record was made; 0: nothing was */
 };
 
 struct sink_fields {
     struct sink_field field[SINK_FIELD_COUNT];
 };
+
+/* No limit of a sink is larger. */
+enum { SINK_TEXT_LIMIT = 4096 };
 
 /* Never fails: what is not found stays empty, and the line goes out whole in any case. The fields
  * point into the line. */
@@ -79,8 +85,8 @@ const char *sink_field_journal_name(enum sink_field_name field);
 /*
  * Replaces *text by the value: a string without its quotes, a list with commas. Control characters
  * stay the \u escapes that they are in the line, so that no value makes a line or an escape for a
- * terminal. A value longer than limit bytes ends in "...", never inside a character. When memory
- * runs out, failed stays set until sink_text_reset().
+ * terminal. A value longer than limit bytes is cut (base/cut.h), and one that the record had cut
+ * keeps the mark that it has there. When memory runs out, failed stays set until sink_text_reset().
  */
 void sink_field_text(const struct sink_field *field, size_t limit, struct text *text);
 

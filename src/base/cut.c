@@ -71,9 +71,7 @@ static char *put_word(char *at, const char *word)
     return at + length;
 }
 
-/* A character that the limit parts is left out whole. What is in the buffer is valid, but for it.
- */
-static size_t whole_characters(const char *text, size_t length)
+size_t cut_whole(const char *text, size_t length)
 {
     size_t start = length;
 
@@ -95,7 +93,7 @@ size_t cut_end(struct cut *cut)
 
     if (cut->length > cut->limit) {
         crypto_generichash_final(&cut->hash, hash, sizeof(hash));
-        at = cut->buffer + whole_characters(cut->buffer, cut->kept);
+        at = cut->buffer + cut_whole(cut->buffer, cut->kept);
         at = put_word(at, "...[");
         at = put_number(at, cut->length);
         at = put_word(at, bytes_word);

@@ -50,6 +50,9 @@ size_t cut_end(struct cut *cut);
 /* All of it at once. */
 size_t cut_text(const char *text, size_t limit, char *buffer);
 
+/* As much of the first `limit` bytes of text as is whole characters. */
+size_t cut_whole(const char *text, size_t limit);
+
 /* Whether a text may be written as it is. */
 bool cut_fits(const char *text, size_t limit);
 

@@ -31,6 +31,17 @@ const char *miguard_status_text(enum miguard_status status)
     return "unknown status";
 }
 
+/* At a whole character, and so that it is seen. */
+static void mark_cut(char *text, size_t size)
+{
+    size_t end = size - sizeof("...");
+
+    while (end > 0 && ((unsigned char)text[end] & 0xC0) == 0x80) {
+        end--;
+    }
+    memcpy(text + end, "...", sizeof("..."));
+}
+
 enum miguard_status error_set(struct miguard_error *reterr, enum miguard_status status,
                               int system_errno, const char *step, const char *format, ...)
 {
@@ -44,8 +55,11 @@ enum miguard_status error_set(struct miguard_error *reterr, enum miguard_status 
     if (format != NULL) {
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(reterr->detail, sizeof(reterr->detail), format, arguments);
+        int length = vsnprintf(reterr->detail, sizeof(reterr->detail), format, arguments);
         va_end(arguments);
+        if (length >= (int)sizeof(reterr->detail)) {
+            mark_cut(reterr->detail, sizeof(reterr->detail));
+        }
     }
     return status;
 }

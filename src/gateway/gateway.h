@@ -51,7 +51,10 @@ MIGUARD_CHECKED enum miguard_status gateway_close_thread(struct gateway *gateway
 
 /* ---- objects ---------------------------------------------------------------------------- */
 
-enum { PROVIDER_KEPT = 64 };
+enum { PROVIDER_KEPT = CUT_SIZE(AUDIT_MAX_NAME) };
+_Static_assert((int)CIM_SPACE_SIZE == AUDIT_MAX_NAME && (int)CIM_CLASS_SIZE == AUDIT_MAX_CIM &&
+                   (int)CIM_METHOD_SIZE == AUDIT_MAX_CIM,
+               "names are kept as records have them");
 
 /* A guarded context. The provider holds an address that stands for it and for no other, ever
  * (context_space.h). */
@@ -61,8 +64,8 @@ struct guarded_context {
     struct guarded_context *next; /* in context_index.c */
     struct gateway *gateway;
     uint64_t id;
-    char provider[PROVIDER_KEPT];
-    pthread_mutex_t lock; /* the list and ended; held for a few instructions only */
+    char provider[PROVIDER_KEPT]; /* as records have it: cut where it is long */
+    pthread_mutex_t lock;         /* the list and ended; held for a few instructions only */
     bool ended;
     struct guarded_session *sessions;
 };

@@ -24,6 +24,7 @@ static struct audit_event event_of(const struct guard_call *call, enum audit_act
     return (struct audit_event){
         .action = action,
         .operation = call->operation,
+        .kept = true,
         .provider = session->context->provider,
         .name_space = names != NULL ? names->name_space : NULL,
         .class_name = names != NULL ? names->classes[0] : NULL,
@@ -324,6 +325,7 @@ static struct audit_event open_event(const struct guarded_context *context, uint
     return (struct audit_event){
         .action = AUDIT_ACTION_SESSION_OPEN,
         .operation = OPERATION_GET_LOCAL_SESSION,
+        .kept = true,
         .provider = context->provider,
         .context_id = context->id,
         .session_id = session_id,
@@ -428,6 +430,7 @@ void guard_no_context(const char *provider)
     struct audit_event event = {
         .action = AUDIT_ACTION_SESSION_OPEN,
         .reason = AUDIT_REASON_CONTEXTS_SPENT,
+        .kept = true,
         .operation = OPERATION_GET_LOCAL_SESSION,
         .provider = provider,
     };

@@ -592,7 +592,7 @@ static void name_module(struct wrapped_module *module)
         const char *slash = strrchr(info.dli_fname, '/');
         path = slash != NULL ? slash + 1 : info.dli_fname;
     }
-    snprintf(module->name, sizeof(module->name), "%s", path);
+    (void)cut_text(path, AUDIT_MAX_NAME, module->name);
 }
 
 /* Called with the lock held. */

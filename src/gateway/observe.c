@@ -12,7 +12,8 @@
 #include "switch/switch.h"
 #include "switch/uring.h"
 
-enum { ATTEMPT_SIZE = 256 };
+/* Room for every step with its error, so that nothing of why is cut. */
+enum { ATTEMPT_SIZE = 512 };
 
 /* What went well is recorded where the policy lists `when`, the rest where it lists deny. */
 static bool is_asked_for(struct gateway *gateway, bool denied, unsigned when)

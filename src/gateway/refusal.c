@@ -58,7 +58,7 @@ static struct refusal unpack(const MI_Operation *operation)
 
 /* ---- the sentence ------------------------------------------------------------------------ */
 
-enum { MESSAGES = 1024, MESSAGE_SIZE = 640 };
+enum { MESSAGES = 1024, MESSAGE_SIZE = 960 };
 
 /*
  * MI gives messages to the caller as borrowed pointers without saying who frees them when; memory
@@ -138,6 +138,22 @@ static void append(char *message, const char *text)
     snprintf(message + length, MESSAGE_SIZE - length, "%s", text);
 }
 
+/* Who and why and under which id always have room, so the policy's texts are cut: the log has them
+ * in full. */
+enum { RULE_KEPT = 100, SOURCE_KEPT = 160, REASON_KEPT = 160 };
+
+static void append_cut(char *message, const char *text, size_t limit)
+{
+    size_t length = strnlen(text, limit + 1);
+    char cut[MESSAGE_SIZE];
+
+    if (length > limit) {
+        length = cut_whole(text, limit);
+    }
+    snprintf(cut, sizeof(cut), "%.*s%s", (int)length, text, text[length] != '\0' ? "..." : "");
+    append(message, cut);
+}
+
 static void append_components(char *message, miguard_components mismatch)
 {
     const char *separator = ": ";
@@ -163,13 +179,13 @@ static void append_decision(char *message, const char *rule, const char *source,
 {
     if (is_given(rule)) {
         append(message, "; rule \"");
-        append(message, rule);
+        append_cut(message, rule, RULE_KEPT);
         append(message, "\" at ");
-        append(message, is_given(source) ? source : "an unknown place");
+        append_cut(message, is_given(source) ? source : "an unknown place", SOURCE_KEPT);
     }
     if (is_given(rule_reason)) {
         append(message, ": ");
-        append(message, rule_reason);
+        append_cut(message, rule_reason, REASON_KEPT);
     }
     if (is_given(decision_id)) {
         append(message, "; decision ");

@@ -41,7 +41,7 @@ bool identity_user_name(uid_t uid, char name[IDENTITY_NAME])
     if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL) {
         return false;
     }
-    snprintf(name, IDENTITY_NAME, "%s", entry.pw_name);
+    (void)cut_text(entry.pw_name, IDENTITY_MAX_NAME, name);
     return true;
 }
 
@@ -52,7 +52,7 @@ bool identity_group_name(gid_t gid, char name[IDENTITY_NAME])
     if (getgrgid_r(gid, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL) {
         return false;
     }
-    snprintf(name, IDENTITY_NAME, "%s", entry.gr_name);
+    (void)cut_text(entry.gr_name, IDENTITY_MAX_NAME, name);
     return true;
 }
 

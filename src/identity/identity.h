@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cut.h"
 #include "base/text.h"
 #include "miguard/identity.h"
 
@@ -102,9 +103,9 @@ void identity_write_json(struct text *text, const struct miguard_identity *ident
  * "not known" value: these are facts for a person, never for a decision. */
 struct identity_process {
     pid_t pid;
-    uint32_t loginuid;    /* UINT32_MAX: not set */
-    uint64_t start_time;  /* in clock ticks since boot, proc(5) field 22 of stat */
-    char executable[256]; /* "" when it cannot be read */
+    uint32_t loginuid;     /* UINT32_MAX: not set */
+    uint64_t start_time;   /* in clock ticks since boot, proc(5) field 22 of stat */
+    char executable[4096]; /* whole: the kernel has no longer one; "" when it cannot be read */
 };
 void identity_read_process(struct identity_process *ret_process);
 
@@ -120,7 +121,7 @@ struct identity_thread {
 void identity_read_thread(struct identity_thread *ret_thread);
 
 /* The name of a user or group through NSS; false when there is none. */
-enum { IDENTITY_NAME = 256 };
+enum { IDENTITY_MAX_NAME = 256, IDENTITY_NAME = CUT_SIZE(IDENTITY_MAX_NAME) };
 bool identity_user_name(uid_t uid, char name[IDENTITY_NAME]);
 bool identity_group_name(gid_t gid, char name[IDENTITY_NAME]);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/cim_name.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "policy/cim_query.h"
@@ -107,7 +106,7 @@ void cim_names_add_class(struct cim_names *names, const char *name)
         names->unreadable |= CIM_UNREADABLE_CLASS;
     }
     if (i < CIM_CLASSES) { /* also what is not valid, cut: for the record only */
-        snprintf(names->classes[i], CIM_CLASS_SIZE, "%s", name);
+        (void)cut_text(name, CIM_CLASS_SIZE, names->classes[i]);
     }
 }
 
@@ -139,7 +138,7 @@ static void read_space(struct cim_names *names, const struct cim_written *writte
         names->unreadable |= needs_space(written->operation) ? CIM_UNREADABLE_SPACE : 0;
     } else if (!cim_space_normalise(written->name_space, names->name_space)) {
         names->unreadable |= CIM_UNREADABLE_SPACE;
-        snprintf(names->name_space, CIM_SPACE_SIZE, "%s", written->name_space);
+        (void)cut_text(written->name_space, CIM_SPACE_SIZE, names->name_space);
     }
 }
 
@@ -153,7 +152,7 @@ static void read_method(struct cim_names *names, const struct cim_written *writt
     if (!cim_method_valid(written->method)) {
         names->unreadable |= CIM_UNREADABLE_METHOD;
     }
-    snprintf(names->method, CIM_METHOD_SIZE, "%s", written->method);
+    (void)cut_text(written->method, CIM_METHOD_SIZE, names->method);
 }
 
 void cim_names_read(struct cim_names *names, const struct cim_written *written)

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/cut.h"
 #include "policy/operation.h"
 
 enum {
@@ -40,12 +41,13 @@ enum {
     CIM_UNREADABLE_METHOD = 1 << 2,
 };
 
-/* The names of one call, whole: what does not fit is unreadable, never cut and compared. */
+/* The names of one call, whole. What does not fit is unreadable, and cut (base/cut.h) for the
+ * record alone, never compared. */
 struct cim_names {
     unsigned unreadable;
-    char name_space[CIM_SPACE_SIZE];           /* "" for none */
-    char classes[CIM_CLASSES][CIM_CLASS_SIZE]; /* the first "" ends the list */
-    char method[CIM_METHOD_SIZE];              /* "" for none */
+    char name_space[CUT_SIZE(CIM_SPACE_SIZE)];           /* "" for none */
+    char classes[CIM_CLASSES][CUT_SIZE(CIM_CLASS_SIZE)]; /* the first "" ends the list */
+    char method[CUT_SIZE(CIM_METHOD_SIZE)];              /* "" for none */
 };
 
 /* The names as a caller wrote them. */

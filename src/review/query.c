@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "review/query.h"
 #include "audit/event.h"
+#include "audit/values.h"
 #include "base/alloc.h"
 #include "review/query_time.h"
 
@@ -143,12 +144,21 @@ const char *const *query_words(const char *option)
 /* ---- the query --------------------------------------------------------------------------------
  */
 
+/* How long a record keeps what can be asked for (audit/values.h). */
+static const size_t cut_limits[] = {AUDIT_MAX_KEY, AUDIT_MAX_CIM, AUDIT_MAX_NAME, AUDIT_MAX_TEXT,
+                                    AUDIT_MAX_DETAIL};
+_Static_assert((int)AUDIT_MAX_VALUE == (int)AUDIT_MAX_CIM, "one limit for both");
+
+/* The last is a key with its value, each cut by itself. */
+enum { LIMITS = sizeof(cut_limits) / sizeof(cut_limits[0]), CUTS = LIMITS + 1 };
+
 struct value {
     struct value *next;
     int64_t first, last;      /* times */
     uint64_t lowest, highest; /* numbers */
     char *literal;            /* as it must stand in a line, quotes and all; NULL: not known */
     char *scratch;            /* for strings with escapes, when text is looked for in them */
+    char *cut[CUTS];          /* text as records have it where it is too long; NULL: it is not */
     size_t length;            /* of text */
     char text[];
 };
@@ -171,6 +181,9 @@ struct query *query_new(void)
 static void free_value(struct value *value)
 {
     base_free(value->literal);
+    for (size_t i = 0; i < CUTS; i++) {
+        base_free(value->cut[i]);
+    }
     base_free(value->scratch);
     base_free(value);
 }
@@ -287,15 +300,67 @@ static const char *set_value(const struct query *query, const struct option *opt
     }
 }
 
+static bool cut_at(const char *text, size_t limit, char **ret_cut)
+{
+    *ret_cut = base_alloc(1, CUT_SIZE(limit));
+    if (*ret_cut != NULL) {
+        (void)cut_text(text, limit, *ret_cut);
+    }
+    return *ret_cut != NULL;
+}
+
+/* "Name=value", of which a record cuts both. */
+static bool cut_key(const char *text, char **ret_cut)
+{
+    const char *value = strchr(text, '=');
+
+    if (value == NULL || cut_fits(value + 1, AUDIT_MAX_VALUE)) {
+        return true;
+    }
+    char *cut = base_alloc(1, CUT_SIZE(AUDIT_MAX_KEY) + CUT_SIZE(AUDIT_MAX_VALUE));
+    if (cut != NULL) {
+        struct cut name;
+        cut_begin(&name, cut, AUDIT_MAX_KEY);
+        cut_add(&name, text, (size_t)(value - text));
+        size_t length = cut_end(&name);
+        cut[length] = '=';
+        (void)cut_text(value + 1, AUDIT_MAX_VALUE, cut + length + 1);
+    }
+    *ret_cut = cut;
+    return cut != NULL;
+}
+
+/* Who has a long value whole asks for what the record made of it. A pattern asks for a beginning.
+ */
+static bool prepare_cuts(const struct option *option, struct value *value)
+{
+    bool text = option->kind == KIND_TEXT;
+
+    if (!text && strpbrk(value->text, "*?") != NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < LIMITS; i++) {
+        if (!cut_fits(value->text, cut_limits[i]) &&
+            !cut_at(value->text, cut_limits[i], &value->cut[i])) {
+            return false;
+        }
+    }
+    return !text || cut_key(value->text, &value->cut[LIMITS]);
+}
+
 /* The literal is what stands in every line that has this value in a field, but for escapes: see
  * query_may_match(). */
 static bool prepare(const struct option *option, struct value *value)
 {
+    if (!prepare_cuts(option, value)) {
+        return false;
+    }
     if (option->kind == KIND_TEXT) {
         value->scratch = base_alloc(1, RECORD_MAX_LINE);
         return value->scratch != NULL;
     }
-    if (option->kind != KIND_GLOB || strpbrk(value->text, "*?\"\\") != NULL ||
+    if (option->kind != KIND_GLOB || value->cut[0] != NULL ||
+        strpbrk(value->text, "*?\"\\") != NULL ||
         option->fields[option->field_count - 1] == RECORD_LOGINUID) {
         return true;
     }
@@ -317,12 +382,13 @@ enum miguard_status query_add(struct query *query, const char *option, const cha
                          option);
     }
     size_t length = strlen(value);
-    struct value *added = base_alloc(1, sizeof(*added) + length + 1);
+    /* As records have it, where what is no UTF-8 is U+FFFD. */
+    size_t most = 3 * length;
+    struct value *added = base_alloc(1, sizeof(*added) + CUT_SIZE(most));
     if (added == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "query", NULL);
     }
-    added->length = length;
-    memcpy(added->text, value, length);
+    added->length = cut_text(value, most, added->text);
     const char *wrong = set_value(query, found, added);
     if (wrong != NULL) {
         free_value(added);
@@ -344,6 +410,32 @@ enum miguard_status query_add(struct query *query, const char *option, const cha
  * as the pattern wants, unless that ends in a star. */
 enum { MAX_TEXT = 4096 };
 
+/* What a record keeps of the field. */
+static size_t limit_of(enum record_field field)
+{
+    switch (field) {
+    case RECORD_CLASS:
+    case RECORD_METHOD:
+        return AUDIT_MAX_CIM;
+    case RECORD_RULE:
+    case RECORD_EXECUTABLE:
+        return AUDIT_MAX_TEXT;
+    default:
+        return AUDIT_MAX_NAME;
+    }
+}
+
+/* The text as a record has it that is cut at this limit. */
+static const char *cut_for(const struct value *value, size_t limit)
+{
+    for (size_t i = 0; i < LIMITS; i++) {
+        if (cut_limits[i] == limit && value->cut[i] != NULL) {
+            return value->cut[i];
+        }
+    }
+    return value->text;
+}
+
 static bool fields_match(const struct option *option, const struct value *value,
                          const struct record *record)
 {
@@ -361,7 +453,7 @@ static bool fields_match(const struct option *option, const struct value *value,
             continue;
         }
         record_text(record, field, text, sizeof(text));
-        if (glob(value->text, text, option->kind)) {
+        if (glob(cut_for(value, limit_of(field)), text, option->kind)) {
             return true;
         }
     }
@@ -413,14 +505,27 @@ static bool number_matches(const struct value *value, const struct record *recor
 /* ---- free text --------------------------------------------------------------------------------
  */
 
-static bool contains(const char *text, size_t length, const struct value *value)
+static bool contains_word(const char *text, size_t length, const char *word, size_t word_length)
 {
-    const char *word = value->text;
     char first = fold(word[0], KIND_ANY_CASE);
 
-    for (size_t i = 0; i + value->length <= length; i++) {
+    for (size_t i = 0; i + word_length <= length; i++) {
         if (fold(text[i], KIND_ANY_CASE) == first &&
-            strncasecmp(text + i, word, value->length) == 0) {
+            strncasecmp(text + i, word, word_length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool contains(const char *text, size_t length, const struct value *value)
+{
+    if (contains_word(text, length, value->text, value->length)) {
+        return true;
+    }
+    for (size_t i = 0; i < CUTS; i++) {
+        const char *cut = value->cut[i];
+        if (cut != NULL && contains_word(text, length, cut, strlen(cut))) {
             return true;
         }
     }

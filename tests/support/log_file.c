@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/log_file.h"
 
+#include "audit/values.h"
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,12 +98,21 @@ static bool append_gap(struct log_file *file, enum audit_loss *ret_loss)
 bool log_file_append(struct log_file *file, unsigned id, size_t padding, enum audit_loss *ret_loss,
                      uint64_t *ret_sequence)
 {
-    char name[32], *pad = calloc(1, padding + 1);
+    enum { DETAIL = AUDIT_MAX_DETAIL }; /* of what a record keeps most */
+    char name[32], *pad = calloc(1, padding + 1), detail[DETAIL + 1] = "";
     struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE, .name_space = name};
 
     snprintf(name, sizeof(name), "id-%u", id);
     memset(pad, 'x', padding);
-    event.class_name = pad;
+    if (padding > DETAIL + AUDIT_MAX_TEXT) {
+        abort();
+    }
+    memcpy(detail, pad, padding < DETAIL ? padding : DETAIL);
+    event.policy_detail = detail[0] != '\0' ? detail : NULL;
+    if (padding > DETAIL) {
+        event.rule = event.rule_source = "padded";
+        event.rule_reason = pad + DETAIL;
+    }
     if (!file_lock(file, ret_loss)) {
         free(pad);
         return false;

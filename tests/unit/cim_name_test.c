@@ -296,8 +296,16 @@ START_TEST(names_that_are_kept)
     ck_assert_str_eq(names.classes[2], "B");
     written = (struct cim_written){.name_space = LONG64 LONG64 LONG64 LONG64, .class_hidden = true};
     cim_names_read(&names, &written);
-    ck_assert_uint_eq(strlen(names.name_space), CIM_SPACE_SIZE - 1);
+    ck_assert_str_eq(names.name_space, written.name_space); /* one byte more than can be read */
     ck_assert_uint_eq(names.unreadable, CIM_UNREADABLE_SPACE | CIM_UNREADABLE_CLASS);
+    written = (struct cim_written){.operation = OPERATION_INVOKE,
+                                   .name_space = LONG64 LONG64 LONG64 LONG64 "x",
+                                   .classes = {LONG64 LONG64 "x"},
+                                   .method = LONG64 LONG64 "x"};
+    cim_names_read(&names, &written);
+    ck_assert_ptr_nonnull(strstr(names.name_space, "p...[257 bytes #"));
+    ck_assert_ptr_nonnull(strstr(names.classes[0], "p...[129 bytes #"));
+    ck_assert_str_eq(names.method, names.classes[0]);
 }
 END_TEST
 
