@@ -56,7 +56,7 @@ static bool lie_about_wiping(const char *unused)
 
     (void)unused;
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(madvise), 1,
-                            SCMP_A2(SCMP_CMP_EQ, MADV_WIPEONFORK)) == 0 &&
+                            SCMP_A2(SCMP_CMP_EQ, MADV_WIPEONFORK, 0)) == 0 &&
            load(filter);
 }
 
@@ -67,7 +67,7 @@ static bool allow_no_filter(const char *unused)
 
     (void)unused;
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(seccomp), 1,
-                            SCMP_A0(SCMP_CMP_EQ, 1 /* SECCOMP_SET_MODE_FILTER */)) == 0 &&
+                            SCMP_A0(SCMP_CMP_EQ, 1 /* SECCOMP_SET_MODE_FILTER */, 0)) == 0 &&
            load(filter);
 }
 
