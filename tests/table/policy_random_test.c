@@ -357,7 +357,7 @@ static const char *some_glob(void)
         }
         if (strchr("*?\\", *name) != NULL && !one_in(4)) {
             *end++ = '\\';
-        } else if (one_in(20) && *name > 0) {
+        } else if (starts && one_in(20)) {
             *end++ = '\\'; /* quotes what needs no quoting */
         }
         *end++ = one_in(20) && *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A') : *name;
