@@ -60,7 +60,11 @@ STD     := $(ROOTED) -std=gnu17 -D_GNU_SOURCE
 PIC     := -fPIC -fvisibility=hidden
 # pthread_exit(3) and C++ exceptions may come out of a callback: what is held is given back.
 UNWIND  := -fexceptions
-ALL_CFLAGS = $(STD) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
+# What this C library lacks is found by compiling what would use it; src/base/older_libc.h has it.
+LACKS   := $(foreach probe,$(wildcard src/probes/*.c),$(if $(shell $(CC) $(STD) -Werror \
+             -fsyntax-only $(probe) 2>&1),-DLACKS_$(shell basename $(probe) .c | tr a-z A-Z)))
+OLDER   := $(if $(LACKS),$(LACKS) -include src/base/older_libc.h)
+ALL_CFLAGS = $(STD) $(OLDER) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
 LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
 
@@ -102,7 +106,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
-        check-contexts check-audit-model coverage bench install uninstall \
+        check-contexts check-audit-model check-arm64 check-musl coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -237,6 +241,15 @@ check-valgrind: deps ## the tests under valgrind
 
 # What takes a quarter of an hour has a target of its own.
 lifetime := tests/live/lifetime_test
+check-arm64: ## the unit tests for aarch64: cross built, and run under qemu-user (5 min)
+	@sh tests/arm64.sh
+
+check-musl: deps ## every source compiles against musl, which has all that it uses
+	@sh tests/musl.sh
+
+.PHONY: musl-objects
+musl-objects: $(guard_obj) $(host_obj) $(cli_obj) $(tools_obj)
+
 check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, under valgrind (15 min)
 	@$(MAKE) --no-print-directory build/$(lifetime)
 	@$(MAKE) --no-print-directory build/address-undefined/$(lifetime) SANITIZE=address,undefined

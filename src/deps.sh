@@ -42,6 +42,8 @@ else
     compiler=gcc-$(echo "${CROSS%-}" | tr _ -)
     need "$compiler" "$compiler" command -v "${CROSS}gcc"
 fi
+[ -z "${NEED_QEMU_USER:-}" ] || need qemu-user qemu-user command -v qemu-aarch64
+[ -z "${NEED_MUSL:-}" ] || need musl-tools musl-gcc command -v musl-gcc
 [ -z "${NEED_CXX:-}" ] || need g++ gcc-c++ command -v g++
 [ -z "${NEED_MANDOC:-}" ] || need mandoc mandoc command -v mandoc
 [ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind

@@ -8,6 +8,10 @@
 #ifndef MIGUARD_STATUS_H
 #define MIGUARD_STATUS_H
 
+#if defined(__SIZEOF_POINTER__) && __SIZEOF_POINTER__ < 8
+#error "miguard needs pointers of 64 bits: build it for x86-64 or aarch64, not for 32 bits."
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -258,16 +258,6 @@ static struct timespec from_now(unsigned milliseconds)
     return until;
 }
 
-void file_make_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 void file_set_keeper(struct log_file *file, bool present)
 {
     pthread_mutex_lock(&file->keeper_lock);

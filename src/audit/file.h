@@ -13,6 +13,7 @@
 #include "base/text.h"
 
 #include <limits.h>
+#include <pthread.h>
 
 struct log_file;
 
@@ -131,5 +132,16 @@ MIGUARD_CHECKED enum miguard_status file_try(const struct sink_settings *setting
  * SYSTEM, also when it may not be read; BAD_STATE when it is damaged. */
 MIGUARD_CHECKED enum miguard_status file_read_head(const char *path, struct state_head *ret_head,
                                                    struct miguard_error *reterr);
+
+/* A condition whose waits end by the clock that nobody sets. */
+static inline void file_make_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
 
 #endif

@@ -41,7 +41,7 @@ struct file_calls {
     int (*mkdirat)(int folder, const char *name, mode_t mode);
     int (*dup3)(int fd, int as, int flags);
     int (*flock)(int fd, int operation);
-    int (*getrlimit)(__rlimit_resource_t resource, struct rlimit *ret_limit);
+    __typeof__(getrlimit) *getrlimit; /* whose first argument is an enumeration or an int */
     void *(*mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
     ssize_t (*getdents)(int folder, void *buffer, size_t size);
 };
@@ -238,9 +238,6 @@ enum audit_loss file_loss_of(int error);
 
 /* Tells the keeper that there is something to do, without waiting for it. */
 void file_call_keeper(struct log_file *file);
-
-/* A condition whose waits end by the clock that nobody sets. */
-void file_make_condition(pthread_cond_t *condition);
 
 /* Opens what must be a log of ours: *ret_problem says what else it is. */
 MIGUARD_CHECKED bool file_open_name(struct log_file *file, const char *name, int *ret_fd,

@@ -8,13 +8,20 @@
  * guard keeps what it saves where no other thread can change this one.
  */
 #include <signal.h>
-#include <sys/single_threaded.h>
 #include <sys/stat.h>
 
 #include "audit/core.h"
 #include "base/entry.h"
 #include "base/process.h"
 #include "identity/read.h"
+
+/* glibc before 2.32 and other libraries do not have it; count_threads() then tells it alone. */
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define IS_SINGLE_THREADED __libc_single_threaded
+#else
+#define IS_SINGLE_THREADED false
+#endif
 
 enum {
     STACK_SIZE = 256 * 1024,
@@ -124,7 +131,7 @@ void keeper_offer(struct audit *audit)
 {
     struct keeper *keeper = &audit->keeper;
 
-    if (__libc_single_threaded || (atomic_load(&keeper->running) && !atomic_load(&keeper->ended))) {
+    if (IS_SINGLE_THREADED || (atomic_load(&keeper->running) && !atomic_load(&keeper->ended))) {
         return;
     }
     int64_t now = audit_now();

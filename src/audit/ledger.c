@@ -16,7 +16,7 @@ enum miguard_status ledger_open(struct ledger *ledger, const struct sink_setting
     }
     pthread_mutex_init(&ledger->lock, NULL);
     pthread_mutex_init(&ledger->keeper_lock, NULL);
-    pthread_cond_init(&ledger->keeper_call, NULL);
+    file_make_condition(&ledger->keeper_call);
     return MIGUARD_OK;
 }
 
@@ -130,8 +130,7 @@ bool ledger_keeper_wait(struct ledger *ledger, unsigned milliseconds)
     pthread_mutex_lock(&ledger->keeper_lock);
     int error = 0;
     while (ledger->keeper && error == 0) {
-        error = pthread_cond_clockwait(&ledger->keeper_call, &ledger->keeper_lock, CLOCK_MONOTONIC,
-                                       &until);
+        error = pthread_cond_timedwait(&ledger->keeper_call, &ledger->keeper_lock, &until);
     }
     bool goes_on = ledger->keeper;
     pthread_mutex_unlock(&ledger->keeper_lock);
@@ -163,7 +162,7 @@ void ledger_fork_unlock(struct ledger *ledger, bool child)
         *ledger->state.repeats_until = 0;
         ledger->sequence = 0;
         ledger->keeper = false;
-        pthread_cond_init(&ledger->keeper_call, NULL);
+        file_make_condition(&ledger->keeper_call);
     }
     pthread_mutex_unlock(&ledger->lock);
     pthread_mutex_unlock(&ledger->keeper_lock);

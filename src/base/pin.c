@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#ifdef RTLD_DL_LINKMAP /* glibc */
+
 /* A program is not unloaded, and has no name here. */
 bool pin_in_memory(void)
 {
@@ -25,3 +27,12 @@ bool pin_in_memory(void)
     }
     return atomic_load(&pinned);
 }
+
+#else /* musl, whose dlclose(3) unloads nothing */
+
+bool pin_in_memory(void)
+{
+    return true;
+}
+
+#endif

@@ -545,6 +545,17 @@ man_likes() {
     [ ! -s "$tmp/warnings" ]
 }
 
+# A machine of 32 bits is told so, in a sentence; only the compiler's own headers are needed.
+told_of_32_bits() {
+    said=$(echo '#include "miguard/status.h"' |
+        "$CC" -m32 -ffreestanding -Iinclude -fsyntax-only -x c - 2>&1) && return 1
+    echo "$said" | grep -q 'miguard needs pointers of 64 bits'
+}
+if echo | "$CC" -m32 -ffreestanding -fsyntax-only -x c - >/dev/null 2>&1; then
+    check "a build for 32 bits is refused with a sentence" told_of_32_bits
+else
+    skip "a build for 32 bits: $CC cannot make one"
+fi
 check "README.md lists every manual page" pages_in_readme
 check "every link between the documents leads somewhere" readme_links_lead
 check "every own manual page that is referred to exists" own_pages_exist

@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `make check-arm64`: the libraries, the command and the unit tests cross built for aarch64, and the
+# tests under qemu-user. Two at a time, since an emulator is slow. Where compiler, libraries or
+# emulator cannot be had, that is one skipped test.
+set -u
+
+cd "$(dirname "$0")/.." || exit 3
+target=aarch64-linux-gnu
+out=build/arm64
+sysroot=$PWD/build/sysroot/$target
+
+skip() {
+    echo "skip: aarch64: $*"
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
+}
+
+CROSS=$target- NEED_QEMU_USER=1 sh src/deps.sh ||
+    skip "no cross compiler, libraries or emulator can be had here"
+
+# The programs look for loader and libraries in the folder that they were fetched to: qemu's own way
+# of finding them (-L) would show the tests that folder in place of the root.
+flags=
+if [ -e "$sysroot/.packages" ]; then
+    flags="-Wl,--dynamic-linker=$sysroot/lib/ld-linux-aarch64.so.1 -Wl,--disable-new-dtags"
+    flags="$flags -Wl,-rpath,$sysroot/lib/$target:$sysroot/usr/lib/$target"
+fi
+tests=
+for source in tests/unit/*_test.c; do
+    name=${source#tests/}
+    tests="$tests $out/tests/${name%.c}"
+done
+make --no-print-directory -j"$(nproc)" CROSS=$target- OUT=$out LDFLAGS="$flags" \
+    everything $tests >$out.log 2>&1 || {
+    tail -n 40 $out.log
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
+# No kernel runs the command by itself here: a script has the emulator do it.
+cat >$out/emulated <<EOF
+#!/bin/sh
+exec qemu-aarch64 $PWD/$out/miguard "\$@"
+EOF
+chmod +x $out/emulated
+
+# shard NAME RUNNER TEST...: with a folder of its own for what run.sh and the tests look for.
+shard() {
+    folder=$out/$1 runner=$2
+    shift 2
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    ln -s ../emulated "$folder/miguard"
+    ln -s ../providers "$folder/providers"
+    OUT=$folder RUNNER=$runner QUICK=1 CK_TIMEOUT_MULTIPLIER=5 QEMU_LD_PREFIX=/nonexistent \
+        sh tests/run.sh "$@" >"$folder/output" 2>&1
+}
+
+# The emulator keeps a table of every page that a program reserves: with less address space, which
+# the library asks for less of then, it is ten times as fast. One test is about just that space.
+limited="prlimit --as=16000000000 qemu-aarch64"
+first= second=
+for test in $tests; do
+    [ "${test##*/}" != context_space_test ] || continue
+    set -- "$second" "$first $test" # each in turn
+    first=$1 second=$2
+done
+shard one "$limited" $first &
+shard two "$limited" $second
+shard three qemu-aarch64 $out/tests/unit/context_space_test
+wait
+
+cat $out/one/output $out/two/output $out/three/output | grep -Ev '^[0-9]+ passed, '
+cat $out/one/tests/log/totals $out/two/tests/log/totals $out/three/tests/log/totals |
+    awk '{p += $1; f += $2; s += $3}
+         END {printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0}'
