@@ -105,9 +105,13 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *frame, void *argumen
  * On an alternate signal stack (sigaltstack(2)) there may be hardly more room than the kernel's own
  * frame takes, and what lies below the stack is somebody's memory. Measured on x86-64 with GCC: the
  * walk takes less than 2 KiB, a note without it less than 300 bytes; twice that and more is asked
- * for.
+ * for. On aarch64 the walk keeps twice as many registers, and 4 KiB did not do.
  */
+#if defined(__aarch64__)
+enum { ROOM_FOR_WALK = 10240, ROOM_FOR_NOTE = 1024 };
+#else
 enum { ROOM_FOR_WALK = 4096, ROOM_FOR_NOTE = 1024 };
+#endif
 
 /* What is left of the alternate stack that this runs on; much where it runs on none. */
 static inline size_t room_left(const ucontext_t *context)

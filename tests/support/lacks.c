@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 bool lacks_robust_mutexes(void)
@@ -31,6 +34,22 @@ bool lacks_second_mappings(void)
     return second == MAP_FAILED;
 }
 
+bool lacks_wiping(void)
+{
+    enum { SIZE = 4096 };
+    void *shared = mmap(NULL, SIZE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    bool lies = madvise(shared, SIZE, MADV_WIPEONFORK) == 0; /* private memory only (madvise(2)) */
+
+    munmap(shared, SIZE);
+    return lies;
+}
+
+bool lacks_plain_threads(void)
+{
+    const char *runner = getenv("RUNNER");
+    return runner != NULL && strstr(runner, "qemu-") != NULL;
+}
+
 bool lacks_address_limit(void)
 {
     const struct rlimit wanted = {.rlim_cur = (rlim_t)1 << 40, .rlim_max = RLIM_INFINITY};
@@ -43,18 +62,25 @@ bool lacks_address_limit(void)
     return !kept;
 }
 
+static void ask_for_groups(void)
+{
+    const gid_t given[] = {1, 2};
+    gid_t told[2] = {0};
+    socklen_t size = sizeof(told);
+    int pair[2];
+
+    _exit(syscall(SYS_setgroups, 2, given) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+          (getsockopt(pair[0], SOL_SOCKET, SO_PEERGROUPS, told, &size) != 0 ||
+           size != sizeof(told) || told[1] != given[1]));
+}
+
 bool lacks_peer_groups(void)
 {
-    int pair[2];
-    gid_t groups[1];
-    socklen_t size = 0;
+    int status = 0;
+    pid_t child = fork();
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
-        return false;
+    if (child == 0) {
+        ask_for_groups();
     }
-    bool lacks = getsockopt(pair[0], SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0 &&
-                 (errno == ENOPROTOOPT || errno == EOPNOTSUPP);
-    close(pair[0]);
-    close(pair[1]);
-    return lacks;
+    return waitpid(child, &status, 0) == child && status != 0;
 }

@@ -14,6 +14,14 @@ bool lacks_robust_mutexes(void);
 /* mremap(2) of size 0: a second mapping of the same memory. */
 bool lacks_second_mappings(void);
 
+/* madvise(2) takes MADV_WIPEONFORK for anything and does nothing. A child of a raw clone(2) is then
+ * given nothing at all. */
+bool lacks_wiping(void);
+
+/* The emulator does not survive fork(2) in a program with threads (an assertion of its own fails),
+ * or has a thread of its own, which /proc counts. */
+bool lacks_plain_threads(void);
+
 /* RLIMIT_AS is accepted and then not there. Leaves no limit. */
 bool lacks_address_limit(void);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles: what is found, what is refused and why, and that nobody gets a dead object. */
 #include "base/slots.h"
+#include "support/lacks.h"
 
 #include <check.h>
 #include <sched.h>
@@ -525,7 +526,7 @@ static bool child_gets_nothing(void *context)
 static bool grandchild_gets_nothing(void *context)
 {
     return child_gets_nothing(context) && in_child(false, child_gets_nothing, context) == 0 &&
-           in_child(true, child_gets_nothing, context) == 0;
+           (lacks_wiping() || in_child(true, child_gets_nothing, context) == 0);
 }
 
 /* _i: 0 fork, 1 raw clone */
@@ -533,6 +534,11 @@ START_TEST(children_inherit_no_handle)
 {
     static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 64);
     struct inheritance from = {.table = &table};
+    if (_i == 1 && lacks_wiping()) {
+        printf(
+            "skip: children of a raw clone: no memory is wiped here, they get no handle at all\n");
+        return;
+    }
     struct thing *live = make(&table, &from.live);
     struct thing *retired = make(&table, &from.retired);
     ck_assert(slots_retire(&table, retired));
