@@ -11,6 +11,7 @@
 #define GATEWAY_GATEWAY_H
 
 #include <MI.h>
+#include <stdatomic.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -155,7 +156,7 @@ struct refusal {
     MI_Result result;
     enum audit_reason reason;
     miguard_components mismatch;
-    uint32_t ticket; /* of the sentence made for it; 0: it is made when it is asked for */
+    uint64_t ticket; /* of the sentence made for it; 0: it is made when it is asked for */
 };
 
 /* True when the calling thread may go on. Everything else fills *ret_refusal; the record is
@@ -196,6 +197,9 @@ void guard_note_reaped(const struct guarded_operation *operation);
  * the decision is in the log; no value of the bound identity. Any text may be NULL or "". */
 void refusal_explain(struct refusal *refusal, const char *rule, const char *source,
                      const char *rule_reason, const char *decision_id);
+
+/* The next ticket. Nobody but a test that wants the last one sets it. */
+extern _Atomic uint64_t refusal_next_ticket;
 
 /* The sentence, in memory that is never freed and overwritten only many refusals later. */
 const char *refusal_message(const struct refusal *refusal);

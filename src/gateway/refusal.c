@@ -16,13 +16,15 @@ enum {
     PACK_REASON = 5,
     PACK_MISMATCH = 11,
     PACK_TICKET = PACK_MISMATCH + MIGUARD_COMPONENT_COUNT,
-    PACK_END = PACK_TICKET + 32,
+    PACK_END = 64,
 };
+
+#define LAST_TICKET (((uint64_t)1 << (PACK_END - PACK_TICKET)) - 1)
 
 _Static_assert(MI_RESULT_SERVER_IS_SHUTTING_DOWN < 1 << (PACK_REASON - PACK_RESULT),
                "a result does not fit");
 _Static_assert(AUDIT_REASON_COUNT <= 1 << (PACK_MISMATCH - PACK_REASON), "a reason does not fit");
-_Static_assert(PACK_END <= 64, "a ticket does not fit behind the components");
+_Static_assert(PACK_END - PACK_TICKET >= 33, "too few tickets are left behind the components");
 
 static uint64_t bits(uint64_t word, unsigned from, unsigned until)
 {
@@ -45,7 +47,7 @@ static struct refusal unpack(const MI_Operation *operation)
         .result = (MI_Result)bits(word, PACK_RESULT, PACK_REASON),
         .reason = (enum audit_reason)bits(word, PACK_REASON, PACK_MISMATCH),
         .mismatch = (miguard_components)bits(word, PACK_MISMATCH, PACK_TICKET),
-        .ticket = (uint32_t)bits(word, PACK_TICKET, PACK_TICKET + 32),
+        .ticket = bits(word, PACK_TICKET, PACK_END),
     };
     if (refusal.result == MI_RESULT_OK || refusal.result > MI_RESULT_SERVER_IS_SHUTTING_DOWN) {
         refusal.result = MI_RESULT_ACCESS_DENIED;
@@ -68,20 +70,24 @@ enum { MESSAGES = 1024, MESSAGE_SIZE = 960 };
  */
 static struct entry {
     atomic_bool being_written; /* by one thread at a time */
-    atomic_uint ticket;
+    _Atomic uint64_t ticket;
     _Atomic uint64_t session_name, session_check; /* the handle that was refused */
     char text[MESSAGE_SIZE];
 } entries[MESSAGES];
-static atomic_uint next_ticket;
+_Atomic uint64_t refusal_next_ticket = 1;
 
 /* An entry for a new ticket. One that another thread is still writing, 1,024 refusals late, is left
- * to it. */
-static struct entry *take_entry(uint32_t *ret_ticket)
+ * to it. NULL when the tickets are used up, ten hours of a refusal each microsecond: none is given
+ * twice, or an old handle would be taken for the one of a later refusal. */
+static struct entry *take_entry(uint64_t *ret_ticket)
 {
     for (;;) {
-        uint32_t ticket = atomic_fetch_add(&next_ticket, 1);
+        uint64_t ticket = atomic_fetch_add(&refusal_next_ticket, 1);
         struct entry *entry = &entries[ticket % MESSAGES];
-        if (ticket != 0 && !atomic_exchange(&entry->being_written, true)) {
+        if (ticket > LAST_TICKET) {
+            return NULL;
+        }
+        if (!atomic_exchange(&entry->being_written, true)) {
             atomic_store(&entry->ticket, 0);
             *ret_ticket = ticket;
             return entry;
@@ -89,13 +95,13 @@ static struct entry *take_entry(uint32_t *ret_ticket)
     }
 }
 
-static void publish(struct entry *entry, uint32_t ticket)
+static void publish(struct entry *entry, uint64_t ticket)
 {
     atomic_store(&entry->ticket, ticket);
     atomic_store(&entry->being_written, false);
 }
 
-static bool is_there(uint32_t ticket)
+static bool is_there(uint64_t ticket)
 {
     return ticket != 0 && atomic_load(&entries[ticket % MESSAGES].ticket) == ticket;
 }
@@ -119,7 +125,7 @@ static void remember_session(const struct refusal *refusal, const MI_Session *se
 
 /* The words as the caller gave them: to make a handle of a name alone would turn a forged one into
  * a good one. False when they are gone, or name is another. */
-static bool recall_session(uint32_t ticket, uint64_t name, MI_Session *ret_session)
+static bool recall_session(uint64_t ticket, uint64_t name, MI_Session *ret_session)
 {
     const struct entry *entry = &entries[ticket % MESSAGES];
     MI_Session session = {atomic_load(&entry->session_name),
@@ -197,8 +203,12 @@ void refusal_explain(struct refusal *refusal, const char *rule, const char *sour
                      const char *rule_reason, const char *decision_id)
 {
     struct entry *entry = take_entry(&refusal->ticket);
-    char *message = entry->text;
 
+    if (entry == NULL) {
+        refusal->ticket = 0;
+        return;
+    }
+    char *message = entry->text;
     atomic_store(&entry->session_name, 0);
     snprintf(message, MESSAGE_SIZE, "miguard: %s", audit_reason_text(refusal->reason));
     append_components(message, refusal->mismatch);
@@ -214,7 +224,8 @@ const char *refusal_message(const struct refusal *refusal)
     if (!is_there(again.ticket)) {
         refusal_explain(&again, NULL, NULL, NULL, NULL);
     }
-    return entries[again.ticket % MESSAGES].text;
+    return again.ticket == 0 ? audit_reason_text(again.reason)
+                             : entries[again.ticket % MESSAGES].text;
 }
 
 /* ---- the operation ----------------------------------------------------------------------- */

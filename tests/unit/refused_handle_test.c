@@ -131,6 +131,53 @@ START_TEST(words_that_are_gone_are_not_made_up)
 }
 END_TEST
 
+/* 32 bits came round in an hour: then the words of a later refusal of the same name were found. */
+START_TEST(a_ticket_does_not_come_round)
+{
+    MI_Session forged = good, back;
+    forged.reserved2 ^= 1;
+    uint64_t ticket = atomic_load(&refusal_next_ticket);
+    MI_Operation refused = start(&forged);
+
+    ck_assert_int_eq(MI_Operation_GetSession(&refused, &back), MI_RESULT_OK);
+    atomic_store(&refusal_next_ticket, ticket + (UINT64_C(1) << 32));
+    forged.reserved2 ^= 2;
+    MI_Operation later = start(&forged);
+    ck_assert_int_eq(MI_Operation_GetSession(&later, &back), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Operation_GetSession(&refused, &back), MI_RESULT_INVALID_PARAMETER);
+}
+END_TEST
+
+static const char *message_of(MI_Operation *operation)
+{
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+    const MI_Char *message = NULL;
+
+    ck_assert_int_eq(MI_Operation_GetInstance(operation, &instance, &more, &result, &message, NULL),
+                     MI_RESULT_OK);
+    ck_assert_int_ne(result, MI_RESULT_OK);
+    ck_assert_ptr_nonnull(message);
+    return message;
+}
+
+START_TEST(without_a_ticket_the_reason_is_still_told)
+{
+    enum { BITS = 64 - 11 - MIGUARD_COMPONENT_COUNT }; /* behind result, reason and components */
+    MI_Session forged = good, back;
+    forged.reserved2 ^= 1;
+
+    atomic_store(&refusal_next_ticket, (UINT64_C(1) << BITS) - 1);
+    MI_Operation last = start(&forged), none = start(&forged);
+    ck_assert_ptr_nonnull(strstr(message_of(&last), "; decision "));
+    ck_assert_str_eq(message_of(&none), audit_reason_text(AUDIT_REASON_HANDLE_FORGED));
+    ck_assert_int_eq(MI_Operation_GetSession(&last, &back), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Operation_GetSession(&none, &back), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Operation_Close(&none), MI_RESULT_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("refused handles");
@@ -141,6 +188,8 @@ int main(void)
     tcase_add_test(tcase, an_inherited_handle_comes_back_inherited);
     tcase_add_test(tcase, another_name_finds_no_words);
     tcase_add_test(tcase, words_that_are_gone_are_not_made_up);
+    tcase_add_test(tcase, a_ticket_does_not_come_round);
+    tcase_add_test(tcase, without_a_ticket_the_reason_is_still_told);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
