@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "audit/file_internal.h"
+#include "base/descriptor.h"
 #include "review/record.h"
 
 /* ---- names and errors ------------------------------------------------------------------------ */
@@ -105,8 +106,9 @@ bool file_open_name(struct log_file *file, const char *name, int *ret_fd, struct
         errno = EINVAL;
         return false;
     }
-    *ret_fd = fd;
-    return true;
+    *ret_fd = descriptor_away(fd);
+    *ret_problem = *ret_fd < 0 ? strerrordesc_np(errno) : NULL;
+    return *ret_fd >= 0;
 }
 
 /* The group first: a wrong one must not read it for a moment. The mode is set apart from the umask,
@@ -133,10 +135,13 @@ bool file_create(struct log_file *file, const char *name, int *ret_fd, struct st
     if (fd < 0) {
         return false;
     }
-    if (!finish_new(file, fd, ret_status)) {
+    fd = descriptor_away(fd);
+    if (fd < 0 || !finish_new(file, fd, ret_status)) {
         int error = errno;
         file_calls.unlinkat(file->folder, name, 0);
-        file_calls.close(fd);
+        if (fd >= 0) {
+            file_calls.close(fd);
+        }
         errno = error;
         return false;
     }

@@ -10,6 +10,7 @@
 #include "audit/family.h"
 #include "audit/file_internal.h"
 #include "base/alloc.h"
+#include "base/descriptor.h"
 #include "identity/trust.h"
 
 enum {
@@ -66,7 +67,10 @@ static enum miguard_status open_trusted(const char *folder, const struct sink_se
         break;
     }
     if (S_ISDIR(status.st_mode)) {
-        return MIGUARD_OK;
+        *ret_fd = descriptor_away(*ret_fd);
+        return *ret_fd >= 0 ? MIGUARD_OK
+                            : error_set(reterr, MIGUARD_SYSTEM, errno, "open", "%.120s: %s", folder,
+                                        strerrordesc_np(errno));
     }
     file_calls.close(*ret_fd);
     *ret_fd = -1;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "audit/sink.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/process.h"
 
@@ -33,12 +34,16 @@ enum miguard_status sink_socket_init(struct sink_socket *sock, const char *path,
 bool sink_socket_hold(struct sink_socket *sock, int fd)
 {
     struct stat status;
+    int away = descriptor_away(fd);
 
-    if (fstat(fd, &status) != 0) {
-        close(fd);
+    if (away < 0) {
         return false;
     }
-    sock->fd = fd;
+    if (fstat(away, &status) != 0) {
+        close(away);
+        return false;
+    }
+    sock->fd = away;
     sock->epoch = process_epoch();
     sock->device = status.st_dev;
     sock->inode = status.st_ino;

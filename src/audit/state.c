@@ -12,6 +12,7 @@
 
 #include "audit/file_internal.h"
 #include "base/alloc.h"
+#include "base/descriptor.h"
 #include "identity/read.h"
 
 #define MAGIC "MGSTATE"
@@ -305,8 +306,8 @@ static bool has_name(int folder, const char *name, const struct stat *status)
 static int open_locked(int folder, const char *name, int flags, struct stat *ret_status)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
-        int fd = file_calls.openat(folder, name,
-                                   O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600);
+        int fd = descriptor_away(file_calls.openat(
+            folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600));
         if (fd < 0) {
             return -1;
         }

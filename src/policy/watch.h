@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Telling when a policy on disk changed: inotify(7) on the folders of its files, on a thread of its
- * own. Folders, not files: an editor or package manager puts a new file in the place of the old.
+ * Telling when a policy on disk changed: inotify(7) on the folders of its files, on threads of its
+ * own, with no descriptor that the host could close or take for its own. Folders, not files: an
+ * editor or package manager puts a new file in the place of the old.
  */
 #ifndef POLICY_WATCH_H
 #define POLICY_WATCH_H
@@ -13,9 +14,9 @@
 
 struct policy_watch;
 
-/* Called on the watching thread, with all signals blocked, when something changed and then nothing
- * did for a tenth of a second, or a second after the first change when it never gets quiet. false
- * ends the watching. */
+/* Called on a thread of the library, with all signals blocked, when something changed and then
+ * nothing did for a tenth of a second, or a second after the first change when it never gets quiet.
+ * false ends the watching. */
 typedef bool (*policy_changed)(void);
 
 /* Watches the folders of paths, and paths themselves where they are folders. missed: something may

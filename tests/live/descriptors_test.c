@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 #include "support/raw.h"
 #include "support/stub_host.h"
 
-enum { FIRST = 3, LAST = 60 };
+enum { FIRST = 3, LAST = 700 }; /* with those that the library keeps, from 512 on */
 
 static struct stub_host *host;
 static MI_Context *context;
@@ -186,6 +187,212 @@ START_TEST(a_folder_that_others_can_write_is_not_opened_again)
 }
 END_TEST
 
+/* ---- where they are -------------------------------------------------------------------------- */
+
+static bool read_link(int fd, char path[512])
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(name, path, 511);
+    path[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
+/* Those that came since before: in nobody's way, and not for a program that is executed. */
+static int look_at_ours(const bool before[LAST], int lowest)
+{
+    char path[512];
+    int bad = 0, found = 0;
+
+    for (int fd = 0; fd < LAST; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags < 0 || before[fd]) {
+            continue;
+        }
+        found++;
+        bool good = fd >= lowest && (flags & FD_CLOEXEC) != 0 && read_link(fd, path);
+        bad += !good;
+        if (!good) {
+            dprintf(LAST, "descriptor %d is %s, flags %d\n", fd, path, flags);
+        }
+    }
+    return found == 0 ? -1 : bad;
+}
+
+static void note_all(bool ret_open[LAST])
+{
+    for (int fd = 0; fd < LAST; fd++) {
+        ret_open[fd] = !is_free(fd);
+    }
+}
+
+struct place {
+    int limit; /* of descriptors */
+    bool without_standard;
+};
+
+/* With a socket beside the log, a child that prints to what it does not have, and every record. */
+static bool keep_away(void *data)
+{
+    const struct place *place = data;
+    struct rlimit limit = {(rlim_t)place->limit, (rlim_t)place->limit};
+    static const char printed[] = "printed by a plug-in\n";
+    bool before[LAST];
+
+    (void)log_path();
+    if (dup2(STDOUT_FILENO, LAST) < 0) {
+        return false;
+    }
+    if (place->without_standard) {
+        (void)close(STDIN_FILENO);
+        (void)close(STDOUT_FILENO);
+        (void)close(STDERR_FILENO);
+    }
+    if (place->limit != 0 && setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return false;
+    }
+    note_all(before);
+    if (!set_up()) {
+        return false;
+    }
+    for (int i = 0; i < 3; i++) {
+        refuse_one();
+        if (place->without_standard && (write(STDOUT_FILENO, printed, sizeof(printed)) >= 0 ||
+                                        write(STDERR_FILENO, printed, sizeof(printed)) >= 0)) {
+            return false;
+        }
+    }
+    int bad = look_at_ours(before, place->limit == 0 ? 512 : 3);
+    return bad == 0 && log_count("session-use", "handle-forged") == 3;
+}
+
+START_TEST(ours_are_out_of_the_way)
+{
+    static const struct place places[] = {{0, false}, {0, true},   {64, false},
+                                          {64, true}, {16, false}, {16, true}};
+    struct place place = places[_i];
+
+    ck_assert(raw_in_child(keep_away, &place));
+}
+END_TEST
+
+/* ---- the watching ---------------------------------------------------------------------------- */
+
+/* Below /run, since /tmp can be written by everybody and a policy there is refused. */
+static char policy_folder[] = "/run/miguard-fd-test-XXXXXX";
+
+static bool write_policy(const char *text)
+{
+    char path[64], fresh[64];
+
+    snprintf(path, sizeof(path), "%s/policy.yaml", policy_folder);
+    snprintf(fresh, sizeof(fresh), "%s/fresh", policy_folder);
+    FILE *file = fopen(fresh, "we");
+    bool written = file != NULL && fputs(text, file) >= 0 && fchmod(fileno(file), 0600) == 0;
+    return file != NULL && fclose(file) == 0 && written && rename(fresh, path) == 0;
+}
+
+static bool opens_becomes(bool wanted)
+{
+    for (int i = 0; i < 150; i++) {
+        struct stub_host *other = stub_host_new();
+        MI_Context *fresh = NULL;
+        MI_Session opened = MI_SESSION_NULL;
+        bool opens = miguard_guard_context(&other->context, &fresh) == MI_RESULT_OK &&
+                     MI_Context_GetLocalSession(fresh, &opened) == MI_RESULT_OK;
+        (void)!MI_Context_PostResult(fresh, MI_RESULT_OK);
+        stub_host_free(other);
+        if (opens == wanted) {
+            return true;
+        }
+        (void)usleep(20000);
+    }
+    return false;
+}
+
+#define WATCHED "version: 1\nwatch: true\n"
+#define DENIED  "rules: [{name: no, match: {operation: GetLocalSession}, decision: deny}]\n"
+
+/* The host's sockets have bytes to be read, as clients' have. They are the host's to read. */
+static bool lose_watch(void *data)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    char policy[64], byte;
+    (void)data;
+
+    snprintf(policy, sizeof(policy), "%s/policy.yaml", policy_folder);
+    config.policy = policy;
+    config.audit_file = log_path();
+    if (!write_policy(WATCHED) || miguard_configure(&config, NULL) != MIGUARD_OK ||
+        !take_numbers(true, -1) || write(LAST + 3, "abcdefgh", 8) != 8) {
+        return false;
+    }
+    bool denied = write_policy(WATCHED DENIED) && opens_becomes(false);
+    bool allowed = write_policy(WATCHED) && opens_becomes(true);
+    bool off = write_policy("version: 1\n") && miguard_reload(NULL) == MIGUARD_OK;
+    bool unread = recv(LAST + 2, &byte, 1, MSG_DONTWAIT) == 1 && byte == 'a' &&
+                  recv(LAST + 3, &byte, 1, MSG_DONTWAIT) < 0;
+    if (!denied || !allowed || !off || !unread || !all_are_there()) {
+        printf("denied %d, allowed %d, off %d, the host's bytes %d\n", denied, allowed, off,
+               unread);
+        return false;
+    }
+    return true;
+}
+
+START_TEST(the_watching_reads_nothing_of_the_hosts)
+{
+    char command[96];
+
+    if (geteuid() != 0) {
+        printf("skip: a policy below /run: needs root\n");
+        return;
+    }
+    ck_assert_ptr_nonnull(mkdtemp(policy_folder));
+    bool good = raw_in_child(lose_watch, NULL);
+    snprintf(command, sizeof(command), "rm -rf %s", policy_folder);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert(good);
+}
+END_TEST
+
+/* A client that hangs up must find its connection ended, and not held by a thread of ours. */
+static bool holds_nothing(void *data)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    char policy[64], byte;
+    int pair[2];
+    (void)data;
+
+    snprintf(policy, sizeof(policy), "%s/policy.yaml", policy_folder);
+    config.policy = policy;
+    config.audit_file = log_path();
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0 || !write_policy(WATCHED) ||
+        miguard_configure(&config, NULL) != MIGUARD_OK) {
+        return false;
+    }
+    (void)close(pair[0]);
+    return recv(pair[1], &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+START_TEST(the_watching_holds_nothing_of_the_hosts)
+{
+    char command[96];
+
+    if (geteuid() != 0) {
+        printf("skip: a policy below /run: needs root\n");
+        return;
+    }
+    memcpy(strrchr(policy_folder, '-') + 1, "XXXXXX", 6);
+    ck_assert_ptr_nonnull(mkdtemp(policy_folder));
+    bool good = raw_in_child(holds_nothing, NULL);
+    snprintf(command, sizeof(command), "rm -rf %s", policy_folder);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert(good);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("descriptors");
@@ -193,6 +400,9 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, the_hosts_descriptors_are_left_alone, 0, 8);
     tcase_add_test(tcase, a_folder_that_others_can_write_is_not_opened_again);
+    tcase_add_loop_test(tcase, ours_are_out_of_the_way, 0, 6);
+    tcase_add_test(tcase, the_watching_reads_nothing_of_the_hosts);
+    tcase_add_test(tcase, the_watching_holds_nothing_of_the_hosts);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

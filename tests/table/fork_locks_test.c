@@ -545,6 +545,8 @@ static const struct lock {
     {"audit/memory.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
     {"audit/names.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
     {"audit/scratch.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
+    {"policy/watch.c", "pthread_mutex_t lock;", "a child does not take it: it knows the epoch"},
+    {"policy/watch.c", "pthread_cond_t news;", "the same"},
     {"host/client_table.c", "static pthread_mutex_t client_lock", ".lock = &client_lock"},
     {"host/context.c", "pthread_mutex_t lock;", ".lock = &pool.lock"},
     {"host/server_table.c", "static struct fork_once name_once", ".lock = &name_once.lock"},

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/descriptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* The kernel's table of a process grows to the highest number: higher ones would cost memory. */
+enum { AWAY = 512, LOWEST = 3 };
+
+static int floor_of(void)
+{
+    struct rlimit limit = {0, 0};
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 2 >= AWAY) {
+        return AWAY;
+    }
+    return limit.rlim_cur / 2 > LOWEST ? (int)(limit.rlim_cur / 2) : LOWEST;
+}
+
+int descriptor_away(int fd)
+{
+    int floor = floor_of();
+
+    if (fd < 0 || fd >= floor) {
+        return fd;
+    }
+    int away = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+    if (away < 0 && fd >= LOWEST) {
+        return fd; /* the limit is reached, or lower by now */
+    }
+    if (away < 0) {
+        away = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST);
+    }
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return away;
+}
