@@ -11,8 +11,8 @@
 #define GATEWAY_GATEWAY_H
 
 #include <MI.h>
-#include <stdatomic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "audit/audit.h"
