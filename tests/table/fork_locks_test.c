@@ -513,7 +513,7 @@ static const struct lock {
     {"gateway/gateway.c", "pthread_mutex_t lock;", ".lock = &state.lock"},
     {"gateway/gateway.c", "static pthread_mutex_t reload_lock", ".lock = &reload_lock"},
     {"gateway/gateway.c", "static struct fork_once start_once", ".lock = &start_once.lock"},
-    {"gateway/gateway.h", "pthread_mutex_t lock; /* the list and ended",
+    {"gateway/gateway.h", "pthread_mutex_t lock;         /* the list and ended",
      "of a guarded context, whose handle is refused in a child"},
     {"gateway/context.c", "struct slots guarded_contexts = SLOTS_INIT_BOUNDED(",
      ".lock = &guarded_contexts.lock"},
