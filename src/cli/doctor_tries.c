@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -143,19 +142,25 @@ struct attempt try_filter_on_threads(void)
     return in_child(load_on_threads, NULL);
 }
 
+/* Newer than some kernel headers. */
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup    425
+#define SYS_io_uring_register 427
+#endif
+enum { REGISTER_PERSONALITY = 9, PARAMETERS_SIZE = 120 };
+
 /* What a request with the number that this answers runs as is what this process is now. */
 static int keep_credentials(void *unused, struct attempt *found)
 {
-    struct io_uring_params parameters = {.flags = 0};
-    int ring = (int)syscall(SYS_io_uring_setup, 1, &parameters);
+    uint32_t parameters[PARAMETERS_SIZE / sizeof(uint32_t)] = {0};
+    int ring = (int)syscall(SYS_io_uring_setup, 1, parameters);
 
     (void)unused;
     (void)found;
     if (ring < 0) {
         return errno;
     }
-    return syscall(SYS_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0) > 0 ? 0
-                                                                                          : errno;
+    return syscall(SYS_io_uring_register, ring, REGISTER_PERSONALITY, NULL, 0) > 0 ? 0 : errno;
 }
 
 struct attempt try_io_uring(void)

@@ -8,7 +8,6 @@
  * This file defines the table of kernel calls and the allocator in place of the library's.
  */
 #include <errno.h>
-#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,11 +79,13 @@ static bool makes_ring, made_ring;
 
 static long seccomp_behind_ring(unsigned operation, unsigned flags, void *arguments)
 {
-    struct io_uring_params parameters = {.flags = IORING_SETUP_SQPOLL};
+#ifdef SYS_io_uring_setup
+    uint32_t parameters[30] = {[2] = 2 /* the flags: IORING_SETUP_SQPOLL */};
 
     if (makes_ring) {
-        made_ring = syscall(SYS_io_uring_setup, 1, &parameters) >= 0;
+        made_ring = syscall(SYS_io_uring_setup, 1, parameters) >= 0;
     }
+#endif
     return call_seccomp(operation, flags, arguments);
 }
 CALL(stray, (unsigned long bits), bits)

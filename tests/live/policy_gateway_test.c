@@ -405,6 +405,10 @@ START_TEST(a_forked_child_watches_too)
     int turn[2], status = 0;
     char byte = 0;
 
+#ifdef __SANITIZE_THREAD__
+    printf("skip: a forked child that watches: the sanitizer allows it no thread\n");
+    return;
+#endif
     in_force(HEAD "watch: true\n");
     ck_assert(scene_make(&scene));
     scene_end(&scene);
