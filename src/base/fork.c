@@ -78,11 +78,8 @@ bool fork_is_watched(void)
     return watched;
 }
 
-void fork_do_once(struct fork_once *once, void (*function)(void))
+void fork_do_first(struct fork_once *once, void (*function)(void))
 {
-    if (atomic_load_explicit(&once->done, memory_order_acquire)) {
-        return;
-    }
     pthread_mutex_lock(&once->lock);
     if (!atomic_load(&once->done)) {
         function();

@@ -86,6 +86,13 @@ struct fork_once {
         .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
     }
 
-void fork_do_once(struct fork_once *once, void (*function)(void));
+void fork_do_first(struct fork_once *once, void (*function)(void));
+
+static inline void fork_do_once(struct fork_once *once, void (*function)(void))
+{
+    if (!atomic_load_explicit(&once->done, memory_order_acquire)) {
+        fork_do_first(once, function);
+    }
+}
 
 #endif
