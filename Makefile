@@ -98,6 +98,7 @@ test_src  := $(wildcard tests/unit/*_test.c tests/table/*_test.c tests/fault/*_t
                tests/live/*_test.c)
 tests     := $(test_src:tests/%.c=$(OUT)/tests/%)
 support   := $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard tests/support/*.c))
+nss_module := $(OUT)/tests/nss/libnss_mgtest.so.2
 abi_test  := $(OUT)/tests/table/mi_abi_test
 abi_data  := $(addprefix tests/data/mi/,abi.tsv abi-types.tsv table-slots.tsv functions.tsv \
                strings.tsv aliases.tsv)
@@ -193,6 +194,12 @@ $(OUT)/providers/%.so: tests/providers/%.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MF $(OUT)/providers/$*.d $(PIC) -shared $(LINKHARD) -o $@ $< -pthread
 
+# A directory that misbehaves as it is told to, for nsswitch.conf(5).
+$(nss_module): tests/support/nss/module.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(STD) $(WARNINGS) -fPIC -fvisibility=hidden -shared -o $@ $<
+
 # ---- tests -------------------------------------------------------------------------------------
 # A test's own objects stand before the archives, so that a fault test can put its own definition
 # of an allocation or kernel table in place of the library's.
@@ -201,6 +208,8 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(support) $(test_a)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKHARD) -rdynamic -o $@ $(filter %.o,$^) $(test_a) $(TEST_LIBS)
+
+$(OUT)/tests/table/directory_test: | $(nss_module) $(cli) $(OUT)/providers/file.so
 
 # The demonstration and the bench are several files.
 $(demo): $(OUT)/obj/tests/live/demo_gate.o
@@ -215,7 +224,7 @@ $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-tests: $(tests) $(abi_test) $(demo) $(bench) $(providers) $(guard_a) $(host_a) $(guard_so) $(host_so) $(cli) $(pc_files)
+tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(providers) $(guard_a) $(host_a) $(guard_so) $(host_so) $(cli) $(pc_files)
 	@:
 
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)

@@ -37,17 +37,21 @@ extern "C" {
 struct miguard_target;
 
 /*
- * A user by name, or by a decimal id when no user has that name; the user's groups are resolved
- * here, through NSS. The switched thread gets the user's uid and gid as real, effective and
- * filesystem ids; a user other than root gets no effective, inheritable or ambient capability,
- * unless miguard_target_keep_caps() says otherwise.
+ * A user by name or id; the user's groups are resolved here, through NSS, on the calling thread and
+ * for as long as that takes. Digits are an id, and refused where they are the name of a user with
+ * another id; "+1000" is an id whatever is called so (miguard-policy(5), "NAMES AND IDS"). The
+ * switched thread gets the user's uid and gid as real, effective and filesystem ids; a user other
+ * than root gets no effective, inheritable or ambient capability, unless miguard_target_keep_caps()
+ * says otherwise.
  *
  * The saved uid stays the effective uid of before and the permitted capabilities stay, since they
  * are the way back. So other code on that thread could come back as well: a switch is for a
  * provider that means well, not a prison; that is miguard_drop().
  *
- * Errors: INVALID_ARGUMENT, NOT_FOUND, LIMIT (more than 65,536 groups), NO_MEMORY.
- * Needs no privilege. Thread safe; not async-signal safe, as all functions that make a target.
+ * Errors: INVALID_ARGUMENT (also for digits that may be either), NOT_FOUND (there is no such user),
+ * SYSTEM (nobody could be asked; the errno says why), LIMIT (more than 65,536 groups, or an entry
+ * of more than 32 MiB), NO_MEMORY. Needs no privilege. Thread safe; not async-signal safe, as all
+ * functions that make a target.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_target_user(const char *user, struct miguard_target **ret_target,
@@ -59,7 +63,7 @@ enum miguard_groups_choice {
     MIGUARD_GROUPS_KEEP = 1, /* those that the thread has when it switches */
     MIGUARD_GROUPS_CLEAR,    /* none */
     MIGUARD_GROUPS_LIST,     /* list and count; a list of none is MIGUARD_GROUPS_CLEAR */
-    MIGUARD_GROUPS_OF_USER   /* those of user, a name or decimal id, looked up at once */
+    MIGUARD_GROUPS_OF_USER   /* those of user, a name or id as above, looked up at once */
 };
 
 /* What the choice does not need must be NULL and 0. */

@@ -30,6 +30,10 @@ MIGUARD_CHECKED enum miguard_status audit_open(const struct audit_settings *sett
                                                struct audit **ret_audit,
                                                struct miguard_error *reterr);
 
+/* The thread that asks for names is started if it can be: for a thread that is still who opened the
+ * log, before it becomes somebody else. Cheap when there is nothing to do. */
+void audit_offer(struct audit *audit);
+
 /* Tells all refusals that this process still counts, and writes audit-stop. Nobody else may be
  * using the log. NULL is nothing to close. */
 void audit_close(struct audit *audit);

@@ -107,6 +107,12 @@ void keeper_destroy(struct keeper *keeper);
 
 /* Starts the keeper when it can be; cheap when there is nothing to do. */
 void keeper_offer(struct audit *audit);
+
+/* Starts the thread that asks for names, alike. */
+void keeper_offer_names(struct audit *audit);
+
+/* There is but one thread, and it has the identity that the directory is to be asked with. */
+bool keeper_is_alone(const void *audit);
 void keeper_stop(struct audit *audit);
 void keeper_pause(struct audit *audit);
 void keeper_resume(struct audit *audit);

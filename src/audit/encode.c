@@ -273,7 +273,7 @@ void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE])
 struct resolved {
     bool asked, has_name;
     uint32_t id;
-    char name[NAMES_LENGTH];
+    char name[DIRECTORY_NAME];
 };
 
 static void write_named_id(struct text *text, const char *name, struct audit_names *names,
@@ -282,8 +282,7 @@ static void write_named_id(struct text *text, const char *name, struct audit_nam
     if (!last->asked || last->id != id) {
         last->asked = true;
         last->id = id;
-        last->has_name =
-            user ? names_user(names, id, last->name) : names_group(names, id, last->name);
+        last->has_name = names_find(names, user ? DIRECTORY_USER : DIRECTORY_GROUP, id, last->name);
     }
     text_json_open(text, name, '{');
     write_quoted_number(text, "id", id);
@@ -386,11 +385,11 @@ static void write_user(struct text *text, struct audit_names *names,
                        const struct miguard_identity *bound)
 {
     struct resolved group;
-    char name[NAMES_LENGTH];
+    char name[DIRECTORY_NAME];
 
     text_json_open(text, "user", '{');
     write_quoted_number(text, "id", bound->uid[IDENTITY_E]);
-    if (names_user(names, bound->uid[IDENTITY_E], name)) {
+    if (names_find(names, DIRECTORY_USER, bound->uid[IDENTITY_E], name)) {
         text_json_string(text, "name", name);
     }
     group.asked = false;

@@ -226,8 +226,8 @@ struct audit_place {
  *     tail  ,"repeat":{...},"chain":{...}},"event":{...,"hash":"
  *
  * and then the hash itself and AUDIT_LINE_END. Without a chain there is no hash, and the line ends
- * after the tail in AUDIT_LINE_END less its quote. The body may ask NSS for names, which can take
- * long, and is written without the log's lock; the tail is written under it.
+ * after the tail in AUDIT_LINE_END less its quote. The body may wait a moment for names
+ * (names.h), and is written without the log's lock; the tail is written under it.
  */
 #define AUDIT_LINE_END "\"}}"
 void audit_encode_body(struct text *text, const struct audit_event *event,

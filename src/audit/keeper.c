@@ -3,6 +3,8 @@
  * The keeper: a thread that does what is due when nobody writes, and opens files for threads that
  * serve others under an identity that may not.
  *
+ * The thread that asks for names (names.h) is offered here, too, under the same conditions.
+ *
  * A process with one thread gets none. There all of it is done with the next record, and the
  * process can still make a user namespace (unshare(2) refuses a process with threads), and the
  * guard keeps what it saves where no other thread can change this one.
@@ -75,6 +77,15 @@ static unsigned next_wait(struct audit *audit)
     return idle < (int64_t)IDLE_SECONDS * SECOND ? BUSY_MS : IDLE_MS;
 }
 
+/* Those of the library do not count: they would keep each other. */
+static unsigned threads_beside(const struct audit *audit)
+{
+    unsigned own = directory_threads() + (names_running(&audit->names) ? 1U : 0U) +
+                   (atomic_load(&audit->keeper.running) && !atomic_load(&audit->keeper.ended));
+    unsigned all = count_threads();
+    return all > own ? all - own : 1;
+}
+
 /* Whoever took away its identity (setuid(3) changes all threads) took away what it is good for; and
  * it must not be what keeps a process from having one thread again. */
 static void *keep(void *context)
@@ -83,7 +94,7 @@ static void *keep(void *context)
     struct audit *audit = context;
 
     while (ledger_keeper_wait(&audit->ledger, next_wait(audit)) && am_i(&audit->keeper.identity) &&
-           count_threads() > 2) {
+           threads_beside(audit) > 1) {
         log_tick(audit);
     }
     ledger_set_keeper(&audit->ledger, false);
@@ -114,6 +125,27 @@ static bool start(struct audit *audit)
     return started;
 }
 
+void keeper_offer_names(struct audit *audit)
+{
+    struct keeper *keeper = &audit->keeper;
+
+    if (__libc_single_threaded || names_running(&audit->names) || threads_beside(audit) < 2 ||
+        !am_i(&keeper->identity)) {
+        return;
+    }
+    pthread_mutex_lock(&keeper->lock);
+    if (!keeper->paused) {
+        names_start(&audit->names);
+    }
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+bool keeper_is_alone(const void *context)
+{
+    const struct audit *audit = context;
+    return threads_beside(audit) < 2 && am_i(&audit->keeper.identity);
+}
+
 static void join(struct keeper *keeper)
 {
     pthread_join(keeper->thread, NULL);
@@ -140,7 +172,7 @@ void keeper_offer(struct audit *audit)
     }
     atomic_store_explicit(&keeper->tried, now, memory_order_relaxed);
     /* The C library's flag stays as it is when the second thread is gone. */
-    if (count_threads() < 2 || !am_i(&keeper->identity)) {
+    if (threads_beside(audit) < 2 || !am_i(&keeper->identity)) {
         return;
     }
     pthread_mutex_lock(&keeper->lock);

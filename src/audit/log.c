@@ -88,6 +88,7 @@ static void note_process(struct audit *audit)
         atomic_store(&audit->written, 0);
         losses_forget(&audit->losses);
         keeper_forget(audit);
+        names_forget(&audit->names);
         read_process(audit, entity);
     }
     pthread_mutex_unlock(&audit->process_lock);
@@ -426,6 +427,7 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
 
     ret_id[0] = '\0';
     note_process(audit);
+    keeper_offer_names(audit);
     /* A handler of the program that came in between could end in siglongjmp(3), and leave the log
      * locked for good. Not what glibc needs for setuid(3): that waits for this thread. */
     bool muted = process_mute(&before);
@@ -496,14 +498,14 @@ static struct audit *make_audit(const struct audit_settings *settings)
 {
     struct audit *audit = base_alloc(1, sizeof(*audit));
 
-    if (audit == NULL) {
+    if (audit == NULL || !names_init(&audit->names, keeper_is_alone, audit)) {
+        base_free(audit);
         return NULL;
     }
     pthread_mutex_init(&audit->process_lock, NULL);
     losses_init(&audit->losses);
     keeper_init(&audit->keeper);
     scratch_pool_init(&audit->pool);
-    names_init(&audit->names);
     memory_init(&audit->memory);
     audit->repeats.window = (int64_t)settings->repeat_seconds * SECOND;
     uname(&audit->host);
@@ -613,8 +615,15 @@ void audit_close(struct audit *audit)
     note_process(audit);
     keeper_stop(audit);
     write_stop(audit);
+    names_stop(&audit->names);
     ledger_close(&audit->ledger);
     release_audit(audit);
+}
+
+void audit_offer(struct audit *audit)
+{
+    note_process(audit);
+    keeper_offer_names(audit);
 }
 
 /* ---- without threads ---------------------------------------------------------------------------
@@ -625,6 +634,7 @@ void audit_pause(struct audit *audit)
 {
     note_process(audit);
     keeper_pause(audit);
+    names_stop(&audit->names);
     outlets_pause(audit);
 }
 
@@ -645,14 +655,14 @@ void audit_lock(struct audit *audit)
     ledger_fork_lock(&audit->ledger);
     pthread_mutex_lock(&audit->losses.lock);
     pthread_mutex_lock(&audit->pool.lock);
-    pthread_mutex_lock(&audit->names.lock);
+    names_lock(&audit->names);
     memory_lock(&audit->memory);
 }
 
 void audit_unlock(struct audit *audit, bool child)
 {
     memory_unlock(&audit->memory);
-    pthread_mutex_unlock(&audit->names.lock);
+    names_unlock(&audit->names);
     pthread_mutex_unlock(&audit->pool.lock);
     pthread_mutex_unlock(&audit->losses.lock);
     ledger_fork_unlock(&audit->ledger, child);

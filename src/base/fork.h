@@ -29,7 +29,6 @@
 enum fork_rank {
     /* libmiguard */
     FORK_DROP,
-    FORK_RELOAD,
     FORK_GATEWAY,
     FORK_STORE,
     FORK_GATE,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/audit_text.h"
 #include "cli/cli.h"
+#include "review/later.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +155,12 @@ static void say_verdict(const struct writer *writer)
 
 static void say_user(const struct writer *writer, enum record_field name, enum record_field id)
 {
-    if (has(writer, name)) {
+    char later[DIRECTORY_NAME];
+
+    if (later_name(writer->record, id, later)) {
+        print_safe(writer->output->stream, later, false);
+        say_field(writer, " (", id, ", looked up now)");
+    } else if (has(writer, name)) {
         say_field(writer, "", name, "");
         say_field(writer, " (", id, ")");
     } else {

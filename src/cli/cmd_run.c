@@ -18,7 +18,7 @@ static const char help[] =
     "that the class declares. A KEY given more than once, or as KEY[]=VALUE, is an array.\n"
     "\n"
     "  --module FILE.so   a provider module; may be repeated. It serves NAMESPACE\n"
-    "  --as USER          become USER (name or uid) before the request\n"
+    "  --as USER          become USER (name, uid or +uid) before the request\n"
     "  --audit FILE       where to record what the guard decides; the default is the log of the\n"
     "                     policy, and for users who cannot write that\n"
     "                     miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state\n"

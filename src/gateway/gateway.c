@@ -29,6 +29,10 @@ static struct {
     struct policy_watch *watch;
     bool watch_wanted; /* by the policy in force */
     bool paused;       /* a drop is under way: no thread is to be started */
+    /* Reloads read without the lock, for as long as the directory takes: nobody who forks waits for
+     * that. The later one must not be overtaken by what an earlier one read, so each has a number,
+     * and none takes over from a higher one. */
+    uint64_t read_last, read_in_force;
     struct in_force {
         struct text files; /* their names */
         char hash[DRAFT_HASH_SIZE];
@@ -40,10 +44,6 @@ static struct {
 
 enum { LONGEST_WINDOW = 3600 }; /* seconds, as in policies */
 
-/* One reload at a time: the later one must not be overtaken by what the earlier one read. */
-static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
-
-FORK_OWNER(reload_owner, .rank = FORK_RELOAD, .lock = &reload_lock);
 FORK_OWNER(gateway_owner, .rank = FORK_GATEWAY, .lock = &state.lock);
 FORK_OWNER(store_owner, .rank = FORK_STORE, .lock = &state.gateway.store.lock);
 
@@ -364,10 +364,11 @@ static void after_drop(void)
 }
 
 /* Called with the lock held. Takes audit and the policy over; gives the old log back to close. */
-static struct audit *install(struct audit *audit, struct loaded *loaded)
+static struct audit *install(struct audit *audit, struct loaded *loaded, uint64_t number)
 {
     struct audit *old = state.gateway.audit;
 
+    state.read_in_force = number;
     if (audit != old) { /* else there may be sessions, which read it without the lock */
         state.gateway.audit = audit;
     }
@@ -427,7 +428,7 @@ static void install_default(struct audit *audit, struct loaded *loaded)
     struct miguard_error error = {0};
 
     if (close_as_told(loaded, &error) == MIGUARD_OK) {
-        audit_close(install(audit, loaded));
+        audit_close(install(audit, loaded, ++state.read_last));
         state.configured = true;
         watch_as_told(loaded->draft->settings.watch);
         return;
@@ -464,6 +465,8 @@ static void set_up_default(void)
                open_default_log(&state.gateway.audit) == MIGUARD_OK) {
         record_refused(state.gateway.audit, &findings);
     }
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* the directory may have taken its time */
+    state.tried = now.tv_sec;
     release_loaded(&loaded);
     text_release(&findings);
 }
@@ -478,6 +481,9 @@ struct gateway *gateway_enter(void)
     }
     watch_in_child();
     state.users++;
+    if (state.gateway.audit != NULL) {
+        audit_offer(state.gateway.audit);
+    }
     pthread_mutex_unlock(&state.lock);
     return &state.gateway;
 }
@@ -515,7 +521,7 @@ static enum miguard_status reconfigure(char **path, struct audit **audit, struct
     char *old = state.policy_path;
     state.policy_path = *path;
     *path = old;
-    *audit = install(*audit, loaded);
+    *audit = install(*audit, loaded, ++state.read_last);
     state.configured = true;
     watch_as_told(loaded->draft->settings.watch);
     return MIGUARD_OK;
@@ -564,11 +570,15 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
 }
 
 /* Called with the lock held. */
-static enum miguard_status take_over(struct loaded *loaded, struct miguard_error *reterr)
+static enum miguard_status take_over(struct loaded *loaded, uint64_t number,
+                                     struct miguard_error *reterr)
 {
     struct miguard_error error = {0};
-    enum miguard_status status = close_as_told(loaded, &error);
 
+    if (number < state.read_in_force) { /* what is in force was read later */
+        return MIGUARD_OK;
+    }
+    enum miguard_status status = close_as_told(loaded, &error);
     if (status != MIGUARD_OK) {
         record_no_gate(state.gateway.audit, &error);
         if (reterr != NULL) {
@@ -576,7 +586,7 @@ static enum miguard_status take_over(struct loaded *loaded, struct miguard_error
         }
         return status;
     }
-    (void)install(state.gateway.audit, loaded);
+    (void)install(state.gateway.audit, loaded, number);
     watch_as_told(loaded->draft->settings.watch);
     return MIGUARD_OK;
 }
@@ -588,6 +598,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
 
     pthread_mutex_lock(&state.lock);
     bool configured = state.configured;
+    uint64_t number = ++state.read_last;
     char *path = base_copy_text(state.policy_path);
     bool no_memory = state.policy_path != NULL && path == NULL;
     pthread_mutex_unlock(&state.lock);
@@ -598,7 +609,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
     enum miguard_status status = load(path, &loaded, &findings, reterr);
     pthread_mutex_lock(&state.lock);
     if (status == MIGUARD_OK) {
-        status = take_over(&loaded, reterr);
+        status = take_over(&loaded, number, reterr);
     } else {
         record_refused(state.gateway.audit, &findings);
     }
@@ -612,10 +623,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
 enum miguard_status miguard_reload(struct miguard_error *reterr)
 {
     ENTRY_UNCANCELLED;
-    pthread_mutex_lock(&reload_lock);
-    enum miguard_status status = reload(reterr);
-    pthread_mutex_unlock(&reload_lock);
-    return status;
+    return reload(reterr);
 }
 
 const char *miguard_version(void)

@@ -152,10 +152,11 @@ static bool settle(const struct guard_call *call, const struct policy_verdict *v
 }
 
 /*
- * A record may look names up, and then modules of NSS have run on this thread, which are nobody's
- * to vouch for: whoever was allowed must still be who the thread is. Not asked where nothing was
- * recorded. The comparison is with whom the decision was about, so it is of all components for one
- * who was let pass by a rule, and of those that the policy compares for the session's own.
+ * Writing a record takes its time: it may wait for the log, for the disk and a moment for a name,
+ * and another thread's setuid(3) changes this one meanwhile. Whoever was allowed must still be who
+ * the thread is. Not asked where nothing was recorded. The comparison is with whom the decision was
+ * about, so it is of all components for one who was let pass by a rule, and of those that the
+ * policy compares for the session's own.
  */
 static bool is_still(const struct guard_call *call, const struct miguard_identity *decided_on,
                      struct refusal *ret_refusal)

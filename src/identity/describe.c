@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <cap-ng.h>
-#include <grp.h>
 #include <linux/securebits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
+#include "identity/directory.h"
 #include "identity/identity.h"
-
-enum { NSS_BUFFER = 4096 };
 
 /* ---- names ----------------------------------------------------------------------------- */
 
@@ -33,27 +30,14 @@ static void append_cap_name(struct text *text, uint32_t capability)
     text_append(text, upper);
 }
 
-/* NSS may be slow or broken; a name that cannot be had in one go is left out. */
-bool identity_user_name(uid_t uid, char name[IDENTITY_NAME])
+/* A name that cannot be had is left out. */
+static bool name_of(struct text *text, uint32_t id, bool user, char name[DIRECTORY_NAME])
 {
-    struct passwd entry, *found = NULL;
-    char buffer[NSS_BUFFER];
-    if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL) {
-        return false;
-    }
-    (void)cut_text(entry.pw_name, IDENTITY_MAX_NAME, name);
-    return true;
-}
+    enum directory_result result =
+        directory_name(user ? DIRECTORY_USER : DIRECTORY_GROUP, id, DIRECTORY_FOREVER, name);
 
-bool identity_group_name(gid_t gid, char name[IDENTITY_NAME])
-{
-    struct group entry, *found = NULL;
-    char buffer[NSS_BUFFER];
-    if (getgrgid_r(gid, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL) {
-        return false;
-    }
-    (void)cut_text(entry.gr_name, IDENTITY_MAX_NAME, name);
-    return true;
+    text->failed |= result == DIRECTORY_NO_MEMORY;
+    return result == DIRECTORY_FOUND;
 }
 
 static bool is_user(miguard_components component)
@@ -81,9 +65,9 @@ static uint64_t caps_of(const struct miguard_identity *identity, miguard_compone
 
 static void append_id(struct text *text, uint32_t id, bool user)
 {
-    char name[IDENTITY_NAME];
+    char name[DIRECTORY_NAME];
     text_format(text, "%u", id);
-    if (user ? identity_user_name(id, name) : identity_group_name(id, name)) {
+    if (name_of(text, id, user, name)) {
         text_format(text, "(%s)", name);
     }
 }
@@ -209,11 +193,11 @@ void identity_components_text(struct text *text, miguard_components components)
 
 static void json_id(struct text *text, const char *key, uint32_t id, bool user, bool names)
 {
-    char name[IDENTITY_NAME];
+    char name[DIRECTORY_NAME];
 
     text_json_open(text, key, '{');
     text_json_unsigned(text, "id", id);
-    if (names && (user ? identity_user_name(id, name) : identity_group_name(id, name))) {
+    if (names && name_of(text, id, user, name)) {
         text_json_string(text, "name", name);
     }
     text_json_close(text, '}');

@@ -120,9 +120,4 @@ struct identity_thread {
 };
 void identity_read_thread(struct identity_thread *ret_thread);
 
-/* The name of a user or group through NSS; false when there is none. */
-enum { IDENTITY_MAX_NAME = 256, IDENTITY_NAME = CUT_SIZE(IDENTITY_MAX_NAME) };
-bool identity_user_name(uid_t uid, char name[IDENTITY_NAME]);
-bool identity_group_name(gid_t gid, char name[IDENTITY_NAME]);
-
 #endif

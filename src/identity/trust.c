@@ -9,7 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "identity/directory.h"
 #include "identity/identity.h"
+
+/* Milliseconds for the name of an owner in a message. */
+enum { OWNER_WAIT = 100 };
 
 /* One path on its way from the root: where it stands, and what is still to be walked. */
 struct walk {
@@ -74,15 +78,19 @@ static const char *kind_of(mode_t mode)
 static enum trust_result refuse_owner(const struct walk *walk, const char *name,
                                       const struct stat *status)
 {
-    char owner[IDENTITY_NAME];
+    struct directory_entry owner = {0};
+    enum directory_result asked =
+        directory_by_id(DIRECTORY_USER, status->st_uid, OWNER_WAIT, &owner);
+    const char *known = asked == DIRECTORY_FOUND  ? owner.name
+                        : asked == DIRECTORY_NONE ? "no such user"
+                                                  : "its name is not to be had";
 
-    if (!identity_user_name(status->st_uid, owner)) {
-        snprintf(owner, sizeof(owner), "no such user");
-    }
-    return refuse(walk, name,
-                  "the %s belongs to uid %u (%.64s), mode %04o; it must belong to root%s",
-                  kind_of(status->st_mode), status->st_uid, owner, status->st_mode & 07777,
-                  geteuid() == 0 ? "" : " or to the user who runs this");
+    enum trust_result result =
+        refuse(walk, name, "the %s belongs to uid %u (%.64s), mode %04o; it must belong to root%s",
+               kind_of(status->st_mode), status->st_uid, known, status->st_mode & 07777,
+               geteuid() == 0 ? "" : " or to the user who runs this");
+    directory_release(&owner);
+    return result;
 }
 
 /*

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Users and groups: names, ids, ranges of ids. What looks like a number is one.
+ * Users and groups: names, ids, ranges of ids, by the rule in identity/directory.h. What looks like
+ * a range is one.
  */
-#include <errno.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "policy/schema.h"
 
 /* ---- names, each looked up once -------------------------------------------------------------- */
@@ -19,49 +20,95 @@ uint32_t schema_hash(const char *name)
     return hash;
 }
 
-static struct known_name *look_up(const struct reader *reader, const char *name, bool group)
+/* What is left of the time that one load may wait for the directory. */
+static int patience(struct load *load)
 {
-    struct load *load = reader->load;
-    struct known_name **list = &load->names[schema_hash(name) % KNOWN_NAME_LISTS];
+    int64_t left = load->directory_end - load_now();
+    return left > 0 ? (int)left : 0;
+}
 
-    for (struct known_name *known = *list; known != NULL; known = known->next) {
-        if (known->group == group && strcmp(known->name, name) == 0) {
-            return known;
-        }
+/* An answer as it is kept: its name in the load's memory. */
+static void keep_answer(struct load *load, struct known_name *known, struct directory_entry *entry)
+{
+    if (known->result == DIRECTORY_FOUND || known->result == DIRECTORY_AMBIGUOUS) {
+        known->entry = *entry;
+        known->entry.name = arena_copy(&load->scratch, entry->name, strlen(entry->name));
+        load->failed |= known->entry.name == NULL;
     }
+    known->entry.error = entry->error;
+    load->failed |= known->result == DIRECTORY_NO_MEMORY;
+    directory_release(entry);
+}
+
+static struct known_name *new_name(struct load *load, const char *name, bool group,
+                                   struct known_name **list)
+{
     struct known_name *known = arena_take(&load->scratch, 1, sizeof(*known));
+
     if (known == NULL) {
         load->failed = true;
         return NULL;
     }
     known->name = name; /* of a node, which lives as long */
     known->group = group;
-    known->error =
-        group ? nss_group(name, &known->id) : nss_user(name, 0, &load->scratch, &known->user);
-    if (known->error == ENOMEM) {
-        load->failed = true;
-        return NULL;
-    }
-    if (!group) {
-        known->id = known->user.uid;
-    }
     known->next = *list;
     *list = known;
     return known;
 }
 
-static void tell_name_error(const struct reader *reader, const struct node *node, bool group,
-                            int error)
+/* Of a name, what it is; of digits, whether they may stand for the id. */
+static const struct known_name *look_up(const struct reader *reader, const char *name, bool group)
 {
-    const char *what = group ? "group" : "user";
+    enum directory_kind kind = group ? DIRECTORY_GROUP : DIRECTORY_USER;
+    struct load *load = reader->load;
+    struct known_name **list = &load->names[schema_hash(name) % KNOWN_NAME_LISTS];
+    struct directory_entry entry = {0};
+    uint32_t id = 0;
 
-    if (error == ENOENT) {
+    for (struct known_name *known = *list; known != NULL; known = known->next) {
+        if (known->group == group && strcmp(known->name, name) == 0) {
+            return known;
+        }
+    }
+    struct known_name *known = new_name(load, name, group, list);
+    if (known == NULL) {
+        return NULL;
+    }
+    known->result = directory_read_text(name, &id) == DIRECTORY_TEXT_DIGITS
+                        ? directory_check_digits(kind, id, patience(load), &entry)
+                        : directory_by_name(kind, name, patience(load), &entry);
+    keep_answer(load, known, &entry);
+    return load->failed ? NULL : known;
+}
+
+static void tell_result(const struct reader *reader, const struct node *node,
+                        const struct known_name *known)
+{
+    const char *what = known->group ? "group" : "user";
+
+    switch (known->result) {
+    case DIRECTORY_NONE:
         schema_value_error(reader, node,
                            "unknown %s \"%s\"; give a name that this system knows, or an id", what,
                            node->text);
-    } else {
-        schema_value_error(reader, node, "%s \"%s\" cannot be looked up: %s; give its id instead",
-                           what, node->text, strerrordesc_np(error));
+        break;
+    case DIRECTORY_AMBIGUOUS:
+        schema_value_error(reader, node,
+                           "\"%s\" is an id, and the name of the %s with id %u; write \"+%s\" or "
+                           "\"+%u\"",
+                           node->text, what, known->entry.id, node->text, known->entry.id);
+        break;
+    case DIRECTORY_TOO_LARGE:
+        schema_value_error(reader, node,
+                           "%s \"%s\" cannot be looked up: an entry on the way is longer than %d "
+                           "bytes; give its id with a plus before it",
+                           what, node->text, DIRECTORY_LARGEST);
+        break;
+    default:
+        schema_value_error(reader, node,
+                           "%s \"%s\" cannot be looked up: %s; an id with a plus before it, as in "
+                           "\"+33\", needs no directory",
+                           what, node->text, strerrordesc_np(known->entry.error));
     }
 }
 
@@ -71,11 +118,26 @@ static const struct known_name *known_or_error(const struct reader *reader, cons
 {
     const struct known_name *known = look_up(reader, node->text, group);
 
-    if (known == NULL || known->error == 0) {
+    if (known == NULL || known->result == DIRECTORY_FOUND) {
         return known;
     }
-    tell_name_error(reader, node, group, known->error);
+    tell_result(reader, node, known);
     return NULL;
+}
+
+/* Nobody else is called by the digits of the id. */
+static bool check_digits(const struct reader *reader, const struct node *node, bool group)
+{
+    const struct known_name *known = look_up(reader, node->text, group);
+
+    if (known == NULL) {
+        return false;
+    }
+    if (known->result != DIRECTORY_FOUND && known->result != DIRECTORY_NONE) {
+        tell_result(reader, node, known);
+        return false;
+    }
+    return true;
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -93,44 +155,50 @@ static bool is_digits(const char *text, size_t length)
 static bool read_id(const struct reader *reader, const struct node *node, const char *digits,
                     size_t length, uint32_t *ret_id)
 {
-    uint64_t id = 0;
-
-    if (length > 1 && digits[0] == '0') {
+    switch (directory_read_id(digits, length, ret_id)) {
+    case DIRECTORY_TEXT_LEADING_ZERO:
         schema_value_error(reader, node,
                            "id \"%.*s\" begins with 0; write it without leading zeros", (int)length,
                            digits);
         return false;
-    }
-    for (size_t i = 0; i < length && id <= UINT32_MAX; i++) {
-        id = id * 10 + (uint64_t)(digits[i] - '0');
-    }
-    if (id > UINT32_MAX) {
+    case DIRECTORY_TEXT_TOO_LARGE:
         schema_value_error(reader, node, "id %.*s does not fit in 32 bits; the largest id is %u",
                            (int)length, digits, UINT32_MAX - 1);
         return false;
-    }
-    if (id == UINT32_MAX) {
+    case DIRECTORY_TEXT_NOBODY:
         schema_value_error(reader, node, "id %u is -1, which is nobody's; the largest id is %u",
                            UINT32_MAX, UINT32_MAX - 1);
         return false;
+    default:
+        return true;
     }
-    *ret_id = (uint32_t)id;
-    return true;
 }
 
-/* Digits and dashes, beginning with either: no name, even where a system has such a name. */
+/* Digits and dashes, or "+" and digits: an id or a range, even where a system has such a name. */
 static bool looks_like_number(const char *text)
 {
-    return text[strspn(text, "0123456789-")] == '\0';
+    const char *digits = text[0] == '+' && is_digits(text + 1, strlen(text + 1)) ? text + 1 : text;
+    return digits[strspn(digits, "0123456789-")] == '\0';
 }
 
-static bool parse_range(const struct reader *reader, const struct node *node,
+/* An id by itself, as directory.h says. */
+static bool parse_id(const struct reader *reader, const struct node *node, bool group,
+                     uint32_t *ret_id)
+{
+    const char *text = node->text;
+    bool plus = text[0] == '+';
+
+    return read_id(reader, node, text + plus, strlen(text + plus), ret_id) &&
+           (plus || check_digits(reader, node, group));
+}
+
+static bool parse_range(const struct reader *reader, const struct node *node, bool group,
                         struct draft_range *range)
 {
     const char *text = node->text, *dash = strchr(text, '-');
 
     if (dash == NULL) {
-        if (!read_id(reader, node, text, strlen(text), &range->first)) {
+        if (!parse_id(reader, node, group, &range->first)) {
             return false;
         }
         range->last = range->first;
@@ -167,7 +235,7 @@ bool schema_read_range(const struct reader *reader, const struct node *node, boo
         return false;
     }
     if (looks_like_number(node->text)) {
-        if (!parse_range(reader, node, &range)) {
+        if (!parse_range(reader, node, group, &range)) {
             return false;
         }
     } else {
@@ -175,18 +243,19 @@ bool schema_read_range(const struct reader *reader, const struct node *node, boo
         if (known == NULL) {
             return false;
         }
-        range.first = range.last = known->id;
+        range.first = range.last = known->entry.id;
     }
     *ret_range = range;
     return true;
 }
 
 /* A single id out of what may look like a range. */
-static bool read_single(const struct reader *reader, const struct node *node, uint32_t *ret_id)
+static bool read_single(const struct reader *reader, const struct node *node, bool group,
+                        uint32_t *ret_id)
 {
     struct draft_range range;
 
-    if (!parse_range(reader, node, &range)) {
+    if (!parse_range(reader, node, group, &range)) {
         return false;
     }
     if (strchr(node->text, '-') != NULL) {
@@ -197,34 +266,44 @@ static bool read_single(const struct reader *reader, const struct node *node, ui
     return true;
 }
 
+/* The entry of an id, which may have none. */
+static bool read_user_of_id(const struct reader *reader, const struct node *node, uint32_t uid,
+                            struct directory_entry *ret_user)
+{
+    struct known_name known = {.name = node->text};
+    struct directory_entry entry = {0};
+
+    known.result = directory_by_id(DIRECTORY_USER, uid, patience(reader->load), &entry);
+    keep_answer(reader->load, &known, &entry);
+    if (reader->load->failed) {
+        return false;
+    }
+    if (known.result != DIRECTORY_FOUND && known.result != DIRECTORY_NONE) {
+        tell_result(reader, node, &known);
+        return false;
+    }
+    *ret_user = known.result == DIRECTORY_FOUND ? known.entry : (struct directory_entry){.id = uid};
+    return true;
+}
+
 bool schema_read_user(const struct reader *reader, const struct node *node,
-                      struct nss_user *ret_user)
+                      struct directory_entry *ret_user)
 {
     const char *text = schema_read_text(reader, node, "user");
+    uint32_t uid;
 
     if (text == NULL) {
         return false;
     }
-    if (!looks_like_number(text)) {
-        const struct known_name *known = known_or_error(reader, node, false);
-        if (known != NULL) {
-            *ret_user = known->user;
-        }
-        return known != NULL;
+    if (looks_like_number(text)) {
+        return read_single(reader, node, false, &uid) &&
+               read_user_of_id(reader, node, uid, ret_user);
     }
-    uint32_t uid;
-    if (!read_single(reader, node, &uid)) {
-        return false;
+    const struct known_name *known = known_or_error(reader, node, false);
+    if (known != NULL) {
+        *ret_user = known->entry;
     }
-    int error = nss_user(NULL, uid, &reader->load->scratch, ret_user);
-    if (error == ENOMEM) {
-        reader->load->failed = true;
-        return false;
-    }
-    if (error != 0) {
-        *ret_user = (struct nss_user){.uid = uid};
-    }
-    return true;
+    return known != NULL;
 }
 
 bool schema_read_group(const struct reader *reader, const struct node *node, uint32_t *ret_gid)
@@ -235,11 +314,33 @@ bool schema_read_group(const struct reader *reader, const struct node *node, uin
         return false;
     }
     if (looks_like_number(text)) {
-        return read_single(reader, node, ret_gid);
+        return read_single(reader, node, true, ret_gid);
     }
     const struct known_name *known = known_or_error(reader, node, true);
     if (known != NULL) {
-        *ret_gid = known->id;
+        *ret_gid = known->entry.id;
     }
     return known != NULL;
+}
+
+enum directory_result schema_user_groups(const struct reader *reader,
+                                         const struct directory_entry *user, uint32_t **ret_groups,
+                                         uint32_t *ret_count, int *ret_error)
+{
+    gid_t *groups = NULL;
+    uint32_t count = 0;
+    enum directory_result result =
+        directory_groups(user, patience(reader->load), &groups, &count, ret_error);
+
+    if (result != DIRECTORY_FOUND) {
+        return result;
+    }
+    uint32_t *kept = arena_take(reader->load->kept, count, sizeof(*kept));
+    if (kept != NULL) {
+        memcpy(kept, groups, count * sizeof(*kept));
+        *ret_groups = kept;
+        *ret_count = count;
+    }
+    base_free(groups);
+    return kept != NULL ? DIRECTORY_FOUND : DIRECTORY_NO_MEMORY;
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -20,6 +21,10 @@
 
 /* Of a folder no more is read than this, whatever is in it. */
 enum { MAX_ENTRIES = 4096 };
+
+/* Milliseconds that all questions of one load may take together: a reload, and whoever waits for
+ * it, must end although the directory never answers. */
+enum { DIRECTORY_PATIENCE = 5000 };
 
 /* A draft and the memory that all its parts are in. */
 struct storage {
@@ -84,6 +89,13 @@ struct loading {
     crypto_hash_sha256_state hash; /* of the files so far */
 };
 
+int64_t load_now(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static bool begin(struct loading *loading, enum draft_trust trust, struct diagnostics *errors)
 {
     *loading = (struct loading){.trust = trust, .load.settings = built_in, .load.errors = errors};
@@ -94,6 +106,7 @@ static bool begin(struct loading *loading, enum draft_trust trust, struct diagno
     }
     loading->load.kept = &loading->storage->arena;
     (void)crypto_hash_sha256_init(&loading->hash);
+    loading->load.directory_end = load_now() + DIRECTORY_PATIENCE;
     return true;
 }
 

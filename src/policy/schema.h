@@ -7,19 +7,18 @@
 #ifndef POLICY_SCHEMA_H
 #define POLICY_SCHEMA_H
 
+#include "identity/directory.h"
 #include "policy/arena.h"
 #include "policy/document.h"
 #include "policy/draft.h"
-#include "policy/nss.h"
 
 /* A name that was looked up: each is asked once a load, whatever it costs to ask. */
 struct known_name {
     struct known_name *next;
     const char *name;
     bool group;
-    int error; /* as nss.h */
-    uint32_t id;
-    struct nss_user user;
+    enum directory_result result; /* of digits: whether they may stand for the id */
+    struct directory_entry entry; /* its name lies in load.scratch */
 };
 
 /* A test's expect.rule, which may name a rule of a later file. */
@@ -45,11 +44,15 @@ struct load {
     const char *files[DRAFT_MAX_FILES];
     uint32_t file_count;
     struct known_name *names[KNOWN_NAME_LISTS];
+    int64_t directory_end; /* when the directory is waited for no longer, as load_now() */
     struct rule_reference *references;
     bool incomplete;             /* rules are missing: nothing can be said of references to them */
     bool rules_full, tests_full; /* told once each */
     bool failed;                 /* memory is out */
 };
+
+/* Milliseconds of a clock that nobody sets. */
+int64_t load_now(void);
 
 /* What the readers pass on: the load and the file that is read. */
 struct reader {
@@ -149,8 +152,13 @@ bool schema_read_range(const struct reader *reader, const struct node *node, boo
 /* A user or group by name or id. *ret_user is filled for a user; its name is NULL where only an id
  * was given and no entry exists. */
 bool schema_read_user(const struct reader *reader, const struct node *node,
-                      struct nss_user *ret_user);
+                      struct directory_entry *ret_user);
 bool schema_read_group(const struct reader *reader, const struct node *node, uint32_t *ret_gid);
+
+/* As directory_groups(), into the draft's memory. */
+enum directory_result schema_user_groups(const struct reader *reader,
+                                         const struct directory_entry *user, uint32_t **ret_groups,
+                                         uint32_t *ret_count, int *ret_error);
 
 /* ---- the parts: schema_settings.c, schema_rules.c, schema_tests.c ---------------------------- */
 

@@ -11,7 +11,7 @@
 
 struct subject {
     struct draft_subject *draft;
-    struct nss_user user;
+    struct directory_entry user;
     bool has_user, has_group, has_groups;
     uint64_t dropped;
 };
@@ -58,6 +58,27 @@ static void read_dropped(const struct reader *reader, const struct node *node, v
     subject->dropped = schema_read_capabilities(reader, node);
 }
 
+static void look_up_groups(const struct reader *reader, const struct node *node,
+                           struct subject *subject)
+{
+    uint32_t *groups = NULL;
+    int error = ERANGE;
+
+    switch (
+        schema_user_groups(reader, &subject->user, &groups, &subject->draft->group_count, &error)) {
+    case DIRECTORY_FOUND:
+        subject->draft->groups = groups;
+        break;
+    case DIRECTORY_NO_MEMORY:
+        reader->load->failed = true;
+        break;
+    default:
+        schema_value_error(reader, node,
+                           "the groups of user \"%s\" cannot be looked up: %s; give them",
+                           subject->user.name, strerrordesc_np(error));
+    }
+}
+
 /* What was not written follows from the user's entry. */
 static void complete_subject(const struct reader *reader, const struct node *node,
                              struct subject *subject)
@@ -65,7 +86,7 @@ static void complete_subject(const struct reader *reader, const struct node *nod
     struct draft_subject *draft = subject->draft;
     bool has_entry = subject->user.name != NULL;
 
-    draft->uid = subject->user.uid;
+    draft->uid = subject->user.id;
     draft->capabilities = draft->uid != 0 ? 0 : ((UINT64_C(1) << (CAP_LAST_CAP + 1)) - 1);
     draft->capabilities &= ~subject->dropped;
     if (!has_entry && !subject->has_group) {
@@ -80,14 +101,7 @@ static void complete_subject(const struct reader *reader, const struct node *nod
     if (subject->has_groups || !has_entry) {
         return;
     }
-    int error = nss_groups(&subject->user, reader->load->kept, &draft->groups, &draft->group_count);
-    if (error == ENOMEM) {
-        reader->load->failed = true;
-    } else if (error != 0) {
-        schema_value_error(reader, node,
-                           "the groups of user \"%s\" cannot be looked up: %s; give them",
-                           subject->user.name, strerrordesc_np(error));
-    }
+    look_up_groups(reader, node, subject);
 }
 
 static void read_subject(const struct reader *reader, const struct node *node, const char *where,

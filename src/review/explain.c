@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "review/explain.h"
+#include "review/later.h"
 
 #include <string.h>
 
@@ -121,8 +122,15 @@ static void say_process(struct text *text, const struct record *record)
 static void append_group(struct text *text, const struct record *record, enum record_field id,
                          enum record_field name)
 {
+    char later[DIRECTORY_NAME];
+
     if (export_has(record, id)) {
         text_append(text, ", group ");
+        if (later_name(record, id, later)) {
+            export_string(text, TERMINAL, later);
+            append_named(text, record, " (", id, ", looked up now)");
+            return;
+        }
         export_field(text, TERMINAL, record, export_has(record, name) ? name : id);
         if (export_has(record, name)) {
             append_named(text, record, " (", id, ")");

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "review/later.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
@@ -163,6 +164,8 @@ bool export_has(const struct record *record, enum record_field field)
 void export_person(struct text *text, enum export_style style, const struct record *record,
                    enum record_field id, enum record_field name)
 {
+    char later[DIRECTORY_NAME];
+
     if (!export_has(record, id)) {
         text_append(text, "nobody known");
     } else if (export_has(record, name)) {
@@ -170,6 +173,11 @@ void export_person(struct text *text, enum export_style style, const struct reco
         text_append(text, " (");
         export_field(text, style, record, id);
         text_append(text, ")");
+    } else if (later_name(record, id, later)) {
+        export_string(text, style, later);
+        text_append(text, " (");
+        export_field(text, style, record, id);
+        text_append(text, style == EXPORT_PLAIN ? ")" : ", looked up now)");
     } else {
         text_append(text, "uid ");
         export_field(text, style, record, id);

@@ -31,7 +31,8 @@ void export_field(struct text *text, enum export_style style, const struct recor
 
 bool export_has(const struct record *record, enum record_field field);
 
-/* "root (0)", "uid 4711" or "nobody known". */
+/* "root (0)", "root (0, looked up now)" where the record has no name, "uid 4711" or "nobody known".
+ * In EXPORT_PLAIN, for reports that count by it, the second is as the first. */
 void export_person(struct text *text, enum export_style style, const struct record *record,
                    enum record_field id, enum record_field name);
 

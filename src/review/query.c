@@ -3,6 +3,7 @@
 #include "audit/event.h"
 #include "audit/values.h"
 #include "base/alloc.h"
+#include "review/later.h"
 #include "review/query_time.h"
 
 #include <stdio.h>
@@ -52,6 +53,7 @@ enum kind {
     KIND_START,
     KIND_END,
     KIND_GLOB,      /* one of the fields, with * and ? */
+    KIND_PERSON,    /* the same; digits are an id, and a name that is missing is looked up */
     KIND_ANY_CASE,  /* the same, and letters of any case */
     KIND_NAMESPACE, /* the same, and / is \ as well */
     KIND_HEX,       /* an id of 64 bits */
@@ -68,15 +70,15 @@ enum { MAX_FIELDS = 10 };
 #define QUERY_OPTION_MAP(X)                                                                        \
     X("--start", START, query_time_words, RECORD_TIMESTAMP)                                        \
     X("--end", END, query_time_words, RECORD_TIMESTAMP)                                            \
-    X("--user", GLOB, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME, RECORD_CURRENT_USER_ID,  \
-      RECORD_CURRENT_USER_NAME)                                                                    \
-    X("--bound-user", GLOB, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME)                    \
-    X("--current-user", GLOB, NULL, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME)              \
-    X("--any-user", GLOB, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME,                      \
+    X("--user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME,                        \
+      RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME)                                            \
+    X("--bound-user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME)                  \
+    X("--current-user", PERSON, NULL, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME)            \
+    X("--any-user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME,                    \
       RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME, RECORD_CURRENT_REAL_USER_ID,               \
       RECORD_CURRENT_REAL_USER_NAME, RECORD_CURRENT_SAVED_USER_ID, RECORD_CURRENT_SAVED_USER_NAME, \
       RECORD_LOGINUID)                                                                             \
-    X("--group", GLOB, NULL, RECORD_BOUND_GROUP_ID, RECORD_BOUND_GROUP_NAME,                       \
+    X("--group", PERSON, NULL, RECORD_BOUND_GROUP_ID, RECORD_BOUND_GROUP_NAME,                     \
       RECORD_CURRENT_GROUP_ID, RECORD_CURRENT_GROUP_NAME)                                          \
     X("--provider", GLOB, NULL, RECORD_PROVIDER)                                                   \
     X("--class", ANY_CASE, NULL, RECORD_CLASS)                                                     \
@@ -157,6 +159,8 @@ struct value {
     int64_t first, last;      /* times */
     uint64_t lowest, highest; /* numbers */
     char *literal;            /* as it must stand in a line, quotes and all; NULL: not known */
+    char id_literal[16];      /* or so, for a name that may be missing; "": not so */
+    bool is_id;               /* of a person: the digits of an id */
     char *scratch;            /* for strings with escapes, when text is looked for in them */
     char *cut[CUTS];          /* text as records have it where it is too long; NULL: it is not */
     size_t length;            /* of text */
@@ -205,7 +209,7 @@ void query_free(struct query *query)
 
 static char fold(char c, enum kind kind)
 {
-    if (kind == KIND_GLOB) {
+    if (kind == KIND_GLOB || kind == KIND_PERSON) {
         return c;
     }
     if (kind == KIND_NAMESPACE && c == '\\') {
@@ -276,6 +280,27 @@ static bool set_hex(struct value *value)
            strspn(text, "0123456789abcdefABCDEF") == value->length;
 }
 
+/* By the rule of identity/directory.h: digits are an id, with a plus before them or not. That
+ * nobody else is called so need not be asked: a record has the ids. */
+static const char *set_person(struct value *value)
+{
+    uint32_t id = 0;
+
+    switch (directory_read_text(value->text, &id)) {
+    case DIRECTORY_TEXT_NAME:
+        return value->length > 0 ? NULL : "is empty; right is something to look for";
+    case DIRECTORY_TEXT_ID:
+        memmove(value->text, value->text + 1, value->length--);
+        break;
+    case DIRECTORY_TEXT_DIGITS:
+        break;
+    default:
+        return "is no id; those are decimal, without zeros before them, and less than 4294967295";
+    }
+    value->is_id = true;
+    return NULL;
+}
+
 static const char *set_value(const struct query *query, const struct option *option,
                              struct value *value)
 {
@@ -290,6 +315,8 @@ static const char *set_value(const struct query *query, const struct option *opt
         return set_range(value) ? NULL : "is no number; right are 17 and 17-42";
     case KIND_HEX:
         return set_hex(value) ? NULL : "is no id; right are up to 16 hexadecimal digits";
+    case KIND_PERSON:
+        return set_person(value);
     default:
         if (value->length == 0) {
             return "is empty; right is something to look for";
@@ -348,6 +375,19 @@ static bool prepare_cuts(const struct option *option, struct value *value)
     return !text || cut_key(value->text, &value->cut[LIMITS]);
 }
 
+/* Where a record may lack a name its id stands in the line. */
+static void prepare_name(const struct option *option, struct value *value)
+{
+    enum directory_kind kind = DIRECTORY_USER;
+    struct directory_entry entry = {0};
+
+    (void)later_name_field(option->fields[0], &kind);
+    if (directory_by_name(kind, value->text, LATER_WAIT, &entry) == DIRECTORY_FOUND) {
+        snprintf(value->id_literal, sizeof(value->id_literal), "\"%u\"", entry.id);
+    }
+    directory_release(&entry);
+}
+
 /* The literal is what stands in every line that has this value in a field, but for escapes: see
  * query_may_match(). */
 static bool prepare(const struct option *option, struct value *value)
@@ -359,7 +399,7 @@ static bool prepare(const struct option *option, struct value *value)
         value->scratch = base_alloc(1, RECORD_MAX_LINE);
         return value->scratch != NULL;
     }
-    if (option->kind != KIND_GLOB || value->cut[0] != NULL ||
+    if ((option->kind != KIND_GLOB && option->kind != KIND_PERSON) || value->cut[0] != NULL ||
         strpbrk(value->text, "*?\"\\") != NULL ||
         option->fields[option->field_count - 1] == RECORD_LOGINUID) {
         return true;
@@ -369,6 +409,9 @@ static bool prepare(const struct option *option, struct value *value)
         return false;
     }
     snprintf(value->literal, value->length + 3, "\"%s\"", value->text);
+    if (option->kind == KIND_PERSON && !value->is_id) {
+        prepare_name(option, value);
+    }
     return true;
 }
 
@@ -454,6 +497,42 @@ static bool fields_match(const struct option *option, const struct value *value,
         }
         record_text(record, field, text, sizeof(text));
         if (glob(cut_for(value, limit_of(field)), text, option->kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name that the record lacks. */
+static bool later_matches(const struct value *value, const struct record *record,
+                          enum record_field id)
+{
+    char name[DIRECTORY_NAME], quoted[DIRECTORY_NAME];
+
+    if (value->literal != NULL) { /* asked for once, and not with each record */
+        size_t length = strlen(value->id_literal);
+        if (length < 2) {
+            return false;
+        }
+        snprintf(quoted, sizeof(quoted), "%.*s", (int)length - 2, value->id_literal + 1);
+        return later_lacks_name(record, id) && record_is(record, id, quoted);
+    }
+    return later_name(record, id, name) && glob(value->text, name, KIND_PERSON);
+}
+
+static bool person_matches(const struct option *option, const struct value *value,
+                           const struct record *record)
+{
+    enum directory_kind kind;
+
+    if (!value->is_id && fields_match(option, value, record)) {
+        return true;
+    }
+    for (size_t i = 0; i < option->field_count; i++) {
+        enum record_field field = option->fields[i];
+        bool id = field == RECORD_LOGINUID || later_name_field(field, &kind) != RECORD_FIELD_COUNT;
+        if (id && (value->is_id ? record_is(record, field, value->text)
+                                : later_matches(value, record, field))) {
             return true;
         }
     }
@@ -595,6 +674,8 @@ static bool value_matches(const struct option *option, const struct value *value
         return decision_matches(value, record);
     case KIND_TEXT:
         return text_matches(value, record);
+    case KIND_PERSON:
+        return person_matches(option, value, record);
     default:
         return fields_match(option, value, record);
     }
@@ -620,7 +701,9 @@ bool query_may_match(const struct query *query, const char *line, size_t length)
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct value *value = query->values[i];
         while (value != NULL && value->literal != NULL &&
-               memmem(line, length, value->literal, strlen(value->literal)) == NULL) {
+               memmem(line, length, value->literal, strlen(value->literal)) == NULL &&
+               (value->id_literal[0] == '\0' ||
+                memmem(line, length, value->id_literal, strlen(value->id_literal)) == NULL)) {
             value = value->next;
         }
         if (value == NULL && query->values[i] != NULL) {

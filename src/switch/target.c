@@ -3,8 +3,6 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
+#include "identity/directory.h"
 #include "identity/id_map.h"
 #include "identity/read.h"
 
@@ -68,64 +67,87 @@ static enum miguard_status make_target(uid_t uid, gid_t gid, const gid_t *groups
     return MIGUARD_OK;
 }
 
-/* The groups of user with its primary group, in a buffer that is the caller's. */
-static enum miguard_status user_groups(const char *user, gid_t gid, gid_t **ret_groups,
-                                       int *ret_count, struct miguard_error *reterr)
-{
-    int count = 64;
-    gid_t *groups = NULL;
-
-    for (;;) {
-        gid_t *larger = base_resize(groups, (size_t)count, sizeof(gid_t));
-        if (larger == NULL) {
-            base_free(groups);
-            return no_memory(reterr);
-        }
-        groups = larger;
-        int asked = count;
-        if (getgrouplist(user, gid, groups, &count) >= 0) {
-            break;
-        }
-        count = count > asked ? count : asked * 2;
-        if (count > IDENTITY_MAX_GROUPS) {
-            base_free(groups);
-            return error_set(reterr, MIGUARD_LIMIT, 0, "target", "%s is in more than %d groups",
-                             user, IDENTITY_MAX_GROUPS);
-        }
-    }
-    *ret_groups = groups;
-    *ret_count = count;
-    return MIGUARD_OK;
-}
-
-/* The passwd entry by name, else by decimal id. *buffer holds its strings and is the caller's. */
-static enum miguard_status find_user(const char *user, struct passwd *entry, char **buffer,
+static enum miguard_status not_asked(const char *what, const char *user, int error,
                                      struct miguard_error *reterr)
 {
-    char *end = NULL;
-    errno = 0;
-    unsigned long long id = strtoull(user, &end, 10);
-    bool numeric = user[0] >= '0' && user[0] <= '9' && *end == '\0' && errno == 0 && id < (uid_t)-1;
+    return error_set(reterr, MIGUARD_SYSTEM, error, "directory",
+                     "%s \"%.64s\" cannot be looked up: %s", what, user, strerrordesc_np(error));
+}
 
-    for (size_t size = 1024; size <= (size_t)1024 * 1024; size *= 4) {
-        struct passwd *found = NULL;
-        char *larger = base_resize(*buffer, size, 1);
-        if (larger == NULL) {
-            return no_memory(reterr);
-        }
-        *buffer = larger;
-        int error = getpwnam_r(user, entry, *buffer, size, &found);
-        if (found == NULL && error != ERANGE && numeric) {
-            error = getpwuid_r((uid_t)id, entry, *buffer, size, &found);
-        }
-        if (found != NULL) {
-            return MIGUARD_OK;
-        }
-        if (error != ERANGE) {
-            break;
-        }
+static enum miguard_status tell_result(enum directory_result result, const char *user,
+                                       const struct directory_entry *entry,
+                                       struct miguard_error *reterr)
+{
+    switch (result) {
+    case DIRECTORY_FOUND:
+        return MIGUARD_OK;
+    case DIRECTORY_NONE:
+        return error_set(reterr, MIGUARD_NOT_FOUND, 0, "target", "there is no user \"%.64s\"",
+                         user);
+    case DIRECTORY_AMBIGUOUS:
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
+                         "\"%.64s\" is an id, and the name of the user with id %u; \"+%.64s\" or "
+                         "\"+%u\" says which",
+                         user, entry->id, user, entry->id);
+    case DIRECTORY_TOO_LARGE:
+        return error_set(reterr, MIGUARD_LIMIT, ERANGE, "directory",
+                         "an entry on the way to user \"%.64s\" is longer than %d bytes", user,
+                         DIRECTORY_LARGEST);
+    case DIRECTORY_NO_MEMORY:
+        return no_memory(reterr);
+    case DIRECTORY_FAILED:
+        break;
     }
-    return error_set(reterr, MIGUARD_NOT_FOUND, 0, "target", "there is no user \"%.64s\"", user);
+    return not_asked("user", user, entry->error, reterr);
+}
+
+/* By the rule of directory.h. */
+static enum miguard_status find_user(const char *user, struct directory_entry *ret_entry,
+                                     struct miguard_error *reterr)
+{
+    struct directory_entry named = {0};
+    enum directory_result result = DIRECTORY_NONE;
+    uint32_t uid = 0;
+
+    switch (directory_read_text(user, &uid)) {
+    case DIRECTORY_TEXT_NAME:
+        result = directory_by_name(DIRECTORY_USER, user, DIRECTORY_FOREVER, ret_entry);
+        return tell_result(result, user, ret_entry, reterr);
+    case DIRECTORY_TEXT_ID:
+        break;
+    case DIRECTORY_TEXT_DIGITS:
+        result = directory_check_digits(DIRECTORY_USER, uid, DIRECTORY_FOREVER, &named);
+        directory_release(&named);
+        if (result != DIRECTORY_FOUND && result != DIRECTORY_NONE) {
+            return tell_result(result, user, &named, reterr);
+        }
+        break;
+    default:
+        return error_set(reterr, MIGUARD_NOT_FOUND, 0, "target",
+                         "\"%.64s\" is no id: those are decimal, without zeros before them, and at "
+                         "most %u",
+                         user, UINT32_MAX - 1);
+    }
+    result = directory_by_id(DIRECTORY_USER, uid, DIRECTORY_FOREVER, ret_entry);
+    return tell_result(result, user, ret_entry, reterr);
+}
+
+static enum miguard_status user_groups(const struct directory_entry *user, gid_t **ret_groups,
+                                       uint32_t *ret_count, struct miguard_error *reterr)
+{
+    int error = 0;
+
+    switch (directory_groups(user, DIRECTORY_FOREVER, ret_groups, ret_count, &error)) {
+    case DIRECTORY_FOUND:
+        return MIGUARD_OK;
+    case DIRECTORY_FAILED:
+        return not_asked("the groups of user", user->name, error, reterr);
+    case DIRECTORY_TOO_LARGE:
+        return error_set(reterr, MIGUARD_LIMIT, 0, "target", "%s is in more than %d groups",
+                         user->name, IDENTITY_MAX_GROUPS);
+    default:
+        return no_memory(reterr);
+    }
 }
 
 /* A target with the groups of user, and with its ids unless others are given. */
@@ -133,21 +155,20 @@ static enum miguard_status make_user_target(const char *user, const uid_t *uid, 
                                             struct miguard_target **ret_target,
                                             struct miguard_error *reterr)
 {
-    struct passwd entry;
-    char *buffer = NULL;
+    struct directory_entry entry = {0};
     gid_t *groups = NULL;
-    int count = 0;
+    uint32_t count = 0;
 
-    enum miguard_status status = find_user(user, &entry, &buffer, reterr);
+    enum miguard_status status = find_user(user, &entry, reterr);
     if (status == MIGUARD_OK) {
-        status = user_groups(entry.pw_name, entry.pw_gid, &groups, &count, reterr);
+        status = user_groups(&entry, &groups, &count, reterr);
     }
     if (status == MIGUARD_OK) {
-        status = make_target(uid != NULL ? *uid : entry.pw_uid, gid != NULL ? *gid : entry.pw_gid,
-                             groups, (size_t)count, ret_target, reterr);
+        status = make_target(uid != NULL ? *uid : entry.id, gid != NULL ? *gid : entry.gid, groups,
+                             count, ret_target, reterr);
     }
     base_free(groups);
-    base_free(buffer);
+    directory_release(&entry);
     return status;
 }
 

@@ -8,11 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "audit/names.h"
-
-/* One for all logs of a test: most of a record's time would be spent in NSS. */
-static struct audit_names names;
-
 static gid_t groups[] = {4, 27, 1000};
 
 static const struct miguard_identity someone = {.tag = IDENTITY_TAG,
@@ -62,7 +57,6 @@ void chain_log_begin(struct chain_log *log, const char *path, bool keyed)
 {
     *log = (struct chain_log){.epoch_size = keyed ? 8 : 0, .oldest = 1};
     need(chain_init());
-    names_init(&names);
     snprintf(log->path, sizeof(log->path), "%s", path);
     if (keyed) {
         chain_key_new(&log->first);
@@ -74,7 +68,7 @@ void chain_log_begin(struct chain_log *log, const char *path, bool keyed)
                             .generation = 1};
     identity_read_process(&log->process);
     this_boot(log);
-    log->stamp = (struct audit_stamp){.names = &names, .host_name = "host.example"};
+    log->stamp = (struct audit_stamp){.host_name = "host.example"};
     chain_log_other_process(log);
 }
 

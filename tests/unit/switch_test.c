@@ -201,7 +201,11 @@ static const struct {
     {"18446744073709551616", MIGUARD_NOT_FOUND}, /* 0 in 64 bits */
     {"-1", MIGUARD_NOT_FOUND},
     {"-0", MIGUARD_NOT_FOUND},
-    {"+0", MIGUARD_NOT_FOUND},
+    {"+0", MIGUARD_OK}, /* an id, whatever is called so */
+    {"+", MIGUARD_NOT_FOUND},
+    {"++0", MIGUARD_NOT_FOUND},
+    {"+00", MIGUARD_NOT_FOUND},
+    {"00", MIGUARD_NOT_FOUND},
     {" 0", MIGUARD_NOT_FOUND},
     {"0 ", MIGUARD_NOT_FOUND},
     {"0x0", MIGUARD_NOT_FOUND},

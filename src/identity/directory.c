@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+#include "identity/directory.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/entry.h"
+#include "base/pin.h"
+#include "base/process.h"
+#include "identity/identity.h"
+
+enum {
+    FIRST_BUFFER = 2048,
+    FIRST_GROUPS = 256,
+    INTERRUPTIONS = 16,
+    MOST_BEHIND = 16,
+    STACK_SIZE = 1024 * 1024, /* a module may bring a whole client library */
+    MILLION = 1000000,
+};
+
+/* ---- one question -------------------------------------------------------------------------------
+ */
+
+enum question_kind { USER_BY_NAME, USER_BY_ID, GROUP_BY_NAME, GROUP_BY_ID, GROUPS_OF_USER };
+
+/* Asked and answered; what it points to is its own. */
+struct question {
+    enum question_kind kind;
+    char *name;
+    uint32_t id;
+    enum directory_result result;
+    struct directory_entry entry;
+    gid_t *groups;
+    uint32_t group_count;
+    /* For a thread of its own: */
+    _Atomic uint32_t answered; /* a futex */
+    _Atomic unsigned owners;   /* who comes last frees it */
+};
+
+union found {
+    struct passwd user;
+    struct group group;
+};
+
+static enum directory_result failed(struct question *question, int error)
+{
+    question->entry.error = error != 0 ? error : EIO;
+    return DIRECTORY_FAILED;
+}
+
+/* As getpwnam_r(3); *ret_found NULL: there is none. */
+static int look_up(const struct question *question, union found *entry, char *buffer, size_t size,
+                   void **ret_found)
+{
+    struct passwd *user = NULL;
+    struct group *group = NULL;
+    int error;
+
+    switch (question->kind) {
+    case USER_BY_NAME:
+        error = getpwnam_r(question->name, &entry->user, buffer, size, &user);
+        break;
+    case USER_BY_ID:
+        error = getpwuid_r(question->id, &entry->user, buffer, size, &user);
+        break;
+    case GROUP_BY_NAME:
+        error = getgrnam_r(question->name, &entry->group, buffer, size, &group);
+        break;
+    default:
+        error = getgrgid_r(question->id, &entry->group, buffer, size, &group);
+        break;
+    }
+    *ret_found = user != NULL ? (void *)user : (void *)group;
+    return error;
+}
+
+/* An entry that does not fit the question is not believed: another id's name would go into a
+ * record, and an id of -1 is nobody's. */
+static enum directory_result take_entry(struct question *question, const union found *found)
+{
+    bool user = question->kind == USER_BY_NAME || question->kind == USER_BY_ID;
+    bool by_id = question->kind == USER_BY_ID || question->kind == GROUP_BY_ID;
+    const char *name = user ? found->user.pw_name : found->group.gr_name;
+    struct directory_entry entry = {.id = user ? found->user.pw_uid : found->group.gr_gid,
+                                    .gid = user ? found->user.pw_gid : 0};
+
+    if (name == NULL || *name == '\0' || entry.id == (uint32_t)-1 || entry.gid == (uint32_t)-1 ||
+        (by_id && entry.id != question->id)) {
+        return failed(question, EBADMSG);
+    }
+    entry.name = base_copy_text(name);
+    if (entry.name == NULL) {
+        return DIRECTORY_NO_MEMORY;
+    }
+    question->entry = entry;
+    return DIRECTORY_FOUND;
+}
+
+/* ERANGE is for any line on the way, so the buffer grows until the longest fits. */
+static enum directory_result ask_entry(struct question *question)
+{
+    enum directory_result result = DIRECTORY_TOO_LARGE;
+    char *buffer = NULL;
+    int interruptions = 0;
+
+    for (size_t size = FIRST_BUFFER; size <= DIRECTORY_LARGEST; size *= 2) {
+        union found entry;
+        void *found = NULL;
+        int error = 0;
+        char *larger = base_resize(buffer, size, 1);
+        if (larger == NULL) {
+            result = DIRECTORY_NO_MEMORY;
+            break;
+        }
+        buffer = larger;
+        do {
+            error = look_up(question, &entry, buffer, size, &found);
+        } while (error == EINTR && found == NULL && ++interruptions < INTERRUPTIONS);
+        if (found == NULL && error == ERANGE) {
+            continue;
+        }
+        result = found != NULL ? take_entry(question, &entry)
+                 : error == 0  ? DIRECTORY_NONE
+                               : failed(question, error);
+        break;
+    }
+    base_free(buffer);
+    return result;
+}
+
+/* ---- the groups of a user -----------------------------------------------------------------------
+ */
+
+/* What a service leaves in errno that could not be asked. ENOENT and ESRCH are left by files that
+ * were read to their end, too. */
+static bool is_trouble(int error)
+{
+    static const int troubles[] = {EIO,       EAGAIN,       ETIMEDOUT,   ECONNREFUSED, ECONNRESET,
+                                   EPIPE,     EHOSTUNREACH, ENETUNREACH, EMFILE,       ENFILE,
+                                   ENOTCONN,  EACCES,       EPROTO,      ECONNABORTED, EINTR,
+                                   EHOSTDOWN, ENETDOWN,     ENOMEM};
+
+    for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+        if (error == troubles[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * getgrouplist(3) has no answer for "could not be asked": it gives the groups of the services that
+ * could, and they would pass for all. What shows it is errno, which each service gets to fill, and
+ * a question that only the last service can end: a group that there is not.
+ */
+static enum directory_result prove_groups(struct question *question, int left)
+{
+    struct question probe = {.kind = GROUP_BY_NAME, .name = (char[]){"miguard-no-such-group"}};
+
+    if (is_trouble(left)) {
+        return failed(question, left);
+    }
+    enum directory_result result = ask_entry(&probe);
+    directory_release(&probe.entry);
+    if (result == DIRECTORY_FAILED) {
+        return failed(question, probe.entry.error);
+    }
+    return result == DIRECTORY_NONE ? DIRECTORY_FOUND : result;
+}
+
+static enum directory_result ask_groups(struct question *question)
+{
+    for (int room = FIRST_GROUPS; room <= IDENTITY_MAX_GROUPS; room *= 4) {
+        int count = room;
+        gid_t *larger = base_resize(question->groups, (size_t)room, sizeof(gid_t));
+        if (larger == NULL) {
+            return DIRECTORY_NO_MEMORY;
+        }
+        question->groups = larger;
+        errno = 0;
+        if (getgrouplist(question->name, question->id, question->groups, &count) >= 0) {
+            question->group_count = identity_sort_groups(question->groups, (uint32_t)count);
+            return prove_groups(question, errno);
+        }
+    }
+    return DIRECTORY_TOO_LARGE;
+}
+
+static void ask(struct question *question)
+{
+    int before = errno;
+    question->result =
+        question->kind == GROUPS_OF_USER ? ask_groups(question) : ask_entry(question);
+    errno = before;
+}
+
+/* ---- in a thread of its own ---------------------------------------------------------------------
+ */
+
+/*
+ * How many threads are left behind in this process; another process begins at none. They cannot be
+ * ended: a module may hold a lock. The count keeps a directory that never answers from having more
+ * of them with each reload.
+ */
+static _Atomic uint64_t behind_epoch;
+static _Atomic int behind;
+
+static bool join_those_behind(void)
+{
+    uint64_t epoch = process_epoch();
+
+    if (atomic_exchange(&behind_epoch, epoch) != epoch) {
+        atomic_store(&behind, 0);
+    }
+    if (atomic_fetch_add(&behind, 1) < MOST_BEHIND) {
+        return true;
+    }
+    atomic_fetch_sub(&behind, 1);
+    return false;
+}
+
+unsigned directory_threads(void)
+{
+    int count = atomic_load(&behind_epoch) == process_epoch() ? atomic_load(&behind) : 0;
+    return count > 0 ? (unsigned)count : 0;
+}
+
+static void let_go(struct question *question)
+{
+    if (atomic_fetch_sub(&question->owners, 1) == 1) {
+        base_free(question->name);
+        base_free(question->groups);
+        directory_release(&question->entry);
+        base_free(question);
+    }
+}
+
+static void *ask_apart(void *argument)
+{
+    ENTRY_UNCANCELLED;
+    struct question *question = argument;
+
+    ask(question);
+    atomic_store(&question->answered, 1);
+    (void)syscall(SYS_futex, &question->answered, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    atomic_fetch_sub(&behind, 1);
+    let_go(question);
+    return NULL;
+}
+
+static int start_asking(struct question *question)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t before;
+
+    if (!pin_in_memory() || pthread_attr_init(&attributes) != 0) {
+        return EAGAIN;
+    }
+    int error = process_mute(&before) ? 0 : EAGAIN;
+    if (error == 0) {
+        (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        error = pthread_create(&thread, &attributes, ask_apart, question);
+        process_unmute(&before);
+    }
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / MILLION;
+}
+
+static bool is_answered(struct question *question, int wait)
+{
+    int64_t end = now_ms() + wait;
+
+    while (atomic_load(&question->answered) == 0) {
+        int64_t left = end - now_ms();
+        if (left <= 0) {
+            return false;
+        }
+        const struct timespec time = {left / 1000, left % 1000 * MILLION};
+        (void)syscall(SYS_futex, &question->answered, FUTEX_WAIT_PRIVATE, 0, &time, NULL, 0);
+    }
+    return true;
+}
+
+/* A directory of /proc has two links and one for each in it. */
+static bool is_alone(void)
+{
+    struct stat status;
+    return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3;
+}
+
+/*
+ * A process with one thread may make a user namespace, which unshare(2) refuses to one with two. So
+ * it is waited for until the kernel has forgotten the thread that asked, which takes microseconds.
+ */
+static void settle_alone(void)
+{
+    const struct timespec moment = {0, 20000};
+
+    for (int i = 0; i < 200 && !is_alone(); i++) {
+        if (i < 100) {
+            (void)sched_yield();
+        } else {
+            (void)nanosleep(&moment, NULL);
+        }
+    }
+}
+
+/* Moves what came out of asked to question. */
+static void hand_over(struct question *question, struct question *asked)
+{
+    question->result = asked->result;
+    question->entry = asked->entry;
+    question->groups = asked->groups;
+    question->group_count = asked->group_count;
+    asked->entry.name = NULL;
+    asked->groups = NULL;
+}
+
+static void ask_in_time(struct question *question, int wait)
+{
+    struct question *apart = base_alloc(1, sizeof(*apart));
+    int error = 0;
+
+    question->result = DIRECTORY_NO_MEMORY;
+    if (apart == NULL) {
+        return;
+    }
+    apart->kind = question->kind;
+    apart->id = question->id;
+    apart->name = base_copy_text(question->name);
+    atomic_store(&apart->owners, 1);
+    if (question->name != NULL && apart->name == NULL) {
+        let_go(apart);
+        return;
+    }
+    if (!join_those_behind()) {
+        let_go(apart);
+        question->result = failed(question, EAGAIN);
+        return;
+    }
+    bool alone = is_alone();
+    atomic_store(&apart->owners, 2);
+    error = start_asking(apart);
+    if (error != 0) {
+        atomic_fetch_sub(&behind, 1);
+        atomic_store(&apart->owners, 1);
+        question->result = failed(question, error);
+    } else if (is_answered(apart, wait)) {
+        hand_over(question, apart);
+        if (alone) {
+            settle_alone();
+        }
+    } else {
+        question->result = failed(question, ETIMEDOUT);
+    }
+    let_go(apart);
+}
+
+static void put(struct question *question, int wait)
+{
+    int before = errno;
+
+    if (wait == DIRECTORY_FOREVER) {
+        ask(question);
+    } else {
+        ask_in_time(question, wait);
+    }
+    errno = before;
+}
+
+/* ---- the ways in --------------------------------------------------------------------------------
+ */
+
+void directory_release(struct directory_entry *entry)
+{
+    base_free(entry->name);
+    entry->name = NULL;
+}
+
+static enum directory_result put_for_entry(struct question *question, int wait,
+                                           struct directory_entry *ret_entry)
+{
+    put(question, wait);
+    if (question->result == DIRECTORY_FOUND) {
+        *ret_entry = question->entry;
+    } else if (question->result == DIRECTORY_FAILED) {
+        ret_entry->error = question->entry.error;
+    }
+    return question->result;
+}
+
+enum directory_result directory_by_name(enum directory_kind kind, const char *name, int wait,
+                                        struct directory_entry *ret_entry)
+{
+    struct question question = {.kind = kind == DIRECTORY_USER ? USER_BY_NAME : GROUP_BY_NAME,
+                                .name = (char *)(uintptr_t)name};
+    return put_for_entry(&question, wait, ret_entry);
+}
+
+enum directory_result directory_by_id(enum directory_kind kind, uint32_t id, int wait,
+                                      struct directory_entry *ret_entry)
+{
+    struct question question = {.kind = kind == DIRECTORY_USER ? USER_BY_ID : GROUP_BY_ID,
+                                .id = id};
+    return put_for_entry(&question, wait, ret_entry);
+}
+
+enum directory_result directory_name(enum directory_kind kind, uint32_t id, int wait,
+                                     char name[DIRECTORY_NAME])
+{
+    struct directory_entry entry = {0};
+    enum directory_result result = directory_by_id(kind, id, wait, &entry);
+
+    if (result == DIRECTORY_FOUND) {
+        (void)cut_text(entry.name, DIRECTORY_MAX_NAME, name);
+    }
+    directory_release(&entry);
+    return result;
+}
+
+enum directory_result directory_groups(const struct directory_entry *user, int wait,
+                                       gid_t **ret_groups, uint32_t *ret_count, int *ret_error)
+{
+    struct question question = {.kind = GROUPS_OF_USER, .name = user->name, .id = user->gid};
+
+    put(&question, wait);
+    if (question.result == DIRECTORY_FOUND) {
+        *ret_groups = question.groups;
+        *ret_count = question.group_count;
+        return DIRECTORY_FOUND;
+    }
+    base_free(question.groups);
+    if (question.result == DIRECTORY_FAILED) {
+        *ret_error = question.entry.error;
+    }
+    return question.result;
+}
+
+/* ---- names and ids ------------------------------------------------------------------------------
+ */
+
+enum directory_text directory_read_id(const char *digits, size_t length, uint32_t *ret_id)
+{
+    uint64_t id = 0;
+
+    if (length > 1 && digits[0] == '0') {
+        return DIRECTORY_TEXT_LEADING_ZERO;
+    }
+    for (size_t i = 0; i < length && id <= UINT32_MAX; i++) {
+        id = id * 10 + (uint64_t)(digits[i] - '0');
+    }
+    if (id >= UINT32_MAX) {
+        return id > UINT32_MAX ? DIRECTORY_TEXT_TOO_LARGE : DIRECTORY_TEXT_NOBODY;
+    }
+    *ret_id = (uint32_t)id;
+    return DIRECTORY_TEXT_DIGITS;
+}
+
+enum directory_text directory_read_text(const char *text, uint32_t *ret_id)
+{
+    bool plus = text[0] == '+';
+    const char *digits = plus ? text + 1 : text;
+    size_t length = strspn(digits, "0123456789");
+
+    if (length == 0 || digits[length] != '\0') {
+        return DIRECTORY_TEXT_NAME;
+    }
+    enum directory_text kind = directory_read_id(digits, length, ret_id);
+    return plus && kind == DIRECTORY_TEXT_DIGITS ? DIRECTORY_TEXT_ID : kind;
+}
+
+enum directory_result directory_check_digits(enum directory_kind kind, uint32_t id, int wait,
+                                             struct directory_entry *ret_entry)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "%u", id);
+    enum directory_result result = directory_by_name(kind, name, wait, ret_entry);
+    return result == DIRECTORY_FOUND && ret_entry->id != id ? DIRECTORY_AMBIGUOUS : result;
+}

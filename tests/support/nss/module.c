@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A module of NSS (nsswitch.conf(5)) for tests, as libnss_mgtest.so.2. How it behaves stands in the
+ * file that $MGTEST_MODE names: "ERRNO STATUS MILLISECONDS GROUPS", numbers all, with the status of
+ * <nss.h>; it sleeps that long before each answer, and answers what it knows where STATUS is 1.
+ * With GROUPS 1 all of it holds for the question in which groups somebody is, and the rest is
+ * answered.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <nss.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { LONG_LINE = 2 * 1024 * 1024, ENDLESS_LINE = 1 << 30 };
+
+static const struct {
+    const char *name;
+    uid_t asked, uid; /* the second is what is answered */
+    gid_t gid;
+} users[] = {
+    {"alice", 80001, 80001, 80100},
+    {"4242", 80777, 80777, 80100}, /* 4242 is the id of another, in a file */
+    {"80005", 80005, 80005, 80100},
+    {"\xff\xfe", 80002, 80002, 80100},
+    {"ev\x1b[31mil\nx", 80003, 80003, 80100},
+    {"stranger", 80004, 80009, 80100}, /* not who was asked for */
+    {"", 80006, 80006, 80100},
+    {"minus", 80007, (uid_t)-1, 80100},
+    {"minusgroup", 80008, 80008, (gid_t)-1},
+};
+
+static const struct {
+    const char *name;
+    gid_t gid;
+    size_t length; /* of its line */
+} groups[] = {
+    {"team", 80100, 64},
+    {"big", 80200, LONG_LINE},
+    {"endless", 80201, ENDLESS_LINE},
+    {"4343", 80300, 64}, /* 4343 is the id of another, in a file */
+};
+
+/* NSS_STATUS_SUCCESS: answer what is known. */
+static enum nss_status mode(int *error, bool of_groups)
+{
+    int number = 0, status = NSS_STATUS_SUCCESS, milliseconds = 0, groups_only = 0;
+    char text[64] = "";
+    int fd = open(getenv("MGTEST_MODE") != NULL ? getenv("MGTEST_MODE") : "", O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void)!read(fd, text, sizeof(text) - 1);
+        close(fd);
+    }
+    (void)sscanf(text, "%d %d %d %d", &number, &status, &milliseconds, &groups_only);
+    if (groups_only != 0 && !of_groups) {
+        return NSS_STATUS_SUCCESS;
+    }
+    const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    if (milliseconds != 0) {
+        (void)nanosleep(&time, NULL);
+    }
+    *error = number;
+    return (enum nss_status)status;
+}
+
+static enum nss_status none(int *error)
+{
+    *error = ENOENT;
+    return NSS_STATUS_NOTFOUND;
+}
+
+static enum nss_status more_room(int *error)
+{
+    *error = ERANGE;
+    return NSS_STATUS_TRYAGAIN;
+}
+
+static enum nss_status give_user(size_t i, struct passwd *user, char *buffer, size_t size,
+                                 int *error)
+{
+    if (size < 64) {
+        return more_room(error);
+    }
+    strcpy(buffer, users[i].name);
+    strcpy(buffer + 32, "/");
+    *user = (struct passwd){.pw_name = buffer,
+                            .pw_passwd = buffer + 33,
+                            .pw_gecos = buffer + 33,
+                            .pw_dir = buffer + 32,
+                            .pw_shell = buffer + 33,
+                            .pw_uid = users[i].uid,
+                            .pw_gid = users[i].gid};
+    return NSS_STATUS_SUCCESS;
+}
+
+static enum nss_status give_group(size_t i, struct group *group, char *buffer, size_t size,
+                                  int *error)
+{
+    if (size < groups[i].length) {
+        return more_room(error);
+    }
+    *group = (struct group){.gr_name = buffer + sizeof(char *), .gr_gid = groups[i].gid};
+    memset(buffer, 0, 64);
+    strcpy(group->gr_name, groups[i].name);
+    group->gr_passwd = buffer + 63;
+    group->gr_mem = (char **)(void *)buffer;
+    return NSS_STATUS_SUCCESS;
+}
+
+#define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
+
+#define LOOK_UP(FUNCTION, PARAMETER, entry_type, list, MATCH, GIVE)                                \
+    EXPORT enum nss_status FUNCTION(PARAMETER, entry_type *entry, char *buffer, size_t size,       \
+                                    int *error);                                                   \
+    EXPORT enum nss_status FUNCTION(PARAMETER, entry_type *entry, char *buffer, size_t size,       \
+                                    int *error)                                                    \
+    {                                                                                              \
+        enum nss_status status = mode(error, false);                                               \
+        if (status != NSS_STATUS_SUCCESS) {                                                        \
+            return status;                                                                         \
+        }                                                                                          \
+        for (size_t i = 0; i < LENGTH(list); i++) {                                                \
+            if (MATCH) {                                                                           \
+                return GIVE(i, entry, buffer, size, error);                                        \
+            }                                                                                      \
+        }                                                                                          \
+        return none(error);                                                                        \
+    }
+
+LOOK_UP(_nss_mgtest_getpwnam_r, const char *asked, struct passwd, users,
+        strcmp(users[i].name, asked) == 0, give_user)
+LOOK_UP(_nss_mgtest_getpwuid_r, uid_t asked, struct passwd, users, users[i].asked == asked,
+        give_user)
+LOOK_UP(_nss_mgtest_getgrnam_r, const char *asked, struct group, groups,
+        strcmp(groups[i].name, asked) == 0, give_group)
+LOOK_UP(_nss_mgtest_getgrgid_r, gid_t asked, struct group, groups, groups[i].gid == asked,
+        give_group)
+
+/* alice is in one group more than her own. The lock-free part of glibc's contract: *groupsp may be
+ * grown with realloc(3). */
+EXPORT enum nss_status _nss_mgtest_initgroups_dyn(const char *user, gid_t group, long *start,
+                                                  long *size, gid_t **ids, long limit, int *error);
+EXPORT enum nss_status _nss_mgtest_initgroups_dyn(const char *user, gid_t group, long *start,
+                                                  long *size, gid_t **ids, long limit, int *error)
+{
+    enum nss_status status = mode(error, true);
+
+    (void)group, (void)limit;
+    if (status != NSS_STATUS_SUCCESS || strcmp(user, "alice") != 0) {
+        return status != NSS_STATUS_SUCCESS ? status : none(error);
+    }
+    if (*start == *size) {
+        gid_t *larger = realloc(*ids, (size_t)(*size * 2) * sizeof(gid_t));
+        if (larger == NULL) {
+            return more_room(error);
+        }
+        *ids = larger;
+        *size *= 2;
+    }
+    (*ids)[(*start)++] = 80200;
+    return NSS_STATUS_SUCCESS;
+}

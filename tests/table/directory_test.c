@@ -1,0 +1,948 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The directory that users and groups come from, misbehaving: each place where a person gives a
+ * user or group x what may be given x how the directory behaves. Then entries that are long, odd or
+ * not what was asked for, what is left of a call's time when the directory is slow, and what goes
+ * on when it never answers.
+ *
+ * The test runs itself again in a mount namespace of its own, with files and nsswitch.conf(5) of
+ * its own and the module of tests/support/nss. Each trial is a child process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <nss.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/names.h"
+#include "base/alloc.h"
+#include "identity/directory.h"
+#include "miguard.h"
+#include "policy/draft.h"
+#include "support/log.h"
+#include "support/raw.h"
+#include "support/stub_host.h"
+#include "switch/target.h"
+
+#define FOLDER "/run/miguard-directory-test"
+
+enum { TEXT = 4096 };
+
+static unsigned passed, failed, skipped;
+static bool wrong;
+
+#define MUST(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            wrong = true;                                                                          \
+        }                                                                                          \
+    } while (0)
+
+/* ---- the stage ----------------------------------------------------------------------------------
+ */
+
+static bool write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    return (fd < 0 || close(fd) == 0) && written;
+}
+
+static const char users_file[] = "root:x:0:0:root:/root:/bin/sh\n"
+                                 "nobody:x:65534:65534::/:/bin/false\n"
+                                 "local4242:x:4242:65534::/:/bin/false\n"
+                                 "5000-5005:x:5000:65534::/:/bin/false\n"
+                                 "+33:x:5033:65534::/:/bin/false\n";
+
+/* A line of 2 MB stands before the last group. */
+static bool write_groups(void)
+{
+    static char text[2 * 1024 * 1024 + 4096];
+    size_t length = (size_t)snprintf(
+        text, sizeof(text), "root:x:0:\nnogroup:x:65534:\nlocal4343:x:4343:\nlong:x:4299:");
+
+    while (length < 2 * 1024 * 1024) {
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "member%zu,", length);
+    }
+    snprintf(text + length, sizeof(text) - length, "last\nsmall:x:4300:\n");
+    return write_file(FOLDER "/group", text);
+}
+
+static bool set_stage(void)
+{
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", "/run", "tmpfs", 0, "mode=755") == 0 && mkdir(FOLDER, 0755) == 0 &&
+           write_file(FOLDER "/passwd", users_file) && write_groups() &&
+           write_file(FOLDER "/nsswitch.conf", "passwd: files mgtest\ngroup: files mgtest\n") &&
+           write_file(FOLDER "/mode", "0 1 0\n") &&
+           mount(FOLDER "/passwd", "/etc/passwd", NULL, MS_BIND, NULL) == 0 &&
+           mount(FOLDER "/group", "/etc/group", NULL, MS_BIND, NULL) == 0 &&
+           mount(FOLDER "/nsswitch.conf", "/etc/nsswitch.conf", NULL, MS_BIND, NULL) == 0;
+}
+
+static void behave(int error, enum nss_status status, int milliseconds)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "%d %d %d\n", error, (int)status, milliseconds);
+    MUST(write_file(FOLDER "/mode", text));
+}
+
+static const char *out_folder(void)
+{
+    return getenv("OUT") != NULL ? getenv("OUT") : "build";
+}
+
+/* ---- the places ---------------------------------------------------------------------------------
+ */
+
+struct outcome {
+    bool found;
+    uint32_t id;
+    char said[TEXT]; /* when not */
+};
+
+static void note_target(enum miguard_status status, struct miguard_target *target,
+                        const struct miguard_error *error, struct outcome *outcome)
+{
+    outcome->found = status == MIGUARD_OK;
+    if (outcome->found) {
+        outcome->id = target->identity.uid[0];
+        miguard_target_free(target);
+    } else {
+        snprintf(outcome->said, TEXT, "%s: %s (errno %d)", miguard_status_name(status),
+                 error->detail, error->system_errno);
+    }
+}
+
+static void target_user(const char *text, struct outcome *outcome)
+{
+    struct miguard_target *target = NULL;
+    struct miguard_error error = {.status = MIGUARD_OK};
+    enum miguard_status status = miguard_target_user(text, &target, &error);
+    note_target(status, target, &error, outcome);
+}
+
+static void groups_of_user(const char *text, struct outcome *outcome)
+{
+    const struct miguard_groups groups = {.choice = MIGUARD_GROUPS_OF_USER, .user = text};
+    struct miguard_target *target = NULL;
+    struct miguard_error error = {.status = MIGUARD_OK};
+    enum miguard_status status = miguard_target_ids(1, 1, &groups, &target, &error);
+    note_target(status, target, &error, outcome);
+    outcome->id = 0; /* the ids are those that were given */
+}
+
+__attribute__((format(printf, 3, 4))) static void
+load_policy(uint32_t (*id_of)(const struct policy_draft *), struct outcome *outcome,
+            const char *format, ...)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+    char policy[TEXT];
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vsnprintf(policy, sizeof(policy), format, arguments);
+    va_end(arguments);
+    outcome->found = draft_load_text("test", policy, (size_t)length, &draft, &errors) == MIGUARD_OK;
+    if (outcome->found) {
+        outcome->id = id_of(draft);
+        draft_free(draft);
+    } else if (errors.count > 0) {
+        snprintf(outcome->said, TEXT, "%s", errors.items[0].message);
+    }
+    diagnostics_release(&errors);
+}
+
+static uint32_t rule_user(const struct policy_draft *draft)
+{
+    return draft->rules[0].match.users[0].first;
+}
+
+static uint32_t rule_group(const struct policy_draft *draft)
+{
+    return draft->rules[0].match.groups[0].first;
+}
+
+static uint32_t test_user(const struct policy_draft *draft)
+{
+    return draft->tests[0].opened_as.uid;
+}
+
+#define RULE "version: 1\nrules:\n  - name: r\n    match: {%s: [\"%s\"]}\n    decision: deny\n"
+
+static void policy_user(const char *text, struct outcome *outcome)
+{
+    load_policy(rule_user, outcome, RULE, "user", text);
+}
+
+static void policy_group(const char *text, struct outcome *outcome)
+{
+    load_policy(rule_group, outcome, RULE, "group", text);
+}
+
+static void policy_test(const char *text, struct outcome *outcome)
+{
+    load_policy(test_user, outcome,
+                "version: 1\ntests:\n  - name: t\n    given: {opened-as: {user: \"%s\"}, "
+                "operation: GetInstance}\n    expect: {decision: allow}\n",
+                text);
+}
+
+/* The command's output and errors. */
+static int command(char said[TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int command(char said[TEXT], const char *format, ...)
+{
+    char line[TEXT], whole[TEXT + 512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    snprintf(whole, sizeof(whole), "%s/miguard %s 2>&1 </dev/null", out_folder(), line);
+    FILE *output = popen(whole, "re");
+    MUST(output != NULL);
+    size_t length = output != NULL ? fread(said, 1, TEXT - 1, output) : 0;
+    said[length] = '\0';
+    int status = output != NULL ? pclose(output) : -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void run_as(const char *text, struct outcome *outcome)
+{
+    int status = command(outcome->said,
+                         "run --audit %s --as '%s' --module %s/providers/file.so get root/test "
+                         "MG_File Path=/etc/passwd",
+                         log_path(), text, out_folder());
+    const char *served = strstr(outcome->said, "ServedAsUid = ");
+    outcome->found = status == 0 && served != NULL;
+    if (outcome->found) {
+        outcome->id = (uint32_t)strtoul(served + strlen("ServedAsUid = "), NULL, 10);
+    }
+}
+
+static void explain(const char *text, struct outcome *outcome)
+{
+    MUST(write_file(FOLDER "/empty.yaml", "version: 1\n"));
+    outcome->found = command(outcome->said,
+                             "policy explain --policy " FOLDER
+                             "/empty.yaml --opened-as '%s' --operation GetInstance",
+                             text) == 0;
+    outcome->id = 0;
+}
+
+static const struct place {
+    const char *name;
+    void (*ask)(const char *text, struct outcome *outcome);
+    bool tells_id, needs_entry, needs_groups;
+} places[] = {
+    {"miguard_target_user()", target_user, true, true, true},
+    {"the groups of a user", groups_of_user, false, true, true},
+    {"a rule", policy_user, true, false, false},
+    {"a policy's test", policy_test, true, true, true},
+    {"policy explain --opened-as", explain, false, true, true},
+    {"run --as", run_as, true, true, true},
+};
+
+/* ---- places x texts x behaviours ----------------------------------------------------------------
+ */
+
+static const struct behaviour {
+    const char *name;
+    int error;
+    enum nss_status status;
+} behaviours[] = {
+    {"answers", 0, NSS_STATUS_SUCCESS},
+    {"EAGAIN", EAGAIN, NSS_STATUS_TRYAGAIN},
+    {"EIO", EIO, NSS_STATUS_UNAVAIL},
+    {"ENOENT of its socket", ENOENT, NSS_STATUS_UNAVAIL},
+    {"ECONNREFUSED", ECONNREFUSED, NSS_STATUS_UNAVAIL},
+    {"ETIMEDOUT", ETIMEDOUT, NSS_STATUS_TRYAGAIN},
+};
+
+enum answer { IS, NOBODY, BOTH, MALFORMED };
+
+static const struct given {
+    const char *text;
+    enum answer answer;
+    uint32_t id;
+    bool local; /* an id, which a rule may have without the directory */
+} texts[] = {
+    {"alice", IS, 80001, false},
+    {"4242", BOTH, 0, false},
+    {"+4242", IS, 4242, true},
+    {"80005", IS, 80005, false},
+    {"+80005", IS, 80005, true},
+    {"80777", IS, 80777, false}, /* the user with the name 4242 */
+    {"+80777", IS, 80777, true},
+    {"nosuch", NOBODY, 0, false},
+    {"04242", MALFORMED, 0, true},
+    {"+04242", MALFORMED, 0, true},
+    {"4294967295", MALFORMED, 0, true},
+    {"4294967296", MALFORMED, 0, true},
+    {"+4294967295", MALFORMED, 0, true},
+    {"+18446744073709551616", MALFORMED, 0, true},
+};
+
+struct trial {
+    const struct place *place;
+    const struct given *text;
+    const struct behaviour *behaviour;
+};
+
+static const char *expected_word(const struct trial *trial)
+{
+    bool down = trial->behaviour->error != 0;
+
+    if (trial->text->answer == MALFORMED) {
+        return "id";
+    }
+    if (down && (!trial->text->local || trial->place->needs_groups)) {
+        return strerrordesc_np(trial->behaviour->error);
+    }
+    switch (trial->text->answer) {
+    case NOBODY:
+        return trial->place->needs_entry ? "user" : "unknown user";
+    case BOTH:
+        return "+4242";
+    default:
+        return NULL;
+    }
+}
+
+static bool give_text(void *data)
+{
+    const struct trial *trial = data;
+    const char *word = expected_word(trial);
+    struct outcome outcome = {.found = false};
+
+    behave(trial->behaviour->error, trial->behaviour->status, 0);
+    trial->place->ask(trial->text->text, &outcome);
+    MUST(outcome.found == (word == NULL));
+    MUST(!outcome.found || !trial->place->tells_id || outcome.id == trial->text->id);
+    MUST(word == NULL || strstr(outcome.said, word) != NULL);
+    MUST(outcome.found || trial->behaviour->error == 0 ||
+         (strstr(outcome.said, "there is no user") == NULL &&
+          strstr(outcome.said, "unknown user") == NULL));
+    if (wrong) {
+        fprintf(stderr, "%s, \"%s\", %s: %s %u %s\n", trial->place->name, trial->text->text,
+                trial->behaviour->name, outcome.found ? "found" : "refused", outcome.id,
+                outcome.said);
+    }
+    return !wrong;
+}
+
+static void tell(bool good, const char *what, const char *how)
+{
+    if (good) {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("FAILED: %s, %s\n", what, how);
+}
+
+static void check(const char *what, bool (*body)(void *), void *data)
+{
+    behave(0, NSS_STATUS_SUCCESS, 0);
+    tell(raw_in_child(body, data), what, "");
+}
+
+/* What measures time is tried thrice: the machine may be busy. */
+static void check_in_time(const char *what, bool (*body)(void *), void *data)
+{
+    bool good = false;
+
+    for (int i = 0; i < 3 && !good; i++) {
+        behave(0, NSS_STATUS_SUCCESS, 0);
+        good = raw_in_child(body, data);
+    }
+    tell(good, what, "");
+}
+
+#define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
+
+static void try_all(void)
+{
+    for (size_t p = 0; p < LENGTH(places); p++) {
+        for (size_t t = 0; t < LENGTH(texts); t++) {
+            for (size_t b = 0; b < LENGTH(behaviours); b++) {
+                struct trial trial = {&places[p], &texts[t], &behaviours[b]};
+                char how[256];
+                snprintf(how, sizeof(how), "\"%s\", the directory: %s", texts[t].text,
+                         behaviours[b].name);
+                tell(raw_in_child(give_text, &trial), places[p].name, how);
+            }
+        }
+    }
+}
+
+/* ---- groups in a policy, and what looks like a range
+ * --------------------------------------------- */
+
+static bool give_groups(void *unused)
+{
+    static const struct {
+        const char *text;
+        bool found;
+        uint32_t id;
+        const char *said;
+    } rows[] = {
+        {"team", true, 80100, NULL},
+        {"small", true, 4300, NULL},
+        {"big", true, 80200, NULL},
+        {"4343", false, 0, "+4343"},
+        {"+4343", true, 4343, NULL},
+        {"80300", true, 80300, NULL},
+        {"4300", true, 4300, NULL},
+        {"endless", false, 0, "longer than"},
+        {"nosuch", false, 0, "unknown group"},
+    };
+    (void)unused;
+
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct outcome outcome = {.found = false};
+        policy_group(rows[i].text, &outcome);
+        MUST(outcome.found == rows[i].found && outcome.id == rows[i].id);
+        MUST(rows[i].said == NULL || strstr(outcome.said, rows[i].said) != NULL);
+    }
+    struct outcome outcome = {.found = false};
+    policy_user("5000-5005", &outcome); /* a range, whoever is called so */
+    MUST(outcome.found && outcome.id == 5000);
+    policy_user("+33", &outcome); /* an id, whoever is called so */
+    MUST(outcome.found && outcome.id == 33);
+    return !wrong;
+}
+
+/* ---- one question -------------------------------------------------------------------------------
+ */
+
+static unsigned threads_now(void)
+{
+    struct stat status;
+    return stat("/proc/self/task", &status) == 0 ? (unsigned)status.st_nlink - 2 : 0;
+}
+
+static bool ask_odd_entries(void *unused)
+{
+    static const struct {
+        enum directory_kind kind;
+        uint32_t id;
+        enum directory_result result;
+        const char *name; /* or NULL */
+        int error;
+    } rows[] = {
+        {DIRECTORY_USER, 80001, DIRECTORY_FOUND, "alice", 0},
+        {DIRECTORY_USER, 80002, DIRECTORY_FOUND, "\xff\xfe", 0},
+        {DIRECTORY_USER, 80003, DIRECTORY_FOUND, "ev\x1b[31mil\nx", 0},
+        {DIRECTORY_USER, 80004, DIRECTORY_FAILED, NULL, EBADMSG},
+        {DIRECTORY_USER, 80006, DIRECTORY_FAILED, NULL, EBADMSG},
+        {DIRECTORY_USER, 80007, DIRECTORY_FAILED, NULL, EBADMSG},
+        {DIRECTORY_USER, 80008, DIRECTORY_FAILED, NULL, EBADMSG},
+        {DIRECTORY_USER, 80099, DIRECTORY_NONE, NULL, 0},
+        {DIRECTORY_GROUP, 4299, DIRECTORY_FOUND, "long", 0},
+        {DIRECTORY_GROUP, 4300, DIRECTORY_FOUND, "small", 0},
+        {DIRECTORY_GROUP, 80200, DIRECTORY_FOUND, "big", 0},
+        {DIRECTORY_GROUP, 80201, DIRECTORY_TOO_LARGE, NULL, 0},
+        {DIRECTORY_GROUP, 80299, DIRECTORY_NONE, NULL, 0},
+    };
+    (void)unused;
+
+    for (size_t i = 0; i < 2 * LENGTH(rows); i++) {
+        struct directory_entry entry = {0};
+        size_t row = i / 2;
+        errno = ENOTTY;
+        enum directory_result result = directory_by_id(
+            rows[row].kind, rows[row].id, i % 2 == 0 ? DIRECTORY_FOREVER : 10000, &entry);
+        MUST(errno == ENOTTY && result == rows[row].result && entry.error == rows[row].error);
+        MUST((entry.name == NULL) == (rows[row].name == NULL) &&
+             (entry.name == NULL || strcmp(entry.name, rows[row].name) == 0));
+        directory_release(&entry);
+        MUST(RAW_HIDDEN_THREAD || threads_now() == 1);
+    }
+    return !wrong;
+}
+
+static bool ask_for_nobodies(void *unused)
+{
+    static const char *const names[] = {"minus", "minusgroup"};
+    (void)unused;
+
+    for (size_t i = 0; i < LENGTH(names); i++) {
+        struct directory_entry entry = {0};
+        MUST(directory_by_name(DIRECTORY_USER, names[i], DIRECTORY_FOREVER, &entry) ==
+             DIRECTORY_FAILED);
+        MUST(entry.error == EBADMSG && entry.name == NULL);
+    }
+    return !wrong;
+}
+
+/* getgrouplist(3) says nothing of a service that could not be asked. */
+static bool ask_groups(void *unused)
+{
+    struct directory_entry alice = {.name = (char[]){"alice"}, .gid = 80100};
+    gid_t *groups = NULL;
+    uint32_t count = 0;
+    int error = 0;
+    (void)unused;
+
+    MUST(directory_groups(&alice, DIRECTORY_FOREVER, &groups, &count, &error) == DIRECTORY_FOUND);
+    MUST(count == 2 && groups[0] == 80100 && groups[1] == 80200);
+    base_free(groups);
+    for (size_t i = 1; i < LENGTH(behaviours); i++) {
+        behave(behaviours[i].error, behaviours[i].status, 0);
+        error = 0;
+        MUST(directory_groups(&alice, DIRECTORY_FOREVER, &groups, &count, &error) ==
+             DIRECTORY_FAILED);
+        MUST(error == behaviours[i].error);
+    }
+    /* A service that fails before another one answers. */
+    MUST(write_file(FOLDER "/mode", "5 -1 0 1\n"));
+    MUST(directory_groups(&alice, DIRECTORY_FOREVER, &groups, &count, &error) == DIRECTORY_FAILED);
+    MUST(error == EIO);
+    return !wrong;
+}
+
+/* Time that the library is to believe has passed. */
+static _Atomic int64_t ahead_seconds;
+
+int clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, ret_time);
+    if (clock == CLOCK_MONOTONIC) {
+        ret_time->tv_sec += atomic_load(&ahead_seconds);
+    }
+    return result;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* So many may be left behind, then nobody is asked. */
+static bool ask_the_silent(void *unused)
+{
+    struct directory_entry entry = {0};
+    (void)unused;
+
+    behave(0, NSS_STATUS_SUCCESS, 1000000);
+    for (int i = 0; i < 20; i++) {
+        int64_t begin = now_ms();
+        MUST(directory_by_id(DIRECTORY_USER, 80001, 20, &entry) == DIRECTORY_FAILED);
+        MUST(entry.error == (i < 16 ? ETIMEDOUT : EAGAIN) && now_ms() - begin < 1000);
+    }
+    return !wrong;
+}
+
+/* ---- a provider's call --------------------------------------------------------------------------
+ */
+
+static struct stub_host *host;
+static MI_Context *context;
+
+static void next_request(void)
+{
+    host = stub_host_new();
+    MUST(miguard_guard_context(&host->context, &context) == MI_RESULT_OK);
+}
+
+static void begin(void)
+{
+    log_start();
+    next_request();
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Microseconds of one session. */
+static int64_t open_session(void)
+{
+    MI_Session session = MI_SESSION_NULL;
+    int64_t start = nanoseconds();
+    MUST(MI_Context_GetLocalSession(context, &session) == MI_RESULT_OK);
+    return (nanoseconds() - start) / 1000;
+}
+
+/* The real ids alone: the thread is still who opened the log, and a session is another's. */
+static bool become(uid_t uid, gid_t gid)
+{
+    return raw_setresgid(gid, (gid_t)-1, (gid_t)-1) && raw_setresuid(uid, (uid_t)-1, (uid_t)-1);
+}
+
+static bool be_root(void)
+{
+    return become(0, 0);
+}
+
+static void *idle(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop)) {
+        usleep(1000);
+    }
+    return NULL;
+}
+
+/* With two threads, or one. */
+static bool sessions_are_quick(void *data)
+{
+    const bool *threads = data;
+    atomic_bool stop = false;
+    int64_t quick = INT64_MAX, slowest = 0, second = 0;
+    pthread_t thread;
+
+    if (*threads) {
+        MUST(pthread_create(&thread, NULL, idle, &stop) == 0);
+    }
+    begin();
+    for (uid_t i = 0; i < 8; i++) { /* each of nobody known */
+        MUST(become(70000 + i, 71000 + i));
+        int64_t took = open_session();
+        quick = took < quick ? took : quick;
+        MUST(be_root());
+    }
+    behave(0, NSS_STATUS_SUCCESS, 3000);
+    atomic_fetch_add(&ahead_seconds, NAMES_DISTRUST + 1);
+    for (uid_t i = 0; i < 8; i++) {
+        MUST(become(i == 0 ? 80001 : 72000 + i, 80100));
+        int64_t took = open_session();
+        if (took > slowest) {
+            second = slowest;
+            slowest = took;
+        } else if (took > second) {
+            second = took;
+        }
+        MUST(be_root());
+    }
+    /* One of them may have been kept waiting by a busy machine, but by no directory. */
+    MUST(second < quick + 5000 && slowest < quick + 1000000);
+    MUST(log_mentions("\"real_user\":{\"id\":\"80001\"") > 0 && log_mentions("\"alice\"") == 0);
+    if (wrong) {
+        fprintf(stderr, "quick %lld, slowest %lld and %lld us\n", (long long)quick,
+                (long long)second, (long long)slowest);
+    }
+    atomic_store(&stop, true);
+    return !wrong;
+}
+
+static bool has_names(void)
+{
+    return log_mentions("\"name\":\"alice\"") > 0 &&
+           log_mentions("{\"id\":\"0\",\"name\":\"root\"") > 0;
+}
+
+static void write_some_records(bool (*change)(void))
+{
+    for (int i = 0; i < 50 && !has_names(); i++) {
+        next_request();
+        MUST(change());
+        (void)open_session();
+        MUST(raw_setresuid(0, 0, (uid_t)-1));
+        usleep(10000);
+        atomic_fetch_add(&ahead_seconds, NAMES_DISTRUST + 1); /* after a moment in vain */
+    }
+}
+
+static bool as_alice(void)
+{
+    return become(80001, 0);
+}
+
+static bool switched_to_alice(void)
+{
+    return raw_setresuid((uid_t)-1, 80001, (uid_t)-1);
+}
+
+static bool names_are_written(void *data)
+{
+    const bool *threads = data;
+    atomic_bool stop = false;
+    pthread_t thread;
+
+    if (*threads) {
+        MUST(pthread_create(&thread, NULL, idle, &stop) == 0);
+    }
+    begin();
+    write_some_records(*threads ? switched_to_alice : as_alice);
+    MUST(has_names());
+    atomic_store(&stop, true);
+    return !wrong;
+}
+
+/* A name that the directory no longer has for the id. */
+static bool names_grow_old(void *data)
+{
+    const bool *threads = data;
+    atomic_bool stop = false;
+    char users[1024];
+    pthread_t thread;
+
+    if (*threads) {
+        MUST(pthread_create(&thread, NULL, idle, &stop) == 0);
+    }
+    begin();
+    for (int i = 0; i < 50 && log_mentions("\"local4242\"") == 0; i++) {
+        next_request();
+        MUST(become(4242, 0));
+        (void)open_session();
+        MUST(be_root());
+        usleep(10000);
+        atomic_fetch_add(&ahead_seconds, NAMES_DISTRUST + 1);
+    }
+    MUST(log_mentions("\"local4242\"") > 0);
+    snprintf(users, sizeof(users), "%s", users_file);
+    memcpy(strstr(users, "local4242"), "other4242", strlen("other4242"));
+    MUST(write_file(FOLDER "/passwd", users));
+    atomic_fetch_add(&ahead_seconds, NAMES_SECONDS + 1);
+    long before = log_mentions("\"local4242\""), records = log_mentions("\"id\":\"4242\"");
+    for (int i = 0; i < 20; i++) {
+        next_request();
+        MUST(become(4242, 0));
+        (void)open_session();
+        MUST(be_root());
+        usleep(5000);
+    }
+    MUST(log_mentions("\"id\":\"4242\"") == records + 20);
+    MUST(log_mentions("\"local4242\"") == before);
+    MUST(write_file(FOLDER "/passwd", users_file));
+    atomic_store(&stop, true);
+    return !wrong;
+}
+
+/* A thread that was started by a switched one would have its identity for as long as the directory
+ * takes; and a process with one thread has one again when it has its answer. */
+static bool one_thread_stays_alone(void *unused)
+{
+    (void)unused;
+    begin();
+    write_some_records(switched_to_alice);
+    MUST(log_mentions("\"name\":\"alice\"") == 0);
+    write_some_records(as_alice);
+    MUST(log_mentions("\"name\":\"alice\"") > 0);
+    for (int i = 0; i < 200 && !RAW_HIDDEN_THREAD && threads_now() > 1; i++) {
+        usleep(10000); /* one that was not waited for */
+    }
+    MUST(RAW_HIDDEN_THREAD || threads_now() == 1);
+    return !wrong;
+}
+
+/* ---- who reads the log
+ * ---------------------------------------------------------------------------- */
+
+/* There the id may be anybody's. */
+static void read_of_another_host(void)
+{
+    char line[TEXT], said[TEXT];
+
+    snprintf(line, sizeof(line),
+             "sed 's/\"host\":{\"name\":\"[^\"]*\"/\"host\":{\"name\":\"elsewhere\"/' %s >" FOLDER
+             "/elsewhere.jsonl",
+             log_path());
+    FILE *output = popen(line, "re");
+    MUST(output != NULL && pclose(output) == 0);
+    behave(0, NSS_STATUS_SUCCESS, 0);
+    (void)command(said, "audit search --any-user 80001 " FOLDER "/elsewhere.jsonl");
+    MUST(strstr(said, "  80001  ") != NULL && strstr(said, "alice") == NULL);
+    (void)command(said, "audit search --any-user alice --count " FOLDER "/elsewhere.jsonl");
+    MUST(strstr(said, "0\n") != NULL);
+}
+
+static bool readers_fill_in(void *unused)
+{
+    static const struct {
+        const char *arguments, *said; /* what is said when the directory answers, */
+        const char *silent;           /* and when it does not; NULL: the same */
+    } rows[] = {
+        {"search --any-user alice --count", "1\n", "0\n"},
+        {"search --any-user 'al*' --count", "1\n", "0\n"},
+        {"search --any-user 80001 --count", "1\n", NULL},
+        {"search --any-user +80001 --count", "1\n", NULL},
+        {"search --any-user 4242 --count", "0\n", NULL}, /* the name of one who has a record */
+        {"search --any-user +4242 --count", "0\n", NULL},
+        {"search --any-user 80777 --count", "1\n", NULL},
+        {"search --any-user 04242 --count", "is no id", NULL},
+        {"search --group team --count", "2\n", "0\n"},
+        {"search --bound-user nosuch --count", "0\n", NULL},
+        {"search --any-user 80001", "  alice (80001, looked up now)  ", "  80001  "},
+        {"report", "alice (80001)", "80001"},
+    };
+    char said[TEXT];
+    (void)unused;
+
+    begin();
+    behave(EIO, NSS_STATUS_UNAVAIL, 0);
+    MUST(raw_setresgid((gid_t)-1, 80100, (gid_t)-1) && raw_setresuid((uid_t)-1, 80001, 0));
+    (void)open_session();
+    MUST(be_root());
+    MUST(raw_setresuid(0, 0, 0) && raw_setresuid((uid_t)-1, 80777, 0));
+    (void)open_session();
+    MUST(raw_setresuid(0, 0, 0) && raw_setresgid(0, 0, 0));
+    for (size_t i = 0; i < 2 * LENGTH(rows); i++) {
+        bool answers = i % 2 == 0;
+        const char *expected =
+            answers || rows[i / 2].silent == NULL ? rows[i / 2].said : rows[i / 2].silent;
+        behave(answers ? 0 : EIO, answers ? NSS_STATUS_SUCCESS : NSS_STATUS_UNAVAIL, 0);
+        (void)command(said, "audit %s %s", rows[i / 2].arguments, log_path());
+        MUST(strstr(said, expected) != NULL);
+        if (strstr(said, expected) == NULL) {
+            fprintf(stderr, "%s: %s\n", rows[i / 2].arguments, said);
+        }
+    }
+    read_of_another_host();
+    return !wrong;
+}
+
+/* ---- a directory that never answers
+ * --------------------------------------------------------------- */
+
+static bool forks(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        MI_Context *own = NULL;
+        MI_Session session = MI_SESSION_NULL;
+        struct stub_host *child_host = stub_host_new();
+        int64_t start = now_ms();
+        _exit(miguard_guard_context(&child_host->context, &own) == MI_RESULT_OK &&
+                      MI_Context_GetLocalSession(own, &session) == MI_RESULT_OK &&
+                      now_ms() - start < 1000
+                  ? 0
+                  : 1);
+    }
+    int status = -1;
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 0;
+}
+
+static void *reload(void *unused)
+{
+    struct miguard_error error = {.status = MIGUARD_OK};
+    MUST(miguard_reload(&error) == MIGUARD_BAD_POLICY);
+    MUST(strstr(error.detail, strerrordesc_np(ETIMEDOUT)) != NULL);
+    return unused;
+}
+
+static bool nothing_hangs(void *data)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    pthread_t thread;
+    (void)data;
+
+    MUST(write_file(FOLDER "/policy.yaml", "version: 1\n"));
+    config.audit_file = log_path();
+    config.policy = FOLDER "/policy.yaml";
+    MUST(miguard_configure(&config, NULL) == MIGUARD_OK);
+    host = stub_host_new();
+    MUST(miguard_guard_context(&host->context, &context) == MI_RESULT_OK);
+    behave(0, NSS_STATUS_SUCCESS, 1000000);
+    MUST(write_file(FOLDER "/policy.yaml", "version: 1\nrules:\n  - {name: r, match: {user: "
+                                           "alice}, decision: deny}\n"));
+    int64_t start = now_ms();
+    MUST(pthread_create(&thread, NULL, reload, NULL) == 0);
+    usleep(200000);
+    int64_t middle = now_ms();
+    MUST(open_session() < 1000000); /* while it is being reloaded */
+    MUST(forks());
+    MUST(now_ms() - middle < 1000);
+    MUST(pthread_join(thread, NULL) == 0 && now_ms() - start < 8000);
+    MUST(become(80001, 80100));
+    (void)open_session();
+    MUST(be_root());
+    MUST(forks());
+    MUST(MI_Context_PostResult(context, MI_RESULT_OK) == MI_RESULT_OK);
+    start = now_ms();
+    config.policy = NULL;
+    MUST(write_file(FOLDER "/policy.yaml", "version: 1\n"));
+    config.policy = FOLDER "/policy.yaml";
+    MUST(miguard_configure(&config, NULL) == MIGUARD_OK); /* closes the log */
+    MUST(now_ms() - start < 1000);
+    return !wrong;
+}
+
+/* ---- who runs it
+ * ---------------------------------------------------------------------------------- */
+
+static int skip(const char *why)
+{
+    printf("skip: users and groups of a test's own: %s\n0 passed, 0 failed, 1 skipped\n", why);
+    return 0;
+}
+
+static int go_on_stage(void)
+{
+    char library[PATH_MAX], module[PATH_MAX];
+
+    snprintf(library, sizeof(library), "%s/tests/nss", out_folder());
+    if (geteuid() != 0) {
+        return skip("needs root");
+    }
+    if (realpath(library, module) == NULL) {
+        return skip("the module was not built");
+    }
+    if (unshare(CLONE_NEWNS) != 0 || !set_stage()) {
+        return skip(strerrordesc_np(errno));
+    }
+    setenv("LD_LIBRARY_PATH", module, 1);
+    setenv("MGTEST_MODE", FOLDER "/mode", 1);
+    execl("/proc/self/exe", "directory_test", NULL);
+    return skip(strerrordesc_np(errno));
+}
+
+int main(void)
+{
+    static bool one = false, two = true;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (getenv("MGTEST_MODE") == NULL) {
+        return go_on_stage();
+    }
+    if (getpwnam("alice") == NULL) {
+        return skip("this C library does not find the module");
+    }
+    (void)log_path();
+    try_all();
+    check("groups in a policy", give_groups, NULL);
+    check("odd entries", ask_odd_entries, NULL);
+    check("ids of nobody", ask_for_nobodies, NULL);
+    check("the groups of a user", ask_groups, NULL);
+    check("a directory that never answers", ask_the_silent, NULL);
+    check("names in records, one thread", names_are_written, &one);
+    check("names in records, two threads", names_are_written, &two);
+    check("names that change, one thread", names_grow_old, &one);
+    check("names that change, two threads", names_grow_old, &two);
+    if (RAW_HIDDEN_THREAD) {
+        printf("skip: a process with one thread: the sanitizer has a second\n");
+        skipped++;
+    } else {
+        check("a process with one thread", one_thread_stays_alone, NULL);
+    }
+    check_in_time("sessions with a slow directory, one thread", sessions_are_quick, &one);
+    check_in_time("sessions with a slow directory, two threads", sessions_are_quick, &two);
+    check("readers of the log", readers_fill_in, NULL);
+    check("fork, reload and stop with a directory that never answers", nothing_hangs, NULL);
+    printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+    return failed == 0 ? 0 : 1;
+}
