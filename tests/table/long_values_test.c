@@ -302,7 +302,7 @@ static void check_field(const struct field *field)
 /* A value that ends like one that was cut is cut or whole like any other. */
 static void check_forgery(void)
 {
-    static char cut[512], wanted[512];
+    static char cut[CUT_SIZE(900)], wanted[2048];
     char full[1000];
 
     fill(full, 999, 0, "b");
