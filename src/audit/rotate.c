@@ -505,7 +505,8 @@ static void look_round(struct log_file *file, int64_t since)
 static bool rotate(struct log_file *file, int64_t now)
 {
     const struct state_head *head = state_head(&file->state);
-    int64_t since = head->file_after == 0 ? 0 : head->file_start;
+    /* What lay there before the first file of the log was begun has not been named either. */
+    int64_t since = head->generation == head->oldest ? 0 : head->file_start;
     uint64_t limit = file->settings.rotate_bytes, size = head->size;
     struct stat status;
     uint64_t reserved = 0;
