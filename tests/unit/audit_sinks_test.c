@@ -757,7 +757,7 @@ END_TEST
 /* The descriptor whose peer is the receiver; -1: none. */
 static int find_descriptor(void)
 {
-    for (int fd = 3; fd < 256; fd++) {
+    for (int fd = 3; fd < 1024; fd++) {
         struct sockaddr_un peer = {0};
         socklen_t size = sizeof(peer);
         if (fd != stream && getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
