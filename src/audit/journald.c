@@ -17,6 +17,7 @@
 #include "audit/sink_fields.h"
 #include "audit/sink_socket.h"
 #include "base/alloc.h"
+#include "base/limit.h"
 
 enum { VALUE_LIMIT = 4096 };
 
@@ -148,6 +149,9 @@ static bool write_all(int fd, const struct text *text)
 /* journald takes a memfd from anybody only when it can no longer change. */
 static int send_sealed(struct sink *sink, int64_t deadline)
 {
+    if (!limit_allows_file(sink->entry.length)) {
+        return errno;
+    }
     int fd = memfd_create("miguard-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (fd < 0) {

@@ -13,6 +13,7 @@
 #include "audit/file_internal.h"
 #include "base/alloc.h"
 #include "base/descriptor.h"
+#include "base/limit.h"
 #include "identity/read.h"
 
 #define MAGIC "MGSTATE"
@@ -472,6 +473,9 @@ static bool write_state(int fd, const struct state_shared *shared)
     /* What one who was killed has left. */
     if (file_calls.fstat(fd, &status) != 0 ||
         (status.st_size > 0 && file_calls.ftruncate(fd, 0) != 0)) {
+        return false;
+    }
+    if (!limit_allows_file(sizeof(*shared))) {
         return false;
     }
     int error = file_calls.posix_fallocate(fd, 0, sizeof(*shared));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fork.h"
+#include "base/limit.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
@@ -169,20 +170,13 @@ static bool write_all(int file, size_t size)
     return true;
 }
 
-/* A file in memory counts as one: beyond the limit a write brings SIGXFSZ, which kills. */
-static bool may_write(size_t size)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= size;
-}
-
 /* Nobody can write to such a file, nor make a mapping of it writable, a child of a fork included.
  * The descriptor is not kept: a host that becomes a daemon closes what it does not know. */
 static char *map_sealed(size_t size)
 {
     const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
     void *memory = MAP_FAILED;
-    if (!may_write(size)) {
+    if (!limit_allows_file(size)) {
         return NULL;
     }
     int file = memfd_create("miguard contexts", MFD_CLOEXEC | MFD_NOEXEC_SEAL);

@@ -375,17 +375,19 @@ static bool prepare_cuts(const struct option *option, struct value *value)
     return !text || cut_key(value->text, &value->cut[LIMITS]);
 }
 
-/* Where a record may lack a name its id stands in the line. */
-static void prepare_name(const struct option *option, struct value *value)
+/* Where a record may lack a name its id stands in the line. False out of memory. */
+static bool prepare_name(const struct option *option, struct value *value)
 {
     enum directory_kind kind = DIRECTORY_USER;
     struct directory_entry entry = {0};
 
     (void)later_name_field(option->fields[0], &kind);
-    if (directory_by_name(kind, value->text, LATER_WAIT, &entry) == DIRECTORY_FOUND) {
+    enum directory_result result = directory_by_name(kind, value->text, LATER_WAIT, &entry);
+    if (result == DIRECTORY_FOUND) {
         snprintf(value->id_literal, sizeof(value->id_literal), "\"%u\"", entry.id);
     }
     directory_release(&entry);
+    return result != DIRECTORY_NO_MEMORY;
 }
 
 /* The literal is what stands in every line that has this value in a field, but for escapes: see
@@ -409,10 +411,7 @@ static bool prepare(const struct option *option, struct value *value)
         return false;
     }
     snprintf(value->literal, value->length + 3, "\"%s\"", value->text);
-    if (option->kind == KIND_PERSON && !value->is_id) {
-        prepare_name(option, value);
-    }
-    return true;
+    return option->kind != KIND_PERSON || value->is_id || prepare_name(option, value);
 }
 
 enum miguard_status query_add(struct query *query, const char *option, const char *value,

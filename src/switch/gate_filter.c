@@ -42,6 +42,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/limit.h"
 #include "identity/change.h"
 #include "identity/kernel.h"
 
@@ -378,7 +379,9 @@ enum miguard_status gate_filter_build(const struct gate_filter *filter,
         seccomp_release(context);
         return fail(result, "seccomp_rule_add", reterr);
     }
-    int fd = memfd_create("miguard-gate", MFD_CLOEXEC);
+    int fd = limit_allows_file(BPF_MAXINSNS * sizeof(struct sock_filter))
+                 ? memfd_create("miguard-gate", MFD_CLOEXEC)
+                 : -1;
     if (fd < 0) {
         result = -errno;
         seccomp_release(context);
