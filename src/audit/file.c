@@ -659,7 +659,8 @@ static void seal_if_due(struct log_file *file, int64_t now)
     if (!file_begin_rotated(file, &ignored)) {
         return;
     }
-    if (file_append_own(file, &seal, &ignored)) {
+    if (file_append_own(file, &seal, &ignored) &&
+        file_mark_holds(file->state.fd, &file->state.mark)) {
         sync_file_range(file->state.fd, 0, 4096, SYNC_FILE_RANGE_WRITE);
     }
 }

@@ -17,6 +17,7 @@
 #include "audit/family.h"
 #include "audit/file_internal.h"
 #include "base/alloc.h"
+#include "base/limit.h"
 #include "review/record.h"
 
 enum { SMALL_WINDOW = 64 * 1024, LARGE_WINDOW = 2 * RECORD_MAX_LINE, MAX_STEPS = 100000 };
@@ -252,6 +253,9 @@ static size_t adopt_lines(struct repair *repair, const char *bytes, size_t lengt
 /* So that nobody's record is glued to a torn one. */
 static bool end_line(struct repair *repair, int fd)
 {
+    if (!limit_allows_file(repair->head.size + 1)) {
+        return fail(repair, AUDIT_LOSS_NO_SPACE, "a torn record cannot be ended");
+    }
     while (file_calls.write(fd, "\n", 1) != 1) {
         if (errno != EINTR) {
             return fail(repair, file_loss_of(errno), "a torn record cannot be ended");
