@@ -129,7 +129,7 @@ void keeper_offer_names(struct audit *audit)
 {
     struct keeper *keeper = &audit->keeper;
 
-    if (__libc_single_threaded || names_running(&audit->names) || threads_beside(audit) < 2 ||
+    if (IS_SINGLE_THREADED || names_running(&audit->names) || threads_beside(audit) < 2 ||
         !am_i(&keeper->identity)) {
         return;
     }

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#ifdef RTLD_DL_LINKMAP /* glibc */
+#ifdef __GLIBC__ /* RTLD_DL_LINKMAP is no macro */
 
 /* A program is not unloaded, and has no name here. */
 bool pin_in_memory(void)

@@ -95,8 +95,8 @@ static void judge_attempt(struct finding *finding, const struct attempt *found)
     if (found->error == 0) {
         judge(finding, true, "%s", text);
     } else if (found->killed_by != 0) {
-        judge(finding, false, "%s%sthe child that tried it was killed by SIG%s", found->detail,
-              between, sigabbrev_np(found->killed_by));
+        judge(finding, false, "%s%sthe child that tried it was killed by signal %d (%s)",
+              found->detail, between, found->killed_by, strsignal(found->killed_by));
     } else {
         judge(finding, false, "%s%s%s", found->detail, between, text);
     }

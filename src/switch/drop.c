@@ -112,9 +112,14 @@ static int object(const struct drop *drop, uint64_t permitted, uint32_t securebi
  * CAP_SETPCAP in effect nothing can be asked. */
 static bool is_filtered(uint64_t effective, uint32_t securebits)
 {
-    return !alive_capset() || !alive_no_new_privs() ||
-           ((effective & CAP(SETPCAP)) != 0 &&
-            (!alive_bounding_drop() || !alive_securebits(securebits)));
+    struct signals signals;
+
+    (void)signals_block(&signals); /* they carry the cookie, as changes do */
+    bool filtered = !alive_capset() || !alive_no_new_privs() ||
+                    ((effective & CAP(SETPCAP)) != 0 &&
+                     (!alive_bounding_drop() || !alive_securebits(securebits)));
+    signals_restore(&signals);
+    return filtered;
 }
 
 static int look(void *context)

@@ -6,8 +6,9 @@ set -u
 : "${OUT:=build}"
 cd "$(dirname "$0")/../.." || exit 3
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/miguard-init-test.XXXXXX") || exit 3
-policy=$(realpath "$OUT")/init-test.$$.yaml # a folder like /tmp is none for a policy
-trap 'umount "$tmp/full" 2>/dev/null; rm -rf "$tmp" "$policy"' EXIT
+policy_folder=$(mktemp -d /run/miguard-init-test.XXXXXX 2>/dev/null || mktemp -d "$OUT/init-test.XXXXXX") || exit 3
+policy=$(realpath "$policy_folder")/policy.yaml # a folder like /tmp is none for a policy
+trap 'umount "$tmp/full" 2>/dev/null; rm -rf "$tmp" "$policy_folder"' EXIT
 trap 'exit 3' HUP INT TERM
 . tests/support/check.sh
 miguard=$(realpath "$OUT/miguard") || exit 3

@@ -63,7 +63,7 @@ static bool write_file(const char *path, const char *text)
     return (fd < 0 || close(fd) == 0) && written;
 }
 
-static const char users_file[] = "root:x:0:0:root:/root:/bin/sh\n"
+static const char users_file[] = "root:x:0:0:root:/:/bin/sh\n"
                                  "nobody:x:65534:65534::/:/bin/false\n"
                                  "local4242:x:4242:65534::/:/bin/false\n"
                                  "5000-5005:x:5000:65534::/:/bin/false\n"
