@@ -66,7 +66,8 @@ enum { MESSAGES = 1024, MESSAGE_SIZE = 960 };
  * MI gives messages to the caller as borrowed pointers without saying who frees them when; memory
  * that is never freed cannot be used after free. An entry is overwritten 1,024 refusals later; its
  * ticket tells whether it still is the one that was meant. It is 0 while the entry is written, and
- * whoever reads asks for it again behind its reading.
+ * whoever takes the session's words asks for it again behind the reading. A sentence that somebody
+ * still reads then becomes another's, and always ends within the entry.
  */
 static struct entry {
     atomic_bool being_written; /* by one thread at a time */
