@@ -8,11 +8,14 @@
 #include "policy/draft.h"
 
 /* A relative path is the process's: it is looked up from its working directory. On the heap; NULL
- * when that cannot be read. */
+ * when that cannot be read, or the record does not have the path whole. */
 static char *path_of(const struct in_force_process *process)
 {
     char link[32], *path = NULL, folder[4096];
 
+    if (!in_force_is_whole(process->path)) {
+        return NULL;
+    }
     if (process->path[0] == '/') {
         return strdup(process->path);
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "audit/event.h"
+#include "audit/values.h"
 #include "base/alloc.h"
 #include "identity/identity.h"
 
@@ -35,13 +36,18 @@ struct in_force {
  * a clock that NTP slews adds to that. */
 static const int64_t same_start = 2 * INT64_C(1000000000);
 
+bool in_force_is_whole(const char *path)
+{
+    return strlen(path) <= AUDIT_MAX_TEXT && strstr(path, "\xEF\xBF\xBD") == NULL;
+}
+
 static bool same_program(const struct in_force_process *process)
 {
-    char link[32], path[512];
+    char link[32], path[4096 + 16];
 
     snprintf(link, sizeof(link), "/proc/%d/exe", (int)process->pid);
     ssize_t length = readlink(link, path, sizeof(path) - 1);
-    if (length <= 0 || process->executable == NULL) {
+    if (length <= 0 || process->executable == NULL || !in_force_is_whole(process->executable)) {
         return true; /* nothing speaks against it */
     }
     path[length] = '\0';

@@ -28,6 +28,10 @@ struct in_force_process {
     char *refused;      /* what was wrong with it */
 };
 
+/* False for a path that the record has cut (audit/values.h), or in which it has replaced what is no
+ * UTF-8: then it cannot be compared with another, nor opened. */
+bool in_force_is_whole(const char *path);
+
 struct in_force;
 
 /* NULL out of memory. */

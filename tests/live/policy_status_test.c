@@ -90,6 +90,25 @@ static enum miguard_status obey(char order, const char *policy, struct miguard_e
     return MIGUARD_OK;
 }
 
+/* A path that is longer than a record has it, or no UTF-8, to a copy of this program. */
+static char copied[2048];
+
+static void copy_program(const char *name, unsigned depth)
+{
+    char command[5000];
+
+    snprintf(copied, sizeof(copied), "%s", folder);
+    for (unsigned i = 0; i < depth; i++) {
+        size_t length = strlen(copied);
+        snprintf(copied + length, sizeof(copied) - length, "/%0200d", 0);
+        ck_assert_int_eq(mkdir(copied, 0700), 0);
+    }
+    size_t length = strlen(copied);
+    snprintf(copied + length, sizeof(copied) - length, "/%s", name);
+    snprintf(command, sizeof(command), "cp /proc/%d/exe '%s'", (int)getpid(), copied);
+    ck_assert_int_eq(system(command), 0);
+}
+
 /* Another program in the same process: this one again, or one that knows nothing of policies. */
 static _Noreturn void become(char order, const char *policy, int orders, int answers)
 {
@@ -99,8 +118,9 @@ static _Noreturn void become(char order, const char *policy, int orders, int ans
     (void)fcntl(answers, F_SETFD, 0);
     snprintf(from, sizeof(from), "%d", orders);
     snprintf(to, sizeof(to), "%d", answers);
-    if (order == 'e') {
-        execl("/proc/self/exe", "served", "--serve", policy, log_name, from, to, (char *)NULL);
+    if (order != 's') {
+        execl(order == 'e' ? "/proc/self/exe" : copied, "served", "--serve", policy, log_name, from,
+              to, (char *)NULL);
     } else {
         execlp("sleep", "sleep", "60", (char *)NULL);
     }
@@ -123,7 +143,7 @@ static _Noreturn void serve(const char *name, const char *policy, int orders, in
     }
     (void)prctl(PR_SET_NAME, name);
     while (read(orders, &order, 1) == 1) {
-        if (order == 'e' || order == 's') {
+        if (order == 'e' || order == 's' || order == 'l' || order == 'n') {
             become(order, policy, orders, answers);
         }
         pid_t child = order == 'f' ? fork() : 0;
@@ -445,6 +465,30 @@ START_TEST(the_program_that_a_process_runs_is_told)
 }
 END_TEST
 
+/* _i: a path that is too long, and one with a byte that is no UTF-8. */
+START_TEST(a_path_that_the_record_has_not_whole)
+{
+    copy_program(_i == 0 ? "served" : "served\xff", _i == 0 ? 6 : 0);
+    struct process *process = begin(path_in("one.yaml"));
+    ck_assert_int_eq(write(process->orders, _i == 0 ? "l" : "n", 1), 1);
+    ck_assert_int_eq(order(process, 'c'), MIGUARD_OK);
+    json_t *json = ask_json(0);
+    expect(json, process, "hash", hash_of("one.yaml"));
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(a_policy_whose_path_is_not_whole_is_not_compared)
+{
+    write_policy("two\xff.yaml", first_policy);
+    struct process *process = begin(path_in("two\xff.yaml"));
+    json_t *json = ask_json(1);
+
+    expect(json, process, "disk.state", "unreadable");
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(a_process_that_ended_is_not_told)
 {
     struct process *process = begin(path_in("one.yaml"));
@@ -571,6 +615,8 @@ int main(int count, char **arguments)
     tcase_add_test(tests, a_folder_has_a_hash_over_its_files);
     tcase_add_test(tests, a_forked_child_has_its_parents_set);
     tcase_add_test(tests, the_program_that_a_process_runs_is_told);
+    tcase_add_loop_test(tests, a_path_that_the_record_has_not_whole, 0, 2);
+    tcase_add_test(tests, a_policy_whose_path_is_not_whole_is_not_compared);
     tcase_add_test(tests, a_process_that_ended_is_not_told);
     tcase_add_test(tests, the_same_number_is_not_the_same_process);
     tcase_add_test(tests, another_boot_is_over);
