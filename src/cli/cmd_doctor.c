@@ -482,6 +482,8 @@ static void look_at_processes(struct report *report)
             "miguard policy status tells which; miguard_reload(), or watch: true in the policy");
     if (policy_status_read_log(report->log, &status) != CLI_YES) {
         judge(finding, false, "%.120s cannot be read to its end", report->log);
+    } else if (status.walk.broken > 0) {
+        judge(finding, false, "%.120s has lines that are no records", report->log);
     } else if (status.behind == 0) {
         judge(finding, true, "%zu running processes, all with the set of the disk", status.count);
     } else {

@@ -193,18 +193,17 @@ static int print_status_json(const struct policy_status *status, bool current)
 
 static int print_status(const struct policy_status *status, bool json)
 {
-    bool current = status->count > 0 && status->behind == 0;
+    int answer = policy_status_answer(status);
 
     if (json) {
-        int printed = print_status_json(status, current);
-        return printed != CLI_YES ? printed : current ? CLI_YES : CLI_NO;
+        int printed = print_status_json(status, answer == CLI_YES);
+        return printed != CLI_YES ? printed : answer;
     }
     for (size_t i = 0; i < status->count; i++) {
         say_process(&status->list[i]);
     }
-    return current             ? CLI_YES
-           : status->count > 0 ? CLI_NO
-                               : complain(CLI_NO, "no process that still runs is in the log");
+    return status->count > 0 ? answer
+                             : complain(CLI_NO, "no process that still runs is in the log");
 }
 
 static int run(const struct request *request)

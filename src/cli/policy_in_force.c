@@ -125,6 +125,14 @@ int policy_status_read_log(const char *log, struct policy_status *ret_status)
     return read_all(ret_status, opened, reader);
 }
 
+int policy_status_answer(const struct policy_status *status)
+{
+    if (status->count == 0 || status->behind > 0) {
+        return CLI_NO;
+    }
+    return status->walk.broken > 0 ? CLI_UNABLE : CLI_YES;
+}
+
 void policy_status_release(struct policy_status *status)
 {
     free(status->list);

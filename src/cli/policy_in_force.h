@@ -48,6 +48,11 @@ int policy_status_read(const char *const *logs, size_t count, struct policy_stat
 /* The same of one log with its rotated files. */
 int policy_status_read_log(const char *log, struct policy_status *ret_status);
 
+/* CLI_YES: there are processes, and all have what a reload would give. CLI_NO: one has not, or
+ * there is none. CLI_UNABLE: it looks so, but a line of the log could not be read and may say
+ * otherwise. */
+int policy_status_answer(const struct policy_status *status);
+
 void policy_status_release(struct policy_status *status);
 
 #endif

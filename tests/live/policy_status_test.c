@@ -217,8 +217,8 @@ static int ask(const char *options)
     char command[512];
     const char *out = getenv("OUT");
 
-    snprintf(command, sizeof(command), "%s/miguard policy status %s %s 2>&1",
-             out != NULL ? out : "build", options, log_name);
+    snprintf(command, sizeof(command), "%s/miguard policy status %s 2>&1 %s",
+             out != NULL ? out : "build", log_name, options);
     FILE *pipe = popen(command, "re");
     ck_assert_ptr_nonnull(pipe);
     size_t length = fread(output, 1, sizeof(output) - 1, pipe);
@@ -229,7 +229,7 @@ static int ask(const char *options)
 
 static json_t *ask_json(int expected)
 {
-    ck_assert_int_eq(ask("--json"), expected);
+    ck_assert_int_eq(ask("--json 2>/dev/null"), expected);
     json_t *json = json_loads(output, 0, NULL);
     ck_assert_msg(json != NULL, "no JSON: %s", output);
     return json;
@@ -580,6 +580,21 @@ START_TEST(doctor_counts_the_processes_that_are_behind)
 }
 END_TEST
 
+/* The line may have been the load of another set. */
+START_TEST(a_line_that_cannot_be_read_is_no_yes)
+{
+    (void)begin(path_in("one.yaml"));
+    ck_assert_int_eq(ask(""), 0);
+    alter("$ a no record");
+    ck_assert_int_eq(ask(""), 3);
+    json_t *json = ask_json(3);
+    ck_assert(json_is_false(json_object_get(json, "current")));
+    json_decref(json);
+    write_policy("one.yaml", second_policy); /* that is no, whatever the line says */
+    ck_assert_int_eq(ask(""), 1);
+}
+END_TEST
+
 START_TEST(the_command_line_is_checked)
 {
     static const char *const wrong[] = {"--pid 0",  "--pid x", "--pid",
@@ -621,6 +636,7 @@ int main(int count, char **arguments)
     tcase_add_test(tests, the_same_number_is_not_the_same_process);
     tcase_add_test(tests, another_boot_is_over);
     tcase_add_test(tests, a_load_that_is_in_no_file_is_said_to_be_unknown);
+    tcase_add_test(tests, a_line_that_cannot_be_read_is_no_yes);
     tcase_add_test(tests, doctor_counts_the_processes_that_are_behind);
     tcase_add_test(tests, the_command_line_is_checked);
     suite_add_tcase(suite, tests);
