@@ -570,6 +570,35 @@ static void write_keys(struct text *text, const struct audit_keys *keys)
     }
 }
 
+static void write_policy(struct text *text, const struct audit_event *event)
+{
+    text_json_open(text, "policy", '{');
+    write_text(text, "detail", event->policy_detail, AUDIT_MAX_DETAIL);
+    write_text(text, "hash", event->policy_hash, AUDIT_MAX_NAME);
+    write_text(text, "path", event->policy_path, AUDIT_MAX_TEXT);
+    text_json_close(text, '}');
+}
+
+/* What records of the library about itself have to say. */
+static void write_own(struct text *text, const struct audit_event *event)
+{
+    if (event->policy_detail != NULL) {
+        write_policy(text, event);
+    }
+    if (event->lost != NULL) {
+        write_lost(text, event->lost);
+    }
+    if (event->rotated != NULL) {
+        write_rotated(text, event->rotated);
+    }
+    if (event->space != NULL) {
+        write_space(text, event->space);
+    }
+    if (event->tally != NULL) {
+        write_tally(text, event->tally);
+    }
+}
+
 static void write_miguard(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
@@ -604,25 +633,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_call_site(text, event->call_site, stamp->memory);
     write_last_switch(text, event->last_switch);
     write_text(text, "attempt", event->attempt, AUDIT_MAX_TEXT);
-    if (event->policy_detail != NULL) {
-        text_json_open(text, "policy", '{');
-        write_text(text, "detail", event->policy_detail, AUDIT_MAX_DETAIL);
-        write_text(text, "hash", event->policy_hash, AUDIT_MAX_NAME);
-        write_text(text, "path", event->policy_path, AUDIT_MAX_TEXT);
-        text_json_close(text, '}');
-    }
-    if (event->lost != NULL) {
-        write_lost(text, event->lost);
-    }
-    if (event->rotated != NULL) {
-        write_rotated(text, event->rotated);
-    }
-    if (event->space != NULL) {
-        write_space(text, event->space);
-    }
-    if (event->tally != NULL) {
-        write_tally(text, event->tally);
-    }
+    write_own(text, event);
     /* not closed: the tail goes on here */
 }
 
