@@ -70,13 +70,14 @@ TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PAC
 
 # ---- what there is -----------------------------------------------------------------------------
 
-# What only the command and the tests do with a policy or a log: no privileged process loads it.
-tools_src := $(addprefix src/policy/,selftest.c lint.c show.c format.c format_tree.c) \
-             $(wildcard src/review/*.c)
-guard_src := $(filter-out $(tools_src),$(wildcard src/base/*.c src/identity/*.c \
-               src/switch/*.c src/policy/*.c src/audit/*.c src/gateway/*.c))
-host_src  := $(filter-out src/base/cut.c,$(wildcard src/base/*.c src/host/*.c))
-cli_src   := $(wildcard src/cli/*.c)
+# The folders are the lists: what a privileged process loads, what a server is, what only the command
+# and the tests do. src/README.md says what each folder may use.
+sources    = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
+shared_src := $(call sources,base)
+guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink gateway) $(shared_src)
+host_src   := $(call sources,host/object host/server) $(shared_src)
+tools_src  := $(call sources,tools/policy tools/review)
+cli_src    := $(call sources,tools/cli)
 
 guard_obj := $(guard_src:%.c=$(OUT)/obj/%.o)
 host_obj  := $(host_src:%.c=$(OUT)/obj/%.o)
@@ -151,13 +152,13 @@ $(eval $(call static_library,libmiguard,$(guard_obj)))
 # Its copy of the status texts would meet libmiguard's in a program that links both.
 $(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=miguard_status_name \
                 --localize-symbol=miguard_status_text))
-# What the command takes from inside the library, whose inner names the shared one hides. Only
-# parts without state are in here: the gateway in the command must be the one that the providers it
-# loads find. The shared library stands before it in a link, and so gives all that it exports.
+# What the command takes from inside the library, whose inner names the shared one hides. A linker
+# takes from an archive only the objects that it needs, and the command needs none that has state: the
+# gateway in the command must be the one that the providers it loads find. The shared library stands
+# before it in a link, and so gives all that it exports. tests/live/layers_test.sh has the list.
 tools_a := $(OUT)/obj/libmiguard-tools.a
-$(tools_a): $(tools_obj) $(filter $(OUT)/obj/src/policy/% $(OUT)/obj/src/base/% \
-             $(OUT)/obj/src/identity/% $(OUT)/obj/src/audit/% \
-             $(OUT)/obj/src/switch/gate_filter.o,$(guard_obj))
+below   := $(call sources,base model identity policy audit audit/file audit/sink gate)
+$(tools_a): $(tools_obj) $(below:%.c=$(OUT)/obj/%.o)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 cli_libs := -L$(OUT) -lmiguard -lmiguard-host $(tools_a) -Wl,--exclude-libs,ALL
@@ -297,7 +298,7 @@ check-audit-model: deps ## 10,000 random lives of a log against a model (some mi
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
-build/fuzz/%: tests/fuzz/%.c $(filter src/base/% src/identity/% src/policy/% src/audit/% src/review/%,$(guard_src) $(tools_src))
+build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)clang $(STD) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \

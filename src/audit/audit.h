@@ -2,8 +2,8 @@
 #ifndef AUDIT_AUDIT_H
 #define AUDIT_AUDIT_H
 
-#include "audit/event.h"
-#include "audit/settings.h"
+#include "model/event.h"
+#include "model/sink_settings.h"
 
 /*
  * A log: one or more sinks that records go to (settings.h). Thread safe, and good across fork(2): a

@@ -9,7 +9,7 @@
 #include "audit/ledger.h"
 #include "audit/loss.h"
 #include "audit/memory.h"
-#include "audit/names.h"
+#include "audit/record_names.h"
 #include "audit/repeat.h"
 #include "audit/scratch.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "audit/event.h"
+#include "model/event.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "audit/memory.h"
-#include "audit/names.h"
-#include "audit/values.h"
+#include "audit/record_names.h"
 #include "miguard.h" /* MIGUARD_VERSION */
+#include "model/record_limits.h"
 
 #define ECS_VERSION "9.0.0"
 

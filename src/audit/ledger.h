@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "audit/file.h"
+#include "audit/file/file.h"
 
 struct ledger {
     struct log_file *file; /* NULL: in memory, by what follows */

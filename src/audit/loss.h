@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "audit/state.h"
+#include "audit/file/log_state.h"
 
 struct losses {
     pthread_mutex_t lock;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "audit/values.h"
+#include "model/record_limits.h"
 
 enum { SECOND = 1000000000 };
 

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 
 #include "audit/digest.h"
-#include "audit/file.h"
+#include "audit/file/file.h"
 
 /* What this process knows about the slots it took. The state has the truth. */
 struct repeats {

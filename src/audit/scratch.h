@@ -12,7 +12,7 @@
 #include <pthread.h>
 
 #include "audit/chain.h"
-#include "audit/sink.h"
+#include "audit/sink/sink_ops.h"
 #include "base/text.h"
 
 /* Copied whole, since what a record of the file points to does not outlive the lock. */

@@ -10,10 +10,10 @@
 #include "base/fork.h"
 #include "base/pin.h"
 #include "base/process.h"
+#include "gate/gate.h"
 #include "gateway/context_space.h"
 #include "policy/watch.h"
 #include "switch/copy.h"
-#include "switch/gate.h"
 #include "switch/switch.h"
 
 /*

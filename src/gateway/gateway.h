@@ -16,11 +16,11 @@
 #include <stdbool.h>
 
 #include "audit/audit.h"
-#include "audit/values.h"
 #include "base/entry.h"
 #include "base/slots.h"
 #include "identity/identity.h"
 #include "miguard.h"
+#include "model/record_limits.h"
 #include "policy/policy.h"
 #include "switch/switch.h"
 

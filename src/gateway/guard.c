@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
+#include "gate/gate.h"
 #include "gateway/gateway.h"
-#include "switch/gate.h"
 #include "switch/switch.h"
 
 static const struct audit_keys *keys_of(const struct guard_call *call)

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gate/gate.h"
 #include "gateway/gateway.h"
-#include "switch/gate.h"
 #include "switch/switch.h"
 #include "switch/uring.h"
 

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/cut.h"
+#include "identity/cut.h"
 
 /* Zero is no answer. */
 enum directory_result {
@@ -33,7 +33,7 @@ enum directory_kind { DIRECTORY_USER, DIRECTORY_GROUP };
 /* The longest line of a group that is read: a million members. */
 enum { DIRECTORY_LARGEST = 32 * 1024 * 1024 };
 
-/* A name of LOGIN_NAME_MAX is whole; a longer one is cut and marked (base/cut.h). */
+/* A name of LOGIN_NAME_MAX is whole; a longer one is cut and marked (identity/cut.h). */
 enum { DIRECTORY_MAX_NAME = 256, DIRECTORY_NAME = CUT_SIZE(DIRECTORY_MAX_NAME) };
 
 struct directory_entry {

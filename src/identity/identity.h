@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/cut.h"
 #include "base/text.h"
+#include "identity/cut.h"
 #include "miguard/identity.h"
 
 enum { IDENTITY_R, IDENTITY_E, IDENTITY_S, IDENTITY_FS, IDENTITY_IDS };

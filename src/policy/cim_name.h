@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/cut.h"
-#include "policy/operation.h"
+#include "identity/cut.h"
+#include "model/operation.h"
 
 enum {
     CIM_SPACE_SIZE = 256, /* with the NUL */
@@ -41,7 +41,7 @@ enum {
     CIM_UNREADABLE_METHOD = 1 << 2,
 };
 
-/* The names of one call, whole. What does not fit is unreadable, and cut (base/cut.h) for the
+/* The names of one call, whole. What does not fit is unreadable, and cut (identity/cut.h) for the
  * record alone, never compared. */
 struct cim_names {
     unsigned unreadable;

@@ -11,12 +11,12 @@
 
 #include <stdint.h>
 
-#include "audit/settings.h"
 #include "identity/identity.h"
 #include "miguard/gate.h"
+#include "model/operation.h"
+#include "model/sink_settings.h"
 #include "policy/cim_name.h"
 #include "policy/diagnostic.h"
-#include "policy/operation.h"
 
 /* Limits of the format (design, section 7). */
 enum {

@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 #include "identity/identity.h"
+#include "model/operation.h"
 #include "policy/cim_name.h"
 #include "policy/draft.h"
-#include "policy/operation.h"
 
 /* DENY is 0: a verdict that nobody filled in refuses. */
 enum policy_decision { POLICY_DENY, POLICY_ALLOW };

@@ -8,8 +8,8 @@
 #include <sys/prctl.h>
 
 #include "identity/kernel.h"
+#include "identity/proc_status.h"
 #include "identity/read.h"
-#include "identity/status.h"
 #include "switch/alive.h"
 #include "switch/apply.h"
 #include "switch/state.h"

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "identity/id_map.h"
+#include "identity/proc_status.h"
 #include "identity/read.h"
-#include "identity/status.h"
 #include "identity/witness.h"
 
 /* How many capabilities there are is a fact of the running kernel: found out once. */

@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "gateway/gateway.h"
 #include "identity/change.h"
 #include "miguard/host.h"
 #include "support/stub_host.h"
-#include "switch/gate.h"
 
 void bench_gate(void (*tell)(const char *name, double value, const char *unit, double goal));
 

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "review/verify.h"
 #include "support/chain_log.h"
+#include "tools/review/verify.h"
 
 void bench_verify(void (*tell)(const char *name, double value, const char *unit, double goal));
 

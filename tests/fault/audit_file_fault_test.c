@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
-#include "audit/file_internal.h"
+#include "audit/file/file_internal.h"
 #include "support/log_file.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))

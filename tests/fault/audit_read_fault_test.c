@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "review/query.h"
-#include "review/read.h"
 #include "support/audit_generate.h"
 #include "support/failing_alloc.h"
+#include "tools/review/query.h"
+#include "tools/review/read.h"
 
 enum { RECORDS = 300 };
 

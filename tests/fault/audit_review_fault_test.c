@@ -9,11 +9,11 @@
 
 #include "support/failing_alloc.h"
 
-#include "review/explain.h"
-#include "review/export.h"
-#include "review/html.h"
-#include "review/suggest.h"
 #include "support/review_line.h"
+#include "tools/review/explain.h"
+#include "tools/review/export.h"
+#include "tools/review/html.h"
+#include "tools/review/suggest.h"
 
 static const struct read_place place = {"a.jsonl", 1, 0};
 

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "review/verify.h"
 #include "support/chain_log.h"
+#include "tools/review/verify.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 

@@ -18,12 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "identity/identity.h"
 #include "miguard.h"
 #include "support/failing_alloc.h"
 #include "support/raw.h"
 #include "support/real_kernel.h"
-#include "switch/gate.h"
 
 /* ---- the calls ------------------------------------------------------------------------------- */
 

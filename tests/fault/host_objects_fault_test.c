@@ -6,7 +6,7 @@
  *
  * This file's base_alloc() and its kin stand in for src/base/alloc.c.
  */
-#include "host/object.h"
+#include "host/object/object.h"
 
 #include <check.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 #include "../unit/host_module.h"
 
 #include "base/alloc.h"
-#include "host/host.h"
+#include "host/server/host.h"
 
 #include <check.h>
 
@@ -40,7 +40,8 @@ void base_free(void *block)
     free(block);
 }
 
-/* ---- in place of src/host/thread.c ------------------------------------------------------- */
+/* ---- in place of src/host/server/thread.c -------------------------------------------------------
+ */
 
 static int threads_left = -1; /* -1: any number */
 

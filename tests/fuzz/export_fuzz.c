@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "policy/draft.h"
-#include "review/explain.h"
-#include "review/export.h"
-#include "review/html.h"
-#include "review/suggest.h"
+#include "tools/review/explain.h"
+#include "tools/review/export.h"
+#include "tools/review/html.h"
+#include "tools/review/suggest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

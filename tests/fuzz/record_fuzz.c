@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "review/query.h"
-#include "review/record.h"
+#include "tools/review/query.h"
+#include "tools/review/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

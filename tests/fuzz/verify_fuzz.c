@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "review/verify.h"
+#include "tools/review/verify.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

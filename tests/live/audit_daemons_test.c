@@ -23,8 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "audit/audit_netlink.h"
-#include "audit/sink_fields.h"
+#include "audit/sink/audit_netlink.h"
+#include "audit/sink/sink_fields.h"
 #include "support/raw.h"
 #include "support/sink_record.h"
 

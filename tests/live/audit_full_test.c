@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
-#include "audit/file.h"
-#include "review/verify.h"
+#include "audit/file/file.h"
 #include "support/chain_log.h"
+#include "tools/review/verify.h"
 
 enum {
     SIZE = 6 * 1024 * 1024,

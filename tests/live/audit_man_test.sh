@@ -23,7 +23,7 @@ plain man/miguard-audit.1 >"$tmp/audit" || exit 3
 
 list() { # the quoted texts of one X-map of event.h but for the sentence at the end of each row
     awk -v map="#define $1(X)" 'index($0, map) { on = 1 } on { print } on && !/\\$/ { exit }' \
-        src/audit/event.h | tr -d '\\\n' | grep -o 'X([^)]*)' | grep -o '"[A-Za-z0-9-]*"' | tr -d '"'
+        src/model/event.h | tr -d '\\\n' | grep -o 'X([^)]*)' | grep -o '"[A-Za-z0-9-]*"' | tr -d '"'
 }
 
 words_in() { # page map least

@@ -21,12 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "audit/file_internal.h"
+#include "audit/file/file_internal.h"
 #include "base/alloc.h"
-#include "review/files.h"
-#include "review/read.h"
-#include "review/verify.h"
 #include "support/log_file.h"
+#include "tools/review/files.h"
+#include "tools/review/read.h"
+#include "tools/review/verify.h"
 
 enum { IDS = 4096, WRITERS = 8, PER_WRITER = 160, OPERATIONS = 14, KEPT = 256 };
 

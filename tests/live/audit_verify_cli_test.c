@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
-#include "audit/file.h"
+#include "audit/file/file.h"
 #include "support/chain_log.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))

@@ -8,9 +8,9 @@
 #define SUPPORT_CHAIN_LOG_H
 
 #include "audit/chain.h"
-#include "audit/event.h"
-#include "audit/state.h"
+#include "audit/file/log_state.h"
 #include "base/text.h"
+#include "model/event.h"
 
 struct chain_log {
     char path[128];

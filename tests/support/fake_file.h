@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A log file (audit/file.h) and sinks (audit/sink.h) that fail when a test says so, in place of the
- * library's: to be included by one file of a test, which is linked before the library. It writes
- * real lines, appends them to a real file, and keeps the state in memory that forked children
- * share.
+ * A log file (audit/file/file.h) and sinks (audit/sink/sink_ops.h) that fail when a test says so,
+ * in place of the library's: to be included by one file of a test, which is linked before the
+ * library. It writes real lines, appends them to a real file, and keeps the state in memory that
+ * forked children share.
  */
 #ifndef SUPPORT_FAKE_FILE_H
 #define SUPPORT_FAKE_FILE_H
@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "audit/file.h"
+#include "audit/file/file.h"
 
 enum { FAKE_WORKS = -1 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sinks (audit/sink.h) that fail when a test says so and remember what they got, in place of the
- * library's: to be included by one file of a test, which is linked before the library.
+ * Sinks (audit/sink/sink_ops.h) that fail when a test says so and remember what they got, in place
+ * of the library's: to be included by one file of a test, which is linked before the library.
  */
 #ifndef SUPPORT_FAKE_SINKS_H
 #define SUPPORT_FAKE_SINKS_H
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/sink.h"
+#include "audit/sink/sink_ops.h"
 #include "base/error.h"
 #include "support/fake_file.h"
 

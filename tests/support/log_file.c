@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/log_file.h"
 
-#include "audit/values.h"
+#include "model/record_limits.h"
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>

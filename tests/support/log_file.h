@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "audit/file.h"
+#include "audit/file/file.h"
 
 enum { LOG_FILE_IDS = 65536 };
 

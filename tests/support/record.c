@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit/event.h"
+#include "model/event.h"
 
 /* ---- forms --------------------------------------------------------------------------- */
 

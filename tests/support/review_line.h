@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "review/record.h"
+#include "tools/review/record.h"
 
 /* What stays NULL or 0 gets a value that an ordinary refusal has; "" leaves the member out. Texts
  * are put into JSON strings as they are, mismatch and the extras as JSON. */

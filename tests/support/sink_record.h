@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/sink.h"
+#include "audit/sink/sink_ops.h"
 #include "base/text.h"
 
 #define SINK_TEST_HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"

@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
-#include "audit/file.h"
-#include "review/verify.h"
+#include "audit/file/file.h"
 #include "support/chain_log.h"
 #include "support/raw.h"
+#include "tools/review/verify.h"
 
 enum { PAGES = 200, LINES = 4000, WRITERS = 4, MOST_CUT = 5, MOST_AHEAD = 100 };
 

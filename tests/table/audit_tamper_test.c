@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "review/verify.h"
 #include "support/chain_log.h"
+#include "tools/review/verify.h"
 
 enum { PAGES = 12, END = -1, NOWHERE = -2 };
 

@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "audit/names.h"
+#include "audit/record_names.h"
 #include "base/alloc.h"
 #include "identity/directory.h"
 #include "miguard.h"

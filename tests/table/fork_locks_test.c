@@ -10,9 +10,9 @@
  * The second part reads the sources: each lock that they declare is in a table below, either as
  * registered (base/fork.h) or with the reason why it need not be. A new one is in neither.
  */
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -504,9 +504,9 @@ static const struct lock {
     {"base/slots.h", "pthread_mutex_t lock; ", "of a table: each of these is in this table"},
     {"identity/read.c", "static struct fork_once large_once", ".lock = &large_once.lock"},
     {"switch/drop.c", "static pthread_mutex_t drop_lock", ".lock = &drop_lock"},
-    {"switch/gate.c", "static pthread_mutex_t close_lock", ".lock = &close_lock"},
-    {"switch/gate_report.c", "static sem_t written", "made anew when a child begins to tell"},
-    {"switch/gate_report.c", "pthread_mutex_t lock;", ".lock = &teller.lock"},
+    {"gate/gate.c", "static pthread_mutex_t close_lock", ".lock = &close_lock"},
+    {"gate/gate_report.c", "static sem_t written", "made anew when a child begins to tell"},
+    {"gate/gate_report.c", "pthread_mutex_t lock;", ".lock = &teller.lock"},
     {"switch/switch.c", "static struct fork_once stack_once", ".lock = &stack_once.lock"},
     {"policy/policy.h", "pthread_mutex_t lock;", "of a store: gateway.c has the one, registered"},
     {"gateway/gateway.c", ".gateway = {.store = ", ".lock = &state.gateway.store.lock"},
@@ -514,49 +514,50 @@ static const struct lock {
     {"gateway/gateway.c", "static struct fork_once start_once", ".lock = &start_once.lock"},
     {"gateway/gateway.h", "pthread_mutex_t lock;         /* the list and ended",
      "of a guarded context, whose handle is refused in a child"},
-    {"gateway/context.c", "struct slots guarded_contexts = SLOTS_INIT_BOUNDED(",
+    {"gateway/guarded_context.c", "struct slots guarded_contexts = SLOTS_INIT_BOUNDED(",
      ".lock = &guarded_contexts.lock"},
-    {"gateway/session.c", "struct slots guarded_sessions =", ".lock = &guarded_sessions.lock"},
-    {"gateway/operation.c",
+    {"gateway/guarded_session.c",
+     "struct slots guarded_sessions =", ".lock = &guarded_sessions.lock"},
+    {"gateway/guarded_operation.c",
      "struct slots guarded_operations =", ".lock = &guarded_operations.lock"},
     {"gateway/context_index.c", "pthread_mutex_t lock;",
      ".before = lock_shards, .after = unlock_shards"},
     {"gateway/context_space.c", "pthread_mutex_t lock;", ".lock = &space.lock"},
-    {"gateway/module.c", "pthread_mutex_t lock;", ".lock = &places.lock"},
+    {"gateway/wrapped_module.c", "pthread_mutex_t lock;", ".lock = &places.lock"},
     {"audit/core.h", "pthread_mutex_t lock;          /* taken", "audit_lock(), by gateway.c"},
     {"audit/core.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
     {"audit/core.h", "pthread_mutex_t process_lock;", "audit_lock(), by gateway.c"},
-    {"audit/file_internal.h", "pthread_mutex_t mutex;",
+    {"audit/file/file_internal.h", "pthread_mutex_t mutex;",
      "between processes; only held with `local`, which audit_lock() takes"},
-    {"audit/file_internal.h", "pthread_mutex_t local;", "audit_lock(), by gateway.c"},
-    {"audit/file_internal.h", "pthread_mutex_t sync_lock;", "audit_lock(), by gateway.c"},
-    {"audit/file_internal.h", "pthread_cond_t sync_done;", "made anew by audit_unlock()"},
-    {"audit/file_internal.h", "pthread_mutex_t keeper_lock;", "audit_lock(), by gateway.c"},
-    {"audit/file_internal.h", "pthread_cond_t keeper_asked, keeper_answered;",
+    {"audit/file/file_internal.h", "pthread_mutex_t local;", "audit_lock(), by gateway.c"},
+    {"audit/file/file_internal.h", "pthread_mutex_t sync_lock;", "audit_lock(), by gateway.c"},
+    {"audit/file/file_internal.h", "pthread_cond_t sync_done;", "made anew by audit_unlock()"},
+    {"audit/file/file_internal.h", "pthread_mutex_t keeper_lock;", "audit_lock(), by gateway.c"},
+    {"audit/file/file_internal.h", "pthread_cond_t keeper_asked, keeper_answered;",
      "made anew by audit_unlock()"},
-    {"audit/kernel_audit.c", "pthread_mutex_t lock;",
+    {"audit/sink/kernel_audit.c", "pthread_mutex_t lock;",
      "made anew in a child; else only held with the outlet's, which audit_lock() takes"},
-    {"audit/kernel_audit.c", "pthread_cond_t asked, answered;", "made anew in a child"},
+    {"audit/sink/kernel_audit.c", "pthread_cond_t asked, answered;", "made anew in a child"},
     {"audit/ledger.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
     {"audit/ledger.h", "pthread_mutex_t keeper_lock;", "audit_lock(), by gateway.c"},
     {"audit/ledger.h", "pthread_cond_t keeper_call;", "made anew by audit_unlock()"},
     {"audit/loss.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
     {"audit/memory.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
-    {"audit/names.c", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
+    {"audit/record_names.c", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
     {"audit/scratch.h", "pthread_mutex_t lock;", "audit_lock(), by gateway.c"},
     {"policy/watch.c", "pthread_mutex_t lock;", "a child does not take it: it knows the epoch"},
     {"policy/watch.c", "pthread_cond_t news;", "the same"},
-    {"host/client_table.c", "static pthread_mutex_t client_lock", ".lock = &client_lock"},
-    {"host/context.c", "pthread_mutex_t lock;", ".lock = &pool.lock"},
-    {"host/server_table.c", "static struct fork_once name_once", ".lock = &name_once.lock"},
-    {"host/session.c", "static struct slots sessions =", ".lock = &sessions.lock"},
-    {"host/options.c", "static struct slots lists =", ".lock = &lists.lock"},
-    {"host/operation.c", "static struct slots operations =", ".lock = &operations.lock"},
-    {"host/host.h", "pthread_mutex_t lock;",
+    {"host/server/client_table.c", "static pthread_mutex_t client_lock", ".lock = &client_lock"},
+    {"host/server/context.c", "pthread_mutex_t lock;", ".lock = &pool.lock"},
+    {"host/server/server_table.c", "static struct fork_once name_once", ".lock = &name_once.lock"},
+    {"host/server/session.c", "static struct slots sessions =", ".lock = &sessions.lock"},
+    {"host/object/options.c", "static struct slots lists =", ".lock = &lists.lock"},
+    {"host/server/operation.c", "static struct slots operations =", ".lock = &operations.lock"},
+    {"host/server/host.h", "pthread_mutex_t lock;",
      "of a server, context, session or operation, each of "
      "which is refused in a child"},
-    {"host/host.h", "pthread_mutex_t lock; /* for", "the same"},
-    {"host/host.h", "pthread_cond_t changed;", "the same"},
+    {"host/server/host.h", "pthread_mutex_t lock; /* for", "the same"},
+    {"host/server/host.h", "pthread_cond_t changed;", "the same"},
 };
 
 enum { LOCKS = sizeof(locks) / sizeof(locks[0]) };
@@ -659,27 +660,24 @@ static unsigned read_source(const char *path)
     return found;
 }
 
+static unsigned sources_found;
+
+/* The command is a program of its own, which forks before it has threads. */
+static int read_library_source(const char *path, const struct stat *status, int type,
+                               struct FTW *where)
+{
+    (void)status;
+    if (type == FTW_F && strncmp(path, "src/tools/", strlen("src/tools/")) != 0 &&
+        path[where->base] != '.') {
+        sources_found += read_source(path);
+    }
+    return 0;
+}
+
 static void test_sources(void)
 {
-    static const char *const folders[] = {"base",  "identity", "switch", "policy",
-                                          "audit", "gateway",  "host"};
-    unsigned found = 0;
-
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-        char path[64];
-        snprintf(path, sizeof(path), "src/%s", folders[i]);
-        DIR *folder = opendir(path);
-        for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
-             entry = readdir(folder)) {
-            char name[512];
-            snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-            found += entry->d_name[0] != '.' ? read_source(name) : 0;
-        }
-        if (folder != NULL) {
-            closedir(folder);
-        }
-    }
-    check("run from the top folder", found >= LOCKS / 2);
+    check("the sources can be walked", nftw("src", read_library_source, 16, FTW_PHYS) == 0);
+    check("run from the top folder", sources_found >= LOCKS / 2);
     for (size_t i = 0; i < LOCKS; i++) {
         if (!seen[i]) {
             failed++;

@@ -20,12 +20,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "identity/change.h"
 #include "identity/identity.h"
 #include "miguard.h"
 #include "support/raw.h"
 #include "support/real_kernel.h"
-#include "switch/gate.h"
 
 enum { SOMEBODY = 12345, OTHER = 23456 };
 

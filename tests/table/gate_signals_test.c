@@ -29,13 +29,13 @@ The handler does what a stray call in a program does: it asks for a change with 
 #include <unistd.h>
 
 #include "base/signals.h"
+#include "gate/gate.h"
 #include "gateway/gateway.h"
 #include "identity/change.h"
 #include "identity/kernel.h"
 #include "support/log.h"
 #include "support/raw.h"
 #include "support/stub_host.h"
-#include "switch/gate.h"
 
 enum { TARGET = 12345, STRAY = 54321, SIGNALS = 64, ALL_SIGNALS = 0 };
 

@@ -15,15 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "audit/sink_fields.h"
-#include "audit/state.h"
+#include "audit/file/log_state.h"
+#include "audit/sink/sink_fields.h"
 #include "base/error.h"
 #include "gateway/gateway.h"
-#include "review/query.h"
 #include "support/log.h"
 #include "support/raw.h"
 #include "support/record.h"
 #include "support/stub_host.h"
+#include "tools/review/query.h"
 
 #define LENGTH(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -13,9 +13,9 @@
 
 #include "gateway/gateway.h"
 #include "miguard.h"
-#include "policy/selftest.h"
 #include "support/log.h"
 #include "support/stub_host.h"
+#include "tools/policy/selftest.h"
 
 #define LENGTH(table) (sizeof(table) / sizeof((table)[0]))
 #define LONG32        "abcdefghijklmnopqrstuvwxyz012345"

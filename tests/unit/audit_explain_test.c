@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "review/explain.h"
 #include "support/review_line.h"
+#include "tools/review/explain.h"
 
 static const char *const actions[] = {
 #define ACTION_NAME(NAME, name, allowed, refused, text) name,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "policy/draft.h"
-#include "review/export.h"
 #include "support/review_line.h"
+#include "tools/review/export.h"
 
 /* ---- the escaper -----------------------------------------------------------------------------*/
 

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "audit/file_internal.h"
+#include "audit/file/file_internal.h"
 #include "support/lacks.h"
 #include "support/log_file.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "review/html.h"
 #include "support/review_line.h"
+#include "tools/review/html.h"
 
 static const struct read_place place = {"/var/log/<a>&.jsonl", 1, 0};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which records a condition asks for, and the times that people name. */
-#include "review/query.h"
-#include "review/query_time.h"
+#include "tools/review/query.h"
+#include "tools/review/query_time.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files as one stream of records: order, places, broken lines, packed files, and going on later. */
-#include "review/read.h"
+#include "tools/review/read.h"
 
 #include <check.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "review/record.h"
 #include "support/audit_generate.h"
+#include "tools/review/record.h"
 
 #include "../fuzz/record_fuzz.c"
 

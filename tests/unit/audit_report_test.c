@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "review/report.h"
 #include "support/review_line.h"
+#include "tools/review/report.h"
 
 static const struct read_place place = {"a.jsonl", 1, 0};
 

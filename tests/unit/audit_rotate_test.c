@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "audit/file_internal.h"
+#include "audit/file/file_internal.h"
 #include "support/log_file.h"
 
 enum { LIMIT = 64 * 1024, PADDING = 5000 };

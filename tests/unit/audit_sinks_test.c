@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The sinks beside the file, against receivers of the test's own: what arrives, what is reported
  * as lost, and what foreign code in the process can do to them. */
-#include "audit/sink.h"
+#include "audit/sink/sink_ops.h"
 
 #include <check.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "audit/sink_fields.h"
+#include "audit/sink/sink_fields.h"
 #include "support/sink_record.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))

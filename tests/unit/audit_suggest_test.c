@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "policy/policy.h"
-#include "review/suggest.h"
 #include "support/review_line.h"
+#include "tools/review/suggest.h"
 
 static void add(struct suggest *suggest, const struct review_line *facts)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verifier: every byte of a record matters; what writers leave when they are killed is no
  * alarm; a log may be written, rotated and compressed while it is verified; and the command. */
-#include "review/verify.h"
+#include "tools/review/verify.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gate/gate.h"
 #include "gateway/gateway.h"
 #include "identity/change.h"
 #include "identity/kernel.h"
@@ -32,7 +33,6 @@
 #include "support/entry_points.h"
 #include "support/log.h"
 #include "support/raw.h"
-#include "switch/gate.h"
 
 enum { SOMEBODY = 12345 };
 

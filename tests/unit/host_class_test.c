@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Classes, qualifier sets, parameter sets, property sets and filters. */
-#include "host/object.h"
+#include "host/object/object.h"
 
 #include <check.h>
 #include <stdio.h>

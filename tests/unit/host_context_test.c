@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host/host.h"
+#include "host/server/host.h"
 
 static char ids[256];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Instances, static and dynamic: element semantics, ownership, copies, conversion, bad input. */
-#include "host/object.h"
+#include "host/object/object.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 #include <check.h>
 
-#include "host/host.h"
+#include "host/server/host.h"
 
 static char ids[256];
 

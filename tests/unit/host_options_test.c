@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Operation, destination and delivery options: names, types, handles, credentials. */
-#include "host/object.h"
+#include "host/object/object.h"
 
 #include <check.h>
 #include <stdio.h>

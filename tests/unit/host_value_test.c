@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Values: sizes, copies, equality and text forms. */
-#include "host/object.h"
+#include "host/object/object.h"
 
 #include <check.h>
 #include <limits.h>

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "audit/file_internal.h"
+#include "audit/file/file_internal.h"
 #include "identity/trust.h"
 #include "support/log_file.h"
 

@@ -3,14 +3,14 @@
  * The canonical form: rows of what goes in and what comes out; that it is stable, means the same
  * and keeps every comment, for the rows and for files made at random.
  */
-#include "policy/format.h"
+#include "tools/policy/format.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/show.h"
+#include "tools/policy/show.h"
 
 #define V      "version: 1\n"
 #define LONG16 "aaaaaaaaaaaaaaaa"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What lint says of a policy: a row is a policy and the words of its one warning, or none. */
-#include "policy/lint.h"
+#include "tools/policy/lint.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The tests within a policy: what they are asked, and what is told when one fails. */
-#include "policy/selftest.h"
+#include "tools/policy/selftest.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "audit/file/file_internal.h"
+
+static int call_openat(int folder, const char *name, int flags, mode_t mode)
+{
+    return openat(folder, name, flags, mode);
+}
+
+const struct file_calls file_calls = {
+    .openat = call_openat,
+    .close = close,
+    .pread = pread,
+    .write = write,
+    .ftruncate = ftruncate,
+    .fallocate = fallocate,
+    .posix_fallocate = posix_fallocate,
+    .fdatasync = fdatasync,
+    .fsync = fsync,
+    .syncfs = syncfs,
+    .fstat = fstat,
+    .fstatat = fstatat,
+    .fstatvfs = fstatvfs,
+    .fchmod = fchmod,
+    .fchown = fchown,
+    .linkat = linkat,
+    .renameat = renameat,
+    .unlinkat = unlinkat,
+    .mkdirat = mkdirat,
+    .dup3 = dup3,
+    .flock = flock,
+    .getrlimit = getrlimit,
+    .mmap = mmap,
+    .getdents = getdents64,
+};

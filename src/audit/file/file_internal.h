@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the log file share: file.c (open, lock, append), state.c (the mapped state),
+ * repair.c (what earlier writers left), begin.c (a new log), rotate.c, space.c and sync.c.
+ */
+#ifndef AUDIT_FILE_FILE_INTERNAL_H
+#define AUDIT_FILE_FILE_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "audit/file/file.h"
+
+/* ---- system calls ---------------------------------------------------------------------------- */
+
+/* As in section 2 of the manual: -1 and errno. Constant and bound at link time; a fault test links
+ * its own table in place of file_calls.c. */
+struct file_calls {
+    int (*openat)(int folder, const char *name, int flags, mode_t mode);
+    int (*close)(int fd);
+    ssize_t (*pread)(int fd, void *buffer, size_t size, off_t offset);
+    ssize_t (*write)(int fd, const void *buffer, size_t size);
+    int (*ftruncate)(int fd, off_t size);
+    int (*fallocate)(int fd, int mode, off_t offset, off_t length);
+    int (*posix_fallocate)(int fd, off_t offset, off_t length); /* gives the error number */
+    int (*fdatasync)(int fd);
+    int (*fsync)(int fd);
+    int (*syncfs)(int fd);
+    int (*fstat)(int fd, struct stat *ret_status);
+    int (*fstatat)(int folder, const char *name, struct stat *ret_status, int flags);
+    int (*fstatvfs)(int fd, struct statvfs *ret_status);
+    int (*fchmod)(int fd, mode_t mode);
+    int (*fchown)(int fd, uid_t uid, gid_t gid);
+    int (*linkat)(int from, const char *name, int to, const char *new_name, int flags);
+    int (*renameat)(int from, const char *name, int to, const char *new_name);
+    int (*unlinkat)(int folder, const char *name, int flags);
+    int (*mkdirat)(int folder, const char *name, mode_t mode);
+    int (*dup3)(int fd, int as, int flags);
+    int (*flock)(int fd, int operation);
+    __typeof__(getrlimit) *getrlimit; /* whose first argument is an enumeration or an int */
+    void *(*mmap)(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+    ssize_t (*getdents)(int folder, void *buffer, size_t size);
+};
+
+extern const struct file_calls file_calls;
+
+/* ---- the mapped state ------------------------------------------------------------------------ */
+
+enum {
+    STATE_CLEAN = 0,
+    STATE_KILLED = 1, /* a writer died with the lock */
+    STATE_TORN = 2,   /* the file ends in a part of a record that is counted already */
+    STATE_REBOOT = 4, /* the system was started anew since */
+    STATE_LOOK = 8,   /* look whether the file is still the one and whole */
+};
+
+enum { STATE_FILES = 256 };
+
+/* What a file was when it was rotated: by that it is known again, also packed. */
+struct state_file {
+    uint64_t last; /* record; 0: nothing is known */
+    uint64_t inode, size;
+    int64_t changed; /* seconds since 1970, or 0 */
+};
+
+/* Losses and head change together, or not at all: what they are to be is written here, then valid
+ * is set, then it is copied to its places, which can be done again. */
+struct state_redo {
+    _Atomic uint32_t valid;
+    struct state_head head;
+    struct state_loss pending;
+    uint64_t lost_total[AUDIT_LOSS_COUNT];
+};
+
+struct state_shared {
+    char magic[8];
+    uint32_t version, size;
+    char boot_id[40];
+    pthread_mutex_t mutex;
+    _Atomic uint32_t current;                       /* which head holds */
+    _Atomic uint32_t dirty;                         /* STATE_... */
+    _Atomic uint64_t synced;                        /* see sync.c */
+    _Atomic uint64_t unsynced_first, unsynced_last; /* see sync.c; 0: none */
+    struct state_head head[2];
+    struct state_redo redo;
+    struct state_loss pending[SINK_KIND_COUNT];
+    uint64_t lost_total[AUDIT_LOSS_COUNT];
+    struct state_file files[STATE_FILES]; /* by number % STATE_FILES */
+    int64_t repeats_until;
+    struct state_repeat repeats[STATE_REPEATS];
+};
+
+/* Opens the state in the folder; log names the log in messages. Errors: NOT_FOUND (there is none),
+ * SYSTEM, BAD_STATE. */
+MIGUARD_CHECKED enum miguard_status state_open(int folder, const char *name, const char *log,
+                                               struct log_state *ret_state,
+                                               struct miguard_error *reterr);
+
+/* Makes it with its first head and what is lost already (or NULL), as a whole and on the disk, or
+ * not at all. OK also when there is one already. Errors: SYSTEM, BAD_STATE, NO_MEMORY, AUDIT_FAILED
+ * (no space). */
+MIGUARD_CHECKED enum miguard_status state_create(int folder, const char *name, const char *log,
+                                                 const struct state_head *first,
+                                                 const struct state_loss *lost,
+                                                 struct miguard_error *reterr);
+
+/*
+ * A state that is whole, on the disk, under its name and locked, but no state yet: every program
+ * refuses it until state_finish(), whatever happens to who makes it. So a key can be handed over
+ * when nothing but a store is left to do. What stays when its maker is killed, or cannot even
+ * remove it, state_remove_draft() takes away.
+ */
+struct state_draft {
+    int folder, fd; /* -1: there is none */
+    const char *name;
+    struct state_shared *shared;
+};
+
+/* Errors as state_create(), and BAD_STATE when there is a state. */
+MIGUARD_CHECKED enum miguard_status state_draft(int folder, const char *name, const char *log,
+                                                const struct state_head *first,
+                                                struct state_draft *ret_draft,
+                                                struct miguard_error *reterr);
+/* False and errno: it is still a draft, to be discarded. */
+MIGUARD_CHECKED bool state_finish(struct state_draft *draft);
+/* Also of one that is finished, or was never made: then it does nothing. Keeps errno. */
+void state_discard(struct state_draft *draft);
+/* False: it is none, or its maker is still at work (then after STATE_LOCK_SECONDS), or it cannot be
+ * removed. */
+bool state_remove_draft(int folder, const char *name);
+
+/* Locks within STATE_LOCK_SECONDS; gives the error number. */
+MIGUARD_CHECKED int state_wait_for(pthread_mutex_t *mutex);
+
+/* Under the lock. False: no head is whole. */
+MIGUARD_CHECKED bool state_sound(struct log_state *state);
+
+/* The next head, a copy of the present one to be changed; it holds from state_commit() on. */
+struct state_head *state_begin(struct log_state *state);
+void state_commit(struct log_state *state);
+
+/* Sets head, the losses that the file lacks and all totals as one. */
+void state_commit_all(struct log_state *state, const struct state_head *head,
+                      const struct state_loss *pending,
+                      const uint64_t lost_total[AUDIT_LOSS_COUNT]);
+
+/* For a state that no process maps: as file_read_head(). */
+MIGUARD_CHECKED enum miguard_status state_read_head(int folder, const char *name, const char *log,
+                                                    struct state_head *ret_head,
+                                                    struct miguard_error *reterr);
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+enum {
+    FILE_TAIL = 64 * 1024,   /* what only records about the log itself may use */
+    FILE_TAIL_LENGTH = 1024, /* more than audit_encode_tail(), hash and newline ever need */
+    FILE_NAME_SIZE = NAME_MAX + 32,
+    FILE_LOOK_EVERY = 64,
+    FILE_STRAYS = 32,
+};
+
+struct log_file {
+    struct sink_settings settings; /* without the path */
+    struct file_owner owner;
+    char name[FILE_NAME_SIZE]; /* in the folder */
+    char *folder_path;
+    int folder;
+    atomic_int fd;  /* the number stays the same (dup3), so that fdatasync(2) needs no lock; but for
+                       file_reclaim() */
+    uint64_t inode; /* what fd refers to */
+    struct file_mark folder_mark, fd_mark;
+    struct log_state state;
+    pthread_mutex_t local; /* around the shared one: a fork must not copy what is half changed */
+    struct text own_body, own_line;
+    uid_t uid;              /* effective, of who opened it */
+    bool in_own;            /* a record of the file's own is being written, or none may be */
+    bool space_looked;      /* at the space, since the log was opened */
+    bool rotation_failed;   /* for want of permission or room: the keeper is to try */
+    uid_t failed_as;        /* effective, of the thread that could not */
+    _Atomic bool early;     /* a thread that may not rotate asks for it before it is due */
+    uint64_t removed_files; /* by `keep`, not told yet */
+    uint64_t beyond;        /* bytes of the file before over `rotate`, not told yet */
+    uint64_t stray_files;   /* none of the log's, not told yet */
+    char stray[512];        /* names of the first of them */
+    uint64_t strays_told[FILE_STRAYS]; /* inodes of the last that were */
+    unsigned strays_at;
+    unsigned locks;
+    /* sync.c */
+    _Atomic uint64_t written; /* the last record that is in what fd refers to */
+    _Atomic uint64_t after;   /* its records come after this number */
+    _Atomic uint64_t turn;    /* counts what fd referred to */
+    pthread_mutex_t sync_lock;
+    pthread_cond_t sync_done;
+    bool syncing;
+    unsigned waiting; /* threads in file_sync() */
+    unsigned crowd;   /* how many there were at the end of the last sync; the leader's */
+    /* the keeper */
+    pthread_mutex_t keeper_lock;
+    pthread_cond_t keeper_asked, keeper_answered;
+    bool keeper;
+    unsigned asked, answered;
+};
+
+/* fstat(2), and whether it still is what it was; errno EBADF when not. */
+MIGUARD_CHECKED bool file_mark_set(int fd, struct file_mark *ret_mark);
+MIGUARD_CHECKED bool file_mark_holds(int fd, const struct file_mark *mark);
+
+/* file_open.c: opens the folder by the rules of the first time. */
+MIGUARD_CHECKED bool file_open_folder(struct log_file *file);
+
+/* A log file without anything, to be released with file_close(); NULL: out of memory. */
+struct log_file *file_new(void);
+
+/* Opens the folder of path for the first time. Errors: INVALID_ARGUMENT, SYSTEM, NO_MEMORY. */
+MIGUARD_CHECKED enum miguard_status file_first_folder(struct log_file *file, const char *path,
+                                                      struct miguard_error *reterr);
+
+/* The highest number of a file that holds records. Others take no number from us: 20261127 is a
+ * date. */
+struct family;
+uint64_t file_highest_log(const struct log_file *file, const struct family *family);
+
+/* The head of a chain that nothing is in yet; its numbers for files come after *ret_highest. False
+ * and errno: the folder cannot be listed, and the numbers begin at 1. */
+bool file_first_head(const struct log_file *file, const struct chain_key *key,
+                     struct state_head *ret_head, uint64_t *ret_highest);
+
+/* name.suffix into buffer. */
+void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE]);
+void file_rotated_name(const struct log_file *file, uint64_t generation,
+                       char buffer[FILE_NAME_SIZE]);
+
+enum audit_loss file_loss_of(int error);
+
+/* Tells the keeper that there is something to do, without waiting for it. */
+void file_call_keeper(struct log_file *file);
+
+/* Opens what must be a log of ours: *ret_problem says what else it is. */
+MIGUARD_CHECKED bool file_open_name(struct log_file *file, const char *name, int *ret_fd,
+                                    struct stat *ret_status, const char **ret_problem);
+
+/* Makes an empty file with mode and group; fails with errno when there is one. */
+MIGUARD_CHECKED bool file_create(struct log_file *file, const char *name, int *ret_fd,
+                                 struct stat *ret_status);
+
+/* fd is what file->fd refers to from now on; takes fd. */
+MIGUARD_CHECKED bool file_take(struct log_file *file, int fd, uint64_t inode);
+
+/* Writes all bytes at the end. False: none of them are there, or STATE_TORN is set. */
+MIGUARD_CHECKED bool file_write(struct log_file *file, const char *bytes, size_t length,
+                                enum audit_loss *ret_loss);
+
+/* The head after a record of length bytes with its newline. */
+void file_advance(struct state_head *head, const unsigned char hash[CHAIN_HASH_SIZE], size_t length,
+                  bool is_seal, int64_t now);
+
+/* Appends a record of the file's own. */
+MIGUARD_CHECKED bool file_append_own(struct log_file *file, const struct audit_event *event,
+                                     enum audit_loss *ret_loss);
+
+/* repair.c: under the lock, makes file->fd the current file and the head what is in it. False: this
+ * thread cannot; *ret_problem (may be NULL) then says more than *ret_loss. */
+MIGUARD_CHECKED bool file_settle(struct log_file *file, enum audit_loss *ret_loss,
+                                 const char **ret_problem);
+
+/* The number of the last whole record in what fd refers to, and its hash; false: there is none. */
+MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
+                                      unsigned char ret_hash[CHAIN_HASH_SIZE]);
+
+/* rotate.c */
+void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);
+/* What a thread that may not rotate could write before one that may comes by: who may rotates when
+ * there is less room than this left. 0: the size is no limit. */
+size_t file_rotate_ahead(const struct log_file *file);
+/* Is the current file that close to its limit? */
+bool file_rotate_near(const struct log_file *file);
+/* Notes in the state what the file was that the head stood in until now; status may be NULL. */
+void file_note_rotated(struct log_file *file, const struct state_head *head,
+                       const struct stat *status);
+/* The first record of a file that is not the first of its log. */
+MIGUARD_CHECKED bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss);
+
+/* space.c */
+MIGUARD_CHECKED bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
+                                    enum audit_loss *ret_loss);
+/* Allocates blocks for a file that is not in use yet; gives up to which offset. */
+MIGUARD_CHECKED bool file_allocate(int fd, uint64_t from, uint64_t least, uint64_t *ret_to,
+                                   enum audit_loss *ret_loss);
+
+/* sync.c */
+void file_tell_synced(struct state_shared *shared, uint64_t through);
+void file_tell_unsynced(struct state_shared *shared, uint64_t through);
+
+#endif

@@ -1,0 +1,747 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/file/log_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/file/file_internal.h"
+#include "base/alloc.h"
+#include "base/descriptor.h"
+#include "base/limit.h"
+#include "identity/read.h"
+
+#define MAGIC "MGSTATE"
+#define DRAFT "MGDRAFT" /* see state_draft() */
+enum { STATE_VERSION = 2, OPEN_TRIES = 16, READ_TRIES = 1000 };
+
+/* What one record changes is written back as one page, so that a power cut finds it together. */
+_Static_assert(offsetof(struct state_shared, files) <= 4096, "one page");
+
+/* ---- heads ----------------------------------------------------------------------------------- */
+
+/* Not against an attacker, who could write it as well: against a page that is written in part. */
+static uint64_t check_of(const struct state_head *head)
+{
+    const unsigned char *bytes = (const unsigned char *)head;
+    uint64_t sum = UINT64_C(0x9e3779b97f4a7c15), word;
+
+    for (size_t i = 0; i < offsetof(struct state_head, check); i += sizeof(word)) {
+        memcpy(&word, bytes + i, sizeof(word));
+        sum = (sum ^ word) * UINT64_C(0xff51afd7ed558ccd);
+        sum ^= sum >> 32;
+    }
+    return sum;
+}
+
+_Static_assert(offsetof(struct state_head, check) % sizeof(uint64_t) == 0, "whole words");
+
+static bool head_sound(const struct state_head *head)
+{
+    return head->check == check_of(head);
+}
+
+static uint32_t current_index(const struct log_state *state)
+{
+    return atomic_load_explicit(&state->shared->current, memory_order_acquire) & 1;
+}
+
+const struct state_head *state_head(const struct log_state *state)
+{
+    return &state->shared->head[current_index(state)];
+}
+
+struct state_head *state_begin(struct log_state *state)
+{
+    struct state_head *next = &state->shared->head[1 - current_index(state)];
+
+    memcpy(next, state_head(state), sizeof(*next));
+    return next;
+}
+
+void state_commit(struct log_state *state)
+{
+    uint32_t old = current_index(state);
+    struct state_head *next = &state->shared->head[1 - old];
+
+    next->synced = atomic_load(&state->shared->synced);
+    next->check = check_of(next);
+    atomic_store_explicit(&state->shared->current, 1 - old, memory_order_release);
+    chain_key_wipe(&state->shared->head[old].key);
+}
+
+/* Copies what the redo says to its places; may be done any number of times. */
+static void apply_redo(struct state_shared *shared)
+{
+    struct state_redo *redo = &shared->redo;
+
+    memcpy(&shared->pending[SINK_FILE], &redo->pending, sizeof(redo->pending));
+    memcpy(shared->lost_total, redo->lost_total, sizeof(redo->lost_total));
+    memcpy(&shared->head[0], &redo->head, sizeof(redo->head));
+    atomic_store_explicit(&shared->current, 0, memory_order_release);
+    chain_key_wipe(&shared->head[1].key);
+    atomic_store_explicit(&redo->valid, 0, memory_order_release);
+    chain_key_wipe(&redo->head.key);
+}
+
+void state_commit_all(struct log_state *state, const struct state_head *head,
+                      const struct state_loss *pending, const uint64_t lost_total[AUDIT_LOSS_COUNT])
+{
+    struct state_redo *redo = &state->shared->redo;
+
+    memcpy(&redo->head, head, sizeof(*head));
+    redo->head.synced = atomic_load(&state->shared->synced);
+    redo->head.check = check_of(&redo->head);
+    memcpy(&redo->pending, pending, sizeof(*pending));
+    memcpy(redo->lost_total, lost_total, sizeof(redo->lost_total));
+    atomic_store_explicit(&redo->valid, 1, memory_order_release);
+    apply_redo(state->shared);
+}
+
+bool state_sound(struct log_state *state)
+{
+    struct state_shared *shared = state->shared;
+    uint32_t current = current_index(state);
+
+    if (atomic_load(&shared->redo.valid) != 0 && head_sound(&shared->redo.head)) {
+        apply_redo(shared);
+        return true;
+    }
+    if (head_sound(&shared->head[current])) {
+        return true;
+    }
+    if (!head_sound(&shared->head[1 - current])) {
+        return false;
+    }
+    atomic_store(&shared->current, 1 - current);
+    atomic_fetch_or(&shared->dirty, STATE_REBOOT);
+    return true;
+}
+
+/* ---- the lock -------------------------------------------------------------------------------- */
+
+static void make_mutex(struct state_shared *shared)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&shared->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
+#ifdef __SANITIZE_THREAD__
+
+/* gcc's ThreadSanitizer does not see that clocklock takes a lock, nor that timedlock takes one
+ * whose owner died. */
+int state_wait_for(pthread_mutex_t *mutex)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    int error = pthread_mutex_trylock(mutex);
+
+    for (int i = 0; error == EBUSY && i < STATE_LOCK_SECONDS * 1000; i++) {
+        nanosleep(&pause, NULL);
+        error = pthread_mutex_trylock(mutex);
+    }
+    return error == EBUSY ? ETIMEDOUT : error;
+}
+
+#else
+
+int state_wait_for(pthread_mutex_t *mutex)
+{
+    struct timespec until;
+    int error = pthread_mutex_trylock(mutex);
+
+    if (error != EBUSY) {
+        return error;
+    }
+    /* Not the time of day: that may be set back while we wait. */
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += STATE_LOCK_SECONDS;
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+}
+
+#endif
+
+bool state_lock(struct log_state *state)
+{
+    struct state_shared *shared = state->shared;
+    int error = state_wait_for(&shared->mutex);
+
+    if (error == EOWNERDEAD) {
+        /* Noted before the lock is made good, so that a second death cannot hide the first. */
+        atomic_fetch_or(&shared->dirty, STATE_KILLED);
+        pthread_mutex_consistent(&shared->mutex);
+        error = 0;
+    }
+    return error == 0;
+}
+
+void state_unlock(struct log_state *state)
+{
+    pthread_mutex_unlock(&state->shared->mutex);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static void point_into(struct log_state *state, struct state_shared *shared, int fd)
+{
+    state->shared = shared;
+    state->fd = fd;
+    state->pending = shared->pending;
+    state->lost_total = shared->lost_total;
+    state->repeats = shared->repeats;
+    state->repeats_until = &shared->repeats_until;
+}
+
+enum miguard_status state_open_private(struct log_state *ret_state)
+{
+    struct state_shared *shared = base_alloc(1, sizeof(*shared));
+
+    if (shared == NULL) {
+        return MIGUARD_NO_MEMORY;
+    }
+    /* Not robust: a forked child gives back what its parent's thread locked. */
+    pthread_mutex_init(&shared->mutex, NULL);
+    point_into(ret_state, shared, -1);
+    return MIGUARD_OK;
+}
+
+void state_close(struct log_state *state)
+{
+    if (state->shared == NULL) {
+        return;
+    }
+    if (state->fd < 0) {
+        pthread_mutex_destroy(&state->shared->mutex);
+        base_free(state->shared);
+    } else {
+        munmap(state->shared, sizeof(*state->shared));
+        if (file_mark_holds(state->fd, &state->mark)) {
+            file_calls.close(state->fd);
+        }
+    }
+    state->shared = NULL;
+}
+
+static void read_boot_id(char boot_id[40])
+{
+    memset(boot_id, 0, 40);
+    if (read_proc_file("/proc/sys/kernel/random/boot_id", boot_id, 40) < 0) {
+        boot_id[0] = '\0';
+    }
+}
+
+static enum miguard_status refuse(struct miguard_error *reterr, const char *log, const char *what)
+{
+    return error_set(reterr, MIGUARD_BAD_STATE, 0, "state",
+                     "%.60s.state %s; move it and the log away and run miguard audit init", log,
+                     what);
+}
+
+static enum miguard_status refuse_system(struct miguard_error *reterr, const char *log,
+                                         const char *step)
+{
+    int error = errno;
+    bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+
+    return error_set(reterr, full ? MIGUARD_AUDIT_FAILED : MIGUARD_SYSTEM, error, step,
+                     "%.120s.state: %s", log,
+                     error == ELOOP ? "is a symbolic link; remove it" : strerrordesc_np(error));
+}
+
+/* NULL, or why a file is no state of ours. */
+static const char *wrong_file(const struct stat *status)
+{
+    if (!S_ISREG(status->st_mode)) {
+        return "is no regular file";
+    }
+    if (status->st_uid != geteuid() && status->st_uid != 0) {
+        return "belongs to somebody else";
+    }
+    if ((status->st_mode & 077) != 0) {
+        return "is open to others than its owner (right is mode 0600)";
+    }
+    if (status->st_nlink > 1) {
+        return "has a second name";
+    }
+    return NULL;
+}
+
+/* Nobody holds it for longer than it takes to make a state; who is stopped just then must not hold
+ * up everybody. */
+static bool lock_file(int fd)
+{
+    const struct timespec pause = {0, 10000000};
+
+    for (int i = 0; i < STATE_LOCK_SECONDS * 100; i++) {
+        if (file_calls.flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return true;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    errno = EBUSY;
+    return false;
+}
+
+/* Whoever removed or renamed it meanwhile left us one that the name is not of. */
+static bool has_name(int folder, const char *name, const struct stat *status)
+{
+    struct stat now;
+
+    return file_calls.fstatat(folder, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+           now.st_ino == status->st_ino && now.st_dev == status->st_dev;
+}
+
+/* The file of the name, locked. */
+static int open_locked(int folder, const char *name, int flags, struct stat *ret_status)
+{
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        int fd = descriptor_away(file_calls.openat(
+            folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600));
+        if (fd < 0) {
+            return -1;
+        }
+        if (!lock_file(fd) || file_calls.fstat(fd, ret_status) != 0) {
+            int error = errno;
+            file_calls.close(fd);
+            errno = error;
+            return -1;
+        }
+        if (has_name(folder, name, ret_status)) {
+            return fd;
+        }
+        file_calls.close(fd);
+    }
+    errno = EBUSY;
+    return -1;
+}
+
+static struct state_shared *map(int fd)
+{
+    void *at = file_calls.mmap(NULL, sizeof(struct state_shared), PROT_READ | PROT_WRITE,
+                               MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    /* So that the key is not swapped out, where the limit allows; a swapped page is no leak of the
+     * log but one of the host's. */
+    (void)mlock(at, sizeof(struct state_shared));
+    return at;
+}
+
+/* A lock that was held when the system went down is held for ever. */
+static void renew_after_boot(struct state_shared *shared)
+{
+    char boot_id[40];
+
+    read_boot_id(boot_id);
+    if (memcmp(boot_id, shared->boot_id, sizeof(boot_id)) != 0) {
+        make_mutex(shared);
+        atomic_fetch_or(&shared->dirty, STATE_REBOOT);
+        memcpy(shared->boot_id, boot_id, sizeof(boot_id));
+    }
+}
+
+/* Nothing tells whether a key was asked for: going on without one could be a log that the owner of
+ * the key takes for his. */
+#define UNFINISHED                                                                                 \
+    "is empty or was not finished (a full disk?): no chain was begun with it and no key printed"
+
+/* No log was ever begun with it: nothing has to be moved away. */
+static enum miguard_status refuse_draft(struct miguard_error *reterr, const char *log)
+{
+    return error_set(reterr, MIGUARD_BAD_STATE, 0, "state",
+                     "%.60s.state: miguard audit init did not come to its end, and no chain is "
+                     "begun; let it end, or run it again",
+                     log);
+}
+
+static enum miguard_status open_known(struct state_shared *shared, const char *log,
+                                      struct miguard_error *reterr)
+{
+    static const char nothing[sizeof(shared->magic)];
+
+    if (memcmp(shared->magic, nothing, sizeof(nothing)) == 0) {
+        return refuse(reterr, log, UNFINISHED);
+    }
+    if (memcmp(shared->magic, DRAFT, sizeof(DRAFT)) == 0) {
+        return refuse_draft(reterr, log);
+    }
+    if (memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0) {
+        return refuse(reterr, log, "is no state of a log");
+    }
+    if (shared->version != STATE_VERSION || shared->size != sizeof(*shared)) {
+        return refuse(reterr, log, "was written by another version");
+    }
+    renew_after_boot(shared);
+    return MIGUARD_OK;
+}
+
+enum miguard_status state_open(int folder, const char *name, const char *log,
+                               struct log_state *ret_state, struct miguard_error *reterr)
+{
+    struct state_shared *shared = NULL;
+    struct stat status;
+    int fd = open_locked(folder, name, 0, &status);
+
+    if (fd < 0) {
+        return errno == ENOENT ? error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open",
+                                           "%.120s.state: there is none", log)
+                               : refuse_system(reterr, log, "open");
+    }
+    const char *wrong = wrong_file(&status);
+    if (wrong == NULL && status.st_size != sizeof(*shared)) {
+        wrong = status.st_size == 0 ? UNFINISHED : "has the wrong size";
+    }
+    if (wrong != NULL) {
+        file_calls.close(fd);
+        return refuse(reterr, log, wrong);
+    }
+    shared = map(fd);
+    if (shared == NULL) {
+        enum miguard_status failed = refuse_system(reterr, log, "mmap");
+        file_calls.close(fd);
+        return failed;
+    }
+    enum miguard_status known = open_known(shared, log, reterr);
+    if (known != MIGUARD_OK) {
+        munmap(shared, sizeof(*shared));
+        file_calls.close(fd);
+        return known;
+    }
+    point_into(ret_state, shared, fd);
+    ret_state->mark = (struct file_mark){status.st_dev, status.st_ino, status.st_uid};
+    file_calls.flock(fd, LOCK_UN);
+    return MIGUARD_OK;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static void fill(struct state_shared *shared, const char *magic, const struct state_head *first,
+                 const struct state_loss *lost)
+{
+    make_mutex(shared);
+    shared->version = STATE_VERSION;
+    shared->size = sizeof(*shared);
+    read_boot_id(shared->boot_id);
+    memcpy(&shared->head[0], first, sizeof(*first));
+    shared->head[0].check = check_of(&shared->head[0]);
+    if (lost != NULL) {
+        shared->pending[SINK_FILE] = *lost;
+        memcpy(shared->lost_total, lost->by_cause, sizeof(shared->lost_total));
+        shared->dirty = STATE_LOOK;
+    }
+    memcpy(shared->magic, magic, sizeof(shared->magic));
+}
+
+static bool write_all(int fd, const void *bytes, size_t length)
+{
+    const char *at = bytes;
+
+    while (length > 0) {
+        ssize_t written = file_calls.write(fd, at, length);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            errno = written == 0 ? ENOSPC : errno;
+            return false;
+        }
+        at += written;
+        length -= (size_t)written;
+    }
+    return true;
+}
+
+/* All of it on the disk, under its working name. With blocks of its own: a store into a mapping
+ * that finds no space raises SIGBUS. */
+static bool write_state(int fd, const struct state_shared *shared)
+{
+    struct stat status;
+
+    /* What one who was killed has left. */
+    if (file_calls.fstat(fd, &status) != 0 ||
+        (status.st_size > 0 && file_calls.ftruncate(fd, 0) != 0)) {
+        return false;
+    }
+    if (!limit_allows_file(sizeof(*shared))) {
+        return false;
+    }
+    int error = file_calls.posix_fallocate(fd, 0, sizeof(*shared));
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
+    return file_calls.fchmod(fd, 0600) == 0 && write_all(fd, shared, sizeof(*shared)) &&
+           file_calls.fsync(fd) == 0;
+}
+
+/* Some file systems have no fsync(2) for a folder. */
+static bool sync_folder(int folder)
+{
+    return file_calls.fsync(folder) == 0 || errno == EINVAL || errno == EROFS;
+}
+
+static bool publish(int folder, const char *name, const char *working, int fd,
+                    const struct state_shared *shared)
+{
+    if (!write_state(fd, shared) || file_calls.renameat(folder, working, folder, name) != 0) {
+        int error = errno;
+        file_calls.unlinkat(folder, working, 0);
+        errno = error;
+        return false;
+    }
+    if (!sync_folder(folder)) {
+        int error = errno;
+        file_calls.unlinkat(folder, name, 0);
+        errno = error;
+        return false;
+    }
+    return true;
+}
+
+struct making {
+    int folder;
+    const char *name, *log, *magic;
+    const struct state_head *first;
+    const struct state_loss *lost;
+};
+
+/* The working file, locked: who makes a state holds it, so that two do not make two. *ret_fd stays
+ * -1 when there is a state meanwhile. */
+static enum miguard_status open_working(const struct making *making, const char *working,
+                                        int *ret_fd, struct miguard_error *reterr)
+{
+    enum miguard_status result = MIGUARD_OK;
+    struct stat status;
+    int fd = open_locked(making->folder, working, O_CREAT, &status);
+
+    if (fd < 0) {
+        return refuse_system(reterr, making->log, "open");
+    }
+    if (wrong_file(&status) != NULL) {
+        result = refuse(reterr, making->log, wrong_file(&status));
+    } else if (file_calls.fstatat(making->folder, making->name, &status, AT_SYMLINK_NOFOLLOW) ==
+               0) {
+        file_calls.unlinkat(making->folder, working, 0); /* another one made it */
+    } else if (errno != ENOENT) { /* what cannot be looked at must not be replaced */
+        result = refuse_system(reterr, making->log, "stat");
+    } else {
+        *ret_fd = fd;
+        return MIGUARD_OK;
+    }
+    file_calls.close(fd);
+    return result;
+}
+
+/* Everything or nothing: a state that could be seen half made would be taken for one without a
+ * key. */
+static enum miguard_status make(const struct making *making, int *ret_fd,
+                                struct miguard_error *reterr)
+{
+    char working[FILE_NAME_SIZE + 8];
+
+    *ret_fd = -1;
+    snprintf(working, sizeof(working), "%s.new", making->name);
+    struct state_shared *shared = base_alloc(1, sizeof(*shared));
+    if (shared == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "state", NULL);
+    }
+    enum miguard_status result = open_working(making, working, ret_fd, reterr);
+    if (*ret_fd >= 0) {
+        fill(shared, making->magic, making->first, making->lost);
+        if (!publish(making->folder, making->name, working, *ret_fd, shared)) {
+            result = refuse_system(reterr, making->log, "write");
+            file_calls.close(*ret_fd);
+            *ret_fd = -1;
+        }
+    }
+    explicit_bzero(shared, sizeof(*shared));
+    base_free(shared);
+    return result;
+}
+
+enum miguard_status state_create(int folder, const char *name, const char *log,
+                                 const struct state_head *first, const struct state_loss *lost,
+                                 struct miguard_error *reterr)
+{
+    const struct making making = {folder, name, log, MAGIC, first, lost};
+    int fd = -1;
+    enum miguard_status result = make(&making, &fd, reterr);
+
+    if (fd >= 0) {
+        file_calls.close(fd);
+    }
+    return result;
+}
+
+/* ---- a draft --------------------------------------------------------------------------------- */
+
+enum miguard_status state_draft(int folder, const char *name, const char *log,
+                                const struct state_head *first, struct state_draft *ret_draft,
+                                struct miguard_error *reterr)
+{
+    const struct making making = {folder, name, log, DRAFT, first, NULL};
+
+    *ret_draft = (struct state_draft){.folder = folder, .name = name, .fd = -1};
+    enum miguard_status result = make(&making, &ret_draft->fd, reterr);
+    if (result != MIGUARD_OK) {
+        return result;
+    }
+    if (ret_draft->fd < 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
+                         "%.60s.state: another program made it just now", log);
+    }
+    ret_draft->shared = map(ret_draft->fd);
+    if (ret_draft->shared == NULL) {
+        result = refuse_system(reterr, log, "mmap");
+        state_discard(ret_draft);
+    }
+    return result;
+}
+
+static void release_draft(struct state_draft *draft)
+{
+    if (draft->shared != NULL) {
+        munmap(draft->shared, sizeof(*draft->shared));
+    }
+    if (draft->fd >= 0) {
+        file_calls.close(draft->fd);
+    }
+    draft->shared = NULL;
+    draft->fd = -1;
+}
+
+/* A store, and so is taking it back: no failing call can come between that and the answer. */
+bool state_finish(struct state_draft *draft)
+{
+    int result;
+
+    memcpy(draft->shared->magic, MAGIC, sizeof(MAGIC));
+    do {
+        result = file_calls.fdatasync(draft->fd);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) {
+        memcpy(draft->shared->magic, DRAFT, sizeof(DRAFT));
+        return false;
+    }
+    release_draft(draft);
+    return true;
+}
+
+void state_discard(struct state_draft *draft)
+{
+    int error = errno;
+
+    if (draft->fd >= 0) {
+        file_calls.unlinkat(draft->folder, draft->name, 0); /* else it stays a draft */
+        (void)file_calls.fsync(draft->folder);
+    }
+    release_draft(draft);
+    errno = error;
+}
+
+bool state_remove_draft(int folder, const char *name)
+{
+    char magic[sizeof(DRAFT)] = "";
+    struct stat status;
+    int fd = open_locked(folder, name, 0, &status);
+
+    if (fd < 0) {
+        return false;
+    }
+    bool removed = wrong_file(&status) == NULL &&
+                   file_calls.pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+                   memcmp(magic, DRAFT, sizeof(DRAFT)) == 0 &&
+                   file_calls.unlinkat(folder, name, 0) == 0;
+    file_calls.close(fd);
+    return removed;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* The head that holds in a copy of the page; NULL: the copy was taken while it was written. */
+static const struct state_head *head_in(const struct state_shared *shared)
+{
+    const struct state_head *head = &shared->head[shared->current & 1];
+
+    if (shared->redo.valid != 0) {
+        head = &shared->redo.head;
+    }
+    return head_sound(head) ? head : NULL;
+}
+
+/* *ret_wrong NULL and false: it is a draft. */
+static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wrong)
+{
+    const size_t length = offsetof(struct state_shared, files);
+    struct state_shared *shared = base_alloc(1, sizeof(*shared));
+    const struct state_head *head = NULL;
+
+    *ret_wrong = shared == NULL ? "cannot be read: out of memory" : "is damaged";
+    for (int i = 0; i < READ_TRIES && head == NULL && shared != NULL; i++) {
+        ssize_t got = file_calls.pread(fd, shared, length, 0);
+        if (got == 0) {
+            *ret_wrong = UNFINISHED;
+            break;
+        }
+        if (got == (ssize_t)length && memcmp(shared->magic, DRAFT, sizeof(DRAFT)) == 0) {
+            *ret_wrong = NULL;
+            break;
+        }
+        if (got != (ssize_t)length || memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0 ||
+            shared->version != STATE_VERSION) {
+            *ret_wrong = "is no state of a log";
+            break;
+        }
+        head = head_in(shared);
+    }
+    if (head != NULL) {
+        memcpy(ret_head, head, sizeof(*head));
+        ret_head->synced = shared->synced;
+        chain_key_wipe(&ret_head->key);
+    }
+    if (shared != NULL) {
+        explicit_bzero(shared, length);
+    }
+    base_free(shared);
+    return head != NULL;
+}
+
+enum miguard_status state_read_head(int folder, const char *name, const char *log,
+                                    struct state_head *ret_head, struct miguard_error *reterr)
+{
+    const char *wrong = NULL;
+    struct state_head head;
+    struct stat status;
+    int fd = file_calls.openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+
+    if (fd < 0 && errno == ENOENT) {
+        return error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open", "%.120s.state: there is none",
+                         log);
+    }
+    if (fd < 0) {
+        return refuse_system(reterr, log, "open");
+    }
+    if (file_calls.fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        wrong = "is no regular file";
+    }
+    bool read = wrong == NULL && copy_head(fd, &head, &wrong);
+    file_calls.close(fd);
+    if (!read) {
+        return wrong == NULL ? refuse_draft(reterr, log) : refuse(reterr, log, wrong);
+    }
+    memcpy(ret_head, &head, sizeof(head));
+    return MIGUARD_OK;
+}

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finding the current file, and making head and file agree after a writer was killed, the system
+ * went down, or somebody removed, cut or replaced the log.
+ *
+ * What is longer than the head says was written by a writer who did not live to say so: whole
+ * records that continue the chain are taken over; the rest is a torn record. What is shorter has
+ * lost records; the chain goes on from the head, never from what is left in the file, so that a cut
+ * stays visible.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/file/family.h"
+#include "audit/file/file_internal.h"
+#include "base/alloc.h"
+#include "base/limit.h"
+#include "tools/review/record.h"
+
+enum { SMALL_WINDOW = 64 * 1024, LARGE_WINDOW = 2 * RECORD_MAX_LINE, MAX_STEPS = 100000 };
+
+struct repair {
+    struct log_file *file;
+    struct state_head head;
+    struct state_loss pending;
+    uint64_t lost_total[AUDIT_LOSS_COUNT];
+    uint32_t dirty;
+    int64_t now;
+    enum audit_loss loss; /* why it failed */
+    const char *problem;
+};
+
+static bool fail(struct repair *repair, enum audit_loss loss, const char *problem)
+{
+    repair->loss = loss;
+    repair->problem = problem;
+    return false;
+}
+
+/* ---- reading back ---------------------------------------------------------------------------- */
+
+static const char *find(const char *line, size_t length, const char *what)
+{
+    return memmem(line, length, what, strlen(what));
+}
+
+/* Fills as much of buffer as there is. -1 and errno. */
+static ssize_t read_at(int fd, char *buffer, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t got = file_calls.pread(fd, buffer + done, size - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+/* The hash that a line ends in; false: it ends otherwise. */
+static bool line_hash(const char *line, size_t length, unsigned char ret_hash[CHAIN_HASH_SIZE])
+{
+    const size_t end = sizeof(AUDIT_LINE_END) - 1, hex = CHAIN_HEX_SIZE - 1;
+
+    return length > end + hex && memcmp(line + length - end, AUDIT_LINE_END, end) == 0 &&
+           chain_parse_hex(line + length - end - hex, hex, ret_hash);
+}
+
+/* No value can hold a bare quote, so that the name is found only where it is one. */
+static bool line_sequence(const char *line, size_t length, uint64_t *ret_sequence)
+{
+    static const char name[] = "\"sequence\":";
+    const char *at = find(line, length, name);
+    uint64_t sequence = 0;
+
+    if (at == NULL) {
+        return false;
+    }
+    for (at += sizeof(name) - 1; at < line + length && *at >= '0' && *at <= '9'; at++) {
+        if (__builtin_mul_overflow(sequence, 10, &sequence) ||
+            __builtin_add_overflow(sequence, (uint64_t)(*at - '0'), &sequence)) {
+            return false;
+        }
+    }
+    *ret_sequence = sequence;
+    return sequence > 0;
+}
+
+/* The last whole record in bytes. */
+static bool last_in(const char *bytes, size_t length, uint64_t *ret_sequence,
+                    unsigned char ret_hash[CHAIN_HASH_SIZE])
+{
+    const char *end = memrchr(bytes, '\n', length);
+
+    while (end != NULL) {
+        const char *before = memrchr(bytes, '\n', (size_t)(end - bytes));
+        const char *line = before != NULL ? before + 1 : bytes;
+        if (line_sequence(line, (size_t)(end - line), ret_sequence)) {
+            memset(ret_hash, 0, CHAIN_HASH_SIZE);
+            (void)line_hash(line, (size_t)(end - line), ret_hash);
+            return true;
+        }
+        end = before;
+    }
+    return false;
+}
+
+bool file_last_record(int fd, uint64_t *ret_sequence, unsigned char ret_hash[CHAIN_HASH_SIZE])
+{
+    static const size_t windows[] = {SMALL_WINDOW, LARGE_WINDOW};
+    struct stat status;
+    bool found = false;
+
+    if (file_calls.fstat(fd, &status) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]) && !found; i++) {
+        uint64_t size = (uint64_t)status.st_size;
+        size_t window = size < windows[i] ? (size_t)size : windows[i];
+        char *bytes = base_alloc(window + 1, 1);
+        ssize_t got = bytes == NULL ? -1 : read_at(fd, bytes, window, size - window);
+        found = got > 0 && last_in(bytes, (size_t)got, ret_sequence, ret_hash);
+        base_free(bytes);
+    }
+    return found;
+}
+
+/* Does the file have, where the head ends, what the head ends in? */
+static bool holds_head(int fd, const struct state_head *head)
+{
+    static const unsigned char none[CHAIN_HASH_SIZE];
+    char tail[CHAIN_HEX_SIZE - 1 + sizeof(AUDIT_LINE_END) + 1];
+    const size_t length = sizeof(tail) - 1;
+    unsigned char hash[CHAIN_HASH_SIZE];
+
+    if (head->size == 0 || memcmp(head->hash, none, sizeof(none)) == 0) {
+        return true;
+    }
+    tail[0] = '"'; /* line_hash() wants a line that is longer than its end */
+    return head->size > length &&
+           read_at(fd, tail + 1, length, head->size - length) == (ssize_t)length &&
+           tail[length] == '\n' && line_hash(tail, length, hash) &&
+           chain_hash_equal(hash, head->hash);
+}
+
+/* ---- counting -------------------------------------------------------------------------------- */
+
+static void count(struct repair *repair, enum audit_loss cause, uint64_t number)
+{
+    if (number == 0) {
+        return;
+    }
+    repair->pending.by_cause[cause] += number;
+    repair->lost_total[cause] += number;
+    repair->pending.first = repair->pending.first == 0 ? repair->now : repair->pending.first;
+    repair->pending.last = repair->now;
+}
+
+/* Is it known that the disk had this one? */
+static bool was_synced(const struct state_shared *shared, uint64_t sequence)
+{
+    uint64_t first = atomic_load(&shared->unsynced_first);
+
+    return sequence <= atomic_load(&shared->synced) &&
+           (first == 0 || sequence < first || sequence > atomic_load(&shared->unsynced_last));
+}
+
+/* The records from first to the head are gone. A crash takes only what was not synced. */
+static void count_missing(struct repair *repair, uint64_t first)
+{
+    const struct state_shared *shared = repair->file->state.shared;
+    uint64_t last = repair->head.sequence, crashed = 0;
+
+    if (first > last) {
+        return;
+    }
+    for (uint64_t i = last; (repair->dirty & STATE_REBOOT) != 0 && i >= first; i--) {
+        crashed += !was_synced(shared, i);
+    }
+    count(repair, AUDIT_LOSS_CRASH, crashed);
+    count(repair, AUDIT_LOSS_CUT, last - first + 1 - crashed);
+    if (repair->pending.first_sequence == 0 || first < repair->pending.first_sequence) {
+        repair->pending.first_sequence = first;
+    }
+    repair->pending.last_sequence = last;
+}
+
+/* ---- what is longer than the head ------------------------------------------------------------ */
+
+static bool continues(const struct state_head *head, const char *line, size_t length)
+{
+    char hex[CHAIN_HEX_SIZE], expected[256];
+    uint64_t sequence = 0;
+
+    chain_hex(head->hash, hex);
+    snprintf(expected, sizeof(expected),
+             "\"chain\":{\"id\":\"%016llx\",\"epoch\":%llu,\"prev\":\"%s\"}",
+             (unsigned long long)head->chain_id, (unsigned long long)head->epoch, hex);
+    return find(line, length, expected) != NULL && line_sequence(line, length, &sequence) &&
+           sequence == head->sequence + 1;
+}
+
+/* Takes over a record of a writer who did not live to say that it is there. */
+static bool adopt_line(struct repair *repair, const char *line, size_t length)
+{
+    const size_t behind = sizeof(AUDIT_LINE_END) - 1 + CHAIN_HEX_SIZE - 1;
+    unsigned char written[CHAIN_HASH_SIZE], right[CHAIN_HASH_SIZE];
+
+    if (!line_hash(line, length, written) || !continues(&repair->head, line, length)) {
+        return false;
+    }
+    chain_hash(&repair->head.key, line, length - behind, right);
+    if (!chain_hash_equal(written, right)) {
+        return false;
+    }
+    file_advance(&repair->head, right, length + 1,
+                 find(line, length, "\"action\":\"audit-seal\"") != NULL, repair->now);
+    if (find(line, length, "\"action\":\"records-lost\"") != NULL &&
+        find(line, length, "\"lost\":{\"sink\":\"file\"") != NULL) {
+        memset(&repair->pending, 0, sizeof(repair->pending));
+    }
+    return true;
+}
+
+/* Goes through whole lines; gives how many bytes they are. */
+static size_t adopt_lines(struct repair *repair, const char *bytes, size_t length, uint64_t *torn)
+{
+    size_t done = 0;
+    const char *end;
+
+    while ((end = memchr(bytes + done, '\n', length - done)) != NULL) {
+        size_t line = (size_t)(end - bytes) - done;
+        if (!adopt_line(repair, bytes + done, line)) {
+            *torn += line > 0;
+            repair->head.size += line + 1;
+        }
+        done += line + 1;
+    }
+    return done;
+}
+
+/* So that nobody's record is glued to a torn one. */
+static bool end_line(struct repair *repair, int fd)
+{
+    if (!limit_allows_file(repair->head.size + 1)) {
+        return fail(repair, AUDIT_LOSS_NO_SPACE, "a torn record cannot be ended");
+    }
+    while (file_calls.write(fd, "\n", 1) != 1) {
+        if (errno != EINTR) {
+            return fail(repair, file_loss_of(errno), "a torn record cannot be ended");
+        }
+    }
+    repair->head.size++;
+    return true;
+}
+
+/* A writer leaves at most one torn record; what else is no record was put there by somebody, and
+ * must not be told as an honest loss. */
+static void count_torn(struct repair *repair, uint64_t torn)
+{
+    if (torn > 0 && (repair->dirty & STATE_REBOOT) != 0) {
+        count(repair, AUDIT_LOSS_CRASH, torn);
+    } else if (torn > 0 && (repair->dirty & STATE_KILLED) != 0) {
+        count(repair, AUDIT_LOSS_KILLED, 1);
+    }
+}
+
+/* Bytes without a newline: a part of what is longer than any record, or the end. There, nothing but
+ * the newline may lack. False: a newline has to be written. */
+static bool adopt_end(struct repair *repair, const char *bytes, size_t length, uint64_t size,
+                      uint64_t *torn)
+{
+    if (repair->head.size + length < size) {
+        repair->head.size += length;
+        return true;
+    }
+    if (adopt_line(repair, bytes, length)) {
+        repair->head.size--; /* the newline comes next */
+    } else {
+        repair->head.size += length;
+        (*torn)++;
+    }
+    return false;
+}
+
+static bool adopt(struct repair *repair, int fd, uint64_t size)
+{
+    uint64_t more = size - repair->head.size, torn = 0;
+    size_t room = more < RECORD_MAX_LINE ? (size_t)more : RECORD_MAX_LINE;
+    char *bytes = base_alloc(room + 1, 1);
+    bool whole = true;
+
+    if (bytes == NULL) {
+        return fail(repair, AUDIT_LOSS_NO_MEMORY, "out of memory");
+    }
+    while (repair->head.size < size && whole) {
+        ssize_t got = read_at(fd, bytes, room, repair->head.size);
+        if (got <= 0) {
+            base_free(bytes);
+            return fail(repair, AUDIT_LOSS_IO_ERROR, "it cannot be read");
+        }
+        if (adopt_lines(repair, bytes, (size_t)got, &torn) == 0) {
+            whole = adopt_end(repair, bytes, (size_t)got, size, &torn);
+        }
+    }
+    base_free(bytes);
+    count_torn(repair, torn);
+    return whole || end_line(repair, fd);
+}
+
+/* ---- what is shorter, or another ------------------------------------------------------------- */
+
+static bool continue_after_loss(struct repair *repair, int fd, uint64_t size)
+{
+    unsigned char hash[CHAIN_HASH_SIZE];
+    uint64_t last = 0;
+    char end = '\n';
+
+    if (!file_last_record(fd, &last, hash) || last < repair->head.file_after) {
+        last = repair->head.file_after;
+    }
+    count_missing(repair, last + 1);
+    repair->head.size = size;
+    repair->head.reserved = 0;
+    if (size > 0 && read_at(fd, &end, 1, size - 1) != 1) {
+        return fail(repair, AUDIT_LOSS_IO_ERROR, "it cannot be read");
+    }
+    return end == '\n' || end_line(repair, fd);
+}
+
+/* Makes the head agree with a file that it belongs to. */
+static bool agree(struct repair *repair, int fd)
+{
+    struct stat status;
+
+    if (file_calls.fstat(fd, &status) != 0) {
+        return fail(repair, file_loss_of(errno), "it cannot be looked at");
+    }
+    uint64_t size = (uint64_t)status.st_size;
+    if (size < repair->head.size || (repair->dirty != 0 && !holds_head(fd, &repair->head))) {
+        return continue_after_loss(repair, fd, size);
+    }
+    return size == repair->head.size || adopt(repair, fd, size);
+}
+
+/* ---- where the file is ----------------------------------------------------------------------- */
+
+enum whereabouts { HERE, ROTATED, PACKED, NOWHERE, ANOTHER, NOT_FOR_US };
+
+static uint64_t inode_of(const struct log_file *file, const char *name)
+{
+    struct stat status;
+
+    return file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+               ? (uint64_t)status.st_ino
+               : 0;
+}
+
+/* Does the file begin with the record that follows the head? */
+static bool holds_next(const struct repair *repair, const char *name)
+{
+    struct family_place place;
+
+    return family_read_first(repair->file->folder, name, &place) &&
+           place.chain == repair->head.chain_id && place.sequence == repair->head.sequence + 1;
+}
+
+/* Was the file packed with gzip(1) between the end of a writer who was killed in a rotation and the
+ * next one? What is in it we cannot see; but the current file goes on behind the head, so that a
+ * verifier misses every record that should be in the packed one and is not. */
+static bool was_packed(const struct repair *repair, const struct stat *current)
+{
+    const struct log_file *file = repair->file;
+    char rotated[FILE_NAME_SIZE], packed[FILE_NAME_SIZE + 4];
+    struct stat status;
+
+    file_rotated_name(file, repair->head.generation, rotated);
+    snprintf(packed, sizeof(packed), "%s.gz", rotated);
+    return repair->head.inode != 0 && inode_of(file, rotated) == 0 &&
+           file_calls.fstatat(file->folder, packed, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode) && status.st_size > 0 &&
+           (current->st_size == 0 || holds_next(repair, file->name));
+}
+
+static enum whereabouts look(const struct repair *repair)
+{
+    const struct log_file *file = repair->file;
+    char rotated[FILE_NAME_SIZE];
+    struct stat status;
+
+    int found = file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW);
+    if (found != 0 && errno != ENOENT) {
+        return file->inode == repair->head.inode ? HERE : NOT_FOR_US;
+    }
+    if (found == 0 && (uint64_t)status.st_ino == repair->head.inode) {
+        return HERE;
+    }
+    file_rotated_name(file, repair->head.generation, rotated);
+    if (repair->head.inode != 0 && inode_of(file, rotated) == repair->head.inode) {
+        return ROTATED;
+    }
+    return found != 0 ? NOWHERE : was_packed(repair, &status) ? PACKED : ANOTHER;
+}
+
+static void begin_file(struct repair *repair, uint64_t inode)
+{
+    repair->head.inode = inode;
+    repair->head.size = 0;
+    repair->head.reserved = 0;
+    repair->head.file_after = repair->head.sequence;
+    repair->head.file_start = repair->now;
+    repair->head.rotate_asked = 0;
+}
+
+/* A kill in the middle of a rotation leaves a second name or an unfinished new file. */
+static void clear_leftovers(struct repair *repair)
+{
+    const struct log_file *file = repair->file;
+    char name[FILE_NAME_SIZE];
+
+    file_sibling(file, "new", name);
+    (void)file_calls.unlinkat(file->folder, name, 0);
+    file_rotated_name(file, repair->head.generation, name);
+    if (inode_of(file, name) == repair->head.inode &&
+        inode_of(file, file->name) == repair->head.inode) {
+        (void)file_calls.unlinkat(file->folder, name, 0);
+    }
+}
+
+static bool repair_here(struct repair *repair)
+{
+    struct log_file *file = repair->file;
+    struct stat status;
+    int fd = -1;
+
+    if (file->inode != repair->head.inode) {
+        if (!file_open_name(file, file->name, &fd, &status, &repair->problem)) {
+            return fail(repair, AUDIT_LOSS_REMOVED, repair->problem);
+        }
+        if (!file_take(file, fd, (uint64_t)status.st_ino)) {
+            return fail(repair, AUDIT_LOSS_REMOVED, "the descriptor cannot be replaced");
+        }
+    }
+    if ((repair->dirty & (STATE_KILLED | STATE_REBOOT)) != 0) {
+        clear_leftovers(repair);
+    }
+    return agree(repair, file->fd);
+}
+
+/* The number of the file that goes on, by what is in it: one that has the next number need not be
+ * the log's. Where none does, the current file goes on, and gets the next number. */
+static uint64_t next_generation(const struct repair *repair)
+{
+    const struct log_file *file = repair->file;
+    uint64_t next = repair->head.generation + 1;
+    char name[FILE_NAME_SIZE + 4];
+    struct family family;
+
+    bool listed = family_list(file->folder, file->name, &family);
+    for (size_t i = 0; i < family.count && listed; i++) {
+        const struct family_member *member = &family.list[i];
+        family_name(file->name, member, name, sizeof(name));
+        if (!member->current && !member->packed && member->number > repair->head.generation &&
+            holds_next(repair, name)) {
+            next = member->number;
+            break;
+        }
+    }
+    family_release(&family);
+    return next;
+}
+
+/* status: of the file that the head stood in; NULL: it was packed, and is not known. */
+static void go_to_next(struct repair *repair, const struct stat *status)
+{
+    struct log_file *file = repair->file;
+    char name[FILE_NAME_SIZE];
+
+    file_note_rotated(file, &repair->head, status);
+    repair->head.generation = next_generation(repair);
+    file_rotated_name(file, repair->head.generation, name);
+    uint64_t next = holds_next(repair, name) ? inode_of(file, name) : 0;
+    begin_file(repair, next != 0 ? next : inode_of(file, file->name));
+}
+
+/* The head stands in a file that was rotated: by a writer who was killed then, or after the head
+ * that the disk has. What follows is in the next generation, or the current file. */
+static bool step_on(struct repair *repair)
+{
+    struct log_file *file = repair->file;
+    char name[FILE_NAME_SIZE];
+    struct stat status;
+    int fd = -1;
+
+    file_rotated_name(file, repair->head.generation, name);
+    if (!file_open_name(file, name, &fd, &status, &repair->problem)) {
+        return fail(repair, AUDIT_LOSS_REMOVED, repair->problem);
+    }
+    bool agreed = agree(repair, fd);
+    bool known = file_calls.fstat(fd, &status) == 0; /* agree() may have ended a line */
+    file_calls.close(fd);
+    if (agreed) {
+        go_to_next(repair, known ? &status : NULL);
+    }
+    return agreed;
+}
+
+static bool begin_anew(struct repair *repair)
+{
+    struct log_file *file = repair->file;
+    struct stat status;
+    int fd = -1;
+
+    if (!file_create(file, file->name, &fd, &status)) {
+        return fail(repair,
+                    errno == EACCES || errno == EPERM ? AUDIT_LOSS_REMOVED : file_loss_of(errno),
+                    "it is gone and cannot be made");
+    }
+    count_missing(repair, repair->head.file_after + 1);
+    begin_file(repair, (uint64_t)status.st_ino);
+    return file_take(file, fd, (uint64_t)status.st_ino) ||
+           fail(repair, AUDIT_LOSS_REMOVED, "the descriptor cannot be replaced");
+}
+
+/* Another file has the name. One with the same content (a copy, a restored backup) takes the place
+ * of the old; anything else is set aside by a rotation, so that it stays for who looks into it. */
+static bool take_another(struct repair *repair)
+{
+    struct log_file *file = repair->file;
+    struct stat status;
+    int fd = -1;
+
+    if (!file_open_name(file, file->name, &fd, &status, &repair->problem)) {
+        return fail(repair, AUDIT_LOSS_REMOVED, repair->problem);
+    }
+    bool same = repair->head.size > 0 && (uint64_t)status.st_size >= repair->head.size &&
+                holds_head(fd, &repair->head);
+    if (!file_take(file, fd, (uint64_t)status.st_ino)) {
+        return fail(repair, AUDIT_LOSS_REMOVED, "the descriptor cannot be replaced");
+    }
+    repair->head.inode = (uint64_t)status.st_ino;
+    repair->head.reserved = 0;
+    if (same) {
+        return agree(repair, file->fd);
+    }
+    if (!continue_after_loss(repair, file->fd, (uint64_t)status.st_size)) {
+        return false;
+    }
+    if (status.st_size == 0) {
+        begin_file(repair, (uint64_t)status.st_ino);
+    }
+    repair->head.rotate_asked = status.st_size > 0;
+    return true;
+}
+
+static bool find_and_repair(struct repair *repair)
+{
+    for (int i = 0; i < MAX_STEPS; i++) {
+        switch (look(repair)) {
+        case HERE:
+            return repair_here(repair);
+        case ROTATED:
+            if (!step_on(repair)) {
+                return false;
+            }
+            break;
+        case PACKED:
+            go_to_next(repair, NULL);
+            break;
+        case NOWHERE:
+            return begin_anew(repair);
+        case ANOTHER:
+            return take_another(repair);
+        case NOT_FOR_US:
+            return fail(repair, AUDIT_LOSS_REMOVED, "its folder cannot be searched");
+        }
+    }
+    return fail(repair, AUDIT_LOSS_REMOVED, "its files are in no order");
+}
+
+bool file_settle(struct log_file *file, enum audit_loss *ret_loss, const char **ret_problem)
+{
+    struct state_shared *shared = file->state.shared;
+    struct repair repair = {.file = file,
+                            .dirty = atomic_load(&shared->dirty),
+                            .now = audit_now(),
+                            .loss = AUDIT_LOSS_REMOVED};
+
+    bool good = state_sound(&file->state) || fail(&repair, AUDIT_LOSS_IO_ERROR, "no head is whole");
+    if (good) {
+        memcpy(&repair.head, state_head(&file->state), sizeof(repair.head));
+        memcpy(&repair.pending, &shared->pending[SINK_FILE], sizeof(repair.pending));
+        memcpy(repair.lost_total, shared->lost_total, sizeof(repair.lost_total));
+        good = find_and_repair(&repair);
+    }
+    if (good) {
+        state_commit_all(&file->state, &repair.head, &repair.pending, repair.lost_total);
+        atomic_store(&shared->dirty, STATE_CLEAN);
+        atomic_store(&file->after, repair.head.file_after);
+        atomic_store(&file->written, repair.head.sequence);
+    } else {
+        *ret_loss = repair.loss;
+        if (ret_problem != NULL) {
+            *ret_problem = repair.problem;
+        }
+    }
+    chain_key_wipe(&repair.head.key);
+    return good;
+}

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rotation: NAME becomes NAME.G, and G counts up for ever, so that no file ever changes its name
+ * again and no program that reads one loses its place.
+ *
+ *     make NAME.new    link NAME to NAME.G    rename NAME.new to NAME    set the head
+ *
+ * There is a NAME at every moment, and after a kill between any two steps repair.c knows by the
+ * inodes how far it came. What cannot be done now is postponed: the file grows, nothing is lost.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/file/family.h"
+#include "audit/file/file_internal.h"
+
+/* Each try lists the folder: more than one only when somebody takes names meanwhile. */
+enum { NAME_TRIES = 8 };
+
+/* ---- whether --------------------------------------------------------------------------------- */
+
+static bool is_due(const struct log_file *file, size_t length, int64_t now)
+{
+    const struct state_head *head = state_head(&file->state);
+    const struct sink_settings *settings = &file->settings;
+    int64_t age = now - head->file_start;
+
+    if (head->rotate_asked != 0) {
+        return true;
+    }
+    if (head->sequence <= head->file_after + 1) {
+        return false; /* it holds nothing but the record that it began with */
+    }
+    return (settings->rotate_bytes != 0 && head->size + length > settings->rotate_bytes) ||
+           (settings->rotate_seconds != 0 && age >= (int64_t)settings->rotate_seconds * 1000000000);
+}
+
+/*
+ * A thread with another identity may take none of the steps below: each is a change of the folder,
+ * which the kernel grants by the identity of the thread and not by a descriptor, also to who holds
+ * one of the new file (audit_rotate_test measures it). A process that has other threads has the
+ * keeper. In one that has not, files are rotated early by who may, so that what is written until
+ * the identity is back has room; what needs more makes the file longer, since a record is worth
+ * more than a file's size, and the record that begins the next one says by how much.
+ */
+size_t file_rotate_ahead(const struct log_file *file)
+{
+    enum { MOST = 64 * 1024 };
+    uint64_t quarter = file->settings.rotate_bytes / 4;
+
+    return quarter < MOST ? (size_t)quarter : MOST;
+}
+
+bool file_rotate_near(const struct log_file *file)
+{
+    const struct state_head *head = state_head(&file->state);
+    uint64_t limit = file->settings.rotate_bytes;
+
+    return limit != 0 && head->sequence > head->file_after + 1 &&
+           head->size + file_rotate_ahead(file) > limit;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+/* The new file under its working name, with room for the records that it begins with. */
+static bool make_new(struct log_file *file, int *ret_fd, struct stat *ret_status,
+                     uint64_t *ret_reserved)
+{
+    enum audit_loss loss;
+    char name[FILE_NAME_SIZE];
+
+    file_sibling(file, "new", name);
+    bool made = file_create(file, name, ret_fd, ret_status);
+    if (!made && errno == EEXIST && file_calls.unlinkat(file->folder, name, 0) == 0) {
+        made = file_create(file, name, ret_fd, ret_status);
+    }
+    if (!made) {
+        return false;
+    }
+    if (!file_allocate(*ret_fd, 0, 2 * FILE_TAIL, ret_reserved, &loss)) {
+        file_calls.unlinkat(file->folder, name, 0);
+        file_calls.close(*ret_fd);
+        return false;
+    }
+    return true;
+}
+
+static bool exists(const struct log_file *file, const char *name)
+{
+    struct stat status;
+
+    return file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The number for the current file, when somebody has taken the one that comes next. It is set in
+ * the head first, which is where repair.c looks for it. */
+static bool choose_free(struct log_file *file)
+{
+    uint64_t from = state_head(&file->state)->generation;
+    struct family family;
+
+    from = from == 0 || from > FAMILY_LAST_NUMBER ? 1 : from; /* counted over the end, once */
+    bool listed = family_list(file->folder, file->name, &family);
+    uint64_t chosen = listed ? family_free(&family, from) : 0;
+    family_release(&family);
+    if (!listed || chosen > FAMILY_LAST_NUMBER) {
+        return false;
+    }
+    for (uint64_t i = from; i < chosen && i < from + STATE_FILES; i++) {
+        file->state.shared->files[i % STATE_FILES] = (struct state_file){0}; /* none of ours */
+    }
+    state_begin(&file->state)->generation = chosen;
+    state_commit(&file->state);
+    return true;
+}
+
+/* Is the number before us free, packed or not? What has it already may be the current file. */
+static bool is_taken(const struct log_file *file, const char *name)
+{
+    char packed[FILE_NAME_SIZE + 4];
+    uint64_t generation = state_head(&file->state)->generation;
+
+    snprintf(packed, sizeof(packed), "%s.gz", name);
+    return generation == 0 || generation > FAMILY_LAST_NUMBER || exists(file, packed);
+}
+
+/* Gives the current file its second name. */
+static bool link_old(struct log_file *file)
+{
+    char name[FILE_NAME_SIZE];
+    struct stat status;
+
+    for (int i = 0; i < NAME_TRIES; i++) {
+        file_rotated_name(file, state_head(&file->state)->generation, name);
+        bool taken = is_taken(file, name);
+        if (!taken && file_calls.linkat(file->folder, file->name, file->folder, name, 0) == 0) {
+            return true;
+        }
+        if (!taken && errno != EEXIST) {
+            return false;
+        }
+        if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (uint64_t)status.st_ino == file->inode) {
+            return true;
+        }
+        if (!choose_free(file)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static bool rename_new(struct log_file *file)
+{
+    char name[FILE_NAME_SIZE], rotated[FILE_NAME_SIZE];
+
+    file_sibling(file, "new", name);
+    if (link_old(file)) {
+        if (file_calls.renameat(file->folder, name, file->folder, file->name) == 0) {
+            return true;
+        }
+        file_rotated_name(file, state_head(&file->state)->generation, rotated);
+        file_calls.unlinkat(file->folder, rotated, 0);
+    }
+    file_calls.unlinkat(file->folder, name, 0);
+    return false;
+}
+
+/* The old file for good: on the disk, where that is wanted at all, and without spare blocks. */
+static void finish_old(struct log_file *file)
+{
+    const struct state_head *head = state_head(&file->state);
+
+    if (file->settings.sync != AUDIT_SYNC_NONE) {
+        if (file_calls.fdatasync(file->fd) == 0) {
+            file_tell_synced(file->state.shared, head->sequence);
+        } else {
+            file_tell_unsynced(file->state.shared, head->sequence);
+        }
+    }
+}
+
+/* Never shorter than it is: what others put behind our last record stays for who looks into it. */
+static void trim_old(struct log_file *file)
+{
+    struct stat status;
+
+    if (file_calls.fstat(file->fd, &status) != 0) {
+        file_note_rotated(file, state_head(&file->state), NULL);
+        return;
+    }
+    (void)file_calls.ftruncate(file->fd, status.st_size); /* else some blocks are spare */
+    bool known = file_calls.fstat(file->fd, &status) == 0;
+    file_note_rotated(file, state_head(&file->state), known ? &status : NULL);
+}
+
+void file_note_rotated(struct log_file *file, const struct state_head *head,
+                       const struct stat *status)
+{
+    struct state_file *note = &file->state.shared->files[head->generation % STATE_FILES];
+
+    *note = (struct state_file){.last = head->sequence};
+    if (status != NULL) {
+        note->inode = (uint64_t)status->st_ino;
+        note->size = (uint64_t)status->st_size;
+        note->changed = status->st_mtim.tv_sec;
+    }
+}
+
+static void begin_new(struct log_file *file, uint64_t inode, uint64_t reserved, int64_t now)
+{
+    struct state_head *head = state_begin(&file->state);
+
+    head->generation++;
+    head->inode = inode;
+    head->size = 0;
+    head->reserved = reserved;
+    head->file_after = head->sequence;
+    head->file_start = now;
+    head->rotate_asked = 0;
+    state_commit(&file->state);
+}
+
+/* ---- `keep` ---------------------------------------------------------------------------------- */
+
+/* What is known of the file that this log was rotated to under a number; NULL: nothing. */
+static const struct state_file *noted(const struct log_file *file, uint64_t number)
+{
+    const struct state_file *note = &file->state.shared->files[number % STATE_FILES];
+
+    return number + STATE_FILES > state_head(&file->state)->generation && note->last != 0 ? note
+                                                                                          : NULL;
+}
+
+static bool is_unchanged(const struct stat *status, const struct state_file *note)
+{
+    return S_ISREG(status->st_mode) && (uint64_t)status->st_ino == note->inode &&
+           (uint64_t)status->st_size == note->size && status->st_mtim.tv_sec == note->changed;
+}
+
+/* By what is in it, unless it is the very file. */
+static bool is_our_plain(const struct log_file *file, const char *name,
+                         const struct state_file *note)
+{
+    struct family_place place;
+    struct stat status;
+
+    if (note != NULL && note->inode != 0 &&
+        file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        is_unchanged(&status, note)) {
+        return true;
+    }
+    return family_read_first(file->folder, name, &place) &&
+           place.chain == state_head(&file->state)->chain_id;
+}
+
+/*
+ * A packed file's chain is inside, and nobody unpacks what somebody else may have put there with
+ * the rights of a writer. What gzip(1) leaves outside has to do: it keeps the time of the last
+ * change, and ends in the length of what was packed (RFC 1952). Where one is not what the rotated
+ * file had, the file is not taken for ours, and stays.
+ */
+static bool holds_packed(int fd, const struct state_file *note)
+{
+    enum { LEAST = 18 }; /* of head and tail */
+    unsigned char head[3] = {0}, tail[4] = {0};
+    struct stat status;
+
+    if (file_calls.fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < LEAST ||
+        status.st_mtim.tv_sec != note->changed ||
+        file_calls.pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+        file_calls.pread(fd, tail, sizeof(tail), status.st_size - (off_t)sizeof(tail)) !=
+            (ssize_t)sizeof(tail)) {
+        return false;
+    }
+    uint32_t length = (uint32_t)tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 |
+                      (uint32_t)tail[3] << 24;
+    return memcmp(head, "\x1F\x8B\x08", sizeof(head)) == 0 && length == (uint32_t)note->size;
+}
+
+static bool is_our_packed(const struct log_file *file, const char *name,
+                          const struct state_file *note)
+{
+    int fd = note == NULL || note->size == 0
+                 ? -1
+                 : file_calls.openat(file->folder, name,
+                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return false;
+    }
+    bool ours = holds_packed(fd, note);
+    file_calls.close(fd);
+    return ours;
+}
+
+static bool is_ours(const struct log_file *file, const struct family_member *member)
+{
+    const struct state_file *note = noted(file, member->number);
+    char name[FILE_NAME_SIZE + 4];
+
+    if (member->current || member->number >= state_head(&file->state)->generation) {
+        return false;
+    }
+    family_name(file->name, member, name, sizeof(name));
+    return member->packed ? is_our_packed(file, name, note) : is_our_plain(file, name, note);
+}
+
+/* The clock alone does not tell, when files are rotated within a tick. */
+static bool was_told(struct log_file *file, uint64_t inode)
+{
+    for (int i = 0; i < FILE_STRAYS; i++) {
+        if (file->strays_told[i] == inode) {
+            return true;
+        }
+    }
+    file->strays_told[file->strays_at++ % FILE_STRAYS] = inode;
+    return false;
+}
+
+static void name_stray(struct log_file *file, const struct family_member *member)
+{
+    size_t length = strlen(file->stray);
+    char name[FILE_NAME_SIZE + 4];
+    struct stat status;
+
+    family_name(file->name, member, name, sizeof(name));
+    if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        was_told(file, (uint64_t)status.st_ino)) {
+        return;
+    }
+    if (length + strlen(name) + 3 < sizeof(file->stray)) {
+        snprintf(file->stray + length, sizeof(file->stray) - length, "%s%s", length > 0 ? ", " : "",
+                 name);
+    }
+    file->stray_files++;
+}
+
+/* The last record of a file of ours; false: it is not known, and then the file is better kept than
+ * removed without a word. */
+static bool last_of(struct log_file *file, const struct family_member *member, uint64_t *ret_last)
+{
+    unsigned char hash[CHAIN_HASH_SIZE];
+    char name[FILE_NAME_SIZE];
+    const char *problem = NULL;
+    struct stat status;
+    int fd = -1;
+    const struct state_file *note = noted(file, member->number);
+
+    if (note != NULL) {
+        *ret_last = note->last;
+        return true;
+    }
+    family_name(file->name, member, name, sizeof(name));
+    if (member->packed || !file_open_name(file, name, &fd, &status, &problem)) {
+        return false;
+    }
+    bool known = file_last_record(fd, ret_last, hash);
+    file_calls.close(fd);
+    return known && *ret_last <= state_head(&file->state)->file_after;
+}
+
+/* Told in the head before it is done: a file that is said to be removed and is not does no harm,
+ * the other way round is a false alarm. */
+static void remove_rotated(struct log_file *file, const struct family_member *member)
+{
+    char name[FILE_NAME_SIZE + 4];
+    uint64_t last = 0;
+
+    if (!last_of(file, member, &last)) {
+        return;
+    }
+    struct state_head *head = state_begin(&file->state);
+    head->oldest = member->number + 1;
+    if (last > head->removed_through) {
+        head->removed_through = last;
+    }
+    state_commit(&file->state);
+    family_name(file->name, member, name, sizeof(name));
+    file->removed_files += file_calls.unlinkat(file->folder, name, 0) == 0;
+}
+
+/* Where the files with another number than that at first begin: a file, and what gzip(1) makes of
+ * it just now. */
+static size_t next_number(const struct family *family, size_t first)
+{
+    size_t next = first + 1;
+
+    while (next < family->count && !family->list[first].current &&
+           family->list[next].number == family->list[first].number) {
+        next++;
+    }
+    return next;
+}
+
+/* Numbers from head->oldest on, in order. Those below were looked at before. */
+static bool in_question(const struct log_file *file, const struct family_member *member)
+{
+    const struct state_head *head = state_head(&file->state);
+
+    return !member->current && member->number < head->generation &&
+           (member->number >= head->oldest || head->oldest > head->generation);
+}
+
+static bool has_ours(const struct log_file *file, const struct family *family, size_t first,
+                     size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        if (is_ours(file, &family->list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What only has the number stays; it was not named while it could still become ours. */
+static void remove_number(struct log_file *file, const struct family *family, size_t first,
+                          size_t end)
+{
+    struct family_member ours[2];
+    size_t count = 0;
+
+    for (size_t i = first; i < end; i++) {
+        if (is_ours(file, &family->list[i]) && count < 2) {
+            ours[count++] = family->list[i];
+        } else {
+            name_stray(file, &family->list[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) { /* told in the head: then they are not in question */
+        remove_rotated(file, &ours[i]);
+    }
+}
+
+static void remove_oldest(struct log_file *file, const struct family *family)
+{
+    uint64_t kept = 0;
+
+    if (file->settings.keep == 0) {
+        return;
+    }
+    for (size_t i = 0; i < family->count; i = next_number(family, i)) {
+        kept += in_question(file, &family->list[i]) &&
+                has_ours(file, family, i, next_number(family, i));
+    }
+    for (size_t i = 0; i < family->count && kept > file->settings.keep;
+         i = next_number(family, i)) {
+        size_t end = next_number(family, i);
+        if (in_question(file, &family->list[i]) && has_ours(file, family, i, end)) {
+            remove_number(file, family, i, end);
+            kept--;
+        }
+    }
+}
+
+/* ---- what is none of ours -------------------------------------------------------------------- */
+
+/* Is it what gzip(1) has made of the file before it so far? */
+static bool may_become_ours(const struct log_file *file, const struct family *family, size_t at)
+{
+    const struct family_member *member = &family->list[at];
+
+    return member->packed && at > 0 && !family->list[at - 1].current &&
+           family->list[at - 1].number == member->number && is_ours(file, &family->list[at - 1]);
+}
+
+/* Each is named in one record: in the first rotation after it came. since is when the file before
+ * this one was begun; the kernel's own clock for a file may be a tick behind. */
+static void note_strays(struct log_file *file, const struct family *family, int64_t since)
+{
+    const int64_t tick = 20000000;
+    char name[FILE_NAME_SIZE + 4];
+    struct stat status;
+
+    for (size_t i = 0; i < family->count; i++) {
+        const struct family_member *member = &family->list[i];
+        family_name(file->name, member, name, sizeof(name));
+        if (member->current ||
+            file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+            status.st_ctim.tv_sec * INT64_C(1000000000) + status.st_ctim.tv_nsec < since - tick ||
+            is_ours(file, member) || may_become_ours(file, family, i)) {
+            continue;
+        }
+        name_stray(file, member);
+    }
+}
+
+/* Once for each rotation, whatever lies there. */
+static void look_round(struct log_file *file, int64_t since)
+{
+    struct family family;
+
+    if (family_list(file->folder, file->name, &family)) {
+        note_strays(file, &family, since);
+        remove_oldest(file, &family);
+    }
+    family_release(&family);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static bool rotate(struct log_file *file, int64_t now)
+{
+    const struct state_head *head = state_head(&file->state);
+    /* What lay there before the first file of the log was begun has not been named either. */
+    int64_t since = head->generation == head->oldest ? 0 : head->file_start;
+    uint64_t limit = file->settings.rotate_bytes, size = head->size;
+    struct stat status;
+    uint64_t reserved = 0;
+    int fd = -1;
+
+    if (!make_new(file, &fd, &status, &reserved)) {
+        return false;
+    }
+    finish_old(file);
+    if (!rename_new(file)) {
+        file_calls.close(fd);
+        return false;
+    }
+    if (file->settings.sync != AUDIT_SYNC_NONE) {
+        (void)file_calls.fsync(file->folder); /* else the disk has the old order of names */
+    }
+    trim_old(file);
+    file->beyond = limit != 0 && size > limit ? size - limit : 0;
+    begin_new(file, (uint64_t)status.st_ino, reserved, now);
+    if (file_take(file, fd, (uint64_t)status.st_ino)) {
+        atomic_store(&file->after, state_head(&file->state)->file_after);
+    }
+    look_round(file, since);
+    return true;
+}
+
+void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
+{
+    struct stat status;
+
+    /* A thread that has its own identity back can what it could not a moment ago. */
+    if (!is_due(file, length, now) || (file->rotation_failed && file->failed_as == geteuid() &&
+                                       file->locks % FILE_LOOK_EVERY != 0)) {
+        return;
+    }
+    /* Nobody else's file may get the name: what is not ours any more repair.c sees to. */
+    int found = file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW);
+    if (found == 0 && (uint64_t)status.st_ino == file->inode) {
+        file->rotation_failed = !rotate(file, now);
+    } else {
+        file->rotation_failed = true;
+        atomic_fetch_or(&file->state.shared->dirty,
+                        found == 0 || errno == ENOENT ? STATE_LOOK : STATE_CLEAN);
+    }
+    if (file->rotation_failed) {
+        file->failed_as = geteuid();
+        file_call_keeper(file);
+    }
+}
+
+bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss)
+{
+    const struct state_head *head = state_head(&file->state);
+    char previous[FILE_NAME_SIZE];
+    struct stat status;
+
+    if (file->inode != head->inode) { /* the descriptor could not be replaced: not ours to write */
+        *ret_loss = AUDIT_LOSS_REMOVED;
+        return false;
+    }
+    if (head->size != 0 || head->sequence == 0) {
+        return true;
+    }
+    file_rotated_name(file, head->generation - 1, previous);
+    if (file_calls.fstatat(file->folder, previous, &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+        errno == ENOENT) {
+        previous[0] = '\0';
+    }
+    const struct audit_rotated rotated = {.previous = previous,
+                                          .removed_files = file->removed_files,
+                                          .removed_through = head->removed_through,
+                                          .beyond = file->beyond,
+                                          .stray_files = file->stray_files,
+                                          .stray = file->stray};
+    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_ROTATE, .rotated = &rotated};
+    if (!file_append_own(file, &event, ret_loss)) {
+        return false;
+    }
+    file->removed_files = file->stray_files = file->beyond = 0;
+    file->stray[0] = '\0';
+    return true;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room for records. Blocks beyond the end are allocated ahead (KEEP_SIZE: the size of the file
+ * stays what was written), so that there is always room left to record that records were lost, and
+ * a full disk is met here and not in the middle of a record.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "audit/file/file_internal.h"
+
+enum {
+    STEP = 1024 * 1024,
+    AHEAD = 32 * 1024, /* so that "full" is told before the first loss */
+    LOW_PERCENT = 90,
+    NORMAL_PERCENT = 85,
+};
+
+enum space_step { SPACE_NORMAL, SPACE_LOW, SPACE_FULL, SPACE_FLOODED };
+
+/* A step that has its record is not told again before the space was normal. */
+static void tell(struct log_file *file, enum space_step step, const struct statvfs *space,
+                 unsigned percent)
+{
+    static const char *const names[] = {"normal", "low", "full", "flooded"};
+    const struct audit_space facts = {
+        .step = names[step],
+        .available = (uint64_t)space->f_bavail * space->f_frsize,
+        .used_percent = percent,
+    };
+    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_SPACE, .space = &facts};
+    enum audit_loss ignored;
+
+    if (file_append_own(file, &event, &ignored)) {
+        state_begin(&file->state)->space_step = step;
+        state_commit(&file->state);
+    }
+}
+
+/* As df(1) has it: what is kept for root counts neither as used nor as free. */
+static unsigned percent_used(const struct statvfs *space)
+{
+    uint64_t used = space->f_blocks - space->f_bfree;
+    uint64_t all = used + space->f_bavail;
+
+    return all == 0 ? 100 : (unsigned)((used * 100 + all - 1) / all);
+}
+
+static void look(struct log_file *file, enum space_step least)
+{
+    enum space_step now = state_head(&file->state)->space_step, next = least;
+    struct statvfs space;
+
+    if (file->in_own || file_calls.fstatvfs(file->fd, &space) != 0) {
+        return;
+    }
+    unsigned percent = percent_used(&space);
+    file->space_looked = true;
+    if (next == SPACE_NORMAL && percent >= LOW_PERCENT) {
+        next = SPACE_LOW;
+    }
+    if (next > now || (next == SPACE_NORMAL && now > SPACE_NORMAL && percent < NORMAL_PERCENT)) {
+        tell(file, next, &space, percent);
+    }
+}
+
+static int allocate(int fd, uint64_t from, uint64_t length)
+{
+    int result;
+
+    do {
+        result = file_calls.fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)length);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+bool file_allocate(int fd, uint64_t from, uint64_t least, uint64_t *ret_to,
+                   enum audit_loss *ret_loss)
+{
+    const uint64_t steps[] = {STEP, STEP / 4, least};
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i] < least) {
+            continue;
+        }
+        if (allocate(fd, from, steps[i]) == 0) {
+            *ret_to = from + steps[i];
+            return true;
+        }
+        if (errno == EOPNOTSUPP || errno == ENOSYS) {
+            *ret_to = UINT64_MAX; /* then write(2) tells, and the tail is a hope */
+            return true;
+        }
+        if (file_loss_of(errno) != AUDIT_LOSS_NO_SPACE) {
+            break;
+        }
+    }
+    *ret_loss = file_loss_of(errno);
+    return false;
+}
+
+static bool extend(struct log_file *file, uint64_t to, enum audit_loss *ret_loss)
+{
+    const struct state_head *head = state_head(&file->state);
+    uint64_t from = head->reserved > head->size ? head->reserved : head->size, reached = 0;
+
+    if (to <= from || !file_allocate(file->fd, from, to - from, &reached, ret_loss)) {
+        return to <= from;
+    }
+    state_begin(&file->state)->reserved = reached;
+    state_commit(&file->state);
+    return true;
+}
+
+/* A limit on the size of files is a full disk, and leaves room for the tail as well. */
+static uint64_t size_limit(void)
+{
+    struct rlimit limit;
+
+    return file_calls.getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY
+               ? UINT64_MAX
+               : limit.rlim_cur;
+}
+
+bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
+                    enum audit_loss *ret_loss)
+{
+    uint64_t need = state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
+    enum audit_loss loss = AUDIT_LOSS_NO_SPACE;
+    bool limited = need > size_limit();
+
+    if (!limited && file->space_looked && state_head(&file->state)->reserved >= need + AHEAD) {
+        return true;
+    }
+    bool ahead = !limited && extend(file, need + AHEAD, &loss);
+    if (ahead || loss == AUDIT_LOSS_NO_SPACE) {
+        look(file, ahead ? SPACE_NORMAL : SPACE_FULL);
+    }
+    /* That may have been a record, too. */
+    need = state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
+    if (need <= size_limit() &&
+        (state_head(&file->state)->reserved >= need || extend(file, need, &loss))) {
+        return true;
+    }
+    if (loss == AUDIT_LOSS_NO_SPACE) {
+        look(file, SPACE_FLOODED);
+    }
+    *ret_loss = loss;
+    return false;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Durability by group commit: one of the threads that wait leads and syncs for all that is written
+ * by then; the others wait for the result.
+ *
+ * fdatasync(2) reports a failed write-back once, marks the pages clean all the same, and succeeds
+ * the next time. So what a failed call was to make durable is never said to be durable later.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#include "audit/file/file_internal.h"
+
+void file_tell_synced(struct state_shared *shared, uint64_t through)
+{
+    uint64_t known = atomic_load(&shared->synced);
+
+    while (known < through && !atomic_compare_exchange_weak(&shared->synced, &known, through)) {
+    }
+}
+
+void file_tell_unsynced(struct state_shared *shared, uint64_t through)
+{
+    uint64_t none = 0;
+
+    atomic_compare_exchange_strong(&shared->unsynced_first, &none,
+                                   atomic_load(&shared->synced) + 1);
+    uint64_t last = atomic_load(&shared->unsynced_last);
+    while (last < through &&
+           !atomic_compare_exchange_weak(&shared->unsynced_last, &last, through)) {
+    }
+}
+
+static bool is_unsynced(const struct state_shared *shared, uint64_t sequence)
+{
+    uint64_t first = atomic_load(&shared->unsynced_first);
+
+    return first != 0 && sequence >= first && sequence <= atomic_load(&shared->unsynced_last);
+}
+
+/* Where whoever rotated did not sync the file before this one, this one's sync says nothing about
+ * it, and all of the file system has to be synced (which also reports errors since Linux 5.8). */
+static int sync_all_before(const struct log_file *file)
+{
+    bool earlier = atomic_load(&file->state.shared->synced) >= atomic_load(&file->after);
+    int result = -1;
+
+    if (!file_mark_holds(file->fd, &file->fd_mark)) { /* a sync of the host's file proves nothing */
+        return result;
+    }
+    do {
+        result = earlier ? file_calls.fdatasync(file->fd) : file_calls.syncfs(file->fd);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/*
+ * The threads that the last sync served wake up one after the other, and the first of them would
+ * lead the next sync for itself alone. So it gives the others a moment to write what they have;
+ * short against a sync, and nothing when it was alone.
+ */
+static void gather(const struct log_file *file)
+{
+    enum { MOMENT = 60 * 1000 }; /* nanoseconds */
+    uint64_t enough = atomic_load(&file->state.shared->synced) + file->crowd;
+    int64_t end = audit_now() + MOMENT;
+
+    while (file->crowd > 1 && atomic_load(&file->written) < enough && audit_now() < end) {
+        sched_yield();
+    }
+}
+
+/* When the descriptor came to mean another file meanwhile, it is not known which one was synced. */
+static void lead(struct log_file *file)
+{
+    struct state_shared *shared = file->state.shared;
+    uint64_t target, turn;
+
+    do {
+        turn = atomic_load(&file->turn);
+        target = atomic_load(&file->written);
+        if (sync_all_before(file) != 0) {
+            file_tell_unsynced(shared, target);
+            return;
+        }
+    } while (turn != atomic_load(&file->turn));
+    file_tell_synced(shared, target);
+}
+
+bool file_sync(struct log_file *file, uint64_t sequence, enum audit_loss *ret_loss)
+{
+    struct state_shared *shared = file->state.shared;
+
+    if (file->settings.sync == AUDIT_SYNC_NONE) {
+        return true;
+    }
+    pthread_mutex_lock(&file->sync_lock);
+    file->waiting++;
+    while (!is_unsynced(shared, sequence) && atomic_load(&shared->synced) < sequence &&
+           atomic_load(&file->written) >= sequence) {
+        if (file->syncing) {
+            pthread_cond_wait(&file->sync_done, &file->sync_lock);
+            continue;
+        }
+        file->syncing = true;
+        pthread_mutex_unlock(&file->sync_lock);
+        gather(file);
+        lead(file);
+        pthread_mutex_lock(&file->sync_lock);
+        file->syncing = false;
+        file->crowd = file->waiting;
+        pthread_cond_broadcast(&file->sync_done);
+    }
+    file->waiting--;
+    bool synced = !is_unsynced(shared, sequence) && atomic_load(&shared->synced) >= sequence;
+    pthread_mutex_unlock(&file->sync_lock);
+    if (!synced) {
+        *ret_loss = AUDIT_LOSS_NOT_SYNCED;
+    }
+    return synced;
+}

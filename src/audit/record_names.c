@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/record_names.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/entry.h"
+#include "base/pin.h"
+#include "base/process.h"
+
+enum {
+    STACK_SIZE = 1024 * 1024, /* a module may bring a whole client library */
+    IDLE_SECONDS = 60,
+    FAILED_SECONDS = 1, /* until a question that failed is put again */
+    SECOND = 1000,
+    MILLION = 1000000,
+    STOP_WAIT = 100,
+};
+
+/* Times are milliseconds of a clock that nobody sets. */
+struct slot {
+    uint32_t id;
+    bool wanted;   /* to be asked */
+    bool answered; /* until `until`; name is empty when there is none */
+    int64_t until;
+    char name[DIRECTORY_NAME];
+};
+
+/* The futexes and not condition variables: a forked child may begin with threads of its parent
+ * waiting. */
+struct names_store {
+    pthread_mutex_t lock;
+    _Atomic unsigned owners;
+    struct slot slots[2][NAMES_SLOTS]; /* by directory_kind */
+    int64_t distrusted;                /* until then no record waits */
+    bool stopping;
+    _Atomic bool running;                   /* changed with the lock held */
+    _Atomic uint32_t asked, answers, ended; /* futexes that count */
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec / MILLION;
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t milliseconds)
+{
+    const struct timespec time = {milliseconds / SECOND, milliseconds % SECOND * MILLION};
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
+}
+
+static void futex_count(_Atomic uint32_t *word)
+{
+    atomic_fetch_add(word, 1);
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void let_go(struct names_store *store)
+{
+    if (atomic_fetch_sub(&store->owners, 1) == 1) {
+        pthread_mutex_destroy(&store->lock);
+        base_free(store);
+    }
+}
+
+bool names_init(struct audit_names *names, names_alone alone, const void *context)
+{
+    struct names_store *store = base_alloc(1, sizeof(*store));
+
+    *names = (struct audit_names){store, alone, context};
+    if (store == NULL) {
+        return false;
+    }
+    pthread_mutex_init(&store->lock, NULL);
+    atomic_store(&store->owners, 1);
+    return true;
+}
+
+void names_destroy(struct audit_names *names)
+{
+    if (names->store != NULL) {
+        names_stop(names);
+        let_go(names->store);
+        names->store = NULL;
+    }
+}
+
+void names_lock(struct audit_names *names)
+{
+    pthread_mutex_lock(&names->store->lock);
+}
+
+void names_unlock(struct audit_names *names)
+{
+    pthread_mutex_unlock(&names->store->lock);
+}
+
+/* ---- the thread that asks -----------------------------------------------------------------------
+ */
+
+/* With the lock held. */
+static struct slot *next_wanted(struct names_store *store, enum directory_kind *ret_kind)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        for (int i = 0; i < NAMES_SLOTS; i++) {
+            if (store->slots[kind][i].wanted) {
+                *ret_kind = (enum directory_kind)kind;
+                return &store->slots[kind][i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* The answer holds from when it was asked for: what the directory knew then is what it said. */
+static void note_answer(struct slot *slot, enum directory_result result, int64_t asked,
+                        const struct directory_entry *entry)
+{
+    if (result != DIRECTORY_FOUND && result != DIRECTORY_NONE) {
+        if (slot->until < now_ms()) { /* else the name from before holds */
+            slot->answered = true;
+            slot->until = now_ms() + FAILED_SECONDS * SECOND;
+            slot->name[0] = '\0';
+        }
+        return;
+    }
+    memset(slot->name, 0, sizeof(slot->name));
+    if (result == DIRECTORY_FOUND) {
+        (void)cut_text(entry->name, DIRECTORY_MAX_NAME, slot->name);
+    }
+    slot->answered = true;
+    slot->until = asked + NAMES_SECONDS * SECOND;
+}
+
+/* With the lock held, which is given back while the directory is asked. */
+static void ask(struct names_store *store, struct slot *slot, enum directory_kind kind)
+{
+    struct directory_entry entry = {0};
+    uint32_t id = slot->id;
+    int64_t asked = now_ms();
+
+    slot->wanted = false;
+    pthread_mutex_unlock(&store->lock);
+    enum directory_result result = directory_by_id(kind, id, DIRECTORY_FOREVER, &entry);
+    pthread_mutex_lock(&store->lock);
+    if (slot->id == id) {
+        note_answer(slot, result, asked, &entry);
+    }
+    directory_release(&entry);
+}
+
+/* False when there is nothing more to do. */
+static bool ask_all(struct names_store *store)
+{
+    enum directory_kind kind = DIRECTORY_USER;
+    uint32_t seen = atomic_load(&store->asked);
+    struct slot *slot;
+
+    pthread_mutex_lock(&store->lock);
+    while (!store->stopping && (slot = next_wanted(store, &kind)) != NULL) {
+        ask(store, slot, kind);
+        futex_count(&store->answers);
+    }
+    bool stopping = store->stopping;
+    pthread_mutex_unlock(&store->lock);
+    if (stopping) {
+        return false;
+    }
+    futex_wait(&store->asked, seen, IDLE_SECONDS * SECOND);
+    return atomic_load(&store->asked) != seen;
+}
+
+static void *answer(void *context)
+{
+    ENTRY_UNCANCELLED;
+    struct names_store *store = context;
+
+    while (ask_all(store)) {
+    }
+    pthread_mutex_lock(&store->lock);
+    store->running = false;
+    pthread_mutex_unlock(&store->lock);
+    futex_count(&store->ended);
+    let_go(store);
+    return NULL;
+}
+
+static bool start_thread(struct names_store *store)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t before;
+
+    if (!pin_in_memory() || pthread_attr_init(&attributes) != 0) {
+        return false;
+    }
+    bool started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&
+                   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
+                   process_mute(&before);
+    if (started) {
+        started = pthread_create(&thread, &attributes, answer, store) == 0;
+        process_unmute(&before);
+    }
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+void names_start(struct audit_names *names)
+{
+    struct names_store *store = names->store;
+
+    pthread_mutex_lock(&store->lock);
+    if (!store->running) {
+        atomic_fetch_add(&store->owners, 1);
+        store->stopping = false;
+        store->running = start_thread(store);
+        if (!store->running) {
+            atomic_fetch_sub(&store->owners, 1);
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+bool names_running(const struct audit_names *names)
+{
+    return atomic_load_explicit(&names->store->running, memory_order_relaxed);
+}
+
+void names_stop(struct audit_names *names)
+{
+    struct names_store *store = names->store;
+    int64_t end = now_ms() + STOP_WAIT;
+
+    pthread_mutex_lock(&store->lock);
+    store->stopping = store->running;
+    pthread_mutex_unlock(&store->lock);
+    futex_count(&store->asked);
+    for (;;) {
+        uint32_t seen = atomic_load(&store->ended);
+        int64_t left = end - now_ms();
+        if (!names_running(names) || left <= 0) {
+            return;
+        }
+        futex_wait(&store->ended, seen, left);
+    }
+}
+
+/* The parent's thread does not come into the child, and gives nothing back there. */
+void names_forget(struct audit_names *names)
+{
+    struct names_store *store = names->store;
+
+    pthread_mutex_lock(&store->lock);
+    store->running = false;
+    store->stopping = false;
+    atomic_store(&store->owners, 1);
+    for (int i = 0; i < 2 * NAMES_SLOTS; i++) {
+        store->slots[i / NAMES_SLOTS][i % NAMES_SLOTS].wanted = false;
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* ---- who needs a name ---------------------------------------------------------------------------
+ */
+
+enum known { UNKNOWN, NO_NAME, NAME };
+
+/* With the lock held. */
+static enum known recall(const struct slot *slot, uint32_t id, int64_t now,
+                         char name[DIRECTORY_NAME])
+{
+    if (!slot->answered || slot->id != id || slot->until < now) {
+        return UNKNOWN;
+    }
+    memcpy(name, slot->name, DIRECTORY_NAME);
+    return name[0] != '\0' ? NAME : NO_NAME;
+}
+
+/* With the lock held. Half of its time before a name ends it is asked for again. */
+static bool want(struct slot *slot, uint32_t id, enum known known, int64_t now)
+{
+    if (known == NO_NAME || (known == NAME && slot->until - now > NAMES_SECONDS * SECOND / 2)) {
+        return false;
+    }
+    if (slot->id != id) {
+        slot->id = id;
+        slot->answered = false;
+        slot->until = 0;
+    }
+    bool new = !slot->wanted;
+    slot->wanted = true;
+    return new;
+}
+
+/* With the lock held, which is given back meanwhile. The moment is given once: when it was in vain,
+ * the directory is not trusted to be quick. */
+static enum known wait_a_moment(struct names_store *store, struct slot *slot, uint32_t id,
+                                char name[DIRECTORY_NAME])
+{
+    int64_t end = now_ms() + NAMES_MOMENT;
+    enum known known = UNKNOWN;
+
+    for (int64_t now = now_ms(); known == UNKNOWN && now < end; now = now_ms()) {
+        uint32_t seen = atomic_load(&store->answers);
+        pthread_mutex_unlock(&store->lock);
+        futex_wait(&store->answers, seen, end - now);
+        pthread_mutex_lock(&store->lock);
+        known = recall(slot, id, now_ms(), name);
+    }
+    if (known == UNKNOWN) {
+        store->distrusted = now_ms() + NAMES_DISTRUST * SECOND;
+    }
+    return known;
+}
+
+/* Without a thread that stays. With the lock held, as above. */
+static enum known ask_apart(struct names_store *store, struct slot *slot, enum directory_kind kind,
+                            uint32_t id, char name[DIRECTORY_NAME])
+{
+    struct directory_entry entry = {0};
+    int64_t asked = now_ms();
+
+    slot->wanted = false;
+    pthread_mutex_unlock(&store->lock);
+    enum directory_result result = directory_by_id(kind, id, NAMES_MOMENT, &entry);
+    pthread_mutex_lock(&store->lock);
+    if (slot->id == id) {
+        note_answer(slot, result, asked, &entry);
+    }
+    directory_release(&entry);
+    if (result == DIRECTORY_FAILED && entry.error == ETIMEDOUT) {
+        store->distrusted = now_ms() + NAMES_DISTRUST * SECOND;
+    }
+    return recall(slot, id, now_ms(), name);
+}
+
+static enum known find(const struct audit_names *names, enum directory_kind kind, uint32_t id,
+                       char name[DIRECTORY_NAME])
+{
+    struct names_store *store = names->store;
+    struct slot *slot = &store->slots[kind][id % NAMES_SLOTS];
+    int64_t now = now_ms();
+
+    pthread_mutex_lock(&store->lock);
+    enum known known = recall(slot, id, now, name);
+    if (want(slot, id, known, now)) {
+        futex_count(&store->asked);
+    }
+    if (known == UNKNOWN && !store->stopping && store->distrusted < now) {
+        if (store->running) {
+            known = wait_a_moment(store, slot, id, name);
+        } else if (names->alone(names->context)) {
+            known = ask_apart(store, slot, kind, id, name);
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return known;
+}
+
+bool names_find(struct audit_names *names, enum directory_kind kind, uint32_t id,
+                char name[DIRECTORY_NAME])
+{
+    if (names == NULL) {
+        return directory_name(kind, id, DIRECTORY_FOREVER, name) == DIRECTORY_FOUND;
+    }
+    int before = errno;
+    bool found = find(names, kind, id, name) == NAME;
+    errno = before;
+    return found;
+}

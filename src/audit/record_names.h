@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * User and group names for records. A record waits for no directory: its ids are written at once,
+ * and a name beside them when it is known. A thread of its own asks; whoever needs a name gives it
+ * a moment, which is enough where the directory is a file, and after a moment in vain nobody gives
+ * it one for a while.
+ *
+ * A name that was asked for longer than NAMES_SECONDS ago is not written: the id may be another's
+ * by now, and a reader can look a missing name up but not doubt one that is there.
+ *
+ * The thread may be in a module of NSS that never comes back. So nobody joins it, what it uses is
+ * given back by who comes last, and it holds no lock while it asks.
+ */
+#ifndef AUDIT_RECORD_NAMES_H
+#define AUDIT_RECORD_NAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "identity/directory.h"
+
+enum {
+    NAMES_SLOTS = 64,
+    NAMES_SECONDS = 10, /* how old the answer may be that a record gets */
+    NAMES_MOMENT = 2,   /* milliseconds that a record waits for a name, all of its names together */
+    NAMES_DISTRUST = 10, /* seconds without a moment after one in vain */
+};
+
+struct names_store;
+
+/* Whether a thread that ends at once may ask, for want of one that stays. */
+typedef bool (*names_alone)(const void *context);
+
+struct audit_names {
+    struct names_store *store;
+    names_alone alone;
+    const void *context;
+};
+
+/* False when memory is out. */
+bool names_init(struct audit_names *names, names_alone alone, const void *context);
+void names_destroy(struct audit_names *names);
+
+/* Starts the thread that asks. The caller knows that a thread may be started and has the identity
+ * that the directory is to be asked with. */
+void names_start(struct audit_names *names);
+
+bool names_running(const struct audit_names *names);
+
+/* Tells the thread to end; waits for it a tenth of a second. */
+void names_stop(struct audit_names *names);
+
+/* In a forked child, which has no such thread. */
+void names_forget(struct audit_names *names);
+
+/* Around fork(2). */
+void names_lock(struct audit_names *names);
+void names_unlock(struct audit_names *names);
+
+/* False when the id has no name or none is known now. names NULL: asked at once, however long it
+ * takes. */
+bool names_find(struct audit_names *names, enum directory_kind kind, uint32_t id,
+                char name[DIRECTORY_NAME]);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a finished record goes beside the file. A sink is used under its own lock (log.c), by one
+ * thread at a time; it must neither block for longer than SINK_TIMEOUT_MS nor raise a signal, and
+ * must not depend on the identity of the calling thread, which may be anybody: what it needs is
+ * opened when the sink is, and a socket that has to be made again is made without a privilege or
+ * the record counts as lost.
+ */
+#ifndef AUDIT_SINK_SINK_OPS_H
+#define AUDIT_SINK_SINK_OPS_H
+
+#include "miguard/status.h"
+#include "model/event.h"
+#include "model/sink_settings.h"
+
+enum { SINK_TIMEOUT_MS = 200 };
+
+struct sink_record {
+    const char *line; /* the JSON as it stands in the file, without newline; NUL-terminated */
+    size_t length;
+    const struct audit_event *event;
+    const char *id;    /* event.id */
+    uint64_t sequence; /* in the file, or of this process when there is no file */
+    const char
+        *hash; /* in hex; "" when there is no file. sequence:hash is an anchor of the chain */
+    uint64_t repeats;
+};
+
+struct sink;
+
+struct sink_ops {
+    enum sink_kind kind;
+    MIGUARD_CHECKED enum miguard_status (*open)(const struct sink_settings *settings,
+                                                struct sink **ret_sink,
+                                                struct miguard_error *reterr);
+    /* False: the record is not there, and *ret_loss says why. A sink that lost its daemon tries to
+     * reach it again with each record. */
+    MIGUARD_CHECKED bool (*write)(struct sink *sink, const struct sink_record *record,
+                                  enum audit_loss *ret_loss);
+    void (*close)(struct sink *sink);
+    /* Ends the sink's thread; the next write() may start another. NULL: it never has one. */
+    void (*pause)(struct sink *sink);
+};
+
+extern const struct sink_ops sink_syslog, sink_journald, sink_kernel_audit;
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/sink/sink_socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/sink/sink_ops.h"
+#include "base/descriptor.h"
+#include "base/error.h"
+#include "base/process.h"
+
+enum miguard_status sink_socket_init(struct sink_socket *sock, const char *path,
+                                     struct miguard_error *reterr)
+{
+    size_t length = strlen(path);
+
+    memset(sock, 0, sizeof(*sock));
+    sock->fd = -1;
+    sock->type = SOCK_DGRAM;
+    sock->address.sun_family = AF_UNIX;
+    if (length == 0 || length >= sizeof(sock->address.sun_path)) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "path of a socket",
+                         "%.64s: a socket's path has 1 to %zu bytes", path,
+                         sizeof(sock->address.sun_path) - 1);
+    }
+    memcpy(sock->address.sun_path, path, length + 1);
+    return MIGUARD_OK;
+}
+
+bool sink_socket_hold(struct sink_socket *sock, int fd)
+{
+    struct stat status;
+    int away = descriptor_away(fd);
+
+    if (away < 0) {
+        return false;
+    }
+    if (fstat(away, &status) != 0) {
+        close(away);
+        return false;
+    }
+    sock->fd = away;
+    sock->epoch = process_epoch();
+    sock->device = status.st_dev;
+    sock->inode = status.st_ino;
+    return true;
+}
+
+static bool same_file(const struct sink_socket *sock)
+{
+    struct stat status;
+
+    return sock->fd >= 0 && fstat(sock->fd, &status) == 0 && status.st_dev == sock->device &&
+           status.st_ino == sock->inode;
+}
+
+/* A child makes its own: two processes would mix their messages in one stream. */
+bool sink_socket_ours(const struct sink_socket *sock)
+{
+    return same_file(sock) && sock->epoch == process_epoch();
+}
+
+void sink_socket_drop(struct sink_socket *sock)
+{
+    if (same_file(sock)) {
+        close(sock->fd);
+    }
+    sock->fd = -1;
+}
+
+static int64_t now(void)
+{
+    struct timespec time = {0, 0};
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+int64_t sink_deadline(bool impatient)
+{
+    return now() + (impatient ? 0 : SINK_TIMEOUT_MS);
+}
+
+bool sink_socket_wait(int fd, short events, int64_t deadline)
+{
+    struct pollfd wanted = {fd, events, 0};
+
+    for (;;) {
+        int64_t left = deadline - now();
+        if (left <= 0) {
+            return false;
+        }
+        if (poll(&wanted, 1, (int)left) > 0) {
+            return true; /* or an error, which the next call tells */
+        }
+    }
+}
+
+/* Never waits: a listener whose queue is full gives EAGAIN. */
+static int connect_as(struct sink_socket *sock, int type)
+{
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return errno;
+    }
+    if (connect(fd, (const struct sockaddr *)&sock->address, sizeof(sock->address)) != 0) {
+        int error = errno;
+        close(fd);
+        return error;
+    }
+    sock->type = type;
+    return sink_socket_hold(sock, fd) ? 0 : EBADF;
+}
+
+static int reconnect(struct sink_socket *sock)
+{
+    sink_socket_drop(sock);
+    int error = connect_as(sock, SOCK_DGRAM);
+    return error == EPROTOTYPE && sock->lines ? connect_as(sock, SOCK_STREAM) : error;
+}
+
+static ssize_t send_some(const struct sink_socket *sock, const char *bytes, size_t length,
+                         int passed)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    struct iovec part = {(void *)(uintptr_t)bytes, length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (passed >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &passed, sizeof(passed));
+    }
+    return sendmsg(sock->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static int send_all(const struct sink_socket *sock, const char *bytes, size_t length, int passed,
+                    int64_t deadline)
+{
+    length += sock->type == SOCK_STREAM;
+    for (size_t sent = 0;;) {
+        ssize_t now_sent = send_some(sock, bytes + sent, length - sent, passed);
+        if (now_sent >= 0) {
+            sent += (size_t)now_sent;
+            if (sock->type == SOCK_DGRAM || sent == length) {
+                return 0;
+            }
+        } else if (errno == EAGAIN) {
+            if (!sink_socket_wait(sock->fd, POLLOUT, deadline)) {
+                return ETIMEDOUT;
+            }
+        } else if (errno != EINTR) {
+            return errno;
+        }
+    }
+}
+
+/* What a daemon that went away, or came back behind our back, makes of a connected socket. */
+static bool is_gone(int error)
+{
+    return error == ECONNREFUSED || error == ECONNRESET || error == ENOTCONN || error == EPIPE;
+}
+
+int sink_socket_send(struct sink_socket *sock, const char *bytes, size_t length, int passed,
+                     int64_t deadline)
+{
+    bool fresh = !sink_socket_ours(sock);
+    int error = fresh ? reconnect(sock) : 0;
+
+    if (error == 0) {
+        error = send_all(sock, bytes, length, passed, deadline);
+    }
+    if (is_gone(error) && !fresh) {
+        error = reconnect(sock);
+        if (error == 0) {
+            error = send_all(sock, bytes, length, passed, deadline);
+        }
+    }
+    /* The rest of a message that was cut in a stream must not stand before the next one. */
+    if (error != 0 && sock->type == SOCK_STREAM) {
+        sink_socket_drop(sock);
+    }
+    sock->impatient = error == ETIMEDOUT;
+    return error;
+}

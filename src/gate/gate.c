@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: MIT */
+#include "gate/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/alloc.h"
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/fork.h"
+#include "base/process.h"
+#include "base/signals.h"
+#include "gate/gate_filter.h"
+#include "identity/change.h"
+#include "identity/kernel.h"
+#include "identity/read.h"
+#include "switch/copy.h"
+#include "switch/switch.h"
+#include "switch/uring.h"
+
+/* ---- what a thread knows ----------------------------------------------------------------- */
+
+/*
+ * volatile, since a signal handler of the thread may come in at any instruction. What is known
+ * counts only while known_at is the count of changes: 0, with which a thread begins and which is
+ * written first and replaced last, is never taken for one.
+ */
+static __thread struct {
+    volatile uint64_t epoch;
+    volatile uint64_t binding;
+    volatile uint64_t known_at; /* the count of changes and 1 */
+    volatile bool writing;
+    volatile bool can_be_given; /* another thread can set no_new_privs here, which was not set */
+    int answer;                 /* of the kernel, see ask_kernel() */
+    unsigned asked_at;          /* how many gates had been closed when the kernel was last asked */
+    pid_t tid;
+} known __attribute__((tls_model("initial-exec")));
+
+static atomic_uint closed_gates; /* a forked child has as many as its parent had */
+static atomic_bool broken;       /* a filter does not do what it should: nothing follows from it */
+
+uint64_t gate_new_binding(void)
+{
+    static _Atomic uint64_t last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
+bool gate_known_same(uint64_t binding)
+{
+    uint32_t no_new_privs = 0;
+
+    return known.known_at == identity_change_count + 1 && known.binding == binding &&
+           known.epoch == process_epoch() && binding != 0 &&
+           (!known.can_be_given || (read_no_new_privs(&no_new_privs) && no_new_privs == 0));
+}
+
+/* The bits of the answer, or -1: no filter of this process's gates is on this thread. */
+static int ask_kernel(void)
+{
+    struct signals signals;
+
+    if (!identity_has_cookie()) {
+        return -1;
+    }
+    (void)signals_block(&signals); /* it carries the cookie, as a change does */
+    long answer = -identity_kernel.prctl(KERNEL_GATE_PROBE, 0, 0, 0, 0) - GATE_ANSWER;
+    signals_restore(&signals);
+    return answer >= 0 && answer <= GATE_ANSWER_BITS ? (int)answer : -1;
+}
+
+/* The same for a thread that will conclude something from it: of a gate that works, and for the
+ * thread whose memory `known` is. Asked again when a gate was closed since. */
+static int gate_of_thread(void)
+{
+    unsigned closed = atomic_load_explicit(&closed_gates, memory_order_acquire);
+    uint64_t epoch = process_epoch();
+
+    if (closed == 0 || epoch == 0 || atomic_load_explicit(&broken, memory_order_relaxed)) {
+        return -1;
+    }
+    pid_t tid = (pid_t)identity_kernel.gettid();
+    if (known.epoch != epoch) {
+        known.known_at = 0;
+        known.asked_at = 0;
+        known.tid = tid;
+        known.epoch = epoch;
+    }
+    if (known.tid != tid) { /* a child that shares this memory with the thread */
+        return -1;
+    }
+    if (known.asked_at != closed) {
+        known.answer = ask_kernel();
+        known.asked_at = closed;
+    }
+    return known.answer;
+}
+
+bool gate_on_thread(void)
+{
+    return gate_of_thread() >= 0;
+}
+
+/* The count is odd while a change is under way: a handler of SIGSYS came in there. It is another
+ * when one came in during the check. */
+static void note_same(uint64_t count, uint64_t binding, bool can_be_given)
+{
+    if (count % 2 != 0 || count != identity_change_count || known.writing) {
+        return;
+    }
+    known.writing = true;
+    known.known_at = 0;
+    known.binding = binding;
+    known.can_be_given = can_be_given;
+    known.known_at = count + 1;
+    known.writing = false;
+}
+
+static bool compares_label(const struct miguard_identity *bound, miguard_components compared)
+{
+    return (compared & MIGUARD_COMPONENT_LSM_LABEL) != 0 && bound->lsm_label != NULL;
+}
+
+/* A check that is noted when it finds the thread the same and nothing came in between. */
+static miguard_components check_and_note(uint64_t binding, const struct miguard_identity *bound,
+                                         miguard_components compared, bool alone,
+                                         miguard_components *ret_unreadable)
+{
+    struct signals signals;
+    bool quiet = signals_block(&signals);
+    uint64_t count = identity_change_count;
+
+    miguard_components differing = identity_check(bound, compared, ret_unreadable);
+    if (differing == 0 && quiet) {
+        note_same(count, binding, alone && bound->no_new_privs == 0);
+    }
+    signals_restore(&signals);
+    return differing;
+}
+
+miguard_components gate_check(uint64_t binding, const struct miguard_identity *bound,
+                              miguard_components compared, miguard_components *ret_unreadable)
+{
+    if (gate_known_same(binding)) {
+        return 0;
+    }
+    int gate = gate_of_thread();
+    if (gate < 0 || compares_label(bound, compared)) {
+        return identity_check(bound, compared, ret_unreadable);
+    }
+    return check_and_note(binding, bound, compared, (gate & GATE_IS_PROCESS) == 0, ret_unreadable);
+}
+
+/* ---- closing ------------------------------------------------------------------------------ */
+
+static pthread_mutex_t close_lock = PTHREAD_MUTEX_INITIALIZER;
+
+FORK_OWNER(close_owner, .rank = FORK_GATE, .lock = &close_lock);
+
+static struct miguard_gate_options options_of(int bits)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+
+    options.scope = bits < 0                        ? MIGUARD_GATE_OFF
+                    : (bits & GATE_IS_PROCESS) != 0 ? MIGUARD_GATE_PROCESS
+                                                    : MIGUARD_GATE_THREAD;
+    options.action = bits >= 0 && (bits & GATE_KILLS) != 0 ? MIGUARD_GATE_KILL : MIGUARD_GATE_ERRNO;
+    options.report = bits >= 0 && (bits & GATE_REPORTS) != 0;
+    options.deny_io_uring = bits >= 0 && (bits & GATE_DENIES_URING) != 0;
+    return options;
+}
+
+struct miguard_gate_options miguard_gate_state(void)
+{
+    ENTRY_UNCANCELLED;
+    return options_of(ask_kernel());
+}
+
+static unsigned bits_of(const struct miguard_gate_options *options)
+{
+    return (options->scope == MIGUARD_GATE_PROCESS ? GATE_IS_PROCESS : 0U) |
+           (options->action == MIGUARD_GATE_KILL ? GATE_KILLS : 0U) |
+           (options->report != 0 && options->action != MIGUARD_GATE_KILL ? GATE_REPORTS : 0U) |
+           (options->deny_io_uring != 0 ? GATE_DENIES_URING : 0U);
+}
+
+static enum miguard_status check_options(const struct miguard_gate_options *options,
+                                         struct miguard_error *reterr)
+{
+    if (options == NULL || options->size != sizeof(*options)) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
+                         "start from MIGUARD_GATE_OPTIONS_INIT");
+    }
+    if (options->scope != MIGUARD_GATE_THREAD && options->scope != MIGUARD_GATE_PROCESS) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
+                         "the scope is neither thread nor process");
+    }
+    if (options->action != MIGUARD_GATE_ERRNO && options->action != MIGUARD_GATE_KILL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
+                         "the action is neither errno nor kill");
+    }
+    return MIGUARD_OK;
+}
+
+/* The library must be able to change something at all. An id of -1 changes nothing, so only a
+ * filter can have refused this: that of a gate in the program that started this one. */
+static enum miguard_status check_own_calls(struct miguard_error *reterr)
+{
+    long result = identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1);
+    if (result != 0) {
+        return error_set(reterr, MIGUARD_BAD_STATE, (int)-result, "setresuid",
+                         "another filter refuses it already; was this program started by one with "
+                         "a gate?");
+    }
+    return MIGUARD_OK;
+}
+
+/* The name of one of this process's threads, "" when it cannot be had. */
+static void name_of_thread(long tid, char *name, size_t size)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/task/%ld/comm", tid);
+    name[0] = '\0';
+    long fd = identity_kernel.open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    long length = identity_kernel.read((int)fd, name, size - 1);
+    (void)identity_kernel.close((int)fd);
+    name[length > 0 ? length : 0] = '\0';
+    name[strcspn(name, "\n")] = '\0';
+}
+
+/* What seccomp(2) answered; EACCES, the lack of CAP_SYS_ADMIN, is for load(). */
+static enum miguard_status load_result(long result, struct miguard_error *reterr)
+{
+    char name[32];
+
+    if (result == 0) {
+        return MIGUARD_OK;
+    }
+    if (result > 0) { /* a thread that TSYNC could not bring under the filter */
+        name_of_thread(result, name, sizeof(name));
+        return error_set(reterr, MIGUARD_BAD_STATE, ESRCH, "seccomp (TSYNC)",
+                         "thread %ld (%s) has a filter of its own; close the gate before it gets "
+                         "one",
+                         result, name);
+    }
+    int error = (int)-result;
+    enum miguard_status status = error == ENOSYS || error == EINVAL  ? MIGUARD_NOT_SUPPORTED
+                                 : error == EPERM || error == EACCES ? MIGUARD_NOT_PERMITTED
+                                 : error == ENOMEM                   ? MIGUARD_NO_MEMORY
+                                                                     : MIGUARD_SYSTEM;
+    return error_set(reterr, status, error, "seccomp", "%s", strerrordesc_np(error));
+}
+
+/* One try to load one program. */
+struct loading {
+    struct sock_fprog program;
+    bool process;
+    struct signals *signals; /* of the calling thread, blocked */
+    bool sets_privs;         /* no_new_privs is to be set first */
+    bool strands;            /* a thread is switched, and nothing was done */
+    long privs_result;       /* of no_new_privs */
+    long result;             /* of seccomp(2) */
+};
+
+static void load_program(struct loading *loading)
+{
+    unsigned flags = loading->process ? SECCOMP_FILTER_FLAG_TSYNC : 0;
+
+    loading->privs_result =
+        loading->sets_privs ? identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) : 0;
+    if (loading->privs_result >= 0) {
+        loading->result =
+            identity_kernel.seccomp(SECCOMP_SET_MODE_FILTER, flags, &loading->program);
+    }
+}
+
+/* With the process scope the filter brings no_new_privs to every thread as soon as the one that
+ * loads it has it. A thread that is switched could then not come back. */
+static void *load_elsewhere(void *argument)
+{
+    struct loading *loading = argument;
+
+    loading->strands = loading->process && !switch_hold();
+    if (!loading->strands) {
+        load_program(loading);
+    }
+    if (loading->process && !loading->strands) {
+        switch_let_go();
+    }
+    return NULL;
+}
+
+/* None of the program's signals meets the thread: others may wait for it. The
+ * caller's own are let through for that time, since the thread would start with its mask: with 33
+ * blocked glibc's setuid(3) would wait for the thread for ever. 0, or an errno if there was none.
+ */
+static int load_on_a_thread(struct loading *loading)
+{
+    pthread_t thread;
+    sigset_t before;
+
+    signals_restore(loading->signals);
+    int error = process_mute(&before) ? 0 : EAGAIN;
+    if (error == 0) {
+        error = pthread_create(&thread, NULL, load_elsewhere, loading);
+        process_unmute(&before);
+    }
+    if (error == 0) {
+        (void)pthread_join(thread, NULL);
+    }
+    (void)signals_block(loading->signals);
+    return error;
+}
+
+/*
+ * What cannot be taken back is done last. no_new_privs is set first on a thread of its own, which
+ * takes it along when the filter cannot be had. With the process scope the kernel brings both to
+ * all other threads or neither; with the thread scope that was the rehearsal, and the caller
+ * follows.
+ */
+static enum miguard_status load_without_privilege(struct loading *loading,
+                                                  struct miguard_error *reterr)
+{
+    int error = load_on_a_thread(loading);
+
+    if (error != 0) {
+        return error_set(reterr, error == EAGAIN ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, error,
+                         "pthread_create", NULL);
+    }
+    if (loading->strands) {
+        return error_set(
+            reterr, MIGUARD_BAD_STATE, 0, "gate",
+            "another thread is switched, and no_new_privs, which comes with this gate, "
+            "would take its way back; try again when it is back");
+    }
+    if (!loading->process && loading->privs_result >= 0 && loading->result == 0) {
+        load_program(loading);
+    }
+    return loading->privs_result < 0
+               ? error_set(reterr, MIGUARD_NOT_PERMITTED, (int)-loading->privs_result,
+                           "PR_SET_NO_NEW_PRIVS", NULL)
+               : load_result(loading->result, reterr);
+}
+
+/* *ret_lacking: CAP_SYS_ADMIN is, and nothing was done. */
+static enum miguard_status load_filter(const struct gate_filter *filter, bool has_no_new_privs,
+                                       struct signals *signals, bool *ret_lacking,
+                                       struct miguard_error *reterr)
+{
+    struct loading loading = {.process = (filter->bits & GATE_IS_PROCESS) != 0,
+                              .signals = signals,
+                              .sets_privs = filter->no_new_privs && !has_no_new_privs};
+    struct sock_filter *program = NULL;
+
+    enum miguard_status status = gate_filter_build(filter, &program, &loading.program.len, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    loading.program.filter = program;
+    if (loading.sets_privs || (filter->no_new_privs && loading.process)) {
+        status = load_without_privilege(&loading, reterr);
+    } else {
+        load_program(&loading);
+        *ret_lacking = loading.result == -EACCES && !filter->no_new_privs;
+        status = *ret_lacking ? MIGUARD_OK : load_result(loading.result, reterr);
+    }
+    gate_filter_free(program, loading.program.len);
+    return status;
+}
+
+/* As it is, and without the privilege for that once more under no_new_privs. */
+static enum miguard_status load(unsigned bits, struct signals *signals,
+                                struct miguard_error *reterr)
+{
+    struct gate_filter filter = {.bits = bits};
+    uint32_t no_new_privs = 0;
+    bool lacking = false;
+
+    if (!read_no_new_privs(&no_new_privs)) {
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "PR_GET_NO_NEW_PRIVS", NULL);
+    }
+    filter.no_new_privs = no_new_privs != 0;
+    enum miguard_status status =
+        load_filter(&filter, filter.no_new_privs, signals, &lacking, reterr);
+    if (lacking) {
+        filter.no_new_privs = true;
+        status = load_filter(&filter, false, signals, &lacking, reterr);
+    }
+    return status;
+}
+
+/* A call from elsewhere must be refused, with the cookie and with either half of it wrong; where
+ * that would kill or be reported it cannot be tried. */
+static bool strays_are_refused(unsigned bits)
+{
+    const unsigned long high = ~0UL - ~0UL / 2; /* the topmost bit */
+
+    return (bits & (GATE_KILLS | GATE_REPORTS)) != 0 ||
+           (identity_kernel.stray(0) == -EPERM && identity_kernel.stray(1) == -EPERM &&
+            identity_kernel.stray(high) == -EPERM);
+}
+
+static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
+{
+    const char *wrong = NULL;
+
+    if (ask_kernel() != (int)bits) {
+        wrong = "the filter does not answer";
+    } else if (identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1) != 0) {
+        wrong = "the filter refuses the library";
+    } else if (!strays_are_refused(bits)) {
+        wrong = "the filter lets a stray call pass";
+    } else if ((bits & GATE_DENIES_URING) != 0 && uring_find_poller(NULL) != 0) {
+        wrong = "an io_uring thread, which no filter stops, was made meanwhile";
+    }
+    if (wrong == NULL) {
+        return MIGUARD_OK;
+    }
+    atomic_store(&broken, true);
+    return error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "gate", "%s; do not rely on the gate here",
+                     wrong);
+}
+
+/* It would be closed with somebody else's privileges, and no_new_privs takes the way back. */
+enum miguard_status gate_check_home(struct miguard_error *reterr)
+{
+    return switch_is_busy()
+               ? error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                           "this thread is switched, or serves a callback under its session's "
+                           "identity; close the gate before, or after that")
+               : MIGUARD_OK;
+}
+
+/* With signals blocked, as for each change. */
+static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *reterr)
+{
+    struct signals signals;
+
+    if (!signals_block(&signals)) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "rt_sigprocmask", NULL);
+    }
+    enum miguard_status status = check_own_calls(reterr);
+    if (status == MIGUARD_OK) {
+        status = load(bits, &signals, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = verify(bits, reterr);
+        atomic_fetch_add_explicit(&closed_gates, 1, memory_order_release);
+    }
+    signals_restore(&signals);
+    return status;
+}
+
+/* No filter stops a thread that makes no system calls. */
+static enum miguard_status check_pollers(unsigned bits, struct miguard_error *reterr)
+{
+    pid_t poller = (bits & GATE_DENIES_URING) != 0 ? uring_find_poller(NULL) : 0;
+
+    return poller == 0 ? MIGUARD_OK
+                       : error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                                   "thread %d serves requests of an io_uring with the credentials "
+                                   "of who made it, and no filter stops that; close the ring first",
+                                   poller);
+}
+
+static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr)
+{
+    if (!IDENTITY_ONE_INSTRUCTION) {
+        return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate", "not on this architecture");
+    }
+    enum miguard_status status = gate_check_home(reterr);
+    if (status == MIGUARD_OK) {
+        status = check_pollers(bits, reterr);
+    }
+    if (status == MIGUARD_OK && !identity_cookie_draw()) {
+        status = error_set(reterr, MIGUARD_SYSTEM, errno, "getrandom", NULL);
+    }
+    if (status == MIGUARD_OK && (bits & GATE_REPORTS) != 0) {
+        status = gate_report_start(reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = load_and_verify(bits, reterr);
+    }
+    return status;
+}
+
+/* Called with the lock held. */
+static enum miguard_status close_gate(unsigned bits, struct miguard_error *reterr)
+{
+    int present = ask_kernel();
+
+    if (atomic_load(&broken)) {
+        return error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "gate",
+                         "an earlier one was loaded and does not do what it should");
+    }
+    if (present < 0) {
+        return close_new(bits, reterr);
+    }
+    if (((unsigned)present & ~(unsigned)GATE_IS_PROCESS) != (bits & ~(unsigned)GATE_IS_PROCESS)) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                         "it is closed already, with another action, report or io_uring, and "
+                         "cannot be changed");
+    }
+    if (((unsigned)present & GATE_IS_PROCESS) < (bits & GATE_IS_PROCESS)) {
+        return close_new(bits, reterr);
+    }
+    return (bits & GATE_REPORTS) != 0 ? gate_report_start(reterr) : MIGUARD_OK;
+}
+
+enum miguard_status gate_close(const struct miguard_gate_options *options, bool *ret_new,
+                               struct miguard_error *reterr)
+{
+    enum miguard_status status = check_options(options, reterr);
+
+    if (status == MIGUARD_OK) {
+        status = copy_claim(reterr);
+    }
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&close_lock);
+    unsigned before = atomic_load(&closed_gates);
+    status = close_gate(bits_of(options), reterr);
+    *ret_new = status == MIGUARD_OK && atomic_load(&closed_gates) != before;
+    pthread_mutex_unlock(&close_lock);
+    return status;
+}
+
+static void (*_Atomic closing_observer)(const struct gate_note *note);
+
+void gate_observe_closing(void (*observer)(const struct gate_note *note))
+{
+    atomic_store(&closing_observer, observer);
+}
+
+enum miguard_status miguard_gate_close(const struct miguard_gate_options *options,
+                                       struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    void (*observer)(const struct gate_note *) = atomic_load(&closing_observer);
+    struct miguard_error error = {.status = MIGUARD_OK};
+    bool closed = false;
+
+    enum miguard_status status = gate_close(options, &closed, &error);
+    if (status != MIGUARD_OK && reterr != NULL) {
+        *reterr = error;
+    }
+    if (observer != NULL && (closed || status != MIGUARD_OK)) {
+        observer(&(struct gate_note){
+            .status = status,
+            .error = status == MIGUARD_OK ? NULL : &error,
+            .options = options != NULL && options->size == sizeof(*options) ? options : NULL,
+            .site = __builtin_return_address(0)});
+    }
+    return status;
+}

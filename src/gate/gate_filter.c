@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the gate refuses unless it is the library that calls (identity/change.h).
+ *
+ * The program has two parts. The first, written here, lets a call of the rules' numbers pass when
+ * it comes from the library's one instruction with the cookie. The second is libseccomp's, from the
+ * table below, and knows neither: it refuses whatever comes to it. libseccomp has no condition for
+ * the instruction pointer, and what it does not have in hand it cannot leave behind.
+ *
+ * The first part asks for the number before anything else. The kernel finds out once, when the
+ * filter is loaded, which numbers are allowed whatever else a call has, and runs no filter for
+ * those (seccomp_cache_prepare); a look at the instruction pointer would end that for all of them.
+ *
+ * An argument that the kernel takes as an int is compared in its lower half only, as the kernel
+ * does: the upper half of the register is anything. Cookie and pointer are compared whole.
+ *
+ * What can change a thread from outside? capset(2) takes no other thread since Linux 2.6.24, and
+ * glibc's setuid(3) makes each thread call for itself. Only the filters of seccomp(2) and Landlock
+ * that are put on all threads at once bring the caller's no_new_privs to the others. A thread that
+ * had it before the gate was closed could spread it so; hence these two forms are refused where the
+ * gate was closed without no_new_privs. A provider may still put itself, thread by thread, behind
+ * filters of its own. That refusal never kills: libseccomp asks in this way whether the kernel
+ * knows the flag.
+ *
+ * io_uring changes no thread, but keeps credentials: those of a ring's maker, when a kernel thread
+ * takes the requests, and those that were registered with it. Who wants none of that has the three
+ * calls refused. That never kills: programs ask in this way whether they may use io_uring.
+ */
+#include "gate/gate_filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/keyctl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/limit.h"
+#include "identity/change.h"
+#include "identity/kernel.h"
+
+#define INT_MASK 0xFFFFFFFFu /* of a register of which the kernel takes the lower half */
+
+/* clone(2): its first two arguments are swapped on s390. */
+#if defined(__s390__)
+#define CLONE_FLAGS_ARGUMENT 1
+#else
+#define CLONE_FLAGS_ARGUMENT 0
+#endif
+
+#ifndef CLONE_NEWUSER
+#define CLONE_NEWUSER 0x10000000
+#endif
+
+/* Newer than some kernel headers: landlock_restrict_self(2) on all threads of the process. */
+#define RESTRICT_SELF_TSYNC 8
+
+struct rule {
+    struct gate_row row;
+    int number;
+    unsigned conditions;
+    struct scmp_arg_cmp when[2];
+};
+
+#define NO_ARGUMENT                                                                                \
+    {                                                                                              \
+        0, SCMP_CMP_EQ, 0, 0                                                                       \
+    }
+#define IS(argument, value)                                                                        \
+    {                                                                                              \
+        argument, SCMP_CMP_MASKED_EQ, INT_MASK, value                                              \
+    }
+#define HAS(argument, flag)                                                                        \
+    {                                                                                              \
+        argument, SCMP_CMP_MASKED_EQ, flag, flag                                                   \
+    }
+#define IS_NOT(argument, value)                                                                    \
+    {                                                                                              \
+        argument, SCMP_CMP_NE, value, 0                                                            \
+    }
+
+/* A condition picks the call; most have none. */
+#define ALWAYS(call, why)                                                                          \
+    {                                                                                              \
+        {#call, "", why, false, false, false, false}, SCMP_SYS(call), 0,                           \
+        {                                                                                          \
+            NO_ARGUMENT, NO_ARGUMENT                                                               \
+        }                                                                                          \
+    }
+#define WHEN(call, text, why, ...)                                                                 \
+    {                                                                                              \
+        {#call, text, why, false, false, false, false}, SCMP_SYS(call), 1,                         \
+        {                                                                                          \
+            __VA_ARGS__, NO_ARGUMENT                                                               \
+        }                                                                                          \
+    }
+#define PRCTL(option, why) WHEN(prctl, #option, why, IS(0, option))
+#define SPREADS(call, text, ...)                                                                   \
+    {                                                                                              \
+        {#call, text, "can bring no-new-privs to other threads", false, true, true, false},        \
+            SCMP_SYS(call), 1,                                                                     \
+        {                                                                                          \
+            __VA_ARGS__, NO_ARGUMENT                                                               \
+        }                                                                                          \
+    }
+
+#define URING(call)                                                                                \
+    {                                                                                              \
+        {#call, "", "requests under kept credentials", false, true, false, true}, SCMP_SYS(call),  \
+            0,                                                                                     \
+        {                                                                                          \
+            NO_ARGUMENT, NO_ARGUMENT                                                               \
+        }                                                                                          \
+    }
+
+static const struct rule rules[] = {
+    ALWAYS(setuid, "ruid, euid, suid, fsuid"),
+    ALWAYS(setgid, "rgid, egid, sgid, fsgid"),
+    ALWAYS(setreuid, "ruid, euid, suid, fsuid"),
+    ALWAYS(setregid, "rgid, egid, sgid, fsgid"),
+    ALWAYS(setresuid, "ruid, euid, suid, fsuid"),
+    ALWAYS(setresgid, "rgid, egid, sgid, fsgid"),
+    ALWAYS(setgroups, "groups"),
+    /* An id of -1 only reads, and is not refused when it is written as the 32 bits it is. */
+    WHEN(setfsuid, "any id but -1, which reads", "fsuid", IS_NOT(0, INT_MASK)),
+    WHEN(setfsgid, "any id but -1, which reads", "fsgid", IS_NOT(0, INT_MASK)),
+#ifdef __NR_setuid32 /* where the calls without 32 take ids of 16 bits */
+    ALWAYS(setuid32, "ruid, euid, suid, fsuid"),
+    ALWAYS(setgid32, "rgid, egid, sgid, fsgid"),
+    ALWAYS(setreuid32, "ruid, euid, suid, fsuid"),
+    ALWAYS(setregid32, "rgid, egid, sgid, fsgid"),
+    ALWAYS(setresuid32, "ruid, euid, suid, fsuid"),
+    ALWAYS(setresgid32, "rgid, egid, sgid, fsgid"),
+    ALWAYS(setgroups32, "groups"),
+    WHEN(setfsuid32, "any id but -1, which reads", "fsuid", IS_NOT(0, INT_MASK)),
+    WHEN(setfsgid32, "any id but -1, which reads", "fsgid", IS_NOT(0, INT_MASK)),
+#endif
+    ALWAYS(capset, "cap-effective, cap-permitted, cap-inheritable"),
+    PRCTL(PR_SET_KEEPCAPS, "securebits"),
+    PRCTL(PR_SET_SECUREBITS, "securebits"),
+    PRCTL(PR_CAPBSET_DROP, "cap-bounding"),
+    {{"prctl", "PR_CAP_AMBIENT but for PR_CAP_AMBIENT_IS_SET", "cap-ambient", false, false, false,
+      false},
+     SCMP_SYS(prctl),
+     2,
+     {IS(0, PR_CAP_AMBIENT), IS_NOT(1, PR_CAP_AMBIENT_IS_SET)}},
+    {{"prctl", "PR_SET_NO_NEW_PRIVS", "no-new-privs", false, false, true, false},
+     SCMP_SYS(prctl),
+     1,
+     {IS(0, PR_SET_NO_NEW_PRIVS), NO_ARGUMENT}},
+    SPREADS(seccomp, "SECCOMP_FILTER_FLAG_TSYNC", HAS(1, SECCOMP_FILTER_FLAG_TSYNC)),
+    SPREADS(landlock_restrict_self, "LANDLOCK_RESTRICT_SELF_TSYNC", HAS(1, RESTRICT_SELF_TSYNC)),
+    WHEN(unshare, "CLONE_NEWUSER", "user-namespace", HAS(0, CLONE_NEWUSER)),
+    WHEN(setns, "CLONE_NEWUSER", "user-namespace", HAS(1, CLONE_NEWUSER)),
+    /* 0 takes whatever namespace the descriptor is of, and a filter cannot look at that. */
+    WHEN(setns, "0: any kind", "user-namespace", IS(1, 0)),
+    WHEN(clone, "CLONE_NEWUSER", "user-namespace of a child",
+         HAS(CLONE_FLAGS_ARGUMENT, CLONE_NEWUSER)),
+    /* Its flags are in memory, which a filter cannot look at. glibc then uses clone(2). */
+    {{"clone3", "", "user-namespace of a child", true, true, false, false},
+     SCMP_SYS(clone3),
+     0,
+     {NO_ARGUMENT, NO_ARGUMENT}},
+    WHEN(keyctl, "KEYCTL_JOIN_SESSION_KEYRING", "session keyring",
+         IS(0, KEYCTL_JOIN_SESSION_KEYRING)),
+    WHEN(keyctl, "KEYCTL_SESSION_TO_PARENT", "session keyring of the parent",
+         IS(0, KEYCTL_SESSION_TO_PARENT)),
+    URING(io_uring_setup),
+    URING(io_uring_enter),
+    URING(io_uring_register),
+};
+
+enum { RULES = sizeof(rules) / sizeof(rules[0]) };
+
+const struct gate_row *gate_filter_row(size_t index)
+{
+    return index < RULES ? &rules[index].row : NULL;
+}
+
+bool gate_filter_has(const struct gate_filter *filter, const struct gate_row *row)
+{
+    return !(row->only_privileged && filter->no_new_privs) &&
+           !(row->only_uring && (filter->bits & GATE_DENIES_URING) == 0);
+}
+
+static uint32_t refusal(const struct gate_filter *filter)
+{
+    return (filter->bits & GATE_KILLS) != 0     ? SCMP_ACT_KILL_PROCESS
+           : (filter->bits & GATE_REPORTS) != 0 ? SCMP_ACT_TRAP
+                                                : SCMP_ACT_ERRNO(EPERM);
+}
+
+static int add_rule(scmp_filter_ctx context, const struct gate_filter *filter,
+                    const struct rule *rule)
+{
+    if (!gate_filter_has(filter, &rule->row)) {
+        return 0;
+    }
+    if (rule->row.refused_anyway) {
+        return seccomp_rule_add_array(context, SCMP_ACT_ERRNO(ENOSYS), rule->number, 0, NULL);
+    }
+    uint32_t action = rule->row.never_kills ? SCMP_ACT_ERRNO(EPERM) : refusal(filter);
+    return seccomp_rule_add_array(context, action, rule->number, rule->conditions, rule->when);
+}
+
+static int add_rules(scmp_filter_ctx context, const struct gate_filter *filter)
+{
+    /* The calls of another architecture have other numbers: none of them can be let through. */
+    int result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, refusal(filter));
+
+    for (size_t i = 0; i < RULES && result == 0; i++) {
+        result = add_rule(context, filter, &rules[i]);
+    }
+    return result;
+}
+
+/* ---- the first part ------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+#define NATIVE_ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCHITECTURE AUDIT_ARCH_AARCH64
+#else
+#define NATIVE_ARCHITECTURE 0
+#endif
+
+/* Words of struct seccomp_data; of a value of 64 bits the lower and the upper. */
+#define NUMBER       offsetof(struct seccomp_data, nr)
+#define ARCHITECTURE offsetof(struct seccomp_data, arch)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LOW(member)  offsetof(struct seccomp_data, member)
+#define HIGH(member) (offsetof(struct seccomp_data, member) + 4)
+#else
+#define LOW(member)  (offsetof(struct seccomp_data, member) + 4)
+#define HIGH(member) offsetof(struct seccomp_data, member)
+#endif
+
+enum { OWN_CALL = 16 /* instructions of write_own_call() */ };
+
+_Static_assert(RULES + 1 <= UINT8_MAX, "a jump of a filter is at most 255 instructions");
+
+/* The numbers of the rules, each once; the library's calls are among them. */
+static unsigned own_numbers(int numbers[RULES])
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < RULES; i++) {
+        unsigned at = 0;
+        while (at < count && numbers[at] != rules[i].number) {
+            at++;
+        }
+        if (at == count && rules[i].number >= 0 && !rules[i].row.refused_anyway &&
+            !rules[i].row.only_uring) {
+            numbers[count++] = rules[i].number;
+        }
+    }
+    return count;
+}
+
+static size_t first_part_length(void)
+{
+    int numbers[RULES];
+    return 1 + own_numbers(numbers) + 1 + OWN_CALL;
+}
+
+/* Goes on behind itself when the number is one of those, else to the second part. */
+static struct sock_filter *write_numbers(struct sock_filter *at)
+{
+    int numbers[RULES];
+    unsigned count = own_numbers(numbers);
+
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER);
+    for (unsigned i = 0; i < count; i++) {
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)numbers[i],
+                                             (uint8_t)(count - i), 0);
+    }
+    *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, OWN_CALL, 0, 0);
+    return at;
+}
+
+/* Every comparison that fails goes to the second part, `left` instructions behind it. The cookie is
+ * written last and in place, so that nothing copies it. */
+static struct sock_filter *write_own_call(struct sock_filter *at, const struct gate_filter *filter)
+{
+    const uint64_t from = identity_carry_address();
+    const uint32_t words[][2] = {
+        {LOW(instruction_pointer), (uint32_t)from},
+        {HIGH(instruction_pointer), (uint32_t)(from >> 32)},
+        {ARCHITECTURE, NATIVE_ARCHITECTURE},
+        {LOW(args[5]), 0},
+        {HIGH(args[5]), 0},
+    };
+    enum { WORDS = sizeof(words) / sizeof(words[0]) };
+    struct sock_filter *const start = at;
+
+    for (unsigned i = 0; i < WORDS; i++) {
+        uint8_t left = (uint8_t)(OWN_CALL - 2 * (i + 1));
+        *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, words[i][0]);
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, words[i][1], 0, left);
+    }
+    identity_cookie_write(&start[7].k, &start[9].k);
+    /* Only the library is told that there is a gate, and which. */
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER);
+    *at++ =
+        (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SCMP_SYS(prctl), 0, 3);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW(args[0]));
+    *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KERNEL_GATE_PROBE, 0, 1);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+                                         SECCOMP_RET_ERRNO | (GATE_ANSWER + filter->bits));
+    *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    return at;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* libseccomp writes its programs to a descriptor only. They are loaded from here and not by
+ * seccomp_load(), which keeps to itself which thread could not be brought under the filter. Room
+ * for the first part is left in front. */
+static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **ret_program,
+                        unsigned short *ret_length)
+{
+    int result = seccomp_export_bpf(context, fd);
+    if (result != 0) {
+        return result;
+    }
+    const size_t first = first_part_length();
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size <= 0 || size % (off_t)sizeof(struct sock_filter) != 0 ||
+        size / (off_t)sizeof(struct sock_filter) > BPF_MAXINSNS - (off_t)first) {
+        return -EBADMSG;
+    }
+    size_t count = (size_t)size / sizeof(struct sock_filter);
+    struct sock_filter *program = base_alloc(first + count, sizeof(*program));
+    if (program == NULL) {
+        return -ENOMEM;
+    }
+    if (pread(fd, program + first, (size_t)size, 0) != size) {
+        base_free(program);
+        return -EIO;
+    }
+    *ret_program = program;
+    *ret_length = (unsigned short)(first + count);
+    return 0;
+}
+
+/* libseccomp gives a trap no data; the handler must know ours from somebody else's. */
+static void mark_traps(struct sock_filter *program, unsigned short length)
+{
+    for (unsigned i = 0; i < length; i++) {
+        if (program[i].code == (BPF_RET | BPF_K) && program[i].k == SECCOMP_RET_TRAP) {
+            program[i].k |= GATE_TRAP_MARK;
+        }
+    }
+}
+
+static enum miguard_status fail(int result, const char *step, struct miguard_error *reterr)
+{
+    return error_set(reterr, result == -ENOMEM ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, -result, step,
+                     "%s", strerrordesc_np(-result));
+}
+
+enum miguard_status gate_filter_build(const struct gate_filter *filter,
+                                      struct sock_filter **ret_program, unsigned short *ret_length,
+                                      struct miguard_error *reterr)
+{
+    scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+    if (context == NULL) {
+        return fail(-ENOMEM, "seccomp_init", reterr);
+    }
+    int result = add_rules(context, filter);
+    if (result != 0) {
+        seccomp_release(context);
+        return fail(result, "seccomp_rule_add", reterr);
+    }
+    int fd = limit_allows_file(BPF_MAXINSNS * sizeof(struct sock_filter))
+                 ? memfd_create("miguard-gate", MFD_CLOEXEC)
+                 : -1;
+    if (fd < 0) {
+        result = -errno;
+        seccomp_release(context);
+        return fail(result, "memfd_create", reterr);
+    }
+    result = read_program(context, fd, ret_program, ret_length);
+    close(fd);
+    seccomp_release(context);
+    if (result != 0) {
+        return fail(result, "seccomp_export_bpf", reterr);
+    }
+    mark_traps(*ret_program, *ret_length);
+    (void)write_own_call(write_numbers(*ret_program), filter);
+    return MIGUARD_OK;
+}
+
+void gate_filter_free(struct sock_filter *program, unsigned short length)
+{
+    if (program != NULL) {
+        explicit_bzero(program, length * sizeof(*program));
+        base_free(program);
+    }
+}

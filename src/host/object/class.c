@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Classes at run time. Everything is answered from the declaration, which decl_fault() has passed
+ * before there is a class of it.
+ */
+#include "host/object/object.h"
+
+#include "base/alloc.h"
+#include "host/object/instance_internal.h"
+
+static bool class_is_ours(const MI_Class *self)
+{
+    return self != NULL && self->ft == &class_ft && self->classDecl != NULL;
+}
+
+static MI_Result class_give_name(const MI_Class *self, const MI_Char *name,
+                                 const MI_Char **ret_name)
+{
+    if (!class_is_ours(self) || ret_name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *ret_name = name;
+    return MI_RESULT_OK;
+}
+
+static MI_Result class_get_name(const MI_Class *self, const MI_Char **ret_name)
+{
+    return class_is_ours(self) ? class_give_name(self, self->classDecl->name, ret_name)
+                               : MI_RESULT_INVALID_PARAMETER;
+}
+
+static MI_Result class_get_name_space(const MI_Class *self, const MI_Char **ret_name)
+{
+    return class_is_ours(self) ? class_give_name(self, self->namespaceName, ret_name)
+                               : MI_RESULT_INVALID_PARAMETER;
+}
+
+static MI_Result class_get_server_name(const MI_Class *self, const MI_Char **ret_name)
+{
+    return class_is_ours(self) ? class_give_name(self, self->serverName, ret_name)
+                               : MI_RESULT_INVALID_PARAMETER;
+}
+
+static MI_Result class_get_element_count(const MI_Class *self, MI_Uint32 *count)
+{
+    if (!class_is_ours(self) || count == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *count = self->classDecl->numProperties;
+    return MI_RESULT_OK;
+}
+
+static MI_Result class_get_element_at(const MI_Class *self, MI_Uint32 index, const MI_Char **name,
+                                      MI_Value *value, MI_Boolean *value_exists, MI_Type *type,
+                                      MI_Char **reference_class, MI_QualifierSet *qualifiers,
+                                      MI_Uint32 *flags)
+{
+    if (!class_is_ours(self) || index >= self->classDecl->numProperties) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    const MI_PropertyDecl *property = self->classDecl->properties[index];
+    MI_Type of = (MI_Type)property->type;
+    bool exists = property->value != NULL && !value_is_null(of, property->value);
+    if (name != NULL) {
+        *name = property->name;
+    }
+    if (value != NULL && exists) {
+        memcpy(value, property->value, value_size(of));
+    } else if (value != NULL) {
+        memset(value, 0, value_size(of));
+    }
+    if (value_exists != NULL) {
+        *value_exists = exists ? MI_TRUE : MI_FALSE;
+    }
+    if (type != NULL) {
+        *type = of;
+    }
+    if (reference_class != NULL) {
+        *reference_class = (MI_Char *)(uintptr_t)property->className;
+    }
+    qualifier_set_fill(qualifiers, property->qualifiers, property->numQualifiers);
+    if (flags != NULL) {
+        *flags = property->flags;
+    }
+    return MI_RESULT_OK;
+}
+
+static MI_Result class_get_element(const MI_Class *self, const MI_Char *name, MI_Value *value,
+                                   MI_Boolean *value_exists, MI_Type *type,
+                                   MI_Char **reference_class, MI_QualifierSet *qualifiers,
+                                   MI_Uint32 *flags, MI_Uint32 *index)
+{
+    MI_Uint32 found = 0;
+
+    if (!class_is_ours(self) || name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (!decl_element_find(self->classDecl, name, &found)) {
+        return MI_RESULT_NO_SUCH_PROPERTY;
+    }
+    if (index != NULL) {
+        *index = found;
+    }
+    return class_get_element_at(self, found, NULL, value, value_exists, type, reference_class,
+                                qualifiers, flags);
+}
+
+static MI_Result class_get_qualifier_set(const MI_Class *self, MI_QualifierSet *qualifiers)
+{
+    if (!class_is_ours(self) || qualifiers == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    qualifier_set_fill(qualifiers, self->classDecl->qualifiers, self->classDecl->numQualifiers);
+    return MI_RESULT_OK;
+}
+
+static MI_Result class_get_method_count(const MI_Class *self, MI_Uint32 *count)
+{
+    if (!class_is_ours(self) || count == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *count = self->classDecl->numMethods;
+    return MI_RESULT_OK;
+}
+
+static MI_Result class_get_method_at(const MI_Class *self, MI_Uint32 index, const MI_Char **name,
+                                     MI_QualifierSet *qualifiers, MI_ParameterSet *parameters)
+{
+    if (!class_is_ours(self) || index >= self->classDecl->numMethods) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    const MI_MethodDecl *method = self->classDecl->methods[index];
+    if (name != NULL) {
+        *name = method->name;
+    }
+    qualifier_set_fill(qualifiers, method->qualifiers, method->numQualifiers);
+    parameter_set_fill(parameters, method);
+    return MI_RESULT_OK;
+}
+
+static MI_Result class_get_method(const MI_Class *self, const MI_Char *name,
+                                  MI_QualifierSet *qualifiers, MI_ParameterSet *parameters,
+                                  MI_Uint32 *index)
+{
+    if (!class_is_ours(self) || name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    for (MI_Uint32 i = 0; i < self->classDecl->numMethods; i++) {
+        if (!decl_name_equal(self->classDecl->methods[i]->name, name)) {
+            continue;
+        }
+        if (index != NULL) {
+            *index = i;
+        }
+        return class_get_method_at(self, i, NULL, qualifiers, parameters);
+    }
+    return MI_RESULT_METHOD_NOT_FOUND;
+}
+
+static MI_Result class_get_parent_name(const MI_Class *self, const MI_Char **ret_name)
+{
+    if (!class_is_ours(self) || ret_name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    const MI_ClassDecl *decl = self->classDecl;
+    *ret_name = decl->superClass;
+    if (decl->superClass == NULL && decl->superClassDecl != NULL) {
+        *ret_name = decl->superClassDecl->name;
+    }
+    return *ret_name == NULL ? MI_RESULT_INVALID_SUPERCLASS : MI_RESULT_OK;
+}
+
+static MI_Result class_get_parent(const MI_Class *self, MI_Class **ret_parent)
+{
+    if (!class_is_ours(self) || ret_parent == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *ret_parent = NULL;
+    if (self->classDecl->superClassDecl == NULL) {
+        return MI_RESULT_INVALID_SUPERCLASS;
+    }
+    return class_new(self->classDecl->superClassDecl, self->namespaceName, self->serverName,
+                     ret_parent);
+}
+
+static void class_free(MI_Class *self)
+{
+    base_free((void *)(uintptr_t)self->namespaceName);
+    base_free((void *)(uintptr_t)self->serverName);
+    base_free(self);
+}
+
+/* reserved[0] tells a class that class_new() made from the one inside a copied declaration, which
+ * is nobody's to delete. */
+static MI_Result class_delete(MI_Class *self)
+{
+    if (!class_is_ours(self) || self->reserved[0] != INSTANCE_MARK) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    const MI_ClassDecl *decl = self->classDecl;
+    self->ft = NULL;
+    class_free(self);
+    decl_copy_release(decl);
+    return MI_RESULT_OK;
+}
+
+static MI_Result class_clone(const MI_Class *self, MI_Class **ret_class)
+{
+    if (!class_is_ours(self) || ret_class == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *ret_class = NULL;
+    return class_new(self->classDecl, self->namespaceName, self->serverName, ret_class);
+}
+
+const MI_ClassFT class_ft = {
+    .GetClassName = class_get_name,
+    .GetNameSpace = class_get_name_space,
+    .GetServerName = class_get_server_name,
+    .GetElementCount = class_get_element_count,
+    .GetElement = class_get_element,
+    .GetElementAt = class_get_element_at,
+    .GetClassQualifierSet = class_get_qualifier_set,
+    .GetMethodCount = class_get_method_count,
+    .GetMethodAt = class_get_method_at,
+    .GetMethod = class_get_method,
+    .GetParentClassName = class_get_parent_name,
+    .GetParentClass = class_get_parent,
+    .Delete = class_delete,
+    .Clone = class_clone,
+};
+
+/* A declaration that the new class has a share in: itself when it is static or already counted,
+ * else a copy. */
+static MI_Result share_declaration(const MI_ClassDecl *decl, const MI_ClassDecl **ret_decl)
+{
+    if (decl->owningClass == NULL || decl_is_copy(decl)) {
+        decl_copy_hold(decl);
+        *ret_decl = decl;
+        return MI_RESULT_OK;
+    }
+    return decl_copy_new(decl, ret_decl);
+}
+
+MI_Result class_new(const MI_ClassDecl *decl, const char *name_space, const char *server,
+                    MI_Class **ret_class)
+{
+    if (decl == NULL || ret_class == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (decl_is_method(decl)) {
+        return MI_RESULT_NOT_SUPPORTED; /* parameters have a declaration, but no class */
+    }
+    if (decl_fault(decl) != NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    MI_Class *self = base_alloc(1, sizeof(*self));
+    if (self == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    self->ft = &class_ft;
+    self->reserved[0] = INSTANCE_MARK;
+    self->namespaceName = base_copy_text(name_space);
+    self->serverName = base_copy_text(server);
+    if ((self->namespaceName == NULL && name_space != NULL) ||
+        (self->serverName == NULL && server != NULL)) {
+        class_free(self);
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    MI_Result result = share_declaration(decl, &self->classDecl);
+    if (result != MI_RESULT_OK) {
+        class_free(self);
+        return result;
+    }
+    *ret_class = self;
+    return MI_RESULT_OK;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Filters that know their expression and do not understand it: the honest answer for a language
+ * that nobody evaluates is INVALID_PARAMETER and no match (reference G.1).
+ */
+#include "host/object/object.h"
+
+void filter_init(MI_Filter *filter, const char *language, const char *expression)
+{
+    *filter = (MI_Filter){
+        .ft = &filter_ft,
+        .reserved = {(ptrdiff_t)language, (ptrdiff_t)expression},
+    };
+}
+
+static MI_Result filter_evaluate(const MI_Filter *self, const MI_Instance *instance,
+                                 MI_Boolean *ret_match)
+{
+    (void)self;
+    (void)instance;
+    if (ret_match != NULL) {
+        *ret_match = MI_FALSE;
+    }
+    return MI_RESULT_INVALID_PARAMETER;
+}
+
+static MI_Result filter_get_expression(const MI_Filter *self, const MI_Char **ret_language,
+                                       const MI_Char **ret_expression)
+{
+    if (self == NULL || ret_language == NULL || ret_expression == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *ret_language = (const MI_Char *)self->reserved[0];
+    *ret_expression = (const MI_Char *)self->reserved[1];
+    return MI_RESULT_OK;
+}
+
+const MI_FilterFT filter_ft = {
+    .Evaluate = filter_evaluate,
+    .GetExpression = filter_get_expression,
+};

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dynamic instances: the declaration grows with the elements.
+ *
+ * The MI_Instance that callers hold never moves. Declaration and fields are behind it; the fields
+ * are one block that is laid out by the declaration's offsets, exactly as a static instance would
+ * be, so that the declaration is also good for making one (MI_Application_NewInstanceFromClass).
+ */
+#include "host/object/object.h"
+
+#include "base/alloc.h"
+#include "host/object/instance_internal.h"
+
+struct dynamic_instance {
+    MI_Instance base;
+    MI_ClassDecl decl;
+    MI_PropertyDecl **properties;
+    MI_Uint32 property_capacity;
+    unsigned char *fields; /* NULL until there is an element */
+    MI_Uint32 field_capacity;
+};
+
+/* reserved[1] rather than the address: a struct copy of an instance must not be read beyond its
+ * end. */
+static struct dynamic_instance *dynamic_of(const MI_Instance *self)
+{
+    return (struct dynamic_instance *)self->reserved[1];
+}
+
+unsigned char *instance_dynamic_fields(const MI_Instance *self)
+{
+    return dynamic_of(self)->fields;
+}
+
+/* Called with all fields cleared. */
+void instance_dynamic_free(MI_Instance *self)
+{
+    struct dynamic_instance *dynamic = dynamic_of(self);
+
+    for (MI_Uint32 i = 0; i < dynamic->decl.numProperties; i++) {
+        base_free(dynamic->properties[i]);
+    }
+    base_free(dynamic->properties);
+    base_free(dynamic->fields);
+    base_free((void *)(uintptr_t)dynamic->decl.name);
+    base_free(dynamic);
+}
+
+static bool meta_flags(MI_Uint32 flags, MI_Uint32 *ret_flags)
+{
+    switch (flags) {
+    case 0:
+    case MI_FLAG_CLASS:
+        *ret_flags = MI_FLAG_CLASS;
+        return true;
+    case MI_FLAG_ASSOCIATION:
+    case MI_FLAG_INDICATION:
+        *ret_flags = MI_FLAG_CLASS | flags;
+        return true;
+    case MI_FLAG_METHOD:
+        *ret_flags = MI_FLAG_METHOD;
+        return true;
+    default:
+        return false;
+    }
+}
+
+MI_Result instance_new_dynamic(const char *class_name, MI_Uint32 flags, MI_Instance **ret_instance)
+{
+    MI_Uint32 meta = 0;
+
+    if (ret_instance == NULL || !decl_name_legal(class_name) || !meta_flags(flags, &meta)) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct dynamic_instance *dynamic = base_alloc(1, sizeof(*dynamic));
+    char *name = base_copy_text(class_name);
+    if (dynamic == NULL || name == NULL) {
+        base_free(dynamic);
+        base_free(name);
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    dynamic->decl = (MI_ClassDecl){
+        .flags = meta,
+        .code = decl_name_code(name),
+        .name = name,
+        .size = sizeof(MI_Instance),
+        .owningClass = DECL_DYNAMIC_OWNER,
+    };
+    dynamic->base.ft = &instance_ft;
+    dynamic->base.classDecl = &dynamic->decl;
+    dynamic->base.reserved[0] = INSTANCE_MARK | INSTANCE_HEAP | INSTANCE_DYNAMIC;
+    dynamic->base.reserved[1] = (ptrdiff_t)dynamic;
+    *ret_instance = &dynamic->base;
+    return MI_RESULT_OK;
+}
+
+static MI_Result reserve_properties(struct dynamic_instance *dynamic)
+{
+    MI_Uint32 capacity = dynamic->property_capacity;
+
+    if (dynamic->decl.numProperties < capacity) {
+        return MI_RESULT_OK;
+    }
+    if (capacity >= DECL_MAX_ELEMENTS) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    capacity = capacity == 0 ? 16 : capacity * 2;
+    MI_PropertyDecl **properties =
+        base_resize(dynamic->properties, capacity, sizeof(MI_PropertyDecl *));
+    if (properties == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    dynamic->properties = properties;
+    dynamic->property_capacity = capacity;
+    dynamic->decl.properties = (const MI_PropertyDecl *const *)properties;
+    return MI_RESULT_OK;
+}
+
+/* Room for fields up to byte size, counted as the declaration counts. At most 4,096 elements of
+ * less than 64 bytes: the sum cannot overflow. */
+static MI_Result reserve_fields(struct dynamic_instance *dynamic, MI_Uint32 size)
+{
+    MI_Uint32 capacity = dynamic->field_capacity == 0 ? 512 : dynamic->field_capacity;
+
+    if (size <= dynamic->field_capacity) {
+        return MI_RESULT_OK;
+    }
+    while (capacity < size) {
+        capacity *= 2;
+    }
+    unsigned char *fields = base_resize(dynamic->fields, capacity, 1);
+    if (fields == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    memset(fields + dynamic->field_capacity, 0, capacity - dynamic->field_capacity);
+    dynamic->fields = fields;
+    dynamic->field_capacity = capacity;
+    return MI_RESULT_OK;
+}
+
+/* One block for declaration and name. */
+static MI_PropertyDecl *property_new(const char *name, MI_Type type, MI_Uint32 flags,
+                                     MI_Uint32 offset)
+{
+    size_t name_size = strlen(name) + 1;
+    MI_PropertyDecl *property = base_alloc(1, sizeof(*property) + name_size);
+
+    if (property == NULL) {
+        return NULL;
+    }
+    char *name_copy = (char *)(property + 1);
+    memcpy(name_copy, name, name_size);
+    property->flags = flags;
+    property->code = decl_name_code(name);
+    property->name = name_copy;
+    property->type = (MI_Uint32)type;
+    property->offset = offset;
+    return property;
+}
+
+static MI_Result check_new_element(const MI_Instance *self, const MI_Char *name, MI_Type type,
+                                   MI_Uint32 flags)
+{
+    MI_Uint32 index = 0;
+
+    if (self == NULL || !instance_is_ours(self)) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (!instance_is_dynamic(self)) {
+        return MI_RESULT_FAILED;
+    }
+    if (!decl_name_legal(name) || value_size(type) == 0 ||
+        ((flags & MI_FLAG_BORROW) != 0 && (flags & MI_FLAG_ADOPT) != 0)) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (decl_element_find(self->classDecl, name, &index)) {
+        return MI_RESULT_ALREADY_EXISTS;
+    }
+    return MI_RESULT_OK;
+}
+
+MI_Result instance_add_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
+                               MI_Type type, MI_Uint32 flags)
+{
+    const MI_Uint32 for_this_call =
+        MI_FLAG_NULL | MI_FLAG_NOT_MODIFIED | MI_FLAG_BORROW | MI_FLAG_ADOPT;
+    struct field field;
+
+    MI_Result result = check_new_element(self, name, type, flags);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    struct dynamic_instance *dynamic = dynamic_of(self);
+    MI_ClassDecl *decl = &dynamic->decl;
+    MI_Uint32 old_size = decl->size; /* a multiple of 8, the strictest alignment of a field */
+    MI_Uint32 new_size = (old_size + (MI_Uint32)value_size(type) + 2 + 7) & ~(MI_Uint32)7;
+
+    result = reserve_properties(dynamic);
+    if (result == MI_RESULT_OK) {
+        result = reserve_fields(dynamic, new_size);
+    }
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    MI_Uint32 kind = decl_is_method(decl) ? MI_FLAG_PARAMETER : MI_FLAG_PROPERTY;
+    MI_PropertyDecl *property = property_new(name, type, (flags & ~for_this_call) | kind, old_size);
+    if (property == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    dynamic->properties[decl->numProperties] = property;
+    decl->numProperties++;
+    decl->size = new_size;
+    (void)instance_field_at(self, decl->numProperties - 1, &field);
+    result = field_set(&field, value, type, flags);
+    if (result != MI_RESULT_OK) {
+        decl->numProperties--;
+        decl->size = old_size;
+        base_free(property);
+    }
+    return result;
+}

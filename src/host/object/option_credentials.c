@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Credentials in options. They matter for remote sessions only; a local session's identity comes
+ * from the kernel, never from here. The memory is wiped before it is freed.
+ */
+#include "host/object/option_list.h"
+
+#include "base/alloc.h"
+#include "host/object/instance_internal.h"
+
+/* What the credentials union holds depends on the authentication type (reference G.4). */
+enum credential_form { FORM_UNKNOWN, FORM_NOTHING, FORM_PASSWORD, FORM_CERTIFICATE };
+
+static enum credential_form form_of(const char *type)
+{
+    static const struct {
+        const char *type;
+        enum credential_form form;
+    } forms[] = {
+        {MI_AUTH_TYPE_DEFAULT, FORM_PASSWORD},      {MI_AUTH_TYPE_NONE, FORM_NOTHING},
+        {MI_AUTH_TYPE_DIGEST, FORM_PASSWORD},       {MI_AUTH_TYPE_NEGO_WITH_CREDS, FORM_PASSWORD},
+        {MI_AUTH_TYPE_NEGO_NO_CREDS, FORM_NOTHING}, {MI_AUTH_TYPE_BASIC, FORM_PASSWORD},
+        {MI_AUTH_TYPE_KERBEROS, FORM_PASSWORD},     {MI_AUTH_TYPE_CLIENT_CERTS, FORM_CERTIFICATE},
+        {MI_AUTH_TYPE_NTLM, FORM_PASSWORD},         {MI_AUTH_TYPE_ISSUER_CERT, FORM_CERTIFICATE},
+    };
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (decl_name_equal(forms[i].type, type)) {
+            return forms[i].form;
+        }
+    }
+    return FORM_UNKNOWN;
+}
+
+static void wipe(char *text)
+{
+    if (text != NULL) {
+        explicit_bzero(text, strlen(text)); /* not memset: the compiler must not leave it out */
+        base_free(text);
+    }
+}
+
+static void credential_release(struct credential *credential)
+{
+    base_free(credential->option_name);
+    base_free(credential->type);
+    wipe(credential->domain);
+    wipe(credential->username);
+    wipe(credential->password);
+    wipe(credential->thumbprint);
+}
+
+void credentials_release(struct option_list *list)
+{
+    for (MI_Uint32 i = 0; i < list->credential_count; i++) {
+        credential_release(&list->credentials[i]);
+    }
+    base_free(list->credentials);
+    list->credentials = NULL;
+    list->credential_count = 0;
+    list->credential_capacity = 0;
+}
+
+static MI_Result reserve(struct option_list *list)
+{
+    if (list->credential_count < list->credential_capacity) {
+        return MI_RESULT_OK;
+    }
+    if (list->credential_capacity >= OPTIONS_MAX_ELEMENTS) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    /* Only pointers move with the array; the secrets themselves stay where they are. */
+    MI_Uint32 capacity = list->credential_capacity == 0 ? 4 : list->credential_capacity * 2;
+    struct credential *credentials = base_resize(list->credentials, capacity, sizeof(*credentials));
+    if (credentials == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    list->credentials = credentials;
+    list->credential_capacity = capacity;
+    return MI_RESULT_OK;
+}
+
+/* False when memory is out; NULL copies to NULL. */
+static bool copy_text(const char *from, char **to)
+{
+    *to = base_copy_text(from);
+    return *to != NULL || from == NULL;
+}
+
+static MI_Result append(struct option_list *list, const struct credential *from)
+{
+    struct credential copy = {0};
+
+    MI_Result result = reserve(list);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    if (!copy_text(from->option_name, &copy.option_name) || !copy_text(from->type, &copy.type) ||
+        !copy_text(from->domain, &copy.domain) || !copy_text(from->username, &copy.username) ||
+        !copy_text(from->password, &copy.password) ||
+        !copy_text(from->thumbprint, &copy.thumbprint)) {
+        credential_release(&copy);
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    list->credentials[list->credential_count] = copy;
+    list->credential_count++;
+    return MI_RESULT_OK;
+}
+
+static bool is_duplicate(const struct option_list *list, const char *name, const char *type)
+{
+    for (MI_Uint32 i = 0; i < list->credential_count; i++) {
+        if (decl_name_equal(list->credentials[i].option_name, name) &&
+            decl_name_equal(list->credentials[i].type, type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *unconst(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+MI_Result credentials_add(struct option_list *list, const char *name,
+                          const MI_UserCredentials *credentials, MI_Uint32 flags)
+{
+    if (name == NULL || *name == '\0' || credentials == NULL ||
+        credentials->authenticationType == NULL || flags != 0) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct credential borrowed = {
+        .option_name = unconst(name),
+        .type = unconst(credentials->authenticationType),
+    };
+    switch (form_of(credentials->authenticationType)) {
+    case FORM_PASSWORD:
+        borrowed.domain = unconst(credentials->credentials.usernamePassword.domain);
+        borrowed.username = unconst(credentials->credentials.usernamePassword.username);
+        borrowed.password = unconst(credentials->credentials.usernamePassword.password);
+        if (borrowed.username == NULL || *borrowed.username == '\0') {
+            return MI_RESULT_INVALID_PARAMETER;
+        }
+        break;
+    case FORM_CERTIFICATE:
+        borrowed.thumbprint = unconst(credentials->credentials.certificateThumbprint);
+        if (borrowed.thumbprint == NULL || *borrowed.thumbprint == '\0') {
+            return MI_RESULT_INVALID_PARAMETER;
+        }
+        break;
+    case FORM_NOTHING:
+        break;
+    default:
+        return MI_RESULT_INVALID_PARAMETER; /* nothing says which member of the union to read */
+    }
+    if (is_duplicate(list, name, credentials->authenticationType)) {
+        return MI_RESULT_FAILED;
+    }
+    return append(list, &borrowed);
+}
+
+MI_Result credentials_get_count(const struct option_list *list, MI_Uint32 *count)
+{
+    if (count == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *count = list->credential_count;
+    return MI_RESULT_OK;
+}
+
+/* Six asterisks stand for every password, also for one that is absent: not even that is told. */
+MI_Result credentials_get_at(const struct option_list *list, MI_Uint32 index, const char **name,
+                             MI_UserCredentials *credentials, MI_Uint32 *flags)
+{
+    if (name == NULL || credentials == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *name = NULL;
+    memset(credentials, 0, sizeof(*credentials));
+    if (index >= list->credential_count) {
+        return MI_RESULT_NO_SUCH_PROPERTY;
+    }
+    const struct credential *credential = &list->credentials[index];
+    *name = credential->option_name;
+    credentials->authenticationType = credential->type;
+    if (credential->thumbprint != NULL) {
+        credentials->credentials.certificateThumbprint = credential->thumbprint;
+    } else if (credential->username != NULL) {
+        credentials->credentials.usernamePassword.domain = credential->domain;
+        credentials->credentials.usernamePassword.username = credential->username;
+        credentials->credentials.usernamePassword.password = "******";
+    }
+    if (flags != NULL) {
+        *flags = 0;
+    }
+    return MI_RESULT_OK;
+}
+
+/* Lengths count the NUL. With password NULL only the length is asked for; *password_length is right
+ * also when length is too short, which is FAILED. TYPE_MISMATCH for credentials without user. */
+MI_Result credentials_get_password_at(const struct option_list *list, MI_Uint32 index,
+                                      const char **name, char *password, MI_Uint32 length,
+                                      MI_Uint32 *password_length, MI_Uint32 *flags)
+{
+    if (name == NULL || password_length == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *name = NULL;
+    *password_length = 0;
+    if (index >= list->credential_count) {
+        return MI_RESULT_NO_SUCH_PROPERTY;
+    }
+    const struct credential *credential = &list->credentials[index];
+    if (credential->username == NULL) {
+        return MI_RESULT_TYPE_MISMATCH;
+    }
+    const char *secret = credential->password == NULL ? "" : credential->password;
+    size_t size = strlen(secret) + 1;
+    if (size > UINT32_MAX) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    *name = credential->option_name;
+    *password_length = (MI_Uint32)size;
+    if (flags != NULL) {
+        *flags = 0;
+    }
+    if (password == NULL) {
+        return MI_RESULT_OK;
+    }
+    if (length < size) {
+        return MI_RESULT_FAILED;
+    }
+    memcpy(password, secret, size);
+    return MI_RESULT_OK;
+}
+
+MI_Result credentials_copy(const struct option_list *from, struct option_list *to)
+{
+    MI_Result result = MI_RESULT_OK;
+
+    for (MI_Uint32 i = 0; i < from->credential_count && result == MI_RESULT_OK; i++) {
+        result = append(to, &from->credentials[i]);
+    }
+    return result;
+}

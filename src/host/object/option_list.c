@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/object/option_list.h"
+
+#include "base/alloc.h"
+#include "host/object/instance_internal.h"
+
+/* The name that stands for as many options as there are message channels (reference G.3). */
+#define CHANNEL_NAME     "__MI_OPERATIONOPTIONS_CHANNEL"
+#define CHANNEL_DISABLED 1u
+
+void option_list_release(struct option_list *list)
+{
+    for (MI_Uint32 i = 0; i < list->option_count; i++) {
+        base_free(list->options[i].name);
+        value_release(list->options[i].type, &list->options[i].value);
+    }
+    base_free(list->options);
+    list->options = NULL;
+    list->option_count = 0;
+    list->option_capacity = 0;
+    credentials_release(list);
+}
+
+static struct option *find(const struct option_list *list, const char *name)
+{
+    for (MI_Uint32 i = 0; i < list->option_count; i++) {
+        if (decl_name_equal(list->options[i].name, name)) {
+            return &list->options[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_channel(const struct option_list *list, const char *name)
+{
+    return list->kind == OPTIONS_OPERATION && decl_name_equal(name, CHANNEL_NAME);
+}
+
+static struct option *find_channel(const struct option_list *list, MI_Uint32 channel)
+{
+    for (MI_Uint32 i = 0; i < list->option_count; i++) {
+        struct option *option = &list->options[i];
+        if (decl_name_equal(option->name, CHANNEL_NAME) && option->value.uint32 == channel) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static MI_Result reserve(struct option_list *list)
+{
+    if (list->option_count < list->option_capacity) {
+        return MI_RESULT_OK;
+    }
+    if (list->option_capacity >= OPTIONS_MAX_ELEMENTS) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    MI_Uint32 capacity = list->option_capacity == 0 ? 8 : list->option_capacity * 2;
+    struct option *options = base_resize(list->options, capacity, sizeof(*options));
+    if (options == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    list->options = options;
+    list->option_capacity = capacity;
+    return MI_RESULT_OK;
+}
+
+static MI_Result add(struct option_list *list, const char *name, MI_Type type, const void *value,
+                     MI_Uint32 flags)
+{
+    struct option option = {.type = type, .flags = flags};
+
+    MI_Result result = reserve(list);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    option.name = base_copy_text(name);
+    if (option.name == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    result = value_copy(type, value, &option.value);
+    if (result != MI_RESULT_OK) {
+        base_free(option.name);
+        return result;
+    }
+    list->options[list->option_count] = option;
+    list->option_count++;
+    return MI_RESULT_OK;
+}
+
+static MI_Result replace(struct option *option, MI_Type type, const void *value, MI_Uint32 flags)
+{
+    MI_Value copy = {0};
+
+    if (option->type != type) {
+        return MI_RESULT_TYPE_MISMATCH;
+    }
+    MI_Result result = value_copy(type, value, &copy);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    value_release(type, &option->value);
+    option->value = copy;
+    option->flags = flags;
+    return MI_RESULT_OK;
+}
+
+static MI_Result set(struct option_list *list, const char *name, MI_Type type, const void *value,
+                     MI_Uint32 flags)
+{
+    struct option *option = find(list, name);
+
+    return option == NULL ? add(list, name, type, value, flags)
+                          : replace(option, type, value, flags);
+}
+
+static bool bad_name(const char *name)
+{
+    return name == NULL || *name == '\0';
+}
+
+MI_Result option_set_string(struct option_list *list, const char *name, const char *value,
+                            MI_Uint32 flags)
+{
+    if (bad_name(name) || value == NULL || flags != 0) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return set(list, name, MI_STRING, &value, 0);
+}
+
+/* A channel is found by its number, since all channels have the same name; flags, 0 elsewhere,
+ * says whether it is disabled. */
+static MI_Result set_channel(struct option_list *list, MI_Uint32 channel, MI_Uint32 flags)
+{
+    if (flags > CHANNEL_DISABLED) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct option *option = find_channel(list, channel);
+    if (option == NULL) {
+        return add(list, CHANNEL_NAME, MI_UINT32, &channel, flags);
+    }
+    option->flags = flags;
+    return MI_RESULT_OK;
+}
+
+MI_Result option_set_number(struct option_list *list, const char *name, MI_Uint32 value,
+                            MI_Uint32 flags)
+{
+    if (is_channel(list, name)) {
+        return set_channel(list, value, flags);
+    }
+    if (bad_name(name) || flags != 0) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return set(list, name, MI_UINT32, &value, 0);
+}
+
+MI_Result option_set_datetime(struct option_list *list, const char *name, const MI_Datetime *value,
+                              MI_Uint32 flags)
+{
+    if (bad_name(name) || value == NULL || flags != 0) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return set(list, name, MI_DATETIME, value, 0);
+}
+
+MI_Result option_set_interval(struct option_list *list, const char *name, const MI_Interval *value,
+                              MI_Uint32 flags)
+{
+    if (value == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    MI_Datetime datetime = {.isTimestamp = 0, .u.interval = *value};
+    return option_set_datetime(list, name, &datetime, flags);
+}
+
+/* Whether the server must understand the option is told to its readers as MI_FLAG_REQUIRED. */
+MI_Result option_set_custom(struct option_list *list, const char *name, MI_Type type,
+                            const MI_Value *value, MI_Boolean must_comply, MI_Uint32 flags)
+{
+    bool required = must_comply != MI_FALSE || list->must_understand;
+
+    if (bad_name(name) || value == NULL || value_size(type) == 0 || value_is_null(type, value) ||
+        flags != 0 || is_channel(list, name)) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return set(list, name, type, value, required ? MI_FLAG_REQUIRED : 0);
+}
+
+static void give_place(const struct option_list *list, const struct option *option,
+                       MI_Uint32 *index, MI_Uint32 *flags)
+{
+    if (index != NULL) {
+        *index = (MI_Uint32)(option - list->options);
+    }
+    if (flags != NULL) {
+        *flags = option->flags;
+    }
+}
+
+static MI_Result find_typed(const struct option_list *list, const char *name, MI_Type type,
+                            const struct option **ret_option)
+{
+    const struct option *option = find(list, name);
+
+    if (option == NULL) {
+        return MI_RESULT_NO_SUCH_PROPERTY;
+    }
+    if (option->type != type) {
+        return MI_RESULT_TYPE_MISMATCH;
+    }
+    *ret_option = option;
+    return MI_RESULT_OK;
+}
+
+MI_Result option_get_string(const struct option_list *list, const char *name, const char **value,
+                            MI_Uint32 *index, MI_Uint32 *flags)
+{
+    const struct option *option = NULL;
+
+    if (value == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *value = NULL;
+    if (name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    MI_Result result = find_typed(list, name, MI_STRING, &option);
+    if (result == MI_RESULT_OK) {
+        *value = option->value.string;
+        give_place(list, option, index, flags);
+    }
+    return result;
+}
+
+MI_Result option_get_number(const struct option_list *list, const char *name, MI_Uint32 *value,
+                            MI_Uint32 *index, MI_Uint32 *flags)
+{
+    const struct option *option = NULL;
+
+    if (name == NULL || value == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    MI_Result result = find_typed(list, name, MI_UINT32, &option);
+    if (result == MI_RESULT_OK) {
+        *value = option->value.uint32;
+        give_place(list, option, index, flags);
+    }
+    return result;
+}
+
+MI_Result option_get_datetime(const struct option_list *list, const char *name, MI_Datetime *value,
+                              MI_Uint32 *index, MI_Uint32 *flags)
+{
+    const struct option *option = NULL;
+
+    if (name == NULL || value == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    MI_Result result = find_typed(list, name, MI_DATETIME, &option);
+    if (result == MI_RESULT_OK) {
+        *value = option->value.datetime;
+        give_place(list, option, index, flags);
+    }
+    return result;
+}
+
+MI_Result option_get_interval(const struct option_list *list, const char *name, MI_Interval *value,
+                              MI_Uint32 *index, MI_Uint32 *flags)
+{
+    const struct option *option = NULL;
+
+    if (name == NULL || value == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    MI_Result result = find_typed(list, name, MI_DATETIME, &option);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    if (option->value.datetime.isTimestamp != 0) {
+        return MI_RESULT_TYPE_MISMATCH;
+    }
+    *value = option->value.datetime.u.interval;
+    give_place(list, option, index, flags);
+    return MI_RESULT_OK;
+}
+
+MI_Result option_get_count(const struct option_list *list, MI_Uint32 *count)
+{
+    if (count == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *count = list->option_count;
+    return MI_RESULT_OK;
+}
+
+static void give_value(const struct option *option, MI_Value *value, MI_Type *type)
+{
+    memcpy(value, &option->value, value_size(option->type));
+    if (type != NULL) {
+        *type = option->type;
+    }
+}
+
+MI_Result option_get_at(const struct option_list *list, MI_Uint32 index, const char **name,
+                        MI_Value *value, MI_Type *type, MI_Uint32 *flags)
+{
+    if (name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *name = NULL;
+    if (value == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (index >= list->option_count) {
+        return MI_RESULT_NO_SUCH_PROPERTY;
+    }
+    *name = list->options[index].name;
+    give_value(&list->options[index], value, type);
+    give_place(list, &list->options[index], NULL, flags);
+    return MI_RESULT_OK;
+}
+
+MI_Result option_get(const struct option_list *list, const char *name, MI_Value *value,
+                     MI_Type *type, MI_Uint32 *index, MI_Uint32 *flags)
+{
+    if (name == NULL || value == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    const struct option *option = find(list, name);
+    if (option == NULL) {
+        return MI_RESULT_NO_SUCH_PROPERTY;
+    }
+    give_value(option, value, type);
+    give_place(list, option, index, flags);
+    return MI_RESULT_OK;
+}
+
+/* With channels NULL only the count is asked for. *count is right also when length is too short,
+ * which is FAILED. */
+MI_Result option_get_channels(const struct option_list *list, const char *name, MI_Uint32 *channels,
+                              MI_Uint32 length, MI_Uint32 *count, MI_Uint32 *flags)
+{
+    MI_Uint32 enabled = 0;
+
+    if (name == NULL || count == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (flags != NULL) {
+        *flags = 0;
+    }
+    for (MI_Uint32 i = 0; i < list->option_count; i++) {
+        const struct option *option = &list->options[i];
+        if (!decl_name_equal(option->name, name) || option->type != MI_UINT32 ||
+            option->flags == CHANNEL_DISABLED) {
+            continue;
+        }
+        if (channels != NULL && enabled < length) {
+            channels[enabled] = option->value.uint32;
+        }
+        enabled++;
+    }
+    *count = enabled;
+    return channels != NULL && enabled > length ? MI_RESULT_FAILED : MI_RESULT_OK;
+}
+
+MI_Result option_list_copy(const struct option_list *from, struct option_list *to)
+{
+    MI_Result result = MI_RESULT_OK;
+
+    to->kind = from->kind;
+    to->must_understand = from->must_understand;
+    to->delivery = from->delivery;
+    for (MI_Uint32 i = 0; i < from->option_count && result == MI_RESULT_OK; i++) {
+        const struct option *option = &from->options[i];
+        result = add(to, option->name, option->type, &option->value, option->flags);
+    }
+    return result == MI_RESULT_OK ? credentials_copy(from, to) : result;
+}

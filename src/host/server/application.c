@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The application of a session, and that of a program without a server.
+ *
+ * It makes what a request needs (instances, classes, options). It has no state: there is nothing in
+ * it that a provider which closes it could take from anybody else (reference B.9).
+ */
+#include "host/server/host.h"
+
+#include <string.h>
+
+#include "host/object/object.h"
+
+static MI_Result close_application(MI_Application *application)
+{
+    return application == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
+}
+
+static MI_Result new_session(MI_Application *application, const MI_Char *protocol,
+                             const MI_Char *destination, MI_DestinationOptions *options,
+                             MI_SessionCallbacks *callbacks, MI_Instance **extended_error,
+                             MI_Session *session)
+{
+    (void)protocol;
+    (void)destination;
+    (void)options;
+    (void)callbacks;
+    if (extended_error != NULL) {
+        *extended_error = NULL;
+    }
+    if (application == NULL || session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(session, 0, sizeof(*session));
+    return MI_RESULT_NOT_SUPPORTED;
+}
+
+static MI_Result new_hosted_provider(MI_Application *application, const MI_Char *name_space,
+                                     const MI_Char *name, MI_MainFunction main_function,
+                                     MI_Instance **extended_error, MI_HostedProvider *provider)
+{
+    (void)name_space;
+    (void)name;
+    (void)main_function;
+    if (extended_error != NULL) {
+        *extended_error = NULL;
+    }
+    if (application == NULL || provider == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(provider, 0, sizeof(*provider));
+    return MI_RESULT_NOT_SUPPORTED;
+}
+
+static MI_Result new_instance(MI_Application *application, const MI_Char *class_name,
+                              const MI_ClassDecl *decl, MI_Instance **instance)
+{
+    if (instance == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *instance = NULL;
+    if (application == NULL || (class_name == NULL && decl == NULL) ||
+        (decl != NULL && decl_fault(decl) != NULL) ||
+        (decl == NULL && !decl_name_legal(class_name))) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return decl != NULL ? instance_new(decl, instance)
+                        : instance_new_dynamic(class_name, 0, instance);
+}
+
+static MI_Result new_destination_options(MI_Application *application,
+                                         MI_DestinationOptions *options)
+{
+    if (options == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(options, 0, sizeof(*options));
+    return application == NULL ? MI_RESULT_INVALID_PARAMETER : destination_options_new(options);
+}
+
+static MI_Result new_operation_options(MI_Application *application, MI_Boolean must_understand,
+                                       MI_OperationOptions *options)
+{
+    if (options == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(options, 0, sizeof(*options));
+    return application == NULL ? MI_RESULT_INVALID_PARAMETER
+                               : operation_options_new(must_understand, options);
+}
+
+static MI_Result new_delivery_options(MI_Application *application, MI_SubscriptionDeliveryType type,
+                                      MI_SubscriptionDeliveryOptions *options)
+{
+    if (options == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(options, 0, sizeof(*options));
+    return application == NULL ? MI_RESULT_INVALID_PARAMETER : delivery_options_new(type, options);
+}
+
+static MI_Result new_serializer(MI_Application *application, MI_Uint32 flags, MI_Char *format,
+                                MI_Serializer *serializer)
+{
+    if (serializer == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(serializer, 0, sizeof(*serializer));
+    return application == NULL || flags != 0 || format == NULL ? MI_RESULT_INVALID_PARAMETER
+                                                               : MI_RESULT_NOT_SUPPORTED;
+}
+
+static MI_Result new_deserializer(MI_Application *application, MI_Uint32 flags, MI_Char *format,
+                                  MI_Deserializer *deserializer)
+{
+    if (deserializer == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(deserializer, 0, sizeof(*deserializer));
+    return application == NULL || flags != 0 || format == NULL ? MI_RESULT_INVALID_PARAMETER
+                                                               : MI_RESULT_NOT_SUPPORTED;
+}
+
+/* The elements of a class, with their defaults. Dynamic, because the class may go before it. */
+static MI_Result copy_elements(const MI_Instance *from, MI_Instance *to)
+{
+    MI_Result result = MI_RESULT_OK;
+    MI_Uint32 count = instance_element_count(from);
+
+    for (MI_Uint32 i = 0; result == MI_RESULT_OK && i < count; i++) {
+        const char *name = NULL;
+        MI_Uint32 flags = 0;
+        MI_Value value;
+        MI_Type type;
+        result = instance_element_at(from, i, &name, &value, &type, &flags);
+        if (result == MI_RESULT_OK) {
+            bool is_null = (flags & MI_FLAG_NULL) != 0;
+            result = to->ft->AddElement(to, name, is_null ? NULL : &value, type,
+                                        flags & (MI_FLAG_NULL | MI_FLAG_KEY));
+        }
+    }
+    return result;
+}
+
+static MI_Result instance_of_class(const MI_ClassDecl *decl, MI_Instance **ret_instance)
+{
+    MI_Instance *template = NULL;
+    MI_Instance *made = NULL;
+
+    MI_Result result = instance_new(decl, &template);
+    if (result == MI_RESULT_OK) {
+        result = instance_new_dynamic(decl->name, 0, &made);
+    }
+    if (result == MI_RESULT_OK) {
+        result = copy_elements(template, made);
+    }
+    instance_delete(template);
+    if (result != MI_RESULT_OK) {
+        instance_delete(made);
+        return result;
+    }
+    *ret_instance = made;
+    return MI_RESULT_OK;
+}
+
+static MI_Result new_instance_from_class(MI_Application *application, const MI_Char *class_name,
+                                         const MI_Class *class_object, MI_Instance **instance)
+{
+    if (class_object == NULL) {
+        return new_instance(application, class_name, NULL, instance);
+    }
+    if (instance == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *instance = NULL;
+    const MI_ClassDecl *decl = class_object->classDecl;
+    if (application == NULL || decl == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return instance_of_class(decl, instance);
+}
+
+static MI_Result new_class(MI_Application *application, const MI_ClassDecl *decl,
+                           const MI_Char *name_space, const MI_Char *server,
+                           MI_Class **class_object)
+{
+    if (class_object == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *class_object = NULL;
+    if (application == NULL || decl == NULL || decl_fault(decl) != NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    return class_new(decl, name_space, server, class_object);
+}
+
+const MI_ApplicationFT application_ft = {
+    .Close = close_application,
+    .NewSession = new_session,
+    .NewHostedProvider = new_hosted_provider,
+    .NewInstance = new_instance,
+    .NewDestinationOptions = new_destination_options,
+    .NewOperationOptions = new_operation_options,
+    .NewSubscriptionDeliveryOptions = new_delivery_options,
+    .NewSerializer = new_serializer,
+    .NewDeserializer = new_deserializer,
+    .NewInstanceFromClass = new_instance_from_class,
+    .NewClass = new_class,
+};
+
+MI_Application application_handle(void)
+{
+    return (MI_Application){.reserved1 = 1, .ft = &application_ft};
+}

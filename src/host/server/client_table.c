@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a client program links against besides the inline functions of MI.h: an application without
+ * a server. It makes instances and options; sessions come from miguard_host_session().
+ */
+#include "host/server/host.h"
+
+#include <string.h>
+
+#include "base/fork.h"
+#include "host/object/object.h"
+
+static MI_Result close_hosted_provider(MI_HostedProvider *provider)
+{
+    (void)provider;
+    return MI_RESULT_INVALID_PARAMETER;
+}
+
+static MI_Result hosted_provider_application(MI_HostedProvider *provider,
+                                             MI_Application *application)
+{
+    (void)provider;
+    if (application != NULL) {
+        memset(application, 0, sizeof(*application));
+    }
+    return MI_RESULT_INVALID_PARAMETER;
+}
+
+static MI_Result close_serializer(MI_Serializer *serializer)
+{
+    return serializer == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_NOT_SUPPORTED;
+}
+
+static MI_Result serialize_class(MI_Serializer *serializer, MI_Uint32 flags,
+                                 const MI_Class *class_object, MI_Uint8 *buffer, MI_Uint32 length,
+                                 MI_Uint32 *needed)
+{
+    (void)flags;
+    (void)class_object;
+    (void)buffer;
+    (void)length;
+    if (needed != NULL) {
+        *needed = 0;
+    }
+    return close_serializer(serializer);
+}
+
+static MI_Result serialize_instance(MI_Serializer *serializer, MI_Uint32 flags,
+                                    const MI_Instance *instance, MI_Uint8 *buffer, MI_Uint32 length,
+                                    MI_Uint32 *needed)
+{
+    (void)instance;
+    return serialize_class(serializer, flags, NULL, buffer, length, needed);
+}
+
+static MI_Result close_deserializer(MI_Deserializer *deserializer)
+{
+    return deserializer == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_NOT_SUPPORTED;
+}
+
+static MI_Result deserialize_class(MI_Deserializer *deserializer, MI_Uint32 flags, MI_Uint8 *buffer,
+                                   MI_Uint32 length, MI_Class *parent, const MI_Char *server,
+                                   const MI_Char *name_space,
+                                   MI_Deserializer_ClassObjectNeeded needed, void *context,
+                                   MI_Uint32 *read, MI_Class **class_object, MI_Instance **error)
+{
+    (void)flags;
+    (void)buffer;
+    (void)length;
+    (void)parent;
+    (void)server;
+    (void)name_space;
+    (void)needed;
+    (void)context;
+    if (read != NULL) {
+        *read = 0;
+    }
+    if (class_object != NULL) {
+        *class_object = NULL;
+    }
+    if (error != NULL) {
+        *error = NULL;
+    }
+    return close_deserializer(deserializer);
+}
+
+static MI_Result deserialize_instance(MI_Deserializer *deserializer, MI_Uint32 flags,
+                                      MI_Uint8 *buffer, MI_Uint32 length, MI_Class **classes,
+                                      MI_Uint32 count, MI_Deserializer_ClassObjectNeeded needed,
+                                      void *context, MI_Uint32 *read, MI_Instance **instance,
+                                      MI_Instance **error)
+{
+    (void)classes;
+    (void)count;
+    if (instance != NULL) {
+        *instance = NULL;
+    }
+    return deserialize_class(deserializer, flags, buffer, length, NULL, NULL, NULL, needed, context,
+                             read, NULL, error);
+}
+
+static MI_Result deserialize_name(MI_Deserializer *deserializer, MI_Uint8 *buffer, MI_Uint32 length,
+                                  MI_Char *name, MI_Uint32 *name_length, MI_Instance **error)
+{
+    (void)buffer;
+    (void)length;
+    (void)name;
+    if (name_length != NULL) {
+        *name_length = 0;
+    }
+    if (error != NULL) {
+        *error = NULL;
+    }
+    return close_deserializer(deserializer);
+}
+
+static MI_ErrorCategory map_error(const MI_Char *type, MI_Uint32 code)
+{
+    MI_ErrorCategory category = MI_ERRORCATEGORY_NOT_SPECIFIED;
+    MI_Instance *error = NULL;
+    MI_Uint32 flags = 0;
+    MI_Value value;
+    MI_Type found;
+
+    if (error_instance_new(error_result_from(code, type), code, type, NULL, &error) !=
+        MI_RESULT_OK) {
+        return category;
+    }
+    if (instance_element_find(error, MI_T("error_Category"), &value, &found, &flags) ==
+            MI_RESULT_OK &&
+        found == MI_UINT16 && (flags & MI_FLAG_NULL) == 0) {
+        category = (MI_ErrorCategory)value.uint16;
+    }
+    instance_delete(error);
+    return category;
+}
+
+static MI_Result error_from_code(MI_Uint32 code, const MI_Char *type, const MI_Char *message,
+                                 MI_Instance **error)
+{
+    if (error == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *error = NULL;
+    return error_instance_new(error_result_from(code, type), code, type, message, error);
+}
+
+static const MI_HostedProviderFT hosted_provider_ft = {
+    .Close = close_hosted_provider,
+    .GetApplication = hosted_provider_application,
+};
+
+static const MI_SerializerFT serializer_ft = {
+    .Close = close_serializer,
+    .SerializeClass = serialize_class,
+    .SerializeInstance = serialize_instance,
+};
+
+static const MI_DeserializerFT deserializer_ft = {
+    .Close = close_deserializer,
+    .DeserializeClass = deserialize_class,
+    .Class_GetClassName = deserialize_name,
+    .Class_GetParentClassName = deserialize_name,
+    .DeserializeInstance = deserialize_instance,
+    .Instance_GetClassName = deserialize_name,
+};
+
+static const MI_UtilitiesFT utilities_ft = {
+    .MapErrorToMiErrorCategory = map_error,
+    .CimErrorFromErrorCode = error_from_code,
+};
+
+/* The tables of options are known once the first of each kind has been made. */
+static pthread_mutex_t client_lock = PTHREAD_MUTEX_INITIALIZER;
+
+FORK_OWNER(client_owner, .rank = FORK_CLIENT, .lock = &client_lock);
+
+static MI_ClientFT_V1 client_ft = {
+    .applicationFT = &application_ft,
+    .sessionFT = &session_ft,
+    .operationFT = &operation_ft,
+    .hostedProviderFT = &hosted_provider_ft,
+    .serializerFT = &serializer_ft,
+    .deserializerFT = &deserializer_ft,
+    .utilitiesFT = &utilities_ft,
+};
+
+/* The name and its not being const are the API's. */
+MI_EXPORT const MI_ClientFT_V1 *mi_clientFT_V1 = &client_ft;
+
+static MI_Result learn_option_tables(void)
+{
+    MI_OperationOptions operation;
+    MI_DestinationOptions destination;
+    MI_SubscriptionDeliveryOptions delivery;
+
+    MI_Result result = operation_options_new(MI_FALSE, &operation);
+    if (result == MI_RESULT_OK) {
+        client_ft.operationOptionsFT = operation.ft;
+        operation.ft->Delete(&operation);
+        result = destination_options_new(&destination);
+    }
+    if (result == MI_RESULT_OK) {
+        client_ft.destinationOptionsFT = destination.ft;
+        destination.ft->Delete(&destination);
+        result = delivery_options_new(MI_SubscriptionDeliveryType_Pull, &delivery);
+    }
+    if (result == MI_RESULT_OK) {
+        client_ft.subscribeDeliveryOptionsFT = delivery.ft;
+        delivery.ft->Delete(&delivery);
+    }
+    return result;
+}
+
+MI_Result MI_Application_InitializeV1(MI_Uint32 flags, const MI_Char *application_id,
+                                      MI_Instance **extended_error, MI_Application *application)
+{
+    ENTRY_UNCANCELLED;
+    (void)application_id;
+    if (extended_error != NULL) {
+        *extended_error = NULL;
+    }
+    if (application == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(application, 0, sizeof(*application));
+    if (flags != 0) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    pthread_mutex_lock(&client_lock);
+    MI_Result result =
+        client_ft.subscribeDeliveryOptionsFT == NULL ? learn_option_tables() : MI_RESULT_OK;
+    pthread_mutex_unlock(&client_lock);
+    if (result == MI_RESULT_OK) {
+        *application = application_handle();
+    }
+    return result;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where contexts live and how they end.
+ *
+ * base/slots.h does not serve here: a provider names its context by address and may do so long
+ * after the end, while the memory is being made ready for another request. So a context has a state
+ * word that nothing but atomic operations ever touches, and 1,024 contexts rest before the first is
+ * used again.
+ */
+#include "host/server/host.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/fork.h"
+#include "base/process.h"
+#include "host/object/object.h"
+
+enum {
+    PER_CHUNK = 256,
+    MAX_CHUNKS = (MIGUARD_HOST_MAX_CONTEXTS + PER_CHUNK - 1) / PER_CHUNK,
+    RESTING = 1024, /* free contexts that are kept back */
+};
+
+/* The state: alive, and the number of pins. */
+#define STATE_LIVE 0x80000000u
+#define STATE_PINS 0x7FFFFFFFu
+
+/* Never given back: a late post must find memory whatever has become of its host. */
+static struct {
+    pthread_mutex_t lock; /* for all but looking into chunks */
+    _Atomic(struct context *) chunks[MAX_CHUNKS];
+    atomic_uint chunk_count;
+    uint32_t used; /* contexts that were ever handed out */
+    struct context *free_first, **free_end;
+    uint32_t free_count;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .free_end = &pool.free_first};
+
+FORK_OWNER(pool_owner, .rank = FORK_HOST_CONTEXTS, .lock = &pool.lock);
+
+/* With the lock held. */
+static bool grow(void)
+{
+    unsigned count = atomic_load(&pool.chunk_count);
+    if (count == MAX_CHUNKS) {
+        return false;
+    }
+    struct context *chunk = base_alloc(PER_CHUNK, sizeof(*chunk));
+    if (chunk == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < PER_CHUNK; i++) {
+        /* Now and never again: the inline functions of MI.h read ft without asking for the state.
+         */
+        chunk[i].base.ft = &context_ft;
+        pthread_mutex_init(&chunk[i].lock, NULL);
+        host_cond_init(&chunk[i].changed);
+    }
+    atomic_store(&pool.chunks[count], chunk);
+    atomic_store(&pool.chunk_count, count + 1);
+    return true;
+}
+
+static struct context *take_resting(void)
+{
+    struct context *context = pool.free_first;
+    if (context != NULL) {
+        pool.free_first = context->next_free;
+        if (pool.free_first == NULL) {
+            pool.free_end = &pool.free_first;
+        }
+        pool.free_count--;
+    }
+    return context;
+}
+
+static struct context *take(void)
+{
+    struct context *context = NULL;
+
+    pthread_mutex_lock(&pool.lock);
+    bool fresh = pool.free_count < RESTING &&
+                 (pool.used < atomic_load(&pool.chunk_count) * PER_CHUNK || grow());
+    if (fresh) {
+        context = &atomic_load(&pool.chunks[pool.used / PER_CHUNK])[pool.used % PER_CHUNK];
+        pool.used++;
+    } else {
+        context = take_resting();
+    }
+    pthread_mutex_unlock(&pool.lock);
+    return context;
+}
+
+static void put(struct context *context)
+{
+    pthread_mutex_lock(&pool.lock);
+    context->next_free = NULL;
+    *pool.free_end = context;
+    pool.free_end = &context->next_free;
+    pool.free_count++;
+    pthread_mutex_unlock(&pool.lock);
+}
+
+uint32_t context_in_use(void)
+{
+    pthread_mutex_lock(&pool.lock);
+    uint32_t count = pool.used - pool.free_count;
+    pthread_mutex_unlock(&pool.lock);
+    return count;
+}
+
+struct context *context_new(enum context_kind kind, struct module *module,
+                            struct provider *provider, struct operation *operation)
+{
+    uint64_t epoch = process_epoch();
+    struct context *context = epoch == 0 ? NULL : take();
+
+    if (context == NULL) {
+        return NULL;
+    }
+    context->epoch = epoch;
+    context->kind = kind;
+    context->host = module->host;
+    context->module = module;
+    context->provider = provider;
+    context->operation = operation;
+    context->depth = operation == NULL ? dispatch_depth() : operation->depth + 1;
+    context->session = NULL;
+    context->cancel = NULL;
+    context->cancel_data = NULL;
+    context->in_slot = true;
+    context->self = NULL;
+    context->posted = false;
+    context->result = MI_RESULT_OK;
+    if (operation == NULL) {
+        host_retain(context->host);
+    } else {
+        operation_pin(operation);
+    }
+    atomic_store_explicit(&context->state, STATE_LIVE | 1, memory_order_release);
+    return context;
+}
+
+/* Only an address that a context has is looked at. */
+static struct context *at_address(const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+    unsigned count = atomic_load_explicit(&pool.chunk_count, memory_order_acquire);
+
+    for (unsigned i = 0; i < count; i++) {
+        struct context *chunk = atomic_load_explicit(&pool.chunks[i], memory_order_relaxed);
+        uintptr_t offset = at - (uintptr_t)chunk;
+        if (offset < PER_CHUNK * sizeof(*chunk) && offset % sizeof(*chunk) == 0) {
+            return &chunk[offset / sizeof(*chunk)];
+        }
+    }
+    return NULL;
+}
+
+struct context *context_pin(const MI_Context *address)
+{
+    struct context *context = at_address(address);
+    if (context == NULL) {
+        return NULL;
+    }
+    uint32_t state = atomic_load_explicit(&context->state, memory_order_acquire);
+    do {
+        if ((state & STATE_LIVE) == 0) {
+            return NULL;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&context->state, &state, state + 1,
+                                                    memory_order_acquire, memory_order_acquire));
+    if (context->epoch != process_epoch()) {
+        /* A child after fork has the request of its parent, who will answer it. */
+        context_unpin(context);
+        return NULL;
+    }
+    return context;
+}
+
+void context_unpin(struct context *context)
+{
+    if (atomic_fetch_sub_explicit(&context->state, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    struct miguard_host *host = context->host;
+    struct operation *operation = context->operation;
+    put(context);
+    if (operation == NULL) {
+        host_release(host);
+    } else {
+        operation_release(operation);
+    }
+}
+
+void context_let_go(struct context *const *context)
+{
+    if (*context != NULL) {
+        context_unpin(*context);
+    }
+}
+
+bool context_is_live(const struct context *context)
+{
+    return (atomic_load_explicit(&context->state, memory_order_acquire) & STATE_LIVE) != 0;
+}
+
+/* True for exactly one caller. */
+static bool end(struct context *context)
+{
+    uint32_t before = atomic_fetch_and_explicit(&context->state, STATE_PINS, memory_order_acq_rel);
+    return (before & STATE_LIVE) != 0;
+}
+
+/* The session lives no longer than its context. */
+static void end_session(struct context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    struct session *session = context->session;
+    context->session = NULL;
+    pthread_mutex_unlock(&context->lock);
+    if (session != NULL) {
+        session_end(session, MI_REASON_NONE);
+        session_release(session);
+    }
+}
+
+MI_Result context_finish(struct context *context, MI_Result result, char *message,
+                         MI_Instance *details)
+{
+    if (!end(context)) {
+        base_free(message);
+        instance_delete(details);
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    end_session(context);
+    if (context->operation != NULL) {
+        operation_step_done(context->operation, context, result, message, details);
+        return MI_RESULT_OK;
+    }
+    base_free(message);
+    instance_delete(details);
+    pthread_mutex_lock(&context->lock);
+    context->posted = true;
+    context->result = result;
+    pthread_cond_broadcast(&context->changed);
+    pthread_mutex_unlock(&context->lock);
+    return MI_RESULT_OK;
+}
+
+bool context_await(struct context *context, unsigned milliseconds, MI_Result *ret_result)
+{
+    struct timespec deadline = host_deadline(milliseconds);
+    bool in_time = true;
+
+    pthread_mutex_lock(&context->lock);
+    while (!context->posted && in_time) {
+        in_time = pthread_cond_timedwait(&context->changed, &context->lock, &deadline) != ETIMEDOUT;
+    }
+    bool posted = context->posted;
+    pthread_mutex_unlock(&context->lock);
+
+    if (!posted && end(context)) {
+        end_session(context);
+        return false;
+    }
+    /* Somebody else has ended it, and is about to say with what. */
+    pthread_mutex_lock(&context->lock);
+    while (!context->posted) {
+        pthread_cond_wait(&context->changed, &context->lock);
+    }
+    *ret_result = context->result;
+    pthread_mutex_unlock(&context->lock);
+    return true;
+}
+
+void context_close(struct context *const *context)
+{
+    if (*context != NULL) {
+        (void)context_finish(*context, MI_RESULT_FAILED, NULL, NULL);
+        context_unpin(*context);
+    }
+}
+
+static void abandon_if_idle(struct context *context, struct miguard_host *host)
+{
+    struct operation *operation = context->operation;
+    if (context->host != host || operation == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&operation->lock);
+    bool idle = !context->in_slot;
+    pthread_mutex_unlock(&operation->lock);
+    if (idle) {
+        atomic_store(&context->module->abandoned, true);
+        context_finish(context, MI_RESULT_SERVER_IS_SHUTTING_DOWN, NULL, NULL);
+    }
+}
+
+void context_abandon_idle(struct miguard_host *host)
+{
+    unsigned count = atomic_load(&pool.chunk_count);
+
+    for (unsigned i = 0; i < count * PER_CHUNK; i++) {
+        struct context *context = &atomic_load(&pool.chunks[i / PER_CHUNK])[i % PER_CHUNK];
+        if (context_pin(&context->base) != NULL) {
+            abandon_if_idle(context, host);
+            context_unpin(context);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages, reports and questions to the client (reference C.2). Where the client takes no part
+ * the answer is "go on", at once. A question whose operation is over is answered "no".
+ */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "host/object/object.h"
+
+/* The context of a call with a boolean out, which is set whatever happens. */
+static struct context *pin_for_flag(MI_Context *address, MI_Boolean *flag)
+{
+    if (flag == NULL) {
+        return NULL;
+    }
+    *flag = MI_FALSE;
+    return context_pin(address);
+}
+
+/* False without memory. */
+static bool set_text(struct event *event, size_t index, const char *text)
+{
+    event->text[index] = base_copy_text(text);
+    return text == NULL || event->text[index] != NULL;
+}
+
+static MI_Result post_owned(struct operation *operation, struct event *event, bool complete)
+{
+    if (!complete) {
+        if (event != NULL) {
+            event_free(event);
+        }
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    event->owned = true;
+    event_post(operation, event);
+    return MI_RESULT_OK;
+}
+
+MI_Result context_write_message(MI_Context *address, MI_Uint32 channel, const MI_Char *message)
+{
+    ENTRY_UNCANCELLED;
+    MI_Result result = MI_RESULT_OK;
+    struct context *context ON_LEAVING(context_let_go) =
+        message == NULL ? NULL : context_pin(address);
+
+    if (context == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct operation *operation = context->operation;
+    if (operation != NULL && operation->callbacks.writeMessage != NULL &&
+        operation_channel_enabled(operation, channel)) {
+        struct event *event = base_alloc(1, sizeof(*event));
+        bool complete = event != NULL && set_text(event, 0, message);
+        if (event != NULL) {
+            event->kind = EVENT_MESSAGE;
+            event->number = channel;
+        }
+        result = post_owned(operation, event, complete);
+    }
+    return result;
+}
+
+MI_Result context_write_progress(MI_Context *address, const MI_Char *activity,
+                                 const MI_Char *current, const MI_Char *description,
+                                 MI_Uint32 percent, MI_Uint32 seconds)
+{
+    ENTRY_UNCANCELLED;
+    MI_Result result = MI_RESULT_OK;
+    struct context *context ON_LEAVING(context_let_go) = context_pin(address);
+
+    if (context == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct operation *operation = context->operation;
+    if (operation != NULL && operation->callbacks.writeProgress != NULL) {
+        struct event *event = base_alloc(1, sizeof(*event));
+        bool complete = event != NULL && set_text(event, 0, activity) &&
+                        set_text(event, 1, current) && set_text(event, 2, description);
+        if (event != NULL) {
+            event->kind = EVENT_PROGRESS;
+            event->number = percent;
+            event->seconds = seconds;
+        }
+        result = post_owned(operation, event, complete);
+    }
+    return result;
+}
+
+/* ---- errors that do not end the operation ------------------------------------------------ */
+
+/* Whether the client wants to hear of errors, and to be asked. *flag is the answer if it does not
+ * want to be asked. */
+static bool wants_errors(struct operation *operation, bool *ret_ask, MI_Boolean *flag)
+{
+    pthread_mutex_lock(&operation->lock);
+    MI_CallbackMode mode = operation->error_mode;
+    int all = operation->error_all;
+    pthread_mutex_unlock(&operation->lock);
+
+    *flag = all == MI_OperationCallback_ResponseType_NoToAll ? MI_FALSE : MI_TRUE;
+    *ret_ask = mode == MI_CALLBACKMODE_INQUIRE && all == 0;
+    return operation->callbacks.writeError != NULL && mode != MI_CALLBACKMODE_IGNORE;
+}
+
+/* Takes error over. */
+static MI_Result write_error(struct operation *operation, MI_Instance *error, bool ask,
+                             MI_Boolean *flag)
+{
+    if (ask) {
+        struct event question = {.kind = EVENT_ERROR, .answer_wanted = true, .error = error};
+        event_post(operation, &question);
+        *flag = question.answer;
+        instance_delete(error);
+        return MI_RESULT_OK;
+    }
+    struct event *event = base_alloc(1, sizeof(*event));
+    if (event == NULL) {
+        instance_delete(error);
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    event->kind = EVENT_ERROR;
+    event->error = error;
+    return post_owned(operation, event, true);
+}
+
+MI_Result context_write_cim_error(MI_Context *address, const MI_Instance *error, MI_Boolean *flag)
+{
+    ENTRY_UNCANCELLED;
+    MI_Result result = MI_RESULT_OK;
+    MI_Instance *copy = NULL;
+    bool ask = false;
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
+
+    if (context == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (error == NULL || error->classDecl == NULL) {
+        result = MI_RESULT_INVALID_PARAMETER;
+    } else if (context->operation == NULL) {
+        *flag = MI_TRUE;
+    } else if (wants_errors(context->operation, &ask, flag)) {
+        result = instance_copy(error, &copy);
+        if (result == MI_RESULT_OK) {
+            result = write_error(context->operation, copy, ask, flag);
+        }
+    }
+    return result;
+}
+
+MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char *type,
+                              const MI_Char *message, MI_Boolean *flag)
+{
+    ENTRY_UNCANCELLED;
+    MI_Result result = MI_RESULT_OK;
+    MI_Instance *error = NULL;
+    bool ask = false;
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
+
+    if (context == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *flag = MI_TRUE;
+    if (context->operation != NULL && wants_errors(context->operation, &ask, flag)) {
+        result = error_instance_new(error_result_from(code, type), code, type, message, &error);
+        if (result == MI_RESULT_OK) {
+            result = write_error(context->operation, error, ask, flag);
+        }
+    }
+    return result;
+}
+
+/* ---- questions --------------------------------------------------------------------------- */
+
+static MI_Result tell_of_prompt(struct operation *operation, const MI_Char *message,
+                                MI_PromptType type)
+{
+    struct event *event = base_alloc(1, sizeof(*event));
+    bool complete = event != NULL && set_text(event, 0, message);
+    if (event != NULL) {
+        event->kind = EVENT_PROMPT;
+        event->number = (MI_Uint32)type;
+    }
+    return post_owned(operation, event, complete);
+}
+
+static MI_Result prompt(struct operation *operation, const MI_Char *message, MI_PromptType type,
+                        MI_Boolean *flag)
+{
+    if (operation == NULL || operation->callbacks.promptUser == NULL) {
+        *flag = MI_TRUE;
+        return MI_RESULT_OK;
+    }
+    bool critical = type == MI_PROMPTTYPE_CRITICAL;
+    MI_CallbackMode mode = critical ? MI_CALLBACKMODE_INQUIRE : operation->prompt_mode;
+    pthread_mutex_lock(&operation->lock);
+    int all = critical ? 0 : operation->prompt_all;
+    pthread_mutex_unlock(&operation->lock);
+
+    if (mode == MI_CALLBACKMODE_INQUIRE && all == 0) {
+        struct event question = {.kind = EVENT_PROMPT,
+                                 .answer_wanted = true,
+                                 .number = (MI_Uint32)type,
+                                 .text = {message}};
+        event_post(operation, &question);
+        *flag = question.answer;
+        return MI_RESULT_OK;
+    }
+    if (all != 0) {
+        *flag = all == MI_OperationCallback_ResponseType_YesToAll ? MI_TRUE : MI_FALSE;
+        return MI_RESULT_OK;
+    }
+    *flag = operation->prompt_default;
+    return mode == MI_CALLBACKMODE_IGNORE ? MI_RESULT_OK : tell_of_prompt(operation, message, type);
+}
+
+MI_Result context_prompt_user(MI_Context *address, const MI_Char *message, MI_PromptType type,
+                              MI_Boolean *flag)
+{
+    ENTRY_UNCANCELLED;
+    MI_Result result = MI_RESULT_INVALID_PARAMETER;
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
+
+    if (context == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (message != NULL && (type == MI_PROMPTTYPE_NORMAL || type == MI_PROMPTTYPE_CRITICAL)) {
+        result = prompt(context->operation, message, type, flag);
+    }
+    return result;
+}
+
+MI_Result context_should_process(MI_Context *address, const MI_Char *target, const MI_Char *action,
+                                 MI_Boolean *flag)
+{
+    ENTRY_UNCANCELLED;
+    MI_Result result = MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    struct text message ON_LEAVING(text_release) = TEXT_EMPTY;
+    struct context *context ON_LEAVING(context_let_go) = pin_for_flag(address, flag);
+
+    if (context == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (target == NULL || action == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    text_format(&message, "Performing the operation \"%s\" on target \"%s\".", action, target);
+    if (!message.failed) {
+        result = prompt(context->operation, message.data, MI_PROMPTTYPE_NORMAL, flag);
+    }
+    return result;
+}
+
+MI_Result context_should_continue(MI_Context *address, const MI_Char *message, MI_Boolean *flag)
+{
+    ENTRY_UNCANCELLED;
+    return context_prompt_user(address, message, MI_PROMPTTYPE_CRITICAL, flag);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calling the client. Only the driver of an operation does, so that the callbacks of one operation
+ * never overlap, and none comes after the final one. The operation's lock is dropped around each.
+ */
+#include "host/server/host.h"
+
+#include "host/object/object.h"
+
+static void begin(struct operation *operation)
+{
+    operation->in_callback = true;
+    pthread_mutex_unlock(&operation->lock);
+}
+
+static void finish(struct operation **operation)
+{
+    pthread_mutex_lock(&(*operation)->lock);
+    (*operation)->in_callback = false;
+    *operation = NULL;
+}
+
+/* A callback that was left by pthread_exit(3) or an exception acknowledges and answers nothing any
+ * more. */
+static void unwound(struct operation *const *unfinished)
+{
+    struct operation *operation = *unfinished;
+
+    if (operation == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&operation->lock);
+    operation->in_callback = false;
+    operation->ack_pending = false;
+    if (operation->question != NULL) {
+        operation->question->state = EVENT_DONE;
+        operation->question = NULL;
+    }
+    pthread_cond_broadcast(&operation->changed);
+    pthread_mutex_unlock(&operation->lock);
+}
+
+static void free_event(struct event *const *event)
+{
+    event_free(*event);
+}
+
+/* ---- the result's callback --------------------------------------------------------------- */
+
+static void await_acknowledgement(struct operation *operation)
+{
+    while (operation->ack_pending && !operation->abandoned) {
+        pthread_cond_wait(&operation->changed, &operation->lock);
+    }
+    operation->ack_pending = false;
+}
+
+static void call(struct operation *operation, const struct result *item, MI_Boolean more)
+{
+    MI_Operation handle = operation_handle(operation);
+    const MI_OperationCallbacks *callbacks = &operation->callbacks;
+    const MI_Instance *instance = item == NULL ? NULL : item->instance;
+    bool manual = (operation->flags & MI_OPERATIONFLAGS_MANUAL_ACK_RESULTS) != 0;
+    MI_Result (*acknowledge)(MI_Operation *) = manual ? deliver_acknowledge : NULL;
+    MI_Result result = more ? MI_RESULT_OK : operation->result;
+    const char *message = more ? NULL : operation->message;
+    const MI_Instance *details = more ? NULL : operation->details;
+
+    await_acknowledgement(operation);
+    operation->ack_pending = manual;
+    struct operation *unfinished ON_LEAVING(unwound) = operation;
+    begin(operation);
+    switch (operation->kind) {
+    case OPERATION_INSTANCE:
+        callbacks->instanceResult(&handle, callbacks->callbackContext, instance, more, result,
+                                  message, details, acknowledge);
+        break;
+    case OPERATION_INDICATION:
+        callbacks->indicationResult(&handle, callbacks->callbackContext, instance, NULL, NULL, more,
+                                    result, message, details, acknowledge);
+        break;
+    case OPERATION_CLASS:
+        callbacks->classResult(&handle, callbacks->callbackContext,
+                               item == NULL ? NULL : item->class_item, more, result, message,
+                               details, acknowledge);
+        break;
+    }
+    finish(&unfinished);
+}
+
+static void deliver_result(struct operation *operation)
+{
+    struct result *item = operation->results;
+
+    operation->results = item->next;
+    if (operation->results == NULL) {
+        operation->results_end = &operation->results;
+    }
+    operation->result_count--;
+    await_acknowledgement(operation);
+    result_free(operation->current);
+    /* Kept until the next one, for a client that acknowledges later. */
+    operation->current = item;
+    call(operation, item, MI_TRUE);
+}
+
+void deliver_final(struct operation *operation)
+{
+    call(operation, NULL, MI_FALSE);
+}
+
+MI_Result deliver_acknowledge(MI_Operation *handle)
+{
+    ENTRY_UNCANCELLED;
+    struct operation *operation = operation_acquire(handle);
+    if (operation == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    pthread_mutex_lock(&operation->lock);
+    operation->ack_pending = false;
+    pthread_cond_broadcast(&operation->changed);
+    operation_settle(operation);
+    pthread_mutex_unlock(&operation->lock);
+    operation_release(operation);
+    return MI_RESULT_OK;
+}
+
+/* ---- the other callbacks ----------------------------------------------------------------- */
+
+static void call_event(struct operation *operation, struct event *event)
+{
+    MI_Operation handle = operation_handle(operation);
+    const MI_OperationCallbacks *callbacks = &operation->callbacks;
+    void *context = callbacks->callbackContext;
+    MI_Result (*respond)(MI_Operation *, MI_OperationCallback_ResponseType) =
+        event->answer_wanted ? deliver_answer : NULL;
+
+    struct operation *unfinished ON_LEAVING(unwound) = operation;
+    begin(operation);
+    switch (event->kind) {
+    case EVENT_MESSAGE:
+        callbacks->writeMessage(&handle, context, event->number, event->text[0]);
+        break;
+    case EVENT_PROGRESS:
+        callbacks->writeProgress(&handle, context, event->text[0], event->text[1], event->text[2],
+                                 event->number, event->seconds);
+        break;
+    case EVENT_ERROR:
+        callbacks->writeError(&handle, context, event->error, respond);
+        break;
+    case EVENT_PROMPT:
+        callbacks->promptUser(&handle, context, event->text[0], (MI_PromptType)event->number,
+                              respond);
+        break;
+    }
+    finish(&unfinished);
+}
+
+static void deliver_event(struct operation *operation)
+{
+    struct event *event = operation->events;
+
+    operation->events = event->next;
+    if (operation->events == NULL) {
+        operation->events_end = &operation->events;
+    }
+    operation->event_count--;
+    event->state = EVENT_DELIVERING;
+    if (!event->answer_wanted) {
+        struct event *owned ON_LEAVING(free_event) = event;
+        call_event(operation, owned);
+        return;
+    }
+    operation->question = event;
+    call_event(operation, event);
+    while (!event->answered && !operation->finished && !operation->cancelled &&
+           !operation->abandoned) {
+        pthread_cond_wait(&operation->changed, &operation->lock);
+    }
+    operation->question = NULL;
+    /* From here on the event may be gone: it lies on the stack of the thread that asked. */
+    event->state = EVENT_DONE;
+    pthread_cond_broadcast(&operation->changed);
+}
+
+MI_Result deliver_answer(MI_Operation *handle, MI_OperationCallback_ResponseType response)
+{
+    ENTRY_UNCANCELLED;
+    if (response < MI_OperationCallback_ResponseType_No ||
+        response > MI_OperationCallback_ResponseType_YesToAll) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct operation *operation = operation_acquire(handle);
+    if (operation == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    pthread_mutex_lock(&operation->lock);
+    struct event *question = operation->question;
+    bool taken = question != NULL && !question->answered;
+    if (taken) {
+        bool to_all = response == MI_OperationCallback_ResponseType_NoToAll ||
+                      response == MI_OperationCallback_ResponseType_YesToAll;
+        int *all = question->kind == EVENT_ERROR ? &operation->error_all : &operation->prompt_all;
+        question->answered = true;
+        question->answer = response == MI_OperationCallback_ResponseType_Yes ||
+                                   response == MI_OperationCallback_ResponseType_YesToAll
+                               ? MI_TRUE
+                               : MI_FALSE;
+        *all = to_all ? (int)response : *all;
+        pthread_cond_broadcast(&operation->changed);
+    }
+    pthread_mutex_unlock(&operation->lock);
+    operation_release(operation);
+    return taken ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
+}
+
+void deliver_pending(struct operation *operation)
+{
+    while (!operation->in_callback) {
+        if (operation->events != NULL) {
+            deliver_event(operation);
+        } else if (operation->async && operation->results != NULL) {
+            deliver_result(operation);
+        } else {
+            return;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place where provider functions are called for a request. */
+#include "host/server/host.h"
+
+/* Of this thread: a provider may use a session that is not its context's, and then nothing else
+ * would tell that one request is inside of another. */
+static _Thread_local unsigned depth;
+
+unsigned dispatch_depth(void)
+{
+    return depth;
+}
+
+unsigned dispatch_enter(unsigned new_depth)
+{
+    unsigned old = depth;
+    depth = new_depth;
+    return old;
+}
+
+static void call_method(const struct request *request, const struct step *step,
+                        struct context *context)
+{
+    struct provider *provider = step->provider;
+    MI_ProviderFT_Invoke function = provider->ft->Invoke;
+
+    if (request->method != NULL && request->method->function != NULL) {
+        function = request->method->function;
+    }
+    function(provider->self, &context->base, request->name_space, step->class_name,
+             request->method == NULL ? request->method_name : request->method->name,
+             request->instance, request->parameters);
+}
+
+static void call(const struct request *request, const struct step *step, struct context *context)
+{
+    const MI_ProviderFT *ft = step->provider->ft;
+    void *self = step->provider->self;
+    const char *name_space = request->name_space;
+    const MI_PropertySet *set = request->pass_set ? request->set : NULL;
+
+    switch (request->kind) {
+    case REQUEST_GET:
+        if (request->match) {
+            ft->EnumerateInstances(self, &context->base, name_space, step->class_name, NULL,
+                                   MI_FALSE, NULL);
+        } else {
+            ft->GetInstance(self, &context->base, name_space, step->class_name, request->instance,
+                            set);
+        }
+        break;
+    case REQUEST_ENUMERATE:
+        ft->EnumerateInstances(self, &context->base, name_space, step->class_name, set,
+                               request->keys_only, NULL);
+        break;
+    case REQUEST_CREATE:
+        ft->CreateInstance(self, &context->base, name_space, step->class_name, request->instance);
+        break;
+    case REQUEST_MODIFY:
+        ft->ModifyInstance(self, &context->base, name_space, step->class_name, request->instance,
+                           set);
+        break;
+    case REQUEST_DELETE:
+        ft->DeleteInstance(self, &context->base, name_space, step->class_name, request->instance);
+        break;
+    case REQUEST_INVOKE:
+        call_method(request, step, context);
+        break;
+    default:
+        break;
+    }
+}
+
+static void fail(struct operation *operation, MI_Result result)
+{
+    pthread_mutex_lock(&operation->lock);
+    operation_finish(operation, result, NULL, NULL);
+    pthread_mutex_unlock(&operation->lock);
+}
+
+/* One call of a provider's function. */
+struct visit {
+    struct operation *operation;
+    struct context *context; /* NULL: there is none yet */
+    unsigned outside;        /* the depth to come back to */
+    bool unwound;            /* the function has not returned, and will post nothing any more */
+};
+
+static void end_visit(const struct visit *visit)
+{
+    if (visit->context != NULL) {
+        if (visit->unwound) {
+            context_finish(visit->context, MI_RESULT_FAILED, NULL, NULL);
+        }
+        operation_returned(visit->operation, visit->context);
+        context_unpin(visit->context);
+    }
+    dispatch_enter(visit->outside);
+}
+
+void dispatch_step(struct operation *operation, const struct step *step)
+{
+    struct provider *provider = step->provider;
+    struct visit visit ON_LEAVING(end_visit) = {.operation = operation,
+                                                .outside = dispatch_enter(operation->depth + 1)};
+
+    MI_Result result = provider_ready(provider);
+    if (result != MI_RESULT_OK) {
+        fail(operation, result);
+        return;
+    }
+    visit.context = context_new(CONTEXT_REQUEST, provider->module, provider, operation);
+    if (visit.context == NULL) {
+        fail(operation, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        return;
+    }
+    if (operation_attach(operation, visit.context)) {
+        atomic_fetch_add_explicit(&operation->host->provider_calls, 1, memory_order_relaxed);
+        visit.unwound = true;
+        call(&operation->request, step, visit.context);
+        visit.unwound = false;
+    } else {
+        /* Over before it began: ends the context, and the result goes nowhere. */
+        context_finish(visit.context, MI_RESULT_FAILED, NULL, NULL);
+    }
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Callbacks other than the result's: their way from a provider's thread to the driver. */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "host/object/object.h"
+
+/* Messages and reports that nobody fetched; more are dropped, as they only inform. */
+enum { MAX_WAITING = 4096 };
+
+void event_free(struct event *event)
+{
+    for (size_t i = 0; i < sizeof(event->text) / sizeof(event->text[0]); i++) {
+        base_free((void *)(uintptr_t)event->text[i]);
+    }
+    instance_delete(event->error);
+    base_free(event);
+}
+
+static void append(struct operation *operation, struct event *event)
+{
+    event->next = NULL;
+    event->state = EVENT_QUEUED;
+    *operation->events_end = event;
+    operation->events_end = &event->next;
+    operation->event_count++;
+}
+
+static void take_back(struct operation *operation, struct event *event)
+{
+    struct event **link = &operation->events;
+    while (*link != event) {
+        link = &(*link)->next;
+    }
+    *link = event->next;
+    if (event->next == NULL) {
+        operation->events_end = link;
+    }
+    operation->event_count--;
+    event->state = EVENT_DONE;
+}
+
+static bool over(const struct operation *operation)
+{
+    return operation->finished || operation->cancelled || operation->abandoned;
+}
+
+/* Waits for the answer to a question. There is none once the operation is over, and none to be had
+ * for a question that the driver asks from inside of a callback: then it stays at "no". */
+static void await_answer(struct operation *operation, struct event *event)
+{
+    while (event->state != EVENT_DONE) {
+        bool hopeless = over(operation) || run_is_driver(operation);
+        if (event->state == EVENT_QUEUED && hopeless) {
+            take_back(operation, event);
+        } else {
+            pthread_cond_wait(&operation->changed, &operation->lock);
+        }
+    }
+}
+
+void event_post(struct operation *operation, struct event *event)
+{
+    pthread_mutex_lock(&operation->lock);
+    if (over(operation) || operation->event_count >= MAX_WAITING) {
+        pthread_mutex_unlock(&operation->lock);
+        if (event->owned) {
+            event_free(event);
+        }
+        return;
+    }
+    bool owned = event->owned;
+    append(operation, event);
+    pthread_cond_broadcast(&operation->changed);
+    if (run_is_driver(operation)) {
+        deliver_pending(operation);
+    }
+    if (!owned) {
+        await_answer(operation, event);
+    }
+    pthread_mutex_unlock(&operation->lock);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public functions of the embedded server.
+ *
+ * The list of modules only changes while no request runs (miguard/host.h says so of its callers),
+ * and so requests read it without a lock.
+ */
+#include "host/server/host.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/pin.h"
+#include "base/process.h"
+
+enum { DEFAULT_LOAD_TIMEOUT_MS = 10000 };
+
+void host_retain(struct miguard_host *host)
+{
+    pthread_mutex_lock(&host->lock);
+    host->references++;
+    pthread_mutex_unlock(&host->lock);
+}
+
+void host_release(struct miguard_host *host)
+{
+    /* The lock is held over both: once the waiter in quiesce() has it, nobody touches the host. */
+    pthread_mutex_lock(&host->lock);
+    host->references--;
+    pthread_cond_broadcast(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+}
+
+void host_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    /* On Linux neither allocates nor fails for these arguments. */
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+struct timespec host_deadline(uint64_t milliseconds)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    now.tv_sec += (time_t)(milliseconds / 1000);
+    now.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (now.tv_nsec >= 1000000000) {
+        now.tv_nsec -= 1000000000;
+        now.tv_sec++;
+    }
+    return now;
+}
+
+MI_Result host_result(MI_Uint32 code)
+{
+    bool known = code <= MI_RESULT_SERVER_IS_SHUTTING_DOWN && code != 18 && code != 19;
+    return known ? (MI_Result)code : MI_RESULT_FAILED;
+}
+
+enum miguard_status miguard_host_new(const struct miguard_host_options *options,
+                                     struct miguard_host **ret_host, struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    if (ret_host == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host", "no place for the host");
+    }
+    if (!pin_in_memory()) { /* a detached thread may be on its last lines after the free */
+        return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "host",
+                         "this copy cannot be kept from being unloaded");
+    }
+    struct miguard_host *host = base_alloc(1, sizeof(*host));
+    if (host == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "host", NULL);
+    }
+    if (options != NULL) {
+        host->options = *options;
+    }
+    if (host->options.load_timeout_ms == 0) {
+        host->options.load_timeout_ms = DEFAULT_LOAD_TIMEOUT_MS;
+    }
+    host->epoch = process_epoch();
+    pthread_mutex_init(&host->lock, NULL);
+    host_cond_init(&host->changed);
+    *ret_host = host;
+    return MIGUARD_OK;
+}
+
+/* In a forked child a thread that is not there may hold the lock of a server, and a request of the
+ * parent's would never end. So the child has no use of it, and touches nothing. */
+static bool is_inherited(const struct miguard_host *host)
+{
+    return host->epoch != process_epoch();
+}
+
+static enum miguard_status refuse_inherited(const char *step, struct miguard_error *reterr)
+{
+    return error_set(reterr, MIGUARD_BAD_STATE, 0, step,
+                     "the server is that of the process which this one was forked from");
+}
+
+static void append_module(struct miguard_host *host, struct module *module)
+{
+    struct module **end = &host->modules;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = module;
+}
+
+static enum miguard_status refuse_module(struct miguard_error *reterr, const char *fault)
+{
+    return error_set(reterr, MIGUARD_BAD_MODULE, 0, "MI_Main", "%s", fault);
+}
+
+/* What main_function returns, checked, and checked again after a gateway has wrapped it. */
+static enum miguard_status take_module(struct miguard_host *host, MI_MainFunction main_function,
+                                       MI_Module **ret_mi, struct miguard_error *reterr)
+{
+    MI_Module *mi = main_function(server_table());
+    const char *fault = module_fault(mi);
+    if (fault != NULL) {
+        return refuse_module(reterr, fault);
+    }
+    if (host->options.wrap != NULL) {
+        mi = host->options.wrap(server_table(), mi);
+        if (mi == NULL) {
+            return refuse_module(reterr, "the module was refused by the wrapper");
+        }
+        fault = module_fault(mi);
+        if (fault != NULL) {
+            return refuse_module(reterr, fault);
+        }
+    }
+    *ret_mi = mi;
+    return MIGUARD_OK;
+}
+
+/* Takes library over. */
+static enum miguard_status add_module(struct miguard_host *host, MI_MainFunction main_function,
+                                      void *library, const char *name_space,
+                                      struct miguard_error *reterr)
+{
+    struct module *module = NULL;
+    MI_Module *mi = NULL;
+
+    /* A module is made first, so that the library is closed in one place only. */
+    enum miguard_status status = module_new(host, library, name_space, &module, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    status = take_module(host, main_function, &mi, reterr);
+    if (status == MIGUARD_OK) {
+        status = module_take(module, mi, reterr);
+    }
+    if (status == MIGUARD_OK) {
+        status = module_load(module, reterr);
+    }
+    if (status != MIGUARD_OK) {
+        module_free(module);
+        return status;
+    }
+    append_module(host, module);
+    return MIGUARD_OK;
+}
+
+enum miguard_status miguard_host_load(struct miguard_host *host, const char *path,
+                                      const char *name_space, struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    MI_MainFunction main_function = NULL;
+    void *library = NULL;
+
+    if (host == NULL || path == NULL || strchr(path, '/') == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host load",
+                         "a host and a path with a slash are needed");
+    }
+    if (is_inherited(host)) {
+        return refuse_inherited("host load", reterr);
+    }
+    enum miguard_status status = module_open(path, &library, &main_function, reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    return add_module(host, main_function, library, name_space, reterr);
+}
+
+enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction main_function,
+                                     const char *name_space, struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    if (host == NULL || main_function == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host add",
+                         "a host and a main function are needed");
+    }
+    if (is_inherited(host)) {
+        return refuse_inherited("host add", reterr);
+    }
+    return add_module(host, main_function, NULL, name_space, reterr);
+}
+
+enum miguard_status miguard_host_session(struct miguard_host *host, MI_Session *ret_session,
+                                         struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    if (host == NULL || ret_session == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host session",
+                         "a host and a place for the session are needed");
+    }
+    if (is_inherited(host)) {
+        return refuse_inherited("host session", reterr);
+    }
+    struct session *session = session_new(host, false, 0);
+    if (session == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "host session", NULL);
+    }
+    *ret_session = session_handle(session);
+    session_release(session);
+    return MIGUARD_OK;
+}
+
+static void end_sessions(struct miguard_host *host)
+{
+    for (;;) {
+        pthread_mutex_lock(&host->lock);
+        struct session *first = host->sessions;
+        MI_Session handle = first == NULL ? (MI_Session)MI_SESSION_NULL : session_handle(first);
+        if (first != NULL) {
+            session_unlist(first);
+        }
+        pthread_mutex_unlock(&host->lock);
+        if (first == NULL) {
+            return;
+        }
+        /* By handle: the session may be on its way out. */
+        struct session *session = session_acquire(&handle);
+        if (session != NULL) {
+            session_end(session, MI_REASON_SHUTDOWN);
+            session_release(session);
+        }
+    }
+}
+
+/*
+ * Waits until no request is left. What a provider function is running for is waited for without
+ * limit; a request whose provider has returned and does not post is given up after the load
+ * time-out, since nobody could tell it from one that never will.
+ */
+static void quiesce(struct miguard_host *host)
+{
+    struct timespec deadline = host_deadline(host->options.load_timeout_ms);
+
+    pthread_mutex_lock(&host->lock);
+    while (host->references > 0) {
+        if (pthread_cond_timedwait(&host->changed, &host->lock, &deadline) != ETIMEDOUT) {
+            continue;
+        }
+        pthread_mutex_unlock(&host->lock);
+        context_abandon_idle(host);
+        deadline = host_deadline(host->options.load_timeout_ms);
+        pthread_mutex_lock(&host->lock);
+    }
+    pthread_mutex_unlock(&host->lock);
+}
+
+static struct module *last_module(struct miguard_host *host, const struct module *before)
+{
+    struct module *module = host->modules;
+    while (module != NULL && module->next != before) {
+        module = module->next;
+    }
+    return module;
+}
+
+void miguard_host_free(struct miguard_host *host)
+{
+    ENTRY_UNCANCELLED;
+    if (host == NULL || is_inherited(host)) { /* it is not the child's to unload */
+        return;
+    }
+    end_sessions(host);
+    quiesce(host);
+
+    pthread_mutex_lock(&host->lock);
+    host->unloading = true;
+    pthread_mutex_unlock(&host->lock);
+    /* The reverse of the order of loading: what was loaded later may use what was there before. */
+    while (provider_unload_last(host)) {
+        quiesce(host);
+    }
+    for (struct module *module = last_module(host, NULL); module != NULL;
+         module = last_module(host, module)) {
+        module_unload(module);
+        quiesce(host);
+    }
+    while (host->modules != NULL) {
+        struct module *module = last_module(host, NULL);
+        struct module **link = &host->modules;
+        while (*link != module) {
+            link = &(*link)->next;
+        }
+        *link = NULL;
+        module_free(module);
+    }
+    pthread_cond_destroy(&host->changed);
+    pthread_mutex_destroy(&host->lock);
+    base_free(host);
+}
+
+uint64_t miguard_host_provider_calls(const struct miguard_host *host)
+{
+    return host == NULL ? 0 : atomic_load_explicit(&host->provider_calls, memory_order_relaxed);
+}

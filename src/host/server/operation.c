@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations as their clients see them: handles, fetching, Cancel and Close (reference B.6 to B.8).
+ *
+ * A handle is good until Close; but as the acknowledgement of a result that was delivered under
+ * MANUAL_ACK may come after Close, the slot is only retired when that is in: operation_settle().
+ */
+#include "host/server/host.h"
+
+#include <string.h>
+
+#include "base/fork.h"
+
+static struct slots operations =
+    SLOTS_INIT(sizeof(struct operation), operation_destroy, MIGUARD_HOST_MAX_OPERATIONS);
+
+FORK_OWNER(operations_owner, .rank = FORK_SLOTS, .lock = &operations.lock);
+
+/* Unpublished, pinned once. */
+struct operation *operation_allocate(void)
+{
+    return slots_new(&operations, NULL);
+}
+
+void operation_publish(struct operation *operation)
+{
+    slots_publish(&operations, operation);
+}
+
+void operation_retire(struct operation *operation)
+{
+    slots_retire(&operations, operation);
+}
+
+MI_Operation operation_handle(const struct operation *operation)
+{
+    struct slots_handle handle = slots_handle_of(&operations, operation);
+    return (MI_Operation){handle.name, (ptrdiff_t)handle.check, &operation_ft};
+}
+
+struct operation *operation_acquire(const MI_Operation *handle)
+{
+    void *object = NULL;
+    if (handle == NULL) {
+        return NULL;
+    }
+    struct slots_handle name = {handle->reserved1, (uint64_t)handle->reserved2};
+    return slots_acquire(&operations, name, &object) == SLOTS_OK ? object : NULL;
+}
+
+void operation_release(struct operation *operation)
+{
+    slots_release(&operations, operation);
+}
+
+void operation_pin(struct operation *operation)
+{
+    slots_pin(&operations, operation);
+}
+
+void operation_unpin(struct operation *const *operation)
+{
+    if (*operation != NULL) {
+        operation_release(*operation);
+    }
+}
+
+/* For tests. */
+uint32_t operation_in_use(void)
+{
+    return slots_in_use(&operations);
+}
+
+/* Pinned and locked, and not closed; or NULL. */
+static struct operation *enter(const MI_Operation *handle)
+{
+    struct operation *operation = operation_acquire(handle);
+    if (operation == NULL) {
+        return NULL;
+    }
+    pthread_mutex_lock(&operation->lock);
+    if (operation->closed) {
+        pthread_mutex_unlock(&operation->lock);
+        operation_release(operation);
+        return NULL;
+    }
+    return operation;
+}
+
+static void leave(struct operation *operation)
+{
+    pthread_mutex_unlock(&operation->lock);
+    operation_release(operation);
+}
+
+/* ---- fetching ---------------------------------------------------------------------------- */
+
+/* What the three Get functions have in common of their outs; each may be NULL. */
+struct outs {
+    MI_Boolean *more;
+    MI_Result *result;
+    const MI_Char **message;
+    const MI_Instance **details;
+};
+
+static void set_outs(const struct outs *outs, MI_Boolean more, MI_Result result,
+                     const MI_Char *message, const MI_Instance *details)
+{
+    if (outs->more != NULL) {
+        *outs->more = more;
+    }
+    if (outs->result != NULL) {
+        *outs->result = result;
+    }
+    if (outs->message != NULL) {
+        *outs->message = message;
+    }
+    if (outs->details != NULL) {
+        *outs->details = details;
+    }
+}
+
+/* Drives the operation from here until there is something to be told. */
+static void await_result(struct operation *operation)
+{
+    for (;;) {
+        bool idle = !operation->driving;
+        if (idle && operation->events != NULL) {
+            run_driven(operation, deliver_pending);
+        } else if (operation->results != NULL || operation->finished) {
+            return;
+        } else if (idle && operation->context == NULL) {
+            run_driven(operation, run_steps);
+        } else {
+            pthread_cond_wait(&operation->changed, &operation->lock);
+        }
+    }
+}
+
+/* The next item becomes the current one; whatever was before is gone. */
+static void take_next(struct operation *operation)
+{
+    struct result *item = operation->results;
+    if (item != NULL) {
+        operation->results = item->next;
+        operation->results_end = item->next == NULL ? &operation->results : operation->results_end;
+        operation->result_count--;
+    }
+    operation->current = item;
+}
+
+/* The current item, or NULL, in *ret_item, valid until the next call. */
+static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const struct outs *outs,
+                       const struct result **ret_item)
+{
+    set_outs(outs, MI_FALSE, MI_RESULT_INVALID_PARAMETER, NULL, NULL);
+    struct operation *operation = enter(handle);
+    if (operation == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    /* A driver that comes here is in a callback of this very operation and would wait for itself.
+     */
+    if (operation->async || operation->kind != kind || run_is_driver(operation)) {
+        leave(operation);
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    result_free(operation->current);
+    operation->current = NULL;
+    struct operation *pinned ON_LEAVING(operation_unpin) = operation;
+    await_result(operation);
+    pinned = NULL; /* leave() does it */
+    take_next(operation);
+    *ret_item = operation->current;
+
+    bool over = operation->finished && operation->results == NULL;
+    /* The last item and a success come together; a failure comes by itself, lest it be overlooked
+     * by who looks at the item first. */
+    if (over && (operation->current == NULL || operation->result == MI_RESULT_OK)) {
+        set_outs(outs, MI_FALSE, operation->result, operation->message, operation->details);
+    } else {
+        set_outs(outs, MI_TRUE, MI_RESULT_OK, NULL, NULL);
+    }
+    leave(operation);
+    return MI_RESULT_OK;
+}
+
+static MI_Result get_instance(MI_Operation *handle, const MI_Instance **instance, MI_Boolean *more,
+                              MI_Result *result, const MI_Char **message,
+                              const MI_Instance **details)
+{
+    ENTRY_UNCANCELLED;
+    struct outs outs = {more, result, message, details};
+    const struct result *item = NULL;
+
+    if (instance == NULL) {
+        set_outs(&outs, MI_FALSE, MI_RESULT_INVALID_PARAMETER, NULL, NULL);
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *instance = NULL;
+    MI_Result answer = fetch(handle, OPERATION_INSTANCE, &outs, &item);
+    *instance = item == NULL ? NULL : item->instance;
+    return answer;
+}
+
+static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instance,
+                                const MI_Char **bookmark, const MI_Char **machine, MI_Boolean *more,
+                                MI_Result *result, const MI_Char **message,
+                                const MI_Instance **details)
+{
+    ENTRY_UNCANCELLED;
+    struct outs outs = {more, result, message, details};
+    const struct result *item = NULL;
+
+    if (bookmark != NULL) {
+        *bookmark = NULL;
+    }
+    if (machine != NULL) {
+        *machine = NULL;
+    }
+    if (instance == NULL) {
+        set_outs(&outs, MI_FALSE, MI_RESULT_INVALID_PARAMETER, NULL, NULL);
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *instance = NULL;
+    MI_Result answer = fetch(handle, OPERATION_INDICATION, &outs, &item);
+    *instance = item == NULL ? NULL : item->instance;
+    return answer;
+}
+
+static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI_Boolean *more,
+                           MI_Result *result, const MI_Char **message, const MI_Instance **details)
+{
+    ENTRY_UNCANCELLED;
+    struct outs outs = {more, result, message, details};
+    const struct result *item = NULL;
+
+    if (class_item == NULL) {
+        set_outs(&outs, MI_FALSE, MI_RESULT_INVALID_PARAMETER, NULL, NULL);
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *class_item = NULL;
+    MI_Result answer = fetch(handle, OPERATION_CLASS, &outs, &item);
+    *class_item = item == NULL ? NULL : item->class_item;
+    return answer;
+}
+
+/* ---- Close, Cancel, GetSession ----------------------------------------------------------- */
+
+static MI_Result close_operation(MI_Operation *handle)
+{
+    ENTRY_UNCANCELLED;
+    struct operation *operation = enter(handle);
+    if (operation == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    operation->closed = true;
+    pthread_mutex_unlock(&operation->lock);
+
+    /* Nobody waits here for the provider. It is told, and what it still posts is dropped. */
+    struct operation *pinned ON_LEAVING(operation_unpin) = operation;
+    operation_cancel(operation, MI_REASON_NONE);
+    pthread_mutex_lock(&operation->lock);
+    if (!operation->async) {
+        operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    }
+    operation_settle(operation);
+    pthread_mutex_unlock(&operation->lock);
+    return MI_RESULT_OK;
+}
+
+static MI_Result cancel(MI_Operation *handle, MI_CancellationReason reason)
+{
+    ENTRY_UNCANCELLED;
+    struct operation *operation = enter(handle);
+    if (operation == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    pthread_mutex_unlock(&operation->lock);
+    struct operation *pinned ON_LEAVING(operation_unpin) = operation;
+    operation_cancel(pinned, reason);
+    return MI_RESULT_OK;
+}
+
+static MI_Result get_session(MI_Operation *handle, MI_Session *session)
+{
+    ENTRY_UNCANCELLED;
+    if (session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(session, 0, sizeof(*session));
+    struct operation *operation = enter(handle);
+    if (operation == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *session = session_handle(operation->session);
+    leave(operation);
+    return MI_RESULT_OK;
+}
+
+const MI_OperationFT operation_ft = {
+    .Close = close_operation,
+    .Cancel = cancel,
+    .GetSession = get_session,
+    .GetInstance = get_instance,
+    .GetIndication = get_indication,
+    .GetClass = get_class,
+};

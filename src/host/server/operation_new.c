@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* The beginning and the end of an operation. */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "host/object/object.h"
+
+static bool is_async(const struct operation_start *start)
+{
+    const MI_OperationCallbacks *callbacks = start->callbacks;
+    if (callbacks == NULL) {
+        return false;
+    }
+    switch (start->kind) {
+    case OPERATION_INSTANCE:
+        return callbacks->instanceResult != NULL;
+    case OPERATION_INDICATION:
+        return callbacks->indicationResult != NULL;
+    case OPERATION_CLASS:
+        return callbacks->classResult != NULL;
+    }
+    return false;
+}
+
+static void list(struct operation *operation)
+{
+    struct session *session = operation->session;
+
+    operation->next = session->operations;
+    if (operation->next != NULL) {
+        operation->next->previous = operation;
+    }
+    session->operations = operation;
+    operation->listed = true;
+}
+
+void operation_unlist(struct operation *operation)
+{
+    if (!operation->listed) {
+        return;
+    }
+    if (operation->previous != NULL) {
+        operation->previous->next = operation->next;
+    } else {
+        operation->session->operations = operation->next;
+    }
+    if (operation->next != NULL) {
+        operation->next->previous = operation->previous;
+    }
+    operation->next = NULL;
+    operation->previous = NULL;
+    operation->listed = false;
+}
+
+void operation_destroy(void *object)
+{
+    struct operation *operation = object;
+    struct session *session = operation->session;
+
+    if (session == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&session->lock);
+    operation_unlist(operation);
+    session->operation_count--;
+    pthread_cond_broadcast(&session->changed);
+    pthread_mutex_unlock(&session->lock);
+
+    while (operation->results != NULL) {
+        struct result *first = operation->results;
+        operation->results = first->next;
+        result_free(first);
+    }
+    while (operation->events != NULL) {
+        struct event *first = operation->events;
+        operation->events = first->next;
+        event_free(first);
+    }
+    result_free(operation->current);
+    base_free(operation->message);
+    instance_delete(operation->details);
+    if (operation->options.ft != NULL) {
+        operation->options.ft->Delete(&operation->options);
+    }
+    plan_release(&operation->request);
+    pthread_cond_destroy(&operation->changed);
+    pthread_mutex_destroy(&operation->lock);
+    session_release(session);
+}
+
+/* An operation that has nothing but what cannot fail. Takes the pin of session over. */
+static struct operation *make(const struct operation_start *start, struct session *session)
+{
+    struct operation *operation = operation_allocate();
+    if (operation == NULL) {
+        return NULL;
+    }
+    pthread_mutex_init(&operation->lock, NULL);
+    host_cond_init(&operation->changed);
+    operation->host = session->host;
+    operation->session = session;
+    operation->kind = start->kind;
+    operation->flags = start->flags;
+    operation->async = is_async(start);
+    if (start->callbacks != NULL) {
+        operation->callbacks = *start->callbacks;
+    }
+    operation->results_end = &operation->results;
+    operation->events_end = &operation->events;
+    /* How deep this is in requests that providers make: on this thread or through their session. */
+    unsigned depth = dispatch_depth();
+    operation->depth = depth > session->depth ? depth : session->depth;
+
+    pthread_mutex_lock(&session->lock);
+    session->operation_count++;
+    pthread_mutex_unlock(&session->lock);
+    return operation;
+}
+
+static MI_Result prepare(struct operation *operation, const struct operation_start *start)
+{
+    MI_Class *class_item = NULL;
+
+    if (operation->depth >= MIGUARD_HOST_MAX_NESTING) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    MI_Result result = operation_take_options(operation, start->options);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    result = plan_request(operation->host, &start->input, start->flags, &operation->request,
+                          &class_item);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    bool started = (start->flags & MI_OPERATIONFLAGS_REPORT_OPERATION_STARTED) != 0;
+    for (int i = started ? 0 : 1; i < (class_item == NULL ? 1 : 2); i++) {
+        struct result *item = base_alloc(1, sizeof(*item));
+        if (item == NULL) {
+            if (class_item != NULL) {
+                class_item->ft->Delete(class_item);
+            }
+            return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+        }
+        item->class_item = i == 0 ? NULL : class_item;
+        operation_append(operation, item);
+    }
+    return MI_RESULT_OK;
+}
+
+MI_Result operation_new(const struct operation_start *start, struct operation **ret_operation)
+{
+    struct session *session = session_acquire(start->session);
+    if (session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    struct operation *operation = make(start, session);
+    if (operation == NULL) {
+        session_release(session);
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    MI_Result result = prepare(operation, start);
+    if (result == MI_RESULT_OK) {
+        pthread_mutex_lock(&session->lock);
+        if (session->ended) {
+            result = MI_RESULT_INVALID_PARAMETER;
+        } else {
+            operation_publish(operation);
+            list(operation);
+        }
+        pthread_mutex_unlock(&session->lock);
+    }
+    if (result != MI_RESULT_OK) {
+        operation_release(operation);
+        return result;
+    }
+    *ret_operation = operation;
+    return MI_RESULT_OK;
+}
+
+/* ---- starting ---------------------------------------------------------------------------- */
+
+static bool is_empty(const MI_Char *text)
+{
+    return text == NULL || text[0] == '\0';
+}
+
+static bool is_instance(const MI_Instance *instance)
+{
+    return instance != NULL && instance->classDecl != NULL;
+}
+
+static MI_Result check_invoke(const struct request_input *input)
+{
+    bool sound = !is_empty(input->method_name) &&
+                 (!is_empty(input->class_name) || input->instance != NULL) &&
+                 (input->instance == NULL || is_instance(input->instance)) &&
+                 (input->parameters == NULL || is_instance(input->parameters));
+    return sound ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
+}
+
+static MI_Result check_input(const struct request_input *input)
+{
+    bool wants_name_space = input->kind != REQUEST_TEST && input->kind != REQUEST_UNSERVED;
+
+    if (wants_name_space && is_empty(input->name_space)) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    switch (input->kind) {
+    case REQUEST_GET:
+    case REQUEST_CREATE:
+    case REQUEST_MODIFY:
+    case REQUEST_DELETE:
+        return is_instance(input->instance) ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
+    case REQUEST_INVOKE:
+        return check_invoke(input);
+    case REQUEST_ENUMERATE:
+    case REQUEST_CLASS:
+        return is_empty(input->class_name) ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
+    case REQUEST_TEST:
+        return MI_RESULT_OK;
+    case REQUEST_UNSERVED:
+        break;
+    }
+    return input->sound ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
+}
+
+void operation_start(const struct operation_start *start)
+{
+    ENTRY_UNCANCELLED;
+    struct operation *operation ON_LEAVING(operation_unpin) = NULL;
+    MI_Result result = check_input(&start->input);
+
+    if (start->operation == NULL) {
+        result = MI_RESULT_INVALID_PARAMETER;
+    }
+    if (result == MI_RESULT_OK) {
+        result = operation_new(start, &operation);
+    }
+    if (result != MI_RESULT_OK) {
+        operation_refuse(start, result);
+        return;
+    }
+    /* Filled before anything runs that could call back. */
+    *start->operation = operation_handle(operation);
+    bool running = operation->timeout_ms == 0 || run_timer(operation);
+    if (running && operation->async) {
+        running = run_worker(operation);
+    } else if (running) {
+        run_here(operation);
+    }
+    if (!running) {
+        pthread_mutex_lock(&operation->lock);
+        operation_finish(operation, MI_RESULT_SERVER_LIMITS_EXCEEDED, NULL, NULL);
+        pthread_mutex_unlock(&operation->lock);
+        operation_abandon(operation, MI_REASON_NONE);
+        operation_refuse(start, MI_RESULT_SERVER_LIMITS_EXCEEDED);
+    }
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations as their providers move them: posts, final results, and being cancelled. */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "host/object/object.h"
+
+void operation_finish(struct operation *operation, MI_Result result, char *message,
+                      MI_Instance *details)
+{
+    if (operation->finished) {
+        base_free(message);
+        instance_delete(details);
+        return;
+    }
+    operation->finished = true;
+    operation->result = result;
+    operation->message = message;
+    operation->details = details;
+    pthread_cond_broadcast(&operation->changed);
+}
+
+void operation_settle(struct operation *operation)
+{
+    bool unused = !operation->async || (operation->complete && !operation->ack_pending);
+    if ((operation->closed && unused) || operation->abandoned) {
+        operation_retire(operation);
+    }
+}
+
+void operation_append(struct operation *operation, struct result *result)
+{
+    result->next = NULL;
+    *operation->results_end = result;
+    operation->results_end = &result->next;
+    operation->result_count++;
+    pthread_cond_broadcast(&operation->changed);
+}
+
+bool operation_attach(struct operation *operation, struct context *context)
+{
+    pthread_mutex_lock(&operation->lock);
+    bool wanted = !operation->finished && !operation->cancelled;
+    if (wanted) {
+        operation->context = context;
+    }
+    pthread_mutex_unlock(&operation->lock);
+    return wanted;
+}
+
+void operation_returned(struct operation *operation, struct context *context)
+{
+    pthread_mutex_lock(&operation->lock);
+    context->in_slot = false;
+    /* Cancelled while it ran, and no way to tell it: there may never be a final post. */
+    if (operation->context == context && operation->cancelled && context->cancel == NULL) {
+        operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    }
+    pthread_mutex_unlock(&operation->lock);
+}
+
+/* What a provider's success amounts to. */
+static MI_Result outcome(const struct operation *operation, bool last)
+{
+    const struct request *request = &operation->request;
+
+    if (operation->lost != MI_RESULT_OK) {
+        return operation->lost;
+    }
+    return last && request->match && !request->matched ? MI_RESULT_NOT_FOUND : MI_RESULT_OK;
+}
+
+void operation_step_done(struct operation *operation, struct context *context, MI_Result result,
+                         char *message, MI_Instance *details)
+{
+    struct request *request = &operation->request;
+
+    pthread_mutex_lock(&operation->lock);
+    bool last = request->next_step == request->step_count;
+    bool ours = operation->context == context;
+    if (ours) {
+        operation->context = NULL;
+        pthread_cond_broadcast(&operation->changed);
+    }
+    if (ours && result == MI_RESULT_OK) {
+        result = outcome(operation, last);
+    }
+    if (ours && (result != MI_RESULT_OK || last)) {
+        operation_finish(operation, result, message, details);
+        message = NULL;
+        details = NULL;
+    }
+    pthread_mutex_unlock(&operation->lock);
+    base_free(message);
+    instance_delete(details);
+}
+
+/* Whether a post still reaches anybody; with the lock held. *ret_answer is what to tell otherwise:
+ * a provider that posts on after a cancellation does nothing wrong. */
+static bool wants_post(const struct operation *operation, const struct context *context,
+                       MI_Result *ret_answer)
+{
+    const struct request *request = &operation->request;
+
+    *ret_answer = MI_RESULT_OK;
+    if (operation->context != context) {
+        *ret_answer = MI_RESULT_INVALID_PARAMETER;
+        return false;
+    }
+    if (operation->finished || operation->cancelled || (request->match && request->matched)) {
+        return false;
+    }
+    return true;
+}
+
+MI_Result operation_post(struct operation *operation, struct context *context,
+                         const MI_Instance *instance)
+{
+    struct request *request = &operation->request;
+    struct result *item = NULL;
+
+    if (!instance_keys_complete(instance)) {
+        return MI_RESULT_FAILED;
+    }
+    if (request->match && !instance_keys_equal(instance, request->instance)) {
+        return MI_RESULT_OK;
+    }
+    MI_Result made = result_new(request, instance, &item);
+    MI_Result answer = MI_RESULT_OK;
+    pthread_mutex_lock(&operation->lock);
+    if (operation->result_count >= MIGUARD_HOST_MAX_RESULTS) {
+        made = MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    bool wanted = wants_post(operation, context, &answer);
+    if (wanted && made != MI_RESULT_OK) {
+        answer = made;
+        operation->lost = made;
+    } else if (wanted) {
+        request->matched = true;
+        operation_append(operation, item);
+        item = NULL;
+        if (run_is_driver(operation)) {
+            deliver_pending(operation);
+        }
+    }
+    pthread_mutex_unlock(&operation->lock);
+    result_free(item);
+    return answer;
+}
+
+void operation_cancel(struct operation *operation, MI_CancellationReason reason)
+{
+    struct context *pinned ON_LEAVING(context_let_go) = NULL;
+    MI_CancelCallback callback = NULL;
+    void *data = NULL;
+
+    pthread_mutex_lock(&operation->lock);
+    if (operation->finished || operation->cancelled) {
+        pthread_mutex_unlock(&operation->lock);
+        return;
+    }
+    operation->cancelled = true;
+    operation->reason = reason;
+    struct context *context = operation->context;
+    if (context != NULL && context->cancel != NULL) {
+        /* Not pinned: it is about to post its final result, and needs not be told. */
+        pinned = context_pin(&context->base);
+        callback = pinned != NULL ? context->cancel : NULL;
+        data = context->cancel_data;
+    } else if (context == NULL ? !operation->driving : !context->in_slot) {
+        operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    }
+    pthread_cond_broadcast(&operation->changed);
+    pthread_mutex_unlock(&operation->lock);
+    if (callback != NULL) {
+        callback(reason, data);
+    }
+}
+
+void operation_abandon(struct operation *operation, MI_CancellationReason reason)
+{
+    operation_cancel(operation, reason);
+    pthread_mutex_lock(&operation->lock);
+    operation->closed = true;
+    operation->abandoned = true;
+    if (!operation->async) {
+        operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    }
+    pthread_cond_broadcast(&operation->changed);
+    operation_settle(operation);
+    pthread_mutex_unlock(&operation->lock);
+}

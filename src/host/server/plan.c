@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the arguments of a session function to a request that owns all it needs. Providers cast the
+ * instances they get to their own structs, so that everything that goes in is laid out anew by the
+ * provider's own declaration (reference D.4).
+ */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "host/object/object.h"
+
+void plan_release(struct request *request)
+{
+    base_free(request->name_space);
+    base_free(request->class_name);
+    base_free(request->method_name);
+    instance_delete(request->instance);
+    instance_delete(request->parameters);
+    if (request->set != NULL) {
+        request->set->ft->Delete(request->set);
+    }
+    if (request->steps != &request->first) {
+        base_free(request->steps);
+    }
+}
+
+static MI_Result copy_text(const MI_Char *text, char **ret_copy)
+{
+    if (text == NULL) {
+        return MI_RESULT_OK;
+    }
+    *ret_copy = base_copy_text(text);
+    return *ret_copy == NULL ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_OK;
+}
+
+/* decl NULL: for a dynamic provider, as it is. */
+static MI_Result take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
+                               const struct instance_convert *how, const char *name_space,
+                               MI_Instance **ret_instance)
+{
+    MI_Result result = decl == NULL ? instance_copy(from, ret_instance)
+                                    : instance_convert_to(from, decl, how, ret_instance);
+    if (result != MI_RESULT_OK) {
+        *ret_instance = NULL;
+        return result;
+    }
+    MI_Instance *copy = *ret_instance;
+    return copy->nameSpace == NULL ? copy->ft->SetNameSpace(copy, name_space) : MI_RESULT_OK;
+}
+
+static void set_step(struct request *request, struct provider *provider)
+{
+    const MI_ClassDecl *decl = provider->decl;
+    const char *name = decl == NULL ? request->class_name : decl->name;
+
+    request->first = (struct step){provider, name};
+    request->step_count = 1;
+}
+
+/* A class that the request can be sent to. */
+static MI_Result find_served(struct miguard_host *host, const struct request *request,
+                             const char *name, struct plan_class *ret_class)
+{
+    MI_Result result = plan_find_class(host, request->name_space, name, ret_class);
+    if (result == MI_RESULT_OK && ret_class->provider == NULL) {
+        return MI_RESULT_INVALID_CLASS;
+    }
+    return result;
+}
+
+static MI_Result check_slot(const MI_ProviderFT *ft, struct request *request)
+{
+    bool there = false;
+
+    switch (request->kind) {
+    case REQUEST_GET:
+        request->match = ft->GetInstance == NULL;
+        there = ft->GetInstance != NULL || ft->EnumerateInstances != NULL;
+        break;
+    case REQUEST_CREATE:
+        there = ft->CreateInstance != NULL;
+        break;
+    case REQUEST_MODIFY:
+        there = ft->ModifyInstance != NULL;
+        break;
+    case REQUEST_DELETE:
+        there = ft->DeleteInstance != NULL;
+        break;
+    default:
+        break;
+    }
+    return there ? MI_RESULT_OK : MI_RESULT_NOT_SUPPORTED;
+}
+
+/*
+ * An instance with fewer elements than its class says nothing of the others, and after conversion
+ * they could not be told from such as are to be set to NULL: so the provider is told which they
+ * are. NULL means all.
+ */
+static MI_Result plan_modified(const MI_Instance *from, const MI_ClassDecl *decl,
+                               struct request *request)
+{
+    MI_Uint32 count = instance_element_count(from);
+
+    if (decl == NULL || count >= decl_element_count(decl)) {
+        return MI_RESULT_OK;
+    }
+    MI_Result result = property_set_new(&request->set);
+    request->pass_set = result == MI_RESULT_OK;
+    for (MI_Uint32 i = 0; result == MI_RESULT_OK && i < count; i++) {
+        const char *name = NULL;
+        result = instance_element_at(from, i, &name, NULL, NULL, NULL);
+        if (result == MI_RESULT_OK) {
+            result = request->set->ft->AddElement(request->set, name);
+        }
+    }
+    return result;
+}
+
+static MI_Result plan_instance(struct miguard_host *host, const struct request_input *input,
+                               struct request *request)
+{
+    struct plan_class found;
+    bool creates = input->kind == REQUEST_CREATE;
+    bool changes = creates || input->kind == REQUEST_MODIFY;
+
+    MI_Result result = copy_text(instance_class_name(input->instance), &request->class_name);
+    if (result == MI_RESULT_OK && request->class_name == NULL) {
+        result = MI_RESULT_INVALID_PARAMETER;
+    }
+    if (result == MI_RESULT_OK) {
+        result = find_served(host, request, request->class_name, &found);
+    }
+    if (result == MI_RESULT_OK) {
+        result = check_slot(found.provider->ft, request);
+    }
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    /* Keys may be the provider's to make, but an unknown property is nobody's to drop. */
+    const struct instance_convert how = {
+        .schema = found.module->mi->schemaDecl,
+        .keys_required = !creates,
+        .reject_unknown = changes,
+    };
+    result =
+        take_instance(input->instance, found.decl, &how, request->name_space, &request->instance);
+    if (result == MI_RESULT_OK && input->kind == REQUEST_MODIFY) {
+        result = plan_modified(input->instance, found.decl, request);
+    }
+    set_step(request, found.provider);
+    return result;
+}
+
+/* ---- Invoke ------------------------------------------------------------------------------ */
+
+/* The class whose method it is: that of the instance if it is the named one or derives from it. */
+static MI_Result find_method_class(struct miguard_host *host, const struct request_input *input,
+                                   struct request *request, struct plan_class *ret_class)
+{
+    bool named = input->class_name != NULL && input->class_name[0] != '\0';
+    const char *own = input->instance == NULL ? NULL : instance_class_name(input->instance);
+    const char *name = named ? input->class_name : own;
+
+    if (own != NULL && find_served(host, request, own, ret_class) == MI_RESULT_OK &&
+        (!named || (ret_class->decl != NULL && decl_derives_from(ret_class->decl, name)))) {
+        return copy_text(own, &request->class_name);
+    }
+    if (name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    MI_Result result = find_served(host, request, name, ret_class);
+    return result == MI_RESULT_OK ? copy_text(name, &request->class_name) : result;
+}
+
+static MI_Result plan_static_method(const struct plan_class *found,
+                                    const struct request_input *input, struct request *request)
+{
+    const MI_MethodDecl *method = decl_method_find(found->decl, input->method_name);
+    if (method == NULL) {
+        return MI_RESULT_METHOD_NOT_FOUND;
+    }
+    if (method->function == NULL && found->provider->ft->Invoke == NULL) {
+        return MI_RESULT_METHOD_NOT_AVAILABLE;
+    }
+    if ((method->flags & MI_FLAG_STATIC) == 0 && input->instance == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    request->method = method;
+    /* Generated code looks into its parameters without asking whether there are any. */
+    const MI_ClassDecl *layout = (const MI_ClassDecl *)(const void *)method;
+    if (input->parameters == NULL) {
+        return instance_new(layout, &request->parameters);
+    }
+    const struct instance_convert how = {
+        .schema = found->module->mi->schemaDecl,
+        .reject_unknown = true,
+    };
+    return take_instance(input->parameters, layout, &how, request->name_space,
+                         &request->parameters);
+}
+
+static MI_Result plan_dynamic_method(const struct plan_class *found,
+                                     const struct request_input *input, struct request *request)
+{
+    if (found->provider->ft->Invoke == NULL) {
+        return MI_RESULT_NOT_SUPPORTED;
+    }
+    if (input->parameters == NULL) {
+        return MI_RESULT_OK;
+    }
+    return take_instance(input->parameters, NULL, NULL, request->name_space, &request->parameters);
+}
+
+static MI_Result plan_invoke(struct miguard_host *host, const struct request_input *input,
+                             struct request *request)
+{
+    struct plan_class found;
+
+    MI_Result result = copy_text(input->method_name, &request->method_name);
+    if (result == MI_RESULT_OK) {
+        result = find_method_class(host, input, request, &found);
+    }
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    result = found.decl == NULL ? plan_dynamic_method(&found, input, request)
+                                : plan_static_method(&found, input, request);
+    if (result == MI_RESULT_OK && input->instance != NULL) {
+        const struct instance_convert how = {
+            .schema = found.module->mi->schemaDecl,
+            .keys_required = true,
+        };
+        result = take_instance(input->instance, found.decl, &how, request->name_space,
+                               &request->instance);
+    }
+    set_step(request, found.provider);
+    return result;
+}
+
+/* ---- all --------------------------------------------------------------------------------- */
+
+static MI_Result plan_class(struct miguard_host *host, const struct request_input *input,
+                            MI_Class **ret_class)
+{
+    struct plan_class found;
+
+    MI_Result result = plan_find_class(host, input->name_space, input->class_name, &found);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    /* A dynamic provider has no declarations to show. */
+    return found.decl == NULL ? MI_RESULT_NOT_SUPPORTED
+                              : class_new(found.decl, input->name_space, NULL, ret_class);
+}
+
+MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
+                       MI_Uint32 flags, struct request *request, MI_Class **ret_class)
+{
+    request->kind = input->kind;
+    request->keys_only = input->keys_only ? MI_TRUE : MI_FALSE;
+    request->steps = &request->first;
+    MI_Result result = copy_text(input->name_space, &request->name_space);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    switch (input->kind) {
+    case REQUEST_GET:
+    case REQUEST_CREATE:
+    case REQUEST_MODIFY:
+    case REQUEST_DELETE:
+        return plan_instance(host, input, request);
+    case REQUEST_INVOKE:
+        return plan_invoke(host, input, request);
+    case REQUEST_ENUMERATE:
+        result = copy_text(input->class_name, &request->class_name);
+        return result == MI_RESULT_OK ? plan_enumerate(host, flags, request) : result;
+    case REQUEST_CLASS:
+        return plan_class(host, input, ret_class);
+    case REQUEST_TEST:
+        return MI_RESULT_OK;
+    case REQUEST_UNSERVED:
+        break;
+    }
+    return MI_RESULT_NOT_SUPPORTED;
+}

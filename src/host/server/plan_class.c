@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Which provider serves a class, and which ones an enumeration has to ask. */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "host/object/object.h"
+
+static const MI_ClassDecl *known_class(const struct module *module, const char *name)
+{
+    const MI_SchemaDecl *schema = module->mi->schemaDecl;
+    return schema == NULL ? NULL : decl_class_find(schema, name);
+}
+
+/* The first module that has a provider for the class counts; then the first that knows it; then
+ * the first with a provider for what nobody knows. */
+MI_Result plan_find_class(struct miguard_host *host, const char *name_space, const char *name,
+                          struct plan_class *ret_class)
+{
+    struct plan_class known = {0};
+    struct plan_class dynamic = {0};
+    bool any = false;
+
+    for (struct module *module = host->modules; module != NULL; module = module->next) {
+        if (!module_serves(module, name_space)) {
+            continue;
+        }
+        any = true;
+        const MI_ClassDecl *decl = known_class(module, name);
+        struct provider *provider = module_provider(module, decl);
+        struct plan_class found = {module, decl, provider};
+        if (decl != NULL && provider != NULL) {
+            *ret_class = found;
+            return MI_RESULT_OK;
+        }
+        if (decl != NULL && known.decl == NULL) {
+            known = found;
+        } else if (provider != NULL && dynamic.provider == NULL) {
+            dynamic = found;
+        }
+    }
+    if (known.decl == NULL && dynamic.provider == NULL) {
+        return any ? MI_RESULT_INVALID_CLASS : MI_RESULT_INVALID_NAMESPACE;
+    }
+    *ret_class = known.decl != NULL ? known : dynamic;
+    return MI_RESULT_OK;
+}
+
+/* ---- enumeration ------------------------------------------------------------------------- */
+
+static bool is_shallow(MI_Uint32 flags)
+{
+    /* The flag for base properties only contains the bit of the shallow one. */
+    return (flags & MI_OPERATIONFLAGS_POLYMORPHISM_DEEP_BASE_PROPS_ONLY) ==
+           MI_OPERATIONFLAGS_POLYMORPHISM_SHALLOW;
+}
+
+static bool is_base_only(MI_Uint32 flags)
+{
+    return (flags & MI_OPERATIONFLAGS_POLYMORPHISM_DEEP_BASE_PROPS_ONLY) ==
+           MI_OPERATIONFLAGS_POLYMORPHISM_DEEP_BASE_PROPS_ONLY;
+}
+
+static bool is_planned(const struct request *request, const char *name)
+{
+    for (MI_Uint32 i = 0; i < request->step_count; i++) {
+        if (decl_name_equal(request->steps[i].class_name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_wanted(const struct request *request, const MI_ClassDecl *decl, bool shallow)
+{
+    return decl != NULL && (decl->flags & MI_FLAG_ABSTRACT) == 0 &&
+           (shallow ? decl_name_equal(decl->name, request->class_name)
+                    : decl_derives_from(decl, request->class_name)) &&
+           !is_planned(request, decl->name);
+}
+
+/* One step for each class that can be asked. True if there was one that cannot. */
+static bool add_steps(const struct module *module, bool shallow, struct request *request)
+{
+    bool unable = false;
+
+    for (MI_Uint32 i = 0; i < module->provider_count; i++) {
+        struct provider *provider = &module->providers[i];
+        if (!is_wanted(request, provider->decl, shallow)) {
+            continue;
+        }
+        if (provider->ft->EnumerateInstances == NULL) {
+            unable = true;
+            continue;
+        }
+        request->steps[request->step_count++] = (struct step){provider, provider->decl->name};
+    }
+    return unable;
+}
+
+static MI_Result base_properties(const MI_ClassDecl *decl, MI_PropertySet *set)
+{
+    MI_Result result = MI_RESULT_OK;
+    MI_Uint32 count = decl == NULL ? 0 : decl_element_count(decl);
+
+    for (MI_Uint32 i = 0; result == MI_RESULT_OK && i < count; i++) {
+        struct decl_element element;
+        if (decl_element_at(decl, i, &element)) {
+            result = set->ft->AddElement(set, element.name);
+        }
+    }
+    return result;
+}
+
+/* What results are reduced to: the keys, or the properties of the class that was asked for. */
+static MI_Result plan_projection(const MI_ClassDecl *decl, MI_Uint32 flags, struct request *request)
+{
+    bool base_only = is_base_only(flags) && decl != NULL;
+
+    if (!base_only && !request->keys_only) {
+        return MI_RESULT_OK;
+    }
+    MI_Result result = property_set_new(&request->set);
+    if (result == MI_RESULT_OK && !request->keys_only) {
+        result = base_properties(decl, request->set);
+        request->pass_set = true;
+    }
+    request->project = true;
+    return result;
+}
+
+static MI_Result plan_dynamic(const struct plan_class *found, struct request *request)
+{
+    if (found->provider->ft->EnumerateInstances == NULL) {
+        return MI_RESULT_NOT_SUPPORTED;
+    }
+    request->first = (struct step){found->provider, request->class_name};
+    request->step_count = 1;
+    return MI_RESULT_OK;
+}
+
+MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request)
+{
+    struct plan_class found;
+    size_t most = 0;
+    bool unable = false;
+
+    MI_Result result = plan_find_class(host, request->name_space, request->class_name, &found);
+    if (result == MI_RESULT_OK) {
+        result = plan_projection(found.decl, flags, request);
+    }
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    if (found.decl == NULL) {
+        return plan_dynamic(&found, request);
+    }
+    for (struct module *module = host->modules; module != NULL; module = module->next) {
+        most += module_serves(module, request->name_space) ? module->provider_count : 0;
+    }
+    if (most > 1) {
+        struct step *steps = base_alloc(most, sizeof(*steps));
+        if (steps == NULL) {
+            return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+        }
+        request->steps = steps;
+    }
+    for (struct module *module = host->modules; module != NULL; module = module->next) {
+        if (module_serves(module, request->name_space)) {
+            unable |= add_steps(module, is_shallow(flags), request);
+        }
+    }
+    if (request->step_count > 0) {
+        return MI_RESULT_OK;
+    }
+    if (unable) {
+        return MI_RESULT_NOT_SUPPORTED;
+    }
+    /* An abstract class without subclasses that are served has no instances; any other class
+     * without a provider is not served. */
+    return (found.decl->flags & MI_FLAG_ABSTRACT) != 0 ? MI_RESULT_OK : MI_RESULT_INVALID_CLASS;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What a provider posts, made into what its client receives. */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "host/object/object.h"
+
+/* The name under which generated code keeps the return value, and the one that clients look for. */
+#define RETURN_INSIDE  MI_T("MIReturn")
+#define RETURN_OUTSIDE MI_T("ReturnValue")
+
+void result_free(struct result *result)
+{
+    if (result == NULL) {
+        return;
+    }
+    instance_delete(result->instance);
+    if (result->class_item != NULL) {
+        result->class_item->ft->Delete(result->class_item);
+    }
+    base_free(result);
+}
+
+/* Output parameters and the return value, without what was input only. */
+static MI_Result copy_output(const char *method, const MI_Instance *posted,
+                             MI_Instance **ret_instance)
+{
+    MI_Uint32 count = instance_element_count(posted);
+    MI_Instance *copy = NULL;
+    MI_Result result = instance_new_dynamic(method, MI_FLAG_METHOD, &copy);
+
+    for (MI_Uint32 i = 0; result == MI_RESULT_OK && i < count; i++) {
+        const char *name = NULL;
+        MI_Uint32 flags = 0;
+        MI_Value value;
+        MI_Type type;
+        result = instance_element_at(posted, i, &name, &value, &type, &flags);
+        if (result != MI_RESULT_OK || ((flags & MI_FLAG_IN) != 0 && (flags & MI_FLAG_OUT) == 0)) {
+            continue;
+        }
+        bool is_null = (flags & MI_FLAG_NULL) != 0;
+        name = decl_name_equal(name, RETURN_INSIDE) ? RETURN_OUTSIDE : name;
+        result = copy->ft->AddElement(copy, name, is_null ? NULL : &value, type,
+                                      is_null ? MI_FLAG_NULL : 0);
+    }
+    if (result != MI_RESULT_OK) {
+        instance_delete(copy);
+        return result;
+    }
+    *ret_instance = copy;
+    return MI_RESULT_OK;
+}
+
+static MI_Result copy_posted(const struct request *request, const MI_Instance *posted,
+                             MI_Instance **ret_instance)
+{
+    if (request->kind == REQUEST_INVOKE) {
+        return copy_output(request->method_name, posted, ret_instance);
+    }
+    MI_Instance *copy = NULL;
+    MI_Result result = instance_copy(posted, &copy);
+    if (result == MI_RESULT_OK && request->project) {
+        result = instance_project(copy, request->set, true);
+    }
+    if (result != MI_RESULT_OK) {
+        instance_delete(copy);
+        return result;
+    }
+    *ret_instance = copy;
+    return MI_RESULT_OK;
+}
+
+MI_Result result_new(const struct request *request, const MI_Instance *posted,
+                     struct result **ret_result)
+{
+    struct result *item = base_alloc(1, sizeof(*item));
+    if (item == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    MI_Result result = copy_posted(request, posted, &item->instance);
+    if (result == MI_RESULT_OK) {
+        result = item->instance->ft->SetNameSpace(item->instance, request->name_space);
+    }
+    if (result != MI_RESULT_OK) {
+        result_free(item);
+        return result;
+    }
+    *ret_result = item;
+    return MI_RESULT_OK;
+}

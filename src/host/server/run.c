@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who runs an operation's steps. The driver is the one thread that calls its providers and its
+ * client: the caller's own (in the starter, later in Get*), or the worker made for it. A thread
+ * made here has the credentials of the caller, because the kernel copies them at clone(2).
+ */
+#include "host/server/host.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+
+void run_claim(struct operation *operation)
+{
+    operation->driving = true;
+    operation->driver = pthread_self();
+}
+
+void run_unclaim(struct operation *operation)
+{
+    operation->driving = false;
+    pthread_cond_broadcast(&operation->changed);
+}
+
+bool run_is_driver(const struct operation *operation)
+{
+    return operation->driving && pthread_equal(operation->driver, pthread_self());
+}
+
+/* One step further, unless a provider is still at the last. False when there is nothing to do. */
+static bool run_step(struct operation *operation)
+{
+    struct request *request = &operation->request;
+
+    if (operation->finished || operation->context != NULL) {
+        return false;
+    }
+    if (operation->cancelled) {
+        operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    } else if (request->next_step == request->step_count) {
+        operation_finish(operation, MI_RESULT_OK, NULL, NULL);
+    } else {
+        const struct step *step = &request->steps[request->next_step++];
+        pthread_mutex_unlock(&operation->lock);
+        dispatch_step(operation, step);
+        pthread_mutex_lock(&operation->lock);
+    }
+    return true;
+}
+
+void run_steps(struct operation *operation)
+{
+    do {
+        deliver_pending(operation);
+    } while (run_step(operation));
+}
+
+/* A callback was left by unwinding, which does not come to the end of run_driven(). */
+static void end_drive(struct operation *const *driven)
+{
+    if (*driven != NULL) {
+        pthread_mutex_lock(&(*driven)->lock);
+        run_unclaim(*driven);
+        pthread_mutex_unlock(&(*driven)->lock);
+    }
+}
+
+void run_driven(struct operation *operation, void (*way)(struct operation *))
+{
+    struct operation *driven ON_LEAVING(end_drive) = operation;
+
+    run_claim(operation);
+    way(operation);
+    run_unclaim(operation);
+    driven = NULL;
+}
+
+void run_here(struct operation *operation)
+{
+    pthread_mutex_lock(&operation->lock);
+    run_driven(operation, run_steps);
+    pthread_mutex_unlock(&operation->lock);
+}
+
+/* An operation on its worker. What is called back may end the thread by pthread_exit(3). */
+struct work {
+    struct operation *operation; /* NULL: it is over */
+    bool final_begun;
+};
+
+static void end_work(struct work *work)
+{
+    struct operation *operation = work->operation;
+
+    if (operation != NULL) {
+        pthread_mutex_lock(&operation->lock);
+        operation->complete = true;
+        run_unclaim(operation);
+        operation_settle(operation);
+        pthread_mutex_unlock(&operation->lock);
+        operation_release(operation);
+    }
+}
+
+static void give_final(struct work *work)
+{
+    if (!work->final_begun) {
+        work->final_begun = true;
+        deliver_final(work->operation);
+    }
+}
+
+/* Nothing more for who has ended the thread that was to bring it, but for the final. */
+static void give_up(struct work *work)
+{
+    struct work last ON_LEAVING(end_work) = *work;
+    struct operation *operation = work->operation;
+
+    if (operation == NULL || work->final_begun) {
+        return;
+    }
+    operation_cancel(operation, MI_REASON_NONE);
+    pthread_mutex_lock(&operation->lock);
+    operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
+    give_final(&last);
+    pthread_mutex_unlock(&operation->lock);
+}
+
+static void *worker(void *argument)
+{
+    ENTRY_UNCANCELLED;
+    struct operation *operation = argument;
+    struct work work ON_LEAVING(give_up) = {operation, false};
+
+    pthread_mutex_lock(&operation->lock);
+    run_claim(operation);
+    for (;;) {
+        run_steps(operation);
+        if (operation->finished && operation->events == NULL && operation->results == NULL) {
+            break;
+        }
+        pthread_cond_wait(&operation->changed, &operation->lock);
+    }
+    give_final(&work);
+    pthread_mutex_unlock(&operation->lock);
+    return NULL; /* end_work() does the rest */
+}
+
+bool run_worker(struct operation *operation)
+{
+    operation_pin(operation);
+    if (host_thread(worker, operation)) {
+        return true;
+    }
+    operation_release(operation);
+    return false;
+}
+
+/*
+ * A thread for each operation with a time-out: the cancel callback that it calls is provider code,
+ * and must run under the credentials of the one who asked, not of one clock for all.
+ */
+static void *timer(void *argument)
+{
+    ENTRY_UNCANCELLED;
+    struct operation *operation = argument;
+    struct timespec deadline = host_deadline(operation->timeout_ms);
+    bool expired = false;
+
+    pthread_mutex_lock(&operation->lock);
+    while (!operation->finished && !expired) {
+        expired =
+            pthread_cond_timedwait(&operation->changed, &operation->lock, &deadline) == ETIMEDOUT;
+    }
+    expired = !operation->finished;
+    pthread_mutex_unlock(&operation->lock);
+    if (expired) {
+        operation_cancel(operation, MI_REASON_TIMEOUT);
+        char *message = base_copy_text("the operation's time-out has elapsed");
+        pthread_mutex_lock(&operation->lock);
+        operation_finish(operation, MI_RESULT_FAILED, message, NULL);
+        pthread_mutex_unlock(&operation->lock);
+    }
+    operation_release(operation);
+    return NULL;
+}
+
+bool run_timer(struct operation *operation)
+{
+    operation_pin(operation);
+    if (host_thread(timer, operation)) {
+        return true;
+    }
+    operation_release(operation);
+    return false;
+}

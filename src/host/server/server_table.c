@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What MI_Main() is given. Generated code keeps the pointer in a global and uses it as long as the
+ * library is mapped, and the two functions are told no host: so there is one table for all hosts.
+ */
+#include "host/server/host.h"
+
+#include <unistd.h>
+
+#include "base/fork.h"
+#include "host/object/object.h"
+
+/* The name cannot be returned in other storage than our own. */
+static struct fork_once name_once = FORK_ONCE_INIT;
+static char system_name[256];
+
+FORK_OWNER(name_owner, .rank = FORK_ONCE, .lock = &name_once.lock);
+
+static void read_system_name(void)
+{
+    if (gethostname(system_name, sizeof(system_name) - 1) != 0) {
+        system_name[0] = '\0';
+    }
+}
+
+static MI_Result get_version(MI_Uint32 *version)
+{
+    if (version == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *version = MI_VERSION;
+    return MI_RESULT_OK;
+}
+
+static MI_Result get_system_name(const MI_Char **name)
+{
+    if (name == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    fork_do_once(&name_once, read_system_name);
+    *name = system_name;
+    return MI_RESULT_OK;
+}
+
+MI_Server *server_table(void)
+{
+    static const MI_ServerFT server_ft = {
+        .GetVersion = get_version,
+        .GetSystemName = get_system_name,
+    };
+    /* Not const because MI_Main() takes it so. */
+    static MI_Server server = {
+        .serverFT = &server_ft,
+        .contextFT = &context_ft,
+        .instanceFT = &instance_ft,
+        .propertySetFT = &property_set_ft,
+        .filterFT = &filter_ft,
+    };
+    return &server;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions: what they hold and how they end. The slots are in session_table.c. */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "base/fork.h"
+
+static void destroy(void *object);
+
+static struct slots sessions =
+    SLOTS_INIT(sizeof(struct session), destroy, MIGUARD_HOST_MAX_SESSIONS);
+
+FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &sessions.lock);
+
+void session_release(struct session *session)
+{
+    slots_release(&sessions, session);
+}
+
+uint32_t session_in_use(void)
+{
+    return slots_in_use(&sessions);
+}
+
+/* Only sessions of clients are in the list: those of providers end with their contexts. */
+static void list(struct session *session)
+{
+    struct miguard_host *host = session->host;
+
+    pthread_mutex_lock(&host->lock);
+    session->next = host->sessions;
+    if (session->next != NULL) {
+        session->next->previous = session;
+    }
+    host->sessions = session;
+    session->listed = true;
+    pthread_mutex_unlock(&host->lock);
+}
+
+void session_unlist(struct session *session)
+{
+    if (!session->listed) {
+        return;
+    }
+    if (session->previous != NULL) {
+        session->previous->next = session->next;
+    } else {
+        session->host->sessions = session->next;
+    }
+    if (session->next != NULL) {
+        session->next->previous = session->previous;
+    }
+    session->next = NULL;
+    session->previous = NULL;
+    session->listed = false;
+}
+
+static void destroy(void *object)
+{
+    struct session *session = object;
+    struct miguard_host *host = session->host;
+
+    pthread_mutex_lock(&host->lock);
+    session_unlist(session);
+    pthread_mutex_unlock(&host->lock);
+    pthread_cond_destroy(&session->changed);
+    pthread_mutex_destroy(&session->lock);
+    host_release(host);
+}
+
+struct session *session_new(struct miguard_host *host, bool local, unsigned depth)
+{
+    struct session *session = slots_new(&sessions, NULL);
+    if (session == NULL) {
+        return NULL;
+    }
+    session->host = host;
+    session->local = local;
+    session->depth = depth;
+    pthread_mutex_init(&session->lock, NULL);
+    host_cond_init(&session->changed);
+    host_retain(host);
+    slots_publish(&sessions, session);
+    if (!local) {
+        list(session);
+    }
+    return session;
+}
+
+MI_Session session_handle(const struct session *session)
+{
+    struct slots_handle handle = slots_handle_of(&sessions, session);
+    return (MI_Session){handle.name, (ptrdiff_t)handle.check, &session_ft};
+}
+
+struct session *session_acquire(const MI_Session *handle)
+{
+    void *object = NULL;
+    if (handle == NULL) {
+        return NULL;
+    }
+    struct slots_handle name = {handle->reserved1, (uint64_t)handle->reserved2};
+    return slots_acquire(&sessions, name, &object) == SLOTS_OK ? object : NULL;
+}
+
+/* The first open operation, no longer in the list; it may be on its way out, and then is NULL
+ * although *ret_any is true. */
+static struct operation *take_first(struct session *session, bool *ret_any)
+{
+    struct operation *operation = NULL;
+
+    pthread_mutex_lock(&session->lock);
+    struct operation *first = session->operations;
+    if (first != NULL) {
+        MI_Operation handle = operation_handle(first);
+        operation_unlist(first);
+        operation = operation_acquire(&handle);
+    }
+    *ret_any = first != NULL;
+    pthread_mutex_unlock(&session->lock);
+    return operation;
+}
+
+bool session_end(struct session *session, MI_CancellationReason reason)
+{
+    bool any = true;
+
+    if (!slots_retire(&sessions, session)) {
+        return false;
+    }
+    pthread_mutex_lock(&session->lock);
+    session->ended = true;
+    pthread_mutex_unlock(&session->lock);
+    while (any) {
+        struct operation *operation = take_first(session, &any);
+        if (operation != NULL) {
+            operation_abandon(operation, reason);
+            operation_release(operation);
+        }
+    }
+    return true;
+}
+
+/* ---- Close ------------------------------------------------------------------------------- */
+
+struct closing {
+    struct session *session;
+    void *data;
+    void (*callback)(void *);
+};
+
+/* Until the last operation is gone, final callback and all. */
+static void *await_operations(void *argument)
+{
+    ENTRY_UNCANCELLED;
+    struct closing closing = *(struct closing *)argument;
+    struct session *session = closing.session;
+
+    base_free(argument);
+    pthread_mutex_lock(&session->lock);
+    while (session->operation_count > 0) {
+        pthread_cond_wait(&session->changed, &session->lock);
+    }
+    pthread_mutex_unlock(&session->lock);
+    closing.callback(closing.data);
+    session_release(session);
+    return NULL;
+}
+
+/* Takes the pin of session over. Without operations, or without what a thread takes, the callback
+ * comes from here: late is good, never is not. */
+static void close_with_callback(struct session *session, void *data, void (*callback)(void *))
+{
+    pthread_mutex_lock(&session->lock);
+    bool busy = session->operation_count > 0;
+    pthread_mutex_unlock(&session->lock);
+
+    struct closing *closing = busy ? base_alloc(1, sizeof(*closing)) : NULL;
+    if (closing != NULL) {
+        *closing = (struct closing){session, data, callback};
+        if (host_thread(await_operations, closing)) {
+            return;
+        }
+        base_free(closing);
+    }
+    callback(data);
+    session_release(session);
+}
+
+MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *))
+{
+    ENTRY_UNCANCELLED;
+    struct session *session = session_acquire(handle);
+    if (session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (session->local) {
+        /* It ends with its context and not before (reference B.9): nothing is closed, but who
+         * waits for the callback gets it. */
+        session_release(session);
+        if (callback != NULL) {
+            callback(data);
+        }
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (!session_end(session, MI_REASON_NONE)) {
+        session_release(session);
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    if (callback == NULL) {
+        session_release(session);
+    } else {
+        close_with_callback(session, data, callback);
+    }
+    return MI_RESULT_OK;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of a session: 13 ways to start an operation, which differ in their arguments only.
+ * What is not served yet says so through the same channel as everything else.
+ */
+#include "host/server/host.h"
+
+#include <string.h>
+
+static MI_Result get_application(MI_Session *handle, MI_Application *application)
+{
+    ENTRY_UNCANCELLED;
+    if (application == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(application, 0, sizeof(*application));
+    struct session *session = session_acquire(handle);
+    if (session == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    session_release(session);
+    *application = application_handle();
+    return MI_RESULT_OK;
+}
+
+/* The four requests that are one instance and nothing else. */
+static void start_on_instance(enum request_kind kind, MI_Session *session, MI_Uint32 flags,
+                              MI_OperationOptions *options, const MI_Char *name_space,
+                              const MI_Instance *instance, MI_OperationCallbacks *callbacks,
+                              MI_Operation *operation)
+{
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INSTANCE,
+        .input = {.kind = kind, .name_space = name_space, .instance = instance},
+    };
+    operation_start(&start);
+}
+
+static void get_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                         const MI_Char *name_space, const MI_Instance *instance,
+                         MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    start_on_instance(REQUEST_GET, session, flags, options, name_space, instance, callbacks,
+                      operation);
+}
+
+static void modify_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                            const MI_Char *name_space, const MI_Instance *instance,
+                            MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    start_on_instance(REQUEST_MODIFY, session, flags, options, name_space, instance, callbacks,
+                      operation);
+}
+
+static void create_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                            const MI_Char *name_space, const MI_Instance *instance,
+                            MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    start_on_instance(REQUEST_CREATE, session, flags, options, name_space, instance, callbacks,
+                      operation);
+}
+
+static void delete_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                            const MI_Char *name_space, const MI_Instance *instance,
+                            MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    start_on_instance(REQUEST_DELETE, session, flags, options, name_space, instance, callbacks,
+                      operation);
+}
+
+static void invoke(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                   const MI_Char *name_space, const MI_Char *class_name, const MI_Char *method_name,
+                   const MI_Instance *instance, const MI_Instance *parameters,
+                   MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INSTANCE,
+        .input = {.kind = REQUEST_INVOKE,
+                  .name_space = name_space,
+                  .class_name = class_name,
+                  .method_name = method_name,
+                  .instance = instance,
+                  .parameters = parameters},
+    };
+    operation_start(&start);
+}
+
+static void enumerate_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                                const MI_Char *name_space, const MI_Char *class_name,
+                                MI_Boolean keys_only, MI_OperationCallbacks *callbacks,
+                                MI_Operation *operation)
+{
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INSTANCE,
+        .input = {.kind = REQUEST_ENUMERATE,
+                  .name_space = name_space,
+                  .class_name = class_name,
+                  .keys_only = keys_only},
+    };
+    operation_start(&start);
+}
+
+/* sound: whether what is required was given. */
+static void start_unserved(enum operation_kind kind, bool sound, MI_Session *session,
+                           MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    const struct operation_start start = {
+        .session = session,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = kind,
+        .input = {.kind = REQUEST_UNSERVED, .sound = sound},
+    };
+    operation_start(&start);
+}
+
+static void query_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                            const MI_Char *name_space, const MI_Char *dialect,
+                            const MI_Char *expression, MI_OperationCallbacks *callbacks,
+                            MI_Operation *operation)
+{
+    (void)flags;
+    (void)options;
+    (void)name_space;
+    start_unserved(OPERATION_INSTANCE, dialect != NULL && expression != NULL, session, callbacks,
+                   operation);
+}
+
+static void associator_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                                 const MI_Char *name_space, const MI_Instance *keys,
+                                 const MI_Char *association_class, const MI_Char *result_class,
+                                 const MI_Char *role, const MI_Char *result_role,
+                                 MI_Boolean keys_only, MI_OperationCallbacks *callbacks,
+                                 MI_Operation *operation)
+{
+    (void)flags;
+    (void)options;
+    (void)name_space;
+    (void)association_class;
+    (void)result_class;
+    (void)role;
+    (void)result_role;
+    (void)keys_only;
+    start_unserved(OPERATION_INSTANCE, keys != NULL, session, callbacks, operation);
+}
+
+static void reference_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                                const MI_Char *name_space, const MI_Instance *keys,
+                                const MI_Char *result_class, const MI_Char *role,
+                                MI_Boolean keys_only, MI_OperationCallbacks *callbacks,
+                                MI_Operation *operation)
+{
+    (void)flags;
+    (void)options;
+    (void)name_space;
+    (void)result_class;
+    (void)role;
+    (void)keys_only;
+    start_unserved(OPERATION_INSTANCE, keys != NULL, session, callbacks, operation);
+}
+
+static void subscribe(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                      const MI_Char *name_space, const MI_Char *dialect, const MI_Char *expression,
+                      const MI_SubscriptionDeliveryOptions *delivery,
+                      MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    (void)flags;
+    (void)options;
+    (void)name_space;
+    (void)delivery;
+    start_unserved(OPERATION_INDICATION, dialect != NULL && expression != NULL, session, callbacks,
+                   operation);
+}
+
+static void get_class(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                      const MI_Char *name_space, const MI_Char *class_name,
+                      MI_OperationCallbacks *callbacks, MI_Operation *operation)
+{
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_CLASS,
+        .input = {.kind = REQUEST_CLASS, .name_space = name_space, .class_name = class_name},
+    };
+    operation_start(&start);
+}
+
+static void enumerate_classes(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
+                              const MI_Char *name_space, const MI_Char *class_name,
+                              MI_Boolean names_only, MI_OperationCallbacks *callbacks,
+                              MI_Operation *operation)
+{
+    (void)flags;
+    (void)options;
+    (void)name_space;
+    (void)class_name; /* NULL is every class */
+    (void)names_only;
+    start_unserved(OPERATION_CLASS, true, session, callbacks, operation);
+}
+
+static void test_connection(MI_Session *session, MI_Uint32 flags, MI_OperationCallbacks *callbacks,
+                            MI_Operation *operation)
+{
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INSTANCE,
+        .input = {.kind = REQUEST_TEST},
+    };
+    operation_start(&start);
+}
+
+const MI_SessionFT session_ft = {
+    .Close = session_close,
+    .GetApplication = get_application,
+    .GetInstance = get_instance,
+    .ModifyInstance = modify_instance,
+    .CreateInstance = create_instance,
+    .DeleteInstance = delete_instance,
+    .Invoke = invoke,
+    .EnumerateInstances = enumerate_instances,
+    .QueryInstances = query_instances,
+    .AssociatorInstances = associator_instances,
+    .ReferenceInstances = reference_instances,
+    .Subscribe = subscribe,
+    .GetClass = get_class,
+    .EnumerateClasses = enumerate_classes,
+    .TestConnection = test_connection,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place where threads are made: alone in its file, so that a test can make it fail. */
+#include <signal.h>
+
+#include "host/server/host.h"
+
+bool host_thread(void *(*function)(void *), void *argument)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, old;
+
+    /* A signal of the program must not be handled on a thread it does not know of; the mask is
+     * inherited, so that there is no moment in which it is open. */
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failure = pthread_create(&thread, &attributes, function, argument);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+    return failure == 0;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is remembered: one event for each decision that a policy wants recorded.
+ *
+ * The two lists below are closed. A code never changes its meaning: the letter at its end is I for
+ * what went well and E for what was refused.
+ */
+#ifndef MODEL_EVENT_H
+#define MODEL_EVENT_H
+
+#include "identity/identity.h"
+#include "model/operation.h"
+
+/* X(NAME, "event.action", "code when allowed", "code when refused", "what happened") */
+#define AUDIT_ACTION_MAP(X)                                                                        \
+    X(AUDIT_START, "audit-start", "MG001I", "MG001E", "a process opened the log")                  \
+    X(RECORDS_LOST, "records-lost", "MG002I", "MG002E", "records are missing before this one")     \
+    X(AUDIT_SEAL, "audit-seal", "MG003I", "MG003E", "an epoch of the chain is complete")           \
+    X(AUDIT_STOP, "audit-stop", "MG004I", "MG004E", "a process closed the log")                    \
+    X(AUDIT_ROTATE, "audit-rotate", "MG005I", "MG005E", "a new file of the log begins")            \
+    X(AUDIT_SPACE, "audit-space", "MG006I", "MG006E", "the space for the log changed")             \
+    X(POLICY_LOAD, "policy-load", "MG010I", "MG010E", "a policy came into force")                  \
+    X(POLICY_REFUSED, "policy-refused", "MG011I", "MG011E", "a policy with errors was refused")    \
+    X(SESSION_OPEN, "session-open", "MG100I", "MG100E", "a session was asked for")                 \
+    X(SESSION_USE, "session-use", "MG101I", "MG101E", "a session was used")                        \
+    X(SESSION_CLOSE, "session-close-refused", "MG102I", "MG102E", "a session was to be closed")    \
+    X(CALLBACK, "session-callback", "MG103I", "MG103E", "a callback was to be made")               \
+    X(REAP, "operation-reaped", "MG104I", "MG104E", "an operation was cleaned up")                 \
+    X(SWITCH, "switch", "MG200I", "MG200E", "a thread was to change its identity")                 \
+    X(RESTORE, "restore", "MG201I", "MG201E", "a thread was to return to its identity")            \
+    X(DROP, "drop", "MG202I", "MG202E", "the process was to give up its privileges")               \
+    X(GATE, "gate", "MG203I", "MG203E", "the gate was to be closed, or stopped a change")
+
+enum audit_action {
+#define AUDIT_ACTION_ENUM(NAME, name, allowed, refused, text) AUDIT_ACTION_##NAME,
+    AUDIT_ACTION_MAP(AUDIT_ACTION_ENUM)
+#undef AUDIT_ACTION_ENUM
+};
+
+/* X(NAME, "event.reason", "in a sentence") */
+#define AUDIT_REASON_MAP(X)                                                                        \
+    X(NONE, "none", "nothing to say")                                                              \
+    X(IDENTITY_MATCH, "identity-match", "the thread is who took the session")                      \
+    X(IDENTITY_MISMATCH, "identity-mismatch", "the session was taken under another identity")      \
+    X(IDENTITY_UNREADABLE, "identity-unreadable", "the thread's identity could not be read")       \
+    X(IDENTITY_TORN, "identity-torn", "the thread's identity kept changing while it was read")     \
+    X(IDENTITY_UNPROVABLE, "identity-unprovable",                                                  \
+      "an id is not mapped in this user namespace and proves nothing")                             \
+    X(POLICY, "policy", "a policy rule says so")                                                   \
+    X(SESSION_REVOKED, "session-revoked", "the session was misused or denied before and is over")  \
+    X(NO_POLICY, "no-policy", "there is no valid policy in force")                                 \
+    X(CONTEXT_ENDED, "context-ended", "the context that the session came from has ended")          \
+    X(CONTEXTS_SPENT, "contexts-spent", "no address is left for a guarded context")                \
+    X(LIMIT_REACHED, "limit-reached", "as many as there may be are open, or memory is out")        \
+    X(HANDLE_STALE, "handle-stale", "the handle was closed, or its context has ended")             \
+    X(HANDLE_FORGED, "handle-forged", "no such handle was ever given out")                         \
+    X(HANDLE_INHERITED, "handle-inherited", "the handle was inherited through a fork")             \
+    X(LOCAL_SESSION_CLOSE, "local-session-close", "a local session must not be closed")            \
+    X(APPLICATION_RESTRICTED, "application-restricted",                                            \
+      "the application of a local session cannot be closed nor open sessions or host providers")   \
+    X(CANNOT_ADOPT, "cannot-adopt", "the callback's thread cannot take on the session's identity") \
+    X(AUDIT_FAILED, "audit-failed", "the decision could not be recorded")                          \
+    X(SWITCH_FAILED, "switch-failed", "the identity could not be changed, and is what it was")     \
+    X(GATE, "gate", "behind the gate only the library may change credentials")                     \
+    X(GATE_FAILED, "gate-failed", "the gate could not be closed")                                  \
+    X(LEFT_OPEN, "left-open", "an operation was still open when its context ended")                \
+    X(NAME_INVALID, "name-invalid",                                                                \
+      "a rule asks for a name of the call that cannot be read with certainty")                     \
+    X(LEFT_SWITCHED, "left-switched",                                                              \
+      "a callback left its thread changed, and the thread was brought back")                       \
+    X(IO_URING, "io-uring",                                                                        \
+      "an io_uring of the process serves the switched thread's requests as who made the ring")     \
+    X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")
+
+enum audit_reason {
+#define AUDIT_REASON_ENUM(NAME, name, text) AUDIT_REASON_##NAME,
+    AUDIT_REASON_MAP(AUDIT_REASON_ENUM)
+#undef AUDIT_REASON_ENUM
+        AUDIT_REASON_COUNT
+};
+
+/* Why records are missing. X(NAME, "miguard.lost.cause", "in a sentence") */
+#define AUDIT_LOSS_MAP(X)                                                                          \
+    X(NO_SPACE, "no-space", "the disk, a quota or a limit on the size of files left no room")      \
+    X(IO_ERROR, "io-error", "the device failed")                                                   \
+    X(READ_ONLY, "read-only", "the file system became read-only")                                  \
+    X(NOT_SYNCED, "not-synced", "written, but the disk did not confirm it")                        \
+    X(NO_MEMORY, "no-memory", "memory ran out")                                                    \
+    X(TOO_LARGE, "too-large", "the record is larger than the sink takes")                          \
+    X(BUSY, "busy", "another writer held the log too long")                                        \
+    X(REMOVED, "removed", "the file was rotated or removed and this thread may not open another")  \
+    X(UNTRUSTED, "untrusted", "others came to be able to write the log, its state or its folder")  \
+    X(UNREACHABLE, "unreachable", "the daemon or socket of the sink does not answer")              \
+    X(KILLED, "killed", "a writer was killed in the middle of a record")                           \
+    X(CRASH, "crash", "the system went down before the disk had them")                             \
+    X(CUT, "cut", "the end of the log is gone although it was on the disk")
+
+enum audit_loss {
+#define AUDIT_LOSS_ENUM(NAME, name, text) AUDIT_LOSS_##NAME,
+    AUDIT_LOSS_MAP(AUDIT_LOSS_ENUM)
+#undef AUDIT_LOSS_ENUM
+        AUDIT_LOSS_COUNT
+};
+
+/* Nanoseconds since 1970, the time of records. */
+int64_t audit_now(void);
+
+/* The same for when a process began, told in clock ticks since boot; 0 when it is not known. */
+int64_t audit_start_time(uint64_t ticks_since_boot);
+
+const char *audit_loss_name(enum audit_loss loss);
+const char *audit_loss_text(enum audit_loss loss);
+const char *audit_reason_name(enum audit_reason reason);
+const char *audit_reason_text(enum audit_reason reason);
+
+/* How many records are missing, for RECORDS_LOST. Times are nanoseconds since 1970. */
+struct audit_lost {
+    const char *sink; /* which sink lacks them: "file", "syslog", ... */
+    uint64_t count;   /* the sum of by_cause */
+    uint64_t by_cause[AUDIT_LOSS_COUNT];
+    int64_t first, last;     /* when the first and the last of them should have been written */
+    uint64_t first_sequence; /* for CRASH and CUT, whose numbers are known; else 0 */
+    uint64_t last_sequence;
+    uint64_t total; /* of all sinks, since the log was made */
+};
+
+/* What happened to the files, for AUDIT_ROTATE. */
+struct audit_rotated {
+    const char *previous;     /* file name, without folder, that the file before this now has */
+    uint64_t removed_files;   /* by `keep`, on this occasion */
+    uint64_t removed_through; /* the last sequence number that retention ever removed; 0: none */
+    uint64_t stray_files; /* with names of rotated ones, none of the log's, since the last time */
+    const char *stray;    /* one of them; NULL: there is none */
+    uint64_t beyond;      /* bytes by which the file before is longer than it should be */
+};
+
+/* The four steps of AUDIT_SPACE: low (90 % used) -> full (no more room for records) -> flooded
+ * (records are being lost) -> normal (below 85 % again, and all that could be written was). */
+struct audit_space {
+    const char *step;
+    uint64_t available; /* bytes */
+    unsigned used_percent;
+};
+
+/* What became of the records of the process that writes AUDIT_STOP. */
+struct audit_tally {
+    uint64_t written; /* records, but for this one */
+    uint64_t lost;    /* as often as a sink did not take one */
+};
+
+/* The last switch that the thread made through this library. */
+struct audit_last_switch {
+    const void *site; /* where the library was called for it */
+    int64_t time;     /* nanoseconds since 1970 */
+};
+
+struct audit_keys;
+
+/* Everything borrowed for the time of the call. What does not apply stays NULL or 0. */
+struct audit_event {
+    enum audit_action action;
+    enum audit_reason reason;
+    bool denied;
+    bool would_deny; /* let pass by mode: permissive only */
+    enum operation operation;
+    bool kept; /* provider, namespace, class and method are cut already where they are long */
+    const char *provider; /* file name of the provider module */
+    const char *name_space;
+    const char *class_name;
+    const char *method;            /* of an Invoke, and of what follows from it */
+    const struct audit_keys *keys; /* of the instance that was asked for (values.h) */
+    uint64_t context_id, session_id, operation_id;
+    const struct miguard_identity *bound;   /* whom the session belongs to */
+    const struct miguard_identity *current; /* who made the call */
+    miguard_components mismatch;
+    miguard_components unreadable;
+    const char *rule;
+    const char *rule_source;
+    const char *rule_reason;
+    const void *call_site; /* where the provider made the call */
+    const struct audit_last_switch *last_switch;
+    const char *attempt; /* what was tried, for SWITCH, RESTORE, DROP and GATE */
+    pid_t tid;           /* the thread that it is about; 0: the one that writes */
+    const struct audit_lost *lost;
+    const struct audit_rotated *rotated;
+    const struct audit_space *space;
+    const struct audit_tally *tally;
+    const char *policy_detail; /* for POLICY_*: the files or the errors */
+    const char *policy_hash;   /* of the files (policy/draft.h); NULL: the built-in, or none */
+    const char *policy_path;   /* where it was looked for; NULL: in the standard places */
+};
+
+/* event.id: the writing process and a number that it counts up. It is also the decision id that the
+ * caller of a refused function is told. */
+enum { AUDIT_ID_SIZE = 48 };
+
+struct audit_names;
+struct audit_memory;
+
+/* Who writes. Constant while a process lives, but for the number. */
+struct audit_stamp {
+    uint64_t entity; /* this process, among all that ever write to the log */
+    uint64_t number; /* of this record in this process; one that was lost had a number, too */
+    struct audit_names *names; /* NULL: every name is looked up */
+    const struct identity_process *process;
+    const char *host_name, *boot_id;
+    struct audit_memory *memory; /* NULL: every piece is made anew (memory.h) */
+};
+
+void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE]);
+
+/* Where the record stands in the log; made under the log's lock. */
+struct audit_place {
+    uint64_t sequence; /* 0: the file did not take it, only other sinks have it; not written */
+    uint64_t chain_id; /* 0: there is no file, and so no chain: neither chain nor hash is written */
+    uint64_t epoch;
+    const char *previous; /* hash of the record before, in hex */
+    uint64_t repeats;     /* 1: the record itself; more: how many refusals it stands for */
+    int64_t first, last;  /* with more than 1: when; nanoseconds since 1970 */
+};
+
+/*
+ * One line of JSON without its newline, in ECS 9 names, in two halves:
+ *
+ *     body  {"@timestamp":...,"message":...,...,"miguard":{...
+ *     tail  ,"repeat":{...},"chain":{...}},"event":{...,"hash":"
+ *
+ * and then the hash itself and AUDIT_LINE_END. Without a chain there is no hash, and the line ends
+ * after the tail in AUDIT_LINE_END less its quote. The body may wait a moment for names
+ * (names.h), and is written without the log's lock; the tail is written under it.
+ */
+#define AUDIT_LINE_END "\"}}"
+void audit_encode_body(struct text *text, const struct audit_event *event,
+                       const struct audit_stamp *stamp);
+/* What all records of a process have in common, from "ecs" into "process": for audit_memory. */
+void audit_encode_origin(struct text *text, const struct audit_stamp *stamp);
+
+/* Gives a finished body another time, for a record that is kept and written later. */
+void audit_set_time(char *body, size_t length, int64_t time);
+
+void audit_encode_tail(struct text *text, const struct audit_event *event, const char *id,
+                       const struct audit_place *place);
+
+#endif

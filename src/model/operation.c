@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/operation.h"
+
+#include <string.h>
+
+static const char *const names[OPERATION_COUNT] = {
+#define OPERATION_NAME(NAME, name) [OPERATION_##NAME] = name,
+    OPERATION_MAP(OPERATION_NAME)
+#undef OPERATION_NAME
+};
+
+const char *operation_name(enum operation operation)
+{
+    return (unsigned)operation < OPERATION_COUNT ? names[operation] : "unknown";
+}
+
+bool operation_from_name(const char *name, enum operation *ret_operation)
+{
+    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+        if (name != NULL && strcmp(name, names[i]) == 0) {
+            *ret_operation = (enum operation)i;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything that passes the guard, under the names that policies, records and people use:
+ * X(NAME, "name"). The first is how a session is had; the 15 of MI_SessionFT follow in slot order,
+ * then the 6 of MI_OperationFT under the names of their wrappers, then the answers that a callback
+ * is given, what the application behind a session refuses to everybody, and any other slot of a
+ * context.
+ */
+#ifndef MODEL_OPERATION_H
+#define MODEL_OPERATION_H
+
+#include <stdbool.h>
+
+#define OPERATION_MAP(X)                                                                           \
+    X(GET_LOCAL_SESSION, "GetLocalSession")                                                        \
+    X(SESSION_CLOSE, "SessionClose")                                                               \
+    X(GET_APPLICATION, "GetApplication")                                                           \
+    X(GET_INSTANCE, "GetInstance")                                                                 \
+    X(MODIFY_INSTANCE, "ModifyInstance")                                                           \
+    X(CREATE_INSTANCE, "CreateInstance")                                                           \
+    X(DELETE_INSTANCE, "DeleteInstance")                                                           \
+    X(INVOKE, "Invoke")                                                                            \
+    X(ENUMERATE_INSTANCES, "EnumerateInstances")                                                   \
+    X(QUERY_INSTANCES, "QueryInstances")                                                           \
+    X(ASSOCIATOR_INSTANCES, "AssociatorInstances")                                                 \
+    X(REFERENCE_INSTANCES, "ReferenceInstances")                                                   \
+    X(SUBSCRIBE, "Subscribe")                                                                      \
+    X(GET_CLASS, "GetClass")                                                                       \
+    X(ENUMERATE_CLASSES, "EnumerateClasses")                                                       \
+    X(TEST_CONNECTION, "TestConnection")                                                           \
+    X(OPERATION_CLOSE, "OperationClose")                                                           \
+    X(OPERATION_CANCEL, "OperationCancel")                                                         \
+    X(OPERATION_GET_SESSION, "OperationGetSession")                                                \
+    X(OPERATION_GET_INSTANCE, "OperationGetInstance")                                              \
+    X(OPERATION_GET_INDICATION, "OperationGetIndication")                                          \
+    X(OPERATION_GET_CLASS, "OperationGetClass")                                                    \
+    X(ACKNOWLEDGE, "Acknowledge")                                                                  \
+    X(ANSWER_PROMPT, "AnswerPrompt")                                                               \
+    X(ANSWER_ERROR, "AnswerError")                                                                 \
+    X(CALLBACK, "Callback")                                                                        \
+    X(APPLICATION_CLOSE, "ApplicationClose")                                                       \
+    X(APPLICATION_NEW_SESSION, "ApplicationNewSession")                                            \
+    X(APPLICATION_NEW_PROVIDER, "ApplicationNewHostedProvider")                                    \
+    X(CONTEXT_CALL, "ContextCall")
+
+enum operation {
+#define OPERATION_ENUM(NAME, name) OPERATION_##NAME,
+    OPERATION_MAP(OPERATION_ENUM)
+#undef OPERATION_ENUM
+        OPERATION_COUNT
+};
+
+/* "unknown" for what is none. */
+const char *operation_name(enum operation operation);
+
+/* The operation of that name, in exactly that case. false: there is none (or name is NULL), and
+ * *ret_operation is untouched. */
+bool operation_from_name(const char *name, enum operation *ret_operation);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The `miguard` command.
+ *
+ * Each sub-command parses its own arguments and returns an exit status. Results go to stdout,
+ * everything else to stderr. Text that comes from outside passes text.c before it is printed, so
+ * that no value can reach the terminal as an escape sequence.
+ */
+#ifndef TOOLS_CLI_CLI_H
+#define TOOLS_CLI_CLI_H
+
+#include <MI.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "miguard.h"
+#include "miguard/host.h"
+
+enum cli_exit {
+    CLI_YES = 0,    /* done; the answer is yes, or "the same" */
+    CLI_NO = 1,     /* the answer is no: refused, failed, different */
+    CLI_USAGE = 2,  /* the command line makes no sense */
+    CLI_UNABLE = 3, /* the question could not even be asked */
+};
+
+int cmd_audit(int count, char **arguments);
+int cmd_doctor(int count, char **arguments);
+int cmd_gate(int count, char **arguments);
+int cmd_identity(int count, char **arguments);
+int cmd_policy(int count, char **arguments);
+int cmd_run(int count, char **arguments);
+
+/* ---- arguments (arguments.c) -------------------------------------------------------------- */
+
+/*
+ * Steps through arguments: options in any place, `--` before the rest that are none.
+ *
+ *     while (arguments_next(&arguments)) {
+ *         if (arguments.option == NULL) ...        an operand: arguments.operand
+ *         else if (arguments_is(&arguments, "--json")) ...
+ *         else if (arguments_value(&arguments, "--as", &user)) ...
+ *         else return arguments_unknown(&arguments);
+ *     }
+ *     if (arguments.failed) return CLI_USAGE;
+ */
+struct arguments {
+    int count;
+    char **list;
+    int at;
+    bool operands_only;       /* after `--` */
+    const char *command;      /* for messages: "miguard run" */
+    const char *const *known; /* all options, ended with NULL, for "did you mean" */
+    const char *option;       /* the option at hand, or NULL */
+    const char *operand;      /* the operand at hand, or NULL */
+    bool failed;              /* a message has been printed */
+};
+
+bool arguments_next(struct arguments *arguments);
+bool arguments_is(struct arguments *arguments, const char *option);
+
+/* True for `option value` and `option=value`. A missing value sets failed, and *ret_value NULL. */
+bool arguments_value(struct arguments *arguments, const char *option, const char **ret_value);
+
+/* Prints that the option at hand is unknown, with the nearest known one, and gives CLI_USAGE. */
+int arguments_unknown(const struct arguments *arguments);
+
+/* The word of list (ended with NULL) that word was probably meant to be, or NULL. */
+const char *nearest_word(const char *word, const char *const *list);
+
+/* ---- messages and text (text.c) ----------------------------------------------------------- */
+
+/* "miguard: ..." on stderr, made safe for a terminal; returns status, so that a failure is one
+ * line. */
+int complain(enum cli_exit status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* complain() for what a library call left in error. */
+int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error);
+
+/* Writes text so that it can neither move the cursor nor hide or change the direction of writing:
+ * what text_is_hidden() says becomes \xHHHH (the escape of MOF, DSP0004), bytes that are no UTF-8
+ * become U+FFFD. quoted also escapes " and \ and writes \n and \t. */
+void print_safe(FILE *stream, const char *text, bool quoted);
+
+/* A copy of text with what is no UTF-8 replaced, or NULL out of memory: jansson wants UTF-8. */
+char *valid_utf8(const char *text);
+
+/* JSON of one line or more as a terminal may have it: what is hidden is written as \u escapes,
+ * which say the same to a program. */
+bool print_json_text(FILE *stream, const char *json, size_t length);
+
+/* One line of JSON, as print_json_text() writes it. */
+bool print_json(FILE *stream, const json_t *json);
+
+/* ---- rendering (render.c, render_json.c) -------------------------------------------------- */
+
+/* "ACCESS_DENIED"; "UNKNOWN" for a number that is no MI_Result. */
+const char *result_name(MI_Result result);
+
+/* The text of a datetime, interval or moment, as in DSP0004: 25 characters. */
+void datetime_text(const MI_Datetime *datetime, char text[26]);
+
+/* "MG_File.Path=\"/etc/passwd\"", on the heap, or NULL out of memory. */
+char *reference_text(const MI_Instance *reference);
+
+/* The type of one element of an array type. */
+MI_Type scalar_type(MI_Type type);
+
+/* Element index of an array of type; false when it is NULL (strings and instances may be). */
+bool array_element(MI_Type type, const MI_Array *array, MI_Uint32 index, MI_Value *ret_value);
+
+/* In MOF (DSP0004, annex A): instance of CLASS { name = value; ... }; With terse, properties that
+ * are NULL are left out. */
+void render_mof(FILE *stream, const MI_Instance *instance, bool terse);
+
+/* As one JSON object; a new reference, or NULL out of memory. 64-bit integers beyond 2^53 become
+ * strings, since a JSON number that passes a double loses its last bits (RFC 8259, section 6). */
+json_t *render_json(const MI_Instance *instance);
+
+/* ---- miguard run (run_arguments.c, run_instance.c, cmd_run.c) ----------------------------- */
+
+struct run_pair {
+    const char *text; /* KEY=VALUE or KEY[]=VALUE as given */
+    size_t key_length;
+    bool array;
+    const char *value;
+};
+
+struct run_pairs {
+    struct run_pair *list;
+    size_t count;
+};
+
+enum run_verb { RUN_GET, RUN_ENUMERATE, RUN_CREATE, RUN_MODIFY, RUN_DELETE, RUN_INVOKE };
+
+struct run_request {
+    const char **modules;
+    size_t module_count;
+    const char *as_user, *audit_file, *policy;
+    enum miguard_gate_scope gate; /* off: what the policy says */
+    bool json, help;
+    enum run_verb verb;
+    const char *name_space, *class_name, *method;
+    struct run_pairs values; /* KEY=VALUE */
+    struct run_pairs keys;   /* --key KEY=VALUE */
+};
+
+/* CLI_YES, or CLI_USAGE after a message. Released with run_request_release() either way. */
+int run_request_parse(int count, char **arguments, struct run_request *ret_request);
+void run_request_release(struct run_request *request);
+
+/* A dynamic instance of class_name with pairs as string elements, the host converts them. A key
+ * that is given more than once, or as KEY[]=VALUE, becomes an array. */
+MI_Result run_instance_new(MI_Session *session, const char *class_name,
+                           const struct run_pairs *pairs, MI_Instance **ret_instance);
+
+#endif

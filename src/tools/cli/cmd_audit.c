@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/cli/cmd_audit.h"
+#include "tools/cli/cmd_policy.h"
+#include "tools/cli/log_place.h"
+#include "tools/review/files.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: miguard audit init [FILE] [--no-key]\n"
+    "       miguard audit search [QUERY]... [FILE]...\n"
+    "       miguard audit report [--html FILE] [QUERY]... [FILE]...\n"
+    "       miguard audit follow [QUERY]... [FILE]\n"
+    "       miguard audit explain ID [FILE]...\n"
+    "       miguard audit suggest [QUERY]... [FILE]...\n"
+    "       miguard audit export --format ecs|ocsf|cef|rfc5424 [QUERY]... [FILE]...\n"
+    "       miguard audit verify [--key FILE] [--head SEQ:HASH] [FILE]...\n"
+    "\n"
+    "init     begins the chain of a new log and prints its verification key, once.\n"
+    "search   prints the records that QUERY asks for.\n"
+    "report   sums up: by user, provider, rule, component, reason and hour.\n"
+    "follow   prints records as they are written, over rotation.\n"
+    "explain  tells in sentences why a call was refused, and what to do about it.\n"
+    "suggest  writes rules for what was refused. Read them before you use them.\n"
+    "export   translates records for other systems.\n"
+    "verify   says whether the log is whole, or which record is not.\n"
+    "\n"
+    "Each has a --help of its own. Without FILE it is the log of the policy in force, with its\n"
+    "rotated files. miguard-audit(1) tells all, miguard-audit-record(5) the fields of a record.\n"
+    "\n"
+    "Exit status: 0 yes, found, intact; 1 no, nothing found, not intact; 2 wrong usage; 3 it "
+    "could\n"
+    "not be done.\n";
+
+static const struct {
+    const char *name;
+    int (*run)(int count, char **arguments);
+} commands[] = {
+    {"init", audit_init},     {"search", audit_search},   {"report", audit_report},
+    {"follow", audit_follow}, {"explain", audit_explain}, {"suggest", audit_suggest},
+    {"export", audit_export}, {"verify", audit_verify},
+};
+
+static const char *const words[] = {"init",    "search", "report", "follow", "explain",
+                                    "suggest", "export", "verify", "--help", NULL};
+
+int cmd_audit(int count, char **arguments)
+{
+    if (count == 0) {
+        return complain(CLI_USAGE, "miguard audit: what is to be done? see miguard audit --help");
+    }
+    if (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "-h") == 0) {
+        fputs(help, stdout);
+        return CLI_YES;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(arguments[0], commands[i].name) == 0) {
+            return commands[i].run(count - 1, arguments + 1);
+        }
+    }
+    const char *nearest = nearest_word(arguments[0], words);
+    return nearest == NULL
+               ? complain(CLI_USAGE, "miguard audit: unknown command %s; see miguard audit --help",
+                          arguments[0])
+               : complain(CLI_USAGE, "miguard audit: unknown command %s; did you mean %s?",
+                          arguments[0], nearest);
+}
+
+/* ---- the files --------------------------------------------------------------------------------
+ */
+
+static char *place_of(const struct policy_set *set, bool reads)
+{
+    const struct sink_settings *sink = log_sink(&set->draft->settings);
+    bool own = false;
+
+    if (sink == NULL) {
+        complain(CLI_UNABLE, "which log is meant? %s has no file sink; name a FILE", set->label);
+        return NULL;
+    }
+    char *path = log_place(sink->path, reads, &own);
+    if (path == NULL || (own && !reads && !log_place_make(path))) {
+        complain(CLI_UNABLE, "which log is meant? %s: %s; name a FILE",
+                 path != NULL ? path : "no place of this user's own", strerror(errno));
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+static char *default_log(bool reads)
+{
+    struct policy_set set;
+    char *path = NULL;
+
+    if (policy_set_load(policy_path(NULL), &set) == CLI_YES) {
+        path = place_of(&set, reads);
+    } else {
+        print_findings(stderr, &set.findings);
+        complain(CLI_UNABLE, "which log is meant? %s has errors; name a FILE", set.label);
+    }
+    policy_set_release(&set);
+    return path;
+}
+
+char *audit_default_log(void)
+{
+    return default_log(true);
+}
+
+char *audit_log_to_begin(void)
+{
+    return default_log(false);
+}
+
+static int open_failed(enum miguard_status status, const struct miguard_error *error)
+{
+    return status == MIGUARD_NO_MEMORY
+               ? complain(CLI_UNABLE, "out of memory")
+               : complain(CLI_UNABLE, "%s",
+                          error->detail[0] != '\0' ? error->detail : miguard_status_text(status));
+}
+
+/* What lies there and is none of the log's is left out, and said so: a reader who thinks that it
+ * was searched would be wrong. */
+static void tell_strays(const struct log_parts *parts)
+{
+    for (size_t i = parts->count; i < parts->count + parts->strays; i++) {
+        complain(CLI_NO, "%s: left out: %s", parts->list[i].name, parts->list[i].stray);
+    }
+}
+
+static bool same_parts(const struct log_parts *a, const struct log_parts *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; i < a->count && same; i++) {
+        same =
+            a->list[i].inode == b->list[i].inode && strcmp(a->list[i].name, b->list[i].name) == 0;
+    }
+    return same;
+}
+
+static enum miguard_status open_parts(const struct log_parts *parts, enum read_order order,
+                                      struct log_reader **ret_reader, struct miguard_error *reterr)
+{
+    const char **names = calloc(parts->count + 1, sizeof(*names));
+    size_t count = 0;
+
+    if (names == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "files", NULL);
+    }
+    for (size_t i = 0; i < parts->count; i++) {
+        if (!parts->list[i].copy) {
+            names[count++] = parts->list[i].name;
+        }
+    }
+    enum miguard_status status = read_open(names, count, order, ret_reader, reterr);
+    free(names);
+    return status;
+}
+
+/* Between the listing and the opening a writer may rotate: then the oldest file is gone, or the one
+ * that was the current one is not in the list. So it is listed again, until nothing moved. */
+static enum miguard_status open_settled(const char *log, enum read_order order,
+                                        struct log_reader **ret_reader,
+                                        struct miguard_error *reterr)
+{
+    enum { TRIES = 50 };
+    struct log_parts parts = {0}, after = {0};
+    enum miguard_status status = log_parts_find(log, 0, &parts, reterr);
+
+    for (int i = 0; i < TRIES && status == MIGUARD_OK; i++) {
+        enum miguard_status opened = open_parts(&parts, order, ret_reader, reterr);
+        status = log_parts_find(log, 0, &after, reterr);
+        bool settled = status == MIGUARD_OK && same_parts(&parts, &after);
+        log_parts_release(&parts);
+        parts = after;
+        after = (struct log_parts){0};
+        if (settled || (i + 1 == TRIES && opened == MIGUARD_OK)) {
+            status = opened;
+            break;
+        }
+        if (opened == MIGUARD_OK) {
+            read_close(*ret_reader);
+        } else if (opened != MIGUARD_NOT_FOUND) {
+            status = opened;
+        }
+    }
+    if (status == MIGUARD_OK) {
+        tell_strays(&parts);
+    }
+    log_parts_release(&parts);
+    return status;
+}
+
+int audit_open_log(const char *log, enum read_order order, struct log_reader **ret_reader)
+{
+    struct miguard_error error = {0};
+    enum miguard_status status = open_settled(log, order, ret_reader, &error);
+
+    return status == MIGUARD_OK ? CLI_YES : open_failed(status, &error);
+}
+
+static int open_default(enum read_order order, struct log_reader **ret_reader)
+{
+    char *log = audit_default_log();
+    int status = log == NULL ? CLI_UNABLE : audit_open_log(log, order, ret_reader);
+
+    free(log);
+    return status;
+}
+
+int audit_open_logs(const char *const *files, size_t count, enum read_order order,
+                    struct log_reader **ret_reader)
+{
+    struct miguard_error error = {0};
+
+    if (count == 0) {
+        return open_default(order, ret_reader);
+    }
+    enum miguard_status status = read_open(files, count, order, ret_reader, &error);
+    return status == MIGUARD_OK ? CLI_YES : open_failed(status, &error);
+}
+
+/* ---- walking through records ------------------------------------------------------------------
+ */
+
+#define SECOND INT64_C(1000000000)
+
+static volatile sig_atomic_t interrupted;
+
+/* The next one kills: whoever insists is not made to wait. */
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+bool audit_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+static int64_t monotonic(void)
+{
+    struct timespec now = {0, 0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+static void begin(struct audit_walk *walk)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+
+    sigaction(SIGINT, &action, NULL);
+    walk->started = monotonic();
+}
+
+void audit_hide_progress(struct audit_walk *walk)
+{
+    if (walk->shown > walk->started) {
+        fputs("\r\033[K", stderr);
+        walk->shown = walk->started;
+    }
+}
+
+static void show_progress(const struct log_reader *reader, struct audit_walk *walk)
+{
+    const double mebibyte = 1024.0 * 1024.0;
+    uint64_t done = 0, total = 0;
+    int64_t now = monotonic();
+
+    if (now - walk->started < SECOND || now - walk->shown < SECOND / 5) {
+        return;
+    }
+    read_progress(reader, &done, &total);
+    fprintf(stderr, "\r\033[K%llu records, %.0f MiB", (unsigned long long)walk->records,
+            (double)done / mebibyte);
+    if (total > 0) {
+        fprintf(stderr, " of %.0f (%.0f %%)", (double)total / mebibyte,
+                100.0 * (double)done / (double)total);
+    }
+    walk->shown = now;
+}
+
+/* A file that is none of ours would fill the screen: the rest is only counted. */
+static void complain_line(struct audit_walk *walk, const struct read_place *place, const char *what)
+{
+    enum { MOST = 100 };
+
+    audit_hide_progress(walk);
+    if (++walk->broken <= MOST) {
+        complain(CLI_UNABLE, "%s:%llu: %s", place->file, (unsigned long long)place->line, what);
+    }
+    if (walk->broken == MOST) {
+        complain(CLI_UNABLE, "further lines that are no records are counted, not told");
+    }
+}
+
+bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct record *ret_record,
+                struct read_place *ret_place)
+{
+    enum { LINES = 256 };
+    const char *what = NULL;
+
+    if (walk->started == 0) {
+        begin(walk);
+    }
+    while (!audit_interrupted()) {
+        switch (read_next(reader, ret_record, ret_place, &what)) {
+        case READ_RECORD:
+            if (++walk->records % LINES == 0 && isatty(STDERR_FILENO)) {
+                show_progress(reader, walk);
+            }
+            return true;
+        case READ_BROKEN:
+            complain_line(walk, ret_place, what);
+            break;
+        case READ_FAILED:
+            audit_hide_progress(walk);
+            walk->failed = true;
+            complain(CLI_UNABLE, "%s: %s", ret_place->file, what);
+            break;
+        case READ_END:
+            return false;
+        }
+    }
+    return false;
+}
+
+int audit_finish(struct audit_walk *walk, int status)
+{
+    audit_hide_progress(walk);
+    if (walk->broken > 0) {
+        complain(CLI_UNABLE, "%llu line%s no record%s", (unsigned long long)walk->broken,
+                 walk->broken == 1 ? " is" : "s are", walk->broken == 1 ? "" : "s");
+    }
+    if (audit_interrupted()) {
+        return complain(CLI_UNABLE, "interrupted: there may be more");
+    }
+    return walk->failed || (walk->broken > 0 && status == CLI_NO) ? CLI_UNABLE : status;
+}

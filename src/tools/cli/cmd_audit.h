@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* `miguard audit`: one function per sub-command, and what they share (cmd_audit.c). */
+#ifndef TOOLS_CLI_CMD_AUDIT_H
+#define TOOLS_CLI_CMD_AUDIT_H
+
+#include "tools/cli/cli.h"
+#include "tools/review/read.h"
+
+int audit_search(int count, char **arguments);
+int audit_report(int count, char **arguments);
+int audit_follow(int count, char **arguments);
+int audit_explain(int count, char **arguments);
+int audit_suggest(int count, char **arguments);
+int audit_export(int count, char **arguments);
+int audit_verify(int count, char **arguments);
+int audit_init(int count, char **arguments);
+
+/* The path of the log of the policy in force ($MIGUARD_POLICY, else the standard places, else the
+ * built-in path) or of this user's own (log_place.h), on the heap; NULL after a message. */
+char *audit_default_log(void);
+char *audit_log_to_begin(void); /* the one that `miguard run` writes; its folders are made */
+
+/*
+ * Opens the files given; without one, the log of the policy in force with its rotated files.
+ * CLI_YES, or the exit status after a message. Every reader of logs goes through this, so that
+ * FILE... means the same everywhere.
+ */
+int audit_open_logs(const char *const *files, size_t count, enum read_order order,
+                    struct log_reader **ret_reader);
+
+/* The same of one log with its rotated files. */
+int audit_open_log(const char *log, enum read_order order, struct log_reader **ret_reader);
+
+/*
+ * The next record. Complains about each broken line (file:line: what is wrong), counts them, and
+ * shows progress on a terminal when the work takes longer than a second. READ_END at the end or
+ * after SIGINT. Start from {0}.
+ */
+struct audit_walk {
+    uint64_t broken; /* lines */
+    uint64_t records;
+    bool failed; /* READ_FAILED was met and complained about */
+    int64_t started, shown;
+};
+bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct record *ret_record,
+                struct read_place *ret_place);
+
+/* Before something is printed: takes the progress line away. */
+void audit_hide_progress(struct audit_walk *walk);
+
+/* SIGINT came since the first audit_next(). */
+bool audit_interrupted(void);
+
+/* At the end: removes the progress line, sums up broken lines on stderr, and gives the exit status:
+ * status, or CLI_UNABLE when a file could not be read to its end, or when the answer is no and
+ * broken lines may hide a yes. */
+int audit_finish(struct audit_walk *walk, int status);
+
+#endif

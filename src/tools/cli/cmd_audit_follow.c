@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads by itself and not with a log_reader: that ends where a file ends, and this begins there. */
+#include "tools/cli/audit_query.h"
+#include "tools/cli/audit_text.h"
+#include "tools/cli/cmd_audit.h"
+
+#include "tools/cli/audit_checkpoint.h"
+#include "tools/review/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static const char help[] =
+    "usage: miguard audit follow [OPTION]... [QUERY]... [FILE]\n"
+    "\n"
+    "Prints records as they are written, and goes on with the new file when the log is rotated.\n"
+    "Without FILE it is the log of the policy in force. Ends with Ctrl-C.\n"
+    "\n"
+    "  -n N                        first the last N that are there (10 unless told)\n"
+    "  --format text|json|csv      for people (the default), as it stands in the log, or for\n"
+    "                              spreadsheets\n"
+    "  --checkpoint FILE           go on behind the last record of the run before with this FILE,\n"
+    "                              and remember there how far this one came\n"
+    "  --color auto|always|never   auto: only on a terminal\n"
+    "  --help                      this text\n"
+    "\n";
+
+static const char help_end[] = "\nExit status: 0 ended by Ctrl-C, 2 wrong usage, 3 it cannot be "
+                               "read.\n";
+
+static const char *const own_options[] = {"-n",      "--format", "--checkpoint",
+                                          "--color", "--help",   NULL};
+
+/* A file is looked at again after this long, should inotify(7) not tell: a network file system
+ * does not. */
+enum { BLOCK = 64 * 1024, WAIT_MS = 1000, BLIND_WAIT_MS = 200, MOST = 100000, TRIES = 20 };
+
+struct follow {
+    struct query *query;
+    const char **known;
+    const char *given, *format, *colour, *count_text, *checkpoint;
+    char *path; /* on the heap */
+    bool help;
+    struct audit_output output;
+    struct audit_last tail; /* until the end of the first file */
+    size_t tail_size;
+    bool live, missing;
+
+    int fd, watch; /* -1: none */
+    gzFile packed; /* of fd, which it owns then; NULL: a plain file */
+    dev_t device;
+    ino_t inode;
+    struct family_place last; /* the last record that was read; number 0: none was */
+    uint64_t saved;           /* its number in the checkpoint */
+    uint64_t skip;            /* up to here a file repeats what was shown */
+    bool unproved;            /* held no record when it was chosen: it may be of another log */
+    uint64_t taken, line;     /* bytes and lines of this file */
+    char *pending;            /* a line without its end, room for RECORD_MAX_LINE + BLOCK */
+    size_t length;
+    bool too_long; /* the line is passed over until its end */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+/* ---- arguments --------------------------------------------------------------------------------
+ */
+
+static int check(struct follow *follow)
+{
+    char *end = NULL;
+
+    follow->tail_size = 10;
+    if (follow->count_text != NULL) {
+        unsigned long long count = strtoull(follow->count_text, &end, 10);
+        if (follow->count_text[0] < '0' || follow->count_text[0] > '9' || *end != '\0' ||
+            count > MOST) {
+            return complain(CLI_USAGE, "miguard audit follow: -n '%s' is no number from 0 to %d",
+                            follow->count_text, MOST);
+        }
+        follow->tail_size = (size_t)count;
+    }
+    if (follow->given != NULL && strcmp(follow->given, "-") == 0) {
+        return complain(CLI_USAGE, "miguard audit follow: standard input cannot be followed; "
+                                   "miguard audit search reads it");
+    }
+    return audit_output_begin("miguard audit follow", follow->format, follow->colour,
+                              &follow->output);
+}
+
+static int add_operand(const struct arguments *arguments, struct follow *follow)
+{
+    if (follow->given != NULL) {
+        return complain(CLI_USAGE, "miguard audit follow: '%s' is too much; one FILE is followed",
+                        arguments->operand);
+    }
+    follow->given = arguments->operand;
+    return CLI_YES;
+}
+
+static bool own_option(struct arguments *arguments, struct follow *follow)
+{
+    if (arguments_is(arguments, "--help") || arguments_is(arguments, "-h")) {
+        return follow->help = true;
+    }
+    return arguments_value(arguments, "-n", &follow->count_text) ||
+           arguments_value(arguments, "--format", &follow->format) ||
+           arguments_value(arguments, "--checkpoint", &follow->checkpoint) ||
+           arguments_value(arguments, "--color", &follow->colour);
+}
+
+static int parse(int count, char **list, struct follow *follow)
+{
+    int status = CLI_YES;
+
+    follow->query = query_new();
+    follow->known = query_known(own_options);
+    if (follow->query == NULL || follow->known == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    struct arguments arguments = {
+        .count = count, .list = list, .command = "miguard audit follow", .known = follow->known};
+    while (arguments_next(&arguments)) {
+        if (arguments.operand != NULL) {
+            status = add_operand(&arguments, follow);
+        } else if (!own_option(&arguments, follow) &&
+                   !query_argument(&arguments, follow->query, &status)) {
+            return arguments_unknown(&arguments);
+        }
+        if (status != CLI_YES) {
+            return status;
+        }
+    }
+    return arguments.failed ? CLI_USAGE : follow->help ? CLI_YES : check(follow);
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static void broken_line(const struct follow *follow, const char *what)
+{
+    fflush(stdout);
+    complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
+}
+
+static void tell_other(const struct follow *follow)
+{
+    fflush(stdout);
+    complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
+}
+
+/* Notes the place of a line. */
+static bool was_shown(struct follow *follow, const char *line, size_t length)
+{
+    struct family_place place;
+
+    if (!family_line(line, length, &place)) {
+        return false;
+    }
+    if (place.chain == follow->last.chain && place.sequence <= follow->skip) {
+        return true;
+    }
+    if (follow->unproved && place.chain == follow->last.chain &&
+        place.sequence <= follow->last.sequence) {
+        tell_other(follow);
+    }
+    follow->unproved = false;
+    follow->last = place;
+    return false;
+}
+
+static void show_line(struct follow *follow, const char *line, size_t length)
+{
+    struct record record;
+    size_t at = 0;
+
+    follow->line++;
+    const char *fault = length > RECORD_MAX_LINE ? "a line longer than 1 MiB"
+                                                 : record_parse(line, length, &record, &at);
+    if (fault != NULL) {
+        broken_line(follow, fault);
+    } else if (was_shown(follow, line, length)) {
+        return;
+    } else if (!query_matches(follow->query, &record)) {
+        return;
+    } else if (follow->live) {
+        audit_output_record(&follow->output, &record);
+    } else if (follow->tail_size > 0 && !audit_last_add(&follow->tail, &record)) {
+        complain(CLI_UNABLE, "out of memory: a record is not shown");
+    }
+}
+
+/* Shows the whole lines of what is pending and keeps the rest. */
+static void show_lines(struct follow *follow)
+{
+    char *start = follow->pending, *end = follow->pending + follow->length, *newline;
+
+    while ((newline = memchr(start, '\n', (size_t)(end - start))) != NULL) {
+        if (follow->too_long) {
+            follow->too_long = false;
+        } else {
+            show_line(follow, start, (size_t)(newline - start));
+        }
+        start = newline + 1;
+    }
+    follow->length = (size_t)(end - start);
+    if (follow->length > RECORD_MAX_LINE || follow->too_long) {
+        if (!follow->too_long) {
+            show_line(follow, start, follow->length);
+        }
+        follow->too_long = true;
+        follow->length = 0;
+    }
+    memmove(follow->pending, start, follow->length);
+}
+
+/* As read(2). What is damaged in a packed file is told, and is its end. */
+static ssize_t read_some(struct follow *follow, char *buffer)
+{
+    int error = Z_OK;
+
+    if (follow->packed == NULL) {
+        return read(follow->fd, buffer, BLOCK);
+    }
+    ssize_t count = gzread(follow->packed, buffer, BLOCK);
+    if (count >= 0) {
+        return count;
+    }
+    (void)gzerror(follow->packed, &error);
+    if (error == Z_ERRNO) {
+        return -1;
+    }
+    broken_line(follow, "a packed file is damaged here");
+    return 0;
+}
+
+/* All that is there now. False when it cannot be read. */
+static bool drain(struct follow *follow)
+{
+    for (;;) {
+        ssize_t count = read_some(follow, follow->pending + follow->length);
+        if (count < 0 && errno == EINTR && !stopped) {
+            continue;
+        }
+        if (count < 0 && errno != EINTR) {
+            complain(CLI_UNABLE, "%s: it cannot be read further: %s", follow->path,
+                     strerror(errno));
+            return false;
+        }
+        if (count <= 0) {
+            return true;
+        }
+        follow->taken += (uint64_t)count;
+        follow->length += (size_t)count;
+        show_lines(follow);
+    }
+}
+
+/* ---- files ------------------------------------------------------------------------------------
+ */
+
+static void close_file(struct follow *follow)
+{
+    if (follow->packed != NULL) {
+        gzclose(follow->packed);
+    } else if (follow->fd >= 0) {
+        close(follow->fd);
+    }
+    follow->packed = NULL;
+    follow->fd = -1;
+}
+
+/* A rotated file may have been packed before it was read. Takes fd in any case. */
+static bool begin_file(struct follow *follow, int fd, const struct stat *status)
+{
+    unsigned char magic[2];
+    bool packed = pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1F && magic[1] == 0x8B;
+
+    follow->packed = packed ? gzdopen(fd, "rb") : NULL;
+    if (packed && follow->packed == NULL) {
+        close(fd);
+        errno = ENOMEM;
+        return false;
+    }
+    follow->fd = fd;
+    follow->device = status->st_dev;
+    follow->inode = status->st_ino;
+    follow->missing = false;
+    return true;
+}
+
+static void forget_file(struct follow *follow)
+{
+    if (follow->length > 0) {
+        follow->line++;
+        broken_line(follow, "the file ends in a line that is not finished");
+    }
+    close_file(follow);
+    follow->length = 0;
+    follow->too_long = false;
+    follow->taken = follow->line = 0;
+}
+
+/* *ret_status is of the file that was opened. */
+static int open_regular(const char *path, struct stat *ret_status)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd >= 0 && fstat(fd, ret_status) == 0 && !S_ISREG(ret_status->st_mode)) {
+        close(fd);
+        errno = EINVAL;
+        return -1;
+    }
+    return fd;
+}
+
+static bool take_file(struct follow *follow, const char *path)
+{
+    struct stat status;
+    int fd = open_regular(path, &status);
+
+    return fd >= 0 && begin_file(follow, fd, &status);
+}
+
+/* A packed file shows where it begins only. It is read again when the next file does not follow. */
+static bool end_unknown(const struct log_part *part)
+{
+    return part->packed && part->last.sequence == part->first.sequence;
+}
+
+/* What the records up to the last one are followed by: the first file that begins behind it, or the
+ * one that it is in (for a start at a checkpoint), else a current file that holds nothing yet.
+ * NULL: there is no such file. */
+static const struct log_part *choose_next(const struct follow *follow,
+                                          const struct log_parts *parts)
+{
+    const struct log_part *inside = NULL;
+
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct log_part *part = &parts->list[i];
+        bool old =
+            part->device == (uint64_t)follow->device && part->inode == (uint64_t)follow->inode;
+        if (old || part->copy) {
+            continue;
+        }
+        if (part->known && part->first.sequence <= follow->last.sequence) {
+            inside = part->last.sequence > follow->last.sequence || end_unknown(part) ? part
+                     : inside != NULL && end_unknown(inside)                          ? NULL
+                                                                                      : inside;
+            continue;
+        }
+        bool follows = part->known && part->first.sequence == follow->last.sequence + 1;
+        return inside != NULL && !(follows && end_unknown(inside)) ? inside : part;
+    }
+    return inside;
+}
+
+static void tell_gap(const struct follow *follow, const struct log_part *part)
+{
+    uint64_t first = follow->last.sequence + 1;
+
+    if (follow->last.sequence > 0 && part->known && part->first.sequence > first) {
+        fflush(stdout);
+        complain(CLI_NO, "%s: records %llu to %llu were removed before they could be shown",
+                 follow->path, (unsigned long long)first,
+                 (unsigned long long)part->first.sequence - 1);
+    }
+}
+
+static bool take_part(struct follow *follow, const struct log_part *part)
+{
+    struct stat status;
+    int fd = open_regular(part->name, &status);
+
+    if (fd >= 0 &&
+        ((uint64_t)status.st_ino != part->inode || (uint64_t)status.st_dev != part->device)) {
+        close(fd); /* the name moved on */
+        return false;
+    }
+    if (fd < 0 || !begin_file(follow, fd, &status)) {
+        return false;
+    }
+    tell_gap(follow, part);
+    /* A file that held nothing repeats nothing: records with lower numbers that come into it are
+     * of another file under the same name, and are shown. */
+    follow->skip = part->known ? follow->last.sequence : 0;
+    follow->unproved = !part->known;
+    return true;
+}
+
+/* No file of the log goes on: another one has its name. */
+static bool take_other(struct follow *follow)
+{
+    struct stat status;
+
+    if (stat(follow->path, &status) < 0 ||
+        (status.st_dev == follow->device && status.st_ino == follow->inode)) {
+        return false;
+    }
+    tell_other(follow);
+    follow->skip = 0;
+    follow->unproved = false;
+    return take_file(follow, follow->path);
+}
+
+/* The file that was begun after the one that has just been read to its end: when a log is rotated
+ * quickly, that need not be the current one. Names move while one looks. A file that does not
+ * follow at once on the last record is believed when it is chosen a second time: what lies between
+ * was there before it, and would have been chosen by then. */
+static bool take_next(struct follow *follow)
+{
+    uint64_t before = 0;
+    bool found = true;
+
+    for (int i = 0; i < TRIES && found; i++) {
+        struct log_parts parts = {0};
+        if (log_parts_find(follow->path, 0, &parts, NULL) != MIGUARD_OK) {
+            return false;
+        }
+        const struct log_part *part = choose_next(follow, &parts);
+        bool sure = part != NULL && ((part->known && follow->last.sequence > 0 &&
+                                      part->first.sequence <= follow->last.sequence + 1) ||
+                                     part->inode == before);
+        found = part != NULL || i == 0;
+        before = part != NULL ? part->inode : 0;
+        bool taken = sure && take_part(follow, part);
+        log_parts_release(&parts);
+        if (taken) {
+            return true;
+        }
+    }
+    return !found && take_other(follow);
+}
+
+/* The first file to be read: the current one, or where the checkpoint says. */
+static bool take_first(struct follow *follow)
+{
+    return follow->last.sequence > 0 ? take_next(follow) : take_file(follow, follow->path);
+}
+
+static void tell_missing(struct follow *follow)
+{
+    if (!follow->missing) {
+        complain(CLI_NO, "%s: %s; waiting for it", follow->path, strerror(errno));
+        follow->missing = true;
+    }
+}
+
+/* True when there may be more to read at once. */
+static bool look_again(struct follow *follow)
+{
+    struct stat status;
+
+    if (stat(follow->path, &status) < 0) {
+        return false; /* between two steps of a rotation */
+    }
+    if (status.st_dev != follow->device || status.st_ino != follow->inode) {
+        /* What was written between the last read and the rename. */
+        if (drain(follow)) {
+            forget_file(follow);
+            return take_next(follow);
+        }
+        forget_file(follow);
+        return false;
+    }
+    if (follow->packed == NULL && (uint64_t)status.st_size < follow->taken) {
+        fflush(stdout);
+        complain(CLI_NO, "%s: the file was cut; reading it from its beginning", follow->path);
+        follow->length = 0;
+        follow->taken = follow->line = 0;
+        return lseek(follow->fd, 0, SEEK_SET) == 0;
+    }
+    return false;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
+
+/* The folder, not the file: only there is it seen that a new file takes its name. */
+static int watch_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+
+    if (watch >= 0 &&
+        (folder == NULL || inotify_add_watch(watch, folder, IN_MODIFY | IN_CREATE | IN_MOVE) < 0)) {
+        close(watch);
+        watch = -1;
+    }
+    free(folder);
+    return watch;
+}
+
+static void wait_for_more(const struct follow *follow)
+{
+    char events[4096];
+    struct pollfd ready = {.fd = follow->watch, .events = POLLIN};
+
+    if (poll(&ready, 1, follow->watch >= 0 ? WAIT_MS : BLIND_WAIT_MS) > 0) {
+        while (read(follow->watch, events, sizeof(events)) > 0) {
+        }
+    }
+}
+
+static void go_live(struct follow *follow)
+{
+    if (!follow->live) {
+        follow->live = true;
+        audit_output_header(&follow->output);
+        audit_last_write(&follow->tail, &follow->output);
+        audit_last_release(&follow->tail);
+    }
+}
+
+/* What was shown counts as shown only when it has left this process. */
+static int save(struct follow *follow)
+{
+    if (fflush(stdout) != 0) {
+        return complain(CLI_UNABLE, "the output cannot be written: %s", strerror(errno));
+    }
+    if (follow->checkpoint == NULL || follow->last.sequence == follow->saved) {
+        return CLI_YES;
+    }
+    follow->saved = follow->last.sequence;
+    return checkpoint_save_place(follow->checkpoint, &follow->last);
+}
+
+static int loop(struct follow *follow)
+{
+    while (!stopped) {
+        if (follow->fd < 0 && !take_first(follow)) {
+            if (follow->last.sequence > 0 && access(follow->path, R_OK) == 0) {
+                wait_for_more(follow); /* its names are moving */
+                continue;
+            }
+            if (errno != ENOENT) {
+                return complain(CLI_UNABLE, "%s: %s", follow->path,
+                                errno == EINVAL ? "it is no regular file" : strerror(errno));
+            }
+            tell_missing(follow);
+            go_live(follow);
+        } else if (!drain(follow)) {
+            return CLI_UNABLE;
+        } else {
+            go_live(follow);
+            if (look_again(follow)) {
+                continue;
+            }
+        }
+        if (save(follow) != CLI_YES) {
+            return CLI_UNABLE;
+        }
+        if (!stopped) {
+            wait_for_more(follow);
+        }
+    }
+    return CLI_YES;
+}
+
+static int run(struct follow *follow)
+{
+    struct sigaction action = {.sa_handler = on_stop};
+
+    follow->path = follow->given != NULL ? strdup(follow->given) : audit_default_log();
+    if (follow->path == NULL) {
+        return CLI_UNABLE;
+    }
+    follow->pending = malloc(RECORD_MAX_LINE + 1 + BLOCK);
+    if (follow->pending == NULL ||
+        (follow->tail_size > 0 && !audit_last_begin(&follow->tail, follow->tail_size))) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    if (follow->checkpoint != NULL) {
+        if (checkpoint_load_place(follow->checkpoint, &follow->last) != CLI_YES) {
+            return CLI_UNABLE;
+        }
+        follow->saved = follow->last.sequence;
+        follow->live = follow->last.sequence > 0;
+    }
+    if (follow->live) {
+        audit_output_header(&follow->output);
+    }
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    follow->watch = watch_folder(follow->path);
+    int status = loop(follow);
+    return status == CLI_YES ? save(follow) : status;
+}
+
+int audit_follow(int count, char **arguments)
+{
+    struct follow follow = {.fd = -1, .watch = -1};
+    int status = parse(count, arguments, &follow);
+
+    if (status == CLI_YES && follow.help) {
+        fputs(help, stdout);
+        fputs(query_help, stdout);
+        fputs(help_end, stdout);
+    } else if (status == CLI_YES) {
+        status = run(&follow);
+    }
+    close_file(&follow);
+    if (follow.watch >= 0) {
+        close(follow.watch);
+    }
+    audit_last_release(&follow.tail);
+    free(follow.pending);
+    free(follow.path);
+    query_free(follow.query);
+    free(follow.known);
+    return status;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* miguard audit init: begins the chain of a new log and prints its verification key, once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit/file/file.h"
+#include "tools/cli/cmd_audit.h"
+
+static const char help[] =
+    "usage: miguard audit init [--no-key] [--aside|--continue] [FILE]\n"
+    "\n"
+    "Begins the chain of the log FILE (default: the log of the policy in force), which must not\n"
+    "exist yet: makes FILE.state and prints the verification key on stdout. It is printed this\n"
+    "once and kept nowhere. Store it on another host:\n"
+    "\n"
+    "    miguard audit init | ssh safe 'umask 077; cat > audit.key'\n"
+    "    miguard audit verify --key audit.key\n"
+    "\n"
+    "Whoever has the key can forge the log; whoever takes this host later cannot change what was\n"
+    "recorded before. Without a call of this command a log begins as with --no-key.\n"
+    "\n"
+    "  --no-key  a chain without a key: shows accidents and naive changes, but who can write the\n"
+    "            file can make it anew\n"
+    "  --aside   a log, or files of an earlier one, that lie there move into a folder beside "
+    "them,\n"
+    "            FILE.aside-TIME, where they can still be verified; stop the programs before that\n"
+    "  --continue\n"
+    "            files of an earlier log whose state is gone stay; they are none of the new log's\n"
+    "  --help    this text\n"
+    "\n"
+    "Exit status: 0 done; 1 there is a log or a state already; 2 wrong usage; 3 it could not be\n"
+    "done.\n";
+
+static const char *const options[] = {"--no-key", "--aside", "--continue", "--help", NULL};
+
+struct request {
+    const char *path;
+    bool no_key, help;
+    enum file_earlier earlier;
+};
+
+static int parse(int count, char **list, struct request *ret_request)
+{
+    struct arguments arguments = {
+        .count = count, .list = list, .command = "miguard audit init", .known = options};
+
+    while (arguments_next(&arguments)) {
+        if (arguments.operand != NULL && ret_request->path != NULL) {
+            return complain(CLI_USAGE, "miguard audit init: one FILE, not also %s",
+                            arguments.operand);
+        }
+        if (arguments.operand != NULL) {
+            ret_request->path = arguments.operand;
+        } else if (arguments_is(&arguments, "--no-key")) {
+            ret_request->no_key = true;
+        } else if (arguments_is(&arguments, "--aside")) {
+            ret_request->earlier = FILE_EARLIER_ASIDE;
+        } else if (arguments_is(&arguments, "--continue")) {
+            ret_request->earlier = FILE_EARLIER_CONTINUE;
+        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
+            ret_request->help = true;
+        } else {
+            return arguments_unknown(&arguments);
+        }
+    }
+    return arguments.failed ? CLI_USAGE : CLI_YES;
+}
+
+/* ---- handing the key over -------------------------------------------------------------------- */
+
+static const int ending[] = {SIGHUP, SIGINT, SIGTERM};
+
+static bool is_interrupted(void)
+{
+    sigset_t waiting;
+
+    sigpending(&waiting);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        if (sigismember(&waiting, ending[i]) == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What lies in a pipe is lost when its reader ends: write(2) succeeds before that. 0, or an error
+ * number. */
+static int wait_for_reader(int fd)
+{
+    enum { STEP_MS = 20, TELL_AFTER = 100 };
+
+    for (int i = 0;; i++) {
+        struct pollfd reader = {.fd = fd};
+        int left = 0;
+        /* In this order: who has gone takes no more of it. */
+        bool gone = poll(&reader, 1, i == 0 ? 0 : STEP_MS) > 0 && (reader.revents & POLLERR) != 0;
+        if (ioctl(fd, FIONREAD, &left) != 0) {
+            return errno;
+        }
+        if (left == 0 || gone || is_interrupted()) {
+            return left == 0 ? 0 : gone ? EPIPE : EINTR;
+        }
+        if (i == TELL_AFTER) {
+            complain(CLI_YES, "the chain begins when the reader of the key has taken it");
+        }
+    }
+}
+
+/* Has the key reached who keeps it? A file has it when the disk has. 0, or an error number. */
+static int wait_until_taken(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0) {
+        return errno;
+    }
+    if (S_ISREG(status.st_mode)) {
+        return fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+    }
+    return S_ISFIFO(status.st_mode) ? wait_for_reader(fd) : 0;
+}
+
+struct giving {
+    const char *path;
+    const struct chain_key *key;
+};
+
+/* A key that did not reach its reader is lost, and a chain whose key is lost cannot be verified. */
+static int give_key(void *context)
+{
+    const struct giving *giving = context;
+    char text[CHAIN_KEY_TEXT_SIZE];
+
+    errno = 0;
+    chain_key_text(giving->key, text);
+    fputs("# verification key of the log ", stdout);
+    print_safe(stdout, giving->path, true);
+    printf(", made once: keep it off this host\n%s\n", text);
+    explicit_bzero(text, sizeof(text));
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return errno != 0 ? errno : EIO;
+    }
+    return wait_until_taken(STDOUT_FILENO);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+/* Who interrupts it finds nothing begun: the signal takes effect afterwards. */
+static enum miguard_status begin_undisturbed(const struct file_beginning *beginning,
+                                             char aside[PATH_MAX], struct miguard_error *error)
+{
+    sigset_t held, before;
+
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        sigaddset(&held, ending[i]);
+    }
+    signal(SIGPIPE, SIG_IGN); /* the write tells */
+    sigprocmask(SIG_BLOCK, &held, &before);
+    enum miguard_status status = file_begin(beginning, aside, error);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+static int begin(const struct request *request, const char *path)
+{
+    struct miguard_error error = {0};
+    struct chain_key key = {.present = false};
+    struct giving giving = {.path = path, .key = &key};
+    char aside[PATH_MAX] = "";
+
+    if (!chain_init()) {
+        return complain(CLI_UNABLE, "miguard audit init: no random numbers");
+    }
+    if (!request->no_key) {
+        chain_key_new(&key);
+    }
+    const struct file_beginning beginning = {.path = path,
+                                             .key = &key,
+                                             .earlier = request->earlier,
+                                             .give = key.present ? give_key : NULL,
+                                             .context = &giving};
+    enum miguard_status status = begin_undisturbed(&beginning, aside, &error);
+    if (aside[0] != '\0') {
+        complain(CLI_YES, "what lay there is in %s now", aside);
+    }
+    if (status == MIGUARD_OK && key.present) {
+        fputs("miguard: the chain is begun. The key above is not stored here: keep it elsewhere\n",
+              stderr);
+    }
+    chain_key_wipe(&key);
+    return status == MIGUARD_OK ? CLI_YES
+                                : complain_error(status == MIGUARD_BAD_STATE ? CLI_NO : CLI_UNABLE,
+                                                 "miguard audit init", &error);
+}
+
+int audit_init(int count, char **arguments)
+{
+    struct request request = {0};
+    int status = parse(count, arguments, &request);
+
+    if (status != CLI_YES) {
+        return status;
+    }
+    if (request.help) {
+        fputs(help, stdout);
+        return CLI_YES;
+    }
+    char *found = request.path == NULL ? audit_log_to_begin() : NULL;
+    const char *path = request.path != NULL ? request.path : found;
+    status = path != NULL ? begin(&request, path) : CLI_UNABLE;
+    free(found);
+    return status;
+}

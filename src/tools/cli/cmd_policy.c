@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/cli/cmd_policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char policy_help[] =
+    "usage: miguard policy check [FILE]... [--strict] [--json]\n"
+    "       miguard policy show [--policy FILE|DIR] [--json]\n"
+    "       miguard policy explain [--policy FILE|DIR] --opened-as USER [--used-as USER]\n"
+    "                       --operation NAME [--namespace NAME] [--class NAME]... [--method NAME]\n"
+    "                       [--provider NAME] [--drop-cap CAP]... [--json]\n"
+    "       miguard policy test [FILE]... [--coverage] [--threshold PERCENT]\n"
+    "       miguard policy fmt [FILE]... [--check | -w]\n"
+    "       miguard policy status [--pid PID] [--json] [LOG]...\n"
+    "\n"
+    "check    reads each FILE by itself: syntax, types, users, who may write it, its tests, and\n"
+    "         what is probably not meant. --strict makes warnings count as errors.\n"
+    "show     prints what is in force, over all files, and the place that says so.\n"
+    "explain  decides one call: which rules were tried, why they apply or not, and the verdict.\n"
+    "         --drop-cap takes a capability away from who uses the session.\n"
+    "test     runs the tests in each FILE. --coverage tells the rules that no test reaches, and\n"
+    "         fails below --threshold (100 unless told).\n"
+    "fmt      prints each FILE in its canonical form. --check only tells which are not in it,\n"
+    "         -w writes it back.\n"
+    "status   tells for each running process which policy it has in force, since when, by hash,\n"
+    "         and whether the disk has another by now. It is read from the log of the policy in\n"
+    "         force, or from each LOG.\n"
+    "\n"
+    "FILE may be a folder, whose *.yaml are then one policy, or - for standard input. Without\n"
+    "FILE and --policy it is $MIGUARD_POLICY, else " POLICY_FILE " and\n" POLICY_FOLDER
+    "/*.yaml. The format is described in miguard-policy(5).\n"
+    "\n"
+    "Exit status: 0 yes, in order, allowed, up to date; 1 no, findings, denied, not; 2 wrong "
+    "usage; 3 it could not\n"
+    "be done.\n";
+
+static const struct {
+    const char *name;
+    int (*run)(int count, char **arguments);
+} commands[] = {
+    {"check", policy_check}, {"show", policy_show}, {"explain", policy_explain_call},
+    {"test", policy_test},   {"fmt", policy_fmt},   {"status", policy_status},
+};
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+void print_lines(FILE *stream, const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        char *line = strndup(text, length);
+        print_safe(stream, line == NULL ? "(out of memory)" : line, false);
+        free(line);
+        fputc('\n', stream);
+        text += length + (text[length] == '\n');
+    }
+}
+
+void print_findings(FILE *stream, const struct diagnostics *findings)
+{
+    struct text text = TEXT_EMPTY;
+
+    diagnostics_write(findings, &text);
+    if (text.failed) {
+        complain(CLI_UNABLE, "out of memory");
+    } else if (text.length > 0) {
+        print_lines(stream, text.data);
+    }
+    text_release(&text);
+}
+
+json_t *findings_json(const struct diagnostics *findings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list != NULL && i < findings->count; i++) {
+        const struct diagnostic *item = &findings->items[i];
+        char *message = valid_utf8(item->message), *file = valid_utf8(item->file);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s?, s:I, s:I, s:s?}", "severity",
+                                        item->severity == DIAGNOSTIC_ERROR ? "error" : "warning",
+                                        "file", file, "line", (json_int_t)item->line, "column",
+                                        (json_int_t)item->column, "message", message));
+        free(message);
+        free(file);
+    }
+    return list;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+const char *policy_path(const char *given)
+{
+    const char *path = given != NULL ? given : secure_getenv("MIGUARD_POLICY");
+
+    return path == NULL || path[0] == '\0' ? NULL : path;
+}
+
+char *read_policy_source(const char *path, size_t *ret_length)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "re");
+    char *source = malloc(DRAFT_MAX_FILE + 2);
+
+    if (file == NULL) {
+        complain(CLI_UNABLE, "%s: %s", path, strerror(errno));
+    } else if (source == NULL) {
+        complain(CLI_UNABLE, "out of memory");
+    }
+    bool bad = file == NULL || source == NULL;
+    if (!bad) {
+        *ret_length = fread(source, 1, DRAFT_MAX_FILE + 1, file);
+        source[*ret_length] = '\0';
+        if (ferror(file)) {
+            complain(CLI_UNABLE, "%s: it cannot be read", path);
+            bad = true;
+        }
+    }
+    if (file != NULL && !standard) {
+        fclose(file);
+    }
+    if (bad) {
+        free(source);
+        return NULL;
+    }
+    return source;
+}
+
+static int load_status(const char *label, enum miguard_status status,
+                       const struct diagnostics *findings)
+{
+    if (status == MIGUARD_OK) {
+        return CLI_YES;
+    }
+    return status == MIGUARD_BAD_POLICY && findings->errors > 0
+               ? CLI_NO
+               : complain(CLI_UNABLE, "%s: %s", label, miguard_status_text(status));
+}
+
+static int load_standard_input(struct policy_set *set)
+{
+    size_t length = 0;
+    char *source = read_policy_source("-", &length);
+
+    if (source == NULL) {
+        return CLI_UNABLE;
+    }
+    enum miguard_status status =
+        draft_load_text("<stdin>", source, length, &set->draft, &set->findings);
+    free(source);
+    return load_status(set->label, status, &set->findings);
+}
+
+/* What reading with trust finds and reading without does not. */
+static int add_trust_warnings(const char *path, struct policy_set *set)
+{
+    struct diagnostics strict = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+    int status = CLI_YES;
+
+    if (draft_load(&path, 1, DRAFT_TRUST_ALL, &draft, &strict) == MIGUARD_NO_MEMORY) {
+        status = complain(CLI_UNABLE, "out of memory");
+    }
+    for (size_t i = 0; i < strict.count; i++) {
+        const struct diagnostic *item = &strict.items[i];
+        struct policy_place place = {item->file, item->line, item->column};
+        if (item->severity == DIAGNOSTIC_ERROR) {
+            diagnostic_add(&set->findings, DIAGNOSTIC_WARNING, &place, NULL, 0, "%s",
+                           item->message);
+        }
+    }
+    draft_free(draft);
+    diagnostics_release(&strict);
+    return status;
+}
+
+static int load_named(const char *path, struct policy_set *set)
+{
+    if (access(path, R_OK) < 0) {
+        return complain(CLI_UNABLE, "%s: %s", path, strerror(errno));
+    }
+    int status = load_status(
+        path, draft_load(&path, 1, DRAFT_TRUST_NONE, &set->draft, &set->findings), &set->findings);
+    return status == CLI_YES ? add_trust_warnings(path, set) : status;
+}
+
+int policy_set_load(const char *path, struct policy_set *ret_set)
+{
+    struct policy_set *set = ret_set;
+    int status;
+
+    memset(set, 0, sizeof(*set));
+    set->label = path == NULL ? "the policy in force" : strcmp(path, "-") == 0 ? "<stdin>" : path;
+    if (path == NULL) {
+        status = load_status(set->label,
+                             draft_load(NULL, 0, DRAFT_TRUST_ALL, &set->draft, &set->findings),
+                             &set->findings);
+    } else {
+        status = strcmp(path, "-") == 0 ? load_standard_input(set) : load_named(path, set);
+    }
+    if (status == CLI_YES && policy_compile(set->draft, &set->policy) != MIGUARD_OK) {
+        status = complain(CLI_UNABLE, "out of memory");
+    }
+    return status;
+}
+
+int policy_set_test(struct policy_set *set)
+{
+    return selftest_run(set->draft, set->policy, &set->tested, &set->findings) == MIGUARD_OK
+               ? CLI_YES
+               : complain(CLI_UNABLE, "out of memory");
+}
+
+void policy_set_release(struct policy_set *set)
+{
+    selftest_release(&set->tested);
+    if (set->policy != NULL) {
+        policy_release(set->policy);
+    }
+    draft_free(set->draft);
+    diagnostics_release(&set->findings);
+    memset(set, 0, sizeof(*set));
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+int cmd_policy(int count, char **arguments)
+{
+    static const char *const words[] = {"check", "show", "explain", "test", "fmt", "status", NULL};
+    const char *word = count > 0 ? arguments[0] : NULL;
+
+    if (word == NULL) {
+        return complain(CLI_USAGE,
+                        "miguard policy: check, show, explain, test, fmt or status? see miguard "
+                        "policy --help");
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        fputs(policy_help, stdout);
+        return CLI_YES;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            return commands[i].run(count - 1, arguments + 1);
+        }
+    }
+    const char *nearest = nearest_word(word, words);
+    return complain(CLI_USAGE, "miguard policy: unknown command '%s'%s%s%s", word,
+                    nearest == NULL ? "; it is check, show, explain, test, fmt or status"
+                                    : "; did you mean ",
+                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the `miguard policy` commands share. They work on policies as the library does, by its own
+ * code; the command links that part of it (see the Makefile).
+ */
+#ifndef TOOLS_CLI_CMD_POLICY_H
+#define TOOLS_CLI_CMD_POLICY_H
+
+#include "policy/draft.h"
+#include "policy/policy.h"
+#include "tools/cli/cli.h"
+#include "tools/policy/selftest.h"
+
+int policy_check(int count, char **arguments);
+int policy_show(int count, char **arguments);
+int policy_explain_call(int count, char **arguments);
+int policy_test(int count, char **arguments);
+int policy_fmt(int count, char **arguments);
+int policy_status(int count, char **arguments);
+
+/* The summary of the `policy` commands. */
+extern const char policy_help[];
+
+/* A file, a folder or what is in force, as it was read. */
+struct policy_set {
+    const char *label; /* for a person */
+    struct policy_draft *draft;
+    const struct policy *policy;
+    struct selftest_result tested;
+    struct diagnostics findings;
+};
+
+/* The value of --policy, else of the environment, else NULL: the standard places. */
+const char *policy_path(const char *given);
+
+/*
+ * Reads and compiles. path: a file, a folder, "-" for standard input, or NULL for the standard
+ * places. Who owns and who may write a file is an error in the standard places and a warning for
+ * what was named: that is somebody's work, not yet in force.
+ *
+ * CLI_YES; CLI_NO: there are errors in set->findings; CLI_UNABLE after a message. Release in every
+ * case.
+ */
+int policy_set_load(const char *path, struct policy_set *ret_set);
+
+/* Runs the tests of the set; each that fails is an error in its findings. CLI_YES or CLI_UNABLE. */
+int policy_set_test(struct policy_set *set);
+
+void policy_set_release(struct policy_set *set);
+
+/* All findings, safe for a terminal. */
+void print_findings(FILE *stream, const struct diagnostics *findings);
+
+/* A text of several lines, safe for a terminal. */
+void print_lines(FILE *stream, const char *text);
+
+/* {"severity", "file", "line", "column", "message"} for each; NULL out of memory. */
+json_t *findings_json(const struct diagnostics *findings);
+
+/* Standard input or a file, whole; NULL after a message. More than a policy may have is cut one
+ * byte behind the limit, for the reader to complain. */
+char *read_policy_source(const char *path, size_t *ret_length);
+
+#endif

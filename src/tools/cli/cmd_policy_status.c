@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* miguard policy status: which set each running process has in force. */
+#include "tools/cli/cmd_policy.h"
+#include "tools/cli/policy_in_force.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "tools/review/export_text.h"
+
+struct request {
+    const char **logs, *pid_text;
+    size_t log_count;
+    uint64_t pid; /* 0: every process */
+    bool json, help;
+};
+
+static const char *const known[] = {"--pid", "--json", "--help", NULL};
+
+static const struct {
+    const char *word, *text;
+} on_disk[] = {
+#define ON_DISK_WORDS(NAME, word, text) [ON_DISK_##NAME] = {word, text},
+    ON_DISK_MAP(ON_DISK_WORDS)
+#undef ON_DISK_WORDS
+};
+
+static int parse_pid(struct request *request)
+{
+    char *end = NULL;
+
+    if (request->pid_text == NULL) {
+        return CLI_YES;
+    }
+    errno = 0;
+    request->pid = strtoull(request->pid_text, &end, 10);
+    if (request->pid_text[0] < '0' || request->pid_text[0] > '9' || *end != '\0' || errno != 0 ||
+        request->pid == 0 || request->pid > INT32_MAX) {
+        return complain(CLI_USAGE, "miguard policy status: --pid '%s' is no process id",
+                        request->pid_text);
+    }
+    return CLI_YES;
+}
+
+static int parse(int count, char **list, struct request *request)
+{
+    struct arguments arguments = {
+        .count = count, .list = list, .command = "miguard policy status", .known = known};
+
+    request->logs = calloc((size_t)count + 1, sizeof(*request->logs));
+    if (request->logs == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    while (arguments_next(&arguments)) {
+        if (arguments.operand != NULL) {
+            request->logs[request->log_count++] = arguments.operand;
+        } else if (arguments_is(&arguments, "--json")) {
+            request->json = true;
+        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
+            request->help = true;
+        } else if (!arguments_value(&arguments, "--pid", &request->pid_text)) {
+            return arguments_unknown(&arguments);
+        }
+    }
+    return arguments.failed ? CLI_USAGE : parse_pid(request);
+}
+
+/* --pid: only that process, if it is there. */
+static void select_pid(struct policy_status *status, uint64_t pid)
+{
+    size_t kept = 0;
+
+    status->behind = 0;
+    for (size_t i = 0; i < status->count; i++) {
+        const struct policy_process entry = status->list[i];
+        if ((uint64_t)entry.process->pid == pid) {
+            status->list[kept++] = entry;
+            status->behind += policy_process_is_behind(&entry);
+        }
+    }
+    status->count = kept;
+}
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static void say_time(int64_t time)
+{
+    struct text text = TEXT_EMPTY;
+
+    export_time(&text, time, false);
+    fputs(text.failed ? "(out of memory)" : text.data, stdout);
+    text_release(&text);
+}
+
+static void say(const char *label, const char *value)
+{
+    printf("    %-9s", label);
+    print_safe(stdout, value, false);
+    putchar('\n');
+}
+
+static void say_refused(const struct in_force_process *process)
+{
+    printf("    refused  at ");
+    say_time(process->refused_at);
+    printf(" another set:\n");
+    print_lines(stdout, process->refused != NULL ? process->refused : "");
+}
+
+static void say_process(const struct policy_process *entry)
+{
+    const struct in_force_process *process = entry->process;
+
+    print_safe(stdout, process->name != NULL ? process->name : "a process", false);
+    printf(" (%d)%s: ", (int)process->pid,
+           process->certain ? "" : ", which may be another process of that number");
+    if (process->known) {
+        printf("in force since ");
+        say_time(process->since);
+        putchar('\n');
+        say("policy", process->files != NULL ? process->files : "");
+        say("hash", process->hash != NULL ? process->hash : "none: it is built in");
+    } else {
+        printf("no load is on record\n");
+    }
+    say("on disk", on_disk[entry->on_disk].text);
+    if (entry->on_disk == ON_DISK_OTHER) {
+        say("", entry->disk_hash[0] != '\0' ? entry->disk_hash : "none: the built-in");
+    }
+    if (process->refused_at != 0) {
+        say_refused(process);
+    }
+}
+
+/* ---- for programs ---------------------------------------------------------------------------- */
+
+static json_t *time_json(int64_t time)
+{
+    struct text text = TEXT_EMPTY;
+
+    export_utc(&text, time);
+    json_t *json = time == 0 ? json_null() : text.failed ? NULL : json_string(text.data);
+    text_release(&text);
+    return json;
+}
+
+static json_t *text_json(const char *value)
+{
+    char *valid = value != NULL ? valid_utf8(value) : NULL;
+    json_t *json = value == NULL ? json_null() : valid == NULL ? NULL : json_string(valid);
+
+    free(valid);
+    return json;
+}
+
+static json_t *process_json(const struct policy_process *entry)
+{
+    const struct in_force_process *process = entry->process;
+    const char *disk_hash = entry->disk_hash[0] != '\0' ? entry->disk_hash : NULL;
+    char entity[17];
+
+    snprintf(entity, sizeof(entity), "%016llx", (unsigned long long)process->entity);
+    json_t *refused = process->refused_at == 0
+                          ? json_null()
+                          : json_pack("{s:o, s:o}", "time", time_json(process->refused_at),
+                                      "detail", text_json(process->refused));
+    return json_pack("{s:I, s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:{s:s, s:o}, s:o}", "pid",
+                     (json_int_t)process->pid, "entity_id", entity, "name",
+                     text_json(process->name), "executable", text_json(process->executable),
+                     "certain", process->certain, "since", time_json(process->since), "hash",
+                     text_json(process->hash), "policy", text_json(process->files), "path",
+                     text_json(process->path), "disk", "state", on_disk[entry->on_disk].word,
+                     "hash", text_json(disk_hash), "refused", refused);
+}
+
+static int print_status_json(const struct policy_status *status, bool current)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < status->count; i++) {
+        json_array_append_new(list, process_json(&status->list[i]));
+    }
+    json_t *json = json_pack("{s:b, s:o}", "current", current, "processes", list);
+    bool printed =
+        json != NULL && json_array_size(list) == status->count && print_json(stdout, json);
+    json_decref(json);
+    return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int print_status(const struct policy_status *status, bool json)
+{
+    int answer = policy_status_answer(status);
+
+    if (json) {
+        int printed = print_status_json(status, answer == CLI_YES);
+        return printed != CLI_YES ? printed : answer;
+    }
+    for (size_t i = 0; i < status->count; i++) {
+        say_process(&status->list[i]);
+    }
+    return status->count > 0 ? answer
+                             : complain(CLI_NO, "no process that still runs is in the log");
+}
+
+static int run(const struct request *request)
+{
+    struct policy_status status;
+    int result = policy_status_read(request->logs, request->log_count, &status);
+
+    if (result == CLI_YES) {
+        if (request->pid != 0) {
+            select_pid(&status, request->pid);
+        }
+        result = print_status(&status, request->json);
+    }
+    policy_status_release(&status);
+    return result;
+}
+
+int policy_status(int count, char **arguments)
+{
+    struct request request = {0};
+    int status = parse(count, arguments, &request);
+
+    if (status == CLI_YES && request.help) {
+        fputs(policy_help, stdout);
+    } else if (status == CLI_YES) {
+        status = run(&request);
+    }
+    free(request.logs);
+    return status;
+}

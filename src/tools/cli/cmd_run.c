@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/cli/cli.h"
+#include "tools/cli/cmd_policy.h"
+#include "tools/cli/log_place.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: miguard run [OPTION]... OPERATION NAMESPACE CLASS [METHOD] [KEY=VALUE]...\n"
+    "\n"
+    "Loads provider modules behind the guard, makes one request and prints the answer in MOF.\n"
+    "OPERATION is get, enumerate, create, modify, delete or invoke (which needs METHOD).\n"
+    "KEY=VALUE is a key or property, for invoke a parameter; the value is converted to the type\n"
+    "that the class declares. A KEY given more than once, or as KEY[]=VALUE, is an array.\n"
+    "\n"
+    "  --module FILE.so   a provider module; may be repeated. It serves NAMESPACE\n"
+    "  --as USER          become USER (name, uid or +uid) before the request\n"
+    "  --audit FILE       where to record what the guard decides; the default is the log of the\n"
+    "                     policy, and for users who cannot write that\n"
+    "                     miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state\n"
+    "  --policy FILE|DIR  the policy, in place of $MIGUARD_POLICY and that in /etc/miguard\n"
+    "  --gate SCOPE       thread or process: from then on the kernel lets only the library change\n"
+    "                     credentials (miguard-gate(7)); without it, as the policy says\n"
+    "  --key KEY=VALUE    invoke: a key of the instance whose method it is; none for a static one\n"
+    "  --json             one JSON object per instance and line; errors as JSON on stderr\n"
+    "  --help             this text\n"
+    "\n"
+    "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the request could not be made.\n";
+
+/* ---- the audit log ------------------------------------------------------------------------ */
+
+/* Where records go when not where the policy says: NULL and CLI_YES when there. */
+static int find_log(const char *policy, char **ret_path)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+    bool own = false;
+    char *path = NULL;
+    int status = CLI_YES;
+
+    if (draft_load(&policy, policy != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors) ==
+            MIGUARD_OK && /* else miguard_configure() tells */
+        log_sink(&draft->settings) != NULL) {
+        path = log_place(log_sink(&draft->settings)->path, false, &own);
+        if (path == NULL || (own && !log_place_make(path))) {
+            status = complain(CLI_UNABLE,
+                              "no place for the audit log: %s%s%s; name a file with "
+                              "--audit",
+                              path != NULL ? path : "", path != NULL ? ": " : "", strerror(errno));
+        }
+    }
+    draft_free(draft);
+    diagnostics_release(&errors);
+    if (!own || status != CLI_YES) {
+        free(path);
+        path = NULL;
+    }
+    *ret_path = path;
+    return status;
+}
+
+/* Before the thread becomes somebody else: the log belongs to whoever runs the command. */
+static int configure(const struct run_request *request)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    struct miguard_error error = {0};
+    char *path = NULL;
+
+    config.policy = policy_path(request->policy);
+    config.audit_file = request->audit_file;
+    if (config.audit_file == NULL) {
+        int status = find_log(config.policy, &path);
+        if (status != CLI_YES) {
+            return status;
+        }
+        config.audit_file = path;
+    }
+    enum miguard_status status = miguard_configure(&config, &error);
+    free(path);
+    if (status == MIGUARD_OK) {
+        return CLI_YES;
+    }
+    /* The log, the gate that the policy wants, memory: the error knows which. */
+    return complain_error(CLI_UNABLE,
+                          error.status == MIGUARD_BAD_POLICY
+                              ? "the policy cannot be used (see miguard policy check)"
+                              : "nothing is served (see miguard doctor, and --audit)",
+                          &error);
+}
+
+/* Before any provider is loaded. */
+static int close_gate(const struct run_request *request)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_error error = {0};
+
+    options.scope = request->gate;
+    if (request->gate == MIGUARD_GATE_OFF || miguard_gate_close(&options, &error) == MIGUARD_OK) {
+        return CLI_YES;
+    }
+    return complain_error(CLI_UNABLE, "the gate cannot be closed (see miguard doctor)", &error);
+}
+
+/* ---- the answer --------------------------------------------------------------------------- */
+
+static int print_instance(const struct run_request *request, const MI_Instance *instance)
+{
+    if (!request->json) {
+        render_mof(stdout, instance, false);
+        return CLI_YES;
+    }
+    json_t *json = render_json(instance);
+    bool printed = json != NULL && print_json(stdout, json);
+    json_decref(json);
+    return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+}
+
+/* The result, and below it what the provider or host says in its CIM_Error. */
+static int print_failure(const struct run_request *request, MI_Result result, const char *message,
+                         const MI_Instance *details)
+{
+    if (!request->json) {
+        complain(CLI_NO, "%s (%d)%s%s", result_name(result), (int)result,
+                 message == NULL ? "" : ": ", message == NULL ? "" : message);
+        if (details != NULL) {
+            render_mof(stderr, details, true);
+        }
+        return CLI_NO;
+    }
+    char *text = message == NULL ? NULL : valid_utf8(message);
+    json_t *json =
+        json_pack("{s:i, s:s, s:s?, s:o?}", "result", (int)result, "name", result_name(result),
+                  "message", text, "details", details == NULL ? NULL : render_json(details));
+    if (json == NULL || !print_json(stderr, json)) {
+        complain(CLI_NO, "%s (%d)", result_name(result), (int)result);
+    }
+    json_decref(json);
+    free(text);
+    return CLI_NO;
+}
+
+static int print_results(const struct run_request *request, MI_Operation *operation)
+{
+    const MI_Instance *instance, *details;
+    const MI_Char *message;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+    int status = CLI_YES;
+
+    while (more && status == CLI_YES) {
+        instance = details = NULL;
+        message = NULL;
+        MI_Result returned =
+            MI_Operation_GetInstance(operation, &instance, &more, &result, &message, &details);
+        if (returned != MI_RESULT_OK) {
+            result = returned;
+            more = MI_FALSE;
+        }
+        if (instance != NULL) {
+            status = print_instance(request, instance);
+        }
+    }
+    return status == CLI_YES && result != MI_RESULT_OK
+               ? print_failure(request, result, message, details)
+               : status;
+}
+
+/* ---- the request -------------------------------------------------------------------------- */
+
+static void start(const struct run_request *request, MI_Session *session, MI_Instance *keys,
+                  MI_Instance *values, MI_Operation *operation)
+{
+    const char *name_space = request->name_space;
+
+    switch (request->verb) {
+    case RUN_GET:
+        MI_Session_GetInstance(session, 0, NULL, name_space, values, NULL, operation);
+        break;
+    case RUN_ENUMERATE:
+        MI_Session_EnumerateInstances(session, 0, NULL, name_space, request->class_name, MI_FALSE,
+                                      NULL, operation);
+        break;
+    case RUN_CREATE:
+        MI_Session_CreateInstance(session, 0, NULL, name_space, values, NULL, operation);
+        break;
+    case RUN_MODIFY:
+        MI_Session_ModifyInstance(session, 0, NULL, name_space, values, NULL, operation);
+        break;
+    case RUN_DELETE:
+        MI_Session_DeleteInstance(session, 0, NULL, name_space, values, NULL, operation);
+        break;
+    case RUN_INVOKE:
+        MI_Session_Invoke(session, 0, NULL, name_space, request->class_name, request->method, keys,
+                          values, NULL, operation);
+        break;
+    }
+}
+
+static int ask(const struct run_request *request, MI_Session *session)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    MI_Instance *keys = NULL, *values = NULL;
+    const char *values_class = request->verb == RUN_INVOKE ? "Parameters" : request->class_name;
+    MI_Result result = MI_RESULT_OK;
+
+    if (request->values.count > 0 || request->verb != RUN_INVOKE) {
+        result = run_instance_new(session, values_class, &request->values, &values);
+    }
+    if (result == MI_RESULT_OK && request->keys.count > 0) {
+        result = run_instance_new(session, request->class_name, &request->keys, &keys);
+    }
+    int status = CLI_NO;
+    if (result != MI_RESULT_OK) {
+        print_failure(request, result, "these keys and values make no instance", NULL);
+    } else {
+        start(request, session, keys, values, &operation);
+        status = print_results(request, &operation);
+        MI_Operation_Close(&operation);
+    }
+    if (keys != NULL) {
+        MI_Instance_Delete(keys);
+    }
+    if (values != NULL) {
+        MI_Instance_Delete(values);
+    }
+    return status;
+}
+
+static int ask_as(const struct run_request *request, MI_Session *session)
+{
+    struct miguard_target *target = NULL;
+    struct miguard_error error = {0};
+
+    if (request->as_user == NULL) {
+        return ask(request, session);
+    }
+    if (miguard_target_user(request->as_user, &target, &error) != MIGUARD_OK) {
+        return complain_error(CLI_UNABLE, request->as_user, &error);
+    }
+    enum miguard_status switched = miguard_switch_to(target, &error);
+    miguard_target_free(target);
+    if (switched != MIGUARD_OK) {
+        return complain_error(CLI_UNABLE, "this user cannot be become", &error);
+    }
+    int status = ask(request, session);
+    if (miguard_switch_back(&error) != MIGUARD_OK) {
+        return complain_error(CLI_UNABLE, "the way back", &error);
+    }
+    return status;
+}
+
+/* ---- the host ----------------------------------------------------------------------------- */
+
+/* A bare name would be looked for in the library path; here it means a file. */
+static int load(struct miguard_host *host, const char *file, const char *name_space)
+{
+    struct miguard_error error = {0};
+    char *path = NULL;
+
+    if (asprintf(&path, "%s%s", strchr(file, '/') == NULL ? "./" : "", file) < 0) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    enum miguard_status status = miguard_host_load(host, path, name_space, &error);
+    free(path);
+    return status == MIGUARD_OK ? CLI_YES : complain_error(CLI_UNABLE, file, &error);
+}
+
+static int serve(const struct run_request *request)
+{
+    struct miguard_host_options options = {.wrap = miguard_wrap_module};
+    struct miguard_host *host = NULL;
+    struct miguard_error error = {0};
+    MI_Session session = MI_SESSION_NULL;
+    int status = CLI_YES;
+
+    if (miguard_host_new(&options, &host, &error) != MIGUARD_OK) {
+        return complain_error(CLI_UNABLE, "the host", &error);
+    }
+    for (size_t i = 0; i < request->module_count && status == CLI_YES; i++) {
+        status = load(host, request->modules[i], request->name_space);
+    }
+    if (status == CLI_YES && miguard_host_session(host, &session, &error) != MIGUARD_OK) {
+        status = complain_error(CLI_UNABLE, "the session", &error);
+    }
+    if (status == CLI_YES) {
+        status = ask_as(request, &session);
+    }
+    if (session.ft != NULL) {
+        MI_Session_Close(&session, NULL, NULL);
+    }
+    miguard_host_free(host);
+    return status;
+}
+
+int cmd_run(int count, char **arguments)
+{
+    struct run_request request;
+    int status = run_request_parse(count, arguments, &request);
+
+    if (status == CLI_YES && request.help) {
+        fputs(help, stdout);
+    } else if (status == CLI_YES) {
+        status = configure(&request);
+        if (status == CLI_YES) {
+            status = close_gate(&request);
+        }
+        if (status == CLI_YES) {
+            status = serve(&request);
+        }
+    }
+    run_request_release(&request);
+    return status;
+}

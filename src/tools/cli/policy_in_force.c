@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/cli/policy_in_force.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "policy/draft.h"
+
+/* A relative path is the process's: it is looked up from its working directory. On the heap; NULL
+ * when that cannot be read, or the record does not have the path whole. */
+static char *path_of(const struct in_force_process *process)
+{
+    char link[32], *path = NULL, folder[4096];
+
+    if (!in_force_is_whole(process->path)) {
+        return NULL;
+    }
+    if (process->path[0] == '/') {
+        return strdup(process->path);
+    }
+    snprintf(link, sizeof(link), "/proc/%d/cwd", (int)process->pid);
+    ssize_t length = readlink(link, folder, sizeof(folder) - 1);
+    if (length <= 0) {
+        return NULL;
+    }
+    folder[length] = '\0';
+    return asprintf(&path, "%s/%s", folder, process->path) < 0 ? NULL : path;
+}
+
+static bool same_hash(const char *hash, const char *in_force)
+{
+    return strcmp(hash, in_force != NULL ? in_force : "") == 0;
+}
+
+/* Read with the trust that the library asks for: what it would refuse is not what comes next. */
+static enum on_disk compare(const struct in_force_process *process, char ret_hash[DRAFT_HASH_SIZE])
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct policy_draft *draft = NULL;
+    char *path = process->path != NULL ? path_of(process) : NULL;
+    enum on_disk found = ON_DISK_UNREADABLE;
+
+    ret_hash[0] = '\0';
+    if (process->path == NULL || path != NULL) {
+        const char *given = path;
+        enum miguard_status status =
+            draft_load(&given, path != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors);
+        if (status == MIGUARD_OK) {
+            memcpy(ret_hash, draft->hash, DRAFT_HASH_SIZE);
+            found = same_hash(ret_hash, process->hash) ? ON_DISK_SAME : ON_DISK_OTHER;
+        } else if (status == MIGUARD_BAD_POLICY) {
+            found = ON_DISK_INVALID;
+        }
+    }
+    draft_free(draft);
+    diagnostics_release(&errors);
+    free(path);
+    return process->known ? found : ON_DISK_UNKNOWN;
+}
+
+bool policy_process_is_behind(const struct policy_process *entry)
+{
+    return entry->on_disk != ON_DISK_SAME || entry->process->refused_at != 0;
+}
+
+static int compare_all(struct policy_status *status)
+{
+    struct in_force_process *list = in_force_list(status->in_force, &status->count);
+
+    status->list = calloc(status->count + 1, sizeof(*status->list));
+    if (status->list == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    for (size_t i = 0; i < status->count; i++) {
+        struct policy_process *entry = &status->list[i];
+        entry->process = &list[i];
+        entry->on_disk = compare(&list[i], entry->disk_hash);
+        status->behind += policy_process_is_behind(entry);
+    }
+    return CLI_YES;
+}
+
+static int read_records(struct policy_status *status, struct log_reader *reader)
+{
+    struct record record;
+    struct read_place place;
+
+    while (audit_next(reader, &status->walk, &record, &place)) {
+        if (!in_force_add(status->in_force, &record)) {
+            return complain(CLI_UNABLE, "out of memory");
+        }
+    }
+    return audit_finish(&status->walk, CLI_YES);
+}
+
+/* Closes the reader. opened: what came of opening it. */
+static int read_all(struct policy_status *status, int opened, struct log_reader *reader)
+{
+    int result = opened;
+
+    memset(status, 0, sizeof(*status));
+    if (opened == CLI_YES) {
+        status->in_force = in_force_new();
+        result = status->in_force == NULL ? complain(CLI_UNABLE, "out of memory")
+                                          : read_records(status, reader);
+    }
+    read_close(reader);
+    return result == CLI_YES ? compare_all(status) : result;
+}
+
+int policy_status_read(const char *const *logs, size_t count, struct policy_status *ret_status)
+{
+    struct log_reader *reader = NULL;
+    int opened = audit_open_logs(logs, count, READ_BY_TIME, &reader);
+
+    return read_all(ret_status, opened, reader);
+}
+
+int policy_status_read_log(const char *log, struct policy_status *ret_status)
+{
+    struct log_reader *reader = NULL;
+    int opened = audit_open_log(log, READ_BY_TIME, &reader);
+
+    return read_all(ret_status, opened, reader);
+}
+
+int policy_status_answer(const struct policy_status *status)
+{
+    if (status->count == 0 || status->behind > 0) {
+        return CLI_NO;
+    }
+    return status->walk.broken > 0 ? CLI_UNABLE : CLI_YES;
+}
+
+void policy_status_release(struct policy_status *status)
+{
+    free(status->list);
+    in_force_free(status->in_force);
+}

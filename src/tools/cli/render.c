@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_WIDTH = 100, INDENT = 4 };
+
+const char *result_name(MI_Result result)
+{
+    static const char *const names[] = {
+        "OK",
+        "FAILED",
+        "ACCESS_DENIED",
+        "INVALID_NAMESPACE",
+        "INVALID_PARAMETER",
+        "INVALID_CLASS",
+        "NOT_FOUND",
+        "NOT_SUPPORTED",
+        "CLASS_HAS_CHILDREN",
+        "CLASS_HAS_INSTANCES",
+        "INVALID_SUPERCLASS",
+        "ALREADY_EXISTS",
+        "NO_SUCH_PROPERTY",
+        "TYPE_MISMATCH",
+        "QUERY_LANGUAGE_NOT_SUPPORTED",
+        "INVALID_QUERY",
+        "METHOD_NOT_AVAILABLE",
+        "METHOD_NOT_FOUND",
+        NULL, /* 18 and 19 are not used */
+        NULL,
+        "NAMESPACE_NOT_EMPTY",
+        "INVALID_ENUMERATION_CONTEXT",
+        "INVALID_OPERATION_TIMEOUT",
+        "PULL_HAS_BEEN_ABANDONED",
+        "PULL_CANNOT_BE_ABANDONED",
+        "FILTERED_ENUMERATION_NOT_SUPPORTED",
+        "CONTINUATION_ON_ERROR_NOT_SUPPORTED",
+        "SERVER_LIMITS_EXCEEDED",
+        "SERVER_IS_SHUTTING_DOWN",
+    };
+    size_t index = (size_t)result;
+
+    return index < sizeof(names) / sizeof(names[0]) && names[index] != NULL ? names[index]
+                                                                            : "UNKNOWN";
+}
+
+/* Out of range fields (a provider may write anything) are cut to the digits there are. */
+void datetime_text(const MI_Datetime *datetime, char text[26])
+{
+    const MI_Timestamp *moment = &datetime->u.timestamp;
+    const MI_Interval *span = &datetime->u.interval;
+
+    if (datetime->isTimestamp) {
+        int utc = moment->utc;
+        unsigned minutes = utc < 0 ? 0U - (unsigned)utc : (unsigned)utc;
+        snprintf(text, 26, "%04u%02u%02u%02u%02u%02u.%06u%c%03u", moment->year % 10000,
+                 moment->month % 100, moment->day % 100, moment->hour % 100, moment->minute % 100,
+                 moment->second % 100, moment->microseconds % 1000000, utc < 0 ? '-' : '+',
+                 minutes % 1000);
+        return;
+    }
+    snprintf(text, 26, "%08u%02u%02u%02u.%06u:000", span->days % 100000000, span->hours % 100,
+             span->minutes % 100, span->seconds % 100, span->microseconds % 1000000);
+}
+
+/* ---- one value ---------------------------------------------------------------------------- */
+
+static void print_instance(FILE *stream, const MI_Instance *instance, int indent, bool terse);
+
+static void print_quoted(FILE *stream, const char *text)
+{
+    fputc('"', stream);
+    print_safe(stream, text, true);
+    fputc('"', stream);
+}
+
+static void print_scalar(FILE *stream, MI_Type type, const MI_Value *value, int indent)
+{
+    char text[26];
+
+    switch (type) {
+    case MI_BOOLEAN:
+        fputs(value->boolean ? "TRUE" : "FALSE", stream);
+        break;
+    case MI_UINT8:
+        fprintf(stream, "%u", value->uint8);
+        break;
+    case MI_SINT8:
+        fprintf(stream, "%d", value->sint8);
+        break;
+    case MI_UINT16:
+        fprintf(stream, "%u", value->uint16);
+        break;
+    case MI_SINT16:
+        fprintf(stream, "%d", value->sint16);
+        break;
+    case MI_UINT32:
+        fprintf(stream, "%u", value->uint32);
+        break;
+    case MI_SINT32:
+        fprintf(stream, "%d", value->sint32);
+        break;
+    case MI_UINT64:
+        fprintf(stream, "%llu", value->uint64);
+        break;
+    case MI_SINT64:
+        fprintf(stream, "%lld", value->sint64);
+        break;
+    case MI_REAL32:
+        fprintf(stream, "%.9g", (double)value->real32);
+        break;
+    case MI_REAL64:
+        fprintf(stream, "%.17g", value->real64);
+        break;
+    case MI_CHAR16:
+        fprintf(stream,
+                value->char16 >= 0x20 && value->char16 < 0x7F && value->char16 != '\'' &&
+                        value->char16 != '\\'
+                    ? "'%c'"
+                    : "'\\x%04X'",
+                value->char16);
+        break;
+    case MI_DATETIME:
+        datetime_text(&value->datetime, text);
+        print_quoted(stream, text);
+        break;
+    case MI_STRING:
+        print_quoted(stream, value->string);
+        break;
+    case MI_REFERENCE: {
+        char *reference = reference_text(value->reference);
+        print_quoted(stream, reference == NULL ? "" : reference);
+        free(reference);
+        break;
+    }
+    default:
+        print_instance(stream, value->instance, indent, false);
+        break;
+    }
+}
+
+/* ---- arrays ------------------------------------------------------------------------------- */
+
+/* How many characters print_scalar() would write, for the line break. */
+static size_t scalar_width(MI_Type type, const MI_Value *value)
+{
+    char *text = NULL;
+    size_t width = 0;
+    FILE *memory = type == MI_INSTANCE ? NULL : open_memstream(&text, &width);
+
+    if (memory != NULL) {
+        print_scalar(memory, type, value, 0);
+        fclose(memory);
+        free(text);
+    }
+    return width;
+}
+
+MI_Type scalar_type(MI_Type type)
+{
+    return (MI_Type)((unsigned)type & ~(unsigned)MI_ARRAY);
+}
+
+bool array_element(MI_Type type, const MI_Array *array, MI_Uint32 index, MI_Value *ret_value)
+{
+    static const size_t sizes[] = {
+        sizeof(MI_Boolean),  sizeof(MI_Uint8),  sizeof(MI_Sint8),  sizeof(MI_Uint16),
+        sizeof(MI_Sint16),   sizeof(MI_Uint32), sizeof(MI_Sint32), sizeof(MI_Uint64),
+        sizeof(MI_Sint64),   sizeof(MI_Real32), sizeof(MI_Real64), sizeof(MI_Char16),
+        sizeof(MI_Datetime), sizeof(MI_Char *), sizeof(void *),    sizeof(void *),
+    };
+    MI_Type scalar = scalar_type(type);
+    size_t size = sizes[(unsigned)scalar % (sizeof(sizes) / sizeof(sizes[0]))];
+
+    memset(ret_value, 0, sizeof(*ret_value));
+    memcpy(ret_value, (const char *)array->data + index * size, size);
+    return scalar < MI_STRING || ret_value->string != NULL;
+}
+
+static void print_array(FILE *stream, MI_Type type, const MI_Array *array, int indent, size_t at)
+{
+    MI_Value value;
+
+    fputc('{', stream);
+    at++;
+    for (MI_Uint32 i = 0; i < array->size; i++) {
+        bool exists = array_element(type, array, i, &value);
+        size_t width = exists ? scalar_width(scalar_type(type), &value) : strlen("NULL");
+        if (i > 0) {
+            fputc(',', stream);
+            bool wraps = at + width + 3 > LINE_WIDTH;
+            wraps ? fprintf(stream, "\n%*s", indent + INDENT, "") : fputc(' ', stream);
+            at = wraps ? (size_t)(indent + INDENT) : at + 2;
+        }
+        if (exists) {
+            print_scalar(stream, scalar_type(type), &value, indent);
+        } else {
+            fputs("NULL", stream);
+        }
+        at += width;
+    }
+    fputc('}', stream);
+}
+
+/* ---- an instance -------------------------------------------------------------------------- */
+
+static void print_property(FILE *stream, const MI_Char *name, MI_Type type, const MI_Value *value,
+                           MI_Uint32 flags, int indent)
+{
+    fprintf(stream, "%*s", indent, "");
+    print_safe(stream, name, false);
+    fputs(" = ", stream);
+    if ((flags & MI_FLAG_NULL) != 0) {
+        fputs("NULL", stream);
+    } else if ((type & MI_ARRAY) != 0) {
+        print_array(stream, type, &value->array, indent, (size_t)indent + strlen(name) + 3);
+    } else {
+        print_scalar(stream, type, value, indent);
+    }
+    fputs(";\n", stream);
+}
+
+static void print_instance(FILE *stream, const MI_Instance *instance, int indent, bool terse)
+{
+    const MI_Char *name = NULL;
+    MI_Uint32 count = 0, flags;
+    MI_Value value;
+    MI_Type type;
+
+    MI_Instance_GetClassName(instance, &name);
+    MI_Instance_GetElementCount(instance, &count);
+    fputs("instance of ", stream);
+    print_safe(stream, name == NULL ? "?" : name, false);
+    fputs(" {\n", stream);
+    for (MI_Uint32 i = 0; i < count; i++) {
+        if (MI_Instance_GetElementAt(instance, i, &name, &value, &type, &flags) == MI_RESULT_OK &&
+            (!terse || (flags & MI_FLAG_NULL) == 0)) {
+            print_property(stream, name, type, &value, flags, indent + INDENT);
+        }
+    }
+    fprintf(stream, "%*s}", indent, "");
+}
+
+void render_mof(FILE *stream, const MI_Instance *instance, bool terse)
+{
+    print_instance(stream, instance, 0, terse);
+    fputs(";\n", stream);
+}
+
+/* ---- references --------------------------------------------------------------------------- */
+
+char *reference_text(const MI_Instance *reference)
+{
+    char *text = NULL, separator = '.';
+    size_t size = 0;
+    const MI_Char *name = NULL;
+    MI_Uint32 count = 0, flags;
+    MI_Value value;
+    MI_Type type;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (stream == NULL) {
+        return NULL;
+    }
+    MI_Instance_GetClassName(reference, &name);
+    fputs(name == NULL ? "?" : name, stream);
+    MI_Instance_GetElementCount(reference, &count);
+    for (MI_Uint32 i = 0; i < count; i++) {
+        if (MI_Instance_GetElementAt(reference, i, &name, &value, &type, &flags) != MI_RESULT_OK ||
+            (flags & MI_FLAG_KEY) == 0 || (flags & MI_FLAG_NULL) != 0 || (type & MI_ARRAY) != 0) {
+            continue;
+        }
+        fprintf(stream, "%c%s=", separator, name);
+        print_scalar(stream, type, &value, 0);
+        separator = ',';
+    }
+    fclose(stream);
+    return text;
+}

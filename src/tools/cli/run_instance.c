@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* CIM names are the same whatever their case. */
+static bool same_key(const struct run_pair *a, const struct run_pair *b)
+{
+    return a->key_length == b->key_length && strncasecmp(a->text, b->text, a->key_length) == 0;
+}
+
+static bool seen_before(const struct run_pairs *pairs, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (same_key(&pairs->list[i], &pairs->list[index])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One element from all pairs with the key of the one at first. */
+static MI_Result add_element(MI_Instance *instance, const struct run_pairs *pairs, size_t first)
+{
+    const struct run_pair *pair = &pairs->list[first];
+    MI_Value value = {0};
+    MI_Type type = MI_STRING;
+    MI_Result result = MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    char *name = strndup(pair->text, pair->key_length);
+    MI_Char **texts = calloc(pairs->count, sizeof(*texts));
+
+    if (name == NULL || texts == NULL) {
+        goto out;
+    }
+    MI_Uint32 count = 0;
+    for (size_t i = first; i < pairs->count; i++) {
+        if (same_key(pair, &pairs->list[i])) {
+            texts[count++] = (MI_Char *)pairs->list[i].value;
+        }
+    }
+    if (count > 1 || pair->array) {
+        type = MI_STRINGA;
+        value.stringa.data = texts;
+        value.stringa.size = count;
+    } else {
+        value.string = texts[0];
+    }
+    result = MI_Instance_AddElement(instance, name, &value, type, 0);
+out:
+    free(texts);
+    free(name);
+    return result;
+}
+
+MI_Result run_instance_new(MI_Session *session, const char *class_name,
+                           const struct run_pairs *pairs, MI_Instance **ret_instance)
+{
+    MI_Application application = MI_APPLICATION_NULL;
+    MI_Instance *instance = NULL;
+
+    MI_Result result = MI_Session_GetApplication(session, &application);
+    if (result == MI_RESULT_OK) {
+        result = MI_Application_NewInstance(&application, class_name, NULL, &instance);
+    }
+    for (size_t i = 0; i < pairs->count && result == MI_RESULT_OK; i++) {
+        if (!seen_before(pairs, i)) {
+            result = add_element(instance, pairs, i);
+        }
+    }
+    if (result != MI_RESULT_OK) {
+        if (instance != NULL) {
+            MI_Instance_Delete(instance);
+        }
+        return result;
+    }
+    *ret_instance = instance;
+    return MI_RESULT_OK;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/cli/cli.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define REPLACEMENT 0xFFFDU
+
+/*
+ * The next code point of text and how many bytes it takes. What is not well-formed UTF-8 (RFC 3629:
+ * overlong, surrogate, above U+10FFFF, cut short) is one byte that counts as U+FFFD.
+ */
+static uint32_t next_code_point(const char *text, size_t *ret_length)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *at = (const unsigned char *)text;
+    size_t length = at[0] < 0x80             ? 1
+                    : (at[0] & 0xE0) == 0xC0 ? 2
+                    : (at[0] & 0xF0) == 0xE0 ? 3
+                    : (at[0] & 0xF8) == 0xF0 ? 4
+                                             : 0;
+
+    *ret_length = 1;
+    if (length <= 1) {
+        return length == 1 ? at[0] : REPLACEMENT;
+    }
+    uint32_t point = at[0] & (0x7FU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xC0) != 0x80) { /* the terminating NUL is none either */
+            return REPLACEMENT;
+        }
+        point = point << 6 | (at[i] & 0x3FU);
+    }
+    if (point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) {
+        return REPLACEMENT;
+    }
+    *ret_length = length;
+    return point;
+}
+
+void print_safe(FILE *stream, const char *text, bool quoted)
+{
+    size_t length;
+
+    for (; *text != '\0'; text += length) {
+        uint32_t point = next_code_point(text, &length);
+        if (quoted && (point == '"' || point == '\\')) {
+            fprintf(stream, "\\%c", (int)point);
+        } else if (quoted && (point == '\n' || point == '\t')) {
+            fputs(point == '\n' ? "\\n" : "\\t", stream);
+        } else if (text_is_hidden(point)) {
+            fprintf(stream, "\\x%04X", point);
+        } else if (point == REPLACEMENT) {
+            fputs("\xEF\xBF\xBD", stream);
+        } else {
+            fwrite(text, 1, length, stream);
+        }
+    }
+}
+
+char *valid_utf8(const char *text)
+{
+    char *copy = malloc(strlen(text) * 3 + 1); /* each byte may become U+FFFD */
+    size_t length, at = 0;
+
+    if (copy == NULL) {
+        return NULL;
+    }
+    for (; *text != '\0'; text += length) {
+        if (next_code_point(text, &length) == REPLACEMENT) {
+            memcpy(copy + at, "\xEF\xBF\xBD", 3);
+            at += 3;
+        } else {
+            memcpy(copy + at, text, length);
+            at += length;
+        }
+    }
+    copy[at] = '\0';
+    return copy;
+}
+
+bool print_json_text(FILE *stream, const char *json, size_t length)
+{
+    struct text shown = TEXT_EMPTY;
+
+    text_json_shown(&shown, json, length);
+    bool printed = !shown.failed && fwrite(shown.data, 1, shown.length, stream) == shown.length;
+    text_release(&shown);
+    return printed;
+}
+
+bool print_json(FILE *stream, const json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
+
+    if (text == NULL) {
+        return false;
+    }
+    bool printed = print_json_text(stream, text, strlen(text));
+    fputc('\n', stream);
+    free(text);
+    return printed;
+}
+
+/* Colour is for eyes: never into a file or pipe, and not against the user's wish (no-color.org). */
+static bool coloured(FILE *stream)
+{
+    const char *unwanted = getenv("NO_COLOR");
+
+    return isatty(fileno(stream)) && (unwanted == NULL || *unwanted == '\0');
+}
+
+int complain(enum cli_exit status, const char *format, ...)
+{
+    char *text = NULL;
+    va_list list;
+
+    va_start(list, format);
+    int length = vasprintf(&text, format, list);
+    va_end(list);
+    fputs(coloured(stderr) ? "\033[1;31mmiguard:\033[0m " : "miguard: ", stderr);
+    print_safe(stderr, length < 0 ? "out of memory" : text, false);
+    fputc('\n', stderr);
+    if (length >= 0) {
+        free(text);
+    }
+    return (int)status;
+}
+
+int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error)
+{
+    const char *detail = error->detail[0] != '\0'   ? error->detail
+                         : error->system_errno != 0 ? strerrordesc_np(error->system_errno)
+                                                    : "";
+
+    return complain(status, "%s: %s (%s)%s%s%s%s", what, miguard_status_text(error->status),
+                    miguard_status_name(error->status), error->step[0] != '\0' ? ": " : "",
+                    error->step, detail != NULL && detail[0] != '\0' ? ": " : "",
+                    detail != NULL ? detail : "");
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/policy/lint.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Whoever differs in one of these may do other things than the one who took the session. */
+#define IDS                                                                                        \
+    (MIGUARD_COMPONENT_RUID | MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_SUID |                    \
+     MIGUARD_COMPONENT_FSUID | MIGUARD_COMPONENT_RGID | MIGUARD_COMPONENT_EGID |                   \
+     MIGUARD_COMPONENT_SGID | MIGUARD_COMPONENT_FSGID)
+#define DANGEROUS                                                                                  \
+    (IDS | MIGUARD_COMPONENT_GROUPS | MIGUARD_COMPONENT_CAP_EFFECTIVE |                            \
+     MIGUARD_COMPONENT_CAP_PERMITTED | MIGUARD_COMPONENT_USER_NAMESPACE)
+
+/* What the kernel looks at when access is decided: credentials(7), capabilities(7). */
+#define DECISIVE                                                                                   \
+    (MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_FSUID | MIGUARD_COMPONENT_EGID |                   \
+     MIGUARD_COMPONENT_FSGID | MIGUARD_COMPONENT_GROUPS | MIGUARD_COMPONENT_CAP_EFFECTIVE)
+
+#define OPEN_ONLY (UINT32_C(1) << OPERATION_GET_LOCAL_SESSION)
+
+/* Invoke, and what is done with the operation that it began. */
+#define OPERATION_BIT(NAME) (UINT32_C(1) << OPERATION_##NAME)
+#define METHOD_OPERATIONS                                                                          \
+    (OPERATION_BIT(INVOKE) | OPERATION_BIT(OPERATION_CLOSE) | OPERATION_BIT(OPERATION_CANCEL) |    \
+     OPERATION_BIT(OPERATION_GET_SESSION) | OPERATION_BIT(OPERATION_GET_INSTANCE) |                \
+     OPERATION_BIT(OPERATION_GET_INDICATION) | OPERATION_BIT(OPERATION_GET_CLASS) |                \
+     OPERATION_BIT(ACKNOWLEDGE) | OPERATION_BIT(ANSWER_PROMPT) | OPERATION_BIT(ANSWER_ERROR) |     \
+     OPERATION_BIT(CALLBACK))
+
+/* ---- does one rule match all that another does? --------------------------------------------- */
+
+static const struct draft_range *range_of(const struct draft_range *ranges, uint32_t count,
+                                          uint32_t id)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ranges[i].first <= id && id <= ranges[i].last) {
+            return &ranges[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether the ranges together hold every id of wanted. */
+static bool range_covered(const struct draft_range *ranges, uint32_t count,
+                          const struct draft_range *wanted)
+{
+    uint64_t id = wanted->first;
+
+    while (id <= wanted->last) {
+        const struct draft_range *range = range_of(ranges, count, (uint32_t)id);
+        if (range == NULL) {
+            return false;
+        }
+        id = (uint64_t)range->last + 1;
+    }
+    return true;
+}
+
+static bool ranges_cover(const struct draft_range *earlier, uint32_t earlier_count,
+                         const struct draft_range *later, uint32_t later_count)
+{
+    bool covered = earlier_count == 0 || later_count > 0;
+
+    for (uint32_t i = 0; covered && earlier_count > 0 && i < later_count; i++) {
+        covered = range_covered(earlier, earlier_count, &later[i]);
+    }
+    return covered;
+}
+
+/*
+ * A pattern without "?" and "\" also covers a pattern that it matches as a text: its own letters
+ * can only have met letters, and what the other's wildcards stand for falls to its "*".
+ */
+static bool glob_covers(const char *earlier, const char *later, bool ignore_case)
+{
+    if (strcmp(earlier, "*") == 0 ||
+        (ignore_case ? strcasecmp(earlier, later) : strcmp(earlier, later)) == 0) {
+        return true;
+    }
+    bool literal = strpbrk(later, "*?\\") == NULL;
+    bool simple = strpbrk(earlier, "?\\") == NULL && strchr(later, '\\') == NULL;
+    return (literal || simple) && draft_glob_matches(earlier, later, ignore_case);
+}
+
+static bool globs_cover(const struct draft_glob *earlier, uint32_t earlier_count,
+                        const struct draft_glob *later, uint32_t later_count, bool ignore_case)
+{
+    if (earlier_count == 0) {
+        return true;
+    }
+    /* An absent key also matches a call that has no such name, and of patterns only "*" does. */
+    static const struct draft_glob anything = {"*"};
+    const struct draft_glob *wanted = later_count == 0 ? &anything : later;
+    uint32_t wanted_count = later_count == 0 ? 1 : later_count;
+    for (uint32_t i = 0; i < wanted_count; i++) {
+        bool covered = false;
+        for (uint32_t k = 0; !covered && k < earlier_count; k++) {
+            covered = glob_covers(earlier[k].text, wanted[i].text, ignore_case);
+        }
+        if (!covered) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool set_covers(uint64_t earlier, uint64_t later)
+{
+    return earlier == 0 || (later != 0 && (later & ~earlier) == 0);
+}
+
+static bool mismatch_covers(miguard_components earlier, miguard_components later,
+                            miguard_components compared)
+{
+    return (earlier == 0) == (later == 0) && (later & compared & ~earlier) == 0;
+}
+
+bool lint_covers(const struct draft_match *earlier, const struct draft_match *later,
+                 miguard_components compared)
+{
+    return mismatch_covers(earlier->mismatch, later->mismatch, compared) &&
+           set_covers(earlier->operations, later->operations) &&
+           set_covers(earlier->capabilities, later->capabilities) &&
+           set_covers(earlier->as_capabilities, later->as_capabilities) &&
+           ranges_cover(earlier->users, earlier->user_count, later->users, later->user_count) &&
+           ranges_cover(earlier->as_users, earlier->as_user_count, later->as_users,
+                        later->as_user_count) &&
+           ranges_cover(earlier->groups, earlier->group_count, later->groups, later->group_count) &&
+           ranges_cover(earlier->as_groups, earlier->as_group_count, later->as_groups,
+                        later->as_group_count) &&
+           globs_cover(earlier->providers, earlier->provider_count, later->providers,
+                       later->provider_count, false) &&
+           globs_cover(earlier->namespaces, earlier->namespace_count, later->namespaces,
+                       later->namespace_count, true) &&
+           globs_cover(earlier->classes, earlier->class_count, later->classes, later->class_count,
+                       true) &&
+           globs_cover(earlier->methods, earlier->method_count, later->methods, later->method_count,
+                       true);
+}
+
+/* ---- warnings about one rule ---------------------------------------------------------------- */
+
+#define WARN(findings, place, ...)                                                                 \
+    diagnostic_add(findings, DIAGNOSTIC_WARNING, place, NULL, 0, __VA_ARGS__)
+
+static void warn_components(struct diagnostics *findings, const struct draft_rule *rule,
+                            miguard_components components, const char *what)
+{
+    struct text names = TEXT_EMPTY;
+
+    identity_components_text(&names, components);
+    if (names.failed) {
+        findings->failed = true;
+    } else {
+        WARN(findings, &rule->place, "rule '%s': %s: %s", rule->name, what, names.data);
+    }
+    text_release(&names);
+}
+
+static bool speaks_of_user_of_session(const struct draft_match *match)
+{
+    return match->as_user_count > 0 || match->as_group_count > 0 || match->as_capabilities != 0;
+}
+
+static void lint_reachable(const struct policy_draft *draft, const struct draft_rule *rule,
+                           struct diagnostics *findings)
+{
+    const struct draft_match *match = &rule->match;
+    miguard_components compared = draft->settings.compared;
+    miguard_components ignored = match->mismatch & ~compared;
+
+    if (match->mismatch == 0 && speaks_of_user_of_session(match)) {
+        WARN(findings, &rule->place,
+             "rule '%s' has as- keys and no mismatch: who uses the session is then who opened it; "
+             "add mismatch, or say user, group or capability",
+             rule->name);
+    }
+    if (match->mismatch != 0 && match->operations == OPEN_ONLY) {
+        WARN(findings, &rule->place,
+             "rule '%s' is never reached: nothing can differ in GetLocalSession, which opens the "
+             "session; leave out mismatch, or name operations that use it",
+             rule->name);
+    }
+    if (match->method_count > 0 && match->operations != 0 &&
+        (match->operations & METHOD_OPERATIONS) == 0) {
+        WARN(
+            findings, &rule->place,
+            "rule '%s' is never reached: none of its operations has a method; add Invoke, or leave "
+            "out method",
+            rule->name);
+    }
+    if (match->mismatch != 0 && (match->mismatch & compared) == 0) {
+        warn_components(findings, rule, ignored,
+                        "it is never reached: its mismatch has only what compare leaves out");
+    } else if (ignored != 0 && match->mismatch != MIGUARD_COMPONENTS_ALL) {
+        warn_components(findings, rule, ignored,
+                        "its mismatch has what compare leaves out and no call can show");
+    }
+}
+
+static bool restricted(const struct draft_match *match)
+{
+    bool any_provider = match->provider_count == 0;
+
+    for (uint32_t i = 0; i < match->provider_count; i++) {
+        any_provider = any_provider || strcmp(match->providers[i].text, "*") == 0;
+    }
+    return !any_provider || match->user_count > 0 || match->as_user_count > 0;
+}
+
+static void lint_breadth(const struct policy_draft *draft, const struct draft_rule *rule,
+                         struct diagnostics *findings)
+{
+    miguard_components compared = draft->settings.compared;
+    miguard_components let = rule->match.mismatch & compared;
+
+    if (rule->decision != DRAFT_ALLOW || let == 0) {
+        return;
+    }
+    if (let == compared) {
+        WARN(findings, &rule->place,
+             "rule '%s' allows whatever differs, so that any identity may use the session; name "
+             "the components that may differ",
+             rule->name);
+    } else if ((let & DANGEROUS) != 0 && !restricted(&rule->match)) {
+        warn_components(findings, rule, let & DANGEROUS,
+                        "it allows another identity to use the session, for every user and "
+                        "provider; add user or provider, or take away");
+    }
+}
+
+static void lint_shadowed(const struct policy_draft *draft, uint32_t index,
+                          struct diagnostics *findings)
+{
+    const struct draft_rule *rule = &draft->rules[index];
+
+    for (uint32_t i = 0; i < index; i++) {
+        const struct draft_rule *earlier = &draft->rules[i];
+        if (!lint_covers(&earlier->match, &rule->match, draft->settings.compared)) {
+            continue;
+        }
+        WARN(findings, &rule->place,
+             "rule '%s' is never reached: '%s' (%s:%u) comes first and matches everything that it "
+             "does%s",
+             rule->name, earlier->name, earlier->place.file, earlier->place.line,
+             earlier->decision == rule->decision ? "" : ", and decides otherwise");
+        return;
+    }
+}
+
+/* ---- warnings about the whole --------------------------------------------------------------- */
+
+static void lint_sinks(const struct draft_settings *settings, struct diagnostics *findings)
+{
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        if (settings->sinks[i].settings.failure_denies) {
+            return;
+        }
+    }
+    if (settings->audit_failure_denies) {
+        WARN(findings, &settings->sinks_place,
+             "no sink has on-failure: deny, so on-audit-failure: deny never acts: calls go on when "
+             "no record of them is written");
+    }
+}
+
+static void lint_settings(const struct policy_draft *draft, struct diagnostics *findings)
+{
+    const struct draft_settings *settings = &draft->settings;
+    miguard_components missing = DECISIVE & ~settings->compared;
+
+    if (settings->decision == DRAFT_ALLOW && !settings->audit_failure_denies) {
+        WARN(findings, &settings->audit_failure_place,
+             "defaults allow, and on-audit-failure: allow also without a record: who fills the "
+             "disk acts unseen; say deny for one of the two");
+    }
+    lint_sinks(settings, findings);
+    if (missing != 0) {
+        struct text names = TEXT_EMPTY;
+        identity_components_text(&names, missing);
+        WARN(findings, &settings->compared_place,
+             "compare leaves out what the kernel decides by: %s; a session can then be used by "
+             "somebody else",
+             names.failed ? "?" : names.data);
+        text_release(&names);
+    }
+}
+
+static void lint_tests(const struct policy_draft *draft, struct diagnostics *findings)
+{
+    for (uint32_t i = 0; i < draft->test_count; i++) {
+        const struct draft_test *test = &draft->tests[i];
+        if (test->operation == OPERATION_GET_LOCAL_SESSION &&
+            (test->has_used_as || test->differing != 0)) {
+            WARN(findings, &test->place,
+                 "test '%s': nothing can differ in GetLocalSession, which opens the session; leave "
+                 "out used-as and mismatch",
+                 test->name);
+        }
+    }
+}
+
+static void lint_coverage(const struct policy_draft *draft, const struct selftest_result *tested,
+                          struct diagnostics *findings)
+{
+    if (draft->rule_count == 0) {
+        return;
+    }
+    if (draft->test_count == 0) {
+        WARN(findings, &draft->rules[0].place,
+             "there are rules and no tests; write under tests: what each rule is for");
+        return;
+    }
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        if (!tested->rules_reached[i]) {
+            WARN(findings, &draft->rules[i].place, "no test reaches rule '%s'",
+                 draft->rules[i].name);
+        }
+    }
+    if (!tested->default_reached) {
+        WARN(findings, &draft->tests[0].place, "no test reaches the default");
+    }
+}
+
+void lint_draft(const struct policy_draft *draft, const struct selftest_result *tested,
+                struct diagnostics *findings)
+{
+    lint_settings(draft, findings);
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        lint_reachable(draft, &draft->rules[i], findings);
+        lint_breadth(draft, &draft->rules[i], findings);
+        lint_shadowed(draft, i, findings);
+    }
+    lint_tests(draft, findings);
+    if (tested != NULL) {
+        lint_coverage(draft, tested, findings);
+    }
+}

@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/policy/show.h"
+
+#include <cap-ng.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/policy.h"
+#include "policy/schema.h"
+
+enum { PLACE_COLUMN = 64 }; /* where the comments begin, if the line leaves room */
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS  "0123456789"
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+static const char *mode_word(enum draft_mode mode)
+{
+    return mode == DRAFT_PERMISSIVE ? "permissive" : "enforce";
+}
+
+static const char *decision_word(enum draft_decision decision)
+{
+    return decision == DRAFT_ALLOW ? "allow" : "deny";
+}
+
+static const char *on_mismatch_word(enum draft_on_mismatch on_mismatch)
+{
+    return on_mismatch == DRAFT_MISMATCH_REVOKE ? "revoke" : "deny";
+}
+
+static const char *scope_word(enum miguard_gate_scope scope)
+{
+    return scope == MIGUARD_GATE_PROCESS  ? "process"
+           : scope == MIGUARD_GATE_THREAD ? "thread"
+                                          : "off";
+}
+
+static const char *action_word(enum miguard_gate_action action)
+{
+    return action == MIGUARD_GATE_KILL ? "kill" : "errno";
+}
+
+void show_capability(unsigned capability, char *name, size_t size)
+{
+    const char *known = capng_capability_to_name(capability);
+
+    if (known == NULL) {
+        snprintf(name, size, "CAP_%u", capability);
+        return;
+    }
+    snprintf(name, size, "CAP_%s", known);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    }
+}
+
+void show_scalar(struct text *text, const char *value)
+{
+    size_t length = strlen(value);
+    bool plain = length > 0 && strspn(value, LETTERS DIGITS " _./*+=~()-") == length &&
+                 strspn(value, LETTERS DIGITS "/_") > 0 && value[length - 1] != ' ';
+
+    if (plain) {
+        text_append(text, value);
+        return;
+    }
+    text->comma = false;
+    text_json_string(text, NULL, value);
+}
+
+/* ---- sinks: one walk for YAML and JSON ------------------------------------------------------ */
+
+static const char *sink_word(enum sink_kind kind)
+{
+#define SINK_WORD(NAME, name) [SINK_##NAME] = name,
+    static const char *const words[] = {SINK_KIND_MAP(SINK_WORD)};
+#undef SINK_WORD
+    return words[kind];
+}
+
+static const char *word_of(const struct schema_word *word, unsigned value)
+{
+    for (; word->name != NULL; word++) {
+        if (word->value == value) {
+            return word->name;
+        }
+    }
+    return "";
+}
+
+static const char *facility_word(unsigned facility)
+{
+    return word_of(schema_facilities, facility);
+}
+
+static const char *keys_word(enum audit_keys_mode keys)
+{
+    return word_of(schema_keys_modes, (unsigned)keys);
+}
+
+static void size_word(uint64_t bytes, char word[24])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB"};
+    unsigned unit = 0;
+
+    bytes >>= 10;
+    while (unit < 2 && bytes % 1024 == 0 && bytes > 0) {
+        bytes >>= 10;
+        unit++;
+    }
+    snprintf(word, 24, "%llu%s", (unsigned long long)bytes, units[unit]);
+}
+
+enum { SINK_KEYS = 8, SINK_WORD = 24 };
+
+/* The keys of a sink with the values in force. A value is in words, or a text of its own. */
+struct sink_view {
+    size_t count;
+    struct {
+        const char *key, *value;
+        bool quoted;
+    } entries[SINK_KEYS];
+    char words[SINK_KEYS][SINK_WORD];
+};
+
+static char *add_word(struct sink_view *view, const char *key)
+{
+    size_t at = view->count++;
+
+    view->entries[at].key = key;
+    view->entries[at].value = view->words[at];
+    return view->words[at];
+}
+
+static void add_text(struct sink_view *view, const char *key, const char *value, bool quoted)
+{
+    size_t at = view->count++;
+
+    view->entries[at].key = key;
+    view->entries[at].value = value;
+    view->entries[at].quoted = quoted;
+}
+
+static void view_file(const struct draft_sink *sink, struct sink_view *view)
+{
+    static const char *const syncs[] = {"none", "deny", "all"};
+    const struct sink_settings *settings = &sink->settings;
+
+    add_text(view, "path", settings->path, true);
+    size_word(settings->rotate_bytes, add_word(view, "rotate"));
+    if (settings->rotate_bytes == 0) {
+        strcpy(view->words[view->count - 1], "off");
+    }
+    schema_duration_word(settings->rotate_seconds, add_word(view, "rotate-every"));
+    snprintf(add_word(view, "keep"), SINK_WORD, "%u", settings->keep);
+    if (settings->keep == 0) {
+        strcpy(view->words[view->count - 1], "all");
+    }
+    add_text(view, "sync", syncs[settings->sync], false);
+    if (settings->chain_required) {
+        add_text(view, "chain", "required", false);
+    }
+    if (sink->group != NULL) {
+        add_text(view, "group", sink->group, true);
+    }
+}
+
+static void view_sink(const struct draft_sink *sink, struct sink_view *view)
+{
+    *view = (struct sink_view){.count = 0};
+    if (sink->settings.kind == SINK_FILE) {
+        view_file(sink, view);
+    }
+    if (sink->settings.kind == SINK_SYSLOG && sink->settings.path != NULL) {
+        add_text(view, "socket", sink->settings.path, true);
+    }
+    if (sink->settings.kind == SINK_SYSLOG) {
+        add_text(view, "facility", facility_word(sink->settings.facility), false);
+    }
+    add_text(view, "on-failure", sink->settings.failure_denies ? "deny" : "count", false);
+}
+
+/* ---- lists that are sets: one walk for YAML and JSON ---------------------------------------- */
+
+enum set_kind { SET_COMPONENTS, SET_OPERATIONS, SET_CAPABILITIES, SET_AUDIT };
+
+/* The name of one bit of a set; the buffer is for those that must be made. */
+static const char *bit_name(enum set_kind kind, unsigned bit, char name[32])
+{
+    static const char *const audit[] = {"deny", "open", "use", "switch"};
+
+    switch (kind) {
+    case SET_COMPONENTS:
+        return miguard_component_name((miguard_components)1 << bit);
+    case SET_OPERATIONS:
+        return operation_name((enum operation)bit);
+    case SET_CAPABILITIES:
+        show_capability(bit, name, 32);
+        return name;
+    default:
+        return bit < 4 ? audit[bit] : NULL;
+    }
+}
+
+static void yaml_set(struct text *text, enum set_kind kind, uint64_t set)
+{
+    const char *separator = "";
+    char name[32];
+
+    text_append(text, "[");
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if ((set >> bit & 1) != 0) {
+            text_format(text, "%s%s", separator, bit_name(kind, bit, name));
+            separator = ", ";
+        }
+    }
+    text_append(text, "]");
+}
+
+static void json_set(struct text *text, const char *key, enum set_kind kind, uint64_t set)
+{
+    char name[32];
+
+    text_json_open(text, key, '[');
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if ((set >> bit & 1) != 0) {
+            text_json_string(text, NULL, bit_name(kind, bit, name));
+        }
+    }
+    text_json_close(text, ']');
+}
+
+/* ---- YAML ----------------------------------------------------------------------------------- */
+
+/* Ends the line that began at start with where it comes from. */
+static void end_line(struct text *text, size_t start, const struct policy_place *place)
+{
+    size_t length = text->length - start;
+
+    text_format(text, "%*s", length < PLACE_COLUMN ? (int)(PLACE_COLUMN - length) : 1, "");
+    if (place->line == 0) {
+        text_append(text, "# built-in\n");
+    } else {
+        text_format(text, "# %s:%u\n", place->file, place->line);
+    }
+}
+
+static void yaml_word(struct text *text, const char *key, const char *word,
+                      const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    text_format(text, "%s: %s", key, word);
+    end_line(text, start, place);
+}
+
+static void yaml_text(struct text *text, const char *key, const char *value,
+                      const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    text_format(text, "%s: ", key);
+    show_scalar(text, value);
+    end_line(text, start, place);
+}
+
+static void yaml_bits(struct text *text, const char *key, enum set_kind kind, uint64_t set,
+                      const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (set == 0) {
+        return;
+    }
+    text_format(text, "%s: ", key);
+    yaml_set(text, kind, set);
+    end_line(text, start, place);
+}
+
+static void yaml_ranges(struct text *text, const char *key, const struct draft_range *ranges,
+                        uint32_t count, const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (count == 0) {
+        return;
+    }
+    text_format(text, "      %s: [", key);
+    for (uint32_t i = 0; i < count; i++) {
+        text_append(text, i > 0 ? ", " : "");
+        show_scalar(text, ranges[i].text);
+    }
+    text_append(text, "]");
+    end_line(text, start, place);
+}
+
+static void yaml_globs(struct text *text, const char *key, const struct draft_glob *globs,
+                       uint32_t count, const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (count == 0) {
+        return;
+    }
+    text_format(text, "      %s: [", key);
+    for (uint32_t i = 0; i < count; i++) {
+        text_append(text, i > 0 ? ", " : "");
+        show_scalar(text, globs[i].text);
+    }
+    text_append(text, "]");
+    end_line(text, start, place);
+}
+
+static void yaml_match(const struct draft_rule *rule, struct text *text)
+{
+    const struct draft_match *match = &rule->match;
+    const struct policy_place *place = &rule->place;
+
+    text_append(text, "    match:\n");
+    yaml_ranges(text, "user", match->users, match->user_count, place);
+    yaml_ranges(text, "as-user", match->as_users, match->as_user_count, place);
+    yaml_ranges(text, "group", match->groups, match->group_count, place);
+    yaml_ranges(text, "as-group", match->as_groups, match->as_group_count, place);
+    yaml_bits(text, "      capability", SET_CAPABILITIES, match->capabilities, place);
+    yaml_bits(text, "      as-capability", SET_CAPABILITIES, match->as_capabilities, place);
+    yaml_globs(text, "provider", match->providers, match->provider_count, place);
+    yaml_globs(text, "namespace", match->namespaces, match->namespace_count, place);
+    yaml_globs(text, "class", match->classes, match->class_count, place);
+    yaml_globs(text, "method", match->methods, match->method_count, place);
+    yaml_bits(text, "      operation", SET_OPERATIONS, match->operations, place);
+    yaml_bits(text, "      mismatch", SET_COMPONENTS, match->mismatch, place);
+}
+
+static const char *rule_audit_word(unsigned audit)
+{
+    return audit == 0 ? "never" : audit == POLICY_AUDIT_DENY ? "deny" : "always";
+}
+
+static bool rule_audit_is_word(unsigned audit)
+{
+    return audit == 0 || audit == POLICY_AUDIT_DENY ||
+           audit == (POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN | POLICY_AUDIT_USE);
+}
+
+static void yaml_rule(const struct draft_rule *rule, struct text *text)
+{
+    const struct policy_place *place = &rule->place;
+
+    yaml_text(text, "  - name", rule->name, place);
+    if (rule->has_match) {
+        yaml_match(rule, text);
+    }
+    yaml_word(text, "    decision", decision_word(rule->decision), place);
+    if (rule->has_mode) {
+        yaml_word(text, "    mode", mode_word(rule->mode), place);
+    }
+    if (rule->has_audit && rule_audit_is_word(rule->audit)) {
+        yaml_word(text, "    audit", rule_audit_word(rule->audit), place);
+    } else if (rule->has_audit) {
+        yaml_bits(text, "    audit", SET_AUDIT, rule->audit, place);
+    }
+    if (rule->reason != NULL && rule->reason[0] != '\0') {
+        yaml_text(text, "    reason", rule->reason, place);
+    }
+}
+
+static void yaml_audit(const struct draft_settings *settings, struct text *text)
+{
+    struct sink_view view;
+    char window[24], key[40];
+
+    text_append(text, "audit:\n");
+    schema_duration_word(settings->repeat_seconds, window);
+    yaml_word(text, "  repeat-window", window, &settings->repeat_place);
+    yaml_word(text, "  keys", keys_word(settings->keys), &settings->keys_place);
+    text_append(text, "  sinks:\n");
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        const struct draft_sink *sink = &settings->sinks[i];
+        text_format(text, "    - %s:\n", sink_word(sink->settings.kind));
+        view_sink(sink, &view);
+        for (size_t k = 0; k < view.count; k++) {
+            snprintf(key, sizeof(key), "        %s", view.entries[k].key);
+            (view.entries[k].quoted ? yaml_text : yaml_word)(text, key, view.entries[k].value,
+                                                             &sink->place);
+        }
+    }
+}
+
+static void yaml_gate(const struct draft_settings *settings, struct text *text)
+{
+    text_append(text, "gate:\n");
+    yaml_word(text, "  scope", scope_word(settings->gate.scope), &settings->gate_scope_place);
+    yaml_word(text, "  action", action_word(settings->gate.action), &settings->gate_action_place);
+    yaml_word(text, "  report", settings->gate.report != 0 ? "yes" : "no",
+              &settings->gate_report_place);
+    yaml_word(text, "  io-uring", settings->gate.deny_io_uring != 0 ? "deny" : "allow",
+              &settings->gate_io_uring_place);
+}
+
+void show_yaml(const struct policy_draft *draft, struct text *text)
+{
+    const struct draft_settings *settings = &draft->settings;
+
+    text_append(text, "version: 1\ndefaults:\n");
+    yaml_word(text, "  mode", mode_word(settings->mode), &settings->mode_place);
+    yaml_word(text, "  decision", decision_word(settings->decision), &settings->decision_place);
+    yaml_word(text, "  on-audit-failure", settings->audit_failure_denies ? "deny" : "allow",
+              &settings->audit_failure_place);
+    yaml_word(text, "  on-mismatch", on_mismatch_word(settings->on_mismatch),
+              &settings->on_mismatch_place);
+    yaml_bits(text, "  audit", SET_AUDIT, settings->audit, &settings->audit_place);
+    if (settings->compared == MIGUARD_COMPONENTS_ALL) {
+        yaml_word(text, "compare", "all", &settings->compared_place);
+    } else {
+        yaml_bits(text, "compare", SET_COMPONENTS, settings->compared, &settings->compared_place);
+    }
+    yaml_gate(settings, text);
+    yaml_word(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
+    yaml_audit(settings, text);
+    if (draft->rule_count > 0) {
+        text_append(text, "rules:\n");
+    }
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        yaml_rule(&draft->rules[i], text);
+    }
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static void json_place(struct text *text, const struct policy_place *place)
+{
+    struct text source = TEXT_EMPTY;
+
+    if (place->line == 0) {
+        text_json_string(text, "source", "built-in");
+        return;
+    }
+    text_format(&source, "%s:%u:%u", place->file, place->line, place->column);
+    text->failed = text->failed || source.failed;
+    if (!source.failed) {
+        text_json_string(text, "source", source.data);
+    }
+    text_release(&source);
+}
+
+/* {"value": WORD, "source": PLACE} */
+static void json_setting(struct text *text, const char *key, const char *word,
+                         const struct policy_place *place)
+{
+    text_json_open(text, key, '{');
+    text_json_string(text, "value", word);
+    json_place(text, place);
+    text_json_close(text, '}');
+}
+
+static void json_set_setting(struct text *text, const char *key, enum set_kind kind, uint64_t set,
+                             const struct policy_place *place)
+{
+    text_json_open(text, key, '{');
+    json_set(text, "value", kind, set);
+    json_place(text, place);
+    text_json_close(text, '}');
+}
+
+static void json_ranges(struct text *text, const char *key, const struct draft_range *ranges,
+                        uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    text_json_open(text, key, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        text_json_open(text, NULL, '{');
+        text_json_string(text, "text", ranges[i].text);
+        text_json_unsigned(text, "first", ranges[i].first);
+        text_json_unsigned(text, "last", ranges[i].last);
+        text_json_close(text, '}');
+    }
+    text_json_close(text, ']');
+}
+
+static void json_globs(struct text *text, const char *key, const struct draft_glob *globs,
+                       uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    text_json_open(text, key, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        text_json_string(text, NULL, globs[i].text);
+    }
+    text_json_close(text, ']');
+}
+
+static void json_bits(struct text *text, const char *key, enum set_kind kind, uint64_t set)
+{
+    if (set != 0) {
+        json_set(text, key, kind, set);
+    }
+}
+
+static void json_match(const struct draft_match *match, struct text *text)
+{
+    text_json_open(text, "match", '{');
+    json_ranges(text, "user", match->users, match->user_count);
+    json_ranges(text, "as-user", match->as_users, match->as_user_count);
+    json_ranges(text, "group", match->groups, match->group_count);
+    json_ranges(text, "as-group", match->as_groups, match->as_group_count);
+    json_bits(text, "capability", SET_CAPABILITIES, match->capabilities);
+    json_bits(text, "as-capability", SET_CAPABILITIES, match->as_capabilities);
+    json_globs(text, "provider", match->providers, match->provider_count);
+    json_globs(text, "namespace", match->namespaces, match->namespace_count);
+    json_globs(text, "class", match->classes, match->class_count);
+    json_globs(text, "method", match->methods, match->method_count);
+    json_bits(text, "operation", SET_OPERATIONS, match->operations);
+    json_bits(text, "mismatch", SET_COMPONENTS, match->mismatch);
+    text_json_close(text, '}');
+}
+
+static void json_rule(const struct draft_rule *rule, struct text *text)
+{
+    text_json_open(text, NULL, '{');
+    text_json_string(text, "name", rule->name);
+    json_match(&rule->match, text);
+    text_json_string(text, "decision", decision_word(rule->decision));
+    if (rule->has_mode) {
+        text_json_string(text, "mode", mode_word(rule->mode));
+    }
+    if (rule->has_audit) {
+        json_set(text, "audit", SET_AUDIT, rule->audit);
+    }
+    text_json_string(text, "reason", rule->reason);
+    json_place(text, &rule->place);
+    text_json_close(text, '}');
+}
+
+static void json_audit(const struct draft_settings *settings, struct text *text)
+{
+    struct sink_view view;
+    char window[24];
+
+    text_json_open(text, "audit", '{');
+    schema_duration_word(settings->repeat_seconds, window);
+    json_setting(text, "repeat-window", window, &settings->repeat_place);
+    json_setting(text, "keys", keys_word(settings->keys), &settings->keys_place);
+    text_json_open(text, "sinks", '[');
+    for (uint32_t i = 0; i < settings->sink_count; i++) {
+        const struct draft_sink *sink = &settings->sinks[i];
+        text_json_open(text, NULL, '{');
+        text_json_string(text, "kind", sink_word(sink->settings.kind));
+        view_sink(sink, &view);
+        for (size_t k = 0; k < view.count; k++) {
+            text_json_string(text, view.entries[k].key, view.entries[k].value);
+        }
+        json_place(text, &sink->place);
+        text_json_close(text, '}');
+    }
+    text_json_close(text, ']');
+    text_json_close(text, '}');
+}
+
+static void json_gate(const struct draft_settings *settings, struct text *text)
+{
+    text_json_open(text, "gate", '{');
+    json_setting(text, "scope", scope_word(settings->gate.scope), &settings->gate_scope_place);
+    json_setting(text, "action", action_word(settings->gate.action), &settings->gate_action_place);
+    json_setting(text, "report", settings->gate.report != 0 ? "yes" : "no",
+                 &settings->gate_report_place);
+    json_setting(text, "io-uring", settings->gate.deny_io_uring != 0 ? "deny" : "allow",
+                 &settings->gate_io_uring_place);
+    text_json_close(text, '}');
+}
+
+static void json_settings(const struct draft_settings *settings, struct text *text)
+{
+    text_json_open(text, "defaults", '{');
+    json_setting(text, "mode", mode_word(settings->mode), &settings->mode_place);
+    json_setting(text, "decision", decision_word(settings->decision), &settings->decision_place);
+    json_setting(text, "on-audit-failure", settings->audit_failure_denies ? "deny" : "allow",
+                 &settings->audit_failure_place);
+    json_setting(text, "on-mismatch", on_mismatch_word(settings->on_mismatch),
+                 &settings->on_mismatch_place);
+    json_set_setting(text, "audit", SET_AUDIT, settings->audit, &settings->audit_place);
+    text_json_close(text, '}');
+    json_set_setting(text, "compare", SET_COMPONENTS, settings->compared,
+                     &settings->compared_place);
+    json_gate(settings, text);
+    json_setting(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
+    json_audit(settings, text);
+}
+
+void show_json(const struct policy_draft *draft, struct text *text)
+{
+    text_json_open(text, NULL, '{');
+    text_json_unsigned(text, "version", 1);
+    text_json_open(text, "files", '[');
+    for (uint32_t i = 0; i < draft->file_count; i++) {
+        text_json_string(text, NULL, draft->files[i]);
+    }
+    text_json_close(text, ']');
+    json_settings(&draft->settings, text);
+    text_json_open(text, "rules", '[');
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        json_rule(&draft->rules[i], text);
+    }
+    text_json_close(text, ']');
+    text_json_close(text, '}');
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One record in plain sentences: what happened, who, as whom, what differed, by which rule, and
+ * what to do about it.
+ */
+#ifndef TOOLS_REVIEW_EXPLAIN_H
+#define TOOLS_REVIEW_EXPLAIN_H
+
+#include "tools/review/export_text.h"
+
+/* What one component was at open and is now: "root (0) -> nobody (65534)", "lost 4, 27; gained
+ * none". */
+void explain_change(struct text *text, enum export_style style, const struct record *record,
+                    const char *component);
+
+/* Other records that belong to this one. Lines end in a newline each; empty: none was found. */
+struct explain_related {
+    bool searched;          /* false: the log could be read only once */
+    struct text open;       /* the record of the opening of this session */
+    uint64_t others;        /* more records of the same session */
+    uint64_t other_refused; /* how many events of them are refusals */
+};
+
+/* Safe for a terminal. */
+void explain_write_text(struct text *text, const struct record *record,
+                        const struct explain_related *related);
+void explain_write_json(struct text *text, const struct record *record,
+                        const struct explain_related *related);
+
+/* What to do about a record, one step each; false at the end. *at is 0 at first. */
+bool explain_step(const struct record *record, uint32_t *at, const char **ret_step);
+
+#endif

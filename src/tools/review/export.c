@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/export.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "miguard.h"
+#include "tools/review/export_ocsf.h"
+
+const char *const export_formats[] = {
+#define FORMAT_NAME(NAME, name) [EXPORT_##NAME##_FORMAT] = name,
+    EXPORT_FORMAT_MAP(FORMAT_NAME)
+#undef FORMAT_NAME
+        NULL,
+};
+
+/* ---- shared by CEF and RFC 5424 --------------------------------------------------------------*/
+
+/* A list is its items with commas. */
+static void append_value(struct text *text, enum export_style style, const struct record *record,
+                         enum record_field field)
+{
+    struct slice item;
+    const char *separator = "";
+
+    if (record->field[field].at[0] != '[') {
+        export_field(text, style, record, field);
+        return;
+    }
+    for (size_t at = 0; export_element(&record->field[field], &at, &item);) {
+        text_append(text, separator);
+        export_slice(text, style, &item);
+        separator = ",";
+    }
+}
+
+unsigned export_severity(const struct record *record)
+{
+    enum { CRITICAL = 2, ERROR, WARNING, NOTICE, INFO };
+    enum audit_action action;
+
+    if (export_action(record, &action)) {
+        switch (action) {
+        case AUDIT_ACTION_RECORDS_LOST:
+            return CRITICAL;
+        case AUDIT_ACTION_AUDIT_SPACE:
+            return record_is(record, RECORD_SPACE_STEP, "normal") ? NOTICE
+                   : record_is(record, RECORD_SPACE_STEP, "low")  ? WARNING
+                                                                  : CRITICAL;
+        case AUDIT_ACTION_POLICY_REFUSED:
+            return ERROR;
+        case AUDIT_ACTION_POLICY_LOAD:
+            return NOTICE;
+        default:
+            break;
+        }
+    }
+    return record_is(record, RECORD_DECISION, "deny")     ? WARNING
+           : record_is(record, RECORD_WOULD_DENY, "true") ? NOTICE
+                                                          : INFO;
+}
+
+/* ---- CEF -------------------------------------------------------------------------------------*/
+
+static const struct {
+    enum record_field field;
+    const char *key, *label;
+} cef_keys[] = {
+#define CEF_ROW(FIELD, key, label) {RECORD_##FIELD, key, label},
+    EXPORT_CEF_MAP(CEF_ROW)
+#undef CEF_ROW
+};
+
+static void cef_time(struct text *text, const char *key, const struct record *record,
+                     enum record_field field)
+{
+    int64_t time;
+
+    if (record_time(record, field, &time)) {
+        text_format(text, " %s=%lld", key, (long long)(time / 1000000));
+    }
+}
+
+/* CEF counts from 0 to 10, and upwards. */
+static unsigned cef_severity(const struct record *record)
+{
+    static const unsigned severities[] = {10, 10, 9, 8, 6, 3, 1, 0};
+
+    return severities[export_severity(record) & 7];
+}
+
+static void export_cef(struct text *text, const struct record *record)
+{
+    text_append(text, "CEF:0|miguard|miguard|" MIGUARD_VERSION "|");
+    if (export_has(record, RECORD_CODE)) {
+        export_field(text, EXPORT_CEF_HEADER, record, RECORD_CODE);
+    } else {
+        text_append(text, "unknown");
+    }
+    text_append(text, "|");
+    export_string(text, EXPORT_CEF_HEADER, export_action_text(record));
+    text_format(text, "|%u|", cef_severity(record));
+    const char *act = record_is(record, RECORD_DECISION, "deny")     ? "deny"
+                      : record_is(record, RECORD_WOULD_DENY, "true") ? "would-deny"
+                                                                     : "allow";
+    text_format(text, "act=%s", act);
+    cef_time(text, "rt", record, RECORD_TIMESTAMP);
+    cef_time(text, "start", record, RECORD_START);
+    cef_time(text, "end", record, RECORD_END);
+    for (size_t i = 0; i < sizeof(cef_keys) / sizeof(cef_keys[0]); i++) {
+        if (!export_has(record, cef_keys[i].field)) {
+            continue;
+        }
+        if (cef_keys[i].label != NULL) {
+            text_format(text, " %sLabel=%s", cef_keys[i].key, cef_keys[i].label);
+        }
+        text_format(text, " %s=", cef_keys[i].key);
+        append_value(text, EXPORT_CEF, record, cef_keys[i].field);
+    }
+}
+
+/* ---- RFC 5424 --------------------------------------------------------------------------------*/
+
+enum { FACILITY = 10 /* authpriv, as the syslog sink by default */ };
+
+static const struct {
+    enum record_field field;
+    const char *name;
+} parameters[] = {
+#define PARAMETER_ROW(FIELD, name) {RECORD_##FIELD, name},
+    EXPORT_SYSLOG_MAP(PARAMETER_ROW)
+#undef PARAMETER_ROW
+};
+
+/* Visible ASCII of limited length, "-" for none (RFC 5424, 6). */
+static void append_header(struct text *text, const struct record *record, enum record_field field,
+                          size_t limit)
+{
+    char value[256];
+
+    record_text(record, field, value, limit + 1 < sizeof(value) ? limit + 1 : sizeof(value));
+    for (char *at = value; *at != '\0'; at++) {
+        if (*at < 33 || *at > 126) {
+            *at = '_';
+        }
+    }
+    text_append(text, " ");
+    text_append(text, value[0] != '\0' ? value : "-");
+}
+
+/* The record has no byte order mark before it, which RFC 8259, 8.1 forbids in JSON. */
+static void export_syslog(struct text *text, const struct record *record)
+{
+    int64_t time;
+
+    text_format(text, "<%u>1 ", FACILITY * 8 + export_severity(record));
+    if (record_time(record, RECORD_TIMESTAMP, &time)) {
+        export_utc(text, time);
+    } else {
+        text_append(text, "-");
+    }
+    append_header(text, record, RECORD_HOST, 255);
+    text_append(text, " miguard");
+    append_header(text, record, RECORD_PID, 128);
+    append_header(text, record, RECORD_CODE, 32);
+    text_append(text, " [miguard@32473"); /* RFC 5612: the number for documentation */
+    for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+        if (export_has(record, parameters[i].field)) {
+            text_format(text, " %s=\"", parameters[i].name);
+            append_value(text, EXPORT_SYSLOG, record, parameters[i].field);
+            text_append(text, "\"");
+        }
+    }
+    text_append(text, "] ");
+    text_append_bytes(text, record->line, record->length);
+}
+
+void export_record(struct text *text, enum export_format format, const struct record *record)
+{
+    text->comma = false;
+    switch (format) {
+    case EXPORT_OCSF_FORMAT:
+        export_ocsf(text, record);
+        break;
+    case EXPORT_CEF_FORMAT:
+        export_cef(text, record);
+        break;
+    case EXPORT_RFC5424_FORMAT:
+        export_syslog(text, record);
+        break;
+    default:
+        text_append_bytes(text, record->line, record->length);
+        break;
+    }
+    text_append(text, "\n");
+}

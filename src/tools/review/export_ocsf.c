@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* OCSF 1.8, by EXPORT_OCSF_MAP: https://schema.ocsf.io/1.8.0/classes/api_activity */
+#include "tools/review/export_ocsf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "miguard.h"
+#include "tools/review/export.h"
+
+const struct export_mapping export_ocsf_mapping[] = {
+#define MAPPING_ROW(attribute, from, FIELD) {attribute, from, RECORD_##FIELD},
+    EXPORT_OCSF_MAP(MAPPING_ROW)
+#undef MAPPING_ROW
+        {NULL, NULL, RECORD_FIELD_COUNT},
+};
+
+struct class
+{
+    unsigned category, class_uid, activity;
+    const char *class_name, *category_name;
+};
+
+static struct class class_of(const struct record *record)
+{
+    enum audit_action action;
+
+    if (export_action(record, &action)) {
+        switch (action) {
+        case AUDIT_ACTION_SWITCH:
+        case AUDIT_ACTION_RESTORE:
+        case AUDIT_ACTION_DROP:
+            return (struct class){1, 1007, 5, "Process Activity", "System Activity"};
+        case AUDIT_ACTION_GATE:
+            return (struct class){1, 1007, 99, "Process Activity", "System Activity"};
+        default:
+            break;
+        }
+    }
+    return (struct class){6, 6003, 99, "API Activity", "Application Activity"};
+}
+
+static bool denied(const struct record *record)
+{
+    return record_is(record, RECORD_DECISION, "deny");
+}
+
+static bool would_deny(const struct record *record)
+{
+    return record_is(record, RECORD_WOULD_DENY, "true");
+}
+
+/* A number that others may hold in a double (RFC 8259, 6) or in 32 bits: what is none is left out.
+ */
+static void number(struct text *text, const char *name, const struct record *record,
+                   enum record_field field)
+{
+    uint64_t value;
+
+    if (record_number(record, field, &value)) {
+        text_json_unsigned(text, name, value);
+    }
+}
+
+static void string(struct text *text, const char *name, const struct record *record,
+                   enum record_field field)
+{
+    if (export_has(record, field) && record->field[field].at[0] == '"') {
+        export_json(text, name, record, field);
+    }
+}
+
+static void milliseconds(struct text *text, const char *name, const struct record *record,
+                         enum record_field field)
+{
+    int64_t time;
+
+    if (record_time(record, field, &time)) {
+        text_json_unsigned(text, name, (uint64_t)(time / 1000000));
+    }
+}
+
+static unsigned severity_id(const struct record *record)
+{
+    static const char *const grave[] = {"handle-forged", "audit-failed", "no-policy"};
+
+    if (export_has(record, RECORD_LOST_COUNT)) {
+        return 4;
+    }
+    for (size_t i = 0; denied(record) && i < sizeof(grave) / sizeof(grave[0]); i++) {
+        if (record_is(record, RECORD_REASON, grave[i])) {
+            return 4;
+        }
+    }
+    return denied(record) ? 3 : would_deny(record) ? 2 : 1;
+}
+
+static void write_class(struct text *text, const struct record *record)
+{
+    struct class class = class_of(record);
+
+    text_json_unsigned(text, "category_uid", class.category);
+    text_json_string(text, "category_name", class.category_name);
+    text_json_unsigned(text, "class_uid", class.class_uid);
+    text_json_string(text, "class_name", class.class_name);
+    text_json_unsigned(text, "activity_id", class.activity);
+    string(text, "activity_name", record, RECORD_ACTION);
+    text_json_unsigned(text, "type_uid", class.class_uid * 100 + class.activity);
+    text_json_unsigned(text, "severity_id", severity_id(record));
+}
+
+static void write_time(struct text *text, const struct record *record)
+{
+    int64_t time;
+
+    /* time is required; a record without one says 0, which no reader takes for a real time. */
+    text_json_unsigned(text, "time",
+                       record_time(record, RECORD_TIMESTAMP, &time) ? (uint64_t)(time / 1000000)
+                                                                    : 0);
+    milliseconds(text, "start_time", record, RECORD_START);
+    milliseconds(text, "end_time", record, RECORD_END);
+    text_json_unsigned(text, "count", export_repeats(record));
+}
+
+static void write_status(struct text *text, const struct record *record)
+{
+    enum audit_reason reason;
+
+    string(text, "message", record, RECORD_MESSAGE);
+    text_json_unsigned(text, "status_id", denied(record) ? 2 : 1);
+    string(text, "status_code", record, RECORD_REASON);
+    if (export_reason(record, &reason)) {
+        text_json_string(text, "status_detail", audit_reason_text(reason));
+    }
+    if (export_is_decision(record)) {
+        bool would = would_deny(record);
+        text_json_unsigned(text, "action_id", denied(record) ? 2 : would ? 3 : 1);
+        text_json_unsigned(text, "disposition_id", denied(record) ? 2 : would ? 17 : 1);
+    }
+}
+
+static void write_metadata(struct text *text, const struct record *record)
+{
+    text_json_open(text, "metadata", '{');
+    text_json_string(text, "version", "1.8.0");
+    text_json_open(text, "product", '{');
+    text_json_string(text, "name", "miguard");
+    text_json_string(text, "vendor_name", "miguard");
+    text_json_string(text, "version", MIGUARD_VERSION);
+    text_json_close(text, '}');
+    text_json_open(text, "profiles", '[');
+    if (export_is_decision(record)) {
+        text_json_string(text, NULL, "security_control");
+    }
+    text_json_string(text, NULL, "linux/linux_users");
+    text_json_string(text, NULL, "host");
+    text_json_close(text, ']');
+    string(text, "uid", record, RECORD_EVENT_ID);
+    number(text, "sequence", record, RECORD_SEQUENCE);
+    string(text, "event_code", record, RECORD_CODE);
+    string(text, "correlation_uid", record, RECORD_SESSION);
+    text_json_close(text, '}');
+}
+
+static void write_user(struct text *text, const struct record *record, enum record_field id,
+                       enum record_field name)
+{
+    if (export_has(record, id) || export_has(record, name)) {
+        text_json_open(text, "user", '{');
+        string(text, "uid", record, id);
+        string(text, "name", record, name);
+        text_json_close(text, '}');
+    }
+}
+
+static void write_process(struct text *text, const struct record *record)
+{
+    text_json_open(text, "process", '{');
+    number(text, "pid", record, RECORD_PID);
+    string(text, "uid", record, RECORD_ENTITY);
+    string(text, "name", record, RECORD_PROCESS_NAME);
+    if (export_has(record, RECORD_EXECUTABLE) && export_has(record, RECORD_PROCESS_NAME)) {
+        text_json_open(text, "file", '{');
+        string(text, "name", record, RECORD_PROCESS_NAME);
+        string(text, "path", record, RECORD_EXECUTABLE);
+        text_json_unsigned(text, "type_id", 1); /* a regular file */
+        text_json_close(text, '}');
+    }
+    number(text, "ptid", record, RECORD_TID);
+    write_user(text, record, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME);
+    number(text, "euid", record, RECORD_CURRENT_USER_ID);
+    number(text, "egid", record, RECORD_CURRENT_GROUP_ID);
+    number(text, "auid", record, RECORD_LOGINUID);
+    text_json_close(text, '}');
+}
+
+static void write_actor(struct text *text, const struct record *record)
+{
+    text_json_open(text, "actor", '{');
+    write_user(text, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
+    if (export_has(record, RECORD_SESSION)) {
+        text_json_open(text, "session", '{');
+        string(text, "uid", record, RECORD_SESSION);
+        text_json_close(text, '}');
+    }
+    write_process(text, record);
+    text_json_close(text, '}');
+}
+
+static void write_api(struct text *text, const struct record *record)
+{
+    text_json_open(text, "api", '{');
+    if (export_has(record, RECORD_OPERATION)) {
+        string(text, "operation", record, RECORD_OPERATION);
+    } else if (export_has(record, RECORD_ACTION)) {
+        string(text, "operation", record, RECORD_ACTION);
+    } else {
+        text_json_string(text, "operation", "unknown");
+    }
+    text_json_open(text, "service", '{');
+    if (export_has(record, RECORD_PROVIDER)) {
+        string(text, "name", record, RECORD_PROVIDER);
+    } else {
+        text_json_string(text, "name", "miguard");
+    }
+    text_json_close(text, '}');
+    text_json_close(text, '}');
+    if (export_has(record, RECORD_CLASS) || export_has(record, RECORD_NAMESPACE)) {
+        text_json_open(text, "resources", '[');
+        text_json_open(text, NULL, '{');
+        string(text, "name", record, RECORD_CLASS);
+        text_json_string(text, "type", "CIM class");
+        string(text, "namespace", record, RECORD_NAMESPACE);
+        text_json_close(text, '}');
+        text_json_close(text, ']');
+    }
+}
+
+static void write_host(struct text *text, const char *name, const struct record *record,
+                       bool device)
+{
+    text_json_open(text, name, '{');
+    if (export_has(record, RECORD_HOST)) {
+        string(text, "hostname", record, RECORD_HOST);
+    } else {
+        text_json_string(text, "hostname", "unknown"); /* the object needs one of its names */
+    }
+    if (device) {
+        text_json_unsigned(text, "type_id", 0);
+    }
+    text_json_close(text, '}');
+}
+
+static void write_policy(struct text *text, const struct record *record)
+{
+    if (export_has(record, RECORD_RULE)) {
+        text_json_open(text, "policy", '{');
+        string(text, "name", record, RECORD_RULE);
+        string(text, "uid", record, RECORD_RULE_SOURCE);
+        string(text, "desc", record, RECORD_RULE_REASON);
+        text_json_close(text, '}');
+    }
+}
+
+/* What is not in the table, as it stands: the keys of a flat object are ECS paths. */
+static const enum record_field unmapped[] = {
+    RECORD_BOOT,
+    RECORD_THREAD_NAME,
+    RECORD_CURRENT_REAL_USER_ID,
+    RECORD_CURRENT_REAL_USER_NAME,
+    RECORD_CURRENT_SAVED_USER_ID,
+    RECORD_CURRENT_SAVED_USER_NAME,
+    RECORD_CURRENT_GROUP_NAME,
+    RECORD_CURRENT_REAL_GROUP_ID,
+    RECORD_CURRENT_SAVED_GROUP_ID,
+    RECORD_BOUND_GROUP_ID,
+    RECORD_BOUND_GROUP_NAME,
+    RECORD_METHOD,
+    RECORD_KEYS,
+    RECORD_KEYS_OMITTED,
+    RECORD_WOULD_DENY,
+    RECORD_CONTEXT,
+    RECORD_OPERATION_ID,
+    RECORD_MISMATCH,
+    RECORD_UNREADABLE,
+    RECORD_CRED_BOUND,
+    RECORD_CRED_CURRENT,
+    RECORD_SITE_MODULE,
+    RECORD_SITE_OFFSET,
+    RECORD_SITE_SYMBOL,
+    RECORD_POLICY_DETAIL,
+    RECORD_POLICY_HASH,
+    RECORD_POLICY_PATH,
+    RECORD_LOST_COUNT,
+    RECORD_LOST_SINK,
+    RECORD_LOST_CAUSE,
+    RECORD_LOST_FIRST,
+    RECORD_LOST_LAST,
+    RECORD_LOST_FIRST_SEQUENCE,
+    RECORD_LOST_LAST_SEQUENCE,
+    RECORD_LOST_TOTAL,
+    RECORD_PREVIOUS_FILE,
+    RECORD_REMOVED_FILES,
+    RECORD_REMOVED_THROUGH,
+    RECORD_SPACE_STEP,
+    RECORD_SPACE_AVAILABLE,
+    RECORD_SPACE_USED,
+    RECORD_CHAIN,
+    RECORD_CHAIN_EPOCH,
+    RECORD_CHAIN_PREVIOUS,
+    RECORD_HASH,
+};
+
+static void write_unmapped(struct text *text, const struct record *record)
+{
+    text_json_open(text, "unmapped", '{');
+    for (size_t i = 0; i < sizeof(unmapped) / sizeof(unmapped[0]); i++) {
+        export_json(text, record_path(unmapped[i]), record, unmapped[i]);
+    }
+    text_json_close(text, '}');
+}
+
+void export_ocsf(struct text *text, const struct record *record)
+{
+    text_json_open(text, NULL, '{');
+    write_class(text, record);
+    write_time(text, record);
+    write_status(text, record);
+    write_metadata(text, record);
+    write_actor(text, record);
+    if (class_of(record).class_uid == 1007) {
+        write_process(text, record);
+    }
+    write_api(text, record);
+    write_policy(text, record);
+    write_host(text, "src_endpoint", record, false);
+    write_host(text, "device", record, true);
+    write_unmapped(text, record);
+    text_json_close(text, '}');
+}

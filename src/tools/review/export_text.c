@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/export_text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "tools/review/later.h"
+
+#define REPLACEMENT "\xEF\xBF\xBD"
+
+/* ---- escaping --------------------------------------------------------------------------------*/
+
+/* The next code point; 0xFFFD and one byte where it is no UTF-8 (RFC 3629). */
+static uint32_t next_point(const char *bytes, size_t left, size_t *ret_length)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *at = (const unsigned char *)bytes;
+    size_t length = at[0] < 0x80             ? 1
+                    : (at[0] & 0xE0) == 0xC0 ? 2
+                    : (at[0] & 0xF0) == 0xE0 ? 3
+                    : (at[0] & 0xF8) == 0xF0 ? 4
+                                             : 0;
+
+    *ret_length = 1;
+    if (length == 1) {
+        return at[0];
+    }
+    if (length == 0 || length > left) {
+        return 0xFFFD;
+    }
+    uint32_t point = at[0] & (0x7FU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xC0) != 0x80) {
+            return 0xFFFD;
+        }
+        point = point << 6 | (at[i] & 0x3FU);
+    }
+    if (point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) {
+        return 0xFFFD;
+    }
+    *ret_length = length;
+    return point;
+}
+
+static void append_hidden(struct text *text, enum export_style style, uint32_t point)
+{
+    switch (style) {
+    case EXPORT_YAML:
+    case EXPORT_GLOB:
+        text_format(text, "\\U%08X", point);
+        break;
+    case EXPORT_CEF:
+        if (point == '\n' || point == '\r') {
+            text_append(text, point == '\n' ? "\\n" : "\\r");
+            break;
+        }
+        text_format(text, "\\\\x%04X", point);
+        break;
+    case EXPORT_CEF_HEADER:
+    case EXPORT_SYSLOG:
+        text_format(text, "\\\\x%04X", point);
+        break;
+    default:
+        text_format(text, "\\x%04X", point);
+        break;
+    }
+}
+
+/* What an ASCII character becomes, or NULL when it stays. */
+static const char *replaced(enum export_style style, uint32_t point)
+{
+    static const struct {
+        enum export_style style;
+        char character;
+        const char *text;
+    } rows[] = {
+        {EXPORT_HTML, '&', "&amp;"},       {EXPORT_HTML, '<', "&lt;"},
+        {EXPORT_HTML, '>', "&gt;"},        {EXPORT_HTML, '"', "&quot;"},
+        {EXPORT_HTML, '\'', "&#39;"},      {EXPORT_YAML, '"', "\\\""},
+        {EXPORT_YAML, '\\', "\\\\"},       {EXPORT_GLOB, '"', "\\\""},
+        {EXPORT_GLOB, '\\', "\\\\\\\\"},   {EXPORT_GLOB, '*', "\\\\*"},
+        {EXPORT_GLOB, '?', "\\\\?"},       {EXPORT_CEF_HEADER, '|', "\\|"},
+        {EXPORT_CEF_HEADER, '\\', "\\\\"}, {EXPORT_CEF, '=', "\\="},
+        {EXPORT_CEF, '\\', "\\\\"},        {EXPORT_SYSLOG, '"', "\\\""},
+        {EXPORT_SYSLOG, '\\', "\\\\"},     {EXPORT_SYSLOG, ']', "\\]"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].style == style && (uint32_t)rows[i].character == point) {
+            return rows[i].text;
+        }
+    }
+    return NULL;
+}
+
+void export_text(struct text *text, enum export_style style, const char *bytes, size_t length)
+{
+    size_t step, start = 0;
+
+    if (style == EXPORT_PLAIN) {
+        text_append_bytes(text, bytes, length);
+        return;
+    }
+    for (size_t at = 0; at < length; at += step) {
+        uint32_t point = next_point(bytes + at, length - at, &step);
+        const char *other = point < 0x80 ? replaced(style, point) : NULL;
+        bool hidden = text_is_hidden(point);
+        if (other == NULL && !hidden && point != 0xFFFD) {
+            continue;
+        }
+        text_append_bytes(text, bytes + start, at - start);
+        start = at + step;
+        if (hidden) {
+            append_hidden(text, style, point);
+        } else {
+            text_append(text, other != NULL ? other : REPLACEMENT);
+        }
+    }
+    text_append_bytes(text, bytes + start, length - start);
+}
+
+void export_string(struct text *text, enum export_style style, const char *string)
+{
+    export_text(text, style, string, strlen(string));
+}
+
+void export_slice(struct text *text, enum export_style style, const struct slice *slice)
+{
+    char small[512];
+
+    if (slice->at == NULL) {
+        return;
+    }
+    size_t length = slice_text(slice, small, sizeof(small));
+    if (length < sizeof(small)) {
+        export_text(text, style, small, length);
+        return;
+    }
+    char *large = base_alloc(length + 1, 1);
+    if (large == NULL) {
+        text->failed = true;
+        return;
+    }
+    slice_text(slice, large, length + 1);
+    export_text(text, style, large, length);
+    base_free(large);
+}
+
+void export_field(struct text *text, enum export_style style, const struct record *record,
+                  enum record_field field)
+{
+    export_slice(text, style, &record->field[field]);
+}
+
+/* ---- fields ----------------------------------------------------------------------------------*/
+
+bool export_has(const struct record *record, enum record_field field)
+{
+    return record->field[field].at != NULL && !record_is(record, field, "");
+}
+
+void export_person(struct text *text, enum export_style style, const struct record *record,
+                   enum record_field id, enum record_field name)
+{
+    char later[DIRECTORY_NAME];
+
+    if (!export_has(record, id)) {
+        text_append(text, "nobody known");
+    } else if (export_has(record, name)) {
+        export_field(text, style, record, name);
+        text_append(text, " (");
+        export_field(text, style, record, id);
+        text_append(text, ")");
+    } else if (later_name(record, id, later)) {
+        export_string(text, style, later);
+        text_append(text, " (");
+        export_field(text, style, record, id);
+        text_append(text, style == EXPORT_PLAIN ? ")" : ", looked up now)");
+    } else {
+        text_append(text, "uid ");
+        export_field(text, style, record, id);
+    }
+}
+
+void export_json(struct text *text, const char *name, const struct record *record,
+                 enum record_field field)
+{
+    const struct slice *slice = &record->field[field];
+
+    if (slice->at != NULL) {
+        text_json_raw(text, name, "");
+        text_json_shown(text, slice->at, slice->length);
+    }
+}
+
+void export_time(struct text *text, int64_t nanoseconds, bool exact)
+{
+    time_t seconds = (time_t)(nanoseconds / 1000000000);
+    struct tm local = {0};
+    char stamp[64];
+
+    localtime_r(&seconds, &local);
+    strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &local);
+    text_append(text, stamp);
+    if (exact) {
+        strftime(stamp, sizeof(stamp), "%Z", &local);
+        text_format(text, ".%06d ", (int)(nanoseconds % 1000000000 / 1000));
+        export_string(text, EXPORT_TERMINAL, stamp);
+    }
+}
+
+void export_utc(struct text *text, int64_t nanoseconds)
+{
+    time_t seconds = (time_t)(nanoseconds / 1000000000);
+    struct tm utc = {0};
+    char stamp[64];
+
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+    text_format(text, "%s.%06dZ", stamp, (int)(nanoseconds % 1000000000 / 1000));
+}
+
+uint64_t export_repeats(const struct record *record)
+{
+    uint64_t count;
+
+    return record_number(record, RECORD_REPEATS, &count) && count > 0 ? count : 1;
+}
+
+/* ---- closed lists ----------------------------------------------------------------------------*/
+
+static const struct {
+    const char *name, *text;
+} actions[] = {
+#define ACTION_ROW(NAME, name, allowed, refused, text) [AUDIT_ACTION_##NAME] = {name, text},
+    AUDIT_ACTION_MAP(ACTION_ROW)
+#undef ACTION_ROW
+};
+
+bool export_action(const struct record *record, enum audit_action *ret_action)
+{
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (record_is(record, RECORD_ACTION, actions[i].name)) {
+            *ret_action = (enum audit_action)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *export_action_text(const struct record *record)
+{
+    enum audit_action action;
+
+    return export_action(record, &action) ? actions[action].text
+                                          : "this version does not know what happened";
+}
+
+bool export_reason(const struct record *record, enum audit_reason *ret_reason)
+{
+    for (enum audit_reason i = 0; i < AUDIT_REASON_COUNT; i++) {
+        if (record_is(record, RECORD_REASON, audit_reason_name(i))) {
+            *ret_reason = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A later version's action is a decision when it names an operation. */
+bool export_is_decision(const struct record *record)
+{
+    enum audit_action action;
+
+    return export_action(record, &action) ? action >= AUDIT_ACTION_SESSION_OPEN
+                                          : export_has(record, RECORD_OPERATION);
+}
+
+bool export_is_refusal(const struct record *record)
+{
+    return export_is_decision(record) && (record_is(record, RECORD_DECISION, "deny") ||
+                                          record_is(record, RECORD_WOULD_DENY, "true"));
+}
+
+/* ---- JSON that is known to be sound ----------------------------------------------------------*/
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static size_t skip_between(const struct slice *slice, size_t at)
+{
+    while (at < slice->length &&
+           (is_blank(slice->at[at]) || slice->at[at] == ',' || slice->at[at] == ':')) {
+        at++;
+    }
+    return at;
+}
+
+static size_t end_of_string(const struct slice *slice, size_t at)
+{
+    for (at++; at < slice->length && slice->at[at] != '"'; at++) {
+        at += slice->at[at] == '\\';
+    }
+    return at < slice->length ? at + 1 : slice->length;
+}
+
+static size_t end_of_value(const struct slice *slice, size_t at)
+{
+    size_t depth = 0;
+
+    while (at < slice->length) {
+        char c = slice->at[at];
+        if (depth == 0 && (c == ',' || c == ']' || c == '}' || is_blank(c))) {
+            break;
+        }
+        if (c == '"') {
+            at = end_of_string(slice, at);
+        } else {
+            depth += c == '{' || c == '[';
+            depth -= c == '}' || c == ']';
+            at++;
+        }
+        if (depth == 0 && (c == '"' || c == '}' || c == ']')) {
+            break;
+        }
+    }
+    return at;
+}
+
+bool export_element(const struct slice *array, size_t *at, struct slice *ret_value)
+{
+    if (array->at == NULL || (array->at[0] != '[' && array->at[0] != '{')) {
+        return false;
+    }
+    size_t start = skip_between(array, *at == 0 ? 1 : *at);
+    if (start >= array->length || array->at[start] == ']' || array->at[start] == '}') {
+        return false;
+    }
+    *at = end_of_value(array, start);
+    *ret_value = (struct slice){array->at + start, *at - start};
+    return true;
+}
+
+bool export_member(const struct slice *object, size_t *at, struct slice *ret_name,
+                   struct slice *ret_value)
+{
+    if (object->at == NULL || object->at[0] != '{') {
+        return false;
+    }
+    return export_element(object, at, ret_name) && export_element(object, at, ret_value);
+}
+
+struct slice export_find(const struct slice *object, const char *name)
+{
+    struct slice key, value;
+
+    for (size_t at = 0; export_member(object, &at, &key, &value);) {
+        if (slice_is(&key, name)) {
+            return value;
+        }
+    }
+    return (struct slice){NULL, 0};
+}

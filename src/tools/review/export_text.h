@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Values of records on their way into another text: one escaper for every place that they can
+ * stand in, and small readers of the JSON that a record holds.
+ */
+#ifndef TOOLS_REVIEW_EXPORT_TEXT_H
+#define TOOLS_REVIEW_EXPORT_TEXT_H
+
+#include "base/text.h"
+#include "model/event.h"
+#include "tools/review/record.h"
+
+enum export_style {
+    EXPORT_PLAIN,      /* as it is: for what is escaped later */
+    EXPORT_TERMINAL,   /* one line that cannot move a cursor */
+    EXPORT_HTML,       /* text of an element, or an attribute's value in double quotes */
+    EXPORT_YAML,       /* inside double quotes */
+    EXPORT_GLOB,       /* a pattern that matches this text alone, in YAML's double quotes */
+    EXPORT_CEF_HEADER, /* between two bars of CEF */
+    EXPORT_CEF,        /* a value of CEF's extension */
+    EXPORT_SYSLOG,     /* a parameter's value in RFC 5424, in double quotes */
+};
+
+/* Control characters, bidirectional and invisible ones become \xHHHH (YAML: its own escapes), what
+ * is no UTF-8 becomes U+FFFD. */
+void export_text(struct text *text, enum export_style style, const char *bytes, size_t length);
+void export_string(struct text *text, enum export_style style, const char *string);
+void export_slice(struct text *text, enum export_style style, const struct slice *slice);
+void export_field(struct text *text, enum export_style style, const struct record *record,
+                  enum record_field field);
+
+bool export_has(const struct record *record, enum record_field field);
+
+/* "root (0)", "root (0, looked up now)" where the record has no name, "uid 4711" or "nobody known".
+ * In EXPORT_PLAIN, for reports that count by it, the second is as the first. */
+void export_person(struct text *text, enum export_style style, const struct record *record,
+                   enum record_field id, enum record_field name);
+
+/* A member or element as a JSON value: the same value as in the line, with what is hidden in it as
+ * \u escapes. */
+void export_json(struct text *text, const char *name, const struct record *record,
+                 enum record_field field);
+
+/* "2026-03-01 13:00:00.000000 CET", or without fraction and zone. */
+void export_time(struct text *text, int64_t time, bool exact);
+/* "2026-03-01T12:00:00.000000Z". */
+void export_utc(struct text *text, int64_t time);
+
+/* How many events the record stands for. */
+uint64_t export_repeats(const struct record *record);
+
+/* false: a name that this version does not know. */
+bool export_action(const struct record *record, enum audit_action *ret_action);
+bool export_reason(const struct record *record, enum audit_reason *ret_reason);
+/* The action in a sentence; "what this version does not know". */
+const char *export_action_text(const struct record *record);
+/* A decision about a caller, and not a record about the log or the policy. */
+bool export_is_decision(const struct record *record);
+bool export_is_refusal(const struct record *record); /* denied, or would have been */
+
+/* Steps through an object or an array that record_parse() has checked. *at is 0 at first. The name
+ * has its quotes. False at its end. */
+bool export_member(const struct slice *object, size_t *at, struct slice *ret_name,
+                   struct slice *ret_value);
+bool export_element(const struct slice *array, size_t *at, struct slice *ret_value);
+/* The member of that name, or a slice whose at is NULL. */
+struct slice export_find(const struct slice *object, const char *name);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "audit/file/file.h"
+#include "base/alloc.h"
+
+/* ---- looking into a file ----------------------------------------------------------------------
+ */
+
+/* Holds what was read of any file. */
+struct scratch {
+    char *bytes;
+    size_t size; /* FAMILY_WINDOW, or FAMILY_LARGE_WINDOW once it was needed */
+    bool no_memory;
+};
+
+static bool make_room(struct scratch *scratch, size_t size)
+{
+    if (size > scratch->size) {
+        base_free(scratch->bytes);
+        scratch->bytes = base_alloc(1, size);
+        scratch->size = scratch->bytes != NULL ? size : 0;
+        scratch->no_memory |= scratch->bytes == NULL;
+    }
+    return size <= scratch->size;
+}
+
+/* From the beginning, whatever was read of fd before. NULL: out of memory. */
+static gzFile open_packed(struct scratch *scratch, int fd)
+{
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    gzFile file = own < 0 || lseek(own, 0, SEEK_SET) < 0 ? NULL : gzdopen(own, "r");
+
+    if (file == NULL) {
+        scratch->no_memory = true;
+        if (own >= 0) {
+            close(own);
+        }
+    }
+    return file;
+}
+
+/* Plain or packed, whatever it is called. */
+static bool read_first(struct scratch *scratch, int fd, unsigned size,
+                       struct family_place *ret_place)
+{
+    ssize_t got = make_room(scratch, size) ? pread(fd, scratch->bytes, size, 0) : -1;
+
+    if (got >= 2 && memcmp(scratch->bytes, "\x1F\x8B", 2) == 0) {
+        gzFile file = open_packed(scratch, fd);
+        got = file == NULL ? 0 : gzread(file, scratch->bytes, size);
+        if (file != NULL) {
+            gzclose(file);
+        }
+    }
+    return got > 0 && family_first(scratch->bytes, (size_t)got, ret_place);
+}
+
+static bool read_last(struct scratch *scratch, int fd, uint64_t size, size_t window,
+                      struct family_place *ret_place)
+{
+    size_t length = size < window ? (size_t)size : window;
+    ssize_t got = make_room(scratch, length)
+                      ? pread(fd, scratch->bytes, length, (off_t)(size - (uint64_t)length))
+                      : -1;
+
+    return got > 0 && family_last(scratch->bytes, (size_t)got, ret_place);
+}
+
+/* The last record of a packed file is known only when all of it was unpacked. */
+static bool read_packed_last(struct scratch *scratch, int fd, struct family_place *ret_place)
+{
+    enum { HALF = FAMILY_LARGE_WINDOW / 2 };
+    gzFile file = make_room(scratch, FAMILY_LARGE_WINDOW) ? open_packed(scratch, fd) : NULL;
+    size_t length = 0;
+    int got;
+
+    while (file != NULL && (got = gzread(file, scratch->bytes + length, HALF)) > 0) {
+        length += (size_t)got;
+        if (length > HALF) {
+            memmove(scratch->bytes, scratch->bytes + length - HALF, HALF);
+            length = HALF;
+        }
+    }
+    if (file != NULL) {
+        gzclose(file);
+    }
+    return length > 0 && family_last(scratch->bytes, length, ret_place);
+}
+
+static void look_into(struct scratch *scratch, struct log_part *part, int fd)
+{
+    part->known =
+        read_first(scratch, fd, FAMILY_WINDOW, &part->first) ||
+        (part->size > FAMILY_WINDOW && read_first(scratch, fd, FAMILY_LARGE_WINDOW, &part->first));
+    part->last = part->first;
+    if (part->known && !part->packed &&
+        !read_last(scratch, fd, part->size, FAMILY_WINDOW, &part->last) &&
+        !read_last(scratch, fd, part->size, FAMILY_LARGE_WINDOW, &part->last)) {
+        part->last = part->first;
+    }
+}
+
+static int open_entry(int folder, const char *entry)
+{
+    return openat(folder, entry, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static void examine_packed_last(struct scratch *scratch, int folder, const char *entry,
+                                struct log_part *part)
+{
+    int fd = open_entry(folder, entry);
+
+    if (fd >= 0) {
+        (void)read_packed_last(scratch, fd, &part->last);
+        close(fd);
+    }
+}
+
+/* False: it is gone again. What may not be read may be the log's: whoever opens it tells. */
+static bool examine(struct scratch *scratch, int folder, const char *entry, struct log_part *part)
+{
+    struct stat status;
+    int fd = open_entry(folder, entry);
+
+    if (fd < 0 && errno == ENOENT) {
+        return part->current;
+    }
+    if (fd < 0) {
+        part->stray = errno == ELOOP   ? "it is a symbolic link"
+                      : errno == ENXIO ? "it is no regular file"
+                                       : NULL;
+        return true;
+    }
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        part->stray = "it is no regular file";
+    } else {
+        part->size = (uint64_t)status.st_size;
+        part->device = (uint64_t)status.st_dev;
+        part->inode = (uint64_t)status.st_ino;
+        look_into(scratch, part, fd);
+        if (!part->known) {
+            part->stray = "it begins with no record of a log";
+        }
+    }
+    close(fd);
+    return true;
+}
+
+/* ---- whose they are ---------------------------------------------------------------------------
+ */
+
+struct search {
+    const char *log, *name; /* with its folder; without */
+    int folder;
+    struct scratch scratch;
+    struct log_part *list;
+    size_t count;
+    bool *own;
+    uint64_t *chains; /* that are the log's, two for each part */
+    size_t chain_count;
+};
+
+static bool is_chain(const struct search *search, uint64_t chain)
+{
+    for (size_t i = 0; i < search->chain_count; i++) {
+        if (search->chains[i] == chain) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_chain(struct search *search, uint64_t chain)
+{
+    if (!is_chain(search, chain)) {
+        search->chains[search->chain_count++] = chain;
+    }
+}
+
+/* A writer that finds a log without its state begins a chain and goes on with the numbers. */
+static bool goes_on(const struct log_part *before, const struct log_part *after)
+{
+    return after->first.begins && after->first.sequence > 1 &&
+           (before->last.sequence + 1 == after->first.sequence ||
+            before->last.sequence + 2 == after->first.sequence);
+}
+
+static bool belongs(const struct search *search, size_t at)
+{
+    const struct log_part *part = &search->list[at];
+
+    if (is_chain(search, part->first.chain) || is_chain(search, part->last.chain)) {
+        return true;
+    }
+    for (size_t i = 0; i < search->count; i++) {
+        if (search->own[i] && search->list[i].known &&
+            (goes_on(part, &search->list[i]) || goes_on(&search->list[i], part))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Until nothing is added: which chains are the log's follows from its files, and the other way
+ * round. True: some with records are none of the log's. */
+static bool gather(struct search *search)
+{
+    bool more = true, others = false;
+
+    while (more) {
+        more = others = false;
+        for (size_t i = 0; i < search->count; i++) {
+            if (search->own[i] || !search->list[i].known) {
+                continue;
+            }
+            if (!belongs(search, i)) {
+                others = true;
+                continue;
+            }
+            search->own[i] = more = true;
+            add_chain(search, search->list[i].first.chain);
+            add_chain(search, search->list[i].last.chain);
+        }
+    }
+    return others;
+}
+
+/* The chain by which the others are known: what is asked for, what the state says, what the current
+ * file ends in, else what the newest number has. */
+static uint64_t anchor(const struct search *search, uint64_t asked)
+{
+    struct state_head head = {0};
+    const struct log_part *newest = NULL;
+
+    if (asked != 0) {
+        return asked;
+    }
+    if (file_read_head(search->log, &head, NULL) == MIGUARD_OK && head.sequence > 0) {
+        return head.chain_id;
+    }
+    for (size_t i = 0; i < search->count; i++) {
+        const struct log_part *part = &search->list[i];
+        if (part->known && part->current) {
+            return part->last.chain;
+        }
+        if (part->known && part->number <= FAMILY_LAST_NUMBER &&
+            (newest == NULL || part->number > newest->number)) {
+            newest = part;
+        }
+    }
+    return newest != NULL ? newest->last.chain : 0;
+}
+
+static void gather_packed(struct search *search)
+{
+    char entry[NAME_MAX + 32];
+
+    for (size_t i = 0; i < search->count; i++) {
+        const struct family_member member = {.number = search->list[i].number, .packed = true};
+        if (search->list[i].packed) {
+            family_name(search->name, &member, entry, sizeof(entry));
+            examine_packed_last(&search->scratch, search->folder, entry, &search->list[i]);
+            if (search->own[i]) {
+                add_chain(search, search->list[i].last.chain);
+            }
+        }
+    }
+    (void)gather(search);
+}
+
+static enum miguard_status choose(struct search *search, uint64_t asked)
+{
+    search->own = base_alloc(search->count, sizeof(*search->own));
+    search->chains = base_alloc(2 * search->count + 2, sizeof(*search->chains));
+    if (search->own == NULL || search->chains == NULL) {
+        return MIGUARD_NO_MEMORY;
+    }
+    add_chain(search, anchor(search, asked));
+    for (size_t i = 0; i < search->count; i++) {
+        struct log_part *part = &search->list[i];
+        if (part->current && part->known) {
+            search->own[i] = true;
+            add_chain(search, part->first.chain);
+            add_chain(search, part->last.chain);
+        }
+    }
+    if (gather(search)) {
+        gather_packed(search);
+    }
+    bool any = false;
+    for (size_t i = 0; i < search->count; i++) {
+        any |= search->list[i].known;
+    }
+    for (size_t i = 0; i < search->count; i++) {
+        struct log_part *part = &search->list[i];
+        if (part->current) {
+            part->stray = NULL; /* whatever it is, it is what was asked for */
+        } else if (!any && part->size > 0) {
+            part->stray = NULL; /* no file has a chain: nothing tells which are the log's */
+        } else if (part->known && !search->own[i]) {
+            part->stray = "its records are of another log";
+        }
+    }
+    return MIGUARD_OK;
+}
+
+/* ---- the order --------------------------------------------------------------------------------
+ */
+
+/* Numbers go on over a chain that was begun anew. What has no record is the newest, or not known.
+ */
+static int in_order(const void *a, const void *b)
+{
+    const struct log_part *x = a, *y = b;
+
+    if ((x->stray != NULL) != (y->stray != NULL)) {
+        return x->stray != NULL ? 1 : -1;
+    }
+    if (x->known != y->known) {
+        return x->known ? -1 : 1;
+    }
+    if (x->known && x->first.sequence != y->first.sequence) {
+        return x->first.sequence < y->first.sequence ? -1 : 1;
+    }
+    if (x->current != y->current) {
+        return x->current ? 1 : -1;
+    }
+    if (x->number != y->number) {
+        return x->number < y->number ? -1 : 1;
+    }
+    return (int)x->packed - (int)y->packed;
+}
+
+/* Of two that begin alike the longer one is the log; of a file and what gzip(1) makes of it, the
+ * file. */
+static void mark_copies(struct log_part *list, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 1; i < count; i++) {
+        struct log_part *before = &list[kept], *part = &list[i];
+        if (!part->known || !before->known || part->first.sequence != before->first.sequence ||
+            part->first.chain != before->first.chain) {
+            kept = i;
+            continue;
+        }
+        bool better = before->packed != part->packed ? before->packed : part->size > before->size;
+        (better ? before : part)->copy = true;
+        kept = better ? i : kept;
+    }
+}
+
+/* ---- all --------------------------------------------------------------------------------------
+ */
+
+static enum miguard_status no_memory(struct miguard_error *reterr)
+{
+    return error_set(reterr, MIGUARD_NO_MEMORY, 0, "files", NULL);
+}
+
+static enum miguard_status open_folder(struct search *search, struct miguard_error *reterr)
+{
+    size_t length = search->name == search->log ? 1 : (size_t)(search->name - search->log);
+    char *path = base_alloc(1, length + 1);
+
+    if (path == NULL) {
+        return no_memory(reterr);
+    }
+    memcpy(path, search->name == search->log ? "." : search->log, length);
+    search->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum miguard_status status =
+        search->folder >= 0
+            ? MIGUARD_OK
+            : error_set(reterr, errno == ENOENT ? MIGUARD_NOT_FOUND : MIGUARD_SYSTEM, errno,
+                        "opendir", "%s: %s", path, strerrordesc_np(errno));
+    base_free(path);
+    return status;
+}
+
+static bool add_part(struct search *search, const struct family_member *member)
+{
+    char entry[NAME_MAX + 32];
+    struct log_part *part = &search->list[search->count];
+    size_t length = strlen(search->log) + 32;
+
+    *part = (struct log_part){
+        .number = member->number, .packed = member->packed, .current = member->current};
+    family_name(search->name, member, entry, sizeof(entry));
+    if (!examine(&search->scratch, search->folder, entry, part)) {
+        return true;
+    }
+    part->name = base_alloc(1, length);
+    if (part->name == NULL) {
+        return false;
+    }
+    family_name(search->log, member, part->name, length);
+    search->count++;
+    return true;
+}
+
+static enum miguard_status list(struct search *search, struct miguard_error *reterr)
+{
+    struct family family;
+    enum miguard_status status = MIGUARD_OK;
+
+    if (!family_list(search->folder, search->name, &family)) {
+        status = errno == ENOMEM ? no_memory(reterr)
+                                 : error_set(reterr, MIGUARD_SYSTEM, errno, "readdir", "%s: %s",
+                                             search->log, strerrordesc_np(errno));
+    } else if (family.count == 0) {
+        status = error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open", "%s: there is no such log",
+                           search->log);
+    } else if ((search->list = base_alloc(family.count, sizeof(*search->list))) == NULL) {
+        status = no_memory(reterr);
+    }
+    for (size_t i = 0; i < family.count && status == MIGUARD_OK; i++) {
+        status = add_part(search, &family.list[i]) ? MIGUARD_OK : no_memory(reterr);
+    }
+    family_release(&family);
+    return status;
+}
+
+enum miguard_status log_parts_find(const char *log, uint64_t chain, struct log_parts *ret_parts,
+                                   struct miguard_error *reterr)
+{
+    const char *slash = strrchr(log, '/');
+    struct search search = {.log = log, .name = slash == NULL ? log : slash + 1, .folder = -1};
+    enum miguard_status status = open_folder(&search, reterr);
+
+    if (status == MIGUARD_OK) {
+        status = list(&search, reterr);
+    }
+    if (status == MIGUARD_OK &&
+        (choose(&search, chain) != MIGUARD_OK || search.scratch.no_memory)) {
+        status = no_memory(reterr);
+    }
+    base_free(search.scratch.bytes);
+    if (search.folder >= 0) {
+        close(search.folder);
+    }
+    base_free(search.own);
+    base_free(search.chains);
+    struct log_parts parts = {.list = search.list, .strays = search.count};
+    if (status != MIGUARD_OK) {
+        log_parts_release(&parts);
+        return status;
+    }
+    qsort(parts.list, search.count, sizeof(*parts.list), in_order);
+    while (parts.count < search.count && parts.list[parts.count].stray == NULL) {
+        parts.count++;
+    }
+    parts.strays = search.count - parts.count;
+    mark_copies(parts.list, parts.count);
+    *ret_parts = parts;
+    return MIGUARD_OK;
+}
+
+void log_parts_release(struct log_parts *parts)
+{
+    for (size_t i = 0; i < parts->count + parts->strays; i++) {
+        base_free(parts->list[i].name);
+    }
+    base_free(parts->list);
+    *parts = (struct log_parts){0};
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which files are a log's, for everything that reads one: those whose first record is of its chain,
+ * or of a chain that this one went on from after its state was lost, in the order of their records.
+ */
+#ifndef TOOLS_REVIEW_FILES_H
+#define TOOLS_REVIEW_FILES_H
+
+#include "audit/file/family.h"
+#include "base/error.h"
+
+struct log_part {
+    char *name;        /* on the heap */
+    const char *stray; /* why it is none of the log's; NULL: it is */
+    bool copy;         /* begins as another part does, which is as long or longer */
+    bool packed, current;
+    uint64_t number;
+    bool known; /* first is */
+    struct family_place first, last;
+    uint64_t size, device, inode;
+};
+
+/* The log's own first, oldest first; then strays. */
+struct log_parts {
+    struct log_part *list;
+    size_t count; /* of the log's own */
+    size_t strays;
+};
+
+/* chain 0: the one that the log's state or its current file names. Errors: NOT_FOUND (there is no
+ * file at all), SYSTEM, NO_MEMORY. */
+MIGUARD_CHECKED enum miguard_status log_parts_find(const char *log, uint64_t chain,
+                                                   struct log_parts *ret_parts,
+                                                   struct miguard_error *reterr);
+void log_parts_release(struct log_parts *parts);
+
+#endif

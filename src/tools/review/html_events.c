@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of single records: refusals, losses, changes of space, policies. */
+#include "tools/review/explain.h"
+#include "tools/review/html.h"
+
+static void cell_time(struct text *text, const struct record *record, enum record_field field)
+{
+    int64_t time;
+
+    if (!record_time(record, field, &time)) {
+        text_append(text, "<span class=\"muted\">no time</span>");
+        return;
+    }
+    text_append(text, "<time datetime=\"");
+    export_utc(text, time);
+    text_append(text, "\">");
+    export_time(text, time, false);
+    text_append(text, "</time>");
+}
+
+static void optional(struct text *text, const struct record *record, const char *before,
+                     enum record_field field, const char *after)
+{
+    if (export_has(record, field)) {
+        text_append(text, before);
+        html_field(text, record, field);
+        text_append(text, after);
+    }
+}
+
+static void person(struct text *text, const struct record *record, enum record_field id,
+                   enum record_field name)
+{
+    text_append(text, "<bdi>");
+    export_person(text, EXPORT_HTML, record, id, name);
+    text_append(text, "</bdi>");
+}
+
+/* ---- refusals --------------------------------------------------------------------------------*/
+
+static void write_who(struct text *text, const struct record *record)
+{
+    text_append(text, "<td>");
+    person(text, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
+    text_append(text, " <span aria-hidden=\"true\">&rarr;</span> ");
+    person(text, record, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME);
+    optional(text, record, "<br><span class=\"note\">pid ", RECORD_PID, "");
+    optional(text, record, " on ", RECORD_HOST, "");
+    text_append(text, "</span></td>");
+}
+
+static void write_keys(struct text *text, const struct record *record)
+{
+    const char *before = "<br><span class=\"note\">";
+    struct slice item;
+
+    for (size_t at = 0; record_item(record, RECORD_KEYS, &at, &item);) {
+        text_append(text, before);
+        export_slice(text, EXPORT_HTML, &item);
+        before = ", ";
+    }
+    text_append(text, before[0] == ',' ? "</span>" : "");
+}
+
+static void write_call(struct text *text, const struct record *record)
+{
+    text_append(text, "<td>");
+    optional(text, record, "", RECORD_OPERATION, "");
+    optional(text, record, " ", RECORD_CLASS, "");
+    optional(text, record, export_has(record, RECORD_CLASS) ? "." : " ", RECORD_METHOD, "");
+    write_keys(text, record);
+    optional(text, record, "<br><span class=\"note\">", RECORD_NAMESPACE, "</span>");
+    optional(text, record, "<br><span class=\"note\">by ", RECORD_PROVIDER, "</span>");
+    text_append(text, "</td>");
+}
+
+static size_t count_components(const struct record *record)
+{
+    struct slice item;
+    size_t count = 0;
+
+    for (size_t at = 0; record_item(record, RECORD_MISMATCH, &at, &item);) {
+        count++;
+    }
+    return count;
+}
+
+static void write_changes(struct text *text, const struct record *record)
+{
+    struct slice item;
+    char component[32];
+
+    text_append(text, "<dl class=\"changes\">");
+    for (size_t at = 0; record_item(record, RECORD_MISMATCH, &at, &item);) {
+        slice_text(&item, component, sizeof(component));
+        text_append(text, "<dt>");
+        html_string(text, component);
+        text_append(text, "</dt><dd>");
+        explain_change(text, EXPORT_HTML, record, component);
+        text_append(text, "</dd>");
+    }
+    optional(text, record, "<dt>call site</dt><dd><code>", RECORD_SITE_MODULE, "");
+    if (export_has(record, RECORD_SITE_MODULE)) {
+        optional(text, record, "+0x", RECORD_SITE_OFFSET, "");
+        optional(text, record, " ", RECORD_SITE_SYMBOL, "");
+        text_append(text, "</code></dd>");
+    }
+    optional(text, record, "<dt>session</dt><dd><code>", RECORD_SESSION, "</code></dd>");
+    optional(text, record, "<dt>thread</dt><dd>", RECORD_TID, "</dd>");
+    optional(text, record, "<dt>program</dt><dd>", RECORD_EXECUTABLE, "</dd>");
+    text_append(text, "</dl>");
+}
+
+static void write_details(struct text *text, const struct record *record)
+{
+    size_t count = count_components(record);
+    struct slice item;
+
+    text_append(text, "<details><summary>");
+    if (count == 0) {
+        text_append(text, "details");
+    }
+    for (size_t at = 0, shown = 0; record_item(record, RECORD_MISMATCH, &at, &item); shown++) {
+        if (shown == 4 && count > 5) {
+            text_format(text, " and %zu more", count - shown);
+            break;
+        }
+        text_append(text, shown == 0 ? "" : ", ");
+        export_slice(text, EXPORT_HTML, &item);
+    }
+    text_append(text, "</summary>");
+    write_changes(text, record);
+    text_append(text, "</details>");
+}
+
+static void write_why(struct text *text, const struct record *record)
+{
+    bool denied = record_is(record, RECORD_DECISION, "deny");
+
+    text_format(text, "<td><span class=\"tag %s\">%s</span> ", denied ? "deny" : "would",
+                denied ? "refused" : "would be refused");
+    html_field(text, record, RECORD_REASON);
+    optional(text, record, "<br><span class=\"note\">rule ", RECORD_RULE, "");
+    if (export_has(record, RECORD_RULE)) {
+        optional(text, record, " at ", RECORD_RULE_SOURCE, "");
+        optional(text, record, ": ", RECORD_RULE_REASON, "");
+        text_append(text, "</span>");
+    }
+    text_append(text, "</td><td>");
+    write_details(text, record);
+    text_append(text, "</td>");
+}
+
+static void write_refusal(struct text *text, const struct record *record)
+{
+    text_append(text, "<tr><th scope=\"row\" class=\"t\">");
+    cell_time(text, record, RECORD_TIMESTAMP);
+    text_append(text, "</th>");
+    write_who(text, record);
+    write_call(text, record);
+    write_why(text, record);
+    text_append(text, "<td class=\"n\">");
+    html_number(text, export_repeats(record));
+    text_append(text, "</td><td>");
+    optional(text, record, "#", RECORD_SEQUENCE, "<br>");
+    optional(text, record, "<code>", RECORD_EVENT_ID, "</code>");
+    text_append(text, "</td></tr>\n");
+}
+
+static void caption(struct text *text, const char *what, const struct report_ring *ring)
+{
+    uint64_t shown = ring->seen < ring->size ? ring->seen : ring->size;
+
+    if (shown < ring->seen) {
+        text_append(text, "The latest ");
+        html_number(text, shown);
+        text_append(text, " of ");
+        html_number(text, ring->seen);
+        text_append(text, " ");
+    } else {
+        text_append(text, "All ");
+        html_number(text, shown);
+        text_append(text, " ");
+    }
+    text_append(text, what);
+    text_append(text, ", newest first");
+}
+
+static void begin(struct text *text, const char *what, const struct report_ring *ring,
+                  const char *const *heads)
+{
+    struct text words = TEXT_EMPTY;
+
+    caption(&words, what, ring);
+    text->failed = text->failed || words.failed;
+    html_table(text, words.failed ? "" : words.data, heads);
+    text_release(&words);
+}
+
+static void write_refusals(struct text *text, const struct report *report)
+{
+    static const char *const heads[] = {
+        "!When", "Opened by, used by", "Call", "Why", "What differed", "#Times", "Record", NULL};
+    struct record record;
+
+    html_section(text, "refusals", "Latest refusals");
+    if (report->refusals.seen == 0) {
+        text_append(text, "<p class=\"plain\">Nothing was refused.</p></section>\n");
+        return;
+    }
+    text_append(text, "<p class=\"note\">Open a row's details with Enter or a click. "
+                      "<code>miguard audit explain</code> with the id of a record says what to do "
+                      "about it.</p>");
+    begin(text, "refusal records", &report->refusals, heads);
+    for (uint64_t i = 0; html_ring_record(&report->refusals, i, &record); i++) {
+        write_refusal(text, &record);
+    }
+    html_table_end(text);
+    text_append(text, "</section>\n");
+}
+
+/* ---- losses, space, policies -----------------------------------------------------------------*/
+
+static void write_gap(struct text *text, const struct record *record)
+{
+    text_append(text, "<tr><th scope=\"row\" class=\"t\">");
+    cell_time(text, record, RECORD_TIMESTAMP);
+    text_append(text, "</th><td class=\"n\">");
+    html_field(text, record, RECORD_LOST_COUNT);
+    text_append(text, "</td><td>");
+    html_field(text, record, RECORD_LOST_SINK);
+    text_append(text, "</td><td>");
+    html_field(text, record, RECORD_LOST_CAUSE);
+    text_append(text, "</td><td class=\"t\">");
+    cell_time(text, record, RECORD_LOST_FIRST);
+    text_append(text, "</td><td class=\"t\">");
+    cell_time(text, record, RECORD_LOST_LAST);
+    text_append(text, "</td><td class=\"n\">");
+    html_field(text, record, RECORD_LOST_TOTAL);
+    text_append(text, "</td></tr>\n");
+}
+
+static void write_losses(struct text *text, const struct report *report)
+{
+    static const char *const heads[] = {"!Told at",
+                                        "#Records",
+                                        "Sink",
+                                        "Main cause",
+                                        "!First",
+                                        "!Last",
+                                        "#Lost since the log was made",
+                                        NULL};
+    static const char *const causes[] = {"Sink", "Cause", "#Records", NULL};
+    struct record record;
+
+    html_section(text, "losses", "Lost records");
+    if (report->loss_records == 0) {
+        text_append(text, "<p class=\"plain\">No record tells of a loss. Whether the log is whole "
+                          "is a question for <code>miguard audit verify</code>.</p></section>\n");
+        return;
+    }
+    html_table(text, "Lost records by sink and cause", causes);
+    for (uint32_t i = 0; i < report->loss_count; i++) {
+        text_append(text, "<tr><th scope=\"row\">");
+        html_string(text, report->losses[i].sink);
+        text_append(text, "</th><td>");
+        html_string(text, report->losses[i].cause);
+        text_append(text, "</td><td class=\"n\">");
+        html_number(text, report->losses[i].count);
+        text_append(text, "</td></tr>\n");
+    }
+    html_table_end(text);
+    begin(text, "losses", &report->gaps, heads);
+    for (uint64_t i = 0; html_ring_record(&report->gaps, i, &record); i++) {
+        write_gap(text, &record);
+    }
+    html_table_end(text);
+    text_append(text, "</section>\n");
+}
+
+static void write_spaces(struct text *text, const struct report *report)
+{
+    static const char *const heads[] = {"!When", "Space", "#Used", "#Bytes left", NULL};
+    struct record record;
+
+    if (report->spaces.seen == 0) {
+        return;
+    }
+    html_section(text, "space", "Space for the log");
+    begin(text, "changes", &report->spaces, heads);
+    for (uint64_t i = 0; html_ring_record(&report->spaces, i, &record); i++) {
+        text_append(text, "<tr><th scope=\"row\" class=\"t\">");
+        cell_time(text, &record, RECORD_TIMESTAMP);
+        text_append(text, "</th><td>");
+        html_field(text, &record, RECORD_SPACE_STEP);
+        text_append(text, "</td><td class=\"n\">");
+        html_field(text, &record, RECORD_SPACE_USED);
+        text_append(text, " %</td><td class=\"n\">");
+        html_field(text, &record, RECORD_SPACE_AVAILABLE);
+        text_append(text, "</td></tr>\n");
+    }
+    html_table_end(text);
+    text_append(text, "</section>\n");
+}
+
+static void write_policies(struct text *text, const struct report *report)
+{
+    static const char *const heads[] = {"!When", "What", "Files, or what is wrong", NULL};
+    struct record record;
+
+    html_section(text, "policies", "Policies");
+    if (report->policies.seen == 0) {
+        text_append(text, "<p class=\"plain\">No policy was loaded in this time.</p></section>\n");
+        return;
+    }
+    begin(text, "loads", &report->policies, heads);
+    for (uint64_t i = 0; html_ring_record(&report->policies, i, &record); i++) {
+        text_append(text, "<tr><th scope=\"row\" class=\"t\">");
+        cell_time(text, &record, RECORD_TIMESTAMP);
+        text_append(text, "</th><td>");
+        text_append(text, record_is(&record, RECORD_ACTION, "policy-refused")
+                              ? "<span class=\"tag deny\">refused</span>"
+                              : "in force");
+        text_append(text, "</td><td>");
+        html_field(text, &record, RECORD_POLICY_DETAIL);
+        text_append(text, "</td></tr>\n");
+    }
+    html_table_end(text);
+    text_append(text, "</section>\n");
+}
+
+void html_events(struct text *text, const struct report *report)
+{
+    write_refusals(text, report);
+    write_losses(text, report);
+    write_spaces(text, report);
+    write_policies(text, report);
+}

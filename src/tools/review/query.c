@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/query.h"
+#include "base/alloc.h"
+#include "model/event.h"
+#include "model/record_limits.h"
+#include "tools/review/later.h"
+#include "tools/review/query_time.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- the closed lists -------------------------------------------------------------------------
+ */
+
+static const char *const reasons[] = {
+#define REASON_WORD(NAME, name, text) name,
+    AUDIT_REASON_MAP(REASON_WORD)
+#undef REASON_WORD
+        NULL};
+
+static const char *const actions[] = {
+#define ACTION_WORD(NAME, name, allowed, refused, text) name,
+    AUDIT_ACTION_MAP(ACTION_WORD)
+#undef ACTION_WORD
+        NULL};
+
+static const char *const codes[] = {
+#define CODE_WORDS(NAME, name, allowed, refused, text) allowed, refused,
+    AUDIT_ACTION_MAP(CODE_WORDS)
+#undef CODE_WORDS
+        NULL};
+
+static const char *const operations[] = {
+#define OPERATION_WORD(NAME, name) name,
+    OPERATION_MAP(OPERATION_WORD)
+#undef OPERATION_WORD
+        NULL};
+
+static const char *const components[] = {
+#define COMPONENT_WORD(bit, NAME, name) name,
+    MIGUARD_COMPONENT_MAP(COMPONENT_WORD)
+#undef COMPONENT_WORD
+        NULL};
+
+static const char *const decisions[] = {"allow", "deny", "would-deny", NULL};
+
+/* ---- the options ------------------------------------------------------------------------------
+ */
+
+enum kind {
+    KIND_START,
+    KIND_END,
+    KIND_GLOB,      /* one of the fields, with * and ? */
+    KIND_PERSON,    /* the same; digits are an id, and a name that is missing is looked up */
+    KIND_ANY_CASE,  /* the same, and letters of any case */
+    KIND_NAMESPACE, /* the same, and / is \ as well */
+    KIND_HEX,       /* an id of 64 bits */
+    KIND_RANGE,     /* N or N-M */
+    KIND_DECISION,
+    KIND_COMPONENT,
+    KIND_TEXT,
+    KIND_COUNT,
+};
+
+enum { MAX_FIELDS = 10 };
+
+/* X("option", kind, closed list or NULL, fields...) */
+#define QUERY_OPTION_MAP(X)                                                                        \
+    X("--start", START, query_time_words, RECORD_TIMESTAMP)                                        \
+    X("--end", END, query_time_words, RECORD_TIMESTAMP)                                            \
+    X("--user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME,                        \
+      RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME)                                            \
+    X("--bound-user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME)                  \
+    X("--current-user", PERSON, NULL, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME)            \
+    X("--any-user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME,                    \
+      RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME, RECORD_CURRENT_REAL_USER_ID,               \
+      RECORD_CURRENT_REAL_USER_NAME, RECORD_CURRENT_SAVED_USER_ID, RECORD_CURRENT_SAVED_USER_NAME, \
+      RECORD_LOGINUID)                                                                             \
+    X("--group", PERSON, NULL, RECORD_BOUND_GROUP_ID, RECORD_BOUND_GROUP_NAME,                     \
+      RECORD_CURRENT_GROUP_ID, RECORD_CURRENT_GROUP_NAME)                                          \
+    X("--provider", GLOB, NULL, RECORD_PROVIDER)                                                   \
+    X("--class", ANY_CASE, NULL, RECORD_CLASS)                                                     \
+    X("--method", ANY_CASE, NULL, RECORD_METHOD)                                                   \
+    X("--namespace", NAMESPACE, NULL, RECORD_NAMESPACE)                                            \
+    X("--operation", ANY_CASE, operations, RECORD_OPERATION)                                       \
+    X("--decision", DECISION, decisions, RECORD_DECISION)                                          \
+    X("--reason", ANY_CASE, reasons, RECORD_REASON)                                                \
+    X("--component", COMPONENT, components, RECORD_MISMATCH)                                       \
+    X("--rule", GLOB, NULL, RECORD_RULE)                                                           \
+    X("--session", HEX, NULL, RECORD_SESSION)                                                      \
+    X("--context", HEX, NULL, RECORD_CONTEXT)                                                      \
+    X("--pid", RANGE, NULL, RECORD_PID)                                                            \
+    X("--tid", RANGE, NULL, RECORD_TID)                                                            \
+    X("--executable", GLOB, NULL, RECORD_EXECUTABLE, RECORD_PROCESS_NAME)                          \
+    X("--host", ANY_CASE, NULL, RECORD_HOST)                                                       \
+    X("--action", ANY_CASE, actions, RECORD_ACTION)                                                \
+    X("--code", ANY_CASE, codes, RECORD_CODE)                                                      \
+    X("--id", ANY_CASE, NULL, RECORD_EVENT_ID)                                                     \
+    X("--sequence", RANGE, NULL, RECORD_SEQUENCE)                                                  \
+    X("--text", TEXT, NULL, RECORD_FIELD_COUNT)
+
+static const struct option {
+    const char *name;
+    enum kind kind;
+    const char *const *words;
+    size_t field_count;
+    enum record_field fields[MAX_FIELDS];
+} options[] = {
+#define OPTION_ROW(option, KIND, words, ...)                                                       \
+    {option,                                                                                       \
+     KIND_##KIND,                                                                                  \
+     words,                                                                                        \
+     sizeof((enum record_field[]){__VA_ARGS__}) / sizeof(enum record_field),                       \
+     {__VA_ARGS__}},
+    QUERY_OPTION_MAP(OPTION_ROW)
+#undef OPTION_ROW
+};
+
+enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
+
+const char *const query_options[] = {
+#define OPTION_NAME(option, KIND, ...) option,
+    QUERY_OPTION_MAP(OPTION_NAME)
+#undef OPTION_NAME
+        NULL};
+
+static const struct option *find_option(const char *name)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(options[i].name, name) == 0) {
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+const char *const *query_words(const char *option)
+{
+    const struct option *found = find_option(option);
+
+    return found == NULL ? NULL : found->words;
+}
+
+/* ---- the query --------------------------------------------------------------------------------
+ */
+
+/* How long a record keeps what can be asked for (model/record_limits.h). */
+static const size_t cut_limits[] = {AUDIT_MAX_KEY, AUDIT_MAX_CIM, AUDIT_MAX_NAME, AUDIT_MAX_TEXT,
+                                    AUDIT_MAX_DETAIL};
+_Static_assert((int)AUDIT_MAX_VALUE == (int)AUDIT_MAX_CIM, "one limit for both");
+
+/* The last is a key with its value, each cut by itself. */
+enum { LIMITS = sizeof(cut_limits) / sizeof(cut_limits[0]), CUTS = LIMITS + 1 };
+
+struct value {
+    struct value *next;
+    int64_t first, last;      /* times */
+    uint64_t lowest, highest; /* numbers */
+    char *literal;            /* as it must stand in a line, quotes and all; NULL: not known */
+    char id_literal[16];      /* or so, for a name that may be missing; "": not so */
+    bool is_id;               /* of a person: the digits of an id */
+    char *scratch;            /* for strings with escapes, when text is looked for in them */
+    char *cut[CUTS];          /* text as records have it where it is too long; NULL: it is not */
+    size_t length;            /* of text */
+    char text[];
+};
+
+struct query {
+    int64_t now;                   /* of all words, so that they agree with one another */
+    struct value *values[OPTIONS]; /* alternatives; NULL: nothing is asked */
+};
+
+struct query *query_new(void)
+{
+    struct query *query = base_alloc(1, sizeof(*query));
+
+    if (query != NULL) {
+        query->now = audit_now();
+    }
+    return query;
+}
+
+static void free_value(struct value *value)
+{
+    base_free(value->literal);
+    for (size_t i = 0; i < CUTS; i++) {
+        base_free(value->cut[i]);
+    }
+    base_free(value->scratch);
+    base_free(value);
+}
+
+void query_free(struct query *query)
+{
+    for (size_t i = 0; query != NULL && i < OPTIONS; i++) {
+        while (query->values[i] != NULL) {
+            struct value *next = query->values[i]->next;
+            free_value(query->values[i]);
+            query->values[i] = next;
+        }
+    }
+    base_free(query);
+}
+
+/* ---- patterns ---------------------------------------------------------------------------------
+ */
+
+static char fold(char c, enum kind kind)
+{
+    if (kind == KIND_GLOB || kind == KIND_PERSON) {
+        return c;
+    }
+    if (kind == KIND_NAMESPACE && c == '\\') {
+        return '/';
+    }
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* * stands for any text and ? for one byte. Goes back to the last * only, which is enough. */
+static bool glob(const char *pattern, const char *text, enum kind kind)
+{
+    const char *star = NULL, *retry = NULL;
+
+    while (*text != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            retry = text;
+        } else if (*pattern == '?' ||
+                   (*pattern != '\0' && fold(*pattern, kind) == fold(*text, kind))) {
+            pattern++;
+            text++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            text = ++retry;
+        } else {
+            return false;
+        }
+    }
+    return pattern[strspn(pattern, "*")] == '\0';
+}
+
+/* A pattern must fit one of the words, at least. */
+static bool known_word(const char *const *words, const char *pattern)
+{
+    for (; *words != NULL; words++) {
+        if (glob(pattern, *words, KIND_ANY_CASE)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- adding -----------------------------------------------------------------------------------
+ */
+
+static bool set_range(struct value *value)
+{
+    const char *text = value->text;
+    char *end = NULL;
+
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    value->lowest = value->highest = strtoull(text, &end, 10);
+    if (end[0] == '-' && end[1] >= '0' && end[1] <= '9') {
+        value->highest = strtoull(end + 1, &end, 10);
+    }
+    return *end == '\0' && value->lowest <= value->highest;
+}
+
+/* The number, with or without the zeros before it. */
+static bool set_hex(struct value *value)
+{
+    const char *text = value->text;
+
+    value->lowest = strtoull(text, NULL, 16);
+    return value->length >= 1 && value->length <= 16 &&
+           strspn(text, "0123456789abcdefABCDEF") == value->length;
+}
+
+/* By the rule of identity/directory.h: digits are an id, with a plus before them or not. That
+ * nobody else is called so need not be asked: a record has the ids. */
+static const char *set_person(struct value *value)
+{
+    uint32_t id = 0;
+
+    switch (directory_read_text(value->text, &id)) {
+    case DIRECTORY_TEXT_NAME:
+        return value->length > 0 ? NULL : "is empty; right is something to look for";
+    case DIRECTORY_TEXT_ID:
+        memmove(value->text, value->text + 1, value->length--);
+        break;
+    case DIRECTORY_TEXT_DIGITS:
+        break;
+    default:
+        return "is no id; those are decimal, without zeros before them, and less than 4294967295";
+    }
+    value->is_id = true;
+    return NULL;
+}
+
+static const char *set_value(const struct query *query, const struct option *option,
+                             struct value *value)
+{
+    switch (option->kind) {
+    case KIND_START:
+    case KIND_END:
+        return query_time(value->text, query->now, &value->first, &value->last)
+                   ? NULL
+                   : "is no time; right are 2026-03-01, 2026-03-01T12:00, 2h (ago), today, "
+                     "yesterday, recent, boot and others";
+    case KIND_RANGE:
+        return set_range(value) ? NULL : "is no number; right are 17 and 17-42";
+    case KIND_HEX:
+        return set_hex(value) ? NULL : "is no id; right are up to 16 hexadecimal digits";
+    case KIND_PERSON:
+        return set_person(value);
+    default:
+        if (value->length == 0) {
+            return "is empty; right is something to look for";
+        }
+        return option->words == NULL || known_word(option->words, value->text)
+                   ? NULL
+                   : "is none that there is";
+    }
+}
+
+static bool cut_at(const char *text, size_t limit, char **ret_cut)
+{
+    *ret_cut = base_alloc(1, CUT_SIZE(limit));
+    if (*ret_cut != NULL) {
+        (void)cut_text(text, limit, *ret_cut);
+    }
+    return *ret_cut != NULL;
+}
+
+/* "Name=value", of which a record cuts both. */
+static bool cut_key(const char *text, char **ret_cut)
+{
+    const char *value = strchr(text, '=');
+
+    if (value == NULL || cut_fits(value + 1, AUDIT_MAX_VALUE)) {
+        return true;
+    }
+    char *cut = base_alloc(1, CUT_SIZE(AUDIT_MAX_KEY) + CUT_SIZE(AUDIT_MAX_VALUE));
+    if (cut != NULL) {
+        struct cut name;
+        cut_begin(&name, cut, AUDIT_MAX_KEY);
+        cut_add(&name, text, (size_t)(value - text));
+        size_t length = cut_end(&name);
+        cut[length] = '=';
+        (void)cut_text(value + 1, AUDIT_MAX_VALUE, cut + length + 1);
+    }
+    *ret_cut = cut;
+    return cut != NULL;
+}
+
+/* Who has a long value whole asks for what the record made of it. A pattern asks for a beginning.
+ */
+static bool prepare_cuts(const struct option *option, struct value *value)
+{
+    bool text = option->kind == KIND_TEXT;
+
+    if (!text && strpbrk(value->text, "*?") != NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < LIMITS; i++) {
+        if (!cut_fits(value->text, cut_limits[i]) &&
+            !cut_at(value->text, cut_limits[i], &value->cut[i])) {
+            return false;
+        }
+    }
+    return !text || cut_key(value->text, &value->cut[LIMITS]);
+}
+
+/* Where a record may lack a name its id stands in the line. False out of memory. */
+static bool prepare_name(const struct option *option, struct value *value)
+{
+    enum directory_kind kind = DIRECTORY_USER;
+    struct directory_entry entry = {0};
+
+    (void)later_name_field(option->fields[0], &kind);
+    enum directory_result result = directory_by_name(kind, value->text, LATER_WAIT, &entry);
+    if (result == DIRECTORY_FOUND) {
+        snprintf(value->id_literal, sizeof(value->id_literal), "\"%u\"", entry.id);
+    }
+    directory_release(&entry);
+    return result != DIRECTORY_NO_MEMORY;
+}
+
+/* The literal is what stands in every line that has this value in a field, but for escapes: see
+ * query_may_match(). */
+static bool prepare(const struct option *option, struct value *value)
+{
+    if (!prepare_cuts(option, value)) {
+        return false;
+    }
+    if (option->kind == KIND_TEXT) {
+        value->scratch = base_alloc(1, RECORD_MAX_LINE);
+        return value->scratch != NULL;
+    }
+    if ((option->kind != KIND_GLOB && option->kind != KIND_PERSON) || value->cut[0] != NULL ||
+        strpbrk(value->text, "*?\"\\") != NULL ||
+        option->fields[option->field_count - 1] == RECORD_LOGINUID) {
+        return true;
+    }
+    value->literal = base_alloc(1, value->length + 3);
+    if (value->literal == NULL) {
+        return false;
+    }
+    snprintf(value->literal, value->length + 3, "\"%s\"", value->text);
+    return option->kind != KIND_PERSON || value->is_id || prepare_name(option, value);
+}
+
+enum miguard_status query_add(struct query *query, const char *option, const char *value,
+                              struct miguard_error *reterr)
+{
+    const struct option *found = find_option(option);
+
+    if (found == NULL || value == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query", "%s is no condition",
+                         option);
+    }
+    size_t length = strlen(value);
+    /* As records have it, where what is no UTF-8 is U+FFFD. */
+    size_t most = 3 * length;
+    struct value *added = base_alloc(1, sizeof(*added) + CUT_SIZE(most));
+    if (added == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "query", NULL);
+    }
+    added->length = cut_text(value, most, added->text);
+    const char *wrong = set_value(query, found, added);
+    if (wrong != NULL) {
+        free_value(added);
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, option, "'%.60s' %s", value, wrong);
+    }
+    if (!prepare(found, added)) {
+        free_value(added);
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "query", NULL);
+    }
+    added->next = query->values[found - options];
+    query->values[found - options] = added;
+    return MIGUARD_OK;
+}
+
+/* ---- matching ---------------------------------------------------------------------------------
+ */
+
+/* Long enough for what a name can be; what is longer is compared by its beginning and cannot end
+ * as the pattern wants, unless that ends in a star. */
+enum { MAX_TEXT = 4096 };
+
+/* What a record keeps of the field. */
+static size_t limit_of(enum record_field field)
+{
+    switch (field) {
+    case RECORD_CLASS:
+    case RECORD_METHOD:
+        return AUDIT_MAX_CIM;
+    case RECORD_RULE:
+    case RECORD_EXECUTABLE:
+        return AUDIT_MAX_TEXT;
+    default:
+        return AUDIT_MAX_NAME;
+    }
+}
+
+/* The text as a record has it that is cut at this limit. */
+static const char *cut_for(const struct value *value, size_t limit)
+{
+    for (size_t i = 0; i < LIMITS; i++) {
+        if (cut_limits[i] == limit && value->cut[i] != NULL) {
+            return value->cut[i];
+        }
+    }
+    return value->text;
+}
+
+static bool fields_match(const struct option *option, const struct value *value,
+                         const struct record *record)
+{
+    char text[MAX_TEXT];
+
+    for (size_t i = 0; i < option->field_count; i++) {
+        enum record_field field = option->fields[i];
+        if (record->field[field].at == NULL) {
+            continue;
+        }
+        if (value->literal != NULL) {
+            if (record_is(record, field, value->text)) {
+                return true;
+            }
+            continue;
+        }
+        record_text(record, field, text, sizeof(text));
+        if (glob(cut_for(value, limit_of(field)), text, option->kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name that the record lacks. */
+static bool later_matches(const struct value *value, const struct record *record,
+                          enum record_field id)
+{
+    char name[DIRECTORY_NAME], quoted[DIRECTORY_NAME];
+
+    if (value->literal != NULL) { /* asked for once, and not with each record */
+        size_t length = strlen(value->id_literal);
+        if (length < 2) {
+            return false;
+        }
+        snprintf(quoted, sizeof(quoted), "%.*s", (int)length - 2, value->id_literal + 1);
+        return later_lacks_name(record, id) && record_is(record, id, quoted);
+    }
+    return later_name(record, id, name) && glob(value->text, name, KIND_PERSON);
+}
+
+static bool person_matches(const struct option *option, const struct value *value,
+                           const struct record *record)
+{
+    enum directory_kind kind;
+
+    if (!value->is_id && fields_match(option, value, record)) {
+        return true;
+    }
+    for (size_t i = 0; i < option->field_count; i++) {
+        enum record_field field = option->fields[i];
+        bool id = field == RECORD_LOGINUID || later_name_field(field, &kind) != RECORD_FIELD_COUNT;
+        if (id && (value->is_id ? record_is(record, field, value->text)
+                                : later_matches(value, record, field))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool component_matches(const struct value *value, const struct record *record)
+{
+    char name[32];
+    struct slice item;
+    size_t at = 0;
+
+    while (record_item(record, RECORD_MISMATCH, &at, &item)) {
+        slice_text(&item, name, sizeof(name));
+        if (glob(value->text, name, KIND_ANY_CASE)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool decision_matches(const struct value *value, const struct record *record)
+{
+    char decision[16];
+
+    record_text(record, RECORD_DECISION, decision, sizeof(decision));
+    return glob(value->text, decision, KIND_ANY_CASE) ||
+           (glob(value->text, decisions[2], KIND_ANY_CASE) &&
+            record_is(record, RECORD_WOULD_DENY, "true"));
+}
+
+static bool hex_matches(const struct value *value, const struct slice *slice)
+{
+    char text[24], *end = NULL;
+    size_t length = slice_text(slice, text, sizeof(text));
+
+    return length > 0 && length <= 16 && strtoull(text, &end, 16) == value->lowest && *end == '\0';
+}
+
+static bool number_matches(const struct value *value, const struct record *record,
+                           enum record_field field)
+{
+    uint64_t number = 0;
+
+    return record_number(record, field, &number) && number >= value->lowest &&
+           number <= value->highest;
+}
+
+/* ---- free text --------------------------------------------------------------------------------
+ */
+
+static bool contains_word(const char *text, size_t length, const char *word, size_t word_length)
+{
+    char first = fold(word[0], KIND_ANY_CASE);
+
+    for (size_t i = 0; i + word_length <= length; i++) {
+        if (fold(text[i], KIND_ANY_CASE) == first &&
+            strncasecmp(text + i, word, word_length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool contains(const char *text, size_t length, const struct value *value)
+{
+    if (contains_word(text, length, value->text, value->length)) {
+        return true;
+    }
+    for (size_t i = 0; i < CUTS; i++) {
+        const char *cut = value->cut[i];
+        if (cut != NULL && contains_word(text, length, cut, strlen(cut))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Behind the closing quote of the string that begins at text. */
+static const char *string_end(const char *text, const char *end, bool *ret_escaped)
+{
+    *ret_escaped = false;
+    for (text++; text < end && *text != '"'; text++) {
+        if (*text == '\\') {
+            *ret_escaped = true;
+            text++;
+        }
+    }
+    return text + 1;
+}
+
+/* In the strings of the record, but not in the names of members. The line is one that was parsed.
+ */
+static bool text_matches(const struct value *value, const struct record *record)
+{
+    const char *at = record->line, *end = record->line + record->length;
+    bool escaped = false;
+
+    while ((at = memchr(at, '"', (size_t)(end - at))) != NULL) {
+        const char *start = at;
+        at = string_end(start, end, &escaped);
+        const char *after = at;
+        while (after < end && (*after == ' ' || *after == '\t')) {
+            after++;
+        }
+        if (after < end && *after == ':') {
+            continue;
+        }
+        struct slice string = {start, (size_t)(at - start)};
+        size_t length =
+            escaped ? slice_text(&string, value->scratch, RECORD_MAX_LINE) : string.length - 2;
+        if (contains(escaped ? value->scratch : start + 1, length, value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the answer -------------------------------------------------------------------------------
+ */
+
+static bool value_matches(const struct option *option, const struct value *value,
+                          const struct record *record)
+{
+    int64_t time = 0;
+
+    switch (option->kind) {
+    case KIND_START:
+        return record_time(record, RECORD_TIMESTAMP, &time) && time >= value->first;
+    case KIND_END:
+        return record_time(record, RECORD_TIMESTAMP, &time) && time <= value->last;
+    case KIND_RANGE:
+        return number_matches(value, record, option->fields[0]);
+    case KIND_HEX:
+        return hex_matches(value, &record->field[option->fields[0]]);
+    case KIND_COMPONENT:
+        return component_matches(value, record);
+    case KIND_DECISION:
+        return decision_matches(value, record);
+    case KIND_TEXT:
+        return text_matches(value, record);
+    case KIND_PERSON:
+        return person_matches(option, value, record);
+    default:
+        return fields_match(option, value, record);
+    }
+}
+
+bool query_matches(const struct query *query, const struct record *record)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const struct value *value = query->values[i];
+        while (value != NULL && !value_matches(&options[i], value, record)) {
+            value = value->next;
+        }
+        if (value == NULL && query->values[i] != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A literal that is not there may still be spelled with escapes, which need a backslash. */
+bool query_may_match(const struct query *query, const char *line, size_t length)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const struct value *value = query->values[i];
+        while (value != NULL && value->literal != NULL &&
+               memmem(line, length, value->literal, strlen(value->literal)) == NULL &&
+               (value->id_literal[0] == '\0' ||
+                memmem(line, length, value->id_literal, strlen(value->id_literal)) == NULL)) {
+            value = value->next;
+        }
+        if (value == NULL && query->values[i] != NULL) {
+            return memchr(line, '\\', length) != NULL;
+        }
+    }
+    return true;
+}

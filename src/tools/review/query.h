@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which records are asked for. A query is a set of conditions that must all hold; several values of
+ * one condition are alternatives.
+ */
+#ifndef TOOLS_REVIEW_QUERY_H
+#define TOOLS_REVIEW_QUERY_H
+
+#include "base/error.h"
+#include "tools/review/record.h"
+
+struct query;
+
+/* NULL out of memory. Matches every record until a condition is added. */
+struct query *query_new(void);
+void query_free(struct query *query);
+
+/* option is one of query_options ("--user"), value what was given with it. INVALID_ARGUMENT:
+ * reterr's detail says what would be right. */
+MIGUARD_CHECKED enum miguard_status query_add(struct query *query, const char *option,
+                                              const char *value, struct miguard_error *reterr);
+
+/* All options, ended with NULL. */
+extern const char *const query_options[];
+
+/* The words that an option takes, ended with NULL, when they are a closed list; else NULL. */
+const char *const *query_words(const char *option);
+
+/* Quick: may say yes to a line that query_matches() refuses, never no to one that it accepts. */
+bool query_may_match(const struct query *query, const char *line, size_t length);
+bool query_matches(const struct query *query, const struct record *record);
+
+#endif

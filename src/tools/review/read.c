@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/read.h"
+#include "base/alloc.h"
+#include "tools/review/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* A block is what is read at once; the buffer holds more only for a line that is longer. */
+enum { BLOCK = 128 * 1024, MAX_FAULT = 512 };
+
+enum head {
+    HEAD_NONE, /* nothing read yet, or what was read has been given out */
+    HEAD_RECORD,
+    HEAD_BROKEN,
+    HEAD_FAILED,
+    HEAD_END,
+};
+
+struct source {
+    char *name;
+    int fd; /* -1 when it is done */
+    bool standard;
+    dev_t device;
+    ino_t inode;
+    bool regular;
+    uint64_t size; /* bytes on the disk */
+
+    bool text_end; /* nothing more comes into the buffer */
+    bool packed;
+    bool whole; /* packed, and what was unpacked so far could be all */
+    z_stream stream;
+    unsigned char *input; /* BLOCK bytes, when packed */
+
+    char *buffer;
+    size_t capacity, start, end; /* the bytes from start to end are still to be given out */
+    size_t searched;             /* up to here there is no newline */
+    uint64_t offset;             /* of the byte at start, in the unpacked file */
+    uint64_t lines;
+
+    enum head head;
+    struct read_place place;
+    struct record record;
+    int64_t time; /* of the head, or what stands before it without one */
+    char fault[MAX_FAULT];
+
+    bool finished;         /* the line of the head has its newline */
+    bool begun, marked;    /* mark.first is known; all of mark is */
+    struct read_mark mark; /* of the line that was given out last */
+};
+
+struct log_reader {
+    enum read_order order;
+    size_t count;
+    uint64_t done, total;
+    bool total_known, keeps_marks;
+    struct source sources[];
+};
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+static void close_source(struct source *source)
+{
+    if (source->packed) {
+        inflateEnd(&source->stream);
+        source->packed = false;
+    }
+    base_free(source->input);
+    base_free(source->buffer);
+    source->input = NULL;
+    source->buffer = NULL;
+    if (source->fd >= 0 && !source->standard) {
+        close(source->fd);
+    }
+    source->fd = -1;
+}
+
+static enum miguard_status open_source(struct source *source, const char *name,
+                                       struct miguard_error *reterr)
+{
+    struct stat status;
+
+    source->standard = strcmp(name, "-") == 0;
+    source->fd = -1;
+    source->name = base_copy_text(source->standard ? "<stdin>" : name);
+    if (source->name == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "reader", NULL);
+    }
+    source->place.file = source->name; /* for what is told before the first line */
+    source->fd = source->standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (source->fd < 0) {
+        return error_set(reterr, errno == ENOENT ? MIGUARD_NOT_FOUND : MIGUARD_SYSTEM, errno,
+                         "open", "%s: %s", name, strerrordesc_np(errno));
+    }
+    if (fstat(source->fd, &status) < 0) {
+        return error_set(reterr, MIGUARD_SYSTEM, errno, "fstat", "%s: %s", name,
+                         strerrordesc_np(errno));
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return error_set(reterr, MIGUARD_SYSTEM, EISDIR, "open", "%s is a folder, not a log", name);
+    }
+    source->device = status.st_dev;
+    source->inode = status.st_ino;
+    source->regular = S_ISREG(status.st_mode);
+    source->size = source->regular ? (uint64_t)status.st_size : 0;
+    return MIGUARD_OK;
+}
+
+static bool same_file(const struct source *a, const struct source *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+/* Opens the file and leaves it out again when it is one of those before. */
+static enum miguard_status add_source(struct log_reader *reader, const char *name,
+                                      struct miguard_error *reterr)
+{
+    struct source *source = &reader->sources[reader->count];
+    enum miguard_status status = open_source(source, name, reterr);
+
+    if (status != MIGUARD_OK) {
+        close_source(source);
+        base_free(source->name);
+        return status;
+    }
+    for (size_t i = 0; i < reader->count; i++) {
+        if (same_file(&reader->sources[i], source)) {
+            close_source(source);
+            base_free(source->name);
+            memset(source, 0, sizeof(*source));
+            return MIGUARD_OK;
+        }
+    }
+    reader->count++;
+    reader->total += source->size;
+    reader->total_known = reader->total_known && source->regular;
+    return MIGUARD_OK;
+}
+
+enum miguard_status read_open(const char *const *files, size_t count, enum read_order order,
+                              struct log_reader **ret_reader, struct miguard_error *reterr)
+{
+    struct log_reader *reader = NULL;
+
+    if (files == NULL || count == 0 || ret_reader == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "files", "there is no file to read");
+    }
+    if (count < SIZE_MAX / 2 / sizeof(struct source)) {
+        reader = base_alloc(1, sizeof(*reader) + count * sizeof(struct source));
+    }
+    if (reader == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "reader", NULL);
+    }
+    reader->order = order;
+    reader->total_known = true;
+    for (size_t i = 0; i < count; i++) {
+        enum miguard_status status = add_source(reader, files[i], reterr);
+        if (status != MIGUARD_OK) {
+            read_close(reader);
+            return status;
+        }
+    }
+    *ret_reader = reader;
+    return MIGUARD_OK;
+}
+
+void read_close(struct log_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < reader->count; i++) {
+        close_source(&reader->sources[i]);
+        base_free(reader->sources[i].name);
+    }
+    base_free(reader);
+}
+
+void read_progress(const struct log_reader *reader, uint64_t *ret_done, uint64_t *ret_total)
+{
+    *ret_done = reader->done;
+    *ret_total = reader->total_known ? reader->total : 0;
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------
+ */
+
+static bool failed(struct source *source, const char *what, const char *why)
+{
+    snprintf(source->fault, sizeof(source->fault), "%s: %s", what, why);
+    return false;
+}
+
+static bool no_memory(struct source *source)
+{
+    return failed(source, "it cannot be read further", "out of memory");
+}
+
+/* From the file itself; *ret_count is 0 at its end. */
+static bool read_bytes(struct log_reader *reader, struct source *source, void *buffer, size_t size,
+                       size_t *ret_count)
+{
+    ssize_t count;
+
+    do {
+        count = read(source->fd, buffer, size);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+        return failed(source, "it cannot be read further", strerrordesc_np(errno));
+    }
+    reader->done += (uint64_t)count;
+    *ret_count = (size_t)count;
+    return true;
+}
+
+static void *packed_alloc(void *context, unsigned count, unsigned size)
+{
+    (void)context;
+    return base_alloc(count, size);
+}
+
+static void packed_free(void *context, void *block)
+{
+    (void)context;
+    base_free(block);
+}
+
+/* A .gz begins with 1F 8B (RFC 1952); no record does, but a broken line may. What was read so far
+ * becomes its input. */
+static bool begin(struct source *source)
+{
+    enum { GZIP_ONLY = 16 };
+
+    if (source->offset > 0 || source->end < 2 || memcmp(source->buffer, "\x1F\x8B", 2) != 0) {
+        return true;
+    }
+    source->input = base_alloc(1, BLOCK);
+    if (source->input == NULL) {
+        return no_memory(source);
+    }
+    source->stream = (z_stream){.zalloc = packed_alloc, .zfree = packed_free};
+    if (inflateInit2(&source->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) {
+        return no_memory(source);
+    }
+    memcpy(source->input, source->buffer, source->end);
+    source->stream.next_in = source->input;
+    source->stream.avail_in = (unsigned)source->end;
+    source->end = 0;
+    source->packed = true;
+    return true;
+}
+
+/* The first bytes, enough to tell what the file is; a pipe may give them one by one. */
+static bool fill_first(struct log_reader *reader, struct source *source)
+{
+    source->buffer = base_alloc(1, BLOCK);
+    if (source->buffer == NULL) {
+        return no_memory(source);
+    }
+    source->capacity = BLOCK;
+    while (source->end < 2 && !source->text_end) {
+        size_t count = 0;
+        if (!read_bytes(reader, source, source->buffer + source->end, BLOCK - source->end,
+                        &count)) {
+            return false;
+        }
+        source->end += count;
+        source->text_end = count == 0;
+    }
+    return begin(source);
+}
+
+/* One step of inflate(). A file may be several packed one after the other (RFC 1952, 2.2). */
+static bool unpack(struct log_reader *reader, struct source *source)
+{
+    z_stream *stream = &source->stream;
+    size_t count = 0, room = source->capacity - source->end;
+
+    if (stream->avail_in == 0) {
+        if (!read_bytes(reader, source, source->input, BLOCK, &count)) {
+            return false;
+        }
+        stream->next_in = source->input;
+        stream->avail_in = (unsigned)count;
+        source->text_end = count == 0;
+        if (source->text_end) {
+            return source->whole || failed(source, "it is damaged", "it ends too early");
+        }
+    }
+    stream->next_out = (unsigned char *)source->buffer + source->end;
+    stream->avail_out = (unsigned)room;
+    int result = inflate(stream, Z_NO_FLUSH);
+    source->end += room - stream->avail_out;
+    source->whole = result == Z_STREAM_END;
+    if (result == Z_MEM_ERROR) {
+        return no_memory(source);
+    }
+    if ((result == Z_DATA_ERROR || result == Z_NEED_DICT) && room == stream->avail_out) {
+        /* else what was unpacked before it comes out first; zlib gives the error again */
+        return failed(source, "it is damaged", stream->msg != NULL ? stream->msg : "no gzip data");
+    }
+    return !source->whole || inflateReset(stream) == Z_OK || no_memory(source);
+}
+
+/* Room for more behind source->end: by moving what is left to the front, else by growing. */
+static bool make_room(struct source *source)
+{
+    if (source->start > 0) {
+        memmove(source->buffer, source->buffer + source->start, source->end - source->start);
+        source->end -= source->start;
+        source->searched -= source->start;
+        source->start = 0;
+    }
+    if (source->end < source->capacity) {
+        return true;
+    }
+    char *larger = base_resize(source->buffer, 2, source->capacity);
+    if (larger == NULL) {
+        return no_memory(source);
+    }
+    source->buffer = larger;
+    source->capacity *= 2;
+    return true;
+}
+
+static bool fill(struct log_reader *reader, struct source *source)
+{
+    size_t count = 0;
+
+    if (!make_room(source)) {
+        return false;
+    }
+    if (source->packed) {
+        return unpack(reader, source);
+    }
+    if (!read_bytes(reader, source, source->buffer + source->end, source->capacity - source->end,
+                    &count)) {
+        return false;
+    }
+    source->end += count;
+    source->text_end = count == 0;
+    return true;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static void take(struct source *source, size_t length)
+{
+    source->start += length;
+    source->offset += length;
+    source->searched = source->start;
+}
+
+/* The end of the line at source->start, NULL when it is not in the buffer. */
+static char *line_end(struct source *source)
+{
+    char *newline = memchr(source->buffer + source->searched, '\n', source->end - source->searched);
+
+    source->searched = newline != NULL ? (size_t)(newline - source->buffer) : source->end;
+    return newline;
+}
+
+static bool broken(struct source *source, const char *what)
+{
+    source->head = HEAD_BROKEN;
+    snprintf(source->fault, sizeof(source->fault), "%s", what);
+    return true;
+}
+
+/* Without keeping it: who writes a line of a gigabyte must not make the reader hold it. */
+static bool pass_long_line(struct log_reader *reader, struct source *source)
+{
+    char *newline = NULL;
+
+    source->record = (struct record){0};
+    while ((newline = line_end(source)) == NULL) {
+        take(source, source->end - source->start);
+        if (source->text_end) {
+            return broken(source, "a line longer than 1 MiB");
+        }
+        if (!fill(reader, source)) {
+            return false;
+        }
+    }
+    take(source, (size_t)(newline + 1 - (source->buffer + source->start)));
+    return broken(source, "a line longer than 1 MiB");
+}
+
+static bool parse_line(struct source *source, size_t length, bool finished)
+{
+    size_t at = 0;
+    const char *fault = record_parse(source->buffer + source->start, length, &source->record, &at);
+
+    take(source, length + finished);
+    source->finished = finished;
+    if (fault == NULL) {
+        source->head = HEAD_RECORD;
+        record_time(&source->record, RECORD_TIMESTAMP, &source->time);
+        return true;
+    }
+    source->record = (struct record){.line = source->record.line, .length = length};
+    source->head = HEAD_BROKEN;
+    snprintf(source->fault, sizeof(source->fault), "%s, at byte %zu%s", fault, at + 1,
+             finished ? "" : "; the line is not finished");
+    return true;
+}
+
+static bool read_line(struct log_reader *reader, struct source *source)
+{
+    char *newline = NULL;
+
+    if (source->buffer == NULL && !fill_first(reader, source)) {
+        return false;
+    }
+    source->place = (struct read_place){source->name, source->lines + 1, source->offset};
+    while ((newline = line_end(source)) == NULL && !source->text_end) {
+        if (source->end - source->start > RECORD_MAX_LINE) {
+            source->lines++;
+            return pass_long_line(reader, source);
+        }
+        if (!fill(reader, source)) {
+            return false;
+        }
+    }
+    size_t length =
+        (newline != NULL ? (size_t)(newline - source->buffer) : source->end) - source->start;
+    if (newline == NULL && length == 0) {
+        source->head = HEAD_END;
+        return true;
+    }
+    source->lines++;
+    return length > RECORD_MAX_LINE ? pass_long_line(reader, source)
+                                    : parse_line(source, length, newline != NULL);
+}
+
+/* ---- records ----------------------------------------------------------------------------------
+ */
+
+static void next_head(struct log_reader *reader, struct source *source)
+{
+    if (source->head != HEAD_NONE) {
+        return;
+    }
+    if (source->fd < 0) {
+        source->head = HEAD_END;
+    } else if (!read_line(reader, source)) {
+        source->head = HEAD_FAILED;
+    }
+    if (source->head == HEAD_FAILED || source->head == HEAD_END) {
+        close_source(source);
+    }
+}
+
+/* What cannot be read is told first. Of the same time, the file that was given first. */
+static struct source *earliest(struct log_reader *reader)
+{
+    struct source *chosen = NULL;
+
+    for (size_t i = 0; i < reader->count; i++) {
+        struct source *source = &reader->sources[i];
+        next_head(reader, source);
+        if (source->head == HEAD_END) {
+            continue;
+        }
+        if (source->head == HEAD_FAILED || reader->order == READ_BY_FILE) {
+            return source;
+        }
+        if (chosen == NULL || source->time < chosen->time) {
+            chosen = source;
+        }
+    }
+    return chosen;
+}
+
+/* ---- marks ------------------------------------------------------------------------------------
+ */
+
+static void hash_line(const struct record *record, unsigned char hash[READ_HASH])
+{
+    crypto_generichash(hash, READ_HASH, (const unsigned char *)record->line, record->length, NULL,
+                       0);
+}
+
+/* A line that is not finished and no record is to be read again when it is. One that is too long
+ * is passed over, and told again. */
+static void set_mark(struct source *source, enum head head)
+{
+    if (source->record.line == NULL || (head == HEAD_BROKEN && !source->finished)) {
+        return;
+    }
+    hash_line(&source->record, source->mark.last);
+    source->mark.offset = source->place.offset;
+    source->mark.length = source->record.length;
+    source->mark.line = source->place.line;
+    if (source->place.offset == 0) {
+        memcpy(source->mark.first, source->mark.last, READ_HASH);
+        source->begun = true;
+    }
+    source->marked = source->begun;
+}
+
+/* Back to the first byte, as after opening. */
+static bool restart(struct source *source, off_t offset)
+{
+    if (lseek(source->fd, offset, SEEK_SET) < 0) {
+        return failed(source, "it cannot be read further", strerrordesc_np(errno));
+    }
+    if (source->packed) {
+        inflateEnd(&source->stream);
+    }
+    base_free(source->input);
+    base_free(source->buffer);
+    source->input = NULL;
+    source->buffer = NULL;
+    source->packed = source->text_end = source->whole = false;
+    source->start = source->end = source->searched = 0;
+    source->lines = 0;
+    source->offset = 0;
+    source->head = HEAD_NONE;
+    return true;
+}
+
+/* The line at the mark becomes the head, when there is one. */
+static bool read_marked(struct log_reader *reader, struct source *source,
+                        const struct read_mark *mark)
+{
+    if (!source->packed) {
+        if (!restart(source, (off_t)mark->offset)) {
+            return false;
+        }
+        source->offset = mark->offset;
+        source->lines = mark->line - 1;
+    }
+    while (source->offset < mark->offset && source->head != HEAD_END) {
+        if (!read_line(reader, source)) {
+            return false;
+        }
+    }
+    return source->head == HEAD_END || read_line(reader, source);
+}
+
+static bool stands_at(const struct source *source, const struct read_mark *mark)
+{
+    unsigned char hash[READ_HASH];
+
+    if (source->head == HEAD_END || source->record.line == NULL ||
+        source->place.offset != mark->offset || source->record.length != mark->length) {
+        return false;
+    }
+    hash_line(&source->record, hash);
+    return memcmp(hash, mark->last, READ_HASH) == 0;
+}
+
+static const struct read_mark *find_mark(const struct source *source, const struct read_mark *marks,
+                                         size_t count)
+{
+    unsigned char hash[READ_HASH];
+
+    hash_line(&source->record, hash);
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(marks[i].first, hash, READ_HASH) == 0) {
+            return &marks[i];
+        }
+    }
+    return NULL;
+}
+
+/* False when the file cannot be read. */
+static bool resume(struct log_reader *reader, struct source *source, const struct read_mark *marks,
+                   size_t count, enum read_resumed *ret_resumed)
+{
+    if (!read_line(reader, source)) {
+        return false;
+    }
+    const struct read_mark *mark = source->head == HEAD_END || source->record.line == NULL
+                                       ? NULL
+                                       : find_mark(source, marks, count);
+    if (mark != NULL && mark->offset > 0 && !read_marked(reader, source, mark)) {
+        return false;
+    }
+    if (mark != NULL && stands_at(source, mark)) {
+        source->mark = *mark;
+        source->begun = source->marked = true;
+        source->head = HEAD_NONE;
+        *ret_resumed = READ_RESUMED;
+        return true;
+    }
+    *ret_resumed = mark != NULL ? READ_CHANGED : READ_FRESH;
+    return restart(source, 0);
+}
+
+enum read_resumed read_resume(struct log_reader *reader, size_t file, const struct read_mark *marks,
+                              size_t count)
+{
+    struct source *source = &reader->sources[file];
+    enum read_resumed resumed = READ_FRESH;
+
+    if (source->regular && !resume(reader, source, marks, count, &resumed)) {
+        source->head = HEAD_FAILED;
+        close_source(source);
+    }
+    return resumed;
+}
+
+void read_keep_marks(struct log_reader *reader)
+{
+    reader->keeps_marks = true;
+}
+
+const char *read_name(const struct log_reader *reader, size_t file)
+{
+    return file < reader->count ? reader->sources[file].name : NULL;
+}
+
+bool read_mark(const struct log_reader *reader, size_t file, struct read_mark *ret_mark)
+{
+    if (!reader->sources[file].marked) {
+        return false;
+    }
+    *ret_mark = reader->sources[file].mark;
+    return true;
+}
+
+/* ---- the next record --------------------------------------------------------------------------
+ */
+
+enum read_result read_next(struct log_reader *reader, struct record *ret_record,
+                           struct read_place *ret_place, const char **ret_fault)
+{
+    struct source *source = earliest(reader);
+
+    if (source == NULL) {
+        return READ_END;
+    }
+    enum head head = source->head;
+    source->head = HEAD_NONE;
+    *ret_place = source->place;
+    if (head == HEAD_FAILED) {
+        *ret_fault = source->fault;
+        return READ_FAILED;
+    }
+    if (reader->keeps_marks) {
+        set_mark(source, head);
+    }
+    *ret_record = source->record;
+    if (head == HEAD_BROKEN) {
+        *ret_fault = source->fault;
+        return READ_BROKEN;
+    }
+    return READ_RECORD;
+}
+
+/* ---- the files of a log -----------------------------------------------------------------------
+ */
+
+static char **names_of(const struct log_parts *parts, size_t *ret_count)
+{
+    size_t bytes = 0, count = 0;
+
+    for (size_t i = 0; i < parts->count; i++) {
+        bytes += sizeof(char *) + strlen(parts->list[i].name) + 1;
+    }
+    char **list = base_alloc(1, bytes + 1);
+    char *text = list == NULL ? NULL : (char *)(list + parts->count);
+    for (size_t i = 0; i < parts->count && list != NULL; i++) {
+        if (!parts->list[i].copy) {
+            list[count++] = text;
+            text = stpcpy(text, parts->list[i].name) + 1;
+        }
+    }
+    *ret_count = count;
+    return list;
+}
+
+enum miguard_status read_family(const char *log, char ***ret_files, size_t *ret_count,
+                                struct miguard_error *reterr)
+{
+    struct log_parts parts = {0};
+    enum miguard_status status = log_parts_find(log, 0, &parts, reterr);
+
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    char **list = names_of(&parts, ret_count);
+    log_parts_release(&parts);
+    if (list == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "files", NULL);
+    }
+    if (*ret_count == 0) {
+        base_free(list);
+        return error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open", "%s: there is no such log",
+                         log);
+    }
+    *ret_files = list;
+    return MIGUARD_OK;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading logs: several files (plain or .gz, or - for standard input) as one stream of records in
+ * the order of time, with memory that does not grow with the size of the files. A line that is no
+ * record is told with its place and never passed over in silence.
+ */
+#ifndef TOOLS_REVIEW_READ_H
+#define TOOLS_REVIEW_READ_H
+
+#include "base/error.h"
+#include "tools/review/record.h"
+
+struct log_reader;
+
+enum read_order {
+    READ_BY_TIME, /* merged; within a file, records stay as they stand */
+    READ_BY_FILE, /* one file after the other, as given */
+};
+
+struct read_place {
+    const char *file;
+    uint64_t line;   /* counted from 1 */
+    uint64_t offset; /* of the line's first byte, uncompressed */
+};
+
+enum read_result {
+    READ_RECORD,
+    READ_BROKEN, /* *ret_fault says what is wrong with the line */
+    READ_END,
+    READ_FAILED, /* *ret_fault: a file could not be read further, or memory ran out */
+};
+
+/* Errors: INVALID_ARGUMENT, NO_MEMORY, SYSTEM and NOT_FOUND (reterr names the file). The same inode
+ * twice, which rotation may show for a moment, is read once. The names are copied. */
+MIGUARD_CHECKED enum miguard_status read_open(const char *const *files, size_t count,
+                                              enum read_order order, struct log_reader **ret_reader,
+                                              struct miguard_error *reterr);
+void read_close(struct log_reader *reader);
+
+/* The record and the place are valid until the next call. A broken line comes where it stands, and
+ * *ret_record has only its line (NULL for one longer than RECORD_MAX_LINE). After READ_FAILED the
+ * next call goes on with the other files. */
+MIGUARD_CHECKED enum read_result read_next(struct log_reader *reader, struct record *ret_record,
+                                           struct read_place *ret_place, const char **ret_fault);
+
+/*
+ * To go on later behind the last line that was given out, whatever the file is called then and
+ * whether it is packed: a file is known by its first line, which no other has (it names the time,
+ * the number and what was before), and the place in it by the line that stands there.
+ */
+enum { READ_HASH = 16 };
+struct read_mark {
+    unsigned char first[READ_HASH], last[READ_HASH]; /* BLAKE2b of the lines */
+    uint64_t offset, length, line;                   /* of the last */
+};
+
+enum read_resumed {
+    READ_FRESH,   /* none of the marks is of this file */
+    READ_RESUMED, /* it goes on behind the mark */
+    READ_CHANGED, /* another line stands at the mark: the file is read from its beginning */
+};
+
+/* The files of the reader are numbered from 0; NULL behind the last. */
+const char *read_name(const struct log_reader *reader, size_t file);
+
+/* Both before the first read_next(): from now on places are remembered; and a file goes on at its
+ * mark. What goes wrong is told by read_next(). */
+void read_keep_marks(struct log_reader *reader);
+enum read_resumed read_resume(struct log_reader *reader, size_t file, const struct read_mark *marks,
+                              size_t count);
+
+/* False when no whole line of the file was given out yet. */
+bool read_mark(const struct log_reader *reader, size_t file, struct read_mark *ret_mark);
+
+/* How far it is, for a progress line: bytes read of bytes in all (of the files as they lie on the
+ * disk); total is 0 when it is not known. */
+void read_progress(const struct log_reader *reader, uint64_t *ret_done, uint64_t *ret_total);
+
+/* The files of a log in the order of their records (tools/review/files.h), without strays and
+ * copies. The list and its texts are one block, for base_free(). NOT_FOUND when there is none. */
+MIGUARD_CHECKED enum miguard_status read_family(const char *log, char ***ret_files,
+                                                size_t *ret_count, struct miguard_error *reterr);
+
+#endif

@@ -1,0 +1,816 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/record.h"
+
+#include <endian.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 16, MAX_NAME = 24 };
+
+/* ---- the members that are known ---------------------------------------------------------------
+ */
+
+struct level;
+
+struct member {
+    const char *name;
+    size_t length;
+    enum record_field field;   /* RECORD_FIELD_COUNT: nobody asks for it */
+    const struct level *level; /* its members, when it is an object */
+};
+
+struct level {
+    const struct member *members;
+    uint32_t count; /* 32 at the most: one bit each tells which were met */
+};
+
+#define FIELD(name, FIELD)                                                                         \
+    {                                                                                              \
+        name, sizeof(name) - 1, RECORD_##FIELD, NULL                                               \
+    }
+#define OBJECT(name, level)                                                                        \
+    {                                                                                              \
+        name, sizeof(name) - 1, RECORD_FIELD_COUNT, &(level)                                       \
+    }
+#define PASSED(name)                                                                               \
+    {                                                                                              \
+        name, sizeof(name) - 1, RECORD_FIELD_COUNT, NULL                                           \
+    }
+#define LEVEL(name, ...)                                                                           \
+    static const struct member name##_members[] = {__VA_ARGS__};                                   \
+    static const struct level name = {name##_members,                                              \
+                                      sizeof(name##_members) / sizeof(name##_members[0])}
+
+/* In the order in which records are written, so that the next one is nearly always the one that is
+ * looked for. */
+LEVEL(boot, FIELD("id", BOOT));
+LEVEL(host, FIELD("name", HOST), OBJECT("boot", boot));
+LEVEL(thread, FIELD("id", TID), FIELD("name", THREAD_NAME));
+LEVEL(real_user, FIELD("id", CURRENT_REAL_USER_ID), FIELD("name", CURRENT_REAL_USER_NAME));
+LEVEL(real_group, FIELD("id", CURRENT_REAL_GROUP_ID), PASSED("name"));
+LEVEL(current_user, FIELD("id", CURRENT_USER_ID), FIELD("name", CURRENT_USER_NAME));
+LEVEL(current_group, FIELD("id", CURRENT_GROUP_ID), FIELD("name", CURRENT_GROUP_NAME));
+LEVEL(saved_user, FIELD("id", CURRENT_SAVED_USER_ID), FIELD("name", CURRENT_SAVED_USER_NAME));
+LEVEL(saved_group, FIELD("id", CURRENT_SAVED_GROUP_ID), PASSED("name"));
+LEVEL(process, FIELD("pid", PID), FIELD("entity_id", ENTITY), FIELD("executable", EXECUTABLE),
+      FIELD("name", PROCESS_NAME), FIELD("start", PROCESS_START), OBJECT("thread", thread),
+      OBJECT("real_user", real_user), OBJECT("real_group", real_group),
+      OBJECT("user", current_user), OBJECT("group", current_group),
+      OBJECT("saved_user", saved_user), OBJECT("saved_group", saved_group));
+LEVEL(bound_group, FIELD("id", BOUND_GROUP_ID), FIELD("name", BOUND_GROUP_NAME));
+LEVEL(bound_user, FIELD("id", BOUND_USER_ID), FIELD("name", BOUND_USER_NAME),
+      OBJECT("group", bound_group));
+LEVEL(rule, FIELD("name", RULE), FIELD("reference", RULE_SOURCE),
+      FIELD("description", RULE_REASON));
+LEVEL(cred, FIELD("bound", CRED_BOUND), FIELD("current", CRED_CURRENT));
+LEVEL(call_site, FIELD("module", SITE_MODULE), FIELD("offset", SITE_OFFSET),
+      FIELD("symbol", SITE_SYMBOL));
+LEVEL(last_switch, FIELD("module", LAST_SWITCH_MODULE), FIELD("offset", LAST_SWITCH_OFFSET),
+      FIELD("symbol", LAST_SWITCH_SYMBOL), FIELD("time", LAST_SWITCH_TIME));
+LEVEL(policy, FIELD("detail", POLICY_DETAIL), FIELD("hash", POLICY_HASH),
+      FIELD("path", POLICY_PATH));
+LEVEL(lost, FIELD("sink", LOST_SINK), FIELD("count", LOST_COUNT), FIELD("cause", LOST_CAUSE),
+      PASSED("causes"), FIELD("first", LOST_FIRST), FIELD("last", LOST_LAST),
+      FIELD("first_sequence", LOST_FIRST_SEQUENCE), FIELD("last_sequence", LOST_LAST_SEQUENCE),
+      FIELD("total", LOST_TOTAL));
+LEVEL(rotated, FIELD("previous", PREVIOUS_FILE), FIELD("removed_files", REMOVED_FILES),
+      FIELD("removed_through", REMOVED_THROUGH));
+LEVEL(space, FIELD("step", SPACE_STEP), FIELD("available", SPACE_AVAILABLE),
+      FIELD("used_percent", SPACE_USED));
+LEVEL(repeat, FIELD("count", REPEATS));
+LEVEL(chain, FIELD("id", CHAIN), FIELD("epoch", CHAIN_EPOCH), FIELD("prev", CHAIN_PREVIOUS));
+LEVEL(miguard, FIELD("operation", OPERATION), FIELD("provider", PROVIDER),
+      FIELD("namespace", NAMESPACE), FIELD("class", CLASS), FIELD("method", METHOD),
+      FIELD("keys", KEYS), FIELD("keys_omitted", KEYS_OMITTED), FIELD("decision", DECISION),
+      FIELD("would_deny", WOULD_DENY), FIELD("context_id", CONTEXT), FIELD("session_id", SESSION),
+      FIELD("operation_id", OPERATION_ID), FIELD("mismatch", MISMATCH),
+      FIELD("unreadable", UNREADABLE), OBJECT("cred", cred), FIELD("loginuid", LOGINUID),
+      PASSED("session_keyring"), OBJECT("call_site", call_site), OBJECT("last_switch", last_switch),
+      FIELD("attempt", ATTEMPT), OBJECT("policy", policy), OBJECT("lost", lost),
+      OBJECT("rotated", rotated), OBJECT("space", space), OBJECT("repeat", repeat),
+      OBJECT("chain", chain));
+LEVEL(event, PASSED("kind"), PASSED("category"), PASSED("type"), FIELD("id", EVENT_ID),
+      FIELD("sequence", SEQUENCE), FIELD("code", CODE), FIELD("action", ACTION),
+      FIELD("outcome", OUTCOME), FIELD("reason", REASON), FIELD("start", START), FIELD("end", END),
+      FIELD("hash", HASH));
+LEVEL(root, FIELD("@timestamp", TIMESTAMP), FIELD("message", MESSAGE), PASSED("ecs"),
+      OBJECT("host", host), PASSED("observer"), OBJECT("process", process),
+      OBJECT("user", bound_user), OBJECT("rule", rule), OBJECT("miguard", miguard),
+      OBJECT("event", event));
+
+const char *record_path(enum record_field field)
+{
+    static const char *const paths[] = {
+#define PATH(NAME, path) path,
+        RECORD_FIELD_MAP(PATH)
+#undef PATH
+    };
+
+    return paths[field];
+}
+
+/* ---- strings ----------------------------------------------------------------------------------
+ */
+
+struct parser {
+    const char *at, *end;
+    struct record *record;
+    const char *fault;
+    unsigned depth;
+};
+
+/* Where it is wrong is where the parser stands. */
+static bool fault(struct parser *parser, const char *text)
+{
+    parser->fault = text;
+    return false;
+}
+
+/* Behind the printable ASCII that stands for itself, eight bytes at a time. In `special` the high
+ * bit of a byte is set for a quote, a backslash, a control character and what is not ASCII; a carry
+ * may set it wrongly, but only above one that is right. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+
+    while (end - at >= 8) {
+        uint64_t word;
+        memcpy(&word, at, sizeof(word));
+        word = le64toh(word);
+        uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+        uint64_t special = (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+                            ((word - ones * 0x20) & ~word) | word) &
+                           ones << 7;
+        if (special != 0) {
+            return at + (__builtin_ctzll(special) >> 3);
+        }
+        at += 8;
+    }
+    while (at < end && *at != '"' && *at != '\\' && *at >= 0x20 && *at < 0x7F) {
+        at++;
+    }
+    return at;
+}
+
+/* The bytes of one character that is not ASCII (RFC 3629: not overlong, no surrogate, at most
+ * U+10FFFF), 0 when it is none. */
+static size_t utf8_length(const char *text, const char *end)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char first = (unsigned char)*text;
+    size_t length = (first & 0xE0) == 0xC0   ? 2
+                    : (first & 0xF0) == 0xE0 ? 3
+                    : (first & 0xF8) == 0xF0 ? 4
+                                             : 0;
+
+    if (length == 0 || (size_t)(end - text) < length) {
+        return 0;
+    }
+    uint32_t point = first & (0x7FU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if (((unsigned char)text[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+        point = point << 6 | ((unsigned char)text[i] & 0x3FU);
+    }
+    return point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)
+               ? 0
+               : length;
+}
+
+static bool hex_digits(const char *at, const char *end, uint32_t *ret_value)
+{
+    uint32_t value = 0;
+
+    if (end - at < 4) {
+        return false;
+    }
+    for (int i = 0; i < 4; i++) {
+        char c = at[i];
+        unsigned char lower = (unsigned char)(c | 0x20);
+        if (c >= '0' && c <= '9') {
+            value = value << 4 | (uint32_t)(c - '0');
+        } else if (lower >= 'a' && lower <= 'f') {
+            value = value << 4 | (uint32_t)(lower - 'a' + 10);
+        } else {
+            return false;
+        }
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* at is behind \u. The digits of one code point: 4, or 10 with the second half of a pair; 0 when
+ * they name none. */
+static size_t escaped_point(const char *at, const char *end, uint32_t *ret_point)
+{
+    uint32_t high = 0, low = 0;
+
+    if (!hex_digits(at, end, &high) || (high >= 0xDC00 && high <= 0xDFFF)) {
+        return 0;
+    }
+    if (high < 0xD800 || high > 0xDBFF) {
+        *ret_point = high;
+        return 4;
+    }
+    if (end - at < 10 || at[4] != '\\' || at[5] != 'u' || !hex_digits(at + 6, end, &low) ||
+        low < 0xDC00 || low > 0xDFFF) {
+        return 0;
+    }
+    *ret_point = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    return 10;
+}
+
+static bool check_escape(struct parser *parser)
+{
+    uint32_t point = 0;
+    char letter = parser->end - parser->at > 1 ? parser->at[1] : '\0';
+
+    if (letter != 'u') {
+        if (letter == '\0' || strchr("\"\\/bfnrt", letter) == NULL) {
+            return fault(parser, "an escape that JSON does not know");
+        }
+        parser->at += 2;
+        return true;
+    }
+    size_t length = escaped_point(parser->at + 2, parser->end, &point);
+    if (length == 0) {
+        return fault(parser, "a \\u escape that names no character");
+    }
+    if (point == 0) { /* readers in C would end the text there */
+        return fault(parser, "a string holds NUL");
+    }
+    parser->at += 2 + length;
+    return true;
+}
+
+/* From behind the opening quote to behind the closing one. */
+static bool scan_string(struct parser *parser, bool *ret_escaped)
+{
+    for (;;) {
+        parser->at = skip_plain(parser->at, parser->end);
+        if (parser->at == parser->end) {
+            return fault(parser, "a string is not closed");
+        }
+        unsigned char c = (unsigned char)*parser->at;
+        if (c == '"') {
+            parser->at++;
+            return true;
+        }
+        if (c == '\\') {
+            *ret_escaped = true;
+            if (!check_escape(parser)) {
+                return false;
+            }
+        } else if (c < 0x20) {
+            return fault(parser, "a control character in a string");
+        } else if (c < 0x80) { /* DEL */
+            parser->at++;
+        } else {
+            size_t length = utf8_length(parser->at, parser->end);
+            if (length == 0) {
+                return fault(parser, "bytes that are no UTF-8");
+            }
+            parser->at += length;
+        }
+    }
+}
+
+/* ---- values -----------------------------------------------------------------------------------
+ */
+
+static inline void skip_blanks(struct parser *parser)
+{
+    while (parser->at < parser->end && (*parser->at == ' ' || *parser->at == '\t' ||
+                                        *parser->at == '\r' || *parser->at == '\n')) {
+        parser->at++;
+    }
+}
+
+static inline char next(const struct parser *parser)
+{
+    return parser->at < parser->end ? *parser->at : '\0';
+}
+
+static inline bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool scan_digits(struct parser *parser)
+{
+    if (!digit(next(parser))) {
+        return fault(parser, "a number that is none");
+    }
+    while (digit(next(parser))) {
+        parser->at++;
+    }
+    return true;
+}
+
+static bool scan_number(struct parser *parser)
+{
+    if (next(parser) == '-') {
+        parser->at++;
+    }
+    if (next(parser) == '0') {
+        parser->at++;
+        if (digit(next(parser))) {
+            return fault(parser, "a number that begins with 0");
+        }
+    } else if (!scan_digits(parser)) {
+        return false;
+    }
+    if (next(parser) == '.') {
+        parser->at++;
+        if (!scan_digits(parser)) {
+            return false;
+        }
+    }
+    if (next(parser) == 'e' || next(parser) == 'E') {
+        parser->at++;
+        if (next(parser) == '+' || next(parser) == '-') {
+            parser->at++;
+        }
+        return scan_digits(parser);
+    }
+    return true;
+}
+
+static bool scan_word(struct parser *parser)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    size_t left = (size_t)(parser->end - parser->at);
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t length = strlen(words[i]);
+        if (left >= length && memcmp(parser->at, words[i], length) == 0) {
+            parser->at += length;
+            return true;
+        }
+    }
+    return fault(parser, left == 0 ? "the record is cut off" : "here should be a value");
+}
+
+static bool scan_object(struct parser *parser, const struct level *level);
+static bool scan_array(struct parser *parser);
+
+/* level: of the members, should it be an object. */
+static bool scan_value(struct parser *parser, const struct level *level)
+{
+    bool escaped = false;
+
+    switch (next(parser)) {
+    case '"':
+        parser->at++;
+        return scan_string(parser, &escaped);
+    case '{':
+        return scan_object(parser, level);
+    case '[':
+        return scan_array(parser);
+    case '-':
+    case '0' ... '9':
+        return scan_number(parser);
+    default:
+        return scan_word(parser);
+    }
+}
+
+/* Behind the opening bracket; true with *ret_empty when the closing one follows at once. */
+static bool enter(struct parser *parser, char close, bool *ret_empty)
+{
+    if (++parser->depth > MAX_DEPTH) {
+        return fault(parser, "nested deeper than 16");
+    }
+    parser->at++;
+    skip_blanks(parser);
+    *ret_empty = next(parser) == close;
+    parser->at += *ret_empty;
+    parser->depth -= *ret_empty;
+    return true;
+}
+
+/* Behind a value: at the next one, or behind the closing bracket and *ret_end. */
+static bool advance(struct parser *parser, char close, bool *ret_end)
+{
+    skip_blanks(parser);
+    char c = next(parser);
+    if (c != ',' && c != close) {
+        return fault(parser, parser->at == parser->end ? "the record is cut off"
+                             : close == '}'            ? "here should be , or }"
+                                                       : "here should be , or ]");
+    }
+    parser->at++;
+    *ret_end = c == close;
+    parser->depth -= *ret_end;
+    if (c == ',') {
+        skip_blanks(parser);
+    }
+    return true;
+}
+
+static bool scan_array(struct parser *parser)
+{
+    bool end = false;
+
+    if (!enter(parser, ']', &end)) {
+        return false;
+    }
+    while (!end) {
+        if (!scan_value(parser, NULL) || !advance(parser, ']', &end)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The member of that name, searched from *cursor on and round; *cursor is then behind it. */
+static const struct member *find_member(const struct level *level, const struct slice *name,
+                                        uint32_t *cursor)
+{
+    uint32_t at = *cursor;
+
+    for (uint32_t i = 0; i < level->count; i++, at++) {
+        at = at < level->count ? at : 0;
+        const struct member *member = &level->members[at];
+        if (member->length == name->length && memcmp(member->name, name->at, name->length) == 0) {
+            *cursor = at + 1;
+            return member;
+        }
+    }
+    return NULL;
+}
+
+/* The name of a member up to its value. found: NULL when it is not known. */
+static bool scan_name(struct parser *parser, const struct level *level, uint32_t *cursor,
+                      const struct member **ret_found)
+{
+    bool escaped = false;
+    char plain[MAX_NAME];
+    struct slice name = {parser->at, 0};
+
+    if (next(parser) != '"') {
+        return fault(parser, parser->at == parser->end ? "the record is cut off"
+                                                       : "here should be the name of a member");
+    }
+    parser->at++;
+    if (!scan_string(parser, &escaped)) {
+        return false;
+    }
+    name.length = (size_t)(parser->at - name.at);
+    if (escaped) { /* "\u0070id" is another spelling of "pid", and must not pass as unknown */
+        name.length = slice_text(&name, plain, sizeof(plain));
+        name.at = plain;
+    } else {
+        name = (struct slice){name.at + 1, name.length - 2};
+    }
+    *ret_found =
+        level == NULL || name.length >= sizeof(plain) ? NULL : find_member(level, &name, cursor);
+    skip_blanks(parser);
+    if (next(parser) != ':') {
+        return fault(parser, "here should be a colon");
+    }
+    parser->at++;
+    skip_blanks(parser);
+    return true;
+}
+
+static bool scan_object(struct parser *parser, const struct level *level)
+{
+    uint32_t met = 0, cursor = 0;
+    bool end = false;
+
+    if (!enter(parser, '}', &end)) {
+        return false;
+    }
+    while (!end) {
+        const char *start = parser->at;
+        const struct member *found = NULL;
+        if (!scan_name(parser, level, &cursor, &found)) {
+            return false;
+        }
+        if (found != NULL) {
+            uint32_t bit = 1U << (found - level->members);
+            if ((met & bit) != 0) {
+                parser->at = start;
+                return fault(parser, "a member stands there twice");
+            }
+            met |= bit;
+        }
+        start = parser->at;
+        if (!scan_value(parser, found == NULL ? NULL : found->level)) {
+            return false;
+        }
+        if (found != NULL && found->field != RECORD_FIELD_COUNT) {
+            parser->record->field[found->field] =
+                (struct slice){start, (size_t)(parser->at - start)};
+        }
+        if (!advance(parser, '}', &end)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool scan_line(struct parser *parser)
+{
+    skip_blanks(parser);
+    if (parser->at == parser->end) {
+        return fault(parser, "an empty line");
+    }
+    if (*parser->at != '{') {
+        return fault(parser, "no JSON object");
+    }
+    if (!scan_object(parser, &root)) {
+        return false;
+    }
+    skip_blanks(parser);
+    return parser->at == parser->end || fault(parser, "there is more after the record");
+}
+
+const char *record_parse(const char *line, size_t length, struct record *ret_record,
+                         size_t *ret_offset)
+{
+    struct parser parser = {.at = line, .end = line + length, .record = ret_record};
+
+    memset(ret_record, 0, sizeof(*ret_record));
+    ret_record->line = line;
+    ret_record->length = length;
+    if (scan_line(&parser)) {
+        return NULL;
+    }
+    *ret_offset = (size_t)(parser.at - line);
+    return parser.fault;
+}
+
+/* ---- asking -----------------------------------------------------------------------------------
+ */
+
+static bool quoted(const struct slice *slice)
+{
+    return slice->length >= 2 && slice->at[0] == '"';
+}
+
+static size_t put_utf8(uint32_t point, char bytes[4])
+{
+    if (point < 0x80) {
+        bytes[0] = (char)point;
+        return 1;
+    }
+    size_t length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--, point >>= 6) {
+        bytes[i] = (char)(0x80 | (point & 0x3F));
+    }
+    bytes[0] = (char)((0xF00U >> length & 0xFF) | point);
+    return length;
+}
+
+/* The bytes that one escape stands for; *at is at its backslash, and then behind it. */
+static size_t unescape(const char **at, const char *end, char bytes[4])
+{
+    static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
+    uint32_t point = 0;
+    char letter = (*at)[1];
+
+    if (letter == 'u') {
+        *at += 2 + escaped_point(*at + 2, end, &point);
+        return put_utf8(point, bytes);
+    }
+    const char *found = strchr(letters, letter);
+    bytes[0] = found != NULL ? meant[found - letters] : letter;
+    *at += 2;
+    return 1;
+}
+
+/* The next run of bytes of the text: of the line itself, or in bytes. False at the end. */
+static bool next_run(const char **at, const char *end, char bytes[4], struct slice *ret_run)
+{
+    if (*at == end) {
+        return false;
+    }
+    if (**at == '\\') {
+        *ret_run = (struct slice){bytes, unescape(at, end, bytes)};
+        return true;
+    }
+    const char *escape = memchr(*at, '\\', (size_t)(end - *at));
+    const char *stop = escape != NULL ? escape : end;
+    *ret_run = (struct slice){*at, (size_t)(stop - *at)};
+    *at = stop;
+    return true;
+}
+
+static void inside(const struct slice *slice, const char **ret_at, const char **ret_end)
+{
+    bool quotes = quoted(slice);
+
+    *ret_at = slice->at + quotes;
+    *ret_end = slice->at + slice->length - quotes;
+}
+
+size_t slice_text(const struct slice *slice, char *buffer, size_t size)
+{
+    const char *at, *end;
+    char bytes[4];
+    struct slice run;
+    size_t length = 0;
+
+    if (size > 0) {
+        buffer[0] = '\0';
+    }
+    if (slice->at == NULL) {
+        return 0;
+    }
+    inside(slice, &at, &end);
+    while (next_run(&at, end, bytes, &run)) {
+        if (length + 1 < size) {
+            size_t room = size - 1 - length, taken = run.length < room ? run.length : room;
+            memcpy(buffer + length, run.at, taken);
+            buffer[length + taken] = '\0';
+        }
+        length += run.length;
+    }
+    return length;
+}
+
+bool slice_is(const struct slice *slice, const char *text)
+{
+    const char *at, *end;
+    char bytes[4];
+    struct slice run;
+
+    if (slice->at == NULL) {
+        return false;
+    }
+    size_t left = strlen(text);
+    inside(slice, &at, &end);
+    while (next_run(&at, end, bytes, &run)) {
+        if (run.length > left || memcmp(run.at, text, run.length) != 0) {
+            return false;
+        }
+        text += run.length;
+        left -= run.length;
+    }
+    return left == 0;
+}
+
+size_t record_text(const struct record *record, enum record_field field, char *buffer, size_t size)
+{
+    return slice_text(&record->field[field], buffer, size);
+}
+
+bool record_is(const struct record *record, enum record_field field, const char *text)
+{
+    return slice_is(&record->field[field], text);
+}
+
+bool record_number(const struct record *record, enum record_field field, uint64_t *ret_number)
+{
+    const struct slice *slice = &record->field[field];
+    const char *at, *end;
+    uint64_t number = 0;
+
+    if (slice->at == NULL) {
+        return false;
+    }
+    inside(slice, &at, &end);
+    if (at == end) {
+        return false;
+    }
+    for (; at < end; at++) {
+        if (!digit(*at) || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number)) {
+            return false;
+        }
+    }
+    *ret_number = number;
+    return true;
+}
+
+/* ---- time -------------------------------------------------------------------------------------
+ */
+
+struct reading {
+    const char *at, *end;
+    bool good;
+};
+
+static int64_t two_digits(struct reading *reading, int least, int most)
+{
+    if (!reading->good || reading->end - reading->at < 2 || !digit(reading->at[0]) ||
+        !digit(reading->at[1])) {
+        reading->good = false;
+        return 0;
+    }
+    int value = (reading->at[0] - '0') * 10 + (reading->at[1] - '0');
+    reading->at += 2;
+    reading->good = value >= least && value <= most;
+    return value;
+}
+
+static void one_of(struct reading *reading, const char *letters)
+{
+    reading->good = reading->good && reading->at < reading->end && *reading->at != '\0' &&
+                    strchr(letters, *reading->at) != NULL;
+    reading->at += reading->good;
+}
+
+static int64_t fraction(struct reading *reading)
+{
+    int64_t value = 0, scale = 100000000;
+
+    if (!reading->good || reading->at == reading->end || *reading->at != '.') {
+        return 0;
+    }
+    reading->at++;
+    reading->good = reading->at < reading->end && digit(*reading->at);
+    for (; reading->at < reading->end && digit(*reading->at); reading->at++, scale /= 10) {
+        value += scale * (*reading->at - '0');
+    }
+    return value;
+}
+
+static int64_t zone(struct reading *reading)
+{
+    char sign = reading->good && reading->at < reading->end ? *reading->at : '\0';
+
+    one_of(reading, "Z+-");
+    if (sign == 'Z') {
+        return 0;
+    }
+    int64_t seconds = two_digits(reading, 0, 23) * 3600;
+    one_of(reading, ":");
+    seconds += two_digits(reading, 0, 59) * 60;
+    return sign == '-' ? -seconds : seconds;
+}
+
+static bool leap(int64_t year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+/* Days from 1970-01-01 (proleptic Gregorian). month and day count from 1. */
+static int64_t days_since_1970(int64_t year, int64_t month, int64_t day)
+{
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    int64_t past = year - 1;
+    int64_t days = past * 365 + past / 4 - past / 100 + past / 400 - 719162;
+
+    return days + before[month - 1] + (month > 2 && leap(year)) + day - 1;
+}
+
+bool record_parse_time(const char *text, size_t length, int64_t *ret_time)
+{
+    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    struct reading reading = {text, text + length, true};
+
+    int64_t year = two_digits(&reading, 19, 22) * 100;
+    year += two_digits(&reading, 0, 99);
+    one_of(&reading, "-");
+    int64_t month = two_digits(&reading, 1, 12);
+    one_of(&reading, "-");
+    int64_t day = two_digits(&reading, 1, 31);
+    one_of(&reading, "Tt ");
+    int64_t second = two_digits(&reading, 0, 23) * 3600;
+    one_of(&reading, ":");
+    second += two_digits(&reading, 0, 59) * 60;
+    one_of(&reading, ":");
+    second += two_digits(&reading, 0, 60); /* a leap second */
+    int64_t nanosecond = fraction(&reading);
+    second -= zone(&reading);
+    if (!reading.good || reading.at != reading.end || year < 1970 || year > 2261 ||
+        day > month_days[month - 1] + (month == 2 && leap(year))) {
+        return false;
+    }
+    *ret_time = (days_since_1970(year, month, day) * 86400 + second) * 1000000000 + nanosecond;
+    return true;
+}
+
+bool record_time(const struct record *record, enum record_field field, int64_t *ret_time)
+{
+    const struct slice *slice = &record->field[field];
+
+    return quoted(slice) && record_parse_time(slice->at + 1, slice->length - 2, ret_time);
+}
+
+/* ---- arrays -----------------------------------------------------------------------------------
+ */
+
+bool record_item(const struct record *record, enum record_field field, size_t *at,
+                 struct slice *ret_item)
+{
+    const struct slice *array = &record->field[field];
+
+    if (array->at == NULL || array->at[0] != '[' || *at >= array->length) {
+        return false;
+    }
+    struct parser parser = {.at = array->at + (*at == 0 ? 1 : *at),
+                            .end = array->at + array->length};
+    skip_blanks(&parser);
+    const char *start = parser.at;
+    if (next(&parser) == ']' || !scan_value(&parser, NULL)) {
+        return false;
+    }
+    *ret_item = (struct slice){start, (size_t)(parser.at - start)};
+    skip_blanks(&parser);
+    *at = next(&parser) == ',' ? (size_t)(parser.at + 1 - array->at) : array->length;
+    return true;
+}

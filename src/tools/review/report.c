@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { BUCKETS = 4096, NONE = UINT32_MAX };
+
+static const struct {
+    const char *name, *title, *head;
+} lists[] = {
+#define LIST_ROW(NAME, name, title, head) [REPORT_##NAME] = {name, title, head},
+    REPORT_LIST_MAP(LIST_ROW)
+#undef LIST_ROW
+};
+
+const char *report_list_name(enum report_list list)
+{
+    return lists[list].name;
+}
+
+const char *report_list_title(enum report_list list)
+{
+    return lists[list].title;
+}
+
+const char *report_list_head(enum report_list list)
+{
+    return lists[list].head;
+}
+
+uint64_t report_sum(const struct report_count *count)
+{
+    return count->refused + count->would + count->allowed + count->other;
+}
+
+static void add_count(struct report_count *to, const struct report_count *from)
+{
+    to->refused += from->refused;
+    to->would += from->would;
+    to->allowed += from->allowed;
+    to->other += from->other;
+}
+
+/* ---- a list of keys --------------------------------------------------------------------------*/
+
+/* Less weight makes room first: refusals are what a report is for. */
+static bool lighter(const struct report_key *a, const struct report_key *b)
+{
+    uint64_t refused_a = a->count.refused + a->count.would + a->before.refused + a->before.would;
+    uint64_t refused_b = b->count.refused + b->count.would + b->before.refused + b->before.would;
+
+    if (refused_a != refused_b) {
+        return refused_a < refused_b;
+    }
+    return report_sum(&a->count) + report_sum(&a->before) <
+           report_sum(&b->count) + report_sum(&b->before);
+}
+
+static void put(struct report_keys *keys, uint32_t place, uint32_t key)
+{
+    keys->heap[place] = key;
+    keys->keys[key].place = place;
+}
+
+static void sift_up(struct report_keys *keys, uint32_t place)
+{
+    uint32_t key = keys->heap[place];
+
+    while (place > 0) {
+        uint32_t parent = (place - 1) / 2;
+        if (!lighter(&keys->keys[key], &keys->keys[keys->heap[parent]])) {
+            break;
+        }
+        put(keys, place, keys->heap[parent]);
+        place = parent;
+    }
+    put(keys, place, key);
+}
+
+static void sift_down(struct report_keys *keys, uint32_t place)
+{
+    uint32_t key = keys->heap[place];
+
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+        if (child >= keys->count) {
+            break;
+        }
+        if (child + 1 < keys->count &&
+            lighter(&keys->keys[keys->heap[child + 1]], &keys->keys[keys->heap[child]])) {
+            child++;
+        }
+        if (!lighter(&keys->keys[keys->heap[child]], &keys->keys[key])) {
+            break;
+        }
+        put(keys, place, keys->heap[child]);
+        place = child;
+    }
+    put(keys, place, key);
+}
+
+static uint64_t hash_of(const char *text, size_t length)
+{
+    uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
+
+    for (size_t i = 0; i < length; i++) {
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001B3);
+    }
+    return hash;
+}
+
+static bool keys_ready(struct report_keys *keys)
+{
+    if (keys->heap != NULL) {
+        return true;
+    }
+    base_free(keys->keys);
+    base_free(keys->buckets);
+    keys->keys = base_alloc(REPORT_KEYS, sizeof(*keys->keys));
+    keys->buckets = base_alloc(BUCKETS, sizeof(*keys->buckets));
+    keys->heap = keys->keys == NULL || keys->buckets == NULL
+                     ? NULL
+                     : base_alloc(REPORT_KEYS, sizeof(*keys->heap));
+    if (keys->heap == NULL) {
+        return false;
+    }
+    memset(keys->buckets, 0xFF, BUCKETS * sizeof(*keys->buckets));
+    return true;
+}
+
+static uint32_t find_key(const struct report_keys *keys, uint64_t hash, const char *text)
+{
+    uint32_t at = keys->buckets[hash % BUCKETS];
+
+    while (at != NONE && (keys->keys[at].hash != hash || strcmp(keys->keys[at].text, text) != 0)) {
+        at = keys->keys[at].next;
+    }
+    return at;
+}
+
+static void unlink_key(struct report_keys *keys, uint32_t key)
+{
+    uint32_t *link = &keys->buckets[keys->keys[key].hash % BUCKETS];
+
+    while (*link != key) {
+        link = &keys->keys[*link].next;
+    }
+    *link = keys->keys[key].next;
+}
+
+/* Room for one more: a new place, or that of the lightest. */
+static uint32_t take_place(struct report_keys *keys, char *text, uint64_t hash)
+{
+    struct report_count before = {0};
+    uint32_t key = keys->count;
+
+    if (keys->count < REPORT_KEYS) {
+        keys->count++;
+        put(keys, key, key);
+    } else {
+        key = keys->heap[0];
+        struct report_key *old = &keys->keys[key];
+        before = old->count;
+        add_count(&keys->others, &old->count);
+        add_count(&before, &old->before);
+        keys->removed++;
+        unlink_key(keys, key);
+        base_free(old->text);
+    }
+    uint32_t place = keys->keys[key].place;
+    keys->keys[key] = (struct report_key){.text = text,
+                                          .hash = hash,
+                                          .before = before,
+                                          .place = place,
+                                          .next = keys->buckets[hash % BUCKETS]};
+    keys->buckets[hash % BUCKETS] = key;
+    return key;
+}
+
+static bool keys_add(struct report_keys *keys, struct text *text, const struct report_count *count)
+{
+    if (text->failed || !keys_ready(keys)) {
+        return false;
+    }
+    uint64_t hash = hash_of(text->data, text->length);
+    if (text->length > REPORT_KEY_LENGTH) { /* told apart by what is cut off as well */
+        text->length = REPORT_KEY_LENGTH - 32;
+        text_format(text, "... #%016llx", (unsigned long long)hash);
+        if (text->failed) {
+            return false;
+        }
+    }
+    uint32_t key = find_key(keys, hash, text->data);
+    if (key == NONE) {
+        char *copy = base_copy_text(text->data);
+        if (copy == NULL) {
+            return false;
+        }
+        key = take_place(keys, copy, hash);
+    }
+    add_count(&keys->keys[key].count, count);
+    sift_up(keys, keys->keys[key].place);
+    sift_down(keys, keys->keys[key].place);
+    return true;
+}
+
+static void keys_release(struct report_keys *keys)
+{
+    for (uint32_t i = 0; i < keys->count; i++) {
+        base_free(keys->keys[i].text);
+    }
+    base_free(keys->keys);
+    base_free(keys->buckets);
+    base_free(keys->heap);
+}
+
+static int by_weight(const void *a, const void *b, void *context)
+{
+    const struct report_keys *keys = context;
+    const struct report_key *one = &keys->keys[*(const uint32_t *)a];
+    const struct report_key *two = &keys->keys[*(const uint32_t *)b];
+    uint64_t refused_one = one->count.refused + one->count.would;
+    uint64_t refused_two = two->count.refused + two->count.would;
+    uint64_t all_one = report_sum(&one->count), all_two = report_sum(&two->count);
+
+    if (refused_one != refused_two) {
+        return refused_one > refused_two ? -1 : 1;
+    }
+    if (all_one != all_two) {
+        return all_one > all_two ? -1 : 1;
+    }
+    return strcmp(one->text, two->text);
+}
+
+uint32_t report_order(const struct report_keys *keys, uint32_t *ret_order)
+{
+    for (uint32_t i = 0; i < keys->count; i++) {
+        ret_order[i] = i;
+    }
+    qsort_r(ret_order, keys->count, sizeof(*ret_order), by_weight, (void *)(uintptr_t)keys);
+    return keys->count;
+}
+
+/* ---- the latest lines ------------------------------------------------------------------------*/
+
+/* The line without what is inside the braces of its two identities, which can be long. */
+static void append_shortened(struct text *text, const struct record *record)
+{
+    const struct slice *one = &record->field[RECORD_CRED_BOUND];
+    const struct slice *two = &record->field[RECORD_CRED_CURRENT];
+    size_t at = 0;
+
+    if (one->at != NULL && two->at != NULL && two->at < one->at) {
+        const struct slice *swapped = one;
+        one = two;
+        two = swapped;
+    }
+    for (int i = 0; i < 2; i++) {
+        const struct slice *cred = i == 0 ? one : two;
+        if (cred->at != NULL && cred->at[0] == '{') {
+            text_append_bytes(text, record->line + at, (size_t)(cred->at - record->line) - at);
+            text_append(text, "{}");
+            at = (size_t)(cred->at - record->line) + cred->length;
+        }
+    }
+    text_append_bytes(text, record->line + at, record->length - at);
+}
+
+static bool ring_add(struct report_ring *ring, uint32_t size, const struct record *record)
+{
+    if (ring->lines == NULL) {
+        ring->lines = base_alloc(size, sizeof(*ring->lines));
+        ring->size = size;
+    }
+    if (ring->lines == NULL) {
+        return false;
+    }
+    struct text line = TEXT_EMPTY;
+    if (record->length <= REPORT_LINE) {
+        text_append_bytes(&line, record->line, record->length);
+    } else {
+        append_shortened(&line, record);
+    }
+    if (line.length > REPORT_LINE) { /* whatever that is, no writer of ours wrote it */
+        text_release(&line);
+        text_append(&line, "{}");
+    }
+    if (line.failed) {
+        text_release(&line);
+        return false;
+    }
+    text_release(&ring->lines[ring->next]);
+    ring->lines[ring->next] = line;
+    ring->next = (ring->next + 1) % ring->size;
+    ring->seen++;
+    return true;
+}
+
+static void ring_release(struct report_ring *ring)
+{
+    for (uint32_t i = 0; ring->lines != NULL && i < ring->size; i++) {
+        text_release(&ring->lines[i]);
+    }
+    base_free(ring->lines);
+}
+
+/* ---- what a record is counted under ----------------------------------------------------------*/
+
+static struct report_count count_of(const struct record *record)
+{
+    struct report_count count = {0};
+    uint64_t events = export_repeats(record);
+
+    if (!export_is_decision(record)) {
+        count.other = events;
+    } else if (record_is(record, RECORD_DECISION, "deny")) {
+        count.refused = events;
+    } else if (record_is(record, RECORD_WOULD_DENY, "true")) {
+        count.would = events;
+    } else {
+        count.allowed = events;
+    }
+    return count;
+}
+
+static bool add_text(struct report *report, enum report_list list, struct text *key,
+                     const struct report_count *count)
+{
+    bool added = !key->failed && (key->length == 0 || keys_add(&report->lists[list], key, count));
+
+    text_release(key);
+    return added;
+}
+
+static bool add_field(struct report *report, enum report_list list, const struct record *record,
+                      enum record_field field, const struct report_count *count)
+{
+    struct text key = TEXT_EMPTY;
+
+    export_field(&key, EXPORT_PLAIN, record, field);
+    return add_text(report, list, &key, count);
+}
+
+static bool add_people(struct report *report, const struct record *record,
+                       const struct report_count *count)
+{
+    struct text bound = TEXT_EMPTY, current = TEXT_EMPTY, pair = TEXT_EMPTY;
+
+    if (export_has(record, RECORD_BOUND_USER_ID)) {
+        export_person(&bound, EXPORT_PLAIN, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
+    }
+    if (export_has(record, RECORD_CURRENT_USER_ID)) {
+        export_person(&current, EXPORT_PLAIN, record, RECORD_CURRENT_USER_ID,
+                      RECORD_CURRENT_USER_NAME);
+    }
+    if (bound.length > 0 && current.length > 0) {
+        text_append_bytes(&pair, bound.data, bound.length);
+        text_append(&pair, " -> ");
+        text_append_bytes(&pair, current.data, current.length);
+    }
+    bool added = add_text(report, REPORT_BOUND, &bound, count);
+    added = add_text(report, REPORT_CURRENT, &current, count) && added;
+    return add_text(report, REPORT_PAIR, &pair, count) && added;
+}
+
+static bool add_components(struct report *report, const struct record *record,
+                           const struct report_count *count)
+{
+    struct slice item;
+
+    for (size_t at = 0; record_item(record, RECORD_MISMATCH, &at, &item);) {
+        struct text key = TEXT_EMPTY;
+        export_slice(&key, EXPORT_PLAIN, &item);
+        if (!add_text(report, REPORT_COMPONENT, &key, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_rule(struct report *report, const struct record *record,
+                     const struct report_count *count)
+{
+    struct text key = TEXT_EMPTY;
+
+    export_field(&key, EXPORT_PLAIN, record, RECORD_RULE);
+    if (key.length > 0 && export_has(record, RECORD_RULE_SOURCE)) {
+        text_append(&key, " at ");
+        export_field(&key, EXPORT_PLAIN, record, RECORD_RULE_SOURCE);
+    }
+    return add_text(report, REPORT_RULE, &key, count);
+}
+
+/* Methods of two classes have nothing but their name in common. */
+static bool add_method(struct report *report, const struct record *record,
+                       const struct report_count *count)
+{
+    struct text key = TEXT_EMPTY;
+
+    if (!export_has(record, RECORD_METHOD)) {
+        return true;
+    }
+    export_field(&key, EXPORT_PLAIN, record, RECORD_CLASS);
+    text_append(&key, key.length > 0 ? "." : "");
+    export_field(&key, EXPORT_PLAIN, record, RECORD_METHOD);
+    return add_text(report, REPORT_METHOD, &key, count);
+}
+
+static bool add_site(struct report *report, const struct record *record,
+                     const struct report_count *count)
+{
+    struct text key = TEXT_EMPTY;
+
+    export_field(&key, EXPORT_PLAIN, record, RECORD_SITE_MODULE);
+    if (export_has(record, RECORD_SITE_OFFSET)) {
+        text_append(&key, "+0x");
+        export_field(&key, EXPORT_PLAIN, record, RECORD_SITE_OFFSET);
+    }
+    if (export_has(record, RECORD_SITE_SYMBOL)) {
+        text_append(&key, " ");
+        export_field(&key, EXPORT_PLAIN, record, RECORD_SITE_SYMBOL);
+    }
+    return add_text(report, REPORT_SITE, &key, count);
+}
+
+/* A process id comes again; with the entity it does not. */
+static bool add_process(struct report *report, const struct record *record,
+                        const struct report_count *count)
+{
+    struct text key = TEXT_EMPTY;
+
+    if (!export_has(record, RECORD_PID)) {
+        return true;
+    }
+    export_field(&key, EXPORT_PLAIN, record,
+                 export_has(record, RECORD_PROCESS_NAME) ? RECORD_PROCESS_NAME : RECORD_EXECUTABLE);
+    text_append(&key, key.length > 0 ? " pid " : "pid ");
+    export_field(&key, EXPORT_PLAIN, record, RECORD_PID);
+    if (export_has(record, RECORD_ENTITY)) {
+        text_append(&key, " entity ");
+        export_field(&key, EXPORT_PLAIN, record, RECORD_ENTITY);
+    }
+    return add_text(report, REPORT_PROCESS, &key, count);
+}
+
+static bool add_decision(struct report *report, const struct record *record,
+                         const struct report_count *count)
+{
+    return add_people(report, record, count) && add_components(report, record, count) &&
+           add_rule(report, record, count) && add_site(report, record, count) &&
+           add_field(report, REPORT_PROVIDER, record, RECORD_PROVIDER, count) &&
+           add_field(report, REPORT_REASON, record, RECORD_REASON, count) &&
+           add_field(report, REPORT_OPERATION, record, RECORD_OPERATION, count) &&
+           add_field(report, REPORT_CLASS, record, RECORD_CLASS, count) &&
+           add_method(report, record, count) &&
+           add_field(report, REPORT_NAMESPACE, record, RECORD_NAMESPACE, count);
+}
+
+/* ---- losses ----------------------------------------------------------------------------------*/
+
+static void add_loss(struct report *report, const struct record *record, const char *cause,
+                     uint64_t count)
+{
+    struct report_loss loss = {.count = count};
+    uint32_t i = 0;
+
+    record_text(record, RECORD_LOST_SINK, loss.sink, sizeof(loss.sink));
+    snprintf(loss.cause, sizeof(loss.cause), "%s", cause);
+    while (i < report->loss_count && (strcmp(report->losses[i].sink, loss.sink) != 0 ||
+                                      strcmp(report->losses[i].cause, loss.cause) != 0)) {
+        i++;
+    }
+    if (i == report->loss_count && report->loss_count < REPORT_LOSSES - 1) {
+        report->losses[report->loss_count++] = loss;
+    } else if (i == report->loss_count) { /* more than there are: the last takes them all */
+        snprintf(report->losses[REPORT_LOSSES - 1].cause, sizeof(loss.cause), "others");
+        report->losses[REPORT_LOSSES - 1].count += count;
+        report->loss_count = REPORT_LOSSES;
+    } else {
+        report->losses[i].count += count;
+    }
+}
+
+/* miguard.lost.causes stands behind miguard.lost.cause; where it does not, cause speaks for all. */
+static struct slice causes_of(const struct record *record)
+{
+    static const char name[] = "\"causes\":{";
+    const struct slice *cause = &record->field[RECORD_LOST_CAUSE];
+    const struct slice *first = &record->field[RECORD_LOST_FIRST];
+
+    if (cause->at == NULL || first->at == NULL || first->at < cause->at) {
+        return (struct slice){NULL, 0};
+    }
+    const char *from = cause->at + cause->length;
+    const char *at = memmem(from, (size_t)(first->at - from), name, sizeof(name) - 1);
+    if (at == NULL) {
+        return (struct slice){NULL, 0};
+    }
+    at += sizeof(name) - 2;
+    return (struct slice){at, (size_t)(first->at - at)};
+}
+
+static uint64_t add_losses(struct report *report, const struct record *record)
+{
+    struct slice causes = causes_of(record), name, value;
+    uint64_t count = 0, told = 0;
+    char cause[32], digits[24];
+
+    if (!record_number(record, RECORD_LOST_COUNT, &count)) {
+        return 0;
+    }
+    for (size_t at = 0; export_member(&causes, &at, &name, &value);) {
+        slice_text(&name, cause, sizeof(cause));
+        slice_text(&value, digits, sizeof(digits));
+        uint64_t some = strtoull(digits, NULL, 10);
+        some = some > count - told ? count - told : some;
+        told += some;
+        add_loss(report, record, cause, some);
+    }
+    if (told < count) {
+        record_text(record, RECORD_LOST_CAUSE, cause, sizeof(cause));
+        add_loss(report, record, cause[0] != '\0' ? cause : "not told", count - told);
+    }
+    report->lost += count;
+    report->loss_records++;
+    return count;
+}
+
+/* ---- a record --------------------------------------------------------------------------------*/
+
+static bool add_line(struct report *report, const struct record *record)
+{
+    enum audit_action action;
+
+    if (export_is_refusal(record)) {
+        report->refusal_records++;
+        return ring_add(&report->refusals, REPORT_REFUSALS, record);
+    }
+    if (!export_action(record, &action)) {
+        return true;
+    }
+    switch (action) {
+    case AUDIT_ACTION_RECORDS_LOST:
+        return ring_add(&report->gaps, REPORT_MARKS, record);
+    case AUDIT_ACTION_AUDIT_SPACE:
+        return ring_add(&report->spaces, REPORT_MARKS, record);
+    case AUDIT_ACTION_POLICY_LOAD:
+    case AUDIT_ACTION_POLICY_REFUSED:
+        return ring_add(&report->policies, REPORT_MARKS, record);
+    default:
+        return true;
+    }
+}
+
+static bool add_time(struct report *report, const struct record *record,
+                     const struct report_count *count, uint64_t lost)
+{
+    int64_t time;
+
+    if (!record_time(record, RECORD_TIMESTAMP, &time)) {
+        report->untimed++;
+        return true;
+    }
+    report->first = time < report->first ? time : report->first;
+    report->last = time > report->last ? time : report->last;
+    return report_time_add(&report->timeline, time / 1000000000, count, lost);
+}
+
+bool report_add(struct report *report, const struct record *record, const struct read_place *place)
+{
+    struct report_count count = count_of(record);
+    struct text file = TEXT_EMPTY;
+
+    report->records++;
+    add_count(&report->events, &count);
+    uint64_t lost =
+        record_is(record, RECORD_ACTION, "records-lost") ? add_losses(report, record) : 0;
+    text_append(&file, place->file);
+    return add_text(report, REPORT_FILE, &file, &count) &&
+           add_field(report, REPORT_HOST, record, RECORD_HOST, &count) &&
+           add_process(report, record, &count) && add_time(report, record, &count, lost) &&
+           add_line(report, record) && (count.other > 0 || add_decision(report, record, &count));
+}
+
+struct report *report_new(void)
+{
+    struct report *report = base_alloc(1, sizeof(*report));
+
+    if (report != NULL) {
+        report->first = INT64_MAX;
+        report->last = INT64_MIN;
+    }
+    return report;
+}
+
+void report_free(struct report *report)
+{
+    if (report == NULL) {
+        return;
+    }
+    for (enum report_list i = 0; i < REPORT_LISTS; i++) {
+        keys_release(&report->lists[i]);
+    }
+    ring_release(&report->refusals);
+    ring_release(&report->gaps);
+    ring_release(&report->spaces);
+    ring_release(&report->policies);
+    base_free(report->timeline.buckets);
+    base_free(report);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records summed up. A record that stands for N refusals counts N events. Memory does not grow with
+ * the log: each list holds REPORT_KEYS keys, the timeline REPORT_BUCKETS buckets, and of refusals,
+ * losses and policies the latest are kept.
+ *
+ * When a list is full, the key with the fewest refusals makes room (Space-Saving: A. Metwally,
+ * D. Agrawal, A. El Abbadi, 2005), so that a key with more than 1/REPORT_KEYS of all refusals is
+ * never missing, however many others a flood invents. What the removed key had counted goes to
+ * "others": the sum is always exact. A key that came in that way may have had events before, so its
+ * count is the least that it had, and is marked.
+ */
+#ifndef TOOLS_REVIEW_REPORT_H
+#define TOOLS_REVIEW_REPORT_H
+
+#include "tools/review/export_text.h"
+#include "tools/review/read.h"
+
+enum {
+    REPORT_KEYS = 2048,
+    REPORT_KEY_LENGTH = 256,
+    REPORT_BUCKETS = 4096,
+    REPORT_REFUSALS = 200,
+    REPORT_MARKS = 100,      /* losses, changes of space, policies: of each the latest */
+    REPORT_LINE = 64 * 1024, /* a longer one is kept without its credentials */
+};
+
+/* X(NAME, "name in JSON", "title", "what a key is") */
+#define REPORT_LIST_MAP(X)                                                                         \
+    X(PAIR, "pairs", "Who opened, who used", "Opened by, used by")                                 \
+    X(BOUND, "bound_users", "Sessions opened by", "User")                                          \
+    X(CURRENT, "current_users", "Sessions used by", "User")                                        \
+    X(PROVIDER, "providers", "Providers", "Provider")                                              \
+    X(REASON, "reasons", "Reasons", "Reason")                                                      \
+    X(COMPONENT, "components", "Components that differed", "Component")                            \
+    X(RULE, "rules", "Rules", "Rule")                                                              \
+    X(OPERATION, "operations", "Operations", "Operation")                                          \
+    X(CLASS, "classes", "Classes", "Class")                                                        \
+    X(METHOD, "methods", "Methods", "Method")                                                      \
+    X(NAMESPACE, "namespaces", "Namespaces", "Namespace")                                          \
+    X(SITE, "call_sites", "Call sites", "Call site")                                               \
+    X(HOST, "hosts", "Hosts", "Host")                                                              \
+    X(PROCESS, "processes", "Processes", "Process")                                                \
+    X(FILE, "files", "Log files", "File")
+
+enum report_list {
+#define REPORT_LIST_ENUM(NAME, name, title, head) REPORT_##NAME,
+    REPORT_LIST_MAP(REPORT_LIST_ENUM)
+#undef REPORT_LIST_ENUM
+        REPORT_LISTS
+};
+
+/* Events. other: records about the log and the policy. */
+struct report_count {
+    uint64_t refused, would, allowed, other;
+};
+
+struct report_key {
+    char *text; /* not escaped */
+    uint64_t hash;
+    struct report_count count, before; /* before: the most that it may have had besides */
+    uint32_t next, place;              /* in the bucket, in the heap */
+};
+
+struct report_keys {
+    struct report_key *keys;
+    uint32_t count;
+    uint32_t *buckets, *heap;
+    struct report_count others;
+    uint64_t removed; /* how often a key made room */
+};
+
+enum report_unit {
+    REPORT_MINUTE,
+    REPORT_TEN_MINUTES,
+    REPORT_HOUR,
+    REPORT_SIX_HOURS,
+    REPORT_DAY,
+    REPORT_MONTH,
+    REPORT_YEAR,
+};
+
+struct report_bucket {
+    int64_t start; /* seconds since 1970: where the unit begins in local time */
+    struct report_count count;
+    uint64_t lost;
+};
+
+struct report_timeline {
+    enum report_unit unit;
+    struct report_bucket *buckets; /* ascending; only those with something in them */
+    uint32_t count;
+    uint64_t outside; /* events for which there was no bucket any more */
+};
+
+/* The latest lines of a kind, oldest at next when it is full. */
+struct report_ring {
+    struct text *lines;
+    uint32_t size, next;
+    uint64_t seen;
+};
+
+/* By sink and cause, as many as there are. */
+enum { REPORT_LOSSES = 64 };
+struct report_loss {
+    char sink[32], cause[32];
+    uint64_t count;
+};
+
+struct report {
+    uint64_t records, broken; /* broken lines: set by who reads */
+    uint64_t refusal_records, untimed;
+    struct report_count events;
+    uint64_t lost, loss_records;
+    struct report_loss losses[REPORT_LOSSES];
+    uint32_t loss_count;
+    int64_t first, last; /* nanoseconds; first > last: no record with a time */
+    struct report_keys lists[REPORT_LISTS];
+    struct report_timeline timeline;
+    struct report_ring refusals, gaps, spaces, policies;
+};
+
+/* NULL out of memory. */
+struct report *report_new(void);
+void report_free(struct report *report);
+
+/* False out of memory. */
+bool report_add(struct report *report, const struct record *record, const struct read_place *place);
+
+const char *report_list_title(enum report_list list);
+const char *report_list_head(enum report_list list);
+const char *report_list_name(enum report_list list);
+
+/* The keys in the order of refusals, then of all events, then of names; order has room for
+ * REPORT_KEYS. Gives how many there are. */
+uint32_t report_order(const struct report_keys *keys, uint32_t *ret_order);
+
+uint64_t report_sum(const struct report_count *count);
+
+/* ---- timeline (report_timeline.c) ---------------------------------------------------------- */
+
+bool report_time_add(struct report_timeline *timeline, int64_t seconds,
+                     const struct report_count *count, uint64_t lost);
+/* Where the unit that holds seconds begins, and the next one, in local time. */
+int64_t report_floor(enum report_unit unit, int64_t seconds);
+int64_t report_next(enum report_unit unit, int64_t start);
+/* The finest unit, not finer than the timeline's, with at most `most` buckets from first to last.
+ */
+enum report_unit report_fitting(const struct report_timeline *timeline, uint32_t most);
+const char *report_unit_name(enum report_unit unit);
+/* "2026-03-01 13:00", as exact as the unit is. */
+void report_bucket_label(struct text *text, enum report_unit unit, int64_t start);
+/* "CET (UTC+01:00)" at that time. */
+void report_zone(struct text *text, int64_t seconds);
+
+/*
+ * Steps through the timeline in another unit, empty buckets as well. Start from {.unit}; false at
+ * the end.
+ */
+struct report_steps {
+    enum report_unit unit;
+    uint32_t at;
+    bool begun;
+    struct report_bucket bucket; /* the one at hand */
+};
+bool report_step(const struct report_timeline *timeline, struct report_steps *steps);
+
+/* ---- what comes out (report_write.c) ------------------------------------------------------- */
+
+/* top: keys a list. Safe for a terminal. */
+void report_write_text(struct text *text, const struct report *report, uint32_t top);
+void report_write_json(struct text *text, const struct report *report, uint32_t top);
+
+#endif

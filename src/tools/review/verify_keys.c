@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/verify_walk.h"
+
+#include <string.h>
+
+#define HASH_NAME "\"hash\":\""
+
+static bool read_hash(const struct record *record, enum record_field field,
+                      unsigned char ret_hash[CHAIN_HASH_SIZE])
+{
+    const struct slice *slice = &record->field[field];
+
+    return slice->at != NULL && slice->length == CHAIN_HEX_SIZE + 1 &&
+           chain_parse_hex(slice->at + 1, CHAIN_HEX_SIZE - 1, ret_hash);
+}
+
+/* 16 hex digits, as encode.c writes ids. */
+static bool read_id(const struct record *record, uint64_t *ret_id)
+{
+    const struct slice *slice = &record->field[RECORD_CHAIN];
+    uint64_t id = 0;
+
+    if (slice->at == NULL || slice->length != 18) {
+        return false;
+    }
+    for (size_t i = 1; i <= 16; i++) {
+        char c = slice->at[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+        id = id << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    *ret_id = id;
+    return id != 0;
+}
+
+/* What stands behind the hash is not hashed, so there must be nothing but the end of the line. */
+static bool ends_in_hash(const struct record *record, size_t *ret_hashed)
+{
+    const size_t end = sizeof(AUDIT_LINE_END) - 1, name = sizeof(HASH_NAME) - 1;
+    const size_t tail = CHAIN_HEX_SIZE - 1 + end;
+
+    if (record->length < tail + name ||
+        memcmp(record->line + record->length - end, AUDIT_LINE_END, end) != 0) {
+        return false;
+    }
+    *ret_hashed = record->length - tail;
+    return record->field[RECORD_HASH].at == record->line + *ret_hashed - 1 &&
+           memcmp(record->line + *ret_hashed - name, HASH_NAME, name) == 0;
+}
+
+void item_read(const char *line, size_t length, struct item *item)
+{
+    struct record *record = &item->record;
+
+    record->line = line;
+    record->length = length;
+    item->time = 0;
+    item->chained = ends_in_hash(record, &item->hashed) &&
+                    read_hash(record, RECORD_HASH, item->hash) &&
+                    read_hash(record, RECORD_CHAIN_PREVIOUS, item->previous) &&
+                    read_id(record, &item->chain_id) &&
+                    record_number(record, RECORD_CHAIN_EPOCH, &item->epoch) &&
+                    record_number(record, RECORD_SEQUENCE, &item->sequence) && item->sequence > 0;
+    if (!record_time(record, RECORD_TIMESTAMP, &item->time)) {
+        item->time = 0;
+    }
+}
+
+static bool fits(const struct item *item, const struct chain_key *key)
+{
+    unsigned char hash[CHAIN_HASH_SIZE];
+
+    chain_hash(key, item->record.line, item->hashed, hash);
+    return chain_hash_equal(hash, item->hash);
+}
+
+/* Moves place on to key number. False when that is further than is allowed. */
+static bool step_to(struct walk *walk, struct key_place *place, uint64_t number)
+{
+    uint64_t distance = number - place->number;
+
+    if (distance > 1 && distance > walk->steps) {
+        return false;
+    }
+    walk->steps -= distance > 1 ? distance : 0;
+    while (place->number < number) {
+        chain_key_advance(&place->key);
+        place->number++;
+    }
+    return true;
+}
+
+/* A key before the next one has to be made from the first again. */
+static const struct chain_key *earlier_key(struct walk *walk, uint64_t number)
+{
+    if (walk->side.number == 0 || walk->side.number > number) {
+        walk->side = (struct key_place){1, *walk->request->key};
+    }
+    return step_to(walk, &walk->side, number) ? &walk->side.key : NULL;
+}
+
+bool keys_fit(struct walk *walk, const struct item *item)
+{
+    if (item->sequence < walk->at.number) {
+        const struct chain_key *key = earlier_key(walk, item->sequence);
+        return key != NULL && fits(item, key);
+    }
+    struct key_place place = walk->at;
+    if (!step_to(walk, &place, item->sequence) || !fits(item, &place.key)) {
+        return false;
+    }
+    walk->at = place;
+    return true;
+}
+
+/* Who writes with a stolen key either moves it on with each record or keeps it. */
+static uint64_t found_again(struct walk *walk, const struct item *item)
+{
+    if (walk->later.number == 0 || item->sequence >= walk->later.number) {
+        return 0;
+    }
+    if (fits(item, &walk->later.key)) {
+        return walk->later.number;
+    }
+    struct key_place next = walk->later;
+    chain_key_advance(&next.key);
+    next.number++;
+    if (!fits(item, &next.key)) {
+        return 0;
+    }
+    walk->later = next;
+    return next.number;
+}
+
+uint64_t keys_find_later(struct walk *walk, const struct item *item)
+{
+    uint64_t again = found_again(walk, item);
+    struct key_place place = {1, *walk->request->key};
+
+    if (again != 0) {
+        return again;
+    }
+    if (item->sequence >= walk->at.number) {
+        place = walk->at;
+    } else if (earlier_key(walk, item->sequence) != NULL) {
+        place = walk->side;
+    }
+    if (!step_to(walk, &place, item->sequence)) {
+        return 0;
+    }
+    /* One record that fits no key must not use up what shows where the next one comes from. */
+    for (uint64_t left = (walk->look_ahead + 1) / 2; left > 0; left--) {
+        walk->look_ahead--;
+        chain_key_advance(&place.key);
+        place.number++;
+        if (fits(item, &place.key)) {
+            walk->later = place;
+            return place.number;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/verify_report.h"
+#include "base/alloc.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const struct {
+    enum verify_severity severity;
+    const char *name, *text;
+} kinds[] = {
+#define KIND_ROW(NAME, severity, name, text) [VERIFY_##NAME] = {VERIFY_##severity, name, text},
+    VERIFY_KIND_MAP(KIND_ROW)
+#undef KIND_ROW
+};
+
+const char *verify_kind_name(enum verify_kind kind)
+{
+    return kinds[kind].name;
+}
+
+enum verify_severity verify_kind_severity(enum verify_kind kind)
+{
+    return kinds[kind].severity;
+}
+
+static unsigned shelf(enum verify_kind kind)
+{
+    return kinds[kind].severity == VERIFY_ALARM;
+}
+
+bool findings_open(struct findings *findings, struct verify_report *report)
+{
+    *findings = (struct findings){.report = report};
+    findings->list = base_alloc(FINDINGS_ROOM, sizeof(*findings->list));
+    return findings->list != NULL;
+}
+
+void findings_close(struct findings *findings)
+{
+    base_free(findings->list);
+    findings->list = NULL;
+}
+
+static void count(struct findings *findings, enum verify_kind kind, int by)
+{
+    findings->report->count[kind] += (uint64_t)(int64_t)by;
+    findings->report->by_severity[kinds[kind].severity] += (uint64_t)(int64_t)by;
+}
+
+int finding_add(struct findings *findings, const struct verify_finding *finding)
+{
+    count(findings, finding->kind, 1);
+    findings->run_line = finding->line;
+    if (findings->used == FINDINGS_ROOM || findings->kept[shelf(finding->kind)] == VERIFY_KEEP) {
+        return FINDING_NONE;
+    }
+    findings->kept[shelf(finding->kind)]++;
+    findings->list[findings->used] = *finding;
+    return findings->used++;
+}
+
+int finding_extend(struct findings *findings, const struct verify_finding *finding)
+{
+    struct verify_finding *before = finding_at(findings, findings->used - 1);
+
+    if (before == NULL || before->kind != finding->kind || before->file != finding->file ||
+        findings->run_line + 1 != finding->line ||
+        (finding->first != 0 && before->last + 1 != finding->first)) {
+        return finding_add(findings, finding);
+    }
+    findings->run_line = finding->line;
+    before->last = finding->last;
+    before->count += finding->count;
+    return findings->used - 1;
+}
+
+struct verify_finding *finding_at(struct findings *findings, int number)
+{
+    if (number < 0 || number >= findings->used ||
+        findings->list[number].kind == VERIFY_KIND_COUNT) {
+        return NULL;
+    }
+    return &findings->list[number];
+}
+
+static void forget(struct findings *findings, int number)
+{
+    findings->kept[shelf(findings->list[number].kind)]--;
+    findings->list[number].kind = VERIFY_KIND_COUNT;
+    while (findings->used > 0 && findings->list[findings->used - 1].kind == VERIFY_KIND_COUNT) {
+        findings->used--;
+    }
+}
+
+void finding_drop(struct findings *findings, int number, enum verify_kind kind)
+{
+    count(findings, kind, -1);
+    if (finding_at(findings, number) != NULL) {
+        forget(findings, number);
+    }
+}
+
+void finding_turn(struct findings *findings, int number, enum verify_kind from, enum verify_kind to)
+{
+    struct verify_finding *finding = finding_at(findings, number);
+
+    count(findings, from, -1);
+    count(findings, to, 1);
+    if (finding == NULL) {
+        return;
+    }
+    if (shelf(from) != shelf(to) && findings->kept[shelf(to)] == VERIFY_KEEP) {
+        forget(findings, number);
+        return;
+    }
+    findings->kept[shelf(from)]--;
+    findings->kept[shelf(to)]++;
+    finding->kind = to;
+}
+
+void findings_finish(struct findings *findings)
+{
+    size_t kept = 0;
+
+    for (int i = 0; i < findings->used; i++) {
+        if (findings->list[i].kind != VERIFY_KIND_COUNT) {
+            findings->list[kept++] = findings->list[i];
+        }
+    }
+    findings->report->findings = findings->list;
+    findings->report->finding_count = kept;
+    findings->list = NULL;
+}
+
+void verify_release(struct verify_report *report)
+{
+    for (size_t i = 0; i < report->name_count; i++) {
+        base_free(report->names[i]);
+    }
+    base_free(report->names);
+    base_free(report->findings);
+    *report = (struct verify_report){0};
+}
+
+void verify_describe(const struct verify_finding *finding, struct text *text)
+{
+    bool many = finding->count > 1;
+
+    if (finding->first == 0) {
+        const char *what = finding->kind == VERIFY_LOST    ? "record"
+                           : finding->kind == VERIFY_STRAY ? "file"
+                                                           : "line";
+        text_format(text, many ? "%" PRIu64 " %ss are " : "%" PRIu64 " %s is ", finding->count,
+                    what);
+    } else if (finding->last <= finding->first) {
+        text_format(text, "record %" PRIu64 " is ", finding->first);
+    } else {
+        text_format(text, "records %" PRIu64 " to %" PRIu64, finding->first, finding->last);
+        if (finding->count != finding->last - finding->first + 1) {
+            text_format(text, " (%" PRIu64 " of them)", finding->count);
+        }
+        text_append(text, " are ");
+    }
+    text_append(text, kinds[finding->kind].text);
+    if (finding->key != 0) {
+        text_format(text, " (key %" PRIu64 ")", finding->key);
+    }
+    if (finding->detail[0] != '\0') {
+        text_format(text, " (%s)", finding->detail);
+    }
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verifier knows while it goes through a log line by line. */
+#ifndef TOOLS_REVIEW_VERIFY_WALK_H
+#define TOOLS_REVIEW_VERIFY_WALK_H
+
+#include "tools/review/record.h"
+#include "tools/review/verify_report.h"
+
+enum { WALK_GAPS = 256, WALK_BOOT = 40 };
+
+/* One chain as it went so far. */
+struct track {
+    uint64_t id;
+    bool seen;      /* a good record of it was met */
+    bool restarted; /* it began behind another chain */
+    uint64_t next;  /* the number that the next record should have */
+    /* Lines that are no good took these numbers, for want of better; a good record with one of
+     * them shows that they had been put in. 0: none. */
+    uint64_t suspect;
+    /* of the last good record: */
+    uint64_t sequence;
+    unsigned char hash[CHAIN_HASH_SIZE];
+    uint64_t epoch, epoch_records;
+    bool sealed; /* it ended its epoch */
+    int64_t time;
+    char boot[WALK_BOOT];
+    const char *file;
+    uint64_t line;
+    /* the same before the last thing that was missing or wrong: */
+    uint64_t sound, sound_epoch;
+    char sound_boot[WALK_BOOT];
+};
+
+/* Numbers that no record was met for. */
+struct gap {
+    uint64_t first, last;
+    uint64_t born; /* the record that showed it */
+    enum verify_kind kind;
+    int finding;
+};
+
+struct key_place {
+    uint64_t number;
+    struct chain_key key;
+};
+
+struct walk {
+    const struct verify_request *request;
+    struct verify_report *report;
+    struct findings findings;
+    const char *file;
+    uint64_t line;
+    bool file_begins; /* no good record of this file was met */
+    struct track main, other;
+    size_t state_count;
+    struct state_place {
+        bool met;            /* its last record */
+        struct track behind; /* of its chain, when another came in the place of it */
+    } * states;
+    struct key_place at, side, later; /* of main: the next record's, one elsewhere, a later one */
+    uint64_t look_ahead, steps;       /* what is left of them */
+    struct gap gaps[WALK_GAPS];
+    size_t gap_count;
+    int broken;            /* finding of broken lines that a record may still explain */
+    uint64_t broken_lines; /* how many; 0: none */
+    uint64_t broken_after; /* the last good record before them */
+    int resealed;          /* the first RESEALED behind the last good record, or FINDING_NONE */
+    int first_foreign;     /* finding of the first record of another chain */
+    enum verify_kind first_foreign_kind;
+    bool *met; /* heads */
+};
+
+bool walk_open(struct walk *walk, const struct verify_request *request,
+               struct verify_report *report);
+void walk_close(struct walk *walk);
+
+void walk_file(struct walk *walk, const char *name);
+void walk_line(struct walk *walk, const char *line, size_t length);
+void walk_broken(struct walk *walk, const char *fault);
+
+/* A file that has the name of a rotated one and is none of the log's. */
+void walk_stray(struct walk *walk, const char *name, const char *why);
+
+/* There may be more that just is not written yet: a head is not reached, a line is broken that the
+ * next record may explain, or a file is missing that a rotation may just have removed. */
+bool walk_wants_more(const struct walk *walk);
+
+/* Everything was seen: unfinished says that the last line has no newline, boot_now names the boot
+ * of the system at present ("": not known). */
+void walk_finish(struct walk *walk, bool unfinished, const char *boot_now);
+
+/* ---- verify_keys.c: which key a record fits ------------------------------------------------- */
+
+/* What of a record is the chain's. */
+struct item {
+    struct record record;
+    bool chained; /* it has all of the following */
+    uint64_t sequence, epoch, chain_id;
+    unsigned char previous[CHAIN_HASH_SIZE], hash[CHAIN_HASH_SIZE];
+    size_t hashed; /* bytes */
+    int64_t time;
+};
+
+void item_read(const char *line, size_t length, struct item *item);
+
+bool keys_fit(struct walk *walk, const struct item *item);
+/* The number of the later key that fits, or 0. */
+uint64_t keys_find_later(struct walk *walk, const struct item *item);
+
+#endif
