@@ -170,7 +170,7 @@ bool repeat_due(const struct repeats *repeats, const struct log_state *state, in
     return *state->repeats_until != 0 && has_ended(repeats, *state->repeats_until, now);
 }
 
-static bool tell(struct state_repeat *slot, repeat_write write, void *context)
+static bool tell(struct state_repeat *slot, repeat_write give, void *context)
 {
     const struct audit_event event = {.action = (enum audit_action)slot->action,
                                       .reason = (enum audit_reason)slot->reason,
@@ -184,11 +184,11 @@ static bool tell(struct state_repeat *slot, repeat_write write, void *context)
                                        .last = slot->last};
 
     audit_set_time(slot->body, slot->body_length, slot->last);
-    return write(context, &record);
+    return give(context, &record);
 }
 
 void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_t now,
-                  uint64_t close_entity, repeat_write write, void *context)
+                  uint64_t close_entity, repeat_write give, void *context)
 {
     *state->repeats_until = 0;
     for (int i = 0; i < STATE_REPEATS; i++) {
@@ -199,7 +199,7 @@ void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_
         bool closing = close_entity != 0 && slot->entity == close_entity;
         if (!closing && !has_ended(repeats, slot->until, now)) {
             note_end(state, slot->until);
-        } else if (slot->count == 0 || tell(slot, write, context)) {
+        } else if (slot->count == 0 || tell(slot, give, context)) {
             release(slot);
         } else {
             slot->until = now; /* counts no more */

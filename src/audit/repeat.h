@@ -53,11 +53,11 @@ void repeat_cancel(struct log_state *state, const struct digest *key, uint64_t e
 bool repeat_due(const struct repeats *repeats, const struct log_state *state, int64_t now);
 
 /*
- * Gives each slot whose window has ended to write, and with close_entity also those of that
+ * Gives each slot whose window has ended to give, and with close_entity also those of that
  * process. A slot whose record could not be written is kept and tried again after a second.
  */
 typedef bool (*repeat_write)(void *context, const struct file_record *record);
 void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_t now,
-                  uint64_t close_entity, repeat_write write, void *context);
+                  uint64_t close_entity, repeat_write give, void *context);
 
 #endif

@@ -43,6 +43,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/limit.h"
+#include "base/write.h"
 #include "identity/change.h"
 #include "identity/kernel.h"
 
@@ -326,7 +327,11 @@ static struct sock_filter *write_own_call(struct sock_filter *at, const struct g
 static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **ret_program,
                         unsigned short *ret_length)
 {
+    struct write_signals signals;
+
+    write_signals_hold(&signals);
     int result = seccomp_export_bpf(context, fd);
+    write_signals_release(&signals, result != 0 ? EFBIG : 0); /* which error it met is not kept */
     if (result != 0) {
         return result;
     }

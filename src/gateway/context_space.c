@@ -12,6 +12,7 @@
 
 #include "base/fork.h"
 #include "base/limit.h"
+#include "base/write.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
@@ -163,7 +164,7 @@ static bool write_all(int file, size_t size)
 
     fill(block, sizeof(block));
     for (size_t done = 0; done < size; done += sizeof(block)) {
-        if (write(file, block, sizeof(block)) != (ssize_t)sizeof(block)) {
+        if (write_quietly(file, block, sizeof(block)) != (ssize_t)sizeof(block)) {
             return false;
         }
     }

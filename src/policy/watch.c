@@ -26,6 +26,7 @@
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/process.h"
+#include "base/write.h"
 
 /* Whoever changes several files is waited for, but not longer than LATEST_MS after the first
  * change: somebody who may write the parent folder must not keep a new policy out by writing on and
@@ -348,7 +349,7 @@ static void end(struct policy_watch *watch)
     watch->ended = true;
     int wake = watch->waiting == WAITS ? open_wake(watch) : -1;
     if (wake >= 0) {
-        (void)!write(wake, "", 1);
+        (void)!write_quietly(wake, "", 1);
         (void)close(wake);
     }
 }

@@ -465,8 +465,8 @@ static void take_back(struct log_file *file)
     state_commit(&file->state);
 }
 
-/* A write at the limit would raise SIGXFSZ, which ends the process. file_make_room() has looked
- * before the first; one that came short may have met a limit that was set since. */
+/* A write at the limit fails, so nothing is written of what would not fit. file_make_room() has
+ * looked before the first; one that came short may have met a limit that was set since. */
 static bool within_limit(uint64_t end)
 {
     struct rlimit limit;

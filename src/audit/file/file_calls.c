@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "audit/file/file_internal.h"
+#include "base/write.h"
 
 static int call_openat(int folder, const char *name, int flags, mode_t mode)
 {
@@ -17,10 +18,10 @@ const struct file_calls file_calls = {
     .openat = call_openat,
     .close = close,
     .pread = pread,
-    .write = write,
-    .ftruncate = ftruncate,
-    .fallocate = fallocate,
-    .posix_fallocate = posix_fallocate,
+    .write = write_quietly,
+    .ftruncate = ftruncate_quietly,
+    .fallocate = fallocate_quietly,
+    .posix_fallocate = posix_fallocate_quietly,
     .fdatasync = fdatasync,
     .fsync = fsync,
     .syncfs = syncfs,

@@ -18,6 +18,7 @@
 #include "audit/sink/sink_socket.h"
 #include "base/alloc.h"
 #include "base/limit.h"
+#include "base/write.h"
 
 enum { VALUE_LIMIT = 4096 };
 
@@ -137,7 +138,7 @@ static bool make_entry(struct sink *sink, const struct sink_record *record)
 static bool write_all(int fd, const struct text *text)
 {
     for (size_t at = 0; at < text->length;) {
-        ssize_t written = write(fd, text->data + at, text->length - at);
+        ssize_t written = write_quietly(fd, text->data + at, text->length - at);
         if (written < 0 && errno != EINTR) {
             return false;
         }

@@ -54,8 +54,8 @@ static int ask_audit(int fd, uint16_t type)
     const struct timeval patience = {.tv_sec = 2};
 
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (sendto(fd, &message, NLMSG_LENGTH(0), 0, (const struct sockaddr *)&kernel, sizeof(kernel)) <
-        0) {
+    if (sendto(fd, &message, NLMSG_LENGTH(0), MSG_NOSIGNAL, (const struct sockaddr *)&kernel,
+               sizeof(kernel)) < 0) {
         return errno;
     }
     ssize_t length = recv(fd, &message, sizeof(message), 0);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int signal_of(int error)
+{
+    return error == EFBIG ? SIGXFSZ : error == EPIPE ? SIGPIPE : 0;
+}
+
+/* As send_sig() in the kernel fills it in for a signal of the thread's own making. kill(2) within
+ * the process looks the same, but goes to the process, and what was sent to the thread is taken
+ * first; tgkill(2) has a code of its own. */
+static bool is_of_the_call(const siginfo_t *info)
+{
+    return info->si_code == SI_KERNEL || (info->si_code == SI_USER && info->si_pid == getpid());
+}
+
+/* The raw call: glibc's sigtimedwait(3) shows SI_TKILL as SI_USER. */
+static void take_back(int number)
+{
+    const struct timespec now = {0, 0};
+    const uint64_t mask = (uint64_t)1 << (number - 1);
+    siginfo_t info;
+
+    if (syscall(SYS_rt_sigtimedwait, &mask, &info, &now, sizeof(mask)) == number &&
+        !is_of_the_call(&info)) {
+        (void)syscall(SYS_rt_tgsigqueueinfo, getpid(), (pid_t)syscall(SYS_gettid), number, &info);
+    }
+}
+
+/* Whether one waits for this thread alone: sigpending(2) shows those of the process as well.
+ * Without /proc it is taken to be so, and stays. */
+static bool is_thread_pending(int number)
+{
+    char text[4096];
+    int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    const char *line = strstr(text, "\nSigPnd:");
+    return line == NULL ||
+           (strtoull(line + strlen("\nSigPnd:"), NULL, 16) >> (number - 1) & 1) != 0;
+}
+
+/* What was not blocked is not waiting: it would have been delivered. */
+static bool is_waiting(const sigset_t *before, int number)
+{
+    sigset_t pending;
+
+    return sigismember(before, number) == 1 && sigpending(&pending) == 0 &&
+           sigismember(&pending, number) == 1 && is_thread_pending(number);
+}
+
+void write_signals_hold(struct write_signals *ret_signals)
+{
+    sigset_t both;
+
+    sigemptyset(&both);
+    sigaddset(&both, SIGXFSZ);
+    sigaddset(&both, SIGPIPE);
+    ret_signals->held = pthread_sigmask(SIG_BLOCK, &both, &ret_signals->before) == 0;
+    ret_signals->waiting[0] = is_waiting(&ret_signals->before, SIGXFSZ);
+    ret_signals->waiting[1] = is_waiting(&ret_signals->before, SIGPIPE);
+}
+
+void write_signals_release(struct write_signals *signals, int error)
+{
+    int before = errno, number = signal_of(error);
+
+    if (!signals->held) {
+        return;
+    }
+    if (number != 0 && !signals->waiting[number == SIGPIPE]) {
+        take_back(number);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
+    errno = before;
+}
+
+ssize_t write_quietly(int fd, const void *bytes, size_t length)
+{
+    struct write_signals signals;
+
+    write_signals_hold(&signals);
+    ssize_t result = write(fd, bytes, length);
+    write_signals_release(&signals, result < 0 ? errno : 0);
+    return result;
+}
+
+int ftruncate_quietly(int fd, off_t size)
+{
+    struct write_signals signals;
+
+    write_signals_hold(&signals);
+    int result = ftruncate(fd, size);
+    write_signals_release(&signals, result < 0 ? errno : 0);
+    return result;
+}
+
+int fallocate_quietly(int fd, int mode, off_t offset, off_t length)
+{
+    struct write_signals signals;
+
+    write_signals_hold(&signals);
+    int result = fallocate(fd, mode, offset, length);
+    write_signals_release(&signals, result < 0 ? errno : 0);
+    return result;
+}
+
+int posix_fallocate_quietly(int fd, off_t offset, off_t length)
+{
+    struct write_signals signals;
+
+    write_signals_hold(&signals);
+    int error = posix_fallocate(fd, offset, length);
+    write_signals_release(&signals, error);
+    return error;
+}
