@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 _Static_assert(CHAIN_HASH_SIZE == crypto_generichash_BYTES, "BLAKE2b-256");
 _Static_assert(CHAIN_KEY_SIZE == crypto_generichash_KEYBYTES, "BLAKE2b key");
 
@@ -95,18 +97,10 @@ void chain_hex(const unsigned char bytes[CHAIN_HASH_SIZE], char ret_hex[CHAIN_HE
 
 bool chain_parse_hex(const char *text, size_t length, unsigned char ret_bytes[CHAIN_HASH_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[CHAIN_HASH_SIZE] = {0};
+    unsigned char bytes[CHAIN_HASH_SIZE];
 
-    if (length != CHAIN_HEX_SIZE - 1) {
+    if (length != CHAIN_HEX_SIZE - 1 || !hex_take_bytes(text, length, bytes, sizeof(bytes))) {
         return false;
-    }
-    for (size_t i = 0; i < length; i++) {
-        const char *digit = text[i] != '\0' ? strchr(digits, text[i]) : NULL;
-        if (digit == NULL) {
-            return false;
-        }
-        bytes[i / 2] = (unsigned char)(bytes[i / 2] << 4 | (digit - digits));
     }
     memcpy(ret_bytes, bytes, sizeof(bytes));
     return true;

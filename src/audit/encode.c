@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/civil.h"
+#include "base/hex.h"
 #include "model/event.h"
 
 #include <dlfcn.h>
@@ -100,42 +102,6 @@ const char *audit_reason_text(enum audit_reason reason)
 
 enum { TIME_LENGTH = 27, TIME_AT = 15 /* behind {"@timestamp":" */ };
 
-struct date {
-    unsigned year, month, day;
-};
-
-static unsigned days_of_year(unsigned year)
-{
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return leap ? 366 : 365;
-}
-
-static struct date date_of(uint64_t days_since_1970)
-{
-    static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const uint64_t days_to_2000 = 10957, days_to_10000 = 2932897;
-    uint64_t days = days_since_1970 < days_to_10000 ? days_since_1970 : days_to_10000 - 1;
-    struct date date = {1970, 1, 1};
-
-    if (days >= days_to_2000) {
-        days -= days_to_2000;
-        date.year = 2000;
-    }
-    while (days >= days_of_year(date.year)) {
-        days -= days_of_year(date.year++);
-    }
-    for (;;) {
-        unsigned length = lengths[date.month - 1];
-        length += date.month == 2 && days_of_year(date.year) == 366;
-        if (days < length) {
-            date.day += (unsigned)days;
-            return date;
-        }
-        days -= length;
-        date.month++;
-    }
-}
-
 static char *put_digits(char *at, unsigned value, int digits)
 {
     for (int i = digits - 1; i >= 0; i--) {
@@ -151,7 +117,7 @@ static void time_text(int64_t nanoseconds, char out[TIME_LENGTH])
     uint64_t time = nanoseconds > 0 ? (uint64_t)nanoseconds : 0;
     uint64_t seconds = time / SECOND;
     unsigned of_day = (unsigned)(seconds % 86400);
-    const struct date date = date_of(seconds / 86400);
+    const struct civil_date date = civil_date(seconds / 86400);
 
     memcpy(out, "0000-00-00T00:00:00.000000Z", TIME_LENGTH);
     put_digits(out, date.year, 4);
@@ -187,23 +153,12 @@ int64_t audit_now(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
-enum { HEX_LENGTH = 16 };
-
-static char *put_hex(char *at, uint64_t value)
-{
-    for (int i = HEX_LENGTH - 1; i >= 0; i--) {
-        at[i] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
-    return at + HEX_LENGTH;
-}
-
 /* Identifiers are 64 bits: as a JSON number they would lose bits beyond 2^53 (RFC 8259, 6). */
 static void write_id(struct text *text, const char *name, uint64_t id)
 {
-    char quoted[HEX_LENGTH + 3] = "\"";
+    char quoted[HEX_NUMBER + 3] = "\"";
     if (id != 0) {
-        put_hex(quoted + 1, id)[0] = '"';
+        hex_put_number(quoted + 1, id, HEX_NUMBER)[0] = '"';
         text_json_raw(text, name, quoted);
     }
 }
@@ -262,7 +217,7 @@ static void write_kept(struct text *text, const struct audit_event *event, const
 
 void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE])
 {
-    char *at = put_hex(id, stamp->entity);
+    char *at = hex_put_number(id, stamp->entity, HEX_NUMBER);
     *at++ = '-';
     at[decimal(at, stamp->number)] = '\0';
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 enum miguard_status ledger_open(struct ledger *ledger, const struct sink_settings *settings,
                                 const struct file_owner *owner, struct miguard_error *reterr)
 {
@@ -16,7 +18,7 @@ enum miguard_status ledger_open(struct ledger *ledger, const struct sink_setting
     }
     pthread_mutex_init(&ledger->lock, NULL);
     pthread_mutex_init(&ledger->keeper_lock, NULL);
-    file_make_condition(&ledger->keeper_call);
+    clock_cond_init(&ledger->keeper_call);
     return MIGUARD_OK;
 }
 
@@ -120,13 +122,10 @@ void ledger_set_keeper(struct ledger *ledger, bool present)
 
 bool ledger_keeper_wait(struct ledger *ledger, unsigned milliseconds)
 {
-    struct timespec until = {0, 0};
-
     if (ledger->file != NULL) {
         return file_keeper_wait(ledger->file, milliseconds);
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += milliseconds / 1000;
+    struct timespec until = clock_after_ms(milliseconds);
     pthread_mutex_lock(&ledger->keeper_lock);
     int error = 0;
     while (ledger->keeper && error == 0) {
@@ -162,7 +161,7 @@ void ledger_fork_unlock(struct ledger *ledger, bool child)
         *ledger->state.repeats_until = 0;
         ledger->sequence = 0;
         ledger->keeper = false;
-        file_make_condition(&ledger->keeper_call);
+        clock_cond_init(&ledger->keeper_call);
     }
     pthread_mutex_unlock(&ledger->lock);
     pthread_mutex_unlock(&ledger->keeper_lock);

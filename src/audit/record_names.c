@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/entry.h"
 #include "base/pin.h"
 #include "base/process.h"
@@ -45,13 +46,6 @@ struct names_store {
     _Atomic bool running;                   /* changed with the lock held */
     _Atomic uint32_t asked, answers, ended; /* futexes that count */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now = {0, 0};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec / MILLION;
-}
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t milliseconds)
 {
@@ -127,9 +121,9 @@ static void note_answer(struct slot *slot, enum directory_result result, int64_t
                         const struct directory_entry *entry)
 {
     if (result != DIRECTORY_FOUND && result != DIRECTORY_NONE) {
-        if (slot->until < now_ms()) { /* else the name from before holds */
+        if (slot->until < clock_now_ms()) { /* else the name from before holds */
             slot->answered = true;
-            slot->until = now_ms() + FAILED_SECONDS * SECOND;
+            slot->until = clock_now_ms() + FAILED_SECONDS * SECOND;
             slot->name[0] = '\0';
         }
         return;
@@ -147,7 +141,7 @@ static void ask(struct names_store *store, struct slot *slot, enum directory_kin
 {
     struct directory_entry entry = {0};
     uint32_t id = slot->id;
-    int64_t asked = now_ms();
+    int64_t asked = clock_now_ms();
 
     slot->wanted = false;
     pthread_mutex_unlock(&store->lock);
@@ -239,7 +233,7 @@ bool names_running(const struct audit_names *names)
 void names_stop(struct audit_names *names)
 {
     struct names_store *store = names->store;
-    int64_t end = now_ms() + STOP_WAIT;
+    int64_t end = clock_now_ms() + STOP_WAIT;
 
     pthread_mutex_lock(&store->lock);
     store->stopping = store->running;
@@ -247,7 +241,7 @@ void names_stop(struct audit_names *names)
     futex_count(&store->asked);
     for (;;) {
         uint32_t seen = atomic_load(&store->ended);
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_now_ms();
         if (!names_running(names) || left <= 0) {
             return;
         }
@@ -307,18 +301,18 @@ static bool want(struct slot *slot, uint32_t id, enum known known, int64_t now)
 static enum known wait_a_moment(struct names_store *store, struct slot *slot, uint32_t id,
                                 char name[DIRECTORY_NAME])
 {
-    int64_t end = now_ms() + NAMES_MOMENT;
+    int64_t end = clock_now_ms() + NAMES_MOMENT;
     enum known known = UNKNOWN;
 
-    for (int64_t now = now_ms(); known == UNKNOWN && now < end; now = now_ms()) {
+    for (int64_t now = clock_now_ms(); known == UNKNOWN && now < end; now = clock_now_ms()) {
         uint32_t seen = atomic_load(&store->answers);
         pthread_mutex_unlock(&store->lock);
         futex_wait(&store->answers, seen, end - now);
         pthread_mutex_lock(&store->lock);
-        known = recall(slot, id, now_ms(), name);
+        known = recall(slot, id, clock_now_ms(), name);
     }
     if (known == UNKNOWN) {
-        store->distrusted = now_ms() + NAMES_DISTRUST * SECOND;
+        store->distrusted = clock_now_ms() + NAMES_DISTRUST * SECOND;
     }
     return known;
 }
@@ -328,7 +322,7 @@ static enum known ask_apart(struct names_store *store, struct slot *slot, enum d
                             uint32_t id, char name[DIRECTORY_NAME])
 {
     struct directory_entry entry = {0};
-    int64_t asked = now_ms();
+    int64_t asked = clock_now_ms();
 
     slot->wanted = false;
     pthread_mutex_unlock(&store->lock);
@@ -339,9 +333,9 @@ static enum known ask_apart(struct names_store *store, struct slot *slot, enum d
     }
     directory_release(&entry);
     if (result == DIRECTORY_FAILED && entry.error == ETIMEDOUT) {
-        store->distrusted = now_ms() + NAMES_DISTRUST * SECOND;
+        store->distrusted = clock_now_ms() + NAMES_DISTRUST * SECOND;
     }
-    return recall(slot, id, now_ms(), name);
+    return recall(slot, id, clock_now_ms(), name);
 }
 
 static enum known find(const struct audit_names *names, enum directory_kind kind, uint32_t id,
@@ -349,7 +343,7 @@ static enum known find(const struct audit_names *names, enum directory_kind kind
 {
     struct names_store *store = names->store;
     struct slot *slot = &store->slots[kind][id % NAMES_SLOTS];
-    int64_t now = now_ms();
+    int64_t now = clock_now_ms();
 
     pthread_mutex_lock(&store->lock);
     enum known known = recall(slot, id, now, name);

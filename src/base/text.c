@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hex.h"
+#include "base/utf8.h"
 
 char *base_copy_text(const char *text)
 {
@@ -128,59 +130,11 @@ static const bool plain[256] = {
     [']' ... '~'] = true,
 };
 
-/*
- * The length of the valid UTF-8 sequence at bytes, or 0. Overlong forms, surrogates and code points
- * above U+10FFFF are invalid (RFC 3629, section 4). The string is NUL-terminated and NUL is no
- * continuation byte, so the look-ahead never passes its end.
- */
-static size_t utf8_length(const unsigned char *bytes)
-{
-    static const struct {
-        unsigned char first, last; /* range of the lead byte */
-        unsigned char low, high;   /* range of the second byte */
-        unsigned char length;
-    } forms[] = {
-        {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
-        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
-        {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-    };
-
-    if (bytes[0] < 0x80) {
-        return 1;
-    }
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (bytes[0] < forms[i].first || bytes[0] > forms[i].last) {
-            continue;
-        }
-        if (bytes[1] < forms[i].low || bytes[1] > forms[i].high) {
-            return 0;
-        }
-        for (size_t k = 2; k < forms[i].length; k++) {
-            if ((bytes[k] & 0xC0) != 0x80) {
-                return 0;
-            }
-        }
-        return forms[i].length;
-    }
-    return 0;
-}
-
 size_t text_character(const char *text)
 {
-    return utf8_length((const unsigned char *)text);
-}
+    uint32_t code;
 
-/* The code point of a valid sequence. */
-static uint32_t code_point(const unsigned char *bytes, size_t length)
-{
-    if (length <= 1) {
-        return bytes[0];
-    }
-    uint32_t code = bytes[0] & (0x7FU >> length);
-    for (size_t i = 1; i < length; i++) {
-        code = code << 6 | (bytes[i] & 0x3FU);
-    }
-    return code;
+    return utf8_next(text, UTF8_MAX, &code);
 }
 
 bool text_is_hidden(uint32_t code)
@@ -203,14 +157,9 @@ bool text_is_hidden(uint32_t code)
 
 static void append_unit(struct text *text, uint32_t code)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char escape[] = {'\\',
-                           'u',
-                           digits[code >> 12 & 15],
-                           digits[code >> 8 & 15],
-                           digits[code >> 4 & 15],
-                           digits[code & 15]};
+    char escape[2 + 4] = "\\u";
 
+    hex_put_number(escape + 2, code, 4);
     text_append_bytes(text, escape, sizeof(escape));
 }
 
@@ -230,8 +179,8 @@ static void append_escape(struct text *text, uint32_t code)
 /* One character that is not plain; returns how many bytes it has. */
 static size_t escape_one(struct text *text, const unsigned char *at)
 {
-    size_t length = utf8_length(at);
-    uint32_t code = code_point(at, length);
+    uint32_t code = 0;
+    size_t length = utf8_next((const char *)at, UTF8_MAX, &code);
 
     if (length == 0) {
         text_append_bytes(text, "\xEF\xBF\xBD", 3);

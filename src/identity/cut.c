@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/text.h"
 
 static const char bytes_word[] = " bytes #";
@@ -97,10 +98,7 @@ size_t cut_end(struct cut *cut)
         at = put_word(at, "...[");
         at = put_number(at, cut->length);
         at = put_word(at, bytes_word);
-        for (size_t i = 0; i < sizeof(hash); i++) {
-            *at++ = "0123456789abcdef"[hash[i] >> 4];
-            *at++ = "0123456789abcdef"[hash[i] & 15];
-        }
+        at = hex_put_bytes(at, hash, sizeof(hash));
         *at++ = ']';
     }
     *at = '\0';

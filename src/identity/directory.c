@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/entry.h"
 #include "base/pin.h"
 #include "base/process.h"
@@ -280,19 +281,12 @@ static int start_asking(struct question *question)
     return error;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now = {0, 0};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / MILLION;
-}
-
 static bool is_answered(struct question *question, int wait)
 {
-    int64_t end = now_ms() + wait;
+    int64_t end = clock_now_ms() + wait;
 
     while (atomic_load(&question->answered) == 0) {
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_now_ms();
         if (left <= 0) {
             return false;
         }

@@ -8,13 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length in bytes of the character at bytes, of which `left` are there, or 0 when they are not
- * valid UTF-8 (RFC 3629) or left is 0. */
-size_t character_next(const char *bytes, size_t left, uint32_t *ret_code);
-
-/* How many characters; a byte that is not valid UTF-8 counts as one. */
-size_t characters_count(const char *bytes, size_t length);
-
 /*
  * What is wrong with this character in a policy file, or NULL. Refused is all that makes a reader
  * see another text than the parser does: control characters, the line ends that YAML 1.1 knows and

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "policy/characters.h"
+#include "base/utf8.h"
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_STRING, TOKEN_SCOPE, TOKEN_SIGN, TOKEN_BAD };
 
@@ -45,7 +45,7 @@ static struct token take_string(const char *at)
     uint32_t code = 0;
 
     for (; length < left; length += step) {
-        step = character_next(at + length, left - length, &code);
+        step = utf8_next(at + length, left - length, &code);
         if (step == 0 || code < ' ' || code == 0x7F) {
             break;
         }

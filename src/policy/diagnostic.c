@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
+#include "base/words.h"
 #include "policy/characters.h"
 
 /* A source line is shown in a window of so many characters, so that a file of one long line does
@@ -23,7 +25,7 @@ static unsigned append_character(struct text *text, const char *at, size_t left,
     char escape[16];
     int width;
 
-    *ret_step = character_next(at, left, &code);
+    *ret_step = utf8_next(at, left, &code);
     if (*ret_step == 0) {
         *ret_step = 1;
         width = snprintf(escape, sizeof(escape), "\\x%02X", (unsigned char)*at);
@@ -64,7 +66,7 @@ static void append_window(struct text *text, const char *line, size_t length, un
     for (size_t at = 0; at < length; at += step, number++) {
         if (number < first) {
             uint32_t code;
-            step = character_next(line + at, length - at, &code);
+            step = utf8_next(line + at, length - at, &code);
             step = step == 0 ? 1 : step;
             continue;
         }
@@ -217,69 +219,9 @@ void diagnostics_write(const struct diagnostics *list, struct text *text)
 
 /* ---- did you mean ---------------------------------------------------------------------------- */
 
-enum { WORD_LIMIT = 40 }; /* no key or name of ours is longer */
-
-/* Case and the choice of dash are no edits: they are the commonest slips, and cost nothing to
- * guess. */
-static char folded(char byte)
-{
-    if (byte >= 'A' && byte <= 'Z') {
-        return (char)(byte - 'A' + 'a');
-    }
-    return byte == '_' ? '-' : byte;
-}
-
-static unsigned least(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
-/* Insertions, deletions, substitutions and swaps of neighbours that turn a into b. */
-static unsigned edits(const char *a, size_t a_length, const char *b, size_t b_length)
-{
-    unsigned rows[3][WORD_LIMIT + 1];
-
-    for (size_t j = 0; j <= b_length; j++) {
-        rows[0][j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= a_length; i++) {
-        unsigned *row = rows[i % 3];
-        const unsigned *above = rows[(i - 1) % 3], *two_above = rows[(i + 1) % 3];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_length; j++) {
-            unsigned change = folded(a[i - 1]) == folded(b[j - 1]) ? 0 : 1;
-            row[j] = least(above[j - 1] + change, least(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
-                folded(a[i - 2]) == folded(b[j - 1])) {
-                row[j] = least(row[j], two_above[j - 2] + 1);
-            }
-        }
-    }
-    return rows[a_length % 3][b_length];
-}
-
+/* One edit in a short word, two in a longer one: more is a guess and no slip. Case and the choice
+ * of dash are the commonest slips, and cost nothing to guess. */
 const char *diagnostic_nearest(const char *word, const char *const *candidates)
 {
-    size_t length = strlen(word);
-    unsigned limit = length < 4 ? 1 : 2;
-    const char *nearest = NULL;
-
-    if (length == 0 || length > WORD_LIMIT) {
-        return NULL;
-    }
-    for (; *candidates != NULL; candidates++) {
-        size_t candidate_length = strlen(*candidates);
-        if (candidate_length > WORD_LIMIT) {
-            continue;
-        }
-        unsigned distance = edits(word, length, *candidates, candidate_length);
-        if (distance <= limit && distance < length) {
-            nearest = *candidates;
-            if (distance == 0) {
-                break;
-            }
-            limit = distance - 1; /* from here on only a nearer one; the first of equals stays */
-        }
-    }
-    return nearest;
+    return words_nearest(word, candidates, strlen(word) < 4 ? 1 : 2, true);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/utf8.h"
 #include "policy/characters.h"
 #include "policy/draft.h"
 
@@ -72,7 +73,7 @@ static yaml_mark_t end_of_text(const struct policy_source *source)
     while (start > 0 && source->text[start - 1] != '\n') {
         start--;
     }
-    mark.column = characters_count(source->text + start, mark.index - start);
+    mark.column = utf8_count(source->text + start, mark.index - start);
     for (size_t at = 0; at < start; at++) {
         mark.line += source->text[at] == '\n';
     }
@@ -161,7 +162,7 @@ static bool check_content(struct document_reader *reader, const yaml_event_t *ev
 
     for (size_t at = 0; at < length; at += step) {
         uint32_t code = 0;
-        step = character_next(text + at, length - at, &code);
+        step = utf8_next(text + at, length - at, &code);
         const char *fault = code == '\n' ? "a line feed; write one line" : character_fault(code);
         if (step == 0 || fault != NULL) {
             source_error(reader->source, reader->errors, (unsigned)event->start_mark.line + 1,
@@ -171,7 +172,7 @@ static bool check_content(struct document_reader *reader, const yaml_event_t *ev
             return false;
         }
     }
-    size_t count = characters_count(text, length);
+    size_t count = utf8_count(text, length);
     if (count > DRAFT_MAX_TEXT) {
         source_error(reader->source, reader->errors, (unsigned)event->start_mark.line + 1,
                      (unsigned)event->start_mark.column + 1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "policy/characters.h"
+#include "base/utf8.h"
 #include "policy/draft.h"
 
 /* ASCII only: what is a letter elsewhere depends on a locale, and a decision must not. */
@@ -16,7 +16,7 @@ static uint32_t next(const char *text, size_t left, size_t *ret_length)
 {
     uint32_t code = 0;
 
-    *ret_length = character_next(text, left, &code);
+    *ret_length = utf8_next(text, left, &code);
     if (*ret_length == 0 && left > 0) {
         *ret_length = 1;
         /* Apart from every character, so that an invalid byte equals only itself. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "policy/schema.h"
 
 /* ---- names, each looked up once -------------------------------------------------------------- */
@@ -23,7 +24,7 @@ uint32_t schema_hash(const char *name)
 /* What is left of the time that one load may wait for the directory. */
 static int patience(struct load *load)
 {
-    int64_t left = load->directory_end - load_now();
+    int64_t left = load->directory_end - clock_now_ms();
     return left > 0 ? (int)left : 0;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "identity/trust.h"
 #include "policy/policy.h"
 #include "policy/schema.h"
@@ -89,13 +90,6 @@ struct loading {
     crypto_hash_sha256_state hash; /* of the files so far */
 };
 
-int64_t load_now(void)
-{
-    struct timespec now = {0, 0};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool begin(struct loading *loading, enum draft_trust trust, struct diagnostics *errors)
 {
     *loading = (struct loading){.trust = trust, .load.settings = built_in, .load.errors = errors};
@@ -106,7 +100,7 @@ static bool begin(struct loading *loading, enum draft_trust trust, struct diagno
     }
     loading->load.kept = &loading->storage->arena;
     (void)crypto_hash_sha256_init(&loading->hash);
-    loading->load.directory_end = load_now() + DIRECTORY_PATIENCE;
+    loading->load.directory_end = clock_now_ms() + DIRECTORY_PATIENCE;
     return true;
 }
 

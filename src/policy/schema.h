@@ -44,15 +44,12 @@ struct load {
     const char *files[DRAFT_MAX_FILES];
     uint32_t file_count;
     struct known_name *names[KNOWN_NAME_LISTS];
-    int64_t directory_end; /* when the directory is waited for no longer, as load_now() */
+    int64_t directory_end; /* when the directory is waited for no longer, as clock_now_ms() */
     struct rule_reference *references;
     bool incomplete;             /* rules are missing: nothing can be said of references to them */
     bool rules_full, tests_full; /* told once each */
     bool failed;                 /* memory is out */
 };
-
-/* Milliseconds of a clock that nobody sets. */
-int64_t load_now(void);
 
 /* What the readers pass on: the load and the file that is read. */
 struct reader {

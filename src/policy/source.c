@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "policy/characters.h"
 #include "policy/draft.h"
 
@@ -65,7 +66,7 @@ static bool check_line(const struct policy_source *source, struct diagnostics *e
 
     for (size_t at = 0; at < length; at += step, column++) {
         uint32_t code;
-        step = character_next(line + at, length - at, &code);
+        step = utf8_next(line + at, length - at, &code);
         if (step == 0) {
             source_error(source, errors, number, column,
                          "byte 0x%02X is not valid UTF-8; save the file as UTF-8",

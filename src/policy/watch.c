@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/entry.h"
 #include "base/process.h"
 #include "base/write.h"
@@ -157,21 +158,13 @@ static bool take_events(const struct waiter *waiter, int timeout, bool *ret_stop
     return ready > 0 && !*ret_stop && read(waiter->inotify, events, sizeof(events)) > 0;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Takes what follows a first change, until it is quiet or the latest moment has come. */
 static void settle(const struct waiter *waiter, bool *ret_stop)
 {
-    int64_t left, latest = now_ms() + LATEST_MS;
+    int64_t left, latest = clock_now_ms() + LATEST_MS;
 
     do {
-        left = latest - now_ms();
+        left = latest - clock_now_ms();
     } while (left > 0 && take_events(waiter, left < QUIET_MS ? (int)left : QUIET_MS, ret_stop) &&
              !*ret_stop);
 }

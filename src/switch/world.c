@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "miguard/switch.h"
 #include "switch/uring.h"
@@ -100,13 +101,6 @@ static void on_signal(int signal)
 static void pause_a_little(void)
 {
     nanosleep(&(struct timespec){0, 100000}, NULL);
-}
-
-static int64_t milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static unsigned slots_taken(void)
@@ -240,7 +234,7 @@ enum { PATIENCE_MS = 2000 };
  * another thread. */
 static enum miguard_status gather(struct miguard_error *reterr)
 {
-    const int64_t end = milliseconds() + PATIENCE_MS;
+    const int64_t end = clock_now_ms() + PATIENCE_MS;
     struct look look;
     bool complete = false;
 
@@ -249,7 +243,7 @@ static enum miguard_status gather(struct miguard_error *reterr)
         if (status != MIGUARD_OK || (complete && look.running == 0)) {
             return status;
         }
-        if (milliseconds() > end) {
+        if (clock_now_ms() > end) {
             return error_set(reterr, MIGUARD_BAD_STATE, ETIMEDOUT, "threads",
                              "thread %d did not answer signal %d: it blocks it, or sleeps in the "
                              "kernel",

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "miguard.h"
 #include "policy/characters.h"
 #include "policy/draft.h"
@@ -802,15 +803,15 @@ END_TEST
 START_TEST(characters)
 {
     uint32_t code = 0;
-    ck_assert_uint_eq(character_next("", 0, &code), 0);
-    ck_assert_uint_eq(character_next("a", 1, &code), 1);
-    ck_assert_uint_eq(character_next("\xF4\x8F\xBF\xBF", 4, &code), 4);
+    ck_assert_uint_eq(utf8_next("", 0, &code), 0);
+    ck_assert_uint_eq(utf8_next("a", 1, &code), 1);
+    ck_assert_uint_eq(utf8_next("\xF4\x8F\xBF\xBF", 4, &code), 4);
     ck_assert_uint_eq(code, 0x10FFFF);
-    ck_assert_uint_eq(character_next("\xF4\x90\x80\x80", 4, &code), 0);
-    ck_assert_uint_eq(character_next("\xC3\xA4", 1, &code), 0); /* never looks behind the end */
-    ck_assert_uint_eq(character_next("\xE2\x82\x41", 3, &code), 0);
-    ck_assert_uint_eq(character_next("\x80", 1, &code), 0);
-    ck_assert_uint_eq(characters_count("a\xC3\xA4\xFF", 4), 3);
+    ck_assert_uint_eq(utf8_next("\xF4\x90\x80\x80", 4, &code), 0);
+    ck_assert_uint_eq(utf8_next("\xC3\xA4", 1, &code), 0); /* never looks behind the end */
+    ck_assert_uint_eq(utf8_next("\xE2\x82\x41", 3, &code), 0);
+    ck_assert_uint_eq(utf8_next("\x80", 1, &code), 0);
+    ck_assert_uint_eq(utf8_count("a\xC3\xA4\xFF", 4), 3);
     for (code = 0; code < 0x110000; code++) {
         bool plain = code == '\n' || (code >= 0x20 && code < 0x7F);
         if (code < 0xA0) {

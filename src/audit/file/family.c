@@ -12,6 +12,7 @@
 
 #include "audit/file/file_internal.h"
 #include "base/alloc.h"
+#include "base/hex.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -136,14 +137,14 @@ static const char *find(const char *line, size_t length, const char *what)
 
 static bool parse_hex(const char *text, const char *end, uint64_t *ret_value)
 {
+    unsigned char bytes[sizeof(*ret_value)];
     uint64_t value = 0;
 
-    for (int i = 0; i < 16; i++) {
-        const char *digit = text + i < end ? strchr("0123456789abcdef", text[i]) : NULL;
-        if (digit == NULL || *digit == '\0') {
-            return false;
-        }
-        value = value << 4 | (uint64_t)(digit - "0123456789abcdef");
+    if (end < text || !hex_take_bytes(text, (size_t)(end - text), bytes, sizeof(bytes))) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        value = value << 8 | bytes[i];
     }
     *ret_value = value;
     return true;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "audit/file/file_internal.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "tools/review/record.h"
 
@@ -249,20 +250,6 @@ bool file_take(struct log_file *file, int fd, uint64_t inode)
 
 /* ---- the keeper ------------------------------------------------------------------------------ */
 
-static struct timespec from_now(unsigned milliseconds)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += milliseconds / 1000;
-    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
 void file_set_keeper(struct log_file *file, bool present)
 {
     pthread_mutex_lock(&file->keeper_lock);
@@ -282,7 +269,7 @@ void file_call_keeper(struct log_file *file)
 
 bool file_keeper_wait(struct log_file *file, unsigned milliseconds)
 {
-    struct timespec until = from_now(milliseconds);
+    struct timespec until = clock_after_ms(milliseconds);
     int error = 0;
 
     pthread_mutex_lock(&file->keeper_lock);
@@ -297,7 +284,7 @@ bool file_keeper_wait(struct log_file *file, unsigned milliseconds)
 /* Waits for the keeper's next round; called without any lock. */
 static bool ask_keeper(struct log_file *file)
 {
-    struct timespec until = from_now(STATE_LOCK_SECONDS * 1000);
+    struct timespec until = clock_after_ms(STATE_LOCK_SECONDS * 1000);
     int error = 0;
 
     pthread_mutex_lock(&file->keeper_lock);
@@ -440,9 +427,9 @@ void file_fork_unlock(struct log_file *file, bool child)
         file->keeper = false;
         file->syncing = false;
         file->waiting = file->crowd = 0;
-        file_make_condition(&file->keeper_asked);
-        file_make_condition(&file->keeper_answered);
-        file_make_condition(&file->sync_done);
+        clock_cond_init(&file->keeper_asked);
+        clock_cond_init(&file->keeper_answered);
+        clock_cond_init(&file->sync_done);
     }
     pthread_mutex_unlock(&file->keeper_lock);
     pthread_mutex_unlock(&file->sync_lock);

@@ -133,15 +133,4 @@ MIGUARD_CHECKED enum miguard_status file_try(const struct sink_settings *setting
 MIGUARD_CHECKED enum miguard_status file_read_head(const char *path, struct state_head *ret_head,
                                                    struct miguard_error *reterr);
 
-/* A condition whose waits end by the clock that nobody sets. */
-static inline void file_make_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 #endif

@@ -10,6 +10,7 @@
 #include "audit/file/family.h"
 #include "audit/file/file_internal.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "identity/trust.h"
 
@@ -127,10 +128,10 @@ struct log_file *file_new(void)
         file->uid = geteuid();
         pthread_mutex_init(&file->local, NULL);
         pthread_mutex_init(&file->sync_lock, NULL);
-        file_make_condition(&file->sync_done);
+        clock_cond_init(&file->sync_done);
         pthread_mutex_init(&file->keeper_lock, NULL);
-        file_make_condition(&file->keeper_asked);
-        file_make_condition(&file->keeper_answered);
+        clock_cond_init(&file->keeper_asked);
+        clock_cond_init(&file->keeper_answered);
     }
     return file;
 }

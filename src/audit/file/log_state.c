@@ -12,6 +12,7 @@
 
 #include "audit/file/file_internal.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/limit.h"
 #include "identity/read.h"
@@ -156,15 +157,13 @@ int state_wait_for(pthread_mutex_t *mutex)
 
 int state_wait_for(pthread_mutex_t *mutex)
 {
-    struct timespec until;
     int error = pthread_mutex_trylock(mutex);
 
     if (error != EBUSY) {
         return error;
     }
     /* Not the time of day: that may be set back while we wait. */
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += STATE_LOCK_SECONDS;
+    struct timespec until = clock_after_ms(STATE_LOCK_SECONDS * 1000);
     return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
 }
 

@@ -21,6 +21,7 @@
 #include "audit/sink/audit_netlink.h"
 #include "audit/sink/sink_fields.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/process.h"
@@ -129,14 +130,9 @@ static bool start_thread(struct sink *sink)
 
 static void init_thread(struct sink *sink)
 {
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&sink->lock, NULL);
     pthread_cond_init(&sink->asked, NULL);
-    pthread_cond_init(&sink->answered, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&sink->answered);
     sink->epoch = process_epoch();
     sink->running = false;
     sink->ask = sink->answer = 0;

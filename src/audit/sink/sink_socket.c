@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "audit/sink/sink_ops.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/process.h"
@@ -72,17 +73,9 @@ void sink_socket_drop(struct sink_socket *sock)
     sock->fd = -1;
 }
 
-static int64_t now(void)
-{
-    struct timespec time = {0, 0};
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 int64_t sink_deadline(bool impatient)
 {
-    return now() + (impatient ? 0 : SINK_TIMEOUT_MS);
+    return clock_now_ms() + (impatient ? 0 : SINK_TIMEOUT_MS);
 }
 
 bool sink_socket_wait(int fd, short events, int64_t deadline)
@@ -90,7 +83,7 @@ bool sink_socket_wait(int fd, short events, int64_t deadline)
     struct pollfd wanted = {fd, events, 0};
 
     for (;;) {
-        int64_t left = deadline - now();
+        int64_t left = deadline - clock_now_ms();
         if (left <= 0) {
             return false;
         }

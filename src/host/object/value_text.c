@@ -9,6 +9,7 @@
 #define _GNU_SOURCE /* strtod_l(3) */
 #endif
 
+#include "base/civil.h"
 #include "host/object/object.h"
 
 #include <locale.h>
@@ -239,14 +240,6 @@ static bool take_char(const char **text, char c)
     return true;
 }
 
-static MI_Uint32 days_in_month(MI_Uint32 year, MI_Uint32 month)
-{
-    static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return month == 2 && leap ? 29 : days[month - 1];
-}
-
 /* yyyymmddhhmmss.mmmmmmsutc (DSP0004, 5.2.4) */
 static bool timestamp_from_text(const char *text, MI_Timestamp *ret_timestamp)
 {
@@ -264,7 +257,7 @@ static bool timestamp_from_text(const char *text, MI_Timestamp *ret_timestamp)
         !take_digits(&text, 3, &offset) || *text != '\0') {
         return false;
     }
-    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > days_in_month(t.year, t.month) ||
+    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > civil_days_in_month(t.year, t.month) ||
         t.hour > 23 || t.minute > 59 || t.second > 59) {
         return false;
     }

@@ -7,6 +7,7 @@
  * word that nothing but atomic operations ever touches, and 1,024 contexts rest before the first is
  * used again.
  */
+#include "base/clock.h"
 #include "host/server/host.h"
 
 #include <errno.h>
@@ -54,7 +55,7 @@ static bool grow(void)
          */
         chunk[i].base.ft = &context_ft;
         pthread_mutex_init(&chunk[i].lock, NULL);
-        host_cond_init(&chunk[i].changed);
+        clock_cond_init(&chunk[i].changed);
     }
     atomic_store(&pool.chunks[count], chunk);
     atomic_store(&pool.chunk_count, count + 1);
@@ -250,7 +251,7 @@ MI_Result context_finish(struct context *context, MI_Result result, char *messag
 
 bool context_await(struct context *context, unsigned milliseconds, MI_Result *ret_result)
 {
-    struct timespec deadline = host_deadline(milliseconds);
+    struct timespec deadline = clock_after_ms(milliseconds);
     bool in_time = true;
 
     pthread_mutex_lock(&context->lock);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/pin.h"
 #include "base/process.h"
@@ -31,31 +32,6 @@ void host_release(struct miguard_host *host)
     host->references--;
     pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
-}
-
-void host_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-
-    /* On Linux neither allocates nor fails for these arguments. */
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-struct timespec host_deadline(uint64_t milliseconds)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    now.tv_sec += (time_t)(milliseconds / 1000);
-    now.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    if (now.tv_nsec >= 1000000000) {
-        now.tv_nsec -= 1000000000;
-        now.tv_sec++;
-    }
-    return now;
 }
 
 MI_Result host_result(MI_Uint32 code)
@@ -87,7 +63,7 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     }
     host->epoch = process_epoch();
     pthread_mutex_init(&host->lock, NULL);
-    host_cond_init(&host->changed);
+    clock_cond_init(&host->changed);
     *ret_host = host;
     return MIGUARD_OK;
 }
@@ -254,7 +230,7 @@ static void end_sessions(struct miguard_host *host)
  */
 static void quiesce(struct miguard_host *host)
 {
-    struct timespec deadline = host_deadline(host->options.load_timeout_ms);
+    struct timespec deadline = clock_after_ms(host->options.load_timeout_ms);
 
     pthread_mutex_lock(&host->lock);
     while (host->references > 0) {
@@ -263,7 +239,7 @@ static void quiesce(struct miguard_host *host)
         }
         pthread_mutex_unlock(&host->lock);
         context_abandon_idle(host);
-        deadline = host_deadline(host->options.load_timeout_ms);
+        deadline = clock_after_ms(host->options.load_timeout_ms);
         pthread_mutex_lock(&host->lock);
     }
     pthread_mutex_unlock(&host->lock);

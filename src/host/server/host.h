@@ -106,8 +106,6 @@ void host_retain(struct miguard_host *host);
 void host_release(struct miguard_host *host);
 
 /* A condition variable on the monotonic clock, and a moment on it. */
-void host_cond_init(pthread_cond_t *cond);
-struct timespec host_deadline(uint64_t milliseconds);
 
 /* (thread.c) Starts a detached thread that blocks every signal and has the credentials of the
  * caller. */

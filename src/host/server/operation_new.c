@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The beginning and the end of an operation. */
+#include "base/clock.h"
 #include "host/server/host.h"
 
 #include "base/alloc.h"
@@ -96,7 +97,7 @@ static struct operation *make(const struct operation_start *start, struct sessio
         return NULL;
     }
     pthread_mutex_init(&operation->lock, NULL);
-    host_cond_init(&operation->changed);
+    clock_cond_init(&operation->changed);
     operation->host = session->host;
     operation->session = session;
     operation->kind = start->kind;

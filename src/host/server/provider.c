@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Class providers: Load on the first request, Unload when the host ends (reference D.3, D.7). */
+#include "base/clock.h"
 #include "host/server/host.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ static enum provider_state load(struct provider *provider, MI_Result *ret_result
 static MI_Result await_other(struct provider *provider)
 {
     struct miguard_host *host = provider->module->host;
-    struct timespec deadline = host_deadline(host->options.load_timeout_ms);
+    struct timespec deadline = clock_after_ms(host->options.load_timeout_ms);
 
     while (atomic_load(&provider->state) == PROVIDER_LOADING) {
         /* A Load that uses its own class would wait for itself; two that use each other's would

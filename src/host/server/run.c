@@ -4,6 +4,7 @@
  * client: the caller's own (in the starter, later in Get*), or the worker made for it. A thread
  * made here has the credentials of the caller, because the kernel copies them at clone(2).
  */
+#include "base/clock.h"
 #include "host/server/host.h"
 
 #include <errno.h>
@@ -164,7 +165,7 @@ static void *timer(void *argument)
 {
     ENTRY_UNCANCELLED;
     struct operation *operation = argument;
-    struct timespec deadline = host_deadline(operation->timeout_ms);
+    struct timespec deadline = clock_after_ms(operation->timeout_ms);
     bool expired = false;
 
     pthread_mutex_lock(&operation->lock);

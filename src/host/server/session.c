@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions: what they hold and how they end. The slots are in session_table.c. */
+#include "base/clock.h"
 #include "host/server/host.h"
 
 #include "base/alloc.h"
@@ -78,7 +79,7 @@ struct session *session_new(struct miguard_host *host, bool local, unsigned dept
     session->local = local;
     session->depth = depth;
     pthread_mutex_init(&session->lock, NULL);
-    host_cond_init(&session->changed);
+    clock_cond_init(&session->changed);
     host_retain(host);
     slots_publish(&sessions, session);
     if (!local) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/words.h"
 #include "tools/cli/cli.h"
 
 #include <string.h>
@@ -51,51 +52,10 @@ bool arguments_value(struct arguments *arguments, const char *option, const char
     return true;
 }
 
-/*
- * How many letters must be put in, left out, replaced or swapped with their neighbour to make one
- * word of the other, cut off at the size of the table (F. J. Damerau, 1964).
- */
-static size_t distance(const char *a, const char *b)
-{
-    enum { LIMIT = 32 };
-    size_t table[LIMIT + 1][LIMIT + 1];
-    size_t length_a = strlen(a), length_b = strlen(b);
-
-    if (length_a > LIMIT || length_b > LIMIT) {
-        return LIMIT;
-    }
-    for (size_t i = 0; i <= length_a; i++) {
-        for (size_t j = 0; j <= length_b; j++) {
-            if (i == 0 || j == 0) {
-                table[i][j] = i + j;
-                continue;
-            }
-            size_t best = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            best = table[i - 1][j] + 1 < best ? table[i - 1][j] + 1 : best;
-            best = table[i][j - 1] + 1 < best ? table[i][j - 1] + 1 : best;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                table[i - 2][j - 2] + 1 < best) {
-                best = table[i - 2][j - 2] + 1;
-            }
-            table[i][j] = best;
-        }
-    }
-    return table[length_a][length_b];
-}
-
 const char *nearest_word(const char *word, const char *const *list)
 {
-    const char *nearest = NULL;
-    size_t least = strlen(word) / 3 + 1; /* further away it is a guess, not a typing error */
-
-    for (; *list != NULL; list++) {
-        size_t away = distance(word, *list);
-        if (away <= least && (nearest == NULL || away < least)) {
-            nearest = *list;
-            least = away;
-        }
-    }
-    return nearest;
+    /* Further away it is a guess, not a typing error. */
+    return words_nearest(word, list, (unsigned)(strlen(word) / 3 + 1), false);
 }
 
 int arguments_unknown(const struct arguments *arguments)

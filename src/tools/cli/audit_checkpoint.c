@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cli/audit_checkpoint.h"
+#include "base/hex.h"
 #include "tools/cli/cli.h"
 
 #include <errno.h>
@@ -13,21 +14,12 @@ enum { VERSION = 2, HEX = READ_HASH * 2 + 1 };
 
 static void to_hex(const unsigned char hash[READ_HASH], char hex[HEX])
 {
-    for (size_t i = 0; i < READ_HASH; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
-    }
+    *hex_put_bytes(hex, hash, READ_HASH) = '\0';
 }
 
 static bool from_hex(const char *hex, unsigned char hash[READ_HASH])
 {
-    if (strlen(hex) != HEX - 1 || strspn(hex, "0123456789abcdef") != HEX - 1) {
-        return false;
-    }
-    for (size_t i = 0; i < READ_HASH; i++) {
-        char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
-        hash[i] = (unsigned char)strtoul(digits, NULL, 16);
-    }
-    return true;
+    return strlen(hex) == HEX - 1 && hex_take_bytes(hex, HEX - 1, hash, READ_HASH);
 }
 
 /* ---- loading ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cli/cmd_audit.h"
+#include "base/clock.h"
 #include "tools/cli/cmd_policy.h"
 #include "tools/cli/log_place.h"
 #include "tools/review/files.h"
@@ -249,20 +250,12 @@ bool audit_interrupted(void)
     return interrupted != 0;
 }
 
-static int64_t monotonic(void)
-{
-    struct timespec now = {0, 0};
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * SECOND + now.tv_nsec;
-}
-
 static void begin(struct audit_walk *walk)
 {
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
 
     sigaction(SIGINT, &action, NULL);
-    walk->started = monotonic();
+    walk->started = clock_now_ns();
 }
 
 void audit_hide_progress(struct audit_walk *walk)
@@ -277,7 +270,7 @@ static void show_progress(const struct log_reader *reader, struct audit_walk *wa
 {
     const double mebibyte = 1024.0 * 1024.0;
     uint64_t done = 0, total = 0;
-    int64_t now = monotonic();
+    int64_t now = clock_now_ns();
 
     if (now - walk->started < SECOND || now - walk->shown < SECOND / 5) {
         return;

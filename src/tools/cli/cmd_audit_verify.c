@@ -10,7 +10,9 @@
 
 #include "audit/file/family.h"
 #include "audit/file/file.h"
+#include "base/clock.h"
 #include "tools/cli/cmd_audit.h"
+#include "tools/review/export_text.h"
 #include "tools/review/verify.h"
 
 static const char help[] =
@@ -225,18 +227,10 @@ static int read_states(struct command *command)
 
 /* ---- progress ------------------------------------------------------------------------------- */
 
-static int64_t milliseconds(void)
-{
-    struct timespec now = {0, 0};
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 static bool progress(void *context, uint64_t done, uint64_t total)
 {
     struct command *command = context;
-    int64_t now = milliseconds();
+    int64_t now = clock_now_ms();
 
     if (now - command->started < 1000 || now - command->shown < 200 || total == 0 ||
         !isatty(STDERR_FILENO)) {
@@ -258,25 +252,7 @@ static void end_progress(const struct command *command)
 
 /* ---- as text -------------------------------------------------------------------------------- */
 
-enum { NUMBER_SIZE = 32, TIME_SIZE = 40 };
-
-/* 1234567 as 1,234,567; the return value points into text. */
-static const char *grouped(uint64_t number, char text[NUMBER_SIZE])
-{
-    char *at = text + NUMBER_SIZE - 1;
-    int digits = 0;
-
-    *at = '\0';
-    do {
-        if (digits > 0 && digits % 3 == 0) {
-            *--at = ',';
-        }
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-        digits++;
-    } while (number > 0);
-    return at;
-}
+enum { TIME_SIZE = 40 };
 
 static void time_text(int64_t time, char text[TIME_SIZE])
 {
@@ -338,8 +314,9 @@ static void print_not_kept(const struct verify_report *report)
 static void print_verdict(const struct verify_report *report)
 {
     if (report->verdict == VERIFY_TAMPERED) {
-        char text[NUMBER_SIZE];
-        printf("tampered with: %s alarm%s in ", grouped(report->by_severity[VERIFY_ALARM], text),
+        char text[EXPORT_NUMBER];
+        printf("tampered with: %s alarm%s in ",
+               export_number(report->by_severity[VERIFY_ALARM], text),
                report->by_severity[VERIFY_ALARM] == 1 ? "" : "s");
     } else if (report->verdict == VERIFY_UNPROVEN && report->records > 0) {
         printf("cannot tell: the key is needed. Numbers and links fit, what the records say is "
@@ -355,23 +332,26 @@ static void print_verdict(const struct verify_report *report)
 
 static void print_span(const struct verify_report *report)
 {
-    char number[NUMBER_SIZE], first[NUMBER_SIZE], last[NUMBER_SIZE], hash[CHAIN_HEX_SIZE];
+    char number[EXPORT_NUMBER], first[EXPORT_NUMBER], last[EXPORT_NUMBER], hash[CHAIN_HEX_SIZE];
 
-    printf("%s record%s, ", grouped(report->records, number), report->records == 1 ? "" : "s");
+    printf("%s record%s, ", export_number(report->records, number),
+           report->records == 1 ? "" : "s");
     if (report->records == 0) {
-        printf("%s file%s\n", grouped(report->files, number), report->files == 1 ? "" : "s");
+        printf("%s file%s\n", export_number(report->files, number), report->files == 1 ? "" : "s");
         return;
     }
     chain_hex(report->head, hash);
-    printf("sequence %s to %s, ", grouped(report->first, first), grouped(report->last, last));
-    printf("%s file%s, chain %016" PRIx64 ", head %" PRIu64 ":%s", grouped(report->files, number),
-           report->files == 1 ? "" : "s", report->chain_id, report->last, hash);
+    printf("sequence %s to %s, ", export_number(report->first, first),
+           export_number(report->last, last));
+    printf("%s file%s, chain %016" PRIx64 ", head %" PRIu64 ":%s",
+           export_number(report->files, number), report->files == 1 ? "" : "s", report->chain_id,
+           report->last, hash);
     puts(report->verdict == VERIFY_INTACT ? " (keep it outside this host)" : "");
 }
 
 static bool print_text(const struct command *command, const struct verify_report *report)
 {
-    char number[NUMBER_SIZE];
+    char number[EXPORT_NUMBER];
     bool good = true;
 
     for (size_t i = 0; i < report->finding_count && good; i++) {
@@ -381,12 +361,12 @@ static bool print_text(const struct command *command, const struct verify_report
     print_verdict(report);
     print_span(report);
     if (report->lost > 0) {
-        printf("%s record%s declared as lost by the log itself\n", grouped(report->lost, number),
-               report->lost == 1 ? " is" : "s are");
+        printf("%s record%s declared as lost by the log itself\n",
+               export_number(report->lost, number), report->lost == 1 ? " is" : "s are");
     }
     if (report->anchored > 0) {
         printf("the head of record %s is the one that was kept\n",
-               grouped(report->anchored, number));
+               export_number(report->anchored, number));
     }
     if (!command->every_state && report->anchored < report->last) {
         fputs("miguard: the state of the log was not consulted: ", stderr);
@@ -494,7 +474,7 @@ static int verify(struct command *command)
     }
     request.state = command->state_count > 0 ? command->states : NULL;
     request.state_count = command->state_count;
-    command->started = milliseconds();
+    command->started = clock_now_ms();
     enum miguard_status status = verify_log(&request, &report, &error);
     end_progress(command);
     if (status != MIGUARD_OK) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/utf8.h"
 #include "tools/cli/cli.h"
 
 #include <stdarg.h>
@@ -17,29 +18,10 @@
  */
 static uint32_t next_code_point(const char *text, size_t *ret_length)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *at = (const unsigned char *)text;
-    size_t length = at[0] < 0x80             ? 1
-                    : (at[0] & 0xE0) == 0xC0 ? 2
-                    : (at[0] & 0xF0) == 0xE0 ? 3
-                    : (at[0] & 0xF8) == 0xF0 ? 4
-                                             : 0;
+    uint32_t point = REPLACEMENT;
+    size_t length = utf8_next(text, UTF8_MAX, &point);
 
-    *ret_length = 1;
-    if (length <= 1) {
-        return length == 1 ? at[0] : REPLACEMENT;
-    }
-    uint32_t point = at[0] & (0x7FU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xC0) != 0x80) { /* the terminating NUL is none either */
-            return REPLACEMENT;
-        }
-        point = point << 6 | (at[i] & 0x3FU);
-    }
-    if (point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) {
-        return REPLACEMENT;
-    }
-    *ret_length = length;
+    *ret_length = length == 0 ? 1 : length;
     return point;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/characters.h"
+#include "base/utf8.h"
 #include "tools/policy/format_tree.h"
 
 enum { WIDTH = 100, STEP = 2 };
@@ -182,7 +182,7 @@ static bool write_here(struct text *text, const struct format_node *node, size_t
     }
     write_flow(text, node, false);
     if (text->failed || node->first == NULL ||
-        characters_count(text->data + line, text->length - line) <= WIDTH) {
+        utf8_count(text->data + line, text->length - line) <= WIDTH) {
         write_end(text, node);
         return true;
     }

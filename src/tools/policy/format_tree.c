@@ -4,7 +4,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "policy/characters.h"
+#include "base/utf8.h"
 #include "policy/draft.h"
 
 /* Where a scalar stands: a "#" in there begins no comment. */
@@ -284,7 +284,7 @@ struct scan {
 static void skip_character(struct scan *scan)
 {
     uint32_t code;
-    size_t length = character_next(scan->source + scan->byte, scan->length - scan->byte, &code);
+    size_t length = utf8_next(scan->source + scan->byte, scan->length - scan->byte, &code);
 
     scan->byte += length > 0 ? length : 1;
     scan->at++;

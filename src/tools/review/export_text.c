@@ -365,3 +365,20 @@ struct slice export_find(const struct slice *object, const char *name)
     }
     return (struct slice){NULL, 0};
 }
+
+const char *export_number(uint64_t number, char text[EXPORT_NUMBER])
+{
+    char *at = text + EXPORT_NUMBER - 1;
+    int digits = 0;
+
+    *at = '\0';
+    do {
+        if (digits > 0 && digits % 3 == 0) {
+            *--at = ',';
+        }
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+        digits++;
+    } while (number > 0);
+    return at;
+}

@@ -66,4 +66,9 @@ bool export_element(const struct slice *array, size_t *at, struct slice *ret_val
 /* The member of that name, or a slice whose at is NULL. */
 struct slice export_find(const struct slice *object, const char *name);
 
+enum { EXPORT_NUMBER = 32 };
+
+/* 1234567 as 1,234,567; the return value points into text. */
+const char *export_number(uint64_t number, char text[EXPORT_NUMBER]);
+
 #endif

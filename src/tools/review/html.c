@@ -12,13 +12,9 @@
 
 void html_number(struct text *text, uint64_t number)
 {
-    char digits[24];
-    int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
+    char digits[EXPORT_NUMBER];
 
-    for (int i = 0; i < length; i++) {
-        text_append(text, i > 0 && (length - i) % 3 == 0 ? "," : "");
-        text_append_bytes(text, &digits[i], 1);
-    }
+    text_append(text, export_number(number, digits));
 }
 
 void html_string(struct text *text, const char *string)

@@ -4,6 +4,10 @@
 #include <endian.h>
 #include <string.h>
 
+#include "base/civil.h"
+#include "base/hex.h"
+#include "base/utf8.h"
+
 enum { MAX_DEPTH = 16, MAX_NAME = 24 };
 
 /* ---- the members that are known ---------------------------------------------------------------
@@ -151,32 +155,6 @@ static const char *skip_plain(const char *at, const char *end)
     return at;
 }
 
-/* The bytes of one character that is not ASCII (RFC 3629: not overlong, no surrogate, at most
- * U+10FFFF), 0 when it is none. */
-static size_t utf8_length(const char *text, const char *end)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char first = (unsigned char)*text;
-    size_t length = (first & 0xE0) == 0xC0   ? 2
-                    : (first & 0xF0) == 0xE0 ? 3
-                    : (first & 0xF8) == 0xF0 ? 4
-                                             : 0;
-
-    if (length == 0 || (size_t)(end - text) < length) {
-        return 0;
-    }
-    uint32_t point = first & (0x7FU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (((unsigned char)text[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-        point = point << 6 | ((unsigned char)text[i] & 0x3FU);
-    }
-    return point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)
-               ? 0
-               : length;
-}
-
 static bool hex_digits(const char *at, const char *end, uint32_t *ret_value)
 {
     uint32_t value = 0;
@@ -185,15 +163,11 @@ static bool hex_digits(const char *at, const char *end, uint32_t *ret_value)
         return false;
     }
     for (int i = 0; i < 4; i++) {
-        char c = at[i];
-        unsigned char lower = (unsigned char)(c | 0x20);
-        if (c >= '0' && c <= '9') {
-            value = value << 4 | (uint32_t)(c - '0');
-        } else if (lower >= 'a' && lower <= 'f') {
-            value = value << 4 | (uint32_t)(lower - 'a' + 10);
-        } else {
+        int digit = hex_digit(at[i]);
+        if (digit < 0) {
             return false;
         }
+        value = value << 4 | (uint32_t)digit;
     }
     *ret_value = value;
     return true;
@@ -266,7 +240,8 @@ static bool scan_string(struct parser *parser, bool *ret_escaped)
         } else if (c < 0x80) { /* DEL */
             parser->at++;
         } else {
-            size_t length = utf8_length(parser->at, parser->end);
+            uint32_t code;
+            size_t length = utf8_next(parser->at, (size_t)(parser->end - parser->at), &code);
             if (length == 0) {
                 return fault(parser, "bytes that are no UTF-8");
             }
@@ -693,14 +668,14 @@ struct reading {
     bool good;
 };
 
-static int64_t two_digits(struct reading *reading, int least, int most)
+static unsigned two_digits(struct reading *reading, unsigned least, unsigned most)
 {
     if (!reading->good || reading->end - reading->at < 2 || !digit(reading->at[0]) ||
         !digit(reading->at[1])) {
         reading->good = false;
         return 0;
     }
-    int value = (reading->at[0] - '0') * 10 + (reading->at[1] - '0');
+    unsigned value = (unsigned)(reading->at[0] - '0') * 10 + (unsigned)(reading->at[1] - '0');
     reading->at += 2;
     reading->good = value >= least && value <= most;
     return value;
@@ -742,32 +717,16 @@ static int64_t zone(struct reading *reading)
     return sign == '-' ? -seconds : seconds;
 }
 
-static bool leap(int64_t year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* Days from 1970-01-01 (proleptic Gregorian). month and day count from 1. */
-static int64_t days_since_1970(int64_t year, int64_t month, int64_t day)
-{
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    int64_t past = year - 1;
-    int64_t days = past * 365 + past / 4 - past / 100 + past / 400 - 719162;
-
-    return days + before[month - 1] + (month > 2 && leap(year)) + day - 1;
-}
-
 bool record_parse_time(const char *text, size_t length, int64_t *ret_time)
 {
-    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     struct reading reading = {text, text + length, true};
 
-    int64_t year = two_digits(&reading, 19, 22) * 100;
+    unsigned year = two_digits(&reading, 19, 22) * 100;
     year += two_digits(&reading, 0, 99);
     one_of(&reading, "-");
-    int64_t month = two_digits(&reading, 1, 12);
+    unsigned month = two_digits(&reading, 1, 12);
     one_of(&reading, "-");
-    int64_t day = two_digits(&reading, 1, 31);
+    unsigned day = two_digits(&reading, 1, 31);
     one_of(&reading, "Tt ");
     int64_t second = two_digits(&reading, 0, 23) * 3600;
     one_of(&reading, ":");
@@ -777,10 +736,10 @@ bool record_parse_time(const char *text, size_t length, int64_t *ret_time)
     int64_t nanosecond = fraction(&reading);
     second -= zone(&reading);
     if (!reading.good || reading.at != reading.end || year < 1970 || year > 2261 ||
-        day > month_days[month - 1] + (month == 2 && leap(year))) {
+        day > civil_days_in_month(year, month)) {
         return false;
     }
-    *ret_time = (days_since_1970(year, month, day) * 86400 + second) * 1000000000 + nanosecond;
+    *ret_time = (civil_days(year, month, day) * 86400 + second) * 1000000000 + nanosecond;
     return true;
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* CLOCK_MONOTONIC, which setting the time of day does not move, for waits and measurements. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <time.h>
+
+int64_t clock_now_ms(void);
+int64_t clock_now_ns(void);
+
+/* A deadline from now, for a condition of clock_cond_init() or pthread_mutex_clocklock(3). */
+struct timespec clock_after_ms(uint64_t milliseconds);
+
+/* A condition whose waits end by this clock. */
+void clock_cond_init(pthread_cond_t *condition);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* The small helpers that every folder shares: UTF-8, dates, hexadecimal, the clock, near words. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/utf8.h"
+#include "base/words.h"
+
+static size_t encode(uint32_t code, char bytes[4])
+{
+    if (code < 0x80) {
+        bytes[0] = (char)code;
+        return 1;
+    }
+    size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = length; --i > 0; code >>= 6) {
+        bytes[i] = (char)(0x80 | (code & 0x3F));
+    }
+    bytes[0] = (char)(0xF00 >> length | code);
+    return length;
+}
+
+START_TEST(each_code_point_is_read_back)
+{
+    for (uint32_t code = 0; code <= 0x110000; code++) {
+        char bytes[4];
+        uint32_t found = UINT32_MAX;
+        size_t length = encode(code, bytes);
+        bool valid = code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
+
+        bool good = utf8_next(bytes, length, &found) == (valid ? length : 0) &&
+                    found == (valid ? code : UINT32_MAX) &&
+                    utf8_next(bytes, length - 1, &found) == 0; /* never behind the end */
+        if (!good) {
+            ck_abort_msg("U+%04X", code);
+        }
+    }
+}
+END_TEST
+
+START_TEST(what_is_not_utf8_is_no_character)
+{
+    static const char *const invalid[] = {
+        "\x80", "\xBF",     "\xC0\x80",     "\xC1\xBF",     "\xE0\x9F\xBF",     "\xF0\x8F\xBF\xBF",
+        "\xC3", "\xE2\x82", "\xE2\x82\x41", "\xF0\x9F\x98", "\xF8\x88\x80\x80", "\xFE",
+        "\xFF"};
+    uint32_t code = 7;
+
+    for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++) {
+        ck_assert_uint_eq(utf8_next(invalid[i], UTF8_MAX, &code), 0);
+    }
+    ck_assert_uint_eq(code, 7);
+    ck_assert_uint_eq(utf8_count("a\xC3\xA4\xFF", 4), 3);
+    ck_assert_uint_eq(utf8_count("", 0), 0);
+}
+END_TEST
+
+/* timegm(3) knows the same calendar. */
+START_TEST(dates_are_those_of_the_c_library)
+{
+    for (int64_t days = 0; days < 2932897; days += days < 60000 ? 1 : 97) {
+        struct civil_date date = civil_date((uint64_t)days);
+        struct tm day = {.tm_year = (int)date.year - 1900,
+                         .tm_mon = (int)date.month - 1,
+                         .tm_mday = (int)date.day};
+
+        ck_assert_int_eq(timegm(&day), days * 86400);
+        ck_assert_int_eq(civil_days(date.year, date.month, date.day), days);
+        ck_assert_uint_le(date.day, civil_days_in_month(date.year, date.month));
+    }
+    ck_assert_uint_eq(civil_date(UINT64_MAX).year, 9999);
+    ck_assert_uint_eq(civil_days_in_month(1900, 2), 28);
+    ck_assert_uint_eq(civil_days_in_month(2000, 2), 29);
+}
+END_TEST
+
+START_TEST(hex_is_lower_case_and_whole)
+{
+    static const unsigned char bytes[] = {0x00, 0x1F, 0xA5, 0xFF};
+    unsigned char found[4];
+    char text[16];
+
+    ck_assert_ptr_eq(hex_put_bytes(text, bytes, 4), text + 8);
+    ck_assert_mem_eq(text, "001fa5ff", 8);
+    ck_assert(hex_take_bytes(text, 8, found, 4));
+    ck_assert_mem_eq(found, bytes, 4);
+    ck_assert(!hex_take_bytes(text, 7, found, 4));
+    ck_assert(!hex_take_bytes("001FA5FF", 8, found, 4));
+    ck_assert(!hex_take_bytes("001fa5fg", 8, found, 4));
+    ck_assert(!hex_take_bytes("001f\0005ff", 8, found, 4));
+    ck_assert_ptr_eq(hex_put_number(text, 0xABC, 4), text + 4);
+    ck_assert_mem_eq(text, "0abc", 4);
+    ck_assert_int_eq(hex_digit('F'), 15);
+    ck_assert_int_eq(hex_digit('G'), -1);
+    ck_assert_int_eq(hex_digit('\0'), -1);
+}
+END_TEST
+
+START_TEST(a_deadline_is_ahead)
+{
+    int64_t before = clock_now_ns();
+    struct timespec until = clock_after_ms(2999);
+    int64_t end = until.tv_sec * INT64_C(1000000000) + until.tv_nsec;
+
+    ck_assert_int_ge(end - before, INT64_C(2999000000));
+    ck_assert_int_lt(end - clock_now_ns(), INT64_C(2999000001));
+    ck_assert_int_lt(until.tv_nsec, 1000000000);
+    ck_assert_int_le(before / 1000000, clock_now_ms());
+}
+END_TEST
+
+static const struct {
+    const char *word;
+    unsigned limit;
+    bool fold;
+    const char *nearest;
+} words[] = {
+    {"provider", 2, true, "provider"},
+    {"porvider", 1, true, "provider"}, /* neighbours swapped */
+    {"prvider", 1, true, "provider"},
+    {"provideer", 1, true, "provider"},
+    {"provyder", 1, true, "provider"},
+    {"prvidr", 1, true, NULL},
+    {"prvidr", 2, true, "provider"},
+    {"AS_USER", 1, true, "as-user"},
+    {"AS_USER", 2, false, NULL},
+    {"usr", 1, true, "user"},
+    {"x", 1, true, NULL}, /* every letter would be another */
+    {"", 2, true, NULL},
+    {"a-word-that-is-longer-than-any-of-ours-is", 2, true, NULL},
+};
+
+START_TEST(the_nearest_word)
+{
+    static const char *const list[] = {"user", "as-user", "provider", "group", NULL};
+
+    ck_assert_pstr_eq(words_nearest(words[_i].word, list, words[_i].limit, words[_i].fold),
+                      words[_i].nearest);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("base");
+    TCase *all = tcase_create("base");
+
+    tcase_add_test(all, each_code_point_is_read_back);
+    tcase_add_test(all, what_is_not_utf8_is_no_character);
+    tcase_add_test(all, dates_are_those_of_the_c_library);
+    tcase_add_test(all, hex_is_lower_case_and_whole);
+    tcase_add_test(all, a_deadline_is_ahead);
+    tcase_add_loop_test(all, the_nearest_word, 0, sizeof(words) / sizeof(words[0]));
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
