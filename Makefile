@@ -74,7 +74,8 @@ TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PAC
 # and the tests do. src/README.md says what each folder may use.
 sources    = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
 shared_src := $(call sources,base)
-guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink gateway) $(shared_src)
+guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink guard \
+                gateway) $(shared_src)
 host_src   := $(call sources,host/object host/server) $(shared_src)
 tools_src  := $(call sources,tools/policy tools/review)
 cli_src    := $(call sources,tools/cli)

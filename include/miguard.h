@@ -21,18 +21,14 @@
 #include <stddef.h>
 
 #include "miguard/gate.h"
+#include "miguard/guard.h"
 #include "miguard/identity.h"
 #include "miguard/status.h"
 #include "miguard/switch.h"
 
-#define MIGUARD_VERSION "0.1.0"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Where the audit log goes when nobody says otherwise. */
-#define MIGUARD_AUDIT_FILE "/var/log/miguard/audit.jsonl"
 
 /* Modules and classes that can be wrapped in one process at one time, contexts that can be guarded,
  * sessions and operations that can be open. Beyond a limit the answer is
@@ -42,45 +38,6 @@ extern "C" {
 #define MIGUARD_MAX_CONTEXTS   65536
 #define MIGUARD_MAX_SESSIONS   65536
 #define MIGUARD_MAX_OPERATIONS 65536
-
-/* Start from MIGUARD_CONFIG_INIT and change what is wanted. */
-struct miguard_config {
-    size_t size;            /* sizeof(struct miguard_config) of the caller's header */
-    const char *audit_file; /* path of the log file, in place of the policy's; NULL means what the
-                               policy says, and MIGUARD_AUDIT_FILE where it says nothing */
-    const char *policy;     /* a policy file, or a folder of them; NULL means the standard places:
-                               /etc/miguard/miguard.yaml and /etc/miguard/policy.d */
-    int repeat_window; /* seconds in which identical refusals become one record, in place of the
-                          policy's; 0: each has its own; -1: what the policy says */
-};
-
-#define MIGUARD_CONFIG_INIT                                                                        \
-    {                                                                                              \
-        sizeof(struct miguard_config), NULL, NULL, -1                                              \
-    }
-
-/*
- * Sets up the gateway of this process. Optional: without it the first guarded context does, from
- * the policy in the standard places; where there is none, the built-in default compares every
- * component, denies a mismatch, allows the rest and records in MIGUARD_AUDIT_FILE. While the policy
- * is broken or the log cannot be written, sessions are refused (fail closed).
- *
- * May be called again while no guarded context is alive.
- * Errors: INVALID_ARGUMENT (also a window below -1 or over 3600), NO_MEMORY, BAD_STATE (a guarded
- * context is alive), BAD_POLICY (reterr holds the first error and how many there are), SYSTEM (the
- * audit file cannot be opened; reterr says why). On failure the earlier set-up stays. Thread safe.
- */
-MIGUARD_API MIGUARD_CHECKED enum miguard_status
-miguard_configure(const struct miguard_config *config, struct miguard_error *reterr);
-
-/*
- * Reads the policy again from where it was read. A set with errors changes nothing: the old one
- * stays in force and a record says what is wrong. Sessions that are open keep the policy that they
- * were opened under, unless the new one denies them. The log stays where it is. No signal and no
- * thread is involved; with `watch: true` in the policy the library calls this by itself.
- * Errors: BAD_POLICY, NO_MEMORY, BAD_STATE (nothing is set up yet). Thread safe.
- */
-MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_reload(struct miguard_error *reterr);
 
 /*
  * Wraps a provider module: the result is to be returned from MI_Main() in place of module. module
@@ -128,9 +85,6 @@ MIGUARD_API MIGUARD_CHECKED MI_Result miguard_get_local_session(const MI_Context
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_target_session(const MI_Session *session, struct miguard_target **ret_target,
                        struct miguard_error *reterr);
-
-/* The version of the library that is running, as MIGUARD_VERSION. */
-MIGUARD_API const char *miguard_version(void);
 
 #ifdef __cplusplus
 }

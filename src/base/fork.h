@@ -29,7 +29,7 @@
 enum fork_rank {
     /* libmiguard */
     FORK_DROP,
-    FORK_GATEWAY,
+    FORK_GUARD,
     FORK_STORE,
     FORK_GATE,
     FORK_GATE_REPORT,

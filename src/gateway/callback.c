@@ -84,17 +84,13 @@ static void pay(const struct debt *debt)
 
 static struct guard_call call_of(const struct delivery *delivery)
 {
-    const struct guarded_operation *operation = delivery->operation;
-    return (struct guard_call){.operation = OPERATION_CALLBACK,
-                               .session = operation->session,
-                               .on = operation,
-                               .names = &operation->names};
+    return guarded_operation_call(delivery->operation, OPERATION_CALLBACK, NULL);
 }
 
 static void refuse_adoption(const struct delivery *delivery, struct refusal *ret_refusal)
 {
     const struct guard_call call = call_of(delivery);
-    guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_CANNOT_ADOPT, MI_RESULT_ACCESS_DENIED,
+    guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_CANNOT_ADOPT, GUARD_DENIED,
                  ret_refusal);
 }
 
@@ -107,7 +103,7 @@ static bool is_over(const struct delivery *delivery, struct refusal *ret_refusal
 
 static bool adopt(const struct delivery *delivery, struct switch_frame *frame)
 {
-    return switch_adopt(&delivery->operation->session->identity, frame, NULL) == MIGUARD_OK;
+    return switch_adopt(&delivery->operation->session->binding.identity, frame, NULL) == MIGUARD_OK;
 }
 
 /* ---- messages, which answer nothing ------------------------------------------------------- */
@@ -259,7 +255,7 @@ static bool deliver(struct delivery *delivery, enum result_kind kind,
             refuse_adoption(delivery, &refusal);
         }
         (void)MI_Operation_Cancel(&delivery->operation->inner, MI_REASON_NONE);
-        tell_end(delivery, kind, refusal.result, refusal_message(&refusal));
+        tell_end(delivery, kind, refused_result(&refusal), refused_message(&refusal));
         return false;
     }
     delivery->operation->final_delivered = !result->more;
@@ -279,8 +275,8 @@ static bool is_behind_the_final(const struct delivery *delivery,
     bool behind = result->more ? atomic_load(&operation->final_came)
                                : atomic_exchange(&operation->final_came, true);
     if (behind) {
-        guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_HANDLE_STALE,
-                     MI_RESULT_INVALID_PARAMETER, &refusal);
+        guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_HANDLE_STALE, GUARD_INVALID,
+                     &refusal);
     }
     return behind;
 }

@@ -8,13 +8,17 @@
 
 #include "gateway/gateway.h"
 
-static enum slots_verdict acquire(const MI_Application *handle, void **ret_session)
+static enum slots_verdict acquire(const MI_Application *handle,
+                                  struct guarded_session **ret_session)
 {
     struct slots_handle asked = {0, 0};
     if (handle != NULL) {
         asked = (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2};
     }
-    return slots_acquire(&guarded_sessions, asked, ret_session);
+    void *object = NULL;
+    enum slots_verdict verdict = slots_acquire(&guarded_sessions, asked, &object);
+    *ret_session = object;
+    return verdict;
 }
 
 /* The host's own application, for as long as the session's pin is held. What is made with it is
@@ -23,23 +27,24 @@ static enum slots_verdict acquire(const MI_Application *handle, void **ret_sessi
 static MI_Result enter(const MI_Application *handle, const void *call_site,
                        struct guarded_session **ret_session, MI_Application *ret_inner)
 {
-    void *object = NULL;
+    struct guarded_session *session = NULL;
     struct refusal refusal;
 
-    enum slots_verdict verdict = acquire(handle, &object);
+    enum slots_verdict verdict = acquire(handle, &session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_GET_APPLICATION, verdict,
                             handle != NULL ? handle->reserved1 : 0, call_site, &refusal);
-        return refusal.result;
+        return refused_result(&refusal);
     }
-    *ret_session = object;
-    const struct guard_call call = {
-        .operation = OPERATION_GET_APPLICATION, .session = object, .call_site = call_site};
+    *ret_session = session;
+    const struct guard_call call = {.operation = OPERATION_GET_APPLICATION,
+                                    .binding = &session->binding,
+                                    .call_site = call_site};
     MI_Result result = guard_use(&call, &refusal)
-                           ? MI_Session_GetApplication(&(*ret_session)->inner, ret_inner)
-                           : refusal.result;
+                           ? MI_Session_GetApplication(&session->inner, ret_inner)
+                           : refused_result(&refusal);
     if (result != MI_RESULT_OK) {
-        slots_release(&guarded_sessions, *ret_session);
+        slots_release(&guarded_sessions, session);
     }
     return result;
 }
@@ -99,21 +104,21 @@ FORWARD(new_class, class_object,
 /* Refused to everybody, whatever the identity, and recorded. */
 static MI_Result deny(const MI_Application *handle, enum operation operation, const void *call_site)
 {
-    void *object = NULL;
+    struct guarded_session *session = NULL;
     struct refusal refusal;
 
-    enum slots_verdict verdict = acquire(handle, &object);
+    enum slots_verdict verdict = acquire(handle, &session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(operation, verdict, handle != NULL ? handle->reserved1 : 0, call_site,
                             &refusal);
-        return refusal.result;
+        return refused_result(&refusal);
     }
     const struct guard_call call = {
-        .operation = operation, .session = object, .call_site = call_site};
-    guard_refuse(&call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_APPLICATION_RESTRICTED,
-                 MI_RESULT_ACCESS_DENIED, &refusal);
-    slots_release(&guarded_sessions, object);
-    return refusal.result;
+        .operation = operation, .binding = &session->binding, .call_site = call_site};
+    guard_refuse(&call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_APPLICATION_RESTRICTED, GUARD_DENIED,
+                 &refusal);
+    slots_release(&guarded_sessions, session);
+    return refused_result(&refusal);
 }
 
 static MI_Result MI_CALL deny_close(MI_Application *application)

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+/* MI_Context, guarded: how a context begins and ends, and MI_Context_GetLocalSession(), which binds
+ * a session to the identity of the calling thread. */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fork.h"
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
 #include "switch/switch.h"
 
 /* How many contexts that are made stand for one old address that is used (space_touched()). */
 enum { WEIGHT_OF_STALE = 64 };
-
-static void destroy_context(void *object)
-{
-    struct guarded_context *context = object;
-    pthread_mutex_destroy(&context->lock);
-    gateway_leave(context->gateway);
-}
-
-struct slots guarded_contexts = SLOTS_INIT_BOUNDED(sizeof(struct guarded_context), destroy_context,
-                                                   MIGUARD_MAX_CONTEXTS, SPACE_GENERATIONS);
-
-FORK_OWNER(contexts_owner, .rank = FORK_SLOTS, .lock = &guarded_contexts.lock);
 
 static const MI_ContextFT guarded_context_ft;
 
@@ -38,11 +27,6 @@ static enum slots_verdict acquire(const MI_Context *context, struct guarded_cont
     space_touched(context, verdict != SLOTS_OK ? WEIGHT_OF_STALE : 0);
     *ret_context = object;
     return verdict;
-}
-
-void guarded_context_release(struct guarded_context *context)
-{
-    slots_release(&guarded_contexts, context);
 }
 
 static void unpin_context(struct guarded_context *const *context)
@@ -80,7 +64,7 @@ static struct guarded_context *make_context(MI_Context *host, const char *provid
         return NULL;
     }
     context->host = host;
-    context->gateway = gateway_enter();
+    context->guard = guard_enter();
     pthread_mutex_init(&context->lock, NULL);
     snprintf(context->provider, sizeof(context->provider), "%s", provider);
     context->id = slots_handle_of(&guarded_contexts, context).name;
@@ -115,7 +99,7 @@ static MI_Result refuse_context(const MI_Context *context, enum slots_verdict ve
     struct refusal refusal;
 
     guard_refuse_handle(OPERATION_CONTEXT_CALL, verdict, space_name(context), call_site, &refusal);
-    return refusal.result;
+    return refused_result(&refusal);
 }
 
 MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_context)
@@ -172,7 +156,8 @@ static void reap_operation(struct guarded_operation *operation)
     guarded_operation_unlist(pinned);
     if (slots_retire(&guarded_operations, pinned)) {
         struct guarded_operation *handle ON_LEAVING(unpin_operation) = pinned;
-        guard_note_reaped(handle);
+        const struct guard_call call = guarded_operation_call(handle, handle->started_by, NULL);
+        guard_note_reaped(&call);
         guarded_operation_abandon(handle);
     }
 }
@@ -227,7 +212,7 @@ static struct guarded_session *find_session(struct guarded_context *context,
 {
     for (struct guarded_session *session = context->sessions; session != NULL;
          session = session->next) {
-        if (miguard_identity_compare(&session->identity, identity) == 0) {
+        if (miguard_identity_compare(&session->binding.identity, identity) == 0) {
             slots_pin(&guarded_sessions, session);
             return session;
         }
@@ -251,7 +236,7 @@ static bool enlist(struct guarded_context *context, struct guarded_session **ses
     struct guarded_session *extra = NULL;
 
     pthread_mutex_lock(&context->lock);
-    struct guarded_session *twin = find_session(context, &(*session)->identity);
+    struct guarded_session *twin = find_session(context, &(*session)->binding.identity);
     bool ended = context->ended;
     if (twin != NULL && !ended) {
         extra = *session;
@@ -269,6 +254,21 @@ static bool enlist(struct guarded_context *context, struct guarded_session **ses
     return !ended;
 }
 
+static struct binding binding_of(struct guarded_context *context, uint64_t session_id)
+{
+    return (struct binding){.guard = context->guard,
+                            .provider = context->provider,
+                            .context_id = context->id,
+                            .session_id = session_id};
+}
+
+static void open_failed(struct guarded_context *context, enum miguard_status why,
+                        const void *call_site, struct refusal *ret_refusal)
+{
+    const struct binding none = binding_of(context, 0);
+    guard_bind_failed(&none, why, call_site, ret_refusal);
+}
+
 /* Takes the identity over. */
 static MI_Result open_session(struct guarded_context *context, struct miguard_identity *identity,
                               const void *call_site, struct guarded_session **ret_session)
@@ -277,25 +277,25 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
     struct guarded_session *session = slots_new(&guarded_sessions, NULL);
 
     if (session == NULL) {
-        guard_open_failed(context, MIGUARD_NO_MEMORY, call_site, &refusal);
-        return refusal.result;
+        open_failed(context, MIGUARD_NO_MEMORY, call_site, &refusal);
+        return refused_result(&refusal);
     }
     slots_pin(&guarded_contexts, context);
     session->context = context;
-    session->id = slots_handle_of(&guarded_sessions, session).name;
-    session->identity = *identity;
+    session->binding = binding_of(context, slots_handle_of(&guarded_sessions, session).name);
+    session->binding.identity = *identity;
     memset(identity, 0, sizeof(*identity));
 
     MI_Result result = MI_RESULT_OK;
-    if (guard_open(session, call_site, &refusal)) {
+    if (guard_bind(&session->binding, call_site, &refusal)) {
         result = MI_Context_GetLocalSession(context->host, &session->inner);
         if (result == MI_RESULT_OK && !enlist(context, &session)) {
             guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, SLOTS_STALE, context->id, call_site,
                                 &refusal);
-            result = refusal.result;
+            result = refused_result(&refusal);
         }
     } else {
-        result = refusal.result;
+        result = refused_result(&refusal);
     }
     if (result != MI_RESULT_OK) {
         slots_release(&guarded_sessions, session);
@@ -312,13 +312,13 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
     struct refusal refusal;
 
     /* First the gate, which may set no_new_privs, then who the thread is. */
-    enum miguard_status status = gateway_close_thread(context->gateway);
+    enum miguard_status status = guard_close_thread(context->guard);
     if (status == MIGUARD_OK) {
         status = identity_capture(&identity, NULL);
     }
     if (status != MIGUARD_OK) {
-        guard_open_failed(context, status, call_site, &refusal);
-        return refusal.result;
+        open_failed(context, status, call_site, &refusal);
+        return refused_result(&refusal);
     }
     MI_Result result = MI_RESULT_OK;
     *ret_session = lookup_session(context, &identity);
@@ -345,7 +345,7 @@ MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *r
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, verdict, space_name(pub), call_site,
                             &refusal);
-        return refusal.result;
+        return refused_result(&refusal);
     }
     MI_Result result = session_for_thread(context, call_site, &session);
     if (result == MI_RESULT_OK) {

@@ -1,41 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* MI_Operation, guarded: results, the end of an operation, and the answers of its callbacks. */
 #include <string.h>
 
-#include "base/fork.h"
 #include "gateway/gateway.h"
 #include "switch/switch.h"
-
-static void destroy_operation(void *object)
-{
-    struct guarded_operation *operation = object;
-    slots_release(&guarded_sessions, operation->session);
-}
-
-struct slots guarded_operations =
-    SLOTS_INIT(sizeof(struct guarded_operation), destroy_operation, MIGUARD_MAX_OPERATIONS);
-
-FORK_OWNER(operations_owner, .rank = FORK_SLOTS, .lock = &guarded_operations.lock);
-
-MI_Operation guarded_operation_public(const struct guarded_operation *operation)
-{
-    struct slots_handle handle = slots_handle_named(&guarded_operations, operation->id);
-    return (MI_Operation){handle.name, (ptrdiff_t)handle.check, &guarded_operation_ft};
-}
-
-void guarded_operation_unlist(struct guarded_operation *operation)
-{
-    pthread_mutex_t *lock = &operation->session->context->lock;
-
-    pthread_mutex_lock(lock);
-    if (operation->link != NULL) {
-        *operation->link = operation->next;
-        if (operation->next != NULL) {
-            operation->next->link = operation->link;
-        }
-        operation->link = NULL;
-    }
-    pthread_mutex_unlock(lock);
-}
 
 /* No handle for NULL, which the wrappers of MI.h stop, but not who calls through the table. */
 static struct slots_handle asked_for(const MI_Operation *handle)
@@ -65,11 +33,7 @@ static bool enter(const MI_Operation *handle, enum operation used, const void *c
         return false;
     }
     struct guarded_operation *operation = object;
-    *ret_call = (struct guard_call){.operation = used,
-                                    .session = operation->session,
-                                    .on = operation,
-                                    .names = &operation->names,
-                                    .call_site = call_site};
+    *ret_call = guarded_operation_call(operation, used, call_site);
     if (!guard_use(ret_call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;
@@ -81,9 +45,9 @@ static bool enter(const MI_Operation *handle, enum operation used, const void *c
 /* The handle is still live, but the operation is being closed: it is as good as stale. */
 static MI_Result refuse_ended(const struct guard_call *call, struct refusal *ret_refusal)
 {
-    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_HANDLE_STALE,
-                 MI_RESULT_INVALID_PARAMETER, ret_refusal);
-    return ret_refusal->result;
+    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_HANDLE_STALE, GUARD_INVALID,
+                 ret_refusal);
+    return refused_result(ret_refusal);
 }
 
 static bool is_claimed(const struct guarded_operation *operation)
@@ -139,8 +103,8 @@ static void withhold(struct guarded_operation *operation, const struct guarded_r
 static void refuse_result(struct guarded_result *result, const struct refusal *refusal)
 {
     memset(result, 0, sizeof(*result));
-    result->result = refusal->result;
-    result->message = refusal_message(refusal);
+    result->result = refused_result(refusal);
+    result->message = refused_message(refusal);
 }
 
 /*
@@ -160,7 +124,7 @@ static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum ope
     memset(result, 0, sizeof(*result));
     if (!enter(handle, used, call_site, &operation, &call, &refusal)) {
         refuse_result(result, &refusal);
-        return refusal.result;
+        return refused_result(&refusal);
     }
     if (is_claimed(operation)) {
         answer = refuse_ended(&call, &refusal);
@@ -172,7 +136,7 @@ static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum ope
                 withhold(operation, result);
             }
             refuse_result(result, &refusal);
-            answer = refusal.result;
+            answer = refused_result(&refusal);
         }
     }
     return answer;
@@ -281,7 +245,7 @@ static void reap(struct guarded_operation *operation)
     struct guarded_result result = {.more = MI_TRUE};
     struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
-    if (switch_adopt(&operation->session->identity, &frame, NULL) != MIGUARD_OK) {
+    if (switch_adopt(&operation->session->binding.identity, &frame, NULL) != MIGUARD_OK) {
         return;
     }
     (void)MI_Operation_Cancel(&operation->inner, MI_REASON_SHUTDOWN);
@@ -384,7 +348,7 @@ static MI_Result MI_CALL guarded_close(MI_Operation *handle)
 
     if (!enter(handle, OPERATION_OPERATION_CLOSE, __builtin_return_address(0), &operation, &call,
                &refusal)) {
-        return refusal.result;
+        return refused_result(&refusal);
     }
     if (!claim(operation, 0, &idle)) {
         answer = refuse_ended(&call, &refusal);
@@ -413,7 +377,7 @@ static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationRea
 
     if (!enter(handle, OPERATION_OPERATION_CANCEL, __builtin_return_address(0), &operation, &call,
                &refusal)) {
-        return refusal.result;
+        return refused_result(&refusal);
     }
     if (begin_call(operation)) {
         called = operation;
@@ -437,7 +401,7 @@ static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *s
     memset(session, 0, sizeof(*session));
     if (!enter(handle, OPERATION_OPERATION_GET_SESSION, __builtin_return_address(0), &operation,
                &call, &refusal)) {
-        return refusal.result;
+        return refused_result(&refusal);
     }
     *session = guarded_session_public(operation->session);
     return MI_RESULT_OK;
@@ -473,11 +437,7 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
         return false;
     }
     struct guarded_operation *operation = object;
-    *ret_call = (struct guard_call){.operation = used,
-                                    .session = operation->session,
-                                    .on = operation,
-                                    .names = &operation->names,
-                                    .call_site = call_site};
+    *ret_call = guarded_operation_call(operation, used, call_site);
     if (!guard_use(ret_call, ret_refusal)) {
         slots_release(&guarded_operations, operation);
         return false;
@@ -496,7 +456,7 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
     struct refusal refusal;                                                                        \
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;                                                \
     if (!enter_answer(handle, used, __builtin_return_address(0), &operation, &call, &refusal)) {   \
-        return refusal.result;                                                                     \
+        return refused_result(&refusal);                                                           \
     }                                                                                              \
     __auto_type function = atomic_exchange(&operation->host_function, NULL);                       \
     if (function == NULL) {                                                                        \

@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* MI_Session, guarded: each slot that starts an operation asks the guard first. */
 #include <string.h>
 
-#include "base/fork.h"
 #include "gateway/gateway.h"
-
-static void destroy_session(void *object)
-{
-    struct guarded_session *session = object;
-    identity_release(&session->identity);
-    policy_view_free(session->view);
-    guarded_context_release(session->context);
-}
-
-struct slots guarded_sessions =
-    SLOTS_INIT(sizeof(struct guarded_session), destroy_session, MIGUARD_MAX_SESSIONS);
-
-FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &guarded_sessions.lock);
-
-MI_Session guarded_session_public(const struct guarded_session *session)
-{
-    struct slots_handle handle = slots_handle_named(&guarded_sessions, session->id);
-    return (MI_Session){handle.name, (ptrdiff_t)handle.check, &guarded_session_ft};
-}
 
 /* The wrappers of MI.h stop a NULL handle; code that calls through the table itself is not stopped
  * there, and is answered as with any other handle that is none. */
@@ -71,28 +52,29 @@ struct start {
 
 static void refuse(const struct start *start, const struct refusal *refusal)
 {
-    refusal_deliver(refusal, start->handle, start->kind, start->callbacks, start->ret_operation);
+    refused_deliver(refusal, start->handle, start->kind, start->callbacks, start->ret_operation);
 }
 
-static void fail(const struct start *start, MI_Result result)
+/* The caller gave nowhere to put the operation. */
+static void refuse_parameter(const struct start *start)
 {
-    struct refusal refusal = {.result = result};
+    const struct refusal refusal = refusal_new(GUARD_INVALID, AUDIT_REASON_NONE, 0);
     refuse(start, &refusal);
 }
 
 /* What was allowed and still is not to be: with a record of its own. */
 static void refuse_recorded(const struct start *start, const struct cim_names *names,
                             const struct audit_keys *keys, enum audit_reason reason,
-                            MI_Result result)
+                            enum guard_answer answer)
 {
     const struct guard_call call = {.operation = start->operation,
-                                    .session = start->session,
+                                    .binding = &start->session->binding,
                                     .names = names,
                                     .keys = keys,
                                     .call_site = start->call_site};
     struct refusal refusal;
 
-    guard_refuse(&call, AUDIT_ACTION_SESSION_USE, reason, result, &refusal);
+    guard_refuse(&call, AUDIT_ACTION_SESSION_USE, reason, answer, &refusal);
     refuse(start, &refusal);
 }
 
@@ -113,8 +95,7 @@ static bool make_operation(struct start *start, const struct cim_names *names,
 {
     struct guarded_operation *on = slots_new(&guarded_operations, NULL);
     if (on == NULL) {
-        refuse_recorded(start, names, keys, AUDIT_REASON_LIMIT_REACHED,
-                        MI_RESULT_SERVER_LIMITS_EXCEEDED);
+        refuse_recorded(start, names, keys, AUDIT_REASON_LIMIT_REACHED, GUARD_LIMIT);
         return false;
     }
     slots_pin(&guarded_sessions, start->session);
@@ -144,8 +125,7 @@ static bool make_operation(struct start *start, const struct cim_names *names,
     pthread_mutex_unlock(&start->session->context->lock);
     if (ended) {
         slots_release(&guarded_operations, on);
-        refuse_recorded(start, names, keys, AUDIT_REASON_CONTEXT_ENDED,
-                        MI_RESULT_INVALID_PARAMETER);
+        refuse_recorded(start, names, keys, AUDIT_REASON_CONTEXT_ENDED, GUARD_INVALID);
         return false;
     }
     start->on = on;
@@ -187,9 +167,9 @@ static bool begin_start(struct start *start)
     struct cim_names names;
     struct audit_keys keys;
     cim_names_read(&names, &start->written);
-    call_keys_read(&keys, start->instance, policy_keys(policy_view_policy(start->session->view)));
+    call_keys_read(&keys, start->instance, binding_keys_mode(&start->session->binding));
     const struct guard_call call = {.operation = start->operation,
-                                    .session = start->session,
+                                    .binding = &start->session->binding,
                                     .names = &names,
                                     .keys = &keys,
                                     .call_site = start->call_site};
@@ -197,7 +177,7 @@ static bool begin_start(struct start *start)
     if (!guard_use(&call, &refusal)) {
         refuse(start, &refusal);
     } else if (start->ret_operation == NULL) {
-        fail(start, MI_RESULT_INVALID_PARAMETER);
+        refuse_parameter(start);
     } else {
         started = make_operation(start, &names, &keys);
     }
@@ -424,19 +404,19 @@ static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_cont
     enum slots_verdict verdict = acquire(handle, &session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_SESSION_CLOSE, verdict, name_of(handle), call_site, &refusal);
-        return refusal.result;
+        return refused_result(&refusal);
     }
     const struct guard_call call = {
-        .operation = OPERATION_SESSION_CLOSE, .session = session, .call_site = call_site};
+        .operation = OPERATION_SESSION_CLOSE, .binding = &session->binding, .call_site = call_site};
     if (guard_use(&call, &refusal)) {
         guard_refuse(&call, AUDIT_ACTION_SESSION_CLOSE, AUDIT_REASON_LOCAL_SESSION_CLOSE,
-                     MI_RESULT_INVALID_PARAMETER, &refusal);
+                     GUARD_INVALID, &refusal);
     }
     slots_release(&guarded_sessions, session);
     if (completion_callback != NULL) {
         completion_callback(completion_context);
     }
-    return refusal.result;
+    return refused_result(&refusal);
 }
 
 static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Application *application)
@@ -454,14 +434,15 @@ static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Applicat
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_GET_APPLICATION, verdict, name_of(handle), call_site,
                             &refusal);
-        return refusal.result;
+        return refused_result(&refusal);
     }
-    const struct guard_call call = {
-        .operation = OPERATION_GET_APPLICATION, .session = session, .call_site = call_site};
+    const struct guard_call call = {.operation = OPERATION_GET_APPLICATION,
+                                    .binding = &session->binding,
+                                    .call_site = call_site};
     bool allowed = guard_use(&call, &refusal);
     slots_release(&guarded_sessions, session);
     if (!allowed) {
-        return refusal.result;
+        return refused_result(&refusal);
     }
     *application = (MI_Application){handle->reserved1, handle->reserved2, &guarded_application_ft};
     return MI_RESULT_OK;

@@ -22,9 +22,9 @@ enum miguard_status miguard_target_session(const MI_Session *session,
     }
     const struct guarded_session *guarded = object;
     enum miguard_status status =
-        atomic_load(&guarded->revoked)
+        atomic_load(&guarded->binding.revoked)
             ? error_set(reterr, MIGUARD_BAD_STATE, 0, "target", "the session was revoked by policy")
-            : miguard_target_identity(&guarded->identity, ret_target, reterr);
+            : miguard_target_identity(&guarded->binding.identity, ret_target, reterr);
     slots_release(&guarded_sessions, object);
     return status;
 }

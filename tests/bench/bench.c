@@ -134,7 +134,8 @@ struct guard_bench {
 static void fresh_guard(void *data, int calls)
 {
     struct guard_bench *bench = data;
-    const struct guard_call call = {.operation = OPERATION_GET_INSTANCE, .session = bench->object};
+    const struct guard_call call = {.operation = OPERATION_GET_INSTANCE,
+                                    .binding = &bench->object->binding};
     struct refusal refusal;
 
     for (int i = 0; i < calls; i++) {
@@ -165,7 +166,7 @@ static void bare_calls(void *data, int calls)
         syscall(SYS_capget, &header, caps);
         syscall(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
         syscall(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
-        for (unsigned k = 0; k < bench->object->identity.cap_count; k++) {
+        for (unsigned k = 0; k < bench->object->binding.identity.cap_count; k++) {
             syscall(SYS_prctl, PR_CAPBSET_READ, k, 0, 0, 0);
         }
     }
@@ -175,7 +176,7 @@ static void our_check(void *data, int calls)
 {
     struct guard_bench *bench = data;
     for (int i = 0; i < calls; i++) {
-        if (identity_check(&bench->object->identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
+        if (identity_check(&bench->object->binding.identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
             abort();
         }
     }

@@ -78,7 +78,8 @@ static struct guarded_session *session_of(struct stub_host *host)
 
 static double guard_ns(struct guarded_session *session, bool fresh)
 {
-    const struct guard_call call = {.operation = OPERATION_GET_INSTANCE, .session = session};
+    const struct guard_call call = {.operation = OPERATION_GET_INSTANCE,
+                                    .binding = &session->binding};
     struct refusal refusal;
     double start = nanoseconds();
 
@@ -95,7 +96,7 @@ static double known_ns(const struct guarded_session *session)
 {
     double start = nanoseconds();
     for (int i = 0; i < CHECKS; i++) {
-        if (!gate_known_same(session->binding)) {
+        if (!gate_known_same(session->binding.number)) {
             abort();
         }
     }
@@ -106,7 +107,7 @@ static double check_ns(const struct guarded_session *session)
 {
     double start = nanoseconds();
     for (int i = 0; i < CHECKS; i++) {
-        if (identity_check(&session->identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
+        if (identity_check(&session->binding.identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
             abort();
         }
     }

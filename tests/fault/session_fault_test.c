@@ -325,15 +325,15 @@ START_TEST(a_zeroed_identity_serves_nobody)
     struct slots_handle handle = {scene.session.reserved1, (uint64_t)scene.session.reserved2};
     ck_assert_int_eq(slots_acquire(&guarded_sessions, handle, &object), SLOTS_OK);
     struct guarded_session *session = object;
-    struct miguard_identity kept = session->identity;
-    memset(&session->identity, 0, sizeof(session->identity));
+    struct miguard_identity kept = session->binding.identity;
+    memset(&session->binding.identity, 0, sizeof(session->binding.identity));
     for (unsigned i = 0; i < entry_point_count; i++) {
         int callbacks = 0;
         unsigned long reached = scene.host->reached;
         ck_assert_int_eq(entry_points[i].call(&scene, &callbacks), MI_RESULT_ACCESS_DENIED);
         ck_assert_uint_eq(scene.host->reached, reached);
     }
-    session->identity = kept;
+    session->binding.identity = kept;
     slots_release(&guarded_sessions, session);
     scene_end(&scene);
     log_remove();

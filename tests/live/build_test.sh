@@ -517,7 +517,7 @@ limits_documented() {
 }
 
 version_everywhere() {
-    grep -qF "#define MIGUARD_VERSION \"$version\"" include/miguard.h &&
+    grep -qF "#define MIGUARD_VERSION \"$version\"" include/miguard/guard.h &&
         grep -q "^## $version" CHANGELOG.md
 }
 

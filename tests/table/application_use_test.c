@@ -243,7 +243,7 @@ static void after_revocation(MI_Session *session)
                       &object) != SLOTS_OK) {
         abort();
     }
-    atomic_store(&((struct guarded_session *)object)->revoked, true);
+    atomic_store(&((struct guarded_session *)object)->binding.revoked, true);
     all_refused("after a revocation", MI_RESULT_ACCESS_DENIED, "session-revoked");
     slots_release(&guarded_sessions, object);
 }

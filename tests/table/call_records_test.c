@@ -25,14 +25,14 @@ static void put_in_force(const char *text)
     struct policy_draft *draft = NULL;
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
     const struct policy *policy = NULL;
-    struct gateway *gateway = gateway_enter();
+    struct guard *guard = guard_enter();
 
     if (draft_load_text("p.yaml", text, strlen(text), &draft, &errors) != MIGUARD_OK ||
         policy_compile(draft, &policy) != MIGUARD_OK) {
         abort();
     }
-    store_set(&gateway->store, policy);
-    gateway_leave(gateway);
+    store_set(&guard->store, policy);
+    guard_leave(guard);
     policy_release(policy);
     draft_free(draft);
     diagnostics_release(&errors);

@@ -356,14 +356,14 @@ static void put_in_force(const char *text)
     struct policy_draft *draft = NULL;
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
     const struct policy *policy = NULL;
-    struct gateway *gateway = gateway_enter();
+    struct guard *guard = guard_enter();
 
     if (draft_load_text("p.yaml", text, strlen(text), &draft, &errors) != MIGUARD_OK ||
         policy_compile(draft, &policy) != MIGUARD_OK) {
         abort();
     }
-    store_set(&gateway->store, policy);
-    gateway_leave(gateway);
+    store_set(&guard->store, policy);
+    guard_leave(guard);
     policy_release(policy);
     draft_free(draft);
     diagnostics_release(&errors);
@@ -486,8 +486,8 @@ static bool counted(void *data)
 static bool refusals_end_in_the_id(void *data)
 {
     static char text[1024];
-    struct refusal refusal = {.result = MI_RESULT_ACCESS_DENIED,
-                              .mismatch = MIGUARD_COMPONENTS_ALL};
+    struct refusal refusal = {.mismatch = MIGUARD_COMPONENTS_ALL,
+                              .decision_id = "0123456789abcdef-18446744073709551615"};
     bool good = true;
 
     (void)data;
@@ -497,8 +497,9 @@ static bool refusals_end_in_the_id(void *data)
         }
         for (unsigned reason = 0; reason < AUDIT_REASON_COUNT; reason++) {
             refusal.reason = (enum audit_reason)reason;
-            refusal_explain(&refusal, text, text, text, "0123456789abcdef-18446744073709551615");
-            const char *said = refusal_message(&refusal);
+            char said[REFUSAL_SENTENCE];
+            refusal_set_rule(&refusal, text, text, text);
+            refusal_sentence(&refusal, said, sizeof(said));
             static const char end[] = "...; decision 0123456789abcdef-18446744073709551615";
             size_t length = strlen(said);
             good = good && length > sizeof(end) &&

@@ -348,12 +348,12 @@ static const struct policy *compile(const char *text)
 
 static void begin(struct session *session, const char *text)
 {
-    struct gateway *gateway = gateway_enter();
+    struct guard *guard = guard_enter();
 
     memset(session, 0, sizeof(*session));
     session->policy = compile(text);
-    store_set(&gateway->store, session->policy);
-    gateway_leave(gateway);
+    store_set(&guard->store, session->policy);
+    guard_leave(guard);
     session->host = stub_host_new();
     if (miguard_guard_context(&session->host->context, &session->context) != MI_RESULT_OK ||
         MI_Context_GetLocalSession(session->context, &session->session) != MI_RESULT_OK) {

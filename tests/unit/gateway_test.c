@@ -514,14 +514,14 @@ END_TEST
 START_TEST(without_a_policy_nothing_is_given_out)
 {
     MI_Session session = MI_SESSION_NULL;
-    struct gateway *gateway = gateway_enter();
-    const struct policy *kept = store_get(&gateway->store);
+    struct guard *guard = guard_enter();
+    const struct policy *kept = store_get(&guard->store);
 
-    store_set(&gateway->store, NULL);
+    store_set(&guard->store, NULL);
     MI_Result result = MI_Context_GetLocalSession(context, &session);
-    store_set(&gateway->store, kept);
+    store_set(&guard->store, kept);
     policy_release(kept);
-    gateway_leave(gateway);
+    guard_leave(guard);
     ck_assert_int_eq(result, MI_RESULT_ACCESS_DENIED);
     ck_assert(is_zero(&session, sizeof(session)));
     ck_assert_uint_eq(host->local_sessions, 0);

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/gateway.h"
+#include "base/entry.h"
+#include "gateway/refused.h"
 
 /* reserved1 is the name of the session's handle as the caller gave it; reserved2 is this. */
 enum {
@@ -31,36 +32,59 @@ static uint64_t bits(uint64_t word, unsigned from, unsigned until)
     return word >> from & (((uint64_t)1 << (until - from)) - 1);
 }
 
-static ptrdiff_t pack(const struct refusal *refusal)
+/* What a refused operation knows of its refusal. */
+struct packed {
+    MI_Result result;
+    enum audit_reason reason;
+    miguard_components mismatch;
+    uint64_t ticket; /* of the sentence; 0: it is made when it is asked for */
+};
+
+static ptrdiff_t pack(const struct packed *packed)
 {
-    uint64_t word =
-        (uint64_t)refusal->result << PACK_RESULT | (uint64_t)refusal->reason << PACK_REASON |
-        (uint64_t)refusal->mismatch << PACK_MISMATCH | (uint64_t)refusal->ticket << PACK_TICKET;
+    uint64_t word = (uint64_t)packed->result << PACK_RESULT |
+                    (uint64_t)packed->reason << PACK_REASON |
+                    (uint64_t)packed->mismatch << PACK_MISMATCH | packed->ticket << PACK_TICKET;
     return (ptrdiff_t)word;
 }
 
 /* The words come back from the provider: whatever they say is made a refusal again. */
-static struct refusal unpack(const MI_Operation *operation)
+static struct packed unpack(const MI_Operation *operation)
 {
     uint64_t word = operation != NULL ? (uint64_t)operation->reserved2 : 0;
-    struct refusal refusal = {
+    struct packed packed = {
         .result = (MI_Result)bits(word, PACK_RESULT, PACK_REASON),
         .reason = (enum audit_reason)bits(word, PACK_REASON, PACK_MISMATCH),
         .mismatch = (miguard_components)bits(word, PACK_MISMATCH, PACK_TICKET),
         .ticket = bits(word, PACK_TICKET, PACK_END),
     };
-    if (refusal.result == MI_RESULT_OK || refusal.result > MI_RESULT_SERVER_IS_SHUTTING_DOWN) {
-        refusal.result = MI_RESULT_ACCESS_DENIED;
+    if (packed.result == MI_RESULT_OK || packed.result > MI_RESULT_SERVER_IS_SHUTTING_DOWN) {
+        packed.result = MI_RESULT_ACCESS_DENIED;
     }
-    if (refusal.reason >= AUDIT_REASON_COUNT) {
-        refusal.reason = AUDIT_REASON_NONE;
+    if (packed.reason >= AUDIT_REASON_COUNT) {
+        packed.reason = AUDIT_REASON_NONE;
     }
-    return refusal;
+    return packed;
+}
+
+MI_Result refused_result(const struct refusal *refusal)
+{
+    switch (refusal->answer) {
+    case GUARD_DENIED:
+        return MI_RESULT_ACCESS_DENIED;
+    case GUARD_INVALID:
+        return MI_RESULT_INVALID_PARAMETER;
+    case GUARD_LIMIT:
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    case GUARD_FAILED:
+        return MI_RESULT_FAILED;
+    }
+    return MI_RESULT_ACCESS_DENIED;
 }
 
 /* ---- the sentence ------------------------------------------------------------------------ */
 
-enum { MESSAGES = 1024, MESSAGE_SIZE = 960 };
+enum { MESSAGES = 1024 };
 
 /*
  * MI gives messages to the caller as borrowed pointers without saying who frees them when; memory
@@ -73,9 +97,9 @@ static struct entry {
     atomic_bool being_written; /* by one thread at a time */
     _Atomic uint64_t ticket;
     _Atomic uint64_t session_name, session_check; /* the handle that was refused */
-    char text[MESSAGE_SIZE];
+    char text[REFUSAL_SENTENCE];
 } entries[MESSAGES];
-_Atomic uint64_t refusal_next_ticket = 1;
+_Atomic uint64_t refused_next_ticket = 1;
 
 /* An entry for a new ticket. One that another thread is still writing, 1,024 refusals late, is left
  * to it. NULL when the tickets are used up, ten hours of a refusal each microsecond: none is given
@@ -83,7 +107,7 @@ _Atomic uint64_t refusal_next_ticket = 1;
 static struct entry *take_entry(uint64_t *ret_ticket)
 {
     for (;;) {
-        uint64_t ticket = atomic_fetch_add(&refusal_next_ticket, 1);
+        uint64_t ticket = atomic_fetch_add(&refused_next_ticket, 1);
         struct entry *entry = &entries[ticket % MESSAGES];
         if (ticket > LAST_TICKET) {
             return NULL;
@@ -110,14 +134,14 @@ static bool is_there(uint64_t ticket)
 /* What the refused operation answers when it is asked for its session. The entry is taken for the
  * time of the writing, so that it cannot become another refusal's in between; when it is that
  * already, or about to be, nothing is remembered. */
-static void remember_session(const struct refusal *refusal, const MI_Session *session)
+static void remember_session(uint64_t ticket, const MI_Session *session)
 {
-    struct entry *entry = &entries[refusal->ticket % MESSAGES];
+    struct entry *entry = &entries[ticket % MESSAGES];
 
     if (atomic_exchange(&entry->being_written, true)) {
         return;
     }
-    if (is_there(refusal->ticket)) {
+    if (is_there(ticket)) {
         atomic_store(&entry->session_name, session->reserved1);
         atomic_store(&entry->session_check, (uint64_t)session->reserved2);
     }
@@ -139,94 +163,40 @@ static bool recall_session(uint64_t ticket, uint64_t name, MI_Session *ret_sessi
     return true;
 }
 
-static void append(char *message, const char *text)
+/* Writes the sentence; the ticket under which it is found again, or 0 when there is none left. */
+static uint64_t make_sentence(const struct refusal *refusal)
 {
-    size_t length = strlen(message);
-    snprintf(message + length, MESSAGE_SIZE - length, "%s", text);
-}
-
-/* Who and why and under which id always have room, so the policy's texts are cut: the log has them
- * in full. */
-enum { RULE_KEPT = 100, SOURCE_KEPT = 160, REASON_KEPT = 160 };
-
-static void append_cut(char *message, const char *text, size_t limit)
-{
-    size_t length = strnlen(text, limit + 1);
-    char cut[MESSAGE_SIZE];
-
-    if (length > limit) {
-        length = cut_whole(text, limit);
-    }
-    snprintf(cut, sizeof(cut), "%.*s%s", (int)length, text, text[length] != '\0' ? "..." : "");
-    append(message, cut);
-}
-
-static void append_components(char *message, miguard_components mismatch)
-{
-    const char *separator = ": ";
-    for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
-        if ((mismatch >> bit & 1) != 0) {
-            append(message, separator);
-            append(message, miguard_component_name((miguard_components)1 << bit));
-            separator = ", ";
-        }
-    }
-    if (mismatch != 0) {
-        append(message, " differ");
-    }
-}
-
-static bool is_given(const char *text)
-{
-    return text != NULL && *text != '\0';
-}
-
-static void append_decision(char *message, const char *rule, const char *source,
-                            const char *rule_reason, const char *decision_id)
-{
-    if (is_given(rule)) {
-        append(message, "; rule \"");
-        append_cut(message, rule, RULE_KEPT);
-        append(message, "\" at ");
-        append_cut(message, is_given(source) ? source : "an unknown place", SOURCE_KEPT);
-    }
-    if (is_given(rule_reason)) {
-        append(message, ": ");
-        append_cut(message, rule_reason, REASON_KEPT);
-    }
-    if (is_given(decision_id)) {
-        append(message, "; decision ");
-        append(message, decision_id);
-    }
-}
-
-void refusal_explain(struct refusal *refusal, const char *rule, const char *source,
-                     const char *rule_reason, const char *decision_id)
-{
-    struct entry *entry = take_entry(&refusal->ticket);
+    uint64_t ticket = 0;
+    struct entry *entry = take_entry(&ticket);
 
     if (entry == NULL) {
-        refusal->ticket = 0;
-        return;
+        return 0;
     }
-    char *message = entry->text;
     atomic_store(&entry->session_name, 0);
-    snprintf(message, MESSAGE_SIZE, "miguard: %s", audit_reason_text(refusal->reason));
-    append_components(message, refusal->mismatch);
-    bool repeats =
-        rule_reason != NULL && strcmp(rule_reason, audit_reason_text(refusal->reason)) == 0;
-    append_decision(message, rule, source, repeats ? NULL : rule_reason, decision_id);
-    publish(entry, refusal->ticket);
+    refusal_sentence(refusal, entry->text, sizeof(entry->text));
+    publish(entry, ticket);
+    return ticket;
 }
 
-const char *refusal_message(const struct refusal *refusal)
+static const char *sentence_of(uint64_t ticket, enum audit_reason reason)
 {
-    struct refusal again = *refusal;
-    if (!is_there(again.ticket)) {
-        refusal_explain(&again, NULL, NULL, NULL, NULL);
+    return ticket == 0 ? audit_reason_text(reason) : entries[ticket % MESSAGES].text;
+}
+
+const char *refused_message(const struct refusal *refusal)
+{
+    return sentence_of(make_sentence(refusal), refusal->reason);
+}
+
+/* The sentence that was made when it was refused; when that was overwritten, what is still known.
+ */
+static const char *message_again(const struct packed *packed)
+{
+    if (is_there(packed->ticket)) {
+        return sentence_of(packed->ticket, packed->reason);
     }
-    return again.ticket == 0 ? audit_reason_text(again.reason)
-                             : entries[again.ticket % MESSAGES].text;
+    const struct refusal again = refusal_new(GUARD_DENIED, packed->reason, packed->mismatch);
+    return refused_message(&again);
 }
 
 /* ---- the operation ----------------------------------------------------------------------- */
@@ -264,15 +234,15 @@ static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session
 static void answer(const MI_Operation *operation, MI_Boolean *more, MI_Result *result,
                    const MI_Char **message, const MI_Instance **details)
 {
-    struct refusal refusal = unpack(operation);
+    const struct packed packed = unpack(operation);
     if (more != NULL) {
         *more = MI_FALSE;
     }
     if (result != NULL) {
-        *result = refusal.result;
+        *result = packed.result;
     }
     if (message != NULL) {
-        *message = refusal_message(&refusal);
+        *message = message_again(&packed);
     }
     if (details != NULL) {
         *details = NULL;
@@ -329,20 +299,20 @@ static const MI_OperationFT refused_operation_ft = {
     .GetClass = refused_get_class,
 };
 
-void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
+void refused_deliver(const struct refusal *refusal, const MI_Session *session,
                      enum result_kind kind, const MI_OperationCallbacks *callbacks,
                      MI_Operation *operation)
 {
-    struct refusal given = *refusal;
+    const struct packed packed = {.result = refused_result(refusal),
+                                  .reason = refusal->reason,
+                                  .mismatch = refusal->mismatch,
+                                  .ticket = make_sentence(refusal)};
 
-    if (!is_there(given.ticket)) {
-        refusal_explain(&given, NULL, NULL, NULL, NULL);
-    }
-    if (session != NULL) {
-        remember_session(&given, session);
+    if (session != NULL && packed.ticket != 0) {
+        remember_session(packed.ticket, session);
     }
     MI_Uint64 name = session != NULL ? session->reserved1 : 0;
-    MI_Operation refused = {name, pack(&given), &refused_operation_ft};
+    MI_Operation refused = {name, pack(&packed), &refused_operation_ft};
 
     if (operation != NULL) {
         *operation = refused;
@@ -351,16 +321,15 @@ void refusal_deliver(const struct refusal *refusal, const MI_Session *session,
         return;
     }
     MI_Operation copy = refused; /* its content is what counts, never its address (B.6) */
-    const char *message = refusal_message(&given);
+    const char *message = sentence_of(packed.ticket, packed.reason);
     void *context = callbacks->callbackContext;
     if (kind == RESULT_INSTANCE && callbacks->instanceResult != NULL) {
-        callbacks->instanceResult(&copy, context, NULL, MI_FALSE, refusal->result, message, NULL,
+        callbacks->instanceResult(&copy, context, NULL, MI_FALSE, packed.result, message, NULL,
                                   NULL);
     } else if (kind == RESULT_INDICATION && callbacks->indicationResult != NULL) {
-        callbacks->indicationResult(&copy, context, NULL, NULL, NULL, MI_FALSE, refusal->result,
+        callbacks->indicationResult(&copy, context, NULL, NULL, NULL, MI_FALSE, packed.result,
                                     message, NULL, NULL);
     } else if (kind == RESULT_CLASS && callbacks->classResult != NULL) {
-        callbacks->classResult(&copy, context, NULL, MI_FALSE, refusal->result, message, NULL,
-                               NULL);
+        callbacks->classResult(&copy, context, NULL, MI_FALSE, packed.result, message, NULL, NULL);
     }
 }

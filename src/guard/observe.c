@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "gate/gate.h"
-#include "gateway/gateway.h"
+#include "guard/guard.h"
 #include "switch/switch.h"
 #include "switch/uring.h"
 
@@ -16,9 +16,9 @@
 enum { ATTEMPT_SIZE = 512 };
 
 /* What went well is recorded where the policy lists `when`, the rest where it lists deny. */
-static bool is_asked_for(struct gateway *gateway, bool denied, unsigned when)
+static bool is_asked_for(struct guard *guard, bool denied, unsigned when)
 {
-    const struct policy *policy = store_get(&gateway->store);
+    const struct policy *policy = store_get(&guard->store);
     unsigned audited = policy != NULL ? policy_audited(policy) : POLICY_AUDIT_DENY;
 
     policy_release(policy);
@@ -49,7 +49,7 @@ static enum audit_action action_of(enum switch_kind kind)
  * What a callback left behind. The thread is what it was, so nothing is refused; but a provider
  * that forgets its way back is told where either is asked for.
  */
-static void record_undone(struct gateway *gateway, const struct switch_note *note)
+static void record_undone(struct guard *guard, const struct switch_note *note)
 {
     char attempt[ATTEMPT_SIZE];
     const struct audit_event event = {
@@ -62,15 +62,15 @@ static void record_undone(struct gateway *gateway, const struct switch_note *not
         .call_site = note->site,
     };
 
-    if (!is_asked_for(gateway, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+    if (!is_asked_for(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
         return;
     }
     snprintf(attempt, sizeof(attempt), "callback %s: %u switches left behind",
              note->jumped ? "left by longjmp" : "over", note->left);
-    (void)!audit_write(gateway->audit, &event);
+    (void)!audit_write(guard->audit, &event);
 }
 
-static void record_switch(struct gateway *gateway, const struct switch_note *note)
+static void record_switch(struct guard *guard, const struct switch_note *note)
 {
     char attempt[ATTEMPT_SIZE] = "";
     struct miguard_identity current;
@@ -81,7 +81,7 @@ static void record_switch(struct gateway *gateway, const struct switch_note *not
         .call_site = note->site,
     };
 
-    if (!is_asked_for(gateway, event.denied, POLICY_AUDIT_SWITCH)) {
+    if (!is_asked_for(guard, event.denied, POLICY_AUDIT_SWITCH)) {
         return;
     }
     if (event.denied) {
@@ -95,7 +95,7 @@ static void record_switch(struct gateway *gateway, const struct switch_note *not
     }
     bool captured = identity_capture_to_record(&current) == MIGUARD_OK;
     event.current = captured ? &current : event.denied ? note->from : note->to;
-    (void)!audit_write(gateway->audit, &event);
+    (void)!audit_write(guard->audit, &event);
     if (captured) {
         identity_release(&current);
     }
@@ -103,7 +103,7 @@ static void record_switch(struct gateway *gateway, const struct switch_note *not
 
 /* Nothing is refused: the ring may be the host's own, out of the provider's reach, and whoever
  * wants to be sure closes the gate without io_uring. Once for each such thread. */
-static void record_poller(struct gateway *gateway, const struct switch_note *note)
+static void record_poller(struct guard *guard, const struct switch_note *note)
 {
     static _Atomic pid_t told, harmless[URING_HARMLESS];
     char attempt[ATTEMPT_SIZE], name[URING_NAME_SIZE];
@@ -116,7 +116,7 @@ static void record_poller(struct gateway *gateway, const struct switch_note *not
         .call_site = note->site,
     };
 
-    if (!is_asked_for(gateway, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+    if (!is_asked_for(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
         return;
     }
     pid_t poller = uring_find_poller(harmless);
@@ -125,25 +125,25 @@ static void record_poller(struct gateway *gateway, const struct switch_note *not
     }
     snprintf(attempt, sizeof(attempt), "beside thread %d (%s), which polls an io_uring", poller,
              name);
-    (void)!audit_write(gateway->audit, &event);
+    (void)!audit_write(guard->audit, &event);
 }
 
 static void on_switch(const struct switch_note *note)
 {
-    struct gateway *gateway = gateway_enter_if_open();
+    struct guard *guard = guard_enter_if_open();
 
-    if (gateway != NULL) {
-        (note->kind == SWITCH_KIND_UNDONE ? record_undone : record_switch)(gateway, note);
+    if (guard != NULL) {
+        (note->kind == SWITCH_KIND_UNDONE ? record_undone : record_switch)(guard, note);
         if (note->kind == SWITCH_KIND_TO && note->status == MIGUARD_OK) {
-            record_poller(gateway, note);
+            record_poller(guard, note);
         }
-        gateway_leave(gateway);
+        guard_leave(guard);
     }
 }
 
 /* ---- the gate -------------------------------------------------------------------------------- */
 
-void observe_gate_closed(struct gateway *gateway, const struct gate_note *note)
+void observe_gate_closed(struct guard *guard, const struct gate_note *note)
 {
     char attempt[ATTEMPT_SIZE] = "";
     struct audit_event event = {
@@ -153,8 +153,8 @@ void observe_gate_closed(struct gateway *gateway, const struct gate_note *note)
         .call_site = note->site,
     };
 
-    if (gateway->audit == NULL ||
-        !is_asked_for(gateway, event.denied, POLICY_AUDIT_OPEN | POLICY_AUDIT_SWITCH)) {
+    if (guard->audit == NULL ||
+        !is_asked_for(guard, event.denied, POLICY_AUDIT_OPEN | POLICY_AUDIT_SWITCH)) {
         return;
     }
     if (note->options != NULL) {
@@ -168,21 +168,21 @@ void observe_gate_closed(struct gateway *gateway, const struct gate_note *note)
         event.reason = AUDIT_REASON_GATE_FAILED;
         append_error(attempt, note->error);
     }
-    (void)!audit_write(gateway->audit, &event);
+    (void)!audit_write(guard->audit, &event);
 }
 
 static void on_gate_closed(const struct gate_note *note)
 {
-    struct gateway *gateway = gateway_enter_if_open();
+    struct guard *guard = guard_enter_if_open();
 
-    if (gateway != NULL) {
-        observe_gate_closed(gateway, note);
-        gateway_leave(gateway);
+    if (guard != NULL) {
+        observe_gate_closed(guard, note);
+        guard_leave(guard);
     }
 }
 
 /* On the gate's own thread, so who the other one is cannot be read: only which it is. */
-static void record_stray(struct gateway *gateway, const struct gate_stray *stray)
+static void record_stray(struct guard *guard, const struct gate_stray *stray)
 {
     char attempt[ATTEMPT_SIZE];
     const struct audit_event event = {
@@ -200,20 +200,20 @@ static void record_stray(struct gateway *gateway, const struct gate_stray *stray
         snprintf(attempt + length, sizeof(attempt) - length,
                  "; %llu more before it came too fast to be told", (unsigned long long)stray->lost);
     }
-    (void)!audit_write(gateway->audit, &event);
+    (void)!audit_write(guard->audit, &event);
 }
 
 static void on_stray(const struct gate_stray *stray)
 {
-    struct gateway *gateway = gateway_enter_if_open();
+    struct guard *guard = guard_enter_if_open();
 
-    if (gateway == NULL) {
+    if (guard == NULL) {
         return;
     }
-    if (is_asked_for(gateway, true, 0)) {
-        record_stray(gateway, stray);
+    if (is_asked_for(guard, true, 0)) {
+        record_stray(guard, stray);
     }
-    gateway_leave(gateway);
+    guard_leave(guard);
 }
 
 void observe_all(void)

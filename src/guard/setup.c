@@ -1,76 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-#include "gateway/gateway.h"
+/*
+ * Sets up the guard of the process and changes it: policy, log, watch and gate, by the program, by
+ * the first use, by a reload, and around a drop. The public functions of miguard/guard.h are here.
+ */
+#include "miguard/guard.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/pin.h"
 #include "base/process.h"
 #include "gate/gate.h"
-#include "gateway/context_space.h"
+#include "guard/process_guard.h"
 #include "policy/watch.h"
 #include "switch/copy.h"
 #include "switch/switch.h"
 
-/*
- * The default gateway: the one mutable global beside the handle tables. Contexts count as its
- * users; what it is can be replaced only while it has none, its policy at any time.
- */
-static struct {
-    pthread_mutex_t lock;
-    bool configured;
-    unsigned users;
-    time_t tried;      /* when the default was last tried to be set up */
-    char *policy_path; /* NULL: the standard places */
-    struct policy_watch *watch;
-    bool watch_wanted; /* by the policy in force */
-    bool paused;       /* a drop is under way: no thread is to be started */
-    /* Reloads read without the lock, for as long as the directory takes: nobody who forks waits for
-     * that. The later one must not be overtaken by what an earlier one read, so each has a number,
-     * and none takes over from a higher one. */
-    uint64_t read_last, read_in_force;
-    struct in_force {
-        struct text files; /* their names */
-        char hash[DRAFT_HASH_SIZE];
-        uint64_t recorded_in; /* the process (process_epoch()) that has a record of it */
-    } in_force;
-    struct gateway gateway;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER,
-           .gateway = {.store = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
-
 enum { LONGEST_WINDOW = 3600 }; /* seconds, as in policies */
-
-FORK_OWNER(gateway_owner, .rank = FORK_GATEWAY, .lock = &state.lock);
-FORK_OWNER(store_owner, .rank = FORK_STORE, .lock = &state.gateway.store.lock);
-
-/* Behind the lock of the gateway, which says which log it is. */
-static void lock_log(void)
-{
-    if (state.gateway.audit != NULL) {
-        audit_lock(state.gateway.audit);
-    }
-}
-
-static void unlock_log(void)
-{
-    if (state.gateway.audit != NULL) {
-        audit_unlock(state.gateway.audit, false);
-    }
-}
-
-static void unlock_log_in_child(void)
-{
-    if (state.gateway.audit != NULL) {
-        audit_unlock(state.gateway.audit, true);
-    }
-}
-
-FORK_OWNER(audit_owner, .rank = FORK_AUDIT, .before = lock_log, .after = unlock_log,
-           .in_child = unlock_log_in_child);
 
 static struct fork_once start_once = FORK_ONCE_INIT;
 
@@ -168,7 +119,7 @@ static void record_refused(struct audit *audit, const struct text *findings)
         .denied = true,
         .policy_detail =
             findings->length > 0 && !findings->failed ? findings->data : "out of memory",
-        .policy_path = state.policy_path,
+        .policy_path = process_guard.policy_path,
     };
     if (audit != NULL) {
         (void)!audit_write(audit, &event);
@@ -179,18 +130,18 @@ static void record_refused(struct audit *audit, const struct text *findings)
  * it there. */
 static void record_load(void)
 {
-    const struct in_force *in_force = &state.in_force;
+    const struct in_force *in_force = &process_guard.in_force;
     bool built_in = in_force->files.length == 0 || in_force->files.failed;
     const struct audit_event event = {
         .action = AUDIT_ACTION_POLICY_LOAD,
         .policy_detail = built_in ? "the built-in" : in_force->files.data,
         .policy_hash = in_force->hash[0] != '\0' ? in_force->hash : NULL,
-        .policy_path = state.policy_path,
+        .policy_path = process_guard.policy_path,
     };
-    if (state.gateway.audit != NULL) {
-        (void)!audit_write(state.gateway.audit, &event);
+    if (process_guard.guard.audit != NULL) {
+        (void)!audit_write(process_guard.guard.audit, &event);
     }
-    state.in_force.recorded_in = process_epoch();
+    process_guard.in_force.recorded_in = process_epoch();
 }
 
 /* ---- the gate ------------------------------------------------------------------------------ */
@@ -218,23 +169,23 @@ static void set_thread_gate(const struct miguard_gate_options *wanted)
                         ? 0U
                         : 1U | (unsigned)wanted->action * 2U | (wanted->report != 0 ? 4U : 0U) |
                               (wanted->deny_io_uring != 0 ? 8U : 0U);
-    atomic_store(&state.gateway.thread_gate, gate);
+    atomic_store(&process_guard.guard.thread_gate, gate);
 }
 
 /* What the policy closes is recorded under the policy that wants it. */
-static void record_gate(struct gateway *gateway, const struct miguard_gate_options *options)
+static void record_gate(struct guard *guard, const struct miguard_gate_options *options)
 {
-    observe_gate_closed(gateway, &(struct gate_note){.status = MIGUARD_OK, .options = options});
+    observe_gate_closed(guard, &(struct gate_note){.status = MIGUARD_OK, .options = options});
 }
 
 /* Once for each thread, until it has its gate. */
-static void record_put_off(struct gateway *gateway, const struct gate_note *note)
+static void record_put_off(struct guard *guard, const struct gate_note *note)
 {
     static __thread bool recorded __attribute__((tls_model("initial-exec")));
 
     if (!recorded) {
         recorded = true;
-        observe_gate_closed(gateway, note);
+        observe_gate_closed(guard, note);
     }
 }
 
@@ -244,9 +195,9 @@ static void record_put_off(struct gateway *gateway, const struct gate_note *note
  * are compared in full at each call, as without a gate; refusing them would take a working provider
  * its sessions for want of what only prevents earlier.
  */
-enum miguard_status gateway_close_thread(struct gateway *gateway)
+enum miguard_status guard_close_thread(struct guard *guard)
 {
-    unsigned gate = atomic_load(&gateway->thread_gate);
+    unsigned gate = atomic_load(&guard->thread_gate);
     struct miguard_gate_options wanted = MIGUARD_GATE_OPTIONS_INIT;
     struct miguard_error error = {.status = MIGUARD_OK};
     bool closed = false;
@@ -263,17 +214,17 @@ enum miguard_status gateway_close_thread(struct gateway *gateway)
     wanted.deny_io_uring = (gate & 8) != 0;
     enum miguard_status status = gate_close(&wanted, &closed, &error);
     if (closed) {
-        record_gate(gateway, &wanted);
+        record_gate(guard, &wanted);
     }
     if (status == MIGUARD_OK || status == MIGUARD_NO_MEMORY) {
         return status;
     }
     const struct gate_note note = {.status = status, .error = &error, .options = &wanted};
     if (switch_is_busy()) {
-        record_put_off(gateway, &note);
+        record_put_off(guard, &note);
         return MIGUARD_OK;
     }
-    observe_gate_closed(gateway, &note);
+    observe_gate_closed(guard, &note);
     return MIGUARD_BAD_STATE;
 }
 
@@ -300,27 +251,27 @@ static bool on_change(void)
 static void start_watching(bool missed)
 {
     static const char *const standard[] = {POLICY_FILE, POLICY_FOLDER};
-    const char *const given[] = {state.policy_path};
-    bool is_standard = state.policy_path == NULL;
+    const char *const given[] = {process_guard.policy_path};
+    bool is_standard = process_guard.policy_path == NULL;
 
     if (watch_start(is_standard ? standard : given, is_standard ? 2 : 1, on_change, missed,
-                    &state.watch) != MIGUARD_OK) {
-        state.watch = NULL;
+                    &process_guard.watch) != MIGUARD_OK) {
+        process_guard.watch = NULL;
     }
 }
 
 /* Called with the lock held. */
 static void watch_as_told(bool wanted)
 {
-    state.watch_wanted = wanted;
-    if (state.paused || wanted == (state.watch != NULL)) {
+    process_guard.watch_wanted = wanted;
+    if (process_guard.paused || wanted == (process_guard.watch != NULL)) {
         return;
     }
     if (wanted) {
         start_watching(false);
     } else {
-        watch_stop(state.watch);
-        state.watch = NULL;
+        watch_stop(process_guard.watch);
+        process_guard.watch = NULL;
     }
 }
 
@@ -328,9 +279,9 @@ static void watch_as_told(bool wanted)
  * requests gets one of its own, and what changed in between is read. */
 static void watch_in_child(void)
 {
-    if (state.watch != NULL && !watch_is_ours(state.watch)) {
-        watch_stop(state.watch);
-        state.watch = NULL;
+    if (process_guard.watch != NULL && !watch_is_ours(process_guard.watch)) {
+        watch_stop(process_guard.watch);
+        process_guard.watch = NULL;
         start_watching(true);
     }
 }
@@ -338,49 +289,49 @@ static void watch_in_child(void)
 /* ---- a drop ------------------------------------------------------------------------------ */
 
 /* The watching thread may be waiting for the lock, so it is waited for without. The lock is then
- * held until the drop is over: nobody changes the gateway or forks while its threads are away. */
+ * held until the drop is over: nobody changes the guard or forks while its threads are away. */
 static void before_drop(void)
 {
-    pthread_mutex_lock(&state.lock);
-    struct policy_watch *watch = state.watch;
-    state.watch = NULL;
-    state.paused = true;
-    pthread_mutex_unlock(&state.lock);
+    pthread_mutex_lock(&process_guard.lock);
+    struct policy_watch *watch = process_guard.watch;
+    process_guard.watch = NULL;
+    process_guard.paused = true;
+    pthread_mutex_unlock(&process_guard.lock);
     watch_end(watch);
-    pthread_mutex_lock(&state.lock);
-    if (state.gateway.audit != NULL) {
-        audit_pause(state.gateway.audit);
+    pthread_mutex_lock(&process_guard.lock);
+    if (process_guard.guard.audit != NULL) {
+        audit_pause(process_guard.guard.audit);
     }
 }
 
 static void after_drop(void)
 {
-    if (state.gateway.audit != NULL) {
-        audit_resume(state.gateway.audit);
+    if (process_guard.guard.audit != NULL) {
+        audit_resume(process_guard.guard.audit);
     }
-    state.paused = false;
-    watch_as_told(state.watch_wanted);
-    pthread_mutex_unlock(&state.lock);
+    process_guard.paused = false;
+    watch_as_told(process_guard.watch_wanted);
+    pthread_mutex_unlock(&process_guard.lock);
 }
 
 /* Called with the lock held. Takes audit and the policy over; gives the old log back to close. */
 static struct audit *install(struct audit *audit, struct loaded *loaded, uint64_t number)
 {
-    struct audit *old = state.gateway.audit;
+    struct audit *old = process_guard.guard.audit;
 
-    state.read_in_force = number;
+    process_guard.read_in_force = number;
     if (audit != old) { /* else there may be sessions, which read it without the lock */
-        state.gateway.audit = audit;
+        process_guard.guard.audit = audit;
     }
-    store_set(&state.gateway.store, loaded->policy);
+    store_set(&process_guard.guard.store, loaded->policy);
     set_thread_gate(&loaded->draft->settings.gate);
-    text_release(&state.in_force.files);
-    state.in_force.files = loaded->files;
+    text_release(&process_guard.in_force.files);
+    process_guard.in_force.files = loaded->files;
     loaded->files = (struct text)TEXT_EMPTY;
-    memcpy(state.in_force.hash, loaded->draft->hash, sizeof(state.in_force.hash));
+    memcpy(process_guard.in_force.hash, loaded->draft->hash, sizeof(process_guard.in_force.hash));
     record_load();
     if (loaded->closed_gate) {
-        record_gate(&state.gateway, &loaded->draft->settings.gate);
+        record_gate(&process_guard.guard, &loaded->draft->settings.gate);
     }
     return old;
 }
@@ -428,13 +379,13 @@ static void install_default(struct audit *audit, struct loaded *loaded)
     struct miguard_error error = {0};
 
     if (close_as_told(loaded, &error) == MIGUARD_OK) {
-        audit_close(install(audit, loaded, ++state.read_last));
-        state.configured = true;
+        audit_close(install(audit, loaded, ++process_guard.read_last));
+        process_guard.configured = true;
         watch_as_told(loaded->draft->settings.watch);
         return;
     }
-    struct audit *old = state.gateway.audit;
-    state.gateway.audit = audit;
+    struct audit *old = process_guard.guard.audit;
+    process_guard.guard.audit = audit;
     audit_close(old);
     record_no_gate(audit, &error);
 }
@@ -453,63 +404,46 @@ static void set_up_default(void)
     struct audit *audit = NULL;
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    if (state.configured || now.tv_sec == state.tried) {
+    if (process_guard.configured || now.tv_sec == process_guard.tried) {
         return;
     }
-    state.tried = now.tv_sec;
+    process_guard.tried = now.tv_sec;
     enum miguard_status status = load(NULL, &loaded, &findings, NULL);
     if (status == MIGUARD_OK &&
         open_log(&as_the_policy_says, &loaded.draft->settings, &audit, NULL) == MIGUARD_OK) {
         install_default(audit, &loaded);
-    } else if (status != MIGUARD_OK && state.gateway.audit == NULL &&
-               open_default_log(&state.gateway.audit) == MIGUARD_OK) {
-        record_refused(state.gateway.audit, &findings);
+    } else if (status != MIGUARD_OK && process_guard.guard.audit == NULL &&
+               open_default_log(&process_guard.guard.audit) == MIGUARD_OK) {
+        record_refused(process_guard.guard.audit, &findings);
     }
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* the directory may have taken its time */
-    state.tried = now.tv_sec;
+    process_guard.tried = now.tv_sec;
     release_loaded(&loaded);
     text_release(&findings);
 }
 
-struct gateway *gateway_enter(void)
+struct guard *guard_enter(void)
 {
     start();
-    pthread_mutex_lock(&state.lock);
+    pthread_mutex_lock(&process_guard.lock);
     set_up_default();
-    if (state.configured && state.in_force.recorded_in != process_epoch()) {
+    if (process_guard.configured && process_guard.in_force.recorded_in != process_epoch()) {
         record_load(); /* a forked child, which is a process of its own in the log */
     }
     watch_in_child();
-    state.users++;
-    if (state.gateway.audit != NULL) {
-        audit_offer(state.gateway.audit);
+    process_guard.users++;
+    if (process_guard.guard.audit != NULL) {
+        audit_offer(process_guard.guard.audit);
     }
-    pthread_mutex_unlock(&state.lock);
-    return &state.gateway;
-}
-
-struct gateway *gateway_enter_if_open(void)
-{
-    pthread_mutex_lock(&state.lock);
-    bool open = state.gateway.audit != NULL;
-    state.users += open ? 1 : 0;
-    pthread_mutex_unlock(&state.lock);
-    return open ? &state.gateway : NULL;
-}
-
-void gateway_leave(struct gateway *gateway)
-{
-    (void)gateway;
-    pthread_mutex_lock(&state.lock);
-    state.users--;
-    pthread_mutex_unlock(&state.lock);
+    pthread_mutex_unlock(&process_guard.lock);
+    return &process_guard.guard;
 }
 
 /* Called with the lock held; takes *path over when it answers OK. */
 static enum miguard_status reconfigure(char **path, struct audit **audit, struct loaded *loaded,
                                        struct miguard_error *reterr)
 {
-    if (state.users > 0) {
+    if (process_guard.users > 0) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "configure",
                          "a guarded context is alive; configure before the first request");
     }
@@ -518,11 +452,11 @@ static enum miguard_status reconfigure(char **path, struct audit **audit, struct
         return status;
     }
     watch_as_told(false);
-    char *old = state.policy_path;
-    state.policy_path = *path;
+    char *old = process_guard.policy_path;
+    process_guard.policy_path = *path;
     *path = old;
-    *audit = install(*audit, loaded, ++state.read_last);
-    state.configured = true;
+    *audit = install(*audit, loaded, ++process_guard.read_last);
+    process_guard.configured = true;
     watch_as_told(loaded->draft->settings.watch);
     return MIGUARD_OK;
 }
@@ -558,9 +492,9 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
         status = open_log(config, &loaded.draft->settings, &audit, reterr);
     }
     if (status == MIGUARD_OK) {
-        pthread_mutex_lock(&state.lock);
+        pthread_mutex_lock(&process_guard.lock);
         status = reconfigure(&path, &audit, &loaded, reterr);
-        pthread_mutex_unlock(&state.lock);
+        pthread_mutex_unlock(&process_guard.lock);
     }
     audit_close(audit); /* the old one, or the one that was not wanted */
     base_free(path);
@@ -575,18 +509,18 @@ static enum miguard_status take_over(struct loaded *loaded, uint64_t number,
 {
     struct miguard_error error = {0};
 
-    if (number < state.read_in_force) { /* what is in force was read later */
+    if (number < process_guard.read_in_force) { /* what is in force was read later */
         return MIGUARD_OK;
     }
     enum miguard_status status = close_as_told(loaded, &error);
     if (status != MIGUARD_OK) {
-        record_no_gate(state.gateway.audit, &error);
+        record_no_gate(process_guard.guard.audit, &error);
         if (reterr != NULL) {
             *reterr = error;
         }
         return status;
     }
-    (void)install(state.gateway.audit, loaded, number);
+    (void)install(process_guard.guard.audit, loaded, number);
     watch_as_told(loaded->draft->settings.watch);
     return MIGUARD_OK;
 }
@@ -596,24 +530,24 @@ static enum miguard_status reload(struct miguard_error *reterr)
     struct loaded loaded;
     struct text findings = TEXT_EMPTY;
 
-    pthread_mutex_lock(&state.lock);
-    bool configured = state.configured;
-    uint64_t number = ++state.read_last;
-    char *path = base_copy_text(state.policy_path);
-    bool no_memory = state.policy_path != NULL && path == NULL;
-    pthread_mutex_unlock(&state.lock);
+    pthread_mutex_lock(&process_guard.lock);
+    bool configured = process_guard.configured;
+    uint64_t number = ++process_guard.read_last;
+    char *path = base_copy_text(process_guard.policy_path);
+    bool no_memory = process_guard.policy_path != NULL && path == NULL;
+    pthread_mutex_unlock(&process_guard.lock);
     if (!configured || no_memory) {
         return error_set(reterr, no_memory ? MIGUARD_NO_MEMORY : MIGUARD_BAD_STATE, 0, "reload",
                          "nothing is set up yet");
     }
     enum miguard_status status = load(path, &loaded, &findings, reterr);
-    pthread_mutex_lock(&state.lock);
+    pthread_mutex_lock(&process_guard.lock);
     if (status == MIGUARD_OK) {
         status = take_over(&loaded, number, reterr);
     } else {
-        record_refused(state.gateway.audit, &findings);
+        record_refused(process_guard.guard.audit, &findings);
     }
-    pthread_mutex_unlock(&state.lock);
+    pthread_mutex_unlock(&process_guard.lock);
     base_free(path);
     release_loaded(&loaded);
     text_release(&findings);

@@ -6,34 +6,28 @@
 #include <string.h>
 
 #include "gate/gate.h"
-#include "gateway/gateway.h"
+#include "guard/guard.h"
 #include "switch/switch.h"
-
-static const struct audit_keys *keys_of(const struct guard_call *call)
-{
-    const struct audit_keys *keys = call->on != NULL ? &call->on->keys : call->keys;
-
-    return keys != NULL && (keys->length > 0 || keys->omitted > 0) ? keys : NULL;
-}
 
 static struct audit_event event_of(const struct guard_call *call, enum audit_action action)
 {
-    const struct guarded_session *session = call->session;
+    const struct binding *binding = call->binding;
     const struct cim_names *names = call->names;
+    const struct audit_keys *keys = call->keys;
 
     return (struct audit_event){
         .action = action,
         .operation = call->operation,
         .kept = true,
-        .provider = session->context->provider,
+        .provider = binding->provider,
         .name_space = names != NULL ? names->name_space : NULL,
         .class_name = names != NULL ? names->classes[0] : NULL,
         .method = names != NULL ? names->method : NULL,
-        .keys = keys_of(call),
-        .context_id = session->context->id,
-        .session_id = session->id,
-        .operation_id = call->on != NULL ? call->on->id : 0,
-        .bound = &session->identity,
+        .keys = keys != NULL && (keys->length > 0 || keys->omitted > 0) ? keys : NULL,
+        .context_id = binding->context_id,
+        .session_id = binding->session_id,
+        .operation_id = call->operation_id,
+        .bound = &binding->identity,
         .call_site = call->call_site,
     };
 }
@@ -45,7 +39,7 @@ static enum audit_reason reason_of(enum miguard_status status)
         return AUDIT_REASON_IDENTITY_TORN;
     case MIGUARD_UNPROVABLE:
         return AUDIT_REASON_IDENTITY_UNPROVABLE;
-    case MIGUARD_BAD_STATE: /* of gateway_close_thread() alone */
+    case MIGUARD_BAD_STATE: /* of guard_close_thread() alone */
         return AUDIT_REASON_GATE_FAILED;
     case MIGUARD_NOT_SUPPORTED:
         return AUDIT_REASON_ANOTHER_COPY;
@@ -78,7 +72,7 @@ static bool record(struct audit *audit, struct audit_event *event, char ret_id[A
 }
 
 /* Turns a verdict into an answer. event says what happened but not yet how it ended. */
-static bool conclude(struct gateway *gateway, const struct policy_verdict *verdict,
+static bool conclude(struct guard *guard, const struct policy_verdict *verdict,
                      struct audit_event *event, struct refusal *ret_refusal)
 {
     char decision_id[AUDIT_ID_SIZE] = "";
@@ -92,7 +86,7 @@ static bool conclude(struct gateway *gateway, const struct policy_verdict *verdi
     if (verdict->class_name != NULL) {
         event->class_name = verdict->class_name;
     }
-    if (verdict->recorded && !record(gateway->audit, event, decision_id) &&
+    if (verdict->recorded && !record(guard->audit, event, decision_id) &&
         verdict->audit_failure_denies && allowed) {
         event->reason = AUDIT_REASON_AUDIT_FAILED;
         allowed = false;
@@ -100,24 +94,21 @@ static bool conclude(struct gateway *gateway, const struct policy_verdict *verdi
     if (allowed) {
         return true;
     }
-    *ret_refusal = (struct refusal){
-        .result = MI_RESULT_ACCESS_DENIED, .reason = event->reason, .mismatch = event->mismatch};
-    refusal_explain(ret_refusal, verdict->rule, verdict->source, verdict->reason, decision_id);
+    *ret_refusal = refusal_new(GUARD_DENIED, event->reason, event->mismatch);
+    refusal_set_rule(ret_refusal, verdict->rule, verdict->source, verdict->reason);
+    memcpy(ret_refusal->decision_id, decision_id, sizeof(decision_id));
     return false;
 }
 
 /* Refusals that no rule can change. The answer is the same with or without a record. */
-static void refuse(struct gateway *gateway, struct audit_event *event, MI_Result result,
+static void refuse(struct guard *guard, struct audit_event *event, enum guard_answer answer,
                    struct refusal *ret_refusal)
 {
-    char decision_id[AUDIT_ID_SIZE];
-
     event->denied = true;
     event->rule = "built-in";
     event->rule_source = "built-in";
-    (void)record(gateway->audit, event, decision_id);
-    *ret_refusal = (struct refusal){.result = result, .reason = event->reason};
-    refusal_explain(ret_refusal, NULL, NULL, NULL, decision_id);
+    *ret_refusal = refusal_new(answer, event->reason, 0);
+    (void)record(guard->audit, event, ret_refusal->decision_id);
 }
 
 /* ---- use ----------------------------------------------------------------------------------- */
@@ -126,9 +117,9 @@ static struct policy_call question_of(const struct guard_call *call, miguard_com
 {
     struct policy_call question = {
         .operation = call->operation,
-        .opened_as = &call->session->identity,
+        .opened_as = &call->binding->identity,
         .mismatch = mismatch,
-        .provider = call->session->context->provider,
+        .provider = call->binding->provider,
     };
     if (call->names != NULL) {
         policy_call_name(&question, call->names);
@@ -138,7 +129,7 @@ static struct policy_call question_of(const struct guard_call *call, miguard_com
 
 static miguard_components compared(const struct guard_call *call)
 {
-    return policy_compared(policy_view_policy(call->session->view));
+    return policy_compared(policy_view_policy(call->binding->view));
 }
 
 /* The way off the fast path: somebody is refused, or the policy wants a record. */
@@ -146,9 +137,9 @@ static bool settle(const struct guard_call *call, const struct policy_verdict *v
                    struct audit_event *event, struct refusal *ret_refusal)
 {
     if (verdict->revoke && verdict->decision == POLICY_DENY) {
-        atomic_store(&call->session->revoked, true);
+        atomic_store(&call->binding->revoked, true);
     }
-    return conclude(call->session->context->gateway, verdict, event, ret_refusal);
+    return conclude(call->binding->guard, verdict, event, ret_refusal);
 }
 
 /*
@@ -162,13 +153,13 @@ static bool is_still(const struct guard_call *call, const struct miguard_identit
                      struct refusal *ret_refusal)
 {
     const miguard_components asked =
-        decided_on == &call->session->identity ? compared(call) : MIGUARD_COMPONENTS_ALL;
+        decided_on == &call->binding->identity ? compared(call) : MIGUARD_COMPONENTS_ALL;
 
     if (identity_check(decided_on, asked, NULL) == 0) {
         return true;
     }
-    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_IDENTITY_TORN,
-                 MI_RESULT_ACCESS_DENIED, ret_refusal);
+    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_IDENTITY_TORN, GUARD_DENIED,
+                 ret_refusal);
     return false;
 }
 
@@ -200,7 +191,7 @@ static bool decide_mismatch(const struct guard_call *call, miguard_components mi
     event.unreadable = unreadable;
     event.reason =
         unreadable != 0 ? AUDIT_REASON_IDENTITY_UNREADABLE : AUDIT_REASON_IDENTITY_MISMATCH;
-    struct policy_verdict verdict = policy_view_decide(call->session->view, &question);
+    struct policy_verdict verdict = policy_view_decide(call->binding->view, &question);
     if (unreadable != 0 || !captured) {
         /* Invariant 4 is above any rule: nobody can have meant to allow what nobody could see. */
         verdict.decision = POLICY_DENY;
@@ -218,7 +209,7 @@ static bool decide_mismatch(const struct guard_call *call, miguard_components mi
 static bool decide_match(const struct guard_call *call, struct refusal *ret_refusal)
 {
     const struct policy_call question = question_of(call, 0);
-    struct policy_verdict verdict = policy_view_decide(call->session->view, &question);
+    struct policy_verdict verdict = policy_view_decide(call->binding->view, &question);
 
     if (verdict.decision == POLICY_ALLOW && !verdict.recorded) {
         return true;
@@ -229,7 +220,7 @@ static bool decide_match(const struct guard_call *call, struct refusal *ret_refu
                    : verdict.name_invalid ? AUDIT_REASON_NAME_INVALID
                                           : AUDIT_REASON_POLICY;
     return settle(call, &verdict, &event, ret_refusal) &&
-           is_still(call, &call->session->identity, ret_refusal);
+           is_still(call, &call->binding->identity, ret_refusal);
 }
 
 /*
@@ -238,17 +229,17 @@ static bool decide_match(const struct guard_call *call, struct refusal *ret_refu
  */
 static bool still_allowed(const struct guard_call *call, struct refusal *ret_refusal)
 {
-    struct guarded_session *session = call->session;
-    struct policy_store *store = &session->context->gateway->store;
+    struct binding *binding = call->binding;
+    struct policy_store *store = &binding->guard->store;
     uint64_t generation = store_generation(store);
 
-    if (atomic_load_explicit(&session->generation, memory_order_relaxed) == generation) {
+    if (atomic_load_explicit(&binding->generation, memory_order_relaxed) == generation) {
         return true;
     }
     const struct policy *policy = store_get(store);
     if (policy == NULL) { /* cannot be: what was once in force is only ever replaced */
-        guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_NO_POLICY,
-                     MI_RESULT_ACCESS_DENIED, ret_refusal);
+        guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_NO_POLICY, GUARD_DENIED,
+                     ret_refusal);
         return false;
     }
     struct guard_call open = *call;
@@ -258,12 +249,12 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
     struct policy_verdict verdict = policy_decide(policy, &question);
     bool allowed = verdict.decision == POLICY_ALLOW;
     if (allowed) {
-        atomic_store_explicit(&session->generation, generation, memory_order_relaxed);
+        atomic_store_explicit(&binding->generation, generation, memory_order_relaxed);
     } else {
         struct audit_event event = event_of(call, AUDIT_ACTION_SESSION_USE);
         event.reason = AUDIT_REASON_POLICY;
-        atomic_store(&session->revoked, true);
-        (void)conclude(session->context->gateway, &verdict, &event, ret_refusal);
+        atomic_store(&binding->revoked, true);
+        (void)conclude(binding->guard, &verdict, &event, ret_refusal);
     }
     policy_release(policy);
     return allowed;
@@ -271,11 +262,11 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
 
 static bool not_revoked(const struct guard_call *call, struct refusal *ret_refusal)
 {
-    if (!atomic_load_explicit(&call->session->revoked, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&call->binding->revoked, memory_order_relaxed)) {
         return still_allowed(call, ret_refusal);
     }
-    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_SESSION_REVOKED,
-                 MI_RESULT_ACCESS_DENIED, ret_refusal);
+    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_SESSION_REVOKED, GUARD_DENIED,
+                 ret_refusal);
     return false;
 }
 
@@ -283,9 +274,9 @@ static bool not_revoked(const struct guard_call *call, struct refusal *ret_refus
  * differs is always found out anew. */
 static miguard_components check(const struct guard_call *call, miguard_components *ret_unreadable)
 {
-    const struct guarded_session *session = call->session;
+    const struct binding *binding = call->binding;
 
-    return gate_check(session->binding, &session->identity, compared(call), ret_unreadable);
+    return gate_check(binding->number, &binding->identity, compared(call), ret_unreadable);
 }
 
 bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
@@ -318,93 +309,103 @@ bool guard_may_deliver(const struct guard_call *call, struct refusal *ret_refusa
     return not_revoked(call, ret_refusal);
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- binding --------------------------------------------------------------------------------- */
 
-static struct audit_event open_event(const struct guarded_context *context, uint64_t session_id,
-                                     const void *call_site)
+static struct audit_event open_event(const struct binding *binding, const void *call_site)
 {
     return (struct audit_event){
         .action = AUDIT_ACTION_SESSION_OPEN,
         .operation = OPERATION_GET_LOCAL_SESSION,
         .kept = true,
-        .provider = context->provider,
-        .context_id = context->id,
-        .session_id = session_id,
+        .provider = binding->provider,
+        .context_id = binding->context_id,
+        .session_id = binding->session_id,
         .call_site = call_site,
     };
 }
 
 /* The view of the policy in force; NULL with *ret_status NO_MEMORY or BAD_POLICY. */
-static struct policy_view *current_view(struct guarded_session *session,
-                                        enum miguard_status *ret_status)
+static struct policy_view *current_view(struct binding *binding, enum miguard_status *ret_status)
 {
-    struct policy_store *store = &session->context->gateway->store;
+    struct policy_store *store = &binding->guard->store;
     struct policy_view *view = NULL;
 
     /* Read before the policy is: a change in between is then noticed at the first use. */
-    atomic_store(&session->generation, store_generation(store));
+    atomic_store(&binding->generation, store_generation(store));
     const struct policy *policy = store_get(store);
-    *ret_status = policy == NULL ? MIGUARD_BAD_POLICY
-                                 : policy_narrow(policy, &session->identity,
-                                                 session->context->provider, &view);
+    *ret_status = policy == NULL
+                      ? MIGUARD_BAD_POLICY
+                      : policy_narrow(policy, &binding->identity, binding->provider, &view);
     policy_release(policy);
     return *ret_status == MIGUARD_OK ? view : NULL;
 }
 
-bool guard_open(struct guarded_session *session, const void *call_site, struct refusal *ret_refusal)
+bool guard_bind(struct binding *binding, const void *call_site, struct refusal *ret_refusal)
 {
-    struct guarded_context *context = session->context;
-    struct audit_event event = open_event(context, session->id, call_site);
+    struct audit_event event = open_event(binding, call_site);
     enum miguard_status status = MIGUARD_OK;
 
-    event.bound = &session->identity;
-    session->binding = gate_new_binding();
-    session->view = current_view(session, &status);
+    event.bound = &binding->identity;
+    binding->number = gate_new_binding();
+    binding->view = current_view(binding, &status);
     if (status == MIGUARD_NO_MEMORY) {
         event.reason = AUDIT_REASON_LIMIT_REACHED;
-        refuse(context->gateway, &event, MI_RESULT_SERVER_LIMITS_EXCEEDED, ret_refusal);
+        refuse(binding->guard, &event, GUARD_LIMIT, ret_refusal);
         return false;
     }
     if (status != MIGUARD_OK) {
         event.reason = AUDIT_REASON_NO_POLICY;
-        refuse(context->gateway, &event, MI_RESULT_ACCESS_DENIED, ret_refusal);
+        refuse(binding->guard, &event, GUARD_DENIED, ret_refusal);
         return false;
     }
     const struct policy_call question = {
         .operation = OPERATION_GET_LOCAL_SESSION,
-        .opened_as = &session->identity,
-        .provider = context->provider,
+        .opened_as = &binding->identity,
+        .provider = binding->provider,
     };
-    struct policy_verdict verdict = policy_view_decide(session->view, &question);
+    struct policy_verdict verdict = policy_view_decide(binding->view, &question);
     event.reason = verdict.decision == POLICY_DENY || verdict.would_deny
                        ? AUDIT_REASON_POLICY
                        : AUDIT_REASON_IDENTITY_MATCH;
-    return conclude(context->gateway, &verdict, &event, ret_refusal);
+    return conclude(binding->guard, &verdict, &event, ret_refusal);
 }
 
-void guard_open_failed(struct guarded_context *context, enum miguard_status why,
+void guard_bind_failed(const struct binding *binding, enum miguard_status why,
                        const void *call_site, struct refusal *ret_refusal)
 {
-    struct audit_event event = open_event(context, 0, call_site);
+    struct audit_event event = open_event(binding, call_site);
     bool no_memory = why == MIGUARD_NO_MEMORY;
 
+    event.session_id = 0;
     event.reason = no_memory ? AUDIT_REASON_LIMIT_REACHED : reason_of(why);
     event.unreadable = no_memory ? 0 : MIGUARD_COMPONENTS_ALL;
-    refuse(context->gateway, &event,
-           no_memory                      ? MI_RESULT_SERVER_LIMITS_EXCEEDED
-           : why == MIGUARD_NOT_SUPPORTED ? MI_RESULT_FAILED
-                                          : MI_RESULT_ACCESS_DENIED,
+    refuse(binding->guard, &event,
+           no_memory                      ? GUARD_LIMIT
+           : why == MIGUARD_NOT_SUPPORTED ? GUARD_FAILED
+                                          : GUARD_DENIED,
            ret_refusal);
+}
+
+void binding_release(struct binding *binding)
+{
+    identity_release(&binding->identity);
+    policy_view_free(binding->view);
+    binding->view = NULL;
+}
+
+enum audit_keys_mode binding_keys_mode(const struct binding *binding)
+{
+    return policy_keys(policy_view_policy(binding->view));
 }
 
 /* ---- what needs no comparison ------------------------------------------------------------ */
 
 void guard_refuse(const struct guard_call *call, enum audit_action action, enum audit_reason reason,
-                  MI_Result result, struct refusal *ret_refusal)
+                  enum guard_answer answer, struct refusal *ret_refusal)
 {
     struct audit_event event = event_of(call, action);
     event.reason = reason;
-    refuse(call->session->context->gateway, &event, result, ret_refusal);
+    refuse(call->binding->guard, &event, answer, ret_refusal);
 }
 
 void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, uint64_t handle_name,
@@ -421,9 +422,9 @@ void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, u
         .session_id = operation == OPERATION_CONTEXT_CALL ? 0 : handle_name,
         .call_site = call_site,
     };
-    struct gateway *gateway = gateway_enter();
-    refuse(gateway, &event, MI_RESULT_INVALID_PARAMETER, ret_refusal);
-    gateway_leave(gateway);
+    struct guard *guard = guard_enter();
+    refuse(guard, &event, GUARD_INVALID, ret_refusal);
+    guard_leave(guard);
 }
 
 void guard_no_context(const char *provider)
@@ -436,19 +437,16 @@ void guard_no_context(const char *provider)
         .provider = provider,
     };
     struct refusal refusal;
-    struct gateway *gateway = gateway_enter();
-    refuse(gateway, &event, MI_RESULT_SERVER_LIMITS_EXCEEDED, &refusal);
-    gateway_leave(gateway);
+    struct guard *guard = guard_enter();
+    refuse(guard, &event, GUARD_LIMIT, &refusal);
+    guard_leave(guard);
 }
 
-void guard_note_reaped(const struct guarded_operation *operation)
+void guard_note_reaped(const struct guard_call *call)
 {
-    const struct guard_call call = {.operation = operation->started_by,
-                                    .session = operation->session,
-                                    .on = operation,
-                                    .names = &operation->names};
-    struct audit_event event = event_of(&call, AUDIT_ACTION_REAP);
+    struct audit_event event = event_of(call, AUDIT_ACTION_REAP);
     char decision_id[AUDIT_ID_SIZE];
+
     event.reason = AUDIT_REASON_LEFT_OPEN;
-    (void)record(operation->session->context->gateway->audit, &event, decision_id);
+    (void)record(call->binding->guard->audit, &event, decision_id);
 }

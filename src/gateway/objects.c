@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of the gateway's objects: how each ends, and what its public handle is. */
+#include "gateway/objects.h"
+
+#include "base/fork.h"
+#include "gateway/context_space.h"
+#include "miguard.h"
+
+static void destroy_context(void *object)
+{
+    struct guarded_context *context = object;
+
+    pthread_mutex_destroy(&context->lock);
+    guard_leave(context->guard);
+}
+
+static void destroy_session(void *object)
+{
+    struct guarded_session *session = object;
+
+    binding_release(&session->binding);
+    guarded_context_release(session->context);
+}
+
+static void destroy_operation(void *object)
+{
+    struct guarded_operation *operation = object;
+
+    slots_release(&guarded_sessions, operation->session);
+}
+
+struct slots guarded_contexts = SLOTS_INIT_BOUNDED(sizeof(struct guarded_context), destroy_context,
+                                                   MIGUARD_MAX_CONTEXTS, SPACE_GENERATIONS);
+struct slots guarded_sessions =
+    SLOTS_INIT(sizeof(struct guarded_session), destroy_session, MIGUARD_MAX_SESSIONS);
+struct slots guarded_operations =
+    SLOTS_INIT(sizeof(struct guarded_operation), destroy_operation, MIGUARD_MAX_OPERATIONS);
+
+FORK_OWNER(contexts_owner, .rank = FORK_SLOTS, .lock = &guarded_contexts.lock);
+FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &guarded_sessions.lock);
+FORK_OWNER(operations_owner, .rank = FORK_SLOTS, .lock = &guarded_operations.lock);
+
+void guarded_context_release(struct guarded_context *context)
+{
+    slots_release(&guarded_contexts, context);
+}
+
+MI_Session guarded_session_public(const struct guarded_session *session)
+{
+    struct slots_handle handle = slots_handle_named(&guarded_sessions, session->binding.session_id);
+    return (MI_Session){handle.name, (ptrdiff_t)handle.check, &guarded_session_ft};
+}
+
+MI_Operation guarded_operation_public(const struct guarded_operation *operation)
+{
+    struct slots_handle handle = slots_handle_named(&guarded_operations, operation->id);
+    return (MI_Operation){handle.name, (ptrdiff_t)handle.check, &guarded_operation_ft};
+}
+
+void guarded_operation_unlist(struct guarded_operation *operation)
+{
+    pthread_mutex_t *lock = &operation->session->context->lock;
+
+    pthread_mutex_lock(lock);
+    if (operation->link != NULL) {
+        *operation->link = operation->next;
+        if (operation->next != NULL) {
+            operation->next->link = operation->link;
+        }
+        operation->link = NULL;
+    }
+    pthread_mutex_unlock(lock);
+}
+
+struct guard_call guarded_operation_call(const struct guarded_operation *operation,
+                                         enum operation used, const void *call_site)
+{
+    return (struct guard_call){.operation = used,
+                               .binding = &operation->session->binding,
+                               .operation_id = operation->id,
+                               .names = &operation->names,
+                               .keys = &operation->keys,
+                               .call_site = call_site};
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* The one guard of the process: its state, its locks, and who uses it. setup.c changes it. */
+#include "base/fork.h"
+#include "guard/process_guard.h"
+
+struct process_guard process_guard = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .guard = {.store = {.lock = PTHREAD_MUTEX_INITIALIZER}},
+};
+
+FORK_OWNER(guard_owner, .rank = FORK_GUARD, .lock = &process_guard.lock);
+FORK_OWNER(store_owner, .rank = FORK_STORE, .lock = &process_guard.guard.store.lock);
+
+/* Behind the lock of the guard, which says which log it is. */
+static void lock_log(void)
+{
+    if (process_guard.guard.audit != NULL) {
+        audit_lock(process_guard.guard.audit);
+    }
+}
+
+static void unlock_log(void)
+{
+    if (process_guard.guard.audit != NULL) {
+        audit_unlock(process_guard.guard.audit, false);
+    }
+}
+
+static void unlock_log_in_child(void)
+{
+    if (process_guard.guard.audit != NULL) {
+        audit_unlock(process_guard.guard.audit, true);
+    }
+}
+
+FORK_OWNER(audit_owner, .rank = FORK_AUDIT, .before = lock_log, .after = unlock_log,
+           .in_child = unlock_log_in_child);
+
+struct guard *guard_enter_if_open(void)
+{
+    pthread_mutex_lock(&process_guard.lock);
+    bool open = process_guard.guard.audit != NULL;
+    process_guard.users += open ? 1 : 0;
+    pthread_mutex_unlock(&process_guard.lock);
+    return open ? &process_guard.guard : NULL;
+}
+
+void guard_leave(struct guard *guard)
+{
+    (void)guard;
+    pthread_mutex_lock(&process_guard.lock);
+    process_guard.users--;
+    pthread_mutex_unlock(&process_guard.lock);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place where a refusal becomes a sentence. decision.c makes the data, a front end asks for
+ * the words. */
+#include "guard/refusal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "identity/cut.h"
+#include "identity/identity.h"
+
+static void copy_cut(char *to, const char *text, size_t limit)
+{
+    if (text == NULL) {
+        text = "";
+    }
+    size_t length = strnlen(text, limit + 1);
+    if (length > limit) {
+        length = cut_whole(text, limit);
+    }
+    snprintf(to, limit + REFUSAL_CUT_MARK, "%.*s%s", (int)length, text,
+             text[length] != '\0' ? "..." : "");
+}
+
+struct refusal refusal_new(enum guard_answer answer, enum audit_reason reason,
+                           miguard_components mismatch)
+{
+    return (struct refusal){.answer = answer, .reason = reason, .mismatch = mismatch};
+}
+
+void refusal_set_rule(struct refusal *refusal, const char *rule, const char *source,
+                      const char *rule_reason)
+{
+    copy_cut(refusal->rule, rule, REFUSAL_RULE);
+    copy_cut(refusal->source, source, REFUSAL_SOURCE);
+    copy_cut(refusal->rule_reason, rule_reason, REFUSAL_REASON);
+}
+
+struct sentence {
+    char *text;
+    size_t size;
+};
+
+static void append(const struct sentence *sentence, const char *text)
+{
+    size_t length = strlen(sentence->text);
+    snprintf(sentence->text + length, sentence->size - length, "%s", text);
+}
+
+static void append_components(const struct sentence *sentence, miguard_components mismatch)
+{
+    const char *separator = ": ";
+
+    for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
+        if ((mismatch >> bit & 1) != 0) {
+            append(sentence, separator);
+            append(sentence, miguard_component_name((miguard_components)1 << bit));
+            separator = ", ";
+        }
+    }
+    if (mismatch != 0) {
+        append(sentence, " differ");
+    }
+}
+
+void refusal_sentence(const struct refusal *refusal, char *ret_text, size_t size)
+{
+    const struct sentence sentence = {ret_text, size};
+    const char *reason = audit_reason_text(refusal->reason);
+
+    snprintf(ret_text, size, "miguard: %s", reason);
+    append_components(&sentence, refusal->mismatch);
+    if (refusal->rule[0] != '\0') {
+        append(&sentence, "; rule \"");
+        append(&sentence, refusal->rule);
+        append(&sentence, "\" at ");
+        append(&sentence, refusal->source[0] != '\0' ? refusal->source : "an unknown place");
+    }
+    if (refusal->rule_reason[0] != '\0' && strcmp(refusal->rule_reason, reason) != 0) {
+        append(&sentence, ": ");
+        append(&sentence, refusal->rule_reason);
+    }
+    if (refusal->decision_id[0] != '\0') {
+        append(&sentence, "; decision ");
+        append(&sentence, refusal->decision_id);
+    }
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* A refusal as data: what a front end gives its caller, in whatever form that has. */
+#ifndef GUARD_REFUSAL_H
+#define GUARD_REFUSAL_H
+
+#include <stddef.h>
+
+#include "model/event.h"
+
+/* How a front end answers. Zero means the strongest: an answer that was forgotten denies. */
+enum guard_answer {
+    GUARD_DENIED,  /* this identity may not do that */
+    GUARD_INVALID, /* what was used is no object of ours, or not any more */
+    GUARD_LIMIT,   /* as many as there may be are open, or memory is out */
+    GUARD_FAILED,  /* the guard cannot work in this process */
+};
+
+/* Who and why and under which id always have room in a sentence, so the policy's texts are cut to
+ * this many bytes: the log has them in full. */
+enum { REFUSAL_RULE = 100, REFUSAL_SOURCE = 160, REFUSAL_REASON = 160, REFUSAL_CUT_MARK = 4 };
+
+/* Why a call was refused, as far as its caller may know: no value of the bound identity. */
+struct refusal {
+    enum guard_answer answer;
+    enum audit_reason reason;
+    miguard_components mismatch;
+    char rule[REFUSAL_RULE + REFUSAL_CUT_MARK];     /* "": no rule decided */
+    char source[REFUSAL_SOURCE + REFUSAL_CUT_MARK]; /* file and line of the rule */
+    char rule_reason[REFUSAL_REASON + REFUSAL_CUT_MARK];
+    char decision_id[AUDIT_ID_SIZE]; /* under which the log has it; "": it has not */
+};
+
+/* Any text may be NULL or "". Allocates nothing. */
+struct refusal refusal_new(enum guard_answer answer, enum audit_reason reason,
+                           miguard_components mismatch);
+void refusal_set_rule(struct refusal *refusal, const char *rule, const char *source,
+                      const char *rule_reason);
+
+/* The sentence for the caller: what differs, which rule decided, why, and the decision id. Always
+ * ends within size; REFUSAL_SENTENCE has room for all of it. */
+enum { REFUSAL_SENTENCE = 960 };
+void refusal_sentence(const struct refusal *refusal, char *ret_text, size_t size);
+
+#endif
