@@ -214,7 +214,7 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(support) $(test_a)
 # Each record is counted where it is made.
 $(OUT)/tests/table/limits_test: private LINKHARD += $(addprefix -Wl$(comma)--wrap=,audit_open audit_write \
     audit_write_id audit_close losses_destroy)
-$(OUT)/tests/table/limits_test: | $(cli) $(OUT)/providers/file.so
+$(OUT)/tests/table/limits_test $(OUT)/tests/table/surroundings_test: | $(cli) $(OUT)/providers/file.so
 $(OUT)/tests/table/directory_test: | $(nss_module) $(cli) $(OUT)/providers/file.so
 
 # The demonstration and the bench are several files.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void *base_alloc(size_t count, size_t size)
@@ -15,5 +16,8 @@ void *base_resize(void *block, size_t count, size_t size)
 
 void base_free(void *block)
 {
-    free(block);
+    int error = errno;
+
+    free(block); /* which leaves errno alone since glibc 2.33 only */
+    errno = error;
 }

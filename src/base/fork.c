@@ -8,11 +8,11 @@ static struct fork_owner *owners;
 static bool watched;
 
 /* Of the thread that forks, which holds the locks in between: it must not be cancelled there. */
-static int fork_entry;
+static struct entry_state fork_entry;
 
 static void lock_all(void)
 {
-    int entry = entry_enter();
+    struct entry_state entry = entry_enter();
 
     for (struct fork_owner *owner = owners; owner != NULL; owner = owner->next) {
         if (owner->before != NULL) {
@@ -43,7 +43,7 @@ static void unlock_from(struct fork_owner *owner, bool child)
 
 static void unlock_all(bool child)
 {
-    int entry = fork_entry;
+    struct entry_state entry = fork_entry;
 
     unlock_from(owners, child);
     entry_leave(&entry);

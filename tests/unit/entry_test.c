@@ -3,10 +3,12 @@
  * That each entry point begins with ENTRY_UNCANCELLED: every public function that the libraries
  * export, and every function in the tables that are handed to a provider, a client or a host. They
  * are called with nothing but zeros, which each must stand, and what is looked at is whether the
- * first lines have disabled cancellation. What is new in a list or a table is found by itself.
+ * first lines have disabled cancellation, and whether errno, which is changed just then, is what it
+ * was when they return. What is new in a list or a table is found by itself.
  */
 #include <check.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +35,7 @@ int pthread_setcancelstate(int state, int *old)
         *(void **)&real = dlsym(RTLD_NEXT, "pthread_setcancelstate");
     }
     if (state == PTHREAD_CANCEL_DISABLE) {
+        errno = EUCLEAN; /* as a call further down leaves it */
         disabled++;
         first_disabled_at =
             first_disabled_at != NULL ? first_disabled_at : __builtin_return_address(0);
@@ -79,7 +82,9 @@ static void check(const char *name, any_function function, bool structure, uintp
     int state = PTHREAD_CANCEL_ENABLE;
 
     memcpy(&start, &function, sizeof(start));
+    errno = ENOTTY;
     call(function, structure);
+    ck_assert_msg(errno == ENOTTY, "%s leaves errno %d", name, errno);
     ck_assert_msg(disabled > 0, "%s does not begin with ENTRY_UNCANCELLED", name);
     ck_assert_msg((uintptr_t)first_disabled_at - start < near,
                   "%s: the first ENTRY_UNCANCELLED is that of a function it calls", name);
