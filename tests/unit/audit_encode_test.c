@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the encoder writes, byte for byte. Readers of other programs and the chain depend on it: a
+ * change of tests/data/audit-records.jsonl is a change of the format.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/event.h"
+#include "model/record_limits.h"
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
+#define GOLDEN        "tests/data/audit-records.jsonl"
+
+/* 2026-03-01T12:34:56.789012Z */
+static const int64_t time_of_all = 1772368496789012345;
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static gid_t groups[] = {4, 100};
+static char label[] = "unconfined";
+static const struct miguard_identity bound = {
+    .tag = IDENTITY_TAG,
+    .known = MIGUARD_COMPONENTS_ALL,
+    .group_count = 2,
+    .groups = groups,
+    .cap = {[IDENTITY_CAP_EFFECTIVE] = 5, [IDENTITY_CAP_BOUNDING] = 7},
+    .cap_count = 3,
+    .securebits = 1,
+    .user_namespace = 4026531837,
+    .lsm_label = label,
+};
+static const struct miguard_identity current = {
+    .tag = IDENTITY_TAG,
+    .known = MIGUARD_COMPONENTS_ALL,
+    .uid = {4000000001, 4000000002, 4000000003, 4000000002},
+    .gid = {4000000004, 4000000005, 4000000006, 4000000005},
+    .cap_count = 3,
+    .no_new_privs = 1,
+    .user_namespace = 4026531838,
+};
+static const struct audit_keys keys = {
+    .length = 22, .omitted = 2, .items = "Handle=17\0Name=a%3Db\"c"};
+static const struct audit_last_switch last_switch = {(const void *)(uintptr_t)getenv,
+                                                     1772368490000001000};
+static const struct audit_lost lost = {
+    .sink = "file",
+    .count = 5,
+    .by_cause = {[AUDIT_LOSS_NO_SPACE] = 2, [AUDIT_LOSS_CRASH] = 3},
+    .first = 1,
+    .last = 1800000000000000000,
+    .first_sequence = 7,
+    .last_sequence = 9,
+    .total = 6,
+};
+static const struct audit_lost lost_unnumbered = {
+    .sink = "syslog", .count = 1, .by_cause = {[AUDIT_LOSS_UNREACHABLE] = 1}, .total = 1};
+static const struct audit_rotated rotated = {"audit.jsonl.000000001", 2,    77, 1,
+                                             "audit.jsonl.9",         12350};
+static const struct audit_rotated rotated_plain = {.previous = "audit.jsonl.000000002"};
+static const struct audit_space space = {"low", 4294967296, 91};
+static const struct audit_tally tally = {3, 1};
+
+/* No event of the library has all of it at once; the encoder asks for none of that. */
+static struct audit_event everything(void)
+{
+    return (struct audit_event){
+        .action = AUDIT_ACTION_SESSION_USE,
+        .reason = AUDIT_REASON_IDENTITY_MISMATCH,
+        .denied = true,
+        .would_deny = true,
+        .operation = OPERATION_INVOKE,
+        .provider = "libweb.so",
+        .name_space = "root/cimv2",
+        .class_name = "CIM_Process",
+        .method = "Terminate",
+        .keys = &keys,
+        .context_id = 0x100000001,
+        .session_id = UINT64_MAX,
+        .operation_id = 3,
+        .bound = &bound,
+        .current = &current,
+        .mismatch = MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_GROUPS,
+        .unreadable = MIGUARD_COMPONENT_LSM_LABEL,
+        .rule = "web",
+        .rule_source = "/etc/miguard/policy.d/web.yaml:12:5",
+        .rule_reason = "web providers may only \"read\"\n",
+        .call_site = (const void *)(uintptr_t)getenv,
+        .last_switch = &last_switch,
+        .attempt = "become 33:33",
+        .lost = &lost,
+        .rotated = &rotated,
+        .space = &space,
+        .tally = &tally,
+        .policy_detail = "/etc/miguard/policy.d/web.yaml",
+        .policy_hash = "6ab1",
+        .policy_path = "/etc/miguard/policy.d",
+    };
+}
+
+static struct identity_process writer(void)
+{
+    return (struct identity_process){
+        .pid = 4711, .loginuid = 1000, .executable = "/usr/sbin/omiserver"};
+}
+
+static struct audit_stamp stamp_of(const struct identity_process *process)
+{
+    return (struct audit_stamp){.entity = 0x0123456789abcdef,
+                                .number = 42,
+                                .process = process,
+                                .host_name = "host.example",
+                                .boot_id = "3d0f6a2e-0000-4000-8000-000000000000"};
+}
+
+static const struct audit_place chained = {
+    .sequence = 17, .chain_id = 0xfeed, .epoch = 3, .previous = "00ff", .repeats = 1};
+static const struct audit_place repeated = {.sequence = 18,
+                                            .chain_id = 0xfeed,
+                                            .epoch = 3,
+                                            .previous = "00ff",
+                                            .repeats = 250,
+                                            .first = 1772368490000000000,
+                                            .last = 1772368496000000000};
+static const struct audit_place no_file = {.repeats = 1};
+
+static void encode(struct text *line, const struct audit_event *event,
+                   const struct audit_stamp *stamp, const struct audit_place *place)
+{
+    char id[AUDIT_ID_SIZE];
+
+    audit_id(stamp, id);
+    audit_encode_body(line, event, stamp);
+    audit_set_time(line->data, line->length, time_of_all);
+    audit_encode_tail(line, event, id, place);
+    if (place->chain_id != 0) {
+        text_append(line, "c0de" AUDIT_LINE_END);
+    } else {
+        text_append(line, AUDIT_LINE_END + 1);
+    }
+    ck_assert(!line->failed);
+}
+
+/* ---- as they always were --------------------------------------------------------------------- */
+
+/* What differs from build to build: where the call came from, and the version. */
+static void mask(struct text *line)
+{
+    static const char *const before[] = {"\"module\":\"", "\"offset\":\"", "\"symbol\":\"",
+                                         "\"observer\":{\"product\":\"miguard\",\"version\":\""};
+    struct text masked = TEXT_EMPTY;
+
+    for (const char *at = line->data; *at != '\0';) {
+        size_t length = 0;
+        for (int i = 0; i < LENGTH(before) && length == 0; i++) {
+            length = strncmp(at, before[i], strlen(before[i])) == 0 ? strlen(before[i]) : 0;
+        }
+        text_append_bytes(&masked, at, length > 0 ? length : 1);
+        at += length > 0 ? length + strcspn(at + length, "\"") : 1;
+        text_append(&masked, length > 0 ? "*" : "");
+    }
+    text_release(line);
+    *line = masked;
+}
+
+static void add(struct text *all, const struct audit_event *event, const struct audit_place *place)
+{
+    const struct identity_process process = writer();
+    const struct audit_stamp stamp = stamp_of(&process);
+    struct audit_event of_thread = *event;
+    struct text line = TEXT_EMPTY;
+
+    of_thread.tid = 5000000; /* above any pid_max: its name and keyring are left out */
+    encode(&line, &of_thread, &stamp, place);
+    mask(&line);
+    text_append(all, line.data);
+    text_append(all, "\n");
+    text_release(&line);
+}
+
+/* Each action, allowed and refused, with the reason of its number and what only it has. */
+static void add_actions(struct text *all)
+{
+#define ONE(...) +1
+    enum { ACTIONS = 0 AUDIT_ACTION_MAP(ONE) };
+    for (int i = 0; i < 2 * ACTIONS; i++) {
+        enum audit_action action = (enum audit_action)(i / 2);
+        const struct audit_event event = {
+            .action = action,
+            .reason = (enum audit_reason)(i % AUDIT_REASON_COUNT),
+            .denied = i % 2 == 1,
+            .would_deny = i % 4 == 0,
+            .operation = (enum operation)(i % OPERATION_COUNT),
+            .bound = i % 3 == 0 ? &bound : NULL,
+            .current = i % 3 == 0 ? NULL : &current,
+            .lost = action == AUDIT_ACTION_RECORDS_LOST ? &lost_unnumbered : NULL,
+            .rotated = action == AUDIT_ACTION_AUDIT_ROTATE ? &rotated_plain : NULL,
+            .space = action == AUDIT_ACTION_AUDIT_SPACE ? &space : NULL,
+            .tally = action == AUDIT_ACTION_AUDIT_STOP ? &tally : NULL,
+        };
+        add(all, &event, i % 5 == 0 ? &no_file : &chained);
+    }
+}
+
+/* Values that are cut, and ones that were cut before. */
+static void add_long_ones(struct text *all)
+{
+    static char large[AUDIT_MAX_DETAIL + 100];
+    struct audit_event event = everything();
+
+    memset(large, 'x', sizeof(large) - 1);
+    event.provider = event.name_space = event.class_name = event.method = large;
+    event.rule = event.rule_source = event.rule_reason = event.attempt = large;
+    event.policy_detail = event.policy_path = large;
+    add(all, &event, &chained);
+    event.kept = true;
+    add(all, &event, &chained);
+}
+
+static char *read_golden(void)
+{
+    size_t length = 0;
+    char *text = NULL;
+    FILE *file = fopen(GOLDEN, "r");
+
+    ck_assert_msg(file != NULL, "%s: %s (tests run in the top folder)", GOLDEN, strerror(errno));
+    ssize_t got = getdelim(&text, &length, '\0', file);
+    fclose(file);
+    ck_assert_int_gt(got, 0);
+    return text;
+}
+
+static void compare_lines(const char *made, const char *golden)
+{
+    for (unsigned number = 1; *made != '\0' || *golden != '\0'; number++) {
+        size_t length = strcspn(made, "\n"), wanted = strcspn(golden, "\n");
+        ck_assert_msg(length == wanted && memcmp(made, golden, length) == 0,
+                      "line %u of %s is now\n%.*s\nand was\n%.*s", number, GOLDEN, (int)length,
+                      made, (int)wanted, golden);
+        made += length + (made[length] == '\n');
+        golden += wanted + (golden[wanted] == '\n');
+    }
+}
+
+START_TEST(records_are_what_they_always_were)
+{
+    struct text all = TEXT_EMPTY;
+    const struct audit_event full = everything(), none = {.action = AUDIT_ACTION_AUDIT_START};
+
+    add(&all, &full, &repeated);
+    add(&all, &none, &no_file);
+    add_actions(&all);
+    add_long_ones(&all);
+    ck_assert(!all.failed);
+    char *golden = read_golden();
+    compare_lines(all.data, golden);
+    free(golden);
+    text_release(&all);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("encode");
+    TCase *records = tcase_create("records");
+
+    tcase_add_test(records, records_are_what_they_always_were);
+    suite_add_tcase(suite, records);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
