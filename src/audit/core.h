@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "audit/audit.h"
+#include "audit/encode.h"
 #include "audit/ledger.h"
 #include "audit/loss.h"
 #include "audit/memory.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/civil.h"
-#include "base/hex.h"
-#include "model/event.h"
+#include "audit/encode.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -11,21 +9,14 @@
 
 #include "audit/memory.h"
 #include "audit/record_names.h"
+#include "base/civil.h"
+#include "base/hex.h"
 #include "miguard.h" /* MIGUARD_VERSION */
 #include "model/record_limits.h"
 
 #define ECS_VERSION "9.0.0"
 
 enum { SECOND = 1000000000 };
-
-static const struct {
-    const char *name, *allowed, *refused, *text;
-} actions[] = {
-#define ACTION_ROW(NAME, name, allowed, refused, text)                                             \
-    [AUDIT_ACTION_##NAME] = {name, allowed, refused, text},
-    AUDIT_ACTION_MAP(ACTION_ROW)
-#undef ACTION_ROW
-};
 
 /*
  * event.category and event.type, from what ECS 9 allows together. A decision about a call is access
@@ -59,44 +50,8 @@ static const struct {
     ECS_CLASS_MAP(CLASS_ROW)
 #undef CLASS_ROW
 };
-_Static_assert(sizeof(classes) / sizeof(classes[0]) == sizeof(actions) / sizeof(actions[0]),
+_Static_assert(sizeof(classes) / sizeof(classes[0]) == AUDIT_ACTION_COUNT,
                "each action has its category");
-
-static const struct {
-    const char *name, *text;
-} reasons[] = {
-#define REASON_ROW(NAME, name, text) [AUDIT_REASON_##NAME] = {name, text},
-    AUDIT_REASON_MAP(REASON_ROW)
-#undef REASON_ROW
-};
-
-static const struct {
-    const char *name, *text;
-} losses[] = {
-#define LOSS_ROW(NAME, name, text) [AUDIT_LOSS_##NAME] = {name, text},
-    AUDIT_LOSS_MAP(LOSS_ROW)
-#undef LOSS_ROW
-};
-
-const char *audit_loss_name(enum audit_loss loss)
-{
-    return losses[loss].name;
-}
-
-const char *audit_loss_text(enum audit_loss loss)
-{
-    return losses[loss].text;
-}
-
-const char *audit_reason_name(enum audit_reason reason)
-{
-    return reasons[reason].name;
-}
-
-const char *audit_reason_text(enum audit_reason reason)
-{
-    return reasons[reason].text;
-}
 
 /* ---- times and numbers: without printf(3) and gmtime_r(3), which takes a lock of the C library */
 
@@ -459,11 +414,11 @@ static void write_lost(struct text *text, const struct audit_lost *lost)
     for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
         worst = lost->by_cause[i] > lost->by_cause[worst] ? i : worst;
     }
-    text_json_string(text, "cause", losses[worst].name);
+    text_json_string(text, "cause", audit_losses[worst].name);
     text_json_open(text, "causes", '{');
     for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
         if (lost->by_cause[i] > 0) {
-            text_json_unsigned(text, losses[i].name, lost->by_cause[i]);
+            text_json_unsigned(text, audit_losses[i].name, lost->by_cause[i]);
         }
     }
     text_json_close(text, '}');
@@ -604,8 +559,8 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     text_json_open(text, NULL, '{');
     write_time(text, "@timestamp", audit_now());
     text_json_string(text, "message",
-                     event->reason != AUDIT_REASON_NONE ? reasons[event->reason].text
-                                                        : actions[event->action].text);
+                     event->reason != AUDIT_REASON_NONE ? audit_reasons[event->reason].text
+                                                        : audit_actions[event->action].text);
     write_process(text, event, stamp, &thread);
     if (identity_valid(event->bound)) {
         write_user(text, stamp->names, event->bound);
@@ -657,11 +612,11 @@ static void write_event(struct text *text, const struct audit_event *event, cons
         text_json_unsigned(text, "sequence", place->sequence);
     }
     text_json_string(text, "code",
-                     event->denied ? actions[event->action].refused
-                                   : actions[event->action].allowed);
-    text_json_string(text, "action", actions[event->action].name);
+                     event->denied ? audit_actions[event->action].refused
+                                   : audit_actions[event->action].allowed);
+    text_json_string(text, "action", audit_actions[event->action].name);
     text_json_string(text, "outcome", event->denied ? "failure" : "success");
-    text_json_string(text, "reason", reasons[event->reason].name);
+    text_json_string(text, "reason", audit_reasons[event->reason].name);
     if (place->repeats > 1) {
         write_time(text, "start", place->first);
         write_time(text, "end", place->last);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "audit/digest.h"
+#include "audit/encode.h"
 #include "base/text.h"
 
 enum { PIECES_SLOTS = 32, PIECE_MAX = 16384 };

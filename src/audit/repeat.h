@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "audit/digest.h"
+#include "audit/encode.h"
 #include "audit/file/file.h"
 
 /* What this process knows about the slots it took. The state has the truth. */

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "audit/chain.h"
+#include "audit/encode.h"
 #include "audit/sink/sink_ops.h"
 #include "base/text.h"
 

@@ -180,7 +180,7 @@ static uint64_t make_sentence(const struct refusal *refusal)
 
 static const char *sentence_of(uint64_t ticket, enum audit_reason reason)
 {
-    return ticket == 0 ? audit_reason_text(reason) : entries[ticket % MESSAGES].text;
+    return ticket == 0 ? audit_reasons[reason].text : entries[ticket % MESSAGES].text;
 }
 
 const char *refused_message(const struct refusal *refusal)

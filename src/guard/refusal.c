@@ -66,7 +66,7 @@ static void append_components(const struct sentence *sentence, miguard_component
 void refusal_sentence(const struct refusal *refusal, char *ret_text, size_t size)
 {
     const struct sentence sentence = {ret_text, size};
-    const char *reason = audit_reason_text(refusal->reason);
+    const char *reason = audit_reasons[refusal->reason].text;
 
     snprintf(ret_text, size, "miguard: %s", reason);
     append_components(&sentence, refusal->mismatch);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered: one event for each decision that a policy wants recorded.
+ * What is recorded: one event for each decision that a policy wants recorded. Data only; how an
+ * event becomes a record is in audit/encode.h.
  *
- * The two lists below are closed. A code never changes its meaning: the letter at its end is I for
+ * The lists below are closed. A code never changes its meaning: the letter at its end is I for
  * what went well and E for what was refused.
  */
 #ifndef MODEL_EVENT_H
@@ -35,6 +36,7 @@ enum audit_action {
 #define AUDIT_ACTION_ENUM(NAME, name, allowed, refused, text) AUDIT_ACTION_##NAME,
     AUDIT_ACTION_MAP(AUDIT_ACTION_ENUM)
 #undef AUDIT_ACTION_ENUM
+        AUDIT_ACTION_COUNT
 };
 
 /* X(NAME, "event.reason", "in a sentence") */
@@ -102,16 +104,16 @@ enum audit_loss {
         AUDIT_LOSS_COUNT
 };
 
-/* Nanoseconds since 1970, the time of records. */
-int64_t audit_now(void);
-
-/* The same for when a process began, told in clock ticks since boot; 0 when it is not known. */
-int64_t audit_start_time(uint64_t ticks_since_boot);
-
-const char *audit_loss_name(enum audit_loss loss);
-const char *audit_loss_text(enum audit_loss loss);
-const char *audit_reason_name(enum audit_reason reason);
-const char *audit_reason_text(enum audit_reason reason);
+/* What stands in the maps, by number. */
+struct audit_action_words {
+    const char *name, *allowed, *refused, *text;
+};
+struct audit_words {
+    const char *name, *text;
+};
+extern const struct audit_action_words audit_actions[AUDIT_ACTION_COUNT];
+extern const struct audit_words audit_reasons[AUDIT_REASON_COUNT];
+extern const struct audit_words audit_losses[AUDIT_LOSS_COUNT];
 
 /* How many records are missing, for RECORDS_LOST. Times are nanoseconds since 1970. */
 struct audit_lost {
@@ -191,54 +193,7 @@ struct audit_event {
 };
 
 /* event.id: the writing process and a number that it counts up. It is also the decision id that the
- * caller of a refused function is told. */
+ * caller of a refused function gets. */
 enum { AUDIT_ID_SIZE = 48 };
-
-struct audit_names;
-struct audit_memory;
-
-/* Who writes. Constant while a process lives, but for the number. */
-struct audit_stamp {
-    uint64_t entity; /* this process, among all that ever write to the log */
-    uint64_t number; /* of this record in this process; one that was lost had a number, too */
-    struct audit_names *names; /* NULL: every name is looked up */
-    const struct identity_process *process;
-    const char *host_name, *boot_id;
-    struct audit_memory *memory; /* NULL: every piece is made anew (memory.h) */
-};
-
-void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE]);
-
-/* Where the record stands in the log; made under the log's lock. */
-struct audit_place {
-    uint64_t sequence; /* 0: the file did not take it, only other sinks have it; not written */
-    uint64_t chain_id; /* 0: there is no file, and so no chain: neither chain nor hash is written */
-    uint64_t epoch;
-    const char *previous; /* hash of the record before, in hex */
-    uint64_t repeats;     /* 1: the record itself; more: how many refusals it stands for */
-    int64_t first, last;  /* with more than 1: when; nanoseconds since 1970 */
-};
-
-/*
- * One line of JSON without its newline, in ECS 9 names, in two halves:
- *
- *     body  {"@timestamp":...,"message":...,...,"miguard":{...
- *     tail  ,"repeat":{...},"chain":{...}},"event":{...,"hash":"
- *
- * and then the hash itself and AUDIT_LINE_END. Without a chain there is no hash, and the line ends
- * after the tail in AUDIT_LINE_END less its quote. The body may wait a moment for names
- * (names.h), and is written without the log's lock; the tail is written under it.
- */
-#define AUDIT_LINE_END "\"}}"
-void audit_encode_body(struct text *text, const struct audit_event *event,
-                       const struct audit_stamp *stamp);
-/* What all records of a process have in common, from "ecs" into "process": for audit_memory. */
-void audit_encode_origin(struct text *text, const struct audit_stamp *stamp);
-
-/* Gives a finished body another time, for a record that is kept and written later. */
-void audit_set_time(char *body, size_t length, int64_t time);
-
-void audit_encode_tail(struct text *text, const struct audit_event *event, const char *id,
-                       const struct audit_place *place);
 
 #endif

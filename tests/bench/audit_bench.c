@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/encode.h"
 #include "audit/file/file.h"
 
 void bench_audit(void (*tell)(const char *name, double value, const char *unit, double goal));

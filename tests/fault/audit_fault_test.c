@@ -466,7 +466,7 @@ START_TEST(each_cause_is_told)
     ck_assert_int_eq(audit_write_id(audit, &use, id), MIGUARD_OK);
     ck_assert_int_eq(audit_write_id(audit, &use, id), MIGUARD_OK);
     EXPECT(in_file(), "audit-start", "records-lost", "session-use", "session-use");
-    ck_assert_int_eq(lost_in(in_file(), audit_loss_name(cause), &total), 3);
+    ck_assert_int_eq(lost_in(in_file(), audit_losses[cause].name, &total), 3);
     ck_assert_int_eq(total, 3);
     EXPECT(in_syslog(), "audit-start", "session-use", "session-use", "session-use", "records-lost",
            "session-use", "session-use");

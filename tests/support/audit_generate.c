@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "audit/encode.h"
 #include "model/event.h"
 
 enum { BODIES = 64, NEEDLE = BODIES, GROUPS = 12, EVERY = 1000 };

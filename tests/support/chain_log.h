@@ -8,6 +8,7 @@
 #define SUPPORT_CHAIN_LOG_H
 
 #include "audit/chain.h"
+#include "audit/encode.h"
 #include "audit/file/log_state.h"
 #include "base/text.h"
 #include "model/event.h"

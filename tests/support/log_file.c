@@ -248,7 +248,7 @@ static void note_gap(struct walk *walk, const json_t *record)
     json_object_foreach((json_t *)member(record, "miguard.lost.causes"), cause, value)
     {
         for (int i = 0; i < AUDIT_LOSS_COUNT; i++) {
-            if (strcmp(cause, audit_loss_name((enum audit_loss)i)) == 0) {
+            if (strcmp(cause, audit_losses[i].name) == 0) {
                 walk->check->lost[i] += (uint64_t)json_integer_value(value);
                 walk->check->lost_all += (uint64_t)json_integer_value(value);
             }

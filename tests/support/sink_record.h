@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/encode.h"
 #include "audit/sink/sink_ops.h"
 #include "base/text.h"
 

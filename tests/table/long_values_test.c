@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/encode.h"
 #include "audit/file/log_state.h"
 #include "audit/sink/sink_fields.h"
 #include "base/error.h"
@@ -505,7 +506,7 @@ static bool refusals_end_in_the_id(void *data)
             good = good && length > sizeof(end) &&
                    strcmp(said + length - (sizeof(end) - 1), end) == 0 &&
                    strstr(said, "lsm-label differ; rule \"") != NULL &&
-                   strstr(said, audit_reason_text(refusal.reason)) != NULL;
+                   strstr(said, audit_reasons[refusal.reason].text) != NULL;
         }
     }
     return good;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/encode.h"
 #include "model/event.h"
 #include "model/record_limits.h"
 

@@ -61,7 +61,7 @@ static void append(struct log_file *file, unsigned id)
 {
     enum audit_loss loss = 0;
     uint64_t sequence;
-    ck_assert_msg(log_file_append(file, id, 0, &loss, &sequence), "%s", audit_loss_name(loss));
+    ck_assert_msg(log_file_append(file, id, 0, &loss, &sequence), "%s", audit_losses[loss].name);
 }
 
 /* What is there is a chain, and nothing is missing but what is said to be. */
@@ -1153,7 +1153,8 @@ static void *append_as_nobody(void *context)
     if (syscall(SYS_setresuid, -1, 65534, -1) != 0) {
         return "setresuid";
     }
-    return log_file_append(context, 40, 0, &loss, &sequence) ? NULL : (void *)audit_loss_name(loss);
+    return log_file_append(context, 40, 0, &loss, &sequence) ? NULL
+                                                             : (void *)audit_losses[loss].name;
 }
 
 START_TEST(a_keeper_opens_what_a_thread_may_not)

@@ -105,7 +105,7 @@ static void append(struct log_file *file, unsigned id, size_t padding)
     uint64_t sequence;
 
     ck_assert_msg(log_file_append(file, id, padding, &loss, &sequence), "%s",
-                  audit_loss_name(loss));
+                  audit_losses[loss].name);
 }
 
 static void wait_for(pid_t child)
@@ -189,7 +189,7 @@ static void *write_as_nobody(void *context)
     }
     for (unsigned i = 0; i < 200; i++) {
         if (!log_file_append(context, i, PADDING, &loss, &sequence)) {
-            return (void *)(uintptr_t)audit_loss_name(loss);
+            return (void *)(uintptr_t)audit_losses[loss].name;
         }
     }
     return NULL;

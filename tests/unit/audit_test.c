@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/encode.h"
 #include "miguard.h"
 #include "support/audit_log.h"
 #include "support/lacks.h"

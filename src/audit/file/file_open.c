@@ -314,7 +314,7 @@ static enum miguard_status no_room(const struct log_file *file, const char *path
     return error_set(reterr, MIGUARD_AUDIT_FAILED, 0, "write",
                      "%.90s: no first record fits, %s; its file system has %llu KiB free", path,
                      loss == AUDIT_LOSS_NO_SPACE ? "disk, quota or file size limit"
-                                                 : audit_loss_name(loss),
+                                                 : audit_losses[loss].name,
                      free_bytes / 1024);
 }
 
@@ -349,7 +349,7 @@ static enum miguard_status settle_first(struct log_file *file, const char *path,
                      : error_set(reterr,
                                  loss == AUDIT_LOSS_NO_MEMORY ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM,
                                  errno, "open", "%.90s: %s", path,
-                                 problem != NULL ? problem : audit_loss_text(loss));
+                                 problem != NULL ? problem : audit_losses[loss].text);
     } else if (!file_make_room(file, FIRST_RECORD, false, &loss)) {
         status = no_room(file, path, loss, reterr);
     }

@@ -11,6 +11,7 @@
 #define AUDIT_FILE_LOG_STATE_H
 
 #include "audit/chain.h"
+#include "audit/encode.h"
 #include "base/error.h"
 #include "model/event.h"
 #include "model/sink_settings.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/encode.h"
 #include "tools/cli/audit_review.h"
 #include "tools/review/explain.h"
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/encode.h"
 #include "tools/cli/audit_review.h"
 #include "tools/review/html.h"
 

@@ -204,7 +204,7 @@ static void say_why(struct text *text, const struct record *record)
     }
     export_field(text, TERMINAL, record, RECORD_REASON);
     text_append(text, ": ");
-    text_append(text, export_reason(record, &reason) ? audit_reason_text(reason)
+    text_append(text, export_reason(record, &reason) ? audit_reasons[reason].text
                                                      : "this version does not know that reason");
     text_append(text, ".");
 }
@@ -233,8 +233,8 @@ static void say_rule(struct text *text, const struct record *record)
 static const char *loss_text(const struct record *record)
 {
     for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
-        if (record_is(record, RECORD_LOST_CAUSE, audit_loss_name(i))) {
-            return audit_loss_text(i);
+        if (record_is(record, RECORD_LOST_CAUSE, audit_losses[i].name)) {
+            return audit_losses[i].text;
         }
     }
     return "this version does not know the cause";

@@ -130,7 +130,7 @@ static void write_status(struct text *text, const struct record *record)
     text_json_unsigned(text, "status_id", denied(record) ? 2 : 1);
     string(text, "status_code", record, RECORD_REASON);
     if (export_reason(record, &reason)) {
-        text_json_string(text, "status_detail", audit_reason_text(reason));
+        text_json_string(text, "status_detail", audit_reasons[reason].text);
     }
     if (export_is_decision(record)) {
         bool would = would_deny(record);

@@ -261,7 +261,7 @@ const char *export_action_text(const struct record *record)
 bool export_reason(const struct record *record, enum audit_reason *ret_reason)
 {
     for (enum audit_reason i = 0; i < AUDIT_REASON_COUNT; i++) {
-        if (record_is(record, RECORD_REASON, audit_reason_name(i))) {
+        if (record_is(record, RECORD_REASON, audit_reasons[i].name)) {
             *ret_reason = i;
             return true;
         }

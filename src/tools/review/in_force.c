@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/encode.h"
 #include "base/alloc.h"
 #include "identity/identity.h"
 #include "model/event.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/review/query.h"
+#include "audit/encode.h"
 #include "base/alloc.h"
 #include "model/event.h"
 #include "model/record_limits.h"

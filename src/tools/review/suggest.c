@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/encode.h"
 #include "base/alloc.h"
 #include "policy/cim_name.h"
 #include "tools/review/explain.h"
@@ -673,7 +674,7 @@ static void write_comment(struct text *text, uint64_t events, const char *why, c
 static void write_remarks(const struct suggest *suggest, struct text *text, uint64_t left_out)
 {
     for (enum audit_reason i = 0; i < AUDIT_REASON_COUNT; i++) {
-        write_comment(text, suggest->remarks[i].events, audit_reason_text(i),
+        write_comment(text, suggest->remarks[i].events, audit_reasons[i].text,
                       suggest->remarks[i].step);
     }
     write_comment(text, suggest->remarks[AUDIT_REASON_COUNT].events,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "audit/encode.h"
 #include "tools/review/verify_walk.h"
 
 #include <string.h>

@@ -245,7 +245,7 @@ static uint64_t lost_by(const struct item *item, enum audit_loss cause)
     const struct record *record = &item->record;
     const char *end = record->line + record->length;
     const char *at = memmem(record->line, record->length, object, sizeof(object) - 1);
-    const char *name = audit_loss_name(cause);
+    const char *name = audit_losses[cause].name;
     size_t length = strlen(name);
     uint64_t number = 0;
 
