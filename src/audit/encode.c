@@ -12,6 +12,7 @@
 #include "base/civil.h"
 #include "base/hex.h"
 #include "miguard.h" /* MIGUARD_VERSION */
+#include "model/record_fields.h"
 #include "model/record_limits.h"
 
 #define ECS_VERSION "9.0.0"
@@ -53,6 +54,39 @@ static const struct {
 _Static_assert(sizeof(classes) / sizeof(classes[0]) == AUDIT_ACTION_COUNT,
                "each action has its category");
 
+/* ---- members: their names are those of the table --------------------------------------------- */
+
+static void open_object(struct text *text, enum record_field object)
+{
+    text_json_open(text, record_fields[object].name, '{');
+}
+
+static void close_object(struct text *text)
+{
+    text_json_close(text, '}');
+}
+
+static void open_list(struct text *text, enum record_field list)
+{
+    text_json_open(text, record_fields[list].name, '[');
+}
+
+static void close_list(struct text *text)
+{
+    text_json_close(text, ']');
+}
+
+static void write_number(struct text *text, enum record_field field, uint64_t number)
+{
+    text_json_unsigned(text, record_fields[field].name, number);
+}
+
+/* A word of ours, which is never cut. */
+static void write_word(struct text *text, enum record_field field, const char *word)
+{
+    text_json_string(text, record_fields[field].name, word);
+}
+
 /* ---- times and numbers: without printf(3) and gmtime_r(3), which takes a lock of the C library */
 
 enum { TIME_LENGTH = 27, TIME_AT = 15 /* behind {"@timestamp":" */ };
@@ -84,13 +118,13 @@ static void time_text(int64_t nanoseconds, char out[TIME_LENGTH])
     put_digits(out + 20, (unsigned)(time % SECOND / 1000), 6);
 }
 
-static void write_time(struct text *text, const char *name, int64_t nanoseconds)
+static void write_time(struct text *text, enum record_field field, int64_t nanoseconds)
 {
     char quoted[TIME_LENGTH + 3] = "\"";
 
     time_text(nanoseconds, quoted + 1);
     quoted[TIME_LENGTH + 1] = '"';
-    text_json_raw(text, name, quoted);
+    text_json_raw(text, record_fields[field].name, quoted);
 }
 
 void audit_set_time(char *body, size_t length, int64_t time)
@@ -109,12 +143,12 @@ int64_t audit_now(void)
 }
 
 /* Identifiers are 64 bits: as a JSON number they would lose bits beyond 2^53 (RFC 8259, 6). */
-static void write_id(struct text *text, const char *name, uint64_t id)
+static void write_id(struct text *text, enum record_field field, uint64_t id)
 {
     char quoted[HEX_NUMBER + 3] = "\"";
     if (id != 0) {
         hex_put_number(quoted + 1, id, HEX_NUMBER)[0] = '"';
-        text_json_raw(text, name, quoted);
+        text_json_raw(text, record_fields[field].name, quoted);
     }
 }
 
@@ -134,40 +168,40 @@ static size_t decimal(char digits[20], uint64_t value)
 }
 
 /* ECS has user and group ids as strings. */
-static void write_quoted_number(struct text *text, const char *name, uint32_t number)
+static void write_decimal(struct text *text, enum record_field field, uint32_t number)
 {
     char quoted[24] = "\"";
     quoted[1 + decimal(quoted + 1, number)] = '"';
-    text_json_raw(text, name, quoted);
+    text_json_raw(text, record_fields[field].name, quoted);
 }
 
 /* The frame of a large buffer is not for values that fit, which nearly all do. */
-__attribute__((noinline)) static void write_cut(struct text *text, const char *name,
+__attribute__((noinline)) static void write_cut(struct text *text, enum record_field field,
                                                 const char *value, size_t limit)
 {
     char buffer[CUT_SIZE(AUDIT_MAX_DETAIL)];
 
     (void)cut_text(value, limit, buffer);
-    text_json_string(text, name, buffer);
+    write_word(text, field, buffer);
 }
 
-static void write_text(struct text *text, const char *name, const char *value, size_t limit)
+static void write_text(struct text *text, enum record_field field, const char *value, size_t limit)
 {
     if (value == NULL || *value == '\0') {
         return;
     }
     if (cut_fits(value, limit)) {
-        text_json_string(text, name, value);
+        write_word(text, field, value);
     } else {
-        write_cut(text, name, value, limit);
+        write_cut(text, field, value, limit);
     }
 }
 
 /* A name of the call: one that the gateway kept is in its recorded form, and not cut once more. */
-static void write_kept(struct text *text, const struct audit_event *event, const char *name,
+static void write_kept(struct text *text, const struct audit_event *event, enum record_field field,
                        const char *value, size_t limit)
 {
-    write_text(text, name, value, event->kept ? CUT_SIZE(limit) : limit);
+    write_text(text, field, value, event->kept ? CUT_SIZE(limit) : limit);
 }
 
 void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE])
@@ -186,7 +220,8 @@ struct resolved {
     char name[DIRECTORY_NAME];
 };
 
-static void write_named_id(struct text *text, const char *name, struct audit_names *names,
+/* The id and the name are the two members of the object. */
+static void write_named_id(struct text *text, enum record_field object, struct audit_names *names,
                            struct resolved *last, uint32_t id, bool user)
 {
     if (!last->asked || last->id != id) {
@@ -194,19 +229,23 @@ static void write_named_id(struct text *text, const char *name, struct audit_nam
         last->id = id;
         last->has_name = names_find(names, user ? DIRECTORY_USER : DIRECTORY_GROUP, id, last->name);
     }
-    text_json_open(text, name, '{');
-    write_quoted_number(text, "id", id);
+    open_object(text, object);
+    write_decimal(text, object + 1, id);
     if (last->has_name) {
-        text_json_string(text, "name", last->name);
+        write_word(text, object + 2, last->name);
     }
-    text_json_close(text, '}');
+    close_object(text);
 }
 
 static void write_current(struct text *text, struct audit_names *names,
                           const struct miguard_identity *current)
 {
-    static const char *const users[] = {"real_user", "user", "saved_user"};
-    static const char *const groups[] = {"real_group", "group", "saved_group"};
+    static const enum record_field users[] = {RECORD_CURRENT_REAL_USER_OBJECT,
+                                              RECORD_CURRENT_USER_OBJECT,
+                                              RECORD_CURRENT_SAVED_USER_OBJECT};
+    static const enum record_field groups[] = {RECORD_CURRENT_REAL_GROUP_OBJECT,
+                                               RECORD_CURRENT_GROUP_OBJECT,
+                                               RECORD_CURRENT_SAVED_GROUP_OBJECT};
     struct resolved user, group;
 
     user.asked = group.asked = false;
@@ -234,7 +273,7 @@ static void write_start(struct text *text, const struct identity_process *proces
     int64_t start = audit_start_time(process->start_time);
 
     if (start != 0) {
-        write_time(text, "start", start);
+        write_time(text, RECORD_PROCESS_START, start);
     }
 }
 
@@ -244,24 +283,24 @@ static void write_origin(struct text *text, const struct audit_stamp *stamp)
     const struct identity_process *process = stamp->process;
     const char *slash = strrchr(process->executable, '/');
 
-    text_json_open(text, "ecs", '{');
-    text_json_string(text, "version", ECS_VERSION);
-    text_json_close(text, '}');
-    text_json_open(text, "host", '{');
-    write_text(text, "name", stamp->host_name, AUDIT_MAX_NAME);
-    text_json_open(text, "boot", '{');
-    write_text(text, "id", stamp->boot_id, AUDIT_MAX_NAME);
-    text_json_close(text, '}');
-    text_json_close(text, '}');
-    text_json_open(text, "observer", '{');
-    text_json_string(text, "product", "miguard");
-    text_json_string(text, "version", MIGUARD_VERSION);
-    text_json_close(text, '}');
-    text_json_open(text, "process", '{');
-    text_json_unsigned(text, "pid", (uint64_t)process->pid);
-    write_id(text, "entity_id", stamp->entity);
-    write_text(text, "executable", process->executable, AUDIT_MAX_TEXT);
-    write_text(text, "name", slash != NULL ? slash + 1 : NULL, AUDIT_MAX_NAME);
+    open_object(text, RECORD_ECS_OBJECT);
+    write_word(text, RECORD_ECS_VERSION, ECS_VERSION);
+    close_object(text);
+    open_object(text, RECORD_HOST_OBJECT);
+    write_text(text, RECORD_HOST, stamp->host_name, AUDIT_MAX_NAME);
+    open_object(text, RECORD_BOOT_OBJECT);
+    write_text(text, RECORD_BOOT, stamp->boot_id, AUDIT_MAX_NAME);
+    close_object(text);
+    close_object(text);
+    open_object(text, RECORD_OBSERVER_OBJECT);
+    write_word(text, RECORD_OBSERVER_PRODUCT, "miguard");
+    write_word(text, RECORD_OBSERVER_VERSION, MIGUARD_VERSION);
+    close_object(text);
+    open_object(text, RECORD_PROCESS_OBJECT);
+    write_number(text, RECORD_PID, (uint64_t)process->pid);
+    write_id(text, RECORD_ENTITY, stamp->entity);
+    write_text(text, RECORD_EXECUTABLE, process->executable, AUDIT_MAX_TEXT);
+    write_text(text, RECORD_PROCESS_NAME, slash != NULL ? slash + 1 : NULL, AUDIT_MAX_NAME);
     write_start(text, process);
 }
 
@@ -281,14 +320,14 @@ static void write_process(struct text *text, const struct audit_event *event,
     } else {
         write_origin(text, stamp);
     }
-    text_json_open(text, "thread", '{');
-    text_json_unsigned(text, "id", (uint64_t)thread->tid);
-    write_text(text, "name", thread->name, AUDIT_MAX_NAME);
-    text_json_close(text, '}');
+    open_object(text, RECORD_THREAD_OBJECT);
+    write_number(text, RECORD_TID, (uint64_t)thread->tid);
+    write_text(text, RECORD_THREAD_NAME, thread->name, AUDIT_MAX_NAME);
+    close_object(text);
     if (identity_valid(event->current)) {
         write_current(text, stamp->names, event->current);
     }
-    text_json_close(text, '}');
+    close_object(text);
 }
 
 static void write_user(struct text *text, struct audit_names *names,
@@ -297,60 +336,61 @@ static void write_user(struct text *text, struct audit_names *names,
     struct resolved group;
     char name[DIRECTORY_NAME];
 
-    text_json_open(text, "user", '{');
-    write_quoted_number(text, "id", bound->uid[IDENTITY_E]);
+    open_object(text, RECORD_BOUND_USER_OBJECT);
+    write_decimal(text, RECORD_BOUND_USER_ID, bound->uid[IDENTITY_E]);
     if (names_find(names, DIRECTORY_USER, bound->uid[IDENTITY_E], name)) {
-        text_json_string(text, "name", name);
+        write_word(text, RECORD_BOUND_USER_NAME, name);
     }
     group.asked = false;
-    write_named_id(text, "group", names, &group, bound->gid[IDENTITY_E], false);
-    text_json_close(text, '}');
+    write_named_id(text, RECORD_BOUND_GROUP_OBJECT, names, &group, bound->gid[IDENTITY_E], false);
+    close_object(text);
 }
 
-static void write_components(struct text *text, const char *name, miguard_components components)
+static void write_components(struct text *text, enum record_field list,
+                             miguard_components components)
 {
     if (components == 0) {
         return;
     }
-    text_json_open(text, name, '[');
+    open_list(text, list);
     for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
         if ((components >> bit & 1) != 0) {
             text_json_string(text, NULL, miguard_component_name((miguard_components)1 << bit));
         }
     }
-    text_json_close(text, ']');
+    close_list(text);
 }
 
 /* ---- pieces that are kept (memory.h) --------------------------------------------------------- */
 
-/* Module and offset, which a debugger or addr2line(1) turns into a line of source. False when the
- * address is in no module. */
-static bool open_site(struct text *text, const char *name, const void *address)
+/* Module, offset and symbol are the first members of the object. Module and offset are what a
+ * debugger or addr2line(1) turns into a line of source. False when the address is in no module. */
+static bool open_site(struct text *text, enum record_field object, const void *address)
 {
     Dl_info info;
 
     if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
         return false;
     }
-    text_json_open(text, name, '{');
-    write_text(text, "module", info.dli_fname, AUDIT_MAX_TEXT);
-    write_id(text, "offset", (uint64_t)((uintptr_t)address - (uintptr_t)info.dli_fbase));
-    write_text(text, "symbol", info.dli_sname, AUDIT_MAX_TEXT);
+    open_object(text, object);
+    write_text(text, object + 1, info.dli_fname, AUDIT_MAX_TEXT);
+    write_id(text, object + 2, (uint64_t)((uintptr_t)address - (uintptr_t)info.dli_fbase));
+    write_text(text, object + 3, info.dli_sname, AUDIT_MAX_TEXT);
     return true;
 }
 
 static void make_call_site(struct text *text, const void *address)
 {
-    if (open_site(text, "call_site", address)) {
-        text_json_close(text, '}');
+    if (open_site(text, RECORD_SITE_OBJECT, address)) {
+        close_object(text);
     }
 }
 
 static void write_last_switch(struct text *text, const struct audit_last_switch *last)
 {
-    if (last != NULL && open_site(text, "last_switch", last->site)) {
-        write_time(text, "time", last->time);
-        text_json_close(text, '}');
+    if (last != NULL && open_site(text, RECORD_LAST_SWITCH_OBJECT, last->site)) {
+        write_time(text, RECORD_LAST_SWITCH_TIME, last->time);
+        close_object(text);
     }
 }
 
@@ -380,7 +420,7 @@ static void write_call_site(struct text *text, const void *address, struct audit
     }
 }
 
-static void write_identity(struct text *text, const char *name,
+static void write_identity(struct text *text, enum record_field object,
                            const struct miguard_identity *identity, struct audit_memory *memory)
 {
     struct digest key = {{0, 0}};
@@ -388,7 +428,7 @@ static void write_identity(struct text *text, const char *name,
     if (!identity_valid(identity)) {
         return;
     }
-    text_json_open(text, name, '{');
+    open_object(text, object);
     size_t start = text->length;
     if (memory != NULL) {
         key = digest_identity(&memory->key, identity);
@@ -399,7 +439,7 @@ static void write_identity(struct text *text, const char *name,
             pieces_keep(&memory->identities, &key, text->data + start, text->length - start);
         }
     }
-    text_json_close(text, '}');
+    close_object(text);
 }
 
 /* ---- the log about itself -------------------------------------------------------------------- */
@@ -408,61 +448,61 @@ static void write_lost(struct text *text, const struct audit_lost *lost)
 {
     enum audit_loss worst = 0;
 
-    text_json_open(text, "lost", '{');
-    text_json_string(text, "sink", lost->sink);
-    text_json_unsigned(text, "count", lost->count);
+    open_object(text, RECORD_LOST_OBJECT);
+    write_word(text, RECORD_LOST_SINK, lost->sink);
+    write_number(text, RECORD_LOST_COUNT, lost->count);
     for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
         worst = lost->by_cause[i] > lost->by_cause[worst] ? i : worst;
     }
-    text_json_string(text, "cause", audit_losses[worst].name);
-    text_json_open(text, "causes", '{');
+    write_word(text, RECORD_LOST_CAUSE, audit_losses[worst].name);
+    open_object(text, RECORD_LOST_CAUSES);
     for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
         if (lost->by_cause[i] > 0) {
             text_json_unsigned(text, audit_losses[i].name, lost->by_cause[i]);
         }
     }
-    text_json_close(text, '}');
-    write_time(text, "first", lost->first);
-    write_time(text, "last", lost->last);
+    close_object(text);
+    write_time(text, RECORD_LOST_FIRST, lost->first);
+    write_time(text, RECORD_LOST_LAST, lost->last);
     if (lost->first_sequence != 0) {
-        text_json_unsigned(text, "first_sequence", lost->first_sequence);
-        text_json_unsigned(text, "last_sequence", lost->last_sequence);
+        write_number(text, RECORD_LOST_FIRST_SEQUENCE, lost->first_sequence);
+        write_number(text, RECORD_LOST_LAST_SEQUENCE, lost->last_sequence);
     }
-    text_json_unsigned(text, "total", lost->total);
-    text_json_close(text, '}');
+    write_number(text, RECORD_LOST_TOTAL, lost->total);
+    close_object(text);
 }
 
 static void write_rotated(struct text *text, const struct audit_rotated *rotated)
 {
-    text_json_open(text, "rotated", '{');
-    write_text(text, "previous", rotated->previous, AUDIT_MAX_NAME);
-    text_json_unsigned(text, "removed_files", rotated->removed_files);
-    text_json_unsigned(text, "removed_through", rotated->removed_through);
+    open_object(text, RECORD_ROTATED_OBJECT);
+    write_text(text, RECORD_PREVIOUS_FILE, rotated->previous, AUDIT_MAX_NAME);
+    write_number(text, RECORD_REMOVED_FILES, rotated->removed_files);
+    write_number(text, RECORD_REMOVED_THROUGH, rotated->removed_through);
     if (rotated->beyond > 0) {
-        text_json_unsigned(text, "beyond", rotated->beyond);
+        write_number(text, RECORD_ROTATED_BEYOND, rotated->beyond);
     }
     if (rotated->stray_files > 0) {
-        text_json_unsigned(text, "stray_files", rotated->stray_files);
-        write_text(text, "stray", rotated->stray, AUDIT_MAX_NAME);
+        write_number(text, RECORD_STRAY_FILES, rotated->stray_files);
+        write_text(text, RECORD_STRAY, rotated->stray, AUDIT_MAX_NAME);
     }
-    text_json_close(text, '}');
+    close_object(text);
 }
 
 static void write_space(struct text *text, const struct audit_space *space)
 {
-    text_json_open(text, "space", '{');
-    text_json_string(text, "step", space->step);
-    text_json_unsigned(text, "available", space->available);
-    text_json_unsigned(text, "used_percent", space->used_percent);
-    text_json_close(text, '}');
+    open_object(text, RECORD_SPACE_OBJECT);
+    write_word(text, RECORD_SPACE_STEP, space->step);
+    write_number(text, RECORD_SPACE_AVAILABLE, space->available);
+    write_number(text, RECORD_SPACE_USED, space->used_percent);
+    close_object(text);
 }
 
 static void write_tally(struct text *text, const struct audit_tally *tally)
 {
-    text_json_open(text, "tally", '{');
-    text_json_unsigned(text, "written", tally->written);
-    text_json_unsigned(text, "lost", tally->lost);
-    text_json_close(text, '}');
+    open_object(text, RECORD_TALLY_OBJECT);
+    write_number(text, RECORD_TALLY_WRITTEN, tally->written);
+    write_number(text, RECORD_TALLY_LOST, tally->lost);
+    close_object(text);
 }
 
 static void write_keys(struct text *text, const struct audit_keys *keys)
@@ -470,23 +510,23 @@ static void write_keys(struct text *text, const struct audit_keys *keys)
     if (keys == NULL) {
         return;
     }
-    text_json_open(text, "keys", '[');
+    open_list(text, RECORD_KEYS);
     for (size_t at = 0; at < keys->length; at += strlen(keys->items + at) + 1) {
         text_json_string(text, NULL, keys->items + at);
     }
-    text_json_close(text, ']');
+    close_list(text);
     if (keys->omitted > 0) {
-        text_json_unsigned(text, "keys_omitted", keys->omitted);
+        write_number(text, RECORD_KEYS_OMITTED, keys->omitted);
     }
 }
 
 static void write_policy(struct text *text, const struct audit_event *event)
 {
-    text_json_open(text, "policy", '{');
-    write_text(text, "detail", event->policy_detail, AUDIT_MAX_DETAIL);
-    write_text(text, "hash", event->policy_hash, AUDIT_MAX_NAME);
-    write_text(text, "path", event->policy_path, AUDIT_MAX_TEXT);
-    text_json_close(text, '}');
+    open_object(text, RECORD_POLICY_OBJECT);
+    write_text(text, RECORD_POLICY_DETAIL, event->policy_detail, AUDIT_MAX_DETAIL);
+    write_text(text, RECORD_POLICY_HASH, event->policy_hash, AUDIT_MAX_NAME);
+    write_text(text, RECORD_POLICY_PATH, event->policy_path, AUDIT_MAX_TEXT);
+    close_object(text);
 }
 
 /* What records of the library about itself have to say. */
@@ -512,37 +552,37 @@ static void write_own(struct text *text, const struct audit_event *event)
 static void write_miguard(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
-    text_json_open(text, "miguard", '{');
+    open_object(text, RECORD_MIGUARD_OBJECT);
     if (event->action >= AUDIT_ACTION_SESSION_OPEN && event->action < AUDIT_ACTION_SWITCH) {
-        text_json_string(text, "operation", operation_name(event->operation));
+        write_word(text, RECORD_OPERATION, operation_name(event->operation));
     }
-    write_kept(text, event, "provider", event->provider, AUDIT_MAX_NAME);
-    write_kept(text, event, "namespace", event->name_space, AUDIT_MAX_NAME);
-    write_kept(text, event, "class", event->class_name, AUDIT_MAX_CIM);
-    write_kept(text, event, "method", event->method, AUDIT_MAX_CIM);
+    write_kept(text, event, RECORD_PROVIDER, event->provider, AUDIT_MAX_NAME);
+    write_kept(text, event, RECORD_NAMESPACE, event->name_space, AUDIT_MAX_NAME);
+    write_kept(text, event, RECORD_CLASS, event->class_name, AUDIT_MAX_CIM);
+    write_kept(text, event, RECORD_METHOD, event->method, AUDIT_MAX_CIM);
     write_keys(text, event->keys);
-    text_json_string(text, "decision", event->denied ? "deny" : "allow");
+    write_word(text, RECORD_DECISION, event->denied ? "deny" : "allow");
     if (event->would_deny) {
-        text_json_boolean(text, "would_deny", true);
+        text_json_boolean(text, record_fields[RECORD_WOULD_DENY].name, true);
     }
-    write_id(text, "context_id", event->context_id);
-    write_id(text, "session_id", event->session_id);
-    write_id(text, "operation_id", event->operation_id);
-    write_components(text, "mismatch", event->mismatch);
-    write_components(text, "unreadable", event->unreadable);
-    text_json_open(text, "cred", '{');
-    write_identity(text, "bound", event->bound, stamp->memory);
-    write_identity(text, "current", event->current, stamp->memory);
-    text_json_close(text, '}');
+    write_id(text, RECORD_CONTEXT, event->context_id);
+    write_id(text, RECORD_SESSION, event->session_id);
+    write_id(text, RECORD_OPERATION_ID, event->operation_id);
+    write_components(text, RECORD_MISMATCH, event->mismatch);
+    write_components(text, RECORD_UNREADABLE, event->unreadable);
+    open_object(text, RECORD_CRED_OBJECT);
+    write_identity(text, RECORD_CRED_BOUND, event->bound, stamp->memory);
+    write_identity(text, RECORD_CRED_CURRENT, event->current, stamp->memory);
+    close_object(text);
     if (stamp->process->loginuid != UINT32_MAX) {
-        text_json_unsigned(text, "loginuid", stamp->process->loginuid);
+        write_number(text, RECORD_LOGINUID, stamp->process->loginuid);
     }
     if (thread->session_keyring != 0) {
-        text_json_unsigned(text, "session_keyring", (uint64_t)thread->session_keyring);
+        write_number(text, RECORD_SESSION_KEYRING, (uint64_t)thread->session_keyring);
     }
     write_call_site(text, event->call_site, stamp->memory);
     write_last_switch(text, event->last_switch);
-    write_text(text, "attempt", event->attempt, AUDIT_MAX_TEXT);
+    write_text(text, RECORD_ATTEMPT, event->attempt, AUDIT_MAX_TEXT);
     write_own(text, event);
     /* not closed: the tail goes on here */
 }
@@ -557,69 +597,69 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
         thread = (struct identity_thread){.tid = event->tid};
     }
     text_json_open(text, NULL, '{');
-    write_time(text, "@timestamp", audit_now());
-    text_json_string(text, "message",
-                     event->reason != AUDIT_REASON_NONE ? audit_reasons[event->reason].text
-                                                        : audit_actions[event->action].text);
+    write_time(text, RECORD_TIMESTAMP, audit_now());
+    write_word(text, RECORD_MESSAGE,
+               event->reason != AUDIT_REASON_NONE ? audit_reasons[event->reason].text
+                                                  : audit_actions[event->action].text);
     write_process(text, event, stamp, &thread);
     if (identity_valid(event->bound)) {
         write_user(text, stamp->names, event->bound);
     }
     if (event->rule != NULL) {
-        text_json_open(text, "rule", '{');
-        write_text(text, "name", event->rule, AUDIT_MAX_TEXT);
-        write_text(text, "reference", event->rule_source, AUDIT_MAX_TEXT);
-        write_text(text, "description", event->rule_reason, AUDIT_MAX_TEXT);
-        text_json_close(text, '}');
+        open_object(text, RECORD_RULE_OBJECT);
+        write_text(text, RECORD_RULE, event->rule, AUDIT_MAX_TEXT);
+        write_text(text, RECORD_RULE_SOURCE, event->rule_source, AUDIT_MAX_TEXT);
+        write_text(text, RECORD_RULE_REASON, event->rule_reason, AUDIT_MAX_TEXT);
+        close_object(text);
     }
     write_miguard(text, event, stamp, &thread);
 }
 
 static void write_chain(struct text *text, const struct audit_place *place)
 {
-    text_json_open(text, "chain", '{');
-    write_id(text, "id", place->chain_id);
-    text_json_unsigned(text, "epoch", place->epoch);
-    text_json_string(text, "prev", place->previous);
-    text_json_close(text, '}');
+    open_object(text, RECORD_CHAIN_OBJECT);
+    write_id(text, RECORD_CHAIN, place->chain_id);
+    write_number(text, RECORD_CHAIN_EPOCH, place->epoch);
+    write_word(text, RECORD_CHAIN_PREVIOUS, place->previous);
+    close_object(text);
 }
 
 static void write_class(struct text *text, const struct audit_event *event)
 {
     const char *type = classes[event->action].type;
 
-    text_json_open(text, "category", '[');
+    open_list(text, RECORD_EVENT_CATEGORY);
     text_json_string(text, NULL, classes[event->action].category);
-    text_json_close(text, ']');
-    text_json_open(text, "type", '[');
+    close_list(text);
+    open_list(text, RECORD_EVENT_TYPE);
     if (type != ECS_DECISION) {
         text_json_string(text, NULL, type);
     } else {
         text_json_string(text, NULL, "access");
         text_json_string(text, NULL, event->denied ? "denied" : "allowed");
     }
-    text_json_close(text, ']');
+    close_list(text);
 }
 
 static void write_event(struct text *text, const struct audit_event *event, const char *id,
                         const struct audit_place *place)
 {
-    text_json_open(text, "event", '{');
-    text_json_string(text, "kind", "event");
+    open_object(text, RECORD_EVENT_OBJECT);
+    write_word(text, RECORD_EVENT_KIND, "event");
     write_class(text, event);
-    text_json_string(text, "id", id);
+    write_word(text, RECORD_EVENT_ID, id);
     if (place->sequence != 0) {
-        text_json_unsigned(text, "sequence", place->sequence);
+        write_number(text, RECORD_SEQUENCE, place->sequence);
     }
-    text_json_string(text, "code",
-                     event->denied ? audit_actions[event->action].refused
-                                   : audit_actions[event->action].allowed);
-    text_json_string(text, "action", audit_actions[event->action].name);
-    text_json_string(text, "outcome", event->denied ? "failure" : "success");
-    text_json_string(text, "reason", audit_reasons[event->reason].name);
+    write_word(text, RECORD_CODE,
+               event->denied ? audit_actions[event->action].refused
+                             : audit_actions[event->action].allowed);
+    write_word(text, RECORD_ACTION, audit_actions[event->action].name);
+    write_word(text, RECORD_OUTCOME, event->denied ? "failure" : "success");
+    write_word(text, RECORD_REASON, audit_reasons[event->reason].name);
     if (place->repeats > 1) {
-        write_time(text, "start", place->first);
-        write_time(text, "end", place->last);
+        write_time(text, RECORD_START, place->first);
+        write_time(text, RECORD_END, place->last);
     }
 }
 
@@ -627,15 +667,17 @@ void audit_encode_tail(struct text *text, const struct audit_event *event, const
                        const struct audit_place *place)
 {
     text->comma = true; /* the body stands before */
-    text_json_open(text, "repeat", '{');
-    text_json_unsigned(text, "count", place->repeats);
-    text_json_close(text, '}');
+    open_object(text, RECORD_REPEAT_OBJECT);
+    write_number(text, RECORD_REPEATS, place->repeats);
+    close_object(text);
     if (place->chain_id != 0) {
         write_chain(text, place);
     }
-    text_json_close(text, '}');
+    close_object(text);
     write_event(text, event, id, place);
     if (place->chain_id != 0) {
-        text_append(text, ",\"hash\":\"");
+        text_append(text, ",\"");
+        text_append(text, record_fields[RECORD_HASH].name);
+        text_append(text, "\":\"");
     }
 }

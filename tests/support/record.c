@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/event.h"
+#include "model/record_fields.h"
 
 /* ---- forms --------------------------------------------------------------------------- */
 
@@ -296,142 +297,164 @@ static bool is_whole(const json_t *identity, bool of_switch)
 
 /* ---- the fields ---------------------------------------------------------------------- */
 
-enum need { OPTIONAL, NEEDED }; /* NEEDED: in every record that has the field's parent */
+/* NEEDED: in every record that has the field's parent */
+enum need { UNKNOWN, OPTIONAL, NEEDED };
 
-static const struct field {
-    const char *path;
+/* By field. A field without a row is UNKNOWN, and a record that has it is refused. */
+static const struct rule {
     enum need need;
-    json_type type;
     form_function form; /* NULL: any value of the type */
-} fields[] = {
-    {"@timestamp", NEEDED, JSON_STRING, is_time},
-    {"message", NEEDED, JSON_STRING, is_not_empty},
-    {"ecs", NEEDED, JSON_OBJECT, NULL},
-    {"ecs.version", NEEDED, JSON_STRING, is_ecs_version},
-    {"event", NEEDED, JSON_OBJECT, NULL},
-    {"event.kind", NEEDED, JSON_STRING, is_event},
-    {"event.category", NEEDED, JSON_ARRAY, NULL},
-    {"event.type", NEEDED, JSON_ARRAY, NULL},
-    {"event.id", NEEDED, JSON_STRING, is_not_empty},
-    {"event.sequence", OPTIONAL, JSON_INTEGER, is_positive},
-    {"event.code", NEEDED, JSON_STRING, is_code},
-    {"event.action", NEEDED, JSON_STRING, is_action},
-    {"event.outcome", NEEDED, JSON_STRING, is_outcome},
-    {"event.reason", NEEDED, JSON_STRING, is_reason},
-    {"event.start", OPTIONAL, JSON_STRING, is_time},
-    {"event.end", OPTIONAL, JSON_STRING, is_time},
-    {"event.hash", OPTIONAL, JSON_STRING, is_hash},
-    {"host", NEEDED, JSON_OBJECT, NULL},
-    {"host.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"host.boot", NEEDED, JSON_OBJECT, NULL},
-    {"host.boot.id", OPTIONAL, JSON_STRING, is_not_empty},
-    {"observer", NEEDED, JSON_OBJECT, NULL},
-    {"observer.product", NEEDED, JSON_STRING, is_miguard},
-    {"observer.version", NEEDED, JSON_STRING, is_version},
-    {"process", NEEDED, JSON_OBJECT, NULL},
-    {"process.pid", NEEDED, JSON_INTEGER, is_positive},
-    {"process.entity_id", NEEDED, JSON_STRING, is_hex},
-    {"process.executable", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.start", OPTIONAL, JSON_STRING, is_time},
-    {"process.thread", NEEDED, JSON_OBJECT, NULL},
-    {"process.thread.id", NEEDED, JSON_INTEGER, is_positive},
-    {"process.thread.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.real_user", OPTIONAL, JSON_OBJECT, NULL},
-    {"process.real_user.id", NEEDED, JSON_STRING, is_decimal},
-    {"process.real_user.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.user", OPTIONAL, JSON_OBJECT, NULL},
-    {"process.user.id", NEEDED, JSON_STRING, is_decimal},
-    {"process.user.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.saved_user", OPTIONAL, JSON_OBJECT, NULL},
-    {"process.saved_user.id", NEEDED, JSON_STRING, is_decimal},
-    {"process.saved_user.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.real_group", OPTIONAL, JSON_OBJECT, NULL},
-    {"process.real_group.id", NEEDED, JSON_STRING, is_decimal},
-    {"process.real_group.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.group", OPTIONAL, JSON_OBJECT, NULL},
-    {"process.group.id", NEEDED, JSON_STRING, is_decimal},
-    {"process.group.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"process.saved_group", OPTIONAL, JSON_OBJECT, NULL},
-    {"process.saved_group.id", NEEDED, JSON_STRING, is_decimal},
-    {"process.saved_group.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"user", OPTIONAL, JSON_OBJECT, NULL},
-    {"user.id", NEEDED, JSON_STRING, is_decimal},
-    {"user.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"user.group", NEEDED, JSON_OBJECT, NULL},
-    {"user.group.id", NEEDED, JSON_STRING, is_decimal},
-    {"user.group.name", OPTIONAL, JSON_STRING, is_not_empty},
-    {"rule", OPTIONAL, JSON_OBJECT, NULL},
-    {"rule.name", NEEDED, JSON_STRING, is_not_empty},
-    {"rule.reference", NEEDED, JSON_STRING, is_not_empty},
-    {"rule.description", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard", NEEDED, JSON_OBJECT, NULL},
-    {"miguard.operation", OPTIONAL, JSON_STRING, is_operation},
-    {"miguard.decision", NEEDED, JSON_STRING, is_decision},
-    {"miguard.would_deny", OPTIONAL, JSON_TRUE, NULL},
-    {"miguard.provider", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.namespace", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.class", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.method", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.keys", OPTIONAL, JSON_ARRAY, is_key_list},
-    {"miguard.keys_omitted", OPTIONAL, JSON_INTEGER, is_positive},
-    {"miguard.context_id", OPTIONAL, JSON_STRING, is_hex},
-    {"miguard.session_id", OPTIONAL, JSON_STRING, is_hex},
-    {"miguard.operation_id", OPTIONAL, JSON_STRING, is_hex},
-    {"miguard.mismatch", OPTIONAL, JSON_ARRAY, is_component_list},
-    {"miguard.unreadable", OPTIONAL, JSON_ARRAY, is_component_list},
-    {"miguard.cred", NEEDED, JSON_OBJECT, NULL},
-    {"miguard.cred.bound", OPTIONAL, JSON_OBJECT, is_identity},
-    {"miguard.cred.current", OPTIONAL, JSON_OBJECT, is_identity},
-    {"miguard.loginuid", OPTIONAL, JSON_INTEGER, NULL},
-    {"miguard.session_keyring", OPTIONAL, JSON_INTEGER, is_positive},
-    {"miguard.call_site", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.call_site.module", NEEDED, JSON_STRING, is_not_empty},
-    {"miguard.call_site.offset", OPTIONAL, JSON_STRING, is_hex},
-    {"miguard.call_site.symbol", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.last_switch", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.last_switch.module", NEEDED, JSON_STRING, is_not_empty},
-    {"miguard.last_switch.offset", OPTIONAL, JSON_STRING, is_hex},
-    {"miguard.last_switch.symbol", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.last_switch.time", NEEDED, JSON_STRING, is_time},
-    {"miguard.attempt", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.repeat", NEEDED, JSON_OBJECT, NULL},
-    {"miguard.repeat.count", NEEDED, JSON_INTEGER, is_positive},
-    {"miguard.policy", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.policy.detail", NEEDED, JSON_STRING, is_not_empty},
-    {"miguard.policy.hash", OPTIONAL, JSON_STRING, is_hash},
-    {"miguard.policy.path", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.lost", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.lost.sink", NEEDED, JSON_STRING, is_sink},
-    {"miguard.lost.count", NEEDED, JSON_INTEGER, is_positive},
-    {"miguard.lost.cause", NEEDED, JSON_STRING, is_cause},
-    {"miguard.lost.causes", NEEDED, JSON_OBJECT, is_causes},
-    {"miguard.lost.first", NEEDED, JSON_STRING, is_time},
-    {"miguard.lost.last", NEEDED, JSON_STRING, is_time},
-    {"miguard.lost.first_sequence", OPTIONAL, JSON_INTEGER, is_positive},
-    {"miguard.lost.last_sequence", OPTIONAL, JSON_INTEGER, is_positive},
-    {"miguard.lost.total", NEEDED, JSON_INTEGER, is_positive},
-    {"miguard.rotated", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.rotated.previous", NEEDED, JSON_STRING, is_not_empty},
-    {"miguard.rotated.removed_files", NEEDED, JSON_INTEGER, is_number},
-    {"miguard.rotated.removed_through", NEEDED, JSON_INTEGER, is_number},
-    {"miguard.rotated.beyond", OPTIONAL, JSON_INTEGER, is_positive},
-    {"miguard.rotated.stray_files", OPTIONAL, JSON_INTEGER, is_positive},
-    {"miguard.rotated.stray", OPTIONAL, JSON_STRING, is_not_empty},
-    {"miguard.space", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.space.step", NEEDED, JSON_STRING, is_step},
-    {"miguard.space.available", NEEDED, JSON_INTEGER, is_number},
-    {"miguard.space.used_percent", NEEDED, JSON_INTEGER, is_percent},
-    {"miguard.tally", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.tally.written", NEEDED, JSON_INTEGER, is_number},
-    {"miguard.tally.lost", NEEDED, JSON_INTEGER, is_number},
-    {"miguard.chain", OPTIONAL, JSON_OBJECT, NULL},
-    {"miguard.chain.id", NEEDED, JSON_STRING, is_hex},
-    {"miguard.chain.epoch", NEEDED, JSON_INTEGER, is_number},
-    {"miguard.chain.prev", NEEDED, JSON_STRING, is_hash},
+} rules[RECORD_FIELD_COUNT] = {
+    [RECORD_TIMESTAMP] = {NEEDED, NULL},
+    [RECORD_MESSAGE] = {NEEDED, is_not_empty},
+    [RECORD_ECS_OBJECT] = {NEEDED, NULL},
+    [RECORD_ECS_VERSION] = {NEEDED, is_ecs_version},
+    [RECORD_EVENT_OBJECT] = {NEEDED, NULL},
+    [RECORD_EVENT_KIND] = {NEEDED, is_event},
+    [RECORD_EVENT_CATEGORY] = {NEEDED, NULL},
+    [RECORD_EVENT_TYPE] = {NEEDED, NULL},
+    [RECORD_EVENT_ID] = {NEEDED, is_not_empty},
+    [RECORD_SEQUENCE] = {OPTIONAL, is_positive},
+    [RECORD_CODE] = {NEEDED, is_code},
+    [RECORD_ACTION] = {NEEDED, is_action},
+    [RECORD_OUTCOME] = {NEEDED, is_outcome},
+    [RECORD_REASON] = {NEEDED, is_reason},
+    [RECORD_START] = {OPTIONAL, NULL},
+    [RECORD_END] = {OPTIONAL, NULL},
+    [RECORD_HASH] = {OPTIONAL, is_hash},
+    [RECORD_HOST_OBJECT] = {NEEDED, NULL},
+    [RECORD_HOST] = {OPTIONAL, is_not_empty},
+    [RECORD_BOOT_OBJECT] = {NEEDED, NULL},
+    [RECORD_BOOT] = {OPTIONAL, is_not_empty},
+    [RECORD_OBSERVER_OBJECT] = {NEEDED, NULL},
+    [RECORD_OBSERVER_PRODUCT] = {NEEDED, is_miguard},
+    [RECORD_OBSERVER_VERSION] = {NEEDED, is_version},
+    [RECORD_PROCESS_OBJECT] = {NEEDED, NULL},
+    [RECORD_PID] = {NEEDED, is_positive},
+    [RECORD_ENTITY] = {NEEDED, NULL},
+    [RECORD_EXECUTABLE] = {OPTIONAL, is_not_empty},
+    [RECORD_PROCESS_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_PROCESS_START] = {OPTIONAL, NULL},
+    [RECORD_THREAD_OBJECT] = {NEEDED, NULL},
+    [RECORD_TID] = {NEEDED, is_positive},
+    [RECORD_THREAD_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_CURRENT_REAL_USER_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_CURRENT_REAL_USER_ID] = {NEEDED, NULL},
+    [RECORD_CURRENT_REAL_USER_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_CURRENT_USER_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_CURRENT_USER_ID] = {NEEDED, NULL},
+    [RECORD_CURRENT_USER_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_CURRENT_SAVED_USER_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_CURRENT_SAVED_USER_ID] = {NEEDED, NULL},
+    [RECORD_CURRENT_SAVED_USER_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_CURRENT_REAL_GROUP_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_CURRENT_REAL_GROUP_ID] = {NEEDED, NULL},
+    [RECORD_CURRENT_REAL_GROUP_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_CURRENT_GROUP_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_CURRENT_GROUP_ID] = {NEEDED, NULL},
+    [RECORD_CURRENT_GROUP_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_CURRENT_SAVED_GROUP_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_CURRENT_SAVED_GROUP_ID] = {NEEDED, NULL},
+    [RECORD_CURRENT_SAVED_GROUP_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_BOUND_USER_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_BOUND_USER_ID] = {NEEDED, NULL},
+    [RECORD_BOUND_USER_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_BOUND_GROUP_OBJECT] = {NEEDED, NULL},
+    [RECORD_BOUND_GROUP_ID] = {NEEDED, NULL},
+    [RECORD_BOUND_GROUP_NAME] = {OPTIONAL, is_not_empty},
+    [RECORD_RULE_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_RULE] = {NEEDED, is_not_empty},
+    [RECORD_RULE_SOURCE] = {NEEDED, is_not_empty},
+    [RECORD_RULE_REASON] = {OPTIONAL, is_not_empty},
+    [RECORD_MIGUARD_OBJECT] = {NEEDED, NULL},
+    [RECORD_OPERATION] = {OPTIONAL, is_operation},
+    [RECORD_DECISION] = {NEEDED, is_decision},
+    [RECORD_WOULD_DENY] = {OPTIONAL, NULL},
+    [RECORD_PROVIDER] = {OPTIONAL, is_not_empty},
+    [RECORD_NAMESPACE] = {OPTIONAL, is_not_empty},
+    [RECORD_CLASS] = {OPTIONAL, is_not_empty},
+    [RECORD_METHOD] = {OPTIONAL, is_not_empty},
+    [RECORD_KEYS] = {OPTIONAL, is_key_list},
+    [RECORD_KEYS_OMITTED] = {OPTIONAL, is_positive},
+    [RECORD_CONTEXT] = {OPTIONAL, NULL},
+    [RECORD_SESSION] = {OPTIONAL, NULL},
+    [RECORD_OPERATION_ID] = {OPTIONAL, NULL},
+    [RECORD_MISMATCH] = {OPTIONAL, is_component_list},
+    [RECORD_UNREADABLE] = {OPTIONAL, is_component_list},
+    [RECORD_CRED_OBJECT] = {NEEDED, NULL},
+    [RECORD_CRED_BOUND] = {OPTIONAL, is_identity},
+    [RECORD_CRED_CURRENT] = {OPTIONAL, is_identity},
+    [RECORD_LOGINUID] = {OPTIONAL, NULL},
+    [RECORD_SESSION_KEYRING] = {OPTIONAL, is_positive},
+    [RECORD_SITE_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_SITE_MODULE] = {NEEDED, is_not_empty},
+    [RECORD_SITE_OFFSET] = {OPTIONAL, NULL},
+    [RECORD_SITE_SYMBOL] = {OPTIONAL, is_not_empty},
+    [RECORD_LAST_SWITCH_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_LAST_SWITCH_MODULE] = {NEEDED, is_not_empty},
+    [RECORD_LAST_SWITCH_OFFSET] = {OPTIONAL, NULL},
+    [RECORD_LAST_SWITCH_SYMBOL] = {OPTIONAL, is_not_empty},
+    [RECORD_LAST_SWITCH_TIME] = {NEEDED, NULL},
+    [RECORD_ATTEMPT] = {OPTIONAL, is_not_empty},
+    [RECORD_REPEAT_OBJECT] = {NEEDED, NULL},
+    [RECORD_REPEATS] = {NEEDED, is_positive},
+    [RECORD_POLICY_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_POLICY_DETAIL] = {NEEDED, is_not_empty},
+    [RECORD_POLICY_HASH] = {OPTIONAL, is_hash},
+    [RECORD_POLICY_PATH] = {OPTIONAL, is_not_empty},
+    [RECORD_LOST_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_LOST_SINK] = {NEEDED, is_sink},
+    [RECORD_LOST_COUNT] = {NEEDED, is_positive},
+    [RECORD_LOST_CAUSE] = {NEEDED, is_cause},
+    [RECORD_LOST_CAUSES] = {NEEDED, is_causes},
+    [RECORD_LOST_FIRST] = {NEEDED, NULL},
+    [RECORD_LOST_LAST] = {NEEDED, NULL},
+    [RECORD_LOST_FIRST_SEQUENCE] = {OPTIONAL, is_positive},
+    [RECORD_LOST_LAST_SEQUENCE] = {OPTIONAL, is_positive},
+    [RECORD_LOST_TOTAL] = {NEEDED, is_positive},
+    [RECORD_ROTATED_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_PREVIOUS_FILE] = {NEEDED, is_not_empty},
+    [RECORD_REMOVED_FILES] = {NEEDED, is_number},
+    [RECORD_REMOVED_THROUGH] = {NEEDED, is_number},
+    [RECORD_ROTATED_BEYOND] = {OPTIONAL, is_positive},
+    [RECORD_STRAY_FILES] = {OPTIONAL, is_positive},
+    [RECORD_STRAY] = {OPTIONAL, is_not_empty},
+    [RECORD_SPACE_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_SPACE_STEP] = {NEEDED, is_step},
+    [RECORD_SPACE_AVAILABLE] = {NEEDED, is_number},
+    [RECORD_SPACE_USED] = {NEEDED, is_percent},
+    [RECORD_TALLY_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_TALLY_WRITTEN] = {NEEDED, is_number},
+    [RECORD_TALLY_LOST] = {NEEDED, is_number},
+    [RECORD_CHAIN_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_CHAIN] = {NEEDED, NULL},
+    [RECORD_CHAIN_EPOCH] = {NEEDED, is_number},
+    [RECORD_CHAIN_PREVIOUS] = {NEEDED, is_hash},
 };
 
-enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+static bool is_of_type(enum record_type type, const json_t *value)
+{
+    switch (type) {
+    case RECORD_TYPE_TEXT:
+        return json_is_string(value);
+    case RECORD_TYPE_TIME:
+        return json_is_string(value) && is_time(value);
+    case RECORD_TYPE_ID:
+        return json_is_string(value) && is_hex(value);
+    case RECORD_TYPE_DECIMAL:
+        return json_is_string(value) && is_decimal(value);
+    case RECORD_TYPE_NUMBER:
+        return json_is_integer(value);
+    case RECORD_TYPE_TRUE:
+        return json_is_true(value);
+    case RECORD_TYPE_LIST:
+        return json_is_array(value);
+    case RECORD_TYPE_OPEN:
+    case RECORD_TYPE_OBJECT:
+        return json_is_object(value);
+    }
+    return false;
+}
 
 struct walk {
     char *why;
@@ -457,32 +480,32 @@ static const json_t *find(const json_t *record, const char *path)
     return record;
 }
 
-static const struct field *field_of(const char *path)
+static enum record_field field_of(const char *path)
 {
-    for (size_t i = 0; i < FIELDS; i++) {
-        if (strcmp(fields[i].path, path) == 0) {
-            return &fields[i];
-        }
+    enum record_field field = 0;
+
+    while (field < RECORD_FIELD_COUNT && strcmp(record_fields[field].path, path) != 0) {
+        field++;
     }
-    return NULL;
+    return field;
 }
 
 static bool check_member(const struct walk *walk, const char *path, const json_t *value)
 {
-    const struct field *field = field_of(path);
+    enum record_field field = field_of(path);
     const char *key;
     json_t *member;
 
-    if (field == NULL) {
+    if (field == RECORD_FIELD_COUNT || rules[field].need == UNKNOWN) {
         return complain(walk, path, "is not known");
     }
-    if (json_typeof(value) != field->type) {
+    if (!is_of_type(record_fields[field].type, value)) {
         return complain(walk, path, "has another type");
     }
-    if (field->form != NULL) {
-        return field->form(value) || complain(walk, path, "has another form");
+    if (rules[field].form != NULL && !rules[field].form(value)) {
+        return complain(walk, path, "has another form");
     }
-    if (field->type != JSON_OBJECT) {
+    if (record_fields[field].type != RECORD_TYPE_OBJECT) {
         return true;
     }
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
@@ -498,15 +521,14 @@ static bool check_member(const struct walk *walk, const char *path, const json_t
 
 static bool has_what_it_needs(const struct walk *walk, const json_t *record)
 {
-    for (size_t i = 0; i < FIELDS; i++) {
-        const char *dot = strrchr(fields[i].path, '.');
+    for (enum record_field i = 0; i < RECORD_FIELD_COUNT; i++) {
+        const char *path = record_fields[i].path, *dot = strrchr(path, '.');
         char parent[128] = "";
         if (dot != NULL) {
-            snprintf(parent, sizeof(parent), "%.*s", (int)(dot - fields[i].path), fields[i].path);
+            snprintf(parent, sizeof(parent), "%.*s", (int)(dot - path), path);
         }
-        if (fields[i].need == NEEDED && find(record, parent) != NULL &&
-            find(record, fields[i].path) == NULL) {
-            return complain(walk, fields[i].path, "is missing");
+        if (rules[i].need == NEEDED && find(record, parent) != NULL && find(record, path) == NULL) {
+            return complain(walk, path, "is missing");
         }
     }
     return true;

@@ -88,8 +88,9 @@ static const struct field {
     EVENT("rule.description", 1024, rule_reason, "--text", COUNT),
     EVENT("miguard.attempt", 1024, attempt, "--text", COUNT),
     EVENT("miguard.policy.detail", 4096, policy_detail, "--text", COUNT),
-    {"user.name", 256, 0, (const char **)&user_name, "--bound-user", SINK_FIELD_USER},
-    {"process.user.name", 256, 0, (const char **)&user_name, "--current-user", SINK_FIELD_CURRENT},
+    {"user.name", 256, 0, (const char **)&user_name, "--bound-user", SINK_FIELD_BOUND_USER_NAME},
+    {"process.user.name", 256, 0, (const char **)&user_name, "--current-user",
+     SINK_FIELD_CURRENT_USER_NAME},
     {"user.group.name", 256, 0, (const char **)&group_name, "--group", SINK_FIELD_COUNT},
 };
 

@@ -510,7 +510,7 @@ START_TEST(strange_lines_are_read_without_harm)
     const char *line = "{\"x\":\"\\\"event\\\":{\\\"id\\\":\\\"1\\\"}\",\"y\":{\"event\":{\"id\":"
                        "\"2\"}},\"z\":[{\"event\":{\"id\":\"3\"}}],\"event\":{\"id\":\"4\"}}";
     sink_fields_read(line, strlen(line), &fields);
-    ck_assert_int_eq(strncmp(fields.field[SINK_FIELD_ID].at, "\"4\"", 3), 0);
+    ck_assert_int_eq(strncmp(fields.field[SINK_FIELD_EVENT_ID].at, "\"4\"", 3), 0);
 }
 END_TEST
 

@@ -214,9 +214,9 @@ static bool make_message(struct sink *sink, const struct sink_record *record)
     sink_text_reset(&sink->value);
     sink_field_text(&field[SINK_FIELD_ACTION], VALUE_LIMIT, &sink->value);
     text_format(&sink->message, "op=%s", sink->value.failed ? "" : sink->value.data);
-    add_text(
-        sink, "acct",
-        &field[field[SINK_FIELD_CURRENT].at != NULL ? SINK_FIELD_CURRENT : SINK_FIELD_CURRENT_ID]);
+    add_text(sink, "acct",
+             &field[field[SINK_FIELD_CURRENT_USER_NAME].at != NULL ? SINK_FIELD_CURRENT_USER_NAME
+                                                                   : SINK_FIELD_CURRENT_USER_ID]);
     for (enum sink_field_name i = 0; i < SINK_FIELD_COUNT; i++) {
         if (field[i].at != NULL && sink_field_name(i) != NULL) {
             add_text(sink, sink_field_name(i), &field[i]);

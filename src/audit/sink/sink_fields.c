@@ -7,11 +7,12 @@
 enum { MAX_DEPTH = 8, PATH_SIZE = 128 };
 
 static const struct {
-    const char *path, *name, *journal;
+    enum record_field field;
+    const char *name, *journal;
     size_t bound;
 } rows[] = {
-#define FIELD_ROW(NAME, path, name, journal, bound)                                                \
-    [SINK_FIELD_##NAME] = {path, name, journal, bound},
+#define FIELD_ROW(FIELD, name, journal, bound)                                                     \
+    [SINK_FIELD_##FIELD] = {RECORD_##FIELD, name, journal, bound},
     SINK_FIELD_MAP(FIELD_ROW)
 #undef FIELD_ROW
 };
@@ -80,7 +81,7 @@ static void walk_leaf(struct walk *walk)
 
     walk_over(walk);
     for (size_t i = 0; i < SINK_FIELD_COUNT; i++) {
-        if (strcmp(walk->path, rows[i].path) == 0) {
+        if (strcmp(walk->path, record_fields[rows[i].field].path) == 0) {
             walk->fields->field[i] =
                 (struct sink_field){start, (size_t)(walk->at - start), rows[i].bound};
             return;

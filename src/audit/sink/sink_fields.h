@@ -9,50 +9,51 @@
 
 #include "audit/sink/sink_ops.h"
 #include "base/text.h"
+#include "model/record_fields.h"
 #include "model/record_limits.h"
 
-/* X(NAME, "path in the record", "name in syslog and kernel audit", "name in the journal", what the
+/* X(FIELD of the record, "name in syslog and kernel audit", "name in the journal", what the
  * record keeps of it, or 0 where that is not bounded by cutting); without names it only serves the
  * sink itself. What has a closed set of values stands first. */
 #define SINK_FIELD_MAP(X)                                                                          \
-    X(TIME, "@timestamp", NULL, NULL, 0)                                                           \
-    X(MESSAGE, "message", NULL, NULL, 0)                                                           \
-    X(HOST, "host.name", NULL, NULL, AUDIT_MAX_NAME)                                               \
-    X(PID, "process.pid", NULL, "PID", 0)                                                          \
-    X(CODE, "event.code", "code", "CODE", 0)                                                       \
-    X(ID, "event.id", "id", "EVENT_ID", 0)                                                         \
-    X(SEQUENCE, "event.sequence", "seq", "SEQUENCE", 0)                                            \
-    X(HASH, "event.hash", "hash", "HASH", 0)                                                       \
-    X(CHAIN, "miguard.chain.id", "chain", "CHAIN", 0)                                              \
-    X(ACTION, "event.action", "action", "ACTION", 0)                                               \
-    X(DECISION, "miguard.decision", "decision", "DECISION", 0)                                     \
-    X(WOULD_DENY, "miguard.would_deny", "would-deny", "WOULD_DENY", 0)                             \
-    X(REASON, "event.reason", "reason", "REASON", 0)                                               \
-    X(MISMATCH, "miguard.mismatch", "mismatch", "MISMATCH", 0)                                     \
-    X(UNREADABLE, "miguard.unreadable", "unreadable", "UNREADABLE", 0)                             \
-    X(OPERATION, "miguard.operation", "operation", "OPERATION", 0)                                 \
-    X(CONTEXT, "miguard.context_id", "context", "CONTEXT", 0)                                      \
-    X(SESSION, "miguard.session_id", "session", "SESSION", 0)                                      \
-    X(REPEATS, "miguard.repeat.count", "repeats", "REPEATS", 0)                                    \
-    X(LOST, "miguard.lost.count", "lost", "LOST", 0)                                               \
-    X(LOST_CAUSE, "miguard.lost.cause", "lost-cause", "LOST_CAUSE", 0)                             \
-    X(LOST_SINK, "miguard.lost.sink", "lost-sink", "LOST_SINK", 0)                                 \
-    X(THREAD, "process.thread.id", "thread", "THREAD", 0)                                          \
-    X(USER_ID, "user.id", "user-id", "USER_ID", 0)                                                 \
-    X(CURRENT_ID, "process.user.id", "current-user-id", "CURRENT_USER_ID", 0)                      \
-    X(USER, "user.name", "user", "USER", AUDIT_MAX_NAME)                                           \
-    X(CURRENT, "process.user.name", "current-user", "CURRENT_USER", AUDIT_MAX_NAME)                \
-    X(PROVIDER, "miguard.provider", "provider", "PROVIDER", AUDIT_MAX_NAME)                        \
-    X(NAMESPACE, "miguard.namespace", "namespace", "NAMESPACE", AUDIT_MAX_NAME)                    \
-    X(CLASS, "miguard.class", "class", "CLASS", AUDIT_MAX_CIM)                                     \
-    X(METHOD, "miguard.method", "method", "METHOD", AUDIT_MAX_CIM)                                 \
-    X(KEYS, "miguard.keys", "keys", "KEYS", 0)                                                     \
-    X(RULE, "rule.name", "rule", "RULE", AUDIT_MAX_TEXT)                                           \
-    X(RULE_SOURCE, "rule.reference", "rule-source", "RULE_SOURCE", AUDIT_MAX_TEXT)                 \
-    X(EXECUTABLE, "process.executable", "exe", "EXE", AUDIT_MAX_TEXT)
+    X(TIMESTAMP, NULL, NULL, 0)                                                                    \
+    X(MESSAGE, NULL, NULL, 0)                                                                      \
+    X(HOST, NULL, NULL, AUDIT_MAX_NAME)                                                            \
+    X(PID, NULL, "PID", 0)                                                                         \
+    X(CODE, "code", "CODE", 0)                                                                     \
+    X(EVENT_ID, "id", "EVENT_ID", 0)                                                               \
+    X(SEQUENCE, "seq", "SEQUENCE", 0)                                                              \
+    X(HASH, "hash", "HASH", 0)                                                                     \
+    X(CHAIN, "chain", "CHAIN", 0)                                                                  \
+    X(ACTION, "action", "ACTION", 0)                                                               \
+    X(DECISION, "decision", "DECISION", 0)                                                         \
+    X(WOULD_DENY, "would-deny", "WOULD_DENY", 0)                                                   \
+    X(REASON, "reason", "REASON", 0)                                                               \
+    X(MISMATCH, "mismatch", "MISMATCH", 0)                                                         \
+    X(UNREADABLE, "unreadable", "UNREADABLE", 0)                                                   \
+    X(OPERATION, "operation", "OPERATION", 0)                                                      \
+    X(CONTEXT, "context", "CONTEXT", 0)                                                            \
+    X(SESSION, "session", "SESSION", 0)                                                            \
+    X(REPEATS, "repeats", "REPEATS", 0)                                                            \
+    X(LOST_COUNT, "lost", "LOST", 0)                                                               \
+    X(LOST_CAUSE, "lost-cause", "LOST_CAUSE", 0)                                                   \
+    X(LOST_SINK, "lost-sink", "LOST_SINK", 0)                                                      \
+    X(TID, "thread", "THREAD", 0)                                                                  \
+    X(BOUND_USER_ID, "user-id", "USER_ID", 0)                                                      \
+    X(CURRENT_USER_ID, "current-user-id", "CURRENT_USER_ID", 0)                                    \
+    X(BOUND_USER_NAME, "user", "USER", AUDIT_MAX_NAME)                                             \
+    X(CURRENT_USER_NAME, "current-user", "CURRENT_USER", AUDIT_MAX_NAME)                           \
+    X(PROVIDER, "provider", "PROVIDER", AUDIT_MAX_NAME)                                            \
+    X(NAMESPACE, "namespace", "NAMESPACE", AUDIT_MAX_NAME)                                         \
+    X(CLASS, "class", "CLASS", AUDIT_MAX_CIM)                                                      \
+    X(METHOD, "method", "METHOD", AUDIT_MAX_CIM)                                                   \
+    X(KEYS, "keys", "KEYS", 0)                                                                     \
+    X(RULE, "rule", "RULE", AUDIT_MAX_TEXT)                                                        \
+    X(RULE_SOURCE, "rule-source", "RULE_SOURCE", AUDIT_MAX_TEXT)                                   \
+    X(EXECUTABLE, "exe", "EXE", AUDIT_MAX_TEXT)
 
 enum sink_field_name {
-#define SINK_FIELD_ENUM(NAME, path, name, journal, bound) SINK_FIELD_##NAME,
+#define SINK_FIELD_ENUM(FIELD, name, journal, bound) SINK_FIELD_##FIELD,
     SINK_FIELD_MAP(SINK_FIELD_ENUM)
 #undef SINK_FIELD_ENUM
         SINK_FIELD_COUNT

@@ -94,7 +94,7 @@ static bool make_head(struct sink *sink, const struct audit_event *event,
     sink_text_reset(&sink->value);
     sink_text_reset(&sink->head);
     text_format(&sink->head, "<%u>1", sink->facility * 8 + sink_severity(event));
-    add_header(sink, &field[SINK_FIELD_TIME], 48);
+    add_header(sink, &field[SINK_FIELD_TIMESTAMP], 48);
     add_header(sink, &field[SINK_FIELD_HOST], 255);
     text_append(&sink->head, " miguard");
     add_header(sink, &field[SINK_FIELD_PID], 128);

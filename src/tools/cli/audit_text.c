@@ -451,7 +451,7 @@ static void write_csv(const struct writer *writer)
 void audit_output_header(const struct audit_output *output)
 {
     for (size_t i = 0; output->format == AUDIT_CSV && i < COLUMNS; i++) {
-        const char *name = record_path(columns[i]);
+        const char *name = record_fields[columns[i]].path;
         fprintf(output->stream, "%s%s", name[0] == '@' ? name + 1 : name,
                 i + 1 < COLUMNS ? "," : "\r\n");
     }

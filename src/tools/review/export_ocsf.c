@@ -315,7 +315,7 @@ static void write_unmapped(struct text *text, const struct record *record)
 {
     text_json_open(text, "unmapped", '{');
     for (size_t i = 0; i < sizeof(unmapped) / sizeof(unmapped[0]); i++) {
-        export_json(text, record_path(unmapped[i]), record, unmapped[i]);
+        export_json(text, record_fields[unmapped[i]].path, record, unmapped[i]);
     }
     text_json_close(text, '}');
 }

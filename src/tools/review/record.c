@@ -13,104 +13,50 @@ enum { MAX_DEPTH = 16, MAX_NAME = 24 };
 /* ---- the members that are known ---------------------------------------------------------------
  */
 
-struct level;
-
+/*
+ * The list of model/record_fields.h as one array, each object before its members. `next` is the
+ * number behind a member and all that is in it, so that the members of an object are those from
+ * behind it to its `next`, each step being a `next` as well. They stand in the order in which
+ * records are written, so that the next one is nearly always the one that is looked for.
+ */
 struct member {
     const char *name;
-    size_t length;
-    enum record_field field;   /* RECORD_FIELD_COUNT: nobody asks for it */
-    const struct level *level; /* its members, when it is an object */
+    uint8_t length, next;
 };
 
+/* The numbers of the fields again, and BEHIND_NAME_OBJECT behind the last member of an object. */
+enum {
+#define FIELD_NUMBER(NAME, path, name, TYPE) NUMBER_OF_##NAME,
+#define OBJECT_NUMBER(NAME, path, name)      NUMBER_OF_##NAME##_OBJECT,
+#define CLOSE_NUMBER(NAME)                                                                         \
+    BEHIND_##NAME##_OBJECT, LAST_OF_##NAME##_OBJECT = BEHIND_##NAME##_OBJECT - 1,
+    RECORD_FIELD_MAP(FIELD_NUMBER, OBJECT_NUMBER, CLOSE_NUMBER)
+#undef FIELD_NUMBER
+#undef OBJECT_NUMBER
+#undef CLOSE_NUMBER
+};
+
+static const struct member members[RECORD_FIELD_COUNT] = {
+#define FIELD_MEMBER(NAME, path, name, TYPE)                                                       \
+    [RECORD_##NAME] = {name, sizeof(name) - 1, RECORD_##NAME + 1},
+#define OBJECT_MEMBER(NAME, path, name)                                                            \
+    [RECORD_##NAME##_OBJECT] = {name, sizeof(name) - 1, BEHIND_##NAME##_OBJECT},
+#define CLOSE_MEMBER(NAME)
+    RECORD_FIELD_MAP(FIELD_MEMBER, OBJECT_MEMBER, CLOSE_MEMBER)
+#undef FIELD_MEMBER
+#undef OBJECT_MEMBER
+#undef CLOSE_MEMBER
+};
+
+/* Members of one object; none for a value that is not in the list. */
 struct level {
-    const struct member *members;
-    uint32_t count; /* 32 at the most: one bit each tells which were met */
+    uint32_t first, behind;
 };
+static const struct level no_level = {0, 0}, root = {0, RECORD_FIELD_COUNT};
 
-#define FIELD(name, FIELD)                                                                         \
-    {                                                                                              \
-        name, sizeof(name) - 1, RECORD_##FIELD, NULL                                               \
-    }
-#define OBJECT(name, level)                                                                        \
-    {                                                                                              \
-        name, sizeof(name) - 1, RECORD_FIELD_COUNT, &(level)                                       \
-    }
-#define PASSED(name)                                                                               \
-    {                                                                                              \
-        name, sizeof(name) - 1, RECORD_FIELD_COUNT, NULL                                           \
-    }
-#define LEVEL(name, ...)                                                                           \
-    static const struct member name##_members[] = {__VA_ARGS__};                                   \
-    static const struct level name = {name##_members,                                              \
-                                      sizeof(name##_members) / sizeof(name##_members[0])}
-
-/* In the order in which records are written, so that the next one is nearly always the one that is
- * looked for. */
-LEVEL(boot, FIELD("id", BOOT));
-LEVEL(host, FIELD("name", HOST), OBJECT("boot", boot));
-LEVEL(thread, FIELD("id", TID), FIELD("name", THREAD_NAME));
-LEVEL(real_user, FIELD("id", CURRENT_REAL_USER_ID), FIELD("name", CURRENT_REAL_USER_NAME));
-LEVEL(real_group, FIELD("id", CURRENT_REAL_GROUP_ID), PASSED("name"));
-LEVEL(current_user, FIELD("id", CURRENT_USER_ID), FIELD("name", CURRENT_USER_NAME));
-LEVEL(current_group, FIELD("id", CURRENT_GROUP_ID), FIELD("name", CURRENT_GROUP_NAME));
-LEVEL(saved_user, FIELD("id", CURRENT_SAVED_USER_ID), FIELD("name", CURRENT_SAVED_USER_NAME));
-LEVEL(saved_group, FIELD("id", CURRENT_SAVED_GROUP_ID), PASSED("name"));
-LEVEL(process, FIELD("pid", PID), FIELD("entity_id", ENTITY), FIELD("executable", EXECUTABLE),
-      FIELD("name", PROCESS_NAME), FIELD("start", PROCESS_START), OBJECT("thread", thread),
-      OBJECT("real_user", real_user), OBJECT("real_group", real_group),
-      OBJECT("user", current_user), OBJECT("group", current_group),
-      OBJECT("saved_user", saved_user), OBJECT("saved_group", saved_group));
-LEVEL(bound_group, FIELD("id", BOUND_GROUP_ID), FIELD("name", BOUND_GROUP_NAME));
-LEVEL(bound_user, FIELD("id", BOUND_USER_ID), FIELD("name", BOUND_USER_NAME),
-      OBJECT("group", bound_group));
-LEVEL(rule, FIELD("name", RULE), FIELD("reference", RULE_SOURCE),
-      FIELD("description", RULE_REASON));
-LEVEL(cred, FIELD("bound", CRED_BOUND), FIELD("current", CRED_CURRENT));
-LEVEL(call_site, FIELD("module", SITE_MODULE), FIELD("offset", SITE_OFFSET),
-      FIELD("symbol", SITE_SYMBOL));
-LEVEL(last_switch, FIELD("module", LAST_SWITCH_MODULE), FIELD("offset", LAST_SWITCH_OFFSET),
-      FIELD("symbol", LAST_SWITCH_SYMBOL), FIELD("time", LAST_SWITCH_TIME));
-LEVEL(policy, FIELD("detail", POLICY_DETAIL), FIELD("hash", POLICY_HASH),
-      FIELD("path", POLICY_PATH));
-LEVEL(lost, FIELD("sink", LOST_SINK), FIELD("count", LOST_COUNT), FIELD("cause", LOST_CAUSE),
-      PASSED("causes"), FIELD("first", LOST_FIRST), FIELD("last", LOST_LAST),
-      FIELD("first_sequence", LOST_FIRST_SEQUENCE), FIELD("last_sequence", LOST_LAST_SEQUENCE),
-      FIELD("total", LOST_TOTAL));
-LEVEL(rotated, FIELD("previous", PREVIOUS_FILE), FIELD("removed_files", REMOVED_FILES),
-      FIELD("removed_through", REMOVED_THROUGH));
-LEVEL(space, FIELD("step", SPACE_STEP), FIELD("available", SPACE_AVAILABLE),
-      FIELD("used_percent", SPACE_USED));
-LEVEL(repeat, FIELD("count", REPEATS));
-LEVEL(chain, FIELD("id", CHAIN), FIELD("epoch", CHAIN_EPOCH), FIELD("prev", CHAIN_PREVIOUS));
-LEVEL(miguard, FIELD("operation", OPERATION), FIELD("provider", PROVIDER),
-      FIELD("namespace", NAMESPACE), FIELD("class", CLASS), FIELD("method", METHOD),
-      FIELD("keys", KEYS), FIELD("keys_omitted", KEYS_OMITTED), FIELD("decision", DECISION),
-      FIELD("would_deny", WOULD_DENY), FIELD("context_id", CONTEXT), FIELD("session_id", SESSION),
-      FIELD("operation_id", OPERATION_ID), FIELD("mismatch", MISMATCH),
-      FIELD("unreadable", UNREADABLE), OBJECT("cred", cred), FIELD("loginuid", LOGINUID),
-      PASSED("session_keyring"), OBJECT("call_site", call_site), OBJECT("last_switch", last_switch),
-      FIELD("attempt", ATTEMPT), OBJECT("policy", policy), OBJECT("lost", lost),
-      OBJECT("rotated", rotated), OBJECT("space", space), OBJECT("repeat", repeat),
-      OBJECT("chain", chain));
-LEVEL(event, PASSED("kind"), PASSED("category"), PASSED("type"), FIELD("id", EVENT_ID),
-      FIELD("sequence", SEQUENCE), FIELD("code", CODE), FIELD("action", ACTION),
-      FIELD("outcome", OUTCOME), FIELD("reason", REASON), FIELD("start", START), FIELD("end", END),
-      FIELD("hash", HASH));
-LEVEL(root, FIELD("@timestamp", TIMESTAMP), FIELD("message", MESSAGE), PASSED("ecs"),
-      OBJECT("host", host), PASSED("observer"), OBJECT("process", process),
-      OBJECT("user", bound_user), OBJECT("rule", rule), OBJECT("miguard", miguard),
-      OBJECT("event", event));
-
-const char *record_path(enum record_field field)
-{
-    static const char *const paths[] = {
-#define PATH(NAME, path) path,
-        RECORD_FIELD_MAP(PATH)
-#undef PATH
-    };
-
-    return paths[field];
-}
+enum { MET_WORDS = 2 };
+_Static_assert(RECORD_FIELD_COUNT <= MET_WORDS * 64 && RECORD_FIELD_COUNT <= UINT8_MAX,
+               "one bit for each field tells whether it was met; the numbers are bytes");
 
 /* ---- strings ----------------------------------------------------------------------------------
  */
@@ -120,6 +66,7 @@ struct parser {
     struct record *record;
     const char *fault;
     unsigned depth;
+    uint64_t met[MET_WORDS]; /* one bit for each field that the line had so far */
 };
 
 /* Where it is wrong is where the parser stands. */
@@ -326,11 +273,11 @@ static bool scan_word(struct parser *parser)
     return fault(parser, left == 0 ? "the record is cut off" : "here should be a value");
 }
 
-static bool scan_object(struct parser *parser, const struct level *level);
+static bool scan_object(struct parser *parser, struct level level);
 static bool scan_array(struct parser *parser);
 
-/* level: of the members, should it be an object. */
-static bool scan_value(struct parser *parser, const struct level *level)
+/* level: the members that it may have, should it be an object. */
+static bool scan_value(struct parser *parser, struct level level)
 {
     bool escaped = false;
 
@@ -391,33 +338,41 @@ static bool scan_array(struct parser *parser)
         return false;
     }
     while (!end) {
-        if (!scan_value(parser, NULL) || !advance(parser, ']', &end)) {
+        if (!scan_value(parser, no_level) || !advance(parser, ']', &end)) {
             return false;
         }
     }
     return true;
 }
 
-/* The member of that name, searched from *cursor on and round; *cursor is then behind it. */
-static const struct member *find_member(const struct level *level, const struct slice *name,
-                                        uint32_t *cursor)
+static bool has_name(uint32_t at, const struct slice *name)
 {
-    uint32_t at = *cursor;
-
-    for (uint32_t i = 0; i < level->count; i++, at++) {
-        at = at < level->count ? at : 0;
-        const struct member *member = &level->members[at];
-        if (member->length == name->length && memcmp(member->name, name->at, name->length) == 0) {
-            *cursor = at + 1;
-            return member;
-        }
-    }
-    return NULL;
+    return members[at].length == name->length &&
+           memcmp(members[at].name, name->at, name->length) == 0;
 }
 
-/* The name of a member up to its value. found: NULL when it is not known. */
-static bool scan_name(struct parser *parser, const struct level *level, uint32_t *cursor,
-                      const struct member **ret_found)
+/* The field of that name, searched from *cursor on and round; *cursor is then behind it.
+ * RECORD_FIELD_COUNT when there is none. */
+static uint32_t find_member(struct level level, const struct slice *name, uint32_t *cursor)
+{
+    for (uint32_t at = *cursor; at < level.behind; at = members[at].next) {
+        if (has_name(at, name)) {
+            *cursor = members[at].next;
+            return at;
+        }
+    }
+    for (uint32_t at = level.first; at < *cursor; at = members[at].next) {
+        if (has_name(at, name)) {
+            *cursor = members[at].next;
+            return at;
+        }
+    }
+    return RECORD_FIELD_COUNT;
+}
+
+/* The name of a member up to its value. *ret_found: RECORD_FIELD_COUNT when it is not known. */
+static bool scan_name(struct parser *parser, struct level level, uint32_t *cursor,
+                      uint32_t *ret_found)
 {
     bool escaped = false;
     char plain[MAX_NAME];
@@ -439,7 +394,7 @@ static bool scan_name(struct parser *parser, const struct level *level, uint32_t
         name = (struct slice){name.at + 1, name.length - 2};
     }
     *ret_found =
-        level == NULL || name.length >= sizeof(plain) ? NULL : find_member(level, &name, cursor);
+        name.length >= sizeof(plain) ? RECORD_FIELD_COUNT : find_member(level, &name, cursor);
     skip_blanks(parser);
     if (next(parser) != ':') {
         return fault(parser, "here should be a colon");
@@ -449,37 +404,48 @@ static bool scan_name(struct parser *parser, const struct level *level, uint32_t
     return true;
 }
 
-static bool scan_object(struct parser *parser, const struct level *level)
+/* False: the line had it before. */
+static bool note_met(struct parser *parser, uint32_t field)
 {
-    uint32_t met = 0, cursor = 0;
+    uint64_t bit = UINT64_C(1) << field % 64, before = parser->met[field / 64];
+
+    parser->met[field / 64] |= bit;
+    return (before & bit) == 0;
+}
+
+static bool scan_member(struct parser *parser, struct level level, uint32_t *cursor)
+{
+    const char *start = parser->at;
+    uint32_t found = RECORD_FIELD_COUNT;
+
+    if (!scan_name(parser, level, cursor, &found)) {
+        return false;
+    }
+    if (found == RECORD_FIELD_COUNT) {
+        return scan_value(parser, no_level);
+    }
+    if (!note_met(parser, found)) {
+        parser->at = start;
+        return fault(parser, "a member stands there twice");
+    }
+    start = parser->at;
+    if (!scan_value(parser, (struct level){found + 1, members[found].next})) {
+        return false;
+    }
+    parser->record->field[found] = (struct slice){start, (size_t)(parser->at - start)};
+    return true;
+}
+
+static bool scan_object(struct parser *parser, struct level level)
+{
+    uint32_t cursor = level.first;
     bool end = false;
 
     if (!enter(parser, '}', &end)) {
         return false;
     }
     while (!end) {
-        const char *start = parser->at;
-        const struct member *found = NULL;
-        if (!scan_name(parser, level, &cursor, &found)) {
-            return false;
-        }
-        if (found != NULL) {
-            uint32_t bit = 1U << (found - level->members);
-            if ((met & bit) != 0) {
-                parser->at = start;
-                return fault(parser, "a member stands there twice");
-            }
-            met |= bit;
-        }
-        start = parser->at;
-        if (!scan_value(parser, found == NULL ? NULL : found->level)) {
-            return false;
-        }
-        if (found != NULL && found->field != RECORD_FIELD_COUNT) {
-            parser->record->field[found->field] =
-                (struct slice){start, (size_t)(parser->at - start)};
-        }
-        if (!advance(parser, '}', &end)) {
+        if (!scan_member(parser, level, &cursor) || !advance(parser, '}', &end)) {
             return false;
         }
     }
@@ -495,7 +461,7 @@ static bool scan_line(struct parser *parser)
     if (*parser->at != '{') {
         return fault(parser, "no JSON object");
     }
-    if (!scan_object(parser, &root)) {
+    if (!scan_object(parser, root)) {
         return false;
     }
     skip_blanks(parser);
@@ -765,7 +731,7 @@ bool record_item(const struct record *record, enum record_field field, size_t *a
                             .end = array->at + array->length};
     skip_blanks(&parser);
     const char *start = parser.at;
-    if (next(&parser) == ']' || !scan_value(&parser, NULL)) {
+    if (next(&parser) == ']' || !scan_value(&parser, no_level)) {
         return false;
     }
     *ret_item = (struct slice){start, (size_t)(parser.at - start)};
