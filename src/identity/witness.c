@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/securebits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -49,6 +50,23 @@ static long set_keep(long securebits)
     return identity_kernel.prctl(PR_SET_KEEPCAPS, (securebits & SECBIT_KEEP_CAPS) != 0, 0, 0, 0);
 }
 
+static void (*_Atomic before_abort)(void);
+
+void witness_before_abort(void (*function)(void))
+{
+    atomic_store(&before_abort, function);
+}
+
+static _Noreturn void give_up(void)
+{
+    void (*function)(void) = atomic_load(&before_abort);
+
+    if (function != NULL) {
+        function();
+    }
+    abort();
+}
+
 /*
  * PR_GET_SECUREBITS has no argument that the kernel would refuse, and status does not show the
  * bits. But one of them, "keep capabilities", any thread may change unless it is locked (EPERM). It
@@ -68,7 +86,7 @@ static bool turns_over(long securebits)
     bool alive = result == 0 ? shows(turned)
                              : result == -EPERM && (securebits & SECBIT_KEEP_CAPS_LOCKED) != 0;
     if (result == 0 && set_keep(securebits) != 0 && set_keep(securebits) != 0) {
-        abort();
+        give_up();
     }
     alive = alive && shows(securebits);
     signals_restore(&signals);

@@ -22,6 +22,10 @@
 MIGUARD_CHECKED miguard_components witness_calls(const struct miguard_identity *identity,
                                                  bool filtered);
 
+/* What is called where that flag cannot be turned back, before the process is aborted. It need not
+ * come back. NULL: nothing. */
+void witness_before_abort(void (*function)(void));
+
 /* Whether PR_GET_SECCOMP speaks of a filter, or says nothing. */
 bool witness_sees_filter(void);
 

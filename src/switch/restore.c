@@ -215,7 +215,7 @@ static bool goal_fsuid(state_t *state, const state_t *goal)
 
 static bool root_fsuid(state_t *state, const state_t *goal)
 {
-    return (FS_CAPS & goal->effective & ~state->effective) != 0 && set_fsuid(state, 0);
+    return (FS_CAPS & (goal->effective ^ state->effective)) != 0 && set_fsuid(state, 0);
 }
 
 static bool other_fsuid(state_t *state, const state_t *goal)

@@ -24,7 +24,7 @@ static uint32_t capability_count(void)
     return count;
 }
 
-miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
+static miguard_components read_by_calls(struct miguard_identity *ret_state, gid_t *groups)
 {
     struct miguard_identity *state = ret_state;
 
@@ -68,14 +68,9 @@ miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
     return 0;
 }
 
-miguard_components state_check(const struct miguard_identity *expected, gid_t *groups)
+static bool has_root_fs_id(const struct miguard_identity *state)
 {
-    struct miguard_identity now;
-
-    if (state_read(&now, groups) != 0) {
-        return STATE_COMPONENTS;
-    }
-    return miguard_identity_compare(expected, &now) & STATE_COMPONENTS;
+    return state->uid[IDENTITY_FS] == 0 || state->gid[IDENTITY_FS] == 0;
 }
 
 /* setfsuid(2) and setfsgid(2) have no argument that the kernel would refuse. So a filter that
@@ -84,14 +79,32 @@ static miguard_components fs_ids_witnessed(const struct miguard_identity *state)
 {
     struct status_view view;
 
-    if ((state->uid[IDENTITY_FS] != 0 && state->gid[IDENTITY_FS] != 0) ||
-        !status_view_read(&view)) {
+    if (!has_root_fs_id(state) || !status_view_read(&view)) {
         return 0;
     }
     if (view.uid[IDENTITY_FS] != state->uid[IDENTITY_FS]) {
         return MIGUARD_COMPONENT_FSUID;
     }
     return view.gid[IDENTITY_FS] != state->gid[IDENTITY_FS] ? MIGUARD_COMPONENT_FSGID : 0;
+}
+
+miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
+{
+    miguard_components unread = read_by_calls(ret_state, groups);
+
+    return unread == 0 && has_root_fs_id(ret_state) && witness_sees_filter()
+               ? fs_ids_witnessed(ret_state)
+               : unread;
+}
+
+miguard_components state_check(const struct miguard_identity *expected, gid_t *groups)
+{
+    struct miguard_identity now;
+
+    if (state_read(&now, groups) != 0) {
+        return STATE_COMPONENTS;
+    }
+    return miguard_identity_compare(expected, &now) & STATE_COMPONENTS;
 }
 
 /* Component that a filter of system calls may have falsified, or 0. */
@@ -137,8 +150,10 @@ static enum miguard_status prove(struct miguard_identity *state, struct miguard_
 enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *groups, gid_t *second,
                                   struct miguard_error *reterr)
 {
+    struct miguard_identity again;
+
     for (int try = 0; try < IDENTITY_TRIES; try++) {
-        miguard_components unread = state_read(ret_state, groups);
+        miguard_components unread = read_by_calls(ret_state, groups);
         if (unread != 0) {
             return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read",
                              miguard_component_name(unread));
@@ -146,7 +161,8 @@ enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *gro
         /* What is read wrongly here would be restored wrongly later, and then found right. So all
          * is looked at twice: a call that told a lie, or a glibc setxid call of another thread that
          * came in between, shows as a difference. */
-        if (state_check(ret_state, second) == 0) {
+        if (read_by_calls(&again, second) == 0 &&
+            (miguard_identity_compare(ret_state, &again) & STATE_COMPONENTS) == 0) {
             unread = witness(ret_state);
             return unread == 0 ? prove(ret_state, reterr)
                                : error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",

@@ -21,7 +21,8 @@
 
 /*
  * Reads that part of the calling thread into *ret_state, whose groups will be the buffer of
- * IDENTITY_MAX_GROUPS that is given. 0, or the component that cannot be read.
+ * IDENTITY_MAX_GROUPS that is given. 0, or the component that cannot be read, or that a filter of
+ * system calls falsifies (the fs ids: a filter may answer 0 in place of them).
  * Allocates nothing; async-signal safe.
  */
 MIGUARD_CHECKED miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups);

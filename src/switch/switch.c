@@ -22,6 +22,7 @@
 #include "base/signals.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
+#include "identity/witness.h"
 #include "switch/alive.h"
 #include "switch/apply.h"
 #include "switch/copy.h"
@@ -173,17 +174,30 @@ static void end_by_alarm(unsigned seconds)
     (void)alarm(seconds);
 }
 
-void switch_abort(enum switch_kind kind, const struct miguard_identity *to)
+static _Noreturn void abort_with_note(enum switch_kind kind, const struct miguard_identity *to,
+                                      const char *step, const char *why)
 {
     struct miguard_error error;
 
-    (void)error_set(&error, MIGUARD_NOT_VERIFIED, 0, kind == SWITCH_KIND_DROP ? "drop" : "way back",
-                    "no call that is still permitted restores this thread; the process is aborted");
+    (void)error_set(&error, MIGUARD_NOT_VERIFIED, 0, step, "%s; the process is aborted", why);
     end_by_alarm(2);
     switch_note(&(struct switch_note){
         .kind = kind, .status = MIGUARD_NOT_VERIFIED, .error = &error, .to = to});
     (void)alarm(0);
     abort();
+}
+
+void switch_abort(enum switch_kind kind, const struct miguard_identity *to)
+{
+    abort_with_note(kind, to, kind == SWITCH_KIND_DROP ? "drop" : "way back",
+                    "no call that is still permitted restores this thread");
+}
+
+/* The flag was turned over to see whether a filter falsifies what is read (witness.h). */
+static void abort_for_keep_caps(void)
+{
+    abort_with_note(SWITCH_KIND_BACK, NULL, "PR_SET_KEEPCAPS",
+                    "the flag was set for a moment, and is not permitted to be set back");
 }
 
 /* Invariant 5: a thread that is not known to be itself again must not run on, and neither may its
@@ -478,6 +492,7 @@ static void (*_Atomic the_observer)(const struct switch_note *note);
 void switch_observe(void (*observer)(const struct switch_note *note))
 {
     atomic_store(&the_observer, observer);
+    witness_before_abort(abort_for_keep_caps);
 }
 
 struct switch_last switch_last(void)
@@ -849,22 +864,45 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
     return status;
 }
 
-static void switch_down(struct switch_stack *stack, const void *site)
+static void pop(struct switch_stack *stack)
 {
-    struct level *level = &stack->levels[stack->depth - 1];
-    struct signals signals;
-
-    (void)signals_block(&signals);
-    undo_or_abort(&level->original, &level->left, level->changes, &stack->scratch);
     stack->depth--;
     stack->switches--;
     set_busy(false);
-    signals_restore(&signals);
-    switch_note(&(struct switch_note){.kind = SWITCH_KIND_BACK,
-                                      .status = MIGUARD_OK,
-                                      .from = &level->left,
-                                      .to = &level->original,
-                                      .site = site});
+}
+
+/*
+ * Undoes the switches above `end` levels. One that cannot be restored is passed over where more is
+ * undone anyway: the search for the next begins at what the thread is by then, and until that is
+ * found neither a handler nor the observer sees it.
+ */
+static void switch_down(struct switch_stack *stack, unsigned end, const void *site)
+{
+    struct signals signals;
+    bool astray = false;
+
+    while (stack->depth > end) {
+        const struct level *level = &stack->levels[stack->depth - 1];
+        if (!astray) {
+            (void)signals_block(&signals);
+        }
+        bool restored =
+            (!astray && undo(&level->original, &level->left, level->changes, &stack->scratch)) ||
+            restore_thread(&level->original, stack->scratch.groups, &stack->scratch.search);
+        if (!restored && stack->depth == end + 1) {
+            switch_abort(SWITCH_KIND_BACK, &level->original);
+        }
+        pop(stack);
+        astray = !restored;
+        if (restored) {
+            signals_restore(&signals);
+            switch_note(&(struct switch_note){.kind = SWITCH_KIND_BACK,
+                                              .status = MIGUARD_OK,
+                                              .from = &level->left,
+                                              .to = &level->original,
+                                              .site = site});
+        }
+    }
 }
 
 enum miguard_status miguard_switch_to(const struct miguard_target *target,
@@ -899,7 +937,7 @@ enum miguard_status miguard_switch_back(struct miguard_error *reterr)
     switch_settle();
     enum miguard_status status = may_go_back(thread.stack, &error);
     if (status == MIGUARD_OK) {
-        switch_down(thread.stack, site);
+        switch_down(thread.stack, thread.stack->depth - 1, site);
         return MIGUARD_OK;
     }
     if (reterr != NULL) {
@@ -914,14 +952,14 @@ unsigned miguard_switch_home(unsigned depth)
 {
     ENTRY_UNCANCELLED;
     const void *site = __builtin_return_address(0);
-    unsigned undone = 0;
 
     switch_settle();
-    while (miguard_switch_depth() > depth) {
-        switch_down(thread.stack, site);
-        undone++;
+    unsigned now = miguard_switch_depth();
+    if (now <= depth) {
+        return 0;
     }
-    return undone;
+    switch_down(thread.stack, thread.stack->depth - (now - depth), site);
+    return now - depth;
 }
 
 /* ---- switches that end with a block ------------------------------------------------------ */
@@ -959,9 +997,7 @@ void miguard_scope_leave(struct miguard_scope *scope)
         scope->level > stack->depth || stack->levels[scope->level - 1].serial != scope->serial) {
         return;
     }
-    while (stack->depth >= scope->level) {
-        switch_down(stack, __builtin_return_address(0));
-    }
+    switch_down(stack, scope->level - 1, __builtin_return_address(0));
     scope->serial = 0;
     scope->inside = false;
 }

@@ -2,26 +2,31 @@
 /*
  * Filters (seccomp(2)) that take from a thread any subset of the calls that a switch, a way back
  * and a drop make: refused with EPERM or ENOSYS, or answered with 0 and not done; from the start,
- * from between the switch and the way back, or from the nth call of the library on.
+ * from between the switch and the way back, from before the gate, or from the nth call of the
+ * library on; put on by the thread itself under no_new_privs, or without that by another thread
+ * for all of them (TSYNC). That other thread has to drop, too.
  *
  * The answer must be OK, or an error with the thread unchanged: the file of the kernel
- * (/proc/PID/task/TID/status) and the securebits are the same before and after. An abort is right
- * only where nothing else was left. That is proved in the handler of SIGABRT, on the thread as it
- * is then and under its filter: what only one call can change differs and that call is denied, or a
- * search by real calls in forked children, which knows nothing of the library, finds no way. And
- * the observer, which writes the record, must have been told before.
+ * (/proc/thread-self/status) and the securebits are the same before and after. An abort is right
+ * only where nothing else was left, which support/way_back.h proves for the state that the thread
+ * was in by then; and the observer, which writes the record, must have been called before.
  *
- * FULL=1 tries all subsets; else one in some, and what is listed by name below.
+ * FULL=1 covers all subsets, without running apart what cannot differ: the calls of the library
+ * that a filter can affect are noted, and subsets that deny the same of them are one run. Some of
+ * those are run nevertheless, and must end alike. Only of the filters that another thread puts on
+ * in the midst of it not all are tried, but each call alone, all but one, and one subset in 16.
+ * Without FULL one subset in some is run. ROW="..." as printed for a row runs that one alone.
  */
 #include "identity/kernel.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +44,7 @@
 #include "miguard/gate.h"
 #include "support/real_kernel.h"
 #include "support/userns.h"
+#include "support/way_back.h"
 #include "switch/switch.h"
 
 #define LENGTH(table) (sizeof(table) / sizeof((table)[0]))
@@ -48,21 +54,8 @@ enum { SOMEBODY = 12345, SERVICE = 1000 };
 
 /* ---- what is denied ------------------------------------------------------------------------ */
 
-enum denied {
-    SETGROUPS = 1,
-    SETRESGID = 2,
-    SETRESUID = 4,
-    SETFSUID = 8,
-    SETFSGID = 16,
-    CAPSET = 32,
-    KEEPCAPS = 64,
-    SECUREBITS = 128,
-    AMBIENT = 256,
-    BOUNDING = 512,
-    NO_NEW_PRIVS = 1024,
-    SWITCH_SETS = 512,
-    DROP_SETS = 2048,
-};
+/* Subsets are below these; VISIBLE marks a call that sees that there is a filter at all. */
+enum { SWITCH_SETS = BOUNDING, DROP_SETS = 2 * NO_NEW_PRIVS, VISIBLE = 1 << 14 };
 
 static const struct {
     const char *name;
@@ -87,7 +80,7 @@ static const struct {
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
 
 /* Of PR_CAP_AMBIENT only what changes is denied. */
-static bool deny(unsigned subset, int answer)
+static bool put_filter_on(unsigned subset, int answer, unsigned flags)
 {
     struct sock_filter code[128];
     unsigned short length = 0;
@@ -113,7 +106,7 @@ static bool deny(unsigned subset, int answer)
     }
     code[length++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
     struct sock_fprog program = {length, code};
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0;
 }
 
 static void print_subset(unsigned subset)
@@ -127,107 +120,250 @@ static void print_subset(unsigned subset)
 
 /* ---- one row ------------------------------------------------------------------------------- */
 
-enum operation { SWITCH, SCOPE, HOME, ROOT, ADOPT, ADOPT_ROOT, DROP };
-static const char *const operation_names[] = {"switch", "scope",         "home", "switch to root",
-                                              "adopt",  "adopt as root", "drop"};
+enum operation { SWITCH, SCOPE, HOME, THROUGH, ROOT, ADOPT, ADOPT_ROOT, ADOPT_FS, DROP };
+static const char *const operation_names[] = {
+    "switch",        "scope",        "home", "home over another", "switch to root", "adopt",
+    "adopt as root", "adopt fs ids", "drop"};
+
+enum mode { BY_ITSELF, BY_ANOTHER };
+static const char *const mode_names[] = {"", ", filter by another thread"};
 
 enum { FROM_START = -1, BETWEEN = -2, BEFORE_GATE = -3 }; /* or the number of a call */
 
-enum outcome { OK = 10, REFUSED, ABORTED, FAILED, NO_SETUP, UNTOLD, WRONG_ABORT, UNPROVED };
+/* ASKS: aborted, and whether rightly is still to be proved. */
+enum outcome {
+    OK = 10,
+    REFUSED,
+    ABORTED,
+    NOT_PUT_ON,
+    FAILED,
+    NO_SETUP,
+    UNTOLD,
+    WRONG_ABORT,
+    UNPROVED,
+    ASKS
+};
+enum { OUTCOMES = ASKS - OK };
 static const char *const outcome_names[] = {
     "OK",
     "refused",
-    "aborted rightly",
+    "aborted with nothing left",
+    "not filtered: so far in a drop the thread can put no filter on",
     "not as asked, or changed",
     "not prepared",
     "aborted untold",
     "aborted though there was a way",
-    "aborted, and the search was too long",
+    "aborted, and no proof",
 };
 
 static struct row {
-    enum operation operation;
+    unsigned world, who, mode, operation;
     int stage;
     unsigned subset;
     int answer;
 } row;
 
-enum { TEXT = 1024, VISITED = 1 << 15, MEMO = 1 << 14 };
+static bool is_good(enum outcome outcome)
+{
+    return outcome == OK || outcome == REFUSED || outcome == ABORTED || outcome == NOT_PUT_ON;
+}
 
-/* Shared with the children. */
+/* Two threads, of which one had no way back: that is what an abort says. */
+struct question {
+    struct thread_view now[2], before[2];
+    uint64_t key;
+    unsigned denied, rows;
+    struct row first;
+};
+
+enum { QUESTIONS = 1 << 14, MAX_CALLS = 2048 };
+
+/* Between a worker and its children. */
 static struct shared {
-    int calls;
-    bool told, found, full;
-    time_t deadline;
-    unsigned visited_count;
-    uint64_t visited[VISITED];
-    struct {
-        uint64_t key;
-        enum outcome outcome;
-    } memo[MEMO];
+    int calls, noted; /* of the library that a filter can affect */
+    uint16_t kind_at[MAX_CALLS];
+    unsigned made; /* kinds of calls since the filter is on */
+    bool told, full;
+    struct question asked; /* by the last abort */
+    unsigned question_count;
+    struct question questions[QUESTIONS];
 } * shared;
 
-static bool counting;
+/* Among all processes. */
+static struct totals {
+    _Atomic unsigned next_job, runs, shown, outcomes[OUTCOMES], states, calls, proofs;
+    _Atomic unsigned refused_anyway, rows_of_refused, differing;
+} * totals;
 
-static void count_call(void)
+/* ---- the thread that puts the filter on, or only stands by ----------------------------------- */
+
+static struct {
+    pthread_t thread;
+    long tid;
+    _Atomic int command; /* a futex */
+    bool done;
+    struct thread_view before, view;
+    uint32_t securebits; /* as it read them last */
+} other;
+
+enum { WAIT, PUT_ON, VIEW, READY };
+
+static void command_is(int value)
 {
+    atomic_store(&other.command, value);
+    syscall(SYS_futex, &other.command, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static int wait_while(int value)
+{
+    while (atomic_load(&other.command) == value) {
+        syscall(SYS_futex, &other.command, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    }
+    return atomic_load(&other.command);
+}
+
+static void *stand_by(void *context)
+{
+    other.tid = syscall(SYS_gettid);
+    for (;;) {
+        int command = wait_while(READY);
+        other.done = command == PUT_ON
+                         ? put_filter_on(row.subset, row.answer, SECCOMP_FILTER_FLAG_TSYNC)
+                         : thread_view_read(&other.view);
+        command_is(READY);
+    }
+    return context;
+}
+
+/* With signals of its own blocked or not, as the caller is. */
+static bool let_other(int command)
+{
+    command_is(command);
+    (void)wait_while(command);
+    return other.done;
+}
+
+static bool start_other(void)
+{
+    command_is(VIEW);
+    if (pthread_create(&other.thread, NULL, stand_by, NULL) != 0) {
+        return false;
+    }
+    (void)wait_while(VIEW);
+    other.before = other.view;
+    other.securebits = other.view.securebits;
+    return other.done;
+}
+
+/* In the midst of a drop the other thread stands still. */
+static bool deny(void)
+{
+    shared->made = 0;
+    if (row.mode == BY_ITSELF) {
+        return put_filter_on(row.subset, row.answer, 0);
+    }
+    return row.operation == DROP && row.stage >= 0
+               ? put_filter_on(row.subset, row.answer, SECCOMP_FILTER_FLAG_TSYNC)
+               : let_other(PUT_ON);
+}
+
+/* ---- the library's table of calls, with a note of each --------------------------------------- */
+
+static bool counting, noting;
+
+static void note_call(unsigned kind)
+{
+    shared->made |= kind;
+    if (noting && shared->calls < MAX_CALLS) {
+        shared->kind_at[shared->calls] = (uint16_t)kind;
+    }
     if (counting && shared->calls++ == row.stage) {
         counting = false;
-        if (!deny(row.subset, row.answer)) {
-            _exit(NO_SETUP);
+        if (!deny()) {
+            _exit(row.mode == BY_ANOTHER && row.operation == DROP ? NOT_PUT_ON : NO_SETUP);
         }
+        shared->made |= kind;
     }
 }
 
-/* The library's table of calls, with a count. */
-#define CALL(name, parameters, ...)                                                                \
-    static long call_##name parameters                                                             \
+static unsigned kind_of_prctl(int option, unsigned long argument)
+{
+    switch (option) {
+    case PR_SET_KEEPCAPS:
+        return KEEPCAPS;
+    case PR_SET_SECUREBITS:
+        return SECUREBITS;
+    case PR_CAP_AMBIENT:
+        return argument == PR_CAP_AMBIENT_IS_SET ? 0 : AMBIENT;
+    case PR_CAPBSET_DROP:
+        return BOUNDING;
+    case PR_SET_NO_NEW_PRIVS:
+        return NO_NEW_PRIVS;
+    case PR_GET_SECCOMP:
+        return VISIBLE;
+    default:
+        return 0;
+    }
+}
+
+#define CALL(kind, type, name, parameters, ...)                                                    \
+    static type call_##name parameters                                                             \
     {                                                                                              \
-        count_call();                                                                              \
+        if ((kind) != 0) {                                                                         \
+            note_call(kind);                                                                       \
+        }                                                                                          \
         return real_kernel.name(__VA_ARGS__);                                                      \
     }
 typedef struct __user_cap_header_struct cap_header;
 typedef struct __user_cap_data_struct cap_data;
-CALL(setresuid, (uid_t a, uid_t b, uid_t c), a, b, c)
-CALL(setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
-CALL(setgroups, (size_t size, const gid_t *list), size, list)
-CALL(setfsuid, (uid_t id), id)
-CALL(setfsgid, (gid_t id), id)
-CALL(capset, (cap_header * header, const cap_data *data), header, data)
-CALL(prctl, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
-     option, a, b, c, d)
-#define PASS(type, name, parameters, ...)                                                          \
-    static type pass_##name parameters                                                             \
-    {                                                                                              \
-        return real_kernel.name(__VA_ARGS__);                                                      \
+CALL(SETRESUID, long, setresuid, (uid_t a, uid_t b, uid_t c), a, b, c)
+CALL(SETRESGID, long, setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
+CALL(SETGROUPS, long, setgroups, (size_t size, const gid_t *list), size, list)
+CALL(SETFSUID, long, setfsuid, (uid_t id), id)
+CALL(SETFSGID, long, setfsgid, (gid_t id), id)
+CALL(CAPSET, long, capset, (cap_header * header, const cap_data *data), header, data)
+CALL(0, long, getresuid, (uid_t * a, uid_t *b, uid_t *c), a, b, c)
+CALL(0, long, getresgid, (gid_t * a, gid_t *b, gid_t *c), a, b, c)
+CALL(0, long, getgroups, (int size, gid_t *list), size, list)
+CALL(0, long, capget, (cap_header * header, cap_data *data), header, data)
+CALL(VISIBLE, long, open, (const char *path, int flags), path, flags)
+CALL(0, long, read, (int fd, void *buffer, size_t size), fd, buffer, size)
+CALL(0, long, close, (int fd), fd)
+CALL(0, long, readlink, (const char *path, char *buffer, size_t size), path, buffer, size)
+CALL(0, long, gettid, (void))
+CALL(0, long, getpid, (void))
+CALL(0, long, session_keyring, (void))
+CALL(VISIBLE, long, seccomp, (unsigned operation, unsigned flags, void *arguments), operation,
+     flags, arguments)
+CALL(0, long, stray, (unsigned long wrong_bits), wrong_bits)
+
+static long call_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
+                       unsigned long d)
+{
+    unsigned kind = kind_of_prctl(option, a);
+
+    if (kind != 0) {
+        note_call(kind);
     }
-PASS(long, getresuid, (uid_t * a, uid_t *b, uid_t *c), a, b, c)
-PASS(long, getresgid, (gid_t * a, gid_t *b, gid_t *c), a, b, c)
-PASS(long, getgroups, (int size, gid_t *list), size, list)
-PASS(long, capget, (cap_header * header, cap_data *data), header, data)
-PASS(long, open, (const char *path, int flags), path, flags)
-PASS(long, read, (int fd, void *buffer, size_t size), fd, buffer, size)
-PASS(long, close, (int fd), fd)
-PASS(long, readlink, (const char *path, char *buffer, size_t size), path, buffer, size)
-PASS(long, gettid, (void))
-PASS(long, getpid, (void))
-PASS(long, session_keyring, (void))
-PASS(long, seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags,
-     arguments)
-PASS(long, stray, (unsigned long wrong_bits), wrong_bits)
+    long result = real_kernel.prctl(option, a, b, c, d);
+    if (option == PR_GET_SECUREBITS && syscall(SYS_gettid) == other.tid) {
+        other.securebits = (uint32_t)result;
+    }
+    return result;
+}
 
 const struct identity_kernel identity_kernel = {
-    .getresuid = pass_getresuid,
-    .getresgid = pass_getresgid,
-    .getgroups = pass_getgroups,
-    .capget = pass_capget,
-    .open = pass_open,
-    .read = pass_read,
-    .close = pass_close,
-    .readlink = pass_readlink,
-    .gettid = pass_gettid,
-    .getpid = pass_getpid,
-    .session_keyring = pass_session_keyring,
+    .getresuid = call_getresuid,
+    .getresgid = call_getresgid,
+    .getgroups = call_getgroups,
+    .capget = call_capget,
+    .open = call_open,
+    .read = call_read,
+    .close = call_close,
+    .readlink = call_readlink,
+    .gettid = call_gettid,
+    .getpid = call_getpid,
+    .session_keyring = call_session_keyring,
     .setfsuid = call_setfsuid,
     .setfsgid = call_setfsgid,
     .prctl = call_prctl,
@@ -235,303 +371,41 @@ const struct identity_kernel identity_kernel = {
     .setresgid = call_setresgid,
     .setgroups = call_setgroups,
     .capset = call_capset,
-    .seccomp = pass_seccomp,
-    .stray = pass_stray,
+    .seccomp = call_seccomp,
+    .stray = call_stray,
 };
 
-/* ---- what the kernel says of the thread ---------------------------------------------------- */
+/* ---- the abort ------------------------------------------------------------------------------- */
 
-struct view {
-    unsigned uid[4], gid[4];
-    unsigned long long inheritable, permitted, effective, bounding, ambient;
-    int no_new_privs, securebits;
-    char groups[512];
-};
+static struct thread_view before, goal; /* the goal of the way back that is under way */
 
-static bool line_of(const char *status, const char *name, const char *format, void *value)
+static struct thread_view view_now(void)
 {
-    const char *line = strstr(status, name);
-    return line != NULL && sscanf(line + strlen(name), format, value) == 1;
-}
+    struct thread_view view;
 
-static bool ids_of(const char *status, const char *name, unsigned id[4])
-{
-    const char *line = strstr(status, name);
-    return line != NULL &&
-           sscanf(line + strlen(name), "%u %u %u %u", &id[0], &id[1], &id[2], &id[3]) == 4;
-}
-
-static struct view view_now(void)
-{
-    char path[64], status[4096];
-    struct view view;
-
-    memset(&view, 0, sizeof(view));
-    snprintf(path, sizeof(path), "/proc/self/task/%ld/status", syscall(SYS_gettid));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
-    close(fd);
-    if (length <= 0) {
+    if (!thread_view_read(&view)) {
         _exit(NO_SETUP);
     }
-    status[length] = '\0';
-    if (!ids_of(status, "\nUid:", view.uid) || !ids_of(status, "\nGid:", view.gid) ||
-        !line_of(status, "\nCapInh:", "%llx", &view.inheritable) ||
-        !line_of(status, "\nCapPrm:", "%llx", &view.permitted) ||
-        !line_of(status, "\nCapEff:", "%llx", &view.effective) ||
-        !line_of(status, "\nCapBnd:", "%llx", &view.bounding) ||
-        !line_of(status, "\nCapAmb:", "%llx", &view.ambient) ||
-        !line_of(status, "\nNoNewPrivs:", "%d", &view.no_new_privs)) {
-        _exit(NO_SETUP);
-    }
-    (void)line_of(status, "\nGroups:\t", "%511[^\n]", view.groups);
-    view.securebits = prctl(PR_GET_SECUREBITS);
     return view;
-}
-
-static bool same(const struct view *a, const struct view *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-/* ---- whether there was a way --------------------------------------------------------------- */
-
-static struct view before;
-static gid_t before_groups[64];
-static int before_group_count;
-
-static uint64_t hash(const void *memory, size_t size, uint64_t seed)
-{
-    const unsigned char *bytes = memory;
-    uint64_t value = seed ^ 14695981039346656037U;
-    for (size_t i = 0; i < size; i++) {
-        value = (value ^ bytes[i]) * 1099511628211U;
-    }
-    return value == 0 ? 1 : value;
-}
-
-/* Without capset(2) the effective set is only emptied, filled, or changed in what follows the file
- * system uid. */
-static bool effective_lost(const struct view *now, unsigned subset)
-{
-    const uint64_t fs = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH) | CAP(FOWNER) |
-                        CAP(FSETID) | CAP(LINUX_IMMUTABLE) | CAP(MAC_OVERRIDE) | CAP(MKNOD);
-    const uint64_t wanted = before.effective & ~fs, all = now->permitted & ~fs;
-
-    if (wanted == 0 || wanted == all) {
-        return false;
-    }
-    /* It must last as it is. Passing uid 0 empties or fills it unless SECBIT_NO_SETUID_FIXUP can be
-     * set first. */
-    bool fixup = (now->securebits & SECBIT_NO_SETUID_FIXUP) == 0 &&
-                 ((now->effective & CAP(SETPCAP)) == 0 || (subset & SECUREBITS) != 0);
-    bool gid_is_gone = before.gid[0] != now->gid[0] && before.gid[0] != now->gid[1] &&
-                       before.gid[0] != now->gid[2] && (now->effective & CAP(SETGID)) == 0;
-    return wanted != (now->effective & ~fs) || gid_is_gone ||
-           (fixup && (now->uid[1] == 0) != (before.uid[1] == 0));
-}
-
-/* To leave uid 0 altogether empties the ambient set; the permitted one, too, unless the bit is set
- * that keeps it; and the effective one when the effective uid leaves 0. */
-static bool root_holds(const struct view *now, unsigned subset)
-{
-    const bool root = now->uid[0] == 0 || now->uid[1] == 0 || now->uid[2] == 0,
-               wanted = before.uid[0] == 0 || before.uid[1] == 0 || before.uid[2] == 0,
-               bits = (subset & SECUREBITS) != 0 || (now->permitted & CAP(SETPCAP)) == 0;
-
-    return root && !wanted && bits && (now->securebits & SECBIT_NO_SETUID_FIXUP) == 0 &&
-           (((subset & KEEPCAPS) != 0 && (now->securebits & SECBIT_KEEP_CAPS) == 0) ||
-            ((subset & AMBIENT) != 0 && before.ambient != 0) ||
-            ((subset & CAPSET) != 0 && now->uid[1] == 0 &&
-             (before.effective & (CAP(SETUID) | CAP(SETGID) | CAP(SETPCAP) | CAP(KILL))) != 0));
-}
-
-/* What only denied calls can change differs, or what no call at all brings back. */
-static bool plainly_lost(const struct view *now, unsigned subset)
-{
-    const size_t three = 3 * sizeof(unsigned);
-    bool no_groups = (subset & SETGROUPS) != 0, no_gids = (subset & SETRESGID) != 0,
-         no_uids = (subset & SETRESUID) != 0;
-
-    return (no_groups && strcmp(now->groups, before.groups) != 0) ||
-           (no_gids && memcmp(now->gid, before.gid, three) != 0) ||
-           (no_uids && memcmp(now->uid, before.uid, three) != 0) ||
-           (no_gids && (subset & SETFSGID) != 0 && now->gid[3] != before.gid[3]) ||
-           (no_uids && (subset & SETFSUID) != 0 && now->uid[3] != before.uid[3]) ||
-           ((subset & SETFSUID) != 0 && now->uid[3] != before.uid[3] &&
-            before.uid[3] != before.uid[1]) ||
-           ((subset & SETFSGID) != 0 && now->gid[3] != before.gid[3] &&
-            before.gid[3] != before.gid[1]) ||
-           ((subset & CAPSET) != 0 && now->inheritable != before.inheritable) ||
-           ((subset & AMBIENT) != 0 && (before.ambient & ~now->ambient) != 0) ||
-           ((subset & CAPSET) != 0 && effective_lost(now, subset)) || root_holds(now, subset) ||
-           (before.permitted & ~now->permitted) != 0 || (before.bounding & ~now->bounding) != 0 ||
-           now->no_new_privs != before.no_new_privs ||
-           (now->securebits & ~before.securebits & SECURE_ALL_LOCKS) != 0;
-}
-
-static void raw_capset(uint64_t effective, uint64_t inheritable)
-{
-    struct view now = view_now();
-    cap_header header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    cap_data data[2] = {{(uint32_t)effective, (uint32_t)now.permitted, (uint32_t)inheritable},
-                        {(uint32_t)(effective >> 32), (uint32_t)(now.permitted >> 32),
-                         (uint32_t)(inheritable >> 32)}};
-    (void)syscall(SYS_capset, &header, data);
-}
-
-static void raw_ambient(bool raise)
-{
-    for (unsigned i = 0; i <= CAP_LAST_CAP; i++) {
-        if ((before.ambient >> i & 1) == (raise ? 1U : 0U)) {
-            (void)prctl(PR_CAP_AMBIENT, raise ? PR_CAP_AMBIENT_RAISE : PR_CAP_AMBIENT_LOWER, i, 0,
-                        0);
-        }
-    }
-}
-
-/* Real, effective and saved: left, as before, 0 or another. */
-static unsigned uid_choice(const unsigned wanted, unsigned choice)
-{
-    const unsigned ids[] = {UINT32_MAX, wanted, 0, 77};
-    return ids[choice];
-}
-
-enum { UID_MOVES = 64, BRUTE_MOVES = UID_MOVES + 16 };
-
-static void brute_move(unsigned move)
-{
-    const struct view now = view_now();
-
-    if (move < UID_MOVES) {
-        if ((move & 3) == 3 || (move >> 4 & 3) == 3) {
-            return; /* another one is tried as the effective uid */
-        }
-        (void)syscall(SYS_setresuid, uid_choice(before.uid[0], move & 3),
-                      uid_choice(before.uid[1], move >> 2 & 3),
-                      uid_choice(before.uid[2], move >> 4 & 3));
-        return;
-    }
-    const unsigned bits = (unsigned)now.securebits;
-    switch (move - UID_MOVES) {
-    case 0:
-        (void)syscall(SYS_setresgid, before.gid[0], before.gid[1], before.gid[2]);
-        return;
-    case 1:
-        (void)syscall(SYS_setgroups, before_group_count, before_groups);
-        return;
-    case 2:
-        (void)syscall(SYS_setfsgid, before.gid[3]);
-        return;
-    case 3:
-        (void)syscall(SYS_setfsuid, before.uid[3]);
-        return;
-    case 4:
-        (void)syscall(SYS_setfsuid, 0);
-        return;
-    case 5:
-        raw_capset(now.permitted, now.inheritable);
-        return;
-    case 6:
-        raw_capset(now.permitted, before.inheritable);
-        return;
-    case 7:
-        raw_capset(before.effective, before.inheritable);
-        return;
-    case 8:
-    case 9:
-        (void)prctl(PR_SET_KEEPCAPS, move & 1, 0, 0, 0);
-        return;
-    case 10:
-        (void)prctl(PR_SET_SECUREBITS, before.securebits, 0, 0, 0);
-        return;
-    case 11:
-        (void)prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
-        return;
-    case 12:
-        (void)prctl(PR_SET_SECUREBITS, bits | SECBIT_KEEP_CAPS, 0, 0, 0);
-        return;
-    case 13:
-    case 14:
-        raw_ambient(move % 2 == 1);
-        return;
-    default:
-        (void)syscall(SYS_setfsuid, 77);
-    }
-}
-
-/* True when it is new. */
-static bool visit(const struct view *now)
-{
-    uint64_t key = hash(now, sizeof(*now), 0);
-    for (unsigned at = key % VISITED;; at = (at + 1) % VISITED) {
-        if (shared->visited[at] == key) {
-            return false;
-        }
-        if (shared->visited[at] == 0) {
-            shared->full = ++shared->visited_count > 400 || time(NULL) > shared->deadline;
-            shared->visited[at] = key;
-            return !shared->full;
-        }
-    }
-}
-
-/* Each call is made in a child that goes on from there. */
-static void explore(void)
-{
-    const struct view now = view_now();
-
-    if (same(&now, &before)) {
-        shared->found = true;
-    }
-    if (shared->found || plainly_lost(&now, row.subset) || !visit(&now)) {
-        return;
-    }
-    for (unsigned move = 0; move < BRUTE_MOVES && !shared->found && !shared->full; move++) {
-        long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-        if (child == 0) {
-            brute_move(move);
-            explore();
-            _exit(0);
-        }
-        (void)waitpid((pid_t)child, NULL, 0);
-    }
-}
-
-static enum outcome search(const struct view *now)
-{
-    uint64_t key = hash(now, sizeof(*now), hash(&before, sizeof(before), row.subset));
-    unsigned at = key % MEMO;
-
-    while (shared->memo[at].key != 0 && shared->memo[at].key != key) {
-        at = (at + 1) % MEMO;
-    }
-    if (shared->memo[at].key == 0) {
-        memset(shared->visited, 0, sizeof(shared->visited));
-        shared->visited_count = 0;
-        shared->deadline = time(NULL) + 5;
-        shared->found = shared->full = false;
-        explore();
-        shared->memo[at].outcome = shared->found ? WRONG_ABORT : shared->full ? UNPROVED : ABORTED;
-        shared->memo[at].key = key;
-    }
-    return shared->memo[at].outcome;
 }
 
 static void on_abort(int signal)
 {
+    struct question *asked = &shared->asked;
+
     (void)signal;
     counting = false;
-    const struct view now = view_now();
-    enum outcome outcome = plainly_lost(&now, row.subset) ? ABORTED : search(&now);
-    if (outcome != ABORTED && getenv("VERBOSE") != NULL) {
-        printf("%s: uid %u/%u/%u/%u eff %llx prm %llx inh %llx amb %llx bits %x, groups %s\n",
-               outcome_names[outcome - OK], now.uid[0], now.uid[1], now.uid[2], now.uid[3],
-               now.effective, now.permitted, now.inheritable, now.ambient, (unsigned)now.securebits,
-               now.groups);
-        fflush(stdout);
+    memset(asked, 0, sizeof(*asked));
+    asked->now[0] = view_now();
+    asked->before[0] = goal;
+    asked->denied = row.subset;
+    if (row.mode == BY_ANOTHER) {
+        asked->before[1] = other.before;
+        if (!thread_view_read_of(other.tid, other.securebits, &asked->now[1])) {
+            _exit(NO_SETUP);
+        }
     }
-    _exit((int)(outcome == ABORTED && !shared->told ? UNTOLD : outcome));
+    _exit((int)(shared->told ? ASKS : UNTOLD));
 }
 
 static void observe(const struct switch_note *note)
@@ -555,16 +429,21 @@ static bool as_root(void)
     return true;
 }
 
+static bool with_ambient(void)
+{
+    const struct thread_view now = view_now();
+
+    return caps(now.effective, now.permitted, CAP(KILL)) &&
+           prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0) == 0;
+}
+
 static bool as_mixed(void)
 {
     const gid_t groups[] = {3, 5, 7};
-    const struct view now = view_now();
 
-    return caps(now.effective, now.permitted, CAP(KILL)) &&
-           prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0) == 0 &&
-           syscall(SYS_setgroups, 3, groups) == 0 && syscall(SYS_setresgid, 21, 22, 23) == 0 &&
-           syscall(SYS_setresuid, 11, 0, 13) == 0 && syscall(SYS_setfsgid, 24) >= 0 &&
-           syscall(SYS_setfsuid, 14) >= 0;
+    return with_ambient() && syscall(SYS_setgroups, 3, groups) == 0 &&
+           syscall(SYS_setresgid, 21, 22, 23) == 0 && syscall(SYS_setresuid, 11, 0, 13) == 0 &&
+           syscall(SYS_setfsgid, 24) >= 0 && syscall(SYS_setfsuid, 14) >= 0;
 }
 
 static bool as_fsuid(void)
@@ -576,6 +455,11 @@ static bool as_partly_effective(void)
 {
     return syscall(SYS_setresuid, 0, 0, 13) == 0 &&
            caps(CAP(SETUID) | CAP(SETGID), view_now().permitted, 0);
+}
+
+static bool as_partly_effective_root(void)
+{
+    return caps(CAP(SETUID) | CAP(SETGID), view_now().permitted, 0);
 }
 
 static bool as_user(uint64_t permitted, uint64_t effective, uint64_t ambient)
@@ -624,10 +508,17 @@ static bool as_setgid_only(void)
     return as_user(CAP(SETGID), CAP(SETGID), 0);
 }
 
-static const struct who {
+static bool as_setpcap_only(void)
+{
+    return as_user(CAP(SETPCAP), CAP(SETPCAP), 0);
+}
+
+struct who {
     const char *name;
     bool (*become)(void);
-} everybody[] = {
+};
+
+static const struct who everybody[] = {
     {"root", as_root},
     {"root, mixed, ambient", as_mixed},
     {"root with a fsuid", as_fsuid},
@@ -637,48 +528,134 @@ static const struct who {
     {"service, partly effective", as_quiet_service},
     {"setuid alone", as_setuid_only},
     {"setgid alone", as_setgid_only},
+    {"setpcap alone", as_setpcap_only},
 };
+
+/* Those that need one id only. */
+static const struct who roots[] = {
+    {"root", as_root},
+    {"root, partly effective", as_partly_effective_root},
+    {"root with ambient", with_ambient},
+};
+
+static const struct world {
+    const char *name;
+    struct userns userns; /* without maps: the namespace of the test */
+    const struct who *who;
+    unsigned who_count;
+} worlds[] = {
+    {"", {"", "", false}, everybody, LENGTH(everybody)},
+    {", in a user namespace", {"0 0 65536", "0 0 65536", false}, everybody, LENGTH(everybody)},
+    {", in a user namespace of one id", {"0 0 1", "0 0 1", true}, roots, LENGTH(roots)},
+};
+
+static const struct who *who_of(const struct row *of)
+{
+    return &worlds[of->world].who[of->who];
+}
+
+static bool has_one_id(void)
+{
+    return worlds[row.world].who == roots;
+}
 
 /* ---- what it does -------------------------------------------------------------------------- */
 
-static struct miguard_target *target;
+static struct miguard_target *target, *on_the_way;
 static struct miguard_identity adopted;
-static bool gids_only, uids_only;
+static struct thread_view expected; /* ids, and all sets but permitted and bounding */
 
-/* A single capability switches what it can. */
-static bool make_target(void)
+/* A single capability switches what it can, and where there is one id only the capabilities are
+ * switched. */
+static bool make_plain_target(uid_t uid, gid_t gid, bool keeps_groups)
 {
     const gid_t groups[] = {100, 101};
-    uid_t uid = row.operation == ROOT || row.operation == ADOPT_ROOT ? 0
-                : gids_only                                          ? SERVICE
-                                                                     : SOMEBODY;
-    gid_t gid = uids_only ? SERVICE : SOMEBODY;
-    const struct miguard_groups choice = {uids_only ? MIGUARD_GROUPS_KEEP : MIGUARD_GROUPS_LIST,
-                                          uids_only ? NULL : groups, uids_only ? 0 : 2, NULL};
+    const struct miguard_groups choice = {keeps_groups ? MIGUARD_GROUPS_KEEP : MIGUARD_GROUPS_LIST,
+                                          keeps_groups ? NULL : groups, keeps_groups ? 0 : 2, NULL};
+    const bool only_kill = has_one_id() && row.operation != ROOT && row.operation != DROP;
 
-    if (miguard_target_ids(uid, gid, &choice, &target, NULL) != MIGUARD_OK ||
-        identity_capture(&adopted, NULL) != MIGUARD_OK) {
+    expected = before;
+    for (int i = 0; i < IDENTITY_IDS; i++) {
+        expected.uid[i] = i == IDENTITY_S ? before.uid[IDENTITY_E] : uid;
+        expected.gid[i] = gid;
+    }
+    if (uid == 0 && !only_kill) {
+        expected.effective = before.permitted;
+    } else {
+        expected.effective = only_kill ? CAP(KILL) : 0;
+        expected.inheritable = expected.ambient = 0;
+    }
+    return miguard_target_ids(uid, gid, &choice, &target, NULL) == MIGUARD_OK &&
+           (!only_kill || miguard_target_keep_caps(target, "kill", NULL) == MIGUARD_OK);
+}
+
+/* Other effective capabilities alone: capset(2) makes them, and can be denied by the way back. */
+static bool make_target_on_the_way(void)
+{
+    const struct miguard_groups keep = {MIGUARD_GROUPS_KEEP, NULL, 0, NULL};
+
+    return miguard_target_ids(before.uid[IDENTITY_E], before.gid[IDENTITY_E], &keep, &on_the_way,
+                              NULL) == MIGUARD_OK &&
+           miguard_target_keep_caps(on_the_way, "kill", NULL) == MIGUARD_OK;
+}
+
+static bool make_identity(uid_t uid, gid_t gid)
+{
+    if (identity_capture(&adopted, NULL) != MIGUARD_OK) {
         return false;
     }
-    for (int i = 0; i < IDENTITY_IDS; i++) {
+    for (int i = row.operation == ADOPT_FS ? IDENTITY_FS : 0; i < IDENTITY_IDS; i++) {
         adopted.uid[i] = uid;
         adopted.gid[i] = gid;
     }
+    if (has_one_id() && row.operation == ADOPT) {
+        adopted.cap[IDENTITY_CAP_EFFECTIVE] = CAP(KILL);
+    }
+    expected = before;
+    memcpy(expected.uid, adopted.uid, sizeof(expected.uid));
+    memcpy(expected.gid, adopted.gid, sizeof(expected.gid));
+    expected.effective = adopted.cap[IDENTITY_CAP_EFFECTIVE];
     return true;
+}
+
+static bool adopts(void)
+{
+    return row.operation == ADOPT || row.operation == ADOPT_ROOT || row.operation == ADOPT_FS;
+}
+
+static bool make_target(void)
+{
+    const bool gids_only = who_of(&row)->become == as_setgid_only,
+               uids_only = who_of(&row)->become == as_setuid_only, root = has_one_id();
+    uid_t uid = row.operation == ROOT || row.operation == ADOPT_ROOT || root ? 0
+                : gids_only                                                  ? SERVICE
+                                                                             : SOMEBODY;
+    gid_t gid = root ? 0 : uids_only ? SERVICE : SOMEBODY;
+
+    if (row.operation == THROUGH && !make_target_on_the_way()) {
+        return false;
+    }
+    return adopts() ? make_identity(uid, gid) : make_plain_target(uid, gid, uids_only || root);
 }
 
 static void between(void)
 {
-    if (row.stage == BETWEEN && !deny(row.subset, row.answer)) {
+    if (row.stage == BETWEEN && !deny()) {
         _exit(NO_SETUP);
     }
 }
 
-static bool is_there(void)
+/* A switch that says OK and is not there ends the row. */
+static void must_be_there(void)
 {
-    const struct view now = view_now();
-    return now.uid[1] == adopted.uid[1] && now.uid[3] == adopted.uid[1] &&
-           now.gid[1] == adopted.gid[1] && now.gid[3] == adopted.gid[1];
+    const struct thread_view now = view_now();
+
+    if (memcmp(now.uid, expected.uid, sizeof(now.uid)) != 0 ||
+        memcmp(now.gid, expected.gid, sizeof(now.gid)) != 0 ||
+        now.effective != expected.effective || now.inheritable != expected.inheritable ||
+        now.ambient != expected.ambient) {
+        _exit(FAILED);
+    }
 }
 
 static enum miguard_status in_scope(void)
@@ -686,52 +663,69 @@ static enum miguard_status in_scope(void)
     enum miguard_status status = MIGUARD_OK;
     struct miguard_scope scope = miguard_scope_enter(target, &status, NULL);
     if (status == MIGUARD_OK) {
+        must_be_there();
         between();
-        status = is_there() ? MIGUARD_OK : MIGUARD_TORN;
     }
     miguard_scope_leave(&scope);
+    return status;
+}
+
+/* The second switch alone can fail, and then the first is undone. */
+static enum miguard_status go_through(void)
+{
+    enum miguard_status status = miguard_switch_to(on_the_way, NULL);
+
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    goal = view_now();
+    expected.uid[IDENTITY_S] = goal.uid[IDENTITY_E];
+    status = miguard_switch_to(target, NULL);
+    goal = before;
+    if (status != MIGUARD_OK) {
+        (void)miguard_switch_home(0);
+    }
     return status;
 }
 
 static enum miguard_status there_and_back(void)
 {
     struct switch_frame frame;
-    bool adopts = row.operation == ADOPT || row.operation == ADOPT_ROOT;
-    enum miguard_status status =
-        adopts ? switch_adopt(&adopted, &frame, NULL) : miguard_switch_to(target, NULL);
+    enum miguard_status status = row.operation == THROUGH ? go_through()
+                                 : adopts()               ? switch_adopt(&adopted, &frame, NULL)
+                                                          : miguard_switch_to(target, NULL);
 
     if (status != MIGUARD_OK) {
         return status;
     }
-    if (!is_there()) {
-        return MIGUARD_TORN;
-    }
+    must_be_there();
     if (row.operation == HOME) {
+        goal = view_now();
         (void)!miguard_switch_to(target, NULL);
+        goal = before;
     }
     between();
-    if (adopts) {
+    if (adopts()) {
         switch_restore(&frame);
         return MIGUARD_OK;
     }
-    if (row.operation == HOME) {
+    if (row.operation == HOME || row.operation == THROUGH) {
         (void)miguard_switch_home(0);
         return MIGUARD_OK;
     }
     return miguard_switch_back(NULL);
 }
 
-static bool is_dropped(void)
+static bool is_dropped(const struct thread_view *now)
 {
-    const struct view now = view_now();
     for (int i = 0; i < 4; i++) {
-        if (now.uid[i] != adopted.uid[0] || now.gid[i] != adopted.gid[0]) {
+        if (now->uid[i] != expected.uid[0] || now->gid[i] != expected.gid[0]) {
             return false;
         }
     }
-    return now.permitted == 0 && now.effective == 0 && now.inheritable == 0 && now.ambient == 0 &&
-           now.bounding == 0 && now.no_new_privs == 1 &&
-           (now.securebits & SECURE_ALL_LOCKS) == SECURE_ALL_LOCKS;
+    return now->permitted == 0 && now->effective == 0 && now->inheritable == 0 &&
+           now->ambient == 0 && now->bounding == 0 && now->no_new_privs == 1 &&
+           (now->securebits & SECURE_ALL_LOCKS) == SECURE_ALL_LOCKS;
 }
 
 static enum miguard_status operate(void)
@@ -741,215 +735,517 @@ static enum miguard_status operate(void)
                                     : there_and_back();
 }
 
-static bool prepare(const struct who *who)
+/* Without CAP_SYS_ADMIN, which a switched thread does not have, a filter needs no_new_privs. */
+static bool become_who(void)
 {
-    const struct rlimit no_core = {0, 0};
-
-    setrlimit(RLIMIT_CORE, &no_core);
-    gids_only = who->become == as_setgid_only;
-    uids_only = who->become == as_setuid_only;
-    switch_observe(observe);
-    signal(SIGABRT, on_abort);
-    /* Without CAP_SYS_ADMIN, which a switched thread does not have, a filter needs it. */
-    if (!who->become() || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !make_target()) {
-        return false;
+    if (row.mode == BY_ANOTHER) {
+        return start_other() && who_of(&row)->become();
     }
-    before_group_count = (int)syscall(SYS_getgroups, LENGTH(before_groups), before_groups);
-    before = view_now();
-    return true;
+    return who_of(&row)->become() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
-static bool close_gate(void)
+static void close_gate(void)
 {
     struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
     options.scope = MIGUARD_GATE_THREAD;
     (void)!miguard_gate_close(&options, NULL); /* which may be refused */
-    return true;
+    if (row.mode == BY_ANOTHER) {
+        (void)let_other(VIEW);
+        other.before = other.view;
+    }
 }
 
-static int run_row(const struct who *who)
+static enum outcome judge(enum miguard_status status)
 {
-    if (!prepare(who)) {
+    const struct thread_view after = view_now();
+    const bool two = row.mode == BY_ANOTHER;
+
+    if (two && !let_other(VIEW)) {
         return NO_SETUP;
     }
-    if ((row.stage == FROM_START || row.stage == BEFORE_GATE) && !deny(row.subset, row.answer)) {
-        return NO_SETUP;
-    }
-    if (row.stage == BEFORE_GATE) {
-        (void)close_gate();
-        before = view_now();
-    }
-    counting = row.stage >= 0;
-    enum miguard_status status = operate();
-    counting = false;
-    const struct view after = view_now();
     if (row.operation == DROP && status == MIGUARD_OK) {
-        return is_dropped() ? OK : FAILED;
+        return is_dropped(&after) && (!two || is_dropped(&other.view)) ? OK : FAILED;
     }
-    if (!same(&before, &after)) {
+    if (!thread_view_same(&before, &after) ||
+        (two && !thread_view_same(&other.before, &other.view))) {
         return FAILED;
     }
     return status == MIGUARD_OK ? OK : REFUSED;
 }
 
-/* ---- all rows ------------------------------------------------------------------------------ */
+/* What is common to all rows of one operation is done by then, but by another thread. */
+static enum outcome run_row(void)
+{
+    if (row.mode == BY_ANOTHER && !become_who()) {
+        return NO_SETUP;
+    }
+    before = view_now();
+    if (!make_target()) {
+        return NO_SETUP;
+    }
+    if ((row.stage == FROM_START || row.stage == BEFORE_GATE) && !deny()) {
+        return NO_SETUP;
+    }
+    if (row.stage == BEFORE_GATE) {
+        close_gate();
+        before = view_now();
+    }
+    goal = before;
+    counting = row.stage >= 0;
+    enum miguard_status status = operate();
+    counting = noting = false;
+    return judge(status);
+}
 
-static unsigned rows, outcomes[16], shown;
+/* ---- the rows of one operation --------------------------------------------------------------- */
+
 static const int answers[] = {EPERM, ENOSYS, 0};
 
-static enum outcome in_child(const struct who *who)
+static enum outcome in_child(void)
 {
     int status = 0;
 
     shared->calls = 0;
     shared->told = false;
+    totals->runs++;
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        _exit(run_row(who));
+        (void)alarm(20);
+        _exit((int)run_row());
     }
     if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
-        WEXITSTATUS(status) < OK || WEXITSTATUS(status) > UNPROVED) {
+        WEXITSTATUS(status) < OK || WEXITSTATUS(status) > ASKS) {
         return FAILED;
     }
     return (enum outcome)WEXITSTATUS(status);
 }
 
-static bool is_good(enum outcome outcome)
+static void print_row(const struct row *of, const char *what)
 {
-    return outcome == OK || outcome == REFUSED || outcome == ABORTED;
+    if (totals->shown++ >= 40) {
+        return;
+    }
+    printf("%s%s%s, %s, stage %d, errno %d, without", who_of(of)->name, worlds[of->world].name,
+           mode_names[of->mode], operation_names[of->operation], of->stage, of->answer);
+    print_subset(of->subset);
+    printf(": %s; ROW=\"%u %u %u %u %d %u %d\"\n", what, of->world, of->who, of->mode,
+           of->operation, of->stage, of->subset, of->answer);
+    fflush(stdout);
 }
 
-static void try_row(const struct who *who, const char *where)
+/* The number of the question that the last abort asked; the same is asked once. */
+static unsigned ask(void)
 {
-    enum outcome outcome = in_child(who);
+    struct question *asked = &shared->asked;
+    unsigned at = 0;
 
-    rows++;
-    outcomes[outcome]++;
-    if (!is_good(outcome) && shown++ < 40) {
-        printf("%s%s, %s, stage %d, errno %d, without", who->name, where,
-               operation_names[row.operation], row.stage, row.answer);
-        print_subset(row.subset);
-        printf(": %s\n", outcome_names[outcome - OK]);
+    asked->key = support_hash(asked, offsetof(struct question, key), asked->denied);
+    for (at = asked->key % QUESTIONS; shared->questions[at].key != 0; at = (at + 1) % QUESTIONS) {
+        if (shared->questions[at].key == asked->key) {
+            return at;
+        }
+    }
+    if (++shared->question_count > QUESTIONS / 2) {
+        shared->full = true;
+    }
+    asked->first = row;
+    shared->questions[at] = *asked;
+    return at;
+}
+
+/* How a row ended: an outcome, or ASKS and the number of the question. */
+typedef unsigned row_end;
+
+static row_end run_for_end(void)
+{
+    enum outcome outcome = in_child();
+
+    if (outcome == ASKS) {
+        return (unsigned)ASKS + ask();
+    }
+    return outcome;
+}
+
+static void count_row(row_end end, bool refused_anyway)
+{
+    if (refused_anyway) {
+        totals->rows_of_refused++;
+    }
+    if (end >= ASKS) {
+        shared->questions[end - ASKS].rows++;
+        return;
+    }
+    totals->outcomes[end - OK]++;
+    if (!is_good((enum outcome)end)) {
+        print_row(&row, outcome_names[end - OK]);
     }
 }
+
+/* A run, and which of the calls that were made it denied. */
+struct leaf {
+    unsigned made, denied;
+    row_end end;
+};
 
 static bool full;
 
+static bool all_subsets(void)
+{
+    return full && (row.mode == BY_ITSELF || row.stage < 0);
+}
+
 /* One in some; which ones differs from row to row. */
-static bool is_chosen(unsigned subset, unsigned salt, unsigned one_in)
+static bool is_chosen(unsigned sets, unsigned one_in)
 {
-    return full || ((unsigned)__builtin_popcount(subset) == 1 && salt % 16 == 0) ||
-           hash(&subset, sizeof(subset), salt) % one_in == 0;
-}
+    const unsigned count = (unsigned)__builtin_popcount(row.subset),
+                   most = (unsigned)__builtin_popcount(sets - 1);
 
-static void try_subsets(const struct who *who, const char *where, unsigned salt, unsigned one_in)
-{
-    unsigned sets = row.operation == DROP ? DROP_SETS : SWITCH_SETS;
-
-    for (unsigned i = 0; i < LENGTH(answers); i++) {
-        for (row.subset = 1; row.subset < sets; row.subset++) {
-            if (is_chosen(row.subset, salt + i, one_in)) {
-                row.answer = answers[i];
-                try_row(who, where);
-            }
-        }
+    /* What has been wrong. */
+    if (row.answer == 0 && row.mode == BY_ITSELF && row.who < 2 && row.world == 0 &&
+        ((row.subset | SETFSGID) == ((sets - 1) & ~(unsigned)SETFSUID) || row.subset == CAPSET ||
+         (row.operation == ADOPT_FS && (row.subset & ~(unsigned)(SETFSUID | SETFSGID)) == 0))) {
+        return true;
     }
+    if (all_subsets() || (full && (count == 1 || count == most - 1))) {
+        return true;
+    }
+    return support_hash(&row, sizeof(row), 1) % (full ? 16 : one_in) == 0;
 }
 
-/* From the nth call on. Only few subsets: each call alone, and all but one. */
-static void try_each_call(const struct who *who, const char *where, unsigned salt)
+/* Two of a kind are run nevertheless, now and then. */
+static void check_alike(row_end like)
 {
-    unsigned all = (row.operation == DROP ? DROP_SETS : SWITCH_SETS) - 1;
-
-    row.stage = 1 << 20;
-    row.subset = 0;
-    if (!is_good(in_child(who))) {
+    if (support_hash(&row, sizeof(row), 2) % 199 != 0) {
         return;
     }
-    const int total = shared->calls;
-    for (row.stage = 0; row.stage < total; row.stage++) {
-        for (unsigned bit = 1; bit < all; bit <<= 1) {
-            for (unsigned i = 0; i < 2 * LENGTH(answers); i++) {
-                row.subset = i % 2 == 0 ? bit : all & ~bit;
-                row.answer = answers[i / 2];
-                unsigned where_now = bit * 64 + i + (unsigned)row.stage * 8192;
-                if (full || hash(&where_now, sizeof(where_now), salt) % 4096 == 0) {
-                    try_row(who, where);
-                }
-            }
-        }
+    row_end end = run_for_end();
+    if (end != like && (end < ASKS || like < ASKS)) { /* each subset asks its own question */
+        totals->differing++;
+        print_row(&row, "not as its like");
     }
 }
 
-static void try_everybody(const char *where)
+static row_end end_of(struct leaf *leaves, unsigned *count)
 {
-    for (unsigned i = 0; i < LENGTH(everybody); i++) {
-        for (unsigned operation = 0; operation < LENGTH(operation_names); operation++) {
-            unsigned salt = i * 64 + operation;
-            row.operation = (enum operation)operation;
-            row.stage = FROM_START;
-            row.subset = 0;
-            enum outcome outcome = in_child(&everybody[i]);
-            if (outcome != OK && outcome != REFUSED) {
-                printf("%s%s, %s, nothing denied: %s\n", everybody[i].name, where,
-                       operation_names[operation], outcome_names[outcome - OK]);
-                outcomes[FAILED]++;
+    for (unsigned i = 0; i < *count; i++) {
+        if ((row.subset & leaves[i].made) == leaves[i].denied) {
+            check_alike(leaves[i].end);
+            return leaves[i].end;
+        }
+    }
+    row_end end = run_for_end();
+    leaves[(*count)++] = (struct leaf){shared->made, row.subset & shared->made, end};
+    return end;
+}
+
+/* All subsets from row.stage on. next: how they ended from the next call on, for those that do not
+ * deny this one; replaced. NULL where there is none. */
+static void try_subsets(row_end next[LENGTH(answers)][DROP_SETS], bool refused_anyway,
+                        unsigned one_in)
+{
+    static struct leaf leaves[DROP_SETS];
+    const unsigned sets = row.operation == DROP ? DROP_SETS : SWITCH_SETS;
+    const unsigned kind = next != NULL ? shared->kind_at[row.stage] : 0;
+
+    for (unsigned i = 0; i < LENGTH(answers); i++) {
+        unsigned count = 0;
+        row.answer = answers[i];
+        for (row.subset = 1; row.subset < sets; row.subset++) {
+            bool as_next = next != NULL && (kind & (row.subset | VISIBLE)) == 0;
+            if (!is_chosen(sets, one_in) || (as_next && !all_subsets())) {
+                continue;
             }
-            if (outcome != OK) {
-                continue; /* this one may not do that anyway */
+            row_end end = as_next ? next[i][row.subset] : end_of(leaves, &count);
+            if (next != NULL) {
+                next[i][row.subset] = end;
             }
-            try_subsets(&everybody[i], where, salt, operation == DROP ? 1024 : 256);
-            if (operation != DROP) {
-                row.stage = BETWEEN;
-                try_subsets(&everybody[i], where, salt + 1, 256);
-                row.stage = BEFORE_GATE;
-                try_subsets(&everybody[i], where, salt + 2, 512);
-            }
-            if (operation != SCOPE) {
-                try_each_call(&everybody[i], where, salt);
-            }
+            count_row(end, refused_anyway);
         }
     }
 }
 
-static int in_namespace(void *context)
+/* From each call on; the last first. */
+static void try_each_call(bool refused_anyway, row_end nothing_denied, unsigned one_in)
+{
+    static row_end next[LENGTH(answers)][DROP_SETS];
+
+    for (unsigned i = 0; i < LENGTH(answers); i++) {
+        for (unsigned subset = 0; subset < DROP_SETS; subset++) {
+            next[i][subset] = nothing_denied;
+        }
+    }
+    for (row.stage = shared->noted - 1; row.stage >= 0; row.stage--) {
+        try_subsets(next, refused_anyway, one_in);
+    }
+}
+
+static void try_operation(void)
+{
+    row.stage = MAX_CALLS;
+    row.subset = 0;
+    noting = true;
+    const enum outcome outcome = in_child();
+    noting = false;
+    shared->noted = shared->calls;
+    if (outcome != OK && outcome != REFUSED) {
+        totals->outcomes[outcome == NO_SETUP ? NO_SETUP - OK : FAILED - OK]++;
+        print_row(&row, "with nothing denied");
+        return;
+    }
+    const bool refused = outcome == REFUSED, drop = row.operation == DROP;
+    totals->refused_anyway += refused;
+    row.stage = FROM_START;
+    try_subsets(NULL, refused, drop ? 2048 : 512);
+    if (!drop && !refused) {
+        row.stage = BETWEEN;
+        try_subsets(NULL, false, 512);
+    }
+    if (!drop) {
+        row.stage = BEFORE_GATE;
+        try_subsets(NULL, refused, 2048);
+    }
+    try_each_call(refused, outcome, drop ? 1 << 17 : 1 << 14);
+}
+
+/* In a child of the worker: what all rows have in common is done once. */
+static int operation_in_child(void)
+{
+    const struct rlimit no_core = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    switch_observe(observe);
+    signal(SIGABRT, on_abort);
+    if (row.mode == BY_ITSELF && !become_who()) {
+        print_row(&row, "not prepared");
+        return 1;
+    }
+    try_operation();
+    fflush(stdout);
+    return shared->full ? 1 : 0;
+}
+
+/* ---- the proofs ------------------------------------------------------------------------------ */
+
+static enum outcome prove(const struct question *question)
+{
+    const unsigned threads = question->first.mode == BY_ANOTHER ? 2 : 1;
+    enum outcome outcome = WRONG_ABORT;
+
+    for (unsigned i = 0; i < threads; i++) {
+        enum way way = way_back_search(&question->now[i], &question->before[i], question->denied);
+        if (way == WAY_NONE) {
+            return ABORTED;
+        }
+        outcome = way == WAY_UNKNOWN ? UNPROVED : outcome;
+    }
+    return outcome;
+}
+
+static void print_view(const struct thread_view *view)
+{
+    printf("  uid %u/%u/%u/%u gid %u/%u/%u/%u eff %llx prm %llx inh %llx amb %llx bits %x, %u "
+           "groups, nnp %u\n",
+           view->uid[0], view->uid[1], view->uid[2], view->uid[3], view->gid[0], view->gid[1],
+           view->gid[2], view->gid[3], (unsigned long long)view->effective,
+           (unsigned long long)view->permitted, (unsigned long long)view->inheritable,
+           (unsigned long long)view->ambient, view->securebits, view->group_count,
+           view->no_new_privs);
+}
+
+static void prove_all(void)
+{
+    for (unsigned i = 0; i < QUESTIONS && shared->question_count > 0; i++) {
+        const struct question *question = &shared->questions[i];
+        if (question->key == 0) {
+            continue;
+        }
+        enum outcome outcome = prove(question);
+        totals->proofs++;
+        totals->outcomes[outcome - OK] += question->rows;
+        if (outcome != ABORTED) {
+            print_row(&question->first, outcome_names[outcome - OK]);
+            for (unsigned j = 0; j < (question->first.mode == BY_ANOTHER ? 2U : 1U); j++) {
+                print_view(&question->now[j]);
+                print_view(&question->before[j]);
+            }
+        }
+    }
+    if (shared->question_count > 0) {
+        memset(shared->questions, 0, sizeof(shared->questions));
+        shared->question_count = 0;
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static void work_operation(void)
+{
+    int status = 0;
+
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(operation_in_child());
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+        totals->outcomes[FAILED - OK]++;
+        print_row(&row, "the rows of this operation came to no end");
+    }
+    prove_all();
+}
+
+static int work(void *context)
+{
+    unsigned states = 0, made = 0;
+
+    (void)context;
+    if (row.world != 0) {
+        (void)syscall(SYS_setresgid, 0, 0, 0);
+        (void)syscall(SYS_setresuid, 0, 0, 0);
+    }
+    if (!way_back_begin()) {
+        return 1;
+    }
+    for (row.operation = 0; row.operation < LENGTH(operation_names); row.operation++) {
+        /* Of one id there is no other to adopt. */
+        if (!has_one_id() || row.operation != ADOPT_FS) {
+            work_operation();
+        }
+    }
+    way_back_count(&states, &made);
+    totals->states += states;
+    totals->calls += made;
+    return 0;
+}
+
+static int work_in_world(int (*body)(void *))
+{
+    const struct userns *userns = &worlds[row.world].userns;
+
+    return row.world == 0 ? body(NULL) : userns_run(userns, body, NULL);
+}
+
+/* A job is one who of one world in one mode. */
+static void take_jobs(void)
+{
+    for (;;) {
+        unsigned job = totals->next_job++;
+        for (row.world = 0; row.world < LENGTH(worlds); row.world++) {
+            if (job < 2 * worlds[row.world].who_count) {
+                break;
+            }
+            job -= 2 * worlds[row.world].who_count;
+        }
+        if (row.world == LENGTH(worlds)) {
+            return;
+        }
+        row.who = job / 2;
+        row.mode = job % 2;
+        int status = work_in_world(work);
+        if (status == USERNS_CANNOT) {
+            printf("skip: %s%s: none can be had here\n", who_of(&row)->name,
+                   worlds[row.world].name);
+        } else if (status != 0) {
+            totals->outcomes[FAILED - OK]++;
+        }
+        if (full) {
+            printf("done: %s%s%s; %u runs\n", who_of(&row)->name, worlds[row.world].name,
+                   mode_names[row.mode], totals->runs);
+        }
+        fflush(stdout);
+    }
+}
+
+static int one_row(void *context)
 {
     (void)context;
-    (void)syscall(SYS_setresgid, 0, 0, 0);
-    (void)syscall(SYS_setresuid, 0, 0, 0);
-    rows = 0;
-    memset(outcomes, 0, sizeof(outcomes));
-    try_everybody(", in a user namespace");
-    unsigned bad = rows - outcomes[OK] - outcomes[REFUSED] - outcomes[ABORTED] + outcomes[FAILED];
-    printf("in a user namespace: %u rows: %u OK, %u refused, %u aborted with nothing left\n", rows,
-           outcomes[OK], outcomes[REFUSED], outcomes[ABORTED]);
+    if (row.world != 0) {
+        (void)syscall(SYS_setresgid, 0, 0, 0);
+        (void)syscall(SYS_setresuid, 0, 0, 0);
+    }
     fflush(stdout);
-    return bad == 0 ? 0 : 1;
+    pid_t child = fork();
+    if (child == 0) {
+        switch_observe(observe);
+        signal(SIGABRT, on_abort);
+        if (row.mode == BY_ITSELF && !become_who()) {
+            _exit(1);
+        }
+        count_row(run_for_end(), false);
+        fflush(stdout);
+        _exit(0);
+    }
+    (void)waitpid(child, NULL, 0);
+    if (way_back_begin()) {
+        prove_all();
+    }
+    return 0;
+}
+
+static void *share(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED) {
+        perror("mmap");
+        exit(1);
+    }
+    return memory;
+}
+
+static void work_with_two(void)
+{
+    pid_t second = fork();
+
+    if (second == 0) {
+        shared = share(sizeof(*shared)); /* its own */
+        take_jobs();
+        _exit(0);
+    }
+    take_jobs();
+    if (second < 0 || waitpid(second, NULL, 0) != second) {
+        totals->outcomes[FAILED - OK]++;
+    }
+}
+
+static int report(void)
+{
+    unsigned rows = 0, good = 0;
+
+    for (unsigned i = 0; i < OUTCOMES; i++) {
+        rows += totals->outcomes[i];
+        good += is_good((enum outcome)(i + OK)) ? totals->outcomes[i] : 0;
+    }
+    printf("%u rows in %u runs:\n", rows, totals->runs);
+    for (unsigned i = 0; i < OUTCOMES; i++) {
+        printf("%10u %s\n", totals->outcomes[i], outcome_names[i]);
+    }
+    printf("%u operations are refused with nothing denied; of them are %u of the rows\n",
+           totals->refused_anyway, totals->rows_of_refused);
+    printf("%u aborts that differ, proved by %u calls in %u states\n", totals->proofs,
+           totals->calls, totals->states);
+    unsigned failed = rows - good + totals->differing;
+    printf("%u passed, %u failed\n", good, failed);
+    return failed == 0 ? 0 : 1;
 }
 
 int main(void)
 {
-    const struct userns all_ids = {"0 0 65536", "0 0 65536", false};
+    const char *one = getenv("ROW");
 
     full = getenv("FULL") != NULL;
     if (geteuid() != 0) {
         printf("skip: denied calls: needs root\n0 passed, 0 failed, 1 skipped\n");
         return 0;
     }
-    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) {
-        return 1;
+    totals = share(sizeof(*totals));
+    shared = share(sizeof(*shared));
+    if (one != NULL && sscanf(one, "%u %u %u %u %d %u %d", &row.world, &row.who, &row.mode,
+                              &row.operation, &row.stage, &row.subset, &row.answer) == 7) {
+        (void)work_in_world(one_row);
+    } else {
+        work_with_two();
     }
-    try_everybody("");
-    printf("%u rows: %u OK, %u refused, %u aborted with nothing left\n", rows, outcomes[OK],
-           outcomes[REFUSED], outcomes[ABORTED]);
-    int inside = userns_run(&all_ids, in_namespace, NULL);
-    if (inside == USERNS_CANNOT) {
-        printf("skip: user namespace: none can be had here\n");
-    }
-    unsigned good = outcomes[OK] + outcomes[REFUSED] + outcomes[ABORTED];
-    unsigned failed = rows - good + (inside != 0 && inside != USERNS_CANNOT);
-    printf("%u passed, %u failed\n", good, failed);
-    return failed == 0 ? 0 : 1;
+    return report();
 }
