@@ -36,19 +36,35 @@ static void unlock_log_in_child(void)
 FORK_OWNER(audit_owner, .rank = FORK_AUDIT, .before = lock_log, .after = unlock_log,
            .in_child = unlock_log_in_child);
 
+__thread bool guard_is_dropping;
+
+static void lock(void)
+{
+    if (!guard_is_dropping) {
+        pthread_mutex_lock(&process_guard.lock);
+    }
+}
+
+static void unlock(void)
+{
+    if (!guard_is_dropping) {
+        pthread_mutex_unlock(&process_guard.lock);
+    }
+}
+
 struct guard *guard_enter_if_open(void)
 {
-    pthread_mutex_lock(&process_guard.lock);
+    lock();
     bool open = process_guard.guard.audit != NULL;
     process_guard.users += open ? 1 : 0;
-    pthread_mutex_unlock(&process_guard.lock);
+    unlock();
     return open ? &process_guard.guard : NULL;
 }
 
 void guard_leave(struct guard *guard)
 {
     (void)guard;
-    pthread_mutex_lock(&process_guard.lock);
+    lock();
     process_guard.users--;
-    pthread_mutex_unlock(&process_guard.lock);
+    unlock();
 }

@@ -37,4 +37,8 @@ struct process_guard {
 
 extern struct process_guard process_guard;
 
+/* Whether this thread has the lock for a drop of its own. Should that end in an abort, the record
+ * of it is written from within. */
+extern __thread bool guard_is_dropping __attribute__((tls_model("initial-exec")));
+
 #endif

@@ -299,6 +299,7 @@ static void before_drop(void)
     pthread_mutex_unlock(&process_guard.lock);
     watch_end(watch);
     pthread_mutex_lock(&process_guard.lock);
+    guard_is_dropping = true;
     if (process_guard.guard.audit != NULL) {
         audit_pause(process_guard.guard.audit);
     }
@@ -311,6 +312,7 @@ static void after_drop(void)
     }
     process_guard.paused = false;
     watch_as_told(process_guard.watch_wanted);
+    guard_is_dropping = false;
     pthread_mutex_unlock(&process_guard.lock);
 }
 

@@ -2,12 +2,14 @@
 /*
  * What becoming somebody and coming back costs, both verified: against the bare system calls that
  * it must make, and against what OpenSSH's temporarily_use_uid() and restore_uid() do, which verify
- * nothing.
+ * nothing; and what a filter of system calls adds, under which /proc is read, too.
  *
  * Part of the bench program; alone: -DALONE.
  */
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +180,50 @@ static void *measure_all(void *context)
     return NULL;
 }
 
+/* Of this thread alone. It allows everything. */
+static void put_filter_on(void)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {1, code};
+
+    need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+}
+
+static void *measure_ours(void *context)
+{
+    double times[ROUNDS];
+
+    for (int round = -1; round < ROUNDS; round++) { /* -1 warms up */
+        times[round < 0 ? 0 : round] = one(ours);
+    }
+    *(double *)context = median(times);
+    return NULL;
+}
+
+static void *measure_filtered(void *context)
+{
+    put_filter_on();
+    return measure_ours(context);
+}
+
+static double on_a_thread(void *(*measure)(void *))
+{
+    pthread_t thread;
+    double result = 0;
+
+    need(pthread_create(&thread, NULL, measure, &result) == 0);
+    need(pthread_join(thread, NULL) == 0);
+    return result;
+}
+
+static void tell_filtered(void (*tell)(const char *, double, const char *, double))
+{
+    const double filtered = on_a_thread(measure_filtered), plain = on_a_thread(measure_ours);
+
+    tell("switch and back under a filter / without one", filtered / plain, "ratio", -1);
+    tell("switch and back, each verified, under a filter", filtered / 1000, "us", -1);
+}
+
 void bench_switch(void (*tell)(const char *name, double value, const char *unit, double goal))
 {
     pthread_t thread;
@@ -191,6 +237,7 @@ void bench_switch(void (*tell)(const char *name, double value, const char *unit,
     /* Providers switch on the threads of a pool, not on the first one. */
     need(pthread_create(&thread, NULL, measure_all, &tell) == 0);
     need(pthread_join(thread, NULL) == 0);
+    tell_filtered(tell);
     miguard_target_free(target);
 }
 
