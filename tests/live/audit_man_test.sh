@@ -66,9 +66,27 @@ fields_in() {
     return $bad
 }
 
+commands() { # of miguard audit, as its --help lists them
+    "$OUT/miguard" audit --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'
+}
+
+commands_in() {
+    commands >"$tmp/commands"
+    [ "$(wc -l <"$tmp/commands")" -ge 8 ] || return 1
+    bad=0
+    while read -r command; do
+        if ! grep -q "^\.Cm audit $command\$" man/miguard-audit.1 ||
+            ! grep -q "^\.Ss $command\$" man/miguard-audit.1; then
+            echo "missing: $command"
+            bad=1
+        fi
+    done <"$tmp/commands"
+    return $bad
+}
+
 options_in() {
     bad=0
-    for command in init search report follow explain suggest export verify; do
+    for command in $(commands); do
         "$OUT/miguard" audit $command --help >"$tmp/help" || return 1
         grep -oE -e '--[a-z][a-z-]+' "$tmp/help" | sort -u >"$tmp/options"
         while read -r option; do
@@ -89,6 +107,7 @@ if command -v jq >/dev/null; then
 else
     echo "skip: the fields of the schema: jq is not installed"
 fi
+check "every command of miguard audit is in its page" commands_in
 check "every option of miguard audit is in its page" options_in
 if command -v mandoc >/dev/null; then
     check "miguard-audit(1) is in order" mandoc -Tlint -Wwarning man/miguard-audit.1

@@ -139,30 +139,35 @@ static void check_row(const struct row *row)
 /* ---- usage ---------------------------------------------------------------------------------- */
 
 static const struct row usage[] = {
-    {"", 2, "", "miguard --help", false},
+    {"", 2, "", "missing command; see miguard --help", false},
     {"--help", 0, "usage: miguard COMMAND", "", false},
     {"--version", 0, "miguard 0.1.0", "", false},
-    {"identity --help", 0, "usage: miguard identity show", "", false},
+    {"identity --help", 0, "usage: miguard identity COMMAND", "", false},
     {"identity show --help", 0, "usage: miguard identity show", "", false},
     {"run --help", 0, "usage: miguard run", "", false},
     {"idenity show", 2, "", "did you mean identity?", false},
-    {"frobnicate", 2, "", "unknown command frobnicate; see miguard --help", false},
+    {"frobnicate", 2, "", "unknown command 'frobnicate'; use doctor, gate, identity,", false},
     {"--versoin", 2, "", "did you mean --version?", false},
-    {"identity", 2, "", "show or diff?", false},
+    {"identity", 2, "", "missing command; see miguard identity --help", false},
     {"identity shwo", 2, "", "did you mean show?", false},
     {"identity show --josn", 2, "", "did you mean --json?", false},
     {"identity show --pid", 2, "", "--pid needs a value", false},
-    {"identity show --pid abc", 2, "", "'abc' is no process", false},
-    {"identity show --pid 0", 2, "", "'0' is no process", false},
+    {"identity show --pid abc", 2, "", "--pid 'abc' is not a process id", false},
+    {"identity show --pid 0", 2, "", "--pid '0' is not a process id", false},
     {"identity show --pid 1 --tid 1", 2, "", "not both", false},
-    {"identity show 1", 2, "", "'1' is too much", false},
+    {"identity show 1", 2, "", "unexpected argument '1'", false},
     {"identity diff 1", 2, "", "two process", false},
-    {"identity diff 1 2 3", 2, "", "'3' is too much", false},
+    {"identity diff 1 2 3", 2, "", "two process", false},
+    {"identity diff 1 x", 2, "", "'x' is not a process or thread id", false},
+    {"help", 0, "usage: miguard COMMAND", "", false},
+    {"help identity diff", 0, "usage: miguard identity diff", "", false},
+    {"identity help diff", 0, "usage: miguard identity diff", "", false},
+    {"help idenity", 2, "", "did you mean identity?", false},
     {"run", 2, "", "the operation is missing", false},
     {"run get", 2, "", "the namespace is missing", false},
     {"run get root/test", 2, "", "the class is missing", false},
     {"run invoke root/test MG_File", 2, "", "the method is missing", false},
-    {"run get root/test MG_File Path=/", 2, "", "no --module", false},
+    {"run get root/test MG_File Path=/", 2, "", "--module is required", false},
     {"run enumarate root/test MG_File", 2, "", "did you mean enumerate?", false},
     {"run --modul $P/file.so get root/test MG_File", 2, "", "did you mean --module?", false},
     {"run --module $P/file.so get root/test MG_File Path", 2, "", "not KEY=VALUE", false},
@@ -173,6 +178,36 @@ static const struct row usage[] = {
 START_TEST(usage_row)
 {
     check_row(&usage[_i]);
+}
+END_TEST
+
+/* As --help lists them: a new one is tested without a line here. */
+START_TEST(each_help_fits_a_terminal)
+{
+    char commands[64][32];
+    static struct output output;
+    size_t count = 0;
+
+    run("--help", &output);
+    for (char *line = strtok(output.out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        char *end = strstr(line, "   ");
+        if (strncmp(line, "  ", 2) == 0 && line[2] >= 'a' && end != NULL && count < 64) {
+            snprintf(commands[count++], sizeof(commands[0]), "%.*s", (int)(end - line - 2),
+                     line + 2);
+        }
+    }
+    ck_assert_uint_ge(count, 19);
+    for (size_t i = 0; i < count; i++) {
+        char arguments[64], first[64];
+        snprintf(arguments, sizeof(arguments), "%s --help", commands[i]);
+        snprintf(first, sizeof(first), "usage: miguard %s", commands[i]);
+        run(arguments, &output);
+        ck_assert_int_eq(output.status, 0);
+        ck_assert_msg(strncmp(output.out, first, strlen(first)) == 0, "%s", output.out);
+        for (char *line = strtok(output.out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            ck_assert_msg(strlen(line) <= 80, "%s: %s", arguments, line);
+        }
+    }
 }
 END_TEST
 
@@ -427,6 +462,7 @@ static Suite *suite(void)
 
     tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, usage_row, 0, ROWS(usage));
+    tcase_add_test(rows, each_help_fits_a_terminal);
     tcase_add_loop_test(rows, identity_row, 0, ROWS(identity));
     tcase_add_loop_test(rows, request_row, 0, ROWS(requests));
     tcase_set_timeout(others, 120);

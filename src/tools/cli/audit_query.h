@@ -3,24 +3,21 @@
 #ifndef TOOLS_CLI_AUDIT_QUERY_H
 #define TOOLS_CLI_AUDIT_QUERY_H
 
-#include "tools/cli/cli.h"
+#include "base/text.h"
+#include "tools/cli/options.h"
 #include "tools/review/query.h"
 
-/* What QUERY means, for --help. */
-extern const char query_help[];
+struct conditions {
+    struct query *query;
+    struct text given; /* the options as they were given, for the head of a report */
+};
 
-/*
- * True when the option at hand is a condition (or its value is missing); it is then in query.
- * *ret_status is CLI_YES, or the exit status after a message:
- *
- *     } else if (query_argument(&arguments, query, &status)) {
- *         if (status != CLI_YES) return status;
- *     }
- */
-bool query_argument(struct arguments *arguments, struct query *query, int *ret_status);
+/* False after a message: out of memory. */
+bool conditions_begin(struct conditions *conditions);
+void conditions_release(struct conditions *conditions);
 
-/* A command's own options (ended with NULL) and those of the query, for arguments.known. The list
- * is on the heap; NULL out of memory. */
-const char **query_known(const char *const *own);
+/* For the table of a command; its target is a struct conditions. */
+extern const struct option_group query_group;
+#define QUERY(T, member) .group = &query_group, .group_at = OPTION_OF(T, member, struct conditions)
 
 #endif

@@ -19,45 +19,25 @@ enum { MAX_TEXT = 4096 };
 /* ---- what to write ----------------------------------------------------------------------------
  */
 
-static int choose(const char *command, const char *option, const char *word,
-                  const char *const *words, size_t *ret_choice)
-{
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (word == NULL || strcmp(words[i], word) == 0) {
-            *ret_choice = i;
-            return CLI_YES;
-        }
-    }
-    const char *nearest = nearest_word(word, words);
-    return complain(CLI_USAGE, "%s: %s '%s' is unknown; %s %s%s", command, option, word,
-                    nearest != NULL ? "did you mean" : "it is",
-                    nearest != NULL ? nearest : words[0],
-                    nearest != NULL ? "?" : " or another that --help lists");
-}
+const char *const audit_formats[] = {
+    [AUDIT_TEXT] = "text", [AUDIT_JSON] = "json", [AUDIT_CSV] = "csv", NULL};
+const char *const audit_colours[] = {[AUDIT_COLOUR_AUTO] = "auto",
+                                     [AUDIT_COLOUR_ALWAYS] = "always",
+                                     [AUDIT_COLOUR_NEVER] = "never",
+                                     NULL};
 
-int audit_output_begin(const char *command, const char *format, const char *colour,
-                       struct audit_output *ret_output)
+void audit_output_begin(const struct audit_look *look, struct audit_output *ret_output)
 {
-    static const char *const formats[] = {"text", "json", "csv", NULL};
-    static const char *const colours[] = {"auto", "always", "never", NULL};
     const char *unwanted = getenv("NO_COLOR"); /* no-color.org */
-    size_t format_choice = 0, colour_choice = 0;
-
-    int status = choose(command, "--format", format, formats, &format_choice);
-    if (status == CLI_YES) {
-        status = choose(command, "--color", colour, colours, &colour_choice);
-    }
-    if (status != CLI_YES) {
-        return status;
-    }
     bool terminal = isatty(STDOUT_FILENO) != 0;
-    *ret_output = (struct audit_output){
-        .stream = stdout,
-        .format = (enum audit_format)format_choice,
-        .terminal = terminal,
-        .colour = colour_choice == 1 ||
-                  (colour_choice == 0 && terminal && (unwanted == NULL || unwanted[0] == '\0'))};
-    return CLI_YES;
+    bool plain = unwanted != NULL && unwanted[0] != '\0';
+
+    *ret_output =
+        (struct audit_output){.stream = stdout,
+                              .format = look->format,
+                              .terminal = terminal,
+                              .colour = look->colour == AUDIT_COLOUR_ALWAYS ||
+                                        (look->colour == AUDIT_COLOUR_AUTO && terminal && !plain)};
 }
 
 /* ---- text -------------------------------------------------------------------------------------

@@ -5,21 +5,31 @@
 
 #include <stdio.h>
 
+#include "tools/cli/options.h"
 #include "tools/review/record.h"
 
 enum audit_format { AUDIT_TEXT, AUDIT_JSON, AUDIT_CSV };
+enum audit_colour { AUDIT_COLOUR_AUTO, AUDIT_COLOUR_ALWAYS, AUDIT_COLOUR_NEVER };
 
-/* How and where to: set up by audit_output_begin(). */
+/* How records are to look, and the options that say so. */
+struct audit_look {
+    enum audit_format format;
+    enum audit_colour colour;
+};
+extern const char *const audit_formats[], *const audit_colours[];
+#define AUDIT_LOOK_OPTIONS(T, member)                                                              \
+    WORD("--format", audit_formats, T, member.format,                                              \
+         "for people (the default), as the log has them, or for spreadsheets"),                    \
+        WORD("--color", audit_colours, T, member.colour, "auto (the default): only on a terminal")
+
+/* Set up by audit_output_begin(). */
 struct audit_output {
     FILE *stream;
     enum audit_format format;
     bool colour, terminal;
 };
 
-/* format: "text", "json", "csv" or NULL; colour: "auto", "always", "never" or NULL. CLI_YES, or
- * CLI_USAGE after a message. */
-int audit_output_begin(const char *command, const char *format, const char *colour,
-                       struct audit_output *ret_output);
+void audit_output_begin(const struct audit_look *look, struct audit_output *ret_output);
 
 /*
  * text: a line with the time, the verdict and the call, and for a refusal lines below that say who,

@@ -2,9 +2,9 @@
 /*
  * The `miguard` command.
  *
- * Each sub-command parses its own arguments and returns an exit status. Results go to stdout,
- * everything else to stderr. Text that comes from outside passes text.c before it is printed, so
- * that no value can reach the terminal as an escape sequence.
+ * commands.h lists the sub-commands; each has its options in a table (options.h) and returns an
+ * exit status. Results go to stdout, everything else to stderr. Text that comes from outside passes
+ * terminal.c before it is printed, so that no value can reach the terminal as an escape sequence.
  */
 #ifndef TOOLS_CLI_CLI_H
 #define TOOLS_CLI_CLI_H
@@ -24,51 +24,8 @@ enum cli_exit {
     CLI_UNABLE = 3, /* the question could not even be asked */
 };
 
-int cmd_audit(int count, char **arguments);
-int cmd_doctor(int count, char **arguments);
-int cmd_gate(int count, char **arguments);
-int cmd_identity(int count, char **arguments);
-int cmd_policy(int count, char **arguments);
-int cmd_run(int count, char **arguments);
-
-/* ---- arguments (arguments.c) -------------------------------------------------------------- */
-
-/*
- * Steps through arguments: options in any place, `--` before the rest that are none.
- *
- *     while (arguments_next(&arguments)) {
- *         if (arguments.option == NULL) ...        an operand: arguments.operand
- *         else if (arguments_is(&arguments, "--json")) ...
- *         else if (arguments_value(&arguments, "--as", &user)) ...
- *         else return arguments_unknown(&arguments);
- *     }
- *     if (arguments.failed) return CLI_USAGE;
+/* ---- messages and text (terminal.c) -----------------------------------------------------------
  */
-struct arguments {
-    int count;
-    char **list;
-    int at;
-    bool operands_only;       /* after `--` */
-    const char *command;      /* for messages: "miguard run" */
-    const char *const *known; /* all options, ended with NULL, for "did you mean" */
-    const char *option;       /* the option at hand, or NULL */
-    const char *operand;      /* the operand at hand, or NULL */
-    bool failed;              /* a message has been printed */
-};
-
-bool arguments_next(struct arguments *arguments);
-bool arguments_is(struct arguments *arguments, const char *option);
-
-/* True for `option value` and `option=value`. A missing value sets failed, and *ret_value NULL. */
-bool arguments_value(struct arguments *arguments, const char *option, const char **ret_value);
-
-/* Prints that the option at hand is unknown, with the nearest known one, and gives CLI_USAGE. */
-int arguments_unknown(const struct arguments *arguments);
-
-/* The word of list (ended with NULL) that word was probably meant to be, or NULL. */
-const char *nearest_word(const char *word, const char *const *list);
-
-/* ---- messages and text (text.c) ----------------------------------------------------------- */
 
 /* "miguard: ..." on stderr, made safe for a terminal; returns status, so that a failure is one
  * line. */
@@ -116,42 +73,5 @@ void render_mof(FILE *stream, const MI_Instance *instance, bool terse);
 /* As one JSON object; a new reference, or NULL out of memory. 64-bit integers beyond 2^53 become
  * strings, since a JSON number that passes a double loses its last bits (RFC 8259, section 6). */
 json_t *render_json(const MI_Instance *instance);
-
-/* ---- miguard run (run_arguments.c, run_instance.c, cmd_run.c) ----------------------------- */
-
-struct run_pair {
-    const char *text; /* KEY=VALUE or KEY[]=VALUE as given */
-    size_t key_length;
-    bool array;
-    const char *value;
-};
-
-struct run_pairs {
-    struct run_pair *list;
-    size_t count;
-};
-
-enum run_verb { RUN_GET, RUN_ENUMERATE, RUN_CREATE, RUN_MODIFY, RUN_DELETE, RUN_INVOKE };
-
-struct run_request {
-    const char **modules;
-    size_t module_count;
-    const char *as_user, *audit_file, *policy;
-    enum miguard_gate_scope gate; /* off: what the policy says */
-    bool json, help;
-    enum run_verb verb;
-    const char *name_space, *class_name, *method;
-    struct run_pairs values; /* KEY=VALUE */
-    struct run_pairs keys;   /* --key KEY=VALUE */
-};
-
-/* CLI_YES, or CLI_USAGE after a message. Released with run_request_release() either way. */
-int run_request_parse(int count, char **arguments, struct run_request *ret_request);
-void run_request_release(struct run_request *request);
-
-/* A dynamic instance of class_name with pairs as string elements, the host converts them. A key
- * that is given more than once, or as KEY[]=VALUE, becomes an array. */
-MI_Result run_instance_new(MI_Session *session, const char *class_name,
-                           const struct run_pairs *pairs, MI_Instance **ret_instance);
 
 #endif

@@ -5,32 +5,16 @@
 
 #include "audit/encode.h"
 #include "tools/cli/audit_review.h"
+#include "tools/cli/commands.h"
 #include "tools/review/explain.h"
-
-static const char help[] =
-    "usage: miguard audit explain [--json] ID [FILE]...\n"
-    "\n"
-    "Tells a record in plain sentences: what was refused, who opened the session and who used it,\n"
-    "what differed, by which rule, and what to do about it.\n"
-    "\n"
-    "ID is the decision id that the refused caller was told (event.id), the beginning of one, or\n"
-    "#N for the record with number N. Quote the #, which a shell takes for a comment.\n"
-    "\n"
-    "  --json               for programs\n"
-    "  --help               this text\n"
-    "\n"
-    "Exit status: 0 told, 1 no such record or more than one, 2 wrong usage, 3 something could not\n"
-    "be read.\n";
-
-static const char *const options[] = {"--json", "--help", NULL};
 
 enum { CANDIDATES = 5, LONGEST = 128 };
 
 struct request {
+    struct word_list words; /* as given: the id, then files */
     const char *id;
-    const char **files;
-    size_t file_count;
-    bool json, help;
+    struct word_list files; /* a part of words */
+    bool json;
     char sequence[LONGEST];
     uint64_t found;
     struct text line; /* the record that was found first */
@@ -40,50 +24,28 @@ struct request {
     struct audit_walk walk;
 };
 
-static int parse(int count, char **list, struct request *request)
+static const struct option_row options[] = {
+    FLAG("--json", struct request, json, "print one JSON object"),
+};
+
+static int check_id(const struct command_line *line, struct request *request)
 {
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard audit explain", .known = options};
+    const char *id = request->words.count > 0 ? request->words.items[0] : "";
 
-    request->files = calloc((size_t)count + 1, sizeof(*request->files));
-    if (request->files == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL && request->id == NULL) {
-            request->id = arguments.operand;
-        } else if (arguments.operand != NULL) {
-            request->files[request->file_count++] = arguments.operand;
-        } else if (arguments_is(&arguments, "--json")) {
-            request->json = true;
-        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
-            request->help = true;
-        } else {
-            return arguments_unknown(&arguments);
-        }
-    }
-    return CLI_YES;
-}
-
-static int check(struct request *request)
-{
-    const char *id = request->id;
-
-    if (id == NULL || id[0] == '\0') {
-        return complain(CLI_USAGE, "miguard audit explain: which record? give the id that the "
-                                   "caller was told, or '#N'");
+    if (id[0] == '\0') {
+        return wrong_usage(line, "which record? Give the id in the message to the caller, or '#N'");
     }
     if (strlen(id) >= LONGEST) {
-        return complain(CLI_USAGE, "miguard audit explain: that is no id: it is too long");
+        return wrong_usage(line, "that is not an id: it is too long");
     }
+    request->id = id;
+    request->files.items = request->words.items + 1;
+    request->files.count = request->words.count - 1;
     if (id[0] != '#') {
         return CLI_YES;
     }
     if (id[1] == '\0' || strspn(id + 1, "0123456789") != strlen(id + 1)) {
-        return complain(CLI_USAGE,
-                        "miguard audit explain: '%s' is no record; # and its number, as "
-                        "in '#123'",
-                        id);
+        return wrong_usage(line, "'%s' is not a record; use # and its number, as in '#123'", id);
     }
     snprintf(request->sequence, sizeof(request->sequence), "%s", id + 1);
     return CLI_YES;
@@ -145,7 +107,7 @@ static int find(struct request *request)
     struct read_place place;
     bool room = true;
 
-    int status = audit_open_logs(request->files, request->file_count, READ_BY_TIME, &reader);
+    int status = audit_open_logs(&request->files, READ_BY_TIME, &reader);
     if (status != CLI_YES) {
         return status;
     }
@@ -193,8 +155,8 @@ static int find_related(struct request *request, const struct record *record)
     const char *fault;
     bool room = true;
 
-    for (size_t i = 0; i < request->file_count; i++) {
-        if (strcmp(request->files[i], "-") == 0) {
+    for (size_t i = 0; i < request->files.count; i++) {
+        if (strcmp(request->files.items[i], "-") == 0) {
             return CLI_YES;
         }
     }
@@ -202,7 +164,7 @@ static int find_related(struct request *request, const struct record *record)
     if (!export_has(record, RECORD_SESSION)) {
         return CLI_YES;
     }
-    int status = audit_open_logs(request->files, request->file_count, READ_BY_FILE, &reader);
+    int status = audit_open_logs(&request->files, READ_BY_FILE, &reader);
     if (status != CLI_YES) {
         return status;
     }
@@ -258,25 +220,45 @@ static int tell(struct request *request)
     return status;
 }
 
-int audit_explain(int count, char **arguments)
+static int explain_record(struct request *request)
+{
+    int status = find(request);
+
+    if (status != CLI_YES) {
+        return status;
+    }
+    audit_hide_progress(&request->walk);
+    status = request->found == 1 && !audit_interrupted() ? tell(request) : not_one(request);
+    return audit_finish(&request->walk, status);
+}
+
+static int run_explain(const struct command_line *line)
 {
     struct request request = {0};
+    int status = CLI_YES;
 
-    int status = parse(count, arguments, &request);
-    if (status == CLI_YES && request.help) {
-        fputs(help, stdout);
-    } else if (status == CLI_YES) {
-        status = check(&request);
-        status = status == CLI_YES ? find(&request) : status;
+    if (command_parse(line, &request, &status)) {
+        status = check_id(line, &request);
         if (status == CLI_YES) {
-            audit_hide_progress(&request.walk);
-            status =
-                request.found == 1 && !audit_interrupted() ? tell(&request) : not_one(&request);
-            status = audit_finish(&request.walk, status);
+            status = explain_record(&request);
         }
     }
-    free(request.files);
+    word_list_release(&request.words);
     text_release(&request.line);
     text_release(&request.related.open);
     return status;
 }
+
+COMMAND(audit, explain) = {
+    .about = "Explains a record in plain sentences: what was refused, who opened the session and "
+             "who used it, what differed, by which rule, and what to do about it.\n"
+             "\n"
+             "ID is the decision id in the message to the refused caller (event.id), the beginning "
+             "of one, or #N for the record with number N. Quote the #, which a shell takes for a "
+             "comment.",
+    .exits = "Exit status: 0 explained, 1 no such record or more than one, 2 wrong usage, 3 "
+             "something could not be read.",
+    .operand = OPERANDS("ID [FILE]...", struct request, words),
+    OPTIONS(options),
+    .run = run_explain,
+};

@@ -3,66 +3,27 @@
 #include <unistd.h>
 
 #include "tools/cli/audit_review.h"
+#include "tools/cli/commands.h"
 #include "tools/review/export.h"
 
-static const char help[] =
-    "usage: miguard audit export --format ecs|ocsf|cef|rfc5424 [QUERY]... [FILE]...\n"
-    "\n"
-    "Writes the records that QUERY asks for as other systems take them, one line each, in the "
-    "order\n"
-    "of time.\n"
-    "\n"
-    "  --format ecs         Elastic Common Schema 9: the record as it stands in the log\n"
-    "  --format ocsf        Open Cybersecurity Schema Framework 1.8: API Activity (6003), and\n"
-    "                       Process Activity (1007) for a change of identity\n"
-    "  --format cef         Common Event Format, version 0\n"
-    "  --format rfc5424     lines of syslog, as the syslog sink writes them\n"
-    "  --mapping            prints where each attribute of OCSF comes from, and no record\n"
-    "  --help               this text\n"
-    "\n";
-
-static const char help_end[] = "\n"
-                               "Exit status: 0 there were records, 1 there were none, 2 wrong "
-                               "usage, 3 something could not be\n"
-                               "read or written.\n";
-
-static const char *const own[] = {"--format", "--mapping", "--help", NULL};
-
 struct request {
-    const char *name;
+    struct review review;
     bool mapping, terminal;
     enum export_format format;
     uint64_t records;
     struct text line; /* kept: a record allocates nothing */
 };
 
-static bool option(struct arguments *arguments, void *context)
-{
-    struct request *request = context;
-
-    if (arguments_is(arguments, "--mapping")) {
-        return request->mapping = true;
-    }
-    return arguments_value(arguments, "--format", &request->name);
-}
-
-static int check(struct request *request)
-{
-    if (request->name == NULL) {
-        return complain(CLI_USAGE, "miguard audit export: --format is needed: ecs, ocsf, cef or "
-                                   "rfc5424");
-    }
-    for (request->format = 0; request->format < EXPORT_FORMATS; request->format++) {
-        if (strcmp(request->name, export_formats[request->format]) == 0) {
-            request->terminal = isatty(STDOUT_FILENO) != 0;
-            return CLI_YES;
-        }
-    }
-    const char *nearest = nearest_word(request->name, export_formats);
-    return complain(CLI_USAGE, "miguard audit export: --format '%s' is unknown; %s%s%s",
-                    request->name, nearest != NULL ? "did you mean " : "use ecs, ocsf, cef or ",
-                    nearest != NULL ? nearest : "rfc5424", nearest != NULL ? "?" : "");
-}
+static const struct option_row options[] = {
+    WORD("--format", export_formats, struct request, format,
+         "Elastic Common Schema 9: the record as the log has it; Open Cybersecurity Schema "
+         "Framework 1.8: API Activity (6003), and Process Activity (1007) for a change of "
+         "identity; Common Event Format, version 0; or lines of syslog, as the syslog sink writes "
+         "them",
+         .required = true, .unless = "--mapping"),
+    FLAG("--mapping", struct request, mapping,
+         "print where each attribute of OCSF comes from, and no record"),
+};
 
 /* A program gets the bytes; a terminal must not be moved by them. */
 static int add(void *context, const struct record *record, const struct read_place *place)
@@ -94,35 +55,42 @@ static int print_mapping(void)
     return CLI_YES;
 }
 
-static int run(struct request *request, struct review *review)
+static int export_records(struct request *request)
 {
-    int status = check(request);
-
-    if (status == CLI_YES) {
-        status = review_walk(review, add, request);
+    request->terminal = isatty(STDOUT_FILENO) != 0;
+    int status = review_walk(&request->review, add, request);
+    if (status != CLI_YES) {
+        return status;
     }
-    if (status == CLI_YES) {
-        status = review_print("", 0);
-        status = status != CLI_YES ? status : request->records > 0 ? CLI_YES : CLI_NO;
-        return audit_finish(&review->walk, status);
+    status = review_print("", 0);
+    if (status == CLI_YES && request->records == 0) {
+        status = CLI_NO;
     }
-    return status;
+    return audit_finish(&request->review.walk, status);
 }
 
-int audit_export(int count, char **arguments)
+static int run_export(const struct command_line *line)
 {
-    struct review review = {.command = "miguard audit export"};
     struct request request = {0};
+    int status = CLI_YES;
 
-    int status = review_parse(&review, count, arguments, own, option, &request);
-    if (status == CLI_YES && review.help) {
-        printf("%s%s%s", help, query_help, help_end);
-    } else if (status == CLI_YES && request.mapping) {
-        status = print_mapping();
-    } else if (status == CLI_YES) {
-        status = run(&request, &review);
+    if (!conditions_begin(&request.review.conditions)) {
+        return CLI_UNABLE;
+    }
+    if (command_parse(line, &request, &status)) {
+        status = request.mapping ? print_mapping() : export_records(&request);
     }
     text_release(&request.line);
-    review_release(&review);
+    review_release(&request.review);
     return status;
 }
+
+COMMAND(audit, export) = {
+    .about = "Writes the records that match QUERY in a format of other systems, one line each, in "
+             "the order of time.",
+    .exits = "Exit status: 0 there were records, 1 there were none, 2 wrong usage, 3 something "
+             "could not be read or written.",
+    REVIEWS(struct request),
+    OPTIONS(options),
+    .run = run_export,
+};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads by itself and not with a log_reader: that ends where a file ends, and this begins there. */
+#include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
 #include "tools/cli/audit_text.h"
-#include "tools/cli/cmd_audit.h"
+#include "tools/cli/commands.h"
 
 #include "tools/cli/audit_checkpoint.h"
 #include "tools/review/files.h"
@@ -18,40 +19,18 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static const char help[] =
-    "usage: miguard audit follow [OPTION]... [QUERY]... [FILE]\n"
-    "\n"
-    "Prints records as they are written, and goes on with the new file when the log is rotated.\n"
-    "Without FILE it is the log of the policy in force. Ends with Ctrl-C.\n"
-    "\n"
-    "  -n N                        first the last N that are there (10 unless told)\n"
-    "  --format text|json|csv      for people (the default), as it stands in the log, or for\n"
-    "                              spreadsheets\n"
-    "  --checkpoint FILE           go on behind the last record of the run before with this FILE,\n"
-    "                              and remember there how far this one came\n"
-    "  --color auto|always|never   auto: only on a terminal\n"
-    "  --help                      this text\n"
-    "\n";
-
-static const char help_end[] = "\nExit status: 0 ended by Ctrl-C, 2 wrong usage, 3 it cannot be "
-                               "read.\n";
-
-static const char *const own_options[] = {"-n",      "--format", "--checkpoint",
-                                          "--color", "--help",   NULL};
-
 /* A file is looked at again after this long, should inotify(7) not tell: a network file system
  * does not. */
 enum { BLOCK = 64 * 1024, WAIT_MS = 1000, BLIND_WAIT_MS = 200, MOST = 100000, TRIES = 20 };
 
 struct follow {
-    struct query *query;
-    const char **known;
-    const char *given, *format, *colour, *count_text, *checkpoint;
+    struct conditions conditions;
+    struct audit_look look;
+    const char *given, *checkpoint;
     char *path; /* on the heap */
-    bool help;
     struct audit_output output;
     struct audit_last tail; /* until the end of the first file */
-    size_t tail_size;
+    uint64_t tail_size;
     bool live, missing;
 
     int fd, watch; /* -1: none */
@@ -79,73 +58,14 @@ static void on_stop(int number)
 /* ---- arguments --------------------------------------------------------------------------------
  */
 
-static int check(struct follow *follow)
-{
-    char *end = NULL;
-
-    follow->tail_size = 10;
-    if (follow->count_text != NULL) {
-        unsigned long long count = strtoull(follow->count_text, &end, 10);
-        if (follow->count_text[0] < '0' || follow->count_text[0] > '9' || *end != '\0' ||
-            count > MOST) {
-            return complain(CLI_USAGE, "miguard audit follow: -n '%s' is no number from 0 to %d",
-                            follow->count_text, MOST);
-        }
-        follow->tail_size = (size_t)count;
-    }
-    if (follow->given != NULL && strcmp(follow->given, "-") == 0) {
-        return complain(CLI_USAGE, "miguard audit follow: standard input cannot be followed; "
-                                   "miguard audit search reads it");
-    }
-    return audit_output_begin("miguard audit follow", follow->format, follow->colour,
-                              &follow->output);
-}
-
-static int add_operand(const struct arguments *arguments, struct follow *follow)
-{
-    if (follow->given != NULL) {
-        return complain(CLI_USAGE, "miguard audit follow: '%s' is too much; one FILE is followed",
-                        arguments->operand);
-    }
-    follow->given = arguments->operand;
-    return CLI_YES;
-}
-
-static bool own_option(struct arguments *arguments, struct follow *follow)
-{
-    if (arguments_is(arguments, "--help") || arguments_is(arguments, "-h")) {
-        return follow->help = true;
-    }
-    return arguments_value(arguments, "-n", &follow->count_text) ||
-           arguments_value(arguments, "--format", &follow->format) ||
-           arguments_value(arguments, "--checkpoint", &follow->checkpoint) ||
-           arguments_value(arguments, "--color", &follow->colour);
-}
-
-static int parse(int count, char **list, struct follow *follow)
-{
-    int status = CLI_YES;
-
-    follow->query = query_new();
-    follow->known = query_known(own_options);
-    if (follow->query == NULL || follow->known == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard audit follow", .known = follow->known};
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            status = add_operand(&arguments, follow);
-        } else if (!own_option(&arguments, follow) &&
-                   !query_argument(&arguments, follow->query, &status)) {
-            return arguments_unknown(&arguments);
-        }
-        if (status != CLI_YES) {
-            return status;
-        }
-    }
-    return arguments.failed ? CLI_USAGE : follow->help ? CLI_YES : check(follow);
-}
+static const struct option_row options[] = {
+    NUMBER("--lines", "N", struct follow, tail_size, 0, MOST, "first the last N that are there",
+           .brief = "-n", .preset = 10),
+    AUDIT_LOOK_OPTIONS(struct follow, look),
+    TEXT("--checkpoint", "FILE", struct follow, checkpoint,
+         "go on behind the last record of the run before with this FILE, and note there how far "
+         "this one came"),
+};
 
 /* ---- lines ------------------------------------------------------------------------------------
  */
@@ -194,7 +114,7 @@ static void show_line(struct follow *follow, const char *line, size_t length)
         broken_line(follow, fault);
     } else if (was_shown(follow, line, length)) {
         return;
-    } else if (!query_matches(follow->query, &record)) {
+    } else if (!query_matches(follow->conditions.query, &record)) {
         return;
     } else if (follow->live) {
         audit_output_record(&follow->output, &record);
@@ -573,17 +493,18 @@ static int loop(struct follow *follow)
     return CLI_YES;
 }
 
-static int run(struct follow *follow)
+static int follow_log(struct follow *follow)
 {
     struct sigaction action = {.sa_handler = on_stop};
 
+    audit_output_begin(&follow->look, &follow->output);
     follow->path = follow->given != NULL ? strdup(follow->given) : audit_default_log();
     if (follow->path == NULL) {
         return CLI_UNABLE;
     }
     follow->pending = malloc(RECORD_MAX_LINE + 1 + BLOCK);
     if (follow->pending == NULL ||
-        (follow->tail_size > 0 && !audit_last_begin(&follow->tail, follow->tail_size))) {
+        (follow->tail_size > 0 && !audit_last_begin(&follow->tail, (size_t)follow->tail_size))) {
         return complain(CLI_UNABLE, "out of memory");
     }
     if (follow->checkpoint != NULL) {
@@ -603,26 +524,42 @@ static int run(struct follow *follow)
     return status == CLI_YES ? save(follow) : status;
 }
 
-int audit_follow(int count, char **arguments)
+static void release_follow(struct follow *follow)
+{
+    close_file(follow);
+    if (follow->watch >= 0) {
+        close(follow->watch);
+    }
+    audit_last_release(&follow->tail);
+    free(follow->pending);
+    free(follow->path);
+    conditions_release(&follow->conditions);
+}
+
+static int run_follow(const struct command_line *line)
 {
     struct follow follow = {.fd = -1, .watch = -1};
-    int status = parse(count, arguments, &follow);
+    int status = CLI_YES;
 
-    if (status == CLI_YES && follow.help) {
-        fputs(help, stdout);
-        fputs(query_help, stdout);
-        fputs(help_end, stdout);
-    } else if (status == CLI_YES) {
-        status = run(&follow);
+    if (!conditions_begin(&follow.conditions)) {
+        return CLI_UNABLE;
     }
-    close_file(&follow);
-    if (follow.watch >= 0) {
-        close(follow.watch);
+    if (command_parse(line, &follow, &status)) {
+        status = follow.given != NULL && strcmp(follow.given, "-") == 0
+                     ? wrong_usage(line, "standard input cannot be followed; miguard audit search "
+                                         "reads it")
+                     : follow_log(&follow);
     }
-    audit_last_release(&follow.tail);
-    free(follow.pending);
-    free(follow.path);
-    query_free(follow.query);
-    free(follow.known);
+    release_follow(&follow);
     return status;
 }
+
+COMMAND(audit, follow) = {
+    .about = "Prints records as they are written, and goes on with the new file when the log is "
+             "rotated. Without FILE it is the log of the policy in force. Ends with Ctrl-C.",
+    .exits = "Exit status: 0 ended by Ctrl-C, 2 wrong usage, 3 it cannot be read.",
+    .operand = OPERAND("[FILE]", struct follow, given),
+    OPTIONS(options),
+    QUERY(struct follow, conditions),
+    .run = run_follow,
+};

@@ -12,67 +12,25 @@
 #include <unistd.h>
 
 #include "audit/file/file.h"
-#include "tools/cli/cmd_audit.h"
-
-static const char help[] =
-    "usage: miguard audit init [--no-key] [--aside|--continue] [FILE]\n"
-    "\n"
-    "Begins the chain of the log FILE (default: the log of the policy in force), which must not\n"
-    "exist yet: makes FILE.state and prints the verification key on stdout. It is printed this\n"
-    "once and kept nowhere. Store it on another host:\n"
-    "\n"
-    "    miguard audit init | ssh safe 'umask 077; cat > audit.key'\n"
-    "    miguard audit verify --key audit.key\n"
-    "\n"
-    "Whoever has the key can forge the log; whoever takes this host later cannot change what was\n"
-    "recorded before. Without a call of this command a log begins as with --no-key.\n"
-    "\n"
-    "  --no-key  a chain without a key: shows accidents and naive changes, but who can write the\n"
-    "            file can make it anew\n"
-    "  --aside   a log, or files of an earlier one, that lie there move into a folder beside "
-    "them,\n"
-    "            FILE.aside-TIME, where they can still be verified; stop the programs before that\n"
-    "  --continue\n"
-    "            files of an earlier log whose state is gone stay; they are none of the new log's\n"
-    "  --help    this text\n"
-    "\n"
-    "Exit status: 0 done; 1 there is a log or a state already; 2 wrong usage; 3 it could not be\n"
-    "done.\n";
-
-static const char *const options[] = {"--no-key", "--aside", "--continue", "--help", NULL};
+#include "tools/cli/audit_open.h"
+#include "tools/cli/commands.h"
 
 struct request {
     const char *path;
-    bool no_key, help;
-    enum file_earlier earlier;
+    bool no_key, aside, goes_on;
 };
 
-static int parse(int count, char **list, struct request *ret_request)
-{
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard audit init", .known = options};
-
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL && ret_request->path != NULL) {
-            return complain(CLI_USAGE, "miguard audit init: one FILE, not also %s",
-                            arguments.operand);
-        }
-        if (arguments.operand != NULL) {
-            ret_request->path = arguments.operand;
-        } else if (arguments_is(&arguments, "--no-key")) {
-            ret_request->no_key = true;
-        } else if (arguments_is(&arguments, "--aside")) {
-            ret_request->earlier = FILE_EARLIER_ASIDE;
-        } else if (arguments_is(&arguments, "--continue")) {
-            ret_request->earlier = FILE_EARLIER_CONTINUE;
-        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
-            ret_request->help = true;
-        } else {
-            return arguments_unknown(&arguments);
-        }
-    }
-    return arguments.failed ? CLI_USAGE : CLI_YES;
-}
+static const struct option_row options[] = {
+    FLAG("--no-key", struct request, no_key,
+         "a chain without a key: shows accidents and naive changes, but who can write the file can "
+         "make it anew"),
+    FLAG("--aside", struct request, aside,
+         "a log, or files of an earlier one, that lie there move into a folder beside them, "
+         "FILE.aside-TIME, where they can still be verified; stop the programs before that",
+         .excludes = "--continue"),
+    FLAG("--continue", struct request, goes_on,
+         "files of an earlier log whose state is gone stay; they do not belong to the new log"),
+};
 
 /* ---- handing the key over -------------------------------------------------------------------- */
 
@@ -183,9 +141,12 @@ static int begin(const struct request *request, const char *path)
     if (!request->no_key) {
         chain_key_new(&key);
     }
+    const enum file_earlier earlier = request->aside     ? FILE_EARLIER_ASIDE
+                                      : request->goes_on ? FILE_EARLIER_CONTINUE
+                                                         : FILE_EARLIER_REFUSE;
     const struct file_beginning beginning = {.path = path,
                                              .key = &key,
-                                             .earlier = request->earlier,
+                                             .earlier = earlier,
                                              .give = key.present ? give_key : NULL,
                                              .context = &giving};
     enum miguard_status status = begin_undisturbed(&beginning, aside, &error);
@@ -202,21 +163,38 @@ static int begin(const struct request *request, const char *path)
                                                  "miguard audit init", &error);
 }
 
-int audit_init(int count, char **arguments)
+static int run_init(const struct command_line *line)
 {
     struct request request = {0};
-    int status = parse(count, arguments, &request);
+    int status = CLI_YES;
 
-    if (status != CLI_YES) {
+    if (!command_parse(line, &request, &status)) {
         return status;
     }
-    if (request.help) {
-        fputs(help, stdout);
-        return CLI_YES;
+    if (request.path != NULL) {
+        return begin(&request, request.path);
     }
-    char *found = request.path == NULL ? audit_log_to_begin() : NULL;
-    const char *path = request.path != NULL ? request.path : found;
+    char *path = audit_log_to_begin();
     status = path != NULL ? begin(&request, path) : CLI_UNABLE;
-    free(found);
+    free(path);
     return status;
 }
+
+COMMAND(audit, init) = {
+    .about =
+        "Begins the chain of the log FILE (default: the log of the policy in force), which must "
+        "not exist yet: makes FILE.state and prints the verification key on stdout. It is printed "
+        "this once and kept nowhere. Store it on another host:\n"
+        "\n"
+        "    miguard audit init | ssh safe 'umask 077; cat > audit.key'\n"
+        "    miguard audit verify --key audit.key\n"
+        "\n"
+        "Anyone with the key can forge the log; an intruder who takes this host later cannot "
+        "change what was recorded before. Without a call of this command a log begins as with "
+        "--no-key.",
+    .exits = "Exit status: 0 done; 1 there is a log or a state already; 2 wrong usage; 3 it could "
+             "not be done.",
+    .operand = OPERAND("[FILE]", struct request, path),
+    OPTIONS(options),
+    .run = run_init,
+};

@@ -7,80 +7,33 @@
 
 #include "audit/encode.h"
 #include "tools/cli/audit_review.h"
+#include "tools/cli/commands.h"
 #include "tools/review/html.h"
 
-static const char help[] =
-    "usage: miguard audit report [OPTION]... [QUERY]... [FILE]...\n"
-    "\n"
-    "Sums up the records that QUERY asks for: totals, a timeline in local time, and lists by "
-    "user,\n"
-    "provider, rule, reason, component, operation, class, namespace, call site, host and process.\n"
-    "A record that stands for repeated refusals counts as often as they were. FILE may be packed\n"
-    "(.gz) or - for standard input; without one it is the log of the policy in force with its\n"
-    "rotated files.\n"
-    "\n"
-    "  --format text|json   for people (the default) or for programs; --json is the second\n"
-    "  --html FILE          as a page that needs no other file, no script and no network; - is\n"
-    "                       standard output. A file is replaced at once, and readable by its\n"
-    "                       owner alone\n"
-    "  --top N              keys in each list (10)\n"
-    "  --help               this text\n"
-    "\n";
-
-static const char help_end[] = "\n"
-                               "Lists and timeline are bounded: of more than 2048 keys those with "
-                               "the most refusals stay, and\n"
-                               "the others are counted together.\n"
-                               "\n"
-                               "Exit status: 0 there were records, 1 there were none, 2 wrong "
-                               "usage, 3 something could not be\n"
-                               "read or written.\n";
-
-static const char *const own[] = {"--format", "--json", "--html", "--top", "--help", NULL};
+enum report_format { REPORT_TEXT, REPORT_JSON };
+static const char *const report_formats[] = {[REPORT_TEXT] = "text", [REPORT_JSON] = "json", NULL};
 
 struct request {
-    const char *format, *html, *top_text;
+    struct review review;
+    enum report_format format;
+    const char *html;
     bool json;
-    unsigned top;
+    uint64_t top;
     struct report *report;
 };
 
-static bool option(struct arguments *arguments, void *context)
-{
-    struct request *request = context;
+enum { MOST_KEYS = 1000 };
 
-    if (arguments_is(arguments, "--json")) {
-        return request->json = true;
-    }
-    return arguments_value(arguments, "--format", &request->format) ||
-           arguments_value(arguments, "--html", &request->html) ||
-           arguments_value(arguments, "--top", &request->top_text);
-}
-
-static int check(struct request *request)
-{
-    enum { MOST = 1000 };
-
-    request->top = 10;
-    if (request->format != NULL && strcmp(request->format, "json") == 0) {
-        request->json = true;
-    } else if (request->format != NULL && strcmp(request->format, "text") != 0) {
-        return complain(CLI_USAGE,
-                        "miguard audit report: --format '%s' is unknown; use text or "
-                        "json, or --html FILE",
-                        request->format);
-    } else if (request->format != NULL && request->json) {
-        return complain(CLI_USAGE, "miguard audit report: --format text or --json, not both");
-    }
-    if (request->html != NULL && (request->json || request->format != NULL)) {
-        return complain(CLI_USAGE, "miguard audit report: --html is a format of its own; leave out "
-                                   "--format and --json");
-    }
-    if (request->html != NULL && request->html[0] == '\0') {
-        return complain(CLI_USAGE, "miguard audit report: --html needs the name of a file, or -");
-    }
-    return review_number("miguard audit report", "--top", request->top_text, MOST, &request->top);
-}
+static const struct option_row options[] = {
+    WORD("--format", report_formats, struct request, format,
+         "for people (the default) or for programs"),
+    FLAG("--json", struct request, json, "the same as --format json", .excludes = "--format"),
+    TEXT("--html", "FILE", struct request, html,
+         "as a page that needs no other file, no script and no network; - is standard output. A "
+         "file is replaced at once, and readable by its owner alone",
+         .excludes = "--format --json"),
+    NUMBER("--top", "N", struct request, top, 1, MOST_KEYS, "keys in each list", .preset = 10),
+};
 
 static int add(void *context, const struct record *record, const struct read_place *place)
 {
@@ -144,18 +97,19 @@ static int replace(const char *path, const struct text *page)
     return status;
 }
 
-static int write_out(const struct request *request, const struct review *review)
+static int write_out(const struct request *request)
 {
+    const struct text *given = &request->review.conditions.given;
     struct text text = TEXT_EMPTY;
     int status;
 
     if (request->html != NULL) {
-        html_write(&text, request->report, request->top, audit_now(),
-                   review->asked.data != NULL ? review->asked.data : "");
-    } else if (request->json) {
-        report_write_json(&text, request->report, request->top);
+        html_write(&text, request->report, (unsigned)request->top, audit_now(),
+                   given->data != NULL ? given->data : "");
+    } else if (request->json || request->format == REPORT_JSON) {
+        report_write_json(&text, request->report, (unsigned)request->top);
     } else {
-        report_write_text(&text, request->report, request->top);
+        report_write_text(&text, request->report, (unsigned)request->top);
     }
     if (text.failed) {
         status = complain(CLI_UNABLE, "out of memory");
@@ -168,38 +122,59 @@ static int write_out(const struct request *request, const struct review *review)
     return status;
 }
 
-static int run(struct request *request, struct review *review)
+static int sum_up(struct request *request)
 {
+    struct audit_walk *walked = &request->review.walk;
+
     request->report = report_new();
     if (request->report == NULL) {
         return complain(CLI_UNABLE, "out of memory");
     }
-    int status = review_walk(review, add, request);
+    int status = review_walk(&request->review, add, request);
     if (status != CLI_YES) {
         return status;
     }
-    request->report->broken = review->walk.broken;
-    audit_hide_progress(&review->walk);
+    request->report->broken = walked->broken;
+    audit_hide_progress(walked);
     if (!audit_interrupted()) {
-        status = write_out(request, review);
+        status = write_out(request);
     }
-    bool found = request->report->records > 0;
-    return audit_finish(&review->walk, status != CLI_YES ? status : found ? CLI_YES : CLI_NO);
+    if (status == CLI_YES && request->report->records == 0) {
+        status = CLI_NO;
+    }
+    return audit_finish(walked, status);
 }
 
-int audit_report(int count, char **arguments)
+static int run_report(const struct command_line *line)
 {
-    struct review review = {.command = "miguard audit report"};
     struct request request = {0};
+    int status = CLI_YES;
 
-    int status = review_parse(&review, count, arguments, own, option, &request);
-    if (status == CLI_YES && review.help) {
-        printf("%s%s%s", help, query_help, help_end);
-    } else if (status == CLI_YES) {
-        status = check(&request);
-        status = status == CLI_YES ? run(&request, &review) : status;
+    if (!conditions_begin(&request.review.conditions)) {
+        return CLI_UNABLE;
+    }
+    if (command_parse(line, &request, &status)) {
+        status = request.html != NULL && request.html[0] == '\0'
+                     ? wrong_usage(line, "--html needs the name of a file, or -")
+                     : sum_up(&request);
     }
     report_free(request.report);
-    review_release(&review);
+    review_release(&request.review);
     return status;
 }
+
+COMMAND(audit, report) = {
+    .about = "Sums up the records that match QUERY: totals, a timeline in local time, and lists by "
+             "user, provider, rule, reason, component, operation, class, namespace, call site, "
+             "host and process. A record that stands for repeated refusals counts as often as they "
+             "were. FILE may be compressed (.gz) or - for standard input; without one it is the "
+             "log of the "
+             "policy in force with its rotated files.",
+    .notes = "Lists and timeline are bounded: of more than 2048 keys those with the most refusals "
+             "stay, and the others are counted together.",
+    .exits = "Exit status: 0 there were records, 1 there were none, 2 wrong usage, 3 something "
+             "could not be read or written.",
+    REVIEWS(struct request),
+    OPTIONS(options),
+    .run = run_report,
+};

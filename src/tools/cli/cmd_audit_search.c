@@ -1,43 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cli/audit_checkpoint.h"
+#include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
 #include "tools/cli/audit_text.h"
-#include "tools/cli/cmd_audit.h"
+#include "tools/cli/commands.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "usage: miguard audit search [OPTION]... [QUERY]... [FILE]...\n"
-    "\n"
-    "Prints the records that QUERY asks for, in the order of time. FILE may be packed (.gz) or -\n"
-    "for standard input; without one it is the log of the policy in force with its rotated files.\n"
-    "\n"
-    "  --format text|json|csv      for people (the default), as it stands in the log, or for\n"
-    "                              spreadsheets\n"
-    "  --count                     only how many there are\n"
-    "  --first N, --last N         not more than N of them\n"
-    "  --checkpoint FILE           go on behind what the last search with this FILE has read, and\n"
-    "                              remember there how far this one came\n"
-    "  --color auto|always|never   auto: only on a terminal\n"
-    "  --help                      this text\n"
-    "\n";
-
-static const char help_end[] =
-    "\n"
-    "Exit status: 0 found, 1 nothing found, 2 wrong usage, 3 something could not be read.\n";
-
-static const char *const own_options[] = {"--format", "--count",      "--first", "--last",
-                                          "--color",  "--checkpoint", "--help",  NULL};
-
 struct search {
-    struct query *query;
-    const char **known, **files;
-    size_t file_count;
-    const char *format, *colour, *checkpoint, *first_text, *last_text;
+    struct conditions conditions;
+    struct word_list files;
+    struct audit_look look;
+    const char *checkpoint;
     uint64_t first, last; /* 0: all */
-    bool count, help;
+    bool count;
     struct audit_output output;
     struct audit_last tail;
     struct checkpoint place;
@@ -46,90 +24,29 @@ struct search {
 /* ---- arguments --------------------------------------------------------------------------------
  */
 
-static int read_number(const char *option, const char *text, uint64_t *ret_number)
-{
-    enum { MOST = 1000000 };
-    char *end = NULL;
+enum { MOST_RECORDS = 1000000 };
 
-    if (text == NULL) {
-        return CLI_YES;
+static const struct option_row options[] = {
+    AUDIT_LOOK_OPTIONS(struct search, look),
+    FLAG("--count", struct search, count, "print only how many there are"),
+    NUMBER("--first", "N", struct search, first, 1, MOST_RECORDS, "at most the first N of them",
+           .excludes = "--last --count"),
+    NUMBER("--last", "N", struct search, last, 1, MOST_RECORDS, "at most the last N of them",
+           .excludes = "--count"),
+    TEXT("--checkpoint", "FILE", struct search, checkpoint,
+         "go on behind what the last search with this FILE has read, and note there how far this "
+         "one came"),
+};
+
+static int check_search(const struct command_line *line, const struct search *search)
+{
+    for (size_t i = 0; search->checkpoint != NULL && i < search->files.count; i++) {
+        if (strcmp(search->files.items[i], "-") == 0) {
+            return wrong_usage(line, "--checkpoint needs files; standard input cannot be found "
+                                     "again");
+        }
     }
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number == 0 ||
-        number > MOST) {
-        return complain(CLI_USAGE, "miguard audit search: %s '%s' is no number from 1 to 1000000",
-                        option, text);
-    }
-    *ret_number = number;
     return CLI_YES;
-}
-
-static int check(struct search *search)
-{
-    int status = read_number("--first", search->first_text, &search->first);
-
-    if (status == CLI_YES) {
-        status = read_number("--last", search->last_text, &search->last);
-    }
-    if (status == CLI_YES && search->first > 0 && search->last > 0) {
-        return complain(CLI_USAGE, "miguard audit search: --first or --last, not both");
-    }
-    if (status == CLI_YES && search->count && (search->first > 0 || search->last > 0)) {
-        return complain(CLI_USAGE, "miguard audit search: --count counts all; leave out --first "
-                                   "and --last");
-    }
-    for (size_t i = 0; status == CLI_YES && search->checkpoint != NULL && i < search->file_count;
-         i++) {
-        if (strcmp(search->files[i], "-") == 0) {
-            return complain(CLI_USAGE, "miguard audit search: --checkpoint needs files; standard "
-                                       "input cannot be found again");
-        }
-    }
-    return status == CLI_YES ? audit_output_begin("miguard audit search", search->format,
-                                                  search->colour, &search->output)
-                             : status;
-}
-
-static bool own_option(struct arguments *arguments, struct search *search)
-{
-    if (arguments_is(arguments, "--help") || arguments_is(arguments, "-h")) {
-        return search->help = true;
-    }
-    if (arguments_is(arguments, "--count")) {
-        return search->count = true;
-    }
-    return arguments_value(arguments, "--format", &search->format) ||
-           arguments_value(arguments, "--color", &search->colour) ||
-           arguments_value(arguments, "--first", &search->first_text) ||
-           arguments_value(arguments, "--last", &search->last_text) ||
-           arguments_value(arguments, "--checkpoint", &search->checkpoint);
-}
-
-static int parse(int count, char **list, struct search *search)
-{
-    int status = CLI_YES;
-
-    search->query = query_new();
-    search->known = query_known(own_options);
-    search->files = calloc((size_t)count + 1, sizeof(*search->files));
-    if (search->query == NULL || search->known == NULL || search->files == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard audit search", .known = search->known};
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            search->files[search->file_count++] = arguments.operand;
-        } else if (own_option(&arguments, search)) {
-            continue;
-        } else if (!query_argument(&arguments, search->query, &status)) {
-            return arguments_unknown(&arguments);
-        } else if (status != CLI_YES) {
-            return status;
-        }
-    }
-    return arguments.failed ? CLI_USAGE : search->help ? CLI_YES : check(search);
 }
 
 /* ---- searching --------------------------------------------------------------------------------
@@ -167,8 +84,8 @@ static int walk(struct search *search, struct log_reader *reader)
         if (search->checkpoint != NULL) {
             checkpoint_note(&search->place, &record);
         }
-        if (query_may_match(search->query, record.line, record.length) &&
-            query_matches(search->query, &record)) {
+        if (query_may_match(search->conditions.query, record.line, record.length) &&
+            query_matches(search->conditions.query, &record)) {
             audit_hide_progress(&walk);
             if (!found_one(search, &record, ++found, &status)) {
                 break;
@@ -195,7 +112,7 @@ static void tell_gaps(const struct search *search)
 
     for (size_t i = 0; checkpoint_gap(&search->place, i, &gap); i++) {
         unsigned long long first = gap.first, last = gap.last, count = last - first + 1;
-        if (search->format != NULL && strcmp(search->format, "json") == 0 && !search->count) {
+        if (search->look.format == AUDIT_JSON && !search->count) {
             printf("{\"miguard\":{\"checkpoint\":{\"chain\":\"%016llx\",\"missing\":%llu,"
                    "\"first\":%llu,\"last\":%llu,\"cause\":\"%s\"}}}\n",
                    (unsigned long long)gap.chain, count, first, last,
@@ -211,14 +128,11 @@ static void tell_gaps(const struct search *search)
 /* What was read counts as reported only when it has left this process. */
 static int search_all(struct search *search, struct log_reader *reader)
 {
-    int status = search->checkpoint == NULL
-                     ? CLI_YES
-                     : checkpoint_load(search->checkpoint, reader, &search->place);
-
-    if (status != CLI_YES) {
-        return status;
+    if (search->checkpoint != NULL &&
+        checkpoint_load(search->checkpoint, reader, &search->place) != CLI_YES) {
+        return CLI_UNABLE;
     }
-    status = walk(search, reader);
+    int status = walk(search, reader);
     tell_gaps(search);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return complain(CLI_UNABLE, "the output cannot be written: %s", strerror(errno));
@@ -230,14 +144,15 @@ static int search_all(struct search *search, struct log_reader *reader)
     return status;
 }
 
-static int run(struct search *search)
+static int search_logs(struct search *search)
 {
     struct log_reader *reader = NULL;
 
+    audit_output_begin(&search->look, &search->output);
     if (search->last > 0 && !audit_last_begin(&search->tail, (size_t)search->last)) {
         return complain(CLI_UNABLE, "out of memory");
     }
-    int status = audit_open_logs(search->files, search->file_count, READ_BY_TIME, &reader);
+    int status = audit_open_logs(&search->files, READ_BY_TIME, &reader);
     if (status == CLI_YES) {
         status = search_all(search, reader);
     }
@@ -246,20 +161,32 @@ static int run(struct search *search)
     return status;
 }
 
-int audit_search(int count, char **arguments)
+static int run_search(const struct command_line *line)
 {
     struct search search = {0};
-    int status = parse(count, arguments, &search);
+    int status = CLI_YES;
 
-    if (status == CLI_YES && search.help) {
-        fputs(help, stdout);
-        fputs(query_help, stdout);
-        fputs(help_end, stdout);
-    } else if (status == CLI_YES) {
-        status = run(&search);
+    if (!conditions_begin(&search.conditions)) {
+        return CLI_UNABLE;
     }
-    query_free(search.query);
-    free(search.known);
-    free(search.files);
+    if (command_parse(line, &search, &status)) {
+        status = check_search(line, &search);
+        if (status == CLI_YES) {
+            status = search_logs(&search);
+        }
+    }
+    conditions_release(&search.conditions);
+    word_list_release(&search.files);
     return status;
 }
+
+COMMAND(audit, search) = {
+    .about = "Prints the records that match QUERY, in the order of time. FILE may be compressed "
+             "(.gz) or - for standard input; without one it is the log of the "
+             "policy in force with its rotated files.",
+    .exits = "Exit status: 0 found, 1 nothing found, 2 wrong usage, 3 something could not be read.",
+    .operand = OPERANDS("[FILE]...", struct search, files),
+    OPTIONS(options),
+    QUERY(struct search, conditions),
+    .run = run_search,
+};

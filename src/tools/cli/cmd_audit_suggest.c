@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cli/audit_review.h"
+#include "tools/cli/commands.h"
 #include "tools/review/suggest.h"
 
-static const char help[] =
-    "usage: miguard audit suggest [QUERY]... [FILE]...\n"
-    "\n"
-    "Writes policy rules, as YAML, that would allow the calls that were refused (or would have "
-    "been,\n"
-    "with mode: permissive) among the records that QUERY asks for. A rule allows what was seen "
-    "and\n"
-    "nothing else; ids and file names are exact. What no rule can mend is listed as a comment.\n"
-    "\n"
-    "Most refusals are bugs of the provider, and a rule may legitimise one: read each rule, and "
-    "see\n"
-    "`miguard audit explain ID` first. `miguard audit suggest | miguard policy check -` checks "
-    "them.\n"
-    "\n"
-    "  --help               this text\n"
-    "\n";
-
-static const char help_end[] =
-    "\n"
-    "Exit status: 0 there are rules, 1 there are none, 2 wrong usage, 3 something could not be "
-    "read.\n";
-
-static const char *const own[] = {"--help", NULL};
-
-static bool option(struct arguments *arguments, void *context)
-{
-    (void)arguments;
-    (void)context;
-    return false;
-}
+struct request {
+    struct review review;
+};
 
 static int add(void *context, const struct record *record, const struct read_place *place)
 {
@@ -39,7 +13,7 @@ static int add(void *context, const struct record *record, const struct read_pla
     return suggest_add(context, record) ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
-static int run(struct suggest *suggest, struct review *review)
+static int write_rules(struct suggest *suggest, struct review *review)
 {
     struct text text = TEXT_EMPTY;
 
@@ -55,22 +29,50 @@ static int run(struct suggest *suggest, struct review *review)
         status = review_print(text.data, text.length);
     }
     text_release(&text);
-    return audit_finish(&review->walk, status != CLI_YES ? status : rules > 0 ? CLI_YES : CLI_NO);
+    if (status == CLI_YES && rules == 0) {
+        status = CLI_NO;
+    }
+    return audit_finish(&review->walk, status);
 }
 
-int audit_suggest(int count, char **arguments)
+static int suggest_rules(struct review *review)
 {
-    struct review review = {.command = "miguard audit suggest"};
-    struct suggest *suggest = NULL;
+    struct suggest *suggest = suggest_new();
 
-    int status = review_parse(&review, count, arguments, own, option, NULL);
-    if (status == CLI_YES && review.help) {
-        printf("%s%s%s", help, query_help, help_end);
-    } else if (status == CLI_YES) {
-        suggest = suggest_new();
-        status = suggest != NULL ? run(suggest, &review) : complain(CLI_UNABLE, "out of memory");
+    if (suggest == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
     }
+    int status = write_rules(suggest, review);
     suggest_free(suggest);
-    review_release(&review);
     return status;
 }
+
+static int run_suggest(const struct command_line *line)
+{
+    struct request request = {0};
+    int status = CLI_YES;
+
+    if (!conditions_begin(&request.review.conditions)) {
+        return CLI_UNABLE;
+    }
+    if (command_parse(line, &request, &status)) {
+        status = suggest_rules(&request.review);
+    }
+    review_release(&request.review);
+    return status;
+}
+
+COMMAND(audit, suggest) = {
+    .about = "Writes policy rules, as YAML, that would allow the calls that were refused (or would "
+             "have been, with mode: permissive) among the records that match QUERY. A rule allows "
+             "what was seen and nothing else; ids and file names are exact. What no rule can mend "
+             "is listed as a comment.\n"
+             "\n"
+             "Most refusals are bugs of the provider, and a rule may legitimise one: read each "
+             "rule, and see `miguard audit explain ID` first. `miguard audit suggest | miguard "
+             "policy check -` checks them.",
+    .exits = "Exit status: 0 there are rules, 1 there are none, 2 wrong usage, 3 something could "
+             "not be read.",
+    REVIEWS(struct request),
+    .run = run_suggest,
+};

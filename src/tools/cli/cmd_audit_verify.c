@@ -11,42 +11,17 @@
 #include "audit/file/family.h"
 #include "audit/file/file.h"
 #include "base/clock.h"
-#include "tools/cli/cmd_audit.h"
+#include "tools/cli/audit_open.h"
+#include "tools/cli/commands.h"
 #include "tools/review/export_text.h"
 #include "tools/review/verify.h"
 
-static const char help[] =
-    "usage: miguard audit verify [--key FILE] [--head SEQ:HASH]... [--strict] [--json] [FILE]...\n"
-    "\n"
-    "Reads each FILE with the files that were rotated from it; without FILE, the log of the\n"
-    "policy in force. The files may come in any order and be compressed with gzip. A log that is\n"
-    "being written can be verified.\n"
-    "\n"
-    "--key FILE        the verification key that miguard audit init printed; - is standard input\n"
-    "--head SEQ:HASH   record SEQ must be there and have this hash, and so everything before it "
-    "is\n"
-    "                  as it was when somebody took a note of it; may be given several times\n"
-    "--strict          losses that the log itself declares (a crash, a full disk) are a failure, "
-    "too\n"
-    "--json            the result as one JSON object\n"
-    "\n"
-    "Without --key, a chain that has a key can be checked for gaps and order only, and the answer\n"
-    "is that nobody can tell. That the end of a log is there is proved only by a head that was "
-    "kept\n"
-    "outside the host; the state beside the log, if it may be read, shows a careless cut.\n"
-    "\n"
-    "Exit status: 0 intact; 1 tampered with, or --strict and records were lost; 2 wrong usage;\n"
-    "3 it cannot be told, or not be read.\n";
-
-static const char *const options[] = {"--key", "--head", "--strict", "--json", "--help", NULL};
-
-struct command {
-    const char **files;
-    size_t file_count;
+struct verification {
+    struct word_list files, heads_given;
     const char *key_file;
     struct verify_head *heads;
     size_t head_count;
-    bool strict, json, help;
+    bool strict, json;
     struct chain_key key;
     struct state_head *states; /* of the logs that have one that may be read */
     size_t state_count;
@@ -72,50 +47,35 @@ static bool parse_head(const char *text, struct verify_head *ret_head)
     return true;
 }
 
-static int add_head(struct command *command, const char *text)
-{
-    if (text == NULL || parse_head(text, &command->heads[command->head_count])) {
-        command->head_count += text != NULL;
-        return CLI_YES;
-    }
-    return complain(CLI_USAGE, "'%s' is no head: the number of a record, a colon and 64 hex digits",
-                    text);
-}
+static const struct option_row options[] = {
+    TEXT("--key", "FILE", struct verification, key_file,
+         "the verification key that miguard audit init printed; - is standard input"),
+    LIST("--head", "SEQ:HASH", struct verification, heads_given,
+         "record SEQ must be there and have this hash, and so everything before it is as it was "
+         "when the head was noted"),
+    FLAG("--strict", struct verification, strict,
+         "losses that the log itself declares (a crash, a full disk) are a failure, too"),
+    FLAG("--json", struct verification, json, "print the result as one JSON object"),
+};
 
-static bool flag(struct arguments *arguments, const char *option, bool *ret_flag)
+static int read_heads(const struct command_line *line, struct verification *verification)
 {
-    if (!arguments_is(arguments, option)) {
-        return false;
-    }
-    return *ret_flag = true;
-}
+    const struct word_list *given = &verification->heads_given;
 
-static int parse(int count, char **list, struct command *command)
-{
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard audit verify", .known = options};
-    const char *head = NULL;
-    int status = CLI_YES;
-
-    command->files = calloc((size_t)count + 1, sizeof(*command->files));
-    command->heads = calloc((size_t)count + 1, sizeof(*command->heads));
-    if (command->files == NULL || command->heads == NULL) {
+    verification->heads = calloc(given->count + 1, sizeof(*verification->heads));
+    if (verification->heads == NULL) {
         return complain(CLI_UNABLE, "out of memory");
     }
-    while (status == CLI_YES && arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            command->files[command->file_count++] = arguments.operand;
-        } else if (arguments_value(&arguments, "--head", &head)) {
-            status = add_head(command, head);
-        } else if (!arguments_value(&arguments, "--key", &command->key_file) &&
-                   !flag(&arguments, "--strict", &command->strict) &&
-                   !flag(&arguments, "--json", &command->json) &&
-                   !flag(&arguments, "--help", &command->help) &&
-                   !flag(&arguments, "-h", &command->help)) {
-            return arguments_unknown(&arguments);
+    for (size_t i = 0; i < given->count; i++) {
+        if (!parse_head(given->items[i], &verification->heads[i])) {
+            return wrong_usage(line,
+                               "--head '%s' is not a head: the number of a record, a colon and 64 "
+                               "hex digits",
+                               given->items[i]);
         }
     }
-    return arguments.failed ? CLI_USAGE : status;
+    verification->head_count = given->count;
+    return CLI_YES;
 }
 
 /* ---- what is read before the log ------------------------------------------------------------ */
@@ -137,89 +97,113 @@ static ssize_t read_up_to(int fd, char *buffer, size_t size)
     return (ssize_t)length;
 }
 
-static int read_key(struct command *command)
+static bool parse_key_file(int fd, struct chain_key *ret_key, bool *ret_good)
 {
-    static char text[64 * 1024];
-    const char *name = command->key_file;
+    enum { ROOM = 64 * 1024 };
+    char *text = malloc(ROOM);
+    ssize_t length = text != NULL ? read_up_to(fd, text, ROOM) : -1;
+    int error = errno;
+
+    *ret_good = length >= 0 && chain_key_parse(text, (size_t)length, ret_key);
+    if (text != NULL) {
+        sodium_memzero(text, ROOM);
+    }
+    free(text);
+    errno = error;
+    return length >= 0;
+}
+
+static int read_key(const struct command_line *line, struct verification *verification)
+{
+    const char *name = verification->key_file;
+    bool good = false;
 
     if (name == NULL) {
         return CLI_YES;
     }
     bool standard = strcmp(name, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t length = fd < 0 ? -1 : read_up_to(fd, text, sizeof(text));
+    if (fd < 0) {
+        return complain(CLI_UNABLE, "%s: %s", name, strerror(errno));
+    }
+    bool read = parse_key_file(fd, &verification->key, &good);
     int error = errno;
-    if (!standard && fd >= 0) {
+    if (!standard) {
         close(fd);
     }
-    if (length < 0) {
+    if (!read) {
         return complain(CLI_UNABLE, "%s: %s", name, strerror(error));
     }
-    bool good = chain_key_parse(text, (size_t)length, &command->key);
-    sodium_memzero(text, sizeof(text));
     return good ? CLI_YES
-                : complain(CLI_USAGE,
-                           "%s: it is no verification key: one line, " CHAIN_KEY_PREFIX
-                           " and 64 hex digits, as miguard audit init printed it",
-                           name);
+                : wrong_usage(line,
+                              "%s: not a verification key: one line, " CHAIN_KEY_PREFIX
+                              " and 64 hex digits, as miguard audit init printed it",
+                              name);
 }
 
-static int choose_files(struct command *command)
+static int choose_files(struct verification *verification)
 {
-    if (command->file_count > 0) {
+    if (verification->files.count > 0) {
         return CLI_YES;
     }
-    command->default_log = audit_default_log();
-    command->files[0] = command->default_log;
-    command->file_count = command->default_log != NULL;
-    return command->default_log != NULL ? CLI_YES : CLI_UNABLE;
+    verification->default_log = audit_default_log();
+    if (verification->default_log == NULL) {
+        return CLI_UNABLE;
+    }
+    verification->files.items = calloc(1, sizeof(*verification->files.items));
+    if (verification->files.items == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    verification->files.items[0] = verification->default_log;
+    verification->files.count = 1;
+    return CLI_YES;
 }
 
-static void miss_state(struct command *command, const char *why)
+static void miss_state(struct verification *verification, const char *why)
 {
-    if (command->every_state) {
-        command->every_state = false;
-        snprintf(command->no_state, sizeof(command->no_state), "%s", why);
+    if (verification->every_state) {
+        verification->every_state = false;
+        snprintf(verification->no_state, sizeof(verification->no_state), "%s", why);
     }
 }
 
 /* A rotated file or a second name that is given by itself has the state of its log, which is among
  * those of the others. */
-static bool has_state(const struct command *command, const char *name)
+static bool has_state(const struct verification *verification, const char *name)
 {
     struct family_place place = {0};
     bool known = family_read_first(AT_FDCWD, name, &place);
 
-    for (size_t i = 0; i < command->state_count && known; i++) {
-        if (command->states[i].chain_id == place.chain) {
+    for (size_t i = 0; i < verification->state_count && known; i++) {
+        if (verification->states[i].chain_id == place.chain) {
             return true;
         }
     }
-    return command->file_count == 1 && command->state_count == 1;
+    return verification->files.count == 1 && verification->state_count == 1;
 }
 
 /* Before the files: what a writer adds meanwhile comes behind this head and is not missing. The
  * state does not have to be there, but whoever reads the answer has to know that it was not. */
-static int read_states(struct command *command)
+static int read_states(struct verification *verification)
 {
-    command->states = calloc(command->file_count + 1, sizeof(*command->states));
-    if (command->states == NULL) {
+    verification->states = calloc(verification->files.count + 1, sizeof(*verification->states));
+    if (verification->states == NULL) {
         return complain(CLI_UNABLE, "out of memory");
     }
-    for (size_t i = 0; i < command->file_count; i++) {
+    for (size_t i = 0; i < verification->files.count; i++) {
         struct miguard_error error = {0};
-        struct state_head *state = &command->states[command->state_count];
-        enum miguard_status status = file_read_head(command->files[i], state, &error);
+        struct state_head *state = &verification->states[verification->state_count];
+        enum miguard_status status = file_read_head(verification->files.items[i], state, &error);
         chain_key_wipe(&state->key);
-        command->state_count += status == MIGUARD_OK;
+        verification->state_count += status == MIGUARD_OK;
         if (status != MIGUARD_OK && status != MIGUARD_NOT_FOUND) {
-            miss_state(command,
+            miss_state(verification,
                        error.detail[0] != '\0' ? error.detail : miguard_status_text(status));
         }
     }
-    for (size_t i = 0; i < command->file_count; i++) {
-        if (!has_state(command, command->files[i])) {
-            miss_state(command, "there is none");
+    for (size_t i = 0; i < verification->files.count; i++) {
+        if (!has_state(verification, verification->files.items[i])) {
+            miss_state(verification, "there is none");
         }
     }
     return CLI_YES;
@@ -229,23 +213,23 @@ static int read_states(struct command *command)
 
 static bool progress(void *context, uint64_t done, uint64_t total)
 {
-    struct command *command = context;
+    struct verification *verification = context;
     int64_t now = clock_now_ms();
 
-    if (now - command->started < 1000 || now - command->shown < 200 || total == 0 ||
+    if (now - verification->started < 1000 || now - verification->shown < 200 || total == 0 ||
         !isatty(STDERR_FILENO)) {
         return true;
     }
-    command->shown = now;
+    verification->shown = now;
     fprintf(stderr, "\r\033[Kverifying: %3.0f %% of %.0f MiB",
             100.0 * (double)(done < total ? done : total) / (double)total,
             (double)total / (1024.0 * 1024.0));
     return true;
 }
 
-static void end_progress(const struct command *command)
+static void end_progress(const struct verification *verification)
 {
-    if (command->shown != 0) {
+    if (verification->shown != 0) {
         fputs("\r\033[K", stderr);
     }
 }
@@ -349,7 +333,7 @@ static void print_span(const struct verify_report *report)
     puts(report->verdict == VERIFY_INTACT ? " (keep it outside this host)" : "");
 }
 
-static bool print_text(const struct command *command, const struct verify_report *report)
+static bool print_text(const struct verification *verification, const struct verify_report *report)
 {
     char number[EXPORT_NUMBER];
     bool good = true;
@@ -368,9 +352,9 @@ static bool print_text(const struct command *command, const struct verify_report
         printf("the head of record %s is the one that was kept\n",
                export_number(report->anchored, number));
     }
-    if (!command->every_state && report->anchored < report->last) {
+    if (!verification->every_state && report->anchored < report->last) {
         fputs("miguard: the state of the log was not consulted: ", stderr);
-        print_safe(stderr, command->no_state, false);
+        print_safe(stderr, verification->no_state, false);
         fputs("; whether its end is missing shows only with --head\n", stderr);
     }
     return good;
@@ -401,7 +385,8 @@ static json_t *finding_json(const struct verify_finding *finding)
     return json;
 }
 
-static bool print_report_json(const struct command *command, const struct verify_report *report)
+static bool print_report_json(const struct verification *verification,
+                              const struct verify_report *report)
 {
     static const char *const verdicts[] = {"intact", "tampered", "unproven"};
     char hash[CHAIN_HEX_SIZE], head[96] = "", chain[24];
@@ -426,7 +411,7 @@ static bool print_report_json(const struct command *command, const struct verify
         "last", (json_int_t)report->last, "head", head, "files", (json_int_t)report->files, "bytes",
         (json_int_t)report->bytes, "lost", (json_int_t)report->lost, "removed_through",
         (json_int_t)report->removed_through, "anchored", (json_int_t)report->anchored,
-        "state_consulted", command->every_state, "alarms",
+        "state_consulted", verification->every_state, "alarms",
         (json_int_t)report->by_severity[VERIFY_ALARM], "losses",
         (json_int_t)report->by_severity[VERIFY_LOSS], "notices",
         (json_int_t)report->by_severity[VERIFY_NOTICE], "findings", findings);
@@ -438,69 +423,97 @@ static bool print_report_json(const struct command *command, const struct verify
 
 /* ---- all ------------------------------------------------------------------------------------ */
 
-static int answer(const struct command *command, const struct verify_report *report)
+static int answer(const struct verification *verification, const struct verify_report *report)
 {
-    bool printed = command->json ? print_report_json(command, report) : print_text(command, report);
+    bool printed = verification->json ? print_report_json(verification, report)
+                                      : print_text(verification, report);
 
     if (!printed) {
         return complain(CLI_UNABLE, "out of memory");
     }
     if (report->verdict == VERIFY_TAMPERED ||
-        (command->strict && report->by_severity[VERIFY_LOSS] > 0)) {
+        (verification->strict && report->by_severity[VERIFY_LOSS] > 0)) {
         return CLI_NO;
     }
     return report->verdict == VERIFY_INTACT ? CLI_YES : CLI_UNABLE;
 }
 
-static int verify(struct command *command)
+static int verify(struct verification *verification)
 {
     struct verify_request request = {
-        .logs = command->files,
-        .log_count = command->file_count,
-        .key = command->key_file != NULL ? &command->key : NULL,
-        .heads = command->heads,
-        .head_count = command->head_count,
+        .logs = verification->files.items,
+        .log_count = verification->files.count,
+        .key = verification->key_file != NULL ? &verification->key : NULL,
+        .heads = verification->heads,
+        .head_count = verification->head_count,
         .look_ahead = VERIFY_LOOK_AHEAD,
         .steps = VERIFY_STEPS,
         .waits = VERIFY_WAITS,
         .progress = progress,
-        .context = command,
+        .context = verification,
     };
     struct verify_report report;
     struct miguard_error error = {0};
 
-    if (read_states(command) != CLI_YES) {
+    if (read_states(verification) != CLI_YES) {
         return CLI_UNABLE;
     }
-    request.state = command->state_count > 0 ? command->states : NULL;
-    request.state_count = command->state_count;
-    command->started = clock_now_ms();
+    request.state = verification->state_count > 0 ? verification->states : NULL;
+    request.state_count = verification->state_count;
+    verification->started = clock_now_ms();
     enum miguard_status status = verify_log(&request, &report, &error);
-    end_progress(command);
+    end_progress(verification);
     if (status != MIGUARD_OK) {
         return complain_error(CLI_UNABLE, "miguard audit verify", &error);
     }
-    int answered = answer(command, &report);
+    int answered = answer(verification, &report);
     verify_release(&report);
     return answered;
 }
 
-int audit_verify(int count, char **arguments)
+static int verify_given(const struct command_line *line, struct verification *verification)
 {
-    struct command command = {.every_state = true};
-    int status = parse(count, arguments, &command);
+    int status = read_heads(line, verification);
 
-    if (status == CLI_YES && command.help) {
-        fputs(help, stdout);
-    } else if (status == CLI_YES) {
-        status = read_key(&command);
-        status = status == CLI_YES ? choose_files(&command) : status;
-        status = status == CLI_YES ? verify(&command) : status;
+    if (status != CLI_YES) {
+        return status;
     }
-    chain_key_wipe(&command.key);
-    free(command.default_log);
-    free(command.states);
-    free(command.heads);
-    free(command.files);
+    status = read_key(line, verification);
+    if (status != CLI_YES) {
+        return status;
+    }
+    status = choose_files(verification);
+    return status == CLI_YES ? verify(verification) : status;
+}
+
+static int run_verify(const struct command_line *line)
+{
+    struct verification verification = {.every_state = true};
+    int status = CLI_YES;
+
+    if (command_parse(line, &verification, &status)) {
+        status = verify_given(line, &verification);
+    }
+    chain_key_wipe(&verification.key);
+    free(verification.default_log);
+    free(verification.states);
+    free(verification.heads);
+    word_list_release(&verification.heads_given);
+    word_list_release(&verification.files);
     return status;
 }
+
+COMMAND(audit, verify) = {
+    .about = "Reads each FILE with the files that were rotated from it; without FILE, the log of "
+             "the policy in force. The files may come in any order and be compressed with gzip. A "
+             "log that is being written can be verified.",
+    .notes = "Without --key, a chain that has a key can be checked for gaps and order only, and "
+             "the answer is that it cannot be told. That the end of a log is there is proved only "
+             "by a head that was kept outside the host; the state beside the log, if it may be "
+             "read, shows a careless cut.",
+    .exits = "Exit status: 0 intact; 1 tampered with, or --strict and records were lost; 2 wrong "
+             "usage; 3 it cannot be decided, or not be read.",
+    .operand = OPERANDS("[FILE]...", struct verification, files),
+    OPTIONS(options),
+    .run = run_verify,
+};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* miguard doctor: what works on this machine, found out by trying. */
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/commands.h"
 #include "tools/cli/doctor.h"
 #include "tools/cli/log_place.h"
 #include "tools/cli/policy_in_force.h"
+#include "tools/cli/policy_open.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,25 +22,15 @@
 
 #include "identity/identity.h"
 
-static const char help[] =
-    "usage: miguard doctor [OPTION]...\n"
-    "\n"
-    "Tries, in child processes, what the library may be asked for on this machine and as this\n"
-    "user, and tells for each whether it works, why it matters and how to get it. Nothing is\n"
-    "changed. A line with ! is needed by the policy in force and missing.\n"
-    "\n"
-    "  --policy FILE|DIR  the policy, in place of $MIGUARD_POLICY and that in /etc/miguard\n"
-    "  --json             one JSON object\n"
-    "  --help             this text\n"
-    "\n"
-    "Exit status: 0 all that the policy needs is there, 1 something is not, 2 wrong usage,\n"
-    "3 it could not be found out.\n";
-
-static const char *const known[] = {"--policy", "--json", "--help", NULL};
-
 struct request {
     const char *policy;
-    bool json, help;
+    bool json;
+};
+
+static const struct option_row options[] = {
+    TEXT("--policy", "FILE|DIR", struct request, policy,
+         "the policy, in place of $MIGUARD_POLICY and that in /etc/miguard"),
+    FLAG("--json", struct request, json, "print one JSON object"),
 };
 
 /* ---- what was found ------------------------------------------------------------------------ */
@@ -528,51 +519,32 @@ static int print_as_json(const struct report *report, bool well)
     return printed;
 }
 
-static int parse(int count, char **list, struct request *request)
+static void look_at_all(struct report *report, const char *policy)
 {
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard doctor", .known = known};
-
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            return complain(CLI_USAGE, "miguard doctor: '%s' is too much", arguments.operand);
-        }
-        if (arguments_is(&arguments, "--json")) {
-            request->json = true;
-        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
-            request->help = true;
-        } else if (!arguments_value(&arguments, "--policy", &request->policy)) {
-            return arguments_unknown(&arguments);
-        }
-    }
-    return arguments.failed ? CLI_USAGE : CLI_YES;
+    look_at_policy(report, policy);
+    look_at_log(report);
+    look_at_processes(report);
+    look_at_identity(report);
+    look_at_system(report);
+    look_at_sinks(report);
+    look_at_capabilities(report);
+    look_at_seccomp(report);
+    look_at_libraries(report);
 }
 
-int cmd_doctor(int count, char **arguments)
+static int run_doctor(const struct command_line *line)
 {
     struct request request = {0};
     static struct report report = {
         .gate = MIGUARD_GATE_OPTIONS_INIT,
         .sink_path = {[SINK_SYSLOG] = "/dev/log", [SINK_JOURNALD] = "/run/systemd/journal/socket"}};
-    int status = parse(count, arguments, &request);
+    int status = CLI_YES;
 
     report.gate.scope = MIGUARD_GATE_OFF;
-    if (status != CLI_YES) {
+    if (!command_parse(line, &request, &status)) {
         return status;
     }
-    if (request.help) {
-        fputs(help, stdout);
-        return CLI_YES;
-    }
-    look_at_policy(&report, policy_path(request.policy));
-    look_at_log(&report);
-    look_at_processes(&report);
-    look_at_identity(&report);
-    look_at_system(&report);
-    look_at_sinks(&report);
-    look_at_capabilities(&report);
-    look_at_seccomp(&report);
-    look_at_libraries(&report);
+    look_at_all(&report, policy_path(request.policy));
     bool well = true;
     for (unsigned i = 0; i < report.count; i++) {
         well = well && (report.list[i].works || !report.list[i].needed);
@@ -584,3 +556,13 @@ int cmd_doctor(int count, char **arguments)
     }
     return well ? CLI_YES : CLI_NO;
 }
+
+COMMAND(miguard, doctor) = {
+    .about = "Tries, in child processes, what the library may be asked for on this machine and as "
+             "this user, and says for each whether it works, why it matters and how to get it. "
+             "Nothing is changed. A line with ! is needed by the policy in force and missing.",
+    .exits = "Exit status: 0 all that the policy needs is there, 1 something is not, 2 wrong "
+             "usage, 3 it could not be found out.",
+    OPTIONS(options),
+    .run = run_doctor,
+};

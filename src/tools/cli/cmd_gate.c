@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* miguard gate show: what a gate refuses, as a table and as the program the kernel runs. */
 #include "tools/cli/cli.h"
+#include "tools/cli/commands.h"
 #include "tools/cli/gate_program.h"
 
 #include <stdlib.h>
@@ -8,94 +9,38 @@
 
 #include "gate/gate_filter.h"
 
-static const char help[] =
-    "usage: miguard gate show [OPTION]...\n"
-    "\n"
-    "Prints what a gate refuses unless the library does it, which part of the identity each line\n"
-    "is about, and how it is refused. Nothing is closed by this. See miguard-gate(7).\n"
-    "\n"
-    "  --scope SCOPE    thread or process (the default)\n"
-    "  --action ACTION  errno (the default) or kill\n"
-    "  --report         as with report: yes in a policy\n"
-    "  --deny-io-uring  as with io-uring: deny in a policy\n"
-    "  --no-new-privs   as it is loaded without CAP_SYS_ADMIN\n"
-    "  --bpf            the program of the filter, one instruction a line; COOKIE stands for the\n"
-    "                   random word that each process draws for itself, LIBRARY for the address\n"
-    "                   of the one instruction by which the library changes credentials\n"
-    "  --json           one JSON object\n"
-    "  --help           this text\n"
-    "\n"
-    "Exit status: 0 printed, 2 wrong usage, 3 no filter could be made.\n";
-
-static const char *const known[] = {"--scope",         "--action", "--report",
-                                    "--no-new-privs",  "--bpf",    "--json",
-                                    "--deny-io-uring", "--help",   NULL};
+enum scope { SCOPE_THREAD, SCOPE_PROCESS };
+enum action { ACTION_ERRNO, ACTION_KILL };
+static const char *const scopes[] = {[SCOPE_THREAD] = "thread", [SCOPE_PROCESS] = "process", NULL};
+static const char *const actions[] = {[ACTION_ERRNO] = "errno", [ACTION_KILL] = "kill", NULL};
 
 struct request {
     struct gate_filter filter;
-    bool bpf, json, help;
+    enum scope scope;
+    enum action action;
+    bool report, deny_io_uring, no_new_privs, bpf, json;
 };
 
-/* One of two words, the second of which sets bit. */
-static int set_bit(struct request *request, const char *option, const char *value,
-                   const char *const words[3], unsigned bit)
+static const struct option_row options[] = {
+    WORD("--scope", scopes, struct request, scope, "process is the default"),
+    WORD("--action", actions, struct request, action, "errno is the default"),
+    FLAG("--report", struct request, report, "as with report: yes in a policy"),
+    FLAG("--deny-io-uring", struct request, deny_io_uring, "as with io-uring: deny in a policy"),
+    FLAG("--no-new-privs", struct request, no_new_privs, "as it is loaded without CAP_SYS_ADMIN"),
+    FLAG("--bpf", struct request, bpf,
+         "print the program of the filter, one instruction a line; COOKIE stands for the random "
+         "word that each process draws for itself, LIBRARY for the address of the one instruction "
+         "by which the library changes credentials"),
+    FLAG("--json", struct request, json, "print one JSON object"),
+};
+
+static void set_filter(struct request *request)
 {
-    if (value == NULL) {
-        return CLI_USAGE; /* said so */
-    }
-    request->filter.bits &= ~bit;
-    if (strcmp(value, words[1]) == 0) {
-        request->filter.bits |= bit;
-    } else if (strcmp(value, words[0]) != 0) {
-        return complain(CLI_USAGE, "miguard gate show: %s is %s or %s, not '%s'", option, words[0],
-                        words[1], value);
-    }
-    return CLI_YES;
-}
-
-static int add_option(struct request *request, struct arguments *arguments)
-{
-    static const char *const scopes[] = {"thread", "process", NULL};
-    static const char *const actions[] = {"errno", "kill", NULL};
-    const char *value = NULL;
-
-    if (arguments_value(arguments, "--scope", &value)) {
-        return set_bit(request, "--scope", value, scopes, GATE_IS_PROCESS);
-    }
-    if (arguments_value(arguments, "--action", &value)) {
-        return set_bit(request, "--action", value, actions, GATE_KILLS);
-    }
-    if (arguments_is(arguments, "--report")) {
-        request->filter.bits |= GATE_REPORTS;
-    } else if (arguments_is(arguments, "--deny-io-uring")) {
-        request->filter.bits |= GATE_DENIES_URING;
-    } else if (arguments_is(arguments, "--no-new-privs")) {
-        request->filter.no_new_privs = true;
-    } else if (arguments_is(arguments, "--bpf")) {
-        request->bpf = true;
-    } else if (arguments_is(arguments, "--json")) {
-        request->json = true;
-    } else if (arguments_is(arguments, "--help") || arguments_is(arguments, "-h")) {
-        request->help = true;
-    } else {
-        return arguments_unknown(arguments);
-    }
-    return CLI_YES;
-}
-
-static int parse(int count, char **list, struct request *request)
-{
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard gate show", .known = known};
-    int status = CLI_YES;
-
-    while (status == CLI_YES && arguments_next(&arguments)) {
-        status =
-            arguments.option != NULL
-                ? add_option(request, &arguments)
-                : complain(CLI_USAGE, "miguard gate show: '%s' is too much", arguments.operand);
-    }
-    return arguments.failed ? CLI_USAGE : status;
+    request->filter.bits = (request->scope == SCOPE_PROCESS ? (unsigned)GATE_IS_PROCESS : 0) |
+                           (request->action == ACTION_KILL ? (unsigned)GATE_KILLS : 0) |
+                           (request->report ? (unsigned)GATE_REPORTS : 0) |
+                           (request->deny_io_uring ? (unsigned)GATE_DENIES_URING : 0);
+    request->filter.no_new_privs = request->no_new_privs;
 }
 
 static const char *answer(const struct gate_filter *filter, const struct gate_row *row)
@@ -185,7 +130,7 @@ static int print_as_json(const struct request *request, const struct sock_filter
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int show(const struct request *request)
+static int show_filter(const struct request *request)
 {
     struct miguard_error error = {0};
     struct sock_filter *program = NULL;
@@ -206,24 +151,23 @@ static int show(const struct request *request)
     return status;
 }
 
-int cmd_gate(int count, char **arguments)
+static int run_show(const struct command_line *line)
 {
-    struct request request = {.filter = {.bits = GATE_IS_PROCESS}};
+    struct request request = {.scope = SCOPE_PROCESS};
+    int status = CLI_YES;
 
-    if (count > 0 && (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "-h") == 0)) {
-        fputs(help, stdout);
-        return CLI_YES;
-    }
-    if (count == 0 || strcmp(arguments[0], "show") != 0) {
-        return complain(CLI_USAGE, "miguard gate: only show is known; see miguard gate --help");
-    }
-    int status = parse(count - 1, arguments + 1, &request);
-    if (status != CLI_YES) {
+    if (!command_parse(line, &request, &status)) {
         return status;
     }
-    if (request.help) {
-        fputs(help, stdout);
-        return CLI_YES;
-    }
-    return show(&request);
+    set_filter(&request);
+    return show_filter(&request);
 }
+
+COMMAND(gate, show) = {
+    .about = "Prints what a gate refuses unless the library does it, which part of the identity "
+             "each line is about, and how it is refused. Nothing is closed by this. See "
+             "miguard-gate(7).",
+    .exits = "Exit status: 0 printed, 2 wrong usage, 3 no filter could be made.",
+    OPTIONS(options),
+    .run = run_show,
+};

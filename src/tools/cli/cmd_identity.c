@@ -1,77 +1,40 @@
 /* SPDX-License-Identifier: MIT */
+/* miguard identity: show and diff. */
 #include "tools/cli/cli.h"
+#include "tools/cli/commands.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "usage: miguard identity show [--pid N | --tid N] [--json]\n"
-    "       miguard identity diff PID PID [--json]\n"
-    "\n"
-    "show  prints what a process or thread is to the guard: every component it compares. Without\n"
-    "      --pid or --tid it is this command itself. What /proc does not show of others (the\n"
-    "      securebits) is left out.\n"
-    "diff  prints the components in which two processes or threads differ.\n"
-    "\n"
-    "Exit status: 0 shown, or the same; 1 different; 2 wrong usage; 3 it could not be read.\n";
+enum { MOST_ID = 1 << 30 };
 
-static const char *const known[] = {"--pid", "--tid", "--json", "--help", NULL};
-static const char *const commands[] = {"show", "diff", NULL};
-
-struct request {
-    const char *operands[2];
-    int operand_count;
-    const char *pid, *tid;
-    bool json, help;
+struct show_request {
+    uint64_t pid, tid; /* 0: not given */
+    bool json;
 };
 
-/* ---- arguments ---------------------------------------------------------------------------- */
+static const struct option_row show_options[] = {
+    NUMBER("--pid", "N", struct show_request, pid, 1, MOST_ID, "the main thread of this process",
+           .noun = "process id", .excludes = "--tid"),
+    NUMBER("--tid", "N", struct show_request, tid, 1, MOST_ID, "this thread", .noun = "thread id"),
+    FLAG("--json", struct show_request, json, "print one JSON object"),
+};
 
-static int parse(int count, char **list, const char *command, int wanted, struct request *request)
-{
-    struct arguments arguments = {.count = count, .list = list, .command = command, .known = known};
+struct diff_request {
+    struct word_list ids;
+    bool json;
+};
 
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            if (request->operand_count == wanted) {
-                return complain(CLI_USAGE, "%s: '%s' is too much", command, arguments.operand);
-            }
-            request->operands[request->operand_count++] = arguments.operand;
-        } else if (arguments_is(&arguments, "--json")) {
-            request->json = true;
-        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
-            request->help = true;
-        } else if (wanted > 0 || (!arguments_value(&arguments, "--pid", &request->pid) &&
-                                  !arguments_value(&arguments, "--tid", &request->tid))) {
-            return arguments_unknown(&arguments);
-        }
-    }
-    return arguments.failed ? CLI_USAGE : CLI_YES;
-}
+static const struct option_row diff_options[] = {
+    FLAG("--json", struct diff_request, json, "print one JSON object"),
+};
 
-static int parse_id(const char *text, pid_t *ret_id)
-{
-    char *end = NULL;
-
-    errno = 0;
-    long id = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || id <= 0 || id > 1 << 30) {
-        return complain(CLI_USAGE, "'%s' is no process or thread id", text);
-    }
-    *ret_id = (pid_t)id;
-    return CLI_YES;
-}
-
-static int read_identity(const char *text, struct miguard_identity **ret_identity)
+static int read_identity(pid_t id, struct miguard_identity **ret_identity)
 {
     struct miguard_error error = {0};
-    pid_t id = 0;
+    char text[16];
 
-    int status = parse_id(text, &id);
-    if (status != CLI_YES) {
-        return status;
-    }
+    snprintf(text, sizeof(text), "%d", (int)id);
     return miguard_identity_read(id, ret_identity, &error) == MIGUARD_OK
                ? CLI_YES
                : complain_error(CLI_UNABLE, text, &error);
@@ -133,17 +96,14 @@ static int print_identity(const struct miguard_identity *identity, bool json)
     return CLI_YES;
 }
 
-static int show(const struct request *request)
+static int show(const struct show_request *request)
 {
     struct miguard_identity *identity = NULL;
     struct miguard_error error = {0};
     int status = CLI_YES;
 
-    if (request->pid != NULL && request->tid != NULL) {
-        return complain(CLI_USAGE, "miguard identity show: --pid or --tid, not both");
-    }
-    if (request->pid != NULL || request->tid != NULL) {
-        status = read_identity(request->pid != NULL ? request->pid : request->tid, &identity);
+    if (request->pid != 0 || request->tid != 0) {
+        status = read_identity((pid_t)(request->pid + request->tid), &identity);
     } else if (miguard_identity_capture(&identity, &error) != MIGUARD_OK) {
         status = complain_error(CLI_UNABLE, "this process", &error);
     }
@@ -227,63 +187,83 @@ static void print_pair_text(const struct pair *pair)
     }
 }
 
-static int diff(const struct request *request)
+static int compare_pair(struct pair *pair, bool json)
 {
-    struct pair pair = {.names = {request->operands[0], request->operands[1]}};
+    miguard_components both =
+        miguard_identity_known(pair->identities[0]) & miguard_identity_known(pair->identities[1]);
+    int status = CLI_YES;
 
-    if (request->operand_count < 2) {
-        return complain(CLI_USAGE, "miguard identity diff: two process or thread ids are needed");
+    pair->differ = miguard_identity_compare(pair->identities[0], pair->identities[1]) & both;
+    pair->unknown = MIGUARD_COMPONENTS_ALL & ~both;
+    if (json) {
+        status = print_pair_json(pair);
+    } else {
+        print_pair_text(pair);
     }
-    int status = read_identity(pair.names[0], &pair.identities[0]);
-    if (status == CLI_YES) {
-        status = read_identity(pair.names[1], &pair.identities[1]);
+    return status == CLI_YES && pair->differ != 0 ? CLI_NO : status;
+}
+
+static int diff(const struct command_line *line, const struct diff_request *request)
+{
+    static const struct option_row row = {
+        .noun = "process or thread id", .least = 1, .most = MOST_ID};
+    struct pair pair = {0};
+    int status = CLI_YES;
+
+    if (request->ids.count != 2) {
+        return wrong_usage(line, "two process or thread ids are required");
     }
-    if (status == CLI_YES) {
-        miguard_components both =
-            miguard_identity_known(pair.identities[0]) & miguard_identity_known(pair.identities[1]);
-        pair.differ = miguard_identity_compare(pair.identities[0], pair.identities[1]) & both;
-        pair.unknown = MIGUARD_COMPONENTS_ALL & ~both;
-        if (request->json) {
-            status = print_pair_json(&pair);
-        } else {
-            print_pair_text(&pair);
+    for (size_t i = 0; i < 2 && status == CLI_YES; i++) {
+        uint64_t id = 0;
+        pair.names[i] = request->ids.items[i];
+        status = option_number(line, &row, "PID", pair.names[i], &id);
+        if (status == CLI_YES) {
+            status = read_identity((pid_t)id, &pair.identities[i]);
         }
+    }
+    if (status == CLI_YES) {
+        status = compare_pair(&pair, request->json);
     }
     miguard_identity_free(pair.identities[0]);
     miguard_identity_free(pair.identities[1]);
-    return status == CLI_YES && pair.differ != 0 ? CLI_NO : status;
+    return status;
 }
 
-/* ---- the command -------------------------------------------------------------------------- */
+/* ---- the commands ------------------------------------------------------------------------- */
 
-int cmd_identity(int count, char **arguments)
+static int run_show(const struct command_line *line)
 {
-    struct request request = {0};
-    const char *word = count > 0 ? arguments[0] : NULL;
+    struct show_request request = {0};
+    int status = CLI_YES;
 
-    if (word == NULL) {
-        return complain(CLI_USAGE, "miguard identity: show or diff? see miguard identity --help");
-    }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        fputs(help, stdout);
-        return CLI_YES;
-    }
-    bool shows = strcmp(word, "show") == 0;
-    if (!shows && strcmp(word, "diff") != 0) {
-        const char *nearest = nearest_word(word, commands);
-        return complain(CLI_USAGE, "miguard identity: unknown command '%s'%s%s%s", word,
-                        nearest == NULL ? "; it is show or diff" : "; did you mean ",
-                        nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
-    }
-    int status =
-        parse(count - 1, arguments + 1, shows ? "miguard identity show" : "miguard identity diff",
-              shows ? 0 : 2, &request);
-    if (status != CLI_YES) {
-        return status;
-    }
-    if (request.help) {
-        fputs(help, stdout);
-        return CLI_YES;
-    }
-    return shows ? show(&request) : diff(&request);
+    return command_parse(line, &request, &status) ? show(&request) : status;
 }
+
+static int run_diff(const struct command_line *line)
+{
+    struct diff_request request = {0};
+    int status = CLI_YES;
+
+    if (command_parse(line, &request, &status)) {
+        status = diff(line, &request);
+    }
+    word_list_release(&request.ids);
+    return status;
+}
+
+COMMAND(identity, show) = {
+    .about = "Prints what a process or thread is to the guard: every component that it compares. "
+             "Without --pid or --tid it is this command itself. What /proc does not show of others "
+             "(the securebits) is left out.",
+    .exits = "Exit status: 0 shown, 2 wrong usage, 3 it could not be read.",
+    OPTIONS(show_options),
+    .run = run_show,
+};
+
+COMMAND(identity, diff) = {
+    .about = "Prints the components in which two processes or threads differ.",
+    .exits = "Exit status: 0 the same, 1 different, 2 wrong usage, 3 one could not be read.",
+    .operand = OPERANDS("PID PID", struct diff_request, ids),
+    OPTIONS(diff_options),
+    .run = run_diff,
+};

@@ -1,80 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* miguard policy check, and miguard policy test: each file by itself, and the worst answer. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/policy_open.h"
 #include "tools/policy/lint.h"
 
 struct request {
-    const char **files;
-    int file_count;
-    const char *threshold;
-    unsigned least; /* percent */
-    bool strict, json, coverage, help;
+    struct word_list files;
+    uint64_t least; /* percent */
+    bool strict, json, coverage;
 };
 
-static const char *const check_options[] = {"--strict", "--json", "--help", NULL};
-static const char *const test_options[] = {"--coverage", "--threshold", "--help", NULL};
+static const struct option_row check_options[] = {
+    FLAG("--strict", struct request, strict, "warnings count as errors"),
+    FLAG("--json", struct request, json, "print one JSON object for each FILE"),
+};
 
-/* ---- arguments ------------------------------------------------------------------------------ */
-
-static bool flag(struct arguments *arguments, const char *option, bool *ret_flag)
-{
-    if (!arguments_is(arguments, option)) {
-        return false;
-    }
-    *ret_flag = true;
-    return true;
-}
-
-static int set_threshold(struct request *request)
-{
-    char *end = NULL;
-
-    request->least = 100;
-    if (request->threshold == NULL) {
-        return CLI_YES;
-    }
-    errno = 0;
-    unsigned long percent = strtoul(request->threshold, &end, 10);
-    if (errno != 0 || end == request->threshold || *end != '\0' || percent > 100) {
-        return complain(CLI_USAGE, "'%s' is no percentage from 0 to 100", request->threshold);
-    }
-    if (!request->coverage) {
-        return complain(CLI_USAGE, "miguard policy test: --threshold needs --coverage");
-    }
-    request->least = (unsigned)percent;
-    return CLI_YES;
-}
-
-static int parse(int count, char **list, bool tests, struct request *request)
-{
-    struct arguments arguments = {.count = count,
-                                  .list = list,
-                                  .command = tests ? "miguard policy test" : "miguard policy check",
-                                  .known = tests ? test_options : check_options};
-
-    request->files = calloc((size_t)count + 1, sizeof(*request->files));
-    if (request->files == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            request->files[request->file_count++] = arguments.operand;
-        } else if (flag(&arguments, "--help", &request->help) ||
-                   flag(&arguments, "-h", &request->help)) {
-            continue;
-        } else if (tests ? !flag(&arguments, "--coverage", &request->coverage) &&
-                               !arguments_value(&arguments, "--threshold", &request->threshold)
-                         : !flag(&arguments, "--strict", &request->strict) &&
-                               !flag(&arguments, "--json", &request->json)) {
-            return arguments_unknown(&arguments);
-        }
-    }
-    return arguments.failed ? CLI_USAGE : set_threshold(request);
-}
+static const struct option_row test_options[] = {
+    FLAG("--coverage", struct request, coverage, "name the rules that no test reaches"),
+    NUMBER("--threshold", "PERCENT", struct request, least, 0, 100,
+           "fail when fewer of the rules are reached", .noun = "percentage", .preset = 100,
+           .needs = "--coverage"),
+};
 
 /* ---- check ---------------------------------------------------------------------------------- */
 
@@ -199,32 +148,53 @@ static int test_one(const struct request *request, const char *path)
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
-static int for_each(int count, char **arguments, bool tests,
+static int for_each(const struct command_line *line,
                     int (*one)(const struct request *request, const char *path))
 {
     struct request request = {0};
-    int worst = parse(count, arguments, tests, &request);
+    int worst = CLI_YES;
 
-    if (worst == CLI_YES && request.help) {
-        fputs(policy_help, stdout);
-    } else if (worst == CLI_YES && request.file_count == 0) {
+    if (command_parse(line, &request, &worst) && request.files.count == 0) {
         worst = one(&request, policy_path(NULL));
     } else if (worst == CLI_YES) {
-        for (int i = 0; i < request.file_count; i++) {
-            int status = one(&request, request.files[i]);
+        for (size_t i = 0; i < request.files.count; i++) {
+            int status = one(&request, request.files.items[i]);
             worst = status > worst ? status : worst;
         }
     }
-    free(request.files);
+    word_list_release(&request.files);
     return worst;
 }
 
-int policy_check(int count, char **arguments)
+static int run_check(const struct command_line *line)
 {
-    return for_each(count, arguments, false, check_one);
+    return for_each(line, check_one);
 }
 
-int policy_test(int count, char **arguments)
+static int run_test(const struct command_line *line)
 {
-    return for_each(count, arguments, true, test_one);
+    return for_each(line, test_one);
 }
+
+COMMAND(policy, check) = {
+    .about = "Reads each FILE by itself: syntax, types, users, who may write it, its tests, and "
+             "what is probably not meant. FILE may be a folder, whose *.yaml are then one policy, "
+             "or - for standard input. Without FILE "
+             "it is $MIGUARD_POLICY, else " POLICY_FILE " and " POLICY_FOLDER "/*.yaml.",
+    .exits = "Exit status: 0 in order; 1 errors, or with --strict warnings; 2 wrong usage; 3 a "
+             "file cannot be read.",
+    .operand = OPERANDS("[FILE]...", struct request, files),
+    OPTIONS(check_options),
+    .run = run_check,
+};
+
+COMMAND(policy, test) = {
+    .about = "Runs the tests in each FILE. FILE may be a folder, whose *.yaml are then one policy, "
+             "or - for standard input. Without FILE "
+             "it is $MIGUARD_POLICY, else " POLICY_FILE " and " POLICY_FOLDER "/*.yaml.",
+    .exits = "Exit status: 0 all passed; 1 one failed, or too few rules are reached; 2 wrong "
+             "usage; 3 a file cannot be read.",
+    .operand = OPERANDS("[FILE]...", struct request, files),
+    OPTIONS(test_options),
+    .run = run_test,
+};

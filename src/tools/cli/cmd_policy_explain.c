@@ -8,71 +8,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/policy_open.h"
+
+static const char *const operation_words[] = {
+#define OPERATION_WORD(NAME, name) name,
+    OPERATION_MAP(OPERATION_WORD)
+#undef OPERATION_WORD
+        NULL};
 
 struct request {
     const char *policy, *opened_as, *used_as, *operation, *name_space, *provider, *method;
-    const char **drop, **classes;
-    size_t drop_count, class_count;
-    bool json, help;
+    struct word_list drop, classes;
+    bool json;
 };
 
-static const char *const known[] = {"--policy",    "--opened-as", "--used-as",  "--operation",
-                                    "--namespace", "--class",     "--provider", "--drop-cap",
-                                    "--method",    "--json",      "--help",     NULL};
-
-/* ---- arguments ------------------------------------------------------------------------------ */
-
-static int parse_option(struct arguments *arguments, struct request *request)
-{
-    const char *capability = NULL, *class_name = NULL;
-
-    if (arguments_is(arguments, "--json")) {
-        request->json = true;
-    } else if (arguments_is(arguments, "--help") || arguments_is(arguments, "-h")) {
-        request->help = true;
-    } else if (arguments_value(arguments, "--drop-cap", &capability)) {
-        request->drop[request->drop_count++] = capability;
-    } else if (arguments_value(arguments, "--class", &class_name)) {
-        request->classes[request->class_count++] = class_name;
-    } else if (!arguments_value(arguments, "--policy", &request->policy) &&
-               !arguments_value(arguments, "--opened-as", &request->opened_as) &&
-               !arguments_value(arguments, "--used-as", &request->used_as) &&
-               !arguments_value(arguments, "--operation", &request->operation) &&
-               !arguments_value(arguments, "--namespace", &request->name_space) &&
-               !arguments_value(arguments, "--method", &request->method) &&
-               !arguments_value(arguments, "--provider", &request->provider)) {
-        return arguments_unknown(arguments);
-    }
-    return arguments->failed ? CLI_USAGE : CLI_YES;
-}
-
-static int parse(int count, char **list, struct request *request)
-{
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard policy explain", .known = known};
-    int status = CLI_YES;
-
-    request->drop = calloc((size_t)count + 1, sizeof(*request->drop));
-    request->classes = calloc((size_t)count + 1, sizeof(*request->classes));
-    if (request->drop == NULL || request->classes == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    while (status == CLI_YES && arguments_next(&arguments)) {
-        status =
-            arguments.operand != NULL
-                ? complain(CLI_USAGE, "miguard policy explain: '%s' is too much", arguments.operand)
-                : parse_option(&arguments, request);
-    }
-    if (status != CLI_YES || request->help) {
-        return status;
-    }
-    if (request->opened_as == NULL || request->operation == NULL) {
-        return complain(CLI_USAGE, "miguard policy explain: %s is missing",
-                        request->opened_as == NULL ? "--opened-as" : "--operation");
-    }
-    return CLI_YES;
-}
+static const struct option_row options[] = {
+    TEXT("--policy", "FILE|DIR", struct request, policy, "in place of the policy in force"),
+    TEXT("--opened-as", "USER", struct request, opened_as,
+         "the user who opens the session: a name or a uid", .required = true),
+    TEXT("--used-as", "USER", struct request, used_as, "the user who uses it (default: the same)"),
+    LIST("--drop-cap", "CAP", struct request, drop,
+         "take this capability away from the user of the session"),
+    TEXT("--operation", "NAME", struct request, operation, "GetInstance, Invoke, SessionClose ...",
+         .words = operation_words, .required = true),
+    TEXT("--namespace", "NAME", struct request, name_space, "the namespace of the call"),
+    LIST("--class", "NAME", struct request, classes, "its class, or up to three"),
+    TEXT("--method", "NAME", struct request, method, "its method"),
+    TEXT("--provider", "NAME", struct request, provider, "the file name of the provider module"),
+    FLAG("--json", struct request, json, "print one JSON object"),
+};
 
 /* ---- the question --------------------------------------------------------------------------- */
 
@@ -87,16 +52,16 @@ static void append_value(struct text *text, const char *key, const char *value)
     }
 }
 
-static void append_list(struct text *text, const char *key, const char *const *values, size_t count)
+static void append_list(struct text *text, const char *key, const struct word_list *values)
 {
-    if (count == 0) {
+    if (values->count == 0) {
         return;
     }
     text_format(text, "      %s: ", key);
     text->comma = false;
     text_json_open(text, NULL, '[');
-    for (size_t i = 0; i < count; i++) {
-        text_json_string(text, NULL, values[i]);
+    for (size_t i = 0; i < values->count; i++) {
+        text_json_string(text, NULL, values->items[i]);
     }
     text_json_close(text, ']');
     text_append(text, "\n");
@@ -110,17 +75,18 @@ static void write_question(const struct request *request, struct text *text)
     append_value(text, "user", request->opened_as);
     text_append(text, "      used-as:\n  ");
     append_value(text, "user", user);
-    append_list(text, "  drop-capabilities", request->drop, request->drop_count);
+    append_list(text, "  drop-capabilities", &request->drop);
     append_value(text, "operation", request->operation);
     append_value(text, "provider", request->provider);
     append_value(text, "namespace", request->name_space);
-    append_list(text, "class", request->classes, request->class_count);
+    append_list(text, "class", &request->classes);
     append_value(text, "method", request->method);
     text_append(text, "    expect: {decision: allow}\n");
 }
 
 /* The draft with the one test. What is wrong with it is wrong with the command line. */
-static int read_question(const struct request *request, struct policy_draft **ret_draft)
+static int read_question(const struct command_line *line, const struct request *request,
+                         struct policy_draft **ret_draft)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
     struct text text = TEXT_EMPTY;
@@ -131,7 +97,7 @@ static int read_question(const struct request *request, struct policy_draft **re
         draft_load_text("question", text.data, text.length, ret_draft, &errors) != MIGUARD_OK) {
         status = CLI_USAGE;
         for (size_t i = 0; i < errors.count; i++) {
-            complain(CLI_USAGE, "miguard policy explain: %s", errors.items[i].message);
+            wrong_usage(line, "%s", errors.items[i].message);
         }
         if (errors.count == 0) {
             status = complain(CLI_UNABLE, "out of memory");
@@ -261,11 +227,11 @@ static int explain(const struct request *request, const struct policy *policy,
     return status;
 }
 
-static int answer(const struct request *request)
+static int answer(const struct command_line *line, const struct request *request)
 {
     struct policy_draft *draft = NULL;
     struct policy_set set;
-    int status = read_question(request, &draft);
+    int status = read_question(line, request, &draft);
 
     if (status != CLI_YES) {
         return status;
@@ -283,17 +249,23 @@ static int answer(const struct request *request)
     return status;
 }
 
-int policy_explain_call(int count, char **arguments)
+static int run_explain(const struct command_line *line)
 {
     struct request request = {0};
-    int status = parse(count, arguments, &request);
+    int status = CLI_YES;
 
-    if (status == CLI_YES && request.help) {
-        fputs(policy_help, stdout);
-    } else if (status == CLI_YES) {
-        status = answer(&request);
+    if (command_parse(line, &request, &status)) {
+        status = answer(line, &request);
     }
-    free(request.drop);
-    free(request.classes);
+    word_list_release(&request.drop);
+    word_list_release(&request.classes);
     return status;
 }
+
+COMMAND(policy, explain) = {
+    .about = "Decides one call: which rules were tried, why they apply or not, and the verdict.",
+    .exits = "Exit status: 0 allowed, 1 denied, 2 wrong usage, 3 the policy has errors or cannot "
+             "be read.",
+    OPTIONS(options),
+    .run = run_explain,
+};

@@ -10,47 +10,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/policy_open.h"
 #include "tools/policy/format.h"
 
 struct request {
-    const char **files;
-    int file_count;
-    bool check, write, help;
+    struct word_list files;
+    bool check, write;
 };
 
-static const char *const known[] = {"--check", "-w", "--help", NULL};
-
-static int parse(int count, char **list, struct request *request)
-{
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard policy fmt", .known = known};
-
-    request->files = calloc((size_t)count + 1, sizeof(*request->files));
-    if (request->files == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            request->files[request->file_count++] = arguments.operand;
-        } else if (arguments_is(&arguments, "--check")) {
-            request->check = true;
-        } else if (arguments_is(&arguments, "-w")) {
-            request->write = true;
-        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
-            request->help = true;
-        } else {
-            return arguments_unknown(&arguments);
-        }
-    }
-    if (request->check && request->write) {
-        return complain(CLI_USAGE, "miguard policy fmt: --check or -w, not both");
-    }
-    if (request->write && request->file_count == 0 && !request->help) {
-        return complain(CLI_USAGE, "miguard policy fmt: -w needs a file to write to");
-    }
-    return CLI_YES;
-}
+static const struct option_row options[] = {
+    FLAG("--check", struct request, check, "only print which are not in it"),
+    FLAG("--write", struct request, write, "write each FILE back", .brief = "-w",
+         .excludes = "--check"),
+};
 
 /* ---- one file ------------------------------------------------------------------------------- */
 
@@ -172,21 +145,39 @@ static int format_one(const struct request *request, const char *path)
     return status;
 }
 
-int policy_fmt(int count, char **arguments)
+static int format_all(const struct request *request)
 {
-    struct request request = {0};
-    int worst = parse(count, arguments, &request);
+    int worst = CLI_YES;
 
-    if (worst == CLI_YES && request.help) {
-        fputs(policy_help, stdout);
-    } else if (worst == CLI_YES && request.file_count == 0) {
-        worst = format_one(&request, "-");
-    } else if (worst == CLI_YES) {
-        for (int i = 0; i < request.file_count; i++) {
-            int status = format_one(&request, request.files[i]);
-            worst = status > worst ? status : worst;
-        }
+    if (request->files.count == 0) {
+        return format_one(request, "-");
     }
-    free(request.files);
+    for (size_t i = 0; i < request->files.count; i++) {
+        int status = format_one(request, request->files.items[i]);
+        worst = status > worst ? status : worst;
+    }
     return worst;
 }
+
+static int run_fmt(const struct command_line *line)
+{
+    struct request request = {0};
+    int status = CLI_YES;
+
+    if (command_parse(line, &request, &status)) {
+        status = request.write && request.files.count == 0
+                     ? wrong_usage(line, "--write needs a FILE")
+                     : format_all(&request);
+    }
+    word_list_release(&request.files);
+    return status;
+}
+
+COMMAND(policy, fmt) = {
+    .about = "Prints each FILE, or standard input, in its canonical form.",
+    .exits = "Exit status: 0 done, in the form; 1 a file has errors or is not in the form; 2 wrong "
+             "usage; 3 a file cannot be read or written.",
+    .operand = OPERANDS("[FILE]...", struct request, files),
+    OPTIONS(options),
+    .run = run_fmt,
+};

@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/policy_open.h"
 #include "tools/policy/show.h"
 
 struct request {
     const char *policy;
-    bool json, help;
+    bool json;
 };
 
-static const char *const known[] = {"--policy", "--json", "--help", NULL};
-
-static int parse(int count, char **list, struct request *request)
-{
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard policy show", .known = known};
-
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            return complain(CLI_USAGE, "miguard policy show: '%s' is too much; say --policy %s",
-                            arguments.operand, arguments.operand);
-        }
-        if (arguments_is(&arguments, "--json")) {
-            request->json = true;
-        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
-            request->help = true;
-        } else if (!arguments_value(&arguments, "--policy", &request->policy)) {
-            return arguments_unknown(&arguments);
-        }
-    }
-    return arguments.failed ? CLI_USAGE : CLI_YES;
-}
+static const struct option_row options[] = {
+    TEXT("--policy", "FILE|DIR", struct request, policy, "in place of the policy in force"),
+    FLAG("--json", struct request, json, "print one JSON object, users and groups also as ids"),
+};
 
 /* show_json() escapes what could steer a terminal but the bidirectional controls: print_json()
  * does those. */
@@ -50,18 +33,14 @@ static int print_shown(const struct policy_draft *draft, bool json)
     return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
-int policy_show(int count, char **arguments)
+static int run_show(const struct command_line *line)
 {
     struct request request = {0};
     struct policy_set set;
-    int status = parse(count, arguments, &request);
+    int status = CLI_YES;
 
-    if (status != CLI_YES) {
+    if (!command_parse(line, &request, &status)) {
         return status;
-    }
-    if (request.help) {
-        fputs(policy_help, stdout);
-        return CLI_YES;
     }
     status = policy_set_load(policy_path(request.policy), &set);
     print_findings(stderr, &set.findings);
@@ -71,3 +50,11 @@ int policy_show(int count, char **arguments)
     policy_set_release(&set);
     return status;
 }
+
+COMMAND(policy, show) = {
+    .about = "Prints what is in force, over all files, and the place that says so. The default is "
+             "$MIGUARD_POLICY, else " POLICY_FILE " and " POLICY_FOLDER "/*.yaml.",
+    .exits = "Exit status: 0 printed, 1 the policy has errors, 2 wrong usage, 3 it cannot be read.",
+    OPTIONS(options),
+    .run = run_show,
+};

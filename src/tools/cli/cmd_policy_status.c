@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* miguard policy status: which set each running process has in force. */
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/commands.h"
 #include "tools/cli/policy_in_force.h"
+#include "tools/cli/policy_open.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +11,16 @@
 #include "tools/review/export_text.h"
 
 struct request {
-    const char **logs, *pid_text;
-    size_t log_count;
+    struct word_list logs;
     uint64_t pid; /* 0: every process */
-    bool json, help;
+    bool json;
 };
 
-static const char *const known[] = {"--pid", "--json", "--help", NULL};
+static const struct option_row options[] = {
+    NUMBER("--pid", "PID", struct request, pid, 1, INT32_MAX, "only this process",
+           .noun = "process id"),
+    FLAG("--json", struct request, json, "print one JSON object"),
+};
 
 static const struct {
     const char *word, *text;
@@ -26,46 +29,6 @@ static const struct {
     ON_DISK_MAP(ON_DISK_WORDS)
 #undef ON_DISK_WORDS
 };
-
-static int parse_pid(struct request *request)
-{
-    char *end = NULL;
-
-    if (request->pid_text == NULL) {
-        return CLI_YES;
-    }
-    errno = 0;
-    request->pid = strtoull(request->pid_text, &end, 10);
-    if (request->pid_text[0] < '0' || request->pid_text[0] > '9' || *end != '\0' || errno != 0 ||
-        request->pid == 0 || request->pid > INT32_MAX) {
-        return complain(CLI_USAGE, "miguard policy status: --pid '%s' is no process id",
-                        request->pid_text);
-    }
-    return CLI_YES;
-}
-
-static int parse(int count, char **list, struct request *request)
-{
-    struct arguments arguments = {
-        .count = count, .list = list, .command = "miguard policy status", .known = known};
-
-    request->logs = calloc((size_t)count + 1, sizeof(*request->logs));
-    if (request->logs == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    while (arguments_next(&arguments)) {
-        if (arguments.operand != NULL) {
-            request->logs[request->log_count++] = arguments.operand;
-        } else if (arguments_is(&arguments, "--json")) {
-            request->json = true;
-        } else if (arguments_is(&arguments, "--help") || arguments_is(&arguments, "-h")) {
-            request->help = true;
-        } else if (!arguments_value(&arguments, "--pid", &request->pid_text)) {
-            return arguments_unknown(&arguments);
-        }
-    }
-    return arguments.failed ? CLI_USAGE : parse_pid(request);
-}
 
 /* --pid: only that process, if it is there. */
 static void select_pid(struct policy_status *status, uint64_t pid)
@@ -206,10 +169,10 @@ static int print_status(const struct policy_status *status, bool json)
                              : complain(CLI_NO, "no process that still runs is in the log");
 }
 
-static int run(const struct request *request)
+static int ask_log(const struct request *request)
 {
     struct policy_status status;
-    int result = policy_status_read(request->logs, request->log_count, &status);
+    int result = policy_status_read(&request->logs, &status);
 
     if (result == CLI_YES) {
         if (request->pid != 0) {
@@ -221,16 +184,25 @@ static int run(const struct request *request)
     return result;
 }
 
-int policy_status(int count, char **arguments)
+static int run_status(const struct command_line *line)
 {
     struct request request = {0};
-    int status = parse(count, arguments, &request);
+    int status = CLI_YES;
 
-    if (status == CLI_YES && request.help) {
-        fputs(policy_help, stdout);
-    } else if (status == CLI_YES) {
-        status = run(&request);
+    if (command_parse(line, &request, &status)) {
+        status = ask_log(&request);
     }
-    free(request.logs);
+    word_list_release(&request.logs);
     return status;
 }
+
+COMMAND(policy, status) = {
+    .about = "Prints for each running process which policy it has in force, since when, by hash, "
+             "and whether the disk has another by now. It is read from the log of the policy in "
+             "force, or from each LOG.",
+    .exits = "Exit status: 0 every process is up to date; 1 one is not, or none is in the log; 2 "
+             "wrong usage; 3 a log cannot be read.",
+    .operand = OPERANDS("[LOG]...", struct request, logs),
+    OPTIONS(options),
+    .run = run_status,
+};

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* miguard run: one request to provider modules behind the guard. */
 #include "tools/cli/cli.h"
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/commands.h"
 #include "tools/cli/log_place.h"
+#include "tools/cli/policy_open.h"
+#include "tools/cli/run_request.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,27 +12,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: miguard run [OPTION]... OPERATION NAMESPACE CLASS [METHOD] [KEY=VALUE]...\n"
-    "\n"
-    "Loads provider modules behind the guard, makes one request and prints the answer in MOF.\n"
-    "OPERATION is get, enumerate, create, modify, delete or invoke (which needs METHOD).\n"
-    "KEY=VALUE is a key or property, for invoke a parameter; the value is converted to the type\n"
-    "that the class declares. A KEY given more than once, or as KEY[]=VALUE, is an array.\n"
-    "\n"
-    "  --module FILE.so   a provider module; may be repeated. It serves NAMESPACE\n"
-    "  --as USER          become USER (name, uid or +uid) before the request\n"
-    "  --audit FILE       where to record what the guard decides; the default is the log of the\n"
-    "                     policy, and for users who cannot write that\n"
-    "                     miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state\n"
-    "  --policy FILE|DIR  the policy, in place of $MIGUARD_POLICY and that in /etc/miguard\n"
-    "  --gate SCOPE       thread or process: from then on the kernel lets only the library change\n"
-    "                     credentials (miguard-gate(7)); without it, as the policy says\n"
-    "  --key KEY=VALUE    invoke: a key of the instance whose method it is; none for a static one\n"
-    "  --json             one JSON object per instance and line; errors as JSON on stderr\n"
-    "  --help             this text\n"
-    "\n"
-    "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the request could not be made.\n";
+static const char *const gate_scopes[] = {
+    [RUN_GATE_THREAD] = "thread", [RUN_GATE_PROCESS] = "process", NULL};
+
+static const struct option_row options[] = {
+    LIST("--module", "FILE.so", struct run_request, modules, "a provider module; serves NAMESPACE"),
+    TEXT("--as", "USER", struct run_request, as_user,
+         "become USER (name, uid or +uid) before the request"),
+    TEXT("--audit", "FILE", struct run_request, audit_file,
+         "where to record what the guard decides; the default is the log of the policy, and for "
+         "users who cannot write that miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state"),
+    TEXT("--policy", "FILE|DIR", struct run_request, policy,
+         "the policy, in place of $MIGUARD_POLICY and that in /etc/miguard"),
+    WORD("--gate", gate_scopes, struct run_request, gate,
+         "from then on the kernel lets only the library change credentials (miguard-gate(7)); "
+         "without it, as the policy says"),
+    LIST("--key", "KEY=VALUE", struct run_request, keys_given,
+         "invoke: a key of the instance whose method it is; none for a static one"),
+    FLAG("--json", struct run_request, json,
+         "print one JSON object per instance and line; errors as JSON on stderr"),
+};
 
 /* ---- the audit log ------------------------------------------------------------------------ */
 
@@ -95,11 +97,14 @@ static int configure(const struct run_request *request)
 /* Before any provider is loaded. */
 static int close_gate(const struct run_request *request)
 {
-    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_gate_options closing = MIGUARD_GATE_OPTIONS_INIT;
     struct miguard_error error = {0};
 
-    options.scope = request->gate;
-    if (request->gate == MIGUARD_GATE_OFF || miguard_gate_close(&options, &error) == MIGUARD_OK) {
+    if (request->gate == RUN_GATE_BY_POLICY) {
+        return CLI_YES;
+    }
+    closing.scope = request->gate == RUN_GATE_THREAD ? MIGUARD_GATE_THREAD : MIGUARD_GATE_PROCESS;
+    if (miguard_gate_close(&closing, &error) == MIGUARD_OK) {
         return CLI_YES;
     }
     return complain_error(CLI_UNABLE, "the gate cannot be closed (see miguard doctor)", &error);
@@ -271,17 +276,17 @@ static int load(struct miguard_host *host, const char *file, const char *name_sp
 
 static int serve(const struct run_request *request)
 {
-    struct miguard_host_options options = {.wrap = miguard_wrap_module};
+    struct miguard_host_options hosting = {.wrap = miguard_wrap_module};
     struct miguard_host *host = NULL;
     struct miguard_error error = {0};
     MI_Session session = MI_SESSION_NULL;
     int status = CLI_YES;
 
-    if (miguard_host_new(&options, &host, &error) != MIGUARD_OK) {
+    if (miguard_host_new(&hosting, &host, &error) != MIGUARD_OK) {
         return complain_error(CLI_UNABLE, "the host", &error);
     }
-    for (size_t i = 0; i < request->module_count && status == CLI_YES; i++) {
-        status = load(host, request->modules[i], request->name_space);
+    for (size_t i = 0; i < request->modules.count && status == CLI_YES; i++) {
+        status = load(host, request->modules.items[i], request->name_space);
     }
     if (status == CLI_YES && miguard_host_session(host, &session, &error) != MIGUARD_OK) {
         status = complain_error(CLI_UNABLE, "the session", &error);
@@ -296,22 +301,42 @@ static int serve(const struct run_request *request)
     return status;
 }
 
-int cmd_run(int count, char **arguments)
+static int make_request(const struct run_request *request)
 {
-    struct run_request request;
-    int status = run_request_parse(count, arguments, &request);
+    int status = configure(request);
 
-    if (status == CLI_YES && request.help) {
-        fputs(help, stdout);
-    } else if (status == CLI_YES) {
-        status = configure(&request);
+    if (status != CLI_YES) {
+        return status;
+    }
+    status = close_gate(request);
+    return status == CLI_YES ? serve(request) : status;
+}
+
+static int run_run(const struct command_line *line)
+{
+    struct run_request request = {.gate = RUN_GATE_BY_POLICY};
+    int status = CLI_YES;
+
+    if (command_parse(line, &request, &status)) {
+        status = run_request_read(line, &request);
         if (status == CLI_YES) {
-            status = close_gate(&request);
-        }
-        if (status == CLI_YES) {
-            status = serve(&request);
+            status = make_request(&request);
         }
     }
     run_request_release(&request);
     return status;
 }
+
+COMMAND(miguard, run) = {
+    .about = "Loads provider modules behind the guard, makes one request and prints the answer in "
+             "MOF. OPERATION is get, enumerate, create, modify, delete or invoke (which needs "
+             "METHOD). KEY=VALUE is a key or property, for invoke a parameter; the value is "
+             "converted to the type that the class declares. A KEY given more than once, or as "
+             "KEY[]=VALUE, is an array.",
+    .exits = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the request could not be "
+             "made.",
+    .operand = OPERANDS("OPERATION NAMESPACE CLASS [METHOD] [KEY=VALUE]...", struct run_request,
+                        operands),
+    OPTIONS(options),
+    .run = run_run,
+};

@@ -1,76 +1,76 @@
 /* SPDX-License-Identifier: MIT */
+/* The command itself: the tables of all commands, and main(). */
 #include "tools/cli/cli.h"
+#include "tools/cli/commands.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: miguard COMMAND [ARGUMENT]...\n"
-    "\n"
-    "  doctor          what of all this works on this machine, and how to get the rest\n"
-    "  gate show       what a gate refuses, and by which program\n"
-    "  identity show   what a process or thread is to the guard\n"
-    "  identity diff   in what two processes or threads differ\n"
-    "  policy check    look for errors in policy files, and for what is not meant\n"
-    "  policy show     print the policy in force\n"
-    "  policy explain  decide one call, and tell why\n"
-    "  policy test     run the tests in policy files\n"
-    "  policy fmt      put policy files into the canonical form\n"
-    "  audit ...       read, check and translate the audit log; see miguard audit --help\n"
-    "  run             make one request to provider modules behind the guard\n"
-    "\n"
-    "  --help          this text; miguard COMMAND --help tells more\n"
-    "  --version       the version of the command and of the library\n"
-    "\n"
-    "Exit status: 0 yes or done, 1 no or refused, 2 wrong usage, 3 could not be done.\n";
+#define COMMAND_ROW(folder, name, summary) {#name, summary, &command_##folder##_##name},
 
-static const char *const words[] = {"audit", "doctor", "gate",      "identity", "policy",
-                                    "run",   "--help", "--version", NULL};
+static const struct command_row gate_commands[] = {GATE_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row identity_commands[] = {IDENTITY_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row policy_commands[] = {POLICY_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row audit_commands[] = {AUDIT_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row miguard_commands[] = {MIGUARD_COMMAND_MAP(COMMAND_ROW)};
 
-static const struct {
-    const char *name;
-    int (*run)(int count, char **arguments);
-} commands[] = {
-    {"audit", cmd_audit},       {"doctor", cmd_doctor}, {"gate", cmd_gate},
-    {"identity", cmd_identity}, {"policy", cmd_policy}, {"run", cmd_run},
+COMMAND(miguard, gate) = {
+    .about = "What a gate is, and what it costs: miguard-gate(7).",
+    COMMANDS(gate_commands),
 };
 
-static int unknown(const char *word)
-{
-    const char *nearest = nearest_word(word, words);
+COMMAND(miguard, identity) = {
+    .about = "What the guard compares of a process or thread: libmiguard(3).",
+    COMMANDS(identity_commands),
+};
 
-    if (nearest == NULL) {
-        return complain(CLI_USAGE, "unknown command %s; see miguard --help", word);
-    }
-    return complain(CLI_USAGE, "unknown command %s; did you mean %s?", word, nearest);
-}
+COMMAND(miguard, policy) = {
+    .about = "Works on the policy in force, or on policy files: miguard-policy(5).",
+    .exits = "Exit status: 0 yes, in order, allowed, up to date; 1 no, findings, denied, not; 2 "
+             "wrong usage; 3 it could not be done.",
+    COMMANDS(policy_commands),
+};
 
-static int dispatch(int count, char **arguments)
+COMMAND(miguard, audit) = {
+    .about = "Works on the log of the policy in force with its rotated files, or on the files that "
+             "are named: miguard-audit(1). The fields of a record: miguard-audit-record(5).",
+    .exits = "Exit status: 0 yes, found, intact; 1 no, nothing found, not intact; 2 wrong usage; 3 "
+             "it could not be done.",
+    COMMANDS(audit_commands),
+};
+
+struct root_options {
+    bool version;
+};
+
+static const struct option_row root_options[] = {
+    FLAG("--version", struct root_options, version,
+         "print the version of the command and of the library"),
+};
+
+static const struct command root = {
+    .about = "Identities, policies and requests to MI providers behind the guard: miguard(1).",
+    .notes = "miguard help COMMAND and miguard COMMAND --help describe a command.",
+    .exits = "Exit status: 0 yes or done, 1 no or refused, 2 wrong usage, 3 could not be done.",
+    OPTIONS(root_options),
+    COMMANDS(miguard_commands),
+};
+
+static int run_root(int count, char **list)
 {
-    if (count < 2) {
-        return complain(CLI_USAGE, "what is to be done? see miguard --help");
-    }
-    const char *word = arguments[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-        fputs(help, stdout);
-        return CLI_YES;
-    }
-    if (strcmp(word, "--version") == 0) {
+    const struct command_line line = {
+        .name = "miguard", .command = &root, .root = &root, .count = count, .list = list};
+
+    if (count > 0 && strcmp(list[0], "--version") == 0) {
         printf("miguard %s (library %s)\n", MIGUARD_VERSION, miguard_version());
         return CLI_YES;
     }
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(word, commands[i].name) == 0) {
-            return commands[i].run(count - 2, arguments + 2);
-        }
-    }
-    return unknown(word);
+    return command_run(&line);
 }
 
-/* Else the first file that is opened, a log or its state, would get what is printed. Whoever prints
+/* Else the first file that is opened, a log or its state, would get what is printed. A writer
  * is to meet an error, so what takes the place is open for the other direction. */
 static void occupy_standard_files(void)
 {
@@ -87,7 +87,7 @@ int main(int count, char **arguments)
     occupy_standard_files();
     /* RLIMIT_FSIZE: the call tells, and what is half written is taken away. */
     (void)signal(SIGXFSZ, SIG_IGN);
-    int status = dispatch(count, arguments);
+    int status = count > 0 ? run_root(count - 1, arguments + 1) : CLI_USAGE;
 
     /* A full disk must not look like success. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

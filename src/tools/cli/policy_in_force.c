@@ -109,10 +109,10 @@ static int read_all(struct policy_status *status, int opened, struct log_reader 
     return result == CLI_YES ? compare_all(status) : result;
 }
 
-int policy_status_read(const char *const *logs, size_t count, struct policy_status *ret_status)
+int policy_status_read(const struct word_list *logs, struct policy_status *ret_status)
 {
     struct log_reader *reader = NULL;
-    int opened = audit_open_logs(logs, count, READ_BY_TIME, &reader);
+    int opened = audit_open_logs(logs, READ_BY_TIME, &reader);
 
     return read_all(ret_status, opened, reader);
 }

@@ -7,7 +7,7 @@
 #define TOOLS_CLI_POLICY_IN_FORCE_H
 
 #include "policy/draft.h"
-#include "tools/cli/cmd_audit.h"
+#include "tools/cli/audit_open.h"
 #include "tools/review/in_force.h"
 
 /* What a reload would find where the process looks for its policy. X(NAME, "word", "in words") */
@@ -43,7 +43,7 @@ struct policy_status {
 
 /* Reads the logs given (none: that of the policy in force). CLI_YES, or the exit status after a
  * message. Release in every case. */
-int policy_status_read(const char *const *logs, size_t count, struct policy_status *ret_status);
+int policy_status_read(const struct word_list *logs, struct policy_status *ret_status);
 
 /* The same of one log with its rotated files. */
 int policy_status_read_log(const char *log, struct policy_status *ret_status);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/cli/cli.h"
+#include "tools/cli/run_request.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -67,40 +67,57 @@ enum kind {
 
 enum { MAX_FIELDS = 10 };
 
-/* X("option", kind, closed list or NULL, fields...) */
+/* X("option", what stands for its value and the sentence in --help, kind, closed list or NULL,
+ * fields...) */
 #define QUERY_OPTION_MAP(X)                                                                        \
-    X("--start", START, query_time_words, RECORD_TIMESTAMP)                                        \
-    X("--end", END, query_time_words, RECORD_TIMESTAMP)                                            \
-    X("--user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME,                        \
+    X("--start", "TIME",                                                                           \
+      "from the beginning of TIME: 2026-03-01, 2026-03-01T12:00, with Z or +01:00 (else local "    \
+      "time), 2h, 3d (ago), now, recent (10 minutes), today, yesterday, this-week, week-ago, "     \
+      "this-month, this-year, boot",                                                               \
+      START, query_time_words, RECORD_TIMESTAMP)                                                   \
+    X("--end", "TIME", "to the end of TIME", END, query_time_words, RECORD_TIMESTAMP)              \
+    X("--user", "GLOB", "name or id of the user who opened the session, or who used it", PERSON,   \
+      NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME, RECORD_CURRENT_USER_ID,                  \
+      RECORD_CURRENT_USER_NAME)                                                                    \
+    X("--bound-user", "GLOB", "only of the user who opened it", PERSON, NULL,                      \
+      RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME)                                                \
+    X("--current-user", "GLOB", "only of the user who used it (the effective user)", PERSON, NULL, \
       RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME)                                            \
-    X("--bound-user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME)                  \
-    X("--current-user", PERSON, NULL, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME)            \
-    X("--any-user", PERSON, NULL, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME,                    \
-      RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME, RECORD_CURRENT_REAL_USER_ID,               \
-      RECORD_CURRENT_REAL_USER_NAME, RECORD_CURRENT_SAVED_USER_ID, RECORD_CURRENT_SAVED_USER_NAME, \
-      RECORD_LOGINUID)                                                                             \
-    X("--group", PERSON, NULL, RECORD_BOUND_GROUP_ID, RECORD_BOUND_GROUP_NAME,                     \
-      RECORD_CURRENT_GROUP_ID, RECORD_CURRENT_GROUP_NAME)                                          \
-    X("--provider", GLOB, NULL, RECORD_PROVIDER)                                                   \
-    X("--class", ANY_CASE, NULL, RECORD_CLASS)                                                     \
-    X("--method", ANY_CASE, NULL, RECORD_METHOD)                                                   \
-    X("--namespace", NAMESPACE, NULL, RECORD_NAMESPACE)                                            \
-    X("--operation", ANY_CASE, operations, RECORD_OPERATION)                                       \
-    X("--decision", DECISION, decisions, RECORD_DECISION)                                          \
-    X("--reason", ANY_CASE, reasons, RECORD_REASON)                                                \
-    X("--component", COMPONENT, components, RECORD_MISMATCH)                                       \
-    X("--rule", GLOB, NULL, RECORD_RULE)                                                           \
-    X("--session", HEX, NULL, RECORD_SESSION)                                                      \
-    X("--context", HEX, NULL, RECORD_CONTEXT)                                                      \
-    X("--pid", RANGE, NULL, RECORD_PID)                                                            \
-    X("--tid", RANGE, NULL, RECORD_TID)                                                            \
-    X("--executable", GLOB, NULL, RECORD_EXECUTABLE, RECORD_PROCESS_NAME)                          \
-    X("--host", ANY_CASE, NULL, RECORD_HOST)                                                       \
-    X("--action", ANY_CASE, actions, RECORD_ACTION)                                                \
-    X("--code", ANY_CASE, codes, RECORD_CODE)                                                      \
-    X("--id", ANY_CASE, NULL, RECORD_EVENT_ID)                                                     \
-    X("--sequence", RANGE, NULL, RECORD_SEQUENCE)                                                  \
-    X("--text", TEXT, NULL, RECORD_FIELD_COUNT)
+    X("--any-user", "GLOB", "as --user, and the real, saved and login user", PERSON, NULL,         \
+      RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME, RECORD_CURRENT_USER_ID,                        \
+      RECORD_CURRENT_USER_NAME, RECORD_CURRENT_REAL_USER_ID, RECORD_CURRENT_REAL_USER_NAME,        \
+      RECORD_CURRENT_SAVED_USER_ID, RECORD_CURRENT_SAVED_USER_NAME, RECORD_LOGINUID)               \
+    X("--group", "GLOB", "name or id, as --user", PERSON, NULL, RECORD_BOUND_GROUP_ID,             \
+      RECORD_BOUND_GROUP_NAME, RECORD_CURRENT_GROUP_ID, RECORD_CURRENT_GROUP_NAME)                 \
+    X("--provider", "GLOB", "file name of the provider module", GLOB, NULL, RECORD_PROVIDER)       \
+    X("--class", "GLOB", "in any case", ANY_CASE, NULL, RECORD_CLASS)                              \
+    X("--method", "GLOB", "of an Invoke, in any case", ANY_CASE, NULL, RECORD_METHOD)              \
+    X("--namespace", "GLOB", "in any case; / and \\ are the same", NAMESPACE, NULL,                \
+      RECORD_NAMESPACE)                                                                            \
+    X("--operation", "NAME", "GetInstance, Invoke, SessionClose ...", ANY_CASE, operations,        \
+      RECORD_OPERATION)                                                                            \
+    X("--decision", "WORD", "allow, deny or would-deny (permissive mode)", DECISION, decisions,    \
+      RECORD_DECISION)                                                                             \
+    X("--reason", "WORD", "as miguard-audit-record(5) lists them", ANY_CASE, reasons,              \
+      RECORD_REASON)                                                                               \
+    X("--component", "NAME", "this component differed: euid, groups, cap-effective ...",           \
+      COMPONENT, components, RECORD_MISMATCH)                                                      \
+    X("--rule", "GLOB", "the policy rule that decided", GLOB, NULL, RECORD_RULE)                   \
+    X("--session", "ID", "in hexadecimal", HEX, NULL, RECORD_SESSION)                              \
+    X("--context", "ID", "in hexadecimal", HEX, NULL, RECORD_CONTEXT)                              \
+    X("--pid", "N[-M]", "process id", RANGE, NULL, RECORD_PID)                                     \
+    X("--tid", "N[-M]", "thread id", RANGE, NULL, RECORD_TID)                                      \
+    X("--executable", "GLOB", "path of the program, or its name", GLOB, NULL, RECORD_EXECUTABLE,   \
+      RECORD_PROCESS_NAME)                                                                         \
+    X("--host", "GLOB", "in any case", ANY_CASE, NULL, RECORD_HOST)                                \
+    X("--action", "WORD", "as miguard-audit-record(5) lists them", ANY_CASE, actions,              \
+      RECORD_ACTION)                                                                               \
+    X("--code", "CODE", "as miguard-audit-record(5) lists them", ANY_CASE, codes, RECORD_CODE)     \
+    X("--id", "ID", "the decision id in the message to the refused caller", ANY_CASE, NULL,        \
+      RECORD_EVENT_ID)                                                                             \
+    X("--sequence", "N[-M]", "the number in the log", RANGE, NULL, RECORD_SEQUENCE)                \
+    X("--text", "WORD", "anywhere in the texts of the record, in any case", TEXT, NULL,            \
+      RECORD_FIELD_COUNT)
 
 static const struct option {
     const char *name;
@@ -109,7 +126,7 @@ static const struct option {
     size_t field_count;
     enum record_field fields[MAX_FIELDS];
 } options[] = {
-#define OPTION_ROW(option, KIND, words, ...)                                                       \
+#define OPTION_ROW(option, value, help, KIND, words, ...)                                          \
     {option,                                                                                       \
      KIND_##KIND,                                                                                  \
      words,                                                                                        \
@@ -121,11 +138,11 @@ static const struct option {
 
 enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 
-const char *const query_options[] = {
-#define OPTION_NAME(option, KIND, ...) option,
-    QUERY_OPTION_MAP(OPTION_NAME)
-#undef OPTION_NAME
-        NULL};
+const struct query_option query_options[] = {
+#define OPTION_HELP(option, value, help, KIND, words, ...) {option, value, help, words},
+    QUERY_OPTION_MAP(OPTION_HELP)
+#undef OPTION_HELP
+        {NULL, NULL, NULL, NULL}};
 
 static const struct option *find_option(const char *name)
 {

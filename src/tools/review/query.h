@@ -20,8 +20,12 @@ void query_free(struct query *query);
 MIGUARD_CHECKED enum miguard_status query_add(struct query *query, const char *option,
                                               const char *value, struct miguard_error *reterr);
 
-/* All options, ended with NULL. */
-extern const char *const query_options[];
+/* What there is to ask for; the last one has no name. */
+struct query_option {
+    const char *name, *value, *help; /* "--user", "GLOB", a sentence for --help */
+    const char *const *words;        /* a closed list, ended with NULL; NULL: any value */
+};
+extern const struct query_option query_options[];
 
 /* The words that an option takes, ended with NULL, when they are a closed list; else NULL. */
 const char *const *query_words(const char *option);

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* `miguard audit`: one function per sub-command, and what they share (cmd_audit.c). */
-#ifndef TOOLS_CLI_CMD_AUDIT_H
-#define TOOLS_CLI_CMD_AUDIT_H
+/* What the `miguard audit` commands share: which log is meant, opening it, walking through it. */
+#ifndef TOOLS_CLI_AUDIT_OPEN_H
+#define TOOLS_CLI_AUDIT_OPEN_H
 
 #include "tools/cli/cli.h"
+#include "tools/cli/options.h"
 #include "tools/review/read.h"
-
-int audit_search(int count, char **arguments);
-int audit_report(int count, char **arguments);
-int audit_follow(int count, char **arguments);
-int audit_explain(int count, char **arguments);
-int audit_suggest(int count, char **arguments);
-int audit_export(int count, char **arguments);
-int audit_verify(int count, char **arguments);
-int audit_init(int count, char **arguments);
 
 /* The path of the log of the policy in force ($MIGUARD_POLICY, else the standard places, else the
  * built-in path) or of this user's own (log_place.h), on the heap; NULL after a message. */
@@ -25,7 +17,7 @@ char *audit_log_to_begin(void); /* the one that `miguard run` writes; its folder
  * CLI_YES, or the exit status after a message. Every reader of logs goes through this, so that
  * FILE... means the same everywhere.
  */
-int audit_open_logs(const char *const *files, size_t count, enum read_order order,
+int audit_open_logs(const struct word_list *files, enum read_order order,
                     struct log_reader **ret_reader);
 
 /* The same of one log with its rotated files. */

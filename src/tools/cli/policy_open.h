@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the `miguard policy` commands share. They work on policies as the library does, by its own
- * code; the command links that part of it (see the Makefile).
+ * What the `miguard policy` commands share: which policy is meant, reading it, printing what is
+ * wrong with it. They work on policies as the library does, by its own code; the command links that
+ * part of it (see the Makefile).
  */
-#ifndef TOOLS_CLI_CMD_POLICY_H
-#define TOOLS_CLI_CMD_POLICY_H
+#ifndef TOOLS_CLI_POLICY_OPEN_H
+#define TOOLS_CLI_POLICY_OPEN_H
 
 #include "policy/draft.h"
 #include "policy/policy.h"
 #include "tools/cli/cli.h"
 #include "tools/policy/selftest.h"
-
-int policy_check(int count, char **arguments);
-int policy_show(int count, char **arguments);
-int policy_explain_call(int count, char **arguments);
-int policy_test(int count, char **arguments);
-int policy_fmt(int count, char **arguments);
-int policy_status(int count, char **arguments);
-
-/* The summary of the `policy` commands. */
-extern const char policy_help[];
 
 /* A file, a folder or what is in force, as it was read. */
 struct policy_set {

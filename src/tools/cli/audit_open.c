@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/cli/cmd_audit.h"
+#include "tools/cli/audit_open.h"
 #include "base/clock.h"
-#include "tools/cli/cmd_policy.h"
 #include "tools/cli/log_place.h"
+#include "tools/cli/policy_open.h"
 #include "tools/review/files.h"
 
 #include "base/alloc.h"
@@ -13,66 +13,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char help[] =
-    "usage: miguard audit init [FILE] [--no-key]\n"
-    "       miguard audit search [QUERY]... [FILE]...\n"
-    "       miguard audit report [--html FILE] [QUERY]... [FILE]...\n"
-    "       miguard audit follow [QUERY]... [FILE]\n"
-    "       miguard audit explain ID [FILE]...\n"
-    "       miguard audit suggest [QUERY]... [FILE]...\n"
-    "       miguard audit export --format ecs|ocsf|cef|rfc5424 [QUERY]... [FILE]...\n"
-    "       miguard audit verify [--key FILE] [--head SEQ:HASH] [FILE]...\n"
-    "\n"
-    "init     begins the chain of a new log and prints its verification key, once.\n"
-    "search   prints the records that QUERY asks for.\n"
-    "report   sums up: by user, provider, rule, component, reason and hour.\n"
-    "follow   prints records as they are written, over rotation.\n"
-    "explain  tells in sentences why a call was refused, and what to do about it.\n"
-    "suggest  writes rules for what was refused. Read them before you use them.\n"
-    "export   translates records for other systems.\n"
-    "verify   says whether the log is whole, or which record is not.\n"
-    "\n"
-    "Each has a --help of its own. Without FILE it is the log of the policy in force, with its\n"
-    "rotated files. miguard-audit(1) tells all, miguard-audit-record(5) the fields of a record.\n"
-    "\n"
-    "Exit status: 0 yes, found, intact; 1 no, nothing found, not intact; 2 wrong usage; 3 it "
-    "could\n"
-    "not be done.\n";
-
-static const struct {
-    const char *name;
-    int (*run)(int count, char **arguments);
-} commands[] = {
-    {"init", audit_init},     {"search", audit_search},   {"report", audit_report},
-    {"follow", audit_follow}, {"explain", audit_explain}, {"suggest", audit_suggest},
-    {"export", audit_export}, {"verify", audit_verify},
-};
-
-static const char *const words[] = {"init",    "search", "report", "follow", "explain",
-                                    "suggest", "export", "verify", "--help", NULL};
-
-int cmd_audit(int count, char **arguments)
-{
-    if (count == 0) {
-        return complain(CLI_USAGE, "miguard audit: what is to be done? see miguard audit --help");
-    }
-    if (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "-h") == 0) {
-        fputs(help, stdout);
-        return CLI_YES;
-    }
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(arguments[0], commands[i].name) == 0) {
-            return commands[i].run(count - 1, arguments + 1);
-        }
-    }
-    const char *nearest = nearest_word(arguments[0], words);
-    return nearest == NULL
-               ? complain(CLI_USAGE, "miguard audit: unknown command %s; see miguard audit --help",
-                          arguments[0])
-               : complain(CLI_USAGE, "miguard audit: unknown command %s; did you mean %s?",
-                          arguments[0], nearest);
-}
 
 /* ---- the files --------------------------------------------------------------------------------
  */
@@ -219,15 +159,15 @@ static int open_default(enum read_order order, struct log_reader **ret_reader)
     return status;
 }
 
-int audit_open_logs(const char *const *files, size_t count, enum read_order order,
+int audit_open_logs(const struct word_list *files, enum read_order order,
                     struct log_reader **ret_reader)
 {
     struct miguard_error error = {0};
 
-    if (count == 0) {
+    if (files->count == 0) {
         return open_default(order, ret_reader);
     }
-    enum miguard_status status = read_open(files, count, order, ret_reader, &error);
+    enum miguard_status status = read_open(files->items, files->count, order, ret_reader, &error);
     return status == MIGUARD_OK ? CLI_YES : open_failed(status, &error);
 }
 

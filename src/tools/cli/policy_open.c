@@ -1,49 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/cli/cmd_policy.h"
+#include "tools/cli/policy_open.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-const char policy_help[] =
-    "usage: miguard policy check [FILE]... [--strict] [--json]\n"
-    "       miguard policy show [--policy FILE|DIR] [--json]\n"
-    "       miguard policy explain [--policy FILE|DIR] --opened-as USER [--used-as USER]\n"
-    "                       --operation NAME [--namespace NAME] [--class NAME]... [--method NAME]\n"
-    "                       [--provider NAME] [--drop-cap CAP]... [--json]\n"
-    "       miguard policy test [FILE]... [--coverage] [--threshold PERCENT]\n"
-    "       miguard policy fmt [FILE]... [--check | -w]\n"
-    "       miguard policy status [--pid PID] [--json] [LOG]...\n"
-    "\n"
-    "check    reads each FILE by itself: syntax, types, users, who may write it, its tests, and\n"
-    "         what is probably not meant. --strict makes warnings count as errors.\n"
-    "show     prints what is in force, over all files, and the place that says so.\n"
-    "explain  decides one call: which rules were tried, why they apply or not, and the verdict.\n"
-    "         --drop-cap takes a capability away from who uses the session.\n"
-    "test     runs the tests in each FILE. --coverage tells the rules that no test reaches, and\n"
-    "         fails below --threshold (100 unless told).\n"
-    "fmt      prints each FILE in its canonical form. --check only tells which are not in it,\n"
-    "         -w writes it back.\n"
-    "status   tells for each running process which policy it has in force, since when, by hash,\n"
-    "         and whether the disk has another by now. It is read from the log of the policy in\n"
-    "         force, or from each LOG.\n"
-    "\n"
-    "FILE may be a folder, whose *.yaml are then one policy, or - for standard input. Without\n"
-    "FILE and --policy it is $MIGUARD_POLICY, else " POLICY_FILE " and\n" POLICY_FOLDER
-    "/*.yaml. The format is described in miguard-policy(5).\n"
-    "\n"
-    "Exit status: 0 yes, in order, allowed, up to date; 1 no, findings, denied, not; 2 wrong "
-    "usage; 3 it could not\n"
-    "be done.\n";
-
-static const struct {
-    const char *name;
-    int (*run)(int count, char **arguments);
-} commands[] = {
-    {"check", policy_check}, {"show", policy_show}, {"explain", policy_explain_call},
-    {"test", policy_test},   {"fmt", policy_fmt},   {"status", policy_status},
-};
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
@@ -223,32 +184,4 @@ void policy_set_release(struct policy_set *set)
     draft_free(set->draft);
     diagnostics_release(&set->findings);
     memset(set, 0, sizeof(*set));
-}
-
-/* ---- the command ---------------------------------------------------------------------------- */
-
-int cmd_policy(int count, char **arguments)
-{
-    static const char *const words[] = {"check", "show", "explain", "test", "fmt", "status", NULL};
-    const char *word = count > 0 ? arguments[0] : NULL;
-
-    if (word == NULL) {
-        return complain(CLI_USAGE,
-                        "miguard policy: check, show, explain, test, fmt or status? see miguard "
-                        "policy --help");
-    }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        fputs(policy_help, stdout);
-        return CLI_YES;
-    }
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(word, commands[i].name) == 0) {
-            return commands[i].run(count - 1, arguments + 1);
-        }
-    }
-    const char *nearest = nearest_word(word, words);
-    return complain(CLI_USAGE, "miguard policy: unknown command '%s'%s%s%s", word,
-                    nearest == NULL ? "; it is check, show, explain, test, fmt or status"
-                                    : "; did you mean ",
-                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
 }

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All commands. A new one is a row here and a file cmd_*.c with its COMMAND(); a row without that
+ * does not link, and a COMMAND() without a row does not compile.
+ */
+#ifndef TOOLS_CLI_COMMANDS_H
+#define TOOLS_CLI_COMMANDS_H
+
+#include "tools/cli/options.h"
+
+/* X(folder, name, summary) */
+#define MIGUARD_COMMAND_MAP(X)                                                                     \
+    X(miguard, doctor, "try what works on this machine, and say how to get the rest")              \
+    X(miguard, gate, "show what a gate refuses")                                                   \
+    X(miguard, identity, "show and compare what processes and threads are to the guard")           \
+    X(miguard, policy, "check, explain, test and format policy files")                             \
+    X(miguard, audit, "read, check and translate the audit log")                                   \
+    X(miguard, run, "make one request to provider modules behind the guard")
+
+#define GATE_COMMAND_MAP(X) X(gate, show, "print what a gate refuses, and by which program")
+
+#define IDENTITY_COMMAND_MAP(X)                                                                    \
+    X(identity, show, "print what a process or thread is to the guard")                            \
+    X(identity, diff, "print in what two processes or threads differ")
+
+#define POLICY_COMMAND_MAP(X)                                                                      \
+    X(policy, check, "look for errors in policy files, and for what is not meant")                 \
+    X(policy, show, "print the policy in force")                                                   \
+    X(policy, explain, "decide one call, and say why")                                             \
+    X(policy, test, "run the tests in policy files")                                               \
+    X(policy, fmt, "put policy files into the canonical form")                                     \
+    X(policy, status, "print which policy each running process has in force")
+
+#define AUDIT_COMMAND_MAP(X)                                                                       \
+    X(audit, init, "begin the chain of a new log and print its verification key")                  \
+    X(audit, search, "print the records that match QUERY")                                         \
+    X(audit, report, "sum up by user, provider, rule, component, reason and hour")                 \
+    X(audit, follow, "print records as they are written, over rotation")                           \
+    X(audit, explain, "say in sentences why a call was refused, and what to do")                   \
+    X(audit, suggest, "write rules for what was refused; read them before use")                    \
+    X(audit, export, "translate records for other systems")                                        \
+    X(audit, verify, "check that the log is intact, or find the record that is not")
+
+#define COMMAND_DECLARE(folder, name, summary)                                                     \
+    extern const struct command command_##folder##_##name;
+MIGUARD_COMMAND_MAP(COMMAND_DECLARE)
+GATE_COMMAND_MAP(COMMAND_DECLARE)
+IDENTITY_COMMAND_MAP(COMMAND_DECLARE)
+POLICY_COMMAND_MAP(COMMAND_DECLARE)
+AUDIT_COMMAND_MAP(COMMAND_DECLARE)
+#undef COMMAND_DECLARE
+
+/* The type is that of the declaration above: without a row there is none. */
+#define COMMAND(folder, name) __typeof__(command_##folder##_##name) command_##folder##_##name
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* From the words of a command line to the command that they name. main() calls it. */
+#include "tools/cli/cli.h"
+#include "tools/cli/options.h"
+
+#include <string.h>
+
+enum { NAME_SIZE = 64, MAX_COMMANDS = 32 };
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int unknown_command(const struct command_line *line, const char *word)
+{
+    const struct command *command = line->command;
+    const char *names[MAX_COMMANDS + 1] = {NULL}, *nearest = NULL;
+    struct option_row row;
+    char allowed[256];
+
+    for (size_t i = 0; i < command->command_count && i < MAX_COMMANDS; i++) {
+        names[i] = command->commands[i].name;
+    }
+    nearest = nearest_word(word, names);
+    for (size_t i = 0; command_option(command, i, &row); i++) {
+        nearest = nearer_word(word, nearest, row.name);
+    }
+    if (nearest != NULL) {
+        return wrong_usage(line, "unknown command '%s'; did you mean %s?", word, nearest);
+    }
+    join_words(names, allowed, sizeof(allowed));
+    return wrong_usage(line, "unknown command '%s'; use %s; see %s --help", word, allowed,
+                       line->name);
+}
+
+/* The command that the first word names, with the words behind it. */
+static int find_command(const struct command_line *line, char name[NAME_SIZE],
+                        struct command_line *ret_found)
+{
+    const struct command *command = line->command;
+
+    for (size_t i = 0; i < command->command_count; i++) {
+        if (strcmp(command->commands[i].name, line->list[0]) == 0) {
+            snprintf(name, NAME_SIZE, "%s %s", line->name, line->list[0]);
+            *ret_found = (struct command_line){.name = name,
+                                               .command = command->commands[i].command,
+                                               .root = line->root,
+                                               .count = line->count - 1,
+                                               .list = line->list + 1};
+            return CLI_YES;
+        }
+    }
+    return unknown_command(line, line->list[0]);
+}
+
+/* `help audit search` is `audit search --help`. */
+static int describe_command(const struct command_line *line)
+{
+    struct command_line found;
+    char name[NAME_SIZE];
+
+    if (line->count == 0 || is_help(line->list[0])) {
+        return command_help(line);
+    }
+    if (line->command->commands == NULL) {
+        return wrong_usage(line, "unexpected argument '%s'", line->list[0]);
+    }
+    int status = find_command(line, name, &found);
+    return status == CLI_YES ? describe_command(&found) : status;
+}
+
+int command_run(const struct command_line *line)
+{
+    struct command_line found = *line;
+    char name[NAME_SIZE];
+
+    if (line->command->run != NULL) {
+        return line->command->run(line);
+    }
+    if (line->count == 0) {
+        return wrong_usage(line, "missing command; see %s --help", line->name);
+    }
+    if (is_help(line->list[0])) {
+        return command_help(line);
+    }
+    if (strcmp(line->list[0], "help") == 0) {
+        found.count--;
+        found.list++;
+        return describe_command(&found);
+    }
+    int status = find_command(line, name, &found);
+    return status == CLI_YES ? command_run(&found) : status;
+}

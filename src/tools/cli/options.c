@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* Parsing a command line by the table of its command. Every cmd_*.c with options calls it. */
+#include "tools/cli/options.h"
+#include "tools/cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct parsing {
+    const struct command_line *line;
+    char *request;
+    int next; /* the word to be read next */
+    bool operands_only, helped;
+    uint64_t seen; /* which of the command's own options were given */
+};
+
+static const struct option_row help_row = {
+    .name = "--help", .brief = "-h", .kind = OPTION_FLAG, .help = "print this text"};
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+bool command_option(const struct command *command, size_t index, struct option_row *ret_row)
+{
+    size_t group_count = 0;
+
+    if (index < command->option_count) {
+        *ret_row = command->options[index];
+        return true;
+    }
+    index -= command->option_count;
+    if (command->group != NULL) {
+        while (command->group->row(group_count, ret_row)) {
+            if (group_count++ == index) {
+                return true;
+            }
+        }
+    }
+    *ret_row = help_row;
+    return index == group_count;
+}
+
+/* word is "--name", "--name=value" or "-n". Its length without the value, or 0: another option. */
+static size_t option_match(const struct option_row *row, const char *word)
+{
+    size_t length = strcspn(word, "=");
+    const char *names[] = {row->name, row->brief};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (names[i] != NULL && strlen(names[i]) == length &&
+            strncmp(names[i], word, length) == 0) {
+            return length;
+        }
+    }
+    return 0;
+}
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+int wrong_usage(const struct command_line *line, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    const char *name = strchr(line->name, ' ');
+    return complain(CLI_USAGE, "%s%s%s", name != NULL ? name + 1 : "", name != NULL ? ": " : "",
+                    text);
+}
+
+static int unknown_option(const struct command_line *line, const char *word)
+{
+    const char *nearest = NULL;
+    struct option_row row;
+    char name[33];
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    for (size_t i = 0; command_option(line->command, i, &row); i++) {
+        nearest = nearer_word(name, nearest, row.name);
+    }
+    if (nearest == NULL) {
+        return wrong_usage(line, "unknown option %s; see %s --help", name, line->name);
+    }
+    return wrong_usage(line, "unknown option %s; did you mean %s?", name, nearest);
+}
+
+static int unknown_value(const struct command_line *line, const char *name, const char *value,
+                         const char *const *words)
+{
+    const char *nearest = nearest_word(value, words);
+    char allowed[256];
+
+    if (nearest != NULL) {
+        return wrong_usage(line, "%s '%s' is unknown; did you mean %s?", name, value, nearest);
+    }
+    join_words(words, allowed, sizeof(allowed));
+    return wrong_usage(line, "%s '%s' is unknown; use %s", name, value, allowed);
+}
+
+/* ---- one value ------------------------------------------------------------------------------ */
+
+int option_number(const struct command_line *line, const struct option_row *row, const char *name,
+                  const char *text, uint64_t *ret_number)
+{
+    char *end = NULL;
+
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10); /* which takes blanks and signs, too */
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < row->least ||
+        number > row->most) {
+        return wrong_usage(line, "%s '%s' is not a %s from %llu to %llu", name, text,
+                           row->noun != NULL ? row->noun : "number", (unsigned long long)row->least,
+                           (unsigned long long)row->most);
+    }
+    *ret_number = number;
+    return CLI_YES;
+}
+
+static int store_word(const struct command_line *line, const struct option_row *row,
+                      const char *name, const char *value, char *target)
+{
+    for (unsigned i = 0; row->words[i] != NULL; i++) {
+        if (strcmp(row->words[i], value) == 0) {
+            memcpy(target, &i, sizeof(i)); /* an enum, whose type is not known here */
+            return CLI_YES;
+        }
+    }
+    return unknown_value(line, name, value, row->words);
+}
+
+/* There are no more words in a list than on the command line: it is allocated once. */
+static int store_in_list(const struct command_line *line, const char *value, struct word_list *list)
+{
+    if (list->items == NULL) {
+        list->items = calloc((size_t)line->count, sizeof(*list->items));
+    }
+    if (list->items == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    list->items[list->count++] = value;
+    return CLI_YES;
+}
+
+static int store(const struct parsing *parsing, const struct option_row *row, const char *name,
+                 const char *value)
+{
+    char *target = parsing->request + row->at;
+
+    switch (row->kind) {
+    case OPTION_FLAG:
+        *(bool *)target = true;
+        return CLI_YES;
+    case OPTION_TEXT:
+        *(const char **)target = value;
+        return CLI_YES;
+    case OPTION_LIST:
+        return store_in_list(parsing->line, value, (struct word_list *)target);
+    case OPTION_NUMBER:
+        return option_number(parsing->line, row, name, value, (uint64_t *)target);
+    case OPTION_WORD:
+        return store_word(parsing->line, row, name, value, target);
+    }
+    return CLI_UNABLE;
+}
+
+/* ---- one word of the command line ----------------------------------------------------------- */
+
+/* NULL where there is none. */
+static const char *take_value(struct parsing *parsing, const char *word, size_t name_length)
+{
+    if (word[name_length] == '=') {
+        return word + name_length + 1;
+    }
+    return parsing->next < parsing->line->count ? parsing->line->list[parsing->next++] : NULL;
+}
+
+static int read_value(struct parsing *parsing, const struct option_row *row, const char *word,
+                      size_t name_length)
+{
+    char name[33];
+
+    snprintf(name, sizeof(name), "%.*s", (int)name_length, word);
+    if (row->kind == OPTION_FLAG) {
+        return word[name_length] == '=' ? wrong_usage(parsing->line, "%s takes no value", name)
+                                        : store(parsing, row, name, NULL);
+    }
+    const char *value = take_value(parsing, word, name_length);
+    return value != NULL ? store(parsing, row, name, value)
+                         : wrong_usage(parsing->line, "%s needs a value", name);
+}
+
+static int read_group_option(struct parsing *parsing, const struct option_row *row,
+                             const char *word, size_t name_length)
+{
+    const struct command *command = parsing->line->command;
+    const char *value = take_value(parsing, word, name_length);
+
+    return value != NULL ? command->group->add(parsing->request + command->group_at, parsing->line,
+                                               row, value)
+                         : wrong_usage(parsing->line, "%s needs a value", row->name);
+}
+
+static int read_option(struct parsing *parsing, const char *word)
+{
+    const struct command *command = parsing->line->command;
+    struct option_row row;
+    size_t index = 0, length = 0;
+
+    while (length == 0 && command_option(command, index++, &row)) {
+        length = option_match(&row, word);
+    }
+    if (length == 0) {
+        return unknown_option(parsing->line, word);
+    }
+    if (row.name == help_row.name) {
+        parsing->helped = true;
+        return command_help(parsing->line);
+    }
+    if (index > command->option_count) {
+        return read_group_option(parsing, &row, word, length);
+    }
+    parsing->seen |= UINT64_C(1) << (index - 1);
+    return read_value(parsing, &row, word, length);
+}
+
+static int read_operand(struct parsing *parsing, const char *word)
+{
+    const struct option_row *operand = &parsing->line->command->operand;
+    const char **single = (const char **)(void *)(parsing->request + operand->at);
+
+    if (operand->value == NULL || (operand->kind == OPTION_TEXT && *single != NULL)) {
+        return wrong_usage(parsing->line, "unexpected argument '%s'; see %s --help", word,
+                           parsing->line->name);
+    }
+    return store(parsing, operand, NULL, word);
+}
+
+static int read_word(struct parsing *parsing)
+{
+    const char *word = parsing->line->list[parsing->next++];
+
+    if (parsing->operands_only || word[0] != '-' || word[1] == '\0') {
+        return read_operand(parsing, word);
+    }
+    if (strcmp(word, "--") == 0) {
+        parsing->operands_only = true;
+        return CLI_YES;
+    }
+    return read_option(parsing, word);
+}
+
+/* ---- what belongs together ------------------------------------------------------------------ */
+
+/* names: with blanks between them. The first of these that was given, or NULL. */
+static const char *first_given(const struct parsing *parsing, const char *names)
+{
+    const struct command *command = parsing->line->command;
+
+    for (; names != NULL && *names != '\0'; names += strcspn(names, " "), names += *names == ' ') {
+        size_t length = strcspn(names, " ");
+        for (size_t i = 0; i < command->option_count; i++) {
+            const char *name = command->options[i].name;
+            if ((parsing->seen >> i & 1) != 0 && strlen(name) == length &&
+                strncmp(name, names, length) == 0) {
+                return name;
+            }
+        }
+    }
+    return NULL;
+}
+
+static int check_row(const struct parsing *parsing, size_t index)
+{
+    const struct option_row *row = &parsing->line->command->options[index];
+
+    if ((parsing->seen >> index & 1) == 0) {
+        return row->required && first_given(parsing, row->unless) == NULL
+                   ? wrong_usage(parsing->line, "%s is required; see %s --help", row->name,
+                                 parsing->line->name)
+                   : CLI_YES;
+    }
+    const char *other = first_given(parsing, row->excludes);
+    if (other != NULL) {
+        return wrong_usage(parsing->line, "%s or %s, not both", row->name, other);
+    }
+    if (row->needs != NULL && first_given(parsing, row->needs) == NULL) {
+        return wrong_usage(parsing->line, "%s needs %s", row->name, row->needs);
+    }
+    return CLI_YES;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static void set_presets(const struct command *command, char *request)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct option_row *row = &command->options[i];
+        if (row->kind == OPTION_NUMBER && row->preset != 0) {
+            *(uint64_t *)(void *)(request + row->at) = row->preset;
+        }
+    }
+}
+
+bool command_parse(const struct command_line *line, void *request, int *ret_status)
+{
+    struct parsing parsing = {.line = line, .request = request};
+
+    *ret_status = CLI_YES;
+    set_presets(line->command, request);
+    while (*ret_status == CLI_YES && !parsing.helped && parsing.next < line->count) {
+        *ret_status = read_word(&parsing);
+    }
+    for (size_t i = 0; *ret_status == CLI_YES && !parsing.helped && i < line->command->option_count;
+         i++) {
+        *ret_status = check_row(&parsing, i);
+    }
+    return *ret_status == CLI_YES && !parsing.helped;
+}

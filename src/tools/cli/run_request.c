@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* The operands of `miguard run`, in their order: operation, namespace, class, for invoke a method,
+ * then pairs. */
+#include "tools/cli/run_request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const verbs[] = {
+    [RUN_GET] = "get",
+    [RUN_ENUMERATE] = "enumerate",
+    [RUN_CREATE] = "create",
+    [RUN_MODIFY] = "modify",
+    [RUN_DELETE] = "delete",
+    [RUN_INVOKE] = "invoke",
+    NULL,
+};
+
+void run_request_release(struct run_request *request)
+{
+    word_list_release(&request->modules);
+    word_list_release(&request->keys_given);
+    word_list_release(&request->operands);
+    free(request->values.list);
+    free(request->keys.list);
+    memset(request, 0, sizeof(*request));
+}
+
+static int read_pair(const struct command_line *line, const char *text, struct run_pair *ret_pair)
+{
+    const char *equals = strchr(text, '=');
+
+    if (equals == NULL || equals == text) {
+        return wrong_usage(line, "'%s' is not KEY=VALUE", text);
+    }
+    ret_pair->text = text;
+    ret_pair->key_length = (size_t)(equals - text);
+    ret_pair->value = equals + 1;
+    if (ret_pair->key_length > 2 && strncmp(equals - 2, "[]", 2) == 0) {
+        ret_pair->key_length -= 2;
+        ret_pair->array = true;
+    }
+    return CLI_YES;
+}
+
+static int read_pairs(const struct command_line *line, const struct word_list *words, size_t from,
+                      struct run_pairs *ret_pairs)
+{
+    ret_pairs->list = calloc(words->count + 1, sizeof(*ret_pairs->list));
+    if (ret_pairs->list == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    for (size_t i = from; i < words->count; i++) {
+        int status = read_pair(line, words->items[i], &ret_pairs->list[ret_pairs->count++]);
+        if (status != CLI_YES) {
+            return status;
+        }
+    }
+    return CLI_YES;
+}
+
+static int read_verb(const struct command_line *line, const char *word, enum run_verb *ret_verb)
+{
+    char allowed[128];
+
+    for (int i = 0; verbs[i] != NULL; i++) {
+        if (strcmp(word, verbs[i]) == 0) {
+            *ret_verb = (enum run_verb)i;
+            return CLI_YES;
+        }
+    }
+    const char *nearest = nearest_word(word, verbs);
+    if (nearest != NULL) {
+        return wrong_usage(line, "unknown operation '%s'; did you mean %s?", word, nearest);
+    }
+    join_words(verbs, allowed, sizeof(allowed));
+    return wrong_usage(line, "unknown operation '%s'; use %s", word, allowed);
+}
+
+static int missing(const struct command_line *line, const char *what)
+{
+    return wrong_usage(line, "%s is missing; see %s --help", what, line->name);
+}
+
+/* What is given and has no meaning for this operation. */
+static int check_meaning(const struct command_line *line, const struct run_request *request)
+{
+    if (request->modules.count == 0) {
+        return wrong_usage(line, "--module is required; see %s --help", line->name);
+    }
+    if (request->verb != RUN_INVOKE && request->keys.count > 0) {
+        return wrong_usage(line, "--key is for invoke; use %s instead", request->keys.list[0].text);
+    }
+    if (request->verb == RUN_ENUMERATE && request->values.count > 0) {
+        return wrong_usage(line, "enumerate takes no %s", request->values.list[0].text);
+    }
+    return CLI_YES;
+}
+
+static int read_all_pairs(const struct command_line *line, struct run_request *request)
+{
+    size_t named = request->verb == RUN_INVOKE ? 4 : 3;
+    int status = read_pairs(line, &request->operands, named, &request->values);
+
+    if (status != CLI_YES) {
+        return status;
+    }
+    status = read_pairs(line, &request->keys_given, 0, &request->keys);
+    return status == CLI_YES ? check_meaning(line, request) : status;
+}
+
+int run_request_read(const struct command_line *line, struct run_request *request)
+{
+    static const char *const names[] = {"the operation", "the namespace", "the class"};
+    const struct word_list *operands = &request->operands;
+
+    if (operands->count == 0) {
+        return missing(line, names[0]);
+    }
+    int status = read_verb(line, operands->items[0], &request->verb);
+    if (status != CLI_YES) {
+        return status;
+    }
+    if (operands->count < 3) {
+        return missing(line, names[operands->count]);
+    }
+    request->name_space = operands->items[1];
+    request->class_name = operands->items[2];
+    if (request->verb == RUN_INVOKE) {
+        if (operands->count < 4) {
+            return missing(line, "the method");
+        }
+        request->method = operands->items[3];
+    }
+    return read_all_pairs(line, request);
+}
