@@ -236,7 +236,7 @@ tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(providers) $(guard_
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory tests
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
-	    tests/live/audit_man_test.sh tests/live/audit_init_test.sh \
+	    tests/live/audit_man_test.sh tests/live/audit_init_test.sh tests/live/completion_test.sh \
 	    tests/live/build_test.sh tests/live/mi_names_test.sh tests/live/switch_cxx_test.sh \
 	    tests/live/unwind_cxx_test.sh \
 	    tests/live/copies_test.sh tests/live/unload_test.sh tests/live/installed_test.sh

@@ -15,7 +15,8 @@
     X(miguard, identity, "show and compare what processes and threads are to the guard")           \
     X(miguard, policy, "check, explain, test and format policy files")                             \
     X(miguard, audit, "read, check and translate the audit log")                                   \
-    X(miguard, run, "make one request to provider modules behind the guard")
+    X(miguard, run, "make one request to provider modules behind the guard")                       \
+    X(miguard, completion, "print what completes this command in bash, zsh or fish")
 
 #define GATE_COMMAND_MAP(X) X(gate, show, "print what a gate refuses, and by which program")
 
