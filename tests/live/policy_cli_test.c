@@ -211,6 +211,7 @@ static const struct row rows[] = {
     {"policy stat", 2, "", "did you mean status?"},
     {"policy --help", 0, "usage: miguard policy COMMAND", ""},
     {"policy check --help", 0, "usage: miguard policy check", ""},
+    {"policy check $T/broken.yaml --help", 0, "usage: miguard policy check", ""},
     {"policy show --help", 0, "usage: miguard policy show", ""},
     {"policy explain --help", 0, "usage: miguard policy explain", ""},
     {"policy test --help", 0, "usage: miguard policy test", ""},

@@ -148,22 +148,33 @@ static int test_one(const struct request *request, const char *path)
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
+/* One file that cannot be read does not hide what is wrong with the others. */
+static int answer_files(const struct request *request,
+                        int (*one)(const struct request *request, const char *path))
+{
+    int worst = CLI_YES;
+
+    if (request->files.count == 0) {
+        return one(request, policy_path(NULL));
+    }
+    for (size_t i = 0; i < request->files.count; i++) {
+        int status = one(request, request->files.items[i]);
+        worst = status > worst ? status : worst;
+    }
+    return worst;
+}
+
 static int for_each(const struct command_line *line,
                     int (*one)(const struct request *request, const char *path))
 {
     struct request request = {0};
-    int worst = CLI_YES;
+    int status = CLI_YES;
 
-    if (command_parse(line, &request, &worst) && request.files.count == 0) {
-        worst = one(&request, policy_path(NULL));
-    } else if (worst == CLI_YES) {
-        for (size_t i = 0; i < request.files.count; i++) {
-            int status = one(&request, request.files.items[i]);
-            worst = status > worst ? status : worst;
-        }
+    if (command_parse(line, &request, &status)) {
+        status = answer_files(&request, one);
     }
     word_list_release(&request.files);
-    return worst;
+    return status;
 }
 
 static int run_check(const struct command_line *line)
