@@ -16,46 +16,6 @@ struct parsing {
     uint64_t seen; /* which of the command's own options were given */
 };
 
-static const struct option_row help_row = {
-    .name = "--help", .brief = "-h", .kind = OPTION_FLAG, .help = "print this text"};
-
-/* ---- the table ------------------------------------------------------------------------------ */
-
-bool command_option(const struct command *command, size_t index, struct option_row *ret_row)
-{
-    size_t group_count = 0;
-
-    if (index < command->option_count) {
-        *ret_row = command->options[index];
-        return true;
-    }
-    index -= command->option_count;
-    if (command->group != NULL) {
-        while (command->group->row(group_count, ret_row)) {
-            if (group_count++ == index) {
-                return true;
-            }
-        }
-    }
-    *ret_row = help_row;
-    return index == group_count;
-}
-
-/* word is "--name", "--name=value" or "-n". Its length without the value, or 0: another option. */
-static size_t option_match(const struct option_row *row, const char *word)
-{
-    size_t length = strcspn(word, "=");
-    const char *names[] = {row->name, row->brief};
-
-    for (size_t i = 0; i < 2; i++) {
-        if (names[i] != NULL && strlen(names[i]) == length &&
-            strncmp(names[i], word, length) == 0) {
-            return length;
-        }
-    }
-    return 0;
-}
-
 /* ---- messages ------------------------------------------------------------------------------- */
 
 int wrong_usage(const struct command_line *line, const char *format, ...)
@@ -206,23 +166,20 @@ static int read_group_option(struct parsing *parsing, const struct option_row *r
 static int read_option(struct parsing *parsing, const char *word)
 {
     const struct command *command = parsing->line->command;
+    size_t index = 0, length = strcspn(word, "=");
     struct option_row row;
-    size_t index = 0, length = 0;
 
-    while (length == 0 && command_option(command, index++, &row)) {
-        length = option_match(&row, word);
-    }
-    if (length == 0) {
+    if (!command_find_option(command, word, length, &row, &index)) {
         return unknown_option(parsing->line, word);
     }
-    if (row.name == help_row.name) {
+    if (strcmp(row.name, OPTION_HELP_NAME) == 0) {
         parsing->helped = true;
         return command_help(parsing->line);
     }
-    if (index > command->option_count) {
+    if (index >= command->option_count) {
         return read_group_option(parsing, &row, word, length);
     }
-    parsing->seen |= UINT64_C(1) << (index - 1);
+    parsing->seen |= UINT64_C(1) << index;
     return read_value(parsing, &row, word, length);
 }
 
@@ -258,15 +215,14 @@ static int read_word(struct parsing *parsing)
 static const char *first_given(const struct parsing *parsing, const char *names)
 {
     const struct command *command = parsing->line->command;
+    struct option_row row;
+    size_t index = 0, length = 0;
 
-    for (; names != NULL && *names != '\0'; names += strcspn(names, " "), names += *names == ' ') {
-        size_t length = strcspn(names, " ");
-        for (size_t i = 0; i < command->option_count; i++) {
-            const char *name = command->options[i].name;
-            if ((parsing->seen >> i & 1) != 0 && strlen(name) == length &&
-                strncmp(name, names, length) == 0) {
-                return name;
-            }
+    for (; names != NULL && *names != '\0'; names += length + strspn(names + length, " ")) {
+        length = strcspn(names, " ");
+        if (command_find_option(command, names, length, &row, &index) &&
+            index < command->option_count && (parsing->seen >> index & 1) != 0) {
+            return row.name;
         }
     }
     return NULL;

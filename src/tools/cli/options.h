@@ -152,8 +152,16 @@ struct command_line {
  */
 bool command_parse(const struct command_line *line, void *request, int *ret_status);
 
-/* The options of a command: its own, those of its group, --help. False: there are no more. */
+#define OPTION_HELP_NAME "--help"
+
+/* The options of a command (option_table.c): its own, those of its group, --help. False: there are
+ * no more. */
 bool command_option(const struct command *command, size_t index, struct option_row *ret_row);
+
+/* By its name or short name, of length bytes. Only the command's own have an index below
+ * option_count. */
+bool command_find_option(const struct command *command, const char *name, size_t length,
+                         struct option_row *ret_row, size_t *ret_index);
 
 /* "audit search: ..." on stderr; gives CLI_USAGE. */
 int wrong_usage(const struct command_line *line, const char *format, ...)
