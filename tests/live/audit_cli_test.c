@@ -146,10 +146,11 @@ static const struct {
     {"$M audit search --count=1 a.jsonl", 2, "", "--count takes no value"},
     {"$M audit search --checkpoint c - < a.jsonl", 2, "", "--checkpoint needs files"},
     {"$M audit search a.jsonl > /dev/full", 3, "", "cannot be written: No space left"},
+    {"$M audit init --continue --aside new.jsonl", 2, "", "--aside or --continue, not both"},
     {"$M audit follow a.jsonl b.jsonl", 2, "", "unexpected argument 'b.jsonl'"},
     {"$M audit follow -n x a.jsonl", 2, "", "-n 'x' is not a number from 0 to 100000"},
     {"$M audit follow -", 2, "", "cannot be followed"},
-    {"$M audit follow .", 3, "", "no regular file"},
+    {"$M audit follow .", 3, "", "it is not a regular file"},
     {"$M audit follow --format jso a.jsonl", 2, "", "did you mean json?"},
 };
 
@@ -298,7 +299,7 @@ START_TEST(checkpoint_and_change)
             "sed -i 's/\"last\":\"./\"last\":\"g/' point", "sed -i 's/:2,/:3,/' point"};
         ck_assert_int_eq(sh(damage[i]), 0);
         ck_assert_int_eq(sh("cp point kept"), 0);
-        expect(SEARCH "log", 3, "", "point: this is no checkpoint, or a damaged one");
+        expect(SEARCH "log", 3, "", "point: not a checkpoint, or a damaged one");
         expect("cmp point kept", 0, "", "");
         expect("rm point; " SEARCH "log | wc -l", 0, "2000\n", "");
     }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Where a search or follow stopped, in a JSON file.
+ * Called by cmd_audit_search.c and cmd_audit_follow.c.
+ */
 #include "tools/cli/audit_checkpoint.h"
 #include "base/hex.h"
 #include "tools/cli/cli.h"
@@ -96,7 +100,7 @@ static void resume(struct log_reader *reader, const struct read_mark *marks, siz
         if (read_resume(reader, i, marks, count) == READ_CHANGED) {
             complain(CLI_NO,
                      "%s: it was cut or rewritten since the checkpoint, and is read from its "
-                     "beginning; miguard audit verify tells more",
+                     "beginning; see miguard audit verify",
                      read_name(reader, i));
         }
     }
@@ -120,7 +124,7 @@ static int load_json(const char *path, json_t **ret_json, json_error_t *ret_erro
 static int no_checkpoint(const char *path, const json_error_t *error)
 {
     return complain(CLI_UNABLE,
-                    "%s: this is no checkpoint, or a damaged one%s%s; remove it to begin at the "
+                    "%s: not a checkpoint, or a damaged one%s%s; remove it to begin at the "
                     "beginning",
                     path, error->text[0] != '\0' ? ": " : "", error->text);
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Which log is meant, opening it with its rotated files, and walking through its records with
+ * progress and Ctrl-C. Every `miguard audit` command that reads a log calls it.
+ */
 #include "tools/cli/audit_open.h"
 #include "base/clock.h"
 #include "tools/cli/log_place.h"
@@ -178,7 +182,7 @@ int audit_open_logs(const struct word_list *files, enum read_order order,
 
 static volatile sig_atomic_t interrupted;
 
-/* The next one kills: whoever insists is not made to wait. */
+/* The next one kills, for a user who does not want to wait. */
 static void on_interrupt(int number)
 {
     (void)number;
@@ -225,7 +229,7 @@ static void show_progress(const struct log_reader *reader, struct audit_walk *wa
     walk->shown = now;
 }
 
-/* A file that is none of ours would fill the screen: the rest is only counted. */
+/* A file that is not a log would fill the screen: the rest is only counted. */
 static void complain_line(struct audit_walk *walk, const struct read_place *place, const char *what)
 {
     enum { MOST = 100 };
@@ -235,7 +239,7 @@ static void complain_line(struct audit_walk *walk, const struct read_place *plac
         complain(CLI_UNABLE, "%s:%llu: %s", place->file, (unsigned long long)place->line, what);
     }
     if (walk->broken == MOST) {
-        complain(CLI_UNABLE, "further lines that are no records are counted, not told");
+        complain(CLI_UNABLE, "further malformed lines are counted but not shown");
     }
 }
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The conditions of a query as options of a command. Every command with [QUERY]... names
+ * query_group in its table.
+ */
 #include "tools/cli/audit_query.h"
 #include "tools/cli/cli.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The walk over matching records, for report, suggest and export. */
 #include "tools/cli/audit_review.h"
 
 #include <errno.h>

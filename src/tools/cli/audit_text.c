@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Prints one record for a person, a program or a spreadsheet. search and follow call it. */
 #include "tools/cli/audit_text.h"
 #include "tools/cli/cli.h"
 #include "tools/review/later.h"

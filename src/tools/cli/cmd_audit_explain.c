@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * miguard audit explain: one record in sentences. Finds it by its id or number, and then what
+ * else its session did.
+ */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +172,7 @@ static int find_related(struct request *request, const struct record *record)
     if (status != CLI_YES) {
         return status;
     }
-    /* Not audit_next(): broken lines have been told once. */
+    /* Not audit_next(): broken lines have been reported once. */
     for (enum read_result result = READ_RECORD;
          room && !audit_interrupted() && (result == READ_RECORD || result == READ_BROKEN);) {
         result = read_next(reader, &other, &place, &fault);

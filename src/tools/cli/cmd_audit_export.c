@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* miguard audit export: matching records in a format of other systems. */
 #include <string.h>
 #include <unistd.h>
 

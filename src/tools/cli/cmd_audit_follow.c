@@ -471,7 +471,7 @@ static int loop(struct follow *follow)
             }
             if (errno != ENOENT) {
                 return complain(CLI_UNABLE, "%s: %s", follow->path,
-                                errno == EINVAL ? "it is no regular file" : strerror(errno));
+                                errno == EINVAL ? "it is not a regular file" : strerror(errno));
             }
             tell_missing(follow);
             go_live(follow);

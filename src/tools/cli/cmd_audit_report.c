@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* miguard audit report: sums up matching records as text, JSON or a page. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static int replace(const char *path, const struct text *page)
     char *name = NULL;
 
     if (lstat(path, &found) == 0 && !S_ISREG(found.st_mode)) {
-        return complain(CLI_UNABLE, "%s: is no regular file; use --html - for standard output",
+        return complain(CLI_UNABLE, "%s: not a regular file; use --html - for standard output",
                         path);
     }
     if (asprintf(&name, "%s.XXXXXX", path) < 0) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* miguard audit search: prints matching records, and goes on where the last search stopped. */
 #include "tools/cli/audit_checkpoint.h"
 #include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
@@ -121,7 +122,7 @@ static void tell_gaps(const struct search *search)
         complain(CLI_NO, "since the checkpoint %llu record%s (%llu to %llu) came and %s gone: %s",
                  count, count == 1 ? "" : "s", first, last, count == 1 ? "is" : "are",
                  gap.retention ? "removed by retention (keep:)"
-                               : "the log does not say why; miguard audit verify tells more");
+                               : "the log does not say why; see miguard audit verify");
     }
 }
 

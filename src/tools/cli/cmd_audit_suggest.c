@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* miguard audit suggest: rules for what was refused. */
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
 #include "tools/review/suggest.h"

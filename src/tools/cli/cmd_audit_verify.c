@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * miguard audit verify: whether the log is intact. Reads keys, heads and states, and prints what
+ * verify_log() finds.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -507,10 +511,11 @@ COMMAND(audit, verify) = {
     .about = "Reads each FILE with the files that were rotated from it; without FILE, the log of "
              "the policy in force. The files may come in any order and be compressed with gzip. A "
              "log that is being written can be verified.",
-    .notes = "Without --key, a chain that has a key can be checked for gaps and order only, and "
-             "the answer is that it cannot be told. That the end of a log is there is proved only "
-             "by a head that was kept outside the host; the state beside the log, if it may be "
-             "read, shows a careless cut.",
+    .notes =
+        "Without --key, a chain that has a key can be checked for gaps and order only, and "
+        "the rest is unproven. That the end of a log is there is proved only by a head that was "
+        "kept outside the host; the state beside the log, if it may be read, shows a careless "
+        "cut.",
     .exits = "Exit status: 0 intact; 1 tampered with, or --strict and records were lost; 2 wrong "
              "usage; 3 it cannot be decided, or not be read.",
     .operand = OPERANDS("[FILE]...", struct verification, files),

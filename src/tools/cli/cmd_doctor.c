@@ -415,7 +415,7 @@ static void look_at_policy(struct report *report, const char *path)
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
     struct policy_draft *draft = NULL;
     struct finding *finding = add(report, "policy", "with a broken one no session is given out",
-                                  "miguard policy check tells what is wrong, and where");
+                                  "see miguard policy check");
 
     finding->needed = true;
     if (draft_load(&path, path != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors) == MIGUARD_OK) {
@@ -470,11 +470,11 @@ static void look_at_processes(struct report *report)
     struct finding *finding =
         add(report, "policy-in-force",
             "a process decides by the set that it loaded, not by what the disk has",
-            "miguard policy status tells which; miguard_reload(), or watch: true in the policy");
+            "see miguard policy status; miguard_reload(), or watch: true in the policy");
     if (policy_status_read_log(report->log, &status) != CLI_YES) {
         judge(finding, false, "%.120s cannot be read to its end", report->log);
     } else if (status.walk.broken > 0) {
-        judge(finding, false, "%.120s has lines that are no records", report->log);
+        judge(finding, false, "%.120s has malformed lines", report->log);
     } else if (status.behind == 0) {
         judge(finding, true, "%zu running processes, all with the set of the disk", status.count);
     } else {

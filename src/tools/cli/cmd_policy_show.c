@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* miguard policy show: the policy in force, as a policy. */
 #include "tools/cli/commands.h"
 #include "tools/cli/policy_open.h"
 #include "tools/policy/show.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Each thing that miguard doctor tries, in a child process of its own. cmd_doctor.c calls them. */
 #include "tools/cli/doctor.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Which log this user writes and reads: that of the policy, or one in the home directory. */
 #include "tools/cli/log_place.h"
 
 #include <errno.h>

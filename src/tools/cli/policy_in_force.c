@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Which policy each running process has, from the records of the log. `policy status` and
+ * `doctor` call it.
+ */
 #include "tools/cli/policy_in_force.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Reading and testing the policy that is meant, and printing findings. Every `miguard policy`
+ * command calls it, and the `audit` commands to find the log.
+ */
 #include "tools/cli/policy_open.h"
 
 #include <errno.h>

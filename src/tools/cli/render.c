@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Prints instances in MOF for `miguard run`. */
 #include "tools/cli/cli.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Instances as JSON for `miguard run --json`. */
 #include "tools/cli/cli.h"
 
 #include <math.h>

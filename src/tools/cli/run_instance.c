@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Makes the instance of a request from KEY=VALUE. */
 #include "tools/cli/run_request.h"
 
 #include <stdlib.h>

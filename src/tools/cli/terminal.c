@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Messages on stderr, and text from outside made safe for a terminal. Every command calls it. */
 #include "base/utf8.h"
 #include "tools/cli/cli.h"
 
