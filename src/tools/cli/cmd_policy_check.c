@@ -70,27 +70,41 @@ static void print_check_text(const struct policy_set *set, bool good)
     putchar('\n');
 }
 
+static int print_check(const struct request *request, const struct policy_set *set)
+{
+    bool good = set->findings.errors == 0 && !set->findings.failed &&
+                (!request->strict || set->findings.warnings == 0);
+
+    if (!request->json) {
+        print_check_text(set, good);
+    } else if (print_check_json(set, good) != CLI_YES) {
+        return CLI_UNABLE;
+    }
+    return good ? CLI_YES : CLI_NO;
+}
+
+/* CLI_NO: it has errors, and is as far as it could be read. */
+static int load_and_lint(const char *path, struct policy_set *set)
+{
+    int status = policy_set_load(path, set);
+
+    if (status != CLI_YES) {
+        return status;
+    }
+    status = policy_set_test(set);
+    if (status == CLI_YES) {
+        lint_draft(set->draft, &set->tested, &set->findings);
+    }
+    return status;
+}
+
 static int check_one(const struct request *request, const char *path)
 {
     struct policy_set set;
-    int status = policy_set_load(path, &set);
+    int status = load_and_lint(path, &set);
 
-    if (status == CLI_YES) {
-        status = policy_set_test(&set);
-    }
-    if (status == CLI_YES) {
-        lint_draft(set.draft, &set.tested, &set.findings);
-    }
     if (status != CLI_UNABLE) {
-        bool good = set.findings.errors == 0 && !set.findings.failed &&
-                    (!request->strict || set.findings.warnings == 0);
-        int printed = CLI_YES;
-        if (request->json) {
-            printed = print_check_json(&set, good);
-        } else {
-            print_check_text(&set, good);
-        }
-        status = printed != CLI_YES ? printed : good ? CLI_YES : CLI_NO;
+        status = print_check(request, &set);
     }
     policy_set_release(&set);
     return status;
@@ -115,6 +129,24 @@ static void print_unreached(const struct policy_set *set)
     }
 }
 
+static int print_tested(const struct request *request, const struct policy_set *set)
+{
+    unsigned percent = selftest_coverage(&set->tested);
+
+    print_safe(stdout, set->label, false);
+    printf(": %u passed, %u failed", set->tested.passed, set->tested.failed);
+    if (request->coverage) {
+        printf("; %u%% of %u rule%s and the default reached", percent, set->tested.rule_count,
+               plural(set->tested.rule_count));
+    }
+    putchar('\n');
+    if (request->coverage) {
+        print_unreached(set);
+    }
+    bool good = set->tested.failed == 0 && (!request->coverage || percent >= request->least);
+    return good ? CLI_YES : CLI_NO;
+}
+
 static int test_one(const struct request *request, const char *path)
 {
     struct policy_set set;
@@ -127,20 +159,7 @@ static int test_one(const struct request *request, const char *path)
         print_findings(stderr, &set.findings);
     }
     if (status == CLI_YES) {
-        unsigned percent = selftest_coverage(&set.tested);
-        print_safe(stdout, set.label, false);
-        printf(": %u passed, %u failed", set.tested.passed, set.tested.failed);
-        if (request->coverage) {
-            printf("; %u%% of %u rule%s and the default reached", percent, set.tested.rule_count,
-                   plural(set.tested.rule_count));
-        }
-        putchar('\n');
-        if (request->coverage) {
-            print_unreached(&set);
-        }
-        if (set.tested.failed > 0 || (request->coverage && percent < request->least)) {
-            status = CLI_NO;
-        }
+        status = print_tested(request, &set);
     }
     policy_set_release(&set);
     return status;

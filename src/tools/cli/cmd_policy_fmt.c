@@ -118,6 +118,24 @@ static int replace(const char *path, const struct text *text)
                 : complain(CLI_UNABLE, "%s: it cannot be replaced: %s", path, strerror(error));
 }
 
+/* What --check or --write asks for, else the text. */
+static int put_formatted(const struct request *request, const char *path,
+                         const struct text *formatted, bool same)
+{
+    if (request->check && !same) {
+        print_safe(stdout, path, false);
+        puts(": not in the canonical form");
+        return CLI_NO;
+    }
+    if (request->write && !same) {
+        return replace(path, formatted);
+    }
+    if (!request->check && !request->write) {
+        fwrite(formatted->data, 1, formatted->length, stdout);
+    }
+    return CLI_YES;
+}
+
 static int format_one(const struct request *request, const char *path)
 {
     struct text formatted = TEXT_EMPTY;
@@ -129,16 +147,9 @@ static int format_one(const struct request *request, const char *path)
     }
     int status =
         format_source(strcmp(path, "-") == 0 ? "<stdin>" : path, source, length, &formatted);
-    bool same = status == CLI_YES && length == formatted.length &&
-                memcmp(source, formatted.data, length) == 0;
-    if (status == CLI_YES && request->check && !same) {
-        print_safe(stdout, path, false);
-        puts(": not in the canonical form");
-        status = CLI_NO;
-    } else if (status == CLI_YES && request->write && !same) {
-        status = replace(path, &formatted);
-    } else if (status == CLI_YES && !request->check && !request->write) {
-        fwrite(formatted.data, 1, formatted.length, stdout);
+    if (status == CLI_YES) {
+        bool same = length == formatted.length && memcmp(source, formatted.data, length) == 0;
+        status = put_formatted(request, path, &formatted, same);
     }
     text_release(&formatted);
     free(source);

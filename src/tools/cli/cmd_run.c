@@ -274,29 +274,44 @@ static int load(struct miguard_host *host, const char *file, const char *name_sp
     return status == MIGUARD_OK ? CLI_YES : complain_error(CLI_UNABLE, file, &error);
 }
 
+static int load_all(const struct run_request *request, struct miguard_host *host)
+{
+    for (size_t i = 0; i < request->modules.count; i++) {
+        int status = load(host, request->modules.items[i], request->name_space);
+        if (status != CLI_YES) {
+            return status;
+        }
+    }
+    return CLI_YES;
+}
+
+static int ask_host(const struct run_request *request, struct miguard_host *host)
+{
+    struct miguard_error error = {0};
+    MI_Session session = MI_SESSION_NULL;
+    int status = load_all(request, host);
+
+    if (status != CLI_YES) {
+        return status;
+    }
+    if (miguard_host_session(host, &session, &error) != MIGUARD_OK) {
+        return complain_error(CLI_UNABLE, "the session", &error);
+    }
+    status = ask_as(request, &session);
+    MI_Session_Close(&session, NULL, NULL);
+    return status;
+}
+
 static int serve(const struct run_request *request)
 {
     struct miguard_host_options hosting = {.wrap = miguard_wrap_module};
     struct miguard_host *host = NULL;
     struct miguard_error error = {0};
-    MI_Session session = MI_SESSION_NULL;
-    int status = CLI_YES;
 
     if (miguard_host_new(&hosting, &host, &error) != MIGUARD_OK) {
         return complain_error(CLI_UNABLE, "the host", &error);
     }
-    for (size_t i = 0; i < request->modules.count && status == CLI_YES; i++) {
-        status = load(host, request->modules.items[i], request->name_space);
-    }
-    if (status == CLI_YES && miguard_host_session(host, &session, &error) != MIGUARD_OK) {
-        status = complain_error(CLI_UNABLE, "the session", &error);
-    }
-    if (status == CLI_YES) {
-        status = ask_as(request, &session);
-    }
-    if (session.ft != NULL) {
-        MI_Session_Close(&session, NULL, NULL);
-    }
+    int status = ask_host(request, host);
     miguard_host_free(host);
     return status;
 }
