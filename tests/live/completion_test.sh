@@ -29,8 +29,17 @@ bash_offers() { # words...
         printf "%s\n" "${COMPREPLY[@]}"' bash "$tmp/bash" "$@") | sort
 }
 
-# The functions of the completion system print what they are given.
+# The functions of the completion system print what they are given. Read by "." or, as a file of
+# $fpath, at the first call.
 zsh_offers() { # words...
+    zsh_loads '. "$file"' "$@"
+}
+
+zsh_autoload_offers() { # words...
+    zsh_loads 'fpath=(${file:h}/functions); autoload -U _miguard' "$@"
+}
+
+zsh_loads() { # how words...
     (cd "$tmp/here" && zsh -f -c '
         compdef() { : }
         _describe() { for item in ${(P)2}; do
@@ -38,8 +47,9 @@ zsh_offers() { # words...
         _files() { for item in *(N); do
             [[ $item == "${words[CURRENT]#*=}"* ]] && print -r -- "$item"; done }
         compset() { : }
-        . "$1" || exit 3
-        shift
+        file=$1
+        eval "$2" || exit 3
+        shift 2
         words=(miguard "$@") CURRENT=$(($# + 1))
         _miguard' zsh "$tmp/zsh" "$@") | sort -u
 }
@@ -113,6 +123,12 @@ check_shell() { # shell
     check "$1: every option of every command" offers_each "$1"
 }
 
+check_zsh_function() {
+    mkdir "$tmp/functions"
+    cp "$tmp/zsh" "$tmp/functions/_miguard"
+    check "zsh: at the first call of the function" offers zsh_autoload "audit" au
+}
+
 for shell in bash zsh fish; do
     if command -v $shell >/dev/null; then
         check_shell $shell
@@ -121,6 +137,9 @@ for shell in bash zsh fish; do
         skipped=$((skipped + 1))
     fi
 done
+if command -v zsh >/dev/null; then
+    check_zsh_function
+fi
 if command -v bash >/dev/null; then
     check "bash: --option=value" offers bash "text" audit search --format = t
     check "bash: --option=" offers bash "text json csv" audit search --format =

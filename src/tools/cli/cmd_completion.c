@@ -237,7 +237,12 @@ static void print_zsh(const struct node *root)
          "    _describe argument list\n"
          "    if [[ -n $files ]]; then _files; fi\n"
          "}\n"
-         "compdef _miguard miguard");
+         "# Loaded from $fpath, this file is the first call of the function itself.\n"
+         "if [[ $funcstack[1] == _miguard ]]; then\n"
+         "    _miguard\n"
+         "else\n"
+         "    compdef _miguard miguard\n"
+         "fi");
 }
 
 /* ---- fish ----------------------------------------------------------------------------------- */
