@@ -11,7 +11,7 @@
 #include "audit/record_names.h"
 #include "base/civil.h"
 #include "base/hex.h"
-#include "miguard.h" /* MIGUARD_VERSION */
+#include "miguard/guard.h" /* MIGUARD_VERSION */
 #include "model/record_fields.h"
 #include "model/record_limits.h"
 

@@ -536,18 +536,11 @@ enum miguard_status gate_close(const struct miguard_gate_options *options, bool 
     return status;
 }
 
-static void (*_Atomic closing_observer)(const struct gate_note *note);
-
-void gate_observe_closing(void (*observer)(const struct gate_note *note))
-{
-    atomic_store(&closing_observer, observer);
-}
-
 enum miguard_status miguard_gate_close(const struct miguard_gate_options *options,
                                        struct miguard_error *reterr)
 {
     ENTRY_UNCANCELLED;
-    void (*observer)(const struct gate_note *) = atomic_load(&closing_observer);
+    const struct switch_hooks *hooks = switch_hooks();
     struct miguard_error error = {.status = MIGUARD_OK};
     bool closed = false;
 
@@ -555,8 +548,8 @@ enum miguard_status miguard_gate_close(const struct miguard_gate_options *option
     if (status != MIGUARD_OK && reterr != NULL) {
         *reterr = error;
     }
-    if (observer != NULL && (closed || status != MIGUARD_OK)) {
-        observer(&(struct gate_note){
+    if (hooks->gate_closed != NULL && (closed || status != MIGUARD_OK)) {
+        hooks->gate_closed(&(struct gate_note){
             .status = status,
             .error = status == MIGUARD_OK ? NULL : &error,
             .options = options != NULL && options->size == sizeof(*options) ? options : NULL,

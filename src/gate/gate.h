@@ -76,10 +76,6 @@ struct gate_note {
     const void *site;                           /* who asked for it; NULL: the policy */
 };
 
-/* Sets whom to tell of each miguard_gate_close() that closed one or failed; NULL: nobody. Called on
- * the thread that asked, without a lock. */
-void gate_observe_closing(void (*observer)(const struct gate_note *note));
-
 /* ---- who tried (gate_report.c) ------------------------------------------------------------ */
 
 enum { GATE_FRAMES = 8 };
@@ -95,23 +91,11 @@ struct gate_stray {
     uint64_t lost; /* refusals that were not told before this one, since too many came at once */
 };
 
-/*
- * Whom to tell of each refused call under a gate with report; NULL: nobody. The observer is called
- * on a thread of the library's own, one call at a time, with no lock held: it may block, lock and
- * allocate, but not switch. In a forked child it is called only after that closed its gate again.
- */
-void gate_observe(void (*observer)(const struct gate_stray *stray));
-
 /* What was tried, as "setresuid(0, 0, -1)"; cut to fit. */
 void gate_stray_text(const struct gate_stray *stray, char *text, size_t size);
 
-/* Takes SIGSYS and starts the thread that tells the observer; nothing happens when it is there.
- * Errors: SYSTEM, NO_MEMORY. */
+/* Takes SIGSYS and starts the thread that calls the hook (switch_hooks, stray); nothing happens
+ * when it is there. Errors: SYSTEM, NO_MEMORY. */
 MIGUARD_CHECKED enum miguard_status gate_report_start(struct miguard_error *reterr);
-
-/* For the drop: between the two there is no such thread. What is refused meanwhile is told later.
- * The first waits for an observer that is being told: no lock that this takes may be held. */
-void gate_report_pause(void);
-void gate_report_resume(void);
 
 #endif

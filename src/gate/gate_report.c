@@ -36,6 +36,7 @@
 #include "gate/gate.h"
 #include "gate/gate_filter.h"
 #include "identity/kernel.h"
+#include "switch/switch.h"
 
 #if defined(__x86_64__)
 #define CAN_REPORT              1
@@ -72,14 +73,8 @@ struct note {
 static struct note notes[NOTES];
 static _Atomic uint64_t lost;
 static sem_t written;
-static _Atomic(void (*)(const struct gate_stray *)) observer;
 static struct sigaction earlier;  /* what was there before our handler */
 static atomic_bool earlier_spent; /* it was for one signal (SA_RESETHAND), and has had that */
-
-void gate_observe(void (*function)(const struct gate_stray *stray))
-{
-    atomic_store(&observer, function);
-}
 
 /* ---- the handler --------------------------------------------------------------------------- */
 
@@ -288,7 +283,7 @@ void gate_stray_text(const struct gate_stray *stray, char *text, size_t size)
 static void tell_all(void)
 {
     for (int i = 0; i < NOTES; i++) {
-        void (*function)(const struct gate_stray *) = atomic_load(&observer);
+        void (*function)(const struct gate_stray *) = switch_hooks()->stray;
         if (atomic_load(&notes[i].state) != NOTE_WRITTEN) {
             continue;
         }
@@ -432,8 +427,9 @@ enum miguard_status gate_report_start(struct miguard_error *reterr)
     return status;
 }
 
-/* The observer may close a gate, and so take the lock: nobody waits for the thread with it. */
-void gate_report_pause(void)
+/* For the drop: between the two there is no such thread. What is refused meanwhile is reported
+ * after it. The hook may close a gate, and so take the lock: it is not held while this waits. */
+static void pause_reporting(void)
 {
     pthread_mutex_lock(&teller.lock);
     teller.paused = true;
@@ -447,8 +443,8 @@ void gate_report_pause(void)
     }
 }
 
-/* Where no thread can be had, what is refused is still refused, and told by nobody. */
-void gate_report_resume(void)
+/* Where no thread can be had, what is refused is still refused, and not reported. */
+static void resume_reporting(void)
 {
     pthread_mutex_lock(&teller.lock);
     teller.paused = false;
@@ -457,4 +453,12 @@ void gate_report_resume(void)
         (void)sem_post(&written); /* for what came in between */
     }
     pthread_mutex_unlock(&teller.lock);
+}
+
+/* Before any thread can drop, and whether or not a gate is ever closed: a gate that is closed while
+ * another thread begins a drop starts no thread then. */
+__attribute__((constructor)) static void register_pause(void)
+{
+    static const struct drop_pause pause = {pause_reporting, resume_reporting};
+    drop_set_pause(DROP_PAUSER_GATE, &pause);
 }

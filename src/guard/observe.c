@@ -218,7 +218,7 @@ static void on_stray(const struct gate_stray *stray)
 
 void observe_all(void)
 {
-    switch_observe(on_switch);
-    gate_observe(on_stray);
-    gate_observe_closing(on_gate_closed);
+    static const struct switch_hooks hooks = {
+        .switched = on_switch, .stray = on_stray, .gate_closed = on_gate_closed};
+    switch_set_hooks(&hooks);
 }

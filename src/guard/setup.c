@@ -32,7 +32,8 @@ static void before_drop(void);
 
 static void take_notice(void)
 {
-    drop_prepare(before_drop, after_drop);
+    static const struct drop_pause pause = {before_drop, after_drop};
+    drop_set_pause(DROP_PAUSER_GUARD, &pause);
     observe_all();
 }
 

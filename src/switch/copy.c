@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/pin.h"
-#include "miguard.h"
+#include "miguard/guard.h"
 
 /* What the note leads to. Other versions read it: members are only added at the end. */
 struct copy {

@@ -23,7 +23,6 @@
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/signals.h"
-#include "gate/gate.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
 #include "switch/alive.h"
@@ -400,13 +399,11 @@ static enum miguard_status prepare(const struct miguard_target *target, struct d
     return objection_error(look(drop), reterr);
 }
 
-static void (*_Atomic before_stopping)(void);
-static void (*_Atomic after_stopping)(void);
+static const struct drop_pause *_Atomic pauses[DROP_PAUSER_COUNT];
 
-void drop_prepare(void (*before)(void), void (*after)(void))
+void drop_set_pause(enum drop_pauser who, const struct drop_pause *pause)
 {
-    atomic_store(&before_stopping, before);
-    atomic_store(&after_stopping, after);
+    atomic_store(&pauses[who], pause);
 }
 
 static enum miguard_status drop_all(struct drop *drop, struct miguard_error *reterr)
@@ -434,18 +431,20 @@ static enum miguard_status drop_all(struct drop *drop, struct miguard_error *ret
  * give up, and begin anew under what is left. */
 static enum miguard_status drop_without_ours(struct drop *drop, struct miguard_error *reterr)
 {
-    void (*before)(void) = atomic_load(&before_stopping);
-    void (*after)(void) = atomic_load(&after_stopping);
+    const struct drop_pause *paused[DROP_PAUSER_COUNT];
 
-    gate_report_pause();
-    if (before != NULL) {
-        before();
+    for (int i = 0; i < DROP_PAUSER_COUNT; i++) {
+        paused[i] = atomic_load(&pauses[i]);
+        if (paused[i] != NULL) {
+            paused[i]->before();
+        }
     }
     enum miguard_status status = drop_all(drop, reterr);
-    if (before != NULL && after != NULL) {
-        after();
+    for (int i = DROP_PAUSER_COUNT - 1; i >= 0; i--) {
+        if (paused[i] != NULL) {
+            paused[i]->after();
+        }
     }
-    gate_report_resume();
     return status;
 }
 

@@ -487,12 +487,19 @@ static void set_busy(bool busy)
 
 /* ---- who is told ------------------------------------------------------------------------- */
 
-static void (*_Atomic the_observer)(const struct switch_note *note);
+static const struct switch_hooks no_hooks;
+static const struct switch_hooks *_Atomic the_hooks;
 
-void switch_observe(void (*observer)(const struct switch_note *note))
+void switch_set_hooks(const struct switch_hooks *hooks)
 {
-    atomic_store(&the_observer, observer);
+    atomic_store(&the_hooks, hooks);
     witness_before_abort(abort_for_keep_caps);
+}
+
+const struct switch_hooks *switch_hooks(void)
+{
+    const struct switch_hooks *hooks = atomic_load_explicit(&the_hooks, memory_order_acquire);
+    return hooks != NULL ? hooks : &no_hooks;
 }
 
 struct switch_last switch_last(void)
@@ -508,10 +515,9 @@ void switch_note(const struct switch_note *note)
         thread.last.count++;
         clock_gettime(CLOCK_REALTIME, &thread.last.time);
     }
-    void (*observer)(const struct switch_note *) =
-        atomic_load_explicit(&the_observer, memory_order_acquire);
-    if (observer != NULL) {
-        observer(note);
+    const struct switch_hooks *hooks = switch_hooks();
+    if (hooks->switched != NULL) {
+        hooks->switched(note);
     }
 }
 

@@ -74,12 +74,31 @@ struct switch_note {
     bool jumped;              /* of UNDONE: the function that adopted never came back */
 };
 
+struct gate_stray;
+struct gate_note;
+
 /*
- * Sets the one function that is told of each public switch, back and drop, whether it succeeded or
- * not. It is called on the thread that switched, when that is over: the identity is then the new
- * one or, after a failure, the old one, never half of each. NULL: nobody. Thread safe.
+ * What the guard above wants to know of this thread's switches and of the gate; registered once,
+ * all of it. A member that is NULL is not called.
+ *
+ * switched: of each public switch, back and drop, whether it succeeded or not; on the thread that
+ * switched, when that is over: the identity is then the new one or, after a failure, the old one,
+ * never half of each.
+ * stray: of each refused call under a gate with report; on a thread of the library's own, one call
+ * at a time, with no lock held: it may block, lock and allocate, but not switch. In a forked child
+ * it is called only after that closed its gate again.
+ * gate_closed: of each miguard_gate_close() that closed one or failed; on the thread that asked,
+ * without a lock.
  */
-void switch_observe(void (*observer)(const struct switch_note *note));
+struct switch_hooks {
+    void (*switched)(const struct switch_note *note);
+    void (*stray)(const struct gate_stray *stray);
+    void (*gate_closed)(const struct gate_note *note);
+};
+
+/* hooks has static storage; NULL: none. Thread safe. */
+void switch_set_hooks(const struct switch_hooks *hooks);
+const struct switch_hooks *switch_hooks(void); /* never NULL */
 
 /* ---- for the gate (gate.c) ----------------------------------------------------------------- */
 
@@ -112,13 +131,23 @@ MIGUARD_CHECKED enum miguard_status switch_rehearse(const struct miguard_target 
                                                     gid_t *groups, struct miguard_error *reterr);
 
 /*
- * Sets what is called before a drop stops the other threads, and after it, however it ended: before
- * ends threads that no signal reaches, since they block them all for the program's sake. Both are
- * called on the dropping thread with no lock of this library but that of the drop. NULL: nothing.
+ * What is called before a drop stops the other threads, and after it, however it ended: before ends
+ * threads that no signal reaches, since they block them all for the program's sake. Both are called
+ * on the dropping thread with no lock of this library but that of the drop, before in this order
+ * and after in the reverse: the gate waits for an observer, which takes the lock that the guard
+ * holds from its before to its after.
  */
-void drop_prepare(void (*before)(void), void (*after)(void));
+enum drop_pauser { DROP_PAUSER_GATE, DROP_PAUSER_GUARD, DROP_PAUSER_COUNT };
 
-/* Remembers what succeeded and tells the observer. */
+struct drop_pause {
+    void (*before)(void);
+    void (*after)(void);
+};
+
+/* pause has static storage. Thread safe; not during a drop of this process. */
+void drop_set_pause(enum drop_pauser who, const struct drop_pause *pause);
+
+/* Remembers what succeeded and calls the hook. */
 void switch_note(const struct switch_note *note);
 
 /* Tells the observer that a thread, which was to be `to`, is not and cannot be made so, and aborts

@@ -631,12 +631,14 @@ static void observe(const struct switch_note *note)
     told = *note;
 }
 
+static const struct switch_hooks hooks = {.switched = observe};
+
 static int observe_the_drop(const void *unused)
 {
     struct miguard_target *target = make_target("setuid");
     (void)unused;
 
-    switch_observe(observe);
+    switch_set_hooks(&hooks);
     EXPECT(refused(target, MIGUARD_INVALID_ARGUMENT) == 0);
     EXPECT(told.kind == SWITCH_KIND_DROP && told.status == MIGUARD_INVALID_ARGUMENT);
     EXPECT(told.error != NULL && switch_last().count == 0);

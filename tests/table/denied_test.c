@@ -413,6 +413,8 @@ static void observe(const struct switch_note *note)
     shared->told = shared->told || note->status != MIGUARD_OK;
 }
 
+static const struct switch_hooks hooks = {.switched = observe};
+
 /* ---- who the thread is --------------------------------------------------------------------- */
 
 static bool caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
@@ -1014,7 +1016,7 @@ static int operation_in_child(void)
     const struct rlimit no_core = {0, 0};
 
     setrlimit(RLIMIT_CORE, &no_core);
-    switch_observe(observe);
+    switch_set_hooks(&hooks);
     signal(SIGABRT, on_abort);
     if (row.mode == BY_ITSELF && !become_who()) {
         print_row(&row, "not prepared");
@@ -1167,7 +1169,7 @@ static int one_row(void *context)
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        switch_observe(observe);
+        switch_set_hooks(&hooks);
         signal(SIGABRT, on_abort);
         if (row.mode == BY_ITSELF && !become_who()) {
             _exit(1);

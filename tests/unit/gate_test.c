@@ -484,6 +484,8 @@ static void observe(const struct gate_stray *stray_call)
     atomic_fetch_add(&told_count, 1);
 }
 
+static const struct switch_hooks hooks = {.stray = observe};
+
 static bool wait_until_told(unsigned count)
 {
     for (int i = 0; i < 5000 && atomic_load(&told_count) + atomic_load(&told_lost) < count; i++) {
@@ -502,7 +504,7 @@ static __attribute__((noinline)) long third_party(void)
 static int reported(const void *unused)
 {
     (void)unused;
-    gate_observe(observe);
+    switch_set_hooks(&hooks);
     EXPECT(close_gate(MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 1) == MIGUARD_OK);
     EXPECT(miguard_gate_state().report == 1);
     EXPECT(third_party() == -1 && errno == EPERM);
@@ -530,7 +532,7 @@ static int counted(const void *unused)
 {
     enum { MANY = 20000 };
     (void)unused;
-    gate_observe(observe);
+    switch_set_hooks(&hooks);
     EXPECT(close_gate(MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 1) == MIGUARD_OK);
     for (int i = 0; i < MANY; i++) {
         EXPECT(stray() == EPERM);
@@ -747,7 +749,7 @@ static int small_stacks(const void *unused)
     (void)unused;
     least = least < 2048 ? 2048 : least; /* MINSIGSTKSZ of the kernel's own headers */
     stack_memory = malloc(BELOW + least + 20480);
-    gate_observe(observe);
+    switch_set_hooks(&hooks);
     EXPECT(stack_memory != NULL);
     EXPECT(close_gate(MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 1) == MIGUARD_OK);
     for (size_t size = least; size < least + 16384; size += 40) {
@@ -780,7 +782,7 @@ static const bool starts_threads_after_fork = true;
 static int told_in_child(const void *unused)
 {
     (void)unused;
-    gate_observe(observe);
+    switch_set_hooks(&hooks);
     EXPECT(close_gate(MIGUARD_GATE_PROCESS, MIGUARD_GATE_ERRNO, 1) == MIGUARD_OK);
     pid_t child = fork();
     if (child == 0) {

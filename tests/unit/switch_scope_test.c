@@ -507,6 +507,8 @@ static void observe(const struct switch_note *note)
     told.error = note->error != NULL && note->error->status == note->status;
 }
 
+static const struct switch_hooks hooks = {.switched = observe};
+
 static bool is_near(const void *site)
 {
     const uintptr_t here = (uintptr_t)&euid_now, there = (uintptr_t)site;
@@ -522,7 +524,7 @@ static int be_observed(const void *unused)
 
     EXPECT(target != NULL && last.count == 0 && last.site == NULL && last.kind == 0);
     clock_gettime(CLOCK_REALTIME, &before);
-    switch_observe(observe);
+    switch_set_hooks(&hooks);
     EXPECT(miguard_switch_to(target, NULL) == MIGUARD_OK);
     EXPECT(told.calls == 1 && told.kind == SWITCH_KIND_TO && told.status == MIGUARD_OK);
     EXPECT(told.from == 0 && told.to == SOMEBODY && told.during == SOMEBODY && !told.error);
@@ -544,7 +546,7 @@ static int be_observed(const void *unused)
     EXPECT(miguard_switch_to(target, NULL) == MIGUARD_NOT_PERMITTED);
     EXPECT(told.calls == 4 && told.error && told.from == OTHER && told.to == SOMEBODY &&
            told.during == OTHER);
-    switch_observe(NULL);
+    switch_set_hooks(NULL);
     EXPECT(miguard_switch_to(NULL, NULL) == MIGUARD_INVALID_ARGUMENT && told.calls == 4);
     miguard_target_free(target);
     return 0;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "miguard.h"
+#include "miguard/guard.h"
 #include "tools/review/export_ocsf.h"
 
 const char *const export_formats[] = {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "miguard.h"
+#include "miguard/guard.h"
 #include "tools/review/export.h"
 
 const struct export_mapping export_ocsf_mapping[] = {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "miguard.h"
+#include "miguard/guard.h"
 
 /* ---- small parts -----------------------------------------------------------------------------*/
 
