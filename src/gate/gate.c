@@ -431,16 +431,6 @@ static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
                      wrong);
 }
 
-/* It would be closed with somebody else's privileges, and no_new_privs takes the way back. */
-enum miguard_status gate_check_home(struct miguard_error *reterr)
-{
-    return switch_is_busy()
-               ? error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
-                           "this thread is switched, or serves a callback under its session's "
-                           "identity; close the gate before, or after that")
-               : MIGUARD_OK;
-}
-
 /* With signals blocked, as for each change. */
 static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *reterr)
 {

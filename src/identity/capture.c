@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Captures the credentials of the calling thread: read, proved by a second look and by witnesses,
+ * and owned by the caller. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -8,18 +10,6 @@
 #include "identity/identity.h"
 #include "identity/read.h"
 #include "identity/witness.h"
-
-bool identity_valid(const struct miguard_identity *identity)
-{
-    return identity != NULL && identity->tag == IDENTITY_TAG;
-}
-
-void identity_release(struct miguard_identity *identity)
-{
-    base_free(identity->groups);
-    base_free(identity->lsm_label);
-    memset(identity, 0, sizeof(*identity));
-}
 
 static enum miguard_status unreadable(struct miguard_error *reterr, miguard_components component)
 {
@@ -188,25 +178,6 @@ enum miguard_status identity_capture_to_record(struct miguard_identity *ret_iden
     return capture(ret_identity, true, NULL);
 }
 
-enum miguard_status identity_copy(const struct miguard_identity *from,
-                                  struct miguard_identity *ret_identity)
-{
-    struct miguard_identity copy = *from;
-
-    copy.groups = base_alloc(from->group_count == 0 ? 1 : from->group_count, sizeof(gid_t));
-    copy.lsm_label = base_copy_text(from->lsm_label);
-    if (copy.groups == NULL || (from->lsm_label != NULL && copy.lsm_label == NULL)) {
-        identity_release(&copy);
-        memset(ret_identity, 0, sizeof(*ret_identity));
-        return MIGUARD_NO_MEMORY;
-    }
-    if (from->group_count > 0) {
-        memcpy(copy.groups, from->groups, from->group_count * sizeof(gid_t));
-    }
-    *ret_identity = copy;
-    return MIGUARD_OK;
-}
-
 enum miguard_status miguard_identity_capture(struct miguard_identity **ret_identity,
                                              struct miguard_error *reterr)
 {
@@ -225,13 +196,4 @@ enum miguard_status miguard_identity_capture(struct miguard_identity **ret_ident
     }
     *ret_identity = identity;
     return MIGUARD_OK;
-}
-
-void miguard_identity_free(struct miguard_identity *identity)
-{
-    ENTRY_UNCANCELLED;
-    if (identity != NULL) {
-        identity_release(identity);
-        base_free(identity);
-    }
 }

@@ -6,11 +6,6 @@
 #include "policy/cim_query.h"
 
 /* Of ASCII, whatever the locale. */
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 static bool is_separator(char c)
 {
     return c == '/' || c == '\\';
@@ -25,7 +20,7 @@ static size_t part_length(const char *text)
 {
     size_t length = 0;
 
-    while (is_word(text[length]) || text[length] == '-' || text[length] == '.') {
+    while (cim_word_byte(text[length]) || text[length] == '-' || text[length] == '.') {
         length++;
     }
     return length > 0 && text[0] != '.' && text[length - 1] != '.' ? length : 0;
@@ -57,57 +52,6 @@ bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE])
     }
     normal[filled] = '\0';
     return filled > 0;
-}
-
-/* ---- classes --------------------------------------------------------------------------------- */
-
-bool cim_class_valid(const char *name)
-{
-    size_t length = 0;
-
-    while (is_word(name[length])) {
-        length++;
-    }
-    return length > 0 && name[length] == '\0' && length < CIM_CLASS_SIZE &&
-           !(name[0] >= '0' && name[0] <= '9');
-}
-
-bool cim_method_valid(const char *name)
-{
-    _Static_assert(CIM_METHOD_SIZE == CIM_CLASS_SIZE, "one rule for both");
-    return cim_class_valid(name);
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool same_class(const char *one, const char *other)
-{
-    while (*one != '\0' && lower(*one) == lower(*other)) {
-        one++;
-        other++;
-    }
-    return *one == *other;
-}
-
-void cim_names_add_class(struct cim_names *names, const char *name)
-{
-    int i = 0;
-
-    while (i < CIM_CLASSES && names->classes[i][0] != '\0') {
-        if (same_class(names->classes[i], name)) {
-            return;
-        }
-        i++;
-    }
-    if (i == CIM_CLASSES || !cim_class_valid(name)) {
-        names->unreadable |= CIM_UNREADABLE_CLASS;
-    }
-    if (i < CIM_CLASSES) { /* also what is not valid, cut: for the record only */
-        (void)cut_text(name, CIM_CLASS_SIZE, names->classes[i]);
-    }
 }
 
 /* ---- a call ---------------------------------------------------------------------------------- */
@@ -204,7 +148,8 @@ static void tidy_space(const char *pattern, char *tidy, size_t size)
 
 static bool only(const char *text, const char *also)
 {
-    while (*text != '\0' && (is_word(*text) || is_wild(*text) || strchr(also, *text) != NULL)) {
+    while (*text != '\0' &&
+           (cim_word_byte(*text) || is_wild(*text) || strchr(also, *text) != NULL)) {
         text++;
     }
     return *text == '\0';

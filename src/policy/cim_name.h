@@ -60,6 +60,12 @@ struct cim_written {
     const char *dialect, *query;      /* of QueryInstances and Subscribe; query NULL: none */
 };
 
+/* Whether a name of a class, a method or a part of a namespace may have this byte. */
+static inline bool cim_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 /* Never fails: what cannot be read is marked. An operation that needs a namespace, a class or a
  * method and names none is unreadable as well, since the host may have one of its own in mind. */
 void cim_names_read(struct cim_names *names, const struct cim_written *written);

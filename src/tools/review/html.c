@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The report as one page of HTML: head, summary and lists. miguard audit report --html calls it. */
 #include "tools/review/html.h"
 
 #include <sodium.h>
@@ -7,73 +8,6 @@
 
 #include "base/alloc.h"
 #include "miguard/guard.h"
-
-/* ---- small parts -----------------------------------------------------------------------------*/
-
-void html_number(struct text *text, uint64_t number)
-{
-    char digits[EXPORT_NUMBER];
-
-    text_append(text, export_number(number, digits));
-}
-
-void html_string(struct text *text, const char *string)
-{
-    export_string(text, EXPORT_HTML, string);
-}
-
-/* Isolated: letters that run from right to left stay in their place (WHATWG HTML, bdi). */
-void html_field(struct text *text, const struct record *record, enum record_field field)
-{
-    text_append(text, "<bdi>");
-    export_field(text, EXPORT_HTML, record, field);
-    text_append(text, "</bdi>");
-}
-
-bool html_ring_record(const struct report_ring *ring, uint64_t i, struct record *ret_record)
-{
-    size_t fault;
-
-    if (i >= ring->seen || i >= ring->size) {
-        return false;
-    }
-    uint32_t at = (uint32_t)((ring->next + ring->size - 1 - i) % ring->size);
-    return record_parse(ring->lines[at].data, ring->lines[at].length, ret_record, &fault) == NULL;
-}
-
-void html_section(struct text *text, const char *id, const char *title)
-{
-    text_format(text,
-                "<section id=\"%s\" aria-labelledby=\"%s-title\"><h2 id=\"%s-title\">%s</h2>\n", id,
-                id, id, title);
-}
-
-/* A head with # is that of numbers, one with ! of what must not be broken. */
-void html_table(struct text *text, const char *caption, const char *const *heads)
-{
-    size_t count = 0;
-
-    while (heads[count] != NULL) {
-        count++;
-    }
-    text_append(text, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-    html_string(text, caption);
-    text_format(text, "\"><table class=\"%s\"><caption>", count > 6 ? "wide" : "");
-    html_string(text, caption);
-    text_append(text, "</caption><thead><tr>");
-    for (; *heads != NULL; heads++) {
-        const char *class = **heads == '#' ? " class=\"n\"" : **heads == '!' ? " class=\"t\"" : "";
-        text_format(text, "<th scope=\"col\"%s>", class);
-        html_string(text, *heads + (class[0] != '\0'));
-        text_append(text, "</th>");
-    }
-    text_append(text, "</tr></thead><tbody>\n");
-}
-
-void html_table_end(struct text *text)
-{
-    text_append(text, "</tbody></table></div>\n");
-}
 
 /* ---- head ------------------------------------------------------------------------------------*/
 

@@ -32,11 +32,6 @@ const char *report_list_head(enum report_list list)
     return lists[list].head;
 }
 
-uint64_t report_sum(const struct report_count *count)
-{
-    return count->refused + count->would + count->allowed + count->other;
-}
-
 static void add_count(struct report_count *to, const struct report_count *from)
 {
     to->refused += from->refused;

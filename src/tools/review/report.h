@@ -135,7 +135,10 @@ const char *report_list_name(enum report_list list);
  * REPORT_KEYS. Gives how many there are. */
 uint32_t report_order(const struct report_keys *keys, uint32_t *ret_order);
 
-uint64_t report_sum(const struct report_count *count);
+static inline uint64_t report_sum(const struct report_count *count)
+{
+    return count->refused + count->would + count->allowed + count->other;
+}
 
 /* ---- timeline (report_timeline.c) ---------------------------------------------------------- */
 

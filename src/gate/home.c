@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether the calling thread is who it is by itself: asked by gate.c before it closes a gate and by
+ * gate_report.c before it starts a thread. */
+#include "base/error.h"
+#include "gate/gate.h"
+#include "switch/switch.h"
+
+/* It would be closed with somebody else's privileges, and no_new_privs takes the way back. */
+enum miguard_status gate_check_home(struct miguard_error *reterr)
+{
+    return switch_is_busy()
+               ? error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                           "this thread is switched, or serves a callback under its session's "
+                           "identity; close the gate before, or after that")
+               : MIGUARD_OK;
+}
