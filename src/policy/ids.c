@@ -41,19 +41,28 @@ static void keep_answer(struct load *load, struct known_name *known, struct dire
     directory_release(entry);
 }
 
-static struct known_name *new_name(struct load *load, const char *name, bool group,
-                                   struct known_name **list)
+/* NULL when memory is out. *ret_new: it has to be asked. The name lives as long as the load. */
+static struct known_name *find_answer(struct load *load, const char *name, enum asked asked,
+                                      bool *ret_new)
 {
-    struct known_name *known = arena_take(&load->scratch, 1, sizeof(*known));
+    struct known_name **list = &load->names[schema_hash(name) % KNOWN_NAME_LISTS];
 
+    *ret_new = false;
+    for (struct known_name *known = *list; known != NULL; known = known->next) {
+        if (known->asked == asked && strcmp(known->name, name) == 0) {
+            return known;
+        }
+    }
+    struct known_name *known = arena_take(&load->scratch, 1, sizeof(*known));
     if (known == NULL) {
         load->failed = true;
         return NULL;
     }
-    known->name = name; /* of a node, which lives as long */
-    known->group = group;
+    known->name = name;
+    known->asked = asked;
     known->next = *list;
     *list = known;
+    *ret_new = true;
     return known;
 }
 
@@ -62,18 +71,13 @@ static const struct known_name *look_up(const struct reader *reader, const char 
 {
     enum directory_kind kind = group ? DIRECTORY_GROUP : DIRECTORY_USER;
     struct load *load = reader->load;
-    struct known_name **list = &load->names[schema_hash(name) % KNOWN_NAME_LISTS];
     struct directory_entry entry = {0};
     uint32_t id = 0;
+    bool is_new;
 
-    for (struct known_name *known = *list; known != NULL; known = known->next) {
-        if (known->group == group && strcmp(known->name, name) == 0) {
-            return known;
-        }
-    }
-    struct known_name *known = new_name(load, name, group, list);
-    if (known == NULL) {
-        return NULL;
+    struct known_name *known = find_answer(load, name, group ? ASKED_GROUP : ASKED_USER, &is_new);
+    if (known == NULL || !is_new) {
+        return known;
     }
     known->result = directory_read_text(name, &id) == DIRECTORY_TEXT_DIGITS
                         ? directory_check_digits(kind, id, patience(load), &entry)
@@ -85,7 +89,7 @@ static const struct known_name *look_up(const struct reader *reader, const char 
 static void tell_result(const struct reader *reader, const struct node *node,
                         const struct known_name *known)
 {
-    const char *what = known->group ? "group" : "user";
+    const char *what = known->asked == ASKED_GROUP ? "group" : "user";
 
     switch (known->result) {
     case DIRECTORY_NONE:
@@ -271,19 +275,27 @@ static bool read_single(const struct reader *reader, const struct node *node, bo
 static bool read_user_of_id(const struct reader *reader, const struct node *node, uint32_t uid,
                             struct directory_entry *ret_user)
 {
-    struct known_name known = {.name = node->text};
+    const char *digits = node->text + (node->text[0] == '+');
     struct directory_entry entry = {0};
+    bool is_new;
 
-    known.result = directory_by_id(DIRECTORY_USER, uid, patience(reader->load), &entry);
-    keep_answer(reader->load, &known, &entry);
+    struct known_name *known = find_answer(reader->load, digits, ASKED_ENTRY, &is_new);
+    if (known == NULL) {
+        return false;
+    }
+    if (is_new) {
+        known->result = directory_by_id(DIRECTORY_USER, uid, patience(reader->load), &entry);
+        keep_answer(reader->load, known, &entry);
+    }
     if (reader->load->failed) {
         return false;
     }
-    if (known.result != DIRECTORY_FOUND && known.result != DIRECTORY_NONE) {
-        tell_result(reader, node, &known);
+    if (known->result != DIRECTORY_FOUND && known->result != DIRECTORY_NONE) {
+        tell_result(reader, node, known);
         return false;
     }
-    *ret_user = known.result == DIRECTORY_FOUND ? known.entry : (struct directory_entry){.id = uid};
+    *ret_user =
+        known->result == DIRECTORY_FOUND ? known->entry : (struct directory_entry){.id = uid};
     return true;
 }
 
@@ -324,24 +336,43 @@ bool schema_read_group(const struct reader *reader, const struct node *node, uin
     return known != NULL;
 }
 
+static void ask_for_groups(struct load *load, const struct directory_entry *user,
+                           struct known_name *known)
+{
+    gid_t *groups = NULL;
+    uint32_t count = 0;
+
+    known->result = directory_groups(user, patience(load), &groups, &count, &known->entry.error);
+    if (known->result != DIRECTORY_FOUND) {
+        return;
+    }
+    known->groups = arena_take(load->kept, count, sizeof(*known->groups));
+    if (known->groups != NULL) {
+        memcpy(known->groups, groups, count * sizeof(*known->groups));
+        known->group_count = count;
+    } else {
+        known->result = DIRECTORY_NO_MEMORY;
+    }
+    base_free(groups);
+}
+
 enum directory_result schema_user_groups(const struct reader *reader,
                                          const struct directory_entry *user, uint32_t **ret_groups,
                                          uint32_t *ret_count, int *ret_error)
 {
-    gid_t *groups = NULL;
-    uint32_t count = 0;
-    enum directory_result result =
-        directory_groups(user, patience(reader->load), &groups, &count, ret_error);
+    bool is_new;
+    struct known_name *known = find_answer(reader->load, user->name, ASKED_GROUPS, &is_new);
 
-    if (result != DIRECTORY_FOUND) {
-        return result;
+    if (known == NULL) {
+        return DIRECTORY_NO_MEMORY;
     }
-    uint32_t *kept = arena_take(reader->load->kept, count, sizeof(*kept));
-    if (kept != NULL) {
-        memcpy(kept, groups, count * sizeof(*kept));
-        *ret_groups = kept;
-        *ret_count = count;
+    if (is_new) {
+        ask_for_groups(reader->load, user, known);
     }
-    base_free(groups);
-    return kept != NULL ? DIRECTORY_FOUND : DIRECTORY_NO_MEMORY;
+    *ret_groups = known->groups;
+    *ret_count = known->group_count;
+    if (known->result == DIRECTORY_FAILED) {
+        *ret_error = known->entry.error;
+    }
+    return known->result;
 }

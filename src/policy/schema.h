@@ -12,13 +12,24 @@
 #include "policy/document.h"
 #include "policy/draft.h"
 
-/* A name that was looked up: each is asked once a load, whatever it costs to ask. */
+/* What the directory is asked about a text. */
+enum asked {
+    ASKED_USER,  /* who has the name, or whether its digits may stand for the id */
+    ASKED_GROUP, /* the same of a group */
+    ASKED_ENTRY, /* the user with the id of these digits */
+    ASKED_GROUPS /* the groups of the user with the name */
+};
+
+/* An answer. Each question is asked once a load, whatever it costs to ask: thousands of tests may
+ * be about the same user. */
 struct known_name {
     struct known_name *next;
     const char *name;
-    bool group;
-    enum directory_result result; /* of digits: whether they may stand for the id */
+    enum asked asked;
+    enum directory_result result;
     struct directory_entry entry; /* its name lies in load.scratch */
+    uint32_t *groups;             /* in the draft's memory */
+    uint32_t group_count;
 };
 
 /* A test's expect.rule, which may name a rule of a later file. */

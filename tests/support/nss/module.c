@@ -4,7 +4,8 @@
  * file that $MGTEST_MODE names: "ERRNO STATUS MILLISECONDS GROUPS", numbers all, with the status of
  * <nss.h>; it sleeps that long before each answer, and answers what it knows where STATUS is 1.
  * With GROUPS 1 all of it holds for the question in which groups somebody is, and the rest is
- * answered.
+ * answered. Each question is a line in the file that $MGTEST_CALLS names, if it is there: the
+ * thread that asked, the function and what was asked for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,6 +50,23 @@ static const struct {
     {"endless", 80201, ENDLESS_LINE},
     {"4343", 80300, 64}, /* 4343 is the id of another, in a file */
 };
+
+static void note(const char *function, const char *name, unsigned id)
+{
+    char line[256];
+    const char *path = getenv("MGTEST_CALLS");
+    int fd = open(path != NULL ? path : "", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    int length = name != NULL ? snprintf(line, sizeof(line), "%ld %s %.200s\n",
+                                         (long)syscall(SYS_gettid), function, name)
+                              : snprintf(line, sizeof(line), "%ld %s %u\n",
+                                         (long)syscall(SYS_gettid), function, id);
+    (void)!write(fd, line, (size_t)length);
+    close(fd);
+}
 
 /* NSS_STATUS_SUCCESS: answer what is known. */
 static enum nss_status mode(int *error, bool of_groups)
@@ -102,6 +121,34 @@ static enum nss_status give_user(size_t i, struct passwd *user, char *buffer, si
     return NSS_STATUS_SUCCESS;
 }
 
+/* "many0" to "many999" have the ids from 90000 on. */
+static enum nss_status give_many(const char *name, uid_t id, struct passwd *user, char *buffer,
+                                 size_t size, int *error)
+{
+    unsigned number = id - 90000;
+
+    if (name != NULL && sscanf(name, "many%3u", &number) != 1) {
+        return none(error);
+    }
+    if (number > 999) {
+        return none(error);
+    }
+    if (size < 64) {
+        return more_room(error);
+    }
+    (void)give_user(0, user, buffer, size, error);
+    snprintf(buffer, 32, "many%u", number);
+    user->pw_uid = 90000 + number;
+    return NSS_STATUS_SUCCESS;
+}
+
+static enum nss_status give_no_more(const char *name, gid_t id, struct group *entry, char *buffer,
+                                    size_t size, int *error)
+{
+    (void)name, (void)id, (void)entry, (void)buffer, (void)size;
+    return none(error);
+}
+
 static enum nss_status give_group(size_t i, struct group *group, char *buffer, size_t size,
                                   int *error)
 {
@@ -118,12 +165,13 @@ static enum nss_status give_group(size_t i, struct group *group, char *buffer, s
 
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
 
-#define LOOK_UP(FUNCTION, PARAMETER, entry_type, list, MATCH, GIVE)                                \
+#define LOOK_UP(FUNCTION, PARAMETER, NAME, ID, entry_type, list, MATCH, GIVE, REST)                \
     EXPORT enum nss_status FUNCTION(PARAMETER, entry_type *entry, char *buffer, size_t size,       \
                                     int *error);                                                   \
     EXPORT enum nss_status FUNCTION(PARAMETER, entry_type *entry, char *buffer, size_t size,       \
                                     int *error)                                                    \
     {                                                                                              \
+        note(#FUNCTION, NAME, ID);                                                                 \
         enum nss_status status = mode(error, false);                                               \
         if (status != NSS_STATUS_SUCCESS) {                                                        \
             return status;                                                                         \
@@ -133,17 +181,17 @@ static enum nss_status give_group(size_t i, struct group *group, char *buffer, s
                 return GIVE(i, entry, buffer, size, error);                                        \
             }                                                                                      \
         }                                                                                          \
-        return none(error);                                                                        \
+        return REST(NAME, ID, entry, buffer, size, error);                                         \
     }
 
-LOOK_UP(_nss_mgtest_getpwnam_r, const char *asked, struct passwd, users,
-        strcmp(users[i].name, asked) == 0, give_user)
-LOOK_UP(_nss_mgtest_getpwuid_r, uid_t asked, struct passwd, users, users[i].asked == asked,
-        give_user)
-LOOK_UP(_nss_mgtest_getgrnam_r, const char *asked, struct group, groups,
-        strcmp(groups[i].name, asked) == 0, give_group)
-LOOK_UP(_nss_mgtest_getgrgid_r, gid_t asked, struct group, groups, groups[i].gid == asked,
-        give_group)
+LOOK_UP(_nss_mgtest_getpwnam_r, const char *asked, asked, 0, struct passwd, users,
+        strcmp(users[i].name, asked) == 0, give_user, give_many)
+LOOK_UP(_nss_mgtest_getpwuid_r, uid_t asked, NULL, asked, struct passwd, users,
+        users[i].asked == asked, give_user, give_many)
+LOOK_UP(_nss_mgtest_getgrnam_r, const char *asked, asked, 0, struct group, groups,
+        strcmp(groups[i].name, asked) == 0, give_group, give_no_more)
+LOOK_UP(_nss_mgtest_getgrgid_r, gid_t asked, NULL, asked, struct group, groups,
+        groups[i].gid == asked, give_group, give_no_more)
 
 /* alice is in one group more than her own. The lock-free part of glibc's contract: *groupsp may be
  * grown with realloc(3). */
@@ -152,6 +200,7 @@ EXPORT enum nss_status _nss_mgtest_initgroups_dyn(const char *user, gid_t group,
 EXPORT enum nss_status _nss_mgtest_initgroups_dyn(const char *user, gid_t group, long *start,
                                                   long *size, gid_t **ids, long limit, int *error)
 {
+    note("initgroups", user, 0);
     enum nss_status status = mode(error, true);
 
     (void)group, (void)limit;
