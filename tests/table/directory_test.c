@@ -417,6 +417,30 @@ static bool give_groups(void *unused)
     return !wrong;
 }
 
+/* ---- what is asked ------------------------------------------------------------------------------
+ */
+
+static void begin_counting(void)
+{
+    MUST(write_file(FOLDER "/calls", ""));
+}
+
+/* Lines that begin with this. */
+static unsigned count_questions(const char *start)
+{
+    FILE *file = fopen(FOLDER "/calls", "re");
+    char line[512];
+    unsigned count = 0;
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        count += strncmp(line, start, strlen(start)) == 0;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return count;
+}
+
 /* ---- one question -------------------------------------------------------------------------------
  */
 
@@ -480,6 +504,20 @@ static bool ask_for_nobodies(void *unused)
     return !wrong;
 }
 
+/* A service that is interrupted again and again is asked so often, and no more. */
+static bool ask_interrupted(void *unused)
+{
+    struct directory_entry entry = {0};
+    (void)unused;
+
+    begin_counting();
+    behave(EINTR, NSS_STATUS_TRYAGAIN, 0);
+    MUST(directory_by_id(DIRECTORY_USER, 80001, DIRECTORY_FOREVER, &entry) == DIRECTORY_FAILED);
+    MUST(entry.error == EINTR && entry.name == NULL);
+    MUST(count_questions("") == 16);
+    return !wrong;
+}
+
 /* getgrouplist(3) says nothing of a service that could not be asked. */
 static bool ask_groups(void *unused)
 {
@@ -503,6 +541,10 @@ static bool ask_groups(void *unused)
     MUST(write_file(FOLDER "/mode", "5 -1 0 1\n"));
     MUST(directory_groups(&alice, DIRECTORY_FOREVER, &groups, &count, &error) == DIRECTORY_FAILED);
     MUST(error == EIO);
+    /* A service that cannot tell, for the length of its entries, whether there is more. */
+    MUST(write_file(FOLDER "/mode", "0 1 0 2\n"));
+    MUST(directory_groups(&alice, DIRECTORY_FOREVER, &groups, &count, &error) ==
+         DIRECTORY_TOO_LARGE);
     return !wrong;
 }
 
@@ -540,29 +582,8 @@ static bool ask_the_silent(void *unused)
     return !wrong;
 }
 
-/* ---- what is asked ------------------------------------------------------------------------------
+/* ---- thousands of tests ------------------------------------------------------------------------
  */
-
-static void begin_counting(void)
-{
-    MUST(write_file(FOLDER "/calls", ""));
-}
-
-/* Lines that begin with this. */
-static unsigned count_questions(const char *start)
-{
-    FILE *file = fopen(FOLDER "/calls", "re");
-    char line[512];
-    unsigned count = 0;
-
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        count += strncmp(line, start, strlen(start)) == 0;
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return count;
-}
 
 /* What stands behind the thread in each line, sorted: equal ones side by side. */
 static unsigned count_repeated(unsigned *ret_questions)
@@ -749,6 +770,9 @@ static bool sessions_are_quick(void *data)
     MUST(slow[SESSIONS - 1] < quick[SESSIONS / 2] + ALLOWED);
     /* The proof beside the time: another thread asks the directory, or nobody. */
     snprintf(thread_id, sizeof(thread_id), "%ld ", (long)syscall(SYS_gettid));
+    for (int i = 0; i < 1000 && count_questions("") == 0; i++) {
+        usleep(10000); /* the thread that asks is on its way */
+    }
     MUST(count_questions("") > 0 && count_questions(thread_id) == 0);
     MUST(log_mentions("\"real_user\":{\"id\":\"80001\"") > 0 && log_mentions("\"alice\"") == 0);
     if (wrong) {
@@ -1041,6 +1065,7 @@ int main(void)
     check("groups in a policy", give_groups, NULL);
     check("odd entries", ask_odd_entries, NULL);
     check("ids of nobody", ask_for_nobodies, NULL);
+    check("a service that is interrupted", ask_interrupted, NULL);
     check("the groups of a user", ask_groups, NULL);
     check("a directory that never answers", ask_the_silent, NULL);
     check("a policy about the same users in thousands of tests", users_are_asked_once, NULL);

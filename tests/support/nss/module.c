@@ -4,8 +4,9 @@
  * file that $MGTEST_MODE names: "ERRNO STATUS MILLISECONDS GROUPS", numbers all, with the status of
  * <nss.h>; it sleeps that long before each answer, and answers what it knows where STATUS is 1.
  * With GROUPS 1 all of it holds for the question in which groups somebody is, and the rest is
- * answered. Each question is a line in the file that $MGTEST_CALLS names, if it is there: the
- * thread that asked, the function and what was asked for.
+ * answered; with 2 as well, and the entry of a group that there is not is longer than any buffer.
+ * Each question is a line in the file that $MGTEST_CALLS names, if it is there: the thread that
+ * asked, the function and what was asked for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,10 +69,13 @@ static void note(const char *function, const char *name, unsigned id)
     close(fd);
 }
 
-/* NSS_STATUS_SUCCESS: answer what is known. */
-static enum nss_status mode(int *error, bool of_groups)
+struct behaviour {
+    int error, status, milliseconds, groups;
+};
+
+static struct behaviour behaviour(void)
 {
-    int number = 0, status = NSS_STATUS_SUCCESS, milliseconds = 0, groups_only = 0;
+    struct behaviour now = {0, NSS_STATUS_SUCCESS, 0, 0};
     char text[64] = "";
     int fd = open(getenv("MGTEST_MODE") != NULL ? getenv("MGTEST_MODE") : "", O_RDONLY | O_CLOEXEC);
 
@@ -79,16 +83,24 @@ static enum nss_status mode(int *error, bool of_groups)
         (void)!read(fd, text, sizeof(text) - 1);
         close(fd);
     }
-    (void)sscanf(text, "%d %d %d %d", &number, &status, &milliseconds, &groups_only);
-    if (groups_only != 0 && !of_groups) {
+    (void)sscanf(text, "%d %d %d %d", &now.error, &now.status, &now.milliseconds, &now.groups);
+    return now;
+}
+
+/* NSS_STATUS_SUCCESS: answer what is known. */
+static enum nss_status mode(int *error, bool of_groups)
+{
+    const struct behaviour now = behaviour();
+
+    if (now.groups != 0 && !of_groups) {
         return NSS_STATUS_SUCCESS;
     }
-    const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    if (milliseconds != 0) {
+    const struct timespec time = {now.milliseconds / 1000, now.milliseconds % 1000 * 1000000};
+    if (now.milliseconds != 0) {
         (void)nanosleep(&time, NULL);
     }
-    *error = number;
-    return (enum nss_status)status;
+    *error = now.error;
+    return (enum nss_status)now.status;
 }
 
 static enum nss_status none(int *error)
@@ -145,8 +157,8 @@ static enum nss_status give_many(const char *name, uid_t id, struct passwd *user
 static enum nss_status give_no_more(const char *name, gid_t id, struct group *entry, char *buffer,
                                     size_t size, int *error)
 {
-    (void)name, (void)id, (void)entry, (void)buffer, (void)size;
-    return none(error);
+    (void)id, (void)entry, (void)buffer, (void)size;
+    return name != NULL && behaviour().groups == 2 ? more_room(error) : none(error);
 }
 
 static enum nss_status give_group(size_t i, struct group *group, char *buffer, size_t size,
