@@ -150,6 +150,16 @@ static const struct {
       .reason = "policy",
       .on_top = ",\"rule\":{\"name\":\"default\",\"reference\":\"/p.yaml:2:3\"}"},
      "No rule applied; the default decided, at /p.yaml:2:3."},
+    {{.action = "audit-rotate",
+      .allowed = true,
+      .in_miguard = ",\"rotated\":{\"previous\":\"a.jsonl.7\",\"removed_files\":0,"
+                    "\"removed_through\":0,\"beyond\":4711}"},
+     "The file before is longer than the policy allows, by 4711 bytes."},
+    {{.action = "audit-rotate",
+      .allowed = true,
+      .in_miguard = ",\"rotated\":{\"previous\":\"a.jsonl.7\",\"removed_files\":0,"
+                    "\"removed_through\":0,\"stray_files\":2,\"stray\":\"a.jsonl.9\"}"},
+     "none of the log's: 2, the first is a.jsonl.9. Nothing was done to them."},
     {{.action = "records-lost",
       .allowed = true,
       .in_miguard = ",\"lost\":{\"sink\":\"file\",\"count\":12,\"cause\":\"no-space\","

@@ -263,6 +263,11 @@ static void say_log(struct text *text, const struct record *record)
     append_named(text, record, "Files removed: ", RECORD_REMOVED_FILES, ". ");
     append_named(text, record, "Records removed for good: through number ", RECORD_REMOVED_THROUGH,
                  ". ");
+    append_named(text, record, "The file before is longer than the policy allows, by ",
+                 RECORD_ROTATED_BEYOND, " bytes. ");
+    append_named(text, record, "Files with the name of a rotated one that are none of the log's: ",
+                 RECORD_STRAY_FILES, "");
+    append_named(text, record, ", the first is ", RECORD_STRAY, ". Nothing was done to them. ");
     append_named(text, record, "Space is ", RECORD_SPACE_STEP, ". ");
     append_named(text, record, "Used: ", RECORD_SPACE_USED, " %. ");
     append_named(text, record, "Room: ", RECORD_SPACE_AVAILABLE, " bytes. ");
