@@ -25,6 +25,7 @@ struct walk {
     char todo[PATH_MAX]; /* the steps that are left */
     unsigned links;
     uid_t root_owner; /* of "/" */
+    bool making;      /* the last step is the folder in which another is to be made */
 };
 
 /* ---- what is told ---------------------------------------------------------------------------- */
@@ -108,6 +109,19 @@ static bool is_of_the_system(const struct walk *walk, const char *name, const st
            S_ISDIR(status->st_mode) && status->st_uid == walk->root_owner;
 }
 
+/* What else would be right: where a distribution has a folder that a group writes (/var/log of
+ * root:syslog, mode 0775), another mode is not always to be had. None is made in a sticky one:
+ * others could have been there first. */
+static const char *other_way(const struct walk *walk, mode_t mode)
+{
+    if (walk->rule != TRUST_STICKY_ABOVE || !S_ISDIR(mode) ||
+        (walk->todo[0] == '\0' && !walk->making)) {
+        return "";
+    }
+    return (mode & S_ISVTX) != 0 ? ", or make the log's folder yourself"
+                                 : ", or chmod +t and make the log's folder yourself";
+}
+
 static enum trust_result judge(const struct walk *walk, const char *name, const struct stat *status)
 {
     mode_t extra = status->st_mode & (S_IWGRP | S_IWOTH);
@@ -130,14 +144,15 @@ static enum trust_result judge(const struct walk *walk, const char *name, const 
         return TRUST_OPENED;
     }
     return refuse(walk, name,
-                  "the %s is writable by %s (uid %u, mode %04o)%s; right would be mode %04o",
+                  "the %s is writable by %s (uid %u, mode %04o)%s; right would be mode %04o%s",
                   kind_of(status->st_mode),
                   extra == S_IWGRP   ? "its group"
                   : extra == S_IWOTH ? "everybody"
                                      : "its group and everybody",
                   status->st_uid, status->st_mode & 07777,
                   (status->st_mode & S_ISVTX) != 0 ? ", where sticky is not enough" : "",
-                  status->st_mode & 07777 & ~(unsigned)(S_IWGRP | S_IWOTH | S_ISVTX));
+                  status->st_mode & 07777 & ~(unsigned)(S_IWGRP | S_IWOTH | S_ISVTX),
+                  other_way(walk, status->st_mode));
 }
 
 /* ---- walking --------------------------------------------------------------------------------- */
@@ -430,8 +445,11 @@ enum trust_result trust_make_folder(const char *path, mode_t mode, gid_t gid,
                                     char problem[TRUST_PROBLEM], int *ret_fd, struct stat *ret_stat)
 {
     char parent[PATH_MAX], name[NAME_MAX + 1];
-    struct walk walk = {
-        .path = parent, .problem = problem, .rule = TRUST_STICKY_ABOVE, .folder = -1};
+    struct walk walk = {.path = parent,
+                        .problem = problem,
+                        .rule = TRUST_STICKY_ABOVE,
+                        .folder = -1,
+                        .making = true};
     int above = -1;
 
     if (!split_last(path, parent, name)) {

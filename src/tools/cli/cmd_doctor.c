@@ -38,7 +38,7 @@ static const struct option_row options[] = {
 struct finding {
     const char *name;
     bool works, needed;
-    char found[256];
+    char found[384];
     const char *why, *how;
     char advice[192]; /* behind how, where it depends on what was found */
 };
@@ -445,13 +445,13 @@ static void look_at_log(struct report *report)
         return;
     }
     struct attempt error = try_log(&report->sinks[SINK_FILE], report->own_log);
-    struct finding *finding =
-        add(report, "audit-log", "a decision that cannot be recorded is a refusal",
-            "a folder of root or of this user, mode 0755 or stricter, as all above it, with room "
-            "in it; or another path in the policy");
+    struct finding *finding = add(
+        report, "audit-log", "a decision that cannot be recorded is a refusal",
+        "a folder of root or of this user, mode 0755 or stricter, as all above it or sticky (chmod "
+        "+t), with room in it; or another path in the policy");
 
     finding->needed = true;
-    judge(finding, error.error == 0, "%.100s: %.140s%s%s", report->log,
+    judge(finding, error.error == 0, "%.100s: %.240s%s%s", report->log,
           error.error == 0 ? "a record can be written" : error.detail,
           error.error == 0 || error.error == EPERM || error.error == EIO ? "" : ": ",
           error.error == 0 || error.error == EPERM || error.error == EIO

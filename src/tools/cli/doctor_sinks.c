@@ -160,7 +160,7 @@ static struct attempt try_own_folder(const char *path, const struct sink_setting
     }
     enum trust_result result = trust_open(probe, TRUST_STICKY_ABOVE, problem, &fd, &status);
     struct attempt found =
-        result == TRUST_OPENED ? try_room(fd, path, settings) : failed(EPERM, "%.190s", problem);
+        result == TRUST_OPENED ? try_room(fd, path, settings) : failed(EPERM, "%.250s", problem);
     if (fd >= 0) {
         close(fd);
     }
@@ -185,7 +185,7 @@ static struct attempt try_new_folder(const char *path, const struct sink_setting
         return failed(ENOENT, "%.100s, in which its folder would be made", parent);
     }
     if (result == TRUST_REFUSED) {
-        return failed(EPERM, "%.190s", problem);
+        return failed(EPERM, "%.250s", problem);
     }
     struct attempt found = try_room(fd, path, settings);
     close(fd);
