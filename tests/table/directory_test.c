@@ -522,6 +522,7 @@ static bool ask_interrupted(void *unused)
 static bool ask_groups(void *unused)
 {
     struct directory_entry alice = {.name = (char[]){"alice"}, .gid = 80100};
+    struct directory_entry crowd = {.name = (char[]){"crowd"}, .gid = 80100};
     gid_t *groups = NULL;
     uint32_t count = 0;
     int error = 0;
@@ -530,6 +531,8 @@ static bool ask_groups(void *unused)
     MUST(directory_groups(&alice, DIRECTORY_FOREVER, &groups, &count, &error) == DIRECTORY_FOUND);
     MUST(count == 2 && groups[0] == 80100 && groups[1] == 80200);
     base_free(groups);
+    MUST(directory_groups(&crowd, DIRECTORY_FOREVER, &groups, &count, &error) ==
+         DIRECTORY_TOO_LARGE);
     for (size_t i = 1; i < LENGTH(behaviours); i++) {
         behave(behaviours[i].error, behaviours[i].status, 0);
         error = 0;
@@ -567,6 +570,24 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* A child has none of its parent's threads, and may leave as many behind. */
+static bool child_begins_anew(void)
+{
+    struct directory_entry entry = {0};
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0) {
+        bool none = directory_threads() == 0;
+        behave(0, NSS_STATUS_SUCCESS, 0);
+        _exit(none && directory_by_id(DIRECTORY_USER, 80001, 10000, &entry) == DIRECTORY_FOUND &&
+                      directory_threads() == 0
+                  ? 0
+                  : 1);
+    }
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
 /* So many may be left behind, then nobody is asked. */
 static bool ask_the_silent(void *unused)
 {
@@ -579,6 +600,7 @@ static bool ask_the_silent(void *unused)
         MUST(directory_by_id(DIRECTORY_USER, 80001, 20, &entry) == DIRECTORY_FAILED);
         MUST(entry.error == (i < 16 ? ETIMEDOUT : EAGAIN) && now_ms() - begin < 1000);
     }
+    MUST(directory_threads() == 16 && child_begins_anew());
     return !wrong;
 }
 

@@ -23,7 +23,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { LONG_LINE = 2 * 1024 * 1024, ENDLESS_LINE = 1 << 30 };
+enum { LONG_LINE = 2 * 1024 * 1024, ENDLESS_LINE = 1 << 30, CROWD = 65600 };
 
 static const struct {
     const char *name;
@@ -205,8 +205,8 @@ LOOK_UP(_nss_mgtest_getgrnam_r, const char *asked, asked, 0, struct group, group
 LOOK_UP(_nss_mgtest_getgrgid_r, gid_t asked, NULL, asked, struct group, groups,
         groups[i].gid == asked, give_group, give_no_more)
 
-/* alice is in one group more than her own. The lock-free part of glibc's contract: *groupsp may be
- * grown with realloc(3). */
+/* alice is in one group more than her own, and crowd in more than a thread may have. The lock-free
+ * part of glibc's contract: *groupsp may be grown with realloc(3). */
 EXPORT enum nss_status _nss_mgtest_initgroups_dyn(const char *user, gid_t group, long *start,
                                                   long *size, gid_t **ids, long limit, int *error);
 EXPORT enum nss_status _nss_mgtest_initgroups_dyn(const char *user, gid_t group, long *start,
@@ -216,17 +216,20 @@ EXPORT enum nss_status _nss_mgtest_initgroups_dyn(const char *user, gid_t group,
     enum nss_status status = mode(error, true);
 
     (void)group, (void)limit;
-    if (status != NSS_STATUS_SUCCESS || strcmp(user, "alice") != 0) {
+    const long more = strcmp(user, "alice") == 0 ? 1 : strcmp(user, "crowd") == 0 ? CROWD : 0;
+    if (status != NSS_STATUS_SUCCESS || more == 0) {
         return status != NSS_STATUS_SUCCESS ? status : none(error);
     }
-    if (*start == *size) {
-        gid_t *larger = realloc(*ids, (size_t)(*size * 2) * sizeof(gid_t));
+    if (*start + more > *size) {
+        gid_t *larger = realloc(*ids, (size_t)(*start + more) * sizeof(gid_t));
         if (larger == NULL) {
             return more_room(error);
         }
         *ids = larger;
-        *size *= 2;
+        *size = *start + more;
     }
-    (*ids)[(*start)++] = 80200;
+    for (long i = 0; i < more; i++) {
+        (*ids)[(*start)++] = 80200 + (gid_t)i;
+    }
     return NSS_STATUS_SUCCESS;
 }
