@@ -201,10 +201,8 @@ static enum directory_result ask_groups(struct question *question)
 
 static void ask(struct question *question)
 {
-    int before = errno;
     question->result =
         question->kind == GROUPS_OF_USER ? ask_groups(question) : ask_entry(question);
-    errno = before;
 }
 
 /* ---- in a thread of its own ---------------------------------------------------------------------

@@ -8,6 +8,7 @@
  * The test runs itself again in a mount namespace of its own, with files and nsswitch.conf(5) of
  * its own and the module of tests/support/nss. Each trial is a child process.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,6 +17,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -570,6 +572,65 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static bool no_threads; /* pthread_create(3) fails */
+
+/* In place of the C library's. */
+int pthread_create(pthread_t *ret_thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *argument)
+{
+    static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+    if (real == NULL) {
+        *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+    }
+    return no_threads ? EAGAIN : real(ret_thread, attributes, run, argument);
+}
+
+/* What was never started is not left behind. */
+static bool ask_without_threads(void *unused)
+{
+    struct directory_entry entry = {0};
+    (void)unused;
+
+    no_threads = true;
+    for (int i = 0; i < 20; i++) {
+        entry.error = 0;
+        MUST(directory_by_id(DIRECTORY_USER, 80001, 20, &entry) == DIRECTORY_FAILED);
+        MUST(entry.error == EAGAIN && directory_threads() == 0);
+    }
+    no_threads = false;
+    MUST(directory_by_id(DIRECTORY_USER, 80001, 10000, &entry) == DIRECTORY_FOUND);
+    directory_release(&entry);
+    return !wrong;
+}
+
+static volatile sig_atomic_t handled;
+
+static void handle(int number)
+{
+    (void)number;
+    handled = handled + 1;
+}
+
+/* The host's signals are not for a thread that was left behind. */
+static bool signals_stay_away(void *unused)
+{
+    const struct sigaction action = {.sa_handler = handle};
+    struct directory_entry entry = {0};
+    sigset_t one, pending;
+    (void)unused;
+
+    behave(0, NSS_STATUS_SUCCESS, 1000000);
+    MUST(sigaction(SIGUSR1, &action, NULL) == 0);
+    MUST(directory_by_id(DIRECTORY_USER, 80001, 20, &entry) == DIRECTORY_FAILED);
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    MUST(pthread_sigmask(SIG_BLOCK, &one, NULL) == 0 && kill(getpid(), SIGUSR1) == 0);
+    usleep(100000);
+    MUST(handled == 0 && sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) == 1);
+    return !wrong;
+}
+
 /* A child has none of its parent's threads, and may leave as many behind. */
 static bool child_begins_anew(void)
 {
@@ -1090,6 +1151,13 @@ int main(void)
     check("a service that is interrupted", ask_interrupted, NULL);
     check("the groups of a user", ask_groups, NULL);
     check("a directory that never answers", ask_the_silent, NULL);
+    check("no thread to ask with", ask_without_threads, NULL);
+    if (RAW_HIDDEN_THREAD) {
+        printf("skip: the signals of the host: the sanitizer's thread may take them\n");
+        skipped++;
+    } else {
+        check("the signals of the host", signals_stay_away, NULL);
+    }
     check("a policy about the same users in thousands of tests", users_are_asked_once, NULL);
     check("names in records, one thread", names_are_written, &one);
     check("names in records, two threads", names_are_written, &two);
