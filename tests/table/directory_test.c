@@ -492,6 +492,39 @@ static bool ask_odd_entries(void *unused)
     return !wrong;
 }
 
+/* What a text is, before anybody is asked. */
+static bool read_texts(void *unused)
+{
+    static const struct {
+        const char *text;
+        enum directory_text kind;
+        uint32_t id;
+    } rows[] = {
+        {"", DIRECTORY_TEXT_NAME, 7},
+        {"+", DIRECTORY_TEXT_NAME, 7},
+        {"12ab", DIRECTORY_TEXT_NAME, 7},
+        {"+12ab", DIRECTORY_TEXT_NAME, 7},
+        {" 12", DIRECTORY_TEXT_NAME, 7},
+        {"-1", DIRECTORY_TEXT_NAME, 7},
+        {"0", DIRECTORY_TEXT_DIGITS, 0},
+        {"+0", DIRECTORY_TEXT_ID, 0},
+        {"4294967294", DIRECTORY_TEXT_DIGITS, 4294967294U},
+        {"00", DIRECTORY_TEXT_LEADING_ZERO, 7},
+        {"+01", DIRECTORY_TEXT_LEADING_ZERO, 7},
+        {"4294967295", DIRECTORY_TEXT_NOBODY, 7},
+        {"4294967296", DIRECTORY_TEXT_TOO_LARGE, 7},
+        {"+18446744073709551616", DIRECTORY_TEXT_TOO_LARGE, 7},
+    };
+    (void)unused;
+
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        uint32_t id = 7; /* stays where the text is none */
+        enum directory_text kind = directory_read_text(rows[i].text, &id);
+        MUST(kind == rows[i].kind && id == rows[i].id);
+    }
+    return !wrong;
+}
+
 static bool ask_for_nobodies(void *unused)
 {
     static const char *const names[] = {"minus", "minusgroup"};
@@ -1148,6 +1181,7 @@ int main(void)
     check("groups in a policy", give_groups, NULL);
     check("odd entries", ask_odd_entries, NULL);
     check("ids of nobody", ask_for_nobodies, NULL);
+    check("texts that are ids, and that are not", read_texts, NULL);
     check("a service that is interrupted", ask_interrupted, NULL);
     check("the groups of a user", ask_groups, NULL);
     check("a directory that never answers", ask_the_silent, NULL);
