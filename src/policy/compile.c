@@ -36,6 +36,7 @@ const struct policy *const policy_builtin = &builtin;
 struct parts {
     char *memory; /* NULL: count */
     size_t front, back;
+    bool invalid; /* a range ends before it begins: matching relies on what no loader gets wrong */
 };
 
 static void *take_front(struct parts *parts, size_t count, size_t size)
@@ -115,26 +116,28 @@ static uint32_t merge_ranges(struct range *items, uint32_t count)
     return kept;
 }
 
-static struct ranges take_ranges(struct parts *parts, const struct draft_range *from,
-                                 uint32_t count)
+static struct ranges take_ranges(struct parts *parts, const struct draft_ranges *from)
 {
-    struct range *items = take_front(parts, count, sizeof(*items));
+    struct range *items = take_front(parts, from->count, sizeof(*items));
 
-    if (items == NULL || count == 0) {
+    for (uint32_t i = 0; i < from->count; i++) {
+        parts->invalid = parts->invalid || from->items[i].first > from->items[i].last;
+    }
+    if (items == NULL || from->count == 0) {
         return (struct ranges){NULL, 0};
     }
-    for (uint32_t i = 0; i < count; i++) {
-        insert_range(items, i, (struct range){from[i].first, from[i].last});
+    for (uint32_t i = 0; i < from->count; i++) {
+        insert_range(items, i, (struct range){from->items[i].first, from->items[i].last});
     }
-    return (struct ranges){items, merge_ranges(items, count)};
+    return (struct ranges){items, merge_ranges(items, from->count)};
 }
 
 /* A list with "*" among its globs is as good as none: "*" matches everything, the empty name too.
  */
-static bool matches_all(const struct draft_glob *from, uint32_t count)
+static bool matches_all(const struct draft_globs *from)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(from[i].text, "*") == 0) {
+    for (uint32_t i = 0; i < from->count; i++) {
+        if (strcmp(from->items[i].text, "*") == 0) {
             return true;
         }
     }
@@ -156,19 +159,37 @@ static struct glob take_glob(struct parts *parts, const char *text)
     return glob;
 }
 
-static struct globs take_globs(struct parts *parts, const struct draft_glob *from, uint32_t count)
+static struct globs take_globs(struct parts *parts, const struct draft_globs *from)
 {
-    if (matches_all(from, count)) {
+    if (matches_all(from)) {
         return (struct globs){NULL, 0};
     }
-    struct glob *items = take_front(parts, count, sizeof(*items));
-    for (uint32_t i = 0; i < count; i++) {
-        struct glob glob = take_glob(parts, from[i].text);
+    struct glob *items = take_front(parts, from->count, sizeof(*items));
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct glob glob = take_glob(parts, from->items[i].text);
         if (items != NULL) {
             items[i] = glob;
         }
     }
-    return (struct globs){items, count};
+    return (struct globs){items, from->count};
+}
+
+static uint64_t take_capabilities(struct parts *parts, const uint64_t *from)
+{
+    (void)parts;
+    return *from;
+}
+
+static uint32_t take_operations(struct parts *parts, const uint32_t *from)
+{
+    (void)parts;
+    return *from;
+}
+
+static miguard_components take_components(struct parts *parts, const miguard_components *from)
+{
+    (void)parts;
+    return *from;
 }
 
 static struct outcome take_outcome(struct parts *parts, const struct draft_settings *settings,
@@ -189,22 +210,11 @@ static struct outcome take_outcome(struct parts *parts, const struct draft_setti
 static struct rule take_rule(struct parts *parts, const struct draft_settings *settings,
                              const struct draft_rule *from)
 {
-    const struct draft_match *match = &from->match;
-
     return (struct rule){
-        .users = take_ranges(parts, match->users, match->user_count),
-        .as_users = take_ranges(parts, match->as_users, match->as_user_count),
-        .groups = take_ranges(parts, match->groups, match->group_count),
-        .as_groups = take_ranges(parts, match->as_groups, match->as_group_count),
-        .capabilities = match->capabilities,
-        .as_capabilities = match->as_capabilities,
-        .providers = take_globs(parts, match->providers, match->provider_count),
-        .namespaces = take_globs(parts, match->namespaces, match->namespace_count),
-        .classes = take_globs(parts, match->classes, match->class_count),
-        .methods = take_globs(parts, match->methods, match->method_count),
-        .operations = match->operations,
-        .mismatch = match->mismatch,
-        .outcome = take_outcome(parts, settings, from),
+#define TAKE_KEY(member, key, shape, ...) .member = take_##shape(parts, &from->match.member),
+        MATCH_KEY_MAP(TAKE_KEY)
+#undef TAKE_KEY
+            .outcome = take_outcome(parts, settings, from),
     };
 }
 
@@ -240,25 +250,29 @@ static void fill(struct policy *policy, struct parts *parts, const struct policy
     }
 }
 
-static bool compile_rules(struct policy *policy, const struct policy_draft *draft)
+static enum miguard_status compile_rules(struct policy *policy, const struct policy_draft *draft)
 {
     struct parts parts = {0};
 
     fill(policy, &parts, draft);
+    if (parts.invalid) {
+        return MIGUARD_INVALID_ARGUMENT;
+    }
     size_t size = parts.front + parts.back;
     policy->parts = base_alloc(1, size);
     if (policy->parts == NULL) {
-        return false;
+        return MIGUARD_NO_MEMORY;
     }
     parts = (struct parts){.memory = policy->parts, .back = size};
     fill(policy, &parts, draft);
     policy->rule_count = draft->rule_count;
     if (policy->rule_count == 0) {
-        return true;
+        return MIGUARD_OK;
     }
     policy->index = base_alloc(1, sizeof(*policy->index));
-    return policy->index != NULL &&
-           policy_index_build(policy->index, policy->rules, policy->rule_count);
+    bool built = policy->index != NULL &&
+                 policy_index_build(policy->index, policy->rules, policy->rule_count);
+    return built ? MIGUARD_OK : MIGUARD_NO_MEMORY;
 }
 
 static void policy_free(struct policy *policy)
@@ -271,37 +285,12 @@ static void policy_free(struct policy *policy)
     base_free(policy);
 }
 
-static bool in_order(const struct draft_range *ranges, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (ranges[i].first > ranges[i].last) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* What matching relies on and no loader may get wrong. */
-static bool sound(const struct policy_draft *draft)
-{
-    for (uint32_t i = 0; i < draft->rule_count; i++) {
-        const struct draft_match *match = &draft->rules[i].match;
-        if (!in_order(match->users, match->user_count) ||
-            !in_order(match->as_users, match->as_user_count) ||
-            !in_order(match->groups, match->group_count) ||
-            !in_order(match->as_groups, match->as_group_count)) {
-            return false;
-        }
-    }
-    return draft->rule_count <= DRAFT_MAX_RULES;
-}
-
 enum miguard_status policy_compile(const struct policy_draft *draft,
                                    const struct policy **ret_policy)
 {
     const struct draft_settings *settings = &draft->settings;
 
-    if (!sound(draft)) {
+    if (draft->rule_count > DRAFT_MAX_RULES) {
         return MIGUARD_INVALID_ARGUMENT;
     }
     struct policy *policy = base_alloc(1, sizeof(*policy));
@@ -313,9 +302,10 @@ enum miguard_status policy_compile(const struct policy_draft *draft,
     policy->audit_failure_denies = settings->audit_failure_denies;
     policy->revokes = settings->on_mismatch == DRAFT_MISMATCH_REVOKE;
     policy->keys = settings->keys;
-    if (!compile_rules(policy, draft)) {
+    enum miguard_status status = compile_rules(policy, draft);
+    if (status != MIGUARD_OK) {
         policy_free(policy);
-        return MIGUARD_NO_MEMORY;
+        return status;
     }
     *ret_policy = policy;
     return MIGUARD_OK;

@@ -50,12 +50,17 @@ struct outcome {
     const char *name, *source, *reason;
 };
 
+/* The shapes of model/match_keys.h as a rule has them. */
+typedef struct ranges rule_ranges;
+typedef struct globs rule_globs;
+typedef uint64_t rule_capabilities;         /* 0: the key is absent */
+typedef uint32_t rule_operations;           /* 1 << enum operation; 0: the key is absent */
+typedef miguard_components rule_components; /* 0: a rule for calls whose identity is the same */
+
 struct rule {
-    struct ranges users, as_users, groups, as_groups;
-    uint64_t capabilities, as_capabilities; /* 0: the key is absent */
-    struct globs providers, namespaces, classes, methods;
-    uint32_t operations;         /* 1 << enum operation; 0: the key is absent */
-    miguard_components mismatch; /* 0: a rule for calls whose identity is the same */
+#define RULE_KEY(member, key, shape, ...) rule_##shape member;
+    MATCH_KEY_MAP(RULE_KEY)
+#undef RULE_KEY
     struct outcome outcome;
 };
 
@@ -76,10 +81,12 @@ const char *policy_rule_why_not(const struct rule *rule, const struct question *
 /* Why it is not certain that a rule applies which may, or NULL: it asks for an unreadable name. */
 const char *policy_rule_doubt(const struct rule *rule, const struct question *question);
 
-/* The parts that narrow.c decides ahead of the call. */
-const char *policy_opened_why_not(const struct rule *rule, const struct miguard_identity *opened,
-                                  const char *provider);
-const char *policy_used_why_not(const struct rule *rule, const struct miguard_identity *used);
+/* The phases that narrow.c decides ahead of the call. */
+const char *policy_opened_why_not(const struct rule *rule, const struct question *question);
+const char *policy_used_why_not(const struct rule *rule, const struct question *question);
+
+/* Whether the rule asks for what a call names, so that it is not known before the call. */
+bool policy_rule_has_target(const struct rule *rule);
 
 /* ---- sets of rules -------------------------------------------------------------------------- */
 
@@ -158,15 +165,28 @@ struct name_index {
     bool ignore_case;
 };
 
+struct operation_index {
+    struct rule_set sets[OPERATION_COUNT];
+    struct rule_set absent;
+};
+
+struct component_index {
+    struct rule_set same; /* rules for calls whose identity is the same */
+    struct rule_set covers[MIGUARD_COMPONENT_COUNT];
+};
+
+/* The shapes of model/match_keys.h as the index has them. */
+typedef struct id_index index_ranges;
+typedef struct name_index index_globs;
+typedef struct capability_index index_capabilities;
+typedef struct operation_index index_operations;
+typedef struct component_index index_components;
+
 struct rule_index {
     struct rule_set all;
-    struct rule_set by_operation[OPERATION_COUNT];
-    struct rule_set any_operation; /* the key is absent */
-    struct rule_set same;          /* rules for calls whose identity is the same */
-    struct rule_set covers[MIGUARD_COMPONENT_COUNT];
-    struct id_index users, as_users, groups, as_groups;
-    struct capability_index capabilities, as_capabilities;
-    struct name_index providers, namespaces, classes, methods;
+#define INDEX_KEY(member, key, shape, ...) index_##shape member;
+    MATCH_KEY_MAP(INDEX_KEY)
+#undef INDEX_KEY
 };
 
 /* false: out of memory, and what was made is to be released all the same. */
@@ -174,10 +194,10 @@ MIGUARD_CHECKED bool policy_index_build(struct rule_index *index, const struct r
                                         uint32_t rule_count);
 void policy_index_release(struct rule_index *index);
 
-/* Each takes away rules that cannot apply to the question, by some of its parts. */
-void policy_index_by_operation(const struct rule_index *index, const struct question *question,
-                               struct rule_set *set);
-void policy_index_by_mismatch(const struct rule_index *index, const struct question *question,
+/* Each takes away rules that cannot apply to the question, by the keys of one phase. */
+void policy_index_by_call(const struct rule_index *index, const struct question *question,
+                          struct rule_set *set);
+void policy_index_by_identity(const struct rule_index *index, const struct question *question,
                               struct rule_set *set);
 void policy_index_by_opened(const struct rule_index *index, const struct question *question,
                             struct rule_set *set);

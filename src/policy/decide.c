@@ -150,8 +150,8 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
     }
     struct rule_set candidates = policy->index->all;
-    policy_index_by_operation(policy->index, &question, &candidates);
-    policy_index_by_mismatch(policy->index, &question, &candidates);
+    policy_index_by_call(policy->index, &question, &candidates);
+    policy_index_by_identity(policy->index, &question, &candidates);
     policy_index_by_opened(policy->index, &question, &candidates);
     policy_index_by_used(policy->index, &question, &candidates);
     return policy_decide_classes(policy, call, &question, &candidates, true);

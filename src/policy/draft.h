@@ -13,6 +13,7 @@
 
 #include "identity/identity.h"
 #include "miguard/gate.h"
+#include "model/match_keys.h"
 #include "model/operation.h"
 #include "model/sink_settings.h"
 #include "policy/cim_name.h"
@@ -44,21 +45,29 @@ struct draft_glob {
     const char *text;
 };
 
-/*
- * A count of 0 (or a set of 0) means that the key is absent and matches everything; an empty list
- * in a file is an error, so it cannot mean that.
- *
- * user and as-user match the effective uid; group and as-group the effective gid and the
- * supplementary groups; capability and as-capability the effective set (any of those listed).
- */
+struct draft_ranges {
+    const struct draft_range *items;
+    uint32_t count;
+};
+
+struct draft_globs {
+    const struct draft_glob *items;
+    uint32_t count;
+};
+
+/* The shapes of model/match_keys.h as a draft has them. A count of 0 (or a set of 0) means that the
+ * key is absent and matches everything; an empty list in a file is an error, so it cannot mean
+ * that. */
+typedef struct draft_ranges draft_ranges;
+typedef struct draft_globs draft_globs;
+typedef uint64_t draft_capabilities;         /* matches the effective set: any of those listed */
+typedef uint32_t draft_operations;           /* 1 << enum operation */
+typedef miguard_components draft_components; /* 0: a rule for calls whose identity is the same */
+
 struct draft_match {
-    const struct draft_range *users, *as_users, *groups, *as_groups;
-    uint32_t user_count, as_user_count, group_count, as_group_count;
-    uint64_t capabilities, as_capabilities;
-    const struct draft_glob *providers, *namespaces, *classes, *methods;
-    uint32_t provider_count, namespace_count, class_count, method_count;
-    uint32_t operations;         /* 1 << enum operation */
-    miguard_components mismatch; /* 0: a rule for calls whose identity is the same */
+#define DRAFT_KEY(member, key, shape, ...) draft_##shape member;
+    MATCH_KEY_MAP(DRAFT_KEY)
+#undef DRAFT_KEY
 };
 
 enum draft_mode { DRAFT_ENFORCE, DRAFT_PERMISSIVE };

@@ -12,11 +12,24 @@
 
 _Static_assert(OPERATION_COUNT <= 32, "a rule's operations are bits of 32");
 
+/* The rules, and which of their keys an index is built over. */
+struct keys {
+    const struct rule *rules;
+    uint32_t rule_count;
+    size_t offset; /* of the key in struct rule */
+    enum match_kind kind;
+};
+
+static const void *key_at(const struct keys *keys, uint32_t rule)
+{
+    return (const char *)&keys->rules[rule] + keys->offset;
+}
+
 /* ---- ids ------------------------------------------------------------------------------------ */
 
-static const struct ranges *key_of(const struct rule *rule, size_t offset)
+static const struct ranges *ranges_at(const struct keys *keys, uint32_t rule)
 {
-    return (const struct ranges *)(const void *)((const char *)rule + offset);
+    return key_at(keys, rule);
 }
 
 /* The interval that id falls into. */
@@ -34,8 +47,7 @@ static uint32_t interval_of(const struct id_index *index, uint32_t id)
 
 /* Where ranges begin and where they have ended, ascending, 0 first. The result is thinned out to
  * INDEX_MAX_INTERVALS: an interval then is several, with the rules of all of them. */
-static bool make_intervals(struct id_index *index, const struct rule *rules, uint32_t rule_count,
-                           size_t key, size_t range_count)
+static bool make_intervals(struct id_index *index, const struct keys *keys, size_t range_count)
 {
     uint32_t count = 0;
 
@@ -44,8 +56,8 @@ static bool make_intervals(struct id_index *index, const struct rule *rules, uin
         return false;
     }
     index->starts[count++] = 0;
-    for (uint32_t i = 0; i < rule_count; i++) {
-        const struct ranges *ranges = key_of(&rules[i], key);
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        const struct ranges *ranges = ranges_at(keys, i);
         for (uint32_t j = 0; j < ranges->count; j++) {
             index->starts[count++] = ranges->items[j].first;
             if (ranges->items[j].last != UINT32_MAX) {
@@ -73,22 +85,21 @@ static void add_ranges(struct id_index *index, uint32_t rule, const struct range
     }
 }
 
-static bool build_ids(struct id_index *index, const struct rule *rules, uint32_t rule_count,
-                      size_t key)
+static bool build_ranges(struct id_index *index, const struct keys *keys)
 {
     size_t range_count = 0;
 
-    for (uint32_t i = 0; i < rule_count; i++) {
-        range_count += key_of(&rules[i], key)->count;
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        range_count += ranges_at(keys, i)->count;
     }
     if (range_count == 0) {
         return true;
     }
-    if (!make_intervals(index, rules, rule_count, key, range_count)) {
+    if (!make_intervals(index, keys, range_count)) {
         return false;
     }
-    for (uint32_t i = 0; i < rule_count; i++) {
-        const struct ranges *ranges = key_of(&rules[i], key);
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        const struct ranges *ranges = ranges_at(keys, i);
         add_ranges(index, i, ranges);
         if (ranges->count == 0) {
             rule_set_add(&index->absent, i);
@@ -100,27 +111,9 @@ static bool build_ids(struct id_index *index, const struct rule *rules, uint32_t
     return true;
 }
 
-static void keep_user(const struct id_index *index, const struct miguard_identity *identity,
-                      struct rule_set *set)
-{
-    if (index->count == 0) {
-        return;
-    }
-    rule_set_keep(set, identity == NULL
-                           ? &index->absent
-                           : &index->sets[interval_of(index, identity->uid[IDENTITY_E])]);
-}
-
 static void keep_groups(const struct id_index *index, const struct miguard_identity *identity,
                         struct rule_set *set)
 {
-    if (index->count == 0) {
-        return;
-    }
-    if (identity == NULL) {
-        rule_set_keep(set, &index->absent);
-        return;
-    }
     uint32_t at = interval_of(index, identity->gid[IDENTITY_E]);
     struct rule_set any = index->sets[at];
     for (uint32_t i = 0; i < identity->group_count; i++) {
@@ -131,6 +124,28 @@ static void keep_groups(const struct id_index *index, const struct miguard_ident
         }
     }
     rule_set_keep(set, &any);
+}
+
+static inline void keep_ranges(const struct id_index *index,
+                               const struct miguard_identity *identity, enum match_kind kind,
+                               struct rule_set *set)
+{
+    if (index->count == 0) {
+        return;
+    }
+    if (identity == NULL) {
+        rule_set_keep(set, &index->absent);
+    } else if (kind == MATCH_GROUP) {
+        keep_groups(index, identity, set);
+    } else {
+        rule_set_keep(set, &index->sets[interval_of(index, identity->uid[IDENTITY_E])]);
+    }
+}
+
+static void release_ranges(struct id_index *index)
+{
+    base_free(index->starts);
+    base_free(index->sets);
 }
 
 /* ---- capabilities --------------------------------------------------------------------------- */
@@ -146,9 +161,24 @@ static void add_capabilities(struct capability_index *index, uint32_t rule, uint
     }
 }
 
-static void keep_capabilities(const struct capability_index *index,
-                              const struct miguard_identity *identity, struct rule_set *set)
+static bool build_capabilities(struct capability_index *index, const struct keys *keys)
 {
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        add_capabilities(index, i, *(const uint64_t *)key_at(keys, i));
+    }
+    return true;
+}
+
+static void release_capabilities(struct capability_index *index)
+{
+    (void)index;
+}
+
+static void keep_capabilities(const struct capability_index *index,
+                              const struct miguard_identity *identity, enum match_kind kind,
+                              struct rule_set *set)
+{
+    (void)kind;
     uint64_t held = identity != NULL ? identity->cap[IDENTITY_CAP_EFFECTIVE] & index->used : 0;
 
     if (held == index->used) { /* all of them, or no rule has the key */
@@ -230,9 +260,9 @@ static void add_glob(struct name_index *index, uint32_t rule, const char *glob)
     add_hash(index, rule, hash);
 }
 
-static const struct globs *globs_of(const struct rule *rule, size_t offset)
+static const struct globs *globs_at(const struct keys *keys, uint32_t rule)
 {
-    return (const struct globs *)(const void *)((const char *)rule + offset);
+    return key_at(keys, rule);
 }
 
 static bool make_names(struct name_index *index, size_t glob_count)
@@ -249,24 +279,23 @@ static bool make_names(struct name_index *index, size_t glob_count)
     return index->slots != NULL && index->sets != NULL;
 }
 
-static bool build_names(struct name_index *index, const struct rule *rules, uint32_t rule_count,
-                        size_t key, bool ignore_case)
+static bool build_globs(struct name_index *index, const struct keys *keys)
 {
     size_t glob_count = 0;
 
-    for (uint32_t i = 0; i < rule_count; i++) {
-        glob_count += globs_of(&rules[i], key)->count;
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        glob_count += globs_at(keys, i)->count;
     }
     if (glob_count == 0) {
         return true;
     }
     index->given = true;
-    index->ignore_case = ignore_case;
+    index->ignore_case = match_ignores_case(keys->kind);
     if (!make_names(index, glob_count)) {
         return false;
     }
-    for (uint32_t i = 0; i < rule_count; i++) {
-        const struct globs *globs = globs_of(&rules[i], key);
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        const struct globs *globs = globs_at(keys, i);
         for (uint32_t j = 0; j < globs->count; j++) {
             add_glob(index, i, globs->items[j].text);
         }
@@ -285,8 +314,10 @@ static inline void join_hash(const struct name_index *index, uint32_t hash, stru
     }
 }
 
-static void keep_name(const struct name_index *index, const char *name, struct rule_set *set)
+static void keep_globs(const struct name_index *index, const char *name, enum match_kind kind,
+                       struct rule_set *set)
 {
+    (void)kind;
     if (!index->given) {
         return;
     }
@@ -306,121 +337,148 @@ static void keep_name(const struct name_index *index, const char *name, struct r
     rule_set_keep(set, &any);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
-
-static void add_call(struct rule_index *index, uint32_t rule, uint32_t operations,
-                     miguard_components mismatch)
-{
-    rule_set_add(&index->all, rule);
-    if (operations == 0) {
-        rule_set_add(&index->any_operation, rule);
-    }
-    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
-        if (operations == 0 || (operations >> i & 1) != 0) {
-            rule_set_add(&index->by_operation[i], rule);
-        }
-    }
-    if (mismatch == 0) {
-        rule_set_add(&index->same, rule);
-    }
-    for (unsigned i = 0; i < MIGUARD_COMPONENT_COUNT; i++) {
-        if ((mismatch >> i & 1) != 0) {
-            rule_set_add(&index->covers[i], rule);
-        }
-    }
-}
-
-bool policy_index_build(struct rule_index *index, const struct rule *rules, uint32_t rule_count)
-{
-    for (uint32_t i = 0; i < rule_count; i++) {
-        add_call(index, i, rules[i].operations, rules[i].mismatch);
-        add_capabilities(&index->capabilities, i, rules[i].capabilities);
-        add_capabilities(&index->as_capabilities, i, rules[i].as_capabilities);
-    }
-#define KEY(name) offsetof(struct rule, name)
-    return build_ids(&index->users, rules, rule_count, KEY(users)) &&
-           build_ids(&index->as_users, rules, rule_count, KEY(as_users)) &&
-           build_ids(&index->groups, rules, rule_count, KEY(groups)) &&
-           build_ids(&index->as_groups, rules, rule_count, KEY(as_groups)) &&
-           build_names(&index->providers, rules, rule_count, KEY(providers), false) &&
-           build_names(&index->namespaces, rules, rule_count, KEY(namespaces), true) &&
-           build_names(&index->classes, rules, rule_count, KEY(classes), true) &&
-           build_names(&index->methods, rules, rule_count, KEY(methods), true);
-#undef KEY
-}
-
-static void release_ids(struct id_index *index)
-{
-    base_free(index->starts);
-    base_free(index->sets);
-}
-
-static void release_names(struct name_index *index)
+static void release_globs(struct name_index *index)
 {
     base_free(index->slots);
     base_free(index->sets);
 }
 
-void policy_index_release(struct rule_index *index)
+/* ---- operations ----------------------------------------------------------------------------- */
+
+static bool build_operations(struct operation_index *index, const struct keys *keys)
 {
-    release_ids(&index->users);
-    release_ids(&index->as_users);
-    release_ids(&index->groups);
-    release_ids(&index->as_groups);
-    release_names(&index->providers);
-    release_names(&index->namespaces);
-    release_names(&index->classes);
-    release_names(&index->methods);
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        uint32_t operations = *(const uint32_t *)key_at(keys, i);
+        if (operations == 0) {
+            rule_set_add(&index->absent, i);
+        }
+        for (unsigned bit = 0; bit < OPERATION_COUNT; bit++) {
+            if (operations == 0 || (operations >> bit & 1) != 0) {
+                rule_set_add(&index->sets[bit], i);
+            }
+        }
+    }
+    return true;
 }
 
-void policy_index_by_operation(const struct rule_index *index, const struct question *question,
-                               struct rule_set *set)
+static void release_operations(struct operation_index *index)
 {
-    rule_set_keep(set, (unsigned)question->operation < OPERATION_COUNT
-                           ? &index->by_operation[question->operation]
-                           : &index->any_operation);
+    (void)index;
 }
 
-void policy_index_by_mismatch(const struct rule_index *index, const struct question *question,
-                              struct rule_set *set)
+static void keep_operations(const struct operation_index *index, enum operation operation,
+                            enum match_kind kind, struct rule_set *set)
 {
-    if (question->mismatch == 0) {
+    (void)kind;
+    rule_set_keep(set,
+                  (unsigned)operation < OPERATION_COUNT ? &index->sets[operation] : &index->absent);
+}
+
+/* ---- components ----------------------------------------------------------------------------- */
+
+static bool build_components(struct component_index *index, const struct keys *keys)
+{
+    for (uint32_t i = 0; i < keys->rule_count; i++) {
+        miguard_components components = *(const miguard_components *)key_at(keys, i);
+        if (components == 0) {
+            rule_set_add(&index->same, i);
+        }
+        for (unsigned bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
+            if ((components >> bit & 1) != 0) {
+                rule_set_add(&index->covers[bit], i);
+            }
+        }
+    }
+    return true;
+}
+
+static void release_components(struct component_index *index)
+{
+    (void)index;
+}
+
+static void keep_components(const struct component_index *index, miguard_components differing,
+                            enum match_kind kind, struct rule_set *set)
+{
+    (void)kind;
+    if (differing == 0) {
         rule_set_keep(set, &index->same);
         return;
     }
-    for (miguard_components rest = question->mismatch & MIGUARD_COMPONENTS_ALL; rest != 0;
+    for (miguard_components rest = differing & MIGUARD_COMPONENTS_ALL; rest != 0;
          rest &= rest - 1) {
         rule_set_keep(set, &index->covers[__builtin_ctz(rest)]);
     }
 }
 
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+bool policy_index_build(struct rule_index *index, const struct rule *rules, uint32_t rule_count)
+{
+    struct keys keys = {.rules = rules, .rule_count = rule_count};
+
+    for (uint32_t i = 0; i < rule_count; i++) {
+        rule_set_add(&index->all, i);
+    }
+#define BUILD(member, key, shape, KIND, ...)                                                       \
+    keys.offset = offsetof(struct rule, member);                                                   \
+    keys.kind = MATCH_##KIND;                                                                      \
+    if (!build_##shape(&index->member, &keys)) {                                                   \
+        return false;                                                                              \
+    }
+    MATCH_KEY_MAP(BUILD)
+#undef BUILD
+    return true;
+}
+
+void policy_index_release(struct rule_index *index)
+{
+#define RELEASE(member, key, shape, ...) release_##shape(&index->member);
+    MATCH_KEY_MAP(RELEASE)
+#undef RELEASE
+}
+
+/* Of one phase, which each caller gives as a constant. Of a value that cannot be read every rule is
+ * kept. */
+static inline __attribute__((always_inline)) void keep_phase(const struct rule_index *index,
+                                                             const struct question *question,
+                                                             enum match_phase phase,
+                                                             struct rule_set *set)
+{
+#define KEEP(member, key, shape, KIND, PHASE, value, unreadable_bit, ...)                          \
+    if (MATCH_##PHASE == phase && (question->unreadable & (unreadable_bit)) == 0) {                \
+        keep_##shape(&index->member, question->value, MATCH_##KIND, set);                          \
+    }
+    MATCH_KEY_MAP(KEEP)
+#undef KEEP
+}
+
+void policy_index_by_call(const struct rule_index *index, const struct question *question,
+                          struct rule_set *set)
+{
+    keep_phase(index, question, MATCH_CALL, set);
+}
+
+void policy_index_by_identity(const struct rule_index *index, const struct question *question,
+                              struct rule_set *set)
+{
+    keep_phase(index, question, MATCH_IDENTITY, set);
+}
+
 void policy_index_by_opened(const struct rule_index *index, const struct question *question,
                             struct rule_set *set)
 {
-    keep_user(&index->users, question->opened, set);
-    keep_groups(&index->groups, question->opened, set);
-    keep_capabilities(&index->capabilities, question->opened, set);
-    keep_name(&index->providers, question->provider, set);
+    keep_phase(index, question, MATCH_OPENED, set);
 }
 
 void policy_index_by_used(const struct rule_index *index, const struct question *question,
                           struct rule_set *set)
 {
-    keep_user(&index->as_users, question->used, set);
-    keep_groups(&index->as_groups, question->used, set);
-    keep_capabilities(&index->as_capabilities, question->used, set);
+    keep_phase(index, question, MATCH_USED, set);
 }
 
 void policy_index_by_target(const struct rule_index *index, const struct question *question,
                             struct rule_set *set)
 {
-    if ((question->unreadable & CIM_UNREADABLE_SPACE) == 0) {
-        keep_name(&index->namespaces, question->name_space, set);
-    }
-    if ((question->unreadable & CIM_UNREADABLE_CLASS) == 0) {
-        keep_name(&index->classes, question->class_name, set);
-    }
-    if ((question->unreadable & CIM_UNREADABLE_METHOD) == 0) {
-        keep_name(&index->methods, question->method, set);
-    }
+    keep_phase(index, question, MATCH_TARGET, set);
 }

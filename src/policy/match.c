@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether one rule applies to one call: the only place that says so. Every key is asked by a
- * function of its own; an absent key is satisfied by everything, a present one never by what is not
- * known.
+ * Whether one rule applies to one call: the only place that says so. The keys are those of
+ * model/match_keys.h, each asked by the function of its shape; an absent key is satisfied by
+ * everything, a present one never by what is not known.
  */
 #include "policy/compiled.h"
 
@@ -110,120 +110,167 @@ static bool name_covered(const struct globs *globs, const char *name, bool ignor
     return globs->count == 0;
 }
 
-static const char *call_why_not(const struct rule *rule, const struct question *question)
+/* ---- each shape: is the key present, and why does it not hold? ---------------------------------
+ */
+
+static inline bool given_ranges(const struct ranges *ranges)
 {
-    if (question->mismatch == 0 && rule->mismatch != 0) {
-        return "its mismatch is for calls whose identity differs";
+    return ranges->count > 0;
+}
+
+static inline bool given_globs(const struct globs *globs)
+{
+    return globs->count > 0;
+}
+
+static inline bool given_capabilities(const uint64_t *capabilities)
+{
+    return *capabilities != 0;
+}
+
+static inline bool given_operations(const uint32_t *operations)
+{
+    return *operations != 0;
+}
+
+static inline bool given_components(const miguard_components *components)
+{
+    return *components != 0;
+}
+
+struct sentences {
+    const char *none, *other;
+};
+
+static inline const char *why_not_ranges(const struct ranges *ranges,
+                                         const struct miguard_identity *identity,
+                                         enum match_kind kind, struct sentences say)
+{
+    if (kind == MATCH_GROUP ? group_covered(ranges, identity) : user_covered(ranges, identity)) {
+        return NULL;
     }
-    if (question->mismatch != 0 && rule->mismatch == 0) {
+    return identity == NULL ? say.none : say.other;
+}
+
+static inline const char *why_not_capabilities(const uint64_t *wanted,
+                                               const struct miguard_identity *identity,
+                                               enum match_kind kind, struct sentences say)
+{
+    (void)kind;
+    if (capability_covered(*wanted, identity)) {
+        return NULL;
+    }
+    return identity == NULL ? say.none : say.other;
+}
+
+static inline const char *why_not_globs(const struct globs *globs, const char *name,
+                                        enum match_kind kind, struct sentences say)
+{
+    if (name_covered(globs, name, match_ignores_case(kind))) {
+        return NULL;
+    }
+    return name[0] == '\0' ? say.none : say.other;
+}
+
+static inline const char *why_not_operations(const uint32_t *operations, enum operation operation,
+                                             enum match_kind kind, struct sentences say)
+{
+    bool known = (unsigned)operation < OPERATION_COUNT;
+    (void)kind;
+
+    if (*operations == 0 || (known && (*operations >> operation & 1) != 0)) {
+        return NULL;
+    }
+    return known ? say.other : say.none;
+}
+
+/* Not as the others: absent means that nothing may differ. */
+static inline const char *why_not_components(const miguard_components *covered,
+                                             miguard_components differing, enum match_kind kind,
+                                             struct sentences say)
+{
+    (void)kind;
+    if (differing == 0 && *covered != 0) {
+        return say.none;
+    }
+    if (differing != 0 && *covered == 0) {
         return "it has no mismatch and is for calls whose identity is the same";
     }
-    if ((question->mismatch & ~rule->mismatch) != 0) {
-        return "its mismatch does not cover every differing component";
+    return (differing & ~*covered) != 0 ? say.other : NULL;
+}
+
+/* ---- the keys -------------------------------------------------------------------------------- */
+
+/* Of one phase, which each caller gives as a constant: what remains are the questions of its keys,
+ * in the order of the rows. */
+static inline __attribute__((always_inline)) const char *
+phase_why_not(const struct rule *rule, const struct question *question, enum match_phase phase)
+{
+    const char *why_not = NULL;
+
+#define WHY_NOT(member, key, shape, KIND, PHASE, value, unreadable_bit, none, other)               \
+    if (MATCH_##PHASE == phase && (question->unreadable & (unreadable_bit)) == 0) {                \
+        why_not = why_not_##shape(&rule->member, question->value, MATCH_##KIND,                    \
+                                  (struct sentences){none, other});                                \
+        if (why_not != NULL) {                                                                     \
+            return why_not;                                                                        \
+        }                                                                                          \
     }
-    if (rule->operations != 0 && ((unsigned)question->operation >= OPERATION_COUNT ||
-                                  (rule->operations >> question->operation & 1) == 0)) {
-        return "its operation does not have this one";
-    }
+    MATCH_KEY_MAP(WHY_NOT)
+#undef WHY_NOT
     return NULL;
 }
 
-const char *policy_opened_why_not(const struct rule *rule, const struct miguard_identity *opened,
-                                  const char *provider)
+const char *policy_opened_why_not(const struct rule *rule, const struct question *question)
 {
-    if (!user_covered(&rule->users, opened)) {
-        return "its user does not cover the identity that opened the session";
-    }
-    if (!group_covered(&rule->groups, opened)) {
-        return "its group does not cover the identity that opened the session";
-    }
-    if (!capability_covered(rule->capabilities, opened)) {
-        return "its capability is not in effect in the identity that opened the session";
-    }
-    if (!name_covered(&rule->providers, provider, false)) {
-        return provider[0] == '\0' ? "its provider asks for one, and the call has none"
-                                   : "its provider does not match the one that calls";
-    }
-    return NULL;
+    return phase_why_not(rule, question, MATCH_OPENED);
 }
 
-const char *policy_used_why_not(const struct rule *rule, const struct miguard_identity *used)
+const char *policy_used_why_not(const struct rule *rule, const struct question *question)
 {
-    if (!user_covered(&rule->as_users, used)) {
-        return used == NULL ? "its as-user asks for an identity of use that is not known"
-                            : "its as-user does not cover the identity that uses the session";
-    }
-    if (!group_covered(&rule->as_groups, used)) {
-        return used == NULL ? "its as-group asks for an identity of use that is not known"
-                            : "its as-group does not cover the identity that uses the session";
-    }
-    if (!capability_covered(rule->as_capabilities, used)) {
-        return used == NULL
-                   ? "its as-capability asks for an identity of use that is not known"
-                   : "its as-capability is not in effect in the identity that uses the session";
-    }
-    return NULL;
+    return phase_why_not(rule, question, MATCH_USED);
 }
 
-static bool space_unreadable(const struct question *question)
+bool policy_rule_has_target(const struct rule *rule)
 {
-    return (question->unreadable & CIM_UNREADABLE_SPACE) != 0;
-}
+    bool has = false;
 
-static bool class_unreadable(const struct question *question)
-{
-    return (question->unreadable & CIM_UNREADABLE_CLASS) != 0;
-}
-
-static bool method_unreadable(const struct question *question)
-{
-    return (question->unreadable & CIM_UNREADABLE_METHOD) != 0;
+#define HAS_TARGET(member, key, shape, KIND, PHASE, ...)                                           \
+    has = has || (MATCH_##PHASE == MATCH_TARGET && given_##shape(&rule->member));
+    MATCH_KEY_MAP(HAS_TARGET)
+#undef HAS_TARGET
+    return has;
 }
 
 const char *policy_rule_doubt(const struct rule *rule, const struct question *question)
 {
-    if (space_unreadable(question) && rule->namespaces.count > 0) {
-        return "it may apply: the call's namespace cannot be read";
+    if (question->unreadable == 0) {
+        return NULL;
     }
-    if (class_unreadable(question) && rule->classes.count > 0) {
-        return "it may apply: the call's class cannot be read";
+#define DOUBT(member, key, shape, KIND, PHASE, value, unreadable_bit, ...)                         \
+    if ((question->unreadable & (unreadable_bit)) != 0 && given_##shape(&rule->member)) {          \
+        return "it may apply: the call's " key " cannot be read";                                  \
     }
-    if (method_unreadable(question) && rule->methods.count > 0) {
-        return "it may apply: the call's method cannot be read";
-    }
-    return NULL;
-}
-
-static const char *target_why_not(const struct rule *rule, const struct question *question)
-{
-    if (!space_unreadable(question) &&
-        !name_covered(&rule->namespaces, question->name_space, true)) {
-        return question->name_space[0] == '\0' ? "its namespace asks for one, and the call has none"
-                                               : "its namespace does not match";
-    }
-    if (!class_unreadable(question) && !name_covered(&rule->classes, question->class_name, true)) {
-        return question->class_name[0] == '\0' ? "its class asks for one, and the call has none"
-                                               : "its class does not match";
-    }
-    if (!method_unreadable(question) && !name_covered(&rule->methods, question->method, true)) {
-        return question->method[0] == '\0' ? "its method asks for one, and the call has none"
-                                           : "its method does not match";
-    }
+    MATCH_KEY_MAP(DOUBT)
+#undef DOUBT
     return NULL;
 }
 
 const char *policy_rule_why_not(const struct rule *rule, const struct question *question)
 {
-    const char *why_not = call_why_not(rule, question);
+    const char *why_not = phase_why_not(rule, question, MATCH_IDENTITY);
 
     if (why_not == NULL) {
-        why_not = policy_opened_why_not(rule, question->opened, question->provider);
+        why_not = phase_why_not(rule, question, MATCH_CALL);
     }
     if (why_not == NULL) {
-        why_not = policy_used_why_not(rule, question->used);
+        why_not = policy_opened_why_not(rule, question);
     }
     if (why_not == NULL) {
-        why_not = target_why_not(rule, question);
+        why_not = policy_used_why_not(rule, question);
+    }
+    if (why_not == NULL) {
+        why_not = phase_why_not(rule, question, MATCH_TARGET);
     }
     return why_not;
 }

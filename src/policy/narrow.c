@@ -24,22 +24,21 @@ static uint32_t first_rule(const struct policy_view *view, const struct rule_set
     if (first == POLICY_NO_RULE) {
         return first;
     }
-    const struct rule *rule = &view->policy->rules[first];
-    bool varies = rule->namespaces.count > 0 || rule->classes.count > 0 || rule->methods.count > 0;
-    return varies ? VARIES : first;
+    return policy_rule_has_target(&view->policy->rules[first]) ? VARIES : first;
 }
 
+/* session.used is who opened it, as for a use under the same identity. */
 static void narrow_rules(struct policy_view *view, const struct question *session)
 {
     const struct policy *policy = view->policy;
 
     for (uint32_t i = 0; i < policy->rule_count; i++) {
         const struct rule *rule = &policy->rules[i];
-        if (policy_opened_why_not(rule, session->opened, session->provider) != NULL) {
+        if (policy_opened_why_not(rule, session) != NULL) {
             continue;
         }
         rule_set_add(&view->opened, i);
-        if (rule->mismatch == 0 && policy_used_why_not(rule, session->opened) == NULL) {
+        if (rule->mismatch == 0 && policy_used_why_not(rule, session) == NULL) {
             rule_set_add(&view->unchanged, i);
         }
     }
@@ -62,7 +61,7 @@ enum miguard_status policy_narrow(const struct policy *policy,
         struct rule_set candidates = view->unchanged;
         session.operation = (enum operation)i;
         if (policy->rule_count != 0) {
-            policy_index_by_operation(policy->index, &session, &candidates);
+            policy_index_by_call(policy->index, &session, &candidates);
         }
         view->first[i] = first_rule(view, &candidates);
     }
@@ -95,9 +94,9 @@ __attribute__((noinline)) static struct policy_verdict decide_rest(const struct 
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
     }
     struct rule_set candidates = unchanged ? view->unchanged : view->opened;
-    policy_index_by_operation(policy->index, &question, &candidates);
+    policy_index_by_call(policy->index, &question, &candidates);
     if (!unchanged) {
-        policy_index_by_mismatch(policy->index, &question, &candidates);
+        policy_index_by_identity(policy->index, &question, &candidates);
         policy_index_by_used(policy->index, &question, &candidates);
     }
     return policy_decide_classes(policy, call, &question, &candidates, true);

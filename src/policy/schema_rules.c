@@ -5,59 +5,25 @@
 #include "policy/policy.h"
 #include "policy/schema.h"
 
+_Static_assert((int)MATCH_KEY_COUNT <= (int)SCHEMA_MAX_KEYS, "schema_read_map() takes no more");
+
 /* ---- match ----------------------------------------------------------------------------------- */
 
-static void read_ranges(const struct reader *reader, const struct node *node, bool group,
-                        const struct draft_range **ret_ranges, uint32_t *ret_count)
+static void read_ranges(const struct reader *reader, const struct node *node, const char *key,
+                        enum match_kind kind, struct draft_ranges *ret_ranges)
 {
     const struct node *value;
     uint32_t count = schema_read_values(reader, node, false, &value);
     struct draft_range *ranges = schema_take(reader, count, sizeof(*ranges));
+    (void)key;
 
     if (ranges == NULL) {
         return;
     }
     for (uint32_t i = 0; i < count; i++, value = value->next) {
-        (void)schema_read_range(reader, value, group, &ranges[i]);
+        (void)schema_read_range(reader, value, kind == MATCH_GROUP, &ranges[i]);
     }
-    *ret_ranges = ranges;
-    *ret_count = count;
-}
-
-static void read_users(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    read_ranges(reader, node, false, &match->users, &match->user_count);
-}
-
-static void read_as_users(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    read_ranges(reader, node, false, &match->as_users, &match->as_user_count);
-}
-
-static void read_groups(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    read_ranges(reader, node, true, &match->groups, &match->group_count);
-}
-
-static void read_as_groups(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    read_ranges(reader, node, true, &match->as_groups, &match->as_group_count);
-}
-
-static void read_caps(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    match->capabilities = schema_read_capabilities(reader, node);
-}
-
-static void read_as_caps(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    match->as_capabilities = schema_read_capabilities(reader, node);
+    *ret_ranges = (struct draft_ranges){ranges, count};
 }
 
 static bool ends_in_quote(const char *glob)
@@ -70,9 +36,7 @@ static bool ends_in_quote(const char *glob)
     return quotes % 2 == 1;
 }
 
-typedef void check_glob(const struct reader *reader, const struct node *value, const char *glob);
-
-static void check_provider(const struct reader *reader, const struct node *value, const char *glob)
+static void check_file_name(const struct reader *reader, const struct node *value, const char *glob)
 {
     if (ends_in_quote(glob)) {
         schema_value_error(reader, value,
@@ -98,26 +62,31 @@ static void check_namespace(const struct reader *reader, const struct node *valu
     }
 }
 
-static void check_class(const struct reader *reader, const struct node *value, const char *glob)
+static void check_cim_name(const struct reader *reader, const struct node *value, const char *key,
+                           const char *glob)
 {
     if (!cim_class_pattern_good(glob)) {
         schema_value_error(reader, value,
-                           "no class can match this; its name is of letters of ASCII, digits and "
-                           "\"_\", and does not begin with a digit");
+                           "no %s can match this; its name is of letters of ASCII, digits and "
+                           "\"_\", and does not begin with a digit",
+                           key);
     }
 }
 
-static void check_method(const struct reader *reader, const struct node *value, const char *glob)
+static void check_glob(const struct reader *reader, const struct node *value, const char *key,
+                       enum match_kind kind, const char *glob)
 {
-    if (!cim_class_pattern_good(glob)) {
-        schema_value_error(reader, value,
-                           "no method can match this; its name is of letters of ASCII, digits and "
-                           "\"_\", and does not begin with a digit");
+    if (kind == MATCH_FILE_NAME) {
+        check_file_name(reader, value, glob);
+    } else if (kind == MATCH_NAMESPACE) {
+        check_namespace(reader, value, glob);
+    } else {
+        check_cim_name(reader, value, key, glob);
     }
 }
 
-static void read_globs(const struct reader *reader, const struct node *node, check_glob *check,
-                       const struct draft_glob **ret_globs, uint32_t *ret_count)
+static void read_globs(const struct reader *reader, const struct node *node, const char *key,
+                       enum match_kind kind, struct draft_globs *ret_globs)
 {
     const struct node *value;
     uint32_t count = schema_read_values(reader, node, false, &value);
@@ -129,56 +98,50 @@ static void read_globs(const struct reader *reader, const struct node *node, che
     for (uint32_t i = 0; i < count; i++, value = value->next) {
         globs[i].text = schema_keep_text(reader, value, "pattern");
         if (globs[i].text != NULL) {
-            check(reader, value, globs[i].text);
+            check_glob(reader, value, key, kind, globs[i].text);
         }
     }
-    *ret_globs = globs;
-    *ret_count = count;
+    *ret_globs = (struct draft_globs){globs, count};
 }
 
-static void read_providers(const struct reader *reader, const struct node *node, void *target)
+static void read_capabilities(const struct reader *reader, const struct node *node, const char *key,
+                              enum match_kind kind, uint64_t *ret_capabilities)
 {
-    struct draft_match *match = target;
-    read_globs(reader, node, check_provider, &match->providers, &match->provider_count);
+    (void)key, (void)kind;
+    *ret_capabilities = schema_read_capabilities(reader, node);
 }
 
-static void read_namespaces(const struct reader *reader, const struct node *node, void *target)
+static void read_operations(const struct reader *reader, const struct node *node, const char *key,
+                            enum match_kind kind, uint32_t *ret_operations)
 {
-    struct draft_match *match = target;
-    read_globs(reader, node, check_namespace, &match->namespaces, &match->namespace_count);
-}
-
-static void read_classes(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    read_globs(reader, node, check_class, &match->classes, &match->class_count);
-}
-
-static void read_methods(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
-    read_globs(reader, node, check_method, &match->methods, &match->method_count);
-}
-
-static void read_operations(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_match *match = target;
     const struct node *value;
     enum operation operation;
+    (void)key, (void)kind;
 
     for (uint32_t left = schema_read_values(reader, node, false, &value); left > 0;
          left--, value = value->next) {
         if (schema_read_operation(reader, value, &operation)) {
-            match->operations |= UINT32_C(1) << operation;
+            *ret_operations |= UINT32_C(1) << operation;
         }
     }
 }
 
-static void read_mismatch(const struct reader *reader, const struct node *node, void *target)
+static void read_components(const struct reader *reader, const struct node *node, const char *key,
+                            enum match_kind kind, miguard_components *ret_components)
 {
-    struct draft_match *match = target;
-    match->mismatch = schema_read_components(reader, node, false);
+    (void)key, (void)kind;
+    *ret_components = schema_read_components(reader, node, false);
 }
+
+#define READ_KEY(member, key, shape, KIND, ...)                                                    \
+    static void read_match_##member(const struct reader *reader, const struct node *node,          \
+                                    void *target)                                                  \
+    {                                                                                              \
+        struct draft_match *match = target;                                                        \
+        read_##shape(reader, node, key, MATCH_##KIND, &match->member);                             \
+    }
+MATCH_KEY_MAP(READ_KEY)
+#undef READ_KEY
 
 /* ---- a rule ---------------------------------------------------------------------------------- */
 
@@ -211,19 +174,10 @@ static void read_name(const struct reader *reader, const struct node *node, void
 static void read_match(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
-        {"user", false, read_users},
-        {"as-user", false, read_as_users},
-        {"group", false, read_groups},
-        {"as-group", false, read_as_groups},
-        {"capability", false, read_caps},
-        {"as-capability", false, read_as_caps},
-        {"provider", false, read_providers},
-        {"namespace", false, read_namespaces},
-        {"class", false, read_classes},
-        {"method", false, read_methods},
-        {"operation", false, read_operations},
-        {"mismatch", false, read_mismatch},
-        {NULL, false, NULL},
+#define SCHEMA_KEY(member, key, ...) {key, false, read_match_##member},
+        MATCH_KEY_MAP(SCHEMA_KEY)
+#undef SCHEMA_KEY
+            {NULL, false, NULL},
     };
     struct draft_rule *rule = target;
 

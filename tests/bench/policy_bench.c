@@ -36,22 +36,22 @@ static void set_class(struct draft_match *match, struct rule_parts *part, const 
     match->operations = 1u << OPERATION_GET_INSTANCE | 1u << OPERATION_ENUMERATE_INSTANCES |
                         1u << OPERATION_CREATE_INSTANCE | 1u << OPERATION_MODIFY_INSTANCE;
     part->glob[0].text = glob;
-    match->classes = &part->glob[0];
-    match->class_count = 1;
+    match->classes.items = &part->glob[0];
+    match->classes.count = 1;
 }
 
 static void set_namespace(struct draft_match *match, struct rule_parts *part, const char *glob)
 {
     part->glob[1].text = glob;
-    match->namespaces = &part->glob[1];
-    match->namespace_count = 1;
+    match->namespaces.items = &part->glob[1];
+    match->namespaces.count = 1;
 }
 
 static void set_provider(struct draft_match *match, struct rule_parts *part, const char *glob)
 {
     part->glob[2].text = glob;
-    match->providers = &part->glob[2];
-    match->provider_count = 1;
+    match->providers.items = &part->glob[2];
+    match->providers.count = 1;
 }
 
 static void set_users(struct draft_match *match, struct rule_parts *part, uint32_t first,
@@ -59,15 +59,15 @@ static void set_users(struct draft_match *match, struct rule_parts *part, uint32
 {
     part->user[0] = (struct draft_range){33, 33, "www-data"};
     part->user[1] = (struct draft_range){first, last, "range"};
-    match->users = part->user;
-    match->user_count = 2;
+    match->users.items = part->user;
+    match->users.count = 2;
 }
 
 static void set_group(struct draft_match *match, struct rule_parts *part, uint32_t group)
 {
     part->group = (struct draft_range){group, group, "group"};
-    match->groups = &part->group;
-    match->group_count = 1;
+    match->groups.items = &part->group;
+    match->groups.count = 1;
 }
 
 /* None of these applies to the call that is measured, each for another reason. */

@@ -88,10 +88,7 @@ static const struct policy *make_policy(uint64_t number)
             .place = {file, i + 1, 5},
             .name = names[i],
             .reason = reason,
-            .match = {.users = i == spot ? users : others,
-                      .user_count = 1,
-                      .classes = classes,
-                      .class_count = 1},
+            .match = {.users = {i == spot ? users : others, 1}, .classes = {classes, 1}},
             .decision = odd ? DRAFT_DENY : DRAFT_ALLOW,
         };
     }

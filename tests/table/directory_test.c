@@ -173,12 +173,12 @@ load_policy(uint32_t (*id_of)(const struct policy_draft *), struct outcome *outc
 
 static uint32_t rule_user(const struct policy_draft *draft)
 {
-    return draft->rules[0].match.users[0].first;
+    return draft->rules[0].match.users.items[0].first;
 }
 
 static uint32_t rule_group(const struct policy_draft *draft)
 {
-    return draft->rules[0].match.groups[0].first;
+    return draft->rules[0].match.groups.items[0].first;
 }
 
 static uint32_t test_user(const struct policy_draft *draft)

@@ -192,19 +192,19 @@ static bool holds(const struct draft_match *match, const struct policy_call *cal
         (call->operation >= OPERATION_COUNT || (match->operations & 1u << call->operation) == 0)) {
         return false;
     }
-    return user_holds(match->users, match->user_count, call->opened_as) &&
-           group_holds(match->groups, match->group_count, call->opened_as) &&
+    return user_holds(match->users.items, match->users.count, call->opened_as) &&
+           group_holds(match->groups.items, match->groups.count, call->opened_as) &&
            capability_holds(match->capabilities, call->opened_as) &&
-           user_holds(match->as_users, match->as_user_count, used) &&
-           group_holds(match->as_groups, match->as_group_count, used) &&
+           user_holds(match->as_users.items, match->as_users.count, used) &&
+           group_holds(match->as_groups.items, match->as_groups.count, used) &&
            capability_holds(match->as_capabilities, used) &&
-           one_like(match->providers, match->provider_count, call->provider, false) &&
+           one_like(match->providers.items, match->providers.count, call->provider, false) &&
            ((call->unreadable & 1) != 0 ||
-            one_like(match->namespaces, match->namespace_count, call->name_space, true)) &&
+            one_like(match->namespaces.items, match->namespaces.count, call->name_space, true)) &&
            ((call->unreadable & 2) != 0 ||
-            one_like(match->classes, match->class_count, call->class_name, true)) &&
+            one_like(match->classes.items, match->classes.count, call->class_name, true)) &&
            ((call->unreadable & 4) != 0 ||
-            one_like(match->methods, match->method_count, call->method, true));
+            one_like(match->methods.items, match->methods.count, call->method, true));
 }
 
 static const char *place_text(const struct policy_place *place)
@@ -262,11 +262,12 @@ static int weight(const struct expected *expected)
 /* Whether the rule asks for a name that cannot be read. */
 static bool asks_for_unreadable(const struct draft_match *match, const struct policy_call *call)
 {
-    return (match->namespace_count > 0 && !has_star(match->namespaces, match->namespace_count) &&
+    return (match->namespaces.count > 0 &&
+            !has_star(match->namespaces.items, match->namespaces.count) &&
             (call->unreadable & 1) != 0) ||
-           (match->class_count > 0 && !has_star(match->classes, match->class_count) &&
+           (match->classes.count > 0 && !has_star(match->classes.items, match->classes.count) &&
             (call->unreadable & 2) != 0) ||
-           (match->method_count > 0 && !has_star(match->methods, match->method_count) &&
+           (match->methods.count > 0 && !has_star(match->methods.items, match->methods.count) &&
             (call->unreadable & 4) != 0);
 }
 
@@ -430,27 +431,27 @@ static uint32_t some_operations(void)
 static struct draft_match some_match(void)
 {
     struct draft_match match = {
-        .user_count = some_count(2),
-        .as_user_count = some_count(3),
-        .group_count = some_count(3),
-        .as_group_count = some_count(3),
+        .users.count = some_count(2),
+        .as_users.count = some_count(3),
+        .groups.count = some_count(3),
+        .as_groups.count = some_count(3),
         .capabilities = one_in(5) ? some_capabilities() : 0,
         .as_capabilities = one_in(8) ? some_capabilities() : 0,
-        .provider_count = some_count(3),
-        .namespace_count = some_count(3),
-        .class_count = some_count(2),
-        .method_count = some_count(3),
+        .providers.count = some_count(3),
+        .namespaces.count = some_count(3),
+        .classes.count = some_count(2),
+        .methods.count = some_count(3),
         .operations = one_in(2) ? some_operations() : 0,
         .mismatch = one_in(3) ? some_components() : 0,
     };
-    match.users = some_ranges(match.user_count);
-    match.as_users = some_ranges(match.as_user_count);
-    match.groups = some_ranges(match.group_count);
-    match.as_groups = some_ranges(match.as_group_count);
-    match.providers = some_globs(match.provider_count);
-    match.namespaces = some_globs(match.namespace_count);
-    match.classes = some_globs(match.class_count);
-    match.methods = some_globs(match.method_count);
+    match.users.items = some_ranges(match.users.count);
+    match.as_users.items = some_ranges(match.as_users.count);
+    match.groups.items = some_ranges(match.groups.count);
+    match.as_groups.items = some_ranges(match.as_groups.count);
+    match.providers.items = some_globs(match.providers.count);
+    match.namespaces.items = some_globs(match.namespaces.count);
+    match.classes.items = some_globs(match.classes.count);
+    match.methods.items = some_globs(match.methods.count);
     return match;
 }
 

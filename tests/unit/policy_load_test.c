@@ -209,26 +209,26 @@ START_TEST(rules_are_typed_and_placed)
     ck_assert(rule->has_match && rule->has_mode && rule->has_audit);
     ck_assert_int_eq(rule->mode, DRAFT_ENFORCE);
     ck_assert_uint_eq(rule->audit, POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN);
-    ck_assert_uint_eq(match->user_count, 3);
-    check_range(&match->users[0], "root", 0, 0);
-    check_range(&match->users[1], "1000", 1000, 1000);
-    check_range(&match->users[2], "2000-2999", 2000, 2999);
-    ck_assert_uint_eq(match->as_user_count, 1);
-    check_range(&match->as_users[0], "0", 0, 0);
-    ck_assert_uint_eq(match->group_count, 1);
-    check_range(&match->groups[0], "root", 0, 0);
-    ck_assert_uint_eq(match->as_group_count, 3);
-    check_range(&match->as_groups[1], "5-5", 5, 5);
-    check_range(&match->as_groups[2], "4294967294", 4294967294u, 4294967294u);
+    ck_assert_uint_eq(match->users.count, 3);
+    check_range(&match->users.items[0], "root", 0, 0);
+    check_range(&match->users.items[1], "1000", 1000, 1000);
+    check_range(&match->users.items[2], "2000-2999", 2000, 2999);
+    ck_assert_uint_eq(match->as_users.count, 1);
+    check_range(&match->as_users.items[0], "0", 0, 0);
+    ck_assert_uint_eq(match->groups.count, 1);
+    check_range(&match->groups.items[0], "root", 0, 0);
+    ck_assert_uint_eq(match->as_groups.count, 3);
+    check_range(&match->as_groups.items[1], "5-5", 5, 5);
+    check_range(&match->as_groups.items[2], "4294967294", 4294967294u, 4294967294u);
     ck_assert(match->capabilities == UINT64_C(1) << CAP_SYS_ADMIN);
     ck_assert(match->as_capabilities == (UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID));
-    ck_assert_uint_eq(match->provider_count, 2);
-    ck_assert_str_eq(match->providers[0].text, "lib*.so");
-    ck_assert_str_eq(match->providers[1].text, "a\\*b");
-    ck_assert_uint_eq(match->namespace_count, 1);
-    ck_assert_str_eq(match->namespaces[0].text, "root/cimv2");
-    ck_assert_uint_eq(match->class_count, 1);
-    ck_assert_str_eq(match->classes[0].text, "CIM_*");
+    ck_assert_uint_eq(match->providers.count, 2);
+    ck_assert_str_eq(match->providers.items[0].text, "lib*.so");
+    ck_assert_str_eq(match->providers.items[1].text, "a\\*b");
+    ck_assert_uint_eq(match->namespaces.count, 1);
+    ck_assert_str_eq(match->namespaces.items[0].text, "root/cimv2");
+    ck_assert_uint_eq(match->classes.count, 1);
+    ck_assert_str_eq(match->classes.items[0].text, "CIM_*");
     ck_assert_uint_eq(match->operations,
                       1u << OPERATION_GET_LOCAL_SESSION | 1u << OPERATION_APPLICATION_NEW_PROVIDER);
     ck_assert_uint_eq(match->mismatch, MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_LSM_LABEL);
@@ -455,8 +455,8 @@ START_TEST(limit_of_values)
         }
         if (count == DRAFT_MAX_VALUES) {
             load_good(big);
-            ck_assert_uint_eq(draft->rules[0].match.class_count, DRAFT_MAX_VALUES);
-            ck_assert_str_eq(draft->rules[0].match.classes[255].text, "C255");
+            ck_assert_uint_eq(draft->rules[0].match.classes.count, DRAFT_MAX_VALUES);
+            ck_assert_str_eq(draft->rules[0].match.classes.items[255].text, "C255");
         } else {
             load_bad(big, "\"class\" lists 257 values; at most 256 are allowed");
         }

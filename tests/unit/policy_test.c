@@ -219,7 +219,7 @@ START_TEST(no_identity_differs_in_everything)
 {
     static const struct draft_rule rules[] = {
         {.name = "all-but-one", .match = {.mismatch = ALL & ~NNP}, .decision = DRAFT_ALLOW},
-        {.name = "root", .match = {.users = only_root, .user_count = 1}, .decision = DRAFT_ALLOW},
+        {.name = "root", .match = {.users = {only_root, 1}}, .decision = DRAFT_ALLOW},
     };
     struct draft_settings settings = plain_settings();
     const struct policy *policy = compile(&settings, rules, 2);
@@ -261,8 +261,8 @@ static const struct {
     const char *why_not; /* part of it; NULL: the rule applies */
 } keys[] = {
     /* no key at all */
-    {{0}, {.opened_as = &web}, NULL},
-    {{0}, {.opened_as = &web, .mismatch = EUID}, "no mismatch"},
+    {{.operations = 0}, {.opened_as = &web}, NULL},
+    {{.operations = 0}, {.opened_as = &web, .mismatch = EUID}, "no mismatch"},
 
     /* operation */
     {{.operations = ONLY(INVOKE)}, {.operation = OPERATION_INVOKE, .opened_as = &web}, NULL},
@@ -283,33 +283,29 @@ static const struct {
     {{.mismatch = ALL}, {.opened_as = &web, .mismatch = 1u << 18}, "does not cover"},
 
     /* user: the effective uid */
-    {{.users = only_root, .user_count = 1}, {.opened_as = &root}, NULL},
-    {{.users = only_root, .user_count = 1}, {.opened_as = &web}, "user"},
-    {{.users = web_and_range, .user_count = 2}, {.opened_as = &web}, NULL},
-    {{.users = web_and_range, .user_count = 2}, {.opened_as = &admin}, "user"},
-    {{.users = touching, .user_count = 3}, {.opened_as = &admin}, NULL},
-    {{.users = around, .user_count = 2}, {.opened_as = &admin}, "user"},
-    {{.users = everybody, .user_count = 1}, {.opened_as = &root}, NULL},
-    {{.users = everybody, .user_count = 1}, {.opened_as = &minus_one}, "user"},
-    {{.users = only_root, .user_count = 1}, {.opened_as = &vague}, "user"},
-    {{.users = only_root, .user_count = 1, .mismatch = ALL}, {.opened_as = &nobody_at_all}, "user"},
+    {{.users = {only_root, 1}}, {.opened_as = &root}, NULL},
+    {{.users = {only_root, 1}}, {.opened_as = &web}, "user"},
+    {{.users = {web_and_range, 2}}, {.opened_as = &web}, NULL},
+    {{.users = {web_and_range, 2}}, {.opened_as = &admin}, "user"},
+    {{.users = {touching, 3}}, {.opened_as = &admin}, NULL},
+    {{.users = {around, 2}}, {.opened_as = &admin}, "user"},
+    {{.users = {everybody, 1}}, {.opened_as = &root}, NULL},
+    {{.users = {everybody, 1}}, {.opened_as = &minus_one}, "user"},
+    {{.users = {only_root, 1}}, {.opened_as = &vague}, "user"},
+    {{.users = {only_root, 1}, .mismatch = ALL}, {.opened_as = &nobody_at_all}, "user"},
 
     /* group: the effective gid or any supplementary group */
-    {{.groups = only_root, .group_count = 1}, {.opened_as = &root}, NULL},
-    {{.groups = only_root, .group_count = 1}, {.opened_as = &web}, "group"},
-    {{.groups = web_and_range, .group_count = 2}, {.opened_as = &web}, NULL},
-    {{.groups = web_and_range, .group_count = 1}, {.opened_as = &web}, NULL}, /* 2000 */
-    {{.groups = (const struct draft_range[]){{27, 27, ""}}, .group_count = 1},
-     {.opened_as = &admin},
-     NULL},
-    {{.groups = (const struct draft_range[]){{7, 7, ""}}, .group_count = 1},
+    {{.groups = {only_root, 1}}, {.opened_as = &root}, NULL},
+    {{.groups = {only_root, 1}}, {.opened_as = &web}, "group"},
+    {{.groups = {web_and_range, 2}}, {.opened_as = &web}, NULL},
+    {{.groups = {web_and_range, 1}}, {.opened_as = &web}, NULL}, /* 2000 */
+    {{.groups = {(const struct draft_range[]){{27, 27, ""}}, 1}}, {.opened_as = &admin}, NULL},
+    {{.groups = {(const struct draft_range[]){{7, 7, ""}}, 1}},
      {.opened_as = &admin},
      "group"}, /* real, saved and fs gid do not count */
-    {{.groups = (const struct draft_range[]){{100, 100, ""}}, .group_count = 1},
-     {.opened_as = &admin},
-     NULL},
-    {{.groups = everybody, .group_count = 1}, {.opened_as = &minus_one}, "group"},
-    {{.groups = only_root, .group_count = 1}, {.opened_as = &vague}, "group"},
+    {{.groups = {(const struct draft_range[]){{100, 100, ""}}, 1}}, {.opened_as = &admin}, NULL},
+    {{.groups = {everybody, 1}}, {.opened_as = &minus_one}, "group"},
+    {{.groups = {only_root, 1}}, {.opened_as = &vague}, "group"},
 
     /* capability: any of those listed, in the effective set */
     {{.capabilities = CAP_SYS_ADMIN}, {.opened_as = &root}, NULL},
@@ -319,19 +315,19 @@ static const struct {
     {{.capabilities = CAP_NET_ADMIN}, {.opened_as = &vague}, NULL},
 
     /* as-: of the identity that uses the session */
-    {{.as_users = only_root, .as_user_count = 1, .mismatch = EUID},
+    {{.as_users = {only_root, 1}, .mismatch = EUID},
      {.opened_as = &web, .used_as = &root, .mismatch = EUID},
      NULL},
-    {{.as_users = only_root, .as_user_count = 1, .mismatch = EUID},
+    {{.as_users = {only_root, 1}, .mismatch = EUID},
      {.opened_as = &root, .used_as = &web, .mismatch = EUID},
      "as-user"},
-    {{.users = only_root, .user_count = 1, .mismatch = EUID},
+    {{.users = {only_root, 1}, .mismatch = EUID},
      {.opened_as = &web, .used_as = &root, .mismatch = EUID},
      "its user"},
-    {{.as_groups = only_root, .as_group_count = 1, .mismatch = EUID},
+    {{.as_groups = {only_root, 1}, .mismatch = EUID},
      {.opened_as = &web, .used_as = &root, .mismatch = EUID},
      NULL},
-    {{.as_groups = only_root, .as_group_count = 1, .mismatch = EUID},
+    {{.as_groups = {only_root, 1}, .mismatch = EUID},
      {.opened_as = &root, .used_as = &web, .mismatch = EUID},
      "as-group"},
     {{.as_capabilities = CAP_NET_ADMIN, .mismatch = EUID},
@@ -341,90 +337,74 @@ static const struct {
      {.opened_as = &admin, .used_as = &web, .mismatch = EUID},
      "as-capability"},
     /* used_as not given: not known for a mismatch, else the same as opened_as */
-    {{.as_users = everybody, .as_user_count = 1, .mismatch = EUID},
+    {{.as_users = {everybody, 1}, .mismatch = EUID},
      {.opened_as = &web, .mismatch = EUID},
      "as-user asks for an identity of use that is not known"},
-    {{.as_groups = everybody, .as_group_count = 1, .mismatch = EUID},
+    {{.as_groups = {everybody, 1}, .mismatch = EUID},
      {.opened_as = &web, .mismatch = EUID},
      "as-group asks for an identity of use that is not known"},
     {{.as_capabilities = CAP_ALL, .mismatch = EUID},
      {.opened_as = &root, .mismatch = EUID},
      "as-capability asks for an identity of use that is not known"},
-    {{.as_users = web_and_range, .as_user_count = 2}, {.opened_as = &web}, NULL},
-    {{.as_users = only_root, .as_user_count = 1}, {.opened_as = &web}, "as-user"},
-    {{.as_users = everybody, .as_user_count = 1},
+    {{.as_users = {web_and_range, 2}}, {.opened_as = &web}, NULL},
+    {{.as_users = {only_root, 1}}, {.opened_as = &web}, "as-user"},
+    {{.as_users = {everybody, 1}},
      {.opened_as = &web, .used_as = &nobody_at_all},
      "as-user asks for an identity of use that is not known"},
     /* no difference in what is compared, and yet another user: what is given counts */
-    {{.as_users = only_root, .as_user_count = 1}, {.opened_as = &web, .used_as = &root}, NULL},
-    {{.as_users = web_and_range, .as_user_count = 2},
-     {.opened_as = &web, .used_as = &root},
-     "as-user"},
+    {{.as_users = {only_root, 1}}, {.opened_as = &web, .used_as = &root}, NULL},
+    {{.as_users = {web_and_range, 2}}, {.opened_as = &web, .used_as = &root}, "as-user"},
 
     /* provider: exact case */
-    {{.providers = lib_web, .provider_count = 1}, {.opened_as = &web, .provider = "libweb"}, NULL},
-    {{.providers = lib_web, .provider_count = 1},
-     {.opened_as = &web, .provider = "libweb.so.1"},
-     NULL},
-    {{.providers = lib_web, .provider_count = 1},
+    {{.providers = {lib_web, 1}}, {.opened_as = &web, .provider = "libweb"}, NULL},
+    {{.providers = {lib_web, 1}}, {.opened_as = &web, .provider = "libweb.so.1"}, NULL},
+    {{.providers = {lib_web, 1}},
      {.opened_as = &web, .provider = "libWeb.so"},
      "provider does not match"},
-    {{.providers = lib_web, .provider_count = 1}, {.opened_as = &web}, "provider asks for one"},
-    {{.providers = lib_web, .provider_count = 1},
-     {.opened_as = &web, .provider = ""},
-     "provider asks for one"},
-    {{.providers = star, .provider_count = 1}, {.opened_as = &web}, NULL},
+    {{.providers = {lib_web, 1}}, {.opened_as = &web}, "provider asks for one"},
+    {{.providers = {lib_web, 1}}, {.opened_as = &web, .provider = ""}, "provider asks for one"},
+    {{.providers = {star, 1}}, {.opened_as = &web}, NULL},
 
     /* namespace and class: any case */
-    {{.namespaces = root_tree, .namespace_count = 2},
-     {.opened_as = &web, .name_space = "root"},
-     NULL},
-    {{.namespaces = root_tree, .namespace_count = 2},
-     {.opened_as = &web, .name_space = "ROOT/CIMv2"},
-     NULL},
-    {{.namespaces = root_tree, .namespace_count = 2},
+    {{.namespaces = {root_tree, 2}}, {.opened_as = &web, .name_space = "root"}, NULL},
+    {{.namespaces = {root_tree, 2}}, {.opened_as = &web, .name_space = "ROOT/CIMv2"}, NULL},
+    {{.namespaces = {root_tree, 2}},
      {.opened_as = &web, .name_space = "roots"},
      "namespace does not match"},
-    {{.namespaces = root_tree, .namespace_count = 2}, {.opened_as = &web}, "namespace asks for"},
-    {{.classes = one_letter, .class_count = 1}, {.opened_as = &web, .class_name = "web_A"}, NULL},
-    {{.classes = one_letter, .class_count = 1},
+    {{.namespaces = {root_tree, 2}}, {.opened_as = &web}, "namespace asks for"},
+    {{.classes = {one_letter, 1}}, {.opened_as = &web, .class_name = "web_A"}, NULL},
+    {{.classes = {one_letter, 1}},
      {.opened_as = &web, .class_name = "Web_AB"},
      "class does not match"},
-    {{.classes = one_letter, .class_count = 1}, {.opened_as = &web}, "class asks for one"},
-    {{.methods = middle, .method_count = 1}, {.opened_as = &web, .method = "cim_LOGservice"}, NULL},
-    {{.methods = middle, .method_count = 1},
+    {{.classes = {one_letter, 1}}, {.opened_as = &web}, "class asks for one"},
+    {{.methods = {middle, 1}}, {.opened_as = &web, .method = "cim_LOGservice"}, NULL},
+    {{.methods = {middle, 1}},
      {.opened_as = &web, .method = "CIM_LogServices"},
      "method does not match"},
-    {{.methods = middle, .method_count = 1}, {.opened_as = &web}, "method asks for one"},
-    {{.methods = star, .method_count = 1}, {.opened_as = &web}, NULL},
-    {{.classes = middle, .class_count = 1},
-     {.opened_as = &web, .class_name = "cim_logservice"},
-     NULL},
-    {{.classes = middle, .class_count = 1},
-     {.opened_as = &web, .class_name = "CIM_LogServices"},
-     "class"},
-    {{.classes = quoted, .class_count = 1}, {.opened_as = &web, .class_name = "A*B"}, NULL},
-    {{.classes = quoted, .class_count = 1}, {.opened_as = &web, .class_name = "aXb"}, "class"},
-    {{.classes = half, .class_count = 1},
-     {.opened_as = &web, .class_name = "caf\xC3\xA9"},
-     "class"},
-    {{.classes = bracket, .class_count = 1}, {.opened_as = &web, .class_name = "[AB]"}, NULL},
-    {{.classes = bracket, .class_count = 1}, {.opened_as = &web, .class_name = "a"}, "class"},
+    {{.methods = {middle, 1}}, {.opened_as = &web}, "method asks for one"},
+    {{.methods = {star, 1}}, {.opened_as = &web}, NULL},
+    {{.classes = {middle, 1}}, {.opened_as = &web, .class_name = "cim_logservice"}, NULL},
+    {{.classes = {middle, 1}}, {.opened_as = &web, .class_name = "CIM_LogServices"}, "class"},
+    {{.classes = {quoted, 1}}, {.opened_as = &web, .class_name = "A*B"}, NULL},
+    {{.classes = {quoted, 1}}, {.opened_as = &web, .class_name = "aXb"}, "class"},
+    {{.classes = {half, 1}}, {.opened_as = &web, .class_name = "caf\xC3\xA9"}, "class"},
+    {{.classes = {bracket, 1}}, {.opened_as = &web, .class_name = "[AB]"}, NULL},
+    {{.classes = {bracket, 1}}, {.opened_as = &web, .class_name = "a"}, "class"},
 
     /* none at all: only what matches the empty string */
-    {{.classes = star, .class_count = 1}, {.opened_as = &web}, NULL},
-    {{.classes = stars, .class_count = 1}, {.opened_as = &web, .class_name = ""}, NULL},
-    {{.classes = empty, .class_count = 1}, {.opened_as = &web}, NULL},
-    {{.classes = empty, .class_count = 1}, {.opened_as = &web, .class_name = "x"}, "class"},
+    {{.classes = {star, 1}}, {.opened_as = &web}, NULL},
+    {{.classes = {stars, 1}}, {.opened_as = &web, .class_name = ""}, NULL},
+    {{.classes = {empty, 1}}, {.opened_as = &web}, NULL},
+    {{.classes = {empty, 1}}, {.opened_as = &web, .class_name = "x"}, "class"},
 
     /* several keys: all of them */
-    {{.users = web_and_range, .user_count = 2, .operations = ONLY(INVOKE)},
+    {{.users = {web_and_range, 2}, .operations = ONLY(INVOKE)},
      {.operation = OPERATION_INVOKE, .opened_as = &web},
      NULL},
-    {{.users = web_and_range, .user_count = 2, .operations = ONLY(INVOKE)},
+    {{.users = {web_and_range, 2}, .operations = ONLY(INVOKE)},
      {.operation = OPERATION_INVOKE, .opened_as = &root},
      "user"},
-    {{.users = web_and_range, .user_count = 2, .operations = ONLY(INVOKE)},
+    {{.users = {web_and_range, 2}, .operations = ONLY(INVOKE)},
      {.operation = OPERATION_GET_CLASS, .opened_as = &web},
      "operation"},
 };
@@ -814,8 +794,8 @@ START_TEST(explain_says_why_each_rule_does_not_apply)
     static const struct draft_rule several[] = {
         {.name = "differs", .match = {.mismatch = EUID}, .decision = DRAFT_DENY},
         {.name = "operation", .match = {.operations = ONLY(INVOKE)}, .decision = DRAFT_DENY},
-        {.name = "user", .match = {.users = only_root, .user_count = 1}, .decision = DRAFT_DENY},
-        {.name = "class", .match = {.classes = middle, .class_count = 1}, .decision = DRAFT_DENY},
+        {.name = "user", .match = {.users = {only_root, 1}}, .decision = DRAFT_DENY},
+        {.name = "class", .match = {.classes = {middle, 1}}, .decision = DRAFT_DENY},
         {.name = "applies", .decision = DRAFT_DENY},
         {.name = "behind", .decision = DRAFT_DENY},
     };
@@ -847,12 +827,11 @@ START_TEST(a_policy_copies_its_draft)
     char name[] = "kept", reason[] = "kept, too", file[] = "kept.yaml", glob[] = "Web_*";
     struct draft_range range = {33, 33, NULL};
     struct draft_glob class_glob = {glob};
-    struct draft_rule rule = {
-        .place = {file, 12, 34},
-        .name = name,
-        .reason = reason,
-        .match = {.users = &range, .user_count = 1, .classes = &class_glob, .class_count = 1},
-        .decision = DRAFT_DENY};
+    struct draft_rule rule = {.place = {file, 12, 34},
+                              .name = name,
+                              .reason = reason,
+                              .match = {.users = {&range, 1}, .classes = {&class_glob, 1}},
+                              .decision = DRAFT_DENY};
     struct draft_settings settings = plain_settings();
     settings.audit_failure_denies = true;
     settings.compared = EUID | FSUID;
@@ -879,8 +858,8 @@ END_TEST
 
 START_TEST(compile_refuses_what_no_loader_gives)
 {
-    static const struct draft_rule inverted = {
-        .name = "r", .match = {.as_groups = inverted_range, .as_group_count = 1}};
+    static const struct draft_rule inverted = {.name = "r",
+                                               .match = {.as_groups = {inverted_range, 1}}};
     struct policy_draft draft = {.rules = &inverted, .rule_count = 1};
     const struct policy *policy = policy_builtin;
 
@@ -926,10 +905,9 @@ static const struct policy *make_many(bool by_class)
         }
         many_rules[i] = (struct draft_rule){.name = many_names[i][0], .decision = DRAFT_DENY};
         if (by_class) {
-            many_rules[i].match =
-                (struct draft_match){.classes = many_globs[i], .class_count = EACH};
+            many_rules[i].match = (struct draft_match){.classes = {many_globs[i], EACH}};
         } else {
-            many_rules[i].match = (struct draft_match){.users = many_ranges[i], .user_count = EACH};
+            many_rules[i].match = (struct draft_match){.users = {many_ranges[i], EACH}};
         }
     }
     return compile(&settings, many_rules, MANY);

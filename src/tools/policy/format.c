@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "policy/schema.h"
 #include "tools/policy/format_tree.h"
 
 enum { WIDTH = 100, STEP = 2 };
@@ -15,7 +16,7 @@ enum { WIDTH = 100, STEP = 2 };
  * of miguard-policy(5). */
 static const struct {
     const char *parent;
-    const char *keys[12];
+    const char *keys[SCHEMA_MAX_KEYS];
 } orders[] = {
     {"", {"version", "defaults", "compare", "gate", "watch", "audit", "rules", "tests"}},
     {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
@@ -24,9 +25,9 @@ static const struct {
     {"file", {"path", "rotate", "rotate-every", "keep", "sync", "chain", "group", "on-failure"}},
     {"syslog", {"socket", "facility", "on-failure"}},
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
-    {"match",
-     {"user", "as-user", "group", "as-group", "capability", "as-capability", "provider",
-      "namespace", "class", "method", "operation", "mismatch"}},
+#define MATCH_KEY_NAME(member, key, ...) key,
+    {"match", {MATCH_KEY_MAP(MATCH_KEY_NAME)}},
+#undef MATCH_KEY_NAME
     {"tests", {"name", "given", "expect"}},
     {"given",
      {"opened-as", "used-as", "mismatch", "operation", "provider", "namespace", "class", "method"}},
@@ -51,7 +52,8 @@ static unsigned rank(const char *parent, const char *key)
             continue;
         }
         unsigned at = 0;
-        while (at < 12 && orders[i].keys[at] != NULL && strcmp(orders[i].keys[at], key) != 0) {
+        while (at < SCHEMA_MAX_KEYS && orders[i].keys[at] != NULL &&
+               strcmp(orders[i].keys[at], key) != 0) {
             at++;
         }
         return at;
@@ -370,41 +372,47 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static bool same_ranges(const struct draft_range *a, uint32_t a_count, const struct draft_range *b,
-                        uint32_t b_count)
+static bool same_ranges(const struct draft_ranges *a, const struct draft_ranges *b)
 {
-    bool same = a_count == b_count;
+    bool same = a->count == b->count;
 
-    for (uint32_t i = 0; same && i < a_count; i++) {
-        same =
-            a[i].first == b[i].first && a[i].last == b[i].last && same_text(a[i].text, b[i].text);
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        same = a->items[i].first == b->items[i].first && a->items[i].last == b->items[i].last &&
+               same_text(a->items[i].text, b->items[i].text);
     }
     return same;
 }
 
-static bool same_globs(const struct draft_glob *a, uint32_t a_count, const struct draft_glob *b,
-                       uint32_t b_count)
+static bool same_globs(const struct draft_globs *a, const struct draft_globs *b)
 {
-    bool same = a_count == b_count;
+    bool same = a->count == b->count;
 
-    for (uint32_t i = 0; same && i < a_count; i++) {
-        same = same_text(a[i].text, b[i].text);
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        same = same_text(a->items[i].text, b->items[i].text);
     }
     return same;
+}
+
+static bool same_capabilities(const uint64_t *a, const uint64_t *b)
+{
+    return *a == *b;
+}
+
+static bool same_operations(const uint32_t *a, const uint32_t *b)
+{
+    return *a == *b;
+}
+
+static bool same_components(const miguard_components *a, const miguard_components *b)
+{
+    return *a == *b;
 }
 
 static bool same_match(const struct draft_match *a, const struct draft_match *b)
 {
-    return same_ranges(a->users, a->user_count, b->users, b->user_count) &&
-           same_ranges(a->as_users, a->as_user_count, b->as_users, b->as_user_count) &&
-           same_ranges(a->groups, a->group_count, b->groups, b->group_count) &&
-           same_ranges(a->as_groups, a->as_group_count, b->as_groups, b->as_group_count) &&
-           same_globs(a->providers, a->provider_count, b->providers, b->provider_count) &&
-           same_globs(a->namespaces, a->namespace_count, b->namespaces, b->namespace_count) &&
-           same_globs(a->classes, a->class_count, b->classes, b->class_count) &&
-           same_globs(a->methods, a->method_count, b->methods, b->method_count) &&
-           a->capabilities == b->capabilities && a->as_capabilities == b->as_capabilities &&
-           a->operations == b->operations && a->mismatch == b->mismatch;
+#define SAME_KEY(member, key, shape, ...) same_##shape(&a->member, &b->member) &&
+    return MATCH_KEY_MAP(SAME_KEY) true;
+#undef SAME_KEY
 }
 
 static bool same_rule(const struct draft_rule *a, const struct draft_rule *b)

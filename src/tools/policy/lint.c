@@ -31,25 +31,23 @@
 
 /* ---- does one rule match all that another does? --------------------------------------------- */
 
-static const struct draft_range *range_of(const struct draft_range *ranges, uint32_t count,
-                                          uint32_t id)
+static const struct draft_range *range_of(const struct draft_ranges *ranges, uint32_t id)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (ranges[i].first <= id && id <= ranges[i].last) {
-            return &ranges[i];
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        if (ranges->items[i].first <= id && id <= ranges->items[i].last) {
+            return &ranges->items[i];
         }
     }
     return NULL;
 }
 
 /* Whether the ranges together hold every id of wanted. */
-static bool range_covered(const struct draft_range *ranges, uint32_t count,
-                          const struct draft_range *wanted)
+static bool range_covered(const struct draft_ranges *ranges, const struct draft_range *wanted)
 {
     uint64_t id = wanted->first;
 
     while (id <= wanted->last) {
-        const struct draft_range *range = range_of(ranges, count, (uint32_t)id);
+        const struct draft_range *range = range_of(ranges, (uint32_t)id);
         if (range == NULL) {
             return false;
         }
@@ -58,13 +56,20 @@ static bool range_covered(const struct draft_range *ranges, uint32_t count,
     return true;
 }
 
-static bool ranges_cover(const struct draft_range *earlier, uint32_t earlier_count,
-                         const struct draft_range *later, uint32_t later_count)
-{
-    bool covered = earlier_count == 0 || later_count > 0;
+/* What the functions of all shapes are given besides the two keys. */
+struct cover {
+    enum match_kind kind;
+    miguard_components compared;
+};
 
-    for (uint32_t i = 0; covered && earlier_count > 0 && i < later_count; i++) {
-        covered = range_covered(earlier, earlier_count, &later[i]);
+static bool covers_ranges(const struct draft_ranges *earlier, const struct draft_ranges *later,
+                          struct cover cover)
+{
+    bool covered = earlier->count == 0 || later->count > 0;
+    (void)cover;
+
+    for (uint32_t i = 0; covered && earlier->count > 0 && i < later->count; i++) {
+        covered = range_covered(earlier, &later->items[i]);
     }
     return covered;
 }
@@ -84,20 +89,18 @@ static bool glob_covers(const char *earlier, const char *later, bool ignore_case
     return (literal || simple) && draft_glob_matches(earlier, later, ignore_case);
 }
 
-static bool globs_cover(const struct draft_glob *earlier, uint32_t earlier_count,
-                        const struct draft_glob *later, uint32_t later_count, bool ignore_case)
+static bool covers_globs(const struct draft_globs *earlier, const struct draft_globs *later,
+                         struct cover cover)
 {
-    if (earlier_count == 0) {
-        return true;
-    }
     /* An absent key also matches a call that has no such name, and of patterns only "*" does. */
     static const struct draft_glob anything = {"*"};
-    const struct draft_glob *wanted = later_count == 0 ? &anything : later;
-    uint32_t wanted_count = later_count == 0 ? 1 : later_count;
-    for (uint32_t i = 0; i < wanted_count; i++) {
+    struct draft_globs wanted = later->count == 0 ? (struct draft_globs){&anything, 1} : *later;
+
+    for (uint32_t i = 0; earlier->count > 0 && i < wanted.count; i++) {
         bool covered = false;
-        for (uint32_t k = 0; !covered && k < earlier_count; k++) {
-            covered = glob_covers(earlier[k].text, wanted[i].text, ignore_case);
+        for (uint32_t k = 0; !covered && k < earlier->count; k++) {
+            covered = glob_covers(earlier->items[k].text, wanted.items[i].text,
+                                  match_ignores_case(cover.kind));
         }
         if (!covered) {
             return false;
@@ -111,33 +114,31 @@ static bool set_covers(uint64_t earlier, uint64_t later)
     return earlier == 0 || (later != 0 && (later & ~earlier) == 0);
 }
 
-static bool mismatch_covers(miguard_components earlier, miguard_components later,
-                            miguard_components compared)
+static bool covers_capabilities(const uint64_t *earlier, const uint64_t *later, struct cover cover)
 {
-    return (earlier == 0) == (later == 0) && (later & compared & ~earlier) == 0;
+    (void)cover;
+    return set_covers(*earlier, *later);
+}
+
+static bool covers_operations(const uint32_t *earlier, const uint32_t *later, struct cover cover)
+{
+    (void)cover;
+    return set_covers(*earlier, *later);
+}
+
+static bool covers_components(const miguard_components *earlier, const miguard_components *later,
+                              struct cover cover)
+{
+    return (*earlier == 0) == (*later == 0) && (*later & cover.compared & ~*earlier) == 0;
 }
 
 bool lint_covers(const struct draft_match *earlier, const struct draft_match *later,
                  miguard_components compared)
 {
-    return mismatch_covers(earlier->mismatch, later->mismatch, compared) &&
-           set_covers(earlier->operations, later->operations) &&
-           set_covers(earlier->capabilities, later->capabilities) &&
-           set_covers(earlier->as_capabilities, later->as_capabilities) &&
-           ranges_cover(earlier->users, earlier->user_count, later->users, later->user_count) &&
-           ranges_cover(earlier->as_users, earlier->as_user_count, later->as_users,
-                        later->as_user_count) &&
-           ranges_cover(earlier->groups, earlier->group_count, later->groups, later->group_count) &&
-           ranges_cover(earlier->as_groups, earlier->as_group_count, later->as_groups,
-                        later->as_group_count) &&
-           globs_cover(earlier->providers, earlier->provider_count, later->providers,
-                       later->provider_count, false) &&
-           globs_cover(earlier->namespaces, earlier->namespace_count, later->namespaces,
-                       later->namespace_count, true) &&
-           globs_cover(earlier->classes, earlier->class_count, later->classes, later->class_count,
-                       true) &&
-           globs_cover(earlier->methods, earlier->method_count, later->methods, later->method_count,
-                       true);
+#define COVERS(member, key, shape, KIND, ...)                                                      \
+    covers_##shape(&earlier->member, &later->member, (struct cover){MATCH_##KIND, compared}) &&
+    return MATCH_KEY_MAP(COVERS) true;
+#undef COVERS
 }
 
 /* ---- warnings about one rule ---------------------------------------------------------------- */
@@ -159,9 +160,41 @@ static void warn_components(struct diagnostics *findings, const struct draft_rul
     text_release(&names);
 }
 
-static bool speaks_of_user_of_session(const struct draft_match *match)
+static bool given_ranges(const struct draft_ranges *ranges)
 {
-    return match->as_user_count > 0 || match->as_group_count > 0 || match->as_capabilities != 0;
+    return ranges->count > 0;
+}
+
+static bool given_globs(const struct draft_globs *globs)
+{
+    return globs->count > 0;
+}
+
+static bool given_capabilities(const uint64_t *capabilities)
+{
+    return *capabilities != 0;
+}
+
+static bool given_operations(const uint32_t *operations)
+{
+    return *operations != 0;
+}
+
+static bool given_components(const miguard_components *components)
+{
+    return *components != 0;
+}
+
+/* Whether it has a key that asks who uses the session. */
+static bool asks_for_user_of_session(const struct draft_match *match)
+{
+    bool asks = false;
+
+#define ASKS(member, key, shape, KIND, PHASE, ...)                                                 \
+    asks = asks || (MATCH_##PHASE == MATCH_USED && given_##shape(&match->member));
+    MATCH_KEY_MAP(ASKS)
+#undef ASKS
+    return asks;
 }
 
 static void lint_reachable(const struct policy_draft *draft, const struct draft_rule *rule,
@@ -171,7 +204,7 @@ static void lint_reachable(const struct policy_draft *draft, const struct draft_
     miguard_components compared = draft->settings.compared;
     miguard_components ignored = match->mismatch & ~compared;
 
-    if (match->mismatch == 0 && speaks_of_user_of_session(match)) {
+    if (match->mismatch == 0 && asks_for_user_of_session(match)) {
         WARN(findings, &rule->place,
              "rule '%s' has as- keys and no mismatch: who uses the session is then who opened it; "
              "add mismatch, or say user, group or capability",
@@ -183,7 +216,7 @@ static void lint_reachable(const struct policy_draft *draft, const struct draft_
              "session; leave out mismatch, or name operations that use it",
              rule->name);
     }
-    if (match->method_count > 0 && match->operations != 0 &&
+    if (match->methods.count > 0 && match->operations != 0 &&
         (match->operations & METHOD_OPERATIONS) == 0) {
         WARN(
             findings, &rule->place,
@@ -202,12 +235,12 @@ static void lint_reachable(const struct policy_draft *draft, const struct draft_
 
 static bool restricted(const struct draft_match *match)
 {
-    bool any_provider = match->provider_count == 0;
+    bool any_provider = match->providers.count == 0;
 
-    for (uint32_t i = 0; i < match->provider_count; i++) {
-        any_provider = any_provider || strcmp(match->providers[i].text, "*") == 0;
+    for (uint32_t i = 0; i < match->providers.count; i++) {
+        any_provider = any_provider || strcmp(match->providers.items[i].text, "*") == 0;
     }
-    return !any_provider || match->user_count > 0 || match->as_user_count > 0;
+    return !any_provider || match->users.count > 0 || match->as_users.count > 0;
 }
 
 static void lint_breadth(const struct policy_draft *draft, const struct draft_rule *rule,

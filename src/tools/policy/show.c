@@ -279,58 +279,84 @@ static void yaml_bits(struct text *text, const char *key, enum set_kind kind, ui
     end_line(text, start, place);
 }
 
-static void yaml_ranges(struct text *text, const char *key, const struct draft_range *ranges,
-                        uint32_t count, const struct policy_place *place)
+/* A key of a rule's match; its value follows. */
+static void yaml_key(struct text *text, const char *key)
+{
+    text_format(text, "      %s: ", key);
+}
+
+static void yaml_ranges(struct text *text, const char *key, const struct draft_ranges *ranges,
+                        const struct policy_place *place)
 {
     size_t start = text->length;
 
-    if (count == 0) {
+    if (ranges->count == 0) {
         return;
     }
-    text_format(text, "      %s: [", key);
-    for (uint32_t i = 0; i < count; i++) {
-        text_append(text, i > 0 ? ", " : "");
-        show_scalar(text, ranges[i].text);
+    yaml_key(text, key);
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        text_append(text, i > 0 ? ", " : "[");
+        show_scalar(text, ranges->items[i].text);
     }
     text_append(text, "]");
     end_line(text, start, place);
 }
 
-static void yaml_globs(struct text *text, const char *key, const struct draft_glob *globs,
-                       uint32_t count, const struct policy_place *place)
+static void yaml_globs(struct text *text, const char *key, const struct draft_globs *globs,
+                       const struct policy_place *place)
 {
     size_t start = text->length;
 
-    if (count == 0) {
+    if (globs->count == 0) {
         return;
     }
-    text_format(text, "      %s: [", key);
-    for (uint32_t i = 0; i < count; i++) {
-        text_append(text, i > 0 ? ", " : "");
-        show_scalar(text, globs[i].text);
+    yaml_key(text, key);
+    for (uint32_t i = 0; i < globs->count; i++) {
+        text_append(text, i > 0 ? ", " : "[");
+        show_scalar(text, globs->items[i].text);
     }
     text_append(text, "]");
     end_line(text, start, place);
+}
+
+static void yaml_key_set(struct text *text, const char *key, enum set_kind kind, uint64_t set,
+                         const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (set == 0) {
+        return;
+    }
+    yaml_key(text, key);
+    yaml_set(text, kind, set);
+    end_line(text, start, place);
+}
+
+static void yaml_capabilities(struct text *text, const char *key, const uint64_t *capabilities,
+                              const struct policy_place *place)
+{
+    yaml_key_set(text, key, SET_CAPABILITIES, *capabilities, place);
+}
+
+static void yaml_operations(struct text *text, const char *key, const uint32_t *operations,
+                            const struct policy_place *place)
+{
+    yaml_key_set(text, key, SET_OPERATIONS, *operations, place);
+}
+
+static void yaml_components(struct text *text, const char *key,
+                            const miguard_components *components, const struct policy_place *place)
+{
+    yaml_key_set(text, key, SET_COMPONENTS, *components, place);
 }
 
 static void yaml_match(const struct draft_rule *rule, struct text *text)
 {
-    const struct draft_match *match = &rule->match;
-    const struct policy_place *place = &rule->place;
-
     text_append(text, "    match:\n");
-    yaml_ranges(text, "user", match->users, match->user_count, place);
-    yaml_ranges(text, "as-user", match->as_users, match->as_user_count, place);
-    yaml_ranges(text, "group", match->groups, match->group_count, place);
-    yaml_ranges(text, "as-group", match->as_groups, match->as_group_count, place);
-    yaml_bits(text, "      capability", SET_CAPABILITIES, match->capabilities, place);
-    yaml_bits(text, "      as-capability", SET_CAPABILITIES, match->as_capabilities, place);
-    yaml_globs(text, "provider", match->providers, match->provider_count, place);
-    yaml_globs(text, "namespace", match->namespaces, match->namespace_count, place);
-    yaml_globs(text, "class", match->classes, match->class_count, place);
-    yaml_globs(text, "method", match->methods, match->method_count, place);
-    yaml_bits(text, "      operation", SET_OPERATIONS, match->operations, place);
-    yaml_bits(text, "      mismatch", SET_COMPONENTS, match->mismatch, place);
+#define YAML_KEY(member, key, shape, ...)                                                          \
+    yaml_##shape(text, key, &rule->match.member, &rule->place);
+    MATCH_KEY_MAP(YAML_KEY)
+#undef YAML_KEY
 }
 
 static const char *rule_audit_word(unsigned audit)
@@ -464,32 +490,30 @@ static void json_set_setting(struct text *text, const char *key, enum set_kind k
     text_json_close(text, '}');
 }
 
-static void json_ranges(struct text *text, const char *key, const struct draft_range *ranges,
-                        uint32_t count)
+static void json_ranges(struct text *text, const char *key, const struct draft_ranges *ranges)
 {
-    if (count == 0) {
+    if (ranges->count == 0) {
         return;
     }
     text_json_open(text, key, '[');
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < ranges->count; i++) {
         text_json_open(text, NULL, '{');
-        text_json_string(text, "text", ranges[i].text);
-        text_json_unsigned(text, "first", ranges[i].first);
-        text_json_unsigned(text, "last", ranges[i].last);
+        text_json_string(text, "text", ranges->items[i].text);
+        text_json_unsigned(text, "first", ranges->items[i].first);
+        text_json_unsigned(text, "last", ranges->items[i].last);
         text_json_close(text, '}');
     }
     text_json_close(text, ']');
 }
 
-static void json_globs(struct text *text, const char *key, const struct draft_glob *globs,
-                       uint32_t count)
+static void json_globs(struct text *text, const char *key, const struct draft_globs *globs)
 {
-    if (count == 0) {
+    if (globs->count == 0) {
         return;
     }
     text_json_open(text, key, '[');
-    for (uint32_t i = 0; i < count; i++) {
-        text_json_string(text, NULL, globs[i].text);
+    for (uint32_t i = 0; i < globs->count; i++) {
+        text_json_string(text, NULL, globs->items[i].text);
     }
     text_json_close(text, ']');
 }
@@ -501,21 +525,28 @@ static void json_bits(struct text *text, const char *key, enum set_kind kind, ui
     }
 }
 
+static void json_capabilities(struct text *text, const char *key, const uint64_t *capabilities)
+{
+    json_bits(text, key, SET_CAPABILITIES, *capabilities);
+}
+
+static void json_operations(struct text *text, const char *key, const uint32_t *operations)
+{
+    json_bits(text, key, SET_OPERATIONS, *operations);
+}
+
+static void json_components(struct text *text, const char *key,
+                            const miguard_components *components)
+{
+    json_bits(text, key, SET_COMPONENTS, *components);
+}
+
 static void json_match(const struct draft_match *match, struct text *text)
 {
     text_json_open(text, "match", '{');
-    json_ranges(text, "user", match->users, match->user_count);
-    json_ranges(text, "as-user", match->as_users, match->as_user_count);
-    json_ranges(text, "group", match->groups, match->group_count);
-    json_ranges(text, "as-group", match->as_groups, match->as_group_count);
-    json_bits(text, "capability", SET_CAPABILITIES, match->capabilities);
-    json_bits(text, "as-capability", SET_CAPABILITIES, match->as_capabilities);
-    json_globs(text, "provider", match->providers, match->provider_count);
-    json_globs(text, "namespace", match->namespaces, match->namespace_count);
-    json_globs(text, "class", match->classes, match->class_count);
-    json_globs(text, "method", match->methods, match->method_count);
-    json_bits(text, "operation", SET_OPERATIONS, match->operations);
-    json_bits(text, "mismatch", SET_COMPONENTS, match->mismatch);
+#define JSON_KEY(member, key, shape, ...) json_##shape(text, key, &match->member);
+    MATCH_KEY_MAP(JSON_KEY)
+#undef JSON_KEY
     text_json_close(text, '}');
 }
 

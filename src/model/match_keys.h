@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys of `match:` in a rule, one row each. From the rows the compiler makes the members of a
+ * draft's match, of a compiled rule and of the index, and each walk over the keys: reading,
+ * compiling, index, matching and why a rule does not apply, lint, show and fmt. So a key that is
+ * left out of one of them does not compile.
+ *
+ * X(member, "key", shape, KIND, PHASE, value, unreadable, "none", "other")
+ *
+ *   member      its name in struct draft_match, struct rule and struct rule_index
+ *   "key"       as a policy says it; the rows have the order of miguard-policy(5), in which errors,
+ *               show and fmt list the keys
+ *   shape       what is written there and how it is compared. The functions of a shape have its
+ *               name at their end: draft_ (draft.h), rule_ and index_ (compiled.h), read_
+ *               (schema_rules.c), sound_ and take_ (compile.c), build_, keep_ and release_
+ *               (index.c), given_ and why_not_ (match.c); in tools/policy covers_ and given_
+ *               (lint.c), yaml_ and json_ (show.c), same_ (format.c)
+ *   KIND        which of the things that have this shape (enum match_kind)
+ *   PHASE       when it is asked (enum match_phase), in the order of the phases, then of the rows
+ *   value       the member of struct question (policy/compiled.h) that it is asked of
+ *   unreadable  the CIM_UNREADABLE_ bit of a value that may be there and not be known: the rule may
+ *               apply then; or 0
+ *   "none"      why a rule does not apply to a call that has no such value
+ *   "other"     why it does not apply to one that has another
+ */
+#ifndef MODEL_MATCH_KEYS_H
+#define MODEL_MATCH_KEYS_H
+
+#include <stdbool.h>
+
+#define MATCH_KEY_MAP(X)                                                                           \
+    X(users, "user", ranges, USER, OPENED, opened, 0,                                              \
+      "its user does not cover the identity that opened the session",                              \
+      "its user does not cover the identity that opened the session")                              \
+    X(as_users, "as-user", ranges, USER, USED, used, 0,                                            \
+      "its as-user asks for an identity of use that is not known",                                 \
+      "its as-user does not cover the identity that uses the session")                             \
+    X(groups, "group", ranges, GROUP, OPENED, opened, 0,                                           \
+      "its group does not cover the identity that opened the session",                             \
+      "its group does not cover the identity that opened the session")                             \
+    X(as_groups, "as-group", ranges, GROUP, USED, used, 0,                                         \
+      "its as-group asks for an identity of use that is not known",                                \
+      "its as-group does not cover the identity that uses the session")                            \
+    X(capabilities, "capability", capabilities, CAPABILITY, OPENED, opened, 0,                     \
+      "its capability is not in effect in the identity that opened the session",                   \
+      "its capability is not in effect in the identity that opened the session")                   \
+    X(as_capabilities, "as-capability", capabilities, CAPABILITY, USED, used, 0,                   \
+      "its as-capability asks for an identity of use that is not known",                           \
+      "its as-capability is not in effect in the identity that uses the session")                  \
+    X(providers, "provider", globs, FILE_NAME, OPENED, provider, 0,                                \
+      "its provider asks for one, and the call has none",                                          \
+      "its provider does not match the one that calls")                                            \
+    X(namespaces, "namespace", globs, NAMESPACE, TARGET, name_space, CIM_UNREADABLE_SPACE,         \
+      "its namespace asks for one, and the call has none", "its namespace does not match")         \
+    X(classes, "class", globs, CIM_NAME, TARGET, class_name, CIM_UNREADABLE_CLASS,                 \
+      "its class asks for one, and the call has none", "its class does not match")                 \
+    X(methods, "method", globs, CIM_NAME, TARGET, method, CIM_UNREADABLE_METHOD,                   \
+      "its method asks for one, and the call has none", "its method does not match")               \
+    X(operations, "operation", operations, OPERATION, CALL, operation, 0,                          \
+      "its operation does not have this one", "its operation does not have this one")              \
+    X(mismatch, "mismatch", components, COMPONENT, IDENTITY, mismatch, 0,                          \
+      "its mismatch is for calls whose identity differs",                                          \
+      "its mismatch does not cover every differing component")
+
+enum match_kind {
+    MATCH_USER,      /* ranges: the effective uid */
+    MATCH_GROUP,     /* ranges: the effective gid and the supplementary groups */
+    MATCH_FILE_NAME, /* globs: compared exactly */
+    MATCH_NAMESPACE, /* globs: in the normal form of policy/cim_name.h, whatever their case */
+    MATCH_CIM_NAME,  /* globs: a class or method, whatever its case */
+    MATCH_CAPABILITY,
+    MATCH_OPERATION,
+    MATCH_COMPONENT,
+};
+
+enum match_phase {
+    MATCH_IDENTITY, /* does the identity differ? */
+    MATCH_CALL,     /* what is called */
+    MATCH_OPENED,   /* who opened the session, by which provider: fixed for its life */
+    MATCH_USED,     /* who uses it */
+    MATCH_TARGET,   /* what the call names, for each of its classes */
+};
+
+enum match_key {
+#define MATCH_KEY_ENUM(member, ...) MATCH_KEY_##member,
+    MATCH_KEY_MAP(MATCH_KEY_ENUM)
+#undef MATCH_KEY_ENUM
+        MATCH_KEY_COUNT
+};
+
+/* Of globs: the names of CIM ignore the case of ASCII letters (DSP0004), so that no locale decides;
+ * the names of files do not. */
+static inline bool match_ignores_case(enum match_kind kind)
+{
+    return kind != MATCH_FILE_NAME;
+}
+
+#endif
