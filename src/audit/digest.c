@@ -24,32 +24,43 @@ struct digest digest_text(const struct digest_key *key, const char *text)
     return text == NULL ? (struct digest){{0, 0}} : digest_bytes(key, text, strlen(text));
 }
 
+static uint64_t *put_word(uint64_t *at, uint64_t word)
+{
+    *at = word;
+    return at + 1;
+}
+
+static uint64_t *put_digest(uint64_t *at, struct digest digest)
+{
+    memcpy(at, digest.word, sizeof(digest.word));
+    return at + 2;
+}
+
+/* Of the shapes of identity/component.h. */
+#define PUT_VALUE(at, key, identity, member) put_word(at, (identity)->member)
+#define PUT_user                             PUT_VALUE
+#define PUT_group                            PUT_VALUE
+#define PUT_caps                             PUT_VALUE
+#define PUT_securebits                       PUT_VALUE
+#define PUT_flag                             PUT_VALUE
+#define PUT_number                           PUT_VALUE
+#define PUT_groups(at, key, identity, member)                                                      \
+    put_digest(at, digest_bytes(key, (identity)->member, (identity)->group_count * sizeof(gid_t)))
+#define PUT_label(at, key, identity, member) put_digest(at, digest_text(key, (identity)->member))
+
 struct digest digest_identity(const struct digest_key *key, const struct miguard_identity *identity)
 {
     if (!identity_valid(identity)) {
         return (struct digest){{0, 0}};
     }
-    struct digest groups =
-        digest_bytes(key, identity->groups, identity->group_count * sizeof(gid_t));
-    struct digest label = digest_text(key, identity->lsm_label);
-    uint64_t words[2 * IDENTITY_IDS + IDENTITY_CAP_SETS + 9];
-    size_t count = 0;
+    uint64_t words[2 + 2 * MIGUARD_COMPONENT_COUNT], *end = words;
 
-    for (int i = 0; i < IDENTITY_IDS; i++) {
-        words[count++] = identity->uid[i];
-        words[count++] = identity->gid[i];
-    }
-    for (int i = 0; i < IDENTITY_CAP_SETS; i++) {
-        words[count++] = identity->cap[i];
-    }
-    words[count++] = identity->known;
-    words[count++] = identity->cap_count;
-    words[count++] = identity->securebits;
-    words[count++] = identity->no_new_privs;
-    words[count++] = identity->user_namespace;
-    memcpy(&words[count], groups.word, sizeof(groups.word));
-    memcpy(&words[count + 2], label.word, sizeof(label.word));
-    return digest_bytes(key, words, sizeof(words));
+    end = put_word(end, identity->known);
+    end = put_word(end, identity->cap_count);
+#define PUT(NAME, shape, member, ...) end = PUT_##shape(end, key, identity, member);
+    COMPONENT_MAP(PUT)
+#undef PUT
+    return digest_bytes(key, words, (size_t)(end - words) * sizeof(*words));
 }
 
 bool digest_equal(const struct digest *a, const struct digest *b)

@@ -71,12 +71,12 @@ static enum miguard_status capture_fast(struct miguard_identity *identity,
     if (!read_caps(identity->cap)) {
         return unreadable(reterr, MIGUARD_COMPONENT_CAP_EFFECTIVE);
     }
-    if (!read_securebits(&identity->securebits)) {
-        return unreadable(reterr, MIGUARD_COMPONENT_SECUREBITS);
-    }
-    if (!read_no_new_privs(&identity->no_new_privs)) {
-        return unreadable(reterr, MIGUARD_COMPONENT_NO_NEW_PRIVS);
-    }
+#define CAPTURE_WORD(NAME, shape, member, ...)                                                     \
+    COMPONENT_IF_WORD_##shape(if (!read_##member(&identity->member)) {                             \
+        return unreadable(reterr, MIGUARD_COMPONENT_##NAME);                                       \
+    })
+    COMPONENT_MAP(CAPTURE_WORD)
+#undef CAPTURE_WORD
     return MIGUARD_OK;
 }
 

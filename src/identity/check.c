@@ -15,6 +15,9 @@
 #include "identity/kernel.h"
 #include "identity/read.h"
 
+_Static_assert(COMPONENTS_READ_BY_HAND == 16, "capture and check read 8 ids, the groups, 5 sets of "
+                                              "capabilities, the namespace and the label");
+
 struct check {
     const struct miguard_identity *bound;
     miguard_components compared;
@@ -162,22 +165,19 @@ static void check_bounding(struct check *check)
     compare(check, MIGUARD_COMPONENT_CAP_BOUNDING, set == check->bound->cap[IDENTITY_CAP_BOUNDING]);
 }
 
-static void check_flags(struct check *check)
+static void check_words(struct check *check)
 {
     uint32_t value = 0;
 
-    if (wants(check, MIGUARD_COMPONENT_SECUREBITS)) {
-        if (!read_securebits(&value)) {
-            not_read(check, MIGUARD_COMPONENT_SECUREBITS);
-        }
-        compare(check, MIGUARD_COMPONENT_SECUREBITS, value == check->bound->securebits);
-    }
-    if (wants(check, MIGUARD_COMPONENT_NO_NEW_PRIVS)) {
-        if (!read_no_new_privs(&value)) {
-            not_read(check, MIGUARD_COMPONENT_NO_NEW_PRIVS);
-        }
-        compare(check, MIGUARD_COMPONENT_NO_NEW_PRIVS, value == check->bound->no_new_privs);
-    }
+#define CHECK_WORD(NAME, shape, member, ...)                                                       \
+    COMPONENT_IF_WORD_##shape(if (wants(check, MIGUARD_COMPONENT_##NAME)) {                        \
+        if (!read_##member(&value)) {                                                              \
+            not_read(check, MIGUARD_COMPONENT_##NAME);                                             \
+        }                                                                                          \
+        compare(check, MIGUARD_COMPONENT_##NAME, value == check->bound->member);                   \
+    })
+    COMPONENT_MAP(CHECK_WORD)
+#undef CHECK_WORD
 }
 
 /*
@@ -258,7 +258,7 @@ miguard_components identity_check(const struct miguard_identity *bound, miguard_
     check_fs_ids(&check);
     check_groups(&check);
     check_caps(&check);
-    check_flags(&check);
+    check_words(&check);
     check_bounding(&check);
     check_user_namespace(&check);
     check_label(&check);

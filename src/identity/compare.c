@@ -18,6 +18,17 @@ static bool same_groups(const struct miguard_identity *a, const struct miguard_i
             memcmp(a->groups, b->groups, a->group_count * sizeof(gid_t)) == 0);
 }
 
+/* Of the shapes of component.h. */
+#define SAME_VALUE(a, b, member)  ((a)->member == (b)->member)
+#define SAME_user                 SAME_VALUE
+#define SAME_group                SAME_VALUE
+#define SAME_groups(a, b, member) same_groups(a, b)
+#define SAME_caps                 SAME_VALUE
+#define SAME_securebits           SAME_VALUE
+#define SAME_flag                 SAME_VALUE
+#define SAME_number               SAME_VALUE
+#define SAME_label(a, b, member)  same_label((a)->member, (b)->member)
+
 miguard_components miguard_identity_compare(const struct miguard_identity *a,
                                             const struct miguard_identity *b)
 {
@@ -25,30 +36,10 @@ miguard_components miguard_identity_compare(const struct miguard_identity *a,
         return MIGUARD_COMPONENTS_ALL;
     }
     miguard_components differing = MIGUARD_COMPONENTS_ALL & ~(a->known & b->known);
-    for (uint32_t i = 0; i < IDENTITY_IDS; i++) {
-        if (a->uid[i] != b->uid[i]) {
-            differing |= (miguard_components)MIGUARD_COMPONENT_RUID << i;
-        }
-        if (a->gid[i] != b->gid[i]) {
-            differing |= (miguard_components)MIGUARD_COMPONENT_RGID << i;
-        }
-    }
-    for (uint32_t i = 0; i < IDENTITY_CAP_SETS; i++) {
-        if (a->cap[i] != b->cap[i]) {
-            differing |= (miguard_components)MIGUARD_COMPONENT_CAP_EFFECTIVE << i;
-        }
-    }
-    differing |= same_groups(a, b) ? 0 : (miguard_components)MIGUARD_COMPONENT_GROUPS;
-    differing |=
-        a->securebits == b->securebits ? 0 : (miguard_components)MIGUARD_COMPONENT_SECUREBITS;
-    differing |=
-        a->no_new_privs == b->no_new_privs ? 0 : (miguard_components)MIGUARD_COMPONENT_NO_NEW_PRIVS;
-    differing |= a->user_namespace == b->user_namespace
-                     ? 0
-                     : (miguard_components)MIGUARD_COMPONENT_USER_NAMESPACE;
-    differing |= same_label(a->lsm_label, b->lsm_label)
-                     ? 0
-                     : (miguard_components)MIGUARD_COMPONENT_LSM_LABEL;
+#define COMPARE(NAME, shape, member, ...)                                                          \
+    differing |= SAME_##shape(a, b, member) ? 0 : (miguard_components)MIGUARD_COMPONENT_##NAME;
+    COMPONENT_MAP(COMPARE)
+#undef COMPARE
     return differing;
 }
 

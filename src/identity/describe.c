@@ -40,27 +40,6 @@ static bool name_of(struct text *text, uint32_t id, bool user, char name[DIRECTO
     return result == DIRECTORY_FOUND;
 }
 
-static bool is_user(miguard_components component)
-{
-    return component <= MIGUARD_COMPONENT_FSUID;
-}
-
-static uint32_t bit_of(miguard_components component)
-{
-    return (uint32_t)__builtin_ctz(component);
-}
-
-static uint32_t id_of(const struct miguard_identity *identity, miguard_components component)
-{
-    return is_user(component) ? identity->uid[bit_of(component)]
-                              : identity->gid[bit_of(component) - IDENTITY_IDS];
-}
-
-static uint64_t caps_of(const struct miguard_identity *identity, miguard_components component)
-{
-    return identity->cap[bit_of(component) - bit_of(MIGUARD_COMPONENT_CAP_EFFECTIVE)];
-}
-
 /* ---- text ------------------------------------------------------------------------------ */
 
 static void append_id(struct text *text, uint32_t id, bool user)
@@ -114,9 +93,11 @@ static const struct {
     {SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED, "no-cap-ambient-raise-locked"},
 };
 
-static void append_securebits(struct text *text, uint32_t bits)
+static void append_securebits(struct text *text, const struct miguard_identity *identity,
+                              uint32_t bits)
 {
     const char *separator = "";
+    (void)identity;
 
     for (size_t i = 0; i < sizeof(securebits) / sizeof(securebits[0]); i++) {
         if ((bits & securebits[i].bit) != 0) {
@@ -129,15 +110,48 @@ static void append_securebits(struct text *text, uint32_t bits)
     }
 }
 
-static void append_groups(struct text *text, const struct miguard_identity *identity)
+static void append_groups(struct text *text, const struct miguard_identity *identity,
+                          const gid_t *groups)
 {
     for (uint32_t i = 0; i < identity->group_count; i++) {
         text_append(text, i == 0 ? "" : " ");
-        append_id(text, identity->groups[i], false);
+        append_id(text, groups[i], false);
     }
     if (identity->group_count == 0) {
         text_append(text, "none");
     }
+}
+
+static void append_user(struct text *text, const struct miguard_identity *identity, uid_t id)
+{
+    (void)identity;
+    append_id(text, id, true);
+}
+
+static void append_group(struct text *text, const struct miguard_identity *identity, gid_t id)
+{
+    (void)identity;
+    append_id(text, id, false);
+}
+
+static void append_flag(struct text *text, const struct miguard_identity *identity, uint32_t flag)
+{
+    (void)identity;
+    text_append(text, flag != 0 ? "yes" : "no");
+}
+
+static void append_number(struct text *text, const struct miguard_identity *identity,
+                          uint64_t number)
+{
+    (void)identity;
+    text_format(text, "%llu", (unsigned long long)number);
+}
+
+static void append_label(struct text *text, const struct miguard_identity *identity,
+                         const char *label)
+{
+    (void)identity;
+    text_append(text, label != NULL ? label : "none");
 }
 
 static void append_component(struct text *text, const struct miguard_identity *identity,
@@ -148,31 +162,12 @@ static void append_component(struct text *text, const struct miguard_identity *i
         return;
     }
     switch (component) {
-    case MIGUARD_COMPONENT_GROUPS:
-        append_groups(text, identity);
+#define APPEND(NAME, shape, member, ...)                                                           \
+    case MIGUARD_COMPONENT_##NAME:                                                                 \
+        append_##shape(text, identity, identity->member);                                          \
         break;
-    case MIGUARD_COMPONENT_CAP_EFFECTIVE:
-    case MIGUARD_COMPONENT_CAP_PERMITTED:
-    case MIGUARD_COMPONENT_CAP_INHERITABLE:
-    case MIGUARD_COMPONENT_CAP_AMBIENT:
-    case MIGUARD_COMPONENT_CAP_BOUNDING:
-        append_caps(text, identity, caps_of(identity, component));
-        break;
-    case MIGUARD_COMPONENT_SECUREBITS:
-        append_securebits(text, identity->securebits);
-        break;
-    case MIGUARD_COMPONENT_NO_NEW_PRIVS:
-        text_append(text, identity->no_new_privs != 0 ? "yes" : "no");
-        break;
-    case MIGUARD_COMPONENT_USER_NAMESPACE:
-        text_format(text, "%llu", (unsigned long long)identity->user_namespace);
-        break;
-    case MIGUARD_COMPONENT_LSM_LABEL:
-        text_append(text, identity->lsm_label != NULL ? identity->lsm_label : "none");
-        break;
-    default:
-        append_id(text, id_of(identity, component), is_user(component));
-        break;
+        COMPONENT_MAP(APPEND)
+#undef APPEND
     }
 }
 
@@ -203,73 +198,86 @@ static void json_id(struct text *text, const char *key, uint32_t id, bool user, 
     text_json_close(text, '}');
 }
 
-static void json_caps(struct text *text, const char *key, uint64_t set)
+/* What the functions of all shapes are given besides the value. */
+struct json {
+    struct text *text;
+    const char *key;
+    const struct miguard_identity *identity;
+    bool names; /* of users and groups, too */
+};
+
+static void json_user(const struct json *json, uid_t id)
 {
-    text_json_open(text, key, '[');
+    json_id(json->text, json->key, id, true, json->names);
+}
+
+static void json_group(const struct json *json, gid_t id)
+{
+    json_id(json->text, json->key, id, false, json->names);
+}
+
+static void json_groups(const struct json *json, const gid_t *groups)
+{
+    text_json_open(json->text, json->key, '[');
+    for (uint32_t i = 0; i < json->identity->group_count; i++) {
+        json_id(json->text, NULL, groups[i], false, json->names);
+    }
+    text_json_close(json->text, ']');
+}
+
+static void json_caps(const struct json *json, uint64_t set)
+{
+    text_json_open(json->text, json->key, '[');
     for (uint32_t i = 0; i < 64; i++) {
         if ((set >> i & 1) != 0) {
             struct text name = TEXT_EMPTY;
             append_cap_name(&name, i);
-            text->failed |= name.failed;
-            text_json_string(text, NULL, name.failed ? "" : name.data);
+            json->text->failed |= name.failed;
+            text_json_string(json->text, NULL, name.failed ? "" : name.data);
             text_release(&name);
         }
     }
-    text_json_close(text, ']');
+    text_json_close(json->text, ']');
 }
 
-static void json_securebits(struct text *text, const char *key, uint32_t bits)
+static void json_securebits(const struct json *json, uint32_t bits)
 {
-    text_json_open(text, key, '[');
+    text_json_open(json->text, json->key, '[');
     for (size_t i = 0; i < sizeof(securebits) / sizeof(securebits[0]); i++) {
         if ((bits & securebits[i].bit) != 0) {
-            text_json_string(text, NULL, securebits[i].name);
+            text_json_string(json->text, NULL, securebits[i].name);
         }
     }
-    text_json_close(text, ']');
+    text_json_close(json->text, ']');
 }
 
-static void json_groups(struct text *text, const char *key, const struct miguard_identity *identity,
-                        bool names)
+static void json_flag(const struct json *json, uint32_t flag)
 {
-    text_json_open(text, key, '[');
-    for (uint32_t i = 0; i < identity->group_count; i++) {
-        json_id(text, NULL, identity->groups[i], false, names);
-    }
-    text_json_close(text, ']');
+    text_json_boolean(json->text, json->key, flag != 0);
+}
+
+static void json_number(const struct json *json, uint64_t number)
+{
+    text_json_unsigned(json->text, json->key, number);
+}
+
+static void json_label(const struct json *json, const char *label)
+{
+    text_json_string(json->text, json->key, label);
 }
 
 static void json_component(struct text *text, const struct miguard_identity *identity,
                            miguard_components component, bool names)
 {
-    const char *key = miguard_component_name(component);
+    const struct json json = {text, miguard_component_name(component), identity, names};
 
     switch (component) {
-    case MIGUARD_COMPONENT_GROUPS:
-        json_groups(text, key, identity, names);
+#define JSON(NAME, shape, member, ...)                                                             \
+    case MIGUARD_COMPONENT_##NAME:                                                                 \
+        json_##shape(&json, identity->member);                                                     \
         break;
-    case MIGUARD_COMPONENT_CAP_EFFECTIVE:
-    case MIGUARD_COMPONENT_CAP_PERMITTED:
-    case MIGUARD_COMPONENT_CAP_INHERITABLE:
-    case MIGUARD_COMPONENT_CAP_AMBIENT:
-    case MIGUARD_COMPONENT_CAP_BOUNDING:
-        json_caps(text, key, caps_of(identity, component));
-        break;
-    case MIGUARD_COMPONENT_SECUREBITS:
-        json_securebits(text, key, identity->securebits);
-        break;
-    case MIGUARD_COMPONENT_NO_NEW_PRIVS:
-        text_json_boolean(text, key, identity->no_new_privs != 0);
-        break;
-    case MIGUARD_COMPONENT_USER_NAMESPACE:
-        text_json_unsigned(text, key, identity->user_namespace);
-        break;
-    case MIGUARD_COMPONENT_LSM_LABEL:
-        text_json_string(text, key, identity->lsm_label);
-        break;
-    default:
-        json_id(text, key, id_of(identity, component), is_user(component), names);
-        break;
+        COMPONENT_MAP(JSON)
+#undef JSON
     }
 }
 

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/text.h"
+#include "identity/component.h"
 #include "identity/cut.h"
 #include "miguard/identity.h"
 
@@ -47,8 +48,9 @@ struct miguard_identity {
     gid_t *groups; /* ascending, without duplicates */
     uint64_t cap[IDENTITY_CAP_SETS];
     uint32_t cap_count; /* capabilities the kernel knows: probes that the bounding set takes */
-    uint32_t securebits;
-    uint32_t no_new_privs;
+#define IDENTITY_WORD(NAME, shape, member, ...) COMPONENT_IF_WORD_##shape(uint32_t member;)
+    COMPONENT_MAP(IDENTITY_WORD)
+#undef IDENTITY_WORD
     uint64_t user_namespace; /* inode number of the namespace in nsfs */
     char *lsm_label;         /* NULL where no active LSM keeps one */
 };

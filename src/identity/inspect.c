@@ -83,6 +83,8 @@ static bool parse_caps(const char *status, struct miguard_identity *identity)
     return true;
 }
 
+_Static_assert(COMPONENTS_SHOWN_AS_WORD == 1, "of the words, NoNewPrivs is read here");
+
 static enum miguard_status parse_status(const char *status, struct miguard_identity *identity)
 {
     uint64_t unused = 0;
@@ -93,7 +95,7 @@ static enum miguard_status parse_status(const char *status, struct miguard_ident
     }
     const char *no_new_privs = status_line(status, "NoNewPrivs");
     identity->no_new_privs = no_new_privs != NULL && strtoul(no_new_privs, NULL, 10) != 0;
-    identity->known = MIGUARD_COMPONENTS_ALL & ~(miguard_components)MIGUARD_COMPONENT_SECUREBITS;
+    identity->known = COMPONENTS_IN_STATUS; /* read_links() adds its own */
     /* How many capabilities there are is the same for every thread of this kernel. */
     if (!read_bounding(0, &unused, &identity->cap_count)) {
         identity->cap_count = 64;
@@ -110,8 +112,6 @@ static void read_links(pid_t tid, struct miguard_identity *identity)
     text[length > 0 ? length : 0] = '\0';
     if (length > 0 && sscanf(text, "user:[%lu]", &identity->user_namespace) == 1) {
         identity->known |= MIGUARD_COMPONENT_USER_NAMESPACE;
-    } else {
-        identity->known &= ~(miguard_components)MIGUARD_COMPONENT_USER_NAMESPACE;
     }
     snprintf(path, sizeof(path), "/proc/%d/attr/current", (int)tid);
     length = read_proc_file(path, text, sizeof(text));
@@ -119,8 +119,8 @@ static void read_links(pid_t tid, struct miguard_identity *identity)
         text[strcspn(text, "\n")] = '\0';
         identity->lsm_label = base_copy_text(text);
     }
-    if (length > 0 ? identity->lsm_label == NULL : length != -EINVAL && length != -ENOENT) {
-        identity->known &= ~(miguard_components)MIGUARD_COMPONENT_LSM_LABEL;
+    if (length > 0 ? identity->lsm_label != NULL : length == -EINVAL || length == -ENOENT) {
+        identity->known |= MIGUARD_COMPONENT_LSM_LABEL;
     }
 }
 

@@ -21,8 +21,12 @@ bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_cou
  * (capabilities(7)), so then nothing is asked. */
 bool read_ambient(uint64_t inheritable, uint32_t count, uint64_t *ret_set);
 
-bool read_securebits(uint32_t *ret_bits);
-bool read_no_new_privs(uint32_t *ret_value);
+/* bool read_securebits(uint32_t *ret_word) and so on: one for each component of one word. */
+#define READ_WORD(NAME, shape, member, ...)                                                        \
+    COMPONENT_IF_WORD_##shape(bool read_##member(uint32_t *ret_word);)
+COMPONENT_MAP(READ_WORD)
+#undef READ_WORD
+
 bool read_user_namespace(uint64_t *ret_inode);
 
 /* The supplementary groups as the kernel gives them: in small when they fit, else in a buffer that

@@ -303,10 +303,7 @@ static bool next_line(struct status *status)
 }
 
 /* Lines that every kernel since 4.14 has. */
-#define SHOWN                                                                                      \
-    ((miguard_components)(MIGUARD_COMPONENTS_ALL &                                                 \
-                          ~(MIGUARD_COMPONENT_SECUREBITS | MIGUARD_COMPONENT_USER_NAMESPACE |      \
-                            MIGUARD_COMPONENT_LSM_LABEL)))
+#define SHOWN ((miguard_components)COMPONENTS_IN_STATUS)
 
 static miguard_components lowest(miguard_components components)
 {

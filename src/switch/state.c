@@ -57,12 +57,13 @@ static miguard_components read_by_calls(struct miguard_identity *ret_state, gid_
                       &state->cap[IDENTITY_CAP_AMBIENT])) {
         return MIGUARD_COMPONENT_CAP_AMBIENT;
     }
-    if (!read_securebits(&state->securebits)) {
-        return MIGUARD_COMPONENT_SECUREBITS;
-    }
-    if (!read_no_new_privs(&state->no_new_privs)) {
-        return MIGUARD_COMPONENT_NO_NEW_PRIVS;
-    }
+#define READ_STATE_WORD(NAME, shape, member, WAY, ...)                                             \
+    COMPONENT_IF_WORD_##shape(                                                                     \
+        if (COMPONENT_##WAY != COMPONENT_UNREAD && !read_##member(&state->member)) {               \
+            return MIGUARD_COMPONENT_##NAME;                                                       \
+        })
+    COMPONENT_MAP(READ_STATE_WORD)
+#undef READ_STATE_WORD
     state->known = STATE_COMPONENTS;
     state->tag = IDENTITY_TAG;
     return 0;

@@ -14,10 +14,7 @@
 
 #include "identity/identity.h"
 
-#define STATE_COMPONENTS                                                                           \
-    ((miguard_components)(MIGUARD_COMPONENTS_ALL &                                                 \
-                          ~(MIGUARD_COMPONENT_CAP_BOUNDING | MIGUARD_COMPONENT_USER_NAMESPACE |    \
-                            MIGUARD_COMPONENT_LSM_LABEL)))
+#define STATE_COMPONENTS ((miguard_components)COMPONENTS_OF_STATE)
 
 /*
  * Reads that part of the calling thread into *ret_state, whose groups will be the buffer of

@@ -31,10 +31,7 @@
 #include "switch/target.h"
 
 /* What no system call of this thread can bring to another value and back. */
-#define UNCHANGEABLE                                                                               \
-    (MIGUARD_COMPONENT_CAP_PERMITTED | MIGUARD_COMPONENT_CAP_BOUNDING |                            \
-     MIGUARD_COMPONENT_NO_NEW_PRIVS | MIGUARD_COMPONENT_USER_NAMESPACE |                           \
-     MIGUARD_COMPONENT_LSM_LABEL)
+#define UNCHANGEABLE ((miguard_components)COMPONENTS_THAT_STAY)
 
 #define LOCK_BITS (SECURE_ALL_LOCKS)
 

@@ -4,19 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* Whoever differs in one of these may do other things than the one who took the session. */
-#define IDS                                                                                        \
-    (MIGUARD_COMPONENT_RUID | MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_SUID |                    \
-     MIGUARD_COMPONENT_FSUID | MIGUARD_COMPONENT_RGID | MIGUARD_COMPONENT_EGID |                   \
-     MIGUARD_COMPONENT_SGID | MIGUARD_COMPONENT_FSGID)
-#define DANGEROUS                                                                                  \
-    (IDS | MIGUARD_COMPONENT_GROUPS | MIGUARD_COMPONENT_CAP_EFFECTIVE |                            \
-     MIGUARD_COMPONENT_CAP_PERMITTED | MIGUARD_COMPONENT_USER_NAMESPACE)
+/* Who differs in one of these may do other things than the one who took the session. */
+#define DANGEROUS ((miguard_components)COMPONENTS_OF_POWER)
 
 /* What the kernel looks at when access is decided: credentials(7), capabilities(7). */
-#define DECISIVE                                                                                   \
-    (MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_FSUID | MIGUARD_COMPONENT_EGID |                   \
-     MIGUARD_COMPONENT_FSGID | MIGUARD_COMPONENT_GROUPS | MIGUARD_COMPONENT_CAP_EFFECTIVE)
+#define DECISIVE ((miguard_components)COMPONENTS_OF_ACCESS)
 
 #define OPEN_ONLY (UINT32_C(1) << OPERATION_GET_LOCAL_SESSION)
 

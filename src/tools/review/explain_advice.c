@@ -134,35 +134,44 @@ static const char *const by_action[] = {
         "could not be closed. The call site tells what; let it use miguard_switch_to().",
 };
 
-static const struct {
-    miguard_components components;
-    const char *text;
-} by_component[] = {
-    {MIGUARD_COMPONENT_RUID | MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_SUID,
-     "Users: the thread called a function such as setuid() or seteuid() after the session was "
-     "taken. miguard_switch_to() changes this thread alone, and all of its ids together."},
-    {MIGUARD_COMPONENT_FSUID | MIGUARD_COMPONENT_FSGID,
-     "File system ids: setfsuid() or setfsgid() alone changes who files are opened as and nothing "
-     "else. miguard_switch_to() keeps them together with the others."},
-    {MIGUARD_COMPONENT_RGID | MIGUARD_COMPONENT_EGID | MIGUARD_COMPONENT_SGID |
-         MIGUARD_COMPONENT_GROUPS,
-     "Groups: often setgroups() or initgroups() is forgotten, or comes after the ids. "
-     "miguard_switch_to() looks the groups up before and sets them first."},
-    {MIGUARD_COMPONENT_CAP_EFFECTIVE | MIGUARD_COMPONENT_CAP_PERMITTED |
-         MIGUARD_COMPONENT_CAP_INHERITABLE | MIGUARD_COMPONENT_CAP_AMBIENT |
-         MIGUARD_COMPONENT_CAP_BOUNDING,
-     "Capabilities: give them up before the session is taken, not after. With a change of the "
-     "effective user id the kernel changes the effective set as well (capabilities(7))."},
-    {MIGUARD_COMPONENT_SECUREBITS | MIGUARD_COMPONENT_NO_NEW_PRIVS,
-     "Securebits and no-new-privs: set them once when the process starts, before any session is "
-     "taken."},
-    {MIGUARD_COMPONENT_USER_NAMESPACE,
-     "User namespace: a thread that entered another namespace has other ids there, whatever their "
-     "numbers are. Take the session inside it."},
-    {MIGUARD_COMPONENT_LSM_LABEL,
-     "Security label: the domain changed, by execve(2) or by setcon() and the like. Take the "
-     "session after the change."},
+static const char *const by_component[] = {
+    [ADVICE_USERS] =
+        "Users: the thread called a function such as setuid() or seteuid() after the session was "
+        "taken. miguard_switch_to() changes this thread alone, and all of its ids together.",
+    [ADVICE_FS_IDS] =
+        "File system ids: setfsuid() or setfsgid() alone changes who files are opened as and "
+        "nothing else. miguard_switch_to() keeps them together with the others.",
+    [ADVICE_GROUPS] =
+        "Groups: often setgroups() or initgroups() is forgotten, or comes after the ids. "
+        "miguard_switch_to() looks the groups up before and sets them first.",
+    [ADVICE_CAPABILITIES] =
+        "Capabilities: give them up before the session is taken, not after. With a change of the "
+        "effective user id the kernel changes the effective set as well (capabilities(7)).",
+    [ADVICE_PROCESS] =
+        "Securebits and no-new-privs: set them once when the process starts, before any session is "
+        "taken.",
+    [ADVICE_NAMESPACE] =
+        "User namespace: a thread that entered another namespace has other ids there, whatever "
+        "their numbers are. Take the session inside it.",
+    [ADVICE_LABEL] =
+        "Security label: the domain changed, by execve(2) or by setcon() and the like. Take the "
+        "session after the change.",
 };
+
+_Static_assert(sizeof(by_component) / sizeof(by_component[0]) == ADVICE_COUNT,
+               "an advice for each component");
+
+/* The components that an advice is for. */
+static miguard_components advised(enum component_advice advice)
+{
+    miguard_components components = 0;
+
+#define ADVISED(NAME, shape, member, WAY, SHOWN, WEIGHT, ADVICE)                                   \
+    components |= advice == ADVICE_##ADVICE ? (miguard_components)MIGUARD_COMPONENT_##NAME : 0;
+    COMPONENT_MAP(ADVISED)
+#undef ADVISED
+    return components;
+}
 
 static miguard_components mismatch_of(const struct record *record)
 {
@@ -201,15 +210,13 @@ static const char *main_step(const struct record *record)
 /* Step 0 is that of the reason, those after it of the components, the last of the mode. */
 static const char *step_at(const struct record *record, uint32_t at)
 {
-    const uint32_t components = sizeof(by_component) / sizeof(by_component[0]);
-
     if (at == 0) {
         return main_step(record);
     }
-    if (at <= components) {
-        return export_is_refusal(record) &&
-                       (mismatch_of(record) & by_component[at - 1].components) != 0
-                   ? by_component[at - 1].text
+    if (at <= ADVICE_COUNT) {
+        enum component_advice advice = at - 1;
+        return export_is_refusal(record) && (mismatch_of(record) & advised(advice)) != 0
+                   ? by_component[advice]
                    : NULL;
     }
     return record_is(record, RECORD_WOULD_DENY, "true")
@@ -221,7 +228,7 @@ static const char *step_at(const struct record *record, uint32_t at)
 
 bool explain_step(const struct record *record, uint32_t *at, const char **ret_step)
 {
-    const uint32_t last = sizeof(by_component) / sizeof(by_component[0]) + 1;
+    const uint32_t last = ADVICE_COUNT + 1;
 
     while (*at <= last) {
         const char *step = step_at(record, (*at)++);

@@ -169,7 +169,7 @@ static void append_value(struct text *text, enum export_style style, const struc
                          miguard_components component, const struct slice *value)
 {
     if (value->at[0] == '{') {
-        append_id(text, style, record, value, component <= MIGUARD_COMPONENT_FSUID);
+        append_id(text, style, record, value, (component & COMPONENTS_OF_USERS) != 0);
     } else if (slice_is(value, "true") || slice_is(value, "false")) {
         text_append(text, slice_is(value, "true") ? "yes" : "no");
     } else if (slice_is(value, "null")) {
@@ -194,7 +194,7 @@ void explain_change(struct text *text, enum export_style style, const struct rec
         text_append(text, "differed when it was compared; when the record was written it was ");
         append_value(text, style, record, bit, &after);
     } else if (before.at[0] == '[' || after.at[0] == '[') {
-        append_lists(text, style, record, &before, &after, bit == MIGUARD_COMPONENT_GROUPS);
+        append_lists(text, style, record, &before, &after, (bit & COMPONENTS_OF_GROUPS) != 0);
     } else {
         append_value(text, style, record, bit, &before);
         text_append(text, style == EXPORT_HTML ? " &rarr; " : " -> ");

@@ -203,16 +203,12 @@ static bool read_components(const struct record *record, enum record_field field
 static enum reading read_people(const struct record *record, miguard_components mismatch,
                                 uint32_t values[KEYS])
 {
-    const miguard_components groups = MIGUARD_COMPONENT_RGID | MIGUARD_COMPONENT_EGID |
-                                      MIGUARD_COMPONENT_SGID | MIGUARD_COMPONENT_FSGID |
-                                      MIGUARD_COMPONENT_GROUPS;
-
     values[AS_USER] = values[GROUP] = values[AS_GROUP] = ABSENT;
     if (!read_id(record, RECORD_BOUND_USER_ID, &values[USER]) ||
         (mismatch != 0 && !read_id(record, RECORD_CURRENT_USER_ID, &values[AS_USER]))) {
         return UNNAMED;
     }
-    if ((mismatch & groups) != 0 &&
+    if ((mismatch & COMPONENTS_OF_GROUPS) != 0 &&
         (!read_id(record, RECORD_BOUND_GROUP_ID, &values[GROUP]) ||
          !read_id(record, RECORD_CURRENT_GROUP_ID, &values[AS_GROUP]))) {
         return UNNAMED;
