@@ -62,6 +62,11 @@
       "its mismatch is for calls whose identity differs",                                          \
       "its mismatch does not cover every differing component")
 
+/* What a call has as plain text, which keys of globs are asked of: X(member, "key of given"). Made
+ * from it: the members of struct policy_call and struct question, of a test, and given: in tests.
+ */
+#define MATCH_FACT_MAP(X) X(provider, "provider")
+
 enum match_kind {
     MATCH_USER,      /* ranges: the effective uid */
     MATCH_GROUP,     /* ranges: the effective gid and the supplementary groups */
@@ -92,7 +97,20 @@ enum match_key {
  * the names of files do not. */
 static inline bool match_ignores_case(enum match_kind kind)
 {
-    return kind != MATCH_FILE_NAME;
+    switch (kind) {
+    case MATCH_NAMESPACE:
+    case MATCH_CIM_NAME:
+        return true;
+    case MATCH_FILE_NAME:
+        return false;
+    case MATCH_USER:
+    case MATCH_GROUP:
+    case MATCH_CAPABILITY:
+    case MATCH_OPERATION:
+    case MATCH_COMPONENT:
+        break; /* no globs */
+    }
+    return false;
 }
 
 #endif

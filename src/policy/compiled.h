@@ -68,12 +68,41 @@ struct rule {
 struct question {
     enum operation operation;
     miguard_components mismatch;
-    const struct miguard_identity *opened, *used; /* NULL: not known, and no key covers it */
-    const char *provider, *name_space, *class_name, *method; /* "" for none */
+    const struct miguard_identity *opened, *used;      /* NULL: not known, and no key covers it */
+    const char *name_space, *class_name, *method;      /* "" for none */
+#define QUESTION_FACT(member, key) const char *member; /* "" for none */
+    MATCH_FACT_MAP(QUESTION_FACT)
+#undef QUESTION_FACT
     unsigned unreadable;
 };
 
 struct question policy_question_of(const struct policy_call *call);
+
+/* The id that a key of ranges is asked of, and its component, which must be known. Of a group the
+ * supplementary ones come to it. */
+struct match_id {
+    uint32_t id;
+    miguard_components component;
+};
+
+static inline struct match_id match_id_of(const struct miguard_identity *identity,
+                                          enum match_kind kind)
+{
+    switch (kind) {
+    case MATCH_USER:
+        return (struct match_id){identity->uid[IDENTITY_E], MIGUARD_COMPONENT_EUID};
+    case MATCH_GROUP:
+        return (struct match_id){identity->gid[IDENTITY_E], MIGUARD_COMPONENT_EGID};
+    case MATCH_FILE_NAME:
+    case MATCH_NAMESPACE:
+    case MATCH_CIM_NAME:
+    case MATCH_CAPABILITY:
+    case MATCH_OPERATION:
+    case MATCH_COMPONENT:
+        break; /* no ranges */
+    }
+    return (struct match_id){UINT32_MAX, 0};
+}
 
 /* Why the rule does not apply, or NULL when it does, or may. */
 const char *policy_rule_why_not(const struct rule *rule, const struct question *question);

@@ -110,7 +110,10 @@ struct draft_test {
     struct draft_subject used_as;
     miguard_components differing; /* given.mismatch: components said to differ beside the derived */
     enum operation operation;
-    const char *provider, *name_space;    /* as written; "" when absent */
+#define TEST_FACT(member, key) const char *member; /* as written; "" when absent */
+    MATCH_FACT_MAP(TEST_FACT)
+#undef TEST_FACT
+    const char *name_space;               /* the same */
     const char *class_names[CIM_CLASSES]; /* "" from the first that is absent on */
     const char *method;                   /* "" when absent */
     enum draft_decision expect_decision;

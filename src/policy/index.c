@@ -138,7 +138,7 @@ static inline void keep_ranges(const struct id_index *index,
     } else if (kind == MATCH_GROUP) {
         keep_groups(index, identity, set);
     } else {
-        rule_set_keep(set, &index->sets[interval_of(index, identity->uid[IDENTITY_E])]);
+        rule_set_keep(set, &index->sets[interval_of(index, match_id_of(identity, kind).id)]);
     }
 }
 

@@ -14,8 +14,10 @@ struct question policy_question_of(const struct policy_call *call)
         /* Who opened the session cannot be proved: differs in everything (invariant 1). */
         .mismatch = known ? call->mismatch : (miguard_components)MIGUARD_COMPONENTS_ALL,
         .opened = known ? call->opened_as : NULL,
-        .provider = call->provider != NULL ? call->provider : "",
-        .name_space = call->name_space != NULL ? call->name_space : "",
+#define ASK_FACT(member, key) .member = call->member != NULL ? call->member : "",
+        MATCH_FACT_MAP(ASK_FACT)
+#undef ASK_FACT
+            .name_space = call->name_space != NULL ? call->name_space : "",
         .class_name = call->class_name != NULL ? call->class_name : "",
         .method = call->method != NULL ? call->method : "",
         .unreadable = call->unreadable,
@@ -44,25 +46,8 @@ static bool ranges_have(const struct ranges *ranges, uint32_t id)
     return low < ranges->count && ranges->items[low].first <= id && id != UINT32_MAX;
 }
 
-static bool user_covered(const struct ranges *users, const struct miguard_identity *identity)
+static bool groups_covered(const struct ranges *groups, const struct miguard_identity *identity)
 {
-    return users->count == 0 ||
-           (identity != NULL && (identity->known & MIGUARD_COMPONENT_EUID) != 0 &&
-            ranges_have(users, identity->uid[IDENTITY_E]));
-}
-
-static bool group_covered(const struct ranges *groups, const struct miguard_identity *identity)
-{
-    if (groups->count == 0) {
-        return true;
-    }
-    if (identity == NULL) {
-        return false;
-    }
-    if ((identity->known & MIGUARD_COMPONENT_EGID) != 0 &&
-        ranges_have(groups, identity->gid[IDENTITY_E])) {
-        return true;
-    }
     if ((identity->known & MIGUARD_COMPONENT_GROUPS) == 0) {
         return false;
     }
@@ -72,6 +57,22 @@ static bool group_covered(const struct ranges *groups, const struct miguard_iden
         }
     }
     return false;
+}
+
+static bool id_covered(const struct ranges *ranges, const struct miguard_identity *identity,
+                       enum match_kind kind)
+{
+    if (ranges->count == 0) {
+        return true;
+    }
+    if (identity == NULL) {
+        return false;
+    }
+    struct match_id asked = match_id_of(identity, kind);
+    if ((identity->known & asked.component) != 0 && ranges_have(ranges, asked.id)) {
+        return true;
+    }
+    return kind == MATCH_GROUP && groups_covered(ranges, identity);
 }
 
 static bool capability_covered(uint64_t wanted, const struct miguard_identity *identity)
@@ -146,7 +147,7 @@ static inline const char *why_not_ranges(const struct ranges *ranges,
                                          const struct miguard_identity *identity,
                                          enum match_kind kind, struct sentences say)
 {
-    if (kind == MATCH_GROUP ? group_covered(ranges, identity) : user_covered(ranges, identity)) {
+    if (id_covered(ranges, identity, kind)) {
         return NULL;
     }
     return identity == NULL ? say.none : say.other;

@@ -9,6 +9,18 @@
 
 enum { VARIES = POLICY_NO_RULE - 1 };
 
+/* policy_narrow() is given who opened the session and the provider, and nothing else: a key that is
+ * asked of more has another phase. */
+#define IS_VALUE(value, member)                                                                    \
+    (offsetof(struct question, value) == offsetof(struct question, member))
+#define FIXED_KEY(member, key, shape, KIND, PHASE, value, ...)                                     \
+    _Static_assert(                                                                                \
+        (MATCH_##PHASE != MATCH_OPENED || IS_VALUE(value, opened) || IS_VALUE(value, provider)) && \
+            (MATCH_##PHASE != MATCH_USED || IS_VALUE(value, used)),                                \
+        key " is not known when a session is opened");
+MATCH_KEY_MAP(FIXED_KEY)
+#undef FIXED_KEY
+
 struct policy_view {
     const struct policy *policy;
     struct rule_set opened;    /* rules that hold for who opened the session, by which provider */

@@ -77,7 +77,9 @@ struct policy_call {
     const struct miguard_identity *opened_as;
     const struct miguard_identity *used_as;
     miguard_components mismatch; /* what identity_check() found */
-    const char *provider;
+#define CALL_FACT(member, key) const char *member;
+    MATCH_FACT_MAP(CALL_FACT)
+#undef CALL_FACT
     const char *name_space;
     const char *class_name;
     const char *further_classes[CIM_CLASSES - 1]; /* NULL or "" ends the list */

@@ -80,7 +80,7 @@ static void check_glob(const struct reader *reader, const struct node *value, co
         check_file_name(reader, value, glob);
     } else if (kind == MATCH_NAMESPACE) {
         check_namespace(reader, value, glob);
-    } else {
+    } else { /* the strictest */
         check_cim_name(reader, value, key, glob);
     }
 }

@@ -161,11 +161,15 @@ static void read_string(const struct reader *reader, const struct node *node, co
     }
 }
 
-static void read_test_provider(const struct reader *reader, const struct node *node, void *target)
-{
-    struct draft_test *test = target;
-    read_string(reader, node, "provider", &test->provider);
-}
+#define READ_FACT(member, key)                                                                     \
+    static void read_test_##member(const struct reader *reader, const struct node *node,           \
+                                   void *target)                                                   \
+    {                                                                                              \
+        struct draft_test *test = target;                                                          \
+        read_string(reader, node, key, &test->member);                                             \
+    }
+MATCH_FACT_MAP(READ_FACT)
+#undef READ_FACT
 
 static void read_test_namespace(const struct reader *reader, const struct node *node, void *target)
 {
@@ -201,8 +205,10 @@ static void read_given(const struct reader *reader, const struct node *node, voi
         {"used-as", false, read_used_as},
         {"mismatch", false, read_differing},
         {"operation", true, read_test_operation},
-        {"provider", false, read_test_provider},
-        {"namespace", false, read_test_namespace},
+#define GIVEN_FACT(member, key) {key, false, read_test_##member},
+        MATCH_FACT_MAP(GIVEN_FACT)
+#undef GIVEN_FACT
+            {"namespace", false, read_test_namespace},
         {"class", false, read_test_class},
         {"method", false, read_test_method},
         {NULL, false, NULL},
@@ -296,7 +302,11 @@ static void read_test(const struct reader *reader, const struct node *node, void
         {NULL, false, NULL},
     };
     struct draft_test test = {
-        .provider = "", .name_space = "", .class_names = {"", "", ""}, .method = ""};
+#define NO_FACT(member, key) .member = "",
+        MATCH_FACT_MAP(NO_FACT)
+#undef NO_FACT
+            .name_space = "",
+        .class_names = {"", "", ""}, .method = ""};
     struct load *load = reader->load;
     (void)target;
 

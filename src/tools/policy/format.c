@@ -29,8 +29,11 @@ static const struct {
     {"match", {MATCH_KEY_MAP(MATCH_KEY_NAME)}},
 #undef MATCH_KEY_NAME
     {"tests", {"name", "given", "expect"}},
+#define MATCH_FACT_NAME(member, key) key,
     {"given",
-     {"opened-as", "used-as", "mismatch", "operation", "provider", "namespace", "class", "method"}},
+     {"opened-as", "used-as", "mismatch", "operation", MATCH_FACT_MAP(MATCH_FACT_NAME) "namespace",
+      "class", "method"}},
+#undef MATCH_FACT_NAME
     {"opened-as", {"user", "group", "groups", "drop-capabilities"}},
     {"used-as", {"user", "group", "groups", "drop-capabilities"}},
     {"expect", {"decision", "mismatch", "rule"}},
@@ -436,7 +439,10 @@ static bool same_test(const struct draft_test *a, const struct draft_test *b)
     return same_text(a->name, b->name) && same_subject(&a->opened_as, &b->opened_as) &&
            a->has_used_as == b->has_used_as && same_subject(&a->used_as, &b->used_as) &&
            a->differing == b->differing && a->operation == b->operation &&
-           same_text(a->provider, b->provider) && same_text(a->name_space, b->name_space) &&
+#define SAME_FACT(member, key) same_text(a->member, b->member) &&
+           MATCH_FACT_MAP(SAME_FACT)
+#undef SAME_FACT
+               same_text(a->name_space, b->name_space) &&
            same_text(a->class_names[0], b->class_names[0]) &&
            same_text(a->class_names[1], b->class_names[1]) &&
            same_text(a->class_names[2], b->class_names[2]) && same_text(a->method, b->method) &&

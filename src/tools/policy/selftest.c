@@ -49,12 +49,13 @@ enum miguard_status selftest_ask(const struct draft_test *test, const struct pol
     }
     miguard_components differing =
         miguard_identity_compare(&question->opened_as, &question->used_as) | test->differing;
-    question->call = (struct policy_call){
-        .operation = test->operation,
-        .opened_as = &question->opened_as,
-        .used_as = &question->used_as,
-        .mismatch = differing & policy_compared(policy),
-        .provider = test->provider,
+    question->call = (struct policy_call){.operation = test->operation,
+                                          .opened_as = &question->opened_as,
+                                          .used_as = &question->used_as,
+                                          .mismatch = differing & policy_compared(policy),
+#define GIVE_FACT(member, key) .member = test->member,
+                                          MATCH_FACT_MAP(GIVE_FACT)
+#undef GIVE_FACT
     };
     struct cim_written written = {
         .operation = test->operation, .name_space = test->name_space, .method = test->method};
