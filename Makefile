@@ -286,7 +286,7 @@ check-signals: deps ## each signal at each system call of the library, behind th
 	FULL=1 build/$(signals)
 
 denied := tests/table/denied_test
-check-denied: deps ## switches, ways back and drops under every filter that denies some of their calls (long)
+check-denied: deps ## switches, ways back and drops under every filter that denies some of their calls (30 min)
 	@$(MAKE) --no-print-directory build/$(denied)
 	FULL=1 build/$(denied)
 
