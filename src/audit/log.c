@@ -483,7 +483,7 @@ static enum miguard_status check_settings(const struct audit_settings *settings,
         if (seen[sink->kind]) {
             return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "open",
                              "two sinks are a %s: what each of them lost could not be told apart",
-                             sink_kind_name(sink->kind));
+                             sink_kinds[sink->kind].name);
         }
         seen[sink->kind] = true;
         if (sink->kind == SINK_FILE && (sink->path == NULL || *sink->path == '\0')) {

@@ -3,16 +3,6 @@
 
 #include <string.h>
 
-const char *sink_kind_name(enum sink_kind kind)
-{
-    static const char *const names[] = {
-#define KIND_NAME(NAME, name) [SINK_##NAME] = name,
-        SINK_KIND_MAP(KIND_NAME)
-#undef KIND_NAME
-    };
-    return names[kind];
-}
-
 void losses_init(struct losses *losses)
 {
     memset(losses, 0, sizeof(*losses));
@@ -97,7 +87,7 @@ bool loss_tell(const struct log_state *state, enum sink_kind kind, struct audit_
         return false;
     }
     *ret_lost = (struct audit_lost){
-        .sink = sink_kind_name(kind),
+        .sink = sink_kinds[kind].name,
         .count = sum(pending->by_cause),
         .first = pending->first,
         .last = pending->last,

@@ -44,6 +44,4 @@ bool loss_tell(const struct log_state *state, enum sink_kind kind, struct audit_
 /* The record about it is in; what was lost meanwhile stays. */
 void loss_told(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost);
 
-const char *sink_kind_name(enum sink_kind kind);
-
 #endif

@@ -7,16 +7,11 @@
 
 enum { REOPEN_NANOSECONDS = 1000000000 };
 
-static const struct sink_ops *ops_of(enum sink_kind kind)
-{
-    static const struct sink_ops *const all[] = {&sink_syslog, &sink_journald, &sink_kernel_audit};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if (all[i]->kind == kind) {
-            return all[i];
-        }
-    }
-    return NULL;
-}
+static const struct sink_ops *const ops_of[SINK_KIND_COUNT] = {
+#define OPS_OF(NAME, name, ops, ...) [SINK_##NAME] = &sink_##ops,
+    SINK_BESIDE_FILE_MAP(OPS_OF)
+#undef OPS_OF
+};
 
 /* Whoever may not fail is there from the start; any other is tried again with later records, unless
  * it was asked for in a way that can never be right. */
@@ -24,7 +19,7 @@ static enum miguard_status open_outlet(struct outlet *outlet, const struct sink_
                                        struct miguard_error *reterr)
 {
     pthread_mutex_init(&outlet->lock, NULL);
-    outlet->ops = ops_of(settings->kind);
+    outlet->ops = ops_of[settings->kind];
     outlet->settings = *settings;
     outlet->path = base_copy_text(settings->path);
     outlet->settings.path = outlet->path;

@@ -17,8 +17,8 @@
 #include <stdatomic.h>
 
 #include "audit/digest.h"
-#include "audit/encode.h"
 #include "audit/file/file.h"
+#include "model/event.h"
 
 /* What this process knows about the slots it took. The state has the truth. */
 struct repeats {

@@ -12,9 +12,9 @@
 #include <pthread.h>
 
 #include "audit/chain.h"
-#include "audit/encode.h"
 #include "audit/sink/sink_ops.h"
 #include "base/text.h"
+#include "model/event.h"
 
 /* Copied whole, since what a record of the file points to does not outlive the lock. */
 struct outgoing {

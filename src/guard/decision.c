@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "audit/encode.h"
 #include "gate/gate.h"
 #include "guard/guard.h"
 #include "switch/switch.h"

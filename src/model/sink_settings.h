@@ -16,24 +16,98 @@ enum audit_sync {
     AUDIT_SYNC_ALL,
 };
 
-/* X(NAME, "name in policy files and records") */
+/*
+ * What a policy may say of a sink, in the order in which it is printed. A row needs a reader
+ * (policy/schema_audit.c) and a printer (tools/policy/show.c) of its name, or does not compile.
+ *
+ * X(NAME, name, "key", whether a sink that has the key must have it in the policy)
+ */
+#define SINK_KEY_MAP(X)                                                                            \
+    X(PATH, path, "path", true)                                                                    \
+    X(ROTATE, rotate, "rotate", false)                                                             \
+    X(ROTATE_EVERY, rotate_every, "rotate-every", false)                                           \
+    X(KEEP, keep, "keep", false)                                                                   \
+    X(SYNC, sync, "sync", false)                                                                   \
+    X(CHAIN, chain, "chain", false)                                                                \
+    X(GROUP, group, "group", false)                                                                \
+    X(SOCKET, socket, "socket", false)                                                             \
+    X(FACILITY, facility, "facility", false)                                                       \
+    X(ON_FAILURE, on_failure, "on-failure", false)
+
+enum sink_key {
+#define SINK_KEY_ENUM(NAME, ...) SINK_KEY_##NAME,
+    SINK_KEY_MAP(SINK_KEY_ENUM)
+#undef SINK_KEY_ENUM
+        SINK_KEY_COUNT
+};
+
+enum {
+#define SINK_KEY_BIT(NAME, ...) SINK_HAS_##NAME = 1 << SINK_KEY_##NAME,
+    SINK_KEY_MAP(SINK_KEY_BIT)
+#undef SINK_KEY_BIT
+};
+
+enum sink_transport {
+    SINK_NO_SOCKET,
+    SINK_DATAGRAM,
+    SINK_DATAGRAM_OR_STREAM,
+};
+
+/*
+ * The kinds of sinks. A row here is all that is needed beside the sink itself, which is
+ * `const struct sink_ops sink_OPS` (audit/sink/sink_ops.h) in a file of its own: the policy's
+ * schema, `miguard policy show` and `miguard doctor` read the row.
+ *
+ * X(NAME, "name in policy files and records", OPS, "a NAME sink", its keys, "what it is for",
+ * "socket that it writes to unless the policy says otherwise", transport, "a daemon that reads it")
+ *
+ * The file is no sink_ops: it holds the chain and is written under the lock of the log. New rows
+ * go to the end: the numbers stand in the state of a log.
+ */
+#define SINK_FILE_KEYS                                                                             \
+    (SINK_HAS_PATH | SINK_HAS_ROTATE | SINK_HAS_ROTATE_EVERY | SINK_HAS_KEEP | SINK_HAS_SYNC |     \
+     SINK_HAS_CHAIN | SINK_HAS_GROUP | SINK_HAS_ON_FAILURE)
+
+#define SINK_BESIDE_FILE_MAP(X)                                                                    \
+    /* RFC 5424 */                                                                                 \
+    X(SYSLOG, "syslog", syslog, "a syslog sink",                                                   \
+      SINK_HAS_SOCKET | SINK_HAS_FACILITY | SINK_HAS_ON_FAILURE, "records to syslog", "/dev/log",  \
+      SINK_DATAGRAM_OR_STREAM, "a syslog daemon")                                                  \
+    /* native fields */                                                                            \
+    X(JOURNALD, "journald", journald, "a journald sink", SINK_HAS_ON_FAILURE,                      \
+      "records to the journal", "/run/systemd/journal/socket", SINK_DATAGRAM,                      \
+      "a systemd-journald")                                                                        \
+    /* the kernel audit system: AUDIT_USER records */                                              \
+    X(KERNEL, "audit", kernel_audit, "an audit sink", SINK_HAS_ON_FAILURE,                         \
+      "records in the kernel's audit log", NULL, SINK_NO_SOCKET, NULL)
+
 #define SINK_KIND_MAP(X)                                                                           \
-    X(FILE, "file")         /* the chain; at most one */                                           \
-    X(SYSLOG, "syslog")     /* RFC 5424 over a datagram socket */                                  \
-    X(JOURNALD, "journald") /* native fields */                                                    \
-    X(KERNEL, "audit")      /* the kernel audit system: AUDIT_USER records */
+    X(FILE, "file", , "a file sink", SINK_FILE_KEYS, "records in a file", NULL, SINK_NO_SOCKET,    \
+      NULL)                                                                                        \
+    SINK_BESIDE_FILE_MAP(X)
 
 enum sink_kind {
-#define SINK_KIND_ENUM(NAME, name) SINK_##NAME,
+#define SINK_KIND_ENUM(NAME, ...) SINK_##NAME,
     SINK_KIND_MAP(SINK_KIND_ENUM)
 #undef SINK_KIND_ENUM
         SINK_KIND_COUNT
 };
 
+struct sink_kind_words {
+    const char *name;
+    const char *what; /* "a file sink" */
+    unsigned keys;    /* SINK_HAS_... */
+    const char *purpose;
+    const char *socket;
+    enum sink_transport transport;
+    const char *daemon;
+};
+extern const struct sink_kind_words sink_kinds[SINK_KIND_COUNT];
+
 struct sink_settings {
     enum sink_kind kind;
     bool failure_denies; /* on-failure: deny: a record that is not in this sink is no record */
-    const char *path;    /* of the file; of syslog's socket (NULL: /dev/log) */
+    const char *path;    /* of the file, or of the socket (NULL: the one of its kind) */
     /* file */
     uint64_t rotate_bytes;   /* a file that would grow beyond it is rotated; 0: never */
     uint32_t rotate_seconds; /* a file older than this is rotated; 0: never */

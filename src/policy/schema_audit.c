@@ -168,77 +168,66 @@ static struct draft_sink *begin_sink(const struct reader *reader, const struct n
     return &list->items[at];
 }
 
-static void read_file_sink(const struct reader *reader, const struct node *node, void *target)
+/* The keys that a kind has, ended by NULL. Whether one of them is needed. */
+static bool keys_of(enum sink_kind kind, struct schema_key keys[SINK_KEY_COUNT + 1])
 {
-    static const struct schema_key keys[] = {
-        {"path", true, read_path},
-        {"rotate", false, read_rotate},
-        {"rotate-every", false, read_rotate_every},
-        {"keep", false, read_keep},
-        {"sync", false, read_sync},
-        {"chain", false, read_chain},
-        {"group", false, read_group},
-        {"on-failure", false, read_on_failure},
-        {NULL, false, NULL},
+    static const struct schema_key all[SINK_KEY_COUNT] = {
+#define KEY_READER(NAME, name, key, needed) [SINK_KEY_##NAME] = {key, needed, read_##name},
+        SINK_KEY_MAP(KEY_READER)
+#undef KEY_READER
     };
-    static const struct sink_settings settings = SINK_FILE_DEFAULT(NULL);
-    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
+    size_t count = 0;
+    bool needed = false;
 
-    schema_read_map(reader, node, "a file sink", keys, sink);
+    for (enum sink_key key = 0; key < SINK_KEY_COUNT; key++) {
+        if ((sink_kinds[kind].keys >> key & 1) != 0) {
+            keys[count++] = all[key];
+            needed = needed || all[key].needed;
+        }
+    }
+    keys[count] = (struct schema_key){NULL, false, NULL};
+    return needed;
 }
 
-/* No key of these is needed: {} means all that is usual. */
-static void read_keys(const struct reader *reader, const struct node *node, const char *where,
-                      const struct schema_key *keys, struct draft_sink *sink)
+static struct sink_settings default_settings(enum sink_kind kind)
 {
-    if (node->kind != NODE_MAP || node->count > 0) {
-        schema_read_map(reader, node, where, keys, sink);
+    if (kind == SINK_FILE) {
+        return (struct sink_settings)SINK_FILE_DEFAULT(NULL);
+    }
+    return (struct sink_settings){
+        .kind = kind,
+        .facility = (sink_kinds[kind].keys & SINK_HAS_FACILITY) != 0 ? AUDIT_FACILITY : 0};
+}
+
+/* Where no key is needed, {} means all that is usual. */
+static void read_sink_of(enum sink_kind kind, const struct reader *reader, const struct node *node,
+                         struct sink_list *list)
+{
+    struct schema_key keys[SINK_KEY_COUNT + 1];
+    const struct sink_settings settings = default_settings(kind);
+    struct draft_sink *sink = begin_sink(reader, node, list, &settings);
+
+    if (keys_of(kind, keys) || node->kind != NODE_MAP || node->count > 0) {
+        schema_read_map(reader, node, sink_kinds[kind].what, keys, sink);
     }
 }
 
-static void read_syslog_sink(const struct reader *reader, const struct node *node, void *target)
-{
-    static const struct schema_key keys[] = {
-        {"socket", false, read_socket},
-        {"facility", false, read_facility},
-        {"on-failure", false, read_on_failure},
-        {NULL, false, NULL},
-    };
-    static const struct sink_settings settings = {.kind = SINK_SYSLOG, .facility = AUDIT_FACILITY};
-    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
-
-    read_keys(reader, node, "a syslog sink", keys, sink);
-}
-
-static const struct schema_key plain_keys[] = {
-    {"on-failure", false, read_on_failure},
-    {NULL, false, NULL},
-};
-
-static void read_journald_sink(const struct reader *reader, const struct node *node, void *target)
-{
-    static const struct sink_settings settings = {.kind = SINK_JOURNALD};
-    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
-
-    read_keys(reader, node, "a journald sink", plain_keys, sink);
-}
-
-static void read_kernel_sink(const struct reader *reader, const struct node *node, void *target)
-{
-    static const struct sink_settings settings = {.kind = SINK_KERNEL};
-    struct draft_sink *sink = begin_sink(reader, node, target, &settings);
-
-    read_keys(reader, node, "an audit sink", plain_keys, sink);
-}
+#define READ_KIND(NAME, ...)                                                                       \
+    static void read_sink_##NAME(const struct reader *reader, const struct node *node,             \
+                                 void *target)                                                     \
+    {                                                                                              \
+        read_sink_of(SINK_##NAME, reader, node, target);                                           \
+    }
+SINK_KIND_MAP(READ_KIND)
+#undef READ_KIND
 
 static void read_sink(const struct reader *reader, const struct node *node, void *target)
 {
-    static const struct schema_key keys[] = {
-        {"file", false, read_file_sink},
-        {"syslog", false, read_syslog_sink},
-        {"journald", false, read_journald_sink},
-        {"audit", false, read_kernel_sink},
-        {NULL, false, NULL},
+    static const struct schema_key kinds[] = {
+#define KIND_KEY(NAME, name, ...) {name, false, read_sink_##NAME},
+        SINK_KIND_MAP(KIND_KEY)
+#undef KIND_KEY
+            {NULL, false, NULL},
     };
     if (node->kind == NODE_MAP && node->count > 1) {
         schema_value_error(reader, node,
@@ -246,7 +235,7 @@ static void read_sink(const struct reader *reader, const struct node *node, void
                            node->count);
         return;
     }
-    schema_read_map(reader, node, "a sink", keys, target);
+    schema_read_map(reader, node, "a sink", kinds, target);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

@@ -23,10 +23,9 @@ struct fake_sink {
     uint64_t sequences[FAKE_LINES];
 };
 static struct fake_sink fake_sinks[SINK_KIND_COUNT] = {
-    {0, FAKE_WORKS, 0, {0}, {0}},
-    {0, FAKE_WORKS, 0, {0}, {0}},
-    {0, FAKE_WORKS, 0, {0}, {0}},
-    {0, FAKE_WORKS, 0, {0}, {0}},
+#define FAKE_SINK(NAME, ...) [SINK_##NAME] = {.write_fails = FAKE_WORKS},
+    SINK_KIND_MAP(FAKE_SINK)
+#undef FAKE_SINK
 };
 
 static enum miguard_status fake_sink_open(const struct sink_settings *settings,
@@ -61,12 +60,11 @@ static void fake_sink_close(struct sink *sink)
     (void)sink;
 }
 
-const struct sink_ops sink_syslog = {SINK_SYSLOG, fake_sink_open, fake_sink_write, fake_sink_close,
-                                     NULL};
-const struct sink_ops sink_journald = {SINK_JOURNALD, fake_sink_open, fake_sink_write,
-                                       fake_sink_close, NULL};
-const struct sink_ops sink_kernel_audit = {SINK_KERNEL, fake_sink_open, fake_sink_write,
-                                           fake_sink_close, NULL};
+#define FAKE_OPS(NAME, name, ops, ...)                                                             \
+    const struct sink_ops sink_##ops = {SINK_##NAME, fake_sink_open, fake_sink_write,              \
+                                        fake_sink_close, NULL};
+SINK_BESIDE_FILE_MAP(FAKE_OPS)
+#undef FAKE_OPS
 
 /* Everything works again, and nothing is remembered. */
 static void fake_reset(void)

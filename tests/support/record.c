@@ -7,6 +7,7 @@
 
 #include "model/event.h"
 #include "model/record_fields.h"
+#include "model/sink_settings.h"
 
 /* ---- forms --------------------------------------------------------------------------- */
 
@@ -125,7 +126,9 @@ static bool is_decision(const json_t *value)
 
 static bool is_sink(const json_t *value)
 {
-    static const char *const sinks[] = {"file", "syslog", "journald", "audit"};
+#define SINK_NAME(NAME, name, ...) name,
+    static const char *const sinks[] = {SINK_KIND_MAP(SINK_NAME)};
+#undef SINK_NAME
     return IS_ONE_OF(value, sinks);
 }
 

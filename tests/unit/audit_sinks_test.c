@@ -731,7 +731,7 @@ START_TEST(a_path_must_fit_an_address)
     char longest[200];
     struct miguard_error error;
     struct sink *none = NULL;
-    struct sink_settings settings = {.path = longest};
+    struct sink_settings settings = {.kind = kinds[_i].ops->kind, .path = longest};
 
     memset(longest, 'x', sizeof(longest));
     longest[0] = '/';

@@ -35,9 +35,7 @@ static enum miguard_status journald_open(const struct sink_settings *settings,
     if (sink == NULL) {
         return MIGUARD_NO_MEMORY;
     }
-    enum miguard_status status = sink_socket_init(
-        &sink->socket, settings->path != NULL ? settings->path : "/run/systemd/journal/socket",
-        reterr);
+    enum miguard_status status = sink_socket_init(&sink->socket, settings, reterr);
     if (status != MIGUARD_OK) {
         base_free(sink);
         return status;

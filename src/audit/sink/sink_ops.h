@@ -42,6 +42,9 @@ struct sink_ops {
     void (*pause)(struct sink *sink);
 };
 
-extern const struct sink_ops sink_syslog, sink_journald, sink_kernel_audit;
+/* sink_syslog and so on, each in a file of its own. */
+#define SINK_OPS(NAME, name, ops, ...) extern const struct sink_ops sink_##ops;
+SINK_BESIDE_FILE_MAP(SINK_OPS)
+#undef SINK_OPS
 
 #endif

@@ -14,9 +14,10 @@
 #include "base/error.h"
 #include "base/process.h"
 
-enum miguard_status sink_socket_init(struct sink_socket *sock, const char *path,
+enum miguard_status sink_socket_init(struct sink_socket *sock, const struct sink_settings *settings,
                                      struct miguard_error *reterr)
 {
+    const char *path = settings->path != NULL ? settings->path : sink_kinds[settings->kind].socket;
     size_t length = strlen(path);
 
     memset(sock, 0, sizeof(*sock));

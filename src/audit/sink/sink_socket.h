@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #include "miguard/status.h"
+#include "model/sink_settings.h"
 
 struct sink_socket {
     int fd;         /* -1: none */
@@ -27,7 +28,8 @@ struct sink_socket {
 };
 
 /* Nothing is connected yet. INVALID_ARGUMENT when the path does not fit an address. */
-MIGUARD_CHECKED enum miguard_status sink_socket_init(struct sink_socket *socket, const char *path,
+MIGUARD_CHECKED enum miguard_status sink_socket_init(struct sink_socket *socket,
+                                                     const struct sink_settings *settings,
                                                      struct miguard_error *reterr);
 
 /* Keeps fd, which is closed when that fails. */

@@ -35,8 +35,7 @@ static enum miguard_status syslog_open(const struct sink_settings *settings, str
         return MIGUARD_NO_MEMORY;
     }
     sink->facility = settings->facility;
-    enum miguard_status status = sink_socket_init(
-        &sink->socket, settings->path != NULL ? settings->path : "/dev/log", reterr);
+    enum miguard_status status = sink_socket_init(&sink->socket, settings, reterr);
     if (status != MIGUARD_OK) {
         base_free(sink);
         return status;

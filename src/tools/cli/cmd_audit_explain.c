@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/encode.h"
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
 #include "tools/review/explain.h"

@@ -53,7 +53,7 @@ struct report {
     bool own_log; /* no policy's, but of the user who runs this */
     struct sink_settings sinks[SINK_KIND_COUNT];
     bool wanted[SINK_KIND_COUNT];
-    char sink_path[SINK_KIND_COUNT][128]; /* of sockets */
+    char sink_path[SINK_KIND_COUNT][128]; /* of a socket that the policy names, or "" */
 };
 
 static struct finding *add(struct report *report, const char *name, const char *why,
@@ -310,13 +310,13 @@ static void judge_sink(const struct report *report, struct finding *finding, enu
                                              : "goes on without (on-failure: count)");
 }
 
-static void advise_socket(struct finding *finding, const struct attempt *found, const char *who,
+static void advise_socket(struct finding *finding, const struct attempt *found, const char *daemon,
                           const char *path)
 {
     if (found->error == EACCES || found->error == EPERM) {
         advise(finding, "permission for this user to write to %s", path);
     } else {
-        advise(finding, "%s that reads %s", who, path);
+        advise(finding, "%s that reads %s", daemon, path);
     }
 }
 
@@ -324,7 +324,7 @@ static void look_at_audit(struct report *report)
 {
     struct attempt found = try_audit_netlink(report->wanted[SINK_KERNEL]);
     struct finding *finding =
-        tried(report, "audit-netlink", found, "records in the kernel's audit log",
+        tried(report, "audit-netlink", found, sink_kinds[SINK_KERNEL].purpose,
               "a kernel with CONFIG_AUDIT, and no sandbox that denies its socket");
 
     if (found.error == ECONNREFUSED) {
@@ -336,25 +336,22 @@ static void look_at_audit(struct report *report)
     judge_sink(report, finding, SINK_KERNEL);
 }
 
+/* A sink with a socket needs no more than its row; one without has a function of its own, as
+ * look_at_audit(), or is not looked at. The file has its place at the end (look_at_log). */
 static void look_at_sinks(struct report *report)
 {
-    static const struct {
-        const char *name, *why, *who;
-        enum sink_kind kind;
-        bool streams;
-    } sockets[] = {
-        {"syslog", "records to syslog", "a syslog daemon", SINK_SYSLOG, true},
-        {"journald", "records to the journal", "a systemd-journald", SINK_JOURNALD, false},
-    };
-
     look_at_audit(report);
-    for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
-        const char *path = report->sink_path[sockets[i].kind];
-        struct attempt found = try_socket(path, sockets[i].streams);
-        struct finding *finding =
-            tried(report, sockets[i].name, found, sockets[i].why, sockets[i].who);
-        advise_socket(finding, &found, sockets[i].who, path);
-        judge_sink(report, finding, sockets[i].kind);
+    for (enum sink_kind kind = 0; kind < SINK_KIND_COUNT; kind++) {
+        const struct sink_kind_words *row = &sink_kinds[kind];
+        const char *given = report->sink_path[kind];
+        const char *path = *given != '\0' ? given : row->socket;
+        if (row->transport == SINK_NO_SOCKET) {
+            continue;
+        }
+        struct attempt found = try_socket(path, row->transport == SINK_DATAGRAM_OR_STREAM);
+        struct finding *finding = tried(report, row->name, found, row->purpose, row->daemon);
+        advise_socket(finding, &found, row->daemon, path);
+        judge_sink(report, finding, kind);
     }
 }
 
@@ -535,9 +532,7 @@ static void look_at_all(struct report *report, const char *policy)
 static int run_doctor(const struct command_line *line)
 {
     struct request request = {0};
-    static struct report report = {
-        .gate = MIGUARD_GATE_OPTIONS_INIT,
-        .sink_path = {[SINK_SYSLOG] = "/dev/log", [SINK_JOURNALD] = "/run/systemd/journal/socket"}};
+    static struct report report = {.gate = MIGUARD_GATE_OPTIONS_INIT};
     int status = CLI_YES;
 
     report.gate.scope = MIGUARD_GATE_OFF;

@@ -72,14 +72,6 @@ void show_scalar(struct text *text, const char *value)
 
 /* ---- sinks: one walk for YAML and JSON ------------------------------------------------------ */
 
-static const char *sink_word(enum sink_kind kind)
-{
-#define SINK_WORD(NAME, name) [SINK_##NAME] = name,
-    static const char *const words[] = {SINK_KIND_MAP(SINK_WORD)};
-#undef SINK_WORD
-    return words[kind];
-}
-
 static const char *word_of(const struct schema_word *word, unsigned value)
 {
     for (; word->name != NULL; word++) {
@@ -113,7 +105,7 @@ static void size_word(uint64_t bytes, char word[24])
     snprintf(word, 24, "%llu%s", (unsigned long long)bytes, units[unit]);
 }
 
-enum { SINK_KEYS = 8, SINK_WORD = 24 };
+enum { SINK_WORD = 24 };
 
 /* The keys of a sink with the values in force. A value is in words, or a text of its own. */
 struct sink_view {
@@ -121,8 +113,8 @@ struct sink_view {
     struct {
         const char *key, *value;
         bool quoted;
-    } entries[SINK_KEYS];
-    char words[SINK_KEYS][SINK_WORD];
+    } entries[SINK_KEY_COUNT];
+    char words[SINK_KEY_COUNT][SINK_WORD];
 };
 
 static char *add_word(struct sink_view *view, const char *key)
@@ -143,43 +135,90 @@ static void add_text(struct sink_view *view, const char *key, const char *value,
     view->entries[at].quoted = quoted;
 }
 
-static void view_file(const struct draft_sink *sink, struct sink_view *view)
-{
-    static const char *const syncs[] = {"none", "deny", "all"};
-    const struct sink_settings *settings = &sink->settings;
+/* One function for each row of SINK_KEY_MAP. What is not set and has no word stays out. */
 
-    add_text(view, "path", settings->path, true);
-    size_word(settings->rotate_bytes, add_word(view, "rotate"));
-    if (settings->rotate_bytes == 0) {
+static void view_path(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    add_text(view, key, sink->settings.path, true);
+}
+
+static void view_rotate(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    size_word(sink->settings.rotate_bytes, add_word(view, key));
+    if (sink->settings.rotate_bytes == 0) {
         strcpy(view->words[view->count - 1], "off");
     }
-    schema_duration_word(settings->rotate_seconds, add_word(view, "rotate-every"));
-    snprintf(add_word(view, "keep"), SINK_WORD, "%u", settings->keep);
-    if (settings->keep == 0) {
+}
+
+static void view_rotate_every(const struct draft_sink *sink, const char *key,
+                              struct sink_view *view)
+{
+    schema_duration_word(sink->settings.rotate_seconds, add_word(view, key));
+}
+
+static void view_keep(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    snprintf(add_word(view, key), SINK_WORD, "%u", sink->settings.keep);
+    if (sink->settings.keep == 0) {
         strcpy(view->words[view->count - 1], "all");
     }
-    add_text(view, "sync", syncs[settings->sync], false);
-    if (settings->chain_required) {
-        add_text(view, "chain", "required", false);
+}
+
+static void view_sync(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    static const char *const syncs[] = {"none", "deny", "all"};
+
+    add_text(view, key, syncs[sink->settings.sync], false);
+}
+
+static void view_chain(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    if (sink->settings.chain_required) {
+        add_text(view, key, "required", false);
     }
+}
+
+static void view_group(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
     if (sink->group != NULL) {
-        add_text(view, "group", sink->group, true);
+        add_text(view, key, sink->group, true);
     }
+}
+
+static void view_socket(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    if (sink->settings.path != NULL) {
+        add_text(view, key, sink->settings.path, true);
+    }
+}
+
+static void view_facility(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    add_text(view, key, facility_word(sink->settings.facility), false);
+}
+
+static void view_on_failure(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    add_text(view, key, sink->settings.failure_denies ? "deny" : "count", false);
 }
 
 static void view_sink(const struct draft_sink *sink, struct sink_view *view)
 {
+    static const struct {
+        const char *key;
+        void (*view)(const struct draft_sink *sink, const char *key, struct sink_view *view);
+    } keys[SINK_KEY_COUNT] = {
+#define KEY_VIEW(NAME, name, key, needed) [SINK_KEY_##NAME] = {key, view_##name},
+        SINK_KEY_MAP(KEY_VIEW)
+#undef KEY_VIEW
+    };
+
     *view = (struct sink_view){.count = 0};
-    if (sink->settings.kind == SINK_FILE) {
-        view_file(sink, view);
+    for (enum sink_key key = 0; key < SINK_KEY_COUNT; key++) {
+        if ((sink_kinds[sink->settings.kind].keys >> key & 1) != 0) {
+            keys[key].view(sink, keys[key].key, view);
+        }
     }
-    if (sink->settings.kind == SINK_SYSLOG && sink->settings.path != NULL) {
-        add_text(view, "socket", sink->settings.path, true);
-    }
-    if (sink->settings.kind == SINK_SYSLOG) {
-        add_text(view, "facility", facility_word(sink->settings.facility), false);
-    }
-    add_text(view, "on-failure", sink->settings.failure_denies ? "deny" : "count", false);
 }
 
 /* ---- lists that are sets: one walk for YAML and JSON ---------------------------------------- */
@@ -404,7 +443,7 @@ static void yaml_audit(const struct draft_settings *settings, struct text *text)
     text_append(text, "  sinks:\n");
     for (uint32_t i = 0; i < settings->sink_count; i++) {
         const struct draft_sink *sink = &settings->sinks[i];
-        text_format(text, "    - %s:\n", sink_word(sink->settings.kind));
+        text_format(text, "    - %s:\n", sink_kinds[sink->settings.kind].name);
         view_sink(sink, &view);
         for (size_t k = 0; k < view.count; k++) {
             snprintf(key, sizeof(key), "        %s", view.entries[k].key);
@@ -580,7 +619,7 @@ static void json_audit(const struct draft_settings *settings, struct text *text)
     for (uint32_t i = 0; i < settings->sink_count; i++) {
         const struct draft_sink *sink = &settings->sinks[i];
         text_json_open(text, NULL, '{');
-        text_json_string(text, "kind", sink_word(sink->settings.kind));
+        text_json_string(text, "kind", sink_kinds[sink->settings.kind].name);
         view_sink(sink, &view);
         for (size_t k = 0; k < view.count; k++) {
             text_json_string(text, view.entries[k].key, view.entries[k].value);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/encode.h"
 #include "base/alloc.h"
 #include "policy/cim_name.h"
 #include "tools/review/explain.h"

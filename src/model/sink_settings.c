@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* The words of the maps, by number. */
+#include "model/sink_settings.h"
+
+const struct sink_kind_words sink_kinds[SINK_KIND_COUNT] = {
+#define KIND_ROW(NAME, name, ops, ...) [SINK_##NAME] = {name, __VA_ARGS__},
+    SINK_KIND_MAP(KIND_ROW)
+#undef KIND_ROW
+};
