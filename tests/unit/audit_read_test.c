@@ -298,8 +298,8 @@ START_TEST(packed_and_cut)
     for (size_t i = 2; i < length; i++) {
         put(paths[0], "we", bytes, i);
         const char *text = read_one(paths[0]);
-        ck_assert_msg(strstr(text, "?it is damaged: it ends too early") != NULL, "%zu: %s", i,
-                      text);
+        ck_assert_msg(strstr(text, "?it is damaged: the packed data end too early") != NULL,
+                      "%zu: %s", i, text);
     }
     bytes[length - 5] ^= 1; /* the checksum */
     put(paths[0], "we", bytes, length);
@@ -307,7 +307,8 @@ START_TEST(packed_and_cut)
     bytes[length - 5] ^= 1;
     put(paths[0], "we", bytes, length);
     put(paths[0], "ae", "garbage", 7);
-    ck_assert_str_eq(read_one(paths[0]), "1 2 ?it is damaged: incorrect header check ");
+    ck_assert_str_eq(read_one(paths[0]),
+                     "1 2 ?it is damaged: bytes behind the end of the packed data ");
     remove_folder();
 }
 END_TEST

@@ -2,6 +2,7 @@
 #include "tools/review/read.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
+#include "tools/review/gzip.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 /* A block is what is read at once; the buffer holds more only for a line that is longer. */
 enum { BLOCK = 128 * 1024, MAX_FAULT = 512 };
@@ -35,9 +35,7 @@ struct source {
 
     bool text_end; /* nothing more comes into the buffer */
     bool packed;
-    bool whole; /* packed, and what was unpacked so far could be all */
-    z_stream stream;
-    unsigned char *input; /* BLOCK bytes, when packed */
+    struct gzip gzip; /* when packed */
 
     char *buffer;
     size_t capacity, start, end; /* the bytes from start to end are still to be given out */
@@ -69,13 +67,9 @@ struct log_reader {
 
 static void close_source(struct source *source)
 {
-    if (source->packed) {
-        inflateEnd(&source->stream);
-        source->packed = false;
-    }
-    base_free(source->input);
+    gzip_close(&source->gzip);
     base_free(source->buffer);
-    source->input = NULL;
+    source->packed = false;
     source->buffer = NULL;
     if (source->fd >= 0 && !source->standard) {
         close(source->fd);
@@ -221,38 +215,15 @@ static bool read_bytes(struct log_reader *reader, struct source *source, void *b
     return true;
 }
 
-static void *packed_alloc(void *context, unsigned count, unsigned size)
-{
-    (void)context;
-    return base_alloc(count, size);
-}
-
-static void packed_free(void *context, void *block)
-{
-    (void)context;
-    base_free(block);
-}
-
-/* A .gz begins with 1F 8B (RFC 1952); no record does, but a broken line may. What was read so far
- * becomes its input. */
+/* A broken line of a plain file may begin as a packed one does. */
 static bool begin(struct source *source)
 {
-    enum { GZIP_ONLY = 16 };
-
-    if (source->offset > 0 || source->end < 2 || memcmp(source->buffer, "\x1F\x8B", 2) != 0) {
+    if (source->offset > 0 || !gzip_is_packed(source->buffer, source->end)) {
         return true;
     }
-    source->input = base_alloc(1, BLOCK);
-    if (source->input == NULL) {
+    if (!gzip_open(&source->gzip, source->buffer, source->end, BLOCK)) {
         return no_memory(source);
     }
-    source->stream = (z_stream){.zalloc = packed_alloc, .zfree = packed_free};
-    if (inflateInit2(&source->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) {
-        return no_memory(source);
-    }
-    memcpy(source->input, source->buffer, source->end);
-    source->stream.next_in = source->input;
-    source->stream.avail_in = (unsigned)source->end;
     source->end = 0;
     source->packed = true;
     return true;
@@ -278,36 +249,29 @@ static bool fill_first(struct log_reader *reader, struct source *source)
     return begin(source);
 }
 
-/* One step of inflate(). A file may be several packed one after the other (RFC 1952, 2.2). */
+/* One step; nothing may come of it yet. */
 static bool unpack(struct log_reader *reader, struct source *source)
 {
-    z_stream *stream = &source->stream;
-    size_t count = 0, room = source->capacity - source->end;
+    struct gzip *gzip = &source->gzip;
+    enum gzip_result result = GZIP_MORE;
+    const char *fault = NULL;
+    size_t count = 0;
 
-    if (stream->avail_in == 0) {
-        if (!read_bytes(reader, source, source->input, BLOCK, &count)) {
+    if (gzip_is_empty(gzip)) {
+        if (!read_bytes(reader, source, gzip->input, BLOCK, &count)) {
             return false;
         }
-        stream->next_in = source->input;
-        stream->avail_in = (unsigned)count;
         source->text_end = count == 0;
-        if (source->text_end) {
-            return source->whole || failed(source, "it is damaged", "it ends too early");
-        }
+        result = gzip_feed(gzip, count, &fault);
     }
-    stream->next_out = (unsigned char *)source->buffer + source->end;
-    stream->avail_out = (unsigned)room;
-    int result = inflate(stream, Z_NO_FLUSH);
-    source->end += room - stream->avail_out;
-    source->whole = result == Z_STREAM_END;
-    if (result == Z_MEM_ERROR) {
-        return no_memory(source);
+    if (result == GZIP_MORE) {
+        result = gzip_unpack(gzip, source->buffer + source->end, source->capacity - source->end,
+                             &count, &fault);
+        source->end += count;
     }
-    if ((result == Z_DATA_ERROR || result == Z_NEED_DICT) && room == stream->avail_out) {
-        /* else what was unpacked before it comes out first; zlib gives the error again */
-        return failed(source, "it is damaged", stream->msg != NULL ? stream->msg : "no gzip data");
-    }
-    return !source->whole || inflateReset(stream) == Z_OK || no_memory(source);
+    return result == GZIP_NO_MEMORY ? no_memory(source)
+           : result == GZIP_DAMAGED ? failed(source, "it is damaged", fault)
+                                    : true;
 }
 
 /* Room for more behind source->end: by moving what is left to the front, else by growing. */
@@ -514,14 +478,10 @@ static bool restart(struct source *source, off_t offset)
     if (lseek(source->fd, offset, SEEK_SET) < 0) {
         return failed(source, "it cannot be read further", strerrordesc_np(errno));
     }
-    if (source->packed) {
-        inflateEnd(&source->stream);
-    }
-    base_free(source->input);
+    gzip_close(&source->gzip);
     base_free(source->buffer);
-    source->input = NULL;
     source->buffer = NULL;
-    source->packed = source->text_end = source->whole = false;
+    source->packed = source->text_end = false;
     source->start = source->end = source->searched = 0;
     source->lines = 0;
     source->offset = 0;

@@ -26,13 +26,10 @@ bool lines_open(int fd, struct lines *ret_lines)
 
 void lines_close(struct lines *lines)
 {
-    if (lines->packed) {
-        inflateEnd(&lines->stream);
-    }
+    gzip_close(&lines->gzip);
     if (lines->open) {
         close(lines->fd);
     }
-    base_free(lines->input);
     base_free(lines->buffer);
     *lines = (struct lines){0};
 }
@@ -49,18 +46,6 @@ uint64_t lines_read(const struct lines *lines)
 }
 
 /* ---- packed files ---------------------------------------------------------------------------- */
-
-static void *packed_alloc(void *context, unsigned count, unsigned size)
-{
-    (void)context;
-    return base_alloc(count, size);
-}
-
-static void packed_free(void *context, void *block)
-{
-    (void)context;
-    base_free(block);
-}
 
 static enum lines_result no_memory(void)
 {
@@ -87,74 +72,48 @@ static ssize_t take(struct lines *lines, void *buffer, size_t size)
     return got;
 }
 
-/* RFC 1952: a file begins with 1F 8B, and no record does. What is in the buffer is its input. */
+/* What is in the buffer is its input. */
 static enum lines_result begin_packed(struct lines *lines)
 {
-    enum { GZIP_ONLY = 16 };
-
-    lines->input = base_alloc(1, CHUNK + 1); /* and one that came before */
-    lines->stream = (z_stream){.zalloc = packed_alloc, .zfree = packed_free};
-    if (lines->input == NULL || inflateInit2(&lines->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) {
+    /* and one byte that came before */
+    if (!gzip_open(&lines->gzip, lines->buffer, lines->end, CHUNK + 1)) {
         return no_memory();
     }
-    memcpy(lines->input, lines->buffer, lines->end);
-    lines->stream.next_in = lines->input;
-    lines->stream.avail_in = (unsigned)lines->end;
     lines->end = 0;
     lines->packed = true;
     return LINES_LINE;
 }
 
-/* gzread(3) of zlib passes over what stands behind a member and is none; here it is damage, since
- * somebody put it there. A member may follow another. */
-static enum lines_result after_member(struct lines *lines)
-{
-    z_stream *stream = &lines->stream;
-
-    lines->whole = true;
-    return inflateReset(stream) == Z_OK ? LINES_LINE : no_memory();
-}
-
-/* One step of inflate(); LINES_LINE also when it gave nothing yet. */
+/* One step; LINES_LINE also when it gave nothing yet. */
 static enum lines_result unpack(struct lines *lines)
 {
-    z_stream *stream = &lines->stream;
+    struct gzip *gzip = &lines->gzip;
+    enum gzip_result result = GZIP_MORE;
+    const char *fault = NULL;
+    size_t length = 0;
 
-    if (stream->avail_in == 0) {
-        ssize_t got = take(lines, lines->input, CHUNK);
+    if (gzip_is_empty(gzip)) {
+        ssize_t got = take(lines, gzip->input, CHUNK);
         if (got < 0) {
             return LINES_FAILED;
         }
-        stream->next_in = lines->input;
-        stream->avail_in = (unsigned)got;
-        if (got == 0 && lines->whole) {
-            lines->ended = true;
-            return LINES_END;
-        }
-        if (got == 0) {
-            return damaged(lines, "the packed data end too early");
-        }
+        result = gzip_feed(gzip, (size_t)got, &fault);
     }
-    bool first = lines->whole;
-    stream->next_out = (unsigned char *)lines->buffer + lines->end;
-    stream->avail_out = CHUNK;
-    int result = inflate(stream, Z_NO_FLUSH);
-    size_t got = CHUNK - stream->avail_out;
-    lines->end += got;
-    lines->whole = false;
-    if (result == Z_STREAM_END) {
-        return after_member(lines);
+    if (result == GZIP_MORE) {
+        result = gzip_unpack(gzip, lines->buffer + lines->end, CHUNK, &length, &fault);
+        lines->end += length;
     }
-    if (result == Z_MEM_ERROR) {
+    switch (result) {
+    case GZIP_NO_MEMORY:
         return no_memory();
+    case GZIP_DAMAGED:
+        return damaged(lines, fault);
+    case GZIP_END:
+        lines->ended = true;
+        return LINES_END;
+    default:
+        return LINES_LINE;
     }
-    /* What came out before the damage is given out first; zlib tells of it again. */
-    if ((result == Z_DATA_ERROR || result == Z_NEED_DICT) && got == 0) {
-        return damaged(lines, first                 ? "bytes behind the end of the packed data"
-                              : stream->msg != NULL ? stream->msg
-                                                    : "no packed data");
-    }
-    return LINES_LINE;
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
@@ -176,7 +135,7 @@ static enum lines_result fill(struct lines *lines)
         return LINES_FAILED;
     }
     lines->end += (size_t)got;
-    if (at_start && lines->end >= 2 && memcmp(lines->buffer, "\x1F\x8B", 2) == 0) {
+    if (at_start && gzip_is_packed(lines->buffer, lines->end)) {
         return begin_packed(lines);
     }
     lines->ended = got == 0;

@@ -10,16 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zlib.h>
+
+#include "tools/review/gzip.h"
 
 struct lines {
     int fd; /* its own, when open */
     bool open;
     bool packed; /* with gzip(1) */
-    bool whole;  /* what was unpacked so far could be all */
     bool damaged;
-    z_stream stream;
-    unsigned char *input;
+    struct gzip gzip;
     uint64_t taken; /* bytes as they lie on the disk */
     char *buffer;
     size_t begin, end; /* what is read and not yet given out */

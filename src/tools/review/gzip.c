@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/review/gzip.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static void *gzip_alloc(void *context, unsigned count, unsigned size)
+{
+    (void)context;
+    return base_alloc(count, size);
+}
+
+static void gzip_free(void *context, void *block)
+{
+    (void)context;
+    base_free(block);
+}
+
+bool gzip_is_packed(const char *bytes, size_t length)
+{
+    return length >= 2 && memcmp(bytes, "\x1F\x8B", 2) == 0;
+}
+
+bool gzip_open(struct gzip *gzip, const char *bytes, size_t length, size_t size)
+{
+    enum { GZIP_ONLY = 16 };
+
+    *gzip = (struct gzip){.stream = {.zalloc = gzip_alloc, .zfree = gzip_free}};
+    gzip->input = base_alloc(1, size);
+    if (gzip->input == NULL) {
+        return false;
+    }
+    if (inflateInit2(&gzip->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) {
+        base_free(gzip->input);
+        gzip->input = NULL;
+        return false;
+    }
+    memcpy(gzip->input, bytes, length);
+    gzip->stream.next_in = gzip->input;
+    gzip->stream.avail_in = (unsigned)length;
+    return true;
+}
+
+void gzip_close(struct gzip *gzip)
+{
+    if (gzip->input != NULL) {
+        inflateEnd(&gzip->stream);
+        base_free(gzip->input);
+        gzip->input = NULL;
+    }
+}
+
+bool gzip_is_empty(const struct gzip *gzip)
+{
+    return gzip->stream.avail_in == 0;
+}
+
+enum gzip_result gzip_feed(struct gzip *gzip, size_t length, const char **ret_fault)
+{
+    gzip->stream.next_in = gzip->input;
+    gzip->stream.avail_in = (unsigned)length;
+    if (length > 0) {
+        return GZIP_MORE;
+    }
+    if (gzip->whole) {
+        return GZIP_END;
+    }
+    *ret_fault = "the packed data end too early";
+    return GZIP_DAMAGED;
+}
+
+enum gzip_result gzip_unpack(struct gzip *gzip, char *out, size_t room, size_t *ret_length,
+                             const char **ret_fault)
+{
+    z_stream *stream = &gzip->stream;
+    bool behind = gzip->whole; /* of a member; another may follow */
+
+    stream->next_out = (unsigned char *)out;
+    stream->avail_out = (unsigned)room;
+    int result = inflate(stream, Z_NO_FLUSH);
+    *ret_length = room - stream->avail_out;
+    gzip->whole = result == Z_STREAM_END;
+    if (result == Z_MEM_ERROR || (gzip->whole && inflateReset(stream) != Z_OK)) {
+        return GZIP_NO_MEMORY;
+    }
+    /* Damage behind something that came out: zlib gives it again. */
+    if ((result == Z_DATA_ERROR || result == Z_NEED_DICT) && *ret_length == 0) {
+        *ret_fault = behind                ? "bytes behind the end of the packed data"
+                     : stream->msg != NULL ? stream->msg
+                                           : "no packed data";
+        return GZIP_DAMAGED;
+    }
+    return GZIP_MORE;
+}
