@@ -155,7 +155,7 @@ void ledger_fork_unlock(struct ledger *ledger, bool child)
         return;
     }
     if (child) {
-        memset(ledger->state.pending, 0, SINK_KIND_COUNT * sizeof(struct state_loss));
+        memset(ledger->state.pending, 0, STATE_SINKS * sizeof(struct state_loss));
         memset(ledger->state.lost_total, 0, AUDIT_LOSS_COUNT * sizeof(uint64_t));
         memset(ledger->state.repeats, 0, STATE_REPEATS * sizeof(struct state_repeat));
         *ledger->state.repeats_until = 0;

@@ -86,7 +86,7 @@ static void note_process(struct audit *audit)
     pthread_mutex_lock(&audit->process_lock);
     if (atomic_load(&audit->entity) != entity) {
         atomic_store(&audit->written, 0);
-        losses_forget(&audit->losses);
+        losses_forget(&audit->losses, ledger_state(&audit->ledger));
         keeper_forget(audit);
         names_forget(&audit->names);
         read_process(audit, entity);

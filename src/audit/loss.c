@@ -14,8 +14,9 @@ void losses_destroy(struct losses *losses)
     pthread_mutex_destroy(&losses->lock);
 }
 
-void losses_forget(struct losses *losses)
+void losses_forget(struct losses *losses, struct log_state *state)
 {
+    memset(state->own, 0, sizeof(state->own));
     pthread_mutex_lock(&losses->lock);
     memset(losses->kinds, 0, sizeof(losses->kinds));
     atomic_store(&losses->waiting, false);
@@ -39,6 +40,13 @@ void loss_note(struct losses *losses, enum sink_kind kind, enum audit_loss cause
     pthread_mutex_unlock(&losses->lock);
 }
 
+/* In the state, or in this process where the file has no place for the kind. */
+static struct state_loss *pending_of(struct log_state *state, enum sink_kind kind)
+{
+    return (int)kind < (int)STATE_SINKS ? &state->pending[kind]
+                                        : &state->own[(int)kind - (int)STATE_SINKS];
+}
+
 static void add(struct state_loss *into, const struct state_loss *from, uint64_t *lost_total)
 {
     if (from->first == 0) {
@@ -57,8 +65,8 @@ void loss_fold(struct losses *losses, struct log_state *state)
         return;
     }
     pthread_mutex_lock(&losses->lock);
-    for (int kind = 0; kind < SINK_KIND_COUNT; kind++) {
-        add(&state->pending[kind], &losses->kinds[kind], state->lost_total);
+    for (enum sink_kind kind = 0; kind < SINK_KIND_COUNT; kind++) {
+        add(pending_of(state, kind), &losses->kinds[kind], state->lost_total);
     }
     memset(losses->kinds, 0, sizeof(losses->kinds));
     atomic_store(&losses->waiting, false);
@@ -74,14 +82,14 @@ static uint64_t sum(const uint64_t by_cause[AUDIT_LOSS_COUNT])
     return all;
 }
 
-bool loss_waits(const struct log_state *state, enum sink_kind kind)
+bool loss_waits(struct log_state *state, enum sink_kind kind)
 {
-    return sum(state->pending[kind].by_cause) > 0;
+    return sum(pending_of(state, kind)->by_cause) > 0;
 }
 
-bool loss_tell(const struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost)
+bool loss_tell(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost)
 {
-    const struct state_loss *pending = &state->pending[kind];
+    const struct state_loss *pending = pending_of(state, kind);
 
     if (!loss_waits(state, kind)) {
         return false;
@@ -101,7 +109,7 @@ bool loss_tell(const struct log_state *state, enum sink_kind kind, struct audit_
 
 void loss_told(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost)
 {
-    struct state_loss *pending = &state->pending[kind];
+    struct state_loss *pending = pending_of(state, kind);
 
     if (pending->first != lost->first) {
         return; /* another process told it meanwhile; what is here now was lost after that */

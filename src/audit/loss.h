@@ -28,7 +28,7 @@ void losses_init(struct losses *losses);
 void losses_destroy(struct losses *losses);
 
 /* In a forked child: what waits is its parent's. */
-void losses_forget(struct losses *losses);
+void losses_forget(struct losses *losses, struct log_state *state);
 
 /* Without the lock of the log. Cannot fail. */
 void loss_note(struct losses *losses, enum sink_kind kind, enum audit_loss cause, int64_t now);
@@ -36,10 +36,10 @@ void loss_note(struct losses *losses, enum sink_kind kind, enum audit_loss cause
 /* The rest under the lock of the log. */
 void loss_fold(struct losses *losses, struct log_state *state);
 
-bool loss_waits(const struct log_state *state, enum sink_kind kind);
+bool loss_waits(struct log_state *state, enum sink_kind kind);
 
 /* What is to be told about a sink. False when nothing is. */
-bool loss_tell(const struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost);
+bool loss_tell(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost);
 
 /* The record about it is in; what was lost meanwhile stays. */
 void loss_told(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost);

@@ -30,7 +30,7 @@ static bool fake_keeper;
 
 struct state_shared {
     pthread_mutex_t lock;
-    struct state_loss pending[SINK_KIND_COUNT];
+    struct state_loss pending[STATE_SINKS];
     uint64_t lost_total[AUDIT_LOSS_COUNT];
     struct state_repeat repeats[STATE_REPEATS];
     int64_t repeats_until;

@@ -87,7 +87,7 @@ struct state_shared {
     _Atomic uint64_t unsynced_first, unsynced_last; /* see sync.c; 0: none */
     struct state_head head[2];
     struct state_redo redo;
-    struct state_loss pending[SINK_KIND_COUNT];
+    struct state_loss pending[STATE_SINKS];
     uint64_t lost_total[AUDIT_LOSS_COUNT];
     struct state_file files[STATE_FILES]; /* by number % STATE_FILES */
     int64_t repeats_until;

@@ -73,15 +73,32 @@ struct file_mark {
     uid_t owner; /* when it was opened */
 };
 
+/*
+ * Of how many kinds of sinks the file holds the losses. It is part of the format: with another
+ * number the state of each log that exists would be refused. The losses of a kind beyond it (a sink
+ * that is added) are counted in the process that had them. It reports them as well, unless it is
+ * killed before.
+ */
+enum {
+    STATE_SINKS = 4,
+    STATE_OWN_SINKS = (int)SINK_KIND_COUNT > 4 ? (int)SINK_KIND_COUNT - 4 : 1, /* not empty */
+};
+
+/* A sink, a cause of loss or a slot more must not make a program refuse the states that exist. */
+_Static_assert(STATE_SINKS == 4 && AUDIT_LOSS_COUNT == 13 && STATE_REPEATS == 32 &&
+                   STATE_BODY == 12000,
+               "these are the format of STATE_VERSION 2");
+
 struct log_state {
     struct state_shared *shared;
     int fd; /* -1: private memory. The mapping needs it no more; it is for sync_file_range(2) */
     struct file_mark mark; /* of fd, which is not closed when it is the host's by now */
     /* under the lock: */
-    struct state_loss *pending; /* one for each enum sink_kind */
+    struct state_loss *pending; /* of the first STATE_SINKS of enum sink_kind */
     uint64_t *lost_total; /* one for each enum audit_loss: all sinks, since the log was made */
     struct state_repeat *repeats;
-    int64_t *repeats_until; /* the nearest end of a window; 0: none is open */
+    int64_t *repeats_until;                 /* the nearest end of a window; 0: none is open */
+    struct state_loss own[STATE_OWN_SINKS]; /* of the others, in this process */
 };
 
 /* A state in private memory, for a log without a file. */
