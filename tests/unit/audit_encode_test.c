@@ -144,7 +144,7 @@ static void encode(struct text *line, const struct audit_event *event,
     if (place->chain_id != 0) {
         text_append(line, "c0de" AUDIT_LINE_END);
     } else {
-        text_append(line, AUDIT_LINE_END + 1);
+        text_append(line, &AUDIT_LINE_END[1]);
     }
     ck_assert(!line->failed);
 }
