@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -37,4 +38,37 @@ int descriptor_away(int fd)
     (void)close(fd);
     errno = error;
     return away;
+}
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+void descriptor_take_low(struct descriptor_low *ret_low)
+{
+    ret_low->count = 0;
+    if (is_open(0) && is_open(1) && is_open(2)) {
+        return;
+    }
+    while (ret_low->count < LOWEST) {
+        int fd = open("/", O_PATH | O_CLOEXEC);
+        if (fd >= LOWEST) {
+            (void)close(fd);
+        }
+        if (fd < 0 || fd >= LOWEST) {
+            return;
+        }
+        ret_low->taken[ret_low->count++] = fd;
+    }
+}
+
+void descriptor_give_low(struct descriptor_low *low)
+{
+    int error = errno;
+
+    while (low->count > 0) {
+        (void)close(low->taken[--low->count]);
+    }
+    errno = error;
 }

@@ -11,4 +11,15 @@
  * closed. */
 int descriptor_away(int fd);
 
+/* Where the host runs without 0 to 2, a new descriptor is one of them until it is moved, and what
+ * another thread prints then goes into it. Between these two it is not: the free ones are taken by
+ * descriptors that nothing can be written to nor read from. */
+struct descriptor_low {
+    int taken[3];
+    int count;
+};
+void descriptor_take_low(struct descriptor_low *ret_low);
+/* Keeps errno. */
+void descriptor_give_low(struct descriptor_low *low);
+
 #endif

@@ -41,6 +41,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/limit.h"
 #include "base/write.h"
@@ -384,9 +385,13 @@ enum miguard_status gate_filter_build(const struct gate_filter *filter,
         seccomp_release(context);
         return fail(result, "seccomp_rule_add", reterr);
     }
+    struct descriptor_low low;
+
+    descriptor_take_low(&low); /* nobody's output may come into the program */
     int fd = limit_allows_file(BPF_MAXINSNS * sizeof(struct sock_filter))
                  ? memfd_create("miguard-gate", MFD_CLOEXEC)
                  : -1;
+    descriptor_give_low(&low);
     if (fd < 0) {
         result = -errno;
         seccomp_release(context);

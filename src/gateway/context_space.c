@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/fork.h"
 #include "base/limit.h"
 #include "base/write.h"
@@ -180,11 +181,14 @@ static char *map_sealed(size_t size)
     if (!limit_allows_file(size)) {
         return NULL;
     }
-    int file = memfd_create("miguard contexts", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    struct descriptor_low low;
 
+    descriptor_take_low(&low);
+    int file = memfd_create("miguard contexts", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
     if (file < 0) { /* before Linux 6.3 */
         file = memfd_create("miguard contexts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     }
+    descriptor_give_low(&low);
     if (file < 0) {
         return NULL;
     }

@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/descriptor.h"
+
 struct request {
     struct nlmsghdr header;
     char payload[AUDIT_NETLINK_TEXT + 1];
@@ -15,8 +17,12 @@ struct request {
 int audit_netlink_open(struct sink_socket *sock)
 {
     sink_socket_drop(sock);
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_AUDIT);
+    struct descriptor_low low;
 
+    descriptor_take_low(&low);
+    int fd =
+        descriptor_away(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_AUDIT));
+    descriptor_give_low(&low);
     if (fd < 0) {
         return errno;
     }

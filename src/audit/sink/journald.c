@@ -17,6 +17,7 @@
 #include "audit/sink/sink_fields.h"
 #include "audit/sink/sink_socket.h"
 #include "base/alloc.h"
+#include "base/descriptor.h"
 #include "base/limit.h"
 #include "base/write.h"
 
@@ -151,8 +152,11 @@ static int send_sealed(struct sink *sink, int64_t deadline)
     if (!limit_allows_file(sink->entry.length)) {
         return errno;
     }
-    int fd = memfd_create("miguard-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct descriptor_low low;
 
+    descriptor_take_low(&low);
+    int fd = descriptor_away(memfd_create("miguard-record", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    descriptor_give_low(&low);
     if (fd < 0) {
         return errno;
     }

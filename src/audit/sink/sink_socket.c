@@ -57,7 +57,7 @@ static bool same_file(const struct sink_socket *sock)
     struct stat status;
 
     return sock->fd >= 0 && fstat(sock->fd, &status) == 0 && status.st_dev == sock->device &&
-           status.st_ino == sock->inode;
+           status.st_ino == sock->inode && S_ISSOCK(status.st_mode);
 }
 
 /* A child makes its own: two processes would mix their messages in one stream. */
@@ -97,8 +97,11 @@ bool sink_socket_wait(int fd, short events, int64_t deadline)
 /* Never waits: a listener whose queue is full gives EAGAIN. */
 static int connect_as(struct sink_socket *sock, int type)
 {
-    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct descriptor_low low;
 
+    descriptor_take_low(&low);
+    int fd = descriptor_away(socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    descriptor_give_low(&low);
     if (fd < 0) {
         return errno;
     }
