@@ -42,7 +42,8 @@ enum { SECOND = 1000000000 };
     X(SWITCH, "process", "change")                                                                 \
     X(RESTORE, "process", "change")                                                                \
     X(DROP, "process", "change")                                                                   \
-    X(GATE, "process", "change")
+    X(GATE, "process", "change")                                                                   \
+    X(STATE_SET_ASIDE, "configuration", "change")
 
 static const struct {
     const char *category, *type;
@@ -497,6 +498,15 @@ static void write_space(struct text *text, const struct audit_space *space)
     close_object(text);
 }
 
+static void write_set_aside(struct text *text, const struct audit_set_aside *aside)
+{
+    open_object(text, RECORD_STATE_OBJECT);
+    write_word(text, RECORD_STATE_FOUND, aside->found);
+    write_word(text, RECORD_STATE_KEY, aside->key);
+    write_text(text, RECORD_STATE_FILE, aside->file, AUDIT_MAX_NAME);
+    close_object(text);
+}
+
 static void write_tally(struct text *text, const struct audit_tally *tally)
 {
     open_object(text, RECORD_TALLY_OBJECT);
@@ -546,6 +556,9 @@ static void write_own(struct text *text, const struct audit_event *event)
     }
     if (event->tally != NULL) {
         write_tally(text, event->tally);
+    }
+    if (event->set_aside != NULL) {
+        write_set_aside(text, event->set_aside);
     }
 }
 

@@ -107,7 +107,8 @@ static bool wants_sync(const struct audit *audit, const struct audit_event *even
         return false;
     }
     return audit->sync == AUDIT_SYNC_ALL || event->denied ||
-           event->action <= AUDIT_ACTION_AUDIT_SPACE; /* the log about itself */
+           event->action <= AUDIT_ACTION_AUDIT_SPACE || /* the log about itself */
+           event->action == AUDIT_ACTION_STATE_SET_ASIDE;
 }
 
 static void note_placed(struct audit *audit, struct scratch *scratch,

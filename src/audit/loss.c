@@ -61,7 +61,8 @@ static void add(struct state_loss *into, const struct state_loss *from, uint64_t
 
 void loss_fold(struct losses *losses, struct log_state *state)
 {
-    if (!atomic_load_explicit(&losses->waiting, memory_order_acquire)) {
+    /* A state that is gone keeps nothing. */
+    if (state->gone || !atomic_load_explicit(&losses->waiting, memory_order_acquire)) {
         return;
     }
     pthread_mutex_lock(&losses->lock);

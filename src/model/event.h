@@ -30,7 +30,9 @@
     X(SWITCH, "switch", "MG200I", "MG200E", "a thread was to change its identity")                 \
     X(RESTORE, "restore", "MG201I", "MG201E", "a thread was to return to its identity")            \
     X(DROP, "drop", "MG202I", "MG202E", "the process was to give up its privileges")               \
-    X(GATE, "gate", "MG203I", "MG203E", "the gate was to be closed, or stopped a change")
+    X(GATE, "gate", "MG203I", "MG203E", "the gate was to be closed, or stopped a change")          \
+    X(STATE_SET_ASIDE, "audit-state-set-aside", "MG007I", "MG007E",                                \
+      "the state of the log was damaged and set aside")
 
 enum audit_action {
 #define AUDIT_ACTION_ENUM(NAME, name, allowed, refused, text) AUDIT_ACTION_##NAME,
@@ -144,6 +146,13 @@ struct audit_space {
     unsigned used_percent;
 };
 
+/* What became of a damaged state, for STATE_SET_ASIDE. */
+struct audit_set_aside {
+    const char *found; /* what was wrong with it: "size", "content", "lock", "heads", "empty" */
+    const char *key;   /* of the chain: "none" is in it, it is "kept", or "lost" */
+    const char *file;  /* name, without folder, that the damaged one has now */
+};
+
 /* What became of the records of the process that writes AUDIT_STOP. */
 struct audit_tally {
     uint64_t written; /* records, but for this one */
@@ -187,6 +196,7 @@ struct audit_event {
     const struct audit_rotated *rotated;
     const struct audit_space *space;
     const struct audit_tally *tally;
+    const struct audit_set_aside *set_aside;
     const char *policy_detail; /* for POLICY_*: the files or the errors */
     const char *policy_hash;   /* of the files (policy/draft.h); NULL: the built-in, or none */
     const char *policy_path;   /* where it was looked for; NULL: in the standard places */

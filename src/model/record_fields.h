@@ -156,6 +156,11 @@ enum record_type {
     FIELD(TALLY_WRITTEN, "miguard.tally.written", "written", NUMBER)                               \
     FIELD(TALLY_LOST, "miguard.tally.lost", "lost", NUMBER)                                        \
     CLOSE(TALLY)                                                                                   \
+    OBJECT(STATE, "miguard.state", "state")                                                        \
+    FIELD(STATE_FOUND, "miguard.state.found", "found", TEXT)                                       \
+    FIELD(STATE_KEY, "miguard.state.key", "key", TEXT)                                             \
+    FIELD(STATE_FILE, "miguard.state.file", "file", TEXT)                                          \
+    CLOSE(STATE)                                                                                   \
     OBJECT(REPEAT, "miguard.repeat", "repeat")                                                     \
     FIELD(REPEATS, "miguard.repeat.count", "count", NUMBER)                                        \
     CLOSE(REPEAT)                                                                                  \

@@ -33,8 +33,30 @@ static long to_fail = -1; /* calls that still succeed; -1: all do */
 static int fault;         /* errno, or SHORT... */
 static bool met, stuck, full_next, stays;
 
+/* Before a call the state is cut, or overwritten, as if by another process. */
+static long to_damage = -1; /* calls until then */
+static long damage_size;    /* to so many bytes; -1: its beginning is overwritten */
+static const char *damage_state;
+
+static void damage(void)
+{
+    static const char text[] = "printed by a plug-in";
+    int fd = open(damage_state, O_WRONLY | O_CLOEXEC);
+
+    if (damage_size < 0) {
+        (void)!write(fd, text, sizeof(text));
+    } else {
+        (void)!ftruncate(fd, damage_size);
+    }
+    (void)close(fd);
+}
+
 static bool fails(void)
 {
+    if (to_damage >= 0 && to_damage-- == 0) {
+        damage();
+        met = true;
+    }
     if (to_fail < 0 || to_fail-- > 0) {
         return false;
     }
@@ -44,9 +66,14 @@ static bool fails(void)
     return true;
 }
 
+static unsigned low; /* descriptors that can be written to and were 0 to 2 when they came */
+
 static int fake_openat(int folder, const char *name, int flags, mode_t mode)
 {
-    return fails() ? -1 : openat(folder, name, flags, mode);
+    int fd = fails() ? -1 : openat(folder, name, flags, mode);
+
+    low += fd >= 0 && fd <= STDERR_FILENO && (flags & O_ACCMODE) != O_RDONLY;
+    return fd;
 }
 
 static int fake_close(int fd)
@@ -124,9 +151,11 @@ static int fake_syncfs(int fd)
     return atomic_load(&disk_fails) || fails() ? -1 : fdatasync(fd);
 }
 
+static bool spare_fstat; /* what proves that the state was cut */
+
 static int fake_fstat(int fd, struct stat *ret_status)
 {
-    return fails() ? -1 : fstat(fd, ret_status);
+    return fails() && !spare_fstat ? -1 : fstat(fd, ret_status);
 }
 
 static int fake_fstatat(int folder, const char *name, struct stat *ret_status, int flags)
@@ -274,7 +303,8 @@ static void append(struct log_file *file, unsigned id)
         not_synced += !durable[id];
         ck_assert(durable[id] || loss == AUDIT_LOSS_NOT_SYNCED);
         /* and what was not is never said to be */
-        ck_assert_int_eq(file_sync(file, sequence, &loss), durable[id]);
+        bool again = file_sync(file, sequence, &loss);
+        ck_assert(durable[id] || !again);
     }
 }
 
@@ -546,6 +576,133 @@ START_TEST(all_calls_fail_for_a_while)
 }
 END_TEST
 
+/* ---- a damaged state ------------------------------------------------------------------------- */
+
+static unsigned told_aside(void)
+{
+    char command[256];
+    unsigned count = 0;
+
+    snprintf(command, sizeof(command),
+             "cat %s/audit.jsonl* 2>/dev/null | grep -a -c 'audit-state-set-aside'", folder);
+    FILE *pipe = popen(command, "re");
+    ck_assert_int_eq(fscanf(pipe, "%u", &count), 1);
+    pclose(pipe);
+    return count;
+}
+
+static const char *state_path(void)
+{
+    static char name[160];
+    snprintf(name, sizeof(name), "%s.state", path);
+    return name;
+}
+
+/* What a damaged state leaves when it was set aside: one name for each file, and no draft. */
+static void check_names(const char *what, long nth)
+{
+    char command[512];
+    struct stat status;
+
+    ck_assert_int_eq(stat(state_path(), &status), 0);
+    ck_assert_msg(status.st_nlink == 1 && status.st_size == sizeof(struct state_shared),
+                  "%s, call %ld: a state of %ld bytes with %lu names", what, nth,
+                  (long)status.st_size, (unsigned long)status.st_nlink);
+    snprintf(command, sizeof(command), "[ $(ls %s | grep -c 'damaged-') -eq 1 ] && ! [ -e %s.new ]",
+             folder, state_path());
+    ck_assert_msg(system(command) == 0, "%s, call %ld: what is set aside", what, nth);
+}
+
+/* _i: the fault; met once, and from some call on until the log is opened again. A state with whole
+ * heads, and one without. */
+START_TEST(setting_aside_fails)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const long step = getenv("QUICK") != NULL ? 5 : 1;
+
+    no_disk = true;
+    for (int variant = 0; variant < 4; variant++) {
+        fault = (variant & 1) != 0 && faults[_i] == EINTR ? ENXIO : faults[_i];
+        long nth = 0;
+        for (met = true; met; nth += step) {
+            met = stuck = full_next = false;
+            log_file_refused = not_synced = 0;
+            clean();
+            run(&settings);
+            ck_assert_int_eq(truncate(state_path(), (variant & 2) != 0 ? 4096 : 600), 0);
+            long before = outstanding;
+            met = false;
+            stays = (variant & 1) != 0;
+            to_fail = nth;
+            file_close(log_file_open(&settings, false));
+            bool some_failed = met;
+            stays = false;
+            to_fail = -1;
+            ck_assert_int_eq(outstanding, before);
+            struct log_file *file = log_file_open(&settings, true);
+            ck_assert_msg(file != NULL, "call %ld, errno %d", nth, fault);
+            append(file, RECORDS);
+            append(file, RECORDS + 1);
+            ck_assert(acknowledged[RECORDS] && acknowledged[RECORDS + 1]);
+            file_close(file);
+            check_all("setting aside", nth, fault);
+            ck_assert_msg(told_aside() == 1, "variant %d, call %ld, errno %d: told %u times",
+                          variant, nth, fault, told_aside());
+            check_names("setting aside", nth);
+            met = some_failed;
+        }
+        ck_assert_int_gt(nth, 20);
+    }
+}
+END_TEST
+
+static const long sizes[] = {0, 1, 80, 600, 4096, 8192, -1};
+
+/* _i: what is left of the state, which is damaged before each call in turn while the log is opened
+ * and written to over several rotations. No signal ends the test; each record is in the log or
+ * refused, once; and the log goes on by itself. */
+START_TEST(the_state_is_damaged_at_each_step)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const long step = getenv("QUICK") != NULL ? 3 : 1;
+    long nth = 0, refused = 0;
+
+    settings.rotate_bytes = 4096;
+    settings.sync = AUDIT_SYNC_ALL;
+    settings.keep = 40;
+    no_disk = true;
+    damage_state = state_path();
+    damage_size = sizes[_i];
+    for (met = true; met; nth += step) {
+        met = false;
+        log_file_refused = not_synced = 0;
+        clean();
+        run(&settings); /* there has to be a log: an empty state alone is refused */
+        to_damage = nth;
+        run(&settings);
+        to_damage = -1;
+        struct log_file *file = log_file_open(&settings, true);
+        ck_assert_msg(file != NULL, "call %ld", nth);
+        append(file, RECORDS);
+        append(file, RECORDS + 1);
+        ck_assert(acknowledged[RECORDS] && acknowledged[RECORDS + 1]);
+        file_close(file);
+        log_file_check(path, &(struct chain_key){.present = false}, &check);
+        ck_assert_msg(check.breaks == 0 && check.missing == 0, "size %ld, call %ld: %s",
+                      damage_size, nth, check.problem);
+        for (unsigned i = 0; i < RECORDS + 2; i++) {
+            ck_assert_msg(check.seen[i] == acknowledged[i] + (i < RECORDS),
+                          "size %ld, call %ld: record %u", damage_size, nth, i);
+            refused += !acknowledged[i];
+        }
+        ck_assert_msg(told_aside() == met, "size %ld, call %ld: told %u times", damage_size, nth,
+                      told_aside());
+    }
+    ck_assert_int_gt(nth, 100);
+    printf("%ld bytes left: %ld steps, %ld records refused\n", damage_size, nth, refused);
+}
+END_TEST
+
 START_TEST(each_allocation_fails)
 {
     struct sink_settings settings = log_file_settings(path);
@@ -580,17 +737,21 @@ START_TEST(a_failed_sync_stays_failed)
     ck_assert(log_file_append(file, 1, 0, &loss, &first));
     ck_assert(log_file_append(file, 2, 0, &loss, &second));
     fault = EIO;
-    to_fail = 0;
+    atomic_store(&disk_fails, true);
     ck_assert(!file_sync(file, first, &loss));
+    atomic_store(&disk_fails, false);
     ck_assert_int_eq(loss, AUDIT_LOSS_NOT_SYNCED);
     ck_assert(!file_sync(file, second, &loss));
     ck_assert(log_file_append(file, 3, 0, &loss, &third));
     ck_assert(file_sync(file, third, &loss));
     ck_assert(!file_sync(file, second, &loss));
     fault = EINTR;
-    ck_assert(log_file_append(file, 3, 0, &loss, &third));
-    to_fail = 0;
-    ck_assert(file_sync(file, third, &loss));
+    for (long nth = 0; nth < 8; nth++) {
+        ck_assert(log_file_append(file, 3, 0, &loss, &third));
+        to_fail = nth;
+        ck_assert(file_sync(file, third, &loss));
+        to_fail = -1;
+    }
     ck_assert(!file_sync(file, third + 1, &loss)); /* never written */
     file_close(file);
 }
@@ -598,6 +759,32 @@ END_TEST
 
 /* ---- what the disk did not take ----------------------------------------------------------------
  */
+
+/* A host without 0 to 2: not even for a moment does what it prints go into the log or its state. */
+START_TEST(no_file_is_a_standard_one_for_a_moment)
+{
+    struct sink_settings settings = log_file_settings(path);
+    int saved[3];
+
+    settings.rotate_bytes = 4096;
+    for (int fd = 0; fd < 3; fd++) {
+        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+        (void)close(fd);
+    }
+    low = 0;
+    run(&settings);
+    bool cut = truncate(state_path(), 600) == 0;
+    run(&settings);
+    bool left = fcntl(0, F_GETFD) >= 0 || fcntl(1, F_GETFD) >= 0 || fcntl(2, F_GETFD) >= 0;
+    for (int fd = 0; fd < 3; fd++) {
+        (void)dup2(saved[fd], fd);
+    }
+    ck_assert(cut);
+    ck_assert_uint_eq(low, 0);
+    ck_assert(!left);
+    ck_assert_uint_eq(told_aside(), 1);
+}
+END_TEST
 
 enum { THREADS = 6 };
 
@@ -659,6 +846,72 @@ START_TEST(a_record_that_is_not_synced_counts_as_lost)
     }
     audit_close(audit);
     check_not_synced(id, lost);
+}
+END_TEST
+
+/* The state is cut under a log that must have a key: each record is refused, and counted when the
+ * state is back. _i: what is left of it. */
+START_TEST(records_without_a_state_are_refused_and_counted)
+{
+    static char bytes[sizeof(struct state_shared)];
+    struct sink_settings settings = SINK_FILE_DEFAULT(NULL);
+    const struct audit_settings log = {&settings, 1, 0};
+    struct chain_key key = {0};
+    struct audit *audit = NULL;
+
+    settings.path = path;
+    settings.chain_required = true;
+    no_disk = true;
+    chain_key_new(&key);
+    ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_OK);
+    ck_assert_int_eq(audit_open(&log, &audit, NULL), MIGUARD_OK);
+    ck_assert_int_eq(write_one(audit, 0, true), MIGUARD_OK);
+    int fd = open(state_path(), O_RDWR | O_CLOEXEC);
+    ck_assert_int_eq(pread(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
+    ck_assert_int_eq(ftruncate(fd, sizes[_i]), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(write_one(audit, 1 + i, i != 0), MIGUARD_AUDIT_FAILED);
+    }
+    ck_assert_int_eq(pwrite(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
+    close(fd);
+    ck_assert_int_eq(write_one(audit, 4, true), MIGUARD_OK);
+    audit_close(audit);
+    log_file_check(path, &key, &check);
+    ck_assert_msg(check.breaks == 0, "%s", check.problem);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_REMOVED], 3);
+    ck_assert_uint_eq(check.lost_all, 3);
+    ck_assert_int_eq(check.seen[0] + check.seen[4], 2);
+    ck_assert_int_eq(check.seen[1] + check.seen[2] + check.seen[3], 0);
+}
+END_TEST
+
+/* A call fails, and the state is cut just before it: what was refused for it is counted in the
+ * state that comes next, and not in the one that is gone. */
+START_TEST(a_record_refused_with_its_state_is_counted)
+{
+    unsigned refused = 0;
+
+    no_disk = true;
+    damage_state = state_path();
+    damage_size = 0;
+    spare_fstat = true;
+    fault = EIO;
+    for (long nth = 0; nth < 30; nth++) {
+        clean();
+        struct audit *audit = open_audit(AUDIT_SYNC_NONE);
+        ck_assert_int_eq(write_one(audit, 0, true), MIGUARD_OK);
+        to_damage = to_fail = nth;
+        bool written = write_one(audit, 1, true) == MIGUARD_OK;
+        to_damage = to_fail = -1;
+        ck_assert_int_eq(write_one(audit, 2, true), MIGUARD_OK);
+        audit_close(audit);
+        log_file_check(path, &(struct chain_key){.present = false}, &check);
+        ck_assert_msg(check.breaks == 0, "call %ld: %s", nth, check.problem);
+        ck_assert_msg(check.lost_all == !written, "call %ld: %u told", nth,
+                      (unsigned)check.lost_all);
+        refused += !written;
+    }
+    ck_assert_uint_gt(refused, 0);
 }
 END_TEST
 
@@ -751,9 +1004,18 @@ int main(void)
     tcase_add_test(cases, a_failed_sync_stays_failed);
     tcase_add_loop_test(cases, a_file_holds_a_record_of_somebody, 0, LENGTH(disks));
     suite_add_tcase(suite, cases);
+    TCase *aside = tcase_create("aside");
+    tcase_set_timeout(aside, 600);
+    tcase_add_checked_fixture(aside, set_up, tear_down);
+    tcase_add_loop_test(aside, setting_aside_fails, 0, LENGTH(faults));
+    tcase_add_loop_test(aside, the_state_is_damaged_at_each_step, 0, LENGTH(sizes));
+    suite_add_tcase(suite, aside);
     TCase *disk = tcase_create("disk");
     tcase_add_checked_fixture(disk, set_up, tear_down);
     tcase_add_loop_test(disk, a_record_that_is_not_synced_counts_as_lost, 0, 3);
+    tcase_add_loop_test(disk, records_without_a_state_are_refused_and_counted, 0, 4);
+    tcase_add_test(disk, a_record_refused_with_its_state_is_counted);
+    tcase_add_test(disk, no_file_is_a_standard_one_for_a_moment);
     tcase_add_test(disk, all_that_waited_for_a_sync_count_as_lost);
     suite_add_tcase(suite, disk);
     TCase *begin = tcase_create("begin");

@@ -6,13 +6,16 @@
  * again, the call is denied.
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "gateway/gateway.h"
@@ -393,6 +396,295 @@ START_TEST(the_watching_holds_nothing_of_the_hosts)
 }
 END_TEST
 
+/* ---- each one that the library keeps --------------------------------------------------------- */
+
+/* What takes the number. */
+#define VICTIMS(X)                                                                                 \
+    X(CLOSED, "nothing")                                                                           \
+    X(REGULAR, "a file")                                                                           \
+    X(PIPE, "a pipe")                                                                              \
+    X(STREAM, "a client's socket")                                                                 \
+    X(FOLDER, "a folder")                                                                          \
+    X(ALIKE, "one of the same type")
+
+enum victim {
+#define VICTIM_ENUM(NAME, name) NAME,
+    VICTIMS(VICTIM_ENUM)
+#undef VICTIM_ENUM
+        VICTIM_COUNT
+};
+
+static const char *const victim_names[] = {
+#define VICTIM_NAME(NAME, name) name,
+    VICTIMS(VICTIM_NAME)
+#undef VICTIM_NAME
+};
+
+/* How the host lives. */
+enum where { USUAL, WITHOUT_STANDARD, FEW, WHERE_COUNT };
+static const char *const where_names[] = {"usual", "without 0 to 2", "64 descriptors"};
+
+enum { MOST = 16, ALL = -1 };
+
+struct kept {
+    int number[MOST], count;
+    mode_t type[MOST];
+};
+
+struct loss {
+    int which; /* of those kept; ALL: each of them */
+    enum victim victim;
+    enum where where;
+    char why[160];
+    int *kept; /* how many there are */
+};
+
+static char syslog_path[64];
+static int syslog_socket;
+
+static bool listen_as_syslog(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(syslog_path, sizeof(syslog_path), "%s/syslog", policy_folder);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", syslog_path);
+    syslog_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return bind(syslog_socket, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+           fcntl(syslog_socket, F_DUPFD_CLOEXEC, 5) >= 0;
+}
+
+static unsigned drain_syslog(void)
+{
+    char buffer[65536];
+    unsigned count = 0;
+
+    while (recv(syslog_socket, buffer, sizeof(buffer), MSG_DONTWAIT) > 0) {
+        count++;
+    }
+    return count;
+}
+
+/* A log file, syslog, the kernel's audit system where it can be had, and a watched policy. */
+static bool start_all(void)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    struct miguard_error error = {0};
+    char policy[64], text[1024];
+
+    snprintf(policy, sizeof(policy), "%s/policy.yaml", policy_folder);
+    config.policy = policy;
+    for (int kernel = 1; kernel >= 0; kernel--) {
+        snprintf(text, sizeof(text),
+                 "version: 1\nwatch: true\naudit:\n  sinks:\n    - file: { path: %s }\n"
+                 "    - syslog: { socket: %s }\n%s",
+                 log_path(), syslog_path, kernel != 0 ? "    - audit: {}\n" : "");
+        if (write_policy(text) && miguard_configure(&config, &error) == MIGUARD_OK) {
+            return true;
+        }
+    }
+    dprintf(LAST, "cannot start: %s %s\n", error.step, error.detail);
+    return false;
+}
+
+static bool open_one(void)
+{
+    struct stub_host *other = stub_host_new();
+    MI_Context *fresh = NULL;
+    MI_Session opened = MI_SESSION_NULL;
+    bool opens = miguard_guard_context(&other->context, &fresh) == MI_RESULT_OK &&
+                 MI_Context_GetLocalSession(fresh, &opened) == MI_RESULT_OK;
+
+    (void)!MI_Context_PostResult(fresh, MI_RESULT_OK);
+    stub_host_free(other);
+    return opens;
+}
+
+static void find_kept(const bool before[LAST], struct kept *ret_kept)
+{
+    struct stat status;
+
+    ret_kept->count = 0;
+    for (int fd = 0; fd < LAST && ret_kept->count < MOST; fd++) {
+        if (!before[fd] && fstat(fd, &status) == 0) {
+            ret_kept->type[ret_kept->count] = status.st_mode & S_IFMT;
+            ret_kept->number[ret_kept->count++] = fd;
+        }
+    }
+}
+
+struct taker {
+    int fd, other; /* other: where what is written to fd would be met; -1: nowhere */
+    struct stat status;
+};
+
+static bool make_taker(enum victim victim, mode_t type, struct taker *ret_taker)
+{
+    char path[96];
+    int ends[2] = {-1, -1};
+    bool made = true;
+
+    snprintf(path, sizeof(path), "%s/victim-XXXXXX", policy_folder);
+    victim = victim == ALIKE ? (S_ISSOCK(type)  ? STREAM
+                                : S_ISDIR(type) ? FOLDER
+                                                : REGULAR)
+                             : victim;
+    switch (victim) {
+    case PIPE:
+        made = pipe2(ends, O_NONBLOCK) == 0;
+        *ret_taker = (struct taker){.fd = ends[1], .other = fcntl(ends[0], F_DUPFD, 3)};
+        break;
+    case STREAM:
+        made = socketpair(AF_UNIX, S_ISSOCK(type) ? SOCK_DGRAM : SOCK_STREAM, 0, ends) == 0;
+        *ret_taker = (struct taker){.fd = ends[1], .other = fcntl(ends[0], F_DUPFD, 3)};
+        break;
+    case FOLDER:
+        *ret_taker = (struct taker){.fd = open("/", O_RDONLY | O_DIRECTORY), .other = -1};
+        break;
+    default:
+        *ret_taker = (struct taker){.fd = mkstemp(path), .other = -1};
+        (void)fchmod(ret_taker->fd, 0600);
+        break;
+    }
+    if (ends[0] >= 0) {
+        (void)close(ends[0]);
+    }
+    int low = ret_taker->fd; /* where a plug-in prints to */
+    ret_taker->fd = fcntl(low, F_DUPFD, 3);
+    (void)close(low);
+    return made && fstat(ret_taker->fd, &ret_taker->status) == 0;
+}
+
+/* Still there, and nothing has come into it. */
+static bool is_untouched(int number, const struct taker *taker)
+{
+    struct stat status;
+    char byte;
+
+    return fstat(number, &status) == 0 && status.st_dev == taker->status.st_dev &&
+           status.st_ino == taker->status.st_ino &&
+           (!S_ISREG(status.st_mode) || status.st_size == 0) &&
+           (taker->other < 0 || (fcntl(taker->other, F_SETFL, O_NONBLOCK) == 0 &&
+                                 read(taker->other, &byte, 1) < 0 && errno == EAGAIN));
+}
+
+static bool say(const struct loss *loss, const char *why)
+{
+    dprintf(LAST, "number %d, %s, %s: %s\n", loss->which, victim_names[loss->victim],
+            where_names[loss->where], why);
+    return false;
+}
+
+static bool prints_nothing(const struct loss *loss)
+{
+    return loss->where != WITHOUT_STANDARD ||
+           (write(1, "printed\n", 8) < 0 && write(2, "printed\n", 8) < 0);
+}
+
+static bool live_as(enum where where)
+{
+    struct rlimit limit = {64, LAST + 10};
+
+    if (dup2(STDOUT_FILENO, LAST) < 0) {
+        return false;
+    }
+    if (where == WITHOUT_STANDARD) {
+        (void)close(0);
+        (void)close(1);
+        (void)close(2);
+    }
+    return where != FEW || setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+static bool lose_kept(void *data)
+{
+    struct loss *loss = data;
+    bool before[LAST];
+    struct kept kept;
+    struct taker takers[MOST];
+
+    (void)log_path();
+    if (!listen_as_syslog() || !live_as(loss->where)) {
+        return false;
+    }
+    note_all(before);
+    if (!start_all() || !open_one()) {
+        return say(loss, "it does not start");
+    }
+    find_kept(before, &kept);
+    *loss->kept = kept.count;
+    for (int i = 0; i < kept.count; i++) {
+        if (kept.number[i] < (loss->where == FEW ? 3 : 512)) {
+            return say(loss, "it is in the way");
+        }
+        if (loss->which != ALL && loss->which != i) {
+            continue;
+        }
+        if (loss->victim == CLOSED) {
+            (void)close(kept.number[i]);
+        } else if (!make_taker(loss->victim, kept.type[i], &takers[i]) ||
+                   dup2(takers[i].fd, kept.number[i]) < 0) {
+            return say(loss, "cannot take the number");
+        }
+    }
+    (void)drain_syslog();
+    for (int i = 0; i < 3; i++) {
+        if (!open_one() || !prints_nothing(loss)) {
+            return say(loss, "a session is refused, or something was printed to ours");
+        }
+    }
+    if (drain_syslog() < 3) {
+        return say(loss, "syslog lacks records");
+    }
+    if (miguard_reload(NULL) != MIGUARD_OK || !open_one() || !write_policy("version: 1\n") ||
+        miguard_reload(NULL) != MIGUARD_OK || !open_one()) {
+        return say(loss, "the policy cannot be loaded");
+    }
+    for (int i = 0; i < kept.count; i++) {
+        if (loss->victim != CLOSED && (loss->which == ALL || loss->which == i) &&
+            !is_untouched(kept.number[i], &takers[i])) {
+            return say(loss, "what is the host's was touched");
+        }
+    }
+    return log_count("session-open", NULL) >= 5 || say(loss, "the log lacks records");
+}
+
+static unsigned lose_each(enum victim victim, enum where where, unsigned *ret_bad)
+{
+    int *kept = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    unsigned rows = 0;
+
+    *kept = 1;
+    for (int which = ALL; which < *kept; which++, rows++) {
+        struct loss loss = {.which = which, .victim = victim, .where = where, .kept = kept};
+        char command[96];
+        memcpy(strrchr(policy_folder, '-') + 1, "XXXXXX", 6);
+        ck_assert_ptr_nonnull(mkdtemp(policy_folder));
+        *ret_bad += !raw_in_child(lose_kept, &loss);
+        snprintf(command, sizeof(command), "rm -rf %s", policy_folder);
+        ck_assert_int_eq(system(command), 0);
+    }
+    (void)munmap(kept, sizeof(int));
+    return rows;
+}
+
+/* _i: the victim. */
+START_TEST(each_that_is_kept_may_be_lost)
+{
+    unsigned bad = 0, rows = 0;
+
+    if (geteuid() != 0) {
+        printf("skip: a policy below /run: needs root\n");
+        return;
+    }
+    for (int where = 0; where < WHERE_COUNT; where++) {
+        rows += lose_each((enum victim)_i, (enum where)where, &bad);
+    }
+    printf("%s: %u rows, %u bad\n", victim_names[_i], rows, bad);
+    ck_assert_uint_gt(rows, 12);
+    ck_assert_uint_eq(bad, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("descriptors");
@@ -403,6 +695,7 @@ int main(void)
     tcase_add_loop_test(tcase, ours_are_out_of_the_way, 0, 6);
     tcase_add_test(tcase, the_watching_reads_nothing_of_the_hosts);
     tcase_add_test(tcase, the_watching_holds_nothing_of_the_hosts);
+    tcase_add_loop_test(tcase, each_that_is_kept_may_be_lost, 0, VICTIM_COUNT);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

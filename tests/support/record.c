@@ -426,6 +426,10 @@ static const struct rule {
     [RECORD_SPACE_STEP] = {NEEDED, is_step},
     [RECORD_SPACE_AVAILABLE] = {NEEDED, is_number},
     [RECORD_SPACE_USED] = {NEEDED, is_percent},
+    [RECORD_STATE_OBJECT] = {OPTIONAL, NULL},
+    [RECORD_STATE_FOUND] = {NEEDED, is_not_empty},
+    [RECORD_STATE_KEY] = {NEEDED, is_not_empty},
+    [RECORD_STATE_FILE] = {NEEDED, is_not_empty},
     [RECORD_TALLY_OBJECT] = {OPTIONAL, NULL},
     [RECORD_TALLY_WRITTEN] = {NEEDED, is_number},
     [RECORD_TALLY_LOST] = {NEEDED, is_number},
@@ -590,6 +594,7 @@ static const struct class
     {"restore", "process", "change"},
     {"drop", "process", "change"},
     {"gate", "process", "change"},
+    {"audit-state-set-aside", "configuration", "change"},
 };
 
 static const struct class *class_of(const char *action)
@@ -622,10 +627,9 @@ static bool members_agree(const struct walk *walk, const json_t *record)
     static const struct {
         const char *member, *action;
     } rows[] = {
-        {"miguard.lost", "records-lost"},
-        {"miguard.rotated", "audit-rotate"},
-        {"miguard.space", "audit-space"},
-        {"miguard.tally", "audit-stop"},
+        {"miguard.lost", "records-lost"},           {"miguard.rotated", "audit-rotate"},
+        {"miguard.space", "audit-space"},           {"miguard.tally", "audit-stop"},
+        {"miguard.state", "audit-state-set-aside"},
     };
     const char *action = text_at(record, "event.action");
 

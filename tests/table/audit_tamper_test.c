@@ -739,6 +739,100 @@ static void delete_state_of_unkeyed(struct desk *desk)
     desk->key = NULL;
 }
 
+/* What a writer leaves that has set the state aside, and 30 records behind it. */
+static void go_on_aside(struct desk *desk, struct chain_log *writer, const char *key)
+{
+    const struct audit_set_aside aside = {"heads", key, "audit.jsonl.state.damaged-1"};
+    const struct audit_event event = {.action = AUDIT_ACTION_STATE_SET_ASIDE, .set_aside = &aside};
+    char *line = forge(writer, &event);
+
+    append(desk, line);
+    free(line);
+    for (int i = 0; i < 30; i++) {
+        line = forge_plain(writer);
+        append(desk, line);
+        free(line);
+    }
+}
+
+static void set_aside_with_key(struct desk *desk)
+{
+    struct chain_log writer = desk->log;
+    go_on_aside(desk, &writer, "kept");
+}
+
+static void lose_key(struct desk *desk, struct chain_log *writer)
+{
+    *writer = desk->log;
+    writer->head.chain_id = 77;
+    writer->head.epoch = 0;
+    memset(&writer->head.key, 0, sizeof(writer->head.key));
+}
+
+static void set_aside_without_key(struct desk *desk)
+{
+    struct chain_log writer;
+
+    lose_key(desk, &writer);
+    go_on_aside(desk, &writer, "lost");
+}
+
+static void set_aside_unkeyed(struct desk *desk)
+{
+    struct chain_log writer = desk->log;
+    go_on_aside(desk, &writer, "none");
+}
+
+static void keep_head(struct desk *desk, uint64_t sequence)
+{
+    desk->heads[0].sequence = sequence;
+    hash_of(line_of(desk, sequence), desk->heads[0].hash);
+    desk->head_count = 1;
+}
+
+static void set_aside_unkeyed_with_head(struct desk *desk)
+{
+    keep_head(desk, desk->log.head.sequence);
+    set_aside_unkeyed(desk);
+}
+
+/* The end was cut, before the state was set aside or behind it. */
+static void set_aside_behind_cut_with_head(struct desk *desk)
+{
+    keep_head(desk, 95);
+    cut(desk);
+    struct chain_log writer;
+    lose_key(desk, &writer);
+    writer.head.sequence = 90;
+    hash_of(line_of(desk, 90), writer.head.hash);
+    go_on_aside(desk, &writer, "lost");
+}
+
+static void cut_before_set_aside(struct desk *desk)
+{
+    cut(desk);
+    set_aside_without_key(desk);
+}
+
+static void set_aside_names_another(struct desk *desk)
+{
+    struct chain_log writer;
+
+    lose_key(desk, &writer);
+    writer.head.hash[0] ^= 1;
+    go_on_aside(desk, &writer, "lost");
+}
+
+static void set_aside_unkeyed_behind_cut_with_head(struct desk *desk)
+{
+    keep_head(desk, 95);
+    cut(desk);
+    struct chain_log writer = desk->log;
+    writer.head.sequence = 90;
+    hash_of(line_of(desk, 90), writer.head.hash);
+    go_on_aside(desk, &writer, "none");
+}
+
 static void without_key(struct desk *desk)
 {
     desk->key = NULL;
@@ -935,6 +1029,14 @@ static const struct attack {
     {KEYED(restart_after_cut, NOTICED_CUT, 91, 0)},
     {KEYED(delete_state, RESTARTED, END, -1)},
     {KEYED(delete_state_of_unkeyed, RESTARTED, END, -1)},
+    {KEYED(set_aside_behind_cut_with_head, CUT, 90, 0)},
+    {KEYED(cut_before_set_aside, RESTARTED, NOWHERE, -1)},
+    {KEYED(set_aside_names_another, RESTARTED, END, -1)},
+    {PLAIN(set_aside_unkeyed_behind_cut_with_head, HEAD, 95, 0)},
+    {HONEST(set_aside_with_key, true, VERIFY_INTACT)},
+    {HONEST(set_aside_without_key, true, VERIFY_UNPROVEN)},
+    {HONEST(set_aside_unkeyed, false, VERIFY_UNPROVEN)},
+    {HONEST(set_aside_unkeyed_with_head, false, VERIFY_INTACT)},
     {KEYED(delete_without_key, DELETED, 50, 0)},
     {KEYED(renumber_without_key, EDITED, 50, 0)},
     {KEYED(change_hash_without_key, REPLACED, 50, 0)},

@@ -215,11 +215,12 @@ static uint64_t written(void)
 static uint64_t counted(void)
 {
     struct log_state state = {0};
+    enum state_damage damage;
     uint64_t all = 0;
     char name[512];
 
     snprintf(name, sizeof(name), "%s.state", log_path());
-    if (state_open(AT_FDCWD, name, log_path(), &state, NULL) != MIGUARD_OK) {
+    if (state_open(AT_FDCWD, name, log_path(), &state, &damage, NULL) != MIGUARD_OK) {
         return 0;
     }
     for (int cause = 0; cause < AUDIT_LOSS_COUNT; cause++) {

@@ -393,8 +393,10 @@ START_TEST(test_rfc5424_of_each_action)
     static const struct {
         const char *action;
         const char *head;
-    } heads[] = {
-        {"records-lost", "<82>1 "}, {"policy-refused", "<83>1 "}, {"policy-load", "<85>1 "}};
+    } heads[] = {{"records-lost", "<82>1 "},
+                 {"audit-state-set-aside", "<82>1 "},
+                 {"policy-refused", "<83>1 "},
+                 {"policy-load", "<85>1 "}};
     struct review_line facts = full;
     const char *head = strcmp(actions[_i], "audit-space") == 0 ? "<82>1 " : "<84>1 ";
 
@@ -402,7 +404,7 @@ START_TEST(test_rfc5424_of_each_action)
     facts.class_name = "a]b\\\"c";
     facts.method = "m]";
     facts.in_miguard = ",\"keys\":[\"N=a[1]\",\"I=2\"]";
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         head = strcmp(actions[_i], heads[i].action) == 0 ? heads[i].head : head;
     }
     const char *line = exported(EXPORT_RFC5424_FORMAT, &facts);

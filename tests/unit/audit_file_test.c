@@ -17,6 +17,9 @@
 #include "audit/file/file_internal.h"
 #include "support/lacks.h"
 #include "support/log_file.h"
+#include "tools/review/verify.h"
+
+#define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 static char folder[64], path[128];
 static const struct chain_key no_key;
@@ -669,7 +672,6 @@ static const struct {
      "0600"},
     {"a state with two names", "(umask 077; touch %1$s.state); ln %1$s.state %1$s.y",
      MIGUARD_BAD_STATE, "second name"},
-    {"a short state", "(umask 077; echo x > %1$s.state)", MIGUARD_BAD_STATE, "audit init"},
 };
 
 START_TEST(what_is_no_log_is_refused)
@@ -731,38 +733,352 @@ START_TEST(folders_above_are_judged)
 }
 END_TEST
 
-/* Each byte of what an opened state is judged by. */
-START_TEST(a_damaged_state_is_refused)
-{
-    struct sink_settings settings = log_file_settings(path);
-    const struct file_owner owner = {0};
-    struct miguard_error error;
-    const size_t places[] = {offsetof(struct state_shared, magic),
-                             offsetof(struct state_shared, version),
-                             offsetof(struct state_shared, size)};
+/* ---- a damaged state ------------------------------------------------------------------------- */
 
+enum { WHOLE = sizeof(struct state_shared) };
+
+static void cut_state(off_t size)
+{
+    ck_assert_int_eq(truncate(beside("state"), size), 0);
+}
+
+static void over_state(size_t at, const void *bytes, size_t length)
+{
+    int fd = open(beside("state"), O_WRONLY | O_CLOEXEC);
+    ck_assert_int_eq(pwrite(fd, bytes, length, (off_t)at), (ssize_t)length);
+    close(fd);
+}
+
+static void flip_state(size_t at)
+{
+    int fd = open(beside("state"), O_RDWR | O_CLOEXEC);
+    unsigned char byte = 0;
+    ck_assert_int_eq(pread(fd, &byte, 1, (off_t)at), 1);
+    byte ^= 0x55;
+    ck_assert_int_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
+    close(fd);
+}
+
+static void cut_to(size_t size)
+{
+    cut_state((off_t)size);
+}
+
+static void cut_and_grown(size_t size)
+{
+    cut_state((off_t)size);
+    cut_state(WHOLE);
+}
+
+static void print_over(size_t length)
+{
+    static const char text[] = "printed by a plug-in\nplug-in: something is wrong\n";
+    char bytes[WHOLE];
+    for (size_t i = 0; i < length; i++) {
+        bytes[i] = text[i % (sizeof(text) - 1)];
+    }
+    over_state(0, bytes, length);
+}
+
+static void flip_heads(size_t offset)
+{
+    flip_state(offsetof(struct state_shared, head) + offset);
+    flip_state(offsetof(struct state_shared, head) + sizeof(struct state_head) + offset);
+    flip_state(offsetof(struct state_shared, redo) + offsetof(struct state_redo, head) + offset);
+}
+
+/* Another file of the owner's, as a backup that is put back wrongly leaves it. */
+static void another_file(size_t length)
+{
+    char fresh[200];
+    snprintf(fresh, sizeof(fresh), "%s.fresh", path);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    for (size_t i = 0; i < length; i++) {
+        ck_assert_int_eq(write(fd, "\x7f", 1), 1);
+    }
+    close(fd);
+    ck_assert_int_eq(rename(fresh, beside("state")), 0);
+}
+
+/* kept: the head in it is whole, and so is the key. */
+static const struct {
+    const char *what;
+    void (*damage)(size_t);
+    size_t argument;
+    const char *found;
+    bool kept;
+} state_damages[] = {
+    {"cut to nothing", cut_to, 0, "empty", false},
+    {"cut to a byte", cut_to, 1, "size", false},
+    {"cut in the heads", cut_to, 600, "size", false},
+    {"cut behind the heads", cut_to, 4096, "size", true},
+    {"cut by a byte", cut_to, WHOLE - 1, "size", true},
+    {"a byte more", cut_to, WHOLE + 1, "size", true},
+    {"cut to nothing and filled with zeros", cut_and_grown, 0, "empty", false},
+    {"cut in the heads and filled with zeros", cut_and_grown, 60, "lock", false},
+    {"cut behind the lock and filled with zeros", cut_and_grown, 130, "heads", false},
+    {"printed to", print_over, 49, "content", true},
+    {"printed to in the heads", print_over, 1000, "content", false},
+    {"printed to wholly", print_over, WHOLE, "content", false},
+    {"another magic", flip_state, offsetof(struct state_shared, magic), "content", true},
+    {"another version", flip_state, offsetof(struct state_shared, version), "content", true},
+    {"another size in it", flip_state, offsetof(struct state_shared, size), "content", true},
+    {"another kind of lock", flip_state,
+     offsetof(struct state_shared, mutex) + offsetof(pthread_mutex_t, __data.__kind), "lock", true},
+    {"another number", flip_heads, offsetof(struct state_head, sequence), "heads", false},
+    {"another key", flip_heads, offsetof(struct state_head, key.bytes), "heads", false},
+    {"another sum", flip_heads, offsetof(struct state_head, check), "heads", false},
+    {"another file", another_file, 100, "size", false},
+    {"another empty file", another_file, 0, "empty", false},
+};
+
+static const char *log_text(void)
+{
+    static char text[1 << 18];
+    FILE *file = fopen(path, "re");
+    size_t length = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    return text;
+}
+
+static unsigned times(const char *text, const char *what)
+{
+    unsigned count = 0;
+    for (; (text = strstr(text, what)) != NULL; text++) {
+        count++;
+    }
+    return count;
+}
+
+/* What was set aside is what was there, but for its first bytes, and as private. */
+static void check_aside(void)
+{
+    struct stat status;
+
+    ck_assert_int_eq(stat(beside("state.damaged-1"), &status), 0);
+    ck_assert_uint_eq(status.st_mode & 07777, 0600);
+    ck_assert_uint_eq(status.st_nlink, 1);
+    ck_assert_int_ne(access(beside("state.damaged-2"), F_OK), 0);
+    ck_assert_int_ne(access(beside("state.new"), F_OK), 0);
+    ck_assert_int_eq(stat(beside("state"), &status), 0);
+    ck_assert_uint_eq(status.st_nlink, 1);
+    ck_assert_int_eq(status.st_size, WHOLE);
+}
+
+static enum verify_verdict verdict_of(const struct chain_key *key)
+{
+    const char *logs[] = {path};
+    struct state_head head;
+    struct verify_report report = {0};
+    const struct verify_request request = {.logs = logs,
+                                           .log_count = 1,
+                                           .key = key->present ? key : NULL,
+                                           .state = &head,
+                                           .look_ahead = VERIFY_LOOK_AHEAD,
+                                           .steps = VERIFY_STEPS};
+
+    ck_assert_int_eq(file_read_head(path, &head, NULL), MIGUARD_OK);
+    ck_assert_int_eq(verify_log(&request, &report, NULL), MIGUARD_OK);
+    enum verify_verdict verdict = report.verdict;
+    ck_assert_uint_eq(report.count[VERIFY_SET_ASIDE] + report.count[VERIFY_STATE_KEPT], 1);
+    verify_release(&report);
+    return verdict;
+}
+
+static void set_one_aside(int at, bool keyed, bool running)
+{
     struct chain_key key = {0};
-    ck_assert(chain_init());
-    chain_key_new(&key); /* without a key, the older head would do */
-    ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_OK);
+    char wanted[120];
+
+    if (keyed) {
+        chain_key_new(&key);
+        ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_OK);
+    }
     struct log_file *file = open_log();
     append(file, 1);
     append(file, 2);
-    struct state_shared *shared = file->state.shared;
-    for (size_t i = 0; i < 3 + sizeof(struct state_head); i += i < 3 ? 1 : 7) {
-        unsigned char *at = i < 3 ? (unsigned char *)shared + places[i]
-                                  : (unsigned char *)&shared->head[shared->current] + i - 3;
-        struct log_file *second = NULL;
-        *at ^= 0x55;
-        ck_assert_msg(file_open(&settings, &owner, &second, &error) == MIGUARD_BAD_STATE,
-                      "byte %zu", i);
-        ck_assert(strstr(error.detail, "audit init") != NULL);
-        *at ^= 0x55;
+    if (!running) {
+        file_close(file);
     }
+    state_damages[at].damage(state_damages[at].argument);
+    struct log_file *second = running && at % 2 == 0 ? NULL : open_log();
+    for (unsigned i = 3; i < 9; i++) { /* by turns */
+        append(running && (i % 2 != 0 || second == NULL) ? file : second, i);
+    }
+    file_close(second);
+    if (running) {
+        file_close(file);
+    }
+    bool lost = keyed && !state_damages[at].kept;
+    snprintf(wanted, sizeof(wanted),
+             "\"state\":{\"found\":\"%s\",\"key\":\"%s\",\"file\":\"audit.jsonl.state.damaged-1\"}",
+             state_damages[at].found,
+             !keyed ? "none"
+             : lost ? "lost"
+                    : "kept");
+    ck_assert_msg(times(log_text(), wanted) == 1 &&
+                      times(log_text(), "\"action\":\"audit-state-set-aside\"") == 1,
+                  "%s, keyed %d, running %d: %.900s", state_damages[at].what, keyed, running,
+                  strstr(log_text(), "set-aside") != NULL ? strstr(log_text(), "\"state\":{")
+                                                          : "no record");
+    check_aside();
+    ck_assert_int_eq(verdict_of(&key), keyed && !lost ? VERIFY_INTACT : VERIFY_UNPROVEN);
+    log_file_check(path, &key, &check);
+    ck_assert_msg(lost || check.breaks == 0, "%s, keyed %d, running %d: %s", state_damages[at].what,
+                  keyed, running, check.problem);
+    ck_assert_uint_eq(check.missing + check.lost_all, 0);
+    for (unsigned i = 1; i < 9; i++) {
+        ck_assert_msg(check.seen[i] == 1, "%s: %u", state_damages[at].what, i);
+    }
+}
+
+/* _i: the damage. With a key and without; with a writer who has it mapped, and with none. */
+START_TEST(a_damaged_state_is_set_aside)
+{
+    ck_assert(chain_init());
+    for (int variant = 0; variant < 4; variant++) {
+        tear_down();
+        set_up();
+        set_one_aside(_i, (variant & 1) != 0, (variant & 2) != 0);
+    }
+}
+END_TEST
+
+/* _i: the damage. Where a key is wanted it is kept, or the log refused with all left as it is. */
+START_TEST(a_key_that_is_wanted_is_kept_or_refused)
+{
+    struct sink_settings settings = log_file_settings(path);
+    const struct file_owner owner = {0};
+    struct chain_key key = {0};
+    struct log_file *second = NULL;
+    struct miguard_error error = {0};
+    enum audit_loss loss = AUDIT_LOSS_COUNT;
+    uint64_t sequence;
+
+    ck_assert(chain_init());
+    chain_key_new(&key);
+    settings.chain_required = true;
+    ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, NULL), MIGUARD_OK);
+    struct log_file *file = log_file_open(&settings, true);
+    append(file, 1);
+    state_damages[_i].damage(state_damages[_i].argument);
+    bool written = log_file_append(file, 2, 0, &loss, &sequence);
+    ck_assert_int_eq(written, state_damages[_i].kept);
+    ck_assert(written || loss == AUDIT_LOSS_REMOVED);
+    file_close(file);
+    enum miguard_status status = file_open(&settings, &owner, &second, &error);
+    if (state_damages[_i].kept) {
+        ck_assert_int_eq(status, MIGUARD_OK);
+        file_close(second);
+        return;
+    }
+    ck_assert_int_eq(status, MIGUARD_BAD_STATE);
+    ck_assert_msg(strstr(error.detail, "the key of the chain is lost with it") != NULL, "%s",
+                  error.detail);
+    ck_assert_msg(strstr(error.detail, "audit init --aside") != NULL, "%s", error.detail);
+    ck_assert_int_ne(access(beside("state.damaged-1"), F_OK), 0);
+    ck_assert_uint_eq(times(log_text(), "audit-state-set-aside"), 0);
+}
+END_TEST
+
+/* The next one has the next number; who was killed between two steps has left a second name. */
+START_TEST(a_second_damaged_state_is_set_aside)
+{
+    char command[512];
+
+    for (unsigned i = 1; i < 4; i++) {
+        struct log_file *file = open_log();
+        append(file, i);
+        file_close(file);
+        cut_state(600);
+        snprintf(command, sizeof(command), "ln %1$s.state %1$s.state.damaged-%2$u", path, i);
+        ck_assert_int_eq(system(command), 0);
+    }
+    struct log_file *file = open_log();
+    append(file, 4);
+    file_close(file);
+    check_log(&no_key);
+    ck_assert_uint_eq(times(log_text(), "\"action\":\"audit-state-set-aside\""), 3);
+    ck_assert_int_eq(access(beside("state.damaged-3"), F_OK), 0);
+    ck_assert_int_ne(access(beside("state.damaged-4"), F_OK), 0);
+}
+END_TEST
+
+/* A writer is killed before the record about it, and one behind it. */
+START_TEST(the_record_about_it_is_written_once)
+{
+    static struct state_shared before;
+    struct log_file *file = open_log();
+
+    append(file, 1);
+    file_close(file);
+    cut_state(600);
+    file_close(open_log()); /* writes nothing */
+    ck_assert_uint_eq(times(log_text(), "audit-state-set-aside"), 0);
+    file = open_log();
+    memcpy(&before, file->state.shared, sizeof(before));
+    append(file, 2);
+    memcpy(file->state.shared->head, before.head, sizeof(before.head));
+    atomic_store(&file->state.shared->current, atomic_load(&before.current));
+    atomic_store(&file->state.shared->dirty, atomic_load(&before.dirty) | STATE_KILLED);
+    file_close(file);
+    file = open_log();
     append(file, 3);
     file_close(file);
-    ck_assert_int_eq(truncate(beside("state"), 4096), 0);
-    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    check_log(&no_key);
+    ck_assert_uint_eq(times(log_text(), "\"action\":\"audit-state-set-aside\""), 1);
+}
+END_TEST
+
+/* A state that others could write, another version's and a draft are never set aside. */
+START_TEST(what_may_not_be_set_aside_stays)
+{
+    static const char *const commands[] = {
+        "chmod 660 %1$s.state", "ln %1$s.state %1$s.other",
+        "mv %1$s.state %1$s.x; mkdir %1$s.state",
+        "printf 'MGDRAFT' | dd of=%1$s.state conv=notrunc status=none",
+        "printf '\\11' | dd of=%1$s.state bs=1 seek=8 conv=notrunc status=none"};
+    struct sink_settings settings = log_file_settings(path);
+    const struct file_owner owner = {0};
+    struct log_file *second = NULL;
+    struct miguard_error error = {0};
+    char command[512];
+
+    struct log_file *file = open_log();
+    append(file, 1);
+    file_close(file);
+    if (_i == 4) {
+        flip_heads(offsetof(struct state_head, check));
+    }
+    if (_i < 2) {
+        flip_state(0);
+    }
+    snprintf(command, sizeof(command), commands[_i], path);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_ne(file_open(&settings, &owner, &second, &error), MIGUARD_OK);
+    ck_assert_int_ne(access(beside("state.damaged-1"), F_OK), 0);
+}
+END_TEST
+
+/* Two states beside each other would make two chains: who has a removed one joins the new one. */
+START_TEST(a_writer_joins_the_state_that_has_the_name)
+{
+    struct log_file *first = open_log();
+    append(first, 1);
+    ck_assert_int_eq(unlink(beside("state")), 0);
+    struct log_file *second = open_log();
+    append(second, 2);
+    append(first, 3);
+    append(second, 4);
+    append(first, 5);
+    ck_assert_uint_eq(state_head(&first->state)->chain_id, state_head(&second->state)->chain_id);
+    file_close(first);
+    file_close(second);
+    log_file_check(path, &no_key, &check);
+    ck_assert_uint_eq(check.lost[AUDIT_LOSS_CUT], 1);
+    ck_assert_uint_eq(check.unexplained, 0);
+    ck_assert_uint_eq(check.last_sequence, 7); /* of which 2 may be missing, and 3 says so */
 }
 END_TEST
 
@@ -1221,7 +1537,12 @@ int main(void)
                         (int)(sizeof(above) / sizeof(above[0])));
     tcase_add_loop_test(cases, what_is_no_log_is_refused, 0,
                         sizeof(refusals) / sizeof(refusals[0]));
-    tcase_add_test(cases, a_damaged_state_is_refused);
+    tcase_add_loop_test(cases, a_damaged_state_is_set_aside, 0, LENGTH(state_damages));
+    tcase_add_loop_test(cases, a_key_that_is_wanted_is_kept_or_refused, 0, LENGTH(state_damages));
+    tcase_add_test(cases, a_second_damaged_state_is_set_aside);
+    tcase_add_test(cases, the_record_about_it_is_written_once);
+    tcase_add_loop_test(cases, what_may_not_be_set_aside_stays, 0, 5);
+    tcase_add_test(cases, a_writer_joins_the_state_that_has_the_name);
     tcase_add_test(cases, init_refuses_what_is_there);
     tcase_add_test(cases, a_stray_does_not_go_on);
     tcase_add_loop_test(cases, strays_are_left_alone, 0, 2);

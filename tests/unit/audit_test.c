@@ -196,12 +196,14 @@ static struct audit_event sample_of(enum audit_action action)
                                                  "audit.jsonl.9",         12350};
     static const struct audit_space space = {"low", UINT32_MAX, 91};
     static const struct audit_tally tally = {3, 0};
+    static const struct audit_set_aside aside = {"heads", "lost", "audit.jsonl.state.damaged-1"};
     struct audit_event event = {.action = action, .operation = OPERATION_INVOKE};
 
     event.lost = action == AUDIT_ACTION_RECORDS_LOST ? &lost : NULL;
     event.rotated = action == AUDIT_ACTION_AUDIT_ROTATE ? &rotated : NULL;
     event.space = action == AUDIT_ACTION_AUDIT_SPACE ? &space : NULL;
     event.tally = action == AUDIT_ACTION_AUDIT_STOP ? &tally : NULL;
+    event.set_aside = action == AUDIT_ACTION_STATE_SET_ASIDE ? &aside : NULL;
     return event;
 }
 

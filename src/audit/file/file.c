@@ -5,9 +5,13 @@
  * A record is one write(2) at the end of the file, under the lock; then the head says that it is
  * there. In between, a kill leaves a record that the head does not know: repair.c takes it over.
  *
- * Who may write the state file can do harm that no check here prevents: one that is cut while it is
- * mapped raises SIGBUS in every writer. It belongs to root or to the user who writes the log, mode
- * 0600, in a folder of the same kind.
+ * The state is mapped, and a touch of it raises SIGBUS when its file was cut. So fstat(2) on its
+ * descriptor proves its size when the lock was taken, and again after each call that may take its
+ * time (state_prove()). What is left is a cut between such a proof and the loads and stores that
+ * follow it without a system call. Only root and the user who writes the log can make it: the state
+ * is mode 0600, in a folder of the same kind. Reading and writing the state instead, under
+ * flock(2), has no such rest, and costs four calls more for each record, as much as all of its
+ * others.
  */
 #include "audit/file/file.h"
 
@@ -69,6 +73,16 @@ static void close_keeping_errno(int fd)
     errno = error;
 }
 
+int file_open_away(int folder, const char *name, int flags, mode_t mode)
+{
+    struct descriptor_low low;
+
+    descriptor_take_low(&low);
+    int fd = descriptor_away(file_calls.openat(folder, name, flags, mode));
+    descriptor_give_low(&low);
+    return fd;
+}
+
 /* ---- the files of a log ---------------------------------------------------------------------- */
 
 static const char *wrong_log(const struct log_file *file, const struct stat *status)
@@ -89,8 +103,8 @@ bool file_open_name(struct log_file *file, const char *name, int *ret_fd, struct
                     const char **ret_problem)
 {
     /* O_NONBLOCK so that a FIFO put there cannot hold us up; it has no effect on a regular file. */
-    int fd = file_calls.openat(file->folder, name,
-                               O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    int fd = file_open_away(file->folder, name,
+                            O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
     if (fd < 0) {
         *ret_problem =
             errno == ELOOP ? "is a symbolic link; name the file itself" : strerrordesc_np(errno);
@@ -107,9 +121,8 @@ bool file_open_name(struct log_file *file, const char *name, int *ret_fd, struct
         errno = EINVAL;
         return false;
     }
-    *ret_fd = descriptor_away(fd);
-    *ret_problem = *ret_fd < 0 ? strerrordesc_np(errno) : NULL;
-    return *ret_fd >= 0;
+    *ret_fd = fd;
+    return true;
 }
 
 /* The group first: a wrong one must not read it for a moment. The mode is set apart from the umask,
@@ -131,18 +144,15 @@ static bool finish_new(const struct log_file *file, int fd, struct stat *ret_sta
 
 bool file_create(struct log_file *file, const char *name, int *ret_fd, struct stat *ret_status)
 {
-    int fd = file_calls.openat(file->folder, name,
-                               O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = file_open_away(file->folder, name,
+                            O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return false;
     }
-    fd = descriptor_away(fd);
-    if (fd < 0 || !finish_new(file, fd, ret_status)) {
+    if (!finish_new(file, fd, ret_status)) {
         int error = errno;
         file_calls.unlinkat(file->folder, name, 0);
-        if (fd >= 0) {
-            file_calls.close(fd);
-        }
+        file_calls.close(fd);
         errno = error;
         return false;
     }
@@ -167,24 +177,26 @@ bool file_mark_set(int fd, struct file_mark *ret_mark)
     if (!look_at(fd, &status)) {
         return false;
     }
-    *ret_mark = (struct file_mark){status.st_dev, status.st_ino, status.st_uid};
+    *ret_mark =
+        (struct file_mark){status.st_dev, status.st_ino, status.st_mode & S_IFMT, status.st_uid};
     return true;
 }
 
-static bool holds(int fd, const struct file_mark *mark, struct stat *ret_status)
+bool file_mark_looks(int fd, const struct file_mark *mark, struct stat *ret_status)
 {
     if (fd < 0 || !look_at(fd, ret_status)) {
         return false;
     }
     errno = EBADF;
-    return ret_status->st_dev == mark->device && ret_status->st_ino == mark->inode;
+    return ret_status->st_dev == mark->device && ret_status->st_ino == mark->inode &&
+           (ret_status->st_mode & S_IFMT) == mark->type;
 }
 
 bool file_mark_holds(int fd, const struct file_mark *mark)
 {
     struct stat status;
 
-    return holds(fd, mark, &status);
+    return file_mark_looks(fd, mark, &status);
 }
 
 /* What was right when it was opened need not be any more. One that came to be root's is better. */
@@ -205,7 +217,7 @@ static bool reclaim(struct log_file *file, enum audit_loss *ret_loss)
     const mode_t others = S_IWGRP | S_IWOTH;
     struct stat status;
 
-    if (!holds(file->folder, &file->folder_mark, &status)) {
+    if (!file_mark_looks(file->folder, &file->folder_mark, &status)) {
         file->folder = -1;
         if (!file_open_folder(file)) {
             *ret_loss = AUDIT_LOSS_REMOVED;
@@ -218,7 +230,7 @@ static bool reclaim(struct log_file *file, enum audit_loss *ret_loss)
     if (file->fd < 0) {
         return true;
     }
-    if (!holds(file->fd, &file->fd_mark, &status)) {
+    if (!file_mark_looks(file->fd, &file->fd_mark, &status)) {
         atomic_fetch_add(&file->turn, 1);
         file->fd = -1;
         file->inode = 0; /* of no file: file_settle() opens it */
@@ -234,8 +246,9 @@ bool file_take(struct log_file *file, int fd, uint64_t inode)
     /* In this order for sync.c: who sees the new descriptor sees one of the two before it. */
     atomic_store(&file->after, UINT64_MAX);
     atomic_fetch_add(&file->turn, 1);
-    /* A thread in fdatasync(2) holds the old file by itself; the number never means another. */
-    if (file->fd < 0) {
+    /* A thread in fdatasync(2) holds the old file by itself; the number never means another. One
+     * that is the host's by now stays the host's, and one that it closed may be fd again. */
+    if (file->fd < 0 || file->fd == fd || !file_mark_holds(file->fd, &file->fd_mark)) {
         file->fd = fd;
     } else {
         int done = file_calls.dup3(fd, file->fd, O_CLOEXEC);
@@ -300,12 +313,112 @@ static bool ask_keeper(struct log_file *file)
 
 /* ---- the lock -------------------------------------------------------------------------------- */
 
-static bool lock_both(struct log_file *file)
+/* Under the local lock. The descriptor proves that it is still there; another state may have its
+ * name by now, when its own is gone. */
+static enum state_presence look_at_state(struct log_file *file, enum audit_loss *ret_loss)
 {
-    if (state_wait_for(&file->local) != 0) {
+    const struct log_state *state = &file->state;
+    char name[FILE_NAME_SIZE];
+    struct stat status, other;
+
+    enum state_presence presence = state_look(state, &status);
+    if (presence != STATE_THERE) {
+        return presence;
+    }
+    if (!is_as_trusted(&status, &state->mark, S_IRWXG | S_IRWXO)) {
+        *ret_loss = AUDIT_LOSS_UNTRUSTED;
+    }
+    file_sibling(file, "state", name);
+    return status.st_nlink == 0 &&
+                   file_calls.fstatat(file->folder, name, &other, AT_SYMLINK_NOFOLLOW) == 0
+               ? STATE_ELSEWHERE
+               : STATE_THERE;
+}
+
+/* A writer in another process may have set it aside, or something have overwritten it. */
+static bool lock_one(struct log_file *file, enum audit_loss *ret_loss)
+{
+    struct log_state *state = &file->state;
+
+    if (!state_is_one(state)) {
+        state->gone = true;
         return false;
     }
-    if (!state_lock(&file->state)) {
+    *ret_loss = AUDIT_LOSS_BUSY;
+    if (!state_lock(state)) {
+        return false;
+    }
+    if (state_prove(state) && state_is_one(state) && state_sound(state)) {
+        return true;
+    }
+    state->gone = true;
+    state_unlock(state);
+    return false;
+}
+
+static bool has_key(const struct log_file *file, const char *path, struct miguard_error *reterr)
+{
+    if (!file->settings.chain_required || state_head(&file->state)->key.present) {
+        return true;
+    }
+    (void)!error_set(reterr, MIGUARD_BAD_STATE, 0, "chain",
+                     "%.80s: the policy wants a chain with a key (chain: required), and this log "
+                     "has none; run miguard audit init --aside, which moves it away",
+                     path);
+    return false;
+}
+
+/* Under the local lock. */
+static bool lock_present(struct log_file *file, const char *path, enum audit_loss *ret_loss,
+                         struct miguard_error *reterr)
+{
+    enum { TRIES = 4 };
+
+    for (int i = 0; i < TRIES; i++) {
+        *ret_loss = AUDIT_LOSS_REMOVED;
+        enum state_presence presence = look_at_state(file, ret_loss);
+        if (*ret_loss == AUDIT_LOSS_UNTRUSTED) {
+            return false;
+        }
+        if (presence != STATE_THERE && file_open_state(file, path, reterr) != MIGUARD_OK) {
+            return false;
+        }
+        if (presence != STATE_THERE && look_at_state(file, ret_loss) != STATE_THERE) {
+            continue;
+        }
+        if (lock_one(file, ret_loss)) {
+            *ret_loss = AUDIT_LOSS_REMOVED;
+            bool good = has_key(file, path, reterr);
+            if (!good) {
+                state_unlock(&file->state);
+            }
+            return good;
+        }
+        if (!file->state.gone) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static uint64_t size_limit(void)
+{
+    struct rlimit limit;
+
+    return file_calls.getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY
+               ? UINT64_MAX
+               : limit.rlim_cur;
+}
+
+bool file_lock_state(struct log_file *file, const char *path, enum audit_loss *ret_loss,
+                     struct miguard_error *reterr)
+{
+    if (state_wait_for(&file->local) != 0) {
+        *ret_loss = AUDIT_LOSS_BUSY;
+        return false;
+    }
+    file->size_limit = size_limit();
+    if (!reclaim(file, ret_loss) || !lock_present(file, path, ret_loss, reterr)) {
         pthread_mutex_unlock(&file->local);
         return false;
     }
@@ -324,51 +437,30 @@ static void look_at_name(struct log_file *file)
     struct state_shared *shared = file->state.shared;
     struct stat status;
 
-    if (atomic_load(&shared->dirty) != 0) {
+    if ((atomic_load(&shared->dirty) & STATE_REPAIR) != 0) {
         return;
     }
-    const struct state_head *head = state_head(&file->state);
     int found = file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW);
+    int error = errno;
+    (void)state_prove(&file->state);
+    const struct state_head *head = state_head(&file->state);
     if (found == 0
             ? (uint64_t)status.st_ino != head->inode || (uint64_t)status.st_size != head->size
-            : errno == ENOENT) {
+            : error == ENOENT) {
         atomic_fetch_or(&shared->dirty, STATE_LOOK);
     }
-}
-
-/* That costs system calls, so not every time. The state's descriptor may be the host's by now,
- * which says nothing about the state. False: others can write the state, or read its key. */
-static bool look_now_and_then(struct log_file *file)
-{
-    const struct log_state *state = &file->state;
-    struct stat status;
-
-    if (++file->locks % FILE_LOOK_EVERY != 0) {
-        return true;
-    }
-    look_at_name(file);
-    return !holds(state->fd, &state->mark, &status) ||
-           is_as_trusted(&status, &state->mark, S_IRWXG | S_IRWXO);
 }
 
 /* Locks, and makes the file the current one and whole. */
 static bool lock_whole(struct log_file *file, enum audit_loss *ret_loss)
 {
-    if (!lock_both(file)) {
-        *ret_loss = AUDIT_LOSS_BUSY;
+    if (!file_lock_state(file, file->name, ret_loss, NULL)) {
         return false;
     }
-    if (!reclaim(file, ret_loss)) {
-        file_unlock(file);
-        return false;
+    if (++file->locks % FILE_LOOK_EVERY == 0) { /* a system call more, so not every time */
+        look_at_name(file);
     }
-    if (!look_now_and_then(file)) {
-        file->locks--; /* look again with the next record */
-        *ret_loss = AUDIT_LOSS_UNTRUSTED;
-        file_unlock(file);
-        return false;
-    }
-    if (atomic_load(&file->state.shared->dirty) == STATE_CLEAN &&
+    if ((atomic_load(&file->state.shared->dirty) & STATE_REPAIR) == STATE_CLEAN &&
         state_head(&file->state)->inode == file->inode) {
         return true;
     }
@@ -444,7 +536,9 @@ static void take_back(struct log_file *file)
 {
     uint64_t size = state_head(&file->state)->size;
 
-    if (file_calls.ftruncate(file->fd, (off_t)size) != 0) {
+    bool taken = file_calls.ftruncate(file->fd, (off_t)size) == 0;
+    (void)state_prove(&file->state);
+    if (!taken) {
         atomic_fetch_or(&file->state.shared->dirty, STATE_TORN);
         return;
     }
@@ -485,6 +579,7 @@ bool file_write(struct log_file *file, const char *bytes, size_t length, enum au
         return true;
     }
     *ret_loss = file_loss_of(errno);
+    (void)state_prove(&file->state);
     if (done > 0) {
         take_back(file);
     }
@@ -675,6 +770,9 @@ bool file_append(struct log_file *file, const struct file_record *record, struct
         *ret_loss = AUDIT_LOSS_TOO_LARGE;
         return false;
     }
+    if (!file_tell_aside(file, ret_loss)) {
+        return false;
+    }
     seal_if_due(file, now);
     size_t ahead = is_a_beginning(record->event) ? file_rotate_ahead(file) : 0;
     file_rotate_if_due(file, length > ahead ? length : ahead, now);
@@ -693,6 +791,7 @@ void file_maintain(struct log_file *file)
     if (lock_whole(file, &ignored)) {
         int64_t now = audit_now();
         file->rotation_failed = false;
+        (void)!file_tell_aside(file, &ignored);
         seal_if_due(file, now);
         file_rotate_if_due(file, atomic_exchange(&file->early, false) ? file_rotate_ahead(file) : 0,
                            now);

@@ -52,10 +52,38 @@ extern const struct file_calls file_calls;
 
 enum {
     STATE_CLEAN = 0,
-    STATE_KILLED = 1, /* a writer died with the lock */
-    STATE_TORN = 2,   /* the file ends in a part of a record that is counted already */
-    STATE_REBOOT = 4, /* the system was started anew since */
-    STATE_LOOK = 8,   /* look whether the file is still the one and whole */
+    STATE_KILLED = 1,  /* a writer died with the lock */
+    STATE_TORN = 2,    /* the file ends in a part of a record that is counted already */
+    STATE_REBOOT = 4,  /* the system was started anew since */
+    STATE_LOOK = 8,    /* look whether the file is still the one and whole */
+    STATE_REPAIR = 15, /* any of these */
+    /* The record that says that a damaged state was set aside is not written yet. With it: what was
+     * found (enum state_damage), what became of the key (enum state_key), and the number in the
+     * name that the damaged file has now. */
+    STATE_ASIDE = 16,
+    STATE_ASIDE_FOUND = 5,   /* shift, of 3 bits */
+    STATE_ASIDE_KEY = 8,     /* of 2 */
+    STATE_ASIDE_NUMBER = 16, /* of 16 */
+    STATE_ASIDE_MOST = 0xffff,
+};
+
+/* What is wrong with what lies in the place of a state. */
+enum state_damage {
+    STATE_SOUND,
+    STATE_SIZE,
+    STATE_CONTENT,
+    STATE_LOCK,
+    STATE_HEADS,
+    STATE_EMPTY,         /* or zeros */
+    STATE_UNFINISHED,    /* a draft: never set aside */
+    STATE_TWO_NAMES,     /* which may be left from setting it aside */
+    STATE_VERSION_OTHER, /* nor this: programs of that version may be at work with it */
+};
+
+enum state_key {
+    STATE_KEY_NONE, /* the chain has none */
+    STATE_KEY_KEPT, /* head and key were whole */
+    STATE_KEY_LOST,
 };
 
 enum { STATE_FILES = 256 };
@@ -94,19 +122,57 @@ struct state_shared {
     struct state_repeat repeats[STATE_REPEATS];
 };
 
-/* Opens the state in the folder; log names the log in messages. Errors: NOT_FOUND (there is none),
- * SYSTEM, BAD_STATE. */
+/* Opens the state in the folder; log names the log in messages. A state that is open already is
+ * replaced where it is mapped. Errors: NOT_FOUND (there is none), SYSTEM, BAD_STATE, then with
+ * *ret_damage when its content is what is wrong. */
 MIGUARD_CHECKED enum miguard_status state_open(int folder, const char *name, const char *log,
-                                               struct log_state *ret_state,
+                                               struct log_state *state,
+                                               enum state_damage *ret_damage,
                                                struct miguard_error *reterr);
 
+/* What a new state takes the place of. Its beginning is overwritten, so that no writer that has it
+ * mapped goes on with it. */
+struct state_replaced {
+    int fd;
+    dev_t device;
+    ino_t inode;
+    uint32_t dirty; /* of the new one */
+};
+
 /* Makes it with its first head and what is lost already (or NULL), as a whole and on the disk, or
- * not at all. OK also when there is one already. Errors: SYSTEM, BAD_STATE, NO_MEMORY, AUDIT_FAILED
- * (no space). */
+ * not at all. OK also when there is one already. replaced: NULL, or what lies there. Errors:
+ * SYSTEM, BAD_STATE, NO_MEMORY, AUDIT_FAILED (no space). */
 MIGUARD_CHECKED enum miguard_status state_create(int folder, const char *name, const char *log,
                                                  const struct state_head *first,
                                                  const struct state_loss *lost,
+                                                 const struct state_replaced *replaced,
                                                  struct miguard_error *reterr);
+
+/* The file of the name, locked with flock(2); -1 and errno. */
+int state_open_locked(int folder, const char *name, int flags, struct stat *ret_status);
+/* Whether it may be a state at all: owner, mode, one name. BAD_STATE. */
+MIGUARD_CHECKED enum miguard_status state_check_file(const struct stat *status, const char *log,
+                                                     struct miguard_error *reterr);
+/* By its size, and for a wrong one by its first bytes; then by all of it. */
+enum state_damage state_judge_size(int fd, const struct stat *status);
+enum state_damage state_judge(const struct state_shared *shared);
+/* fstat(2): what is mapped of it may be touched. */
+MIGUARD_CHECKED bool state_is_whole_file(int fd);
+/* Its lock is one by its kind; another could not be waited for. */
+MIGUARD_CHECKED bool state_has_lock(const struct state_shared *shared);
+/* The error for a damage. */
+enum miguard_status state_refuse(enum state_damage damage, const char *log,
+                                 struct miguard_error *reterr);
+/* The newest whole head in a damaged file; false: there is none. */
+MIGUARD_CHECKED bool state_salvage(int fd, struct state_head *ret_head);
+
+/* state_aside.c: puts a new state in the place of a damaged one, and that aside. OK also when it is
+ * not damaged any more. BAD_STATE: it may not be (enum state_damage), or a key that is needed is
+ * lost with it; then nothing is changed. Otherwise errors as state_create(). */
+MIGUARD_CHECKED enum miguard_status file_set_state_aside(struct log_file *file, const char *path,
+                                                         struct miguard_error *reterr);
+/* Under the lock: writes the record about it, when that is due. */
+MIGUARD_CHECKED bool file_tell_aside(struct log_file *file, enum audit_loss *ret_loss);
 
 /*
  * A state that is whole, on the disk, under its name and locked, but no state yet: every program
@@ -138,6 +204,22 @@ MIGUARD_CHECKED int state_wait_for(pthread_mutex_t *mutex);
 
 /* Under the lock. False: no head is whole. */
 MIGUARD_CHECKED bool state_sound(struct log_state *state);
+
+/* What is mapped is a state, by its first bytes. */
+MIGUARD_CHECKED bool state_is_one(const struct log_state *state);
+
+enum state_presence {
+    STATE_THERE,
+    STATE_CUT,       /* the file is shorter than what is mapped: not to be touched */
+    STATE_ELSEWHERE, /* the descriptor is not the state's any more, or the state is gone: open it */
+};
+/* *ret_status is set unless it is ELSEWHERE. */
+enum state_presence state_look(const struct log_state *state, struct stat *ret_status);
+
+/* Under the lock, after what may have taken its time and before the state is touched again: when
+ * its file was cut meanwhile, memory of our own takes the place of what is mapped, so that all
+ * pointers into it stay good, and false is the answer. */
+bool state_prove(struct log_state *state);
 
 /* The next head, a copy of the present one to be changed; it holds from state_commit() on. */
 struct state_head *state_begin(struct log_state *state);
@@ -189,6 +271,7 @@ struct log_file {
     uint64_t strays_told[FILE_STRAYS]; /* inodes of the last that were */
     unsigned strays_at;
     unsigned locks;
+    uint64_t size_limit; /* RLIMIT_FSIZE, as it was when the log was locked */
     /* sync.c */
     _Atomic uint64_t written; /* the last record that is in what fd refers to */
     _Atomic uint64_t after;   /* its records come after this number */
@@ -205,9 +288,24 @@ struct log_file {
     unsigned asked, answered;
 };
 
+/* openat(2) to a number that is out of the host's way, at once. A file that was made stays when
+ * there is none. */
+int file_open_away(int folder, const char *name, int flags, mode_t mode);
+
 /* fstat(2), and whether it still is what it was; errno EBADF when not. */
 MIGUARD_CHECKED bool file_mark_set(int fd, struct file_mark *ret_mark);
 MIGUARD_CHECKED bool file_mark_holds(int fd, const struct file_mark *mark);
+/* The same, with what fstat(2) said. */
+MIGUARD_CHECKED bool file_mark_looks(int fd, const struct file_mark *mark, struct stat *ret_status);
+
+/* file_open.c: the state by its name, made when there is none, set aside when it is damaged. path
+ * names the log in messages. */
+MIGUARD_CHECKED enum miguard_status file_open_state(struct log_file *file, const char *path,
+                                                    struct miguard_error *reterr);
+/* file.c: the locks of all threads and all writers, with a state that is one. *ret_loss is BUSY,
+ * REMOVED (and then reterr says what is wrong with the state) or UNTRUSTED. */
+MIGUARD_CHECKED bool file_lock_state(struct log_file *file, const char *path,
+                                     enum audit_loss *ret_loss, struct miguard_error *reterr);
 
 /* file_open.c: opens the folder by the rules of the first time. */
 MIGUARD_CHECKED bool file_open_folder(struct log_file *file);
@@ -266,6 +364,13 @@ MIGUARD_CHECKED bool file_append_own(struct log_file *file, const struct audit_e
  * thread cannot; *ret_problem (may be NULL) then says more than *ret_loss. */
 MIGUARD_CHECKED bool file_settle(struct log_file *file, enum audit_loss *ret_loss,
                                  const char **ret_problem);
+
+/* The last whole record in what fd refers to that has its hash and place; false: there is none. */
+struct file_last {
+    uint64_t sequence, chain_id, epoch;
+    unsigned char hash[CHAIN_HASH_SIZE];
+};
+MIGUARD_CHECKED bool file_last_chained(int fd, struct file_last *ret_last);
 
 /* The number of the last whole record in what fd refers to, and its hash; false: there is none. */
 MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,

@@ -260,44 +260,45 @@ static enum miguard_status make_state(struct log_file *file, const char *name, c
 
     (void)file_first_head(file, &none, &head, &highest); /* repair.c finds its files */
     bool goes_on = go_on_without_state(file, &head, highest, &lost);
-    return state_create(file->folder, name, path, &head, goes_on ? &lost : NULL, reterr);
+    return state_create(file->folder, name, path, &head, goes_on ? &lost : NULL, NULL, reterr);
 }
 
-static enum miguard_status open_state(struct log_file *file, const char *path,
-                                      struct miguard_error *reterr)
+static enum miguard_status begin_state(struct log_file *file, const char *name, const char *path,
+                                       struct miguard_error *reterr)
 {
-    char name[FILE_NAME_SIZE];
-
-    if (!chain_init()) {
-        return error_set(reterr, MIGUARD_SYSTEM, 0, "sodium_init", "no random numbers");
-    }
-    file_sibling(file, "state", name);
-    enum miguard_status status = state_open(file->folder, name, path, &file->state, reterr);
-    if (status != MIGUARD_NOT_FOUND) {
-        return status;
-    }
     if (file->settings.chain_required) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "chain",
                          "%.80s: the policy wants a chain with a key (chain: required), and none "
                          "was begun; run miguard audit init",
                          path);
     }
-    status = make_state(file, name, path, reterr);
-    return status != MIGUARD_OK ? status
-                                : state_open(file->folder, name, path, &file->state, reterr);
+    return make_state(file, name, path, reterr);
 }
 
-/* Under a policy that wants a key a log without one is as bad as none. */
-static enum miguard_status check_key(const struct log_file *file, const char *path,
-                                     struct miguard_error *reterr)
+/* Between two of the steps another process may take one, too. */
+enum miguard_status file_open_state(struct log_file *file, const char *path,
+                                    struct miguard_error *reterr)
 {
-    if (!file->settings.chain_required || state_head(&file->state)->key.present) {
-        return MIGUARD_OK;
+    enum { TRIES = 4 };
+    enum miguard_status status = MIGUARD_BAD_STATE;
+    enum state_damage damage = STATE_SOUND;
+    char name[FILE_NAME_SIZE];
+
+    file_sibling(file, "state", name);
+    for (int i = 0; i < TRIES; i++) {
+        status = state_open(file->folder, name, path, &file->state, &damage, reterr);
+        if (status == MIGUARD_OK || (status == MIGUARD_BAD_STATE && damage == STATE_SOUND)) {
+            return status;
+        }
+        enum miguard_status mended =
+            status == MIGUARD_NOT_FOUND   ? begin_state(file, name, path, reterr)
+            : status == MIGUARD_BAD_STATE ? file_set_state_aside(file, path, reterr)
+                                          : status;
+        if (mended != MIGUARD_OK) {
+            return mended;
+        }
     }
-    return error_set(reterr, MIGUARD_BAD_STATE, 0, "chain",
-                     "%.80s: the policy wants a chain with a key (chain: required), and this log "
-                     "has none; move it away with its .state and run miguard audit init",
-                     path);
+    return status;
 }
 
 /* ---- the log --------------------------------------------------------------------------------- */
@@ -318,13 +319,6 @@ static enum miguard_status no_room(const struct log_file *file, const char *path
                      free_bytes / 1024);
 }
 
-static enum miguard_status damaged(const char *path, struct miguard_error *reterr)
-{
-    return error_set(reterr, MIGUARD_BAD_STATE, 0, "state",
-                     "%.60s.state is damaged; move it and the log away and run miguard audit init",
-                     path);
-}
-
 /* Repairs, and sees to it that a first record fits. No record is written yet: the owner is not
  * ready for one. */
 static enum miguard_status settle_first(struct log_file *file, const char *path,
@@ -333,17 +327,17 @@ static enum miguard_status settle_first(struct log_file *file, const char *path,
     enum miguard_status status = MIGUARD_OK;
     enum audit_loss loss = AUDIT_LOSS_BUSY;
     const char *problem = NULL;
+    struct miguard_error why = {.status = MIGUARD_OK};
 
-    if (!state_lock(&file->state)) {
-        return error_set(reterr, MIGUARD_SYSTEM, EBUSY, "lock",
-                         "%.120s: another process holds the log, or its state is damaged", path);
+    if (!file_lock_state(file, path, &loss, &why)) {
+        return why.status == MIGUARD_OK
+                   ? error_set(reterr, MIGUARD_SYSTEM, EBUSY, "lock",
+                               "%.120s: another process holds the log, or its state is damaged",
+                               path)
+                   : error_set(reterr, why.status, why.system_errno, why.step, "%s", why.detail);
     }
     file->in_own = true;
-    if (!state_sound(&file->state)) {
-        status = damaged(path, reterr);
-    } else if ((status = check_key(file, path, reterr)) != MIGUARD_OK) {
-        /* told */
-    } else if (!file_settle(file, &loss, &problem)) {
+    if (!file_settle(file, &loss, &problem)) {
         status = loss == AUDIT_LOSS_NO_SPACE
                      ? no_room(file, path, loss, reterr)
                      : error_set(reterr,
@@ -354,7 +348,7 @@ static enum miguard_status settle_first(struct log_file *file, const char *path,
         status = no_room(file, path, loss, reterr);
     }
     file->in_own = false;
-    state_unlock(&file->state);
+    file_unlock(file);
     return status;
 }
 
@@ -383,7 +377,9 @@ static enum miguard_status open_all(struct log_file *file, const char *path,
         status = check_log(file, path, reterr);
     }
     if (status == MIGUARD_OK) {
-        status = open_state(file, path, reterr);
+        status = chain_init()
+                     ? file_open_state(file, path, reterr)
+                     : error_set(reterr, MIGUARD_SYSTEM, 0, "sodium_init", "no random numbers");
     }
     return status != MIGUARD_OK ? status : settle_first(file, path, reterr);
 }

@@ -13,12 +13,12 @@
 #include "audit/file/file_internal.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/descriptor.h"
 #include "base/limit.h"
 #include "identity/read.h"
 
 #define MAGIC "MGSTATE"
 #define DRAFT "MGDRAFT" /* see state_draft() */
+#define ASIDE "MGASIDE" /* no state any more; see state_aside.c */
 enum { STATE_VERSION = 2, OPEN_TRIES = 16, READ_TRIES = 1000 };
 
 /* What one record changes is written back as one page, so that a power cut finds it together. */
@@ -42,9 +42,10 @@ static uint64_t check_of(const struct state_head *head)
 
 _Static_assert(offsetof(struct state_head, check) % sizeof(uint64_t) == 0, "whole words");
 
+/* Memory that is all zero has no head either. */
 static bool head_sound(const struct state_head *head)
 {
-    return head->check == check_of(head);
+    return head->check == check_of(head) && head->chain_id != 0;
 }
 
 static uint32_t current_index(const struct log_state *state)
@@ -57,8 +58,17 @@ const struct state_head *state_head(const struct log_state *state)
     return &state->shared->head[current_index(state)];
 }
 
+/* See detach(). */
+static void keep_last(struct log_state *state)
+{
+    if (state->mapped) {
+        memcpy(&state->last, state_head(state), sizeof(state->last));
+    }
+}
+
 struct state_head *state_begin(struct log_state *state)
 {
+    (void)state_prove(state);
     struct state_head *next = &state->shared->head[1 - current_index(state)];
 
     memcpy(next, state_head(state), sizeof(*next));
@@ -74,6 +84,7 @@ void state_commit(struct log_state *state)
     next->check = check_of(next);
     atomic_store_explicit(&state->shared->current, 1 - old, memory_order_release);
     chain_key_wipe(&state->shared->head[old].key);
+    keep_last(state);
 }
 
 /* Copies what the redo says to its places; may be done any number of times. */
@@ -95,6 +106,7 @@ void state_commit_all(struct log_state *state, const struct state_head *head,
 {
     struct state_redo *redo = &state->shared->redo;
 
+    (void)state_prove(state);
     memcpy(&redo->head, head, sizeof(*head));
     redo->head.synced = atomic_load(&state->shared->synced);
     redo->head.check = check_of(&redo->head);
@@ -102,6 +114,7 @@ void state_commit_all(struct log_state *state, const struct state_head *head,
     memcpy(redo->lost_total, lost_total, sizeof(redo->lost_total));
     atomic_store_explicit(&redo->valid, 1, memory_order_release);
     apply_redo(state->shared);
+    keep_last(state);
 }
 
 bool state_sound(struct log_state *state)
@@ -180,12 +193,87 @@ bool state_lock(struct log_state *state)
         pthread_mutex_consistent(&shared->mutex);
         error = 0;
     }
+    if (error == 0 && state->mapped) {
+        memcpy(state->held, &shared->mutex, sizeof(state->held));
+        keep_last(state);
+    }
     return error == 0;
 }
 
 void state_unlock(struct log_state *state)
 {
+    chain_key_wipe(&state->last.key);
     pthread_mutex_unlock(&state->shared->mutex);
+}
+
+/* ---- whether it is still there --------------------------------------------------------------- */
+
+bool state_has_lock(const struct state_shared *shared)
+{
+#ifdef __GLIBC__
+    /* What else would be waited for in a way that it does not have, or be asserted. */
+    enum { ROBUST = 0x10, PROCESS_SHARED = 0x80 };
+    return shared->mutex.__data.__kind == (ROBUST | PROCESS_SHARED);
+#else
+    (void)shared;
+    return true;
+#endif
+}
+
+bool state_is_one(const struct log_state *state)
+{
+    const struct state_shared *shared = state->shared;
+
+    return !state->mapped || (!state->gone && memcmp(shared->magic, MAGIC, sizeof(MAGIC)) == 0 &&
+                              shared->version == STATE_VERSION && shared->size == sizeof(*shared) &&
+                              state_has_lock(shared));
+}
+
+static bool is_whole_file(const struct stat *status)
+{
+    return status->st_size >= (off_t)sizeof(struct state_shared);
+}
+
+enum state_presence state_look(const struct log_state *state, struct stat *ret_status)
+{
+    if (!state->mapped) {
+        return STATE_THERE;
+    }
+    if (state->gone || !file_mark_looks(state->fd, &state->mark, ret_status)) {
+        return STATE_ELSEWHERE;
+    }
+    return is_whole_file(ret_status) ? STATE_THERE : STATE_CUT;
+}
+
+/*
+ * The file was cut, and a touch of what is mapped would raise SIGBUS in the host. In its place
+ * comes memory of our own, with the lock as we hold it (it is in the thread's list of robust ones)
+ * and the last head: so who is at work ends in order, what is in the log is whole, and nothing else
+ * is changed. What is written to it is lost; the log tells what was.
+ */
+static void detach(struct log_state *state)
+{
+    void *at = mmap(state->shared, sizeof(*state->shared), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    if (at != MAP_FAILED) {
+        memcpy(&state->shared->mutex, state->held, sizeof(state->held));
+        memcpy(&state->shared->head[0], &state->last, sizeof(state->last));
+        memcpy(&state->shared->head[1], &state->last, sizeof(state->last));
+        state->gone = true;
+    }
+}
+
+bool state_prove(struct log_state *state)
+{
+    struct stat status;
+    int error = errno;
+
+    if (state_look(state, &status) == STATE_CUT) {
+        detach(state);
+    }
+    errno = error;
+    return !state->gone;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -218,7 +306,7 @@ void state_close(struct log_state *state)
     if (state->shared == NULL) {
         return;
     }
-    if (state->fd < 0) {
+    if (!state->mapped) {
         pthread_mutex_destroy(&state->shared->mutex);
         base_free(state->shared);
     } else {
@@ -303,11 +391,11 @@ static bool has_name(int folder, const char *name, const struct stat *status)
 }
 
 /* The file of the name, locked. */
-static int open_locked(int folder, const char *name, int flags, struct stat *ret_status)
+int state_open_locked(int folder, const char *name, int flags, struct stat *ret_status)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
-        int fd = descriptor_away(file_calls.openat(
-            folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600));
+        int fd = file_open_away(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags,
+                                0600);
         if (fd < 0) {
             return -1;
         }
@@ -326,10 +414,11 @@ static int open_locked(int folder, const char *name, int flags, struct stat *ret
     return -1;
 }
 
-static struct state_shared *map(int fd)
+/* at: where something of ours is mapped that it is to replace; NULL: anywhere. */
+static struct state_shared *map(int fd, void *in_place)
 {
-    void *at = file_calls.mmap(NULL, sizeof(struct state_shared), PROT_READ | PROT_WRITE,
-                               MAP_SHARED, fd, 0);
+    void *at = file_calls.mmap(in_place, sizeof(struct state_shared), PROT_READ | PROT_WRITE,
+                               MAP_SHARED | (in_place != NULL ? MAP_FIXED : 0), fd, 0);
     if (at == MAP_FAILED) {
         return NULL;
     }
@@ -340,16 +429,19 @@ static struct state_shared *map(int fd)
 }
 
 /* A lock that was held when the system went down is held for ever. */
-static void renew_after_boot(struct state_shared *shared)
+static void renew_after_boot(struct state_shared *shared, const char boot_id[40])
 {
-    char boot_id[40];
-
-    read_boot_id(boot_id);
-    if (memcmp(boot_id, shared->boot_id, sizeof(boot_id)) != 0) {
+    if (memcmp(boot_id, shared->boot_id, sizeof(shared->boot_id)) != 0) {
         make_mutex(shared);
         atomic_fetch_or(&shared->dirty, STATE_REBOOT);
-        memcpy(shared->boot_id, boot_id, sizeof(boot_id));
+        memcpy(shared->boot_id, boot_id, sizeof(shared->boot_id));
     }
+}
+
+bool state_is_whole_file(int fd)
+{
+    struct stat status;
+    return file_calls.fstat(fd, &status) == 0 && is_whole_file(&status);
 }
 
 /* Nothing tells whether a key was asked for: going on without one could be a log that the owner of
@@ -366,82 +458,195 @@ static enum miguard_status refuse_draft(struct miguard_error *reterr, const char
                      log);
 }
 
-static enum miguard_status open_known(struct state_shared *shared, const char *log,
-                                      struct miguard_error *reterr)
+/* Is a head whole? Tried again, since a writer may be at work. */
+static bool has_head(const struct state_shared *shared)
+{
+    for (int i = 0; i < READ_TRIES; i++) {
+        if (head_sound(&shared->head[0]) || head_sound(&shared->head[1]) ||
+            (atomic_load(&shared->redo.valid) != 0 && head_sound(&shared->redo.head))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_zero(const struct state_shared *shared)
 {
     static const char nothing[sizeof(shared->magic)];
+    return memcmp(shared->magic, nothing, sizeof(nothing)) == 0;
+}
 
-    if (memcmp(shared->magic, nothing, sizeof(nothing)) == 0) {
-        return refuse(reterr, log, UNFINISHED);
+enum state_damage state_judge(const struct state_shared *shared)
+{
+    if (is_zero(shared)) {
+        return STATE_EMPTY;
     }
     if (memcmp(shared->magic, DRAFT, sizeof(DRAFT)) == 0) {
-        return refuse_draft(reterr, log);
+        return STATE_UNFINISHED;
     }
     if (memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0) {
-        return refuse(reterr, log, "is no state of a log");
+        return STATE_CONTENT;
     }
     if (shared->version != STATE_VERSION || shared->size != sizeof(*shared)) {
-        return refuse(reterr, log, "was written by another version");
+        return has_head(shared) ? STATE_CONTENT : STATE_VERSION_OTHER;
     }
-    renew_after_boot(shared);
+    return !state_has_lock(shared) ? STATE_LOCK : !has_head(shared) ? STATE_HEADS : STATE_SOUND;
+}
+
+enum state_damage state_judge_size(int fd, const struct stat *status)
+{
+    struct {
+        char magic[8];
+        uint32_t version;
+    } first = {{0}, 0};
+
+    if (status->st_size == sizeof(struct state_shared)) {
+        return STATE_SOUND;
+    }
+    if (status->st_size == 0 || file_calls.pread(fd, &first, sizeof(first), 0) < 0) {
+        return status->st_size == 0 ? STATE_EMPTY : STATE_SIZE;
+    }
+    if (memcmp(first.magic, DRAFT, sizeof(DRAFT)) == 0) {
+        return STATE_UNFINISHED;
+    }
+    return memcmp(first.magic, MAGIC, sizeof(MAGIC)) == 0 && first.version != STATE_VERSION
+               ? STATE_VERSION_OTHER
+               : STATE_SIZE;
+}
+
+static const char *damage_text(enum state_damage damage)
+{
+    static const char *const texts[] = {
+        [STATE_SIZE] = "has the wrong size",
+        [STATE_CONTENT] = "is no state of a log",
+        [STATE_LOCK] = "has a damaged lock",
+        [STATE_HEADS] = "is damaged",
+        [STATE_EMPTY] = UNFINISHED,
+        [STATE_VERSION_OTHER] = "was written by another version",
+    };
+    return texts[damage];
+}
+
+enum miguard_status state_refuse(enum state_damage damage, const char *log,
+                                 struct miguard_error *reterr)
+{
+    return damage == STATE_UNFINISHED ? refuse_draft(reterr, log)
+                                      : refuse(reterr, log, damage_text(damage));
+}
+
+enum miguard_status state_check_file(const struct stat *status, const char *log,
+                                     struct miguard_error *reterr)
+{
+    const char *wrong = wrong_file(status);
+
+    return wrong == NULL ? MIGUARD_OK : refuse(reterr, log, wrong);
+}
+
+/* fd is the state's from now on, in the place of the one before. */
+static void take_fd(struct log_state *state, struct state_shared *shared, int fd,
+                    const struct stat *status)
+{
+    /* One that was closed has left its number to the new one. */
+    if (state->mapped && state->fd != fd && file_mark_holds(state->fd, &state->mark)) {
+        file_calls.close(state->fd);
+    }
+    point_into(state, shared, fd);
+    state->mapped = true;
+    state->gone = false;
+    state->mark = (struct file_mark){status->st_dev, status->st_ino, S_IFREG, status->st_uid};
+}
+
+static enum miguard_status open_mapped(int fd, const struct stat *status, const char *log,
+                                       struct log_state *state, enum state_damage *ret_damage,
+                                       struct miguard_error *reterr)
+{
+    struct state_shared *shared = map(fd, NULL);
+    char boot_id[40];
+
+    if (shared == NULL) {
+        return refuse_system(reterr, log, "mmap");
+    }
+    read_boot_id(boot_id);
+    *ret_damage = state_is_whole_file(fd) ? state_judge(shared) : STATE_SIZE; /* cut just now */
+    if (*ret_damage == STATE_SOUND) {
+        renew_after_boot(shared, boot_id);
+    }
+    if (*ret_damage == STATE_SOUND && state->shared == NULL) {
+        take_fd(state, shared, fd, status);
+        return MIGUARD_OK;
+    }
+    munmap(shared, sizeof(*shared));
+    if (*ret_damage != STATE_SOUND) {
+        return state_refuse(*ret_damage, log, reterr);
+    }
+    /* In one step: other threads look at what was synced. */
+    if (map(fd, state->shared) == NULL) {
+        return refuse_system(reterr, log, "mmap");
+    }
+    take_fd(state, state->shared, fd, status);
     return MIGUARD_OK;
 }
 
 enum miguard_status state_open(int folder, const char *name, const char *log,
-                               struct log_state *ret_state, struct miguard_error *reterr)
+                               struct log_state *state, enum state_damage *ret_damage,
+                               struct miguard_error *reterr)
 {
-    struct state_shared *shared = NULL;
     struct stat status;
-    int fd = open_locked(folder, name, 0, &status);
+    int fd = state_open_locked(folder, name, 0, &status);
 
+    *ret_damage = STATE_SOUND;
     if (fd < 0) {
         return errno == ENOENT ? error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open",
                                            "%.120s.state: there is none", log)
                                : refuse_system(reterr, log, "open");
     }
-    const char *wrong = wrong_file(&status);
-    if (wrong == NULL && status.st_size != sizeof(*shared)) {
-        wrong = status.st_size == 0 ? UNFINISHED : "has the wrong size";
+    enum miguard_status result = state_check_file(&status, log, reterr);
+    if (result != MIGUARD_OK && S_ISREG(status.st_mode) && status.st_nlink > 1) {
+        *ret_damage = STATE_TWO_NAMES;
     }
-    if (wrong != NULL) {
+    if (result == MIGUARD_OK) {
+        *ret_damage = state_judge_size(fd, &status);
+        result = *ret_damage == STATE_SOUND ? MIGUARD_OK : state_refuse(*ret_damage, log, reterr);
+    }
+    if (result == MIGUARD_OK) {
+        result = open_mapped(fd, &status, log, state, ret_damage, reterr);
+    }
+    if (result == MIGUARD_OK) {
+        file_calls.flock(fd, LOCK_UN);
+    } else {
         file_calls.close(fd);
-        return refuse(reterr, log, wrong);
     }
-    shared = map(fd);
-    if (shared == NULL) {
-        enum miguard_status failed = refuse_system(reterr, log, "mmap");
-        file_calls.close(fd);
-        return failed;
-    }
-    enum miguard_status known = open_known(shared, log, reterr);
-    if (known != MIGUARD_OK) {
-        munmap(shared, sizeof(*shared));
-        file_calls.close(fd);
-        return known;
-    }
-    point_into(ret_state, shared, fd);
-    ret_state->mark = (struct file_mark){status.st_dev, status.st_ino, status.st_uid};
-    file_calls.flock(fd, LOCK_UN);
-    return MIGUARD_OK;
+    return result;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static void fill(struct state_shared *shared, const char *magic, const struct state_head *first,
-                 const struct state_loss *lost)
+struct making {
+    int folder;
+    const char *name, *log, *magic;
+    const struct state_head *first;
+    const struct state_loss *lost;
+    const struct state_replaced *replaced; /* NULL: there must be no state */
+};
+
+static void fill(struct state_shared *shared, const struct making *making)
 {
     make_mutex(shared);
     shared->version = STATE_VERSION;
     shared->size = sizeof(*shared);
     read_boot_id(shared->boot_id);
-    memcpy(&shared->head[0], first, sizeof(*first));
+    memcpy(&shared->head[0], making->first, sizeof(*making->first));
     shared->head[0].check = check_of(&shared->head[0]);
-    if (lost != NULL) {
-        shared->pending[SINK_FILE] = *lost;
-        memcpy(shared->lost_total, lost->by_cause, sizeof(shared->lost_total));
+    if (making->lost != NULL) {
+        shared->pending[SINK_FILE] = *making->lost;
+        memcpy(shared->lost_total, making->lost->by_cause, sizeof(shared->lost_total));
         shared->dirty = STATE_LOOK;
     }
-    memcpy(shared->magic, magic, sizeof(shared->magic));
+    if (making->replaced != NULL) {
+        shared->dirty = making->replaced->dirty;
+        shared->synced = making->first->synced;
+    }
+    memcpy(shared->magic, making->magic, sizeof(shared->magic));
 }
 
 static bool write_all(int fd, const void *bytes, size_t length)
@@ -492,30 +697,37 @@ static bool sync_folder(int folder)
     return file_calls.fsync(folder) == 0 || errno == EINVAL || errno == EROFS;
 }
 
-static bool publish(int folder, const char *name, const char *working, int fd,
-                    const struct state_shared *shared)
+/* Who has the old one mapped must not use it any more when there is a new one. */
+static bool retire(const struct state_replaced *replaced)
 {
-    if (!write_state(fd, shared) || file_calls.renameat(folder, working, folder, name) != 0) {
-        int error = errno;
-        file_calls.unlinkat(folder, working, 0);
-        errno = error;
-        return false;
-    }
-    if (!sync_folder(folder)) {
-        int error = errno;
-        file_calls.unlinkat(folder, name, 0);
-        errno = error;
-        return false;
-    }
-    return true;
+    return replaced == NULL || write_all(replaced->fd, ASIDE, sizeof(ASIDE));
 }
 
-struct making {
-    int folder;
-    const char *name, *log, *magic;
-    const struct state_head *first;
-    const struct state_loss *lost;
-};
+/* One that replaces another stays, too, when the folder cannot be synced: the old one is none. */
+static bool publish(const struct making *making, const char *working, int fd,
+                    const struct state_shared *shared)
+{
+    const char *made = working;
+    bool done = write_state(fd, shared) && retire(making->replaced) &&
+                file_calls.renameat(making->folder, working, making->folder, making->name) == 0;
+
+    if (done) {
+        made = making->name;
+        done = sync_folder(making->folder) || making->replaced != NULL;
+    }
+    if (!done) {
+        int error = errno;
+        file_calls.unlinkat(making->folder, made, 0);
+        errno = error;
+    }
+    return done;
+}
+
+static bool may_be_replaced(const struct making *making, const struct stat *status)
+{
+    return making->replaced != NULL && status->st_dev == making->replaced->device &&
+           status->st_ino == making->replaced->inode;
+}
 
 /* The working file, locked: who makes a state holds it, so that two do not make two. *ret_fd stays
  * -1 when there is a state meanwhile. */
@@ -524,15 +736,23 @@ static enum miguard_status open_working(const struct making *making, const char 
 {
     enum miguard_status result = MIGUARD_OK;
     struct stat status;
-    int fd = open_locked(making->folder, working, O_CREAT, &status);
+    int fd = state_open_locked(making->folder, working, O_CREAT, &status);
 
     if (fd < 0) {
         return refuse_system(reterr, making->log, "open");
     }
-    if (wrong_file(&status) != NULL) {
-        result = refuse(reterr, making->log, wrong_file(&status));
-    } else if (file_calls.fstatat(making->folder, making->name, &status, AT_SYMLINK_NOFOLLOW) ==
-               0) {
+    result = state_check_file(&status, making->log, reterr);
+    if (result != MIGUARD_OK) {
+        file_calls.close(fd);
+        return result;
+    }
+    bool there =
+        file_calls.fstatat(making->folder, making->name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && may_be_replaced(making, &status)) {
+        *ret_fd = fd;
+        return MIGUARD_OK;
+    }
+    if (there) {
         file_calls.unlinkat(making->folder, working, 0); /* another one made it */
     } else if (errno != ENOENT) { /* what cannot be looked at must not be replaced */
         result = refuse_system(reterr, making->log, "stat");
@@ -559,8 +779,8 @@ static enum miguard_status make(const struct making *making, int *ret_fd,
     }
     enum miguard_status result = open_working(making, working, ret_fd, reterr);
     if (*ret_fd >= 0) {
-        fill(shared, making->magic, making->first, making->lost);
-        if (!publish(making->folder, making->name, working, *ret_fd, shared)) {
+        fill(shared, making);
+        if (!publish(making, working, *ret_fd, shared)) {
             result = refuse_system(reterr, making->log, "write");
             file_calls.close(*ret_fd);
             *ret_fd = -1;
@@ -573,9 +793,10 @@ static enum miguard_status make(const struct making *making, int *ret_fd,
 
 enum miguard_status state_create(int folder, const char *name, const char *log,
                                  const struct state_head *first, const struct state_loss *lost,
+                                 const struct state_replaced *replaced,
                                  struct miguard_error *reterr)
 {
-    const struct making making = {folder, name, log, MAGIC, first, lost};
+    const struct making making = {folder, name, log, MAGIC, first, lost, replaced};
     int fd = -1;
     enum miguard_status result = make(&making, &fd, reterr);
 
@@ -591,7 +812,7 @@ enum miguard_status state_draft(int folder, const char *name, const char *log,
                                 const struct state_head *first, struct state_draft *ret_draft,
                                 struct miguard_error *reterr)
 {
-    const struct making making = {folder, name, log, DRAFT, first, NULL};
+    const struct making making = {folder, name, log, DRAFT, first, NULL, NULL};
 
     *ret_draft = (struct state_draft){.folder = folder, .name = name, .fd = -1};
     enum miguard_status result = make(&making, &ret_draft->fd, reterr);
@@ -602,7 +823,7 @@ enum miguard_status state_draft(int folder, const char *name, const char *log,
         return error_set(reterr, MIGUARD_BAD_STATE, EEXIST, "init",
                          "%.60s.state: another program made it just now", log);
     }
-    ret_draft->shared = map(ret_draft->fd);
+    ret_draft->shared = map(ret_draft->fd, NULL);
     if (ret_draft->shared == NULL) {
         result = refuse_system(reterr, log, "mmap");
         state_discard(ret_draft);
@@ -655,7 +876,7 @@ bool state_remove_draft(int folder, const char *name)
 {
     char magic[sizeof(DRAFT)] = "";
     struct stat status;
-    int fd = open_locked(folder, name, 0, &status);
+    int fd = state_open_locked(folder, name, 0, &status);
 
     if (fd < 0) {
         return false;
@@ -669,6 +890,30 @@ bool state_remove_draft(int folder, const char *name)
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
+
+bool state_salvage(int fd, struct state_head *ret_head)
+{
+    const size_t length = offsetof(struct state_shared, files);
+    struct state_shared *shared = base_alloc(1, sizeof(*shared));
+    const struct state_head *best = NULL;
+
+    if (shared == NULL || file_calls.pread(fd, shared, length, 0) != (ssize_t)length) {
+        base_free(shared);
+        return false;
+    }
+    const struct state_head *heads[] = {&shared->head[0], &shared->head[1], &shared->redo.head};
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        bool counts =
+            head_sound(heads[i]) && heads[i]->chain_id != 0 && (i < 2 || shared->redo.valid != 0);
+        best = counts && (best == NULL || heads[i]->sequence > best->sequence) ? heads[i] : best;
+    }
+    if (best != NULL) {
+        memcpy(ret_head, best, sizeof(*ret_head));
+    }
+    explicit_bzero(shared, length);
+    base_free(shared);
+    return best != NULL;
+}
 
 /* The head that holds in a copy of the page; NULL: the copy was taken while it was written. */
 static const struct state_head *head_in(const struct state_shared *shared)
@@ -738,8 +983,17 @@ enum miguard_status state_read_head(int folder, const char *name, const char *lo
     }
     bool read = wrong == NULL && copy_head(fd, &head, &wrong);
     file_calls.close(fd);
+    if (!read && wrong == NULL) {
+        return refuse_draft(reterr, log);
+    }
+    if (!read && strcmp(wrong, UNFINISHED) == 0) {
+        return refuse(reterr, log, wrong);
+    }
     if (!read) {
-        return wrong == NULL ? refuse_draft(reterr, log) : refuse(reterr, log, wrong);
+        return error_set(
+            reterr, MIGUARD_BAD_STATE, 0, "state",
+            "%.60s.state %s; who writes to the log next sets it aside, or says why not", log,
+            wrong);
     }
     memcpy(ret_head, &head, sizeof(head));
     return MIGUARD_OK;

@@ -10,6 +10,8 @@
 #ifndef AUDIT_FILE_LOG_STATE_H
 #define AUDIT_FILE_LOG_STATE_H
 
+#include <pthread.h>
+
 #include "audit/chain.h"
 #include "audit/encode.h"
 #include "base/error.h"
@@ -70,6 +72,7 @@ struct state_shared; /* the mapped file; state.c */
 struct file_mark {
     dev_t device;
     ino_t inode;
+    mode_t type;
     uid_t owner; /* when it was opened */
 };
 
@@ -90,9 +93,14 @@ _Static_assert(STATE_SINKS == 4 && AUDIT_LOSS_COUNT == 13 && STATE_REPEATS == 32
                "these are the format of STATE_VERSION 2");
 
 struct log_state {
-    struct state_shared *shared;
-    int fd; /* -1: private memory. The mapping needs it no more; it is for sync_file_range(2) */
+    struct state_shared *shared; /* where it is mapped stays the same while the log is open */
+    bool mapped;                 /* false: private memory */
+    bool gone;                   /* what is mapped is no state any more, to be opened again */
+    int fd; /* of what is mapped: it proves before each use that the file was not cut */
     struct file_mark mark; /* of fd, which is not closed when it is the host's by now */
+    /* Under the lock, what is needed to end in order when the file is cut just then: */
+    unsigned char held[sizeof(pthread_mutex_t)]; /* the lock, as it is then; a copy is none */
+    struct state_head last;
     /* under the lock: */
     struct state_loss *pending; /* of the first STATE_SINKS of enum sink_kind */
     uint64_t *lost_total; /* one for each enum audit_loss: all sinks, since the log was made */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@ struct repair {
     struct state_loss pending;
     uint64_t lost_total[AUDIT_LOSS_COUNT];
     uint32_t dirty;
+    uint64_t synced, unsynced_first, unsynced_last; /* as the state had them */
+    bool aside_told; /* the record about a state that was set aside is there */
     int64_t now;
     enum audit_loss loss; /* why it failed */
     const char *problem;
@@ -97,6 +100,46 @@ static bool line_sequence(const char *line, size_t length, uint64_t *ret_sequenc
     return sequence > 0;
 }
 
+/* The number behind a name; base 10 or 16. */
+static bool number_behind(const char *line, size_t length, const char *name, int base,
+                          uint64_t *ret_number)
+{
+    const char *at = find(line, length, name);
+    char digits[24] = "", *end;
+
+    if (at == NULL) {
+        return false;
+    }
+    at += strlen(name);
+    size_t left = (size_t)(line + length - at);
+    memcpy(digits, at, left < sizeof(digits) - 1 ? left : sizeof(digits) - 1);
+    *ret_number = strtoull(digits, &end, base);
+    return end != digits;
+}
+
+static bool chained_line(const char *line, size_t length, struct file_last *ret_last)
+{
+    return line_sequence(line, length, &ret_last->sequence) &&
+           line_hash(line, length, ret_last->hash) &&
+           number_behind(line, length, "\"chain\":{\"id\":\"", 16, &ret_last->chain_id) &&
+           number_behind(line, length, "\"epoch\":", 10, &ret_last->epoch);
+}
+
+static bool last_chained_in(const char *bytes, size_t length, struct file_last *ret_last)
+{
+    const char *end = memrchr(bytes, '\n', length);
+
+    while (end != NULL) {
+        const char *before = memrchr(bytes, '\n', (size_t)(end - bytes));
+        const char *line = before != NULL ? before + 1 : bytes;
+        if (chained_line(line, (size_t)(end - line), ret_last)) {
+            return true;
+        }
+        end = before;
+    }
+    return false;
+}
+
 /* The last whole record in bytes. */
 static bool last_in(const char *bytes, size_t length, uint64_t *ret_sequence,
                     unsigned char ret_hash[CHAIN_HASH_SIZE])
@@ -116,7 +159,19 @@ static bool last_in(const char *bytes, size_t length, uint64_t *ret_sequence,
     return false;
 }
 
-bool file_last_record(int fd, uint64_t *ret_sequence, unsigned char ret_hash[CHAIN_HASH_SIZE])
+/* What is looked for at the end of a file. */
+struct looking {
+    bool chained;
+    struct file_last last;
+};
+
+static bool look_in(struct looking *looking, const char *bytes, size_t length)
+{
+    return looking->chained ? last_chained_in(bytes, length, &looking->last)
+                            : last_in(bytes, length, &looking->last.sequence, looking->last.hash);
+}
+
+static bool look_at_end(int fd, struct looking *looking)
 {
     static const size_t windows[] = {SMALL_WINDOW, LARGE_WINDOW};
     struct stat status;
@@ -130,8 +185,31 @@ bool file_last_record(int fd, uint64_t *ret_sequence, unsigned char ret_hash[CHA
         size_t window = size < windows[i] ? (size_t)size : windows[i];
         char *bytes = base_alloc(window + 1, 1);
         ssize_t got = bytes == NULL ? -1 : read_at(fd, bytes, window, size - window);
-        found = got > 0 && last_in(bytes, (size_t)got, ret_sequence, ret_hash);
+        found = got > 0 && look_in(looking, bytes, (size_t)got);
         base_free(bytes);
+    }
+    return found;
+}
+
+bool file_last_record(int fd, uint64_t *ret_sequence, unsigned char ret_hash[CHAIN_HASH_SIZE])
+{
+    struct looking looking = {.chained = false};
+    bool found = look_at_end(fd, &looking);
+
+    if (found) {
+        *ret_sequence = looking.last.sequence;
+        memcpy(ret_hash, looking.last.hash, CHAIN_HASH_SIZE);
+    }
+    return found;
+}
+
+bool file_last_chained(int fd, struct file_last *ret_last)
+{
+    struct looking looking = {.chained = true};
+    bool found = look_at_end(fd, &looking);
+
+    if (found) {
+        *ret_last = looking.last;
     }
     return found;
 }
@@ -168,25 +246,24 @@ static void count(struct repair *repair, enum audit_loss cause, uint64_t number)
 }
 
 /* Is it known that the disk had this one? */
-static bool was_synced(const struct state_shared *shared, uint64_t sequence)
+static bool was_synced(const struct repair *repair, uint64_t sequence)
 {
-    uint64_t first = atomic_load(&shared->unsynced_first);
+    uint64_t first = repair->unsynced_first;
 
-    return sequence <= atomic_load(&shared->synced) &&
-           (first == 0 || sequence < first || sequence > atomic_load(&shared->unsynced_last));
+    return sequence <= repair->synced &&
+           (first == 0 || sequence < first || sequence > repair->unsynced_last);
 }
 
 /* The records from first to the head are gone. A crash takes only what was not synced. */
 static void count_missing(struct repair *repair, uint64_t first)
 {
-    const struct state_shared *shared = repair->file->state.shared;
     uint64_t last = repair->head.sequence, crashed = 0;
 
     if (first > last) {
         return;
     }
     for (uint64_t i = last; (repair->dirty & STATE_REBOOT) != 0 && i >= first; i--) {
-        crashed += !was_synced(shared, i);
+        crashed += !was_synced(repair, i);
     }
     count(repair, AUDIT_LOSS_CRASH, crashed);
     count(repair, AUDIT_LOSS_CUT, last - first + 1 - crashed);
@@ -230,6 +307,7 @@ static bool adopt_line(struct repair *repair, const char *line, size_t length)
         find(line, length, "\"lost\":{\"sink\":\"file\"") != NULL) {
         memset(&repair->pending, 0, sizeof(repair->pending));
     }
+    repair->aside_told |= find(line, length, "\"action\":\"audit-state-set-aside\"") != NULL;
     return true;
 }
 
@@ -593,7 +671,10 @@ bool file_settle(struct log_file *file, enum audit_loss *ret_loss, const char **
 {
     struct state_shared *shared = file->state.shared;
     struct repair repair = {.file = file,
-                            .dirty = atomic_load(&shared->dirty),
+                            .dirty = atomic_load(&shared->dirty) & STATE_REPAIR,
+                            .synced = atomic_load(&shared->synced),
+                            .unsynced_first = atomic_load(&shared->unsynced_first),
+                            .unsynced_last = atomic_load(&shared->unsynced_last),
                             .now = audit_now(),
                             .loss = AUDIT_LOSS_REMOVED};
 
@@ -606,7 +687,7 @@ bool file_settle(struct log_file *file, enum audit_loss *ret_loss, const char **
     }
     if (good) {
         state_commit_all(&file->state, &repair.head, &repair.pending, repair.lost_total);
-        atomic_store(&shared->dirty, STATE_CLEAN);
+        atomic_fetch_and(&shared->dirty, repair.aside_told ? STATE_CLEAN : ~(uint32_t)STATE_REPAIR);
         atomic_store(&file->after, repair.head.file_after);
         atomic_store(&file->written, repair.head.sequence);
     } else {

@@ -65,6 +65,13 @@ bool file_rotate_near(const struct log_file *file)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
+/* The head, after calls of the system that the state may have been cut in. */
+static const struct state_head *head_now(struct log_file *file)
+{
+    (void)state_prove(&file->state);
+    return state_head(&file->state);
+}
+
 /* The new file under its working name, with room for the records that it begins with. */
 static bool make_new(struct log_file *file, int *ret_fd, struct stat *ret_status,
                      uint64_t *ret_reserved)
@@ -88,7 +95,7 @@ static bool make_new(struct log_file *file, int *ret_fd, struct stat *ret_status
     return true;
 }
 
-static bool exists(const struct log_file *file, const char *name)
+static bool exists(struct log_file *file, const char *name)
 {
     struct stat status;
 
@@ -99,7 +106,7 @@ static bool exists(const struct log_file *file, const char *name)
  * the head first, which is where repair.c looks for it. */
 static bool choose_free(struct log_file *file)
 {
-    uint64_t from = state_head(&file->state)->generation;
+    uint64_t from = head_now(file)->generation;
     struct family family;
 
     from = from == 0 || from > FAMILY_LAST_NUMBER ? 1 : from; /* counted over the end, once */
@@ -109,6 +116,7 @@ static bool choose_free(struct log_file *file)
     if (!listed || chosen > FAMILY_LAST_NUMBER) {
         return false;
     }
+    (void)state_prove(&file->state);
     for (uint64_t i = from; i < chosen && i < from + STATE_FILES; i++) {
         file->state.shared->files[i % STATE_FILES] = (struct state_file){0}; /* none of ours */
     }
@@ -118,10 +126,10 @@ static bool choose_free(struct log_file *file)
 }
 
 /* Is the number before us free, packed or not? What has it already may be the current file. */
-static bool is_taken(const struct log_file *file, const char *name)
+static bool is_taken(struct log_file *file, const char *name)
 {
     char packed[FILE_NAME_SIZE + 4];
-    uint64_t generation = state_head(&file->state)->generation;
+    uint64_t generation = head_now(file)->generation;
 
     snprintf(packed, sizeof(packed), "%s.gz", name);
     return generation == 0 || generation > FAMILY_LAST_NUMBER || exists(file, packed);
@@ -134,7 +142,7 @@ static bool link_old(struct log_file *file)
     struct stat status;
 
     for (int i = 0; i < NAME_TRIES; i++) {
-        file_rotated_name(file, state_head(&file->state)->generation, name);
+        file_rotated_name(file, head_now(file)->generation, name);
         bool taken = is_taken(file, name);
         if (!taken && file_calls.linkat(file->folder, file->name, file->folder, name, 0) == 0) {
             return true;
@@ -162,7 +170,7 @@ static bool rename_new(struct log_file *file)
         if (file_calls.renameat(file->folder, name, file->folder, file->name) == 0) {
             return true;
         }
-        file_rotated_name(file, state_head(&file->state)->generation, rotated);
+        file_rotated_name(file, head_now(file)->generation, rotated);
         file_calls.unlinkat(file->folder, rotated, 0);
     }
     file_calls.unlinkat(file->folder, name, 0);
@@ -172,14 +180,15 @@ static bool rename_new(struct log_file *file)
 /* The old file for good: on the disk, where that is wanted at all, and without spare blocks. */
 static void finish_old(struct log_file *file)
 {
-    const struct state_head *head = state_head(&file->state);
-
-    if (file->settings.sync != AUDIT_SYNC_NONE) {
-        if (file_calls.fdatasync(file->fd) == 0) {
-            file_tell_synced(file->state.shared, head->sequence);
-        } else {
-            file_tell_unsynced(file->state.shared, head->sequence);
-        }
+    if (file->settings.sync == AUDIT_SYNC_NONE) {
+        return;
+    }
+    bool synced = file_calls.fdatasync(file->fd) == 0;
+    uint64_t sequence = head_now(file)->sequence;
+    if (synced) {
+        file_tell_synced(file->state.shared, sequence);
+    } else {
+        file_tell_unsynced(file->state.shared, sequence);
     }
 }
 
@@ -189,17 +198,18 @@ static void trim_old(struct log_file *file)
     struct stat status;
 
     if (file_calls.fstat(file->fd, &status) != 0) {
-        file_note_rotated(file, state_head(&file->state), NULL);
+        file_note_rotated(file, head_now(file), NULL);
         return;
     }
     (void)file_calls.ftruncate(file->fd, status.st_size); /* else some blocks are spare */
     bool known = file_calls.fstat(file->fd, &status) == 0;
-    file_note_rotated(file, state_head(&file->state), known ? &status : NULL);
+    file_note_rotated(file, head_now(file), known ? &status : NULL);
 }
 
 void file_note_rotated(struct log_file *file, const struct state_head *head,
                        const struct stat *status)
 {
+    (void)state_prove(&file->state);
     struct state_file *note = &file->state.shared->files[head->generation % STATE_FILES];
 
     *note = (struct state_file){.last = head->sequence};
@@ -226,13 +236,15 @@ static void begin_new(struct log_file *file, uint64_t inode, uint64_t reserved, 
 
 /* ---- `keep` ---------------------------------------------------------------------------------- */
 
-/* What is known of the file that this log was rotated to under a number; NULL: nothing. */
-static const struct state_file *noted(const struct log_file *file, uint64_t number)
+/* What is known of the file that this log was rotated to under a number, copied into room; NULL:
+ * nothing. */
+static const struct state_file *noted(struct log_file *file, uint64_t number,
+                                      struct state_file *room)
 {
-    const struct state_file *note = &file->state.shared->files[number % STATE_FILES];
+    uint64_t generation = head_now(file)->generation;
 
-    return number + STATE_FILES > state_head(&file->state)->generation && note->last != 0 ? note
-                                                                                          : NULL;
+    *room = file->state.shared->files[number % STATE_FILES];
+    return number + STATE_FILES > generation && room->last != 0 ? room : NULL;
 }
 
 static bool is_unchanged(const struct stat *status, const struct state_file *note)
@@ -242,8 +254,7 @@ static bool is_unchanged(const struct stat *status, const struct state_file *not
 }
 
 /* By what is in it, unless it is the very file. */
-static bool is_our_plain(const struct log_file *file, const char *name,
-                         const struct state_file *note)
+static bool is_our_plain(struct log_file *file, const char *name, const struct state_file *note)
 {
     struct family_place place;
     struct stat status;
@@ -253,8 +264,7 @@ static bool is_our_plain(const struct log_file *file, const char *name,
         is_unchanged(&status, note)) {
         return true;
     }
-    return family_read_first(file->folder, name, &place) &&
-           place.chain == state_head(&file->state)->chain_id;
+    return family_read_first(file->folder, name, &place) && place.chain == head_now(file)->chain_id;
 }
 
 /*
@@ -281,8 +291,7 @@ static bool holds_packed(int fd, const struct state_file *note)
     return memcmp(head, "\x1F\x8B\x08", sizeof(head)) == 0 && length == (uint32_t)note->size;
 }
 
-static bool is_our_packed(const struct log_file *file, const char *name,
-                          const struct state_file *note)
+static bool is_our_packed(struct log_file *file, const char *name, const struct state_file *note)
 {
     int fd = note == NULL || note->size == 0
                  ? -1
@@ -297,12 +306,13 @@ static bool is_our_packed(const struct log_file *file, const char *name,
     return ours;
 }
 
-static bool is_ours(const struct log_file *file, const struct family_member *member)
+static bool is_ours(struct log_file *file, const struct family_member *member)
 {
-    const struct state_file *note = noted(file, member->number);
+    struct state_file room;
+    const struct state_file *note = noted(file, member->number, &room);
     char name[FILE_NAME_SIZE + 4];
 
-    if (member->current || member->number >= state_head(&file->state)->generation) {
+    if (member->current || member->number >= head_now(file)->generation) {
         return false;
     }
     family_name(file->name, member, name, sizeof(name));
@@ -348,7 +358,8 @@ static bool last_of(struct log_file *file, const struct family_member *member, u
     const char *problem = NULL;
     struct stat status;
     int fd = -1;
-    const struct state_file *note = noted(file, member->number);
+    struct state_file room;
+    const struct state_file *note = noted(file, member->number, &room);
 
     if (note != NULL) {
         *ret_last = note->last;
@@ -360,7 +371,7 @@ static bool last_of(struct log_file *file, const struct family_member *member, u
     }
     bool known = file_last_record(fd, ret_last, hash);
     file_calls.close(fd);
-    return known && *ret_last <= state_head(&file->state)->file_after;
+    return known && *ret_last <= head_now(file)->file_after;
 }
 
 /* Told in the head before it is done: a file that is said to be removed and is not does no harm,
@@ -397,16 +408,15 @@ static size_t next_number(const struct family *family, size_t first)
 }
 
 /* Numbers from head->oldest on, in order. Those below were looked at before. */
-static bool in_question(const struct log_file *file, const struct family_member *member)
+static bool in_question(struct log_file *file, const struct family_member *member)
 {
-    const struct state_head *head = state_head(&file->state);
+    const struct state_head *head = head_now(file);
 
     return !member->current && member->number < head->generation &&
            (member->number >= head->oldest || head->oldest > head->generation);
 }
 
-static bool has_ours(const struct log_file *file, const struct family *family, size_t first,
-                     size_t end)
+static bool has_ours(struct log_file *file, const struct family *family, size_t first, size_t end)
 {
     for (size_t i = first; i < end; i++) {
         if (is_ours(file, &family->list[i])) {
@@ -459,7 +469,7 @@ static void remove_oldest(struct log_file *file, const struct family *family)
 /* ---- what is none of ours -------------------------------------------------------------------- */
 
 /* Is it what gzip(1) has made of the file before it so far? */
-static bool may_become_ours(const struct log_file *file, const struct family *family, size_t at)
+static bool may_become_ours(struct log_file *file, const struct family *family, size_t at)
 {
     const struct family_member *member = &family->list[at];
 
@@ -504,7 +514,7 @@ static void look_round(struct log_file *file, int64_t since)
 
 static bool rotate(struct log_file *file, int64_t now)
 {
-    const struct state_head *head = state_head(&file->state);
+    const struct state_head *head = head_now(file);
     /* What lay there before the first file of the log was begun has not been named either. */
     int64_t since = head->generation == head->oldest ? 0 : head->file_start;
     uint64_t limit = file->settings.rotate_bytes, size = head->size;
@@ -527,7 +537,7 @@ static bool rotate(struct log_file *file, int64_t now)
     file->beyond = limit != 0 && size > limit ? size - limit : 0;
     begin_new(file, (uint64_t)status.st_ino, reserved, now);
     if (file_take(file, fd, (uint64_t)status.st_ino)) {
-        atomic_store(&file->after, state_head(&file->state)->file_after);
+        atomic_store(&file->after, head_now(file)->file_after);
     }
     look_round(file, since);
     return true;
@@ -547,9 +557,11 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
     if (found == 0 && (uint64_t)status.st_ino == file->inode) {
         file->rotation_failed = !rotate(file, now);
     } else {
+        int error = errno;
         file->rotation_failed = true;
+        (void)state_prove(&file->state);
         atomic_fetch_or(&file->state.shared->dirty,
-                        found == 0 || errno == ENOENT ? STATE_LOOK : STATE_CLEAN);
+                        found == 0 || error == ENOENT ? STATE_LOOK : STATE_CLEAN);
     }
     if (file->rotation_failed) {
         file->failed_as = geteuid();
@@ -559,7 +571,7 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
 
 bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss)
 {
-    const struct state_head *head = state_head(&file->state);
+    const struct state_head *head = head_now(file);
     char previous[FILE_NAME_SIZE];
     struct stat status;
 
@@ -575,6 +587,7 @@ bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss)
         errno == ENOENT) {
         previous[0] = '\0';
     }
+    head = head_now(file);
     const struct audit_rotated rotated = {.previous = previous,
                                           .removed_files = file->removed_files,
                                           .removed_through = head->removed_through,

@@ -55,6 +55,7 @@ static void look(struct log_file *file, enum space_step least)
     if (file->in_own || file_calls.fstatvfs(file->fd, &space) != 0) {
         return;
     }
+    (void)state_prove(&file->state);
     unsigned percent = percent_used(&space);
     file->space_looked = true;
     if (next == SPACE_NORMAL && percent >= LOW_PERCENT) {
@@ -105,8 +106,13 @@ static bool extend(struct log_file *file, uint64_t to, enum audit_loss *ret_loss
     const struct state_head *head = state_head(&file->state);
     uint64_t from = head->reserved > head->size ? head->reserved : head->size, reached = 0;
 
-    if (to <= from || !file_allocate(file->fd, from, to - from, &reached, ret_loss)) {
-        return to <= from;
+    if (to <= from) {
+        return true;
+    }
+    bool allocated = file_allocate(file->fd, from, to - from, &reached, ret_loss);
+    (void)state_prove(&file->state);
+    if (!allocated) {
+        return false;
     }
     state_begin(&file->state)->reserved = reached;
     state_commit(&file->state);
@@ -114,21 +120,12 @@ static bool extend(struct log_file *file, uint64_t to, enum audit_loss *ret_loss
 }
 
 /* A limit on the size of files is a full disk, and leaves room for the tail as well. */
-static uint64_t size_limit(void)
-{
-    struct rlimit limit;
-
-    return file_calls.getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY
-               ? UINT64_MAX
-               : limit.rlim_cur;
-}
-
 bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
                     enum audit_loss *ret_loss)
 {
     uint64_t need = state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
     enum audit_loss loss = AUDIT_LOSS_NO_SPACE;
-    bool limited = need > size_limit();
+    bool limited = need > file->size_limit;
 
     if (!limited && file->space_looked && state_head(&file->state)->reserved >= need + AHEAD) {
         return true;
@@ -139,7 +136,7 @@ bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
     }
     /* That may have been a record, too. */
     need = state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
-    if (need <= size_limit() &&
+    if (need <= file->size_limit &&
         (state_head(&file->state)->reserved >= need || extend(file, need, &loss))) {
         return true;
     }

@@ -39,16 +39,24 @@ static bool is_unsynced(const struct state_shared *shared, uint64_t sequence)
     return first != 0 && sequence >= first && sequence <= atomic_load(&shared->unsynced_last);
 }
 
+/* Not under the lock, and so not state_prove(): what is shared may be looked at. */
+static bool is_there(const struct log_file *file)
+{
+    struct stat status;
+    return state_look(&file->state, &status) == STATE_THERE;
+}
+
 /* Where whoever rotated did not sync the file before this one, this one's sync says nothing about
  * it, and all of the file system has to be synced (which also reports errors since Linux 5.8). */
 static int sync_all_before(const struct log_file *file)
 {
-    bool earlier = atomic_load(&file->state.shared->synced) >= atomic_load(&file->after);
     int result = -1;
 
-    if (!file_mark_holds(file->fd, &file->fd_mark)) { /* a sync of the host's file proves nothing */
+    /* A sync of the host's file proves nothing. */
+    if (!file_mark_holds(file->fd, &file->fd_mark) || !is_there(file)) {
         return result;
     }
+    bool earlier = atomic_load(&file->state.shared->synced) >= atomic_load(&file->after);
     do {
         result = earlier ? file_calls.fdatasync(file->fd) : file_calls.syncfs(file->fd);
     } while (result != 0 && errno == EINTR);
@@ -81,11 +89,15 @@ static void lead(struct log_file *file)
         turn = atomic_load(&file->turn);
         target = atomic_load(&file->written);
         if (sync_all_before(file) != 0) {
-            file_tell_unsynced(shared, target);
+            if (is_there(file)) {
+                file_tell_unsynced(shared, target);
+            }
             return;
         }
     } while (turn != atomic_load(&file->turn));
-    file_tell_synced(shared, target);
+    if (is_there(file)) {
+        file_tell_synced(shared, target);
+    }
 }
 
 bool file_sync(struct log_file *file, uint64_t sequence, enum audit_loss *ret_loss)
@@ -97,23 +109,26 @@ bool file_sync(struct log_file *file, uint64_t sequence, enum audit_loss *ret_lo
     }
     pthread_mutex_lock(&file->sync_lock);
     file->waiting++;
-    while (!is_unsynced(shared, sequence) && atomic_load(&shared->synced) < sequence &&
-           atomic_load(&file->written) >= sequence) {
+    while (is_there(file) && !is_unsynced(shared, sequence) &&
+           atomic_load(&shared->synced) < sequence && atomic_load(&file->written) >= sequence) {
         if (file->syncing) {
             pthread_cond_wait(&file->sync_done, &file->sync_lock);
             continue;
         }
         file->syncing = true;
         pthread_mutex_unlock(&file->sync_lock);
-        gather(file);
-        lead(file);
+        if (is_there(file)) {
+            gather(file);
+            lead(file);
+        }
         pthread_mutex_lock(&file->sync_lock);
         file->syncing = false;
         file->crowd = file->waiting;
         pthread_cond_broadcast(&file->sync_done);
     }
     file->waiting--;
-    bool synced = !is_unsynced(shared, sequence) && atomic_load(&shared->synced) >= sequence;
+    bool synced = is_there(file) && !is_unsynced(shared, sequence) &&
+                  atomic_load(&shared->synced) >= sequence;
     pthread_mutex_unlock(&file->sync_lock);
     if (!synced) {
         *ret_loss = AUDIT_LOSS_NOT_SYNCED;

@@ -237,6 +237,7 @@ unsigned sink_severity(const struct audit_event *event)
 
     switch (event->action) {
     case AUDIT_ACTION_RECORDS_LOST:
+    case AUDIT_ACTION_STATE_SET_ASIDE:
         return CRITICAL;
     case AUDIT_ACTION_AUDIT_SPACE:
         if (event->space == NULL || strcmp(event->space->step, "normal") == 0) {

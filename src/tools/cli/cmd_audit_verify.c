@@ -306,6 +306,16 @@ static void print_verdict(const struct verify_report *report)
         printf("tampered with: %s alarm%s in ",
                export_number(report->by_severity[VERIFY_ALARM], text),
                report->by_severity[VERIFY_ALARM] == 1 ? "" : "s");
+    } else if (report->verdict == VERIFY_UNPROVEN && report->key_lost) {
+        printf("cannot tell: the state was set aside before record %" PRIu64
+               ", and the key is lost "
+               "with it: from there on who can write the file can make it anew: ",
+               report->set_aside);
+    } else if (report->verdict == VERIFY_UNPROVEN && report->set_aside > 0) {
+        printf("cannot tell: the state was set aside before record %" PRIu64
+               "; that nothing was cut "
+               "there shows only with --head: ",
+               report->set_aside);
     } else if (report->verdict == VERIFY_UNPROVEN && report->records > 0) {
         printf("cannot tell: the key is needed. Numbers and links fit, what the records say is "
                "unproven: ");

@@ -112,6 +112,11 @@ static const char *const by_action[] = {
     [AUDIT_ACTION_AUDIT_SPACE] =
         "Make room where the log lies, or let the policy keep fewer files, before records are "
         "lost.",
+    [AUDIT_ACTION_STATE_SET_ASIDE] =
+        "Find out what wrote to the state or cut it; the damaged one lies beside the log. Where "
+        "its "
+        "key is lost, the rest of the log is proved by a head that was kept alone: begin a new one "
+        "with `miguard audit init --aside`.",
     [AUDIT_ACTION_POLICY_LOAD] = NULL,
     [AUDIT_ACTION_POLICY_REFUSED] =
         "The policy before it stays in force. Mend the files; `miguard policy check` shows each "

@@ -42,6 +42,7 @@ unsigned export_severity(const struct record *record)
     if (export_action(record, &action)) {
         switch (action) {
         case AUDIT_ACTION_RECORDS_LOST:
+        case AUDIT_ACTION_STATE_SET_ASIDE:
             return CRITICAL;
         case AUDIT_ACTION_AUDIT_SPACE:
             return record_is(record, RECORD_SPACE_STEP, "normal") ? NOTICE

@@ -274,8 +274,9 @@ bool export_is_decision(const struct record *record)
 {
     enum audit_action action;
 
-    return export_action(record, &action) ? action >= AUDIT_ACTION_SESSION_OPEN
-                                          : export_has(record, RECORD_OPERATION);
+    return export_action(record, &action)
+               ? action >= AUDIT_ACTION_SESSION_OPEN && action != AUDIT_ACTION_STATE_SET_ASIDE
+               : export_has(record, RECORD_OPERATION);
 }
 
 bool export_is_refusal(const struct record *record)

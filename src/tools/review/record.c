@@ -54,7 +54,7 @@ struct level {
 };
 static const struct level no_level = {0, 0}, root = {0, RECORD_FIELD_COUNT};
 
-enum { MET_WORDS = 2 };
+enum { MET_WORDS = 3 };
 _Static_assert(RECORD_FIELD_COUNT <= MET_WORDS * 64 && RECORD_FIELD_COUNT <= UINT8_MAX,
                "one bit for each field tells whether it was met; the numbers are bytes");
 

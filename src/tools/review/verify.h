@@ -9,6 +9,10 @@
  *   indistinguishable from the log's own.
  * - That the end is there is proved only by a head (sequence:hash) from elsewhere: the state beside
  *   the log shows a careless cut, a head kept outside the host shows every one.
+ * - A damaged state takes that knowledge with it, and in a chain with a key the key. The record
+ *   that says so is believed when it follows the last record before it by number and hash. Who can
+ *   write the log can forge one where the key is lost: what comes behind is never proved, and what
+ *   was cut before it only by a head from elsewhere.
  * - Retention and a crash take records away honestly. What a record declares so is believed as far
  *   as a crash can reach (see FALSE_LOSS), and is told.
  */
@@ -55,6 +59,12 @@ enum verify_severity {
     X(LOST, LOSS, "lost", "declared as lost")                                                      \
     X(LOST_TAIL, LOSS, "lost-tail",                                                                \
       "missing at the end, never known to be on the disk when the system went down")               \
+    X(SET_ASIDE, LOSS, "state-set-aside",                                                          \
+      "the first under a new state: the one before was damaged, and what of the end before it "    \
+      "was "                                                                                       \
+      "cut is not missed without a head from outside")                                             \
+    X(STATE_KEPT, NOTICE, "state-kept",                                                            \
+      "the first under a new state, which has head and key of the damaged one")                    \
     X(REMOVED, NOTICE, "removed", "removed by retention, as the log says")                         \
     X(STRAY, NOTICE, "stray", "none of this log, and was left out")                                \
     X(UNFINISHED, NOTICE, "unfinished", "being written, or left by a writer that was killed")      \
@@ -116,8 +126,8 @@ struct verify_request {
 enum verify_verdict {
     VERIFY_INTACT,
     VERIFY_TAMPERED,
-    VERIFY_UNPROVEN, /* nothing is wrong, but without the key, or without records, that says little
-                      */
+    VERIFY_UNPROVEN, /* nothing is wrong, but without the key, or without records, or behind a state
+                      * that was set aside, that says little */
 };
 
 struct verify_report {
@@ -129,9 +139,11 @@ struct verify_report {
     unsigned char head[CHAIN_HASH_SIZE]; /* of the last */
     uint64_t files, bytes;               /* bytes uncompressed */
     uint64_t removed_through;            /* by retention, as the log says */
-    uint64_t anchored;                   /* the highest sequence of a head that was met; 0: none */
-    uint64_t lost;                       /* as the log says */
-    uint64_t count[VERIFY_KIND_COUNT];   /* findings of each kind, also those that are not kept */
+    uint64_t set_aside; /* the record that the last state was set aside before; 0: none */
+    bool key_lost;      /* with it: what follows has no key */
+    uint64_t anchored;  /* the highest sequence of a head that was met; 0: none */
+    uint64_t lost;      /* as the log says */
+    uint64_t count[VERIFY_KIND_COUNT]; /* findings of each kind, also those that are not kept */
     uint64_t by_severity[VERIFY_ALARM + 1];
     struct verify_finding *findings; /* in the order of the log; VERIFY_KEEP of alarms and others */
     size_t finding_count;

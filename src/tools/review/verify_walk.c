@@ -477,9 +477,33 @@ static void check_heads(struct walk *walk, const struct track *track, const stru
     }
 }
 
+static void walk_set_aside(struct walk *walk, const struct item *item)
+{
+    bool kept = record_is(&item->record, RECORD_STATE_KEY, "kept");
+    int number = tell(walk, kept ? VERIFY_STATE_KEPT : VERIFY_SET_ASIDE, item);
+    struct verify_finding *finding = finding_at(&walk->findings, number);
+
+    if (finding != NULL) {
+        record_text(&item->record, RECORD_STATE_FILE, finding->detail, sizeof(finding->detail));
+    }
+    if (!kept) {
+        walk->report->set_aside = item->sequence;
+        walk->report->key_lost |= record_is(&item->record, RECORD_STATE_KEY, "lost");
+    }
+}
+
+static bool is_set_aside(const struct item *item)
+{
+    return record_is(&item->record, RECORD_ACTION, "audit-state-set-aside");
+}
+
 static void read_own(struct walk *walk, struct track *track, const struct item *item)
 {
     uint64_t removed;
+
+    if (is_set_aside(item)) {
+        walk_set_aside(walk, item);
+    }
 
     track->sealed = record_is(&item->record, RECORD_ACTION, "audit-seal");
     if (record_is(&item->record, RECORD_ACTION, "records-lost")) {
@@ -601,8 +625,18 @@ static bool begins_chain(const struct item *item)
 {
     static const unsigned char none[CHAIN_HASH_SIZE];
 
-    return item->sequence == 1 || (chain_hash_equal(none, item->previous) &&
-                                   record_is(&item->record, RECORD_ACTION, "records-lost"));
+    return item->sequence == 1 || is_set_aside(item) ||
+           (chain_hash_equal(none, item->previous) &&
+            record_is(&item->record, RECORD_ACTION, "records-lost"));
+}
+
+/* A state was set aside with its key: the new chain begins behind the last record of the log's,
+ * which it names. Anything else is told as a restart. */
+static bool goes_on_without_key(const struct track *track, const struct item *item)
+{
+    return is_set_aside(item) && record_is(&item->record, RECORD_STATE_KEY, "lost") &&
+           item->epoch == 0 && track->seen && track->suspect == 0 &&
+           item->sequence == track->sequence + 1 && chain_hash_equal(track->hash, item->previous);
 }
 
 /* How far the chain of a state went is still asked when others came behind it. */
@@ -623,10 +657,11 @@ static void walk_foreign(struct walk *walk, struct item *item)
     int number = FINDING_NONE;
 
     if (other->id != item->chain_id) {
+        bool goes_on = goes_on_without_key(&walk->main, item);
         put_aside(walk, other);
-        *other = (struct track){.id = item->chain_id, .restarted = begins_chain(item)};
+        *other = (struct track){.id = item->chain_id, .restarted = goes_on || begins_chain(item)};
         kind = other->restarted ? VERIFY_RESTARTED : VERIFY_FOREIGN;
-        number = tell(walk, kind, item);
+        number = goes_on ? FINDING_NONE : tell(walk, kind, item);
     } else if (!other->restarted) {
         number = tell_run(walk, kind, item->sequence, item->time);
     }
@@ -799,6 +834,12 @@ static void check_state(struct walk *walk, size_t at, const char *boot_now)
     finding_add(&walk->findings, &finding);
 }
 
+/* What was cut before the state was set aside nothing shows but a head from outside. */
+static bool behind_set_aside(const struct verify_report *report)
+{
+    return report->key_lost || report->anchored + 1 < report->set_aside;
+}
+
 static void judge(struct walk *walk)
 {
     struct verify_report *report = walk->report;
@@ -808,9 +849,9 @@ static void judge(struct walk *walk)
     report->last = track->sequence;
     report->proven = track->seen && (!report->keyed || walk->request->key != NULL);
     memcpy(report->head, track->hash, sizeof(report->head));
-    report->verdict = report->by_severity[VERIFY_ALARM] > 0 ? VERIFY_TAMPERED
-                      : report->proven                      ? VERIFY_INTACT
-                                                            : VERIFY_UNPROVEN;
+    report->verdict = report->by_severity[VERIFY_ALARM] > 0         ? VERIFY_TAMPERED
+                      : report->proven && !behind_set_aside(report) ? VERIFY_INTACT
+                                                                    : VERIFY_UNPROVEN;
 }
 
 void walk_finish(struct walk *walk, bool unfinished, const char *boot_now)
