@@ -65,7 +65,9 @@ LACKS   := $(foreach probe,$(wildcard src/probes/*.c),$(if $(shell $(CC) $(STD) 
              -fsyntax-only $(probe) 2>&1),-DLACKS_$(shell basename $(probe) .c | tr a-z A-Z)))
 OLDER   := $(if $(LACKS),$(LACKS) -include src/base/older_libc.h)
 ALL_CFLAGS = $(STD) $(OLDER) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
-LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
+# dlopen(3) and its like are in a library of their own until glibc 2.34; --as-needed leaves out what
+# is empty.
+LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread -ldl
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
 
 # ---- what there is -----------------------------------------------------------------------------
@@ -172,7 +174,7 @@ $(OUT)/$(1).so.$(VERSION): $(2) src/$(3)/$(1).map
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) -shared $$(LINKHARD) -Wl,-soname,$(1).so.$(SOVERSION) -Wl,-z,nodelete \
 	    -Wl,--version-script=src/$(3)/$(1).map $(if $(SANITIZE),,-Wl$(comma)-z$(comma)defs) \
-	    -o $$@ $(2) $$(LIBS) $(if $(filter host,$(3)),-ldl)
+	    -o $$@ $(2) $$(LIBS)
 $(OUT)/$(1).so: $(OUT)/$(1).so.$(VERSION)
 	@ln -sf $(1).so.$(VERSION) $(OUT)/$(1).so.$(SOVERSION)
 	@ln -sf $(1).so.$(SOVERSION) $$@
@@ -237,7 +239,8 @@ check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shor
 	@$(MAKE) --no-print-directory tests
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
 	    tests/live/audit_man_test.sh tests/live/audit_init_test.sh tests/live/completion_test.sh \
-	    tests/live/build_test.sh tests/live/mi_names_test.sh tests/live/switch_cxx_test.sh \
+	    tests/live/build_test.sh tests/live/older_libc_test.sh tests/live/mi_names_test.sh \
+	    tests/live/switch_cxx_test.sh \
 	    tests/live/unwind_cxx_test.sh \
 	    tests/live/copies_test.sh tests/live/unload_test.sh tests/live/installed_test.sh
 
@@ -306,7 +309,7 @@ fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)clang $(STD) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
+	$(Q)clang $(STD) $(OLDER) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=all $(WARNINGS) -Iinclude -Isrc -o $@ $^ \
 	    $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
 
@@ -385,7 +388,7 @@ clean: ## remove what was built
 	rm -rf build
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-19s %s\n", $$1, $$2}' Makefile
 	@echo "  variables: CC=gcc|clang SANITIZE=address,undefined|thread COVERAGE=1 PREFIX DESTDIR LIBDIR"
 	@echo "  for another machine: CROSS=aarch64-linux-gnu- SYSROOT=folder with its libraries"
 

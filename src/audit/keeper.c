@@ -18,7 +18,7 @@
 #include "identity/read.h"
 
 /* glibc before 2.32 and other libraries do not have it; count_threads() then tells it alone. */
-#if __has_include(<sys/single_threaded.h>)
+#ifndef LACKS_SINGLE_THREADED
 #include <sys/single_threaded.h>
 #define IS_SINGLE_THREADED __libc_single_threaded
 #else

@@ -2,7 +2,9 @@
 /*
  * What glibc before 2.32 and musl do not have. The Makefile compiles each file of src/probes, and
  * has this header stand before every source where one of them does not compile: the library asks
- * for what is there and not for a version.
+ * for what is there and not for a version. Each replacement has a name of its own behind a macro,
+ * so that a test can have them all where the C library has the originals, too
+ * (tests/live/older_libc_test.sh).
  */
 #ifndef BASE_OLDER_LIBC_H
 #define BASE_OLDER_LIBC_H
@@ -13,7 +15,9 @@
 
 /* The text of a known error is a constant in both libraries; musl has one for an unknown one, too.
  * Unlike the original it is in the language of the process. */
-static inline const char *strerrordesc_np(int error)
+#define strerrordesc_np older_strerrordesc
+
+static inline const char *older_strerrordesc(int error)
 {
 #ifdef __GLIBC__
     static __thread char unknown[48];
@@ -31,8 +35,10 @@ static inline const char *strerrordesc_np(int error)
 #include <time.h>
 
 /* By the clock of the day: one that is set meanwhile makes this one wait shorter or longer. */
-static inline int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
-                                          const struct timespec *until)
+#define pthread_mutex_clocklock older_clocklock
+
+static inline int older_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                  const struct timespec *until)
 {
     struct timespec now, day;
 
@@ -59,8 +65,9 @@ static inline int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t cloc
 #include <unistd.h>
 
 #undef getdents64 /* musl's name for its getdents(), of another type */
+#define getdents64 older_getdents64
 
-static inline ssize_t getdents64(int fd, void *buffer, size_t size)
+static inline ssize_t older_getdents64(int fd, void *buffer, size_t size)
 {
     return syscall(SYS_getdents64, fd, buffer, size);
 }

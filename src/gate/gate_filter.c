@@ -48,6 +48,17 @@
 #include "identity/change.h"
 #include "identity/kernel.h"
 
+/* libseccomp takes these numbers from the kernel's headers: those before Linux 5.1 and 5.13 lack
+ * them. They are the same on every machine. */
+#ifndef __NR_io_uring_setup
+#define __NR_io_uring_setup    425
+#define __NR_io_uring_enter    426
+#define __NR_io_uring_register 427
+#endif
+#ifndef __NR_landlock_restrict_self
+#define __NR_landlock_restrict_self 446
+#endif
+
 #define INT_MASK 0xFFFFFFFFu /* of a register of which the kernel takes the lower half */
 
 /* clone(2): its first two arguments are swapped on s390. */

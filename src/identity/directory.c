@@ -168,7 +168,8 @@ static bool is_trouble(int error)
  */
 static enum directory_result prove_groups(struct question *question, int left)
 {
-    struct question probe = {.kind = GROUP_BY_NAME, .name = (char[]){"miguard-no-such-group"}};
+    char name[] = "miguard-no-such-group";
+    struct question probe = {.kind = GROUP_BY_NAME, .name = name};
 
     if (is_trouble(left)) {
         return failed(question, left);

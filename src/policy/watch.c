@@ -50,6 +50,10 @@ enum {
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1U << 1)
 #endif
+/* The headers of Linux before 5.9 do not know its number, which is the same on every machine. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 
 enum waiting { BEGINS, WAITS, GONE };
 
