@@ -111,7 +111,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
-        check-contexts check-audit-model check-arm64 check-musl coverage bench install uninstall \
+        check-contexts check-audit-model check-arm64 check-arm64-system check-musl coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -261,6 +261,9 @@ check-valgrind: deps ## the tests under valgrind
 lifetime := tests/live/lifetime_test
 check-arm64: ## the unit tests for aarch64: cross built, and run under qemu-user (5 min)
 	@sh tests/arm64.sh
+
+check-arm64-system: ## the tests for aarch64 as root under a Debian kernel in qemu-system (long)
+	@sh tests/arm64_system.sh
 
 check-musl: deps ## every source compiles against musl, which has all that it uses
 	@sh tests/musl.sh

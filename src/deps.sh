@@ -43,6 +43,8 @@ else
     need "$compiler" "$compiler" command -v "${CROSS}gcc"
 fi
 [ -z "${NEED_QEMU_USER:-}" ] || need qemu-user qemu-user command -v qemu-aarch64
+[ -z "${NEED_QEMU_SYSTEM:-}" ] || need qemu-system-arm qemu-system-aarch64 command -v qemu-system-aarch64
+[ -z "${NEED_QEMU_SYSTEM:-}" ] || need cpio cpio command -v cpio
 [ -z "${NEED_MUSL:-}" ] || need musl-tools musl-gcc command -v musl-gcc
 [ -z "${NEED_CXX:-}" ] || need g++ gcc-c++ command -v g++
 [ -z "${NEED_MANDOC:-}" ] || need mandoc mandoc command -v mandoc

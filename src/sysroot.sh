@@ -25,9 +25,17 @@ esac
 command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 ||
     fail "no apt-get here; give SYSROOT=FOLDER with the libraries for $triplet"
 
-wanted=$(echo $packages "$@")
+# What is there already stays: a build asks for less than a test that also needs a kernel.
 done_with=$folder/.packages
-[ ! -e "$done_with" ] || [ "$(cat "$done_with")" != "$wanted" ] || exit 0
+there=" $(cat "$done_with" 2>/dev/null) " wanted=$there lacking=
+for package in $packages "$@"; do
+    case $there in
+    *" $package "*) ;;
+    *) lacking=1 wanted="$wanted$package " ;;
+    esac
+done
+[ -n "$lacking" ] || exit 0
+wanted=$(echo $wanted)
 
 state=$folder.apt
 mkdir -p "$folder" "$state/lists/partial" "$state/cache/archives/partial" || exit 3

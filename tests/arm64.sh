@@ -6,9 +6,7 @@
 set -u
 
 cd "$(dirname "$0")/.." || exit 3
-target=aarch64-linux-gnu
-out=build/arm64
-sysroot=$PWD/build/sysroot/$target
+. tests/support/arm64.sh
 
 skip() {
     echo "skip: aarch64: $*"
@@ -19,24 +17,13 @@ skip() {
 CROSS=$target- NEED_QEMU_USER=1 sh src/deps.sh ||
     skip "no cross compiler, libraries or emulator can be had here"
 
-# The programs look for loader and libraries in the folder that they were fetched to: qemu's own way
-# of finding them (-L) would show the tests that folder in place of the root.
-flags=
-if [ -e "$sysroot/.packages" ]; then
-    flags="-Wl,--dynamic-linker=$sysroot/lib/ld-linux-aarch64.so.1 -Wl,--disable-new-dtags"
-    flags="$flags -Wl,-rpath,$sysroot/lib/$target:$sysroot/usr/lib/$target"
-fi
 tests=
 for source in tests/unit/*_test.c; do
     name=${source#tests/}
     tests="$tests $out/tests/${name%.c}"
 done
-make --no-print-directory -j"$(nproc)" CROSS=$target- OUT=$out LDFLAGS="$flags" \
-    everything $tests >$out.log 2>&1 || {
-    tail -n 40 $out.log
-    echo "0 passed, 1 failed"
-    exit 1
-}
+# shellcheck disable=SC2086
+build_for_arm64 everything $tests
 
 # No kernel runs the command by itself here: a script has the emulator do it.
 cat >$out/emulated <<EOF

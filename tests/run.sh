@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs test programs one after the other, through $RUNNER if set, and adds up what they say:
+# Runs test programs one after the other, through $RUNNER if set, each for $LIMIT seconds at most if
+# that is set, and adds up what they say:
 # Check's "NN%: Checks: N, Failures: N, Errors: N" or a line "N passed, N failed[, N skipped]".
 # A program that fails without such a line counts as one failure. Exits 1 when anything failed.
 set -u
 
-: "${OUT:=build}" "${RUNNER:=}"
+: "${OUT:=build}" "${RUNNER:=}" "${LIMIT:=}"
 export OUT
 log=$OUT/tests/log
 mkdir -p "$log"
@@ -17,7 +18,7 @@ for program in "$@"; do
     output=$log/$name.txt
     case $program in
     *.sh) sh "$program" >"$output" 2>&1 ;;
-    *) $RUNNER "$program" >"$output" 2>&1 ;;
+    *) ${LIMIT:+timeout "$LIMIT"} $RUNNER "$program" >"$output" 2>&1 ;;
     esac
     status=$?
     awk -v name="$name" -v status="$status" '

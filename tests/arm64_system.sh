@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `make check-arm64-system`: the tests cross built for aarch64 and run as root under Debian's kernel
+# for that machine in qemu-system: seccomp filters, setresuid(2) and namespaces are the kernel's own
+# there, which qemu-user cannot give (arm64.sh). The root of that machine is unpacked from Debian's
+# packages into memory; nothing outlives it. TESTS="unit/gate_test table/wait_test" runs only those,
+# MEMORY=3072 is in MiB, MINUTES=90 ends the machine. Where kernel, compiler or emulator cannot be
+# had, that is one skipped test.
+set -u
+
+cd "$(dirname "$0")/.." || exit 3
+. tests/support/arm64.sh
+: "${TESTS:=}" "${MEMORY:=3072}" "${MINUTES:=90}"
+image=$PWD/$out/system
+
+skip() {
+    echo "skip: aarch64 in qemu-system: $*"
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
+}
+
+CROSS=$target- NEED_QEMU_SYSTEM=1 sh src/deps.sh ||
+    skip "no cross compiler, libraries, emulator or cpio can be had here"
+# The kernel needs something that makes its initramfs: the smallest, which is not used.
+sh src/sysroot.sh $target "$sysroot" linux-image-arm64 tiny-initramfs busybox-static \
+    base-passwd coreutils dash grep jq mawk sed util-linux >"$out.packages" 2>&1 || {
+    tail -n 3 "$out.packages"
+    skip "Debian's kernel and programs for it cannot be had here"
+}
+for kernel in "$sysroot"/boot/vmlinuz-*; do :; done
+[ -e "$kernel" ] || skip "the package of the kernel has none"
+
+# What has only to do with the machine that builds, or takes hours when each instruction is emulated.
+left_out() { # test
+    case ${1##*/} in
+    audit_daemons_test) why="the daemons that take records are not in its root" ;;
+    audit_html_test) why="there is no browser for it" ;;
+    contexts_test | lifetime_test | switch_storm_test) why="runs for hours under an emulator" ;;
+    *) return 1 ;;
+    esac
+}
+
+tests= skipped=0
+for test in ${TESTS:-$(ls tests/unit/*_test.c tests/table/*_test.c tests/fault/*_test.c tests/live/*_test.c)}; do
+    name=${test#tests/}
+    name=${name%.c}
+    if [ -z "$TESTS" ] && left_out "$name"; then
+        echo "skip: $name: $why"
+        skipped=$((skipped + 1))
+    else
+        tests="$tests $out/tests/$name"
+    fi
+done
+# shellcheck disable=SC2086
+build_for_arm64 everything $out/tests/nss/libnss_mgtest.so.2 $tests
+
+# ---- its root -----------------------------------------------------------------------------------
+
+unpack_programs() {
+    (cd "$sysroot" && find bin sbin usr/bin usr/sbin lib usr/lib \( -path lib/modules -o \
+        -path 'usr/lib/linux-image-*' \) -prune -o \( -type f -o -type l \) ! -name '*.a' \
+        ! -name '*.o' -print | cpio -pdm --quiet "$image")
+    [ -e "$image/bin/sh" ] || ln -s dash "$image/bin/sh"
+    ln -s mawk "$image/usr/bin/awk"
+    # The tests name loader and libraries by the folder that they were fetched to.
+    mkdir -p "$image${sysroot%/*}"
+    ln -s / "$image$sysroot"
+}
+
+unpack_project() {
+    mkdir -p "$image$PWD"
+    find Makefile ./*.md src include tests policy man -type f | cpio -pdm --quiet "$image$PWD"
+    # shellcheck disable=SC2086
+    find $out/libmiguard* $out/miguard $out/providers $out/tests/nss $tests ! -name '*.d' |
+        cpio -pdm --quiet "$image$PWD"
+    find "$image$PWD/$out" -type f -exec $target-strip -g {} + 2>/dev/null
+}
+
+# Nothing asks a network for names there; the users are those of a fresh Debian.
+write_settings() {
+    mkdir -p "$image/etc" "$image/var/log" "$image/root"
+    sed 's/:\*:/:x:/' "$sysroot/usr/share/base-passwd/passwd.master" >"$image/etc/passwd"
+    sed 's/:\*:/:x:/' "$sysroot/usr/share/base-passwd/group.master" >"$image/etc/group"
+    printf 'passwd: files\ngroup: files\nshadow: files\n' >"$image/etc/nsswitch.conf"
+    echo "127.0.0.1 localhost" >"$image/etc/hosts"
+}
+
+# Two lists of tests, one for each processor. What they print comes when both are done, between two
+# lines of its own.
+write_init() {
+    first= second=
+    for test in $tests; do
+        set -- "$second" "$first $test" # each in turn
+        first=$1 second=$2
+    done
+    cat >"$image/init" <<EOF
+#!/bin/busybox sh
+busybox=/bin/busybox
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
+chmod 0755 / /root
+\$busybox mkdir -p /proc /sys /dev /run /tmp
+\$busybox mount -t proc proc /proc
+\$busybox mount -t sysfs sys /sys
+\$busybox mount -t devtmpfs dev /dev
+\$busybox mkdir -p /dev/shm /dev/pts
+\$busybox mount -t tmpfs shm /dev/shm
+\$busybox mount -t devpts pts /dev/pts
+\$busybox mount -t tmpfs -o mode=755 run /run
+chmod 1777 /tmp # of the root, which is memory, too: the project may lie there
+\$busybox ln -s /proc/self/fd /dev/fd
+\$busybox ip link set lo up
+\$busybox hostname arm64
+cd $PWD
+export QUICK=1 CK_TIMEOUT_MULTIPLIER=20 LIMIT=1500
+mkdir -p $out/one $out/two
+for shard in one two; do
+    for thing in miguard providers libmiguard.so.0 libmiguard-host.so.0; do
+        ln -s ../\$thing $out/\$shard/\$thing
+    done
+    ln -s ../../tests/nss $out/\$shard/nss
+    mkdir $out/\$shard/tests && ln -s ../../tests/nss $out/\$shard/tests/nss
+done
+OUT=$out/one sh tests/run.sh $first >/run/one.output 2>&1 &
+OUT=$out/two sh tests/run.sh $second >/run/two.output 2>&1
+wait
+echo "==> \$(uname -srm), \$(nproc) processors"
+cat /run/one.output /run/two.output
+echo "==> totals"
+cat $out/one/tests/log/totals $out/two/tests/log/totals
+echo "==> end"
+\$busybox poweroff -f
+EOF
+    chmod +x "$image/init"
+}
+
+rm -rf "$image"
+mkdir -p "$image"
+unpack_programs && unpack_project && write_settings && write_init || exit 3
+(cd "$image" && find . | cpio -o -H newc --quiet -R 0:0) | gzip -1 >"$image.cpio.gz" || exit 3
+rm -rf "$image"
+
+timeout "${MINUTES}m" qemu-system-aarch64 -M virt -cpu max -smp 2 -m "$MEMORY" -nographic -no-reboot \
+    -nic none -kernel "$kernel" -initrd "$image.cpio.gz" \
+    -append "console=ttyAMA0 quiet loglevel=1 panic=-1" </dev/null 2>&1 | tr -d '\r' >"$image.output"
+rm -f "$image.cpio.gz"
+
+if ! grep -q '^==> end$' "$image.output"; then
+    tail -n 40 "$image.output"
+    echo "FAILED: the machine did not come to its end within $MINUTES minutes"
+    echo "0 passed, 1 failed"
+    exit 1
+fi
+sed -n '/^==> Linux/,/^==> totals/p' "$image.output" | grep -Ev '^[0-9]+ passed, |^==> totals'
+sed -n '/^==> totals/,/^==> end/p' "$image.output" |
+    awk -v s=$skipped -v tests="$(echo $tests | wc -w)" '
+         /^[0-9]/ {p += $1; f += $2; s += $3; ran++}
+         END {
+             f += tests - ran # those that were never reached
+             printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0
+         }'
