@@ -96,8 +96,8 @@ write_init() {
     cat >"$image/init" <<EOF
 #!/bin/busybox sh
 busybox=/bin/busybox
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
-chmod 0755 / /root
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C
+chmod 0755 /
 \$busybox mkdir -p /proc /sys /dev /run /tmp
 \$busybox mount -t proc proc /proc
 \$busybox mount -t sysfs sys /sys
