@@ -70,7 +70,7 @@ ALL_CFLAGS = $(STD) $(OLDER) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNING
 LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread -ldl
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES)) -pthread -ldl -lm
 
-# ---- what there is -----------------------------------------------------------------------------
+# ---- the sources -------------------------------------------------------------------------------
 
 # The folders are the lists: what a privileged process loads, what a server is, what only the command
 # and the tests do. src/README.md says what each folder may use.
@@ -138,7 +138,7 @@ $(OUT)/obj/tests/%.o: tests/%.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests $(PIC) -c -o $@ $<
 
-# What is shipped is one object whose inner names are local, so that they meet nobody else's; the
+# What is shipped is one object whose inner names are local, so that they meet no others; the
 # tests link the objects as they are. Groups are dissolved: a linker takes one group of a name, and
 # what finds the clean-up of a frame (DW.ref.__gcc_personality_v0), local by then, would be gone.
 define static_library
@@ -192,13 +192,13 @@ $(OUT)/%.pc: src/pc.in Makefile
 	$(Q)sed -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
 	    -e 's|@VERSION@|$(VERSION)|g' $< > $@
 
-# A provider is a plain module: it needs MI.h and nothing of ours.
+# A provider is a plain module: it needs MI.h and nothing of this project.
 $(OUT)/providers/%.so: tests/providers/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MF $(OUT)/providers/$*.d $(PIC) -shared $(LINKHARD) -o $@ $< -pthread
 
-# A directory that misbehaves as it is told to, for nsswitch.conf(5).
+# A directory that misbehaves on request, for nsswitch.conf(5).
 $(nss_module): tests/support/nss/module.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -240,8 +240,7 @@ check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shor
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
 	    tests/live/audit_man_test.sh tests/live/audit_init_test.sh tests/live/completion_test.sh \
 	    tests/live/build_test.sh tests/live/older_libc_test.sh tests/live/mi_names_test.sh \
-	    tests/live/switch_cxx_test.sh \
-	    tests/live/unwind_cxx_test.sh \
+	    tests/live/switch_cxx_test.sh tests/live/unwind_cxx_test.sh tests/live/words_test.sh \
 	    tests/live/copies_test.sh tests/live/unload_test.sh tests/live/installed_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -318,7 +317,7 @@ build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src)
 
 # Each target NAME_fuzz has its seeds in the folders tests/data/NAME-*; new inputs go to
 # build/fuzz/NAME.
-check-fuzz: ## feed each reader what nobody would write (FUZZ_SECONDS=60, each)
+check-fuzz: ## feed each reader inputs that are malformed (FUZZ_SECONDS=60, each)
 	@NEED_CLANG=1 $(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(fuzz)
 	@for target in $(fuzz); do name=$$(basename $$target _fuzz); \

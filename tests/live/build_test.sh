@@ -28,7 +28,7 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# Succeeds when the two files are the same and tells the difference otherwise.
+# Succeeds when the two files are the same and shows the difference otherwise.
 same() {
     diff -u "$1" "$2"
 }
@@ -354,6 +354,15 @@ static_exports() {
     same "tests/data/exports-$1.txt" "$tmp/found"
 }
 
+# A library neither ends the process nor writes to its streams nor changes its locale.
+keeps_to_itself() { # library
+    nm -D --undefined-only "$build/lib$1.so" | awk '{ sub(/@.*/, "", $2); print $2 }' |
+        grep -xE 'exit|_exit|_Exit|quick_exit|std(in|out|err)|(__)?(v?f?printf|f?puts|putchar|fwrite|perror)(_chk)?|setlocale' \
+            >"$tmp/found"
+    cat "$tmp/found"
+    [ ! -s "$tmp/found" ]
+}
+
 soname() {
     readelf -d "$build/lib$1.so" | grep -F "Library soname: [lib$1.so.$soversion]" || {
         readelf -d "$build/lib$1.so" | grep soname
@@ -365,6 +374,8 @@ for library in miguard miguard-host; do
     if [ $shipped = yes ]; then
         check "lib$library.so exports what it should" shared_exports $library
         check "lib$library.a exports what it should" static_exports $library
+        check "lib$library.so uses no exit, no stream and no locale of the process" \
+            keeps_to_itself $library
         check "lib$library.so has the SONAME lib$library.so.$soversion" soname $library
     else
         skip "exports of lib$library: not those of this build variant"
@@ -554,13 +565,13 @@ man_likes() {
 }
 
 # A machine of 32 bits is told so, in a sentence; only the compiler's own headers are needed.
-told_of_32_bits() {
+refused_for_32_bits() {
     said=$(echo '#include "miguard/status.h"' |
         "$CC" -m32 -ffreestanding -Iinclude -fsyntax-only -x c - 2>&1) && return 1
     echo "$said" | grep -q 'miguard needs pointers of 64 bits'
 }
 if echo | "$CC" -m32 -ffreestanding -fsyntax-only -x c - >/dev/null 2>&1; then
-    check "a build for 32 bits is refused with a sentence" told_of_32_bits
+    check "a build for 32 bits is refused with a sentence" refused_for_32_bits
 else
     skip "a build for 32 bits: $CC cannot make one"
 fi
