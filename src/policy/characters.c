@@ -31,5 +31,5 @@ const char *character_fault(uint32_t code)
     if (is_invisible(code)) {
         return "an invisible character; remove it";
     }
-    return (code & 0xFFFE) == 0xFFFE ? "no character at all; remove it" : NULL;
+    return (code & 0xFFFE) == 0xFFFE ? "not a character at all; remove it" : NULL;
 }

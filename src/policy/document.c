@@ -168,7 +168,7 @@ static bool check_content(struct document_reader *reader, const yaml_event_t *ev
             source_error(reader->source, reader->errors, (unsigned)event->start_mark.line + 1,
                          (unsigned)event->start_mark.column + 1,
                          "an escape in this text stands for U+%04X, %s", code,
-                         fault == NULL ? "which is no character" : fault);
+                         fault == NULL ? "which is not a character" : fault);
             return false;
         }
     }

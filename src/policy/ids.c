@@ -210,12 +210,12 @@ static bool parse_range(const struct reader *reader, const struct node *node, bo
         return true;
     }
     if (dash == text && is_digits(dash + 1, strlen(dash + 1))) {
-        schema_value_error(reader, node, "\"%s\" is no id; ids go from 0 to %u", text,
+        schema_value_error(reader, node, "\"%s\" is not an id; ids go from 0 to %u", text,
                            UINT32_MAX - 1);
         return false;
     }
     if (!is_digits(text, (size_t)(dash - text)) || !is_digits(dash + 1, strlen(dash + 1))) {
-        schema_value_error(reader, node, "\"%s\" is no range; give both ends, as in 1000-1999",
+        schema_value_error(reader, node, "\"%s\" is not a range; give both ends, as in 1000-1999",
                            text);
         return false;
     }

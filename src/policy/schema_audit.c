@@ -50,7 +50,7 @@ static bool read_plain_path(const struct reader *reader, const struct node *node
     if (!is_plain_path(path)) {
         schema_value_error(
             reader, node,
-            "\"%s\" is no absolute path of a file; write it from / on, without \".\", "
+            "\"%s\" is not an absolute path of a file; write it from / on, without \".\", "
             "\"..\" and double or trailing slashes",
             path);
         return false;

@@ -322,7 +322,7 @@ bool schema_read_number(const struct reader *reader, const struct node *node, ui
         return true;
     }
     if (!parse_digits(text, strlen(text), &number) || number < smallest || number > largest) {
-        schema_value_error(reader, node, "\"%s\" is no number from %u to %u%s", text, smallest,
+        schema_value_error(reader, node, "\"%s\" is not a number from %u to %u%s", text, smallest,
                            largest, or_word(zero, word));
         return false;
     }
@@ -358,8 +358,8 @@ bool schema_read_size(const struct reader *reader, const struct node *node, cons
         }
     }
     schema_value_error(reader, node,
-                       "\"%s\" is no size; write a number and KiB, MiB or GiB, as in 64MiB%s", text,
-                       or_word(zero, word));
+                       "\"%s\" is not a size; write a number and KiB, MiB or GiB, as in 64MiB%s",
+                       text, or_word(zero, word));
     return false;
 }
 
@@ -410,7 +410,7 @@ bool schema_read_duration(const struct reader *reader, const struct node *node, 
     schema_duration_word(least, smallest);
     schema_duration_word(most, largest);
     schema_value_error(reader, node,
-                       "\"%s\" is no duration from %s to %s; write a number and s, m, h or d%s",
+                       "\"%s\" is not a duration from %s to %s; write a number and s, m, h or d%s",
                        text, smallest, largest, or_word(zero, word));
     return false;
 }

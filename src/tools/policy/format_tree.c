@@ -69,7 +69,7 @@ static bool next_event(struct reading *reading, yaml_event_t *ret_event)
         return false;
     }
     fail(reading, &reading->parser.problem_mark,
-         reading->parser.problem != NULL ? reading->parser.problem : "this is no YAML");
+         reading->parser.problem != NULL ? reading->parser.problem : "this is not YAML");
     return false;
 }
 
