@@ -18,10 +18,13 @@ trap 'exit 3' HUP INT TERM
 # The page as plain text: no escapes.
 sed -e 's/\\-/-/g' -e 's/\\&//g' -e 's/\\(dq/"/g' -e 's/\\e/\\/g' "$page" >"$tmp/page" || exit 3
 
-# The rows of the tables of keys: {"name", needed, reader}.
+# The rows of the tables of keys, {"name", needed, reader}, and those of match:, X(member, "name".
 keys() {
-    grep -ohE '\{"[a-z-]+", (true|false), +[a-z_]+\}' src/policy/schema*.c |
-        sed 's/^{"\([a-z-]*\)".*/\1/' | sort -u
+    {
+        grep -ohE '\{"[a-z-]+", (true|false), +[a-z_]+\}' src/policy/schema*.c |
+            sed 's/^{"\([a-z-]*\)".*/\1/'
+        sed -n 's/^ *X([a-z_]*, "\([a-z-]*\)", .*/\1/p' src/model/match_keys.h
+    } | sort -u
 }
 
 key_documented() {
@@ -31,7 +34,7 @@ key_documented() {
 keys_documented() {
     keys >"$tmp/keys"
     [ "$(wc -l <"$tmp/keys")" -ge 40 ] || {
-        echo "only $(wc -l <"$tmp/keys") keys found in src/policy/schema*.c: does it still look so?"
+        echo "only $(wc -l <"$tmp/keys") keys found in src/policy/schema*.c and src/model/match_keys.h"
         return 1
     }
     bad=0
@@ -102,7 +105,7 @@ shipped_in_page() {
 }
 
 check "miguard-policy(5) has every key" keys_documented
-check "and says for each what a wrong value is told" keys_have_errors
+check "and says for each what is reported for a wrong value" keys_have_errors
 check "it has every component and operation" words_documented
 check "its example is a policy, and its test passes" example_is_a_policy
 check "it has the limits" limits_documented
