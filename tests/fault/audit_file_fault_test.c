@@ -636,7 +636,7 @@ START_TEST(setting_aside_fails)
             to_fail = nth;
             file_close(log_file_open(&settings, false));
             bool some_failed = met;
-            stays = false;
+            stays = stuck = full_next = false;
             to_fail = -1;
             ck_assert_int_eq(outstanding, before);
             struct log_file *file = log_file_open(&settings, true);

@@ -163,8 +163,8 @@ MIGUARD_CHECKED bool state_has_lock(const struct state_shared *shared);
 /* The error for a damage. */
 enum miguard_status state_refuse(enum state_damage damage, const char *log,
                                  struct miguard_error *reterr);
-/* The newest whole head in a damaged file; false: there is none. */
-MIGUARD_CHECKED bool state_salvage(int fd, struct state_head *ret_head);
+/* The newest whole head in a damaged file, if there is one. False: it cannot be read. */
+MIGUARD_CHECKED bool state_salvage(int fd, bool *ret_found, struct state_head *ret_head);
 
 /* state_aside.c: puts a new state in the place of a damaged one, and that aside. OK also when it is
  * not damaged any more. BAD_STATE: it may not be (enum state_damage), or a key that is needed is
@@ -365,12 +365,13 @@ MIGUARD_CHECKED bool file_append_own(struct log_file *file, const struct audit_e
 MIGUARD_CHECKED bool file_settle(struct log_file *file, enum audit_loss *ret_loss,
                                  const char **ret_problem);
 
-/* The last whole record in what fd refers to that has its hash and place; false: there is none. */
+/* The last whole record in what fd refers to that has its hash and place, if there is one. False:
+ * it cannot be read. */
 struct file_last {
     uint64_t sequence, chain_id, epoch;
     unsigned char hash[CHAIN_HASH_SIZE];
 };
-MIGUARD_CHECKED bool file_last_chained(int fd, struct file_last *ret_last);
+MIGUARD_CHECKED bool file_last_chained(int fd, bool *ret_found, struct file_last *ret_last);
 
 /* The number of the last whole record in what fd refers to, and its hash; false: there is none. */
 MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,

@@ -561,13 +561,19 @@ static enum miguard_status open_mapped(int fd, const struct stat *status, const 
                                        struct miguard_error *reterr)
 {
     struct state_shared *shared = map(fd, NULL);
+    struct stat now;
     char boot_id[40];
 
     if (shared == NULL) {
         return refuse_system(reterr, log, "mmap");
     }
     read_boot_id(boot_id);
-    *ret_damage = state_is_whole_file(fd) ? state_judge(shared) : STATE_SIZE; /* cut just now */
+    if (file_calls.fstat(fd, &now) != 0) {
+        enum miguard_status failed = refuse_system(reterr, log, "fstat");
+        munmap(shared, sizeof(*shared));
+        return failed;
+    }
+    *ret_damage = is_whole_file(&now) ? state_judge(shared) : STATE_SIZE; /* cut just now */
     if (*ret_damage == STATE_SOUND) {
         renew_after_boot(shared, boot_id);
     }
@@ -891,15 +897,17 @@ bool state_remove_draft(int folder, const char *name)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-bool state_salvage(int fd, struct state_head *ret_head)
+bool state_salvage(int fd, bool *ret_found, struct state_head *ret_head)
 {
     const size_t length = offsetof(struct state_shared, files);
     struct state_shared *shared = base_alloc(1, sizeof(*shared));
     const struct state_head *best = NULL;
 
-    if (shared == NULL || file_calls.pread(fd, shared, length, 0) != (ssize_t)length) {
+    *ret_found = false;
+    ssize_t got = shared == NULL ? -1 : file_calls.pread(fd, shared, length, 0);
+    if (got != (ssize_t)length) {
         base_free(shared);
-        return false;
+        return got >= 0;
     }
     const struct state_head *heads[] = {&shared->head[0], &shared->head[1], &shared->redo.head};
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
@@ -912,7 +920,8 @@ bool state_salvage(int fd, struct state_head *ret_head)
     }
     explicit_bzero(shared, length);
     base_free(shared);
-    return best != NULL;
+    *ret_found = best != NULL;
+    return true;
 }
 
 /* The head that holds in a copy of the page; NULL: the copy was taken while it was written. */

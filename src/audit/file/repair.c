@@ -162,6 +162,7 @@ static bool last_in(const char *bytes, size_t length, uint64_t *ret_sequence,
 /* What is looked for at the end of a file. */
 struct looking {
     bool chained;
+    bool failed; /* it could not be looked for */
     struct file_last last;
 };
 
@@ -178,6 +179,7 @@ static bool look_at_end(int fd, struct looking *looking)
     bool found = false;
 
     if (file_calls.fstat(fd, &status) != 0) {
+        looking->failed = true;
         return false;
     }
     for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]) && !found; i++) {
@@ -185,6 +187,7 @@ static bool look_at_end(int fd, struct looking *looking)
         size_t window = size < windows[i] ? (size_t)size : windows[i];
         char *bytes = base_alloc(window + 1, 1);
         ssize_t got = bytes == NULL ? -1 : read_at(fd, bytes, window, size - window);
+        looking->failed |= got < 0 || (size_t)got < window;
         found = got > 0 && look_in(looking, bytes, (size_t)got);
         base_free(bytes);
     }
@@ -203,15 +206,15 @@ bool file_last_record(int fd, uint64_t *ret_sequence, unsigned char ret_hash[CHA
     return found;
 }
 
-bool file_last_chained(int fd, struct file_last *ret_last)
+bool file_last_chained(int fd, bool *ret_found, struct file_last *ret_last)
 {
     struct looking looking = {.chained = true};
-    bool found = look_at_end(fd, &looking);
 
-    if (found) {
+    *ret_found = look_at_end(fd, &looking);
+    if (*ret_found) {
         *ret_last = looking.last;
     }
-    return found;
+    return *ret_found || !looking.failed;
 }
 
 /* Does the file have, where the head ends, what the head ends in? */

@@ -109,12 +109,8 @@ static void stop_writers(struct aside *aside)
     }
 }
 
-static enum state_damage judge(struct aside *aside)
+static enum state_damage judge(const struct aside *aside)
 {
-    /* Looked at anew: it may have been cut while its lock was waited for. */
-    if (file_calls.fstat(aside->fd, &aside->status) != 0) {
-        return STATE_SIZE;
-    }
     enum state_damage damage = state_judge_size(aside->fd, &aside->status);
 
     return damage == STATE_SOUND && aside->shared != NULL ? state_judge(aside->shared)
@@ -124,49 +120,56 @@ static enum state_damage judge(struct aside *aside)
 
 /* ---- what goes on ---------------------------------------------------------------------------- */
 
+/* False: it is there, and cannot be read. */
 static bool last_in(struct log_file *file, const char *name, struct stat *ret_status,
-                    struct file_last *ret_last)
+                    bool *ret_found, struct file_last *ret_last)
 {
     const char *problem = NULL;
     int fd = -1;
 
+    *ret_found = false;
     if (!file_open_name(file, name, &fd, ret_status, &problem)) {
-        return false;
+        return errno == ENOENT;
     }
-    bool found = file_last_chained(fd, ret_last);
+    bool read = file_last_chained(fd, ret_found, ret_last);
     file_calls.close(fd);
-    return found;
+    return read;
 }
 
 /* The last record of the log: in its current file, or when that has none yet in the one before. */
 static bool last_of_log(struct log_file *file, struct state_head *head, uint64_t highest,
-                        struct file_last *ret_last)
+                        bool *ret_found, struct file_last *ret_last)
 {
     char rotated[FILE_NAME_SIZE];
     struct stat status = {0}, ignored;
 
-    bool found = last_in(file, file->name, &status, ret_last);
+    bool read = last_in(file, file->name, &status, ret_found, ret_last);
     head->inode = status.st_ino;
     head->size = (uint64_t)status.st_size;
-    if (!found && highest > 0) {
+    if (read && !*ret_found && highest > 0) {
         file_rotated_name(file, highest, rotated);
-        found = last_in(file, rotated, &ignored, ret_last);
-        head->file_after = found ? ret_last->sequence : 0;
+        read = last_in(file, rotated, &ignored, ret_found, ret_last);
+        head->file_after = *ret_found ? ret_last->sequence : 0;
     }
-    return found;
+    return read;
 }
 
-/* False: neither does the log say anything. */
-static bool choose_head(struct aside *aside)
+/* *ret_known false: nothing tells of a log. False: what may tell cannot be read, and nothing is
+ * concluded from that. */
+static bool choose_head(struct aside *aside, bool *ret_known)
 {
     const struct chain_key none = {.present = false};
-    struct state_head *head = &aside->head, old;
+    struct state_head *head = &aside->head, old = {0};
     struct file_last last = {0};
     uint64_t highest = 0;
+    bool found = false, whole = false;
 
-    (void)file_first_head(aside->file, &none, head, &highest);
-    bool found = last_of_log(aside->file, head, highest, &last);
-    bool whole = state_salvage(aside->fd, &old);
+    if (!file_first_head(aside->file, &none, head, &highest) ||
+        !last_of_log(aside->file, head, highest, &found, &last) ||
+        !state_salvage(aside->fd, &whole, &old)) {
+        return false;
+    }
+    *ret_known = found || whole;
     if (whole && (!found || old.chain_id == last.chain_id)) {
         memcpy(head, &old, sizeof(*head));
         chain_key_wipe(&old.key);
@@ -174,6 +177,7 @@ static bool choose_head(struct aside *aside)
         return true;
     }
     chain_key_wipe(&old.key);
+    *ret_known = found;
     head->sequence = last.sequence;
     memcpy(head->hash, last.hash, sizeof(head->hash));
     aside->key = !found || last.epoch != 0 ? STATE_KEY_LOST : STATE_KEY_NONE;
@@ -181,7 +185,7 @@ static bool choose_head(struct aside *aside)
         head->chain_id = last.chain_id;
         head->oldest = 1;
     }
-    return found;
+    return true;
 }
 
 /* What must not be replaced at all. */
@@ -250,11 +254,18 @@ static enum miguard_status set_aside(struct aside *aside, struct miguard_error *
         return status;
     }
     stop_writers(aside);
+    /* Looked at anew: it may have been cut while its lock was waited for. */
+    if (file_calls.fstat(aside->fd, &aside->status) != 0) {
+        return system_error(aside, "fstat", reterr);
+    }
     aside->damage = judge(aside);
     if (aside->damage == STATE_SOUND) {
         return MIGUARD_OK;
     }
-    bool known = choose_head(aside);
+    bool known = false;
+    if (!choose_head(aside, &known)) {
+        return system_error(aside, "read", reterr);
+    }
     status = check_choice(aside, known, reterr);
     return status == MIGUARD_OK ? replace(aside, reterr) : status;
 }
