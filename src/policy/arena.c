@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Memory that is taken piece by piece and released as a whole. load.c has one for the time of a
+ * load and one that lives as long as its draft. */
 #include "policy/arena.h"
 
 #include <stdalign.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Which characters must not stand in a policy: asked by source.c for the file as it is, by
+ * document.c for what escapes in quotes stand for. */
 #include "policy/characters.h"
 
 #include <stdbool.h>

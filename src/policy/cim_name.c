@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Brings names of namespaces, classes and methods into the one form that rules compare: those of
+ * calls for the gateway, those of rules and tests for schema_rules.c and selftest.c. A name that
+ * hosts may read in two ways is unreadable. */
 #include "policy/cim_name.h"
 
 #include <string.h>
@@ -13,9 +16,9 @@ static bool is_separator(char c)
 
 /* ---- namespaces ------------------------------------------------------------------------------ */
 
-/* How long the name at the start of text is; 0 when it is none. Beyond the letters of DSP0004 a
- * hyphen and an inner dot are in use and have no second meaning; a dot at an end could be ".", ".."
- * or trimmed. */
+/* How long the name at the start of text is; 0 when it is not a name. Beyond the letters of DSP0004
+ * a hyphen and an inner dot are in use and have no second meaning; a dot at an end could be ".",
+ * ".." or trimmed. */
 static size_t part_length(const char *text)
 {
     size_t length = 0;

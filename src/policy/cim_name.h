@@ -15,7 +15,7 @@
  * Anything else is not read as a name: blanks, controls, "." and "..", two separators in front (a
  * server would follow), characters beyond ASCII (whose case and composition each host folds in its
  * own way), what is too long. A host may trim,
- * decode or fold such a name into another one, and no rule could tell which. Such a name is kept as
+ * decode or fold such a name into another one, and no rule could know which. Such a name is kept as
  * it was written and marked unreadable; what that means for a decision is said in policy.h.
  */
 #ifndef POLICY_CIM_NAME_H
@@ -54,9 +54,9 @@ struct cim_names {
 struct cim_written {
     enum operation operation;
     const char *name_space;
-    const char *classes[CIM_CLASSES]; /* NULL or "" is none */
+    const char *classes[CIM_CLASSES]; /* NULL or "": no class */
     bool class_hidden;                /* an instance does not say of which class it is */
-    const char *method;               /* of Invoke; NULL or "" is none */
+    const char *method;               /* of Invoke; NULL or "": no method */
     const char *dialect, *query;      /* of QueryInstances and Subscribe; query NULL: none */
 };
 
@@ -67,7 +67,7 @@ static inline bool cim_word_byte(char c)
 }
 
 /* Never fails: what cannot be read is marked. An operation that needs a namespace, a class or a
- * method and names none is unreadable as well, since the host may have one of its own in mind. */
+ * method and gives no name is unreadable as well, since the host may have its own default. */
 void cim_names_read(struct cim_names *names, const struct cim_written *written);
 
 /* One more class, unless it is there already. A fourth makes the classes unreadable. */

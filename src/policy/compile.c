@@ -331,7 +331,7 @@ void policy_release(const struct policy *policy)
 {
     struct policy *mutable = counted(policy);
 
-    /* Whoever frees must see all that the others did before they let go. */
+    /* The thread that frees must see all that the others did before they let go. */
     if (mutable != NULL &&
         atomic_fetch_sub_explicit(&mutable->references, 1, memory_order_acq_rel) == 1) {
         policy_free(mutable);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Decides one call by the compiled policy: the first rule that matches, or the default. The
+ * guard calls it through narrow.c at each use; `policy explain` and the tests of a policy call
+ * it directly. */
 #include "policy/compiled.h"
 
 uint32_t rule_set_next(const struct rule_set *set, uint32_t from)

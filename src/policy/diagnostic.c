@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Collects the errors and warnings of a load and writes them for a reader: file, line, column,
+ * the line itself and a caret. Every reader of policy files adds to it. */
 #include "policy/diagnostic.h"
 
 #include <stdarg.h>

@@ -26,12 +26,12 @@ struct diagnostic {
     unsigned line, column;
     char *message;     /* owned: "what is wrong; what would be right" */
     char *source_line; /* owned; the part of the line round the column, control characters
-                          escaped, without a newline; NULL when there is none to show */
+                          escaped, without a newline; NULL: no line to show */
     unsigned caret;    /* how many columns of source_line stand before the place */
 };
 
 /* In the order of finding; sorted by file and place when written. At most DIAGNOSTIC_LIMIT are
- * kept; how many more there were is told at the end. */
+ * kept; how many more there were is reported at the end. */
 enum { DIAGNOSTIC_LIMIT = 200 };
 
 struct diagnostics {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Turns the events of libyaml into a tree of nodes, and refuses what YAML allows and a policy
+ * does not need: anchors, tags, further documents, keys twice. load.c calls it by way of
+ * schema.c. */
 #include "policy/document.h"
 
 #include <stdint.h>
@@ -17,7 +20,7 @@ struct document_reader {
     const struct policy_source *source;
     struct diagnostics *errors;
     struct arena *arena;
-    bool stopped; /* nothing more can be read: it was told why, or memory is out */
+    bool stopped; /* nothing more can be read: the reason was reported, or memory is out */
 };
 
 /* libyaml counts from 0. */
@@ -29,7 +32,7 @@ static void error_at(struct document_reader *reader, const yaml_mark_t *mark, co
 
 /* ---- what libyaml refuses -------------------------------------------------------------------- */
 
-/* libyaml's words, and what somebody who wrote a policy can do about it. */
+/* libyaml's words, and what the author of a policy can do about it. */
 static const struct {
     const char *problem, *advice;
 } syntax_advice[] = {
@@ -80,7 +83,7 @@ static yaml_mark_t end_of_text(const struct policy_source *source)
     return mark;
 }
 
-static void tell_syntax_error(struct document_reader *reader)
+static void report_syntax_error(struct document_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
     const char *problem = parser->problem == NULL ? "not valid YAML" : parser->problem;
@@ -108,7 +111,7 @@ static bool next_event(struct document_reader *reader, yaml_event_t *event)
         return false;
     }
     if (yaml_parser_parse(&reader->parser, event) == 0) {
-        tell_syntax_error(reader);
+        report_syntax_error(reader);
         return false;
     }
     return true;
@@ -239,8 +242,8 @@ static struct node *read_list(struct document_reader *reader, const yaml_event_t
     return list;
 }
 
-/* Whether an entry of this key can be kept; told when not, or when it should be written otherwise.
- */
+/* Whether an entry of this key can be kept; reported when not, or when it should be written
+ * otherwise. */
 static bool check_key(struct document_reader *reader, const struct node *key, bool plain)
 {
     const char *fault = NULL;

@@ -15,7 +15,7 @@
 #include "policy/source.h"
 
 enum node_kind {
-    NODE_BAD, /* was told about already: say nothing more of it */
+    NODE_BAD, /* already reported: say nothing more of it */
     NODE_SCALAR,
     NODE_LIST,
     NODE_MAP,
@@ -33,7 +33,7 @@ struct node {
     uint32_t count;
 };
 
-/* The root, or NULL when there is none: then *errors says why, or memory is out (arena->failed or
+/* The root, or NULL when it is missing: then *errors says why, or memory is out (arena->failed or
  * errors->failed). Errors that leave the rest readable do not stop the reading. */
 struct node *document_read(const struct policy_source *source, struct arena *arena,
                            struct diagnostics *errors);

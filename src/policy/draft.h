@@ -91,7 +91,7 @@ struct draft_rule {
 };
 
 /* Whom a test speaks of: a user by name or id with that user's groups, or explicit groups (an empty
- * list is none); root has all capabilities that this library was built for, others none;
+ * list: no groups); root has all capabilities that this library was built for, others none;
  * drop-capabilities takes some away. An id without an entry needs its group given. */
 struct draft_subject {
     struct policy_place place;
@@ -183,10 +183,10 @@ MIGUARD_CHECKED enum miguard_status draft_builtin(struct policy_draft **ret_draf
  *
  * Every file must be trusted: a regular file owned by root (or by the calling euid where that is
  * not 0), not writable by group or others, and so each folder above it; symbolic links are followed
- * only when each step is. trust says how strict: DRAFT_TRUST_ALL checks, DRAFT_TRUST_NONE is for
+ * only when each step is. trust says how strict: DRAFT_TRUST_ALL checks, DRAFT_TRUST_NONE serves
  * `policy check` of files under work and for tests.
  *
- * All errors of all files are in *errors (never NULL). OK only when there is none; *ret_draft is
+ * All errors of all files are in *errors (never NULL). OK only without an error; *ret_draft is
  * untouched otherwise. Errors: INVALID_ARGUMENT, NO_MEMORY (then errors->failed is set), BAD_POLICY
  * (look into *errors). Warnings may come with OK.
  */

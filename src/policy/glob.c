@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Compares a text with a pattern of * and ?, for match.c, index.c and the lint of the command. */
 #include <string.h>
 
 #include "base/utf8.h"

@@ -33,7 +33,7 @@ static void keep_answer(struct load *load, struct known_name *known, struct dire
 {
     if (known->result == DIRECTORY_FOUND || known->result == DIRECTORY_AMBIGUOUS) {
         known->entry = *entry;
-        known->entry.name = arena_copy(&load->scratch, entry->name, strlen(entry->name));
+        known->entry.name = arena_copy(&load->temporary, entry->name, strlen(entry->name));
         load->failed |= known->entry.name == NULL;
     }
     known->entry.error = entry->error;
@@ -53,7 +53,7 @@ static struct known_name *find_answer(struct load *load, const char *name, enum 
             return known;
         }
     }
-    struct known_name *known = arena_take(&load->scratch, 1, sizeof(*known));
+    struct known_name *known = arena_take(&load->temporary, 1, sizeof(*known));
     if (known == NULL) {
         load->failed = true;
         return NULL;
@@ -86,8 +86,8 @@ static const struct known_name *look_up(const struct reader *reader, const char 
     return load->failed ? NULL : known;
 }
 
-static void tell_result(const struct reader *reader, const struct node *node,
-                        const struct known_name *known)
+static void report_result(const struct reader *reader, const struct node *node,
+                          const struct known_name *known)
 {
     const char *what = known->asked == ASKED_GROUP ? "group" : "user";
 
@@ -126,11 +126,11 @@ static const struct known_name *known_or_error(const struct reader *reader, cons
     if (known == NULL || known->result == DIRECTORY_FOUND) {
         return known;
     }
-    tell_result(reader, node, known);
+    report_result(reader, node, known);
     return NULL;
 }
 
-/* Nobody else is called by the digits of the id. */
+/* No other entry has the digits of the id as its name. */
 static bool check_digits(const struct reader *reader, const struct node *node, bool group)
 {
     const struct known_name *known = look_up(reader, node->text, group);
@@ -139,7 +139,7 @@ static bool check_digits(const struct reader *reader, const struct node *node, b
         return false;
     }
     if (known->result != DIRECTORY_FOUND && known->result != DIRECTORY_NONE) {
-        tell_result(reader, node, known);
+        report_result(reader, node, known);
         return false;
     }
     return true;
@@ -171,7 +171,7 @@ static bool read_id(const struct reader *reader, const struct node *node, const 
                            (int)length, digits, UINT32_MAX - 1);
         return false;
     case DIRECTORY_TEXT_NOBODY:
-        schema_value_error(reader, node, "id %u is -1, which is nobody's; the largest id is %u",
+        schema_value_error(reader, node, "id %u is -1, which is not an id; the largest id is %u",
                            UINT32_MAX, UINT32_MAX - 1);
         return false;
     default:
@@ -291,7 +291,7 @@ static bool read_user_of_id(const struct reader *reader, const struct node *node
         return false;
     }
     if (known->result != DIRECTORY_FOUND && known->result != DIRECTORY_NONE) {
-        tell_result(reader, node, known);
+        report_result(reader, node, known);
         return false;
     }
     *ret_user =

@@ -205,7 +205,7 @@ static uint32_t hash_step(uint32_t hash, char c, bool ignore_case)
     return (hash << 5 | hash >> 27) ^ (byte + 1) * 0x9E3779B1u;
 }
 
-/* Tells a whole name from a prefix of the same text. */
+/* Distinguishes a whole name from a prefix of the same text. */
 static uint32_t hash_end(uint32_t hash)
 {
     return (hash << 5 | hash >> 27) ^ 0x9E3779B1u;

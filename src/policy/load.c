@@ -23,8 +23,8 @@
 /* Of a folder no more is read than this, whatever is in it. */
 enum { MAX_ENTRIES = 4096 };
 
-/* Milliseconds that all questions of one load may take together: a reload, and whoever waits for
- * it, must end although the directory never answers. */
+/* Milliseconds that all questions of one load may take together: a reload, and a thread that waits
+ * for it, must end although the directory never answers. */
 enum { DIRECTORY_PATIENCE = 5000 };
 
 /* A draft and the memory that all its parts are in. */
@@ -163,7 +163,7 @@ static enum miguard_status end(struct loading *loading, struct policy_draft **re
 
     schema_finish(load);
     fill_draft(loading);
-    if (load->failed || load->scratch.failed || load->kept->failed || load->errors->failed) {
+    if (load->failed || load->temporary.failed || load->kept->failed || load->errors->failed) {
         load->errors->failed = true;
         status = MIGUARD_NO_MEMORY;
     } else if (load->errors->errors > 0) {
@@ -172,7 +172,7 @@ static enum miguard_status end(struct loading *loading, struct policy_draft **re
     base_free(load->rules);
     base_free(load->rule_hashes);
     base_free(load->tests);
-    arena_release(&load->scratch);
+    arena_release(&load->temporary);
     if (status != MIGUARD_OK) {
         storage_free(loading->storage);
         return status;
@@ -183,9 +183,10 @@ static enum miguard_status end(struct loading *loading, struct policy_draft **re
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 4, 5))) static void tell(struct loading *loading,
-                                                       enum diagnostic_severity severity,
-                                                       const char *path, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void report_problem(struct loading *loading,
+                                                                 enum diagnostic_severity severity,
+                                                                 const char *path,
+                                                                 const char *format, ...)
 {
     struct policy_place place = {.file = path};
     char message[512];
@@ -200,10 +201,11 @@ __attribute__((format(printf, 4, 5))) static void tell(struct loading *loading,
 static void read_source(struct loading *loading, const char *name, const char *text, size_t length)
 {
     struct load *load = &loading->load;
-    struct policy_source *source = arena_take(&load->scratch, 1, sizeof(*source));
+    struct policy_source *source = arena_take(&load->temporary, 1, sizeof(*source));
 
     if (load->file_count == DRAFT_MAX_FILES) {
-        tell(loading, DIAGNOSTIC_ERROR, name, "more than %d files; join some", DRAFT_MAX_FILES);
+        report_problem(loading, DIAGNOSTIC_ERROR, name, "more than %d files; join some",
+                       DRAFT_MAX_FILES);
         return;
     }
     if (source == NULL) {
@@ -241,9 +243,9 @@ static ssize_t read_all(int fd, char *buffer, size_t size)
 /* Copies the text, so that the load keeps no more of a small file than its size. */
 static void take_text(struct loading *loading, const char *path, const char *buffer, size_t length)
 {
-    struct arena *scratch = &loading->load.scratch;
-    const char *text = arena_copy(scratch, buffer, length);
-    const char *name = arena_copy(scratch, path, strlen(path));
+    struct arena *temporary = &loading->load.temporary;
+    const char *text = arena_copy(temporary, buffer, length);
+    const char *name = arena_copy(temporary, path, strlen(path));
 
     if (text == NULL || name == NULL) {
         loading->load.failed = true;
@@ -262,7 +264,7 @@ static void load_file(struct loading *loading, const char *path, int fd)
     }
     ssize_t length = read_all(fd, buffer, DRAFT_MAX_FILE + 1);
     if (length < 0) {
-        tell(loading, DIAGNOSTIC_ERROR, path, "read: %s", strerrordesc_np(errno));
+        report_problem(loading, DIAGNOSTIC_ERROR, path, "read: %s", strerrordesc_np(errno));
     } else {
         take_text(loading, path, buffer, (size_t)length);
     }
@@ -297,7 +299,7 @@ static bool is_policy_name(const char *name)
 static char *join(struct loading *loading, const char *folder, const char *name)
 {
     size_t length = strlen(folder), size = length + strlen(name) + 2;
-    char *path = arena_take(&loading->load.scratch, size, 1);
+    char *path = arena_take(&loading->load.temporary, size, 1);
 
     if (path == NULL) {
         loading->load.failed = true;
@@ -319,8 +321,8 @@ static bool list_entry(struct loading *loading, const char *folder, const char *
         return true;
     }
     if (++listing->entries > MAX_ENTRIES) {
-        tell(loading, DIAGNOSTIC_ERROR, folder, "more than %d entries; keep only policies here",
-             MAX_ENTRIES);
+        report_problem(loading, DIAGNOSTIC_ERROR, folder,
+                       "more than %d entries; keep only policies here", MAX_ENTRIES);
         return false;
     }
     char *path = join(loading, folder, name);
@@ -328,12 +330,13 @@ static bool list_entry(struct loading *loading, const char *folder, const char *
         return false;
     }
     if (!is_policy_name(name)) {
-        tell(loading, DIAGNOSTIC_WARNING, path,
-             "ignored: a policy's name ends in \".yaml\" and does not begin with a dot");
+        report_problem(loading, DIAGNOSTIC_WARNING, path,
+                       "ignored: a policy's name ends in \".yaml\" and does not begin with a dot");
         return true;
     }
     if (listing->count == DRAFT_MAX_FILES) {
-        tell(loading, DIAGNOSTIC_ERROR, folder, "more than %d files; join some", DRAFT_MAX_FILES);
+        report_problem(loading, DIAGNOSTIC_ERROR, folder, "more than %d files; join some",
+                       DRAFT_MAX_FILES);
         return false;
     }
     insert_name(listing, path);
@@ -352,7 +355,8 @@ static void list_folder(struct loading *loading, const char *folder, int fd,
             return;
         }
         if (length < 0) {
-            tell(loading, DIAGNOSTIC_ERROR, folder, "getdents64: %s", strerrordesc_np(errno));
+            report_problem(loading, DIAGNOSTIC_ERROR, folder, "getdents64: %s",
+                           strerrordesc_np(errno));
             return;
         }
         for (ssize_t at = 0; at < length;) {
@@ -386,14 +390,16 @@ static void load_listed(struct loading *loading, const char *path)
     enum trust_result result = open_trusted(loading, path, &fd, &status);
 
     if (result == TRUST_ABSENT) {
-        tell(loading, DIAGNOSTIC_ERROR, path, "it vanished while its folder was read; try again");
+        report_problem(loading, DIAGNOSTIC_ERROR, path,
+                       "it vanished while its folder was read; try again");
     }
     if (result != TRUST_OPENED) {
         loading->load.incomplete = true;
         return;
     }
     if (S_ISDIR(status.st_mode)) {
-        tell(loading, DIAGNOSTIC_ERROR, path, "a folder; folders in a policy folder are not read");
+        report_problem(loading, DIAGNOSTIC_ERROR, path,
+                       "a folder; folders in a policy folder are not read");
     } else {
         load_file(loading, path, fd);
     }
@@ -422,7 +428,7 @@ static void load_path(struct loading *loading, const char *path, bool may_be_abs
         return;
     }
     if (result == TRUST_ABSENT) {
-        tell(loading, DIAGNOSTIC_ERROR, path, "no such file or folder");
+        report_problem(loading, DIAGNOSTIC_ERROR, path, "no such file or folder");
     }
     if (result != TRUST_OPENED) {
         loading->load.incomplete = true;

@@ -30,7 +30,7 @@ struct question policy_question_of(const struct policy_call *call)
     return question;
 }
 
-/* UINT32_MAX is (uid_t)-1, which is nobody's id, however far a range reaches (invariant 1). */
+/* UINT32_MAX is (uid_t)-1, which is not an id, however far a range reaches (invariant 1). */
 static bool ranges_have(const struct ranges *ranges, uint32_t id)
 {
     uint32_t low = 0, high = ranges->count;

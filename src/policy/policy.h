@@ -3,7 +3,7 @@
  * What is allowed: one immutable compiled policy, asked at session open and at each use.
  *
  * First match wins. A call whose identity differs from the bound one is matched only by a rule
- * whose mismatch set covers every differing component, and denied when there is none; a call whose
+ * whose mismatch set covers every differing component, and denied without such a rule; a call whose
  * identity is the same is matched only by rules without a mismatch set, and falls to the default.
  */
 #ifndef POLICY_POLICY_H
@@ -19,7 +19,7 @@
 #include "policy/cim_name.h"
 #include "policy/draft.h"
 
-/* DENY is 0: a verdict that nobody filled in refuses. */
+/* DENY is 0: a verdict that was not filled in refuses. */
 enum policy_decision { POLICY_DENY, POLICY_ALLOW };
 
 /* When a rule or default asks for a record. */
@@ -61,11 +61,11 @@ uint32_t policy_rule_count(const struct policy *policy);
  * used_as may be NULL. With a mismatch of 0 it then is the same as opened_as; with another one
  * nothing is known of it beyond that, and no rule with an as- key applies.
  *
- * provider, namespace, class, method: NULL or "" is none, and matches only an absent key or a glob
- * that matches the empty string. Namespaces are in the normal form of cim_name.h.
+ * provider, namespace, class, method: NULL or "" is no name, and matches only an absent key or a
+ * glob that matches the empty string. Namespaces are in the normal form of cim_name.h.
  *
  * A call that names several classes is decided for each of them, and the strictest verdict stands:
- * what denies one denies the call, and what is to be allowed must be allowed for each.
+ * what denies one denies the call, and an allowed call must be allowed for each.
  *
  * Of a name that cannot be read (unreadable) nothing is known: each rule that asks for it, and
  * matches otherwise, may apply, and so may the first rule behind it that does not ask, or the
@@ -109,7 +109,7 @@ struct policy_verdict {
 /* Pure: no side effect, no allocation, no system call. Thread safe. The texts are the policy's. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call);
 
-/* Told once for each rule that was looked at, in order: why it does not apply, or NULL when it
+/* Called once for each rule that was looked at, in order: why it does not apply, or NULL when it
  * does. Rules behind the one that applies are not looked at. Of a call with several classes, the
  * rules are looked at for the one that decides. */
 typedef void (*policy_observer)(void *context, uint32_t rule_index, const char *name,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads the top level of one policy file into a load, and checks what only the whole set can
+ * show: that the rules that tests name exist. load.c calls it for each file. */
 #include "policy/schema.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 
-/* A file of another version may mean something else by every word: it is told first. */
+/* A file of another version may mean something else by every word, so the version is reported
+ * first. */
 static void read_version(const struct reader *reader, const struct node *node, void *target)
 {
     const char *text = schema_read_text(reader, node, "version");
@@ -58,7 +61,7 @@ void schema_read(struct load *load, const struct policy_source *source)
         return;
     }
     load->files[load->file_count++] = reader.file;
-    const struct node *root = document_read(source, &load->scratch, load->errors);
+    const struct node *root = document_read(source, &load->temporary, load->errors);
     if (load->errors->errors != before || !shows_all_rules(root)) {
         load->incomplete = true;
     }
@@ -81,8 +84,8 @@ static bool rule_exists(const struct load *load, const char *name)
     return false;
 }
 
-static void tell_unknown_rule(const struct load *load, const struct rule_reference *reference,
-                              const char **candidates)
+static void report_unknown_rule(const struct load *load, const struct rule_reference *reference,
+                                const char **candidates)
 {
     uint32_t count = 0;
 
@@ -110,7 +113,7 @@ void schema_finish(struct load *load)
         return;
     }
     const char **candidates =
-        arena_take(&load->scratch, (size_t)load->rule_count + 2, sizeof(*candidates));
+        arena_take(&load->temporary, (size_t)load->rule_count + 2, sizeof(*candidates));
     if (candidates == NULL) {
         load->failed = true;
         return;
@@ -119,7 +122,7 @@ void schema_finish(struct load *load)
          reference = reference->next) {
         const char *name = reference->node->text;
         if (strcmp(name, "default") != 0 && !rule_exists(load, name)) {
-            tell_unknown_rule(load, reference, candidates);
+            report_unknown_rule(load, reference, candidates);
         }
     }
 }

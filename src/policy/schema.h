@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a tree of nodes to a draft: the keys there are, the types of their values, and what is told
- * when one is wrong. Every reader goes on after an error: what it made is thrown away with the
- * draft then, and all errors are told at once.
+ * Turns the parsed YAML tree into a draft: which keys exist, the types of their values, and the
+ * error messages. Every reader goes on after an error: what it made is thrown away with the draft
+ * then, and all errors are reported at once.
  */
 #ifndef POLICY_SCHEMA_H
 #define POLICY_SCHEMA_H
@@ -27,7 +27,7 @@ struct known_name {
     const char *name;
     enum asked asked;
     enum directory_result result;
-    struct directory_entry entry; /* its name lies in load.scratch */
+    struct directory_entry entry; /* its name lies in load.temporary */
     uint32_t *groups;             /* in the draft's memory */
     uint32_t group_count;
 };
@@ -44,8 +44,8 @@ enum { KNOWN_NAME_LISTS = 64 };
 /* One load: what was read so far. */
 struct load {
     struct diagnostics *errors;
-    struct arena *kept;   /* the draft's own memory */
-    struct arena scratch; /* gone when the load is over */
+    struct arena *kept;     /* the draft's own memory */
+    struct arena temporary; /* released when the load is over */
     struct draft_settings settings;
     struct draft_rule *rules; /* grows */
     uint32_t rule_count, rule_capacity;
@@ -58,7 +58,7 @@ struct load {
     int64_t directory_end; /* when the directory is waited for no longer, as clock_now_ms() */
     struct rule_reference *references;
     bool incomplete;             /* rules are missing: nothing can be said of references to them */
-    bool rules_full, tests_full; /* told once each */
+    bool rules_full, tests_full; /* reported once each */
     bool failed;                 /* memory is out */
 };
 
@@ -127,7 +127,7 @@ bool schema_read_word(const struct reader *reader, const struct node *node, cons
 unsigned schema_read_word_set(const struct reader *reader, const struct node *node,
                               const char *what, const struct schema_word *words);
 
-/* An unknown word is told with the nearest of the candidates, or all of them. */
+/* An unknown word is reported with the nearest of the candidates, or all of them. */
 void schema_unknown_word(const struct reader *reader, const struct node *node, const char *what,
                          const char *const *candidates);
 

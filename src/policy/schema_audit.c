@@ -247,7 +247,7 @@ static void read_sinks(const struct reader *reader, const struct node *node, voi
     (void)target;
 
     schema_read_items(reader, node, "sinks", read_sink, &list);
-    if (list.count == 0) { /* told already */
+    if (list.count == 0) { /* already reported */
         return;
     }
     struct draft_sink *sinks = schema_take(reader, list.count, sizeof(*sinks));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads `rules:` into a draft. The keys of `match:` are the rows of model/match_keys.h. */
 #include <string.h>
 
 #include "base/alloc.h"

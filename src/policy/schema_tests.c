@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads `tests:` into a draft: the call that each gives, and what it expects.
+ * tools/policy/selftest.c runs them. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -30,7 +32,7 @@ static void read_subject_group(const struct reader *reader, const struct node *n
 {
     struct subject *subject = target;
 
-    subject->has_group = true; /* also when it is wrong: then nothing else is to be told */
+    subject->has_group = true; /* also when it is wrong: then nothing else is reported */
     (void)schema_read_group(reader, node, &subject->draft->gid);
 }
 
@@ -249,7 +251,7 @@ static void read_expected_rule(const struct reader *reader, const struct node *n
         return;
     }
     test->expect_rule = name;
-    struct rule_reference *reference = arena_take(&load->scratch, 1, sizeof(*reference));
+    struct rule_reference *reference = arena_take(&load->temporary, 1, sizeof(*reference));
     if (reference == NULL) {
         load->failed = true;
         return;

@@ -57,7 +57,7 @@ static bool starts_with(const struct policy_source *source, const char *bytes, s
     return source->length >= length && memcmp(source->text, bytes, length) == 0;
 }
 
-/* The first character of a line that must not be there is told; true when there is none. */
+/* Reports the first forbidden character of a line; true when the line has no such character. */
 static bool check_line(const struct policy_source *source, struct diagnostics *errors,
                        const char *line, size_t length, unsigned number)
 {

@@ -18,8 +18,8 @@ struct policy_source {
 
 /*
  * Whether the text may be parsed at all: not too large, valid UTF-8, no character that must not be
- * in a policy (character_fault()). The first of each line is told. libyaml would find some of them,
- * but without their place, and reads U+2028 and its like as line ends.
+ * in a policy (character_fault()). The first of each line is reported. libyaml would find some of
+ * them, but without their place, and reads U+2028 and its like as line ends.
  */
 bool source_check(const struct policy_source *source, struct diagnostics *errors);
 

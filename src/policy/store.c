@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Holds the policy in force of a process: guarded calls take it, a reload puts another in its
+ * place. */
 #include "policy/policy.h"
 
 void store_init(struct policy_store *store, const struct policy *policy)

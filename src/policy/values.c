@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads single values of a policy file, words, lists, numbers, sizes and durations, with the
+ * error messages for wrong ones. The other schema files are written in terms of it. */
 #include "policy/schema.h"
 
 #include <stdio.h>
@@ -224,7 +226,7 @@ uint32_t schema_read_values(const struct reader *reader, const struct node *node
 {
     *ret_first = node;
     if (node->kind != NODE_LIST) {
-        return node->kind == NODE_BAD ? 0 : 1; /* what it is, the reader of one value tells */
+        return node->kind == NODE_BAD ? 0 : 1; /* the reader of one value reports what it is */
     }
     if (node->count == 0 && !may_be_empty) {
         schema_value_error(reader, node, "\"%s\" is an empty list; fill it or leave it out",

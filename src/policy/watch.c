@@ -2,9 +2,10 @@
 /*
  * Two threads. One waits for inotify(7) and has a table of descriptors of its own, so that a host
  * that closes what it does not know, or opens its own files under the same numbers, can neither
- * take inotify from us nor have us read or close what is its. An inotify instance could not be told
- * from the host's: all anonymous inodes are one. The other thread calls changed(), which reads the
- * policy and writes to the log, and so has the descriptors of the process.
+ * take inotify from the library nor have the library read or close what is the host's. An inotify
+ * instance cannot be distinguished from the host's: all anonymous inodes are one. The other thread
+ * calls changed(), which reads the policy and writes to the log, and so has the descriptors of the
+ * process.
  */
 #include "policy/watch.h"
 
@@ -29,10 +30,10 @@
 #include "base/process.h"
 #include "base/write.h"
 
-/* Whoever changes several files is waited for, but not longer than LATEST_MS after the first
- * change: somebody who may write the parent folder must not keep a new policy out by writing on and
- * on. LOOK_MS: how often the end is looked for where the thread that waits can be woken, and where
- * it cannot. */
+/* Changes of several files are waited for, but not longer than LATEST_MS after the first change: a
+ * user who may write the parent folder must not keep a new policy out by writing on and on.
+ * LOOK_MS: how often the end is looked for where the thread that waits can be woken, and where it
+ * cannot. */
 enum {
     QUIET_MS = 100,
     LATEST_MS = 1000,
@@ -68,7 +69,7 @@ struct policy_watch {
     pthread_t waiter_thread, teller_thread;
     /* Constant: */
     uint64_t epoch;
-    policy_changed tell;
+    policy_changed on_change;
     size_t path_count;
     char paths[MAX_PATHS][PATH_SIZE];
 };
@@ -255,9 +256,9 @@ static void *run_waiter(void *argument)
     return NULL;
 }
 
-/* ---- the thread that tells ------------------------------------------------------------------- */
+/* ---- the thread that reports ----------------------------------------------------------------- */
 
-static void *run_teller(void *argument)
+static void *run_reporter(void *argument)
 {
     ENTRY_UNCANCELLED;
     struct policy_watch *watch = argument;
@@ -270,7 +271,7 @@ static void *run_teller(void *argument)
         }
         watch->changed = false;
         unlock(watch);
-        bool go_on = watch->tell();
+        bool go_on = watch->on_change();
         lock(watch);
         if (!go_on) {
             break;
@@ -289,7 +290,7 @@ static bool start_thread(struct policy_watch *watch, void *(*run)(void *), pthre
     if (!process_mute(&before)) {
         return false;
     }
-    watch->users++; /* nobody else is there yet, or the starter holds the lock */
+    watch->users++; /* no other thread exists yet, or the starter holds the lock */
     bool started = pthread_create(ret_thread, NULL, run, watch) == 0;
     watch->users -= !started;
     process_unmute(&before);
@@ -307,7 +308,7 @@ static struct policy_watch *make_watch(const char *const *paths, size_t path_cou
     (void)pthread_cond_init(&watch->news, NULL);
     watch->users = 1;
     watch->epoch = process_epoch();
-    watch->tell = changed;
+    watch->on_change = changed;
     for (size_t i = 0; i < path_count && i < MAX_PATHS; i++) {
         size_t length = strlen(paths[i]);
         if (length < PATH_SIZE) {
@@ -332,7 +333,7 @@ static bool start_both(struct policy_watch *watch)
     if (!start_thread(watch, run_waiter, &watch->waiter_thread)) {
         return false;
     }
-    if (!await_begin(watch) || !start_thread(watch, run_teller, &watch->teller_thread)) {
+    if (!await_begin(watch) || !start_thread(watch, run_reporter, &watch->teller_thread)) {
         (void)pthread_detach(watch->waiter_thread);
         return false;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Telling when a policy on disk changed: inotify(7) on the folders of its files, on threads of its
+ * Reports that a policy on disk changed: inotify(7) on the folders of its files, on threads of its
  * own, with no descriptor that the host could close or take for its own. Folders, not files: an
  * editor or package manager puts a new file in the place of the old.
  */
