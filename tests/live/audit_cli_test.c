@@ -131,7 +131,7 @@ static const struct {
     {"$M audit search --reason identity-mismach a.jsonl", 2, "",
      "--reason 'identity-mismach' is unknown; did you mean identity-mismatch?"},
     {"$M audit search --operation GetInstanc a.jsonl", 2, "", "did you mean GetInstance?"},
-    {"$M audit search --start tomorrow a.jsonl", 2, "", "'tomorrow' is no time"},
+    {"$M audit search --start tomorrow a.jsonl", 2, "", "'tomorrow' is not a time"},
     {"$M audit search --reasn x a.jsonl", 2, "", "did you mean --reason?"},
     {"$M audit search --user", 2, "", "--user needs a value"},
     {"$M audit search --format xml a.jsonl", 2, "",

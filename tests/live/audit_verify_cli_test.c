@@ -207,7 +207,7 @@ static const struct {
     {V "--head \"$(printf '\\033[31m')\" key.jsonl", 2, "", "'\\x001B[31m' is not a head"},
 
     /* the key */
-    {KEYED "key.jsonl", 0, "intact: ", NOT_CONSULTED "there is none" ONLY_HEAD},
+    {KEYED "key.jsonl", 0, "intact: ", NOT_CONSULTED "it is missing" ONLY_HEAD},
     {KEYED "key.jsonl", 0, "sequence 1 to ", NULL},
     {KEYED "key.jsonl", 0, " 3 files, chain ", NULL},
     {KEYED "key.jsonl | grep -F \"head $H (keep it outside this host)\"", 0, NULL, NULL},
@@ -222,7 +222,7 @@ static const struct {
     {V "--key other.key key.jsonl", 1, "alarm: wrong-key: ", NULL},
     {V "--key other.key plain.jsonl", 1, "alarm: wrong-key: ", NULL},
     {V "key.jsonl", 3,
-     "cannot tell: the key is needed. Numbers and links fit, what the records say is unproven: ",
+     "unproven: the key is needed. Numbers and links fit, but not what the records say is proved: ",
      NOT_CONSULTED},
     {V "key.jsonl | grep -c 'keep it outside'", 1, "0\n", NULL},
     {V "plain.jsonl", 0,
@@ -268,13 +268,13 @@ static const struct {
     {V "one.jsonl", 0, "\n1 record is declared as lost by the log itself\n", NULL},
     {V "--strict one.jsonl", 1, "loss: lost: 1 record is declared as lost", NULL},
     {KEYED "--strict key.jsonl", 0, "intact: ", NULL},
-    {V "--strict lost.jsonl", 1, "cannot tell: the key is needed", NULL},
+    {V "--strict lost.jsonl", 1, "unproven: the key is needed", NULL},
 
     /* files */
-    {V "empty.jsonl", 3, "cannot tell: 0 records, 1 file\n", ""},
+    {V "empty.jsonl", 3, "unproven: 0 records, 1 file\n", ""},
     {V "none.jsonl", 3, "", "miguard audit verify: "},
     {V "none/none.jsonl", 3, "", "none/: No such file"},
-    {"mkdir d.jsonl; " V "d.jsonl", 3, "", "it is no regular file"},
+    {"mkdir d.jsonl; " V "d.jsonl", 3, "", "it is not a regular file"},
     {KEYED "key.jsonl key.jsonl.2 key.jsonl.1", 0, "3 files, ", NULL},
     {"mkdir g; cp key.jsonl* g; gzip g/key.jsonl.1; " KEYED "g/key.jsonl", 0, "3 files, ", NULL},
     {KEYED "-- key.jsonl", 0, "intact: ", NULL},
@@ -296,7 +296,7 @@ static const struct {
      "--key live.key c.jsonl",
      1, "alarm: cut: ", ""},
     {"sed '$d' live.jsonl > n.jsonl; " V "--key live.key n.jsonl", 0,
-     "intact: ", NOT_CONSULTED "there is none" ONLY_HEAD},
+     "intact: ", NOT_CONSULTED "it is missing" ONLY_HEAD},
     {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key b.jsonl", 0,
      "intact: ", NOT_CONSULTED},
     {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key b.jsonl", 0,
@@ -312,7 +312,7 @@ static const struct {
     {"sed '$d' free.jsonl > c.jsonl; cp -p free.jsonl.state c.jsonl.state; " V
      "live.jsonl c.jsonl late.jsonl",
      1, "alarm: cut: record ", ""},
-    {V "free.jsonl plain.jsonl", 1, NULL, NOT_CONSULTED "there is none" ONLY_HEAD},
+    {V "free.jsonl plain.jsonl", 1, NULL, NOT_CONSULTED "it is missing" ONLY_HEAD},
 
     /* what is behind the packed data was put there by somebody */
     {"gzip -c live.jsonl > z; echo x >> z; " V "--key live.key z", 1,

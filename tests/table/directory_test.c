@@ -1035,7 +1035,7 @@ static bool readers_fill_in(void *unused)
         {"search --any-user 4242 --count", "0\n", NULL}, /* the name of one who has a record */
         {"search --any-user +4242 --count", "0\n", NULL},
         {"search --any-user 80777 --count", "1\n", NULL},
-        {"search --any-user 04242 --count", "is no id", NULL},
+        {"search --any-user 04242 --count", "is not an id", NULL},
         {"search --group team --count", "2\n", "0\n"},
         {"search --bound-user nosuch --count", "0\n", NULL},
         {"search --any-user 80001", "  alice (80001, looked up now)  ", "  80001  "},

@@ -148,7 +148,7 @@ START_TEST(test_losses)
     ck_assert_str_eq(json_string_value(json_object_get(json_array_get(losses, 1), "cause")),
                      "io-error");
     ck_assert_str_eq(json_string_value(json_object_get(json_array_get(losses, 2), "cause")),
-                     "not told");
+                     "not reported");
     json_decref(json);
     report_free(report);
 }

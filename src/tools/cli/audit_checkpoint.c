@@ -69,7 +69,7 @@ static bool get_chains(json_t *chains, struct checkpoint *ret_before)
     return json_is_array(chains);
 }
 
-/* NULL when json is no checkpoint (or memory ran out, which jansson does not tell apart). */
+/* NULL when json is not a checkpoint (or memory ran out, which jansson does not distinguish). */
 static struct read_mark *get_marks(json_t *json, size_t *ret_count, struct checkpoint *ret_before)
 {
     json_t *files = NULL, *item = NULL, *chains = NULL;
@@ -106,7 +106,7 @@ static void resume(struct log_reader *reader, const struct read_mark *marks, siz
     }
 }
 
-/* *ret_json NULL and CLI_YES: there is none. */
+/* *ret_json NULL and CLI_YES: no such file. */
 static int load_json(const char *path, json_t **ret_json, json_error_t *ret_error)
 {
     FILE *file = fopen(path, "re");

@@ -6,7 +6,7 @@
 #include "audit/file/family.h"
 #include "tools/review/read.h"
 
-/* How far each chain was read, so that what retention takes before the next search is told. */
+/* How far each chain was read, so that what retention takes before the next search is reported. */
 enum { CHECKPOINT_CHAINS = 16 };
 struct checkpoint {
     struct family_place before[CHECKPOINT_CHAINS]; /* the last of the search before */
@@ -29,7 +29,7 @@ struct checkpoint_gap {
 /* False: there is no number at of these. */
 bool checkpoint_gap(const struct checkpoint *checkpoint, size_t at, struct checkpoint_gap *ret_gap);
 
-/* Sets each file of the reader to its mark, and tells of files that changed. A checkpoint that does
+/* Sets each file of the reader to its mark, and reports files that changed. A checkpoint that does
  * not exist is one of nothing read. CLI_YES, or CLI_UNABLE after a message: a checkpoint that
  * cannot be read or understood is never taken for an empty one. */
 int checkpoint_load(const char *path, struct log_reader *reader, struct checkpoint *ret_before);

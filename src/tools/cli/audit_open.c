@@ -73,9 +73,9 @@ static int open_failed(enum miguard_status status, const struct miguard_error *e
                           error->detail[0] != '\0' ? error->detail : miguard_status_text(status));
 }
 
-/* What lies there and is none of the log's is left out, and said so: a reader who thinks that it
- * was searched would be wrong. */
-static void tell_strays(const struct log_parts *parts)
+/* A file that lies there and does not belong to the log is left out, and reported: a reader who
+ * thinks that it was searched would be wrong. */
+static void report_strays(const struct log_parts *parts)
 {
     for (size_t i = parts->count; i < parts->count + parts->strays; i++) {
         complain(CLI_NO, "%s: left out: %s", parts->list[i].name, parts->list[i].stray);
@@ -140,7 +140,7 @@ static enum miguard_status open_settled(const char *log, enum read_order order,
         }
     }
     if (status == MIGUARD_OK) {
-        tell_strays(&parts);
+        report_strays(&parts);
     }
     log_parts_release(&parts);
     return status;

@@ -149,7 +149,7 @@ static void say_user(const struct writer *writer, enum record_field name, enum r
     }
 }
 
-/* Whom the session belongs to, and who the thread was when that is somebody else. */
+/* Whom the session belongs to, and who the thread was when that differs. */
 static void say_who(const struct writer *writer)
 {
     const struct slice *owner = &writer->record->field[RECORD_BOUND_USER_ID];
@@ -369,7 +369,7 @@ static void write_cell(FILE *stream, const char *text)
     }
 }
 
-/* Spreadsheets run what begins like a formula, also from a file that somebody else filled. Some cut
+/* Spreadsheets run what begins like a formula, also from a file that another user filled. Some cut
  * blanks off first, and East Asian ones take the full-width form of a sign for the sign. */
 static bool formula(const char *text)
 {

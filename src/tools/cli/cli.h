@@ -39,7 +39,7 @@ int complain_error(enum cli_exit status, const char *what, const struct miguard_
  * become U+FFFD. quoted also escapes " and \ and writes \n and \t. */
 void print_safe(FILE *stream, const char *text, bool quoted);
 
-/* A copy of text with what is no UTF-8 replaced, or NULL out of memory: jansson wants UTF-8. */
+/* A copy of text with invalid UTF-8 replaced, or NULL out of memory: jansson wants UTF-8. */
 char *valid_utf8(const char *text);
 
 /* JSON of one line or more as a terminal may have it: what is hidden is written as \u escapes,

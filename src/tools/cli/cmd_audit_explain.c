@@ -183,7 +183,7 @@ static int find_related(struct request *request, const struct record *record)
     return room ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
-/* ---- telling ---------------------------------------------------------------------------------*/
+/* ---- printing --------------------------------------------------------------------------------*/
 
 static int not_one(const struct request *request)
 {
@@ -199,7 +199,7 @@ static int not_one(const struct request *request)
     return CLI_NO;
 }
 
-static int tell(struct request *request)
+static int print_explanation(struct request *request)
 {
     struct text text = TEXT_EMPTY;
     struct record record;
@@ -231,7 +231,8 @@ static int explain_record(struct request *request)
         return status;
     }
     audit_hide_progress(&request->walk);
-    status = request->found == 1 && !audit_interrupted() ? tell(request) : not_one(request);
+    status =
+        request->found == 1 && !audit_interrupted() ? print_explanation(request) : not_one(request);
     return audit_finish(&request->walk, status);
 }
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* A file is looked at again after this long, should inotify(7) not tell: a network file system
+/* A file is looked at again after this long, should inotify(7) not report: a network file system
  * does not. */
 enum { BLOCK = 64 * 1024, WAIT_MS = 1000, BLIND_WAIT_MS = 200, MOST = 100000, TRIES = 20 };
 
@@ -76,7 +76,7 @@ static void broken_line(const struct follow *follow, const char *what)
     complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
 }
 
-static void tell_other(const struct follow *follow)
+static void report_other(const struct follow *follow)
 {
     fflush(stdout);
     complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
@@ -95,7 +95,7 @@ static bool was_shown(struct follow *follow, const char *line, size_t length)
     }
     if (follow->unproved && place.chain == follow->last.chain &&
         place.sequence <= follow->last.sequence) {
-        tell_other(follow);
+        report_other(follow);
     }
     follow->unproved = false;
     follow->last = place;
@@ -147,7 +147,7 @@ static void show_lines(struct follow *follow)
     memmove(follow->pending, start, follow->length);
 }
 
-/* As read(2). What is damaged in a packed file is told, and is its end. */
+/* As read(2). Damage in a packed file is reported, and is its end. */
 static ssize_t read_some(struct follow *follow, char *buffer)
 {
     int error = Z_OK;
@@ -288,7 +288,7 @@ static const struct log_part *choose_next(const struct follow *follow,
     return inside;
 }
 
-static void tell_gap(const struct follow *follow, const struct log_part *part)
+static void report_gap(const struct follow *follow, const struct log_part *part)
 {
     uint64_t first = follow->last.sequence + 1;
 
@@ -313,7 +313,7 @@ static bool take_part(struct follow *follow, const struct log_part *part)
     if (fd < 0 || !begin_file(follow, fd, &status)) {
         return false;
     }
-    tell_gap(follow, part);
+    report_gap(follow, part);
     /* A file that held nothing repeats nothing: records with lower numbers that come into it are
      * of another file under the same name, and are shown. */
     follow->skip = part->known ? follow->last.sequence : 0;
@@ -330,7 +330,7 @@ static bool take_other(struct follow *follow)
         (status.st_dev == follow->device && status.st_ino == follow->inode)) {
         return false;
     }
-    tell_other(follow);
+    report_other(follow);
     follow->skip = 0;
     follow->unproved = false;
     return take_file(follow, follow->path);
@@ -371,7 +371,7 @@ static bool take_first(struct follow *follow)
     return follow->last.sequence > 0 ? take_next(follow) : take_file(follow, follow->path);
 }
 
-static void tell_missing(struct follow *follow)
+static void report_missing(struct follow *follow)
 {
     if (!follow->missing) {
         complain(CLI_NO, "%s: %s; waiting for it", follow->path, strerror(errno));
@@ -473,7 +473,7 @@ static int loop(struct follow *follow)
                 return complain(CLI_UNABLE, "%s: %s", follow->path,
                                 errno == EINVAL ? "it is not a regular file" : strerror(errno));
             }
-            tell_missing(follow);
+            report_missing(follow);
             go_live(follow);
         } else if (!drain(follow)) {
             return CLI_UNABLE;

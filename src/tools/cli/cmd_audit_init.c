@@ -53,7 +53,7 @@ static bool is_interrupted(void)
  * number. */
 static int wait_for_reader(int fd)
 {
-    enum { STEP_MS = 20, TELL_AFTER = 100 };
+    enum { STEP_MS = 20, REPORT_AFTER = 100 };
 
     for (int i = 0;; i++) {
         struct pollfd reader = {.fd = fd};
@@ -66,7 +66,7 @@ static int wait_for_reader(int fd)
         if (left == 0 || gone || is_interrupted()) {
             return left == 0 ? 0 : gone ? EPIPE : EINTR;
         }
-        if (i == TELL_AFTER) {
+        if (i == REPORT_AFTER) {
             complain(CLI_YES, "the chain begins when the reader of the key has taken it");
         }
     }
@@ -121,7 +121,7 @@ static enum miguard_status begin_undisturbed(const struct file_beginning *beginn
     for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
         sigaddset(&held, ending[i]);
     }
-    signal(SIGPIPE, SIG_IGN); /* the write tells */
+    signal(SIGPIPE, SIG_IGN); /* the write fails instead */
     sigprocmask(SIG_BLOCK, &held, &before);
     enum miguard_status status = file_begin(beginning, aside, error);
     sigprocmask(SIG_SETMASK, &before, NULL);

@@ -107,7 +107,7 @@ static int walk(struct search *search, struct log_reader *reader)
 
 /* Records that came after the last search and went before this one are in no file any more; what
  * is found looks complete without this line. */
-static void tell_gaps(const struct search *search)
+static void report_gaps(const struct search *search)
 {
     struct checkpoint_gap gap;
 
@@ -134,7 +134,7 @@ static int search_all(struct search *search, struct log_reader *reader)
         return CLI_UNABLE;
     }
     int status = walk(search, reader);
-    tell_gaps(search);
+    report_gaps(search);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return complain(CLI_UNABLE, "the output cannot be written: %s", strerror(errno));
     }

@@ -187,7 +187,7 @@ static bool has_state(const struct verification *verification, const char *name)
 }
 
 /* Before the files: what a writer adds meanwhile comes behind this head and is not missing. The
- * state does not have to be there, but whoever reads the answer has to know that it was not. */
+ * state may be missing, but the reader of the answer has to know that it was. */
 static int read_states(struct verification *verification)
 {
     verification->states = calloc(verification->files.count + 1, sizeof(*verification->states));
@@ -207,7 +207,7 @@ static int read_states(struct verification *verification)
     }
     for (size_t i = 0; i < verification->files.count; i++) {
         if (!has_state(verification, verification->files.items[i])) {
-            miss_state(verification, "there is none");
+            miss_state(verification, "it is missing");
         }
     }
     return CLI_YES;
@@ -279,7 +279,7 @@ static bool print_finding(const struct verify_finding *finding)
     return true;
 }
 
-/* A log of somebody else's would fill the screen: VERIFY_KEEP findings are told, all counted. */
+/* A log of another chain would fill the screen: VERIFY_KEEP findings are shown, all counted. */
 static void print_not_kept(const struct verify_report *report)
 {
     uint64_t all = report->by_severity[VERIFY_NOTICE] + report->by_severity[VERIFY_LOSS] +
@@ -307,20 +307,18 @@ static void print_verdict(const struct verify_report *report)
                export_number(report->by_severity[VERIFY_ALARM], text),
                report->by_severity[VERIFY_ALARM] == 1 ? "" : "s");
     } else if (report->verdict == VERIFY_UNPROVEN && report->key_lost) {
-        printf("cannot tell: the state was set aside before record %" PRIu64
-               ", and the key is lost "
+        printf("unproven: the state was set aside before record %" PRIu64 ", and the key is lost "
                "with it: from there on who can write the file can make it anew: ",
                report->set_aside);
     } else if (report->verdict == VERIFY_UNPROVEN && report->set_aside > 0) {
-        printf("cannot tell: the state was set aside before record %" PRIu64
-               "; that nothing was cut "
+        printf("unproven: the state was set aside before record %" PRIu64 "; that nothing was cut "
                "there shows only with --head: ",
                report->set_aside);
     } else if (report->verdict == VERIFY_UNPROVEN && report->records > 0) {
-        printf("cannot tell: the key is needed. Numbers and links fit, what the records say is "
-               "unproven: ");
+        printf("unproven: the key is needed. Numbers and links fit, but not what the records "
+               "say is proved: ");
     } else if (report->verdict == VERIFY_UNPROVEN) {
-        printf("cannot tell: ");
+        printf("unproven: ");
     } else if (report->keyed) {
         printf("intact: ");
     } else {

@@ -183,7 +183,7 @@ static void look_at_capabilities(struct report *report)
     }
 }
 
-/* Who may do it and is refused all the same meets a filter of somebody else. */
+/* Who may do it and is refused all the same meets a filter from outside the library. */
 static struct finding *tried_filter(struct report *report, const char *name, struct attempt found,
                                     const char *why, const char *how)
 {

@@ -54,7 +54,7 @@ static int format_source(const char *name, const char *source, size_t length,
     struct diagnostics findings = DIAGNOSTICS_EMPTY;
     struct policy_draft *draft = NULL;
 
-    /* First as a policy: its errors are told better there. */
+    /* First as a policy: its errors are reported better there. */
     enum miguard_status status = draft_load_text(name, source, length, &draft, &findings);
     draft_free(draft);
     if (status == MIGUARD_OK) {

@@ -200,8 +200,9 @@ COMMAND(policy, status) = {
     .about = "Prints for each running process which policy it has in force, since when, by hash, "
              "and whether the disk has another by now. It is read from the log of the policy in "
              "force, or from each LOG.",
-    .exits = "Exit status: 0 every process is up to date; 1 one is not, or none is in the log; 2 "
-             "wrong usage; 3 a log cannot be read.",
+    .exits =
+        "Exit status: 0 every process is up to date; 1 one is not, or the log has no process; 2 "
+        "wrong usage; 3 a log cannot be read.",
     .operand = OPERANDS("[LOG]...", struct request, logs),
     OPTIONS(options),
     .run = run_status,

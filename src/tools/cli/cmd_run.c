@@ -45,7 +45,7 @@ static int find_log(const char *policy, char **ret_path)
     int status = CLI_YES;
 
     if (draft_load(&policy, policy != NULL ? 1 : 0, DRAFT_TRUST_ALL, &draft, &errors) ==
-            MIGUARD_OK && /* else miguard_configure() tells */
+            MIGUARD_OK && /* else miguard_configure() reports it */
         log_sink(&draft->settings) != NULL) {
         path = log_place(log_sink(&draft->settings)->path, false, &own);
         if (path == NULL || (own && !log_place_make(path))) {
@@ -65,7 +65,7 @@ static int find_log(const char *policy, char **ret_path)
     return status;
 }
 
-/* Before the thread becomes somebody else: the log belongs to whoever runs the command. */
+/* Before the thread becomes another user: the log belongs to the user who runs the command. */
 static int configure(const struct run_request *request)
 {
     struct miguard_config config = MIGUARD_CONFIG_INIT;

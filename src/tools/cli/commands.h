@@ -51,7 +51,7 @@ POLICY_COMMAND_MAP(COMMAND_DECLARE)
 AUDIT_COMMAND_MAP(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
 
-/* The type is that of the declaration above: without a row there is none. */
+/* The type is that of the declaration above, which is missing without a row. */
 #define COMMAND(folder, name) __typeof__(command_##folder##_##name) command_##folder##_##name
 
 #endif

@@ -39,7 +39,7 @@ struct attempt try_read(const char *path);
 /* records: asks whether the kernel takes one of this process; else only whether it answers. */
 struct attempt try_audit_netlink(bool records);
 
-/* A datagram socket that somebody reads, or with streams one that takes lines. */
+/* A datagram socket with a reader, or with streams one that takes lines. */
 struct attempt try_socket(const char *path, bool streams);
 
 /* A record could be written. own: the folders above are made, as `miguard run` does. */
@@ -51,8 +51,7 @@ struct attempt try_log(const struct sink_settings *settings, bool own);
  * "setgroups(2), capset(2)"; "" when none. */
 void find_denied_calls(char *buffer, size_t size);
 
-/* Another id that means something here; map is /proc/self/uid_map or gid_map. False: there is none,
- * or none can be found. */
+/* Another id that means something here; map is /proc/self/uid_map or gid_map. False: not found. */
 bool find_other_id(const char *map, uint32_t own, uint32_t *ret_id);
 
 bool has_capability(unsigned number);

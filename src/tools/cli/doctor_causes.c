@@ -28,7 +28,7 @@ bool find_other_id(const char *map, uint32_t own, uint32_t *ret_id)
     FILE *file = fopen(map, "re");
 
     while (file != NULL && !found && fscanf(file, "%u %u %u", &first, &below, &count) == 3) {
-        *ret_id = first + count - 1; /* rarely somebody's */
+        *ret_id = first + count - 1; /* rarely in use */
         if (*ret_id >= UINT32_MAX - 1) {
             *ret_id = 65533;
         }

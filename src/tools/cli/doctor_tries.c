@@ -177,7 +177,7 @@ static void on_trap(int signal)
     trapped = 1;
 }
 
-/* A filter with this answer to one call that nobody needs, and the call. */
+/* A filter with this answer to one call that is not needed, and the call. */
 static int meet_action(void *argument, struct attempt *found)
 {
     const uint32_t action = *(const uint32_t *)argument;

@@ -3,9 +3,9 @@
  * Which log is meant, for everything in this command that writes, reads or examines one: `run`,
  * `audit` and `doctor` look at the same.
  *
- * It is the policy's, for root and for whoever can write it. Everybody else keeps one of their own,
- * miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state (XDG base directory specification), so
- * that `miguard run` works for them under the policy of the system.
+ * It is the policy's, for root and for other users who can write it. All others keep one of their
+ * own, miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state (XDG base directory specification),
+ * so that `miguard run` works for them under the policy of the system.
  */
 #ifndef TOOLS_CLI_LOG_PLACE_H
 #define TOOLS_CLI_LOG_PLACE_H

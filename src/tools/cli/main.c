@@ -85,7 +85,7 @@ static void occupy_standard_files(void)
 int main(int count, char **arguments)
 {
     occupy_standard_files();
-    /* RLIMIT_FSIZE: the call tells, and what is half written is taken away. */
+    /* RLIMIT_FSIZE: the call fails instead, and what is half written is removed. */
     (void)signal(SIGXFSZ, SIG_IGN);
     int status = count > 0 ? run_root(count - 1, arguments + 1) : CLI_USAGE;
 

@@ -128,7 +128,7 @@ static int store(const struct parsing *parsing, const struct option_row *row, co
 
 /* ---- one word of the command line ----------------------------------------------------------- */
 
-/* NULL where there is none. */
+/* NULL where it is missing. */
 static const char *take_value(struct parsing *parsing, const char *word, size_t name_length)
 {
     if (word[name_length] == '=') {

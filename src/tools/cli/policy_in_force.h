@@ -16,7 +16,7 @@
     X(OTHER, "other", "another set: the process has not loaded it")                                \
     X(INVALID, "invalid", "a set with errors, which would be refused")                             \
     X(UNREADABLE, "unreadable", "it cannot be read from here")                                     \
-    X(UNKNOWN, "unknown", "it cannot be told whether that is the same")
+    X(UNKNOWN, "unknown", "it is not known whether that is the same")
 
 enum on_disk {
 #define ON_DISK_ENUM(NAME, word, text) ON_DISK_##NAME,
@@ -49,7 +49,7 @@ int policy_status_read(const struct word_list *logs, struct policy_status *ret_s
 int policy_status_read_log(const char *log, struct policy_status *ret_status);
 
 /* CLI_YES: there are processes, and all have what a reload would give. CLI_NO: one has not, or
- * there is none. CLI_UNABLE: it looks so, but a line of the log could not be read and may say
+ * no process is there. CLI_UNABLE: it looks so, but a line of the log could not be read and may say
  * otherwise. */
 int policy_status_answer(const struct policy_status *status);
 

@@ -27,7 +27,7 @@ const char *policy_path(const char *given);
 /*
  * Reads and compiles. path: a file, a folder, "-" for standard input, or NULL for the standard
  * places. Who owns and who may write a file is an error in the standard places and a warning for
- * what was named: that is somebody's work, not yet in force.
+ * what was named: that is work in progress, not yet in force.
  *
  * CLI_YES; CLI_NO: there are errors in set->findings; CLI_UNABLE after a message. Release in every
  * case.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Writes a policy file in its canonical form, for `miguard policy fmt`. */
 #include "tools/policy/format.h"
 
 #include <stdlib.h>

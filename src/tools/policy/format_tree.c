@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads a policy file with its comments and empty lines into a tree, for format.c. */
 #include "tools/policy/format_tree.h"
 
 #include <string.h>

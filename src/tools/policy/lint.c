@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds what a policy allows and probably does not mean to, for `miguard policy check`. */
 #include "tools/policy/lint.h"
 
 #include <string.h>
@@ -306,8 +307,8 @@ static void lint_settings(const struct policy_draft *draft, struct diagnostics *
         struct text names = TEXT_EMPTY;
         identity_components_text(&names, missing);
         WARN(findings, &settings->compared_place,
-             "compare leaves out what the kernel decides by: %s; a session can then be used by "
-             "somebody else",
+             "compare leaves out what the kernel decides by: %s; a session can then be used "
+             "under another identity",
              names.failed ? "?" : names.data);
         text_release(&names);
     }

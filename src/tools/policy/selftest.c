@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Runs the tests of a policy, for `miguard policy check`, `test` and `explain`. */
 #include "tools/policy/selftest.h"
 
 #include <linux/capability.h>

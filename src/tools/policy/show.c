@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Prints a policy as it is in force, as YAML or JSON, for `miguard policy show`. */
 #include "tools/policy/show.h"
 
 #include <cap-ng.h>

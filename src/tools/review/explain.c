@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Explains one record in sentences, for `miguard audit explain` and the report as a page. */
 #include "tools/review/explain.h"
 #include "tools/review/later.h"
 
@@ -80,7 +81,7 @@ static void append_moment(struct text *text, const struct record *record, enum r
     if (record_time(record, field, &time)) {
         export_time(text, time, true);
     } else {
-        text_append(text, "a time that the record does not tell");
+        text_append(text, "a time that the record does not have");
     }
 }
 
@@ -261,8 +262,7 @@ static void say_log(struct text *text, const struct record *record)
 {
     append_named(text, record, "The file before is ", RECORD_PREVIOUS_FILE, ". ");
     append_named(text, record, "Files removed: ", RECORD_REMOVED_FILES, ". ");
-    append_named(text, record, "Records removed for good: through number ", RECORD_REMOVED_THROUGH,
-                 ". ");
+    append_named(text, record, "Records removed: through number ", RECORD_REMOVED_THROUGH, ". ");
     append_named(text, record, "The file before is longer than the policy allows, by ",
                  RECORD_ROTATED_BEYOND, " bytes. ");
     append_named(text, record, "Files with the name of a rotated one that are none of the log's: ",

@@ -8,7 +8,7 @@
 
 #include "tools/review/export_text.h"
 
-/* What one component was at open and is now: "root (0) -> nobody (65534)", "lost 4, 27; gained
+/* What one component was at open and is now: "root (0) -> alice (1000)", "lost 4, 27; gained
  * none". */
 void explain_change(struct text *text, enum export_style style, const struct record *record,
                     const char *component);

@@ -133,10 +133,10 @@ static const char *const by_action[] = {
         "The thread could not become again what it was; a process that goes on under a wrong "
         "identity is ended. See what took the privileges away after the switch.",
     [AUDIT_ACTION_DROP] =
-        "See which part could not be given up for good; the process still has privileges.",
+        "See which part could not be given up irreversibly; the process still has privileges.",
     [AUDIT_ACTION_GATE] =
         "Something in the process tried to change its identity past the library, or the gate "
-        "could not be closed. The call site tells what; let it use miguard_switch_to().",
+        "could not be closed. The call site shows the cause; let it use miguard_switch_to().",
 };
 
 static const char *const by_component[] = {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Says in words how one component changed between open and use, for explain.c and html_events.c. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Writes a record as ECS, OCSF, CEF or RFC 5424, for `miguard audit export`. */
 #include "tools/review/export.h"
 
 #include <stdio.h>

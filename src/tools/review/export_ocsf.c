@@ -50,8 +50,7 @@ static bool would_deny(const struct record *record)
     return record_is(record, RECORD_WOULD_DENY, "true");
 }
 
-/* A number that others may hold in a double (RFC 8259, 6) or in 32 bits: what is none is left out.
- */
+/* A number that others may hold in a double (RFC 8259, 6) or in 32 bits: any other is left out. */
 static void number(struct text *text, const char *name, const struct record *record,
                    enum record_field field)
 {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Escapes values of records for the text they go into, and reads the JSON inside a record. Every
+ * writer of tools/review and the command use it. */
 #include "tools/review/export_text.h"
 
 #include <stdio.h>
@@ -167,7 +169,7 @@ void export_person(struct text *text, enum export_style style, const struct reco
     char later[DIRECTORY_NAME];
 
     if (!export_has(record, id)) {
-        text_append(text, "nobody known");
+        text_append(text, "an unknown user");
     } else if (export_has(record, name)) {
         export_field(text, style, record, name);
         text_append(text, " (");

@@ -21,8 +21,8 @@ enum export_style {
     EXPORT_SYSLOG,     /* a parameter's value in RFC 5424, in double quotes */
 };
 
-/* Control characters, bidirectional and invisible ones become \xHHHH (YAML: its own escapes), what
- * is no UTF-8 becomes U+FFFD. */
+/* Control characters, bidirectional and invisible ones become \xHHHH (YAML: its own escapes),
+ * invalid UTF-8 becomes U+FFFD. */
 void export_text(struct text *text, enum export_style style, const char *bytes, size_t length);
 void export_string(struct text *text, enum export_style style, const char *string);
 void export_slice(struct text *text, enum export_style style, const struct slice *slice);
@@ -31,8 +31,8 @@ void export_field(struct text *text, enum export_style style, const struct recor
 
 bool export_has(const struct record *record, enum record_field field);
 
-/* "root (0)", "root (0, looked up now)" where the record has no name, "uid 4711" or "nobody known".
- * In EXPORT_PLAIN, for reports that count by it, the second is as the first. */
+/* "root (0)", "root (0, looked up now)" where the record has no name, "uid 4711" or "an unknown
+ * user". In EXPORT_PLAIN, for reports that count by it, the second is as the first. */
 void export_person(struct text *text, enum export_style style, const struct record *record,
                    enum record_field id, enum record_field name);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds the files of a log, rotated and packed ones among them, and puts them in order. read.c,
+ * verify.c and `miguard audit follow` begin with it. */
 #include "tools/review/files.h"
 
 #include <errno.h>
@@ -17,31 +19,31 @@
  */
 
 /* Holds what was read of any file. */
-struct scratch {
+struct buffer {
     char *bytes;
     size_t size; /* FAMILY_WINDOW, or FAMILY_LARGE_WINDOW once it was needed */
     bool no_memory;
 };
 
-static bool make_room(struct scratch *scratch, size_t size)
+static bool make_room(struct buffer *buffer, size_t size)
 {
-    if (size > scratch->size) {
-        base_free(scratch->bytes);
-        scratch->bytes = base_alloc(1, size);
-        scratch->size = scratch->bytes != NULL ? size : 0;
-        scratch->no_memory |= scratch->bytes == NULL;
+    if (size > buffer->size) {
+        base_free(buffer->bytes);
+        buffer->bytes = base_alloc(1, size);
+        buffer->size = buffer->bytes != NULL ? size : 0;
+        buffer->no_memory |= buffer->bytes == NULL;
     }
-    return size <= scratch->size;
+    return size <= buffer->size;
 }
 
 /* From the beginning, whatever was read of fd before. NULL: out of memory. */
-static gzFile open_packed(struct scratch *scratch, int fd)
+static gzFile open_packed(struct buffer *buffer, int fd)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     gzFile file = own < 0 || lseek(own, 0, SEEK_SET) < 0 ? NULL : gzdopen(own, "r");
 
     if (file == NULL) {
-        scratch->no_memory = true;
+        buffer->no_memory = true;
         if (own >= 0) {
             close(own);
         }
@@ -50,62 +52,61 @@ static gzFile open_packed(struct scratch *scratch, int fd)
 }
 
 /* Plain or packed, whatever it is called. */
-static bool read_first(struct scratch *scratch, int fd, unsigned size,
-                       struct family_place *ret_place)
+static bool read_first(struct buffer *buffer, int fd, unsigned size, struct family_place *ret_place)
 {
-    ssize_t got = make_room(scratch, size) ? pread(fd, scratch->bytes, size, 0) : -1;
+    ssize_t got = make_room(buffer, size) ? pread(fd, buffer->bytes, size, 0) : -1;
 
-    if (got >= 2 && memcmp(scratch->bytes, "\x1F\x8B", 2) == 0) {
-        gzFile file = open_packed(scratch, fd);
-        got = file == NULL ? 0 : gzread(file, scratch->bytes, size);
+    if (got >= 2 && memcmp(buffer->bytes, "\x1F\x8B", 2) == 0) {
+        gzFile file = open_packed(buffer, fd);
+        got = file == NULL ? 0 : gzread(file, buffer->bytes, size);
         if (file != NULL) {
             gzclose(file);
         }
     }
-    return got > 0 && family_first(scratch->bytes, (size_t)got, ret_place);
+    return got > 0 && family_first(buffer->bytes, (size_t)got, ret_place);
 }
 
-static bool read_last(struct scratch *scratch, int fd, uint64_t size, size_t window,
+static bool read_last(struct buffer *buffer, int fd, uint64_t size, size_t window,
                       struct family_place *ret_place)
 {
     size_t length = size < window ? (size_t)size : window;
-    ssize_t got = make_room(scratch, length)
-                      ? pread(fd, scratch->bytes, length, (off_t)(size - (uint64_t)length))
+    ssize_t got = make_room(buffer, length)
+                      ? pread(fd, buffer->bytes, length, (off_t)(size - (uint64_t)length))
                       : -1;
 
-    return got > 0 && family_last(scratch->bytes, (size_t)got, ret_place);
+    return got > 0 && family_last(buffer->bytes, (size_t)got, ret_place);
 }
 
 /* The last record of a packed file is known only when all of it was unpacked. */
-static bool read_packed_last(struct scratch *scratch, int fd, struct family_place *ret_place)
+static bool read_packed_last(struct buffer *buffer, int fd, struct family_place *ret_place)
 {
     enum { HALF = FAMILY_LARGE_WINDOW / 2 };
-    gzFile file = make_room(scratch, FAMILY_LARGE_WINDOW) ? open_packed(scratch, fd) : NULL;
+    gzFile file = make_room(buffer, FAMILY_LARGE_WINDOW) ? open_packed(buffer, fd) : NULL;
     size_t length = 0;
     int got;
 
-    while (file != NULL && (got = gzread(file, scratch->bytes + length, HALF)) > 0) {
+    while (file != NULL && (got = gzread(file, buffer->bytes + length, HALF)) > 0) {
         length += (size_t)got;
         if (length > HALF) {
-            memmove(scratch->bytes, scratch->bytes + length - HALF, HALF);
+            memmove(buffer->bytes, buffer->bytes + length - HALF, HALF);
             length = HALF;
         }
     }
     if (file != NULL) {
         gzclose(file);
     }
-    return length > 0 && family_last(scratch->bytes, length, ret_place);
+    return length > 0 && family_last(buffer->bytes, length, ret_place);
 }
 
-static void look_into(struct scratch *scratch, struct log_part *part, int fd)
+static void look_into(struct buffer *buffer, struct log_part *part, int fd)
 {
     part->known =
-        read_first(scratch, fd, FAMILY_WINDOW, &part->first) ||
-        (part->size > FAMILY_WINDOW && read_first(scratch, fd, FAMILY_LARGE_WINDOW, &part->first));
+        read_first(buffer, fd, FAMILY_WINDOW, &part->first) ||
+        (part->size > FAMILY_WINDOW && read_first(buffer, fd, FAMILY_LARGE_WINDOW, &part->first));
     part->last = part->first;
     if (part->known && !part->packed &&
-        !read_last(scratch, fd, part->size, FAMILY_WINDOW, &part->last) &&
-        !read_last(scratch, fd, part->size, FAMILY_LARGE_WINDOW, &part->last)) {
+        !read_last(buffer, fd, part->size, FAMILY_WINDOW, &part->last) &&
+        !read_last(buffer, fd, part->size, FAMILY_LARGE_WINDOW, &part->last)) {
         part->last = part->first;
     }
 }
@@ -115,19 +116,19 @@ static int open_entry(int folder, const char *entry)
     return openat(folder, entry, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-static void examine_packed_last(struct scratch *scratch, int folder, const char *entry,
+static void examine_packed_last(struct buffer *buffer, int folder, const char *entry,
                                 struct log_part *part)
 {
     int fd = open_entry(folder, entry);
 
     if (fd >= 0) {
-        (void)read_packed_last(scratch, fd, &part->last);
+        (void)read_packed_last(buffer, fd, &part->last);
         close(fd);
     }
 }
 
-/* False: it is gone again. What may not be read may be the log's: whoever opens it tells. */
-static bool examine(struct scratch *scratch, int folder, const char *entry, struct log_part *part)
+/* False: it is gone again. What may not be read may be the log's: its reader reports it. */
+static bool examine(struct buffer *buffer, int folder, const char *entry, struct log_part *part)
 {
     struct stat status;
     int fd = open_entry(folder, entry);
@@ -137,17 +138,17 @@ static bool examine(struct scratch *scratch, int folder, const char *entry, stru
     }
     if (fd < 0) {
         part->stray = errno == ELOOP   ? "it is a symbolic link"
-                      : errno == ENXIO ? "it is no regular file"
+                      : errno == ENXIO ? "it is not a regular file"
                                        : NULL;
         return true;
     }
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        part->stray = "it is no regular file";
+        part->stray = "it is not a regular file";
     } else {
         part->size = (uint64_t)status.st_size;
         part->device = (uint64_t)status.st_dev;
         part->inode = (uint64_t)status.st_ino;
-        look_into(scratch, part, fd);
+        look_into(buffer, part, fd);
         if (!part->known) {
             part->stray = "it begins with no record of a log";
         }
@@ -162,7 +163,7 @@ static bool examine(struct scratch *scratch, int folder, const char *entry, stru
 struct search {
     const char *log, *name; /* with its folder; without */
     int folder;
-    struct scratch scratch;
+    struct buffer buffer;
     struct log_part *list;
     size_t count;
     bool *own;
@@ -269,7 +270,7 @@ static void gather_packed(struct search *search)
         const struct family_member member = {.number = search->list[i].number, .packed = true};
         if (search->list[i].packed) {
             family_name(search->name, &member, entry, sizeof(entry));
-            examine_packed_last(&search->scratch, search->folder, entry, &search->list[i]);
+            examine_packed_last(&search->buffer, search->folder, entry, &search->list[i]);
             if (search->own[i]) {
                 add_chain(search, search->list[i].last.chain);
             }
@@ -306,7 +307,7 @@ static enum miguard_status choose(struct search *search, uint64_t asked)
         if (part->current) {
             part->stray = NULL; /* whatever it is, it is what was asked for */
         } else if (!any && part->size > 0) {
-            part->stray = NULL; /* no file has a chain: nothing tells which are the log's */
+            part->stray = NULL; /* no file has a chain: which are the log's is unknown */
         } else if (part->known && !search->own[i]) {
             part->stray = "its records are of another log";
         }
@@ -396,7 +397,7 @@ static bool add_part(struct search *search, const struct family_member *member)
     *part = (struct log_part){
         .number = member->number, .packed = member->packed, .current = member->current};
     family_name(search->name, member, entry, sizeof(entry));
-    if (!examine(&search->scratch, search->folder, entry, part)) {
+    if (!examine(&search->buffer, search->folder, entry, part)) {
         return true;
     }
     part->name = base_alloc(1, length);
@@ -440,11 +441,10 @@ enum miguard_status log_parts_find(const char *log, uint64_t chain, struct log_p
     if (status == MIGUARD_OK) {
         status = list(&search, reterr);
     }
-    if (status == MIGUARD_OK &&
-        (choose(&search, chain) != MIGUARD_OK || search.scratch.no_memory)) {
+    if (status == MIGUARD_OK && (choose(&search, chain) != MIGUARD_OK || search.buffer.no_memory)) {
         status = no_memory(reterr);
     }
-    base_free(search.scratch.bytes);
+    base_free(search.buffer.bytes);
     if (search.folder >= 0) {
         close(search.folder);
     }

@@ -11,7 +11,7 @@
 
 struct log_part {
     char *name;        /* on the heap */
-    const char *stray; /* why it is none of the log's; NULL: it is */
+    const char *stray; /* why it does not belong to the log; NULL: it does */
     bool copy;         /* begins as another part does, which is as long or longer */
     bool packed, current;
     uint64_t number;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Unpacks gzip data piece by piece, for read.c and verify_lines.c. */
 #include "tools/review/gzip.h"
 
 #include <string.h>

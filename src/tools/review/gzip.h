@@ -3,9 +3,9 @@
  * What gzip(1) packed, piece by piece, for the two readers of logs (read.c, verify_lines.c). It
  * reads no file: the caller puts what it has read into `input` and says how much that was.
  *
- * It is not gzread(3) of zlib, which passes over bytes behind the packed data that are no packed
- * data; here they are damage, since somebody put them there. A file may be several packed one after
- * the other (RFC 1952, section 2.2).
+ * It is not gzread(3) of zlib, which passes over bytes behind the packed data that are not packed
+ * data; here they are damage, since no writer of logs puts them there. A file may be several packed
+ * one after the other (RFC 1952, section 2.2).
  */
 #ifndef TOOLS_REVIEW_GZIP_H
 #define TOOLS_REVIEW_GZIP_H

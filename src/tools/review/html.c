@@ -75,7 +75,7 @@ static void write_head(struct text *text, const struct report *report)
 
 /* ---- what comes first ------------------------------------------------------------------------*/
 
-/* The key with the most refusals; NULL when there is none. */
+/* The key with the most refusals; NULL without one. */
 static const struct report_key *leader(const struct report_keys *keys)
 {
     const struct report_key *best = NULL;
@@ -146,7 +146,7 @@ static void write_summary(struct text *text, const struct report *report)
     if (report->broken > 0) {
         text_append(text, " <strong>");
         html_number(text, report->broken);
-        text_append(text, " lines are no records</strong> and are in none of the figures.");
+        text_append(text, " lines are not records</strong> and are in none of the figures.");
     }
     text_append(text, "</p>\n");
 }
@@ -210,9 +210,9 @@ static void write_figures(struct text *text, const struct report *report)
     write_figure(text, "allow", "&#10003;", "Allowed", report->events.allowed,
                  "calls that the policy records");
     write_figure(text, report->lost > 0 ? "deny" : "", "&#9660;", "Lost", report->lost,
-                 report->lost > 0 ? "records never reached a sink" : "records, as far as told");
+                 report->lost > 0 ? "records never reached a sink" : "records, as far as reported");
     write_figure(text, report->broken > 0 ? "deny" : "", "!", "Broken", report->broken,
-                 "lines that are no records");
+                 "lines that are not records");
     write_figure(text, "", "&#8801;", "Records", report->records, "read for this report");
     text_append(text, "</dl>\n");
     text->failed = text->failed || note.failed;
@@ -360,7 +360,7 @@ static void write_files(struct text *text, const struct report *report)
     }
     html_section(text, "files", "Log files");
     text_append(text, "<p>This page is a summary and proves nothing. Whether the files are as they "
-                      "were written is what <code>miguard audit verify --key FILE</code> tells, "
+                      "were written is what <code>miguard audit verify --key FILE</code> says, "
                       "with the key that <code>miguard audit init</code> printed.</p>");
     if (files->count > 0) {
         html_table(text, "Files that records were read from", heads);

@@ -22,7 +22,7 @@ void html_events(struct text *text, const struct report *report);   /* html_even
 void html_number(struct text *text, uint64_t number); /* 1,234,567 */
 void html_string(struct text *text, const char *string);
 void html_field(struct text *text, const struct record *record, enum record_field field);
-/* Line i of a ring, 0 the newest, as a record; false when there is none (any more). */
+/* Line i of a ring, 0 the newest, as a record; false when it is not there (any more). */
 bool html_ring_record(const struct report_ring *ring, uint64_t i, struct record *ret_record);
 /* <section> with its heading; a table in a region that scrolls by itself. */
 void html_section(struct text *text, const char *id, const char *title);

@@ -242,7 +242,7 @@ static void write_gap(struct text *text, const struct record *record)
 
 static void write_losses(struct text *text, const struct report *report)
 {
-    static const char *const heads[] = {"!Told at",
+    static const char *const heads[] = {"!Reported at",
                                         "#Records",
                                         "Sink",
                                         "Main cause",
@@ -255,7 +255,7 @@ static void write_losses(struct text *text, const struct report *report)
 
     html_section(text, "losses", "Lost records");
     if (report->loss_records == 0) {
-        text_append(text, "<p class=\"plain\">No record tells of a loss. Whether the log is whole "
+        text_append(text, "<p class=\"plain\">No record reports a loss. Whether the log is whole "
                           "is a question for <code>miguard audit verify</code>.</p></section>\n");
         return;
     }

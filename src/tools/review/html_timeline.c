@@ -96,7 +96,7 @@ static void write_part(struct text *text, const struct chart *chart, uint32_t ba
     }
 }
 
-/* Hatched, so that it is told from a refusal without its colour. */
+/* Hatched, so that it differs from a refusal without its colour. */
 static void write_would(struct text *text, const struct chart *chart, uint32_t bar, double *base,
                         uint64_t events)
 {
@@ -270,7 +270,7 @@ static void write_label(struct text *text, const struct chart *chart, uint32_t b
 }
 
 /* The lower line of a label is written where it changes. A narrow screen shows every second label,
- * and where it misses a change the next label tells it. */
+ * and where it misses a change the next label shows it. */
 static void write_labels(struct text *text, const struct chart *chart)
 {
     struct report_steps steps = {.unit = chart->unit};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds in the records which policy each process has in force, for `miguard policy status`. */
 #include "tools/review/in_force.h"
 
 #include <stdio.h>

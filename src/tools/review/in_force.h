@@ -29,7 +29,7 @@ struct in_force_process {
 };
 
 /* False for a path that the record has cut (model/record_limits.h), or in which it has replaced
- * what is no UTF-8: then it cannot be compared with another, nor opened. */
+ * invalid UTF-8: then it cannot be compared with another, nor opened. */
 bool in_force_is_whole(const char *path);
 
 struct in_force;

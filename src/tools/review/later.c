@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Looks up a name that a record lacks, at the time of reading. export_text.c asks for it. */
 #include "tools/review/later.h"
 
 #include <string.h>
@@ -48,7 +49,7 @@ bool later_lacks_name(const struct record *record, enum record_field id)
 static struct later {
     bool asked;
     uint32_t id;
-    char name[DIRECTORY_NAME]; /* "" : there is none */
+    char name[DIRECTORY_NAME]; /* "": not known */
 } known[2][SLOTS];
 static bool silent;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Names that a record lacks, because the directory was slow or down when it was written. They are
- * looked up when the record is read, and whoever shows one says so: the id may have been another's
- * then. Only for records of this host: elsewhere the id may be anybody's.
+ * looked up when the record is read, and marked as such where they are shown: the id may have been
+ * another's then. Only for records of this host: elsewhere the id may be anybody's.
  */
 #ifndef TOOLS_REVIEW_LATER_H
 #define TOOLS_REVIEW_LATER_H

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Parses the conditions of a search and asks each record whether it meets them, for all commands
+ * below `miguard audit` that take conditions. */
 #include "tools/review/query.h"
 #include "audit/encode.h"
 #include "base/alloc.h"
@@ -179,7 +181,7 @@ struct value {
     char *literal;            /* as it must stand in a line, quotes and all; NULL: not known */
     char id_literal[16];      /* or so, for a name that may be missing; "": not so */
     bool is_id;               /* of a person: the digits of an id */
-    char *scratch;            /* for strings with escapes, when text is looked for in them */
+    char *unescaped;          /* for strings with escapes, when text is looked for in them */
     char *cut[CUTS];          /* text as records have it where it is too long; NULL: it is not */
     size_t length;            /* of text */
     char text[];
@@ -206,7 +208,7 @@ static void free_value(struct value *value)
     for (size_t i = 0; i < CUTS; i++) {
         base_free(value->cut[i]);
     }
-    base_free(value->scratch);
+    base_free(value->unescaped);
     base_free(value);
 }
 
@@ -298,8 +300,8 @@ static bool set_hex(struct value *value)
            strspn(text, "0123456789abcdefABCDEF") == value->length;
 }
 
-/* By the rule of identity/directory.h: digits are an id, with a plus before them or not. That
- * nobody else is called so need not be asked: a record has the ids. */
+/* By the rule of identity/directory.h: digits are an id, with a plus before them or not. Whether
+ * another entry has that name need not be asked: a record has the ids. */
 static const char *set_person(struct value *value)
 {
     uint32_t id = 0;
@@ -313,7 +315,8 @@ static const char *set_person(struct value *value)
     case DIRECTORY_TEXT_DIGITS:
         break;
     default:
-        return "is no id; those are decimal, without zeros before them, and less than 4294967295";
+        return "is not an id; those are decimal, without zeros before them, and less than "
+               "4294967295";
     }
     value->is_id = true;
     return NULL;
@@ -327,12 +330,12 @@ static const char *set_value(const struct query *query, const struct option *opt
     case KIND_END:
         return query_time(value->text, query->now, &value->first, &value->last)
                    ? NULL
-                   : "is no time; right are 2026-03-01, 2026-03-01T12:00, 2h (ago), today, "
+                   : "is not a time; right are 2026-03-01, 2026-03-01T12:00, 2h (ago), today, "
                      "yesterday, recent, boot and others";
     case KIND_RANGE:
-        return set_range(value) ? NULL : "is no number; right are 17 and 17-42";
+        return set_range(value) ? NULL : "is not a number; right are 17 and 17-42";
     case KIND_HEX:
-        return set_hex(value) ? NULL : "is no id; right are up to 16 hexadecimal digits";
+        return set_hex(value) ? NULL : "is not an id; right are up to 16 hexadecimal digits";
     case KIND_PERSON:
         return set_person(value);
     default:
@@ -341,7 +344,7 @@ static const char *set_value(const struct query *query, const struct option *opt
         }
         return option->words == NULL || known_word(option->words, value->text)
                    ? NULL
-                   : "is none that there is";
+                   : "is not one of the known words";
     }
 }
 
@@ -416,8 +419,8 @@ static bool prepare(const struct option *option, struct value *value)
         return false;
     }
     if (option->kind == KIND_TEXT) {
-        value->scratch = base_alloc(1, RECORD_MAX_LINE);
-        return value->scratch != NULL;
+        value->unescaped = base_alloc(1, RECORD_MAX_LINE);
+        return value->unescaped != NULL;
     }
     if ((option->kind != KIND_GLOB && option->kind != KIND_PERSON) || value->cut[0] != NULL ||
         strpbrk(value->text, "*?\"\\") != NULL ||
@@ -438,11 +441,11 @@ enum miguard_status query_add(struct query *query, const char *option, const cha
     const struct option *found = find_option(option);
 
     if (found == NULL || value == NULL) {
-        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query", "%s is no condition",
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query", "%s is not a condition",
                          option);
     }
     size_t length = strlen(value);
-    /* As records have it, where what is no UTF-8 is U+FFFD. */
+    /* As records have it, where invalid UTF-8 is U+FFFD. */
     size_t most = 3 * length;
     struct value *added = base_alloc(1, sizeof(*added) + CUT_SIZE(most));
     if (added == NULL) {
@@ -660,8 +663,8 @@ static bool text_matches(const struct value *value, const struct record *record)
         }
         struct slice string = {start, (size_t)(at - start)};
         size_t length =
-            escaped ? slice_text(&string, value->scratch, RECORD_MAX_LINE) : string.length - 2;
-        if (contains(escaped ? value->scratch : start + 1, length, value)) {
+            escaped ? slice_text(&string, value->unescaped, RECORD_MAX_LINE) : string.length - 2;
+        if (contains(escaped ? value->unescaped : start + 1, length, value)) {
             return true;
         }
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads times as people write them, for the conditions of query.c. */
 #include "tools/review/query_time.h"
 #include "tools/review/record.h"
 

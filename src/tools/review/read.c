@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads the files of a log as one stream of records in the order of time, for everything but
+ * verify. */
 #include "tools/review/read.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
@@ -88,7 +90,7 @@ static enum miguard_status open_source(struct source *source, const char *name,
     if (source->name == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "reader", NULL);
     }
-    source->place.file = source->name; /* for what is told before the first line */
+    source->place.file = source->name; /* for what is reported before the first line */
     source->fd = source->standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (source->fd < 0) {
         return error_set(reterr, errno == ENOENT ? MIGUARD_NOT_FOUND : MIGUARD_SYSTEM, errno,
@@ -229,7 +231,7 @@ static bool begin(struct source *source)
     return true;
 }
 
-/* The first bytes, enough to tell what the file is; a pipe may give them one by one. */
+/* The first bytes, enough to know what the file is; a pipe may give them one by one. */
 static bool fill_first(struct log_reader *reader, struct source *source)
 {
     source->buffer = base_alloc(1, BLOCK);
@@ -424,7 +426,7 @@ static void next_head(struct log_reader *reader, struct source *source)
     }
 }
 
-/* What cannot be read is told first. Of the same time, the file that was given first. */
+/* What cannot be read is reported first. Of the same time, the file that was given first. */
 static struct source *earliest(struct log_reader *reader)
 {
     struct source *chosen = NULL;
@@ -455,7 +457,7 @@ static void hash_line(const struct record *record, unsigned char hash[READ_HASH]
 }
 
 /* A line that is not finished and no record is to be read again when it is. One that is too long
- * is passed over, and told again. */
+ * is passed over, and reported again. */
 static void set_mark(struct source *source, enum head head)
 {
     if (source->record.line == NULL || (head == HEAD_BROKEN && !source->finished)) {

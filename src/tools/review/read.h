@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading logs: several files (plain or .gz, or - for standard input) as one stream of records in
- * the order of time, with memory that does not grow with the size of the files. A line that is no
- * record is told with its place and never passed over in silence.
+ * the order of time, with memory that does not grow with the size of the files. A
+ * malformed line is reported with its place and counted.
  */
 #ifndef TOOLS_REVIEW_READ_H
 #define TOOLS_REVIEW_READ_H
@@ -64,7 +64,7 @@ enum read_resumed {
 const char *read_name(const struct log_reader *reader, size_t file);
 
 /* Both before the first read_next(): from now on places are remembered; and a file goes on at its
- * mark. What goes wrong is told by read_next(). */
+ * mark. read_next() reports what goes wrong. */
 void read_keep_marks(struct log_reader *reader);
 enum read_resumed read_resume(struct log_reader *reader, size_t file, const struct read_mark *marks,
                               size_t count);
@@ -77,7 +77,7 @@ bool read_mark(const struct log_reader *reader, size_t file, struct read_mark *r
 void read_progress(const struct log_reader *reader, uint64_t *ret_done, uint64_t *ret_total);
 
 /* The files of a log in the order of their records (tools/review/files.h), without strays and
- * copies. The list and its texts are one block, for base_free(). NOT_FOUND when there is none. */
+ * copies. The list and its texts are one block, for base_free(). NOT_FOUND without one. */
 MIGUARD_CHECKED enum miguard_status read_family(const char *log, char ***ret_files,
                                                 size_t *ret_count, struct miguard_error *reterr);
 

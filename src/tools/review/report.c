@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Sums records up in bounded memory, for `miguard audit report`. html.c and report_write.c write
+ * it. */
 #include "tools/review/report.h"
 
 #include <stdio.h>
@@ -182,7 +184,7 @@ static bool keys_add(struct report_keys *keys, struct text *text, const struct r
         return false;
     }
     uint64_t hash = hash_of(text->data, text->length);
-    if (text->length > REPORT_KEY_LENGTH) { /* told apart by what is cut off as well */
+    if (text->length > REPORT_KEY_LENGTH) { /* differs by what is cut off as well */
         text->length = REPORT_KEY_LENGTH - 32;
         text_format(text, "... #%016llx", (unsigned long long)hash);
         if (text->failed) {
@@ -502,7 +504,7 @@ static struct slice causes_of(const struct record *record)
 static uint64_t add_losses(struct report *report, const struct record *record)
 {
     struct slice causes = causes_of(record), name, value;
-    uint64_t count = 0, told = 0;
+    uint64_t count = 0, reported = 0;
     char cause[32], digits[24];
 
     if (!record_number(record, RECORD_LOST_COUNT, &count)) {
@@ -512,13 +514,13 @@ static uint64_t add_losses(struct report *report, const struct record *record)
         slice_text(&name, cause, sizeof(cause));
         slice_text(&value, digits, sizeof(digits));
         uint64_t some = strtoull(digits, NULL, 10);
-        some = some > count - told ? count - told : some;
-        told += some;
+        some = some > count - reported ? count - reported : some;
+        reported += some;
         add_loss(report, record, cause, some);
     }
-    if (told < count) {
+    if (reported < count) {
         record_text(record, RECORD_LOST_CAUSE, cause, sizeof(cause));
-        add_loss(report, record, cause[0] != '\0' ? cause : "not told", count - told);
+        add_loss(report, record, cause[0] != '\0' ? cause : "not reported", count - reported);
     }
     report->lost += count;
     report->loss_records++;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Writes a report as text and as JSON. */
 #include "tools/review/report.h"
 
 #include <string.h>

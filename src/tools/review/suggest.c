@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Makes rules from refusals, for `miguard audit suggest`. */
 #include "tools/review/suggest.h"
 
 #include <stdio.h>
@@ -629,8 +630,8 @@ static void write_warning(const struct suggest *suggest, struct text *text)
         text,
         ".\n#\n"
         "# WARNING: most refusals are bugs of the provider. A rule that allows a mismatch may\n"
-        "# legitimise such a bug: the call is then served as somebody else than who makes it.\n"
-        "# `miguard audit explain ID` tells how to mend the provider instead. Read each rule,\n"
+        "# legitimise such a bug: the call is then served under another identity than its own.\n"
+        "# `miguard audit explain ID` says how to mend the provider instead. Read each rule,\n"
         "# keep what you can answer for, and write your reason into it.\n"
         "#\n"
         "# Each rule allows what was seen and nothing else, with one exception that no rule\n"

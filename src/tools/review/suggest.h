@@ -26,7 +26,7 @@ struct suggest;
 struct suggest *suggest_new(void); /* NULL out of memory */
 void suggest_free(struct suggest *suggest);
 
-/* What is no refusal is passed over. False out of memory. */
+/* A record that is not a refusal is passed over. False out of memory. */
 bool suggest_add(struct suggest *suggest, const struct record *record);
 
 /* A whole policy file: the warning, the rules, and as comments what no rule can mend. Gives how

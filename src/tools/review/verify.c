@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Verifies a whole log: finds its files, walks each and draws the verdict, for `miguard audit
+ * verify`. */
 #include "tools/review/verify.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
@@ -142,7 +144,7 @@ static enum miguard_status add_file(struct sources *sources, const char *name, s
             close(fd);
         }
         return error_set(sources->reterr, MIGUARD_SYSTEM, error, "open", "%s: %s", name,
-                         error == EINVAL ? "it is no regular file" : strerror(error));
+                         error == EINVAL ? "it is not a regular file" : strerror(error));
     }
     if (is_known(sources, &status)) {
         close(fd);
@@ -173,7 +175,7 @@ static uint64_t own_chain(const struct sources *sources)
 }
 
 /* While gzip(1) works there are NAME.3 and NAME.3.gz: the packed one is not complete, or the same
- * once more. Any other copy is read, and told as what it is. */
+ * once more. Any other copy is read, and reported as what it is. */
 static bool is_twin(const struct log_parts *parts, size_t at)
 {
     const struct log_part *part = &parts->list[at];
@@ -187,7 +189,7 @@ static bool is_twin(const struct log_parts *parts, size_t at)
     return false;
 }
 
-/* A folder is listed more than once; each stray is told once. */
+/* A folder is listed more than once; each stray is reported once. */
 static bool note_strays(struct sources *sources, const struct log_parts *parts)
 {
     for (size_t i = parts->count; i < parts->count + parts->strays; i++) {
@@ -256,7 +258,7 @@ static enum miguard_status list_all(struct sources *sources)
     return status;
 }
 
-/* When the chain of a file began, as far as the files tell. */
+/* When the chain of a file began, as far as the files show. */
 static int64_t chain_start(const struct sources *sources, uint64_t chain_id)
 {
     uint64_t lowest = UINT64_MAX;

@@ -4,9 +4,9 @@
  * each thing that is wrong, and says what and where.
  *
  * What can be proved, and what not:
- * - With the verification key every record is proved that was written before somebody took the key
- *   in use from the host. What that person wrote later, with this key and at its right place, is
- *   indistinguishable from the log's own.
+ * - With the verification key every record is proved that was written before an intruder took the
+ *   key in use from the host. What that person wrote later, with this key and at its right place,
+ * is indistinguishable from the log's own.
  * - That the end is there is proved only by a head (sequence:hash) from elsewhere: the state beside
  *   the log shows a careless cut, a head kept outside the host shows every one.
  * - A damaged state takes that knowledge with it, and in a chain with a key the key. The record
@@ -14,7 +14,7 @@
  *   write the log can forge one where the key is lost: what comes behind is never proved, and what
  *   was cut before it only by a head from elsewhere.
  * - Retention and a crash take records away honestly. What a record declares so is believed as far
- *   as a crash can reach (see FALSE_LOSS), and is told.
+ *   as a crash can reach (see FALSE_LOSS), and is reported.
  */
 #ifndef TOOLS_REVIEW_VERIFY_H
 #define TOOLS_REVIEW_VERIFY_H
@@ -47,9 +47,9 @@ enum verify_severity {
     X(FOREIGN, ALARM, "foreign", "of another chain")                                               \
     X(RESTARTED, ALARM, "restarted",                                                               \
       "the beginning of a new chain: the state of the log was removed or replaced")                \
-    X(RESEALED, ALARM, "resealed", "written again by somebody who took a later key from the host") \
+    X(RESEALED, ALARM, "resealed", "written again by someone who took a later key from the host")  \
     X(CONTINUED, ALARM, "continued",                                                               \
-      "written behind a cut by somebody who took a later key from the host")                       \
+      "written behind a cut by someone who took a later key from the host")                        \
     X(UNKEYED, ALARM, "unkeyed", "without a key, in a chain that has one")                         \
     X(UNCHAINED, ALARM, "unchained", "without a place in a chain")                                 \
     X(EPOCH, ALARM, "epoch", "of an epoch that cannot follow: seals are missing")                  \

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads what the chain needs of a record, derives the keys of the epochs from the verification
+ * key and checks records with them, for verify_walk.c. */
 #include "audit/encode.h"
 #include "tools/review/verify_walk.h"
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Gives verify.c the lines of one file, with what read.c hides: a missing newline, a growing
+ * end. */
 #include "tools/review/verify_lines.h"
 #include "base/alloc.h"
 #include "tools/review/record.h"
@@ -34,7 +36,7 @@ void lines_close(struct lines *lines)
     *lines = (struct lines){0};
 }
 
-/* What is damaged is so for good. */
+/* What is damaged stays so. */
 void lines_again(struct lines *lines)
 {
     lines->ended = lines->damaged;
@@ -60,7 +62,7 @@ static enum lines_result damaged(struct lines *lines, const char *fault)
     return LINES_DAMAGED;
 }
 
-/* As read(2), without EINTR; what is not there yet is not an end for good. */
+/* As read(2), without EINTR; what is not there yet is not a final end. */
 static ssize_t take(struct lines *lines, void *buffer, size_t size)
 {
     ssize_t got;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Collects the findings of a verification, in bounded memory; a later record may take one back. */
 #include "tools/review/verify_report.h"
 #include "base/alloc.h"
 

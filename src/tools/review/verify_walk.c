@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Walks the records of a log one by one and finds each place where the chain does not hold, for
+ * verify.c. */
 #include "tools/review/verify_walk.h"
 #include "base/alloc.h"
 
@@ -78,14 +80,14 @@ static struct verify_finding here(const struct walk *walk, enum verify_kind kind
                                    .time = time};
 }
 
-static int tell(struct walk *walk, enum verify_kind kind, const struct item *item)
+static int report_item(struct walk *walk, enum verify_kind kind, const struct item *item)
 {
     struct verify_finding finding = here(walk, kind, item->sequence, item->sequence, item->time);
     return finding_add(&walk->findings, &finding);
 }
 
 /* One line after the other of the same kind are one finding. */
-static int tell_run(struct walk *walk, enum verify_kind kind, uint64_t sequence, int64_t time)
+static int report_run(struct walk *walk, enum verify_kind kind, uint64_t sequence, int64_t time)
 {
     struct verify_finding finding = here(walk, kind, sequence, sequence, time);
     return finding_extend(&walk->findings, &finding);
@@ -163,7 +165,7 @@ static void walk_misfit(struct walk *walk, struct track *track, const struct ite
         finding_add(&walk->findings, &finding);
         return;
     }
-    int number = tell_run(walk, VERIFY_RESEALED, item->sequence, item->time);
+    int number = report_run(walk, VERIFY_RESEALED, item->sequence, item->time);
     struct verify_finding *finding = finding_at(&walk->findings, number);
     if (finding != NULL && finding->key == 0) {
         finding->key = later;
@@ -312,8 +314,8 @@ static bool same_boot(const struct track *track)
 }
 
 /* What a crash can take: records that were not on the disk yet, when the system went down. Each
- * seal brings the log to the disk, so at most one epoch. More than that is somebody who had the
- * key in use and explains a cut. */
+ * seal brings the log to the disk, so at most one epoch. A larger declared loss means that someone
+ * held the key in use and is covering up a cut. */
 static bool crash_can_take(const struct track *track, const struct item *item,
                            const struct declared *declared)
 {
@@ -373,8 +375,8 @@ static bool explain_broken(struct walk *walk, const struct item *item, uint64_t 
     return true;
 }
 
-static void tell_loss(struct walk *walk, enum verify_kind kind, const struct item *item,
-                      const struct declared *declared)
+static void report_loss(struct walk *walk, enum verify_kind kind, const struct item *item,
+                        const struct declared *declared)
 {
     struct verify_finding finding = here(walk, kind, declared->first, declared->last, item->time);
 
@@ -392,7 +394,7 @@ static void walk_lost(struct walk *walk, struct track *track, const struct item 
     if (!record_is(&item->record, RECORD_LOST_SINK, "file")) {
         copy_text(declared.detail, sizeof(declared.detail), "by another sink");
         declared.first = declared.last = 0;
-        tell_loss(walk, kind, item, &declared);
+        report_loss(walk, kind, item, &declared);
         return;
     }
     walk->report->lost += declared.count;
@@ -409,7 +411,7 @@ static void walk_lost(struct walk *walk, struct track *track, const struct item 
     }
     if (!explained || kind == VERIFY_NOTICED_CUT) {
         if (!(explained && walk->report->count[kind] > 0)) {
-            tell_loss(walk, kind, item, &declared);
+            report_loss(walk, kind, item, &declared);
         }
     }
 }
@@ -432,7 +434,7 @@ static void check_epoch(struct walk *walk, struct track *track, const struct ite
     bool begins = !track->seen || item->epoch != track->epoch;
     track->epoch_records = begins ? 1 : track->epoch_records + 1;
     if (!good || (item->epoch != 0 && track->epoch_records == CHAIN_EPOCH_RECORDS + EPOCH_SLACK)) {
-        tell(walk, VERIFY_EPOCH, item);
+        report_item(walk, VERIFY_EPOCH, item);
     }
 }
 
@@ -444,7 +446,7 @@ static void check_clock(struct walk *walk, const struct track *track, const stru
 
     if (item->time + slack < track->time &&
         (!record_number(&item->record, RECORD_REPEATS, &repeats) || repeats <= 1)) {
-        tell(walk, VERIFY_CLOCK, item);
+        report_item(walk, VERIFY_CLOCK, item);
     }
 }
 
@@ -462,7 +464,7 @@ static void check_heads(struct walk *walk, const struct track *track, const stru
         if (same && walk->report->anchored < head->sequence) {
             walk->report->anchored = head->sequence;
         } else if (!same && track == &walk->main) {
-            tell(walk, VERIFY_HEAD, item);
+            report_item(walk, VERIFY_HEAD, item);
         }
     }
     for (size_t i = 0; i < walk->state_count; i++) {
@@ -472,7 +474,7 @@ static void check_heads(struct walk *walk, const struct track *track, const stru
         }
         walk->states[i].met = true;
         if (!chain_hash_equal(state->hash, item->hash)) {
-            tell(walk, VERIFY_HEAD, item);
+            report_item(walk, VERIFY_HEAD, item);
         }
     }
 }
@@ -480,7 +482,7 @@ static void check_heads(struct walk *walk, const struct track *track, const stru
 static void walk_set_aside(struct walk *walk, const struct item *item)
 {
     bool kept = record_is(&item->record, RECORD_STATE_KEY, "kept");
-    int number = tell(walk, kept ? VERIFY_STATE_KEPT : VERIFY_SET_ASIDE, item);
+    int number = report_item(walk, kept ? VERIFY_STATE_KEPT : VERIFY_SET_ASIDE, item);
     struct verify_finding *finding = finding_at(&walk->findings, number);
 
     if (finding != NULL) {
@@ -578,7 +580,7 @@ static void walk_good(struct walk *walk, struct track *track, const struct item 
     }
     if (sequence < track->next) {
         if (!fill_gap(walk, sequence)) {
-            tell_run(walk, VERIFY_DUPLICATED, sequence, item->time);
+            report_run(walk, VERIFY_DUPLICATED, sequence, item->time);
         }
         return;
     }
@@ -594,7 +596,7 @@ static void walk_good(struct walk *walk, struct track *track, const struct item 
 
 /* ---- any record ----------------------------------------------------------------------------- */
 
-/* Without a key the number of a record can be changed unseen; its predecessor tells. The first
+/* Without a key the number of a record can be changed unseen; its predecessor shows it. The first
  * record after a crash may follow the last that is left. */
 static bool renumbered(const struct track *track, const struct item *item)
 {
@@ -614,13 +616,13 @@ static bool item_fits(struct walk *walk, const struct track *track, const struct
         return false;
     }
     if (item->epoch != 0) {
-        return true; /* nobody can tell without the key */
+        return true; /* not provable without the key */
     }
     chain_hash(&none, item->record.line, item->hashed, hash);
     return chain_hash_equal(hash, item->hash);
 }
 
-/* A writer that finds a log without its state goes on with the numbers, and tells of a loss. */
+/* A writer that finds a log without its state goes on with the numbers, and reports a loss. */
 static bool begins_chain(const struct item *item)
 {
     static const unsigned char none[CHAIN_HASH_SIZE];
@@ -631,7 +633,7 @@ static bool begins_chain(const struct item *item)
 }
 
 /* A state was set aside with its key: the new chain begins behind the last record of the log's,
- * which it names. Anything else is told as a restart. */
+ * which it names. Anything else is reported as a restart. */
 static bool goes_on_without_key(const struct track *track, const struct item *item)
 {
     return is_set_aside(item) && record_is(&item->record, RECORD_STATE_KEY, "lost") &&
@@ -661,9 +663,9 @@ static void walk_foreign(struct walk *walk, struct item *item)
         put_aside(walk, other);
         *other = (struct track){.id = item->chain_id, .restarted = goes_on || begins_chain(item)};
         kind = other->restarted ? VERIFY_RESTARTED : VERIFY_FOREIGN;
-        number = goes_on ? FINDING_NONE : tell(walk, kind, item);
+        number = goes_on ? FINDING_NONE : report_item(walk, kind, item);
     } else if (!other->restarted) {
-        number = tell_run(walk, kind, item->sequence, item->time);
+        number = report_run(walk, kind, item->sequence, item->time);
     }
     if (walk->first_foreign_kind == VERIFY_KIND_COUNT) {
         walk->first_foreign = number;
@@ -689,7 +691,7 @@ static void walk_item(struct walk *walk, struct item *item)
     }
     if (walk->request->key != NULL && item->epoch == 0) {
         take_slot(&walk->main);
-        tell_run(walk, VERIFY_UNKEYED, item->sequence, item->time);
+        report_run(walk, VERIFY_UNKEYED, item->sequence, item->time);
         return;
     }
     walk->report->keyed |= item->epoch != 0;
@@ -798,7 +800,7 @@ static void check_head(struct walk *walk, const struct verify_head *head)
         at_end(walk, track, VERIFY_CUT, track->sequence + 1, head->sequence);
 
     if (head->sequence <= walk->report->removed_through) {
-        return; /* and told as removed */
+        return; /* and reported as removed */
     }
     if (head->sequence <= track->sequence) {
         finding.kind = VERIFY_HEAD;

@@ -78,7 +78,7 @@ void walk_file(struct walk *walk, const char *name);
 void walk_line(struct walk *walk, const char *line, size_t length);
 void walk_broken(struct walk *walk, const char *fault);
 
-/* A file that has the name of a rotated one and is none of the log's. */
+/* A file that has the name of a rotated one and does not belong to the log. */
 void walk_stray(struct walk *walk, const char *name, const char *why);
 
 /* There may be more that just is not written yet: a head is not reached, a line is broken that the
