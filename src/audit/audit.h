@@ -14,8 +14,8 @@
  * says how many are missing and why. Identical refusals within settings->repeat_seconds become two
  * records, the first at once and one for all that followed it (repeat.h).
  *
- * Once a process has a second thread, the log has one of its own (keeper.c) from the next record
- * on, until audit_close().
+ * Once a process has a second thread, the log has one of its own (background.c) from the next
+ * record on, until audit_close().
  */
 struct audit;
 
@@ -52,8 +52,8 @@ audit_write_id(struct audit *audit, const struct audit_event *event, char ret_id
  * Between the two the log has no thread of its own and starts none, so that a caller can reach all
  * threads of the process by a signal (miguard_drop). Records can be written meanwhile; one for the
  * kernel's audit system waits. Afterwards threads come back with the records that need them, the
- * keeper only while the process still is who opened the log. One caller at a time, who writes no
- * record in between.
+ * background thread only while the process still is who opened the log. One caller at a time, who
+ * writes no record in between.
  */
 void audit_pause(struct audit *audit);
 void audit_resume(struct audit *audit);

@@ -17,7 +17,7 @@ enum { SECOND = 1000000000 };
 /* One call of audit_write_id(). */
 struct writing {
     struct audit *audit;
-    struct scratch *scratch;
+    struct batch *batch;
     const struct audit_event *event;
     const struct digest *key; /* NULL: not to be grouped */
     int64_t now;
@@ -27,148 +27,47 @@ struct writing {
 
 enum outcome { NOT_PLACED, PLACED, COUNTED };
 
-/* ---- who writes ----------------------------------------------------------------------------- */
-
-struct audit_stamp log_stamp(struct audit *audit)
-{
-    return (struct audit_stamp){
-        .entity = atomic_load_explicit(&audit->entity, memory_order_relaxed),
-        .number = process_next_number(),
-        .names = &audit->names,
-        .process = &audit->process,
-        .host_name = audit->host.nodename,
-        .boot_id = audit->boot_id,
-        .memory = &audit->memory,
-    };
-}
-
-static void new_id(struct audit *audit, char ret_id[AUDIT_ID_SIZE])
-{
-    const struct audit_stamp stamp = log_stamp(audit);
-    audit_id(&stamp, ret_id);
-}
-
-static void read_boot_id(char boot_id[64])
-{
-    if (read_proc_file("/proc/sys/kernel/random/boot_id", boot_id, 64) < 0) {
-        boot_id[0] = '\0';
-    }
-    boot_id[strcspn(boot_id, "\n")] = '\0';
-}
-
-static void read_process(struct audit *audit, uint64_t entity)
-{
-    struct text *origin = &audit->memory.origin;
-    struct audit_stamp stamp = {
-        .entity = entity,
-        .process = &audit->process,
-        .host_name = audit->host.nodename,
-        .boot_id = audit->boot_id,
-    };
-
-    identity_read_process(&audit->process);
-    text_clear(origin);
-    audit_encode_origin(origin, &stamp);
-    if (origin->failed) {
-        text_release(origin); /* then it is made with each record */
-    }
-    atomic_store(&audit->entity, entity);
-}
-
 /* A forked child writes to the same log under a name of its own. */
 static void note_process(struct audit *audit)
 {
-    uint64_t entity = process_epoch();
-
-    if (atomic_load_explicit(&audit->entity, memory_order_acquire) == entity) {
+    if (stamp_is_current(&audit->process)) {
         return;
     }
     pthread_mutex_lock(&audit->process_lock);
-    if (atomic_load(&audit->entity) != entity) {
-        atomic_store(&audit->written, 0);
-        losses_forget(&audit->losses, ledger_state(&audit->ledger));
-        keeper_forget(audit);
-        names_forget(&audit->names);
-        read_process(audit, entity);
+    if (!stamp_is_current(&audit->process)) {
+        atomic_store(&audit->pool.written, 0);
+        losses_forget(&audit->losses, log_store_state(&audit->store));
+        background_forget(&audit->background);
+        stamp_renew(&audit->process);
     }
     pthread_mutex_unlock(&audit->process_lock);
 }
 
 /* ---- under the lock -------------------------------------------------------------------------- */
 
-void log_fold(struct audit *audit)
+/* What was lost away from the lock is counted in the state. */
+static void fold(struct audit *audit)
 {
-    loss_fold(&audit->losses, ledger_state(&audit->ledger));
+    loss_fold(&audit->losses, log_store_state(&audit->store));
 }
 
-static bool wants_sync(const struct audit *audit, const struct audit_event *event)
-{
-    if (!audit->has_file || audit->sync == AUDIT_SYNC_NONE) {
-        return false;
-    }
-    return audit->sync == AUDIT_SYNC_ALL || event->denied ||
-           event->action <= AUDIT_ACTION_AUDIT_SPACE || /* the log about itself */
-           event->action == AUDIT_ACTION_STATE_SET_ASIDE;
-}
-
-static void note_placed(struct audit *audit, struct scratch *scratch,
-                        const struct sink_record *record)
-{
-    atomic_fetch_add_explicit(&audit->written, 1, memory_order_relaxed);
-    if (audit->has_outlets) {
-        scratch_post(scratch, record);
-    }
-    if (wants_sync(audit, record->event)) {
-        scratch->sync_through = record->sequence;
-    }
-}
-
-void log_encode(void *context, const struct audit_event *event, struct text *ret_body,
-                char ret_id[AUDIT_ID_SIZE])
-{
-    const struct audit_stamp stamp = log_stamp(context);
-    audit_encode_body(ret_body, event, &stamp);
-    audit_id(&stamp, ret_id);
-}
-
-/* The file wrote one by itself, in some call of ours. */
-static void log_written(void *context, const struct sink_record *record)
-{
-    struct scratch *scratch = scratch_at_work();
-    if (scratch != NULL) {
-        note_placed(context, scratch, record);
-    }
-}
-
-static bool append(struct audit *audit, struct scratch *scratch, const struct file_record *record,
-                   enum audit_loss *ret_loss)
-{
-    struct sink_record placed;
-
-    if (!ledger_append(&audit->ledger, record, &scratch->line, &placed, ret_loss)) {
-        return false;
-    }
-    note_placed(audit, scratch, &placed);
-    return true;
-}
-
-/* What the file lacks is told by the first record that it takes again; file_append() takes it off
- * what is pending. */
-static bool write_gap(struct audit *audit, struct scratch *scratch, enum audit_loss *ret_loss)
+/* After a loss, the first record written again is records-lost; file_append() clears what is
+ * pending in the same step. */
+static bool write_gap(struct audit *audit, struct batch *batch, enum audit_loss *ret_loss)
 {
     struct text body = TEXT_EMPTY;
     struct audit_lost lost;
     char id[AUDIT_ID_SIZE];
 
-    if (!loss_tell(ledger_state(&audit->ledger), SINK_FILE, &lost)) {
+    if (!loss_pending(log_store_state(&audit->store), SINK_FILE, &lost)) {
         return true;
     }
     const struct audit_event gap = {.action = AUDIT_ACTION_RECORDS_LOST, .lost = &lost};
-    log_encode(audit, &gap, &body, id);
+    stamp_encode(&audit->process, &gap, &body, id);
     const struct file_record record = {
         .event = &gap, .body = body.data, .body_length = body.length, .id = id, .repeats = 1};
     *ret_loss = AUDIT_LOSS_NO_MEMORY;
-    bool written = !body.failed && append(audit, scratch, &record, ret_loss);
+    bool written = !body.failed && log_store_append(&audit->store, batch, &record, ret_loss);
     text_release(&body);
     return written;
 }
@@ -177,23 +76,23 @@ static bool write_repeats(void *context, const struct file_record *record)
 {
     struct writing *writing = context;
     enum audit_loss unused;
-    return append(writing->audit, writing->scratch, record, &unused);
+    return log_store_append(&writing->audit->store, writing->batch, record, &unused);
 }
 
 /* All that comes before the next record. */
 static bool settle(struct writing *writing, enum audit_loss *ret_loss)
 {
     struct audit *audit = writing->audit;
-    struct log_state *state = ledger_state(&audit->ledger);
+    struct log_state *state = log_store_state(&audit->store);
 
-    log_fold(audit);
-    bool settled = write_gap(audit, writing->scratch, ret_loss);
+    fold(audit);
+    bool settled = write_gap(audit, writing->batch, ret_loss);
     if (settled && (writing->closing || repeat_due(&audit->repeats, state, writing->now))) {
-        uint64_t mine = writing->closing ? atomic_load(&audit->entity) : 0;
+        uint64_t mine = writing->closing ? atomic_load(&audit->process.entity) : 0;
         repeat_flush(&audit->repeats, state, writing->now, mine, write_repeats, writing);
     }
-    for (enum sink_kind kind = 0; audit->has_outlets && kind < SINK_KIND_COUNT; kind++) {
-        writing->scratch->behind[kind] = loss_waits(state, kind);
+    for (enum sink_kind kind = 0; audit->pool.has_sinks && kind < SINK_KIND_COUNT; kind++) {
+        writing->batch->behind[kind] = loss_waits(state, kind);
     }
     return settled;
 }
@@ -201,14 +100,14 @@ static bool settle(struct writing *writing, enum audit_loss *ret_loss)
 static bool count_one(const struct writing *writing, char ret_id[AUDIT_ID_SIZE])
 {
     struct audit *audit = writing->audit;
-    struct log_state *state = ledger_state(&audit->ledger);
+    struct log_state *state = log_store_state(&audit->store);
     struct state_repeat *slot = repeat_find(&audit->repeats, state, writing->key,
-                                            atomic_load(&audit->entity), writing->now);
+                                            atomic_load(&audit->process.entity), writing->now);
     if (slot == NULL) {
         return false;
     }
     if (slot->count == 0) {
-        new_id(audit, slot->id);
+        stamp_id(&audit->process, slot->id);
     }
     repeat_count(&audit->repeats, state, slot, writing->now, ret_id);
     return true;
@@ -217,25 +116,25 @@ static bool count_one(const struct writing *writing, char ret_id[AUDIT_ID_SIZE])
 static enum outcome place_locked(struct writing *writing, enum audit_loss *ret_loss)
 {
     struct audit *audit = writing->audit;
-    const struct text *body = &writing->scratch->body;
+    const struct text *body = &writing->batch->body;
 
     bool settled = settle(writing, ret_loss);
     /* Another thread may have begun the window while this one was encoding. */
     if (writing->key != NULL && count_one(writing, writing->id)) {
         return COUNTED;
     }
-    new_id(audit, writing->id); /* a record that is lost had one, too */
+    stamp_id(&audit->process, writing->id); /* a record that is lost had one, too */
     const struct file_record record = {.event = writing->event,
                                        .body = body->data,
                                        .body_length = body->length,
                                        .id = writing->id,
                                        .repeats = 1};
-    if (!settled || !append(audit, writing->scratch, &record, ret_loss)) {
+    if (!settled || !log_store_append(&audit->store, writing->batch, &record, ret_loss)) {
         return NOT_PLACED;
     }
     if (writing->key != NULL) {
-        repeat_begin(&audit->repeats, ledger_state(&audit->ledger), writing->key,
-                     atomic_load(&audit->entity), writing->now, &record);
+        repeat_begin(&audit->repeats, log_store_state(&audit->store), writing->key,
+                     atomic_load(&audit->process.entity), writing->now, &record);
     }
     return PLACED;
 }
@@ -246,18 +145,18 @@ static enum outcome place(struct writing *writing)
     enum audit_loss loss = AUDIT_LOSS_BUSY;
     enum outcome outcome = NOT_PLACED;
 
-    bool locked = ledger_lock(&audit->ledger, &loss);
+    bool locked = log_store_lock(&audit->store, &loss);
     if (locked) {
         outcome = place_locked(writing, &loss);
     } else {
-        new_id(audit, writing->id);
+        stamp_id(&audit->process, writing->id);
     }
-    if (outcome == NOT_PLACED && audit->has_file) {
+    if (outcome == NOT_PLACED && audit->pool.has_file) {
         loss_note(&audit->losses, SINK_FILE, loss, writing->now);
     }
     if (locked) {
-        log_fold(audit);
-        ledger_unlock(&audit->ledger);
+        fold(audit);
+        log_store_unlock(&audit->store);
     }
     return outcome;
 }
@@ -267,27 +166,27 @@ static enum outcome place(struct writing *writing)
 /* The other sinks get the record all the same. */
 static void post_without_place(struct writing *writing)
 {
-    struct scratch *scratch = writing->scratch;
+    struct batch *batch = writing->batch;
     struct sink_record record;
     const struct file_record draft = {.event = writing->event,
-                                      .body = scratch->body.data,
-                                      .body_length = scratch->body.length,
+                                      .body = batch->body.data,
+                                      .body_length = batch->body.length,
                                       .id = writing->id,
                                       .repeats = 1};
 
-    if (ledger_line(&draft, 0, &scratch->line, &record)) {
-        scratch_post(scratch, &record);
+    if (log_store_line(&draft, 0, &batch->line, &record)) {
+        batch_add(batch, &record);
     } else {
-        scratch->dropped++;
-        scratch->last_dropped = true;
+        batch->dropped++;
+        batch->last_dropped = true;
     }
 }
 
-static bool sync_all(struct audit *audit, struct scratch *scratch)
+static bool sync_all(struct audit *audit, struct batch *batch)
 {
     enum audit_loss loss;
 
-    if (scratch->sync_through == 0 || ledger_sync(&audit->ledger, scratch->sync_through, &loss)) {
+    if (batch->sync_through == 0 || log_store_sync(&audit->store, batch->sync_through, &loss)) {
         return true;
     }
     loss_note(&audit->losses, SINK_FILE, loss, audit_now());
@@ -298,9 +197,9 @@ static void fold_rest(struct audit *audit)
 {
     enum audit_loss unused;
 
-    if (atomic_load(&audit->losses.waiting) && ledger_lock(&audit->ledger, &unused)) {
-        log_fold(audit);
-        ledger_unlock(&audit->ledger);
+    if (atomic_load(&audit->losses.waiting) && log_store_lock(&audit->store, &unused)) {
+        fold(audit);
+        log_store_unlock(&audit->store);
     }
 }
 
@@ -309,14 +208,14 @@ struct result {
     struct delivery delivery;
 };
 
-static struct result hand_out(struct audit *audit, struct scratch *scratch)
+static struct result hand_out(struct audit *audit, struct batch *batch)
 {
     struct result result = {.delivery = {.required = true}};
 
-    if (scratch->out_count > 0 || scratch->dropped > 0) {
-        result.delivery = outlets_deliver(audit, scratch);
+    if (batch->out_count > 0 || batch->dropped > 0) {
+        result.delivery = sinks_deliver(audit, batch);
     }
-    result.synced = sync_all(audit, scratch);
+    result.synced = sync_all(audit, batch);
     return result;
 }
 
@@ -325,9 +224,10 @@ static void cancel_window(struct writing *writing)
     struct audit *audit = writing->audit;
     enum audit_loss unused;
 
-    if (writing->key != NULL && ledger_lock(&audit->ledger, &unused)) {
-        repeat_cancel(ledger_state(&audit->ledger), writing->key, atomic_load(&audit->entity));
-        ledger_unlock(&audit->ledger);
+    if (writing->key != NULL && log_store_lock(&audit->store, &unused)) {
+        repeat_cancel(log_store_state(&audit->store), writing->key,
+                      atomic_load(&audit->process.entity));
+        log_store_unlock(&audit->store);
     }
 }
 
@@ -335,40 +235,36 @@ static void lose_everywhere(struct audit *audit, enum audit_loss cause)
 {
     int64_t now = audit_now();
 
-    if (audit->has_file) {
+    if (audit->pool.has_file) {
         loss_note(&audit->losses, SINK_FILE, cause, now);
     }
-    outlets_lose(audit, cause, now);
+    sinks_lose(audit, cause, now);
     fold_rest(audit);
 }
 
 static enum miguard_status write_whole(struct writing *writing, char ret_id[AUDIT_ID_SIZE])
 {
     struct audit *audit = writing->audit;
-    struct scratch *scratch = writing->scratch;
-    struct audit_stamp stamp = {.names = &audit->names,
-                                .entity = atomic_load(&audit->entity),
-                                .process = &audit->process,
-                                .host_name = audit->host.nodename,
-                                .boot_id = audit->boot_id,
-                                .memory = &audit->memory};
+    struct batch *batch = writing->batch;
+    const struct audit_stamp stamp = stamp_without_number(&audit->process);
 
-    audit_encode_body(&scratch->body, writing->event, &stamp);
-    if (scratch->body.failed) {
+    audit_encode_body(&batch->body, writing->event, &stamp);
+    if (batch->body.failed) {
         lose_everywhere(audit, AUDIT_LOSS_NO_MEMORY);
         return MIGUARD_AUDIT_FAILED;
     }
     enum outcome outcome = place(writing);
-    if (outcome == NOT_PLACED && audit->has_outlets) {
+    if (outcome == NOT_PLACED && audit->pool.has_sinks) {
         post_without_place(writing);
     }
-    struct result result = hand_out(audit, scratch);
+    struct result result = hand_out(audit, batch);
     fold_rest(audit);
     if (outcome == COUNTED) {
         memcpy(ret_id, writing->id, AUDIT_ID_SIZE);
         return MIGUARD_OK;
     }
-    bool in_file = outcome == PLACED && (result.synced || !wants_sync(audit, writing->event));
+    bool in_file =
+        outcome == PLACED && (result.synced || !batch_wants_sync(&audit->pool, writing->event));
     if (outcome == PLACED || result.delivery.any) {
         memcpy(ret_id, writing->id, AUDIT_ID_SIZE);
     }
@@ -385,13 +281,13 @@ static bool count_only(struct writing *writing, char ret_id[AUDIT_ID_SIZE])
     struct audit *audit = writing->audit;
     enum audit_loss unused;
 
-    if (!repeat_likely(&audit->repeats, writing->key) || !ledger_lock(&audit->ledger, &unused)) {
+    if (!repeat_likely(&audit->repeats, writing->key) || !log_store_lock(&audit->store, &unused)) {
         return false;
     }
     bool counted = count_one(writing, ret_id);
-    ledger_unlock(&audit->ledger);
+    log_store_unlock(&audit->store);
     if (counted) {
-        (void)hand_out(audit, writing->scratch);
+        (void)hand_out(audit, writing->batch);
     }
     return counted;
 }
@@ -404,20 +300,20 @@ static enum miguard_status write_event(struct audit *audit, const struct audit_e
         .audit = audit, .event = event, .now = audit_now(), .closing = closing};
     enum miguard_status status = MIGUARD_OK;
 
-    writing.scratch = scratch_take(&audit->pool);
-    if (writing.scratch == NULL) {
+    writing.batch = batch_take(&audit->pool);
+    if (writing.batch == NULL) {
         lose_everywhere(audit, AUDIT_LOSS_NO_MEMORY);
         return MIGUARD_AUDIT_FAILED;
     }
     if (audit->repeats.window > 0 && event->denied) {
-        key = repeat_key(&audit->memory.key, event);
+        key = repeat_key(&audit->process.memory.key, event);
         writing.key = &key;
     }
     if (writing.key == NULL || !count_only(&writing, ret_id)) {
         status = write_whole(&writing, ret_id);
-        atomic_store_explicit(&audit->last_written, writing.now, memory_order_relaxed);
+        atomic_store_explicit(&audit->background.last_written, writing.now, memory_order_relaxed);
     }
-    scratch_give(&audit->pool, writing.scratch);
+    batch_give(writing.batch);
     return status;
 }
 
@@ -428,7 +324,7 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
 
     ret_id[0] = '\0';
     note_process(audit);
-    keeper_offer_names(audit);
+    background_offer_names(&audit->background);
     /* A handler of the program that came in between could end in siglongjmp(3), and leave the log
      * locked for good. Not what glibc needs for setuid(3): that waits for this thread. */
     bool muted = process_mute(&before);
@@ -436,7 +332,7 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
     if (muted) {
         process_unmute(&before);
     }
-    keeper_offer(audit);
+    background_offer(&audit->background);
     return status;
 }
 
@@ -446,23 +342,24 @@ enum miguard_status audit_write(struct audit *audit, const struct audit_event *e
     return audit_write_id(audit, event, id);
 }
 
-void log_tick(struct audit *audit)
+/* For the background thread: ended windows, losses that wait to be reported, the file. */
+static void write_due(struct audit *audit)
 {
-    struct scratch *scratch = scratch_take(&audit->pool);
-    struct writing writing = {.audit = audit, .scratch = scratch, .now = audit_now()};
+    struct batch *batch = batch_take(&audit->pool);
+    struct writing writing = {.audit = audit, .batch = batch, .now = audit_now()};
     enum audit_loss unused;
 
-    if (scratch == NULL) {
+    if (batch == NULL) {
         return;
     }
-    ledger_maintain(&audit->ledger);
-    if (ledger_lock(&audit->ledger, &unused)) {
+    log_store_maintain(&audit->store, batch);
+    if (log_store_lock(&audit->store, &unused)) {
         (void)!settle(&writing, &unused);
-        ledger_unlock(&audit->ledger);
+        log_store_unlock(&audit->store);
     }
-    (void)hand_out(audit, scratch);
+    (void)hand_out(audit, batch);
     fold_rest(audit);
-    scratch_give(&audit->pool, scratch);
+    batch_give(batch);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -499,29 +396,27 @@ static struct audit *make_audit(const struct audit_settings *settings)
 {
     struct audit *audit = base_alloc(1, sizeof(*audit));
 
-    if (audit == NULL || !names_init(&audit->names, keeper_is_alone, audit)) {
+    if (audit == NULL ||
+        !names_init(&audit->process.names, background_is_alone, &audit->background)) {
         base_free(audit);
         return NULL;
     }
     pthread_mutex_init(&audit->process_lock, NULL);
     losses_init(&audit->losses);
-    keeper_init(&audit->keeper);
-    scratch_pool_init(&audit->pool);
-    memory_init(&audit->memory);
+    background_init(&audit->background, &audit->store, &audit->process.names, write_due, audit);
+    batch_pool_init(&audit->pool);
     audit->repeats.window = (int64_t)settings->repeat_seconds * SECOND;
-    uname(&audit->host);
-    read_boot_id(audit->boot_id);
-    read_process(audit, process_epoch());
+    stamp_init(&audit->process);
     return audit;
 }
 
 static void release_audit(struct audit *audit)
 {
-    outlets_close(audit);
-    memory_destroy(&audit->memory);
-    names_destroy(&audit->names);
-    scratch_pool_destroy(&audit->pool);
-    keeper_destroy(&audit->keeper);
+    sinks_close(audit);
+    stamp_destroy(&audit->process);
+    names_destroy(&audit->process.names);
+    batch_pool_destroy(&audit->pool);
+    background_destroy(&audit->background);
     losses_destroy(&audit->losses);
     pthread_mutex_destroy(&audit->process_lock);
     base_free(audit);
@@ -537,27 +432,21 @@ static const struct sink_settings *file_of(const struct audit_settings *settings
     return NULL;
 }
 
-/* What the file writes while it is opened (what an earlier writer left) goes to all sinks. */
-static enum miguard_status open_ledger(struct audit *audit, const struct sink_settings *file,
-                                       struct miguard_error *reterr)
+static enum miguard_status open_store(struct audit *audit, const struct sink_settings *file,
+                                      struct miguard_error *reterr)
 {
-    const struct file_owner owner = {audit, log_encode, log_written};
-    struct scratch *scratch = scratch_take(&audit->pool);
+    struct batch *first = batch_take(&audit->pool);
 
-    if (scratch == NULL) {
+    if (first == NULL) { /* found here, and not by the first record */
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
     }
+    batch_give(first);
     if (file != NULL) {
-        audit->has_file = true;
+        audit->pool.has_file = true;
+        audit->pool.sync = file->sync;
         audit->file_denies = file->failure_denies;
-        audit->sync = file->sync;
     }
-    enum miguard_status status = ledger_open(&audit->ledger, file, &owner, reterr);
-    if (status == MIGUARD_OK) {
-        (void)hand_out(audit, scratch);
-    }
-    scratch_give(&audit->pool, scratch);
-    return status;
+    return log_store_open(&audit->store, file, &audit->process, reterr);
 }
 
 enum miguard_status audit_open(const struct audit_settings *settings, struct audit **ret_audit,
@@ -577,16 +466,16 @@ enum miguard_status audit_open(const struct audit_settings *settings, struct aud
     if (audit == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "open", NULL);
     }
-    status = outlets_open(audit, settings, reterr);
+    status = sinks_open(audit, settings, reterr);
     if (status == MIGUARD_OK) {
-        status = open_ledger(audit, file_of(settings), reterr);
+        status = open_store(audit, file_of(settings), reterr);
     }
     if (status != MIGUARD_OK) {
         release_audit(audit);
         return status;
     }
     if (write_event(audit, &start, false, id) != MIGUARD_OK) {
-        ledger_close(&audit->ledger);
+        log_store_close(&audit->store);
         release_audit(audit);
         return error_set(reterr, MIGUARD_AUDIT_FAILED, 0, "write",
                          "the first record cannot be written");
@@ -598,7 +487,7 @@ enum miguard_status audit_open(const struct audit_settings *settings, struct aud
 /* A forked child that wrote nothing has nothing to say. */
 static void write_stop(struct audit *audit)
 {
-    const struct audit_tally tally = {.written = atomic_load(&audit->written),
+    const struct audit_tally tally = {.written = atomic_load(&audit->pool.written),
                                       .lost = atomic_load(&audit->losses.noted)};
     const struct audit_event stop = {.action = AUDIT_ACTION_AUDIT_STOP, .tally = &tally};
     char id[AUDIT_ID_SIZE];
@@ -614,35 +503,35 @@ void audit_close(struct audit *audit)
         return;
     }
     note_process(audit);
-    keeper_stop(audit);
+    background_stop(&audit->background);
     write_stop(audit);
-    names_stop(&audit->names);
-    ledger_close(&audit->ledger);
+    names_stop(&audit->process.names);
+    log_store_close(&audit->store);
     release_audit(audit);
 }
 
 void audit_offer(struct audit *audit)
 {
     note_process(audit);
-    keeper_offer_names(audit);
+    background_offer_names(&audit->background);
 }
 
 /* ---- without threads ---------------------------------------------------------------------------
  */
 
-/* The keeper first: it may be about to hand a record to a sink. */
+/* The background thread first: it may be about to hand a record to a sink. */
 void audit_pause(struct audit *audit)
 {
     note_process(audit);
-    keeper_pause(audit);
-    names_stop(&audit->names);
-    outlets_pause(audit);
+    background_pause(&audit->background);
+    names_stop(&audit->process.names);
+    sinks_pause(audit);
 }
 
 void audit_resume(struct audit *audit)
 {
-    outlets_resume(audit);
-    keeper_resume(audit);
+    sinks_resume(audit);
+    background_resume(&audit->background);
 }
 
 /* ---- fork ------------------------------------------------------------------------------------ */
@@ -651,23 +540,23 @@ void audit_resume(struct audit *audit)
 void audit_lock(struct audit *audit)
 {
     pthread_mutex_lock(&audit->process_lock);
-    pthread_mutex_lock(&audit->keeper.lock);
-    outlets_lock(audit);
-    ledger_fork_lock(&audit->ledger);
+    pthread_mutex_lock(&audit->background.lock);
+    sinks_lock(audit);
+    log_store_fork_lock(&audit->store);
     pthread_mutex_lock(&audit->losses.lock);
     pthread_mutex_lock(&audit->pool.lock);
-    names_lock(&audit->names);
-    memory_lock(&audit->memory);
+    names_lock(&audit->process.names);
+    memory_lock(&audit->process.memory);
 }
 
 void audit_unlock(struct audit *audit, bool child)
 {
-    memory_unlock(&audit->memory);
-    names_unlock(&audit->names);
+    memory_unlock(&audit->process.memory);
+    names_unlock(&audit->process.names);
     pthread_mutex_unlock(&audit->pool.lock);
     pthread_mutex_unlock(&audit->losses.lock);
-    ledger_fork_unlock(&audit->ledger, child);
-    outlets_unlock(audit);
-    pthread_mutex_unlock(&audit->keeper.lock);
+    log_store_fork_unlock(&audit->store, child);
+    sinks_unlock(audit);
+    pthread_mutex_unlock(&audit->background.lock);
     pthread_mutex_unlock(&audit->process_lock);
 }

@@ -88,7 +88,7 @@ bool loss_waits(struct log_state *state, enum sink_kind kind)
     return sum(pending_of(state, kind)->by_cause) > 0;
 }
 
-bool loss_tell(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost)
+bool loss_pending(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost)
 {
     const struct state_loss *pending = pending_of(state, kind);
 
@@ -108,7 +108,7 @@ bool loss_tell(struct log_state *state, enum sink_kind kind, struct audit_lost *
     return true;
 }
 
-void loss_told(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost)
+void loss_reported(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost)
 {
     struct state_loss *pending = pending_of(state, kind);
 

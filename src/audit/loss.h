@@ -39,9 +39,9 @@ void loss_fold(struct losses *losses, struct log_state *state);
 bool loss_waits(struct log_state *state, enum sink_kind kind);
 
 /* What is to be told about a sink. False when nothing is. */
-bool loss_tell(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost);
+bool loss_pending(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost);
 
 /* The record about it is in; what was lost meanwhile stays. */
-void loss_told(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost);
+void loss_reported(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost);
 
 #endif

@@ -17,7 +17,8 @@
 #include <stdatomic.h>
 
 #include "audit/digest.h"
-#include "audit/file/file.h"
+#include "audit/file/log_state.h"
+#include "audit/record.h"
 #include "model/event.h"
 
 /* What this process knows about the slots it took. The state has the truth. */

@@ -579,21 +579,21 @@ START_TEST(told_twice_is_taken_off_once)
     loss_note(&losses, SINK_SYSLOG, AUDIT_LOSS_BUSY, 50);
     loss_fold(&losses, &state);
     loss_fold(&losses, &state);
-    ck_assert(loss_tell(&state, SINK_SYSLOG, &first));
-    ck_assert(!loss_tell(&state, SINK_FILE, &second));
+    ck_assert(loss_pending(&state, SINK_SYSLOG, &first));
+    ck_assert(!loss_pending(&state, SINK_FILE, &second));
     ck_assert_uint_eq(first.count, 2);
     ck_assert_int_eq(first.first, 50);
     ck_assert_int_eq(first.last, 100);
     loss_note(&losses, SINK_SYSLOG, AUDIT_LOSS_IO_ERROR, 200);
     loss_fold(&losses, &state);
-    loss_told(&state, SINK_SYSLOG, &first);
-    loss_told(&state, SINK_SYSLOG, &first); /* another process told the same */
-    ck_assert(loss_tell(&state, SINK_SYSLOG, &second));
+    loss_reported(&state, SINK_SYSLOG, &first);
+    loss_reported(&state, SINK_SYSLOG, &first); /* another process told the same */
+    ck_assert(loss_pending(&state, SINK_SYSLOG, &second));
     ck_assert_uint_eq(second.count, 1);
     ck_assert_uint_eq(second.by_cause[AUDIT_LOSS_IO_ERROR], 1);
     ck_assert_uint_eq(second.total, 3);
-    loss_told(&state, SINK_SYSLOG, &second);
-    ck_assert(!loss_tell(&state, SINK_SYSLOG, &second));
+    loss_reported(&state, SINK_SYSLOG, &second);
+    ck_assert(!loss_pending(&state, SINK_SYSLOG, &second));
     losses_destroy(&losses);
 }
 END_TEST
@@ -756,7 +756,8 @@ START_TEST(no_memory_for_the_other_sinks)
 }
 END_TEST
 
-/* ---- the keeper ---------------------------------------------------------------------- */
+/* ---- the background thread ----------------------------------------------------------------------
+ */
 
 static bool waits_for(const bool *flag, bool value)
 {
@@ -766,7 +767,7 @@ static bool waits_for(const bool *flag, bool value)
     return __atomic_load_n(flag, __ATOMIC_RELAXED) == value;
 }
 
-/* A keeper is offered once a second, and leaves where it would be the second thread. */
+/* A background thread is offered once a second, and leaves where it would be the second thread. */
 static void *write_until_maintained(void *context)
 {
     for (int i = 0; i < 500 && __atomic_load_n(&fake_maintained, __ATOMIC_RELAXED) == 0; i++) {
@@ -776,17 +777,17 @@ static void *write_until_maintained(void *context)
     return NULL;
 }
 
-START_TEST(keeper_maintains)
+START_TEST(background_maintains)
 {
     pthread_t thread;
 
     __atomic_store_n(&fake_maintained, 0, __ATOMIC_RELAXED);
     ck_assert_int_eq(pthread_create(&thread, NULL, write_until_maintained, audit), 0);
-    ck_assert(waits_for(&fake_keeper, true));
+    ck_assert(waits_for(&fake_background, true));
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert_uint_gt(__atomic_load_n(&fake_maintained, __ATOMIC_RELAXED), 0);
 #ifndef RAW_HAS_HIDDEN_THREAD
-    ck_assert(waits_for(&fake_keeper, false));
+    ck_assert(waits_for(&fake_background, false));
 #endif
 }
 END_TEST
@@ -842,7 +843,7 @@ int main(void)
     tcase_add_test(faults, log_without_a_file);
     tcase_add_test(faults, lost_for_want_of_memory_is_counted);
     tcase_add_test(faults, no_memory_for_the_other_sinks);
-    tcase_add_test(faults, keeper_maintains);
+    tcase_add_test(faults, background_maintains);
     tcase_add_test(faults, no_memory_for_a_slot_is_no_limit);
     suite_add_tcase(suite, faults);
 

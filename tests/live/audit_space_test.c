@@ -60,12 +60,12 @@ static unsigned append_many(struct log_file *file, unsigned base, unsigned count
 static void no_room_to_begin(void)
 {
     struct sink_settings settings = log_file_settings(path);
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct log_file *file = NULL;
     struct miguard_error error = {0};
 
     expect(fill(440 * 1024), "filled");
-    expect(file_open(&settings, &owner, &file, &error) == MIGUARD_AUDIT_FAILED,
+    expect(file_open(&settings, &process, &file, &error) == MIGUARD_AUDIT_FAILED,
            "a log without room for its first record is refused");
     expect(strstr(error.detail, "KiB free") != NULL, error.detail);
     unlink(ballast);

@@ -171,7 +171,7 @@ static MI_Result use(struct scene *scene)
 
 /* ---- the drop ------------------------------------------------------------------------------ */
 
-/* Keeper, watching thread, the thread of the gate's report. */
+/* Background thread, watching thread, the thread of the gate's report. */
 #define ALL_THREADS                                                                                \
     "version: 1\nwatch: true\ngate: { scope: process, report: yes }\n"                             \
     "defaults: { audit: [deny, open, use] }\n"
@@ -200,7 +200,7 @@ static int drops(const void *unused)
     EXPECT(strstr(log_last("miguard.last_switch.module"), "drop_gateway_test") != NULL);
     /* No thread of anybody's kept what was given up; those that came back have nothing more. */
     EXPECT(count_threads(false, SOMEBODY) == 0);
-    EXPECT(has_muted(2)); /* watch and report; the keeper would be of no use any more */
+    EXPECT(has_muted(2)); /* watch and report; the background thread would be of no use any more */
     EXPECT(syscall(SYS_setgid, 0) == -1 && errno == EPERM);
     for (int i = 0; i < PATIENCE && log_count("gate", "gate") == 0; i++) {
         usleep(10000);
@@ -253,7 +253,7 @@ static int pauses(const void *unused)
     EXPECT(has_muted(others + 1));
     audit_pause(audit);
     EXPECT(count_threads(true, 0) == others);
-    usleep(1100000); /* the keeper is tried once a second */
+    usleep(1100000); /* the background thread is tried once a second */
     EXPECT(audit_write(audit, &event) == MIGUARD_OK);
     EXPECT(count_threads(true, 0) == others);
     audit_resume(audit);

@@ -26,7 +26,7 @@ static int fake_lock = FAKE_WORKS, fake_append = FAKE_WORKS, fake_sync = FAKE_WO
 static int fake_appends_left = -1; /* then fake_append_after; -1: no limit */
 static int fake_append_after = AUDIT_LOSS_NO_SPACE;
 static unsigned fake_syncs, fake_maintained;
-static bool fake_keeper;
+static bool fake_background;
 
 struct state_shared {
     pthread_mutex_t lock;
@@ -40,11 +40,10 @@ struct state_shared {
 
 struct log_file {
     int fd;
-    struct file_owner owner;
     struct log_state state;
-    pthread_mutex_t keeper_lock;
-    pthread_cond_t keeper_call;
-    bool keeper;
+    pthread_mutex_t background_lock;
+    pthread_cond_t background_call;
+    bool background;
 };
 
 static struct state_shared *fake_shared(int fd)
@@ -105,9 +104,10 @@ void state_unlock(struct log_state *state)
     pthread_mutex_unlock(&state->shared->lock);
 }
 
-enum miguard_status file_open(const struct sink_settings *settings, const struct file_owner *owner,
+enum miguard_status file_open(const struct sink_settings *settings, struct log_process *process,
                               struct log_file **ret_file, struct miguard_error *reterr)
 {
+    (void)process;
     (void)reterr;
     char state_path[512];
 
@@ -121,9 +121,8 @@ enum miguard_status file_open(const struct sink_settings *settings, const struct
     file->state = fake_state(fake_shared(state_fd));
     close(state_fd);
     file->fd = fd;
-    file->owner = *owner;
-    pthread_mutex_init(&file->keeper_lock, NULL);
-    pthread_cond_init(&file->keeper_call, NULL);
+    pthread_mutex_init(&file->background_lock, NULL);
+    pthread_cond_init(&file->background_call, NULL);
     *ret_file = file;
     return MIGUARD_OK;
 }
@@ -132,8 +131,8 @@ void file_close(struct log_file *file)
 {
     close(file->fd);
     state_close(&file->state);
-    pthread_mutex_destroy(&file->keeper_lock);
-    pthread_cond_destroy(&file->keeper_call);
+    pthread_mutex_destroy(&file->background_lock);
+    pthread_cond_destroy(&file->background_call);
     free(file);
 }
 
@@ -164,10 +163,11 @@ static int fake_append_now(void)
     return fake_appends_left-- > 0 ? FAKE_WORKS : fake_append_after;
 }
 
-bool file_append(struct log_file *file, const struct file_record *record, struct text *ret_line,
-                 struct sink_record *ret_record, enum audit_loss *ret_loss)
+bool file_append(struct log_file *file, struct batch *batch, const struct file_record *record,
+                 enum audit_loss *ret_loss)
 {
-    static __thread char hex[CHAIN_HEX_SIZE];
+    struct text *ret_line = &batch->line;
+    char hex[CHAIN_HEX_SIZE];
     struct state_shared *shared = file->state.shared;
     char previous[CHAIN_HEX_SIZE];
     struct audit_place place = {.sequence = shared->sequence + 1,
@@ -201,9 +201,10 @@ bool file_append(struct log_file *file, const struct file_record *record, struct
     if (record->event->lost != NULL && strcmp(record->event->lost->sink, "file") == 0) {
         memset(&shared->pending[SINK_FILE], 0, sizeof(shared->pending[SINK_FILE]));
     }
-    *ret_record = (struct sink_record){ret_line->data, ret_line->length, record->event,
+    const struct sink_record placed = {ret_line->data, ret_line->length, record->event,
                                        record->id,     shared->sequence, hex,
                                        record->repeats};
+    batch_add_placed(batch, &placed);
     return true;
 }
 
@@ -218,23 +219,24 @@ bool file_sync(struct log_file *file, uint64_t sequence, enum audit_loss *ret_lo
     return fake_sync == FAKE_WORKS;
 }
 
-void file_maintain(struct log_file *file)
+void file_maintain(struct log_file *file, struct batch *batch)
 {
     (void)file;
+    (void)batch;
     __atomic_add_fetch(&fake_maintained, 1, __ATOMIC_RELAXED);
 }
 
-void file_set_keeper(struct log_file *file, bool present)
+void file_set_background(struct log_file *file, bool present)
 {
-    pthread_mutex_lock(&file->keeper_lock);
-    file->keeper = present;
-    __atomic_store_n(&fake_keeper, present, __ATOMIC_RELAXED);
-    pthread_cond_broadcast(&file->keeper_call);
-    pthread_mutex_unlock(&file->keeper_lock);
+    pthread_mutex_lock(&file->background_lock);
+    file->background = present;
+    __atomic_store_n(&fake_background, present, __ATOMIC_RELAXED);
+    pthread_cond_broadcast(&file->background_call);
+    pthread_mutex_unlock(&file->background_lock);
 }
 
 /* Impatient, so that a test need not wait. */
-bool file_keeper_wait(struct log_file *file, unsigned milliseconds)
+bool file_background_wait(struct log_file *file, unsigned milliseconds)
 {
     struct timespec until;
 
@@ -243,32 +245,32 @@ bool file_keeper_wait(struct log_file *file, unsigned milliseconds)
     until.tv_nsec += 20 * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&file->keeper_lock);
+    pthread_mutex_lock(&file->background_lock);
     int error = 0;
-    while (file->keeper && error == 0) {
-        error =
-            pthread_cond_clockwait(&file->keeper_call, &file->keeper_lock, CLOCK_MONOTONIC, &until);
+    while (file->background && error == 0) {
+        error = pthread_cond_clockwait(&file->background_call, &file->background_lock,
+                                       CLOCK_MONOTONIC, &until);
     }
-    bool goes_on = file->keeper;
-    pthread_mutex_unlock(&file->keeper_lock);
+    bool goes_on = file->background;
+    pthread_mutex_unlock(&file->background_lock);
     return goes_on;
 }
 
 void file_fork_lock(struct log_file *file)
 {
-    pthread_mutex_lock(&file->keeper_lock);
+    pthread_mutex_lock(&file->background_lock);
     (void)!state_lock(&file->state);
 }
 
 void file_fork_unlock(struct log_file *file, bool child)
 {
     if (child) { /* the parent unlocks what both share */
-        file->keeper = false;
-        pthread_cond_init(&file->keeper_call, NULL);
+        file->background = false;
+        pthread_cond_init(&file->background_call, NULL);
     } else {
         state_unlock(&file->state);
     }
-    pthread_mutex_unlock(&file->keeper_lock);
+    pthread_mutex_unlock(&file->background_lock);
 }
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "model/record_limits.h"
 #include <jansson.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,23 +17,35 @@ unsigned log_file_own_records, log_file_refused;
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void encode(void *context, const struct audit_event *event, struct text *ret_body,
-                   char ret_id[AUDIT_ID_SIZE])
-{
-    static const struct identity_process process = {.executable = "/bin/test", .pid = 1};
-    static uint64_t number;
-    const struct audit_stamp stamp = {
-        .entity = (uint64_t)getpid(), .number = ++number, .process = &process, .host_name = "here"};
+static struct log_process process = {
+    .process = {.executable = "/bin/test", .pid = 1},
+    .host = {.nodename = "here"},
+};
+static struct batch_pool pool;
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 
-    (void)context;
-    audit_id(&stamp, ret_id);
-    audit_encode_body(ret_body, event, &stamp);
+static void init_pool(void)
+{
+    batch_pool_init(&pool);
+    pool.has_sinks = pool.has_file = true;
+    pool.sync = AUDIT_SYNC_ALL; /* so that a batch has the number of its last record */
 }
 
-static void written(void *context, const struct sink_record *record)
+static struct batch *take_batch(void)
 {
-    (void)context;
-    log_file_own_records += record->length == strlen(record->line) && strlen(record->hash) == 64;
+    pthread_once(&pool_once, init_pool);
+    atomic_store(&process.entity, (uint64_t)getpid());
+    return batch_take(&pool);
+}
+
+/* own: how many of its records are no records of the file's own. */
+static void give_batch(struct batch *batch, size_t callers)
+{
+    for (size_t i = 0; i + callers < batch->out_count; i++) {
+        const struct sink_record record = batch_record(batch, i);
+        log_file_own_records += record.length == strlen(record.line) && strlen(record.hash) == 64;
+    }
+    batch_give(batch);
 }
 
 struct sink_settings log_file_settings(const char *path)
@@ -42,13 +55,12 @@ struct sink_settings log_file_settings(const char *path)
     return settings;
 }
 
-struct log_file *log_file_open(const struct sink_settings *settings, bool told)
+struct log_file *log_file_open(const struct sink_settings *settings, bool report)
 {
-    const struct file_owner owner = {.encode = encode, .written = written};
     struct miguard_error error = {0};
     struct log_file *file = NULL;
 
-    if (file_open(settings, &owner, &file, &error) != MIGUARD_OK && told) {
+    if (file_open(settings, &process, &file, &error) != MIGUARD_OK && report) {
         printf("file_open: %s: %s\n", error.step, error.detail);
     }
     return file;
@@ -57,22 +69,27 @@ struct log_file *log_file_open(const struct sink_settings *settings, bool told)
 static bool append_event(struct log_file *file, const struct audit_event *event,
                          enum audit_loss *ret_loss, uint64_t *ret_sequence)
 {
-    struct text body = TEXT_EMPTY, line = TEXT_EMPTY;
+    struct batch *batch = take_batch();
     char id[AUDIT_ID_SIZE];
-    struct sink_record told;
 
-    encode(NULL, event, &body, id);
-    struct file_record record = {
-        .event = event, .body = body.data, .body_length = body.length, .id = id, .repeats = 1};
-    bool done = !body.failed && file_append(file, &record, &line, &told, ret_loss);
-    if (body.failed) {
+    if (batch == NULL) {
+        *ret_loss = AUDIT_LOSS_NO_MEMORY;
+        return false;
+    }
+    stamp_encode(&process, event, &batch->body, id);
+    const struct file_record record = {.event = event,
+                                       .body = batch->body.data,
+                                       .body_length = batch->body.length,
+                                       .id = id,
+                                       .repeats = 1};
+    bool done = !batch->body.failed && file_append(file, batch, &record, ret_loss);
+    if (batch->body.failed) {
         *ret_loss = AUDIT_LOSS_NO_MEMORY;
     }
     if (done) {
-        *ret_sequence = told.sequence;
+        *ret_sequence = batch->sync_through;
     }
-    text_release(&body);
-    text_release(&line);
+    give_batch(batch, done);
     return done;
 }
 
@@ -354,10 +371,20 @@ void log_file_check(const char *path, const struct chain_key *first, struct log_
     ret_check->last_sequence = walk.sequence;
 }
 
-void *log_file_keep(void *file)
+void log_file_round(struct log_file *file)
 {
-    while (file_keeper_wait(file, 60000)) {
-        file_maintain(file);
+    struct batch *batch = take_batch();
+
+    if (batch != NULL) {
+        file_maintain(file, batch);
+        give_batch(batch, 0);
+    }
+}
+
+void *log_file_maintain(void *file)
+{
+    while (file_background_wait(file, 60000)) {
+        log_file_round(file);
     }
     return NULL;
 }

@@ -13,8 +13,8 @@ enum { LOG_FILE_IDS = 65536 };
 
 struct sink_settings log_file_settings(const char *path);
 
-/* As file_open(); the error is printed when told is true. */
-struct log_file *log_file_open(const struct sink_settings *settings, bool told);
+/* As file_open(); the error is printed with report. */
+struct log_file *log_file_open(const struct sink_settings *settings, bool report);
 
 /* What log.c does with a record: the gap record first, then the record, and the account of what did
  * not get in. The record has the number id, below LOG_FILE_IDS. */
@@ -24,15 +24,18 @@ bool log_file_append(struct log_file *file, unsigned id, size_t padding, enum au
 /* The record that a process begins with. */
 void log_file_begin(struct log_file *file);
 
+/* One round of file_maintain(). */
+void log_file_round(struct log_file *file);
+
 /* The background thread: a start routine of pthread_create(3) with the file as its argument. Ends
- * with the keeper. */
-void *log_file_keep(void *file);
+ * when there must be none. */
+void *log_file_maintain(void *file);
 
 /* How many records were refused and counted under the lock: the rest, whose file_lock() failed, is
  * log.c's to keep. */
 extern unsigned log_file_refused;
 
-/* How often file_append_own() told of a record. */
+/* How many records of its own the file has written. */
 extern unsigned log_file_own_records;
 
 struct log_check {

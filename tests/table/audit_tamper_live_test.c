@@ -383,7 +383,7 @@ static void cut_lines(struct desk *desk, size_t lines)
 /* Who has the host has the key in use: from the state, as the log itself takes it. */
 static struct chain_log steal(void)
 {
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct sink_settings settings = SINK_FILE_DEFAULT(path);
     struct log_file *file = NULL;
     struct miguard_error error = {0};
@@ -391,7 +391,7 @@ static struct chain_log steal(void)
     enum audit_loss loss;
 
     chain_log_begin(&forger, path, true);
-    need(file_open(&settings, &owner, &file, &error) == MIGUARD_OK, "file_open");
+    need(file_open(&settings, &process, &file, &error) == MIGUARD_OK, "file_open");
     need(file_lock(file, &loss), "file_lock");
     forger.head = *state_head(file_state(file));
     file_unlock(file);

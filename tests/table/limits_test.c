@@ -142,7 +142,7 @@ void __wrap_audit_close(struct audit *audit)
     bool closes = is_ours(audit);
 
     /* audit-stop, of a process that has something to say */
-    counts->made += closes && (audit->written > 0 || audit->losses.noted > 0);
+    counts->made += closes && (audit->pool.written > 0 || audit->losses.noted > 0);
     ours_is_opened = closes;
     __real_audit_close(audit);
     ours_is_opened = false;

@@ -157,7 +157,7 @@ START_TEST(seals_end_epochs)
     struct state_head *head = state_begin(&file->state);
     head->epoch_start -= (int64_t)CHAIN_EPOCH_SECONDS * 1000000000;
     state_commit(&file->state);
-    file_maintain(file);
+    log_file_round(file);
     append(file, 60000);
     file_close(file);
     check_log(&key);
@@ -219,9 +219,9 @@ START_TEST(rotation_by_time_and_a_taken_name)
     ck_assert_int_gt(size_of(beside("2")), 100);
     state_begin(&file->state)->file_start -= (int64_t)3600 * 1000000000;
     state_commit(&file->state);
-    file_maintain(file);
+    log_file_round(file);
     ck_assert_int_gt(size_of(beside("3")), 100);
-    file_maintain(file); /* nothing but the record that it began with */
+    log_file_round(file); /* nothing but the record that it began with */
     ck_assert_int_ne(access(beside("4"), F_OK), 0);
     file_close(file);
     log_file_check(path, &no_key, &check);
@@ -677,14 +677,14 @@ static const struct {
 START_TEST(what_is_no_log_is_refused)
 {
     struct sink_settings settings = log_file_settings(path);
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct log_file *file = NULL;
     struct miguard_error error;
     char command[512];
 
     snprintf(command, sizeof(command), refusals[_i].command, path);
     ck_assert_int_eq(system(command), 0);
-    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), refusals[_i].status);
+    ck_assert_int_eq(file_open(&settings, &process, &file, &error), refusals[_i].status);
     ck_assert_ptr_null(file);
     ck_assert_msg(strstr(error.detail, refusals[_i].detail) != NULL, "%s: %s", refusals[_i].what,
                   error.detail);
@@ -710,7 +710,7 @@ static const struct {
 START_TEST(folders_above_are_judged)
 {
     char command[512], name[160];
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct log_file *file = NULL;
     struct miguard_error error = {0};
 
@@ -724,7 +724,7 @@ START_TEST(folders_above_are_judged)
     ck_assert_int_eq(system(command), 0);
     snprintf(command, sizeof(command), above[_i].command, folder);
     ck_assert_int_eq(system(command), 0);
-    enum miguard_status status = file_open(&settings, &owner, &file, &error);
+    enum miguard_status status = file_open(&settings, &process, &file, &error);
     file_close(file);
     ck_assert_msg((status == MIGUARD_OK) == (above[_i].detail == NULL), "%s: %s", above[_i].what,
                   error.detail);
@@ -949,7 +949,7 @@ END_TEST
 START_TEST(a_key_that_is_wanted_is_kept_or_refused)
 {
     struct sink_settings settings = log_file_settings(path);
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct chain_key key = {0};
     struct log_file *second = NULL;
     struct miguard_error error = {0};
@@ -967,7 +967,7 @@ START_TEST(a_key_that_is_wanted_is_kept_or_refused)
     ck_assert_int_eq(written, state_damages[_i].kept);
     ck_assert(written || loss == AUDIT_LOSS_REMOVED);
     file_close(file);
-    enum miguard_status status = file_open(&settings, &owner, &second, &error);
+    enum miguard_status status = file_open(&settings, &process, &second, &error);
     if (state_damages[_i].kept) {
         ck_assert_int_eq(status, MIGUARD_OK);
         file_close(second);
@@ -1040,7 +1040,7 @@ START_TEST(what_may_not_be_set_aside_stays)
         "printf 'MGDRAFT' | dd of=%1$s.state conv=notrunc status=none",
         "printf '\\11' | dd of=%1$s.state bs=1 seek=8 conv=notrunc status=none"};
     struct sink_settings settings = log_file_settings(path);
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct log_file *second = NULL;
     struct miguard_error error = {0};
     char command[512];
@@ -1056,7 +1056,7 @@ START_TEST(what_may_not_be_set_aside_stays)
     }
     snprintf(command, sizeof(command), commands[_i], path);
     ck_assert_int_eq(system(command), 0);
-    ck_assert_int_ne(file_open(&settings, &owner, &second, &error), MIGUARD_OK);
+    ck_assert_int_ne(file_open(&settings, &process, &second, &error), MIGUARD_OK);
     ck_assert_int_ne(access(beside("state.damaged-1"), F_OK), 0);
 }
 END_TEST
@@ -1242,7 +1242,7 @@ END_TEST
 
 START_TEST(an_empty_state_is_told)
 {
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct sink_settings settings = log_file_settings(path);
     struct miguard_error error = {0};
     struct log_file *file = NULL;
@@ -1252,12 +1252,12 @@ START_TEST(an_empty_state_is_told)
     chain_key_new(&key);
     put_text(beside("state"), "");
     ck_assert_int_eq(chmod(beside("state"), 0600), 0);
-    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_int_eq(file_open(&settings, &process, &file, &error), MIGUARD_BAD_STATE);
     ck_assert_ptr_nonnull(strstr(error.detail, "is empty"));
     ck_assert_int_eq(file_init(path, &key, FILE_EARLIER_REFUSE, NULL, &error), MIGUARD_BAD_STATE);
     ck_assert_ptr_nonnull(strstr(error.detail, "is empty"));
     ck_assert_int_eq(truncate(beside("state"), sizeof(struct state_shared)), 0); /* all zero */
-    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_int_eq(file_open(&settings, &process, &file, &error), MIGUARD_BAD_STATE);
     ck_assert_ptr_nonnull(strstr(error.detail, "not finished"));
 }
 END_TEST
@@ -1293,18 +1293,18 @@ END_TEST
 
 START_TEST(a_chain_may_be_required)
 {
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct sink_settings settings = log_file_settings(path);
     struct miguard_error error = {0};
     struct log_file *file = NULL;
     struct chain_key key = {0};
 
     settings.chain_required = true;
-    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_int_eq(file_open(&settings, &process, &file, &error), MIGUARD_BAD_STATE);
     ck_assert_ptr_nonnull(strstr(error.detail, "chain: required"));
     ck_assert_int_ne(access(beside("state"), F_OK), 0); /* nothing was begun */
     file_close(open_log());
-    ck_assert_int_eq(file_open(&settings, &owner, &file, &error), MIGUARD_BAD_STATE);
+    ck_assert_int_eq(file_open(&settings, &process, &file, &error), MIGUARD_BAD_STATE);
     ck_assert_ptr_nonnull(strstr(error.detail, "chain: required"));
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(unlink(beside("state")), 0);
@@ -1473,10 +1473,10 @@ static void *append_as_nobody(void *context)
                                                              : (void *)audit_losses[loss].name;
 }
 
-START_TEST(a_keeper_opens_what_a_thread_may_not)
+START_TEST(the_background_thread_opens_what_a_thread_may_not)
 {
     struct sink_settings settings = log_file_settings(path);
-    pthread_t keeper, writer;
+    pthread_t background, writer;
     void *failed = NULL;
 
     if (geteuid() != 0) {
@@ -1494,13 +1494,13 @@ START_TEST(a_keeper_opens_what_a_thread_may_not)
     pthread_create(&writer, NULL, append_as_nobody, file);
     pthread_join(writer, &failed);
     ck_assert_str_eq(failed, "removed");
-    file_set_keeper(file, true);
-    pthread_create(&keeper, NULL, log_file_keep, file);
+    file_set_background(file, true);
+    pthread_create(&background, NULL, log_file_maintain, file);
     pthread_create(&writer, NULL, append_as_nobody, file);
     pthread_join(writer, &failed);
     ck_assert_ptr_null(failed);
-    file_set_keeper(file, false);
-    pthread_join(keeper, NULL);
+    file_set_background(file, false);
+    pthread_join(background, NULL);
     file_close(file);
     check_log(&no_key);
     ck_assert_uint_eq(check.seen[40], 1);
@@ -1553,7 +1553,7 @@ int main(void)
     tcase_add_loop_test(cases, modes_do_not_depend_on_the_umask, 0, 2);
     tcase_add_test(cases, a_limit_on_file_size_raises_no_signal);
     tcase_add_test(cases, a_dead_owner_and_a_slow_one);
-    tcase_add_test(cases, a_keeper_opens_what_a_thread_may_not);
+    tcase_add_test(cases, the_background_thread_opens_what_a_thread_may_not);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

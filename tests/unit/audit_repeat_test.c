@@ -272,7 +272,7 @@ static void *until_unlocked(void *context)
 }
 
 /* Nobody writes any more, and yet it is told. */
-START_TEST(keeper_tells)
+START_TEST(background_thread_writes_what_is_due)
 {
     struct audit *audit = audit_log_open(1);
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -480,7 +480,7 @@ int main(void)
     tcase_add_test(repeats, slots_full);
     tcase_add_test(repeats, body_too_large_for_a_slot);
     tcase_add_loop_test(repeats, window_ends, 0, 2);
-    tcase_add_test(repeats, keeper_tells);
+    tcase_add_test(repeats, background_thread_writes_what_is_due);
     tcase_add_test(repeats, parent_and_child_count_apart);
     tcase_add_loop_test(repeats, killed_process_is_told_by_the_next, 0, 2);
     tcase_add_test(repeats, threads_count_exactly);

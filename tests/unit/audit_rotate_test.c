@@ -195,9 +195,9 @@ static void *write_as_nobody(void *context)
     return NULL;
 }
 
-START_TEST(a_thread_that_may_not_rotate_waits_for_the_keeper)
+START_TEST(a_thread_that_may_not_rotate_waits_for_the_background_thread)
 {
-    pthread_t keeper, writer;
+    pthread_t background, writer;
     void *failed = NULL;
 
     if (geteuid() != 0) {
@@ -205,12 +205,12 @@ START_TEST(a_thread_that_may_not_rotate_waits_for_the_keeper)
         return;
     }
     struct log_file *file = open_log();
-    file_set_keeper(file, true);
-    pthread_create(&keeper, NULL, log_file_keep, file);
+    file_set_background(file, true);
+    pthread_create(&background, NULL, log_file_maintain, file);
     pthread_create(&writer, NULL, write_as_nobody, file);
     pthread_join(writer, &failed);
-    file_set_keeper(file, false);
-    pthread_join(keeper, NULL);
+    file_set_background(file, false);
+    pthread_join(background, NULL);
     file_close(file);
     ck_assert_msg(failed == NULL, "%s", (const char *)failed);
     within_limit(15);
@@ -253,8 +253,8 @@ START_TEST(no_descriptor_gives_a_right_to_a_name)
 }
 END_TEST
 
-/* Without a keeper there is nobody to do it: nothing is lost, and the first record of a thread that
- * may rotates. */
+/* Without a background thread there is nobody to do it: nothing is lost, and the first record of a
+ * thread that may rotates. */
 START_TEST(an_identity_that_is_back_rotates_at_once)
 {
     size_t count = 0;
@@ -486,7 +486,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_loop_test(cases, many_short_processes, 0, 2);
     tcase_add_test(cases, a_seal_counts);
-    tcase_add_test(cases, a_thread_that_may_not_rotate_waits_for_the_keeper);
+    tcase_add_test(cases, a_thread_that_may_not_rotate_waits_for_the_background_thread);
     tcase_add_test(cases, no_descriptor_gives_a_right_to_a_name);
     tcase_add_test(cases, an_identity_that_is_back_rotates_at_once);
     tcase_add_test(cases, a_process_that_begins_makes_room);

@@ -608,7 +608,7 @@ static unsigned threads_named(const char *wanted)
     return count;
 }
 
-static unsigned keepers(void)
+static unsigned background_threads(void)
 {
     return threads_named("miguard-audit\n");
 }
@@ -624,27 +624,27 @@ static void *write_until_kept(void *context)
 {
     bool well = write_one(context) == NULL;
 
-    for (int i = 0; i < 500 && well && keepers() == 0; i++) {
+    for (int i = 0; i < 500 && well && background_threads() == 0; i++) {
         usleep(10000);
         well = write_one(context) == NULL;
     }
-    return well && write_one(context) == NULL && keepers() == 1 ? NULL : context;
+    return well && write_one(context) == NULL && background_threads() == 1 ? NULL : context;
 }
 
-static bool child_has_a_keeper_at_most(struct audit *audit)
+static bool child_has_a_background_thread_at_most(struct audit *audit)
 {
     audit_lock(audit);
     pid_t child = fork();
     audit_unlock(audit, child == 0);
     if (child == 0) {
-        bool well = write_one(audit) == NULL && keepers() <= 1;
+        bool well = write_one(audit) == NULL && background_threads() <= 1;
         audit_close(audit);
         raw_end_child(well);
     }
     return raw_child_passed(child);
 }
 
-START_TEST(keeper_comes_with_the_second_thread)
+START_TEST(background_thread_comes_with_the_second_thread)
 {
     if (lacks_plain_threads()) {
         printf("skip: the second thread: the emulator has one of its own\n");
@@ -656,13 +656,13 @@ START_TEST(keeper_comes_with_the_second_thread)
 
     unsigned before = threads_named(NULL); /* a sanitizer may have one of its own */
     ck_assert_ptr_null(write_one(audit));
-    ck_assert_uint_eq(keepers(), before > 1 ? 1 : 0);
+    ck_assert_uint_eq(background_threads(), before > 1 ? 1 : 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, write_until_kept, audit), 0);
     ck_assert_int_eq(pthread_join(thread, &why), 0);
     ck_assert_ptr_null(why);
-    ck_assert(child_has_a_keeper_at_most(audit));
+    ck_assert(child_has_a_background_thread_at_most(audit));
     audit_close(audit);
-    ck_assert_uint_eq(keepers(), 0);
+    ck_assert_uint_eq(background_threads(), 0);
 }
 END_TEST
 
@@ -693,7 +693,7 @@ int main(void)
     tcase_add_loop_test(writers, processes_share_one_file, 0, 2);
     tcase_add_test(writers, forked_child_writes_under_its_own_name);
     tcase_add_test(writers, fork_among_threads);
-    tcase_add_test(writers, keeper_comes_with_the_second_thread);
+    tcase_add_test(writers, background_thread_comes_with_the_second_thread);
     suite_add_tcase(suite, writers);
 
     SRunner *runner = srunner_create(suite);

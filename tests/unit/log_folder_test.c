@@ -103,14 +103,14 @@ static enum miguard_status open_log(const char *format, const struct row *row,
                                     struct miguard_error *error)
 {
     char name[160];
-    const struct file_owner owner = {0};
+    struct log_process process = {0};
     struct log_file *file = NULL;
 
     snprintf(name, sizeof(name), format, root);
     struct sink_settings settings = log_file_settings(name);
     settings.has_gid = row != NULL && row->has_gid;
     settings.gid = 12345;
-    enum miguard_status status = file_open(&settings, &owner, &file, error);
+    enum miguard_status status = file_open(&settings, &process, &file, error);
     file_close(file);
     return status;
 }

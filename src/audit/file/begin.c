@@ -323,7 +323,7 @@ enum miguard_status file_begin(const struct file_beginning *beginning, char ret_
     if (file == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "init", NULL);
     }
-    enum miguard_status status = file_first_folder(file, beginning->path, reterr);
+    enum miguard_status status = file_first_folder(file, beginning->path, &file->settings, reterr);
     if (status == MIGUARD_OK && !chain_init()) {
         status = error_set(reterr, MIGUARD_SYSTEM, 0, "sodium_init", "no random numbers");
     }

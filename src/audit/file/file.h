@@ -8,43 +8,26 @@
 #ifndef AUDIT_FILE_FILE_H
 #define AUDIT_FILE_FILE_H
 
+#include "audit/batch.h"
 #include "audit/file/log_state.h"
-#include "audit/sink/sink_ops.h"
-#include "base/text.h"
+#include "audit/record.h"
+#include "audit/stamp.h"
 
 #include <limits.h>
 #include <pthread.h>
 
 struct log_file;
 
-/* How the file writes records of its own (rotation, seals, space, gaps) and tells of all: log.c. */
-struct file_owner {
-    void *context;
-    /* Begins a record: its body into ret_body (sticky failure) and its id. */
-    void (*encode)(void *context, const struct audit_event *event, struct text *ret_body,
-                   char ret_id[AUDIT_ID_SIZE]);
-    /* A record of the file's own is in it; for the other sinks. Called under the lock. */
-    void (*written)(void *context, const struct sink_record *record);
-};
-
-struct file_record {
-    const struct audit_event *event; /* for the tail: action, reason, denied */
-    const char *body;
-    size_t body_length;
-    const char *id;
-    uint64_t repeats;
-    int64_t first, last;
-};
-
 /*
  * Opens or makes the log and its state. A symbolic link, what is no regular file, a folder that
  * others than its owner and root can write, and a state that does not belong to the log are
  * refused. What an earlier writer left unfinished is repaired and recorded. Errors:
  * INVALID_ARGUMENT, SYSTEM, NO_MEMORY, BAD_STATE (the state file is damaged; reterr says what to
- * do), AUDIT_FAILED (no space for a first record).
+ * do), AUDIT_FAILED (no space for a first record). process must outlive the file: it stamps the
+ * records that the file writes of its own (rotation, seals, space).
  */
 MIGUARD_CHECKED enum miguard_status file_open(const struct sink_settings *settings,
-                                              const struct file_owner *owner,
+                                              struct log_process *process,
                                               struct log_file **ret_file,
                                               struct miguard_error *reterr);
 void file_close(struct log_file *file);
@@ -56,15 +39,13 @@ void file_unlock(struct log_file *file);
 
 struct log_state *file_state(struct log_file *file);
 
-/* Under the lock: appends one record, with seals and rotation that are due before it. *ret_line (a
- * text that the caller keeps for reuse) holds the finished line without newline, *ret_record what
- * sinks need, pointing into it. False: nothing of it is in the file, and *ret_loss says why.
- * Records of pending losses are the caller's affair (log.c), through this same function; one about
- * the file (lost->sink "file") tells all of pending[SINK_FILE], which is cleared with it, so that a
- * kill in between neither tells it twice nor never. */
-MIGUARD_CHECKED bool file_append(struct log_file *file, const struct file_record *record,
-                                 struct text *ret_line, struct sink_record *ret_record,
-                                 enum audit_loss *ret_loss);
+/* Under the lock: appends one record, after the records of the file's own that are due before it.
+ * Each is added to the batch. False: nothing of the record is in the file, and *ret_loss says why.
+ * Records about losses come from the caller (log.c) through this same function; one about the file
+ * (lost->sink "file") reports all of pending[SINK_FILE], which is cleared in the same step, so that
+ * a kill in between reports it neither twice nor never. */
+MIGUARD_CHECKED bool file_append(struct log_file *file, struct batch *batch,
+                                 const struct file_record *record, enum audit_loss *ret_loss);
 
 /* Not under the lock: returns when record number sequence is on the disk; one fdatasync(2) serves
  * all threads that wait (group commit). */
@@ -72,17 +53,18 @@ MIGUARD_CHECKED bool file_sync(struct log_file *file, uint64_t sequence, enum au
 
 /* From a thread that has the identity that opened the log: opens the file that another process
  * rotated to, rotates and seals by time. */
-void file_maintain(struct log_file *file);
+void file_maintain(struct log_file *file, struct batch *batch);
 
 /*
- * A thread that serves others does so with an identity that may not open files. Where a keeper is
- * registered, a thread of the kind `file_lock()` has to open a file for waits up to 2 seconds for
- * it; without one its record is lost (REMOVED). The keeper loops over file_keeper_wait(), which
- * returns when it is asked for, after milliseconds, or when it was deregistered (false), and
- * file_maintain(). A forked child has no keeper until it registers one.
+ * A thread that serves others does so with an identity that may not open files. Where a background
+ * thread is registered, a thread of the kind `file_lock()` has to open a file for waits up to 2
+ * seconds for it; without one its record is lost (REMOVED). The background thread loops over
+ * file_background_wait(), which returns when it is asked for, after milliseconds, or when it was
+ * deregistered (false), and file_maintain(). A forked child has no background thread until it
+ * registers one.
  */
-void file_set_keeper(struct log_file *file, bool present);
-bool file_keeper_wait(struct log_file *file, unsigned milliseconds);
+void file_set_background(struct log_file *file, bool present);
+bool file_background_wait(struct log_file *file, unsigned milliseconds);
 
 /* Around fork(2), by the thread that forks and holds no file_lock(): before, and after it in the
  * parent and in the child. The child goes on with the same file. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of the log file share: file.c (open, lock, append), state.c (the mapped state),
- * repair.c (what earlier writers left), begin.c (a new log), rotate.c, space.c and sync.c.
+ * What the parts of the log file share. From below: mark.c (descriptors), log_state.c (the mapped
+ * state), file_io.c (the file itself), sync.c, space.c, log_folder.c, repair.c (what earlier
+ * writers left), rotate.c, state_aside.c and open_state.c, file_lock.c, and above them file.c
+ * (append) and file_open.c; begin.c makes a new log. A part calls only those below it.
  */
 #ifndef AUDIT_FILE_FILE_INTERNAL_H
 #define AUDIT_FILE_FILE_INTERNAL_H
@@ -166,14 +168,6 @@ enum miguard_status state_refuse(enum state_damage damage, const char *log,
 /* The newest whole head in a damaged file, if there is one. False: it cannot be read. */
 MIGUARD_CHECKED bool state_salvage(int fd, bool *ret_found, struct state_head *ret_head);
 
-/* state_aside.c: puts a new state in the place of a damaged one, and that aside. OK also when it is
- * not damaged any more. BAD_STATE: it may not be (enum state_damage), or a key that is needed is
- * lost with it; then nothing is changed. Otherwise errors as state_create(). */
-MIGUARD_CHECKED enum miguard_status file_set_state_aside(struct log_file *file, const char *path,
-                                                         struct miguard_error *reterr);
-/* Under the lock: writes the record about it, when that is due. */
-MIGUARD_CHECKED bool file_tell_aside(struct log_file *file, enum audit_loss *ret_loss);
-
 /*
  * A state that is whole, on the disk, under its name and locked, but no state yet: every program
  * refuses it until state_finish(), whatever happens to who makes it. So a key can be handed over
@@ -247,8 +241,8 @@ enum {
 
 struct log_file {
     struct sink_settings settings; /* without the path */
-    struct file_owner owner;
-    char name[FILE_NAME_SIZE]; /* in the folder */
+    struct log_process *process;   /* stamps records of the file's own */
+    char name[FILE_NAME_SIZE];     /* in the folder */
     char *folder_path;
     int folder;
     atomic_int fd;  /* the number stays the same (dup3), so that fdatasync(2) needs no lock; but for
@@ -256,12 +250,11 @@ struct log_file {
     uint64_t inode; /* what fd refers to */
     struct file_mark folder_mark, fd_mark;
     struct log_state state;
-    pthread_mutex_t local; /* around the shared one: a fork must not copy what is half changed */
-    struct text own_body, own_line;
+    pthread_mutex_t local;  /* around the shared one: a fork must not copy what is half changed */
+    struct text own_body;   /* of a record of the file's own */
     uid_t uid;              /* effective, of who opened it */
-    bool in_own;            /* a record of the file's own is being written, or none may be */
     bool space_looked;      /* at the space, since the log was opened */
-    bool rotation_failed;   /* for want of permission or room: the keeper is to try */
+    bool rotation_failed;   /* for want of permission or room: the background thread is to try */
     uid_t failed_as;        /* effective, of the thread that could not */
     _Atomic bool early;     /* a thread that may not rotate asks for it before it is due */
     uint64_t removed_files; /* by `keep`, not told yet */
@@ -281,12 +274,14 @@ struct log_file {
     bool syncing;
     unsigned waiting; /* threads in file_sync() */
     unsigned crowd;   /* how many there were at the end of the last sync; the leader's */
-    /* the keeper */
-    pthread_mutex_t keeper_lock;
-    pthread_cond_t keeper_asked, keeper_answered;
-    bool keeper;
+    /* the background thread */
+    pthread_mutex_t background_lock;
+    pthread_cond_t background_asked, background_answered;
+    bool background;
     unsigned asked, answered;
 };
+
+/* ---- mark.c */
 
 /* openat(2) to a number that is out of the host's way, at once. A file that was made stays when
  * there is none. */
@@ -298,34 +293,7 @@ MIGUARD_CHECKED bool file_mark_holds(int fd, const struct file_mark *mark);
 /* The same, with what fstat(2) said. */
 MIGUARD_CHECKED bool file_mark_looks(int fd, const struct file_mark *mark, struct stat *ret_status);
 
-/* file_open.c: the state by its name, made when there is none, set aside when it is damaged. path
- * names the log in messages. */
-MIGUARD_CHECKED enum miguard_status file_open_state(struct log_file *file, const char *path,
-                                                    struct miguard_error *reterr);
-/* file.c: the locks of all threads and all writers, with a state that is one. *ret_loss is BUSY,
- * REMOVED (and then reterr says what is wrong with the state) or UNTRUSTED. */
-MIGUARD_CHECKED bool file_lock_state(struct log_file *file, const char *path,
-                                     enum audit_loss *ret_loss, struct miguard_error *reterr);
-
-/* file_open.c: opens the folder by the rules of the first time. */
-MIGUARD_CHECKED bool file_open_folder(struct log_file *file);
-
-/* A log file without anything, to be released with file_close(); NULL: out of memory. */
-struct log_file *file_new(void);
-
-/* Opens the folder of path for the first time. Errors: INVALID_ARGUMENT, SYSTEM, NO_MEMORY. */
-MIGUARD_CHECKED enum miguard_status file_first_folder(struct log_file *file, const char *path,
-                                                      struct miguard_error *reterr);
-
-/* The highest number of a file that holds records. Others take no number from us: 20261127 is a
- * date. */
-struct family;
-uint64_t file_highest_log(const struct log_file *file, const struct family *family);
-
-/* The head of a chain that nothing is in yet; its numbers for files come after *ret_highest. False
- * and errno: the folder cannot be listed, and the numbers begin at 1. */
-bool file_first_head(const struct log_file *file, const struct chain_key *key,
-                     struct state_head *ret_head, uint64_t *ret_highest);
+/* ---- file_io.c */
 
 /* name.suffix into buffer. */
 void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE]);
@@ -333,9 +301,6 @@ void file_rotated_name(const struct log_file *file, uint64_t generation,
                        char buffer[FILE_NAME_SIZE]);
 
 enum audit_loss file_loss_of(int error);
-
-/* Tells the keeper that there is something to do, without waiting for it. */
-void file_call_keeper(struct log_file *file);
 
 /* Opens what must be a log of ours: *ret_problem says what else it is. */
 MIGUARD_CHECKED bool file_open_name(struct log_file *file, const char *name, int *ret_fd,
@@ -356,11 +321,40 @@ MIGUARD_CHECKED bool file_write(struct log_file *file, const char *bytes, size_t
 void file_advance(struct state_head *head, const unsigned char hash[CHAIN_HASH_SIZE], size_t length,
                   bool is_seal, int64_t now);
 
-/* Appends a record of the file's own. */
-MIGUARD_CHECKED bool file_append_own(struct log_file *file, const struct audit_event *event,
-                                     enum audit_loss *ret_loss);
+/* Notes in the state what the file was that the head stood in until now; status may be NULL. */
+void file_note_rotated(struct log_file *file, const struct state_head *head,
+                       const struct stat *status);
 
-/* repair.c: under the lock, makes file->fd the current file and the head what is in it. False: this
+/* ---- log_folder.c */
+
+/* Opens the folder by the rules of the first time. */
+MIGUARD_CHECKED bool file_open_folder(struct log_file *file);
+
+/* A log file without anything, to be released with file_close(); NULL: out of memory. */
+struct log_file *file_new(void);
+
+/* Opens the folder of path for the first time. make: its settings when a missing folder is
+ * made; NULL: it is not. Errors: INVALID_ARGUMENT, SYSTEM, NO_MEMORY. */
+MIGUARD_CHECKED enum miguard_status file_first_folder(struct log_file *file, const char *path,
+                                                      const struct sink_settings *make,
+                                                      struct miguard_error *reterr);
+
+/* The highest number of a file that holds records. Others take no number from us: 20261127 is a
+ * date. */
+struct family;
+uint64_t file_highest_log(const struct log_file *file, const struct family *family);
+
+/* The head of a chain that nothing is in yet; its numbers for files come after *ret_highest.
+ * False and errno: the folder cannot be listed, and the numbers begin at 1. */
+bool file_first_head(const struct log_file *file, const struct chain_key *key,
+                     struct state_head *ret_head, uint64_t *ret_highest);
+
+/* "a/b" is "a" and "b", "b" is "." and "b". False: not a name for a log. */
+MIGUARD_CHECKED bool file_split(const char *path, char folder[PATH_MAX], char name[FILE_NAME_SIZE]);
+
+/* ---- repair.c */
+
+/* Under the lock, makes file->fd the current file and the head what is in it. False: this
  * thread cannot; *ret_problem (may be NULL) then says more than *ret_loss. */
 MIGUARD_CHECKED bool file_settle(struct log_file *file, enum audit_loss *ret_loss,
                                  const char **ret_problem);
@@ -373,31 +367,102 @@ struct file_last {
 };
 MIGUARD_CHECKED bool file_last_chained(int fd, bool *ret_found, struct file_last *ret_last);
 
-/* The number of the last whole record in what fd refers to, and its hash; false: there is none. */
+/* The number of the last whole record in what fd refers to, and its hash; false: there is none.
+ */
 MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
                                       unsigned char ret_hash[CHAIN_HASH_SIZE]);
 
-/* rotate.c */
-void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);
-/* What a thread that may not rotate could write before one that may comes by: who may rotates when
- * there is less room than this left. 0: the size is no limit. */
-size_t file_rotate_ahead(const struct log_file *file);
-/* Is the current file that close to its limit? */
-bool file_rotate_near(const struct log_file *file);
-/* Notes in the state what the file was that the head stood in until now; status may be NULL. */
-void file_note_rotated(struct log_file *file, const struct state_head *head,
-                       const struct stat *status);
-/* The first record of a file that is not the first of its log. */
-MIGUARD_CHECKED bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss);
+/* ---- state_aside.c */
 
-/* space.c */
+/* Puts a new state in the place of a damaged one, and that aside. OK also when it is
+ * not damaged any more. BAD_STATE: it may not be (enum state_damage), or a key that is needed
+ * is lost with it; then nothing is changed. Otherwise errors as state_create(). */
+MIGUARD_CHECKED enum miguard_status file_set_state_aside(struct log_file *file, const char *path,
+                                                         struct miguard_error *reterr);
+/* Is the record about it due? Under the lock. */
+struct aside_due {
+    struct audit_set_aside facts;
+    char name[FILE_NAME_SIZE];
+};
+MIGUARD_CHECKED bool file_aside_is_due(struct log_file *file, struct aside_due *ret_due);
+/* It is in the file. */
+void file_aside_reported(struct log_file *file);
+
+/* ---- open_state.c */
+
+/* The state by its name, made when there is none, set aside when it is damaged. path
+ * names the log in messages. */
+MIGUARD_CHECKED enum miguard_status file_open_state(struct log_file *file, const char *path,
+                                                    struct miguard_error *reterr);
+/* ---- file_background.c */
+
+/* Wakes the background thread, without waiting for it. */
+void file_call_background(struct log_file *file);
+
+/* Waits for the next round of the background thread, without any lock. False: there was no
+ * round. */
+bool file_ask_background(struct log_file *file);
+bool file_has_background(struct log_file *file);
+
+/* A round of the background thread: who asked before it began is answered when it ends. */
+unsigned file_begin_round(struct log_file *file);
+void file_end_round(struct log_file *file, unsigned asked);
+
+/* ---- space.c */
+
+enum space_step { SPACE_NORMAL, SPACE_LOW, SPACE_FULL, SPACE_FLOODED };
+/* The record about the space that is due now. */
+struct space_due {
+    bool some;
+    enum space_step step;
+    struct audit_space facts;
+};
+/* Before each record: allocates more than it needs, and looks at the space when that is used
+ * up. ret_due: filled when a record is due; NULL: the space is not looked at. */
+void file_allocate_ahead(struct log_file *file, size_t length, bool may_use_tail,
+                         struct space_due *ret_due);
+/* Behind it: is there room for the record? Otherwise *ret_loss says why not. */
 MIGUARD_CHECKED bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
-                                    enum audit_loss *ret_loss);
+                                    struct space_due *ret_due, enum audit_loss *ret_loss);
+/* The record is in the file. */
+void file_space_reported(struct log_file *file, const struct space_due *due);
 /* Allocates blocks for a file that is not in use yet; gives up to which offset. */
 MIGUARD_CHECKED bool file_allocate(int fd, uint64_t from, uint64_t least, uint64_t *ret_to,
                                    enum audit_loss *ret_loss);
 
-/* sync.c */
+/* ---- rotate.c */
+
+void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);
+/* What a thread that may not rotate could write before one that may comes by: who may rotates
+ * when there is less room than this left. 0: the size is no limit. */
+size_t file_rotate_ahead(const struct log_file *file);
+/* Is the current file that close to its limit? */
+bool file_rotate_near(const struct log_file *file);
+/* The record that begins a file, unless it is the first file of its log. False: the descriptor
+ * is not the current file's, and nothing may be written; *ret_loss says why. */
+struct rotated_due {
+    bool some;
+    struct audit_rotated facts;
+    char previous[FILE_NAME_SIZE];
+};
+MIGUARD_CHECKED bool file_begins_rotated(struct log_file *file, struct rotated_due *ret_due,
+                                         enum audit_loss *ret_loss);
+/* It is in the file. */
+void file_rotation_reported(struct log_file *file);
+
+/* ---- file_lock.c */
+
+/* The locks of all threads and all writers, with a state that is one. *ret_loss is BUSY,
+ * REMOVED (and then reterr says what is wrong with the state) or UNTRUSTED. */
+MIGUARD_CHECKED bool file_lock_state(struct log_file *file, const char *path,
+                                     enum audit_loss *ret_loss, struct miguard_error *reterr);
+
+/* The same, with the current file, whole: file_lock() without waiting for the background
+ * thread. */
+MIGUARD_CHECKED bool file_lock_whole(struct log_file *file, enum audit_loss *ret_loss);
+
+/* ---- sync.c */
+
 void file_tell_synced(struct state_shared *shared, uint64_t through);
 void file_tell_unsynced(struct state_shared *shared, uint64_t through);
 

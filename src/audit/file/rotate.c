@@ -42,9 +42,10 @@ static bool is_due(const struct log_file *file, size_t length, int64_t now)
  * A thread with another identity may take none of the steps below: each is a change of the folder,
  * which the kernel grants by the identity of the thread and not by a descriptor, also to who holds
  * one of the new file (audit_rotate_test measures it). A process that has other threads has the
- * keeper. In one that has not, files are rotated early by who may, so that what is written until
- * the identity is back has room; what needs more makes the file longer, since a record is worth
- * more than a file's size, and the record that begins the next one says by how much.
+ * background thread. In one that has not, files are rotated early by who may, so that what is
+ * written until the identity is back has room; what needs more makes the file longer, since a
+ * record is worth more than a file's size, and the record that begins the next one says by how
+ * much.
  */
 size_t file_rotate_ahead(const struct log_file *file)
 {
@@ -204,20 +205,6 @@ static void trim_old(struct log_file *file)
     (void)file_calls.ftruncate(file->fd, status.st_size); /* else some blocks are spare */
     bool known = file_calls.fstat(file->fd, &status) == 0;
     file_note_rotated(file, head_now(file), known ? &status : NULL);
-}
-
-void file_note_rotated(struct log_file *file, const struct state_head *head,
-                       const struct stat *status)
-{
-    (void)state_prove(&file->state);
-    struct state_file *note = &file->state.shared->files[head->generation % STATE_FILES];
-
-    *note = (struct state_file){.last = head->sequence};
-    if (status != NULL) {
-        note->inode = (uint64_t)status->st_ino;
-        note->size = (uint64_t)status->st_size;
-        note->changed = status->st_mtim.tv_sec;
-    }
 }
 
 static void begin_new(struct log_file *file, uint64_t inode, uint64_t reserved, int64_t now)
@@ -565,16 +552,17 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
     }
     if (file->rotation_failed) {
         file->failed_as = geteuid();
-        file_call_keeper(file);
+        file_call_background(file);
     }
 }
 
-bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss)
+bool file_begins_rotated(struct log_file *file, struct rotated_due *ret_due,
+                         enum audit_loss *ret_loss)
 {
     const struct state_head *head = head_now(file);
-    char previous[FILE_NAME_SIZE];
     struct stat status;
 
+    ret_due->some = false;
     if (file->inode != head->inode) { /* the descriptor could not be replaced: not ours to write */
         *ret_loss = AUDIT_LOSS_REMOVED;
         return false;
@@ -582,23 +570,24 @@ bool file_begin_rotated(struct log_file *file, enum audit_loss *ret_loss)
     if (head->size != 0 || head->sequence == 0) {
         return true;
     }
-    file_rotated_name(file, head->generation - 1, previous);
-    if (file_calls.fstatat(file->folder, previous, &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+    ret_due->some = true;
+    file_rotated_name(file, head->generation - 1, ret_due->previous);
+    if (file_calls.fstatat(file->folder, ret_due->previous, &status, AT_SYMLINK_NOFOLLOW) != 0 &&
         errno == ENOENT) {
-        previous[0] = '\0';
+        ret_due->previous[0] = '\0';
     }
     head = head_now(file);
-    const struct audit_rotated rotated = {.previous = previous,
-                                          .removed_files = file->removed_files,
-                                          .removed_through = head->removed_through,
-                                          .beyond = file->beyond,
-                                          .stray_files = file->stray_files,
-                                          .stray = file->stray};
-    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_ROTATE, .rotated = &rotated};
-    if (!file_append_own(file, &event, ret_loss)) {
-        return false;
-    }
+    ret_due->facts = (struct audit_rotated){.previous = ret_due->previous,
+                                            .removed_files = file->removed_files,
+                                            .removed_through = head->removed_through,
+                                            .beyond = file->beyond,
+                                            .stray_files = file->stray_files,
+                                            .stray = file->stray};
+    return true;
+}
+
+void file_rotation_reported(struct log_file *file)
+{
     file->removed_files = file->stray_files = file->beyond = 0;
     file->stray[0] = '\0';
-    return true;
 }

@@ -2,7 +2,7 @@
 /*
  * Room for records. Blocks beyond the end are allocated ahead (KEEP_SIZE: the size of the file
  * stays what was written), so that there is always room left to record that records were lost, and
- * a full disk is met here and not in the middle of a record.
+ * a full disk is met here and not in the middle of a record. file.c calls it before each record.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,31 +12,10 @@
 
 enum {
     STEP = 1024 * 1024,
-    AHEAD = 32 * 1024, /* so that "full" is told before the first loss */
+    AHEAD = 32 * 1024, /* so that "full" is reported before the first loss */
     LOW_PERCENT = 90,
     NORMAL_PERCENT = 85,
 };
-
-enum space_step { SPACE_NORMAL, SPACE_LOW, SPACE_FULL, SPACE_FLOODED };
-
-/* A step that has its record is not told again before the space was normal. */
-static void tell(struct log_file *file, enum space_step step, const struct statvfs *space,
-                 unsigned percent)
-{
-    static const char *const names[] = {"normal", "low", "full", "flooded"};
-    const struct audit_space facts = {
-        .step = names[step],
-        .available = (uint64_t)space->f_bavail * space->f_frsize,
-        .used_percent = percent,
-    };
-    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_SPACE, .space = &facts};
-    enum audit_loss ignored;
-
-    if (file_append_own(file, &event, &ignored)) {
-        state_begin(&file->state)->space_step = step;
-        state_commit(&file->state);
-    }
-}
 
 /* As df(1) has it: what is kept for root counts neither as used nor as free. */
 static unsigned percent_used(const struct statvfs *space)
@@ -47,12 +26,14 @@ static unsigned percent_used(const struct statvfs *space)
     return all == 0 ? 100 : (unsigned)((used * 100 + all - 1) / all);
 }
 
-static void look(struct log_file *file, enum space_step least)
+/* A step that has its record is not reported again before the space was normal. */
+static void look(struct log_file *file, enum space_step least, struct space_due *ret_due)
 {
+    static const char *const names[] = {"normal", "low", "full", "flooded"};
     enum space_step now = state_head(&file->state)->space_step, next = least;
     struct statvfs space;
 
-    if (file->in_own || file_calls.fstatvfs(file->fd, &space) != 0) {
+    if (file_calls.fstatvfs(file->fd, &space) != 0) {
         return;
     }
     (void)state_prove(&file->state);
@@ -62,7 +43,13 @@ static void look(struct log_file *file, enum space_step least)
         next = SPACE_LOW;
     }
     if (next > now || (next == SPACE_NORMAL && now > SPACE_NORMAL && percent < NORMAL_PERCENT)) {
-        tell(file, next, &space, percent);
+        ret_due->some = true;
+        ret_due->step = next;
+        ret_due->facts = (struct audit_space){
+            .step = names[next],
+            .available = (uint64_t)space.f_bavail * space.f_frsize,
+            .used_percent = percent,
+        };
     }
 }
 
@@ -90,7 +77,7 @@ bool file_allocate(int fd, uint64_t from, uint64_t least, uint64_t *ret_to,
             return true;
         }
         if (errno == EOPNOTSUPP || errno == ENOSYS) {
-            *ret_to = UINT64_MAX; /* then write(2) tells, and the tail is a hope */
+            *ret_to = UINT64_MAX; /* then write(2) reports it, and the tail is a hope */
             return true;
         }
         if (file_loss_of(errno) != AUDIT_LOSS_NO_SPACE) {
@@ -120,29 +107,46 @@ static bool extend(struct log_file *file, uint64_t to, enum audit_loss *ret_loss
 }
 
 /* A limit on the size of files is a full disk, and leaves room for the tail as well. */
-bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
-                    enum audit_loss *ret_loss)
+static uint64_t end_of(const struct log_file *file, size_t length, bool may_use_tail)
 {
-    uint64_t need = state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
+    return state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
+}
+
+void file_allocate_ahead(struct log_file *file, size_t length, bool may_use_tail,
+                         struct space_due *ret_due)
+{
+    uint64_t need = end_of(file, length, may_use_tail);
     enum audit_loss loss = AUDIT_LOSS_NO_SPACE;
     bool limited = need > file->size_limit;
 
     if (!limited && file->space_looked && state_head(&file->state)->reserved >= need + AHEAD) {
-        return true;
+        return;
     }
     bool ahead = !limited && extend(file, need + AHEAD, &loss);
-    if (ahead || loss == AUDIT_LOSS_NO_SPACE) {
-        look(file, ahead ? SPACE_NORMAL : SPACE_FULL);
+    if (ret_due != NULL && (ahead || loss == AUDIT_LOSS_NO_SPACE)) {
+        look(file, ahead ? SPACE_NORMAL : SPACE_FULL, ret_due);
     }
-    /* That may have been a record, too. */
-    need = state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
+}
+
+bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
+                    struct space_due *ret_due, enum audit_loss *ret_loss)
+{
+    uint64_t need = end_of(file, length, may_use_tail);
+    enum audit_loss loss = AUDIT_LOSS_NO_SPACE;
+
     if (need <= file->size_limit &&
         (state_head(&file->state)->reserved >= need || extend(file, need, &loss))) {
         return true;
     }
-    if (loss == AUDIT_LOSS_NO_SPACE) {
-        look(file, SPACE_FLOODED);
+    if (ret_due != NULL && loss == AUDIT_LOSS_NO_SPACE) {
+        look(file, SPACE_FLOODED, ret_due);
     }
     *ret_loss = loss;
     return false;
+}
+
+void file_space_reported(struct log_file *file, const struct space_due *due)
+{
+    state_begin(&file->state)->space_step = due->step;
+    state_commit(&file->state);
 }

@@ -294,7 +294,7 @@ enum miguard_status file_set_state_aside(struct log_file *file, const char *path
 
 /* ---- the record about it --------------------------------------------------------------------- */
 
-bool file_tell_aside(struct log_file *file, enum audit_loss *ret_loss)
+bool file_aside_is_due(struct log_file *file, struct aside_due *ret_due)
 {
     static const char *const found[] = {[STATE_SIZE] = "size",
                                         [STATE_CONTENT] = "content",
@@ -304,24 +304,22 @@ bool file_tell_aside(struct log_file *file, enum audit_loss *ret_loss)
     static const char *const keys[] = {"none", "kept", "lost", "lost"};
     uint32_t facts = atomic_load(&file->state.shared->dirty);
     unsigned damage = facts >> STATE_ASIDE_FOUND & 7;
-    char name[FILE_NAME_SIZE];
 
     if ((facts & STATE_ASIDE) == 0) {
-        return true;
-    }
-    name_number(file, facts >> STATE_ASIDE_NUMBER, name);
-    const struct audit_set_aside set_aside = {
-        .found = damage >= STATE_SIZE && damage <= STATE_EMPTY ? found[damage] : "content",
-        .key = keys[facts >> STATE_ASIDE_KEY & 3],
-        .file = name,
-    };
-    const struct audit_event event = {.action = AUDIT_ACTION_STATE_SET_ASIDE,
-                                      .set_aside = &set_aside};
-    if (!file_append_own(file, &event, ret_loss)) {
         return false;
     }
+    name_number(file, facts >> STATE_ASIDE_NUMBER, ret_due->name);
+    ret_due->facts = (struct audit_set_aside){
+        .found = damage >= STATE_SIZE && damage <= STATE_EMPTY ? found[damage] : "content",
+        .key = keys[facts >> STATE_ASIDE_KEY & 3],
+        .file = ret_due->name,
+    };
+    return true;
+}
+
+void file_aside_reported(struct log_file *file)
+{
     if (state_prove(&file->state)) {
         atomic_fetch_and(&file->state.shared->dirty, STATE_REPAIR);
     }
-    return true;
 }

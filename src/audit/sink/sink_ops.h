@@ -9,22 +9,12 @@
 #ifndef AUDIT_SINK_SINK_OPS_H
 #define AUDIT_SINK_SINK_OPS_H
 
+#include "audit/record.h"
 #include "miguard/status.h"
 #include "model/event.h"
 #include "model/sink_settings.h"
 
 enum { SINK_TIMEOUT_MS = 200 };
-
-struct sink_record {
-    const char *line; /* the JSON as it stands in the file, without newline; NUL-terminated */
-    size_t length;
-    const struct audit_event *event;
-    const char *id;    /* event.id */
-    uint64_t sequence; /* in the file, or of this process when there is no file */
-    const char
-        *hash; /* in hex; "" when there is no file. sequence:hash is an anchor of the chain */
-    uint64_t repeats;
-};
 
 struct sink;
 

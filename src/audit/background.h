@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The background thread of a log: it does what is due when no record comes, and opens files for
+ * threads that serve others under an identity that may not.
+ *
+ * The thread that asks for names (record_names.h) is started here, too, under the same conditions.
+ */
+#ifndef AUDIT_BACKGROUND_H
+#define AUDIT_BACKGROUND_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "audit/log_store.h"
+#include "audit/record_names.h"
+
+struct audit;
+
+/* The identity that opened the log: only with it the thread may work. */
+struct background_identity {
+    bool known;
+    uid_t fsuid;
+    gid_t fsgid;
+    uint64_t effective;
+};
+
+struct background {
+    void (*due)(struct audit *audit); /* writes what is due without a record */
+    struct audit *audit;
+    struct log_store *store;
+    struct audit_names *names;
+    _Atomic int64_t last_written; /* when; set by log.c */
+    pthread_mutex_t lock;
+    pthread_t thread;
+    atomic_bool running; /* there is a thread to be joined */
+    atomic_bool ended;   /* it ended by itself */
+    bool paused;         /* under the lock: no thread may be started */
+    _Atomic int64_t tried;
+    struct background_identity identity;
+};
+
+void background_init(struct background *background, struct log_store *store,
+                     struct audit_names *names, void (*due)(struct audit *audit),
+                     struct audit *audit);
+void background_destroy(struct background *background);
+
+/* Starts the thread when it can be; cheap when there is nothing to do. */
+void background_offer(struct background *background);
+
+/* The same for the thread that asks for names. */
+void background_offer_names(struct background *background);
+
+/* There is only one thread, and it has the identity that the directory must be asked with. For
+ * names_init(). */
+bool background_is_alone(const void *background);
+
+void background_stop(struct background *background);
+void background_pause(struct background *background);
+void background_resume(struct background *background);
+
+/* In a forked child, which has no background thread. */
+void background_forget(struct background *background);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* A record on its way: encoded, and then with its place in the log. Data only. */
+#ifndef AUDIT_RECORD_H
+#define AUDIT_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/event.h"
+
+/* Encoded without the lock of the log; it has no place yet. */
+struct file_record {
+    const struct audit_event *event; /* for the tail: action, reason, denied */
+    const char *body;
+    size_t body_length;
+    const char *id;
+    uint64_t repeats;
+    int64_t first, last;
+};
+
+/* Finished, as the sinks get it. */
+struct sink_record {
+    const char *line; /* the JSON as it stands in the file, without newline; NUL-terminated */
+    size_t length;
+    const struct audit_event *event;
+    const char *id;    /* event.id */
+    uint64_t sequence; /* in the file, or of this process when there is no file */
+    const char
+        *hash; /* in hex; "" when there is no file. sequence:hash is an anchor of the chain */
+    uint64_t repeats;
+};
+
+#endif
