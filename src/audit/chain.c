@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Hashes and keys of the chain of records; called by the log file, and by the commands that verify
+ * one. */
 #include "audit/chain.h"
 
 #include <sodium.h>
@@ -22,9 +24,8 @@ void chain_key_new(struct chain_key *ret_key)
 
 enum { PURPOSE_SIZE = 24 };
 
-/* The key is part of the message here, not BLAKE2b's own key: the two together are one block, which
- * halves the cost of each record's new key, and a key that is hashed so makes no line's hash, whose
- * hash is keyed. */
+/* The key is part of the message, not BLAKE2b's own key: both fit one block, which halves the cost
+ * of each record's new key. Hashes of lines are keyed, so a derived key can never equal one. */
 static void derive(const struct chain_key *key, const char purpose[PURPOSE_SIZE],
                    unsigned char ret_bytes[CHAIN_HASH_SIZE])
 {

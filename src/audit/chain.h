@@ -4,19 +4,19 @@
  *
  * Record n ends in hash(n) = BLAKE2b-256(key n, every byte of its line up to and with "hash":"),
  * and what is hashed holds the sequence number n and hash(n-1). key n+1 is made from key n one way
- * and key n is wiped, so that whoever takes the host after record n cannot write another record n:
- * no interval of records is left unsealed. key 1 is the verification key; `miguard audit init`
- * prints it once and it is kept off the host.
+ * and key n is wiped, so that an attacker who takes the host after record n cannot write another
+ * record n: no interval of records is left unsealed. key 1 is the verification key; `miguard audit
+ * init` prints it once and it is kept off the host.
  *
  * A chain without a key uses the same hash without one: it shows accidents and naive editing, and
- * with an anchored head also everything before that head, but who can write the file can make it
- * anew. Its records have epoch 0.
+ * with an anchored head also everything before that head, but an attacker who can write the file
+ * can make it anew. Its records have epoch 0.
  *
  * An epoch is a run of records that ends in a record "audit-seal": after CHAIN_EPOCH_RECORDS
  * records, or with the first record that comes CHAIN_EPOCH_SECONDS after its start. With it the
  * state on the disk, which holds the next key, is brought up to date (state.h). In between the
- * disk, and so a snapshot or backup of it, may have an older key than the live state: who reads
- * that can write anew what came after it, up to one epoch.
+ * disk, and so a snapshot or backup of it, may have an older key than the live state: an attacker
+ * who reads that can write anew what came after it, up to one epoch.
  */
 #ifndef AUDIT_CHAIN_H
 #define AUDIT_CHAIN_H
@@ -49,7 +49,7 @@ void chain_key_advance(struct chain_key *key);
 
 void chain_key_wipe(struct chain_key *key);
 
-/* Which chain key 1 belongs to, so that a wrong key is told from a changed record. Never 0. */
+/* Which chain key 1 belongs to, so that a wrong key differs from a changed record. Never 0. */
 uint64_t chain_id_of_key(const struct chain_key *first);
 
 /* For a chain without a key: a random id, never 0. */

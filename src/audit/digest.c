@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Keyed digests of texts and identities; called by repeat.c and encode.c. */
 #include "audit/digest.h"
 
 #include <sodium.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 128 bits by which refusals and identities are told apart: SipHash-2-4 under a key that nobody
- * outside the process knows. Without the key no two inputs with the same digest can be found, so
- * that nobody can make a refusal that is taken for another.
+ * 128 bits that identify a refusal or an identity: SipHash-2-4 under a key that only this process
+ * knows. Without the key no two inputs with the same digest can be found, so that no caller can
+ * make a refusal that is taken for another.
  */
 #ifndef AUDIT_DIGEST_H
 #define AUDIT_DIGEST_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Encodes events as lines of JSON; called by log.c and the log file for each record. */
 #include "audit/encode.h"
 
 #include <dlfcn.h>

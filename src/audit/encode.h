@@ -13,7 +13,7 @@
 /* Nanoseconds since 1970, the time of records. */
 int64_t audit_now(void);
 
-/* The same for when a process began, told in clock ticks since boot; 0 when it is not known. */
+/* The same for when a process began, from clock ticks since boot; 0 when it is not known. */
 int64_t audit_start_time(uint64_t ticks_since_boot);
 
 struct audit_names;
@@ -34,7 +34,7 @@ void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE]);
 /* Where the record stands in the log; made under the log's lock. */
 struct audit_place {
     uint64_t sequence; /* 0: the file did not take it, only other sinks have it; not written */
-    uint64_t chain_id; /* 0: there is no file, and so no chain: neither chain nor hash is written */
+    uint64_t chain_id; /* 0: without a file, and so without a chain: no chain or hash is written */
     uint64_t epoch;
     const char *previous; /* hash of the record before, in hex */
     uint64_t repeats;     /* 1: the record itself; more: how many refusals it stands for */
@@ -47,7 +47,7 @@ struct audit_place {
  *     body  {"@timestamp":...,"message":...,...,"miguard":{...
  *     tail  ,"repeat":{...},"chain":{...}},"event":{...,"hash":"
  *
- * and then the hash itself and AUDIT_LINE_END. Without a chain there is no hash, and the line ends
+ * and then the hash itself and AUDIT_LINE_END. Without a chain the line has no hash and ends
  * after the tail in AUDIT_LINE_END less its quote. The body may wait a moment for names
  * (names.h), and is written without the log's lock; the tail is written under it.
  */

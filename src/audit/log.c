@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One record's way: a refusal that is being counted is counted and that is all. Any other is
- * encoded without a lock, gets its place in the file under the lock of all writers, then goes to
- * the other sinks, each under its own lock, and is waited for on the disk where it has to be.
+ * Opens and closes a log and writes each record; called by the guard. A refusal that is being
+ * counted is only counted. Any other record is encoded without a lock, gets its place in the file
+ * under the lock of all writers, then goes to the other sinks, each under its own lock, and where
+ * it must be durable its caller waits until it is.
  */
 #include <string.h>
 
@@ -326,7 +327,7 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
     note_process(audit);
     background_offer_names(&audit->background);
     /* A handler of the program that came in between could end in siglongjmp(3), and leave the log
-     * locked for good. Not what glibc needs for setuid(3): that waits for this thread. */
+     * locked. Not what glibc needs for setuid(3): that waits for this thread. */
     bool muted = process_mute(&before);
     enum miguard_status status = write_event(audit, event, false, ret_id);
     if (muted) {
@@ -375,12 +376,12 @@ static enum miguard_status check_settings(const struct audit_settings *settings,
     for (size_t i = 0; i < settings->sink_count; i++) {
         const struct sink_settings *sink = &settings->sinks[i];
         if ((unsigned)sink->kind >= SINK_KIND_COUNT) {
-            return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "open", "there is no sink %d",
+            return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "open", "invalid sink %d",
                              (int)sink->kind);
         }
         if (seen[sink->kind]) {
             return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "open",
-                             "two sinks are a %s: what each of them lost could not be told apart",
+                             "two sinks are a %s: what each lost could not be counted apart",
                              sink_kinds[sink->kind].name);
         }
         seen[sink->kind] = true;

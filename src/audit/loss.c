@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Counts the records that a sink did not take, and says what must be reported about them. Called by
+ * log.c and sinks.c. */
 #include "audit/loss.h"
 
 #include <string.h>
@@ -113,7 +115,7 @@ void loss_reported(struct log_state *state, enum sink_kind kind, const struct au
     struct state_loss *pending = pending_of(state, kind);
 
     if (pending->first != lost->first) {
-        return; /* another process told it meanwhile; what is here now was lost after that */
+        return; /* another process reported it meanwhile; what is here now was lost after that */
     }
     for (int cause = 0; cause < AUDIT_LOSS_COUNT; cause++) {
         pending->by_cause[cause] -= lost->by_cause[cause];

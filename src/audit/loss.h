@@ -2,11 +2,11 @@
 /*
  * Records that a sink did not take.
  *
- * They are counted in the state of the log (state.h), which outlives the process. What is lost
- * where the state cannot be had, or away from its lock, waits in the process and is put there as
- * soon as somebody has the lock. What waits in the state is told by a record "records-lost", the
- * first that the sink gets afterwards, and is taken off only when that record is in. Who is killed
- * between the two leaves it to be told again: two such records with the same total tell of the same
+ * They are counted in the state of the log (log_state.h), which outlives the process. What is lost
+ * without the state or away from its lock is pending in the process, and added to the state by the
+ * next thread with the lock. What is pending in the state is reported by a record "records-lost",
+ * the first that the sink gets afterwards, and cleared only when that record is written. A kill
+ * between the two makes it be reported again: two such records with the same total report the same
  * loss, since the total never falls.
  */
 #ifndef AUDIT_LOSS_H
@@ -27,7 +27,7 @@ struct losses {
 void losses_init(struct losses *losses);
 void losses_destroy(struct losses *losses);
 
-/* In a forked child: what waits is its parent's. */
+/* In a forked child: what is pending is its parent's. */
 void losses_forget(struct losses *losses, struct log_state *state);
 
 /* Without the lock of the log. Cannot fail. */
@@ -38,7 +38,7 @@ void loss_fold(struct losses *losses, struct log_state *state);
 
 bool loss_waits(struct log_state *state, enum sink_kind kind);
 
-/* What is to be told about a sink. False when nothing is. */
+/* What must be reported about a sink. False: nothing. */
 bool loss_pending(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost);
 
 /* The record about it is in; what was lost meanwhile stays. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Keeps encoded pieces of records for reuse; called by encode.c. */
 #include "audit/memory.h"
 
 #include <string.h>

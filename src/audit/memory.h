@@ -31,7 +31,7 @@ struct pieces {
 struct audit_memory {
     struct digest_key key;
     struct pieces identities, sites;
-    struct text origin; /* audit_encode_origin(); replaced only while nobody else can write */
+    struct text origin; /* audit_encode_origin(); replaced only while no other thread writes */
 };
 
 void memory_init(struct audit_memory *memory);
@@ -41,7 +41,7 @@ void memory_destroy(struct audit_memory *memory);
 void memory_lock(struct audit_memory *memory);
 void memory_unlock(struct audit_memory *memory);
 
-/* Appends what is kept under key; false when there is nothing. */
+/* Appends what is kept under key; false: not found. */
 bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text);
 
 /* Without memory, or when it is too long, nothing is kept. */

@@ -24,9 +24,8 @@ struct sink_record {
     size_t length;
     const struct audit_event *event;
     const char *id;    /* event.id */
-    uint64_t sequence; /* in the file, or of this process when there is no file */
-    const char
-        *hash; /* in hex; "" when there is no file. sequence:hash is an anchor of the chain */
+    uint64_t sequence; /* in the file, or of this process without a file */
+    const char *hash;  /* in hex; "" without a file. sequence:hash is an anchor of the chain */
     uint64_t repeats;
 };
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Asks the directory for the names of users and groups, on a thread of its own; called by encode.c,
+ * which waits only a moment. */
 #include "audit/record_names.h"
 
 #include <errno.h>
@@ -26,11 +28,11 @@ enum {
     STOP_WAIT = 100,
 };
 
-/* Times are milliseconds of a clock that nobody sets. */
+/* Times are milliseconds of a clock that cannot be set. */
 struct slot {
     uint32_t id;
     bool wanted;   /* to be asked */
-    bool answered; /* until `until`; name is empty when there is none */
+    bool answered; /* until `until`; name is empty when the id has no name */
     int64_t until;
     char name[DIRECTORY_NAME];
 };

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * User and group names for records. A record waits for no directory: its ids are written at once,
- * and a name beside them when it is known. A thread of its own asks; whoever needs a name gives it
- * a moment, which is enough where the directory is a file, and after a moment in vain nobody gives
- * it one for a while.
+ * and a name beside them when it is known. A thread of its own asks; a record waits for it a
+ * moment, which is enough where the directory is a file, and after a moment in vain no record waits
+ * for a while.
  *
  * A name that was asked for longer than NAMES_SECONDS ago is not written: the id may be another's
  * by now, and a reader can look a missing name up but not doubt one that is there.
  *
- * The thread may be in a module of NSS that never comes back. So nobody joins it, what it uses is
- * given back by who comes last, and it holds no lock while it asks.
+ * The thread may be in a module of NSS that never comes back. So it is not joined, what it uses is
+ * released by its last user, and it holds no lock while it asks.
  */
 #ifndef AUDIT_RECORD_NAMES_H
 #define AUDIT_RECORD_NAMES_H
@@ -42,12 +42,12 @@ bool names_init(struct audit_names *names, names_alone alone, const void *contex
 void names_destroy(struct audit_names *names);
 
 /* Starts the thread that asks. The caller knows that a thread may be started and has the identity
- * that the directory is to be asked with. */
+ * that the directory must be asked with. */
 void names_start(struct audit_names *names);
 
 bool names_running(const struct audit_names *names);
 
-/* Tells the thread to end; waits for it a tenth of a second. */
+/* Ends the thread; waits for it a tenth of a second. */
 void names_stop(struct audit_names *names);
 
 /* In a forked child, which has no such thread. */

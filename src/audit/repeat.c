@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Counts identical refusals within a window and writes one record for them; called by log.c under
+ * the lock of the log. */
 #include "audit/repeat.h"
 
 #include <string.h>
@@ -95,7 +97,7 @@ void repeat_count(const struct repeats *repeats, const struct log_state *state,
         slot->first = now;
     }
     slot->last = now;
-    /* Last of all, so that whoever finds the slot of a killed process finds it whole. */
+    /* Last of all, so that the next process finds the slot of a killed one whole. */
     __atomic_store_n(&slot->count, slot->count + 1, __ATOMIC_RELEASE);
     memcpy(ret_id, repeats->hints[slot - state->repeats].first_id, AUDIT_ID_SIZE);
 }
@@ -107,7 +109,7 @@ static void note_end(struct log_state *state, int64_t until)
     }
 }
 
-/* One for a key: an older one may point to a slot that somebody else has now. */
+/* One for a key: an older one may point to a slot that another process has now. */
 static void set_hint(struct repeats *repeats, int slot, const struct digest *key, const char *id)
 {
     int old = hint_of(repeats, key);
@@ -170,7 +172,7 @@ bool repeat_due(const struct repeats *repeats, const struct log_state *state, in
     return *state->repeats_until != 0 && has_ended(repeats, *state->repeats_until, now);
 }
 
-static bool tell(struct state_repeat *slot, repeat_write give, void *context)
+static bool write_count(struct state_repeat *slot, repeat_write give, void *context)
 {
     const struct audit_event event = {.action = (enum audit_action)slot->action,
                                       .reason = (enum audit_reason)slot->reason,
@@ -199,7 +201,7 @@ void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_
         bool closing = close_entity != 0 && slot->entity == close_entity;
         if (!closing && !has_ended(repeats, slot->until, now)) {
             note_end(state, slot->until);
-        } else if (slot->count == 0 || tell(slot, give, context)) {
+        } else if (slot->count == 0 || write_count(slot, give, context)) {
             release(slot);
         } else {
             slot->until = now; /* counts no more */

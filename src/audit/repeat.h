@@ -3,13 +3,13 @@
  * Identical refusals: the first has a record of its own at once; those that follow it within the
  * window are only counted, and become one further record that says how many they were and when.
  *
- * The count is in the state of the log, so that it outlives the process: whoever has the lock next
- * after the end of the window writes the record. Who is killed between that record and the end of
- * its slot leaves it to be written again, under the same event.id.
+ * The count is in the state of the log, so that it outlives the process: the next process with the
+ * lock after the end of the window writes the record. A kill between that record and the end of its
+ * slot makes it be written again, under the same event.id.
  *
  * Identical means: what was refused to whom, and why, by which process and from which place in its
- * code. The ids of context, session, operation and thread are no part of it: who takes a new
- * session for each try makes one run all the same.
+ * code. The ids of context, session, operation and thread are no part of it: a caller that
+ * takes a new session for each try still makes one run.
  */
 #ifndef AUDIT_REPEAT_H
 #define AUDIT_REPEAT_H
@@ -37,7 +37,7 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
 
 /* The rest under the lock of the log. */
 
-/* The slot of an open window of this process; NULL when there is none. */
+/* The slot of an open window of this process; NULL: not found. */
 struct state_repeat *repeat_find(const struct repeats *repeats, struct log_state *state,
                                  const struct digest *key, uint64_t entity, int64_t now);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Lists the files of a log and finds the first and last record in them. Called by the log file and
+ * by the commands that read logs. */
 #include "audit/file/family.h"
 
 #include <dirent.h>

@@ -46,10 +46,10 @@ struct family_place {
     bool begins; /* nothing is before it in its chain */
 };
 
-/* Of one line without its newline; false: it has none. */
+/* Of one line without its newline; false: it has no place. */
 MIGUARD_CHECKED bool family_line(const char *line, size_t length, struct family_place *ret_place);
 
-/* Of the first and the last whole line that is a record with a place in a chain; false: none is. */
+/* Of the first and the last whole line that is a record with a place in a chain; or false. */
 MIGUARD_CHECKED bool family_first(const char *bytes, size_t length, struct family_place *ret_place);
 MIGUARD_CHECKED bool family_last(const char *bytes, size_t length, struct family_place *ret_place);
 
@@ -57,7 +57,7 @@ MIGUARD_CHECKED bool family_last(const char *bytes, size_t length, struct family
 enum { FAMILY_WINDOW = 64 * 1024, FAMILY_LARGE_WINDOW = 2 * 1024 * 1024 };
 
 /* The first record of a plain file in the folder, which is opened without following a link or
- * waiting for a FIFO. False: it is no regular file, cannot be read, or holds no record. */
+ * waiting for a FIFO. False: it is not a regular file, cannot be read, or holds no record. */
 MIGUARD_CHECKED bool family_read_first(int folder, const char *name,
                                        struct family_place *ret_place);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Appending: with each record what is due before it (seals, rotation, what is to be said about the
- * space); called by log.c. Locking is in file_lock.c, opening in file_open.c.
+ * Appending: with each record what is due before it (seals, rotation, a report about the space);
+ * called by log.c. Locking is in file_lock.c, opening in file_open.c.
  *
  * A record is one write(2) at the end of the file, under the lock; then the head says that it is
  * there. In between, a kill leaves a record that the head does not know: repair.c takes it over.
@@ -178,7 +178,7 @@ static void append_space(struct log_file *file, struct batch *batch, const struc
     }
 }
 
-/* What is to be said about the space is said before the first record that is lost. */
+/* A record about the space comes before the first record that is lost. */
 static bool make_room(struct log_file *file, struct batch *batch, size_t length, bool may_use_tail,
                       enum audit_loss *ret_loss)
 {
@@ -193,8 +193,8 @@ static bool make_room(struct log_file *file, struct batch *batch, size_t length,
 
 /* ---- epochs ---------------------------------------------------------------------------------- */
 
-/* With a seal the page with the next key goes to the disk, so that what lies there is no older than
- * an epoch. Nothing waits for it: what the disk has is only ever too old, which repair.c knows. */
+/* With a seal the page with the next key is flushed, so that the key on disk is at most an epoch
+ * old. No thread waits for it: what the disk has can only be too old, which repair.c handles. */
 static bool seal_is_due(const struct log_file *file, int64_t now)
 {
     const struct state_head *head = state_head(&file->state);

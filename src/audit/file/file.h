@@ -19,8 +19,8 @@
 struct log_file;
 
 /*
- * Opens or makes the log and its state. A symbolic link, what is no regular file, a folder that
- * others than its owner and root can write, and a state that does not belong to the log are
+ * Opens or makes the log and its state. A symbolic link, what is not a regular file, a folder
+ * that others than its owner and root can write, and a state that does not belong to the log are
  * refused. What an earlier writer left unfinished is repaired and recorded. Errors:
  * INVALID_ARGUMENT, SYSTEM, NO_MEMORY, BAD_STATE (the state file is damaged; reterr says what to
  * do), AUDIT_FAILED (no space for a first record). process must outlive the file: it stamps the
@@ -84,15 +84,15 @@ struct file_beginning {
     const char *path;
     const struct chain_key *key; /* key 1, or none, when !key->present */
     enum file_earlier earlier;
-    int (*give)(void *context); /* hands the key over: 0 or an error number; NULL: nobody asks */
+    int (*give)(void *context); /* hands the key over: 0 or an error number; NULL: not needed */
     void *context;
 };
 
 /*
  * `miguard audit init`: makes the state of a log that does not exist yet. The key is given when all
  * is on the disk, and the log begins when it was taken. With OK the state is on the disk; with
- * anything else there is none that a program would take, also after a kill, and what was moved is
- * back in its place where that can be done. ret_aside gets the folder of FILE_EARLIER_ASIDE (""
+ * anything else no program takes what lies there for a state, also after a kill, and what was moved
+ * is back in its place where possible. ret_aside gets the folder of FILE_EARLIER_ASIDE (""
  * when nothing is in it), else it may be NULL. BAD_STATE when there is a log or a state already.
  */
 MIGUARD_CHECKED enum miguard_status file_begin(const struct file_beginning *beginning,

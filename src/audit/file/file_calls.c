@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The system calls of the log file, as one table that a fault test can replace at link time. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

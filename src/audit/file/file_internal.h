@@ -97,7 +97,7 @@ struct state_file {
     int64_t changed; /* seconds since 1970, or 0 */
 };
 
-/* Losses and head change together, or not at all: what they are to be is written here, then valid
+/* Losses and head change together, or not at all: the new values are written here, then valid
  * is set, then it is copied to its places, which can be done again. */
 struct state_redo {
     _Atomic uint32_t valid;
@@ -125,7 +125,7 @@ struct state_shared {
 };
 
 /* Opens the state in the folder; log names the log in messages. A state that is open already is
- * replaced where it is mapped. Errors: NOT_FOUND (there is none), SYSTEM, BAD_STATE, then with
+ * replaced where it is mapped. Errors: NOT_FOUND (it is missing), SYSTEM, BAD_STATE, then with
  * *ret_damage when its content is what is wrong. */
 MIGUARD_CHECKED enum miguard_status state_open(int folder, const char *name, const char *log,
                                                struct log_state *state,
@@ -175,7 +175,7 @@ MIGUARD_CHECKED bool state_salvage(int fd, bool *ret_found, struct state_head *r
  * remove it, state_remove_draft() takes away.
  */
 struct state_draft {
-    int folder, fd; /* -1: there is none */
+    int folder, fd; /* -1: no draft */
     const char *name;
     struct state_shared *shared;
 };
@@ -189,8 +189,8 @@ MIGUARD_CHECKED enum miguard_status state_draft(int folder, const char *name, co
 MIGUARD_CHECKED bool state_finish(struct state_draft *draft);
 /* Also of one that is finished, or was never made: then it does nothing. Keeps errno. */
 void state_discard(struct state_draft *draft);
-/* False: it is none, or its maker is still at work (then after STATE_LOCK_SECONDS), or it cannot be
- * removed. */
+/* False: it is not a draft, or its maker is still at work (then after STATE_LOCK_SECONDS), or it
+ * cannot be removed. */
 bool state_remove_draft(int folder, const char *name);
 
 /* Locks within STATE_LOCK_SECONDS; gives the error number. */
@@ -254,14 +254,14 @@ struct log_file {
     struct text own_body;   /* of a record of the file's own */
     uid_t uid;              /* effective, of who opened it */
     bool space_looked;      /* at the space, since the log was opened */
-    bool rotation_failed;   /* for want of permission or room: the background thread is to try */
+    bool rotation_failed;   /* for want of permission or room: the background thread tries */
     uid_t failed_as;        /* effective, of the thread that could not */
     _Atomic bool early;     /* a thread that may not rotate asks for it before it is due */
-    uint64_t removed_files; /* by `keep`, not told yet */
-    uint64_t beyond;        /* bytes of the file before over `rotate`, not told yet */
-    uint64_t stray_files;   /* none of the log's, not told yet */
+    uint64_t removed_files; /* by `keep`, not reported yet */
+    uint64_t beyond;        /* bytes of the file before over `rotate`, not reported yet */
+    uint64_t stray_files;   /* not the log's, not reported yet */
     char stray[512];        /* names of the first of them */
-    uint64_t strays_told[FILE_STRAYS]; /* inodes of the last that were */
+    uint64_t strays_reported[FILE_STRAYS]; /* inodes of the last ones */
     unsigned strays_at;
     unsigned locks;
     uint64_t size_limit; /* RLIMIT_FSIZE, as it was when the log was locked */
@@ -284,7 +284,7 @@ struct log_file {
 /* ---- mark.c */
 
 /* openat(2) to a number that is out of the host's way, at once. A file that was made stays when
- * there is none. */
+ * no number is free. */
 int file_open_away(int folder, const char *name, int flags, mode_t mode);
 
 /* fstat(2), and whether it still is what it was; errno EBADF when not. */
@@ -367,7 +367,7 @@ struct file_last {
 };
 MIGUARD_CHECKED bool file_last_chained(int fd, bool *ret_found, struct file_last *ret_last);
 
-/* The number of the last whole record in what fd refers to, and its hash; false: there is none.
+/* The number of the last whole record in what fd refers to, and its hash; false: not found.
  */
 MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
                                       unsigned char ret_hash[CHAIN_HASH_SIZE]);
@@ -390,7 +390,7 @@ void file_aside_reported(struct log_file *file);
 
 /* ---- open_state.c */
 
-/* The state by its name, made when there is none, set aside when it is damaged. path
+/* The state by its name, made when it is missing, set aside when it is damaged. path
  * names the log in messages. */
 MIGUARD_CHECKED enum miguard_status file_open_state(struct log_file *file, const char *path,
                                                     struct miguard_error *reterr);
@@ -463,7 +463,7 @@ MIGUARD_CHECKED bool file_lock_whole(struct log_file *file, enum audit_loss *ret
 
 /* ---- sync.c */
 
-void file_tell_synced(struct state_shared *shared, uint64_t through);
-void file_tell_unsynced(struct state_shared *shared, uint64_t through);
+void file_note_synced(struct state_shared *shared, uint64_t through);
+void file_note_unsynced(struct state_shared *shared, uint64_t through);
 
 #endif

@@ -60,10 +60,10 @@ static void close_keeping_errno(int fd)
 static const char *wrong_log(const struct log_file *file, const struct stat *status)
 {
     if (!S_ISREG(status->st_mode)) {
-        return "is no regular file";
+        return "is not a regular file";
     }
     if (status->st_uid != file->uid && status->st_uid != 0) {
-        return "belongs to somebody else; a log belongs to root or to the user who writes it";
+        return "belongs to another user; a log belongs to root or to the user who writes it";
     }
     if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return "is writable by others than its owner; right would be mode 0640";
@@ -98,7 +98,7 @@ bool file_open_name(struct log_file *file, const char *name, int *ret_fd, struct
 }
 
 /* The group first: a wrong one must not read it for a moment. The mode is set apart from the umask,
- * which must neither widen nor narrow it. A thread that is somebody else at present could make a
+ * which must neither widen nor narrow it. A thread with another identity could make a
  * file that belongs to that user, who could then write it. */
 static bool finish_new(const struct log_file *file, int fd, struct stat *ret_status)
 {
@@ -134,11 +134,12 @@ bool file_create(struct log_file *file, const char *name, int *ret_fd, struct st
 
 bool file_take(struct log_file *file, int fd, uint64_t inode)
 {
-    /* In this order for sync.c: who sees the new descriptor sees one of the two before it. */
+    /* In this order for sync.c: a thread that sees the new descriptor sees one of these two. */
     atomic_store(&file->after, UINT64_MAX);
     atomic_fetch_add(&file->turn, 1);
-    /* A thread in fdatasync(2) holds the old file by itself; the number never means another. One
-     * that is the host's by now stays the host's, and one that it closed may be fd again. */
+    /* dup3(2) keeps the descriptor number, and a thread inside fdatasync(2) keeps its reference to
+     * the old file, so file->fd needs no lock. A number that is the host's by now stays the host's,
+     * and one that it closed may be fd again. */
     if (file->fd < 0 || file->fd == fd || !file_mark_holds(file->fd, &file->fd_mark)) {
         file->fd = fd;
     } else {

@@ -189,7 +189,7 @@ void file_unlock(struct log_file *file)
     pthread_mutex_unlock(&file->local);
 }
 
-/* Has somebody removed, replaced or cut the log? */
+/* Was the log removed, replaced or cut? */
 static void look_at_name(struct log_file *file)
 {
     struct state_shared *shared = file->state.shared;
@@ -229,9 +229,9 @@ bool file_lock_whole(struct log_file *file, enum audit_loss *ret_loss)
     return false;
 }
 
-/* A thread with another identity than who opened the log may not rotate it. What it writes must not
- * make the file too long all the same, so it waits for the background thread, while there is room
- * left. Where the background thread cannot either, that is not waited for with each record. */
+/* A thread with another identity than the one that opened the log may not rotate it. Its records
+ * must not make the file too long either, so it waits for the background thread while there is room
+ * left. Where that cannot rotate either, not every record waits for it. */
 static bool leaves_it_to_background(struct log_file *file)
 {
     if (!file_rotate_near(file) || geteuid() == file->uid ||

@@ -41,8 +41,8 @@ bool file_split(const char *path, char folder[PATH_MAX], char name[FILE_NAME_SIZ
 }
 
 /*
- * Who may write the folder may put another log into the place of ours, sticky or not; who may write
- * one above may do so with the folder. Both are judged as a policy's are, on opened descriptors.
+ * A user who may write the folder may replace the log in it, sticky or not; one who may write a
+ * folder above may replace the folder. Both are judged as a policy's are, on opened descriptors.
  * make: a folder that is missing is made, for those who may read the file; NULL: it is not.
  */
 static enum miguard_status open_trusted(const char *folder, const struct sink_settings *make,
@@ -88,7 +88,7 @@ enum miguard_status file_first_folder(struct log_file *file, const char *path,
     }
     if (!file_split(path, folder, file->name)) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, ENAMETOOLONG, "open",
-                         "%.100s: is no name for a file, or too long a one", path);
+                         "%.100s: is not a name for a file, or too long", path);
     }
     file->folder_path = base_copy_text(folder);
     if (file->folder_path == NULL) {

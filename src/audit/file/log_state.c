@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Maps, locks, makes and reads the state of a log. Called by the rest of the log file, and for a
+ * log without a file, which has its state in private memory. */
 #include "audit/file/log_state.h"
 
 #include <errno.h>
@@ -249,7 +251,7 @@ enum state_presence state_look(const struct log_state *state, struct stat *ret_s
  * The file was cut, and a touch of what is mapped would raise SIGBUS in the host. In its place
  * comes memory of our own, with the lock as we hold it (it is in the thread's list of robust ones)
  * and the last head: so who is at work ends in order, what is in the log is whole, and nothing else
- * is changed. What is written to it is lost; the log tells what was.
+ * is changed. What is written to it is lost; the log reports what was.
  */
 static void detach(struct log_state *state)
 {
@@ -344,14 +346,14 @@ static enum miguard_status refuse_system(struct miguard_error *reterr, const cha
                      error == ELOOP ? "is a symbolic link; remove it" : strerrordesc_np(error));
 }
 
-/* NULL, or why a file is no state of ours. */
+/* NULL, or why a file is not a state of this user. */
 static const char *wrong_file(const struct stat *status)
 {
     if (!S_ISREG(status->st_mode)) {
-        return "is no regular file";
+        return "is not a regular file";
     }
     if (status->st_uid != geteuid() && status->st_uid != 0) {
-        return "belongs to somebody else";
+        return "belongs to another user";
     }
     if ((status->st_mode & 077) != 0) {
         return "is open to others than its owner (right is mode 0600)";
@@ -362,8 +364,8 @@ static const char *wrong_file(const struct stat *status)
     return NULL;
 }
 
-/* Nobody holds it for longer than it takes to make a state; who is stopped just then must not hold
- * up everybody. */
+/* It is held only while a state is made. A process that is stopped just then must not hold up all
+ * others. */
 static bool lock_file(int fd)
 {
     const struct timespec pause = {0, 10000000};
@@ -381,7 +383,7 @@ static bool lock_file(int fd)
     return false;
 }
 
-/* Whoever removed or renamed it meanwhile left us one that the name is not of. */
+/* It may have been removed or renamed meanwhile: then the open file no longer has the name. */
 static bool has_name(int folder, const char *name, const struct stat *status)
 {
     struct stat now;
@@ -422,8 +424,8 @@ static struct state_shared *map(int fd, void *in_place)
     if (at == MAP_FAILED) {
         return NULL;
     }
-    /* So that the key is not swapped out, where the limit allows; a swapped page is no leak of the
-     * log but one of the host's. */
+    /* So that the key is not swapped out, where the limit allows; a swapped page leaks not through
+     * the log but through the host. */
     (void)mlock(at, sizeof(struct state_shared));
     return at;
 }
@@ -444,8 +446,8 @@ bool state_is_whole_file(int fd)
     return file_calls.fstat(fd, &status) == 0 && is_whole_file(&status);
 }
 
-/* Nothing tells whether a key was asked for: going on without one could be a log that the owner of
- * the key takes for his. */
+/* It cannot be known whether a key was asked for: going on without one could be a log that the
+ * owner of the key takes for his. */
 #define UNFINISHED                                                                                 \
     "is empty or was not finished (a full disk?): no chain was begun with it and no key printed"
 
@@ -518,7 +520,7 @@ static const char *damage_text(enum state_damage damage)
 {
     static const char *const texts[] = {
         [STATE_SIZE] = "has the wrong size",
-        [STATE_CONTENT] = "is no state of a log",
+        [STATE_CONTENT] = "is not a state of a log",
         [STATE_LOCK] = "has a damaged lock",
         [STATE_HEADS] = "is damaged",
         [STATE_EMPTY] = UNFINISHED,
@@ -603,7 +605,7 @@ enum miguard_status state_open(int folder, const char *name, const char *log,
     *ret_damage = STATE_SOUND;
     if (fd < 0) {
         return errno == ENOENT ? error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open",
-                                           "%.120s.state: there is none", log)
+                                           "%.120s.state: not found", log)
                                : refuse_system(reterr, log, "open");
     }
     enum miguard_status result = state_check_file(&status, log, reterr);
@@ -709,7 +711,7 @@ static bool retire(const struct state_replaced *replaced)
     return replaced == NULL || write_all(replaced->fd, ASIDE, sizeof(ASIDE));
 }
 
-/* One that replaces another stays, too, when the folder cannot be synced: the old one is none. */
+/* One that replaces another stays also when the folder cannot be synced: the old one is retired. */
 static bool publish(const struct making *making, const char *working, int fd,
                     const struct state_shared *shared)
 {
@@ -955,7 +957,7 @@ static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wron
         }
         if (got != (ssize_t)length || memcmp(shared->magic, MAGIC, sizeof(MAGIC)) != 0 ||
             shared->version != STATE_VERSION) {
-            *ret_wrong = "is no state of a log";
+            *ret_wrong = "is not a state of a log";
             break;
         }
         head = head_in(shared);
@@ -981,14 +983,13 @@ enum miguard_status state_read_head(int folder, const char *name, const char *lo
     int fd = file_calls.openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 
     if (fd < 0 && errno == ENOENT) {
-        return error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open", "%.120s.state: there is none",
-                         log);
+        return error_set(reterr, MIGUARD_NOT_FOUND, ENOENT, "open", "%.120s.state: not found", log);
     }
     if (fd < 0) {
         return refuse_system(reterr, log, "open");
     }
     if (file_calls.fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        wrong = "is no regular file";
+        wrong = "is not a regular file";
     }
     bool read = wrong == NULL && copy_head(fd, &head, &wrong);
     file_calls.close(fd);

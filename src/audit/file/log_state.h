@@ -3,7 +3,7 @@
  * What all writers of one log share: the file NAME.state beside the log NAME, mode 0600, mapped by
  * each writing process. It holds the head of the chain, the key of the next record, what was lost
  * and the refusals that are being counted, behind a robust mutex: when a writer is killed while it
- * holds it, the next one is told and repairs what was left.
+ * holds it, the next one learns of it (EOWNERDEAD) and repairs what was left.
  *
  * A log without a file has the same in private memory, so that there is one way to count.
  */
@@ -38,7 +38,7 @@ struct state_head {
     uint64_t removed_through; /* see struct audit_rotated */
     uint64_t reserved;        /* up to this offset blocks are allocated */
     uint32_t space_step;      /* see space.c */
-    uint32_t rotate_asked;    /* the current file holds what is none of ours: rotate it */
+    uint32_t rotate_asked;    /* the current file holds what is not the log's: rotate it */
     uint64_t check;           /* over all above, for a page that a power cut tore */
 };
 
@@ -61,7 +61,7 @@ struct state_repeat {
     int64_t until;       /* end of the window */
     uint32_t body_length;
     uint32_t action, reason; /* the rest of what audit_encode_tail() needs */
-    char id[AUDIT_ID_SIZE];  /* event.id for the record that will tell the count */
+    char id[AUDIT_ID_SIZE];  /* event.id for the record that will report the count */
     char body[STATE_BODY];
 };
 
@@ -95,11 +95,11 @@ _Static_assert(STATE_SINKS == 4 && AUDIT_LOSS_COUNT == 13 && STATE_REPEATS == 32
 struct log_state {
     struct state_shared *shared; /* where it is mapped stays the same while the log is open */
     bool mapped;                 /* false: private memory */
-    bool gone;                   /* what is mapped is no state any more, to be opened again */
+    bool gone;                   /* what is mapped is not a state any more; open it again */
     int fd; /* of what is mapped: it proves before each use that the file was not cut */
     struct file_mark mark; /* of fd, which is not closed when it is the host's by now */
     /* Under the lock, what is needed to end in order when the file is cut just then: */
-    unsigned char held[sizeof(pthread_mutex_t)]; /* the lock, as it is then; a copy is none */
+    unsigned char held[sizeof(pthread_mutex_t)]; /* the lock, as it is then; a copy is not a lock */
     struct state_head last;
     /* under the lock: */
     struct state_loss *pending; /* of the first STATE_SINKS of enum sink_kind */
@@ -117,7 +117,7 @@ void state_close(struct log_state *state);
 
 enum { STATE_LOCK_SECONDS = 2 };
 
-/* The lock alone, for a log without a file; a log file has file_lock(). False: nobody gave it back
+/* The lock alone, for a log without a file; a log file has file_lock(). False: it was not released
  * within STATE_LOCK_SECONDS. */
 MIGUARD_CHECKED bool state_lock(struct log_state *state);
 void state_unlock(struct log_state *state);

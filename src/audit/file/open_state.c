@@ -24,10 +24,10 @@ static uint64_t last_number(struct log_file *file, const char *name, struct stat
 }
 
 /*
- * A log without its state, which somebody removed. Refusing would let whoever can do that stop
- * every program that uses the log; so it goes on, with a chain of its own, and the break is told:
- * the next number is taken for a record that may have been there, and counts as cut off. False:
- * there is no such log.
+ * A log whose state was removed. Refusing would let anyone who can remove it stop every program
+ * that uses the log; so it goes on, with a chain of its own, and the break is reported: the next
+ * number is taken for a record that may have been there, and counts as cut off. False: it is not
+ * such a log.
  */
 static bool go_on_without_state(struct log_file *file, struct state_head *head, uint64_t highest,
                                 struct state_loss *ret_lost)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finding the current file, and making head and file agree after a writer was killed, the system
- * went down, or somebody removed, cut or replaced the log.
+ * went down, or the log was removed, cut or replaced.
  *
- * What is longer than the head says was written by a writer who did not live to say so: whole
- * records that continue the chain are taken over; the rest is a torn record. What is shorter has
- * lost records; the chain goes on from the head, never from what is left in the file, so that a cut
- * stays visible.
+ * What is longer than the head says was written by a writer who was killed before the head said so:
+ * whole records that continue the chain are taken over; the rest is a torn record. What is shorter
+ * has lost records; the chain goes on from the head, never from what is left in the file, so that a
+ * cut stays visible.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ struct repair {
     uint64_t lost_total[AUDIT_LOSS_COUNT];
     uint32_t dirty;
     uint64_t synced, unsynced_first, unsynced_last; /* as the state had them */
-    bool aside_told; /* the record about a state that was set aside is there */
+    bool aside_reported; /* the record about a state that was set aside is there */
     int64_t now;
     enum audit_loss loss; /* why it failed */
     const char *problem;
@@ -291,7 +291,7 @@ static bool continues(const struct state_head *head, const char *line, size_t le
            sequence == head->sequence + 1;
 }
 
-/* Takes over a record of a writer who did not live to say that it is there. */
+/* Takes over a record of a writer who was killed before the head said that it is there. */
 static bool adopt_line(struct repair *repair, const char *line, size_t length)
 {
     const size_t behind = sizeof(AUDIT_LINE_END) - 1 + CHAIN_HEX_SIZE - 1;
@@ -310,7 +310,7 @@ static bool adopt_line(struct repair *repair, const char *line, size_t length)
         find(line, length, "\"lost\":{\"sink\":\"file\"") != NULL) {
         memset(&repair->pending, 0, sizeof(repair->pending));
     }
-    repair->aside_told |= find(line, length, "\"action\":\"audit-state-set-aside\"") != NULL;
+    repair->aside_reported |= find(line, length, "\"action\":\"audit-state-set-aside\"") != NULL;
     return true;
 }
 
@@ -331,7 +331,7 @@ static size_t adopt_lines(struct repair *repair, const char *bytes, size_t lengt
     return done;
 }
 
-/* So that nobody's record is glued to a torn one. */
+/* So that no record is glued to a torn one. */
 static bool end_line(struct repair *repair, int fd)
 {
     if (!limit_allows_file(repair->head.size + 1)) {
@@ -346,8 +346,8 @@ static bool end_line(struct repair *repair, int fd)
     return true;
 }
 
-/* A writer leaves at most one torn record; what else is no record was put there by somebody, and
- * must not be told as an honest loss. */
+/* A writer leaves at most one torn record. Any other malformed line was put there by someone and
+ * must not be counted as an ordinary loss. */
 static void count_torn(struct repair *repair, uint64_t torn)
 {
     if (torn > 0 && (repair->dirty & STATE_REBOOT) != 0) {
@@ -575,8 +575,8 @@ static void go_to_next(struct repair *repair, const struct stat *status)
     begin_file(repair, next != 0 ? next : inode_of(file, file->name));
 }
 
-/* The head stands in a file that was rotated: by a writer who was killed then, or after the head
- * that the disk has. What follows is in the next generation, or the current file. */
+/* The head points into a rotated file: a writer was killed during the rotation, or the head on disk
+ * is older than the rotation. What follows is in the next generation, or the current file. */
 static bool step_on(struct repair *repair)
 {
     struct log_file *file = repair->file;
@@ -690,7 +690,8 @@ bool file_settle(struct log_file *file, enum audit_loss *ret_loss, const char **
     }
     if (good) {
         state_commit_all(&file->state, &repair.head, &repair.pending, repair.lost_total);
-        atomic_fetch_and(&shared->dirty, repair.aside_told ? STATE_CLEAN : ~(uint32_t)STATE_REPAIR);
+        atomic_fetch_and(&shared->dirty,
+                         repair.aside_reported ? STATE_CLEAN : ~(uint32_t)STATE_REPAIR);
         atomic_store(&file->after, repair.head.file_after);
         atomic_store(&file->written, repair.head.sequence);
     } else {

@@ -17,7 +17,7 @@
 #include "audit/file/family.h"
 #include "audit/file/file_internal.h"
 
-/* Each try lists the folder: more than one only when somebody takes names meanwhile. */
+/* Each try lists the folder: more than one only when names are taken meanwhile. */
 enum { NAME_TRIES = 8 };
 
 /* ---- whether --------------------------------------------------------------------------------- */
@@ -40,12 +40,11 @@ static bool is_due(const struct log_file *file, size_t length, int64_t now)
 
 /*
  * A thread with another identity may take none of the steps below: each is a change of the folder,
- * which the kernel grants by the identity of the thread and not by a descriptor, also to who holds
- * one of the new file (audit_rotate_test measures it). A process that has other threads has the
- * background thread. In one that has not, files are rotated early by who may, so that what is
- * written until the identity is back has room; what needs more makes the file longer, since a
- * record is worth more than a file's size, and the record that begins the next one says by how
- * much.
+ * which the kernel grants by the identity of the thread and not by a descriptor, not even one of
+ * the new file (audit_rotate_test measures it). A process that has other threads has the background
+ * thread. In one that has not, files are rotated early by who may, so that what is written until
+ * the identity is back has room; what needs more makes the file longer, since a record is worth
+ * more than a file's size, and the record that begins the next one says by how much.
  */
 size_t file_rotate_ahead(const struct log_file *file)
 {
@@ -103,7 +102,7 @@ static bool exists(struct log_file *file, const char *name)
     return file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* The number for the current file, when somebody has taken the one that comes next. It is set in
+/* The number for the current file, when the one that comes next is taken. It is set in
  * the head first, which is where repair.c looks for it. */
 static bool choose_free(struct log_file *file)
 {
@@ -119,7 +118,7 @@ static bool choose_free(struct log_file *file)
     }
     (void)state_prove(&file->state);
     for (uint64_t i = from; i < chosen && i < from + STATE_FILES; i++) {
-        file->state.shared->files[i % STATE_FILES] = (struct state_file){0}; /* none of ours */
+        file->state.shared->files[i % STATE_FILES] = (struct state_file){0}; /* not the log's */
     }
     state_begin(&file->state)->generation = chosen;
     state_commit(&file->state);
@@ -178,7 +177,7 @@ static bool rename_new(struct log_file *file)
     return false;
 }
 
-/* The old file for good: on the disk, where that is wanted at all, and without spare blocks. */
+/* Flushes the outgoing file unless sync is `none`. trim_old() frees its spare blocks. */
 static void finish_old(struct log_file *file)
 {
     if (file->settings.sync == AUDIT_SYNC_NONE) {
@@ -187,9 +186,9 @@ static void finish_old(struct log_file *file)
     bool synced = file_calls.fdatasync(file->fd) == 0;
     uint64_t sequence = head_now(file)->sequence;
     if (synced) {
-        file_tell_synced(file->state.shared, sequence);
+        file_note_synced(file->state.shared, sequence);
     } else {
-        file_tell_unsynced(file->state.shared, sequence);
+        file_note_unsynced(file->state.shared, sequence);
     }
 }
 
@@ -255,8 +254,8 @@ static bool is_our_plain(struct log_file *file, const char *name, const struct s
 }
 
 /*
- * A packed file's chain is inside, and nobody unpacks what somebody else may have put there with
- * the rights of a writer. What gzip(1) leaves outside has to do: it keeps the time of the last
+ * A packed file's chain is inside, and a writer must not unpack, with its rights, what another user
+ * may have put there. What gzip(1) leaves outside has to do: it keeps the time of the last
  * change, and ends in the length of what was packed (RFC 1952). Where one is not what the rotated
  * file had, the file is not taken for ours, and stays.
  */
@@ -306,15 +305,15 @@ static bool is_ours(struct log_file *file, const struct family_member *member)
     return member->packed ? is_our_packed(file, name, note) : is_our_plain(file, name, note);
 }
 
-/* The clock alone does not tell, when files are rotated within a tick. */
-static bool was_told(struct log_file *file, uint64_t inode)
+/* The clock alone cannot decide when files are rotated within a tick. */
+static bool was_reported(struct log_file *file, uint64_t inode)
 {
     for (int i = 0; i < FILE_STRAYS; i++) {
-        if (file->strays_told[i] == inode) {
+        if (file->strays_reported[i] == inode) {
             return true;
         }
     }
-    file->strays_told[file->strays_at++ % FILE_STRAYS] = inode;
+    file->strays_reported[file->strays_at++ % FILE_STRAYS] = inode;
     return false;
 }
 
@@ -326,7 +325,7 @@ static void name_stray(struct log_file *file, const struct family_member *member
 
     family_name(file->name, member, name, sizeof(name));
     if (file_calls.fstatat(file->folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-        was_told(file, (uint64_t)status.st_ino)) {
+        was_reported(file, (uint64_t)status.st_ino)) {
         return;
     }
     if (length + strlen(name) + 3 < sizeof(file->stray)) {
@@ -361,8 +360,8 @@ static bool last_of(struct log_file *file, const struct family_member *member, u
     return known && *ret_last <= head_now(file)->file_after;
 }
 
-/* Told in the head before it is done: a file that is said to be removed and is not does no harm,
- * the other way round is a false alarm. */
+/* Updates the head before unlink(2). A crash in between claims a removal that did not happen, which
+ * is harmless; the other order makes `verify` report missing records. */
 static void remove_rotated(struct log_file *file, const struct family_member *member)
 {
     char name[FILE_NAME_SIZE + 4];
@@ -427,7 +426,7 @@ static void remove_number(struct log_file *file, const struct family *family, si
             name_stray(file, &family->list[i]);
         }
     }
-    for (size_t i = 0; i < count; i++) { /* told in the head: then they are not in question */
+    for (size_t i = 0; i < count; i++) { /* updates the head: then they are not in question */
         remove_rotated(file, &ours[i]);
     }
 }
@@ -453,7 +452,7 @@ static void remove_oldest(struct log_file *file, const struct family *family)
     }
 }
 
-/* ---- what is none of ours -------------------------------------------------------------------- */
+/* ---- what is not the log's ------------------------------------------------------------------- */
 
 /* Is it what gzip(1) has made of the file before it so far? */
 static bool may_become_ours(struct log_file *file, const struct family *family, size_t at)
@@ -539,7 +538,7 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
                                        file->locks % FILE_LOOK_EVERY != 0)) {
         return;
     }
-    /* Nobody else's file may get the name: what is not ours any more repair.c sees to. */
+    /* No other file may get the name: repair.c handles a current file that is not the log's. */
     int found = file_calls.fstatat(file->folder, file->name, &status, AT_SYMLINK_NOFOLLOW);
     if (found == 0 && (uint64_t)status.st_ino == file->inode) {
         file->rotation_failed = !rotate(file, now);

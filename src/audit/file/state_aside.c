@@ -4,7 +4,7 @@
  * under a name of its own, and a new one goes on from what can be known.
  *
  * - Where a head in it is whole and belongs to the log, that goes on, key and all.
- * - Otherwise the log itself tells: the number and hash of its last record. A chain without a key
+ * - Otherwise from the log itself: the number and hash of its last record. A chain without a key
  *   goes on behind it. The key of one that had a key is lost, and a chain without a key begins,
  *   whose first record names the hash of the last one before it. A policy that wants a key refuses
  *   that.
@@ -15,7 +15,7 @@
  *     lock the file    lock the mutex in it    link it to NAME.state.damaged-N    write the new one
  *     overwrite the first bytes of the old    rename the new one over the name
  *
- * There is a state at every moment, and one at most that writers take for one: they look at the
+ * There is a state at every moment, and at most one that writers take for one: they look at the
  * first bytes each time that they have locked it (file_lock_state()).
  */
 #include <errno.h>
@@ -64,7 +64,7 @@ static void name_number(const struct log_file *file, unsigned number, char name[
 
 /* ---- what lies there ------------------------------------------------------------------------- */
 
-/* Who was killed here has left it with its second name. */
+/* A writer killed here has left it with its second name. */
 static void drop_second_name(struct aside *aside)
 {
     struct stat other;
@@ -84,8 +84,8 @@ static void drop_second_name(struct aside *aside)
     }
 }
 
-/* Writers who are at work with it end first. Where there is no lock to be had, they have a moment:
- * they see after each step that it is no state any more. */
+/* Writers that use it finish first. Where its lock cannot be taken they get a moment: after each
+ * step they see that it is not a state any more. */
 static void stop_writers(struct aside *aside)
 {
     const struct timespec moment = {0, 20000000};
@@ -154,8 +154,8 @@ static bool last_of_log(struct log_file *file, struct state_head *head, uint64_t
     return read;
 }
 
-/* *ret_known false: nothing tells of a log. False: what may tell cannot be read, and nothing is
- * concluded from that. */
+/* *ret_known false: nothing shows that there was a log. False: what may show it cannot be read, and
+ * nothing is concluded from that. */
 static bool choose_head(struct aside *aside, bool *ret_known)
 {
     const struct chain_key none = {.present = false};

@@ -12,7 +12,7 @@
 
 #include "audit/file/file_internal.h"
 
-void file_tell_synced(struct state_shared *shared, uint64_t through)
+void file_note_synced(struct state_shared *shared, uint64_t through)
 {
     uint64_t known = atomic_load(&shared->synced);
 
@@ -20,7 +20,7 @@ void file_tell_synced(struct state_shared *shared, uint64_t through)
     }
 }
 
-void file_tell_unsynced(struct state_shared *shared, uint64_t through)
+void file_note_unsynced(struct state_shared *shared, uint64_t through)
 {
     uint64_t none = 0;
 
@@ -46,7 +46,7 @@ static bool is_there(const struct log_file *file)
     return state_look(&file->state, &status) == STATE_THERE;
 }
 
-/* Where whoever rotated did not sync the file before this one, this one's sync says nothing about
+/* Where a rotation did not sync the file before this one, this one's sync says nothing about
  * it, and all of the file system has to be synced (which also reports errors since Linux 5.8). */
 static int sync_all_before(const struct log_file *file)
 {
@@ -90,13 +90,13 @@ static void lead(struct log_file *file)
         target = atomic_load(&file->written);
         if (sync_all_before(file) != 0) {
             if (is_there(file)) {
-                file_tell_unsynced(shared, target);
+                file_note_unsynced(shared, target);
             }
             return;
         }
     } while (turn != atomic_load(&file->turn));
     if (is_there(file)) {
-        file_tell_synced(shared, target);
+        file_note_synced(shared, target);
     }
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Sends one message to the kernel's audit system and reads the acknowledgement; called by
+ * kernel_audit.c. */
 #include "audit/sink/audit_netlink.h"
 
 #include <errno.h>
@@ -29,7 +31,7 @@ int audit_netlink_open(struct sink_socket *sock)
     return sink_socket_hold(sock, fd) ? 0 : EBADF;
 }
 
-/* Answers are told apart by it: one that came too late must not pass for the next one's. */
+/* Identifies an answer: one that came too late must not pass for the next one's. */
 static uint32_t next_number(void)
 {
     static _Atomic uint32_t last;
@@ -38,7 +40,7 @@ static uint32_t next_number(void)
 }
 
 /* With an address the kernel asks for the capability of the sender only, without one for that of
- * whoever made the socket, too (netlink_capable() in net/netlink/af_netlink.c). */
+ * the thread that made the socket, too (netlink_capable() in net/netlink/af_netlink.c). */
 static int ask(const struct sink_socket *sock, struct request *request, int64_t deadline)
 {
     const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -114,7 +116,7 @@ int audit_netlink_status(const struct sink_socket *sock, int64_t deadline,
         error = error_in(&request);
         return error != 0 ? error : EPROTO;
     }
-    /* An older kernel tells less, and the rest is 0. */
+    /* An older kernel reports less, and the rest is 0. */
     memcpy(ret_status, request.payload, sizeof(*ret_status));
     return request.header.nlmsg_type == AUDIT_GET ? 0 : EPROTO;
 }

@@ -3,7 +3,7 @@
  * systemd-journald by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): a datagram of lines
  * NAME=value, or a sealed memfd in its place when a datagram cannot hold it.
  *
- * libsystemd's sd_journal_sendv(3) cannot serve: it answers 0 when there is no journal, blocks
+ * libsystemd's sd_journal_sendv(3) cannot serve: it answers 0 without a journal, blocks
  * without an end while journald hangs, and keeps a descriptor that it never looks at again.
  */
 #include "audit/sink/sink_ops.h"
@@ -146,7 +146,7 @@ static bool write_all(int fd, const struct text *text)
     return true;
 }
 
-/* journald takes a memfd from anybody only when it can no longer change. */
+/* journald takes a memfd only when it can no longer change. */
 static int send_sealed(struct sink *sink, int64_t deadline)
 {
     if (!limit_allows_file(sink->entry.length)) {

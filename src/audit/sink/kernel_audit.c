@@ -2,8 +2,8 @@
 /*
  * The kernel audit system: records of type TRUSTED_APP, which auditd writes and ausearch(8) finds.
  *
- * The kernel asks for CAP_AUDIT_WRITE of the thread that sends, whoever made the socket, and most
- * refusals happen on threads that have switched to somebody without it. So a thread of the sink's
+ * The kernel asks for CAP_AUDIT_WRITE of the thread that sends, whichever made the socket, and most
+ * refusals happen on threads that have switched to a user without it. So a thread of the sink's
  * own sends; it keeps the credentials that its maker had.
  *
  * While auditing is off the kernel confirms each message and drops it, and without auditd it may
@@ -60,7 +60,7 @@ static void sink_free(struct sink *sink)
 
 /* ---- the thread ------------------------------------------------------------------------ */
 
-/* EPIPE stands for "off" and "no daemon": nobody would keep the record. */
+/* EPIPE stands for "off" and "no daemon": the record would not be kept. */
 static int deliver(struct sink *sink)
 {
     struct audit_status status;

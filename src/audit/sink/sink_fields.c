@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds the fields of a record in its line and makes them text for a sink; called by the sinks that
+ * have fields of their own. */
 #include "audit/sink/sink_fields.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /*
  * Where a finished record goes beside the file. A sink is used under its own lock (log.c), by one
  * thread at a time; it must neither block for longer than SINK_TIMEOUT_MS nor raise a signal, and
- * must not depend on the identity of the calling thread, which may be anybody: what it needs is
+ * must not depend on the identity of the calling thread, which may be any: what it needs is
  * opened when the sink is, and a socket that has to be made again is made without a privilege or
  * the record counts as lost.
  */

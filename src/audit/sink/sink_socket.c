@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Connects and sends to the datagram socket of a daemon, without waiting long; called by all
+ * sinks beside the file. */
 #include "audit/sink/sink_socket.h"
 
 #include <errno.h>
@@ -89,7 +91,7 @@ bool sink_socket_wait(int fd, short events, int64_t deadline)
             return false;
         }
         if (poll(&wanted, 1, (int)left) > 0) {
-            return true; /* or an error, which the next call tells */
+            return true; /* or an error, which the next call reports */
         }
     }
 }

@@ -21,7 +21,7 @@ struct sink_socket {
     uint64_t epoch; /* process_epoch() of the process that made it */
     dev_t device;   /* what fd is: its number may since belong to something else */
     ino_t inode;
-    bool impatient; /* nobody took the last message in time: do not wait for the next one */
+    bool impatient; /* the last message was not taken in time: do not wait for the next one */
     struct sockaddr_un address;
     bool lines; /* where a SOCK_STREAM listens, messages end in a line feed; else it is refused */
     int type;   /* SOCK_DGRAM, or with lines SOCK_STREAM */
@@ -35,10 +35,10 @@ MIGUARD_CHECKED enum miguard_status sink_socket_init(struct sink_socket *socket,
 /* Keeps fd, which is closed when that fails. */
 MIGUARD_CHECKED bool sink_socket_hold(struct sink_socket *socket, int fd);
 
-/* One fstat(2): a message must not go to a socket that somebody else opened under the number. */
+/* One fstat(2): a message must not go to a socket that the host opened under the number. */
 MIGUARD_CHECKED bool sink_socket_ours(const struct sink_socket *socket);
 
-/* Closes it unless the number belongs to somebody else by now. */
+/* Closes it unless the number is the host's by now. */
 void sink_socket_drop(struct sink_socket *socket);
 
 /* SINK_TIMEOUT_MS from now, or now when the last message was not taken in time: a daemon that hangs

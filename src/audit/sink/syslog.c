@@ -175,9 +175,9 @@ static bool send_part(struct sink *sink, int64_t deadline, enum audit_loss *ret_
 
 /*
  * A record that does not fit goes out as several messages with the same structured data and
- * part="1/3", "2/3" ...: whoever has all of an id joins them in that order. When one of them cannot
- * be sent the record counts as lost, and those sent before say by their number that they are not
- * all.
+ * part="1/3", "2/3" ...: a reader that has all of an id joins them in that order. When one of them
+ * cannot be sent the record counts as lost, and those sent before say by their number that they are
+ * not all.
  */
 static bool syslog_write(struct sink *sink, const struct sink_record *record,
                          enum audit_loss *ret_loss)
