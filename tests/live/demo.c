@@ -339,7 +339,7 @@ static const char *fault(const struct act *act, const struct outcome *outcome)
         return "this had to be served";
     }
     if (act->refused_by[0] == '\0' && outcome->served_as != fsuid_of(outcome->after)) {
-        return "served as somebody else than the thread was";
+        return "served under another identity than the thread had";
     }
     if (!outcome->still_works) {
         return "the right use before or after did not work";
@@ -544,8 +544,8 @@ static void show_hole(struct totals *totals)
         struct act act;
         const char *lesson;
     } holes[] = {
-        {{"foreign-session", ""}, "taken as somebody else, it acts for whoever holds it now"},
-        {{"get-after-switch", ""}, "what was asked for as root is handed to somebody else"},
+        {{"foreign-session", ""}, "taken under another identity, it acts for its holder now"},
+        {{"get-after-switch", ""}, "what was asked for as root is handed to another user"},
     };
     MI_Session session = MI_SESSION_NULL;
     struct outcome outcome;

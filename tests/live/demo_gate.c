@@ -20,7 +20,7 @@ enum { STRAY = 65534, PATIENCE = 300 /* times 10 ms */ };
 static const char *const *words;
 static struct demo_counts counts;
 
-static void tell(bool well, const char *what, const char *how)
+static void report(bool well, const char *what, const char *how)
 {
     printf("%s %-22s %s\n", words[well ? 0 : 1], what, how);
     counts.passed += well;
@@ -100,10 +100,10 @@ static void try_stray(const char *what, int (*function)(void), bool refused)
     int error = errno;
     unsigned after = euid_of(other), mine_after = euid_of(gettid());
     snprintf(how, sizeof(how), "this thread uid %u > %u, the other %u > %u: %s", mine, mine_after,
-             before, after, result == 0 ? "done, and nobody was asked" : strerrorname_np(error));
-    tell(refused ? result == -1 && error == EPERM && mine_after == mine && after == before
-                 : result == 0 && mine_after == STRAY,
-         what, how);
+             before, after, result == 0 ? "done, and nothing stopped it" : strerrorname_np(error));
+    report(refused ? result == -1 && error == EPERM && mine_after == mine && after == before
+                   : result == 0 && mine_after == STRAY,
+           what, how);
 }
 
 /* ---- what is in the log ---------------------------------------------------------------------- */
@@ -127,7 +127,7 @@ static void show_record(const json_t *record, const char *by, bool *found)
     const char *module = text_in(site, "module"), *slash = strrchr(module, '/');
     snprintf(how, sizeof(how), "%s in %s+0x%llx, %s", text_in(own, "attempt"),
              slash != NULL ? slash + 1 : module, strtoull(text_in(site, "offset"), NULL, 16), by);
-    tell(true, "the record", how);
+    report(true, "the record", how);
     *found = true;
 }
 
@@ -162,7 +162,7 @@ static void show_who_tried(const char *path, const char *by)
         }
     }
     if (!found) {
-        tell(false, "the record", "nobody says who tried");
+        report(false, "the record", "it does not say who tried");
     }
 }
 
@@ -172,7 +172,7 @@ static void without_gate(const char *path)
 {
     (void)path;
     try_stray("setuid(3)", third_party_setuid, false);
-    printf("     ^ the hole: all threads of the process are somebody else now, sessions and all\n");
+    printf("     ^ the hole: all threads of the process are another user now, sessions and all\n");
 }
 
 static void switch_on_purpose(void)
@@ -189,7 +189,7 @@ static void switch_on_purpose(void)
            miguard_switch_back(NULL) == MIGUARD_OK && euid_of(gettid()) == 0;
     snprintf(how, sizeof(how), "this thread uid 0 > %u > %u, the other %u", there,
              euid_of(gettid()), euid_of(other));
-    tell(well, "miguard_switch_to()", how);
+    report(well, "miguard_switch_to()", how);
     miguard_target_free(target);
 }
 
@@ -203,7 +203,7 @@ static void with_gate(const char *path)
     options.report = !RAW_HIDDEN_THREAD; /* a sanitizer's thread blocks the signal of a report */
     if (miguard_configure(&config, &error) != MIGUARD_OK ||
         miguard_gate_close(&options, &error) != MIGUARD_OK) {
-        tell(false, error.step, error.detail);
+        report(false, error.step, error.detail);
         return;
     }
     try_stray("setuid(3)", third_party_setuid, true);
@@ -273,13 +273,13 @@ struct demo_counts demo_gate(const char *const line_words[3])
     words = line_words;
     printf("\nCode of a third party changes its identity\n");
     if (!can_become()) {
-        printf("%s %-22s there is nobody else to become here\n", words[2], "setuid(3)");
+        printf("%s %-22s no other user to become here\n", words[2], "setuid(3)");
         counts.skipped++;
         return counts;
     }
     run_apart(without_gate, NULL);
     if (mkdtemp(folder) == NULL) {
-        tell(false, "mkdtemp", strerror(errno));
+        report(false, "mkdtemp", strerror(errno));
         return counts;
     }
     snprintf(path, sizeof(path), "%s/audit.jsonl", folder);

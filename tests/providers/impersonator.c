@@ -701,7 +701,7 @@ static void play_come_back(struct scene *scene)
         return;
     }
     if (!differ(scene)) {
-        skip_errno(scene, "becoming somebody else");
+        skip_errno(scene, "becoming another user");
         return;
     }
     restore(&scene->before_self);
@@ -719,7 +719,7 @@ static void play_two_sessions(struct scene *scene)
         return;
     }
     if (!differ(scene)) {
-        skip_errno(scene, "becoming somebody else");
+        skip_errno(scene, "becoming another user");
         return;
     }
     note_after(scene);
@@ -783,7 +783,7 @@ static void play_foreign_session(struct scene *scene)
     note_before(scene);
     original = scene->before_self;
     if (!differ(scene)) {
-        skip_errno(scene, "becoming somebody else");
+        skip_errno(scene, "becoming another user");
         return;
     }
     note_before(scene);
@@ -808,7 +808,7 @@ static void *play_on_other_thread(void *argument)
 
     /* A new thread begins with its creator's credentials, clone(2). It ends as somebody else. */
     if (!really_change(guest->scene, change_everything) && !differ(guest->scene)) {
-        skip_errno(guest->scene, "becoming somebody else");
+        skip_errno(guest->scene, "becoming another user");
         return NULL;
     }
     note_after(guest->scene);
@@ -859,7 +859,7 @@ static void play_mid_operation(struct scene *scene, const char *call,
         conclude(scene, call, &wrongly);
         restore(&scene->before_self);
     } else {
-        skip_errno(scene, "becoming somebody else");
+        skip_errno(scene, "becoming another user");
     }
     while (fetch(&operation, &answer)) {
         continue;
@@ -957,7 +957,7 @@ static void misuse(struct listener *listener, MI_Operation *operation,
     struct self here;
 
     if (!read_self(&here) || !differ(scene)) {
-        skip_errno(scene, "becoming somebody else");
+        skip_errno(scene, "becoming another user");
         return;
     }
     note_after(scene);
@@ -1321,25 +1321,25 @@ static const struct act acts[] = {
            false),
     CHANGE("no-new-privs", "no_new_privs", change_no_new_privs, NULL, FINAL),
 
-    {"foreign-session", "taken as somebody else, used as oneself", GUARD, play_foreign_session,
-     NULL, NULL, false},
+    {"foreign-session", "taken as another user, used as oneself", GUARD, play_foreign_session, NULL,
+     NULL, false},
     {"other-thread", "given to a thread with another identity", GUARD, play_other_thread, NULL,
      NULL, false},
-    {"get-after-switch", "the result is fetched as somebody else", GUARD, play_get, NULL, NULL,
+    {"get-after-switch", "the result is fetched as another user", GUARD, play_get, NULL, NULL,
      false},
-    {"cancel-after-switch", "the operation is cancelled as somebody else", GUARD, play_cancel, NULL,
+    {"cancel-after-switch", "the operation is cancelled as another user", GUARD, play_cancel, NULL,
      NULL, false},
-    {"close-after-switch", "the operation is closed as somebody else", GUARD, play_close, NULL,
-     NULL, false},
+    {"close-after-switch", "the operation is closed as another user", GUARD, play_close, NULL, NULL,
+     false},
     {"session-of-operation", "the operation is asked for its session", GUARD, play_get_session,
      NULL, NULL, false},
     {"application-of-session", "the session is asked for its application", GUARD,
      play_get_application, NULL, NULL, false},
-    {"callback-close", "the callback closes as somebody else", GUARD, play_callback_close, NULL,
+    {"callback-close", "the callback closes as another user", GUARD, play_callback_close, NULL,
      NULL, false},
-    {"callback-start", "the callback asks as somebody else", GUARD, play_callback_start, NULL, NULL,
+    {"callback-start", "the callback asks as another user", GUARD, play_callback_start, NULL, NULL,
      false},
-    {"callback-acknowledge", "the callback acknowledges as somebody else", GUARD,
+    {"callback-acknowledge", "the callback acknowledges as another user", GUARD,
      play_callback_acknowledge, NULL, NULL, false},
 
     {"stale", "kept after its request has ended", GUARD, play_stale, NULL, NULL, false},
