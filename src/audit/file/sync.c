@@ -43,7 +43,10 @@ static bool is_unsynced(const struct state_shared *shared, uint64_t sequence)
 static bool is_there(const struct log_file *file)
 {
     struct stat status;
-    return state_look(&file->state, &status) == STATE_THERE;
+
+    /* A second time, so that an fstat(2) that failed just then is not told as a failed sync. */
+    return state_look(&file->state, &status) == STATE_THERE ||
+           state_look(&file->state, &status) == STATE_THERE;
 }
 
 /* Where a rotation did not sync the file before this one, this one's sync says nothing about
