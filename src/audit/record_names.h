@@ -57,8 +57,8 @@ void names_forget(struct audit_names *names);
 void names_lock(struct audit_names *names);
 void names_unlock(struct audit_names *names);
 
-/* False when the id has no name or none is known now. names NULL: asked at once, however long it
- * takes. */
+/* False when the id has no name, or its name is not known now. names NULL: asked at once, however
+ * long it takes. */
 bool names_find(struct audit_names *names, enum directory_kind kind, uint32_t id,
                 char name[DIRECTORY_NAME]);
 

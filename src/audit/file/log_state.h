@@ -105,7 +105,7 @@ struct log_state {
     struct state_loss *pending; /* of the first STATE_SINKS of enum sink_kind */
     uint64_t *lost_total; /* one for each enum audit_loss: all sinks, since the log was made */
     struct state_repeat *repeats;
-    int64_t *repeats_until;                 /* the nearest end of a window; 0: none is open */
+    int64_t *repeats_until;                 /* the nearest end of a window; 0: no window is open */
     struct state_loss own[STATE_OWN_SINKS]; /* of the others, in this process */
 };
 

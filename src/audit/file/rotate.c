@@ -177,7 +177,7 @@ static bool rename_new(struct log_file *file)
     return false;
 }
 
-/* Flushes the outgoing file unless sync is `none`. trim_old() frees its spare blocks. */
+/* Flushes the outgoing file, but not with `sync: none`. trim_old() frees its spare blocks. */
 static void finish_old(struct log_file *file)
 {
     if (file->settings.sync == AUDIT_SYNC_NONE) {
