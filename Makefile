@@ -56,6 +56,8 @@ PACKAGES      := libcap-ng libseccomp yaml-0.1 libsodium
 TOOL_PACKAGES := jansson zlib
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
+# Two builds in two folders are bit-identical (tests/live/reproducible_test.sh).
+PREFIXES := -ffile-prefix-map=$(CURDIR)=.
 STD     := $(ROOTED) -std=gnu17 -D_GNU_SOURCE
 PIC     := -fPIC -fvisibility=hidden
 # pthread_exit(3) and C++ exceptions may come out of a callback: what is held is given back.
@@ -64,7 +66,7 @@ UNWIND  := -fexceptions
 LACKS   := $(foreach probe,$(wildcard src/probes/*.c),$(if $(shell $(CC) $(STD) -Werror \
              -fsyntax-only $(probe) 2>&1),-DLACKS_$(shell basename $(probe) .c | tr a-z A-Z)))
 OLDER   := $(if $(LACKS),$(LACKS) -include src/base/older_libc.h)
-ALL_CFLAGS = $(STD) $(OLDER) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
+ALL_CFLAGS = $(STD) $(OLDER) $(UNWIND) $(CFLAGS) $(PREFIXES) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
 # dlopen(3) and its like are in a library of their own until glibc 2.34; --as-needed leaves out what
 # is empty.
 LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread -ldl
@@ -111,16 +113,19 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
-        check-contexts check-audit-model check-arm64 check-arm64-system check-musl coverage bench install uninstall \
+        check-contexts check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: deps ## build the libraries, the command and the example providers
-	@$(MAKE) --no-print-directory everything
+	@$(MAKE) --no-print-directory $(PARALLEL) everything
 
 .PHONY: everything
 everything: $(guard_so) $(host_so) $(guard_a) $(host_a) $(cli) $(providers) $(pc_files)
+
+# As many jobs as there are processors, unless make was called with -j.
+PARALLEL := $(if $(findstring j,$(filter -j% --jobserver%,$(MAKEFLAGS))),,-j$(shell nproc))
 
 # V=1 shows each command.
 Q   := $(if $(V),,@)
@@ -236,22 +241,40 @@ tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(providers) $(guard_
 	@:
 
 check: deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory $(PARALLEL) tests
 	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
 	    tests/live/audit_man_test.sh tests/live/audit_init_test.sh tests/live/completion_test.sh \
 	    tests/live/build_test.sh tests/live/older_libc_test.sh tests/live/mi_names_test.sh \
 	    tests/live/switch_cxx_test.sh tests/live/unwind_cxx_test.sh tests/live/words_test.sh \
+	    tests/live/layers_test.sh tests/live/reproducible_test.sh tests/live/abi_test.sh \
 	    tests/live/copies_test.sh tests/live/unload_test.sh tests/live/installed_test.sh
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
+
+# The quick ones leave out what is long even when short: each is in the full target.
+slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_matrix_test \
+        %/lifetime_test %/switch_storm_test %/contexts_test %/denied_test %/directory_test \
+        %/audit_full_test %/audit_space_test %/audit_kill_test
+threaded := $(foreach test,gateway gate audit audit_file audit_rotate slots switch_scope \
+              guarded_server guarded_operation host_server operation_once,unit/$(test)_test) \
+            table/fork_proof_test table/wait_test table/cancel_test live/policy_reload_test
+.PHONY: check-asan-quick check-tsan-quick run-quick
+check-asan-quick: deps
+	@$(MAKE) --no-print-directory run-quick SANITIZE=address,undefined
+check-tsan-quick: deps
+	@$(MAKE) --no-print-directory run-quick SANITIZE=thread
+quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(threaded)),$(filter-out $(slow),$(tests)))
+run-quick:
+	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)
+	@OUT=$(OUT) CC=$(CC) QUICK=1 sh tests/run.sh $(quick_tests)
 
 check-tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=thread
 
 check-valgrind check-lifetime: export NEED_VALGRIND := 1
 check-valgrind: deps ## the tests under valgrind
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory $(PARALLEL) tests
 	@OUT=$(OUT) CC=$(CC) QUICK=1 CK_FORK=no RUNNER="valgrind -q --error-exitcode=99 --child-silent-after-fork=yes \
 	    --leak-check=full --errors-for-leak-kinds=definite,possible \
 	    --suppressions=tests/data/valgrind.supp" sh tests/run.sh $(tests)
@@ -319,7 +342,7 @@ build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src)
 # build/fuzz/NAME.
 check-fuzz: ## feed each reader inputs that are malformed (FUZZ_SECONDS=60, each)
 	@NEED_CLANG=1 $(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory $(fuzz)
+	@$(MAKE) --no-print-directory $(PARALLEL) $(fuzz)
 	@for target in $(fuzz); do name=$$(basename $$target _fuzz); \
 	    mkdir -p build/fuzz/$$name; echo "==> $$name"; \
 	    $$target -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -timeout=10 -print_final_stats=1 \
@@ -331,11 +354,11 @@ coverage: ## line and branch coverage of the libraries, as text
 	@sh tests/coverage.sh build/coverage
 
 demo: deps ## see a provider misuse its session in every way, and be refused
-	@$(MAKE) --no-print-directory everything $(demo)
+	@$(MAKE) --no-print-directory $(PARALLEL) everything $(demo)
 	@OUT=$(OUT) $(demo)
 
 bench: deps ## measure, as ratios in one run; writes build/bench.json
-	@$(MAKE) --no-print-directory everything $(bench)
+	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench)
 	@$(bench) build/bench.json
 
 # ---- installing --------------------------------------------------------------------------------
@@ -344,7 +367,7 @@ man_pages := $(wildcard man/*.[1-8])
 
 install: ## install below $(DESTDIR)$(PREFIX)
 	@rm -f $(pc_files) # they name the PREFIX, which may be another than that of the build
-	@$(MAKE) --no-print-directory everything
+	@$(MAKE) --no-print-directory $(PARALLEL) everything
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/miguard \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(CC) $(LINKHARD) -o $(OUT)/miguard.install $(cli_obj) $(cli_libs) $(LIBS) \
@@ -384,7 +407,27 @@ format: ## put the sources into the house format
 	clang-format -i $(formatted)
 
 check-format: ## fail when a source is not in the house format
-	clang-format --dry-run -Werror $(formatted)
+	@NEED_ANALYSIS=1 $(MAKE) --no-print-directory deps
+	@clang-format --dry-run -Werror $(formatted)
+
+check-spelling: ## codespell over all that people read
+	@NEED_ANALYSIS=1 $(MAKE) --no-print-directory deps
+	@codespell
+
+# The agreed list of checks is in .clang-tidy; one process for each processor.
+library_src := $(guard_src) $(host_src) $(tools_src) $(cli_src)
+check-tidy: ## clang-tidy over the sources
+	@NEED_ANALYSIS=1 $(MAKE) --no-print-directory deps
+	@printf '%s\n' $(sort $(library_src)) | xargs -n 8 -P $(shell nproc) sh -c \
+	    'clang-tidy --quiet "$$@" -- $(STD) $(OLDER) -Iinclude -Isrc 2>/dev/null' tidy
+
+check-cppcheck: ## cppcheck over the sources
+	@NEED_ANALYSIS=1 $(MAKE) --no-print-directory deps
+	@cppcheck --enable=warning,performance,portability -q --inline-suppr --error-exitcode=1 \
+	    --suppressions-list=.ci/cppcheck.txt -j $(shell nproc) -D_GNU_SOURCE -Iinclude -Isrc src
+
+ci-%: ## one stage of .ci/run, as ci-tidy; .ci/run without one lists and runs all
+	@.ci/run $*
 
 clean: ## remove what was built
 	rm -rf build

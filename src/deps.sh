@@ -56,6 +56,12 @@ fi
 [ -z "${NEED_DAEMONS:-}" ] || need systemd systemd test -e /lib/systemd/systemd-journald
 [ -z "${NEED_DAEMONS:-}" ] || need auditd audit test -e /usr/sbin/auditd
 [ -z "${NEED_CLANG:-}" ] || need clang clang command -v clang
+# What checks the sources themselves.
+[ -z "${NEED_ANALYSIS:-}" ] || need clang-format clang-tools-extra command -v clang-format
+[ -z "${NEED_ANALYSIS:-}" ] || need clang-tidy clang-tools-extra command -v clang-tidy
+[ -z "${NEED_ANALYSIS:-}" ] || need cppcheck cppcheck command -v cppcheck
+[ -z "${NEED_ANALYSIS:-}" ] || need codespell codespell command -v codespell
+[ -z "${NEED_ANALYSIS:-}" ] || need abigail-tools libabigail command -v abidiff
 # libFuzzer and clang's sanitizers, which Debian packs apart from it.
 [ -z "${NEED_CLANG:-}" ] || need libclang-rt-dev compiler-rt \
     sh -c 'test -e "$(clang -print-file-name=libclang_rt.fuzzer-$(uname -m).a)"'

@@ -20,6 +20,9 @@ enum {
     AUDIT_MAX_DETAIL = 4096,
 };
 
+/* The longest line of a log, with its newline, that is a record. */
+enum { RECORD_MAX_LINE = 1024 * 1024 };
+
 /*
  * The keys of the instance that a call is about: each is "Name=value", or "Name" where there is no
  * value or it is not to be recorded, with a NUL. A "=" or "%" in a name is %3D or %25. There is

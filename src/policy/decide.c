@@ -118,7 +118,7 @@ struct policy_verdict policy_decide_classes(const struct policy *policy,
                                             struct question *question,
                                             const struct rule_set *candidates, bool indexed)
 {
-    struct policy_verdict strictest;
+    struct policy_verdict strictest = {0}; /* denies, if there were no class at all */
     unsigned index = 0;
 
     for (const char *name = question->class_name; name != NULL; name = next_class(call, &index)) {

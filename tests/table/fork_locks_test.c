@@ -68,7 +68,7 @@ static void note_place(const void *place)
     }
 }
 
-static void come_to(const void *place)
+__attribute__((unused)) static void come_to(const void *place)
 {
     static atomic_flag list = ATOMIC_FLAG_INIT;
 

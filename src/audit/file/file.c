@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "audit/file/file_internal.h"
-#include "tools/review/record.h"
+#include "model/record_limits.h"
 
 /* ---- one record ------------------------------------------------------------------------------ */
 

@@ -19,7 +19,7 @@
 #include "audit/file/file_internal.h"
 #include "base/alloc.h"
 #include "base/limit.h"
-#include "tools/review/record.h"
+#include "model/record_limits.h"
 
 enum { SMALL_WINDOW = 64 * 1024, LARGE_WINDOW = 2 * RECORD_MAX_LINE, MAX_STEPS = 100000 };
 

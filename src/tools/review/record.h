@@ -12,8 +12,7 @@
 #include <stdint.h>
 
 #include "model/record_fields.h"
-
-enum { RECORD_MAX_LINE = 1024 * 1024 };
+#include "model/record_limits.h"
 
 /* The bytes of a JSON value as they stand in the line, with the quotes of a string; at is NULL when
  * the member is absent. */
