@@ -21,26 +21,6 @@ bool has_capability(unsigned number)
            (data[number / 32].effective >> (number % 32) & 1) != 0;
 }
 
-bool find_other_id(const char *map, uint32_t own, uint32_t *ret_id)
-{
-    unsigned first, below, count;
-    bool found = false;
-    FILE *file = fopen(map, "re");
-
-    while (file != NULL && !found && fscanf(file, "%u %u %u", &first, &below, &count) == 3) {
-        *ret_id = first + count - 1; /* rarely in use */
-        if (*ret_id >= UINT32_MAX - 1) {
-            *ret_id = 65533;
-        }
-        found = *ret_id != own || count > 1;
-        *ret_id -= *ret_id == own ? 1 : 0;
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return found;
-}
-
 /* ---- calls that change nothing --------------------------------------------------------------- */
 
 static int same_groups(void *unused, struct attempt *found)

@@ -23,46 +23,6 @@
 
 #include "miguard.h"
 
-/* ---- a child --------------------------------------------------------------------------------- */
-
-static _Noreturn void run_in(int (*function)(void *, struct attempt *), void *argument,
-                             struct attempt *found)
-{
-    const struct rlimit none = {0, 0};
-
-    (void)setrlimit(RLIMIT_CORE, &none); /* some of them are killed on purpose */
-    found->error = function(argument, found);
-    _exit(0);
-}
-
-struct attempt in_child(int (*function)(void *argument, struct attempt *found), void *argument)
-{
-    struct attempt answer = {0};
-    int status = 0;
-    struct attempt *found =
-        mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    if (found == MAP_FAILED) {
-        answer.error = errno;
-        return answer;
-    }
-    found->error = EOWNERDEAD;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        run_in(function, argument, found);
-    }
-    if (child < 0) {
-        found->error = errno;
-    } else if (waitpid(child, &status, 0) == child && WIFSIGNALED(status)) {
-        found->killed_by = WTERMSIG(status);
-        found->error = EOWNERDEAD;
-    }
-    answer = *found;
-    munmap(found, sizeof(*found));
-    return answer;
-}
-
 /* ---- seccomp --------------------------------------------------------------------------------- */
 
 static int load_filter(unsigned flags)
