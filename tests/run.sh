@@ -1,27 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs test programs one after the other, through $RUNNER if set, each for $LIMIT seconds at most if
-# that is set, and adds up what they say:
+# Runs test programs, $JOBS at a time (1 by default), through $RUNNER if set, each for $LIMIT seconds at
+# most if that is set, and adds up what they say:
 # Check's "NN%: Checks: N, Failures: N, Errors: N" or a line "N passed, N failed[, N skipped]".
 # A program that fails without such a line counts as one failure. Exits 1 when anything failed.
 set -u
 
-: "${OUT:=build}" "${RUNNER:=}" "${LIMIT:=}"
-export OUT
+: "${OUT:=build}" "${RUNNER:=}" "${LIMIT:=}" "${JOBS:=1}"
+export OUT RUNNER LIMIT
 log=$OUT/tests/log
-mkdir -p "$log"
 totals=$log/totals
-: >"$totals"
 
-for program in "$@"; do
-    name=$(basename "$program")
+run_one() { # program
+    name=$(basename "$1")
     output=$log/$name.txt
-    case $program in
-    *.sh) sh "$program" >"$output" 2>&1 ;;
-    *) ${LIMIT:+timeout "$LIMIT"} $RUNNER "$program" >"$output" 2>&1 ;;
+    case $1 in
+    *.sh) sh "$1" >"$output" 2>&1 ;;
+    *) ${LIMIT:+timeout "$LIMIT"} $RUNNER "$1" >"$output" 2>&1 ;;
     esac
     status=$?
-    awk -v name="$name" -v status="$status" '
+    said=$(awk -v name="$name" -v status="$status" '
         /%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
             gsub(",", ""); bad = $5 + $7; passed += $3 - bad; failed += bad; seen = 1
         }
@@ -34,13 +32,25 @@ for program in "$@"; do
             printf "%-36s %d passed, %d failed%s\n", name, passed, failed,
                 skipped ? ", " skipped " skipped" : ""
             print passed + 0, failed + 0, skipped + 0 >> totals
-        }' totals="$totals" "$output"
+        }' totals="$totals" "$output")
     if [ "$status" -ne 0 ]; then
-        echo "---- $name exited $status; its output:"
-        tail -n 60 "$output"
-        echo "----"
+        said="$said
+---- $name exited $status; its output:
+$(tail -n 60 "$output")
+----"
     fi
-done
+    printf '%s\n' "$said" # at once: another program may end at the same time
+}
+
+# xargs(1) starts this script anew for each program.
+if [ "${1:-}" = --one ]; then
+    run_one "$2"
+    exit 0
+fi
+
+mkdir -p "$log"
+: >"$totals"
+printf '%s\n' "$@" | xargs -P "$JOBS" -n 1 sh "$0" --one
 
 awk '{p += $1; f += $2; s += $3}
      END {printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0}' "$totals"
