@@ -267,7 +267,7 @@ check-tsan-quick: deps
 quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(threaded)),$(filter-out $(slow),$(tests)))
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)
-	@OUT=$(OUT) CC=$(CC) QUICK=1 sh tests/run.sh $(quick_tests)
+	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(shell nproc) sh tests/run.sh $(quick_tests)
 
 check-tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=thread

@@ -42,9 +42,9 @@ static void unpin_context(struct guarded_context *const *context)
  * nothing new could be said later. */
 static void tell_that_addresses_are_out(const char *provider)
 {
-    static atomic_bool told;
+    static atomic_bool recorded;
 
-    if (!atomic_exchange(&told, true)) {
+    if (!atomic_exchange(&recorded, true)) {
         guard_no_context(provider);
     }
 }

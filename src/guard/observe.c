@@ -105,7 +105,7 @@ static void record_switch(struct guard *guard, const struct switch_note *note)
  * wants to be sure closes the gate without io_uring. Once for each such thread. */
 static void record_poller(struct guard *guard, const struct switch_note *note)
 {
-    static _Atomic pid_t told, harmless[URING_HARMLESS];
+    static _Atomic pid_t recorded, harmless[URING_HARMLESS];
     char attempt[ATTEMPT_SIZE], name[URING_NAME_SIZE];
     const struct audit_event event = {
         .action = AUDIT_ACTION_SWITCH,
@@ -120,7 +120,8 @@ static void record_poller(struct guard *guard, const struct switch_note *note)
         return;
     }
     pid_t poller = uring_find_poller(harmless);
-    if (poller == 0 || atomic_exchange(&told, poller) == poller || !uring_is_thread(poller, name)) {
+    if (poller == 0 || atomic_exchange(&recorded, poller) == poller ||
+        !uring_is_thread(poller, name)) {
         return;
     }
     snprintf(attempt, sizeof(attempt), "beside thread %d (%s), which polls an io_uring", poller,
