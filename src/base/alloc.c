@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The allocation seam of both libraries (alloc.h): every other file allocates and frees here. */
 #include "base/alloc.h"
 
 #include <errno.h>
@@ -18,6 +19,6 @@ void base_free(void *block)
 {
     int error = errno;
 
-    free(block); /* which leaves errno alone since glibc 2.33 only */
+    free(block); /* keeps errno only since glibc 2.33 */
     errno = error;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one seam through which both libraries allocate, so that tests can fail every site in turn:
+ * The one seam through which both libraries allocate, so that a test can fail each site in turn:
  * a fault test links its own definition of these three functions in place of alloc.c.
  */
 #ifndef BASE_ALLOC_H
@@ -16,7 +16,7 @@ __attribute__((warn_unused_result)) void *base_resize(void *block, size_t count,
 
 void base_free(void *block);
 
-/* A copy of text, or NULL when text is NULL or memory is out. */
+/* A copy of text, or NULL when text is NULL or memory ran out. */
 __attribute__((warn_unused_result)) char *base_copy_text(const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one reading of CLOCK_MONOTONIC, which cannot fail (clock_gettime(2)). */
+/* Reads CLOCK_MONOTONIC, which cannot fail (clock_gettime(2)). Called for each timeout and each
+ * measurement. */
 #include "base/clock.h"
 
 enum { MS = 1000000, SECOND = 1000 * MS }; /* in nanoseconds */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CLOCK_MONOTONIC, which setting the time of day does not move, for waits and measurements. */
+/* CLOCK_MONOTONIC for waits and measurements: setting the time of day does not move it. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

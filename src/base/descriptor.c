@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Moves a descriptor to a high number. Called for each descriptor that the library keeps open. */
 #include "base/descriptor.h"
 
 #include <errno.h>
@@ -7,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* The kernel's table of a process grows to the highest number: higher ones would cost memory. */
+/* The kernel's table of a process grows to the highest number: a higher floor would cost memory. */
 enum { AWAY = 512, LOWEST = 3 };
 
 static int floor_of(void)

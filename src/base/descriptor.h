@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers of descriptors that the library keeps. It is a guest: the low ones are the host's, who
- * may run without 0 to 2, print to 1 and 2 all the same, and count on the lowest free number.
+ * Numbers for descriptors that the library keeps. The low numbers belong to the host process, which
+ * may run without 0 to 2, print to 1 and 2 all the same, and rely on getting the lowest free
+ * number.
  */
 #ifndef BASE_DESCRIPTOR_H
 #define BASE_DESCRIPTOR_H
 
-/* Moves fd, which is the caller's own, to a number from 512 or the middle of RLIMIT_NOFILE on, or
- * where that is full to any above 2. The new number, close-on-exec; or -1 and errno, and fd is
- * closed. */
+/* Moves fd, which the caller owns, to a number at or above 512 or half of RLIMIT_NOFILE, whichever
+ * is lower; where none is free there, to any number above 2. Returns the new number, close-on-exec;
+ * or -1 with errno, and fd is closed. */
 int descriptor_away(int fd);
 
 /* Where the host runs without 0 to 2, a new descriptor is one of them until it is moved, and what

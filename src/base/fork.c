@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/* The registry of locks, and the handlers that take them around fork(2) (fork.h). Owners call it
+ * through FORK_OWNER before main(). */
 #include "base/fork.h"
 
 #include "base/entry.h"
 
-/* Changes only before main(), or while dlopen(3) runs, which runs one constructor at a time. */
+/* Changes only before main() or within dlopen(3), which runs one constructor at a time. */
 static struct fork_owner *owners;
 static bool watched;
 
-/* Of the thread that forks, which holds the locks in between: it must not be cancelled there. */
+/* The state of the forking thread, which holds the locks in between and must not be cancelled
+ * there. */
 static struct entry_state fork_entry;
 
 static void lock_all(void)
@@ -25,7 +28,8 @@ static void lock_all(void)
     fork_entry = entry;
 }
 
-/* The last that was taken first. The list is short: as many as there are ranks, and some tables. */
+/* Releases in the reverse order. Recursive, but the list is short: one entry for each rank, and
+ * some tables. */
 static void unlock_from(struct fork_owner *owner, bool child)
 {
     if (owner == NULL) {

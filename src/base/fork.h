@@ -2,20 +2,20 @@
 /*
  * Locks and fork(2).
  *
- * A child of fork(2) has only the thread that called it: a lock that another thread held would
- * never be given back there, and what another thread was changing would stay half changed. So each
- * owner of a lock that a child can come to registers it here with its rank; all are taken before a
- * fork, in the order of their ranks, and given back behind it on both sides. The handlers of
- * pthread_atfork(3) are taken once, here, for the whole library.
+ * A child of fork(2) has only the thread that called it. A lock that another thread held would
+ * never be released there, and what that thread was changing would stay half changed. So each owner
+ * of a lock that a child can reach registers it here with its rank. All are taken before a fork, in
+ * the order of their ranks, and released after it on both sides. The handlers of pthread_atfork(3)
+ * are installed once, here, for the whole library.
  *
- * Owners register before main() or dlopen(3) of the library returns, and so before any of their
- * locks can be held. A lock that lies in an object need not be registered where a child cannot
- * reach the object: it is named by a handle, or knows the epoch of its process, and is refused
- * before its lock is touched. tests/table/fork_locks_test.c lists these, and finds a lock that is
- * neither.
+ * Owners register before main() starts or dlopen(3) of the library returns, and so before any of
+ * their locks can be held. A lock inside an object need not be registered where a child cannot
+ * reach the object: the object is named by a handle, or knows the epoch of its process, and is
+ * refused before its lock is touched. tests/table/fork_locks_test.c lists these locks and fails for
+ * a lock that is neither registered nor listed.
  *
- * What calls clone(2) itself, or _Fork(3), runs no handlers. In its child the library refuses what
- * was handed out before (base/process.h); its locks are free only where no other thread held them.
+ * A direct clone(2) or _Fork(3) runs no handlers. In its child the library refuses everything that
+ * was handed out before (base/process.h); a lock is free there only if no other thread held it.
  */
 #ifndef BASE_FORK_H
 #define BASE_FORK_H
@@ -24,8 +24,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* The order in which locks are taken: a thread that holds one takes only those that stand behind
- * it. Two of one rank are never held together. */
+/* The order in which locks are taken: a thread that holds one takes only those further down. Two of
+ * the same rank are never held together. */
 enum fork_rank {
     /* libmiguard */
     FORK_DROP,
@@ -44,14 +44,14 @@ enum fork_rank {
     FORK_SLOTS,
     FORK_AUDIT,
     FORK_ONCE,
-    FORK_PROCESS /* last: behind it in the child everything has its new epoch */
+    FORK_PROCESS /* last: released after it, everything in the child has the new epoch */
 };
 
-/* What has locks. A pointer that is NULL is left out. before and after run in the process that
- * forks, in_child in place of after in the child. */
+/* An owner of locks. A NULL pointer is skipped. before and after run in the process that forks;
+ * in_child runs instead of after in the child. */
 struct fork_owner {
     enum fork_rank rank;
-    pthread_mutex_t *lock; /* taken and given back where the functions are not there */
+    pthread_mutex_t *lock; /* taken after before(), released ahead of after() */
     void (*before)(void);
     void (*after)(void);
     void (*in_child)(void);
@@ -60,11 +60,13 @@ struct fork_owner {
 
 void fork_register(struct fork_owner *owner);
 
-/* False: a handler could not be taken, and nothing may be handed out that a child must not have. */
+/* False: the handlers could not be installed, and nothing may be handed out that a child must not
+ * use. */
 bool fork_is_watched(void);
 
-/* At file scope: registers an owner with these members. 101 is the first priority that is not the
- * C library's: it comes before constructors of the program, which may call the library. */
+/* At file scope: registers an owner with these members. 101 is the first priority that is not
+ * reserved for the C library, and runs before the program's own constructors, which may call the
+ * library. */
 #define FORK_OWNER(name, ...)                                                                      \
     __attribute__((constructor(101))) static void name##_register(void)                            \
     {                                                                                              \
@@ -73,8 +75,8 @@ bool fork_is_watched(void);
     }                                                                                              \
     _Static_assert(1, "")
 
-/* As pthread_once(3), which need not end in a child that was forked in the middle of it. The lock
- * is to be registered with FORK_ONCE; function takes no lock and calls nothing that loads. */
+/* Like pthread_once(3), which may never finish in a child that was forked while it ran. The lock
+ * must be registered with FORK_ONCE; function takes no lock and loads no library. */
 struct fork_once {
     pthread_mutex_t lock;
     atomic_bool done;

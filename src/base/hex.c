@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hexadecimal for hashes, ids and escapes. Not for keys: the time depends on the digits. */
+/* Hexadecimal for hashes, ids and escapes. Not for keys: its time depends on the digits. */
 #include "base/hex.h"
 
 static const char digits_of[] = "0123456789abcdef";

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Checks RLIMIT_FSIZE before the audit code makes a file longer. */
 #include "base/limit.h"
 
 #include <errno.h>

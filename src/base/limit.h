@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether a file may be as long as this. A write(2) or fallocate(2) beyond RLIMIT_FSIZE brings
- * SIGXFSZ, which kills; a file in memory (memfd_create(2)) is no exception. False and EFBIG. What
- * is lowered afterwards is met by the functions of write.h. */
+/* Whether a file may have this length. A write(2) or fallocate(2) beyond RLIMIT_FSIZE raises
+ * SIGXFSZ, which kills; this holds for a file in memory (memfd_create(2)), too. False sets EFBIG. A
+ * limit that is lowered afterwards is handled by the functions of write.h. */
 bool limit_allows_file(uint64_t size);
 
 #endif

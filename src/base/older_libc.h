@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What glibc before 2.32 and musl do not have. The Makefile compiles each file of src/probes, and
- * has this header stand before every source where one of them does not compile: the library asks
- * for what is there and not for a version. Each replacement has a name of its own behind a macro,
- * so that a test can have them all where the C library has the originals, too
+ * Functions that glibc before 2.32 and musl lack. The Makefile compiles each file of src/probes and
+ * includes this header before every source where one of them does not compile: the library checks
+ * for the function and not for a version. Each replacement has its own name behind a macro, so that
+ * a test can use them all where the C library has the originals, too
  * (tests/live/older_libc_test.sh).
  */
 #ifndef BASE_OLDER_LIBC_H

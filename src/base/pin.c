@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Keeps the library in memory. Called before the first handler, thread, key or callback that points
+ * into it (pin.h). */
 #include "base/pin.h"
 
 #include <dlfcn.h>
@@ -6,12 +8,12 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#ifdef __GLIBC__ /* RTLD_DL_LINKMAP is no macro */
+#ifdef __GLIBC__ /* RTLD_DL_LINKMAP is not a macro */
 
-/* A program is not unloaded, and has no name here. */
+/* An empty name is the program itself, which is never unloaded. */
 bool pin_in_memory(void)
 {
-    static atomic_bool pinned; /* its address is also that of the object */
+    static atomic_bool pinned; /* its address also identifies the object */
     struct link_map *map = NULL;
     Dl_info info;
 

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * Keeps the object that holds this code in memory until the process ends: before the first signal
- * handler, thread, key or fork handler, which point into it. The shared library is linked so
- * (-z nodelete); the archive in a plug-in that is unloaded is not. False when that cannot be done.
+ * Keeps the object that holds this code in memory until the process ends. Called before the first
+ * signal handler, thread, key or fork handler, which point into it. The shared library is linked so
+ * (-z nodelete); the archive inside a plug-in that is unloaded is not. False when that fails.
  * Thread safe; not for a signal handler.
  */
 bool pin_in_memory(void);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The epoch that distinguishes a process from its forked children, and the signal mask for the
+ * library's own threads. Called by handle tables, sessions and every cache of a thread. */
 #include "base/process.h"
 
 #include <errno.h>
@@ -13,15 +15,15 @@
 #include "base/fork.h"
 
 /*
- * The page holds the epoch; it is zero in a fresh child, and the first caller there draws a new
+ * The page holds the epoch. It is zero in a fresh child, and the first caller there draws a new
  * one. The mapping is made once per process image and inherited by children.
  *
- * Three things empty it in a child. The kernel does, who was told to by MADV_WIPEONFORK: that also
- * meets a child of clone(2) or _Fork(3), which run no handlers. The handler of fork(3) does, should
- * the kernel not. And where the kernel only says that it will (an emulator that takes madvise(2)
- * for advice, a filter that answers 0 for it), a timer tells whose memory this is, with each use:
- * timers are not inherited (timer_create(2)). A process id would not do: another process can have
- * it later, and 1 is that of the first in every process namespace.
+ * Three mechanisms clear it in a child. MADV_WIPEONFORK makes the kernel do so, also in a child of
+ * clone(2) or _Fork(3), which run no handlers. The handler of fork(3) does, in case the kernel does
+ * not. And where the kernel's promise is not kept (an emulator that ignores madvise(2), a filter
+ * that answers 0 for it), a timer shows at each use whether this process made the page: timers are
+ * not inherited (timer_create(2)). A process id would not do: another process can get it later, and
+ * the first process of every pid namespace has 1.
  */
 struct epoch_page {
     _Atomic uint64_t epoch;
@@ -33,11 +35,11 @@ static struct fork_once page_once = FORK_ONCE_INIT;
 static struct epoch_page *page;
 
 /* Both change before page is set, and in a child while it has one thread. */
-static bool uses_timer; /* what the kernel says about wiping is not believed */
+static bool uses_timer; /* the kernel's promise to wipe the page is not trusted */
 static struct {
     bool exists;
     int id;
-    struct timespec interval; /* random: a timer that the child made for itself has another */
+    struct timespec interval; /* random: a timer that the child makes itself has another */
 } timer;
 
 static uint64_t draw_random(void)
@@ -53,8 +55,8 @@ static uint64_t draw_random(void)
 
 /* ---- the timer --------------------------------------------------------------------------- */
 
-/* With SIGEV_NONE it does nothing when it expires, and is not even queued. The raw calls: glibc's
- * allocate, which is not for a child of a process with threads. */
+/* With SIGEV_NONE an expiry does nothing and queues nothing. Raw calls: glibc's functions allocate,
+ * which is forbidden in a child of a process with threads. */
 static void make_timer(void)
 {
     struct sigevent quiet = {.sigev_notify = SIGEV_NONE};
@@ -86,8 +88,8 @@ static bool timer_is_ours(void)
 
 /* ---- the page ---------------------------------------------------------------------------- */
 
-/* Whether the kernel looks at what it is asked: it wipes private memory only, and has to refuse
- * this (madvise(2), EINVAL). */
+/* Whether the kernel really evaluates the request: it wipes private memory only and must refuse
+ * shared memory (madvise(2), EINVAL). */
 static bool refuses_shared(size_t size)
 {
     void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -100,8 +102,8 @@ static bool refuses_shared(size_t size)
     return refused;
 }
 
-/* Without the handler, or with neither wiping nor a timer, a child could not be told from its
- * parent: then there is never an epoch and every session is refused (fail closed). */
+/* Without the handler, or with neither wiping nor a timer, a child could not be distinguished from
+ * its parent. Then there is never an epoch and every session is refused (fail closed). */
 static void map_page(void)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
@@ -121,7 +123,7 @@ static void map_page(void)
     page = memory;
 }
 
-/* The first of the handlers there: the others ask for the epoch. */
+/* Runs before the other handlers in the child, because they ask for the epoch. */
 static void empty_in_child(void)
 {
     if (page == NULL) {

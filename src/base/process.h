@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which process this is, told without a system call.
+ * Which process this is, found out without a system call.
  *
- * Everything given out before a fork must be worthless in the child (design: a fork invalidates
+ * Everything handed out before a fork must be worthless in the child (design: a fork invalidates
  * every session). The epoch lives in a page that the kernel zeroes in a child (madvise(2),
- * MADV_WIPEONFORK, Linux 4.14), which also sees a raw clone(2) that pthread_atfork() misses.
+ * MADV_WIPEONFORK, Linux 4.14), also after a raw clone(2), which pthread_atfork(3) misses.
  */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 /* A random number, not 0, that is the same for the whole life of this process and differs in every
- * forked child; 0 when it could not be had, and then nothing may be handed out. Thread safe. */
+ * forked child. 0 when none is available; then nothing may be handed out. Thread safe. */
 uint64_t process_epoch(void);
 
-/* 1, 2, 3 ... in this process, and again from 1 in a forked child; always 0 when there is no epoch.
+/* 1, 2, 3 ... in this process, and again from 1 in a forked child; always 0 without an epoch.
  * Thread safe. */
 uint64_t process_next_number(void);
 
@@ -25,9 +25,9 @@ uint64_t process_next_number(void);
 uint64_t process_check_word(uint64_t value);
 
 /*
- * Around pthread_create(3) for a thread of the library's own: signals are for the threads of the
- * program that it is a guest in. SIGSYS alone stays: glibc's setuid(3) makes every thread call, and
- * a filter's refusal of that (the gate with a report) kills where SIGSYS is blocked.
+ * Used around pthread_create(3) for a thread of the library's own: signals belong to the threads of
+ * the host program. SIGSYS alone stays open: glibc's setuid(3) makes every thread do the call, and
+ * a filter's refusal of it (the gate with a report) kills the process where SIGSYS is blocked.
  */
 bool process_mute(sigset_t *ret_before);
 void process_unmute(const sigset_t *before);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocking all signals of a thread. Used by the switch, the drop, the gate and its check. */
+/* Blocks all signals of a thread. Used by the switch, the drop, the gate and its check. */
 #include "base/signals.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The kernel takes a mask of exactly its own size: one bit for each of its 64 signals. */
+/* The kernel accepts only a mask of its own size: one bit for each of its 64 signals. */
 _Static_assert(_NSIG - 1 == 64, "the kernel's mask is 64 bits here");
 
 static bool set_mask(const uint64_t *mask, uint64_t *ret_before)

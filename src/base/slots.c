@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The handle table under the guarded objects and the host's objects: look-up, pinning, reuse
+ * (slots.h). */
 #include "base/slots.h"
 
 #include <string.h>
@@ -8,7 +10,7 @@
 
 /*
  * The state word: generation in the high half, LIVE, then the number of pins. Everything that a
- * look-up must know stands in one word, so that finding and pinning are one atomic step.
+ * look-up needs is in one word, so that finding and pinning are one atomic step.
  */
 #define STATE_PINS       0x7FFFFFFFu
 #define STATE_LIVE       0x80000000u
@@ -44,7 +46,7 @@ static struct slot *slot_at(struct slots *table, uint32_t index)
     return (struct slot *)(void *)(chunk + index % SLOTS_PER_CHUNK * slot_size(table));
 }
 
-/* A slot that was never used before; called with the lock held. */
+/* A slot that was never used before. The caller holds the lock. */
 static struct slot *grow(struct slots *table)
 {
     uint32_t index = table->used_slots;
@@ -67,7 +69,7 @@ static struct slot *grow(struct slots *table)
 
 static struct slot *take_free(struct slots *table)
 {
-    /* A chunk's worth of slots rests before the first is used again: quarantine. */
+    /* Quarantine: a chunk's worth of slots is free before the first is reused. */
     if (table->free_count < SLOTS_PER_CHUNK &&
         table->used_slots - table->left_count < table->limit) {
         struct slot *fresh = grow(table);
@@ -87,8 +89,8 @@ static struct slot *take_free(struct slots *table)
     return slot;
 }
 
-/* A slot that was left serves nobody and counts for nothing: else a table would refuse everything
- * at the end of a long life. Called with the lock held. */
+/* An exhausted slot is not in use and does not count against the limit: otherwise a table would
+ * refuse everything at the end of a long life. The caller holds the lock. */
 static uint32_t in_use(const struct slots *table)
 {
     return table->used_slots - table->free_count - table->left_count;
@@ -136,7 +138,7 @@ struct slots_handle slots_publish(struct slots *table, void *object)
     return handle_of(table, slot, state);
 }
 
-/* check is NULL where the caller has other proof that the name was given out. */
+/* check is NULL where the caller has other proof that the name was handed out. */
 static bool is_ours(const struct slots *table, uint64_t name, const uint64_t *check)
 {
     return check == NULL || *check == process_check_word(name ^ (uint64_t)(uintptr_t)table);
@@ -238,8 +240,8 @@ static void append_free(struct slots *table, struct slot *slot)
     table->free_count++;
 }
 
-/* A generation that came round would make a very old handle look live: a slot with no other left
- * keeps its last, under which nobody finds it. */
+/* A generation that wrapped around would make a very old handle look live. So a slot without
+ * another generation keeps its last one, under which no handle finds it. */
 static void put_free(struct slots *table, struct slot *slot)
 {
     uint64_t generation = atomic_load_explicit(&slot->state, memory_order_relaxed) >> 32;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Names and texts of the statuses, and how a failure fills struct miguard_error. Called by every
+ * fallible function. */
 #include "miguard/status.h"
 
 #include "base/error.h"
@@ -31,7 +33,7 @@ const char *miguard_status_text(enum miguard_status status)
     return "unknown status";
 }
 
-/* At a whole character, and so that it is seen. */
+/* Cuts at a whole character and marks the cut. */
 static void mark_cut(char *text, size_t size)
 {
     size_t end = size - sizeof("...");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Growing text and JSON output (text.h), for records, reports and messages. */
 #include "base/text.h"
 
 #include <stdarg.h>
@@ -123,7 +124,8 @@ size_t text_copy_out(const struct text *text, char *buffer, size_t size)
     return text->length;
 }
 
-/* What may stand in a JSON string as it is: ASCII without controls, DEL, quote and backslash. */
+/* Characters that need no escape in a JSON string: ASCII without controls, DEL, quote and
+ * backslash. */
 static const bool plain[256] = {
     [' ' ... '!'] = true,
     ['#' ... '['] = true,
@@ -176,7 +178,7 @@ static void append_escape(struct text *text, uint32_t code)
     }
 }
 
-/* One character that is not plain; returns how many bytes it has. */
+/* Appends one character that is not plain; returns its length in bytes. */
 static size_t escape_one(struct text *text, const unsigned char *at)
 {
     uint32_t code = 0;
@@ -211,7 +213,7 @@ static void text_json_escape(struct text *text, const char *value)
     }
 }
 
-/* The length of what needs no escape; 0 when something does. */
+/* The length of a name that needs no escape; 0 when it needs one. */
 static size_t plain_length(const char *name)
 {
     size_t length = 0;
@@ -225,7 +227,8 @@ static size_t plain_length(const char *name)
     return length;
 }
 
-/* Names are the program's own, nearly always plain, and a good part of each record. */
+/* The fast path: names come from the program, are nearly always plain, and make up much of each
+ * record. */
 static void text_json_plain_name(struct text *text, const char *name, size_t length)
 {
     if (!text_reserve(text, length + 3)) {
@@ -300,8 +303,9 @@ void text_json_string(struct text *text, const char *name, const char *value)
     text_append_bytes(text, "\"", 1);
 }
 
-/* Between values JSON has blanks, tabs and line ends; none of them is inside a string. The
- * look-ahead of utf8_length() may not pass the end, so the last bytes are looked at in a copy. */
+/* JSON allows blanks, tabs and line ends between values, and none of these controls inside a
+ * string. The look-ahead of utf8_next() must not pass the end, so the last bytes are decoded from a
+ * copy. */
 static size_t show_one(struct text *text, const char *at, size_t left)
 {
     char end[5] = "";
@@ -318,7 +322,7 @@ void text_json_shown(struct text *text, const char *json, size_t length)
 {
     size_t start = 0, at = 0;
 
-    if (length == 0) { /* of a field that is not there, and so without an address */
+    if (length == 0) { /* a missing field, with a NULL pointer */
         return;
     }
     while (at < length) {

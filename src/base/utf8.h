@@ -9,16 +9,16 @@
 enum { UTF8_MAX = 4 }; /* bytes of one character */
 
 /*
- * The length in bytes of the character at bytes, of which `left` are there, or 0 when they are not
- * valid (overlong forms, surrogates, code points above U+10FFFF, cut short) or left is 0;
- * *ret_code is untouched then. A NUL is a character of one byte.
+ * The length in bytes of the character at bytes, of which `left` are readable. 0 when it is not
+ * valid (overlong form, surrogate, code point above U+10FFFF, truncated) or left is 0; *ret_code is
+ * untouched then. A NUL is a character of one byte.
  *
- * In a text that ends with NUL, left may be UTF8_MAX: a NUL continues no character, so nothing
- * behind it is read.
+ * In a text that ends with NUL, left may be UTF8_MAX: a NUL does not continue a character, so
+ * nothing beyond it is read.
  */
 size_t utf8_next(const char *bytes, size_t left, uint32_t *ret_code);
 
-/* How many characters; a byte that is not valid UTF-8 counts as one. */
+/* The number of characters; a byte that is not valid UTF-8 counts as one. */
 size_t utf8_count(const char *bytes, size_t length);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { WORD_LIMIT = 40 }; /* no key, name or option of ours is longer */
+enum { WORD_LIMIT = 40 }; /* every key, name and option of the project is shorter */
 
 static char folded(char byte, bool fold)
 {
@@ -24,7 +24,7 @@ struct word {
     size_t length;
 };
 
-/* The distance of F. J. Damerau (1964). */
+/* The edit distance of F. J. Damerau (1964). */
 static unsigned distance(struct word a, struct word b, bool fold)
 {
     unsigned rows[3][WORD_LIMIT + 1];
@@ -69,7 +69,7 @@ const char *words_nearest(const char *word, const char *const *candidates, unsig
             if (away == 0) {
                 break;
             }
-            limit = away - 1; /* from here on only a nearer one: the first of equals stays */
+            limit = away - 1; /* only a nearer one replaces it: the first of equals wins */
         }
     }
     return nearest;

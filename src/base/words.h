@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 /*
- * The candidate nearest to word, or NULL: at most `limit` letters put in, left out, replaced or
- * swapped with their neighbour, and fewer than the word has. The first of equals. fold: case, and
- * "_" for "-", cost nothing. candidates ends with NULL.
+ * The candidate nearest to word, or NULL: at most `limit` letters inserted, left out, replaced or
+ * swapped with their neighbour, and fewer than the word has. The first of equals wins. fold: case,
+ * and "_" for "-", cost nothing. candidates ends with NULL.
  */
 const char *words_nearest(const char *word, const char *const *candidates, unsigned limit,
                           bool fold);

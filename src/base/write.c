@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Writes without SIGXFSZ and SIGPIPE (write.h). Called by the audit log for its file, state and
+ * pipes. */
 #include "base/write.h"
 
 #include <errno.h>
@@ -16,15 +18,16 @@ static int signal_of(int error)
     return error == EFBIG ? SIGXFSZ : error == EPIPE ? SIGPIPE : 0;
 }
 
-/* As send_sig() in the kernel fills it in for a signal of the thread's own making. kill(2) within
- * the process looks the same, but goes to the process, and what was sent to the thread is taken
- * first; tgkill(2) has a code of its own. */
+/* The siginfo of a signal that the kernel sends to the thread for its own call, as send_sig() fills
+ * it in. kill(2) from within the process looks the same, but is queued for the process, and the
+ * thread's queue is read first; tgkill(2) has its own code. */
 static bool is_of_the_call(const siginfo_t *info)
 {
     return info->si_code == SI_KERNEL || (info->si_code == SI_USER && info->si_pid == getpid());
 }
 
-/* The raw call: glibc's sigtimedwait(3) shows SI_TKILL as SI_USER. */
+/* Consumes the signal of the failed call; one from elsewhere is queued again. The raw call: glibc's
+ * sigtimedwait(3) reports SI_TKILL as SI_USER. */
 static void take_back(int number)
 {
     const struct timespec now = {0, 0};
@@ -37,8 +40,8 @@ static void take_back(int number)
     }
 }
 
-/* Whether one waits for this thread alone: sigpending(2) shows those of the process as well.
- * Without /proc it is taken to be so, and stays. */
+/* Whether one is pending for this thread: sigpending(2) also shows those of the process. Without
+ * /proc one is assumed, and it stays. */
 static bool is_thread_pending(int number)
 {
     char text[4096];
@@ -54,7 +57,7 @@ static bool is_thread_pending(int number)
            (strtoull(line + strlen("\nSigPnd:"), NULL, 16) >> (number - 1) & 1) != 0;
 }
 
-/* What was not blocked is not waiting: it would have been delivered. */
+/* A signal that was not blocked cannot be pending: it would have been delivered. */
 static bool is_waiting(const sigset_t *before, int number)
 {
     sigset_t pending;

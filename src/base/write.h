@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing without a signal to the program that the library is a guest in.
+ * Writes without raising a signal in the host program.
  *
- * A call that meets RLIMIT_FSIZE sends SIGXFSZ, and one that finds no reader SIGPIPE (signal(7));
- * both end a process. Looking at the limit first (limit.h) is not enough: another thread, or
+ * A call that exceeds RLIMIT_FSIZE raises SIGXFSZ, and one without a reader SIGPIPE (signal(7));
+ * both end a process. Checking the limit first (limit.h) is not enough: another thread, or
  * prlimit(2) from outside, may lower it before the call. So both signals are blocked in this thread
- * around each call, and the one that the call has sent is taken back before they are unblocked: the
- * kernel sends it to the thread that made the call, and the error says which it is. One that was
- * waiting before, or that came from elsewhere meanwhile, stays for its receiver.
+ * around each call, and the one that the call raised is consumed before they are unblocked: the
+ * kernel sends it to the thread that made the call, and the error says which it is. A signal that
+ * was pending before, or that came from elsewhere meanwhile, stays for its receiver.
  *
- * Two system calls more for each write, three or four where the signals are blocked already.
- * Sockets do without, by MSG_NOSIGNAL.
+ * The cost is two more system calls for each write, three or four where the signals are blocked
+ * already. Sockets use MSG_NOSIGNAL instead.
  */
 #ifndef BASE_WRITE_H
 #define BASE_WRITE_H
@@ -22,11 +22,11 @@
 struct write_signals {
     sigset_t before; /* the thread's mask */
     bool held;
-    bool waiting[2]; /* SIGXFSZ, SIGPIPE: one was pending for the thread already */
+    bool waiting[2]; /* SIGXFSZ, SIGPIPE: already pending for the thread before */
 };
 
-/* Around calls that another library makes. error: the errno of the call that failed, or 0; EFBIG
- * where it is not known. */
+/* Around calls that another library makes. error: the errno of the failed call, or 0; EFBIG where
+ * it is not known. */
 void write_signals_hold(struct write_signals *ret_signals);
 void write_signals_release(struct write_signals *signals, int error);
 
@@ -34,6 +34,6 @@ void write_signals_release(struct write_signals *signals, int error);
 ssize_t write_quietly(int fd, const void *bytes, size_t length);
 int ftruncate_quietly(int fd, off_t size);
 int fallocate_quietly(int fd, int mode, off_t offset, off_t length);
-int posix_fallocate_quietly(int fd, off_t offset, off_t length); /* gives the error number */
+int posix_fallocate_quietly(int fd, off_t offset, off_t length); /* returns the error number */
 
 #endif

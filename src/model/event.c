@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of the maps, by number. */
+/* The texts of the maps by number, for the encoder, the guard and the reviewing commands. */
 #include "model/event.h"
 
 const struct audit_action_words audit_actions[AUDIT_ACTION_COUNT] = {

@@ -3,8 +3,8 @@
  * What is recorded: one event for each decision that a policy wants recorded. Data only; how an
  * event becomes a record is in audit/encode.h.
  *
- * The lists below are closed. A code never changes its meaning: the letter at its end is I for
- * what went well and E for what was refused.
+ * The lists below are closed. A code never changes its meaning: its last letter is I for
+ * a success and E for a refusal.
  */
 #ifndef MODEL_EVENT_H
 #define MODEL_EVENT_H
@@ -106,7 +106,7 @@ enum audit_loss {
         AUDIT_LOSS_COUNT
 };
 
-/* What stands in the maps, by number. */
+/* The rows of the maps, by number. */
 struct audit_action_words {
     const char *name, *allowed, *refused, *text;
 };
@@ -132,10 +132,10 @@ struct audit_lost {
 struct audit_rotated {
     const char *previous;     /* file name, without folder, that the file before this now has */
     uint64_t removed_files;   /* by `keep`, on this occasion */
-    uint64_t removed_through; /* the last sequence number that retention ever removed; 0: none */
-    uint64_t stray_files; /* with names of rotated ones, none of the log's, since the last time */
-    const char *stray;    /* one of them; NULL: there is none */
-    uint64_t beyond;      /* bytes by which the file before is longer than it should be */
+    uint64_t removed_through; /* the last sequence number that retention ever removed, or 0 */
+    uint64_t stray_files;     /* named like rotated files but not the log's, since the last time */
+    const char *stray;        /* one of them, or NULL */
+    uint64_t beyond;          /* bytes by which the file before is longer than it should be */
 };
 
 /* The four steps of AUDIT_SPACE: low (90 % used) -> full (no more room for records) -> flooded
@@ -146,17 +146,17 @@ struct audit_space {
     unsigned used_percent;
 };
 
-/* What became of a damaged state, for STATE_SET_ASIDE. */
+/* The result of setting aside a damaged state, for STATE_SET_ASIDE. */
 struct audit_set_aside {
-    const char *found; /* what was wrong with it: "size", "content", "lock", "heads", "empty" */
-    const char *key;   /* of the chain: "none" is in it, it is "kept", or "lost" */
-    const char *file;  /* name, without folder, that the damaged one has now */
+    const char *found; /* what is wrong with it: "size", "content", "lock", "heads", "empty" */
+    const char *key;   /* the key of the chain: "none" (there was no chain), "kept", or "lost" */
+    const char *file;  /* the present name, without folder, of the damaged file */
 };
 
-/* What became of the records of the process that writes AUDIT_STOP. */
+/* The count of records of the process that writes AUDIT_STOP. */
 struct audit_tally {
-    uint64_t written; /* records, but for this one */
-    uint64_t lost;    /* as often as a sink did not take one */
+    uint64_t written; /* records, without this one */
+    uint64_t lost;    /* counted once for each sink that did not take one */
 };
 
 /* The last switch that the thread made through this library. */
@@ -167,22 +167,22 @@ struct audit_last_switch {
 
 struct audit_keys;
 
-/* Everything borrowed for the time of the call. What does not apply stays NULL or 0. */
+/* Everything is borrowed for the duration of the call. What does not apply stays NULL or 0. */
 struct audit_event {
     enum audit_action action;
     enum audit_reason reason;
     bool denied;
-    bool would_deny; /* let pass by mode: permissive only */
+    bool would_deny; /* allowed only by mode: permissive */
     enum operation operation;
-    bool kept; /* provider, namespace, class and method are cut already where they are long */
+    bool kept;            /* provider, namespace, class and method are already cut to length */
     const char *provider; /* file name of the provider module */
     const char *name_space;
     const char *class_name;
-    const char *method;            /* of an Invoke, and of what follows from it */
-    const struct audit_keys *keys; /* of the instance that was asked for (values.h) */
+    const char *method;            /* of an Invoke and its results */
+    const struct audit_keys *keys; /* of the instance that the call is about (record_limits.h) */
     uint64_t context_id, session_id, operation_id;
-    const struct miguard_identity *bound;   /* whom the session belongs to */
-    const struct miguard_identity *current; /* who made the call */
+    const struct miguard_identity *bound;   /* the owner of the session */
+    const struct miguard_identity *current; /* the caller */
     miguard_components mismatch;
     miguard_components unreadable;
     const char *rule;
@@ -190,15 +190,15 @@ struct audit_event {
     const char *rule_reason;
     const void *call_site; /* where the provider made the call */
     const struct audit_last_switch *last_switch;
-    const char *attempt; /* what was tried, for SWITCH, RESTORE, DROP and GATE */
-    pid_t tid;           /* the thread that it is about; 0: the one that writes */
+    const char *attempt; /* what was attempted, for SWITCH, RESTORE, DROP and GATE */
+    pid_t tid;           /* the thread concerned; 0: the writing thread */
     const struct audit_lost *lost;
     const struct audit_rotated *rotated;
     const struct audit_space *space;
     const struct audit_tally *tally;
     const struct audit_set_aside *set_aside;
     const char *policy_detail; /* for POLICY_*: the files or the errors */
-    const char *policy_hash;   /* of the files (policy/draft.h); NULL: the built-in, or none */
+    const char *policy_hash;   /* of the files (policy/draft.h); NULL: built-in, or no policy */
     const char *policy_path;   /* where it was looked for; NULL: in the standard places */
 };
 

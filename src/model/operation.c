@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Names of the operations, for policies, records and the command. */
 #include "model/operation.h"
 
 #include <string.h>

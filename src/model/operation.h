@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything that passes the guard, under the names that policies, records and people use:
- * X(NAME, "name"). The first is how a session is had; the 15 of MI_SessionFT follow in slot order,
- * then the 6 of MI_OperationFT under the names of their wrappers, then the answers that a callback
- * is given, what the application behind a session refuses to everybody, and any other slot of a
- * context.
+ * X(NAME, "name"). The first opens a session. The 15 of MI_SessionFT follow in slot order, then the
+ * 6 of MI_OperationFT under the names of their wrappers, then the answers that a provider gives to
+ * a callback, what the application behind a session refuses to every caller, and any other slot of
+ * a context.
  */
 #ifndef MODEL_OPERATION_H
 #define MODEL_OPERATION_H
@@ -50,10 +50,10 @@ enum operation {
         OPERATION_COUNT
 };
 
-/* "unknown" for what is none. */
+/* "unknown" for an invalid operation. */
 const char *operation_name(enum operation operation);
 
-/* The operation of that name, in exactly that case. false: there is none (or name is NULL), and
+/* The operation of exactly that name, case included. false: an unknown name (or NULL), and
  * *ret_operation is untouched. */
 bool operation_from_name(const char *name, enum operation *ret_operation);
 

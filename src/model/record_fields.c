@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of the map, by number. */
+/* The rows of the map by number, for the encoder, the sinks and the reader of records. */
 #include "model/record_fields.h"
 
 const struct record_field_words record_fields[RECORD_FIELD_COUNT] = {

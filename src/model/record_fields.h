@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every member of an audit record, once, in the order in which it is written. From this list come
- * the names that the encoder writes (audit/encode.c), the reader (tools/review/record.c), what the
- * sinks with fields of their own pick (audit/sink/sink_fields.h) and the checks of the tests.
+ * the names that the encoder writes (audit/encode.c), the reader (tools/review/record.c), the
+ * fields that sinks with fields of their own select (audit/sink/sink_fields.h), and the checks of
+ * the tests.
  *
  * FIELD(NAME, "path", "last part of the path", TYPE)
  * OBJECT(NAME, "path", "last part"): what follows up to its CLOSE(NAME) are its members.
  *
  * In the library a field is RECORD_NAME and an object RECORD_NAME_OBJECT. To add one: a row here,
  * a line in encode.c, a row in tests/support/record.c, and its description in
- * tests/data/audit-record.schema.json and miguard-audit-record(5). The tests name what is missing.
+ * tests/data/audit-record.schema.json and miguard-audit-record(5). The tests report what is
+ * missing.
  */
 #ifndef MODEL_RECORD_FIELDS_H
 #define MODEL_RECORD_FIELDS_H

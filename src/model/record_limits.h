@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much of a value from outside a record keeps, in bytes of UTF-8. What is longer is cut, with a
- * mark (identity/cut.h); what has a closed set of values is not in the list. Who searches a record
- * for a long value cuts it in the same way.
+ * How much of a value from outside a record keeps, in bytes of UTF-8. A longer value is cut, with a
+ * mark (identity/cut.h). Values of a closed set are not listed. A search for a long value cuts it
+ * in the same way.
  */
 #ifndef MODEL_RECORD_LIMITS_H
 #define MODEL_RECORD_LIMITS_H
@@ -12,8 +12,8 @@
 #include "identity/cut.h"
 
 enum {
-    AUDIT_MAX_NAME = 256,  /* no file name and no user name in use is longer */
-    AUDIT_MAX_CIM = 128,   /* a longer class or method is none that a policy can name */
+    AUDIT_MAX_NAME = 256,  /* file names and user names in use are shorter */
+    AUDIT_MAX_CIM = 128,   /* a policy cannot name a longer class or method */
     AUDIT_MAX_KEY = 64,    /* the name of a key */
     AUDIT_MAX_VALUE = 128, /* its value */
     AUDIT_MAX_TEXT = 1024, /* a path; a policy's texts are of 256 characters */
@@ -25,9 +25,9 @@ enum { RECORD_MAX_LINE = 1024 * 1024 };
 
 /*
  * The keys of the instance that a call is about: each is "Name=value", or "Name" where there is no
- * value or it is not to be recorded, with a NUL. A "=" or "%" in a name is %3D or %25. There is
- * room for what real classes have, and for any single one, however much of it has to be escaped;
- * what finds none is counted.
+ * value or it must not be recorded, with a NUL. A "=" or "%" in a name is %3D or %25. There is room
+ * for the keys of real classes, and for any single one, however much of it has to be escaped. Keys
+ * without room are counted.
  */
 enum { AUDIT_KEYS_SIZE = 2048 };
 

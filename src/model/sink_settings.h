@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where records go, as a policy says it (miguard-policy(5), audit). Plain data; what it points to
- * is the caller's and must live until audit_open() has returned.
+ * Where records go, as a policy defines it (miguard-policy(5), audit). Plain data; the memory it
+ * points to is the caller's and must live until audit_open() has returned.
  */
 #ifndef MODEL_SINK_SETTINGS_H
 #define MODEL_SINK_SETTINGS_H
@@ -106,8 +106,8 @@ extern const struct sink_kind_words sink_kinds[SINK_KIND_COUNT];
 
 struct sink_settings {
     enum sink_kind kind;
-    bool failure_denies; /* on-failure: deny: a record that is not in this sink is no record */
-    const char *path;    /* of the file, or of the socket (NULL: the one of its kind) */
+    bool failure_denies; /* on-failure: deny: a decision that this sink did not record is denied */
+    const char *path;    /* of the file, or of the socket (NULL: the default of its kind) */
     /* file */
     uint64_t rotate_bytes;   /* a file that would grow beyond it is rotated; 0: never */
     uint32_t rotate_seconds; /* a file older than this is rotated; 0: never */
@@ -120,7 +120,7 @@ struct sink_settings {
     unsigned facility; /* as in syslog.h, unshifted: 10 is authpriv */
 };
 
-/* audit.keys: what a record says of the instance that was asked for. */
+/* audit.keys: what a record says about the instance concerned. */
 enum audit_keys_mode {
     AUDIT_KEYS_YES,   /* the names and values of its keys */
     AUDIT_KEYS_NAMES, /* the names alone */
@@ -130,10 +130,10 @@ enum audit_keys_mode {
 struct audit_settings {
     const struct sink_settings *sinks;
     size_t sink_count;
-    uint32_t repeat_seconds; /* identical refusals within it are one record; 0: each has its own */
+    uint32_t repeat_seconds; /* identical refusals within it share one record; 0: one record each */
 };
 
-/* What a policy that says nothing means. */
+/* The defaults of a policy. */
 #define AUDIT_DEFAULT_FILE "/var/log/miguard/audit.jsonl"
 #define SINK_FILE_DEFAULT(file)                                                                    \
     {                                                                                              \
