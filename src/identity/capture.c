@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Captures the credentials of the calling thread: read, proved by a second look and by witnesses,
- * and owned by the caller. */
+/* Captures the credentials of the calling thread: every component is read, then confirmed by a
+ * second look. Called by the guard for each session, by the switch, and by programs. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -17,7 +17,8 @@ static enum miguard_status unreadable(struct miguard_error *reterr, miguard_comp
                      miguard_component_name(component));
 }
 
-/* An id of -1 means "no change" to the set*id calls and nobody at all to a guard (invariant 1). */
+/* An id of -1 means "no change" to the set*id calls and is not an identity to a guard (invariant
+ * 1). */
 static bool has_no_id(const struct miguard_identity *identity)
 {
     for (size_t i = 0; i < IDENTITY_IDS; i++) {
@@ -48,7 +49,7 @@ static enum miguard_status capture_groups(struct miguard_identity *identity,
     return MIGUARD_OK;
 }
 
-/* What identity_check() reads, too: the components that a thread can change at any time. */
+/* The components that a thread can change at any time; identity_check() reads them, too. */
 static enum miguard_status capture_fast(struct miguard_identity *identity,
                                         struct miguard_error *reterr)
 {
@@ -126,7 +127,7 @@ static enum miguard_status capture_once(struct miguard_identity *identity,
     }
     if (has_no_id(identity)) {
         return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",
-                         "the kernel reports the id -1, which is nobody's");
+                         "the kernel reports the id -1, which is not a valid id");
     }
     identity->known = MIGUARD_COMPONENTS_ALL;
     identity->tag = IDENTITY_TAG;
@@ -145,15 +146,15 @@ static enum miguard_status capture(struct miguard_identity *ret_identity, bool o
             identity_release(ret_identity);
             return status;
         }
-        /* Every read is consistent in itself, all of them together are so only if a second look
-         * finds nothing changed: another thread's glibc setxid call may have come in between. */
+        /* Each read is consistent in itself. Together they are consistent only if a second look
+         * finds no change: another thread's setxid call through glibc may have come in between. */
         miguard_components unread = 0;
         lied = witness_all(ret_identity, only_look);
         miguard_components torn = identity_check(ret_identity, MIGUARD_COMPONENTS_ALL, &unread);
         if (torn == 0 && lied == 0) {
             return MIGUARD_OK;
         }
-        lied = torn == 0 ? lied : 0; /* what changes meanwhile agrees with no witness */
+        lied = torn == 0 ? lied : 0; /* a change under way disagrees with every witness */
         identity_release(ret_identity);
         if (unread != 0) {
             return unreadable(reterr, unread & (~unread + 1));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The one instruction and the cookie. Used by kernel.c for each change and by the gate. */
+/* The one system call instruction and the cookie (change.h). Used by kernel.c for each change, and
+ * by the gate. */
 #include "identity/change.h"
 
 #include <errno.h>
@@ -11,8 +12,8 @@ __thread volatile uint64_t identity_change_count;
 
 union identity_cookie identity_cookie;
 
-/* The halves are read and written one by one: the whole word is then in no register that the
- * compiler could spill. */
+/* The halves are read and written one by one, so that no register that the compiler could spill
+ * ever holds the whole word. */
 static uint32_t half(unsigned which)
 {
     return __atomic_load_n(&identity_cookie.half[which], __ATOMIC_RELAXED);
@@ -56,9 +57,9 @@ void identity_cookie_write(volatile uint32_t *ret_low, volatile uint32_t *ret_hi
 }
 
 /*
- * Written as whole functions in assembly, so that there is exactly one such instruction and the
- * compiler can neither copy it into a caller nor keep the cookie. The kernel leaves all registers
- * but the result and, on x86-64, rcx and r11 as they were.
+ * Whole functions in assembly, so that exactly one such instruction exists and the compiler can
+ * neither copy it into a caller nor keep the cookie. The kernel preserves all registers but the
+ * result and, on x86-64, rcx and r11.
  */
 #if defined(__x86_64__) && defined(__LP64__)
 

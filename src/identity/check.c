@@ -2,11 +2,11 @@
 /*
  * The fresh check: what a guarded call does when nothing proves that the identity is unchanged.
  *
- * Each reading is compared at once and forgotten. A difference is final, also when it is a torn
- * one: refusing is always safe. A match could be torn by glibc's setxid broadcast from another
- * thread, or by a signal handler of this one that calls the same functions: both change ids and
- * groups, so these are read again at the end. What remains is a change after the last read, which
- * no check can exclude (miguard-provider(7), "What the guard cannot see").
+ * Each value is compared at once and then dropped. A difference is final, even if it is torn:
+ * refusing is always safe. A match could be torn by glibc's setxid broadcast from another thread,
+ * or by a signal handler of this thread that calls the same functions. Both change ids and groups,
+ * so these are read again at the end. A change after the last read remains possible; no check can
+ * exclude it (miguard-provider(7), "What the guard cannot see").
  */
 #include <string.h>
 
@@ -181,8 +181,8 @@ static void check_words(struct check *check)
 }
 
 /*
- * Whether this thread leads its thread group; it is taken for the leader when the kernel does not
- * tell. The answer can change only by fork, and the epoch tells a forked child apart.
+ * Whether this thread leads its thread group; a thread whose ids cannot be read counts as the
+ * leader. The answer can change only by fork, and the epoch distinguishes a forked child.
  */
 bool identity_thread_is_leader(void)
 {
@@ -202,9 +202,9 @@ bool identity_thread_is_leader(void)
 
 /*
  * unshare(2) and setns(2) change the user namespace only when the thread group has no other member,
- * and the leader stays a member, even after its exit, as long as any other lives. So no thread
- * but the leader can ever have changed it, and all threads share one. __libc_single_threaded does
- * not answer this: it stays false once there was a second thread, though that thread is gone.
+ * and the leader stays a member, even after its exit, as long as any other lives. So no other
+ * thread can have changed it, and all threads share one. __libc_single_threaded does not answer
+ * this: it stays false after a second thread, even when that thread is gone.
  */
 static void check_user_namespace(struct check *check)
 {
@@ -220,7 +220,7 @@ static void check_user_namespace(struct check *check)
     compare(check, MIGUARD_COMPONENT_USER_NAMESPACE, inode == check->bound->user_namespace);
 }
 
-/* Which LSMs are active is fixed at boot: where a capture found none there is never one. */
+/* The set of active LSMs is fixed at boot: where a capture found no label there is never one. */
 static void check_label(struct check *check)
 {
     char label[IDENTITY_MAX_LABEL];

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Comparing two identities, and the names of components. Called by programs, the switch and the
+ * command. */
 #include <string.h>
 
 #include "identity/identity.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Cuts long texts for records and marks the cut (cut.h). Called by the audit code, and by searches
+ * for a long value. */
 #include "identity/cut.h"
 
 #include <string.h>
@@ -114,7 +116,7 @@ size_t cut_text(const char *text, size_t limit, char *buffer)
     return cut_end(&cut);
 }
 
-/* Each byte that is no UTF-8 becomes three. Looks no further than it must. */
+/* Each byte that is not UTF-8 becomes three. Reads no further than needed. */
 bool cut_fits(const char *text, size_t limit)
 {
     size_t length = 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Identities as text and JSON, for records, the command and programs. */
 #include <cap-ng.h>
 #include <linux/securebits.h>
 #include <stdio.h>
@@ -30,7 +31,7 @@ static void append_cap_name(struct text *text, uint32_t capability)
     text_append(text, upper);
 }
 
-/* A name that cannot be had is left out. */
+/* A name that cannot be resolved is left out. */
 static bool name_of(struct text *text, uint32_t id, bool user, char name[DIRECTORY_NAME])
 {
     enum directory_result result =

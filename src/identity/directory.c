@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Asks NSS for users, groups and memberships (directory.h). Called by the policy loader, the switch
+ * target, records and the command. */
 #include "identity/directory.h"
 
 #include <errno.h>
@@ -36,7 +38,7 @@ enum {
 
 enum question_kind { USER_BY_NAME, USER_BY_ID, GROUP_BY_NAME, GROUP_BY_ID, GROUPS_OF_USER };
 
-/* Asked and answered; what it points to is its own. */
+/* A question and its answer; it owns what it points to. */
 struct question {
     enum question_kind kind;
     char *name;
@@ -45,9 +47,9 @@ struct question {
     struct directory_entry entry;
     gid_t *groups;
     uint32_t group_count;
-    /* For a thread of its own: */
+    /* With a separate thread: */
     _Atomic uint32_t answered; /* a futex */
-    _Atomic unsigned owners;   /* who comes last frees it */
+    _Atomic unsigned owners;   /* the last of them frees it */
 };
 
 union found {
@@ -61,7 +63,7 @@ static enum directory_result failed(struct question *question, int error)
     return DIRECTORY_FAILED;
 }
 
-/* As getpwnam_r(3); *ret_found NULL: there is none. */
+/* As getpwnam_r(3); *ret_found NULL: no such entry. */
 static int look_up(const struct question *question, union found *entry, char *buffer, size_t size,
                    void **ret_found)
 {
@@ -87,9 +89,9 @@ static int look_up(const struct question *question, union found *entry, char *bu
     return error;
 }
 
-/* An entry that does not fit the question is not believed: another id's name would go into a
- * record, and an id of -1 is nobody's. */
-static enum directory_result take_entry(struct question *question, const union found *found)
+/* An entry that does not match the question is rejected: another id's name would go into a record,
+ * and an id of -1 is not valid. */
+static enum directory_result accept_entry(struct question *question, const union found *found)
 {
     bool user = question->kind == USER_BY_NAME || question->kind == USER_BY_ID;
     bool by_id = question->kind == USER_BY_ID || question->kind == GROUP_BY_ID;
@@ -109,7 +111,7 @@ static enum directory_result take_entry(struct question *question, const union f
     return DIRECTORY_FOUND;
 }
 
-/* ERANGE is for any line on the way, so the buffer grows until the longest fits. */
+/* ERANGE may be caused by any line before the entry, so the buffer grows until the longest fits. */
 static enum directory_result ask_entry(struct question *question)
 {
     enum directory_result result = DIRECTORY_TOO_LARGE;
@@ -132,7 +134,7 @@ static enum directory_result ask_entry(struct question *question)
         if (found == NULL && error == ERANGE) {
             continue;
         }
-        result = found != NULL ? take_entry(question, &entry)
+        result = found != NULL ? accept_entry(question, &entry)
                  : error == 0  ? DIRECTORY_NONE
                                : failed(question, error);
         break;
@@ -144,8 +146,8 @@ static enum directory_result ask_entry(struct question *question)
 /* ---- the groups of a user -----------------------------------------------------------------------
  */
 
-/* What a service leaves in errno that could not be asked. ENOENT and ESRCH are left by files that
- * were read to their end, too. */
+/* Whether errno shows that a service could not be asked. ENOENT and ESRCH are excluded: a file that
+ * was read to its end leaves them, too. */
 static bool is_trouble(int error)
 {
     static const int troubles[] = {EIO,       EAGAIN,       ETIMEDOUT,   ECONNREFUSED, ECONNRESET,
@@ -162,9 +164,9 @@ static bool is_trouble(int error)
 }
 
 /*
- * getgrouplist(3) has no answer for "could not be asked": it gives the groups of the services that
- * could, and they would pass for all. What shows it is errno, which each service gets to fill, and
- * a question that only the last service can end: a group that there is not.
+ * getgrouplist(3) cannot report "could not be asked": it returns the groups of the services that
+ * answered, and they would pass for all groups. Two things show it: errno, which each service may
+ * set, and a question that only the last service can answer: a group that does not exist.
  */
 static enum directory_result prove_groups(struct question *question, int left)
 {
@@ -206,18 +208,18 @@ static void ask(struct question *question)
         question->kind == GROUPS_OF_USER ? ask_groups(question) : ask_entry(question);
 }
 
-/* ---- in a thread of its own ---------------------------------------------------------------------
+/* ---- in a separate thread ---------------------------------------------------------------------
  */
 
 /*
- * How many threads are left behind in this process; another process begins at none. They cannot be
- * ended: a module may hold a lock. The count keeps a directory that never answers from having more
- * of them with each reload.
+ * How many threads are left behind in this process; another process starts at 0. They cannot be
+ * ended: a module may hold a lock. The count prevents a directory that never answers from getting
+ * more of them with each reload.
  */
 static _Atomic uint64_t behind_epoch;
 static _Atomic int behind;
 
-static bool join_those_behind(void)
+static bool count_one_behind(void)
 {
     uint64_t epoch = process_epoch();
 
@@ -237,7 +239,7 @@ unsigned directory_threads(void)
     return count > 0 ? (unsigned)count : 0;
 }
 
-static void let_go(struct question *question)
+static void question_release(struct question *question)
 {
     if (atomic_fetch_sub(&question->owners, 1) == 1) {
         base_free(question->name);
@@ -247,7 +249,7 @@ static void let_go(struct question *question)
     }
 }
 
-static void *ask_apart(void *argument)
+static void *ask_in_thread(void *argument)
 {
     ENTRY_UNCANCELLED;
     struct question *question = argument;
@@ -256,7 +258,7 @@ static void *ask_apart(void *argument)
     atomic_store(&question->answered, 1);
     (void)syscall(SYS_futex, &question->answered, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     atomic_fetch_sub(&behind, 1);
-    let_go(question);
+    question_release(question);
     return NULL;
 }
 
@@ -273,7 +275,7 @@ static int start_asking(struct question *question)
     if (error == 0) {
         (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
         (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        error = pthread_create(&thread, &attributes, ask_apart, question);
+        error = pthread_create(&thread, &attributes, ask_in_thread, question);
         process_unmute(&before);
     }
     pthread_attr_destroy(&attributes);
@@ -295,22 +297,22 @@ static bool is_answered(struct question *question, int wait)
     return true;
 }
 
-/* A directory of /proc has two links and one for each in it. */
-static bool is_alone(void)
+/* Counts the links of the /proc directory: two of its own, and one for each thread in it. */
+static bool is_single_threaded(void)
 {
     struct stat status;
     return stat("/proc/self/task", &status) == 0 && status.st_nlink == 3;
 }
 
 /*
- * A process with one thread may make a user namespace, which unshare(2) refuses to one with two. So
- * it is waited for until the kernel has forgotten the thread that asked, which takes microseconds.
+ * A process with one thread may make a user namespace; unshare(2) refuses it to one with two. So
+ * wait until the kernel has removed the thread that asked, which takes microseconds.
  */
-static void settle_alone(void)
+static void wait_until_single_threaded(void)
 {
     const struct timespec moment = {0, 20000};
 
-    for (int i = 0; i < 200 && !is_alone(); i++) {
+    for (int i = 0; i < 200 && !is_single_threaded(); i++) {
         if (i < 100) {
             (void)sched_yield();
         } else {
@@ -319,7 +321,7 @@ static void settle_alone(void)
     }
 }
 
-/* Moves what came out of asked to question. */
+/* Moves the answer in asked to question. */
 static void hand_over(struct question *question, struct question *asked)
 {
     question->result = asked->result;
@@ -344,15 +346,15 @@ static void ask_in_time(struct question *question, int wait)
     apart->name = base_copy_text(question->name);
     atomic_store(&apart->owners, 1);
     if (question->name != NULL && apart->name == NULL) {
-        let_go(apart);
+        question_release(apart);
         return;
     }
-    if (!join_those_behind()) {
-        let_go(apart);
+    if (!count_one_behind()) {
+        question_release(apart);
         question->result = failed(question, EAGAIN);
         return;
     }
-    bool alone = is_alone();
+    bool alone = is_single_threaded();
     atomic_store(&apart->owners, 2);
     error = start_asking(apart);
     if (error != 0) {
@@ -362,15 +364,15 @@ static void ask_in_time(struct question *question, int wait)
     } else if (is_answered(apart, wait)) {
         hand_over(question, apart);
         if (alone) {
-            settle_alone();
+            wait_until_single_threaded();
         }
     } else {
         question->result = failed(question, ETIMEDOUT);
     }
-    let_go(apart);
+    question_release(apart);
 }
 
-static void put(struct question *question, int wait)
+static void put_question(struct question *question, int wait)
 {
     int before = errno;
 
@@ -382,7 +384,8 @@ static void put(struct question *question, int wait)
     errno = before;
 }
 
-/* ---- the ways in --------------------------------------------------------------------------------
+/* ---- entry points
+ * --------------------------------------------------------------------------------
  */
 
 void directory_release(struct directory_entry *entry)
@@ -391,10 +394,10 @@ void directory_release(struct directory_entry *entry)
     entry->name = NULL;
 }
 
-static enum directory_result put_for_entry(struct question *question, int wait,
+static enum directory_result ask_for_entry(struct question *question, int wait,
                                            struct directory_entry *ret_entry)
 {
-    put(question, wait);
+    put_question(question, wait);
     if (question->result == DIRECTORY_FOUND) {
         *ret_entry = question->entry;
     } else if (question->result == DIRECTORY_FAILED) {
@@ -408,7 +411,7 @@ enum directory_result directory_by_name(enum directory_kind kind, const char *na
 {
     struct question question = {.kind = kind == DIRECTORY_USER ? USER_BY_NAME : GROUP_BY_NAME,
                                 .name = (char *)(uintptr_t)name};
-    return put_for_entry(&question, wait, ret_entry);
+    return ask_for_entry(&question, wait, ret_entry);
 }
 
 enum directory_result directory_by_id(enum directory_kind kind, uint32_t id, int wait,
@@ -416,7 +419,7 @@ enum directory_result directory_by_id(enum directory_kind kind, uint32_t id, int
 {
     struct question question = {.kind = kind == DIRECTORY_USER ? USER_BY_ID : GROUP_BY_ID,
                                 .id = id};
-    return put_for_entry(&question, wait, ret_entry);
+    return ask_for_entry(&question, wait, ret_entry);
 }
 
 enum directory_result directory_name(enum directory_kind kind, uint32_t id, int wait,
@@ -437,7 +440,7 @@ enum directory_result directory_groups(const struct directory_entry *user, int w
 {
     struct question question = {.kind = GROUPS_OF_USER, .name = user->name, .id = user->gid};
 
-    put(&question, wait);
+    put_question(&question, wait);
     if (question.result == DIRECTORY_FOUND) {
         *ret_groups = question.groups;
         *ret_count = question.group_count;
@@ -464,7 +467,7 @@ enum directory_text directory_read_id(const char *digits, size_t length, uint32_
         id = id * 10 + (uint64_t)(digits[i] - '0');
     }
     if (id >= UINT32_MAX) {
-        return id > UINT32_MAX ? DIRECTORY_TEXT_TOO_LARGE : DIRECTORY_TEXT_NOBODY;
+        return id > UINT32_MAX ? DIRECTORY_TEXT_TOO_LARGE : DIRECTORY_TEXT_MINUS_ONE;
     }
     *ret_id = (uint32_t)id;
     return DIRECTORY_TEXT_DIGITS;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Refuses ids that a user namespace does not map (id_map.h). Called by each capture. */
 #include "identity/id_map.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ enum {
 /* All ids but -1. */
 #define EVERY_ID 4294967295u
 
-/* Adds up the third column. True when the map covers every id. */
+/* Adds up the third column. True when the map covers all ids. */
 static bool map_is_complete(const char *map)
 {
     uint64_t covered = 0;

@@ -2,8 +2,8 @@
 /*
  * The identity of one thread, as the library holds it.
  *
- * Two ways to look at the calling thread: identity_capture() reads everything and keeps it;
- * identity_check() reads what a guarded call must know, compares it with a kept identity and keeps
+ * Two ways to examine the calling thread: identity_capture() reads everything and keeps it;
+ * identity_check() reads what a guarded call needs, compares it with a kept identity and keeps
  * nothing.
  */
 #ifndef IDENTITY_IDENTITY_H
@@ -36,8 +36,8 @@ enum {
 };
 
 /*
- * tag tells an identity from zeroed memory: without it nothing is known and nothing is equal
- * (invariant 1). The order of uid[], gid[] and cap[] is the order of the component bits.
+ * tag distinguishes an identity from zeroed memory: without it nothing is known and nothing is
+ * equal (invariant 1). The order of uid[], gid[] and cap[] is the order of the component bits.
  */
 struct miguard_identity {
     uint64_t tag;
@@ -47,12 +47,12 @@ struct miguard_identity {
     uint32_t group_count;
     gid_t *groups; /* ascending, without duplicates */
     uint64_t cap[IDENTITY_CAP_SETS];
-    uint32_t cap_count; /* capabilities the kernel knows: probes that the bounding set takes */
+    uint32_t cap_count; /* capabilities the kernel knows: the bounding set takes that many calls */
 #define IDENTITY_WORD(NAME, shape, member, ...) COMPONENT_IF_WORD_##shape(uint32_t member;)
     COMPONENT_MAP(IDENTITY_WORD)
 #undef IDENTITY_WORD
     uint64_t user_namespace; /* inode number of the namespace in nsfs */
-    char *lsm_label;         /* NULL where no active LSM keeps one */
+    char *lsm_label;         /* NULL where no active LSM has labels */
 };
 
 #define IDENTITY_TAG 0x6D69677561726431u /* "miguard1" */
@@ -65,8 +65,8 @@ bool identity_valid(const struct miguard_identity *identity);
 MIGUARD_CHECKED enum miguard_status identity_capture(struct miguard_identity *ret_identity,
                                                      struct miguard_error *reterr);
 
-/* The same for what is only told and decides nothing: without the one witness that changes the
- * thread for a moment (witness.h). */
+/* The same for records only, never for a decision: without the one witness that changes the thread
+ * for a moment (witness.h). */
 MIGUARD_CHECKED enum miguard_status
 identity_capture_to_record(struct miguard_identity *ret_identity);
 
@@ -76,12 +76,12 @@ MIGUARD_CHECKED enum miguard_status identity_copy(const struct miguard_identity 
                                                   struct miguard_identity *ret_identity);
 
 /*
- * The guard's look at the calling thread: the components of `compared` in which it differs from
- * bound, 0 for a match. What cannot be read counts as different and is told in *ret_unreadable
- * (may be NULL). An invalid bound identity differs in everything.
+ * The guard's check of the calling thread: the components of `compared` in which it differs from
+ * bound, 0 for a match. A component that cannot be read counts as different and is reported in
+ * *ret_unreadable (may be NULL). An invalid bound identity differs in everything.
  *
- * Allocates nothing unless the thread has more than 256 supplementary groups, and then once a
- * thread.
+ * Allocates nothing unless the thread has more than 256 supplementary groups, and then once for
+ * each thread.
  */
 MIGUARD_CHECKED miguard_components identity_check(const struct miguard_identity *bound,
                                                   miguard_components compared,
@@ -97,22 +97,22 @@ uint32_t identity_sort_groups(gid_t *groups, uint32_t count);
 /* A component set as "euid, groups". */
 void identity_components_text(struct text *text, miguard_components components);
 
-/* As JSON: one member a component, without the braces around them; names resolves user and group
+/* As JSON: one member per component, without the enclosing braces. names: resolves user and group
  * names through NSS. */
 void identity_write_json(struct text *text, const struct miguard_identity *identity, bool names);
 
-/* What is recorded beside an identity and is no part of it. What cannot be read stays at its
- * "not known" value: these are facts for a person, never for a decision. */
+/* What is recorded beside an identity and does not belong to it. An unreadable value stays "not
+ * known": these are facts for a person, never for a decision. */
 struct identity_process {
     pid_t pid;
     uint32_t loginuid;     /* UINT32_MAX: not set */
     uint64_t start_time;   /* in clock ticks since boot, proc(5) field 22 of stat */
-    char executable[4096]; /* whole: the kernel has no longer one; "" when it cannot be read */
+    char executable[4096]; /* never cut: the kernel's limit; "" when it cannot be read */
 };
 void identity_read_process(struct identity_process *ret_process);
 
-/* Whether there is a process of this pid that still runs: a zombie does not. *ret_start is its
- * start_time, or 0 when its /proc cannot be read. */
+/* Whether a process with this pid still runs: a zombie does not. *ret_start is its start_time, or 0
+ * when its /proc cannot be read. */
 bool identity_process_runs(pid_t pid, uint64_t *ret_start);
 
 struct identity_thread {

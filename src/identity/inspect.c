@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading about other threads and about what is recorded beside an identity: for people and for
+/* Reads the identity of other threads, and what is recorded beside an identity: for people and for
  * the audit log, never for a decision. */
 #include <errno.h>
 #include <signal.h>
@@ -96,7 +96,7 @@ static enum miguard_status parse_status(const char *status, struct miguard_ident
     const char *no_new_privs = status_line(status, "NoNewPrivs");
     identity->no_new_privs = no_new_privs != NULL && strtoul(no_new_privs, NULL, 10) != 0;
     identity->known = COMPONENTS_IN_STATUS; /* read_links() adds its own */
-    /* How many capabilities there are is the same for every thread of this kernel. */
+    /* The number of capabilities is the same for every thread of this kernel. */
     if (!read_bounding(0, &unused, &identity->cap_count)) {
         identity->cap_count = 64;
     }
@@ -171,8 +171,8 @@ enum miguard_status miguard_identity_read(pid_t tid, struct miguard_identity **r
     return MIGUARD_OK;
 }
 
-/* Field 22 of /proc/PID/stat. The second field is the name in parentheses and may hold anything,
- * so counting starts behind the last parenthesis. */
+/* Field 22 of /proc/PID/stat. The second field is the name in parentheses and may hold any
+ * character, so counting starts after the last parenthesis. */
 static uint64_t parse_start_time(const char *stat)
 {
     const char *at = strrchr(stat, ')');
@@ -189,7 +189,7 @@ bool identity_process_runs(pid_t pid, uint64_t *ret_start)
     *ret_start = 0;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     if (read_proc_file(path, text, sizeof(text)) <= 0) {
-        return kill(pid, 0) == 0 || errno == EPERM; /* /proc may be hidden, or not there */
+        return kill(pid, 0) == 0 || errno == EPERM; /* /proc may be hidden or not mounted */
     }
     const char *name_end = strrchr(text, ')');
     *ret_start = parse_start_time(text);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The raw system calls behind the table of kernel.h. Called by everything that reads or changes
+ * credentials. */
 #include "identity/kernel.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@
 
 #include "identity/change.h"
 
-/* syscall(2) answers -1 and errno; one place turns that into the kernel's own convention. */
+/* syscall(2) returns -1 and sets errno; this one place converts that to a negative errno. */
 static long kernel_result(long result)
 {
     return result == -1 ? -errno : result;
@@ -86,16 +88,16 @@ static long change(long number, unsigned long a, unsigned long b, unsigned long 
     return result;
 }
 
-/* A call that only reads: not counted, and without the cookie, which a signal handler that comes in
- * at its end would find in the register. */
+/* A call that only reads: not counted, and without the cookie, which a signal handler that
+ * interrupts its end would find in the register. */
 static long read_only(long number, unsigned long a, unsigned long b, unsigned long c,
                       unsigned long d, unsigned long e)
 {
     return kernel_result(syscall(number, a, b, c, d, e, 0UL));
 }
 
-/* setfsuid(2) and setfsgid(2) cannot fail: they return the previous id, which for the ids from
- * 0xFFFFF001 up looks like an errno. Such an id is no errno here. An id of -1 only reads. */
+/* setfsuid(2) and setfsgid(2) cannot fail: they return the previous id. An id from 0xFFFFF001 up
+ * looks like an errno but is not one here. An id of -1 only reads. */
 static long set_fs_id(long number, uint32_t id)
 {
     long result = (id == UINT32_MAX ? read_only : change)(number, id, 0, 0, 0, 0);
@@ -112,7 +114,7 @@ static long call_setfsgid(gid_t fsgid)
     return set_fs_id(SYS_setfsgid, fsgid);
 }
 
-/* What is not known to read only counts as a change. */
+/* An option that is not known to be read-only counts as a change. */
 static bool prctl_reads(int option, unsigned long a2)
 {
     return option == PR_GET_SECUREBITS || option == PR_GET_NO_NEW_PRIVS ||
@@ -155,7 +157,7 @@ static long call_capset(struct __user_cap_header_struct *header,
     return change(SYS_capset, (unsigned long)header, (unsigned long)data, 0, 0, 0);
 }
 
-/* A filter that spreads to all threads can spread no_new_privs with it. */
+/* A filter that is applied to all threads can set no_new_privs on them, too. */
 static long call_seccomp(unsigned int operation, unsigned int flags, void *arguments)
 {
     return change(SYS_seccomp, operation, flags, (unsigned long)arguments, 0, 0);

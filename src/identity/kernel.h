@@ -2,13 +2,13 @@
 /*
  * Every system call that reads or changes credentials, behind one table of functions.
  *
- * The calls are raw: glibc's setxid wrappers change all threads of the process (nptl(7)), and
- * cached or emulated answers are of no use to a guard. Each returns what the kernel returned, a
- * negative errno on failure. The table is constant and bound at link time; a fault test links its
- * own table in place of kernel.c, so there is nothing in shipped code that could turn a call off.
+ * The calls are raw: glibc's setxid wrappers change all threads of the process (nptl(7)), and a
+ * guard cannot use cached or emulated answers. Each returns what the kernel returned, a negative
+ * errno on failure. The table is constant and bound at link time; a fault test links its own table
+ * in place of kernel.c, so shipped code contains no way to turn a call off.
  *
- * Each call that changes credentials is made by the one instruction of identity/change.h and is
- * counted there. A call that only reads is not.
+ * Each call that changes credentials is made by the one instruction of identity/change.h and
+ * counted there. A call that only reads is not counted.
  */
 #ifndef IDENTITY_KERNEL_H
 #define IDENTITY_KERNEL_H
@@ -29,7 +29,7 @@ struct identity_kernel {
     long (*readlink)(const char *path, char *buffer, size_t size);
     long (*gettid)(void);
     long (*getpid)(void);
-    long (*session_keyring)(void); /* keyctl(KEYCTL_GET_KEYRING_ID), never creating one */
+    long (*session_keyring)(void); /* keyctl(KEYCTL_GET_KEYRING_ID), creates no keyring */
     /* reading and changing */
     long (*setfsuid)(uid_t fsuid); /* (uid_t)-1 changes nothing and returns the current id */
     long (*setfsgid)(gid_t fsgid);
@@ -48,8 +48,8 @@ struct identity_kernel {
                                                 cookie of which these bits are wrong */
 };
 
-/* A prctl(2) option that the kernel does not have and answers with EINVAL; under the gate, and with
- * the cookie, it is answered with what gate it is. */
+/* A prctl(2) option that the kernel does not have and answers with EINVAL. Under the gate, and with
+ * the cookie, the answer names the kind of gate. */
 enum { KERNEL_GATE_PROBE = 0x6D696701 };
 
 extern const struct identity_kernel identity_kernel;

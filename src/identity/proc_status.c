@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads /proc/thread-self/status: the switch's source where a filter denies the calls that read. */
 #include "identity/proc_status.h"
 
 #include <fcntl.h>
@@ -7,17 +8,17 @@
 
 #include "identity/kernel.h"
 
-/* Enough for "Uid:" with four ids. Of a longer line, as that of the groups is, the rest is left
- * out. */
+/* Enough for "Uid:" with four ids. The rest of a longer line, such as that of the groups, is
+ * skipped. */
 enum { LINE = 96 };
 
-struct file {
+struct status_file {
     int fd;
     char piece[512];
     long length, at;
 };
 
-static int next_character(struct file *file)
+static int next_character(struct status_file *file)
 {
     if (file->at == file->length) {
         file->length = identity_kernel.read(file->fd, file->piece, sizeof(file->piece));
@@ -26,7 +27,7 @@ static int next_character(struct file *file)
     return file->at < file->length ? (unsigned char)file->piece[file->at++] : -1;
 }
 
-static bool next_line(struct file *file, char line[LINE])
+static bool next_line(struct status_file *file, char line[LINE])
 {
     size_t length = 0;
     int c = next_character(file);
@@ -55,7 +56,7 @@ static bool read_ids(const char *text, uint32_t ids[IDENTITY_IDS])
     return true;
 }
 
-/* The line's bit in what was seen, or 0. */
+/* The bit of the line that was read, or 0. */
 static unsigned read_line(struct status_view *view, const char *line)
 {
     static const char *const sets[IDENTITY_CAP_SETS] = {
@@ -82,7 +83,7 @@ static unsigned read_line(struct status_view *view, const char *line)
 
 bool status_view_read(struct status_view *ret_view)
 {
-    struct file file = {.length = 0, .at = 0};
+    struct status_file file = {.length = 0, .at = 0};
     char line[LINE];
     unsigned seen = 0;
 

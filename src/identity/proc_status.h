@@ -5,10 +5,10 @@
 #include "identity/identity.h"
 
 /*
- * What /proc/thread-self/status says of the calling thread: its ids, capability sets and
- * no_new_privs. A filter of system calls cannot falsify it; so it is what is left to ask where one
- * denies the calls that read. False unless every line is there. Allocates nothing; async-signal
- * safe.
+ * What /proc/thread-self/status says about the calling thread: its ids, capability sets and
+ * no_new_privs. A filter of system calls cannot falsify it, so it is the source that remains where
+ * one denies the calls that read. False unless every line was found. Allocates nothing;
+ * async-signal safe.
  */
 struct status_view {
     uid_t uid[IDENTITY_IDS];

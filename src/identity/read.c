@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads each credential of the calling thread. Called by the capture, the check and the switch. */
 #include "identity/read.h"
 
 #include <errno.h>
@@ -14,9 +15,9 @@
 #include "base/pin.h"
 #include "identity/kernel.h"
 
-/* The buffers of the calls below start with what no thread can have: a sandbox that answers "done"
- * and does nothing (SECCOMP_RET_ERRNO with 0) must not leave a plausible identity behind. Answers
- * that are numbers have no such mark; witness.c looks after those. */
+/* The buffers of the calls below start with values that no thread can have: a sandbox that answers
+ * "done" without doing anything (SECCOMP_RET_ERRNO with 0) must not leave a plausible identity.
+ * Answers that are numbers have no such mark; witness.c covers those. */
 static const uid_t no_id = (uid_t)-1;
 
 bool read_uids(uid_t ids[IDENTITY_IDS - 1])
@@ -32,9 +33,9 @@ bool read_gids(gid_t ids[IDENTITY_IDS - 1])
 }
 
 /*
- * The last 4095 ids look like an errno in a system call's result: by that alone, the id 4294967283
- * cannot be told from EACCES of a sandbox. /proc says which it was. Its file may be longer than
- * the buffer; the ids stand near its start.
+ * The last 4095 ids look like an errno in a system call's result: the id 4294967283 cannot be
+ * distinguished from EACCES of a sandbox. /proc says which it was. Its file may be longer than the
+ * buffer; the ids are near its start.
  */
 static bool is_fs_id(uint32_t id, const char *line_name)
 {
@@ -51,7 +52,7 @@ static bool is_fs_id(uint32_t id, const char *line_name)
            fs == id;
 }
 
-/* -1 is no valid id, so setting it fails without effect and returns the current one: the only
+/* -1 is not a valid id, so setting it fails without effect and returns the current one: the only
  * system call that reads an fs id (setfsuid(2)). */
 bool read_fsuid(uid_t *ret_id)
 {
@@ -78,7 +79,8 @@ bool read_caps(uint64_t cap[IDENTITY_CAP_SETS])
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-    /* The kernel clears the bits of capabilities that it does not know, so these cannot stay. */
+    /* The kernel clears the bits of capabilities that it does not know, so these bits cannot stay.
+     */
     memset(data, 0xFF, sizeof(data));
     if (identity_kernel.capget(&header, data) != 0 || data[1].permitted == UINT32_MAX) {
         return false;
@@ -89,8 +91,8 @@ bool read_caps(uint64_t cap[IDENTITY_CAP_SETS])
     return true;
 }
 
-/* A wrong end would leave capabilities out of every later comparison, so it is asked for more than
- * once. */
+/* A wrong end would leave capabilities out of every later comparison, so more than one call must
+ * confirm it. */
 static bool is_no_cap(uint32_t capability)
 {
     return identity_kernel.prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == -EINVAL;
@@ -116,7 +118,7 @@ bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_cou
         set |= (uint64_t)result << count;
     }
     if (expected_count == 0 && count == 64 && !is_no_cap(count)) {
-        return false; /* every number is answered alike: nobody looked at it */
+        return false; /* every number has the same answer: the argument was not evaluated */
     }
     *ret_set = set;
     *ret_count = count;
@@ -183,7 +185,7 @@ bool read_user_namespace(uint64_t *ret_inode)
 
 /* ---- groups ---------------------------------------------------------------------------- */
 
-/* One buffer for the largest group list there can be, for each thread that ever needed it. */
+/* One buffer for the largest possible group list, for each thread that ever needed it. */
 static pthread_key_t large_key;
 static struct fork_once large_once = FORK_ONCE_INIT;
 static bool large_ready;
@@ -244,8 +246,8 @@ gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count)
     return groups;
 }
 
-/* Heapsort: in place, without the allocation that qsort(3) may make, and never slower than
- * n log n on a list that somebody chose. */
+/* Heapsort: in place, without the allocation that qsort(3) may make, and never slower than n log n,
+ * even on a hostile list. */
 static void sift_down(gid_t *groups, uint32_t root, uint32_t count)
 {
     for (;;) {
@@ -318,9 +320,9 @@ long read_proc_file(const char *path, char *buffer, size_t size)
 }
 
 /*
- * The kernel says that no LSM keeps a label by EINVAL when the file is read, and by its absence
- * where it was built without any (proc(5)). Both are stable facts of a running kernel; every other
- * failure is "not readable", and so is an empty label, which no LSM gives.
+ * The kernel reports "no LSM has labels" by EINVAL when the file is read, or by a missing file
+ * where it was built without LSMs (proc(5)). Both are stable facts of a running kernel. Every other
+ * failure is "not readable", and so is an empty label, which no LSM returns.
  */
 long read_lsm_label(char *buffer, size_t size)
 {

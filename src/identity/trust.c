@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Opens files and folders that only a trusted user can have placed (trust.h). Called by the policy
+ * loader, the log and the command. */
 #include "identity/trust.h"
 
 #include <errno.h>
@@ -12,23 +14,23 @@
 #include "identity/directory.h"
 #include "identity/identity.h"
 
-/* Milliseconds for the name of an owner in a message. */
+/* Milliseconds to wait for an owner's name for a message. */
 enum { OWNER_WAIT = 100 };
 
-/* One path on its way from the root: where it stands, and what is still to be walked. */
+/* One path on its way from the root: the current folder and the steps that are left. */
 struct walk {
-    const char *path; /* as it was asked for */
+    const char *path; /* as requested */
     char *problem;    /* TRUST_PROBLEM bytes: what is wrong */
     enum trust_rule rule;
     int folder;          /* O_PATH, so that no read permission is needed on the way */
-    char at[PATH_MAX];   /* the name of folder, without links; "" is the root */
+    char at[PATH_MAX];   /* the name of folder, without links; "" is "/" */
     char todo[PATH_MAX]; /* the steps that are left */
     unsigned links;
     uid_t root_owner; /* of "/" */
     bool making;      /* the last step is the folder in which another is to be made */
 };
 
-/* ---- what is told ---------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static enum trust_result
 refuse(const struct walk *walk, const char *name, const char *format, ...)
@@ -84,7 +86,7 @@ static enum trust_result refuse_owner(const struct walk *walk, const char *name,
         directory_by_id(DIRECTORY_USER, status->st_uid, OWNER_WAIT, &owner);
     const char *known = asked == DIRECTORY_FOUND  ? owner.name
                         : asked == DIRECTORY_NONE ? "no such user"
-                                                  : "its name is not to be had";
+                                                  : "its name is not available";
 
     enum trust_result result =
         refuse(walk, name, "the %s belongs to uid %u (%.64s), mode %04o; it must belong to root%s",
@@ -95,11 +97,11 @@ static enum trust_result refuse_owner(const struct walk *walk, const char *name,
 }
 
 /*
- * Whoever owns "/" can put anything in the place of whatever this process runs and reads, so there
- * is no sense in not trusting that user with "/" and "/etc". It matters in a user namespace that
- * does not map root: there both show the overflow id, and without this even the absence of a policy
- * could not be seen. What lies below /etc must belong to somebody whom the namespace knows. On the
- * way to a log the same holds for each folder in "/".
+ * The owner of "/" can replace anything that this process runs and reads, so distrusting that user
+ * for "/" and "/etc" would protect nothing. It matters in a user namespace that does not map root:
+ * there both show the overflow id, and without this rule not even a missing policy could be
+ * detected. Everything below /etc must belong to a user whom the namespace maps. On the way to a
+ * log the same holds for each folder in "/".
  */
 static bool is_of_the_system(const struct walk *walk, const char *name, const struct stat *status)
 {
@@ -133,12 +135,12 @@ static enum trust_result judge(const struct walk *walk, const char *name, const 
         !is_of_the_system(walk, name, status)) {
         return refuse_owner(walk, name, status);
     }
-    /* The mode of a link means nothing; who may replace it is said by its folder. */
+    /* The mode of a link means nothing; its folder decides who may replace it. */
     if (extra == 0 || S_ISLNK(status->st_mode)) {
         return TRUST_OPENED;
     }
-    /* Who is not its owner cannot rename or remove there what belongs to root or to this user, and
-     * each step is judged by its owner. */
+    /* In a sticky folder only the owner can rename or remove an entry (unlink(2)); entries of root
+     * or of this user are therefore safe, and each step's owner is checked. */
     if (walk->rule == TRUST_STICKY_ABOVE && walk->todo[0] != '\0' && S_ISDIR(status->st_mode) &&
         (status->st_mode & S_ISVTX) != 0) {
         return TRUST_OPENED;
@@ -178,7 +180,7 @@ static void move_to(struct walk *walk, int folder)
     walk->folder = folder;
 }
 
-static enum trust_result go_to_root(struct walk *walk)
+static enum trust_result walk_from_root(struct walk *walk)
 {
     struct stat status;
     int folder = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -192,12 +194,12 @@ static enum trust_result go_to_root(struct walk *walk)
     return judge(walk, "", &status);
 }
 
-/* Takes the next step off what is left; "" when there is none. */
+/* Removes the next step from todo; "" at the end. */
 static void take_step(struct walk *walk, char name[NAME_MAX + 2])
 {
     size_t skip = strspn(walk->todo, "/");
     size_t length = strcspn(walk->todo + skip, "/");
-    size_t kept = length <= NAME_MAX ? length : NAME_MAX + 1; /* open says ENAMETOOLONG */
+    size_t kept = length <= NAME_MAX ? length : NAME_MAX + 1; /* open() will report ENAMETOOLONG */
     size_t behind = skip + length;
 
     memcpy(name, walk->todo + skip, kept);
@@ -206,7 +208,7 @@ static void take_step(struct walk *walk, char name[NAME_MAX + 2])
     memmove(walk->todo, walk->todo + behind, strlen(walk->todo + behind) + 1);
 }
 
-/* Appends name to where the walk stands, or takes the last name off for "..". */
+/* Appends name to the path of the current folder, or removes the last name for "..". */
 static bool step_name(struct walk *walk, const char *name)
 {
     size_t length = strlen(walk->at), more = strlen(name);
@@ -245,11 +247,11 @@ static enum trust_result follow_link(struct walk *walk, int link, const char *na
     if (!prepend(walk, target)) {
         return refuse(walk, name, "the path is too long");
     }
-    return target[0] == '/' ? go_to_root(walk) : TRUST_OPENED;
+    return target[0] == '/' ? walk_from_root(walk) : TRUST_OPENED;
 }
 
-/* Opens the last step for reading. It was looked at through an O_PATH descriptor, so that no FIFO
- * or device is opened; what counts is what the second descriptor shows. */
+/* Opens the last step for reading. The caller examined it through an O_PATH descriptor, so that no
+ * FIFO or device is opened; the check of this second descriptor is the one that counts. */
 static enum trust_result open_last(struct walk *walk, const char *name, int *ret_fd,
                                    struct stat *ret_stat)
 {
@@ -272,7 +274,7 @@ static enum trust_result open_last(struct walk *walk, const char *name, int *ret
     return TRUST_OPENED;
 }
 
-/* One step on. *ret_fd is set when it was the last. */
+/* One step further. *ret_fd is set at the last one. */
 static enum trust_result walk_step(struct walk *walk, const char *name, int *ret_fd,
                                    struct stat *ret_stat)
 {
@@ -312,11 +314,11 @@ static enum trust_result walk_step(struct walk *walk, const char *name, int *ret
     return open_last(walk, name, ret_fd, ret_stat);
 }
 
-/* A relative path begins where the process stands, and the folders above that count as well. */
-static enum trust_result begin(struct walk *walk)
+/* A relative path begins at the working directory; the folders above that are checked as well. */
+static enum trust_result walk_begin(struct walk *walk)
 {
     char folder[PATH_MAX];
-    enum trust_result result = go_to_root(walk);
+    enum trust_result result = walk_from_root(walk);
 
     if (result != TRUST_OPENED) {
         return result;
@@ -338,14 +340,14 @@ static enum trust_result walk_to_end(struct walk *walk, int *ret_fd, struct stat
 {
     char name[NAME_MAX + 2];
     int fd = -1;
-    enum trust_result result = begin(walk);
+    enum trust_result result = walk_begin(walk);
 
     while (result == TRUST_OPENED && fd < 0) {
         take_step(walk, name);
         if (strcmp(name, ".") == 0 && walk->todo[0] != '\0') {
             continue;
         }
-        /* What is left when all steps are taken is the folder where the walk stands. */
+        /* After the last step, the current folder itself is opened. */
         result = walk_step(walk, name[0] == '\0' ? "." : name, &fd, ret_stat);
     }
     if (walk->folder >= 0) {
@@ -368,7 +370,7 @@ enum trust_result trust_open(const char *path, enum trust_rule rule, char proble
 
 /* ---- making a folder ------------------------------------------------------------------------- */
 
-/* "/a/b/" is "/a" and "b", "b" is "." and "b". False: there is no such last step. */
+/* Splits "/a/b/" into "/a" and "b", "b" into "." and "b". False: no such last step. */
 static bool split_last(const char *path, char parent[PATH_MAX], char name[NAME_MAX + 1])
 {
     size_t length = strlen(path);
@@ -390,27 +392,28 @@ static bool split_last(const char *path, char parent[PATH_MAX], char name[NAME_M
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* Made for nobody but its owner, and opened to others when it is whole: the umask has no say in it,
- * nor has a parent that hands its group on. False and errno: it is not there. */
+/* Makes the folder for its owner only, and opens it to others when it is complete: neither the
+ * umask nor a parent that passes on its group takes effect. False and errno: the folder does not
+ * exist. */
 static bool make_whole(int parent, const char *name, mode_t mode, gid_t gid)
 {
     struct stat status;
 
     if (mkdirat(parent, name, 0700) != 0) {
-        return errno == EEXIST; /* by another process meanwhile, to be judged like any other */
+        return errno == EEXIST; /* made by another process meanwhile; checked like any other */
     }
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     bool made = fd >= 0 && fstat(fd, &status) == 0 && fchown(fd, (uid_t)-1, gid) == 0 &&
                 fchmod(fd, mode) == 0;
     int error = errno;
-    if (made && status.st_uid != geteuid()) { /* the filesystem uid is another */
+    if (made && status.st_uid != geteuid()) { /* the filesystem uid differs */
         made = false;
         error = EPERM;
     }
     if (fd >= 0) {
         close(fd);
     }
-    if (made && fsync(parent) != 0 && errno != EINVAL) { /* some file systems have none for it */
+    if (made && fsync(parent) != 0 && errno != EINVAL) { /* some file systems do not support it */
         made = false;
         error = errno;
     }
@@ -421,7 +424,7 @@ static bool make_whole(int parent, const char *name, mode_t mode, gid_t gid)
     return made;
 }
 
-/* May it be made there? The folder above is opened under the rules for the last one. */
+/* Opens the parent folder under the rules for the last step. */
 static enum trust_result open_parent(struct walk *walk, const char *path, int *ret_fd,
                                      struct stat *status)
 {
@@ -435,9 +438,9 @@ static enum trust_result open_parent(struct walk *walk, const char *path, int *r
     }
     close(*ret_fd);
     *ret_fd = -1;
-    snprintf(walk->problem, TRUST_PROBLEM, "%s: it does not exist, and %s", path,
+    snprintf(walk->problem, TRUST_PROBLEM, "%s: does not exist, and %s", path,
              walk->links > 0 ? "is not made through a symbolic link; make it yourself"
-                             : "what stands above it is no folder");
+                             : "its parent is not a folder");
     return TRUST_REFUSED;
 }
 
@@ -463,8 +466,8 @@ enum trust_result trust_make_folder(const char *path, mode_t mode, gid_t gid,
     int error = errno;
     close(above);
     if (!made) {
-        snprintf(problem, TRUST_PROBLEM, "%s: it does not exist, and uid %u cannot make it: %s",
-                 path, geteuid(), strerrordesc_np(error));
+        snprintf(problem, TRUST_PROBLEM, "%s: does not exist, and uid %u cannot make it: %s", path,
+                 geteuid(), strerrordesc_np(error));
         return TRUST_REFUSED;
     }
     return trust_open(path, TRUST_STICKY_ABOVE, problem, ret_fd, ret_stat);

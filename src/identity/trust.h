@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening a file or folder that only a trusted user can have put there: policies, folders of logs.
+ * Opens a file or folder that only a trusted user can have placed: policies, folders of logs.
  *
- * What is judged is always the opened descriptor, folder by folder from the root: a check of a path
- * name says nothing about what an open of that name gives a moment later.
+ * The check always examines the opened descriptor, folder by folder from the root: a check of a
+ * path name says nothing about what an open of that name returns a moment later.
  */
 #ifndef IDENTITY_TRUST_H
 #define IDENTITY_TRUST_H
@@ -17,22 +17,22 @@ enum { TRUST_MAX_LINKS = 8, TRUST_PROBLEM = PATH_MAX + 1024 };
 
 enum trust_rule {
     TRUST_STRICT,       /* a policy: a sticky folder is one that others can write */
-    TRUST_STICKY_ABOVE, /* a log: above its own folder a sticky one will do */
+    TRUST_STICKY_ABOVE, /* a log: above its own folder a sticky one is allowed */
     TRUST_ANYBODY,
 };
 
 enum trust_result {
     TRUST_OPENED,
-    TRUST_ABSENT,  /* the last step or a folder on the way does not exist; nothing was told */
-    TRUST_REFUSED, /* problem says why, with the place */
+    TRUST_ABSENT,  /* the last step or a folder before it does not exist; problem is untouched */
+    TRUST_REFUSED, /* problem has the place and the reason */
 };
 
 /*
  * Opens a regular file or a folder for reading, its type in *ret_stat. With TRUST_STRICT each
  * folder from "/" on, each symbolic link and the object itself must belong to root or the calling
- * euid and must not be writable by group or others; a sticky folder such as /tmp is writable by
- * others all the same. Anything else than a file or folder is refused without being opened.
- * A symbolic link that leads nowhere is refused, not absent.
+ * euid and must not be writable by group or others; a sticky folder such as /tmp counts as writable
+ * by others. Anything but a file or folder is refused without being opened. A symbolic link to
+ * nothing is refused, not absent.
  */
 MIGUARD_CHECKED enum trust_result trust_open(const char *path, enum trust_rule rule,
                                              char problem[TRUST_PROBLEM], int *ret_fd,
@@ -40,10 +40,11 @@ MIGUARD_CHECKED enum trust_result trust_open(const char *path, enum trust_rule r
 
 /*
  * Makes the last folder of path and opens it as TRUST_STICKY_ABOVE does, with this mode, the owner
- * of this process and the group gid, whatever the umask is. The folder above must be one in which
- * nobody else can put anything, a sticky one will not do, and no symbolic link may stand on the
- * way: what is made for root must not lie where somebody else has led it. ABSENT: the folder above
- * does not exist either. One that another process makes meanwhile is judged as trust_open() would.
+ * of this process and the group gid, whatever the umask is. Other users must not be able to create
+ * entries in the parent folder, not even in a sticky one, and the path must not contain a symbolic
+ * link: a folder that root makes must not end up where another user redirected it. ABSENT: the
+ * parent does not exist either. A folder that another process makes meanwhile is checked as
+ * trust_open() does.
  */
 MIGUARD_CHECKED enum trust_result trust_make_folder(const char *path, mode_t mode, gid_t gid,
                                                     char problem[TRUST_PROBLEM], int *ret_fd,

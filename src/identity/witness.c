@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Confirms by second sources what a capture read (witness.h). Called by each capture and by the
+ * switch's read-back. */
 #include "identity/witness.h"
 
 #include <errno.h>
@@ -25,7 +27,7 @@ static bool no_new_privs_alive(void)
     return identity_kernel.prctl(PR_GET_NO_NEW_PRIVS, 1, 0, 0, 0) == -EINVAL;
 }
 
-/* An empty inheritable set proves an empty ambient set, and then nothing was asked (read.h). */
+/* An empty inheritable set proves an empty ambient set, and then no call was made (read.h). */
 static bool ambient_alive(const struct miguard_identity *identity)
 {
     return identity->cap[IDENTITY_CAP_INHERITABLE] == 0 ||
@@ -68,13 +70,13 @@ static _Noreturn void give_up(void)
 }
 
 /*
- * PR_GET_SECUREBITS has no argument that the kernel would refuse, and status does not show the
- * bits. But one of them, "keep capabilities", any thread may change unless it is locked (EPERM). It
- * counts only when the effective user id leaves 0 (capabilities(7)), and this thread does nothing
- * else meanwhile. What cannot be put back would do harm later, unseen: then the process ends
- * (invariant 5).
+ * No argument of PR_GET_SECUREBITS makes the kernel refuse, and /proc status does not show the
+ * bits. But any thread may change one of them, "keep capabilities", unless it is locked (EPERM).
+ * The bit has an effect only when the effective user id leaves 0 (capabilities(7)), which this
+ * thread does not do meanwhile. A bit that cannot be restored would do harm later, unnoticed: then
+ * the process ends (invariant 5).
  */
-static bool turns_over(long securebits)
+static bool keep_caps_toggles(long securebits)
 {
     const long turned = securebits ^ SECBIT_KEEP_CAPS;
     struct signals signals;
@@ -109,7 +111,8 @@ miguard_components witness_calls(const struct miguard_identity *identity, bool f
     if (!ambient_alive(identity)) {
         return MIGUARD_COMPONENT_CAP_AMBIENT;
     }
-    if (!keep_agrees(identity->securebits) || (filtered && !turns_over(identity->securebits))) {
+    if (!keep_agrees(identity->securebits) ||
+        (filtered && !keep_caps_toggles(identity->securebits))) {
         return MIGUARD_COMPONENT_SECUREBITS;
     }
     return 0;
@@ -117,7 +120,7 @@ miguard_components witness_calls(const struct miguard_identity *identity, bool f
 
 /* ---- /proc/thread-self/status ---------------------------------------------------------------- */
 
-/* Read in pieces: with 65,536 groups the file is half a megabyte, and a capture may run on a small
+/* Read in pieces: with 65,536 groups the file has half a megabyte, and a capture may run on a small
  * stack. */
 struct status {
     const struct miguard_identity *identity;
@@ -142,7 +145,7 @@ static int next(struct status *status)
     return status->at < status->length ? (unsigned char)status->piece[status->at++] : -1;
 }
 
-/* The next number of the line; false at its end, which is then behind. */
+/* The next number of the line; false at its end, which is then consumed. */
 static bool next_number(struct status *status, unsigned base, uint64_t *ret_number)
 {
     uint64_t number = 0;
@@ -156,7 +159,7 @@ static bool next_number(struct status *status, unsigned base, uint64_t *ret_numb
             number = number * base + digit;
             any = true;
         } else if (any || c == '\n' || c < 0) {
-            status->at -= any && c >= 0; /* what ends a number is looked at again */
+            status->at -= any && c >= 0; /* the character after a number is read again */
             break;
         }
     }
@@ -177,7 +180,7 @@ static void skip_line(struct status *status)
     }
 }
 
-/* Real, effective, saved and file system id, as components stand in this order, too. */
+/* Real, effective, saved and file system id; the component bits have the same order. */
 static void read_ids(struct status *status, const uint32_t *ids, miguard_components first)
 {
     uint64_t id = 0;
@@ -207,8 +210,8 @@ static bool has_group(const struct miguard_identity *identity, uint64_t group)
     return low < identity->group_count && identity->groups[low] == group;
 }
 
-/* The kernel sorts them by its own ids, not by the mapped ones that it shows; a group that is there
- * twice stands twice in a row. */
+/* The kernel sorts the groups by its own ids, not by the mapped ones that it shows. Duplicates of a
+ * group are adjacent. */
 static void read_groups_line(struct status *status)
 {
     uint64_t group = 0, before = UINT64_MAX;
@@ -281,7 +284,7 @@ static void read_line(struct status *status, const char *name)
     }
 }
 
-/* Reads the name before ":"; a line without one is passed over. false at the end of the file. */
+/* Reads the name before ":"; a line without one is skipped. False at the end of the file. */
 static bool next_line(struct status *status)
 {
     char name[16];
@@ -310,14 +313,14 @@ static miguard_components lowest(miguard_components components)
     return components & (~components + 1);
 }
 
-/* The epoch in which status said that this thread has no filter. */
+/* The epoch in which /proc status showed no filter for this thread. */
 static __thread uint64_t unfiltered_epoch __attribute__((tls_model("initial-exec")));
 
 /*
- * To read status takes half as long as all the rest of a capture, and only a filter can falsify
- * what the kernel says. So a thread that had none is asked for that alone. A filter that it has
- * got since then is seen, unless that too is falsified: a sandbox stands around a program before it
- * starts, and then the first look found it.
+ * Reading /proc status takes half as long as the rest of a capture, and only a filter can falsify
+ * the kernel's answers. So a thread without a filter is asked only whether it has one now. A filter
+ * that was added since is seen unless it falsifies that answer, too: a sandbox is installed before
+ * its program starts, and then the first look found it.
  */
 static bool still_unfiltered(void)
 {
@@ -338,7 +341,7 @@ miguard_components witness_all(const struct miguard_identity *identity, bool onl
         }
         identity_kernel.close(status.fd);
     }
-    /* A file that was not read to its end, or not the kernel's, bears no witness either way. */
+    /* A file that was not read to its end, or is not the kernel's, proves nothing either way. */
     bool complete = status.fd >= 0 && !status.failed && status.seen == SHOWN;
     if (complete && status.differing != 0) {
         return lowest(status.differing);

@@ -170,7 +170,7 @@ static bool read_id(const struct reader *reader, const struct node *node, const 
         schema_value_error(reader, node, "id %.*s does not fit in 32 bits; the largest id is %u",
                            (int)length, digits, UINT32_MAX - 1);
         return false;
-    case DIRECTORY_TEXT_NOBODY:
+    case DIRECTORY_TEXT_MINUS_ONE:
         schema_value_error(reader, node, "id %u is -1, which is not an id; the largest id is %u",
                            UINT32_MAX, UINT32_MAX - 1);
         return false;

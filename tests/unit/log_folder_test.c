@@ -251,7 +251,7 @@ START_TEST(what_is_not_made_by_itself)
     ck_assert_int_eq(make("%s/link/log", problem), TRUST_REFUSED);
     ck_assert_msg(strstr(problem, "is not made through a symbolic link") != NULL, "%s", problem);
     ck_assert_int_eq(make("%s/file/log", problem), TRUST_REFUSED);
-    ck_assert_msg(strstr(problem, "is no folder") != NULL, "%s", problem);
+    ck_assert_msg(strstr(problem, "is not a folder") != NULL, "%s", problem);
     ck_assert(!exists("%s/real/log"));
     ck_assert_int_eq(make("%s/link", problem),
                      TRUST_OPENED); /* there meanwhile: judged, not made */
