@@ -12,9 +12,9 @@
  * or -1 with errno, and fd is closed. */
 int descriptor_away(int fd);
 
-/* Where the host runs without 0 to 2, a new descriptor is one of them until it is moved, and what
- * another thread prints then goes into it. Between these two it is not: the free ones are taken by
- * descriptors that nothing can be written to nor read from. */
+/* Where the host runs without 0 to 2, a new descriptor has one of these numbers until it is moved,
+ * and output of another thread would go into it. Between these two calls it does not: descriptors
+ * that can be neither written nor read take the free numbers. */
 struct descriptor_low {
     int taken[3];
     int count;

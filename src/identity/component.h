@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of each component of an identity, one row each; its bit and name are in
+ * The facts of each component of an identity, one row each; its bit and name are in
  * miguard/identity.h. From the rows the compiler makes comparing, describing, digests, the sets
- * below, and reading of what is one word: so a component that is left out does not compile.
+ * below, and the reading of one-word components: so a missing component does not compile.
  *
  * X(NAME, shape, member, WAY, SHOWN, WEIGHT, ADVICE)
  *
@@ -11,8 +11,8 @@
  *           bool read_MEMBER(uint32_t *) of read.c. The other shapes are read by hand in capture.c,
  *           check.c, inspect.c and switch/state.c, which count their rows
  *   member  where it is in struct miguard_identity
- *   WAY     what a switch does about it
- *   SHOWN   where proc(5) shows it of another thread
+ *   WAY     how a switch treats it
+ *   SHOWN   where proc(5) shows it for another thread
  *   WEIGHT  what a difference in it can be used for (lint)
  *   ADVICE  which advice fits when it differs (review/explain_advice.c)
  */
@@ -54,9 +54,9 @@ enum component_shape {
 };
 
 enum component_way {
-    COMPONENT_SWITCHED, /* changed and brought back */
-    COMPONENT_LASTING,  /* no call of the thread brings it to another value and back */
-    COMPONENT_UNREAD,   /* the same, and a switch does not read it (switch/state.h) */
+    COMPONENT_SWITCHED, /* changed and restored */
+    COMPONENT_LASTING,  /* no call of the thread can change and restore it */
+    COMPONENT_UNREAD,   /* the same, and not read by a switch (switch/state.h) */
 };
 
 enum component_shown {
@@ -67,7 +67,7 @@ enum component_shown {
 
 enum component_weight {
     COMPONENT_ACCESS, /* the kernel decides by it: credentials(7), capabilities(7) */
-    COMPONENT_POWER,  /* who differs in it may do other things */
+    COMPONENT_POWER,  /* a difference may allow other things */
     COMPONENT_LITTLE,
 };
 
@@ -101,10 +101,10 @@ enum {
     COMPONENT_BIT(COMPONENT_##shape == COMPONENT_group || COMPONENT_##shape == COMPONENT_groups,   \
                   NAME)
     COMPONENTS_IN_TABLE = 0 COMPONENT_MAP(COMPONENT_ROW),
-    COMPONENTS_OF_STATE = 0 COMPONENT_MAP(COMPONENT_STATE),     /* that a switch reads */
-    COMPONENTS_THAT_STAY = 0 COMPONENT_MAP(COMPONENT_STAYS),    /* that none can bring back */
+    COMPONENTS_OF_STATE = 0 COMPONENT_MAP(COMPONENT_STATE),     /* read by a switch */
+    COMPONENTS_THAT_STAY = 0 COMPONENT_MAP(COMPONENT_STAYS),    /* cannot be restored */
     COMPONENTS_IN_STATUS = 0 COMPONENT_MAP(COMPONENT_SEEN),     /* of /proc/TID/status */
-    COMPONENTS_OF_ACCESS = 0 COMPONENT_MAP(COMPONENT_DECIDES),  /* that the kernel decides by */
+    COMPONENTS_OF_ACCESS = 0 COMPONENT_MAP(COMPONENT_DECIDES),  /* the kernel decides by them */
     COMPONENTS_OF_POWER = 0 COMPONENT_MAP(COMPONENT_WEIGHS),    /* those, and what leads to them */
     COMPONENTS_OF_USERS = 0 COMPONENT_MAP(COMPONENT_OF_USER),   /* user ids */
     COMPONENTS_OF_GROUPS = 0 COMPONENT_MAP(COMPONENT_OF_GROUP), /* group ids, and the list */
@@ -130,7 +130,7 @@ _Static_assert((int)COMPONENTS_IN_TABLE == (int)MIGUARD_COMPONENTS_ALL, "a row f
 #define COMPONENT_IF_WORD_number(...)
 #define COMPONENT_IF_WORD_label(...)
 
-/* What is read by hand: who adds a row of such a shape reads it in the places named above, too. */
+/* Components read by hand: a new row of such a shape needs code in the places named above. */
 enum {
 #define COMPONENT_BY_HAND(NAME, shape, ...)                                                        \
     +(COMPONENT_##shape != COMPONENT_securebits && COMPONENT_##shape != COMPONENT_flag)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An identity as a value: whether it is one, its copy and its end. */
+/* An identity as a value: whether it is valid, its copy and its release. Called wherever one is
+ * kept. */
 #include "identity/identity.h"
 
 #include <string.h>

@@ -27,7 +27,7 @@ struct walk {
     char todo[PATH_MAX]; /* the steps that are left */
     unsigned links;
     uid_t root_owner; /* of "/" */
-    bool making;      /* the last step is the folder in which another is to be made */
+    bool making;      /* the last step is the folder in which another will be made */
 };
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -111,9 +111,9 @@ static bool is_of_the_system(const struct walk *walk, const char *name, const st
            S_ISDIR(status->st_mode) && status->st_uid == walk->root_owner;
 }
 
-/* What else would be right: where a distribution has a folder that a group writes (/var/log of
- * root:syslog, mode 0775), another mode is not always to be had. None is made in a sticky one:
- * others could have been there first. */
+/* What else would be right: where a distribution has a folder that a group can write (/var/log of
+ * root:syslog, mode 0775), its mode cannot always be changed. In a sticky folder no folder is made:
+ * other users could have made it first. */
 static const char *other_way(const struct walk *walk, mode_t mode)
 {
     if (walk->rule != TRUST_STICKY_ABOVE || !S_ISDIR(mode) ||

@@ -3,7 +3,7 @@
  * The keys of `match:` in a rule, one row each. From the rows the compiler makes the members of a
  * draft's match, of a compiled rule and of the index, and each walk over the keys: reading,
  * compiling, index, matching and why a rule does not apply, lint, show and fmt. So a key that is
- * left out of one of them does not compile.
+ * missing in one of them does not compile.
  *
  * X(member, "key", shape, KIND, PHASE, value, unreadable, "none", "other")
  *
@@ -15,10 +15,10 @@
  *               (schema_rules.c), sound_ and take_ (compile.c), build_, keep_ and release_
  *               (index.c), given_ and why_not_ (match.c); in tools/policy covers_ and given_
  *               (lint.c), yaml_ and json_ (show.c), same_ (format.c)
- *   KIND        which of the things that have this shape (enum match_kind)
- *   PHASE       when it is asked (enum match_phase), in the order of the phases, then of the rows
- *   value       the member of struct question (policy/compiled.h) that it is asked of
- *   unreadable  the CIM_UNREADABLE_ bit of a value that may be there and not be known: the rule may
+ *   KIND        which kind of thing of this shape (enum match_kind)
+ *   PHASE       when it is compared (enum match_phase), in the order of the phases, then of the
+ * rows value       the member of struct question (policy/compiled.h) that it is compared with
+ *   unreadable  the CIM_UNREADABLE_ bit of a value that may exist without being known: the rule may
  *               apply then; or 0
  *   "none"      why a rule does not apply to a call that has no such value
  *   "other"     why it does not apply to one that has another
@@ -62,7 +62,7 @@
       "its mismatch is for calls whose identity differs",                                          \
       "its mismatch does not cover every differing component")
 
-/* What a call has as plain text, which keys of globs are asked of: X(member, "key of given"). Made
+/* The plain texts of a call, with which keys of globs are compared: X(member, "key of given"). Made
  * from it: the members of struct policy_call and struct question, of a test, and given: in tests.
  */
 #define MATCH_FACT_MAP(X) X(provider, "provider")

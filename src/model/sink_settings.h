@@ -17,7 +17,7 @@ enum audit_sync {
 };
 
 /*
- * What a policy may say of a sink, in the order in which it is printed. A row needs a reader
+ * What a policy may say about a sink, in the order in which it is printed. A row needs a reader
  * (policy/schema_audit.c) and a printer (tools/policy/show.c) of its name, or does not compile.
  *
  * X(NAME, name, "key", whether a sink that has the key must have it in the policy)
@@ -55,14 +55,14 @@ enum sink_transport {
 
 /*
  * The kinds of sinks. A row here is all that is needed beside the sink itself, which is
- * `const struct sink_ops sink_OPS` (audit/sink/sink_ops.h) in a file of its own: the policy's
+ * `const struct sink_ops sink_OPS` (audit/sink/sink_ops.h) in its own file: the policy's
  * schema, `miguard policy show` and `miguard doctor` read the row.
  *
  * X(NAME, "name in policy files and records", OPS, "a NAME sink", its keys, "what it is for",
  * "socket that it writes to unless the policy says otherwise", transport, "a daemon that reads it")
  *
- * The file is no sink_ops: it holds the chain and is written under the lock of the log. New rows
- * go to the end: the numbers stand in the state of a log.
+ * The file is not a sink_ops: it holds the chain and is written under the lock of the log. New rows
+ * go to the end: the state of a log stores the numbers.
  */
 #define SINK_FILE_KEYS                                                                             \
     (SINK_HAS_PATH | SINK_HAS_ROTATE | SINK_HAS_ROTATE_EVERY | SINK_HAS_KEEP | SINK_HAS_SYNC |     \

@@ -55,8 +55,7 @@ static bool wrong;
         }                                                                                          \
     } while (0)
 
-/* ---- the stage ----------------------------------------------------------------------------------
- */
+/* ---- the stage ------------------------------------------------------------------------------ */
 
 static bool write_file(const char *path, const char *text)
 {
@@ -109,8 +108,7 @@ static const char *out_folder(void)
     return getenv("OUT") != NULL ? getenv("OUT") : "build";
 }
 
-/* ---- the places ---------------------------------------------------------------------------------
- */
+/* ---- the places ----------------------------------------------------------------------------- */
 
 struct outcome {
     bool found;
@@ -261,8 +259,7 @@ static const struct place {
     {"run --as", run_as, true, true, true},
 };
 
-/* ---- places x texts x behaviours ----------------------------------------------------------------
- */
+/* ---- places x texts x behaviours ------------------------------------------------------------ */
 
 static const struct behaviour {
     const char *name;
@@ -419,8 +416,7 @@ static bool give_groups(void *unused)
     return !wrong;
 }
 
-/* ---- what is asked ------------------------------------------------------------------------------
- */
+/* ---- what is asked -------------------------------------------------------------------------- */
 
 static void begin_counting(void)
 {
@@ -443,8 +439,7 @@ static unsigned count_questions(const char *start)
     return count;
 }
 
-/* ---- one question -------------------------------------------------------------------------------
- */
+/* ---- one question --------------------------------------------------------------------------- */
 
 static unsigned threads_now(void)
 {
@@ -511,7 +506,7 @@ static bool read_texts(void *unused)
         {"4294967294", DIRECTORY_TEXT_DIGITS, 4294967294U},
         {"00", DIRECTORY_TEXT_LEADING_ZERO, 7},
         {"+01", DIRECTORY_TEXT_LEADING_ZERO, 7},
-        {"4294967295", DIRECTORY_TEXT_NOBODY, 7},
+        {"4294967295", DIRECTORY_TEXT_MINUS_ONE, 7},
         {"4294967296", DIRECTORY_TEXT_TOO_LARGE, 7},
         {"+18446744073709551616", DIRECTORY_TEXT_TOO_LARGE, 7},
     };
@@ -698,8 +693,7 @@ static bool ask_the_silent(void *unused)
     return !wrong;
 }
 
-/* ---- thousands of tests ------------------------------------------------------------------------
- */
+/* ---- thousands of tests --------------------------------------------------------------------- */
 
 /* What stands behind the thread in each line, sorted: equal ones side by side. */
 static unsigned count_repeated(unsigned *ret_questions)
@@ -767,8 +761,7 @@ static bool users_are_asked_once(void *unused)
     return !wrong;
 }
 
-/* ---- a provider's call --------------------------------------------------------------------------
- */
+/* ---- a provider's call ---------------------------------------------------------------------- */
 
 static struct stub_host *host;
 static MI_Context *context;
