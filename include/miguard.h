@@ -10,7 +10,7 @@
  * From then on every context the provider is given is guarded: the session it hands out captures
  * the credentials of the calling thread, and each later call on that session or its operations
  * compares them with those of the thread that makes the call. A difference is answered with
- * MI_RESULT_ACCESS_DENIED, reaches nobody behind the session, and is recorded.
+ * MI_RESULT_ACCESS_DENIED, does not reach the provider behind the session, and is recorded.
  *
  * Source of the rule: the documentation of MI_Context_GetLocalSession().
  */
@@ -30,8 +30,8 @@
 extern "C" {
 #endif
 
-/* Modules and classes that can be wrapped in one process at one time, contexts that can be guarded,
- * sessions and operations that can be open. Beyond a limit the answer is
+/* Limits of one process at one time: modules and classes that can be wrapped, contexts that can be
+ * guarded, sessions and operations that can be open. Beyond a limit the answer is
  * MI_RESULT_SERVER_LIMITS_EXCEEDED, or NULL from miguard_wrap_module(). */
 #define MIGUARD_MAX_MODULES    64
 #define MIGUARD_MAX_CLASSES    512
@@ -40,12 +40,12 @@ extern "C" {
 #define MIGUARD_MAX_OPERATIONS 65536
 
 /*
- * Wraps a provider module: the result is to be returned from MI_Main() in place of module. module
- * and its declarations are read, never written, and must live as long as static storage does.
+ * Wraps a provider module: MI_Main() must return the result in place of module. module and its
+ * declarations are read, never written, and must live as long as static storage does.
  *
- * NULL when module or server is NULL, a limit is reached or memory is out; a host takes a NULL
- * module for a failed load, so a module that cannot be guarded is not served at all. A module that
- * is wrapped already is returned as it is. Thread safe.
+ * NULL when module or server is NULL, a limit is reached or memory ran out; a host treats a NULL
+ * module as a failed load, so a module that cannot be guarded is not served at all. A module that
+ * is wrapped already is returned unchanged. Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module);
 
@@ -58,15 +58,15 @@ MIGUARD_API MIGUARD_CHECKED MI_Module *miguard_wrap_module(MI_Server *server, MI
  *
  * Returns OK, INVALID_PARAMETER (NULL, or a guarded context that has ended),
  * SERVER_LIMITS_EXCEEDED; *ret_context is NULL on failure. A context that is guarded already is
- * returned as it is. Thread safe.
+ * returned unchanged. Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED MI_Result miguard_guard_context(MI_Context *host_context,
                                                             MI_Context **ret_context);
 
 /*
  * MI_Context_GetLocalSession() on a guarded context, under a name that cannot be mistaken for the
- * unguarded one: on a context that is not guarded it answers INVALID_PARAMETER, since the end of
- * such a context could not be seen.
+ * unguarded one: on a context that is not guarded it returns INVALID_PARAMETER, since the end of
+ * such a context could not be observed.
  *
  * Returns OK; INVALID_PARAMETER for NULL, an ended or an unguarded context; ACCESS_DENIED by policy
  * or when the identity cannot be read; SERVER_LIMITS_EXCEEDED; FAILED otherwise. *ret_session is
@@ -77,7 +77,7 @@ MIGUARD_API MIGUARD_CHECKED MI_Result miguard_get_local_session(const MI_Context
 
 /*
  * The identity that a session was opened under, as a target of miguard_switch_to(): for a provider
- * that has to use a session on another thread. The target outlives the session.
+ * that uses a session on another thread. The target may outlive the session.
  *
  * Errors: INVALID_ARGUMENT, NOT_FOUND (no open session of a guarded context), BAD_STATE (a later
  * policy revoked it), NO_MEMORY. Needs no privilege; the switch does. Thread safe.

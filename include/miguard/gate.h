@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gate: from its closing on, the kernel lets a thread, or all threads of the process, change
- * credentials only through this library (seccomp(2)). Whatever else tries, be it setuid(3) in a
+ * The gate: once it is closed, the kernel lets a thread, or all threads of the process, change
+ * credentials only through this library (seccomp(2)). Every other attempt, be it setuid(3) in a
  * third party's code, a raw system call or a user namespace, gets EPERM or is killed, and the
- * thread stays who it is. miguard-gate(7) tells what is refused and what no gate can see.
+ * thread keeps its identity. miguard-gate(7) lists what is refused and what no gate can see.
  *
  * A gate cannot be opened again, and forked children and programs run by execve(2) inherit it: such
- * a program cannot change its credentials at all. That is why nobody gets a gate unasked.
+ * a program cannot change its credentials at all. That is why no gate is closed by default.
  */
 #ifndef MIGUARD_GATE_H
 #define MIGUARD_GATE_H
@@ -21,7 +21,7 @@ extern "C" {
 
 enum miguard_gate_scope {
     MIGUARD_GATE_OFF = 0,
-    MIGUARD_GATE_THREAD = 1,  /* the calling thread and the threads that it will make */
+    MIGUARD_GATE_THREAD = 1,  /* the calling thread and the threads that it will create */
     MIGUARD_GATE_PROCESS = 2, /* all threads; recommended */
 };
 
@@ -35,8 +35,8 @@ struct miguard_gate_options {
     size_t size; /* sizeof(struct miguard_gate_options) of the caller's header */
     enum miguard_gate_scope scope;
     enum miguard_gate_action action;
-    int report; /* not 0: what is refused is recorded with its call site. With the action kill
-                   nothing can be recorded any more, and it is as if 0. */
+    int report; /* not 0: refusals are recorded with their call site. With the action kill nothing
+                   can be recorded any more, and the value counts as 0. */
     int deny_io_uring; /* not 0: io_uring_setup(2), io_uring_enter(2) and io_uring_register(2) fail
                           with EPERM, whatever the action: a ring serves requests under credentials
                           that it keeps */
@@ -49,32 +49,32 @@ struct miguard_gate_options {
 
 /*
  * Closes the gate. With CAP_SYS_ADMIN in the thread's user namespace nothing else changes; without
- * it the kernel demands no_new_privs (prctl(2)), which is set then, for good, and is a compared
+ * it the kernel demands no_new_privs (prctl(2)), which is then set permanently and is a compared
  * component: sessions taken before differ from then on. Close the gate early, before any session
  * and before other threads begin to switch.
  *
- * Thread scope beside ungated threads: glibc's setuid(3) and its kin change all threads and abort
- * the process when one thread refuses and another does not (nptl(7)). The process scope does not
- * have that trap: all refuse.
+ * Thread scope beside ungated threads: glibc's setuid(3) and its siblings change all threads and
+ * abort the process when one thread refuses and another does not (nptl(7)). The process scope does
+ * not have that trap: all refuse.
  *
- * Asked for what is in force already it answers OK and changes nothing; a thread's gate can be
- * widened to the process.
+ * A request for a gate that is already closed returns OK and changes nothing; a thread's gate can
+ * be widened to the process.
  *
  * Errors: INVALID_ARGUMENT; BAD_STATE (a gate with another action, report or io_uring is closed;
  * this thread is switched; with deny_io_uring, a thread of an io_uring serves requests already;
- * another thread has a filter that this one has not: reterr names it; a filter of somebody else
+ * another thread has a filter that this one does not have: reterr names it; a filter of other code
  * refuses the library's own calls); NOT_SUPPORTED (no seccomp filters in this kernel);
  * NOT_PERMITTED; NO_MEMORY; SYSTEM; UNREADABLE (no_new_privs); NOT_VERIFIED (the filter was loaded
- * and does not do what it should; the guard goes on checking every call). After an error
- * no_new_privs may be set.
+ * and failed its test; the guard goes on checking every call). After an error no_new_privs may be
+ * set.
  *
  * Thread safe. Not async-signal safe. It allocates; switching through the gate does not.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_gate_close(const struct miguard_gate_options *options, struct miguard_error *reterr);
 
-/* The gate of the calling thread, asked from the kernel: scope is MIGUARD_GATE_OFF where there is
- * none. A thread that inherited the filter of the thread that made it, or of the process that
+/* The gate of the calling thread, as reported by the kernel: scope is MIGUARD_GATE_OFF without a
+ * gate. A thread that inherited the filter of the thread that created it, or of the process that
  * forked it, is gated. Thread safe, async-signal safe. */
 MIGUARD_API struct miguard_gate_options miguard_gate_state(void);
 

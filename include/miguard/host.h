@@ -2,8 +2,8 @@
 /*
  * The embedded CIM server: it loads provider modules and serves MI sessions to them, in process.
  *
- * Requests run on the thread that makes them (or, with a result callback, on a thread made by it),
- * so a provider always runs with the credentials of whoever asked. The host knows nothing of
+ * Requests run on the thread that makes them (or, with a result callback, on a thread that it
+ * creates), so a provider always runs with the credentials of the caller. The host knows nothing of
  * identities or guards; miguard_host_options.wrap is where a gateway comes in.
  */
 #ifndef MIGUARD_HOST_H
@@ -22,14 +22,14 @@ struct miguard_host;
 
 struct miguard_host_options {
     /*
-     * Called once for each loaded module with what its MI_Main() returned; what it returns is
-     * served in its place. NULL for none; returning NULL refuses the module.
+     * Called once for each loaded module with the return value of its MI_Main(); its own return
+     * value is served instead. NULL: no wrapper; returning NULL refuses the module.
      */
     MI_Module *(*wrap)(MI_Server *server, MI_Module *module);
     /*
      * Milliseconds that a Load or Unload may take, after it has returned, until it posts its
      * result; and that miguard_host_free() waits for a provider that has returned from a request
-     * and not answered it. 0 means 10,000.
+     * without answering it. 0 means 10,000.
      */
     unsigned load_timeout_ms;
 };
@@ -41,7 +41,7 @@ struct miguard_host_options {
 #define MIGUARD_HOST_MAX_OPERATIONS 65536 /* open, or with a provider that has not answered */
 #define MIGUARD_HOST_MAX_SESSIONS   65536
 #define MIGUARD_HOST_MAX_CONTEXTS   65536
-#define MIGUARD_HOST_MAX_NESTING    64      /* requests that providers make inside of requests */
+#define MIGUARD_HOST_MAX_NESTING    64      /* requests that providers make within requests */
 #define MIGUARD_HOST_MAX_RESULTS    1048576 /* of one operation, posted and not yet fetched */
 
 /*
@@ -49,21 +49,21 @@ struct miguard_host_options {
  * - A synchronous operation calls the provider before its starter returns. A provider may answer
  *   later, from any thread; then MI_Operation_Get...() waits, and calls the provider of the next
  *   class of an enumeration.
- * - An asynchronous one (with the result callback of its kind) runs on one thread made by the
- *   starter, with all signals blocked and the caller's credentials. All its callbacks come there.
+ * - An asynchronous one (with the result callback of its kind) runs on one thread created by the
+ *   starter, with all signals blocked and the caller's credentials. All its callbacks run there.
  *   A question of a provider (PromptUser...) waits until that thread, or for a synchronous
  *   operation a thread in its starter or in Get..., can ask it.
- * - Cancel calls what the provider has registered. If it has registered nothing and has returned,
- *   the operation ends at once with MI_RESULT_FAILED; what it still posts is dropped.
+ * - Cancel calls the function that the provider registered. If it registered none and has returned,
+ *   the operation ends at once with MI_RESULT_FAILED; later posts are dropped.
  * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it.
- * - A post that could not be taken for want of memory fails the operation in the end, also if the
- *   provider says that all went well.
- * - No call but Get... waits for a provider: Close cancels and detaches.
+ * - A post that was dropped for lack of memory makes the operation fail in the end, even if the
+ *   provider reports success.
+ * - Only Get... waits for a provider: Close cancels and detaches.
  */
 
 /*
  * Makes a host without modules. options may be NULL. From then on the library stays in memory.
- * Errors: INVALID_ARGUMENT, NO_MEMORY, NOT_SUPPORTED (it cannot). Thread safe.
+ * Errors: INVALID_ARGUMENT, NO_MEMORY, NOT_SUPPORTED (that is impossible). Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_host_new(const struct miguard_host_options *options, struct miguard_host **ret_host,
@@ -73,10 +73,10 @@ miguard_host_new(const struct miguard_host_options *options, struct miguard_host
  * Maps the provider library at path, calls its MI_Main() and its module Load, and serves its
  * classes in the namespace name_space; NULL or "*" means in every namespace.
  *
- * path must contain a slash, so that no search path has a say. Errors: INVALID_ARGUMENT, NOT_FOUND,
- * BAD_MODULE (not a library, no MI_Main, newer version, other character size, a declaration that is
- * not sound, refused by wrap, Load failed or did not post in time; detail says which), NO_MEMORY.
- * The host is unchanged on failure. Not to be called while requests run.
+ * path must contain a slash, so that no search path is used. Errors: INVALID_ARGUMENT, NOT_FOUND,
+ * BAD_MODULE (not a library, no MI_Main, newer version, other character size, an invalid
+ * declaration, refused by wrap, Load failed or did not post in time; detail says which), NO_MEMORY.
+ * The host is unchanged on failure. Do not call it while requests run.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_load(struct miguard_host *host,
                                                                   const char *path,
@@ -99,17 +99,17 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_session(struct migu
 
 /*
  * Ends a host: sessions become invalid, open operations are cancelled, providers and then modules
- * are unloaded in the reverse order of their loading, and last the libraries unmapped. Waits for
- * requests that run. A module that leaves a request, Load or Unload without an answer for longer
- * than load_timeout_ms is neither unloaded nor unmapped, since its threads may still be at work;
- * what they post from then on is refused. NULL is allowed. Not to be called from a provider or a
- * callback, nor while another thread uses the host. In a forked child it does nothing, and the
- * other functions refuse the host of its parent with BAD_STATE.
+ * are unloaded in the reverse order of their loading, and last the libraries are unmapped. Waits
+ * for running requests. A module that leaves a request, Load or Unload unanswered for longer than
+ * load_timeout_ms is neither unloaded nor unmapped, since its threads may still be running; later
+ * posts of it are refused. NULL is allowed. Do not call it from a provider or a callback, nor while
+ * another thread uses the host. In a forked child it does nothing, and the other functions refuse
+ * the host of its parent with BAD_STATE.
  */
 MIGUARD_API void miguard_host_free(struct miguard_host *host);
 
-/* How often a provider function other than Load and Unload was called since the host was made;
- * tests prove with it that a refused request reached nobody. */
+/* The number of calls of provider functions other than Load and Unload since the host was made;
+ * tests use it to prove that a refused request did not reach the provider. */
 MIGUARD_API uint64_t miguard_host_provider_calls(const struct miguard_host *host);
 
 #ifdef __cplusplus

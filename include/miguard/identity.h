@@ -60,9 +60,8 @@ struct miguard_identity;
 /*
  * Captures the identity of the calling thread, every component of it.
  *
- * The result is the caller's and is released with miguard_identity_free(). A capture that changes
- * while it is taken (another thread called a glibc setxid function) is taken again, four times at
- * the most.
+ * The caller owns the result and releases it with miguard_identity_free(). A capture that changes
+ * while it is taken (another thread called a glibc setxid function) is repeated, up to four times.
  *
  * Errors: INVALID_ARGUMENT (ret_identity is NULL), NO_MEMORY, UNREADABLE (a component cannot be
  * read: /proc is not mounted, a sandbox refuses the call), TORN, UNPROVABLE (an id is shown as the
@@ -74,8 +73,8 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_identity_capture(struct miguard_identity **ret_identity, struct miguard_error *reterr);
 
 /*
- * Reads the identity of another thread from /proc/TID: for inspection by a person only, no decision
- * is ever based on it. What /proc does not show (securebits) is left out of
+ * Reads the identity of another thread from /proc/TID: for inspection by a person only; no decision
+ * is ever based on it. A component that /proc does not show (securebits) is not in
  * miguard_identity_known(). tid may be a process id and then names its main thread.
  *
  * Errors: INVALID_ARGUMENT, NO_MEMORY, NOT_FOUND (no such thread), UNREADABLE.
@@ -89,7 +88,7 @@ miguard_identity_read(pid_t tid, struct miguard_identity **ret_identity,
 MIGUARD_API void miguard_identity_free(struct miguard_identity *identity);
 
 /*
- * The set of components in which two identities differ; 0 means that they are the same.
+ * The set of components in which two identities differ; 0 means that they are equal.
  *
  * A NULL or zeroed identity differs from everything, itself included, in all components. A
  * component that one of the two does not know differs. Groups compare as sets.
@@ -102,11 +101,11 @@ miguard_identity_compare(const struct miguard_identity *a, const struct miguard_
 MIGUARD_API miguard_components miguard_identity_known(const struct miguard_identity *identity);
 
 /*
- * Writes the identity as text (one "name: value" a line, user and group names beside the numbers)
- * or as one JSON object (component names as keys) into buffer, always ended with NUL when size > 0.
- * *ret_length is the length that the whole needs without the NUL, as snprintf(3) counts.
+ * Writes the identity as text (one "name: value" per line, user and group names beside the numbers)
+ * or as one JSON object (component names as keys) into buffer, always terminated with NUL when size
+ * > 0. *ret_length is the length of the whole text without the NUL, as snprintf(3) counts.
  *
- * Errors: INVALID_ARGUMENT, NO_MEMORY. A text that does not fit is cut and answers OK: compare
+ * Errors: INVALID_ARGUMENT, NO_MEMORY. A text that does not fit is cut and OK is returned: compare
  * *ret_length with size. Thread safe; looks names up through NSS.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
@@ -116,7 +115,7 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_identity_to_json(const struct miguard_identity *identity, char *buffer, size_t size,
                          size_t *ret_length);
 
-/* One component's value as text, in the words of miguard_identity_describe(). Same errors. */
+/* One component's value as text, in the form of miguard_identity_describe(). Same errors. */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_identity_component_text(const struct miguard_identity *identity,
                                 miguard_components component, char *buffer, size_t size,
@@ -125,7 +124,7 @@ miguard_identity_component_text(const struct miguard_identity *identity,
 /* The name of a single component ("fsuid"), or NULL when component is not exactly one known bit. */
 MIGUARD_API const char *miguard_component_name(miguard_components component);
 
-/* The component of that name, or 0 when there is none. */
+/* The component of that name, or 0 for an unknown name. */
 MIGUARD_API miguard_components miguard_component_from_name(const char *name);
 
 #ifdef __cplusplus

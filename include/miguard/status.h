@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every miguard function answers that does not answer an MI_Result.
+ * The result of every miguard function that does not return an MI_Result.
  *
  * The list below is the only place where a status is named: the enum, miguard_status_name(),
  * miguard_status_text() and the table in libmiguard(3) all come from it.
@@ -58,7 +58,7 @@ struct miguard_error {
     enum miguard_status status;
     int system_errno; /* errno of the failed system call, or 0 */
     char step[64];    /* the step that failed, such as "setresuid" or "read-back of groups" */
-    char detail[192]; /* what was wrong and what would be right, for a person; may be empty */
+    char detail[192]; /* what is wrong and what would be right, for a person; may be empty */
 };
 
 /* The name without its prefix ("NO_MEMORY") and the text. Never NULL, also for an unknown number.

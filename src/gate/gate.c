@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Closes the gate, and answers from it whether a thread can have changed (gate.h). Called by
+ * programs, the policy's set-up and the guard. */
 #include "gate/gate.h"
 
 #include <errno.h>
@@ -25,26 +27,26 @@
 #include "switch/switch.h"
 #include "switch/uring.h"
 
-/* ---- what a thread knows ----------------------------------------------------------------- */
+/* ---- cached knowledge of a thread ------------------------------------------------------------ */
 
 /*
- * volatile, since a signal handler of the thread may come in at any instruction. What is known
- * counts only while known_at is the count of changes: 0, with which a thread begins and which is
- * written first and replaced last, is never taken for one.
+ * volatile, because a signal handler of the thread may run between any two instructions. The entry
+ * counts only while known_at is the count of changes plus 1. Its initial value 0, which is written
+ * first and replaced last, never matches.
  */
 static __thread struct {
     volatile uint64_t epoch;
     volatile uint64_t binding;
-    volatile uint64_t known_at; /* the count of changes and 1 */
+    volatile uint64_t known_at; /* the count of changes plus 1 */
     volatile bool writing;
-    volatile bool can_be_given; /* another thread can set no_new_privs here, which was not set */
-    int answer;                 /* of the kernel, see ask_kernel() */
-    unsigned asked_at;          /* how many gates had been closed when the kernel was last asked */
+    volatile bool can_be_given; /* no_new_privs was not set, and another thread can set it here */
+    int answer;                 /* from the kernel, see ask_kernel() */
+    unsigned asked_at;          /* closed_gates when the kernel was last asked */
     pid_t tid;
 } known __attribute__((tls_model("initial-exec")));
 
-static atomic_uint closed_gates; /* a forked child has as many as its parent had */
-static atomic_bool broken;       /* a filter does not do what it should: nothing follows from it */
+static atomic_uint closed_gates; /* a forked child inherits the number */
+static atomic_bool broken;       /* a filter failed its test: it proves nothing */
 
 uint64_t gate_new_binding(void)
 {
@@ -61,7 +63,7 @@ bool gate_known_same(uint64_t binding)
            (!known.can_be_given || (read_no_new_privs(&no_new_privs) && no_new_privs == 0));
 }
 
-/* The bits of the answer, or -1: no filter of this process's gates is on this thread. */
+/* The bits of the answer, or -1: this thread has no filter of this process's gates. */
 static int ask_kernel(void)
 {
     struct signals signals;
@@ -69,14 +71,14 @@ static int ask_kernel(void)
     if (!identity_has_cookie()) {
         return -1;
     }
-    (void)signals_block(&signals); /* it carries the cookie, as a change does */
+    (void)signals_block(&signals); /* the call carries the cookie, as a change does */
     long answer = -identity_kernel.prctl(KERNEL_GATE_PROBE, 0, 0, 0, 0) - GATE_ANSWER;
     signals_restore(&signals);
     return answer >= 0 && answer <= GATE_ANSWER_BITS ? (int)answer : -1;
 }
 
-/* The same for a thread that will conclude something from it: of a gate that works, and for the
- * thread whose memory `known` is. Asked again when a gate was closed since. */
+/* The same for a caller that draws conclusions: only for a gate that passed its test, and for the
+ * thread that owns `known`. Asked again after another gate was closed. */
 static int gate_of_thread(void)
 {
     unsigned closed = atomic_load_explicit(&closed_gates, memory_order_acquire);
@@ -107,8 +109,8 @@ bool gate_on_thread(void)
     return gate_of_thread() >= 0;
 }
 
-/* The count is odd while a change is under way: a handler of SIGSYS came in there. It is another
- * when one came in during the check. */
+/* An odd count means that a change is under way: a handler of SIGSYS interrupted it. A different
+ * count means that a handler ran during the check. */
 static void note_same(uint64_t count, uint64_t binding, bool can_be_given)
 {
     if (count % 2 != 0 || count != identity_change_count || known.writing) {
@@ -127,7 +129,7 @@ static bool compares_label(const struct miguard_identity *bound, miguard_compone
     return (compared & MIGUARD_COMPONENT_LSM_LABEL) != 0 && bound->lsm_label != NULL;
 }
 
-/* A check that is noted when it finds the thread the same and nothing came in between. */
+/* A check whose result is noted when the thread is the same and nothing interfered. */
 static miguard_components check_and_note(uint64_t binding, const struct miguard_identity *bound,
                                          miguard_components compared, bool alone,
                                          miguard_components *ret_unreadable)
@@ -208,8 +210,8 @@ static enum miguard_status check_options(const struct miguard_gate_options *opti
     return MIGUARD_OK;
 }
 
-/* The library must be able to change something at all. An id of -1 changes nothing, so only a
- * filter can have refused this: that of a gate in the program that started this one. */
+/* The library must be able to change anything at all. An id of -1 changes nothing, so only a filter
+ * can refuse this call: that of a gate in the program that started this one. */
 static enum miguard_status check_own_calls(struct miguard_error *reterr)
 {
     long result = identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1);
@@ -221,7 +223,7 @@ static enum miguard_status check_own_calls(struct miguard_error *reterr)
     return MIGUARD_OK;
 }
 
-/* The name of one of this process's threads, "" when it cannot be had. */
+/* The name of one of this process's threads, "" when it cannot be read. */
 static void name_of_thread(long tid, char *name, size_t size)
 {
     char path[64];
@@ -238,7 +240,7 @@ static void name_of_thread(long tid, char *name, size_t size)
     name[strcspn(name, "\n")] = '\0';
 }
 
-/* What seccomp(2) answered; EACCES, the lack of CAP_SYS_ADMIN, is for load(). */
+/* Turns the result of seccomp(2) into a status. load() handles EACCES, a missing CAP_SYS_ADMIN. */
 static enum miguard_status load_result(long result, struct miguard_error *reterr)
 {
     char name[32];
@@ -246,7 +248,7 @@ static enum miguard_status load_result(long result, struct miguard_error *reterr
     if (result == 0) {
         return MIGUARD_OK;
     }
-    if (result > 0) { /* a thread that TSYNC could not bring under the filter */
+    if (result > 0) { /* a thread to which TSYNC could not apply the filter */
         name_of_thread(result, name, sizeof(name));
         return error_set(reterr, MIGUARD_BAD_STATE, ESRCH, "seccomp (TSYNC)",
                          "thread %ld (%s) has a filter of its own; close the gate before it gets "
@@ -261,13 +263,13 @@ static enum miguard_status load_result(long result, struct miguard_error *reterr
     return error_set(reterr, status, error, "seccomp", "%s", strerrordesc_np(error));
 }
 
-/* One try to load one program. */
+/* One attempt to load a program. */
 struct loading {
     struct sock_fprog program;
     bool process;
     struct signals *signals; /* of the calling thread, blocked */
-    bool sets_privs;         /* no_new_privs is to be set first */
-    bool strands;            /* a thread is switched, and nothing was done */
+    bool sets_privs;         /* no_new_privs must be set first */
+    bool strands;            /* a thread is switched: nothing was done */
     long privs_result;       /* of no_new_privs */
     long result;             /* of seccomp(2) */
 };
@@ -284,8 +286,8 @@ static void load_program(struct loading *loading)
     }
 }
 
-/* With the process scope the filter brings no_new_privs to every thread as soon as the one that
- * loads it has it. A thread that is switched could then not come back. */
+/* With the process scope the filter brings no_new_privs to every thread as soon as the loading
+ * thread has it. A switched thread could then not return to its identity. */
 static void *load_elsewhere(void *argument)
 {
     struct loading *loading = argument;
@@ -300,10 +302,10 @@ static void *load_elsewhere(void *argument)
     return NULL;
 }
 
-/* None of the program's signals meets the thread: others may wait for it. The
- * caller's own are let through for that time, since the thread would start with its mask: with 33
- * blocked glibc's setuid(3) would wait for the thread for ever. 0, or an errno if there was none.
- */
+/* Blocks the program's signals for the new thread: other threads may wait for them. The library's
+ * own blocking is lifted for that time, since the thread would inherit it: with signal 33 blocked
+ * glibc's setuid(3) would wait for the thread forever. Returns 0, or an errno when no thread could
+ * be started. */
 static int load_on_a_thread(struct loading *loading)
 {
     pthread_t thread;
@@ -323,10 +325,9 @@ static int load_on_a_thread(struct loading *loading)
 }
 
 /*
- * What cannot be taken back is done last. no_new_privs is set first on a thread of its own, which
- * takes it along when the filter cannot be had. With the process scope the kernel brings both to
- * all other threads or neither; with the thread scope that was the rehearsal, and the caller
- * follows.
+ * The step that cannot be undone comes last. A separate thread sets no_new_privs first and takes it
+ * along when the filter cannot be loaded. With the process scope the kernel applies both to all
+ * other threads or to none; with the thread scope that was the rehearsal, and the caller follows.
  */
 static enum miguard_status load_without_privilege(struct loading *loading,
                                                   struct miguard_error *reterr)
@@ -341,7 +342,7 @@ static enum miguard_status load_without_privilege(struct loading *loading,
         return error_set(
             reterr, MIGUARD_BAD_STATE, 0, "gate",
             "another thread is switched, and no_new_privs, which comes with this gate, "
-            "would take its way back; try again when it is back");
+            "would prevent its return; try again after it has switched back");
     }
     if (!loading->process && loading->privs_result >= 0 && loading->result == 0) {
         load_program(loading);
@@ -352,7 +353,7 @@ static enum miguard_status load_without_privilege(struct loading *loading,
                : load_result(loading->result, reterr);
 }
 
-/* *ret_lacking: CAP_SYS_ADMIN is, and nothing was done. */
+/* *ret_lacking: CAP_SYS_ADMIN is missing, and nothing was done. */
 static enum miguard_status load_filter(const struct gate_filter *filter, bool has_no_new_privs,
                                        struct signals *signals, bool *ret_lacking,
                                        struct miguard_error *reterr)
@@ -378,7 +379,7 @@ static enum miguard_status load_filter(const struct gate_filter *filter, bool ha
     return status;
 }
 
-/* As it is, and without the privilege for that once more under no_new_privs. */
+/* Loads it as is; where the privilege is missing, once more under no_new_privs. */
 static enum miguard_status load(unsigned bits, struct signals *signals,
                                 struct miguard_error *reterr)
 {
@@ -399,8 +400,8 @@ static enum miguard_status load(unsigned bits, struct signals *signals,
     return status;
 }
 
-/* A call from elsewhere must be refused, with the cookie and with either half of it wrong; where
- * that would kill or be reported it cannot be tried. */
+/* A call from elsewhere must be refused, with the cookie and with either half of it wrong. Not
+ * tested where that would kill or be reported. */
 static bool strays_are_refused(unsigned bits)
 {
     const unsigned long high = ~0UL - ~0UL / 2; /* the topmost bit */
@@ -431,7 +432,7 @@ static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
                      wrong);
 }
 
-/* With signals blocked, as for each change. */
+/* Signals are blocked, as for each change. */
 static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *reterr)
 {
     struct signals signals;
@@ -451,7 +452,7 @@ static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *
     return status;
 }
 
-/* No filter stops a thread that makes no system calls. */
+/* A filter does not stop a thread that makes no system calls. */
 static enum miguard_status check_pollers(unsigned bits, struct miguard_error *reterr)
 {
     pid_t poller = (bits & GATE_DENIES_URING) != 0 ? uring_find_poller(NULL) : 0;
@@ -484,14 +485,14 @@ static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr
     return status;
 }
 
-/* Called with the lock held. */
+/* The caller holds the lock. */
 static enum miguard_status close_gate(unsigned bits, struct miguard_error *reterr)
 {
     int present = ask_kernel();
 
     if (atomic_load(&broken)) {
         return error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "gate",
-                         "an earlier one was loaded and does not do what it should");
+                         "an earlier gate was loaded and failed its test");
     }
     if (present < 0) {
         return close_new(bits, reterr);

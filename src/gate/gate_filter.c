@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the gate refuses unless it is the library that calls (identity/change.h).
+ * What the gate refuses unless the library makes the call (identity/change.h).
  *
- * The program has two parts. The first, written here, lets a call of the rules' numbers pass when
- * it comes from the library's one instruction with the cookie. The second is libseccomp's, from the
- * table below, and knows neither: it refuses whatever comes to it. libseccomp has no condition for
- * the instruction pointer, and what it does not have in hand it cannot leave behind.
+ * The program has two parts. The first, written here, allows a call with one of the rules' numbers
+ * when it comes from the library's one instruction with the cookie. The second is made by
+ * libseccomp from the table below and knows neither: it refuses whatever reaches it. libseccomp has
+ * no condition for the instruction pointer, and it cannot leak a cookie that it never gets.
  *
- * The first part asks for the number before anything else. The kernel finds out once, when the
- * filter is loaded, which numbers are allowed whatever else a call has, and runs no filter for
- * those (seccomp_cache_prepare); a look at the instruction pointer would end that for all of them.
+ * The first part checks the number before anything else. When the filter is loaded the kernel
+ * determines once which numbers are allowed whatever the rest of the call is, and runs no filter
+ * for those (seccomp_cache_prepare). Reading the instruction pointer first would end that for all
+ * of them.
  *
  * An argument that the kernel takes as an int is compared in its lower half only, as the kernel
- * does: the upper half of the register is anything. Cookie and pointer are compared whole.
+ * does: the upper half of the register may hold anything. Cookie and pointer are compared whole.
  *
  * What can change a thread from outside? capset(2) takes no other thread since Linux 2.6.24, and
- * glibc's setuid(3) makes each thread call for itself. Only the filters of seccomp(2) and Landlock
- * that are put on all threads at once bring the caller's no_new_privs to the others. A thread that
- * had it before the gate was closed could spread it so; hence these two forms are refused where the
- * gate was closed without no_new_privs. A provider may still put itself, thread by thread, behind
- * filters of its own. That refusal never kills: libseccomp asks in this way whether the kernel
- * knows the flag.
+ * glibc's setuid(3) makes each thread do the call itself. Only filters of seccomp(2) and Landlock
+ * that are applied to all threads at once give the caller's no_new_privs to the others. A thread
+ * that had it before the gate was closed could spread it in this way; hence these two forms are
+ * refused where the gate was closed without no_new_privs. A provider may still put itself, thread
+ * by thread, under filters of its own. That refusal never kills: libseccomp uses the same call to
+ * find out whether the kernel knows the flag.
  *
- * io_uring changes no thread, but keeps credentials: those of a ring's maker, when a kernel thread
- * takes the requests, and those that were registered with it. Who wants none of that has the three
- * calls refused. That never kills: programs ask in this way whether they may use io_uring.
+ * io_uring changes no thread, but keeps credentials: those of a ring's creator, when a kernel
+ * thread takes the requests, and those that were registered with it. With deny_io_uring the three
+ * calls are refused. That never kills: programs use them to find out whether they may use io_uring.
  */
 #include "gate/gate_filter.h"
 
@@ -59,7 +60,7 @@
 #define __NR_landlock_restrict_self 446
 #endif
 
-#define INT_MASK 0xFFFFFFFFu /* of a register of which the kernel takes the lower half */
+#define INT_MASK 0xFFFFFFFFu /* of a register of which the kernel uses the lower half */
 
 /* clone(2): its first two arguments are swapped on s390. */
 #if defined(__s390__)
@@ -99,7 +100,7 @@ struct rule {
         argument, SCMP_CMP_NE, value, 0                                                            \
     }
 
-/* A condition picks the call; most have none. */
+/* A condition narrows a rule to some calls; most rules have no condition. */
 #define ALWAYS(call, why)                                                                          \
     {                                                                                              \
         {#call, "", why, false, false, false, false}, SCMP_SYS(call), 0,                           \
@@ -141,7 +142,7 @@ static const struct rule rules[] = {
     ALWAYS(setresuid, "ruid, euid, suid, fsuid"),
     ALWAYS(setresgid, "rgid, egid, sgid, fsgid"),
     ALWAYS(setgroups, "groups"),
-    /* An id of -1 only reads, and is not refused when it is written as the 32 bits it is. */
+    /* An id of -1 only reads. It is allowed when it is written as 32 bits. */
     WHEN(setfsuid, "any id but -1, which reads", "fsuid", IS_NOT(0, INT_MASK)),
     WHEN(setfsgid, "any id but -1, which reads", "fsgid", IS_NOT(0, INT_MASK)),
 #ifdef __NR_setuid32 /* where the calls without 32 take ids of 16 bits */
@@ -172,11 +173,11 @@ static const struct rule rules[] = {
     SPREADS(landlock_restrict_self, "LANDLOCK_RESTRICT_SELF_TSYNC", HAS(1, RESTRICT_SELF_TSYNC)),
     WHEN(unshare, "CLONE_NEWUSER", "user-namespace", HAS(0, CLONE_NEWUSER)),
     WHEN(setns, "CLONE_NEWUSER", "user-namespace", HAS(1, CLONE_NEWUSER)),
-    /* 0 takes whatever namespace the descriptor is of, and a filter cannot look at that. */
+    /* 0 accepts any kind of namespace, and a filter cannot see which one the descriptor is. */
     WHEN(setns, "0: any kind", "user-namespace", IS(1, 0)),
     WHEN(clone, "CLONE_NEWUSER", "user-namespace of a child",
          HAS(CLONE_FLAGS_ARGUMENT, CLONE_NEWUSER)),
-    /* Its flags are in memory, which a filter cannot look at. glibc then uses clone(2). */
+    /* Its flags are in memory, which a filter cannot read. glibc falls back to clone(2). */
     {{"clone3", "", "user-namespace of a child", true, true, false, false},
      SCMP_SYS(clone3),
      0,
@@ -225,7 +226,7 @@ static int add_rule(scmp_filter_ctx context, const struct gate_filter *filter,
 
 static int add_rules(scmp_filter_ctx context, const struct gate_filter *filter)
 {
-    /* The calls of another architecture have other numbers: none of them can be let through. */
+    /* The calls of another architecture have other numbers: all are refused. */
     int result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, refusal(filter));
 
     for (size_t i = 0; i < RULES && result == 0; i++) {
@@ -255,11 +256,11 @@ static int add_rules(scmp_filter_ctx context, const struct gate_filter *filter)
 #define HIGH(member) offsetof(struct seccomp_data, member)
 #endif
 
-enum { OWN_CALL = 16 /* instructions of write_own_call() */ };
+enum { OWN_CALL = 16 /* instructions that write_own_call() writes */ };
 
 _Static_assert(RULES + 1 <= UINT8_MAX, "a jump of a filter is at most 255 instructions");
 
-/* The numbers of the rules, each once; the library's calls are among them. */
+/* The numbers of the rules, each once; the library's own calls are among them. */
 static unsigned own_numbers(int numbers[RULES])
 {
     unsigned count = 0;
@@ -283,7 +284,7 @@ static size_t first_part_length(void)
     return 1 + own_numbers(numbers) + 1 + OWN_CALL;
 }
 
-/* Goes on behind itself when the number is one of those, else to the second part. */
+/* Continues after itself when the number is one of those, else at the second part. */
 static struct sock_filter *write_numbers(struct sock_filter *at)
 {
     int numbers[RULES];
@@ -298,8 +299,8 @@ static struct sock_filter *write_numbers(struct sock_filter *at)
     return at;
 }
 
-/* Every comparison that fails goes to the second part, `left` instructions behind it. The cookie is
- * written last and in place, so that nothing copies it. */
+/* Each failed comparison jumps to the second part, `left` instructions ahead. The cookie is written
+ * last and in place, so that it is never copied. */
 static struct sock_filter *write_own_call(struct sock_filter *at, const struct gate_filter *filter)
 {
     const uint64_t from = identity_carry_address();
@@ -319,7 +320,7 @@ static struct sock_filter *write_own_call(struct sock_filter *at, const struct g
         *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, words[i][1], 0, left);
     }
     identity_cookie_write(&start[7].k, &start[9].k);
-    /* Only the library is told that there is a gate, and which. */
+    /* The probe's answer, that there is a gate and which, goes to the library only. */
     *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER);
     *at++ =
         (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SCMP_SYS(prctl), 0, 3);
@@ -333,9 +334,9 @@ static struct sock_filter *write_own_call(struct sock_filter *at, const struct g
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-/* libseccomp writes its programs to a descriptor only. They are loaded from here and not by
- * seccomp_load(), which keeps to itself which thread could not be brought under the filter. Room
- * for the first part is left in front. */
+/* libseccomp writes a program to a descriptor only. The program is loaded by this library instead
+ * of seccomp_load(), which does not report the thread to which the filter could not be applied.
+ * Leaves space for the first part in front. */
 static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **ret_program,
                         unsigned short *ret_length)
 {
@@ -343,7 +344,8 @@ static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **re
 
     write_signals_hold(&signals);
     int result = seccomp_export_bpf(context, fd);
-    write_signals_release(&signals, result != 0 ? EFBIG : 0); /* which error it met is not kept */
+    write_signals_release(&signals,
+                          result != 0 ? EFBIG : 0); /* libseccomp does not keep its errno */
     if (result != 0) {
         return result;
     }
@@ -367,7 +369,7 @@ static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **re
     return 0;
 }
 
-/* libseccomp gives a trap no data; the handler must know ours from somebody else's. */
+/* libseccomp gives a trap no data. The mark lets the handler distinguish it from other traps. */
 static void mark_traps(struct sock_filter *program, unsigned short length)
 {
     for (unsigned i = 0; i < length; i++) {
@@ -377,7 +379,7 @@ static void mark_traps(struct sock_filter *program, unsigned short length)
     }
 }
 
-static enum miguard_status fail(int result, const char *step, struct miguard_error *reterr)
+static enum miguard_status filter_error(int result, const char *step, struct miguard_error *reterr)
 {
     return error_set(reterr, result == -ENOMEM ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, -result, step,
                      "%s", strerrordesc_np(-result));
@@ -389,16 +391,16 @@ enum miguard_status gate_filter_build(const struct gate_filter *filter,
 {
     scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
     if (context == NULL) {
-        return fail(-ENOMEM, "seccomp_init", reterr);
+        return filter_error(-ENOMEM, "seccomp_init", reterr);
     }
     int result = add_rules(context, filter);
     if (result != 0) {
         seccomp_release(context);
-        return fail(result, "seccomp_rule_add", reterr);
+        return filter_error(result, "seccomp_rule_add", reterr);
     }
     struct descriptor_low low;
 
-    descriptor_take_low(&low); /* nobody's output may come into the program */
+    descriptor_take_low(&low); /* no output to 0, 1 or 2 may get into the program */
     int fd = limit_allows_file(BPF_MAXINSNS * sizeof(struct sock_filter))
                  ? memfd_create("miguard-gate", MFD_CLOEXEC)
                  : -1;
@@ -406,13 +408,13 @@ enum miguard_status gate_filter_build(const struct gate_filter *filter,
     if (fd < 0) {
         result = -errno;
         seccomp_release(context);
-        return fail(result, "memfd_create", reterr);
+        return filter_error(result, "memfd_create", reterr);
     }
     result = read_program(context, fd, ret_program, ret_length);
     close(fd);
     seccomp_release(context);
     if (result != 0) {
-        return fail(result, "seccomp_export_bpf", reterr);
+        return filter_error(result, "seccomp_export_bpf", reterr);
     }
     mark_traps(*ret_program, *ret_length);
     (void)write_own_call(write_numbers(*ret_program), filter);

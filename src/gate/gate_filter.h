@@ -17,33 +17,33 @@ enum {
     GATE_REPORTS = 4,
     GATE_DENIES_URING = 8,
     GATE_ANSWER_BITS = 15,
-    GATE_TRAP_MARK = 0x6D67, /* SECCOMP_RET_DATA of a refusal that is to be reported */
+    GATE_TRAP_MARK = 0x6D67, /* SECCOMP_RET_DATA of a refusal to report */
 };
 
 struct gate_filter {
     unsigned bits;     /* GATE_IS_PROCESS... */
-    bool no_new_privs; /* is set, or will be: nothing is left to refuse about it */
+    bool no_new_privs; /* set, or about to be: setting it need not be refused */
 };
 
 struct gate_row {
     const char *call; /* "prctl" */
     const char *when; /* "PR_SET_KEEPCAPS"; "" for always */
     const char *why;
-    bool refused_anyway; /* with the cookie, too, and by ENOSYS */
+    bool refused_anyway; /* also with the cookie, by ENOSYS */
     bool never_kills;
     bool only_privileged; /* left out under no_new_privs */
-    bool only_uring;      /* there with GATE_DENIES_URING; nothing of the library's */
+    bool only_uring;      /* only with GATE_DENIES_URING; the library does not use it */
 };
 
-/* The rows in the order of the program; NULL behind the last. */
+/* The rows in the order of the program; NULL after the last. */
 const struct gate_row *gate_filter_row(size_t index);
 
 /* Whether the row is in this filter. */
 bool gate_filter_has(const struct gate_filter *filter, const struct gate_row *row);
 
 /*
- * The program, which holds the cookie: gate_filter_free() wipes it. Errors: NO_MEMORY, SYSTEM, with
- * the step of libseccomp that failed.
+ * Builds the program, which holds the cookie; gate_filter_free() wipes it. Errors: NO_MEMORY,
+ * SYSTEM, with the step of libseccomp that failed.
  */
 MIGUARD_CHECKED enum miguard_status gate_filter_build(const struct gate_filter *filter,
                                                       struct sock_filter **ret_program,

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who tried: a refused call under a gate with report raises SIGSYS (SECCOMP_RET_TRAP) on the thread
- * that made it. The handler notes where that was, answers EPERM in the call's place, and wakes a
- * thread of the library's own that tells the observer.
+ * Reports attempts: a refused call under a gate with report raises SIGSYS (SECCOMP_RET_TRAP) on the
+ * thread that made it. The handler notes the place, returns EPERM in place of the call, and wakes a
+ * background thread of the library that calls the hook.
  *
- * Why not user notification (SECCOMP_RET_USER_NOTIF), where a supervisor answers: it took 4.7 us a
- * refusal against 0.9 us, and 1.9 us with the walk up the stack (a bare EPERM: 0.1 us); it shows
- * the instruction alone and not who called libc; children would wait for this process; and under
- * glibc's setuid(3), which lets every thread call, the supervisor would wait for itself.
+ * Why not user notification (SECCOMP_RET_USER_NOTIF), where a supervisor answers: it took 4.7 us
+ * per refusal against 0.9 us, and 1.9 us with the walk up the stack (a bare EPERM: 0.1 us); it
+ * shows the instruction alone and not the caller of libc; children would wait for this process; and
+ * under glibc's setuid(3), where every thread makes the call, the supervisor would wait for itself.
  *
- * The handler may run in the middle of anything, since glibc's setuid(3) makes other threads call
- * from within a signal handler: it neither locks nor allocates. The addresses are turned into
- * modules and names by the thread.
+ * The handler may interrupt any code, since glibc's setuid(3) makes other threads do the call from
+ * within a signal handler: it neither locks nor allocates. The background thread resolves the
+ * addresses to modules and names.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -59,7 +59,7 @@
 /* SYS_SECCOMP, which glibc names only since 2.39. */
 enum { CODE_SECCOMP = 1 };
 
-/* ---- what was refused, on its way to the thread -------------------------------------------- */
+/* ---- refusals on their way to the background thread ------------------------------------------ */
 
 enum { NOTES = 64 };
 
@@ -73,15 +73,15 @@ struct note {
 static struct note notes[NOTES];
 static _Atomic uint64_t lost;
 static sem_t written;
-static struct sigaction earlier;  /* what was there before our handler */
-static atomic_bool earlier_spent; /* it was for one signal (SA_RESETHAND), and has had that */
+static struct sigaction earlier;  /* the handler that was installed before ours */
+static atomic_bool earlier_spent; /* it was for one signal (SA_RESETHAND), which it has received */
 
 /* ---- the handler --------------------------------------------------------------------------- */
 
 struct walk {
     struct gate_stray *stray;
-    const void *from; /* where the call was made: what lies below it is the handler's */
-    bool there;
+    const void *from; /* the place of the call: frames below it are the handler's */
+    bool reached;
 };
 
 static _Unwind_Reason_Code on_frame(struct _Unwind_Context *frame, void *argument)
@@ -89,18 +89,18 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *frame, void *argumen
     struct walk *walk = argument;
     const void *address = (const void *)_Unwind_GetIP(frame);
 
-    walk->there = walk->there || address == walk->from;
-    if (walk->there) {
+    walk->reached = walk->reached || address == walk->from;
+    if (walk->reached) {
         walk->stray->frames[walk->stray->frame_count++] = address;
     }
     return walk->stray->frame_count < GATE_FRAMES ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
 /*
- * On an alternate signal stack (sigaltstack(2)) there may be hardly more room than the kernel's own
- * frame takes, and what lies below the stack is somebody's memory. Measured on x86-64 with GCC: the
- * walk takes less than 2 KiB, a note without it less than 300 bytes; twice that and more is asked
- * for. On aarch64 the walk keeps twice as many registers, and 4 KiB did not do.
+ * An alternate signal stack (sigaltstack(2)) may have hardly more room than the kernel's own frame
+ * takes, and the memory below it belongs to other code. Measured on x86-64 with GCC: the walk takes
+ * less than 2 KiB, a note without it less than 300 bytes; at least twice that is required. On
+ * aarch64 the walk keeps twice as many registers, and 4 KiB was not enough.
  */
 #if defined(__aarch64__)
 enum { ROOM_FOR_WALK = 10240, ROOM_FOR_NOTE = 1024 };
@@ -108,7 +108,7 @@ enum { ROOM_FOR_WALK = 10240, ROOM_FOR_NOTE = 1024 };
 enum { ROOM_FOR_WALK = 4096, ROOM_FOR_NOTE = 1024 };
 #endif
 
-/* What is left of the alternate stack that this runs on; much where it runs on none. */
+/* The free space of the alternate stack in use; SIZE_MAX without an alternate stack. */
 static inline size_t room_left(const ucontext_t *context)
 {
     uintptr_t low = (uintptr_t)context->uc_stack.ss_sp;
@@ -156,9 +156,9 @@ static __attribute__((noinline)) void note_stray(const siginfo_t *info, const uc
 }
 
 /*
- * With the default action, in the place where the signal came in. A trapped call is made once more
- * and traps again: that kills the first process of a PID namespace as well, which a signal that is
- * only sent does not.
+ * Takes the default action at the place where the signal arrived. A trapped call is repeated and
+ * traps again: that also kills the first process of a PID namespace, which a signal that is only
+ * sent does not.
  */
 static void die_of_it(const siginfo_t *info, ucontext_t *context)
 {
@@ -167,7 +167,7 @@ static void die_of_it(const siginfo_t *info, ucontext_t *context)
         REPEAT_CALL(context);
         return;
     }
-    if (identity_kernel.getpid() == 1) { /* which nothing that is sent kills (kill(2)) */
+    if (identity_kernel.getpid() == 1) { /* a sent signal does not kill it (kill(2)) */
         return;
     }
     (void)signal(SIGSYS, SIG_DFL);
@@ -176,9 +176,9 @@ static void die_of_it(const siginfo_t *info, ucontext_t *context)
 }
 
 /*
- * A filter of somebody else traps, too, and signals are sent: they get what they would have had.
- * A signal that the kernel forces, and a trap is one, is not ignored but kills (seccomp(2)). Mask
- * and other flags of the earlier handler are those of ours.
+ * Another filter may trap, too, and a signal may be sent: both get the treatment that they would
+ * have had without this handler. A signal that the kernel forces, and a trap is one, is not ignored
+ * but kills (seccomp(2)). The earlier handler runs with this handler's mask and other flags.
  */
 static __attribute__((noinline)) void pass_on(int number, siginfo_t *info, ucontext_t *context)
 {
@@ -200,7 +200,7 @@ static __attribute__((noinline)) void pass_on(int number, siginfo_t *info, ucont
     errno = saved_errno;
 }
 
-/* Small, and calls nothing before it knows that there is room. */
+/* Small, and calls nothing before it knows that the stack has room. */
 static __attribute__((no_sanitize("address", "thread", "undefined"))) void
 on_sigsys(int number, siginfo_t *info, void *argument)
 {
@@ -218,7 +218,7 @@ on_sigsys(int number, siginfo_t *info, void *argument)
     SET_RESULT(context, -EPERM);
 }
 
-/* ---- the thread ------------------------------------------------------------------------------ */
+/* ---- the background thread ------------------------------------------------------------------- */
 
 static const void *module_of(const void *address)
 {
@@ -226,7 +226,7 @@ static const void *module_of(const void *address)
     return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
 }
 
-/* libc makes the calls, but the place to look at is the one that called libc. */
+/* libc makes the calls; the useful place is the caller of libc. */
 static const void *call_site_of(const struct gate_stray *stray)
 {
     const void *libc = module_of((const void *)(uintptr_t)&getpid);
@@ -277,10 +277,10 @@ void gate_stray_text(const struct gate_stray *stray, char *text, size_t size)
     } else {
         snprintf(text, size, "%s(%d, %d, %d)", name, a, b, (int)stray->arguments[2]);
     }
-    free(name); /* libseccomp's */
+    free(name); /* allocated by libseccomp */
 }
 
-static void tell_all(void)
+static void report_all(void)
 {
     for (int i = 0; i < NOTES; i++) {
         void (*function)(const struct gate_stray *) = switch_hooks()->stray;
@@ -297,27 +297,27 @@ static void tell_all(void)
 
 static struct {
     pthread_mutex_t lock;
-    uint64_t started; /* the epoch of the process that has its observer told; 0: none */
-    bool running;     /* there is a thread of that process */
+    uint64_t started; /* the epoch of the process that started reporting, or 0 */
+    bool running;     /* that process has its thread */
     bool paused;
     atomic_bool stop;
     pthread_t thread;
-} teller = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} reporter = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-FORK_OWNER(teller_owner, .rank = FORK_GATE_REPORT, .lock = &teller.lock);
+FORK_OWNER(reporter_owner, .rank = FORK_GATE_REPORT, .lock = &reporter.lock);
 
-static void *tell(void *unused)
+static void *report_loop(void *unused)
 {
     ENTRY_UNCANCELLED;
-    while (!atomic_load(&teller.stop)) {
+    while (!atomic_load(&reporter.stop)) {
         while (sem_wait(&written) != 0) {
         }
-        tell_all();
+        report_all();
     }
     return unused;
 }
 
-/* Under the lock. */
+/* The caller holds the lock. */
 static int start_thread(void)
 {
     sigset_t before;
@@ -325,15 +325,15 @@ static int start_thread(void)
     if (!process_mute(&before)) {
         return EAGAIN;
     }
-    atomic_store(&teller.stop, false);
-    int error = pthread_create(&teller.thread, NULL, tell, NULL);
+    atomic_store(&reporter.stop, false);
+    int error = pthread_create(&reporter.thread, NULL, report_loop, NULL);
     process_unmute(&before);
-    teller.running = error == 0;
+    reporter.running = error == 0;
     return error;
 }
 
-/* What the dynamic linker and the unwinder do at the first call of a function takes much stack, and
- * is not for a handler. */
+/* At the first call of a function the dynamic linker and the unwinder use much stack and do work
+ * that a handler must not do: it is done here, beforehand. */
 static void rehearse(void)
 {
     static struct note nothing;
@@ -345,8 +345,9 @@ static void rehearse(void)
     (void)sem_post(&written);
 }
 
-/* With the mask and flags of an earlier handler, which gets its signals from ours. Its stack is
- * therefore its own choice; where there is none it is the alternate one (threads of Go must). */
+/* Takes over mask and flags of an earlier handler, which gets its signals from ours; so its stack
+ * is its own choice. Without an earlier handler the alternate stack is used (threads of Go need
+ * it). */
 static struct sigaction ours_after(const struct sigaction *before)
 {
     struct sigaction action = {.sa_sigaction = on_sigsys,
@@ -359,14 +360,14 @@ static struct sigaction ours_after(const struct sigaction *before)
     return action;
 }
 
-/* What another thread installed between the look and the taking is handed back by the taking, and
- * ours is put in once more, with its mask and flags. */
-static bool take_sigsys(void)
+/* A handler that another thread installs between the look and the installation is returned by the
+ * latter; ours is then installed again, with that handler's mask and flags. */
+static bool install_handler(void)
 {
-    static bool taken;
+    static bool installed;
     struct sigaction replaced;
 
-    if (taken) {
+    if (installed) {
         return true;
     }
     if (sigaction(SIGSYS, NULL, &earlier) != 0) {
@@ -381,17 +382,18 @@ static bool take_sigsys(void)
         action = ours_after(&earlier);
         (void)sigaction(SIGSYS, &action, NULL);
     }
-    taken = true;
+    installed = true;
     return true;
 }
 
-/* Under the lock. What is already in the notes of a forked child is its parent's to tell. */
-static enum miguard_status start_telling(struct miguard_error *reterr)
+/* The caller holds the lock. Notes that a forked child inherited are its parent's to report. */
+static enum miguard_status start_reporting(struct miguard_error *reterr)
 {
-    if (teller.started != 0 && teller.started == process_epoch()) {
+    if (reporter.started != 0 && reporter.started == process_epoch()) {
         return MIGUARD_OK;
     }
-    enum miguard_status status = gate_check_home(reterr); /* the thread would be who this one is */
+    enum miguard_status status =
+        gate_check_home(reterr); /* the new thread would inherit this one's identity */
     if (status != MIGUARD_OK) {
         return status;
     }
@@ -402,16 +404,16 @@ static enum miguard_status start_telling(struct miguard_error *reterr)
         return error_set(reterr, MIGUARD_SYSTEM, errno, "sem_init", NULL);
     }
     rehearse();
-    teller.running = false;
-    int error = teller.paused ? 0 : start_thread();
+    reporter.running = false;
+    int error = reporter.paused ? 0 : start_thread();
     if (error != 0) {
         return error_set(reterr, error == EAGAIN ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, error,
                          "pthread_create", NULL);
     }
-    if (!take_sigsys()) {
+    if (!install_handler()) {
         return error_set(reterr, MIGUARD_SYSTEM, errno, "sigaction", NULL);
     }
-    teller.started = process_epoch();
+    reporter.started = process_epoch();
     return MIGUARD_OK;
 }
 
@@ -421,42 +423,43 @@ enum miguard_status gate_report_start(struct miguard_error *reterr)
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate report",
                          "not on this architecture");
     }
-    pthread_mutex_lock(&teller.lock);
-    enum miguard_status status = start_telling(reterr);
-    pthread_mutex_unlock(&teller.lock);
+    pthread_mutex_lock(&reporter.lock);
+    enum miguard_status status = start_reporting(reterr);
+    pthread_mutex_unlock(&reporter.lock);
     return status;
 }
 
-/* For the drop: between the two there is no such thread. What is refused meanwhile is reported
- * after it. The hook may close a gate, and so take the lock: it is not held while this waits. */
+/* For the drop: between the two there is no such thread. Attempts refused in between are reported
+ * after resume. The hook may close a gate, and so take the lock: it is not held while this waits.
+ */
 static void pause_reporting(void)
 {
-    pthread_mutex_lock(&teller.lock);
-    teller.paused = true;
-    bool running = teller.running && teller.started == process_epoch();
-    teller.running = false;
-    pthread_mutex_unlock(&teller.lock);
+    pthread_mutex_lock(&reporter.lock);
+    reporter.paused = true;
+    bool running = reporter.running && reporter.started == process_epoch();
+    reporter.running = false;
+    pthread_mutex_unlock(&reporter.lock);
     if (running) {
-        atomic_store(&teller.stop, true);
+        atomic_store(&reporter.stop, true);
         (void)sem_post(&written);
-        (void)pthread_join(teller.thread, NULL);
+        (void)pthread_join(reporter.thread, NULL);
     }
 }
 
-/* Where no thread can be had, what is refused is still refused, and not reported. */
+/* Where no thread can be created, calls are still refused, but not reported. */
 static void resume_reporting(void)
 {
-    pthread_mutex_lock(&teller.lock);
-    teller.paused = false;
-    if (teller.started != 0 && teller.started == process_epoch() && !teller.running) {
+    pthread_mutex_lock(&reporter.lock);
+    reporter.paused = false;
+    if (reporter.started != 0 && reporter.started == process_epoch() && !reporter.running) {
         (void)start_thread();
         (void)sem_post(&written); /* for what came in between */
     }
-    pthread_mutex_unlock(&teller.lock);
+    pthread_mutex_unlock(&reporter.lock);
 }
 
-/* Before any thread can drop, and whether or not a gate is ever closed: a gate that is closed while
- * another thread begins a drop starts no thread then. */
+/* Runs before any thread can drop, whether or not a gate is ever closed: a gate that is closed
+ * while another thread begins a drop does not start the thread then. */
 __attribute__((constructor)) static void register_pause(void)
 {
     static const struct drop_pause pause = {pause_reporting, resume_reporting};

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the calling thread is who it is by itself: asked by gate.c before it closes a gate and by
+/* Whether the calling thread has its own identity: asked by gate.c before it closes a gate and by
  * gate_report.c before it starts a thread. */
 #include "base/error.h"
 #include "gate/gate.h"
 #include "switch/switch.h"
 
-/* It would be closed with somebody else's privileges, and no_new_privs takes the way back. */
+/* The gate would be closed with the privileges of another identity, and no_new_privs would prevent
+ * the thread's return. */
 enum miguard_status gate_check_home(struct miguard_error *reterr)
 {
     return switch_is_busy()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decision: identity, then policy, then record. A call goes on only through a `return true` of
- * this file; whatever is not proved ends in a refusal.
+ * The decision: identity, then policy, then record. A call proceeds only through a `return true` of
+ * this file; everything that is not proved ends in a refusal.
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ static enum audit_reason reason_of(enum miguard_status status)
         return AUDIT_REASON_IDENTITY_TORN;
     case MIGUARD_UNPROVABLE:
         return AUDIT_REASON_IDENTITY_UNPROVABLE;
-    case MIGUARD_BAD_STATE: /* of guard_close_thread() alone */
+    case MIGUARD_BAD_STATE: /* from guard_close_thread() only */
         return AUDIT_REASON_GATE_FAILED;
     case MIGUARD_NOT_SUPPORTED:
         return AUDIT_REASON_ANOTHER_COPY;
@@ -48,8 +48,8 @@ static enum audit_reason reason_of(enum miguard_status status)
     }
 }
 
-/* Writes the record; the thread's present identity goes in when it is not there yet. False when
- * there is no record. */
+/* Writes the record, with the thread's current identity when the event has none. False when no
+ * record was written. */
 static bool record(struct audit *audit, struct audit_event *event, char ret_id[AUDIT_ID_SIZE])
 {
     struct miguard_identity current;
@@ -71,7 +71,7 @@ static bool record(struct audit *audit, struct audit_event *event, char ret_id[A
     return written;
 }
 
-/* Turns a verdict into an answer. event says what happened but not yet how it ended. */
+/* Turns a verdict into an answer. event has the facts but not yet the outcome. */
 static bool conclude(struct guard *guard, const struct policy_verdict *verdict,
                      struct audit_event *event, struct refusal *ret_refusal)
 {
@@ -100,7 +100,7 @@ static bool conclude(struct guard *guard, const struct policy_verdict *verdict,
     return false;
 }
 
-/* Refusals that no rule can change. The answer is the same with or without a record. */
+/* Refusals that no rule can change. The answer does not depend on whether it is recorded. */
 static void refuse(struct guard *guard, struct audit_event *event, enum guard_answer answer,
                    struct refusal *ret_refusal)
 {
@@ -132,9 +132,9 @@ static miguard_components compared(const struct guard_call *call)
     return policy_compared(policy_view_policy(call->binding->view));
 }
 
-/* The way off the fast path: somebody is refused, or the policy wants a record. */
-static bool settle(const struct guard_call *call, const struct policy_verdict *verdict,
-                   struct audit_event *event, struct refusal *ret_refusal)
+/* The slow path: a refusal, or a decision that the policy wants recorded. */
+static bool conclude_use(const struct guard_call *call, const struct policy_verdict *verdict,
+                         struct audit_event *event, struct refusal *ret_refusal)
 {
     if (verdict->revoke && verdict->decision == POLICY_DENY) {
         atomic_store(&call->binding->revoked, true);
@@ -143,11 +143,10 @@ static bool settle(const struct guard_call *call, const struct policy_verdict *v
 }
 
 /*
- * Writing a record takes its time: it may wait for the log, for the disk and a moment for a name,
- * and another thread's setuid(3) changes this one meanwhile. Whoever was allowed must still be who
- * the thread is. Not asked where nothing was recorded. The comparison is with whom the decision was
- * about, so it is of all components for one who was let pass by a rule, and of those that the
- * policy compares for the session's own.
+ * Writing a record takes time: it may wait for the log, for the disk and for a name, and another
+ * thread's setuid(3) may change this one meanwhile. After an allowed decision the thread must still
+ * have the identity that it was about. Not checked where nothing was recorded. All components are
+ * compared for an identity that a rule allowed, and the policy's components for the session's own.
  */
 static bool is_still(const struct guard_call *call, const struct miguard_identity *decided_on,
                      struct refusal *ret_refusal)
@@ -163,8 +162,8 @@ static bool is_still(const struct guard_call *call, const struct miguard_identit
     return false;
 }
 
-/* Where the thread last switched on purpose: a mismatch is often a switch that was not undone, or
- * the lack of one. */
+/* The place of the thread's last switch: a mismatch is often a switch that was not undone, or a
+ * missing one. */
 static bool read_last_switch(struct audit_last_switch *ret_last)
 {
     const struct switch_last last = switch_last();
@@ -174,7 +173,8 @@ static bool read_last_switch(struct audit_last_switch *ret_last)
     return last.kind != 0;
 }
 
-/* A rule may ask who the thread is now, so that is read in full before the policy is asked. */
+/* A rule may depend on the thread's current identity, so it is captured before the policy
+ * is asked. */
 static bool decide_mismatch(const struct guard_call *call, miguard_components mismatch,
                             miguard_components unreadable, struct refusal *ret_refusal)
 {
@@ -193,12 +193,12 @@ static bool decide_mismatch(const struct guard_call *call, miguard_components mi
         unreadable != 0 ? AUDIT_REASON_IDENTITY_UNREADABLE : AUDIT_REASON_IDENTITY_MISMATCH;
     struct policy_verdict verdict = policy_view_decide(call->binding->view, &question);
     if (unreadable != 0 || !captured) {
-        /* Invariant 4 is above any rule: nobody can have meant to allow what nobody could see. */
+        /* Invariant 4 is above any rule: no rule can allow an identity that could not be read. */
         verdict.decision = POLICY_DENY;
         verdict.would_deny = false;
         verdict.recorded = true;
     }
-    bool allowed = settle(call, &verdict, &event, ret_refusal) &&
+    bool allowed = conclude_use(call, &verdict, &event, ret_refusal) &&
                    is_still(call, question.used_as, ret_refusal);
     if (captured) {
         identity_release(&current);
@@ -219,13 +219,13 @@ static bool decide_match(const struct guard_call *call, struct refusal *ret_refu
                        ? AUDIT_REASON_IDENTITY_MATCH
                    : verdict.name_invalid ? AUDIT_REASON_NAME_INVALID
                                           : AUDIT_REASON_POLICY;
-    return settle(call, &verdict, &event, ret_refusal) &&
+    return conclude_use(call, &verdict, &event, ret_refusal) &&
            is_still(call, &call->binding->identity, ret_refusal);
 }
 
 /*
  * A session keeps the policy that it was opened under, unless a newer one would not have opened it:
- * then it is over. Asked once for each new policy.
+ * then it is revoked. Evaluated once for each new policy.
  */
 static bool still_allowed(const struct guard_call *call, struct refusal *ret_refusal)
 {
@@ -237,7 +237,7 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
         return true;
     }
     const struct policy *policy = store_get(store);
-    if (policy == NULL) { /* cannot be: what was once in force is only ever replaced */
+    if (policy == NULL) { /* impossible: a policy in force is only ever replaced */
         guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_NO_POLICY, GUARD_DENIED,
                      ret_refusal);
         return false;
@@ -270,8 +270,8 @@ static bool not_revoked(const struct guard_call *call, struct refusal *ret_refus
     return false;
 }
 
-/* In what the calling thread differs. That it is the same a gated thread may know already; that it
- * differs is always found out anew. */
+/* Returns the components in which the calling thread differs. A gated thread may answer "the same"
+ * from its cache; a difference is never cached. */
 static miguard_components check(const struct guard_call *call, miguard_components *ret_unreadable)
 {
     const struct binding *binding = call->binding;
@@ -292,7 +292,7 @@ bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
                          : decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
 
-/* As the first time, but for the policy of a match, which was asked then. */
+/* As guard_use(), without the policy decision of a match, which was made then. */
 bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
@@ -330,7 +330,7 @@ static struct policy_view *current_view(struct binding *binding, enum miguard_st
     struct policy_store *store = &binding->guard->store;
     struct policy_view *view = NULL;
 
-    /* Read before the policy is: a change in between is then noticed at the first use. */
+    /* Read before the policy, so that a change in between is noticed at the first use. */
     atomic_store(&binding->generation, store_generation(store));
     const struct policy *policy = store_get(store);
     *ret_status = policy == NULL
@@ -398,7 +398,7 @@ enum audit_keys_mode binding_keys_mode(const struct binding *binding)
     return policy_keys(policy_view_policy(binding->view));
 }
 
-/* ---- what needs no comparison ------------------------------------------------------------ */
+/* ---- refusals and records without a comparison ----------------------------------------------- */
 
 void guard_refuse(const struct guard_call *call, enum audit_action action, enum audit_reason reason,
                   enum guard_answer answer, struct refusal *ret_refusal)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one guard of the process: its state, its locks, and who uses it. setup.c changes it. */
+/* The one guard of the process: its state, its locks and its users. setup.c changes it. */
 #include "base/fork.h"
 #include "guard/process_guard.h"
 
@@ -11,7 +11,7 @@ struct process_guard process_guard = {
 FORK_OWNER(guard_owner, .rank = FORK_GUARD, .lock = &process_guard.lock);
 FORK_OWNER(store_owner, .rank = FORK_STORE, .lock = &process_guard.guard.store.lock);
 
-/* Behind the lock of the guard, which says which log it is. */
+/* Runs after the guard's lock was taken, which protects the pointer to the log. */
 static void lock_log(void)
 {
     if (process_guard.guard.audit != NULL) {

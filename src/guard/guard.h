@@ -2,11 +2,11 @@
 /*
  * The guard: an object is bound to the identity that made it, every later use is verified, a
  * refusal is data, and what the policy wants recorded is recorded. It knows no MI: a front end
- * (src/gateway is the one for MI) keeps its objects, asks here, and answers in its own words.
+ * (src/gateway is the one for MI) keeps its objects, asks here, and answers in its own terms.
  *
- *   setup.c      which policy and which log this process has; enters the guard
+ *   setup.c      the policy and the log of this process; guard_enter()
  *   decision.c   verifies a use: identity, then policy, then record
- *   refusal.c    a refusal in a sentence (refusal.h)
+ *   refusal.c    a refusal as a sentence (refusal.h)
  *   observe.c    records of switches, drops and the gate
  *   guard.c      the one guard of the process
  */
@@ -26,23 +26,23 @@
 /* ---- the guard of this process (setup.c, guard.c) ------------------------------------------ */
 
 struct guard {
-    struct policy_store store; /* holds NULL while no valid policy was read: nothing is given out */
-    struct audit *audit;       /* NULL while the log cannot be opened: nothing is given out */
-    atomic_uint thread_gate;   /* which gate each thread that asks for a binding is to have:
-                                  0: none, else 1, and 2 to kill, 4 to report, 8 without io_uring */
+    struct policy_store store; /* NULL until a valid policy was read: nothing is handed out */
+    struct audit *audit;       /* NULL while the log cannot be opened: nothing is handed out */
+    atomic_uint thread_gate;   /* the gate for each thread that asks for a binding: 0: no gate,
+                                  else 1, plus 2 to kill, 4 to report, 8 without io_uring */
 };
 
-/* Pins the guard for a binding or a record, setting it up from the standard places where that was
- * not done yet; never NULL. */
+/* Pins the guard for a binding or a record. Sets it up from the standard places first where that
+ * was not done yet; never NULL. */
 struct guard *guard_enter(void);
 void guard_leave(struct guard *guard);
 
-/* The same for what is only recorded: sets nothing up; NULL when there is no log. */
+/* The same for records only: sets nothing up; NULL without a log. */
 struct guard *guard_enter_if_open(void);
 
 /* Closes the gate for the calling thread where the policy wants one for each thread. Errors:
- * NO_MEMORY, BAD_STATE (cannot be closed, recorded), NOT_SUPPORTED (another copy of the library).
- */
+ * NO_MEMORY, BAD_STATE (the gate cannot be closed; recorded), NOT_SUPPORTED (another copy of the
+ * library). */
 MIGUARD_CHECKED enum miguard_status guard_close_thread(struct guard *guard);
 
 /* ---- a binding (decision.c) ----------------------------------------------------------------- */
@@ -51,49 +51,49 @@ MIGUARD_CHECKED enum miguard_status guard_close_thread(struct guard *guard);
  * object fills in the first part and calls guard_bind(). */
 struct binding {
     struct guard *guard;
-    const char *provider; /* as records have it: cut where it is long */
+    const char *provider; /* as in records: a long name is cut */
     uint64_t context_id, session_id;
     struct miguard_identity identity;
 
-    uint64_t number;             /* of this identity under this view: what a gated thread knows */
+    uint64_t number; /* identifies this identity under this view for a gated thread's cache */
     struct policy_view *view;    /* of the policy that it was bound under */
-    _Atomic uint64_t generation; /* of the latest policy that was asked whether it denies it */
-    atomic_bool revoked;         /* over for good, though its object lives */
+    _Atomic uint64_t generation; /* of the latest policy that was checked for denying it */
+    atomic_bool revoked;         /* permanently, though its object lives */
 };
 
-/* Zeroed is released already. */
+/* A zeroed binding may be released. */
 void binding_release(struct binding *binding);
 
-/* What a record of a call on it says of the keys of an instance. */
+/* What the record of a call says about the keys of an instance. */
 enum audit_keys_mode binding_keys_mode(const struct binding *binding);
 
-/* One use of it. */
+/* One use of a binding. */
 struct guard_call {
     enum operation operation;
     struct binding *binding;
     uint64_t operation_id;         /* of the operation that is used, or 0 */
-    const struct cim_names *names; /* NULL: the call has none */
-    const struct audit_keys *keys; /* NULL: none */
+    const struct cim_names *names; /* NULL: the call has no names */
+    const struct audit_keys *keys; /* NULL: no keys */
     const void *call_site;
 };
 
-/* True when the calling thread may go on. Everything else fills *ret_refusal; the record is
- * written by then. */
+/* True when the calling thread may proceed. Otherwise fills *ret_refusal; the record is already
+ * written. */
 MIGUARD_CHECKED bool guard_use(const struct guard_call *call, struct refusal *ret_refusal);
 
-/* The second look, at all of it, before something is given out: while a host was asked, anything
- * may have run, on this thread too. */
+/* The second check, in full, before anything is handed out: while the host worked, any code may
+ * have run, on this thread too. */
 MIGUARD_CHECKED bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal);
 
-/* Whether the binding of a callback is not over: revoked, or denied by a newer policy. Who the
- * thread is does not count, since it takes on the bound identity. */
+/* Whether the binding of a callback is still valid: neither revoked nor denied by a newer policy.
+ * The thread's identity does not matter, since it adopts the bound one. */
 MIGUARD_CHECKED bool guard_may_deliver(const struct guard_call *call, struct refusal *ret_refusal);
 
-/* May this identity have this object? Sets the second part of *binding. */
+/* Whether this identity may have this object. Sets the second part of *binding. */
 MIGUARD_CHECKED bool guard_bind(struct binding *binding, const void *call_site,
                                 struct refusal *ret_refusal);
 
-/* Records that nothing could be bound because the identity could not be had. binding has the
+/* Records that nothing could be bound because the identity could not be read. binding has the
  * guard, the provider and the context. */
 void guard_bind_failed(const struct binding *binding, enum miguard_status why,
                        const void *call_site, struct refusal *ret_refusal);
@@ -102,19 +102,19 @@ void guard_bind_failed(const struct binding *binding, enum miguard_status why,
 void guard_refuse(const struct guard_call *call, enum audit_action action, enum audit_reason reason,
                   enum guard_answer answer, struct refusal *ret_refusal);
 
-/* The same for a handle that stands for nothing. */
+/* The same for an invalid handle. */
 void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, uint64_t handle_name,
                          const void *call_site, struct refusal *ret_refusal);
 
-/* Records that contexts cannot be guarded any more. */
+/* Records that no further context can be guarded. */
 void guard_no_context(const char *provider);
 
-/* Records what was found still open when its context ended. */
+/* Records an operation that was still open when its context ended. */
 void guard_note_reaped(const struct guard_call *call);
 
 /* ---- records of switches, drops and the gate (observe.c) ------------------------------------ */
 
-/* Has them recorded from now on. */
+/* Installs the hooks: these events are recorded from now on. */
 void observe_all(void);
 
 struct gate_note;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of switches, drops and the gate in the log. They are told when they are over, so
- * that a record that cannot be written refuses nothing; it is counted as lost, like any other.
+ * Records switches, drops and the gate. The hooks are called after the event, so a record that
+ * cannot be written refuses nothing; it is counted as lost, like any other.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,11 +12,11 @@
 #include "switch/switch.h"
 #include "switch/uring.h"
 
-/* Room for every step with its error, so that nothing of why is cut. */
+/* Space for every step with its error, so that no reason is cut. */
 enum { ATTEMPT_SIZE = 512 };
 
-/* What went well is recorded where the policy lists `when`, the rest where it lists deny. */
-static bool is_asked_for(struct guard *guard, bool denied, unsigned when)
+/* Successes are recorded where the policy lists `when`, failures where it lists deny. */
+static bool is_recorded(struct guard *guard, bool denied, unsigned when)
 {
     const struct policy *policy = store_get(&guard->store);
     unsigned audited = policy != NULL ? policy_audited(policy) : POLICY_AUDIT_DENY;
@@ -46,8 +46,8 @@ static enum audit_action action_of(enum switch_kind kind)
 }
 
 /*
- * What a callback left behind. The thread is what it was, so nothing is refused; but a provider
- * that forgets its way back is told where either is asked for.
+ * A callback left its thread switched. The thread was restored, so nothing is refused; but a
+ * provider that forgets to switch back is recorded where the policy lists either.
  */
 static void record_undone(struct guard *guard, const struct switch_note *note)
 {
@@ -62,7 +62,7 @@ static void record_undone(struct guard *guard, const struct switch_note *note)
         .call_site = note->site,
     };
 
-    if (!is_asked_for(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+    if (!is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
         return;
     }
     snprintf(attempt, sizeof(attempt), "callback %s: %u switches left behind",
@@ -81,7 +81,7 @@ static void record_switch(struct guard *guard, const struct switch_note *note)
         .call_site = note->site,
     };
 
-    if (!is_asked_for(guard, event.denied, POLICY_AUDIT_SWITCH)) {
+    if (!is_recorded(guard, event.denied, POLICY_AUDIT_SWITCH)) {
         return;
     }
     if (event.denied) {
@@ -101,8 +101,8 @@ static void record_switch(struct guard *guard, const struct switch_note *note)
     }
 }
 
-/* Nothing is refused: the ring may be the host's own, out of the provider's reach, and whoever
- * wants to be sure closes the gate without io_uring. Once for each such thread. */
+/* Nothing is refused: the ring may be the host's own, out of the provider's reach; deny_io_uring of
+ * the gate excludes it. Recorded once for each such thread. */
 static void record_poller(struct guard *guard, const struct switch_note *note)
 {
     static _Atomic pid_t recorded, harmless[URING_HARMLESS];
@@ -116,7 +116,7 @@ static void record_poller(struct guard *guard, const struct switch_note *note)
         .call_site = note->site,
     };
 
-    if (!is_asked_for(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+    if (!is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
         return;
     }
     pid_t poller = uring_find_poller(harmless);
@@ -155,7 +155,7 @@ void observe_gate_closed(struct guard *guard, const struct gate_note *note)
     };
 
     if (guard->audit == NULL ||
-        !is_asked_for(guard, event.denied, POLICY_AUDIT_OPEN | POLICY_AUDIT_SWITCH)) {
+        !is_recorded(guard, event.denied, POLICY_AUDIT_OPEN | POLICY_AUDIT_SWITCH)) {
         return;
     }
     if (note->options != NULL) {
@@ -182,7 +182,8 @@ static void on_gate_closed(const struct gate_note *note)
     }
 }
 
-/* On the gate's own thread, so who the other one is cannot be read: only which it is. */
+/* Runs on the gate's background thread, so the other thread's identity cannot be read, only
+ * its id. */
 static void record_stray(struct guard *guard, const struct gate_stray *stray)
 {
     char attempt[ATTEMPT_SIZE];
@@ -199,7 +200,8 @@ static void record_stray(struct guard *guard, const struct gate_stray *stray)
     size_t length = strlen(attempt);
     if (stray->lost > 0 && length < sizeof(attempt)) {
         snprintf(attempt + length, sizeof(attempt) - length,
-                 "; %llu more before it came too fast to be told", (unsigned long long)stray->lost);
+                 "; %llu more before it came too fast to be recorded",
+                 (unsigned long long)stray->lost);
     }
     (void)!audit_write(guard->audit, &event);
 }
@@ -211,7 +213,7 @@ static void on_stray(const struct gate_stray *stray)
     if (guard == NULL) {
         return;
     }
-    if (is_asked_for(guard, true, 0)) {
+    if (is_recorded(guard, true, 0)) {
         record_stray(guard, stray);
     }
     guard_leave(guard);

@@ -12,20 +12,19 @@
 
 struct policy_watch;
 
-/* Bindings count as its users; what it is can be replaced only while it has none, its policy at any
- * time. */
+/* Bindings count as users. The guard can be replaced only without users, its policy at any time. */
 struct process_guard {
     pthread_mutex_t lock;
     bool configured;
     unsigned users;
-    time_t tried;      /* when the default was last tried to be set up */
+    time_t tried;      /* when the default set-up was last tried */
     char *policy_path; /* NULL: the standard places */
     struct policy_watch *watch;
     bool watch_wanted; /* by the policy in force */
-    bool paused;       /* a drop is under way: no thread is to be started */
-    /* Reloads read without the lock, for as long as the directory takes: nobody who forks waits for
-     * that. The later one must not be overtaken by what an earlier one read, so each has a number,
-     * and none takes over from a higher one. */
+    bool paused;       /* a drop is under way: no thread may be started */
+    /* A reload reads without the lock, because a directory may take long and a fork would wait for
+     * the lock. An older read must not replace a newer one: each read has a number, and replaces
+     * only a lower one. */
     uint64_t read_last, read_in_force;
     struct in_force {
         struct text files; /* their names */
@@ -37,8 +36,8 @@ struct process_guard {
 
 extern struct process_guard process_guard;
 
-/* Whether this thread has the lock for a drop of its own. Should that end in an abort, the record
- * of it is written from within. */
+/* Whether this thread holds the lock for its own drop. If the drop ends in an abort, the record of
+ * that is written under the lock. */
 extern __thread bool guard_is_dropping __attribute__((tls_model("initial-exec")));
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The one place where a refusal becomes a sentence. decision.c makes the data, a front end asks for
- * the words. */
+ * the text. */
 #include "guard/refusal.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A refusal as data: what a front end gives its caller, in whatever form that has. */
+/* A refusal as data, for a front end to report to its caller in its own form. */
 #ifndef GUARD_REFUSAL_H
 #define GUARD_REFUSAL_H
 
@@ -7,16 +7,16 @@
 
 #include "model/event.h"
 
-/* How a front end answers. Zero means the strongest: an answer that was forgotten denies. */
+/* How a front end answers. Zero is the strictest: an answer that was not set denies. */
 enum guard_answer {
-    GUARD_DENIED,  /* this identity may not do that */
-    GUARD_INVALID, /* what was used is no object of ours, or not any more */
-    GUARD_LIMIT,   /* as many as there may be are open, or memory is out */
+    GUARD_DENIED,  /* this identity is not allowed to do that */
+    GUARD_INVALID, /* the handle is not an object of the guard, or no longer */
+    GUARD_LIMIT,   /* the limit is reached, or memory ran out */
     GUARD_FAILED,  /* the guard cannot work in this process */
 };
 
-/* Who and why and under which id always have room in a sentence, so the policy's texts are cut to
- * this many bytes: the log has them in full. */
+/* The components, the reason and the decision id always have room in a sentence. The policy's texts
+ * are cut to this many bytes; the log has them in full. */
 enum { REFUSAL_RULE = 100, REFUSAL_SOURCE = 160, REFUSAL_REASON = 160, REFUSAL_CUT_MARK = 4 };
 
 /* Why a call was refused, as far as its caller may know: no value of the bound identity. */
@@ -27,7 +27,7 @@ struct refusal {
     char rule[REFUSAL_RULE + REFUSAL_CUT_MARK];     /* "": no rule decided */
     char source[REFUSAL_SOURCE + REFUSAL_CUT_MARK]; /* file and line of the rule */
     char rule_reason[REFUSAL_REASON + REFUSAL_CUT_MARK];
-    char decision_id[AUDIT_ID_SIZE]; /* under which the log has it; "": it has not */
+    char decision_id[AUDIT_ID_SIZE]; /* of the record in the log; "": not recorded */
 };
 
 /* Any text may be NULL or "". Allocates nothing. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sets up the guard of the process and changes it: policy, log, watch and gate, by the program, by
- * the first use, by a reload, and around a drop. The public functions of miguard/guard.h are here.
+ * Sets up the guard of the process and changes it: policy, log, watch and gate; by the program, at
+ * the first use, by a reload, and around a drop. Has the public functions of miguard/guard.h.
  */
 #include "miguard/guard.h"
 
@@ -30,7 +30,7 @@ FORK_OWNER(start_owner, .rank = FORK_ONCE, .lock = &start_once.lock);
 static void after_drop(void);
 static void before_drop(void);
 
-static void take_notice(void)
+static void register_hooks(void)
 {
     static const struct drop_pause pause = {before_drop, after_drop};
     drop_set_pause(DROP_PAUSER_GUARD, &pause);
@@ -40,15 +40,15 @@ static void take_notice(void)
 static void start(void)
 {
     (void)pin_in_memory(); /* without it sessions are refused (copy_claim) */
-    fork_do_once(&start_once, take_notice);
+    fork_do_once(&start_once, register_hooks);
 }
 
-/* ---- a policy as it was read ------------------------------------------------------------- */
+/* ---- a loaded policy --------------------------------------------------------------------- */
 
 struct loaded {
-    struct policy_draft *draft; /* holds the settings that are not the policy's own */
+    struct policy_draft *draft; /* holds the settings beside the policy */
     const struct policy *policy;
-    bool closed_gate;  /* on the way into force */
+    bool closed_gate;  /* while the policy came into force */
     struct text files; /* for the record */
 };
 
@@ -69,9 +69,9 @@ static enum miguard_status compile_loaded(struct loaded *loaded)
     return loaded->files.failed ? MIGUARD_NO_MEMORY : policy_compile(draft, &loaded->policy);
 }
 
-/* The first error in full, and how many there are. */
-static enum miguard_status tell_errors(const struct diagnostics *errors,
-                                       struct miguard_error *reterr)
+/* The first error in full, and the number of errors. */
+static enum miguard_status report_errors(const struct diagnostics *errors,
+                                         struct miguard_error *reterr)
 {
     if (errors->count == 0) {
         return error_set(reterr, MIGUARD_BAD_POLICY, 0, "policy", "the policy cannot be read");
@@ -85,7 +85,7 @@ static enum miguard_status tell_errors(const struct diagnostics *errors,
                      first->file, first->line, first->column, first->message, errors->errors);
 }
 
-/* *ret_findings holds what was found wrong, for the record. */
+/* *ret_findings holds the errors, for the record. */
 static enum miguard_status load(const char *path, struct loaded *ret_loaded,
                                 struct text *ret_findings, struct miguard_error *reterr)
 {
@@ -100,7 +100,7 @@ static enum miguard_status load(const char *path, struct loaded *ret_loaded,
             error_set(reterr, status, 0, "policy", NULL);
         }
     } else if (status == MIGUARD_BAD_POLICY) {
-        tell_errors(&errors, reterr);
+        report_errors(&errors, reterr);
         diagnostics_write(&errors, ret_findings);
     } else {
         error_set(reterr, status, 0, "policy", NULL);
@@ -127,8 +127,8 @@ static void record_refused(struct audit *audit, const struct text *findings)
     }
 }
 
-/* Called with the lock held. Which policy is in force, in the log: `miguard policy status` reads
- * it there. */
+/* The caller holds the lock. Records which policy is in force: `miguard policy status` reads that
+ * from the log. */
 static void record_load(void)
 {
     const struct in_force *in_force = &process_guard.in_force;
@@ -147,9 +147,9 @@ static void record_load(void)
 
 /* ---- the gate ------------------------------------------------------------------------------ */
 
-/* Called with the lock held, before a policy comes into force: one whose gate cannot be closed
- * does not. A gate that the policy does not want any more stays: the record says so. */
-static enum miguard_status close_as_told(struct loaded *loaded, struct miguard_error *reterr)
+/* The caller holds the lock. Called before a policy comes into force: without its gate it does not.
+ * A gate that the policy does not want any more stays closed; the record says so. */
+static enum miguard_status close_policy_gate(struct loaded *loaded, struct miguard_error *reterr)
 {
     const struct miguard_gate_options *wanted = &loaded->draft->settings.gate;
 
@@ -163,7 +163,7 @@ static enum miguard_status close_as_told(struct loaded *loaded, struct miguard_e
     return MIGUARD_OK;
 }
 
-/* Called with the lock held. */
+/* The caller holds the lock. */
 static void set_thread_gate(const struct miguard_gate_options *wanted)
 {
     unsigned gate = wanted->scope != MIGUARD_GATE_THREAD
@@ -173,13 +173,13 @@ static void set_thread_gate(const struct miguard_gate_options *wanted)
     atomic_store(&process_guard.guard.thread_gate, gate);
 }
 
-/* What the policy closes is recorded under the policy that wants it. */
+/* A gate that the policy closes is recorded under that policy. */
 static void record_gate(struct guard *guard, const struct miguard_gate_options *options)
 {
     observe_gate_closed(guard, &(struct gate_note){.status = MIGUARD_OK, .options = options});
 }
 
-/* Once for each thread, until it has its gate. */
+/* Recorded once for each thread, until it has its gate. */
 static void record_put_off(struct guard *guard, const struct gate_note *note)
 {
     static __thread bool recorded __attribute__((tls_model("initial-exec")));
@@ -191,10 +191,10 @@ static void record_put_off(struct guard *guard, const struct gate_note *note)
 }
 
 /*
- * A thread that is switched, or serves a callback under its session's identity, cannot have its
- * gate now: it is put off until the thread asks for a session as itself. Until then its sessions
- * are compared in full at each call, as without a gate; refusing them would take a working provider
- * its sessions for want of what only prevents earlier.
+ * A thread that is switched, or serves a callback under its session's identity, cannot get its gate
+ * now: that is postponed until the thread asks for a session under its own identity. Until then its
+ * sessions are compared in full at each call, as without a gate. Refusing them would take a working
+ * provider's sessions away for a gate that only prevents earlier what the guard detects.
  */
 enum miguard_status guard_close_thread(struct guard *guard)
 {
@@ -206,7 +206,7 @@ enum miguard_status guard_close_thread(struct guard *guard)
     if (copy_claim(NULL) != MIGUARD_OK) {
         return MIGUARD_NOT_SUPPORTED;
     }
-    if (gate == 0 || gate_on_thread()) { /* not wanted, or there */
+    if (gate == 0 || gate_on_thread()) { /* not wanted, or closed already */
         return MIGUARD_OK;
     }
     wanted.scope = MIGUARD_GATE_THREAD;
@@ -229,7 +229,7 @@ enum miguard_status guard_close_thread(struct guard *guard)
     return MIGUARD_BAD_STATE;
 }
 
-/* A policy that is not taken over because of its gate. */
+/* A policy that does not come into force because of its gate. */
 static void record_no_gate(struct audit *audit, const struct miguard_error *error)
 {
     struct text detail = TEXT_EMPTY;
@@ -245,10 +245,10 @@ static void record_no_gate(struct audit *audit, const struct miguard_error *erro
 static bool on_change(void)
 {
     (void)!miguard_reload(NULL);
-    return true; /* watch_stop() ends it, also from within */
+    return true; /* watch_stop() ends the thread, also from within */
 }
 
-/* Called with the lock held. */
+/* The caller holds the lock. */
 static void start_watching(bool missed)
 {
     static const char *const standard[] = {POLICY_FILE, POLICY_FOLDER};
@@ -261,8 +261,8 @@ static void start_watching(bool missed)
     }
 }
 
-/* Called with the lock held. */
-static void watch_as_told(bool wanted)
+/* The caller holds the lock. */
+static void set_watch(bool wanted)
 {
     process_guard.watch_wanted = wanted;
     if (process_guard.paused || wanted == (process_guard.watch != NULL)) {
@@ -276,8 +276,8 @@ static void watch_as_told(bool wanted)
     }
 }
 
-/* Called with the lock held. The thread stayed with the parent of a fork: a child that serves
- * requests gets one of its own, and what changed in between is read. */
+/* The caller holds the lock. The thread stayed with the parent of a fork: a child that serves
+ * requests starts its own, which also reads what changed in between. */
 static void watch_in_child(void)
 {
     if (process_guard.watch != NULL && !watch_is_ours(process_guard.watch)) {
@@ -289,8 +289,9 @@ static void watch_in_child(void)
 
 /* ---- a drop ------------------------------------------------------------------------------ */
 
-/* The watching thread may be waiting for the lock, so it is waited for without. The lock is then
- * held until the drop is over: nobody changes the guard or forks while its threads are away. */
+/* The watching thread may wait for the lock, so it is joined without it. The lock is then held
+ * until the drop is over: the guard is not changed and no fork happens while its threads are ended.
+ */
 static void before_drop(void)
 {
     pthread_mutex_lock(&process_guard.lock);
@@ -312,18 +313,18 @@ static void after_drop(void)
         audit_resume(process_guard.guard.audit);
     }
     process_guard.paused = false;
-    watch_as_told(process_guard.watch_wanted);
+    set_watch(process_guard.watch_wanted);
     guard_is_dropping = false;
     pthread_mutex_unlock(&process_guard.lock);
 }
 
-/* Called with the lock held. Takes audit and the policy over; gives the old log back to close. */
+/* The caller holds the lock. Takes over audit and the policy; returns the old log to close. */
 static struct audit *install(struct audit *audit, struct loaded *loaded, uint64_t number)
 {
     struct audit *old = process_guard.guard.audit;
 
     process_guard.read_in_force = number;
-    if (audit != old) { /* else there may be sessions, which read it without the lock */
+    if (audit != old) { /* else sessions may read it without the lock */
         process_guard.guard.audit = audit;
     }
     store_set(&process_guard.guard.store, loaded->policy);
@@ -339,8 +340,8 @@ static struct audit *install(struct audit *audit, struct loaded *loaded, uint64_
     return old;
 }
 
-/* The configured file stands in for the path of the policy's file sink, or is a file sink beside
- * the policy's others. */
+/* The configured file replaces the path of the policy's file sink, or is a file sink beside the
+ * policy's others. */
 static enum miguard_status open_log(const struct miguard_config *config,
                                     const struct draft_settings *settings, struct audit **ret_audit,
                                     struct miguard_error *reterr)
@@ -365,7 +366,7 @@ static enum miguard_status open_log(const struct miguard_config *config,
     return audit_open(&audit, ret_audit, reterr);
 }
 
-/* The log of a policy that cannot be read. */
+/* The log while the policy cannot be read. */
 static enum miguard_status open_default_log(struct audit **ret_audit)
 {
     const struct sink_settings file = SINK_FILE_DEFAULT(AUDIT_DEFAULT_FILE);
@@ -375,16 +376,16 @@ static enum miguard_status open_default_log(struct audit **ret_audit)
     return audit_open(&settings, ret_audit, NULL);
 }
 
-/* Called with the lock held. Takes audit over. Without its gate the policy is not in force: then
- * only the log is, for the refusals. */
+/* The caller holds the lock. Takes over audit. Without its gate the policy is not in force; the log
+ * is, for the refusals. */
 static void install_default(struct audit *audit, struct loaded *loaded)
 {
     struct miguard_error error = {0};
 
-    if (close_as_told(loaded, &error) == MIGUARD_OK) {
+    if (close_policy_gate(loaded, &error) == MIGUARD_OK) {
         audit_close(install(audit, loaded, ++process_guard.read_last));
         process_guard.configured = true;
-        watch_as_told(loaded->draft->settings.watch);
+        set_watch(loaded->draft->settings.watch);
         return;
     }
     struct audit *old = process_guard.guard.audit;
@@ -394,13 +395,13 @@ static void install_default(struct audit *audit, struct loaded *loaded)
 }
 
 /*
- * Called with the lock held. What cannot be set up is tried again a second later, not with each
- * context: in between nothing is given out. A broken policy is recorded where the built-in policy
- * would record.
+ * The caller holds the lock. A set-up that fails is tried again a second later, not with each
+ * context: in between nothing is handed out. A broken policy is recorded in the log of the built-in
+ * policy.
  */
 static void set_up_default(void)
 {
-    static const struct miguard_config as_the_policy_says = MIGUARD_CONFIG_INIT;
+    static const struct miguard_config policy_only = MIGUARD_CONFIG_INIT;
     struct timespec now = {0, 0};
     struct loaded loaded;
     struct text findings = TEXT_EMPTY;
@@ -413,13 +414,13 @@ static void set_up_default(void)
     process_guard.tried = now.tv_sec;
     enum miguard_status status = load(NULL, &loaded, &findings, NULL);
     if (status == MIGUARD_OK &&
-        open_log(&as_the_policy_says, &loaded.draft->settings, &audit, NULL) == MIGUARD_OK) {
+        open_log(&policy_only, &loaded.draft->settings, &audit, NULL) == MIGUARD_OK) {
         install_default(audit, &loaded);
     } else if (status != MIGUARD_OK && process_guard.guard.audit == NULL &&
                open_default_log(&process_guard.guard.audit) == MIGUARD_OK) {
         record_refused(process_guard.guard.audit, &findings);
     }
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* the directory may have taken its time */
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* the directory may have taken long */
     process_guard.tried = now.tv_sec;
     release_loaded(&loaded);
     text_release(&findings);
@@ -431,7 +432,7 @@ struct guard *guard_enter(void)
     pthread_mutex_lock(&process_guard.lock);
     set_up_default();
     if (process_guard.configured && process_guard.in_force.recorded_in != process_epoch()) {
-        record_load(); /* a forked child, which is a process of its own in the log */
+        record_load(); /* a forked child is a process of its own in the log */
     }
     watch_in_child();
     process_guard.users++;
@@ -442,7 +443,7 @@ struct guard *guard_enter(void)
     return &process_guard.guard;
 }
 
-/* Called with the lock held; takes *path over when it answers OK. */
+/* The caller holds the lock. Takes over *path when it returns OK. */
 static enum miguard_status reconfigure(char **path, struct audit **audit, struct loaded *loaded,
                                        struct miguard_error *reterr)
 {
@@ -450,17 +451,17 @@ static enum miguard_status reconfigure(char **path, struct audit **audit, struct
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "configure",
                          "a guarded context is alive; configure before the first request");
     }
-    enum miguard_status status = close_as_told(loaded, reterr);
+    enum miguard_status status = close_policy_gate(loaded, reterr);
     if (status != MIGUARD_OK) {
         return status;
     }
-    watch_as_told(false);
+    set_watch(false);
     char *old = process_guard.policy_path;
     process_guard.policy_path = *path;
     *path = old;
     *audit = install(*audit, loaded, ++process_guard.read_last);
     process_guard.configured = true;
-    watch_as_told(loaded->draft->settings.watch);
+    set_watch(loaded->draft->settings.watch);
     return MIGUARD_OK;
 }
 
@@ -499,23 +500,23 @@ enum miguard_status miguard_configure(const struct miguard_config *config,
         status = reconfigure(&path, &audit, &loaded, reterr);
         pthread_mutex_unlock(&process_guard.lock);
     }
-    audit_close(audit); /* the old one, or the one that was not wanted */
+    audit_close(audit); /* the old log, or the one that was not installed */
     base_free(path);
     release_loaded(&loaded);
     text_release(&findings);
     return status;
 }
 
-/* Called with the lock held. */
-static enum miguard_status take_over(struct loaded *loaded, uint64_t number,
-                                     struct miguard_error *reterr)
+/* The caller holds the lock. */
+static enum miguard_status install_reload(struct loaded *loaded, uint64_t number,
+                                          struct miguard_error *reterr)
 {
     struct miguard_error error = {0};
 
-    if (number < process_guard.read_in_force) { /* what is in force was read later */
+    if (number < process_guard.read_in_force) { /* a newer policy is in force */
         return MIGUARD_OK;
     }
-    enum miguard_status status = close_as_told(loaded, &error);
+    enum miguard_status status = close_policy_gate(loaded, &error);
     if (status != MIGUARD_OK) {
         record_no_gate(process_guard.guard.audit, &error);
         if (reterr != NULL) {
@@ -524,7 +525,7 @@ static enum miguard_status take_over(struct loaded *loaded, uint64_t number,
         return status;
     }
     (void)install(process_guard.guard.audit, loaded, number);
-    watch_as_told(loaded->draft->settings.watch);
+    set_watch(loaded->draft->settings.watch);
     return MIGUARD_OK;
 }
 
@@ -546,7 +547,7 @@ static enum miguard_status reload(struct miguard_error *reterr)
     enum miguard_status status = load(path, &loaded, &findings, reterr);
     pthread_mutex_lock(&process_guard.lock);
     if (status == MIGUARD_OK) {
-        status = take_over(&loaded, number, reterr);
+        status = install_reload(&loaded, number, reterr);
     } else {
         record_refused(process_guard.guard.audit, &findings);
     }
