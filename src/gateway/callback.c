@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host calls back goes to the provider under the session's identity. The host chooses the
- * thread, so the thread takes that identity on for the time of the call and is restored behind it.
- * A thread that cannot brings the provider its one final ACCESS_DENIED, and no data.
+ * The host's callbacks reach the provider under the session's identity. The host chooses the
+ * thread, so the thread adopts that identity for the call and is restored afterwards. When a thread
+ * cannot adopt it, the provider gets its one final ACCESS_DENIED, and no data.
  *
- * The host is given the name of the operation's handle as context, not its address: a call that
- * comes when it must not is then found out like any other stale handle.
+ * The host gets the name of the operation's handle as context, not its address: a call at the wrong
+ * time is then detected like any other stale handle.
  */
 #include "gateway/gateway.h"
 #include "switch/switch.h"
 
 /* One callback on its way to the provider. */
 struct delivery {
-    struct guarded_operation *operation; /* NULL: there is nobody to deliver to any more */
+    struct guarded_operation *operation; /* NULL: nothing can be delivered any more */
     MI_Operation handle;                 /* a copy: only its content counts (B.6) */
     const MI_OperationCallbacks *callbacks;
 };
 
-/* What the host waits for. */
+/* What the host still waits for. */
 struct debt {
-    struct guarded_operation *operation; /* NULL: there is none, or it is the provider's */
+    struct guarded_operation *operation; /* NULL: nothing, or the provider will do it */
     MI_Operation *inner;
-    bool result;                    /* which is acknowledged */
-    _Atomic(host_answer) *question; /* which is answered; NULL: there was none */
+    bool result;                    /* a result, which must be acknowledged */
+    _Atomic(host_answer) *question; /* a question, which must be answered; or NULL */
     bool final;
 };
 
-/* False when there is nobody to deliver to any more, or never was; that is recorded. */
-static bool find(void *context, struct delivery *delivery)
+/* False when the operation no longer exists, or never did; that is recorded. */
+static bool find_operation(void *context, struct delivery *delivery)
 {
     const uint64_t name = (uint64_t)(uintptr_t)context;
     void *object = NULL;
@@ -52,12 +52,12 @@ static void leave(const struct delivery *delivery)
 }
 
 /*
- * What the library owes the host, because it told the provider nothing, or because the callback was
- * left by pthread_exit(3) or an exception and will answer nothing any more: No to a question, the
- * acknowledgement of a result. Else the host would wait for ever. What the provider has answered
- * itself is taken by then (gateway.h, inner_acknowledge).
+ * Does what the host waits for: answers No to a question, acknowledges a result; otherwise the host
+ * would wait forever. Needed when the provider was not called, or when pthread_exit(3) or an
+ * exception left the callback. The provider's own answer has cleared these by then (objects.h,
+ * inner_acknowledge).
  */
-static void pay(const struct debt *debt)
+static void settle_debt(const struct debt *debt)
 {
     struct guarded_operation *operation = debt->operation;
 
@@ -75,7 +75,7 @@ static void pay(const struct debt *debt)
     if (acknowledge != NULL) {
         (void)acknowledge(debt->inner);
     }
-    /* The pin until the final: an acknowledgement of the provider has given it back. */
+    /* The pin until the final result; the provider's acknowledgement would have released it. */
     if (debt->final &&
         (!debt->result || atomic_exchange(&operation->final_unacknowledged, false))) {
         slots_release(&guarded_operations, operation);
@@ -94,7 +94,7 @@ static void refuse_adoption(const struct delivery *delivery, struct refusal *ret
                  ret_refusal);
 }
 
-/* A session that was revoked since the operation was started gets nothing more. */
+/* A session that was revoked after the operation started gets nothing more. */
 static bool is_over(const struct delivery *delivery, struct refusal *ret_refusal)
 {
     const struct guard_call call = call_of(delivery);
@@ -106,7 +106,7 @@ static bool adopt(const struct delivery *delivery, struct switch_frame *frame)
     return switch_adopt(&delivery->operation->session->binding.identity, frame, NULL) == MIGUARD_OK;
 }
 
-/* ---- messages, which answer nothing ------------------------------------------------------- */
+/* ---- messages, which need no answer --------------------------------------------------------- */
 
 /* True when the provider may be called. */
 static bool enter_message(void *context, struct delivery *delivery, struct switch_frame *frame)
@@ -114,7 +114,7 @@ static bool enter_message(void *context, struct delivery *delivery, struct switc
     struct refusal refusal;
 
     switch_settle();
-    if (!find(context, delivery) || atomic_load(&delivery->operation->mute) ||
+    if (!find_operation(context, delivery) || atomic_load(&delivery->operation->mute) ||
         is_over(delivery, &refusal)) {
         return false;
     }
@@ -154,7 +154,7 @@ static void MI_CALL on_progress(MI_Operation *inner, void *context, const MI_Cha
     }
 }
 
-/* ---- questions: an answer that cannot be had is No ------------------------------------------ */
+/* ---- questions: without an answer of the provider it is No ---------------------------------- */
 
 static void MI_CALL on_prompt(MI_Operation *inner, void *context, const MI_Char *message,
                               MI_PromptType type,
@@ -163,7 +163,7 @@ static void MI_CALL on_prompt(MI_Operation *inner, void *context, const MI_Char 
 {
     ENTRY_UNCANCELLED;
     struct delivery delivery ON_LEAVING(leave) = {0};
-    struct debt debt ON_LEAVING(pay) = {NULL, inner, false, NULL, false};
+    struct debt debt ON_LEAVING(settle_debt) = {NULL, inner, false, NULL, false};
     struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
     if (enter_message(context, &delivery, &frame)) {
@@ -185,7 +185,7 @@ static void MI_CALL on_error(MI_Operation *inner, void *context, MI_Instance *er
 {
     ENTRY_UNCANCELLED;
     struct delivery delivery ON_LEAVING(leave) = {0};
-    struct debt debt ON_LEAVING(pay) = {NULL, inner, false, NULL, false};
+    struct debt debt ON_LEAVING(settle_debt) = {NULL, inner, false, NULL, false};
     struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
     if (enter_message(context, &delivery, &frame)) {
@@ -202,7 +202,7 @@ static void MI_CALL on_error(MI_Operation *inner, void *context, MI_Instance *er
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static void tell_provider(const struct delivery *delivery, enum result_kind kind,
+static void call_provider(const struct delivery *delivery, enum result_kind kind,
                           const struct guarded_result *result, bool acknowledged_by_caller)
 {
     const MI_OperationCallbacks *callbacks = delivery->callbacks;
@@ -229,20 +229,20 @@ static void tell_provider(const struct delivery *delivery, enum result_kind kind
     }
 }
 
-/* The provider must hear of the end exactly once (C.2), but of nothing else any more. */
-static void tell_end(struct delivery *delivery, enum result_kind kind, MI_Result code,
-                     const char *message)
+/* The provider must get the final result exactly once (C.2), and nothing else after a refusal. */
+static void deliver_end(struct delivery *delivery, enum result_kind kind, MI_Result code,
+                        const char *message)
 {
     const struct guarded_result end = {.result = code, .message = message};
 
     atomic_store(&delivery->operation->mute, true);
     if (!delivery->operation->final_delivered) {
         delivery->operation->final_delivered = true;
-        tell_provider(delivery, kind, &end, false);
+        call_provider(delivery, kind, &end, false);
     }
 }
 
-/* True when the provider has the result, and its acknowledgement to make. */
+/* True when the provider has the result and must acknowledge it. */
 static bool deliver(struct delivery *delivery, enum result_kind kind,
                     const struct guarded_result *result, bool acknowledged_by_caller)
 {
@@ -255,60 +255,59 @@ static bool deliver(struct delivery *delivery, enum result_kind kind,
             refuse_adoption(delivery, &refusal);
         }
         (void)MI_Operation_Cancel(&delivery->operation->inner, MI_REASON_NONE);
-        tell_end(delivery, kind, refused_result(&refusal), refused_message(&refusal));
+        deliver_end(delivery, kind, refused_result(&refusal), refused_message(&refusal));
         return false;
     }
     delivery->operation->final_delivered = !result->more;
-    tell_provider(delivery, kind, result, acknowledged_by_caller);
+    call_provider(delivery, kind, result, acknowledged_by_caller);
     return true;
 }
 
-/* The final result comes once (C.2), and with it goes the pin that was kept for it. What a host
- * brings behind it reaches nobody, and that is recorded. */
-static bool is_behind_the_final(const struct delivery *delivery,
-                                const struct guarded_result *result)
+/* The final result comes once (C.2), and its pin is then released. A result after it is dropped and
+ * recorded. */
+static bool is_after_final(const struct delivery *delivery, const struct guarded_result *result)
 {
     struct guarded_operation *operation = delivery->operation;
     const struct guard_call call = call_of(delivery);
     struct refusal refusal;
 
-    bool behind = result->more ? atomic_load(&operation->final_came)
-                               : atomic_exchange(&operation->final_came, true);
-    if (behind) {
+    bool after = result->more ? atomic_load(&operation->final_came)
+                              : atomic_exchange(&operation->final_came, true);
+    if (after) {
         guard_refuse(&call, AUDIT_ACTION_CALLBACK, AUDIT_REASON_HANDLE_STALE, GUARD_INVALID,
                      &refusal);
     }
-    return behind;
+    return after;
 }
 
-/* The callbacks of one operation come one after the other (C.2), so its fields need no lock here.
- * acknowledge is not NULL when the host waits for it; where the provider is not asked, or cannot
- * be, the library acknowledges in its place so that the host can finish. */
+/* The callbacks of one operation run one after the other (C.2), so its fields need no lock here.
+ * acknowledge is not NULL when the host waits for it. Where the provider is not or cannot be
+ * called, the library acknowledges instead, so that the host can finish. */
 static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
                       const struct guarded_result *result,
                       MI_Result(MI_CALL *acknowledge)(MI_Operation *))
 {
     struct delivery delivery ON_LEAVING(leave) = {0};
 
-    switch_settle(); /* what an earlier callback of this thread left by longjmp(3) */
-    if (!find(context, &delivery) || is_behind_the_final(&delivery, result)) {
+    switch_settle(); /* an earlier callback of this thread may have left by longjmp(3) */
+    if (!find_operation(context, &delivery) || is_after_final(&delivery, result)) {
         if (acknowledge != NULL) { /* the host need not wait for it */
             (void)acknowledge(inner);
         }
         return;
     }
-    struct debt debt ON_LEAVING(pay) = {delivery.operation, inner, acknowledge != NULL, NULL,
-                                        !result->more};
+    struct debt debt ON_LEAVING(settle_debt) = {delivery.operation, inner, acknowledge != NULL,
+                                                NULL, !result->more};
     atomic_store(&delivery.operation->inner_acknowledge, acknowledge);
-    /* A final that waits for its acknowledgement keeps its pin until that comes, perhaps after the
-     * provider has closed the operation. */
+    /* A final result that waits for its acknowledgement keeps its pin until that comes, perhaps
+     * after the provider has closed the operation. */
     atomic_store(&delivery.operation->final_unacknowledged, !result->more && acknowledge != NULL);
     if (!atomic_load(&delivery.operation->mute)) {
         bool handed_over = deliver(&delivery, kind, result, acknowledge != NULL);
         debt.operation = handed_over && acknowledge != NULL ? NULL : delivery.operation;
     } else if (!result->more) {
-        tell_end(&delivery, kind,
-                 result->result != MI_RESULT_OK ? result->result : MI_RESULT_FAILED, NULL);
+        deliver_end(&delivery, kind,
+                    result->result != MI_RESULT_OK ? result->result : MI_RESULT_FAILED, NULL);
     }
 }
 
@@ -360,7 +359,7 @@ static void MI_CALL on_parameter(MI_Operation *inner, void *context, const MI_Ch
 {
     ENTRY_UNCANCELLED;
     struct delivery delivery ON_LEAVING(leave) = {0};
-    struct debt debt ON_LEAVING(pay) = {NULL, inner, acknowledge != NULL, NULL, false};
+    struct debt debt ON_LEAVING(settle_debt) = {NULL, inner, acknowledge != NULL, NULL, false};
     struct switch_frame frame ON_LEAVING(switch_restore) = {0};
 
     if (enter_message(context, &delivery, &frame)) {
@@ -375,8 +374,8 @@ static void MI_CALL on_parameter(MI_Operation *inner, void *context, const MI_Ch
     }
 }
 
-/* Only what the provider gave is asked for: which callbacks there are decides how a host behaves.
- */
+/* Sets only the callbacks that the provider gave: the set of callbacks decides how a
+ * host behaves. */
 MI_OperationCallbacks callback_table(const struct guarded_operation *operation, uint64_t name,
                                      enum result_kind kind)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which host contexts have a guard, so that none has two: each of them would end sessions of its
- * own only, and each would let a final result through to the host's one context.
+ * Which host contexts have a guard, so that none has two: each of two would end only its own
+ * sessions, and each would let a final result through to the host's one context.
  *
- * A guard is found by the address of the host's context from the moment it is given out until it
- * has ended. A host uses the address again for another request, so the guard leaves before the
- * host is told of the end.
+ * A guard is found by the address of the host's context from the moment it is handed out until it
+ * ends. A host reuses the address for another request, so the guard is removed before the host gets
+ * the final result.
  *
- * A host context that comes to two wrapped modules has a guard for each, since a policy tells
- * providers apart: the second module's goes round the first one's. An end through the outer one
- * ends both, and after an end through the inner one the outer one's calls are refused by that.
+ * A host context that reaches two wrapped modules has a guard for each, since a policy
+ * distinguishes providers: the second module's guard wraps the first one's. An end through the
+ * outer one ends both; after an end through the inner one it refuses the outer one's calls.
  */
 #include <string.h>
 
@@ -18,7 +18,8 @@
 
 enum { SHARDS = 16, HEADS = 256 };
 
-/* Each list is short and held for a few instructions; many, so that threads do not meet. */
+/* Each list is short and locked for a few instructions; there are many, so that threads rarely
+ * wait. */
 static struct shard {
     pthread_mutex_t lock;
     struct guarded_context *heads[HEADS];
@@ -42,14 +43,14 @@ FORK_OWNER(index_owner, .rank = FORK_CONTEXT_INDEX, .before = lock_shards, .afte
 
 static struct guarded_context **list_of(const MI_Context *host, struct shard **ret_shard)
 {
-    /* Contexts are far apart and aligned: the multiplication brings all bits to the top. */
+    /* Contexts are far apart and aligned: the multiplication mixes all bits into the top ones. */
     uint64_t hash = (uint64_t)(uintptr_t)host * 0x9E3779B97F4A7C15u >> 52;
 
     *ret_shard = &shards[hash / HEADS];
     return &(*ret_shard)->heads[hash % HEADS];
 }
 
-/* Pinned, or NULL. One that was inherited through a fork, or is just ending, is none. */
+/* Pinned, or NULL. A guard that was inherited through a fork, or is just ending, does not count. */
 static struct guarded_context *find_live(struct guarded_context *first, const MI_Context *host)
 {
     for (; first != NULL; first = first->next) {
@@ -62,7 +63,7 @@ static struct guarded_context *find_live(struct guarded_context *first, const MI
     return NULL;
 }
 
-/* Code that guards by hand names no provider, and takes what there is. */
+/* Code that guards by hand names no provider, and uses the guard that exists. */
 static bool serves(const struct guarded_context *found, const struct guarded_context *fresh)
 {
     return fresh->provider[0] == '\0' || strcmp(found->provider, fresh->provider) == 0;

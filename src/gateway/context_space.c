@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Reserves and maps the addresses of guarded contexts (context_space.h). Called by
+ * guarded_context.c. */
 #include "gateway/context_space.h"
 
 #include <errno.h>
@@ -27,9 +29,9 @@
 enum {
     STRIDE = SPACE_ROW_SIZE / SLOTS_PER_CHUNK,
     PIECES = SPACE_CHUNKS * SPACE_PIECES_PER_CHUNK,
-    STEP = 64 << 10,        /* in which a piece with memory of its own grows */
-    OWN_MOST = 512 << 20,   /* bytes that all of these have together */
-    SMALL_SIZE = 256 << 10, /* the first of a piece: enough for 32,768 requests */
+    STEP = 64 << 10,        /* the growth of a piece with its own memory */
+    OWN_MOST = 512 << 20,   /* bytes of all of these together */
+    SMALL_SIZE = 256 << 10, /* the first part of a piece: enough for 32,768 requests */
     TRIM_AFTER = 32768,
 };
 
@@ -41,19 +43,19 @@ struct pattern {
 };
 
 struct piece {
-    _Atomic uint32_t ready;  /* bytes from its start that may be given out; 0: nothing is mapped */
-    _Atomic uint32_t shared; /* of these, the ones that show a pattern */
+    _Atomic uint32_t ready;  /* bytes from its start that may be handed out; 0: not mapped */
+    _Atomic uint32_t shared; /* of these, the ones that map a pattern */
 };
 
 static struct {
-    pthread_mutex_t lock;    /* for all that changes */
+    pthread_mutex_t lock;    /* for everything that changes */
     _Atomic(uintptr_t) base; /* 0: nothing is reserved yet; written once, after the rest */
     size_t size;             /* bytes reserved */
     size_t per_chunk;        /* pieces */
     uintptr_t table;
     struct pattern patterns[2];
     bool cannot_share; /* the kernel gives no sealed file or no second mapping of it */
-    size_t own;        /* bytes of pieces that have memory of their own */
+    size_t own;        /* bytes of pieces with their own memory */
     struct piece pieces[PIECES];
     _Atomic uint64_t touched[PIECES / 64]; /* pieces that were read since the last trim */
     atomic_uint untrimmed;
@@ -66,7 +68,7 @@ FORK_OWNER(space_owner, .rank = FORK_CONTEXT_SPACE, .lock = &space.lock);
 
 /* ---- the range ---------------------------------------------------------------------------- */
 
-/* The program that the library is a guest in has its own use for what it is allowed. */
+/* The host program has its own use for the rest of its limit. */
 static size_t most_bytes(void)
 {
     struct rlimit limit;
@@ -79,8 +81,8 @@ static size_t most_bytes(void)
     return most;
 }
 
-/* With the lock held. Reserved is address space alone: there is no memory behind it, and nobody
- * else's mapping can come to lie in it. 0 when there is none. */
+/* The caller holds the lock. Reserves address space only: without memory, but no other mapping can
+ * be placed there. 0 when none is available. */
 static uintptr_t reserve(void)
 {
     size_t most = most_bytes();
@@ -91,7 +93,7 @@ static uintptr_t reserve(void)
                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory != MAP_FAILED) {
             space.size = size;
-            /* Where there is little, more slots that do not last as long. */
+            /* In a small range: more slots with fewer generations. */
             space.per_chunk = size < MOST_SIZE / 4 ? 1 : SPACE_PIECES_PER_CHUNK;
             return (uintptr_t)memory;
         }
@@ -149,7 +151,7 @@ uint64_t space_name(const MI_Context *address)
     return (age + 1) << 32 | (index + 1);
 }
 
-/* ---- what is behind them -------------------------------------------------------------------- */
+/* ---- the memory at the addresses ------------------------------------------------------------ */
 
 static void fill(void *memory, size_t size)
 {
@@ -172,8 +174,9 @@ static bool write_all(int file, size_t size)
     return true;
 }
 
-/* Nobody can write to such a file, nor make a mapping of it writable, a child of a fork included.
- * The descriptor is not kept: a host that becomes a daemon closes what it does not know. */
+/* No process can write to such a file or make a mapping of it writable, not even a forked child.
+ * The descriptor is not kept: a host that becomes a daemon closes descriptors that it does not
+ * know. */
 static char *map_sealed(size_t size)
 {
     const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
@@ -199,12 +202,12 @@ static char *map_sealed(size_t size)
     if (memory == MAP_FAILED) {
         return NULL;
     }
-    (void)munlock(memory, size);                /* mlockall(2) of the host's would go for each */
-    (void)madvise(memory, size, MADV_DONTDUMP); /* a core file need not hold it 4,096 times */
+    (void)munlock(memory, size);                /* the host's mlockall(2) would lock each mapping */
+    (void)madvise(memory, size, MADV_DONTDUMP); /* a core file need not contain it 4,096 times */
     return memory;
 }
 
-static bool have(struct pattern *pattern)
+static bool make_pattern(struct pattern *pattern)
 {
     if (pattern->memory == NULL) {
         pattern->memory = map_sealed(pattern->size);
@@ -212,16 +215,16 @@ static bool have(struct pattern *pattern)
     return pattern->memory != NULL;
 }
 
-/* With the lock held. Shows a pattern from where the piece ends: what is in providers' hands
- * already is not mapped anew. The old length 0 asks for a second mapping of the same pages
+/* The caller holds the lock. Maps a pattern from the end of the piece on: addresses that providers
+ * already have are not remapped. An old length of 0 makes a second mapping of the same pages
  * (mremap(2)). */
-static bool share(struct piece *piece, char *start, size_t offset)
+static bool map_pattern(struct piece *piece, char *start, size_t offset)
 {
     bool small = offset < SMALL_SIZE && space.patterns[1].memory == NULL;
     struct pattern *pattern = &space.patterns[small ? 0 : 1];
     uint32_t from = atomic_load(&piece->shared);
 
-    if (space.cannot_share || !have(pattern)) {
+    if (space.cannot_share || !make_pattern(pattern)) {
         return false;
     }
     if (mremap(pattern->memory + from, 0, pattern->size - from, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -234,7 +237,7 @@ static bool share(struct piece *piece, char *start, size_t offset)
     return true;
 }
 
-/* With the lock held. Gives the piece memory of its own from where it ends. */
+/* The caller holds the lock. Adds own memory at the end of the piece. */
 static bool extend(struct piece *piece, char *start, size_t offset)
 {
     uint32_t ready = atomic_load(&piece->ready);
@@ -265,7 +268,7 @@ static bool make_ready(struct piece *piece, char *start, size_t offset)
     uint32_t ready = atomic_load(&piece->ready);
     bool done = offset < ready;
     if (!done && ready == atomic_load(&piece->shared)) {
-        done = share(piece, start, offset);
+        done = map_pattern(piece, start, offset);
     }
     if (!done) {
         done = extend(piece, start, offset);
@@ -294,9 +297,9 @@ MI_Context *space_address(uint64_t name)
     return address;
 }
 
-/* ---- memory that stays flat ------------------------------------------------------------------ */
+/* ---- bounded memory ------------------------------------------------------------------------- */
 
-/* Drops the page table entries, not the mapping: whoever reads there again gets the same. */
+/* Drops the page table entries, not the mapping: a later read there sees the same content. */
 static void trim_piece(size_t index)
 {
     char *start = (char *)atomic_load(&space.base) + index * SPACE_PIECE_SIZE;

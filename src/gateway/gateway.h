@@ -5,8 +5,8 @@
  * The way of one call: a slot in guarded_session.c or guarded_operation.c finds the object by its
  * handle (objects.h; or refuses: refused.h), asks the guard (guard/guard.h) whether this thread may
  * use it, and forwards to the host's own session. Contexts come from guarded_context.c, which is
- * entered through the wrapped module (wrapped_module.c) or miguard_guard_context(). What comes back
- * through callbacks passes callback.c.
+ * entered through the wrapped module (wrapped_module.c) or miguard_guard_context(). Callbacks of
+ * the host pass through callback.c.
  */
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
@@ -18,27 +18,27 @@
 #include "miguard.h"
 #include "switch/switch.h"
 
-/* ---- where a provider enters ------------------------------------------------------------- */
+/* ---- entry points of a provider ----------------------------------------------------------- */
 
-/* The first line of each slot that takes a handle: not cancelled inside, and first of all a thread
- * that jumped out of a callback is brought home (switch.h). The shallower the frame that asks, the
- * less a jump can hide, so the slot asks and not the guard. */
+/* The first line of each slot that takes a handle: disables cancellation, and first restores a
+ * thread that jumped out of a callback (switch.h). The shallower the calling frame, the less a jump
+ * can hide, so the slot does this and not the guard. */
 #define ENTER_SLOT                                                                                 \
     ENTRY_UNCANCELLED;                                                                             \
     switch_settle()
 
-/* ---- the rest ---------------------------------------------------------------------------- */
+/* ---- the files of this folder ------------------------------------------------------------ */
 
-/* guarded_context.c: the guard of this host context, with one pin for the caller, or NULL when a
- * limit or memory is out. One that the host context has already serves again, unless it is another
- * provider's: then it is guarded in turn. */
+/* guarded_context.c: the guard of this host context, with one pin for the caller; NULL at a limit
+ * or without memory. A guard that the host context already has is reused, unless it belongs to
+ * another provider: then it is guarded in turn. */
 struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
                                             MI_Context **ret_pub);
 MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Session *ret_session,
                                             const void *call_site);
 
-/* context_index.c: publishes fresh, which is pinned, or finds the guard that serves in its place.
- * Returned is the one of the two that is to be used; another one than fresh has a pin more. */
+/* context_index.c: publishes fresh, which is pinned, or finds the guard to use instead. Returns the
+ * one to use; a guard other than fresh gets one more pin. */
 struct guarded_context *context_index_enter(struct guarded_context *fresh);
 void context_index_leave(struct guarded_context *context);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The application behind a local session. A provider needs it to make instances and options; what
- * would close the server's application, open sessions past the guard or host further providers is
- * denied. Its handle is the session's and dies with it.
+ * The application behind a local session. A provider needs it to make instances and options.
+ * Closing the server's application, opening sessions past the guard and hosting further providers
+ * are denied. Its handle is the session's and ends with it.
  */
 #include <string.h>
 
 #include "gateway/gateway.h"
 
-static enum slots_verdict acquire(const MI_Application *handle,
-                                  struct guarded_session **ret_session)
+static enum slots_verdict acquire_session(const MI_Application *handle,
+                                          struct guarded_session **ret_session)
 {
     struct slots_handle asked = {0, 0};
     if (handle != NULL) {
@@ -21,16 +21,16 @@ static enum slots_verdict acquire(const MI_Application *handle,
     return verdict;
 }
 
-/* The host's own application, for as long as the session's pin is held. What is made with it is
- * made for the session's identity, so it is compared as a use of the session; the policy is asked
- * about the application as such, which it allowed when that was given out. */
-static MI_Result enter(const MI_Application *handle, const void *call_site,
-                       struct guarded_session **ret_session, MI_Application *ret_inner)
+/* The host's own application, while the session's pin is held. Objects that are made with it are
+ * made for the session's identity, so each call counts as a use of the session. The policy is asked
+ * about the application as such, which it allowed when the handle was handed out. */
+static MI_Result enter_application(const MI_Application *handle, const void *call_site,
+                                   struct guarded_session **ret_session, MI_Application *ret_inner)
 {
     struct guarded_session *session = NULL;
     struct refusal refusal;
 
-    enum slots_verdict verdict = acquire(handle, &session);
+    enum slots_verdict verdict = acquire_session(handle, &session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_GET_APPLICATION, verdict,
                             handle != NULL ? handle->reserved1 : 0, call_site, &refusal);
@@ -49,8 +49,8 @@ static MI_Result enter(const MI_Application *handle, const void *call_site,
     return result;
 }
 
-/* The output is put in order first: a caller that does not look at the result must not go on what
- * was there before. */
+/* Outputs are cleared first: a caller that does not check the result must not use what was there
+ * before. */
 #define CLEARED(output) ((output) != NULL ? (void)memset((output), 0, sizeof(*(output))) : (void)0)
 
 #define FORWARD(function, output, PARAMETERS, ...)                                                 \
@@ -60,7 +60,8 @@ static MI_Result enter(const MI_Application *handle, const void *call_site,
         struct guarded_session *session = NULL;                                                    \
         MI_Application inner;                                                                      \
         CLEARED(output);                                                                           \
-        MI_Result result = enter(application, __builtin_return_address(0), &session, &inner);      \
+        MI_Result result =                                                                         \
+            enter_application(application, __builtin_return_address(0), &session, &inner);         \
         if (result == MI_RESULT_OK) {                                                              \
             result = inner.ft->__VA_ARGS__;                                                        \
             slots_release(&guarded_sessions, session);                                             \
@@ -101,13 +102,13 @@ FORWARD(new_class, class_object,
          const MI_Char *server, MI_Class **class_object),
         NewClass(&inner, decl, name_space, server, class_object))
 
-/* Refused to everybody, whatever the identity, and recorded. */
+/* Refused to every caller, whatever the identity, and recorded. */
 static MI_Result deny(const MI_Application *handle, enum operation operation, const void *call_site)
 {
     struct guarded_session *session = NULL;
     struct refusal refusal;
 
-    enum slots_verdict verdict = acquire(handle, &session);
+    enum slots_verdict verdict = acquire_session(handle, &session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(operation, verdict, handle != NULL ? handle->reserved1 : 0, call_site,
                             &refusal);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* MI_Context, guarded: how a context begins and ends, and MI_Context_GetLocalSession(), which binds
- * a session to the identity of the calling thread. */
+/* MI_Context, guarded: its beginning and end, and MI_Context_GetLocalSession(), which binds a
+ * session to the identity of the calling thread. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,14 +8,15 @@
 #include "gateway/gateway.h"
 #include "switch/switch.h"
 
-/* How many contexts that are made stand for one old address that is used (space_touched()). */
+/* One use of an old address weighs as much as this many new contexts (space_touched()). */
 enum { WEIGHT_OF_STALE = 64 };
 
 static const MI_ContextFT guarded_context_ft;
 
-/* Pins the context that a provider's pointer stands for. The address says it all; what it points to
- * is not looked at. */
-static enum slots_verdict acquire(const MI_Context *context, struct guarded_context **ret_context)
+/* Pins the context that a provider's pointer stands for. Only the address is used; the memory is
+ * not read. */
+static enum slots_verdict acquire_context(const MI_Context *context,
+                                          struct guarded_context **ret_context)
 {
     uint64_t name = space_name(context);
     void *object = NULL;
@@ -38,9 +39,9 @@ static void unpin_context(struct guarded_context *const *context)
 
 /* ---- the beginning ------------------------------------------------------------------------ */
 
-/* Every request is refused from now on, and its host knows only that a limit was met. Once, since
- * nothing new could be said later. */
-static void tell_that_addresses_are_out(const char *provider)
+/* Every request is refused from now on, and the host sees only a reached limit. Recorded once,
+ * since a later record would say nothing new. */
+static void record_addresses_spent(const char *provider)
 {
     static atomic_bool recorded;
 
@@ -49,17 +50,17 @@ static void tell_that_addresses_are_out(const char *provider)
     }
 }
 
-/* Pinned, but nobody finds it yet. */
+/* Pinned, but no look-up finds it yet. */
 static struct guarded_context *make_context(MI_Context *host, const char *provider)
 {
     if (!space_open(&guarded_context_ft, &guarded_contexts)) {
-        tell_that_addresses_are_out(provider);
+        record_addresses_spent(provider);
         return NULL;
     }
     struct guarded_context *context = slots_new(&guarded_contexts, NULL);
     if (context == NULL) {
         if (slots_spent(&guarded_contexts)) {
-            tell_that_addresses_are_out(provider);
+            record_addresses_spent(provider);
         }
         return NULL;
     }
@@ -71,7 +72,7 @@ static struct guarded_context *make_context(MI_Context *host, const char *provid
     context->pub = space_address(context->id);
     if (context->pub == NULL) {
         guarded_context_release(context);
-        tell_that_addresses_are_out(provider);
+        record_addresses_spent(provider);
         return NULL;
     }
     return context;
@@ -92,7 +93,7 @@ struct guarded_context *guarded_context_new(MI_Context *host, const char *provid
     return context;
 }
 
-/* A context that is none any more, or never was. */
+/* A context that has ended, or never was one. */
 static MI_Result refuse_context(const MI_Context *context, enum slots_verdict verdict,
                                 const void *call_site)
 {
@@ -117,7 +118,7 @@ MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_conte
     if (host_context->ft != &guarded_context_ft) {
         context = guarded_context_new(host_context, "", ret_context);
     } else {
-        enum slots_verdict verdict = acquire(host_context, &context);
+        enum slots_verdict verdict = acquire_context(host_context, &context);
         if (verdict != SLOTS_OK) { /* ended, or a copy */
             return refuse_context(host_context, verdict, __builtin_return_address(0));
         }
@@ -132,7 +133,7 @@ MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_conte
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
-static struct guarded_operation *take_operation(struct guarded_session *session)
+static struct guarded_operation *pin_first_operation(struct guarded_session *session)
 {
     pthread_mutex_lock(&session->context->lock);
     struct guarded_operation *operation = session->operations;
@@ -143,7 +144,7 @@ static struct guarded_operation *take_operation(struct guarded_session *session)
     return operation;
 }
 
-/* The pin of its list goes with it. */
+/* A list's pin is released with its entry. */
 static void unpin_operation(struct guarded_operation *const *operation)
 {
     slots_release(&guarded_operations, *operation);
@@ -173,12 +174,12 @@ static void end_session(struct guarded_session *session)
     struct guarded_operation *operation = NULL;
 
     slots_retire(&guarded_sessions, listed);
-    while ((operation = take_operation(listed)) != NULL) {
+    while ((operation = pin_first_operation(listed)) != NULL) {
         reap_operation(operation);
     }
 }
 
-/* A callback of the provider may unwind this: then it is called again for the rest. */
+/* A callback of the provider may unwind this: then it is called again for the others. */
 static void end_sessions(struct guarded_session **sessions)
 {
     while (*sessions != NULL) {
@@ -194,7 +195,7 @@ static bool end_context(struct guarded_context *context)
     if (!slots_retire(&guarded_contexts, context)) {
         return false;
     }
-    context_index_leave(context); /* from here on the host may use its memory for another */
+    context_index_leave(context); /* from here on the host may reuse its memory */
     pthread_mutex_lock(&context->lock);
     context->ended = true;
     struct guarded_session *sessions ON_LEAVING(end_sessions) = context->sessions;
@@ -206,7 +207,7 @@ static bool end_context(struct guarded_context *context)
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
-/* The session of this identity, pinned, or NULL. Called with the context's lock held. */
+/* The session of this identity, pinned, or NULL. The caller holds the context's lock. */
 static struct guarded_session *find_session(struct guarded_context *context,
                                             const struct miguard_identity *identity)
 {
@@ -229,8 +230,8 @@ static struct guarded_session *lookup_session(struct guarded_context *context,
     return session;
 }
 
-/* Gives the session to its context; false when that has ended. When another thread of the same
- * identity was faster, *session becomes that one. */
+/* Adds the session to its context; false when that has ended. If another thread of the same
+ * identity was faster, *session becomes that thread's. */
 static bool enlist(struct guarded_context *context, struct guarded_session **session)
 {
     struct guarded_session *extra = NULL;
@@ -243,7 +244,8 @@ static bool enlist(struct guarded_context *context, struct guarded_session **ses
         *session = twin;
     } else if (!ended) {
         slots_publish(&guarded_sessions, *session);
-        slots_pin(&guarded_sessions, *session); /* the caller's; the first is the list's now */
+        slots_pin(&guarded_sessions,
+                  *session); /* for the caller; the first pin now belongs to the list */
         (*session)->next = context->sessions;
         context->sessions = *session;
     }
@@ -269,7 +271,7 @@ static void open_failed(struct guarded_context *context, enum miguard_status why
     guard_bind_failed(&none, why, call_site, ret_refusal);
 }
 
-/* Takes the identity over. */
+/* Takes over the identity. */
 static MI_Result open_session(struct guarded_context *context, struct miguard_identity *identity,
                               const void *call_site, struct guarded_session **ret_session)
 {
@@ -311,7 +313,7 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
     struct miguard_identity identity;
     struct refusal refusal;
 
-    /* First the gate, which may set no_new_privs, then who the thread is. */
+    /* The gate first, which may set no_new_privs; then the identity. */
     enum miguard_status status = guard_close_thread(context->guard);
     if (status == MIGUARD_OK) {
         status = identity_capture(&identity, NULL);
@@ -336,12 +338,12 @@ MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *r
     struct guarded_session *session = NULL;
     struct refusal refusal;
 
-    switch_settle(); /* else the session would be bound to what a callback left behind */
+    switch_settle(); /* else the session would be bound to an identity that a callback left */
     if (ret_session == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     memset(ret_session, 0, sizeof(*ret_session));
-    enum slots_verdict verdict = acquire(pub, &context);
+    enum slots_verdict verdict = acquire_context(pub, &context);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, verdict, space_name(pub), call_site,
                             &refusal);
@@ -369,7 +371,7 @@ static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI
     return guarded_context_get_local_session(context, session, __builtin_return_address(0));
 }
 
-/* The end of a context was unwound by a callback of the provider: the host still gets its final. */
+/* A callback of the provider unwound the end of a context: the host still gets its final result. */
 static void post_failure(MI_Context *const *host)
 {
     if (*host != NULL) {
@@ -377,13 +379,14 @@ static void post_failure(MI_Context *const *host)
     }
 }
 
-/* A final post: the guarded context ends first, so that nothing of it outlives the host's. */
+/* A final post: the guarded context ends first, so that no part of it outlives the
+ * host's context. */
 #define FINAL(Slot, PARAMETERS, ARGUMENTS)                                                         \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
-        enum slots_verdict verdict = acquire(context, &guarded);                                   \
+        enum slots_verdict verdict = acquire_context(context, &guarded);                           \
         if (verdict != SLOTS_OK) {                                                                 \
             return refuse_context(context, verdict, __builtin_return_address(0));                  \
         }                                                                                          \
@@ -394,15 +397,15 @@ static void post_failure(MI_Context *const *host)
                             : refuse_context(context, SLOTS_STALE, __builtin_return_address(0));   \
     }
 
-/* Everything else is the host's to answer, on its own context. Where there is none any more, `end`
- * puts the outputs in order: a caller that does not look at the result must not go on what was
- * there before. */
+/* Every other slot is answered by the host on its own context. For a context that has ended, `end`
+ * clears the outputs: a caller that does not check the result must not use what was there before.
+ */
 #define FORWARD(Slot, PARAMETERS, ARGUMENTS, end)                                                  \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
-        enum slots_verdict verdict = acquire(context, &guarded);                                   \
+        enum slots_verdict verdict = acquire_context(context, &guarded);                           \
         if (verdict != SLOTS_OK) {                                                                 \
             end;                                                                                   \
             return refuse_context(context, verdict, __builtin_return_address(0));                  \
@@ -486,8 +489,8 @@ FORWARD(WriteError,
          MI_Boolean *flag),
         (host, code, type, message, flag), OUTPUT(flag, MI_FALSE))
 
-/* A host of API version 1 has no such slot, and its table cannot be asked how long it is: nothing
- * that the guard does needs it, so it is answered here. */
+/* A host of API version 1 has no such slot, and the length of its table is unknown. The guard does
+ * not need it, so it is answered here. */
 static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
                                                MI_LifecycleIndicationContext **lifecycle)
 {
@@ -498,7 +501,7 @@ static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
     if (lifecycle == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    enum slots_verdict verdict = acquire(context, &guarded);
+    enum slots_verdict verdict = acquire_context(context, &guarded);
     if (verdict != SLOTS_OK) {
         return refuse_context(context, verdict, __builtin_return_address(0));
     }

@@ -5,8 +5,8 @@
 #include "gateway/gateway.h"
 #include "switch/switch.h"
 
-/* No handle for NULL, which the wrappers of MI.h stop, but not who calls through the table. */
-static struct slots_handle asked_for(const MI_Operation *handle)
+/* 0 for NULL: the wrappers of MI.h stop a NULL handle, but a caller can use the table directly. */
+static struct slots_handle handle_of(const MI_Operation *handle)
 {
     return handle == NULL ? (struct slots_handle){0, 0}
                           : (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2};
@@ -19,13 +19,13 @@ static void unpin(struct guarded_operation *const *operation)
     }
 }
 
-/* Pins the operation and asks the guard. False: *ret_refusal is the answer. */
-static bool enter(const MI_Operation *handle, enum operation used, const void *call_site,
-                  struct guarded_operation **ret_operation, struct guard_call *ret_call,
-                  struct refusal *ret_refusal)
+/* Pins the operation and asks the guard. False: *ret_refusal has the refusal. */
+static bool enter_operation(const MI_Operation *handle, enum operation used, const void *call_site,
+                            struct guarded_operation **ret_operation, struct guard_call *ret_call,
+                            struct refusal *ret_refusal)
 {
     void *object = NULL;
-    struct slots_handle asked = asked_for(handle);
+    struct slots_handle asked = handle_of(handle);
     enum slots_verdict verdict = slots_acquire(&guarded_operations, asked, &object);
 
     if (verdict != SLOTS_OK) {
@@ -42,7 +42,7 @@ static bool enter(const MI_Operation *handle, enum operation used, const void *c
     return true;
 }
 
-/* The handle is still live, but the operation is being closed: it is as good as stale. */
+/* The handle is still live, but the operation is being closed: it counts as stale. */
 static MI_Result refuse_ended(const struct guard_call *call, struct refusal *ret_refusal)
 {
     guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_HANDLE_STALE, GUARD_INVALID,
@@ -108,13 +108,13 @@ static void refuse_result(struct guarded_result *result, const struct refusal *r
 }
 
 /*
- * While the host is asked anything may run on this thread: a provider that the host serves the
- * request with, a signal handler; and another thread may change this one (glibc setxid). So all is
- * looked at again before anything is given out, a failure's message too, and what came for somebody
- * else is kept for whom it belongs to.
+ * While the host works, any code may run on this thread: a provider that serves the request, a
+ * signal handler; and another thread may change this one (glibc setxid). So everything is checked
+ * again before anything is handed out, even a failure's message. A result that arrived for another
+ * identity is kept for its owner.
  */
-static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum operation used,
-                     const void *call_site, struct guarded_result *result)
+static MI_Result get_result(const MI_Operation *handle, enum result_kind kind, enum operation used,
+                            const void *call_site, struct guarded_result *result)
 {
     struct guarded_operation *operation ON_LEAVING(unpin) = NULL;
     struct guard_call call;
@@ -122,7 +122,7 @@ static MI_Result get(const MI_Operation *handle, enum result_kind kind, enum ope
     MI_Result answer = MI_RESULT_OK;
 
     memset(result, 0, sizeof(*result));
-    if (!enter(handle, used, call_site, &operation, &call, &refusal)) {
+    if (!enter_operation(handle, used, call_site, &operation, &call, &refusal)) {
         refuse_result(result, &refusal);
         return refused_result(&refusal);
     }
@@ -170,8 +170,8 @@ static MI_Result MI_CALL guarded_get_instance(MI_Operation *operation, const MI_
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
     if (instance != NULL) {
-        answer = get(operation, RESULT_INSTANCE, OPERATION_OPERATION_GET_INSTANCE,
-                     __builtin_return_address(0), &result);
+        answer = get_result(operation, RESULT_INSTANCE, OPERATION_OPERATION_GET_INSTANCE,
+                            __builtin_return_address(0), &result);
         *instance = result.instance;
     }
     hand_out(&result, more, code, message, details);
@@ -190,8 +190,8 @@ static MI_Result MI_CALL guarded_get_indication(MI_Operation *operation,
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
     if (instance != NULL) {
-        answer = get(operation, RESULT_INDICATION, OPERATION_OPERATION_GET_INDICATION,
-                     __builtin_return_address(0), &result);
+        answer = get_result(operation, RESULT_INDICATION, OPERATION_OPERATION_GET_INDICATION,
+                            __builtin_return_address(0), &result);
         *instance = result.instance;
     }
     if (bookmark != NULL) {
@@ -213,15 +213,15 @@ static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Cla
     MI_Result answer = MI_RESULT_INVALID_PARAMETER;
 
     if (class_object != NULL) {
-        answer = get(operation, RESULT_CLASS, OPERATION_OPERATION_GET_CLASS,
-                     __builtin_return_address(0), &result);
+        answer = get_result(operation, RESULT_CLASS, OPERATION_OPERATION_GET_CLASS,
+                            __builtin_return_address(0), &result);
         *class_object = result.class_object;
     }
     hand_out(&result, more, code, message, details);
     return answer;
 }
 
-/* ---- its end ----------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 static enum result_kind kind_of(enum operation started_by)
 {
@@ -236,10 +236,10 @@ static enum result_kind kind_of(enum operation started_by)
     }
 }
 
-/* Cancels, drains and closes under the session's identity. Where this thread cannot take that on,
- * the operation is left to the host, whose own end of the context closes it; the provider cannot
- * reach it any more in either case. Draining is for hosts whose Close waits until the last result
- * was taken (B.8); an asynchronous operation drains itself into its callbacks. */
+/* Cancels, drains and closes under the session's identity. Where this thread cannot adopt that
+ * identity, the operation is left to the host, whose own end of the context closes it; the provider
+ * cannot reach it any more in either case. Draining is for hosts whose Close waits until the last
+ * result was fetched (B.8); an asynchronous operation drains itself into its callbacks. */
 static void reap(struct guarded_operation *operation)
 {
     struct guarded_result result = {.more = MI_TRUE};
@@ -257,9 +257,9 @@ static void reap(struct guarded_operation *operation)
     (void)MI_Operation_Close(&operation->inner);
 }
 
-/* False: it is being ended already, and by somebody who will see that it is abandoned. *ret_idle:
- * no call is under way that would end it. */
-static bool claim(struct guarded_operation *operation, unsigned abandoned, bool *ret_idle)
+/* False: it is being ended already, by code that will also handle its abandonment. *ret_idle: no
+ * call is under way that would end it. */
+static bool claim_end(struct guarded_operation *operation, unsigned abandoned, bool *ret_idle)
 {
     unsigned before = atomic_load(&operation->host_calls), wanted = 0;
 
@@ -270,8 +270,8 @@ static bool claim(struct guarded_operation *operation, unsigned abandoned, bool 
     return (before & OPERATION_CLAIMED) == 0;
 }
 
-/* The host's Close, for who claimed it. What the host refuses is given back, unless the context has
- * ended meanwhile. */
+/* Closes at the host, for the one that claimed it. If the host refuses, the claim is released,
+ * unless the context has ended meanwhile. */
 static MI_Result close_claimed(struct guarded_operation *operation)
 {
     MI_Result answer = MI_Operation_Close(&operation->inner);
@@ -285,13 +285,13 @@ static MI_Result close_claimed(struct guarded_operation *operation)
         return answer;
     }
     unsigned before = atomic_fetch_and(&operation->host_calls, ~(unsigned)OPERATION_CLAIMED);
-    if ((before & OPERATION_ABANDONED) != 0 && claim(operation, 0, &idle) && idle) {
+    if ((before & OPERATION_ABANDONED) != 0 && claim_end(operation, 0, &idle) && idle) {
         reap(operation);
     }
     return answer;
 }
 
-/* False: it is being ended. Else end_call() must follow. */
+/* False: it is being ended. Otherwise end_call() must follow. */
 static bool begin_call(struct guarded_operation *operation)
 {
     unsigned before = atomic_load(&operation->host_calls);
@@ -324,13 +324,13 @@ void guarded_operation_started(struct guarded_operation *operation)
     end_call(operation);
 }
 
-/* Its context has ended, and its handle is stale by now. */
+/* Its context has ended, and its handle is stale already. */
 void guarded_operation_abandon(struct guarded_operation *operation)
 {
     bool idle = false;
 
     atomic_store(&operation->mute, true);
-    if (claim(operation, OPERATION_ABANDONED, &idle) && idle) {
+    if (claim_end(operation, OPERATION_ABANDONED, &idle) && idle) {
         reap(operation);
     }
 }
@@ -346,11 +346,11 @@ static MI_Result MI_CALL guarded_close(MI_Operation *handle)
     MI_Result answer = MI_RESULT_OK;
     bool idle = false;
 
-    if (!enter(handle, OPERATION_OPERATION_CLOSE, __builtin_return_address(0), &operation, &call,
-               &refusal)) {
+    if (!enter_operation(handle, OPERATION_OPERATION_CLOSE, __builtin_return_address(0), &operation,
+                         &call, &refusal)) {
         return refused_result(&refusal);
     }
-    if (!claim(operation, 0, &idle)) {
+    if (!claim_end(operation, 0, &idle)) {
         answer = refuse_ended(&call, &refusal);
     } else if (idle) {
         answer = close_claimed(operation);
@@ -358,7 +358,7 @@ static MI_Result MI_CALL guarded_close(MI_Operation *handle)
     return answer;
 }
 
-/* Also when a callback that the host's Cancel runs does not return. */
+/* Runs also when a callback within the host's Cancel does not return. */
 static void end_called(struct guarded_operation *const *operation)
 {
     if (*operation != NULL) {
@@ -375,8 +375,8 @@ static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationRea
     struct refusal refusal;
     MI_Result answer = MI_RESULT_OK;
 
-    if (!enter(handle, OPERATION_OPERATION_CANCEL, __builtin_return_address(0), &operation, &call,
-               &refusal)) {
+    if (!enter_operation(handle, OPERATION_OPERATION_CANCEL, __builtin_return_address(0),
+                         &operation, &call, &refusal)) {
         return refused_result(&refusal);
     }
     if (begin_call(operation)) {
@@ -399,8 +399,8 @@ static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *s
         return MI_RESULT_INVALID_PARAMETER;
     }
     memset(session, 0, sizeof(*session));
-    if (!enter(handle, OPERATION_OPERATION_GET_SESSION, __builtin_return_address(0), &operation,
-               &call, &refusal)) {
+    if (!enter_operation(handle, OPERATION_OPERATION_GET_SESSION, __builtin_return_address(0),
+                         &operation, &call, &refusal)) {
         return refused_result(&refusal);
     }
     *session = guarded_session_public(operation->session);
@@ -418,14 +418,14 @@ const MI_OperationFT guarded_operation_ft = {
 
 /* ---- answers of a callback --------------------------------------------------------------- */
 
-/* These find the operation also after its Close: a result that waits for its acknowledgement keeps
- * the host from finishing (C.2). */
+/* These find the operation also after its Close: a result without acknowledgement keeps the host
+ * from finishing (C.2). */
 static bool enter_answer(const MI_Operation *handle, enum operation used, const void *call_site,
                          struct guarded_operation **ret_operation, struct guard_call *ret_call,
                          struct refusal *ret_refusal)
 {
     void *object = NULL;
-    const struct slots_handle asked = asked_for(handle);
+    const struct slots_handle asked = handle_of(handle);
     struct slots_handle expected = slots_handle_named(&guarded_operations, asked.name);
     enum slots_verdict verdict =
         expected.check != asked.check
@@ -446,9 +446,9 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
     return true;
 }
 
-/* The three differ only in the host's function that they end in. The first answer takes it, and
- * gives it back when the host says no; a second one finds none. A host that hands out the next
- * result from within has put that one's function there by then. */
+/* The three differ only in the host's function that they call. The first answer takes the function,
+ * and puts it back when the host refuses; a second answer finds NULL. A host that delivers the next
+ * result from within that call has stored that result's function by then. */
 #define ANSWER(used, host_function, ...)                                                           \
     ENTER_SLOT;                                                                                    \
     struct guarded_operation *operation ON_LEAVING(unpin) = NULL;                                  \
@@ -462,8 +462,8 @@ static bool enter_answer(const MI_Operation *handle, enum operation used, const 
     if (function == NULL) {                                                                        \
         answer = refuse_ended(&call, &refusal);                                                    \
     } else if ((answer = function(&operation->inner, ##__VA_ARGS__)) != MI_RESULT_OK) {            \
-        __auto_type none = (__typeof__(function))NULL;                                             \
-        (void)atomic_compare_exchange_strong(&operation->host_function, &none, function);          \
+        __auto_type empty = (__typeof__(function))NULL;                                            \
+        (void)atomic_compare_exchange_strong(&operation->host_function, &empty, function);         \
     }
 
 MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *handle)

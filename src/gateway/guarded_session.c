@@ -4,14 +4,15 @@
 
 #include "gateway/gateway.h"
 
-/* The wrappers of MI.h stop a NULL handle; code that calls through the table itself is not stopped
- * there, and is answered as with any other handle that is none. */
+/* The wrappers of MI.h stop a NULL handle; a direct call through the table does not, and gets the
+ * answer for an invalid handle. */
 static uint64_t name_of(const MI_Session *handle)
 {
     return handle != NULL ? handle->reserved1 : 0;
 }
 
-static enum slots_verdict acquire(const MI_Session *handle, struct guarded_session **ret_session)
+static enum slots_verdict acquire_session(const MI_Session *handle,
+                                          struct guarded_session **ret_session)
 {
     void *object = NULL;
     if (handle == NULL) {
@@ -55,14 +56,14 @@ static void refuse(const struct start *start, const struct refusal *refusal)
     refused_deliver(refusal, start->handle, start->kind, start->callbacks, start->ret_operation);
 }
 
-/* The caller gave nowhere to put the operation. */
+/* The caller gave no place for the operation. */
 static void refuse_parameter(const struct start *start)
 {
     const struct refusal refusal = refusal_new(GUARD_INVALID, AUDIT_REASON_NONE, 0);
     refuse(start, &refusal);
 }
 
-/* What was allowed and still is not to be: with a record of its own. */
+/* Refuses a call that was allowed but cannot be made, with its own record. */
 static void refuse_recorded(const struct start *start, const struct cim_names *names,
                             const struct audit_keys *keys, enum audit_reason reason,
                             enum guard_answer answer)
@@ -88,8 +89,8 @@ static bool has_result_callback(const struct start *start)
 }
 
 /* A fresh operation of start->session with two pins: the handle's, and the caller's until
- * finish_start(). False when the context ended meanwhile or a limit was met; it is answered then.
- */
+ * finish_start(). False when the context ended meanwhile or a limit was reached; the refusal is
+ * delivered by then. */
 static bool make_operation(struct start *start, const struct cim_names *names,
                            const struct audit_keys *keys)
 {
@@ -133,10 +134,10 @@ static bool make_operation(struct start *start, const struct cim_names *names,
 }
 
 /*
- * The host is given the namespace in the form that was decided on, so that it need not undo a
- * spelling in the same way as the guard. It lies in the operation, since a host may keep the
- * pointer while that runs. What is in that form already, and what could not be read and yet is let
- * through because no rule asks for it, is passed on as it came.
+ * The host gets the namespace in the form that was decided on, so that it need not normalise the
+ * spelling in the same way as the guard. The operation holds it, since a host may keep the pointer
+ * while the operation runs. A namespace that has that form already, and one that could not be read
+ * but is allowed because no rule depends on it, is passed on unchanged.
  */
 static const char *name_space_for_host(const struct start *start)
 {
@@ -148,15 +149,15 @@ static const char *name_space_for_host(const struct start *start)
     return same ? written : names->name_space;
 }
 
-/* True when the host may be asked: then start->session->inner, start->inner_callbacks and
- * start->on->inner are ready, and finish_start() must follow. The order is: is it a session; what
- * is asked for, which a refusal tells as well; may this thread use it, and only then is anything
- * made. */
+/* True when the host may be called: then start->session->inner, start->inner_callbacks and
+ * start->on->inner are ready, and finish_start() must follow. The order: check the session; read
+ * what is requested, which a refusal records as well; ask the guard; and only then make anything.
+ */
 static bool begin_start(struct start *start)
 {
     struct refusal refusal;
 
-    enum slots_verdict verdict = acquire(start->handle, &start->session);
+    enum slots_verdict verdict = acquire_session(start->handle, &start->session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(start->operation, verdict, name_of(start->handle), start->call_site,
                             &refusal);
@@ -212,14 +213,14 @@ static const char *class_of(const MI_Instance *instance)
     return instance != NULL && instance->classDecl != NULL ? instance->classDecl->name : NULL;
 }
 
-/* An instance whose class only the host could find out. */
+/* An instance whose class only the host could determine. */
 static bool hides_class(const MI_Instance *instance)
 {
     const char *name = class_of(instance);
     return instance != NULL && (name == NULL || *name == '\0');
 }
 
-/* What follows `of` are further fields of struct cim_written. */
+/* The arguments after `of` are further fields of struct cim_written. */
 #define START(code, result, space, of, ...)                                                        \
     {                                                                                              \
         .operation = (code), .kind = (result), .handle = session,                                  \
@@ -231,7 +232,7 @@ static bool hides_class(const MI_Instance *instance)
 #define INSTANCE_CLASS(instance)                                                                   \
     .classes = {class_of(instance)}, .class_hidden = hides_class(instance)
 
-/* Runs the host's starter of this slot when the guard lets it. */
+/* Runs the host's starter of this slot when the guard allows it. */
 #define RUN(Slot, ...)                                                                             \
     ENTER_SLOT;                                                                                    \
     if (begin_start(&start)) {                                                                     \
@@ -386,12 +387,12 @@ static void MI_CALL guarded_test_connection(MI_Session *session, MI_Uint32 flags
     RUN(TestConnection, flags)
 }
 
-/* ---- the two that start nothing ------------------------------------------------------------ */
+/* ---- the two slots that start nothing ------------------------------------------------------- */
 
 /*
- * A local session is not the provider's to close (documentation of MI_Context_GetLocalSession).
- * Nothing is closed, whoever asks; but somebody may be waiting for the callback, so for a session
- * that exists it comes, once.
+ * A provider must not close a local session (documentation of MI_Context_GetLocalSession). Nothing
+ * is closed for any caller; but the caller may wait for the callback, so for a session that exists
+ * it is called once.
  */
 static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_context,
                                        void(MI_CALL *completion_callback)(void *))
@@ -401,7 +402,7 @@ static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_cont
     struct guarded_session *session = NULL;
     struct refusal refusal;
 
-    enum slots_verdict verdict = acquire(handle, &session);
+    enum slots_verdict verdict = acquire_session(handle, &session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_SESSION_CLOSE, verdict, name_of(handle), call_site, &refusal);
         return refused_result(&refusal);
@@ -430,7 +431,7 @@ static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Applicat
         return MI_RESULT_INVALID_PARAMETER;
     }
     memset(application, 0, sizeof(*application));
-    enum slots_verdict verdict = acquire(handle, &session);
+    enum slots_verdict verdict = acquire_session(handle, &session);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_GET_APPLICATION, verdict, name_of(handle), call_site,
                             &refusal);

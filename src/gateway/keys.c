@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys of the instance that a call is about, as a record has them. They are read when the call
- * is made: its record may be written much later, and the instance is the provider's, who may have
- * freed it by then. Nothing is allocated.
+ * The keys of the instance that a call is about, for records. They are read when the call is made:
+ * its record may be written much later, and the provider owns the instance and may have freed it by
+ * then. Nothing is allocated.
  *
  * The provider's own instance is read through its function table, which is the host's code or the
- * provider's. So this comes before the guard looks at the thread, never between that and the host.
+ * provider's. So this runs before the guard checks the thread, never between the check and the
+ * host.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ struct element {
     X(REFERENCE, reference)                                                                        \
     X(INSTANCE, instance)
 
-/* How large the value of a field is; 0 for an array, which no key is (DSP0004). */
+/* The size of a field's value; 0 for an array, which cannot be a key (DSP0004). */
 static size_t size_of(MI_Type type)
 {
     switch (type) {
@@ -57,8 +58,8 @@ static size_t size_of(MI_Type type)
     }
 }
 
-/* Of a struct that was filled in by hand and has no function table: a field is the value, whether
- * there is one, and flags of the host. */
+/* For a struct that was filled in by hand and has no function table: a field consists of the value,
+ * a flag whether it exists, and flags of the host. */
 static bool field_at(const MI_Instance *instance, MI_Uint32 index, struct element *ret_element)
 {
     const MI_PropertyDecl *property = instance->classDecl->properties[index];
@@ -112,7 +113,7 @@ static bool key_at(const MI_Instance *instance, MI_Uint32 index, struct element 
 
 /* ---- values as text -------------------------------------------------------------------------- */
 
-static void add(struct cut *cut, const char *text)
+static void add_text(struct cut *cut, const char *text)
 {
     cut_add(cut, text, strlen(text));
 }
@@ -128,10 +129,10 @@ static void add_format(struct cut *cut, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    add(cut, text);
+    add_text(cut, text);
 }
 
-/* "=" ends a name in a record, so in one it stands as %3D. */
+/* "=" ends a name in a record, so within a name it is written as %3D. */
 static void add_name(struct cut *cut, const char *name)
 {
     while (*name != '\0') {
@@ -139,7 +140,7 @@ static void add_name(struct cut *cut, const char *name)
         cut_add(cut, name, plain);
         name += plain;
         if (*name != '\0') {
-            add(cut, *name == '=' ? "%3D" : "%25");
+            add_text(cut, *name == '=' ? "%3D" : "%25");
             name++;
         }
     }
@@ -172,7 +173,7 @@ static void add_real(struct cut *cut, double real)
             *at = '.';
         }
     }
-    add(cut, text);
+    add_text(cut, text);
 }
 
 static void add_reference(struct cut *cut, const MI_Instance *instance, bool nested);
@@ -183,7 +184,7 @@ static void add_value(struct cut *cut, const struct element *element, bool neste
 
     switch (element->type) {
     case MI_BOOLEAN:
-        add(cut, value->boolean ? "true" : "false");
+        add_text(cut, value->boolean ? "true" : "false");
         return;
     case MI_UINT8:
         add_format(cut, "%u", value->uint8);
@@ -222,14 +223,14 @@ static void add_value(struct cut *cut, const struct element *element, bool neste
         add_datetime(cut, &value->datetime);
         return;
     case MI_STRING:
-        add(cut, value->string);
+        add_text(cut, value->string);
         return;
     case MI_REFERENCE:
     case MI_INSTANCE:
         add_reference(cut, value->reference, nested);
         return;
     default:
-        add(cut, "(array)");
+        add_text(cut, "(array)");
     }
 }
 
@@ -241,21 +242,21 @@ static bool has_value(const struct element *element)
     return (element->flags & MI_FLAG_NULL) == 0 && !(pointer && element->value.string == NULL);
 }
 
-/* Class.Name=value,... One that refers to another in turn is told by that one's class alone. */
+/* Class.Name=value,... For a reference within a reference only the class is written. */
 static void add_reference(struct cut *cut, const MI_Instance *instance, bool nested)
 {
     const MI_ClassDecl *decl = instance->classDecl;
     const char *separator = ".";
     struct element key;
 
-    add(cut, decl != NULL && decl->name != NULL ? decl->name : "(class unknown)");
+    add_text(cut, decl != NULL && decl->name != NULL ? decl->name : "(class unknown)");
     MI_Uint32 count = nested ? 0 : count_of(instance);
     for (MI_Uint32 i = 0; i < count; i++) {
         if (key_at(instance, i, &key)) {
-            add(cut, separator);
+            add_text(cut, separator);
             add_name(cut, key.name);
             if (has_value(&key)) {
-                add(cut, "=");
+                add_text(cut, "=");
                 add_value(cut, &key, true);
             }
             separator = ",";
@@ -265,8 +266,8 @@ static void add_reference(struct cut *cut, const MI_Instance *instance, bool nes
 
 /* ---- the keys -------------------------------------------------------------------------------- */
 
-/* At the most: a control character becomes six in a record, a hidden one of two or three bytes as
- * many, one of four bytes twelve (base/text.h). */
+/* An upper bound: a control character becomes six in a record, a hidden one of two or three bytes
+ * as many, one of four bytes twelve (base/text.h). */
 static size_t escaped_length(const char *item)
 {
     size_t length = 3; /* its quotes and comma */
@@ -285,7 +286,7 @@ static void keep(struct audit_keys *keys, const char *item)
 {
     size_t size = strlen(item) + 1, escaped = escaped_length(item);
 
-    if (keys->escaped + escaped > AUDIT_KEYS_SIZE) { /* then it has room in items as well */
+    if (keys->escaped + escaped > AUDIT_KEYS_SIZE) { /* otherwise items has room for it, too */
         keys->omitted++;
         return;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of the gateway's objects: how each ends, and what its public handle is. */
+/* The tables of the gateway's objects: how each is destroyed, and its public handle. */
 #include "gateway/objects.h"
 
 #include "base/fork.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The objects of the gateway: guarded contexts, sessions and operations, each in a table of handles
- * (base/slots.h), so that a stale, forged or inherited handle is known as such. What is pinned
- * lives; what is retired is found by no handle any more.
+ * (base/slots.h), so that a stale, forged or inherited handle is detected. A pinned object lives; a
+ * retired one is no longer found by any handle.
  */
 #ifndef GATEWAY_OBJECTS_H
 #define GATEWAY_OBJECTS_H
@@ -20,15 +20,15 @@ _Static_assert((int)CIM_SPACE_SIZE == AUDIT_MAX_NAME && (int)CIM_CLASS_SIZE == A
                    (int)CIM_METHOD_SIZE == AUDIT_MAX_CIM,
                "names are kept as records have them");
 
-/* A guarded context. The provider holds an address that stands for it and for no other, ever
+/* A guarded context. The provider holds an address that stands for this one only, forever
  * (context_space.h). */
 struct guarded_context {
-    MI_Context *host;             /* the host's own, or a guard round that */
+    MI_Context *host;             /* the host's own, or a guard around that */
     MI_Context *pub;              /* what the provider holds */
     struct guarded_context *next; /* in context_index.c */
     struct guard *guard;
     uint64_t id;
-    char provider[PROVIDER_KEPT]; /* as records have it: cut where it is long */
+    char provider[PROVIDER_KEPT]; /* as in records: a long name is cut */
     pthread_mutex_t lock;         /* the list and ended; held for a few instructions only */
     bool ended;
     struct guarded_session *sessions;
@@ -44,12 +44,12 @@ struct guarded_session {
 };
 
 /*
- * Who may call the host about an operation, and who ends it: one word.
+ * Who may call the host about an operation, and who ends it, in one word.
  *
- * Counted are the calls of the host under way that its Close must not overtake: the starter, and
- * Cancel. OPERATION_CLAIMED: it is being ended, and no such call begins any more. Who claimed it
- * ends it at once when none is under way; else the last one that returns does. So a Close comes
- * once and never waits: a Cancel may be running the callback that closes.
+ * The count is of host calls under way that Close must not overtake: the starter, and Cancel.
+ * OPERATION_CLAIMED: it is being ended, and no such call begins any more. The claimer ends it at
+ * once when none is under way; otherwise the last call to return does. So Close is called once and
+ * never waits: a Cancel may be running the callback that closes.
  *
  *   open --Close-----------------> claimed --the host says yes--> closed
  *                                  claimed --the host says no---> open
@@ -60,7 +60,7 @@ enum { OPERATION_CALLS = 0xFFFF, OPERATION_CLAIMED = 0x10000, OPERATION_ABANDONE
 
 enum result_kind { RESULT_INSTANCE, RESULT_INDICATION, RESULT_CLASS };
 
-/* One answer of an operation, as Get* gives it or a result callback brings it. */
+/* One answer of an operation, as returned by Get* or delivered by a result callback. */
 struct guarded_result {
     const MI_Instance *instance;
     const MI_Class *class_object;
@@ -79,7 +79,7 @@ struct guarded_operation {
     struct guarded_session *session;
     uint64_t id;
     enum operation started_by;
-    struct cim_names names; /* whole: the rules are asked about them at each use */
+    struct cim_names names; /* whole: the rules use them at each use */
     struct audit_keys keys; /* for the record of each use */
     MI_Operation inner;
     atomic_uint host_calls;          /* see OPERATION_CALLS */
@@ -87,11 +87,13 @@ struct guarded_operation {
     bool asynchronous;
     bool withheld_valid;            /* a result that arrived for the wrong identity waits here */
     struct guarded_result withheld; /* under the context's lock, as withheld_valid */
-    atomic_bool mute;               /* no further data reaches the provider, only the end */
+    atomic_bool mute;               /* no further data is delivered to the provider, only the end */
     bool final_delivered;
-    atomic_bool final_came;           /* the host's, which may come once */
-    atomic_bool final_unacknowledged; /* the pin until the final waits for its acknowledgement */
-    /* The host's, each taken by the first answer and given back when the host does not take it. */
+    atomic_bool final_came; /* the host's final result, which may come once */
+    atomic_bool
+        final_unacknowledged; /* the pin of the final result waits for the acknowledgement */
+    /* The host's functions, each taken by the first answer and put back when the host
+     * refuses it. */
     _Atomic(host_acknowledge) inner_acknowledge;
     _Atomic(host_answer) inner_prompt, inner_error;
 };

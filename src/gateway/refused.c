@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a refusal reaches its caller (reference B.5): the starter returns nothing, so what it leaves
- * behind is a real operation whose every Get* answers OK with the error as its result. Such an
- * operation holds no resource: all it must know is packed into the two words of its handle.
+ * How a refusal reaches its caller (reference B.5): the starter returns nothing, so it leaves a
+ * real operation whose every Get* returns OK with the error as its result. Such an operation holds
+ * no resource: everything it needs is packed into the two words of its handle.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "base/entry.h"
 #include "gateway/refused.h"
 
-/* reserved1 is the name of the session's handle as the caller gave it; reserved2 is this. */
+/* reserved1 is the name of the session's handle as the caller gave it; reserved2 has these bits. */
 enum {
     PACK_RESULT = 0,
     PACK_REASON = 5,
@@ -32,12 +32,12 @@ static uint64_t bits(uint64_t word, unsigned from, unsigned until)
     return word >> from & (((uint64_t)1 << (until - from)) - 1);
 }
 
-/* What a refused operation knows of its refusal. */
+/* What a refused operation has of its refusal. */
 struct packed {
     MI_Result result;
     enum audit_reason reason;
     miguard_components mismatch;
-    uint64_t ticket; /* of the sentence; 0: it is made when it is asked for */
+    uint64_t ticket; /* of the sentence; 0: it is made on request */
 };
 
 static ptrdiff_t pack(const struct packed *packed)
@@ -48,7 +48,7 @@ static ptrdiff_t pack(const struct packed *packed)
     return (ptrdiff_t)word;
 }
 
-/* The words come back from the provider: whatever they say is made a refusal again. */
+/* The words come back from the provider: whatever they contain becomes a refusal again. */
 static struct packed unpack(const MI_Operation *operation)
 {
     uint64_t word = operation != NULL ? (uint64_t)operation->reserved2 : 0;
@@ -87,11 +87,11 @@ MI_Result refused_result(const struct refusal *refusal)
 enum { MESSAGES = 1024 };
 
 /*
- * MI gives messages to the caller as borrowed pointers without saying who frees them when; memory
+ * MI gives messages to the caller as borrowed pointers without defining when they are freed; memory
  * that is never freed cannot be used after free. An entry is overwritten 1,024 refusals later; its
- * ticket tells whether it still is the one that was meant. It is 0 while the entry is written, and
- * whoever takes the session's words asks for it again behind the reading. A sentence that somebody
- * still reads then becomes another's, and always ends within the entry.
+ * ticket shows whether it still is the expected one. It is 0 while the entry is written, and a
+ * reader of the session's words checks it again after reading. A sentence that is still being read
+ * may then change to another's, but always ends within the entry.
  */
 static struct entry {
     atomic_bool being_written; /* by one thread at a time */
@@ -101,10 +101,10 @@ static struct entry {
 } entries[MESSAGES];
 _Atomic uint64_t refused_next_ticket = 1;
 
-/* An entry for a new ticket. One that another thread is still writing, 1,024 refusals late, is left
- * to it. NULL when the tickets are used up, ten hours of a refusal each microsecond: none is given
- * twice, or an old handle would be taken for the one of a later refusal. */
-static struct entry *take_entry(uint64_t *ret_ticket)
+/* An entry for a new ticket. An entry that another thread is still writing, 1,024 refusals late, is
+ * skipped. NULL when the tickets are used up, after ten hours of one refusal each microsecond: none
+ * is used twice, or an old handle would match a later refusal. */
+static struct entry *claim_entry(uint64_t *ret_ticket)
 {
     for (;;) {
         uint64_t ticket = atomic_fetch_add(&refused_next_ticket, 1);
@@ -120,20 +120,20 @@ static struct entry *take_entry(uint64_t *ret_ticket)
     }
 }
 
-static void publish(struct entry *entry, uint64_t ticket)
+static void publish_entry(struct entry *entry, uint64_t ticket)
 {
     atomic_store(&entry->ticket, ticket);
     atomic_store(&entry->being_written, false);
 }
 
-static bool is_there(uint64_t ticket)
+static bool is_current(uint64_t ticket)
 {
     return ticket != 0 && atomic_load(&entries[ticket % MESSAGES].ticket) == ticket;
 }
 
-/* What the refused operation answers when it is asked for its session. The entry is taken for the
- * time of the writing, so that it cannot become another refusal's in between; when it is that
- * already, or about to be, nothing is remembered. */
+/* Stores the session that the refused operation returns on request. The entry is claimed while it
+ * is written, so that it cannot become another refusal's in between; when it has, or is about to,
+ * nothing is stored. */
 static void remember_session(uint64_t ticket, const MI_Session *session)
 {
     struct entry *entry = &entries[ticket % MESSAGES];
@@ -141,40 +141,40 @@ static void remember_session(uint64_t ticket, const MI_Session *session)
     if (atomic_exchange(&entry->being_written, true)) {
         return;
     }
-    if (is_there(ticket)) {
+    if (is_current(ticket)) {
         atomic_store(&entry->session_name, session->reserved1);
         atomic_store(&entry->session_check, (uint64_t)session->reserved2);
     }
     atomic_store(&entry->being_written, false);
 }
 
-/* The words as the caller gave them: to make a handle of a name alone would turn a forged one into
- * a good one. False when they are gone, or name is another. */
+/* The words as the caller gave them: making a handle from the name alone would turn a forged one
+ * into a valid one. False when they are gone, or the name differs. */
 static bool recall_session(uint64_t ticket, uint64_t name, MI_Session *ret_session)
 {
     const struct entry *entry = &entries[ticket % MESSAGES];
     MI_Session session = {atomic_load(&entry->session_name),
                           (ptrdiff_t)atomic_load(&entry->session_check), &guarded_session_ft};
 
-    if (!is_there(ticket) || session.reserved1 != name || name == 0) {
+    if (!is_current(ticket) || session.reserved1 != name || name == 0) {
         return false;
     }
     *ret_session = session;
     return true;
 }
 
-/* Writes the sentence; the ticket under which it is found again, or 0 when there is none left. */
+/* Writes the sentence; returns its ticket, or 0 when no ticket is left. */
 static uint64_t make_sentence(const struct refusal *refusal)
 {
     uint64_t ticket = 0;
-    struct entry *entry = take_entry(&ticket);
+    struct entry *entry = claim_entry(&ticket);
 
     if (entry == NULL) {
         return 0;
     }
     atomic_store(&entry->session_name, 0);
     refusal_sentence(refusal, entry->text, sizeof(entry->text));
-    publish(entry, ticket);
+    publish_entry(entry, ticket);
     return ticket;
 }
 
@@ -188,11 +188,10 @@ const char *refused_message(const struct refusal *refusal)
     return sentence_of(make_sentence(refusal), refusal->reason);
 }
 
-/* The sentence that was made when it was refused; when that was overwritten, what is still known.
- */
+/* The sentence of the refusal; when it was overwritten, a new one from what the handle holds. */
 static const char *message_again(const struct packed *packed)
 {
-    if (is_there(packed->ticket)) {
+    if (is_current(packed->ticket)) {
         return sentence_of(packed->ticket, packed->reason);
     }
     const struct refusal again = refusal_new(GUARD_DENIED, packed->reason, packed->mismatch);
@@ -231,8 +230,8 @@ static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session
                : MI_RESULT_INVALID_PARAMETER;
 }
 
-static void answer(const MI_Operation *operation, MI_Boolean *more, MI_Result *result,
-                   const MI_Char **message, const MI_Instance **details)
+static void fill_answer(const MI_Operation *operation, MI_Boolean *more, MI_Result *result,
+                        const MI_Char **message, const MI_Instance **details)
 {
     const struct packed packed = unpack(operation);
     if (more != NULL) {
@@ -257,7 +256,7 @@ static MI_Result MI_CALL refused_get_instance(MI_Operation *operation, const MI_
     if (instance != NULL) {
         *instance = NULL;
     }
-    answer(operation, more, result, message, details);
+    fill_answer(operation, more, result, message, details);
     return MI_RESULT_OK;
 }
 
@@ -286,7 +285,7 @@ static MI_Result MI_CALL refused_get_class(MI_Operation *operation, const MI_Cla
     if (class_object != NULL) {
         *class_object = NULL;
     }
-    answer(operation, more, result, message, details);
+    fill_answer(operation, more, result, message, details);
     return MI_RESULT_OK;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How a refusal (guard/refusal.h) reaches a provider: as a result, as a message that MI borrows, as
- * an operation that was refused. */
+ * a refused operation. */
 #ifndef GATEWAY_REFUSED_H
 #define GATEWAY_REFUSED_H
 
@@ -14,9 +14,9 @@ MI_Result refused_result(const struct refusal *refusal);
 /* The sentence, in memory that is never freed and overwritten only many refusals later. */
 const char *refused_message(const struct refusal *refusal);
 
-/* Delivers a refused start as reference B.5 says: a real error operation in *operation (when not
- * NULL) and the matching result callback once, now, in this thread. session is the handle that
- * Operation_GetSession() gives back. */
+/* Delivers a refused start as described in reference B.5: a real error operation in *operation
+ * (when not NULL) and the matching result callback once, now, on this thread. session is the handle
+ * that Operation_GetSession() returns. */
 void refused_deliver(const struct refusal *refusal, const MI_Session *session,
                      enum result_kind kind, const MI_OperationCallbacks *callbacks,
                      MI_Operation *operation);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Becoming the identity of a session: the one thing of a switch that needs to know sessions. */
+/* Becoming the identity of a session: the one part of switching that needs sessions. */
 #include "base/error.h"
 #include "gateway/gateway.h"
 
@@ -18,7 +18,7 @@ enum miguard_status miguard_target_session(const MI_Session *session,
     if (session->ft != &guarded_session_ft ||
         slots_acquire(&guarded_sessions, handle, &object) != SLOTS_OK) {
         return error_set(reterr, MIGUARD_NOT_FOUND, 0, "target",
-                         "that is no open session of a guarded context");
+                         "not an open session of a guarded context");
     }
     const struct guarded_session *guarded = object;
     enum miguard_status status =

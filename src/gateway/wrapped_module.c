@@ -3,13 +3,13 @@
  * Wrapping a provider module.
  *
  * A host finds a provider's functions in the module's declarations. The wrapped module is a copy of
- * these in which each function is one of ours; nothing of the provider is written to. Ours guards
- * the context, turns what the host made by our copy back into what the provider expects, and calls
- * the provider's own.
+ * these in which each function is the library's; the provider's memory is not written. The
+ * library's function guards the context, converts objects that the host made from the copy back
+ * into what the provider expects, and calls the provider's own.
  *
- * Every function but the two Loads is given the self pointer that Load chose, and so finds what it
- * wraps. Load itself is given nothing that tells the classes of a process apart: each wrapped class
- * and module takes one of a fixed number of Load functions that know their place in a table.
+ * Every function but the two Loads gets the self pointer that Load chose, and so finds what it
+ * wraps. Load itself gets nothing that identifies a class: each wrapped class and module uses one
+ * of a fixed number of Load functions that know their place in a table.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -23,14 +23,14 @@ struct wrapped_module;
 
 /* One provider table: that of a class, or the dynamic one of a module. */
 struct wrapped_class {
-    struct wrapped_module *module; /* NULL: the place is free */
+    struct wrapped_module *module; /* NULL: a free place */
     const MI_ProviderFT *original;
     const MI_ClassDecl *decl; /* the original; NULL for the dynamic provider */
     MI_ProviderFT table;
 };
 
-/* What one Load made; a module that several hosts of a process serve is loaded by each. These are
- * the self pointers that a host is given; `self` is the provider's own. */
+/* The result of one Load; a module that several hosts of a process serve is loaded by each. These
+ * are the self pointers that a host gets; `self` is the provider's own. */
 struct loaded_class {
     struct loaded_class *next;
     struct wrapped_class *wrapped;
@@ -55,7 +55,7 @@ struct method_copy {
 };
 
 struct wrapped_module {
-    MI_Module module; /* what the host is given */
+    MI_Module module; /* what the host gets */
     const MI_Module *original;
     MI_SchemaDecl schema;
     const MI_ClassDecl **class_list;
@@ -65,9 +65,9 @@ struct wrapped_module {
     const MI_MethodDecl **method_lists;
     size_t method_count;
     MI_Module source;            /* *original when it was copied */
-    struct loaded_module *loads; /* what is not unloaded; a Load that failed stays in the list, for
-                                    its host never says so */
-    bool finished;               /* it was loaded, and the last of its hosts has unloaded it */
+    struct loaded_module *loads; /* not yet unloaded; a failed Load stays in the list, because
+                                    its host does not report that */
+    bool finished;               /* loaded, and unloaded by the last of its hosts */
     char name[PROVIDER_KEPT];
 };
 
@@ -83,7 +83,7 @@ FORK_OWNER(places_owner, .rank = FORK_MODULES, .lock = &places.lock);
 
 /* ---- inbound instances ------------------------------------------------------------------- */
 
-/* The host lays inbound instances out by our copy of a declaration. The provider knows only the
+/* The host lays out inbound instances by the copy of a declaration. The provider knows only the
  * original, also by its address (IsA), so that is put in; the layout is the same. */
 static const MI_ClassDecl *original_decl(const struct wrapped_module *module,
                                          const MI_ClassDecl *decl)
@@ -106,8 +106,8 @@ enum { RESTAMP_DEPTH = 32 };
 
 static void restamp(const struct wrapped_module *module, const MI_Instance *instance, int depth);
 
-/* An embedded instance or reference, or an array of them. Parameters are the first 48 bytes of a
- * property, which is all that is read (reference F.4). */
+/* An embedded instance or reference, or an array of them. A parameter is the first 48 bytes of a
+ * property, and only those are read (reference F.4). */
 static void restamp_field(const struct wrapped_module *module, const MI_ParameterDecl *element,
                           const char *fields, int depth)
 {
@@ -134,9 +134,9 @@ static void restamp(const struct wrapped_module *module, const MI_Instance *inst
     }
     const MI_ClassDecl *decl = original_decl(module, instance->classDecl);
     if (decl == instance->classDecl) {
-        return; /* dynamic, or not made by our declarations */
+        return; /* dynamic, or not made from the copied declarations */
     }
-    /* The instance is the host's and was made for this very call; const is the slot's promise. */
+    /* The host made the instance for this call; const is the slot's promise to the provider. */
     ((MI_Instance *)(uintptr_t)instance)->classDecl = decl;
     for (MI_Uint32 i = 0; i < decl->numProperties; i++) {
         restamp_field(module, (const MI_ParameterDecl *)(const void *)decl->properties[i],
@@ -154,8 +154,8 @@ struct call {
     MI_Context *context; /* the provider's */
 };
 
-/* False when the request had to be answered for want of a context. */
-static bool begin(void *self, MI_Context *host, struct call *call)
+/* False when the request was answered here because no context could be made. */
+static bool begin_relay(void *self, MI_Context *host, struct call *call)
 {
     ENTRY_UNCANCELLED;
     const struct loaded_class *loaded = self;
@@ -170,7 +170,7 @@ static bool begin(void *self, MI_Context *host, struct call *call)
 }
 
 /* The provider's function has returned or was left by unwinding. */
-static void end(const struct call *call)
+static void end_relay(const struct call *call)
 {
     ENTRY_UNCANCELLED;
     if (call->guarded != NULL) {
@@ -178,15 +178,15 @@ static void end(const struct call *call)
     }
 }
 
-/* Between begin() and end() the thread can be cancelled as the host left it: whether it may be
- * while the provider's own code runs is not the library's to say. */
+/* Between begin_relay() and end_relay() the host's cancellation state applies: whether a thread may
+ * be cancelled while the provider's own code runs is not for the library to decide. */
 
 /* RELAY(Slot, (parameters), instance to restamp or NULL, arguments after the context) */
 #define RELAY(Slot, PARAMETERS, inbound, ...)                                                      \
     static void MI_CALL relay_##Slot PARAMETERS                                                    \
     {                                                                                              \
-        struct call call ON_LEAVING(end) = {0};                                                    \
-        if (begin(self, host, &call)) {                                                            \
+        struct call call ON_LEAVING(end_relay) = {0};                                              \
+        if (begin_relay(self, host, &call)) {                                                      \
             restamp(call.target->module, inbound, 0);                                              \
             call.target->original->Slot(call.self, call.context, ##__VA_ARGS__);                   \
         }                                                                                          \
@@ -223,8 +223,8 @@ RELAY(Unload, (void *self, MI_Context *host), NULL)
 static void MI_CALL relay_Invoke(COMMON, const MI_Char *method, const MI_Instance *instance,
                                  const MI_Instance *parameters)
 {
-    struct call call ON_LEAVING(end) = {0};
-    if (begin(self, host, &call)) {
+    struct call call ON_LEAVING(end_relay) = {0};
+    if (begin_relay(self, host, &call)) {
         restamp(call.target->module, instance, 0);
         restamp(call.target->module, parameters, 0);
         call.target->original->Invoke(call.self, call.context, space, name, method, instance,
@@ -246,8 +246,8 @@ static const MI_MethodDecl *find_method(const MI_ClassDecl *decl, const MI_Char 
 static void MI_CALL relay_method(COMMON, const MI_Char *method, const MI_Instance *instance,
                                  const MI_Instance *parameters)
 {
-    struct call call ON_LEAVING(end) = {0};
-    if (!begin(self, host, &call)) {
+    struct call call ON_LEAVING(end_relay) = {0};
+    if (!begin_relay(self, host, &call)) {
         return;
     }
     const MI_MethodDecl *decl = find_method(call.target->decl, method);
@@ -282,7 +282,7 @@ static void load_class(unsigned place, void **self, MI_Module_Self *module, MI_C
     struct wrapped_class *wrapped = &places.classes[place];
     struct loaded_module *owner = (struct loaded_module *)(void *)module;
     struct loaded_class *loaded = enlist_class(wrapped, owner);
-    struct call call ON_LEAVING(end) = {0};
+    struct call call ON_LEAVING(end_relay) = {0};
 
     if (loaded == NULL) {
         MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
@@ -291,12 +291,12 @@ static void load_class(unsigned place, void **self, MI_Module_Self *module, MI_C
     *self = loaded;
     if (wrapped->original->Load == NULL) {
         MI_Context_PostResult(host, MI_RESULT_OK);
-    } else if (begin(loaded, host, &call)) {
+    } else if (begin_relay(loaded, host, &call)) {
         wrapped->original->Load(&loaded->self, owner->self, call.context);
     }
 }
 
-/* NULL when memory or a limit is out. */
+/* NULL when memory ran out or a limit is reached. */
 static struct loaded_module *enlist_load(struct wrapped_module *wrapped, MI_Context *host,
                                          struct call *call)
 {
@@ -321,7 +321,7 @@ static struct loaded_module *enlist_load(struct wrapped_module *wrapped, MI_Cont
 static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
 {
     struct wrapped_module *wrapped = places.modules[place];
-    struct call call ON_LEAVING(end) = {0};
+    struct call call ON_LEAVING(end_relay) = {0};
     struct loaded_module *loaded = enlist_load(wrapped, host, &call);
 
     if (loaded == NULL) {
@@ -373,12 +373,12 @@ static void unload(const struct loaded_module *loaded, MI_Context *context)
     }
 }
 
-/* The class providers are unloaded by now (reference D.3), so their objects go with the module's.
- */
+/* The class providers are unloaded by now (reference D.3), so their objects are freed with the
+ * module's. */
 static void MI_CALL unload_module(MI_Module_Self *self, MI_Context *host)
 {
     struct loaded_module *loaded = (struct loaded_module *)(void *)self;
-    struct call call ON_LEAVING(end) = {0};
+    struct call call ON_LEAVING(end_relay) = {0};
 
     if (!begin_unload(loaded, host, &call)) {
         MI_Context_PostResult(host, MI_RESULT_SERVER_LIMITS_EXCEEDED);
@@ -427,7 +427,7 @@ static void(MI_CALL *const module_loads[MIGUARD_MAX_MODULES])(MI_Module_Self **,
 /* ---- making the copy --------------------------------------------------------------------- */
 
 /* A slot that the provider leaves NULL stays NULL: hosts answer for it (reference D.3). Load and
- * Unload are always there, since Load is where self comes from. */
+ * Unload are always set, since Load provides self. */
 static void MI_CALL unload_nothing(void *self, MI_Context *host)
 {
     (void)self;
@@ -455,7 +455,7 @@ static MI_ProviderFT relay_table(const MI_ProviderFT *original, unsigned place)
     return table;
 }
 
-/* Called with the lock held. NULL when all places are taken. */
+/* The caller holds the lock. NULL when all places are in use. */
 static const MI_ProviderFT *wrap_table(struct wrapped_module *module, const MI_ProviderFT *original,
                                        const MI_ClassDecl *decl)
 {
@@ -565,7 +565,7 @@ static bool copy_schema(struct wrapped_module *module)
     return true;
 }
 
-/* Called with the lock held. */
+/* The caller holds the lock. */
 static void free_module(struct wrapped_module *module)
 {
     for (unsigned i = 0; i < MIGUARD_MAX_CLASSES; i++) {
@@ -582,7 +582,7 @@ static void free_module(struct wrapped_module *module)
     }
 }
 
-/* The file that the module's static storage is in: the name that policies and records use. */
+/* The file of the module's static storage: the name that policies and records use. */
 static void name_module(struct wrapped_module *module)
 {
     Dl_info info;
@@ -595,8 +595,8 @@ static void name_module(struct wrapped_module *module)
     (void)cut_text(path, AUDIT_MAX_NAME, module->name);
 }
 
-/* Called with the lock held. */
-static bool fill(struct wrapped_module *wrapped, MI_Module *module, unsigned place)
+/* The caller holds the lock. */
+static bool fill_module(struct wrapped_module *wrapped, MI_Module *module, unsigned place)
 {
     wrapped->original = module;
     wrapped->source = *module;
@@ -614,8 +614,8 @@ static bool fill(struct wrapped_module *wrapped, MI_Module *module, unsigned pla
     return true;
 }
 
-/* The wrapping of module that is in use, or module itself when it is one. Called with the lock
- * held. */
+/* The wrapping of module that is in use, or module itself when it is a wrapping. The caller holds
+ * the lock. */
 static MI_Module *find_wrapped(const MI_Module *module)
 {
     for (unsigned place = 0; place < MIGUARD_MAX_MODULES; place++) {
@@ -632,7 +632,7 @@ static MI_Module *find_wrapped(const MI_Module *module)
     return NULL;
 }
 
-/* Called with the lock held. */
+/* The caller holds the lock. */
 static MI_Module *wrap(MI_Module *module)
 {
     unsigned place = 0;
@@ -647,7 +647,7 @@ static MI_Module *wrap(MI_Module *module)
     free_module(places.modules[place]);
     places.modules[place] = NULL;
     struct wrapped_module *wrapped = base_alloc(1, sizeof(*wrapped));
-    if (wrapped == NULL || !fill(wrapped, module, place)) {
+    if (wrapped == NULL || !fill_module(wrapped, module, place)) {
         free_module(wrapped);
         return NULL;
     }
