@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Classes at run time. Everything is answered from the declaration, which decl_fault() has passed
- * before there is a class of it.
+ * Classes at run time. Every answer comes from the declaration, which decl_fault() has checked
+ * before a class of it is made.
  */
 #include "host/object/object.h"
 
@@ -190,8 +190,8 @@ static void class_free(MI_Class *self)
     base_free(self);
 }
 
-/* reserved[0] tells a class that class_new() made from the one inside a copied declaration, which
- * is nobody's to delete. */
+/* reserved[0] distinguishes a class that class_new() made from the one inside a copied declaration,
+ * which no caller may delete. */
 static MI_Result class_delete(MI_Class *self)
 {
     if (!class_is_ours(self) || self->reserved[0] != INSTANCE_MARK) {
@@ -230,8 +230,8 @@ const MI_ClassFT class_ft = {
     .Clone = class_clone,
 };
 
-/* A declaration that the new class has a share in: itself when it is static or already counted,
- * else a copy. */
+/* A declaration that the new class shares: the same one when it is static or already counted, else
+ * a copy. */
 static MI_Result share_declaration(const MI_ClassDecl *decl, const MI_ClassDecl **ret_decl)
 {
     if (decl->owningClass == NULL || decl_is_copy(decl)) {

@@ -2,8 +2,8 @@
 /*
  * Qualifier sets and parameter sets: windows on a declaration.
  *
- * Their structs are filled into the caller's memory and have no way of being ended, so they own
- * nothing: reserved1 is what they look at, reserved2 how many there are.
+ * Their structs are in the caller's memory and have no function that ends them, so they own
+ * nothing: reserved1 points to what they show, reserved2 is its count.
  */
 #include "host/object/object.h"
 
@@ -102,8 +102,8 @@ static const MI_MethodDecl *method_of(const MI_ParameterSet *self)
     return (const MI_MethodDecl *)(uintptr_t)self->reserved1;
 }
 
-/* Generated declarations list the return value as a parameter of this name; it is told of by
- * GetMethodReturnType and is no parameter of the CIM method. */
+/* Generated declarations list the return value as a parameter of this name. GetMethodReturnType
+ * reports it; it is not a parameter of the CIM method. */
 static bool is_return_value(const MI_ParameterDecl *parameter)
 {
     return decl_name_equal(parameter->name, "MIReturn");

@@ -2,8 +2,8 @@
 /*
  * Reading declarations: names, flattened elements, look-ups.
  *
- * A declaration comes from a module, so each reader checks what it touches: decl_fault() is asked
- * when a module is loaded, but instances also arrive with declarations that nobody has seen before.
+ * A declaration comes from a module, so each reader checks what it uses: decl_fault() runs when a
+ * module is loaded, but instances also arrive with declarations that were never checked.
  */
 #include "host/object/object.h"
 
@@ -97,8 +97,8 @@ bool decl_element_at(const MI_ClassDecl *decl, MI_Uint32 index, struct decl_elem
 }
 
 /*
- * `code` is meant to speed this up. It is not looked at: a code that a generator got wrong would
- * hide the element, and comparing two names mostly ends at the first character anyway.
+ * `code` is meant to speed this up. It is not used: a code that a generator got wrong would hide
+ * the element, and comparing two names usually ends at the first character anyway.
  */
 bool decl_element_find(const MI_ClassDecl *decl, const char *name, MI_Uint32 *ret_index)
 {
@@ -155,7 +155,7 @@ bool decl_derives_from(const MI_ClassDecl *decl, const char *name)
         if (decl_name_equal(decl->name, name)) {
             return true;
         }
-        /* A superclass that the module only names, without declaring it, counts too. */
+        /* A superclass that the module names without declaring it counts, too. */
         if (decl->superClassDecl == NULL) {
             return decl_name_equal(decl->superClass, name);
         }

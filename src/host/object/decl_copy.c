@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies of class declarations that belong to someone who may go away: a dynamic instance, or
- * another host's class object.
+ * Copies of class declarations whose owner may disappear: a dynamic instance, or another host's
+ * class object.
  *
- * All that a copy consists of hangs on one list of blocks, so that it is freed as a whole and a
- * failure half-way needs no bookkeeping. Classes and instances that use the copy count themselves.
+ * A copy is one list of blocks, so that it is freed as a whole and a failure half-way needs no
+ * bookkeeping. Classes and instances that use the copy are counted.
  */
 #include "host/object/object.h"
 
@@ -23,7 +23,7 @@ struct decl_copy {
     MI_Class owner; /* decl.owningClass: the way back from the declaration to here */
     atomic_uint references;
     struct block *blocks;
-    bool failed; /* memory ran out: sticky, asked once at the end */
+    bool failed; /* memory ran out: sticky, checked once at the end */
 };
 
 static void *take(struct decl_copy *copy, size_t count, size_t size)
@@ -59,7 +59,7 @@ static void copy_texts(struct decl_copy *copy, const char **texts, MI_Uint32 cou
     }
 }
 
-/* Values of qualifiers and defaults. CIM has none that are instances; such a one is left out. */
+/* Values of qualifiers and defaults. CIM allows no instances here; one is left out. */
 static const void *take_value(struct decl_copy *copy, MI_Type type, const void *value)
 {
     MI_Type scalar = type_scalar(type);
@@ -154,7 +154,7 @@ static const MI_ParameterDecl *const *take_parameters(struct decl_copy *copy,
     return list;
 }
 
-/* Without `function`: who holds a copy of a declaration must not be able to call into a module. */
+/* Without `function`: the holder of a copied declaration must not be able to call into a module. */
 static const MI_MethodDecl *const *take_methods(struct decl_copy *copy, const MI_ClassDecl *decl)
 {
     MI_Uint32 count = decl->numMethods;
@@ -186,7 +186,7 @@ static void copy_free(struct decl_copy *copy)
     base_free(copy);
 }
 
-/* The superclass is kept by name only: nothing says how long its declaration lives. */
+/* The superclass is kept by name only: the lifetime of its declaration is not known. */
 MI_Result decl_copy_new(const MI_ClassDecl *decl, const MI_ClassDecl **ret_copy)
 {
     if (decl_fault(decl) != NULL) {

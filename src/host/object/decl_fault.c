@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can be wrong with a declaration, found before it is used.
+ * Checks a declaration before it is used.
  *
- * Pointers cannot be checked, only what they lead to; a module that passes this check cannot make
- * the host read or write outside an instance, free a field twice or walk in a circle.
+ * Pointers cannot be checked, only what they point to. A module that passes this check cannot make
+ * the host read or write outside an instance, free a field twice or loop forever.
  */
 #include "host/object/object.h"
 
@@ -73,7 +73,7 @@ const char *decl_layout_fault(const MI_ClassDecl *decl)
         if (fault != NULL) {
             return fault;
         }
-        /* Generators lay fields out in order; only where they do not, all pairs are looked at. */
+        /* Generators lay fields out in order; only where they do not, all pairs are compared. */
         if (property->offset >= end) {
             end = property->offset + value_size((MI_Type)property->type) + 2;
             continue;
@@ -124,7 +124,7 @@ static const char *qualifiers_fault(const MI_Qualifier *const *qualifiers, MI_Ui
     return NULL;
 }
 
-/* The head that class and method declarations have in common: layout, names, qualifiers. */
+/* The common head of class and method declarations: layout, names, qualifiers. */
 static const char *object_fault(const MI_ClassDecl *decl)
 {
     const char *fault = decl_layout_fault(decl);
@@ -149,7 +149,7 @@ const char *decl_method_fault(const MI_MethodDecl *method)
     if ((method->flags & MI_FLAG_METHOD) == 0) {
         return "method without the method flag";
     }
-    /* The two declarations agree up to `size`, and object_fault() looks no further. */
+    /* The two declarations agree up to `size`, and object_fault() reads no further. */
     return object_fault((const MI_ClassDecl *)(const void *)method);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CIM_Error: what an operation that failed tells beyond its result.
+ * CIM_Error: what a failed operation reports beyond its result.
  */
 #include "host/object/object.h"
 
@@ -8,7 +8,7 @@
 #include "host/object/instance_internal.h"
 
 /* The class: name, first and last letter in lower case for its code, kind of field, type. The last
- * three are what MI clients look for beside the standard ones (DSP0223 and the CIM schema). */
+ * three are used by MI clients beside the standard ones (DSP0223 and the CIM schema). */
 #define CIM_ERROR_PROPERTIES(X)                                                                    \
     X(ErrorType, 'e', 'e', Uint16, MI_UINT16)                                                      \
     X(OtherErrorType, 'o', 'e', String, MI_STRING)                                                 \
@@ -77,7 +77,7 @@ enum {
 };
 
 static const struct result_meaning {
-    const char *text; /* NULL: no result has this number */
+    const char *text; /* NULL: not a result */
     unsigned char error_type;
     unsigned char category;
 } meanings[] = {
@@ -151,8 +151,8 @@ MI_Result error_result_from(MI_Uint32 code, const char *type)
     if (decl_name_equal(type, MI_RESULT_TYPE_MI)) {
         return result_known(code) ? (MI_Result)code : MI_RESULT_FAILED;
     }
-    /* Zero is success in each of these; any other number of theirs means nothing as an MI_Result:
-     * errno 2 is not ACCESS_DENIED. */
+    /* Zero is success in each of these; their other numbers mean nothing as an MI_Result: errno 2
+     * is not ACCESS_DENIED. */
     for (size_t i = 0; code == 0 && i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         if (decl_name_equal(type, foreign[i])) {
             return MI_RESULT_OK;
@@ -211,7 +211,7 @@ MI_Result error_instance_new(MI_Result result, MI_Uint32 code, const char *type,
     if (message_id.failed) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
-    /* An MI_Result has the number of the CIM status code that means the same (DSP0223, 5.6.2). */
+    /* An MI_Result has the number of the CIM status code with the same meaning (DSP0223, 5.6.2). */
     const struct error_values values = {
         .error_type = meaning->error_type,
         .category = meaning->category,
@@ -236,7 +236,7 @@ MI_Result error_instance_new(MI_Result result, MI_Uint32 code, const char *type,
     return MI_RESULT_OK;
 }
 
-/* Status 0 is no status of an error: who posts an error has failed. */
+/* Status 0 does not denote an error: a posted error is a failure. */
 MI_Result error_instance_result(const MI_Instance *error)
 {
     MI_Value value = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters that know their expression and do not understand it: the honest answer for a language
- * that nobody evaluates is INVALID_PARAMETER and no match (reference G.1).
+ * Filters that hold their expression but do not evaluate it: the correct answer for a language
+ * without an evaluator is INVALID_PARAMETER and no match (reference G.1).
  */
 #include "host/object/object.h"
 

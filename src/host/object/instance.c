@@ -18,8 +18,8 @@ static void instance_mark(MI_Instance *self, const MI_ClassDecl *decl, int bits)
 }
 
 /*
- * A default is borrowed from the declaration, which outlives the instance; so is the field's
- * notion of it: neither owned nor modified.
+ * A default is borrowed from the declaration, which outlives the instance. The field is marked
+ * accordingly: neither owned nor modified.
  */
 static void apply_defaults(MI_Instance *self)
 {
@@ -72,8 +72,8 @@ MI_Result instance_new(const MI_ClassDecl *decl, MI_Instance **ret_instance)
 }
 
 /*
- * reserved[2] and reserved[3] hold the copies that nameSpace and serverName point to. A provider
- * that writes a literal to these public members directly is thus not rewarded with a free() of it.
+ * reserved[2] and reserved[3] hold the copies that nameSpace and serverName point to. So a literal
+ * that a provider writes to these public members is never freed.
  */
 enum name_slot { NAME_SPACE = 2, SERVER_NAME = 3 };
 
@@ -100,13 +100,13 @@ static void release_content(MI_Instance *self)
     store_name(self, SERVER_NAME, NULL);
 }
 
-/* Leaves ft NULL, so that the wrappers answer INVALID_PARAMETER to whoever goes on using it. */
+/* Leaves ft NULL, so that the wrappers answer INVALID_PARAMETER to any later use. */
 static MI_Result instance_destruct(MI_Instance *self)
 {
     if (self == NULL || !instance_is_ours(self)) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    /* A heap instance is for Delete: destructed, it could never be freed. */
+    /* A heap instance needs Delete: destructed, it could never be freed. */
     if ((self->reserved[0] & INSTANCE_HEAP) != 0) {
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -148,8 +148,8 @@ static MI_Result instance_clone(const MI_Instance *self, MI_Instance **ret_insta
     return instance_copy(self, ret_instance);
 }
 
-/* By pointer along superClassDecl, as reference F.9 has it; a method's declaration has no such
- * member, and another pointer in its place (F.4). */
+/* By pointer along superClassDecl (reference F.9). A method's declaration has no such member, but
+ * another pointer in its place (F.4). */
 static MI_Result instance_is_a(const MI_Instance *self, const MI_ClassDecl *decl,
                                MI_Boolean *ret_flag)
 {

@@ -2,8 +2,9 @@
 /*
  * The same content under another module's declaration (reference D.4).
  *
- * A generated provider casts what it gets to its own struct. So each instance handed to it, nested
- * ones included, must be laid out by a declaration of its own module wherever that has one.
+ * A generated provider casts the instances it gets to its own struct. So each instance handed to
+ * it, nested ones included, must be laid out by a declaration of its own module wherever that has
+ * one.
  */
 #include "host/object/object.h"
 
@@ -39,7 +40,7 @@ static MI_Result convert_embedded(const struct decl_element *element, const MI_I
     struct instance_convert nested = *how;
     const MI_ClassDecl *decl = NULL;
 
-    /* A reference is nothing but its keys; an embedded instance need not have any. */
+    /* A reference consists of its keys; an embedded instance need not have any. */
     if (type_scalar(element->type) == MI_INSTANCE) {
         nested.keys_required = false;
     }
@@ -152,7 +153,7 @@ static MI_Result convert_element(const MI_Instance *from, MI_Uint32 index, MI_In
         return how->reject_unknown ? MI_RESULT_NO_SUCH_PROPERTY : MI_RESULT_OK;
     }
     if ((flags & MI_FLAG_NULL) != 0) {
-        /* NULL that was set wins over a default; NULL that nobody set, or in a key, does not. */
+        /* NULL that was set replaces a default; NULL that was never set, or in a key, does not. */
         if ((flags & MI_FLAG_NOT_MODIFIED) == 0 && (field.element.flags & MI_FLAG_KEY) == 0) {
             field_clear(&field);
             *field.flags = FIELD_MODIFIED;

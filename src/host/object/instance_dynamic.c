@@ -2,9 +2,9 @@
 /*
  * Dynamic instances: the declaration grows with the elements.
  *
- * The MI_Instance that callers hold never moves. Declaration and fields are behind it; the fields
- * are one block that is laid out by the declaration's offsets, exactly as a static instance would
- * be, so that the declaration is also good for making one (MI_Application_NewInstanceFromClass).
+ * The MI_Instance that callers hold never moves. Declaration and fields are separate; the fields
+ * are one block that is laid out by the declaration's offsets, exactly as in a static instance, so
+ * that the declaration can also be used to make one (MI_Application_NewInstanceFromClass).
  */
 #include "host/object/object.h"
 
@@ -20,8 +20,8 @@ struct dynamic_instance {
     MI_Uint32 field_capacity;
 };
 
-/* reserved[1] rather than the address: a struct copy of an instance must not be read beyond its
- * end. */
+/* reserved[1] instead of the address: a struct copy of an instance must not be read beyond
+ * its end. */
 static struct dynamic_instance *dynamic_of(const MI_Instance *self)
 {
     return (struct dynamic_instance *)self->reserved[1];
@@ -32,7 +32,7 @@ unsigned char *instance_dynamic_fields(const MI_Instance *self)
     return dynamic_of(self)->fields;
 }
 
-/* Called with all fields cleared. */
+/* All fields are cleared before. */
 void instance_dynamic_free(MI_Instance *self)
 {
     struct dynamic_instance *dynamic = dynamic_of(self);
@@ -116,7 +116,7 @@ static MI_Result reserve_properties(struct dynamic_instance *dynamic)
     return MI_RESULT_OK;
 }
 
-/* Room for fields up to byte size, counted as the declaration counts. At most 4,096 elements of
+/* Makes room for fields up to byte `size`, as the declaration counts. At most 4,096 elements of
  * less than 64 bytes: the sum cannot overflow. */
 static MI_Result reserve_fields(struct dynamic_instance *dynamic, MI_Uint32 size)
 {

@@ -2,8 +2,8 @@
 /*
  * The elements of an instance: fields, and the slots of the function table that work on them.
  *
- * Static and dynamic instances differ in where their fields are and in nothing else: both are laid
- * out by their declaration.
+ * Static and dynamic instances differ only in the place of their fields: both are laid out by their
+ * declaration.
  */
 #include "host/object/object.h"
 
@@ -19,14 +19,14 @@ bool instance_is_direct(const MI_Instance *self)
     if (self->ft == NULL || self->ft == &instance_ft) {
         return true;
     }
-    /* A foreign table is the better source where a declaration does not tell whether it is a
-     * dynamic instance's: a method's declaration has no owningClass (reference F.4). */
+    /* A foreign table is the better source where a declaration does not show whether it belongs to
+     * a dynamic instance: a method's declaration has no owningClass (reference F.4). */
     return decl != NULL && !decl_is_method(decl) && !decl_is_dynamic(decl);
 }
 
 MI_Uint32 instance_field_count(const MI_Instance *self)
 {
-    /* A dynamic declaration without a dynamic instance behind it leads nowhere. */
+    /* A dynamic declaration without a dynamic instance cannot be followed. */
     if (self->classDecl == NULL ||
         (decl_is_dynamic(self->classDecl) && !instance_is_dynamic(self))) {
         return 0;
@@ -100,7 +100,7 @@ void field_put_owned(struct field *field, const void *value)
     *field->flags = FIELD_MODIFIED;
 }
 
-/* Keeps the caller's pointer. A scalar has none: it is simply copied. */
+/* Keeps the caller's pointer. A scalar has no pointer: it is copied. */
 static MI_Result field_borrow(struct field *field, const MI_Value *value)
 {
     MI_Type type = field->element.type;
@@ -140,8 +140,8 @@ MI_Result field_set(struct field *field, const MI_Value *value, MI_Type type, MI
     if ((flags & MI_FLAG_BORROW) != 0 && value_owns_memory(type)) {
         return field_borrow(field, value);
     }
-    /* ADOPT copies too: nothing says how adopted memory would have to be freed (reference F.8).
-     * The copy is made before the old value goes, which it may be part of. */
+    /* ADOPT copies, too: how adopted memory must be freed is not defined (reference F.8). The copy
+     * is made before the old value is released, because it may be part of that. */
     MI_Result result = value_copy(type, value, &copy);
     if (result != MI_RESULT_OK) {
         return result;
@@ -159,7 +159,7 @@ MI_Result instance_get_element_count(const MI_Instance *self, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
-/* INVALID_PARAMETER for what cannot be written to, else NO_SUCH_PROPERTY. */
+/* INVALID_PARAMETER for an instance that cannot be written to, else NO_SUCH_PROPERTY. */
 static MI_Result find_for_writing(MI_Instance *self, const MI_Char *name, struct field *ret_field)
 {
     MI_Uint32 index = 0;
@@ -219,7 +219,7 @@ MI_Result instance_clear_element_at(MI_Instance *self, MI_Uint32 index)
     return result;
 }
 
-/* Writes no more of *value than the type has: the caller may have no more (reference F.6). */
+/* Writes no more of *value than the type has: the caller's memory may end there (reference F.6). */
 static void give_field(const struct field *field, MI_Value *value, MI_Type *type, MI_Uint32 *flags)
 {
     size_t size = value_size(field->element.type);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of src/host/ that make objects share, and nobody else needs.
+ * What the files of src/host/ that make objects share; for these files only.
  */
 #ifndef HOST_OBJECT_INSTANCE_INTERNAL_H
 #define HOST_OBJECT_INSTANCE_INTERNAL_H
@@ -11,8 +11,8 @@
 #include "host/object/object.h"
 
 /*
- * Limits. An embedded instance is a pointer that anyone may have made, so it may lead back to
- * itself: depth ends a chain, and the total ends a small graph that unfolds into a huge tree.
+ * Limits. An embedded instance is a pointer of unknown origin, so it may lead back to itself: depth
+ * ends a chain, and the total ends a small graph that unfolds into a huge tree.
  */
 enum {
     NEST_MAX_DEPTH = 32,         /* instances within instances */
@@ -31,7 +31,7 @@ struct nest {
     unsigned instances;
 };
 
-/* False at the limit; else to be paired with nest_leave(). */
+/* False at the limit; else nest_leave() must follow. */
 static inline bool nest_enter(struct nest *nest)
 {
     if (nest->depth >= NEST_MAX_DEPTH || nest->instances >= NEST_MAX_INSTANCES) {
@@ -69,8 +69,7 @@ MI_Result value_array_limits(MI_Type type, const MI_Array *array);
 MI_Result value_copy_nested(MI_Type type, const void *from, void *to, struct nest *nest);
 bool value_equal_nested(MI_Type type, const void *a, const void *b, struct nest *nest);
 
-/* decl.c: what stands in owningClass of a declaration that belongs to one dynamic instance
- * (reference F.3). */
+/* decl.c: the owningClass of a declaration that belongs to one dynamic instance (reference F.3). */
 #define DECL_DYNAMIC_OWNER ((MI_Class *)(intptr_t)-1)
 
 static inline bool decl_is_method(const MI_ClassDecl *decl)
@@ -78,38 +77,38 @@ static inline bool decl_is_method(const MI_ClassDecl *decl)
     return (decl->flags & MI_FLAG_METHOD) != 0;
 }
 
-/* A declaration that belongs to a dynamic instance. A method's has no owner to look at (F.4). */
+/* A declaration that belongs to a dynamic instance. A method's has no owner member (F.4). */
 static inline bool decl_is_dynamic(const MI_ClassDecl *decl)
 {
     return !decl_is_method(decl) && decl->owningClass == DECL_DYNAMIC_OWNER;
 }
 
-/* The part of decl_fault() that makes reading and writing instances safe; linear, so that it can be
- * asked each time an instance is made. */
+/* The part of decl_fault() that makes reading and writing instances safe; linear, so that it can
+ * run each time an instance is made. */
 const char *decl_layout_fault(const MI_ClassDecl *decl);
 
 /* class.c */
 extern const MI_ClassFT class_ft;
 
-/* class_sets.c: handles that point into a declaration, valid as long as that is. */
+/* class_sets.c: handles that point into a declaration, valid as long as it is. */
 void qualifier_set_fill(MI_QualifierSet *set, const MI_Qualifier *const *qualifiers,
                         MI_Uint32 count);
 void parameter_set_fill(MI_ParameterSet *set, const MI_MethodDecl *method);
 
-/* decl_copy.c: a copy that needs nothing of the original any more, counted. The copy's owningClass
- * leads back to it. */
+/* decl_copy.c: a counted copy that is independent of the original. The copy's owningClass leads
+ * back to it. */
 MI_Result decl_copy_new(const MI_ClassDecl *decl, const MI_ClassDecl **ret_copy);
 bool decl_is_copy(const MI_ClassDecl *decl);      /* made by decl_copy_new() */
-void decl_copy_hold(const MI_ClassDecl *decl);    /* nothing for any other declaration */
+void decl_copy_hold(const MI_ClassDecl *decl);    /* does nothing for other declarations */
 void decl_copy_release(const MI_ClassDecl *decl); /* likewise */
 
 /*
  * instance.c
  *
  * reserved[0] of an instance that this host made holds the mark and these bits. A struct that was
- * built by hand has no mark even with our table in ft; it is read but never written or released.
- * reserved[1] is the struct dynamic_instance of a dynamic one, reserved[2] and [3] the copies of
- * the namespace and server names.
+ * built by hand has no mark even with this host's table in ft; it is read but never written or
+ * released. reserved[1] is the struct dynamic_instance of a dynamic one, reserved[2] and [3] the
+ * copies of the namespace and server names.
  */
 #define INSTANCE_MARK      ((ptrdiff_t)0x6D69676900000000)
 #define INSTANCE_MARK_MASK (~(ptrdiff_t)0xFFFFFFFF)
@@ -139,14 +138,14 @@ static inline bool instance_is_ours(const MI_Instance *self)
     return self->ft == &instance_ft && instance_has_mark(self);
 }
 
-/* Also when somebody took the table away: the fields are where they were. */
+/* Also when a caller cleared ft: the fields are still in place. */
 static inline bool instance_is_dynamic(const MI_Instance *self)
 {
     return (self->ft == &instance_ft || self->ft == NULL) && instance_has_mark(self) &&
            (self->reserved[0] & INSTANCE_DYNAMIC) != 0;
 }
 
-/* False when only the instance's own foreign table knows its content. */
+/* False when only the instance's own foreign table can read its content. */
 bool instance_is_direct(const MI_Instance *self);
 
 /* Elements of a direct instance. */
@@ -157,7 +156,7 @@ bool instance_field_find(const MI_Instance *self, const char *name, struct field
 bool field_is_null(const struct field *field);
 MI_Uint32 field_flags_out(const struct field *field);
 
-/* The checks and effects of SetElement on a field of an instance of ours. */
+/* The checks and effects of SetElement on a field of an instance that this host made. */
 MI_Result field_set(struct field *field, const MI_Value *value, MI_Type type, MI_Uint32 flags);
 
 /* Takes over *value, which value_copy() made; exists is set. */
@@ -170,7 +169,7 @@ bool instance_keys_equal_nested(const MI_Instance *a, const MI_Instance *b, stru
 bool instance_content_equal_nested(const MI_Instance *a, const MI_Instance *b, struct nest *nest);
 MI_Result instance_copy_names(const MI_Instance *from, MI_Instance *to);
 
-/* The slots of instance_ft, by the file that has them. */
+/* The slots of instance_ft, by file. */
 /* instance_element.c */
 MI_Result instance_get_element_count(const MI_Instance *self, MI_Uint32 *count);
 MI_Result instance_set_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading any instance whatever its origin: ours, hand-built without a table, or foreign; and what
- * follows from that: copies, keys, projections.
+ * Reading any instance whatever its origin: made by this host, built by hand without a table, or
+ * foreign; and what needs such reading: copies, keys, projections.
  */
 #include "host/object/object.h"
 
@@ -43,7 +43,7 @@ MI_Uint32 instance_element_count(const MI_Instance *instance)
     return count;
 }
 
-/* What a foreign table says is made to obey our own rules. */
+/* Checks what a foreign table reports against this host's own rules. */
 static MI_Result foreign_element_at(const MI_Instance *instance, MI_Uint32 index,
                                     const char **ret_name, MI_Value *ret_value, MI_Type *ret_type,
                                     MI_Uint32 *ret_flags)
@@ -132,7 +132,7 @@ static MI_Result copy_field(const struct field *from, struct field *to, struct n
     MI_Type type = from->element.type;
 
     if (field_is_null(from)) {
-        field_clear(to); /* a default that the original no longer has */
+        field_clear(to); /* a default that the original does not have any more */
         *to->flags = *from->flags & FIELD_MODIFIED;
         return MI_RESULT_OK;
     }
@@ -182,7 +182,7 @@ static MI_Uint32 dynamic_kind(const MI_Instance *from)
 }
 
 /* Added as NULL and filled afterwards, so that the walk through nested instances has one count for
- * the whole copy and not one for each element. */
+ * the whole copy instead of one for each element. */
 static MI_Result copy_element(const MI_Instance *from, MI_Uint32 index, MI_Instance *to,
                               struct nest *nest)
 {
@@ -232,8 +232,8 @@ static MI_Result copy_dynamic(const MI_Instance *from, MI_Instance **ret_instanc
     return MI_RESULT_OK;
 }
 
-/* A copy may keep the declaration only if that outlives it: static ones do, and those that
- * decl_copy_new() made are counted. Another host's counted declaration cannot be held. */
+/* A copy may keep the declaration only if that outlives it: static ones do, and those of
+ * decl_copy_new() are counted. Another host's counted declaration cannot be held. */
 static bool keeps_declaration(const MI_Instance *from)
 {
     const MI_ClassDecl *decl = from->classDecl;
@@ -280,7 +280,7 @@ MI_Result instance_copy(const MI_Instance *from, MI_Instance **ret_instance)
     return instance_copy_nested(from, ret_instance, &nest);
 }
 
-/* One element of a has its equal in b. */
+/* Whether b has an element equal to this one of a. */
 static bool element_equal(const MI_Instance *b, const char *name, MI_Type type,
                           const MI_Value *value, MI_Uint32 flags, struct nest *nest)
 {
@@ -315,7 +315,7 @@ static bool is_null_key(MI_Uint32 flags)
     return (flags & MI_FLAG_KEY) != 0 && (flags & MI_FLAG_NULL) != 0;
 }
 
-/* A key without a value names nothing and so equals nothing. */
+/* A key without a value identifies nothing and so equals nothing. */
 static bool keys_equal(const MI_Instance *a, const MI_Instance *b, struct nest *nest)
 {
     const char *name = NULL;
@@ -407,7 +407,7 @@ bool instance_keys_complete(const MI_Instance *instance)
     return instance != NULL;
 }
 
-/* A set that cannot answer keeps nothing: it was asked for less, never for more. */
+/* A set that cannot be read keeps nothing: it can only ask for less, never for more. */
 static bool set_contains(const MI_PropertySet *set, const char *name)
 {
     MI_Boolean contains = MI_FALSE;

@@ -2,8 +2,8 @@
 /*
  * MI objects as the host makes them: instances, classes, property sets, options.
  *
- * Objects are plain heap objects that belong to whoever made them; nothing here knows of requests,
- * threads or modules. Names compare case-insensitively, as CIM demands (DSP0004, 5.2).
+ * Objects are plain heap objects owned by the caller that made them; nothing here depends on
+ * requests, threads or modules. Names compare case-insensitively, as CIM demands (DSP0004, 5.2).
  */
 #ifndef HOST_OBJECT_OBJECT_H
 #define HOST_OBJECT_OBJECT_H
@@ -14,8 +14,8 @@
 
 /* ---- values (value.c) ------------------------------------------------------------------ */
 
-/* Bytes that a value of this type takes in a field or MI_Value (16 for every array), 0 for an
- * unknown type; and the bytes of one array element. */
+/* The size of a value of this type in a field or MI_Value (16 for every array), 0 for an unknown
+ * type; and the size of one array element. */
 size_t value_size(MI_Type type);
 size_t value_element_size(MI_Type type);
 
@@ -31,7 +31,7 @@ void value_release(MI_Type type, void *value);
 bool value_equal(MI_Type type, const void *a, const void *b);
 
 /* From a string ("42", "true", "20261122091500.000000+000") to a typed scalar; TYPE_MISMATCH when
- * the text is no such value. The result is owned like value_copy()'s. */
+ * the text is not such a value. The result is owned like value_copy()'s. */
 MI_Result value_from_text(MI_Type type, const char *text, void *to);
 
 /* ---- declarations (decl.c) ------------------------------------------------------------- */
@@ -40,8 +40,8 @@ MI_Uint32 decl_name_code(const char *name);
 bool decl_name_equal(const char *a, const char *b);
 bool decl_name_legal(const char *name); /* a CIM identifier */
 
-/* The flattened properties of a class declaration, or the parameters of a method declaration that
- * stands in for one (flags has MI_FLAG_METHOD): the only fields that both have are read. */
+/* The flattened properties of a class declaration, or the parameters of a method declaration used
+ * as one (flags has MI_FLAG_METHOD): only the fields that both have are read. */
 struct decl_element {
     const char *name;
     MI_Uint32 flags;
@@ -60,8 +60,8 @@ const MI_MethodDecl *decl_method_find(const MI_ClassDecl *decl, const char *name
 /* True when decl is, or derives from, the class called name. */
 bool decl_derives_from(const MI_ClassDecl *decl, const char *name);
 
-/* Checks a declaration that comes from a module before it is used: sizes, offsets, counts, NULL
- * names, unknown types, offsets beyond size. NULL when sound, else what is wrong (static text). */
+/* Checks a declaration of a module before it is used: sizes, offsets, counts, NULL names, unknown
+ * types, offsets beyond size. NULL when valid, else what is wrong (static text). */
 const char *decl_fault(const MI_ClassDecl *decl);
 const char *decl_method_fault(const MI_MethodDecl *decl);
 
@@ -79,8 +79,8 @@ MI_Result instance_new(const MI_ClassDecl *decl, MI_Instance **ret_instance);
  * 0 or one of MI_FLAG_CLASS, MI_FLAG_ASSOCIATION, MI_FLAG_INDICATION, MI_FLAG_METHOD. */
 MI_Result instance_new_dynamic(const char *class_name, MI_Uint32 flags, MI_Instance **ret_instance);
 
-/* A deep copy on the heap. Reads through classDecl and offsets only unless ft is instance_ft or a
- * foreign table is there for a dynamic instance; ft may be NULL (reference F.5). */
+/* A deep copy on the heap. Reads through classDecl and offsets only, unless ft is instance_ft or a
+ * dynamic instance has a foreign table; ft may be NULL (reference F.5). */
 MI_Result instance_copy(const MI_Instance *from, MI_Instance **ret_instance);
 
 /* The same content laid out by decl, which belongs to another module (reference D.4): properties
@@ -97,7 +97,7 @@ MI_Result instance_convert_to(const MI_Instance *from, const MI_ClassDecl *decl,
                               const struct instance_convert *how, MI_Instance **ret_instance);
 
 /* Uniform reading of any instance, ft NULL included: element count, one element by index. The
- * value is borrowed. Flags carry MI_FLAG_NULL when there is no value. */
+ * value is borrowed. Flags have MI_FLAG_NULL without a value. */
 MI_Uint32 instance_element_count(const MI_Instance *instance);
 MI_Result instance_element_at(const MI_Instance *instance, MI_Uint32 index, const char **ret_name,
                               MI_Value *ret_value, MI_Type *ret_type, MI_Uint32 *ret_flags);
@@ -127,8 +127,7 @@ MI_Result error_result_from(MI_Uint32 code, const char *type);
 MI_Result error_instance_new(MI_Result result, MI_Uint32 code, const char *type,
                              const char *message, MI_Instance **ret_instance);
 
-/* The operation result that a posted CIM_Error stands for; FAILED when it has no usable uint32
- * CIMStatusCode. */
+/* The operation result of a posted CIM_Error; FAILED without a usable uint32 CIMStatusCode. */
 MI_Result error_instance_result(const MI_Instance *error);
 
 /* ---- classes (class.c) ----------------------------------------------------------------- */
@@ -145,9 +144,9 @@ MI_Result property_set_new(MI_PropertySet **ret_set);
 /* ---- options (options.c) --------------------------------------------------------------- */
 
 /*
- * GetOption and GetOptionAt tell of a custom option that the server must understand (its own
- * mustComply, or must_understand here) by MI_FLAG_REQUIRED in flags, and of a disabled message
- * channel by 1.
+ * GetOption and GetOptionAt report a custom option that the server must understand (its own
+ * mustComply, or must_understand here) by MI_FLAG_REQUIRED in flags, and a disabled message channel
+ * by 1.
  */
 MI_Result operation_options_new(MI_Boolean must_understand, MI_OperationOptions *ret_options);
 MI_Result destination_options_new(MI_DestinationOptions *ret_options);
@@ -161,7 +160,7 @@ bool operation_options_valid(const MI_OperationOptions *options);
 
 extern const MI_FilterFT filter_ft;
 
-/* A filter in the caller's memory; it borrows both texts and needs no ending. */
+/* A filter in the caller's memory; it borrows both texts and need not be deleted. */
 void filter_init(MI_Filter *filter, const char *language, const char *expression);
 
 #endif

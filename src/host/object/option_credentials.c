@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
-/* What the credentials union holds depends on the authentication type (reference G.4). */
+/* The authentication type determines the member of the credentials union (reference G.4). */
 enum credential_form { FORM_UNKNOWN, FORM_NOTHING, FORM_PASSWORD, FORM_CERTIFICATE };
 
 static enum credential_form form_of(const char *type)
@@ -80,7 +80,7 @@ static MI_Result reserve(struct option_list *list)
     return MI_RESULT_OK;
 }
 
-/* False when memory is out; NULL copies to NULL. */
+/* False when memory ran out; NULL copies to NULL. */
 static bool copy_text(const char *from, char **to)
 {
     *to = base_copy_text(from);
@@ -152,7 +152,7 @@ MI_Result credentials_add(struct option_list *list, const char *name,
     case FORM_NOTHING:
         break;
     default:
-        return MI_RESULT_INVALID_PARAMETER; /* nothing says which member of the union to read */
+        return MI_RESULT_INVALID_PARAMETER; /* the member of the union is not known */
     }
     if (is_duplicate(list, name, credentials->authenticationType)) {
         return MI_RESULT_FAILED;
@@ -169,7 +169,7 @@ MI_Result credentials_get_count(const struct option_list *list, MI_Uint32 *count
     return MI_RESULT_OK;
 }
 
-/* Six asterisks stand for every password, also for one that is absent: not even that is told. */
+/* Six asterisks for every password, even for an absent one: not even its absence is disclosed. */
 MI_Result credentials_get_at(const struct option_list *list, MI_Uint32 index, const char **name,
                              MI_UserCredentials *credentials, MI_Uint32 *flags)
 {
@@ -197,8 +197,9 @@ MI_Result credentials_get_at(const struct option_list *list, MI_Uint32 index, co
     return MI_RESULT_OK;
 }
 
-/* Lengths count the NUL. With password NULL only the length is asked for; *password_length is right
- * also when length is too short, which is FAILED. TYPE_MISMATCH for credentials without user. */
+/* Lengths count the NUL. With password NULL only the length is returned. *password_length is
+ * correct also when length is too short, which is FAILED. TYPE_MISMATCH for credentials without
+ * user. */
 MI_Result credentials_get_password_at(const struct option_list *list, MI_Uint32 index,
                                       const char **name, char *password, MI_Uint32 length,
                                       MI_Uint32 *password_length, MI_Uint32 *flags)

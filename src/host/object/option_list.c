@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* The list of named options behind the three kinds of options (option_list.h). Called
+ * by options.c. */
 #include "host/object/option_list.h"
 
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
-/* The name that stands for as many options as there are message channels (reference G.3). */
+/* The one name shared by the options of all message channels (reference G.3). */
 #define CHANNEL_NAME     "__MI_OPERATIONOPTIONS_CHANNEL"
 #define CHANNEL_DISABLED 1u
 
@@ -174,7 +176,7 @@ MI_Result option_set_interval(struct option_list *list, const char *name, const 
     return option_set_datetime(list, name, &datetime, flags);
 }
 
-/* Whether the server must understand the option is told to its readers as MI_FLAG_REQUIRED. */
+/* MI_FLAG_REQUIRED reports to readers that the server must understand the option. */
 MI_Result option_set_custom(struct option_list *list, const char *name, MI_Type type,
                             const MI_Value *value, MI_Boolean must_comply, MI_Uint32 flags)
 {
@@ -336,7 +338,7 @@ MI_Result option_get(const struct option_list *list, const char *name, MI_Value 
     return MI_RESULT_OK;
 }
 
-/* With channels NULL only the count is asked for. *count is right also when length is too short,
+/* With channels NULL only the count is returned. *count is correct also when length is too short,
  * which is FAILED. */
 MI_Result option_get_channels(const struct option_list *list, const char *name, MI_Uint32 *channels,
                               MI_Uint32 length, MI_Uint32 *count, MI_Uint32 *flags)

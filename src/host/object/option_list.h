@@ -2,8 +2,8 @@
 /*
  * The one list of named options behind operation, destination and delivery options.
  *
- * A list is used by one thread at a time, as its user sees to. The functions have the semantics of
- * the slots they serve (reference G.3, G.4); list is never NULL, all else is checked.
+ * A list is used by one thread at a time; its user ensures that. The functions have the semantics
+ * of the slots they serve (reference G.3, G.4); list is never NULL, everything else is checked.
  */
 #ifndef HOST_OBJECT_OPTION_LIST_H
 #define HOST_OBJECT_OPTION_LIST_H
@@ -16,7 +16,7 @@ enum option_kind { OPTIONS_OPERATION = 1, OPTIONS_DESTINATION, OPTIONS_DELIVERY 
 struct option {
     char *name;
     MI_Type type;
-    MI_Uint32 flags; /* as the getters tell it */
+    MI_Uint32 flags; /* as the getters report it */
     MI_Value value;
 };
 
@@ -24,8 +24,8 @@ struct credential {
     char *option_name;
     char *type; /* MI_AUTH_TYPE_... */
     char *domain;
-    char *username;   /* NULL for credentials that are not a password */
-    char *password;   /* NULL when none was given */
+    char *username;   /* NULL for credentials other than a password */
+    char *password;   /* NULL when not given */
     char *thumbprint; /* of a certificate */
 };
 

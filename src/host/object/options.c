@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operation, destination and delivery options: three faces of one list.
+ * Operation, destination and delivery options: three kinds of one list.
  *
  * The structs are handles that callers copy by value, so a copy may outlive the object. They are
- * names in a handle table: a stale, copied or forged one finds nothing and is INVALID_PARAMETER.
- * So is one that was inherited through a fork, like everything that this library handed out.
+ * names in a handle table: a stale, copied or forged one is not found and is INVALID_PARAMETER, and
+ * so is one that was inherited through a fork, like everything that this library handed out.
  */
 #include "host/object/object.h"
 
@@ -58,7 +58,7 @@ static struct option_list *list_new(enum option_kind kind)
     return list;
 }
 
-/* From here on the handle works; the maker's pin goes. */
+/* From here on the handle works; releases the maker's pin. */
 static struct slots_handle list_publish(struct option_list *list)
 {
     struct slots_handle handle = slots_publish(&lists, list);
@@ -67,7 +67,7 @@ static struct slots_handle list_publish(struct option_list *list)
     return handle;
 }
 
-/* An object that never was published is retired by its last pin alone. */
+/* An object that was never published is destroyed by its last pin alone. */
 static struct option_list *list_clone(const struct option_list *from, MI_Result *ret_result)
 {
     struct option_list *copy = list_new(from->kind);
@@ -96,7 +96,7 @@ static MI_Result list_delete(enum option_kind kind, MI_Uint64 reserved1, ptrdiff
     return ours ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
 }
 
-/* The body of each slot: find the list, answer with call, let go. */
+/* The body of each slot: find the list, return the result of call, release it. */
 #define ON_LIST(KIND, call)                                                                        \
     struct option_list *list =                                                                     \
         self == NULL ? NULL : list_pin(KIND, self->reserved1, self->reserved2);                    \
@@ -176,7 +176,7 @@ static MI_Result list_delete(enum option_kind kind, MI_Uint64 reserved1, ptrdiff
                                                   password_length, flags));                        \
     }
 
-/* Making, copying and ending; the outputs are zeroed first, so that no failure leaves a handle. */
+/* Making, copying and deleting; outputs are zeroed first, so that no failure leaves a handle. */
 #define DEFINE_LIFE(NAME, TYPE, KIND, FT)                                                          \
     static void NAME##_give(TYPE *self, struct slots_handle handle)                                \
     {                                                                                              \

@@ -125,7 +125,7 @@ static MI_Result set_clear(MI_PropertySet *self)
     return MI_RESULT_OK;
 }
 
-/* Every set here is on the heap and needs its Delete, which Destruct must therefore leave possible.
+/* Every set here is on the heap and needs its Delete, so Destruct must keep that possible.
  */
 static MI_Result set_destruct(MI_PropertySet *self)
 {

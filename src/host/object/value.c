@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values: how large they are, copying, releasing and comparing them.
+ * Values: their size, copying, releasing and comparing.
  *
- * Values are moved with memcpy throughout: what a provider passes may be shorter than an MI_Value
- * (reference F.6) and need not be aligned as one.
+ * Values are moved with memcpy(3) throughout: what a provider passes may be shorter than an
+ * MI_Value (reference F.6) and need not be aligned like one.
  */
 #include "host/object/object.h"
 
@@ -203,7 +203,7 @@ static bool equal_datetimes(const void *a, const void *b)
     if ((left.isTimestamp != 0) != (right.isTimestamp != 0)) {
         return false;
     }
-    /* An interval ends in padding of which nothing is known. */
+    /* An interval ends in padding with undefined content. */
     size_t meaning =
         left.isTimestamp != 0 ? sizeof(MI_Timestamp) : offsetof(MI_Interval, __padding1);
     return memcmp(&left.u, &right.u, meaning) == 0;
@@ -236,7 +236,7 @@ static bool equal_instances(MI_Type type, const void *a, const void *b, struct n
                                 : instance_content_equal_nested(left, right, nest);
 }
 
-/* Reals are equal as numbers are: 0.0 equals -0.0, and NaN equals nothing, itself included. */
+/* Reals are compared as numbers: 0.0 equals -0.0, and NaN equals nothing, not even itself. */
 static bool equal_reals(MI_Type type, const void *a, const void *b)
 {
     MI_Value left = {0};

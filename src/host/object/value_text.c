@@ -2,8 +2,8 @@
 /*
  * From text to values, for keys and properties that arrive as strings.
  *
- * Nothing here depends on the locale of the process: a client's "1.5" is not to become 1 because
- * the host program runs in German. The whole text must be the value; blanks are no part of one.
+ * Nothing here depends on the locale of the process: a client's "1.5" must not become 1 because the
+ * host program runs in German. The whole text must be the value; blanks do not belong to one.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* strtod_l(3) */
@@ -188,7 +188,7 @@ static bool boolean_from_text(const char *text, void *to)
     return true;
 }
 
-/* One character of the basic plane in UTF-8 becomes its code; char16 has room for no other. */
+/* One character of the basic plane in UTF-8 becomes its code; char16 cannot hold another. */
 static bool char16_from_text(const char *text, void *to)
 {
     const unsigned char *bytes = (const unsigned char *)text;

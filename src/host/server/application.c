@@ -2,8 +2,8 @@
 /*
  * The application of a session, and that of a program without a server.
  *
- * It makes what a request needs (instances, classes, options). It has no state: there is nothing in
- * it that a provider which closes it could take from anybody else (reference B.9).
+ * It makes what a request needs (instances, classes, options). It has no state: a provider that
+ * closes it cannot take anything from another user of it (reference B.9).
  */
 #include "host/server/host.h"
 
@@ -121,7 +121,8 @@ static MI_Result new_deserializer(MI_Application *application, MI_Uint32 flags, 
                                                                : MI_RESULT_NOT_SUPPORTED;
 }
 
-/* The elements of a class, with their defaults. Dynamic, because the class may go before it. */
+/* The elements of a class, with their defaults. Dynamic, because the class may be deleted before
+ * it. */
 static MI_Result copy_elements(const MI_Instance *from, MI_Instance *to)
 {
     MI_Result result = MI_RESULT_OK;

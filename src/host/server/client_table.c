@@ -185,7 +185,7 @@ static MI_ClientFT_V1 client_ft = {
     .utilitiesFT = &utilities_ft,
 };
 
-/* The name and its not being const are the API's. */
+/* The API defines the name, and that it is not const. */
 MI_EXPORT const MI_ClientFT_V1 *mi_clientFT_V1 = &client_ft;
 
 static MI_Result learn_option_tables(void)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where contexts live and how they end.
+ * The memory of contexts, and how they end.
  *
- * base/slots.h does not serve here: a provider names its context by address and may do so long
- * after the end, while the memory is being made ready for another request. So a context has a state
- * word that nothing but atomic operations ever touches, and 1,024 contexts rest before the first is
- * used again.
+ * base/slots.h cannot be used here: a provider names its context by address and may do so long
+ * after the end, while the memory is being prepared for another request. So a context has a state
+ * word that only atomic operations touch, and 1,024 contexts stay free before the first is reused.
  */
 #include "base/clock.h"
 #include "host/server/host.h"
@@ -27,9 +26,9 @@ enum {
 #define STATE_LIVE 0x80000000u
 #define STATE_PINS 0x7FFFFFFFu
 
-/* Never given back: a late post must find memory whatever has become of its host. */
+/* Never freed: a late post must find memory even after its host is gone. */
 static struct {
-    pthread_mutex_t lock; /* for all but looking into chunks */
+    pthread_mutex_t lock; /* for everything but reading chunks */
     _Atomic(struct context *) chunks[MAX_CHUNKS];
     atomic_uint chunk_count;
     uint32_t used; /* contexts that were ever handed out */
@@ -39,7 +38,7 @@ static struct {
 
 FORK_OWNER(pool_owner, .rank = FORK_HOST_CONTEXTS, .lock = &pool.lock);
 
-/* With the lock held. */
+/* The caller holds the lock. */
 static bool grow(void)
 {
     unsigned count = atomic_load(&pool.chunk_count);
@@ -51,8 +50,7 @@ static bool grow(void)
         return false;
     }
     for (size_t i = 0; i < PER_CHUNK; i++) {
-        /* Now and never again: the inline functions of MI.h read ft without asking for the state.
-         */
+        /* Once and never again: the inline functions of MI.h read ft without checking the state. */
         chunk[i].base.ft = &context_ft;
         pthread_mutex_init(&chunk[i].lock, NULL);
         clock_cond_init(&chunk[i].changed);
@@ -142,7 +140,7 @@ struct context *context_new(enum context_kind kind, struct module *module,
     return context;
 }
 
-/* Only an address that a context has is looked at. */
+/* Reads memory only at an address that a context has. */
 static struct context *at_address(const void *address)
 {
     uintptr_t at = (uintptr_t)address;
@@ -172,7 +170,7 @@ struct context *context_pin(const MI_Context *address)
     } while (!atomic_compare_exchange_weak_explicit(&context->state, &state, state + 1,
                                                     memory_order_acquire, memory_order_acquire));
     if (context->epoch != process_epoch()) {
-        /* A child after fork has the request of its parent, who will answer it. */
+        /* After a fork, the request belongs to the parent, which will answer it. */
         context_unpin(context);
         return NULL;
     }
@@ -213,7 +211,7 @@ static bool end(struct context *context)
     return (before & STATE_LIVE) != 0;
 }
 
-/* The session lives no longer than its context. */
+/* The session ends with its context. */
 static void end_session(struct context *context)
 {
     pthread_mutex_lock(&context->lock);
@@ -265,7 +263,7 @@ bool context_await(struct context *context, unsigned milliseconds, MI_Result *re
         end_session(context);
         return false;
     }
-    /* Somebody else has ended it, and is about to say with what. */
+    /* Another thread has ended it, and is about to store the result. */
     pthread_mutex_lock(&context->lock);
     while (!context->posted) {
         pthread_cond_wait(&context->changed, &context->lock);

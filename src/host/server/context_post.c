@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a provider answers a request with, and the session it may use meanwhile. */
+/* How a provider answers a request, and the session that it may use meanwhile. */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
@@ -13,8 +13,8 @@ static MI_Result finish_and_unpin(struct context *context, MI_Result result, cha
     return answer;
 }
 
-/* The CIM_Error of a final result. Without memory for it the result goes without: it counts more
- * than its explanation. */
+/* The CIM_Error of a final result. Without memory for it the result is posted without: the result
+ * matters more than its explanation. */
 static MI_Instance *explain(const struct context *context, MI_Result result, MI_Uint32 code,
                             const MI_Char *type, const MI_Char *message)
 {
@@ -75,7 +75,8 @@ MI_Result context_post_cim_error(MI_Context *address, const MI_Instance *error)
         return MI_RESULT_INVALID_PARAMETER;
     }
     if (error == NULL || error->classDecl == NULL) {
-        /* The provider is done, whatever it meant: an open request would help nobody. */
+        /* The provider is done, even after an invalid post: an open request would help
+         * no caller. */
         finish_and_unpin(context, MI_RESULT_FAILED, NULL, NULL);
         return MI_RESULT_INVALID_PARAMETER;
     }
@@ -149,7 +150,7 @@ MI_Result context_register_cancel(MI_Context *address, MI_CancelCallback callbac
     MI_CancellationReason reason = operation->reason;
     pthread_mutex_unlock(&operation->lock);
     if (late) {
-        /* The cancellation has been: there is no other moment to tell of it. */
+        /* The cancellation has already happened: this is the only moment to report it. */
         callback(reason, data);
     }
     return MI_RESULT_OK;

@@ -6,10 +6,10 @@
 
 #include "host/object/object.h"
 
-/* Not shared with providers in a header: MI.h has the one user, MI_Context_SetFilterOption(). */
+/* Not shared with providers in a header: MI.h has the only user, MI_Context_SetFilterOption(). */
 #define FILTER_BY_PROVIDER "__FilterByProvider"
 
-/* The pin keeps the request from ending in the middle of the call, no longer. */
+/* The pin keeps the request from ending during the call only. */
 static bool is_alive(const MI_Context *address)
 {
     struct context *context = context_pin(address);
@@ -20,7 +20,8 @@ static bool is_alive(const MI_Context *address)
     return true;
 }
 
-/* A method declaration stands in for a class declaration: they agree in what instances use. */
+/* A method declaration is used as a class declaration: they agree in the members that instances
+ * use. */
 static const MI_ClassDecl *as_class(const MI_MethodDecl *decl)
 {
     return (const MI_ClassDecl *)(const void *)decl;
@@ -94,7 +95,7 @@ static MI_Result canceled(const MI_Context *address, MI_Boolean *flag)
     if (flag == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    /* A loop that looks at nothing but the flag must come to an end with the context. */
+    /* A loop that checks only the flag must end with the context. */
     *flag = MI_TRUE;
     struct context *context = context_pin(address);
     if (context == NULL) {
@@ -120,7 +121,7 @@ static MI_Result set_unload(MI_Context *address, bool refuse)
         return MI_RESULT_INVALID_PARAMETER;
     }
     if (context->provider != NULL && context->kind != CONTEXT_PROVIDER_UNLOAD) {
-        /* Kept though this host never unloads an idle provider. */
+        /* Stored, though this host never unloads an idle provider. */
         atomic_store(&context->provider->refuse_unload, refuse);
         result = MI_RESULT_OK;
     }
@@ -148,7 +149,7 @@ static MI_Result set_string_option(MI_Context *context, const MI_Char *name, con
     if (name == NULL || value == NULL || !is_alive(context)) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    /* The provider says that it has filtered by itself. Nothing here depends on that. */
+    /* The provider reports that it has filtered by itself. Nothing here depends on that. */
     bool known = strcmp(name, FILTER_BY_PROVIDER) == 0 &&
                  (strcmp(value, "TRUE") == 0 || strcmp(value, "FALSE") == 0);
     return known ? MI_RESULT_OK : MI_RESULT_NOT_SUPPORTED;
@@ -299,7 +300,7 @@ static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Ch
     return found ? MI_RESULT_OK : MI_RESULT_NOT_SUPPORTED;
 }
 
-/* ---- what is not served ------------------------------------------------------------------ */
+/* ---- slots without a service -------------------------------------------------------------- */
 
 static MI_Result write_stream_parameter(MI_Context *context, const MI_Char *name,
                                         const MI_Value *value, MI_Type type, MI_Uint32 flags)

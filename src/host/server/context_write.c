@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages, reports and questions to the client (reference C.2). Where the client takes no part
- * the answer is "go on", at once. A question whose operation is over is answered "no".
+ * Messages, reports and questions to the client (reference C.2). Where the client does not handle
+ * them the answer is "go on", at once. A question of an operation that is over is answered "no".
  */
 #include "host/server/host.h"
 
@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "host/object/object.h"
 
-/* The context of a call with a boolean out, which is set whatever happens. */
+/* The context of a call with a boolean out, which is always set. */
 static struct context *pin_for_flag(MI_Context *address, MI_Boolean *flag)
 {
     if (flag == NULL) {
@@ -91,7 +91,7 @@ MI_Result context_write_progress(MI_Context *address, const MI_Char *activity,
 
 /* ---- errors that do not end the operation ------------------------------------------------ */
 
-/* Whether the client wants to hear of errors, and to be asked. *flag is the answer if it does not
+/* Whether the client handles errors, and wants to be asked. *flag is the answer where it does not
  * want to be asked. */
 static bool wants_errors(struct operation *operation, bool *ret_ask, MI_Boolean *flag)
 {
@@ -105,7 +105,7 @@ static bool wants_errors(struct operation *operation, bool *ret_ask, MI_Boolean 
     return operation->callbacks.writeError != NULL && mode != MI_CALLBACKMODE_IGNORE;
 }
 
-/* Takes error over. */
+/* Takes over error. */
 static MI_Result write_error(struct operation *operation, MI_Instance *error, bool ask,
                              MI_Boolean *flag)
 {
@@ -174,8 +174,8 @@ MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char
 
 /* ---- questions --------------------------------------------------------------------------- */
 
-static MI_Result tell_of_prompt(struct operation *operation, const MI_Char *message,
-                                MI_PromptType type)
+static MI_Result post_prompt(struct operation *operation, const MI_Char *message,
+                             MI_PromptType type)
 {
     struct event *event = base_alloc(1, sizeof(*event));
     bool complete = event != NULL && set_text(event, 0, message);
@@ -213,7 +213,7 @@ static MI_Result prompt(struct operation *operation, const MI_Char *message, MI_
         return MI_RESULT_OK;
     }
     *flag = operation->prompt_default;
-    return mode == MI_CALLBACKMODE_IGNORE ? MI_RESULT_OK : tell_of_prompt(operation, message, type);
+    return mode == MI_CALLBACKMODE_IGNORE ? MI_RESULT_OK : post_prompt(operation, message, type);
 }
 
 MI_Result context_prompt_user(MI_Context *address, const MI_Char *message, MI_PromptType type,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calling the client. Only the driver of an operation does, so that the callbacks of one operation
- * never overlap, and none comes after the final one. The operation's lock is dropped around each.
+ * Calls the client. Only the driver of an operation does so, so that the callbacks of one operation
+ * never overlap, and none follows the final one. The operation's lock is released around each.
  */
 #include "host/server/host.h"
 
@@ -20,8 +20,8 @@ static void finish(struct operation **operation)
     *operation = NULL;
 }
 
-/* A callback that was left by pthread_exit(3) or an exception acknowledges and answers nothing any
- * more. */
+/* A callback that pthread_exit(3) or an exception left neither acknowledges nor answers
+ * any more. */
 static void unwound(struct operation *const *unfinished)
 {
     struct operation *operation = *unfinished;
@@ -178,7 +178,7 @@ static void deliver_event(struct operation *operation)
         pthread_cond_wait(&operation->changed, &operation->lock);
     }
     operation->question = NULL;
-    /* From here on the event may be gone: it lies on the stack of the thread that asked. */
+    /* From here on the event may be gone: it is on the stack of the thread that asked. */
     event->state = EVENT_DONE;
     pthread_cond_broadcast(&operation->changed);
 }

@@ -2,8 +2,8 @@
 /* The one place where provider functions are called for a request. */
 #include "host/server/host.h"
 
-/* Of this thread: a provider may use a session that is not its context's, and then nothing else
- * would tell that one request is inside of another. */
+/* Per thread: a provider may use a session that is not its context's, and then only this shows that
+ * one request is inside another. */
 static _Thread_local unsigned depth;
 
 unsigned dispatch_depth(void)
@@ -81,8 +81,8 @@ static void fail(struct operation *operation, MI_Result result)
 /* One call of a provider's function. */
 struct visit {
     struct operation *operation;
-    struct context *context; /* NULL: there is none yet */
-    unsigned outside;        /* the depth to come back to */
+    struct context *context; /* NULL: not made yet */
+    unsigned outside;        /* the depth to restore */
     bool unwound;            /* the function has not returned, and will post nothing any more */
 };
 
@@ -120,7 +120,7 @@ void dispatch_step(struct operation *operation, const struct step *step)
         call(&operation->request, step, visit.context);
         visit.unwound = false;
     } else {
-        /* Over before it began: ends the context, and the result goes nowhere. */
+        /* The operation ended before the call: end the context; the result is dropped. */
         context_finish(visit.context, MI_RESULT_FAILED, NULL, NULL);
     }
 }

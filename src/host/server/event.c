@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Callbacks other than the result's: their way from a provider's thread to the driver. */
+/* Callbacks other than the result's, on their way from a provider's thread to the driver. */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
 #include "host/object/object.h"
 
-/* Messages and reports that nobody fetched; more are dropped, as they only inform. */
+/* Messages and reports that were not fetched; further ones are dropped, as they only inform. */
 enum { MAX_WAITING = 4096 };
 
 void event_free(struct event *event)
@@ -45,8 +45,8 @@ static bool over(const struct operation *operation)
     return operation->finished || operation->cancelled || operation->abandoned;
 }
 
-/* Waits for the answer to a question. There is none once the operation is over, and none to be had
- * for a question that the driver asks from inside of a callback: then it stays at "no". */
+/* Waits for the answer to a question. There is no answer once the operation is over, and none to a
+ * question that the driver asks within a callback: then it stays "no". */
 static void await_answer(struct operation *operation, struct event *event)
 {
     while (event->state != EVENT_DONE) {

@@ -2,8 +2,8 @@
 /*
  * The public functions of the embedded server.
  *
- * The list of modules only changes while no request runs (miguard/host.h says so of its callers),
- * and so requests read it without a lock.
+ * The list of modules changes only while no request runs (miguard/host.h demands that of callers),
+ * so requests read it without a lock.
  */
 #include "host/server/host.h"
 
@@ -27,7 +27,8 @@ void host_retain(struct miguard_host *host)
 
 void host_release(struct miguard_host *host)
 {
-    /* The lock is held over both: once the waiter in quiesce() has it, nobody touches the host. */
+    /* The lock covers both: once the waiter in quiesce() has it, no other thread touches
+     * the host. */
     pthread_mutex_lock(&host->lock);
     host->references--;
     pthread_cond_broadcast(&host->changed);
@@ -47,7 +48,7 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     if (ret_host == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host", "no place for the host");
     }
-    if (!pin_in_memory()) { /* a detached thread may be on its last lines after the free */
+    if (!pin_in_memory()) { /* a detached thread may still run its last lines after the free */
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "host",
                          "this copy cannot be kept from being unloaded");
     }
@@ -68,8 +69,9 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     return MIGUARD_OK;
 }
 
-/* In a forked child a thread that is not there may hold the lock of a server, and a request of the
- * parent's would never end. So the child has no use of it, and touches nothing. */
+/* In a forked child the lock of a server may be held by a thread that does not exist there, and a
+ * request of the parent would never end. So the child must not use the server, and touches nothing.
+ */
 static bool is_inherited(const struct miguard_host *host)
 {
     return host->epoch != process_epoch();
@@ -118,7 +120,7 @@ static enum miguard_status take_module(struct miguard_host *host, MI_MainFunctio
     return MIGUARD_OK;
 }
 
-/* Takes library over. */
+/* Takes over library. */
 static enum miguard_status add_module(struct miguard_host *host, MI_MainFunction main_function,
                                       void *library, const char *name_space,
                                       struct miguard_error *reterr)
@@ -214,7 +216,7 @@ static void end_sessions(struct miguard_host *host)
         if (first == NULL) {
             return;
         }
-        /* By handle: the session may be on its way out. */
+        /* By handle: the session may be ending. */
         struct session *session = session_acquire(&handle);
         if (session != NULL) {
             session_end(session, MI_REASON_SHUTDOWN);
@@ -224,9 +226,9 @@ static void end_sessions(struct miguard_host *host)
 }
 
 /*
- * Waits until no request is left. What a provider function is running for is waited for without
- * limit; a request whose provider has returned and does not post is given up after the load
- * time-out, since nobody could tell it from one that never will.
+ * Waits until no request is left. A running provider function is waited for without limit; a
+ * request whose provider has returned and does not post is abandoned after the load time-out, since
+ * it cannot be distinguished from one that never will.
  */
 static void quiesce(struct miguard_host *host)
 {
@@ -257,7 +259,7 @@ static struct module *last_module(struct miguard_host *host, const struct module
 void miguard_host_free(struct miguard_host *host)
 {
     ENTRY_UNCANCELLED;
-    if (host == NULL || is_inherited(host)) { /* it is not the child's to unload */
+    if (host == NULL || is_inherited(host)) { /* the child must not unload it */
         return;
     }
     end_sessions(host);
@@ -266,7 +268,7 @@ void miguard_host_free(struct miguard_host *host)
     pthread_mutex_lock(&host->lock);
     host->unloading = true;
     pthread_mutex_unlock(&host->lock);
-    /* The reverse of the order of loading: what was loaded later may use what was there before. */
+    /* In reverse order of loading: a module may use one that was loaded earlier. */
     while (provider_unload_last(host)) {
         quiesce(host);
     }

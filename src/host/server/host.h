@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of the embedded server, by the file that defines it.
+ * The inside of the embedded server, by file.
  *
- * A request is an operation (operation.c). It has one step for each provider function that has to
- * be called (plan.c makes them), each under a context of its own (context.c). Steps run on the
- * thread that asked, or with a result callback on one thread made for the operation: its driver
- * (run.c). Whatever a provider posts is copied into the operation (result.c) and fetched from there
+ * A request is an operation (operation.c). It has one step for each provider function to call
+ * (plan.c makes them), each under its own context (context.c). Steps run on the thread that made
+ * the request, or with a result callback on one thread made for the operation: its driver (run.c).
+ * What a provider posts is copied into the operation (result.c) and fetched from there
  * (operation.c) or delivered by the driver (deliver.c).
  *
- * Who keeps whom alive: a context pins its operation, an operation its session, a session counts on
- * its host. Nothing points downwards except under a lock.
+ * Lifetimes: a context pins its operation, an operation its session, and a session counts on its
+ * host. There are no pointers downwards except under a lock.
  *
- * Locks, taken in this order: context, session, operation, host. None is held while a provider
+ * Locks, taken in this order: context, session, operation, host. No lock is held while a provider
  * function or a callback runs.
  */
 #ifndef HOST_SERVER_HOST_H
@@ -39,7 +39,7 @@ enum provider_state {
     PROVIDER_IDLE,    /* Load has not been called, or failed */
     PROVIDER_LOADING, /* on the thread in loader */
     PROVIDER_READY,
-    PROVIDER_BROKEN, /* Load did not post in time: nobody knows what state it is in */
+    PROVIDER_BROKEN, /* Load did not post in time: its state is unknown */
     PROVIDER_GONE,   /* unloaded */
 };
 
@@ -67,14 +67,14 @@ struct module {
     atomic_bool abandoned;
 };
 
-/* A module without anything in it. Takes library over, also on failure. */
+/* An empty module. Takes over library, also on failure. */
 enum miguard_status module_new(struct miguard_host *host, void *library, const char *name_space,
                                struct module **ret_module, struct miguard_error *reterr);
 enum miguard_status module_open(const char *path, void **ret_library,
                                 MI_MainFunction *ret_main_function, struct miguard_error *reterr);
 /* What is wrong with a module, or NULL. */
 const char *module_fault(const MI_Module *mi);
-/* Makes the providers of what MI_Main() returned and module_fault() finds no fault with. */
+/* Makes the providers of what MI_Main() returned and module_fault() accepts. */
 enum miguard_status module_take(struct module *module, MI_Module *mi, struct miguard_error *reterr);
 enum miguard_status module_load(struct module *module, struct miguard_error *reterr);
 void module_unload(struct module *module);
@@ -84,7 +84,7 @@ struct provider *module_provider(const struct module *module, const MI_ClassDecl
 
 /* Calls the provider's Load unless that was done. OK or the result that the request fails with. */
 MI_Result provider_ready(struct provider *provider);
-/* Unloads the provider that was loaded last; false when there is none. */
+/* Unloads the provider that was loaded last; false when none is left. */
 bool provider_unload_last(struct miguard_host *host);
 
 /* ---- the host (host.c) ------------------------------------------------------------------- */
@@ -105,13 +105,13 @@ struct miguard_host {
 void host_retain(struct miguard_host *host);
 void host_release(struct miguard_host *host);
 
-/* A condition variable on the monotonic clock, and a moment on it. */
+/* A condition variable on the monotonic clock, and a time on it. */
 
 /* (thread.c) Starts a detached thread that blocks every signal and has the credentials of the
  * caller. */
 bool host_thread(void *(*function)(void *), void *argument);
 
-/* ---- the table providers are given (server_table.c) -------------------------------------- */
+/* ---- the table for providers (server_table.c) ------------------------------------------- */
 
 extern const MI_ContextFT context_ft;
 MI_Server *server_table(void);
@@ -128,8 +128,8 @@ enum context_kind {
 
 /*
  * Contexts are named by address, and providers use them late and on any thread. Their memory is
- * therefore never given back, and a word in it, which is only ever changed atomically, says whether
- * the context lives and how many calls are inside it.
+ * therefore never freed, and a word in it, which only atomic operations change, has whether the
+ * context lives and the number of calls inside it.
  */
 struct context {
     MI_Context base; /* first: what the provider sees */
@@ -142,9 +142,9 @@ struct context {
     struct miguard_host *host;
     struct module *module;
     struct provider *provider;   /* NULL for a module's */
-    struct operation *operation; /* pinned; NULL unless for a request */
+    struct operation *operation; /* pinned; NULL except for a request */
     unsigned depth;              /* of nesting of requests made through it */
-    struct session *session;     /* pinned; NULL until asked for */
+    struct session *session;     /* pinned; NULL until requested */
     /* Under the operation's lock: */
     MI_CancelCallback cancel;
     void *cancel_data;
@@ -162,12 +162,12 @@ struct context *context_new(enum context_kind kind, struct module *module,
 /* Finds and pins the live context at this address, or NULL. Touches no freed memory. */
 struct context *context_pin(const MI_Context *address);
 void context_unpin(struct context *context);
-/* For ON_LEAVING; NULL is nothing. The second ends the context, too: for a Load or Unload, which is
+/* For ON_LEAVING; NULL is ignored. The second also ends the context: for a Load or Unload, which is
  * over when its function is left. */
 void context_let_go(struct context *const *context);
 void context_close(struct context *const *context);
 
-/* The one final result; takes message and details over. INVALID_PARAMETER when there was one
+/* Posts the one final result; takes over message and details. INVALID_PARAMETER when there was one
  * before. The caller holds a pin. */
 MI_Result context_finish(struct context *context, MI_Result result, char *message,
                          MI_Instance *details);
@@ -176,7 +176,7 @@ MI_Result context_finish(struct context *context, MI_Result result, char *messag
  * in time. */
 bool context_await(struct context *context, unsigned milliseconds, MI_Result *ret_result);
 
-/* Ends the contexts of host that no provider function is running in and marks their modules. */
+/* Ends the contexts of host in which no provider function is running, and marks their modules. */
 void context_abandon_idle(struct miguard_host *host);
 
 bool context_is_live(const struct context *context);
@@ -216,8 +216,8 @@ struct session {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool ended;
-    struct operation *operations; /* that are not ended yet */
-    uint64_t operation_count;     /* that are not destroyed yet */
+    struct operation *operations; /* not ended yet */
+    uint64_t operation_count;     /* not destroyed yet */
     struct session *next;         /* the host's list of clients' sessions, under its lock */
     struct session *previous;
     bool listed;
@@ -229,12 +229,12 @@ extern const MI_SessionFT session_ft;
 struct session *session_new(struct miguard_host *host, bool local, unsigned depth);
 struct session *session_acquire(const MI_Session *handle);
 MI_Session session_handle(const struct session *session);
-void session_unlist(struct session *session); /* with the host's lock held */
+void session_unlist(struct session *session); /* the caller holds the host's lock */
 void session_release(struct session *session);
 uint32_t session_in_use(void); /* for tests */
 
-/* Makes the session invalid, cancels its open operations and takes them from whoever has them.
- * False when that was done before. Does not wait. */
+/* Makes the session invalid, cancels its open operations and takes them from their clients. False
+ * when that was done before. Does not wait. */
 bool session_end(struct session *session, MI_CancellationReason reason);
 MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *));
 
@@ -252,7 +252,7 @@ enum request_kind {
     REQUEST_UNSERVED, /* refused in any case */
 };
 
-/* What a session function was given; borrowed until it returns. */
+/* The arguments of a session function; borrowed until it returns. */
 struct request_input {
     enum request_kind kind;
     const MI_Char *name_space;
@@ -261,10 +261,10 @@ struct request_input {
     const MI_Instance *instance;
     const MI_Instance *parameters;
     MI_Boolean keys_only;
-    bool sound; /* an UNSERVED request: whether it has what it must have */
+    bool sound; /* an UNSERVED request: whether its required arguments are set */
 };
 
-/* One provider function to be called. */
+/* One provider function to call. */
 struct step {
     struct provider *provider;
     const char *class_name;
@@ -280,9 +280,9 @@ struct request {
     MI_Instance *instance;   /* laid out as the provider expects it */
     MI_Instance *parameters; /* the same */
     MI_PropertySet *set;     /* owned */
-    bool pass_set;           /* the provider is told of it */
+    bool pass_set;           /* it is passed to the provider */
     bool project;            /* results are reduced to it and the keys */
-    bool match;              /* enumerates, and keeps what has the keys of instance */
+    bool match;              /* enumerates, and keeps the results with the keys of instance */
     bool matched;
     struct step *steps; /* &first, or owned */
     struct step first;
@@ -291,12 +291,12 @@ struct request {
 };
 
 /* Turns input into a request that does not depend on the caller's memory. flags are the
- * operation's. The answer to a GetClass goes to *ret_class. */
+ * operation's. The result of a GetClass is stored in *ret_class. */
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
                        MI_Uint32 flags, struct request *request, MI_Class **ret_class);
 void plan_release(struct request *request);
 
-/* (plan_class.c) Where a class is served. provider NULL: known, but served by nobody. */
+/* (plan_class.c) Where a class is served. provider NULL: known, but not served. */
 struct plan_class {
     struct module *module;
     const MI_ClassDecl *decl; /* NULL: dynamic */
@@ -309,7 +309,7 @@ MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct requ
 /* Calls the provider function of a step on this thread. No lock is held. */
 void dispatch_step(struct operation *operation, const struct step *step);
 
-/* How many provider functions the calling thread is inside of. */
+/* The number of provider functions that the calling thread is in. */
 unsigned dispatch_depth(void);
 unsigned dispatch_enter(unsigned depth);
 
@@ -327,12 +327,12 @@ struct result {
 enum event_kind { EVENT_MESSAGE, EVENT_PROGRESS, EVENT_ERROR, EVENT_PROMPT };
 enum event_state { EVENT_QUEUED, EVENT_DELIVERING, EVENT_DONE };
 
-/* Waits for the driver to call another callback than the result's. */
+/* Waits for the driver to call a callback other than the result's. */
 struct event {
     struct event *next;
     enum event_kind kind;
     enum event_state state;
-    bool owned; /* on the heap: nobody waits for it */
+    bool owned; /* on the heap: no thread waits for it */
     bool answer_wanted;
     bool answered;
     MI_Boolean answer;
@@ -353,13 +353,13 @@ struct operation {
     MI_Uint32 flags;
     unsigned depth;
     MI_OperationCallbacks callbacks;
-    MI_OperationOptions options; /* a copy; ft NULL if there are none */
-    uint64_t timeout_ms;         /* 0: none */
+    MI_OperationOptions options; /* a copy; ft NULL without options */
+    uint64_t timeout_ms;         /* 0: no time-out */
     MI_CallbackMode prompt_mode;
     MI_Boolean prompt_default;
     struct request request;
 
-    pthread_mutex_t lock; /* for all that follows */
+    pthread_mutex_t lock; /* for everything below */
     pthread_cond_t changed;
     bool driving; /* by the thread in driver */
     pthread_t driver;
@@ -372,19 +372,19 @@ struct operation {
     MI_Uint32 result_count;
     struct event *events, **events_end;
     MI_Uint32 event_count;
-    struct event *question; /* whose answer is waited for */
-    struct result *current; /* belongs to whoever fetched it, until the next */
+    struct event *question; /* that waits for its answer */
+    struct result *current; /* valid for the client that fetched it, until the next */
     bool ack_pending;
-    MI_Result lost; /* why a post could not be taken: then success would be a lie */
+    MI_Result lost; /* why a post was dropped: then the operation must not report success */
     bool finished;
     MI_Result result;
     char *message;
     MI_Instance *details;
     bool cancelled;
     MI_CancellationReason reason;
-    bool closed;    /* the handle is of no more use but for acknowledging */
+    bool closed;    /* the handle only serves to acknowledge */
     bool complete;  /* async: the final callback has returned */
-    bool abandoned; /* the session has ended: nobody is left who could acknowledge */
+    bool abandoned; /* the session has ended: no client is left to acknowledge */
 };
 
 extern const MI_OperationFT operation_ft;
@@ -399,7 +399,7 @@ struct operation_start {
     struct request_input input;
 };
 
-/* What all starters do. Answers through start->operation and the callback only. */
+/* The common part of all starters. Answers through start->operation and the callback only. */
 void operation_start(const struct operation_start *start);
 
 struct operation *operation_allocate(void);
@@ -409,14 +409,14 @@ uint32_t operation_in_use(void); /* for tests */
 MI_Operation operation_handle(const struct operation *operation);
 struct operation *operation_acquire(const MI_Operation *handle);
 void operation_release(struct operation *operation);
-void operation_unpin(struct operation *const *operation); /* for ON_LEAVING; NULL is nothing */
+void operation_unpin(struct operation *const *operation); /* for ON_LEAVING; NULL is ignored */
 void operation_pin(struct operation *operation);
 
 /* (operation_step.c) For session_end(). The caller holds a pin. */
 void operation_abandon(struct operation *operation, MI_CancellationReason reason);
 void operation_cancel(struct operation *operation, MI_CancellationReason reason);
 
-/* With the lock held: */
+/* The caller holds the lock: */
 void operation_finish(struct operation *operation, MI_Result result, char *message,
                       MI_Instance *details);
 void operation_settle(struct operation *operation);
@@ -433,40 +433,41 @@ MI_Result operation_post(struct operation *operation, struct context *context,
 /* (operation_new.c) */
 MI_Result operation_new(const struct operation_start *start, struct operation **ret_operation);
 void operation_destroy(void *object);
-void operation_unlist(struct operation *operation); /* with the session's lock held */
+void operation_unlist(struct operation *operation); /* the caller holds the session's lock */
 
 /* (operation_error.c) Refuses to start: fills the handle and calls the callback. */
 void operation_refuse(const struct operation_start *start, MI_Result result);
 
 /* (options_use.c) Copies the caller's options and reads those that the host honours. */
 MI_Result operation_take_options(struct operation *operation, const MI_OperationOptions *options);
-/* True and the locale copied into an array of MI_MAX_LOCALE_SIZE if the client asked for one. */
+/* True, with the locale copied into an array of MI_MAX_LOCALE_SIZE, if the client set one. */
 bool operation_locale(const struct operation *operation, MI_LocaleType type, MI_Char *ret_locale);
 bool operation_channel_enabled(const struct operation *operation, MI_Uint32 channel);
-/* The index-th option that is meant for providers; false past the end. */
+/* The index-th option meant for providers; false past the end. */
 bool operation_custom_option(const struct operation *operation, MI_Uint32 index,
                              const char **ret_name, MI_Type *ret_type, MI_Value *ret_value);
 
-/* (run.c) With the lock held and the driving claimed by this thread: */
+/* (run.c) The caller holds the lock, and this thread has claimed the driving: */
 void run_claim(struct operation *operation);
 void run_unclaim(struct operation *operation);
 bool run_is_driver(const struct operation *operation);
 void run_steps(struct operation *operation);
-/* As the driver for as long as way() takes; with the lock held. */
+/* Calls way() as the driver; the caller holds the lock. */
 void run_driven(struct operation *operation, void (*way)(struct operation *));
 /* Without the lock: */
 void run_here(struct operation *operation);
 bool run_worker(struct operation *operation);
 bool run_timer(struct operation *operation);
 
-/* (deliver.c) Calls the callbacks that are due; lock held by the driver, dropped for each call. */
+/* (deliver.c) Calls the callbacks that are due; the driver holds the lock, released for
+ * each call. */
 void deliver_pending(struct operation *operation);
 void deliver_final(struct operation *operation);
 MI_Result deliver_acknowledge(MI_Operation *handle);
 MI_Result deliver_answer(MI_Operation *handle, MI_OperationCallback_ResponseType response);
 
-/* (event.c) Queues an event and waits until it is dealt with unless it is owned. Takes an owned
- * event over. */
+/* (event.c) Queues an event and waits until it is handled, unless it is owned. Takes over an owned
+ * event. */
 void event_post(struct operation *operation, struct event *event);
 void event_free(struct event *event);
 

@@ -17,8 +17,8 @@ enum miguard_status module_open(const char *path, void **ret_library,
     if (access(path, F_OK) != 0) {
         return error_set(reterr, MIGUARD_NOT_FOUND, errno, "access", "%s", path);
     }
-    /* All symbols now, so that nothing is missing in the middle of a request; and for nobody else,
-     * since every provider defines MI_Main. */
+    /* All symbols now, so that no symbol is missing during a request; RTLD_LOCAL, since every
+     * provider defines MI_Main. */
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
         const char *why = dlerror();
@@ -29,7 +29,7 @@ enum miguard_status module_open(const char *path, void **ret_library,
         dlclose(library);
         return error_set(reterr, MIGUARD_BAD_MODULE, 0, "dlsym", "%s has no MI_Main", path);
     }
-    /* POSIX (dlsym) wants this conversion to work, ISO C has no cast for it. */
+    /* POSIX (dlsym) requires this conversion to work; ISO C has no cast for it. */
     memcpy(ret_main_function, &symbol, sizeof(*ret_main_function));
     *ret_library = library;
     return MIGUARD_OK;
@@ -160,7 +160,7 @@ enum miguard_status module_load(struct module *module, struct miguard_error *ret
     if (context == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "Load", NULL);
     }
-    /* The module writes its self into memory that outlives a Load which comes too late. */
+    /* The module writes its self into memory that outlives a Load that comes too late. */
     module->mi->Load((MI_Module_Self **)&context->self, &context->base);
     bool posted = context_await(context, module->host->options.load_timeout_ms, &result);
     if (posted && result == MI_RESULT_OK) {
@@ -188,7 +188,7 @@ void module_unload(struct module *module)
     }
     struct context *context = context_new(CONTEXT_MODULE_UNLOAD, module, NULL, NULL);
     if (context == NULL) {
-        /* Without a context it cannot be told to end its threads, so it stays mapped. */
+        /* Without a context it cannot be asked to end its threads, so it stays mapped. */
         atomic_store(&module->abandoned, true);
         return;
     }

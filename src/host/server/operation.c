@@ -2,8 +2,8 @@
 /*
  * Operations as their clients see them: handles, fetching, Cancel and Close (reference B.6 to B.8).
  *
- * A handle is good until Close; but as the acknowledgement of a result that was delivered under
- * MANUAL_ACK may come after Close, the slot is only retired when that is in: operation_settle().
+ * A handle is valid until Close. But the acknowledgement of a result that was delivered under
+ * MANUAL_ACK may follow Close, so the slot is retired only after that: operation_settle().
  */
 #include "host/server/host.h"
 
@@ -95,7 +95,7 @@ static void leave(struct operation *operation)
 
 /* ---- fetching ---------------------------------------------------------------------------- */
 
-/* What the three Get functions have in common of their outs; each may be NULL. */
+/* The common outputs of the three Get functions; each may be NULL. */
 struct outs {
     MI_Boolean *more;
     MI_Result *result;
@@ -120,7 +120,7 @@ static void set_outs(const struct outs *outs, MI_Boolean more, MI_Result result,
     }
 }
 
-/* Drives the operation from here until there is something to be told. */
+/* Drives the operation from here until there is something to return. */
 static void await_result(struct operation *operation)
 {
     for (;;) {
@@ -137,7 +137,7 @@ static void await_result(struct operation *operation)
     }
 }
 
-/* The next item becomes the current one; whatever was before is gone. */
+/* Makes the next item the current one; the one before is freed. */
 static void take_next(struct operation *operation)
 {
     struct result *item = operation->results;
@@ -158,8 +158,7 @@ static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const str
     if (operation == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    /* A driver that comes here is in a callback of this very operation and would wait for itself.
-     */
+    /* A driver that gets here is in a callback of this operation and would wait for itself. */
     if (operation->async || operation->kind != kind || run_is_driver(operation)) {
         leave(operation);
         return MI_RESULT_INVALID_PARAMETER;
@@ -168,13 +167,13 @@ static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const str
     operation->current = NULL;
     struct operation *pinned ON_LEAVING(operation_unpin) = operation;
     await_result(operation);
-    pinned = NULL; /* leave() does it */
+    pinned = NULL; /* leave() unpins it */
     take_next(operation);
     *ret_item = operation->current;
 
     bool over = operation->finished && operation->results == NULL;
-    /* The last item and a success come together; a failure comes by itself, lest it be overlooked
-     * by who looks at the item first. */
+    /* The last item and a success are returned together. A failure is returned by itself, so that a
+     * client that checks the item first cannot miss it. */
     if (over && (operation->current == NULL || operation->result == MI_RESULT_OK)) {
         set_outs(outs, MI_FALSE, operation->result, operation->message, operation->details);
     } else {
@@ -256,7 +255,7 @@ static MI_Result close_operation(MI_Operation *handle)
     operation->closed = true;
     pthread_mutex_unlock(&operation->lock);
 
-    /* Nobody waits here for the provider. It is told, and what it still posts is dropped. */
+    /* Does not wait for the provider. It is informed, and its later posts are dropped. */
     struct operation *pinned ON_LEAVING(operation_unpin) = operation;
     operation_cancel(operation, MI_REASON_NONE);
     pthread_mutex_lock(&operation->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The operation of a starter that failed (reference B.5). It has no resources: the handle keeps the
- * session's words, so that GetSession works, and the table that it points to says the result.
+ * session's words, so that GetSession works, and its table determines the result.
  */
 #include "host/server/host.h"
 
@@ -109,7 +109,7 @@ static MI_Result error_get_session(MI_Operation *operation, MI_Session *session)
     }
 #define ERROR_FT_5 ERROR_FT, ERROR_FT, ERROR_FT, ERROR_FT, ERROR_FT
 
-/* Equal but for their addresses. */
+/* The same functions at different addresses, one table for each result. */
 static const MI_OperationFT error_fts[RESULT_COUNT] = {
     ERROR_FT_5, ERROR_FT_5, ERROR_FT_5, ERROR_FT_5, ERROR_FT_5,
     ERROR_FT,   ERROR_FT,   ERROR_FT,   ERROR_FT,

@@ -89,7 +89,7 @@ void operation_destroy(void *object)
     session_release(session);
 }
 
-/* An operation that has nothing but what cannot fail. Takes the pin of session over. */
+/* An operation with everything that cannot fail. Takes over the pin of session. */
 static struct operation *make(const struct operation_start *start, struct session *session)
 {
     struct operation *operation = operation_allocate();
@@ -108,7 +108,7 @@ static struct operation *make(const struct operation_start *start, struct sessio
     }
     operation->results_end = &operation->results;
     operation->events_end = &operation->events;
-    /* How deep this is in requests that providers make: on this thread or through their session. */
+    /* The nesting depth of provider requests: on this thread or through their session. */
     unsigned depth = dispatch_depth();
     operation->depth = depth > session->depth ? depth : session->depth;
 
@@ -242,7 +242,7 @@ void operation_start(const struct operation_start *start)
         operation_refuse(start, result);
         return;
     }
-    /* Filled before anything runs that could call back. */
+    /* Set before anything runs that could call back. */
     *start->operation = operation_handle(operation);
     bool running = operation->timeout_ms == 0 || run_timer(operation);
     if (running && operation->async) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations as their providers move them: posts, final results, and being cancelled. */
+/* Operations from the providers' side: posts, final results, and cancellation. */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
@@ -52,14 +52,14 @@ void operation_returned(struct operation *operation, struct context *context)
 {
     pthread_mutex_lock(&operation->lock);
     context->in_slot = false;
-    /* Cancelled while it ran, and no way to tell it: there may never be a final post. */
+    /* Cancelled while it ran, without a way to inform it: a final post may never come. */
     if (operation->context == context && operation->cancelled && context->cancel == NULL) {
         operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
     }
     pthread_mutex_unlock(&operation->lock);
 }
 
-/* What a provider's success amounts to. */
+/* The result of a provider's success. */
 static MI_Result outcome(const struct operation *operation, bool last)
 {
     const struct request *request = &operation->request;
@@ -95,8 +95,8 @@ void operation_step_done(struct operation *operation, struct context *context, M
     instance_delete(details);
 }
 
-/* Whether a post still reaches anybody; with the lock held. *ret_answer is what to tell otherwise:
- * a provider that posts on after a cancellation does nothing wrong. */
+/* Whether a post is still delivered; the caller holds the lock. *ret_answer is the answer
+ * otherwise: a provider that posts after a cancellation does nothing wrong. */
 static bool wants_post(const struct operation *operation, const struct context *context,
                        MI_Result *ret_answer)
 {
@@ -163,7 +163,7 @@ void operation_cancel(struct operation *operation, MI_CancellationReason reason)
     operation->reason = reason;
     struct context *context = operation->context;
     if (context != NULL && context->cancel != NULL) {
-        /* Not pinned: it is about to post its final result, and needs not be told. */
+        /* Not pinned: it is about to post its final result and need not be informed. */
         pinned = context_pin(&context->base);
         callback = pinned != NULL ? context->cancel : NULL;
         data = context->cancel_data;

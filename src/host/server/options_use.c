@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host itself reads from the options of an operation. MI names no operation option for the
- * locale; those of destination options are taken, as a local session has no destination to set.
+ * What the host itself reads from the options of an operation. MI has no operation option for the
+ * locale; those of destination options are used, as a local session has no destination.
  */
 #include "host/server/host.h"
 
@@ -20,7 +20,7 @@
 
 enum { CHANNEL_DISABLED = 1 };
 
-/* Longer time-outs are none; the kernel's clock would not take all that an interval can say. */
+/* A longer time-out counts as none; the kernel's clock cannot represent every interval. */
 static const uint64_t longest_timeout_ms = (uint64_t)100000 * 24 * 3600 * 1000;
 
 static bool is_honoured(const char *name)
@@ -43,7 +43,7 @@ static bool option_at(const MI_OperationOptions *options, MI_Uint32 index, const
                                                            ret_type, ret_flags) == MI_RESULT_OK;
 }
 
-/* An option that must be complied with and is not understood fails the operation. */
+/* An option that must be honoured and is unknown makes the operation fail. */
 static MI_Result check_required(const MI_OperationOptions *options)
 {
     MI_Uint32 flags = 0;

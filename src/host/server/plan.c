@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the arguments of a session function to a request that owns all it needs. Providers cast the
- * instances they get to their own structs, so that everything that goes in is laid out anew by the
- * provider's own declaration (reference D.4).
+ * instances they get to their own structs, so every input is laid out anew by the provider's own
+ * declaration (reference D.4).
  */
 #include "host/server/host.h"
 
@@ -33,7 +33,7 @@ static MI_Result copy_text(const MI_Char *text, char **ret_copy)
     return *ret_copy == NULL ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_OK;
 }
 
-/* decl NULL: for a dynamic provider, as it is. */
+/* decl NULL: for a dynamic provider, unchanged. */
 static MI_Result take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
                                const struct instance_convert *how, const char *name_space,
                                MI_Instance **ret_instance)
@@ -57,7 +57,7 @@ static void set_step(struct request *request, struct provider *provider)
     request->step_count = 1;
 }
 
-/* A class that the request can be sent to. */
+/* Finds a class to which the request can be sent. */
 static MI_Result find_served(struct miguard_host *host, const struct request *request,
                              const char *name, struct plan_class *ret_class)
 {
@@ -93,9 +93,9 @@ static MI_Result check_slot(const MI_ProviderFT *ft, struct request *request)
 }
 
 /*
- * An instance with fewer elements than its class says nothing of the others, and after conversion
- * they could not be told from such as are to be set to NULL: so the provider is told which they
- * are. NULL means all.
+ * An instance with fewer elements than its class does not specify the others, and after conversion
+ * they would look like elements to set to NULL: so the provider gets a set of those it has. NULL
+ * means all.
  */
 static MI_Result plan_modified(const MI_Instance *from, const MI_ClassDecl *decl,
                                struct request *request)
@@ -137,7 +137,7 @@ static MI_Result plan_instance(struct miguard_host *host, const struct request_i
     if (result != MI_RESULT_OK) {
         return result;
     }
-    /* Keys may be the provider's to make, but an unknown property is nobody's to drop. */
+    /* The provider may choose keys, but an unknown property must not be dropped. */
     const struct instance_convert how = {
         .schema = found.module->mi->schemaDecl,
         .keys_required = !creates,
@@ -154,7 +154,7 @@ static MI_Result plan_instance(struct miguard_host *host, const struct request_i
 
 /* ---- Invoke ------------------------------------------------------------------------------ */
 
-/* The class whose method it is: that of the instance if it is the named one or derives from it. */
+/* The class with the method: that of the instance if it is the named one or derives from it. */
 static MI_Result find_method_class(struct miguard_host *host, const struct request_input *input,
                                    struct request *request, struct plan_class *ret_class)
 {
@@ -187,7 +187,7 @@ static MI_Result plan_static_method(const struct plan_class *found,
         return MI_RESULT_INVALID_PARAMETER;
     }
     request->method = method;
-    /* Generated code looks into its parameters without asking whether there are any. */
+    /* Generated code reads its parameters without checking for NULL. */
     const MI_ClassDecl *layout = (const MI_ClassDecl *)(const void *)method;
     if (input->parameters == NULL) {
         return instance_new(layout, &request->parameters);
@@ -249,7 +249,7 @@ static MI_Result plan_class(struct miguard_host *host, const struct request_inpu
     if (result != MI_RESULT_OK) {
         return result;
     }
-    /* A dynamic provider has no declarations to show. */
+    /* A dynamic provider has no declarations to return. */
     return found.decl == NULL ? MI_RESULT_NOT_SUPPORTED
                               : class_new(found.decl, input->name_space, NULL, ret_class);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which provider serves a class, and which ones an enumeration has to ask. */
+/* Which provider serves a class, and which providers an enumeration calls. */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
@@ -11,8 +11,8 @@ static const MI_ClassDecl *known_class(const struct module *module, const char *
     return schema == NULL ? NULL : decl_class_find(schema, name);
 }
 
-/* The first module that has a provider for the class counts; then the first that knows it; then
- * the first with a provider for what nobody knows. */
+/* The first module with a provider for the class is used; then the first that knows it; then the
+ * first with a provider for unknown classes. */
 MI_Result plan_find_class(struct miguard_host *host, const char *name_space, const char *name,
                           struct plan_class *ret_class)
 {
@@ -78,7 +78,7 @@ static bool is_wanted(const struct request *request, const MI_ClassDecl *decl, b
            !is_planned(request, decl->name);
 }
 
-/* One step for each class that can be asked. True if there was one that cannot. */
+/* Adds one step for each class with a provider. True if one had no provider. */
 static bool add_steps(const struct module *module, bool shallow, struct request *request)
 {
     bool unable = false;
@@ -111,7 +111,7 @@ static MI_Result base_properties(const MI_ClassDecl *decl, MI_PropertySet *set)
     return result;
 }
 
-/* What results are reduced to: the keys, or the properties of the class that was asked for. */
+/* What results are reduced to: the keys, or the properties of the requested class. */
 static MI_Result plan_projection(const MI_ClassDecl *decl, MI_Uint32 flags, struct request *request)
 {
     bool base_only = is_base_only(flags) && decl != NULL;
@@ -175,7 +175,7 @@ MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct requ
     if (unable) {
         return MI_RESULT_NOT_SUPPORTED;
     }
-    /* An abstract class without subclasses that are served has no instances; any other class
-     * without a provider is not served. */
+    /* An abstract class without served subclasses has no instances; any other class without a
+     * provider is not served. */
     return (found.decl->flags & MI_FLAG_ABSTRACT) != 0 ? MI_RESULT_OK : MI_RESULT_INVALID_CLASS;
 }

@@ -7,7 +7,7 @@
 
 #include "host/object/object.h"
 
-/* Calls Load on this thread; what state it leaves the provider in. */
+/* Calls Load on this thread; returns the state of the provider after it. */
 static enum provider_state load(struct provider *provider, MI_Result *ret_result)
 {
     struct module *module = provider->module;
@@ -35,7 +35,7 @@ static enum provider_state load(struct provider *provider, MI_Result *ret_result
     return *ret_result == MI_RESULT_OK ? PROVIDER_READY : PROVIDER_IDLE;
 }
 
-/* Waits while another thread is in Load; with the host's lock held. */
+/* Waits while another thread is in Load; the caller holds the host's lock. */
 static MI_Result await_other(struct provider *provider)
 {
     struct miguard_host *host = provider->module->host;
@@ -43,7 +43,7 @@ static MI_Result await_other(struct provider *provider)
 
     while (atomic_load(&provider->state) == PROVIDER_LOADING) {
         /* A Load that uses its own class would wait for itself; two that use each other's would
-         * wait until the time is out. */
+         * wait until the time-out. */
         if (pthread_equal(provider->loader, pthread_self()) ||
             pthread_cond_timedwait(&host->changed, &host->lock, &deadline) == ETIMEDOUT) {
             return MI_RESULT_FAILED;
@@ -95,7 +95,7 @@ MI_Result provider_ready(struct provider *provider)
         return result;
     }
 
-    /* What it is when Load is left by unwinding. */
+    /* The state if Load is left by unwinding. */
     struct loading loading ON_LEAVING(end_load) = {provider, PROVIDER_BROKEN};
     loading.state = load(provider, &result);
     return result;
@@ -127,7 +127,7 @@ bool provider_unload_last(struct miguard_host *host)
     struct provider *provider = host->loaded;
     if (provider != NULL) {
         host->loaded = provider->loaded_before;
-        /* From here on a request for its class is refused, also one made by its own Unload. */
+        /* From here on a request for its class is refused, also one by its own Unload. */
         atomic_store(&provider->state, PROVIDER_GONE);
     }
     pthread_mutex_unlock(&host->lock);

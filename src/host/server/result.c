@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a provider posts, made into what its client receives. */
+/* Turns what a provider posts into what its client receives. */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
 #include "host/object/object.h"
 
-/* The name under which generated code keeps the return value, and the one that clients look for. */
+/* The name under which generated code keeps the return value, and the one that clients use. */
 #define RETURN_INSIDE  MI_T("MIReturn")
 #define RETURN_OUTSIDE MI_T("ReturnValue")
 
@@ -21,7 +21,7 @@ void result_free(struct result *result)
     base_free(result);
 }
 
-/* Output parameters and the return value, without what was input only. */
+/* Copies output parameters and the return value, without pure inputs. */
 static MI_Result copy_output(const char *method, const MI_Instance *posted,
                              MI_Instance **ret_instance)
 {

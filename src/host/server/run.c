@@ -28,7 +28,7 @@ bool run_is_driver(const struct operation *operation)
     return operation->driving && pthread_equal(operation->driver, pthread_self());
 }
 
-/* One step further, unless a provider is still at the last. False when there is nothing to do. */
+/* One step further, unless a provider still runs the last one. False when nothing is left to do. */
 static bool run_step(struct operation *operation)
 {
     struct request *request = &operation->request;
@@ -56,7 +56,7 @@ void run_steps(struct operation *operation)
     } while (run_step(operation));
 }
 
-/* A callback was left by unwinding, which does not come to the end of run_driven(). */
+/* A callback was left by unwinding, so the end of run_driven() was not reached. */
 static void end_drive(struct operation *const *driven)
 {
     if (*driven != NULL) {
@@ -83,9 +83,9 @@ void run_here(struct operation *operation)
     pthread_mutex_unlock(&operation->lock);
 }
 
-/* An operation on its worker. What is called back may end the thread by pthread_exit(3). */
+/* An operation on its worker. A callback may end the thread by pthread_exit(3). */
 struct work {
-    struct operation *operation; /* NULL: it is over */
+    struct operation *operation; /* NULL: done */
     bool final_begun;
 };
 
@@ -111,7 +111,8 @@ static void give_final(struct work *work)
     }
 }
 
-/* Nothing more for who has ended the thread that was to bring it, but for the final. */
+/* The client has ended the thread that delivered its results: nothing follows but the
+ * final result. */
 static void give_up(struct work *work)
 {
     struct work last ON_LEAVING(end_work) = *work;
@@ -144,7 +145,7 @@ static void *worker(void *argument)
     }
     give_final(&work);
     pthread_mutex_unlock(&operation->lock);
-    return NULL; /* end_work() does the rest */
+    return NULL; /* end_work() does the clean-up */
 }
 
 bool run_worker(struct operation *operation)
@@ -159,7 +160,7 @@ bool run_worker(struct operation *operation)
 
 /*
  * A thread for each operation with a time-out: the cancel callback that it calls is provider code,
- * and must run under the credentials of the one who asked, not of one clock for all.
+ * and must run under the credentials of the caller, not of one clock thread for all.
  */
 static void *timer(void *argument)
 {

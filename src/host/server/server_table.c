@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What MI_Main() is given. Generated code keeps the pointer in a global and uses it as long as the
- * library is mapped, and the two functions are told no host: so there is one table for all hosts.
+ * The server that MI_Main() gets. Generated code keeps the pointer in a global and uses it as long
+ * as the library is mapped, and the two functions get no host: so one table serves all hosts.
  */
 #include "host/server/host.h"
 
@@ -10,7 +10,7 @@
 #include "base/fork.h"
 #include "host/object/object.h"
 
-/* The name cannot be returned in other storage than our own. */
+/* The name must be returned in storage of the library. */
 static struct fork_once name_once = FORK_ONCE_INIT;
 static char system_name[256];
 
@@ -48,7 +48,7 @@ MI_Server *server_table(void)
         .GetVersion = get_version,
         .GetSystemName = get_system_name,
     };
-    /* Not const because MI_Main() takes it so. */
+    /* Not const because of the signature of MI_Main(). */
     static MI_Server server = {
         .serverFT = &server_ft,
         .contextFT = &context_ft,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: what they hold and how they end. The slots are in session_table.c. */
+/* Sessions: what they own and how they end. The slots are in session_table.c. */
 #include "base/clock.h"
 #include "host/server/host.h"
 
@@ -104,8 +104,8 @@ struct session *session_acquire(const MI_Session *handle)
     return slots_acquire(&sessions, name, &object) == SLOTS_OK ? object : NULL;
 }
 
-/* The first open operation, no longer in the list; it may be on its way out, and then is NULL
- * although *ret_any is true. */
+/* The first open operation, removed from the list; it may be ending, and then is NULL although
+ * *ret_any is true. */
 static struct operation *take_first(struct session *session, bool *ret_any)
 {
     struct operation *operation = NULL;
@@ -150,7 +150,7 @@ struct closing {
     void (*callback)(void *);
 };
 
-/* Until the last operation is gone, final callback and all. */
+/* Waits until the last operation is gone, including its final callback. */
 static void *await_operations(void *argument)
 {
     ENTRY_UNCANCELLED;
@@ -168,8 +168,8 @@ static void *await_operations(void *argument)
     return NULL;
 }
 
-/* Takes the pin of session over. Without operations, or without what a thread takes, the callback
- * comes from here: late is good, never is not. */
+/* Takes over the pin of session. Without operations, or without resources for a thread, the
+ * callback is called here: late is acceptable, never is not. */
 static void close_with_callback(struct session *session, void *data, void (*callback)(void *))
 {
     pthread_mutex_lock(&session->lock);
@@ -196,8 +196,8 @@ MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *)
         return MI_RESULT_INVALID_PARAMETER;
     }
     if (session->local) {
-        /* It ends with its context and not before (reference B.9): nothing is closed, but who
-         * waits for the callback gets it. */
+        /* It ends with its context and not before (reference B.9): nothing is closed, but the
+         * completion callback is called. */
         session_release(session);
         if (callback != NULL) {
             callback(data);

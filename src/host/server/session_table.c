@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of a session: 13 ways to start an operation, which differ in their arguments only.
- * What is not served yet says so through the same channel as everything else.
+ * A request that is not served yet is answered through the same channel as every other.
  */
 #include "host/server/host.h"
 
@@ -23,7 +23,7 @@ static MI_Result get_application(MI_Session *handle, MI_Application *application
     return MI_RESULT_OK;
 }
 
-/* The four requests that are one instance and nothing else. */
+/* The four requests whose only argument is one instance. */
 static void start_on_instance(enum request_kind kind, MI_Session *session, MI_Uint32 flags,
                               MI_OperationOptions *options, const MI_Char *name_space,
                               const MI_Instance *instance, MI_OperationCallbacks *callbacks,
@@ -115,7 +115,7 @@ static void enumerate_instances(MI_Session *session, MI_Uint32 flags, MI_Operati
     operation_start(&start);
 }
 
-/* sound: whether what is required was given. */
+/* sound: whether the required arguments were set. */
 static void start_unserved(enum operation_kind kind, bool sound, MI_Session *session,
                            MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {

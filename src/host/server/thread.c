@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place where threads are made: alone in its file, so that a test can make it fail. */
+/* The one place where threads are created: its own file, so that a test can make it fail. */
 #include <signal.h>
 
 #include "host/server/host.h"
@@ -10,8 +10,8 @@ bool host_thread(void *(*function)(void *), void *argument)
     pthread_t thread;
     sigset_t all, old;
 
-    /* A signal of the program must not be handled on a thread it does not know of; the mask is
-     * inherited, so that there is no moment in which it is open. */
+    /* A signal of the program must not be handled on a thread that the program does not know. The
+     * mask is inherited, so no signal gets through at the start. */
     sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
