@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds out whether a filter denies a call, before the switch or the drop relies on
+ * it (alive.h). */
 #include "switch/alive.h"
 
 #include <errno.h>
@@ -9,7 +11,7 @@
 
 enum { NO_CAPABILITY = 64, NO_VERSION = 1 };
 
-/* capset(2): EINVAL for a version that there is not. */
+/* capset(2): EINVAL for an unknown version. */
 bool alive_capset(void)
 {
     struct __user_cap_header_struct header = {NO_VERSION, 0};
@@ -18,7 +20,7 @@ bool alive_capset(void)
     return identity_kernel.capset(&header, data) == -EINVAL;
 }
 
-/* Neither 0 nor 1. A locked bit is EPERM whatever is asked, and then the call is of no use. */
+/* Neither 0 nor 1. A locked bit gives EPERM for every argument, and then the call is of no use. */
 bool alive_keepcaps(void)
 {
     return identity_kernel.prctl(PR_SET_KEEPCAPS, 2, 0, 0, 0) == -EINVAL;
@@ -40,7 +42,7 @@ bool alive_bounding_drop(void)
     return identity_kernel.prctl(PR_CAPBSET_DROP, NO_CAPABILITY, 0, 0, 0) == -EINVAL;
 }
 
-/* Every mistake is EPERM here; so the call must also succeed where nothing is to change. */
+/* Every invalid argument gives EPERM here, so the call must also succeed where nothing changes. */
 bool alive_securebits(uint32_t securebits)
 {
     return identity_kernel.prctl(PR_SET_SECUREBITS, UINT32_MAX, 0, 0, 0) == -EPERM &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a call reaches the kernel, asked without changing anything: it is made with an argument
- * that the kernel must refuse in a way of its own. A filter (seccomp(2)) that denies the call, or
- * answers 0 in its place, gives another answer. Async-signal safe.
+ * Whether a call reaches the kernel, found out without changing anything: it is made with an
+ * argument that the kernel refuses with an error that only the kernel gives. A filter (seccomp(2))
+ * that denies the call, or answers 0 in its place, gives a different answer. Async-signal safe.
  */
 #ifndef SWITCH_ALIVE_H
 #define SWITCH_ALIVE_H
@@ -15,7 +15,7 @@ bool alive_keepcaps(void);
 bool alive_ambient(void); /* PR_CAP_AMBIENT_RAISE */
 bool alive_no_new_privs(void);
 
-/* These two tell only a thread that has CAP_SETPCAP in effect; securebits are those it has. */
+/* These two work only for a thread with CAP_SETPCAP in effect; securebits are its own. */
 bool alive_bounding_drop(void);
 bool alive_securebits(uint32_t securebits);
 

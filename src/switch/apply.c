@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The steps that change a thread from one identity to another (apply.h). Called by the switch, and
+ * in part by the drop. */
 #include "switch/apply.h"
 
 #include <errno.h>
@@ -11,8 +13,8 @@
 #include "identity/read.h"
 
 /*
- * What the steps know without asking: the thread was `from` when they began, and what they did
- * since. So none of them reads; whether it all came true is for the read-back to say.
+ * The steps start from `from` and track their own changes, so none reads the kernel. state_check()
+ * verifies the result once at the end.
  */
 struct step {
     const struct miguard_identity *from, *to;
@@ -20,7 +22,7 @@ struct step {
     enum switch_order order;
     struct miguard_error *reterr;
     bool kept;   /* PR_SET_KEEPCAPS was set */
-    bool raised; /* the effective set is not what it was */
+    bool raised; /* the effective set was changed */
 };
 
 typedef enum miguard_status (*step_function)(struct step *step);
@@ -77,8 +79,8 @@ static enum miguard_status make_permitted_effective(struct step *step)
                        "capset (raise)");
 }
 
-/* Makes all that is permitted effective: the steps need it. The last of them sets what is really
- * wanted. */
+/* Makes all permitted capabilities effective: the steps need them. The last step sets the effective
+ * set of the target. */
 static enum miguard_status raise_caps(struct step *step)
 {
     const uint64_t *cap = step->from->cap;
@@ -92,7 +94,7 @@ bool switch_any_root(const uid_t uid[IDENTITY_IDS])
     return uid[IDENTITY_R] == 0 || uid[IDENTITY_E] == 0 || uid[IDENTITY_S] == 0;
 }
 
-/* Leaving uid 0 altogether would clear the permitted set, and with it the way back
+/* Leaving uid 0 altogether would clear the permitted set, and the thread could not return
  * (capabilities(7), "Effect of user ID changes on capabilities"). */
 static enum miguard_status keep_caps(struct step *step)
 {
@@ -103,10 +105,10 @@ static enum miguard_status keep_caps(struct step *step)
     }
     step->kept = true;
     long result = identity_kernel.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-    /* The next step trusts in it and could not be undone, so here it is looked at once. */
+    /* The next step relies on it and could not be undone, so it is verified here once. */
     if (result >= 0 && identity_kernel.prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) != 1) {
         return error_set(step->reterr, MIGUARD_NOT_VERIFIED, 0, "PR_SET_KEEPCAPS",
-                         "it was answered and not done");
+                         "the call succeeded without effect");
     }
     return step_result(step, result, "PR_SET_KEEPCAPS");
 }
@@ -142,8 +144,8 @@ static enum miguard_status set_uids(struct step *step)
                        "setresuid");
 }
 
-/* An fs id follows the effective one whenever that is set (credentials(7)), so it needs a call of
- * its own only where it is to be another. */
+/* Setting the effective id also sets the fs id (credentials(7)), so the fs id needs its own call
+ * only where it must differ. */
 static bool needs_fsgid(const struct step *step)
 {
     const gid_t *gid = step->to->gid;
@@ -163,8 +165,8 @@ static uint32_t securebits_now(const struct step *step)
     return step->from->securebits | (step->kept ? (uint32_t)SECBIT_KEEP_CAPS : 0);
 }
 
-/* An effective uid that was 0 and is not any more has cleared the effective set: it is raised again
- * for the steps that come, if one of them needs it. */
+/* An effective uid that changes from 0 to another clears the effective set: it is raised again if a
+ * later step needs it. */
 static enum miguard_status raise_caps_again(struct step *step)
 {
     const struct miguard_identity *from = step->from, *to = step->to;
@@ -178,7 +180,7 @@ static enum miguard_status raise_caps_again(struct step *step)
     return needed ? make_permitted_effective(step) : MIGUARD_OK;
 }
 
-/* setfsuid(2) does not fail; the read-back tells. */
+/* setfsuid(2) does not report failure; the read-back detects it. */
 static enum miguard_status set_fs_ids(struct step *step)
 {
     long result = 0;
@@ -212,7 +214,7 @@ static enum miguard_status set_securebits(struct step *step)
                        "PR_SET_SECUREBITS");
 }
 
-/* Where nothing before could have changed them and they are to stay, they are left alone. */
+/* Skipped where no earlier step could have changed the sets and they must not change. */
 static enum miguard_status set_final_caps(struct step *step)
 {
     const uint64_t *cap = step->to->cap;
@@ -225,10 +227,10 @@ static enum miguard_status set_final_caps(struct step *step)
                        "capset");
 }
 
-/* Here alone something is read: which change of the uids empties the ambient set is the kernel's
- * rule, and only what differs may be set, since raising is refused under
- * SECBIT_NO_CAP_AMBIENT_RAISE also for what is raised. Without inheritable capabilities the kernel
- * has emptied the set. */
+/* The only step that reads: the kernel decides which change of the uids empties the ambient set,
+ * and only differing capabilities may be set, since SECBIT_NO_CAP_AMBIENT_RAISE refuses to raise
+ * even one that is already raised. Without inheritable capabilities the kernel has emptied the set.
+ */
 static enum miguard_status set_ambient(struct step *step)
 {
     const uint64_t *cap = step->to->cap;

@@ -4,10 +4,10 @@
 
 #include "identity/identity.h"
 
-/* Towards somebody else the order is groups, gids, uids; on the way back the reverse. */
+/* Towards another identity the order is groups, gids, uids; on the way back the reverse. */
 enum switch_order { SWITCH_THERE, SWITCH_BACK };
 
-/* capset(2): what the kernel answers. Async-signal safe. */
+/* capset(2); returns the kernel's result. Async-signal safe. */
 long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 
 /* Whether the real, effective or saved uid is 0. A thread that leaves that altogether loses
@@ -15,15 +15,15 @@ long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritabl
 bool switch_any_root(const uid_t uid[IDENTITY_IDS]);
 
 /*
- * Makes the calling thread, which is `from`, `to` by raw system calls, as far as a thread can
+ * Changes the calling thread from `from` to `to` by raw system calls, as far as a thread can
  * change: ids, groups, the effective, inheritable and ambient capabilities and securebits. changes
- * are the components in which it is not `to` yet; the others are left alone, since setting even the
- * same value may need a privilege that the thread lacks. The permitted set is kept throughout. The
- * groups of `from` are not looked at.
+ * are the components that still differ; the others are not set, since setting even the same value
+ * may need a privilege that the thread lacks. The permitted set is kept throughout. The groups of
+ * `from` are not read.
  *
- * On failure the thread may stand anywhere in between: the caller must bring it back. Nothing is
- * verified here, so a `from` that is not true any more does no harm beyond a failure. Errors:
- * NOT_PERMITTED, NO_MEMORY, SYSTEM, UNREADABLE, NOT_VERIFIED. Allocates nothing.
+ * After a failure the thread may have any state in between: the caller must restore it. Nothing is
+ * verified here, so an outdated `from` causes a failure at worst. Errors: NOT_PERMITTED, NO_MEMORY,
+ * SYSTEM, UNREADABLE, NOT_VERIFIED. Allocates nothing.
  */
 MIGUARD_CHECKED enum miguard_status
 switch_apply(const struct miguard_identity *from, const struct miguard_identity *to,

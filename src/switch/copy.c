@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds another copy of the library in the process (copy.h). Called before the library first
+ * changes the process. */
 #include "switch/copy.h"
 
 #include <elf.h>
@@ -13,15 +15,15 @@
 #include "base/pin.h"
 #include "miguard/guard.h"
 
-/* What the note leads to. Other versions read it: members are only added at the end. */
+/* The note points to this. Other versions read it: members are only added at the end. */
 struct copy {
     char version[32];
-    atomic_uint claimed; /* how many threads claim it, or have; 0: it is not in use */
+    atomic_uint claimed; /* the number of threads that have claimed it; 0: not in use */
 };
 
 struct copy copy_self __attribute__((visibility("hidden"))) = {.version = MIGUARD_VERSION};
 
-/* The note holds the distance to it, so that it needs no relocation. */
+/* The note holds the relative distance, so that it needs no relocation. */
 enum { NOTE_TYPE = 1 };
 
 __asm__(".pushsection .note.miguard, \"a\", %note\n"
@@ -59,7 +61,7 @@ static const struct copy *copy_in(uintptr_t at, uintptr_t end)
     return NULL;
 }
 
-static int look_at(struct dl_phdr_info *object, size_t size, void *argument)
+static int look_into_object(struct dl_phdr_info *object, size_t size, void *argument)
 {
     struct search *search = argument;
 
@@ -79,7 +81,7 @@ static int look_at(struct dl_phdr_info *object, size_t size, void *argument)
     return search->found != NULL;
 }
 
-/* Claimed first and looked then: of two at a time at least one sees the other. */
+/* Claims first and searches then: of two copies at the same time at least one sees the other. */
 enum miguard_status copy_claim(struct miguard_error *reterr)
 {
     static atomic_bool done;
@@ -89,7 +91,7 @@ enum miguard_status copy_claim(struct miguard_error *reterr)
         return MIGUARD_OK;
     }
     atomic_fetch_add(&copy_self.claimed, 1);
-    (void)dl_iterate_phdr(look_at, &search);
+    (void)dl_iterate_phdr(look_into_object, &search);
     if (search.found != NULL) {
         atomic_fetch_sub(&copy_self.claimed, 1);
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "copy",

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Giving up for good, in every thread.
+ * Gives up privileges permanently, in every thread.
  *
- * The bounding set, locked securebits and no_new_privs cannot be brought back, so there is no way
- * back from half a drop. Therefore everything that can be known is found out first: the ids and
- * groups are rehearsed on the calling thread, which comes back; all other threads are stopped and
- * asked. What fails after that ends the process.
+ * The bounding set, locked securebits and no_new_privs cannot be restored, so half a drop cannot be
+ * undone. Therefore everything that can be checked is checked first: the ids and groups are
+ * rehearsed on the calling thread, which returns; all other threads are stopped and queried. A
+ * failure after that ends the process.
  *
  * act() runs in a signal handler, in a thread that may hold any lock: it makes system calls and
- * compares, nothing else.
+ * comparisons, nothing else.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -35,7 +35,7 @@
 
 #define CAP(NAME) ((uint64_t)1 << CAP_##NAME)
 
-/* Whoever keeps one of these can have everything back. */
+/* A thread that keeps one of these can regain everything. */
 #define WAYS_BACK (CAP(SETUID) | CAP(SETGID) | CAP(SETPCAP))
 
 #define WANTED_BITS (SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_CAP_AMBIENT_RAISE)
@@ -50,19 +50,19 @@ enum objection {
     LACKS_CAPS,
     BIT_LOCKED,
     IS_FILTERED,
-    IS_UNDONE, /* it failed half way, and could be taken back */
+    IS_UNDONE, /* it failed half way and was undone */
 };
 
-/* One drop. The groups of both are in buffers that all threads use in turn. */
+/* One drop. All threads use these buffers in turn. */
 struct drop {
     struct miguard_identity wanted;   /* ids, groups and capabilities of every thread afterwards */
     struct miguard_identity original; /* of the calling thread */
     uint32_t cap_count;
     gid_t wanted_groups[IDENTITY_MAX_GROUPS];
-    gid_t scratch[IDENTITY_MAX_GROUPS];
-    gid_t before_groups[IDENTITY_MAX_GROUPS]; /* of the thread that drops just now */
+    gid_t read_groups[IDENTITY_MAX_GROUPS];
+    gid_t before_groups[IDENTITY_MAX_GROUPS]; /* of the thread that is dropping */
     struct restore_room search;
-    bool begun; /* some thread has dropped, or stands where there is no way back */
+    bool begun; /* some thread has dropped, or can no longer be restored */
 };
 
 static uint32_t final_securebits(uint32_t before)
@@ -107,13 +107,13 @@ static int object(const struct drop *drop, uint64_t permitted, uint32_t securebi
     return bits_can_be_set(securebits) ? NO_OBJECTION : BIT_LOCKED;
 }
 
-/* What cannot be taken back once it is done must not begin where the rest would fail. Without
- * CAP_SETPCAP in effect nothing can be asked. */
+/* A permanent change must not begin where the rest would fail. Without CAP_SETPCAP in effect the
+ * calls cannot be tested. */
 static bool is_filtered(uint64_t effective, uint32_t securebits)
 {
     struct signals signals;
 
-    (void)signals_block(&signals); /* they carry the cookie, as changes do */
+    (void)signals_block(&signals); /* the calls carry the cookie, as changes do */
     bool filtered = !alive_capset() || !alive_no_new_privs() ||
                     ((effective & CAP(SETPCAP)) != 0 &&
                      (!alive_bounding_drop() || !alive_securebits(securebits)));
@@ -121,7 +121,7 @@ static bool is_filtered(uint64_t effective, uint32_t securebits)
     return filtered;
 }
 
-static int look(void *context)
+static int look_at_thread(void *context)
 {
     const struct drop *drop = context;
     uint64_t cap[IDENTITY_CAP_SETS], bounding = 0;
@@ -166,10 +166,10 @@ static enum miguard_status objection_error(int objection, struct miguard_error *
                          "a system call failed; what was done until then is undone");
     case LACKS_CAPS:
         return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "drop",
-                         "some thread lacks a capability that is to be kept");
+                         "some thread lacks a capability to keep");
     default:
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "drop",
-                         "a locked securebit stands against it in some thread");
+                         "a locked securebit of some thread prevents it");
     }
 }
 
@@ -180,8 +180,8 @@ static bool capset_all(uint64_t caps, uint64_t permitted)
     return switch_set_caps(caps, permitted, 0) == 0;
 }
 
-/* Where the capabilities end is asked of the dropping call itself: the reading one, should it be
- * wrong about that, would be wrong again when the set is read back. */
+/* The dropping call itself shows where the capabilities end: a wrong answer of the reading call
+ * would be wrong again when the set is read back. */
 static bool empty_bounding(const struct drop *drop, uint64_t permitted)
 {
     uint64_t bounding = 0;
@@ -216,7 +216,7 @@ static bool all_are(const uid_t id[IDENTITY_IDS], uid_t wanted)
     return has_all_ids(id, wanted) && id[IDENTITY_FS] == wanted;
 }
 
-static bool take_ids(const struct drop *drop, const struct miguard_identity *before)
+static bool set_all_ids(const struct drop *drop, const struct miguard_identity *before)
 {
     uid_t uid = drop->wanted.uid[0];
     gid_t gid = drop->wanted.gid[0];
@@ -225,17 +225,17 @@ static bool take_ids(const struct drop *drop, const struct miguard_identity *bef
         identity_kernel.setgroups(drop->wanted.group_count, drop->wanted_groups) != 0) {
         return false;
     }
-    /* The fs ids follow. */
+    /* The fs ids follow the effective ones. */
     return (all_are(before->gid, gid) || identity_kernel.setresgid(gid, gid, gid) == 0) &&
            (all_are(before->uid, uid) || identity_kernel.setresuid(uid, uid, uid) == 0);
 }
 
 /*
- * The bounding set and securebits need CAP_SETPCAP and so come before the ids and the capabilities.
- * With the setuid fix-up switched off by the securebits, a change of the uids leaves the
- * capabilities alone, and the last step sets them.
+ * The bounding set and securebits need CAP_SETPCAP and so precede the ids and the capabilities. The
+ * securebits switch off the setuid fix-up, so a change of the uids does not change the
+ * capabilities; the last step sets them.
  */
-static bool give_up(const struct drop *drop, const struct miguard_identity *before)
+static bool drop_privileges(const struct drop *drop, const struct miguard_identity *before)
 {
     uint64_t permitted = before->cap[IDENTITY_CAP_PERMITTED];
     uint64_t kept = drop->wanted.cap[IDENTITY_CAP_PERMITTED];
@@ -244,7 +244,7 @@ static bool give_up(const struct drop *drop, const struct miguard_identity *befo
     return capset_all(permitted, permitted) && empty_bounding(drop, permitted) &&
            (before->securebits == bits ||
             identity_kernel.prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0) &&
-           take_ids(drop, before) && capset_all(kept, kept) &&
+           set_all_ids(drop, before) && capset_all(kept, kept) &&
            identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
@@ -264,7 +264,7 @@ static bool regains_ids(const struct drop *drop, const struct miguard_identity *
     return identity_kernel.setgroups(0, NULL) >= 0;
 }
 
-/* With the bits all locked, another value is refused even to who has CAP_SETPCAP. */
+/* With all bits locked, another value is refused even with CAP_SETPCAP. */
 static bool regains_caps(const struct drop *drop)
 {
     uint64_t kept = drop->wanted.cap[IDENTITY_CAP_PERMITTED];
@@ -276,7 +276,7 @@ static bool regains_caps(const struct drop *drop)
            identity_kernel.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) >= 0;
 }
 
-/* The last look, after the attempts: whatever they did, this is what the thread is. */
+/* The last check, after the attempts: whatever they did, this is the thread's final state. */
 static bool is_dropped(struct drop *drop, uint32_t securebits)
 {
     struct miguard_identity expected = drop->wanted, now;
@@ -287,20 +287,19 @@ static bool is_dropped(struct drop *drop, uint32_t securebits)
     expected.tag = IDENTITY_TAG;
     expected.securebits = final_securebits(securebits);
     expected.no_new_privs = 1;
-    return state_read(&now, drop->scratch) == 0 &&
+    return state_read(&now, drop->read_groups) == 0 &&
            (miguard_identity_compare(&expected, &now) & STATE_COMPONENTS) == 0 &&
            read_bounding(drop->cap_count, &bounding, &count) && bounding == 0;
 }
 
-/* What failed before anything was given up for good can be taken back, as long as no other thread
- * has dropped. */
-static bool take_back(struct drop *drop, const struct miguard_identity *before, uint64_t bounding)
+/* A failure before a permanent change can be undone, as long as no other thread has dropped. */
+static bool undo_thread(struct drop *drop, const struct miguard_identity *before, uint64_t bounding)
 {
     uint64_t now = 0;
     uint32_t count = 0;
 
     return !drop->begun && read_bounding(drop->cap_count, &now, &count) && now == bounding &&
-           restore_thread(before, drop->scratch, &drop->search);
+           restore_thread(before, drop->read_groups, &drop->search);
 }
 
 static int drop_thread(struct drop *drop)
@@ -313,17 +312,17 @@ static int drop_thread(struct drop *drop)
         !read_bounding(drop->cap_count, &bounding, &count)) {
         return drop->begun ? CANNOT_READ : IS_UNDONE; /* nothing is done yet */
     }
-    bool dropped = give_up(drop, &before) && !regains_ids(drop, &before) && !regains_caps(drop) &&
-                   is_dropped(drop, before.securebits);
-    if (!dropped && take_back(drop, &before, bounding)) {
+    bool dropped = drop_privileges(drop, &before) && !regains_ids(drop, &before) &&
+                   !regains_caps(drop) && is_dropped(drop, before.securebits);
+    if (!dropped && undo_thread(drop, &before, bounding)) {
         return IS_UNDONE;
     }
     drop->begun = true;
     return dropped ? 0 : CANNOT_READ;
 }
 
-/* 0; IS_UNDONE; or another objection, and then there is no way back from here, so it goes on also
- * where signals cannot be blocked. */
+/* 0; IS_UNDONE; or another objection, after which nothing can be undone. So it also proceeds where
+ * signals cannot be blocked. */
 static int act(void *context)
 {
     struct signals signals;
@@ -334,7 +333,7 @@ static int act(void *context)
     return objection;
 }
 
-/* ---- the whole --------------------------------------------------------------------------- */
+/* ---- the whole process ------------------------------------------------------------------- */
 
 static bool all_same(const uid_t id[IDENTITY_IDS])
 {
@@ -359,17 +358,17 @@ static enum miguard_status check_target(const struct miguard_target *target,
     uint64_t kept = target->exact ? target->identity.cap[IDENTITY_CAP_PERMITTED] : target->caps;
     if ((kept & WAYS_BACK) != 0) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "drop",
-                         "with CAP_SETUID, CAP_SETGID or CAP_SETPCAP kept everything could be had "
-                         "back");
+                         "keeping CAP_SETUID, CAP_SETGID or CAP_SETPCAP would allow everything to "
+                         "be regained");
     }
     return MIGUARD_OK;
 }
 
-/* What is common to all threads, with the ids and groups tried out on this one. */
-static enum miguard_status prepare(const struct miguard_target *target, struct drop *drop,
-                                   struct miguard_error *reterr)
+/* Sets up what is common to all threads, and rehearses the ids and groups on this one. */
+static enum miguard_status prepare_drop(const struct miguard_target *target, struct drop *drop,
+                                        struct miguard_error *reterr)
 {
-    /* An identity, too, is gone to by its ids, groups and permitted set. */
+    /* An identity, too, is reached by its ids, groups and permitted set. */
     struct miguard_target plain = *target;
     plain.exact = false;
     plain.has_caps = true;
@@ -396,7 +395,7 @@ static enum miguard_status prepare(const struct miguard_target *target, struct d
     }
     wanted->groups = drop->wanted_groups;
     wanted->cap[IDENTITY_CAP_PERMITTED] = wanted->cap[IDENTITY_CAP_EFFECTIVE] = plain.caps;
-    return objection_error(look(drop), reterr);
+    return objection_error(look_at_thread(drop), reterr);
 }
 
 static const struct drop_pause *_Atomic pauses[DROP_PAUSER_COUNT];
@@ -408,7 +407,7 @@ void drop_set_pause(enum drop_pauser who, const struct drop_pause *pause)
 
 static enum miguard_status drop_all(struct drop *drop, struct miguard_error *reterr)
 {
-    const struct world_work work = {look, act, drop};
+    const struct world_work work = {look_at_thread, act, drop};
     int objection = NO_OBJECTION;
 
     enum miguard_status status = world_stop(&work, &objection, reterr);
@@ -428,7 +427,7 @@ static enum miguard_status drop_all(struct drop *drop, struct miguard_error *ret
 }
 
 /* The library's own threads block every signal. They are ended, so that none keeps what the others
- * give up, and begin anew under what is left. */
+ * give up, and restarted with the remaining privileges. */
 static enum miguard_status drop_without_ours(struct drop *drop, struct miguard_error *reterr)
 {
     const struct drop_pause *paused[DROP_PAUSER_COUNT];
@@ -448,18 +447,18 @@ static enum miguard_status drop_without_ours(struct drop *drop, struct miguard_e
     return status;
 }
 
-/* Held for the whole of a drop, so that a fork waits for its end: the thread that forks is stopped
- * and drops meanwhile, as all do. Whether somebody else drops is told by the flag, for a fork holds
- * the lock, too, and is waited for. */
+/* Held for a whole drop, so that a fork waits for its end: the forking thread is stopped meanwhile
+ * and drops, as all do. The flag, not the lock, shows whether another thread drops, since a fork
+ * also holds the lock and is waited for. */
 static pthread_mutex_t drop_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool dropping;
 
-static void nobody_drops(void)
+static void clear_dropping(void)
 {
     atomic_store(&dropping, false);
 }
 
-FORK_OWNER(drop_owner, .rank = FORK_DROP, .lock = &drop_lock, .in_child = nobody_drops);
+FORK_OWNER(drop_owner, .rank = FORK_DROP, .lock = &drop_lock, .in_child = clear_dropping);
 
 static enum miguard_status drop_alone(const struct miguard_target *target, struct drop *drop,
                                       struct miguard_error *reterr)
@@ -468,7 +467,7 @@ static enum miguard_status drop_alone(const struct miguard_target *target, struc
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "drop", "another thread drops already");
     }
     pthread_mutex_lock(&drop_lock);
-    enum miguard_status status = prepare(target, drop, reterr);
+    enum miguard_status status = prepare_drop(target, drop, reterr);
     if (status == MIGUARD_OK) {
         status = drop_without_ours(drop, reterr);
     }
@@ -498,7 +497,7 @@ enum miguard_status miguard_drop(const struct miguard_target *target, struct mig
     }
     bool known = drop != NULL && identity_valid(&drop->original);
     if (known) {
-        drop->original.group_count = 0; /* their buffer holds the target's by now */
+        drop->original.group_count = 0; /* their buffer now holds the target's groups */
         drop->original.known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
         drop->wanted.tag = IDENTITY_TAG;
         drop->wanted.known = STATE_COMPONENTS & ~(miguard_components)MIGUARD_COMPONENT_SECUREBITS;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Restores a thread by a search over the calls that still work (restore.h). Called by the switch
+ * and the drop when the usual steps fail. */
 #include "switch/restore.h"
 
 #include <errno.h>
@@ -14,14 +16,13 @@
 #include "switch/apply.h"
 #include "switch/state.h"
 
-/* ---- the model: capabilities(7), credentials(7), and the kernel's security/commoncap.c --------
- */
+/* ---- the model: capabilities(7), credentials(7), and the kernel's security/commoncap.c ------ */
 
 typedef struct restore_state state_t;
 
 #define CAP(NAME) ((uint64_t)1 << CAP_##NAME)
 
-/* What follows the file system uid (capabilities(7)). */
+/* The capabilities that follow the file system uid (capabilities(7)). */
 #define FS_CAPS                                                                                    \
     (CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH) | CAP(FOWNER) | CAP(FSETID) |           \
      CAP(LINUX_IMMUTABLE) | CAP(MAC_OVERRIDE) | CAP(MKNOD))
@@ -31,7 +32,7 @@ static bool has_id(const uid_t have[IDENTITY_IDS], uid_t id)
     return have[IDENTITY_R] == id || have[IDENTITY_E] == id || have[IDENTITY_S] == id;
 }
 
-/* setresuid(2) with what it does to the capabilities. */
+/* setresuid(2) with its effect on the capabilities. */
 static bool set_uids(state_t *state, uid_t real, uid_t effective, uid_t saved)
 {
     const state_t old = *state;
@@ -80,7 +81,7 @@ static bool set_fsuid(state_t *state, uid_t uid)
     return true;
 }
 
-/* The permitted set is never made smaller: there would be no way back from that. */
+/* Never reduces the permitted set: that could not be undone. */
 static bool set_caps(state_t *state, uint64_t effective, uint64_t inheritable)
 {
     bool privileged = (state->effective & CAP(SETPCAP)) != 0;
@@ -95,7 +96,7 @@ static bool set_caps(state_t *state, uint64_t effective, uint64_t inheritable)
     return true;
 }
 
-/* Locked bits stay, and so do locks. */
+/* Locked bits and the locks themselves cannot change. */
 static bool set_bits(state_t *state, uint32_t bits)
 {
     const uint32_t locks = state->securebits & (uint32_t)SECURE_ALL_LOCKS;
@@ -120,8 +121,8 @@ static bool set_keep(state_t *state, bool keep)
 
 /* ---- the moves ------------------------------------------------------------------------------
  *
- * Each makes of *state what one call would, and says whether the kernel allows that. What cannot
- * lead anywhere is not allowed either, which keeps the search small.
+ * Each applies one call to *state, and returns whether the kernel allows it. A move that cannot
+ * help is not allowed either, which keeps the search small.
  */
 
 static bool leaves_root(const state_t *state, const state_t *goal)
@@ -129,8 +130,8 @@ static bool leaves_root(const state_t *state, const state_t *goal)
     return switch_any_root(state->uid) && !switch_any_root(goal->uid);
 }
 
-/* Then a change of the uids leaves all capabilities alone. It stands first, since it risks nothing:
- * what cannot be set here is noticed before anything is given up. */
+/* After this, a change of the uids does not change the capabilities. It comes first, since it risks
+ * nothing: a bit that cannot be set is noticed before anything is given up. */
 static bool no_fixup(state_t *state, const state_t *goal)
 {
     return memcmp(state->uid, goal->uid, sizeof(state->uid)) != 0 &&
@@ -158,14 +159,14 @@ static bool goal_uids(state_t *state, const state_t *goal)
     return set_uids(state, goal->uid[IDENTITY_R], goal->uid[IDENTITY_E], goal->uid[IDENTITY_S]);
 }
 
-/* Any thread of which one uid is 0 has this way to all that is permitted. */
+/* A thread with any uid of 0 can make all its permitted capabilities effective in this way. */
 static bool effective_root(state_t *state, const state_t *goal)
 {
     (void)goal;
     return set_uids(state, state->uid[IDENTITY_R], 0, state->uid[IDENTITY_S]);
 }
 
-/* What empties the effective set; and coming back fills it. */
+/* Empties the effective set; coming back to uid 0 fills it. */
 static bool effective_other(state_t *state, const state_t *goal)
 {
     const uid_t *uid = state->uid;
@@ -242,7 +243,7 @@ static bool goal_caps(state_t *state, const state_t *goal)
     return set_caps(state, goal->effective, goal->inheritable);
 }
 
-/* The inheritable set alone, while the effective one is still needed. */
+/* Only the inheritable set, while the effective one is still needed. */
 static bool goal_inheritable(state_t *state, const state_t *goal)
 {
     return set_caps(state, state->permitted, goal->inheritable);
@@ -281,7 +282,7 @@ static const struct move {
 
 enum { MOVES = sizeof(moves) / sizeof(moves[0]), STEPS = 4 * MOVES };
 
-/* ---- a call, and what came of it ------------------------------------------------------------- */
+/* ---- a call and its result ------------------------------------------------------------------- */
 
 static void move_ambient(uint64_t from, uint64_t to)
 {
@@ -294,7 +295,7 @@ static void move_ambient(uint64_t from, uint64_t to)
     }
 }
 
-/* What it answers does not matter: the thread is read. */
+/* Ignores the call's result: the thread is read afterwards. */
 static void make_call(enum call call, const state_t *from, const state_t *to,
                       const struct miguard_identity *original)
 {
@@ -348,8 +349,8 @@ static state_t state_of(const struct miguard_identity *identity, bool right_grou
     return state;
 }
 
-/* By the file of the kernel where there is one: a filter that denies setfsuid(2) or prctl(2) denies
- * what reads by them, too, or makes it lie. */
+/* From the kernel's file where it can be read: a filter that denies setfsuid(2) or prctl(2) also
+ * denies or falsifies the reads that use them. */
 static bool read_thread(struct miguard_identity *ret_now, gid_t *groups)
 {
     struct status_view view;
@@ -378,7 +379,7 @@ static bool same_groups(const struct miguard_identity *a, const struct miguard_i
             memcmp(a->groups, b->groups, a->group_count * sizeof(gid_t)) == 0);
 }
 
-/* What no call can bring back must be as it was. */
+/* What no call can restore must be unchanged. */
 static bool read_now(state_t *ret_state, const struct miguard_identity *original, gid_t *groups)
 {
     struct miguard_identity now;
@@ -395,7 +396,7 @@ static bool same(const state_t *a, const state_t *b)
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* ---- the search: breadth first, so the way that is found is a shortest one ------------------- */
+/* ---- the search: breadth first, so the way found is a shortest one ------------------- */
 
 static uint16_t *place_of(struct restore_room *room, const state_t *state)
 {
@@ -412,9 +413,9 @@ static uint16_t *place_of(struct restore_room *room, const state_t *state)
     return &room->table[hash];
 }
 
-/* Adds the state unless it is there or there is no room. */
-static void add(struct restore_room *room, unsigned *count, const state_t *state, unsigned parent,
-                unsigned move)
+/* Adds the state unless it is known or the memory is used up. */
+static void add_node(struct restore_room *room, unsigned *count, const state_t *state,
+                     unsigned parent, unsigned move)
 {
     uint16_t *place = place_of(room, state);
 
@@ -434,15 +435,15 @@ static unsigned first_move(const struct restore_room *room, unsigned node)
     return room->nodes[node].move;
 }
 
-/* The first move of a shortest way from now to goal; MOVES when there is none. usable has a bit for
- * each move. */
+/* The first move of a shortest way from now to goal; MOVES without one. usable has a bit for each
+ * move. */
 static unsigned find_move(const state_t *now, const state_t *goal, uint32_t usable,
                           struct restore_room *room)
 {
     unsigned count = 0;
 
     memset(room->table, 0, sizeof(room->table));
-    add(room, &count, now, 0, MOVES);
+    add_node(room, &count, now, 0, MOVES);
     for (unsigned node = 0; node < count; node++) {
         if (same(&room->nodes[node].state, goal)) {
             return first_move(room, node);
@@ -451,14 +452,14 @@ static unsigned find_move(const state_t *now, const state_t *goal, uint32_t usab
             state_t next = room->nodes[node].state;
             if ((usable >> move & 1) != 0 && moves[move].model(&next, goal) &&
                 next.permitted == now->permitted) {
-                add(room, &count, &next, node, move);
+                add_node(room, &count, &next, node, move);
             }
         }
     }
     return MOVES;
 }
 
-/* What can be asked without doing anything is asked first: on the way it might be too late. */
+/* Tests calls that can be tested without effect first: later might be too late. */
 static uint32_t usable_moves(void)
 {
     const bool caps = alive_capset(), keeping = alive_keepcaps(), ambient = alive_ambient();
@@ -499,7 +500,7 @@ static bool try_to_restore(const struct miguard_identity *original, gid_t *group
     return same(&now, &goal);
 }
 
-/* A call that failed once gets a second chance. */
+/* A call that failed once is tried a second time. */
 bool restore_thread(const struct miguard_identity *original, gid_t *groups,
                     struct restore_room *room)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Reads, proves and compares the part of an identity that a switch changes (state.h). */
 #include "switch/state.h"
 
 #include <stdatomic.h>
@@ -11,7 +12,7 @@
 #include "identity/read.h"
 #include "identity/witness.h"
 
-/* How many capabilities there are is a fact of the running kernel: found out once. */
+/* The number of capabilities is a fact of the running kernel: determined once. */
 static uint32_t capability_count(void)
 {
     static _Atomic uint32_t known;
@@ -74,8 +75,8 @@ static bool has_root_fs_id(const struct miguard_identity *state)
     return state->uid[IDENTITY_FS] == 0 || state->gid[IDENTITY_FS] == 0;
 }
 
-/* setfsuid(2) and setfsgid(2) have no argument that the kernel would refuse. So a filter that
- * answers 0 for them cannot be told from root's id by the call, but by /proc, where that is. */
+/* No argument of setfsuid(2) and setfsgid(2) makes the kernel refuse. So the call cannot
+ * distinguish root's id from a filter that answers 0; /proc can, where it is mounted. */
 static miguard_components fs_ids_witnessed(const struct miguard_identity *state)
 {
     struct status_view view;
@@ -108,8 +109,8 @@ miguard_components state_check(const struct miguard_identity *expected, gid_t *g
     return miguard_identity_compare(expected, &now) & STATE_COMPONENTS;
 }
 
-/* Component that a filter of system calls may have falsified, or 0. */
-static miguard_components witness(const struct miguard_identity *state)
+/* A component that a filter of system calls may have falsified, or 0. */
+static miguard_components ask_witnesses(const struct miguard_identity *state)
 {
     const bool filtered = witness_sees_filter();
     miguard_components unread = witness_calls(state, filtered);
@@ -118,10 +119,10 @@ static miguard_components witness(const struct miguard_identity *state)
 }
 
 /*
- * An id of -1 means "no change" to the set*id calls; one that is shown for every unmapped id could
- * not be set again, or another than it was. A thread that leads its group may have come into
- * another user namespace since it was last asked; any other cannot (check.c), nor can its process
- * leave the first one while it lives.
+ * An id of -1 means "no change" to the set*id calls. An id that is shown for every unmapped id
+ * could not be set again, or would be another than before. A thread that leads its group may have
+ * entered another user namespace since the last check; any other thread cannot (check.c), nor can
+ * its process leave the first one while that thread lives.
  */
 static enum miguard_status prove(struct miguard_identity *state, struct miguard_error *reterr)
 {
@@ -130,7 +131,7 @@ static enum miguard_status prove(struct miguard_identity *state, struct miguard_
     for (size_t i = 0; i < IDENTITY_IDS; i++) {
         if (state->uid[i] == (uid_t)-1 || state->gid[i] == (gid_t)-1) {
             return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",
-                             "the kernel reports the id -1, which is nobody's");
+                             "the kernel reports the id -1, which is not a valid id");
         }
     }
     uint64_t epoch = process_epoch();
@@ -159,12 +160,12 @@ enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *gro
             return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read",
                              miguard_component_name(unread));
         }
-        /* What is read wrongly here would be restored wrongly later, and then found right. So all
-         * is looked at twice: a call that told a lie, or a glibc setxid call of another thread that
-         * came in between, shows as a difference. */
+        /* A wrong value here would later be restored and then verified as right. So everything is
+         * read twice: a false answer, or a setxid call of another thread through glibc in between,
+         * shows as a difference. */
         if (read_by_calls(&again, second) == 0 &&
             (miguard_identity_compare(ret_state, &again) & STATE_COMPONENTS) == 0) {
-            unread = witness(ret_state);
+            unread = ask_witnesses(ret_state);
             return unread == 0 ? prove(ret_state, reterr)
                                : error_set(reterr, MIGUARD_UNREADABLE, 0, "capture",
                                            "%s cannot be read", miguard_component_name(unread));

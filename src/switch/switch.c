@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Switching a thread to a target and back, adoptions for callbacks, and the rehearsal of a drop.
+ * Called by programs, the gateway, the gate and the drop. */
 #include "switch/switch.h"
 
 #include <cap-ng.h>
@@ -30,7 +32,7 @@
 #include "switch/state.h"
 #include "switch/target.h"
 
-/* What no system call of this thread can bring to another value and back. */
+/* Components that no system call of this thread can change and restore. */
 #define UNCHANGEABLE ((miguard_components)COMPONENTS_THAT_STAY)
 
 #define LOCK_BITS (SECURE_ALL_LOCKS)
@@ -40,8 +42,8 @@ static bool has_cap(const struct miguard_identity *identity, uint32_t capability
     return (identity->cap[IDENTITY_CAP_PERMITTED] >> capability & 1) != 0;
 }
 
-/* Without the capability an id can only be set to one of those that the thread has. That holds for
- * the fs id, too, which every change of the others overwrites. */
+/* Without the capability an id can be set only to one that the thread has. That applies to the fs
+ * id, too, which every change of the others overwrites. */
 static bool ids_remain(const uid_t original[IDENTITY_IDS], const uid_t target[IDENTITY_IDS])
 {
     if (memcmp(original, target, IDENTITY_IDS * sizeof(*original)) == 0) {
@@ -56,8 +58,8 @@ static bool ids_remain(const uid_t original[IDENTITY_IDS], const uid_t target[ID
     return true;
 }
 
-/* What is to become inheritable must be in the bounding set, and without CAP_SETPCAP in the
- * permitted one as well (capset(2)). */
+/* A new inheritable capability must be in the bounding set, and without CAP_SETPCAP also in the
+ * permitted one (capset(2)). */
 static bool can_inherit_again(const struct miguard_identity *original, uint64_t lost)
 {
     uint64_t bounding = 0;
@@ -68,8 +70,8 @@ static bool can_inherit_again(const struct miguard_identity *original, uint64_t 
 }
 
 /*
- * A switch that could not be undone would end in an abort at its end; better to refuse it at its
- * start. The permitted set is the same on both sides, so what it allows there it allows back.
+ * A switch that could not be undone would end in an abort later; so it is refused at its start. The
+ * permitted set is the same before and after, so it allows the same changes in both directions.
  */
 static const char *no_way_back(const struct miguard_identity *original,
                                const struct miguard_identity *target, miguard_components changes)
@@ -87,12 +89,12 @@ static const char *no_way_back(const struct miguard_identity *original,
     uint64_t lost =
         original->cap[IDENTITY_CAP_INHERITABLE] & ~target->cap[IDENTITY_CAP_INHERITABLE];
     if (lost != 0 && !can_inherit_again(original, lost)) {
-        return "an inheritable capability that is given up could not be had again";
+        return "an inheritable capability that is given up could not be regained";
     }
     return NULL;
 }
 
-/* The same for what takes a capability that the thread does not have. */
+/* The same for changes that need a capability that the thread does not have. */
 static const char *no_privilege(const struct miguard_identity *original,
                                 const struct miguard_identity *target)
 {
@@ -105,7 +107,7 @@ static const char *no_privilege(const struct miguard_identity *original,
     return NULL;
 }
 
-/* Whether setting the fs id, which the way back must do, works: what it is set to it is already. */
+/* Whether setting the fs id works, which the way back needs: tested with its current value. */
 static bool fs_id_sticks(const uid_t original[IDENTITY_IDS], const uid_t target[IDENTITY_IDS],
                          long (*set)(uid_t))
 {
@@ -115,8 +117,8 @@ static bool fs_id_sticks(const uid_t original[IDENTITY_IDS], const uid_t target[
            memcmp(original, target, IDENTITY_IDS * sizeof(*original)) == 0 || set(fs) == (long)fs;
 }
 
-/* A call that only the way back needs, or whose failure would be noticed only there, and that a
- * filter of system calls has taken; or NULL. */
+/* A call that a filter of system calls denies and that only the way back needs, or whose failure
+ * would be noticed only there; or NULL. */
 static const char *dead_call(const struct miguard_identity *original,
                              const struct miguard_identity *target)
 {
@@ -140,9 +142,9 @@ static const char *dead_call(const struct miguard_identity *original,
 
 /* ---- there and back ----------------------------------------------------------------------
  *
- * From the first reading to the last the thread's signals are blocked: no handler of the program,
- * and none of glibc for another thread's setuid(3), sees it half switched or changes what was read.
- * A way back goes on without that: a thread that stays switched is worse.
+ * From the first read to the last the thread's signals are blocked: no handler of the program, and
+ * none of glibc for another thread's setuid(3), sees it half switched or changes what was read. A
+ * way back proceeds even without that: a thread that stays switched is worse.
  */
 
 static enum miguard_status signals_not_blocked(struct miguard_error *reterr)
@@ -151,14 +153,14 @@ static enum miguard_status signals_not_blocked(struct miguard_error *reterr)
                      "signals cannot be blocked for the time of the switch");
 }
 
-/* Room that would be too much for a call stack. */
-struct scratch {
+/* Buffers that are too large for a call stack. */
+struct buffers {
     gid_t groups[IDENTITY_MAX_GROUPS]; /* for reading back */
     struct restore_room search;
 };
 
-/* The observer may want a lock that is held by a stopped thread or by what this one interrupted.
- * Then the alarm ends the process, for which nothing else is left anyway. */
+/* The hook may want a lock that a stopped thread or the interrupted code holds. Then the alarm ends
+ * the process, which is aborted anyway. */
 static void end_by_alarm(unsigned seconds)
 {
     const struct sigaction by_default = {.sa_handler = SIG_DFL};
@@ -190,45 +192,45 @@ void switch_abort(enum switch_kind kind, const struct miguard_identity *to)
                     "no call that is still permitted restores this thread");
 }
 
-/* The flag was turned over to see whether a filter falsifies what is read (witness.h). */
+/* The flag was toggled to find out whether a filter falsifies what is read (witness.h). */
 static void abort_for_keep_caps(void)
 {
     abort_with_note(SWITCH_KIND_BACK, NULL, "PR_SET_KEEPCAPS",
-                    "the flag was set for a moment, and is not permitted to be set back");
+                    "the flag was toggled for a test, and restoring it was denied");
 }
 
-/* Invariant 5: a thread that is not known to be itself again must not run on, and neither may its
- * process, whose other code would take it for what it was. */
-static void restore_or_abort(const struct miguard_identity *original, struct scratch *scratch)
+/* Invariant 5: a thread that is not known to be restored must not continue, and neither may its
+ * process, whose other code relies on the old identity. */
+static void restore_or_abort(const struct miguard_identity *original, struct buffers *buffers)
 {
-    if (!restore_thread(original, scratch->groups, &scratch->search)) {
+    if (!restore_thread(original, buffers->groups, &buffers->search)) {
         switch_abort(SWITCH_KIND_BACK, original);
     }
 }
 
-/* The plain way leaves uid 0 altogether before it knows that capset(2) will work, and then could
- * not turn round; so that is for the search, which looks first. */
+/* The usual steps leave uid 0 altogether before they know that capset(2) will work, and then could
+ * not return; so this case is left to the search, which tests first. */
 static bool may_strand(const struct miguard_identity *left, const struct miguard_identity *original)
 {
     return switch_any_root(left->uid) && !switch_any_root(original->uid);
 }
 
-/* The usual way back: nothing has changed since the switch left the thread as it `left` it, so what
- * it changed is changed back unread. The read-back tells whether that was so. */
+/* The usual way back: nothing has changed since the switch left the thread as `left`, so its
+ * changes are reverted without reading. The read-back verifies that. */
 static bool undo(const struct miguard_identity *original, const struct miguard_identity *left,
-                 miguard_components changes, struct scratch *scratch)
+                 miguard_components changes, struct buffers *buffers)
 {
     return !may_strand(left, original) &&
            switch_apply(left, original, changes, SWITCH_BACK, NULL) == MIGUARD_OK &&
-           state_check(original, scratch->groups) == 0;
+           state_check(original, buffers->groups) == 0;
 }
 
 static void undo_or_abort(const struct miguard_identity *original,
                           const struct miguard_identity *left, miguard_components changes,
-                          struct scratch *scratch)
+                          struct buffers *buffers)
 {
-    if (!undo(original, left, changes, scratch)) {
-        restore_or_abort(original, scratch);
+    if (!undo(original, left, changes, buffers)) {
+        restore_or_abort(original, buffers);
     }
 }
 
@@ -245,7 +247,7 @@ static const char *missing_cap(const struct miguard_identity *original,
     return name;
 }
 
-/* Whether it may be tried at all; nothing is changed here. */
+/* Whether the switch may be tried; changes nothing. */
 static enum miguard_status may_become(const struct miguard_identity *original,
                                       const struct miguard_identity *expected,
                                       miguard_components changes, struct miguard_error *reterr)
@@ -262,7 +264,7 @@ static enum miguard_status may_become(const struct miguard_identity *original,
     why = missing_cap(original, expected, name);
     if (why != NULL) {
         return error_set(reterr, MIGUARD_NOT_PERMITTED, EPERM, "capabilities",
-                         "%s is to be kept, but this thread's permitted set lacks it", why);
+                         "%s must be kept, but this thread's permitted set lacks it", why);
     }
     why = dead_call(original, expected);
     if (why != NULL) {
@@ -272,11 +274,11 @@ static enum miguard_status may_become(const struct miguard_identity *original,
     return MIGUARD_OK;
 }
 
-/* Makes the thread, which is original, expected and verifies it, or brings it back. changes are
- * the components in which the two differ. */
+/* Changes the thread from original to expected and verifies that, or restores it. changes are the
+ * components in which the two differ. */
 static enum miguard_status become(const struct miguard_identity *original,
                                   const struct miguard_identity *expected,
-                                  miguard_components changes, struct scratch *scratch,
+                                  miguard_components changes, struct buffers *buffers,
                                   struct miguard_error *reterr)
 {
     if (changes == 0) {
@@ -288,46 +290,46 @@ static enum miguard_status become(const struct miguard_identity *original,
     }
     status = switch_apply(original, expected, changes, SWITCH_THERE, reterr);
     if (status == MIGUARD_OK) {
-        miguard_components differing = state_check(expected, scratch->groups);
+        miguard_components differing = state_check(expected, buffers->groups);
         if (differing == 0) {
             return MIGUARD_OK;
         }
         status =
-            error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "read-back", "%s is not what was asked for",
+            error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "read-back", "%s is not the requested one",
                       miguard_component_name(differing & (~differing + 1)));
     }
-    restore_or_abort(original, scratch);
+    restore_or_abort(original, buffers);
     return status;
 }
 
-/* ---- what each thread has ---------------------------------------------------------------- */
+/* ---- state of each thread ---------------------------------------------------------------- */
 
-/* How many adoptions one thread can have at a time: as deeply may callbacks be nested in the calls
+/* The number of simultaneous adoptions of one thread: callbacks may be nested that deeply in calls
  * that callbacks make. */
 enum { ADOPTIONS = 112, LEVELS = MIGUARD_SWITCH_DEPTH + ADOPTIONS };
 
-/* One switch that is not undone; or an adoption, which is a barrier: what runs under it neither
- * sees nor undoes what lies below, and what it leaves above is undone with it. */
+/* One switch that is not undone; or an adoption, which is a barrier: code under it neither sees nor
+ * undoes the levels below, and its own levels above are undone with it. */
 struct level {
     struct miguard_identity original; /* of a switch: its groups are in the stack */
-    struct miguard_identity left;     /* what it made; of a switch: without groups */
+    struct miguard_identity left;     /* the resulting identity; of a switch: without groups */
     miguard_components changes;       /* between the two */
-    uint64_t serial;                  /* of the scope or frame that it belongs to; 0: of none */
-    const void *site;                 /* who asked for the switch */
+    uint64_t serial;                  /* of its scope or frame; 0: without one */
+    const void *site;                 /* the caller of the switch */
     const struct switch_frame *frame; /* of an adoption, else NULL */
     unsigned below;                   /* of an adoption: the barrier and the switches under it */
     unsigned switches;
 };
 
-/* Large, since a thread may have 65,536 groups at each switch; but only the pages that are written
- * to take memory. */
+/* Large, since a thread may have 65,536 groups at each switch; but only written pages
+ * take memory. */
 struct switch_stack {
-    unsigned depth;      /* levels that are in use */
-    unsigned switches;   /* those of them that are no adoptions */
-    unsigned barrier;    /* which level is the latest adoption, from 1; 0: there is none */
-    uintptr_t low, high; /* the thread's own call stack; 0: not asked for yet, or not known */
+    unsigned depth;      /* levels in use */
+    unsigned switches;   /* those of them that are not adoptions */
+    unsigned barrier;    /* the level of the latest adoption, from 1, or 0 */
+    uintptr_t low, high; /* the thread's own call stack; 0: not determined yet, or not known */
     struct level levels[LEVELS];
-    struct scratch scratch;
+    struct buffers buffers;
     gid_t groups[MIGUARD_SWITCH_DEPTH][IDENTITY_MAX_GROUPS];
 };
 
@@ -349,7 +351,7 @@ static void release_level(struct level *level)
 static __thread struct {
     struct switch_stack *stack;
     volatile sig_atomic_t busy; /* switches and adoptions that are not undone or just made */
-    enum { UNASKED, UNSET, SET } no_new_privs; /* at the first switch; SET is for good */
+    enum { UNASKED, UNSET, SET } no_new_privs; /* at the first switch; SET is permanent */
     struct switch_last last;
 } thread __attribute__((tls_model("initial-exec")));
 
@@ -357,13 +359,13 @@ static pthread_key_t stack_key;
 static struct fork_once stack_once = FORK_ONCE_INIT;
 static bool stack_ready;
 
-/* ---- who must not be given no_new_privs now ------------------------------------------------ */
+/* ---- threads that must not get no_new_privs now ---------------------------------------------- */
 
-/* A way back leads to what the thread was, and no_new_privs is part of that: a thread that is given
- * it while it is switched can only abort. So the switches are counted that began without it, and
- * whoever would spread it holds new ones back while he looks and acts. */
+/* A way back restores the thread's former state, and no_new_privs is part of that: a thread that
+ * gets it while it is switched can only abort. So switches that began without it are counted, and a
+ * thread that would spread it blocks new ones while it checks and acts. */
 static atomic_uint strandable;
-static _Atomic uint64_t holding; /* the epoch of the process in which somebody holds; 0: nobody */
+static _Atomic uint64_t holding; /* the epoch of the process while one thread holds, or 0 */
 
 static void wait_for_holder(void)
 {
@@ -375,8 +377,8 @@ static void wait_for_holder(void)
     }
 }
 
-/* Asked once for each thread, so that what is counted in is counted out. A thread that was given
- * no_new_privs later is counted in vain, which only refuses more. */
+/* Read once for each thread, so that the count goes up and down alike. A thread that gets
+ * no_new_privs later is counted unnecessarily, which only refuses more. */
 static bool is_strandable(void)
 {
     uint32_t no_new_privs = 0;
@@ -387,7 +389,7 @@ static bool is_strandable(void)
     return thread.no_new_privs == UNSET;
 }
 
-/* Of the parent's threads only the calling one is in a forked child. */
+/* A forked child has only the calling thread of its parent. */
 static void recount_in_child(void)
 {
     atomic_store(&strandable, thread.no_new_privs == UNSET ? (unsigned)thread.busy : 0U);
@@ -416,7 +418,7 @@ void switch_let_go(void)
 
 /* ---- the stack of each thread -------------------------------------------------------------- */
 
-/* At thread exit: the identity goes with the thread, only the memory is left. */
+/* At thread exit: the identity ends with the thread, so only the memory is released. */
 static void unmap_stack(void *memory)
 {
     struct switch_stack *stack = memory;
@@ -466,8 +468,8 @@ bool switch_is_busy(void)
     return thread.busy != 0;
 }
 
-/* Called before it is read what the thread is, and after it is that again. Counted first and waited
- * then: of a holder and a beginner at least one sees the other. */
+/* Called before the thread's state is read, and after it is restored. Counts first and waits then:
+ * of a holder and a beginner at least one sees the other. */
 static void set_busy(bool busy)
 {
     if (!busy) {
@@ -482,7 +484,7 @@ static void set_busy(bool busy)
     }
 }
 
-/* ---- who is told ------------------------------------------------------------------------- */
+/* ---- the hooks --------------------------------------------------------------------------- */
 
 static const struct switch_hooks no_hooks;
 static const struct switch_hooks *_Atomic the_hooks;
@@ -520,8 +522,8 @@ void switch_note(const struct switch_note *note)
 
 /* ---- adopting, for the gateway ----------------------------------------------------------- */
 
-/* Where the thread's own call stack lies; asked once, since for the main thread glibc reads /proc
- * for it. What is on another stack (of a signal, of a coroutine) is not judged by its address. */
+/* Finds the thread's own call stack; once, since for the main thread glibc reads /proc for it.
+ * Frames on another stack (of a signal, of a coroutine) are not judged by their address. */
 static void find_call_stack(struct switch_stack *stack)
 {
     pthread_attr_t attributes;
@@ -538,9 +540,9 @@ static void find_call_stack(struct switch_stack *stack)
     (void)pthread_attr_destroy(&attributes);
 }
 
-/* Fills level with what the thread is and what it is to be. *ret_changes: in what they differ. */
-static enum miguard_status look_both_ways(const struct miguard_identity *identity,
-                                          struct level *level, struct miguard_error *reterr)
+/* Fills level with the thread's identity and the one to adopt, and their difference. */
+static enum miguard_status fill_adoption(const struct miguard_identity *identity,
+                                         struct level *level, struct miguard_error *reterr)
 {
     bool equal = identity_check(identity, MIGUARD_COMPONENTS_ALL, NULL) == 0;
     enum miguard_status status = identity_copy(identity, &level->left);
@@ -558,20 +560,20 @@ static enum miguard_status look_both_ways(const struct miguard_identity *identit
     return MIGUARD_OK;
 }
 
-static enum miguard_status adopt(const struct miguard_identity *identity,
-                                 struct switch_stack *stack, struct switch_frame *frame,
-                                 struct miguard_error *reterr)
+static enum miguard_status adopt_level(const struct miguard_identity *identity,
+                                       struct switch_stack *stack, struct switch_frame *frame,
+                                       struct miguard_error *reterr)
 {
     struct level *level = &stack->levels[stack->depth];
 
     *level = (struct level){.frame = frame, .below = stack->barrier, .switches = stack->switches};
     set_busy(true);
-    enum miguard_status status = look_both_ways(identity, level, reterr);
+    enum miguard_status status = fill_adoption(identity, level, reterr);
     if (status != MIGUARD_OK) {
         set_busy(false);
         return status;
     }
-    status = become(&level->original, &level->left, level->changes, &stack->scratch, reterr);
+    status = become(&level->original, &level->left, level->changes, &stack->buffers, reterr);
     if (status != MIGUARD_OK) {
         release_level(level);
         set_busy(false);
@@ -610,31 +612,31 @@ enum miguard_status switch_adopt(const struct miguard_identity *identity,
     if (!signals_block(&signals)) {
         return signals_not_blocked(reterr);
     }
-    status = adopt(identity, stack, frame, reterr);
+    status = adopt_level(identity, stack, frame, reterr);
     signals_restore(&signals);
     return status;
 }
 
-/* All of it, also what only a comparison can find: then there is no way back. found: in what the
- * thread is not as it was left. Where it is, what the adoption changed is changed back, and nothing
- * else can differ. */
+/* Restores everything, also components that can only be compared: if one of those differs it cannot
+ * be restored. found: the components in which the thread differs from how the adoption left it. If
+ * it is 0, reverting the adoption's changes is enough, and nothing else can differ. */
 static void unadopt_or_abort(const struct level *level, miguard_components found,
-                             struct scratch *scratch)
+                             struct buffers *buffers)
 {
     const miguard_components rest = MIGUARD_COMPONENTS_ALL & ~STATE_COMPONENTS;
 
     if (found == 0 &&
-        (level->changes == 0 || undo(&level->original, &level->left, level->changes, scratch))) {
+        (level->changes == 0 || undo(&level->original, &level->left, level->changes, buffers))) {
         return;
     }
-    restore_or_abort(&level->original, scratch);
+    restore_or_abort(&level->original, buffers);
     if (identity_check(&level->original, rest, NULL) != 0) {
         switch_abort(SWITCH_KIND_BACK, &level->original);
     }
 }
 
-/* The levels from `at` on are gone. */
-static void cut(struct switch_stack *stack, unsigned at)
+/* Removes the levels from `at` on. */
+static void remove_levels(struct switch_stack *stack, unsigned at)
 {
     const struct level level = stack->levels[at - 1];
 
@@ -649,9 +651,9 @@ static void cut(struct switch_stack *stack, unsigned at)
 }
 
 /*
- * Undoes the adoption that is level `at`, and all above it: whatever the thread is by now, it is
- * restored as a whole. Told are switches that were left behind, what else had been changed, and
- * that the call never came back (jumped).
+ * Undoes the adoption at level `at`, and everything above it: whatever the thread's state is, it is
+ * restored completely. The note reports switches that were left behind, other changes, and a call
+ * that never came back (jumped).
  */
 static void unadopt(struct switch_stack *stack, unsigned at, bool jumped)
 {
@@ -669,14 +671,14 @@ static void unadopt(struct switch_stack *stack, unsigned at, bool jumped)
         note.site = stack->levels[above].site;
     }
     note.found = identity_check(&level.left, MIGUARD_COMPONENTS_ALL, NULL);
-    if (note.found != 0 && state_read(&now, stack->scratch.groups) == 0) {
+    if (note.found != 0 && state_read(&now, stack->buffers.groups) == 0) {
         now.known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
-        now.groups = NULL; /* the buffer is used again */
+        now.groups = NULL; /* the buffer is reused */
         now.group_count = 0;
         note.from = &now;
     }
-    unadopt_or_abort(&level, note.found, &stack->scratch);
-    cut(stack, at);
+    unadopt_or_abort(&level, note.found, &stack->buffers);
+    remove_levels(stack, at);
     signals_restore(&signals);
     if (note.left > 0 || note.found != 0 || jumped) {
         switch_note(&note);
@@ -691,8 +693,8 @@ void switch_restore(struct switch_frame *frame)
     if (frame->serial == 0) {
         return;
     }
-    /* Another thread, or one that took the level for one that was jumped over: who this thread
-     * should be is not known any more (invariant 5). */
+    /* Called on another thread, or the level was removed as jumped over: the thread's proper
+     * identity is not known any more (invariant 5). */
     if (stack == NULL || frame->level > stack->depth ||
         stack->levels[frame->level - 1].serial != frame->serial) {
         switch_abort(SWITCH_KIND_BACK, NULL);
@@ -702,8 +704,8 @@ void switch_restore(struct switch_frame *frame)
 }
 
 /*
- * Whether the function that adopted was left by longjmp(3). Its frame is on the stack of calls as
- * long as it runs, so it lies above all that is called from it; and it still holds its number.
+ * Whether longjmp(3) left the function that adopted. Its frame is on the call stack while it runs,
+ * so it is above the frames of everything that it calls; and it still holds its serial number.
  */
 static __attribute__((no_sanitize("address"))) bool
 was_jumped_over(const struct switch_stack *stack, const struct level *level, uintptr_t here)
@@ -732,7 +734,7 @@ void switch_settle_at(const void *here)
     }
 }
 
-/* ---- the stack of this thread's switches ------------------------------------------------- */
+/* ---- the switches of this thread ------------------------------------------------- */
 
 unsigned switch_count(void)
 {
@@ -749,7 +751,7 @@ unsigned miguard_switch_depth(void)
     return stack->switches - (stack->barrier == 0 ? 0 : stack->levels[stack->barrier - 1].switches);
 }
 
-/* What an identity holds beyond what a switch reads must be so already. */
+/* The components that a switch does not read must already agree with an identity target. */
 static enum miguard_status rest_agrees(const struct miguard_target *target,
                                        struct miguard_error *reterr)
 {
@@ -762,15 +764,16 @@ static enum miguard_status rest_agrees(const struct miguard_target *target,
 }
 
 /* Fills the next level and becomes target. */
-static enum miguard_status climb(const struct miguard_target *target, struct switch_stack *stack,
-                                 struct miguard_identity *ret_expected,
-                                 struct miguard_error *reterr)
+static enum miguard_status become_target(const struct miguard_target *target,
+                                         struct switch_stack *stack,
+                                         struct miguard_identity *ret_expected,
+                                         struct miguard_error *reterr)
 {
     struct level *level = &stack->levels[stack->depth];
-    struct scratch *scratch = &stack->scratch;
+    struct buffers *buffers = &stack->buffers;
 
     enum miguard_status status =
-        state_capture(&level->original, stack->groups[stack->switches], scratch->groups, reterr);
+        state_capture(&level->original, stack->groups[stack->switches], buffers->groups, reterr);
     if (status != MIGUARD_OK) {
         level->original.tag = 0;
         return status;
@@ -781,11 +784,11 @@ static enum miguard_status climb(const struct miguard_target *target, struct swi
         return status;
     }
     level->changes = miguard_identity_compare(&level->original, ret_expected) & STATE_COMPONENTS;
-    status = become(&level->original, ret_expected, level->changes, scratch, reterr);
+    status = become(&level->original, ret_expected, level->changes, buffers, reterr);
     if (status == MIGUARD_OK) {
         level->left = *ret_expected;
         level->left.known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
-        level->left.groups = NULL; /* the target's, which may be gone by then */
+        level->left.groups = NULL; /* the target's, which may be freed by then */
         level->left.group_count = 0;
     }
     return status;
@@ -809,7 +812,7 @@ static enum miguard_status check_room(const struct miguard_target *target,
     return MIGUARD_OK;
 }
 
-/* The next level, whose room there is. */
+/* Adds the next level; the caller has checked that there is room. */
 static enum miguard_status push(const struct miguard_target *target, struct switch_stack *stack,
                                 uint64_t serial, const void *site,
                                 struct miguard_identity *ret_expected, struct miguard_error *reterr)
@@ -821,7 +824,7 @@ static enum miguard_status push(const struct miguard_target *target, struct swit
         return signals_not_blocked(reterr);
     }
     set_busy(true);
-    enum miguard_status status = climb(target, stack, ret_expected, reterr);
+    enum miguard_status status = become_target(target, stack, ret_expected, reterr);
     if (status == MIGUARD_OK) {
         level->serial = serial;
         level->site = site;
@@ -835,7 +838,7 @@ static enum miguard_status push(const struct miguard_target *target, struct swit
     return status;
 }
 
-/* serial: of the scope that it is for; 0: it is for miguard_switch_back(). */
+/* serial: of its scope; 0: for miguard_switch_back(). */
 static enum miguard_status switch_up(const struct miguard_target *target, uint64_t serial,
                                      const void *site, struct miguard_error *reterr)
 {
@@ -875,28 +878,28 @@ static void pop(struct switch_stack *stack)
 }
 
 /*
- * Undoes the switches above `end` levels. One that cannot be restored is passed over where more is
- * undone anyway: the search for the next begins at what the thread is by then, and until that is
- * found neither a handler nor the observer sees it.
+ * Undoes the switches above `end` levels. A level that cannot be restored is skipped where another
+ * is undone anyway: the search for the next starts from the thread's current state, and until it
+ * succeeds neither a handler nor the hook sees the thread.
  */
 static void switch_down(struct switch_stack *stack, unsigned end, const void *site)
 {
     struct signals signals;
-    bool astray = false;
+    bool lost = false;
 
     while (stack->depth > end) {
         const struct level *level = &stack->levels[stack->depth - 1];
-        if (!astray) {
+        if (!lost) {
             (void)signals_block(&signals);
         }
         bool restored =
-            (!astray && undo(&level->original, &level->left, level->changes, &stack->scratch)) ||
-            restore_thread(&level->original, stack->scratch.groups, &stack->scratch.search);
+            (!lost && undo(&level->original, &level->left, level->changes, &stack->buffers)) ||
+            restore_thread(&level->original, stack->buffers.groups, &stack->buffers.search);
         if (!restored && stack->depth == end + 1) {
             switch_abort(SWITCH_KIND_BACK, &level->original);
         }
         pop(stack);
-        astray = !restored;
+        lost = !restored;
         if (restored) {
             signals_restore(&signals);
             switch_note(&(struct switch_note){.kind = SWITCH_KIND_BACK,
@@ -987,9 +990,9 @@ struct miguard_scope miguard_scope_enter(const struct miguard_target *target,
     return scope;
 }
 
-/* A scope that is not on this thread's stack was never entered, was left already, or is what a jump
- * into the block left uninitialised: the serial number tells. One that lies below an adoption is
- * not for the code above to end. */
+/* The serial number shows a scope that is not on this thread's stack: it was never entered, was
+ * left already, or a jump into the block left it uninitialised. Code above an adoption must not end
+ * a scope below it. */
 void miguard_scope_leave(struct miguard_scope *scope)
 {
     ENTRY_UNCANCELLED;
@@ -1029,9 +1032,9 @@ enum miguard_status switch_rehearse(const struct miguard_target *target,
     }
     struct level *level = &stack->levels[stack->depth];
     set_busy(true);
-    status = climb(target, stack, &expected, reterr);
+    status = become_target(target, stack, &expected, reterr);
     if (status == MIGUARD_OK) {
-        undo_or_abort(&level->original, &level->left, level->changes, &stack->scratch);
+        undo_or_abort(&level->original, &level->left, level->changes, &stack->buffers);
     }
     set_busy(false);
     signals_restore(&signals);

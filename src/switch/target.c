@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Makes targets of a switch or drop: from a user, ids, a socket's peer or an identity. Called by
+ * programs and the gateway. */
 #include "switch/target.h"
 
 #include <cap-ng.h>
@@ -39,13 +41,13 @@ static enum miguard_status make_target(uid_t uid, gid_t gid, const gid_t *groups
         return error_set(reterr, MIGUARD_LIMIT, 0, "target", "%zu groups; %d are the most",
                          group_count, IDENTITY_MAX_GROUPS);
     }
-    bool nobody = uid == (uid_t)-1 || gid == (gid_t)-1;
-    for (size_t i = 0; i < group_count && !nobody; i++) {
-        nobody = groups[i] == (gid_t)-1;
+    bool invalid = uid == (uid_t)-1 || gid == (gid_t)-1;
+    for (size_t i = 0; i < group_count && !invalid; i++) {
+        invalid = groups[i] == (gid_t)-1;
     }
-    if (nobody) {
+    if (invalid) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
-                         "an id of -1 means \"no change\" to the kernel and is nobody's");
+                         "an id of -1 means \"no change\" to the kernel and is not a valid id");
     }
     struct miguard_target *target = base_alloc(1, sizeof(*target));
     if (target == NULL) {
@@ -74,9 +76,9 @@ static enum miguard_status not_asked(const char *what, const char *user, int err
                      "%s \"%.64s\" cannot be looked up: %s", what, user, strerrordesc_np(error));
 }
 
-static enum miguard_status tell_result(enum directory_result result, const char *user,
-                                       const struct directory_entry *entry,
-                                       struct miguard_error *reterr)
+static enum miguard_status lookup_error(enum directory_result result, const char *user,
+                                        const struct directory_entry *entry,
+                                        struct miguard_error *reterr)
 {
     switch (result) {
     case DIRECTORY_FOUND:
@@ -91,7 +93,7 @@ static enum miguard_status tell_result(enum directory_result result, const char 
                          user, entry->id, user, entry->id);
     case DIRECTORY_TOO_LARGE:
         return error_set(reterr, MIGUARD_LIMIT, ERANGE, "directory",
-                         "an entry on the way to user \"%.64s\" is longer than %d bytes", user,
+                         "an entry before user \"%.64s\" is longer than %d bytes", user,
                          DIRECTORY_LARGEST);
     case DIRECTORY_NO_MEMORY:
         return no_memory(reterr);
@@ -112,24 +114,24 @@ static enum miguard_status find_user(const char *user, struct directory_entry *r
     switch (directory_read_text(user, &uid)) {
     case DIRECTORY_TEXT_NAME:
         result = directory_by_name(DIRECTORY_USER, user, DIRECTORY_FOREVER, ret_entry);
-        return tell_result(result, user, ret_entry, reterr);
+        return lookup_error(result, user, ret_entry, reterr);
     case DIRECTORY_TEXT_ID:
         break;
     case DIRECTORY_TEXT_DIGITS:
         result = directory_check_digits(DIRECTORY_USER, uid, DIRECTORY_FOREVER, &named);
         directory_release(&named);
         if (result != DIRECTORY_FOUND && result != DIRECTORY_NONE) {
-            return tell_result(result, user, &named, reterr);
+            return lookup_error(result, user, &named, reterr);
         }
         break;
     default:
         return error_set(reterr, MIGUARD_NOT_FOUND, 0, "target",
-                         "\"%.64s\" is no id: those are decimal, without zeros before them, and at "
+                         "\"%.64s\" is not an id: ids are decimal, without leading zeros, and at "
                          "most %u",
                          user, UINT32_MAX - 1);
     }
     result = directory_by_id(DIRECTORY_USER, uid, DIRECTORY_FOREVER, ret_entry);
-    return tell_result(result, user, ret_entry, reterr);
+    return lookup_error(result, user, ret_entry, reterr);
 }
 
 static enum miguard_status user_groups(const struct directory_entry *user, gid_t **ret_groups,
@@ -182,7 +184,7 @@ enum miguard_status miguard_target_user(const char *user, struct miguard_target 
     return make_user_target(user, NULL, NULL, ret_target, reterr);
 }
 
-/* Exactly what the choice needs is there. */
+/* Whether exactly the members that the choice needs are set. */
 static bool sound_groups(const struct miguard_groups *groups)
 {
     bool list = groups->list != NULL || groups->count > 0, user = groups->user != NULL;
@@ -209,7 +211,7 @@ enum miguard_status miguard_target_ids(uid_t uid, gid_t gid, const struct miguar
     }
     if (groups == NULL || !sound_groups(groups)) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
-                         "say what becomes of the groups: keep, clear, a list, or those of a user");
+                         "choose the groups: keep, clear, a list, or those of a user");
     }
     if (groups->choice == MIGUARD_GROUPS_OF_USER) {
         return make_user_target(groups->user, &uid, &gid, ret_target, reterr);
@@ -229,7 +231,7 @@ enum miguard_status miguard_target_ids(uid_t uid, gid_t gid, const struct miguar
 static enum miguard_status no_peer(struct miguard_error *reterr, int error)
 {
     return error_set(reterr, MIGUARD_INVALID_ARGUMENT, error, "peer",
-                     "that is no connected unix socket");
+                     "not a connected unix socket");
 }
 
 static enum miguard_status peer_groups(int socket, gid_t **ret_groups, socklen_t *ret_size,
@@ -237,8 +239,8 @@ static enum miguard_status peer_groups(int socket, gid_t **ret_groups, socklen_t
 {
     socklen_t size = 64 * sizeof(gid_t);
 
-    /* The groups were fixed when the peer connected, so the size that the first answer names is the
-     * one that the second needs. */
+    /* The groups were fixed when the peer connected, so the size in the first answer is the one
+     * that the second call needs. */
     for (int try = 0; try < 2; try++) {
         gid_t *groups = base_alloc(size + 1, 1);
         if (groups == NULL) {
@@ -259,8 +261,8 @@ static enum miguard_status peer_groups(int socket, gid_t **ret_groups, socklen_t
     return error_set(reterr, MIGUARD_SYSTEM, ERANGE, "SO_PEERGROUPS", NULL);
 }
 
-/* The kernel translates a peer's ids into this user namespace. Where it maps every id, as the first
- * one does, 65534 is nobody in person; elsewhere it may be anybody. */
+/* The kernel translates a peer's ids into this user namespace. Where it maps all ids, as the first
+ * namespace does, 65534 is that very user; elsewhere it may be any unmapped one. */
 static enum miguard_status prove_peer(const struct ucred *peer, gid_t *groups, uint32_t count,
                                       struct miguard_error *reterr)
 {
@@ -295,7 +297,7 @@ enum miguard_status miguard_target_peer(int socket, struct miguard_target **ret_
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer)) {
         return no_peer(reterr, errno);
     }
-    /* A socket without a peer has the ids -1: nobody's. */
+    /* A socket without a peer has the ids -1, which are not valid. */
     if (peer.uid == (uid_t)-1 || peer.gid == (gid_t)-1) {
         return no_peer(reterr, ENOTCONN);
     }
@@ -357,7 +359,7 @@ enum miguard_status miguard_target_keep_caps(struct miguard_target *target, cons
         at += length;
         if (*at == ',' && *++at == '\0') {
             return error_set(reterr, MIGUARD_NOT_FOUND, 0, "capabilities",
-                             "a name is missing behind the last comma");
+                             "a name is missing after the last comma");
         }
     }
     target->has_caps = true;

@@ -15,10 +15,10 @@ struct miguard_target {
 };
 
 /*
- * What the thread that is `original` shall be when it has become target. Borrows the groups of
- * both. Ids and groups: real, effective and fs ids are the target's; the saved uid stays the
- * effective uid of the original, so that the way back exists; other users than root get no
- * effective capability but those chosen, and no inheritable one.
+ * The identity that the thread, now `original`, must have as target. Borrows the groups of both.
+ * Real, effective and fs ids are the target's; the saved uid stays the effective uid of the
+ * original, so that the thread can switch back; users other than root get no effective capability
+ * but the chosen ones, and no inheritable one.
  */
 struct miguard_identity target_expected(const struct miguard_target *target,
                                         const struct miguard_identity *original);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds io_uring threads of the process (uring.h). Called by the gate, the drop and the records of
+ * switches. */
 #include "switch/uring.h"
 
 #include <dirent.h>
@@ -11,8 +13,8 @@
 
 #define IO_WORKER 0x10UL /* PF_IO_WORKER of the kernel's <linux/sched.h> */
 
-/* The name ends at the last bracket, since it may hold some. Six fields stand before the flags. */
-static bool parse(char *stat, char ret_name[URING_NAME_SIZE])
+/* The name may contain parentheses, so it ends at the last one. Six fields precede the flags. */
+static bool parse_stat(char *stat, char ret_name[URING_NAME_SIZE])
 {
     char *begin = strchr(stat, '('), *end = strrchr(stat, ')');
     unsigned long flags = 0;
@@ -37,10 +39,10 @@ bool uring_is_thread(pid_t tid, char ret_name[URING_NAME_SIZE])
     ssize_t length = read(fd, stat, sizeof(stat) - 1);
     close(fd);
     stat[length > 0 ? length : 0] = '\0';
-    return parse(stat, ret_name);
+    return parse_stat(stat, ret_name);
 }
 
-/* A thread gives itself its name when it begins to run; until then it has its maker's. */
+/* A new thread sets its name when it begins to run; until then it has its creator's. */
 static bool polls(pid_t tid, _Atomic pid_t harmless[URING_HARMLESS])
 {
     char name[URING_NAME_SIZE];

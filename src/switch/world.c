@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Stops all other threads of the process and lets each act (world.h). Called by the drop. */
 #include "switch/world.h"
 
 #include <dirent.h>
@@ -26,20 +27,20 @@ enum order { ORDER_WAIT, ORDER_ACT, ORDER_DONE, ORDER_LEAVE };
 
 /* A stopped thread. */
 struct slot {
-    _Atomic pid_t tid; /* set last: the answer to look is there */
+    _Atomic pid_t tid; /* set last: the answer of look is stored */
     _Atomic int order; /* a futex */
     int answer;
 };
 
-/* Static, since a late signal may still find its way here when all is over: it finds nobody at
- * work, and no memory that is gone. */
+/* Static, since a late signal may still arrive here after the end: it finds the stage over, and no
+ * freed memory. */
 static struct {
     _Atomic int stage;
     _Atomic unsigned taken;  /* slots */
     _Atomic unsigned inside; /* threads in the handler */
     const struct world_work *work;
     int signal;
-    struct sigaction before; /* what the signal was for */
+    struct sigaction before; /* the former action of the signal */
     unsigned sent_count;
     pid_t sent[MIGUARD_DROP_THREADS];
     struct slot slots[MIGUARD_DROP_THREADS];
@@ -76,7 +77,7 @@ static void wait_for_orders(struct slot *slot)
     }
 }
 
-/* Async-signal safe: raw system calls, atomic words, and what look and act do. */
+/* Async-signal safe: raw system calls, atomic words, and the functions look and act. */
 static void on_signal(int signal)
 {
     int error = errno;
@@ -119,7 +120,8 @@ static bool is_stopped(pid_t tid)
     return false;
 }
 
-/* A thread group leader that ended stays in the list as long as others live. It runs no more. */
+/* A thread group leader that ended stays in the list while others live. It does not run
+ * any more. */
 static bool is_dead(pid_t tid)
 {
     char path[64], text[256];
@@ -132,12 +134,12 @@ static bool is_dead(pid_t tid)
     ssize_t length = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[length > 0 ? length : 0] = '\0';
-    const char *state = strrchr(text, ')'); /* the name before it may hold anything */
+    const char *state = strrchr(text, ')'); /* the name before it may contain any character */
     return state != NULL && (state[2] == 'Z' || state[2] == 'X');
 }
 
-/* Sends the signal to a thread that it was not sent to yet. */
-static enum miguard_status summon(pid_t tid, struct miguard_error *reterr)
+/* Sends the signal to a thread, once. */
+static enum miguard_status signal_thread(pid_t tid, struct miguard_error *reterr)
 {
     char name[URING_NAME_SIZE];
 
@@ -149,7 +151,7 @@ static enum miguard_status summon(pid_t tid, struct miguard_error *reterr)
     if (uring_is_thread(tid, name)) {
         return error_set(
             reterr, MIGUARD_BAD_STATE, 0, "threads",
-            "thread %d (%s) is io_uring's: it answers no signal, keeps its credentials "
+            "thread %d (%s) belongs to io_uring: it handles no signal, keeps its credentials "
             "and serves requests with them; close the rings first",
             tid, name);
     }
@@ -164,20 +166,20 @@ static enum miguard_status summon(pid_t tid, struct miguard_error *reterr)
     return MIGUARD_OK;
 }
 
-/* One look at the list of threads. */
+/* One reading of the list of threads. */
 struct look {
     unsigned seen;
-    pid_t running; /* one that is not stopped; 0: there is none */
+    pid_t running; /* one that is not stopped, or 0 */
 };
 
-static enum miguard_status look_at(pid_t tid, struct look *look, struct miguard_error *reterr)
+static enum miguard_status look_at_task(pid_t tid, struct look *look, struct miguard_error *reterr)
 {
     look->seen++;
     if (tid == (pid_t)syscall(SYS_gettid) || is_stopped(tid) || is_dead(tid)) {
         return MIGUARD_OK;
     }
     look->running = tid;
-    return summon(tid, reterr);
+    return signal_thread(tid, reterr);
 }
 
 /* readdir(3) would allocate, and a stopped thread may hold the allocator's lock. */
@@ -200,7 +202,7 @@ static enum miguard_status look_at_all(int directory, struct look *look,
             const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
             at += entry->d_reclen;
             if (entry->d_name[0] != '.') {
-                status = look_at((pid_t)strtol(entry->d_name, NULL, 10), look, reterr);
+                status = look_at_task((pid_t)strtol(entry->d_name, NULL, 10), look, reterr);
             }
         }
         if (status != MIGUARD_OK) {
@@ -209,8 +211,8 @@ static enum miguard_status look_at_all(int directory, struct look *look,
     }
 }
 
-/* The list may skip a thread while others end, so it must have as many as there are: the link count
- * of the folder says how many (proc(5); it is 2 more). */
+/* The list may skip a thread while others end, so its length must be the number of threads: the
+ * link count of the folder minus 2 (proc(5)). */
 static enum miguard_status look_once(struct look *ret_look, bool *ret_complete,
                                      struct miguard_error *reterr)
 {
@@ -230,8 +232,8 @@ static enum miguard_status look_once(struct look *ret_look, bool *ret_complete,
 
 enum { PATIENCE_MS = 2000 };
 
-/* All are stopped when a complete list has nobody running: then there is nobody left who could make
- * another thread. */
+/* All are stopped when a complete list has no running thread: then no thread is left that could
+ * create another. */
 static enum miguard_status gather(struct miguard_error *reterr)
 {
     const int64_t end = clock_now_ms() + PATIENCE_MS;
@@ -253,8 +255,8 @@ static enum miguard_status gather(struct miguard_error *reterr)
     }
 }
 
-/* Glibc's own two are below SIGRTMIN. A signal that has a handler, or is ignored, is somebody's. */
-static enum miguard_status take_signal(struct miguard_error *reterr)
+/* Glibc's own two are below SIGRTMIN. A signal that has a handler, or is ignored, is in use. */
+static enum miguard_status install_handler(struct miguard_error *reterr)
 {
     struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
 
@@ -272,9 +274,9 @@ static enum miguard_status take_signal(struct miguard_error *reterr)
                      "every realtime signal has a handler already");
 }
 
-/* A signal that still waits for a thread that blocks it would end the process once it is unblocked:
- * ignoring it for a moment throws it away (sigaction(2), POSIX "Signal Actions"). */
-static void give_signal_back(void)
+/* A signal still pending for a thread that blocks it would end the process once it is unblocked:
+ * ignoring it for a moment discards it (sigaction(2), POSIX "Signal Actions"). */
+static void restore_signal(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(world.signal, &ignore, NULL);
@@ -284,9 +286,9 @@ static void give_signal_back(void)
 void world_release(void)
 {
     atomic_store(&world.stage, STAGE_RUNNING);
-    give_signal_back();
+    restore_signal();
     do {
-        /* Again and again: one that was just coming in has its slot only now. */
+        /* Repeatedly: a thread that was just arriving gets its slot only now. */
         for (unsigned i = 0; i < slots_taken(); i++) {
             set_and_wake(&world.slots[i].order, ORDER_LEAVE);
         }
@@ -315,7 +317,7 @@ enum miguard_status world_stop(const struct world_work *work, int *ret_answer,
         atomic_store(&world.slots[i].tid, 0);
         atomic_store(&world.slots[i].order, ORDER_WAIT);
     }
-    enum miguard_status status = take_signal(reterr);
+    enum miguard_status status = install_handler(reterr);
     if (status != MIGUARD_OK) {
         return status;
     }
