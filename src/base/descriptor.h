@@ -8,7 +8,7 @@
 #define BASE_DESCRIPTOR_H
 
 /* Moves fd, which the caller owns, to a number at or above 512 or half of RLIMIT_NOFILE, whichever
- * is lower; where none is free there, to any number above 2. Returns the new number, close-on-exec;
+ * is lower; where that range is full, to any number above 2. Returns the new number, close-on-exec;
  * or -1 with errno, and fd is closed. */
 int descriptor_away(int fd);
 

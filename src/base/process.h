@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* A random number, not 0, that is the same for the whole life of this process and differs in every
- * forked child. 0 when none is available; then nothing may be handed out. Thread safe. */
+ * forked child. 0 when it is unavailable; then nothing may be handed out. Thread safe. */
 uint64_t process_epoch(void);
 
 /* 1, 2, 3 ... in this process, and again from 1 in a forked child; always 0 without an epoch.

@@ -82,7 +82,7 @@ static size_t most_bytes(void)
 }
 
 /* The caller holds the lock. Reserves address space only: without memory, but no other mapping can
- * be placed there. 0 when none is available. */
+ * be placed there. 0 without such a range. */
 static uintptr_t reserve(void)
 {
     size_t most = most_bytes();

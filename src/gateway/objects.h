@@ -48,8 +48,8 @@ struct guarded_session {
  *
  * The count is of host calls under way that Close must not overtake: the starter, and Cancel.
  * OPERATION_CLAIMED: it is being ended, and no such call begins any more. The claimer ends it at
- * once when none is under way; otherwise the last call to return does. So Close is called once and
- * never waits: a Cancel may be running the callback that closes.
+ * once when no call is under way; otherwise the last call to return does. So Close is called once
+ * and never waits: a Cancel may be running the callback that closes.
  *
  *   open --Close-----------------> claimed --the host says yes--> closed
  *                                  claimed --the host says no---> open

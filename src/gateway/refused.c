@@ -102,8 +102,8 @@ static struct entry {
 _Atomic uint64_t refused_next_ticket = 1;
 
 /* An entry for a new ticket. An entry that another thread is still writing, 1,024 refusals late, is
- * skipped. NULL when the tickets are used up, after ten hours of one refusal each microsecond: none
- * is used twice, or an old handle would match a later refusal. */
+ * skipped. NULL when the tickets are used up, after ten hours of one refusal each microsecond: no
+ * ticket is used twice, or an old handle would match a later refusal. */
 static struct entry *claim_entry(uint64_t *ret_ticket)
 {
     for (;;) {

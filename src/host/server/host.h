@@ -84,7 +84,7 @@ struct provider *module_provider(const struct module *module, const MI_ClassDecl
 
 /* Calls the provider's Load unless that was done. OK or the result that the request fails with. */
 MI_Result provider_ready(struct provider *provider);
-/* Unloads the provider that was loaded last; false when none is left. */
+/* Unloads the provider that was loaded last; false when no provider is left. */
 bool provider_unload_last(struct miguard_host *host);
 
 /* ---- the host (host.c) ------------------------------------------------------------------- */
