@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "support/failing_alloc.h"
+#include "support/lacks.h"
 #include "support/raw.h"
 #include "support/sink_record.h"
 
@@ -432,6 +433,10 @@ START_TEST(a_child_makes_a_thread_of_its_own)
     puts("skip: a thread in a child: ThreadSanitizer allows none");
     return;
 #endif
+    if (lacks_plain_threads()) {
+        puts("skip: a thread in a child: the emulator does not survive it");
+        return;
+    }
     open_audit();
     ck_assert(write_record());
     pid_t child = fork();

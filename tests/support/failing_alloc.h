@@ -12,11 +12,11 @@
 
 #include "base/alloc.h"
 
-static long countdown = -1;    /* allocations that still succeed; -1: all do */
-static bool keeps_failing;     /* all behind the one that fails fail, too */
-static bool failed;            /* one has failed */
-static long allocations_tried; /* allocations that were asked for */
-static long outstanding;       /* blocks that are not given back */
+static long countdown = -1;      /* allocations that still succeed; -1: all do */
+static bool keeps_failing;       /* all behind the one that fails fail, too */
+static bool failed;              /* one has failed */
+static long allocations_tried;   /* allocations that were asked for */
+static _Atomic long outstanding; /* blocks that are not given back, by any thread */
 
 static bool allocation_fails(void)
 {
