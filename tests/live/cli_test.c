@@ -199,8 +199,8 @@ START_TEST(each_help_fits_a_terminal)
     ck_assert_uint_ge(count, 20);
     for (size_t i = 0; i < count; i++) {
         char arguments[64], first[64];
-        snprintf(arguments, sizeof(arguments), "%s --help", commands[i]);
-        snprintf(first, sizeof(first), "usage: miguard %s", commands[i]);
+        snprintf(arguments, sizeof(arguments), "%.31s --help", commands[i]);
+        snprintf(first, sizeof(first), "usage: miguard %.31s", commands[i]);
         run(arguments, &output);
         ck_assert_int_eq(output.status, 0);
         ck_assert_msg(strncmp(output.out, first, strlen(first)) == 0, "%s", output.out);

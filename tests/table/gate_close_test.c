@@ -4,6 +4,9 @@
  * calling thread is doing x what another one is doing x privilege. No row may end in an abort.
  * After a refusal no thread has changed, no_new_privs included, and there is no gate; every way
  * back leads home. Each row is a process of its own, since no gate can be opened again.
+ *
+ * QUICK=1 runs a quarter of the rows: of way, caller, other thread and privilege every value with
+ * every two values of the others. What only four of them together would show is left out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -418,15 +421,23 @@ static bool exists(const struct row *one)
            (one->caller != ADOPTED || one->privilege != CALLER_HAS_NNP);
 }
 
+/* Any three of the four values decide the last. FILTERED, the fifth of `other`, goes as PLAIN. */
+static bool is_of_the_quarter(const struct row *one)
+{
+    return ((unsigned)one->way + one->caller + one->other + one->privilege) % 4 == 0;
+}
+
 static void try_all(void)
 {
+    bool quick = getenv("QUICK") != NULL;
+
     for (unsigned i = 0; i < 2U * WAYS * DOINGS * OTHERS * PRIVILEGES; i++) {
         struct row one = {.scope = i % 2 == 0 ? MIGUARD_GATE_THREAD : MIGUARD_GATE_PROCESS,
                           .way = i / 2 % WAYS,
                           .caller = i / (2 * WAYS) % DOINGS,
                           .other = i / (2 * WAYS * DOINGS) % OTHERS,
                           .privilege = i / (2 * WAYS * DOINGS * OTHERS)};
-        if (exists(&one)) {
+        if (exists(&one) && (!quick || is_of_the_quarter(&one))) {
             try_actions(&one);
         }
     }
