@@ -281,10 +281,10 @@ check-valgrind: deps ## the tests under valgrind
 
 # What takes a quarter of an hour has a target of its own.
 lifetime := tests/live/lifetime_test
-check-arm64: ## the unit tests for aarch64: cross built, and run under qemu-user (5 min)
+check-arm64: ## tests for aarch64: cross built, and run under qemu-user (3 min)
 	@sh tests/arm64.sh
 
-check-arm64-system: ## the tests for aarch64 as root under a Debian kernel in qemu-system (long)
+check-arm64-system: ## gate, switch, drop, fork, sessions for aarch64 as root under a Debian kernel in qemu-system (40 min)
 	@sh tests/arm64_system.sh
 
 check-musl: deps ## every source compiles against musl, which has all that it uses
