@@ -633,6 +633,19 @@ only_allowed_entries() {
     [ ! -s "$tmp/out" ]
 }
 
+# Under a runner, which is a debugger or an emulator, some tests leave themselves out.
+no_runner_is_none() {
+    cat >"$tmp/asks" <<'END'
+#!/bin/sh
+[ -z "${RUNNER+set}" ] && echo "1 passed, 0 failed"
+END
+    chmod +x "$tmp/asks"
+    (unset RUNNER && OUT=$tmp sh tests/run.sh "$tmp/asks") >"$tmp/out" && return 0
+    cat "$tmp/out"
+    return 1
+}
+
+check "tests that run by themselves are given no RUNNER" no_runner_is_none
 check "no file names a path of this machine" no_machine_paths
 check "the top level has what it should and nothing else" only_allowed_entries
 check ".ci/run can be run" test -x .ci/run
