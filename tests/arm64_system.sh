@@ -26,7 +26,7 @@ CROSS=$target- NEED_QEMU_SYSTEM=1 sh src/deps.sh ||
     skip "no cross compiler, libraries, emulator or cpio can be had here"
 # The kernel needs something that makes its initramfs: the smallest, which is not used.
 sh src/sysroot.sh $target "$sysroot" linux-image-arm64 tiny-initramfs busybox-static \
-    base-passwd coreutils dash grep jq mawk sed util-linux >"$out.packages" 2>&1 || {
+    base-passwd coreutils dash findutils grep jq mawk sed util-linux >"$out.packages" 2>&1 || {
     tail -n 3 "$out.packages"
     skip "Debian's kernel and programs for it cannot be had here"
 }
