@@ -44,7 +44,7 @@ static bool is_there(const struct log_file *file)
 {
     struct stat status;
 
-    /* A second time, so that an fstat(2) that failed just then is not told as a failed sync. */
+    /* A second time, so that an fstat(2) that failed just then is not reported as a failed sync. */
     return state_look(&file->state, &status) == STATE_THERE ||
            state_look(&file->state, &status) == STATE_THERE;
 }
