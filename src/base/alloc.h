@@ -14,6 +14,8 @@ __attribute__((warn_unused_result)) void *base_alloc(size_t count, size_t size);
 /* As realloc(3) for count objects of size bytes; the old block stays valid on failure. */
 __attribute__((warn_unused_result)) void *base_resize(void *block, size_t count, size_t size);
 
+/* As free(3), for memory of the functions above. NULL is allowed. Keeps errno, so that clean-up
+ * does not hide an error. */
 void base_free(void *block);
 
 /* A copy of text, or NULL when text is NULL or memory ran out. */

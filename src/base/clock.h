@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+/* The time since an arbitrary start, in milliseconds and nanoseconds. Neither fails. */
 int64_t clock_now_ms(void);
 int64_t clock_now_ns(void);
 

@@ -11,6 +11,7 @@
 /* The kernel's table of a process grows to the highest number: a higher floor would cost memory. */
 enum { AWAY = 512, LOWEST = 3 };
 
+/* The lowest number that descriptor_away() aims at, under the limit that holds now. */
 static int floor_of(void)
 {
     struct rlimit limit = {0, 0};

@@ -13,6 +13,7 @@ static bool watched;
  * there. */
 static struct entry_state fork_entry;
 
+/* The handler before a fork. An owner with more than one lock takes them in its before(). */
 static void lock_all(void)
 {
     struct entry_state entry = entry_enter();

@@ -9,7 +9,8 @@
 
 enum { HEX_NUMBER = 16 }; /* digits of 64 bits */
 
-/* Each returns the position after its digits: two per byte, or the lowest `digits`. */
+/* Each returns the position after its digits: two per byte, or the lowest `digits` of a number,
+ * with leading zeros. The caller provides the room. */
 char *hex_put_bytes(char *at, const void *bytes, size_t count);
 char *hex_put_number(char *at, uint64_t value, unsigned digits);
 

@@ -16,6 +16,8 @@
 #define STATE_LIVE       0x80000000u
 #define STATE_GENERATION 0xFFFFFFFF00000000u
 
+/* One object and its state. The object follows at once, so that its address leads back to the
+ * slot. */
 struct slot {
     _Atomic uint64_t state;
     _Atomic uint64_t epoch; /* process_epoch() at publication */
@@ -36,6 +38,8 @@ static struct slot *slot_of(const void *object)
     return (struct slot *)(uintptr_t)(start - offsetof(struct slot, object));
 }
 
+/* The slot of that index, or NULL where its chunk was never allocated. The acquire pairs with the
+ * release in grow(): a reader that sees the chunk sees its slots initialised. */
 static struct slot *slot_at(struct slots *table, uint32_t index)
 {
     unsigned char *chunk =
@@ -67,6 +71,7 @@ static struct slot *grow(struct slots *table)
     return slot;
 }
 
+/* A slot for a new object, or NULL. The caller holds the lock. */
 static struct slot *take_free(struct slots *table)
 {
     /* Quarantine: a chunk's worth of slots is free before the first is reused. */
@@ -118,6 +123,7 @@ struct slots_handle slots_handle_named(struct slots *table, uint64_t name)
     return (struct slots_handle){name, process_check_word(name ^ (uint64_t)(uintptr_t)table)};
 }
 
+/* The name has index + 1, so that no handle has the name 0. */
 static struct slots_handle handle_of(struct slots *table, const struct slot *slot, uint64_t state)
 {
     return slots_handle_named(table, (state & STATE_GENERATION) | (slot->index + 1));
@@ -144,6 +150,9 @@ static bool is_ours(const struct slots *table, uint64_t name, const uint64_t *ch
     return check == NULL || *check == process_check_word(name ^ (uint64_t)(uintptr_t)table);
 }
 
+/* One look-up: the verdicts are checked in the order of enum slots_verdict, and the
+ * compare-and-swap succeeds only while generation and LIVE are as they were checked. So a pin is
+ * never taken on an object that was retired meanwhile. */
 static enum slots_verdict find_live(struct slots *table, uint64_t name, const uint64_t *check,
                                     void **ret_object)
 {
@@ -228,6 +237,8 @@ bool slots_retire(struct slots *table, void *object)
     return (before & STATE_LIVE) != 0;
 }
 
+/* At the end of the list, so that the slot that was free longest is reused first. The caller holds
+ * the lock. */
 static void append_free(struct slots *table, struct slot *slot)
 {
     slot->next_free = UINT32_MAX;

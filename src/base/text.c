@@ -29,6 +29,7 @@ void text_release(struct text *text)
     *text = (struct text)TEXT_EMPTY;
 }
 
+/* Doubles, so that n appends copy O(n) bytes. The old content stays when memory runs out. */
 static bool text_grow(struct text *text, size_t need)
 {
     size_t capacity = text->capacity == 0 ? 1024 : text->capacity;
@@ -45,6 +46,7 @@ static bool text_grow(struct text *text, size_t need)
     return true;
 }
 
+/* Room for that many more bytes and a NUL; false when the text has failed. */
 static bool text_reserve(struct text *text, size_t more)
 {
     size_t need = text->length + more + 1;

@@ -25,11 +25,14 @@ struct text {
         0                                                                                          \
     }
 
+/* Frees the memory and leaves an empty text, which may be used again. */
 void text_release(struct text *text);
 
 /* Empties the text and clears its error; keeps its memory. */
 void text_clear(struct text *text);
 
+/* Each appends, or sets failed when memory runs out; after that it does nothing. No length needs to
+ * be known before. */
 void text_append(struct text *text, const char *string);
 void text_append_bytes(struct text *text, const char *bytes, size_t length);
 void text_append_unsigned(struct text *text, uint64_t value);

@@ -6,6 +6,7 @@
 
 enum { WORD_LIMIT = 40 }; /* every key, name and option of the project is shorter */
 
+/* Only ASCII is folded: the result must not depend on the locale. */
 static char folded(char byte, bool fold)
 {
     if (fold && byte >= 'A' && byte <= 'Z') {
