@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Captures the credentials of the calling thread: every component is read, then confirmed by a
- * second look. Called by the guard for each session, by the switch, and by programs. */
+/*
+ * Captures the credentials of the calling thread: every component is read, then confirmed by a
+ * second look. Called by the guard for each session, by the switch, and by programs.
+ *
+ * A capture is up to IDENTITY_TRIES attempts of: capture_once() reads every component,
+ * id_map_prove() refuses ids that two owners could share, witness_all() asks second sources, and
+ * identity_check() reads all again. Only an attempt that all four accept is handed out; anything
+ * else is UNREADABLE, UNPROVABLE or TORN.
+ */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -11,6 +18,7 @@
 #include "identity/read.h"
 #include "identity/witness.h"
 
+/* component is one bit: it names what the kernel did not answer. */
 static enum miguard_status unreadable(struct miguard_error *reterr, miguard_components component)
 {
     return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read",
@@ -29,6 +37,8 @@ static bool has_no_id(const struct miguard_identity *identity)
     return identity->group_count > 0 && identity->groups[identity->group_count - 1] == (gid_t)-1;
 }
 
+/* The list is kept sorted and without duplicates, so that comparing two is one memcmp(3). At least
+ * one element is allocated: NULL would look like a list that was never read. */
 static enum miguard_status capture_groups(struct miguard_identity *identity,
                                           struct miguard_error *reterr)
 {
@@ -81,6 +91,7 @@ static enum miguard_status capture_fast(struct miguard_identity *identity,
     return MIGUARD_OK;
 }
 
+/* Where no active LSM has labels, lsm_label stays NULL, and the component still counts as known. */
 static enum miguard_status capture_label(struct miguard_identity *identity,
                                          struct miguard_error *reterr)
 {
@@ -99,6 +110,8 @@ static enum miguard_status capture_label(struct miguard_identity *identity,
     return MIGUARD_OK;
 }
 
+/* The components that take many calls or a file. The ambient set comes after capture_fast() and the
+ * bounding set: it needs the inheritable set and the number of capabilities. */
 static enum miguard_status capture_slow(struct miguard_identity *identity,
                                         struct miguard_error *reterr)
 {
@@ -115,6 +128,8 @@ static enum miguard_status capture_slow(struct miguard_identity *identity,
     return capture_label(identity, reterr);
 }
 
+/* One attempt. Only its end sets the tag, so that a capture that fails halfway is never valid. The
+ * caller releases it in either case. */
 static enum miguard_status capture_once(struct miguard_identity *identity,
                                         struct miguard_error *reterr)
 {
@@ -134,6 +149,8 @@ static enum miguard_status capture_once(struct miguard_identity *identity,
     return id_map_prove(identity, reterr);
 }
 
+/* The attempts. A wrong answer that repeats is UNREADABLE, a change that repeats is TORN: the cause
+ * of the first is a sandbox, of the second another thread. */
 static enum miguard_status capture(struct miguard_identity *ret_identity, bool only_look,
                                    struct miguard_error *reterr)
 {

@@ -8,8 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Starts at 0, an even number, in each thread. A forked child inherits the value of the thread that
+ * forked. */
 __thread volatile uint64_t identity_change_count;
 
+/* In .bss and never exported: only the assembly below and the functions of this file refer to
+ * it. */
 union identity_cookie identity_cookie;
 
 /* The halves are read and written one by one, so that no register that the compiler could spill
@@ -30,6 +34,8 @@ bool identity_has_cookie(void)
     return drawn;
 }
 
+/* Drawn again in the unlikely case that all halves are 0, which means "not drawn". A failure clears
+ * the first half, so that half a cookie is not left behind for a 64-bit word. */
 bool identity_cookie_draw(void)
 {
     while (!identity_has_cookie()) {
@@ -45,6 +51,8 @@ bool identity_cookie_draw(void)
     return true;
 }
 
+/* The filter compares 32 bits at a time (seccomp(2): BPF loads words), in the byte order of the
+ * machine. */
 void identity_cookie_write(volatile uint32_t *ret_low, volatile uint32_t *ret_high)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -134,6 +142,8 @@ __asm__(FUNCTION("identity_carry_elsewhere") /* number, a, b, c, wrong */
 
 #if IDENTITY_ONE_INSTRUCTION
 
+/* The label after the one instruction: seccomp_data.instruction_pointer is the address of the
+ * next. */
 extern const char identity_carry_return[] __attribute__((visibility("hidden")));
 
 uint64_t identity_carry_address(void)
@@ -143,6 +153,8 @@ uint64_t identity_carry_address(void)
 
 #else /* no gate here, and so no cookie to carry */
 
+/* Without the assembly, no instruction is distinguished from another; the calls work all the
+ * same. */
 long identity_carry(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
                     unsigned long e)
 {

@@ -18,6 +18,8 @@
 _Static_assert(COMPONENTS_READ_BY_HAND == 16, "capture and check read 8 ids, the groups, 5 sets of "
                                               "capabilities, the namespace and the label");
 
+/* One check on its way: what must match, what of it does not, and what could not be read. unread is
+ * always a part of differing. */
 struct check {
     const struct miguard_identity *bound;
     miguard_components compared;
@@ -25,12 +27,15 @@ struct check {
     miguard_components unread;
 };
 
+/* A component that is not compared is not read either: a policy that leaves groups out pays nothing
+ * for them. */
 static bool wants(const struct check *check, miguard_components components)
 {
     return (check->compared & components) != 0;
 }
 
-/* component differs unless it is known and equal. */
+/* A component differs unless it was read and is equal. A component that is not compared is dropped
+ * here. */
 static void compare(struct check *check, miguard_components component, bool equal)
 {
     if (!equal) {
@@ -38,6 +43,7 @@ static void compare(struct check *check, miguard_components component, bool equa
     }
 }
 
+/* Fail closed: what the kernel did not answer counts as different. */
 static void not_read(struct check *check, miguard_components components)
 {
     check->differing |= components & check->compared;
@@ -46,6 +52,7 @@ static void not_read(struct check *check, miguard_components components)
 
 #define ID_BITS(first) ((miguard_components)(first)*7) /* real, effective, saved: three bits */
 
+/* One call reads all three, so it is made when any of them is compared. */
 static void check_uids(struct check *check)
 {
     uid_t ids[IDENTITY_IDS - 1];
@@ -78,6 +85,8 @@ static void check_gids(struct check *check)
     compare(check, MIGUARD_COMPONENT_SGID, ids[IDENTITY_S] == bound[IDENTITY_S]);
 }
 
+/* The initial 0 is never trusted: not_read() marks the component before it is compared, and a mark
+ * is never taken back. */
 static void check_fs_ids(struct check *check)
 {
     uid_t fsuid = 0;
@@ -97,6 +106,7 @@ static void check_fs_ids(struct check *check)
     }
 }
 
+/* Sorts the list that was read in place; the bound list is sorted already. */
 static bool same_groups(const struct miguard_identity *bound, gid_t *groups, uint32_t count)
 {
     count = identity_sort_groups(groups, count);
@@ -120,6 +130,7 @@ static void check_groups(struct check *check)
     compare(check, MIGUARD_COMPONENT_GROUPS, same_groups(check->bound, groups, count));
 }
 
+/* The ambient set needs the inheritable one, so capget(2) is asked for it, too. */
 static void check_caps(struct check *check)
 {
     const miguard_components from_capget = MIGUARD_COMPONENT_CAP_EFFECTIVE |
@@ -150,6 +161,8 @@ static void check_caps(struct check *check)
     }
 }
 
+/* The number of capabilities is that of the capture: a kernel does not get more while it runs. 0 is
+ * an identity that was not captured here. */
 static void check_bounding(struct check *check)
 {
     uint64_t set = 0;
@@ -165,6 +178,8 @@ static void check_bounding(struct check *check)
     compare(check, MIGUARD_COMPONENT_CAP_BOUNDING, set == check->bound->cap[IDENTITY_CAP_BOUNDING]);
 }
 
+/* The components of one word, by the rows of component.h; as check_fs_ids() for a word that cannot
+ * be read. */
 static void check_words(struct check *check)
 {
     uint32_t value = 0;
@@ -235,6 +250,7 @@ static void check_label(struct check *check)
     compare(check, MIGUARD_COMPONENT_LSM_LABEL, strcmp(label, check->bound->lsm_label) == 0);
 }
 
+/* The one way out, so that *ret_unreadable is set whatever the result is. */
 static miguard_components finish(const struct check *check, miguard_components *ret_unreadable)
 {
     if (ret_unreadable != NULL) {
@@ -243,6 +259,8 @@ static miguard_components finish(const struct check *check, miguard_components *
     return check->differing;
 }
 
+/* The cheap and likely differences come first only for speed: all are read, so that a refusal names
+ * all of them. */
 miguard_components identity_check(const struct miguard_identity *bound, miguard_components compared,
                                   miguard_components *ret_unreadable)
 {

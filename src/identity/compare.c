@@ -5,6 +5,7 @@
 
 #include "identity/identity.h"
 
+/* Two identities without a label are equal; one with and one without are not. */
 static bool same_label(const char *a, const char *b)
 {
     if (a == NULL || b == NULL) {
@@ -31,6 +32,8 @@ static bool same_groups(const struct miguard_identity *a, const struct miguard_i
 #define SAME_number               SAME_VALUE
 #define SAME_label(a, b, member)  same_label((a)->member, (b)->member)
 
+/* The initialiser makes everything differ that one of the two does not know: unknown is never equal
+ * (invariant 1). */
 miguard_components miguard_identity_compare(const struct miguard_identity *a,
                                             const struct miguard_identity *b)
 {
@@ -50,6 +53,7 @@ miguard_components miguard_identity_known(const struct miguard_identity *identit
     return identity_valid(identity) ? identity->known : 0;
 }
 
+/* For exactly one bit; NULL for a set of several, for 0 and for a bit that no component has. */
 const char *miguard_component_name(miguard_components component)
 {
     switch (component) {

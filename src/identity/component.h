@@ -42,6 +42,8 @@
     X(USER_NAMESPACE, number, user_namespace, UNREAD, LINK, POWER, NAMESPACE)                      \
     X(LSM_LABEL, label, lsm_label, UNREAD, LINK, LITTLE, LABEL)
 
+/* The type behind a component. The names are in lower case, because macros paste them onto the
+ * names of functions, such as append_user() of describe.c. */
 enum component_shape {
     COMPONENT_user,
     COMPONENT_group,
@@ -53,24 +55,29 @@ enum component_shape {
     COMPONENT_label,
 };
 
+/* How a switch treats a component; COMPONENTS_OF_STATE and COMPONENTS_THAT_STAY below follow from
+ * it. */
 enum component_way {
     COMPONENT_SWITCHED, /* changed and restored */
     COMPONENT_LASTING,  /* no call of the thread can change and restore it */
     COMPONENT_UNREAD,   /* the same, and not read by a switch (switch/state.h) */
 };
 
+/* Where a tool that reads another thread finds the component; a HIDDEN one stays unknown there. */
 enum component_shown {
     COMPONENT_STATUS, /* /proc/TID/status */
     COMPONENT_LINK,   /* a file of its own */
     COMPONENT_HIDDEN,
 };
 
+/* How much a difference counts in a review of a policy. No guard decides by it. */
 enum component_weight {
     COMPONENT_ACCESS, /* the kernel decides by it: credentials(7), capabilities(7) */
     COMPONENT_POWER,  /* a difference may allow other things */
     COMPONENT_LITTLE,
 };
 
+/* Which text of advice fits a component that differs. */
 enum component_advice {
     ADVICE_USERS,
     ADVICE_FS_IDS,

@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 
+/* Written by cut_end() and expected by cut_mark_length(): one constant, so that both agree. */
 static const char bytes_word[] = " bytes #";
 
 void cut_begin(struct cut *cut, char *buffer, size_t limit)
@@ -18,6 +19,8 @@ void cut_begin(struct cut *cut, char *buffer, size_t limit)
     cut->length = 0;
 }
 
+/* Keeps what fits, and hashes from the piece on that passes the limit: what was kept until then is
+ * the whole text so far. */
 static void add_bytes(struct cut *cut, const char *bytes, size_t length)
 {
     size_t room = cut->limit - cut->kept, taken = length < room ? length : room;
@@ -34,6 +37,7 @@ static void add_bytes(struct cut *cut, const char *bytes, size_t length)
     cut->length += length;
 }
 
+/* Whole stretches of valid text are added at once; only a byte that is not UTF-8 ends one. */
 void cut_add(struct cut *cut, const char *text, size_t length)
 {
     const char *start = text, *end = text + length;
@@ -51,6 +55,7 @@ void cut_add(struct cut *cut, const char *text, size_t length)
     add_bytes(cut, start, (size_t)(text - start));
 }
 
+/* Decimal digits without a NUL; returns the position after them. */
 static char *put_number(char *at, uint64_t number)
 {
     char digits[20];
@@ -74,6 +79,8 @@ static char *put_word(char *at, const char *word)
     return at + length;
 }
 
+/* Goes back over continuation bytes to the first byte of the last character, which says how long
+ * that must be. Relies on valid UTF-8, which cut_add() ensures. */
 size_t cut_whole(const char *text, size_t length)
 {
     size_t start = length;
@@ -132,6 +139,7 @@ bool cut_fits(const char *text, size_t limit)
     return length <= limit;
 }
 
+/* strchr(3) finds the NUL of its own string, so a NUL in text is excluded first. */
 static bool all_of(const char *text, size_t length, const char *set)
 {
     for (size_t i = 0; i < length; i++) {
@@ -142,6 +150,7 @@ static bool all_of(const char *text, size_t length, const char *set)
     return true;
 }
 
+/* Read from the end: "]", the hash, the word, the digits, "...[". */
 size_t cut_mark_length(const char *text, size_t length)
 {
     const size_t end = sizeof(bytes_word) - 1 + 2 * CUT_HASH + 1;

@@ -33,7 +33,8 @@ enum {
 /* The memory that a text of this limit needs, with its NUL. */
 #define CUT_SIZE(limit) ((limit) + CUT_MARK + 1)
 
-/* A text that comes in pieces. Allocates nothing. */
+/* A text that comes in pieces. Allocates nothing. hash is not initialised before the text exceeds
+ * limit: a short text costs no hashing. */
 struct cut {
     char *buffer;
     size_t limit, kept;
@@ -48,13 +49,14 @@ void cut_add(struct cut *cut, const char *text, size_t length);
 /* Terminates the buffer and returns the length of its content. */
 size_t cut_end(struct cut *cut);
 
-/* Cuts a whole text in one call. */
+/* Cuts a whole text in one call. buffer: CUT_SIZE(limit) bytes. Returns the length of its
+ * content. */
 size_t cut_text(const char *text, size_t limit, char *buffer);
 
 /* The length of the whole characters in the first `limit` bytes of text. */
 size_t cut_whole(const char *text, size_t limit);
 
-/* Whether a text may be written uncut. */
+/* Whether a text may be written uncut, without hashing or copying it. Counts as cut_add() does. */
 bool cut_fits(const char *text, size_t limit);
 
 /* The length of the mark at the end of text, which has that length; 0 when it has no mark. */

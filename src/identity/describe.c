@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Identities as text and JSON, for records, the command and programs. */
+/* Identities as text and JSON, for records, the command and programs. The functions append_SHAPE()
+ * make text and json_SHAPE() make JSON; append_component() and json_component() choose among them
+ * by the rows of component.h. A text that runs out of memory stays failed, which hand_out()
+ * reports. */
 #include <cap-ng.h>
 #include <linux/securebits.h>
 #include <stdio.h>
@@ -43,6 +46,7 @@ static bool name_of(struct text *text, uint32_t id, bool user, char name[DIRECTO
 
 /* ---- text ------------------------------------------------------------------------------ */
 
+/* "1000(name)", as id(1) shows it; the number alone where the name cannot be resolved. */
 static void append_id(struct text *text, uint32_t id, bool user)
 {
     char name[DIRECTORY_NAME];
@@ -52,6 +56,8 @@ static void append_id(struct text *text, uint32_t id, bool user)
     }
 }
 
+/* All capabilities of this kernel. Without their number, every bit, so that nothing is "all" by
+ * mistake. */
 static uint64_t every_cap(const struct miguard_identity *identity)
 {
     return identity->cap_count == 0 || identity->cap_count >= 64
@@ -80,6 +86,7 @@ static void append_caps(struct text *text, const struct miguard_identity *identi
     }
 }
 
+/* The names of <linux/securebits.h>, in lower case with hyphens. */
 static const struct {
     uint32_t bit;
     const char *name;
@@ -94,6 +101,7 @@ static const struct {
     {SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED, "no-cap-ambient-raise-locked"},
 };
 
+/* Each append_SHAPE() has the identity as a parameter, for the shapes that need its counts. */
 static void append_securebits(struct text *text, const struct miguard_identity *identity,
                               uint32_t bits)
 {
@@ -155,6 +163,7 @@ static void append_label(struct text *text, const struct miguard_identity *ident
     text_append(text, label != NULL ? label : "none");
 }
 
+/* A component that was not read is shown as such and never as a value. */
 static void append_component(struct text *text, const struct miguard_identity *identity,
                              miguard_components component)
 {
@@ -187,6 +196,8 @@ void identity_components_text(struct text *text, miguard_components components)
 
 /* ---- JSON ------------------------------------------------------------------------------ */
 
+/* {"id": 1000, "name": "..."}; without "name" where it cannot be resolved or is not wanted.
+ * Resolving asks NSS, which may take long. */
 static void json_id(struct text *text, const char *key, uint32_t id, bool user, bool names)
 {
     char name[DIRECTORY_NAME];
@@ -226,6 +237,7 @@ static void json_groups(const struct json *json, const gid_t *groups)
     text_json_close(json->text, ']');
 }
 
+/* The list of names; a bit without a name in this version of libcap-ng is CAP_n. */
 static void json_caps(const struct json *json, uint64_t set)
 {
     text_json_open(json->text, json->key, '[');
@@ -294,6 +306,8 @@ void identity_write_json(struct text *text, const struct miguard_identity *ident
 
 /* ---- public ---------------------------------------------------------------------------- */
 
+/* Copies the text out as snprintf(3) does and releases it. *ret_length is the whole length, so that
+ * a caller can come again with a larger buffer. */
 static enum miguard_status hand_out(struct text *text, char *buffer, size_t size,
                                     size_t *ret_length)
 {
@@ -305,6 +319,7 @@ static enum miguard_status hand_out(struct text *text, char *buffer, size_t size
     return status;
 }
 
+/* A NULL buffer of size 0 asks for the length alone. */
 static bool arguments_sound(const struct miguard_identity *identity, const char *buffer,
                             size_t size, const size_t *ret_length)
 {

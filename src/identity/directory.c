@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks NSS for users, groups and memberships (directory.h). Called by the policy loader, the switch
- * target, records and the command. */
+/*
+ * Asks NSS for users, groups and memberships (directory.h). Called by the policy loader, the switch
+ * target, records and the command.
+ *
+ * The way of a question: an entry point fills in a struct question, put_question() asks on this
+ * thread or with ask_in_time() on another, ask() calls NSS, and accept_entry() or prove_groups()
+ * decides whether the answer is one. A thread that does not answer in time keeps its own copy of
+ * the question and frees it whenever it ends.
+ */
 #include "identity/directory.h"
 
 #include <errno.h>
@@ -25,6 +32,9 @@
 #include "identity/identity.h"
 
 enum {
+    /* FIRST_BUFFER, in bytes, holds nearly every entry, FIRST_GROUPS nearly every list.
+     * INTERRUPTIONS: how often EINTR is tried again. MOST_BEHIND: threads that may be left behind
+     * at a time. MILLION: nanoseconds of a millisecond. */
     FIRST_BUFFER = 2048,
     FIRST_GROUPS = 256,
     INTERRUPTIONS = 16,
@@ -52,11 +62,13 @@ struct question {
     _Atomic unsigned owners;   /* the last of them frees it */
 };
 
+/* The entry as getpwnam_r(3) or getgrnam_r(3) fills it in; its texts are in the caller's buffer. */
 union found {
     struct passwd user;
     struct group group;
 };
 
+/* An error of 0 would read as success in a message, so it becomes EIO. */
 static enum directory_result failed(struct question *question, int error)
 {
     question->entry.error = error != 0 ? error : EIO;
@@ -184,6 +196,8 @@ static enum directory_result prove_groups(struct question *question, int left)
     return result == DIRECTORY_NONE ? DIRECTORY_FOUND : result;
 }
 
+/* getgrouplist(3) returns -1 when the room is too small. The number that it reports then is not
+ * relied on: the room grows up to the kernel's limit. */
 static enum directory_result ask_groups(struct question *question)
 {
     for (int room = FIRST_GROUPS; room <= IDENTITY_MAX_GROUPS; room *= 4) {
@@ -202,6 +216,7 @@ static enum directory_result ask_groups(struct question *question)
     return DIRECTORY_TOO_LARGE;
 }
 
+/* Blocks as long as the services of nsswitch.conf(5) do. */
 static void ask(struct question *question)
 {
     question->result =
@@ -219,6 +234,8 @@ static void ask(struct question *question)
 static _Atomic uint64_t behind_epoch;
 static _Atomic int behind;
 
+/* False at the limit. A forked child has another epoch and none of these threads, so it starts at
+ * 0. */
 static bool count_one_behind(void)
 {
     uint64_t epoch = process_epoch();
@@ -239,6 +256,8 @@ unsigned directory_threads(void)
     return count > 0 ? (unsigned)count : 0;
 }
 
+/* Gives up one share. The thread that asks and the thread that waits have one each, and either may
+ * be the last. */
 static void question_release(struct question *question)
 {
     if (atomic_fetch_sub(&question->owners, 1) == 1) {
@@ -249,6 +268,8 @@ static void question_release(struct question *question)
     }
 }
 
+/* Answers first and then wakes: the waiting thread may be gone, and the futex is part of memory
+ * that this thread still owns. */
 static void *ask_in_thread(void *argument)
 {
     ENTRY_UNCANCELLED;
@@ -262,6 +283,8 @@ static void *ask_in_thread(void *argument)
     return NULL;
 }
 
+/* 0, or an errno. The thread has all signals blocked, which belong to the program (base/process.h),
+ * and is detached: it may never end. */
 static int start_asking(struct question *question)
 {
     pthread_attr_t attributes;
@@ -282,6 +305,8 @@ static int start_asking(struct question *question)
     return error;
 }
 
+/* Waits until the answer is there or the time is over. A wake-up without a cause only repeats the
+ * loop. */
 static bool is_answered(struct question *question, int wait)
 {
     int64_t end = clock_now_ms() + wait;
@@ -332,6 +357,8 @@ static void hand_over(struct question *question, struct question *asked)
     asked->groups = NULL;
 }
 
+/* Asks on a separate thread. question itself stays with the caller, whose stack it is on; the
+ * thread gets `apart`, a copy in memory. */
 static void ask_in_time(struct question *question, int wait)
 {
     struct question *apart = base_alloc(1, sizeof(*apart));
@@ -372,6 +399,7 @@ static void ask_in_time(struct question *question, int wait)
     question_release(apart);
 }
 
+/* errno is kept: NSS modules leave anything in it. */
 static void put_question(struct question *question, int wait)
 {
     int before = errno;
@@ -394,6 +422,7 @@ void directory_release(struct directory_entry *entry)
     entry->name = NULL;
 }
 
+/* The name in the question belongs to the caller and the one in the entry to *ret_entry. */
 static enum directory_result ask_for_entry(struct question *question, int wait,
                                            struct directory_entry *ret_entry)
 {
@@ -422,6 +451,7 @@ enum directory_result directory_by_id(enum directory_kind kind, uint32_t id, int
     return ask_for_entry(&question, wait, ret_entry);
 }
 
+/* The entry's memory is released here; only the name is kept. */
 enum directory_result directory_name(enum directory_kind kind, uint32_t id, int wait,
                                      char name[DIRECTORY_NAME])
 {
@@ -473,6 +503,8 @@ enum directory_text directory_read_id(const char *digits, size_t length, uint32_
     return DIRECTORY_TEXT_DIGITS;
 }
 
+/* A sign or a blank makes it a name, as does anything that is not all digits after an optional
+ * "+". */
 enum directory_text directory_read_text(const char *text, uint32_t *ret_id)
 {
     bool plus = text[0] == '+';

@@ -34,6 +34,7 @@ static bool map_is_complete(const char *map)
     return covered >= EVERY_ID;
 }
 
+/* A number of /proc/sys: the overflow ids are the same for the whole system (proc(5)). */
 static bool read_number(const char *path, uint32_t *ret_number)
 {
     char text[32];
@@ -44,6 +45,7 @@ static bool read_number(const char *path, uint32_t *ret_number)
     return true;
 }
 
+/* Denied is permanent for a namespace and its descendants (user_namespaces(7)). */
 static bool setgroups_denied(void)
 {
     char text[16];
@@ -56,6 +58,7 @@ static enum miguard_status not_readable(struct miguard_error *reterr, const char
     return error_set(reterr, MIGUARD_UNREADABLE, 0, "capture", "%s cannot be read", path);
 }
 
+/* The message has the id and the way out: the administrator must map it. */
 static enum miguard_status unprovable(struct miguard_error *reterr, miguard_components component,
                                       uint32_t id)
 {
@@ -64,6 +67,7 @@ static enum miguard_status unprovable(struct miguard_error *reterr, miguard_comp
                      miguard_component_name(component), id);
 }
 
+/* A complete map shows each id as itself, so the overflow id is then a real one. */
 static enum miguard_status prove_uids(const struct miguard_identity *identity,
                                       struct miguard_error *reterr)
 {
@@ -87,6 +91,7 @@ static enum miguard_status prove_uids(const struct miguard_identity *identity,
     return MIGUARD_OK;
 }
 
+/* As prove_uids(), and for the supplementary groups besides. */
 static enum miguard_status prove_gids(const struct miguard_identity *identity,
                                       struct miguard_error *reterr)
 {

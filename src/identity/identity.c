@@ -20,6 +20,8 @@ void identity_release(struct miguard_identity *identity)
     memset(identity, 0, sizeof(*identity));
 }
 
+/* The struct is copied first, and then each pointer in it is replaced; identity_release() on a
+ * failure frees only what was allocated here, because a failed allocation leaves NULL. */
 enum miguard_status identity_copy(const struct miguard_identity *from,
                                   struct miguard_identity *ret_identity)
 {

@@ -18,9 +18,12 @@
 #include "identity/cut.h"
 #include "miguard/identity.h"
 
+/* Places in uid[] and gid[]: real, effective, saved and file system id, as proc(5) orders them. */
 enum { IDENTITY_R, IDENTITY_E, IDENTITY_S, IDENTITY_FS, IDENTITY_IDS };
 
 enum {
+    /* Places in cap[]. The first three are what capget(2) gives; the other two take one prctl(2)
+     * for each capability. */
     IDENTITY_CAP_EFFECTIVE,
     IDENTITY_CAP_PERMITTED,
     IDENTITY_CAP_INHERITABLE,
@@ -57,6 +60,8 @@ struct miguard_identity {
 
 #define IDENTITY_TAG 0x6D69677561726431u /* "miguard1" */
 
+/* Whether it was filled in by a capture, a copy or a read. NULL is invalid. Looks at the tag
+ * alone. */
 bool identity_valid(const struct miguard_identity *identity);
 
 /* Captures every component of the calling thread into *ret_identity, which need not be
@@ -70,8 +75,12 @@ MIGUARD_CHECKED enum miguard_status identity_capture(struct miguard_identity *re
 MIGUARD_CHECKED enum miguard_status
 identity_capture_to_record(struct miguard_identity *ret_identity);
 
+/* Frees what the identity points to and zeroes it, so that it is no longer valid. Not the struct
+ * itself, which the caller owns. Also for a zeroed one. */
 void identity_release(struct miguard_identity *identity);
 
+/* An independent copy, released with identity_release(). NO_MEMORY leaves *ret_identity zeroed.
+ * from must be valid. */
 MIGUARD_CHECKED enum miguard_status identity_copy(const struct miguard_identity *from,
                                                   struct miguard_identity *ret_identity);
 
@@ -109,12 +118,16 @@ struct identity_process {
     uint64_t start_time;   /* in clock ticks since boot, proc(5) field 22 of stat */
     char executable[4096]; /* never cut: the kernel's limit; "" when it cannot be read */
 };
+/* Fills all members of the calling process. Neither allocates nor locks, and cannot fail: see
+ * above. */
 void identity_read_process(struct identity_process *ret_process);
 
 /* Whether a process with this pid still runs: a zombie does not. *ret_start is its start_time, or 0
  * when its /proc cannot be read. */
 bool identity_process_runs(pid_t pid, uint64_t *ret_start);
 
+/* The same for the calling thread. The kernel cuts its name to 15 bytes (PR_SET_NAME of
+ * prctl(2)). */
 struct identity_thread {
     pid_t tid;
     char name[16];           /* comm */

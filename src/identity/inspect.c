@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads the identity of other threads, and what is recorded beside an identity: for people and for
- * the audit log, never for a decision. */
+ * the audit log, never for a decision. miguard_identity_read() reads /proc/TID/status into one
+ * buffer (read_status), takes its lines apart (parse_status), and adds the two components that have
+ * files of their own (read_links). What stays unread is missing from `known`. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +33,7 @@ static const char *status_line(const char *status, const char *name)
     return NULL;
 }
 
+/* Four ids of a "Uid" or "Gid" line; NULL is a missing line. */
 static bool parse_ids(const char *line, uint32_t ids[IDENTITY_IDS])
 {
     for (size_t i = 0; i < IDENTITY_IDS; i++) {
@@ -48,6 +51,7 @@ static bool parse_ids(const char *line, uint32_t ids[IDENTITY_IDS])
     return true;
 }
 
+/* Ends at the first character that does not start a number: the end of the line. */
 static enum miguard_status parse_groups(const char *line, struct miguard_identity *identity)
 {
     uint32_t count = 0;
@@ -69,6 +73,7 @@ static enum miguard_status parse_groups(const char *line, struct miguard_identit
     return MIGUARD_OK;
 }
 
+/* False when a set is missing: /proc is then not that of a Linux since 4.3, which added CapAmb. */
 static bool parse_caps(const char *status, struct miguard_identity *identity)
 {
     static const char *const names[IDENTITY_CAP_SETS] = {"CapEff", "CapPrm", "CapInh", "CapAmb",
@@ -85,6 +90,8 @@ static bool parse_caps(const char *status, struct miguard_identity *identity)
 
 _Static_assert(COMPONENTS_SHOWN_AS_WORD == 1, "of the words, NoNewPrivs is read here");
 
+/* Fills in what the file shows, and marks it as known. The thread may change while the kernel
+ * writes the file; no decision uses it. */
 static enum miguard_status parse_status(const char *status, struct miguard_identity *identity)
 {
     uint64_t unused = 0;
@@ -103,6 +110,8 @@ static enum miguard_status parse_status(const char *status, struct miguard_ident
     return parse_groups(status_line(status, "Groups"), identity);
 }
 
+/* The namespace of another user's thread can be read only with ptrace(2) access (namespaces(7)), so
+ * a failure leaves the component unknown and is not an error. */
 static void read_links(pid_t tid, struct miguard_identity *identity)
 {
     char path[64], text[IDENTITY_MAX_LABEL];
@@ -124,6 +133,7 @@ static void read_links(pid_t tid, struct miguard_identity *identity)
     }
 }
 
+/* NOT_FOUND when the thread has ended, also between opening and reading (ESRCH). */
 static enum miguard_status read_status(pid_t tid, char *status, struct miguard_error *reterr)
 {
     char path[64];
@@ -196,6 +206,7 @@ bool identity_process_runs(pid_t pid, uint64_t *ret_start)
     return name_end == NULL || strchr("ZXx", name_end[1] == ' ' ? name_end[2] : ' ') == NULL;
 }
 
+/* Each value that cannot be read keeps its "not known": -1 for the login uid, 0 for the start. */
 void identity_read_process(struct identity_process *ret_process)
 {
     char text[1024];

@@ -41,6 +41,8 @@ static long call_capget(struct __user_cap_header_struct *header,
     return kernel_result(syscall(SYS_capget, header, data));
 }
 
+/* Relative to the working directory as open(2), by the call that every architecture has: aarch64
+ * lacks open(2). */
 static long call_open(const char *path, int flags)
 {
     return kernel_result(syscall(SYS_openat, AT_FDCWD, path, flags, 0));
@@ -71,6 +73,7 @@ static long call_getpid(void)
     return kernel_result(syscall(SYS_getpid));
 }
 
+/* The argument after the keyring is "create": 0, so that a thread without a keyring gets none. */
 static long call_session_keyring(void)
 {
     return kernel_result(
@@ -79,6 +82,8 @@ static long call_session_keyring(void)
 
 /* ---- changing: each call is made by the one instruction of change.c, and is counted ---------- */
 
+/* One counted change. The count is odd while the call runs, so a signal handler that examines the
+ * thread in between sees a change under way (change.h). */
 static long change(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
                    unsigned long e)
 {
@@ -136,6 +141,7 @@ static long call_prctl(int option, unsigned long a2, unsigned long a3, unsigned 
                                       : change)(SYS_prctl, (unsigned int)option, a2, a3, a4, a5);
 }
 
+/* The set calls take ids as the kernel does: -1 leaves an id as it is. */
 static long call_setresuid(uid_t ruid, uid_t euid, uid_t suid)
 {
     return change(SYS_setresuid, ruid, euid, suid, 0, 0);
@@ -163,6 +169,7 @@ static long call_seccomp(unsigned int operation, unsigned int flags, void *argum
     return change(SYS_seccomp, operation, flags, (unsigned long)arguments, 0, 0);
 }
 
+/* Must fail under the gate. Where it does not, it changed nothing, and so it is not counted. */
 static long call_stray(unsigned long wrong_bits)
 {
     const unsigned long same = UINT32_MAX;

@@ -12,12 +12,16 @@
  * skipped. */
 enum { LINE = 96 };
 
+/* The file, read in pieces: with 65,536 groups it has half a megabyte, and a switch must not
+ * allocate. */
 struct status_file {
     int fd;
     char piece[512];
     long length, at;
 };
 
+/* The next byte, or -1 at the end and after an error: then a line is missing and status_view_read()
+ * returns false. */
 static int next_character(struct status_file *file)
 {
     if (file->at == file->length) {
@@ -27,6 +31,7 @@ static int next_character(struct status_file *file)
     return file->at < file->length ? (unsigned char)file->piece[file->at++] : -1;
 }
 
+/* One line without its newline, cut to LINE - 1 bytes. False at the end of the file. */
 static bool next_line(struct status_file *file, char line[LINE])
 {
     size_t length = 0;
@@ -43,6 +48,7 @@ static bool next_line(struct status_file *file, char line[LINE])
     return true;
 }
 
+/* Four numbers in the order of IDENTITY_R and so on. False when one is missing. */
 static bool read_ids(const char *text, uint32_t ids[IDENTITY_IDS])
 {
     for (int i = 0; i < IDENTITY_IDS; i++) {
@@ -81,6 +87,7 @@ static unsigned read_line(struct status_view *view, const char *line)
     return 0;
 }
 
+/* The bits of read_line() add up to a full mask only when every line was there. */
 bool status_view_read(struct status_view *ret_view)
 {
     struct status_file file = {.length = 0, .at = 0};

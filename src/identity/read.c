@@ -74,6 +74,7 @@ bool read_fsgid(gid_t *ret_id)
     return true;
 }
 
+/* One capget(2) for three sets, so these three are consistent with each other. */
 bool read_caps(uint64_t cap[IDENTITY_CAP_SETS])
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -125,6 +126,7 @@ bool read_bounding(uint32_t expected_count, uint64_t *ret_set, uint32_t *ret_cou
     return true;
 }
 
+/* The kernel has no call that gives the whole set. */
 bool read_ambient(uint64_t inheritable, uint32_t count, uint64_t *ret_set)
 {
     uint64_t set = 0;
@@ -140,6 +142,7 @@ bool read_ambient(uint64_t inheritable, uint32_t count, uint64_t *ret_set)
     return true;
 }
 
+/* Any number may be a true answer; witness.c proves it. */
 bool read_securebits(uint32_t *ret_bits)
 {
     long result = identity_kernel.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
@@ -150,6 +153,7 @@ bool read_securebits(uint32_t *ret_bits)
     return true;
 }
 
+/* 1 is set, and can never be cleared again (prctl(2)). */
 bool read_no_new_privs(uint32_t *ret_value)
 {
     long result = identity_kernel.prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
@@ -192,11 +196,14 @@ static bool large_ready;
 
 FORK_OWNER(large_owner, .rank = FORK_ONCE, .lock = &large_once.lock);
 
+/* The destructor frees the buffer at the end of its thread. */
 static void make_large_key(void)
 {
     large_ready = pthread_key_create(&large_key, base_free) == 0;
 }
 
+/* This thread's buffer, made at its first use, or NULL. The library must stay in memory from then
+ * on, because the key's destructor points into it. */
 static gid_t *large_buffer(void)
 {
     if (!pin_in_memory()) {
@@ -218,6 +225,7 @@ static gid_t *large_buffer(void)
     return buffer;
 }
 
+/* The kernel refuses a buffer that is too small (EINVAL, getgroups(2)); none exceeds this one. */
 bool read_groups_into(gid_t *groups, uint32_t *ret_count)
 {
     long count = identity_kernel.getgroups(IDENTITY_MAX_GROUPS, groups);
@@ -228,6 +236,8 @@ bool read_groups_into(gid_t *groups, uint32_t *ret_count)
     return true;
 }
 
+/* EINVAL means that small is too small. The list may grow between the two calls; the second buffer
+ * holds any list. */
 gid_t *read_groups(gid_t small[READ_SMALL_GROUPS], uint32_t *ret_count)
 {
     gid_t *groups = small;
@@ -294,6 +304,8 @@ uint32_t identity_sort_groups(gid_t *groups, uint32_t count)
 
 /* ---- /proc ----------------------------------------------------------------------------- */
 
+/* Reads until the end of the file: read(2) of a file of /proc may return less than is there. The
+ * content is terminated even when it did not fit, so that its start can be used. */
 static long read_and_close(int fd, char *buffer, size_t size)
 {
     size_t length = 0;

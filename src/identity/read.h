@@ -5,12 +5,14 @@
 
 #include "identity/identity.h"
 
+/* Real, effective and saved ids into places IDENTITY_R to IDENTITY_S. */
 bool read_uids(uid_t ids[IDENTITY_IDS - 1]);
 bool read_gids(gid_t ids[IDENTITY_IDS - 1]);
+/* The id that file access is decided by. Changes nothing. */
 bool read_fsuid(uid_t *ret_id);
 bool read_fsgid(gid_t *ret_id);
 
-/* effective, permitted and inheritable into the first three places of cap. */
+/* Effective, permitted and inheritable into the first three places of cap. The others stay. */
 bool read_caps(uint64_t cap[IDENTITY_CAP_SETS]);
 
 /* The bounding set by one prctl(2) per capability. expected_count 0 finds out their number; else
@@ -27,6 +29,7 @@ bool read_ambient(uint64_t inheritable, uint32_t count, uint64_t *ret_set);
 COMPONENT_MAP(READ_WORD)
 #undef READ_WORD
 
+/* The inode number of the thread's user namespace; never 0. */
 bool read_user_namespace(uint64_t *ret_inode);
 
 /* The supplementary groups as the kernel returns them: in small when they fit, else in a buffer

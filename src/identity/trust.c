@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens files and folders that only a trusted user can have placed (trust.h). Called by the policy
- * loader, the log and the command. */
+/*
+ * Opens files and folders that only a trusted user can have placed (trust.h). Called by the policy
+ * loader, the log and the command.
+ *
+ * trust_open() walks from "/" one step at a time: take_step() names it, walk_step() opens it
+ * without following links, judge() examines the descriptor. A link's target is put before the
+ * remaining steps (follow_link). open_last() opens the end for reading and judges it again.
+ * trust_make_folder() walks to the parent the same way.
+ */
 #include "identity/trust.h"
 
 #include <errno.h>
@@ -46,6 +53,7 @@ refuse(const struct walk *walk, const char *name, const char *format, ...)
     return TRUST_REFUSED;
 }
 
+/* Of a failed system call, by errno. step names the call. */
 static enum trust_result refuse_system(const struct walk *walk, const char *name, const char *step)
 {
     int error = errno;
@@ -57,6 +65,7 @@ static enum trust_result refuse_system(const struct walk *walk, const char *name
     return refuse(walk, name, "%s: %s", step, strerrordesc_np(error));
 }
 
+/* For messages. Only the types that open(2) with O_NOFOLLOW and O_PATH can give. */
 static const char *kind_of(mode_t mode)
 {
     switch (mode & S_IFMT) {
@@ -78,6 +87,7 @@ static const char *kind_of(mode_t mode)
 
 /* ---- judging one descriptor ------------------------------------------------------------------ */
 
+/* The owner's name helps a person to find who made the file; the refusal stands without it. */
 static enum trust_result refuse_owner(const struct walk *walk, const char *name,
                                       const struct stat *status)
 {
@@ -124,6 +134,8 @@ static const char *other_way(const struct walk *walk, mode_t mode)
                                  : ", or chmod +t and make the log's folder yourself";
 }
 
+/* Whether the rule allows this step, by the stat of an open descriptor. TRUST_OPENED means "go
+ * on". */
 static enum trust_result judge(const struct walk *walk, const char *name, const struct stat *status)
 {
     mode_t extra = status->st_mode & (S_IWGRP | S_IWOTH);
@@ -172,6 +184,7 @@ static bool prepend(struct walk *walk, const char *text)
     return true;
 }
 
+/* The walk owns one descriptor at a time: that of its current folder. */
 static void move_to(struct walk *walk, int folder)
 {
     if (walk->folder >= 0) {
@@ -180,6 +193,7 @@ static void move_to(struct walk *walk, int folder)
     walk->folder = folder;
 }
 
+/* Starts again at "/", also for an absolute link. Its owner is noted for is_of_the_system(). */
 static enum trust_result walk_from_root(struct walk *walk)
 {
     struct stat status;
@@ -228,6 +242,8 @@ static bool step_name(struct walk *walk, const char *name)
     return true;
 }
 
+/* Puts the target before the remaining steps; its steps are judged as all others. The descriptor is
+ * the link itself (O_PATH), so what is read is what was judged. */
 static enum trust_result follow_link(struct walk *walk, int link, const char *name)
 {
     char target[PATH_MAX];
@@ -336,6 +352,7 @@ static enum trust_result walk_begin(struct walk *walk)
     return prepend(walk, folder) ? TRUST_OPENED : refuse(walk, "", "the path is too long");
 }
 
+/* The loop of all steps. The current folder is closed on every way out. */
 static enum trust_result walk_to_end(struct walk *walk, int *ret_fd, struct stat *ret_stat)
 {
     char name[NAME_MAX + 2];
@@ -360,6 +377,7 @@ static enum trust_result walk_to_end(struct walk *walk, int *ret_fd, struct stat
     return result;
 }
 
+/* The descriptor of the current folder starts as -1; walk_to_end() closes the last one. */
 enum trust_result trust_open(const char *path, enum trust_rule rule, char problem[TRUST_PROBLEM],
                              int *ret_fd, struct stat *ret_stat)
 {
@@ -444,6 +462,8 @@ static enum trust_result open_parent(struct walk *walk, const char *path, int *r
     return TRUST_REFUSED;
 }
 
+/* The new folder is opened by its path and judged like any other: what counts is what is there
+ * afterwards, not what was made. */
 enum trust_result trust_make_folder(const char *path, mode_t mode, gid_t gid,
                                     char problem[TRUST_PROBLEM], int *ret_fd, struct stat *ret_stat)
 {

@@ -13,8 +13,11 @@
 
 #include "miguard/status.h"
 
+/* The links on one way: a loop ends there. TRUST_PROBLEM: bytes of a message, which has a path and
+ * a reason. */
 enum { TRUST_MAX_LINKS = 8, TRUST_PROBLEM = PATH_MAX + 1024 };
 
+/* Who may have placed the object and what is on the way to it. */
 enum trust_rule {
     TRUST_STRICT,       /* a policy: a sticky folder is one that others can write */
     TRUST_STICKY_ABOVE, /* a log: above its own folder a sticky one is allowed */

@@ -17,11 +17,13 @@
 
 /* ---- calls that must be refused -------------------------------------------------------------- */
 
+/* The kernel refuses a negative size (getgroups(2)); an answer that is invented does not. */
 static bool groups_alive(void)
 {
     return identity_kernel.getgroups(-1, NULL) == -EINVAL;
 }
 
+/* The unused arguments must be 0 (prctl(2)), and here one is not. */
 static bool no_new_privs_alive(void)
 {
     return identity_kernel.prctl(PR_GET_NO_NEW_PRIVS, 1, 0, 0, 0) == -EINVAL;
@@ -36,17 +38,20 @@ static bool ambient_alive(const struct miguard_identity *identity)
 
 /* ---- securebits ------------------------------------------------------------------------------ */
 
+/* Two calls read the same bit of the kernel. */
 static bool keep_agrees(long securebits)
 {
     return identity_kernel.prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) ==
            ((securebits & SECBIT_KEEP_CAPS) != 0);
 }
 
+/* Whether the read gives exactly these bits. */
 static bool shows(long securebits)
 {
     return identity_kernel.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) == securebits;
 }
 
+/* Changes that one bit only; needs no capability. */
 static long set_keep(long securebits)
 {
     return identity_kernel.prctl(PR_SET_KEEPCAPS, (securebits & SECBIT_KEEP_CAPS) != 0, 0, 0, 0);
@@ -59,6 +64,7 @@ void witness_before_abort(void (*function)(void))
     atomic_store(&before_abort, function);
 }
 
+/* The function may record why; the process ends in either case. */
 static _Noreturn void give_up(void)
 {
     void (*function)(void) = atomic_load(&before_abort);
@@ -95,11 +101,15 @@ static bool keep_caps_toggles(long securebits)
     return alive;
 }
 
+/* 0 means "no filter"; 2 a filter; a negative answer is a filter that denies the question
+ * (PR_GET_SECCOMP of prctl(2)). */
 bool witness_sees_filter(void)
 {
     return identity_kernel.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0;
 }
 
+/* The cheap questions first; toggling a flag is the last, and only where a filter could falsify the
+ * reads. */
 miguard_components witness_calls(const struct miguard_identity *identity, bool filtered)
 {
     if (!groups_alive()) {
@@ -167,12 +177,15 @@ static bool next_number(struct status *status, unsigned base, uint64_t *ret_numb
     return any;
 }
 
+/* A component counts as seen even where it differs: an incomplete file and a different one are two
+ * results. */
 static void compare(struct status *status, miguard_components component, bool same)
 {
     status->seen |= component;
     status->differing |= same ? 0 : component;
 }
 
+/* Also ends at the end of the file. */
 static void skip_line(struct status *status)
 {
     for (int c = next(status); c >= 0 && c != '\n';) {
@@ -195,6 +208,7 @@ static void read_ids(struct status *status, const uint32_t *ids, miguard_compone
     skip_line(status);
 }
 
+/* Binary search: the identity's groups are sorted. */
 static bool has_group(const struct miguard_identity *identity, uint64_t group)
 {
     uint32_t low = 0, high = identity->group_count;
@@ -226,6 +240,8 @@ static void read_groups_line(struct status *status)
     compare(status, MIGUARD_COMPONENT_GROUPS, all && count == status->identity->group_count);
 }
 
+/* One number of a line. next_number() consumes the end of a line that has none, so only the other
+ * case skips the rest. */
 static void read_set(struct status *status, unsigned base, uint64_t expected,
                      miguard_components component)
 {
@@ -238,6 +254,7 @@ static void read_set(struct status *status, unsigned base, uint64_t expected,
     }
 }
 
+/* Mode 0 alone means "no filter"; a line without a number counts as filtered. */
 static void read_seccomp(struct status *status)
 {
     uint64_t mode = 0;
@@ -248,6 +265,7 @@ static void read_seccomp(struct status *status)
     }
 }
 
+/* By the name of a line; lines that are not compared are skipped. */
 static void read_line(struct status *status, const char *name)
 {
     const struct miguard_identity *identity = status->identity;
@@ -308,6 +326,7 @@ static bool next_line(struct status *status)
 /* Lines that every kernel since 4.14 has. */
 #define SHOWN ((miguard_components)COMPONENTS_IN_STATUS)
 
+/* One component for the message, because a capture names one. */
 static miguard_components lowest(miguard_components components)
 {
     return components & (~components + 1);

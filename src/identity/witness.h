@@ -23,7 +23,7 @@ MIGUARD_CHECKED miguard_components witness_calls(const struct miguard_identity *
                                                  bool filtered);
 
 /* Sets a function to call before the process is aborted, where that flag cannot be restored. It
- * need not return. NULL: no function. */
+ * need not return. NULL: no function. Thread safe. */
 void witness_before_abort(void (*function)(void));
 
 /* Whether PR_GET_SECCOMP reports a filter, or fails. */
