@@ -9,6 +9,7 @@
 
 #include "identity/kernel.h"
 
+/* Arguments that no kernel accepts: capabilities end at 63, and capset(2) has no version 1. */
 enum { NO_CAPABILITY = 64, NO_VERSION = 1 };
 
 /* capset(2): EINVAL for an unknown version. */
@@ -26,17 +27,20 @@ bool alive_keepcaps(void)
     return identity_kernel.prctl(PR_SET_KEEPCAPS, 2, 0, 0, 0) == -EINVAL;
 }
 
+/* A capability beyond the last one: EINVAL (PR_CAP_AMBIENT of prctl(2)). */
 bool alive_ambient(void)
 {
     return identity_kernel.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, NO_CAPABILITY, 0, 0) ==
            -EINVAL;
 }
 
+/* Only 1 is accepted; the flag itself must not be set for a test, since it is permanent. */
 bool alive_no_new_privs(void)
 {
     return identity_kernel.prctl(PR_SET_NO_NEW_PRIVS, 2, 0, 0, 0) == -EINVAL;
 }
 
+/* The kernel checks CAP_SETPCAP first, and then the number: EINVAL. */
 bool alive_bounding_drop(void)
 {
     return identity_kernel.prctl(PR_CAPBSET_DROP, NO_CAPABILITY, 0, 0, 0) == -EINVAL;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Each is named after its call and returns true only for the kernel's own answer. */
 bool alive_capset(void);
 bool alive_keepcaps(void);
 bool alive_ambient(void); /* PR_CAP_AMBIENT_RAISE */

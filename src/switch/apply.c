@@ -27,6 +27,7 @@ struct step {
 
 typedef enum miguard_status (*step_function)(struct step *step);
 
+/* The components that one call sets together: where one of them changes, the call is made. */
 enum {
     CHANGES_UIDS = MIGUARD_COMPONENT_RUID | MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_SUID,
     CHANGES_GIDS = MIGUARD_COMPONENT_RGID | MIGUARD_COMPONENT_EGID | MIGUARD_COMPONENT_SGID,
@@ -34,6 +35,7 @@ enum {
                    MIGUARD_COMPONENT_CAP_INHERITABLE | MIGUARD_COMPONENT_CAP_AMBIENT,
 };
 
+/* Whether any of these must change. */
 static bool changes(const struct step *step, miguard_components components)
 {
     return (step->changes & components) != 0;
@@ -69,6 +71,8 @@ long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritabl
     return identity_kernel.capset(&header, data);
 }
 
+/* Needs no privilege: a thread may always raise what it has as permitted (capset(2)). The permitted
+ * and inheritable sets are those of `from`. */
 static enum miguard_status make_permitted_effective(struct step *step)
 {
     const uint64_t *cap = step->from->cap;
@@ -113,6 +117,8 @@ static enum miguard_status keep_caps(struct step *step)
     return step_result(step, result, "PR_SET_KEEPCAPS");
 }
 
+/* The list is set as a whole; setgroups(2) needs CAP_SETGID, so it precedes the uids on the way
+ * there and follows them on the way back. */
 static enum miguard_status set_groups(struct step *step)
 {
     if (!changes(step, MIGUARD_COMPONENT_GROUPS)) {
@@ -122,6 +128,7 @@ static enum miguard_status set_groups(struct step *step)
                        "setgroups");
 }
 
+/* All three in one call, so that no state in between exists. */
 static enum miguard_status set_gids(struct step *step)
 {
     const gid_t *gid = step->to->gid;
@@ -133,6 +140,8 @@ static enum miguard_status set_gids(struct step *step)
                        "setresgid");
 }
 
+/* The step that may take the capabilities away; keep_caps() and raise_caps_again() stand around
+ * it. */
 static enum miguard_status set_uids(struct step *step)
 {
     const uid_t *uid = step->to->uid;
@@ -153,6 +162,7 @@ static bool needs_fsgid(const struct step *step)
                                        : changes(step, MIGUARD_COMPONENT_FSGID);
 }
 
+/* As needs_fsgid(). */
 static bool needs_fsuid(const struct step *step)
 {
     const uid_t *uid = step->to->uid;
@@ -160,6 +170,7 @@ static bool needs_fsuid(const struct step *step)
                                        : changes(step, MIGUARD_COMPONENT_FSUID);
 }
 
+/* The securebits at this step, without reading them: only keep_caps() changed any. */
 static uint32_t securebits_now(const struct step *step)
 {
     return step->from->securebits | (step->kept ? (uint32_t)SECBIT_KEEP_CAPS : 0);
@@ -255,6 +266,9 @@ static enum miguard_status set_ambient(struct step *step)
     return MIGUARD_OK;
 }
 
+/* Ids are set between raising the capabilities and setting the final ones: on the way there the
+ * uids come last, because they may end the privilege to set the others; on the way back first,
+ * because they may restore it. */
 enum miguard_status switch_apply(const struct miguard_identity *from,
                                  const struct miguard_identity *to, miguard_components changed,
                                  enum switch_order order, struct miguard_error *reterr)

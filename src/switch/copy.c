@@ -33,17 +33,23 @@ __asm__(".pushsection .note.miguard, \"a\", %note\n"
         ".quad copy_self - .\n"
         ".popsection\n");
 
+/* The note as the assembly above lays it out. packed: notes are aligned to 4 bytes, the distance is
+ * not to 8. */
 struct note {
     ElfW(Nhdr) header;
     char name[8];
     int64_t distance;
 } __attribute__((packed));
 
+/* What dl_iterate_phdr(3) is given: the other copy in use that was found, and the file it is in; ""
+ * for the program itself. */
 struct search {
     const struct copy *found;
     char path[256];
 };
 
+/* The copy that the notes in this memory name, or NULL. Notes of other programs are skipped by
+ * their sizes, and a note that claims to reach beyond the end stops the search. */
 static const struct copy *copy_in(uintptr_t at, uintptr_t end)
 {
     while (end - at >= sizeof(struct note)) {
@@ -61,6 +67,8 @@ static const struct copy *copy_in(uintptr_t at, uintptr_t end)
     return NULL;
 }
 
+/* For dl_iterate_phdr(3): one loaded object; not 0 ends the iteration. Notes with an alignment of 8
+ * have another layout and are never ours. */
 static int look_into_object(struct dl_phdr_info *object, size_t size, void *argument)
 {
     struct search *search = argument;

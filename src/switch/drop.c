@@ -9,6 +9,10 @@
  *
  * act() runs in a signal handler, in a thread that may hold any lock: it makes system calls and
  * comparisons, nothing else.
+ *
+ * miguard_drop() -> drop_alone() -> prepare_drop(), the rehearsal -> drop_without_ours(), which
+ * ends the library's own threads -> drop_all(): world_stop() with look_at_thread() on each thread,
+ * then act() on each, the caller last.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -65,6 +69,8 @@ struct drop {
     bool begun; /* some thread has dropped, or can no longer be restored */
 };
 
+/* The securebits after the drop: the wanted ones set, keep-caps cleared, and all of them locked, so
+ * that they stay. */
 static uint32_t final_securebits(uint32_t before)
 {
     return (before & ~(uint32_t)SECBIT_KEEP_CAPS) | WANTED_BITS | (uint32_t)SECURE_ALL_LOCKS;
@@ -79,11 +85,13 @@ static bool bits_can_be_set(uint32_t before)
 
 /* ---- before anything changes ------------------------------------------------------------- */
 
+/* Whether setting them is no change, and so needs no capability. */
 static bool has_all_ids(const uid_t have[IDENTITY_IDS - 1], uid_t wanted)
 {
     return have[IDENTITY_R] == wanted && have[IDENTITY_E] == wanted && have[IDENTITY_S] == wanted;
 }
 
+/* The first reason why this thread could not drop, as enum objection. Changes nothing. */
 static int object(const struct drop *drop, uint64_t permitted, uint32_t securebits,
                   uint64_t bounding)
 {
@@ -121,6 +129,7 @@ static bool is_filtered(uint64_t effective, uint32_t securebits)
     return filtered;
 }
 
+/* The question to each thread before anything changes; runs in the signal handler (world.h). */
 static int look_at_thread(void *context)
 {
     const struct drop *drop = context;
@@ -140,6 +149,8 @@ static int look_at_thread(void *context)
                : objection;
 }
 
+/* The status and message of an objection. The messages say "some thread": which one is not
+ * known. */
 static enum miguard_status objection_error(int objection, struct miguard_error *reterr)
 {
     switch (objection) {
@@ -175,6 +186,7 @@ static enum miguard_status objection_error(int objection, struct miguard_error *
 
 /* ---- the steps of one thread ------------------------------------------------------------- */
 
+/* Effective as given, and no inheritable capability, which a program that is executed could use. */
 static bool capset_all(uint64_t caps, uint64_t permitted)
 {
     return switch_set_caps(caps, permitted, 0) == 0;
@@ -205,17 +217,21 @@ static bool empty_bounding(const struct drop *drop, uint64_t permitted)
     return true;
 }
 
+/* Both lists are sorted and without duplicates. */
 static bool same_groups(const struct drop *drop, const struct miguard_identity *state)
 {
     return state->group_count == drop->wanted.group_count &&
            memcmp(state->groups, drop->wanted_groups, state->group_count * sizeof(gid_t)) == 0;
 }
 
+/* As has_all_ids(), with the file system id. */
 static bool all_are(const uid_t id[IDENTITY_IDS], uid_t wanted)
 {
     return has_all_ids(id, wanted) && id[IDENTITY_FS] == wanted;
 }
 
+/* Groups first, then gids, then uids: the order in which the privileges are still there. Ids that
+ * are right already are not set, since that may need a capability. */
 static bool set_all_ids(const struct drop *drop, const struct miguard_identity *before)
 {
     uid_t uid = drop->wanted.uid[0];
@@ -302,6 +318,9 @@ static bool undo_thread(struct drop *drop, const struct miguard_identity *before
            restore_thread(before, drop->read_groups, &drop->search);
 }
 
+/* The drop of the calling thread: steps, attempts to regain, last check. `begun` is set as soon as
+ * it cannot be taken back. drop_thread() of different threads never overlap (world_act()), so they
+ * share the buffers. */
 static int drop_thread(struct drop *drop)
 {
     struct miguard_identity before;
@@ -335,6 +354,7 @@ static int act(void *context)
 
 /* ---- the whole process ------------------------------------------------------------------- */
 
+/* Whether real, effective, saved and file system id are one id. */
 static bool all_same(const uid_t id[IDENTITY_IDS])
 {
     for (int i = 1; i < IDENTITY_IDS; i++) {
@@ -345,6 +365,7 @@ static bool all_same(const uid_t id[IDENTITY_IDS])
     return true;
 }
 
+/* What a drop refuses by the target alone. The capabilities to keep must not be a way back. */
 static enum miguard_status check_target(const struct miguard_target *target,
                                         struct miguard_error *reterr)
 {
@@ -398,6 +419,7 @@ static enum miguard_status prepare_drop(const struct miguard_target *target, str
     return objection_error(look_at_thread(drop), reterr);
 }
 
+/* Set by the gate and the guard when they start threads; NULL: nothing to end. */
 static const struct drop_pause *_Atomic pauses[DROP_PAUSER_COUNT];
 
 void drop_set_pause(enum drop_pauser who, const struct drop_pause *pause)
@@ -405,6 +427,8 @@ void drop_set_pause(enum drop_pauser who, const struct drop_pause *pause)
     atomic_store(&pauses[who], pause);
 }
 
+/* Stops the others, lets each drop, and then drops itself. An objection other than IS_UNDONE means
+ * that some thread is half dropped: the process ends (invariant 5). */
 static enum miguard_status drop_all(struct drop *drop, struct miguard_error *reterr)
 {
     const struct world_work work = {look_at_thread, act, drop};
@@ -453,6 +477,7 @@ static enum miguard_status drop_without_ours(struct drop *drop, struct miguard_e
 static pthread_mutex_t drop_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool dropping;
 
+/* In a child: the thread that dropped does not exist there. */
 static void clear_dropping(void)
 {
     atomic_store(&dropping, false);
@@ -460,6 +485,7 @@ static void clear_dropping(void)
 
 FORK_OWNER(drop_owner, .rank = FORK_DROP, .lock = &drop_lock, .in_child = clear_dropping);
 
+/* One drop at a time in a process; a second one is refused at once instead of waiting. */
 static enum miguard_status drop_alone(const struct miguard_target *target, struct drop *drop,
                                       struct miguard_error *reterr)
 {
@@ -476,6 +502,8 @@ static enum miguard_status drop_alone(const struct miguard_target *target, struc
     return status;
 }
 
+/* The buffers are allocated here, before anything is stopped: a stopped thread may hold the
+ * allocator's lock. */
 enum miguard_status miguard_drop(const struct miguard_target *target, struct miguard_error *reterr)
 {
     ENTRY_UNCANCELLED;

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Restores a thread by a search over the calls that still work (restore.h). Called by the switch
- * and the drop when the usual steps fail. */
+/*
+ * Restores a thread by a search over the calls that still work (restore.h). Called by the switch
+ * and the drop when the usual steps fail.
+ *
+ * One round of try_to_restore(): read_now() reads the thread, find_move() searches the model for a
+ * shortest way to the goal, make_call() makes its first call, and read_now() compares the thread
+ * with what the model expected. The rounds end at the goal, without a way, or after STEPS.
+ */
 #include "switch/restore.h"
 
 #include <errno.h>
@@ -27,6 +33,8 @@ typedef struct restore_state state_t;
     (CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH) | CAP(FOWNER) | CAP(FSETID) |           \
      CAP(LINUX_IMMUTABLE) | CAP(MAC_OVERRIDE) | CAP(MKNOD))
 
+/* Without CAP_SETUID or CAP_SETGID the kernel allows only ids that the thread has as real,
+ * effective or saved one. A gid_t is the same type here. */
 static bool has_id(const uid_t have[IDENTITY_IDS], uid_t id)
 {
     return have[IDENTITY_R] == id || have[IDENTITY_E] == id || have[IDENTITY_S] == id;
@@ -62,6 +70,7 @@ static bool set_uids(state_t *state, uid_t real, uid_t effective, uid_t saved)
     return true;
 }
 
+/* setfsuid(2) with its effect on the capabilities for files. */
 static bool set_fsuid(state_t *state, uid_t uid)
 {
     const uid_t old = state->uid[IDENTITY_FS];
@@ -109,6 +118,7 @@ static bool set_bits(state_t *state, uint32_t bits)
     return true;
 }
 
+/* PR_SET_KEEPCAPS: any thread may, unless the bit is locked. */
 static bool set_keep(state_t *state, bool keep)
 {
     if ((state->securebits & SECBIT_KEEP_CAPS_LOCKED) != 0) {
@@ -125,6 +135,7 @@ static bool set_keep(state_t *state, bool keep)
  * help is not allowed either, which keeps the search small.
  */
 
+/* Only then does the kernel clear the permitted set, and only then does keep-caps help. */
 static bool leaves_root(const state_t *state, const state_t *goal)
 {
     return switch_any_root(state->uid) && !switch_any_root(goal->uid);
@@ -138,22 +149,26 @@ static bool no_fixup(state_t *state, const state_t *goal)
            set_bits(state, state->securebits | SECBIT_NO_SETUID_FIXUP);
 }
 
+/* The same bit by PR_SET_SECUREBITS, for where a filter denies PR_SET_KEEPCAPS. */
 static bool bits_keep(state_t *state, const state_t *goal)
 {
     return leaves_root(state, goal) && set_bits(state, state->securebits | SECBIT_KEEP_CAPS);
 }
 
+/* The same bit by PR_SET_KEEPCAPS, which needs no capability. */
 static bool keep(state_t *state, const state_t *goal)
 {
     return leaves_root(state, goal) && set_keep(state, true);
 }
 
+/* Later moves may need any capability that the thread still has. */
 static bool raise_caps(state_t *state, const state_t *goal)
 {
     (void)goal;
     return set_caps(state, state->permitted, state->inheritable);
 }
 
+/* setfsuid(2) may still have to follow: this sets the fs id to the effective one. */
 static bool goal_uids(state_t *state, const state_t *goal)
 {
     return set_uids(state, goal->uid[IDENTITY_R], goal->uid[IDENTITY_E], goal->uid[IDENTITY_S]);
@@ -177,6 +192,7 @@ static bool effective_other(state_t *state, const state_t *goal)
            set_uids(state, uid[IDENTITY_R], other != 0 ? other : 1, uid[IDENTITY_S]);
 }
 
+/* setresgid(2) has no effect on capabilities. */
 static bool goal_gids(state_t *state, const state_t *goal)
 {
     const gid_t *gid = goal->gid;
@@ -202,6 +218,7 @@ static bool goal_fsgid(state_t *state, const state_t *goal)
     return true;
 }
 
+/* The model knows of the groups only whether they are right (restore.h). */
 static bool goal_groups(state_t *state, const state_t *goal)
 {
     (void)goal;
@@ -214,11 +231,14 @@ static bool goal_fsuid(state_t *state, const state_t *goal)
     return set_fsuid(state, goal->uid[IDENTITY_FS]);
 }
 
+/* Raises the effective capabilities for files where capset(2) is denied. */
 static bool root_fsuid(state_t *state, const state_t *goal)
 {
     return (FS_CAPS & (goal->effective ^ state->effective)) != 0 && set_fsuid(state, 0);
 }
 
+/* Clears them in the same way. Any id but 0 would do; one that the thread has needs no
+ * capability. */
 static bool other_fsuid(state_t *state, const state_t *goal)
 {
     const uid_t *uid = state->uid;
@@ -228,6 +248,7 @@ static bool other_fsuid(state_t *state, const state_t *goal)
            set_fsuid(state, other != 0 ? other : 1);
 }
 
+/* Also clears the bits that earlier moves of this search set. */
 static bool goal_bits(state_t *state, const state_t *goal)
 {
     return set_bits(state, goal->securebits);
@@ -249,6 +270,7 @@ static bool goal_inheritable(state_t *state, const state_t *goal)
     return set_caps(state, state->permitted, goal->inheritable);
 }
 
+/* A capability can be ambient only while it is permitted and inheritable (capabilities(7)). */
 static bool raise_ambient(state_t *state, const state_t *goal)
 {
     if ((state->securebits & SECBIT_NO_CAP_AMBIENT_RAISE) != 0 ||
@@ -259,14 +281,17 @@ static bool raise_ambient(state_t *state, const state_t *goal)
     return true;
 }
 
+/* Lowering is always allowed. */
 static bool lower_ambient(state_t *state, const state_t *goal)
 {
     state->ambient &= goal->ambient;
     return true;
 }
 
+/* The system call behind a move; several moves share one. */
 enum call { UIDS, GIDS, GROUPS, FSUID, FSGID, CAPS, BITS, KEEP, RAISE, LOWER };
 
+/* The order matters only among ways of equal length: the harmless moves come first. */
 static const struct move {
     bool (*model)(state_t *state, const state_t *goal);
     enum call call;
@@ -280,10 +305,12 @@ static const struct move {
     {lower_ambient, LOWER},
 };
 
+/* STEPS: calls of one attempt. A bound for the case that the model is wrong again and again. */
 enum { MOVES = sizeof(moves) / sizeof(moves[0]), STEPS = 4 * MOVES };
 
 /* ---- a call and its result ------------------------------------------------------------------- */
 
+/* One call for each capability; only those that differ (apply.c, set_ambient()). */
 static void move_ambient(uint64_t from, uint64_t to)
 {
     for (unsigned i = 0; i < 64; i++) {
@@ -333,6 +360,7 @@ static void make_call(enum call call, const state_t *from, const state_t *to,
     }
 }
 
+/* The part of an identity that the model knows. */
 static state_t state_of(const struct miguard_identity *identity, bool right_groups)
 {
     state_t state;
@@ -372,6 +400,7 @@ static bool read_thread(struct miguard_identity *ret_now, gid_t *groups)
     return true;
 }
 
+/* Both lists are sorted and without duplicates. */
 static bool same_groups(const struct miguard_identity *a, const struct miguard_identity *b)
 {
     return a->group_count == b->group_count &&
@@ -391,6 +420,7 @@ static bool read_now(state_t *ret_state, const struct miguard_identity *original
     return now.no_new_privs == original->no_new_privs;
 }
 
+/* States are zeroed before they are filled in, so that padding compares equal. */
 static bool same(const state_t *a, const state_t *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;
@@ -398,6 +428,8 @@ static bool same(const state_t *a, const state_t *b)
 
 /* ---- the search: breadth first, so the way found is a shortest one ------------------- */
 
+/* The place in the table that has this state or is free for it (FNV-1a, with linear probing). A
+ * free one exists: the table is four times as large as the number of nodes. */
 static uint16_t *place_of(struct restore_room *room, const state_t *state)
 {
     const unsigned char *bytes = (const unsigned char *)state;
@@ -474,6 +506,8 @@ static uint32_t usable_moves(void)
     return usable;
 }
 
+/* One attempt with all calls that seem alive. False when the thread cannot be read or no way is
+ * left. */
 static bool try_to_restore(const struct miguard_identity *original, gid_t *groups,
                            struct restore_room *room)
 {

@@ -22,6 +22,8 @@ struct restore_state {
     uint32_t securebits, right_groups;
 };
 
+/* States that a search may visit, and places of the hash table: four times as many, so that it
+ * stays sparse. */
 enum { RESTORE_NODES = 8192, RESTORE_TABLE = 4 * RESTORE_NODES };
 
 /* Memory for one search; about 1 MB, of which only the used pages take memory. */

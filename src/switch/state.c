@@ -25,6 +25,8 @@ static uint32_t capability_count(void)
     return count;
 }
 
+/* Reads each component by its call: the order and the answers are those of capture.c, but nothing
+ * is allocated, and only what a switch can change is read. 0, or the first that failed. */
 static miguard_components read_by_calls(struct miguard_identity *ret_state, gid_t *groups)
 {
     struct miguard_identity *state = ret_state;
@@ -70,6 +72,7 @@ static miguard_components read_by_calls(struct miguard_identity *ret_state, gid_
     return 0;
 }
 
+/* The answer 0 of setfsuid(2) is the one that a filter can also give. */
 static bool has_root_fs_id(const struct miguard_identity *state)
 {
     return state->uid[IDENTITY_FS] == 0 || state->gid[IDENTITY_FS] == 0;
@@ -90,6 +93,8 @@ static miguard_components fs_ids_witnessed(const struct miguard_identity *state)
     return view.gid[IDENTITY_FS] != state->gid[IDENTITY_FS] ? MIGUARD_COMPONENT_FSGID : 0;
 }
 
+/* The witness is asked only where a filter exists and could have falsified the answer: the file
+ * costs more than all calls. */
 miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
 {
     miguard_components unread = read_by_calls(ret_state, groups);
@@ -99,6 +104,7 @@ miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
                : unread;
 }
 
+/* A state that cannot be read differs in everything: it must not pass as verified. */
 miguard_components state_check(const struct miguard_identity *expected, gid_t *groups)
 {
     struct miguard_identity now;

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Switching a thread to a target and back, adoptions for callbacks, and the rehearsal of a drop.
- * Called by programs, the gateway, the gate and the drop. */
+/*
+ * Switching a thread to a target and back, adoptions for callbacks, and the rehearsal of a drop.
+ * Called by programs, the gateway, the gate and the drop.
+ *
+ * A switch: switch_up() -> push() -> become_target() reads and proves the original (state_capture),
+ * derives the expected identity (target_expected), and become() refuses, changes (switch_apply),
+ * reads back (state_check) and, on failure, restores. The way back: switch_down() -> undo(), which
+ * reverts the known changes, or restore_thread(), which searches. An adoption is a level that also
+ * is a barrier. All levels of a thread are in its struct switch_stack.
+ */
 #include "switch/switch.h"
 
 #include <cap-ng.h>
@@ -37,6 +45,7 @@
 
 #define LOCK_BITS (SECURE_ALL_LOCKS)
 
+/* In the permitted set: the steps make all of that effective (apply.c, raise_caps()). */
 static bool has_cap(const struct miguard_identity *identity, uint32_t capability)
 {
     return (identity->cap[IDENTITY_CAP_PERMITTED] >> capability & 1) != 0;
@@ -147,6 +156,7 @@ static const char *dead_call(const struct miguard_identity *original,
  * way back proceeds even without that: a thread that stays switched is worse.
  */
 
+/* A way there is refused then; nothing has changed yet. */
 static enum miguard_status signals_not_blocked(struct miguard_error *reterr)
 {
     return error_set(reterr, MIGUARD_SYSTEM, errno, "rt_sigprocmask",
@@ -173,6 +183,8 @@ static void end_by_alarm(unsigned seconds)
     (void)alarm(seconds);
 }
 
+/* Records why and ends the process. The note is recorded first, because abort(3) does not
+ * return. */
 static _Noreturn void abort_with_note(enum switch_kind kind, const struct miguard_identity *to,
                                       const char *step, const char *why)
 {
@@ -225,6 +237,7 @@ static bool undo(const struct miguard_identity *original, const struct miguard_i
            state_check(original, buffers->groups) == 0;
 }
 
+/* The usual way back, then the search, then the end of the process. */
 static void undo_or_abort(const struct miguard_identity *original,
                           const struct miguard_identity *left, miguard_components changes,
                           struct buffers *buffers)
@@ -234,6 +247,8 @@ static void undo_or_abort(const struct miguard_identity *original,
     }
 }
 
+/* A capability that the target must keep and this thread does not have, into name; or NULL. The
+ * lowest one when there are more. */
 static const char *missing_cap(const struct miguard_identity *original,
                                const struct miguard_identity *expected, char name[64])
 {
@@ -333,12 +348,14 @@ struct switch_stack {
     gid_t groups[MIGUARD_SWITCH_DEPTH][IDENTITY_MAX_GROUPS];
 };
 
+/* Never 0 and never repeated in this process: it names one scope or adoption. */
 static uint64_t new_serial(void)
 {
     static _Atomic uint64_t last;
     return atomic_fetch_add(&last, 1) + 1;
 }
 
+/* Only an adoption's identities own memory; a switch's groups are in the stack itself. */
 static void release_level(struct level *level)
 {
     if (level->frame != NULL) {
@@ -355,6 +372,7 @@ static __thread struct {
     struct switch_last last;
 } thread __attribute__((tls_model("initial-exec")));
 
+/* The key exists only for its destructor, which releases the stack at the end of the thread. */
 static pthread_key_t stack_key;
 static struct fork_once stack_once = FORK_ONCE_INIT;
 static bool stack_ready;
@@ -367,6 +385,8 @@ static bool stack_ready;
 static atomic_uint strandable;
 static _Atomic uint64_t holding; /* the epoch of the process while one thread holds, or 0 */
 
+/* A holder of another epoch is the parent's thread, which does not exist here. Polls: the holder is
+ * done within microseconds. */
 static void wait_for_holder(void)
 {
     uint64_t holder = atomic_load(&holding);
@@ -438,6 +458,8 @@ static void make_stack_key(void)
     stack_ready = pthread_key_create(&stack_key, unmap_stack) == 0;
 }
 
+/* This thread's stack, mapped at its first switch, or NULL. It is kept until the thread ends: a
+ * later switch then allocates nothing. */
 static struct switch_stack *stack_for_thread(void)
 {
     if (thread.stack != NULL) {
@@ -486,9 +508,12 @@ static void set_busy(bool busy)
 
 /* ---- the hooks --------------------------------------------------------------------------- */
 
+/* All members NULL: a caller need not distinguish "no hooks" from "no such hook". */
 static const struct switch_hooks no_hooks;
 static const struct switch_hooks *_Atomic the_hooks;
 
+/* The function for witness.c is set with the hooks: without them there is no log to record the
+ * abort in. */
 void switch_set_hooks(const struct switch_hooks *hooks)
 {
     atomic_store(&the_hooks, hooks);
@@ -560,6 +585,8 @@ static enum miguard_status fill_adoption(const struct miguard_identity *identity
     return MIGUARD_OK;
 }
 
+/* Pushes an adoption; *frame is set only when the thread has become the identity. The caller has
+ * checked that there is room, and blocks signals. */
 static enum miguard_status adopt_level(const struct miguard_identity *identity,
                                        struct switch_stack *stack, struct switch_frame *frame,
                                        struct miguard_error *reterr)
@@ -794,6 +821,7 @@ static enum miguard_status become_target(const struct miguard_target *target,
     return status;
 }
 
+/* What a switch needs before it reads anything. NULL is a stack that could not be allocated. */
 static enum miguard_status check_room(const struct miguard_target *target,
                                       const struct switch_stack *stack,
                                       struct miguard_error *reterr)
@@ -870,6 +898,7 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
     return status;
 }
 
+/* Removes the latest switch, whose thread is restored. */
 static void pop(struct switch_stack *stack)
 {
     stack->depth--;
@@ -919,6 +948,8 @@ enum miguard_status miguard_switch_to(const struct miguard_target *target,
     return switch_up(target, 0, __builtin_return_address(0), reterr);
 }
 
+/* Code under an adoption sees only its own switches; a switch of a block ends with the block
+ * alone. */
 static enum miguard_status may_go_back(const struct switch_stack *stack,
                                        struct miguard_error *reterr)
 {
@@ -934,6 +965,7 @@ static enum miguard_status may_go_back(const struct switch_stack *stack,
     return MIGUARD_OK;
 }
 
+/* A failure is recorded, too: it shows a switch and a way back that do not match. */
 enum miguard_status miguard_switch_back(struct miguard_error *reterr)
 {
     ENTRY_UNCANCELLED;
@@ -954,6 +986,7 @@ enum miguard_status miguard_switch_back(struct miguard_error *reterr)
     return status;
 }
 
+/* Counts from the barrier, as miguard_switch_depth() does. */
 unsigned miguard_switch_home(unsigned depth)
 {
     ENTRY_UNCANCELLED;
@@ -1010,6 +1043,7 @@ void miguard_scope_leave(struct miguard_scope *scope)
 
 /* ---- the rehearsal of a drop ------------------------------------------------------------- */
 
+/* Uses the next level without pushing it, so a failure leaves the stack as it was. */
 enum miguard_status switch_rehearse(const struct miguard_target *target,
                                     struct miguard_identity *ret_original, gid_t *groups,
                                     struct miguard_error *reterr)

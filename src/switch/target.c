@@ -69,6 +69,8 @@ static enum miguard_status make_target(uid_t uid, gid_t gid, const gid_t *groups
     return MIGUARD_OK;
 }
 
+/* "Could not be asked" is SYSTEM and never NOT_FOUND: a caller must not take an unreachable
+ * directory for a user who does not exist. */
 static enum miguard_status not_asked(const char *what, const char *user, int error,
                                      struct miguard_error *reterr)
 {
@@ -76,6 +78,7 @@ static enum miguard_status not_asked(const char *what, const char *user, int err
                      "%s \"%.64s\" cannot be looked up: %s", what, user, strerrordesc_np(error));
 }
 
+/* The status and message of each answer; MIGUARD_OK for FOUND. */
 static enum miguard_status lookup_error(enum directory_result result, const char *user,
                                         const struct directory_entry *entry,
                                         struct miguard_error *reterr)
@@ -134,6 +137,7 @@ static enum miguard_status find_user(const char *user, struct directory_entry *r
     return lookup_error(result, user, ret_entry, reterr);
 }
 
+/* All groups or an error: a target with some of a user's groups would be another identity. */
 static enum miguard_status user_groups(const struct directory_entry *user, gid_t **ret_groups,
                                        uint32_t *ret_count, struct miguard_error *reterr)
 {
@@ -228,12 +232,15 @@ enum miguard_status miguard_target_ids(uid_t uid, gid_t gid, const struct miguar
 
 /* ---- the peer of a socket ---------------------------------------------------------------- */
 
+/* Whatever the cause, the caller gave a socket without an identity behind it. */
 static enum miguard_status no_peer(struct miguard_error *reterr, int error)
 {
     return error_set(reterr, MIGUARD_INVALID_ARGUMENT, error, "peer",
                      "not a connected unix socket");
 }
 
+/* The groups in memory of the caller's, freed with base_free(). size + 1: calloc(3) may return NULL
+ * for 0 bytes. */
 static enum miguard_status peer_groups(int socket, gid_t **ret_groups, socklen_t *ret_size,
                                        struct miguard_error *reterr)
 {
@@ -278,6 +285,8 @@ static enum miguard_status prove_peer(const struct ucred *peer, gid_t *groups, u
     return id_map_prove(&identity, reterr);
 }
 
+/* SO_PEERCRED has the ids of the time of connect(2), listen(2) or socketpair(2) (unix(7)). The peer
+ * may have changed since; what the kernel kept is what the peer cannot forge. */
 enum miguard_status miguard_target_peer(int socket, struct miguard_target **ret_target,
                                         struct miguard_error *reterr)
 {
@@ -316,6 +325,7 @@ enum miguard_status miguard_target_peer(int socket, struct miguard_target **ret_
 
 /* ---- capabilities ------------------------------------------------------------------------ */
 
+/* With or without "CAP_", in either case, as people write them. */
 static bool capability_named(const char *name, size_t length, int *ret_capability)
 {
     char text[64];
@@ -389,6 +399,8 @@ enum miguard_status miguard_target_identity(const struct miguard_identity *ident
     return MIGUARD_OK;
 }
 
+/* Capabilities: root gets all permitted ones as effective unless some were chosen; others get the
+ * chosen ones and nothing that execve(2) could pass on. */
 struct miguard_identity target_expected(const struct miguard_target *target,
                                         const struct miguard_identity *original)
 {

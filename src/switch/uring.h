@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* A name has at most 15 bytes for user threads; kernel names may be longer (proc_pid_stat(5)).
+ * URING_HARMLESS: remembered threads, by their number modulo this. */
 enum { URING_NAME_SIZE = 32, URING_HARMLESS = 256 };
 
 /* Whether this thread of the process is an io_uring thread, and its name. Allocates nothing. */

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Stops all other threads of the process and lets each act (world.h). Called by the drop. */
+/*
+ * Stops all other threads of the process and lets each act (world.h). Called by the drop.
+ *
+ * world_stop() installs on_signal() and signals each thread that /proc lists (gather, look_once,
+ * signal_thread) until all are inside. Each takes a slot, runs look() and waits in
+ * wait_for_orders(). world_act() gives one slot after the other the order to act; world_release()
+ * lets all leave. Orders are futex words, since nothing else is async-signal safe.
+ */
 #include "switch/world.h"
 
 #include <dirent.h>
@@ -21,8 +28,10 @@
 #include "miguard/switch.h"
 #include "switch/uring.h"
 
+/* Whether a signal that arrives means "stop". Set before the first signal is sent. */
 enum stage { STAGE_RUNNING, STAGE_STOPPED };
 
+/* The state of a slot: WAIT at first, ACT and LEAVE set by the caller, DONE by the thread. */
 enum order { ORDER_WAIT, ORDER_ACT, ORDER_DONE, ORDER_LEAVE };
 
 /* A stopped thread. */
@@ -46,6 +55,7 @@ static struct {
     struct slot slots[MIGUARD_DROP_THREADS];
 } world;
 
+/* Sleeps until the word has another value. A signal or an early wake-up only repeats the loop. */
 static void wait_while(_Atomic int *word, int value)
 {
     while (atomic_load(word) == value) {
@@ -53,6 +63,7 @@ static void wait_while(_Atomic int *word, int value)
     }
 }
 
+/* At most one thread waits for a word. */
 static void set_and_wake(_Atomic int *word, int value)
 {
     atomic_store(word, value);
@@ -61,6 +72,7 @@ static void set_and_wake(_Atomic int *word, int value)
 
 /* ---- in the other threads ---------------------------------------------------------------- */
 
+/* Returns when the caller lets the thread leave. A thread may be ordered to act more than once. */
 static void wait_for_orders(struct slot *slot)
 {
     for (;;) {
@@ -99,17 +111,20 @@ static void on_signal(int signal)
 
 /* ---- in the caller ----------------------------------------------------------------------- */
 
+/* 0.1 ms: between two looks at threads that need to be scheduled first. */
 static void pause_a_little(void)
 {
     nanosleep(&(struct timespec){0, 100000}, NULL);
 }
 
+/* The counter may exceed the number of slots when more threads arrive than there is room for. */
 static unsigned slots_taken(void)
 {
     unsigned taken = atomic_load(&world.taken);
     return taken < MIGUARD_DROP_THREADS ? taken : MIGUARD_DROP_THREADS;
 }
 
+/* Whether the thread has answered: its tid is stored only after look(). */
 static bool is_stopped(pid_t tid)
 {
     for (unsigned i = 0; i < slots_taken(); i++) {
@@ -172,6 +187,7 @@ struct look {
     pid_t running; /* one that is not stopped, or 0 */
 };
 
+/* Counts the thread, and signals it unless it is the caller, has stopped or is dead. */
 static enum miguard_status look_at_task(pid_t tid, struct look *look, struct miguard_error *reterr)
 {
     look->seen++;
@@ -230,6 +246,7 @@ static enum miguard_status look_once(struct look *ret_look, bool *ret_complete,
     return status;
 }
 
+/* How long a thread may take to arrive; the others stand still meanwhile. */
 enum { PATIENCE_MS = 2000 };
 
 /* All are stopped when a complete list has no running thread: then no thread is left that could
@@ -298,6 +315,7 @@ void world_release(void)
     } while (atomic_load(&world.inside) != 0);
 }
 
+/* The first thread's answer that is not 0: one objection is enough. */
 static int first_answer(void)
 {
     int answer = 0;
