@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Closes the gate, and answers from it whether a thread can have changed (gate.h). Called by
- * programs, the policy's set-up and the guard. */
+/*
+ * Closes the gate, and answers from it whether a thread can have changed (gate.h). Called by
+ * programs, the policy's set-up and the guard.
+ *
+ * Closing: gate_close() -> close_gate() compares what is closed already -> close_new() checks this
+ * thread and the rings, draws the cookie, starts reporting -> load_and_verify(): load() builds and
+ * loads the filter, verify() tests it. A filter that fails its test stays loaded, but proves
+ * nothing (broken).
+ */
 #include "gate/gate.h"
 
 #include <errno.h>
@@ -48,6 +55,7 @@ static __thread struct {
 static atomic_uint closed_gates; /* a forked child inherits the number */
 static atomic_bool broken;       /* a filter failed its test: it proves nothing */
 
+/* 64 bits do not wrap around in the life of a process. */
 uint64_t gate_new_binding(void)
 {
     static _Atomic uint64_t last;
@@ -124,6 +132,7 @@ static void note_same(uint64_t count, uint64_t binding, bool can_be_given)
     known.writing = false;
 }
 
+/* Where the bound identity has no label there is no LSM with labels, and nothing to compare. */
 static bool compares_label(const struct miguard_identity *bound, miguard_components compared)
 {
     return (compared & MIGUARD_COMPONENT_LSM_LABEL) != 0 && bound->lsm_label != NULL;
@@ -165,6 +174,7 @@ static pthread_mutex_t close_lock = PTHREAD_MUTEX_INITIALIZER;
 
 FORK_OWNER(close_owner, .rank = FORK_GATE, .lock = &close_lock);
 
+/* The answer of the filter as public options; a negative one is no gate. */
 static struct miguard_gate_options options_of(int bits)
 {
     struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
@@ -184,6 +194,7 @@ struct miguard_gate_options miguard_gate_state(void)
     return options_of(ask_kernel());
 }
 
+/* The inverse. A gate that kills cannot report: no handler runs after SECCOMP_RET_KILL_PROCESS. */
 static unsigned bits_of(const struct miguard_gate_options *options)
 {
     return (options->scope == MIGUARD_GATE_PROCESS ? GATE_IS_PROCESS : 0U) |
@@ -192,6 +203,7 @@ static unsigned bits_of(const struct miguard_gate_options *options)
            (options->deny_io_uring != 0 ? GATE_DENIES_URING : 0U);
 }
 
+/* The size distinguishes options of another version of the library from these. */
 static enum miguard_status check_options(const struct miguard_gate_options *options,
                                          struct miguard_error *reterr)
 {
@@ -274,6 +286,8 @@ struct loading {
     long result;             /* of seccomp(2) */
 };
 
+/* Sets no_new_privs where needed and loads the filter, on the calling thread; the results are left
+ * in *loading. */
 static void load_program(struct loading *loading)
 {
     unsigned flags = loading->process ? SECCOMP_FILTER_FLAG_TSYNC : 0;
@@ -411,6 +425,8 @@ static bool strays_are_refused(unsigned bits)
             identity_kernel.stray(high) == -EPERM);
 }
 
+/* The loaded filter must know its own bits, let the library pass, refuse a stray, and have come
+ * before any poller. Otherwise the gate is closed but no guard relies on it. */
 static enum miguard_status verify(unsigned bits, struct miguard_error *reterr)
 {
     const char *wrong = NULL;
@@ -464,6 +480,8 @@ static enum miguard_status check_pollers(unsigned bits, struct miguard_error *re
                                    poller);
 }
 
+/* A first gate, or one of the process over that of a thread: both filters then apply, and the
+ * kernel takes the strictest answer (seccomp(2)). */
 static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr)
 {
     if (!IDENTITY_ONE_INSTRUCTION) {
@@ -508,6 +526,7 @@ static enum miguard_status close_gate(unsigned bits, struct miguard_error *reter
     return (bits & GATE_REPORTS) != 0 ? gate_report_start(reterr) : MIGUARD_OK;
 }
 
+/* ret_new follows from the count of gates, which only load_and_verify() raises. */
 enum miguard_status gate_close(const struct miguard_gate_options *options, bool *ret_new,
                                struct miguard_error *reterr)
 {

@@ -76,6 +76,7 @@
 /* Newer than some kernel headers: landlock_restrict_self(2) on all threads of the process. */
 #define RESTRICT_SELF_TSYNC 8
 
+/* A row with its system call and up to two conditions on its arguments, all of which must hold. */
 struct rule {
     struct gate_row row;
     int number;
@@ -83,6 +84,8 @@ struct rule {
     struct scmp_arg_cmp when[2];
 };
 
+/* Conditions. IS compares as an int, HAS looks for one flag, IS_NOT compares the whole register: a
+ * value that only looks like -1 in its lower half is refused, too. */
 #define NO_ARGUMENT                                                                                \
     {                                                                                              \
         0, SCMP_CMP_EQ, 0, 0                                                                       \
@@ -204,6 +207,7 @@ bool gate_filter_has(const struct gate_filter *filter, const struct gate_row *ro
            !(row->only_uring && (filter->bits & GATE_DENIES_URING) == 0);
 }
 
+/* What the kernel does with a refused call: kill wins over report. */
 static uint32_t refusal(const struct gate_filter *filter)
 {
     return (filter->bits & GATE_KILLS) != 0     ? SCMP_ACT_KILL_PROCESS
@@ -211,6 +215,7 @@ static uint32_t refusal(const struct gate_filter *filter)
                                                 : SCMP_ACT_ERRNO(EPERM);
 }
 
+/* 0, or a negative errno of libseccomp. A rule that is not in this filter adds nothing. */
 static int add_rule(scmp_filter_ctx context, const struct gate_filter *filter,
                     const struct rule *rule)
 {
@@ -278,6 +283,8 @@ static unsigned own_numbers(int numbers[RULES])
     return count;
 }
 
+/* In instructions: the load of the number, a jump for each number, the jump past the rest, and the
+ * comparison itself. */
 static size_t first_part_length(void)
 {
     int numbers[RULES];
@@ -379,6 +386,7 @@ static void mark_traps(struct sock_filter *program, unsigned short length)
     }
 }
 
+/* step names the function of libseccomp; result is its negative errno. */
 static enum miguard_status filter_error(int result, const char *step, struct miguard_error *reterr)
 {
     return error_set(reterr, result == -ENOMEM ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, -result, step,

@@ -25,6 +25,7 @@ struct gate_filter {
     bool no_new_privs; /* set, or about to be: setting it need not be refused */
 };
 
+/* One refusal, as a table of all refusals has it. */
 struct gate_row {
     const char *call; /* "prctl" */
     const char *when; /* "PR_SET_KEEPCAPS"; "" for always */

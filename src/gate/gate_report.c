@@ -61,10 +61,15 @@ enum { CODE_SECCOMP = 1 };
 
 /* ---- refusals on their way to the background thread ------------------------------------------ */
 
+/* How many refusals may wait for the background thread; more are counted as lost. A bound, because
+ * the handler cannot allocate. */
 enum { NOTES = 64 };
 
+/* A note goes round: a handler takes a free one and writes it, the background thread reports it and
+ * frees it. */
 enum note_state { NOTE_FREE, NOTE_BEING_WRITTEN, NOTE_WRITTEN };
 
+/* One refusal. state is the lock: only the one that moved it to BEING_WRITTEN writes the rest. */
 struct note {
     atomic_int state;
     struct gate_stray stray;
@@ -84,6 +89,7 @@ struct walk {
     bool reached;
 };
 
+/* One frame of the walk up the stack, from the handler outwards; ends when the record is full. */
 static _Unwind_Reason_Code on_frame(struct _Unwind_Context *frame, void *argument)
 {
     struct walk *walk = argument;
@@ -117,6 +123,8 @@ static inline size_t room_left(const ucontext_t *context)
     return here - low < context->uc_stack.ss_size ? here - low : SIZE_MAX;
 }
 
+/* Fills the note from the trapped call. Without room for the walk only the place of the call is
+ * known. */
 static void write_note(struct note *note, const siginfo_t *info, const ucontext_t *context)
 {
     struct gate_stray *stray = &note->stray;
@@ -138,6 +146,7 @@ static void write_note(struct note *note, const siginfo_t *info, const ucontext_
     stray->lost = atomic_exchange(&lost, 0);
 }
 
+/* Not inlined: the caller may be called with a stack that has no room for this frame. */
 static __attribute__((noinline)) void note_stray(const siginfo_t *info, const ucontext_t *context)
 {
     ENTRY_UNCANCELLED;
@@ -220,6 +229,7 @@ on_sigsys(int number, siginfo_t *info, void *argument)
 
 /* ---- the background thread ------------------------------------------------------------------- */
 
+/* The load address of the object that has this code, or NULL. */
 static const void *module_of(const void *address)
 {
     Dl_info info;
@@ -280,6 +290,8 @@ void gate_stray_text(const struct gate_stray *stray, char *text, size_t size)
     free(name); /* allocated by libseccomp */
 }
 
+/* Reports what is written and frees its notes. Also runs when nothing is, after a wake-up for
+ * another reason. */
 static void report_all(void)
 {
     for (int i = 0; i < NOTES; i++) {
@@ -306,6 +318,7 @@ static struct {
 
 FORK_OWNER(reporter_owner, .rank = FORK_GATE_REPORT, .lock = &reporter.lock);
 
+/* Signals are blocked by start_thread(). Ends after a last report when stop is set. */
 static void *report_loop(void *unused)
 {
     ENTRY_UNCANCELLED;
