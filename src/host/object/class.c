@@ -8,11 +8,15 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
+/* Every slot begins with this: a class of another host has a declaration that was never checked
+ * here. */
 static bool class_is_ours(const MI_Class *self)
 {
     return self != NULL && self->ft == &class_ft && self->classDecl != NULL;
 }
 
+/* The common end of the three name slots. A NULL name is a legal answer for namespace and
+ * server. */
 static MI_Result class_give_name(const MI_Class *self, const MI_Char *name,
                                  const MI_Char **ret_name)
 {
@@ -23,12 +27,14 @@ static MI_Result class_give_name(const MI_Class *self, const MI_Char *name,
     return MI_RESULT_OK;
 }
 
+/* GetClassName: as the declaration spells it. */
 static MI_Result class_get_name(const MI_Class *self, const MI_Char **ret_name)
 {
     return class_is_ours(self) ? class_give_name(self, self->classDecl->name, ret_name)
                                : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* GetNameSpace: NULL when the class was made without one. */
 static MI_Result class_get_name_space(const MI_Class *self, const MI_Char **ret_name)
 {
     return class_is_ours(self) ? class_give_name(self, self->namespaceName, ret_name)
@@ -41,6 +47,7 @@ static MI_Result class_get_server_name(const MI_Class *self, const MI_Char **ret
                                : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* GetElementCount: with inherited properties, since the list of a declaration is flattened. */
 static MI_Result class_get_element_count(const MI_Class *self, MI_Uint32 *count)
 {
     if (!class_is_ours(self) || count == NULL) {
@@ -50,6 +57,8 @@ static MI_Result class_get_element_count(const MI_Class *self, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
+/* GetElementAt: each output is optional. The default is borrowed from the declaration, and only as
+ * many bytes are written as its type has; without a default they are zeroed. */
 static MI_Result class_get_element_at(const MI_Class *self, MI_Uint32 index, const MI_Char **name,
                                       MI_Value *value, MI_Boolean *value_exists, MI_Type *type,
                                       MI_Char **reference_class, MI_QualifierSet *qualifiers,
@@ -85,6 +94,7 @@ static MI_Result class_get_element_at(const MI_Class *self, MI_Uint32 index, con
     return MI_RESULT_OK;
 }
 
+/* GetElement: by name, with the position as a further output. */
 static MI_Result class_get_element(const MI_Class *self, const MI_Char *name, MI_Value *value,
                                    MI_Boolean *value_exists, MI_Type *type,
                                    MI_Char **reference_class, MI_QualifierSet *qualifiers,
@@ -105,6 +115,7 @@ static MI_Result class_get_element(const MI_Class *self, const MI_Char *name, MI
                                 qualifiers, flags);
 }
 
+/* GetClassQualifierSet: a window on the declaration. */
 static MI_Result class_get_qualifier_set(const MI_Class *self, MI_QualifierSet *qualifiers)
 {
     if (!class_is_ours(self) || qualifiers == NULL) {
@@ -114,6 +125,7 @@ static MI_Result class_get_qualifier_set(const MI_Class *self, MI_QualifierSet *
     return MI_RESULT_OK;
 }
 
+/* GetMethodCount: inherited methods count if the declaration lists them. */
 static MI_Result class_get_method_count(const MI_Class *self, MI_Uint32 *count)
 {
     if (!class_is_ours(self) || count == NULL) {
@@ -123,6 +135,7 @@ static MI_Result class_get_method_count(const MI_Class *self, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
+/* GetMethodAt: the two sets are windows on the declaration, valid as long as the class. */
 static MI_Result class_get_method_at(const MI_Class *self, MI_Uint32 index, const MI_Char **name,
                                      MI_QualifierSet *qualifiers, MI_ParameterSet *parameters)
 {
@@ -138,6 +151,7 @@ static MI_Result class_get_method_at(const MI_Class *self, MI_Uint32 index, cons
     return MI_RESULT_OK;
 }
 
+/* GetMethod: METHOD_NOT_FOUND rather than NOT_FOUND, which is about instances. */
 static MI_Result class_get_method(const MI_Class *self, const MI_Char *name,
                                   MI_QualifierSet *qualifiers, MI_ParameterSet *parameters,
                                   MI_Uint32 *index)
@@ -157,6 +171,8 @@ static MI_Result class_get_method(const MI_Class *self, const MI_Char *name,
     return MI_RESULT_METHOD_NOT_FOUND;
 }
 
+/* GetParentClassName: a generated declaration may have the name, the declaration, or both.
+ * INVALID_SUPERCLASS for a root class. */
 static MI_Result class_get_parent_name(const MI_Class *self, const MI_Char **ret_name)
 {
     if (!class_is_ours(self) || ret_name == NULL) {
@@ -170,6 +186,8 @@ static MI_Result class_get_parent_name(const MI_Class *self, const MI_Char **ret
     return *ret_name == NULL ? MI_RESULT_INVALID_SUPERCLASS : MI_RESULT_OK;
 }
 
+/* GetParentClass: a new class, which the caller deletes. A copied declaration has kept the name of
+ * its superclass only, and then this is INVALID_SUPERCLASS. */
 static MI_Result class_get_parent(const MI_Class *self, MI_Class **ret_parent)
 {
     if (!class_is_ours(self) || ret_parent == NULL) {
@@ -183,6 +201,7 @@ static MI_Result class_get_parent(const MI_Class *self, MI_Class **ret_parent)
                      ret_parent);
 }
 
+/* Frees the struct and its texts, not the declaration, which may be shared. */
 static void class_free(MI_Class *self)
 {
     base_free((void *)(uintptr_t)self->namespaceName);
@@ -204,6 +223,7 @@ static MI_Result class_delete(MI_Class *self)
     return MI_RESULT_OK;
 }
 
+/* The copy shares the declaration: a static one outlives both, a copied one is counted. */
 static MI_Result class_clone(const MI_Class *self, MI_Class **ret_class)
 {
     if (!class_is_ours(self) || ret_class == NULL) {
@@ -242,6 +262,7 @@ static MI_Result share_declaration(const MI_ClassDecl *decl, const MI_ClassDecl 
     return decl_copy_new(decl, ret_decl);
 }
 
+/* decl_fault() runs here once, so that no slot needs to check the declaration again. */
 MI_Result class_new(const MI_ClassDecl *decl, const char *name_space, const char *server,
                     MI_Class **ret_class)
 {

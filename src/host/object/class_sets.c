@@ -9,6 +9,7 @@
 
 #include "host/object/instance_internal.h"
 
+/* NULL beyond the end. The list was checked by decl_fault() when its class was made. */
 static const MI_Qualifier *qualifier_at(const MI_QualifierSet *self, MI_Uint32 index)
 {
     const MI_Qualifier *const *list = (const MI_Qualifier *const *)(uintptr_t)self->reserved1;
@@ -16,6 +17,7 @@ static const MI_Qualifier *qualifier_at(const MI_QualifierSet *self, MI_Uint32 i
     return index < (MI_Uint32)self->reserved2 ? list[index] : NULL;
 }
 
+/* GetQualifierCount. */
 static MI_Result qualifier_count(const MI_QualifierSet *self, MI_Uint32 *count)
 {
     if (self == NULL || count == NULL) {
@@ -25,6 +27,7 @@ static MI_Result qualifier_count(const MI_QualifierSet *self, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
+/* The outputs of both getters, each optional. A qualifier without a value is reported as NULL. */
 static void give_qualifier(const MI_Qualifier *qualifier, MI_Type *type, MI_Uint32 *flags,
                            MI_Value *value)
 {
@@ -43,6 +46,7 @@ static void give_qualifier(const MI_Qualifier *qualifier, MI_Type *type, MI_Uint
     }
 }
 
+/* GetQualifierAt: INVALID_PARAMETER beyond the end. */
 static MI_Result get_qualifier_at(const MI_QualifierSet *self, MI_Uint32 index,
                                   const MI_Char **name, MI_Type *type, MI_Uint32 *flags,
                                   MI_Value *value)
@@ -59,6 +63,7 @@ static MI_Result get_qualifier_at(const MI_QualifierSet *self, MI_Uint32 index,
     return MI_RESULT_OK;
 }
 
+/* GetQualifier: by name; NOT_FOUND when the declaration does not have it. */
 static MI_Result get_qualifier(const MI_QualifierSet *self, const MI_Char *name, MI_Type *type,
                                MI_Uint32 *flags, MI_Value *value, MI_Uint32 *index)
 {
@@ -85,6 +90,7 @@ static const MI_QualifierSetFT qualifier_set_ft = {
     .GetQualifier = get_qualifier,
 };
 
+/* Without a list the count is 0, whatever the caller says. */
 void qualifier_set_fill(MI_QualifierSet *set, const MI_Qualifier *const *qualifiers,
                         MI_Uint32 count)
 {
@@ -97,6 +103,7 @@ void qualifier_set_fill(MI_QualifierSet *set, const MI_Qualifier *const *qualifi
     }
 }
 
+/* The declaration that the handle names. */
 static const MI_MethodDecl *method_of(const MI_ParameterSet *self)
 {
     return (const MI_MethodDecl *)(uintptr_t)self->reserved1;
@@ -109,6 +116,8 @@ static bool is_return_value(const MI_ParameterDecl *parameter)
     return decl_name_equal(parameter->name, "MIReturn");
 }
 
+/* GetMethodReturnType: the qualifiers of the return value are those of the parameter that stands
+ * for it. */
 static MI_Result get_return_type(const MI_ParameterSet *self, MI_Type *type,
                                  MI_QualifierSet *qualifiers)
 {
@@ -148,6 +157,8 @@ static const MI_ParameterDecl *find_parameter(const MI_MethodDecl *method, const
     return NULL;
 }
 
+/* GetParameterCount: without the return value, so that positions agree with those of the CIM
+ * method. */
 static MI_Result parameter_count(const MI_ParameterSet *self, MI_Uint32 *count)
 {
     MI_Uint32 parameters = UINT32_MAX; /* beyond the last: the search counts them all */
@@ -160,6 +171,7 @@ static MI_Result parameter_count(const MI_ParameterSet *self, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
+/* The common outputs of both getters, each optional. */
 static void give_parameter(const MI_ParameterDecl *parameter, MI_Type *type,
                            MI_Char **reference_class, MI_QualifierSet *qualifiers)
 {
@@ -172,6 +184,8 @@ static void give_parameter(const MI_ParameterDecl *parameter, MI_Type *type,
     qualifier_set_fill(qualifiers, parameter->qualifiers, parameter->numQualifiers);
 }
 
+/* GetParameterAt: INVALID_PARAMETER beyond the end; the position does not count the return
+ * value. */
 static MI_Result get_parameter_at(const MI_ParameterSet *self, MI_Uint32 index,
                                   const MI_Char **name, MI_Type *type, MI_Char **reference_class,
                                   MI_QualifierSet *qualifiers)
@@ -189,6 +203,7 @@ static MI_Result get_parameter_at(const MI_ParameterSet *self, MI_Uint32 index,
     return MI_RESULT_OK;
 }
 
+/* GetParameter: by name; NO_SUCH_PROPERTY when it is not found or is the return value. */
 static MI_Result get_parameter(const MI_ParameterSet *self, const MI_Char *name, MI_Type *type,
                                MI_Char **reference_class, MI_QualifierSet *qualifiers,
                                MI_Uint32 *index)

@@ -11,6 +11,8 @@
 
 #include "host/object/instance_internal.h"
 
+/* Not tolower(3): that depends on the locale, where a Turkish "I" would change what a name
+ * equals. */
 static unsigned char lower(char c)
 {
     unsigned char byte = (unsigned char)c;
@@ -61,6 +63,7 @@ bool decl_name_legal(const char *name)
     return true;
 }
 
+/* Also for a method's declaration: its parameters stand where a class has its properties. */
 MI_Uint32 decl_element_count(const MI_ClassDecl *decl)
 {
     if (decl == NULL || decl->properties == NULL || decl->numProperties > DECL_MAX_ELEMENTS) {
@@ -69,6 +72,8 @@ MI_Uint32 decl_element_count(const MI_ClassDecl *decl)
     return decl->numProperties;
 }
 
+/* The check is the same as in decl_fault(), since an instance may come with a declaration that was
+ * never loaded through a module. */
 bool decl_element_at(const MI_ClassDecl *decl, MI_Uint32 index, struct decl_element *ret_element)
 {
     if (index >= decl_element_count(decl)) {
@@ -90,7 +95,7 @@ bool decl_element_at(const MI_ClassDecl *decl, MI_Uint32 index, struct decl_elem
         .type = (MI_Type)property->type,
         .offset = property->offset,
         .class_name = property->className,
-        /* A parameter's declaration ends at 48 bytes, before `value` (reference F.4). */
+        /* A parameter's declaration ends at 48 bytes, before `value` (MI_ParameterDecl). */
         .default_value = decl_is_method(decl) ? NULL : property->value,
     };
     return true;
@@ -117,6 +122,7 @@ bool decl_element_find(const MI_ClassDecl *decl, const char *name, MI_Uint32 *re
     return false;
 }
 
+/* Linear: a schema has tens of classes, and a request looks for one or two. */
 const MI_ClassDecl *decl_class_find(const MI_SchemaDecl *schema, const char *name)
 {
     if (schema == NULL || schema->classDecls == NULL || name == NULL) {
@@ -131,6 +137,7 @@ const MI_ClassDecl *decl_class_find(const MI_SchemaDecl *schema, const char *nam
     return NULL;
 }
 
+/* A method's declaration has no member `methods`. */
 const MI_MethodDecl *decl_method_find(const MI_ClassDecl *decl, const char *name)
 {
     if (decl == NULL || name == NULL || decl_is_method(decl) || decl->methods == NULL ||
@@ -146,6 +153,7 @@ const MI_MethodDecl *decl_method_find(const MI_ClassDecl *decl, const char *name
     return NULL;
 }
 
+/* The depth ends a chain that leads back to itself. */
 bool decl_derives_from(const MI_ClassDecl *decl, const char *name)
 {
     for (unsigned depth = 0; decl != NULL && depth < DECL_MAX_DEPTH; depth++) {

@@ -5,6 +5,11 @@
  *
  * A copy is one list of blocks, so that it is freed as a whole and a failure half-way needs no
  * bookkeeping. Classes and instances that use the copy are counted.
+ *
+ * decl_copy_new() walks the declaration once with the take_...() functions, each of which allocates
+ * a block and copies what it is named after. They do not return errors: the first failure sets
+ * `failed`, every later take() returns NULL, and decl_copy_new() checks once at the end and frees
+ * the list.
  */
 #include "host/object/object.h"
 
@@ -13,11 +18,14 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
+/* One allocation, in the list of those that make up the copy. */
 struct block {
     struct block *next;
+    /* Aligned for any of the structs that are copied into it. */
     max_align_t data[];
 };
 
+/* The whole copy. Its address is in owner.reserved[0]. */
 struct decl_copy {
     MI_ClassDecl decl;
     MI_Class owner; /* decl.owningClass: the way back from the declaration to here */
@@ -26,6 +34,8 @@ struct decl_copy {
     bool failed; /* memory ran out: sticky, checked once at the end */
 };
 
+/* Zeroed memory for count elements of size bytes, owned by the copy; NULL after a failure. The
+ * counts are bounded by decl_fault(), so the product does not overflow. */
 static void *take(struct decl_copy *copy, size_t count, size_t size)
 {
     struct block *block = copy->failed ? NULL : base_alloc(1, sizeof(*block) + count * size);
@@ -39,6 +49,7 @@ static void *take(struct decl_copy *copy, size_t count, size_t size)
     return block->data;
 }
 
+/* A copy of text; NULL stays NULL. */
 static const char *take_text(struct decl_copy *copy, const char *text)
 {
     if (text == NULL) {
@@ -52,6 +63,7 @@ static const char *take_text(struct decl_copy *copy, const char *text)
     return to;
 }
 
+/* Replaces each borrowed text in an array that was copied flat. */
 static void copy_texts(struct decl_copy *copy, const char **texts, MI_Uint32 count)
 {
     for (MI_Uint32 i = 0; i < count; i++) {
@@ -100,6 +112,7 @@ static const void *take_value(struct decl_copy *copy, MI_Type type, const void *
     return array;
 }
 
+/* The list of pointers and the structs they point to are two blocks. */
 static const MI_Qualifier *const *take_qualifiers(struct decl_copy *copy,
                                                   const MI_Qualifier *const *from, MI_Uint32 count)
 {
@@ -115,6 +128,7 @@ static const MI_Qualifier *const *take_qualifiers(struct decl_copy *copy,
     return list;
 }
 
+/* The default values are copied too: instances of the copied class borrow them. */
 static const MI_PropertyDecl *const *take_properties(struct decl_copy *copy,
                                                      const MI_ClassDecl *decl)
 {
@@ -136,6 +150,7 @@ static const MI_PropertyDecl *const *take_properties(struct decl_copy *copy,
     return list;
 }
 
+/* A parameter's declaration is shorter than a property's; only its own members are read. */
 static const MI_ParameterDecl *const *take_parameters(struct decl_copy *copy,
                                                       const MI_MethodDecl *method)
 {
@@ -176,6 +191,7 @@ static const MI_MethodDecl *const *take_methods(struct decl_copy *copy, const MI
     return list;
 }
 
+/* All blocks at once; nothing in them needs a release of its own. */
 static void copy_free(struct decl_copy *copy)
 {
     while (copy->blocks != NULL) {
@@ -226,6 +242,8 @@ MI_Result decl_copy_new(const MI_ClassDecl *decl, const MI_ClassDecl **ret_copy)
     return MI_RESULT_OK;
 }
 
+/* By the two pointers that only decl_copy_new() sets so. A method has no owner member to look
+ * at. */
 bool decl_is_copy(const MI_ClassDecl *decl)
 {
     return !decl_is_method(decl) && decl->owningClass != NULL &&
@@ -241,6 +259,8 @@ void decl_copy_hold(const MI_ClassDecl *decl)
     }
 }
 
+/* The last user frees it. The release order makes all reads of the declaration by other threads
+ * happen before the free. */
 void decl_copy_release(const MI_ClassDecl *decl)
 {
     if (!decl_is_copy(decl)) {

@@ -9,6 +9,8 @@
 
 #include "host/object/instance_internal.h"
 
+/* The alignment that the compiler gave the field in a generated struct. A datetime consists of
+ * 32-bit members, so its size is not its alignment. */
 static size_t field_alignment(MI_Type type)
 {
     if (type_is_array(type)) {
@@ -17,6 +19,8 @@ static size_t field_alignment(MI_Type type)
     return type == MI_DATETIME ? _Alignof(MI_Datetime) : value_element_size(type);
 }
 
+/* One property or parameter by itself: it must lie between the header and the end of the instance,
+ * with room for `exists` and `flags` behind its value. */
 static const char *element_fault(const MI_ClassDecl *decl, const MI_PropertyDecl *property)
 {
     if (property == NULL) {
@@ -41,6 +45,7 @@ static const char *element_fault(const MI_ClassDecl *decl, const MI_PropertyDecl
     return NULL;
 }
 
+/* Two fields that share a byte: releasing one would free what the other points to. */
 static bool overlaps(const MI_PropertyDecl *a, const MI_PropertyDecl *b)
 {
     size_t a_end = a->offset + value_size((MI_Type)a->type) + 2;
@@ -48,6 +53,7 @@ static bool overlaps(const MI_PropertyDecl *a, const MI_PropertyDecl *b)
     return a->offset < b_end && b->offset < a_end;
 }
 
+/* Sizes and offsets: what must be true before memory is allocated and fields are written. */
 const char *decl_layout_fault(const MI_ClassDecl *decl)
 {
     size_t end = sizeof(MI_Instance);
@@ -87,6 +93,7 @@ const char *decl_layout_fault(const MI_ClassDecl *decl)
     return NULL;
 }
 
+/* Names that could not be addressed from CIM, or not without ambiguity. */
 static const char *names_fault(const MI_ClassDecl *decl)
 {
     if (!decl_name_legal(decl->name)) {
@@ -105,6 +112,8 @@ static const char *names_fault(const MI_ClassDecl *decl)
     return NULL;
 }
 
+/* Qualifier values are trusted to be as large as their type says; a pointer cannot be checked for
+ * that. */
 static const char *qualifiers_fault(const MI_Qualifier *const *qualifiers, MI_Uint32 count)
 {
     if (count > DECL_MAX_ELEMENTS) {
@@ -153,6 +162,7 @@ const char *decl_method_fault(const MI_MethodDecl *method)
     return object_fault((const MI_ClassDecl *)(const void *)method);
 }
 
+/* The chain must end: a cycle would make every walk along it endless. */
 static const char *superclass_fault(const MI_ClassDecl *decl)
 {
     unsigned depth = 0;
@@ -171,6 +181,7 @@ static const char *superclass_fault(const MI_ClassDecl *decl)
     return NULL;
 }
 
+/* Each method as decl_method_fault() sees it. */
 static const char *methods_fault(const MI_ClassDecl *decl)
 {
     if (decl->numMethods > DECL_MAX_ELEMENTS) {
@@ -188,6 +199,7 @@ static const char *methods_fault(const MI_ClassDecl *decl)
     return NULL;
 }
 
+/* Layout first: the later checks read names and lists that it has found to be there. */
 const char *decl_fault(const MI_ClassDecl *decl)
 {
     if (decl == NULL) {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CIM_Error: what a failed operation reports beyond its result.
+ *
+ * The class is declared here as a generator would declare it: one list of properties
+ * (CIM_ERROR_PROPERTIES) becomes the struct, the property declarations and their array, so that the
+ * three cannot differ. error_instance_new() makes an instance of it like of any other class.
  */
 #include "host/object/object.h"
 
@@ -29,8 +33,10 @@
     X(error_Code, 'e', 'e', Uint32, MI_UINT32)                                                     \
     X(error_Type, 'e', 'e', String, MI_STRING)
 
+/* decl_name_code() as a constant expression. */
 #define NAME_CODE(name, first, last) ((first) << 16 | (last) << 8 | (sizeof(name) - 1))
 
+/* The instance struct, whose offsets the declarations use. */
 struct cim_error {
     MI_Instance instance;
 #define FIELD(name, first, last, kind, type) MI_Const##kind##Field name;
@@ -76,6 +82,8 @@ enum {
     ERROR_TYPE_UNSUPPORTED = 10,
 };
 
+/* What is known about each MI_Result: its text, and how CIM_Error classifies it. Indexed by the
+ * result; 18 and 19 are unused numbers and stay without a text. */
 static const struct result_meaning {
     const char *text; /* NULL: not a result */
     unsigned char error_type;
@@ -138,11 +146,13 @@ static const struct result_meaning {
                                            MI_ERRORCATEGORY_RESOURCE_UNAVAILABLE},
 };
 
+/* Whether code is a member of MI_Result. */
 static bool result_known(MI_Uint32 code)
 {
     return code < sizeof(meanings) / sizeof(meanings[0]) && meanings[code].text != NULL;
 }
 
+/* Names of types compare like CIM names. An unknown or missing type is FAILED even with code 0. */
 MI_Result error_result_from(MI_Uint32 code, const char *type)
 {
     static const char *const foreign[] = {MI_RESULT_TYPE_HRESULT, MI_RESULT_TYPE_WIN32,
@@ -161,12 +171,15 @@ MI_Result error_result_from(MI_Uint32 code, const char *type)
     return MI_RESULT_FAILED;
 }
 
+/* The content of a CIM_Error before it is stored. severity and cause stay 0, "unknown". */
 struct error_values {
     MI_Uint16 error_type, severity, cause, category;
     MI_Uint32 status, code;
     const char *owner, *message_id, *message, *description, *type;
 };
 
+/* By name rather than by struct member, so that `exists` and ownership are right. The setter
+ * copies. */
 static MI_Result fill(MI_Instance *error, const struct error_values *values)
 {
     const struct {
@@ -195,6 +208,8 @@ static MI_Result fill(MI_Instance *error, const struct error_values *values)
     return result;
 }
 
+/* A result that is not a known code is described as FAILED; `code` and `type` keep what was
+ * posted. */
 MI_Result error_instance_new(MI_Result result, MI_Uint32 code, const char *type,
                              const char *message, MI_Instance **ret_instance)
 {

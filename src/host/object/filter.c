@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filters that hold their expression but do not evaluate it: the correct answer for a language
- * without an evaluator is INVALID_PARAMETER and no match (reference G.1).
+ * without an evaluator is INVALID_PARAMETER and no match (MI_Filter_Evaluate).
  */
 #include "host/object/object.h"
 
+/* The two pointers are in reserved[], which MI_Filter has for its maker. */
 void filter_init(MI_Filter *filter, const char *language, const char *expression)
 {
     *filter = (MI_Filter){
@@ -13,6 +14,8 @@ void filter_init(MI_Filter *filter, const char *language, const char *expression
     };
 }
 
+/* Evaluate: false and an error, so that a caller that ignores the result gets no match rather than
+ * every instance. */
 static MI_Result filter_evaluate(const MI_Filter *self, const MI_Instance *instance,
                                  MI_Boolean *ret_match)
 {
@@ -24,6 +27,7 @@ static MI_Result filter_evaluate(const MI_Filter *self, const MI_Instance *insta
     return MI_RESULT_INVALID_PARAMETER;
 }
 
+/* GetExpression: the texts are borrowed; the provider may parse them itself. */
 static MI_Result filter_get_expression(const MI_Filter *self, const MI_Char **ret_language,
                                        const MI_Char **ret_expression)
 {

@@ -4,12 +4,17 @@
  *
  * Static instances are structs that generated code also writes to directly, so every fact about a
  * field is in the field itself. What belongs to the instance as a whole is in reserved[].
+ *
+ * Two places can hold an instance: the caller's memory (Construct, Destruct) and the heap (New,
+ * Delete). INSTANCE_HEAP in the mark distinguishes them, and each end refuses the other's
+ * instances. Neither is released twice: the mark is cleared first.
  */
 #include "host/object/object.h"
 
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
+/* Makes the struct an instance of this host. bits are INSTANCE_HEAP and INSTANCE_DYNAMIC. */
 static void instance_mark(MI_Instance *self, const MI_ClassDecl *decl, int bits)
 {
     self->ft = &instance_ft;
@@ -40,6 +45,8 @@ static void apply_defaults(MI_Instance *self)
     }
 }
 
+/* The layout must have been checked. All bytes are zeroed, since the memory of a caller may hold
+ * anything. */
 static void construct(const MI_ClassDecl *decl, MI_Instance *storage, int bits)
 {
     memset(storage, 0, decl->size);
@@ -48,6 +55,7 @@ static void construct(const MI_ClassDecl *decl, MI_Instance *storage, int bits)
     apply_defaults(storage);
 }
 
+/* The layout is checked each time, as the declaration comes with the call. */
 MI_Result instance_construct(const MI_ClassDecl *decl, MI_Instance *storage)
 {
     if (storage == NULL || decl_layout_fault(decl) != NULL) {
@@ -57,6 +65,7 @@ MI_Result instance_construct(const MI_ClassDecl *decl, MI_Instance *storage)
     return MI_RESULT_OK;
 }
 
+/* base_alloc() zeroes too; construct() does not rely on it. */
 MI_Result instance_new(const MI_ClassDecl *decl, MI_Instance **ret_instance)
 {
     if (ret_instance == NULL || decl_layout_fault(decl) != NULL) {
@@ -71,12 +80,11 @@ MI_Result instance_new(const MI_ClassDecl *decl, MI_Instance **ret_instance)
     return MI_RESULT_OK;
 }
 
-/*
- * reserved[2] and reserved[3] hold the copies that nameSpace and serverName point to. So a literal
- * that a provider writes to these public members is never freed.
- */
+/* reserved[2] and reserved[3] hold the copies that nameSpace and serverName point to. So a literal
+ * that a provider writes to these public members is never freed. */
 enum name_slot { NAME_SPACE = 2, SERVER_NAME = 3 };
 
+/* Takes over copy, which may be NULL, and frees the name before it. */
 static void store_name(MI_Instance *self, enum name_slot slot, char *copy)
 {
     const MI_Char **name = slot == NAME_SPACE ? &self->nameSpace : &self->serverName;
@@ -86,6 +94,8 @@ static void store_name(MI_Instance *self, enum name_slot slot, char *copy)
     *name = copy;
 }
 
+/* Everything that the instance owns, but not the instance. Fields that are borrowed are left
+ * alone. */
 static void release_content(MI_Instance *self)
 {
     struct field field;
@@ -117,6 +127,8 @@ static MI_Result instance_destruct(MI_Instance *self)
     return MI_RESULT_OK;
 }
 
+/* Delete: for heap instances only. The header is zeroed before the free, so that a use after it
+ * fails early where the allocator leaves the memory. */
 static MI_Result instance_delete_slot(MI_Instance *self)
 {
     if (self == NULL || !instance_is_ours(self) || (self->reserved[0] & INSTANCE_HEAP) == 0) {
@@ -134,11 +146,13 @@ static MI_Result instance_delete_slot(MI_Instance *self)
     return MI_RESULT_OK;
 }
 
+/* For the host's own code, which has nothing to do with an error of Delete. */
 void instance_delete(MI_Instance *instance)
 {
     (void)instance_delete_slot(instance);
 }
 
+/* Clone: always on the heap, also for an instance in the caller's memory. */
 static MI_Result instance_clone(const MI_Instance *self, MI_Instance **ret_instance)
 {
     if (ret_instance == NULL) {
@@ -148,8 +162,8 @@ static MI_Result instance_clone(const MI_Instance *self, MI_Instance **ret_insta
     return instance_copy(self, ret_instance);
 }
 
-/* By pointer along superClassDecl (reference F.9). A method's declaration has no such member, but
- * another pointer in its place (F.4). */
+/* By pointer along superClassDecl (MI_Instance_IsA). A method's declaration has no such member, but
+ * another pointer in its place. */
 static MI_Result instance_is_a(const MI_Instance *self, const MI_ClassDecl *decl,
                                MI_Boolean *ret_flag)
 {
@@ -171,6 +185,7 @@ static MI_Result instance_is_a(const MI_Instance *self, const MI_ClassDecl *decl
     return MI_RESULT_OK;
 }
 
+/* GetClassName: the name is borrowed from the declaration. */
 static MI_Result instance_get_class_name(const MI_Instance *self, const MI_Char **ret_name)
 {
     if (ret_name == NULL) {
@@ -180,6 +195,8 @@ static MI_Result instance_get_class_name(const MI_Instance *self, const MI_Char 
     return *ret_name == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
 }
 
+/* SetNameSpace and SetServerName: value NULL removes the name. SERVER_LIMITS_EXCEEDED keeps the old
+ * one. */
 static MI_Result set_name(MI_Instance *self, enum name_slot slot, const MI_Char *value)
 {
     if (self == NULL || !instance_is_ours(self)) {
@@ -193,6 +210,7 @@ static MI_Result set_name(MI_Instance *self, enum name_slot slot, const MI_Char 
     return MI_RESULT_OK;
 }
 
+/* GetNameSpace and GetServerName: a name that is not set is NULL with OK. */
 static MI_Result get_name(const MI_Char *name, const MI_Char **ret_name)
 {
     if (ret_name == NULL) {
@@ -222,6 +240,7 @@ static MI_Result instance_get_server_name(const MI_Instance *self, const MI_Char
     return self == NULL ? MI_RESULT_INVALID_PARAMETER : get_name(self->serverName, ret_name);
 }
 
+/* A failure leaves the names that were copied; the caller then deletes the whole. */
 MI_Result instance_copy_names(const MI_Instance *from, MI_Instance *to)
 {
     MI_Result result = set_name(to, NAME_SPACE, from->nameSpace);
@@ -231,6 +250,8 @@ MI_Result instance_copy_names(const MI_Instance *from, MI_Instance *to)
     return set_name(to, SERVER_NAME, from->serverName);
 }
 
+/* GetClass: a new class, which the caller deletes. For a dynamic instance it has a copy of the
+ * declaration, since that ends with the instance. */
 static MI_Result instance_get_class(const MI_Instance *self, MI_Class **ret_class)
 {
     if (ret_class == NULL) {

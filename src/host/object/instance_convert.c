@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The same content under another module's declaration (reference D.4).
+ * The same content under another module's declaration.
  *
  * A generated provider casts the instances it gets to its own struct. So each instance handed to
  * it, nested ones included, must be laid out by a declaration of its own module wherever that has
  * one.
+ *
+ * convert() makes the new instance and calls convert_element() for each element of the old one;
+ * convert_value() chooses between a copy, a conversion from text, and, for nested instances,
+ * convert() again. One struct nest limits the whole walk.
  */
 #include "host/object/object.h"
 
@@ -33,6 +37,8 @@ static MI_Result embedded_decl(const struct decl_element *element, const MI_Inst
     return MI_RESULT_OK;
 }
 
+/* One nested instance, under the declaration that embedded_decl() chose, or copied as it is. `how`
+ * applies to it too, so that an unknown property is refused at any depth. */
 static MI_Result convert_embedded(const struct decl_element *element, const MI_Instance *embedded,
                                   const struct instance_convert *how, struct nest *nest,
                                   MI_Instance **ret_instance)
@@ -52,6 +58,8 @@ static MI_Result convert_embedded(const struct decl_element *element, const MI_I
                         : convert(embedded, decl, &nested, nest, ret_instance);
 }
 
+/* An array of references or embedded instances. NULL elements stay NULL. size grows with the
+ * elements, so that a failure releases what was made and no more. */
 static MI_Result convert_embedded_array(const struct decl_element *element, const MI_Value *from,
                                         const struct instance_convert *how, struct nest *nest,
                                         MI_Value *ret_value)
@@ -82,6 +90,8 @@ static MI_Result convert_embedded_array(const struct decl_element *element, cons
     return MI_RESULT_OK;
 }
 
+/* An array of strings to an array of the declared type; one element that is not such a value
+ * refuses the whole. */
 static MI_Result array_from_texts(MI_Type type, const MI_StringA *texts, MI_Value *ret_value)
 {
     MI_Type scalar = type_scalar(type);
@@ -113,6 +123,8 @@ static MI_Result array_from_texts(MI_Type type, const MI_StringA *texts, MI_Valu
     return MI_RESULT_OK;
 }
 
+/* From a value of type to one of the element's type, which the caller then owns. Only equal types
+ * and texts are accepted: a number of another width could lose its value silently. */
 static MI_Result convert_value(const struct decl_element *element, MI_Type type,
                                const MI_Value *from, const struct instance_convert *how,
                                struct nest *nest, MI_Value *ret_value)
@@ -134,6 +146,7 @@ static MI_Result convert_value(const struct decl_element *element, MI_Type type,
     return MI_RESULT_TYPE_MISMATCH;
 }
 
+/* Converts the element of from at index into the field of to with that name. */
 static MI_Result convert_element(const MI_Instance *from, MI_Uint32 index, MI_Instance *to,
                                  const struct instance_convert *how, struct nest *nest)
 {
@@ -171,6 +184,8 @@ static MI_Result convert_element(const MI_Instance *from, MI_Uint32 index, MI_In
     return MI_RESULT_OK;
 }
 
+/* As instance_convert_to(), with the walk's limits. The keys are checked at the end, when defaults
+ * have been applied. */
 static MI_Result convert(const MI_Instance *from, const MI_ClassDecl *decl,
                          const struct instance_convert *how, struct nest *nest,
                          MI_Instance **ret_instance)
@@ -200,6 +215,7 @@ static MI_Result convert(const MI_Instance *from, const MI_ClassDecl *decl,
     return MI_RESULT_OK;
 }
 
+/* The declaration is checked by instance_new(). */
 MI_Result instance_convert_to(const MI_Instance *from, const MI_ClassDecl *decl,
                               const struct instance_convert *how, MI_Instance **ret_instance)
 {

@@ -11,12 +11,16 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
+/* base is what callers hold. */
 struct dynamic_instance {
     MI_Instance base;
     MI_ClassDecl decl;
     MI_PropertyDecl **properties;
+    /* In elements. */
     MI_Uint32 property_capacity;
     unsigned char *fields; /* NULL until there is an element */
+    /* In bytes, counted like the declaration's size: with the header, which this block leaves
+     * unused. */
     MI_Uint32 field_capacity;
 };
 
@@ -46,6 +50,7 @@ void instance_dynamic_free(MI_Instance *self)
     base_free(dynamic);
 }
 
+/* The flags of the declaration for the flags of NewDynamicInstance. 0 is a class (MI.h). */
 static bool meta_flags(MI_Uint32 flags, MI_Uint32 *ret_flags)
 {
     switch (flags) {
@@ -65,6 +70,7 @@ static bool meta_flags(MI_Uint32 flags, MI_Uint32 *ret_flags)
     }
 }
 
+/* The size begins with the header, so that offsets count as in a static instance. */
 MI_Result instance_new_dynamic(const char *class_name, MI_Uint32 flags, MI_Instance **ret_instance)
 {
     MI_Uint32 meta = 0;
@@ -94,6 +100,7 @@ MI_Result instance_new_dynamic(const char *class_name, MI_Uint32 flags, MI_Insta
     return MI_RESULT_OK;
 }
 
+/* Room for one more declaration. The array moves, the declarations in it do not. */
 static MI_Result reserve_properties(struct dynamic_instance *dynamic)
 {
     MI_Uint32 capacity = dynamic->property_capacity;
@@ -158,6 +165,7 @@ static MI_PropertyDecl *property_new(const char *name, MI_Type type, MI_Uint32 f
     return property;
 }
 
+/* Everything that AddElement refuses before it changes anything. */
 static MI_Result check_new_element(const MI_Instance *self, const MI_Char *name, MI_Type type,
                                    MI_Uint32 flags)
 {
@@ -179,6 +187,8 @@ static MI_Result check_new_element(const MI_Instance *self, const MI_Char *name,
     return MI_RESULT_OK;
 }
 
+/* The declaration is extended first and the value set afterwards, as in any other instance; when
+ * that fails the extension is taken back, so that a failed call leaves no element. */
 MI_Result instance_add_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
                                MI_Type type, MI_Uint32 flags)
 {

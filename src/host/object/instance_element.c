@@ -9,6 +9,7 @@
 
 #include "host/object/instance_internal.h"
 
+/* The order matters: an own or missing table first, then the declaration. */
 bool instance_is_direct(const MI_Instance *self)
 {
     const MI_ClassDecl *decl = self->classDecl;
@@ -20,7 +21,7 @@ bool instance_is_direct(const MI_Instance *self)
         return true;
     }
     /* A foreign table is the better source where a declaration does not show whether it belongs to
-     * a dynamic instance: a method's declaration has no owningClass (reference F.4). */
+     * a dynamic instance: a method's declaration has no owningClass (MI_MethodDecl). */
     return decl != NULL && !decl_is_method(decl) && !decl_is_dynamic(decl);
 }
 
@@ -34,6 +35,7 @@ MI_Uint32 instance_field_count(const MI_Instance *self)
     return decl_element_count(self->classDecl);
 }
 
+/* `exists` and `flags` follow the value without padding, as in the field structs of MI.h. */
 bool instance_field_at(const MI_Instance *self, MI_Uint32 index, struct field *ret_field)
 {
     if (index >= instance_field_count(self) ||
@@ -48,6 +50,7 @@ bool instance_field_at(const MI_Instance *self, MI_Uint32 index, struct field *r
     return true;
 }
 
+/* Names are compared by decl_element_find(). */
 bool instance_field_find(const MI_Instance *self, const char *name, struct field *ret_field,
                          MI_Uint32 *ret_index)
 {
@@ -61,6 +64,7 @@ bool instance_field_find(const MI_Instance *self, const char *name, struct field
     return true;
 }
 
+/* Generated code sets a string by pointer only and may leave `exists` true with NULL. */
 bool field_is_null(const struct field *field)
 {
     return *field->exists == MI_FALSE || value_is_null(field->element.type, field->value);
@@ -92,6 +96,7 @@ void field_clear(struct field *field)
     *field->flags = 0;
 }
 
+/* The old value is released first; *value must not be a part of it. */
 void field_put_owned(struct field *field, const void *value)
 {
     field_clear(field);
@@ -122,6 +127,7 @@ static MI_Result field_borrow(struct field *field, const MI_Value *value)
     return MI_RESULT_OK;
 }
 
+/* Everything that can fail comes before the field is changed. */
 MI_Result field_set(struct field *field, const MI_Value *value, MI_Type type, MI_Uint32 flags)
 {
     MI_Value copy;
@@ -140,7 +146,7 @@ MI_Result field_set(struct field *field, const MI_Value *value, MI_Type type, MI
     if ((flags & MI_FLAG_BORROW) != 0 && value_owns_memory(type)) {
         return field_borrow(field, value);
     }
-    /* ADOPT copies, too: how adopted memory must be freed is not defined (reference F.8). The copy
+    /* ADOPT copies, too: how adopted memory must be freed is not defined by MI.h. The copy
      * is made before the old value is released, because it may be part of that. */
     MI_Result result = value_copy(type, value, &copy);
     if (result != MI_RESULT_OK) {
@@ -150,6 +156,7 @@ MI_Result field_set(struct field *field, const MI_Value *value, MI_Type type, MI
     return MI_RESULT_OK;
 }
 
+/* GetElementCount: 0 for an instance whose fields cannot be reached. */
 MI_Result instance_get_element_count(const MI_Instance *self, MI_Uint32 *count)
 {
     if (self == NULL || count == NULL) {
@@ -171,6 +178,7 @@ static MI_Result find_for_writing(MI_Instance *self, const MI_Char *name, struct
                                                               : MI_RESULT_NO_SUCH_PROPERTY;
 }
 
+/* The same by position: FAILED beyond the end (MI_Instance_SetElementAt). */
 static MI_Result at_for_writing(MI_Instance *self, MI_Uint32 index, struct field *ret_field)
 {
     if (self == NULL || !instance_is_ours(self)) {
@@ -179,6 +187,7 @@ static MI_Result at_for_writing(MI_Instance *self, MI_Uint32 index, struct field
     return instance_field_at(self, index, ret_field) ? MI_RESULT_OK : MI_RESULT_FAILED;
 }
 
+/* SetElement, SetElementAt, ClearElement and ClearElementAt: find the field, then change it. */
 MI_Result instance_set_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
                                MI_Type type, MI_Uint32 flags)
 {
@@ -219,7 +228,7 @@ MI_Result instance_clear_element_at(MI_Instance *self, MI_Uint32 index)
     return result;
 }
 
-/* Writes no more of *value than the type has: the caller's memory may end there (reference F.6). */
+/* Writes no more of *value than the type has: the caller's memory may end there. */
 static void give_field(const struct field *field, MI_Value *value, MI_Type *type, MI_Uint32 *flags)
 {
     size_t size = value_size(field->element.type);
@@ -237,6 +246,7 @@ static void give_field(const struct field *field, MI_Value *value, MI_Type *type
     }
 }
 
+/* GetElement: the value is borrowed until the element is set or the instance ends. */
 MI_Result instance_get_element(const MI_Instance *self, const MI_Char *name, MI_Value *value,
                                MI_Type *type, MI_Uint32 *flags, MI_Uint32 *index)
 {
@@ -256,6 +266,7 @@ MI_Result instance_get_element(const MI_Instance *self, const MI_Char *name, MI_
     return MI_RESULT_OK;
 }
 
+/* GetElementAt: INVALID_PARAMETER beyond the end. */
 MI_Result instance_get_element_at(const MI_Instance *self, MI_Uint32 index, const MI_Char **name,
                                   MI_Value *value, MI_Type *type, MI_Uint32 *flags)
 {

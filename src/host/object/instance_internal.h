@@ -25,13 +25,17 @@ enum {
     OPTIONS_MAX_ELEMENTS = 1024  /* options, or credentials, of one options object */
 };
 
-/* The state of one walk through nested instances. */
+/* The state of one walk through nested instances. A walk begins with {0} and passes the struct on
+ * to each nested call, so that all its levels share the limits above. */
 struct nest {
+    /* Levels entered and not left. */
     unsigned depth;
+    /* Instances visited since the walk began. */
     unsigned instances;
 };
 
-/* False at the limit; else nest_leave() must follow. */
+/* Goes one level deeper. False at the limit, and then nothing was entered; else nest_leave() must
+ * follow. The total is never given back: it bounds the work of the whole walk. */
 static inline bool nest_enter(struct nest *nest)
 {
     if (nest->depth >= NEST_MAX_DEPTH || nest->instances >= NEST_MAX_INSTANCES) {
@@ -42,22 +46,25 @@ static inline bool nest_enter(struct nest *nest)
     return true;
 }
 
+/* Goes back up one level. */
 static inline void nest_leave(struct nest *nest)
 {
     nest->depth--;
 }
 
-/* value.c */
+/* (value.c) Whether type is an array: the scalar type with MI_ARRAY, bit 4, set (MI.h). */
 static inline bool type_is_array(MI_Type type)
 {
     return ((unsigned)type & MI_ARRAY) != 0;
 }
 
+/* The type of an element; a scalar type is its own. */
 static inline MI_Type type_scalar(MI_Type type)
 {
     return (MI_Type)((unsigned)type & ~(unsigned)MI_ARRAY);
 }
 
+/* Whether a value of this scalar type is a pointer to an instance. */
 static inline bool type_is_instance(MI_Type scalar)
 {
     return scalar == MI_REFERENCE || scalar == MI_INSTANCE;
@@ -65,19 +72,31 @@ static inline bool type_is_instance(MI_Type scalar)
 
 bool value_owns_memory(MI_Type type);                /* a value of it may hold heap memory */
 bool value_is_null(MI_Type type, const void *value); /* a NULL string or instance pointer */
+
+/* Whether an array of unknown origin may be read: INVALID_PARAMETER with a count but no data,
+ * SERVER_LIMITS_EXCEEDED beyond ARRAY_MAX_INSTANCES or ARRAY_MAX_BYTES. An empty array is OK with
+ * any pointer. */
 MI_Result value_array_limits(MI_Type type, const MI_Array *array);
+
+/* value_copy() as a part of a larger walk. SERVER_LIMITS_EXCEEDED also at the limits of nest. */
 MI_Result value_copy_nested(MI_Type type, const void *from, void *to, struct nest *nest);
+
+/* value_equal() as a part of a larger walk. At the limits of nest the values count as different: an
+ * equality that was not established must not select an instance. */
 bool value_equal_nested(MI_Type type, const void *a, const void *b, struct nest *nest);
 
-/* decl.c: the owningClass of a declaration that belongs to one dynamic instance (reference F.3). */
+/* (decl.c) The owningClass of a declaration that belongs to one dynamic instance (MI_ClassDecl). */
 #define DECL_DYNAMIC_OWNER ((MI_Class *)(intptr_t)-1)
 
+/* Whether this "class" is the head of an MI_MethodDecl. The two structs agree up to `size` only;
+ * every use of a later member must come after this check. */
 static inline bool decl_is_method(const MI_ClassDecl *decl)
 {
     return (decl->flags & MI_FLAG_METHOD) != 0;
 }
 
-/* A declaration that belongs to a dynamic instance. A method's has no owner member (F.4). */
+/* A declaration that belongs to a dynamic instance. A method's has no owner member
+ * (MI_MethodDecl). */
 static inline bool decl_is_dynamic(const MI_ClassDecl *decl)
 {
     return !decl_is_method(decl) && decl->owningClass == DECL_DYNAMIC_OWNER;
@@ -90,13 +109,17 @@ const char *decl_layout_fault(const MI_ClassDecl *decl);
 /* class.c */
 extern const MI_ClassFT class_ft;
 
-/* class_sets.c: handles that point into a declaration, valid as long as it is. */
+/* (class_sets.c) Fills a handle that points into a declaration and is valid as long as that. A NULL
+ * set is ignored, since it is an optional output of the callers. A NULL list makes an empty set. */
 void qualifier_set_fill(MI_QualifierSet *set, const MI_Qualifier *const *qualifiers,
                         MI_Uint32 count);
+
+/* Likewise for the parameters of a method, without its return value. */
 void parameter_set_fill(MI_ParameterSet *set, const MI_MethodDecl *method);
 
-/* decl_copy.c: a counted copy that is independent of the original. The copy's owningClass leads
- * back to it. */
+/* (decl_copy.c) A counted copy that is independent of the original; its owningClass leads back to
+ * it. One reference is the caller's. INVALID_PARAMETER for a declaration with a fault,
+ * SERVER_LIMITS_EXCEEDED without memory. */
 MI_Result decl_copy_new(const MI_ClassDecl *decl, const MI_ClassDecl **ret_copy);
 bool decl_is_copy(const MI_ClassDecl *decl);      /* made by decl_copy_new() */
 void decl_copy_hold(const MI_ClassDecl *decl);    /* does nothing for other declarations */
@@ -117,10 +140,11 @@ enum {
     INSTANCE_DYNAMIC = 0x2,
 };
 
-/* Flags of a field in an instance struct (reference F.3). */
+/* Bits of the `flags` byte of a field (MI_Uint32Field and the like in MI.h). */
 enum { FIELD_BORROWED = 0x01, FIELD_MODIFIED = 0x02 };
 
-/* One element of an instance that is read through its declaration. */
+/* One element of an instance that is read through its declaration: pointers into the instance,
+ * valid until it is released or, for a dynamic one, until the next element is added. */
 struct field {
     struct decl_element element;
     unsigned char *value;
@@ -128,11 +152,14 @@ struct field {
     MI_Uint8 *flags;
 };
 
+/* Written by this host. It protects against mistakes, not against an enemy: a provider in the same
+ * process can write anything. */
 static inline bool instance_has_mark(const MI_Instance *self)
 {
     return (self->reserved[0] & INSTANCE_MARK_MASK) == INSTANCE_MARK;
 }
 
+/* Made by this host and not released: may be written and released. */
 static inline bool instance_is_ours(const MI_Instance *self)
 {
     return self->ft == &instance_ft && instance_has_mark(self);
@@ -148,29 +175,55 @@ static inline bool instance_is_dynamic(const MI_Instance *self)
 /* False when only the instance's own foreign table can read its content. */
 bool instance_is_direct(const MI_Instance *self);
 
-/* Elements of a direct instance. */
+/* The number of elements of a direct instance; 0 when its fields cannot be reached. */
 MI_Uint32 instance_field_count(const MI_Instance *self);
+
+/* The field at this position. False out of range, or when the declaration of the element is
+ * invalid. */
 bool instance_field_at(const MI_Instance *self, MI_Uint32 index, struct field *ret_field);
+
+/* The field called name and its position. False when it is not found; the outputs are then
+ * undefined. */
 bool instance_field_find(const MI_Instance *self, const char *name, struct field *ret_field,
                          MI_Uint32 *ret_index);
+
+/* No value: `exists` is false, or a string or instance pointer is NULL, as generated code may leave
+ * it. */
 bool field_is_null(const struct field *field);
+
+/* The flags as GetElement reports them: the declared ones, with MI_FLAG_NULL and
+ * MI_FLAG_NOT_MODIFIED according to the field's state and not to the declaration. */
 MI_Uint32 field_flags_out(const struct field *field);
 
-/* The checks and effects of SetElement on a field of an instance that this host made. */
+/* The checks and effects of MI_Instance_SetElement on a field of an instance that this host made.
+ * value NULL, MI_FLAG_NULL or a NULL pointer set NULL. TYPE_MISMATCH, INVALID_PARAMETER (BORROW
+ * with ADOPT, invalid array) or SERVER_LIMITS_EXCEEDED leave the field as it was. */
 MI_Result field_set(struct field *field, const MI_Value *value, MI_Type type, MI_Uint32 flags);
 
 /* Takes over *value, which value_copy() made; exists is set. */
 void field_put_owned(struct field *field, const void *value);
+
+/* Back to NULL and not modified; an owned value is released, a borrowed one left alone. */
 void field_clear(struct field *field);
 
+/* instance_copy() as a part of a larger walk. from must not be NULL. */
 MI_Result instance_copy_nested(const MI_Instance *from, MI_Instance **ret_instance,
                                struct nest *nest);
+
+/* instance_keys_equal() as a part of a larger walk; false at the limits of nest. */
 bool instance_keys_equal_nested(const MI_Instance *a, const MI_Instance *b, struct nest *nest);
+
+/* Equality of embedded instances: class name, number of elements, and every element. */
 bool instance_content_equal_nested(const MI_Instance *a, const MI_Instance *b, struct nest *nest);
+
+/* Copies namespace and server name, which are not elements. to must be an instance that this host
+ * made. */
 MI_Result instance_copy_names(const MI_Instance *from, MI_Instance *to);
 
 /* The slots of instance_ft, by file. */
-/* instance_element.c */
+
+/* (instance_element.c) These slots have the semantics of the calls of that name in MI.h. self may
+ * be any direct instance for reading, and must be one that this host made for writing. */
 MI_Result instance_get_element_count(const MI_Instance *self, MI_Uint32 *count);
 MI_Result instance_set_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
                                MI_Type type, MI_Uint32 flags);
@@ -183,10 +236,16 @@ MI_Result instance_get_element_at(const MI_Instance *self, MI_Uint32 index, cons
 MI_Result instance_clear_element(MI_Instance *self, const MI_Char *name);
 MI_Result instance_clear_element_at(MI_Instance *self, MI_Uint32 index);
 
-/* instance_dynamic.c */
+/* (instance_dynamic.c) AddElement: FAILED on a static instance, ALREADY_EXISTS for a second element
+ * of one name, INVALID_PARAMETER for an illegal name or an unknown type. */
 MI_Result instance_add_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
                                MI_Type type, MI_Uint32 flags);
+
+/* The block of fields, addressed by the offsets of the declaration. It moves when an element is
+ * added. */
 unsigned char *instance_dynamic_fields(const MI_Instance *self);
+
+/* Frees the instance itself; the fields must have been cleared before. */
 void instance_dynamic_free(MI_Instance *self);
 
 #endif

@@ -2,12 +2,18 @@
 /*
  * Reading any instance whatever its origin: made by this host, built by hand without a table, or
  * foreign; and what needs such reading: copies, keys, projections.
+ *
+ * "Direct" instances are read through their declaration, all others through their own table, of
+ * which each slot may be missing and each answer wrong. Copies choose their form in
+ * keeps_declaration(): the same layout where the declaration outlives the copy, else a dynamic
+ * instance with the same elements.
  */
 #include "host/object/object.h"
 
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
+/* A foreign table may lack the slot or fail; then there is no name. */
 const char *instance_class_name(const MI_Instance *instance)
 {
     const MI_Char *name = NULL;
@@ -25,6 +31,7 @@ const char *instance_class_name(const MI_Instance *instance)
     return name;
 }
 
+/* A foreign count beyond DECL_MAX_ELEMENTS is not believed. */
 MI_Uint32 instance_element_count(const MI_Instance *instance)
 {
     MI_Uint32 count = 0;
@@ -76,6 +83,7 @@ static MI_Result foreign_element_at(const MI_Instance *instance, MI_Uint32 index
     return MI_RESULT_OK;
 }
 
+/* The outputs are set on success only, together. */
 MI_Result instance_element_at(const MI_Instance *instance, MI_Uint32 index, const char **ret_name,
                               MI_Value *ret_value, MI_Type *ret_type, MI_Uint32 *ret_flags)
 {
@@ -108,6 +116,7 @@ MI_Result instance_element_at(const MI_Instance *instance, MI_Uint32 index, cons
     return MI_RESULT_OK;
 }
 
+/* Linear, through the reading that works for every instance. */
 MI_Result instance_element_find(const MI_Instance *instance, const char *name, MI_Value *ret_value,
                                 MI_Type *ret_type, MI_Uint32 *ret_flags)
 {
@@ -126,6 +135,7 @@ MI_Result instance_element_find(const MI_Instance *instance, const char *name, M
     return MI_RESULT_NO_SUCH_PROPERTY;
 }
 
+/* One field of the same declaration, with its state: modified or not. */
 static MI_Result copy_field(const struct field *from, struct field *to, struct nest *nest)
 {
     MI_Value copy;
@@ -145,6 +155,7 @@ static MI_Result copy_field(const struct field *from, struct field *to, struct n
     return MI_RESULT_OK;
 }
 
+/* A copy with the same declaration. Fields that cannot be read stay as construction left them. */
 static MI_Result copy_static(const MI_Instance *from, MI_Instance **ret_instance, struct nest *nest)
 {
     MI_Instance *copy = NULL;
@@ -169,6 +180,7 @@ static MI_Result copy_static(const MI_Instance *from, MI_Instance **ret_instance
     return MI_RESULT_OK;
 }
 
+/* The flag for instance_new_dynamic() that gives the copy the kind of its original. */
 static MI_Uint32 dynamic_kind(const MI_Instance *from)
 {
     static const MI_Uint32 kinds[] = {MI_FLAG_METHOD, MI_FLAG_ASSOCIATION, MI_FLAG_INDICATION};
@@ -214,6 +226,7 @@ static MI_Result copy_element(const MI_Instance *from, MI_Uint32 index, MI_Insta
     return MI_RESULT_OK;
 }
 
+/* A copy with a declaration of its own, element by element, from any instance. */
 static MI_Result copy_dynamic(const MI_Instance *from, MI_Instance **ret_instance,
                               struct nest *nest)
 {
@@ -244,6 +257,7 @@ static bool keeps_declaration(const MI_Instance *from)
     return decl_is_method(decl) || decl->owningClass == NULL || decl_is_copy(decl);
 }
 
+/* The names are copied outside the nesting, since they lead nowhere. */
 MI_Result instance_copy_nested(const MI_Instance *from, MI_Instance **ret_instance,
                                struct nest *nest)
 {
@@ -295,6 +309,8 @@ static bool element_equal(const MI_Instance *b, const char *name, MI_Type type,
     return (flags & MI_FLAG_NULL) != 0 || value_equal_nested(type, value, &other, nest);
 }
 
+/* A key that cannot be read does not count, so that the two numbers differ and the keys are not
+ * equal. */
 static MI_Uint32 count_keys(const MI_Instance *instance)
 {
     MI_Uint32 keys = 0;
@@ -310,6 +326,7 @@ static MI_Uint32 count_keys(const MI_Instance *instance)
     return keys;
 }
 
+/* A key without a value. */
 static bool is_null_key(MI_Uint32 flags)
 {
     return (flags & MI_FLAG_KEY) != 0 && (flags & MI_FLAG_NULL) != 0;
@@ -345,6 +362,7 @@ static bool keys_equal(const MI_Instance *a, const MI_Instance *b, struct nest *
     return true;
 }
 
+/* Every element, in any order, and the same class. */
 static bool content_equal(const MI_Instance *a, const MI_Instance *b, struct nest *nest)
 {
     const char *name = NULL;
@@ -393,6 +411,7 @@ bool instance_keys_equal(const MI_Instance *a, const MI_Instance *b)
     return a != NULL && b != NULL && instance_keys_equal_nested(a, b, &nest);
 }
 
+/* An element that cannot be read could be a key, so it counts as a missing one. */
 bool instance_keys_complete(const MI_Instance *instance)
 {
     MI_Uint32 flags = 0;
@@ -416,6 +435,7 @@ static bool set_contains(const MI_PropertySet *set, const char *name)
            contains != MI_FALSE;
 }
 
+/* Keys stay when keep_keys is set: without them the client could not name the object. */
 MI_Result instance_project(MI_Instance *instance, const MI_PropertySet *set, bool keep_keys)
 {
     struct field field;

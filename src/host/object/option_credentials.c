@@ -8,9 +8,11 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
-/* The authentication type determines the member of the credentials union (reference G.4). */
+/* The authentication type determines the member of the credentials union (MI_UserCredentials). */
 enum credential_form { FORM_UNKNOWN, FORM_NOTHING, FORM_PASSWORD, FORM_CERTIFICATE };
 
+/* FORM_UNKNOWN for a type that is not in MI.h: the member of the union is then not known, and
+ * reading the wrong one would follow a random pointer. */
 static enum credential_form form_of(const char *type)
 {
     static const struct {
@@ -32,6 +34,7 @@ static enum credential_form form_of(const char *type)
     return FORM_UNKNOWN;
 }
 
+/* Overwrites and frees; NULL is allowed. */
 static void wipe(char *text)
 {
     if (text != NULL) {
@@ -40,6 +43,7 @@ static void wipe(char *text)
     }
 }
 
+/* Frees one credential. Name and type are no secrets. */
 static void credential_release(struct credential *credential)
 {
     base_free(credential->option_name);
@@ -50,6 +54,7 @@ static void credential_release(struct credential *credential)
     wipe(credential->thumbprint);
 }
 
+/* The array itself has only pointers and is freed without wiping. */
 void credentials_release(struct option_list *list)
 {
     for (MI_Uint32 i = 0; i < list->credential_count; i++) {
@@ -61,6 +66,7 @@ void credentials_release(struct option_list *list)
     list->credential_capacity = 0;
 }
 
+/* Room for one more credential. */
 static MI_Result reserve(struct option_list *list)
 {
     if (list->credential_count < list->credential_capacity) {
@@ -87,6 +93,7 @@ static bool copy_text(const char *from, char **to)
     return *to != NULL || from == NULL;
 }
 
+/* Adds a copy of the credential, whose texts are borrowed; all or nothing. */
 static MI_Result append(struct option_list *list, const struct credential *from)
 {
     struct credential copy = {0};
@@ -107,6 +114,7 @@ static MI_Result append(struct option_list *list, const struct credential *from)
     return MI_RESULT_OK;
 }
 
+/* One name can have several credentials, but only one of each type. */
 static bool is_duplicate(const struct option_list *list, const char *name, const char *type)
 {
     for (MI_Uint32 i = 0; i < list->credential_count; i++) {
@@ -118,11 +126,13 @@ static bool is_duplicate(const struct option_list *list, const char *name, const
     return false;
 }
 
+/* For a credential that only borrows its texts until append() has copied them. */
 static char *unconst(const char *text)
 {
     return (char *)(uintptr_t)text;
 }
 
+/* The union is read by the authentication type alone, after that is known to be valid. */
 MI_Result credentials_add(struct option_list *list, const char *name,
                           const MI_UserCredentials *credentials, MI_Uint32 flags)
 {
@@ -236,6 +246,7 @@ MI_Result credentials_get_password_at(const struct option_list *list, MI_Uint32 
     return MI_RESULT_OK;
 }
 
+/* For Clone: the copies are wiped like the originals. */
 MI_Result credentials_copy(const struct option_list *from, struct option_list *to)
 {
     MI_Result result = MI_RESULT_OK;

@@ -6,10 +6,12 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
-/* The one name shared by the options of all message channels (reference G.3). */
+/* The one name shared by the options of all message channels
+ * (MI_OperationOptions_EnableChannel). */
 #define CHANNEL_NAME     "__MI_OPERATIONOPTIONS_CHANNEL"
 #define CHANNEL_DISABLED 1u
 
+/* The list can be used again afterwards. */
 void option_list_release(struct option_list *list)
 {
     for (MI_Uint32 i = 0; i < list->option_count; i++) {
@@ -23,6 +25,7 @@ void option_list_release(struct option_list *list)
     credentials_release(list);
 }
 
+/* The first option called name. Channels, which share a name, are found by find_channel(). */
 static struct option *find(const struct option_list *list, const char *name)
 {
     for (MI_Uint32 i = 0; i < list->option_count; i++) {
@@ -33,11 +36,13 @@ static struct option *find(const struct option_list *list, const char *name)
     return NULL;
 }
 
+/* Only operation options have channels; elsewhere the name is an ordinary one. */
 static bool is_channel(const struct option_list *list, const char *name)
 {
     return list->kind == OPTIONS_OPERATION && decl_name_equal(name, CHANNEL_NAME);
 }
 
+/* The option of this channel number, or NULL. */
 static struct option *find_channel(const struct option_list *list, MI_Uint32 channel)
 {
     for (MI_Uint32 i = 0; i < list->option_count; i++) {
@@ -49,6 +54,7 @@ static struct option *find_channel(const struct option_list *list, MI_Uint32 cha
     return NULL;
 }
 
+/* Room for one more option. Options move with the array, so pointers from find() end here. */
 static MI_Result reserve(struct option_list *list)
 {
     if (list->option_count < list->option_capacity) {
@@ -67,6 +73,7 @@ static MI_Result reserve(struct option_list *list)
     return MI_RESULT_OK;
 }
 
+/* Appends a copy; all or nothing. */
 static MI_Result add(struct option_list *list, const char *name, MI_Type type, const void *value,
                      MI_Uint32 flags)
 {
@@ -90,6 +97,7 @@ static MI_Result add(struct option_list *list, const char *name, MI_Type type, c
     return MI_RESULT_OK;
 }
 
+/* Gives an option a new value of the same type. The old value stays when the copy fails. */
 static MI_Result replace(struct option *option, MI_Type type, const void *value, MI_Uint32 flags)
 {
     MI_Value copy = {0};
@@ -107,6 +115,7 @@ static MI_Result replace(struct option *option, MI_Type type, const void *value,
     return MI_RESULT_OK;
 }
 
+/* The body of every setter but the channels': a name occurs once. */
 static MI_Result set(struct option_list *list, const char *name, MI_Type type, const void *value,
                      MI_Uint32 flags)
 {
@@ -116,11 +125,13 @@ static MI_Result set(struct option_list *list, const char *name, MI_Type type, c
                           : replace(option, type, value, flags);
 }
 
+/* An empty name could never be addressed. */
 static bool bad_name(const char *name)
 {
     return name == NULL || *name == '\0';
 }
 
+/* SetString: the value is copied. */
 MI_Result option_set_string(struct option_list *list, const char *name, const char *value,
                             MI_Uint32 flags)
 {
@@ -145,6 +156,7 @@ static MI_Result set_channel(struct option_list *list, MI_Uint32 channel, MI_Uin
     return MI_RESULT_OK;
 }
 
+/* SetNumber, and the channels of operation options. */
 MI_Result option_set_number(struct option_list *list, const char *name, MI_Uint32 value,
                             MI_Uint32 flags)
 {
@@ -157,6 +169,7 @@ MI_Result option_set_number(struct option_list *list, const char *name, MI_Uint3
     return set(list, name, MI_UINT32, &value, 0);
 }
 
+/* SetDateTime, which delivery options have. */
 MI_Result option_set_datetime(struct option_list *list, const char *name, const MI_Datetime *value,
                               MI_Uint32 flags)
 {
@@ -166,6 +179,7 @@ MI_Result option_set_datetime(struct option_list *list, const char *name, const 
     return set(list, name, MI_DATETIME, value, 0);
 }
 
+/* SetInterval. */
 MI_Result option_set_interval(struct option_list *list, const char *name, const MI_Interval *value,
                               MI_Uint32 flags)
 {
@@ -189,6 +203,7 @@ MI_Result option_set_custom(struct option_list *list, const char *name, MI_Type 
     return set(list, name, type, value, required ? MI_FLAG_REQUIRED : 0);
 }
 
+/* The two outputs that all getters share, each optional. */
 static void give_place(const struct option_list *list, const struct option *option,
                        MI_Uint32 *index, MI_Uint32 *flags)
 {
@@ -200,6 +215,7 @@ static void give_place(const struct option_list *list, const struct option *opti
     }
 }
 
+/* By name and type; the result is that of the getter. */
 static MI_Result find_typed(const struct option_list *list, const char *name, MI_Type type,
                             const struct option **ret_option)
 {
@@ -215,6 +231,7 @@ static MI_Result find_typed(const struct option_list *list, const char *name, MI
     return MI_RESULT_OK;
 }
 
+/* GetString: *value is NULL on failure. */
 MI_Result option_get_string(const struct option_list *list, const char *name, const char **value,
                             MI_Uint32 *index, MI_Uint32 *flags)
 {
@@ -235,6 +252,7 @@ MI_Result option_get_string(const struct option_list *list, const char *name, co
     return result;
 }
 
+/* GetNumber: *value is unchanged on failure. */
 MI_Result option_get_number(const struct option_list *list, const char *name, MI_Uint32 *value,
                             MI_Uint32 *index, MI_Uint32 *flags)
 {
@@ -251,6 +269,7 @@ MI_Result option_get_number(const struct option_list *list, const char *name, MI
     return result;
 }
 
+/* GetDateTime: a timestamp or an interval. */
 MI_Result option_get_datetime(const struct option_list *list, const char *name, MI_Datetime *value,
                               MI_Uint32 *index, MI_Uint32 *flags)
 {
@@ -267,6 +286,7 @@ MI_Result option_get_datetime(const struct option_list *list, const char *name, 
     return result;
 }
 
+/* GetInterval: for options that SetInterval stored. */
 MI_Result option_get_interval(const struct option_list *list, const char *name, MI_Interval *value,
                               MI_Uint32 *index, MI_Uint32 *flags)
 {
@@ -287,6 +307,7 @@ MI_Result option_get_interval(const struct option_list *list, const char *name, 
     return MI_RESULT_OK;
 }
 
+/* GetOptionCount: each channel counts. */
 MI_Result option_get_count(const struct option_list *list, MI_Uint32 *count)
 {
     if (count == NULL) {
@@ -296,6 +317,7 @@ MI_Result option_get_count(const struct option_list *list, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
+/* Writes as many bytes as the type has; type may be NULL. */
 static void give_value(const struct option *option, MI_Value *value, MI_Type *type)
 {
     memcpy(value, &option->value, value_size(option->type));
@@ -304,6 +326,7 @@ static void give_value(const struct option *option, MI_Value *value, MI_Type *ty
     }
 }
 
+/* GetOptionAt: *name is NULL on failure. */
 MI_Result option_get_at(const struct option_list *list, MI_Uint32 index, const char **name,
                         MI_Value *value, MI_Type *type, MI_Uint32 *flags)
 {
@@ -323,6 +346,7 @@ MI_Result option_get_at(const struct option_list *list, MI_Uint32 index, const c
     return MI_RESULT_OK;
 }
 
+/* GetOption: the value is borrowed from the list. */
 MI_Result option_get(const struct option_list *list, const char *name, MI_Value *value,
                      MI_Type *type, MI_Uint32 *index, MI_Uint32 *flags)
 {
@@ -366,6 +390,7 @@ MI_Result option_get_channels(const struct option_list *list, const char *name, 
     return channels != NULL && enabled > length ? MI_RESULT_FAILED : MI_RESULT_OK;
 }
 
+/* to is zeroed memory or an empty list. add() keeps the flags, which the setters would refuse. */
 MI_Result option_list_copy(const struct option_list *from, struct option_list *to)
 {
     MI_Result result = MI_RESULT_OK;

@@ -5,6 +5,10 @@
  * The structs are handles that callers copy by value, so a copy may outlive the object. They are
  * names in a handle table: a stale, copied or forged one is not found and is INVALID_PARAMETER, and
  * so is one that was inherited through a fork, like everything that this library handed out.
+ *
+ * The body of every slot is ON_LIST: it pins the list by its handle, so that a Delete on another
+ * thread cannot free it meanwhile, and unpins it after the call. The three kinds differ in their MI
+ * types only, so the slots are defined by macros.
  */
 #include "host/object/object.h"
 
@@ -13,8 +17,11 @@
 #include "host/object/instance_internal.h"
 #include "host/object/option_list.h"
 
+/* Options objects of all three kinds that may exist at one time in the process: a program that
+ * never deletes its options gets SERVER_LIMITS_EXCEEDED instead of using up the memory. */
 enum { OPTIONS_MAX_OBJECTS = 65536 };
 
+/* The slot table's destructor: runs when the last pin is released after Delete. */
 static void list_destroy(void *object)
 {
     option_list_release(object);
@@ -25,6 +32,8 @@ static struct slots lists =
 
 FORK_OWNER(lists_owner, .rank = FORK_SLOTS, .lock = &lists.lock);
 
+/* The list that the two words of a handle name, pinned, if it is of this kind; else NULL. No memory
+ * is read through the handle itself. */
 static struct option_list *list_pin(enum option_kind kind, MI_Uint64 reserved1, ptrdiff_t reserved2)
 {
     struct slots_handle handle = {reserved1, (uint64_t)reserved2};
@@ -41,6 +50,7 @@ static struct option_list *list_pin(enum option_kind kind, MI_Uint64 reserved1, 
     return list;
 }
 
+/* NULL is ignored. */
 static void list_unpin(struct option_list *list)
 {
     if (list != NULL) {
@@ -48,6 +58,8 @@ static void list_unpin(struct option_list *list)
     }
 }
 
+/* An unpublished, empty list, pinned for its maker; NULL without memory or at
+ * OPTIONS_MAX_OBJECTS. */
 static struct option_list *list_new(enum option_kind kind)
 {
     struct option_list *list = slots_new(&lists, NULL);
@@ -84,6 +96,7 @@ static struct option_list *list_clone(const struct option_list *from, MI_Result 
     return copy;
 }
 
+/* The handle and all its copies become invalid. Exactly one of two concurrent calls gets OK. */
 static MI_Result list_delete(enum option_kind kind, MI_Uint64 reserved1, ptrdiff_t reserved2)
 {
     struct option_list *list = list_pin(kind, reserved1, reserved2);
@@ -216,6 +229,7 @@ static const MI_OperationOptionsFT operation_options_ft;
 DEFINE_COMMON(operation, MI_OperationOptions, OPTIONS_OPERATION)
 DEFINE_LIFE(operation, MI_OperationOptions, OPTIONS_OPERATION, operation_options_ft)
 
+/* Delete returns nothing in this table: a stale handle is ignored. */
 static void operation_delete(MI_OperationOptions *self)
 {
     (void)operation_end(self);
@@ -251,6 +265,8 @@ static const MI_OperationOptionsFT operation_options_ft = {
     .GetInterval = operation_get_interval,
 };
 
+/* The list is complete before it is published, so that no thread sees it without
+ * must_understand. */
 MI_Result operation_options_new(MI_Boolean must_understand, MI_OperationOptions *ret_options)
 {
     if (ret_options == NULL) {
@@ -265,6 +281,7 @@ MI_Result operation_options_new(MI_Boolean must_understand, MI_OperationOptions 
     return MI_RESULT_OK;
 }
 
+/* By table and handle: options of another library, or a stale copy, must not be called through. */
 bool operation_options_valid(const MI_OperationOptions *options)
 {
     if (options == NULL || options->ft != &operation_options_ft) {
@@ -306,6 +323,7 @@ static const MI_DestinationOptionsFT destination_options_ft = {
     .GetInterval = destination_get_interval,
 };
 
+/* As operation_options_new(). */
 MI_Result destination_options_new(MI_DestinationOptions *ret_options)
 {
     if (ret_options == NULL) {

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Property sets: names without regard to case, in the order in which they were added.
+ *
+ * A set is used by one thread at a time. The list is searched from the start: sets have as many
+ * names as a class has properties, a few dozen.
  */
 #include "host/object/object.h"
 
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
+/* base is what callers hold. */
 struct property_set {
     MI_PropertySet base;
     char **names;
     MI_Uint32 count;
+    /* Of names, in elements. */
     MI_Uint32 capacity;
 };
 
@@ -23,6 +28,7 @@ static struct property_set *set_of(const MI_PropertySet *self)
     return (struct property_set *)self->reserved[0];
 }
 
+/* GetElementCount. */
 static MI_Result set_get_count(const MI_PropertySet *self, MI_Uint32 *count)
 {
     const struct property_set *set = set_of(self);
@@ -34,6 +40,7 @@ static MI_Result set_get_count(const MI_PropertySet *self, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
+/* ContainsElement: the output is false on every failure. */
 static MI_Result set_contains(const MI_PropertySet *self, const MI_Char *name,
                               MI_Boolean *ret_contains)
 {
@@ -54,6 +61,7 @@ static MI_Result set_contains(const MI_PropertySet *self, const MI_Char *name,
     return MI_RESULT_OK;
 }
 
+/* Room for one more name, up to DECL_MAX_ELEMENTS: no class has more properties. */
 static MI_Result reserve(struct property_set *set)
 {
     if (set->count < set->capacity) {
@@ -72,6 +80,7 @@ static MI_Result reserve(struct property_set *set)
     return MI_RESULT_OK;
 }
 
+/* AddElement: ALREADY_EXISTS for a name that is there in any case. */
 static MI_Result set_add(MI_PropertySet *self, const MI_Char *name)
 {
     struct property_set *set = set_of(self);
@@ -97,6 +106,7 @@ static MI_Result set_add(MI_PropertySet *self, const MI_Char *name)
     return MI_RESULT_OK;
 }
 
+/* GetElementAt: the name is borrowed until Clear or Delete. */
 static MI_Result set_get_at(const MI_PropertySet *self, MI_Uint32 index, const MI_Char **ret_name)
 {
     const struct property_set *set = set_of(self);
@@ -108,6 +118,7 @@ static MI_Result set_get_at(const MI_PropertySet *self, MI_Uint32 index, const M
     return MI_RESULT_OK;
 }
 
+/* Clear: an empty set, which differs from a missing one: it selects no property. */
 static MI_Result set_clear(MI_PropertySet *self)
 {
     struct property_set *set = set_of(self);
@@ -132,6 +143,8 @@ static MI_Result set_destruct(MI_PropertySet *self)
     return set_clear(self);
 }
 
+/* Delete: ft is cleared first, so that a second call through the wrapper is INVALID_PARAMETER where
+ * the memory was not reused. */
 static MI_Result set_delete(MI_PropertySet *self)
 {
     struct property_set *set = set_of(self);
@@ -145,6 +158,7 @@ static MI_Result set_delete(MI_PropertySet *self)
     return MI_RESULT_OK;
 }
 
+/* Clone: all or nothing. */
 static MI_Result set_clone(const MI_PropertySet *self, MI_PropertySet **ret_set)
 {
     const struct property_set *set = set_of(self);
@@ -180,6 +194,7 @@ const MI_PropertySetFT property_set_ft = {
     .Clone = set_clone,
 };
 
+/* base_alloc() zeroes: an empty set. */
 MI_Result property_set_new(MI_PropertySet **ret_set)
 {
     if (ret_set == NULL) {

@@ -3,7 +3,11 @@
  * Values: their size, copying, releasing and comparing.
  *
  * Values are moved with memcpy(3) throughout: what a provider passes may be shorter than an
- * MI_Value (reference F.6) and need not be aligned like one.
+ * MI_Value and need not be aligned like one.
+ *
+ * A deep copy follows pointers that came from a provider: strings, arrays and instances. Their
+ * sizes are checked by value_array_limits(), and the depth of instances by struct nest
+ * (instance_internal.h).
  */
 #include "host/object/object.h"
 
@@ -12,6 +16,7 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
+/* An MI_Type beyond the last array type is unknown; the table covers every scalar. */
 size_t value_element_size(MI_Type type)
 {
     static const unsigned char sizes[] = {
@@ -39,11 +44,13 @@ size_t value_size(MI_Type type)
     return type_is_array(type) ? sizeof(MI_Array) : value_element_size(type);
 }
 
+/* Also true for an array of numbers: its elements are on the heap. */
 bool value_owns_memory(MI_Type type)
 {
     return type_is_array(type) || type == MI_STRING || type_is_instance(type);
 }
 
+/* Arrays have no NULL: one without data is empty. */
 bool value_is_null(MI_Type type, const void *value)
 {
     const void *pointer = NULL;
@@ -55,6 +62,7 @@ bool value_is_null(MI_Type type, const void *value)
     return pointer == NULL;
 }
 
+/* The division keeps the product of size and count from overflowing. */
 MI_Result value_array_limits(MI_Type type, const MI_Array *array)
 {
     if (array->size > 0 && array->data == NULL) {
@@ -69,6 +77,8 @@ MI_Result value_array_limits(MI_Type type, const MI_Array *array)
     return MI_RESULT_OK;
 }
 
+/* One value that is not an array; also one element of an array. NULL strings and instances stay
+ * NULL. */
 static MI_Result copy_scalar(MI_Type type, const void *from, void *to, struct nest *nest)
 {
     if (type == MI_STRING) {
@@ -98,6 +108,7 @@ static MI_Result copy_scalar(MI_Type type, const void *from, void *to, struct ne
     return MI_RESULT_OK;
 }
 
+/* Flat where the elements own nothing, else element by element. */
 static MI_Result copy_array(MI_Type type, const void *from, void *to, struct nest *nest)
 {
     MI_Type scalar = type_scalar(type);
@@ -149,6 +160,7 @@ MI_Result value_copy_nested(MI_Type type, const void *from, void *to, struct nes
                                : copy_scalar(type, from, to, nest);
 }
 
+/* One walk by itself. */
 MI_Result value_copy(MI_Type type, const void *from, void *to)
 {
     struct nest nest = {0};
@@ -159,6 +171,7 @@ MI_Result value_copy(MI_Type type, const void *from, void *to)
     return value_copy_nested(type, from, to, &nest);
 }
 
+/* For strings and instances only: other scalars own nothing. */
 static void release_scalar(MI_Type type, const void *value)
 {
     void *pointer = NULL;
@@ -171,6 +184,7 @@ static void release_scalar(MI_Type type, const void *value)
     }
 }
 
+/* The elements of an array first, then the array. */
 void value_release(MI_Type type, void *value)
 {
     if (value == NULL || value_size(type) == 0) {
@@ -193,6 +207,8 @@ void value_release(MI_Type type, void *value)
     memset(value, 0, value_size(type));
 }
 
+/* A timestamp equals a timestamp with the same members; two that name one moment in different zones
+ * differ, as their texts do. */
 static bool equal_datetimes(const void *a, const void *b)
 {
     MI_Datetime left;
@@ -209,6 +225,7 @@ static bool equal_datetimes(const void *a, const void *b)
     return memcmp(&left.u, &right.u, meaning) == 0;
 }
 
+/* Case-sensitively, as key values are compared; NULL equals NULL only. */
 static bool equal_strings(const void *a, const void *b)
 {
     const char *left = NULL;
@@ -222,6 +239,8 @@ static bool equal_strings(const void *a, const void *b)
     return strcmp(left, right) == 0;
 }
 
+/* A reference is the object it names, so its keys decide; an embedded instance is a value, so its
+ * content does. */
 static bool equal_instances(MI_Type type, const void *a, const void *b, struct nest *nest)
 {
     const MI_Instance *left = NULL;
@@ -250,6 +269,7 @@ static bool equal_reals(MI_Type type, const void *a, const void *b)
     return left.real64 >= right.real64 && left.real64 <= right.real64;
 }
 
+/* Booleans by truth, since any byte but 0 is true; integers by their bytes. */
 static bool equal_scalars(MI_Type type, const void *a, const void *b, struct nest *nest)
 {
     switch (type) {
@@ -270,6 +290,7 @@ static bool equal_scalars(MI_Type type, const void *a, const void *b, struct nes
     }
 }
 
+/* The limits of both arrays are checked: the pointers may come from a provider. */
 bool value_equal_nested(MI_Type type, const void *a, const void *b, struct nest *nest)
 {
     if (value_size(type) == 0) {

@@ -19,11 +19,13 @@
 
 #include "host/object/instance_internal.h"
 
+/* ASCII only; isdigit(3) depends on the locale. */
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
+/* The value of a digit up to 15, or -1. */
 static int hex_digit(char c)
 {
     if (is_digit(c)) {
@@ -70,6 +72,7 @@ static bool parse_integer(const char *text, bool *ret_negative, MI_Uint64 *ret_m
     return true;
 }
 
+/* A value out of the range of its type is refused, not truncated: it would name another object. */
 static bool integer_from_text(MI_Type type, const char *text, void *to)
 {
     size_t size = value_element_size(type);
@@ -109,6 +112,7 @@ static bool integer_from_text(MI_Type type, const char *text, void *to)
     return true;
 }
 
+/* The first character that is not a digit. */
 static const char *skip_digits(const char *text)
 {
     while (is_digit(*text)) {
@@ -147,6 +151,8 @@ static bool real_form(const char *text)
     return *end == '\0';
 }
 
+/* Overflow is refused; a value too small becomes 0 or a subnormal number, as strtod(3) rounds
+ * it. */
 static MI_Result real_from_text(MI_Type type, const char *text, void *to)
 {
     MI_Value value = {0};
@@ -175,6 +181,7 @@ static MI_Result real_from_text(MI_Type type, const char *text, void *to)
     return MI_RESULT_OK;
 }
 
+/* "true" and "false" in any case, as MOF has them (DSP0004, annex A); numbers are not booleans. */
 static bool boolean_from_text(const char *text, void *to)
 {
     MI_Boolean value = MI_FALSE;
@@ -231,6 +238,7 @@ static bool take_digits(const char **text, unsigned count, MI_Uint32 *ret_number
     return true;
 }
 
+/* Exactly this character. */
 static bool take_char(const char **text, char c)
 {
     if (**text != c) {
@@ -298,6 +306,7 @@ static bool datetime_from_text(const char *text, void *to)
     return true;
 }
 
+/* Each type has its function, which writes *to on success only. */
 MI_Result value_from_text(MI_Type type, const char *text, void *to)
 {
     bool fits = false;
