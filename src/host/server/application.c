@@ -3,7 +3,7 @@
  * The application of a session, and that of a program without a server.
  *
  * It makes what a request needs (instances, classes, options). It has no state: a provider that
- * closes it cannot take anything from another user of it (reference B.9).
+ * closes it cannot take anything from another user of it.
  */
 #include "host/server/host.h"
 
@@ -11,11 +11,15 @@
 
 #include "host/object/object.h"
 
+/* Close: OK and no effect. Nothing is owned, and a provider must not be able to end what others
+ * use. */
 static MI_Result close_application(MI_Application *application)
 {
     return application == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
 }
 
+/* NewSession: a remote session, which this host does not make. The outputs are zeroed, so that a
+ * caller that ignores the result has a handle that answers INVALID_PARAMETER. */
 static MI_Result new_session(MI_Application *application, const MI_Char *protocol,
                              const MI_Char *destination, MI_DestinationOptions *options,
                              MI_SessionCallbacks *callbacks, MI_Instance **extended_error,
@@ -35,6 +39,7 @@ static MI_Result new_session(MI_Application *application, const MI_Char *protoco
     return MI_RESULT_NOT_SUPPORTED;
 }
 
+/* NewHostedProvider: modules are added by the program, through miguard_host_add(). */
 static MI_Result new_hosted_provider(MI_Application *application, const MI_Char *name_space,
                                      const MI_Char *name, MI_MainFunction main_function,
                                      MI_Instance **extended_error, MI_HostedProvider *provider)
@@ -52,6 +57,8 @@ static MI_Result new_hosted_provider(MI_Application *application, const MI_Char 
     return MI_RESULT_NOT_SUPPORTED;
 }
 
+/* NewInstance: static when a declaration is given, else dynamic. The declaration comes from the
+ * caller and is checked like that of a module. */
 static MI_Result new_instance(MI_Application *application, const MI_Char *class_name,
                               const MI_ClassDecl *decl, MI_Instance **instance)
 {
@@ -68,6 +75,7 @@ static MI_Result new_instance(MI_Application *application, const MI_Char *class_
                         : instance_new_dynamic(class_name, 0, instance);
 }
 
+/* The three option slots zero the output first: no failure leaves a handle. */
 static MI_Result new_destination_options(MI_Application *application,
                                          MI_DestinationOptions *options)
 {
@@ -78,6 +86,8 @@ static MI_Result new_destination_options(MI_Application *application,
     return application == NULL ? MI_RESULT_INVALID_PARAMETER : destination_options_new(options);
 }
 
+/* NewOperationOptions: must_understand makes every custom option one that the server must
+ * honour. */
 static MI_Result new_operation_options(MI_Application *application, MI_Boolean must_understand,
                                        MI_OperationOptions *options)
 {
@@ -89,6 +99,7 @@ static MI_Result new_operation_options(MI_Application *application, MI_Boolean m
                                : operation_options_new(must_understand, options);
 }
 
+/* NewSubscriptionDeliveryOptions: they can be made and read, though Subscribe is not served. */
 static MI_Result new_delivery_options(MI_Application *application, MI_SubscriptionDeliveryType type,
                                       MI_SubscriptionDeliveryOptions *options)
 {
@@ -99,6 +110,7 @@ static MI_Result new_delivery_options(MI_Application *application, MI_Subscripti
     return application == NULL ? MI_RESULT_INVALID_PARAMETER : delivery_options_new(type, options);
 }
 
+/* NewSerializer: no format is offered. The arguments are checked first. */
 static MI_Result new_serializer(MI_Application *application, MI_Uint32 flags, MI_Char *format,
                                 MI_Serializer *serializer)
 {
@@ -110,6 +122,7 @@ static MI_Result new_serializer(MI_Application *application, MI_Uint32 flags, MI
                                                                : MI_RESULT_NOT_SUPPORTED;
 }
 
+/* NewDeserializer: as new_serializer(). */
 static MI_Result new_deserializer(MI_Application *application, MI_Uint32 flags, MI_Char *format,
                                   MI_Deserializer *deserializer)
 {
@@ -143,6 +156,7 @@ static MI_Result copy_elements(const MI_Instance *from, MI_Instance *to)
     return result;
 }
 
+/* A static instance of the class gives the defaults; its elements then go into a dynamic one. */
 static MI_Result instance_of_class(const MI_ClassDecl *decl, MI_Instance **ret_instance)
 {
     MI_Instance *template = NULL;
@@ -164,6 +178,7 @@ static MI_Result instance_of_class(const MI_ClassDecl *decl, MI_Instance **ret_i
     return MI_RESULT_OK;
 }
 
+/* NewInstanceFromClass: without a class it is a dynamic instance of that name. */
 static MI_Result new_instance_from_class(MI_Application *application, const MI_Char *class_name,
                                          const MI_Class *class_object, MI_Instance **instance)
 {
@@ -181,6 +196,7 @@ static MI_Result new_instance_from_class(MI_Application *application, const MI_C
     return instance_of_class(decl, instance);
 }
 
+/* NewClass: refers to the caller's declaration if that is static, else copies it. */
 static MI_Result new_class(MI_Application *application, const MI_ClassDecl *decl,
                            const MI_Char *name_space, const MI_Char *server,
                            MI_Class **class_object)
@@ -209,6 +225,7 @@ const MI_ApplicationFT application_ft = {
     .NewClass = new_class,
 };
 
+/* The words only have to differ from those of a zeroed handle; the table is what works. */
 MI_Application application_handle(void)
 {
     return (MI_Application){.reserved1 = 1, .ft = &application_ft};

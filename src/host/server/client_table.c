@@ -2,6 +2,10 @@
 /*
  * What a client program links against besides the inline functions of MI.h: an application without
  * a server. It makes instances and options; sessions come from miguard_host_session().
+ *
+ * MI.h finds all tables through mi_clientFT_V1, and its inline functions call every slot without
+ * checking it. So each table is complete: slots without a service zero their outputs and answer
+ * NOT_SUPPORTED, or INVALID_PARAMETER where the object cannot exist.
  */
 #include "host/server/host.h"
 
@@ -10,12 +14,14 @@
 #include "base/fork.h"
 #include "host/object/object.h"
 
+/* A hosted provider is never made, so every handle is invalid. */
 static MI_Result close_hosted_provider(MI_HostedProvider *provider)
 {
     (void)provider;
     return MI_RESULT_INVALID_PARAMETER;
 }
 
+/* GetApplication of an invalid handle: the output is zeroed. */
 static MI_Result hosted_provider_application(MI_HostedProvider *provider,
                                              MI_Application *application)
 {
@@ -26,11 +32,14 @@ static MI_Result hosted_provider_application(MI_HostedProvider *provider,
     return MI_RESULT_INVALID_PARAMETER;
 }
 
+/* A serializer is never made either; NULL is the caller's mistake, anything else is not
+ * supported. */
 static MI_Result close_serializer(MI_Serializer *serializer)
 {
     return serializer == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_NOT_SUPPORTED;
 }
 
+/* Nothing is written, and nothing would be needed. */
 static MI_Result serialize_class(MI_Serializer *serializer, MI_Uint32 flags,
                                  const MI_Class *class_object, MI_Uint8 *buffer, MI_Uint32 length,
                                  MI_Uint32 *needed)
@@ -45,6 +54,7 @@ static MI_Result serialize_class(MI_Serializer *serializer, MI_Uint32 flags,
     return close_serializer(serializer);
 }
 
+/* The same answer as for a class. */
 static MI_Result serialize_instance(MI_Serializer *serializer, MI_Uint32 flags,
                                     const MI_Instance *instance, MI_Uint8 *buffer, MI_Uint32 length,
                                     MI_Uint32 *needed)
@@ -53,11 +63,13 @@ static MI_Result serialize_instance(MI_Serializer *serializer, MI_Uint32 flags,
     return serialize_class(serializer, flags, NULL, buffer, length, needed);
 }
 
+/* As close_serializer(). */
 static MI_Result close_deserializer(MI_Deserializer *deserializer)
 {
     return deserializer == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_NOT_SUPPORTED;
 }
 
+/* Every output is set, since the callers read them after a failure too. */
 static MI_Result deserialize_class(MI_Deserializer *deserializer, MI_Uint32 flags, MI_Uint8 *buffer,
                                    MI_Uint32 length, MI_Class *parent, const MI_Char *server,
                                    const MI_Char *name_space,
@@ -84,6 +96,7 @@ static MI_Result deserialize_class(MI_Deserializer *deserializer, MI_Uint32 flag
     return close_deserializer(deserializer);
 }
 
+/* Sets its own output and leaves the common ones to deserialize_class(). */
 static MI_Result deserialize_instance(MI_Deserializer *deserializer, MI_Uint32 flags,
                                       MI_Uint8 *buffer, MI_Uint32 length, MI_Class **classes,
                                       MI_Uint32 count, MI_Deserializer_ClassObjectNeeded needed,
@@ -99,6 +112,7 @@ static MI_Result deserialize_instance(MI_Deserializer *deserializer, MI_Uint32 f
                              read, NULL, error);
 }
 
+/* The three functions that read a name from a buffer have one signature. */
 static MI_Result deserialize_name(MI_Deserializer *deserializer, MI_Uint8 *buffer, MI_Uint32 length,
                                   MI_Char *name, MI_Uint32 *name_length, MI_Instance **error)
 {
@@ -114,6 +128,7 @@ static MI_Result deserialize_name(MI_Deserializer *deserializer, MI_Uint8 *buffe
     return close_deserializer(deserializer);
 }
 
+/* MapErrorToMiErrorCategory: the category that a CIM_Error for this code would have. */
 static MI_ErrorCategory map_error(const MI_Char *type, MI_Uint32 code)
 {
     MI_ErrorCategory category = MI_ERRORCATEGORY_NOT_SPECIFIED;
@@ -135,6 +150,7 @@ static MI_ErrorCategory map_error(const MI_Char *type, MI_Uint32 code)
     return category;
 }
 
+/* CimErrorFromErrorCode: the caller owns the instance. */
 static MI_Result error_from_code(MI_Uint32 code, const MI_Char *type, const MI_Char *message,
                                  MI_Instance **error)
 {
@@ -188,6 +204,9 @@ static MI_ClientFT_V1 client_ft = {
 /* The API defines the name, and that it is not const. */
 MI_EXPORT const MI_ClientFT_V1 *mi_clientFT_V1 = &client_ft;
 
+/* Fills the three tables in client_ft that are static in object/options.c, by making one object of
+ * each kind. The caller holds client_lock. The last table is set last, so that a failure is tried
+ * again. */
 static MI_Result learn_option_tables(void)
 {
     MI_OperationOptions operation;
@@ -212,6 +231,7 @@ static MI_Result learn_option_tables(void)
     return result;
 }
 
+/* The entry point of MI.h. flags must be 0. SERVER_LIMITS_EXCEEDED without memory. */
 MI_Result MI_Application_InitializeV1(MI_Uint32 flags, const MI_Char *application_id,
                                       MI_Instance **extended_error, MI_Application *application)
 {

@@ -5,6 +5,12 @@
  * base/slots.h cannot be used here: a provider names its context by address and may do so long
  * after the end, while the memory is being prepared for another request. So a context has a state
  * word that only atomic operations touch, and 1,024 contexts stay free before the first is reused.
+ *
+ * The life of a context: context_new() takes it from the pool and sets STATE_LIVE with one pin;
+ * each call of a slot pins it for its duration; context_finish() clears STATE_LIVE, once; and when
+ * the last pin goes, context_unpin() puts it at the end of the queue of free ones. A late post
+ * finds memory with STATE_LIVE cleared, or, after 1,024 further requests at the earliest, another
+ * request.
  */
 #include "base/clock.h"
 #include "host/server/host.h"
@@ -38,7 +44,8 @@ static struct {
 
 FORK_OWNER(pool_owner, .rank = FORK_HOST_CONTEXTS, .lock = &pool.lock);
 
-/* The caller holds the lock. */
+/* Adds a chunk, or returns false at the limit or without memory. Chunks stay where they are, so
+ * at_address() reads them without the lock. The caller holds the lock. */
 static bool grow(void)
 {
     unsigned count = atomic_load(&pool.chunk_count);
@@ -60,6 +67,8 @@ static bool grow(void)
     return true;
 }
 
+/* The context that has been free for the longest time; NULL when all are in use. The caller holds
+ * the lock. */
 static struct context *take_resting(void)
 {
     struct context *context = pool.free_first;
@@ -73,6 +82,8 @@ static struct context *take_resting(void)
     return context;
 }
 
+/* A free context: a fresh one as long as fewer than RESTING are free, so that an address is reused
+ * as late as possible. */
 static struct context *take(void)
 {
     struct context *context = NULL;
@@ -90,6 +101,7 @@ static struct context *take(void)
     return context;
 }
 
+/* To the end of the queue. */
 static void put(struct context *context)
 {
     pthread_mutex_lock(&pool.lock);
@@ -100,6 +112,7 @@ static void put(struct context *context)
     pthread_mutex_unlock(&pool.lock);
 }
 
+/* Those that are neither fresh nor free: live ones, and ended ones that are still pinned. */
 uint32_t context_in_use(void)
 {
     pthread_mutex_lock(&pool.lock);
@@ -108,6 +121,8 @@ uint32_t context_in_use(void)
     return count;
 }
 
+/* The state is stored last, with release order: each thread that pins the context sees it
+ * complete. */
 struct context *context_new(enum context_kind kind, struct module *module,
                             struct provider *provider, struct operation *operation)
 {
@@ -156,6 +171,8 @@ static struct context *at_address(const void *address)
     return NULL;
 }
 
+/* The pin and the check for STATE_LIVE are one atomic step; a pin that was added first could revive
+ * a context on its way to the pool. */
 struct context *context_pin(const MI_Context *address)
 {
     struct context *context = at_address(address);
@@ -177,6 +194,8 @@ struct context *context_pin(const MI_Context *address)
     return context;
 }
 
+/* Host and operation are read before the context is put back, since another thread may take it at
+ * once. */
 void context_unpin(struct context *context)
 {
     if (atomic_fetch_sub_explicit(&context->state, 1, memory_order_acq_rel) != 1) {
@@ -192,6 +211,7 @@ void context_unpin(struct context *context)
     }
 }
 
+/* The form that ON_LEAVING calls, with a pointer to the variable. */
 void context_let_go(struct context *const *context)
 {
     if (*context != NULL) {
@@ -204,7 +224,7 @@ bool context_is_live(const struct context *context)
     return (atomic_load_explicit(&context->state, memory_order_acquire) & STATE_LIVE) != 0;
 }
 
-/* True for exactly one caller. */
+/* Clears STATE_LIVE. True for exactly one caller, whose result is the final one. */
 static bool end(struct context *context)
 {
     uint32_t before = atomic_fetch_and_explicit(&context->state, STATE_PINS, memory_order_acq_rel);
@@ -224,6 +244,9 @@ static void end_session(struct context *context)
     }
 }
 
+/* end() comes first: from then on every other slot of the provider is refused. The session ends
+ * before the operation is informed, so that its client never sees a result while a request of the
+ * provider is still open. */
 MI_Result context_finish(struct context *context, MI_Result result, char *message,
                          MI_Instance *details)
 {
@@ -247,6 +270,8 @@ MI_Result context_finish(struct context *context, MI_Result result, char *messag
     return MI_RESULT_OK;
 }
 
+/* When the time is over, end() decides between this thread and a late post: whichever ends the
+ * context has the result. */
 bool context_await(struct context *context, unsigned milliseconds, MI_Result *ret_result)
 {
     struct timespec deadline = clock_after_ms(milliseconds);
@@ -273,6 +298,7 @@ bool context_await(struct context *context, unsigned milliseconds, MI_Result *re
     return true;
 }
 
+/* A final result may have been posted before; then this only releases the pin. */
 void context_close(struct context *const *context)
 {
     if (*context != NULL) {
@@ -281,6 +307,7 @@ void context_close(struct context *const *context)
     }
 }
 
+/* in_slot is read under the operation's lock: a function that still runs is waited for instead. */
 static void abandon_if_idle(struct context *context, struct miguard_host *host)
 {
     struct operation *operation = context->operation;
@@ -296,6 +323,7 @@ static void abandon_if_idle(struct context *context, struct miguard_host *host)
     }
 }
 
+/* Each context is pinned while it is looked at, so that it cannot become another request's. */
 void context_abandon_idle(struct miguard_host *host)
 {
     unsigned count = atomic_load(&pool.chunk_count);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "host/object/object.h"
 
+/* The end of every final post. */
 static MI_Result finish_and_unpin(struct context *context, MI_Result result, char *message,
                                   MI_Instance *details)
 {
@@ -27,6 +28,8 @@ static MI_Instance *explain(const struct context *context, MI_Result result, MI_
     return details;
 }
 
+/* PostResult: a code that is not an MI_Result becomes FAILED; the CIM_Error keeps the number that
+ * was posted. */
 MI_Result context_post_result(MI_Context *address, MI_Result result)
 {
     ENTRY_UNCANCELLED;
@@ -39,6 +42,8 @@ MI_Result context_post_result(MI_Context *address, MI_Result result)
     return finish_and_unpin(context, final, NULL, details);
 }
 
+/* PostError: the message for the client is a copy; without memory the result is posted without
+ * it. */
 MI_Result context_post_error(MI_Context *address, MI_Uint32 code, const MI_Char *type,
                              const MI_Char *message)
 {
@@ -67,6 +72,8 @@ static char *error_message(const MI_Instance *error)
     return base_copy_text(value.string);
 }
 
+/* PostCimError: the client gets a copy of the error; without memory only the result and the
+ * message. */
 MI_Result context_post_cim_error(MI_Context *address, const MI_Instance *error)
 {
     ENTRY_UNCANCELLED;
@@ -87,6 +94,7 @@ MI_Result context_post_cim_error(MI_Context *address, const MI_Instance *error)
     return finish_and_unpin(context, error_instance_result(error), error_message(error), details);
 }
 
+/* PostInstance: needs a declaration to be read by; a function table is not required. */
 MI_Result context_post_instance(MI_Context *address, const MI_Instance *instance)
 {
     ENTRY_UNCANCELLED;
@@ -104,6 +112,9 @@ MI_Result context_post_instance(MI_Context *address, const MI_Instance *instance
     return result;
 }
 
+/* GetLocalSession: one session for each context, made on the first call and returned by every later
+ * one. The check for a live context is under the lock that end_session() takes, so that no session
+ * is made after the end. The gateway, not this function, binds it to an identity. */
 MI_Result context_get_local_session(const MI_Context *address, MI_Session *session)
 {
     ENTRY_UNCANCELLED;
@@ -131,6 +142,7 @@ MI_Result context_get_local_session(const MI_Context *address, MI_Session *sessi
     return result;
 }
 
+/* RegisterCancel: NOT_SUPPORTED on the context of a Load or Unload, which is not cancelled. */
 MI_Result context_register_cancel(MI_Context *address, MI_CancelCallback callback, void *data)
 {
     ENTRY_UNCANCELLED;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of a context: making instances, asking about the request, and all 31 slots. */
+/*
+ * The table of a context: making instances, asking about the request, and all 31 slots.
+ *
+ * Each slot is entered by provider code, on any thread and perhaps after the end of the request: it
+ * begins by pinning the context. ENTRY_UNCANCELLED keeps pthread_cancel(3) from ending the thread
+ * while it holds a lock or a pin.
+ */
 #include "host/server/host.h"
 
 #include <string.h>
@@ -9,7 +15,8 @@
 /* Not shared with providers in a header: MI.h has the only user, MI_Context_SetFilterOption(). */
 #define FILTER_BY_PROVIDER "__FilterByProvider"
 
-/* The pin keeps the request from ending during the call only. */
+/* Whether the context is live. It may end before the caller goes on: the objects made here belong
+ * to the provider and do not depend on the request. */
 static bool is_alive(const MI_Context *address)
 {
     struct context *context = context_pin(address);
@@ -27,6 +34,7 @@ static const MI_ClassDecl *as_class(const MI_MethodDecl *decl)
     return (const MI_ClassDecl *)(const void *)decl;
 }
 
+/* ConstructInstance: in the provider's own memory, which generated code takes from its stack. */
 static MI_Result construct_instance(MI_Context *context, const MI_ClassDecl *decl,
                                     MI_Instance *instance)
 {
@@ -37,6 +45,7 @@ static MI_Result construct_instance(MI_Context *context, const MI_ClassDecl *dec
     return instance_construct(decl, instance);
 }
 
+/* ConstructParameters: a NULL declaration stays NULL through the cast and is refused. */
 static MI_Result construct_parameters(MI_Context *context, const MI_MethodDecl *decl,
                                       MI_Instance *instance)
 {
@@ -44,6 +53,7 @@ static MI_Result construct_parameters(MI_Context *context, const MI_MethodDecl *
     return construct_instance(context, as_class(decl), instance);
 }
 
+/* NewInstance: on the heap, the provider's to delete. It does not end with the context. */
 static MI_Result new_instance(MI_Context *context, const MI_ClassDecl *decl,
                               MI_Instance **ret_instance)
 {
@@ -58,6 +68,7 @@ static MI_Result new_instance(MI_Context *context, const MI_ClassDecl *decl,
     return instance_new(decl, ret_instance);
 }
 
+/* NewParameters: as NewInstance, by a method's declaration. */
 static MI_Result new_parameters(MI_Context *context, const MI_MethodDecl *decl,
                                 MI_Instance **ret_instance)
 {
@@ -65,6 +76,7 @@ static MI_Result new_parameters(MI_Context *context, const MI_MethodDecl *decl,
     return new_instance(context, as_class(decl), ret_instance);
 }
 
+/* NewDynamicInstance: flags choose the kind (MI.h, MI_FLAG_CLASS and others). */
 static MI_Result new_dynamic_instance(MI_Context *context, const MI_Char *name, MI_Uint32 flags,
                                       MI_Instance **ret_instance)
 {
@@ -79,6 +91,7 @@ static MI_Result new_dynamic_instance(MI_Context *context, const MI_Char *name, 
     return instance_new_dynamic(name, flags, ret_instance);
 }
 
+/* PostIndication: indications are not served. */
 static MI_Result post_indication(MI_Context *context, const MI_Instance *indication,
                                  MI_Uint32 id_count, const MI_Char *bookmark)
 {
@@ -89,6 +102,7 @@ static MI_Result post_indication(MI_Context *context, const MI_Instance *indicat
     return is_alive(context) ? MI_RESULT_NOT_SUPPORTED : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* Canceled: true also for a context that has ended, with INVALID_PARAMETER. */
 static MI_Result canceled(const MI_Context *address, MI_Boolean *flag)
 {
     ENTRY_UNCANCELLED;
@@ -112,6 +126,8 @@ static MI_Result canceled(const MI_Context *address, MI_Boolean *flag)
     return MI_RESULT_OK;
 }
 
+/* RequestUnload and RefuseUnload are about a class provider: INVALID_PARAMETER on a module's
+ * context, and in Unload itself. */
 static MI_Result set_unload(MI_Context *address, bool refuse)
 {
     MI_Result result = MI_RESULT_INVALID_PARAMETER;
@@ -129,12 +145,14 @@ static MI_Result set_unload(MI_Context *address, bool refuse)
     return result;
 }
 
+/* RequestUnload: takes RefuseUnload back. */
 static MI_Result request_unload(MI_Context *context)
 {
     ENTRY_UNCANCELLED;
     return set_unload(context, false);
 }
 
+/* RefuseUnload: concerns idle unloading only, and never the end of the host. */
 static MI_Result refuse_unload(MI_Context *context)
 {
     ENTRY_UNCANCELLED;
@@ -143,6 +161,7 @@ static MI_Result refuse_unload(MI_Context *context)
 
 /* ---- options ----------------------------------------------------------------------------- */
 
+/* SetStringOption: the only option that MI.h defines for providers is accepted. */
 static MI_Result set_string_option(MI_Context *context, const MI_Char *name, const MI_Char *value)
 {
     ENTRY_UNCANCELLED;
@@ -155,7 +174,9 @@ static MI_Result set_string_option(MI_Context *context, const MI_Char *name, con
     return known ? MI_RESULT_OK : MI_RESULT_NOT_SUPPORTED;
 }
 
-/* Values belong to the operation, which the context keeps until the final result. */
+/* The custom option called name. Values belong to the operation, which the context keeps until the
+ * final result. NO_SUCH_PROPERTY when it is not set, INVALID_PARAMETER in a Load or Unload, which
+ * has no options. */
 static MI_Result find_option(const MI_Context *address, const MI_Char *name, MI_Type *ret_type,
                              MI_Value *ret_value)
 {
@@ -178,6 +199,8 @@ static MI_Result find_option(const MI_Context *address, const MI_Char *name, MI_
     return result;
 }
 
+/* GetStringOption: an option of another type counts as missing. The string is borrowed until the
+ * final result. */
 static MI_Result get_string_option(MI_Context *context, const MI_Char *name, const MI_Char **value)
 {
     ENTRY_UNCANCELLED;
@@ -198,6 +221,7 @@ static MI_Result get_string_option(MI_Context *context, const MI_Char *name, con
     return result;
 }
 
+/* GetNumberOption: likewise; *value is 0 on failure. */
 static MI_Result get_number_option(MI_Context *context, const MI_Char *name, MI_Uint32 *value)
 {
     ENTRY_UNCANCELLED;
@@ -218,6 +242,7 @@ static MI_Result get_number_option(MI_Context *context, const MI_Char *name, MI_
     return result;
 }
 
+/* GetCustomOption: of any type. The outputs are set on success only. */
 static MI_Result get_custom_option(MI_Context *context, const MI_Char *name, MI_Type *type,
                                    MI_Value *value)
 {
@@ -236,6 +261,7 @@ static MI_Result get_custom_option(MI_Context *context, const MI_Char *name, MI_
     return result;
 }
 
+/* GetCustomOptionCount: of the options meant for providers, without those of the MI itself. */
 static MI_Result get_custom_option_count(MI_Context *address, MI_Uint32 *count)
 {
     ENTRY_UNCANCELLED;
@@ -258,6 +284,7 @@ static MI_Result get_custom_option_count(MI_Context *address, MI_Uint32 *count)
     return result;
 }
 
+/* GetCustomOptionAt: NO_SUCH_PROPERTY beyond the end. */
 static MI_Result get_custom_option_at(MI_Context *address, MI_Uint32 index, const MI_Char **name,
                                       MI_Type *type, MI_Value *value)
 {
@@ -280,6 +307,7 @@ static MI_Result get_custom_option_at(MI_Context *address, MI_Uint32 index, cons
     return result;
 }
 
+/* GetLocale: NOT_SUPPORTED with an empty string when the client set no locale. */
 static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Char *locale)
 {
     ENTRY_UNCANCELLED;
@@ -302,6 +330,8 @@ static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Ch
 
 /* ---- slots without a service -------------------------------------------------------------- */
 
+/* WriteStreamParameter: streamed outputs are not served; a provider then posts them with its
+ * result. */
 static MI_Result write_stream_parameter(MI_Context *context, const MI_Char *name,
                                         const MI_Value *value, MI_Type type, MI_Uint32 flags)
 {
@@ -313,6 +343,8 @@ static MI_Result write_stream_parameter(MI_Context *context, const MI_Char *name
     return is_alive(context) ? MI_RESULT_NOT_SUPPORTED : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* The slot that version 2 of the API added at the end; it must be there for modules that were built
+ * with it. */
 static MI_Result get_lifecycle_indication_context(const MI_Context *context,
                                                   MI_LifecycleIndicationContext **lifecycle)
 {

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages, reports and questions to the client (reference C.2). Where the client does not handle
- * them the answer is "go on", at once. A question of an operation that is over is answered "no".
+ * Messages, reports and questions to the client (MI_OperationCallbacks in MI.h). Where the client
+ * does not handle them the answer is "go on", at once. A question of an operation that is over is
+ * answered "no".
+ *
+ * Information (messages, progress, reports) is copied into an owned event and the provider goes on.
+ * A question stays on the stack of the provider's thread, which waits in event_post() for its
+ * answer.
  */
 #include "host/server/host.h"
 
@@ -9,7 +14,8 @@
 #include "base/text.h"
 #include "host/object/object.h"
 
-/* The context of a call with a boolean out, which is always set. */
+/* The context of a call with a boolean output, which is set to false first: a provider that ignores
+ * the result must not go on. NULL also when flag is NULL. */
 static struct context *pin_for_flag(MI_Context *address, MI_Boolean *flag)
 {
     if (flag == NULL) {
@@ -26,6 +32,7 @@ static bool set_text(struct event *event, size_t index, const char *text)
     return text == NULL || event->text[index] != NULL;
 }
 
+/* Takes over event, which may be NULL; complete is false when a part of it could not be copied. */
 static MI_Result post_owned(struct operation *operation, struct event *event, bool complete)
 {
     if (!complete) {
@@ -39,6 +46,7 @@ static MI_Result post_owned(struct operation *operation, struct event *event, bo
     return MI_RESULT_OK;
 }
 
+/* WriteMessage: not even copied when the client has no callback or has disabled the channel. */
 MI_Result context_write_message(MI_Context *address, MI_Uint32 channel, const MI_Char *message)
 {
     ENTRY_UNCANCELLED;
@@ -63,6 +71,7 @@ MI_Result context_write_message(MI_Context *address, MI_Uint32 channel, const MI
     return result;
 }
 
+/* WriteProgress: each text may be NULL. percent and seconds are passed on unchecked. */
 MI_Result context_write_progress(MI_Context *address, const MI_Char *activity,
                                  const MI_Char *current, const MI_Char *description,
                                  MI_Uint32 percent, MI_Uint32 seconds)
@@ -105,7 +114,7 @@ static bool wants_errors(struct operation *operation, bool *ret_ask, MI_Boolean 
     return operation->callbacks.writeError != NULL && mode != MI_CALLBACKMODE_IGNORE;
 }
 
-/* Takes over error. */
+/* Delivers the error, or asks about it. Takes over error. */
 static MI_Result write_error(struct operation *operation, MI_Instance *error, bool ask,
                              MI_Boolean *flag)
 {
@@ -126,6 +135,8 @@ static MI_Result write_error(struct operation *operation, MI_Instance *error, bo
     return post_owned(operation, event, true);
 }
 
+/* WriteCimError: *flag is true where the client takes no part (MI.h: the default is to
+ * continue). */
 MI_Result context_write_cim_error(MI_Context *address, const MI_Instance *error, MI_Boolean *flag)
 {
     ENTRY_UNCANCELLED;
@@ -150,6 +161,7 @@ MI_Result context_write_cim_error(MI_Context *address, const MI_Instance *error,
     return result;
 }
 
+/* WriteError: the same with a CIM_Error made from the three arguments. */
 MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char *type,
                               const MI_Char *message, MI_Boolean *flag)
 {
@@ -174,6 +186,7 @@ MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char
 
 /* ---- questions --------------------------------------------------------------------------- */
 
+/* A prompt in REPORT mode: the client sees it, but is not asked. */
 static MI_Result post_prompt(struct operation *operation, const MI_Char *message,
                              MI_PromptType type)
 {
@@ -186,6 +199,9 @@ static MI_Result post_prompt(struct operation *operation, const MI_Char *message
     return post_owned(operation, event, complete);
 }
 
+/* The order of what decides: a missing callback; an earlier "to all"; the mode of the options. A
+ * critical prompt is asked in any mode and ignores an earlier "to all", since that was given for
+ * ordinary ones. */
 static MI_Result prompt(struct operation *operation, const MI_Char *message, MI_PromptType type,
                         MI_Boolean *flag)
 {
@@ -216,6 +232,7 @@ static MI_Result prompt(struct operation *operation, const MI_Char *message, MI_
     return mode == MI_CALLBACKMODE_IGNORE ? MI_RESULT_OK : post_prompt(operation, message, type);
 }
 
+/* PromptUser: *flag stays false for an invalid argument. */
 MI_Result context_prompt_user(MI_Context *address, const MI_Char *message, MI_PromptType type,
                               MI_Boolean *flag)
 {
@@ -232,6 +249,8 @@ MI_Result context_prompt_user(MI_Context *address, const MI_Char *message, MI_Pr
     return result;
 }
 
+/* ShouldProcess: the text is in English, as every text here; the client sees the two arguments in
+ * it. */
 MI_Result context_should_process(MI_Context *address, const MI_Char *target, const MI_Char *action,
                                  MI_Boolean *flag)
 {
@@ -253,6 +272,7 @@ MI_Result context_should_process(MI_Context *address, const MI_Char *target, con
     return result;
 }
 
+/* ShouldContinue: for what cannot be undone, so it is a critical prompt. */
 MI_Result context_should_continue(MI_Context *address, const MI_Char *message, MI_Boolean *flag)
 {
     ENTRY_UNCANCELLED;

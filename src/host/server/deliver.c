@@ -2,17 +2,24 @@
 /*
  * Calls the client. Only the driver of an operation does so, so that the callbacks of one operation
  * never overlap, and none follows the final one. The operation's lock is released around each.
+ *
+ * deliver_pending() is the loop: events first, since a provider may wait for an answer, then
+ * results. call() and call_event() are the only places that call client code; both mark
+ * in_callback, release the lock, call, and take the lock again. A client may end the thread within
+ * a callback: ON_LEAVING(unwound) then leaves the operation in a state that others can go on from.
  */
 #include "host/server/host.h"
 
 #include "host/object/object.h"
 
+/* The lock is released here and taken again in finish(). */
 static void begin(struct operation *operation)
 {
     operation->in_callback = true;
     pthread_mutex_unlock(&operation->lock);
 }
 
+/* Also disarms the unwinding handler. */
 static void finish(struct operation **operation)
 {
     pthread_mutex_lock(&(*operation)->lock);
@@ -40,6 +47,7 @@ static void unwound(struct operation *const *unfinished)
     pthread_mutex_unlock(&operation->lock);
 }
 
+/* The form that ON_LEAVING calls: the event is freed also when its callback ends the thread. */
 static void free_event(struct event *const *event)
 {
     event_free(*event);
@@ -47,6 +55,8 @@ static void free_event(struct event *const *event)
 
 /* ---- the result's callback --------------------------------------------------------------- */
 
+/* Under MANUAL_ACK no result follows an unacknowledged one. The end of the session ends the wait:
+ * its client is gone. */
 static void await_acknowledgement(struct operation *operation)
 {
     while (operation->ack_pending && !operation->abandoned) {
@@ -55,6 +65,9 @@ static void await_acknowledgement(struct operation *operation)
     operation->ack_pending = false;
 }
 
+/* One call of the result callback. The final one (more false) carries result, message and details,
+ * the others carry an item only. ack_pending is set before the call, since the client may
+ * acknowledge within it. */
 static void call(struct operation *operation, const struct result *item, MI_Boolean more)
 {
     MI_Operation handle = operation_handle(operation);
@@ -88,6 +101,8 @@ static void call(struct operation *operation, const struct result *item, MI_Bool
     finish(&unfinished);
 }
 
+/* Takes the first result out of the queue and delivers it. The wait comes before the free: the
+ * client may use the current item until it has acknowledged it. */
 static void deliver_result(struct operation *operation)
 {
     struct result *item = operation->results;
@@ -104,11 +119,13 @@ static void deliver_result(struct operation *operation)
     call(operation, item, MI_TRUE);
 }
 
+/* After it no callback of this operation is called any more. */
 void deliver_final(struct operation *operation)
 {
     call(operation, NULL, MI_FALSE);
 }
 
+/* May be the last use of the handle after Close, so it may retire the operation. */
 MI_Result deliver_acknowledge(MI_Operation *handle)
 {
     ENTRY_UNCANCELLED;
@@ -127,6 +144,8 @@ MI_Result deliver_acknowledge(MI_Operation *handle)
 
 /* ---- the other callbacks ----------------------------------------------------------------- */
 
+/* One call of another callback. A response function is passed only where an answer is wanted, as
+ * MI.h says. */
 static void call_event(struct operation *operation, struct event *event)
 {
     MI_Operation handle = operation_handle(operation);
@@ -156,6 +175,8 @@ static void call_event(struct operation *operation, struct event *event)
     finish(&unfinished);
 }
 
+/* A question waits for its answer here too, on the driver: the client may give it later and on
+ * another thread. */
 static void deliver_event(struct operation *operation)
 {
     struct event *event = operation->events;
@@ -183,6 +204,8 @@ static void deliver_event(struct operation *operation)
     pthread_cond_broadcast(&operation->changed);
 }
 
+/* The "to all" answers are kept for the rest of the operation, separately for errors and
+ * prompts. */
 MI_Result deliver_answer(MI_Operation *handle, MI_OperationCallback_ResponseType response)
 {
     ENTRY_UNCANCELLED;
@@ -214,6 +237,7 @@ MI_Result deliver_answer(MI_Operation *handle, MI_OperationCallback_ResponseType
     return taken ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* Asynchronous results only: those of a synchronous operation wait in the queue for Get. */
 void deliver_pending(struct operation *operation)
 {
     while (!operation->in_callback) {

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place where provider functions are called for a request. */
+/*
+ * The one place where provider functions are called for a request.
+ *
+ * dispatch_step() makes sure that the provider is loaded, makes a context for the call, and calls
+ * the function. end_visit() runs on every way out, also when the provider ends the thread or throws
+ * through it.
+ */
 #include "host/server/host.h"
 
 /* Per thread: a provider may use a session that is not its context's, and then only this shows that
@@ -18,6 +24,8 @@ unsigned dispatch_enter(unsigned new_depth)
     return old;
 }
 
+/* A generated method has its function in its declaration; the Invoke slot is for dynamic providers
+ * and for methods without one. The name is passed as the module spells it. */
 static void call_method(const struct request *request, const struct step *step,
                         struct context *context)
 {
@@ -32,6 +40,8 @@ static void call_method(const struct request *request, const struct step *step,
              request->instance, request->parameters);
 }
 
+/* The slots were checked by plan.c and are not NULL. No filter is passed: queries are not served. A
+ * GET without its own slot enumerates everything, and operation_post() keeps what matches. */
 static void call(const struct request *request, const struct step *step, struct context *context)
 {
     const MI_ProviderFT *ft = step->provider->ft;
@@ -71,6 +81,7 @@ static void call(const struct request *request, const struct step *step, struct 
     }
 }
 
+/* Before there is a context: the operation ends itself. */
 static void fail(struct operation *operation, MI_Result result)
 {
     pthread_mutex_lock(&operation->lock);
@@ -86,6 +97,8 @@ struct visit {
     bool unwound;            /* the function has not returned, and will post nothing any more */
 };
 
+/* A function that was left by unwinding posts nothing any more, so its request fails now rather
+ * than never. */
 static void end_visit(const struct visit *visit)
 {
     if (visit->context != NULL) {
@@ -98,6 +111,8 @@ static void end_visit(const struct visit *visit)
     dispatch_enter(visit->outside);
 }
 
+/* operation_attach() is the last moment at which a cancellation keeps the provider from being
+ * called. */
 void dispatch_step(struct operation *operation, const struct step *step)
 {
     struct provider *provider = step->provider;

@@ -17,6 +17,7 @@ void event_free(struct event *event)
     base_free(event);
 }
 
+/* To the end of the queue; the caller holds the lock. */
 static void append(struct operation *operation, struct event *event)
 {
     event->next = NULL;
@@ -26,6 +27,7 @@ static void append(struct operation *operation, struct event *event)
     operation->event_count++;
 }
 
+/* Removes a queued event that will not be answered. It is in the queue: the state says so. */
 static void take_back(struct operation *operation, struct event *event)
 {
     struct event **link = &operation->events;
@@ -40,6 +42,7 @@ static void take_back(struct operation *operation, struct event *event)
     event->state = EVENT_DONE;
 }
 
+/* Nothing is delivered any more. */
 static bool over(const struct operation *operation)
 {
     return operation->finished || operation->cancelled || operation->abandoned;
@@ -59,6 +62,8 @@ static void await_answer(struct operation *operation, struct event *event)
     }
 }
 
+/* The driver delivers at once; a question that it asks within a callback cannot be delivered, and
+ * await_answer() takes it back. */
 void event_post(struct operation *operation, struct event *event)
 {
     pthread_mutex_lock(&operation->lock);

@@ -18,6 +18,7 @@
 
 enum { DEFAULT_LOAD_TIMEOUT_MS = 10000 };
 
+/* The caller holds a reference, or a handle that keeps miguard_host_free() waiting. */
 void host_retain(struct miguard_host *host)
 {
     pthread_mutex_lock(&host->lock);
@@ -25,6 +26,8 @@ void host_retain(struct miguard_host *host)
     pthread_mutex_unlock(&host->lock);
 }
 
+/* The lock covers both the count and the broadcast: once the waiter in quiesce() has it, no other
+ * thread touches the host. */
 void host_release(struct miguard_host *host)
 {
     /* The lock covers both: once the waiter in quiesce() has it, no other thread touches
@@ -41,6 +44,7 @@ MI_Result host_result(MI_Uint32 code)
     return known ? (MI_Result)code : MI_RESULT_FAILED;
 }
 
+/* The options are copied. Nothing is loaded yet, and no thread is started. */
 enum miguard_status miguard_host_new(const struct miguard_host_options *options,
                                      struct miguard_host **ret_host, struct miguard_error *reterr)
 {
@@ -69,20 +73,22 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     return MIGUARD_OK;
 }
 
-/* In a forked child the lock of a server may be held by a thread that does not exist there, and a
- * request of the parent would never end. So the child must not use the server, and touches nothing.
- */
+/* In a forked child the lock of a server may be held by a thread that does not exist there
+ * (fork(2)), and a request of the parent would never end. So the child must not use the server, and
+ * touches nothing. */
 static bool is_inherited(const struct miguard_host *host)
 {
     return host->epoch != process_epoch();
 }
 
+/* The error of every public function in a forked child. */
 static enum miguard_status refuse_inherited(const char *step, struct miguard_error *reterr)
 {
     return error_set(reterr, MIGUARD_BAD_STATE, 0, step,
                      "the server is that of the process which this one was forked from");
 }
 
+/* At the end: the order of loading decides which module serves a class that two of them know. */
 static void append_module(struct miguard_host *host, struct module *module)
 {
     struct module **end = &host->modules;
@@ -92,12 +98,14 @@ static void append_module(struct miguard_host *host, struct module *module)
     *end = module;
 }
 
+/* The fault is a static text of module_fault(). */
 static enum miguard_status refuse_module(struct miguard_error *reterr, const char *fault)
 {
     return error_set(reterr, MIGUARD_BAD_MODULE, 0, "MI_Main", "%s", fault);
 }
 
-/* What main_function returns, checked, and checked again after a gateway has wrapped it. */
+/* What main_function returns, checked, and checked again after a gateway has wrapped it. The
+ * wrapper's module is the one that is used. */
 static enum miguard_status take_module(struct miguard_host *host, MI_MainFunction main_function,
                                        MI_Module **ret_mi, struct miguard_error *reterr)
 {
@@ -120,7 +128,8 @@ static enum miguard_status take_module(struct miguard_host *host, MI_MainFunctio
     return MIGUARD_OK;
 }
 
-/* Takes over library. */
+/* Makes, checks and loads a module, and adds it to the list when all that went well. Takes over
+ * library, which may be NULL. */
 static enum miguard_status add_module(struct miguard_host *host, MI_MainFunction main_function,
                                       void *library, const char *name_space,
                                       struct miguard_error *reterr)
@@ -148,6 +157,8 @@ static enum miguard_status add_module(struct miguard_host *host, MI_MainFunction
     return MIGUARD_OK;
 }
 
+/* A path without a slash would be searched for by dlopen(3) along LD_LIBRARY_PATH: which library is
+ * loaded must not depend on the environment. */
 enum miguard_status miguard_host_load(struct miguard_host *host, const char *path,
                                       const char *name_space, struct miguard_error *reterr)
 {
@@ -169,6 +180,8 @@ enum miguard_status miguard_host_load(struct miguard_host *host, const char *pat
     return add_module(host, main_function, library, name_space, reterr);
 }
 
+/* As miguard_host_load(), for a module that is linked into the program: there is no library to
+ * close. */
 enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction main_function,
                                      const char *name_space, struct miguard_error *reterr)
 {
@@ -183,6 +196,7 @@ enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction 
     return add_module(host, main_function, NULL, name_space, reterr);
 }
 
+/* The new session keeps itself through its handle; the maker's pin is released. */
 enum miguard_status miguard_host_session(struct miguard_host *host, MI_Session *ret_session,
                                          struct miguard_error *reterr)
 {
@@ -203,6 +217,7 @@ enum miguard_status miguard_host_session(struct miguard_host *host, MI_Session *
     return MIGUARD_OK;
 }
 
+/* One after the other from the start of the list, since ending one needs the host's lock itself. */
 static void end_sessions(struct miguard_host *host)
 {
     for (;;) {
@@ -247,6 +262,7 @@ static void quiesce(struct miguard_host *host)
     pthread_mutex_unlock(&host->lock);
 }
 
+/* The module before `before` in the list; the last one for NULL. */
 static struct module *last_module(struct miguard_host *host, const struct module *before)
 {
     struct module *module = host->modules;
@@ -256,6 +272,8 @@ static struct module *last_module(struct miguard_host *host, const struct module
     return module;
 }
 
+/* The order: clients' sessions, the requests still running, class providers, modules, and their
+ * libraries last of all, when no provider function can run any more. */
 void miguard_host_free(struct miguard_host *host)
 {
     ENTRY_UNCANCELLED;
@@ -291,6 +309,7 @@ void miguard_host_free(struct miguard_host *host)
     base_free(host);
 }
 
+/* A count for tests and statistics; it orders nothing. */
 uint64_t miguard_host_provider_calls(const struct miguard_host *host)
 {
     return host == NULL ? 0 : atomic_load_explicit(&host->provider_calls, memory_order_relaxed);

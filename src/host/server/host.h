@@ -13,6 +13,13 @@
  *
  * Locks, taken in this order: context, session, operation, host. No lock is held while a provider
  * function or a callback runs.
+ *
+ * A handle that a client or provider holds (session, operation) is a name in a table of
+ * base/slots.h: a stale one is found invalid without touching freed memory. "Pinned" means that the
+ * object cannot be freed until the pin is released; it may end meanwhile.
+ *
+ * Functions may be called on any thread, unless they say that a lock is held, but not in a signal
+ * handler.
  */
 #ifndef HOST_SERVER_HOST_H
 #define HOST_SERVER_HOST_H
@@ -35,6 +42,8 @@ struct session;
 
 /* ---- modules and their providers (module.c, provider.c) ---------------------------------- */
 
+/* The states of a class provider. IDLE to LOADING to READY or back, or to BROKEN; at the end of the
+ * host READY becomes GONE. */
 enum provider_state {
     PROVIDER_IDLE,    /* Load has not been called, or failed */
     PROVIDER_LOADING, /* on the thread in loader */
@@ -43,22 +52,32 @@ enum provider_state {
     PROVIDER_GONE,   /* unloaded */
 };
 
+/* One function table of a module: that of a class, or the dynamic one. Lives as long as its
+ * module. */
 struct provider {
     struct module *module;
     const MI_ClassDecl *decl; /* NULL: serves the classes that its module's schema does not know */
+    /* The module's, or the gateway's in its place. Slots may be NULL. */
     const MI_ProviderFT *ft;
+    /* What Load stored; set before the state becomes READY, and read only after. */
     void *self;
     atomic_int state; /* written under the host's lock */
+    /* Valid while LOADING: a Load that needs its own class must not wait for itself. */
     pthread_t loader;
+    /* As MI_Context_RefuseUnload set it. It concerns idle unloading only, which this host does not
+     * do. */
     atomic_bool refuse_unload;
     struct provider *loaded_before; /* the host's list, last loaded first */
 };
 
+/* One provider library and its providers. Made by module_new(), freed by module_free(). */
 struct module {
     struct module *next; /* in the order of loading */
     struct miguard_host *host;
     void *library; /* dlopen(3)'s, NULL for a module that is linked in */
+    /* What MI_Main returned, checked; static storage of the library. */
     MI_Module *mi;
+    /* What the module's Load stored, given to each provider's Load. */
     MI_Module_Self *self;
     char *name_space; /* NULL: every one */
     struct provider *providers;
@@ -67,42 +86,74 @@ struct module {
     atomic_bool abandoned;
 };
 
-/* An empty module. Takes over library, also on failure. */
+/* An empty module that serves name_space (NULL or "*": every one). Takes over library, also on
+ * failure, so that it is closed in one place. MIGUARD_NO_MEMORY. */
 enum miguard_status module_new(struct miguard_host *host, void *library, const char *name_space,
                                struct module **ret_module, struct miguard_error *reterr);
+
+/* Maps the library and finds its MI_Main. Its constructors run on this thread, with the credentials
+ * of the process. MIGUARD_NOT_FOUND when the file is missing, MIGUARD_BAD_MODULE when it cannot be
+ * loaded or has no MI_Main. */
 enum miguard_status module_open(const char *path, void **ret_library,
                                 MI_MainFunction *ret_main_function, struct miguard_error *reterr);
-/* What is wrong with a module, or NULL. */
+
+/* What is wrong with a module, or NULL: its API version, size of characters, and each declaration.
+ * Checked before anything in it is used. */
 const char *module_fault(const MI_Module *mi);
-/* Makes the providers of what MI_Main() returned and module_fault() accepts. */
+
+/* Makes the providers of what MI_Main() returned and module_fault() accepts. MIGUARD_NO_MEMORY. */
 enum miguard_status module_take(struct module *module, MI_Module *mi, struct miguard_error *reterr);
+
+/* Calls the module's Load and waits for its result, at most load_timeout_ms. MIGUARD_BAD_MODULE
+ * when it posts an error, or nothing in time; then the library stays mapped, since its code may
+ * still run. */
 enum miguard_status module_load(struct module *module, struct miguard_error *reterr);
+
+/* Calls the module's Unload, after all its providers were unloaded. */
 void module_unload(struct module *module);
+
+/* Frees the module and unmaps its library, unless it was abandoned. */
 void module_free(struct module *module);
+
+/* Whether name_space, compared without regard to case, is the module's. */
 bool module_serves(const struct module *module, const char *name_space);
+
+/* The provider of exactly this declaration, or NULL. decl NULL finds the dynamic one. */
 struct provider *module_provider(const struct module *module, const MI_ClassDecl *decl);
 
-/* Calls the provider's Load unless that was done. OK or the result that the request fails with. */
+/* Calls the provider's Load unless that was done, on this thread; another thread's Load is waited
+ * for. OK, the result that Load posted, FAILED when it posts none in time, SERVER_LIMITS_EXCEEDED,
+ * or SERVER_IS_SHUTTING_DOWN. A failed Load is tried again by the next request. */
 MI_Result provider_ready(struct provider *provider);
-/* Unloads the provider that was loaded last; false when no provider is left. */
+
+/* Unloads the provider that was loaded last: reverse order, since a provider may use one that was
+ * loaded before it. False when no provider is left. */
 bool provider_unload_last(struct miguard_host *host);
 
 /* ---- the host (host.c) ------------------------------------------------------------------- */
 
+/* The server. Its list of modules changes only while no request runs (miguard/host.h). */
 struct miguard_host {
     struct miguard_host_options options;
     uint64_t epoch; /* process_epoch() of the process that made it */
     pthread_mutex_t lock;
+    /* A reference was released, or a provider has left LOADING. */
     pthread_cond_t changed;
     struct module *modules;
     struct provider *loaded;  /* last loaded first */
     struct session *sessions; /* of clients */
     uint64_t references;      /* sessions, and contexts without an operation */
+    /* miguard_host_free() has begun to unload: no provider is loaded any more. */
     bool unloading;
+    /* For miguard_host_provider_calls(). */
     _Atomic uint64_t provider_calls;
 };
 
+/* References are what miguard_host_free() waits for. They do not keep the memory alive after it. */
 void host_retain(struct miguard_host *host);
+
+/* May let miguard_host_free() go on, which frees the host: the caller must not use it
+ * afterwards. */
 void host_release(struct miguard_host *host);
 
 /* A condition variable on the monotonic clock, and a time on it. */
@@ -113,11 +164,16 @@ bool host_thread(void *(*function)(void *), void *argument);
 
 /* ---- the table for providers (server_table.c) ------------------------------------------- */
 
+/* The table for providers: 31 slots, every one filled, since the inline functions of MI.h check the
+ * table's pointer but no slot. */
 extern const MI_ContextFT context_ft;
+
+/* The MI_Server for MI_Main(), the same for all hosts. It and its tables are never freed. */
 MI_Server *server_table(void);
 
 /* ---- contexts (context.c) ---------------------------------------------------------------- */
 
+/* What a context was made for. Only a request has an operation. */
 enum context_kind {
     CONTEXT_REQUEST,
     CONTEXT_MODULE_LOAD,
@@ -135,6 +191,7 @@ struct context {
     MI_Context base; /* first: what the provider sees */
     _Atomic uint32_t state;
     pthread_mutex_t lock; /* for session and outcome; made once with the memory */
+    /* The final result of a Load or Unload has come. */
     pthread_cond_t changed;
     struct context *next_free;
     uint64_t epoch; /* process_epoch() of the process that made it */
@@ -155,65 +212,108 @@ struct context {
     MI_Result result;
 };
 
-/* A live context, pinned once for the caller; NULL when out of memory or at the limit. */
+/* A live context, pinned once for the caller, with in_slot set; NULL when out of memory, at
+ * MIGUARD_HOST_MAX_CONTEXTS, or in a process whose epoch is not known. operation is pinned for it,
+ * or the host retained without one. */
 struct context *context_new(enum context_kind kind, struct module *module,
                             struct provider *provider, struct operation *operation);
 
-/* Finds and pins the live context at this address, or NULL. Touches no freed memory. */
+/* Finds and pins the live context at this address, or NULL. Touches no freed memory, whatever the
+ * address is. A context that was inherited through fork(2) is not found: the parent answers its
+ * request. */
 struct context *context_pin(const MI_Context *address);
+
+/* Releases a pin. The last one of an ended context returns it to the pool. */
 void context_unpin(struct context *context);
 /* For ON_LEAVING; NULL is ignored. The second also ends the context: for a Load or Unload, which is
  * over when its function is left. */
 void context_let_go(struct context *const *context);
 void context_close(struct context *const *context);
 
-/* Posts the one final result; takes over message and details. INVALID_PARAMETER when there was one
- * before. The caller holds a pin. */
+/* Posts the one final result and ends the context with its session; takes over message and details,
+ * each of which may be NULL. INVALID_PARAMETER when there was a result before: exactly one of two
+ * concurrent posts gets OK. The caller holds a pin. */
 MI_Result context_finish(struct context *context, MI_Result result, char *message,
                          MI_Instance *details);
 
 /* Waits for the final result of a Load or Unload, then ends the context. False when it did not come
- * in time. */
+ * within this many milliseconds; a result that comes later is refused. */
 bool context_await(struct context *context, unsigned milliseconds, MI_Result *ret_result);
 
-/* Ends the contexts of host in which no provider function is running, and marks their modules. */
+/* Ends the contexts of host in which no provider function is running, with SERVER_IS_SHUTTING_DOWN,
+ * and marks their modules: a provider that returned without a result may have a thread that posts
+ * it later, so its code must stay mapped. */
 void context_abandon_idle(struct miguard_host *host);
 
+/* False once the final result has been posted. */
 bool context_is_live(const struct context *context);
 
 /* For tests: contexts that are not free. */
 uint32_t context_in_use(void);
 
-/* (context_post.c) The slots that answer for a request; the rest are in context_table.c. */
+/* (context_post.c) The slots that answer for a request; the rest are in context_table.c. All slots
+ * return INVALID_PARAMETER for a context that has ended. */
 MI_Result context_post_result(MI_Context *address, MI_Result result);
+
+/* Copies the instance before it returns. FAILED for one with a key without a value,
+ * SERVER_LIMITS_EXCEEDED at MIGUARD_HOST_MAX_RESULTS; the operation then fails too. NOT_SUPPORTED
+ * on the context of a Load or Unload. */
 MI_Result context_post_instance(MI_Context *address, const MI_Instance *instance);
+
+/* Ends the request. type and message may be NULL. */
 MI_Result context_post_error(MI_Context *address, MI_Uint32 code, const MI_Char *type,
                              const MI_Char *message);
+
+/* Ends the request, also for an invalid error: it is FAILED then. */
 MI_Result context_post_cim_error(MI_Context *address, const MI_Instance *error);
+
+/* The session in which a provider makes its own requests. It ends with the context and needs no
+ * Close. *session is zeroed on failure. */
 MI_Result context_get_local_session(const MI_Context *address, MI_Session *session);
+
+/* The last registration counts. A cancellation that happened before is reported within the call.
+ * The callback may run on any thread. */
 MI_Result context_register_cancel(MI_Context *address, MI_CancelCallback callback, void *data);
 
-/* (context_write.c) */
+/* (context_write.c) Information for the client. OK also when the client takes none, or when the
+ * queue is full: then it is dropped. */
 MI_Result context_write_message(MI_Context *address, MI_Uint32 channel, const MI_Char *message);
+
+/* Each text may be NULL. percent and seconds are the provider's and may be any number. */
 MI_Result context_write_progress(MI_Context *address, const MI_Char *activity,
                                  const MI_Char *current, const MI_Char *description,
                                  MI_Uint32 percent, MI_Uint32 seconds);
+
+/* An error that does not end the request. *flag says whether to go on; it is set on every
+ * return. */
 MI_Result context_write_cim_error(MI_Context *address, const MI_Instance *error, MI_Boolean *flag);
+
+/* As the former, with a CIM_Error made from code, type and message. */
 MI_Result context_write_error(MI_Context *address, MI_Uint32 code, const MI_Char *type,
                               const MI_Char *message, MI_Boolean *flag);
+
+/* *flag is the client's answer; true when it has no callback. Waits for the answer, but not beyond
+ * the end of the operation. */
 MI_Result context_prompt_user(MI_Context *address, const MI_Char *message, MI_PromptType type,
                               MI_Boolean *flag);
+
+/* A prompt with a text made from target and action. */
 MI_Result context_should_process(MI_Context *address, const MI_Char *target, const MI_Char *action,
                                  MI_Boolean *flag);
+
+/* A critical prompt: always asked, even if the options say otherwise. */
 MI_Result context_should_continue(MI_Context *address, const MI_Char *message, MI_Boolean *flag);
 
 /* ---- sessions (session.c, session_table.c) ----------------------------------------------- */
 
+/* What a client or a provider starts operations with. Pinned by its handle until it ends, and by
+ * each operation. */
 struct session {
     struct miguard_host *host;
     bool local;     /* a provider's, which cannot close it */
     unsigned depth; /* of nesting, for the requests made through it */
     pthread_mutex_t lock;
+    /* An operation was destroyed. */
     pthread_cond_t changed;
     bool ended;
     struct operation *operations; /* not ended yet */
@@ -225,21 +325,35 @@ struct session {
 
 extern const MI_SessionFT session_ft;
 
-/* A session pinned once for the caller, or NULL. */
+/* A session pinned once for the caller, or NULL at MIGUARD_HOST_MAX_SESSIONS or without memory.
+ * local: a provider's, which is not in the host's list. depth is that of the context it is made
+ * for. */
 struct session *session_new(struct miguard_host *host, bool local, unsigned depth);
+
+/* The session that the handle names, pinned, or NULL when it has ended. Release with
+ * session_release(). */
 struct session *session_acquire(const MI_Session *handle);
+
+/* The handle to give out. Copies of it are equally valid; its content names the session, not its
+ * address. */
 MI_Session session_handle(const struct session *session);
 void session_unlist(struct session *session); /* the caller holds the host's lock */
+
+/* Releases a pin. */
 void session_release(struct session *session);
 uint32_t session_in_use(void); /* for tests */
 
-/* Makes the session invalid, cancels its open operations and takes them from their clients. False
- * when that was done before. Does not wait. */
+/* Makes the session invalid, cancels its open operations and takes them from their clients. Does
+ * not wait for providers. False when that was done before. The caller holds a pin. */
 bool session_end(struct session *session, MI_CancellationReason reason);
+
+/* The Close slot. With a callback it returns at once, and the callback is called once all
+ * operations have ended. */
 MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *));
 
 /* ---- requests (plan.c, dispatch.c) ------------------------------------------------------- */
 
+/* What a session function asks for. */
 enum request_kind {
     REQUEST_GET,
     REQUEST_ENUMERATE,
@@ -260,16 +374,20 @@ struct request_input {
     const MI_Char *method_name;
     const MI_Instance *instance;
     const MI_Instance *parameters;
+    /* Zero or not: only the keys of the results are wanted. */
     MI_Boolean keys_only;
     bool sound; /* an UNSERVED request: whether its required arguments are set */
 };
 
-/* One provider function to call. */
+/* One provider function to call. class_name is that of the provider's class, or of the request for
+ * a dynamic provider; borrowed. */
 struct step {
     struct provider *provider;
     const char *class_name;
 };
 
+/* A request that owns all it needs: a provider may read it after the caller's arguments are gone.
+ * Released by plan_release(). */
 struct request {
     enum request_kind kind;
     char *name_space;
@@ -283,17 +401,26 @@ struct request {
     bool pass_set;           /* it is passed to the provider */
     bool project;            /* results are reduced to it and the keys */
     bool match;              /* enumerates, and keeps the results with the keys of instance */
+    /* A result was kept; with match, further ones are dropped. */
     bool matched;
     struct step *steps; /* &first, or owned */
     struct step first;
     MI_Uint32 step_count;
+    /* The steps before it have been called; equal to step_count after the last. */
     MI_Uint32 next_step;
 };
 
-/* Turns input into a request that does not depend on the caller's memory. flags are the
- * operation's. The result of a GetClass is stored in *ret_class. */
+/*
+ * Turns input into a request that does not depend on the caller's memory. flags are the
+ * operation's. The class of a GetClass is stored in *ret_class, which the caller owns. No provider
+ * is called, so a refusal has no effect. INVALID_NAMESPACE, INVALID_CLASS, NOT_SUPPORTED,
+ * METHOD_NOT_FOUND, METHOD_NOT_AVAILABLE, the errors of instance_convert_to(), or
+ * SERVER_LIMITS_EXCEEDED; plan_release() must follow in every case.
+ */
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
                        MI_Uint32 flags, struct request *request, MI_Class **ret_class);
+
+/* Frees what the request owns; zeroed memory is allowed. */
 void plan_release(struct request *request);
 
 /* (plan_class.c) Where a class is served. provider NULL: known, but not served. */
@@ -302,19 +429,30 @@ struct plan_class {
     const MI_ClassDecl *decl; /* NULL: dynamic */
     struct provider *provider;
 };
+
+/* INVALID_NAMESPACE when no module serves it, INVALID_CLASS when none of those that do knows the
+ * class. All pointers are borrowed from the module. */
 MI_Result plan_find_class(struct miguard_host *host, const char *name_space, const char *name,
                           struct plan_class *ret_class);
+
+/* One step for each class that is the requested one or, unless the flags say shallow, derives from
+ * it. */
 MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request);
 
-/* Calls the provider function of a step on this thread. No lock is held. */
+/* Calls the provider function of a step on this thread, after its Load if needed. No lock is held.
+ * Returns when the function returns, which may be before or after its final result. */
 void dispatch_step(struct operation *operation, const struct step *step);
 
-/* The number of provider functions that the calling thread is in. */
+/* The number of provider functions that the calling thread is in: requests that providers make
+ * within requests are limited by MIGUARD_HOST_MAX_NESTING. */
 unsigned dispatch_depth(void);
+
+/* Sets the depth of this thread and returns the one before, to be restored. */
 unsigned dispatch_enter(unsigned depth);
 
 /* ---- operations (operation.c) ------------------------------------------------------------ */
 
+/* Which result callback and which Get function belong to the operation. */
 enum operation_kind { OPERATION_INSTANCE, OPERATION_INDICATION, OPERATION_CLASS };
 
 /* Waits to be fetched or delivered. Without either item: "accepted". */
@@ -325,6 +463,9 @@ struct result {
 };
 
 enum event_kind { EVENT_MESSAGE, EVENT_PROGRESS, EVENT_ERROR, EVENT_PROMPT };
+
+/* QUEUED in the operation's list; DELIVERING once the driver has taken it; DONE when the thread
+ * that asked may go on. */
 enum event_state { EVENT_QUEUED, EVENT_DELIVERING, EVENT_DONE };
 
 /* Waits for the driver to call a callback other than the result's. */
@@ -342,6 +483,9 @@ struct event {
     MI_Instance *error;
 };
 
+/* A request on its way. It ends in two halves: `finished` when the provider's side is over, and
+ * retired (its handle invalid) when the client's side is over too; operation_settle() decides
+ * that. */
 struct operation {
     struct miguard_host *host;
     struct session *session; /* pinned */
@@ -349,21 +493,28 @@ struct operation {
     struct operation *previous;
     bool listed;
     enum operation_kind kind;
+    /* The client gave the matching result callback: results go there and not through Get. */
     bool async;
     MI_Uint32 flags;
+    /* Of nesting: 0 for a client's request. */
     unsigned depth;
     MI_OperationCallbacks callbacks;
     MI_OperationOptions options; /* a copy; ft NULL without options */
     uint64_t timeout_ms;         /* 0: no time-out */
+    /* As the options set it; REPORT is answered at once with prompt_default, IGNORE without a
+     * callback. */
     MI_CallbackMode prompt_mode;
     MI_Boolean prompt_default;
     struct request request;
 
     pthread_mutex_t lock; /* for everything below */
+    /* Anything below has changed: a result, an event, an answer, the end, the driver. */
     pthread_cond_t changed;
     bool driving; /* by the thread in driver */
     pthread_t driver;
+    /* The driver has released the lock to call the client: nothing else may be delivered now. */
     bool in_callback;
+    /* REPORT: the client is informed of errors; INQUIRE: it is asked. */
     MI_CallbackMode error_mode;
     int prompt_all; /* 0, or MI_OperationCallback_ResponseType_...ToAll */
     int error_all;
@@ -374,12 +525,17 @@ struct operation {
     MI_Uint32 event_count;
     struct event *question; /* that waits for its answer */
     struct result *current; /* valid for the client that fetched it, until the next */
+    /* MANUAL_ACK: the last result was delivered and not acknowledged; the next one waits for
+     * that. */
     bool ack_pending;
     MI_Result lost; /* why a post was dropped: then the operation must not report success */
+    /* No result is accepted any more; the three members below are the final ones. */
     bool finished;
     MI_Result result;
     char *message;
     MI_Instance *details;
+    /* By the client, a time-out or the end of the session. The provider is informed and may still
+     * post. */
     bool cancelled;
     MI_CancellationReason reason;
     bool closed;    /* the handle only serves to acknowledge */
@@ -389,6 +545,7 @@ struct operation {
 
 extern const MI_OperationFT operation_ft;
 
+/* The arguments of a session function, as its caller gave them; borrowed until it returns. */
 struct operation_start {
     MI_Session *session;
     MI_Uint32 flags;
@@ -399,89 +556,163 @@ struct operation_start {
     struct request_input input;
 };
 
-/* The common part of all starters. Answers through start->operation and the callback only. */
+/* The common part of all starters: checks, plans, publishes and starts the operation. A failure is
+ * reported through start->operation and the callback only, since starters return nothing. */
 void operation_start(const struct operation_start *start);
 
+/* Zeroed, unpublished and pinned once; NULL at MIGUARD_HOST_MAX_OPERATIONS or without memory. */
 struct operation *operation_allocate(void);
+
+/* From here on the handle works. */
 void operation_publish(struct operation *operation);
+
+/* From here on the handle is invalid; the memory stays until the last pin is released. */
 void operation_retire(struct operation *operation);
 uint32_t operation_in_use(void); /* for tests */
 MI_Operation operation_handle(const struct operation *operation);
+
+/* The operation that the handle names, pinned, or NULL. */
 struct operation *operation_acquire(const MI_Operation *handle);
+
+/* Releases a pin. The last one after operation_retire() destroys the operation. */
 void operation_release(struct operation *operation);
 void operation_unpin(struct operation *const *operation); /* for ON_LEAVING; NULL is ignored */
+
+/* One more pin; the caller holds one, or a lock that keeps the operation listed. */
 void operation_pin(struct operation *operation);
 
-/* (operation_step.c) For session_end(). The caller holds a pin. */
+/* (operation_step.c) For session_end(): cancels, and takes the operation from its client. The
+ * caller holds a pin. */
 void operation_abandon(struct operation *operation, MI_CancellationReason reason);
+
+/* Once only; a later call does nothing. Calls the provider's cancel callback on this thread;
+ * without one the operation ends at once, or when the provider function that is running returns.
+ * The caller holds a pin and no lock. */
 void operation_cancel(struct operation *operation, MI_CancellationReason reason);
 
-/* The caller holds the lock: */
+/* Ends the provider's side, once: a later call only frees its arguments. Takes over message and
+ * details. The caller holds the lock, as for the next two. */
 void operation_finish(struct operation *operation, MI_Result result, char *message,
                       MI_Instance *details);
+
+/* Retires the operation if neither client nor driver needs its handle any more. */
 void operation_settle(struct operation *operation);
+
+/* Takes over result. */
 void operation_append(struct operation *operation, struct result *result);
 
-/* From contexts and steps, without the lock: */
+/* Makes context that of the running step. False when the operation has ended before: then the
+ * provider must not be called. Without the lock, as the next three. */
 bool operation_attach(struct operation *operation, struct context *context);
+
+/* The provider function has returned. A cancelled request whose provider cannot be informed ends
+ * here. */
 void operation_returned(struct operation *operation, struct context *context);
+
+/* The step has its final result: the operation ends on an error or with the last step. Takes over
+ * message and details. */
 void operation_step_done(struct operation *operation, struct context *context, MI_Result result,
                          char *message, MI_Instance *details);
+
+/* Copies a posted instance for the client. Waits for the client's callback when this thread is the
+ * driver. */
 MI_Result operation_post(struct operation *operation, struct context *context,
                          const MI_Instance *instance);
 
-/* (operation_new.c) */
+/* (operation_new.c) A published operation, pinned once for the caller, with its request planned and
+ * nothing started. INVALID_PARAMETER for a session that has ended, SERVER_LIMITS_EXCEEDED, or the
+ * errors of plan_request(). */
 MI_Result operation_new(const struct operation_start *start, struct operation **ret_operation);
+
+/* The slot table's destructor. Releases the session. */
 void operation_destroy(void *object);
 void operation_unlist(struct operation *operation); /* the caller holds the session's lock */
 
-/* (operation_error.c) Refuses to start: fills the handle and calls the callback. */
+/* (operation_error.c) Refuses to start: fills the handle with one that answers result, and calls
+ * the callback on this thread, before the starter returns (MI_Session_... in MI.h return nothing,
+ * so this is the only channel). */
 void operation_refuse(const struct operation_start *start, MI_Result result);
 
-/* (options_use.c) Copies the caller's options and reads those that the host honours. */
+/* (options_use.c) Copies the caller's options and reads those that the host honours. options may be
+ * NULL. NOT_SUPPORTED for an option that must be honoured and is not known, INVALID_PARAMETER for
+ * options of another library or deleted ones. */
 MI_Result operation_take_options(struct operation *operation, const MI_OperationOptions *options);
 /* True, with the locale copied into an array of MI_MAX_LOCALE_SIZE, if the client set one. */
 bool operation_locale(const struct operation *operation, MI_LocaleType type, MI_Char *ret_locale);
+
+/* Whether the client takes messages of this channel; true when the options do not mention it. */
 bool operation_channel_enabled(const struct operation *operation, MI_Uint32 channel);
 /* The index-th option meant for providers; false past the end. */
 bool operation_custom_option(const struct operation *operation, MI_Uint32 index,
                              const char **ret_name, MI_Type *ret_type, MI_Value *ret_value);
 
-/* (run.c) The caller holds the lock, and this thread has claimed the driving: */
+/* (run.c) Makes this thread the driver. The caller holds the lock, as for the next four, and has
+ * seen that the operation is not driven. */
 void run_claim(struct operation *operation);
+
+/* Ends that and wakes those that wait to drive. */
 void run_unclaim(struct operation *operation);
+
+/* Whether this thread is the driver; then waiting for the driver would never end. */
 bool run_is_driver(const struct operation *operation);
+
+/* Calls one provider after the other until one has not posted its final result or the operation
+ * ends. */
 void run_steps(struct operation *operation);
 /* Calls way() as the driver; the caller holds the lock. */
 void run_driven(struct operation *operation, void (*way)(struct operation *));
-/* Without the lock: */
+
+/* Drives the operation on this thread as far as it goes: the start of a synchronous one. Without
+ * the lock. */
 void run_here(struct operation *operation);
+
+/* Starts the driver thread of an asynchronous operation, under the caller's credentials. False
+ * without resources. */
 bool run_worker(struct operation *operation);
+
+/* Starts the thread of the time-out, likewise. */
 bool run_timer(struct operation *operation);
 
-/* (deliver.c) Calls the callbacks that are due; the driver holds the lock, released for
- * each call. */
+/* (deliver.c) Calls the callbacks that are due; the driver holds the lock, released for each call.
+ * Nothing is delivered within a callback of the same operation. */
 void deliver_pending(struct operation *operation);
+
+/* The last result callback, with moreResults false; exactly once for each asynchronous
+ * operation. */
 void deliver_final(struct operation *operation);
+
+/* Given to the client as resultAcknowledgement. A second call for one result does nothing. */
 MI_Result deliver_acknowledge(MI_Operation *handle);
+
+/* Given to the client as promptUserResult and writeErrorResult. INVALID_PARAMETER when no question
+ * is open, or it was answered. */
 MI_Result deliver_answer(MI_Operation *handle, MI_OperationCallback_ResponseType response);
 
-/* (event.c) Queues an event and waits until it is handled, unless it is owned. Takes over an owned
- * event. */
+/* (event.c) Queues an event and waits until it is handled, unless it is owned. Takes over an
+ * owned event. Dropped when the operation is over or the queue is full; a question is then
+ * answered "no". */
 void event_post(struct operation *operation, struct event *event);
+
+/* Frees an owned event. */
 void event_free(struct event *event);
 
-/* (result.c) */
+/* (result.c) What the client gets for a posted instance: a copy, reduced to what was asked for,
+ * with the namespace of the request. SERVER_LIMITS_EXCEEDED or the errors of instance_copy(). */
 MI_Result result_new(const struct request *request, const MI_Instance *posted,
                      struct result **ret_result);
+
+/* NULL is ignored. */
 void result_free(struct result *result);
 
 /* ---- applications (application.c) -------------------------------------------------------- */
 
 extern const MI_ApplicationFT application_ft;
+
+/* The one application, for sessions and for programs without a server. It is never closed. */
 MI_Application application_handle(void);
 
-/* Result codes: 0 to 28 without 18 and 19; anything else is FAILED. */
+/* The result for a code that a provider gave: 0 to 28 without 18 and 19, the numbers of MI_Result;
+ * anything else is FAILED. */
 MI_Result host_result(MI_Uint32 code);
 
 #endif

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Provider libraries: mapping, checking, Load and Unload. */
+/*
+ * Provider libraries: mapping, checking, Load and Unload.
+ *
+ * A module is loaded by miguard_host_load() or miguard_host_add() in the order module_new(),
+ * module_fault(), module_take(), module_load(), and ended by miguard_host_free() with
+ * module_unload() and module_free(). A module that does not answer in time is marked abandoned: it
+ * is not called again and stays mapped.
+ */
 #include "host/server/host.h"
 
 #include <dlfcn.h>
@@ -11,6 +18,8 @@
 #include "base/error.h"
 #include "host/object/object.h"
 
+/* access(2) first, so that a missing file is reported as such: dlerror(3) has one text for
+ * everything. It is no check of permission. */
 enum miguard_status module_open(const char *path, void **ret_library,
                                 MI_MainFunction *ret_main_function, struct miguard_error *reterr)
 {
@@ -35,6 +44,8 @@ enum miguard_status module_open(const char *path, void **ret_library,
     return MIGUARD_OK;
 }
 
+/* A class that is declared; whether it has a provider does not matter, since it may be a superclass
+ * or a parameter. */
 static const char *class_fault(const MI_ClassDecl *decl)
 {
     if (decl == NULL) {
@@ -57,6 +68,8 @@ static const char *class_fault(const MI_ClassDecl *decl)
     return NULL;
 }
 
+/* A newer version may have tables with more slots or other layouts (MI.h, MI_VERSION). charSize
+ * differs in a module that was built for wide characters. */
 const char *module_fault(const MI_Module *mi)
 {
     if (mi == NULL) {
@@ -84,6 +97,7 @@ const char *module_fault(const MI_Module *mi)
     return NULL;
 }
 
+/* "*" is the way to say "every namespace" in a configuration. */
 enum miguard_status module_new(struct miguard_host *host, void *library, const char *name_space,
                                struct module **ret_module, struct miguard_error *reterr)
 {
@@ -106,12 +120,14 @@ enum miguard_status module_new(struct miguard_host *host, void *library, const c
     return MIGUARD_OK;
 }
 
+/* There is room for all of them: module_take() counted. */
 static void add_provider(struct module *module, const MI_ClassDecl *decl, const MI_ProviderFT *ft)
 {
     module->providers[module->provider_count++] =
         (struct provider){.module = module, .decl = decl, .ft = ft};
 }
 
+/* One provider for each class with a table, and one without a class for the dynamic table. */
 enum miguard_status module_take(struct module *module, MI_Module *mi, struct miguard_error *reterr)
 {
     const MI_SchemaDecl *schema = mi->schemaDecl;
@@ -149,6 +165,7 @@ struct provider *module_provider(const struct module *module, const MI_ClassDecl
     return NULL;
 }
 
+/* A Load slot that is NULL has nothing to load (MI_Module). */
 enum miguard_status module_load(struct module *module, struct miguard_error *reterr)
 {
     MI_Result result = MI_RESULT_OK;
@@ -179,6 +196,7 @@ enum miguard_status module_load(struct module *module, struct miguard_error *ret
     return MIGUARD_OK;
 }
 
+/* An Unload that posts nothing in time leaves the library mapped. */
 void module_unload(struct module *module)
 {
     MI_Result result = MI_RESULT_OK;
@@ -199,6 +217,8 @@ void module_unload(struct module *module)
     context_unpin(context);
 }
 
+/* The providers are not unloaded here: a module that failed in module_load() has none that were
+ * loaded. */
 void module_free(struct module *module)
 {
     if (module->library != NULL && !atomic_load(&module->abandoned)) {

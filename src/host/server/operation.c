@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations as their clients see them: handles, fetching, Cancel and Close (reference B.6 to B.8).
+ * Operations as their clients see them: handles, fetching, Cancel and Close (MI_OperationFT).
  *
  * A handle is valid until Close. But the acknowledgement of a result that was delivered under
  * MANUAL_ACK may follow Close, so the slot is retired only after that: operation_settle().
+ *
+ * fetch() is the common body of the three Get functions: it drives the operation itself when no
+ * other thread does (a synchronous operation has no thread of its own) and waits otherwise.
  */
 #include "host/server/host.h"
 
@@ -58,6 +61,7 @@ void operation_pin(struct operation *operation)
     slots_pin(&operations, operation);
 }
 
+/* The form that ON_LEAVING calls. */
 void operation_unpin(struct operation *const *operation)
 {
     if (*operation != NULL) {
@@ -87,6 +91,7 @@ static struct operation *enter(const MI_Operation *handle)
     return operation;
 }
 
+/* The end of what enter() began. */
 static void leave(struct operation *operation)
 {
     pthread_mutex_unlock(&operation->lock);
@@ -103,6 +108,8 @@ struct outs {
     const MI_Instance **details;
 };
 
+/* A success and a failure set every output, as the documentation of MI_Operation_GetInstance
+ * demands. */
 static void set_outs(const struct outs *outs, MI_Boolean more, MI_Result result,
                      const MI_Char *message, const MI_Instance *details)
 {
@@ -137,7 +144,8 @@ static void await_result(struct operation *operation)
     }
 }
 
-/* Makes the next item the current one; the one before is freed. */
+/* Makes the next item the current one; the caller has freed the one before. Without a further item
+ * the current one is NULL. */
 static void take_next(struct operation *operation)
 {
     struct result *item = operation->results;
@@ -149,7 +157,9 @@ static void take_next(struct operation *operation)
     operation->current = item;
 }
 
-/* The current item, or NULL, in *ret_item, valid until the next call. */
+/* The current item, or NULL, in *ret_item, valid until the next call or Close. INVALID_PARAMETER
+ * for a handle that is closed, of another kind, or delivers through a callback. The function
+ * succeeds when the operation failed: its result is in outs. */
 static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const struct outs *outs,
                        const struct result **ret_item)
 {
@@ -183,6 +193,8 @@ static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const str
     return MI_RESULT_OK;
 }
 
+/* The three Get functions differ in the item only. A missing place for it is refused before
+ * anything is consumed. */
 static MI_Result get_instance(MI_Operation *handle, const MI_Instance **instance, MI_Boolean *more,
                               MI_Result *result, const MI_Char **message,
                               const MI_Instance **details)
@@ -201,6 +213,7 @@ static MI_Result get_instance(MI_Operation *handle, const MI_Instance **instance
     return answer;
 }
 
+/* bookmark and machine are for subscriptions, which are not served: always NULL. */
 static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instance,
                                 const MI_Char **bookmark, const MI_Char **machine, MI_Boolean *more,
                                 MI_Result *result, const MI_Char **message,
@@ -226,6 +239,7 @@ static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instan
     return answer;
 }
 
+/* GetClass of MI_Operation: for GetClass of a session. */
 static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI_Boolean *more,
                            MI_Result *result, const MI_Char **message, const MI_Instance **details)
 {
@@ -245,6 +259,8 @@ static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI
 
 /* ---- Close, Cancel, GetSession ----------------------------------------------------------- */
 
+/* Close: a second call is INVALID_PARAMETER, because of `closed`. The operation lives on until its
+ * provider has posted its result. */
 static MI_Result close_operation(MI_Operation *handle)
 {
     ENTRY_UNCANCELLED;
@@ -267,6 +283,7 @@ static MI_Result close_operation(MI_Operation *handle)
     return MI_RESULT_OK;
 }
 
+/* Cancel: OK also when the operation has ended or was cancelled before. */
 static MI_Result cancel(MI_Operation *handle, MI_CancellationReason reason)
 {
     ENTRY_UNCANCELLED;
@@ -280,6 +297,7 @@ static MI_Result cancel(MI_Operation *handle, MI_CancellationReason reason)
     return MI_RESULT_OK;
 }
 
+/* GetSession: the handle of the session, which needs no Close of its own. */
 static MI_Result get_session(MI_Operation *handle, MI_Session *session)
 {
     ENTRY_UNCANCELLED;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operation of a starter that failed (reference B.5). It has no resources: the handle keeps the
+ * The operation of a starter that failed. It has no resources: the handle keeps the
  * session's words, so that GetSession works, and its table determines the result.
+ *
+ * A zeroed operation would not do: the inline functions of MI.h answer INVALID_PARAMETER for it,
+ * and its caller would never see why the start was refused. Nor can the result be stored in the
+ * handle, whose two words are the session's. So there is one table for each result, and the address
+ * of the table is the result.
  */
 #include "host/server/host.h"
 
@@ -11,6 +16,7 @@ enum { RESULT_COUNT = MI_RESULT_SERVER_IS_SHUTTING_DOWN + 1 };
 
 static const MI_OperationFT error_fts[RESULT_COUNT];
 
+/* The position of the operation's table among the tables. */
 static MI_Result error_code(const MI_Operation *operation)
 {
     for (MI_Uint32 i = 0; operation != NULL && i < RESULT_COUNT; i++) {
@@ -21,6 +27,7 @@ static MI_Result error_code(const MI_Operation *operation)
     return MI_RESULT_INVALID_PARAMETER;
 }
 
+/* The outputs of a Get function, the same on each call. */
 static MI_Result answer(const MI_Operation *operation, MI_Boolean *more, MI_Result *result,
                         const MI_Char **message, const MI_Instance **details)
 {
@@ -39,6 +46,7 @@ static MI_Result answer(const MI_Operation *operation, MI_Boolean *more, MI_Resu
     return operation == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
 }
 
+/* GetInstance, GetIndication and GetClass answer whatever the kind of the operation was. */
 static MI_Result error_get_instance(MI_Operation *operation, const MI_Instance **instance,
                                     MI_Boolean *more, MI_Result *result, const MI_Char **message,
                                     const MI_Instance **details)
@@ -49,6 +57,7 @@ static MI_Result error_get_instance(MI_Operation *operation, const MI_Instance *
     return answer(operation, more, result, message, details);
 }
 
+/* Its further outputs are NULL too. */
 static MI_Result error_get_indication(MI_Operation *operation, const MI_Instance **instance,
                                       const MI_Char **bookmark, const MI_Char **machine,
                                       MI_Boolean *more, MI_Result *result, const MI_Char **message,
@@ -63,6 +72,7 @@ static MI_Result error_get_indication(MI_Operation *operation, const MI_Instance
     return error_get_instance(operation, instance, more, result, message, details);
 }
 
+/* The item is a class here, and NULL. */
 static MI_Result error_get_class(MI_Operation *operation, const MI_Class **class_item,
                                  MI_Boolean *more, MI_Result *result, const MI_Char **message,
                                  const MI_Instance **details)
@@ -73,6 +83,7 @@ static MI_Result error_get_class(MI_Operation *operation, const MI_Class **class
     return answer(operation, more, result, message, details);
 }
 
+/* Close: nothing is held, so the handle is zeroed and later uses are INVALID_PARAMETER. */
 static MI_Result error_close(MI_Operation *operation)
 {
     if (operation == NULL) {
@@ -82,12 +93,14 @@ static MI_Result error_close(MI_Operation *operation)
     return MI_RESULT_OK;
 }
 
+/* Cancel: there is nothing to cancel. */
 static MI_Result error_cancel(MI_Operation *operation, MI_CancellationReason reason)
 {
     (void)reason;
     return operation == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_FAILED;
 }
 
+/* GetSession: the session may have ended meanwhile; then its handle is stale and says so itself. */
 static MI_Result error_get_session(MI_Operation *operation, MI_Session *session)
 {
     if (session == NULL) {
@@ -116,6 +129,8 @@ static const MI_OperationFT error_fts[RESULT_COUNT] = {
 };
 _Static_assert(RESULT_COUNT == 29, "one table for each result");
 
+/* The result callback, once, with the error and nothing else. The handle is filled before: the
+ * client may use it in the callback. */
 static void call(const struct operation_start *start, MI_Operation *operation, MI_Result result)
 {
     const MI_OperationCallbacks *callbacks = start->callbacks;
@@ -143,6 +158,8 @@ static void call(const struct operation_start *start, MI_Operation *operation, M
     }
 }
 
+/* A caller that gave no place for the operation still gets its callback, with a temporary
+ * handle. */
 void operation_refuse(const struct operation_start *start, MI_Result result)
 {
     MI_Operation unwanted;

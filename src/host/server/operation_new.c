@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The beginning and the end of an operation. */
+/*
+ * The beginning and the end of an operation.
+ *
+ * operation_start() checks the arguments, makes the operation (make(), prepare()), publishes it and
+ * starts what drives it. Everything that can fail comes before the handle is given out, but for the
+ * threads; operation_refuse() then replaces the handle.
+ */
 #include "base/clock.h"
 #include "host/server/host.h"
 
 #include "base/alloc.h"
 #include "host/object/object.h"
 
+/* By the presence of the callback for this kind alone: a client with only promptUser fetches its
+ * results. */
 static bool is_async(const struct operation_start *start)
 {
     const MI_OperationCallbacks *callbacks = start->callbacks;
@@ -23,6 +31,7 @@ static bool is_async(const struct operation_start *start)
     return false;
 }
 
+/* Makes session_end() find the operation. The caller holds the session's lock. */
 static void list(struct operation *operation)
 {
     struct session *session = operation->session;
@@ -35,6 +44,7 @@ static void list(struct operation *operation)
     operation->listed = true;
 }
 
+/* Does nothing when it is not listed: session_end() may have unlisted it. */
 void operation_unlist(struct operation *operation)
 {
     if (!operation->listed) {
@@ -53,6 +63,7 @@ void operation_unlist(struct operation *operation)
     operation->listed = false;
 }
 
+/* An operation that was only allocated has no session and owns nothing. */
 void operation_destroy(void *object)
 {
     struct operation *operation = object;
@@ -118,6 +129,8 @@ static struct operation *make(const struct operation_start *start, struct sessio
     return operation;
 }
 
+/* What can fail: nesting, options, planning. The results that are known at the start, "accepted"
+ * and the class of a GetClass, are queued here. */
 static MI_Result prepare(struct operation *operation, const struct operation_start *start)
 {
     MI_Class *class_item = NULL;
@@ -149,6 +162,8 @@ static MI_Result prepare(struct operation *operation, const struct operation_sta
     return MI_RESULT_OK;
 }
 
+/* `ended` is checked under the lock that session_end() takes: an operation is either listed in time
+ * for its end or refused. */
 MI_Result operation_new(const struct operation_start *start, struct operation **ret_operation)
 {
     struct session *session = session_acquire(start->session);
@@ -181,16 +196,19 @@ MI_Result operation_new(const struct operation_start *start, struct operation **
 
 /* ---- starting ---------------------------------------------------------------------------- */
 
+/* A missing and an empty name are the same mistake. */
 static bool is_empty(const MI_Char *text)
 {
     return text == NULL || text[0] == '\0';
 }
 
+/* Without a declaration an instance cannot be read. */
 static bool is_instance(const MI_Instance *instance)
 {
     return instance != NULL && instance->classDecl != NULL;
 }
 
+/* A static method needs a class, any other an instance; parameters are optional. */
 static MI_Result check_invoke(const struct request_input *input)
 {
     bool sound = !is_empty(input->method_name) &&
@@ -200,6 +218,8 @@ static MI_Result check_invoke(const struct request_input *input)
     return sound ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* The required arguments of each function. This comes before everything else, so that an invalid
+ * call has no effect and looks the same on every session. */
 static MI_Result check_input(const struct request_input *input)
 {
     bool wants_name_space = input->kind != REQUEST_TEST && input->kind != REQUEST_UNSERVED;
@@ -226,6 +246,9 @@ static MI_Result check_input(const struct request_input *input)
     return input->sound ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* When no thread can be made, the operation exists already: it is abandoned, and the handle
+ * replaced by one that answers the error. A worker that was started would deliver the callback
+ * itself. */
 void operation_start(const struct operation_start *start)
 {
     ENTRY_UNCANCELLED;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations from the providers' side: posts, final results, and cancellation. */
+/*
+ * Operations from the providers' side: posts, final results, and cancellation.
+ *
+ * Three things can end an operation: the final result of its last step, an error of any step, and a
+ * cancellation. All go through operation_finish(), under the lock, and the first one counts.
+ */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
@@ -20,6 +25,8 @@ void operation_finish(struct operation *operation, MI_Result result, char *messa
     pthread_cond_broadcast(&operation->changed);
 }
 
+/* A synchronous operation is over for its client with Close; an asynchronous one also needs its
+ * final callback, and the acknowledgement of it. */
 void operation_settle(struct operation *operation)
 {
     bool unused = !operation->async || (operation->complete && !operation->ack_pending);
@@ -28,6 +35,7 @@ void operation_settle(struct operation *operation)
     }
 }
 
+/* The caller has checked the number of results. */
 void operation_append(struct operation *operation, struct result *result)
 {
     result->next = NULL;
@@ -37,6 +45,8 @@ void operation_append(struct operation *operation, struct result *result)
     pthread_cond_broadcast(&operation->changed);
 }
 
+/* Under the same lock as a cancellation: either that sees the context, or this sees the
+ * cancellation. */
 bool operation_attach(struct operation *operation, struct context *context)
 {
     pthread_mutex_lock(&operation->lock);
@@ -59,7 +69,8 @@ void operation_returned(struct operation *operation, struct context *context)
     pthread_mutex_unlock(&operation->lock);
 }
 
-/* The result of a provider's success. */
+/* The result of a provider's success: not OK when a post was lost, or when a GET that enumerates
+ * has found nothing. */
 static MI_Result outcome(const struct operation *operation, bool last)
 {
     const struct request *request = &operation->request;
@@ -70,6 +81,7 @@ static MI_Result outcome(const struct operation *operation, bool last)
     return last && request->match && !request->matched ? MI_RESULT_NOT_FOUND : MI_RESULT_OK;
 }
 
+/* A step that is not the operation's current one has ended too late, and its result is dropped. */
 void operation_step_done(struct operation *operation, struct context *context, MI_Result result,
                          char *message, MI_Instance *details)
 {
@@ -113,6 +125,8 @@ static bool wants_post(const struct operation *operation, const struct context *
     return true;
 }
 
+/* The copy is made without the lock, as it may be large; whether it is still wanted is decided
+ * afterwards, under the lock. */
 MI_Result operation_post(struct operation *operation, struct context *context,
                          const MI_Instance *instance)
 {
@@ -148,6 +162,8 @@ MI_Result operation_post(struct operation *operation, struct context *context,
     return answer;
 }
 
+/* The callback is called without the lock and with the context pinned, so that a final post on
+ * another thread does not end it meanwhile. */
 void operation_cancel(struct operation *operation, MI_CancellationReason reason)
 {
     struct context *pinned ON_LEAVING(context_let_go) = NULL;
@@ -177,6 +193,8 @@ void operation_cancel(struct operation *operation, MI_CancellationReason reason)
     }
 }
 
+/* `abandoned` also ends the waits for an acknowledgement or an answer, which can come from no
+ * client any more. */
 void operation_abandon(struct operation *operation, MI_CancellationReason reason)
 {
     operation_cancel(operation, reason);

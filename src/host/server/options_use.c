@@ -23,6 +23,7 @@ enum { CHANNEL_DISABLED = 1 };
 /* A longer time-out counts as none; the kernel's clock cannot represent every interval. */
 static const uint64_t longest_timeout_ms = (uint64_t)100000 * 24 * 3600 * 1000;
 
+/* The options that this host acts on. */
 static bool is_honoured(const char *name)
 {
     static const char *const names[] = {CHANNEL,       TIMEOUT,   ERROR_MODE, PROMPT_MODE,
@@ -36,6 +37,7 @@ static bool is_honoured(const char *name)
     return false;
 }
 
+/* False past the end and for an operation without options. */
 static bool option_at(const MI_OperationOptions *options, MI_Uint32 index, const char **ret_name,
                       MI_Value *ret_value, MI_Type *ret_type, MI_Uint32 *ret_flags)
 {
@@ -59,6 +61,7 @@ static MI_Result check_required(const MI_OperationOptions *options)
     return MI_RESULT_OK;
 }
 
+/* An option with an unknown number counts as missing. */
 static MI_CallbackMode mode_option(const MI_OperationOptions *options, const char *name,
                                    MI_CallbackMode otherwise)
 {
@@ -67,6 +70,8 @@ static MI_CallbackMode mode_option(const MI_OperationOptions *options, const cha
     return found && number <= MI_CALLBACKMODE_IGNORE ? (MI_CallbackMode)number : otherwise;
 }
 
+/* In milliseconds, rounded up so that a short time-out does not become 0, which means no
+ * time-out. */
 static uint64_t timeout_option(const MI_OperationOptions *options)
 {
     MI_Interval interval;
@@ -81,6 +86,8 @@ static uint64_t timeout_option(const MI_OperationOptions *options)
     return milliseconds > longest_timeout_ms ? 0 : milliseconds;
 }
 
+/* The defaults are those that MI.h documents: errors are reported, prompts are asked, and the
+ * answer without a client is yes. */
 MI_Result operation_take_options(struct operation *operation, const MI_OperationOptions *options)
 {
     MI_Uint32 number = 0;
@@ -109,6 +116,7 @@ MI_Result operation_take_options(struct operation *operation, const MI_Operation
     return check_required(own);
 }
 
+/* Read from the copy of the options, which does not change: no lock is needed. */
 bool operation_channel_enabled(const struct operation *operation, MI_Uint32 channel)
 {
     MI_Uint32 flags = 0;
@@ -124,6 +132,8 @@ bool operation_channel_enabled(const struct operation *operation, MI_Uint32 chan
     return true;
 }
 
+/* Options whose name begins with the prefix of the MI are for the host and are skipped. ret_name
+ * NULL only asks whether there is such an option. */
 bool operation_custom_option(const struct operation *operation, MI_Uint32 index,
                              const char **ret_name, MI_Type *ret_type, MI_Value *ret_value)
 {
@@ -150,6 +160,7 @@ bool operation_custom_option(const struct operation *operation, MI_Uint32 index,
     return false;
 }
 
+/* A locale that does not fit is treated as missing rather than cut. */
 bool operation_locale(const struct operation *operation, MI_LocaleType type, MI_Char *ret_locale)
 {
     bool data = type == MI_LOCALE_TYPE_REQUESTED_DATA || type == MI_LOCALE_TYPE_CLOSEST_DATA;

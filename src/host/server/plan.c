@@ -2,13 +2,18 @@
 /*
  * From the arguments of a session function to a request that owns all it needs. Providers cast the
  * instances they get to their own structs, so every input is laid out anew by the provider's own
- * declaration (reference D.4).
+ * declaration.
+ *
+ * plan_request() distinguishes the kinds: requests on an instance (plan_instance()), method calls
+ * (plan_invoke()), enumerations (plan_class.c) and GetClass. Each finds the provider, checks that
+ * it has the function, and copies the input.
  */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
 #include "host/object/object.h"
 
+/* steps may be the memory of `first`; a zeroed request has neither and is freed likewise. */
 void plan_release(struct request *request)
 {
     base_free(request->name_space);
@@ -24,6 +29,7 @@ void plan_release(struct request *request)
     }
 }
 
+/* NULL stays NULL with OK. */
 static MI_Result copy_text(const MI_Char *text, char **ret_copy)
 {
     if (text == NULL) {
@@ -33,7 +39,8 @@ static MI_Result copy_text(const MI_Char *text, char **ret_copy)
     return *ret_copy == NULL ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_OK;
 }
 
-/* decl NULL: for a dynamic provider, unchanged. */
+/* The copy that the provider gets, with the namespace of the request where it has none. decl NULL:
+ * for a dynamic provider, unchanged. */
 static MI_Result take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
                                const struct instance_convert *how, const char *name_space,
                                MI_Instance **ret_instance)
@@ -48,6 +55,7 @@ static MI_Result take_instance(const MI_Instance *from, const MI_ClassDecl *decl
     return copy->nameSpace == NULL ? copy->ft->SetNameSpace(copy, name_space) : MI_RESULT_OK;
 }
 
+/* The only step of a request that has one provider. */
 static void set_step(struct request *request, struct provider *provider)
 {
     const MI_ClassDecl *decl = provider->decl;
@@ -68,6 +76,8 @@ static MI_Result find_served(struct miguard_host *host, const struct request *re
     return result;
 }
 
+/* Whether the provider has the function. GET can be served by EnumerateInstances too, and then
+ * compares keys. */
 static MI_Result check_slot(const MI_ProviderFT *ft, struct request *request)
 {
     bool there = false;
@@ -117,6 +127,7 @@ static MI_Result plan_modified(const MI_Instance *from, const MI_ClassDecl *decl
     return result;
 }
 
+/* Get, Create, Modify and Delete: the class of the instance decides who serves it. */
 static MI_Result plan_instance(struct miguard_host *host, const struct request_input *input,
                                struct request *request)
 {
@@ -173,6 +184,8 @@ static MI_Result find_method_class(struct miguard_host *host, const struct reque
     return result == MI_RESULT_OK ? copy_text(name, &request->class_name) : result;
 }
 
+/* A method that the class declares. Its parameters are laid out by its declaration, which is used
+ * as a class's. */
 static MI_Result plan_static_method(const struct plan_class *found,
                                     const struct request_input *input, struct request *request)
 {
@@ -200,6 +213,7 @@ static MI_Result plan_static_method(const struct plan_class *found,
                          &request->parameters);
 }
 
+/* A dynamic provider declares nothing, so only it can know whether the method exists. */
 static MI_Result plan_dynamic_method(const struct plan_class *found,
                                      const struct request_input *input, struct request *request)
 {
@@ -212,6 +226,7 @@ static MI_Result plan_dynamic_method(const struct plan_class *found,
     return take_instance(input->parameters, NULL, NULL, request->name_space, &request->parameters);
 }
 
+/* The instance is passed as it was received: it may consist of keys only. */
 static MI_Result plan_invoke(struct miguard_host *host, const struct request_input *input,
                              struct request *request)
 {
@@ -240,6 +255,7 @@ static MI_Result plan_invoke(struct miguard_host *host, const struct request_inp
 
 /* ---- all --------------------------------------------------------------------------------- */
 
+/* GetClass is answered from the declaration; no provider is called. */
 static MI_Result plan_class(struct miguard_host *host, const struct request_input *input,
                             MI_Class **ret_class)
 {
@@ -254,6 +270,7 @@ static MI_Result plan_class(struct miguard_host *host, const struct request_inpu
                               : class_new(found.decl, input->name_space, NULL, ret_class);
 }
 
+/* The kinds that are not served end in NOT_SUPPORTED. */
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
                        MI_Uint32 flags, struct request *request, MI_Class **ret_class)
 {

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "host/object/object.h"
 
+/* The module's declaration of the class, or NULL. */
 static const MI_ClassDecl *known_class(const struct module *module, const char *name)
 {
     const MI_SchemaDecl *schema = module->mi->schemaDecl;
@@ -47,6 +48,7 @@ MI_Result plan_find_class(struct miguard_host *host, const char *name_space, con
 
 /* ---- enumeration ------------------------------------------------------------------------- */
 
+/* Only instances of the class itself. */
 static bool is_shallow(MI_Uint32 flags)
 {
     /* The flag for base properties only contains the bit of the shallow one. */
@@ -54,12 +56,14 @@ static bool is_shallow(MI_Uint32 flags)
            MI_OPERATIONFLAGS_POLYMORPHISM_SHALLOW;
 }
 
+/* Subclasses too, but of their properties only those of the requested class. */
 static bool is_base_only(MI_Uint32 flags)
 {
     return (flags & MI_OPERATIONFLAGS_POLYMORPHISM_DEEP_BASE_PROPS_ONLY) ==
            MI_OPERATIONFLAGS_POLYMORPHISM_DEEP_BASE_PROPS_ONLY;
 }
 
+/* Two modules may serve one class; the one that was loaded first does. */
 static bool is_planned(const struct request *request, const char *name)
 {
     for (MI_Uint32 i = 0; i < request->step_count; i++) {
@@ -70,6 +74,7 @@ static bool is_planned(const struct request *request, const char *name)
     return false;
 }
 
+/* Abstract classes have no instances of their own (DSP0004, qualifier Abstract). */
 static bool is_wanted(const struct request *request, const MI_ClassDecl *decl, bool shallow)
 {
     return decl != NULL && (decl->flags & MI_FLAG_ABSTRACT) == 0 &&
@@ -78,7 +83,7 @@ static bool is_wanted(const struct request *request, const MI_ClassDecl *decl, b
            !is_planned(request, decl->name);
 }
 
-/* Adds one step for each class with a provider. True if one had no provider. */
+/* Adds one step for each wanted class that can be enumerated. True if one had no such function. */
 static bool add_steps(const struct module *module, bool shallow, struct request *request)
 {
     bool unable = false;
@@ -97,6 +102,7 @@ static bool add_steps(const struct module *module, bool shallow, struct request 
     return unable;
 }
 
+/* Adds the names of the class's properties. Those of a dynamic class are not known. */
 static MI_Result base_properties(const MI_ClassDecl *decl, MI_PropertySet *set)
 {
     MI_Result result = MI_RESULT_OK;
@@ -128,6 +134,7 @@ static MI_Result plan_projection(const MI_ClassDecl *decl, MI_Uint32 flags, stru
     return result;
 }
 
+/* A dynamic provider gets the request as it is; it alone knows its subclasses. */
 static MI_Result plan_dynamic(const struct plan_class *found, struct request *request)
 {
     if (found->provider->ft->EnumerateInstances == NULL) {
@@ -138,6 +145,8 @@ static MI_Result plan_dynamic(const struct plan_class *found, struct request *re
     return MI_RESULT_OK;
 }
 
+/* Subclasses are the host's affair: a provider posts instances of exactly the class it is called
+ * for. */
 MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request)
 {
     struct plan_class found;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Class providers: Load on the first request, Unload when the host ends (reference D.3, D.7). */
+/*
+ * Class providers: Load on the first request, Unload when the host ends.
+ *
+ * provider_ready() is on the way of every request: one atomic load when the provider is READY.
+ * Otherwise one thread calls Load, outside the lock, and others wait in await_other(). Load and
+ * Unload never run at the same time as another call into the same provider.
+ */
 #include "base/clock.h"
 #include "host/server/host.h"
 
@@ -52,11 +58,13 @@ static MI_Result await_other(struct provider *provider)
     return MI_RESULT_OK;
 }
 
+/* A Load that is running: the state in which end_load() leaves the provider. */
 struct loading {
     struct provider *provider;
     enum provider_state state;
 };
 
+/* Publishes the state. The release order makes `self` visible to requests that see READY. */
 static void end_load(const struct loading *loading)
 {
     struct provider *provider = loading->provider;
@@ -72,6 +80,7 @@ static void end_load(const struct loading *loading)
     pthread_mutex_unlock(&host->lock);
 }
 
+/* `mine` decides under the lock which one thread calls Load. */
 MI_Result provider_ready(struct provider *provider)
 {
     struct miguard_host *host = provider->module->host;
@@ -101,6 +110,7 @@ MI_Result provider_ready(struct provider *provider)
     return result;
 }
 
+/* The context of an Unload that was left without a result is closed by ON_LEAVING. */
 static void unload(struct provider *provider)
 {
     struct module *module = provider->module;
@@ -121,6 +131,8 @@ static void unload(struct provider *provider)
     }
 }
 
+/* Only providers that were READY are in the list. Requests of the one that is unloaded to others
+ * are still served. */
 bool provider_unload_last(struct miguard_host *host)
 {
     pthread_mutex_lock(&host->lock);

@@ -9,6 +9,7 @@
 #define RETURN_INSIDE  MI_T("MIReturn")
 #define RETURN_OUTSIDE MI_T("ReturnValue")
 
+/* A class is ended through its own table. */
 void result_free(struct result *result)
 {
     if (result == NULL) {
@@ -21,7 +22,8 @@ void result_free(struct result *result)
     base_free(result);
 }
 
-/* Copies output parameters and the return value, without pure inputs. */
+/* Copies output parameters and the return value, without pure inputs, into a dynamic instance named
+ * after the method: its client must not depend on the module's declaration. */
 static MI_Result copy_output(const char *method, const MI_Instance *posted,
                              MI_Instance **ret_instance)
 {
@@ -51,6 +53,8 @@ static MI_Result copy_output(const char *method, const MI_Instance *posted,
     return MI_RESULT_OK;
 }
 
+/* What the provider posted may lie in its own memory and end with its context, so it is always
+ * copied. */
 static MI_Result copy_posted(const struct request *request, const MI_Instance *posted,
                              MI_Instance **ret_instance)
 {
@@ -70,6 +74,8 @@ static MI_Result copy_posted(const struct request *request, const MI_Instance *p
     return MI_RESULT_OK;
 }
 
+/* The namespace is that of the request, whatever the provider wrote: the client could not use
+ * another one for its next request. */
 MI_Result result_new(const struct request *request, const MI_Instance *posted,
                      struct result **ret_result)
 {

@@ -3,6 +3,11 @@
  * Who runs an operation's steps. The driver is the one thread that calls its providers and its
  * client: the caller's own (in the starter, later in Get*), or the worker made for it. A thread
  * made here has the credentials of the caller, because the kernel copies them at clone(2).
+ *
+ * A synchronous operation is driven by run_here() in its starter and, where its provider answers
+ * late, by fetch() in operation.c. An asynchronous one is driven by worker() from start to end.
+ * While it is driven, `driver` names the thread; a post or question that comes from that very
+ * thread is handled at once, since waiting for the driver would wait for itself.
  */
 #include "base/clock.h"
 #include "host/server/host.h"
@@ -11,24 +16,28 @@
 
 #include "base/alloc.h"
 
+/* The lock is held by the caller, here as in the next two functions. */
 void run_claim(struct operation *operation)
 {
     operation->driving = true;
     operation->driver = pthread_self();
 }
 
+/* The broadcast wakes a Get that waits to drive. */
 void run_unclaim(struct operation *operation)
 {
     operation->driving = false;
     pthread_cond_broadcast(&operation->changed);
 }
 
+/* `driver` is valid only while `driving`. */
 bool run_is_driver(const struct operation *operation)
 {
     return operation->driving && pthread_equal(operation->driver, pthread_self());
 }
 
-/* One step further, unless a provider still runs the last one. False when nothing is left to do. */
+/* One step further, unless a provider still runs the last one. False when nothing is left to do.
+ * The lock is released while the provider is called. */
 static bool run_step(struct operation *operation)
 {
     struct request *request = &operation->request;
@@ -49,6 +58,8 @@ static bool run_step(struct operation *operation)
     return true;
 }
 
+/* Results are delivered between the steps, so that a provider does not wait for the client of
+ * another. */
 void run_steps(struct operation *operation)
 {
     do {
@@ -66,6 +77,7 @@ static void end_drive(struct operation *const *driven)
     }
 }
 
+/* ON_LEAVING gives the claim back where a callback ends the thread; the lock is not held then. */
 void run_driven(struct operation *operation, void (*way)(struct operation *))
 {
     struct operation *driven ON_LEAVING(end_drive) = operation;
@@ -76,6 +88,7 @@ void run_driven(struct operation *operation, void (*way)(struct operation *))
     driven = NULL;
 }
 
+/* Returns when the operation is finished or a provider works on a thread of its own. */
 void run_here(struct operation *operation)
 {
     pthread_mutex_lock(&operation->lock);
@@ -89,6 +102,8 @@ struct work {
     bool final_begun;
 };
 
+/* The end of the worker on every way out: the final callback has been called, or its client has
+ * ended the thread in it. */
 static void end_work(struct work *work)
 {
     struct operation *operation = work->operation;
@@ -103,6 +118,7 @@ static void end_work(struct work *work)
     }
 }
 
+/* Once, even if the callback itself ends the thread. */
 static void give_final(struct work *work)
 {
     if (!work->final_begun) {
@@ -128,6 +144,8 @@ static void give_up(struct work *work)
     pthread_mutex_unlock(&operation->lock);
 }
 
+/* The thread of an asynchronous operation. It waits while providers work on threads of their
+ * own. */
 static void *worker(void *argument)
 {
     ENTRY_UNCANCELLED;
@@ -148,6 +166,7 @@ static void *worker(void *argument)
     return NULL; /* end_work() does the clean-up */
 }
 
+/* The pin is the worker's; it is released here if there is no thread. */
 bool run_worker(struct operation *operation)
 {
     operation_pin(operation);
@@ -187,6 +206,7 @@ static void *timer(void *argument)
     return NULL;
 }
 
+/* As run_worker(). */
 bool run_timer(struct operation *operation)
 {
     operation_pin(operation);

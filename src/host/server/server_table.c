@@ -16,6 +16,8 @@ static char system_name[256];
 
 FORK_OWNER(name_owner, .rank = FORK_ONCE, .lock = &name_once.lock);
 
+/* An empty name when the kernel's does not fit: gethostname(2) may truncate without a NUL, so the
+ * last byte stays 0. */
 static void read_system_name(void)
 {
     if (gethostname(system_name, sizeof(system_name) - 1) != 0) {
@@ -23,6 +25,7 @@ static void read_system_name(void)
     }
 }
 
+/* GetVersion: the version of the API that this host was built with. */
 static MI_Result get_version(MI_Uint32 *version)
 {
     if (version == NULL) {
@@ -32,6 +35,7 @@ static MI_Result get_version(MI_Uint32 *version)
     return MI_RESULT_OK;
 }
 
+/* GetSystemName: read once. A host name that changes later is not seen. */
 static MI_Result get_system_name(const MI_Char **name)
 {
     if (name == NULL) {
@@ -42,6 +46,7 @@ static MI_Result get_system_name(const MI_Char **name)
     return MI_RESULT_OK;
 }
 
+/* The tables are the host's own; a gateway puts its own between them and the module. */
 MI_Server *server_table(void)
 {
     static const MI_ServerFT server_ft = {

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: what they own and how they end. The slots are in session_table.c. */
+/*
+ * Sessions: what they own and how they end. The slots are in session_table.c.
+ *
+ * session_end() is the one way in which a session ends, called by Close, by the end of a provider's
+ * context, and by miguard_host_free(): it retires the handle first, so that no new operation is
+ * started, and then abandons the open ones.
+ */
 #include "base/clock.h"
 #include "host/server/host.h"
 
@@ -38,6 +44,7 @@ static void list(struct session *session)
     pthread_mutex_unlock(&host->lock);
 }
 
+/* Does nothing when it is not listed: the end of the host may have unlisted it. */
 void session_unlist(struct session *session)
 {
     if (!session->listed) {
@@ -56,6 +63,7 @@ void session_unlist(struct session *session)
     session->listed = false;
 }
 
+/* The slot table's destructor: the last pin is released, so no operation is left. */
 static void destroy(void *object)
 {
     struct session *session = object;
@@ -69,6 +77,7 @@ static void destroy(void *object)
     host_release(host);
 }
 
+/* The host is retained until destroy(), which is what miguard_host_free() waits for. */
 struct session *session_new(struct miguard_host *host, bool local, unsigned depth)
 {
     struct session *session = slots_new(&sessions, NULL);
@@ -88,12 +97,14 @@ struct session *session_new(struct miguard_host *host, bool local, unsigned dept
     return session;
 }
 
+/* The words are those of the slot table: a name that is never used again, and a check. */
 MI_Session session_handle(const struct session *session)
 {
     struct slots_handle handle = slots_handle_of(&sessions, session);
     return (MI_Session){handle.name, (ptrdiff_t)handle.check, &session_ft};
 }
 
+/* Reads the words of the caller's copy only; ft was read by the inline functions of MI.h. */
 struct session *session_acquire(const MI_Session *handle)
 {
     void *object = NULL;
@@ -122,6 +133,7 @@ static struct operation *take_first(struct session *session, bool *ret_any)
     return operation;
 }
 
+/* The slot table decides which of two concurrent calls ends it. */
 bool session_end(struct session *session, MI_CancellationReason reason)
 {
     bool any = true;
@@ -144,6 +156,7 @@ bool session_end(struct session *session, MI_CancellationReason reason)
 
 /* ---- Close ------------------------------------------------------------------------------- */
 
+/* What the thread of a Close with a callback needs. */
 struct closing {
     struct session *session;
     void *data;
@@ -188,6 +201,8 @@ static void close_with_callback(struct session *session, void *data, void (*call
     session_release(session);
 }
 
+/* Close: the form without a callback does not wait for operations, since a callback of one may be
+ * what called it, and it would wait for itself. */
 MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *))
 {
     ENTRY_UNCANCELLED;
@@ -196,8 +211,8 @@ MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *)
         return MI_RESULT_INVALID_PARAMETER;
     }
     if (session->local) {
-        /* It ends with its context and not before (reference B.9): nothing is closed, but the
-         * completion callback is called. */
+        /* MI_Context_GetLocalSession: it ends with its context and not before: nothing is closed,
+         * but the completion callback is called. */
         session_release(session);
         if (callback != NULL) {
             callback(data);

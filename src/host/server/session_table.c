@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+/* GetApplication: of a valid session only, so that a stale handle is not a way to any object. */
 static MI_Result get_application(MI_Session *handle, MI_Application *application)
 {
     ENTRY_UNCANCELLED;
@@ -41,6 +42,7 @@ static void start_on_instance(enum request_kind kind, MI_Session *session, MI_Ui
     operation_start(&start);
 }
 
+/* GetInstance, ModifyInstance, CreateInstance and DeleteInstance. */
 static void get_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                          const MI_Char *name_space, const MI_Instance *instance,
                          MI_OperationCallbacks *callbacks, MI_Operation *operation)
@@ -73,6 +75,8 @@ static void delete_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOp
                       operation);
 }
 
+/* Invoke: the class is optional when there is an instance; check_invoke() in operation_new.c
+ * decides. */
 static void invoke(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                    const MI_Char *name_space, const MI_Char *class_name, const MI_Char *method_name,
                    const MI_Instance *instance, const MI_Instance *parameters,
@@ -95,6 +99,7 @@ static void invoke(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *op
     operation_start(&start);
 }
 
+/* EnumerateInstances: keys_only is passed to the provider, and its results are reduced here too. */
 static void enumerate_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                                 const MI_Char *name_space, const MI_Char *class_name,
                                 MI_Boolean keys_only, MI_OperationCallbacks *callbacks,
@@ -115,7 +120,8 @@ static void enumerate_instances(MI_Session *session, MI_Uint32 flags, MI_Operati
     operation_start(&start);
 }
 
-/* sound: whether the required arguments were set. */
+/* A request that this host does not serve: INVALID_PARAMETER without its required arguments, else
+ * NOT_SUPPORTED, through handle and callback. sound: whether the required arguments were set. */
 static void start_unserved(enum operation_kind kind, bool sound, MI_Session *session,
                            MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
@@ -129,6 +135,7 @@ static void start_unserved(enum operation_kind kind, bool sound, MI_Session *ses
     operation_start(&start);
 }
 
+/* QueryInstances: dialect and expression are required. */
 static void query_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                             const MI_Char *name_space, const MI_Char *dialect,
                             const MI_Char *expression, MI_OperationCallbacks *callbacks,
@@ -141,6 +148,7 @@ static void query_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOp
                    operation);
 }
 
+/* AssociatorInstances: all filters are optional, the keys are not. */
 static void associator_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                                  const MI_Char *name_space, const MI_Instance *keys,
                                  const MI_Char *association_class, const MI_Char *result_class,
@@ -159,6 +167,7 @@ static void associator_instances(MI_Session *session, MI_Uint32 flags, MI_Operat
     start_unserved(OPERATION_INSTANCE, keys != NULL, session, callbacks, operation);
 }
 
+/* ReferenceInstances: likewise. */
 static void reference_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                                 const MI_Char *name_space, const MI_Instance *keys,
                                 const MI_Char *result_class, const MI_Char *role,
@@ -174,6 +183,7 @@ static void reference_instances(MI_Session *session, MI_Uint32 flags, MI_Operati
     start_unserved(OPERATION_INSTANCE, keys != NULL, session, callbacks, operation);
 }
 
+/* Subscribe: an operation of the kind whose results are indications. */
 static void subscribe(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                       const MI_Char *name_space, const MI_Char *dialect, const MI_Char *expression,
                       const MI_SubscriptionDeliveryOptions *delivery,
@@ -187,6 +197,7 @@ static void subscribe(MI_Session *session, MI_Uint32 flags, MI_OperationOptions 
                    operation);
 }
 
+/* GetClass: its one result is queued before the operation starts. */
 static void get_class(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                       const MI_Char *name_space, const MI_Char *class_name,
                       MI_OperationCallbacks *callbacks, MI_Operation *operation)
@@ -203,6 +214,7 @@ static void get_class(MI_Session *session, MI_Uint32 flags, MI_OperationOptions 
     operation_start(&start);
 }
 
+/* EnumerateClasses: no class name means every class, so no argument is required. */
 static void enumerate_classes(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                               const MI_Char *name_space, const MI_Char *class_name,
                               MI_Boolean names_only, MI_OperationCallbacks *callbacks,
@@ -216,6 +228,7 @@ static void enumerate_classes(MI_Session *session, MI_Uint32 flags, MI_Operation
     start_unserved(OPERATION_CLASS, true, session, callbacks, operation);
 }
 
+/* TestConnection: has no options and no namespace; a local session that exists is connected. */
 static void test_connection(MI_Session *session, MI_Uint32 flags, MI_OperationCallbacks *callbacks,
                             MI_Operation *operation)
 {

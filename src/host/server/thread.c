@@ -4,6 +4,8 @@
 
 #include "host/server/host.h"
 
+/* The kernel copies the credentials of the calling thread to the new one (clone(2),
+ * credentials(7)); a thread from a pool would have those of its first user. */
 bool host_thread(void *(*function)(void *), void *argument)
 {
     pthread_attr_t attributes;
