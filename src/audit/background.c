@@ -26,13 +26,19 @@
 #endif
 
 enum {
+    /* The thread calls no code but the library's and the C library's. A default stack (8 MiB) would
+     * count against RLIMIT_AS of the program. */
     STACK_SIZE = 256 * 1024,
+    /* How long it waits between two rounds: a window of repeats ends to the second while records
+     * come, and a log without records for IDLE_SECONDS needs less. */
     BUSY_MS = 1000,
     IDLE_MS = 10000,
     SECOND = 1000000000,
     IDLE_SECONDS = 60,
 };
 
+/* What decides whether this thread may open files (credentials(7), capabilities(7)): the ids for
+ * the file system and the effective capabilities. */
 static struct background_identity who_am_i(void)
 {
     struct background_identity who = {0};
@@ -77,6 +83,7 @@ static unsigned count_threads(void)
                : 1;
 }
 
+/* Milliseconds until the next round. */
 static unsigned next_wait(struct background *background)
 {
     int64_t idle = audit_now() - atomic_load(&background->last_written);
@@ -109,6 +116,8 @@ static void *run(void *context)
     return NULL;
 }
 
+/* The store learns of the thread before it exists: a writer that waits for it must not be turned
+ * away in between. Taken back when it cannot be made. */
 static bool start(struct background *background)
 {
     pthread_attr_t attributes;
@@ -132,6 +141,8 @@ static bool start(struct background *background)
     return started;
 }
 
+/* In a process with one thread names_start() would make a second one; background_is_alone() allows
+ * a short one there. */
 void background_offer_names(struct background *background)
 {
     if (IS_SINGLE_THREADED || names_running(background->names) || threads_beside(background) < 2 ||
@@ -151,6 +162,7 @@ bool background_is_alone(const void *context)
     return threads_beside(background) < 2 && am_i(&background->identity);
 }
 
+/* Under the lock. running falls last: background_offer() reads both without it. */
 static void join(struct background *background)
 {
     pthread_join(background->thread, NULL);
@@ -158,6 +170,8 @@ static void join(struct background *background)
     atomic_store(&background->running, false);
 }
 
+/* A start that failed (EAGAIN of pthread_create(3)) is not tried with every record. A clock that
+ * was set back counts as long ago. */
 static bool tried_lately(const struct background *background, int64_t now)
 {
     int64_t tried = atomic_load_explicit(&background->tried, memory_order_relaxed);
@@ -189,6 +203,7 @@ void background_offer(struct background *background)
     pthread_mutex_unlock(&background->lock);
 }
 
+/* Joining under the lock is safe: the thread never takes it. */
 static void stop(struct background *background, bool paused)
 {
     pthread_mutex_lock(&background->lock);
@@ -219,6 +234,7 @@ void background_resume(struct background *background)
     pthread_mutex_unlock(&background->lock);
 }
 
+/* The thread stayed with the parent and cannot be joined here. */
 void background_forget(struct background *background)
 {
     atomic_store(&background->ended, false);

@@ -20,6 +20,7 @@ struct audit;
 
 /* The identity that opened the log: only with it the thread may work. */
 struct background_identity {
+    /* False: it could not be read. It is then like no other, and no thread is started. */
     bool known;
     uid_t fsuid;
     gid_t fsgid;
@@ -37,16 +38,21 @@ struct background {
     atomic_bool running; /* there is a thread to be joined */
     atomic_bool ended;   /* it ended by itself */
     bool paused;         /* under the lock: no thread may be started */
+    /* When a start was last tried, nanoseconds since 1970. */
     _Atomic int64_t tried;
     struct background_identity identity;
 };
 
+/* Remembers the identity of the calling thread as the one that opens the log. due gets audit on the
+ * background thread; store and names must outlive it. */
 void background_init(struct background *background, struct log_store *store,
                      struct audit_names *names, void (*due)(struct audit *audit),
                      struct audit *audit);
 void background_destroy(struct background *background);
 
-/* Starts the thread when it can be; cheap when there is nothing to do. */
+/* Starts the thread when it can be: the process has another thread, the identity is the one that
+ * opened the log, and it is not paused. Tried at most once a second; cheap when there is nothing to
+ * do. */
 void background_offer(struct background *background);
 
 /* The same for the thread that asks for names. */
@@ -56,6 +62,8 @@ void background_offer_names(struct background *background);
  * names_init(). */
 bool background_is_alone(const void *background);
 
+/* Ends the thread and waits for it. After a stop the next record may start it again, after a pause
+ * no thread is started until resume. */
 void background_stop(struct background *background);
 void background_pause(struct background *background);
 void background_resume(struct background *background);

@@ -59,6 +59,7 @@ struct batch *batch_take(struct batch_pool *pool)
     return batch;
 }
 
+/* Before a batch goes back: texts keep their memory for the next call, within limits. */
 static void shrink(struct text *text)
 {
     if (text->capacity > KEEP_CAPACITY) {
@@ -66,6 +67,7 @@ static void shrink(struct text *text)
     }
 }
 
+/* The last one given is the next one taken: its memory is still in the cache. */
 void batch_give(struct batch *batch)
 {
     struct batch_pool *pool = batch->pool;
@@ -79,6 +81,8 @@ void batch_give(struct batch *batch)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Doubled, so that many records in one call stay cheap. The array moves: batch_record() makes
+ * pointers into it only when it is complete. */
 static bool has_room(struct batch *batch)
 {
     if (batch->out_count < batch->out_capacity) {
@@ -151,6 +155,7 @@ bool batch_wants_sync(const struct batch_pool *pool, const struct audit_event *e
            event->action == AUDIT_ACTION_STATE_SET_ASIDE;
 }
 
+/* Numbers only rise, so the last record that must be synced covers all before it. */
 void batch_add_placed(struct batch *batch, const struct sink_record *record)
 {
     struct batch_pool *pool = batch->pool;

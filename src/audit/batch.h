@@ -46,6 +46,7 @@ struct batch {
     struct batch *next_free, *next;
 };
 
+/* All batches of a log. They stay until it is closed: as many as threads ever wrote at once. */
 struct batch_pool {
     pthread_mutex_t lock;
     struct batch *free, *all;
@@ -56,13 +57,15 @@ struct batch_pool {
 };
 
 void batch_pool_init(struct batch_pool *pool);
+/* All of them, also one that was not given back. */
 void batch_pool_destroy(struct batch_pool *pool);
 
-/* Empty, and the caller's until it is given back. NULL without memory. */
+/* Empty, and the caller's until it is given back. NULL without memory. Thread safe. */
 struct batch *batch_take(struct batch_pool *pool);
 void batch_give(struct batch *batch);
 
-/* Must a record about the event be on the disk before its call returns? */
+/* Must a record about the event be on the disk before its call returns? By the policy's sync; never
+ * without a file. */
 bool batch_wants_sync(const struct batch_pool *pool, const struct audit_event *event);
 
 /* The record has its place in the log: it is counted, and kept for the other sinks and for

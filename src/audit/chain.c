@@ -11,6 +11,7 @@
 _Static_assert(CHAIN_HASH_SIZE == crypto_generichash_BYTES, "BLAKE2b-256");
 _Static_assert(CHAIN_KEY_SIZE == crypto_generichash_KEYBYTES, "BLAKE2b key");
 
+/* sodium_init() returns 1 when it was called before; only a negative answer is a failure. */
 bool chain_init(void)
 {
     return sodium_init() >= 0;
@@ -22,6 +23,8 @@ void chain_key_new(struct chain_key *ret_key)
     randombytes_buf(ret_key->bytes, sizeof(ret_key->bytes));
 }
 
+/* The two purposes below have exactly this length, without a NUL, so that no purpose is the
+ * beginning of another. */
 enum { PURPOSE_SIZE = 24 };
 
 /* The key is part of the message, not BLAKE2b's own key: both fit one block, which halves the cost
@@ -37,6 +40,8 @@ static void derive(const struct chain_key *key, const char purpose[PURPOSE_SIZE]
     sodium_memzero(message, sizeof(message));
 }
 
+/* The copy on the stack is wiped as well: key n must not be found in a dump that is taken after
+ * record n. */
 void chain_key_advance(struct chain_key *key)
 {
     unsigned char next[CHAIN_HASH_SIZE];
@@ -54,6 +59,8 @@ void chain_key_wipe(struct chain_key *key)
     sodium_memzero(key, sizeof(*key));
 }
 
+/* An id of 64 bits names a chain and protects nothing: a wrong key is found by the hashes in any
+ * case. 0 means "no chain" in the state and in a place. */
 static uint64_t first_bits(const unsigned char bytes[CHAIN_HASH_SIZE])
 {
     uint64_t id;
@@ -96,6 +103,7 @@ void chain_hex(const unsigned char bytes[CHAIN_HASH_SIZE], char ret_hex[CHAIN_HE
     sodium_bin2hex(ret_hex, CHAIN_HEX_SIZE, bytes, CHAIN_HASH_SIZE);
 }
 
+/* Into a copy first: ret_bytes stays what it was when the text is not a hash. */
 bool chain_parse_hex(const char *text, size_t length, unsigned char ret_bytes[CHAIN_HASH_SIZE])
 {
     unsigned char bytes[CHAIN_HASH_SIZE];
@@ -125,6 +133,7 @@ static size_t line_length(const char *text, size_t length)
     return line;
 }
 
+/* Exactly one line may be a key: with two, which one is meant would be a guess. */
 bool chain_key_parse(const char *text, size_t length, struct chain_key *ret_key)
 {
     const size_t prefix = sizeof(CHAIN_KEY_PREFIX) - 1;

@@ -26,9 +26,12 @@
 #include <stdint.h>
 
 enum {
+    /* 256 bits, both: BLAKE2b's generic sizes in libsodium, asserted in chain.c. */
     CHAIN_KEY_SIZE = 32,
     CHAIN_HASH_SIZE = 32,
     CHAIN_HEX_SIZE = 2 * CHAIN_HASH_SIZE + 1, /* of a hash or key in hex, with its NUL */
+    /* How often a seal is written and the state flushed: the bound on how old a key on the disk can
+     * be. */
     CHAIN_EPOCH_RECORDS = 1024,
     CHAIN_EPOCH_SECONDS = 900,
 };
@@ -47,6 +50,8 @@ void chain_key_new(struct chain_key *ret_key);
 /* Key n+1 from key n; key n is gone. Nothing for a chain without a key. */
 void chain_key_advance(struct chain_key *key);
 
+/* Overwrites it in a way that the compiler cannot leave out. Afterwards it is a chain without a
+ * key. */
 void chain_key_wipe(struct chain_key *key);
 
 /* Which chain key 1 belongs to, so that a wrong key differs from a changed record. Never 0. */
@@ -55,13 +60,17 @@ uint64_t chain_id_of_key(const struct chain_key *first);
 /* For a chain without a key: a random id, never 0. */
 uint64_t chain_id_random(void);
 
+/* The hash of a record: bytes are its line up to and with "hash":". Keyed, unless the chain has no
+ * key. */
 void chain_hash(const struct chain_key *key, const char *bytes, size_t length,
                 unsigned char ret_hash[CHAIN_HASH_SIZE]);
 
-/* Compares in constant time. */
+/* Compares in constant time: a verifier that answers sooner for a hash that begins right would help
+ * to guess one. */
 bool chain_hash_equal(const unsigned char a[CHAIN_HASH_SIZE],
                       const unsigned char b[CHAIN_HASH_SIZE]);
 
+/* Lower case, with a NUL: the spelling that chain_parse_hex() takes. */
 void chain_hex(const unsigned char bytes[CHAIN_HASH_SIZE], char ret_hex[CHAIN_HEX_SIZE]);
 
 /* 64 lower-case hex digits and nothing else (length is that of text). */

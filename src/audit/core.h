@@ -23,27 +23,37 @@ struct sink_slot {
     struct text line; /* of a record for this sink alone */
 };
 
+/* One open log. Each part has its own lock; audit_lock() has the order in which they are taken. */
 struct audit {
     struct log_store store;
     bool file_denies; /* a record that the file does not take denies the call */
     struct sink_slot sinks[SINK_KIND_COUNT];
+    /* Lost records that the state does not have yet (loss.h). */
     struct losses losses;
     struct repeats repeats;
     struct background background;
+    /* Memory for calls that write, and which sinks and sync the log has. */
     struct batch_pool pool;
     pthread_mutex_t process_lock; /* for a forked child that names itself */
     struct log_process process;
 };
 
+/* Opens every sink of the settings but the file. An error leaves those that are open for
+ * sinks_close(). Errors: INVALID_ARGUMENT, NO_MEMORY, NOT_SUPPORTED, and SYSTEM only from a sink
+ * with failure_denies. */
 MIGUARD_CHECKED enum miguard_status sinks_open(struct audit *audit,
                                                const struct audit_settings *settings,
                                                struct miguard_error *reterr);
+/* Closes all sinks and releases their slots. No other thread may use the log. */
 void sinks_close(struct audit *audit);
+/* All locks of sinks, in the order of the kinds; for fork(2). */
 void sinks_lock(struct audit *audit);
 void sinks_unlock(struct audit *audit);
+/* Between the two no sink has a thread, and a record for a sink that would need one waits. */
 void sinks_pause(struct audit *audit);
 void sinks_resume(struct audit *audit);
 
+/* What became of the last record of a batch in the sinks beside the file. */
 struct delivery {
     bool required; /* every sink that must have the record has it */
     bool any;      /* some sink has it */

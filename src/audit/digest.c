@@ -20,11 +20,14 @@ struct digest digest_bytes(const struct digest_key *key, const void *bytes, size
     return digest;
 }
 
+/* NULL has the digest 0, which no text has but by a chance of 2^-128. */
 struct digest digest_text(const struct digest_key *key, const char *text)
 {
     return text == NULL ? (struct digest){{0, 0}} : digest_bytes(key, text, strlen(text));
 }
 
+/* These two fill an array of words and return where the next one goes: fixed widths, so that no two
+ * identities have the same bytes. */
 static uint64_t *put_word(uint64_t *at, uint64_t word)
 {
     *at = word;
@@ -37,7 +40,8 @@ static uint64_t *put_digest(uint64_t *at, struct digest digest)
     return at + 2;
 }
 
-/* Of the shapes of identity/component.h. */
+/* Of the shapes of identity/component.h, so that a component that is added is in the digest or does
+ * not compile. What has a length of its own goes in as a digest, which has a fixed one. */
 #define PUT_VALUE(at, key, identity, member) put_word(at, (identity)->member)
 #define PUT_user                             PUT_VALUE
 #define PUT_group                            PUT_VALUE

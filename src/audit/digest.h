@@ -13,6 +13,8 @@
 
 #include "identity/identity.h"
 
+/* The key of SipHash, random for each process. No digest leaves the process but into the state of
+ * its log, where no other process compares it with one of its own. */
 struct digest_key {
     unsigned char bytes[16];
 };
@@ -24,6 +26,7 @@ struct digest {
 /* chain_init() comes first. */
 void digest_key_new(struct digest_key *ret_key);
 
+/* length may be 0, and bytes then NULL: an identity may have no groups. */
 struct digest digest_bytes(const struct digest_key *key, const void *bytes, size_t length);
 
 /* NULL differs from "". */
@@ -33,6 +36,7 @@ struct digest digest_text(const struct digest_key *key, const char *text);
 struct digest digest_identity(const struct digest_key *key,
                               const struct miguard_identity *identity);
 
+/* Not in constant time: a digest is not a secret, its key is. */
 bool digest_equal(const struct digest *a, const struct digest *b);
 
 #endif

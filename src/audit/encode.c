@@ -18,6 +18,7 @@
 
 #define ECS_VERSION "9.0.0"
 
+/* In nanoseconds, the unit of all times of records. */
 enum { SECOND = 1000000000 };
 
 /*
@@ -46,6 +47,8 @@ enum { SECOND = 1000000000 };
     X(GATE, "process", "change")                                                                   \
     X(STATE_SET_ASIDE, "configuration", "change")
 
+/* By action. Its size follows from the highest action that has a row, which the assertion
+ * compares. */
 static const struct {
     const char *category, *type;
 } classes[] = {
@@ -58,6 +61,7 @@ _Static_assert(sizeof(classes) / sizeof(classes[0]) == AUDIT_ACTION_COUNT,
 
 /* ---- members: their names are those of the table --------------------------------------------- */
 
+/* The last name of the row is the member's name; the path above it comes from the nesting. */
 static void open_object(struct text *text, enum record_field object)
 {
     text_json_open(text, record_fields[object].name, '{');
@@ -78,12 +82,13 @@ static void close_list(struct text *text)
     text_json_close(text, ']');
 }
 
+/* For counts, which stay below 2^53. What may be larger is written by write_id(). */
 static void write_number(struct text *text, enum record_field field, uint64_t number)
 {
     text_json_unsigned(text, record_fields[field].name, number);
 }
 
-/* A word of ours, which is never cut. */
+/* A word of the library's own, or a value that fits already: it is never cut. */
 static void write_word(struct text *text, enum record_field field, const char *word)
 {
     text_json_string(text, record_fields[field].name, word);
@@ -93,6 +98,7 @@ static void write_word(struct text *text, enum record_field field, const char *w
 
 enum { TIME_LENGTH = 27, TIME_AT = 15 /* behind {"@timestamp":" */ };
 
+/* Exactly so many digits, with leading zeros; returns where the next character goes. */
 static char *put_digits(char *at, unsigned value, int digits)
 {
     for (int i = digits - 1; i >= 0; i--) {
@@ -129,6 +135,8 @@ static void write_time(struct text *text, enum record_field field, int64_t nanos
     text_json_raw(text, record_fields[field].name, quoted);
 }
 
+/* The time is the first member and always of the same length (TIME_AT), so it can be replaced in
+ * place. */
 void audit_set_time(char *body, size_t length, int64_t time)
 {
     if (length > TIME_AT + TIME_LENGTH) {
@@ -136,6 +144,8 @@ void audit_set_time(char *body, size_t length, int64_t time)
     }
 }
 
+/* The clock of the day: records of several hosts are compared. Durations use clock_now_ms()
+ * instead. */
 int64_t audit_now(void)
 {
     struct timespec now = {0, 0};
@@ -154,6 +164,7 @@ static void write_id(struct text *text, enum record_field field, uint64_t id)
     }
 }
 
+/* As "%llu", without a NUL. 20 digits hold any number of 64 bits. */
 static size_t decimal(char digits[20], uint64_t value)
 {
     char reversed[20];
@@ -187,6 +198,8 @@ __attribute__((noinline)) static void write_cut(struct text *text, enum record_f
     write_word(text, field, buffer);
 }
 
+/* A value from outside, cut to limit bytes where it is longer. What is NULL or empty is left out:
+ * an absent member says so in less room. */
 static void write_text(struct text *text, enum record_field field, const char *value, size_t limit)
 {
     if (value == NULL || *value == '\0') {
@@ -239,6 +252,8 @@ static void write_named_id(struct text *text, enum record_field object, struct a
     close_object(text);
 }
 
+/* Real, effective and saved ids of the thread under the names of ECS. The ids for the file system
+ * are in miguard.cred only: ECS has no place for them. */
 static void write_current(struct text *text, struct audit_names *names,
                           const struct miguard_identity *current)
 {
@@ -257,6 +272,9 @@ static void write_current(struct text *text, struct audit_names *names,
     }
 }
 
+/* /proc/PID/stat counts from the boot in ticks (proc(5)), records in nanoseconds since 1970. The
+ * boot's time is now less CLOCK_BOOTTIME, which goes on while the host sleeps. Seconds and rest are
+ * converted apart, so that the product does not overflow. */
 int64_t audit_start_time(uint64_t ticks_since_boot)
 {
     struct timespec up = {0, 0};
@@ -270,6 +288,7 @@ int64_t audit_start_time(uint64_t ticks_since_boot)
                             ticks_since_boot % ticks * (SECOND / ticks));
 }
 
+/* Distinguishes a process from an earlier one that had its pid. Left out when it is not known. */
 static void write_start(struct text *text, const struct identity_process *process)
 {
     int64_t start = audit_start_time(process->start_time);
@@ -312,6 +331,8 @@ void audit_encode_origin(struct text *text, const struct audit_stamp *stamp)
     write_origin(text, stamp);
 }
 
+/* The part that is the same for all records is copied when it was kept; without memory it is made
+ * again. The thread follows, since records of one process come from several. */
 static void write_process(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
@@ -332,6 +353,8 @@ static void write_process(struct text *text, const struct audit_event *event,
     close_object(text);
 }
 
+/* ECS user and user.group: whom the session belongs to, which is what an administrator searches
+ * for. Who made the call is in process. */
 static void write_user(struct text *text, struct audit_names *names,
                        const struct miguard_identity *bound)
 {
@@ -348,6 +371,7 @@ static void write_user(struct text *text, struct audit_names *names,
     close_object(text);
 }
 
+/* The names of the bits, lowest first. An empty list is left out. */
 static void write_components(struct text *text, enum record_field list,
                              miguard_components components)
 {
@@ -381,6 +405,8 @@ static bool open_site(struct text *text, enum record_field object, const void *a
     return true;
 }
 
+/* An address in no module (code made at run time) gets no member: the number alone means nothing
+ * after the process has ended. */
 static void make_call_site(struct text *text, const void *address)
 {
     if (open_site(text, RECORD_SITE_OBJECT, address)) {
@@ -388,6 +414,7 @@ static void make_call_site(struct text *text, const void *address)
     }
 }
 
+/* Where the thread got the identity that it has now: the usual cause of a mismatch. */
 static void write_last_switch(struct text *text, const struct audit_last_switch *last)
 {
     if (last != NULL && open_site(text, RECORD_LAST_SWITCH_OBJECT, last->site)) {
@@ -396,6 +423,7 @@ static void write_last_switch(struct text *text, const struct audit_last_switch 
     }
 }
 
+/* For dl_iterate_phdr(3). memcpy(3) since the caller's word need not have the member's type. */
 static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count)
 {
     (void)size;
@@ -403,6 +431,8 @@ static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count
     return 1; /* the count is the same for every module */
 }
 
+/* Kept under the address and the count of unloaded modules (memory.h), so that dladdr(3) is asked
+ * once for each place that calls. A failed append is not kept: it would be a piece of a record. */
 static void write_call_site(struct text *text, const void *address, struct audit_memory *memory)
 {
     unsigned long long unloaded = 0;
@@ -422,6 +452,8 @@ static void write_call_site(struct text *text, const void *address, struct audit
     }
 }
 
+/* Every component, in the form of identity_write_json(). The digest covers all of them, so that a
+ * kept piece is used only for an identity that is the same in each. */
 static void write_identity(struct text *text, enum record_field object,
                            const struct miguard_identity *identity, struct audit_memory *memory)
 {
@@ -446,6 +478,8 @@ static void write_identity(struct text *text, enum record_field object,
 
 /* ---- the log about itself -------------------------------------------------------------------- */
 
+/* cause is the one with the most losses, for a quick look; causes has all of them. The first of two
+ * equal ones is taken, so that the same losses give the same record. */
 static void write_lost(struct text *text, const struct audit_lost *lost)
 {
     enum audit_loss worst = 0;
@@ -516,6 +550,8 @@ static void write_tally(struct text *text, const struct audit_tally *tally)
     close_object(text);
 }
 
+/* An empty list is written, other than NULL: there was an instance, and no key of it that found
+ * room. */
 static void write_keys(struct text *text, const struct audit_keys *keys)
 {
     if (keys == NULL) {
@@ -563,6 +599,8 @@ static void write_own(struct text *text, const struct audit_event *event)
     }
 }
 
+/* The members of miguard up to the place in the log, which is known later. Only actions from
+ * SESSION_OPEN on and before SWITCH come from an operation of the API. */
 static void write_miguard(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
@@ -601,6 +639,8 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     /* not closed: the tail goes on here */
 }
 
+/* The thread that writes is named, unless the event is about another one: then its number is all
+ * that is known of it. */
 void audit_encode_body(struct text *text, const struct audit_event *event,
                        const struct audit_stamp *stamp)
 {
@@ -629,6 +669,7 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     write_miguard(text, event, stamp, &thread);
 }
 
+/* Read back by repair.c and family.c in exactly this spelling and order. */
 static void write_chain(struct text *text, const struct audit_place *place)
 {
     open_object(text, RECORD_CHAIN_OBJECT);
@@ -638,6 +679,7 @@ static void write_chain(struct text *text, const struct audit_place *place)
     close_object(text);
 }
 
+/* ECS wants both as lists, also with one member. */
 static void write_class(struct text *text, const struct audit_event *event)
 {
     const char *type = classes[event->action].type;
@@ -655,6 +697,8 @@ static void write_class(struct text *text, const struct audit_event *event)
     close_list(text);
 }
 
+/* The last object of a record: what depends on its place and, behind it, the hash of all that
+ * stands before. */
 static void write_event(struct text *text, const struct audit_event *event, const char *id,
                         const struct audit_place *place)
 {

@@ -29,6 +29,7 @@ struct audit_stamp {
     struct audit_memory *memory; /* NULL: every piece is made anew (memory.h) */
 };
 
+/* The event.id of a stamp: the entity in hex, "-" and the number. No lock, no allocation. */
 void audit_id(const struct audit_stamp *stamp, char id[AUDIT_ID_SIZE]);
 
 /* Where the record stands in the log; made under the log's lock. */
@@ -60,6 +61,8 @@ void audit_encode_origin(struct text *text, const struct audit_stamp *stamp);
 /* Gives a finished body another time, for a record that is kept and written later. */
 void audit_set_time(char *body, size_t length, int64_t time);
 
+/* Appends the tail to a body that is in text already. Needs no allocation beyond what text grows
+ * by. Like every append, a failure stays set in text->failed. */
 void audit_encode_tail(struct text *text, const struct audit_event *event, const char *id,
                        const struct audit_place *place);
 

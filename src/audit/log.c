@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "identity/read.h"
 
+/* In nanoseconds. */
 enum { SECOND = 1000000000 };
 
 /* One call of audit_write_id(). */
@@ -26,6 +27,7 @@ struct writing {
     char id[AUDIT_ID_SIZE];
 };
 
+/* What became of a record in the store: lost, in, or one more of a window. */
 enum outcome { NOT_PLACED, PLACED, COUNTED };
 
 /* A forked child writes to the same log under a name of its own. */
@@ -73,6 +75,8 @@ static bool write_gap(struct audit *audit, struct batch *batch, enum audit_loss 
     return written;
 }
 
+/* For repeat_flush(): the count of a window becomes a record like any other. A failure is not
+ * counted as a loss, since the slot keeps the count and is tried again. */
 static bool write_repeats(void *context, const struct file_record *record)
 {
     struct writing *writing = context;
@@ -98,6 +102,8 @@ static bool settle(struct writing *writing, enum audit_loss *ret_loss)
     return settled;
 }
 
+/* The id of the record that will report the count is drawn with the first refusal that is counted:
+ * a kill after it then writes the record under the same id. */
 static bool count_one(const struct writing *writing, char ret_id[AUDIT_ID_SIZE])
 {
     struct audit *audit = writing->audit;
@@ -114,6 +120,9 @@ static bool count_one(const struct writing *writing, char ret_id[AUDIT_ID_SIZE])
     return true;
 }
 
+/* Everything that needs the lock, in the order of the file: losses and ended windows, then the
+ * record. It begins a window only when it is in, so that nothing is counted behind a record that is
+ * missing. */
 static enum outcome place_locked(struct writing *writing, enum audit_loss *ret_loss)
 {
     struct audit *audit = writing->audit;
@@ -140,6 +149,8 @@ static enum outcome place_locked(struct writing *writing, enum audit_loss *ret_l
     return PLACED;
 }
 
+/* Gives the record its place, or counts it as lost to the file. Losses are folded twice: those
+ * noted meanwhile must not wait for the next record. */
 static enum outcome place(struct writing *writing)
 {
     struct audit *audit = writing->audit;
@@ -183,6 +194,8 @@ static void post_without_place(struct writing *writing)
     }
 }
 
+/* Without the lock, so that others write while the disk works. A record that is not known to be
+ * durable counts as lost, though it may be there. */
 static bool sync_all(struct audit *audit, struct batch *batch)
 {
     enum audit_loss loss;
@@ -194,6 +207,8 @@ static bool sync_all(struct audit *audit, struct batch *batch)
     return false;
 }
 
+/* Losses of the sinks were noted after the lock was released. They go to the state now, where a
+ * kill of this process does not take them away. */
 static void fold_rest(struct audit *audit)
 {
     enum audit_loss unused;
@@ -204,11 +219,14 @@ static void fold_rest(struct audit *audit)
     }
 }
 
+/* What the caller of audit_write() must know of a record that has its place. */
 struct result {
     bool synced;
     struct delivery delivery;
 };
 
+/* The sinks first: they work while other threads add to the file what one fdatasync(2) then
+ * serves. */
 static struct result hand_out(struct audit *audit, struct batch *batch)
 {
     struct result result = {.delivery = {.required = true}};
@@ -220,6 +238,8 @@ static struct result hand_out(struct audit *audit, struct batch *batch)
     return result;
 }
 
+/* The call fails and so the refusal was not recorded: identical ones must not be counted behind
+ * it. */
 static void cancel_window(struct writing *writing)
 {
     struct audit *audit = writing->audit;
@@ -232,6 +252,7 @@ static void cancel_window(struct writing *writing)
     }
 }
 
+/* The record could not even be encoded: no sink has it, and each counts it. */
 static void lose_everywhere(struct audit *audit, enum audit_loss cause)
 {
     int64_t now = audit_now();
@@ -243,6 +264,8 @@ static void lose_everywhere(struct audit *audit, enum audit_loss cause)
     fold_rest(audit);
 }
 
+/* One record from encoding to the answer. AUDIT_FAILED follows from the sinks that must have it
+ * alone; the id is given when any sink has it, so that a reader can find it. */
 static enum miguard_status write_whole(struct writing *writing, char ret_id[AUDIT_ID_SIZE])
 {
     struct audit *audit = writing->audit;
@@ -293,6 +316,8 @@ static bool count_only(struct writing *writing, char ret_id[AUDIT_ID_SIZE])
     return counted;
 }
 
+/* Only refusals are grouped: an allowed call is recorded because a policy wants each of them.
+ * closing writes the counts of this process that are still open. */
 static enum miguard_status write_event(struct audit *audit, const struct audit_event *event,
                                        bool closing, char ret_id[AUDIT_ID_SIZE])
 {
@@ -365,6 +390,7 @@ static void write_due(struct audit *audit)
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
+/* The policy's reader has checked the same; a caller in C may not have. */
 static enum miguard_status check_settings(const struct audit_settings *settings,
                                           struct miguard_error *reterr)
 {
@@ -393,6 +419,7 @@ static enum miguard_status check_settings(const struct audit_settings *settings,
     return MIGUARD_OK;
 }
 
+/* All parts without any sink. NULL: out of memory, and nothing is left. */
 static struct audit *make_audit(const struct audit_settings *settings)
 {
     struct audit *audit = base_alloc(1, sizeof(*audit));
@@ -411,6 +438,7 @@ static struct audit *make_audit(const struct audit_settings *settings)
     return audit;
 }
 
+/* Everything but the store, which audit_open() may not have opened. */
 static void release_audit(struct audit *audit)
 {
     sinks_close(audit);
@@ -433,6 +461,7 @@ static const struct sink_settings *file_of(const struct audit_settings *settings
     return NULL;
 }
 
+/* The pool learns from the settings of the file which records must be synced. */
 static enum miguard_status open_store(struct audit *audit, const struct sink_settings *file,
                                       struct miguard_error *reterr)
 {
@@ -498,6 +527,8 @@ static void write_stop(struct audit *audit)
     }
 }
 
+/* The background thread ends first, the last record needs the store, and names may still be asked
+ * for it. */
 void audit_close(struct audit *audit)
 {
     if (audit == NULL) {

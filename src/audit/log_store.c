@@ -58,6 +58,8 @@ struct log_state *log_store_state(struct log_store *store)
     return store->file != NULL ? file_state(store->file) : &store->state;
 }
 
+/* Without a chain id in the place the tail has neither chain nor hash: the line ends as
+ * AUDIT_LINE_END does without its first character. */
 bool log_store_line(const struct file_record *record, uint64_t sequence, struct text *ret_line,
                     struct sink_record *ret_record)
 {
@@ -83,6 +85,7 @@ bool log_store_line(const struct file_record *record, uint64_t sequence, struct 
     return true;
 }
 
+/* The number goes up only when the record exists: as in a file, each number has its record. */
 static bool append_in_memory(struct log_store *store, struct batch *batch,
                              const struct file_record *record, enum audit_loss *ret_loss)
 {
@@ -128,6 +131,8 @@ void log_store_set_background(struct log_store *store, bool present)
     pthread_mutex_unlock(&store->background_lock);
 }
 
+/* A loop, since a condition may wake without a call (pthread_cond_wait(3)). A timeout ends it as
+ * well: then it is time for a round. */
 bool log_store_background_wait(struct log_store *store, unsigned milliseconds)
 {
     if (store->file != NULL) {
@@ -144,6 +149,7 @@ bool log_store_background_wait(struct log_store *store, unsigned milliseconds)
     return goes_on;
 }
 
+/* Both: neither may be held by a thread that is not in the child. */
 void log_store_fork_lock(struct log_store *store)
 {
     if (store->file != NULL) {

@@ -12,6 +12,8 @@
 #include "audit/file/file.h"
 #include "audit/stamp.h"
 
+/* For a log with a file only file is set. Otherwise the state is private memory, and the background
+ * thread waits at background_call. */
 struct log_store {
     struct log_file *file; /* NULL: in memory, by what follows */
     struct log_state state;
@@ -27,12 +29,14 @@ MIGUARD_CHECKED enum miguard_status log_store_open(struct log_store *store,
                                                    const struct sink_settings *settings,
                                                    struct log_process *process,
                                                    struct miguard_error *reterr);
+/* The background thread must have ended. */
 void log_store_close(struct log_store *store);
 
+/* As file_lock(). In memory it cannot fail, and *ret_loss is untouched. */
 MIGUARD_CHECKED bool log_store_lock(struct log_store *store, enum audit_loss *ret_loss);
 void log_store_unlock(struct log_store *store);
 
-/* This and the next under the lock. */
+/* This and the next under the lock. The losses and counts of the log, wherever it keeps them. */
 struct log_state *log_store_state(struct log_store *store);
 
 /* As file_append(). */
@@ -44,8 +48,10 @@ MIGUARD_CHECKED bool log_store_append(struct log_store *store, struct batch *bat
 bool log_store_line(const struct file_record *record, uint64_t sequence, struct text *ret_line,
                     struct sink_record *ret_record);
 
+/* As file_sync(); without a file nothing can be durable, and the answer is true. */
 MIGUARD_CHECKED bool log_store_sync(struct log_store *store, uint64_t sequence,
                                     enum audit_loss *ret_loss);
+/* As file_maintain(); nothing without a file. */
 void log_store_maintain(struct log_store *store, struct batch *batch);
 
 /* As file_set_background() and file_background_wait(). */

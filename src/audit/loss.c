@@ -16,6 +16,7 @@ void losses_destroy(struct losses *losses)
     pthread_mutex_destroy(&losses->lock);
 }
 
+/* A loss would be counted twice if both processes reported it. */
 void losses_forget(struct losses *losses, struct log_state *state)
 {
     memset(state->own, 0, sizeof(state->own));
@@ -26,6 +27,7 @@ void losses_forget(struct losses *losses, struct log_state *state)
     pthread_mutex_unlock(&losses->lock);
 }
 
+/* The time from the first to the last loss. first 0 means that nothing is lost. */
 static void widen(struct state_loss *loss, int64_t first, int64_t last)
 {
     loss->first = loss->first == 0 || first < loss->first ? first : loss->first;
@@ -49,6 +51,8 @@ static struct state_loss *pending_of(struct log_state *state, enum sink_kind kin
                                         : &state->own[(int)kind - (int)STATE_SINKS];
 }
 
+/* The totals grow with what is pending and never fall: by them a reader sees two reports of one
+ * loss. */
 static void add(struct state_loss *into, const struct state_loss *from, uint64_t *lost_total)
 {
     if (from->first == 0) {
@@ -90,6 +94,7 @@ bool loss_waits(struct log_state *state, enum sink_kind kind)
     return sum(pending_of(state, kind)->by_cause) > 0;
 }
 
+/* A copy: the state may change before the record about it is written. */
 bool loss_pending(struct log_state *state, enum sink_kind kind, struct audit_lost *ret_lost)
 {
     const struct state_loss *pending = pending_of(state, kind);
@@ -110,6 +115,8 @@ bool loss_pending(struct log_state *state, enum sink_kind kind, struct audit_los
     return true;
 }
 
+/* Subtracts and does not clear, since more may have been lost while the sink got the record. The
+ * rest begins after the last that was reported. */
 void loss_reported(struct log_state *state, enum sink_kind kind, const struct audit_lost *lost)
 {
     struct state_loss *pending = pending_of(state, kind);

@@ -17,6 +17,8 @@
 
 #include "audit/file/log_state.h"
 
+/* What this process lost and the state does not have yet. waiting says without the lock whether
+ * there is anything. */
 struct losses {
     pthread_mutex_t lock;
     atomic_bool waiting;
@@ -25,17 +27,20 @@ struct losses {
 };
 
 void losses_init(struct losses *losses);
+/* What was not folded by then is in no report. */
 void losses_destroy(struct losses *losses);
 
 /* In a forked child: what is pending is its parent's. */
 void losses_forget(struct losses *losses, struct log_state *state);
 
-/* Without the lock of the log. Cannot fail. */
+/* One record that the sink of the kind did not take. Without the lock of the log, from any thread.
+ * Cannot fail: a loss that is not counted would be a hole that no reader sees. */
 void loss_note(struct losses *losses, enum sink_kind kind, enum audit_loss cause, int64_t now);
 
-/* The rest under the lock of the log. */
+/* The rest under the lock of the log. Adds what is pending here to the state. */
 void loss_fold(struct losses *losses, struct log_state *state);
 
+/* Must the sink get a record about its losses before its next one? */
 bool loss_waits(struct log_state *state, enum sink_kind kind);
 
 /* What must be reported about a sink. False: nothing. */

@@ -29,6 +29,7 @@ void memory_destroy(struct audit_memory *memory)
     text_release(&memory->origin);
 }
 
+/* fork(2) must not copy a lock that another thread holds, or a piece that is half copied. */
 void memory_lock(struct audit_memory *memory)
 {
     pthread_mutex_lock(&memory->identities.lock);
@@ -41,6 +42,8 @@ void memory_unlock(struct audit_memory *memory)
     pthread_mutex_unlock(&memory->identities.lock);
 }
 
+/* A call site's key is an address and a count, not a digest: the multiplication (2^64 by the golden
+ * ratio) spreads its few differing bits over the upper half. */
 static struct piece *slot_of(struct pieces *pieces, const struct digest *key)
 {
     uint64_t mixed = key->word[0] * 0x9E3779B97F4A7C15u ^ key->word[1];
@@ -60,6 +63,8 @@ bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text 
     return known;
 }
 
+/* The key is set with the text under the lock. When memory runs out, the piece that was there
+ * stays. */
 void pieces_keep(struct pieces *pieces, const struct digest *key, const char *text, size_t length)
 {
     struct piece *piece = slot_of(pieces, key);

@@ -17,8 +17,12 @@
 #include "audit/encode.h"
 #include "base/text.h"
 
+/* A process has few identities and call sites. 32 slots of at most 16 KiB each bound what is
+ * kept. */
 enum { PIECES_SLOTS = 32, PIECE_MAX = 16384 };
 
+/* A small table with one slot for each hash value: a piece replaces another one with the same slot,
+ * which costs time and never a wrong record, since the whole key is compared. */
 struct pieces {
     pthread_mutex_t lock;
     struct piece {
@@ -28,6 +32,7 @@ struct pieces {
     } slots[PIECES_SLOTS];
 };
 
+/* One for each log. key makes the digests that pieces are kept under. */
 struct audit_memory {
     struct digest_key key;
     struct pieces identities, sites;
@@ -41,7 +46,7 @@ void memory_destroy(struct audit_memory *memory);
 void memory_lock(struct audit_memory *memory);
 void memory_unlock(struct audit_memory *memory);
 
-/* Appends what is kept under key; false: not found. */
+/* Appends what is kept under key; false: not found, and text is as before. Thread safe. */
 bool pieces_recall(struct pieces *pieces, const struct digest *key, struct text *text);
 
 /* Without memory, or when it is too long, nothing is kept. */

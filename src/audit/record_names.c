@@ -21,10 +21,13 @@
 
 enum {
     STACK_SIZE = 1024 * 1024, /* a module may bring a whole client library */
+    /* A thread without a question for so long ends; a later record starts another. */
     IDLE_SECONDS = 60,
     FAILED_SECONDS = 1, /* until a question that failed is put again */
     SECOND = 1000,
     MILLION = 1000000,
+    /* Milliseconds that names_stop() waits. A module of NSS may hang for minutes, and the program
+     * that ends must not. */
     STOP_WAIT = 100,
 };
 
@@ -49,18 +52,22 @@ struct names_store {
     _Atomic uint32_t asked, answers, ended; /* futexes that count */
 };
 
+/* Returns when the word is not value any more, after the time, or for no reason (futex(2)): each
+ * caller looks again. */
 static void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t milliseconds)
 {
     const struct timespec time = {milliseconds / SECOND, milliseconds % SECOND * MILLION};
     (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &time, NULL, 0);
 }
 
+/* Counting before waking: a thread about to wait with the old value then does not sleep. */
 static void futex_count(_Atomic uint32_t *word)
 {
     atomic_fetch_add(word, 1);
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+/* The log and its thread own the store together; the last of them releases it. */
 static void let_go(struct names_store *store)
 {
     if (atomic_fetch_sub(&store->owners, 1) == 1) {
@@ -155,7 +162,8 @@ static void ask(struct names_store *store, struct slot *slot, enum directory_kin
     directory_release(&entry);
 }
 
-/* False when there is nothing more to do. */
+/* False when there is nothing more to do. The count is read before the slots are searched: a
+ * question that comes in between ends the wait at once. */
 static bool ask_all(struct names_store *store)
 {
     enum directory_kind kind = DIRECTORY_USER;
@@ -176,6 +184,7 @@ static bool ask_all(struct names_store *store)
     return atomic_load(&store->asked) != seen;
 }
 
+/* The thread. It owns a share of the store, and after let_go() touches nothing more. */
 static void *answer(void *context)
 {
     ENTRY_UNCANCELLED;
@@ -191,6 +200,8 @@ static void *answer(void *context)
     return NULL;
 }
 
+/* pin_in_memory() since the thread is not joined: after dlclose(3) of the library it would return
+ * into code that is gone. */
 static bool start_thread(struct names_store *store)
 {
     pthread_attr_t attributes;
@@ -211,6 +222,7 @@ static bool start_thread(struct names_store *store)
     return started;
 }
 
+/* The thread's share is taken before it runs, and given back when it could not be started. */
 void names_start(struct audit_names *names)
 {
     struct names_store *store = names->store;
@@ -232,6 +244,8 @@ bool names_running(const struct audit_names *names)
     return atomic_load_explicit(&names->store->running, memory_order_relaxed);
 }
 
+/* With a futex, since the thread cannot be joined with a deadline. Does nothing without a
+ * thread. */
 void names_stop(struct audit_names *names)
 {
     struct names_store *store = names->store;
@@ -269,6 +283,7 @@ void names_forget(struct audit_names *names)
 /* ---- who needs a name ---------------------------------------------------------------------------
  */
 
+/* What is known about an id now. NO_NAME is an answer: the directory was asked and has none. */
 enum known { UNKNOWN, NO_NAME, NAME };
 
 /* With the lock held. */
@@ -340,6 +355,8 @@ static enum known ask_apart(struct names_store *store, struct slot *slot, enum d
     return recall(slot, id, clock_now_ms(), name);
 }
 
+/* Recalls the name, asks for it where that is due, and waits at most a moment. An id whose slot
+ * another one has takes the slot over: names are looked up again, which is slow but right. */
 static enum known find(const struct audit_names *names, enum directory_kind kind, uint32_t id,
                        char name[DIRECTORY_NAME])
 {
@@ -363,6 +380,7 @@ static enum known find(const struct audit_names *names, enum directory_kind kind
     return known;
 }
 
+/* Keeps errno: a record is made between a failed call of the program and its look at errno. */
 bool names_find(struct audit_names *names, enum directory_kind kind, uint32_t id,
                 char name[DIRECTORY_NAME])
 {

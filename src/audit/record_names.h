@@ -28,23 +28,28 @@ enum {
 
 struct names_store;
 
-/* Whether a thread that ends at once may ask, for want of one that stays. */
+/* Whether a thread that ends at once may ask, for want of one that stays. Called with the lock of
+ * the names held: it must not call back here. */
 typedef bool (*names_alone)(const void *context);
 
+/* A handle; the store behind it may outlive it while its thread is in a module of NSS. */
 struct audit_names {
     struct names_store *store;
     names_alone alone;
     const void *context;
 };
 
-/* False when memory is out. */
+/* False when memory is out. context is handed to alone and must outlive the names. */
 bool names_init(struct audit_names *names, names_alone alone, const void *context);
+/* Ends the thread as names_stop() does. What a thread that does not end still uses is released by
+ * it. */
 void names_destroy(struct audit_names *names);
 
 /* Starts the thread that asks. The caller knows that a thread may be started and has the identity
  * that the directory must be asked with. */
 void names_start(struct audit_names *names);
 
+/* Without the lock: the answer may be old by a moment. */
 bool names_running(const struct audit_names *names);
 
 /* Ends the thread; waits for it a tenth of a second. */

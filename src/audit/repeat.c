@@ -12,6 +12,7 @@ enum { SECOND = 1000000000 };
 /* Longer than any window: what lies further ahead is left from before the clock was set back. */
 static const int64_t longest = (int64_t)3600 * SECOND;
 
+/* Of the items as they are kept; 0 without keys. */
 static struct digest digest_keys(const struct digest_key *secret, const struct audit_keys *keys)
 {
     return keys == NULL ? (struct digest){{0, 0}} : digest_bytes(secret, keys->items, keys->length);
@@ -53,6 +54,8 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
     return key;
 }
 
+/* By one word of the key and without a lock. A wrong hit costs a look at the slot, where the whole
+ * key is compared. */
 static int hint_of(const struct repeats *repeats, const struct digest *key)
 {
     for (int i = 0; i < STATE_REPEATS; i++) {
@@ -68,17 +71,21 @@ bool repeat_likely(const struct repeats *repeats, const struct digest *key)
     return hint_of(repeats, key) >= 0;
 }
 
+/* The entity is part of it: another process may have taken the slot since. */
 static bool is_slot(const struct state_repeat *slot, const struct digest *key, uint64_t entity)
 {
     return slot->key[0] == key->word[0] && slot->key[1] == key->word[1] && slot->entity == entity;
 }
 
+/* An end further ahead than any window is from a clock that was set back, and has ended, too: else
+ * the count would wait for hours. */
 static bool has_ended(const struct repeats *repeats, int64_t until, int64_t now)
 {
     int64_t most = repeats->window > longest ? repeats->window : longest;
     return until <= now || until - now > most;
 }
 
+/* The hint is only where to look; key, process and window in the state decide. */
 struct state_repeat *repeat_find(const struct repeats *repeats, struct log_state *state,
                                  const struct digest *key, uint64_t entity, int64_t now)
 {
@@ -102,6 +109,7 @@ void repeat_count(const struct repeats *repeats, const struct log_state *state,
     memcpy(ret_id, repeats->hints[slot - state->repeats].first_id, AUDIT_ID_SIZE);
 }
 
+/* repeats_until is the nearest end, 0 when no window is open. */
 static void note_end(struct log_state *state, int64_t until)
 {
     if (*state->repeats_until == 0 || until < *state->repeats_until) {
@@ -148,12 +156,15 @@ void repeat_begin(struct repeats *repeats, struct log_state *state, const struct
     set_hint(repeats, i, key, record->id);
 }
 
+/* The key first: a slot without one is free, whatever else is in it after a kill. */
 static void release(struct state_repeat *slot)
 {
     __atomic_store_n(&slot->key[0], 0, __ATOMIC_RELEASE);
     slot->count = 0;
 }
 
+/* The refusal was not recorded where it must be: the next one must try again, and not be counted.
+ * What was counted meanwhile is written with the next record. */
 void repeat_cancel(struct log_state *state, const struct digest *key, uint64_t entity)
 {
     for (int i = 0; i < STATE_REPEATS; i++) {
@@ -172,6 +183,8 @@ bool repeat_due(const struct repeats *repeats, const struct log_state *state, in
     return *state->repeats_until != 0 && has_ended(repeats, *state->repeats_until, now);
 }
 
+/* The kept body gets the time of the last refusal, so that the record is not dated before those
+ * that stand above it. */
 static bool write_count(struct state_repeat *slot, repeat_write give, void *context)
 {
     const struct audit_event event = {.action = (enum audit_action)slot->action,
@@ -189,6 +202,8 @@ static bool write_count(struct state_repeat *slot, repeat_write give, void *cont
     return give(context, &record);
 }
 
+/* Goes through all slots, also those of other processes: one that was killed writes no more. The
+ * nearest end is found anew on the way. */
 void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_t now,
                   uint64_t close_entity, repeat_write give, void *context)
 {

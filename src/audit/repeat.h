@@ -33,6 +33,8 @@ struct repeats {
 /* Without a lock: false when this refusal is certainly not being counted. */
 bool repeat_likely(const struct repeats *repeats, const struct digest *key);
 
+/* What is identical in refusals that are counted together. secret is the process's: no other
+ * process can compute it. */
 struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event);
 
 /* The rest under the lock of the log. */
@@ -52,6 +54,8 @@ void repeat_begin(struct repeats *repeats, struct log_state *state, const struct
 /* Some sink that must have it did not take the record that began the window. */
 void repeat_cancel(struct log_state *state, const struct digest *key, uint64_t entity);
 
+/* Has a window ended, of whichever process? One comparison, so that it can be asked for each
+ * record. */
 bool repeat_due(const struct repeats *repeats, const struct log_state *state, int64_t now);
 
 /*

@@ -6,8 +6,10 @@
 #include "audit/core.h"
 #include "base/alloc.h"
 
+/* A sink that cannot be opened is tried once a second, not with each record of a flood. */
 enum { REOPEN_NANOSECONDS = 1000000000 };
 
+/* NULL for the file, which is not a sink of this kind. */
 static const struct sink_ops *const ops_of[SINK_KIND_COUNT] = {
 #define OPS_OF(NAME, name, ops, ...) [SINK_##NAME] = &sink_##ops,
     SINK_BESIDE_FILE_MAP(OPS_OF)
@@ -118,6 +120,7 @@ void sinks_lose(struct audit *audit, enum audit_loss cause, int64_t now)
 
 /* ---- one sink; under its lock ------------------------------------------------------------- */
 
+/* A clock that was set back must not stop the tries: then it is tried at once. */
 static bool is_open(struct sink_slot *slot)
 {
     int64_t now = audit_now();
@@ -131,6 +134,7 @@ static bool is_open(struct sink_slot *slot)
     return slot->sink != NULL;
 }
 
+/* One record to one sink, opened first where that is due. */
 static bool put(struct sink_slot *slot, const struct sink_record *record, enum audit_loss *ret_loss)
 {
     if (!is_open(slot)) {
@@ -140,6 +144,7 @@ static bool put(struct sink_slot *slot, const struct sink_record *record, enum a
     return slot->ops->write(slot->sink, record, ret_loss);
 }
 
+/* With the lock of the log for a moment, under the sink's: the order that core.h gives. */
 static bool pending_losses(struct audit *audit, enum sink_kind kind, struct audit_lost *ret_lost)
 {
     enum audit_loss unused;
@@ -153,6 +158,7 @@ static bool pending_losses(struct audit *audit, enum sink_kind kind, struct audi
     return some;
 }
 
+/* Without the lock it stays pending and is reported once more, which its total shows. */
 static void note_reported(struct audit *audit, enum sink_kind kind, const struct audit_lost *lost)
 {
     enum audit_loss unused;
@@ -191,7 +197,9 @@ static bool report_losses(struct audit *audit, enum sink_kind kind, enum audit_l
     return reported;
 }
 
-/* True when the last of them arrived. */
+/* True when the last of them arrived. behind: a record about losses must go first; it is so again
+ * after each loss, so that a sink never gets a record after a gap that it was not given notice
+ * of. */
 static bool deliver_to(struct audit *audit, enum sink_kind kind, struct batch *batch)
 {
     struct sink_slot *slot = &audit->sinks[kind];
@@ -211,6 +219,7 @@ static bool deliver_to(struct audit *audit, enum sink_kind kind, struct batch *b
     return arrived;
 }
 
+/* Records that the batch had no memory for are lost to every sink but the file. */
 static void count_dropped(struct audit *audit, uint64_t dropped)
 {
     for (uint64_t i = 0; i < dropped; i++) {
@@ -218,6 +227,8 @@ static void count_dropped(struct audit *audit, uint64_t dropped)
     }
 }
 
+/* One sink after the other, each with its own deadline: a daemon that hangs costs its own wait
+ * only. The batch is empty afterwards and may be filled again. */
 struct delivery sinks_deliver(struct audit *audit, struct batch *batch)
 {
     struct delivery delivery = {.required = true};

@@ -7,6 +7,7 @@
 
 #include "base/process.h"
 
+/* Names this boot: a reader joins records of one boot by it, whatever the clock was set to. */
 static void read_boot_id(char boot_id[64])
 {
     if (read_proc_file("/proc/sys/kernel/random/boot_id", boot_id, 64) < 0) {
@@ -15,6 +16,8 @@ static void read_boot_id(char boot_id[64])
     boot_id[strcspn(boot_id, "\n")] = '\0';
 }
 
+/* What all records of the process have in common is encoded here, once. entity is stored last:
+ * stamp_is_current() reads it without a lock. */
 static void read_process(struct log_process *process, uint64_t entity)
 {
     struct text *origin = &process->memory.origin;
@@ -58,6 +61,8 @@ void stamp_renew(struct log_process *process)
     read_process(process, process_epoch());
 }
 
+/* The number is left out where the record may still become a count: ids would have gaps that look
+ * like lost records. */
 struct audit_stamp stamp_without_number(struct log_process *process)
 {
     return (struct audit_stamp){

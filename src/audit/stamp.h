@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* This process, as all of its records name it: the log and the log file stamp their records here.
- */
+/* This process, as all of its records name it: the log and the log file stamp their records
+ * here. */
 #ifndef AUDIT_STAMP_H
 #define AUDIT_STAMP_H
 
@@ -13,17 +13,26 @@
 #include "audit/record_names.h"
 #include "identity/read.h"
 
+/* Shared by all threads that write. entity changes last when a child names itself, so that a thread
+ * that sees the new one sees the rest, too. */
 struct log_process {
     _Atomic uint64_t entity; /* process_epoch() */
+    /* Of users and groups (record_names.h), and encoded pieces (memory.h). Both have locks of their
+     * own. */
     struct audit_names names;
     struct audit_memory memory;
     struct identity_process process; /* changes in a forked child only */
     struct utsname host;
+    /* As /proc/sys/kernel/random/boot_id has it, without newline: 36 characters, or "" when it
+     * could not be read. */
     char boot_id[64];
 };
 
-/* The names must be initialized. */
+/* Reads process, host and boot once: records must not wait for the system for what stays the same.
+ * The names must be initialized before. Cannot fail: what cannot be read stays empty and is left
+ * out of records. */
 void stamp_init(struct log_process *process);
+/* Releases the kept pieces, not the names. */
 void stamp_destroy(struct log_process *process);
 
 /* False: a forked child has not named itself yet. */

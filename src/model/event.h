@@ -34,6 +34,9 @@
     X(STATE_SET_ASIDE, "audit-state-set-aside", "MG007I", "MG007E",                                \
       "the state of the log was damaged and set aside")
 
+/* New rows go to the end: the state of a log holds these numbers (struct state_repeat), and
+ * encode.c and batch.c ask for ranges of them. So the row of STATE_SET_ASIDE is not beside those
+ * with its kind of code. */
 enum audit_action {
 #define AUDIT_ACTION_ENUM(NAME, name, allowed, refused, text) AUDIT_ACTION_##NAME,
     AUDIT_ACTION_MAP(AUDIT_ACTION_ENUM)
@@ -76,6 +79,7 @@ enum audit_action {
       "an io_uring of the process serves the switched thread's requests as who made the ring")     \
     X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")
 
+/* Also held in the state of a log by number: new rows go to the end. */
 enum audit_reason {
 #define AUDIT_REASON_ENUM(NAME, name, text) AUDIT_REASON_##NAME,
     AUDIT_REASON_MAP(AUDIT_REASON_ENUM)
@@ -99,6 +103,8 @@ enum audit_reason {
     X(CRASH, "crash", "the system went down before the disk had them")                             \
     X(CUT, "cut", "the end of the log is gone although it was on the disk")
 
+/* The state counts losses in arrays of AUDIT_LOSS_COUNT members, so a further row changes the
+ * format of the state (log_state.h asserts the number). */
 enum audit_loss {
 #define AUDIT_LOSS_ENUM(NAME, name, text) AUDIT_LOSS_##NAME,
     AUDIT_LOSS_MAP(AUDIT_LOSS_ENUM)
@@ -106,10 +112,12 @@ enum audit_loss {
         AUDIT_LOSS_COUNT
 };
 
-/* The rows of the maps, by number. */
+/* The rows of the maps, by number. Of an action: event.action, event.code when allowed and when
+ * refused, and the message of a record that has no reason. */
 struct audit_action_words {
     const char *name, *allowed, *refused, *text;
 };
+/* A short name for programs and a sentence for readers. */
 struct audit_words {
     const char *name, *text;
 };
@@ -165,12 +173,16 @@ struct audit_last_switch {
     int64_t time;     /* nanoseconds since 1970 */
 };
 
+/* What a record keeps of the keys of an instance (record_limits.h). */
 struct audit_keys;
 
 /* Everything is borrowed for the duration of the call. What does not apply stays NULL or 0. */
 struct audit_event {
+    /* Always set. They choose message, code and class of the record. */
     enum audit_action action;
     enum audit_reason reason;
+    /* The outcome: decision, code and event.outcome of the record, and whether sync: deny
+     * applies. */
     bool denied;
     bool would_deny; /* allowed only by mode: permissive */
     enum operation operation;
@@ -180,11 +192,16 @@ struct audit_event {
     const char *class_name;
     const char *method;            /* of an Invoke and its results */
     const struct audit_keys *keys; /* of the instance that the call is about (record_limits.h) */
+    /* Numbers that the guard gives out, not addresses; 0: does not apply. */
     uint64_t context_id, session_id, operation_id;
     const struct miguard_identity *bound;   /* the owner of the session */
     const struct miguard_identity *current; /* the caller */
+    /* Bits of MIGUARD_COMPONENT_...: what differs between bound and current, and what of current
+     * the kernel did not give. */
     miguard_components mismatch;
     miguard_components unreadable;
+    /* The rule that decided: its name, file and line, and the reason that the policy gives. rule
+     * NULL: no rule did, and the other two are not recorded either. */
     const char *rule;
     const char *rule_source;
     const char *rule_reason;
@@ -192,6 +209,7 @@ struct audit_event {
     const struct audit_last_switch *last_switch;
     const char *attempt; /* what was attempted, for SWITCH, RESTORE, DROP and GATE */
     pid_t tid;           /* the thread concerned; 0: the writing thread */
+    /* One of these at most, for the action that is named at its struct. */
     const struct audit_lost *lost;
     const struct audit_rotated *rotated;
     const struct audit_space *space;
@@ -202,8 +220,9 @@ struct audit_event {
     const char *policy_path;   /* where it was looked for; NULL: in the standard places */
 };
 
-/* event.id: the writing process and a number that it counts up. It is also the decision id that the
- * caller of a refused function gets. */
+/* event.id: the writing process in 16 hex digits, "-" and a number that it counts up, with a NUL.
+ * It is also the decision id that the caller of a refused function gets, so that an administrator
+ * finds the record from a report of the caller. */
 enum { AUDIT_ID_SIZE = 48 };
 
 #endif

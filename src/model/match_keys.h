@@ -67,6 +67,7 @@
  */
 #define MATCH_FACT_MAP(X) X(provider, "provider")
 
+/* Functions of a shape get the kind where values of one shape are compared in different ways. */
 enum match_kind {
     MATCH_USER,      /* ranges: the effective uid */
     MATCH_GROUP,     /* ranges: the effective gid and the supplementary groups */
@@ -78,6 +79,8 @@ enum match_kind {
     MATCH_COMPONENT,
 };
 
+/* The index asks the phases one after the other, and narrow.c answers what is fixed for a session's
+ * life once for the session. */
 enum match_phase {
     MATCH_IDENTITY, /* does the identity differ? */
     MATCH_CALL,     /* what is called */
@@ -86,6 +89,7 @@ enum match_phase {
     MATCH_TARGET,   /* what the call names, for each of its classes */
 };
 
+/* Used for the number of keys, which the reader of policies asserts to have room for. */
 enum match_key {
 #define MATCH_KEY_ENUM(member, ...) MATCH_KEY_##member,
     MATCH_KEY_MAP(MATCH_KEY_ENUM)

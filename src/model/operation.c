@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+/* By number; a row of the map that is added is here, too. */
 static const char *const names[OPERATION_COUNT] = {
 #define OPERATION_NAME(NAME, name) [OPERATION_##NAME] = name,
     OPERATION_MAP(OPERATION_NAME)

@@ -43,6 +43,8 @@
     X(APPLICATION_NEW_PROVIDER, "ApplicationNewHostedProvider")                                    \
     X(CONTEXT_CALL, "ContextCall")
 
+/* In the order of the rows, which for sessions and operations is that of the function tables of the
+ * MI API. Policies and records use the names alone, so a number is nowhere kept. */
 enum operation {
 #define OPERATION_ENUM(NAME, name) OPERATION_##NAME,
     OPERATION_MAP(OPERATION_ENUM)
@@ -50,7 +52,7 @@ enum operation {
         OPERATION_COUNT
 };
 
-/* "unknown" for an invalid operation. */
+/* "unknown" for an invalid operation. Never NULL; the text is constant. */
 const char *operation_name(enum operation operation);
 
 /* The operation of exactly that name, case included. false: an unknown name (or NULL), and

@@ -187,6 +187,8 @@ enum record_type {
     FIELD(HASH, "event.hash", "hash", TEXT)                                                        \
     CLOSE(EVENT)
 
+/* The numbers have the order of the rows. encode.c relies on it: the first members of an object
+ * have the numbers right behind the object's. */
 enum record_field {
 #define RECORD_FIELD_ENUM(NAME, path, name, TYPE) RECORD_##NAME,
 #define RECORD_OBJECT_ENUM(NAME, path, name)      RECORD_##NAME##_OBJECT,
@@ -198,6 +200,8 @@ enum record_field {
         RECORD_FIELD_COUNT
 };
 
+/* A row as data: path is the whole name, by which readers find a value; name is its last part,
+ * which stands in the JSON. */
 struct record_field_words {
     const char *path, *name; /* "host.boot.id" and "id" */
     enum record_type type;

@@ -32,8 +32,11 @@ enum { RECORD_MAX_LINE = 1024 * 1024 };
 enum { AUDIT_KEYS_SIZE = 2048 };
 
 struct audit_keys {
+    /* Of all items, each with its NUL. */
     size_t length;
     size_t escaped; /* bytes that the items take in a record */
+    /* Keys that found no room. The record says how many, so that a reader does not take the list
+     * for complete. */
     unsigned omitted;
     char items[AUDIT_KEYS_SIZE];
 };

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For which records audit_write() returns only when the disk has confirmed them: sync in a
+ * policy. */
 enum audit_sync {
     AUDIT_SYNC_NONE, /* the page cache: survives kill -9, not a power cut */
     AUDIT_SYNC_DENY, /* a refusal, and every record of the log about itself, is on the disk */
@@ -34,6 +36,7 @@ enum audit_sync {
     X(FACILITY, facility, "facility", false)                                                       \
     X(ON_FAILURE, on_failure, "on-failure", false)
 
+/* Numbers of the keys, for the bits below. */
 enum sink_key {
 #define SINK_KEY_ENUM(NAME, ...) SINK_KEY_##NAME,
     SINK_KEY_MAP(SINK_KEY_ENUM)
@@ -47,6 +50,8 @@ enum {
 #undef SINK_KEY_BIT
 };
 
+/* What `miguard doctor` tries to connect to, and so how the sink does: a datagram socket first, and
+ * a stream socket only where the row allows it. */
 enum sink_transport {
     SINK_NO_SOCKET,
     SINK_DATAGRAM,
@@ -86,6 +91,7 @@ enum sink_transport {
       NULL)                                                                                        \
     SINK_BESIDE_FILE_MAP(X)
 
+/* The number is the index of a sink's losses in the state of a log. */
 enum sink_kind {
 #define SINK_KIND_ENUM(NAME, ...) SINK_##NAME,
     SINK_KIND_MAP(SINK_KIND_ENUM)
@@ -93,6 +99,8 @@ enum sink_kind {
         SINK_KIND_COUNT
 };
 
+/* A row of SINK_KIND_MAP as data, without the functions of the sink: tools read it without linking
+ * any sink. */
 struct sink_kind_words {
     const char *name;
     const char *what; /* "a file sink" */
@@ -104,6 +112,7 @@ struct sink_kind_words {
 };
 extern const struct sink_kind_words sink_kinds[SINK_KIND_COUNT];
 
+/* One sink of a policy. Members of other kinds are 0. */
 struct sink_settings {
     enum sink_kind kind;
     bool failure_denies; /* on-failure: deny: a decision that this sink did not record is denied */
@@ -127,6 +136,7 @@ enum audit_keys_mode {
     AUDIT_KEYS_NO,
 };
 
+/* All of a policy's section audit that the log itself needs. At most one sink of each kind. */
 struct audit_settings {
     const struct sink_settings *sinks;
     size_t sink_count;
@@ -140,6 +150,7 @@ struct audit_settings {
         .kind = SINK_FILE, .failure_denies = true, .path = (file), .rotate_bytes = 64 << 20,       \
         .keep = 16, .sync = AUDIT_SYNC_DENY                                                        \
     }
+/* Seconds of a window of repeats, and authpriv of syslog.h: security messages. */
 enum { AUDIT_REPEAT_SECONDS = 10, AUDIT_FACILITY = 10 };
 
 #endif

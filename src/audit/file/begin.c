@@ -25,6 +25,7 @@ struct way {
     char numbered[FILE_NAME_SIZE]; /* what FILE_EARLIER_CONTINUE made of the current file, or "" */
 };
 
+/* From errno, which the caller's last call has set. */
 static enum miguard_status system_error(const char *path, struct miguard_error *reterr)
 {
     return error_set(reterr, MIGUARD_SYSTEM, errno, "init", "%.120s: %s", path,
@@ -33,6 +34,8 @@ static enum miguard_status system_error(const char *path, struct miguard_error *
 
 /* ---- what lies there ------------------------------------------------------------------------- */
 
+/* A state there is a chain that was begun: a second key would make the first one worthless. A draft
+ * that an earlier init left is removed, since no log was begun with it. */
 static enum miguard_status refuse_state(const struct log_file *file, const char *path,
                                         struct miguard_error *reterr)
 {
@@ -77,6 +80,7 @@ static size_t count_earlier(const struct log_file *file, const struct family *fa
     return count;
 }
 
+/* Files of an earlier log without its state would be taken for the new log's by a reader. */
 static enum miguard_status refuse_earlier(const struct log_file *file, const char *path,
                                           struct miguard_error *reterr)
 {
@@ -99,6 +103,7 @@ static enum miguard_status refuse_earlier(const struct log_file *file, const cha
 
 /* ---- staying: --continue --------------------------------------------------------------------- */
 
+/* Undoes leave_earlier(). The new name goes only when the old one is there. */
 static void return_current(const struct log_file *file, struct way *way)
 {
     if (way->numbered[0] != '\0' &&
@@ -108,7 +113,9 @@ static void return_current(const struct log_file *file, struct way *way)
     way->numbered[0] = '\0';
 }
 
-/* The current file of an earlier log gets the next number, so that the new one begins empty. */
+/* The current file of an earlier log gets the next number, so that the new one begins empty. By
+ * linkat(2) and unlinkat(2), which unlike rename(2) never replace a file that has the name
+ * already. */
 static bool leave_earlier(const struct log_file *file, struct way *way)
 {
     struct family family;
@@ -213,6 +220,7 @@ static void move_back(const struct log_file *file, struct way *way)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* What the administrator chose for files of an earlier log. way notes each step for undo(). */
 static enum miguard_status clear_way(const struct log_file *file,
                                      const struct file_beginning *beginning, struct way *way,
                                      struct miguard_error *reterr)
@@ -242,6 +250,8 @@ static void undo(const struct log_file *file, struct way *way)
     errno = error;
 }
 
+/* The key goes out while the state is a draft: should printing it fail, no log was begun with a key
+ * that is lost. After it there is one store and its flush. */
 static enum miguard_status hand_over(const struct file_beginning *beginning,
                                      struct state_draft *draft, struct miguard_error *reterr)
 {
@@ -260,6 +270,7 @@ static enum miguard_status hand_over(const struct file_beginning *beginning,
     return MIGUARD_OK;
 }
 
+/* state_discard() does nothing to a draft that was finished, so it is right on both ways. */
 static enum miguard_status begin_state(const struct log_file *file, const char *name,
                                        const struct file_beginning *beginning,
                                        struct miguard_error *reterr)
@@ -281,6 +292,7 @@ static enum miguard_status begin_state(const struct log_file *file, const char *
     return status;
 }
 
+/* The folder as the administrator named the log: with the same folder before it. */
 static void name_aside(const struct log_file *file, const char *path, const struct way *way,
                        char ret_aside[PATH_MAX])
 {
@@ -291,6 +303,7 @@ static void name_aside(const struct log_file *file, const char *path, const stru
     }
 }
 
+/* All of it, or nothing as far as undo() can. */
 static enum miguard_status begin(struct log_file *file, const struct file_beginning *beginning,
                                  char *ret_aside, struct miguard_error *reterr)
 {
@@ -315,6 +328,8 @@ static enum miguard_status begin(struct log_file *file, const struct file_beginn
     return status;
 }
 
+/* The folder is judged by the same rules as when a program opens the log, and made when it is
+ * missing. */
 enum miguard_status file_begin(const struct file_beginning *beginning, char ret_aside[PATH_MAX],
                                struct miguard_error *reterr)
 {

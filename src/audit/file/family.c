@@ -43,6 +43,7 @@ static bool is_member(const char *entry, const char *name, struct family_member 
     return errno == 0 && (*end == '\0' || packed);
 }
 
+/* Doubles the list. False with ENOMEM. */
 static bool add(struct family *family, const struct family_member *member)
 {
     if (family->count == family->capacity) {
@@ -59,6 +60,7 @@ static bool add(struct family *family, const struct family_member *member)
     return true;
 }
 
+/* For qsort(3): NAME first, then by number, a plain file before the packed one. */
 static int by_number(const void *a, const void *b)
 {
     const struct family_member *x = a, *y = b;
@@ -79,6 +81,8 @@ static void sort(struct family *family)
     }
 }
 
+/* getdents64(2) on the descriptor and not opendir(3), which needs a descriptor of its own. The
+ * offset goes back to the start first, since it is shared with those who listed before. */
 bool family_list(int folder, const char *name, struct family *ret_family)
 {
     _Alignas(struct dirent64) char buffer[8192];
@@ -118,6 +122,7 @@ void family_name(const char *name, const struct family_member *member, char *buf
     }
 }
 
+/* Not one that only a packed file has either: gzip -d would put the plain file beside another. */
 uint64_t family_free(const struct family *family, uint64_t first)
 {
     uint64_t found = first;
@@ -132,11 +137,13 @@ uint64_t family_free(const struct family *family, uint64_t first)
 
 /* ---- what is in them ------------------------------------------------------------------------- */
 
+/* memmem(3) and not strstr(3): a line of a file may hold a NUL. */
 static const char *find(const char *line, size_t length, const char *what)
 {
     return memmem(line, length, what, strlen(what));
 }
 
+/* An id of 16 hex digits, as write_id() of encode.c writes it. */
 static bool parse_hex(const char *text, const char *end, uint64_t *ret_value)
 {
     unsigned char bytes[sizeof(*ret_value)];
@@ -152,6 +159,7 @@ static bool parse_hex(const char *text, const char *end, uint64_t *ret_value)
     return true;
 }
 
+/* Sequence numbers begin with 1, so 0 and a number beyond 64 bits are refused. */
 static bool parse_number(const char *text, const char *end, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -212,6 +220,7 @@ bool family_last(const char *bytes, size_t length, struct family_place *ret_plac
     return false;
 }
 
+/* Reads the first size bytes, or all of a shorter file, and takes the first record in them. */
 static bool first_within(int fd, size_t size, struct family_place *ret_place)
 {
     char *bytes = base_alloc(size, 1);
@@ -232,6 +241,7 @@ static bool first_within(int fd, size_t size, struct family_place *ret_place)
     return found;
 }
 
+/* A small window holds nearly every first record; the large one holds the longest that can be. */
 bool family_read_first(int folder, const char *name, struct family_place *ret_place)
 {
     struct stat status;

@@ -168,6 +168,7 @@ static bool append_rotated(struct log_file *file, struct batch *batch, enum audi
     return true;
 }
 
+/* A report that could not be written is tried with the next record: the step stays as it was. */
 static void append_space(struct log_file *file, struct batch *batch, const struct space_due *due)
 {
     const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_SPACE, .space = &due->facts};
@@ -204,6 +205,9 @@ static bool seal_is_due(const struct log_file *file, int64_t now)
            (head->epoch_records >= CHAIN_EPOCH_RECORDS || now - head->epoch_start >= longest);
 }
 
+/* SYNC_FILE_RANGE_WRITE starts the write-back of the first page, which holds the heads, and does
+ * not wait (sync_file_range(2)). The descriptor is proved first: its number may be the program's by
+ * now. */
 static void seal_if_due(struct log_file *file, struct batch *batch, int64_t now)
 {
     enum { SEAL = 4096 }; /* more than it ever is */
@@ -231,11 +235,15 @@ static bool is_a_beginning(const struct audit_event *event)
     return event->action == AUDIT_ACTION_AUDIT_START || event->action == AUDIT_ACTION_SESSION_OPEN;
 }
 
+/* These may use the room that is kept back for reports of losses. */
 static bool is_about_the_log(const struct audit_event *event)
 {
     return event->action == AUDIT_ACTION_RECORDS_LOST || event->action == AUDIT_ACTION_AUDIT_STOP;
 }
 
+/* In the order of the file: a state that was set aside, a seal, the beginning of a rotated file, a
+ * report about the space, and the record. Where the first of these, or the beginning of a file,
+ * cannot be written, the record is not written either. */
 bool file_append(struct log_file *file, struct batch *batch, const struct file_record *record,
                  enum audit_loss *ret_loss)
 {
@@ -257,6 +265,7 @@ bool file_append(struct log_file *file, struct batch *batch, const struct file_r
            write_record(file, batch, record, ret_loss);
 }
 
+/* A round of the background thread. It tries a rotation that failed before, whatever failed it. */
 void file_maintain(struct log_file *file, struct batch *batch)
 {
     unsigned asked = file_begin_round(file);

@@ -4,6 +4,8 @@
 #include "audit/file/file_internal.h"
 #include "base/clock.h"
 
+/* Wakes both sides: a thread that waits for a round which will not come any more must go on
+ * alone. */
 void file_set_background(struct log_file *file, bool present)
 {
     pthread_mutex_lock(&file->background_lock);
@@ -21,6 +23,7 @@ void file_call_background(struct log_file *file)
     pthread_mutex_unlock(&file->background_lock);
 }
 
+/* Returns at once while a question is open, since one may have come during the round before. */
 bool file_background_wait(struct log_file *file, unsigned milliseconds)
 {
     struct timespec until = clock_after_ms(milliseconds);
@@ -35,7 +38,9 @@ bool file_background_wait(struct log_file *file, unsigned milliseconds)
     return present;
 }
 
-/* Waits for the background thread's next round; called without any lock. */
+/* Waits for the background thread's next round; called without any lock. The comparison of the
+ * counts by their difference stays right when they pass UINT_MAX. Waits as long as for the lock of
+ * the log at most. */
 bool file_ask_background(struct log_file *file)
 {
     struct timespec until = clock_after_ms(STATE_LOCK_SECONDS * 1000);
@@ -60,6 +65,8 @@ bool file_has_background(struct log_file *file)
     return present;
 }
 
+/* Counted before the work: a question that comes during it may need what was done already, and gets
+ * a round of its own. */
 unsigned file_begin_round(struct log_file *file)
 {
     pthread_mutex_lock(&file->background_lock);

@@ -367,8 +367,7 @@ struct file_last {
 };
 MIGUARD_CHECKED bool file_last_chained(int fd, bool *ret_found, struct file_last *ret_last);
 
-/* The number of the last whole record in what fd refers to, and its hash; false: not found.
- */
+/* The number of the last whole record in what fd refers to, and its hash; false: not found. */
 MIGUARD_CHECKED bool file_last_record(int fd, uint64_t *ret_sequence,
                                       unsigned char ret_hash[CHAIN_HASH_SIZE]);
 

@@ -11,6 +11,7 @@
 
 /* ---- names and errors ------------------------------------------------------------------------ */
 
+/* All names of a log begin with the log's, so that they are found, moved and removed together. */
 void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE])
 {
     snprintf(buffer, FILE_NAME_SIZE, "%.*s.%s", NAME_MAX, file->name, suffix);
@@ -25,6 +26,9 @@ void file_rotated_name(const struct log_file *file, uint64_t generation,
     file_sibling(file, digits, buffer);
 }
 
+/* A limit on the size of files (EFBIG) is reported as a full disk: in both cases room must be made.
+ * What a thread may not do with its identity counts as REMOVED, for which the background thread is
+ * asked. */
 enum audit_loss file_loss_of(int error)
 {
     switch (error) {
@@ -47,6 +51,7 @@ enum audit_loss file_loss_of(int error)
     }
 }
 
+/* The caller reports the error that came before. */
 static void close_keeping_errno(int fd)
 {
     int error = errno;
@@ -57,6 +62,8 @@ static void close_keeping_errno(int fd)
 
 /* ---- the files of a log ---------------------------------------------------------------------- */
 
+/* NULL, or why a file is not a log that this process may trust: another user could have written it,
+ * or could change it later. */
 static const char *wrong_log(const struct log_file *file, const struct stat *status)
 {
     if (!S_ISREG(status->st_mode)) {
@@ -114,6 +121,8 @@ static bool finish_new(const struct log_file *file, int fd, struct stat *ret_sta
     return true;
 }
 
+/* Mode 0600 until finish_new() has set group and mode: in between no other user can open it. A file
+ * that cannot be finished is removed. */
 bool file_create(struct log_file *file, const char *name, int *ret_fd, struct stat *ret_status)
 {
     int fd = file_open_away(file->folder, name,
@@ -202,6 +211,8 @@ static bool within_limit(uint64_t end)
     return true;
 }
 
+/* Mostly one write(2). A second is needed when the disk filled up in the middle or a signal came; a
+ * record is whole or taken back, so that readers never see a part for long. */
 bool file_write(struct log_file *file, const char *bytes, size_t length, enum audit_loss *ret_loss)
 {
     uint64_t end = state_head(&file->state)->size + length;
@@ -228,6 +239,8 @@ bool file_write(struct log_file *file, const char *bytes, size_t length, enum au
     return false;
 }
 
+/* Shared by appending and repairing, so that both make the same head from the same record. A writer
+ * advances the key here and nowhere else. */
 void file_advance(struct state_head *head, const unsigned char hash[CHAIN_HASH_SIZE], size_t length,
                   bool is_seal, int64_t now)
 {

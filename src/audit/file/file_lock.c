@@ -109,6 +109,7 @@ static bool lock_one(struct log_file *file, enum audit_loss *ret_loss)
     return false;
 }
 
+/* Asked with each lock: another process may have set the state aside since, and its key be lost. */
 static bool has_key(const struct log_file *file, const char *path, struct miguard_error *reterr)
 {
     if (!file->settings.chain_required || state_head(&file->state)->key.present) {
@@ -121,7 +122,8 @@ static bool has_key(const struct log_file *file, const char *path, struct miguar
     return false;
 }
 
-/* Under the local lock. */
+/* Under the local lock. Looks, opens where that is needed, locks, and proves under the lock what
+ * was seen before it. A few tries, since another process may replace the state in between. */
 static bool lock_present(struct log_file *file, const char *path, enum audit_loss *ret_loss,
                          struct miguard_error *reterr)
 {
@@ -154,6 +156,7 @@ static bool lock_present(struct log_file *file, const char *path, enum audit_los
     return false;
 }
 
+/* RLIMIT_FSIZE of the process, read with each lock: setrlimit(2) may change it at any time. */
 static uint64_t size_limit(void)
 {
     struct rlimit limit;
@@ -163,6 +166,8 @@ static uint64_t size_limit(void)
                : limit.rlim_cur;
 }
 
+/* The local lock first and the shared one under it. Both are waited for at most
+ * STATE_LOCK_SECONDS. */
 bool file_lock_state(struct log_file *file, const char *path, enum audit_loss *ret_loss,
                      struct miguard_error *reterr)
 {
@@ -183,6 +188,7 @@ struct log_state *file_state(struct log_file *file)
     return &file->state;
 }
 
+/* In the opposite order. */
 void file_unlock(struct log_file *file)
 {
     state_unlock(&file->state);
@@ -241,6 +247,8 @@ static bool leaves_it_to_background(struct log_file *file)
     return file_has_background(file);
 }
 
+/* A thread that may not open what it needs asks the background thread once and tries again: REMOVED
+ * is the only loss that it can mend. */
 bool file_lock(struct log_file *file, enum audit_loss *ret_loss)
 {
     if (!file_lock_whole(file, ret_loss)) {
@@ -260,6 +268,8 @@ bool file_lock(struct log_file *file, enum audit_loss *ret_loss)
 
 /* ---- fork ------------------------------------------------------------------------------------ */
 
+/* Not the shared mutex: it is in memory that parent and child both map, and only the local lock's
+ * owner takes it. */
 void file_fork_lock(struct log_file *file)
 {
     pthread_mutex_lock(&file->local);

@@ -14,6 +14,7 @@ enum { FIRST_RECORD = 8192 /* one with everything in it */ };
 
 /* ---- the log --------------------------------------------------------------------------------- */
 
+/* Names how much room the file system has: with much of it the cause is a quota or a limit. */
 static enum miguard_status no_room(const struct log_file *file, const char *path,
                                    enum audit_loss loss, struct miguard_error *reterr)
 {
@@ -81,6 +82,8 @@ static enum miguard_status check_log(struct log_file *file, const char *path,
                : error_set(reterr, MIGUARD_SYSTEM, errno, "open", "%.90s: %s", path, problem);
 }
 
+/* In an order in which nothing is made before what it lies in is trusted: folder, log, state,
+ * repair. */
 static enum miguard_status open_all(struct log_file *file, const char *path,
                                     struct miguard_error *reterr)
 {
@@ -96,6 +99,7 @@ static enum miguard_status open_all(struct log_file *file, const char *path,
     return status != MIGUARD_OK ? status : settle_first(file, path, reterr);
 }
 
+/* A file that could not be opened is released with all it has so far. */
 enum miguard_status file_open(const struct sink_settings *settings, struct log_process *process,
                               struct log_file **ret_file, struct miguard_error *reterr)
 {
@@ -118,6 +122,8 @@ enum miguard_status file_open(const struct sink_settings *settings, struct log_p
 
 /* ---- without writing ------------------------------------------------------------------------- */
 
+/* A missing state is right unless a key is required: opening makes one. faccessat(2) with
+ * AT_EACCESS asks for the effective ids, which are those that would open it. */
 static enum miguard_status try_state(const struct log_file *file, const char *path,
                                      struct miguard_error *reterr)
 {
@@ -142,6 +148,8 @@ static enum miguard_status try_state(const struct log_file *file, const char *pa
                            path);
 }
 
+/* The same checks as open_all(), without making the folder. The descriptor of the folder goes to
+ * the caller, who then looks at the very folder that was checked. */
 enum miguard_status file_try(const struct sink_settings *settings, int *ret_folder,
                              struct miguard_error *reterr)
 {
@@ -166,6 +174,8 @@ enum miguard_status file_try(const struct sink_settings *settings, int *ret_fold
     return status;
 }
 
+/* For readers, who may not be the user that writes: the folder is not judged, and nothing is
+ * locked. */
 enum miguard_status file_read_head(const char *path, struct state_head *ret_head,
                                    struct miguard_error *reterr)
 {

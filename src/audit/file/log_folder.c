@@ -15,6 +15,7 @@
 #include "base/descriptor.h"
 #include "identity/trust.h"
 
+/* For a folder that is made: the log's group may read what is in it. */
 enum { FOLDER_MODE = 0750 };
 
 /* ---- the folder ------------------------------------------------------------------------------ */
@@ -77,6 +78,8 @@ static enum miguard_status open_trusted(const char *folder, const struct sink_se
                      strerrordesc_np(ENOTDIR));
 }
 
+/* The path is used once. Afterwards all calls go by the opened folder, which no rename on the way
+ * to it can change; the path is kept for file_open_folder() alone. */
 enum miguard_status file_first_folder(struct log_file *file, const char *path,
                                       const struct sink_settings *make,
                                       struct miguard_error *reterr)
@@ -110,6 +113,8 @@ bool file_open_folder(struct log_file *file)
 
 /* ---- making and releasing -------------------------------------------------------------------- */
 
+/* Everything that file_close() releases is initialized here, so that it can be called at any
+ * time. */
 struct log_file *file_new(void)
 {
     struct log_file *file = base_alloc(1, sizeof(*file));
@@ -128,6 +133,8 @@ struct log_file *file_new(void)
     return file;
 }
 
+/* Closes only descriptors that still are the log's: a program that closed them may have its own
+ * files under these numbers. */
 void file_close(struct log_file *file)
 {
     if (file == NULL) {
@@ -153,6 +160,7 @@ void file_close(struct log_file *file)
 
 /* ---- the first head -------------------------------------------------------------------------- */
 
+/* From the end of the list, which is in order of the numbers. */
 uint64_t file_highest_log(const struct log_file *file, const struct family *family)
 {
     char name[FILE_NAME_SIZE + 4];

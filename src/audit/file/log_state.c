@@ -21,6 +21,8 @@
 #define MAGIC "MGSTATE"
 #define DRAFT "MGDRAFT" /* see state_draft() */
 #define ASIDE "MGASIDE" /* no state any more; see state_aside.c */
+/* OPEN_TRIES: how often a name may come to mean another file between open and lock. READ_TRIES: a
+ * reader without the lock may meet a head that is being written each time. */
 enum { STATE_VERSION = 2, OPEN_TRIES = 16, READ_TRIES = 1000 };
 
 /* What one record changes is written back as one page, so that a power cut finds it together. */
@@ -50,17 +52,19 @@ static bool head_sound(const struct state_head *head)
     return head->check == check_of(head) && head->chain_id != 0;
 }
 
+/* Masked, since it comes from a file: whatever stands there, it is an index of two. */
 static uint32_t current_index(const struct log_state *state)
 {
     return atomic_load_explicit(&state->shared->current, memory_order_acquire) & 1;
 }
 
+/* Acquire, with the release in state_commit(): who sees the index sees the whole head. */
 const struct state_head *state_head(const struct log_state *state)
 {
     return &state->shared->head[current_index(state)];
 }
 
-/* See detach(). */
+/* See detach(). The copy has the key, and is wiped when the lock is released. */
 static void keep_last(struct log_state *state)
 {
     if (state->mapped) {
@@ -68,6 +72,7 @@ static void keep_last(struct log_state *state)
     }
 }
 
+/* The other of the two heads. Nothing of it holds until state_commit(). */
 struct state_head *state_begin(struct log_state *state)
 {
     (void)state_prove(state);
@@ -77,6 +82,8 @@ struct state_head *state_begin(struct log_state *state)
     return next;
 }
 
+/* One store makes the new head hold. Then the old one's key is wiped, since it could write the last
+ * record anew. */
 void state_commit(struct log_state *state)
 {
     uint32_t old = current_index(state);
@@ -103,6 +110,8 @@ static void apply_redo(struct state_shared *shared)
     chain_key_wipe(&redo->head.key);
 }
 
+/* For what lies outside the heads. After the store to valid a kill changes nothing more:
+ * state_sound() of the next writer applies it again. */
 void state_commit_all(struct log_state *state, const struct state_head *head,
                       const struct state_loss *pending, const uint64_t lost_total[AUDIT_LOSS_COUNT])
 {
@@ -119,6 +128,8 @@ void state_commit_all(struct log_state *state, const struct state_head *head,
     keep_last(state);
 }
 
+/* After a power cut one of the heads may be torn. The other one then holds and is older, so the
+ * file is looked through as after a reboot. */
 bool state_sound(struct log_state *state)
 {
     struct state_shared *shared = state->shared;
@@ -141,6 +152,8 @@ bool state_sound(struct log_state *state)
 
 /* ---- the lock -------------------------------------------------------------------------------- */
 
+/* Robust and shared between processes (pthread_mutexattr_setrobust(3)): a writer that is killed
+ * with the lock leaves EOWNERDEAD to the next one. */
 static void make_mutex(struct state_shared *shared)
 {
     pthread_mutexattr_t attributes;
@@ -184,6 +197,8 @@ int state_wait_for(pthread_mutex_t *mutex)
 
 #endif
 
+/* What detach() needs is copied as soon as the lock is held: after a cut it can no longer be
+ * read. */
 bool state_lock(struct log_state *state)
 {
     struct state_shared *shared = state->shared;
@@ -202,6 +217,7 @@ bool state_lock(struct log_state *state)
     return error == 0;
 }
 
+/* The copy's key first: without the lock no key is kept outside the state. */
 void state_unlock(struct log_state *state)
 {
     chain_key_wipe(&state->last.key);
@@ -231,6 +247,7 @@ bool state_is_one(const struct log_state *state)
                               state_has_lock(shared));
 }
 
+/* A page behind the end of the file raises SIGBUS (mmap(2)). */
 static bool is_whole_file(const struct stat *status)
 {
     return status->st_size >= (off_t)sizeof(struct state_shared);
@@ -266,6 +283,7 @@ static void detach(struct log_state *state)
     }
 }
 
+/* Keeps errno, so that it can stand between a call and the look at its error. */
 bool state_prove(struct log_state *state)
 {
     struct stat status;
@@ -280,6 +298,7 @@ bool state_prove(struct log_state *state)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* Code outside this folder uses the pointers and does not know struct state_shared. */
 static void point_into(struct log_state *state, struct state_shared *shared, int fd)
 {
     state->shared = shared;
@@ -303,6 +322,7 @@ enum miguard_status state_open_private(struct log_state *ret_state)
     return MIGUARD_OK;
 }
 
+/* A descriptor that is the program's by now is left alone. */
 void state_close(struct log_state *state)
 {
     if (state->shared == NULL) {
@@ -320,6 +340,7 @@ void state_close(struct log_state *state)
     state->shared = NULL;
 }
 
+/* Padded with zeros, since all 40 bytes are compared. Empty when /proc cannot be read. */
 static void read_boot_id(char boot_id[40])
 {
     memset(boot_id, 0, 40);
@@ -328,6 +349,7 @@ static void read_boot_id(char boot_id[40])
     }
 }
 
+/* For a state that is there and wrong, with what an administrator can do about it. */
 static enum miguard_status refuse(struct miguard_error *reterr, const char *log, const char *what)
 {
     return error_set(reterr, MIGUARD_BAD_STATE, 0, "state",
@@ -335,6 +357,7 @@ static enum miguard_status refuse(struct miguard_error *reterr, const char *log,
                      what);
 }
 
+/* From errno. A lack of room is AUDIT_FAILED, as it is for a first record. */
 static enum miguard_status refuse_system(struct miguard_error *reterr, const char *log,
                                          const char *step)
 {
@@ -472,12 +495,15 @@ static bool has_head(const struct state_shared *shared)
     return false;
 }
 
+/* A crash may leave a file of the right size whose blocks were never written. */
 static bool is_zero(const struct state_shared *shared)
 {
     static const char nothing[sizeof(shared->magic)];
     return memcmp(shared->magic, nothing, sizeof(nothing)) == 0;
 }
 
+/* From the outside in: first bytes, version, lock, heads. A wrong version with a whole head is
+ * damage, since the check of another version's head would hardly fit. */
 enum state_damage state_judge(const struct state_shared *shared)
 {
     if (is_zero(shared)) {
@@ -495,6 +521,8 @@ enum state_damage state_judge(const struct state_shared *shared)
     return !state_has_lock(shared) ? STATE_LOCK : !has_head(shared) ? STATE_HEADS : STATE_SOUND;
 }
 
+/* A state of another version has another size as a rule. Its first bytes say so, and it is refused
+ * rather than set aside: a program of that version may be using it. */
 enum state_damage state_judge_size(int fd, const struct stat *status)
 {
     struct {
@@ -516,6 +544,7 @@ enum state_damage state_judge_size(int fd, const struct stat *status)
                : STATE_SIZE;
 }
 
+/* Not for SOUND, UNFINISHED and TWO_NAMES, which have messages of their own. */
 static const char *damage_text(enum state_damage damage)
 {
     static const char *const texts[] = {
@@ -558,6 +587,8 @@ static void take_fd(struct log_state *state, struct state_shared *shared, int fd
     state->mark = (struct file_mark){status->st_dev, status->st_ino, S_IFREG, status->st_uid};
 }
 
+/* Judged in a mapping of its own first. Only a sound state takes the place of the one that the log
+ * has, at the same address, since pointers into it are all over the log. */
 static enum miguard_status open_mapped(int fd, const struct stat *status, const char *log,
                                        struct log_state *state, enum state_damage *ret_damage,
                                        struct miguard_error *reterr)
@@ -595,6 +626,8 @@ static enum miguard_status open_mapped(int fd, const struct stat *status, const 
     return MIGUARD_OK;
 }
 
+/* Under flock(2) until it is judged, so that no state that is being made is seen. The descriptor
+ * stays open, without the lock. */
 enum miguard_status state_open(int folder, const char *name, const char *log,
                                struct log_state *state, enum state_damage *ret_damage,
                                struct miguard_error *reterr)
@@ -629,6 +662,8 @@ enum miguard_status state_open(int folder, const char *name, const char *log,
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+/* For state_create() and state_draft(). magic makes the difference: no program takes a draft for a
+ * state. */
 struct making {
     int folder;
     const char *name, *log, *magic;
@@ -637,6 +672,8 @@ struct making {
     const struct state_replaced *replaced; /* NULL: there must be no state */
 };
 
+/* In private memory, which is then written whole. The mutex is initialized there as well: what
+ * makes it one are its bytes (see state_has_lock()). */
 static void fill(struct state_shared *shared, const struct making *making)
 {
     make_mutex(shared);
@@ -657,6 +694,7 @@ static void fill(struct state_shared *shared, const struct making *making)
     memcpy(shared->magic, making->magic, sizeof(shared->magic));
 }
 
+/* A write(2) that writes nothing counts as a full disk. */
 static bool write_all(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;
@@ -731,6 +769,7 @@ static bool publish(const struct making *making, const char *working, int fd,
     return done;
 }
 
+/* Only the very file that was judged, never one that came in its place since. */
 static bool may_be_replaced(const struct making *making, const struct stat *status)
 {
     return making->replaced != NULL && status->st_dev == making->replaced->device &&
@@ -799,6 +838,7 @@ static enum miguard_status make(const struct making *making, int *ret_fd,
     return result;
 }
 
+/* The descriptor is closed: the caller opens the state by its name, as any other process does. */
 enum miguard_status state_create(int folder, const char *name, const char *log,
                                  const struct state_head *first, const struct state_loss *lost,
                                  const struct state_replaced *replaced,
@@ -839,6 +879,7 @@ enum miguard_status state_draft(int folder, const char *name, const char *log,
     return result;
 }
 
+/* Closing gives the flock(2) back. */
 static void release_draft(struct state_draft *draft)
 {
     if (draft->shared != NULL) {
@@ -868,6 +909,7 @@ bool state_finish(struct state_draft *draft)
     return true;
 }
 
+/* After state_finish() fd is -1, and nothing is removed. */
 void state_discard(struct state_draft *draft)
 {
     int error = errno;
@@ -880,6 +922,8 @@ void state_discard(struct state_draft *draft)
     errno = error;
 }
 
+/* The maker of a draft holds flock(2) while it is at work, so a draft that can be locked was
+ * left. */
 bool state_remove_draft(int folder, const char *name)
 {
     char magic[sizeof(DRAFT)] = "";
@@ -899,6 +943,8 @@ bool state_remove_draft(int folder, const char *name)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* Read and not mapped: the file may be cut at any time. The redo counts only when it is valid. Of
+ * several whole heads the highest number holds. */
 bool state_salvage(int fd, bool *ret_found, struct state_head *ret_head)
 {
     const size_t length = offsetof(struct state_shared, files);

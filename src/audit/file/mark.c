@@ -6,6 +6,8 @@
 #include "audit/file/file_internal.h"
 #include "base/descriptor.h"
 
+/* While 0, 1 or 2 is free, open(2) would take it, and what the program prints would go into the
+ * log. */
 int file_open_away(int folder, const char *name, int flags, mode_t mode)
 {
     struct descriptor_low low;
@@ -38,6 +40,8 @@ bool file_mark_set(int fd, struct file_mark *ret_mark)
     return true;
 }
 
+/* Device and inode prove the file; the type guards against an inode number that was freed and given
+ * to something of another kind. */
 bool file_mark_looks(int fd, const struct file_mark *mark, struct stat *ret_status)
 {
     if (fd < 0 || !look_at(fd, ret_status)) {

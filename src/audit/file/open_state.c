@@ -56,6 +56,8 @@ static bool go_on_without_state(struct log_file *file, struct state_head *head, 
     return true;
 }
 
+/* A chain without a key begins: a key is made by `miguard audit init` only, which hands it over. A
+ * folder that cannot be listed does not stop the log. */
 static enum miguard_status make_state(struct log_file *file, const char *name, const char *path,
                                       struct miguard_error *reterr)
 {
@@ -69,6 +71,8 @@ static enum miguard_status make_state(struct log_file *file, const char *name, c
     return state_create(file->folder, name, path, &head, goes_on ? &lost : NULL, NULL, reterr);
 }
 
+/* A missing state under chain: required is refused: going on without a key would be less than the
+ * policy asks for. */
 static enum miguard_status begin_state(struct log_file *file, const char *name, const char *path,
                                        struct miguard_error *reterr)
 {

@@ -21,8 +21,12 @@
 #include "base/limit.h"
 #include "model/record_limits.h"
 
+/* The end of a file is looked for in the last 64 KiB, and if that has no whole record in so much
+ * that the longest one fits. MAX_STEPS bounds the walk through rotated files. */
 enum { SMALL_WINDOW = 64 * 1024, LARGE_WINDOW = 2 * RECORD_MAX_LINE, MAX_STEPS = 100000 };
 
+/* A copy of what the state says, changed here and written back in one step (state_commit_all()): a
+ * kill in the middle of a repair leaves the state as it was, and the next writer repairs again. */
 struct repair {
     struct log_file *file;
     struct state_head head;
@@ -36,6 +40,7 @@ struct repair {
     const char *problem;
 };
 
+/* Always false, to be returned. problem is for an administrator, loss for the count. */
 static bool fail(struct repair *repair, enum audit_loss loss, const char *problem)
 {
     repair->loss = loss;
@@ -117,6 +122,7 @@ static bool number_behind(const char *line, size_t length, const char *name, int
     return end != digits;
 }
 
+/* A line with everything that a new state needs to go on behind it. */
 static bool chained_line(const char *line, size_t length, struct file_last *ret_last)
 {
     return line_sequence(line, length, &ret_last->sequence) &&
@@ -125,6 +131,8 @@ static bool chained_line(const char *line, size_t length, struct file_last *ret_
            number_behind(line, length, "\"epoch\":", 10, &ret_last->epoch);
 }
 
+/* From the end backwards, line by line. The first line may be a part, which then has no beginning
+ * but may hold all that is looked for. */
 static bool last_chained_in(const char *bytes, size_t length, struct file_last *ret_last)
 {
     const char *end = memrchr(bytes, '\n', length);
@@ -166,12 +174,15 @@ struct looking {
     struct file_last last;
 };
 
+/* With its chain for a state that is lost, by its number alone otherwise. */
 static bool look_in(struct looking *looking, const char *bytes, size_t length)
 {
     return looking->chained ? last_chained_in(bytes, length, &looking->last)
                             : last_in(bytes, length, &looking->last.sequence, looking->last.hash);
 }
 
+/* False: not found. looking->failed keeps "cannot be read" apart from "is not there", since the
+ * first must not be taken for an empty log. */
 static bool look_at_end(int fd, struct looking *looking)
 {
     static const size_t windows[] = {SMALL_WINDOW, LARGE_WINDOW};
@@ -237,6 +248,8 @@ static bool holds_head(int fd, const struct state_head *head)
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
+/* Adds to what is pending for the file and to the totals. When the records were lost is not known,
+ * so the time is that of the repair. */
 static void count(struct repair *repair, enum audit_loss cause, uint64_t number)
 {
     if (number == 0) {
@@ -375,6 +388,8 @@ static bool adopt_end(struct repair *repair, const char *bytes, size_t length, u
     return false;
 }
 
+/* Goes through what is behind the head, in blocks of at most one longest record. A block without a
+ * newline is a part of a line, or the end. */
 static bool adopt(struct repair *repair, int fd, uint64_t size)
 {
     uint64_t more = size - repair->head.size, torn = 0;
@@ -402,6 +417,8 @@ static bool adopt(struct repair *repair, int fd, uint64_t size)
 
 /* ---- what is shorter, or another ------------------------------------------------------------- */
 
+/* The numbers go on behind the head. Those between the last record that is left and the head are
+ * counted as missing. */
 static bool continue_after_loss(struct repair *repair, int fd, uint64_t size)
 {
     unsigned char hash[CHAIN_HASH_SIZE];
@@ -437,8 +454,11 @@ static bool agree(struct repair *repair, int fd)
 
 /* ---- where the file is ----------------------------------------------------------------------- */
 
+/* Where the file is that the head stands in: under the log's name, under its rotated name, packed,
+ * gone without a successor, gone with another file in its place, or not visible to this thread. */
 enum whereabouts { HERE, ROTATED, PACKED, NOWHERE, ANOTHER, NOT_FOR_US };
 
+/* 0: not found, or not visible to this thread. */
 static uint64_t inode_of(const struct log_file *file, const char *name)
 {
     struct stat status;
@@ -474,6 +494,7 @@ static bool was_packed(const struct repair *repair, const struct stat *current)
            (current->st_size == 0 || holds_next(repair, file->name));
 }
 
+/* By inodes: names alone do not say how far a rotation came. */
 static enum whereabouts look(const struct repair *repair)
 {
     const struct log_file *file = repair->file;
@@ -494,6 +515,7 @@ static enum whereabouts look(const struct repair *repair)
     return found != 0 ? NOWHERE : was_packed(repair, &status) ? PACKED : ANOTHER;
 }
 
+/* The head stands at the beginning of a file that holds nothing of the log yet. */
 static void begin_file(struct repair *repair, uint64_t inode)
 {
     repair->head.inode = inode;
@@ -519,6 +541,7 @@ static void clear_leftovers(struct repair *repair)
     }
 }
 
+/* The usual case: the name is right, and at most the descriptor is that of the file before. */
 static bool repair_here(struct repair *repair)
 {
     struct log_file *file = repair->file;
@@ -597,6 +620,7 @@ static bool step_on(struct repair *repair)
     return agreed;
 }
 
+/* The log was removed. Its records are counted as missing, and the chain goes on in a new file. */
 static bool begin_anew(struct repair *repair)
 {
     struct log_file *file = repair->file;
@@ -645,6 +669,7 @@ static bool take_another(struct repair *repair)
     return true;
 }
 
+/* Each step moves the head at least one file on, until it stands in the current one. */
 static bool find_and_repair(struct repair *repair)
 {
     for (int i = 0; i < MAX_STEPS; i++) {
@@ -670,6 +695,8 @@ static bool find_and_repair(struct repair *repair)
     return fail(repair, AUDIT_LOSS_REMOVED, "its files are in no order");
 }
 
+/* Works on a copy, writes it back as one, and clears the reasons for the repair last: after a kill
+ * before that it is done again. */
 bool file_settle(struct log_file *file, enum audit_loss *ret_loss, const char **ret_problem)
 {
     struct state_shared *shared = file->state.shared;

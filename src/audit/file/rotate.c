@@ -22,6 +22,8 @@ enum { NAME_TRIES = 8 };
 
 /* ---- whether --------------------------------------------------------------------------------- */
 
+/* length is that of the record to come: a file is rotated before it grows beyond the limit. A file
+ * that holds one record only is not, or a record longer than the limit would rotate for ever. */
 static bool is_due(const struct log_file *file, size_t length, int64_t now)
 {
     const struct state_head *head = state_head(&file->state);
@@ -54,6 +56,7 @@ size_t file_rotate_ahead(const struct log_file *file)
     return quarter < MOST ? (size_t)quarter : MOST;
 }
 
+/* The same question as is_due() with file_rotate_ahead() as the length, but for size alone. */
 bool file_rotate_near(const struct log_file *file)
 {
     const struct state_head *head = state_head(&file->state);
@@ -95,6 +98,7 @@ static bool make_new(struct log_file *file, int *ret_fd, struct stat *ret_status
     return true;
 }
 
+/* Anything that has the name counts, a link as well. */
 static bool exists(struct log_file *file, const char *name)
 {
     struct stat status;
@@ -161,6 +165,8 @@ static bool link_old(struct log_file *file)
     return false;
 }
 
+/* The two steps that change names. When the second fails the first is taken back, so that the file
+ * has one name again. */
 static bool rename_new(struct log_file *file)
 {
     char name[FILE_NAME_SIZE], rotated[FILE_NAME_SIZE];
@@ -206,6 +212,7 @@ static void trim_old(struct log_file *file)
     file_note_rotated(file, head_now(file), known ? &status : NULL);
 }
 
+/* From here on the head stands in the new file, which is empty. */
 static void begin_new(struct log_file *file, uint64_t inode, uint64_t reserved, int64_t now)
 {
     struct state_head *head = state_begin(&file->state);
@@ -233,6 +240,7 @@ static const struct state_file *noted(struct log_file *file, uint64_t number,
     return number + STATE_FILES > generation && room->last != 0 ? room : NULL;
 }
 
+/* The very file that was rotated, as it was then: no need to read it. */
 static bool is_unchanged(const struct stat *status, const struct state_file *note)
 {
     return S_ISREG(status->st_mode) && (uint64_t)status->st_ino == note->inode &&
@@ -277,6 +285,8 @@ static bool holds_packed(int fd, const struct state_file *note)
     return memcmp(head, "\x1F\x8B\x08", sizeof(head)) == 0 && length == (uint32_t)note->size;
 }
 
+/* Without a note (a file older than the last STATE_FILES) it cannot be known, and the file
+ * stays. */
 static bool is_our_packed(struct log_file *file, const char *name, const struct state_file *note)
 {
     int fd = note == NULL || note->size == 0
@@ -292,6 +302,8 @@ static bool is_our_packed(struct log_file *file, const char *name, const struct 
     return ours;
 }
 
+/* The one question before a file is removed: names alone prove nothing, since any program may have
+ * made a file of such a name. */
 static bool is_ours(struct log_file *file, const struct family_member *member)
 {
     struct state_file room;
@@ -305,7 +317,8 @@ static bool is_ours(struct log_file *file, const struct family_member *member)
     return member->packed ? is_our_packed(file, name, note) : is_our_plain(file, name, note);
 }
 
-/* The clock alone cannot decide when files are rotated within a tick. */
+/* The clock alone cannot decide when files are rotated within a tick. Remembers the last
+ * FILE_STRAYS of them in this process. */
 static bool was_reported(struct log_file *file, uint64_t inode)
 {
     for (int i = 0; i < FILE_STRAYS; i++) {
@@ -317,6 +330,7 @@ static bool was_reported(struct log_file *file, uint64_t inode)
     return false;
 }
 
+/* Adds it to the list for the next audit-rotate; one that does not fit is counted all the same. */
 static void name_stray(struct log_file *file, const struct family_member *member)
 {
     size_t length = strlen(file->stray);
@@ -402,6 +416,7 @@ static bool in_question(struct log_file *file, const struct family_member *membe
            (member->number >= head->oldest || head->oldest > head->generation);
 }
 
+/* Of the files with one number, from first to before end. */
 static bool has_ours(struct log_file *file, const struct family *family, size_t first, size_t end)
 {
     for (size_t i = first; i < end; i++) {
@@ -431,6 +446,8 @@ static void remove_number(struct log_file *file, const struct family *family, si
     }
 }
 
+/* `keep` counts numbers and not files: a file and what gzip(1) is making of it are one. First all
+ * are counted, then the lowest are removed until `keep` are left. */
 static void remove_oldest(struct log_file *file, const struct family *family)
 {
     uint64_t kept = 0;
@@ -498,6 +515,9 @@ static void look_round(struct log_file *file, int64_t since)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* The steps at the top of this file. Until rename_new() a failure leaves everything as it was.
+ * Under each `sync` but none, the folder is flushed before the old file is shortened and the head
+ * moves on. */
 static bool rotate(struct log_file *file, int64_t now)
 {
     const struct state_head *head = head_now(file);
@@ -529,6 +549,7 @@ static bool rotate(struct log_file *file, int64_t now)
     return true;
 }
 
+/* A failure is no error of the record: the file grows, and the background thread is called. */
 void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
 {
     struct stat status;
@@ -555,6 +576,8 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
     }
 }
 
+/* Due while the current file is empty and the log is not: also when the process that rotated was
+ * killed before it wrote the record. */
 bool file_begins_rotated(struct log_file *file, struct rotated_due *ret_due,
                          enum audit_loss *ret_loss)
 {
@@ -585,6 +608,7 @@ bool file_begins_rotated(struct log_file *file, struct rotated_due *ret_due,
     return true;
 }
 
+/* What has been reported is counted from 0 again. */
 void file_rotation_reported(struct log_file *file)
 {
     file->removed_files = file->stray_files = file->beyond = 0;

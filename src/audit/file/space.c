@@ -26,7 +26,9 @@ static unsigned percent_used(const struct statvfs *space)
     return all == 0 ? 100 : (unsigned)((used * 100 + all - 1) / all);
 }
 
-/* A step that has its record is not reported again before the space was normal. */
+/* A step that has its record is not reported again before the space was normal. least is what the
+ * caller has met already; below it the percentage decides. Between NORMAL_PERCENT and LOW_PERCENT
+ * the step stays as it is, so that a disk at the limit does not make a record each time. */
 static void look(struct log_file *file, enum space_step least, struct space_due *ret_due)
 {
     static const char *const names[] = {"normal", "low", "full", "flooded"};
@@ -53,6 +55,7 @@ static void look(struct log_file *file, enum space_step least, struct space_due 
     }
 }
 
+/* fallocate(2) may be interrupted by a signal on a slow file system. */
 static int allocate(int fd, uint64_t from, uint64_t length)
 {
     int result;
@@ -63,6 +66,7 @@ static int allocate(int fd, uint64_t from, uint64_t length)
     return result;
 }
 
+/* Large steps first, and smaller ones as the disk fills. Any error but a lack of room ends it. */
 bool file_allocate(int fd, uint64_t from, uint64_t least, uint64_t *ret_to,
                    enum audit_loss *ret_loss)
 {
@@ -88,6 +92,8 @@ bool file_allocate(int fd, uint64_t from, uint64_t least, uint64_t *ret_to,
     return false;
 }
 
+/* Allocates from where blocks end now to at least `to`, and notes in the head how far they reach.
+ * Nothing when they reach so far already. */
 static bool extend(struct log_file *file, uint64_t to, enum audit_loss *ret_loss)
 {
     const struct state_head *head = state_head(&file->state);
@@ -112,6 +118,7 @@ static uint64_t end_of(const struct log_file *file, size_t length, bool may_use_
     return state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
 }
 
+/* The usual case costs no system call: what was allocated a step before still suffices. */
 void file_allocate_ahead(struct log_file *file, size_t length, bool may_use_tail,
                          struct space_due *ret_due)
 {
@@ -128,6 +135,8 @@ void file_allocate_ahead(struct log_file *file, size_t length, bool may_use_tail
     }
 }
 
+/* The record itself must fit, and for an ordinary one the tail behind it: the tail stays free for
+ * the records that report what was lost. */
 bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
                     struct space_due *ret_due, enum audit_loss *ret_loss)
 {

@@ -29,8 +29,11 @@
 #include "audit/file/family.h"
 #include "audit/file/file_internal.h"
 
+/* Damaged states of one log that are kept. A log that has so many needs an administrator, and its
+ * state is refused. */
 enum { NUMBERS = 999 };
 
+/* All that is known about the damaged state while it is replaced. */
 struct aside {
     struct log_file *file;
     const char *path;
@@ -45,6 +48,7 @@ struct aside {
     unsigned number;
 };
 
+/* A step failed and nothing is changed: the damaged state stays under its name. */
 static enum miguard_status system_error(const struct aside *aside, const char *step,
                                         struct miguard_error *reterr)
 {
@@ -54,6 +58,7 @@ static enum miguard_status system_error(const struct aside *aside, const char *s
                      aside->path, "cannot be set aside", strerrordesc_np(error));
 }
 
+/* NAME.state.damaged-N. */
 static void name_number(const struct log_file *file, unsigned number, char name[FILE_NAME_SIZE])
 {
     char suffix[40];
@@ -109,6 +114,7 @@ static void stop_writers(struct aside *aside)
     }
 }
 
+/* The size first: what is shorter than a state must not be touched in the mapping. */
 static enum state_damage judge(const struct aside *aside)
 {
     enum state_damage damage = state_judge_size(aside->fd, &aside->status);
@@ -209,6 +215,7 @@ static enum miguard_status check_choice(const struct aside *aside, bool known,
 
 /* ---- replacing it ---------------------------------------------------------------------------- */
 
+/* linkat(2) fails where the name is taken, so that no earlier damaged state is lost. */
 static bool link_aside(struct aside *aside)
 {
     for (unsigned i = 1; i <= NUMBERS; i++) {
@@ -225,6 +232,8 @@ static bool link_aside(struct aside *aside)
     return false;
 }
 
+/* The facts for the record are packed into dirty of the new state (STATE_ASIDE_...), which is
+ * published with it in one step. */
 static enum miguard_status replace(struct aside *aside, struct miguard_error *reterr)
 {
     if (!link_aside(aside)) {
@@ -246,6 +255,7 @@ static enum miguard_status replace(struct aside *aside, struct miguard_error *re
     return status;
 }
 
+/* With the file locked. OK and nothing done when another process has replaced it meanwhile. */
 static enum miguard_status set_aside(struct aside *aside, struct miguard_error *reterr)
 {
     drop_second_name(aside);
@@ -294,6 +304,8 @@ enum miguard_status file_set_state_aside(struct log_file *file, const char *path
 
 /* ---- the record about it --------------------------------------------------------------------- */
 
+/* Unpacks the facts. They lie in memory that others map: numbers out of range get a word, not an
+ * index. */
 bool file_aside_is_due(struct log_file *file, struct aside_due *ret_due)
 {
     static const char *const found[] = {[STATE_SIZE] = "size",
@@ -317,6 +329,7 @@ bool file_aside_is_due(struct log_file *file, struct aside_due *ret_due)
     return true;
 }
 
+/* Clears everything of STATE_ASIDE and keeps what has to be repaired. */
 void file_aside_reported(struct log_file *file)
 {
     if (state_prove(&file->state)) {

@@ -12,6 +12,7 @@
 
 #include "audit/file/file_internal.h"
 
+/* Only rises, without the lock of the log: several processes sync at the same time. */
 void file_note_synced(struct state_shared *shared, uint64_t through)
 {
     uint64_t known = atomic_load(&shared->synced);
@@ -20,6 +21,9 @@ void file_note_synced(struct state_shared *shared, uint64_t through)
     }
 }
 
+/* Records from behind the last synced one to this are never again said to be durable. There is one
+ * range: a second failure makes it longer, which may include records that were synced; that is the
+ * safe side. */
 void file_note_unsynced(struct state_shared *shared, uint64_t through)
 {
     uint64_t none = 0;
@@ -32,6 +36,7 @@ void file_note_unsynced(struct state_shared *shared, uint64_t through)
     }
 }
 
+/* Did a failed call have to make this record durable? */
 static bool is_unsynced(const struct state_shared *shared, uint64_t sequence)
 {
     uint64_t first = atomic_load(&shared->unsynced_first);
@@ -103,6 +108,9 @@ static void lead(struct log_file *file)
     }
 }
 
+/* Ends when the record is durable, when that failed, or when it is not in this file (written fell
+ * below it, or the state is gone). A waiter that wakes up and is still not served leads the next
+ * sync. */
 bool file_sync(struct log_file *file, uint64_t sequence, enum audit_loss *ret_loss)
 {
     struct state_shared *shared = file->state.shared;

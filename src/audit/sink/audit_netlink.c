@@ -11,11 +11,15 @@
 
 #include "base/descriptor.h"
 
+/* One message and, in the same memory, its answer: header and payload as netlink(7) has them, with
+ * room for the longest text and its NUL. */
 struct request {
     struct nlmsghdr header;
     char payload[AUDIT_NETLINK_TEXT + 1];
 };
 
+/* The low numbers are taken meanwhile, so that the socket is never standard output of the program
+ * (base/descriptor.h). */
 int audit_netlink_open(struct sink_socket *sock)
 {
     sink_socket_drop(sock);
@@ -65,6 +69,8 @@ static bool is_answer(const struct request *answer, ssize_t length, const struct
            answer->header.nlmsg_len <= (size_t)length && answer->header.nlmsg_seq == number;
 }
 
+/* Receives until the answer with this number comes; anything else is dropped. The buffer is cleared
+ * first: a short answer leaves no bytes of the request in it. */
 static int hear(const struct sink_socket *sock, uint32_t number, int64_t deadline,
                 struct request *answer)
 {
@@ -98,6 +104,7 @@ static int error_in(const struct request *answer)
     return -error.error;
 }
 
+/* The request is overwritten by its answer, so the number is kept apart. */
 int audit_netlink_status(const struct sink_socket *sock, int64_t deadline,
                          struct audit_status *ret_status)
 {
@@ -121,6 +128,7 @@ int audit_netlink_status(const struct sink_socket *sock, int64_t deadline,
     return request.header.nlmsg_type == AUDIT_GET ? 0 : EPROTO;
 }
 
+/* NLM_F_ACK: without it a refusal by the kernel would arrive as nothing at all. */
 int audit_netlink_send(const struct sink_socket *sock, int64_t deadline, uint16_t type,
                        const char *message, size_t length)
 {

@@ -21,13 +21,17 @@
 #include "base/limit.h"
 #include "base/write.h"
 
+/* Of one field. The whole record is in MIGUARD_RECORD, which is not cut. */
 enum { VALUE_LIMIT = 4096 };
 
+/* One connection, and texts that grow to the size of the largest record. */
 struct sink {
     struct sink_socket socket;
     struct text entry, value; /* kept, so that a record allocates nothing */
 };
 
+/* Nothing is connected yet: the first record does that, and each later one that finds the socket
+ * gone. */
 static enum miguard_status journald_open(const struct sink_settings *settings,
                                          struct sink **ret_sink, struct miguard_error *reterr)
 {
@@ -87,6 +91,8 @@ static void add_value(struct sink *sink, const struct sink_field *field)
     text_append(&sink->entry, sink->value.failed ? "" : sink->value.data);
 }
 
+/* Fields of programs have no underscore at the beginning: that is for what journald itself has
+ * proved (systemd.journal-fields(7)). */
 static void add_field(struct sink *sink, enum sink_field_name name, const struct sink_field *field)
 {
     text_format(&sink->entry, "MIGUARD_%s=", sink_field_journal_name(name));
@@ -112,6 +118,7 @@ static void add_message(struct sink *sink, const struct sink_fields *fields)
     text_append(&sink->entry, "\n");
 }
 
+/* One entry from one record. False: memory ran out, and the entry may be a part only. */
 static bool make_entry(struct sink *sink, const struct sink_record *record)
 {
     struct sink_fields fields;
@@ -134,6 +141,8 @@ static bool make_entry(struct sink *sink, const struct sink_record *record)
     return !sink->value.failed && !sink->entry.failed;
 }
 
+/* memfd_create(2) gives memory, but RLIMIT_FSIZE holds for it: write_quietly() takes the signal
+ * away. */
 static bool write_all(int fd, const struct text *text)
 {
     for (size_t at = 0; at < text->length;) {
@@ -169,6 +178,8 @@ static int send_sealed(struct sink *sink, int64_t deadline)
     return error;
 }
 
+/* A datagram first. A record that is too large for one costs a memfd and its descriptor, so want of
+ * either counts as want of memory. */
 static bool journald_write(struct sink *sink, const struct sink_record *record,
                            enum audit_loss *ret_loss)
 {

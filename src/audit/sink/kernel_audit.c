@@ -26,9 +26,13 @@
 #include "base/error.h"
 #include "base/process.h"
 
-/* TRUSTED_APP: AUDIT_TRUSTED_APP of libaudit.h, "free-form text of a trusted program". */
+/* TRUSTED_APP: AUDIT_TRUSTED_APP of libaudit.h, "free-form text of a trusted program". VALUE_LIMIT
+ * bounds each value, since the kernel takes AUDIT_NETLINK_TEXT bytes in all; a message that is
+ * longer even so is lost as TOO_LARGE. The thread needs its stack for one request only. */
 enum { TRUSTED_APP = 1121, VALUE_LIMIT = 200, STACK_SIZE = 256 * 1024 };
 
+/* The writer and the thread share it. A record is handed over by raising ask, and is done when
+ * answer has the same number. */
 struct sink {
     struct sink_socket socket; /* the thread's, while one runs */
     uint64_t epoch;            /* process_epoch() of the process that the thread is in */
@@ -47,6 +51,7 @@ struct sink {
     struct text value;
 };
 
+/* By the last one that uses it: who closes it, or the thread when it was abandoned. */
 static void sink_free(struct sink *sink)
 {
     sink_socket_drop(&sink->socket);
@@ -109,7 +114,8 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Under the lock. */
+/* Under the lock. False: none could be made, and the record counts as lost. Signals of the program
+ * are kept away from the thread. */
 static bool start_thread(struct sink *sink)
 {
     sigset_t before;
@@ -128,6 +134,8 @@ static bool start_thread(struct sink *sink)
     return sink->running;
 }
 
+/* As if no thread ever was; also what a forked child has of its parent's. asked is waited for
+ * without a time, answered by the clock that cannot be set. */
 static void init_thread(struct sink *sink)
 {
     pthread_mutex_init(&sink->lock, NULL);
@@ -176,6 +184,7 @@ static bool wait_idle(struct sink *sink, int64_t deadline)
 
 /* ---- the message ----------------------------------------------------------------------- */
 
+/* Upper case, as the kernel's audit_log_n_hex() writes it and ausearch -i reads it. */
 static void add_hex(struct text *message, const struct text *value)
 {
     for (size_t i = 0; i < value->length; i++) {
@@ -228,6 +237,8 @@ static bool make_message(struct sink *sink, const struct sink_record *record)
 
 /* ---- the sink -------------------------------------------------------------------------- */
 
+/* The sentence for an administrator. Auditing that is off is NOT_SUPPORTED: trying again would not
+ * turn it on, so it is an error also for a sink that may fail. */
 static enum miguard_status refuse(int error, struct miguard_error *reterr)
 {
     const char *why;
@@ -290,6 +301,8 @@ static enum miguard_status kernel_audit_open(const struct sink_settings *setting
     return MIGUARD_OK;
 }
 
+/* A thread that is late, a refusal and a kernel that drops all records are the same for a reader:
+ * it is not there. */
 static enum audit_loss loss_of(int error)
 {
     switch (error) {
@@ -323,6 +336,7 @@ static int hand_over(struct sink *sink, const struct sink_record *record)
     return sink->late ? ETIMEDOUT : sink->error;
 }
 
+/* have_thread() leaves the lock held whether there is a thread or not. */
 static bool kernel_audit_write(struct sink *sink, const struct sink_record *record,
                                enum audit_loss *ret_loss)
 {
@@ -335,6 +349,8 @@ static bool kernel_audit_write(struct sink *sink, const struct sink_record *reco
     return error == 0;
 }
 
+/* Never waits for a thread that waits for the kernel: that thread releases the sink when it is
+ * done. */
 static void kernel_audit_close(struct sink *sink)
 {
     if (sink->epoch != process_epoch()) { /* the thread is the parent's */
@@ -359,6 +375,8 @@ static void kernel_audit_close(struct sink *sink)
     sink_free(sink);
 }
 
+/* Joined, not abandoned: the caller needs the process without this thread. A record that was being
+ * sent is answered first. */
 static void kernel_audit_pause(struct sink *sink)
 {
     if (sink->epoch != process_epoch()) { /* the thread is the parent's */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Deeper and longer than any member of a record. The bound keeps a line that is not ours from using
+ * up the stack. */
 enum { MAX_DEPTH = 8, PATH_SIZE = 128 };
 
 static const struct {
@@ -39,6 +41,7 @@ struct walk {
     struct sink_fields *fields;
 };
 
+/* Never reads behind the line. */
 static bool walk_at(const struct walk *walk, char wanted)
 {
     return walk->at < walk->end && *walk->at == wanted;
@@ -57,7 +60,7 @@ static struct sink_field walk_string(struct walk *walk)
     return inside;
 }
 
-/* Anything up to the comma or bracket behind it. */
+/* Anything up to the comma or bracket behind it. Brackets inside strings do not count. */
 static void walk_over(struct walk *walk)
 {
     unsigned open = 0;
@@ -77,6 +80,8 @@ static void walk_over(struct walk *walk)
     }
 }
 
+/* Keeps the value whose path a row has, and passes over any other. Lists are leaves: the sink
+ * writes them as one value. */
 static void walk_leaf(struct walk *walk)
 {
     const char *start = walk->at;
@@ -91,6 +96,7 @@ static void walk_leaf(struct walk *walk)
     }
 }
 
+/* Appends the key to the path. False: it is too long to be one of a row. */
 static bool walk_enter(struct walk *walk, struct sink_field key)
 {
     bool dot = walk->path_length > 0;
@@ -107,6 +113,8 @@ static bool walk_enter(struct walk *walk, struct sink_field key)
     return true;
 }
 
+/* The members of an object, and of those in it. Stops at the first byte that does not fit: what was
+ * found until then stays. */
 static void walk_object(struct walk *walk, unsigned depth)
 {
     size_t outer = walk->path_length;
@@ -151,6 +159,7 @@ void sink_text_reset(struct text *text)
     text_append(text, "");
 }
 
+/* A text of the largest limit with the mark of a cut. */
 enum { MARK_SPACE = CUT_SIZE(SINK_TEXT_LIMIT) };
 
 /* How many bytes of UTF-8 the escape at text, "\\u" and four digits, stands for. The second of two
@@ -190,6 +199,9 @@ static void shorten_cut(struct text *text, size_t limit, size_t mark)
     text_append_bytes(text, tail, mark);
 }
 
+/* A text that the record had cut ends in a mark that counts what is missing of the original. It
+ * keeps that mark only where its length shows that it was cut then: a value from outside may end in
+ * what looks like one. */
 static void shorten(struct text *text, size_t limit, size_t bound)
 {
     char buffer[MARK_SPACE];
@@ -208,6 +220,9 @@ static void shorten(struct text *text, size_t limit, size_t bound)
     text_append_bytes(text, buffer, length < limit ? length : limit);
 }
 
+/* Takes the quotes away and the backslash before a quote or backslash; commas of a list stay. What
+ * is a quote inside a value has a backslash before it, so each bare one is the beginning or end of
+ * a string. */
 void sink_field_text(const struct sink_field *field, size_t limit, struct text *text)
 {
     const char *at = field->at;

@@ -52,6 +52,7 @@
     X(RULE_SOURCE, "rule-source", "RULE_SOURCE", AUDIT_MAX_TEXT)                                   \
     X(EXECUTABLE, "exe", "EXE", AUDIT_MAX_TEXT)
 
+/* Index of the rows above. */
 enum sink_field_name {
 #define SINK_FIELD_ENUM(FIELD, name, journal, bound) SINK_FIELD_##FIELD,
     SINK_FIELD_MAP(SINK_FIELD_ENUM)
@@ -66,6 +67,7 @@ struct sink_field {
     size_t bound; /* what is longer was cut when the record was made; 0: nothing was */
 };
 
+/* The values of one record. It points into the line and lives no longer. */
 struct sink_fields {
     struct sink_field field[SINK_FIELD_COUNT];
 };
@@ -80,6 +82,7 @@ void sink_fields_read(const char *line, size_t length, struct sink_fields *ret_f
 /* Empties a text that is used again and again; its memory stays, a failure is forgotten. */
 void sink_text_reset(struct text *text);
 
+/* The names of a row; NULL: no sink of that kind has it as a field of its own. */
 const char *sink_field_name(enum sink_field_name field);
 const char *sink_field_journal_name(enum sink_field_name field);
 

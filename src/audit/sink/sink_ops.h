@@ -14,12 +14,16 @@
 #include "model/event.h"
 #include "model/sink_settings.h"
 
+/* How long a call of the program may be held up by a daemon that does not answer. */
 enum { SINK_TIMEOUT_MS = 200 };
 
+/* Each kind defines its own. */
 struct sink;
 
 struct sink_ops {
     enum sink_kind kind;
+    /* Keeps nothing of settings. SYSTEM: for a reason that can pass, and the sink is tried again
+     * later; other errors never pass. *ret_sink is set with OK only. */
     MIGUARD_CHECKED enum miguard_status (*open)(const struct sink_settings *settings,
                                                 struct sink **ret_sink,
                                                 struct miguard_error *reterr);
@@ -27,6 +31,8 @@ struct sink_ops {
      * reach it again with each record. */
     MIGUARD_CHECKED bool (*write)(struct sink *sink, const struct sink_record *record,
                                   enum audit_loss *ret_loss);
+    /* Releases it; does not wait for a daemon. In a forked child it must not touch a thread of the
+     * parent. */
     void (*close)(struct sink *sink);
     /* Ends the sink's thread; the next write() may start another. NULL: it never has one. */
     void (*pause)(struct sink *sink);

@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/process.h"
 
+/* sun_path has 108 bytes (unix(7)); a longer path can never be connected to and is an error of the
+ * policy. */
 enum miguard_status sink_socket_init(struct sink_socket *sock, const struct sink_settings *settings,
                                      struct miguard_error *reterr)
 {
@@ -35,6 +37,7 @@ enum miguard_status sink_socket_init(struct sink_socket *sock, const struct sink
     return MIGUARD_OK;
 }
 
+/* Device and inode of a socket name it as those of a file do: no other open socket has them. */
 bool sink_socket_hold(struct sink_socket *sock, int fd)
 {
     struct stat status;
@@ -54,6 +57,7 @@ bool sink_socket_hold(struct sink_socket *sock, int fd)
     return true;
 }
 
+/* Is the descriptor still what was put there? */
 static bool same_file(const struct sink_socket *sock)
 {
     struct stat status;
@@ -68,6 +72,7 @@ bool sink_socket_ours(const struct sink_socket *sock)
     return same_file(sock) && sock->epoch == process_epoch();
 }
 
+/* In a forked child the copy is closed as well; the parent's stays open. */
 void sink_socket_drop(struct sink_socket *sock)
 {
     if (same_file(sock)) {
@@ -81,6 +86,7 @@ int64_t sink_deadline(bool impatient)
     return clock_now_ms() + (impatient ? 0 : SINK_TIMEOUT_MS);
 }
 
+/* A signal handler of the program may end poll(2) early: it goes on with what is left. */
 bool sink_socket_wait(int fd, short events, int64_t deadline)
 {
     struct pollfd wanted = {fd, events, 0};
@@ -116,6 +122,8 @@ static int connect_as(struct sink_socket *sock, int type)
     return sink_socket_hold(sock, fd) ? 0 : EBADF;
 }
 
+/* EPROTOTYPE: the path's socket is of the other type (connect(2)). syslog-ng's unix-stream()
+ * listens so. */
 static int reconnect(struct sink_socket *sock)
 {
     sink_socket_drop(sock);
@@ -123,6 +131,8 @@ static int reconnect(struct sink_socket *sock)
     return error == EPROTOTYPE && sock->lines ? connect_as(sock, SOCK_STREAM) : error;
 }
 
+/* MSG_NOSIGNAL: a daemon that went away must not raise SIGPIPE in the program. The union aligns the
+ * control message as cmsg(3) asks for. */
 static ssize_t send_some(const struct sink_socket *sock, const char *bytes, size_t length,
                          int passed)
 {
@@ -145,6 +155,8 @@ static ssize_t send_some(const struct sink_socket *sock, const char *bytes, size
     return sendmsg(sock->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* A datagram goes as a whole or not at all. A stream may take a part, and gets the line feed that
+ * ends the message. */
 static int send_all(const struct sink_socket *sock, const char *bytes, size_t length, int passed,
                     int64_t deadline)
 {
@@ -172,6 +184,8 @@ static bool is_gone(int error)
     return error == ECONNREFUSED || error == ECONNRESET || error == ENOTCONN || error == EPIPE;
 }
 
+/* Connected anew at most once: a daemon that has just gone for the second time is not back in a
+ * moment. A fresh connection that fails is not tried again. */
 int sink_socket_send(struct sink_socket *sock, const char *bytes, size_t length, int passed,
                      int64_t deadline)
 {

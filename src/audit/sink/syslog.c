@@ -20,12 +20,15 @@
  * escaped. */
 enum { MESSAGE_LIMIT = 8000, VALUE_LIMIT = 200, PART_LIMIT = 32, HEAD_LIMIT = 6144 };
 
+/* One connection. head is made once for each record and shared by its parts. */
 struct sink {
     struct sink_socket socket;
     unsigned facility;
     struct text head, message, value; /* kept, so that a record allocates nothing */
 };
 
+/* Connects with the first record: a daemon that starts later than the program loses nothing before
+ * that. */
 static enum miguard_status syslog_open(const struct sink_settings *settings, struct sink **ret_sink,
                                        struct miguard_error *reterr)
 {
@@ -121,6 +124,7 @@ static size_t part_end(const struct sink_record *record, size_t offset, size_t r
     return end;
 }
 
+/* With the same cuts as they are sent in, since the number stands in each part. */
 static unsigned count_parts(const struct sink_record *record, size_t room)
 {
     unsigned count = 0;
@@ -146,6 +150,8 @@ static void make_message(struct sink *sink, const struct sink_record *record, si
     text_append(&sink->message, "\n"); /* sent in a stream only */
 }
 
+/* EMSGSIZE: the socket's buffer is smaller than MESSAGE_LIMIT. Everything else is a daemon that
+ * cannot be reached. */
 static enum audit_loss loss_of(int error)
 {
     switch (error) {
@@ -159,6 +165,8 @@ static enum audit_loss loss_of(int error)
     }
 }
 
+/* One deadline for all parts of a record. The last byte is the line feed, which sink_socket_send()
+ * sends in a stream only. */
 static bool send_part(struct sink *sink, int64_t deadline, enum audit_loss *ret_loss)
 {
     if (sink->message.failed) {
