@@ -136,12 +136,12 @@ static bool append_own(struct log_file *file, struct batch *batch, const struct 
 static bool append_aside(struct log_file *file, struct batch *batch, enum audit_loss *ret_loss)
 {
     struct aside_due due;
-    const struct audit_event event = {.action = AUDIT_ACTION_STATE_SET_ASIDE,
-                                      .set_aside = &due.facts};
 
     if (!file_aside_is_due(file, &due)) {
         return true;
     }
+    const struct audit_event event = {.action = AUDIT_ACTION_STATE_SET_ASIDE,
+                                      .set_aside = &due.facts};
     if (!append_own(file, batch, &event, ret_loss)) {
         return false;
     }
@@ -153,7 +153,6 @@ static bool append_aside(struct log_file *file, struct batch *batch, enum audit_
 static bool append_rotated(struct log_file *file, struct batch *batch, enum audit_loss *ret_loss)
 {
     struct rotated_due due;
-    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_ROTATE, .rotated = &due.facts};
 
     if (!file_begins_rotated(file, &due, ret_loss)) {
         return false;
@@ -161,6 +160,7 @@ static bool append_rotated(struct log_file *file, struct batch *batch, enum audi
     if (!due.some) {
         return true;
     }
+    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_ROTATE, .rotated = &due.facts};
     if (!append_own(file, batch, &event, ret_loss)) {
         return false;
     }
@@ -171,10 +171,13 @@ static bool append_rotated(struct log_file *file, struct batch *batch, enum audi
 /* A report that could not be written is tried with the next record: the step stays as it was. */
 static void append_space(struct log_file *file, struct batch *batch, const struct space_due *due)
 {
-    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_SPACE, .space = &due->facts};
     enum audit_loss ignored;
 
-    if (due->some && append_own(file, batch, &event, &ignored)) {
+    if (!due->some) {
+        return;
+    }
+    const struct audit_event event = {.action = AUDIT_ACTION_AUDIT_SPACE, .space = &due->facts};
+    if (append_own(file, batch, &event, &ignored)) {
         file_space_reported(file, due);
     }
 }
@@ -211,12 +214,12 @@ static bool seal_is_due(const struct log_file *file, int64_t now)
 static void seal_if_due(struct log_file *file, struct batch *batch, int64_t now)
 {
     enum { SEAL = 4096 }; /* more than it ever is */
-    const struct audit_event seal = {.action = AUDIT_ACTION_AUDIT_SEAL};
     enum audit_loss ignored;
 
     if (!seal_is_due(file, now)) {
         return;
     }
+    const struct audit_event seal = {.action = AUDIT_ACTION_AUDIT_SEAL};
     file_rotate_if_due(file, SEAL, now); /* the seal counts, too */
     if (!append_rotated(file, batch, &ignored)) {
         return;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the log file share. From below: mark.c (descriptors), log_state.c (the mapped
- * state), file_io.c (the file itself), sync.c, space.c, log_folder.c, repair.c (what earlier
- * writers left), rotate.c, state_aside.c and open_state.c, file_lock.c, and above them file.c
- * (append) and file_open.c; begin.c makes a new log. A part calls only those below it.
+ * state), file_io.c (the file itself), file_background.c, sync.c, space.c, log_folder.c, repair.c
+ * (what earlier writers left), rotate.c, state_aside.c and open_state.c, file_lock.c, and above
+ * them file.c (append) and file_open.c; begin.c makes a new log. A part calls only those below it.
  */
 #ifndef AUDIT_FILE_FILE_INTERNAL_H
 #define AUDIT_FILE_FILE_INTERNAL_H
