@@ -75,13 +75,20 @@ static bool write_gap(struct audit *audit, struct batch *batch, enum audit_loss 
     return written;
 }
 
-/* For repeat_flush(): the count of a window becomes a record like any other. A failure is not
- * counted as a loss, since the slot keeps the count and is tried again. */
-static bool write_repeats(void *context, const struct file_record *record)
+/* The count of each window that has ended becomes a record like any other. A failure is not counted
+ * as a loss, since the slot keeps the count and is tried again. */
+static void write_repeats(struct writing *writing, struct log_state *state)
 {
-    struct writing *writing = context;
+    struct audit *audit = writing->audit;
+    uint64_t mine = writing->closing ? atomic_load(&audit->process.entity) : 0;
+    struct repeat_round round;
     enum audit_loss unused;
-    return log_store_append(&writing->audit->store, writing->batch, record, &unused);
+
+    repeat_round_begin(state, &round);
+    while (repeat_round_next(&audit->repeats, state, writing->now, mine, &round)) {
+        bool written = log_store_append(&audit->store, writing->batch, &round.record, &unused);
+        repeat_round_done(state, &round, writing->now, written);
+    }
 }
 
 /* All that comes before the next record. */
@@ -93,8 +100,7 @@ static bool settle(struct writing *writing, enum audit_loss *ret_loss)
     fold(audit);
     bool settled = write_gap(audit, writing->batch, ret_loss);
     if (settled && (writing->closing || repeat_due(&audit->repeats, state, writing->now))) {
-        uint64_t mine = writing->closing ? atomic_load(&audit->process.entity) : 0;
-        repeat_flush(&audit->repeats, state, writing->now, mine, write_repeats, writing);
+        write_repeats(writing, state);
     }
     for (enum sink_kind kind = 0; audit->pool.has_sinks && kind < SINK_KIND_COUNT; kind++) {
         writing->batch->behind[kind] = loss_waits(state, kind);

@@ -185,42 +185,60 @@ bool repeat_due(const struct repeats *repeats, const struct log_state *state, in
 
 /* The kept body gets the time of the last refusal, so that the record is not dated before those
  * that stand above it. */
-static bool write_count(struct state_repeat *slot, repeat_write give, void *context)
+static void fill_record(struct repeat_round *round)
 {
-    const struct audit_event event = {.action = (enum audit_action)slot->action,
-                                      .reason = (enum audit_reason)slot->reason,
-                                      .denied = true};
-    const struct file_record record = {.event = &event,
-                                       .body = slot->body,
-                                       .body_length = slot->body_length,
-                                       .id = slot->id,
-                                       .repeats = slot->count,
-                                       .first = slot->first,
-                                       .last = slot->last};
+    struct state_repeat *slot = round->slot;
 
     audit_set_time(slot->body, slot->body_length, slot->last);
-    return give(context, &record);
+    round->event = (struct audit_event){.action = (enum audit_action)slot->action,
+                                        .reason = (enum audit_reason)slot->reason,
+                                        .denied = true};
+    round->record = (struct file_record){.event = &round->event,
+                                         .body = slot->body,
+                                         .body_length = slot->body_length,
+                                         .id = slot->id,
+                                         .repeats = slot->count,
+                                         .first = slot->first,
+                                         .last = slot->last};
 }
 
-/* Goes through all slots, also those of other processes: one that was killed writes no more. The
- * nearest end is found anew on the way. */
-void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_t now,
-                  uint64_t close_entity, repeat_write give, void *context)
+/* The nearest end of a window is found anew in each round. */
+void repeat_round_begin(struct log_state *state, struct repeat_round *ret_round)
 {
+    ret_round->next = 0;
     *state->repeats_until = 0;
-    for (int i = 0; i < STATE_REPEATS; i++) {
-        struct state_repeat *slot = &state->repeats[i];
+}
+
+/* Goes through all slots, also those of other processes: one that was killed writes no more. */
+bool repeat_round_next(const struct repeats *repeats, struct log_state *state, int64_t now,
+                       uint64_t close_entity, struct repeat_round *round)
+{
+    while (round->next < STATE_REPEATS) {
+        struct state_repeat *slot = &state->repeats[round->next++];
+        bool closing = close_entity != 0 && slot->entity == close_entity;
         if (slot->key[0] == 0) {
             continue;
         }
-        bool closing = close_entity != 0 && slot->entity == close_entity;
         if (!closing && !has_ended(repeats, slot->until, now)) {
             note_end(state, slot->until);
-        } else if (slot->count == 0 || write_count(slot, give, context)) {
+        } else if (slot->count == 0) {
             release(slot);
         } else {
-            slot->until = now; /* counts no more */
-            note_end(state, now + SECOND);
+            round->slot = slot;
+            fill_record(round);
+            return true;
         }
+    }
+    return false;
+}
+
+void repeat_round_done(struct log_state *state, const struct repeat_round *round, int64_t now,
+                       bool written)
+{
+    if (written) {
+        release(round->slot);
+    } else {
+        round->slot->until = now; /* counts no more */
+        note_end(state, now + SECOND);
     }
 }

@@ -58,12 +58,24 @@ void repeat_cancel(struct log_state *state, const struct digest *key, uint64_t e
  * record. */
 bool repeat_due(const struct repeats *repeats, const struct log_state *state, int64_t now);
 
-/*
- * Gives each slot whose window has ended to give, and with close_entity also those of that
- * process. A slot whose record could not be written is kept and tried again after a second.
- */
-typedef bool (*repeat_write)(void *context, const struct file_record *record);
-void repeat_flush(const struct repeats *repeats, struct log_state *state, int64_t now,
-                  uint64_t close_entity, repeat_write give, void *context);
+/* The records of windows that have ended, one after the other. */
+struct repeat_round {
+    int next;                  /* the next slot to look at */
+    struct state_repeat *slot; /* whose record is due */
+    struct audit_event event;
+    struct file_record record;
+};
+
+void repeat_round_begin(struct log_state *state, struct repeat_round *ret_round);
+
+/* False: no further record is due. Otherwise round->record is; the caller writes it and then calls
+ * repeat_round_done(). With close_entity the windows of that process end, too. */
+MIGUARD_CHECKED bool repeat_round_next(const struct repeats *repeats, struct log_state *state,
+                                       int64_t now, uint64_t close_entity,
+                                       struct repeat_round *round);
+
+/* A slot whose record could not be written is kept and tried again after a second. */
+void repeat_round_done(struct log_state *state, const struct repeat_round *round, int64_t now,
+                       bool written);
 
 #endif
