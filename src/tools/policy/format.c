@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a policy file in its canonical form, for `miguard policy fmt`. */
+/*
+ * Writes a policy file in its canonical form, for `miguard policy fmt`.
+ *
+ * format_policy() reads the tree (format_tree.c), sorts the keys, writes each collection on one
+ * line where it fits, and reads its own result again (prove()). A formatter of a policy must never
+ * change what the policy means: the command compares both drafts with format_same() before it
+ * writes, and this file refuses what it cannot keep.
+ */
 #include "tools/policy/format.h"
 
 #include <stdlib.h>
@@ -9,15 +16,23 @@
 #include "policy/schema.h"
 #include "tools/policy/format_tree.h"
 
+/* Columns of a line that is not broken, and blanks for each level. */
 enum { WIDTH = 100, STEP = 2 };
 
 /* ---- the order of keys ---------------------------------------------------------------------- */
+
+/*
+ * The order is that of the manual page, so that two policies can be compared line by line. Keys at
+ * the top of the file come in the same way.
+ */
 
 /* Which keys stand below which ("" is the file itself, "rules" also an element of it), in the order
  * of miguard-policy(5). */
 static const struct {
     const char *parent;
     const char *keys[SCHEMA_MAX_KEYS];
+    /* Keys that are missing here stand last in their map, in the order of the file: nothing is
+     * dropped. The reader of policies refuses unknown keys, not this file. */
 } orders[] = {
     {"", {"version", "defaults", "compare", "gate", "watch", "audit", "rules", "tests"}},
     {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
@@ -40,6 +55,8 @@ static const struct {
     {"expect", {"decision", "mismatch", "rule"}},
 };
 
+/* The key under which a mapping stands; an element of a list has that of the list, the root has
+ * "". */
 static const char *parent_key(const struct format_node *mapping)
 {
     while (mapping->key == NULL && mapping->parent != NULL) {
@@ -48,7 +65,8 @@ static const char *parent_key(const struct format_node *mapping)
     return mapping->key == NULL ? "" : mapping->key;
 }
 
-/* Where key stands below parent; what is not known stands last. */
+/* Where key stands below parent; what is not known stands last. A known parent gives its own order;
+ * another one gives 0, which keeps the file's. */
 static unsigned rank(const char *parent, const char *key)
 {
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
@@ -65,7 +83,8 @@ static unsigned rank(const char *parent, const char *key)
     return 0;
 }
 
-/* Puts the children of every mapping in order; those of equal rank stay as they are. */
+/* Puts the children of every mapping in order; those of equal rank stay as they are. Insertion,
+ * which is stable. Lists keep their order: that of rules decides. */
 static void sort_children(struct format_node *node)
 {
     const char *parent = parent_key(node);
@@ -87,6 +106,12 @@ static void sort_children(struct format_node *node)
 
 /* ---- one line or several -------------------------------------------------------------------- */
 
+/*
+ * A collection is written in flow style ([a, b], {k: v}) when it fits its line and holds no
+ * comment: a flow collection has no place to keep one.
+ */
+
+/* Before the node, inside of its lines, or behind it. Empty lines do not count. */
 static bool has_comment(const struct format_node *node)
 {
     for (const struct format_line *line = node->before; line != NULL; line = line->next) {
@@ -98,7 +123,8 @@ static bool has_comment(const struct format_node *node)
 }
 
 /* A collection that may stand on one line: nothing in it has a comment, and no mapping is in a
- * list. The mappings of the top level are spread out always. */
+ * list. The mappings of the top level are spread out always. The element of a top level list is
+ * spread out as well: a rule is read key by key. */
 static bool can_flow(const struct format_node *node)
 {
     if (node->first == NULL) {
@@ -116,7 +142,8 @@ static bool can_flow(const struct format_node *node)
     return true;
 }
 
-/* As it was, in quotes or not; but quoted too where a flow collection would read it otherwise. */
+/* As it was, in quotes or not; but quoted too where a flow collection would read it otherwise. The
+ * second case changes quotes and not the text, as YAML's double quotes take JSON's escapes. */
 static void write_scalar(struct text *text, const char *value, bool quoted, bool in_flow)
 {
     if (!quoted && (!in_flow || strpbrk(value, ",[]{}?:\"\\") == NULL)) {
@@ -127,6 +154,7 @@ static void write_scalar(struct text *text, const char *value, bool quoted, bool
     text_json_string(text, NULL, value);
 }
 
+/* One line, whatever its length. write_here() takes it back when it is too long. */
 static void write_flow(struct text *text, const struct format_node *node, bool in_flow)
 {
     if (node->kind == FORMAT_SCALAR) {
@@ -147,11 +175,19 @@ static void write_flow(struct text *text, const struct format_node *node, bool i
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
+/*
+ * Each function knows the offset at which its line began, so that the width can be measured after
+ * the line was written and the attempt taken back.
+ */
+
+/* Blanks only: a policy must not hold tabs (policy/characters.h). */
 static void write_indent(struct text *text, unsigned indent)
 {
     text_format(text, "%*s", (int)indent, "");
 }
 
+/* Comments with the indentation of what they belong to. first: no empty line at the top of a
+ * block. */
 static void write_lines(struct text *text, const struct format_line *line, unsigned indent,
                         bool first, bool comments_only)
 {
@@ -167,6 +203,7 @@ static void write_lines(struct text *text, const struct format_line *line, unsig
     }
 }
 
+/* The comment behind, then the newline. */
 static void write_end(struct text *text, const struct format_node *node)
 {
     if (node->behind != NULL) {
@@ -176,7 +213,9 @@ static void write_end(struct text *text, const struct format_node *node)
     text_append(text, "\n");
 }
 
-/* Behind "key:" or "-" that begin at line: true when the value fitted there. */
+/* Behind "key:" or "-" that begin at line: true when the value fitted there. line: the offset in
+ * text where this line began. A scalar stays even when it is too long, since it cannot be
+ * broken. */
 static bool write_here(struct text *text, const struct format_node *node, size_t line)
 {
     if (!can_flow(node)) {
@@ -200,6 +239,7 @@ static bool write_here(struct text *text, const struct format_node *node, size_t
 static void write_block(struct text *text, const struct format_node *node, unsigned indent,
                         bool in_line);
 
+/* The value behind the colon, or as a block below it. */
 static void write_entry(struct text *text, const struct format_node *entry, unsigned indent)
 {
     size_t line = text->length - indent;
@@ -213,7 +253,8 @@ static void write_entry(struct text *text, const struct format_node *entry, unsi
 }
 
 /* The comments of the first entry, and those behind the "-", have no place on the element's line:
- * they stand before it. */
+ * they stand before it. A mapping begins behind the "- ", so its first key has no line before
+ * it. */
 static void write_element(struct text *text, const struct format_node *element, unsigned indent)
 {
     if (element->kind == FORMAT_MAPPING && element->first != NULL) {
@@ -259,12 +300,13 @@ static void write_block(struct text *text, const struct format_node *node, unsig
 /* ---- the file ------------------------------------------------------------------------------- */
 
 /* What stands above the first item and an empty line is about the file, and stays on top when that
- * item moves. */
+ * item moves. NULL when the file has no such header. */
 static struct format_line *take_header(struct format_tree *tree)
 {
     struct format_node *first = tree->root->first;
     struct format_line *header = first == NULL ? NULL : first->before, *end = NULL;
 
+    /* Empty lines at the very top are dropped. */
     while (header != NULL && header->text == NULL) {
         header = header->next;
     }
@@ -279,6 +321,8 @@ static struct format_line *take_header(struct format_tree *tree)
     return header;
 }
 
+/* Header, items in their order, and what stands behind the last one. Empty lines at the end are
+ * dropped. */
 static void write_file(struct format_tree *tree, struct text *text)
 {
     struct format_line *header = take_header(tree);
@@ -297,11 +341,13 @@ static void write_file(struct format_tree *tree, struct text *text)
     }
 }
 
+/* For qsort(3). */
 static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* As sets with repetition: their order may change with that of the keys. */
 static bool same_comments(struct format_tree *a, struct format_tree *b)
 {
     if (a->comment_count != b->comment_count) {
@@ -317,7 +363,9 @@ static bool same_comments(struct format_tree *a, struct format_tree *b)
     return true;
 }
 
-/* Whether text, read again, has the same comments and the same form. */
+/* Whether text, read again, has the same comments and the same form. The form must be stable as
+ * well: a second run that changes the file again would make `--check` fail for a file that was just
+ * written. */
 static enum miguard_status prove(struct format_tree *tree, const char *name,
                                  const struct text *text, struct diagnostics *findings)
 {
@@ -348,6 +396,7 @@ static enum miguard_status prove(struct format_tree *tree, const char *name,
     return status;
 }
 
+/* *ret_text is appended to only when all is proved. */
 enum miguard_status format_policy(const char *name, const char *source, size_t length,
                                   struct text *ret_text, struct diagnostics *findings)
 {
@@ -371,11 +420,18 @@ enum miguard_status format_policy(const char *name, const char *source, size_t l
 
 /* ---- the same meaning ----------------------------------------------------------------------- */
 
+/*
+ * Compared are drafts, which have what a policy means after names and defaults were resolved. A
+ * member of a draft that is left out here could change unseen: each new one needs its comparison.
+ */
+
+/* NULL equals NULL only: an absent value differs from an empty one. */
 static bool same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Numbers and what was written: two names may stand for one id. */
 static bool same_ranges(const struct draft_ranges *a, const struct draft_ranges *b)
 {
     bool same = a->count == b->count;
@@ -387,6 +443,7 @@ static bool same_ranges(const struct draft_ranges *a, const struct draft_ranges 
     return same;
 }
 
+/* In their order, which fmt does not change. */
 static bool same_globs(const struct draft_globs *a, const struct draft_globs *b)
 {
     bool same = a->count == b->count;
@@ -412,6 +469,7 @@ static bool same_components(const miguard_components *a, const miguard_component
     return *a == *b;
 }
 
+/* One function for each shape, so a new key is compared without a change here. */
 static bool same_match(const struct draft_match *a, const struct draft_match *b)
 {
 #define SAME_KEY(member, key, shape, ...) same_##shape(&a->member, &b->member) &&
@@ -419,6 +477,7 @@ static bool same_match(const struct draft_match *a, const struct draft_match *b)
 #undef SAME_KEY
 }
 
+/* All that decides or is shown. Places differ, as lines move. */
 static bool same_rule(const struct draft_rule *a, const struct draft_rule *b)
 {
     return same_text(a->name, b->name) && same_text(a->reason, b->reason) &&
@@ -427,6 +486,7 @@ static bool same_rule(const struct draft_rule *a, const struct draft_rule *b)
            a->has_audit == b->has_audit && a->audit == b->audit;
 }
 
+/* Ids as they were looked up: both drafts were read by the same process. */
 static bool same_subject(const struct draft_subject *a, const struct draft_subject *b)
 {
     return a->uid == b->uid && a->gid == b->gid && a->group_count == b->group_count &&
@@ -435,6 +495,7 @@ static bool same_subject(const struct draft_subject *a, const struct draft_subje
            a->capabilities == b->capabilities && same_text(a->text, b->text);
 }
 
+/* What the test gives and expects. */
 static bool same_test(const struct draft_test *a, const struct draft_test *b)
 {
     return same_text(a->name, b->name) && same_subject(&a->opened_as, &b->opened_as) &&
@@ -452,6 +513,7 @@ static bool same_test(const struct draft_test *a, const struct draft_test *b)
            a->expect_mismatch == b->expect_mismatch && same_text(a->expect_rule, b->expect_rule);
 }
 
+/* Every setting of a sink; a new one must be added here. */
 static bool same_sink(const struct draft_sink *one, const struct draft_sink *other)
 {
     const struct sink_settings *a = &one->settings, *b = &other->settings;
@@ -463,6 +525,7 @@ static bool same_sink(const struct draft_sink *one, const struct draft_sink *oth
            a->facility == b->facility;
 }
 
+/* Sinks in their order, and the settings of audit beside them. */
 static bool same_sinks(const struct draft_settings *a, const struct draft_settings *b)
 {
     if (a->repeat_seconds != b->repeat_seconds || a->keys != b->keys ||
@@ -477,6 +540,7 @@ static bool same_sinks(const struct draft_settings *a, const struct draft_settin
     return true;
 }
 
+/* Every setting of the file outside of rules and tests. */
 static bool same_settings(const struct draft_settings *a, const struct draft_settings *b)
 {
     return a->mode == b->mode && a->decision == b->decision &&

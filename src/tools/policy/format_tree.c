@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a policy file with its comments and empty lines into a tree, for format.c. */
+/*
+ * Reads a policy file with its comments and empty lines into a tree, for format.c.
+ *
+ * format_tree_read() makes the tree of libyaml's events (read_document), then scans the text once
+ * more for comments, which libyaml drops (read_comments). Spans of scalars say where a "#" is text.
+ * Each comment is attached to the node that begins behind it, or before it on its line. Offsets
+ * count characters, as libyaml's marks do.
+ */
 #include "tools/policy/format_tree.h"
 
 #include <string.h>
@@ -13,6 +20,7 @@ struct span {
     size_t start, end;
 };
 
+/* One file on its way into a tree. status is the first error; everything stops at it. */
 struct reading {
     struct format_tree *tree;
     const char *name;
@@ -24,6 +32,7 @@ struct reading {
     enum miguard_status status;
 };
 
+/* The first error counts: what follows it is often its consequence. */
 static void fail(struct reading *reading, const yaml_mark_t *mark, const char *why)
 {
     struct policy_place place = {reading->name, (unsigned)mark->line + 1,
@@ -35,6 +44,7 @@ static void fail(struct reading *reading, const yaml_mark_t *mark, const char *w
     }
 }
 
+/* Memory of the tree, released with it as a whole. */
 static void *take(struct reading *reading, size_t size)
 {
     void *memory = arena_take(&reading->tree->arena, 1, size);
@@ -45,6 +55,7 @@ static void *take(struct reading *reading, size_t size)
     return memory;
 }
 
+/* A text of its own, terminated. */
 static const char *copy(struct reading *reading, const char *bytes, size_t length)
 {
     const char *text = arena_copy(&reading->tree->arena, bytes, length);
@@ -57,6 +68,12 @@ static const char *copy(struct reading *reading, const char *bytes, size_t lengt
 
 /* ---- events to a tree ----------------------------------------------------------------------- */
 
+/*
+ * libyaml gives events in the order of the file. The tree keeps that order (following) beside
+ * parent and children, since comments belong to places and not to keys.
+ */
+
+/* False after an error or at the end; the caller only has to stop then. */
 static bool next_event(struct reading *reading, yaml_event_t *ret_event)
 {
     if (reading->status != MIGUARD_OK) {
@@ -74,6 +91,7 @@ static bool next_event(struct reading *reading, yaml_event_t *ret_event)
     return false;
 }
 
+/* Doubles by taking anew: the arena gives nothing back before the end. */
 static bool add_span(struct reading *reading, const yaml_event_t *event)
 {
     if (reading->span_count == reading->span_limit) {
@@ -94,6 +112,7 @@ static bool add_span(struct reading *reading, const yaml_event_t *event)
     return true;
 }
 
+/* Appends to the parent and to the chain of all nodes in the order of the file. */
 static struct format_node *add_node(struct reading *reading, struct format_node *parent)
 {
     struct format_node *node = take(reading, sizeof(*node));
@@ -120,6 +139,7 @@ static struct format_node *add_node(struct reading *reading, struct format_node 
     return node;
 }
 
+/* A NUL would cut the text in C. Anchors and tags are refused, as the reader of policies does. */
 static const char *scalar_text(struct reading *reading, const yaml_event_t *event)
 {
     const char *value = (const char *)event->data.scalar.value;
@@ -138,6 +158,7 @@ static const char *scalar_text(struct reading *reading, const yaml_event_t *even
 static void read_value(struct reading *reading, struct format_node *node, const yaml_event_t *event,
                        unsigned depth);
 
+/* Entries until the end event of this collection, which sets its end. */
 static void read_children(struct reading *reading, struct format_node *node, unsigned depth)
 {
     yaml_event_t event;
@@ -167,6 +188,8 @@ static void read_children(struct reading *reading, struct format_node *node, uns
     }
 }
 
+/* The depth bounds the recursion. It lies a little above what the reader of policies allows
+ * (DRAFT_MAX_DEPTH). */
 static void read_value(struct reading *reading, struct format_node *node, const yaml_event_t *event,
                        unsigned depth)
 {
@@ -194,6 +217,7 @@ static void read_value(struct reading *reading, struct format_node *node, const 
     read_children(reading, node, depth + 1);
 }
 
+/* One mapping. Other documents are refused rather than lost. */
 static void read_document(struct reading *reading)
 {
     yaml_event_t event;
@@ -222,6 +246,12 @@ static void read_document(struct reading *reading)
 
 /* ---- comments ------------------------------------------------------------------------------- */
 
+/*
+ * libyaml drops comments. The text is scanned once more, in step with the spans of the scalars, and
+ * each "#" outside of them begins one.
+ */
+
+/* text NULL: an empty line. */
 static void append_line(struct reading *reading, struct format_line **first,
                         struct format_line **last, const char *text)
 {
@@ -238,7 +268,8 @@ static void append_line(struct reading *reading, struct format_line **first,
 }
 
 /* A comment or empty line that has its line for itself belongs to the outermost item that begins
- * behind it. */
+ * behind it. Nodes are in the order of the file, so the first one behind it is the outermost that
+ * begins there. */
 static void place_line(struct reading *reading, size_t at, const char *text)
 {
     struct format_node *node = reading->tree->root->following;
@@ -254,7 +285,8 @@ static void place_line(struct reading *reading, size_t at, const char *text)
 }
 
 /* A comment behind something belongs to the last item that begins before it, or to the flow
- * collection around that which ends before it. */
+ * collection around that which ends before it. A second comment for the same place goes to the
+ * lines before the next item. */
 static void place_behind(struct reading *reading, size_t at, const char *text)
 {
     struct format_node *node = reading->tree->root->following, *last = NULL;
@@ -273,6 +305,7 @@ static void place_behind(struct reading *reading, size_t at, const char *text)
     }
 }
 
+/* Where the second pass stands: bytes for reading, characters for comparing with spans. */
 struct scan {
     const char *source;
     size_t length, byte;
@@ -282,6 +315,7 @@ struct scan {
     bool dash;     /* a "-" does */
 };
 
+/* An invalid byte counts as one character, as for libyaml's marks. */
 static void skip_character(struct scan *scan)
 {
     uint32_t code;
@@ -291,6 +325,7 @@ static void skip_character(struct scan *scan)
     scan->at++;
 }
 
+/* To the end of the line, without blanks there. */
 static void take_comment(struct reading *reading, struct scan *scan)
 {
     size_t start = scan->at, first = scan->byte;
@@ -315,10 +350,12 @@ static void take_comment(struct reading *reading, struct scan *scan)
     scan->occupied = true; /* not an empty line */
 }
 
+/* A scalar as a whole. An empty one (a key without a value) has a span of no length. */
 static void skip_span(struct reading *reading, struct scan *scan)
 {
     const struct span *span = &reading->spans[scan->span++];
 
+    /* A key without a value leaves its line as it is. */
     scan->occupied = scan->occupied || span->end > span->start;
     while (scan->at < span->end && scan->byte < scan->length) {
         skip_character(scan);
@@ -328,9 +365,12 @@ static void skip_span(struct reading *reading, struct scan *scan)
     scan->dash = scan->dash || !scan->occupied;
 }
 
+/* There are at most as many comments as "#" signs. A line with a dash alone is not an empty one. */
 static void read_comments(struct reading *reading, const char *source, size_t length)
 {
     struct scan scan = {.source = source, .length = length};
+    /* An upper bound: a "#" inside of a scalar begins no comment. One more, so that a file without
+     * comments has an array too. */
     size_t hashes = 1;
 
     for (size_t i = 0; i < length; i++) {
@@ -385,6 +425,7 @@ enum miguard_status format_tree_read(struct format_tree *tree, const char *name,
     return reading.status;
 }
 
+/* Also after a failed read. */
 void format_tree_release(struct format_tree *tree)
 {
     arena_release(&tree->arena);

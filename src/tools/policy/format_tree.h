@@ -16,6 +16,7 @@ struct format_line {
     struct format_line *next;
 };
 
+/* A scalar has a value; the other two have children. */
 enum format_kind { FORMAT_SCALAR, FORMAT_LIST, FORMAT_MAPPING };
 
 /* An entry of a mapping (with its key), an element of a list, or the root. */
@@ -32,7 +33,9 @@ struct format_node {
     uint32_t count;                /* children */
 };
 
+/* All memory is the arena's. Nodes point into no other text. */
 struct format_tree {
+    /* Holds all nodes, lines and texts. */
     struct arena arena;
     struct format_node *root;
     struct format_line *footer, *last_footer; /* behind the last item */
@@ -44,6 +47,7 @@ struct format_tree {
 MIGUARD_CHECKED enum miguard_status format_tree_read(struct format_tree *tree, const char *name,
                                                      const char *source, size_t length,
                                                      struct diagnostics *findings);
+/* May be called twice. */
 void format_tree_release(struct format_tree *tree);
 
 #endif

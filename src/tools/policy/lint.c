@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds what a policy allows and probably does not mean to, for `miguard policy check`. */
+/*
+ * Finds what a policy allows and probably does not mean to, for `miguard policy check`.
+ *
+ * lint_draft() looks at the settings, at each rule by itself and against those before it, and at
+ * what the tests reached. It warns and refuses nothing: each finding may be meant. A missing
+ * warning is better than a wrong one, so lint_covers() and its like say no where they are not sure.
+ */
 #include "tools/policy/lint.h"
 
 #include <string.h>
@@ -11,6 +17,7 @@
 /* What the kernel looks at when access is decided: credentials(7), capabilities(7). */
 #define DECISIVE ((miguard_components)COMPONENTS_OF_ACCESS)
 
+/* A rule for nothing but opening sessions. */
 #define OPEN_ONLY (UINT32_C(1) << OPERATION_GET_LOCAL_SESSION)
 
 /* Invoke, and what is done with the operation that it began. */
@@ -24,6 +31,13 @@
 
 /* ---- does one rule match all that another does? --------------------------------------------- */
 
+/*
+ * A rule that is covered by an earlier one is never reached. The proof goes key by key: each
+ * alternative of the later rule must fall within the earlier rule's key. Where that cannot be shown
+ * simply, the answer is no.
+ */
+
+/* The first range that holds the id, NULL without one. */
 static const struct draft_range *range_of(const struct draft_ranges *ranges, uint32_t id)
 {
     for (uint32_t i = 0; i < ranges->count; i++) {
@@ -34,7 +48,9 @@ static const struct draft_range *range_of(const struct draft_ranges *ranges, uin
     return NULL;
 }
 
-/* Whether the ranges together hold every id of wanted. */
+/* Whether the ranges together hold every id of wanted. Steps from the end of one range to the next,
+ * so a large range costs no more than a small one. 64 bits, since the last id plus one must not
+ * wrap. */
 static bool range_covered(const struct draft_ranges *ranges, const struct draft_range *wanted)
 {
     uint64_t id = wanted->first;
@@ -55,6 +71,7 @@ struct cover {
     miguard_components compared;
 };
 
+/* An absent key covers everything and is covered by an absent key only. */
 static bool covers_ranges(const struct draft_ranges *earlier, const struct draft_ranges *later,
                           struct cover cover)
 {
@@ -67,21 +84,23 @@ static bool covers_ranges(const struct draft_ranges *earlier, const struct draft
     return covered;
 }
 
-/*
- * A pattern without "?" and "\" also covers a pattern that it matches as a text: its own letters
- * can only have met letters, and what the other's wildcards stand for falls to its "*".
- */
+/* A pattern without "?" and "\" also covers a pattern that it matches as a text: its own letters
+ * can only have met letters, and what the other's wildcards stand for falls to its "*". Both
+ * conditions err to no: then no warning is given. */
 static bool glob_covers(const char *earlier, const char *later, bool ignore_case)
 {
     if (strcmp(earlier, "*") == 0 ||
         (ignore_case ? strcasecmp(earlier, later) : strcmp(earlier, later)) == 0) {
         return true;
     }
+    /* A text without wildcards is covered when the pattern matches it. */
     bool literal = strpbrk(later, "*?\\") == NULL;
     bool simple = strpbrk(earlier, "?\\") == NULL && strchr(later, '\\') == NULL;
     return (literal || simple) && draft_glob_matches(earlier, later, ignore_case);
 }
 
+/* Each pattern of later by one of earlier. Several of earlier together may cover more, which is not
+ * looked for. */
 static bool covers_globs(const struct draft_globs *earlier, const struct draft_globs *later,
                          struct cover cover)
 {
@@ -102,6 +121,7 @@ static bool covers_globs(const struct draft_globs *earlier, const struct draft_g
     return true;
 }
 
+/* Sets of alternatives: 0 is the absent key. */
 static bool set_covers(uint64_t earlier, uint64_t later)
 {
     return earlier == 0 || (later != 0 && (later & ~earlier) == 0);
@@ -119,12 +139,15 @@ static bool covers_operations(const uint32_t *earlier, const uint32_t *later, st
     return set_covers(*earlier, *later);
 }
 
+/* mismatch is not an alternative but a bound: a rule covers what differs in fewer components. Rules
+ * with and without it match different calls. */
 static bool covers_components(const miguard_components *earlier, const miguard_components *later,
                               struct cover cover)
 {
     return (*earlier == 0) == (*later == 0) && (*later & cover.compared & ~*earlier) == 0;
 }
 
+/* One function for each shape of model/match_keys.h. */
 bool lint_covers(const struct draft_match *earlier, const struct draft_match *later,
                  miguard_components compared)
 {
@@ -136,9 +159,15 @@ bool lint_covers(const struct draft_match *earlier, const struct draft_match *la
 
 /* ---- warnings about one rule ---------------------------------------------------------------- */
 
+/*
+ * Each names the rule and says what would be right.
+ */
+
+/* A warning at a place, without its line: the draft does not keep the text of files. */
 #define WARN(findings, place, ...)                                                                 \
     diagnostic_add(findings, DIAGNOSTIC_WARNING, place, NULL, 0, __VA_ARGS__)
 
+/* The sentence and the names of the components. */
 static void warn_components(struct diagnostics *findings, const struct draft_rule *rule,
                             miguard_components components, const char *what)
 {
@@ -153,6 +182,7 @@ static void warn_components(struct diagnostics *findings, const struct draft_rul
     text_release(&names);
 }
 
+/* Whether the key is there; the same for each shape below. */
 static bool given_ranges(const struct draft_ranges *ranges)
 {
     return ranges->count > 0;
@@ -190,6 +220,7 @@ static bool asks_for_user_of_session(const struct draft_match *match)
     return asks;
 }
 
+/* What keeps every call away from a rule, whatever the others say. */
 static void lint_reachable(const struct policy_draft *draft, const struct draft_rule *rule,
                            struct diagnostics *findings)
 {
@@ -226,6 +257,7 @@ static void lint_reachable(const struct policy_draft *draft, const struct draft_
     }
 }
 
+/* The rule names users or providers. "*" names every provider, and so none. */
 static bool restricted(const struct draft_match *match)
 {
     bool any_provider = match->providers.count == 0;
@@ -236,6 +268,8 @@ static bool restricted(const struct draft_match *match)
     return !any_provider || match->users.count > 0 || match->as_users.count > 0;
 }
 
+/* Only rules that allow a mismatch. All components at once is the worst; then those that give
+ * power. */
 static void lint_breadth(const struct policy_draft *draft, const struct draft_rule *rule,
                          struct diagnostics *findings)
 {
@@ -257,6 +291,8 @@ static void lint_breadth(const struct policy_draft *draft, const struct draft_ru
     }
 }
 
+/* The first earlier rule that covers it is named. Its decision is compared, because a shadowed deny
+ * is a hole. */
 static void lint_shadowed(const struct policy_draft *draft, uint32_t index,
                           struct diagnostics *findings)
 {
@@ -278,6 +314,11 @@ static void lint_shadowed(const struct policy_draft *draft, uint32_t index,
 
 /* ---- warnings about the whole --------------------------------------------------------------- */
 
+/*
+ * Defaults that let through what no rule speaks of weigh more than any rule.
+ */
+
+/* on-audit-failure: deny acts only through a sink whose failure counts as one. */
 static void lint_sinks(const struct draft_settings *settings, struct diagnostics *findings)
 {
     for (uint32_t i = 0; i < settings->sink_count; i++) {
@@ -292,6 +333,7 @@ static void lint_sinks(const struct draft_settings *settings, struct diagnostics
     }
 }
 
+/* Each of these opens the guard as a whole. */
 static void lint_settings(const struct policy_draft *draft, struct diagnostics *findings)
 {
     const struct draft_settings *settings = &draft->settings;
@@ -314,6 +356,7 @@ static void lint_settings(const struct policy_draft *draft, struct diagnostics *
     }
 }
 
+/* Tests of calls that cannot come: what they prove is not true of any call. */
 static void lint_tests(const struct policy_draft *draft, struct diagnostics *findings)
 {
     for (uint32_t i = 0; i < draft->test_count; i++) {
@@ -328,6 +371,7 @@ static void lint_tests(const struct policy_draft *draft, struct diagnostics *fin
     }
 }
 
+/* Without tests one warning stands for all of the rules. */
 static void lint_coverage(const struct policy_draft *draft, const struct selftest_result *tested,
                           struct diagnostics *findings)
 {
@@ -350,6 +394,7 @@ static void lint_coverage(const struct policy_draft *draft, const struct selftes
     }
 }
 
+/* Findings come in the order of the checks; they are sorted when written. */
 void lint_draft(const struct policy_draft *draft, const struct selftest_result *tested,
                 struct diagnostics *findings)
 {

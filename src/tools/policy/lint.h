@@ -24,7 +24,8 @@
 void lint_draft(const struct policy_draft *draft, const struct selftest_result *tested,
                 struct diagnostics *findings);
 
-/* Whether every call that later matches is matched by earlier too. May say false when it is so. */
+/* Whether every call that later matches is matched by earlier too. May say false when it is so.
+ * compared: components that the policy does not compare never differ, so they are left out. */
 bool lint_covers(const struct draft_match *earlier, const struct draft_match *later,
                  miguard_components compared);
 

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs the tests of a policy, for `miguard policy check`, `test` and `explain`. */
+/*
+ * Runs the tests of a policy, for `miguard policy check`, `test` and `explain`.
+ *
+ * selftest_run() makes a call of each test (selftest_ask), has it decided by policy_decide(), the
+ * function that the guard uses, and compares (compare_verdict). Identities are made from the
+ * numbers in the draft: no test changes the credentials of the process.
+ */
 #include "tools/policy/selftest.h"
 
 #include <linux/capability.h>
@@ -7,10 +13,17 @@
 
 #include "base/alloc.h"
 
+/* As many as the headers know that this was built with; see struct draft_subject. */
 #define ALL_CAPABILITIES ((UINT64_C(1) << (CAP_LAST_CAP + 1)) - 1)
 
 /* ---- one question --------------------------------------------------------------------------- */
 
+/*
+ * Built from numbers alone. Names go through cim_names_read(), as the guard's do, so that a test
+ * sees the same normal form and the same unreadable names.
+ */
+
+/* As after a login: all four ids alike, groups sorted as the kernel's are. False out of memory. */
 static bool make_identity(const struct draft_subject *subject, struct miguard_identity *identity)
 {
     memset(identity, 0, sizeof(*identity));
@@ -22,6 +35,7 @@ static bool make_identity(const struct draft_subject *subject, struct miguard_id
         memcpy(identity->groups, subject->groups, subject->group_count * sizeof(gid_t));
     }
     identity->group_count = identity_sort_groups(identity->groups, subject->group_count);
+    /* A zeroed identity differs from everything (invariant 1); this one must be valid. */
     identity->tag = IDENTITY_TAG;
     identity->known = MIGUARD_COMPONENTS_ALL;
     for (int i = 0; i < IDENTITY_IDS; i++) {
@@ -36,6 +50,7 @@ static bool make_identity(const struct draft_subject *subject, struct miguard_id
     return true;
 }
 
+/* On failure the question is released and zeroed. */
 enum miguard_status selftest_ask(const struct draft_test *test, const struct policy *policy,
                                  struct selftest_question *ret_question)
 {
@@ -48,6 +63,7 @@ enum miguard_status selftest_ask(const struct draft_test *test, const struct pol
         selftest_question_release(question);
         return MIGUARD_NO_MEMORY;
     }
+    /* What follows from the two identities, and what the test declares beside it. */
     miguard_components differing =
         miguard_identity_compare(&question->opened_as, &question->used_as) | test->differing;
     question->call = (struct policy_call){.operation = test->operation,
@@ -73,6 +89,7 @@ void selftest_question_release(struct selftest_question *question)
     memset(question, 0, sizeof(*question));
 }
 
+/* Permissive mode lets pass what the rules deny; a test asks about the rules. */
 enum policy_decision selftest_judgement(const struct policy_verdict *verdict)
 {
     return verdict->would_deny ? POLICY_DENY : verdict->decision;
@@ -80,6 +97,12 @@ enum policy_decision selftest_judgement(const struct policy_verdict *verdict)
 
 /* ---- expected and found --------------------------------------------------------------------- */
 
+/*
+ * Every difference of a test is named in one message: a first one alone would be mended and the
+ * next one found in another run.
+ */
+
+/* As a policy file writes it. */
 static const char *decision_word(bool allowed)
 {
     return allowed ? "allow" : "deny";
@@ -91,6 +114,7 @@ static void begin(struct text *said)
     text_append(said, said->length == 0 ? "" : "; ");
 }
 
+/* In brackets, as a policy file writes them. */
 static void say_components(struct text *said, miguard_components components)
 {
     text_append(said, "[");
@@ -98,6 +122,7 @@ static void say_components(struct text *said, miguard_components components)
     text_append(said, "]");
 }
 
+/* Nothing is appended when all that the test expects came true. */
 static void compare_verdict(const struct draft_test *test, const struct policy_call *call,
                             const struct policy_verdict *verdict, struct text *said)
 {
@@ -121,6 +146,7 @@ static void compare_verdict(const struct draft_test *test, const struct policy_c
     }
 }
 
+/* For the coverage: a rule counts when it decided, not when it was looked at. */
 static void note_reached(struct selftest_result *result, const struct policy_verdict *verdict)
 {
     if (verdict->rule_index == POLICY_NO_RULE) {
@@ -130,6 +156,7 @@ static void note_reached(struct selftest_result *result, const struct policy_ver
     }
 }
 
+/* A failing test is an error in *findings and no failure of the run. */
 static enum miguard_status run_test(const struct draft_test *test, const struct policy *policy,
                                     struct selftest_result *result, struct diagnostics *findings)
 {
@@ -164,6 +191,12 @@ static enum miguard_status run_test(const struct draft_test *test, const struct 
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
+/*
+ * A failing test is a finding; only memory ends the run. What the tests reached is counted on the
+ * way, for lint.c and for the coverage that the command prints.
+ */
+
+/* Stops only when memory is out. */
 enum miguard_status selftest_run(const struct policy_draft *draft, const struct policy *policy,
                                  struct selftest_result *ret_result, struct diagnostics *findings)
 {
@@ -192,6 +225,7 @@ void selftest_release(struct selftest_result *result)
     memset(result, 0, sizeof(*result));
 }
 
+/* The default counts as one more rule. */
 unsigned selftest_coverage(const struct selftest_result *result)
 {
     uint64_t reached = result->default_reached ? 1 : 0;

@@ -10,6 +10,7 @@
 #include "policy/draft.h"
 #include "policy/policy.h"
 
+/* What a run found; rules_reached is on the heap. */
 struct selftest_result {
     uint32_t passed, failed;
     uint32_t rule_count;
@@ -30,6 +31,7 @@ MIGUARD_CHECKED enum miguard_status selftest_run(const struct policy_draft *draf
                                                  const struct policy *policy,
                                                  struct selftest_result *ret_result,
                                                  struct diagnostics *findings);
+/* Leaves it zeroed. */
 void selftest_release(struct selftest_result *result);
 
 /* How many of the rules and the default were reached, in percent, rounded down. */
@@ -53,6 +55,7 @@ struct selftest_question {
 MIGUARD_CHECKED enum miguard_status selftest_ask(const struct draft_test *test,
                                                  const struct policy *policy,
                                                  struct selftest_question *ret_question);
+/* Frees the groups of both identities, and leaves it zeroed. */
 void selftest_question_release(struct selftest_question *question);
 
 /* What the rules say, whatever mode lets pass. */

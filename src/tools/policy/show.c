@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints a policy as it is in force, as YAML or JSON, for `miguard policy show`. */
+/*
+ * Prints a policy as it is in force, as YAML or JSON, for `miguard policy show`.
+ *
+ * show_yaml() and show_json() walk the settings and rules of a draft in the order of
+ * miguard-policy(5). Sinks and sets have one walk for both forms; keys of rules come from
+ * model/match_keys.h, with one function for each shape and form. What YAML prints can be loaded
+ * again: show_scalar() quotes whatever YAML could read as something else.
+ */
 #include "tools/policy/show.h"
 
 #include <cap-ng.h>
@@ -11,10 +18,15 @@
 
 enum { PLACE_COLUMN = 64 }; /* where the comments begin, if the line leaves room */
 
+/* Of ASCII: strspn(3) with these depends on no locale. */
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS  "0123456789"
 
 /* ---- words ---------------------------------------------------------------------------------- */
+
+/*
+ * The words of closed lists, as the reader of policies takes them: what is shown can be written.
+ */
 
 static const char *mode_word(enum draft_mode mode)
 {
@@ -43,6 +55,7 @@ static const char *action_word(enum miguard_gate_action action)
     return action == MIGUARD_GATE_KILL ? "kill" : "errno";
 }
 
+/* A capability that libcap-ng does not know yet has its number. */
 void show_capability(unsigned capability, char *name, size_t size)
 {
     const char *known = capng_capability_to_name(capability);
@@ -60,6 +73,9 @@ void show_capability(unsigned capability, char *name, size_t size)
 void show_scalar(struct text *text, const char *value)
 {
     size_t length = strlen(value);
+    /* It begins with a letter, a digit, "/" or "_", and holds nothing that YAML gives a meaning: no
+     * ": ", no "#", no quote. A word like "yes" or "12" is fine: scalars have no type in a policy.
+     */
     bool plain = length > 0 && strspn(value, LETTERS DIGITS " _./*+=~()-") == length &&
                  strspn(value, LETTERS DIGITS "/_") > 0 && value[length - 1] != ' ';
 
@@ -73,6 +89,12 @@ void show_scalar(struct text *text, const char *value)
 
 /* ---- sinks: one walk for YAML and JSON ------------------------------------------------------ */
 
+/*
+ * view_sink() fills one table of keys and values for a sink; both forms then write it. A new key is
+ * a row in SINK_KEY_MAP and its view_ function.
+ */
+
+/* The word that the reader of policies takes for the value, from its own table. */
 static const char *word_of(const struct schema_word *word, unsigned value)
 {
     for (; word->name != NULL; word++) {
@@ -93,6 +115,7 @@ static const char *keys_word(enum audit_keys_mode keys)
     return word_of(schema_keys_modes, (unsigned)keys);
 }
 
+/* The largest unit without a remainder; sizes are whole KiB (schema_read_size()). */
 static void size_word(uint64_t bytes, char word[24])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB"};
@@ -106,6 +129,7 @@ static void size_word(uint64_t bytes, char word[24])
     snprintf(word, 24, "%llu%s", (unsigned long long)bytes, units[unit]);
 }
 
+/* Room for a number of 20 digits and its unit. */
 enum { SINK_WORD = 24 };
 
 /* The keys of a sink with the values in force. A value is in words, or a text of its own. */
@@ -118,6 +142,7 @@ struct sink_view {
     char words[SINK_KEY_COUNT][SINK_WORD];
 };
 
+/* Room for the word of the next entry; the caller writes it. */
 static char *add_word(struct sink_view *view, const char *key)
 {
     size_t at = view->count++;
@@ -127,6 +152,7 @@ static char *add_word(struct sink_view *view, const char *key)
     return view->words[at];
 }
 
+/* value must outlive the view. quoted: a text that a person wrote. */
 static void add_text(struct sink_view *view, const char *key, const char *value, bool quoted)
 {
     size_t at = view->count++;
@@ -138,11 +164,13 @@ static void add_text(struct sink_view *view, const char *key, const char *value,
 
 /* One function for each row of SINK_KEY_MAP. What is not set and has no word stays out. */
 
+/* Always there: a file has a path, if only the default. */
 static void view_path(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     add_text(view, key, sink->settings.path, true);
 }
 
+/* "off" stands for 0. */
 static void view_rotate(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     size_word(sink->settings.rotate_bytes, add_word(view, key));
@@ -151,12 +179,14 @@ static void view_rotate(const struct draft_sink *sink, const char *key, struct s
     }
 }
 
+/* "off" stands for 0, as schema_duration_word() has it. */
 static void view_rotate_every(const struct draft_sink *sink, const char *key,
                               struct sink_view *view)
 {
     schema_duration_word(sink->settings.rotate_seconds, add_word(view, key));
 }
 
+/* "all" stands for 0. */
 static void view_keep(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     snprintf(add_word(view, key), SINK_WORD, "%u", sink->settings.keep);
@@ -165,6 +195,7 @@ static void view_keep(const struct draft_sink *sink, const char *key, struct sin
     }
 }
 
+/* The words in the order of enum audit_sync. */
 static void view_sync(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     static const char *const syncs[] = {"none", "deny", "all"};
@@ -172,6 +203,7 @@ static void view_sync(const struct draft_sink *sink, const char *key, struct sin
     add_text(view, key, syncs[sink->settings.sync], false);
 }
 
+/* Shown only when required, since "any" is the default and says nothing. */
 static void view_chain(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     if (sink->settings.chain_required) {
@@ -179,6 +211,7 @@ static void view_chain(const struct draft_sink *sink, const char *key, struct si
     }
 }
 
+/* As it was written; the id is resolved again when it is loaded. */
 static void view_group(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     if (sink->group != NULL) {
@@ -186,6 +219,7 @@ static void view_group(const struct draft_sink *sink, const char *key, struct si
     }
 }
 
+/* NULL: the standard socket. */
 static void view_socket(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     if (sink->settings.path != NULL) {
@@ -193,16 +227,19 @@ static void view_socket(const struct draft_sink *sink, const char *key, struct s
     }
 }
 
+/* By the name that the reader takes (schema_facilities). */
 static void view_facility(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     add_text(view, key, facility_word(sink->settings.facility), false);
 }
 
+/* Whether a failure of this sink denies calls, or is counted only. */
 static void view_on_failure(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {
     add_text(view, key, sink->settings.failure_denies ? "deny" : "count", false);
 }
 
+/* Only the keys that a sink of this kind has. */
 static void view_sink(const struct draft_sink *sink, struct sink_view *view)
 {
     static const struct {
@@ -224,6 +261,11 @@ static void view_sink(const struct draft_sink *sink, struct sink_view *view)
 
 /* ---- lists that are sets: one walk for YAML and JSON ---------------------------------------- */
 
+/*
+ * Components, operations, capabilities and audit conditions are bits. bit_name() has the word for
+ * each, as the reader of policies takes it.
+ */
+
 enum set_kind { SET_COMPONENTS, SET_OPERATIONS, SET_CAPABILITIES, SET_AUDIT };
 
 /* The name of one bit of a set; the buffer is for those that must be made. */
@@ -244,6 +286,7 @@ static const char *bit_name(enum set_kind kind, unsigned bit, char name[32])
     }
 }
 
+/* In the order of bits, which is that of the manual page. */
 static void yaml_set(struct text *text, enum set_kind kind, uint64_t set)
 {
     const char *separator = "";
@@ -259,6 +302,7 @@ static void yaml_set(struct text *text, enum set_kind kind, uint64_t set)
     text_append(text, "]");
 }
 
+/* The same names as an array. */
 static void json_set(struct text *text, const char *key, enum set_kind kind, uint64_t set)
 {
     char name[32];
@@ -274,7 +318,13 @@ static void json_set(struct text *text, const char *key, enum set_kind kind, uin
 
 /* ---- YAML ----------------------------------------------------------------------------------- */
 
-/* Ends the line that began at start with where it comes from. */
+/*
+ * Every line of a setting ends with the place that it came from, as a comment. So the output says
+ * where to change what is in force, and still loads.
+ */
+
+/* Ends the line that began at start with where it comes from. The comment is left out of the
+ * meaning: the output is a policy file. */
 static void end_line(struct text *text, size_t start, const struct policy_place *place)
 {
     size_t length = text->length - start;
@@ -287,6 +337,7 @@ static void end_line(struct text *text, size_t start, const struct policy_place 
     }
 }
 
+/* A word needs no quotes; it comes from a closed list. */
 static void yaml_word(struct text *text, const char *key, const char *word,
                       const struct policy_place *place)
 {
@@ -296,6 +347,7 @@ static void yaml_word(struct text *text, const char *key, const char *word,
     end_line(text, start, place);
 }
 
+/* A text of the policy's author. */
 static void yaml_text(struct text *text, const char *key, const char *value,
                       const struct policy_place *place)
 {
@@ -306,6 +358,7 @@ static void yaml_text(struct text *text, const char *key, const char *value,
     end_line(text, start, place);
 }
 
+/* Nothing for an empty set: an empty list would be an error in a policy file. */
 static void yaml_bits(struct text *text, const char *key, enum set_kind kind, uint64_t set,
                       const struct policy_place *place)
 {
@@ -325,6 +378,7 @@ static void yaml_key(struct text *text, const char *key)
     text_format(text, "      %s: ", key);
 }
 
+/* As they were written: a name stays a name. */
 static void yaml_ranges(struct text *text, const char *key, const struct draft_ranges *ranges,
                         const struct policy_place *place)
 {
@@ -342,6 +396,7 @@ static void yaml_ranges(struct text *text, const char *key, const struct draft_r
     end_line(text, start, place);
 }
 
+/* Patterns, each as a scalar. */
 static void yaml_globs(struct text *text, const char *key, const struct draft_globs *globs,
                        const struct policy_place *place)
 {
@@ -359,6 +414,7 @@ static void yaml_globs(struct text *text, const char *key, const struct draft_gl
     end_line(text, start, place);
 }
 
+/* As yaml_bits(), within match. */
 static void yaml_key_set(struct text *text, const char *key, enum set_kind kind, uint64_t set,
                          const struct policy_place *place)
 {
@@ -390,6 +446,7 @@ static void yaml_components(struct text *text, const char *key,
     yaml_key_set(text, key, SET_COMPONENTS, *components, place);
 }
 
+/* Absent keys are left out. */
 static void yaml_match(const struct draft_rule *rule, struct text *text)
 {
     text_append(text, "    match:\n");
@@ -399,17 +456,20 @@ static void yaml_match(const struct draft_rule *rule, struct text *text)
 #undef YAML_KEY
 }
 
+/* The word for a set that has one. */
 static const char *rule_audit_word(unsigned audit)
 {
     return audit == 0 ? "never" : audit == POLICY_AUDIT_DENY ? "deny" : "always";
 }
 
+/* Other sets are written as a list. */
 static bool rule_audit_is_word(unsigned audit)
 {
     return audit == 0 || audit == POLICY_AUDIT_DENY ||
            audit == (POLICY_AUDIT_DENY | POLICY_AUDIT_OPEN | POLICY_AUDIT_USE);
 }
 
+/* The place of the rule stands behind each of its lines. */
 static void yaml_rule(const struct draft_rule *rule, struct text *text)
 {
     const struct policy_place *place = &rule->place;
@@ -432,6 +492,7 @@ static void yaml_rule(const struct draft_rule *rule, struct text *text)
     }
 }
 
+/* Every sink with all of its keys, defaults included: this is what is in force. */
 static void yaml_audit(const struct draft_settings *settings, struct text *text)
 {
     struct sink_view view;
@@ -454,6 +515,7 @@ static void yaml_audit(const struct draft_settings *settings, struct text *text)
     }
 }
 
+/* Each setting has its own place, as files may set them one by one. */
 static void yaml_gate(const struct draft_settings *settings, struct text *text)
 {
     text_append(text, "gate:\n");
@@ -465,6 +527,7 @@ static void yaml_gate(const struct draft_settings *settings, struct text *text)
               &settings->gate_io_uring_place);
 }
 
+/* Tests are left out: they do not act. */
 void show_yaml(const struct policy_draft *draft, struct text *text)
 {
     const struct draft_settings *settings = &draft->settings;
@@ -495,6 +558,11 @@ void show_yaml(const struct policy_draft *draft, struct text *text)
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
+/*
+ * The same for programs: each setting is an object of its value and its source.
+ */
+
+/* "file:line:column", or "built-in". */
 static void json_place(struct text *text, const struct policy_place *place)
 {
     struct text source = TEXT_EMPTY;
@@ -521,6 +589,7 @@ static void json_setting(struct text *text, const char *key, const char *word,
     text_json_close(text, '}');
 }
 
+/* As json_setting(), for a set. */
 static void json_set_setting(struct text *text, const char *key, enum set_kind kind, uint64_t set,
                              const struct policy_place *place)
 {
@@ -530,6 +599,7 @@ static void json_set_setting(struct text *text, const char *key, enum set_kind k
     text_json_close(text, '}');
 }
 
+/* The text as written, and the ids that it stands for on this host. */
 static void json_ranges(struct text *text, const char *key, const struct draft_ranges *ranges)
 {
     if (ranges->count == 0) {
@@ -546,6 +616,7 @@ static void json_ranges(struct text *text, const char *key, const struct draft_r
     text_json_close(text, ']');
 }
 
+/* Patterns as written. */
 static void json_globs(struct text *text, const char *key, const struct draft_globs *globs)
 {
     if (globs->count == 0) {
@@ -558,6 +629,7 @@ static void json_globs(struct text *text, const char *key, const struct draft_gl
     text_json_close(text, ']');
 }
 
+/* An absent key is an absent member. */
 static void json_bits(struct text *text, const char *key, enum set_kind kind, uint64_t set)
 {
     if (set != 0) {
@@ -581,6 +653,7 @@ static void json_components(struct text *text, const char *key,
     json_bits(text, key, SET_COMPONENTS, *components);
 }
 
+/* Always there, if only as {}. */
 static void json_match(const struct draft_match *match, struct text *text)
 {
     text_json_open(text, "match", '{');
@@ -590,6 +663,7 @@ static void json_match(const struct draft_match *match, struct text *text)
     text_json_close(text, '}');
 }
 
+/* Mode and audit only where the rule has its own. */
 static void json_rule(const struct draft_rule *rule, struct text *text)
 {
     text_json_open(text, NULL, '{');
@@ -607,6 +681,7 @@ static void json_rule(const struct draft_rule *rule, struct text *text)
     text_json_close(text, '}');
 }
 
+/* As yaml_audit(). */
 static void json_audit(const struct draft_settings *settings, struct text *text)
 {
     struct sink_view view;
@@ -644,6 +719,7 @@ static void json_gate(const struct draft_settings *settings, struct text *text)
     text_json_close(text, '}');
 }
 
+/* Each with its value and its source. */
 static void json_settings(const struct draft_settings *settings, struct text *text)
 {
     text_json_open(text, "defaults", '{');
@@ -662,6 +738,7 @@ static void json_settings(const struct draft_settings *settings, struct text *te
     json_audit(settings, text);
 }
 
+/* Keys are frozen: programs read them. */
 void show_json(const struct policy_draft *draft, struct text *text)
 {
     text_json_open(text, NULL, '{');

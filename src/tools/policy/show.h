@@ -10,7 +10,7 @@
 #include "policy/draft.h"
 
 /* As a policy file that means the same (tests aside), with "# FILE:LINE" behind what came from a
- * file and "# built-in" behind the rest. */
+ * file and "# built-in" behind the rest. text->failed when memory is out. */
 void show_yaml(const struct policy_draft *draft, struct text *text);
 
 /* As one JSON object without a newline, users and groups also as the ids that they stand for. */

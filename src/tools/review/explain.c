@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Explains one record in sentences, for `miguard audit explain` and the report as a page. */
+/*
+ * Explains one record in sentences, for `miguard audit explain` and the report as a page.
+ *
+ * A table, sentences[], holds every paragraph: its name in JSON, its title in text, the function
+ * that says it and the test whether the record has something for it. Both writers go through that
+ * table, so that neither form knows more than the other. Every value of a record goes through
+ * export_text.h; nothing here copies bytes of a record as they are.
+ */
 #include "tools/review/explain.h"
 #include "tools/review/later.h"
 
@@ -7,13 +14,16 @@
 
 #define TERMINAL EXPORT_TERMINAL
 
+/* Columns of a paragraph in the text form, its title included. */
 enum { WIDTH = 88 };
 
+/* The call did not happen, or the step failed. */
 static bool denied(const struct record *record)
 {
     return record_is(record, RECORD_DECISION, "deny");
 }
 
+/* Permissive mode: the call happened, though a rule or a mismatch was against it. */
 static bool would_deny(const struct record *record)
 {
     return record_is(record, RECORD_WOULD_DENY, "true");
@@ -21,6 +31,14 @@ static bool would_deny(const struct record *record)
 
 /* ---- the sentences, which both forms share ---------------------------------------------------*/
 
+/*
+ * Each say_ function writes one paragraph from the fields that the record has; its row in
+ * sentences[] has the test whether it applies. A record of a later version may have other fields:
+ * what is not known is not mentioned, and the record itself is shown.
+ */
+
+/* Words around a field, and nothing at all where the record lacks it: records of older versions
+ * lack fields. */
 static void append_named(struct text *text, const struct record *record, const char *before,
                          enum record_field field, const char *after)
 {
@@ -31,7 +49,8 @@ static void append_named(struct text *text, const struct record *record, const c
     }
 }
 
-/* A sentence about the instance; the keys stand as in the record. */
+/* A sentence about the instance; the keys stand as in the record. Nothing is appended for a record
+ * without keys: before[0] is a comma only behind the first. */
 static void say_keys(struct text *text, const struct record *record)
 {
     const char *before = " Its instance is ";
@@ -46,6 +65,8 @@ static void say_keys(struct text *text, const struct record *record)
     text_append(text, before[0] == ',' ? "." : "");
 }
 
+/* The first sentence. It begins with the outcome, since that is what a reader looks for. Records
+ * without an operation are not about a call: switches, drops, the gate, the log, the policy. */
 static void say_what(struct text *text, const struct record *record)
 {
     if (!export_is_decision(record)) {
@@ -74,6 +95,7 @@ static void say_what(struct text *text, const struct record *record)
     say_keys(text, record);
 }
 
+/* Local time with its zone, as exact as the record has it. */
 static void append_moment(struct text *text, const struct record *record, enum record_field field)
 {
     int64_t time;
@@ -85,6 +107,7 @@ static void append_moment(struct text *text, const struct record *record, enum r
     }
 }
 
+/* A grouped record stands for many events: it has the time of each end and their number. */
 static void say_when(struct text *text, const struct record *record)
 {
     uint64_t repeats = export_repeats(record);
@@ -103,6 +126,8 @@ static void say_when(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* Module and offset name a place in a stripped program as well; the symbol is there only when the
+ * writer could find one. */
 static void say_process(struct text *text, const struct record *record)
 {
     text_append(text, "Process ");
@@ -120,6 +145,8 @@ static void say_process(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* The name that was looked up now is marked: the id may have been another group's when the record
+ * was written (later.h). */
 static void append_group(struct text *text, const struct record *record, enum record_field id,
                          enum record_field name)
 {
@@ -139,6 +166,7 @@ static void append_group(struct text *text, const struct record *record, enum re
     }
 }
 
+/* Whom the session was bound to when it was taken. */
 static void say_owner(struct text *text, const struct record *record)
 {
     text_append(text, "The session belongs to ");
@@ -149,6 +177,8 @@ static void say_owner(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* As whom the call came. The login uid (proc_pid_loginuid(5)) names who logged in, also behind
+ * sudo(8). */
 static void say_user(struct text *text, const struct record *record)
 {
     text_append(text, "The call was made as ");
@@ -160,6 +190,7 @@ static void say_user(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* Of a switch: the thread's identity before it. */
 static void say_before(struct text *text, const struct record *record)
 {
     text_append(text, "The thread was ");
@@ -168,6 +199,8 @@ static void say_before(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* Of a switch: what the thread was when the record was written, which is not always what was asked
+ * for. */
 static void say_after(struct text *text, const struct record *record)
 {
     text_append(text, "The thread is now ");
@@ -178,12 +211,14 @@ static void say_after(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* What a failed switch or drop was asked to do, in the words of the writer. */
 static void say_attempt(struct text *text, const struct record *record)
 {
     export_field(text, TERMINAL, record, RECORD_ATTEMPT);
     text_append(text, ".");
 }
 
+/* Often the cause of a mismatch: the place in the program that changed the identity last. */
 static void say_last_switch(struct text *text, const struct record *record)
 {
     text_append(text, "The last switch on this thread was made at ");
@@ -195,6 +230,7 @@ static void say_last_switch(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* The reason's own sentence, from model/event.h, so that the manual page and this agree. */
 static void say_why(struct text *text, const struct record *record)
 {
     enum audit_reason reason;
@@ -210,6 +246,8 @@ static void say_why(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* A mismatch without a rule is refused by the guard itself: that is a default, and it has a place
+ * in the policy file as well. */
 static void say_rule(struct text *text, const struct record *record)
 {
     if (export_has(record, RECORD_RULE) && !record_is(record, RECORD_RULE, "default")) {
@@ -231,6 +269,7 @@ static void say_rule(struct text *text, const struct record *record)
     }
 }
 
+/* The sentence of model/event.h for the main cause. */
 static const char *loss_text(const struct record *record)
 {
     for (enum audit_loss i = 0; i < AUDIT_LOSS_COUNT; i++) {
@@ -241,6 +280,8 @@ static const char *loss_text(const struct record *record)
     return "this version does not know the cause";
 }
 
+/* The sink's own count of what it missed. Whether the file is whole is proved by `miguard audit
+ * verify` alone. */
 static void say_lost(struct text *text, const struct record *record)
 {
     export_field(text, TERMINAL, record, RECORD_LOST_COUNT);
@@ -258,6 +299,8 @@ static void say_lost(struct text *text, const struct record *record)
     text_append(text, ".");
 }
 
+/* Details of records about the log and the policy. Each field belongs to one kind of record, so
+ * most sentences stay away. */
 static void say_log(struct text *text, const struct record *record)
 {
     append_named(text, record, "The file before is ", RECORD_PREVIOUS_FILE, ". ");
@@ -275,12 +318,14 @@ static void say_log(struct text *text, const struct record *record)
     append_named(text, record, " Its hash is ", RECORD_POLICY_HASH, ".");
 }
 
+/* The way from a record to its paragraphs, in the order in which they are written. */
 static const struct sentence {
     const char *name, *title; /* title: NULL goes on in the paragraph before */
     void (*say)(struct text *text, const struct record *record);
     bool (*applies)(const struct record *record);
 } sentences[];
 
+/* Every record has a time and an outcome. The parameter is used, so that no warning is left. */
 static bool always(const struct record *record)
 {
     return record != NULL;
@@ -295,53 +340,63 @@ static bool is_change(const struct record *record)
             action == AUDIT_ACTION_DROP);
 }
 
+/* A change has the same fields, but they mean before and after there. */
 static bool of_session(const struct record *record)
 {
     return export_has(record, RECORD_BOUND_USER_ID) && !is_change(record);
 }
 
+/* As of_session(), for the identity at use. */
 static bool of_caller(const struct record *record)
 {
     return export_has(record, RECORD_CURRENT_USER_ID) && !is_change(record);
 }
 
+/* As of_session(), for a change. */
 static bool with_before(const struct record *record)
 {
     return export_has(record, RECORD_BOUND_USER_ID) && is_change(record);
 }
 
+/* As of_caller(), for a change. */
 static bool with_after(const struct record *record)
 {
     return export_has(record, RECORD_CURRENT_USER_ID) && is_change(record);
 }
 
+/* Only a switch or drop that failed says what it tried. */
 static bool with_attempt(const struct record *record)
 {
     return export_has(record, RECORD_ATTEMPT);
 }
 
+/* The writer names it only where it knows one. */
 static bool with_last_switch(const struct record *record)
 {
     return export_has(record, RECORD_LAST_SWITCH_MODULE);
 }
 
+/* Without a reason ("none") only a decision gets the sentence. */
 static bool with_reason(const struct record *record)
 {
     return export_has(record, RECORD_REASON) &&
            (export_is_decision(record) || !record_is(record, RECORD_REASON, "none"));
 }
 
+/* A call that was allowed without a rule matched its session, and no rule was asked. */
 static bool with_rule(const struct record *record)
 {
     return export_is_decision(record) &&
            (export_is_refusal(record) || export_has(record, RECORD_RULE));
 }
 
+/* By the count, which every records-lost record has. */
 static bool with_loss(const struct record *record)
 {
     return export_has(record, RECORD_LOST_COUNT);
 }
 
+/* One of the fields that say_log() begins with. */
 static bool about_log(const struct record *record)
 {
     return export_has(record, RECORD_PREVIOUS_FILE) || export_has(record, RECORD_SPACE_STEP) ||
@@ -366,6 +421,8 @@ static const struct sentence sentences[] = {
 
 enum { SENTENCES = sizeof(sentences) / sizeof(sentences[0]) };
 
+/* What else the files have of this session. Its opening shows which request and which provider it
+ * came from. */
 static void say_related(struct text *text, const struct record *record,
                         const struct explain_related *related)
 {
@@ -398,7 +455,8 @@ static void say_related(struct text *text, const struct record *record,
 
 /* ---- text ------------------------------------------------------------------------------------*/
 
-/* Words of a paragraph in lines, which begin with the title or as many blanks. */
+/* Words of a paragraph in lines, which begin with the title or as many blanks. A word that is
+ * longer than a line gets one of its own and is not cut: it may be a path that is copied. */
 static void wrap(struct text *text, const char *title, const char *words)
 {
     enum { INDENT = 12 };
@@ -414,11 +472,13 @@ static void wrap(struct text *text, const char *title, const char *words)
         text_append_bytes(text, words, length);
         column += length + 1;
         words += length + (words[length] == ' ');
+        /* No blank at the end of a line. */
         text_append(text, *words != '\0' && column + strcspn(words, " ") <= WIDTH ? " " : "");
     }
     text_append(text, "\n");
 }
 
+/* Releases words, and carries its failure over. */
 static void wrap_text(struct text *text, const char *title, struct text *words)
 {
     text->failed = text->failed || words->failed;
@@ -426,6 +486,7 @@ static void wrap_text(struct text *text, const char *title, struct text *words)
     text_release(words);
 }
 
+/* One line for each component that differed, with both values. */
 static void write_changes(struct text *text, const struct record *record)
 {
     struct slice item;
@@ -442,6 +503,7 @@ static void write_changes(struct text *text, const struct record *record)
         text_append(&name, "  ");
         export_string(&name, TERMINAL, component);
         text_append(&name, "  ");
+        /* The values stand below each other; a longer name moves its own. */
         if (name.length < 18) {
             text_format(&name, "%*s", (int)(18 - name.length), "");
         }
@@ -455,6 +517,7 @@ static void write_changes(struct text *text, const struct record *record)
     }
 }
 
+/* The order is that of questions: what, when, who, why, what to do, what belongs to it. */
 void explain_write_text(struct text *text, const struct record *record,
                         const struct explain_related *related)
 {
@@ -493,6 +556,7 @@ void explain_write_text(struct text *text, const struct record *record,
 
 /* ---- JSON ------------------------------------------------------------------------------------*/
 
+/* Releases words. A text that could not be made becomes "", and the whole fails. */
 static void json_said(struct text *text, const char *name, struct text *words)
 {
     text->failed = text->failed || words->failed;
@@ -507,6 +571,7 @@ static void json_foreign(struct text *text, const char *name, const char *json, 
     text_json_shown(text, json, length);
 }
 
+/* The sentence, and both values as the record has them, for programs. */
 static void json_changes(struct text *text, const struct record *record)
 {
     struct slice item;
@@ -529,6 +594,7 @@ static void json_changes(struct text *text, const struct record *record)
     text_json_close(text, ']');
 }
 
+/* The record itself is the last member, so that nothing of it is lost. */
 void explain_write_json(struct text *text, const struct record *record,
                         const struct explain_related *related)
 {

@@ -8,8 +8,9 @@
 
 #include "tools/review/export_text.h"
 
-/* What one component was at open and is now: "root (0) -> alice (1000)", "lost 4, 27; gained
- * none". */
+/* What one component was at open and is now: "root (0) -> alice (1000)", "lost 4, 27; gained none".
+ * component is the name as in the record ("euid"). Says in words when a value could not be read or
+ * is not in the record. Out of memory: text->failed. */
 void explain_change(struct text *text, enum export_style style, const struct record *record,
                     const char *component);
 
@@ -21,13 +22,15 @@ struct explain_related {
     uint64_t other_refused; /* how many events of them are refusals */
 };
 
-/* Safe for a terminal. */
+/* Safe for a terminal. Begins with the outcome and ends with the record's id. */
 void explain_write_text(struct text *text, const struct record *record,
                         const struct explain_related *related);
+/* One object and a newline. Its keys are frozen: programs read them. */
 void explain_write_json(struct text *text, const struct record *record,
                         const struct explain_related *related);
 
-/* What to do about a record, one step each; false at the end. *at is 0 at first. */
+/* What to do about a record, one step each; false at the end. *at is 0 at first. *ret_step is
+ * constant text. Valid for any record, also one of a later version. */
 bool explain_step(const struct record *record, uint32_t *at, const char **ret_step);
 
 #endif

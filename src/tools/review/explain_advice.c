@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* What to do about a record: by its action, its reason and the components that differed. */
+/*
+ * What to do about a record: by its action, its reason and the components that differed.
+ *
+ * explain_step() counts through step_at(): the reason's or action's advice first, then one for each
+ * group of components that differed, then one about permissive mode. Texts name functions and
+ * commands of this project and of the system, because a reader acts on them.
+ */
 #include "tools/review/explain.h"
 
 #define LOOK_AT_POLICY                                                                             \
     "Ask the policy about this call: `miguard policy explain --help` shows how; it names every "   \
     "rule that was looked at, and why it did not apply."
 
+/* NULL: nothing to do, or the action says it. A reason without a row would be NULL as well, so that
+ * main_step() falls back to the action. */
 static const char *const by_reason[AUDIT_REASON_COUNT] = {
     [AUDIT_REASON_NONE] = NULL,
     [AUDIT_REASON_IDENTITY_MATCH] = NULL,
+    /* The identity is not that of the session, or it cannot be known. An identity that cannot be
+     * read or proved equals none, so no rule can help there. */
     [AUDIT_REASON_IDENTITY_MISMATCH] =
         "Most such refusals are a bug of the provider: it changed its identity and went on with "
         "a session of the identity before. Let it take the session again after the switch "
@@ -25,6 +35,7 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
     [AUDIT_REASON_IDENTITY_UNPROVABLE] =
         "The id is shown as the overflow id because this user namespace does not map it. Map the "
         "id, or run the provider outside of the namespace.",
+    /* What the policy, or its absence, decided. */
     [AUDIT_REASON_POLICY] =
         "The rule that is named says so. If it should not, change it or put a narrower rule "
         "before it, and add a test to the file. " LOOK_AT_POLICY,
@@ -35,6 +46,8 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
     [AUDIT_REASON_NO_POLICY] =
         "No policy could be loaded, so all is refused. `miguard policy check` says what is wrong "
         "with the files; the record policy-refused has the same.",
+    /* Handles and limits: the call came too late, too often, or with something that is not a handle
+     * of this process. */
     [AUDIT_REASON_CONTEXT_ENDED] =
         "The provider kept the session longer than the request that it came from. Take the "
         "session from the context at hand, and let go of it before the request's result is "
@@ -55,6 +68,7 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
     [AUDIT_REASON_HANDLE_INHERITED] =
         "The handle belongs to the parent process. After fork() a child has no session: let it "
         "call execve(2) or _exit(2), or let the parent make the calls.",
+    /* Calls that a guarded host refuses or makes by itself. */
     [AUDIT_REASON_LOCAL_SESSION_CLOSE] =
         "Leave out MI_Session_Close: a local session lives as long as its context, and others may "
         "be using it.",
@@ -69,6 +83,7 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "The call itself may be in order: its record could not be written, and on-audit-failure "
         "says deny. Look for records-lost and audit-space in the log, at the room on the disk "
         "and at the sinks.",
+    /* Changes of identity: by the library, or past it. */
     [AUDIT_REASON_SWITCH_FAILED] =
         "The thread is what it was. \"Tried\" says which step failed: with NOT_PERMITTED the "
         "process lacks CAP_SETUID, CAP_SETGID or a capability that is to be kept, or it could not "
@@ -80,6 +95,7 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
     [AUDIT_REASON_GATE_FAILED] =
         "The gate is not closed, or not the way that was asked for. Run: miguard doctor. Close it "
         "early, before other threads or filters are there.",
+    /* What the library put right or noticed in an allowed call, and names that cannot be read. */
     [AUDIT_REASON_LEFT_OPEN] =
         "The provider ended a request with an operation still open; it was cancelled and closed "
         "for it. Call MI_Operation_Close when the last result has come.",
@@ -100,8 +116,9 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "the policy refuse io_uring: gate: { scope: process, io-uring: deny }.",
 };
 
-/* Of an action whose reason says nothing. */
+/* Of an action whose reason says nothing. NULL: the record reports what is in order. */
 static const char *const by_action[] = {
+    /* Records about the log and the policy. */
     [AUDIT_ACTION_AUDIT_START] = NULL,
     [AUDIT_ACTION_RECORDS_LOST] =
         "What happened meanwhile is not in this sink: look into the others. Then remove the cause "
@@ -121,11 +138,13 @@ static const char *const by_action[] = {
     [AUDIT_ACTION_POLICY_REFUSED] =
         "The policy before it stays in force. Mend the files; `miguard policy check` shows each "
         "error with its line.",
+    /* Calls through the guard. A reason has come first where there was one. */
     [AUDIT_ACTION_SESSION_OPEN] = LOOK_AT_POLICY,
     [AUDIT_ACTION_SESSION_USE] = LOOK_AT_POLICY,
     [AUDIT_ACTION_SESSION_CLOSE] = "Leave out the call: a local session ends with its context.",
     [AUDIT_ACTION_CALLBACK] = LOOK_AT_POLICY,
     [AUDIT_ACTION_REAP] = "Close each operation when its last result has come.",
+    /* Changes of identity. */
     [AUDIT_ACTION_SWITCH] =
         "See whether the process has CAP_SETUID and CAP_SETGID, whether the target exists, and "
         "whether the gate is closed for it.",
@@ -139,6 +158,7 @@ static const char *const by_action[] = {
         "could not be closed. The call site shows the cause; let it use miguard_switch_to().",
 };
 
+/* By the kind of component: identity/component.h says which advice each component has. */
 static const char *const by_component[] = {
     [ADVICE_USERS] =
         "Users: the thread called a function such as setuid() or seteuid() after the session was "
@@ -166,7 +186,8 @@ static const char *const by_component[] = {
 _Static_assert(sizeof(by_component) / sizeof(by_component[0]) == ADVICE_COUNT,
                "an advice for each component");
 
-/* The components that an advice is for. */
+/* The components that an advice is for. From the table of components, so that a new component gets
+ * its advice by its row. */
 static miguard_components advised(enum component_advice advice)
 {
     miguard_components components = 0;
@@ -178,6 +199,7 @@ static miguard_components advised(enum component_advice advice)
     return components;
 }
 
+/* The components that differed. A name of a later version is 0 and gets no advice. */
 static miguard_components mismatch_of(const struct record *record)
 {
     miguard_components all = 0;
@@ -191,11 +213,14 @@ static miguard_components mismatch_of(const struct record *record)
     return all;
 }
 
+/* An allowed call has a step only where the library had to clean up after the provider, or where a
+ * ring keeps another identity. */
 static const char *main_step(const struct record *record)
 {
     enum audit_reason reason;
     enum audit_action action;
 
+    /* Allowed: nothing to do, but for what the library had to put right. */
     if (export_is_decision(record) && !export_is_refusal(record)) {
         return record_is(record, RECORD_REASON, "left-open") ? by_reason[AUDIT_REASON_LEFT_OPEN]
                : record_is(record, RECORD_REASON, "left-switched")
@@ -231,6 +256,7 @@ static const char *step_at(const struct record *record, uint32_t at)
                : NULL;
 }
 
+/* Steps that do not apply are NULL and passed over. */
 bool explain_step(const struct record *record, uint32_t *at, const char **ret_step)
 {
     const uint32_t last = ADVICE_COUNT + 1;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Says in words how one component changed between open and use, for explain.c and html_events.c. */
+/*
+ * Says in words how one component changed between open and use, for explain.c and html_events.c.
+ *
+ * explain_change() finds both values of the component in the credentials of the record. Ids get the
+ * name that the record has for them; lists are shown by what was lost and gained, because a list of
+ * 60 groups twice shows no difference to a reader.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,13 +16,15 @@ enum { SHOWN = 12 }; /* members of a list; who wants them all looks at the recor
 
 /* ---- ids -------------------------------------------------------------------------------------*/
 
+/* The same bytes. The writer has one spelling for a value, so equal values have equal bytes. */
 static bool same(const struct slice *a, const struct slice *b)
 {
     return a->at != NULL && b->at != NULL && a->length == b->length &&
            memcmp(a->at, b->at, a->length) == 0;
 }
 
-/* The record names some ids beside those of its credentials. */
+/* The record names some ids beside those of its credentials. Names are taken from the record alone,
+ * never from the directory of the reader: the values are of that moment. */
 static bool named_in_record(struct text *text, enum export_style style, const struct record *record,
                             const struct slice *id, bool user)
 {
@@ -46,10 +54,12 @@ static bool named_in_record(struct text *text, enum export_style style, const st
     return false;
 }
 
+/* An object {id, name} or a bare number: records have both forms. */
 static void append_id(struct text *text, enum export_style style, const struct record *record,
                       const struct slice *value, bool user)
 {
     struct slice id = export_find(value, "id"), name = export_find(value, "name");
+    /* A bare number is its own id. */
     struct slice shown = id.at != NULL ? id : *value;
 
     bool named = name.at != NULL;
@@ -65,16 +75,24 @@ static void append_id(struct text *text, enum export_style style, const struct r
 
 /* ---- lists -----------------------------------------------------------------------------------*/
 
+/*
+ * Groups and capabilities are arrays. Both sides are sorted, then one pass finds what is on one
+ * side only.
+ */
+
+/* Elements of one array, sorted. Bytes stay in the record. */
 struct list {
     struct slice *items;
     size_t count;
 };
 
-/* Numbers in their order, names in that of their bytes. */
+/* Numbers in their order, names in that of their bytes. Decimal numbers without leading zeros order
+ * by their length first. */
 static int compare(const void *a, const void *b)
 {
     const struct slice *one = a, *two = b;
 
+    /* Names begin with a quote. */
     if (one->length != two->length && one->at[0] != '"' && two->at[0] != '"') {
         return one->length < two->length ? -1 : 1;
     }
@@ -83,6 +101,8 @@ static int compare(const void *a, const void *b)
     return order != 0 ? order : one->length < two->length ? -1 : one->length > two->length;
 }
 
+/* False out of memory. Objects are reduced to their id, so that a name that is missing on one side
+ * is no difference. */
 static bool read_list(const struct slice *array, struct list *ret_list)
 {
     struct slice value;
@@ -105,7 +125,7 @@ static bool read_list(const struct slice *array, struct list *ret_list)
     return true;
 }
 
-/* Those of from that are not in without; both in order. */
+/* Those of from that are not in without; both in order. One pass over both, as in a merge. */
 static void append_missing(struct text *text, enum export_style style, const struct record *record,
                            const struct list *from, const struct list *without, bool groups)
 {
@@ -135,6 +155,7 @@ static void append_missing(struct text *text, enum export_style style, const str
     }
 }
 
+/* Fails the text when memory is out, and releases what was taken. */
 static void append_lists(struct text *text, enum export_style style, const struct record *record,
                          const struct slice *before, const struct slice *after, bool groups)
 {
@@ -154,6 +175,8 @@ static void append_lists(struct text *text, enum export_style style, const struc
 
 /* ---- a component -----------------------------------------------------------------------------*/
 
+/* The writer could not read this component then: it counts as a difference, and has no value to
+ * show. */
 static bool is_unreadable(const struct record *record, const char *component)
 {
     struct slice item;
@@ -166,6 +189,7 @@ static bool is_unreadable(const struct record *record, const char *component)
     return false;
 }
 
+/* The words for what is not a list: a person, yes or no, none, or the text itself. */
 static void append_value(struct text *text, enum export_style style, const struct record *record,
                          miguard_components component, const struct slice *value)
 {
@@ -180,6 +204,8 @@ static void append_value(struct text *text, enum export_style style, const struc
     }
 }
 
+/* The values were read again for the record, and may be equal by then: the third case says so
+ * rather than to show no change. */
 void explain_change(struct text *text, enum export_style style, const struct record *record,
                     const char *component)
 {

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a record as ECS, OCSF, CEF or RFC 5424, for `miguard audit export`. */
+/*
+ * Writes a record as ECS, OCSF, CEF or RFC 5424, for `miguard audit export`.
+ *
+ * export_record() chooses the format. ECS is the record as it is, since its names are ECS; the
+ * others are made from tables in export.h, field by field, so that --mapping and the code cannot
+ * disagree. Escaping is export_text()'s, with the style of the place.
+ */
 #include "tools/review/export.h"
 
 #include <stdio.h>
@@ -8,6 +14,7 @@
 #include "miguard/guard.h"
 #include "tools/review/export_ocsf.h"
 
+/* In the order of enum export_format; the command takes its option's words from here. */
 const char *const export_formats[] = {
 #define FORMAT_NAME(NAME, name) [EXPORT_##NAME##_FORMAT] = name,
     EXPORT_FORMAT_MAP(FORMAT_NAME)
@@ -17,7 +24,12 @@ const char *const export_formats[] = {
 
 /* ---- shared by CEF and RFC 5424 --------------------------------------------------------------*/
 
-/* A list is its items with commas. */
+/*
+ * Both are flat: a value is one text, whatever it is in JSON.
+ */
+
+/* A list is its items with commas. CEF and RFC 5424 have no lists. A comma inside of an item stays
+ * as it is. */
 static void append_value(struct text *text, enum export_style style, const struct record *record,
                          enum record_field field)
 {
@@ -35,6 +47,8 @@ static void append_value(struct text *text, enum export_style style, const struc
     }
 }
 
+/* The action decides where it is about the log or the policy; else the decision does. Keep it as in
+ * the syslog sink (src/audit/sink). */
 unsigned export_severity(const struct record *record)
 {
     enum { CRITICAL = 2, ERROR, WARNING, NOTICE, INFO };
@@ -64,15 +78,23 @@ unsigned export_severity(const struct record *record)
 
 /* ---- CEF -------------------------------------------------------------------------------------*/
 
+/*
+ * ArcSight Common Event Format: a header of seven fields between bars, then key=value. Of both only
+ * a few characters are escaped (EXPORT_CEF_HEADER, EXPORT_CEF).
+ */
+
 static const struct {
     enum record_field field;
     const char *key, *label;
+    /* A key that is CEF's own has no label; custom fields (cs1 to cs6, cn1 to cn3, flexString1 and
+     * 2) must have one. */
 } cef_keys[] = {
 #define CEF_ROW(FIELD, key, label) {RECORD_##FIELD, key, label},
     EXPORT_CEF_MAP(CEF_ROW)
 #undef CEF_ROW
 };
 
+/* CEF takes milliseconds since 1970. */
 static void cef_time(struct text *text, const char *key, const struct record *record,
                      enum record_field field)
 {
@@ -83,7 +105,8 @@ static void cef_time(struct text *text, const char *key, const struct record *re
     }
 }
 
-/* CEF counts from 0 to 10, and upwards. */
+/* CEF counts from 0 to 10, and upwards. The index is the syslog severity; 10 is the gravest in
+ * CEF. */
 static unsigned cef_severity(const struct record *record)
 {
     static const unsigned severities[] = {10, 10, 9, 8, 6, 3, 1, 0};
@@ -91,6 +114,8 @@ static unsigned cef_severity(const struct record *record)
     return severities[export_severity(record) & 7];
 }
 
+/* CEF:Version|Vendor|Product|Device Version|Signature ID|Name|Severity|Extension. The signature id
+ * is event.code; a header field may not be empty, hence "unknown". */
 static void export_cef(struct text *text, const struct record *record)
 {
     text_append(text, "CEF:0|miguard|miguard|" MIGUARD_VERSION "|");
@@ -102,6 +127,7 @@ static void export_cef(struct text *text, const struct record *record)
     text_append(text, "|");
     export_string(text, EXPORT_CEF_HEADER, export_action_text(record));
     text_format(text, "|%u|", cef_severity(record));
+    /* CEF's name for what was done; "would-deny" is of this project. */
     const char *act = record_is(record, RECORD_DECISION, "deny")     ? "deny"
                       : record_is(record, RECORD_WOULD_DENY, "true") ? "would-deny"
                                                                      : "allow";
@@ -123,18 +149,26 @@ static void export_cef(struct text *text, const struct record *record)
 
 /* ---- RFC 5424 --------------------------------------------------------------------------------*/
 
+/*
+ * As the syslog sink sends it, so that a log that is exported later looks the same to a collector:
+ * facility, tags and the names of the structured data.
+ */
+
+/* RFC 5424, table 1. */
 enum { FACILITY = 10 /* authpriv, as the syslog sink by default */ };
 
 static const struct {
     enum record_field field;
     const char *name;
+    /* The names of the syslog sink, so that a rule of a collector works for both ways. */
 } parameters[] = {
 #define PARAMETER_ROW(FIELD, name) {RECORD_##FIELD, name},
     EXPORT_SYSLOG_MAP(PARAMETER_ROW)
 #undef PARAMETER_ROW
 };
 
-/* Visible ASCII of limited length, "-" for none (RFC 5424, 6). */
+/* Visible ASCII of limited length, "-" for none (RFC 5424, 6). Each limit is that of RFC 5424, 6:
+ * HOSTNAME 255, PROCID 128, MSGID 32. */
 static void append_header(struct text *text, const struct record *record, enum record_field field,
                           size_t limit)
 {
@@ -142,6 +176,7 @@ static void append_header(struct text *text, const struct record *record, enum r
 
     record_text(record, field, value, limit + 1 < sizeof(value) ? limit + 1 : sizeof(value));
     for (char *at = value; *at != '\0'; at++) {
+        /* PRINTUSASCII of RFC 5424. */
         if (*at < 33 || *at > 126) {
             *at = '_';
         }
@@ -150,7 +185,9 @@ static void append_header(struct text *text, const struct record *record, enum r
     text_append(text, value[0] != '\0' ? value : "-");
 }
 
-/* The record has no byte order mark before it, which RFC 8259, 8.1 forbids in JSON. */
+/* The record has no byte order mark before it, which RFC 8259, 8.1 forbids in JSON. The message
+ * behind the structured data is the record itself. NILVALUE stands for a time that the record
+ * lacks. */
 static void export_syslog(struct text *text, const struct record *record)
 {
     int64_t time;
@@ -177,6 +214,7 @@ static void export_syslog(struct text *text, const struct record *record)
     text_append_bytes(text, record->line, record->length);
 }
 
+/* text->comma: the caller may have written JSON before; each line begins a new value. */
 void export_record(struct text *text, enum export_format format, const struct record *record)
 {
     text->comma = false;

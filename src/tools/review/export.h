@@ -14,6 +14,7 @@
     X(CEF, "cef")                                                                                  \
     X(RFC5424, "rfc5424")
 
+/* In the order of EXPORT_FORMAT_MAP. */
 enum export_format {
 #define EXPORT_FORMAT_ENUM(NAME, name) EXPORT_##NAME##_FORMAT,
     EXPORT_FORMAT_MAP(EXPORT_FORMAT_ENUM)
@@ -24,10 +25,12 @@ enum export_format {
 /* The names, ended with NULL. */
 extern const char *const export_formats[];
 
-/* Appends the record and a newline. */
+/* Appends the record and a newline. Never fails for a record that record_parse() accepted: what a
+ * format needs and the record lacks has a stand-in. Out of memory: text->failed. */
 void export_record(struct text *text, enum export_format format, const struct record *record);
 
-/* 2 critical, 3 error, 4 warning, 5 notice, 6 informational, as syslog(3) and the syslog sink. */
+/* 2 critical, 3 error, 4 warning, 5 notice, 6 informational, as syslog(3) and the syslog sink. By
+ * the action first, then by the decision. */
 unsigned export_severity(const struct record *record);
 
 /*
@@ -81,6 +84,7 @@ unsigned export_severity(const struct record *record);
     X("src_endpoint.hostname", "host.name (this host makes the call)", HOST)                       \
     X("device.hostname", "host.name", HOST)
 
+/* One row of the table that `miguard audit export --mapping` prints. */
 struct export_mapping {
     const char *attribute, *from;
     enum record_field field; /* RECORD_FIELD_COUNT: not as it is */

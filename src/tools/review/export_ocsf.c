@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* OCSF 1.8, by EXPORT_OCSF_MAP: https://schema.ocsf.io/1.8.0/classes/api_activity */
+/*
+ * OCSF 1.8, by EXPORT_OCSF_MAP: https://schema.ocsf.io/1.8.0/classes/api_activity
+ *
+ * One writer for each object of the schema, in the order of export_ocsf(). A field stands below
+ * "unmapped" or in a row of EXPORT_OCSF_MAP, so that a record loses nothing. Classes and versions
+ * are frozen: a collector's parser depends on them.
+ */
 #include "tools/review/export_ocsf.h"
 
 #include <stdio.h>
@@ -8,6 +14,7 @@
 #include "miguard/guard.h"
 #include "tools/review/export.h"
 
+/* What --mapping shows; rows with RECORD_FIELD_COUNT are made by code below. */
 const struct export_mapping export_ocsf_mapping[] = {
 #define MAPPING_ROW(attribute, from, FIELD) {attribute, from, RECORD_##FIELD},
     EXPORT_OCSF_MAP(MAPPING_ROW)
@@ -15,12 +22,14 @@ const struct export_mapping export_ocsf_mapping[] = {
         {NULL, NULL, RECORD_FIELD_COUNT},
 };
 
+/* Category, class and activity of OCSF, with the names that readers show. */
 struct class
 {
     unsigned category, class_uid, activity;
     const char *class_name, *category_name;
 };
 
+/* A change of identity is a Process Activity, whatever its outcome; everything else is a call. */
 static struct class class_of(const struct record *record)
 {
     enum audit_action action;
@@ -30,6 +39,7 @@ static struct class class_of(const struct record *record)
         case AUDIT_ACTION_SWITCH:
         case AUDIT_ACTION_RESTORE:
         case AUDIT_ACTION_DROP:
+            /* Set User ID. */
             return (struct class){1, 1007, 5, "Process Activity", "System Activity"};
         case AUDIT_ACTION_GATE:
             return (struct class){1, 1007, 99, "Process Activity", "System Activity"};
@@ -40,11 +50,13 @@ static struct class class_of(const struct record *record)
     return (struct class){6, 6003, 99, "API Activity", "Application Activity"};
 }
 
+/* status_id 2, and the action that OCSF calls Denied. */
 static bool denied(const struct record *record)
 {
     return record_is(record, RECORD_DECISION, "deny");
 }
 
+/* OCSF has no word for it: action_id 3 (Observed) and disposition_id 17 (Logged) come nearest. */
 static bool would_deny(const struct record *record)
 {
     return record_is(record, RECORD_WOULD_DENY, "true");
@@ -61,6 +73,8 @@ static void number(struct text *text, const char *name, const struct record *rec
     }
 }
 
+/* Only a JSON string: another type in that place would break the schema. It keeps the escapes of
+ * the record. */
 static void string(struct text *text, const char *name, const struct record *record,
                    enum record_field field)
 {
@@ -69,6 +83,7 @@ static void string(struct text *text, const char *name, const struct record *rec
     }
 }
 
+/* timestamp_t of OCSF. */
 static void milliseconds(struct text *text, const char *name, const struct record *record,
                          enum record_field field)
 {
@@ -79,6 +94,8 @@ static void milliseconds(struct text *text, const char *name, const struct recor
     }
 }
 
+/* 1 Informational to 4 High. A forged handle is an attack or a memory error; lost records and a
+ * missing policy leave a host unguarded or unrecorded. */
 static unsigned severity_id(const struct record *record)
 {
     static const char *const grave[] = {"handle-forged", "audit-failed", "no-policy"};
@@ -94,6 +111,7 @@ static unsigned severity_id(const struct record *record)
     return denied(record) ? 3 : would_deny(record) ? 2 : 1;
 }
 
+/* type_uid is defined as class_uid * 100 + activity_id. */
 static void write_class(struct text *text, const struct record *record)
 {
     struct class class = class_of(record);
@@ -108,6 +126,7 @@ static void write_class(struct text *text, const struct record *record)
     text_json_unsigned(text, "severity_id", severity_id(record));
 }
 
+/* start_time and end_time belong to a grouped record, and are absent in others. */
 static void write_time(struct text *text, const struct record *record)
 {
     int64_t time;
@@ -121,6 +140,8 @@ static void write_time(struct text *text, const struct record *record)
     text_json_unsigned(text, "count", export_repeats(record));
 }
 
+/* action_id and disposition_id belong to the profile security_control, which only a decision
+ * has. */
 static void write_status(struct text *text, const struct record *record)
 {
     enum audit_reason reason;
@@ -138,6 +159,7 @@ static void write_status(struct text *text, const struct record *record)
     }
 }
 
+/* The profiles name where attributes such as action_id, auid and device come from. */
 static void write_metadata(struct text *text, const struct record *record)
 {
     text_json_open(text, "metadata", '{');
@@ -161,6 +183,7 @@ static void write_metadata(struct text *text, const struct record *record)
     text_json_close(text, '}');
 }
 
+/* Left out when the record has neither: an empty object is not a user. */
 static void write_user(struct text *text, const struct record *record, enum record_field id,
                        enum record_field name)
 {
@@ -172,6 +195,7 @@ static void write_user(struct text *text, const struct record *record, enum reco
     }
 }
 
+/* The process of the host, with the identity at use. ptid is OCSF's name for a thread id. */
 static void write_process(struct text *text, const struct record *record)
 {
     text_json_open(text, "process", '{');
@@ -193,6 +217,7 @@ static void write_process(struct text *text, const struct record *record)
     text_json_close(text, '}');
 }
 
+/* The user of the actor is who opened the session; its process carries who used it. */
 static void write_actor(struct text *text, const struct record *record)
 {
     text_json_open(text, "actor", '{');
@@ -206,6 +231,8 @@ static void write_actor(struct text *text, const struct record *record)
     text_json_close(text, '}');
 }
 
+/* operation and service.name are required: where the record has no call, its action and "miguard"
+ * stand for them. */
 static void write_api(struct text *text, const struct record *record)
 {
     text_json_open(text, "api", '{');
@@ -235,6 +262,7 @@ static void write_api(struct text *text, const struct record *record)
     }
 }
 
+/* src_endpoint and device are the same host: it makes the call and decides about it. */
 static void write_host(struct text *text, const char *name, const struct record *record,
                        bool device)
 {
@@ -245,11 +273,13 @@ static void write_host(struct text *text, const char *name, const struct record 
         text_json_string(text, "hostname", "unknown"); /* the object needs one of its names */
     }
     if (device) {
+        /* 0: what kind of device it is is not known. */
         text_json_unsigned(text, "type_id", 0);
     }
     text_json_close(text, '}');
 }
 
+/* The rule that decided, when one did. */
 static void write_policy(struct text *text, const struct record *record)
 {
     if (export_has(record, RECORD_RULE)) {
@@ -265,6 +295,7 @@ static void write_policy(struct text *text, const struct record *record)
 static const enum record_field unmapped[] = {
     RECORD_BOOT,
     RECORD_THREAD_NAME,
+    /* The identities beyond what a user object has. */
     RECORD_CURRENT_REAL_USER_ID,
     RECORD_CURRENT_REAL_USER_NAME,
     RECORD_CURRENT_SAVED_USER_ID,
@@ -274,22 +305,27 @@ static const enum record_field unmapped[] = {
     RECORD_CURRENT_SAVED_GROUP_ID,
     RECORD_BOUND_GROUP_ID,
     RECORD_BOUND_GROUP_NAME,
+    /* The call. */
     RECORD_METHOD,
     RECORD_KEYS,
     RECORD_KEYS_OMITTED,
     RECORD_WOULD_DENY,
+    /* The session and what differed in it. */
     RECORD_CONTEXT,
     RECORD_OPERATION_ID,
     RECORD_MISMATCH,
     RECORD_UNREADABLE,
     RECORD_CRED_BOUND,
     RECORD_CRED_CURRENT,
+    /* Where the call came from. */
     RECORD_SITE_MODULE,
     RECORD_SITE_OFFSET,
     RECORD_SITE_SYMBOL,
+    /* The policy. */
     RECORD_POLICY_DETAIL,
     RECORD_POLICY_HASH,
     RECORD_POLICY_PATH,
+    /* What is missing, and the log itself. */
     RECORD_LOST_COUNT,
     RECORD_LOST_SINK,
     RECORD_LOST_CAUSE,
@@ -307,12 +343,15 @@ static const enum record_field unmapped[] = {
     RECORD_SPACE_STEP,
     RECORD_SPACE_AVAILABLE,
     RECORD_SPACE_USED,
+    /* Where the record stands in the chain of its log. */
     RECORD_CHAIN,
     RECORD_CHAIN_EPOCH,
     RECORD_CHAIN_PREVIOUS,
     RECORD_HASH,
 };
 
+/* Names are the ECS paths, with dots in them, so that the fields are found under the name that the
+ * manual page has. */
 static void write_unmapped(struct text *text, const struct record *record)
 {
     text_json_open(text, "unmapped", '{');
@@ -322,6 +361,7 @@ static void write_unmapped(struct text *text, const struct record *record)
     text_json_close(text, '}');
 }
 
+/* No newline: export_record() adds it. */
 void export_ocsf(struct text *text, const struct record *record)
 {
     text_json_open(text, NULL, '{');

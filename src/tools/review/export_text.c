@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Escapes values of records for the text they go into, and reads the JSON inside a record. Every
- * writer of tools/review and the command use it. */
+/*
+ * Escapes values of records for the text they go into, and reads the JSON inside a record. Every
+ * writer of tools/review and the command use it.
+ *
+ * export_text() is the one escaper. It copies runs that need none, and replaces or spells out the
+ * rest by the style. Callers never mix escaping of their own with it. The readers at the end serve
+ * JSON that record_parse() has accepted: they need not handle what is malformed, but never run past
+ * the slice.
+ */
 #include "tools/review/export_text.h"
 
 #include <stdio.h>
@@ -10,13 +17,21 @@
 #include "base/alloc.h"
 #include "tools/review/later.h"
 
+/* U+FFFD in UTF-8. */
 #define REPLACEMENT "\xEF\xBF\xBD"
 
 /* ---- escaping --------------------------------------------------------------------------------*/
 
+/*
+ * A record may hold any bytes that a provider chose. In each place that they go to some of them
+ * would act: move a cursor, open a tag, end a quote, begin another field.
+ */
+
 /* The next code point; 0xFFFD and one byte where it is no UTF-8 (RFC 3629). */
 static uint32_t next_point(const char *bytes, size_t left, size_t *ret_length)
 {
+    /* The least code point of each length: a longer spelling of a smaller one is invalid (RFC
+     * 3629), or a filter could be passed by. */
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *at = (const unsigned char *)bytes;
     size_t length = at[0] < 0x80             ? 1
@@ -46,6 +61,8 @@ static uint32_t next_point(const char *bytes, size_t left, size_t *ret_length)
     return point;
 }
 
+/* The code point as an escape that its place understands; in CEF and RFC 5424 the backslash itself
+ * must be escaped once more. */
 static void append_hidden(struct text *text, enum export_style style, uint32_t point)
 {
     switch (style) {
@@ -70,7 +87,8 @@ static void append_hidden(struct text *text, enum export_style style, uint32_t p
     }
 }
 
-/* What an ASCII character becomes, or NULL when it stays. */
+/* What an ASCII character becomes, or NULL when it stays. A glob is inside YAML's double quotes, so
+ * its own backslash stands there as two. */
 static const char *replaced(enum export_style style, uint32_t point)
 {
     static const struct {
@@ -97,8 +115,11 @@ static const char *replaced(enum export_style style, uint32_t point)
     return NULL;
 }
 
+/* Hidden is what could move a cursor, turn the direction of writing or stand unseen
+ * (text_is_hidden() in base/text.h). */
 void export_text(struct text *text, enum export_style style, const char *bytes, size_t length)
 {
+    /* Bytes from start on need no escape so far. */
     size_t step, start = 0;
 
     if (style == EXPORT_PLAIN) {
@@ -123,11 +144,13 @@ void export_text(struct text *text, enum export_style style, const char *bytes, 
     text_append_bytes(text, bytes + start, length - start);
 }
 
+/* A text of this program, or one that came by another way than a record. */
 void export_string(struct text *text, enum export_style style, const char *string)
 {
     export_text(text, style, string, strlen(string));
 }
 
+/* Undoes the escapes of JSON before it escapes for the other text. Most values fit on the stack. */
 void export_slice(struct text *text, enum export_style style, const struct slice *slice)
 {
     char small[512];
@@ -150,6 +173,7 @@ void export_slice(struct text *text, enum export_style style, const struct slice
     base_free(large);
 }
 
+/* By the field's number: export_slice() of it. */
 void export_field(struct text *text, enum export_style style, const struct record *record,
                   enum record_field field)
 {
@@ -158,11 +182,14 @@ void export_field(struct text *text, enum export_style style, const struct recor
 
 /* ---- fields ----------------------------------------------------------------------------------*/
 
+/* An empty string counts as absent: no field has a meaning for it. */
 bool export_has(const struct record *record, enum record_field field)
 {
     return record->field[field].at != NULL && !record_is(record, field, "");
 }
 
+/* The name as the record has it is certain for that moment; one that was looked up now is
+ * marked. */
 void export_person(struct text *text, enum export_style style, const struct record *record,
                    enum record_field id, enum record_field name)
 {
@@ -186,6 +213,8 @@ void export_person(struct text *text, enum export_style style, const struct reco
     }
 }
 
+/* Escapes of the record stay, and a hidden character that stands raw in it becomes one
+ * (text_json_shown()). */
 void export_json(struct text *text, const char *name, const struct record *record,
                  enum record_field field)
 {
@@ -197,6 +226,8 @@ void export_json(struct text *text, const char *name, const struct record *recor
     }
 }
 
+/* In the local time of the reader, since a person compares it with a clock; export_utc() is for
+ * programs. */
 void export_time(struct text *text, int64_t nanoseconds, bool exact)
 {
     time_t seconds = (time_t)(nanoseconds / 1000000000);
@@ -213,6 +244,7 @@ void export_time(struct text *text, int64_t nanoseconds, bool exact)
     }
 }
 
+/* Microseconds, as records have them. */
 void export_utc(struct text *text, int64_t nanoseconds)
 {
     time_t seconds = (time_t)(nanoseconds / 1000000000);
@@ -224,6 +256,7 @@ void export_utc(struct text *text, int64_t nanoseconds)
     text_format(text, "%s.%06dZ", stamp, (int)(nanoseconds % 1000000000 / 1000));
 }
 
+/* A record without a count, or with 0, is one event. */
 uint64_t export_repeats(const struct record *record)
 {
     uint64_t count;
@@ -235,12 +268,14 @@ uint64_t export_repeats(const struct record *record)
 
 static const struct {
     const char *name, *text;
+    /* Indexed by enum audit_action, from the same list as the writer's. */
 } actions[] = {
 #define ACTION_ROW(NAME, name, allowed, refused, text) [AUDIT_ACTION_##NAME] = {name, text},
     AUDIT_ACTION_MAP(ACTION_ROW)
 #undef ACTION_ROW
 };
 
+/* By the closed list of the version that reads. */
 bool export_action(const struct record *record, enum audit_action *ret_action)
 {
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
@@ -252,6 +287,7 @@ bool export_action(const struct record *record, enum audit_action *ret_action)
     return false;
 }
 
+/* Never NULL. */
 const char *export_action_text(const struct record *record)
 {
     enum audit_action action;
@@ -260,6 +296,7 @@ const char *export_action_text(const struct record *record)
                                           : "this version does not know what happened";
 }
 
+/* As export_action(), for event.reason. */
 bool export_reason(const struct record *record, enum audit_reason *ret_reason)
 {
     for (enum audit_reason i = 0; i < AUDIT_REASON_COUNT; i++) {
@@ -271,7 +308,9 @@ bool export_reason(const struct record *record, enum audit_reason *ret_reason)
     return false;
 }
 
-/* A later version's action is a decision when it names an operation. */
+/* A later version's action is a decision when it names an operation. Actions are in the order of
+ * the list in model/event.h: those about the log and the policy come first, and one that was added
+ * later is last. */
 bool export_is_decision(const struct record *record)
 {
     enum audit_action action;
@@ -281,6 +320,7 @@ bool export_is_decision(const struct record *record)
                : export_has(record, RECORD_OPERATION);
 }
 
+/* A record of permissive mode counts: the call would have been refused. */
 bool export_is_refusal(const struct record *record)
 {
     return export_is_decision(record) && (record_is(record, RECORD_DECISION, "deny") ||
@@ -289,11 +329,14 @@ bool export_is_refusal(const struct record *record)
 
 /* ---- JSON that is known to be sound ----------------------------------------------------------*/
 
+/* White space of RFC 8259, section 2. */
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* What stands between two values. A colon counts, so that members and elements are stepped through
+ * alike. */
 static size_t skip_between(const struct slice *slice, size_t at)
 {
     while (at < slice->length &&
@@ -303,6 +346,8 @@ static size_t skip_between(const struct slice *slice, size_t at)
     return at;
 }
 
+/* Behind the closing quote; at is that of the opening one. A backslash takes the next byte with
+ * it. */
 static size_t end_of_string(const struct slice *slice, size_t at)
 {
     for (at++; at < slice->length && slice->at[at] != '"'; at++) {
@@ -311,6 +356,8 @@ static size_t end_of_string(const struct slice *slice, size_t at)
     return at < slice->length ? at + 1 : slice->length;
 }
 
+/* Behind the value at `at`, whatever it is: brackets are counted, those inside of strings are
+ * not. */
 static size_t end_of_value(const struct slice *slice, size_t at)
 {
     size_t depth = 0;
@@ -334,6 +381,7 @@ static size_t end_of_value(const struct slice *slice, size_t at)
     return at;
 }
 
+/* For an object it gives names and values in turn, which export_member() uses. */
 bool export_element(const struct slice *array, size_t *at, struct slice *ret_value)
 {
     if (array->at == NULL || (array->at[0] != '[' && array->at[0] != '{')) {
@@ -348,6 +396,7 @@ bool export_element(const struct slice *array, size_t *at, struct slice *ret_val
     return true;
 }
 
+/* A member is two elements of the object in turn, its name and its value. */
 bool export_member(const struct slice *object, size_t *at, struct slice *ret_name,
                    struct slice *ret_value)
 {
@@ -357,6 +406,7 @@ bool export_member(const struct slice *object, size_t *at, struct slice *ret_nam
     return export_element(object, at, ret_name) && export_element(object, at, ret_value);
 }
 
+/* The first of that name. Objects that are asked have few members. */
 struct slice export_find(const struct slice *object, const char *name)
 {
     struct slice key, value;
@@ -369,6 +419,7 @@ struct slice export_find(const struct slice *object, const char *name)
     return (struct slice){NULL, 0};
 }
 
+/* Written from its end; text has room for 20 digits and 6 commas. */
 const char *export_number(uint64_t number, char text[EXPORT_NUMBER])
 {
     char *at = text + EXPORT_NUMBER - 1;

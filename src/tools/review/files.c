@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the files of a log, rotated and packed ones among them, and puts them in order. read.c,
- * verify.c and `miguard audit follow` begin with it. */
+/*
+ * Finds the files of a log, rotated and packed ones among them, and puts them in order. read.c,
+ * verify.c and `miguard audit follow` begin with it.
+ *
+ * log_parts_find() lists the folder (list), reads the first and last record of each file (examine),
+ * decides which belong to the log by their chain (choose, gather) and sorts (in_order). Names are
+ * not trusted: anyone may put a file NAME.7 beside a log. A file that does not belong is kept as a
+ * stray, with the reason, so that it is reported and not silently left out.
+ */
 #include "tools/review/files.h"
 
 #include <errno.h>
@@ -25,6 +32,7 @@ struct buffer {
     bool no_memory;
 };
 
+/* Grows only, and without keeping the bytes: each reader fills it anew. */
 static bool make_room(struct buffer *buffer, size_t size)
 {
     if (size > buffer->size) {
@@ -36,7 +44,8 @@ static bool make_room(struct buffer *buffer, size_t size)
     return size <= buffer->size;
 }
 
-/* From the beginning, whatever was read of fd before. NULL: out of memory. */
+/* From the beginning, whatever was read of fd before. NULL: out of memory. fd is duplicated, as
+ * gzclose(3) closes what it reads from. A duplicate shares the offset, hence the lseek(2). */
 static gzFile open_packed(struct buffer *buffer, int fd)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -51,7 +60,8 @@ static gzFile open_packed(struct buffer *buffer, int fd)
     return file;
 }
 
-/* Plain or packed, whatever it is called. */
+/* Plain or packed, whatever it is called. A window that ends inside of the first record finds none,
+ * and look_into() tries the larger one. */
 static bool read_first(struct buffer *buffer, int fd, unsigned size, struct family_place *ret_place)
 {
     ssize_t got = make_room(buffer, size) ? pread(fd, buffer->bytes, size, 0) : -1;
@@ -66,6 +76,8 @@ static bool read_first(struct buffer *buffer, int fd, unsigned size, struct fami
     return got > 0 && family_first(buffer->bytes, (size_t)got, ret_place);
 }
 
+/* Only the end of the file is read: the current file of a busy log is large. A record longer than
+ * the window is found by the larger one. */
 static bool read_last(struct buffer *buffer, int fd, uint64_t size, size_t window,
                       struct family_place *ret_place)
 {
@@ -98,6 +110,8 @@ static bool read_packed_last(struct buffer *buffer, int fd, struct family_place 
     return length > 0 && family_last(buffer->bytes, length, ret_place);
 }
 
+/* The first and the last record. Without a last one, the first stands for it: both then name the
+ * same chain. */
 static void look_into(struct buffer *buffer, struct log_part *part, int fd)
 {
     part->known =
@@ -111,11 +125,15 @@ static void look_into(struct buffer *buffer, struct log_part *part, int fd)
     }
 }
 
+/* O_NOFOLLOW: a link could lead to any file that the caller may read. O_NONBLOCK: the open of a
+ * FIFO would wait for its writer. */
 static int open_entry(int folder, const char *entry)
 {
     return openat(folder, entry, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* The file is opened again: examine() keeps none open, so that many files need no more than one
+ * descriptor. A file that is gone by now keeps its first record as the last. */
 static void examine_packed_last(struct buffer *buffer, int folder, const char *entry,
                                 struct log_part *part)
 {
@@ -127,7 +145,8 @@ static void examine_packed_last(struct buffer *buffer, int folder, const char *e
     }
 }
 
-/* False: it is gone again. What may not be read may be the log's: its reader reports it. */
+/* False: it is gone again. What may not be read may be the log's: its reader reports it. A missing
+ * current file stays in the list, since its reader must report it. */
 static bool examine(struct buffer *buffer, int folder, const char *entry, struct log_part *part)
 {
     struct stat status;
@@ -160,17 +179,26 @@ static bool examine(struct buffer *buffer, int folder, const char *entry, struct
 /* ---- whose they are ---------------------------------------------------------------------------
  */
 
+/*
+ * A chain is known by its id, which every record has. From one chain that is certainly the log's
+ * (anchor) the others follow: a file with a record of such a chain belongs, and brings the chain of
+ * its other end. Packed files are asked for their last record only when that could matter.
+ */
+
+/* All that one log_parts_find() knows; the texts are the caller's. */
 struct search {
     const char *log, *name; /* with its folder; without */
     int folder;
     struct buffer buffer;
     struct log_part *list;
     size_t count;
+    /* own[i]: list[i] belongs to the log. */
     bool *own;
     uint64_t *chains; /* that are the log's, two for each part */
     size_t chain_count;
 };
 
+/* Linear: a log has a handful of chains, one for each time that its state was lost. */
 static bool is_chain(const struct search *search, uint64_t chain)
 {
     for (size_t i = 0; i < search->chain_count; i++) {
@@ -181,6 +209,7 @@ static bool is_chain(const struct search *search, uint64_t chain)
     return false;
 }
 
+/* There is room for the first and the last of each part, and the anchor. */
 static void add_chain(struct search *search, uint64_t chain)
 {
     if (!is_chain(search, chain)) {
@@ -188,7 +217,7 @@ static void add_chain(struct search *search, uint64_t chain)
     }
 }
 
-/* A writer that finds a log without its state begins a chain and goes on with the numbers. */
+/* A writer that finds a log without its state begins a chain and goes on with the numbers.  */
 static bool goes_on(const struct log_part *before, const struct log_part *after)
 {
     return after->first.begins && after->first.sequence > 1 &&
@@ -196,6 +225,8 @@ static bool goes_on(const struct log_part *before, const struct log_part *after)
             before->last.sequence + 2 == after->first.sequence);
 }
 
+/* By its chain at either end, or because its numbers join a file that is known to belong. The
+ * second rule is what carries over a chain that was begun anew. */
 static bool belongs(const struct search *search, size_t at)
 {
     const struct log_part *part = &search->list[at];
@@ -237,7 +268,7 @@ static bool gather(struct search *search)
 }
 
 /* The chain by which the others are known: what is asked for, what the state says, what the current
- * file ends in, else what the newest number has. */
+ * file ends in, else what the newest number has. 0: no file shows one. */
 static uint64_t anchor(const struct search *search, uint64_t asked)
 {
     struct state_head head = {0};
@@ -262,6 +293,8 @@ static uint64_t anchor(const struct search *search, uint64_t asked)
     return newest != NULL ? newest->last.chain : 0;
 }
 
+/* Reads packed files to their end, which is slow, and so only when some file has found no place by
+ * its first record. */
 static void gather_packed(struct search *search)
 {
     char entry[NAME_MAX + 32];
@@ -279,6 +312,8 @@ static void gather_packed(struct search *search)
     (void)gather(search);
 }
 
+/* Fills own, and sets the reason of each stray. The current file always belongs: it is what the
+ * caller named. */
 static enum miguard_status choose(struct search *search, uint64_t asked)
 {
     search->own = base_alloc(search->count, sizeof(*search->own));
@@ -319,7 +354,7 @@ static enum miguard_status choose(struct search *search, uint64_t asked)
  */
 
 /* Numbers go on over a chain that was begun anew. What has no record is the newest, or not known.
- */
+ * Strays stand last, where log_parts_find() counts them off. */
 static int in_order(const void *a, const void *b)
 {
     const struct log_part *x = a, *y = b;
@@ -343,7 +378,8 @@ static int in_order(const void *a, const void *b)
 }
 
 /* Of two that begin alike the longer one is the log; of a file and what gzip(1) makes of it, the
- * file. */
+ * file. The list is in order, so copies stand side by side. A copy is left out of reading; verify.c
+ * decides for itself (is_twin). */
 static void mark_copies(struct log_part *list, size_t count)
 {
     size_t kept = 0;
@@ -364,11 +400,14 @@ static void mark_copies(struct log_part *list, size_t count)
 /* ---- all --------------------------------------------------------------------------------------
  */
 
+/* One text for every place, as a caller can do nothing about the difference. */
 static enum miguard_status no_memory(struct miguard_error *reterr)
 {
     return error_set(reterr, MIGUARD_NO_MEMORY, 0, "files", NULL);
 }
 
+/* Files are opened relative to this descriptor, so a folder that is renamed meanwhile does not mix
+ * two logs. */
 static enum miguard_status open_folder(struct search *search, struct miguard_error *reterr)
 {
     size_t length = search->name == search->log ? 1 : (size_t)(search->name - search->log);
@@ -388,6 +427,7 @@ static enum miguard_status open_folder(struct search *search, struct miguard_err
     return status;
 }
 
+/* A file that vanished since the listing is no error: rotation removes files at any time. */
 static bool add_part(struct search *search, const struct family_member *member)
 {
     char entry[NAME_MAX + 32];
@@ -409,6 +449,7 @@ static bool add_part(struct search *search, const struct family_member *member)
     return true;
 }
 
+/* Every file whose name family_list() takes for the log's, with what examine() found in it. */
 static enum miguard_status list(struct search *search, struct miguard_error *reterr)
 {
     struct family family;
@@ -431,6 +472,7 @@ static enum miguard_status list(struct search *search, struct miguard_error *ret
     return status;
 }
 
+/* On failure nothing is left to release. The list has the log's own files first, then strays. */
 enum miguard_status log_parts_find(const char *log, uint64_t chain, struct log_parts *ret_parts,
                                    struct miguard_error *reterr)
 {
@@ -465,6 +507,7 @@ enum miguard_status log_parts_find(const char *log, uint64_t chain, struct log_p
     return MIGUARD_OK;
 }
 
+/* The names of strays as well. */
 void log_parts_release(struct log_parts *parts)
 {
     for (size_t i = 0; i < parts->count + parts->strays; i++) {

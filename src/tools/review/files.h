@@ -9,14 +9,20 @@
 #include "audit/file/family.h"
 #include "base/error.h"
 
+/* One file of the folder that has a name of the log's. */
 struct log_part {
     char *name;        /* on the heap */
     const char *stray; /* why it does not belong to the log; NULL: it does */
     bool copy;         /* begins as another part does, which is as long or longer */
+    /* packed by its name (.gz); current: without a number, the one that is written to. */
     bool packed, current;
+    /* Of rotation: NAME.7 has 7. See audit/file/family.h. */
     uint64_t number;
     bool known; /* first is */
+    /* Sequence and chain of its first and last record. A packed file's last is known only where it
+     * was needed. */
     struct family_place first, last;
+    /* As fstat(2) gave them when it was listed; the file may have grown since. */
     uint64_t size, device, inode;
 };
 
@@ -28,10 +34,12 @@ struct log_parts {
 };
 
 /* chain 0: the one that the log's state or its current file names. Errors: NOT_FOUND (there is no
- * file at all), SYSTEM, NO_MEMORY. */
+ * file at all), SYSTEM, NO_MEMORY. On success ret_parts is to be released. Reads the beginning and
+ * end of every file; opens no link, waits for no FIFO. */
 MIGUARD_CHECKED enum miguard_status log_parts_find(const char *log, uint64_t chain,
                                                    struct log_parts *ret_parts,
                                                    struct miguard_error *reterr);
+/* NULL names are allowed; *parts is zeroed. */
 void log_parts_release(struct log_parts *parts);
 
 #endif

@@ -6,25 +6,32 @@
 
 #include "base/alloc.h"
 
+/* zlib's memory comes from base/alloc.h as well, so that a test can make it fail. context is
+ * unused: there is one heap. */
 static void *gzip_alloc(void *context, unsigned count, unsigned size)
 {
     (void)context;
     return base_alloc(count, size);
 }
 
+/* The other half of gzip_alloc(). */
 static void gzip_free(void *context, void *block)
 {
     (void)context;
     base_free(block);
 }
 
+/* The two bytes of RFC 1952, section 2.3.1. JSON cannot begin with 1F. */
 bool gzip_is_packed(const char *bytes, size_t length)
 {
     return length >= 2 && memcmp(bytes, "\x1F\x8B", 2) == 0;
 }
 
+/* gzip->input is only set when all went well: gzip_close() goes by it. */
 bool gzip_open(struct gzip *gzip, const char *bytes, size_t length, size_t size)
 {
+    /* Added to windowBits, makes inflateInit2() accept gzip alone, not zlib's own format
+     * (zlib.h). */
     enum { GZIP_ONLY = 16 };
 
     *gzip = (struct gzip){.stream = {.zalloc = gzip_alloc, .zfree = gzip_free}};
@@ -43,6 +50,7 @@ bool gzip_open(struct gzip *gzip, const char *bytes, size_t length, size_t size)
     return true;
 }
 
+/* inflateEnd() frees through gzip_free(). */
 void gzip_close(struct gzip *gzip)
 {
     if (gzip->input != NULL) {
@@ -52,11 +60,14 @@ void gzip_close(struct gzip *gzip)
     }
 }
 
+/* zlib has used up its input; it may still hold output, which the next gzip_unpack() gives. */
 bool gzip_is_empty(const struct gzip *gzip)
 {
     return gzip->stream.avail_in == 0;
 }
 
+/* The end of the file is right only between two members (RFC 1952, section 2.2): anywhere else the
+ * data were cut. */
 enum gzip_result gzip_feed(struct gzip *gzip, size_t length, const char **ret_fault)
 {
     gzip->stream.next_in = gzip->input;
@@ -71,6 +82,8 @@ enum gzip_result gzip_feed(struct gzip *gzip, size_t length, const char **ret_fa
     return GZIP_DAMAGED;
 }
 
+/* inflateReset() makes ready for another member behind this one; whole stays true until its first
+ * byte is unpacked. */
 enum gzip_result gzip_unpack(struct gzip *gzip, char *out, size_t room, size_t *ret_length,
                              const char **ret_fault)
 {
@@ -79,6 +92,7 @@ enum gzip_result gzip_unpack(struct gzip *gzip, char *out, size_t room, size_t *
 
     stream->next_out = (unsigned char *)out;
     stream->avail_out = (unsigned)room;
+    /* Z_BUF_ERROR only means that there was no input or no room: it is not damage. */
     int result = inflate(stream, Z_NO_FLUSH);
     *ret_length = room - stream->avail_out;
     gzip->whole = result == Z_STREAM_END;

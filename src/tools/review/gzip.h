@@ -14,12 +14,14 @@
 #include <stddef.h>
 #include <zlib.h>
 
+/* The state of one packed file. Zeroed: not open. For one thread. */
 struct gzip {
     z_stream stream;
     unsigned char *input; /* NULL: not open */
     bool whole;           /* what was unpacked so far could be all */
 };
 
+/* What a step came to. */
 enum gzip_result {
     GZIP_MORE, /* some was unpacked, or none yet */
     GZIP_END,
@@ -33,12 +35,13 @@ bool gzip_is_packed(const char *bytes, size_t length);
 /* The first bytes become its input, of which `size` bytes are read at once; size is not less than
  * length. False when memory is out. */
 bool gzip_open(struct gzip *gzip, const char *bytes, size_t length, size_t size);
+/* A gzip that is not open, or zeroed, is allowed. */
 void gzip_close(struct gzip *gzip);
 
 /* Whether the caller must read into input before the next gzip_unpack(). */
 bool gzip_is_empty(const struct gzip *gzip);
 
-/* length 0: there is no more. END or DAMAGED then, else MORE. */
+/* length 0: there is no more. END or DAMAGED then, else MORE. fault is set with DAMAGED only. */
 enum gzip_result gzip_feed(struct gzip *gzip, size_t length, const char **ret_fault);
 
 /* Unpacks into out. DAMAGED only when nothing came out: what stands before the damage comes first.

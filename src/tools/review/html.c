@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The report as one page of HTML: head, summary and lists. miguard audit report --html calls it. */
+/*
+ * The report as one page of HTML: head, summary and lists. miguard audit report --html calls it.
+ *
+ * html_write() goes from the top of the page to its end: head with the policy of the page (CSP),
+ * summary, figures, timeline (html_timeline.c), top lists, single records (html_events.c), files.
+ * Every text of a record goes through html_string() or html_field(); literals in this file are the
+ * only markup.
+ */
 #include "tools/review/html.h"
 
 #include <sodium.h>
@@ -10,6 +17,11 @@
 #include "miguard/guard.h"
 
 /* ---- head ------------------------------------------------------------------------------------*/
+
+/*
+ * Nothing in the page comes from elsewhere, and its own policy (CSP 3) forbids it: should a text of
+ * a record escape from its place, it could load nothing and run nothing.
+ */
 
 /* The one style of the page is named by its hash (CSP 3): a style from elsewhere does nothing. */
 static void write_policy(struct text *text)
@@ -26,6 +38,7 @@ static void write_policy(struct text *text)
         base64);
 }
 
+/* Four names at the most, as they stand in a heading. */
 static void write_hosts(struct text *text, const struct report *report)
 {
     const struct report_keys *hosts = &report->lists[REPORT_HOST];
@@ -43,6 +56,7 @@ static void write_hosts(struct text *text, const struct report *report)
     }
 }
 
+/* One time when first and last fall into the same second. */
 static void write_range(struct text *text, const struct report *report)
 {
     if (report->first > report->last) {
@@ -56,6 +70,8 @@ static void write_range(struct text *text, const struct report *report)
     }
 }
 
+/* No script, no font and no image is fetched: the page may be opened on a host without a network,
+ * and opening it informs no other host. */
 static void write_head(struct text *text, const struct report *report)
 {
     text_append(text, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
@@ -75,7 +91,8 @@ static void write_head(struct text *text, const struct report *report)
 
 /* ---- what comes first ------------------------------------------------------------------------*/
 
-/* The key with the most refusals; NULL without one. */
+/* The key with the most refusals; NULL without one. By refusals and what would be one, as
+ * report_order() does. */
 static const struct report_key *leader(const struct report_keys *keys)
 {
     const struct report_key *best = NULL;
@@ -91,6 +108,8 @@ static const struct report_key *leader(const struct report_keys *keys)
     return best;
 }
 
+/* The arrow of a pair is " -> " in the key and an arrow in the page. The first one is taken: a user
+ * name that holds it moves the arrow, and no figure. */
 static void write_key(struct text *text, const char *key)
 {
     const char *arrow = strstr(key, " -> ");
@@ -103,6 +122,7 @@ static void write_key(struct text *text, const char *key)
     html_string(text, key);
 }
 
+/* One clause of the summary: the key that stands out, and its number. */
 static void write_leader(struct text *text, const struct report *report, enum report_list list,
                          const char *before)
 {
@@ -118,6 +138,8 @@ static void write_leader(struct text *text, const struct report *report, enum re
     }
 }
 
+/* The first sentence answers whether anything was refused; losses follow at once, as figures
+ * without them would mislead. */
 static void write_summary(struct text *text, const struct report *report)
 {
     uint64_t refused = report->events.refused + report->events.would;
@@ -151,6 +173,8 @@ static void write_summary(struct text *text, const struct report *report)
     text_append(text, "</p>\n");
 }
 
+/* The page says which question it answers (query) and when it was made: a printed page has no other
+ * context. */
 static void write_header(struct text *text, const struct report *report, int64_t now,
                          const char *query)
 {
@@ -179,6 +203,8 @@ static void write_header(struct text *text, const struct report *report, int64_t
                       "<li><a href=\"#files\">Log files</a></li></ul></nav>\n<main id=\"main\">\n");
 }
 
+/* class colours the card, mark is a sign for those who do not see the colour, and is hidden from
+ * screen readers (aria-hidden), which read `what`. */
 static void write_figure(struct text *text, const char *class, const char *mark, const char *what,
                          uint64_t number, const char *note)
 {
@@ -193,6 +219,7 @@ static void write_figure(struct text *text, const char *class, const char *mark,
     text_append(text, "</small></dd></div>\n");
 }
 
+/* The card for permissive mode is there only when it counted something. */
 static void write_figures(struct text *text, const struct report *report)
 {
     struct text note = TEXT_EMPTY;
@@ -221,6 +248,13 @@ static void write_figures(struct text *text, const struct report *report)
 
 /* ---- top lists -------------------------------------------------------------------------------*/
 
+/*
+ * Each list is a table with a bar in every row. What the page leaves out is summed up in a last
+ * row, so that the columns add up to the figures above.
+ */
+
+/* Refusals with what would be one, or everything else when the list has no refusal. A bar below 1 %
+ * is drawn as 1 %, so that it can be seen; the number stands beside it. */
 static void write_bar(struct text *text, const struct report_count *count, uint64_t most,
                       bool refusals)
 {
@@ -242,7 +276,8 @@ static void write_bar(struct text *text, const struct report_count *count, uint6
     text_append(text, "</svg></td>");
 }
 
-/* Who knows no permissive mode need not see a column of zeros. */
+/* Who knows no permissive mode need not see a column of zeros. Must agree with the heads that
+ * write_list() and write_files() choose. */
 static void write_cells(struct text *text, const struct report *report,
                         const struct report_count *count)
 {
@@ -258,6 +293,7 @@ static void write_cells(struct text *text, const struct report *report,
     }
 }
 
+/* What the page does not show of a list, so that its column adds up to the total. */
 static void write_others(struct text *text, const struct report *report,
                          const struct report_keys *keys, const uint32_t *order, uint32_t count,
                          uint32_t shown)
@@ -282,6 +318,8 @@ static void write_others(struct text *text, const struct report *report,
     text_append(text, "</tr>\n");
 }
 
+/* A key that came in when the list was full has a lower bound for its count (report.h), and the
+ * page says so. */
 static void write_row(struct text *text, const struct report *report, const struct report_key *key,
                       uint64_t most, bool refusals)
 {
@@ -297,6 +335,7 @@ static void write_row(struct text *text, const struct report *report, const stru
     text_append(text, "</tr>\n");
 }
 
+/* Bars are relative to the largest of the list: lists differ by orders of magnitude. */
 static void write_list(struct text *text, const struct report *report, enum report_list list,
                        uint32_t top)
 {
@@ -311,6 +350,7 @@ static void write_list(struct text *text, const struct report *report, enum repo
     uint32_t count = report_order(keys, order), shown = count < top ? count : top;
     const struct report_key *best = leader(keys);
     uint64_t most = best == NULL ? 0 : best->count.refused + best->count.would;
+    /* Without refusals the bars show all events. */
     for (uint32_t i = 0; best == NULL && i < count; i++) {
         uint64_t all = report_sum(&keys->keys[order[i]].count);
         most = all > most ? all : most;
@@ -330,6 +370,7 @@ static void write_list(struct text *text, const struct report *report, enum repo
     base_free(order);
 }
 
+/* The list of files has a section of its own. */
 static void write_lists(struct text *text, const struct report *report, uint32_t top)
 {
     bool any = false;
@@ -349,6 +390,7 @@ static void write_lists(struct text *text, const struct report *report, uint32_t
 
 /* ---- files -----------------------------------------------------------------------------------*/
 
+/* The caveat stands here, where a reader may take a list of files for a statement about them. */
 static void write_files(struct text *text, const struct report *report)
 {
     const char *heads[] = {"File", "#Refused", "#Allowed, log and policy", NULL, NULL};
@@ -378,6 +420,7 @@ static void write_files(struct text *text, const struct report *report)
     text_append(text, "</section>\n");
 }
 
+/* text->failed is the only error; the caller tests it once at the end. */
 void html_write(struct text *text, const struct report *report, uint32_t top, int64_t now,
                 const char *query)
 {

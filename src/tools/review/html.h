@@ -9,24 +9,34 @@
 
 #include "tools/review/report.h"
 
-/* now: when it was made, nanoseconds. query: what was asked for, or "" for everything. */
+/* now: when it was made, nanoseconds. query: what was asked for, or "" for everything. top: rows of
+ * each list. The text ends with a newline; text->failed when memory is out. */
 void html_write(struct text *text, const struct report *report, uint32_t top, int64_t now,
                 const char *query);
 
 /* ---- the parts ----------------------------------------------------------------------------- */
 
+/* The style sheet; its hash stands in the page's policy. */
 extern const char html_style[];
+/* The section with the chart and its table. */
 void html_timeline(struct text *text, const struct report *report); /* html_timeline.c */
-void html_events(struct text *text, const struct report *report);   /* html_events.c */
+/* The sections of single records. */
+void html_events(struct text *text, const struct report *report); /* html_events.c */
 
+/* 1234567 as 1,234,567. */
 void html_number(struct text *text, uint64_t number); /* 1,234,567 */
+/* Escaped for an element or an attribute in double quotes. */
 void html_string(struct text *text, const char *string);
+/* The field, escaped and isolated by <bdi>; nothing when absent. */
 void html_field(struct text *text, const struct record *record, enum record_field field);
 /* Line i of a ring, 0 the newest, as a record; false when it is not there (any more). */
 bool html_ring_record(const struct report_ring *ring, uint64_t i, struct record *ret_record);
 /* <section> with its heading; a table in a region that scrolls by itself. */
 void html_section(struct text *text, const char *id, const char *title);
+/* heads ends with NULL. A head with "#" in front is that of numbers, one with "!" of what must not
+ * be broken. */
 void html_table(struct text *text, const char *caption, const char *const *heads);
+/* Closes the table and its region. */
 void html_table_end(struct text *text);
 
 #endif

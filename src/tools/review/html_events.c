@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of single records: refusals, losses, changes of space, policies. */
+/*
+ * The tables of single records: refusals, losses, changes of space, policies.
+ *
+ * html_events() writes one section for each ring of the report: refusals, losses, space, policies.
+ * A ring holds lines of the log; html_ring_record() parses them again, newest first. Each cell is
+ * written by a small function that leaves out what the record lacks.
+ */
 #include "tools/review/explain.h"
 #include "tools/review/html.h"
 
+/* The machine-readable time is UTC, the visible one local. */
 static void cell_time(struct text *text, const struct record *record, enum record_field field)
 {
     int64_t time;
@@ -18,6 +25,8 @@ static void cell_time(struct text *text, const struct record *record, enum recor
     text_append(text, "</time>");
 }
 
+/* Words around a field, or nothing where the record lacks it. before and after are markup of this
+ * file. */
 static void optional(struct text *text, const struct record *record, const char *before,
                      enum record_field field, const char *after)
 {
@@ -28,6 +37,7 @@ static void optional(struct text *text, const struct record *record, const char 
     }
 }
 
+/* Isolated, as html_field() does: a name may run from right to left. */
 static void person(struct text *text, const struct record *record, enum record_field id,
                    enum record_field name)
 {
@@ -38,6 +48,12 @@ static void person(struct text *text, const struct record *record, enum record_f
 
 /* ---- refusals --------------------------------------------------------------------------------*/
 
+/*
+ * One row for each record: who opened and who used the session, the call, the reason and the rule;
+ * what differed opens below it. <details> needs no script.
+ */
+
+/* Who opened the session, and as whom it was used: the pair that a mismatch is about. */
 static void write_who(struct text *text, const struct record *record)
 {
     text_append(text, "<td>");
@@ -49,6 +65,7 @@ static void write_who(struct text *text, const struct record *record)
     text_append(text, "</span></td>");
 }
 
+/* The keys of the instance; the span is closed only when it was opened. */
 static void write_keys(struct text *text, const struct record *record)
 {
     const char *before = "<br><span class=\"note\">";
@@ -62,6 +79,7 @@ static void write_keys(struct text *text, const struct record *record)
     text_append(text, before[0] == ',' ? "</span>" : "");
 }
 
+/* Operation, class and method in the order of a call, then namespace and provider. */
 static void write_call(struct text *text, const struct record *record)
 {
     text_append(text, "<td>");
@@ -74,6 +92,7 @@ static void write_call(struct text *text, const struct record *record)
     text_append(text, "</td>");
 }
 
+/* How many components differed, for the summary of the details. */
 static size_t count_components(const struct record *record)
 {
     struct slice item;
@@ -85,6 +104,7 @@ static size_t count_components(const struct record *record)
     return count;
 }
 
+/* In <details>: most readers need the names of the components only. */
 static void write_changes(struct text *text, const struct record *record)
 {
     struct slice item;
@@ -111,6 +131,7 @@ static void write_changes(struct text *text, const struct record *record)
     text_append(text, "</dl>");
 }
 
+/* Five names are shown whole; of more, four and the number of the rest. */
 static void write_details(struct text *text, const struct record *record)
 {
     size_t count = count_components(record);
@@ -121,6 +142,7 @@ static void write_details(struct text *text, const struct record *record)
         text_append(text, "details");
     }
     for (size_t at = 0, shown = 0; record_item(record, RECORD_MISMATCH, &at, &item); shown++) {
+        /* "and 1 more" would be longer than the name. */
         if (shown == 4 && count > 5) {
             text_format(text, " and %zu more", count - shown);
             break;
@@ -133,6 +155,7 @@ static void write_details(struct text *text, const struct record *record)
     text_append(text, "</details>");
 }
 
+/* The tag distinguishes a refusal from a call that permissive mode let pass. */
 static void write_why(struct text *text, const struct record *record)
 {
     bool denied = record_is(record, RECORD_DECISION, "deny");
@@ -151,6 +174,7 @@ static void write_why(struct text *text, const struct record *record)
     text_append(text, "</td>");
 }
 
+/* One row. The id is what `miguard audit explain` takes. */
 static void write_refusal(struct text *text, const struct record *record)
 {
     text_append(text, "<tr><th scope=\"row\" class=\"t\">");
@@ -167,6 +191,7 @@ static void write_refusal(struct text *text, const struct record *record)
     text_append(text, "</td></tr>\n");
 }
 
+/* Says whether the ring holds all there were: a ring keeps the latest only. */
 static void caption(struct text *text, const char *what, const struct report_ring *ring)
 {
     uint64_t shown = ring->seen < ring->size ? ring->seen : ring->size;
@@ -186,9 +211,11 @@ static void caption(struct text *text, const char *what, const struct report_rin
     text_append(text, ", newest first");
 }
 
+/* A table whose caption is caption(). */
 static void begin(struct text *text, const char *what, const struct report_ring *ring,
                   const char *const *heads)
 {
+    /* html_table() takes a caption that is whole. */
     struct text words = TEXT_EMPTY;
 
     caption(&words, what, ring);
@@ -197,6 +224,7 @@ static void begin(struct text *text, const char *what, const struct report_ring 
     text_release(&words);
 }
 
+/* An empty ring is a sentence and not an empty table. */
 static void write_refusals(struct text *text, const struct report *report)
 {
     static const char *const heads[] = {
@@ -221,6 +249,12 @@ static void write_refusals(struct text *text, const struct report *report)
 
 /* ---- losses, space, policies -----------------------------------------------------------------*/
 
+/*
+ * What may explain a gap or a change in the refusals: records that never reached a sink, room for
+ * the log that got low, a policy that came into force.
+ */
+
+/* One records-lost record. The first and last time are of the records that are missing. */
 static void write_gap(struct text *text, const struct record *record)
 {
     text_append(text, "<tr><th scope=\"row\" class=\"t\">");
@@ -240,6 +274,8 @@ static void write_gap(struct text *text, const struct record *record)
     text_append(text, "</td></tr>\n");
 }
 
+/* Sums first, then the latest records. That no loss is reported does not prove that none happened;
+ * the page says which command does. */
 static void write_losses(struct text *text, const struct report *report)
 {
     static const char *const heads[] = {"!Reported at",
@@ -278,6 +314,7 @@ static void write_losses(struct text *text, const struct report *report)
     text_append(text, "</section>\n");
 }
 
+/* Only when the room for the log changed. */
 static void write_spaces(struct text *text, const struct report *report)
 {
     static const char *const heads[] = {"!When", "Space", "#Used", "#Bytes left", NULL};
@@ -303,6 +340,7 @@ static void write_spaces(struct text *text, const struct report *report)
     text_append(text, "</section>\n");
 }
 
+/* Loads and refusals of policies, since they explain a change in what is refused. */
 static void write_policies(struct text *text, const struct report *report)
 {
     static const char *const heads[] = {"!When", "What", "Files, or what is wrong", NULL};
@@ -329,6 +367,7 @@ static void write_policies(struct text *text, const struct report *report)
     text_append(text, "</section>\n");
 }
 
+/* In the order of the table of contents (html.c). */
 void html_events(struct text *text, const struct report *report)
 {
     write_refusals(text, report);

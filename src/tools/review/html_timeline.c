@@ -2,12 +2,17 @@
 /*
  * The timeline as SVG without a viewBox: places along the width are percentages, so that it fits
  * every screen, while letters and heights keep their size.
+ *
+ * measure() chooses the unit, so that at most MOST_BARS bars are drawn, and the end of the axis.
+ * write_bars() draws one stacked bar for each bucket with events, write_labels() the times below
+ * it. The same figures follow as a table for those who cannot see a picture, and for copying.
  */
 #include <time.h>
 
 #include "tools/review/html.h"
 
 enum {
+    /* Heights are pixels of CSS, widths percent. */
     TOP = 34, /* room for marks */
     HEIGHT = 170,
     BOTTOM = TOP + HEIGHT,
@@ -17,12 +22,16 @@ enum {
     LABELS = 10,
 };
 
+/* What measure() found; everything is drawn from it. */
 struct chart {
     const struct report *report;
     enum report_unit unit;
+    /* Slots are places along the width; a short timeline stands in the middle of LEAST_BARS of
+     * them. */
     uint32_t bars, slots;
     uint64_t most; /* the end of the axis */
     uint64_t peak; /* the highest bar */
+    /* The bucket with the most refusals, for the description. */
     struct report_bucket worst;
 };
 
@@ -31,12 +40,15 @@ static uint64_t round_up(uint64_t number)
 {
     uint64_t step = 2;
 
+    /* Two halves of at most six steps each. */
     while (number > step * 12 && step < UINT64_MAX / 100) {
         step *= 10;
     }
     return (number / step + (number % step != 0)) * step;
 }
 
+/* Goes through the timeline once. The axis ends at 4 or more, so that a single event does not fill
+ * the picture. */
 static struct chart measure(const struct report *report)
 {
     struct chart chart = {.report = report, .unit = report_fitting(&report->timeline, MOST_BARS)};
@@ -56,6 +68,7 @@ static struct chart measure(const struct report *report)
     return chart;
 }
 
+/* Percent of the width, for a place in bars from the first one. */
 static double left_of(const struct chart *chart, double bar)
 {
     return ((chart->slots - chart->bars) / 2 + bar) * 100.0 / chart->slots;
@@ -69,6 +82,7 @@ static double height_of(const struct chart *chart, uint64_t events)
     return events == 0 ? 0 : height < 3 ? 3 : height;
 }
 
+/* Lines at nothing, the half and the whole; the upper two have a number. */
 static void write_axis(struct text *text, const struct chart *chart)
 {
     for (unsigned i = 0; i <= 2; i++) {
@@ -83,6 +97,7 @@ static void write_axis(struct text *text, const struct chart *chart)
     }
 }
 
+/* One rectangle on top of *base, which moves up. A bar takes 80 % of its slot. */
 static void write_part(struct text *text, const struct chart *chart, uint32_t bar, double *base,
                        uint64_t events, const char *class)
 {
@@ -111,6 +126,7 @@ static void write_would(struct text *text, const struct chart *chart, uint32_t b
     }
 }
 
+/* The figures in words, for the title of a bar and the description of the picture. */
 static void write_counts(struct text *text, const struct report_bucket *bucket)
 {
     html_number(text, bucket->count.refused);
@@ -126,9 +142,12 @@ static void write_counts(struct text *text, const struct report_bucket *bucket)
     }
 }
 
+/* Refusals stand at the bottom, where heights can be compared. A loss is a dashed line with a mark
+ * above the bar. The title shows as a tooltip, and is read aloud. */
 static void write_bar(struct text *text, const struct chart *chart, uint32_t bar,
                       const struct report_bucket *bucket)
 {
+    /* Bars are stacked: each part begins where the one below ends. */
     double base = BOTTOM;
 
     text_append(text, "<g><title>");
@@ -150,6 +169,7 @@ static void write_bar(struct text *text, const struct chart *chart, uint32_t bar
     text_append(text, "</g>");
 }
 
+/* Empty buckets take their place and draw nothing. */
 static void write_bars(struct text *text, const struct chart *chart)
 {
     struct report_steps steps = {.unit = chart->unit};
@@ -161,7 +181,8 @@ static void write_bars(struct text *text, const struct chart *chart)
     }
 }
 
-/* Changes of the room for the log, which may explain a gap. */
+/* Changes of the room for the log, which may explain a gap. One mark a bar, for the newest change
+ * in it. */
 static void write_spaces(struct text *text, const struct chart *chart)
 {
     struct report_steps steps = {.unit = chart->unit};
@@ -188,6 +209,12 @@ static void write_spaces(struct text *text, const struct chart *chart)
 
 /* ---- labels ----------------------------------------------------------------------------------*/
 
+/*
+ * People count minutes in fives and hours in threes: labels stand where the local clock has such a
+ * number, and the date below them where it changes.
+ */
+
+/* localtime_r(3) fails only for years beyond int; the zeroed time stands then. */
 static struct tm local_time(int64_t seconds)
 {
     time_t time = (time_t)seconds;
@@ -197,7 +224,8 @@ static struct tm local_time(int64_t seconds)
     return local;
 }
 
-/* How many units stand between two labels: as people count them. */
+/* How many units stand between two labels: as people count them. Each row ends in 0 where it has
+ * fewer than ten steps; the last step is taken when it is still too small. */
 static uint32_t stride_of(const struct chart *chart)
 {
     static const uint32_t strides[][10] = {
@@ -217,7 +245,8 @@ static uint32_t stride_of(const struct chart *chart)
     return stride;
 }
 
-/* Which of its kind the bucket is, counted in local time. */
+/* Which of its kind the bucket is, counted in local time. Labels stand where it is divisible by the
+ * stride, so 00:00 and 06:00 have one rather than 01:00 and 07:00. */
 static uint64_t ordinal(enum report_unit unit, int64_t start)
 {
     static const int64_t widths[] = {60, 600, 3600, 21600};
@@ -234,6 +263,7 @@ static uint64_t ordinal(enum report_unit unit, int64_t start)
                                            : local.tm_year + 1900);
 }
 
+/* Whether a label has a second line, and whether only a narrow screen shows it. */
 enum dated { UNDATED, DATED, DATED_IF_NARROW };
 
 /* Letters shall not stand out of the picture. */
@@ -242,12 +272,15 @@ static const char *anchor_of(double x)
     return x < 5 ? "start" : x > 95 ? "end" : "middle";
 }
 
+/* One line of a label. label comes from strftime(3) with formats of this file, and needs no
+ * escaping. */
 static void write_line(struct text *text, double x, int y, const char *label, const char *class)
 {
     text_format(text, "<text%s text-anchor=\"%s\" x=\"%.3f%%\" y=\"%d\">%s</text>", class,
                 anchor_of(x), x, y, label);
 }
 
+/* minor: every second label, which a narrow screen hides (html_style.c). */
 static void write_label(struct text *text, const struct chart *chart, uint32_t bar, int64_t start,
                         bool minor, enum dated dated)
 {
@@ -295,6 +328,7 @@ static void write_labels(struct text *text, const struct chart *chart)
 
 /* ---- the whole -------------------------------------------------------------------------------*/
 
+/* Shows what is in the picture: losses and changes of space only when there are some. */
 static void write_legend(struct text *text, const struct chart *chart)
 {
     text_append(text,
@@ -318,6 +352,7 @@ static void write_legend(struct text *text, const struct chart *chart)
     text_append(text, "</ul>");
 }
 
+/* What a screen reader says in the place of the picture. */
 static void write_description(struct text *text, const struct chart *chart)
 {
     text_append(text, "<title id=\"chart-title\">Decisions over time, by ");
@@ -335,6 +370,7 @@ static void write_description(struct text *text, const struct chart *chart)
     text_append(text, " The table below has all figures.</desc>");
 }
 
+/* The same figures as a table; rows without events are left out. */
 static void write_data(struct text *text, const struct chart *chart)
 {
     static const char *const heads[] = {"Begin",    "#Refused", "#Would be refused",
@@ -364,6 +400,7 @@ static void write_data(struct text *text, const struct chart *chart)
     text_append(text, "</details>");
 }
 
+/* Nothing is drawn without a record that has a time. */
 void html_timeline(struct text *text, const struct report *report)
 {
     struct chart chart = measure(report);

@@ -2,6 +2,7 @@
 /* The small parts of the HTML page: escaped text, numbers, tables, sections. */
 #include "tools/review/html.h"
 
+/* Thousands are separated: a page is read by people. */
 void html_number(struct text *text, uint64_t number)
 {
     char digits[EXPORT_NUMBER];
@@ -9,6 +10,7 @@ void html_number(struct text *text, uint64_t number)
     text_append(text, export_number(number, digits));
 }
 
+/* For text and for attributes in double quotes alike (EXPORT_HTML). */
 void html_string(struct text *text, const char *string)
 {
     export_string(text, EXPORT_HTML, string);
@@ -22,6 +24,8 @@ void html_field(struct text *text, const struct record *record, enum record_fiel
     text_append(text, "</bdi>");
 }
 
+/* Lines were parsed when they were added; a line that was replaced by {} gives a record without
+ * fields. */
 bool html_ring_record(const struct report_ring *ring, uint64_t i, struct record *ret_record)
 {
     size_t fault;
@@ -33,6 +37,8 @@ bool html_ring_record(const struct report_ring *ring, uint64_t i, struct record 
     return record_parse(ring->lines[at].data, ring->lines[at].length, ret_record, &fault) == NULL;
 }
 
+/* aria-labelledby gives the section its heading as a name, so that screen readers list it. The
+ * caller closes the section. */
 void html_section(struct text *text, const char *id, const char *title)
 {
     text_format(text,
@@ -40,7 +46,8 @@ void html_section(struct text *text, const char *id, const char *title)
                 id, id, title);
 }
 
-/* A head with # is that of numbers, one with ! of what must not be broken. */
+/* A head with # is that of numbers, one with ! of what must not be broken. tabindex: a region that
+ * scrolls must be reachable by keyboard (WCAG 2.2, 2.1.1). */
 void html_table(struct text *text, const char *caption, const char *const *heads)
 {
     size_t count = 0;
@@ -62,6 +69,7 @@ void html_table(struct text *text, const char *caption, const char *const *heads
     text_append(text, "</tr></thead><tbody>\n");
 }
 
+/* Closes what html_table() opened. */
 void html_table_end(struct text *text)
 {
     text_append(text, "</tbody></table></div>\n");

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds in the records which policy each process has in force, for `miguard policy status`. */
+/*
+ * Finds in the records which policy each process has in force, for `miguard policy status`.
+ *
+ * in_force_add() meets each process by its entity id: the first record of one makes meet() ask
+ * /proc whether it still runs. Loads and refusals of those that run are noted. in_force_list() asks
+ * /proc once more, since reading a log takes time, and sorts what is left.
+ */
 #include "tools/review/in_force.h"
 
 #include <stdio.h>
@@ -19,35 +25,48 @@
  */
 enum { GONE = UINT32_MAX };
 
+/* Open addressing: a slot is never freed, so a search may stop at the first free one. */
 struct seen {
     uint64_t entity; /* 0: free */
     uint32_t place;  /* in the list, or GONE */
 };
 
+/* The list has the processes that ran when they were met; the hash table has every entity. */
 struct in_force {
     struct seen *seen; /* a hash table; size is a power of two */
     size_t size, used;
     struct in_force_process *list;
     uint32_t count, room;
+    /* Of this boot, "" when it cannot be read. Pids of another boot mean nothing. */
     char boot_id[64];
 };
 
 /* ---- whether a process runs ------------------------------------------------------------------ */
 
+/*
+ * A pid is used again. What distinguishes two processes of one pid is the time of their start,
+ * which a record has only as exact as two clocks agree, and their program.
+ */
+
 /* write_start() makes the time of the clock and of the ticks since boot, both read a moment apart;
  * a clock that NTP slews adds to that. */
 static const int64_t same_start = 2 * INT64_C(1000000000);
 
+/* A text as long as the limit may be whole: the writer marks what it cuts by making it longer. */
 bool in_force_is_whole(const char *path)
 {
     return strlen(path) <= AUDIT_MAX_TEXT && strstr(path, "\xEF\xBF\xBD") == NULL;
 }
 
+/* A pid is used again by another program: then the record is not about the process of today. A path
+ * that cannot be compared decides nothing. */
 static bool same_program(const struct in_force_process *process)
 {
     char link[32], path[4096 + 16];
 
     snprintf(link, sizeof(link), "/proc/%d/exe", (int)process->pid);
+    /* Needs the right to look into that process (proc_pid_exe(5)); without it the record is
+     * believed. */
     ssize_t length = readlink(link, path, sizeof(path) - 1);
     if (length <= 0 || process->executable == NULL || !in_force_is_whole(process->executable)) {
         return true; /* nothing speaks against it */
@@ -59,7 +78,8 @@ static bool same_program(const struct in_force_process *process)
            (path[named] == '\0' || strcmp(path + named, " (deleted)") == 0);
 }
 
-/* False: it is gone. */
+/* False: it is gone. Sets certain as well: the same start within same_start is the same process, or
+ * one that ran execve(2). */
 static bool still_runs(struct in_force_process *process)
 {
     uint64_t ticks = 0;
@@ -73,6 +93,12 @@ static bool still_runs(struct in_force_process *process)
 
 /* ---- what records say ------------------------------------------------------------------------ */
 
+/*
+ * Three kinds of records matter: any first one, which brings name, pid and start; policy-load; and
+ * policy-refused.
+ */
+
+/* Replaces *ret_text, by NULL where the record lacks the field. False leaves it as it was. */
 static bool copy_field(const struct record *record, enum record_field field, char **ret_text)
 {
     char *copy = NULL;
@@ -90,6 +116,7 @@ static bool copy_field(const struct record *record, enum record_field field, cha
     return true;
 }
 
+/* All texts; the struct itself lies in the list. */
 static void release_process(struct in_force_process *process)
 {
     base_free(process->name);
@@ -100,11 +127,14 @@ static void release_process(struct in_force_process *process)
     base_free(process->refused);
 }
 
+/* NULL equals NULL only. */
 static bool same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* since changes only with the hash: a reload of the same set is no change for the reader. A load
+ * ends the refusal before it, as the newer set was accepted. */
 static bool note_load(struct in_force_process *process, const struct record *record)
 {
     char *hash = NULL;
@@ -123,6 +153,8 @@ static bool note_load(struct in_force_process *process, const struct record *rec
            copy_field(record, RECORD_POLICY_PATH, &process->path);
 }
 
+/* The set before stays in force, so hash and files stay. The path is taken when no load was seen:
+ * it is all that is known then. */
 static bool note_refusal(struct in_force_process *process, const struct record *record)
 {
     (void)record_time(record, RECORD_TIMESTAMP, &process->refused_at);
@@ -132,6 +164,7 @@ static bool note_refusal(struct in_force_process *process, const struct record *
 
 /* ---- the processes --------------------------------------------------------------------------- */
 
+/* A boot id that cannot be read leaves the check of boots out, and /proc decides alone. */
 struct in_force *in_force_new(void)
 {
     struct in_force *in_force = base_alloc(1, sizeof(*in_force));
@@ -149,6 +182,7 @@ struct in_force *in_force_new(void)
     return in_force;
 }
 
+/* The list and all texts in it. */
 void in_force_free(struct in_force *in_force)
 {
     if (in_force == NULL) {
@@ -173,6 +207,7 @@ static struct seen *find_slot(struct seen *seen, size_t size, uint64_t entity)
     return &seen[at];
 }
 
+/* A power of two, at most half full, so that find_slot() ends. */
 static bool grow_seen(struct in_force *in_force)
 {
     size_t size = in_force->size == 0 ? 64 : in_force->size * 2;
@@ -192,6 +227,7 @@ static bool grow_seen(struct in_force *in_force)
     return true;
 }
 
+/* False out of memory. */
 static bool read_process(const struct in_force *in_force, const struct record *record,
                          struct in_force_process *ret_process)
 {
@@ -208,6 +244,7 @@ static bool read_process(const struct in_force *in_force, const struct record *r
            copy_field(record, RECORD_EXECUTABLE, &ret_process->executable);
 }
 
+/* Doubles. On failure the list is as it was. */
 static bool grow_list(struct in_force *in_force)
 {
     uint32_t room = in_force->room == 0 ? 16 : in_force->room * 2;
@@ -225,7 +262,8 @@ static bool grow_list(struct in_force *in_force)
     return true;
 }
 
-/* The first record of a process. */
+/* The first record of a process. A process that is gone leaves only its slot: a log has many of
+ * them, and their records are passed over quickly from now on. */
 static bool meet(struct in_force *in_force, const struct record *record, uint64_t entity,
                  struct seen *slot)
 {
@@ -250,6 +288,7 @@ static bool meet(struct in_force *in_force, const struct record *record, uint64_
     return true;
 }
 
+/* 0: no entity, or one that is not a number. Writers never use 0. */
 static uint64_t entity_of(const struct record *record)
 {
     char digits[24];
@@ -258,6 +297,8 @@ static uint64_t entity_of(const struct record *record)
     return strtoull(digits, NULL, 16);
 }
 
+/* Any record of a process counts for meeting it: a forked child may write another one before its
+ * load. */
 bool in_force_add(struct in_force *in_force, const struct record *record)
 {
     uint64_t entity = entity_of(record);
@@ -282,6 +323,7 @@ bool in_force_add(struct in_force *in_force, const struct record *record)
     return !record_is(record, RECORD_ACTION, "policy-refused") || note_refusal(process, record);
 }
 
+/* For qsort(3); a difference of two pids could overflow. */
 static int by_pid(const void *left, const void *right)
 {
     const struct in_force_process *a = left, *b = right;
@@ -300,6 +342,7 @@ static bool has_successor(const struct in_force *in_force, uint32_t place)
     return false;
 }
 
+/* The second look at /proc: a process may have ended since its record was read. */
 struct in_force_process *in_force_list(struct in_force *in_force, size_t *ret_count)
 {
     uint32_t kept = 0;

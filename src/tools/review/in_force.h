@@ -32,13 +32,16 @@ struct in_force_process {
  * invalid UTF-8: then it cannot be compared with another, nor opened. */
 bool in_force_is_whole(const char *path);
 
+/* Owns its list and all texts; for one thread. */
 struct in_force;
 
 /* NULL out of memory. */
 struct in_force *in_force_new(void);
+/* NULL is allowed. Ends the list of in_force_list(). */
 void in_force_free(struct in_force *in_force);
 
-/* Takes notice of a record, in the order of time. False out of memory. */
+/* Takes notice of a record, in the order of time. False out of memory. Records without an entity
+ * are passed over. */
 bool in_force_add(struct in_force *in_force, const struct record *record);
 
 /* The processes that still run, by pid; the list is in_force's. Asks /proc for each. No record is

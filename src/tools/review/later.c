@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks up a name that a record lacks, at the time of reading. export_text.c asks for it. */
+/*
+ * Looks up a name that a record lacks, at the time of reading. export_text.c asks for it.
+ *
+ * Only a record of this host is completed, and a name that was looked up is never written back.
+ * Both keep a report from claiming what the log does not say. State below is for one thread: the
+ * command has one.
+ */
 #include "tools/review/later.h"
 
 #include <string.h>
@@ -8,6 +14,7 @@
 static const struct {
     enum record_field id, name;
     enum directory_kind kind;
+    /* The ids that a record may have without a name. kind says in which database the name is. */
 } pairs[] = {
     {RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME, DIRECTORY_USER},
     {RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME, DIRECTORY_USER},
@@ -17,8 +24,11 @@ static const struct {
     {RECORD_CURRENT_GROUP_ID, RECORD_CURRENT_GROUP_NAME, DIRECTORY_GROUP},
 };
 
+/* A slot holds one id; another id with the same remainder replaces it and only costs a second
+ * question. */
 enum { PAIRS = sizeof(pairs) / sizeof(pairs[0]), SLOTS = 256 };
 
+/* *ret_kind is left as it is for a field that is not an id. */
 enum record_field later_name_field(enum record_field id, enum directory_kind *ret_kind)
 {
     for (size_t i = 0; i < PAIRS; i++) {
@@ -30,12 +40,15 @@ enum record_field later_name_field(enum record_field id, enum directory_kind *re
     return RECORD_FIELD_COUNT;
 }
 
+/* By the node name, which is what the writer put into the record. An id of another host may belong
+ * to a different person there. */
 static bool is_of_this_host(const struct record *record)
 {
     struct utsname host;
     return uname(&host) == 0 && record_is(record, RECORD_HOST, host.nodename);
 }
 
+/* Without asking the directory: query.c looks a name up once and then needs only this. */
 bool later_lacks_name(const struct record *record, enum record_field id)
 {
     enum directory_kind kind;
@@ -51,8 +64,12 @@ static struct later {
     uint32_t id;
     char name[DIRECTORY_NAME]; /* "": not known */
 } known[2][SLOTS];
+/* The directory did not answer once within LATER_WAIT: a report over many ids would otherwise wait
+ * for each. */
 static bool silent;
 
+/* A failure is remembered like an unknown name, so that one report does not mix both answers for an
+ * id. */
 static void ask(struct later *later, enum directory_kind kind, uint32_t id)
 {
     struct directory_entry entry = {0};
@@ -74,6 +91,7 @@ static void ask(struct later *later, enum directory_kind kind, uint32_t id)
     directory_release(&entry);
 }
 
+/* The kind is the first index of known[]: user 0 and group 0 are different entries. */
 bool later_name(const struct record *record, enum record_field id, char name[DIRECTORY_NAME])
 {
     enum directory_kind kind = DIRECTORY_USER;

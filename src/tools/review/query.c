@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Parses the conditions of a search and asks each record whether it meets them, for all commands
- * below `miguard audit` that take conditions. */
+/*
+ * Parses the conditions of a search and asks each record whether it meets them, for all commands
+ * below `miguard audit` that take conditions.
+ *
+ * query_add() finds the option, reads its value (set_value) and prepares what makes matching quick
+ * (prepare). query_may_match() is asked with the bytes of a line, before it is parsed;
+ * query_matches() with the record. Options are one table, QUERY_OPTION_MAP: the command's --help,
+ * its completion and the matching below come from it.
+ */
 #include "tools/review/query.h"
 #include "audit/encode.h"
 #include "base/alloc.h"
@@ -17,41 +24,48 @@
 /* ---- the closed lists -------------------------------------------------------------------------
  */
 
+/* The words that --reason takes, for completion and for "is not one of the known words". */
 static const char *const reasons[] = {
 #define REASON_WORD(NAME, name, text) name,
     AUDIT_REASON_MAP(REASON_WORD)
 #undef REASON_WORD
         NULL};
 
+/* For --action, from the same list as the writer's names. */
 static const char *const actions[] = {
 #define ACTION_WORD(NAME, name, allowed, refused, text) name,
     AUDIT_ACTION_MAP(ACTION_WORD)
 #undef ACTION_WORD
         NULL};
 
+/* Both codes of each action: for what went well and for what was refused. */
 static const char *const codes[] = {
 #define CODE_WORDS(NAME, name, allowed, refused, text) allowed, refused,
     AUDIT_ACTION_MAP(CODE_WORDS)
 #undef CODE_WORDS
         NULL};
 
+/* For --operation. */
 static const char *const operations[] = {
 #define OPERATION_WORD(NAME, name) name,
     OPERATION_MAP(OPERATION_WORD)
 #undef OPERATION_WORD
         NULL};
 
+/* For --component. */
 static const char *const components[] = {
 #define COMPONENT_WORD(bit, NAME, name) name,
     MIGUARD_COMPONENT_MAP(COMPONENT_WORD)
 #undef COMPONENT_WORD
         NULL};
 
+/* would-deny is no value of event.decision; decision_matches() reads it from another field. */
 static const char *const decisions[] = {"allow", "deny", "would-deny", NULL};
 
 /* ---- the options ------------------------------------------------------------------------------
  */
 
+/* How the value of an option is read and compared. */
 enum kind {
     KIND_START,
     KIND_END,
@@ -67,6 +81,7 @@ enum kind {
     KIND_COUNT,
 };
 
+/* --any-user has nine; a row with more than this does not compile. */
 enum { MAX_FIELDS = 10 };
 
 /* X("option", what stands for its value and the sentence in --help, kind, closed list or NULL,
@@ -121,12 +136,14 @@ enum { MAX_FIELDS = 10 };
     X("--text", "WORD", "anywhere in the texts of the record, in any case", TEXT, NULL,            \
       RECORD_FIELD_COUNT)
 
+/* One row of QUERY_OPTION_MAP, as matching needs it. */
 static const struct option {
     const char *name;
     enum kind kind;
     const char *const *words;
     size_t field_count;
     enum record_field fields[MAX_FIELDS];
+    /* The row of an option has the same place in query->values. */
 } options[] = {
 #define OPTION_ROW(option, value, help, KIND, words, ...)                                          \
     {option,                                                                                       \
@@ -140,12 +157,14 @@ static const struct option {
 
 enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 
+/* The same rows, as the command's help and completion need them. */
 const struct query_option query_options[] = {
 #define OPTION_HELP(option, value, help, KIND, words, ...) {option, value, help, words},
     QUERY_OPTION_MAP(OPTION_HELP)
 #undef OPTION_HELP
         {NULL, NULL, NULL, NULL}};
 
+/* NULL for what is not a condition. */
 static const struct option *find_option(const char *name)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
@@ -156,6 +175,7 @@ static const struct option *find_option(const char *name)
     return NULL;
 }
 
+/* NULL as well for an unknown option. */
 const char *const *query_words(const char *option)
 {
     const struct option *found = find_option(option);
@@ -174,7 +194,9 @@ _Static_assert((int)AUDIT_MAX_VALUE == (int)AUDIT_MAX_CIM, "one limit for both")
 /* The last is a key with its value, each cut by itself. */
 enum { LIMITS = sizeof(cut_limits) / sizeof(cut_limits[0]), CUTS = LIMITS + 1 };
 
+/* One value of an option, with what was made ready for it when it was added. */
 struct value {
+    /* Alternatives of the same option. */
     struct value *next;
     int64_t first, last;      /* times */
     uint64_t lowest, highest; /* numbers */
@@ -192,6 +214,7 @@ struct query {
     struct value *values[OPTIONS]; /* alternatives; NULL: nothing is asked */
 };
 
+/* The clock is read once: "2h" and "today" in one query mean the same now. */
 struct query *query_new(void)
 {
     struct query *query = base_alloc(1, sizeof(*query));
@@ -202,6 +225,7 @@ struct query *query_new(void)
     return query;
 }
 
+/* One alternative, not those behind it. */
 static void free_value(struct value *value)
 {
     base_free(value->literal);
@@ -212,6 +236,7 @@ static void free_value(struct value *value)
     base_free(value);
 }
 
+/* Each option has a chain of values of its own. */
 void query_free(struct query *query)
 {
     for (size_t i = 0; query != NULL && i < OPTIONS; i++) {
@@ -227,6 +252,12 @@ void query_free(struct query *query)
 /* ---- patterns ---------------------------------------------------------------------------------
  */
 
+/*
+ * The same * and ? as in a policy, without quoting: a pattern is typed at a shell.
+ */
+
+/* Letters of ASCII alone, as names of CIM are (DSP0004). A locale's rules would make the result
+ * depend on who reads. */
 static char fold(char c, enum kind kind)
 {
     if (kind == KIND_GLOB || kind == KIND_PERSON) {
@@ -238,7 +269,8 @@ static char fold(char c, enum kind kind)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* * stands for any text and ? for one byte. Goes back to the last * only, which is enough. */
+/* * stands for any text and ? for one byte. Goes back to the last * only, which is enough. Linear
+ * in practice and at worst length times length: no pattern can make it exponential. */
 static bool glob(const char *pattern, const char *text, enum kind kind)
 {
     const char *star = NULL, *retry = NULL;
@@ -275,6 +307,7 @@ static bool known_word(const char *const *words, const char *pattern)
 /* ---- adding -----------------------------------------------------------------------------------
  */
 
+/* N or N-M. A number beyond 64 bits becomes the largest one (strtoull(3)), which no record has. */
 static bool set_range(struct value *value)
 {
     const char *text = value->text;
@@ -290,7 +323,7 @@ static bool set_range(struct value *value)
     return *end == '\0' && value->lowest <= value->highest;
 }
 
-/* The number, with or without the zeros before it. */
+/* The number, with or without the zeros before it. Ids of records have 16 digits. */
 static bool set_hex(struct value *value)
 {
     const char *text = value->text;
@@ -301,7 +334,8 @@ static bool set_hex(struct value *value)
 }
 
 /* By the rule of identity/directory.h: digits are an id, with a plus before them or not. Whether
- * another entry has that name need not be asked: a record has the ids. */
+ * another entry has that name need not be asked: a record has the ids. Gives NULL, or what is wrong
+ * with the text. */
 static const char *set_person(struct value *value)
 {
     uint32_t id = 0;
@@ -322,6 +356,7 @@ static const char *set_person(struct value *value)
     return NULL;
 }
 
+/* NULL, or the end of a sentence that begins with the value. */
 static const char *set_value(const struct query *query, const struct option *option,
                              struct value *value)
 {
@@ -348,6 +383,7 @@ static const char *set_value(const struct query *query, const struct option *opt
     }
 }
 
+/* What a record that is cut at this limit has of the text. False out of memory. */
 static bool cut_at(const char *text, size_t limit, char **ret_cut)
 {
     *ret_cut = base_alloc(1, CUT_SIZE(limit));
@@ -357,7 +393,7 @@ static bool cut_at(const char *text, size_t limit, char **ret_cut)
     return *ret_cut != NULL;
 }
 
-/* "Name=value", of which a record cuts both. */
+/* "Name=value", of which a record cuts both. *ret_cut stays NULL when nothing is cut. */
 static bool cut_key(const char *text, char **ret_cut)
 {
     const char *value = strchr(text, '=');
@@ -379,7 +415,7 @@ static bool cut_key(const char *text, char **ret_cut)
 }
 
 /* Who has a long value whole asks for what the record made of it. A pattern asks for a beginning.
- */
+ * Patterns are left as they are, since a cut record ends in a mark and not in the text. */
 static bool prepare_cuts(const struct option *option, struct value *value)
 {
     bool text = option->kind == KIND_TEXT;
@@ -396,7 +432,8 @@ static bool prepare_cuts(const struct option *option, struct value *value)
     return !text || cut_key(value->text, &value->cut[LIMITS]);
 }
 
-/* Where a record may lack a name its id stands in the line. False out of memory. */
+/* Where a record may lack a name its id stands in the line. False out of memory. The directory is
+ * asked once here, and not with each record. */
 static bool prepare_name(const struct option *option, struct value *value)
 {
     enum directory_kind kind = DIRECTORY_USER;
@@ -412,7 +449,8 @@ static bool prepare_name(const struct option *option, struct value *value)
 }
 
 /* The literal is what stands in every line that has this value in a field, but for escapes: see
- * query_may_match(). */
+ * query_may_match(). No literal for patterns, for values that a record cuts, for what is escaped in
+ * JSON, and for loginuid, which is a number without quotes in the line. */
 static bool prepare(const struct option *option, struct value *value)
 {
     if (!prepare_cuts(option, value)) {
@@ -435,6 +473,7 @@ static bool prepare(const struct option *option, struct value *value)
     return option->kind != KIND_PERSON || value->is_id || prepare_name(option, value);
 }
 
+/* Reading before preparing: a wrong value costs no look-up in the directory. */
 enum miguard_status query_add(struct query *query, const char *option, const char *value,
                               struct miguard_error *reterr)
 {
@@ -469,11 +508,17 @@ enum miguard_status query_add(struct query *query, const char *option, const cha
 /* ---- matching ---------------------------------------------------------------------------------
  */
 
+/*
+ * Each kind of option has one function. A name of a person that the record lacks is looked up
+ * (later.h), since the policy's author asks for names and not for ids.
+ */
+
 /* Long enough for what a name can be; what is longer is compared by its beginning and cannot end
  * as the pattern wants, unless that ends in a star. */
 enum { MAX_TEXT = 4096 };
 
-/* What a record keeps of the field. */
+/* What a record keeps of the field. See model/record_limits.h; the writer cuts by the same
+ * constants. */
 static size_t limit_of(enum record_field field)
 {
     switch (field) {
@@ -499,6 +544,7 @@ static const char *cut_for(const struct value *value, size_t limit)
     return value->text;
 }
 
+/* One of the fields is enough. With a literal the comparison is exact, without a copy. */
 static bool fields_match(const struct option *option, const struct value *value,
                          const struct record *record)
 {
@@ -509,6 +555,7 @@ static bool fields_match(const struct option *option, const struct value *value,
         if (record->field[field].at == NULL) {
             continue;
         }
+        /* The whole value, as it stands. */
         if (value->literal != NULL) {
             if (record_is(record, field, value->text)) {
                 return true;
@@ -523,7 +570,7 @@ static bool fields_match(const struct option *option, const struct value *value,
     return false;
 }
 
-/* A name that the record lacks. */
+/* A name that the record lacks. The id that the name has now, between the quotes of id_literal. */
 static bool later_matches(const struct value *value, const struct record *record,
                           enum record_field id)
 {
@@ -540,6 +587,8 @@ static bool later_matches(const struct value *value, const struct record *record
     return later_name(record, id, name) && glob(value->text, name, KIND_PERSON);
 }
 
+/* Digits are compared with ids alone, so that a user whose name is a number is not found by
+ * mistake. loginuid has no name in a record. */
 static bool person_matches(const struct option *option, const struct value *value,
                            const struct record *record)
 {
@@ -559,6 +608,7 @@ static bool person_matches(const struct option *option, const struct value *valu
     return false;
 }
 
+/* One of the components that differed. */
 static bool component_matches(const struct value *value, const struct record *record)
 {
     char name[32];
@@ -574,6 +624,8 @@ static bool component_matches(const struct value *value, const struct record *re
     return false;
 }
 
+/* A call that permissive mode let pass has decision "allow" and would_deny "true": it is found by
+ * both words. */
 static bool decision_matches(const struct value *value, const struct record *record)
 {
     char decision[16];
@@ -584,6 +636,7 @@ static bool decision_matches(const struct value *value, const struct record *rec
             record_is(record, RECORD_WOULD_DENY, "true"));
 }
 
+/* By value, so that zeros before it do not matter. */
 static bool hex_matches(const struct value *value, const struct slice *slice)
 {
     char text[24], *end = NULL;
@@ -592,6 +645,7 @@ static bool hex_matches(const struct value *value, const struct slice *slice)
     return length > 0 && length <= 16 && strtoull(text, &end, 16) == value->lowest && *end == '\0';
 }
 
+/* False for a record without the field. */
 static bool number_matches(const struct value *value, const struct record *record,
                            enum record_field field)
 {
@@ -604,6 +658,13 @@ static bool number_matches(const struct value *value, const struct record *recor
 /* ---- free text --------------------------------------------------------------------------------
  */
 
+/*
+ * Only values are searched, not names of members: "user" would be in every line. Values are
+ * compared without their escapes.
+ */
+
+/* Without case. The first letter is compared before the function call, since most places differ
+ * there. */
 static bool contains_word(const char *text, size_t length, const char *word, size_t word_length)
 {
     char first = fold(word[0], KIND_ANY_CASE);
@@ -617,6 +678,7 @@ static bool contains_word(const char *text, size_t length, const char *word, siz
     return false;
 }
 
+/* The text itself, or one of its cut forms. */
 static bool contains(const char *text, size_t length, const struct value *value)
 {
     if (contains_word(text, length, value->text, value->length)) {
@@ -655,6 +717,7 @@ static bool text_matches(const struct value *value, const struct record *record)
         const char *start = at;
         at = string_end(start, end, &escaped);
         const char *after = at;
+        /* A name of a member has a colon behind it. */
         while (after < end && (*after == ' ' || *after == '\t')) {
             after++;
         }
@@ -674,6 +737,7 @@ static bool text_matches(const struct value *value, const struct record *record)
 /* ---- the answer -------------------------------------------------------------------------------
  */
 
+/* One alternative of one option. A record without a time is outside of every range. */
 static bool value_matches(const struct option *option, const struct value *value,
                           const struct record *record)
 {
@@ -701,6 +765,7 @@ static bool value_matches(const struct option *option, const struct value *value
     }
 }
 
+/* All options that were given, and of each one alternative. */
 bool query_matches(const struct query *query, const struct record *record)
 {
     for (size_t i = 0; i < OPTIONS; i++) {

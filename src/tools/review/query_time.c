@@ -15,6 +15,12 @@
 /* ---- words ------------------------------------------------------------------------------------
  */
 
+/*
+ * A span of the calendar is found with struct tm and mktime(3), never by adding 86,400 seconds: a
+ * day has 23 or 25 hours when summer time begins or ends.
+ */
+
+/* How long what a word names lasts. MOMENT has no length. */
 enum span { MOMENT, DAY, WEEK, MONTH, YEAR };
 
 /* The word: days before today, and how long it lasts. */
@@ -27,6 +33,7 @@ static const struct {
     {"this-week", WEEK, 0}, {"this-month", MONTH, 0}, {"this-year", YEAR, 0},
 };
 
+/* For --help and completion. word_time() must know each of them. */
 const char *const query_time_words[] = {"now",       "recent",   "boot",      "today",
                                         "yesterday", "week-ago", "this-week", "this-month",
                                         "this-year", NULL};
@@ -40,6 +47,8 @@ static int64_t midnight(struct tm day)
     return (int64_t)mktime(&day) * SECOND;
 }
 
+/* first is any local time inside of the span; the result is its first and its last nanosecond.
+ * tm_wday is 0 on Sunday, so Monday is (wday + 6) % 7 days back. */
 static void span_times(struct tm first, enum span span, int64_t *ret_first, int64_t *ret_last)
 {
     if (span == WEEK) {
@@ -56,6 +65,8 @@ static void span_times(struct tm first, enum span span, int64_t *ret_first, int6
     *ret_last = midnight(after) - 1;
 }
 
+/* The difference of two clocks, so that a clock that was set since is right today and wrong for the
+ * past, like every stamp in the log. */
 static int64_t boot_time(int64_t now)
 {
     struct timespec since;
@@ -64,6 +75,7 @@ static int64_t boot_time(int64_t now)
     return now - (since.tv_sec * SECOND + since.tv_nsec);
 }
 
+/* "recent" is ten minutes ago, as in ausearch(8). */
 static bool word_time(const char *text, int64_t now, int64_t *ret_first, int64_t *ret_last)
 {
     static const char *const moments[] = {"now", "recent", "boot"};
@@ -91,6 +103,7 @@ static bool word_time(const char *text, int64_t now, int64_t *ret_first, int64_t
 /* ---- numbers ----------------------------------------------------------------------------------
  */
 
+/* "2h": that long before now. False also for a time before 1970, which no record has. */
 static bool duration(const char *text, int64_t now, int64_t *ret_moment)
 {
     static const char units[] = "smhdw";
@@ -112,7 +125,9 @@ static bool duration(const char *text, int64_t now, int64_t *ret_moment)
     return true;
 }
 
-/* "2026-03-01" and what of the time follows, made whole with `:00`; the length of what is named. */
+/* "2026-03-01" and what of the time follows, made whole with `:00`; the length of what is named. A
+ * fraction counts as a moment of one nanosecond's length. False for anything else: a year alone, or
+ * a time alone, could mean several things. */
 static bool complete(const char *text, char whole[64], int64_t *ret_length)
 {
     static const struct {
@@ -167,6 +182,8 @@ static bool local_time(char whole[64], bool day, int64_t *ret_first, int64_t *re
     return true;
 }
 
+/* Exactly one of the two ways sets *ret_first: local_time() without a zone, record_parse_time()
+ * with one. whole[19] is behind the seconds. */
 static bool calendar_time(const char *text, int64_t *ret_first, int64_t *ret_last)
 {
     char whole[64 + 2];
@@ -190,6 +207,7 @@ static bool calendar_time(const char *text, int64_t *ret_first, int64_t *ret_las
     return true;
 }
 
+/* Outputs stay as they were when the text is not a time. */
 bool query_time(const char *text, int64_t now, int64_t *ret_first, int64_t *ret_last)
 {
     int64_t first = 0, last = 0;

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the files of a log as one stream of records in the order of time, for everything but
- * verify. */
+/*
+ * Reads the files of a log as one stream of records in the order of time, for everything but
+ * verify.
+ *
+ * read_next() asks earliest() for the source whose line comes first. next_head() reads one line of
+ * each source ahead, by read_line() and parse_line(), so memory is one buffer a file. A gzip file
+ * goes through unpack() instead of read(2). Marks are for `miguard audit follow`: resume() finds
+ * the line at which a run before stopped.
+ */
 #include "tools/review/read.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
@@ -18,6 +25,8 @@
 /* A block is what is read at once; the buffer holds more only for a line that is longer. */
 enum { BLOCK = 128 * 1024, MAX_FAULT = 512 };
 
+/* What the line that was read ahead is. One line of each source is held, which is what a merge by
+ * time needs. */
 enum head {
     HEAD_NONE, /* nothing read yet, or what was read has been given out */
     HEAD_RECORD,
@@ -26,15 +35,20 @@ enum head {
     HEAD_END,
 };
 
+/* One file. Its buffer is taken with the first read and given back at its end, so that a merge over
+ * many files holds few buffers of files that are done. */
 struct source {
     char *name;
     int fd; /* -1 when it is done */
+    /* Standard input is not closed: this reader did not open it. */
     bool standard;
+    /* With inode: the same file under two names, as rotation shows it for a moment. */
     dev_t device;
     ino_t inode;
     bool regular;
     uint64_t size; /* bytes on the disk */
 
+    /* It may still hold lines when this is set; the end of the source is HEAD_END. */
     bool text_end; /* nothing more comes into the buffer */
     bool packed;
     struct gzip gzip; /* when packed */
@@ -43,6 +57,7 @@ struct source {
     size_t capacity, start, end; /* the bytes from start to end are still to be given out */
     size_t searched;             /* up to here there is no newline */
     uint64_t offset;             /* of the byte at start, in the unpacked file */
+    /* Given out so far, also broken and too long ones: places count from 1. */
     uint64_t lines;
 
     enum head head;
@@ -56,9 +71,12 @@ struct source {
     struct read_mark mark; /* of the line that was given out last */
 };
 
+/* The sources lie behind it in one block. */
 struct log_reader {
     enum read_order order;
     size_t count;
+    /* Bytes on the disk, as read_progress() gives them. total is not known once a pipe is among the
+     * sources. */
     uint64_t done, total;
     bool total_known, keeps_marks;
     struct source sources[];
@@ -67,6 +85,12 @@ struct log_reader {
 /* ---- opening ----------------------------------------------------------------------------------
  */
 
+/*
+ * All files are opened before the first is read, and known by device and inode, so that a rotation
+ * in between neither loses a file nor reads one twice.
+ */
+
+/* The name stays: places that were given out point to it. May be called twice. */
 static void close_source(struct source *source)
 {
     gzip_close(&source->gzip);
@@ -79,6 +103,8 @@ static void close_source(struct source *source)
     source->fd = -1;
 }
 
+/* O_NOCTTY, since a terminal as a log must not become the controlling one. On failure the caller
+ * closes what was opened. */
 static enum miguard_status open_source(struct source *source, const char *name,
                                        struct miguard_error *reterr)
 {
@@ -110,12 +136,14 @@ static enum miguard_status open_source(struct source *source, const char *name,
     return MIGUARD_OK;
 }
 
+/* Only device and inode name a file: two paths, or a link, may lead to one. */
 static bool same_file(const struct source *a, const struct source *b)
 {
     return a->device == b->device && a->inode == b->inode;
 }
 
-/* Opens the file and leaves it out again when it is one of those before. */
+/* Opens the file and leaves it out again when it is one of those before. Two open descriptors exist
+ * for a moment; only the inode of an open file is sure to stay. */
 static enum miguard_status add_source(struct log_reader *reader, const char *name,
                                       struct miguard_error *reterr)
 {
@@ -141,6 +169,8 @@ static enum miguard_status add_source(struct log_reader *reader, const char *nam
     return MIGUARD_OK;
 }
 
+/* Opens all before it reads any: see read.h. The files keep their order, which decides between
+ * records of the same time. */
 enum miguard_status read_open(const char *const *files, size_t count, enum read_order order,
                               struct log_reader **ret_reader, struct miguard_error *reterr)
 {
@@ -168,6 +198,7 @@ enum miguard_status read_open(const char *const *files, size_t count, enum read_
     return MIGUARD_OK;
 }
 
+/* Safe for a reader that was opened in part. */
 void read_close(struct log_reader *reader)
 {
     if (reader == NULL) {
@@ -180,6 +211,7 @@ void read_close(struct log_reader *reader)
     base_free(reader);
 }
 
+/* Bytes read from the descriptors; both grow while a log is being written. */
 void read_progress(const struct log_reader *reader, uint64_t *ret_done, uint64_t *ret_total)
 {
     *ret_done = reader->done;
@@ -189,18 +221,26 @@ void read_progress(const struct log_reader *reader, uint64_t *ret_done, uint64_t
 /* ---- bytes ------------------------------------------------------------------------------------
  */
 
+/*
+ * A buffer holds at least one line. Packed files are unpacked into it; everything above sees the
+ * same bytes either way.
+ */
+
+/* The reason goes into source->fault, which read_next() gives out. Always false. */
 static bool failed(struct source *source, const char *what, const char *why)
 {
     snprintf(source->fault, sizeof(source->fault), "%s: %s", what, why);
     return false;
 }
 
+/* The source ends here, and the others go on: see read_next(). */
 static bool no_memory(struct source *source)
 {
     return failed(source, "it cannot be read further", "out of memory");
 }
 
-/* From the file itself; *ret_count is 0 at its end. */
+/* From the file itself; *ret_count is 0 at its end. False sets the fault of the source. EINTR is
+ * retried. */
 static bool read_bytes(struct log_reader *reader, struct source *source, void *buffer, size_t size,
                        size_t *ret_count)
 {
@@ -217,7 +257,8 @@ static bool read_bytes(struct log_reader *reader, struct source *source, void *b
     return true;
 }
 
-/* A broken line of a plain file may begin as a packed one does. */
+/* A broken line of a plain file may begin as a packed one does. So only a file's very first bytes
+ * are asked. The bytes that are in the buffer already become the input of zlib. */
 static bool begin(struct source *source)
 {
     if (source->offset > 0 || !gzip_is_packed(source->buffer, source->end)) {
@@ -251,7 +292,8 @@ static bool fill_first(struct log_reader *reader, struct source *source)
     return begin(source);
 }
 
-/* One step; nothing may come of it yet. */
+/* One step; nothing may come of it yet. At the end of the packed data gzip_feed() answers GZIP_END,
+ * which needs no step: text_end is set with it. */
 static bool unpack(struct log_reader *reader, struct source *source)
 {
     struct gzip *gzip = &source->gzip;
@@ -297,6 +339,8 @@ static bool make_room(struct source *source)
     return true;
 }
 
+/* Reads more behind source->end; nothing may come of it, and text_end says that nothing more
+ * will. */
 static bool fill(struct log_reader *reader, struct source *source)
 {
     size_t count = 0;
@@ -319,6 +363,7 @@ static bool fill(struct log_reader *reader, struct source *source)
 /* ---- lines ------------------------------------------------------------------------------------
  */
 
+/* Drops bytes from the front of the buffer. The offset counts them in the unpacked file. */
 static void take(struct source *source, size_t length)
 {
     source->start += length;
@@ -326,7 +371,8 @@ static void take(struct source *source, size_t length)
     source->searched = source->start;
 }
 
-/* The end of the line at source->start, NULL when it is not in the buffer. */
+/* The end of the line at source->start, NULL when it is not in the buffer. The bytes that were
+ * searched without success are not searched again when more has come. */
 static char *line_end(struct source *source)
 {
     char *newline = memchr(source->buffer + source->searched, '\n', source->end - source->searched);
@@ -335,6 +381,7 @@ static char *line_end(struct source *source)
     return newline;
 }
 
+/* Reported in its place among the records. Always true: the source goes on with the next line. */
 static bool broken(struct source *source, const char *what)
 {
     source->head = HEAD_BROKEN;
@@ -342,7 +389,8 @@ static bool broken(struct source *source, const char *what)
     return true;
 }
 
-/* Without keeping it: who writes a line of a gigabyte must not make the reader hold it. */
+/* Without keeping it: who writes a line of a gigabyte must not make the reader hold it. The record
+ * is empty then, as there is no line to show. */
 static bool pass_long_line(struct log_reader *reader, struct source *source)
 {
     char *newline = NULL;
@@ -361,6 +409,9 @@ static bool pass_long_line(struct log_reader *reader, struct source *source)
     return broken(source, "a line longer than 1 MiB");
 }
 
+/* finished: the line has its newline. A last line without one may be in the middle of being
+ * written; it is parsed all the same, and its fault says so. A record without a time keeps that of
+ * the line before, so that the merge does not move it. */
 static bool parse_line(struct source *source, size_t length, bool finished)
 {
     size_t at = 0;
@@ -380,6 +431,7 @@ static bool parse_line(struct source *source, size_t length, bool finished)
     return true;
 }
 
+/* One line becomes the head. False when the source cannot be read further. */
 static bool read_line(struct log_reader *reader, struct source *source)
 {
     char *newline = NULL;
@@ -411,6 +463,14 @@ static bool read_line(struct log_reader *reader, struct source *source)
 /* ---- records ----------------------------------------------------------------------------------
  */
 
+/*
+ * The merge looks at one line of each file and takes the earliest. Within a file nothing is moved:
+ * records of several threads may be a little out of order, and a log shows them as they were
+ * written.
+ */
+
+/* Fills an empty head. The end and a failure are kept, so that a source is not read again after
+ * either. */
 static void next_head(struct log_reader *reader, struct source *source)
 {
     if (source->head != HEAD_NONE) {
@@ -450,6 +510,14 @@ static struct source *earliest(struct log_reader *reader)
 /* ---- marks ------------------------------------------------------------------------------------
  */
 
+/*
+ * A rotation renames and packs files between two runs of `miguard audit follow`. A file is known by
+ * the hash of its first line, the place in it by the hash of the last line that was given out. An
+ * edited log shows as READ_CHANGED.
+ */
+
+/* BLAKE2b without a key: it distinguishes lines, and proves nothing. Whether a log is whole is a
+ * question for verify.c. */
 static void hash_line(const struct record *record, unsigned char hash[READ_HASH])
 {
     crypto_generichash(hash, READ_HASH, (const unsigned char *)record->line, record->length, NULL,
@@ -474,7 +542,8 @@ static void set_mark(struct source *source, enum head head)
     source->marked = source->begun;
 }
 
-/* Back to the first byte, as after opening. */
+/* Reads on from this offset of the file on the disk, with everything else as after opening. A
+ * caller that does not start at 0 sets offset and lines itself. */
 static bool restart(struct source *source, off_t offset)
 {
     if (lseek(source->fd, offset, SEEK_SET) < 0) {
@@ -510,6 +579,7 @@ static bool read_marked(struct log_reader *reader, struct source *source,
     return source->head == HEAD_END || read_line(reader, source);
 }
 
+/* Offset, length and hash: a file that was cut and written again has another line there. */
 static bool stands_at(const struct source *source, const struct read_mark *mark)
 {
     unsigned char hash[READ_HASH];
@@ -522,6 +592,8 @@ static bool stands_at(const struct source *source, const struct read_mark *mark)
     return memcmp(hash, mark->last, READ_HASH) == 0;
 }
 
+/* The mark whose file begins with the line at hand. A packed copy begins with the same line as the
+ * plain file, so it is found under any name. */
 static const struct read_mark *find_mark(const struct source *source, const struct read_mark *marks,
                                          size_t count)
 {
@@ -560,6 +632,7 @@ static bool resume(struct log_reader *reader, struct source *source, const struc
     return restart(source, 0);
 }
 
+/* A failure is kept as the head: read_next() reports it in its turn. */
 enum read_resumed read_resume(struct log_reader *reader, size_t file, const struct read_mark *marks,
                               size_t count)
 {
@@ -573,11 +646,13 @@ enum read_resumed read_resume(struct log_reader *reader, size_t file, const stru
     return resumed;
 }
 
+/* Hashing every line costs time, so only `miguard audit follow` asks for it. */
 void read_keep_marks(struct log_reader *reader)
 {
     reader->keeps_marks = true;
 }
 
+/* In the order given, without files that were left out as the same inode. */
 const char *read_name(const struct log_reader *reader, size_t file)
 {
     return file < reader->count ? reader->sources[file].name : NULL;
@@ -595,6 +670,8 @@ bool read_mark(const struct log_reader *reader, size_t file, struct read_mark *r
 /* ---- the next record --------------------------------------------------------------------------
  */
 
+/* The head is given out and cleared; the next call reads the source's next line. A pointer into the
+ * buffer stays valid until then. */
 enum read_result read_next(struct log_reader *reader, struct record *ret_record,
                            struct read_place *ret_place, const char **ret_fault)
 {
@@ -624,6 +701,8 @@ enum read_result read_next(struct log_reader *reader, struct record *ret_record,
 /* ---- the files of a log -----------------------------------------------------------------------
  */
 
+/* One block: the array, and the texts behind it. It has room for the names of copies as well, which
+ * are left out. */
 static char **names_of(const struct log_parts *parts, size_t *ret_count)
 {
     size_t bytes = 0, count = 0;
@@ -643,6 +722,7 @@ static char **names_of(const struct log_parts *parts, size_t *ret_count)
     return list;
 }
 
+/* By log_parts_find(); copies of a file are left out, or each record would be counted twice. */
 enum miguard_status read_family(const char *log, char ***ret_files, size_t *ret_count,
                                 struct miguard_error *reterr)
 {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "tools/review/record.h"
 
+/* Owns its files, buffers and names; for one thread at a time. */
 struct log_reader;
 
 enum read_order {
@@ -17,12 +18,15 @@ enum read_order {
     READ_BY_FILE, /* one file after the other, as given */
 };
 
+/* Where a line stands. file is the name that was given to read_open(), "<stdin>" for "-", and lives
+ * as long as the reader. */
 struct read_place {
     const char *file;
     uint64_t line;   /* counted from 1 */
     uint64_t offset; /* of the line's first byte, uncompressed */
 };
 
+/* What read_next() found. Only READ_END and READ_FAILED give no line. */
 enum read_result {
     READ_RECORD,
     READ_BROKEN, /* *ret_fault says what is wrong with the line */
@@ -31,15 +35,18 @@ enum read_result {
 };
 
 /* Errors: INVALID_ARGUMENT, NO_MEMORY, SYSTEM and NOT_FOUND (reterr names the file). The same inode
- * twice, which rotation may show for a moment, is read once. The names are copied. */
+ * twice, which rotation may show for a moment, is read once. The names are copied. Every file is
+ * opened at once, so rotation during the reading loses nothing. On an error nothing is left
+ * open. */
 MIGUARD_CHECKED enum miguard_status read_open(const char *const *files, size_t count,
                                               enum read_order order, struct log_reader **ret_reader,
                                               struct miguard_error *reterr);
+/* NULL is allowed. Places and records that were given out end with it. */
 void read_close(struct log_reader *reader);
 
 /* The record and the place are valid until the next call. A broken line comes where it stands, and
  * *ret_record has only its line (NULL for one longer than RECORD_MAX_LINE). After READ_FAILED the
- * next call goes on with the other files. */
+ * next call goes on with the other files. READ_END comes again with every further call. */
 MIGUARD_CHECKED enum read_result read_next(struct log_reader *reader, struct record *ret_record,
                                            struct read_place *ret_place, const char **ret_fault);
 
@@ -49,11 +56,14 @@ MIGUARD_CHECKED enum read_result read_next(struct log_reader *reader, struct rec
  * the number and what was before), and the place in it by the line that stands there.
  */
 enum { READ_HASH = 16 };
+/* May be kept in a file between two runs: it holds no pointer. What is returned is the line that
+ * read_next() gave out last of this file. */
 struct read_mark {
     unsigned char first[READ_HASH], last[READ_HASH]; /* BLAKE2b of the lines */
     uint64_t offset, length, line;                   /* of the last */
 };
 
+/* What read_resume() did with a file. */
 enum read_resumed {
     READ_FRESH,   /* none of the marks is of this file */
     READ_RESUMED, /* it goes on behind the mark */
@@ -66,6 +76,7 @@ const char *read_name(const struct log_reader *reader, size_t file);
 /* Both before the first read_next(): from now on places are remembered; and a file goes on at its
  * mark. read_next() reports what goes wrong. */
 void read_keep_marks(struct log_reader *reader);
+/* count may be 0. Only regular files can go on: a pipe is read from where it stands. */
 enum read_resumed read_resume(struct log_reader *reader, size_t file, const struct read_mark *marks,
                               size_t count);
 
@@ -73,7 +84,7 @@ enum read_resumed read_resume(struct log_reader *reader, size_t file, const stru
 bool read_mark(const struct log_reader *reader, size_t file, struct read_mark *ret_mark);
 
 /* How far it is, for a progress line: bytes read of bytes in all (of the files as they lie on the
- * disk); total is 0 when it is not known. */
+ * disk); total is 0 when it is not known. For a packed file both are of the packed bytes. */
 void read_progress(const struct log_reader *reader, uint64_t *ret_done, uint64_t *ret_total);
 
 /* The files of a log in the order of their records (tools/review/files.h), without strays and

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Parses one line into a record: strict JSON in one pass, fields found without copies. It is
- * what the speed of searches depends on; jansson takes 18 times as long. */
+/*
+ * Parses one line into a record: strict JSON in one pass, fields found without copies. It is what
+ * the speed of searches depends on; jansson takes 18 times as long.
+ *
+ * record_parse() runs scan_line(), which descends by scan_object(), scan_member() and scan_value().
+ * A member that find_member() knows leaves its bytes in record->field[]; nothing is copied and no
+ * memory is taken. Escapes are only checked on the way in. They are undone later by slice_text(),
+ * for the few fields that a caller asks for.
+ */
 #include "tools/review/record.h"
 
 #include <endian.h>
@@ -10,6 +17,8 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 
+/* MAX_DEPTH is more than any record needs and leaves room for later versions. MAX_NAME is longer
+ * than every name in the list, so a longer one is not known. */
 enum { MAX_DEPTH = 16, MAX_NAME = 24 };
 
 /* ---- the members that are known ---------------------------------------------------------------
@@ -38,6 +47,8 @@ enum {
 #undef CLOSE_NUMBER
 };
 
+/* Indexed by enum record_field. The cursor of scan_object() walks it by `next`, so that an object's
+ * members are found without a search in the usual order. */
 static const struct member members[RECORD_FIELD_COUNT] = {
 #define FIELD_MEMBER(NAME, path, name, TYPE)                                                       \
     [RECORD_##NAME] = {name, sizeof(name) - 1, RECORD_##NAME + 1},
@@ -54,8 +65,10 @@ static const struct member members[RECORD_FIELD_COUNT] = {
 struct level {
     uint32_t first, behind;
 };
+/* no_level: every name is unknown and only checked. root: the record itself. */
 static const struct level no_level = {0, 0}, root = {0, RECORD_FIELD_COUNT};
 
+/* 64 fields a word; the assertion below fails when a new field needs another one. */
 enum { MET_WORDS = 3 };
 _Static_assert(RECORD_FIELD_COUNT <= MET_WORDS * 64 && RECORD_FIELD_COUNT <= UINT8_MAX,
                "one bit for each field says whether it was met; the numbers are bytes");
@@ -63,15 +76,24 @@ _Static_assert(RECORD_FIELD_COUNT <= MET_WORDS * 64 && RECORD_FIELD_COUNT <= UIN
 /* ---- strings ----------------------------------------------------------------------------------
  */
 
+/*
+ * Strings are most of a line. skip_plain() passes over what needs no attention eight bytes at a
+ * time; the rest is checked byte by byte.
+ */
+
+/* One line on its way through. For record_item() it is made anew over a part of a line. */
 struct parser {
+    /* Goes forward only: the whole line is read once. */
     const char *at, *end;
     struct record *record;
+    /* A constant text in plain English; NULL while nothing is wrong. */
     const char *fault;
+    /* Open brackets. MAX_DEPTH bounds the recursion, and so the stack that a line can use. */
     unsigned depth;
     uint64_t met[MET_WORDS]; /* one bit for each field that the line had so far */
 };
 
-/* Where it is wrong is where the parser stands. */
+/* Where it is wrong is where the parser stands. Always false, so that a scanner can return it. */
 static bool fault(struct parser *parser, const char *text)
 {
     parser->fault = text;
@@ -87,6 +109,7 @@ static const char *skip_plain(const char *at, const char *end)
 
     while (end - at >= 8) {
         uint64_t word;
+        /* Not by a pointer of that type: at need not be aligned for it. */
         memcpy(&word, at, sizeof(word));
         word = le64toh(word);
         uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
@@ -104,6 +127,7 @@ static const char *skip_plain(const char *at, const char *end)
     return at;
 }
 
+/* The four digits of a \u escape, as one UTF-16 unit. False when there are fewer. */
 static bool hex_digits(const char *at, const char *end, uint32_t *ret_value)
 {
     uint32_t value = 0;
@@ -143,6 +167,8 @@ static size_t escaped_point(const char *at, const char *end, uint32_t *ret_point
     return 10;
 }
 
+/* At a backslash. RFC 8259, section 7 lists the letters; NUL is refused as well, because a text
+ * with it would look shorter to a reader in C than to one that counts bytes. */
 static bool check_escape(struct parser *parser)
 {
     uint32_t point = 0;
@@ -166,7 +192,9 @@ static bool check_escape(struct parser *parser)
     return true;
 }
 
-/* From behind the opening quote to behind the closing one. */
+/* From behind the opening quote to behind the closing one. *ret_escaped becomes true when there was
+ * a backslash and stays as it was otherwise. What RFC 8259 forbids inside of strings ends the
+ * record: control characters, and bytes that are not UTF-8. */
 static bool scan_string(struct parser *parser, bool *ret_escaped)
 {
     for (;;) {
@@ -202,6 +230,12 @@ static bool scan_string(struct parser *parser, bool *ret_escaped)
 /* ---- values -----------------------------------------------------------------------------------
  */
 
+/*
+ * A grammar of RFC 8259 by recursive descent. Every scanner leaves the parser behind what it took,
+ * or at the place that is wrong and false.
+ */
+
+/* The four characters that RFC 8259, section 2 calls white space. */
 static inline void skip_blanks(struct parser *parser)
 {
     while (parser->at < parser->end && (*parser->at == ' ' || *parser->at == '\t' ||
@@ -210,16 +244,20 @@ static inline void skip_blanks(struct parser *parser)
     }
 }
 
+/* The byte at hand, NUL at the end of the line: no value begins with NUL, so the end needs no test
+ * of its own. */
 static inline char next(const struct parser *parser)
 {
     return parser->at < parser->end ? *parser->at : '\0';
 }
 
+/* Without isdigit(3): that depends on the locale and is undefined for a negative char. */
 static inline bool digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
+/* One digit or more, as each part of a number needs. */
 static bool scan_digits(struct parser *parser)
 {
     if (!digit(next(parser))) {
@@ -231,6 +269,8 @@ static bool scan_digits(struct parser *parser)
     return true;
 }
 
+/* The grammar of RFC 8259, section 6. The value is not computed here: record_number() does it for
+ * the fields that are asked for. */
 static bool scan_number(struct parser *parser)
 {
     if (next(parser) == '-') {
@@ -260,6 +300,7 @@ static bool scan_number(struct parser *parser)
     return true;
 }
 
+/* What is left when no other value begins here: true, false or null, else the value is missing. */
 static bool scan_word(struct parser *parser)
 {
     static const char *const words[] = {"true", "false", "null"};
@@ -275,6 +316,7 @@ static bool scan_word(struct parser *parser)
     return fault(parser, left == 0 ? "the record is cut off" : "here should be a value");
 }
 
+/* Values contain values: the three call each other, MAX_DEPTH deep at the most. */
 static bool scan_object(struct parser *parser, struct level level);
 static bool scan_array(struct parser *parser);
 
@@ -299,7 +341,9 @@ static bool scan_value(struct parser *parser, struct level level)
     }
 }
 
-/* Behind the opening bracket; true with *ret_empty when the closing one follows at once. */
+/* Behind the opening bracket; true with *ret_empty when the closing one follows at once. The parser
+ * stands at the opening bracket. An empty array or object is left at once, so advance() is not
+ * called for it. */
 static bool enter(struct parser *parser, char close, bool *ret_empty)
 {
     if (++parser->depth > MAX_DEPTH) {
@@ -313,7 +357,8 @@ static bool enter(struct parser *parser, char close, bool *ret_empty)
     return true;
 }
 
-/* Behind a value: at the next one, or behind the closing bracket and *ret_end. */
+/* Behind a value: at the next one, or behind the closing bracket and *ret_end. A comma must be
+ * followed by another value: JSON has no trailing comma, and scan_value() refuses the bracket. */
 static bool advance(struct parser *parser, char close, bool *ret_end)
 {
     skip_blanks(parser);
@@ -332,6 +377,7 @@ static bool advance(struct parser *parser, char close, bool *ret_end)
     return true;
 }
 
+/* Elements are checked only. record_item() reads them again when a caller asks for them. */
 static bool scan_array(struct parser *parser)
 {
     bool end = false;
@@ -347,6 +393,7 @@ static bool scan_array(struct parser *parser)
     return true;
 }
 
+/* The length first: most names differ in it. */
 static bool has_name(uint32_t at, const struct slice *name)
 {
     return members[at].length == name->length &&
@@ -354,7 +401,8 @@ static bool has_name(uint32_t at, const struct slice *name)
 }
 
 /* The field of that name, searched from *cursor on and round; *cursor is then behind it.
- * RECORD_FIELD_COUNT when it is not found. */
+ * RECORD_FIELD_COUNT when it is not found. Names in the order of the writer cost one comparison
+ * each; any other order costs a round through the level. */
 static uint32_t find_member(struct level level, const struct slice *name, uint32_t *cursor)
 {
     for (uint32_t at = *cursor; at < level.behind; at = members[at].next) {
@@ -388,6 +436,7 @@ static bool scan_name(struct parser *parser, struct level level, uint32_t *curso
     if (!scan_string(parser, &escaped)) {
         return false;
     }
+    /* With both quotes, as slice_text() wants it. */
     name.length = (size_t)(parser->at - name.at);
     if (escaped) { /* "\u0070id" is another spelling of "pid", and must not pass as unknown */
         name.length = slice_text(&name, plain, sizeof(plain));
@@ -406,7 +455,8 @@ static bool scan_name(struct parser *parser, struct level level, uint32_t *curso
     return true;
 }
 
-/* False: the line had it before. */
+/* False: the line had it before. A line with a member twice is refused: RFC 8259 leaves open which
+ * of them counts, so two readers could see two different records. */
 static bool note_met(struct parser *parser, uint32_t field)
 {
     uint64_t bit = UINT64_C(1) << field % 64, before = parser->met[field / 64];
@@ -415,6 +465,9 @@ static bool note_met(struct parser *parser, uint32_t field)
     return (before & bit) == 0;
 }
 
+/* One name and its value. A member that is not known is checked like any other and passed over, so
+ * that a later version's record can be read. On a duplicate the parser goes back to the name, which
+ * is the place that is reported. */
 static bool scan_member(struct parser *parser, struct level level, uint32_t *cursor)
 {
     const char *start = parser->at;
@@ -438,6 +491,7 @@ static bool scan_member(struct parser *parser, struct level level, uint32_t *cur
     return true;
 }
 
+/* The level gives the members that are known inside of this object; no_level knows none. */
 static bool scan_object(struct parser *parser, struct level level)
 {
     uint32_t cursor = level.first;
@@ -454,6 +508,7 @@ static bool scan_object(struct parser *parser, struct level level)
     return true;
 }
 
+/* A line holds exactly one object, with blanks around it at the most. */
 static bool scan_line(struct parser *parser)
 {
     skip_blanks(parser);
@@ -470,6 +525,7 @@ static bool scan_line(struct parser *parser)
     return parser->at == parser->end || fault(parser, "there is more after the record");
 }
 
+/* The fields of *ret_record point into line, which must outlive it. */
 const char *record_parse(const char *line, size_t length, struct record *ret_record,
                          size_t *ret_offset)
 {
@@ -488,11 +544,19 @@ const char *record_parse(const char *line, size_t length, struct record *ret_rec
 /* ---- asking -----------------------------------------------------------------------------------
  */
 
+/*
+ * Fields are slices of the line. Their escapes are undone run by run, so that neither a comparison
+ * nor a copy needs the whole value at once.
+ */
+
+/* A string. Numbers and words have no quotes to remove. */
 static bool quoted(const struct slice *slice)
 {
     return slice->length >= 2 && slice->at[0] == '"';
 }
 
+/* The bytes of a code point, which escaped_point() has checked to be one (RFC 3629). Gives their
+ * number. */
 static size_t put_utf8(uint32_t point, char bytes[4])
 {
     if (point < 0x80) {
@@ -541,6 +605,7 @@ static bool next_run(const char **at, const char *end, char bytes[4], struct sli
     return true;
 }
 
+/* The bytes between the quotes of a string, or the whole of any other value. */
 static void inside(const struct slice *slice, const char **ret_at, const char **ret_end)
 {
     bool quotes = quoted(slice);
@@ -549,6 +614,8 @@ static void inside(const struct slice *slice, const char **ret_at, const char **
     *ret_end = slice->at + slice->length - quotes;
 }
 
+/* Goes on counting behind the end of the buffer, so that a caller can ask for the size with size
+ * 0. */
 size_t slice_text(const struct slice *slice, char *buffer, size_t size)
 {
     const char *at, *end;
@@ -574,6 +641,7 @@ size_t slice_text(const struct slice *slice, char *buffer, size_t size)
     return length;
 }
 
+/* Runs are compared as they come, so that a long value needs no buffer. */
 bool slice_is(const struct slice *slice, const char *text)
 {
     const char *at, *end;
@@ -595,16 +663,20 @@ bool slice_is(const struct slice *slice, const char *text)
     return left == 0;
 }
 
+/* By the field's number: slice_text() of it. */
 size_t record_text(const struct record *record, enum record_field field, char *buffer, size_t size)
 {
     return slice_text(&record->field[field], buffer, size);
 }
 
+/* Without a buffer, so any length of value is compared whole. */
 bool record_is(const struct record *record, enum record_field field, const char *text)
 {
     return slice_is(&record->field[field], text);
 }
 
+/* A number with a fraction, an exponent or a sign is not one that a record has, and gives false. So
+ * does one beyond 64 bits: it is never cut. */
 bool record_number(const struct record *record, enum record_field field, uint64_t *ret_number)
 {
     const struct slice *slice = &record->field[field];
@@ -631,11 +703,14 @@ bool record_number(const struct record *record, enum record_field field, uint64_
 /* ---- time -------------------------------------------------------------------------------------
  */
 
+/* The state of a time that is being read. Once good is false each step leaves it so: the caller
+ * tests it once, at the end. */
 struct reading {
     const char *at, *end;
     bool good;
 };
 
+/* Every part of a time but the fraction has two digits; the year is two of them. */
 static unsigned two_digits(struct reading *reading, unsigned least, unsigned most)
 {
     if (!reading->good || reading->end - reading->at < 2 || !digit(reading->at[0]) ||
@@ -649,6 +724,8 @@ static unsigned two_digits(struct reading *reading, unsigned least, unsigned mos
     return value;
 }
 
+/* One character that is among letters. NUL is excluded, because strchr(3) finds the end of its own
+ * list. */
 static void one_of(struct reading *reading, const char *letters)
 {
     reading->good = reading->good && reading->at < reading->end && *reading->at != '\0' &&
@@ -656,6 +733,8 @@ static void one_of(struct reading *reading, const char *letters)
     reading->at += reading->good;
 }
 
+/* Nanoseconds. RFC 3339 allows any number of digits; those behind the ninth add 0, since scale has
+ * become 0. */
 static int64_t fraction(struct reading *reading)
 {
     int64_t value = 0, scale = 100000000;
@@ -671,6 +750,7 @@ static int64_t fraction(struct reading *reading)
     return value;
 }
 
+/* Seconds east of UTC. */
 static int64_t zone(struct reading *reading)
 {
     char sign = reading->good && reading->at < reading->end ? *reading->at : '\0';
@@ -685,10 +765,12 @@ static int64_t zone(struct reading *reading)
     return sign == '-' ? -seconds : seconds;
 }
 
+/* The range ends in 2261 because 64 bits of nanoseconds reach into 2262. */
 bool record_parse_time(const char *text, size_t length, int64_t *ret_time)
 {
     struct reading reading = {text, text + length, true};
 
+    /* The year as two numbers, which bounds it to 1900 to 2299 before any arithmetic. */
     unsigned year = two_digits(&reading, 19, 22) * 100;
     year += two_digits(&reading, 0, 99);
     one_of(&reading, "-");
@@ -711,6 +793,7 @@ bool record_parse_time(const char *text, size_t length, int64_t *ret_time)
     return true;
 }
 
+/* A time without quotes is a number, which no record has there. */
 bool record_time(const struct record *record, enum record_field field, int64_t *ret_time)
 {
     const struct slice *slice = &record->field[field];
@@ -721,6 +804,8 @@ bool record_time(const struct record *record, enum record_field field, int64_t *
 /* ---- arrays -----------------------------------------------------------------------------------
  */
 
+/* The array was checked by record_parse(), so a fault here means its end and nothing else. *at is
+ * the byte behind the comma, or the length behind the last element. */
 bool record_item(const struct record *record, enum record_field field, size_t *at,
                  struct slice *ret_item)
 {

@@ -21,14 +21,18 @@ struct slice {
     size_t length;
 };
 
+/* A view of one line. It owns nothing: line and fields are valid as long as the bytes that were
+ * parsed. Indexed by enum record_field; an object's own field holds the whole object, with its
+ * braces. */
 struct record {
     const char *line; /* without its newline; not terminated */
     size_t length;
     struct slice field[RECORD_FIELD_COUNT];
 };
 
-/* NULL, or what is wrong ("a string is not closed") and at which byte (0 is the first); then
- * *ret_record is not to be used. */
+/* Checks the line and finds its members. NULL, or what is wrong ("a string is not closed"; a
+ * constant) and at which byte (0 is the first); then *ret_record is not to be used but for its
+ * line. No allocation, no lock; any thread. */
 const char *record_parse(const char *line, size_t length, struct record *ret_record,
                          size_t *ret_offset);
 
@@ -36,13 +40,16 @@ const char *record_parse(const char *line, size_t length, struct record *ret_rec
  * whole length and always terminates; 0 and "" when the field is absent. */
 size_t record_text(const struct record *record, enum record_field field, char *buffer, size_t size);
 
-/* Compares the field as record_text() gives it with text, without copying. */
+/* Compares the field as record_text() gives it with text, without copying. An absent field equals
+ * no text, not even "". */
 bool record_is(const struct record *record, enum record_field field, const char *text);
 
-/* A number that is an integer and fits; false otherwise. Accepts one in quotes as well. */
+/* A number that is an integer and fits; false otherwise. Accepts one in quotes as well. Also false
+ * when the field is absent; *ret_number is untouched then. */
 bool record_number(const struct record *record, enum record_field field, uint64_t *ret_number);
 
-/* @timestamp (or START, END, PROCESS_START, LOST_FIRST, LOST_LAST) in nanoseconds since 1970. */
+/* @timestamp (or START, END, PROCESS_START, LOST_FIRST, LOST_LAST) in nanoseconds since 1970. False
+ * when the field is absent or not a time; *ret_time is untouched then. */
 bool record_time(const struct record *record, enum record_field field, int64_t *ret_time);
 
 /* Steps through an array of strings such as MISMATCH: *at is 0 at first. False at its end. The item
@@ -52,9 +59,11 @@ bool record_item(const struct record *record, enum record_field field, size_t *a
 
 /* record_text() and record_is() of a value that was come by otherwise, such as an item. */
 size_t slice_text(const struct slice *slice, char *buffer, size_t size);
+/* As record_is(): false for a slice whose at is NULL. */
 bool slice_is(const struct slice *slice, const char *text);
 
-/* "2026-03-01T12:00:00.5Z" or with an offset "+01:00" (RFC 3339), from 1970 to 2261. */
+/* "2026-03-01T12:00:00.5Z" or with an offset "+01:00" (RFC 3339), from 1970 to 2261. A "60" in the
+ * seconds (a leap second) is the next minute's first. False otherwise, with *ret_time untouched. */
 bool record_parse_time(const char *text, size_t length, int64_t *ret_time);
 
 #endif

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums records up in bounded memory, for `miguard audit report`. html.c and report_write.c write
- * it. */
+/*
+ * Sums records up in bounded memory, for `miguard audit report`. html.c and report_write.c write
+ * it.
+ *
+ * report_add() counts a record under each list (add_people and the like), in the timeline
+ * (report_timeline.c) and, for refusals, losses, space and policies, keeps its line in a ring. A
+ * list is a hash table for finding a key and a heap whose first element is the key that makes room
+ * next. Everything is bounded; see report.h for what that costs.
+ */
 #include "tools/review/report.h"
 
 #include <stdio.h>
@@ -9,10 +16,12 @@
 
 #include "base/alloc.h"
 
+/* Twice as many as keys, so that chains stay short. NONE ends a chain. */
 enum { BUCKETS = 4096, NONE = UINT32_MAX };
 
 static const struct {
     const char *name, *title, *head;
+    /* Indexed by enum report_list. */
 } lists[] = {
 #define LIST_ROW(NAME, name, title, head) [REPORT_##NAME] = {name, title, head},
     REPORT_LIST_MAP(LIST_ROW)
@@ -34,6 +43,7 @@ const char *report_list_head(enum report_list list)
     return lists[list].head;
 }
 
+/* Sums of 64 bits do not overflow in the life of a log. */
 static void add_count(struct report_count *to, const struct report_count *from)
 {
     to->refused += from->refused;
@@ -43,6 +53,11 @@ static void add_count(struct report_count *to, const struct report_count *from)
 }
 
 /* ---- a list of keys --------------------------------------------------------------------------*/
+
+/*
+ * Space-Saving, as report.h says. The heap orders keys by refusals and then by all events, so that
+ * what makes room is what a reader would miss least.
+ */
 
 /* Less weight makes room first: refusals are what a report is for. */
 static bool lighter(const struct report_key *a, const struct report_key *b)
@@ -57,12 +72,14 @@ static bool lighter(const struct report_key *a, const struct report_key *b)
            report_sum(&b->count) + report_sum(&b->before);
 }
 
+/* Keeps the place of the key in step with the heap. */
 static void put(struct report_keys *keys, uint32_t place, uint32_t key)
 {
     keys->heap[place] = key;
     keys->keys[key].place = place;
 }
 
+/* After a key has become lighter than its parent. */
 static void sift_up(struct report_keys *keys, uint32_t place)
 {
     uint32_t key = keys->heap[place];
@@ -78,6 +95,7 @@ static void sift_up(struct report_keys *keys, uint32_t place)
     put(keys, place, key);
 }
 
+/* After a key has become heavier than a child: the usual case, since counts only grow. */
 static void sift_down(struct report_keys *keys, uint32_t place)
 {
     uint32_t key = keys->heap[place];
@@ -100,6 +118,8 @@ static void sift_down(struct report_keys *keys, uint32_t place)
     put(keys, place, key);
 }
 
+/* FNV-1a is not proof against chosen keys: who floods the log can slow a report down, and change no
+ * count. */
 static uint64_t hash_of(const char *text, size_t length)
 {
     uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
@@ -110,6 +130,8 @@ static uint64_t hash_of(const char *text, size_t length)
     return hash;
 }
 
+/* Taken at the first key of a list, since most logs leave several lists empty. False out of memory;
+ * may be called again then. */
 static bool keys_ready(struct report_keys *keys)
 {
     if (keys->heap != NULL) {
@@ -125,10 +147,12 @@ static bool keys_ready(struct report_keys *keys)
     if (keys->heap == NULL) {
         return false;
     }
+    /* NONE in every bucket. */
     memset(keys->buckets, 0xFF, BUCKETS * sizeof(*keys->buckets));
     return true;
 }
 
+/* NONE when the list does not have it. */
 static uint32_t find_key(const struct report_keys *keys, uint64_t hash, const char *text)
 {
     uint32_t at = keys->buckets[hash % BUCKETS];
@@ -139,6 +163,7 @@ static uint32_t find_key(const struct report_keys *keys, uint64_t hash, const ch
     return at;
 }
 
+/* The key is in its bucket: it would not end otherwise. */
 static void unlink_key(struct report_keys *keys, uint32_t key)
 {
     uint32_t *link = &keys->buckets[keys->keys[key].hash % BUCKETS];
@@ -149,7 +174,7 @@ static void unlink_key(struct report_keys *keys, uint32_t key)
     *link = keys->keys[key].next;
 }
 
-/* Room for one more: a new place, or that of the lightest. */
+/* Room for one more: a new place, or that of the lightest. text belongs to the list from now on. */
 static uint32_t take_place(struct report_keys *keys, char *text, uint64_t hash)
 {
     struct report_count before = {0};
@@ -178,6 +203,7 @@ static uint32_t take_place(struct report_keys *keys, char *text, uint64_t hash)
     return key;
 }
 
+/* The key is found or takes a place, then counted and moved in the heap. False out of memory. */
 static bool keys_add(struct report_keys *keys, struct text *text, const struct report_count *count)
 {
     if (text->failed || !keys_ready(keys)) {
@@ -185,6 +211,7 @@ static bool keys_add(struct report_keys *keys, struct text *text, const struct r
     }
     uint64_t hash = hash_of(text->data, text->length);
     if (text->length > REPORT_KEY_LENGTH) { /* differs by what is cut off as well */
+        /* Room for the mark with the hash of the whole. */
         text->length = REPORT_KEY_LENGTH - 32;
         text_format(text, "... #%016llx", (unsigned long long)hash);
         if (text->failed) {
@@ -200,11 +227,14 @@ static bool keys_add(struct report_keys *keys, struct text *text, const struct r
         key = take_place(keys, copy, hash);
     }
     add_count(&keys->keys[key].count, count);
+    /* A new key may be lighter than its parent, a counted one heavier than its children; one of the
+     * two does nothing. */
     sift_up(keys, keys->keys[key].place);
     sift_down(keys, keys->keys[key].place);
     return true;
 }
 
+/* Safe for a list that was never used. */
 static void keys_release(struct report_keys *keys)
 {
     for (uint32_t i = 0; i < keys->count; i++) {
@@ -215,6 +245,8 @@ static void keys_release(struct report_keys *keys)
     base_free(keys->heap);
 }
 
+/* For qsort_r(3): most refusals first. Names decide last, so that the order does not depend on the
+ * log's. */
 static int by_weight(const void *a, const void *b, void *context)
 {
     const struct report_keys *keys = context;
@@ -233,6 +265,7 @@ static int by_weight(const void *a, const void *b, void *context)
     return strcmp(one->text, two->text);
 }
 
+/* Sorts places and not keys, so the report itself does not change. */
 uint32_t report_order(const struct report_keys *keys, uint32_t *ret_order)
 {
     for (uint32_t i = 0; i < keys->count; i++) {
@@ -244,7 +277,8 @@ uint32_t report_order(const struct report_keys *keys, uint32_t *ret_order)
 
 /* ---- the latest lines ------------------------------------------------------------------------*/
 
-/* The line without what is inside the braces of its two identities, which can be long. */
+/* The line without what is inside the braces of its two identities, which can be long. The two are
+ * in the order of the line, whichever comes first. */
 static void append_shortened(struct text *text, const struct record *record)
 {
     const struct slice *one = &record->field[RECORD_CRED_BOUND];
@@ -267,6 +301,8 @@ static void append_shortened(struct text *text, const struct record *record)
     text_append_bytes(text, record->line + at, record->length - at);
 }
 
+/* The oldest line makes room. A line that is too long even without its credentials is kept as {},
+ * so that the count of the ring agrees with the records. */
 static bool ring_add(struct report_ring *ring, uint32_t size, const struct record *record)
 {
     if (ring->lines == NULL) {
@@ -297,6 +333,7 @@ static bool ring_add(struct report_ring *ring, uint32_t size, const struct recor
     return true;
 }
 
+/* The lines and the array. */
 static void ring_release(struct report_ring *ring)
 {
     for (uint32_t i = 0; ring->lines != NULL && i < ring->size; i++) {
@@ -307,6 +344,7 @@ static void ring_release(struct report_ring *ring)
 
 /* ---- what a record is counted under ----------------------------------------------------------*/
 
+/* All events of the record under exactly one of the four. */
 static struct report_count count_of(const struct record *record)
 {
     struct report_count count = {0};
@@ -324,6 +362,7 @@ static struct report_count count_of(const struct record *record)
     return count;
 }
 
+/* Releases the key. An empty one is not counted: the record lacks the field. */
 static bool add_text(struct report *report, enum report_list list, struct text *key,
                      const struct report_count *count)
 {
@@ -333,6 +372,7 @@ static bool add_text(struct report *report, enum report_list list, struct text *
     return added;
 }
 
+/* A list whose key is one field as it stands. */
 static bool add_field(struct report *report, enum report_list list, const struct record *record,
                       enum record_field field, const struct report_count *count)
 {
@@ -342,6 +382,8 @@ static bool add_field(struct report *report, enum report_list list, const struct
     return add_text(report, list, &key, count);
 }
 
+/* The pair only where the record has both. Each is counted, even when the one before failed, so
+ * that all texts are released. */
 static bool add_people(struct report *report, const struct record *record,
                        const struct report_count *count)
 {
@@ -364,6 +406,8 @@ static bool add_people(struct report *report, const struct record *record,
     return add_text(report, REPORT_PAIR, &pair, count) && added;
 }
 
+/* A record counts under each component that differed, so this list adds up to more than the
+ * refusals. */
 static bool add_components(struct report *report, const struct record *record,
                            const struct report_count *count)
 {
@@ -379,6 +423,7 @@ static bool add_components(struct report *report, const struct record *record,
     return true;
 }
 
+/* With its place: the same name may stand in two versions of a file. */
 static bool add_rule(struct report *report, const struct record *record,
                      const struct report_count *count)
 {
@@ -407,6 +452,7 @@ static bool add_method(struct report *report, const struct record *record,
     return add_text(report, REPORT_METHOD, &key, count);
 }
 
+/* Module, offset and symbol, as far as the record has them. */
 static bool add_site(struct report *report, const struct record *record,
                      const struct report_count *count)
 {
@@ -424,7 +470,8 @@ static bool add_site(struct report *report, const struct record *record,
     return add_text(report, REPORT_SITE, &key, count);
 }
 
-/* A process id comes again; with the entity it does not. */
+/* A process id comes again; with the entity it does not. The name of the program comes first, for
+ * the reader. */
 static bool add_process(struct report *report, const struct record *record,
                         const struct report_count *count)
 {
@@ -444,6 +491,7 @@ static bool add_process(struct report *report, const struct record *record,
     return add_text(report, REPORT_PROCESS, &key, count);
 }
 
+/* The lists that only a decision has. */
 static bool add_decision(struct report *report, const struct record *record,
                          const struct report_count *count)
 {
@@ -459,6 +507,12 @@ static bool add_decision(struct report *report, const struct record *record,
 
 /* ---- losses ----------------------------------------------------------------------------------*/
 
+/*
+ * A records-lost record has a main cause and may have a count for each. The counts are added by
+ * sink and cause; what no cause claims goes to the main one.
+ */
+
+/* By sink and cause; at most REPORT_LOSSES pairs, the last of which takes the rest. */
 static void add_loss(struct report *report, const struct record *record, const char *cause,
                      uint64_t count)
 {
@@ -482,7 +536,9 @@ static void add_loss(struct report *report, const struct record *record, const c
     }
 }
 
-/* miguard.lost.causes stands behind miguard.lost.cause; where it does not, cause speaks for all. */
+/* miguard.lost.causes stands behind miguard.lost.cause; where it does not, cause speaks for all.
+ * record.h has no field for an object of unknown members. The slice ends at the next known field;
+ * export_member() stops at the closing brace. */
 static struct slice causes_of(const struct record *record)
 {
     static const char name[] = "\"causes\":{";
@@ -497,10 +553,13 @@ static struct slice causes_of(const struct record *record)
     if (at == NULL) {
         return (struct slice){NULL, 0};
     }
+    /* To its opening brace. */
     at += sizeof(name) - 2;
     return (struct slice){at, (size_t)(first->at - at)};
 }
 
+/* Gives the count of the record. The counts of causes are believed up to that, so that a forged
+ * record cannot make them differ. */
 static uint64_t add_losses(struct report *report, const struct record *record)
 {
     struct slice causes = causes_of(record), name, value;
@@ -529,6 +588,7 @@ static uint64_t add_losses(struct report *report, const struct record *record)
 
 /* ---- a record --------------------------------------------------------------------------------*/
 
+/* Keeps the line, when it is of a kind that the report shows one by one. */
 static bool add_line(struct report *report, const struct record *record)
 {
     enum audit_action action;
@@ -553,6 +613,7 @@ static bool add_line(struct report *report, const struct record *record)
     }
 }
 
+/* A record without a time is counted everywhere but in the timeline. */
 static bool add_time(struct report *report, const struct record *record,
                      const struct report_count *count, uint64_t lost)
 {
@@ -567,6 +628,7 @@ static bool add_time(struct report *report, const struct record *record,
     return report_time_add(&report->timeline, time / 1000000000, count, lost);
 }
 
+/* Every event goes into the totals first: they are right even when a list is full. */
 bool report_add(struct report *report, const struct record *record, const struct read_place *place)
 {
     struct report_count count = count_of(record);
@@ -574,6 +636,7 @@ bool report_add(struct report *report, const struct record *record, const struct
 
     report->records++;
     add_count(&report->events, &count);
+    /* A loss is summed up before its record is counted, since the timeline shows both. */
     uint64_t lost =
         record_is(record, RECORD_ACTION, "records-lost") ? add_losses(report, record) : 0;
     text_append(&file, place->file);
@@ -583,6 +646,7 @@ bool report_add(struct report *report, const struct record *record, const struct
            add_line(report, record) && (count.other > 0 || add_decision(report, record, &count));
 }
 
+/* first > last means that no record had a time. */
 struct report *report_new(void)
 {
     struct report *report = base_alloc(1, sizeof(*report));
@@ -594,6 +658,7 @@ struct report *report_new(void)
     return report;
 }
 
+/* Lists that were never used are zeroed. */
 void report_free(struct report *report)
 {
     if (report == NULL) {

@@ -17,9 +17,13 @@
 #include "tools/review/read.h"
 
 enum {
+    /* Of one list. Each key takes at most REPORT_KEY_LENGTH bytes, so the keys of all lists take
+       some 10 MB at the most, whatever the log holds. */
     REPORT_KEYS = 2048,
     REPORT_KEY_LENGTH = 256,
+    /* Nearly three days in minutes; then the unit gets coarser (report_timeline.c). */
     REPORT_BUCKETS = 4096,
+    /* Refusals that the report shows one by one. */
     REPORT_REFUSALS = 200,
     REPORT_MARKS = 100,      /* losses, changes of space, policies: of each the latest */
     REPORT_LINE = 64 * 1024, /* a longer one is kept without its credentials */
@@ -43,6 +47,7 @@ enum {
     X(PROCESS, "processes", "Processes", "Process")                                                \
     X(FILE, "files", "Log files", "File")
 
+/* In the order of the report. */
 enum report_list {
 #define REPORT_LIST_ENUM(NAME, name, title, head) REPORT_##NAME,
     REPORT_LIST_MAP(REPORT_LIST_ENUM)
@@ -55,6 +60,7 @@ struct report_count {
     uint64_t refused, would, allowed, other;
 };
 
+/* One key of a list, such as a user, and what was counted under it. */
 struct report_key {
     char *text; /* not escaped */
     uint64_t hash;
@@ -62,6 +68,8 @@ struct report_key {
     uint32_t next, place;              /* in the bucket, in the heap */
 };
 
+/* A list: keys in no order, found by a hash table (buckets), and a heap with the lightest first.
+ * All three are NULL until the first key. */
 struct report_keys {
     struct report_key *keys;
     uint32_t count;
@@ -70,6 +78,7 @@ struct report_keys {
     uint64_t removed; /* how often a key made room */
 };
 
+/* Ascending. Up to the hour a unit has a fixed length; the others go by the calendar. */
 enum report_unit {
     REPORT_MINUTE,
     REPORT_TEN_MINUTES,
@@ -80,12 +89,14 @@ enum report_unit {
     REPORT_YEAR,
 };
 
+/* What happened in one unit of time. */
 struct report_bucket {
     int64_t start; /* seconds since 1970: where the unit begins in local time */
     struct report_count count;
     uint64_t lost;
 };
 
+/* Begins with minutes and gets coarser when it is full. */
 struct report_timeline {
     enum report_unit unit;
     struct report_bucket *buckets; /* ascending; only those with something in them */
@@ -102,39 +113,50 @@ struct report_ring {
 
 /* By sink and cause, as many as there are. */
 enum { REPORT_LOSSES = 64 };
+/* Both texts as the record has them, cut to the room. */
 struct report_loss {
     char sink[32], cause[32];
     uint64_t count;
 };
 
+/* Lists, timeline and rings are on the heap, and taken when the first record needs them. */
 struct report {
     uint64_t records, broken; /* broken lines: set by who reads */
+    /* Records of refusals, each of which may stand for many; and records without a time. */
     uint64_t refusal_records, untimed;
     struct report_count events;
+    /* Records that are missing, as records-lost says, and how many such records there are. */
     uint64_t lost, loss_records;
     struct report_loss losses[REPORT_LOSSES];
     uint32_t loss_count;
     int64_t first, last; /* nanoseconds; first > last: no record with a time */
     struct report_keys lists[REPORT_LISTS];
     struct report_timeline timeline;
+    /* The lines that are shown one by one. */
     struct report_ring refusals, gaps, spaces, policies;
 };
 
 /* NULL out of memory. */
 struct report *report_new(void);
+/* NULL is allowed. */
 void report_free(struct report *report);
 
-/* False out of memory. */
+/* False out of memory. The record is counted in part when memory runs out: the report must be given
+ * up then. place names the file. */
 bool report_add(struct report *report, const struct record *record, const struct read_place *place);
 
+/* For a heading. */
 const char *report_list_title(enum report_list list);
+/* What a key of the list is, for the head of its column. */
 const char *report_list_head(enum report_list list);
+/* For JSON, frozen. */
 const char *report_list_name(enum report_list list);
 
 /* The keys in the order of refusals, then of all events, then of names; order has room for
  * REPORT_KEYS. Gives how many there are. */
 uint32_t report_order(const struct report_keys *keys, uint32_t *ret_order);
 
+/* All events of a count. */
 static inline uint64_t report_sum(const struct report_count *count)
 {
     return count->refused + count->would + count->allowed + count->other;
@@ -142,14 +164,17 @@ static inline uint64_t report_sum(const struct report_count *count)
 
 /* ---- timeline (report_timeline.c) ---------------------------------------------------------- */
 
+/* seconds since 1970. False out of memory. */
 bool report_time_add(struct report_timeline *timeline, int64_t seconds,
                      const struct report_count *count, uint64_t lost);
 /* Where the unit that holds seconds begins, and the next one, in local time. */
 int64_t report_floor(enum report_unit unit, int64_t seconds);
+/* start must be what report_floor() gave for the unit. */
 int64_t report_next(enum report_unit unit, int64_t start);
 /* The finest unit, not finer than the timeline's, with at most `most` buckets from first to last.
  */
 enum report_unit report_fitting(const struct report_timeline *timeline, uint32_t most);
+/* "10 minutes": for a heading. */
 const char *report_unit_name(enum report_unit unit);
 /* "2026-03-01 13:00", as exact as the unit is. */
 void report_bucket_label(struct text *text, enum report_unit unit, int64_t start);
@@ -166,12 +191,14 @@ struct report_steps {
     bool begun;
     struct report_bucket bucket; /* the one at hand */
 };
+/* steps->bucket is the next step; one without events is given as well. */
 bool report_step(const struct report_timeline *timeline, struct report_steps *steps);
 
 /* ---- what comes out (report_write.c) ------------------------------------------------------- */
 
 /* top: keys a list. Safe for a terminal. */
 void report_write_text(struct text *text, const struct report *report, uint32_t top);
+/* One object and a newline. Lists hold `top` keys and the sum of the others. */
 void report_write_json(struct text *text, const struct report *report, uint32_t top);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "tools/review/report.h"
 
+/* Indexed by enum report_unit. label is for strftime(3), as exact as the unit. */
 static const struct {
     const char *name;
     int64_t seconds; /* about: months and years go by the calendar */
@@ -30,6 +31,7 @@ const char *report_unit_name(enum report_unit unit)
     return units[unit].name;
 }
 
+/* The zone is that of the reader (TZ), as in all visible times. */
 static struct tm local_time(int64_t seconds)
 {
     time_t time = (time_t)seconds;
@@ -52,6 +54,8 @@ static int64_t floor_part(int64_t seconds, const struct tm *local, int64_t width
     return seconds - (local->tm_hour * 3600 + local->tm_min * 60 + local->tm_sec) % width;
 }
 
+/* A time that summer time skips could begin later than the second itself; the second stands for it
+ * then, so that no bucket begins behind its events. */
 int64_t report_floor(enum report_unit unit, int64_t seconds)
 {
     struct tm local = local_time(seconds);
@@ -61,12 +65,14 @@ int64_t report_floor(enum report_unit unit, int64_t seconds)
     }
     local.tm_sec = local.tm_min = 0;
     local.tm_hour = unit == REPORT_SIX_HOURS ? local.tm_hour / 6 * 6 : 0;
+    /* The first day of the month, and for a year the first month as well. */
     local.tm_mday = unit >= REPORT_MONTH ? 1 : local.tm_mday;
     local.tm_mon = unit >= REPORT_YEAR ? 0 : local.tm_mon;
     int64_t start = instant(local);
     return start > seconds ? seconds : start;
 }
 
+/* Always later than start, so that report_step() ends. */
 int64_t report_next(enum report_unit unit, int64_t start)
 {
     struct tm local = local_time(start);
@@ -82,6 +88,7 @@ int64_t report_next(enum report_unit unit, int64_t start)
     return next > start ? next : start + units[unit].seconds;
 }
 
+/* Local time, without zone: report_zone() stands once beside the table. */
 void report_bucket_label(struct text *text, enum report_unit unit, int64_t start)
 {
     struct tm local = local_time(start);
@@ -91,6 +98,7 @@ void report_bucket_label(struct text *text, enum report_unit unit, int64_t start
     text_append(text, label);
 }
 
+/* The name comes from TZ, which the caller may set to anything; it is escaped. */
 void report_zone(struct text *text, int64_t seconds)
 {
     struct tm local = local_time(seconds);
@@ -105,6 +113,12 @@ void report_zone(struct text *text, int64_t seconds)
 
 /* ---- adding ----------------------------------------------------------------------------------*/
 
+/*
+ * Buckets are an ascending array of fixed size. When a new one finds no room, all are merged into
+ * the next unit, which at least halves a dense timeline.
+ */
+
+/* The same as in report.c: both files add counts of four members. */
 static void add_count(struct report_count *to, const struct report_count *from)
 {
     to->refused += from->refused;
@@ -113,6 +127,8 @@ static void add_count(struct report_count *to, const struct report_count *from)
     to->other += from->other;
 }
 
+/* Merges the buckets into the next coarser unit, in place: each bucket falls into one of the
+ * coarser ones as a whole. */
 static void coarsen(struct report_timeline *timeline)
 {
     uint32_t kept = 0;
@@ -147,6 +163,8 @@ static uint32_t find_bucket(const struct report_timeline *timeline, int64_t star
     return low;
 }
 
+/* Coarsens until there is room. With years full, which needs 4,096 of them, the events are counted
+ * as outside. False out of memory. */
 bool report_time_add(struct report_timeline *timeline, int64_t seconds,
                      const struct report_count *count, uint64_t lost)
 {
@@ -158,6 +176,7 @@ bool report_time_add(struct report_timeline *timeline, int64_t seconds,
     }
     int64_t start = report_floor(timeline->unit, seconds);
     uint32_t at = find_bucket(timeline, start);
+    /* A new bucket is needed and all are in use. */
     while ((at == timeline->count || timeline->buckets[at].start != start) &&
            timeline->count == REPORT_BUCKETS) {
         if (timeline->unit == REPORT_YEAR) {
@@ -170,6 +189,7 @@ bool report_time_add(struct report_timeline *timeline, int64_t seconds,
     }
     struct report_bucket *bucket = &timeline->buckets[at];
     if (at == timeline->count || bucket->start != start) {
+        /* Records come nearly in order, so this moves little. */
         memmove(bucket + 1, bucket, (timeline->count - at) * sizeof(*bucket));
         *bucket = (struct report_bucket){.start = start};
         timeline->count++;
@@ -181,6 +201,8 @@ bool report_time_add(struct report_timeline *timeline, int64_t seconds,
 
 /* ---- reading ---------------------------------------------------------------------------------*/
 
+/* By the length of the range; months and years by their usual length, which is near enough for a
+ * limit. */
 enum report_unit report_fitting(const struct report_timeline *timeline, uint32_t most)
 {
     enum report_unit unit = timeline->unit;
@@ -195,6 +217,7 @@ enum report_unit report_fitting(const struct report_timeline *timeline, uint32_t
     return unit;
 }
 
+/* Buckets of the timeline are never coarser than steps->unit, so each lies in one step. */
 bool report_step(const struct report_timeline *timeline, struct report_steps *steps)
 {
     if (steps->at >= timeline->count) {

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a report as text and as JSON. */
+/*
+ * Writes a report as text and as JSON.
+ *
+ * Both forms show the same figures: totals, losses, the timeline in a unit that fits, and each list
+ * with its first keys and the sum of the others. The text form escapes for a terminal, since keys
+ * are texts of records; the JSON form is for programs and has every list, empty ones as well.
+ */
 #include "tools/review/report.h"
 
 #include <string.h>
@@ -8,6 +14,12 @@
 
 /* ---- text ------------------------------------------------------------------------------------*/
 
+/*
+ * For a terminal of any width from 80 on: figures stand in columns in front, texts of any length
+ * behind them.
+ */
+
+/* Seconds are exact enough here; the zone stands once at the end. */
 static void write_range(struct text *text, const struct report *report)
 {
     if (report->first > report->last) {
@@ -22,6 +34,8 @@ static void write_range(struct text *text, const struct report *report)
     text_append(text, "\n");
 }
 
+/* A list that was full knows only the most that there can have been: a key that came back was
+ * counted again. */
 static void write_distinct(struct text *text, const struct report_keys *keys, const char *what,
                            const char *separator)
 {
@@ -32,12 +46,14 @@ static void write_distinct(struct text *text, const struct report_keys *keys, co
     text_append(text, separator);
 }
 
+/* Aligned, with a note behind it or "". */
 static void write_figure(struct text *text, const char *what, uint64_t number, const char *note)
 {
     text_format(text, "  %-17s %12llu%s%s\n", what, (unsigned long long)number,
                 note[0] != '\0' ? "  " : "", note);
 }
 
+/* Events first, since a record may stand for many. */
 static void write_totals(struct text *text, const struct report *report)
 {
     write_range(text, report);
@@ -64,6 +80,7 @@ static void write_totals(struct text *text, const struct report *report)
     }
 }
 
+/* By sink and cause, in the order in which they were met. */
 static void write_losses(struct text *text, const struct report *report)
 {
     if (report->loss_count == 0) {
@@ -83,6 +100,8 @@ static void write_losses(struct text *text, const struct report *report)
     }
 }
 
+/* The three columns of every table. Records about the log count as allowed here: they were not
+ * refused. */
 static void write_counts(struct text *text, const struct report_count *count)
 {
     text_format(text, "  %10llu %10llu %10llu ", (unsigned long long)count->refused,
@@ -90,12 +109,15 @@ static void write_counts(struct text *text, const struct report_count *count)
                 (unsigned long long)(count->allowed + count->other));
 }
 
+/* Columns as write_counts() has them. */
 static void write_head(struct text *text, const char *title, const char *head)
 {
     text_format(text, "\n%s\n  %10s %10s %10s  %s\n", title, "refused", "would be", "allowed",
                 head);
 }
 
+/* The first `top` keys, then one line for all others, so that each table adds up. * marks a lower
+ * bound (report.h). */
 static void write_list(struct text *text, enum report_list list, const struct report_keys *keys,
                        uint32_t top)
 {
@@ -140,8 +162,10 @@ static void write_list(struct text *text, enum report_list list, const struct re
     base_free(order);
 }
 
+/* One mark for anything above nothing; refusals first, as #. */
 static void write_bar(struct text *text, const struct report_count *count, uint64_t most)
 {
+    /* Marks of the highest bar. */
     enum { WIDTH = 30 };
     uint64_t all = report_sum(count), refused = count->refused + count->would;
     uint64_t marks = all == 0 ? 0 : 1 + (uint64_t)((double)all / (double)most * (WIDTH - 1));
@@ -153,6 +177,7 @@ static void write_bar(struct text *text, const struct report_count *count, uint6
     }
 }
 
+/* The highest bar, and 1 at least: it divides. */
 static uint64_t most_of(const struct report_timeline *timeline, enum report_unit unit)
 {
     struct report_steps steps = {.unit = unit};
@@ -165,8 +190,10 @@ static uint64_t most_of(const struct report_timeline *timeline, enum report_unit
     return most;
 }
 
+/* Empty steps are lines as well, so that a gap is seen. */
 static void write_timeline(struct text *text, const struct report *report)
 {
+    /* Lines of the timeline: about a screen. */
     enum { ROWS = 48 };
     const struct report_timeline *timeline = &report->timeline;
     struct report_steps steps = {.unit = report_fitting(timeline, ROWS)};
@@ -199,6 +226,7 @@ static void write_timeline(struct text *text, const struct report *report)
     }
 }
 
+/* Totals first, so that the first screen has the answer. */
 void report_write_text(struct text *text, const struct report *report, uint32_t top)
 {
     write_totals(text, report);
@@ -211,6 +239,7 @@ void report_write_text(struct text *text, const struct report *report, uint32_t 
 
 /* ---- JSON ------------------------------------------------------------------------------------*/
 
+/* text_json_string() needs a text; a failed one fails the whole. */
 static void json_time(struct text *text, const char *name, int64_t time)
 {
     struct text stamp = TEXT_EMPTY;
@@ -221,6 +250,7 @@ static void json_time(struct text *text, const char *name, int64_t time)
     text_release(&stamp);
 }
 
+/* Names are frozen: programs read them. */
 static void json_counts(struct text *text, const struct report_count *count)
 {
     text_json_unsigned(text, "refused", count->refused);
@@ -229,6 +259,7 @@ static void json_counts(struct text *text, const struct report_count *count)
     text_json_unsigned(text, "log_and_policy", count->other);
 }
 
+/* "others" makes the sum exact; keys_at_most says that its number of keys is an upper bound. */
 static void json_list(struct text *text, const char *name, const struct report_keys *keys,
                       uint32_t top)
 {
@@ -267,6 +298,7 @@ static void json_list(struct text *text, const char *name, const struct report_k
     base_free(order);
 }
 
+/* Up to 1000 steps, in the finest unit that allows it. */
 static void json_timeline(struct text *text, const struct report *report)
 {
     struct report_steps steps = {.unit = report_fitting(&report->timeline, 1000)};
@@ -286,6 +318,7 @@ static void json_timeline(struct text *text, const struct report *report)
     text_json_close(text, '}');
 }
 
+/* An empty array when nothing was lost. */
 static void json_losses(struct text *text, const struct report *report)
 {
     text_json_open(text, "losses", '[');
@@ -299,6 +332,7 @@ static void json_losses(struct text *text, const struct report *report)
     text_json_close(text, ']');
 }
 
+/* Times as in records; counts as numbers. */
 void report_write_json(struct text *text, const struct report *report, uint32_t top)
 {
     text_json_open(text, NULL, '{');

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes rules from refusals, for `miguard audit suggest`. */
+/*
+ * Makes rules from refusals, for `miguard audit suggest`.
+ *
+ * suggest_add() reads a refusal into numbers, one for each key (read_call), and remembers each
+ * different call once. suggest_write() merges calls that differ in one key only (merge_key, key by
+ * key), sorts and writes them. A refusal that no rule can mend becomes a remark with the advice of
+ * explain_step(). Every limit errs to fewer rules: what finds no room is counted and said.
+ */
 #include "tools/review/suggest.h"
 
 #include <stdio.h>
@@ -10,17 +17,21 @@
 #include "policy/cim_name.h"
 #include "tools/review/explain.h"
 
+/* Twice SUGGEST_CALLS, so that a search in a table ends soon. IDS: examples of records a rule
+ * names. ABSENT is (uid_t)-1, which no process can have. */
 enum { SLOTS = 8192, IDS = 3, ABSENT = UINT32_MAX };
 
 /* The keys of a rule. Each value is a number: an id, an operation, or the place of a name. */
 enum key { OPERATION, METHOD, CLASS, NAMESPACE, PROVIDER, AS_GROUP, GROUP, AS_USER, USER, KEYS };
 
+/* As miguard-policy(5) spells the keys. */
 static const char *const key_names[KEYS] = {
     [OPERATION] = "operation", [METHOD] = "method",     [CLASS] = "class",
     [NAMESPACE] = "namespace", [PROVIDER] = "provider", [AS_GROUP] = "as-group",
     [GROUP] = "group",         [AS_USER] = "as-user",   [USER] = "user",
 };
 
+/* What is said about the records behind a rule. */
 struct facts {
     uint64_t events, calls;
     int64_t first, last;
@@ -37,6 +48,8 @@ struct call {
     bool gone; /* merged into another */
 };
 
+/* A name that some call had. Compared by the case rule of its key: two keys with different rules do
+ * not share one. */
 struct name {
     char *text;
     bool ignore_case;
@@ -48,6 +61,7 @@ struct remark {
     const char *step;
 };
 
+/* calls and names are arrays of fixed size, each with a table of slots by hash. */
 struct suggest {
     struct call *calls;
     uint32_t count;
@@ -63,6 +77,7 @@ struct suggest {
 
 /* ---- names -----------------------------------------------------------------------------------*/
 
+/* Letters of ASCII, as the policy compares (src/policy/cim_name.c). */
 static char folded(char c, bool ignore_case)
 {
     return ignore_case && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -83,7 +98,8 @@ static bool same_name(const struct name *name, const char *text, bool ignore_cas
     return name->text[i] == '\0' && text[i] == '\0';
 }
 
-/* True also when there is no room any more: *ret_place is ABSENT then. */
+/* True also when there is no room any more: *ret_place is ABSENT then. False out of memory. Names
+ * are numbered, so that calls can be compared and sorted as numbers. */
 static bool place_of_name(struct suggest *suggest, const char *text, bool ignore_case,
                           uint32_t *ret_place)
 {
@@ -113,9 +129,16 @@ static bool place_of_name(struct suggest *suggest, const char *text, bool ignore
 
 /* ---- what a call was -------------------------------------------------------------------------*/
 
+/*
+ * Everything that a rule would ask is read here, or the call gets no rule: a key that is left out
+ * matches anything, so a rule with a missing key would allow more than was seen.
+ */
+
+/* Why a call gets no rule, or READ. */
 enum reading { READ, UNNAMED, UNWRITABLE, NO_ROOM, NO_MEMORY };
 
-/* Whether a pattern can name the text exactly: it is of characters that a policy may hold. */
+/* Whether a pattern can name the text exactly: it is of characters that a policy may hold. Every
+ * reader of the file must see what it says: hidden characters are refused like invalid UTF-8. */
 static enum reading read_writable(const char *text, size_t length)
 {
     struct text safe = TEXT_EMPTY;
@@ -130,7 +153,8 @@ static enum reading read_writable(const char *text, size_t length)
     return reading;
 }
 
-/* Whether the guard could read it: no pattern can name what it could not. */
+/* Whether the guard could read it: no pattern can name what it could not. Such a call was refused
+ * for its name, and a rule cannot change that. */
 static bool is_cim_name(enum record_field field, const char *text)
 {
     char normal[CIM_SPACE_SIZE];
@@ -142,6 +166,7 @@ static bool is_cim_name(enum record_field field, const char *text)
                                     : true;
 }
 
+/* may_lack: the operation has no such name, so leaving the key out allows nothing more. */
 static enum reading read_name(struct suggest *suggest, const struct record *record,
                               enum record_field field, bool ignore_case, bool may_lack,
                               uint32_t *ret_value)
@@ -163,6 +188,7 @@ static enum reading read_name(struct suggest *suggest, const struct record *reco
     return *ret_value == ABSENT ? NO_ROOM : READ;
 }
 
+/* (uid_t)-1 is no id. */
 static bool read_id(const struct record *record, enum record_field field, uint32_t *ret_value)
 {
     uint64_t id;
@@ -174,13 +200,16 @@ static bool read_id(const struct record *record, enum record_field field, uint32
     return true;
 }
 
-/* Neither a namespace nor a class. */
+/* Neither a namespace nor a class. A rule for these needs no namespace and no class, as no call of
+ * them has one. */
 static bool without_names(enum operation operation)
 {
     return operation == OPERATION_GET_LOCAL_SESSION || operation == OPERATION_SESSION_CLOSE ||
            operation == OPERATION_GET_APPLICATION || operation == OPERATION_TEST_CONNECTION;
 }
 
+/* False for a name that this version does not know: a rule without it would be too narrow to match,
+ * and one with it cannot be written. */
 static bool read_components(const struct record *record, enum record_field field,
                             miguard_components *ret_components)
 {
@@ -200,6 +229,8 @@ static bool read_components(const struct record *record, enum record_field field
     return true;
 }
 
+/* The user who opened, and who used it when the identity differed. Groups are keys only where a
+ * group differed. */
 static enum reading read_people(const struct record *record, miguard_components mismatch,
                                 uint32_t values[KEYS])
 {
@@ -216,6 +247,7 @@ static enum reading read_people(const struct record *record, miguard_components 
     return READ;
 }
 
+/* READ when every key that the operation has could be read. */
 static enum reading read_call(struct suggest *suggest, const struct record *record,
                               uint32_t values[KEYS], miguard_components *ret_mismatch)
 {
@@ -249,12 +281,14 @@ static enum reading read_call(struct suggest *suggest, const struct record *reco
 
 /* ---- remembering -----------------------------------------------------------------------------*/
 
+/* Counts the record, and keeps the first few ids as examples. */
 static void note(struct facts *facts, const struct record *record)
 {
     int64_t time;
 
     facts->events += export_repeats(record);
     if (record_time(record, RECORD_TIMESTAMP, &time)) {
+        /* Records come nearly in order, not strictly. */
         facts->first = time < facts->first ? time : facts->first;
         facts->last = time > facts->last ? time : facts->last;
     }
@@ -263,6 +297,7 @@ static void note(struct facts *facts, const struct record *record)
     }
 }
 
+/* The facts of two rules that become one. */
 static void join(struct facts *facts, const struct facts *other)
 {
     facts->events += other->events;
@@ -274,6 +309,7 @@ static void join(struct facts *facts, const struct facts *other)
     }
 }
 
+/* Only before merging, when each key has one value. */
 static bool same_call(const struct call *call, const uint32_t values[KEYS],
                       miguard_components mismatch)
 {
@@ -285,6 +321,8 @@ static bool same_call(const struct call *call, const uint32_t values[KEYS],
     return call->mismatch == mismatch;
 }
 
+/* The slot of the call, or the free one where it belongs. There is one, as calls are limited to
+ * half of the slots. */
 static uint32_t slot_of(const struct suggest *suggest, const uint32_t values[KEYS],
                         miguard_components mismatch)
 {
@@ -302,6 +340,8 @@ static uint32_t slot_of(const struct suggest *suggest, const uint32_t values[KEY
     return slot;
 }
 
+/* Each value has memory of its own, because merging lets it grow. False out of memory;
+ * release_call() frees what there is. */
 static bool new_call(struct call *call, const uint32_t values[KEYS], miguard_components mismatch)
 {
     *call = (struct call){.mismatch = mismatch,
@@ -321,6 +361,7 @@ static bool new_call(struct call *call, const uint32_t values[KEYS], miguard_com
     return memory != NULL;
 }
 
+/* Safe for a call that was made in part. */
 static void release_call(struct call *call)
 {
     for (int i = 0; i < KEYS; i++) {
@@ -328,6 +369,7 @@ static void release_call(struct call *call)
     }
 }
 
+/* Calls beyond SUGGEST_CALLS are only counted. */
 static bool remember(struct suggest *suggest, const struct record *record,
                      const uint32_t values[KEYS], miguard_components mismatch)
 {
@@ -360,6 +402,8 @@ static void remark(struct suggest *suggest, const struct record *record, uint32_
     }
 }
 
+/* A rule can change two kinds of refusals: a mismatch, and a rule's own decision. Where a component
+ * could not be read, no rule helps (by design: unreadable is never equal). */
 bool suggest_add(struct suggest *suggest, const struct record *record)
 {
     enum audit_reason reason = AUDIT_REASON_COUNT;
@@ -379,18 +423,22 @@ bool suggest_add(struct suggest *suggest, const struct record *record)
     switch (read_call(suggest, record, values, &mismatch)) {
     case READ:
         break;
+    /* A key would have to be left out, which allows more than was seen. */
     case UNNAMED:
         suggest->unnamed += export_repeats(record);
         return true;
+    /* No pattern matches exactly this name. */
     case UNWRITABLE:
         suggest->unwritable += export_repeats(record);
         return true;
+    /* More names than are remembered. */
     case NO_ROOM:
         suggest->beyond += export_repeats(record);
         return true;
     default:
         return false;
     }
+    /* A refused mismatch must name what differed: a rule without it would be for other calls. */
     if (reason == AUDIT_REASON_IDENTITY_MISMATCH && mismatch == 0) {
         suggest->unnamed += export_repeats(record);
         return true;
@@ -398,6 +446,8 @@ bool suggest_add(struct suggest *suggest, const struct record *record)
     return remember(suggest, record, values, mismatch);
 }
 
+/* The tables have their full size from the start; each new call and name takes memory of its own.
+ */
 struct suggest *suggest_new(void)
 {
     struct suggest *suggest = base_alloc(1, sizeof(*suggest));
@@ -418,6 +468,7 @@ struct suggest *suggest_new(void)
     return suggest;
 }
 
+/* NULL is allowed, and one that was made in part. */
 void suggest_free(struct suggest *suggest)
 {
     if (suggest == NULL) {
@@ -438,6 +489,13 @@ void suggest_free(struct suggest *suggest)
 
 /* ---- merging ---------------------------------------------------------------------------------*/
 
+/*
+ * Two calls become one rule where they differ in one key only: then the product of the lists of
+ * values is exactly their union. The keys are tried in the order of enum key, so operations,
+ * methods and classes come together before users do.
+ */
+
+/* Any total order will do: it brings equal lists together. */
 static int compare_values(const struct call *a, const struct call *b, int key)
 {
     if (a->counts[key] != b->counts[key]) {
@@ -451,6 +509,7 @@ static int compare_values(const struct call *a, const struct call *b, int key)
     return 0;
 }
 
+/* The key is left out of the rule. */
 static bool absent(const struct call *call, int key)
 {
     return call->values[key][0] == ABSENT;
@@ -475,6 +534,7 @@ static int compare_without(const struct call *a, const struct call *b, int left_
     return 0;
 }
 
+/* For qsort_r(3); context is the key that is left out. */
 static int by_all_but(const void *a, const void *b, void *context)
 {
     int left_out = *(const int *)context;
@@ -483,6 +543,7 @@ static int by_all_but(const void *a, const void *b, void *context)
     return order != 0 ? order : compare_values(a, b, left_out);
 }
 
+/* For qsort(3). */
 static int by_number(const void *a, const void *b)
 {
     uint32_t one = *(const uint32_t *)a, two = *(const uint32_t *)b;
@@ -490,6 +551,8 @@ static int by_number(const void *a, const void *b)
     return one < two ? -1 : one > two;
 }
 
+/* Both differ in this key alone, so the union of its values allows exactly what both allowed. False
+ * out of memory, with nothing changed. */
 static bool merge_two(struct call *into, struct call *from, int key)
 {
     uint32_t count = into->counts[key] + from->counts[key], kept = 0;
@@ -512,6 +575,8 @@ static bool merge_two(struct call *into, struct call *from, int key)
     return true;
 }
 
+/* One round for one key. Rows that are equal but for it stand side by side after sorting. The lists
+ * of a policy are limited, hence SUGGEST_VALUES. */
 static bool merge_key(struct suggest *suggest, int key)
 {
     struct call *calls = suggest->calls;
@@ -539,6 +604,7 @@ static bool merge_key(struct suggest *suggest, int key)
     return true;
 }
 
+/* What was seen most often comes first; the rest makes the order the same for the same records. */
 static int by_events(const void *a, const void *b)
 {
     const struct call *one = a, *two = b;
@@ -546,12 +612,19 @@ static int by_events(const void *a, const void *b)
     if (one->facts.events != two->facts.events) {
         return one->facts.events > two->facts.events ? -1 : 1;
     }
+    /* With all keys compared, any of them may be the last. */
     int key = USER;
     return by_all_but(a, b, &key);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------*/
 
+/*
+ * The result is a policy file: it is shown to a person, edited and loaded. Names go through
+ * EXPORT_GLOB, so that none of their characters is a wildcard or ends the quotes.
+ */
+
+/* In UTC, since the file goes to other hosts. */
 static void write_seen(struct text *text, const struct facts *facts)
 {
     text_format(text, "%llu time%s", (unsigned long long)facts->events,
@@ -566,6 +639,7 @@ static void write_seen(struct text *text, const struct facts *facts)
     }
 }
 
+/* Ids as numbers: a name may lead to another id on another host. */
 static void write_value(const struct suggest *suggest, struct text *text, int key, uint32_t value)
 {
     if (key == OPERATION) {
@@ -579,6 +653,7 @@ static void write_value(const struct suggest *suggest, struct text *text, int ke
     }
 }
 
+/* Always a list, also of one value. */
 static void write_key(const struct suggest *suggest, struct text *text, const struct call *call,
                       int key)
 {
@@ -593,6 +668,7 @@ static void write_key(const struct suggest *suggest, struct text *text, const st
     text_append(text, "]\n");
 }
 
+/* audit: always, so that what the rule lets pass stays visible. */
 static void write_rule(const struct suggest *suggest, struct text *text, const struct call *call,
                        size_t number)
 {
@@ -622,6 +698,7 @@ static void write_rule(const struct suggest *suggest, struct text *text, const s
     text_append(text, "\"\n");
 }
 
+/* Comments in the file itself, since it is copied without this program's output. */
 static void write_warning(const struct suggest *suggest, struct text *text)
 {
     text_append(text, "# Rules that `miguard audit suggest` made from refusals, seen ");
@@ -641,6 +718,7 @@ static void write_warning(const struct suggest *suggest, struct text *text)
         "version: 1\n");
 }
 
+/* Wrapped, as comments. Nothing for no events. */
 static void write_comment(struct text *text, uint64_t events, const char *why, const char *step)
 {
     enum { WIDTH = 96 };
@@ -667,6 +745,7 @@ static void write_comment(struct text *text, uint64_t events, const char *why, c
     text_append(text, "\n");
 }
 
+/* Why each other refusal has no rule, by reason. */
 static void write_remarks(const struct suggest *suggest, struct text *text, uint64_t left_out)
 {
     for (enum audit_reason i = 0; i < AUDIT_REASON_COUNT; i++) {
@@ -687,6 +766,8 @@ static void write_remarks(const struct suggest *suggest, struct text *text, uint
                   "Ask for fewer, with --provider, --user or --start.");
 }
 
+/* A policy file must not be larger than the guard reads (64 KiB): what does not fit any more is
+ * counted as left out. */
 static size_t write_rules(const struct suggest *suggest, struct text *text, uint64_t *ret_left_out)
 {
     size_t written = 0, start = text->length;
@@ -695,6 +776,7 @@ static size_t write_rules(const struct suggest *suggest, struct text *text, uint
     for (uint32_t i = 0; i < suggest->count; i++) {
         struct text rule = TEXT_EMPTY;
         write_rule(suggest, &rule, &suggest->calls[i], written + 1);
+        /* The rule is written first, since its size is not known before. */
         if (written == SUGGEST_RULES || text->length - start + rule.length > SUGGEST_SIZE) {
             *ret_left_out += suggest->calls[i].facts.events;
         } else {
@@ -708,6 +790,7 @@ static size_t write_rules(const struct suggest *suggest, struct text *text, uint
     return written;
 }
 
+/* The calls are merged in place: the slots no longer fit, and are emptied. */
 size_t suggest_write(struct suggest *suggest, struct text *text)
 {
     uint64_t left_out;

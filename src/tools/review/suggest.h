@@ -13,6 +13,8 @@
 
 #include "tools/review/export_text.h"
 
+/* Each limit bounds memory or the file; what is beyond one gets no rule and is counted in a comment
+ * of the file. */
 enum {
     SUGGEST_CALLS = 4096, /* different calls that are remembered; of more only the number */
     SUGGEST_TEXT = 100,   /* bytes of a name: what is longer may not fit into a policy's pattern */
@@ -21,16 +23,20 @@ enum {
     SUGGEST_SIZE = 56 * 1024, /* bytes of rules: a policy file has 64 KiB at the most */
 };
 
+/* Owns what it remembers; for one thread. */
 struct suggest;
 
+/* NULL when memory is out. */
 struct suggest *suggest_new(void); /* NULL out of memory */
 void suggest_free(struct suggest *suggest);
 
-/* A record that is not a refusal is passed over. False out of memory. */
+/* A record that is not a refusal is passed over. False out of memory. A record must have been
+ * parsed; nothing of it is kept but ids and names. */
 bool suggest_add(struct suggest *suggest, const struct record *record);
 
 /* A whole policy file: the warning, the rules, and as comments what no rule can mend. Gives how
- * many rules there are; SIZE_MAX out of memory. */
+ * many rules there are; SIZE_MAX out of memory. May be called once: it merges what was
+ * remembered. */
 size_t suggest_write(struct suggest *suggest, struct text *text);
 
 #endif

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Verifies a whole log: finds its files, walks each and draws the verdict, for `miguard audit
- * verify`. */
+/*
+ * Verifies a whole log: finds its files, walks each and draws the verdict, for `miguard audit
+ * verify`.
+ *
+ * verify_log() opens every file of the log before it reads the first (list_all), since rotation
+ * renames and removes files meanwhile, and sorts them. read_all() gives the lines of each file to
+ * verify_walk.c, which knows the chain. At the end of the last file read_one() lists again and
+ * waits a little: a log that is being written is the usual case. All errors of reading end the
+ * work; whatever is wrong with the log itself is a finding.
+ */
 #include "tools/review/verify.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
@@ -16,6 +24,8 @@
 #include <unistd.h>
 
 enum {
+    /* Each bound stops a loop that a busy writer, or one who wants to keep the verifier busy, could
+     * lead on forever. */
     LISTINGS = 20, /* until two of them are the same */
     ROUNDS = 100,  /* files that a log is rotated to while it is read */
     WAIT_MS = 10,
@@ -34,11 +44,13 @@ struct source {
     int64_t time;
 };
 
+/* A file with a name of the log's and no record of it: a notice, reported at the end. */
 struct stray {
     size_t name; /* in the report */
     const char *why;
 };
 
+/* What is open, and where the report of it goes. */
 struct sources {
     const struct verify_request *request;
     struct verify_report *report;
@@ -51,6 +63,13 @@ struct sources {
 
 /* ---- which files ---------------------------------------------------------------------------- */
 
+/*
+ * Rotation may rename, pack and remove files at any moment. Files are therefore opened while they
+ * are listed, and the listing is repeated until it finds nothing new. From then on only descriptors
+ * are used.
+ */
+
+/* Names belong to the report and stay. */
 static void close_sources(struct sources *sources)
 {
     for (size_t i = 0; i < sources->count; i++) {
@@ -63,6 +82,7 @@ static void close_sources(struct sources *sources)
     sources->count = sources->stray_count = 0;
 }
 
+/* Findings point to these names, so they live as long as the report. False out of memory. */
 static bool add_name(struct verify_report *report, const char *name)
 {
     char **names = base_resize(report->names, report->name_count + 1, sizeof(*names));
@@ -79,7 +99,9 @@ static bool add_name(struct verify_report *report, const char *name)
     return true;
 }
 
-/* The first record that is one, near the beginning of the file. */
+/* The first record that is one, near the beginning of the file. Broken lines before it are passed
+ * over, 100 at the most; a file without one has sequence 0 and stands last. errno is that of the
+ * failure. */
 static enum miguard_status look_at_first(struct source *source)
 {
     struct lines lines;
@@ -112,6 +134,7 @@ static enum miguard_status look_at_first(struct source *source)
                                   : MIGUARD_SYSTEM;
 }
 
+/* By device and inode: rotation may show one file under two names. */
 static bool is_known(const struct sources *sources, const struct stat *status)
 {
     for (size_t i = 0; i < sources->count; i++) {
@@ -122,13 +145,18 @@ static bool is_known(const struct sources *sources, const struct stat *status)
     return false;
 }
 
+/* reterr says it; the report made so far is released by verify_log(). */
 static enum miguard_status no_memory(struct sources *sources)
 {
     return error_set(sources->reterr, MIGUARD_NO_MEMORY, 0, "verify", NULL);
 }
 
-/* *ret_new counts files that were not known. One that is gone again was rotated or removed: the
- * next listing has what became of it. */
+/*
+ * *ret_new counts files that were not known. One that is gone again was rotated or removed: the
+ * next listing has what became of it. O_NONBLOCK: the open of a FIFO in the place of a log must not
+ * wait. The descriptor lies in the list from the moment that it is known to be new, so
+ * close_sources() closes it.
+ */
 static enum miguard_status add_file(struct sources *sources, const char *name, size_t *ret_new)
 {
     struct stat status;
@@ -169,13 +197,15 @@ static enum miguard_status add_file(struct sources *sources, const char *name, s
                : error_set(sources->reterr, looked, errno, "read", "%s: %s", name, strerror(errno));
 }
 
+/* 0 without a key: log_parts_find() then takes the one of the state or of the current file. */
 static uint64_t own_chain(const struct sources *sources)
 {
     return sources->request->key != NULL ? chain_id_of_key(sources->request->key) : 0;
 }
 
 /* While gzip(1) works there are NAME.3 and NAME.3.gz: the packed one is not complete, or the same
- * once more. Any other copy is read, and reported as what it is. */
+ * once more. Any other copy is read, and reported as what it is. Leaving a twin out hides nothing:
+ * the plain file has all of it. */
 static bool is_twin(const struct log_parts *parts, size_t at)
 {
     const struct log_part *part = &parts->list[at];
@@ -212,6 +242,8 @@ static bool note_strays(struct sources *sources, const struct log_parts *parts)
     return true;
 }
 
+/* Every log of the request. Files that were added before keep their descriptor, whatever their name
+ * is now. */
 static enum miguard_status list_once(struct sources *sources, size_t *ret_new)
 {
     enum miguard_status status = MIGUARD_OK;
@@ -234,9 +266,12 @@ static enum miguard_status list_once(struct sources *sources, size_t *ret_new)
     return status;
 }
 
-/* A folder that is being rotated may show a file under two names or under none. When a listing
+/*
+ * A folder that is being rotated may show a file under two names or under none. When a listing
  * shows nothing new, the one before missed nothing: the current file was in it, and so those that
- * had that name before had their new names already. */
+ * had that name before had their new names already. After LISTINGS without rest it goes on with
+ * what it has: a file that is missing shows as a gap, never as an intact log.
+ */
 static enum miguard_status list_settled(struct sources *sources)
 {
     size_t fresh = 1;
@@ -248,6 +283,7 @@ static enum miguard_status list_settled(struct sources *sources)
     return status;
 }
 
+/* An empty list is NOT_FOUND and not an intact log. */
 static enum miguard_status list_all(struct sources *sources)
 {
     enum miguard_status status = list_settled(sources);
@@ -258,7 +294,8 @@ static enum miguard_status list_all(struct sources *sources)
     return status;
 }
 
-/* When the chain of a file began, as far as the files show. */
+/* When the chain of a file began, as far as the files show. INT64_MAX when no file of the list
+ * begins with that chain. */
 static int64_t chain_start(const struct sources *sources, uint64_t chain_id)
 {
     uint64_t lowest = UINT64_MAX;
@@ -274,6 +311,8 @@ static int64_t chain_start(const struct sources *sources, uint64_t chain_id)
     return time;
 }
 
+/* The own chain first, so that what another chain brings is judged against it; then chains by their
+ * age. Files without a record stand last. */
 static bool comes_before(const struct sources *sources, const struct source *a,
                          const struct source *b)
 {
@@ -291,7 +330,8 @@ static bool comes_before(const struct sources *sources, const struct source *a,
     return chain_start(sources, a->chain_id) < chain_start(sources, b->chain_id);
 }
 
-/* Few files, and those with the same number must stay in the order given. */
+/* Few files, and those with the same number must stay in the order given. Insertion sort is stable;
+ * qsort(3) is not. */
 static void sort(struct sources *sources, size_t from)
 {
     for (size_t i = from + 1; i < sources->count; i++) {
@@ -306,20 +346,29 @@ static void sort(struct sources *sources, size_t from)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/*
+ * Each file is read to what is its end at present. For the last one that is not final: its writer
+ * may be in the middle of a record, or may just have begun another file.
+ */
+
+/* Where read_all() is. */
 struct reading {
     struct walk *walk;
     struct sources *sources;
     struct lines lines;
     uint64_t done; /* bytes of files that are finished */
+    /* The last line of the file at hand has no newline. */
     bool unfinished;
     unsigned rounds; /* listings since */
 };
 
+/* The progress function asked for it; no verdict is given on a part. */
 static enum miguard_status stopped(struct sources *sources)
 {
     return error_set(sources->reterr, MIGUARD_BAD_STATE, EINTR, "verify", "interrupted");
 }
 
+/* The size of all files as they lie on the disk, which a growing one may exceed. */
 static bool goes_on(const struct reading *reading)
 {
     const struct verify_request *request = reading->sources->request;
@@ -334,7 +383,8 @@ static bool goes_on(const struct reading *reading)
     return request->progress(request->context, reading->done + lines_read(&reading->lines), total);
 }
 
-/* To what is the end at present. */
+/* To what is the end at present. A damaged packed file ends here: what stands behind the damage
+ * cannot be read, and the next file shows what is missing. */
 static enum miguard_status read_lines(struct reading *reading, const char *name)
 {
     struct walk *walk = reading->walk;
@@ -368,7 +418,8 @@ static enum miguard_status read_lines(struct reading *reading, const char *name)
     }
 }
 
-/* A whole record may lack nothing but its newline; anything else that lacks it is no record. */
+/* A whole record may lack nothing but its newline; anything else that lacks it is no record. last:
+ * of the last file, where a line may be in the middle of being written and is no finding yet. */
 static void read_rest(struct reading *reading, bool last)
 {
     struct walk *walk = reading->walk;
@@ -392,13 +443,15 @@ static void read_rest(struct reading *reading, bool last)
     }
 }
 
+/* Short, and by a clock that cannot be set. */
 static void wait_for_writer(void)
 {
     struct timespec time = {.tv_nsec = WAIT_MS * 1000000L};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
-/* Files that the log was rotated to since it was listed. */
+/* Files that the log was rotated to since it was listed. Kept are files with later numbers than the
+ * last one read. */
 static enum miguard_status list_newer(struct sources *sources)
 {
     size_t before = sources->count;
@@ -417,6 +470,8 @@ static enum miguard_status list_newer(struct sources *sources)
     return status;
 }
 
+/* *ret_last: no newer file came while it was read. For the last file it waits for what
+ * walk_wants_more() misses, `waits` times 10 ms at the most. */
 static enum miguard_status read_one(struct reading *reading, size_t index, bool *ret_last)
 {
     struct sources *sources = reading->sources;
@@ -428,6 +483,7 @@ static enum miguard_status read_one(struct reading *reading, size_t index, bool 
     walk_file(reading->walk, name);
     enum miguard_status status = read_lines(reading, name);
     unsigned waits = sources->request->waits;
+    /* Only at the end of the last file, as far as is known. */
     while (status == MIGUARD_OK && index + 1 == sources->count) {
         if (reading->rounds++ < ROUNDS) {
             status = list_newer(sources);
@@ -453,7 +509,8 @@ static enum miguard_status read_one(struct reading *reading, size_t index, bool 
     return status;
 }
 
-/* The boot of the system at present; "" when it cannot be read. */
+/* The boot of the system at present; "" when it cannot be read. A loss at the end is honest only if
+ * the system went down since (went_down() in verify_walk.c). */
 static void read_boot(char boot[WALK_BOOT])
 {
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -468,6 +525,7 @@ static void read_boot(char boot[WALK_BOOT])
     }
 }
 
+/* Each file from its first byte to its end, then strays, then what only the end can show. */
 static enum miguard_status read_all(struct walk *walk, struct sources *sources)
 {
     struct reading reading = {.walk = walk, .sources = sources};
@@ -491,6 +549,7 @@ static enum miguard_status read_all(struct walk *walk, struct sources *sources)
     return status;
 }
 
+/* The walk holds keys, and walk_close() clears it. *ret_report is written only on success. */
 enum miguard_status verify_log(const struct verify_request *request,
                                struct verify_report *ret_report, struct miguard_error *reterr)
 {

@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
+/* By what an honest writer can leave. Only alarms make a log tampered. */
 enum verify_severity {
     VERIFY_NOTICE, /* worth knowing */
     VERIFY_LOSS,   /* records are missing, and the log says so itself */
@@ -70,6 +71,7 @@ enum verify_severity {
     X(UNFINISHED, NOTICE, "unfinished", "being written, or left by a writer that was killed")      \
     X(CLOCK, NOTICE, "clock", "older than the record before: the clock was set back")
 
+/* In the order of VERIFY_KIND_MAP. */
 enum verify_kind {
 #define VERIFY_KIND_ENUM(NAME, severity, name, text) VERIFY_##NAME,
     VERIFY_KIND_MAP(VERIFY_KIND_ENUM)
@@ -77,7 +79,9 @@ enum verify_kind {
         VERIFY_KIND_COUNT
 };
 
+/* "edited": for JSON, frozen. */
 const char *verify_kind_name(enum verify_kind kind);
+/* Fixed for each kind. */
 enum verify_severity verify_kind_severity(enum verify_kind kind);
 
 /* Findings of one kind that follow each other are one. */
@@ -92,18 +96,23 @@ struct verify_finding {
     char detail[96];      /* the cause of a loss; what is wrong with a broken line */
 };
 
+/* A record by its number and hash, as `miguard audit verify` printed it and the user kept it
+ * elsewhere. */
 struct verify_head {
     uint64_t sequence;
     unsigned char hash[CHAIN_HASH_SIZE];
 };
 
 enum {
+    /* Of alarms, and of notices and losses: further ones are counted and not kept. */
     VERIFY_KEEP = 100,
+    /* The usual bounds of a request, so that a forged log cannot keep the verifier for long. */
     VERIFY_LOOK_AHEAD = 1 << 18,
     VERIFY_STEPS = 1 << 28,
     VERIFY_WAITS = 20,
 };
 
+/* What to verify, and by what. Nothing in it is changed or kept. */
 struct verify_request {
     const char *const *logs; /* each stands for itself and what was rotated from it */
     size_t log_count;
@@ -123,6 +132,7 @@ struct verify_request {
     void *context;
 };
 
+/* The answer in one word; the report has the grounds. */
 enum verify_verdict {
     VERIFY_INTACT,
     VERIFY_TAMPERED,
@@ -130,6 +140,7 @@ enum verify_verdict {
                       * that was set aside, that says little */
 };
 
+/* What was found. Owned by the caller, released by verify_release(). */
 struct verify_report {
     enum verify_verdict verdict;
     bool keyed;  /* the chain has a key */
@@ -151,14 +162,20 @@ struct verify_report {
     size_t name_count;
 };
 
-/* Errors: INVALID_ARGUMENT, NO_MEMORY, NOT_FOUND (no such log), SYSTEM (reterr names the file),
- * BAD_STATE (the progress function ended it, or the files change too fast to be listed). */
+/*
+ * Errors: INVALID_ARGUMENT, NO_MEMORY, NOT_FOUND (no such log), SYSTEM (reterr names the file),
+ * BAD_STATE (the progress function ended it, or the files change too fast to be listed).
+ * *ret_report is written only with OK: then the verdict is in it, and any finding is no error.
+ * progress is called on this thread.
+ */
 MIGUARD_CHECKED enum miguard_status verify_log(const struct verify_request *request,
                                                struct verify_report *ret_report,
                                                struct miguard_error *reterr);
+/* A zeroed report is allowed; it is zeroed again. */
 void verify_release(struct verify_report *report);
 
-/* "record 17 is not as it was written", without the place. */
+/* "record 17 is not as it was written", without the place. Texts of the log in it are not escaped:
+ * the caller must escape what it prints. */
 void verify_describe(const struct verify_finding *finding, struct text *text);
 
 #endif

@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads what the chain needs of a record, derives the keys of the epochs from the verification
- * key and checks records with them, for verify_walk.c. */
+/*
+ * Reads what the chain needs of a record, derives the keys of the epochs from the verification key
+ * and checks records with them, for verify_walk.c.
+ *
+ * A key is made from the one before it by chain_key_advance() and cannot be turned back
+ * (audit/chain.h), so record n has key n, n - 1 steps from key 1. Three places are kept: `at` where
+ * the log is now, `side` for records that stand too early, `later` for the key that an intruder is
+ * found to write with. Steps and keys that are tried are limited in all, or one forged sequence
+ * number would cost hours.
+ */
 #include "audit/encode.h"
 #include "tools/review/verify_walk.h"
 
 #include <string.h>
 
+/* As encode.c writes it, last in the record. */
 #define HASH_NAME "\"hash\":\""
 
+/* Lower-case hex in quotes, of exactly the hash's length. */
 static bool read_hash(const struct record *record, enum record_field field,
                       unsigned char ret_hash[CHAIN_HASH_SIZE])
 {
@@ -17,7 +27,8 @@ static bool read_hash(const struct record *record, enum record_field field,
            chain_parse_hex(slice->at + 1, CHAIN_HEX_SIZE - 1, ret_hash);
 }
 
-/* 16 hex digits, as encode.c writes ids. */
+/* 16 hex digits, as encode.c writes ids. 0 is no chain. Another spelling of the same number is
+ * refused: the hash covers bytes, and a writer has one spelling. */
 static bool read_id(const struct record *record, uint64_t *ret_id)
 {
     const struct slice *slice = &record->field[RECORD_CHAIN];
@@ -37,7 +48,8 @@ static bool read_id(const struct record *record, uint64_t *ret_id)
     return id != 0;
 }
 
-/* What stands behind the hash is not hashed, so there must be nothing but the end of the line. */
+/* What stands behind the hash is not hashed, so there must be nothing but the end of the line.
+ * *ret_hashed: the bytes from the beginning of the line to the hash's first digit. */
 static bool ends_in_hash(const struct record *record, size_t *ret_hashed)
 {
     const size_t end = sizeof(AUDIT_LINE_END) - 1, name = sizeof(HASH_NAME) - 1;
@@ -52,6 +64,7 @@ static bool ends_in_hash(const struct record *record, size_t *ret_hashed)
            memcmp(record->line + *ret_hashed - name, HASH_NAME, name) == 0;
 }
 
+/* chained is false unless every part is there and well formed; walk_line() reports such a line. */
 void item_read(const char *line, size_t length, struct item *item)
 {
     struct record *record = &item->record;
@@ -70,6 +83,7 @@ void item_read(const char *line, size_t length, struct item *item)
     }
 }
 
+/* In constant time (chain_hash_equal()), as every comparison of hashes. */
 static bool fits(const struct item *item, const struct chain_key *key)
 {
     unsigned char hash[CHAIN_HASH_SIZE];
@@ -78,7 +92,8 @@ static bool fits(const struct item *item, const struct chain_key *key)
     return chain_hash_equal(hash, item->hash);
 }
 
-/* Moves place on to key number. False when that is further than is allowed. */
+/* Moves place on to key number. False when that is further than is allowed. One step is free: a
+ * whole log needs one for each record. Only jumps count. */
 static bool step_to(struct walk *walk, struct key_place *place, uint64_t number)
 {
     uint64_t distance = number - place->number;
@@ -94,7 +109,8 @@ static bool step_to(struct walk *walk, struct key_place *place, uint64_t number)
     return true;
 }
 
-/* A key before the next one has to be made from the first again. */
+/* A key before the next one has to be made from the first again. `side` stays where it is, so that
+ * a run of early records costs one step each. */
 static const struct chain_key *earlier_key(struct walk *walk, uint64_t number)
 {
     if (walk->side.number == 0 || walk->side.number > number) {
@@ -103,6 +119,7 @@ static const struct chain_key *earlier_key(struct walk *walk, uint64_t number)
     return step_to(walk, &walk->side, number) ? &walk->side.key : NULL;
 }
 
+/* `at` moves only with a record that fits, so a forged number cannot carry it away. */
 bool keys_fit(struct walk *walk, const struct item *item)
 {
     if (item->sequence < walk->at.number) {
@@ -117,7 +134,8 @@ bool keys_fit(struct walk *walk, const struct item *item)
     return true;
 }
 
-/* Who writes with a stolen key either moves it on with each record or keeps it. */
+/* Who writes with a stolen key either moves it on with each record or keeps it. Both ways are tried
+ * before the search, which is what costs. */
 static uint64_t found_again(struct walk *walk, const struct item *item)
 {
     if (walk->later.number == 0 || item->sequence >= walk->later.number) {
@@ -136,6 +154,8 @@ static uint64_t found_again(struct walk *walk, const struct item *item)
     return next.number;
 }
 
+/* A hash that fits a later key than its number's was made after that key came into use: by a person
+ * who took that key, and rewrote an older record. */
 uint64_t keys_find_later(struct walk *walk, const struct item *item)
 {
     uint64_t again = found_again(walk, item);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Gives verify.c the lines of one file, with what read.c hides: a missing newline, a growing
- * end. */
+/*
+ * Gives verify.c the lines of one file, with what read.c hides: a missing newline, a growing end.
+ *
+ * lines_next() gives one line after the other out of a buffer that fill() reads into. An end is an
+ * end for now: lines_again() lets it look once more. The buffer is never larger than BUFFER, so a
+ * line without an end cannot take the memory.
+ */
 #include "tools/review/verify_lines.h"
 #include "base/alloc.h"
 #include "tools/review/record.h"
@@ -14,6 +19,7 @@
 /* Beside the longest line there is room enough that the rest of one is seldom moved. */
 enum { BUFFER = 2 * RECORD_MAX_LINE, CHUNK = 256 * 1024 };
 
+/* The descriptor is duplicated, and its offset shared: one reader at a time may use a file. */
 bool lines_open(int fd, struct lines *ret_lines)
 {
     *ret_lines = (struct lines){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
@@ -26,6 +32,7 @@ bool lines_open(int fd, struct lines *ret_lines)
     return ret_lines->buffer != NULL;
 }
 
+/* Safe for one that was opened in part. */
 void lines_close(struct lines *lines)
 {
     gzip_close(&lines->gzip);
@@ -36,12 +43,14 @@ void lines_close(struct lines *lines)
     *lines = (struct lines){0};
 }
 
-/* What is damaged stays so. */
+/* What is damaged stays so. A packed file that has ended is asked again too, and answers the
+ * same. */
 void lines_again(struct lines *lines)
 {
     lines->ended = lines->damaged;
 }
 
+/* Bytes of the file, which is fewer than what was given out when it is packed. */
 uint64_t lines_read(const struct lines *lines)
 {
     return lines->taken;
@@ -49,12 +58,14 @@ uint64_t lines_read(const struct lines *lines)
 
 /* ---- packed files ---------------------------------------------------------------------------- */
 
+/* errno, as for a failed read(2): LINES_FAILED has no other place for it. */
 static enum lines_result no_memory(void)
 {
     errno = ENOMEM;
     return LINES_FAILED;
 }
 
+/* The end of what can be read of this file. */
 static enum lines_result damaged(struct lines *lines, const char *fault)
 {
     snprintf(lines->fault, sizeof(lines->fault), "%s", fault);
@@ -62,7 +73,8 @@ static enum lines_result damaged(struct lines *lines, const char *fault)
     return LINES_DAMAGED;
 }
 
-/* As read(2), without EINTR; what is not there yet is not a final end. */
+/* As read(2), without EINTR; what is not there yet is not a final end. taken counts for the
+ * progress only. */
 static ssize_t take(struct lines *lines, void *buffer, size_t size)
 {
     ssize_t got;
@@ -74,7 +86,8 @@ static ssize_t take(struct lines *lines, void *buffer, size_t size)
     return got;
 }
 
-/* What is in the buffer is its input. */
+/* What is in the buffer is its input. The buffer holds the first bytes of the file, which are the
+ * packed ones. */
 static enum lines_result begin_packed(struct lines *lines)
 {
     /* and one byte that came before */
@@ -120,7 +133,13 @@ static enum lines_result unpack(struct lines *lines)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
-/* More behind lines->end. LINES_LINE when there may be. */
+/*
+ * The buffer is twice as long as the longest line, so that the rest of a line moves to its front
+ * seldom. Less than CHUNK bytes of room is when it does.
+ */
+
+/* More behind lines->end. LINES_LINE when there may be. An end that is reached sets ended;
+ * lines_next() does not ask again until lines_again(). */
 static enum lines_result fill(struct lines *lines)
 {
     if (lines->begin > 0 && BUFFER - lines->end < CHUNK) {
@@ -144,6 +163,7 @@ static enum lines_result fill(struct lines *lines)
     return got == 0 ? LINES_END : LINES_LINE;
 }
 
+/* Takes one line and its newline out. Of a line that was skipped only the end is left. */
 static enum lines_result give(struct lines *lines, size_t length, const char **ret_line,
                               size_t *ret_length)
 {
@@ -166,6 +186,7 @@ static void skip(struct lines *lines)
     lines->begin = lines->end = 0;
 }
 
+/* looked: so much of what is held has no newline, and is not searched again. */
 enum lines_result lines_next(struct lines *lines, const char **ret_line, size_t *ret_length)
 {
     size_t looked = 0;

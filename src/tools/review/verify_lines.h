@@ -13,6 +13,7 @@
 
 #include "tools/review/gzip.h"
 
+/* One file being read. Zeroed: closed. */
 struct lines {
     int fd; /* its own, when open */
     bool open;
@@ -29,6 +30,7 @@ struct lines {
     char fault[64];    /* LINES_DAMAGED: what is wrong */
 };
 
+/* What lines_next() found. */
 enum lines_result {
     LINES_LINE,
     LINES_TOO_LONG, /* a line of more than RECORD_MAX_LINE bytes, passed over */
@@ -40,9 +42,11 @@ enum lines_result {
 
 /* From the beginning of the file, which it does not own. False: no memory. */
 bool lines_open(int fd, struct lines *ret_lines);
+/* Also after a failed lines_open(), and twice. */
 void lines_close(struct lines *lines);
 
-/* The line is without its newline and valid until the next call. LINES_REST takes nothing out. */
+/* The line is without its newline and valid until the next call. LINES_REST takes nothing out.
+ * After LINES_END and LINES_REST it gives the same again until lines_again(). */
 enum lines_result lines_next(struct lines *lines, const char **ret_line, size_t *ret_length);
 
 /* Looks for more behind what was the end, unless the file is damaged there. */

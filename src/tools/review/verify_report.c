@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Collects the findings of a verification, in bounded memory; a later record may take one back. */
+/*
+ * Collects the findings of a verification, in bounded memory; a later record may take one back.
+ *
+ * Findings have a number, their place in a list of fixed size. One that is taken back stays as a
+ * hole until it is the last, so that numbers held by verify_walk.c stay valid. Counts are exact
+ * even where a finding is not kept: the verdict depends on counts, never on the list.
+ */
 #include "tools/review/verify_report.h"
 #include "base/alloc.h"
 
@@ -9,12 +15,14 @@
 static const struct {
     enum verify_severity severity;
     const char *name, *text;
+    /* Indexed by enum verify_kind. */
 } kinds[] = {
 #define KIND_ROW(NAME, severity, name, text) [VERIFY_##NAME] = {VERIFY_##severity, name, text},
     VERIFY_KIND_MAP(KIND_ROW)
 #undef KIND_ROW
 };
 
+/* For JSON, and frozen like the record's names. */
 const char *verify_kind_name(enum verify_kind kind)
 {
     return kinds[kind].name;
@@ -25,11 +33,13 @@ enum verify_severity verify_kind_severity(enum verify_kind kind)
     return kinds[kind].severity;
 }
 
+/* Alarms have places of their own, so that a flood of notices cannot push an alarm out. */
 static unsigned shelf(enum verify_kind kind)
 {
     return kinds[kind].severity == VERIFY_ALARM;
 }
 
+/* False out of memory. */
 bool findings_open(struct findings *findings, struct verify_report *report)
 {
     *findings = (struct findings){.report = report};
@@ -37,18 +47,21 @@ bool findings_open(struct findings *findings, struct verify_report *report)
     return findings->list != NULL;
 }
 
+/* After findings_finish() there is nothing left to free. */
 void findings_close(struct findings *findings)
 {
     base_free(findings->list);
     findings->list = NULL;
 }
 
+/* by is 1 or -1; unsigned addition wraps as intended. */
 static void count(struct findings *findings, enum verify_kind kind, int by)
 {
     findings->report->count[kind] += (uint64_t)(int64_t)by;
     findings->report->by_severity[kinds[kind].severity] += (uint64_t)(int64_t)by;
 }
 
+/* Beyond VERIFY_KEEP of its shelf it is counted only. */
 int finding_add(struct findings *findings, const struct verify_finding *finding)
 {
     count(findings, finding->kind, 1);
@@ -61,6 +74,8 @@ int finding_add(struct findings *findings, const struct verify_finding *finding)
     return findings->used++;
 }
 
+/* Numbers must follow each other as well, where they are known: else the finding would name records
+ * that are right. */
 int finding_extend(struct findings *findings, const struct verify_finding *finding)
 {
     struct verify_finding *before = finding_at(findings, findings->used - 1);
@@ -76,6 +91,7 @@ int finding_extend(struct findings *findings, const struct verify_finding *findi
     return findings->used - 1;
 }
 
+/* A finding that was taken back is a hole, and NULL as well. */
 struct verify_finding *finding_at(struct findings *findings, int number)
 {
     if (number < 0 || number >= findings->used ||
@@ -85,6 +101,7 @@ struct verify_finding *finding_at(struct findings *findings, int number)
     return &findings->list[number];
 }
 
+/* Holes at the end are given back at once. */
 static void forget(struct findings *findings, int number)
 {
     findings->kept[shelf(findings->list[number].kind)]--;
@@ -94,6 +111,7 @@ static void forget(struct findings *findings, int number)
     }
 }
 
+/* kind is the finding's, which FINDING_NONE does not know. */
 void finding_drop(struct findings *findings, int number, enum verify_kind kind)
 {
     count(findings, kind, -1);
@@ -102,6 +120,7 @@ void finding_drop(struct findings *findings, int number, enum verify_kind kind)
     }
 }
 
+/* An alarm that finds its shelf full stays counted. */
 void finding_turn(struct findings *findings, int number, enum verify_kind from, enum verify_kind to)
 {
     struct verify_finding *finding = finding_at(findings, number);
@@ -120,6 +139,7 @@ void finding_turn(struct findings *findings, int number, enum verify_kind from, 
     finding->kind = to;
 }
 
+/* The list changes its owner: verify_release() frees it. */
 void findings_finish(struct findings *findings)
 {
     size_t kept = 0;
@@ -134,6 +154,7 @@ void findings_finish(struct findings *findings)
     findings->list = NULL;
 }
 
+/* Safe for a zeroed report. */
 void verify_release(struct verify_report *report)
 {
     for (size_t i = 0; i < report->name_count; i++) {
@@ -144,6 +165,8 @@ void verify_release(struct verify_report *report)
     *report = (struct verify_report){0};
 }
 
+/* Without file and line, which the caller writes before it. Texts of the log in detail are not
+ * escaped here. */
 void verify_describe(const struct verify_finding *finding, struct text *text)
 {
     bool many = finding->count > 1;

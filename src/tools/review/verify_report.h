@@ -5,6 +5,7 @@
 
 #include "tools/review/verify.h"
 
+/* Twice what can be kept on both shelves, since a finding that is taken back leaves a hole. */
 enum { FINDINGS_ROOM = 4 * VERIFY_KEEP, FINDING_NONE = -1 };
 
 /* The report's own part is copied out at the end. */
@@ -16,13 +17,16 @@ struct findings {
     uint64_t run_line; /* the last finding goes on while lines of its kind follow this one */
 };
 
+/* report is written to as findings come; it must outlive them. False out of memory. */
 bool findings_open(struct findings *findings, struct verify_report *report);
+/* Frees the list unless findings_finish() has given it away. */
 void findings_close(struct findings *findings);
 
 /* Its number, or FINDING_NONE when it is only counted. */
 int finding_add(struct findings *findings, const struct verify_finding *finding);
 
-/* The same, but one more of the finding before when it is of this kind and on the line before. */
+/* The same, but one more of the finding before when it is of this kind and on the line before.
+ * FINDING_NONE as finding_add(). */
 int finding_extend(struct findings *findings, const struct verify_finding *finding);
 
 /* It turns out to be of another kind. */

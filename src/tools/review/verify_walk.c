@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Walks the records of a log one by one and finds each place where the chain does not hold, for
- * verify.c. */
+/*
+ * Walks the records of a log one by one and finds each place where the chain does not hold, for
+ * verify.c.
+ *
+ * walk_line() parses a line; walk_item() sorts it by its chain. A record whose hash fits goes to
+ * walk_good(), which compares its number with the one that is expected: too high leaves a gap
+ * (add_gap), too low fills one or is a duplicate. A record whose hash does not fit goes to
+ * walk_misfit(). accept() makes a good record the last of its track. Records of the log about
+ * itself (losses, rotation, a state set aside) explain gaps as far as they can be believed;
+ * walk_finish() settles the rest and judges. Nothing is ever taken for right because it cannot be
+ * checked: it is reported, or the verdict says UNPROVEN.
+ */
 #include "tools/review/verify_walk.h"
 #include "base/alloc.h"
 
@@ -17,6 +27,8 @@ enum {
     CLOCK_SLACK_SECONDS = 60,
 };
 
+/* A request with a key knows the chain's id and its first number; without one the first record
+ * decides. False out of memory: walk_close() frees what there is. */
 bool walk_open(struct walk *walk, const struct verify_request *request,
                struct verify_report *report)
 {
@@ -39,6 +51,7 @@ bool walk_open(struct walk *walk, const struct verify_request *request,
     return findings_open(&walk->findings, report) && walk->met != NULL && walk->states != NULL;
 }
 
+/* Keys are cleared from memory. */
 void walk_close(struct walk *walk)
 {
     findings_close(&walk->findings);
@@ -47,6 +60,7 @@ void walk_close(struct walk *walk)
     sodium_memzero(walk, sizeof(*walk));
 }
 
+/* name must live as long as the report. */
 void walk_file(struct walk *walk, const char *name)
 {
     walk->file = name;
@@ -68,6 +82,7 @@ static void copy_text(char *to, size_t size, const char *from)
 
 /* ---- findings ------------------------------------------------------------------------------- */
 
+/* A finding at the line at hand. first and last 0 make a count of 1. */
 static struct verify_finding here(const struct walk *walk, enum verify_kind kind, uint64_t first,
                                   uint64_t last, int64_t time)
 {
@@ -80,6 +95,7 @@ static struct verify_finding here(const struct walk *walk, enum verify_kind kind
                                    .time = time};
 }
 
+/* One finding for each record, without joining neighbours. */
 static int report_item(struct walk *walk, enum verify_kind kind, const struct item *item)
 {
     struct verify_finding finding = here(walk, kind, item->sequence, item->sequence, item->time);
@@ -95,7 +111,16 @@ static int report_run(struct walk *walk, enum verify_kind kind, uint64_t sequenc
 
 /* ---- lines that are no good ----------------------------------------------------------------- */
 
-/* The number that the line at hand would have, if it stands for a record of the log. */
+/*
+ * A line whose hash does not fit, or that is no record, stands in the place of one: it takes the
+ * next number (take_slot), so that the records behind it are not reported as well. When a good
+ * record then has one of those numbers, the lines had been put in, and give_back_slots() turns
+ * their findings.
+ */
+
+/* The number that the line at hand would have, if it stands for a record of the log. 0: no good
+ * record yet, so there is no place to count from. What was last known to be sound is kept for
+ * crash_can_take(). */
 static uint64_t take_slot(struct track *track)
 {
     if (!track->seen) {
@@ -110,7 +135,8 @@ static uint64_t take_slot(struct track *track)
     return track->next++;
 }
 
-/* A good record has the number that lines before it took: those were put in between. */
+/* A good record has the number that lines before it took: those were put in between. Only findings
+ * of the suspect run can have those numbers, as all before it are lower. */
 static void give_back_slots(struct walk *walk, struct track *track, uint64_t from)
 {
     for (int i = walk->findings.used - 1; i >= 0; i--) {
@@ -127,6 +153,8 @@ static void give_back_slots(struct walk *walk, struct track *track, uint64_t fro
     track->next = from;
 }
 
+/* A broken line takes a number for now: a writer that was killed leaves one, and the next
+ * records-lost record counts it. */
 void walk_broken(struct walk *walk, const char *fault)
 {
     uint64_t slot = take_slot(&walk->main);
@@ -143,6 +171,7 @@ void walk_broken(struct walk *walk, const char *fault)
     walk->broken_lines++;
 }
 
+/* Not at the place of a line: the file was not read. */
 void walk_stray(struct walk *walk, const char *name, const char *why)
 {
     struct verify_finding finding = {.kind = VERIFY_STRAY, .file = name, .count = 1};
@@ -151,6 +180,8 @@ void walk_stray(struct walk *walk, const char *name, const char *why)
     finding_add(&walk->findings, &finding);
 }
 
+/* Edited, unless a later key fits: then it was written again by a person who holds that key.
+ * take_slot() keeps the numbers behind it right in both cases. */
 static void walk_misfit(struct walk *walk, struct track *track, const struct item *item)
 {
     uint64_t later = 0;
@@ -177,6 +208,14 @@ static void walk_misfit(struct walk *walk, struct track *track, const struct ite
 
 /* ---- numbers that are missing --------------------------------------------------------------- */
 
+/*
+ * A gap is reported at the record that shows it, as an alarm. Later records may take it back: one
+ * that was only out of its place (fill_gap), a records-lost record that declares it (explain_gaps),
+ * or retention (settle_gaps). What nothing explains stays.
+ */
+
+/* Beyond WALK_GAPS the finding stays as it is: it can no longer be explained, which errs to the
+ * alarm. */
 static void add_gap(struct walk *walk, enum verify_kind kind, uint64_t first, uint64_t last,
                     const struct item *item)
 {
@@ -188,12 +227,14 @@ static void add_gap(struct walk *walk, enum verify_kind kind, uint64_t first, ui
     }
 }
 
+/* The order of gaps has no meaning. */
 static void remove_gap(struct walk *walk, size_t at)
 {
     walk->gaps[at] = walk->gaps[--walk->gap_count];
 }
 
-/* Is another piece of the same finding still missing? */
+/* Is another piece of the same finding still missing? A gap that a late record split has two pieces
+ * with one finding. */
 static bool has_more_gaps(const struct walk *walk, const struct gap *gap, size_t except)
 {
     for (size_t i = 0; i < walk->gap_count; i++) {
@@ -220,6 +261,7 @@ static bool fill_gap(struct walk *walk, uint64_t sequence)
             return true; /* no room for two: the gap stays whole, and so does its alarm */
         }
         gap->last = sequence - 1;
+        /* It was the last number of the gap. */
         if (gap->first > gap->last && behind.first > behind.last) {
             struct gap filled = *gap;
             bool whole = !has_more_gaps(walk, gap, i);
@@ -238,6 +280,12 @@ static bool fill_gap(struct walk *walk, uint64_t sequence)
 }
 
 /* ---- losses that the log declares ----------------------------------------------------------- */
+
+/*
+ * A crash may take records that were not on the disk yet, and the next writer says so. An intruder
+ * who holds the key in use can say so as well, to cover a cut. crash_can_take() therefore believes
+ * no more than a crash can do; everything beyond is FALSE_LOSS.
+ */
 
 /* How many of one cause, from the object "causes", which record.h has no field for. A string cannot
  * hold these bytes, since its quotes are escaped. */
@@ -267,11 +315,13 @@ static uint64_t lost_by(const struct item *item, enum audit_loss cause)
     return number;
 }
 
+/* What a records-lost record says: how many, which numbers, why. */
 struct declared {
     uint64_t count, first, last;
     char detail[64];
 };
 
+/* Numbers that make no range count as not given. */
 static void read_declared(const struct item *item, struct declared *ret_declared)
 {
     const struct record *record = &item->record;
@@ -286,6 +336,7 @@ static void read_declared(const struct item *item, struct declared *ret_declared
     record_text(record, RECORD_LOST_CAUSE, ret_declared->detail, sizeof(ret_declared->detail));
 }
 
+/* Nothing for a finding that is not kept. */
 static void set_detail(struct walk *walk, int number, const char *detail)
 {
     struct verify_finding *finding = finding_at(&walk->findings, number);
@@ -307,6 +358,8 @@ static void narrow(struct walk *walk, int number, uint64_t first, uint64_t last)
     }
 }
 
+/* The boot before the gap and now. Without a reboot the page cache was not lost, so a crash took
+ * nothing. */
 static bool same_boot(const struct track *track)
 {
     return track->sound_boot[0] != '\0' &&
@@ -345,7 +398,8 @@ static void settle_gap(struct walk *walk, size_t at, enum verify_kind kind, cons
     remove_gap(walk, at);
 }
 
-/* Turns what is missing and declared; true when something was. */
+/* Turns what is missing and declared; true when something was. Only gaps that lie wholly inside of
+ * the declared range: a record cannot explain away more than it declares. */
 static bool explain_gaps(struct walk *walk, const struct item *item,
                          const struct declared *declared, enum verify_kind kind)
 {
@@ -363,6 +417,8 @@ static bool explain_gaps(struct walk *walk, const struct item *item,
     return any;
 }
 
+/* A writer that is killed inside of write(2) leaves a torn line, and the next writer counts it.
+ * More broken lines than were counted stay an alarm. */
 static bool explain_broken(struct walk *walk, const struct item *item, uint64_t count)
 {
     if (walk->broken_lines == 0 || walk->broken_lines > count ||
@@ -375,6 +431,7 @@ static bool explain_broken(struct walk *walk, const struct item *item, uint64_t 
     return true;
 }
 
+/* Where no gap shows what was lost, the declaration is a finding by itself. */
 static void report_loss(struct walk *walk, enum verify_kind kind, const struct item *item,
                         const struct declared *declared)
 {
@@ -385,6 +442,8 @@ static void report_loss(struct walk *walk, enum verify_kind kind, const struct i
     set_detail(walk, finding_add(&walk->findings, &finding), declared->detail);
 }
 
+/* A loss of another sink says nothing about this file. A writer that noticed a cut is believed at
+ * once: that is an alarm by itself. */
 static void walk_lost(struct walk *walk, struct track *track, const struct item *item)
 {
     struct declared declared;
@@ -418,8 +477,16 @@ static void walk_lost(struct walk *walk, struct track *track, const struct item 
 
 /* ---- a good record -------------------------------------------------------------------------- */
 
+/*
+ * Its hash fits the key of its number, or the chain has no key. That proves its bytes and not its
+ * place: epoch, clock, heads and the hash of the record before are compared here.
+ */
+
+/* An epoch ends with a seal, and the next one has the next number (audit/chain.h). An epoch that
+ * goes on for too long means that seals were taken out. */
 static void check_epoch(struct walk *walk, struct track *track, const struct item *item)
 {
+    /* Only the very next record shows whether an epoch ended where it should. */
     bool follows = track->seen && track->sequence + 1 == item->sequence;
     bool good = item->epoch >= track->epoch;
 
@@ -438,7 +505,7 @@ static void check_epoch(struct walk *walk, struct track *track, const struct ite
     }
 }
 
-/* A record may be as old as the run of refusals that it counts. */
+/* A record may be as old as the run of refusals that it counts. A notice only: clocks are set. */
 static void check_clock(struct walk *walk, const struct track *track, const struct item *item)
 {
     const int64_t slack = (int64_t)CLOCK_SLACK_SECONDS * 1000000000;
@@ -450,6 +517,8 @@ static void check_clock(struct walk *walk, const struct track *track, const stru
     }
 }
 
+/* Heads that were kept elsewhere, and the states beside the log: the record with that number must
+ * have that hash. On a foreign track a head counts as met only when it fits. */
 static void check_heads(struct walk *walk, const struct track *track, const struct item *item)
 {
     const struct verify_request *request = walk->request;
@@ -479,6 +548,8 @@ static void check_heads(struct walk *walk, const struct track *track, const stru
     }
 }
 
+/* A new state with the old key is worth a notice; one without is a loss, and from there on nothing
+ * is proved (verify.h). */
 static void walk_set_aside(struct walk *walk, const struct item *item)
 {
     bool kept = record_is(&item->record, RECORD_STATE_KEY, "kept");
@@ -494,11 +565,14 @@ static void walk_set_aside(struct walk *walk, const struct item *item)
     }
 }
 
+/* By the action: the writer begins a log anew behind a damaged state with this record. */
 static bool is_set_aside(const struct item *item)
 {
     return record_is(&item->record, RECORD_ACTION, "audit-state-set-aside");
 }
 
+/* What the log says about itself. Retention is believed for numbers before the record that declares
+ * it, and no further. */
 static void read_own(struct walk *walk, struct track *track, const struct item *item)
 {
     uint64_t removed;
@@ -517,7 +591,8 @@ static void read_own(struct walk *walk, struct track *track, const struct item *
     }
 }
 
-/* The record is the track's last good one from now on. */
+/* The record is the track's last good one from now on. Everything that later records are compared
+ * with is taken here and nowhere else. */
 static void accept(struct walk *walk, struct track *track, const struct item *item)
 {
     bool breaks = track->seen && track->sequence + 1 != item->sequence && track->suspect == 0;
@@ -550,7 +625,9 @@ static void accept(struct walk *walk, struct track *track, const struct item *it
     }
 }
 
-/* The record before has a hash that fits it, but this one was written after another. */
+/* The record before has a hash that fits it, but this one was written after another. The record
+ * before is named, not this one. The first record of a chain must follow nothing: 0 in all
+ * bytes. */
 static void check_previous(struct walk *walk, const struct track *track, const struct item *item)
 {
     static const unsigned char none[CHAIN_HASH_SIZE];
@@ -571,6 +648,8 @@ static void check_previous(struct walk *walk, const struct track *track, const s
     finding_add(&walk->findings, &finding);
 }
 
+/* A gap behind the last good record is of the kind that its place suggests: the beginning, between
+ * two files, or inside of one. */
 static void walk_good(struct walk *walk, struct track *track, const struct item *item)
 {
     uint64_t sequence = item->sequence;
@@ -596,14 +675,21 @@ static void walk_good(struct walk *walk, struct track *track, const struct item 
 
 /* ---- any record ----------------------------------------------------------------------------- */
 
+/*
+ * Two tracks are kept: main for the log's chain, other for the last foreign one. Each record goes
+ * to the track of its chain id, and there to walk_good() or walk_misfit().
+ */
+
 /* Without a key the number of a record can be changed unseen; its predecessor shows it. The first
- * record after a crash may follow the last that is left. */
+ * record after a crash may follow the last that is left. The number is hashed as well, but without
+ * a key anyone can make a hash. */
 static bool renumbered(const struct track *track, const struct item *item)
 {
     return track->seen && !record_is(&item->record, RECORD_ACTION, "records-lost") &&
            item->sequence != track->sequence + 1 && chain_hash_equal(track->hash, item->previous);
 }
 
+/* With a key: by the key of its number. Without: as much as can be checked. */
 static bool item_fits(struct walk *walk, const struct track *track, const struct item *item)
 {
     static const struct chain_key none = {0};
@@ -622,7 +708,8 @@ static bool item_fits(struct walk *walk, const struct track *track, const struct
     return chain_hash_equal(hash, item->hash);
 }
 
-/* A writer that finds a log without its state goes on with the numbers, and reports a loss. */
+/* A writer that finds a log without its state goes on with the numbers, and reports a loss. Only
+ * such a record may begin a track behind another chain; any other is foreign. */
 static bool begins_chain(const struct item *item)
 {
     static const unsigned char none[CHAIN_HASH_SIZE];
@@ -641,7 +728,8 @@ static bool goes_on_without_key(const struct track *track, const struct item *it
            item->sequence == track->sequence + 1 && chain_hash_equal(track->hash, item->previous);
 }
 
-/* How far the chain of a state went is still asked when others came behind it. */
+/* How far the chain of a state went is still asked when others came behind it. states[i].behind
+ * keeps the track that walk->other is about to lose. */
 static void put_aside(struct walk *walk, const struct track *track)
 {
     for (size_t i = 0; i < walk->state_count && track->seen; i++) {
@@ -651,7 +739,8 @@ static void put_aside(struct walk *walk, const struct track *track)
     }
 }
 
-/* A record of another chain than the log's. */
+/* A record of another chain than the log's. It takes a number of the main chain all the same: it
+ * may stand in the place of a record. Only the last foreign chain is tracked. */
 static void walk_foreign(struct walk *walk, struct item *item)
 {
     struct track *other = &walk->other;
@@ -679,6 +768,7 @@ static void walk_foreign(struct walk *walk, struct item *item)
     }
 }
 
+/* A record without a key in a chain that has one is never good: anyone can make its hash. */
 static void walk_item(struct walk *walk, struct item *item)
 {
     if (walk->main.id == 0) {
@@ -702,6 +792,8 @@ static void walk_item(struct walk *walk, struct item *item)
     }
 }
 
+/* A record that has only a part of what the chain needs was edited; one that has nothing of it was
+ * never chained. */
 void walk_line(struct walk *walk, const char *line, size_t length)
 {
     struct item item;
@@ -728,7 +820,12 @@ void walk_line(struct walk *walk, const char *line, size_t length)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-/* NULL: no good record of its chain was met. */
+/*
+ * What is missing at the end shows only against something that was kept: the state beside the log,
+ * and heads from elsewhere. The verdict follows from the counts by severity.
+ */
+
+/* NULL: no good record of its chain was met. The state may be of the chain before the last one. */
 static const struct track *state_track(const struct walk *walk, size_t state)
 {
     uint64_t id = walk->request->state[state].chain_id;
@@ -740,12 +837,14 @@ static const struct track *state_track(const struct walk *walk, size_t state)
                                   : NULL;
 }
 
+/* The number that the chain of this state has come to; 0: no record of it. */
 static uint64_t reached(const struct walk *walk, size_t state)
 {
     const struct track *track = state_track(walk, state);
     return track != NULL ? track->sequence : 0;
 }
 
+/* Asked at the end of the last file only, to decide whether waiting could help. */
 bool walk_wants_more(const struct walk *walk)
 {
     for (size_t i = 0; i < walk->state_count; i++) {
@@ -762,7 +861,8 @@ bool walk_wants_more(const struct walk *walk)
     return walk->broken_lines != 0 && walk->broken_after == walk->main.sequence;
 }
 
-/* Removed honestly, and so nothing to be alarmed about. */
+/* Removed honestly, and so nothing to be alarmed about. A gap inside of a file (DELETED) is never
+ * retention's: that removes whole files. */
 static void settle_gaps(struct walk *walk)
 {
     uint64_t removed = walk->report->removed_through;
@@ -781,7 +881,7 @@ static void settle_gaps(struct walk *walk)
     }
 }
 
-/* The place behind the last record. */
+/* The place behind the last record. There is no line there; the last good one is named. */
 static struct verify_finding at_end(const struct walk *walk, const struct track *track,
                                     enum verify_kind kind, uint64_t first, uint64_t last)
 {
@@ -793,6 +893,8 @@ static struct verify_finding at_end(const struct walk *walk, const struct track 
     return finding;
 }
 
+/* A head that was kept outside and not met: what it names was cut from the end, or another record
+ * stands there. */
 static void check_head(struct walk *walk, const struct verify_head *head)
 {
     const struct track *track = &walk->main;
@@ -813,7 +915,8 @@ static void check_head(struct walk *walk, const struct verify_head *head)
 }
 
 /* Were records lost that the state knows of because the system went down, and no writer came since?
- * Not when the last record there is was written since the system came up. */
+ * Not when the last record there is was written since the system came up. Both boots must be known:
+ * an unknown one proves no crash. */
 static bool went_down(const struct track *track, const struct state_head *state,
                       const char *boot_now)
 {
@@ -821,6 +924,8 @@ static bool went_down(const struct track *track, const struct state_head *state,
            strcmp(track->boot, boot_now) != 0;
 }
 
+/* The state beside the log knows a higher number than the files have: a crash at best, a cut
+ * otherwise. */
 static void check_state(struct walk *walk, size_t at, const char *boot_now)
 {
     const struct state_head *state = &walk->request->state[at];
@@ -842,6 +947,7 @@ static bool behind_set_aside(const struct verify_report *report)
     return report->key_lost || report->anchored + 1 < report->set_aside;
 }
 
+/* Alarms decide first. INTACT needs every hash checked and a beginning that can be trusted. */
 static void judge(struct walk *walk)
 {
     struct verify_report *report = walk->report;
@@ -856,6 +962,8 @@ static void judge(struct walk *walk)
                                                                     : VERIFY_UNPROVEN;
 }
 
+/* RESEALED records with no good one behind them were written behind a cut: they turn into
+ * CONTINUED. */
 void walk_finish(struct walk *walk, bool unfinished, const char *boot_now)
 {
     if (unfinished) {
@@ -863,6 +971,7 @@ void walk_finish(struct walk *walk, bool unfinished, const char *boot_now)
         finding.line++;
         finding_add(&walk->findings, &finding);
     }
+    /* No record of the key's chain: the key is that of another log. */
     if (walk->request->key != NULL && !walk->main.seen &&
         walk->first_foreign_kind != VERIFY_KIND_COUNT) {
         finding_turn(&walk->findings, walk->first_foreign, walk->first_foreign_kind,

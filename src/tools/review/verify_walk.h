@@ -6,6 +6,8 @@
 #include "tools/review/record.h"
 #include "tools/review/verify_report.h"
 
+/* WALK_GAPS: more gaps than this are alarms that no later record can explain. WALK_BOOT: a boot id
+ * is 36 characters. */
 enum { WALK_GAPS = 256, WALK_BOOT = 40 };
 
 /* One chain as it went so far. */
@@ -39,6 +41,7 @@ struct gap {
     int finding;
 };
 
+/* The key with which record `number` is hashed. number 0: not set. */
 struct key_place {
     uint64_t number;
     struct chain_key key;
@@ -51,6 +54,7 @@ struct walk {
     const char *file;
     uint64_t line;
     bool file_begins; /* no good record of this file was met */
+    /* The chain of the log, and the last other chain that was met. */
     struct track main, other;
     size_t state_count;
     struct state_place {
@@ -70,15 +74,22 @@ struct walk {
     bool *met; /* heads */
 };
 
+/* request and report must outlive the walk. False out of memory; walk_close() is called all the
+ * same. */
 bool walk_open(struct walk *walk, const struct verify_request *request,
                struct verify_report *report);
+/* Clears the keys that it held. */
 void walk_close(struct walk *walk);
 
+/* A new file begins: lines count from 1 again. name lives as long as the report. */
 void walk_file(struct walk *walk, const char *name);
+/* One whole line, without its newline. walk->line must have its number. */
 void walk_line(struct walk *walk, const char *line, size_t length);
+/* A line that is not a record. fault is copied. */
 void walk_broken(struct walk *walk, const char *fault);
 
-/* A file that has the name of a rotated one and does not belong to the log. */
+/* A file that has the name of a rotated one and does not belong to the log. Reported as a notice,
+ * without effect on the verdict. */
 void walk_stray(struct walk *walk, const char *name, const char *why);
 
 /* There may be more that just is not written yet: a head is not reached, a line is broken that the
@@ -101,10 +112,14 @@ struct item {
     int64_t time;
 };
 
+/* The record was parsed already into item->record. Never fails: chained says whether all is
+ * there. */
 void item_read(const char *line, size_t length, struct item *item);
 
+/* Whether the record was hashed with the key of its number. Needs a request with a key. False as
+ * well when the key is too many steps away. */
 bool keys_fit(struct walk *walk, const struct item *item);
-/* The number of the later key that fits, or 0. */
+/* The number of the later key that fits, or 0. Uses up look_ahead; 0 when that is spent. */
 uint64_t keys_find_later(struct walk *walk, const struct item *item);
 
 #endif
