@@ -9,14 +9,17 @@
 
 #include "base/alloc.h"
 
+/* One block is enough for most policies. */
 enum { BLOCK_SIZE = 32 * 1024 };
 
+/* Blocks are a list, the newest first; only that one has room that is used. */
 struct arena_block {
     struct arena_block *next;
     size_t used, size;
     alignas(max_align_t) unsigned char bytes[];
 };
 
+/* Zeroed by base_alloc(), which arena_take() passes on. */
 static bool add_block(struct arena *arena, size_t need)
 {
     size_t size = need > BLOCK_SIZE ? need : BLOCK_SIZE;
@@ -31,6 +34,7 @@ static bool add_block(struct arena *arena, size_t need)
     return true;
 }
 
+/* What is left of the block before is lost: pieces are small against a block. */
 void *arena_take(struct arena *arena, size_t count, size_t size)
 {
     size_t need;
@@ -51,6 +55,7 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
     return piece;
 }
 
+/* The NUL is there because memory of an arena is zeroed. */
 char *arena_copy(struct arena *arena, const char *bytes, size_t length)
 {
     char *copy = arena_take(arena, length + 1, 1);
@@ -61,6 +66,7 @@ char *arena_copy(struct arena *arena, const char *bytes, size_t length)
     return copy;
 }
 
+/* The arena can be used again: blocks is NULL then. failed stays. */
 void arena_release(struct arena *arena)
 {
     while (arena->blocks != NULL) {

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+/* Characters of no width, and those that turn the direction of writing (Unicode, mostly of
+ * General_Category Cf): a rule could read otherwise than it acts. */
 static bool is_invisible(uint32_t code)
 {
     return code == 0xAD || code == 0x61C || code == 0x180E || (code >= 0x200B && code <= 0x200F) ||
@@ -13,6 +15,8 @@ static bool is_invisible(uint32_t code)
            (code >= 0xE0000 && code <= 0xE0FFF);
 }
 
+/* NEL, LS and PS have words of their own: YAML 1.1 ends a line there, and an editor does not show
+ * it. */
 const char *character_fault(uint32_t code)
 {
     if (code == '\n' || (code >= 0x20 && code < 0x7F)) {

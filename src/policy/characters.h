@@ -11,7 +11,8 @@
 /*
  * What is wrong with this character in a policy file, or NULL. Refused is all that makes a reader
  * see another text than the parser does: control characters, the line ends that YAML 1.1 knows and
- * editors do not (a rule could hide behind a comment), bidirectional and invisible characters.
+ * editors do not (a rule could hide behind a comment), bidirectional and invisible characters. The
+ * text is constant and fits behind "U+1234 is ".
  */
 const char *character_fault(uint32_t code);
 

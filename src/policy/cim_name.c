@@ -29,6 +29,7 @@ static size_t part_length(const char *text)
     return length > 0 && text[0] != '.' && text[length - 1] != '.' ? length : 0;
 }
 
+/* Empty parts between separators are dropped, as hosts do. */
 bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE])
 {
     size_t filled = 0;
@@ -59,11 +60,13 @@ bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE])
 
 /* ---- a call ---------------------------------------------------------------------------------- */
 
+/* NULL and "" are both no name. */
 static bool is_given(const char *text)
 {
     return text != NULL && *text != '\0';
 }
 
+/* Operations whose namespace a host would supply when it is missing. */
 static bool needs_space(enum operation operation)
 {
     return operation >= OPERATION_GET_INSTANCE && operation <= OPERATION_ENUMERATE_CLASSES;
@@ -79,6 +82,7 @@ _Static_assert(OPERATION_ENUMERATE_CLASSES - OPERATION_GET_INSTANCE == 11 &&
                    OPERATION_GET_CLASS == OPERATION_ENUMERATE_CLASSES - 1,
                "the operations that name something follow each other");
 
+/* An unreadable name is kept, cut, for the record. */
 static void read_space(struct cim_names *names, const struct cim_written *written)
 {
     if (!is_given(written->name_space)) {
@@ -89,6 +93,7 @@ static void read_space(struct cim_names *names, const struct cim_written *writte
     }
 }
 
+/* Only Invoke needs one; another operation may carry one, and is then matched by it. */
 static void read_method(struct cim_names *names, const struct cim_written *written)
 {
     names->method[0] = '\0';
@@ -102,6 +107,7 @@ static void read_method(struct cim_names *names, const struct cim_written *writt
     (void)cut_text(written->method, CIM_METHOD_SIZE, names->method);
 }
 
+/* The order of the parts does not matter: each only adds to unreadable. */
 void cim_names_read(struct cim_names *names, const struct cim_written *written)
 {
     names->unreadable = written->class_hidden ? CIM_UNREADABLE_CLASS : 0;
@@ -127,6 +133,7 @@ void cim_names_read(struct cim_names *names, const struct cim_written *written)
 
 /* ---- patterns -------------------------------------------------------------------------------- */
 
+/* Stands for characters that a name may have. */
 static bool is_wild(char c)
 {
     return c == '*' || c == '?';
@@ -149,6 +156,8 @@ static void tidy_space(const char *pattern, char *tidy, size_t size)
     tidy[filled] = '\0';
 }
 
+/* The pattern is of characters that a name may have, and wildcards. A backslash is not allowed,
+ * since nothing in a name needs quoting. */
 static bool only(const char *text, const char *also)
 {
     while (*text != '\0' &&
@@ -171,6 +180,8 @@ static bool dots_good(const char *pattern)
     return true;
 }
 
+/* Compares with what tidy_space() makes of it: a pattern in another form would never match a normal
+ * form. */
 bool cim_space_pattern_good(const char *pattern, char *ret_meant, size_t size)
 {
     ret_meant[0] = '\0';
@@ -181,6 +192,7 @@ bool cim_space_pattern_good(const char *pattern, char *ret_meant, size_t size)
     return ret_meant[0] != '\0' && strcmp(ret_meant, pattern) == 0;
 }
 
+/* A leading "*" or "?" is fine: it may stand for a letter. */
 bool cim_class_pattern_good(const char *pattern)
 {
     return only(pattern, "") && !(pattern[0] >= '0' && pattern[0] <= '9');

@@ -27,6 +27,7 @@
 #include "identity/cut.h"
 #include "model/operation.h"
 
+/* Bytes; a longer name is unreadable. Names are kept without allocation. */
 enum {
     CIM_SPACE_SIZE = 256, /* with the NUL */
     CIM_CLASS_SIZE = 128,
@@ -78,11 +79,13 @@ bool cim_space_normalise(const char *written, char normal[CIM_SPACE_SIZE]);
 
 /* A method's name is written and compared as that of a class (DSP0004, IDENTIFIER). */
 bool cim_class_valid(const char *name);
+/* The same for a method. */
 bool cim_method_valid(const char *name);
 
 /* Whether a policy's pattern is written in the normal form and can match a name at all. *ret_meant
  * holds the right spelling where there is one, else "". */
 bool cim_space_pattern_good(const char *pattern, char *ret_meant, size_t size);
+/* Whether a pattern can match the name of a class or method at all. */
 bool cim_class_pattern_good(const char *pattern);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/utf8.h"
 
+/* TOKEN_BAD ends the reading, as soon as it is met. */
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_STRING, TOKEN_SCOPE, TOKEN_SIGN, TOKEN_BAD };
 
 struct token {
@@ -21,6 +22,7 @@ struct token {
     size_t length;
 };
 
+/* One token is looked at, without going back. */
 struct reader {
     const char *at;
     struct token token; /* the one that is looked at */
@@ -28,6 +30,12 @@ struct reader {
 
 /* ---- tokens ---------------------------------------------------------------------------------- */
 
+/*
+ * A token is what every reader of WQL and CQL must see as one. What two of them could cut
+ * differently is BAD.
+ */
+
+/* Letters of ASCII: a name with others is unreadable. */
 static bool begins_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -38,6 +46,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* A quote behind a backslash is an escape for some readers and the end for others, so such a string
+ * is BAD. So is one without an end. */
 static struct token take_string(const char *at)
 {
     char quote = *at;
@@ -63,6 +73,8 @@ static struct token take_string(const char *at)
     return (struct token){TOKEN_BAD, at, 0};
 }
 
+/* Takes the next token. Two dashes begin a comment for SQL readers, and are BAD; so is every sign
+ * that is not in the list. */
 static void advance(struct reader *reader)
 {
     const char *at = reader->at + strspn(reader->at, " \t\r\n");
@@ -91,6 +103,7 @@ static void advance(struct reader *reader)
     reader->at = at + width;
 }
 
+/* lower_word is in lower case. */
 static bool is_word(const struct token *token, const char *lower_word)
 {
     size_t length = strlen(lower_word);
@@ -106,11 +119,13 @@ static bool is_word(const struct token *token, const char *lower_word)
     return true;
 }
 
+/* One of the signs that advance() lets through. */
 static bool is_sign(const struct token *token, char sign)
 {
     return token->kind == TOKEN_SIGN && token->text[0] == sign;
 }
 
+/* Takes the word when it is there. */
 static bool skip_word(struct reader *reader, const char *lower_word)
 {
     bool there = is_word(&reader->token, lower_word);
@@ -140,6 +155,7 @@ static bool is_reserved(const struct token *token)
     return false;
 }
 
+/* A word that can be the name of a class or property. */
 static bool is_name(const struct token *token)
 {
     return token->kind == TOKEN_WORD && !is_reserved(token);
@@ -147,6 +163,12 @@ static bool is_name(const struct token *token)
 
 /* ---- the parts of a query -------------------------------------------------------------------- */
 
+/*
+ * Each function takes one part and adds the classes in it to names. False means that the query is
+ * not understood; the caller then marks its class as unreadable.
+ */
+
+/* False for what cannot be a class; the query is not understood then. */
 static bool add_class(struct cim_names *names, const struct token *token)
 {
     char name[CIM_CLASS_SIZE];
@@ -187,6 +209,7 @@ static bool read_property(struct reader *reader, struct cim_names *names)
     }
 }
 
+/* Only the classes in it matter. A star stands alone. */
 static bool read_selection(struct reader *reader, struct cim_names *names)
 {
     if (is_sign(&reader->token, '*')) {
@@ -210,6 +233,7 @@ static bool asks_for_schema(const struct token *class_name)
     return is_word(class_name, "meta_class");
 }
 
+/* One class: a second one would be a join. */
 static bool read_source(struct reader *reader, struct cim_names *names)
 {
     struct token class_name = reader->token;
@@ -227,14 +251,15 @@ static bool read_source(struct reader *reader, struct cim_names *names)
     return true;
 }
 
-/* ISA "Class", or ISA Class. */
+/* ISA "Class", or ISA Class. The token is taken by the caller's loop. */
 static bool read_isa(struct reader *reader, struct cim_names *names)
 {
     return (reader->token.kind == TOKEN_STRING || is_name(&reader->token)) &&
            add_class(names, &reader->token);
 }
 
-/* The condition is not judged, only looked through for classes; no second query may be in it. */
+/* The condition is not judged, only looked through for classes; no second query may be in it. False
+ * at a second SELECT or FROM, and at a condition that ends in the middle. */
 static bool read_rest(struct reader *reader, struct cim_names *names)
 {
     struct token before = {TOKEN_END, NULL, 0};
@@ -256,13 +281,14 @@ static bool read_rest(struct reader *reader, struct cim_names *names)
     return !is_word(&before, "isa") && before.kind != TOKEN_SCOPE;
 }
 
+/* The words that may stand behind the class; anything else could name another source. */
 static bool may_follow(const struct token *token)
 {
     return token->kind == TOKEN_END || is_word(token, "where") || is_word(token, "within") ||
            is_word(token, "group") || is_word(token, "having") || is_word(token, "order");
 }
 
-/* Another language may mean another thing by the same words. */
+/* Another language may mean another thing by the same words. Compared without case, as hosts do. */
 static bool is_known(const char *dialect)
 {
     static const char *const dialects[] = {"wql", "cql", "dmtf:cql", "cim:cql", NULL};
@@ -281,6 +307,8 @@ static bool is_known(const char *dialect)
     return false;
 }
 
+/* What was read before a fault stays in names: it is shown in the record, and unreadable says that
+ * it is not all. */
 bool cim_query_read(const char *dialect, const char *query, struct cim_names *names)
 {
     struct reader reader = {.at = query};

@@ -12,6 +12,7 @@
 #define REASON_SAME    "no rule says otherwise"
 #define REASON_DIFFERS "the session was taken under another identity"
 
+/* In force where no file is. It has no rule, and so no index and no parts. */
 static const struct policy builtin = {
     .compared = MIGUARD_COMPONENTS_ALL,
     .audit_failure_denies = true,
@@ -31,6 +32,11 @@ const struct policy *const policy_builtin = &builtin;
 
 /* ---- the block that rules point into -------------------------------------------------------- */
 
+/*
+ * One allocation holds all that rules point to, so a policy is released in one step and its parts
+ * lie close together. fill() runs twice over the same code, first to count and then to copy.
+ */
+
 /* Filled from the front with what must be aligned and from the back with texts. The same code
  * runs twice: without memory it only counts. */
 struct parts {
@@ -39,6 +45,7 @@ struct parts {
     bool invalid; /* a range ends before it begins: matching relies on what no loader gets wrong */
 };
 
+/* Each piece is rounded up to the size of a pointer. */
 static void *take_front(struct parts *parts, size_t count, size_t size)
 {
     void *place = parts->memory != NULL ? parts->memory + parts->front : NULL;
@@ -47,6 +54,7 @@ static void *take_front(struct parts *parts, size_t count, size_t size)
     return place;
 }
 
+/* From the back, so that texts need no alignment and leave no holes. */
 static const char *take_text(struct parts *parts, const char *text)
 {
     size_t size = strlen(text) + 1;
@@ -59,7 +67,7 @@ static const char *take_text(struct parts *parts, const char *text)
     return memcpy(parts->memory + parts->back, text, size);
 }
 
-/* "file:line:col", or what is known of it. */
+/* "file:line:col", or what is known of it. Made once here, so that a decision only points to it. */
 static const char *take_place(struct parts *parts, const struct policy_place *place)
 {
     char numbers[sizeof(":4294967295:4294967295")] = "";
@@ -91,6 +99,11 @@ static const char *take_setting_place(struct parts *parts, const struct policy_p
 
 /* ---- rules ---------------------------------------------------------------------------------- */
 
+/*
+ * What matching relies on is made true here: ranges are sorted and merged, a key with "*" is
+ * dropped, and every outcome is complete.
+ */
+
 /* Sorts a range into its place. Lists are short (DRAFT_MAX_VALUES). */
 static void insert_range(struct range *items, uint32_t count, struct range range)
 {
@@ -116,6 +129,8 @@ static uint32_t merge_ranges(struct range *items, uint32_t count)
     return kept;
 }
 
+/* Sorted and merged, so that matching is a binary search. The place is taken for all, also for
+ * those that are merged away. */
 static struct ranges take_ranges(struct parts *parts, const struct draft_ranges *from)
 {
     struct range *items = take_front(parts, from->count, sizeof(*items));
@@ -132,8 +147,8 @@ static struct ranges take_ranges(struct parts *parts, const struct draft_ranges 
     return (struct ranges){items, merge_ranges(items, from->count)};
 }
 
-/* A list with "*" among its globs is as good as none: "*" matches everything, the empty name too.
- */
+/* A list with "*" among its globs is as good as none: "*" matches everything, the empty name too. A
+ * key with it is dropped, and the index has one key less to ask. */
 static bool matches_all(const struct draft_globs *from)
 {
     for (uint32_t i = 0; i < from->count; i++) {
@@ -144,6 +159,7 @@ static bool matches_all(const struct draft_globs *from)
     return false;
 }
 
+/* plain globs are the usual ones; they compare byte by byte (match.c). */
 static struct glob take_glob(struct parts *parts, const char *text)
 {
     struct glob glob = {.text = take_text(parts, text)};
@@ -159,6 +175,7 @@ static struct glob take_glob(struct parts *parts, const char *text)
     return glob;
 }
 
+/* In both passes the same texts are taken, or the count would not fit the memory. */
 static struct globs take_globs(struct parts *parts, const struct draft_globs *from)
 {
     if (matches_all(from)) {
@@ -174,24 +191,28 @@ static struct globs take_globs(struct parts *parts, const struct draft_globs *fr
     return (struct globs){items, from->count};
 }
 
+/* A set is copied; there is nothing to take. */
 static uint64_t take_capabilities(struct parts *parts, const uint64_t *from)
 {
     (void)parts;
     return *from;
 }
 
+/* As take_capabilities(). */
 static uint32_t take_operations(struct parts *parts, const uint32_t *from)
 {
     (void)parts;
     return *from;
 }
 
+/* As take_capabilities(). */
 static miguard_components take_components(struct parts *parts, const miguard_components *from)
 {
     (void)parts;
     return *from;
 }
 
+/* What a rule does not say comes from the defaults of the whole set, whichever file gave them. */
 static struct outcome take_outcome(struct parts *parts, const struct draft_settings *settings,
                                    const struct draft_rule *from)
 {
@@ -207,6 +228,7 @@ static struct outcome take_outcome(struct parts *parts, const struct draft_setti
     };
 }
 
+/* One function for each shape of model/match_keys.h. */
 static struct rule take_rule(struct parts *parts, const struct draft_settings *settings,
                              const struct draft_rule *from)
 {
@@ -220,6 +242,7 @@ static struct rule take_rule(struct parts *parts, const struct draft_settings *s
 
 /* ---- the policy ----------------------------------------------------------------------------- */
 
+/* Without a rule a mismatch is always denied: no setting allows it. */
 static struct outcome take_default(struct parts *parts, const struct draft_settings *settings,
                                    bool differs)
 {
@@ -234,7 +257,8 @@ static struct outcome take_default(struct parts *parts, const struct draft_setti
     };
 }
 
-/* Counts when parts has no memory; rules then is not written to. */
+/* Counts when parts has no memory; rules then is not written to. The two passes take the same
+ * steps, so the second one needs exactly what the first one counted. */
 static void fill(struct policy *policy, struct parts *parts, const struct policy_draft *draft)
 {
     struct rule *rules = take_front(parts, draft->rule_count, sizeof(*rules));
@@ -250,6 +274,7 @@ static void fill(struct policy *policy, struct parts *parts, const struct policy
     }
 }
 
+/* On failure policy_free() releases what is there. */
 static enum miguard_status compile_rules(struct policy *policy, const struct policy_draft *draft)
 {
     struct parts parts = {0};
@@ -275,6 +300,7 @@ static enum miguard_status compile_rules(struct policy *policy, const struct pol
     return built ? MIGUARD_OK : MIGUARD_NO_MEMORY;
 }
 
+/* A policy that was made in part, too. */
 static void policy_free(struct policy *policy)
 {
     if (policy->index != NULL) {
@@ -285,6 +311,7 @@ static void policy_free(struct policy *policy)
     base_free(policy);
 }
 
+/* *ret_policy is written only on success. */
 enum miguard_status policy_compile(const struct policy_draft *draft,
                                    const struct policy **ret_policy)
 {
@@ -297,6 +324,7 @@ enum miguard_status policy_compile(const struct policy_draft *draft,
     if (policy == NULL) {
         return MIGUARD_NO_MEMORY;
     }
+    /* The caller's. */
     atomic_init(&policy->references, 1);
     policy->compared = settings->compared;
     policy->audit_failure_denies = settings->audit_failure_denies;
@@ -311,12 +339,14 @@ enum miguard_status policy_compile(const struct policy_draft *draft,
     return MIGUARD_OK;
 }
 
-/* A policy is const to everybody; its count of references alone is not. */
+/* A policy is const to everybody; its count of references alone is not. NULL for the built-in one,
+ * which lies in read-only memory. */
 static struct policy *counted(const struct policy *policy)
 {
     return policy != NULL && policy != policy_builtin ? (struct policy *)(uintptr_t)policy : NULL;
 }
 
+/* Relaxed: who has a reference needs no order to take another one. */
 const struct policy *policy_keep(const struct policy *policy)
 {
     struct policy *mutable = counted(policy);
@@ -338,11 +368,13 @@ void policy_release(const struct policy *policy)
     }
 }
 
+/* Fixed at compilation; any thread may ask. */
 miguard_components policy_compared(const struct policy *policy)
 {
     return policy->compared;
 }
 
+/* Both defaults have the same conditions. */
 unsigned policy_audited(const struct policy *policy)
 {
     return policy->same.audit;

@@ -17,6 +17,7 @@
 
 /* ---- one rule ------------------------------------------------------------------------------- */
 
+/* Both ends belong to it. */
 struct range {
     uint32_t first, last;
 };
@@ -57,6 +58,7 @@ typedef uint64_t rule_capabilities;         /* 0: the key is absent */
 typedef uint32_t rule_operations;           /* 1 << enum operation; 0: the key is absent */
 typedef miguard_components rule_components; /* 0: a rule for calls whose identity is the same */
 
+/* Members as model/match_keys.h lists them; the outcome is what the rule says once it applies. */
 struct rule {
 #define RULE_KEY(member, key, shape, ...) rule_##shape member;
     MATCH_KEY_MAP(RULE_KEY)
@@ -76,6 +78,7 @@ struct question {
     unsigned unreadable;
 };
 
+/* NULL names become "", and an identity that is not valid becomes NULL, which no key covers. */
 struct question policy_question_of(const struct policy_call *call);
 
 /* The id that a key of ranges is asked of, and its component, which must be known. Of a group the
@@ -85,6 +88,7 @@ struct match_id {
     miguard_components component;
 };
 
+/* For kinds without ranges an id that no range has. */
 static inline struct match_id match_id_of(const struct miguard_identity *identity,
                                           enum match_kind kind)
 {
@@ -112,6 +116,7 @@ const char *policy_rule_doubt(const struct rule *rule, const struct question *qu
 
 /* The phases that narrow.c decides ahead of the call. */
 const char *policy_opened_why_not(const struct rule *rule, const struct question *question);
+/* The same for keys that ask who uses the session. */
 const char *policy_used_why_not(const struct rule *rule, const struct question *question);
 
 /* Whether the rule asks for what a call names, so that it is not known before the call. */
@@ -123,20 +128,24 @@ bool policy_rule_has_target(const struct rule *rule);
  * thousand take the same steps. */
 enum { RULE_WORDS = DRAFT_MAX_RULES / 64 };
 
+/* 128 bytes: copied by value. */
 struct rule_set {
     uint64_t word[RULE_WORDS];
 };
 
+/* rule is below DRAFT_MAX_RULES, as for all of these. */
 static inline void rule_set_add(struct rule_set *set, uint32_t rule)
 {
     set->word[rule / 64] |= UINT64_C(1) << rule % 64;
 }
 
+/* Whether the rule is a member. */
 static inline bool rule_set_has(const struct rule_set *set, uint32_t rule)
 {
     return (set->word[rule / 64] >> rule % 64 & 1) != 0;
 }
 
+/* What either has. */
 static inline void rule_set_join(struct rule_set *set, const struct rule_set *other)
 {
     for (int i = 0; i < RULE_WORDS; i++) {
@@ -144,6 +153,7 @@ static inline void rule_set_join(struct rule_set *set, const struct rule_set *ot
     }
 }
 
+/* What both have. */
 static inline void rule_set_keep(struct rule_set *set, const struct rule_set *other)
 {
     for (int i = 0; i < RULE_WORDS; i++) {
@@ -171,12 +181,14 @@ struct id_index {
     uint32_t count;
 };
 
+/* By the capabilities in effect. */
 struct capability_index {
     struct rule_set sets[64]; /* rules that this capability satisfies */
     struct rule_set absent;
     uint64_t used; /* capabilities that any rule names */
 };
 
+/* Two names of the same hash share a set, which only makes it larger. */
 struct name_slot {
     uint32_t hash;
     uint32_t set; /* index into sets, + 1; 0: the slot is free */
@@ -194,11 +206,13 @@ struct name_index {
     bool ignore_case;
 };
 
+/* By operation. */
 struct operation_index {
     struct rule_set sets[OPERATION_COUNT];
     struct rule_set absent;
 };
 
+/* By the components that differ: a rule must cover each of them. */
 struct component_index {
     struct rule_set same; /* rules for calls whose identity is the same */
     struct rule_set covers[MIGUARD_COMPONENT_COUNT];
@@ -211,6 +225,7 @@ typedef struct capability_index index_capabilities;
 typedef struct operation_index index_operations;
 typedef struct component_index index_components;
 
+/* One index for each key, and the set of all rules to begin with. */
 struct rule_index {
     struct rule_set all;
 #define INDEX_KEY(member, key, shape, ...) index_##shape member;
@@ -221,22 +236,28 @@ struct rule_index {
 /* false: out of memory, and what was made is to be released all the same. */
 MIGUARD_CHECKED bool policy_index_build(struct rule_index *index, const struct rule *rules,
                                         uint32_t rule_count);
+/* Safe for one that was built in part. */
 void policy_index_release(struct rule_index *index);
 
 /* Each takes away rules that cannot apply to the question, by the keys of one phase. */
 void policy_index_by_call(const struct rule_index *index, const struct question *question,
                           struct rule_set *set);
+/* By what differs. */
 void policy_index_by_identity(const struct rule_index *index, const struct question *question,
                               struct rule_set *set);
+/* By who opened the session and by which provider. */
 void policy_index_by_opened(const struct rule_index *index, const struct question *question,
                             struct rule_set *set);
+/* By who uses it. */
 void policy_index_by_used(const struct rule_index *index, const struct question *question,
                           struct rule_set *set);
+/* By namespace, class and method. */
 void policy_index_by_target(const struct rule_index *index, const struct question *question,
                             struct rule_set *set);
 
 /* ---- the policy ----------------------------------------------------------------------------- */
 
+/* Never written to after policy_compile(), but for its count of references. */
 struct policy {
     _Atomic uint32_t references; /* not used by policy_builtin, which is not written to */
     miguard_components compared;

@@ -4,6 +4,7 @@
  * it directly. */
 #include "policy/compiled.h"
 
+/* Rules are in the order of the files, so the first bit is the first rule that matches. */
 uint32_t rule_set_next(const struct rule_set *set, uint32_t from)
 {
     uint32_t word = from / 64;
@@ -21,6 +22,8 @@ uint32_t rule_set_next(const struct rule_set *set, uint32_t from)
     return word * 64 + (uint32_t)__builtin_ctzll(bits);
 }
 
+/* An opening is recorded where openings or all uses are asked for. A refusal has its own condition,
+ * whatever it refuses. */
 static bool asks_for_record(unsigned audit, enum operation operation, bool refused)
 {
     unsigned when = operation == OPERATION_GET_LOCAL_SESSION ? POLICY_AUDIT_OPEN | POLICY_AUDIT_USE
@@ -28,6 +31,8 @@ static bool asks_for_record(unsigned audit, enum operation operation, bool refus
     return (audit & (refused ? POLICY_AUDIT_DENY : when)) != 0;
 }
 
+/* In permissive mode a refusal is let pass with would_deny, and recorded as a refusal. A session is
+ * never revoked for what was let pass. */
 struct policy_verdict policy_conclude(const struct policy *policy, enum operation operation,
                                       miguard_components mismatch, uint32_t rule)
 {
@@ -35,6 +40,7 @@ struct policy_verdict policy_conclude(const struct policy *policy, enum operatio
                                     : mismatch != 0        ? &policy->differs
                                                            : &policy->same;
     bool refused = outcome->decision != POLICY_ALLOW;
+    /* Permissive alone turns a refusal into a call that is let pass. */
     bool denied = refused && !outcome->permissive;
 
     return (struct policy_verdict){
@@ -50,7 +56,8 @@ struct policy_verdict policy_conclude(const struct policy *policy, enum operatio
     };
 }
 
-/* The stricter of two outcomes that are both possible; the first of equals. */
+/* The stricter of two outcomes that are both possible; the first of equals. Denied before let pass,
+ * let pass before allowed; of two that are alike in that, the one that is recorded. */
 static struct policy_verdict stricter(const struct policy_verdict *one,
                                       const struct policy_verdict *other)
 {
@@ -62,6 +69,7 @@ static struct policy_verdict stricter(const struct policy_verdict *one,
                                                                                           : *one;
 }
 
+/* before: the verdict that was possible so far, NULL when nothing was in doubt. */
 static struct policy_verdict conclude_also(const struct policy *policy,
                                            const struct question *question, uint32_t rule,
                                            const struct policy_verdict *before)
@@ -77,6 +85,8 @@ static struct policy_verdict conclude_also(const struct policy *policy,
     return verdict;
 }
 
+/* A rule in doubt may apply or not: its verdict is taken along, and the search goes on to the first
+ * rule that is certain. The strictest of all stands. */
 struct policy_verdict policy_decide_among(const struct policy *policy,
                                           const struct question *question,
                                           const struct rule_set *candidates,
@@ -113,6 +123,8 @@ static const char *next_class(const struct policy_call *call, unsigned *index)
     return name != NULL && name[0] != '\0' ? name : NULL;
 }
 
+/* One decision for each class; index is 0 in the first round only. A call without a class is
+ * decided once, with "". */
 struct policy_verdict policy_decide_classes(const struct policy *policy,
                                             const struct policy_call *call,
                                             struct question *question,
@@ -134,6 +146,8 @@ struct policy_verdict policy_decide_classes(const struct policy *policy,
     return strictest;
 }
 
+/* The first class is the one that the call is about; the others come from associations and
+ * queries. */
 void policy_call_name(struct policy_call *call, const struct cim_names *names)
 {
     call->name_space = names->name_space;
@@ -145,6 +159,7 @@ void policy_call_name(struct policy_call *call, const struct cim_names *names)
     }
 }
 
+/* The index only thins out; the rules that are left are asked one by one. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call)
 {
     struct question question = policy_question_of(call);
@@ -160,6 +175,8 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
     return policy_decide_classes(policy, call, &question, &candidates, true);
 }
 
+/* Decides for all classes first, to know which one decides, then once more with the observer,
+ * without the index: a fault of the index would show as a difference to policy_decide(). */
 struct policy_verdict policy_explain(const struct policy *policy, const struct policy_call *call,
                                      policy_observer observer, void *context)
 {

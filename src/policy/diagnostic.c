@@ -19,8 +19,13 @@ enum { WINDOW = 100, WINDOW_BEFORE = 60 };
 
 /* ---- showing text that may hold anything ----------------------------------------------------- */
 
+/*
+ * A policy that is checked may come from anywhere. Its text is shown on a terminal, and some
+ * characters would act there.
+ */
+
 /* Appends one character, escaped when it could move the cursor or hide, and gives the columns that
- * it takes. */
+ * it takes. What libyaml or a directory gave may be anything, and it is written to a terminal. */
 static unsigned append_character(struct text *text, const char *at, size_t left, size_t *ret_step)
 {
     uint32_t code = 0;
@@ -43,6 +48,7 @@ static unsigned append_character(struct text *text, const char *at, size_t left,
     return (unsigned)width;
 }
 
+/* A whole text that ends with NUL. */
 static void append_shown(struct text *text, const char *string)
 {
     size_t length = strlen(string), step;
@@ -52,7 +58,8 @@ static void append_shown(struct text *text, const char *string)
     }
 }
 
-/* The part of a line round column, as it is shown; *ret_caret: how far the caret is moved in. */
+/* The part of a line round column, as it is shown; *ret_caret: how far the caret is moved in.
+ * Columns count characters, as libyaml does. */
 static void append_window(struct text *text, const char *line, size_t length, unsigned column,
                           unsigned *ret_caret)
 {
@@ -88,6 +95,12 @@ static void append_window(struct text *text, const char *line, size_t length, un
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
+/*
+ * A load goes on after an error, so that all are mended in one round. The number that is kept is
+ * bounded; the counts are not.
+ */
+
+/* Doubles; false when memory is out, with the list unchanged. */
 static bool reserve(struct diagnostics *list)
 {
     if (list->count < list->capacity) {
@@ -103,6 +116,7 @@ static bool reserve(struct diagnostics *list)
     return true;
 }
 
+/* Texts of one finding. */
 static void release(struct diagnostic *item)
 {
     base_free(item->file);
@@ -115,6 +129,7 @@ static char *format_message(const char *format, va_list arguments)
 {
     va_list again;
 
+    /* vsnprintf(3) uses up its list. */
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, again);
     va_end(again);
@@ -125,6 +140,7 @@ static char *format_message(const char *format, va_list arguments)
     return message;
 }
 
+/* Counts first: a policy with an error stays bad when memory for the message is out. */
 void diagnostic_add(struct diagnostics *list, enum diagnostic_severity severity,
                     const struct policy_place *place, const char *source_line, size_t source_length,
                     const char *format, ...)
@@ -173,6 +189,7 @@ void diagnostics_release(struct diagnostics *list)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* By file and place; findings of one place stay in the order of finding. */
 static bool stands_before(const struct diagnostic *a, const struct diagnostic *b)
 {
     int files = strcmp(a->file, b->file);
@@ -183,6 +200,7 @@ static bool stands_before(const struct diagnostic *a, const struct diagnostic *b
     return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
+/* The source line was escaped when it was taken. */
 static void write_one(const struct diagnostic *item, struct text *text)
 {
     append_shown(text, item->file);
@@ -197,6 +215,7 @@ static void write_one(const struct diagnostic *item, struct text *text)
     }
 }
 
+/* Insertion sort of pointers: stable, short, and needs no memory. */
 void diagnostics_write(const struct diagnostics *list, struct text *text)
 {
     const struct diagnostic *sorted[DIAGNOSTIC_LIMIT];

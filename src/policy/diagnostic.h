@@ -18,8 +18,10 @@ struct policy_place {
     unsigned line, column;
 };
 
+/* An error refuses the set; a warning is shown and changes nothing. */
 enum diagnostic_severity { DIAGNOSTIC_ERROR, DIAGNOSTIC_WARNING };
 
+/* One finding. Owned by its list. */
 struct diagnostic {
     enum diagnostic_severity severity;
     char *file; /* owned */
@@ -34,6 +36,7 @@ struct diagnostic {
  * kept; how many more there were is reported at the end. */
 enum { DIAGNOSTIC_LIMIT = 200 };
 
+/* All findings of one load; DIAGNOSTICS_EMPTY at first. For one thread. */
 struct diagnostics {
     struct diagnostic *items;
     size_t count, capacity;
@@ -46,7 +49,8 @@ struct diagnostics {
         0                                                                                          \
     }
 
-/* source_line may be NULL; it need not be NUL-terminated: source_length bytes are copied. */
+/* source_line may be NULL; it need not be NUL-terminated: source_length bytes are copied. Never
+ * fails for the caller: out of memory sets failed, which counts as an error. */
 void diagnostic_add(struct diagnostics *list, enum diagnostic_severity severity,
                     const struct policy_place *place, const char *source_line, size_t source_length,
                     const char *format, ...) __attribute__((format(printf, 6, 7)));
@@ -55,6 +59,7 @@ void diagnostic_add(struct diagnostics *list, enum diagnostic_severity severity,
  * characters of the source are shown escaped. */
 void diagnostics_write(const struct diagnostics *list, struct text *text);
 
+/* The list is empty then and can be used again. */
 void diagnostics_release(struct diagnostics *list);
 
 /* The candidate nearest to word when it is near enough to be a slip of the finger (one or two

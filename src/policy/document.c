@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns the events of libyaml into a tree of nodes, and refuses what YAML allows and a policy
- * does not need: anchors, tags, further documents, keys twice. load.c calls it by way of
- * schema.c. */
+/*
+ * Turns the events of libyaml into a tree of nodes, and refuses what YAML allows and a policy does
+ * not need: anchors, tags, further documents, keys twice. load.c calls it by way of schema.c.
+ *
+ * document_read() checks the bytes (source.c), then takes libyaml's events by next_event().
+ * read_node() makes a node of each, and read_list() and read_map() those within. Errors that leave
+ * the rest readable are reported and passed over with a NODE_BAD in their place; after others
+ * `stopped` ends the reading.
+ */
 #include "policy/document.h"
 
 #include <stdint.h>
@@ -15,6 +21,7 @@
 /* No map of the format has nearly as many keys; a bound keeps the search for duplicates short. */
 enum { MAX_KEYS = 64 };
 
+/* Nodes are taken from arena and live as long as the load. */
 struct document_reader {
     yaml_parser_t parser;
     const struct policy_source *source;
@@ -31,6 +38,11 @@ static void error_at(struct document_reader *reader, const yaml_mark_t *mark, co
 }
 
 /* ---- what libyaml refuses -------------------------------------------------------------------- */
+
+/*
+ * libyaml names what its parser expected. The table has what the author of a policy can do; a
+ * message that is not in it is shown as it is.
+ */
 
 /* libyaml's words, and what the author of a policy can do about it. */
 static const struct {
@@ -83,6 +95,7 @@ static yaml_mark_t end_of_text(const struct policy_source *source)
     return mark;
 }
 
+/* Only the first one: libyaml cannot go on behind it. */
 static void report_syntax_error(struct document_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
@@ -104,7 +117,7 @@ static void report_syntax_error(struct document_reader *reader)
     error_at(reader, behind ? &end : &parser->problem_mark, problem);
 }
 
-/* False when there is no event any more. */
+/* False when there is no event any more. The caller deletes the event. */
 static bool next_event(struct document_reader *reader, yaml_event_t *event)
 {
     if (reader->stopped) {
@@ -119,6 +132,12 @@ static bool next_event(struct document_reader *reader, yaml_event_t *event)
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
+/*
+ * Each reader takes the events of one node and gives the node, or NULL when reading has stopped.
+ * Recursion is bounded by DRAFT_MAX_DEPTH.
+ */
+
+/* NULL when memory is out; arena->failed says so to the load. */
 static struct node *new_node(struct document_reader *reader, enum node_kind kind,
                              const yaml_mark_t *mark)
 {
@@ -134,6 +153,7 @@ static struct node *new_node(struct document_reader *reader, enum node_kind kind
     return node;
 }
 
+/* In the order of the file. */
 static void append_node(struct node *parent, struct node *child)
 {
     if (parent->last == NULL) {
@@ -145,6 +165,7 @@ static void append_node(struct node *parent, struct node *child)
     parent->count++;
 }
 
+/* Both make one text mean another: an anchor is repeated elsewhere, a tag changes the type. */
 static void refuse_properties(struct document_reader *reader, const yaml_event_t *event,
                               const yaml_char_t *anchor, const yaml_char_t *tag)
 {
@@ -157,7 +178,8 @@ static void refuse_properties(struct document_reader *reader, const yaml_event_t
     }
 }
 
-/* What an escape in double quotes can bring in although the file's own text is clean. */
+/* What an escape in double quotes can bring in although the file's own text is clean. Length is
+ * bounded here, in characters, for every text of a policy. */
 static bool check_content(struct document_reader *reader, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
@@ -185,6 +207,7 @@ static bool check_content(struct document_reader *reader, const yaml_event_t *ev
     return true;
 }
 
+/* A bad one becomes NODE_BAD, so that the schema does not report its value again. */
 static struct node *read_scalar(struct document_reader *reader, const yaml_event_t *event)
 {
     bool block = event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
@@ -218,6 +241,7 @@ static struct node *read_scalar(struct document_reader *reader, const yaml_event
 
 static struct node *read_node(struct document_reader *reader, yaml_event_t *event, unsigned depth);
 
+/* Ends at its end event, or where nothing more can be read. */
 static struct node *read_list(struct document_reader *reader, const yaml_event_t *start,
                               unsigned depth)
 {
@@ -268,6 +292,8 @@ static bool check_key(struct document_reader *reader, const struct node *key, bo
     return fault == NULL || quoted;
 }
 
+/* libyaml accepts duplicate keys, and readers differ in which one counts; the first one stays in
+ * the tree for further checks. */
 static void add_entry(struct document_reader *reader, struct node *map, const struct node *key,
                       struct node *value)
 {
@@ -291,6 +317,7 @@ static void add_entry(struct document_reader *reader, struct node *map, const st
     append_node(map, value);
 }
 
+/* A key and its value are two nodes; a value whose key is bad is read and dropped. */
 static struct node *read_map(struct document_reader *reader, const yaml_event_t *start,
                              unsigned depth)
 {
@@ -328,7 +355,8 @@ static struct node *read_map(struct document_reader *reader, const yaml_event_t 
     return map;
 }
 
-/* Takes the event and all that belongs to it. The depth bounds the recursion. */
+/* Takes the event and all that belongs to it. The depth bounds the recursion. NULL when nothing
+ * more can be read, or memory is out. */
 static struct node *read_node(struct document_reader *reader, yaml_event_t *event, unsigned depth)
 {
     struct node *node = NULL;
@@ -358,6 +386,7 @@ static struct node *read_node(struct document_reader *reader, yaml_event_t *even
 
 /* ---- the document ---------------------------------------------------------------------------- */
 
+/* Behind the root only the ends of document and stream may follow. */
 static void check_end(struct document_reader *reader)
 {
     yaml_event_t event;
@@ -375,6 +404,7 @@ static void check_end(struct document_reader *reader)
     }
 }
 
+/* The stream has begun. The root may be of any kind: the schema says what it must be. */
 static struct node *read_document(struct document_reader *reader, yaml_event_t *event)
 {
     if (event->type == YAML_STREAM_END_EVENT) {
@@ -411,6 +441,7 @@ struct node *document_read(const struct policy_source *source, struct arena *are
         errors->failed = true;
         return NULL;
     }
+    /* Not guessed: source_check() has proved that it is UTF-8. */
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)source->text,
                                  source->length);

@@ -14,6 +14,7 @@
 #include "policy/arena.h"
 #include "policy/source.h"
 
+/* What was written there, not what it means. */
 enum node_kind {
     NODE_BAD, /* already reported: say nothing more of it */
     NODE_SCALAR,
@@ -21,6 +22,7 @@ enum node_kind {
     NODE_MAP,
 };
 
+/* Lines and columns count from 1. Lives as long as the load. */
 struct node {
     enum node_kind kind;
     bool empty; /* a scalar of which nothing is written, as in "key:" */
@@ -34,7 +36,8 @@ struct node {
 };
 
 /* The root, or NULL when it is missing: then *errors says why, or memory is out (arena->failed or
- * errors->failed). Errors that leave the rest readable do not stop the reading. */
+ * errors->failed). Errors that leave the rest readable do not stop the reading. source must outlive
+ * the nodes' use for errors; nodes are arena's. */
 struct node *document_read(const struct policy_source *source, struct arena *arena,
                            struct diagnostics *errors);
 

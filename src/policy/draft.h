@@ -64,12 +64,14 @@ typedef uint64_t draft_capabilities;         /* matches the effective set: any o
 typedef uint32_t draft_operations;           /* 1 << enum operation */
 typedef miguard_components draft_components; /* 0: a rule for calls whose identity is the same */
 
+/* One member for each row of model/match_keys.h. */
 struct draft_match {
 #define DRAFT_KEY(member, key, shape, ...) draft_##shape member;
     MATCH_KEY_MAP(DRAFT_KEY)
 #undef DRAFT_KEY
 };
 
+/* Zero refuses, in each of them. */
 enum draft_mode { DRAFT_ENFORCE, DRAFT_PERMISSIVE };
 enum draft_decision { DRAFT_DENY, DRAFT_ALLOW };
 enum draft_on_mismatch { DRAFT_MISMATCH_DENY, DRAFT_MISMATCH_REVOKE };
@@ -102,6 +104,7 @@ struct draft_subject {
     const char *text;      /* the user as it was written */
 };
 
+/* One entry of tests: a call, and what the policy should say to it. */
 struct draft_test {
     struct policy_place place;
     const char *name;
@@ -161,6 +164,7 @@ struct draft_settings {
  * sha256sum FILE... | cut -c1-64 | sha256sum */
 enum { DRAFT_HASH_SIZE = 65 };
 
+/* Everything in it lives until draft_free(). */
 struct policy_draft {
     struct draft_settings settings;
     const struct draft_rule *rules;
@@ -201,6 +205,7 @@ MIGUARD_CHECKED enum miguard_status draft_load_text(const char *name, const char
                                                     size_t length, struct policy_draft **ret_draft,
                                                     struct diagnostics *errors);
 
+/* NULL is allowed. */
 void draft_free(struct policy_draft *draft);
 
 /* The standard places, for messages: the file, the folder. */

@@ -40,6 +40,7 @@ bool draft_glob_matches(const char *glob, const char *value, bool ignore_case)
         uint32_t wanted = next(glob + at, glob_length - at, &step);
         uint32_t found = next(value + in, value_length - in, &width);
 
+        /* The star takes nothing at first; it takes one character more with each return to it. */
         if (wanted == '*') {
             star = at + 1;
             taken = in;
@@ -59,6 +60,7 @@ bool draft_glob_matches(const char *glob, const char *value, bool ignore_case)
         if (star == SIZE_MAX) {
             return false;
         }
+        /* Back to the last star, which takes one more. */
         next(value + taken, value_length - taken, &width);
         taken += width;
         in = taken;

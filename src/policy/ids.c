@@ -2,6 +2,11 @@
 /*
  * Users and groups: names, ids, ranges of ids, by the rule in identity/directory.h. What looks like
  * a range is one.
+ *
+ * A text is an id, a range or a name, and which one it is never depends on the directory:
+ * looks_like_number() decides by its characters. Names are looked up once in a load (find_answer),
+ * within a time that all look-ups share (patience), because a load must end although a directory
+ * does not answer.
  */
 #include <string.h>
 
@@ -11,6 +16,12 @@
 
 /* ---- names, each looked up once -------------------------------------------------------------- */
 
+/*
+ * Users and groups may come from a directory on the network. A load asks each question once, and
+ * all questions share one limit of time.
+ */
+
+/* Also for names of rules (schema.c). Not against chosen names: a policy's author is trusted. */
 uint32_t schema_hash(const char *name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
@@ -21,14 +32,15 @@ uint32_t schema_hash(const char *name)
     return hash;
 }
 
-/* What is left of the time that one load may wait for the directory. */
+/* What is left of the time that one load may wait for the directory. Milliseconds; 0 when it is
+ * used up. */
 static int patience(struct load *load)
 {
     int64_t left = load->directory_end - clock_now_ms();
     return left > 0 ? (int)left : 0;
 }
 
-/* An answer as it is kept: its name in the load's memory. */
+/* An answer as it is kept: its name in the load's memory. The entry itself is released. */
 static void keep_answer(struct load *load, struct known_name *known, struct directory_entry *entry)
 {
     if (known->result == DIRECTORY_FOUND || known->result == DIRECTORY_AMBIGUOUS) {
@@ -41,7 +53,8 @@ static void keep_answer(struct load *load, struct known_name *known, struct dire
     directory_release(entry);
 }
 
-/* NULL when memory is out. *ret_new: it has to be asked. The name lives as long as the load. */
+/* NULL when memory is out. *ret_new: it has to be asked. The name lives as long as the load. The
+ * same text may be asked as a user and as a group, which are different questions. */
 static struct known_name *find_answer(struct load *load, const char *name, enum asked asked,
                                       bool *ret_new)
 {
@@ -66,7 +79,7 @@ static struct known_name *find_answer(struct load *load, const char *name, enum 
     return known;
 }
 
-/* Of a name, what it is; of digits, whether they may stand for the id. */
+/* Of a name, what it is; of digits, whether they may stand for the id. NULL when memory is out. */
 static const struct known_name *look_up(const struct reader *reader, const char *name, bool group)
 {
     enum directory_kind kind = group ? DIRECTORY_GROUP : DIRECTORY_USER;
@@ -86,6 +99,7 @@ static const struct known_name *look_up(const struct reader *reader, const char 
     return load->failed ? NULL : known;
 }
 
+/* Unknown, ambiguous, or not to be looked up: each says what can be written instead. */
 static void report_result(const struct reader *reader, const struct node *node,
                           const struct known_name *known)
 {
@@ -117,7 +131,7 @@ static void report_result(const struct reader *reader, const struct node *node,
     }
 }
 
-/* NULL after an error. */
+/* NULL after an error. NULL without an error when memory is out; the load knows it then. */
 static const struct known_name *known_or_error(const struct reader *reader, const struct node *node,
                                                bool group)
 {
@@ -130,7 +144,8 @@ static const struct known_name *known_or_error(const struct reader *reader, cons
     return NULL;
 }
 
-/* No other entry has the digits of the id as its name. */
+/* No other entry has the digits of the id as its name. Where one has, the text could mean either,
+ * and the author must say which. */
 static bool check_digits(const struct reader *reader, const struct node *node, bool group)
 {
     const struct known_name *known = look_up(reader, node->text, group);
@@ -147,6 +162,7 @@ static bool check_digits(const struct reader *reader, const struct node *node, b
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
+/* One digit at least. */
 static bool is_digits(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -157,6 +173,7 @@ static bool is_digits(const char *text, size_t length)
     return length > 0;
 }
 
+/* digits are decimal digits; reports what directory_read_id() refuses. */
 static bool read_id(const struct reader *reader, const struct node *node, const char *digits,
                     size_t length, uint32_t *ret_id)
 {
@@ -179,14 +196,16 @@ static bool read_id(const struct reader *reader, const struct node *node, const 
     }
 }
 
-/* Digits and dashes, or "+" and digits: an id or a range, even where a system has such a name. */
+/* Digits and dashes, or "+" and digits: an id or a range, even where a system has such a name. A
+ * user whose name is of digits is never meant by them alone. */
 static bool looks_like_number(const char *text)
 {
     const char *digits = text[0] == '+' && is_digits(text + 1, strlen(text + 1)) ? text + 1 : text;
     return digits[strspn(digits, "0123456789-")] == '\0';
 }
 
-/* An id by itself, as directory.h says. */
+/* An id by itself, as directory.h says. A plus says that the digits are an id, so nothing need be
+ * asked. */
 static bool parse_id(const struct reader *reader, const struct node *node, bool group,
                      uint32_t *ret_id)
 {
@@ -197,6 +216,7 @@ static bool parse_id(const struct reader *reader, const struct node *node, bool 
            (plus || check_digits(reader, node, group));
 }
 
+/* A single id is a range of one. Ids of ranges are not looked up: a range names numbers. */
 static bool parse_range(const struct reader *reader, const struct node *node, bool group,
                         struct draft_range *range)
 {
@@ -231,6 +251,7 @@ static bool parse_range(const struct reader *reader, const struct node *node, bo
     return true;
 }
 
+/* *ret_range is written only on success. text is what show and fmt print. */
 bool schema_read_range(const struct reader *reader, const struct node *node, bool group,
                        struct draft_range *ret_range)
 {
@@ -254,7 +275,7 @@ bool schema_read_range(const struct reader *reader, const struct node *node, boo
     return true;
 }
 
-/* A single id out of what may look like a range. */
+/* A single id out of what may look like a range. An error for a range. */
 static bool read_single(const struct reader *reader, const struct node *node, bool group,
                         uint32_t *ret_id)
 {
@@ -271,7 +292,8 @@ static bool read_single(const struct reader *reader, const struct node *node, bo
     return true;
 }
 
-/* The entry of an id, which may have none. */
+/* The entry of an id, which may have none. Without an entry only the id is known; a test must then
+ * give the group. */
 static bool read_user_of_id(const struct reader *reader, const struct node *node, uint32_t uid,
                             struct directory_entry *ret_user)
 {
@@ -299,6 +321,7 @@ static bool read_user_of_id(const struct reader *reader, const struct node *node
     return true;
 }
 
+/* *ret_user's name lies in the load's memory: it is over with the load. */
 bool schema_read_user(const struct reader *reader, const struct node *node,
                       struct directory_entry *ret_user)
 {
@@ -319,6 +342,7 @@ bool schema_read_user(const struct reader *reader, const struct node *node,
     return known != NULL;
 }
 
+/* *ret_gid is written only on success. */
 bool schema_read_group(const struct reader *reader, const struct node *node, uint32_t *ret_gid)
 {
     const char *text = schema_read_text(reader, node, "group");
@@ -336,6 +360,7 @@ bool schema_read_group(const struct reader *reader, const struct node *node, uin
     return known != NULL;
 }
 
+/* Groups are kept in the draft's memory, since the subject of a test points to them. */
 static void ask_for_groups(struct load *load, const struct directory_entry *user,
                            struct known_name *known)
 {
@@ -356,6 +381,7 @@ static void ask_for_groups(struct load *load, const struct directory_entry *user
     base_free(groups);
 }
 
+/* Asked once for each user of a load. */
 enum directory_result schema_user_groups(const struct reader *reader,
                                          const struct directory_entry *user, uint32_t **ret_groups,
                                          uint32_t *ret_count, int *ret_error)

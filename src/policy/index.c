@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which rules need not be asked. For each key of a rule there is a table from a call's value to the
- * set of rules whose key may hold; a decision takes the sets of its values together, bit by bit.
+ * set of rules whose key may hold; a decision takes the sets of its values together, bit by bit. A
+ * set may hold too much, since every rule left in it is asked by policy_rule_why_not(): so names go
+ * by hash without comparing them, globs by what stands before their first wildcard, and tables that
+ * would get too large stay coarse. A set must never hold too little.
  *
- * A set may hold too much, since every rule left in it is asked by policy_rule_why_not(): so names
- * go by hash without comparing them, globs by what stands before their first wildcard, and tables
- * that would get too large stay coarse. A set must never hold too little.
+ * policy_index_build() fills one index for each key of model/match_keys.h. A decision starts with
+ * all rules and takes away those that a key excludes (policy_index_by_...), in the phases in which
+ * the values become known.
  */
 #include "base/alloc.h"
 #include "policy/compiled.h"
@@ -20,6 +23,7 @@ struct keys {
     enum match_kind kind;
 };
 
+/* The member of a rule that this index is over. */
 static const void *key_at(const struct keys *keys, uint32_t rule)
 {
     return (const char *)&keys->rules[rule] + keys->offset;
@@ -27,12 +31,13 @@ static const void *key_at(const struct keys *keys, uint32_t rule)
 
 /* ---- ids ------------------------------------------------------------------------------------ */
 
+/* The key as its shape has it. */
 static const struct ranges *ranges_at(const struct keys *keys, uint32_t rule)
 {
     return key_at(keys, rule);
 }
 
-/* The interval that id falls into. */
+/* The interval that id falls into. Steps depend on count alone, not on the id. */
 static uint32_t interval_of(const struct id_index *index, uint32_t id)
 {
     uint32_t low = 0, size = index->count;
@@ -66,6 +71,7 @@ static bool make_intervals(struct id_index *index, const struct keys *keys, size
         }
     }
     count = identity_sort_groups(index->starts, count);
+    /* 1 for all but very large policies. */
     uint32_t step = (count + INDEX_MAX_INTERVALS - 1) / INDEX_MAX_INTERVALS;
     for (uint32_t i = 0; i * step < count; i++) {
         index->starts[i] = index->starts[i * step];
@@ -75,6 +81,8 @@ static bool make_intervals(struct id_index *index, const struct keys *keys, size
     return index->sets != NULL;
 }
 
+/* A rule is in every interval that one of its ranges touches, also where a coarse interval has more
+ * ids than the range. */
 static void add_ranges(struct id_index *index, uint32_t rule, const struct ranges *ranges)
 {
     for (uint32_t i = 0; i < ranges->count; i++) {
@@ -85,6 +93,7 @@ static void add_ranges(struct id_index *index, uint32_t rule, const struct range
     }
 }
 
+/* Rules without the key are in every interval. No memory is taken when no rule has it. */
 static bool build_ranges(struct id_index *index, const struct keys *keys)
 {
     size_t range_count = 0;
@@ -111,6 +120,8 @@ static bool build_ranges(struct id_index *index, const struct keys *keys)
     return true;
 }
 
+/* Any of the groups may satisfy the key, so sets are joined before the others are taken away. -1
+ * may find a set: matching refuses it. */
 static void keep_groups(const struct id_index *index, const struct miguard_identity *identity,
                         struct rule_set *set)
 {
@@ -126,6 +137,7 @@ static void keep_groups(const struct id_index *index, const struct miguard_ident
     rule_set_keep(set, &any);
 }
 
+/* Without an identity only rules without the key are left. */
 static inline void keep_ranges(const struct id_index *index,
                                const struct miguard_identity *identity, enum match_kind kind,
                                struct rule_set *set)
@@ -142,6 +154,7 @@ static inline void keep_ranges(const struct id_index *index,
     }
 }
 
+/* NULL is allowed. */
 static void release_ranges(struct id_index *index)
 {
     base_free(index->starts);
@@ -150,6 +163,7 @@ static void release_ranges(struct id_index *index)
 
 /* ---- capabilities --------------------------------------------------------------------------- */
 
+/* One bit after the other, from the lowest. */
 static void add_capabilities(struct capability_index *index, uint32_t rule, uint64_t capabilities)
 {
     index->used |= capabilities;
@@ -161,6 +175,7 @@ static void add_capabilities(struct capability_index *index, uint32_t rule, uint
     }
 }
 
+/* Nothing is allocated, so it cannot fail. */
 static bool build_capabilities(struct capability_index *index, const struct keys *keys)
 {
     for (uint32_t i = 0; i < keys->rule_count; i++) {
@@ -169,11 +184,13 @@ static bool build_capabilities(struct capability_index *index, const struct keys
     return true;
 }
 
+/* Nothing was taken; each shape has this function. */
 static void release_capabilities(struct capability_index *index)
 {
     (void)index;
 }
 
+/* A rule asks for any of its capabilities. Whether they are known is asked by match.c. */
 static void keep_capabilities(const struct capability_index *index,
                               const struct miguard_identity *identity, enum match_kind kind,
                               struct rule_set *set)
@@ -193,6 +210,12 @@ static void keep_capabilities(const struct capability_index *index,
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
+/*
+ * A name is hashed once from its beginning. After each character the hash is that of a prefix, and
+ * at the end, with hash_end(), that of the whole; globs were filed under the hash of what stands
+ * before their first wildcard.
+ */
+
 /* Nothing depends on the quality of this but how many rules are asked. The product does not wait
  * for the step before it, which is what counts on short names. */
 static uint32_t hash_step(uint32_t hash, char c, bool ignore_case)
@@ -211,6 +234,7 @@ static uint32_t hash_end(uint32_t hash)
     return (hash << 5 | hash >> 27) ^ 0x9E3779B1u;
 }
 
+/* Linear probing; half of the slots are free at least, so it ends. */
 static uint32_t slot_of(const struct name_index *index, uint32_t hash)
 {
     uint32_t slot = (hash ^ hash >> 16) * 0x85EBCA6Bu >> 8 & index->mask;
@@ -221,6 +245,7 @@ static uint32_t slot_of(const struct name_index *index, uint32_t hash)
     return slot;
 }
 
+/* When the sets are used up the rule goes to `always`: coarser, never wrong. */
 static void add_hash(struct name_index *index, uint32_t rule, uint32_t hash)
 {
     struct name_slot *slot = &index->slots[slot_of(index, hash)];
@@ -260,11 +285,13 @@ static void add_glob(struct name_index *index, uint32_t rule, const char *glob)
     add_hash(index, rule, hash);
 }
 
+/* The key as its shape has it. */
 static const struct globs *globs_at(const struct keys *keys, uint32_t rule)
 {
     return key_at(keys, rule);
 }
 
+/* False when memory is out; policy_index_release() frees what there is. */
 static bool make_names(struct name_index *index, size_t glob_count)
 {
     uint32_t slots = 4;
@@ -279,6 +306,7 @@ static bool make_names(struct name_index *index, size_t glob_count)
     return index->slots != NULL && index->sets != NULL;
 }
 
+/* A rule with several globs is in the set of each. */
 static bool build_globs(struct name_index *index, const struct keys *keys)
 {
     size_t glob_count = 0;
@@ -306,6 +334,7 @@ static bool build_globs(struct name_index *index, const struct keys *keys)
     return true;
 }
 
+/* Nothing for a hash that no rule has. */
 static inline void join_hash(const struct name_index *index, uint32_t hash, struct rule_set *any)
 {
     uint32_t set = index->slots[slot_of(index, hash)].set;
@@ -314,6 +343,8 @@ static inline void join_hash(const struct name_index *index, uint32_t hash, stru
     }
 }
 
+/* Every prefix of the name is looked up whose length some glob has, and the whole name at the end.
+ * One pass, whatever the number of rules. */
 static void keep_globs(const struct name_index *index, const char *name, enum match_kind kind,
                        struct rule_set *set)
 {
@@ -337,6 +368,7 @@ static void keep_globs(const struct name_index *index, const char *name, enum ma
     rule_set_keep(set, &any);
 }
 
+/* NULL is allowed. */
 static void release_globs(struct name_index *index)
 {
     base_free(index->slots);
@@ -345,6 +377,7 @@ static void release_globs(struct name_index *index)
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
+/* A rule without the key is in the set of every operation. */
 static bool build_operations(struct operation_index *index, const struct keys *keys)
 {
     for (uint32_t i = 0; i < keys->rule_count; i++) {
@@ -361,11 +394,13 @@ static bool build_operations(struct operation_index *index, const struct keys *k
     return true;
 }
 
+/* Nothing was taken. */
 static void release_operations(struct operation_index *index)
 {
     (void)index;
 }
 
+/* An operation that is not known satisfies only rules without the key. */
 static void keep_operations(const struct operation_index *index, enum operation operation,
                             enum match_kind kind, struct rule_set *set)
 {
@@ -376,6 +411,12 @@ static void keep_operations(const struct operation_index *index, enum operation 
 
 /* ---- components ----------------------------------------------------------------------------- */
 
+/*
+ * Not a table of values like the others: a rule must cover all components that differ, so the sets
+ * of these are intersected.
+ */
+
+/* Rules with and without a mismatch never apply to the same call. */
 static bool build_components(struct component_index *index, const struct keys *keys)
 {
     for (uint32_t i = 0; i < keys->rule_count; i++) {
@@ -392,11 +433,13 @@ static bool build_components(struct component_index *index, const struct keys *k
     return true;
 }
 
+/* Nothing was taken. */
 static void release_components(struct component_index *index)
 {
     (void)index;
 }
 
+/* Each differing component must be covered, so sets are intersected. */
 static void keep_components(const struct component_index *index, miguard_components differing,
                             enum match_kind kind, struct rule_set *set)
 {
@@ -413,6 +456,7 @@ static void keep_components(const struct component_index *index, miguard_compone
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
+/* false leaves what was built, for policy_index_release(). */
 bool policy_index_build(struct rule_index *index, const struct rule *rules, uint32_t rule_count)
 {
     struct keys keys = {.rules = rules, .rule_count = rule_count};
@@ -453,6 +497,7 @@ static inline __attribute__((always_inline)) void keep_phase(const struct rule_i
 #undef KEEP
 }
 
+/* What the kind of call excludes. */
 void policy_index_by_call(const struct rule_index *index, const struct question *question,
                           struct rule_set *set)
 {
@@ -477,6 +522,7 @@ void policy_index_by_used(const struct rule_index *index, const struct question 
     keep_phase(index, question, MATCH_USED, set);
 }
 
+/* Asked last, and for each class of a call by itself. */
 void policy_index_by_target(const struct rule_index *index, const struct question *question,
                             struct rule_set *set)
 {

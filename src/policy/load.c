@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which files make a policy, and the draft that comes out of them.
+ *
+ * draft_load() begins a load, reads each path (load_path), a file (load_file) or the sorted *.yaml
+ * of a folder (load_folder), and ends it: the draft is kept only without an error. Every file is
+ * opened by trust_open(), which proves the path step by step, and what was opened is what is read.
  */
 #include "policy/load.h"
 
@@ -33,6 +37,7 @@ struct storage {
     struct arena arena;
 };
 
+/* The draft lies in it as well. */
 static void storage_free(struct storage *storage)
 {
     arena_release(&storage->arena);
@@ -48,11 +53,18 @@ void draft_free(struct policy_draft *draft)
 
 /* ---- one load, from begin to end ------------------------------------------------------------- */
 
+/*
+ * begin() prepares, each file adds, end() decides. Nothing of a set with an error comes out.
+ */
+
+/* Records go to the standard file where no policy names a sink. */
 static const struct draft_sink built_in_sink = {
     .place = {.file = "built-in"},
     .settings = SINK_FILE_DEFAULT(AUDIT_DEFAULT_FILE),
 };
 
+/* What is in force where no file gives a setting. A mismatch is denied, a call whose record cannot
+ * be written is denied, and all else is allowed. */
 static const struct draft_settings built_in = {
     .mode = DRAFT_ENFORCE,
     .mode_place = {.file = "built-in"},
@@ -83,6 +95,7 @@ static const struct draft_settings built_in = {
     .keys_place = {.file = "built-in"},
 };
 
+/* One load: what schema.c fills, and what becomes the draft. */
 struct loading {
     struct load load;
     struct storage *storage;
@@ -90,6 +103,7 @@ struct loading {
     crypto_hash_sha256_state hash; /* of the files so far */
 };
 
+/* The time for the directory starts here. False when memory is out, with errors->failed set. */
 static bool begin(struct loading *loading, enum draft_trust trust, struct diagnostics *errors)
 {
     *loading = (struct loading){.trust = trust, .load.settings = built_in, .load.errors = errors};
@@ -104,7 +118,8 @@ static bool begin(struct loading *loading, enum draft_trust trust, struct diagno
     return true;
 }
 
-/* libsodium's SHA-256 is plain C without state of its own: sodium_init() is not needed for it. */
+/* libsodium's SHA-256 is plain C without state of its own: sodium_init() is not needed for it. The
+ * line is what sha256sum(1) and cut(1) give, so that an auditor can make the same hash. */
 static void hash_file(struct loading *loading, const char *text, size_t length)
 {
     unsigned char hash[crypto_hash_sha256_BYTES];
@@ -116,6 +131,7 @@ static void hash_file(struct loading *loading, const char *text, size_t length)
     (void)crypto_hash_sha256_update(&loading->hash, (const unsigned char *)line, sizeof(line));
 }
 
+/* "" when no file was read. */
 static void finish_hash(struct loading *loading, char ret_hash[DRAFT_HASH_SIZE])
 {
     unsigned char hash[crypto_hash_sha256_BYTES];
@@ -127,7 +143,8 @@ static void finish_hash(struct loading *loading, char ret_hash[DRAFT_HASH_SIZE])
     }
 }
 
-/* A growing array as an array of the draft's. */
+/* A growing array as an array of the draft's. Also for a count of 0: arena_take() gives memory
+ * then, too. */
 static const void *keep_array(struct load *load, const void *items, size_t count, size_t size)
 {
     void *copy = arena_take(load->kept, count, size);
@@ -138,6 +155,7 @@ static const void *keep_array(struct load *load, const void *items, size_t count
     return copy;
 }
 
+/* Arrays that grew on the heap become the draft's. */
 static void fill_draft(struct loading *loading)
 {
     struct load *load = &loading->load;
@@ -156,6 +174,8 @@ static void fill_draft(struct loading *loading)
     finish_hash(loading, draft->hash);
 }
 
+/* Errors win over a draft: it is released and *ret_draft not written. Out of memory comes first,
+ * since the list of errors may then lack some. */
 static enum miguard_status end(struct loading *loading, struct policy_draft **ret_draft)
 {
     struct load *load = &loading->load;
@@ -183,6 +203,12 @@ static enum miguard_status end(struct loading *loading, struct policy_draft **re
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+/*
+ * A file is read whole, up to its limit, before anything of it is parsed: what is hashed is what is
+ * parsed, even when the file changes meanwhile.
+ */
+
+/* About a file or folder as a whole. */
 __attribute__((format(printf, 4, 5))) static void report_problem(struct loading *loading,
                                                                  enum diagnostic_severity severity,
                                                                  const char *path,
@@ -198,6 +224,7 @@ __attribute__((format(printf, 4, 5))) static void report_problem(struct loading 
     diagnostic_add(loading->load.errors, severity, &place, NULL, 0, "%s", message);
 }
 
+/* text must live as long as the load: errors show lines of it. */
 static void read_source(struct loading *loading, const char *name, const char *text, size_t length)
 {
     struct load *load = &loading->load;
@@ -219,7 +246,8 @@ static void read_source(struct loading *loading, const char *name, const char *t
     schema_read(load, source);
 }
 
-/* At most one byte more than a file may have: that says that it is too large. */
+/* At most one byte more than a file may have: that says that it is too large. -1: errno says
+ * why. */
 static ssize_t read_all(int fd, char *buffer, size_t size)
 {
     size_t length = 0;
@@ -254,6 +282,7 @@ static void take_text(struct loading *loading, const char *path, const char *buf
     read_source(loading, name, text, length);
 }
 
+/* The size is bounded by reading, not by st_size: the file may grow. */
 static void load_file(struct loading *loading, const char *path, int fd)
 {
     char *buffer = base_alloc(DRAFT_MAX_FILE + 1, 1);
@@ -273,6 +302,7 @@ static void load_file(struct loading *loading, const char *path, int fd)
 
 /* ---- a folder -------------------------------------------------------------------------------- */
 
+/* One more than allowed, so that the excess shows. */
 struct listing {
     const char *names[DRAFT_MAX_FILES + 1];
     uint32_t count, entries;
@@ -289,6 +319,7 @@ static void insert_name(struct listing *listing, const char *name)
     listing->names[at] = name;
 }
 
+/* Hidden files and editors' copies (x.yaml~, .x.yaml.swp) are not read. */
 static bool is_policy_name(const char *name)
 {
     size_t length = strlen(name);
@@ -296,6 +327,7 @@ static bool is_policy_name(const char *name)
     return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".yaml") == 0;
 }
 
+/* In the load's memory; NULL when it is out. */
 static char *join(struct loading *loading, const char *folder, const char *name)
 {
     size_t length = strlen(folder), size = length + strlen(name) + 2;
@@ -313,7 +345,8 @@ static char *join(struct loading *loading, const char *folder, const char *name)
     return path;
 }
 
-/* False when the listing is to end. */
+/* False when the listing is to end. A file with another name gets a warning, because it may be a
+ * policy that was meant to act. */
 static bool list_entry(struct loading *loading, const char *folder, const char *name,
                        struct listing *listing)
 {
@@ -347,6 +380,7 @@ static bool list_entry(struct loading *loading, const char *folder, const char *
 static void list_folder(struct loading *loading, const char *folder, int fd,
                         struct listing *listing)
 {
+    /* Entries are read in place. */
     _Alignas(struct dirent64) char buffer[16 * 1024];
 
     for (;;) {
@@ -369,11 +403,13 @@ static void list_folder(struct loading *loading, const char *folder, int fd,
     }
 }
 
+/* TRUST_REFUSED is reported here, TRUST_ABSENT by the caller, who knows whether it matters. */
 static enum trust_result open_trusted(struct loading *loading, const char *path, int *ret_fd,
                                       struct stat *ret_status)
 {
     char problem[TRUST_PROBLEM];
     struct policy_place place = {.file = path};
+    /* Without trust the file is only opened, for `policy check` and for tests. */
     enum trust_rule rule = loading->trust == DRAFT_TRUST_ALL ? TRUST_STRICT : TRUST_ANYBODY;
     enum trust_result result = trust_open(path, rule, problem, ret_fd, ret_status);
 
@@ -383,6 +419,7 @@ static enum trust_result open_trusted(struct loading *loading, const char *path,
     return result;
 }
 
+/* A file that vanished is an error: half of a set must not come into force. */
 static void load_listed(struct loading *loading, const char *path)
 {
     struct stat status;
@@ -406,6 +443,7 @@ static void load_listed(struct loading *loading, const char *path)
     close(fd);
 }
 
+/* All names first, then the files in byte order: the order decides between rules. */
 static void load_folder(struct loading *loading, const char *folder, int fd)
 {
     struct listing listing = {.count = 0};
@@ -418,6 +456,7 @@ static void load_folder(struct loading *loading, const char *folder, int fd)
 
 /* ---- the ways in ----------------------------------------------------------------------------- */
 
+/* may_be_absent is for the standard places alone. */
 static void load_path(struct loading *loading, const char *path, bool may_be_absent)
 {
     struct stat status;
@@ -442,6 +481,7 @@ static void load_path(struct loading *loading, const char *path, bool may_be_abs
     close(fd);
 }
 
+/* With neither file nor folder the draft is the built-in one. */
 enum miguard_status load_standard(const char *file, const char *folder, enum draft_trust trust,
                                   struct policy_draft **ret_draft, struct diagnostics *errors)
 {
@@ -455,6 +495,7 @@ enum miguard_status load_standard(const char *file, const char *folder, enum dra
     return end(&loading, ret_draft);
 }
 
+/* Arguments are checked before anything is opened. */
 enum miguard_status draft_load(const char *const *paths, size_t path_count, enum draft_trust trust,
                                struct policy_draft **ret_draft, struct diagnostics *errors)
 {
@@ -480,6 +521,7 @@ enum miguard_status draft_load(const char *const *paths, size_t path_count, enum
     return end(&loading, ret_draft);
 }
 
+/* Without trust: the text has no owner. */
 enum miguard_status draft_load_text(const char *name, const char *text, size_t length,
                                     struct policy_draft **ret_draft, struct diagnostics *errors)
 {
@@ -495,6 +537,7 @@ enum miguard_status draft_load_text(const char *name, const char *text, size_t l
     return end(&loading, ret_draft);
 }
 
+/* Cannot have errors, so the list is not looked at. */
 enum miguard_status draft_builtin(struct policy_draft **ret_draft)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;

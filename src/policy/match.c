@@ -3,9 +3,16 @@
  * Whether one rule applies to one call: the only place that says so. The keys are those of
  * model/match_keys.h, each asked by the function of its shape; an absent key is satisfied by
  * everything, a present one never by what is not known.
+ *
+ * policy_rule_why_not() asks the keys phase by phase: what differs, the operation, who opened, who
+ * uses, the target. Each shape has a covered function, which decides, and a why_not function, which
+ * puts the answer into words. The words are constants, so the quick way and the explained one are
+ * the same code.
  */
 #include "policy/compiled.h"
 
+/* Without a used_as the user is who opened, as long as nothing differs. When something differs
+ * nothing is known of the user. */
 struct question policy_question_of(const struct policy_call *call)
 {
     bool known = identity_valid(call->opened_as);
@@ -30,7 +37,8 @@ struct question policy_question_of(const struct policy_call *call)
     return question;
 }
 
-/* UINT32_MAX is (uid_t)-1, which is not an id, however far a range reaches (invariant 1). */
+/* UINT32_MAX is (uid_t)-1, which is not an id, however far a range reaches (invariant 1). Binary
+ * search: ranges are sorted and do not overlap (compile.c). */
 static bool ranges_have(const struct ranges *ranges, uint32_t id)
 {
     uint32_t low = 0, high = ranges->count;
@@ -46,6 +54,7 @@ static bool ranges_have(const struct ranges *ranges, uint32_t id)
     return low < ranges->count && ranges->items[low].first <= id && id != UINT32_MAX;
 }
 
+/* The supplementary groups. Groups that could not be read cover nothing. */
 static bool groups_covered(const struct ranges *groups, const struct miguard_identity *identity)
 {
     if ((identity->known & MIGUARD_COMPONENT_GROUPS) == 0) {
@@ -59,6 +68,8 @@ static bool groups_covered(const struct ranges *groups, const struct miguard_ide
     return false;
 }
 
+/* The effective id, and for a group the supplementary ones as well, as the kernel decides about
+ * access (credentials(7)). */
 static bool id_covered(const struct ranges *ranges, const struct miguard_identity *identity,
                        enum match_kind kind)
 {
@@ -68,6 +79,7 @@ static bool id_covered(const struct ranges *ranges, const struct miguard_identit
     if (identity == NULL) {
         return false;
     }
+    /* An id that the identity does not know covers nothing. */
     struct match_id asked = match_id_of(identity, kind);
     if ((identity->known & asked.component) != 0 && ranges_have(ranges, asked.id)) {
         return true;
@@ -75,6 +87,7 @@ static bool id_covered(const struct ranges *ranges, const struct miguard_identit
     return kind == MATCH_GROUP && groups_covered(ranges, identity);
 }
 
+/* One of the capabilities is in effect. */
 static bool capability_covered(uint64_t wanted, const struct miguard_identity *identity)
 {
     return wanted == 0 ||
@@ -82,6 +95,7 @@ static bool capability_covered(uint64_t wanted, const struct miguard_identity *i
             (identity->cap[IDENTITY_CAP_EFFECTIVE] & wanted) != 0);
 }
 
+/* ASCII's letters. No locale may decide. */
 static unsigned char fold(char c, bool ignore_case)
 {
     unsigned char byte = (unsigned char)c;
@@ -89,6 +103,7 @@ static unsigned char fold(char c, bool ignore_case)
     return ignore_case && byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte + ('a' - 'A')) : byte;
 }
 
+/* The usual glob: bytes, and a star at the end or none. */
 static bool plain_matches(const struct glob *glob, const char *name, bool ignore_case)
 {
     for (uint32_t i = 0; i < glob->plain_length; i++) { /* stops at the end of a shorter name */
@@ -99,6 +114,7 @@ static bool plain_matches(const struct glob *glob, const char *name, bool ignore
     return glob->open || name[glob->plain_length] == '\0';
 }
 
+/* Any of the globs. The empty name matches only what matches the empty text. */
 static bool name_covered(const struct globs *globs, const char *name, bool ignore_case)
 {
     for (uint32_t i = 0; i < globs->count; i++) {
@@ -114,6 +130,7 @@ static bool name_covered(const struct globs *globs, const char *name, bool ignor
 /* ---- each shape: is the key present, and why does it not hold? ---------------------------------
  */
 
+/* Whether the rule has the key; the same for each shape below. */
 static inline bool given_ranges(const struct ranges *ranges)
 {
     return ranges->count > 0;
@@ -139,10 +156,12 @@ static inline bool given_components(const miguard_components *components)
     return *components != 0;
 }
 
+/* What to say of a call without the value, and of one with another value. */
 struct sentences {
     const char *none, *other;
 };
 
+/* NULL: the key holds. So for each shape. */
 static inline const char *why_not_ranges(const struct ranges *ranges,
                                          const struct miguard_identity *identity,
                                          enum match_kind kind, struct sentences say)
@@ -153,6 +172,7 @@ static inline const char *why_not_ranges(const struct ranges *ranges,
     return identity == NULL ? say.none : say.other;
 }
 
+/* A key that is absent holds for an unknown identity as well. */
 static inline const char *why_not_capabilities(const uint64_t *wanted,
                                                const struct miguard_identity *identity,
                                                enum match_kind kind, struct sentences say)
@@ -164,6 +184,7 @@ static inline const char *why_not_capabilities(const uint64_t *wanted,
     return identity == NULL ? say.none : say.other;
 }
 
+/* "" is a call without such a name. */
 static inline const char *why_not_globs(const struct globs *globs, const char *name,
                                         enum match_kind kind, struct sentences say)
 {
@@ -173,6 +194,7 @@ static inline const char *why_not_globs(const struct globs *globs, const char *n
     return name[0] == '\0' ? say.none : say.other;
 }
 
+/* An operation that this version does not know is in no list. */
 static inline const char *why_not_operations(const uint32_t *operations, enum operation operation,
                                              enum match_kind kind, struct sentences say)
 {
@@ -202,6 +224,11 @@ static inline const char *why_not_components(const miguard_components *covered,
 
 /* ---- the keys -------------------------------------------------------------------------------- */
 
+/*
+ * The rows of model/match_keys.h, expanded once for each question that is asked of all keys. A
+ * phase is a constant, so the compiler leaves only its rows.
+ */
+
 /* Of one phase, which each caller gives as a constant: what remains are the questions of its keys,
  * in the order of the rows. */
 static inline __attribute__((always_inline)) const char *
@@ -222,16 +249,19 @@ phase_why_not(const struct rule *rule, const struct question *question, enum mat
     return NULL;
 }
 
+/* For narrow.c, which asks it once for a session. */
 const char *policy_opened_why_not(const struct rule *rule, const struct question *question)
 {
     return phase_why_not(rule, question, MATCH_OPENED);
 }
 
+/* For narrow.c, where nothing differs. */
 const char *policy_used_why_not(const struct rule *rule, const struct question *question)
 {
     return phase_why_not(rule, question, MATCH_USED);
 }
 
+/* A rule without one is decided before the call names anything. */
 bool policy_rule_has_target(const struct rule *rule)
 {
     bool has = false;
@@ -243,6 +273,8 @@ bool policy_rule_has_target(const struct rule *rule)
     return has;
 }
 
+/* Only keys that ask for the unreadable name matter; all others were asked by
+ * policy_rule_why_not(), which leaves those out. */
 const char *policy_rule_doubt(const struct rule *rule, const struct question *question)
 {
     if (question->unreadable == 0) {
@@ -257,6 +289,8 @@ const char *policy_rule_doubt(const struct rule *rule, const struct question *qu
     return NULL;
 }
 
+/* The order is that of the cheapest question first; the answer is NULL only when all phases
+ * agree. */
 const char *policy_rule_why_not(const struct rule *rule, const struct question *question)
 {
     const char *why_not = phase_why_not(rule, question, MATCH_IDENTITY);

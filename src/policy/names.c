@@ -9,6 +9,7 @@
 
 #include "policy/schema.h"
 
+/* For the message about an unknown one. */
 static const char *const component_names[] = {
 #define COMPONENT_NAME(bit, NAME, name) name,
     MIGUARD_COMPONENT_MAP(COMPONENT_NAME)
@@ -16,6 +17,7 @@ static const char *const component_names[] = {
         NULL,
 };
 
+/* 0 after an error. Unknown names are reported and left out: the draft is thrown away then. */
 miguard_components schema_read_components(const struct reader *reader, const struct node *node,
                                           bool may_be_empty)
 {
@@ -43,6 +45,7 @@ static const char *const operation_names[OPERATION_COUNT + 1] = {
 #undef OPERATION_NAME
 };
 
+/* *ret_operation is written only on success. */
 bool schema_read_operation(const struct reader *reader, const struct node *node,
                            enum operation *ret_operation)
 {
@@ -65,14 +68,17 @@ bool schema_read_operation(const struct reader *reader, const struct node *node,
 
 /* ---- capabilities ---------------------------------------------------------------------------- */
 
+/* Bytes; the longest name is CAP_CHECKPOINT_RESTORE. */
 enum { CAPABILITY_NAME = 40 };
 
+/* Made when needed: libcap-ng has the names in another form. */
 struct capability_names {
     char text[CAP_LAST_CAP + 1][CAPABILITY_NAME];
     const char *list[CAP_LAST_CAP + 2];
 };
 
-/* libcap-ng knows them without the prefix and in lower case. */
+/* libcap-ng knows them without the prefix and in lower case. Up to the last one of the headers that
+ * this was built with. */
 static void fill_names(struct capability_names *names)
 {
     for (unsigned i = 0; i <= CAP_LAST_CAP; i++) {
@@ -89,6 +95,7 @@ static void fill_names(struct capability_names *names)
     names->list[CAP_LAST_CAP + 1] = NULL;
 }
 
+/* Suggests a name also where only the prefix is missing. */
 static void unknown_capability(const struct reader *reader, const struct node *node,
                                const struct capability_names *names)
 {
@@ -112,6 +119,7 @@ static void unknown_capability(const struct reader *reader, const struct node *n
     }
 }
 
+/* 0 after an error. Names must be written as capabilities(7) has them, in capitals. */
 uint64_t schema_read_capabilities(const struct reader *reader, const struct node *node)
 {
     struct capability_names names;

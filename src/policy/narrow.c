@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "policy/compiled.h"
 
+/* No rule has this number: there are fewer (DRAFT_MAX_RULES). */
 enum { VARIES = POLICY_NO_RULE - 1 };
 
 /* policy_narrow() is given who opened the session and the provider, and nothing else: a key that is
@@ -21,6 +22,7 @@ enum { VARIES = POLICY_NO_RULE - 1 };
 MATCH_KEY_MAP(FIXED_KEY)
 #undef FIXED_KEY
 
+/* Made at open, and read by every use of the session without a lock. */
 struct policy_view {
     const struct policy *policy;
     struct rule_set opened;    /* rules that hold for who opened the session, by which provider */
@@ -28,7 +30,9 @@ struct policy_view {
     uint32_t first[OPERATION_COUNT]; /* the rule that decides such a use, or VARIES */
 };
 
-/* The rule that decides an operation under the same identity, as far as it is certain. */
+/* The rule that decides an operation under the same identity, as far as it is certain. A rule
+ * without a target holds for every call of the operation; the one that is first then decides all of
+ * them. */
 static uint32_t first_rule(const struct policy_view *view, const struct rule_set *candidates)
 {
     uint32_t first = rule_set_next(candidates, 0);
@@ -39,7 +43,8 @@ static uint32_t first_rule(const struct policy_view *view, const struct rule_set
     return policy_rule_has_target(&view->policy->rules[first]) ? VARIES : first;
 }
 
-/* session.used is who opened it, as for a use under the same identity. */
+/* session.used is who opened it, as for a use under the same identity. Asked with the same
+ * functions as a call, so a view cannot decide otherwise. */
 static void narrow_rules(struct policy_view *view, const struct question *session)
 {
     const struct policy *policy = view->policy;
@@ -56,6 +61,7 @@ static void narrow_rules(struct policy_view *view, const struct question *sessio
     }
 }
 
+/* On an error nothing is kept. */
 enum miguard_status policy_narrow(const struct policy *policy,
                                   const struct miguard_identity *opened_as, const char *provider,
                                   struct policy_view **ret_view)
@@ -81,6 +87,7 @@ enum miguard_status policy_narrow(const struct policy *policy,
     return MIGUARD_OK;
 }
 
+/* Gives its reference to the policy back. */
 void policy_view_free(struct policy_view *view)
 {
     if (view != NULL) {
@@ -94,7 +101,8 @@ const struct policy *policy_view_policy(const struct policy_view *view)
     return view->policy;
 }
 
-/* Kept out of line: its sets would cost the quick way a large frame. */
+/* Kept out of line: its sets would cost the quick way a large frame. Where what is fixed does not
+ * decide: the identity differs, or a rule asks for names. */
 __attribute__((noinline)) static struct policy_verdict decide_rest(const struct policy_view *view,
                                                                    const struct policy_call *call)
 {
@@ -114,6 +122,8 @@ __attribute__((noinline)) static struct policy_verdict decide_rest(const struct 
     return policy_decide_classes(policy, call, &question, &candidates, true);
 }
 
+/* The quick way: no rule is asked, only a table. A used_as that is another struct takes the long
+ * way, even with the same values. */
 struct policy_verdict policy_view_decide(const struct policy_view *view,
                                          const struct policy_call *call)
 {

@@ -45,9 +45,12 @@ MIGUARD_CHECKED enum miguard_status policy_compile(const struct policy_draft *dr
 
 /* One more reference, and one less; NULL is allowed. Thread safe. */
 const struct policy *policy_keep(const struct policy *policy);
+/* The last one frees the policy. */
 void policy_release(const struct policy *policy);
 
+/* What a guard must compare; the other components never count as different. */
 miguard_components policy_compared(const struct policy *policy);
+/* POLICY_AUDIT_ bits. */
 unsigned policy_audited(const struct policy *policy);          /* defaults: audit */
 bool policy_revokes(const struct policy *policy);              /* on-mismatch: revoke */
 enum audit_keys_mode policy_keys(const struct policy *policy); /* audit: keys */
@@ -92,6 +95,7 @@ void policy_call_name(struct policy_call *call, const struct cim_names *names);
 
 enum { POLICY_NO_RULE = UINT32_MAX }; /* the default decided */
 
+/* Texts are the policy's and live as long as it. Zeroed, it denies. */
 struct policy_verdict {
     enum policy_decision decision;
     bool would_deny; /* allowed only because of mode: permissive */
@@ -159,10 +163,12 @@ struct policy_store {
     _Atomic uint64_t generation;
 };
 
+/* No other thread may use it yet. */
 void store_init(struct policy_store *store, const struct policy *policy);
 void store_release(struct policy_store *store);             /* no other call may come any more */
 const struct policy *store_get(struct policy_store *store); /* a new reference */
 void store_set(struct policy_store *store, const struct policy *policy);
+/* Begins with 1; 0 is never a generation. */
 uint64_t store_generation(const struct policy_store *store);
 
 #endif

@@ -20,6 +20,7 @@ static void read_version(const struct reader *reader, const struct node *node, v
     }
 }
 
+/* In the order of miguard-policy(5), which messages about unknown keys have too. */
 static const struct schema_key policy_keys[] = {
     {"version", true, read_version},
     {"defaults", false, schema_read_defaults},
@@ -32,7 +33,8 @@ static const struct schema_key policy_keys[] = {
     {NULL, false, NULL},
 };
 
-/* Whether all rules of a file are seen, so that one that is not there is really missing. */
+/* Whether all rules of a file are seen, so that one that is not there is really missing. An unknown
+ * key may be "rules" misspelt; nothing is said about references then. */
 static bool shows_all_rules(const struct node *root)
 {
     if (root == NULL || root->kind != NODE_MAP) {
@@ -50,6 +52,7 @@ static bool shows_all_rules(const struct node *root)
     return true;
 }
 
+/* Errors go to the list of the load; the other files are read all the same. */
 void schema_read(struct load *load, const struct policy_source *source)
 {
     struct reader reader = {.load = load, .source = source};
@@ -72,6 +75,7 @@ void schema_read(struct load *load, const struct policy_source *source)
 
 /* ---- references ------------------------------------------------------------------------------ */
 
+/* Hashes first: thousands of tests may name one of a thousand rules. */
 static bool rule_exists(const struct load *load, const char *name)
 {
     uint32_t hash = schema_hash(name);
@@ -84,6 +88,7 @@ static bool rule_exists(const struct load *load, const char *name)
     return false;
 }
 
+/* candidates has room for all rules, "default" and NULL. */
 static void report_unknown_rule(const struct load *load, const struct rule_reference *reference,
                                 const char **candidates)
 {
@@ -107,6 +112,7 @@ static void report_unknown_rule(const struct load *load, const struct rule_refer
     }
 }
 
+/* Only when all rules are known: else every reference could look wrong. */
 void schema_finish(struct load *load)
 {
     if (load->incomplete || load->failed) {

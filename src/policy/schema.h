@@ -39,6 +39,7 @@ struct rule_reference {
     const struct node *node;
 };
 
+/* Lists of a hash table. */
 enum { KNOWN_NAME_LISTS = 64 };
 
 /* One load: what was read so far. */
@@ -80,6 +81,7 @@ void schema_finish(struct load *load);
 /* An error at a value, or at its key where nothing is written as its value. */
 void schema_value_error(const struct reader *reader, const struct node *node, const char *format,
                         ...) __attribute__((format(printf, 3, 4)));
+/* At the key, for what is wrong with it or missing beside it. */
 void schema_key_error(const struct reader *reader, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -93,6 +95,7 @@ struct schema_key {
     void (*read)(const struct reader *reader, const struct node *node, void *target);
 };
 
+/* Of one map of the format, and words of one list. */
 enum { SCHEMA_MAX_KEYS = 16 };
 
 /* Reads each entry of a map by its key; keys ends with a NULL name. where: "match", "a rule". */
@@ -122,8 +125,10 @@ struct schema_word {
     const char *name;
     unsigned value;
 };
+/* False after an error, with *ret_value untouched. */
 bool schema_read_word(const struct reader *reader, const struct node *node, const char *what,
                       const struct schema_word *words, unsigned *ret_value);
+/* The values of several words, joined; 0 after an error. */
 unsigned schema_read_word_set(const struct reader *reader, const struct node *node,
                               const char *what, const struct schema_word *words);
 
@@ -134,6 +139,7 @@ void schema_unknown_word(const struct reader *reader, const struct node *node, c
 /* zero is a word that may stand for 0 ("off", "all"), or NULL. */
 bool schema_read_number(const struct reader *reader, const struct node *node, uint32_t least,
                         uint32_t most, const char *zero, uint32_t *ret_number);
+/* Bytes, from a number with KiB, MiB or GiB, up to 1 TiB. */
 bool schema_read_size(const struct reader *reader, const struct node *node, const char *zero,
                       uint64_t *ret_size);
 /* "90s", "15m", "24h", "7d", within the bounds, which are seconds. */
@@ -142,12 +148,16 @@ bool schema_read_duration(const struct reader *reader, const struct node *node, 
 /* The other way, in the largest unit that is exact; 0 is "off". */
 void schema_duration_word(uint32_t seconds, char word[24]);
 
+/* A set of components; 0 after an error, and for an empty list where it may be empty. */
 miguard_components schema_read_components(const struct reader *reader, const struct node *node,
                                           bool may_be_empty);
+/* One operation by its name. */
 bool schema_read_operation(const struct reader *reader, const struct node *node,
                            enum operation *ret_operation);
+/* A set of capabilities by names as "CAP_CHOWN"; 0 after an error. */
 uint64_t schema_read_capabilities(const struct reader *reader, const struct node *node);
 
+/* Of the key, where there is one: an editor should go there. */
 void schema_read_place(const struct reader *reader, const struct node *node,
                        struct policy_place *ret_place);
 
@@ -161,6 +171,7 @@ bool schema_read_range(const struct reader *reader, const struct node *node, boo
  * was given and no entry exists. */
 bool schema_read_user(const struct reader *reader, const struct node *node,
                       struct directory_entry *ret_user);
+/* *ret_gid is filled for a group. */
 bool schema_read_group(const struct reader *reader, const struct node *node, uint32_t *ret_gid);
 
 /* As directory_groups(), into the draft's memory. */
@@ -170,6 +181,8 @@ enum directory_result schema_user_groups(const struct reader *reader,
 
 /* ---- the parts: schema_settings.c, schema_rules.c, schema_tests.c ---------------------------- */
 
+/* Each reads the value of one key at the top of a file into the load's settings, rules or tests.
+ * target is not used. */
 void schema_read_defaults(const struct reader *reader, const struct node *node, void *target);
 void schema_read_compare(const struct reader *reader, const struct node *node, void *target);
 void schema_read_gate(const struct reader *reader, const struct node *node, void *target);
@@ -178,9 +191,11 @@ void schema_read_audit(const struct reader *reader, const struct node *node, voi
 void schema_read_rules(const struct reader *reader, const struct node *node, void *target);
 void schema_read_tests(const struct reader *reader, const struct node *node, void *target);
 
+/* Words that show.c prints as well. */
 extern const struct schema_word schema_decisions[], schema_modes[], schema_audits[],
     schema_facilities[], schema_keys_modes[];
 
+/* For tables of names within one load. */
 uint32_t schema_hash(const char *name);
 
 #endif

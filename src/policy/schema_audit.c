@@ -2,14 +2,21 @@
 /*
  * Where records go. Of several files the last with a list of sinks counts, and the last with a
  * window.
+ *
+ * schema_read_audit() reads the window, keys and sinks. Which kinds of sinks there are and which
+ * keys each has is in model/sink_settings.h; a new key needs its reader here, with the name of its
+ * row.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "policy/schema.h"
 
+/* Seconds. YEAR and MOST_KEPT bound what a person can mean: a larger number is a slip. */
 enum { MINUTE = 60, HOUR = 60 * MINUTE, YEAR = 366 * 24 * HOUR, MOST_KEPT = 9999 };
 
+/* The numbers of syslog(3), RFC 5424, table 1. Those of other services, such as kern and mail, are
+ * left out. */
 const struct schema_word schema_facilities[] = {
     {"user", 1},    {"daemon", 3},  {"auth", 4},    {"authpriv", 10}, {"audit", 13},
     {"local0", 16}, {"local1", 17}, {"local2", 18}, {"local3", 19},   {"local4", 20},
@@ -18,12 +25,14 @@ const struct schema_word schema_facilities[] = {
 const struct schema_word schema_keys_modes[] = {
     {"yes", AUDIT_KEYS_YES}, {"names", AUDIT_KEYS_NAMES}, {"no", AUDIT_KEYS_NO}, {NULL, 0}};
 
+/* What one list of sinks has so far; it replaces the list of an earlier file as a whole. */
 struct sink_list {
     struct draft_sink items[SINK_KIND_COUNT]; /* one of each kind */
     uint32_t count;
 };
 
-/* A path that means the same wherever the process stands and whatever it is compared with. */
+/* A path that means the same wherever the process stands and whatever it is compared with. "." and
+ * ".." and doubled slashes would make two texts of one file. */
 static bool is_plain_path(const char *path)
 {
     if (path[0] != '/') {
@@ -39,6 +48,7 @@ static bool is_plain_path(const char *path)
     return true;
 }
 
+/* False after an error. The text is the draft's. */
 static bool read_plain_path(const struct reader *reader, const struct node *node, const char *what,
                             const char **ret_path)
 {
@@ -61,6 +71,12 @@ static bool read_plain_path(const struct reader *reader, const struct node *node
 
 /* ---- keys of sinks --------------------------------------------------------------------------- */
 
+/*
+ * One reader for each row of SINK_KEY_MAP, named after it. Whether a kind of sink has the key is in
+ * the table, not here.
+ */
+
+/* Whether a record that this sink did not take lets calls be denied. */
 static void read_on_failure(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {{"deny", true}, {"count", false}, {NULL, 0}};
@@ -72,12 +88,14 @@ static void read_on_failure(const struct reader *reader, const struct node *node
     }
 }
 
+/* The file of the log. */
 static void read_path(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
     (void)read_plain_path(reader, node, "path", &sink->settings.path);
 }
 
+/* Bytes after which a new file begins; 0 is off. */
 static void read_rotate(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
@@ -85,6 +103,7 @@ static void read_rotate(const struct reader *reader, const struct node *node, vo
     (void)schema_read_size(reader, node, "off", &sink->settings.rotate_bytes);
 }
 
+/* Seconds; 0 is off. */
 static void read_rotate_every(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
@@ -92,6 +111,7 @@ static void read_rotate_every(const struct reader *reader, const struct node *no
     (void)schema_read_duration(reader, node, MINUTE, YEAR, "off", &sink->settings.rotate_seconds);
 }
 
+/* Rotated files that are kept; 0 is all. */
 static void read_keep(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
@@ -99,6 +119,7 @@ static void read_keep(const struct reader *reader, const struct node *node, void
     (void)schema_read_number(reader, node, 1, MOST_KEPT, "all", &sink->settings.keep);
 }
 
+/* Which records are on the disk before the call goes on. */
 static void read_sync(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {
@@ -111,6 +132,7 @@ static void read_sync(const struct reader *reader, const struct node *node, void
     }
 }
 
+/* required: a log without a verification key is refused. */
 static void read_chain(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {{"any", false}, {"required", true}, {NULL, 0}};
@@ -122,6 +144,7 @@ static void read_chain(const struct reader *reader, const struct node *node, voi
     }
 }
 
+/* The group that may read the log; both the id and what was written are kept. */
 static void read_group(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
@@ -132,12 +155,14 @@ static void read_group(const struct reader *reader, const struct node *node, voi
     }
 }
 
+/* Where the syslog socket is, when not at the standard place. */
 static void read_socket(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
     (void)read_plain_path(reader, node, "socket", &sink->settings.path);
 }
 
+/* By its name. */
 static void read_facility(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_sink *sink = target;
@@ -189,6 +214,7 @@ static bool keys_of(enum sink_kind kind, struct schema_key keys[SINK_KEY_COUNT +
     return needed;
 }
 
+/* Keys that a file does not give. */
 static struct sink_settings default_settings(enum sink_kind kind)
 {
     if (kind == SINK_FILE) {
@@ -221,6 +247,7 @@ static void read_sink_of(enum sink_kind kind, const struct reader *reader, const
 SINK_KIND_MAP(READ_KIND)
 #undef READ_KIND
 
+/* A sink is a map of one key, its kind. */
 static void read_sink(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key kinds[] = {
@@ -240,6 +267,7 @@ static void read_sink(const struct reader *reader, const struct node *node, void
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* Only a list without any sink leaves the one before in force, and it is an error. */
 static void read_sinks(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = &reader->load->settings;
@@ -259,6 +287,7 @@ static void read_sinks(const struct reader *reader, const struct node *node, voi
     }
 }
 
+/* Seconds in which equal refusals become one record. */
 static void read_repeat_window(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = &reader->load->settings;
@@ -271,6 +300,7 @@ static void read_repeat_window(const struct reader *reader, const struct node *n
     }
 }
 
+/* What of the keys of an instance is recorded: they may name persons. */
 static void read_keys_mode(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = &reader->load->settings;
@@ -283,6 +313,7 @@ static void read_keys_mode(const struct reader *reader, const struct node *node,
     }
 }
 
+/* Each key replaces what an earlier file gave. */
 void schema_read_audit(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {

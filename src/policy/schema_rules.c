@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads `rules:` into a draft. The keys of `match:` are the rows of model/match_keys.h. */
+/*
+ * Reads `rules:` into a draft. The keys of `match:` are the rows of model/match_keys.h.
+ *
+ * schema_read_rules() reads each rule into the load's array. The readers for the keys of match are
+ * made from model/match_keys.h: one function for each shape, which are read_ranges(), read_globs(),
+ * read_capabilities(), read_operations() and read_components(). Names and patterns are checked
+ * here, so that a rule that can never match is an error and not a silent hole.
+ */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -10,6 +17,12 @@ _Static_assert((int)MATCH_KEY_COUNT <= (int)SCHEMA_MAX_KEYS, "schema_read_map() 
 
 /* ---- match ----------------------------------------------------------------------------------- */
 
+/*
+ * Every key takes one value or a list of alternatives. A pattern that no call can match is refused:
+ * the author meant something else.
+ */
+
+/* Alternatives that are wrong leave a zeroed range behind: the draft is thrown away. */
 static void read_ranges(const struct reader *reader, const struct node *node, const char *key,
                         enum match_kind kind, struct draft_ranges *ret_ranges)
 {
@@ -27,6 +40,7 @@ static void read_ranges(const struct reader *reader, const struct node *node, co
     *ret_ranges = (struct draft_ranges){ranges, count};
 }
 
+/* An odd number of backslashes at the end. */
 static bool ends_in_quote(const char *glob)
 {
     size_t quotes = 0, length = strlen(glob);
@@ -37,6 +51,7 @@ static bool ends_in_quote(const char *glob)
     return quotes % 2 == 1;
 }
 
+/* A provider's file name may hold anything else. */
 static void check_file_name(const struct reader *reader, const struct node *value, const char *glob)
 {
     if (ends_in_quote(glob)) {
@@ -63,6 +78,7 @@ static void check_namespace(const struct reader *reader, const struct node *valu
     }
 }
 
+/* Classes and methods: a wildcard may stand for anything, other characters must be a name's. */
 static void check_cim_name(const struct reader *reader, const struct node *value, const char *key,
                            const char *glob)
 {
@@ -74,6 +90,7 @@ static void check_cim_name(const struct reader *reader, const struct node *value
     }
 }
 
+/* By what the pattern is compared with. */
 static void check_glob(const struct reader *reader, const struct node *value, const char *key,
                        enum match_kind kind, const char *glob)
 {
@@ -86,6 +103,7 @@ static void check_glob(const struct reader *reader, const struct node *value, co
     }
 }
 
+/* All alternatives are kept and checked, so that each error is reported. */
 static void read_globs(const struct reader *reader, const struct node *node, const char *key,
                        enum match_kind kind, struct draft_globs *ret_globs)
 {
@@ -105,6 +123,7 @@ static void read_globs(const struct reader *reader, const struct node *node, con
     *ret_globs = (struct draft_globs){globs, count};
 }
 
+/* Shared with tests (names.c). */
 static void read_capabilities(const struct reader *reader, const struct node *node, const char *key,
                               enum match_kind kind, uint64_t *ret_capabilities)
 {
@@ -112,6 +131,7 @@ static void read_capabilities(const struct reader *reader, const struct node *no
     *ret_capabilities = schema_read_capabilities(reader, node);
 }
 
+/* One bit for each. */
 static void read_operations(const struct reader *reader, const struct node *node, const char *key,
                             enum match_kind kind, uint32_t *ret_operations)
 {
@@ -127,6 +147,8 @@ static void read_operations(const struct reader *reader, const struct node *node
     }
 }
 
+/* An empty list is an error: absent means the same identity, and an empty list would look like
+ * "nothing". */
 static void read_components(const struct reader *reader, const struct node *node, const char *key,
                             enum match_kind kind, miguard_components *ret_components)
 {
@@ -146,6 +168,7 @@ MATCH_KEY_MAP(READ_KEY)
 
 /* ---- a rule ---------------------------------------------------------------------------------- */
 
+/* Unique over all files, since records, tests and messages name a rule by it. */
 static void read_name(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_rule *rule = target;
@@ -172,6 +195,8 @@ static void read_name(const struct reader *reader, const struct node *node, void
     }
 }
 
+/* An empty map is an error (schema_read_map()); a rule without match applies to every call without
+ * a mismatch. */
 static void read_match(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
@@ -186,6 +211,7 @@ static void read_match(const struct reader *reader, const struct node *node, voi
     rule->has_match = true;
 }
 
+/* Needed: a rule without one would have to be guessed. */
 static void read_rule_decision(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_rule *rule = target;
@@ -196,6 +222,7 @@ static void read_rule_decision(const struct reader *reader, const struct node *n
     }
 }
 
+/* A rule can be permissive by itself, to be tried out. */
 static void read_rule_mode(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_rule *rule = target;
@@ -207,6 +234,7 @@ static void read_rule_mode(const struct reader *reader, const struct node *node,
     }
 }
 
+/* One word, or a list of conditions. */
 static void read_rule_audit(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word single[] = {
@@ -226,6 +254,7 @@ static void read_rule_audit(const struct reader *reader, const struct node *node
     }
 }
 
+/* For the record, and for the person who was refused. */
 static void read_reason(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_rule *rule = target;
@@ -238,6 +267,7 @@ static void read_reason(const struct reader *reader, const struct node *node, vo
 
 /* ---- all rules ------------------------------------------------------------------------------- */
 
+/* Doubles both arrays; a rule without a name has hash 0 and is never found. */
 static void append_rule(const struct reader *reader, const struct draft_rule *rule)
 {
     struct load *load = reader->load;
@@ -263,6 +293,8 @@ static void append_rule(const struct reader *reader, const struct draft_rule *ru
     load->rule_count++;
 }
 
+/* The place of a rule is that of its first key. Rules beyond the limit are reported once, and
+ * references to rules are not checked then. */
 static void read_rule(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
@@ -278,6 +310,7 @@ static void read_rule(const struct reader *reader, const struct node *node, void
     struct load *load = reader->load;
     (void)target;
 
+    /* The index has a bit for each rule and no more. */
     if (load->rule_count == DRAFT_MAX_RULES) {
         if (!load->rules_full) {
             schema_value_error(reader, node, "more than %d rules; put alternatives into one rule",
@@ -293,6 +326,7 @@ static void read_rule(const struct reader *reader, const struct node *node, void
     append_rule(reader, &rule);
 }
 
+/* In the order of the file: the first one that matches decides. */
 void schema_read_rules(const struct reader *reader, const struct node *node, void *target)
 {
     schema_read_items(reader, node, "rules", read_rule, target);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The settings of a policy: of several files the last that gives one counts.
+ *
+ * One reader for each key. A reader writes the value and its place together. What it leaves behind
+ * after an error does not matter, since the draft is thrown away then.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,17 +11,20 @@
 #include "policy/policy.h"
 #include "policy/schema.h"
 
+/* These three are shared with rules, tests and show.c. */
 const struct schema_word schema_decisions[] = {
     {"allow", DRAFT_ALLOW}, {"deny", DRAFT_DENY}, {NULL, 0}};
 const struct schema_word schema_modes[] = {
     {"enforce", DRAFT_ENFORCE}, {"permissive", DRAFT_PERMISSIVE}, {NULL, 0}};
 const struct schema_word schema_audits[] = {
     {"deny", POLICY_AUDIT_DENY}, {"open", POLICY_AUDIT_OPEN}, {"use", POLICY_AUDIT_USE}, {NULL, 0}};
+/* YAML's other spellings (on, True) are not words of a policy: readers of YAML differ in them. */
 static const struct schema_word truth_words[] = {{"true", true}, {"false", false}, {NULL, 0}};
 static const struct schema_word yes_words[] = {{"yes", true}, {"no", false}, {NULL, 0}};
 
 /* ---- defaults -------------------------------------------------------------------------------- */
 
+/* permissive lets pass what would be denied, and records it. */
 static void read_mode(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = target;
@@ -30,6 +36,7 @@ static void read_mode(const struct reader *reader, const struct node *node, void
     }
 }
 
+/* For calls under the same identity that no rule matches. */
 static void read_decision(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = target;
@@ -41,6 +48,7 @@ static void read_decision(const struct reader *reader, const struct node *node, 
     }
 }
 
+/* Whether a call may go on when its record could not be written. */
 static void read_audit_failure(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = target;
@@ -52,6 +60,7 @@ static void read_audit_failure(const struct reader *reader, const struct node *n
     }
 }
 
+/* revoke ends the session with the first refused call. */
 static void read_on_mismatch(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {
@@ -65,6 +74,7 @@ static void read_on_mismatch(const struct reader *reader, const struct node *nod
     }
 }
 
+/* The only list that has "switch": rules are about calls, not about switches. */
 static void read_default_audit(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {{"deny", POLICY_AUDIT_DENY},
@@ -78,6 +88,7 @@ static void read_default_audit(const struct reader *reader, const struct node *n
     schema_read_place(reader, node, &settings->audit_place);
 }
 
+/* Each key by itself may be replaced by a later file. */
 void schema_read_defaults(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
@@ -94,6 +105,7 @@ void schema_read_defaults(const struct reader *reader, const struct node *node, 
 
 /* ---- compare, watch -------------------------------------------------------------------------- */
 
+/* "all", or a list. A component that is left out never differs, which lint warns about. */
 void schema_read_compare(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = &reader->load->settings;
@@ -105,6 +117,7 @@ void schema_read_compare(const struct reader *reader, const struct node *node, v
     schema_read_place(reader, node, &settings->compared_place);
 }
 
+/* Whether a change on the disk is loaded by itself. */
 void schema_read_watch(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = &reader->load->settings;
@@ -119,6 +132,7 @@ void schema_read_watch(const struct reader *reader, const struct node *node, voi
 
 /* ---- gate ------------------------------------------------------------------------------------ */
 
+/* How far the gate is closed: nothing, the thread, the process. */
 static void read_scope(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {{"off", MIGUARD_GATE_OFF},
@@ -134,6 +148,7 @@ static void read_scope(const struct reader *reader, const struct node *node, voi
     }
 }
 
+/* What a forbidden system call gets: an error, or the end of the process. */
 static void read_action(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {
@@ -147,6 +162,7 @@ static void read_action(const struct reader *reader, const struct node *node, vo
     }
 }
 
+/* Whether what the gate stops is recorded. */
 static void read_report(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = target;
@@ -158,6 +174,7 @@ static void read_report(const struct reader *reader, const struct node *node, vo
     }
 }
 
+/* deny: no ring can be made, as a ring acts with the credentials of its maker. */
 static void read_io_uring(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {{"allow", 0}, {"deny", 1}, {NULL, 0}};
@@ -170,6 +187,7 @@ static void read_io_uring(const struct reader *reader, const struct node *node, 
     }
 }
 
+/* The keys of gate may come from different files. */
 void schema_read_gate(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads `tests:` into a draft: the call that each gives, and what it expects.
- * tools/policy/selftest.c runs them. */
+/*
+ * Reads `tests:` into a draft: the call that each gives, and what it expects.
+ * tools/policy/selftest.c runs them.
+ *
+ * read_test() reads given and expect. Subjects are resolved while reading: users and groups by the
+ * directory, the rest from the entry (complete_subject). Rules that a test names may stand in a
+ * later file, so they are checked at the end (schema_finish()).
+ */
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -11,6 +17,12 @@
 
 /* ---- a subject ------------------------------------------------------------------------------- */
 
+/*
+ * A test must give the same answer on every host, or fail to load: what depends on the directory
+ * can be written out (group, groups).
+ */
+
+/* What was written of one subject; the rest is completed from the user's entry. */
 struct subject {
     struct draft_subject *draft;
     struct directory_entry user;
@@ -18,6 +30,7 @@ struct subject {
     uint64_t dropped;
 };
 
+/* By name or id. */
 static void read_subject_user(const struct reader *reader, const struct node *node, void *target)
 {
     struct subject *subject = target;
@@ -36,6 +49,7 @@ static void read_subject_group(const struct reader *reader, const struct node *n
     (void)schema_read_group(reader, node, &subject->draft->gid);
 }
 
+/* An empty list means no groups, which differs from an absent key. */
 static void read_subject_groups(const struct reader *reader, const struct node *node, void *target)
 {
     struct subject *subject = target;
@@ -54,12 +68,14 @@ static void read_subject_groups(const struct reader *reader, const struct node *
     subject->has_groups = true;
 }
 
+/* Taken from what the user would have. */
 static void read_dropped(const struct reader *reader, const struct node *node, void *target)
 {
     struct subject *subject = target;
     subject->dropped = schema_read_capabilities(reader, node);
 }
 
+/* The groups that a login of that user has, as initgroups(3) gives them. */
 static void look_up_groups(const struct reader *reader, const struct node *node,
                            struct subject *subject)
 {
@@ -81,7 +97,8 @@ static void look_up_groups(const struct reader *reader, const struct node *node,
     }
 }
 
-/* What was not written follows from the user's entry. */
+/* What was not written follows from the user's entry. Root has every capability that the headers
+ * know, as after a login; any other user has none. */
 static void complete_subject(const struct reader *reader, const struct node *node,
                              struct subject *subject)
 {
@@ -106,6 +123,7 @@ static void complete_subject(const struct reader *reader, const struct node *nod
     look_up_groups(reader, node, subject);
 }
 
+/* where is the name of the key, for messages. */
 static void read_subject(const struct reader *reader, const struct node *node, const char *where,
                          struct draft_subject *draft)
 {
@@ -128,12 +146,14 @@ static void read_subject(const struct reader *reader, const struct node *node, c
 
 /* ---- given ----------------------------------------------------------------------------------- */
 
+/* Who took the session. */
 static void read_opened_as(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
     read_subject(reader, node, "opened-as", &test->opened_as);
 }
 
+/* Absent: the same as opened-as. */
 static void read_used_as(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
@@ -141,18 +161,21 @@ static void read_used_as(const struct reader *reader, const struct node *node, v
     read_subject(reader, node, "used-as", &test->used_as);
 }
 
+/* Components that the two subjects cannot express, such as a namespace. */
 static void read_differing(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
     test->differing = schema_read_components(reader, node, false);
 }
 
+/* The call. */
 static void read_test_operation(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
     (void)schema_read_operation(reader, node, &test->operation);
 }
 
+/* *ret_text stays "" after an error. */
 static void read_string(const struct reader *reader, const struct node *node, const char *what,
                         const char **ret_text)
 {
@@ -173,12 +196,14 @@ static void read_string(const struct reader *reader, const struct node *node, co
 MATCH_FACT_MAP(READ_FACT)
 #undef READ_FACT
 
+/* As a caller would write it: it is normalised when the test runs. */
 static void read_test_namespace(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
     read_string(reader, node, "namespace", &test->name_space);
 }
 
+/* One class, or as many as an association names. */
 static void read_test_class(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
@@ -194,12 +219,14 @@ static void read_test_class(const struct reader *reader, const struct node *node
     }
 }
 
+/* For Invoke. */
 static void read_test_method(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
     read_string(reader, node, "method", &test->method);
 }
 
+/* The call that is made up. */
 static void read_given(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
@@ -220,6 +247,7 @@ static void read_given(const struct reader *reader, const struct node *node, voi
 
 /* ---- expect ---------------------------------------------------------------------------------- */
 
+/* What the rules must say, whatever mode is. */
 static void read_expected_decision(const struct reader *reader, const struct node *node,
                                    void *target)
 {
@@ -241,6 +269,7 @@ static void read_expected_mismatch(const struct reader *reader, const struct nod
     test->expect_mismatch = schema_read_components(reader, node, true);
 }
 
+/* "default" is the default. */
 static void read_expected_rule(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
@@ -261,6 +290,7 @@ static void read_expected_rule(const struct reader *reader, const struct node *n
     load->references = reference;
 }
 
+/* Only the decision is needed. */
 static void read_expect(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
@@ -274,12 +304,14 @@ static void read_expect(const struct reader *reader, const struct node *node, vo
 
 /* ---- all tests ------------------------------------------------------------------------------- */
 
+/* Need not be unique; the place distinguishes tests. */
 static void read_test_name(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
     test->name = schema_keep_text(reader, node, "name");
 }
 
+/* Doubles the array. */
 static void append_test(struct load *load, const struct draft_test *test)
 {
     if (load->test_count == load->test_capacity) {
@@ -295,6 +327,7 @@ static void append_test(struct load *load, const struct draft_test *test)
     load->tests[load->test_count++] = *test;
 }
 
+/* Tests beyond the limit are reported once. */
 static void read_test(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
@@ -325,6 +358,7 @@ static void read_test(const struct reader *reader, const struct node *node, void
     append_test(load, &test);
 }
 
+/* Tests of all files are run together: rules of one file may be tested in another. */
 void schema_read_tests(const struct reader *reader, const struct node *node, void *target)
 {
     schema_read_items(reader, node, "tests", read_test, target);

@@ -11,7 +11,8 @@
 #include "policy/characters.h"
 #include "policy/draft.h"
 
-/* Where a line begins; *ret_length without its newline. NULL when there is no such line. */
+/* Where a line begins; *ret_length without its newline. NULL when there is no such line. From the
+ * top each time: errors are few, and the file is small. */
 static const char *find_line(const struct policy_source *source, unsigned line, size_t *ret_length)
 {
     const char *at = source->text, *end = source->text + source->length;
@@ -28,6 +29,7 @@ static const char *find_line(const struct policy_source *source, unsigned line, 
     return at;
 }
 
+/* Text of the file is copied, so that the list outlives the load. */
 void source_error_list(const struct policy_source *source, struct diagnostics *errors,
                        unsigned line, unsigned column, const char *format, va_list arguments)
 {
@@ -42,6 +44,7 @@ void source_error_list(const struct policy_source *source, struct diagnostics *e
     diagnostic_add(errors, DIAGNOSTIC_ERROR, &place, text, length, "%s", message);
 }
 
+/* The usual form. */
 void source_error(const struct policy_source *source, struct diagnostics *errors, unsigned line,
                   unsigned column, const char *format, ...)
 {
@@ -52,12 +55,14 @@ void source_error(const struct policy_source *source, struct diagnostics *errors
     va_end(arguments);
 }
 
+/* Bytes, as no encoding is known yet. */
 static bool starts_with(const struct policy_source *source, const char *bytes, size_t length)
 {
     return source->length >= length && memcmp(source->text, bytes, length) == 0;
 }
 
-/* Reports the first forbidden character of a line; true when the line has no such character. */
+/* Reports the first forbidden character of a line; true when the line has no such character. One
+ * for each line: a line of a wrong encoding would give hundreds. */
 static bool check_line(const struct policy_source *source, struct diagnostics *errors,
                        const char *line, size_t length, unsigned number)
 {
@@ -82,6 +87,7 @@ static bool check_line(const struct policy_source *source, struct diagnostics *e
     return true;
 }
 
+/* A byte order mark is refused by itself, as its message can say what to do. */
 bool source_check(const struct policy_source *source, struct diagnostics *errors)
 {
     bool good = true;

@@ -26,6 +26,7 @@ bool source_check(const struct policy_source *source, struct diagnostics *errors
 /* An error at a place of a source, with the source line. line 0: the file as a whole. */
 void source_error(const struct policy_source *source, struct diagnostics *errors, unsigned line,
                   unsigned column, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The same with a list of arguments, for other functions of this form. */
 void source_error_list(const struct policy_source *source, struct diagnostics *errors,
                        unsigned line, unsigned column, const char *format, va_list arguments)
     __attribute__((format(printf, 5, 0)));

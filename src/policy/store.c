@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Holds the policy in force of a process: guarded calls take it, a reload puts another in its
- * place. */
+/*
+ * Holds the policy in force of a process: guarded calls take it, a reload puts another in its
+ * place.
+ *
+ * The lock is held for a few instructions only. A policy lives by its references, so a call that
+ * began under the old one ends under it.
+ */
 #include "policy/policy.h"
 
+/* The mutex is of the default kind: attributes NULL cannot fail with glibc. */
 void store_init(struct policy_store *store, const struct policy *policy)
 {
     (void)pthread_mutex_init(&store->lock, NULL);
@@ -10,6 +16,7 @@ void store_init(struct policy_store *store, const struct policy *policy)
     atomic_init(&store->generation, 1);
 }
 
+/* Readers that took a reference keep it. */
 void store_release(struct policy_store *store)
 {
     policy_release(store->policy);
@@ -17,6 +24,7 @@ void store_release(struct policy_store *store)
     (void)pthread_mutex_destroy(&store->lock);
 }
 
+/* The caller releases it. Never blocks longer than the few instructions of store_set(). */
 const struct policy *store_get(struct policy_store *store)
 {
     (void)pthread_mutex_lock(&store->lock);
@@ -25,6 +33,7 @@ const struct policy *store_get(struct policy_store *store)
     return policy;
 }
 
+/* A policy that is in use lives until its last reader lets go of it. */
 void store_set(struct policy_store *store, const struct policy *policy)
 {
     const struct policy *next = policy_keep(policy);
@@ -38,6 +47,7 @@ void store_set(struct policy_store *store, const struct policy *policy)
     policy_release(previous);
 }
 
+/* Without a lock: a guard asks this at every call. */
 uint64_t store_generation(const struct policy_store *store)
 {
     return atomic_load_explicit(&store->generation, memory_order_acquire);

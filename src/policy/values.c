@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads single values of a policy file, words, lists, numbers, sizes and durations, with the
- * error messages for wrong ones. The other schema files are written in terms of it. */
+/*
+ * Reads single values of a policy file, words, lists, numbers, sizes and durations, with the error
+ * messages for wrong ones. The other schema files are written in terms of it.
+ *
+ * schema_read_map(), schema_read_items() and schema_read_values() walk maps and lists by tables of
+ * keys; schema_read_text() and what is built on it read one scalar. All report in one form: what is
+ * wrong, and what would be right. A function that returns false, NULL or 0 has reported already, or
+ * met a NODE_BAD that was.
+ */
 #include "policy/schema.h"
 
 #include <stdio.h>
 #include <string.h>
 
+/* For the node itself where it has no key. */
 void schema_key_error(const struct reader *reader, const struct node *node, const char *format, ...)
 {
     va_list arguments;
@@ -17,9 +25,11 @@ void schema_key_error(const struct reader *reader, const struct node *node, cons
     va_end(arguments);
 }
 
+/* A value that is not written has no place of its own. */
 void schema_value_error(const struct reader *reader, const struct node *node, const char *format,
                         ...)
 {
+    /* As in "key:", where the value has no place. */
     bool at_key = node->empty && node->key != NULL;
     va_list arguments;
 
@@ -29,6 +39,7 @@ void schema_value_error(const struct reader *reader, const struct node *node, co
     va_end(arguments);
 }
 
+/* Zeroed memory of the draft. */
 void *schema_take(const struct reader *reader, size_t count, size_t size)
 {
     void *piece = arena_take(reader->load->kept, count, size);
@@ -39,6 +50,7 @@ void *schema_take(const struct reader *reader, size_t count, size_t size)
     return piece;
 }
 
+/* The file's name is the draft's, as the place outlives the load. */
 void schema_read_place(const struct reader *reader, const struct node *node,
                        struct policy_place *ret_place)
 {
@@ -51,6 +63,7 @@ void schema_read_place(const struct reader *reader, const struct node *node,
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
+/* A short list of all is more use than nothing; a long one is cut by the size of its buffer. */
 void schema_unknown_word(const struct reader *reader, const struct node *node, const char *what,
                          const char *const *candidates)
 {
@@ -71,6 +84,7 @@ void schema_unknown_word(const struct reader *reader, const struct node *node, c
     schema_value_error(reader, node, "unknown %s \"%s\"; use one of: %s", what, node->text, list);
 }
 
+/* The same for a table of words. */
 static void unknown_of_words(const struct reader *reader, const struct node *node, const char *what,
                              const struct schema_word *words)
 {
@@ -84,6 +98,7 @@ static void unknown_of_words(const struct reader *reader, const struct node *nod
     schema_unknown_word(reader, node, what, candidates);
 }
 
+/* Exactly as written: words have no other case and no abbreviation. */
 bool schema_read_word(const struct reader *reader, const struct node *node, const char *what,
                       const struct schema_word *words, unsigned *ret_value)
 {
@@ -102,6 +117,7 @@ bool schema_read_word(const struct reader *reader, const struct node *node, cons
     return false;
 }
 
+/* Unknown words are reported and left out. */
 unsigned schema_read_word_set(const struct reader *reader, const struct node *node,
                               const char *what, const struct schema_word *words)
 {
@@ -119,7 +135,13 @@ unsigned schema_read_word_set(const struct reader *reader, const struct node *no
 
 /* ---- maps and lists -------------------------------------------------------------------------- */
 
-/* The key that was meant, as far as that can be guessed; else NULL. */
+/*
+ * A map is a table of keys, each with its reader. Unknown keys are errors, since a misspelt key
+ * that is passed over would leave a rule wider than it was meant.
+ */
+
+/* The key that was meant, as far as that can be guessed; else NULL. The answer lets the caller
+ * leave out "lacks the key" for a key that is only misspelt. */
 static const char *unknown_key(const struct reader *reader, const struct node *entry,
                                const char *where, const struct schema_key *keys)
 {
@@ -147,6 +169,7 @@ static const char *unknown_key(const struct reader *reader, const struct node *e
     return nearest;
 }
 
+/* Duplicates are gone already (document.c). */
 static bool holds(const struct node *map, const char *key)
 {
     for (const struct node *entry = map->first; entry != NULL; entry = entry->next) {
@@ -157,6 +180,7 @@ static bool holds(const struct node *map, const char *key)
     return false;
 }
 
+/* NULL when the map has no such key. */
 static const struct schema_key *find_key(const struct schema_key *keys, const char *name)
 {
     for (; keys->name != NULL; keys++) {
@@ -167,6 +191,8 @@ static const struct schema_key *find_key(const struct schema_key *keys, const ch
     return NULL;
 }
 
+/* Readers run in the order of the file; a key that is needed and missing is reported at the first
+ * entry. */
 void schema_read_map(const struct reader *reader, const struct node *node, const char *where,
                      const struct schema_key *keys, void *target)
 {
@@ -201,6 +227,7 @@ void schema_read_map(const struct reader *reader, const struct node *node, const
     }
 }
 
+/* Every item is read, whatever is wrong with the one before. */
 void schema_read_items(const struct reader *reader, const struct node *node, const char *what,
                        void (*read)(const struct reader *, const struct node *, void *),
                        void *target)
@@ -221,6 +248,7 @@ void schema_read_items(const struct reader *reader, const struct node *node, con
     }
 }
 
+/* A single value counts as a list of one. More than DRAFT_MAX_VALUES are refused as a whole. */
 uint32_t schema_read_values(const struct reader *reader, const struct node *node, bool may_be_empty,
                             const struct node **ret_first)
 {
@@ -243,6 +271,12 @@ uint32_t schema_read_values(const struct reader *reader, const struct node *node
 
 /* ---- scalars --------------------------------------------------------------------------------- */
 
+/*
+ * No scalar has a type in the tree; the reader of a key gives it one. Every number has bounds, and
+ * every unit is written out.
+ */
+
+/* The node's own text, which lives as long as the load. */
 const char *schema_read_text(const struct reader *reader, const struct node *node, const char *what)
 {
     if (node->kind == NODE_BAD) {
@@ -264,6 +298,7 @@ const char *schema_read_text(const struct reader *reader, const struct node *nod
     return node->text;
 }
 
+/* For what stays in the draft. */
 const char *schema_keep_text(const struct reader *reader, const struct node *node, const char *what)
 {
     const char *text = schema_read_text(reader, node, what);
@@ -297,6 +332,7 @@ static bool parse_digits(const char *text, size_t length, uint64_t *ret_number)
     return true;
 }
 
+/* word may be NULL. */
 static bool is_word(const char *text, const char *word)
 {
     return word != NULL && strcmp(text, word) == 0;
@@ -309,6 +345,7 @@ static const char *or_word(const char *word, char buffer[16])
     return buffer;
 }
 
+/* Decimal digits only; the bounds are in the message. */
 bool schema_read_number(const struct reader *reader, const struct node *node, uint32_t smallest,
                         uint32_t largest, const char *zero, uint32_t *ret_number)
 {
@@ -332,6 +369,7 @@ bool schema_read_number(const struct reader *reader, const struct node *node, ui
     return true;
 }
 
+/* A unit is needed: a bare number could be bytes or anything. */
 bool schema_read_size(const struct reader *reader, const struct node *node, const char *zero,
                       uint64_t *ret_size)
 {
@@ -365,6 +403,7 @@ bool schema_read_size(const struct reader *reader, const struct node *node, cons
     return false;
 }
 
+/* What this writes schema_read_duration() reads as the same. */
 void schema_duration_word(uint32_t seconds, char text[24])
 {
     static const struct {
@@ -383,6 +422,7 @@ void schema_duration_word(uint32_t seconds, char text[24])
     snprintf(text, 24, "%u%c", seconds / units[i].seconds, units[i].name);
 }
 
+/* A bare number is refused, as for sizes. least keeps a value of 0 for the word. */
 bool schema_read_duration(const struct reader *reader, const struct node *node, uint32_t least,
                           uint32_t most, const char *zero, uint32_t *ret_seconds)
 {

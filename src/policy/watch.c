@@ -6,6 +6,11 @@
  * instance cannot be distinguished from the host's: all anonymous inodes are one. The other thread
  * calls changed(), which reads the policy and writes to the log, and so has the descriptors of the
  * process.
+ *
+ * watch_start() starts the thread that waits (run_waiter) and, once that has its descriptors, the
+ * one that reports (run_reporter). They share struct policy_watch and its lock. end() wakes the
+ * first through a pipe in its own table, which it opens by way of /proc; the last of the three
+ * users frees the struct.
  */
 #include "policy/watch.h"
 
@@ -56,6 +61,7 @@ enum {
 #define SYS_close_range 436
 #endif
 
+/* BEGINS: not known yet. WAITS: it has its descriptors. GONE: it never had, or has ended. */
 enum waiting { BEGINS, WAITS, GONE };
 
 struct policy_watch {
@@ -63,6 +69,7 @@ struct policy_watch {
     pthread_cond_t news;
     unsigned users; /* the handle and the threads; the last one frees it */
     enum waiting waiting;
+    /* changed: not reported yet. ended: both threads must go. */
     bool changed, ended;
     pid_t waiter; /* and the number that the end of a pipe has in its table, to wake it */
     int wake;
@@ -74,6 +81,7 @@ struct policy_watch {
     char paths[MAX_PATHS][PATH_SIZE];
 };
 
+/* No callback runs with it held. */
 static void lock(struct policy_watch *watch)
 {
     (void)pthread_mutex_lock(&watch->lock);
@@ -100,12 +108,19 @@ static void leave(struct policy_watch *watch)
 
 /* ---- the thread that waits ------------------------------------------------------------------- */
 
+/*
+ * It leaves the table of descriptors of the process (close_range(2), unshare(2)) before it opens
+ * anything. Nothing that it has can then be closed by the host.
+ */
+
 /* What only this thread has. */
 struct waiter {
     struct policy_watch *watch;
     int inotify, wake[2];
 };
 
+/* For kernels without close_range(2). Nothing but this thread uses the table, so no descriptor
+ * comes meanwhile. */
 static bool close_listed(void)
 {
     DIR *list = opendir("/proc/thread-self/fd");
@@ -124,7 +139,8 @@ static bool close_listed(void)
 }
 
 /* A table of its own with nothing in it: the host's files must not stay open because of us.
- * close_range(2) is there since Linux 5.9. */
+ * close_range(2) is there since Linux 5.9. false leaves the thread with nothing to wait for: it
+ * ends. */
 static bool leave_table(void)
 {
     if (syscall(SYS_close_range, 0U, ~0U, CLOSE_RANGE_UNSHARE) == 0) {
@@ -133,7 +149,8 @@ static bool leave_table(void)
     return unshare(CLONE_FILES) == 0 && close_listed();
 }
 
-/* Again after each event: a folder that was missing may be there now. Adding one twice is one. */
+/* Again after each event: a folder that was missing may be there now. Adding one twice is one.
+ * Errors are ignored: a folder that is missing is seen through the one above it. */
 static void add_folders(const struct waiter *waiter)
 {
     const struct policy_watch *watch = waiter->watch;
@@ -152,10 +169,12 @@ static void add_folders(const struct waiter *waiter)
     }
 }
 
-/* True when there were events within timeout; false when there were none, or the end has come. */
+/* True when there were events within timeout; false when there were none, or the end has come. What
+ * the events say does not matter: the set is loaded anew whatever changed. */
 static bool take_events(const struct waiter *waiter, int timeout, bool *ret_stop)
 {
     char events[4096];
+    /* The second one wakes the thread when the watching ends. */
     struct pollfd fds[2] = {{waiter->inotify, POLLIN, 0}, {waiter->wake[0], POLLIN, 0}};
 
     int ready = poll(fds, 2, timeout);
@@ -174,6 +193,7 @@ static void settle(const struct waiter *waiter, bool *ret_stop)
              !*ret_stop);
 }
 
+/* Asked between waits, and when a poll has timed out. */
 static bool is_over(struct policy_watch *watch)
 {
     lock(watch);
@@ -182,6 +202,7 @@ static bool is_over(struct policy_watch *watch)
     return over;
 }
 
+/* Changes during a load are kept in the flag, and give one more load. */
 static void note_change(struct policy_watch *watch)
 {
     lock(watch);
@@ -190,7 +211,8 @@ static void note_change(struct policy_watch *watch)
     unlock(watch);
 }
 
-/* The starter opens the pipe by this name, once, to see that it can. */
+/* The starter opens the pipe by this name, once, to see that it can. -1 where /proc is not mounted;
+ * the thread then looks more often (LOOK_OFTEN_MS). */
 static int open_wake(const struct policy_watch *watch)
 {
     char path[64];
@@ -199,6 +221,8 @@ static int open_wake(const struct policy_watch *watch)
     return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
+/* The pipe is tried from this thread, since nothing else can say whether the other side will be
+ * able to. */
 static void wait_for_changes(const struct waiter *waiter)
 {
     struct policy_watch *watch = waiter->watch;
@@ -221,6 +245,7 @@ static void wait_for_changes(const struct waiter *waiter)
     }
 }
 
+/* The end of the thread closes what this opened. */
 static bool begin_waiting(struct waiter *waiter)
 {
     if (!leave_table() || pipe2(waiter->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -234,6 +259,8 @@ static bool begin_waiting(struct waiter *waiter)
     return true;
 }
 
+/* Signals are blocked (start_thread), and the thread cannot be cancelled: a host's
+ * pthread_cancel(3) must not leave the lock held. */
 static void *run_waiter(void *argument)
 {
     ENTRY_UNCANCELLED;
@@ -258,6 +285,7 @@ static void *run_waiter(void *argument)
 
 /* ---- the thread that reports ----------------------------------------------------------------- */
 
+/* on_change() runs without the lock, since it may call watch_stop(). */
 static void *run_reporter(void *argument)
 {
     ENTRY_UNCANCELLED;
@@ -283,6 +311,12 @@ static void *run_reporter(void *argument)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
+/*
+ * The struct is freed by the last of its users: the handle may be gone while a thread still ends.
+ */
+
+/* All signals are blocked in the new thread from its first instruction: a host's handler must not
+ * run on it. */
 static bool start_thread(struct policy_watch *watch, void *(*run)(void *), pthread_t *ret_thread)
 {
     sigset_t before;
@@ -297,6 +331,7 @@ static bool start_thread(struct policy_watch *watch, void *(*run)(void *), pthre
     return started;
 }
 
+/* Paths are copied; those that are too long or too many are left out. */
 static struct policy_watch *make_watch(const char *const *paths, size_t path_count,
                                        policy_changed changed)
 {
@@ -327,7 +362,8 @@ static bool await_begin(struct policy_watch *watch)
     return watch->waiting == WAITS;
 }
 
-/* Called with the lock held. */
+/* Called with the lock held. On failure the caller ends and leaves, which frees the struct when the
+ * waiter has gone. */
 static bool start_both(struct policy_watch *watch)
 {
     if (!start_thread(watch, run_waiter, &watch->waiter_thread)) {
@@ -352,6 +388,7 @@ static void end(struct policy_watch *watch)
     }
 }
 
+/* missed makes the first report at once, when both threads run. */
 enum miguard_status watch_start(const char *const *paths, size_t path_count, policy_changed changed,
                                 bool missed, struct policy_watch **ret_watch)
 {
@@ -372,11 +409,14 @@ enum miguard_status watch_start(const char *const *paths, size_t path_count, pol
     return MIGUARD_OK;
 }
 
+/* By the epoch of the process, which grows with each fork. */
 bool watch_is_ours(const struct policy_watch *watch)
 {
     return watch->epoch == process_epoch();
 }
 
+/* wait: join both threads. A thread cannot join itself, so a stop from on_change() detaches them.
+ */
 static void stop(struct policy_watch *watch, bool wait)
 {
     if (watch == NULL) {

@@ -12,6 +12,7 @@
 
 #include "miguard/status.h"
 
+/* Freed by its last user: the handle or one of the threads. */
 struct policy_watch;
 
 /* Called on a thread of the library, with all signals blocked, when something changed and then
