@@ -177,7 +177,8 @@ static uint32_t securebits_now(const struct step *step)
 }
 
 /* An effective uid that changes from 0 to another clears the effective set: it is raised again if a
- * later step needs it. */
+ * later step needs it. On the way back it is always needed: groups and gids follow the uids
+ * there. */
 static enum miguard_status raise_caps_again(struct step *step)
 {
     const struct miguard_identity *from = step->from, *to = step->to;

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes targets of a switch or drop: from a user, ids, a socket's peer or an identity. Called by
- * programs and the gateway. */
+/*
+ * Makes targets of a switch or drop: from a user, ids, a socket's peer or an identity. Called by
+ * programs and the gateway.
+ *
+ * Each constructor ends in make_target(), which checks and copies the ids, or copies a whole
+ * identity. target_expected() is asked later, by the switch and the rehearsal: what a target means
+ * depends on the thread.
+ */
 #include "switch/target.h"
 
 #include <cap-ng.h>
@@ -32,7 +38,8 @@ void miguard_target_free(struct miguard_target *target)
     }
 }
 
-/* A copy of groups as a target of plain ids. */
+/* A copy of groups as a target of plain ids. *ret_target is set only with OK. Errors: LIMIT,
+ * INVALID_ARGUMENT, NO_MEMORY. */
 static enum miguard_status make_target(uid_t uid, gid_t gid, const gid_t *groups,
                                        size_t group_count, struct miguard_target **ret_target,
                                        struct miguard_error *reterr)
@@ -106,7 +113,7 @@ static enum miguard_status lookup_error(enum directory_result result, const char
     return not_asked("user", user, entry->error, reterr);
 }
 
-/* By the rule of directory.h. */
+/* By the rule of directory.h. FOUND leaves a name in *ret_entry that the caller releases. */
 static enum miguard_status find_user(const char *user, struct directory_entry *ret_entry,
                                      struct miguard_error *reterr)
 {
@@ -188,7 +195,8 @@ enum miguard_status miguard_target_user(const char *user, struct miguard_target 
     return make_user_target(user, NULL, NULL, ret_target, reterr);
 }
 
-/* Whether exactly the members that the choice needs are set. */
+/* Whether exactly the members that the choice needs are set. A list beside a choice that ignores it
+ * is a mistake of the caller and is refused. */
 static bool sound_groups(const struct miguard_groups *groups)
 {
     bool list = groups->list != NULL || groups->count > 0, user = groups->user != NULL;
@@ -269,7 +277,8 @@ static enum miguard_status peer_groups(int socket, gid_t **ret_groups, socklen_t
 }
 
 /* The kernel translates a peer's ids into this user namespace. Where it maps all ids, as the first
- * namespace does, 65534 is that very user; elsewhere it may be any unmapped one. */
+ * namespace does, 65534 is that very user; elsewhere it may be any unmapped one. The identity is
+ * only a form for id_map_prove(): the peer's one uid and gid in every place. */
 static enum miguard_status prove_peer(const struct ucred *peer, gid_t *groups, uint32_t count,
                                       struct miguard_error *reterr)
 {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds io_uring threads of the process (uring.h). Called by the gate, the drop and the records of
- * switches. */
+/*
+ * Finds io_uring threads of the process (uring.h). Called by the gate, the drop and the records of
+ * switches.
+ *
+ * The list of threads is read by getdents64(2) and each thread's stat by read(2): nothing is
+ * allocated, since threads that hold the allocator's lock may be stopped.
+ */
 #include "switch/uring.h"
 
 #include <dirent.h>
@@ -13,7 +18,8 @@
 
 #define IO_WORKER 0x10UL /* PF_IO_WORKER of the kernel's <linux/sched.h> */
 
-/* The name may contain parentheses, so it ends at the last one. Six fields precede the flags. */
+/* The name may contain parentheses, so it ends at the last one. Six fields precede the flags. False
+ * for a thread of the program, and where the file is not as proc_pid_stat(5) says. */
 static bool parse_stat(char *stat, char ret_name[URING_NAME_SIZE])
 {
     char *begin = strchr(stat, '('), *end = strrchr(stat, ')');
@@ -27,6 +33,7 @@ static bool parse_stat(char *stat, char ret_name[URING_NAME_SIZE])
     return (flags & IO_WORKER) != 0;
 }
 
+/* False for a thread that has ended meanwhile: its file is gone. */
 bool uring_is_thread(pid_t tid, char ret_name[URING_NAME_SIZE])
 {
     char path[64], stat[512];
@@ -42,7 +49,8 @@ bool uring_is_thread(pid_t tid, char ret_name[URING_NAME_SIZE])
     return parse_stat(stat, ret_name);
 }
 
-/* A new thread sets its name when it begins to run; until then it has its creator's. */
+/* A new thread sets its name when it begins to run; until then it has its creator's. A worker is
+ * recognised by its name, which no other io_uring thread has. */
 static bool polls(pid_t tid, _Atomic pid_t harmless[URING_HARMLESS])
 {
     char name[URING_NAME_SIZE];
@@ -58,6 +66,7 @@ static bool polls(pid_t tid, _Atomic pid_t harmless[URING_HARMLESS])
     return found;
 }
 
+/* 0 also where /proc cannot be read: a poller is then not detected. */
 pid_t uring_find_poller(_Atomic pid_t harmless[URING_HARMLESS])
 {
     _Alignas(struct dirent64) char buffer[4096];
