@@ -2,6 +2,10 @@
 /*
  * The decision: identity, then policy, then record. A call proceeds only through a `return true` of
  * this file; everything that is not proved ends in a refusal.
+ *
+ * A use: guard_use() -> not_revoked(), which also asks a newer policy (still_allowed), -> check()
+ * -> decide_match() or decide_mismatch() -> conclude(), which records and fills in the refusal ->
+ * is_still(), where a record took time.
  */
 #include <string.h>
 
@@ -9,6 +13,8 @@
 #include "guard/guard.h"
 #include "switch/switch.h"
 
+/* The facts of a call for its record. Everything is borrowed from the call; the outcome is filled
+ * in later. */
 static struct audit_event event_of(const struct guard_call *call, enum audit_action action)
 {
     const struct binding *binding = call->binding;
@@ -32,6 +38,8 @@ static struct audit_event event_of(const struct guard_call *call, enum audit_act
     };
 }
 
+/* Why no identity could be bound. A status that no case names is an identity that could not be
+ * read. */
 static enum audit_reason reason_of(enum miguard_status status)
 {
     switch (status) {
@@ -49,7 +57,8 @@ static enum audit_reason reason_of(enum miguard_status status)
 }
 
 /* Writes the record, with the thread's current identity when the event has none. False when no
- * record was written. */
+ * record was written. A failed capture does not prevent the record: it then has no current
+ * identity. */
 static bool record(struct audit *audit, struct audit_event *event, char ret_id[AUDIT_ID_SIZE])
 {
     struct miguard_identity current;
@@ -71,7 +80,9 @@ static bool record(struct audit *audit, struct audit_event *event, char ret_id[A
     return written;
 }
 
-/* Turns a verdict into an answer. event has the facts but not yet the outcome. */
+/* Turns a verdict into an answer. event has the facts but not yet the outcome. True only for an
+ * allowed call whose record, if one is wanted, was written or may be missing
+ * (audit_failure_denies). */
 static bool conclude(struct guard *guard, const struct policy_verdict *verdict,
                      struct audit_event *event, struct refusal *ret_refusal)
 {
@@ -100,7 +111,8 @@ static bool conclude(struct guard *guard, const struct policy_verdict *verdict,
     return false;
 }
 
-/* Refusals that no rule can change. The answer does not depend on whether it is recorded. */
+/* Refusals that no rule can change. The answer does not depend on whether it is recorded. The rule
+ * "built-in" stands for every such refusal in the log. */
 static void refuse(struct guard *guard, struct audit_event *event, enum guard_answer answer,
                    struct refusal *ret_refusal)
 {
@@ -113,6 +125,8 @@ static void refuse(struct guard *guard, struct audit_event *event, enum guard_an
 
 /* ---- use ----------------------------------------------------------------------------------- */
 
+/* What the policy is asked: the names are set only where the call has some, so a rule about names
+ * does not match the others. */
 static struct policy_call question_of(const struct guard_call *call, miguard_components mismatch)
 {
     struct policy_call question = {
@@ -127,6 +141,8 @@ static struct policy_call question_of(const struct guard_call *call, miguard_com
     return question;
 }
 
+/* The components that the policy of the session compares; it does not change while the session
+ * lives. */
 static miguard_components compared(const struct guard_call *call)
 {
     return policy_compared(policy_view_policy(call->binding->view));
@@ -147,6 +163,9 @@ static bool conclude_use(const struct guard_call *call, const struct policy_verd
  * thread's setuid(3) may change this one meanwhile. After an allowed decision the thread must still
  * have the identity that it was about. Not checked where nothing was recorded. All components are
  * compared for an identity that a rule allowed, and the policy's components for the session's own.
+ *
+ * A change found here is refused as torn: the decision was about an identity that the thread has no
+ * longer.
  */
 static bool is_still(const struct guard_call *call, const struct miguard_identity *decided_on,
                      struct refusal *ret_refusal)
@@ -173,8 +192,8 @@ static bool read_last_switch(struct audit_last_switch *ret_last)
     return last.kind != 0;
 }
 
-/* A rule may depend on the thread's current identity, so it is captured before the policy
- * is asked. */
+/* A rule may depend on the thread's current identity, so it is captured before the policy is asked.
+ * The record has both identities, which of their components differ, and the last switch. */
 static bool decide_mismatch(const struct guard_call *call, miguard_components mismatch,
                             miguard_components unreadable, struct refusal *ret_refusal)
 {
@@ -206,6 +225,8 @@ static bool decide_mismatch(const struct guard_call *call, miguard_components mi
     return allowed;
 }
 
+/* The fast path: a match that the policy allows and does not want recorded costs no event. A match
+ * can still be denied, by a rule about the operation or its names. */
 static bool decide_match(const struct guard_call *call, struct refusal *ret_refusal)
 {
     const struct policy_call question = question_of(call, 0);
@@ -226,6 +247,9 @@ static bool decide_match(const struct guard_call *call, struct refusal *ret_refu
 /*
  * A session keeps the policy that it was opened under, unless a newer one would not have opened it:
  * then it is revoked. Evaluated once for each new policy.
+ *
+ * The decision is that of opening the session, without names. Two threads may evaluate the same
+ * policy at once; both get the same answer.
  */
 static bool still_allowed(const struct guard_call *call, struct refusal *ret_refusal)
 {
@@ -260,6 +284,8 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
     return allowed;
 }
 
+/* The first question of each use. A revoked session stays revoked: its refusal does not ask the
+ * policy again. */
 static bool not_revoked(const struct guard_call *call, struct refusal *ret_refusal)
 {
     if (!atomic_load_explicit(&call->binding->revoked, memory_order_relaxed)) {
@@ -279,6 +305,8 @@ static miguard_components check(const struct guard_call *call, miguard_component
     return gate_check(binding->number, &binding->identity, compared(call), ret_unreadable);
 }
 
+/* In this order: a thread that jumped out of a callback is restored, the session must be valid, and
+ * only then is the thread compared. */
 bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
@@ -304,6 +332,7 @@ bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
     return mismatch == 0 || decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
 
+/* The host chooses the thread of a callback, so there is no identity to compare yet. */
 bool guard_may_deliver(const struct guard_call *call, struct refusal *ret_refusal)
 {
     return not_revoked(call, ret_refusal);
@@ -311,6 +340,7 @@ bool guard_may_deliver(const struct guard_call *call, struct refusal *ret_refusa
 
 /* ---- binding --------------------------------------------------------------------------------- */
 
+/* The record of an attempt to get a session. It has no bound identity unless the caller adds it. */
 static struct audit_event open_event(const struct binding *binding, const void *call_site)
 {
     return (struct audit_event){
@@ -324,7 +354,8 @@ static struct audit_event open_event(const struct binding *binding, const void *
     };
 }
 
-/* The view of the policy in force; NULL with *ret_status NO_MEMORY or BAD_POLICY. */
+/* The view of the policy in force; NULL with *ret_status NO_MEMORY or BAD_POLICY. The view is the
+ * policy narrowed to this identity and provider; it keeps its policy alive. */
 static struct policy_view *current_view(struct binding *binding, enum miguard_status *ret_status)
 {
     struct policy_store *store = &binding->guard->store;
@@ -340,6 +371,8 @@ static struct policy_view *current_view(struct binding *binding, enum miguard_st
     return *ret_status == MIGUARD_OK ? view : NULL;
 }
 
+/* The binding gets its number and view before the decision, so a refused binding is released like
+ * any other. No policy is a refusal: nothing is handed out without one. */
 bool guard_bind(struct binding *binding, const void *call_site, struct refusal *ret_refusal)
 {
     struct audit_event event = open_event(binding, call_site);
@@ -370,6 +403,7 @@ bool guard_bind(struct binding *binding, const void *call_site, struct refusal *
     return conclude(binding->guard, &verdict, &event, ret_refusal);
 }
 
+/* A lack of memory is a limit and not a denial: another attempt may succeed. */
 void guard_bind_failed(const struct binding *binding, enum miguard_status why,
                        const void *call_site, struct refusal *ret_refusal)
 {
@@ -408,6 +442,8 @@ void guard_refuse(const struct guard_call *call, enum audit_action action, enum 
     refuse(call->binding->guard, &event, answer, ret_refusal);
 }
 
+/* An invalid handle names no binding, so the guard is entered for the record alone, and the name is
+ * recorded as it was given. */
 void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, uint64_t handle_name,
                          const void *call_site, struct refusal *ret_refusal)
 {
@@ -427,6 +463,7 @@ void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, u
     guard_leave(guard);
 }
 
+/* The refusal itself is not needed: the host is answered without a text. */
 void guard_no_context(const char *provider)
 {
     struct audit_event event = {
@@ -442,6 +479,7 @@ void guard_no_context(const char *provider)
     guard_leave(guard);
 }
 
+/* Not a refusal: the operation is ended in any case. */
 void guard_note_reaped(const struct guard_call *call)
 {
     struct audit_event event = event_of(call, AUDIT_ACTION_REAP);

@@ -11,7 +11,8 @@ struct process_guard process_guard = {
 FORK_OWNER(guard_owner, .rank = FORK_GUARD, .lock = &process_guard.lock);
 FORK_OWNER(store_owner, .rank = FORK_STORE, .lock = &process_guard.guard.store.lock);
 
-/* Runs after the guard's lock was taken, which protects the pointer to the log. */
+/* Runs after the guard's lock was taken, which protects the pointer to the log. The log has its own
+ * lock, which audit_lock() takes. */
 static void lock_log(void)
 {
     if (process_guard.guard.audit != NULL) {
@@ -19,6 +20,7 @@ static void lock_log(void)
     }
 }
 
+/* In the parent: the log continues as before. */
 static void unlock_log(void)
 {
     if (process_guard.guard.audit != NULL) {
@@ -26,6 +28,7 @@ static void unlock_log(void)
     }
 }
 
+/* In the child, where no thread is left that waited for the log. */
 static void unlock_log_in_child(void)
 {
     if (process_guard.guard.audit != NULL) {
@@ -36,8 +39,10 @@ static void unlock_log_in_child(void)
 FORK_OWNER(audit_owner, .rank = FORK_AUDIT, .before = lock_log, .after = unlock_log,
            .in_child = unlock_log_in_child);
 
+/* Set only by before_drop() and after_drop() of setup.c. */
 __thread bool guard_is_dropping;
 
+/* A thread that drops has the lock already: it is not recursive. */
 static void lock(void)
 {
     if (!guard_is_dropping) {
@@ -52,6 +57,7 @@ static void unlock(void)
     }
 }
 
+/* The pointer to the log is read under the lock; while the guard has users it is not replaced. */
 struct guard *guard_enter_if_open(void)
 {
     lock();

@@ -35,6 +35,8 @@ struct guard {
 /* Pins the guard for a binding or a record. Sets it up from the standard places first where that
  * was not done yet; never NULL. */
 struct guard *guard_enter(void);
+/* Releases the pin of guard_enter() or guard_enter_if_open(). The owner of a binding keeps its pin
+ * as long as the binding lives. */
 void guard_leave(struct guard *guard);
 
 /* The same for records only: sets nothing up; NULL without a log. */
@@ -61,13 +63,15 @@ struct binding {
     atomic_bool revoked;         /* permanently, though its object lives */
 };
 
-/* A zeroed binding may be released. */
+/* A zeroed binding may be released. Releases the identity and the view; the guard's pin stays with
+ * the owner. */
 void binding_release(struct binding *binding);
 
 /* What the record of a call says about the keys of an instance. */
 enum audit_keys_mode binding_keys_mode(const struct binding *binding);
 
-/* One use of a binding. */
+/* One use of a binding. The owner of the binding fills it in for each call and keeps all of it
+ * valid until the guard has answered. */
 struct guard_call {
     enum operation operation;
     struct binding *binding;
@@ -78,7 +82,7 @@ struct guard_call {
 };
 
 /* True when the calling thread may proceed. Otherwise fills *ret_refusal; the record is already
- * written. */
+ * written. Thread safe; the calling thread is the one that is compared. May wait for the log. */
 MIGUARD_CHECKED bool guard_use(const struct guard_call *call, struct refusal *ret_refusal);
 
 /* The second check, in full, before anything is handed out: while the host worked, any code may
@@ -94,7 +98,7 @@ MIGUARD_CHECKED bool guard_bind(struct binding *binding, const void *call_site,
                                 struct refusal *ret_refusal);
 
 /* Records that nothing could be bound because the identity could not be read. binding has the
- * guard, the provider and the context. */
+ * guard, the provider and the context. Always refuses: fills *ret_refusal. */
 void guard_bind_failed(const struct binding *binding, enum miguard_status why,
                        const void *call_site, struct refusal *ret_refusal);
 
@@ -106,7 +110,7 @@ void guard_refuse(const struct guard_call *call, enum audit_action action, enum 
 void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, uint64_t handle_name,
                          const void *call_site, struct refusal *ret_refusal);
 
-/* Records that no further context can be guarded. */
+/* Records that no further context can be guarded. provider as in records. */
 void guard_no_context(const char *provider);
 
 /* Records an operation that was still open when its context ended. */
@@ -118,6 +122,8 @@ void guard_note_reaped(const struct guard_call *call);
 void observe_all(void);
 
 struct gate_note;
+/* Records a gate that was closed or could not be closed, where the policy in force wants that. The
+ * caller has the guard pinned or holds its lock. */
 void observe_gate_closed(struct guard *guard, const struct gate_note *note);
 
 #endif

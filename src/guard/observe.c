@@ -15,7 +15,8 @@
 /* Space for every step with its error, so that no reason is cut. */
 enum { ATTEMPT_SIZE = 512 };
 
-/* Successes are recorded where the policy lists `when`, failures where it lists deny. */
+/* Successes are recorded where the policy lists `when`, failures where it lists deny. Without a
+ * policy only failures are recorded. */
 static bool is_recorded(struct guard *guard, bool denied, unsigned when)
 {
     const struct policy *policy = store_get(&guard->store);
@@ -25,6 +26,7 @@ static bool is_recorded(struct guard *guard, bool denied, unsigned when)
     return (audited & (denied ? POLICY_AUDIT_DENY : when)) != 0;
 }
 
+/* The step that failed and why, after what was attempted. */
 static void append_error(char attempt[ATTEMPT_SIZE], const struct miguard_error *error)
 {
     size_t length = strlen(attempt);
@@ -38,6 +40,7 @@ static void append_error(char attempt[ATTEMPT_SIZE], const struct miguard_error 
 
 /* ---- switches and the drop ----------------------------------------------------------------- */
 
+/* UNDONE has its own record and does not come here. */
 static enum audit_action action_of(enum switch_kind kind)
 {
     return kind == SWITCH_KIND_TO     ? AUDIT_ACTION_SWITCH
@@ -70,6 +73,8 @@ static void record_undone(struct guard *guard, const struct switch_note *note)
     (void)!audit_write(guard->audit, &event);
 }
 
+/* from is what the thread was, to what it should become. The current identity is read anew: after a
+ * failure only that shows what the thread is now. */
 static void record_switch(struct guard *guard, const struct switch_note *note)
 {
     char attempt[ATTEMPT_SIZE] = "";
@@ -129,6 +134,7 @@ static void record_poller(struct guard *guard, const struct switch_note *note)
     (void)!audit_write(guard->audit, &event);
 }
 
+/* The hook of every public switch. Without a log it costs one lock. */
 static void on_switch(const struct switch_note *note)
 {
     struct guard *guard = guard_enter_if_open();
@@ -172,6 +178,7 @@ void observe_gate_closed(struct guard *guard, const struct gate_note *note)
     (void)!audit_write(guard->audit, &event);
 }
 
+/* A gate that the program closes. One that the policy closes is recorded by setup.c. */
 static void on_gate_closed(const struct gate_note *note)
 {
     struct guard *guard = guard_enter_if_open();
@@ -182,8 +189,8 @@ static void on_gate_closed(const struct gate_note *note)
     }
 }
 
-/* Runs on the gate's background thread, so the other thread's identity cannot be read, only
- * its id. */
+/* Runs on the gate's background thread, so the other thread's identity cannot be read, only its id.
+ * The text has the call with its arguments, and how many refusals before it were lost. */
 static void record_stray(struct guard *guard, const struct gate_stray *stray)
 {
     char attempt[ATTEMPT_SIZE];
@@ -206,6 +213,7 @@ static void record_stray(struct guard *guard, const struct gate_stray *stray)
     (void)!audit_write(guard->audit, &event);
 }
 
+/* On the gate's background thread, one at a time; may wait for the log. */
 static void on_stray(const struct gate_stray *stray)
 {
     struct guard *guard = guard_enter_if_open();

@@ -12,7 +12,9 @@
 
 struct policy_watch;
 
-/* Bindings count as users. The guard can be replaced only without users, its policy at any time. */
+/* Bindings count as users. The guard can be replaced only without users, its policy at any time.
+ * The lock protects every member; of guard it protects the changes, and the pointer to the log
+ * where the reader has no pin. */
 struct process_guard {
     pthread_mutex_t lock;
     bool configured;
@@ -26,6 +28,7 @@ struct process_guard {
      * the lock. An older read must not replace a newer one: each read has a number, and replaces
      * only a lower one. */
     uint64_t read_last, read_in_force;
+    /* What the log says about the policy in force. */
     struct in_force {
         struct text files; /* their names */
         char hash[DRAFT_HASH_SIZE];

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place where a refusal becomes a sentence. decision.c makes the data, a front end asks for
- * the text. */
+/*
+ * The one place where a refusal becomes a sentence. decision.c makes the data, a front end asks for
+ * the text.
+ *
+ * Everything is of bounded size: a refusal is made where memory may have run out.
+ */
 #include "guard/refusal.h"
 
 #include <stdio.h>
@@ -9,6 +13,8 @@
 #include "identity/cut.h"
 #include "identity/identity.h"
 
+/* Copies at most limit bytes, up to a whole character, and marks a cut. to has room for limit and
+ * the mark. */
 static void copy_cut(char *to, const char *text, size_t limit)
 {
     if (text == NULL) {
@@ -36,17 +42,20 @@ void refusal_set_rule(struct refusal *refusal, const char *rule, const char *sou
     copy_cut(refusal->rule_reason, rule_reason, REFUSAL_REASON);
 }
 
+/* The text that is being made, and its whole size; the NUL is always within. */
 struct sentence {
     char *text;
     size_t size;
 };
 
+/* Drops what does not fit. */
 static void append(const struct sentence *sentence, const char *text)
 {
     size_t length = strlen(sentence->text);
     snprintf(sentence->text + length, sentence->size - length, "%s", text);
 }
 
+/* ": euid, groups differ", or nothing. Names only: the caller may not learn the bound values. */
 static void append_components(const struct sentence *sentence, miguard_components mismatch)
 {
     const char *separator = ": ";
@@ -63,6 +72,7 @@ static void append_components(const struct sentence *sentence, miguard_component
     }
 }
 
+/* A rule's own reason is left out where it only repeats the built-in one. */
 void refusal_sentence(const struct refusal *refusal, char *ret_text, size_t size)
 {
     const struct sentence sentence = {ret_text, size};

@@ -33,11 +33,13 @@ struct refusal {
 /* Any text may be NULL or "". Allocates nothing. */
 struct refusal refusal_new(enum guard_answer answer, enum audit_reason reason,
                            miguard_components mismatch);
+/* Copies the texts, cut to the sizes above. */
 void refusal_set_rule(struct refusal *refusal, const char *rule, const char *source,
                       const char *rule_reason);
 
 /* The sentence for the caller: what differs, which rule decided, why, and the decision id. Always
- * ends within size; REFUSAL_SENTENCE has room for all of it. */
+ * ends within size; REFUSAL_SENTENCE has room for all of it. Never has a value of the bound
+ * identity. */
 enum { REFUSAL_SENTENCE = 960 };
 void refusal_sentence(const struct refusal *refusal, char *ret_text, size_t size);
 

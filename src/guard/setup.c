@@ -2,6 +2,12 @@
 /*
  * Sets up the guard of the process and changes it: policy, log, watch and gate; by the program, at
  * the first use, by a reload, and around a drop. Has the public functions of miguard/guard.h.
+ *
+ * Each way in does the same: load() reads and compiles a policy without the lock where it can,
+ * close_policy_gate() closes its gate, install() puts policy and log in force, set_watch() starts
+ * or ends the watching thread. The ways in: guard_enter() -> set_up_default() at the first use,
+ * miguard_configure(), miguard_reload(), and before_drop() with after_drop(). A step that fails
+ * leaves the former policy in force.
  */
 #include "miguard/guard.h"
 
@@ -30,6 +36,7 @@ FORK_OWNER(start_owner, .rank = FORK_ONCE, .lock = &start_once.lock);
 static void after_drop(void);
 static void before_drop(void);
 
+/* Once in a process; a forked child inherits the hooks. */
 static void register_hooks(void)
 {
     static const struct drop_pause pause = {before_drop, after_drop};
@@ -37,6 +44,7 @@ static void register_hooks(void)
     observe_all();
 }
 
+/* Before anything that leaves a pointer into the library. */
 static void start(void)
 {
     (void)pin_in_memory(); /* without it sessions are refused (copy_claim) */
@@ -45,6 +53,7 @@ static void start(void)
 
 /* ---- a loaded policy --------------------------------------------------------------------- */
 
+/* A policy that was read and is not in force yet. Zeroed: nothing is loaded. */
 struct loaded {
     struct policy_draft *draft; /* holds the settings beside the policy */
     const struct policy *policy;
@@ -52,6 +61,7 @@ struct loaded {
     struct text files; /* for the record */
 };
 
+/* Also for a zeroed one, and for one whose parts install() took over. */
 static void release_loaded(struct loaded *loaded)
 {
     policy_release(loaded->policy);
@@ -59,6 +69,7 @@ static void release_loaded(struct loaded *loaded)
     text_release(&loaded->files);
 }
 
+/* The compiled policy and the list of its files, with blanks between them. */
 static enum miguard_status compile_loaded(struct loaded *loaded)
 {
     const struct policy_draft *draft = loaded->draft;
@@ -85,7 +96,8 @@ static enum miguard_status report_errors(const struct diagnostics *errors,
                      first->file, first->line, first->column, first->message, errors->errors);
 }
 
-/* *ret_findings holds the errors, for the record. */
+/* *ret_findings holds the errors, for the record. On a failure nothing is loaded and *ret_loaded is
+ * zeroed. */
 static enum miguard_status load(const char *path, struct loaded *ret_loaded,
                                 struct text *ret_findings, struct miguard_error *reterr)
 {
@@ -113,6 +125,7 @@ static enum miguard_status load(const char *path, struct loaded *ret_loaded,
     return status;
 }
 
+/* A policy that does not come into force: why, with all findings. audit may be NULL. */
 static void record_refused(struct audit *audit, const struct text *findings)
 {
     const struct audit_event event = {
@@ -148,7 +161,8 @@ static void record_load(void)
 /* ---- the gate ------------------------------------------------------------------------------ */
 
 /* The caller holds the lock. Called before a policy comes into force: without its gate it does not.
- * A gate that the policy does not want any more stays closed; the record says so. */
+ * A gate that the policy does not want any more stays closed; the record says so. Sets closed_gate
+ * when this call closed one, for the record after the policy is in force. */
 static enum miguard_status close_policy_gate(struct loaded *loaded, struct miguard_error *reterr)
 {
     const struct miguard_gate_options *wanted = &loaded->draft->settings.gate;
@@ -163,7 +177,8 @@ static enum miguard_status close_policy_gate(struct loaded *loaded, struct migua
     return MIGUARD_OK;
 }
 
-/* The caller holds the lock. */
+/* The caller holds the lock. Read without the lock by guard_close_thread(), hence one atomic
+ * word. */
 static void set_thread_gate(const struct miguard_gate_options *wanted)
 {
     unsigned gate = wanted->scope != MIGUARD_GATE_THREAD
@@ -179,7 +194,8 @@ static void record_gate(struct guard *guard, const struct miguard_gate_options *
     observe_gate_closed(guard, &(struct gate_note){.status = MIGUARD_OK, .options = options});
 }
 
-/* Recorded once for each thread, until it has its gate. */
+/* Recorded once for each thread, until it has its gate. Otherwise each session that the thread asks
+ * for meanwhile would write the same record. */
 static void record_put_off(struct guard *guard, const struct gate_note *note)
 {
     static __thread bool recorded __attribute__((tls_model("initial-exec")));
@@ -242,13 +258,15 @@ static void record_no_gate(struct audit *audit, const struct miguard_error *erro
 
 /* ---- setting up -------------------------------------------------------------------------- */
 
+/* On the watching thread. A reload that fails is recorded by reload(); the watch goes on. */
 static bool on_change(void)
 {
     (void)!miguard_reload(NULL);
     return true; /* watch_stop() ends the thread, also from within */
 }
 
-/* The caller holds the lock. */
+/* The caller holds the lock. Without a watching thread a policy changes only by
+ * miguard_reload(). */
 static void start_watching(bool missed)
 {
     static const char *const standard[] = {POLICY_FILE, POLICY_FOLDER};
@@ -261,7 +279,7 @@ static void start_watching(bool missed)
     }
 }
 
-/* The caller holds the lock. */
+/* The caller holds the lock. During a drop only the wish is noted; after_drop() carries it out. */
 static void set_watch(bool wanted)
 {
     process_guard.watch_wanted = wanted;
@@ -307,6 +325,7 @@ static void before_drop(void)
     }
 }
 
+/* In the reverse order of before_drop(), whose lock is held until here. */
 static void after_drop(void)
 {
     if (process_guard.guard.audit != NULL) {
@@ -341,7 +360,8 @@ static struct audit *install(struct audit *audit, struct loaded *loaded, uint64_
 }
 
 /* The configured file replaces the path of the policy's file sink, or is a file sink beside the
- * policy's others. */
+ * policy's others. The caller closes *ret_audit. config decides where it says something, and the
+ * policy's settings otherwise. */
 static enum miguard_status open_log(const struct miguard_config *config,
                                     const struct draft_settings *settings, struct audit **ret_audit,
                                     struct miguard_error *reterr)
@@ -426,6 +446,8 @@ static void set_up_default(void)
     text_release(&findings);
 }
 
+/* Sets up at the first use of a process and records the policy at the first use of a forked child;
+ * later calls find that done. */
 struct guard *guard_enter(void)
 {
     start();
@@ -443,7 +465,8 @@ struct guard *guard_enter(void)
     return &process_guard.guard;
 }
 
-/* The caller holds the lock. Takes over *path when it returns OK. */
+/* The caller holds the lock. Takes over *path when it returns OK. *path and *audit then hold the
+ * old ones. */
 static enum miguard_status reconfigure(char **path, struct audit **audit, struct loaded *loaded,
                                        struct miguard_error *reterr)
 {
@@ -465,6 +488,7 @@ static enum miguard_status reconfigure(char **path, struct audit **audit, struct
     return MIGUARD_OK;
 }
 
+/* Reads the policy and opens the log before the lock is taken: both may take long. */
 enum miguard_status miguard_configure(const struct miguard_config *config,
                                       struct miguard_error *reterr)
 {
@@ -529,6 +553,8 @@ static enum miguard_status install_reload(struct loaded *loaded, uint64_t number
     return MIGUARD_OK;
 }
 
+/* The path is copied under the lock and the files are read without it (process_guard.h, read_last).
+ * What cannot be read is recorded, and the policy in force stays. */
 static enum miguard_status reload(struct miguard_error *reterr)
 {
     struct loaded loaded;
