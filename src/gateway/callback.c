@@ -6,18 +6,25 @@
  *
  * The host gets the name of the operation's handle as context, not its address: a call at the wrong
  * time is then detected like any other stale handle.
+ *
+ * A callback: find_operation() by the name; is the session still valid (is_over); adopt its
+ * identity; call the provider; restore the thread. What the host waits for is a struct debt, which
+ * settle_debt() pays on every way out that the provider does not answer itself. Results go through
+ * on_result(), all else through enter_message().
  */
 #include "gateway/gateway.h"
 #include "switch/switch.h"
 
-/* One callback on its way to the provider. */
+/* One callback on its way to the provider. On the stack of the callback: the pin of operation is
+ * released when it returns. */
 struct delivery {
     struct guarded_operation *operation; /* NULL: nothing can be delivered any more */
     MI_Operation handle;                 /* a copy: only its content counts (B.6) */
     const MI_OperationCallbacks *callbacks;
 };
 
-/* What the host still waits for. */
+/* What the host still waits for. Declared before the frame of the adoption, so it is paid after the
+ * thread is restored. */
 struct debt {
     struct guarded_operation *operation; /* NULL: nothing, or the provider will do it */
     MI_Operation *inner;
@@ -26,7 +33,9 @@ struct debt {
     bool final;
 };
 
-/* False when the operation no longer exists, or never did; that is recorded. */
+/* False when the operation no longer exists, or never did; that is recorded. With true the
+ * operation is pinned, and leave() releases it. A retired operation is found, too: its last
+ * callbacks may come after its Close. */
 static bool find_operation(void *context, struct delivery *delivery)
 {
     const uint64_t name = (uint64_t)(uintptr_t)context;
@@ -44,6 +53,8 @@ static bool find_operation(void *context, struct delivery *delivery)
     return true;
 }
 
+/* Releases the pin of find_operation(). Also when a callback of the provider is left by
+ * unwinding. */
 static void leave(const struct delivery *delivery)
 {
     if (delivery->operation != NULL) {
@@ -82,11 +93,14 @@ static void settle_debt(const struct debt *debt)
     }
 }
 
+/* The use that a callback is recorded as. Its place in the code is the host's, which says
+ * nothing. */
 static struct guard_call call_of(const struct delivery *delivery)
 {
     return guarded_operation_call(delivery->operation, OPERATION_CALLBACK, NULL);
 }
 
+/* Recorded, because the provider gets an end that it cannot explain otherwise. */
 static void refuse_adoption(const struct delivery *delivery, struct refusal *ret_refusal)
 {
     const struct guard_call call = call_of(delivery);
@@ -94,13 +108,15 @@ static void refuse_adoption(const struct delivery *delivery, struct refusal *ret
                  ret_refusal);
 }
 
-/* A session that was revoked after the operation started gets nothing more. */
+/* A session that was revoked after the operation started gets nothing more. The refusal is recorded
+ * by the guard; the caller uses it for the end that it delivers. */
 static bool is_over(const struct delivery *delivery, struct refusal *ret_refusal)
 {
     const struct guard_call call = call_of(delivery);
     return !guard_may_deliver(&call, ret_refusal);
 }
 
+/* The thread has the session's identity until switch_restore(frame). */
 static bool adopt(const struct delivery *delivery, struct switch_frame *frame)
 {
     return switch_adopt(&delivery->operation->session->binding.identity, frame, NULL) == MIGUARD_OK;
@@ -108,7 +124,8 @@ static bool adopt(const struct delivery *delivery, struct switch_frame *frame)
 
 /* ---- messages, which need no answer --------------------------------------------------------- */
 
-/* True when the provider may be called. */
+/* True when the provider may be called. The caller has cleared *delivery and *frame; both are
+ * cleaned up by ON_LEAVING after false as well. */
 static bool enter_message(void *context, struct delivery *delivery, struct switch_frame *frame)
 {
     struct refusal refusal;
@@ -125,6 +142,8 @@ static bool enter_message(void *context, struct delivery *delivery, struct switc
     return true;
 }
 
+/* frame is declared last and so cleaned up first: the thread is restored before the pin is
+ * released. */
 static void MI_CALL on_message(MI_Operation *inner, void *context, MI_Uint32 channel,
                                const MI_Char *message)
 {
@@ -139,6 +158,7 @@ static void MI_CALL on_message(MI_Operation *inner, void *context, MI_Uint32 cha
     }
 }
 
+/* As on_message(). */
 static void MI_CALL on_progress(MI_Operation *inner, void *context, const MI_Char *activity,
                                 const MI_Char *current, const MI_Char *status, MI_Uint32 percent,
                                 MI_Uint32 seconds)
@@ -156,6 +176,8 @@ static void MI_CALL on_progress(MI_Operation *inner, void *context, const MI_Cha
 
 /* ---- questions: without an answer of the provider it is No ---------------------------------- */
 
+/* A prompt without an answer function is a notice: nothing is owed. When the provider returned, the
+ * answer is its own matter; it may also answer later. */
 static void MI_CALL on_prompt(MI_Operation *inner, void *context, const MI_Char *message,
                               MI_PromptType type,
                               MI_Result(MI_CALL *answer)(MI_Operation *,
@@ -179,6 +201,7 @@ static void MI_CALL on_prompt(MI_Operation *inner, void *context, const MI_Char 
     }
 }
 
+/* As on_prompt(), with the answer to an error. */
 static void MI_CALL on_error(MI_Operation *inner, void *context, MI_Instance *error,
                              MI_Result(MI_CALL *answer)(MI_Operation *,
                                                         MI_OperationCallback_ResponseType))
@@ -202,6 +225,8 @@ static void MI_CALL on_error(MI_Operation *inner, void *context, MI_Instance *er
 
 /* ---- results --------------------------------------------------------------------------------- */
 
+/* The callback of this kind. A NULL acknowledge means to the provider that it need not
+ * acknowledge. */
 static void call_provider(const struct delivery *delivery, enum result_kind kind,
                           const struct guarded_result *result, bool acknowledged_by_caller)
 {
@@ -229,7 +254,8 @@ static void call_provider(const struct delivery *delivery, enum result_kind kind
     }
 }
 
-/* The provider must get the final result exactly once (C.2), and nothing else after a refusal. */
+/* The provider must get the final result exactly once (C.2), and nothing else after a refusal. The
+ * host's own final result, which may still come, is then acknowledged and not delivered. */
 static void deliver_end(struct delivery *delivery, enum result_kind kind, MI_Result code,
                         const char *message)
 {
@@ -242,7 +268,9 @@ static void deliver_end(struct delivery *delivery, enum result_kind kind, MI_Res
     }
 }
 
-/* True when the provider has the result and must acknowledge it. */
+/* True when the provider has the result, which it got under the session's identity and must
+ * acknowledge. False: it got the end of the operation instead, and the host's operation is
+ * cancelled, so that it stops working for a provider that gets nothing any more. */
 static bool deliver(struct delivery *delivery, enum result_kind kind,
                     const struct guarded_result *result, bool acknowledged_by_caller)
 {
@@ -282,7 +310,9 @@ static bool is_after_final(const struct delivery *delivery, const struct guarded
 
 /* The callbacks of one operation run one after the other (C.2), so its fields need no lock here.
  * acknowledge is not NULL when the host waits for it. Where the provider is not or cannot be
- * called, the library acknowledges instead, so that the host can finish. */
+ * called, the library acknowledges instead, so that the host can finish. The provider's
+ * acknowledgement is forwarded by guarded_operation_acknowledge(), which takes the function that is
+ * stored here. */
 static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
                       const struct guarded_result *result,
                       MI_Result(MI_CALL *acknowledge)(MI_Operation *))
@@ -311,6 +341,7 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
     }
 }
 
+/* The three result callbacks only gather their arguments. */
 static void MI_CALL on_instance(MI_Operation *inner, void *context, const MI_Instance *instance,
                                 MI_Boolean more, MI_Result code, const MI_Char *message,
                                 const MI_Instance *details,
@@ -322,6 +353,7 @@ static void MI_CALL on_instance(MI_Operation *inner, void *context, const MI_Ins
     on_result(context, inner, RESULT_INSTANCE, &result, acknowledge);
 }
 
+/* As on_instance(), with bookmark and machine. */
 static void MI_CALL on_indication(MI_Operation *inner, void *context, const MI_Instance *instance,
                                   const MI_Char *bookmark, const MI_Char *machine_id,
                                   MI_Boolean more, MI_Result code, const MI_Char *message,
@@ -339,6 +371,7 @@ static void MI_CALL on_indication(MI_Operation *inner, void *context, const MI_I
     on_result(context, inner, RESULT_INDICATION, &result, acknowledge);
 }
 
+/* As on_instance(), with a class. */
 static void MI_CALL on_class(MI_Operation *inner, void *context, const MI_Class *class_object,
                              MI_Boolean more, MI_Result code, const MI_Char *message,
                              const MI_Instance *details,
@@ -353,6 +386,7 @@ static void MI_CALL on_class(MI_Operation *inner, void *context, const MI_Class 
     on_result(context, inner, RESULT_CLASS, &result, acknowledge);
 }
 
+/* A streamed parameter must be acknowledged like a result, but never is the last one. */
 static void MI_CALL on_parameter(MI_Operation *inner, void *context, const MI_Char *name,
                                  MI_Type type, const MI_Value *value,
                                  MI_Result(MI_CALL *acknowledge)(MI_Operation *))

@@ -16,15 +16,19 @@
 #include "base/fork.h"
 #include "gateway/gateway.h"
 
+/* Locks, and lists under each of them. Their product is the number of values that list_of() can
+ * give. */
 enum { SHARDS = 16, HEADS = 256 };
 
 /* Each list is short and locked for a few instructions; there are many, so that threads rarely
- * wait. */
+ * wait. A look-up pins under the lock, so a guard that is found cannot be destroyed before it is
+ * used. */
 static struct shard {
     pthread_mutex_t lock;
     struct guarded_context *heads[HEADS];
 } shards[SHARDS] = {[0 ... SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 
+/* Around a fork: all of them in order, as one lock of this rank (base/fork.h). */
 static void lock_shards(void)
 {
     for (int i = 0; i < SHARDS; i++) {
@@ -41,6 +45,7 @@ static void unlock_shards(void)
 
 FORK_OWNER(index_owner, .rank = FORK_CONTEXT_INDEX, .before = lock_shards, .after = unlock_shards);
 
+/* The list that a host context belongs to, and the shard whose lock protects it. */
 static struct guarded_context **list_of(const MI_Context *host, struct shard **ret_shard)
 {
     /* Contexts are far apart and aligned: the multiplication mixes all bits into the top ones. */
@@ -63,12 +68,15 @@ static struct guarded_context *find_live(struct guarded_context *first, const MI
     return NULL;
 }
 
-/* Code that guards by hand names no provider, and uses the guard that exists. */
+/* Code that guards by hand names no provider, and uses the guard that exists. Otherwise the name
+ * must be the same: a policy may treat two providers differently. */
 static bool serves(const struct guarded_context *found, const struct guarded_context *fresh)
 {
     return fresh->provider[0] == '\0' || strcmp(found->provider, fresh->provider) == 0;
 }
 
+/* Each round wraps one guard more: a guard of another provider becomes the host context of the
+ * fresh one. It ends at the first host context without a guard, or with a guard that serves. */
 struct guarded_context *context_index_enter(struct guarded_context *fresh)
 {
     for (;;) {
@@ -94,6 +102,7 @@ struct guarded_context *context_index_enter(struct guarded_context *fresh)
     }
 }
 
+/* The context is in its list: entered once, left once, by the one caller that ended it. */
 void context_index_leave(struct guarded_context *context)
 {
     struct shard *shard = NULL;

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Reserves and maps the addresses of guarded contexts (context_space.h). Called by
- * guarded_context.c. */
+/*
+ * Reserves and maps the addresses of guarded contexts (context_space.h). Called by
+ * guarded_context.c.
+ *
+ * space_open() reserves the range once. space_address() computes the place of a name and makes its
+ * piece readable (make_ready): by a mapping of the sealed pattern (map_pattern) or by own memory
+ * (extend). space_name() computes back. space_touched() bounds what the mappings cost.
+ */
 #include "gateway/context_space.h"
 
 #include <errno.h>
@@ -24,9 +30,11 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
+/* The whole range: 128 GiB on a machine without a limit. */
 #define MOST_SIZE ((size_t)SPACE_PIECE_SIZE * SPACE_PIECES_PER_CHUNK * SPACE_CHUNKS)
 
 enum {
+    /* STRIDE: bytes between two addresses. PIECES: of the largest range. */
     STRIDE = SPACE_ROW_SIZE / SLOTS_PER_CHUNK,
     PIECES = SPACE_CHUNKS * SPACE_PIECES_PER_CHUNK,
     STEP = 64 << 10,        /* the growth of a piece with its own memory */
@@ -36,17 +44,22 @@ enum {
 };
 
 /* A sealed file full of the table's address, mapped once; the pieces are further mappings of it.
- * Most processes never need more than the small one. */
+ * Most processes never need more than the small one. The mapping itself is never removed: the
+ * pieces are made from it at any later time. */
 struct pattern {
     size_t size;
     char *memory; /* NULL: not made yet */
 };
 
+/* How far a piece is readable. ready only grows, so a reader needs no lock. shared is less than
+ * ready where own memory follows the mapping. */
 struct piece {
     _Atomic uint32_t ready;  /* bytes from its start that may be handed out; 0: not mapped */
     _Atomic uint32_t shared; /* of these, the ones that map a pattern */
 };
 
+/* The one space of the process. A forked child inherits it, with the addresses that its parent
+ * handed out; the tables of handles refuse those (base/slots.h). */
 static struct {
     pthread_mutex_t lock;    /* for everything that changes */
     _Atomic(uintptr_t) base; /* 0: nothing is reserved yet; written once, after the rest */
@@ -68,7 +81,8 @@ FORK_OWNER(space_owner, .rank = FORK_CONTEXT_SPACE, .lock = &space.lock);
 
 /* ---- the range ---------------------------------------------------------------------------- */
 
-/* The host program has its own use for the rest of its limit. */
+/* The host program has its own use for the rest of its limit. The limit may be lowered later; what
+ * is reserved by then stays. */
 static size_t most_bytes(void)
 {
     struct rlimit limit;
@@ -82,7 +96,8 @@ static size_t most_bytes(void)
 }
 
 /* The caller holds the lock. Reserves address space only: without memory, but no other mapping can
- * be placed there. 0 without such a range. */
+ * be placed there. 0 without such a range. Halves the size until the kernel agrees, down to one
+ * piece. */
 static uintptr_t reserve(void)
 {
     size_t most = most_bytes();
@@ -101,6 +116,7 @@ static uintptr_t reserve(void)
     return 0;
 }
 
+/* The base is stored last, with release: a thread that sees it sees the rest. */
 bool space_open(const MI_ContextFT *table, struct slots *contexts)
 {
     if (atomic_load_explicit(&space.base, memory_order_acquire) != 0) {
@@ -121,7 +137,7 @@ bool space_open(const MI_ContextFT *table, struct slots *contexts)
 
 /* ---- names and addresses -------------------------------------------------------------------- */
 
-/* SIZE_MAX for a name that no slot can have. */
+/* SIZE_MAX for a name that no slot can have. The place of a name in the range. */
 static size_t offset_of(uint64_t name)
 {
     size_t index = (uint32_t)name - 1, age = (name >> 32) - 1;
@@ -134,6 +150,7 @@ static size_t offset_of(uint64_t name)
            index % SLOTS_PER_CHUNK * STRIDE;
 }
 
+/* The inverse of offset_of(). The last row of a piece belongs to no name. */
 uint64_t space_name(const MI_Context *address)
 {
     uintptr_t base = atomic_load_explicit(&space.base, memory_order_acquire);
@@ -153,6 +170,7 @@ uint64_t space_name(const MI_Context *address)
 
 /* ---- the memory at the addresses ------------------------------------------------------------ */
 
+/* The content of every address: the pointer to the table of functions. */
 static void fill(void *memory, size_t size)
 {
     uintptr_t *words = memory;
@@ -161,6 +179,7 @@ static void fill(void *memory, size_t size)
     }
 }
 
+/* Fills the file, which is sealed afterwards. size is a multiple of the block. */
 static bool write_all(int file, size_t size)
 {
     uintptr_t block[2048];
@@ -176,7 +195,7 @@ static bool write_all(int file, size_t size)
 
 /* No process can write to such a file or make a mapping of it writable, not even a forked child.
  * The descriptor is not kept: a host that becomes a daemon closes descriptors that it does not
- * know. */
+ * know. NULL on any failure: then pieces have their own memory. */
 static char *map_sealed(size_t size)
 {
     const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
@@ -207,6 +226,7 @@ static char *map_sealed(size_t size)
     return memory;
 }
 
+/* Makes the pattern at the first need; false without a sealed file. The caller holds the lock. */
 static bool make_pattern(struct pattern *pattern)
 {
     if (pattern->memory == NULL) {
@@ -217,7 +237,8 @@ static bool make_pattern(struct pattern *pattern)
 
 /* The caller holds the lock. Maps a pattern from the end of the piece on: addresses that providers
  * already have are not remapped. An old length of 0 makes a second mapping of the same pages
- * (mremap(2)). */
+ * (mremap(2)). False when memory ran out, which may pass; a refusal of the kernel is remembered
+ * (cannot_share). */
 static bool map_pattern(struct piece *piece, char *start, size_t offset)
 {
     bool small = offset < SMALL_SIZE && space.patterns[1].memory == NULL;
@@ -237,7 +258,8 @@ static bool map_pattern(struct piece *piece, char *start, size_t offset)
     return true;
 }
 
-/* The caller holds the lock. Adds own memory at the end of the piece. */
+/* The caller holds the lock. Adds own memory at the end of the piece. STEP by STEP, so that a
+ * process with few contexts takes little memory. Read-only before it is handed out. */
 static bool extend(struct piece *piece, char *start, size_t offset)
 {
     uint32_t ready = atomic_load(&piece->ready);
@@ -259,6 +281,8 @@ static bool extend(struct piece *piece, char *start, size_t offset)
     return true;
 }
 
+/* Makes the piece readable up to offset. Tries the shared mapping while the piece has no own memory
+ * yet, and then own memory. False without either. */
 static bool make_ready(struct piece *piece, char *start, size_t offset)
 {
     int cancellable = PTHREAD_CANCEL_ENABLE;
@@ -278,6 +302,7 @@ static bool make_ready(struct piece *piece, char *start, size_t offset)
     return done;
 }
 
+/* The fast path, an address in a piece that is ready, takes no lock. */
 MI_Context *space_address(uint64_t name)
 {
     uintptr_t base = atomic_load_explicit(&space.base, memory_order_acquire);
@@ -299,7 +324,8 @@ MI_Context *space_address(uint64_t name)
 
 /* ---- bounded memory ------------------------------------------------------------------------- */
 
-/* Drops the page table entries, not the mapping: a later read there sees the same content. */
+/* Drops the page table entries, not the mapping: a later read there sees the same content. Own
+ * memory is left alone: without a file behind it its content would be lost. */
 static void trim_piece(size_t index)
 {
     char *start = (char *)atomic_load(&space.base) + index * SPACE_PIECE_SIZE;
@@ -310,6 +336,8 @@ static void trim_piece(size_t index)
     }
 }
 
+/* Drops the entries of all pieces that were read since the last time. A piece that is read
+ * meanwhile may be marked again; that costs one more trim. */
 static void trim(void)
 {
     for (size_t i = 0; i < PIECES / 64; i++) {

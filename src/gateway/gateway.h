@@ -31,32 +31,46 @@
 
 /* guarded_context.c: the guard of this host context, with one pin for the caller; NULL at a limit
  * or without memory. A guard that the host context already has is reused, unless it belongs to
- * another provider: then it is guarded in turn. */
+ * another provider: then it is guarded in turn. *ret_pub is what the provider gets, valid after the
+ * pin is released, too. A failure is recorded where no further context can ever be guarded. */
 struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
                                             MI_Context **ret_pub);
+/* guarded_context.c: the session of the calling thread's identity; made, and recorded, when the
+ * context has none. *ret_session is zeroed on failure. The results are those of refused_result()
+ * and of the host. */
 MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Session *ret_session,
                                             const void *call_site);
 
 /* context_index.c: publishes fresh, which is pinned, or finds the guard to use instead. Returns the
  * one to use; a guard other than fresh gets one more pin. */
 struct guarded_context *context_index_enter(struct guarded_context *fresh);
+/* Removes a guard that was entered, once. From then on its host context may get another guard. */
 void context_index_leave(struct guarded_context *context);
 
-/* keys.c: the keys of an instance, which may be NULL. Runs the instance's own function table. */
+/* keys.c: the keys of an instance, which may be NULL. Runs the instance's own function table. Not
+ * between the guard's check and the host's call: the table may be the provider's own code
+ * (keys.c). */
 void call_keys_read(struct audit_keys *keys, const MI_Instance *instance,
                     enum audit_keys_mode mode);
+/* Copies the used part only. *to may be uninitialised. */
 void call_keys_copy(struct audit_keys *to, const struct audit_keys *from);
 
-/* guarded_operation.c */
+/* The host's starter has returned: an end that was claimed meanwhile is carried out now. */
 void guarded_operation_started(struct guarded_operation *operation);
+/* The operation's context has ended: nothing more is delivered, and the host's operation is ended
+ * now or by the last call under way. Runs the host's code under the session's identity. */
 void guarded_operation_abandon(struct guarded_operation *operation);
+/* What a provider gets with a result, in place of the host's function: forwards once, under the
+ * guard. A second call and one of a stale handle are refused. */
 MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *operation);
+/* The same for the answers to a prompt and to an error. */
 MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *operation,
                                                   MI_OperationCallback_ResponseType response);
 MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *operation,
                                                  MI_OperationCallback_ResponseType response);
 
-/* callback.c: the callbacks to hand to the host for operation, whose context is its handle name. */
+/* callback.c: the callbacks to hand to the host for operation, whose context is its handle name.
+ * The operation must stay pinned until its final callback when it is asynchronous. */
 MI_OperationCallbacks callback_table(const struct guarded_operation *operation, uint64_t name,
                                      enum result_kind kind);
 

@@ -3,11 +3,16 @@
  * The application behind a local session. A provider needs it to make instances and options.
  * Closing the server's application, opening sessions past the guard and hosting further providers
  * are denied. Its handle is the session's and ends with it.
+ *
+ * Each slot that makes something enters by enter_application(), which counts as a use of the
+ * session, and forwards to the host's application (FORWARD). The three that a provider must not
+ * have are answered by deny().
  */
 #include <string.h>
 
 #include "gateway/gateway.h"
 
+/* Pins the session whose handle the application has. NULL is an invalid handle. */
 static enum slots_verdict acquire_session(const MI_Application *handle,
                                           struct guarded_session **ret_session)
 {
@@ -53,6 +58,8 @@ static MI_Result enter_application(const MI_Application *handle, const void *cal
  * before. */
 #define CLEARED(output) ((output) != NULL ? (void)memset((output), 0, sizeof(*(output))) : (void)0)
 
+/* One slot that the host's application answers: guard, forward, release, and clear the output after
+ * a failure. */
 #define FORWARD(function, output, PARAMETERS, ...)                                                 \
     static MI_Result MI_CALL function PARAMETERS                                                   \
     {                                                                                              \
@@ -102,7 +109,8 @@ FORWARD(new_class, class_object,
          const MI_Char *server, MI_Class **class_object),
         NewClass(&inner, decl, name_space, server, class_object))
 
-/* Refused to every caller, whatever the identity, and recorded. */
+/* Refused to every caller, whatever the identity, and recorded. The session is looked up all the
+ * same: the record says whose it was, and a stale handle is refused as such. */
 static MI_Result deny(const MI_Application *handle, enum operation operation, const void *call_site)
 {
     struct guarded_session *session = NULL;
@@ -122,12 +130,14 @@ static MI_Result deny(const MI_Application *handle, enum operation operation, co
     return refused_result(&refusal);
 }
 
+/* The application belongs to the server; its end would take every provider with it. */
 static MI_Result MI_CALL deny_close(MI_Application *application)
 {
     ENTER_SLOT;
     return deny(application, OPERATION_APPLICATION_CLOSE, __builtin_return_address(0));
 }
 
+/* A session that the provider opens itself would bypass the guard. */
 static MI_Result MI_CALL deny_session(MI_Application *application, const MI_Char *protocol,
                                       const MI_Char *destination, MI_DestinationOptions *options,
                                       MI_SessionCallbacks *callbacks, MI_Instance **error,
@@ -147,6 +157,7 @@ static MI_Result MI_CALL deny_session(MI_Application *application, const MI_Char
     return deny(application, OPERATION_APPLICATION_NEW_SESSION, __builtin_return_address(0));
 }
 
+/* A further provider would run unguarded. */
 static MI_Result MI_CALL deny_provider(MI_Application *application, const MI_Char *name_space,
                                        const MI_Char *name, MI_MainFunction main_function,
                                        MI_Instance **error, MI_HostedProvider *provider)
@@ -164,6 +175,7 @@ static MI_Result MI_CALL deny_provider(MI_Application *application, const MI_Cha
     return deny(application, OPERATION_APPLICATION_NEW_PROVIDER, __builtin_return_address(0));
 }
 
+/* All slots of the table: one that is NULL would crash a caller of MI.h. */
 const MI_ApplicationFT guarded_application_ft = {
     .Close = deny_close,
     .NewSession = deny_session,

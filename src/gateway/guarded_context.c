@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* MI_Context, guarded: its beginning and end, and MI_Context_GetLocalSession(), which binds a
- * session to the identity of the calling thread. */
+/*
+ * MI_Context, guarded: its beginning and end, and MI_Context_GetLocalSession(), which binds a
+ * session to the identity of the calling thread.
+ *
+ * The beginning: guarded_context_new() makes a context with its address (make_context) and enters
+ * it into the index. A session: session_for_thread() closes the thread's gate, captures its
+ * identity and finds that identity's session or opens one (open_session). The end: a final post ->
+ * end_context() retires the context and ends its sessions and their operations, and only then
+ * reaches the host. Every other slot is forwarded.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +22,7 @@ enum { WEIGHT_OF_STALE = 64 };
 static const MI_ContextFT guarded_context_ft;
 
 /* Pins the context that a provider's pointer stands for. Only the address is used; the memory is
- * not read. */
+ * not read. Only SLOTS_OK sets a pin, which unpin_context() releases. */
 static enum slots_verdict acquire_context(const MI_Context *context,
                                           struct guarded_context **ret_context)
 {
@@ -30,6 +38,7 @@ static enum slots_verdict acquire_context(const MI_Context *context,
     return verdict;
 }
 
+/* For ON_LEAVING: releases the pin of acquire_context(), if there was one. */
 static void unpin_context(struct guarded_context *const *context)
 {
     if (*context != NULL) {
@@ -50,7 +59,8 @@ static void record_addresses_spent(const char *provider)
     }
 }
 
-/* Pinned, but no look-up finds it yet. */
+/* Pinned, but no look-up finds it yet. NULL at a limit, without memory or without an address. Its
+ * number is the name of its handle, which the address also stands for. */
 static struct guarded_context *make_context(MI_Context *host, const char *provider)
 {
     if (!space_open(&guarded_context_ft, &guarded_contexts)) {
@@ -78,6 +88,8 @@ static struct guarded_context *make_context(MI_Context *host, const char *provid
     return context;
 }
 
+/* A fresh context that is not needed is destroyed again: making it first keeps the index locked for
+ * a few instructions only. */
 struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
                                             MI_Context **ret_pub)
 {
@@ -103,6 +115,8 @@ static MI_Result refuse_context(const MI_Context *context, enum slots_verdict ve
     return refused_result(&refusal);
 }
 
+/* For code that guards by hand. A context that is guarded already is returned as it is. The pin is
+ * released at once: a published context lives without one until its final post (base/slots.h). */
 MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_context)
 {
     ENTRY_UNCANCELLED;
@@ -133,6 +147,7 @@ MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_conte
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+/* The first operation that is still listed, with one more pin; or NULL. */
 static struct guarded_operation *pin_first_operation(struct guarded_session *session)
 {
     pthread_mutex_lock(&session->context->lock);
@@ -144,12 +159,15 @@ static struct guarded_operation *pin_first_operation(struct guarded_session *ses
     return operation;
 }
 
-/* A list's pin is released with its entry. */
+/* A list's pin is released with its entry. For ON_LEAVING; in reap_operation() twice, for two
+ * pins. */
 static void unpin_operation(struct guarded_operation *const *operation)
 {
     slots_release(&guarded_operations, *operation);
 }
 
+/* Ends one operation that the provider left open, and records it. The one whose retirement succeeds
+ * owns the handle's pin; an operation that was closed meanwhile is not reaped. */
 static void reap_operation(struct guarded_operation *operation)
 {
     struct guarded_operation *pinned ON_LEAVING(unpin_operation) = operation;
@@ -163,11 +181,13 @@ static void reap_operation(struct guarded_operation *operation)
     }
 }
 
+/* For ON_LEAVING: releases a pin that is always there. */
 static void unpin_session(struct guarded_session *const *session)
 {
     slots_release(&guarded_sessions, *session);
 }
 
+/* Retired first, so that no new operation can be started; the list then only gets shorter. */
 static void end_session(struct guarded_session *session)
 {
     struct guarded_session *listed ON_LEAVING(unpin_session) = session; /* the pin of the list */
@@ -189,7 +209,8 @@ static void end_sessions(struct guarded_session **sessions)
     }
 }
 
-/* True for exactly one caller: the one whose final post counts. */
+/* True for exactly one caller: the one whose final post counts. After this no call enters the
+ * context any more; calls that are in it already keep it alive until they return. */
 static bool end_context(struct guarded_context *context)
 {
     if (!slots_retire(&guarded_contexts, context)) {
@@ -221,6 +242,7 @@ static struct guarded_session *find_session(struct guarded_context *context,
     return NULL;
 }
 
+/* A context has one session for each identity: the same thread gets the same session again. */
 static struct guarded_session *lookup_session(struct guarded_context *context,
                                               const struct miguard_identity *identity)
 {
@@ -256,6 +278,8 @@ static bool enlist(struct guarded_context *context, struct guarded_session **ses
     return !ended;
 }
 
+/* The first part of a binding, without the identity. What it points to lives as long as the
+ * context, which the session pins. */
 static struct binding binding_of(struct guarded_context *context, uint64_t session_id)
 {
     return (struct binding){.guard = context->guard,
@@ -264,6 +288,7 @@ static struct binding binding_of(struct guarded_context *context, uint64_t sessi
                             .session_id = session_id};
 }
 
+/* A session that could not be opened has no number: 0 in the record. */
 static void open_failed(struct guarded_context *context, enum miguard_status why,
                         const void *call_site, struct refusal *ret_refusal)
 {
@@ -271,7 +296,8 @@ static void open_failed(struct guarded_context *context, enum miguard_status why
     guard_bind_failed(&none, why, call_site, ret_refusal);
 }
 
-/* Takes over the identity. */
+/* Takes over the identity. Order: the guard decides first, the host is asked for its session
+ * second, and the session is listed last; a failure at any step leaves nothing behind. */
 static MI_Result open_session(struct guarded_context *context, struct miguard_identity *identity,
                               const void *call_site, struct guarded_session **ret_session)
 {
@@ -307,6 +333,7 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
     return MI_RESULT_OK;
 }
 
+/* The session, pinned, in *ret_session; it is set only with OK. */
 static MI_Result session_for_thread(struct guarded_context *context, const void *call_site,
                                     struct guarded_session **ret_session)
 {
@@ -365,13 +392,15 @@ MI_Result miguard_get_local_session(const MI_Context *context, MI_Session *ret_s
 
 /* ---- MI_ContextFT --------------------------------------------------------------------------- */
 
+/* Answered by the guard, as is guarded_get_lifecycle(); all other slots reach the host. */
 static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI_Session *session)
 {
     ENTRY_UNCANCELLED;
     return guarded_context_get_local_session(context, session, __builtin_return_address(0));
 }
 
-/* A callback of the provider unwound the end of a context: the host still gets its final result. */
+/* A callback of the provider unwound the end of a context: the host still gets its final result.
+ * NULL: nothing is owed, or the post was made. */
 static void post_failure(MI_Context *const *host)
 {
     if (*host != NULL) {
@@ -379,8 +408,9 @@ static void post_failure(MI_Context *const *host)
     }
 }
 
-/* A final post: the guarded context ends first, so that no part of it outlives the
- * host's context. */
+/* A final post: the guarded context ends first, so that no part of it outlives the host's context.
+ * The host's post comes last and only from the one call that ended the context; a second final post
+ * is refused as stale. */
 #define FINAL(Slot, PARAMETERS, ARGUMENTS)                                                         \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
@@ -414,15 +444,19 @@ static void post_failure(MI_Context *const *host)
         return host->ft->Slot ARGUMENTS;                                                           \
     }
 
+/* What FORWARD does with the outputs of a call on a context that has ended. */
 #define NO_OUTPUT          (void)0
 #define OUTPUT(out, value) ((out) != NULL ? (void)(*(out) = (value)) : (void)0)
 
+/* The three posts that end a request. */
 FINAL(PostResult, (MI_Context * context, MI_Result code), (host, code))
 FINAL(PostError,
       (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message),
       (host, code, type, message))
 FINAL(PostCimError, (MI_Context * context, const MI_Instance *error), (host, error))
 
+/* In the order of the table in MI.h. Canceled answers true for a context that has ended, so that a
+ * loop of the provider stops. */
 FORWARD(PostInstance, (MI_Context * context, const MI_Instance *instance), (host, instance),
         NO_OUTPUT)
 FORWARD(PostIndication,
@@ -508,6 +542,8 @@ static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
     return MI_RESULT_NOT_SUPPORTED;
 }
 
+/* Every slot is set. This table's address is what all addresses of contexts hold
+ * (context_space.h). */
 static const MI_ContextFT guarded_context_ft = {
     .PostResult = guarded_PostResult,
     .PostInstance = guarded_PostInstance,

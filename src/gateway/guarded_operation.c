@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* MI_Operation, guarded: results, the end of an operation, and the answers of its callbacks. */
+/*
+ * MI_Operation, guarded: results, the end of an operation, and the answers of its callbacks.
+ *
+ * Each slot pins the operation and asks the guard (enter_operation). Get* asks the host (ask_host),
+ * checks again, and hands out or withholds (get_result). Close and Cancel agree by the word
+ * host_calls (objects.h): claim_end() claims the end, begin_call() and end_call() surround calls of
+ * the host, and the last one out carries out a claimed end (close_claimed or reap).
+ */
 #include <string.h>
 
 #include "gateway/gateway.h"
 #include "switch/switch.h"
 
-/* 0 for NULL: the wrappers of MI.h stop a NULL handle, but a caller can use the table directly. */
+/* 0 for NULL: the wrappers of MI.h stop a NULL handle, but a caller can use the table directly. The
+ * words are taken as they are: the table of handles judges them. */
 static struct slots_handle handle_of(const MI_Operation *handle)
 {
     return handle == NULL ? (struct slots_handle){0, 0}
                           : (struct slots_handle){handle->reserved1, (uint64_t)handle->reserved2};
 }
 
+/* For ON_LEAVING: also when a callback within the host's call unwinds the slot. */
 static void unpin(struct guarded_operation *const *operation)
 {
     if (*operation != NULL) {
@@ -19,7 +28,9 @@ static void unpin(struct guarded_operation *const *operation)
     }
 }
 
-/* Pins the operation and asks the guard. False: *ret_refusal has the refusal. */
+/* Pins the operation and asks the guard. False: *ret_refusal has the refusal. With true the caller
+ * holds the pin and releases it with unpin(). An operation that is closed but still pinned counts
+ * as stale. */
 static bool enter_operation(const MI_Operation *handle, enum operation used, const void *call_site,
                             struct guarded_operation **ret_operation, struct guard_call *ret_call,
                             struct refusal *ret_refusal)
@@ -42,7 +53,8 @@ static bool enter_operation(const MI_Operation *handle, enum operation used, con
     return true;
 }
 
-/* The handle is still live, but the operation is being closed: it counts as stale. */
+/* The handle is still live, but the operation is being closed: it counts as stale. Recorded like
+ * any use of a stale handle. */
 static MI_Result refuse_ended(const struct guard_call *call, struct refusal *ret_refusal)
 {
     guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_HANDLE_STALE, GUARD_INVALID,
@@ -50,6 +62,7 @@ static MI_Result refuse_ended(const struct guard_call *call, struct refusal *ret
     return refused_result(ret_refusal);
 }
 
+/* Close was called, or the context ended: no further result is fetched. */
 static bool is_claimed(const struct guarded_operation *operation)
 {
     return (atomic_load(&operation->host_calls) & OPERATION_CLAIMED) != 0;
@@ -57,6 +70,7 @@ static bool is_claimed(const struct guarded_operation *operation)
 
 /* ---- Get* ------------------------------------------------------------------------------------ */
 
+/* The host's Get* of this kind. May block until a result is there. */
 static MI_Result ask_host(struct guarded_operation *operation, enum result_kind kind,
                           struct guarded_result *result)
 {
@@ -76,6 +90,7 @@ static MI_Result ask_host(struct guarded_operation *operation, enum result_kind 
     return MI_RESULT_INVALID_PARAMETER;
 }
 
+/* A result that was withheld is handed out once, to the first thread that may have it. */
 static bool take_withheld(struct guarded_operation *operation, struct guarded_result *result)
 {
     pthread_mutex_t *lock = &operation->session->context->lock;
@@ -90,6 +105,7 @@ static bool take_withheld(struct guarded_operation *operation, struct guarded_re
     return valid;
 }
 
+/* Keeps a result for its owner: take_withheld() comes before the host is asked again. */
 static void withhold(struct guarded_operation *operation, const struct guarded_result *result)
 {
     pthread_mutex_t *lock = &operation->session->context->lock;
@@ -100,6 +116,7 @@ static void withhold(struct guarded_operation *operation, const struct guarded_r
     pthread_mutex_unlock(lock);
 }
 
+/* What the caller gets in place of data: the refusal as result and message. */
 static void refuse_result(struct guarded_result *result, const struct refusal *refusal)
 {
     memset(result, 0, sizeof(*result));
@@ -142,6 +159,7 @@ static MI_Result get_result(const MI_Operation *handle, enum result_kind kind, e
     return answer;
 }
 
+/* The outputs that all Get* share; each may be NULL. */
 static void hand_out(const struct guarded_result *from, MI_Boolean *more, MI_Result *result,
                      const MI_Char **message, const MI_Instance **details)
 {
@@ -159,8 +177,10 @@ static void hand_out(const struct guarded_result *from, MI_Boolean *more, MI_Res
     }
 }
 
+/* What the outputs hold when the caller gave no place for the result itself. */
 static const struct guarded_result no_item = {.result = MI_RESULT_INVALID_PARAMETER};
 
+/* Without a place for the instance the host is not asked: the result would be lost. */
 static MI_Result MI_CALL guarded_get_instance(MI_Operation *operation, const MI_Instance **instance,
                                               MI_Boolean *more, MI_Result *code,
                                               const MI_Char **message, const MI_Instance **details)
@@ -178,6 +198,7 @@ static MI_Result MI_CALL guarded_get_instance(MI_Operation *operation, const MI_
     return answer;
 }
 
+/* As guarded_get_instance(), with a bookmark and the machine that sent it. */
 static MI_Result MI_CALL guarded_get_indication(MI_Operation *operation,
                                                 const MI_Instance **instance,
                                                 const MI_Char **bookmark, const MI_Char **machine,
@@ -204,6 +225,7 @@ static MI_Result MI_CALL guarded_get_indication(MI_Operation *operation,
     return answer;
 }
 
+/* As guarded_get_instance(). */
 static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Class **class_object,
                                            MI_Boolean *more, MI_Result *code,
                                            const MI_Char **message, const MI_Instance **details)
@@ -223,6 +245,7 @@ static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Cla
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
+/* Which Get* belongs to an operation, by the call that started it. */
 static enum result_kind kind_of(enum operation started_by)
 {
     switch (started_by) {
@@ -258,7 +281,7 @@ static void reap(struct guarded_operation *operation)
 }
 
 /* False: it is being ended already, by code that will also handle its abandonment. *ret_idle: no
- * call is under way that would end it. */
+ * call is under way that would end it. Two threads may call this at once; exactly one gets true. */
 static bool claim_end(struct guarded_operation *operation, unsigned abandoned, bool *ret_idle)
 {
     unsigned before = atomic_load(&operation->host_calls), wanted = 0;
@@ -304,6 +327,8 @@ static bool begin_call(struct guarded_operation *operation)
     return true;
 }
 
+/* The call that returns last, after the end was claimed, ends the operation. That may be on another
+ * thread than the Close. */
 static void end_call(struct guarded_operation *operation)
 {
     unsigned before = atomic_fetch_sub(&operation->host_calls, 1);
@@ -337,6 +362,8 @@ void guarded_operation_abandon(struct guarded_operation *operation)
 
 /* ---- Close, Cancel, GetSession ----------------------------------------------------------- */
 
+/* OK also when a call is under way: the operation is closed when that returns, and the provider
+ * cannot use it any more. */
 static MI_Result MI_CALL guarded_close(MI_Operation *handle)
 {
     ENTER_SLOT;
@@ -358,7 +385,8 @@ static MI_Result MI_CALL guarded_close(MI_Operation *handle)
     return answer;
 }
 
-/* Runs also when a callback within the host's Cancel does not return. */
+/* Runs also when a callback within the host's Cancel does not return. NULL: no call of the host was
+ * begun. */
 static void end_called(struct guarded_operation *const *operation)
 {
     if (*operation != NULL) {
@@ -366,6 +394,7 @@ static void end_called(struct guarded_operation *const *operation)
     }
 }
 
+/* The host may deliver the final result from within, on this thread. */
 static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationReason reason)
 {
     ENTER_SLOT;
@@ -388,6 +417,7 @@ static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationRea
     return answer;
 }
 
+/* The guarded session, never the host's. */
 static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *session)
 {
     ENTER_SLOT;
@@ -407,6 +437,7 @@ static MI_Result MI_CALL guarded_get_session(MI_Operation *handle, MI_Session *s
     return MI_RESULT_OK;
 }
 
+/* Every slot is set, so that each wrapper of MI.h may call it. */
 const MI_OperationFT guarded_operation_ft = {
     .Close = guarded_close,
     .Cancel = guarded_cancel,
@@ -419,7 +450,8 @@ const MI_OperationFT guarded_operation_ft = {
 /* ---- answers of a callback --------------------------------------------------------------- */
 
 /* These find the operation also after its Close: a result without acknowledgement keeps the host
- * from finishing (C.2). */
+ * from finishing (C.2). The check word must still be right: a retired handle is accepted, a forged
+ * one is not. */
 static bool enter_answer(const MI_Operation *handle, enum operation used, const void *call_site,
                          struct guarded_operation **ret_operation, struct guard_call *ret_call,
                          struct refusal *ret_refusal)
@@ -475,6 +507,7 @@ MI_Result MI_CALL guarded_operation_acknowledge(MI_Operation *handle)
     return answer;
 }
 
+/* Only the host's function differs from the acknowledgement; an answer holds no pin. */
 MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *handle,
                                                   MI_OperationCallback_ResponseType response)
 {

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* MI_Session, guarded: each slot that starts an operation asks the guard first. */
+/*
+ * MI_Session, guarded: each slot that starts an operation asks the guard first.
+ *
+ * Each starter fills in a struct start (START) and runs it (RUN): begin_start() finds the session,
+ * reads names and keys, asks the guard and makes the operation; the host's starter runs;
+ * finish_start() releases what it needed. A refused start is delivered as an operation of its own
+ * (refused.c).
+ */
 #include <string.h>
 
 #include "gateway/gateway.h"
@@ -11,6 +18,7 @@ static uint64_t name_of(const MI_Session *handle)
     return handle != NULL ? handle->reserved1 : 0;
 }
 
+/* Pins the session of this handle. */
 static enum slots_verdict acquire_session(const MI_Session *handle,
                                           struct guarded_session **ret_session)
 {
@@ -25,6 +33,7 @@ static enum slots_verdict acquire_session(const MI_Session *handle,
     return verdict;
 }
 
+/* For ON_LEAVING: NULL when the pin went elsewhere. */
 static void unpin_session(struct guarded_session *const *session)
 {
     if (*session != NULL) {
@@ -34,7 +43,8 @@ static void unpin_session(struct guarded_session *const *session)
 
 /* ---- starting an operation ----------------------------------------------------------------- */
 
-/* One start on its way through the guard. */
+/* One start on its way through the guard. The first part is set by START and the second by
+ * begin_start(). It lives on the stack of the slot. */
 struct start {
     enum operation operation;
     enum result_kind kind;
@@ -51,12 +61,14 @@ struct start {
     const char *inner_name_space; /* what the host is given */
 };
 
+/* Delivers the refusal; its record has been written by then. */
 static void refuse(const struct start *start, const struct refusal *refusal)
 {
     refused_deliver(refusal, start->handle, start->kind, start->callbacks, start->ret_operation);
 }
 
-/* The caller gave no place for the operation. */
+/* The caller gave no place for the operation. Not recorded as a refusal: the guard has allowed the
+ * call, and it is only not made. */
 static void refuse_parameter(const struct start *start)
 {
     const struct refusal refusal = refusal_new(GUARD_INVALID, AUDIT_REASON_NONE, 0);
@@ -79,6 +91,7 @@ static void refuse_recorded(const struct start *start, const struct cim_names *n
     refuse(start, &refusal);
 }
 
+/* Such an operation is asynchronous: the host delivers into the callback. */
 static bool has_result_callback(const struct start *start)
 {
     const MI_OperationCallbacks *callbacks = start->callbacks;
@@ -90,7 +103,9 @@ static bool has_result_callback(const struct start *start)
 
 /* A fresh operation of start->session with two pins: the handle's, and the caller's until
  * finish_start(). False when the context ended meanwhile or a limit was reached; the refusal is
- * delivered by then. */
+ * delivered by then. Publishing and listing are one step under the context's lock: an ending
+ * context either finds the operation in the list or has ended before, and then it is not
+ * started. */
 static bool make_operation(struct start *start, const struct cim_names *names,
                            const struct audit_keys *keys)
 {
@@ -196,31 +211,36 @@ static bool begin_start(struct start *start)
     return true;
 }
 
+/* The operation first, which itself pins the session. */
 static void unpin_start(struct start **start)
 {
     slots_release(&guarded_operations, (*start)->on);
     slots_release(&guarded_sessions, (*start)->session);
 }
 
+/* Runs also when a callback within the host's starter unwinds it. */
 static void finish_start(struct start **start)
 {
     struct start *pinned ON_LEAVING(unpin_start) = *start;
     guarded_operation_started(pinned->on);
 }
 
+/* The class name in the instance's declaration; NULL where that is missing. */
 static const char *class_of(const MI_Instance *instance)
 {
     return instance != NULL && instance->classDecl != NULL ? instance->classDecl->name : NULL;
 }
 
-/* An instance whose class only the host could determine. */
+/* An instance whose class only the host could determine. It is reported to the policy as hidden: a
+ * class is never guessed. */
 static bool hides_class(const MI_Instance *instance)
 {
     const char *name = class_of(instance);
     return instance != NULL && (name == NULL || *name == '\0');
 }
 
-/* The arguments after `of` are further fields of struct cim_written. */
+/* The arguments after `of` are further fields of struct cim_written. Expanded in the slot itself,
+ * so that the return address is that of the provider's call. */
 #define START(code, result, space, of, ...)                                                        \
     {                                                                                              \
         .operation = (code), .kind = (result), .handle = session,                                  \
@@ -232,7 +252,8 @@ static bool hides_class(const MI_Instance *instance)
 #define INSTANCE_CLASS(instance)                                                                   \
     .classes = {class_of(instance)}, .class_hidden = hides_class(instance)
 
-/* Runs the host's starter of this slot when the guard allows it. */
+/* Runs the host's starter of this slot when the guard allows it. The clean-up of `started` runs
+ * after the host's starter, however that is left. */
 #define RUN(Slot, ...)                                                                             \
     ENTER_SLOT;                                                                                    \
     if (begin_start(&start)) {                                                                     \
@@ -241,6 +262,8 @@ static bool hides_class(const MI_Instance *instance)
         inner->ft->Slot(inner, __VA_ARGS__, &started->inner_callbacks, &started->on->inner);       \
     }
 
+/* The starters, in the order of the table. Each names its operation for the policy, the kind of its
+ * results, the instance whose keys are recorded, and every class that it concerns. */
 static void MI_CALL guarded_get_instance(MI_Session *session, MI_Uint32 flags,
                                          MI_OperationOptions *options, const MI_Char *name_space,
                                          const MI_Instance *instance,
@@ -284,6 +307,8 @@ static void MI_CALL guarded_delete_instance(MI_Session *session, MI_Uint32 flags
     RUN(DeleteInstance, flags, options, start.inner_name_space, instance)
 }
 
+/* A method of an instance concerns the named class and the instance's own: a rule may name
+ * either. */
 static void MI_CALL guarded_invoke(MI_Session *session, MI_Uint32 flags,
                                    MI_OperationOptions *options, const MI_Char *name_space,
                                    const MI_Char *class_name, const MI_Char *method,
@@ -310,6 +335,7 @@ static void MI_CALL guarded_enumerate_instances(MI_Session *session, MI_Uint32 f
     RUN(EnumerateInstances, flags, options, start.inner_name_space, class_name, keys_only)
 }
 
+/* The classes are in the query, and are read from it (model, cim_names_read()). */
 static void MI_CALL guarded_query_instances(MI_Session *session, MI_Uint32 flags,
                                             MI_OperationOptions *options, const MI_Char *name_space,
                                             const MI_Char *dialect, const MI_Char *query,
@@ -321,6 +347,7 @@ static void MI_CALL guarded_query_instances(MI_Session *session, MI_Uint32 flags
     RUN(QueryInstances, flags, options, start.inner_name_space, dialect, query)
 }
 
+/* Three classes: that of the instance, the association, and the wanted results. */
 static void MI_CALL guarded_associator_instances(
     MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options, const MI_Char *name_space,
     const MI_Instance *keys, const MI_Char *association, const MI_Char *result_class,
@@ -334,6 +361,7 @@ static void MI_CALL guarded_associator_instances(
         result_class, role, result_role, keys_only)
 }
 
+/* Two classes: that of the instance, and the association that is returned. */
 static void MI_CALL guarded_reference_instances(
     MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options, const MI_Char *name_space,
     const MI_Instance *keys, const MI_Char *result_class, const MI_Char *role, MI_Boolean keys_only,
@@ -346,6 +374,7 @@ static void MI_CALL guarded_reference_instances(
         keys_only)
 }
 
+/* Delivers indications until it is cancelled; the classes are in the query. */
 static void MI_CALL guarded_subscribe(MI_Session *session, MI_Uint32 flags,
                                       MI_OperationOptions *options, const MI_Char *name_space,
                                       const MI_Char *dialect, const MI_Char *query,
@@ -379,6 +408,7 @@ static void MI_CALL guarded_enumerate_classes(MI_Session *session, MI_Uint32 fla
     RUN(EnumerateClasses, flags, options, start.inner_name_space, class_name, names_only)
 }
 
+/* Has neither a namespace nor a class. */
 static void MI_CALL guarded_test_connection(MI_Session *session, MI_Uint32 flags,
                                             MI_OperationCallbacks *callbacks,
                                             MI_Operation *operation)
@@ -420,6 +450,7 @@ static MI_Result MI_CALL guarded_close(MI_Session *handle, void *completion_cont
     return refused_result(&refusal);
 }
 
+/* The handle is the session's own with another table, so it ends with the session. */
 static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Application *application)
 {
     ENTER_SLOT;
@@ -449,6 +480,7 @@ static MI_Result MI_CALL guarded_get_application(MI_Session *handle, MI_Applicat
     return MI_RESULT_OK;
 }
 
+/* Every slot is set, so that each wrapper of MI.h may call it. */
 const MI_SessionFT guarded_session_ft = {
     .Close = guarded_close,
     .GetApplication = guarded_get_application,

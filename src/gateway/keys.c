@@ -7,6 +7,10 @@
  * The provider's own instance is read through its function table, which is the host's code or the
  * provider's. So this runs before the guard checks the thread, never between the check and the
  * host.
+ *
+ * call_keys_read() walks over the properties (count_of, key_at), writes each key as "name=value"
+ * into a buffer of its own (keep_key) and appends it while the record has room (keep). Values are
+ * cut as all texts of records are (identity/cut.h).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,8 +18,10 @@
 
 #include "gateway/gateway.h"
 
+/* A bound for a count from a function table that is not the library's. */
 enum { MAX_ELEMENTS = 1024 };
 
+/* One property, as GetElementAt() gives it. The pointers belong to the instance. */
 struct element {
     const MI_Char *name;
     MI_Value value;
@@ -44,7 +50,8 @@ struct element {
     X(REFERENCE, reference)                                                                        \
     X(INSTANCE, instance)
 
-/* The size of a field's value; 0 for an array, which cannot be a key (DSP0004). */
+/* The size of a field's value; 0 for an array, which cannot be a key (DSP0004). Only for instances
+ * without a function table. */
 static size_t size_of(MI_Type type)
 {
     switch (type) {
@@ -59,7 +66,8 @@ static size_t size_of(MI_Type type)
 }
 
 /* For a struct that was filled in by hand and has no function table: a field consists of the value,
- * a flag whether it exists, and flags of the host. */
+ * a flag whether it exists, and flags of the host. The layout is that of MI.h's field structs.
+ * Reads by memcpy(3), because the field may have any alignment. */
 static bool field_at(const MI_Instance *instance, MI_Uint32 index, struct element *ret_element)
 {
     const MI_PropertyDecl *property = instance->classDecl->properties[index];
@@ -81,6 +89,8 @@ static bool field_at(const MI_Instance *instance, MI_Uint32 index, struct elemen
     return true;
 }
 
+/* The number of properties that are looked at; 0 for NULL and for an instance that cannot be
+ * read. */
 static MI_Uint32 count_of(const MI_Instance *instance)
 {
     MI_Uint32 count = 0;
@@ -98,6 +108,7 @@ static MI_Uint32 count_of(const MI_Instance *instance)
     return count < MAX_ELEMENTS ? count : MAX_ELEMENTS;
 }
 
+/* False for a property that is not a key, has no name or cannot be read. */
 static bool key_at(const MI_Instance *instance, MI_Uint32 index, struct element *ret_element)
 {
     memset(ret_element, 0, sizeof(*ret_element));
@@ -113,11 +124,13 @@ static bool key_at(const MI_Instance *instance, MI_Uint32 index, struct element 
 
 /* ---- values as text -------------------------------------------------------------------------- */
 
+/* For texts of the library and of the instance; both end with a NUL. */
 static void add_text(struct cut *cut, const char *text)
 {
     cut_add(cut, text, strlen(text));
 }
 
+/* For values whose text fits into 63 bytes. */
 static void add_format(struct cut *cut, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -178,6 +191,8 @@ static void add_real(struct cut *cut, double real)
 
 static void add_reference(struct cut *cut, const MI_Instance *instance, bool nested);
 
+/* The value without quotes. Within a reference, nested is true, which ends a cycle of
+ * references. */
 static void add_value(struct cut *cut, const struct element *element, bool nested)
 {
     const MI_Value *value = &element->value;
@@ -234,6 +249,8 @@ static void add_value(struct cut *cut, const struct element *element, bool neste
     }
 }
 
+/* A key without a value is recorded by its name alone. A NULL pointer counts as no value, whatever
+ * the flags say. */
 static bool has_value(const struct element *element)
 {
     bool pointer =
@@ -242,7 +259,8 @@ static bool has_value(const struct element *element)
     return (element->flags & MI_FLAG_NULL) == 0 && !(pointer && element->value.string == NULL);
 }
 
-/* Class.Name=value,... For a reference within a reference only the class is written. */
+/* Class.Name=value,... For a reference within a reference only the class is written. The separator
+ * is "." before the first key and "," before the others (DSP0004, object paths). */
 static void add_reference(struct cut *cut, const MI_Instance *instance, bool nested)
 {
     const MI_ClassDecl *decl = instance->classDecl;
@@ -267,7 +285,8 @@ static void add_reference(struct cut *cut, const MI_Instance *instance, bool nes
 /* ---- the keys -------------------------------------------------------------------------------- */
 
 /* An upper bound: a control character becomes six in a record, a hidden one of two or three bytes
- * as many, one of four bytes twelve (base/text.h). */
+ * as many, one of four bytes twelve (base/text.h). Counted here once, so that a record of many keys
+ * need not be measured when it is written. */
 static size_t escaped_length(const char *item)
 {
     size_t length = 3; /* its quotes and comma */
@@ -282,6 +301,7 @@ static size_t escaped_length(const char *item)
     return length;
 }
 
+/* Adds the item unless the record would get too long; then it is counted as omitted. */
 static void keep(struct audit_keys *keys, const char *item)
 {
     size_t size = strlen(item) + 1, escaped = escaped_length(item);
@@ -295,6 +315,8 @@ static void keep(struct audit_keys *keys, const char *item)
     keys->escaped += escaped;
 }
 
+/* The name, and with value "=" and the value; each is cut on its own, so that a long name leaves
+ * room for the value. */
 static void keep_key(struct audit_keys *keys, const struct element *key, bool value)
 {
     char item[CUT_SIZE(AUDIT_MAX_KEY) + CUT_SIZE(AUDIT_MAX_VALUE)];
@@ -312,6 +334,7 @@ static void keep_key(struct audit_keys *keys, const struct element *key, bool va
     keep(keys, item);
 }
 
+/* The mode is the policy's: no keys, names only, or names with values. */
 void call_keys_read(struct audit_keys *keys, const MI_Instance *instance, enum audit_keys_mode mode)
 {
     struct element key;
@@ -326,6 +349,7 @@ void call_keys_read(struct audit_keys *keys, const MI_Instance *instance, enum a
     }
 }
 
+/* items is the last member, so everything before its used part is one piece of memory. */
 void call_keys_copy(struct audit_keys *to, const struct audit_keys *from)
 {
     memcpy(to, from, offsetof(struct audit_keys, items) + from->length);

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of the gateway's objects: how each is destroyed, and its public handle. */
+/*
+ * The tables of the gateway's objects: how each is destroyed, and its public handle.
+ *
+ * Each destroy function runs when the last pin of a retired object is released, on the thread that
+ * releases it, and without the table's lock.
+ */
 #include "gateway/objects.h"
 
 #include "base/fork.h"
 #include "gateway/context_space.h"
 #include "miguard.h"
 
+/* A context holds the guard of the process as long as it lives. */
 static void destroy_context(void *object)
 {
     struct guarded_context *context = object;
@@ -14,6 +20,8 @@ static void destroy_context(void *object)
     guard_leave(context->guard);
 }
 
+/* The host's local session is not closed: it ends with the host's context
+ * (MI_Context_GetLocalSession). */
 static void destroy_session(void *object)
 {
     struct guarded_session *session = object;
@@ -22,6 +30,8 @@ static void destroy_session(void *object)
     guarded_context_release(session->context);
 }
 
+/* The host's operation has been closed by then, or left to the host (guarded_operation.c,
+ * reap()). */
 static void destroy_operation(void *object)
 {
     struct guarded_operation *operation = object;
@@ -29,6 +39,7 @@ static void destroy_operation(void *object)
     slots_release(&guarded_sessions, operation->session);
 }
 
+/* Contexts are bounded by their addresses, the others by a number at one time. */
 struct slots guarded_contexts = SLOTS_INIT_BOUNDED(sizeof(struct guarded_context), destroy_context,
                                                    MIGUARD_MAX_CONTEXTS, SPACE_GENERATIONS);
 struct slots guarded_sessions =

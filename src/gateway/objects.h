@@ -21,7 +21,9 @@ _Static_assert((int)CIM_SPACE_SIZE == AUDIT_MAX_NAME && (int)CIM_CLASS_SIZE == A
                "names are kept as records have them");
 
 /* A guarded context. The provider holds an address that stands for this one only, forever
- * (context_space.h). */
+ * (context_space.h). Lives until its final post and until the last call in it has returned. It
+ * holds a pin of the guard of the process; each session holds a pin of it. Its lock is never held
+ * while code of the host or of the provider runs. */
 struct guarded_context {
     MI_Context *host;             /* the host's own, or a guard around that */
     MI_Context *pub;              /* what the provider holds */
@@ -34,7 +36,9 @@ struct guarded_context {
     struct guarded_session *sessions;
 };
 
-/* A session: a binding (guard/guard.h) and the host's own session behind it. */
+/* A session: a binding (guard/guard.h) and the host's own session behind it. Made by
+ * GetLocalSession, ended with its context. The list of the context holds a pin of it, and so does
+ * each operation and each call in progress. */
 struct guarded_session {
     struct guarded_session *next; /* of its context */
     struct guarded_context *context;
@@ -58,9 +62,12 @@ struct guarded_session {
  */
 enum { OPERATION_CALLS = 0xFFFF, OPERATION_CLAIMED = 0x10000, OPERATION_ABANDONED = 0x20000 };
 
+/* What an operation delivers: which Get* and which result callback belong to it. */
 enum result_kind { RESULT_INSTANCE, RESULT_INDICATION, RESULT_CLASS };
 
-/* One answer of an operation, as returned by Get* or delivered by a result callback. */
+/* One answer of an operation, as returned by Get* or delivered by a result callback. The members of
+ * other kinds stay NULL. All pointers belong to the host's operation, which keeps them until the
+ * next result or its end. */
 struct guarded_result {
     const MI_Instance *instance;
     const MI_Class *class_object;
@@ -71,9 +78,13 @@ struct guarded_result {
     const MI_Instance *details;
 };
 
+/* The functions with which a host is answered. */
 typedef MI_Result(MI_CALL *host_acknowledge)(MI_Operation *);
 typedef MI_Result(MI_CALL *host_answer)(MI_Operation *, MI_OperationCallback_ResponseType);
 
+/* An operation: the host's own and what is known about its start. It holds a pin of its session.
+ * Its own pins: one of the handle, one of each call in progress, and one until the final
+ * callback. */
 struct guarded_operation {
     struct guarded_operation *next, **link; /* of its session; link is NULL when in no list */
     struct guarded_session *session;
@@ -98,6 +109,7 @@ struct guarded_operation {
     _Atomic(host_answer) inner_prompt, inner_error;
 };
 
+/* The tables. Each has a limit of the public header; beyond it a call is refused. */
 extern struct slots guarded_contexts, guarded_sessions, guarded_operations;
 
 /* A handle carries its table of functions. */
@@ -105,14 +117,18 @@ extern const MI_SessionFT guarded_session_ft;
 extern const MI_OperationFT guarded_operation_ft;
 extern const MI_ApplicationFT guarded_application_ft;
 
+/* Releases a pin; the last one of an ended context destroys it. */
 void guarded_context_release(struct guarded_context *context);
 
+/* The handle for the provider: name, check word and table. It is the same each time. */
 MI_Session guarded_session_public(const struct guarded_session *session);
 
 MI_Operation guarded_operation_public(const struct guarded_operation *operation);
+/* Removes the operation from its session's list, at most once; takes the context's lock. */
 void guarded_operation_unlist(struct guarded_operation *operation);
 
-/* One use of an operation, for the guard. */
+/* One use of an operation, for the guard: with the names and keys of the call that started it.
+ * Borrows them; valid while the operation is pinned. */
 struct guard_call guarded_operation_call(const struct guarded_operation *operation,
                                          enum operation used, const void *call_site);
 

@@ -3,6 +3,10 @@
  * How a refusal reaches its caller (reference B.5): the starter returns nothing, so it leaves a
  * real operation whose every Get* returns OK with the error as its result. Such an operation holds
  * no resource: everything it needs is packed into the two words of its handle.
+ *
+ * refused_deliver() makes the sentence (make_sentence), packs result, reason, components and the
+ * sentence's ticket into a handle (pack), and calls the result callback. The slots below unpack a
+ * handle that comes back, and find its sentence by the ticket while that is still there.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,6 +31,7 @@ _Static_assert(MI_RESULT_SERVER_IS_SHUTTING_DOWN < 1 << (PACK_REASON - PACK_RESU
 _Static_assert(AUDIT_REASON_COUNT <= 1 << (PACK_MISMATCH - PACK_REASON), "a reason does not fit");
 _Static_assert(PACK_END - PACK_TICKET >= 33, "too few tickets are left behind the components");
 
+/* The bits of word from `from` to before `until`. */
 static uint64_t bits(uint64_t word, unsigned from, unsigned until)
 {
     return word >> from & (((uint64_t)1 << (until - from)) - 1);
@@ -40,6 +45,7 @@ struct packed {
     uint64_t ticket; /* of the sentence; 0: it is made on request */
 };
 
+/* The values fit: the assertions above hold for all of them. */
 static ptrdiff_t pack(const struct packed *packed)
 {
     uint64_t word = (uint64_t)packed->result << PACK_RESULT |
@@ -67,6 +73,7 @@ static struct packed unpack(const MI_Operation *operation)
     return packed;
 }
 
+/* The switch has no default, so that the compiler reports an answer that is missing here. */
 MI_Result refused_result(const struct refusal *refusal)
 {
     switch (refusal->answer) {
@@ -103,7 +110,8 @@ _Atomic uint64_t refused_next_ticket = 1;
 
 /* An entry for a new ticket. An entry that another thread is still writing, 1,024 refusals late, is
  * skipped. NULL when the tickets are used up, after ten hours of one refusal each microsecond: no
- * ticket is used twice, or an old handle would match a later refusal. */
+ * ticket is used twice, or an old handle would match a later refusal. The caller writes the text
+ * and publishes the entry. */
 static struct entry *claim_entry(uint64_t *ret_ticket)
 {
     for (;;) {
@@ -120,12 +128,14 @@ static struct entry *claim_entry(uint64_t *ret_ticket)
     }
 }
 
+/* The text is complete; from now on its ticket finds it. */
 static void publish_entry(struct entry *entry, uint64_t ticket)
 {
     atomic_store(&entry->ticket, ticket);
     atomic_store(&entry->being_written, false);
 }
 
+/* Whether the entry still has the sentence of this ticket. */
 static bool is_current(uint64_t ticket)
 {
     return ticket != 0 && atomic_load(&entries[ticket % MESSAGES].ticket) == ticket;
@@ -178,6 +188,7 @@ static uint64_t make_sentence(const struct refusal *refusal)
     return ticket;
 }
 
+/* Without a ticket the reason alone, which is a constant. */
 static const char *sentence_of(uint64_t ticket, enum audit_reason reason)
 {
     return ticket == 0 ? audit_reasons[reason].text : entries[ticket % MESSAGES].text;
@@ -188,7 +199,8 @@ const char *refused_message(const struct refusal *refusal)
     return sentence_of(make_sentence(refusal), refusal->reason);
 }
 
-/* The sentence of the refusal; when it was overwritten, a new one from what the handle holds. */
+/* The sentence of the refusal; when it was overwritten, a new one from what the handle holds. The
+ * new one gets a ticket of its own, so the handle's stays out of date. */
 static const char *message_again(const struct packed *packed)
 {
     if (is_current(packed->ticket)) {
@@ -200,6 +212,7 @@ static const char *message_again(const struct packed *packed)
 
 /* ---- the operation ----------------------------------------------------------------------- */
 
+/* Nothing is held, so nothing is released. The handle is cleared, as a host does. */
 static MI_Result MI_CALL refused_close(MI_Operation *operation)
 {
     ENTRY_UNCANCELLED;
@@ -210,6 +223,7 @@ static MI_Result MI_CALL refused_close(MI_Operation *operation)
     return MI_RESULT_OK;
 }
 
+/* The operation has ended already: its only result is there. */
 static MI_Result MI_CALL refused_cancel(MI_Operation *operation, MI_CancellationReason reason)
 {
     ENTRY_UNCANCELLED;
@@ -218,6 +232,7 @@ static MI_Result MI_CALL refused_cancel(MI_Operation *operation, MI_Cancellation
     return MI_RESULT_FAILED;
 }
 
+/* Only the session that the caller itself gave at the start. The output is zeroed first. */
 static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session *session)
 {
     ENTRY_UNCANCELLED;
@@ -230,6 +245,7 @@ static MI_Result MI_CALL refused_get_session(MI_Operation *operation, MI_Session
                : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* The same answer at each call: more is false, so a loop over the results ends at the first. */
 static void fill_answer(const MI_Operation *operation, MI_Boolean *more, MI_Result *result,
                         const MI_Char **message, const MI_Instance **details)
 {
@@ -248,6 +264,7 @@ static void fill_answer(const MI_Operation *operation, MI_Boolean *more, MI_Resu
     }
 }
 
+/* Returns OK: the call itself succeeded, and its result is the refusal (B.5). */
 static MI_Result MI_CALL refused_get_instance(MI_Operation *operation, const MI_Instance **instance,
                                               MI_Boolean *more, MI_Result *result,
                                               const MI_Char **message, const MI_Instance **details)
@@ -260,6 +277,7 @@ static MI_Result MI_CALL refused_get_instance(MI_Operation *operation, const MI_
     return MI_RESULT_OK;
 }
 
+/* The same with the two outputs that only indications have. */
 static MI_Result MI_CALL refused_get_indication(MI_Operation *operation,
                                                 const MI_Instance **instance,
                                                 const MI_Char **bookmark, const MI_Char **machine,
@@ -277,6 +295,7 @@ static MI_Result MI_CALL refused_get_indication(MI_Operation *operation,
     return refused_get_instance(operation, instance, more, result, message, details);
 }
 
+/* The same for an operation that delivers classes. */
 static MI_Result MI_CALL refused_get_class(MI_Operation *operation, const MI_Class **class_object,
                                            MI_Boolean *more, MI_Result *result,
                                            const MI_Char **message, const MI_Instance **details)
@@ -289,6 +308,7 @@ static MI_Result MI_CALL refused_get_class(MI_Operation *operation, const MI_Cla
     return MI_RESULT_OK;
 }
 
+/* Every slot is set, so that each wrapper of MI.h may call it. */
 static const MI_OperationFT refused_operation_ft = {
     .Close = refused_close,
     .Cancel = refused_cancel,
@@ -298,6 +318,7 @@ static const MI_OperationFT refused_operation_ft = {
     .GetClass = refused_get_class,
 };
 
+/* The handle is stored before the callback runs, as a host does: the callback may use it. */
 void refused_deliver(const struct refusal *refusal, const MI_Session *session,
                      enum result_kind kind, const MI_OperationCallbacks *callbacks,
                      MI_Operation *operation)

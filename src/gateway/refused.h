@@ -9,9 +9,11 @@
 #include "gateway/objects.h"
 #include "guard/refusal.h"
 
+/* The MI result of each answer; ACCESS_DENIED for a value outside of the enum. */
 MI_Result refused_result(const struct refusal *refusal);
 
-/* The sentence, in memory that is never freed and overwritten only many refusals later. */
+/* The sentence, in memory that is never freed and overwritten only many refusals later. Thread
+ * safe; never NULL. */
 const char *refused_message(const struct refusal *refusal);
 
 /* Delivers a refused start as described in reference B.5: a real error operation in *operation

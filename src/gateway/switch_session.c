@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "gateway/gateway.h"
 
+/* The target is a copy: it outlives the session. A revoked session gives none, since its identity
+ * may do nothing more here. */
 enum miguard_status miguard_target_session(const MI_Session *session,
                                            struct miguard_target **ret_target,
                                            struct miguard_error *reterr)

@@ -21,7 +21,8 @@
 
 struct wrapped_module;
 
-/* One provider table: that of a class, or the dynamic one of a module. */
+/* One provider table: that of a class, or the dynamic one of a module. Its place in the table is
+ * fixed by its Load function, so it is never moved. */
 struct wrapped_class {
     struct wrapped_module *module; /* NULL: a free place */
     const MI_ProviderFT *original;
@@ -37,6 +38,7 @@ struct loaded_class {
     void *self;
 };
 
+/* One host's Load of the module; freed when that host unloads it. */
 struct loaded_module {
     struct loaded_module *next; /* of the wrapped module */
     struct wrapped_module *wrapped;
@@ -44,16 +46,21 @@ struct loaded_module {
     MI_Module_Self *self;
 };
 
+/* A copied declaration beside its original: an address within the array of copies leads to the
+ * original (original_decl). */
 struct class_copy {
     MI_ClassDecl decl;
     const MI_ClassDecl *original;
 };
 
+/* The same for a method, whose declaration also describes its parameters. */
 struct method_copy {
     MI_MethodDecl decl;
     const MI_MethodDecl *original;
 };
 
+/* A copy of a module and of its declarations, which refer to each other. It lives until its place
+ * is taken by another module. */
 struct wrapped_module {
     MI_Module module; /* what the host gets */
     const MI_Module *original;
@@ -84,7 +91,8 @@ FORK_OWNER(places_owner, .rank = FORK_MODULES, .lock = &places.lock);
 /* ---- inbound instances ------------------------------------------------------------------- */
 
 /* The host lays out inbound instances by the copy of a declaration. The provider knows only the
- * original, also by its address (IsA), so that is put in; the layout is the same. */
+ * original, also by its address (IsA), so that is put in; the layout is the same. A declaration
+ * from outside of both arrays is returned as it is. */
 static const MI_ClassDecl *original_decl(const struct wrapped_module *module,
                                          const MI_ClassDecl *decl)
 {
@@ -102,6 +110,7 @@ static const MI_ClassDecl *original_decl(const struct wrapped_module *module,
     return decl;
 }
 
+/* Nesting of embedded instances: a bound for a cycle, which a host does not make. */
 enum { RESTAMP_DEPTH = 32 };
 
 static void restamp(const struct wrapped_module *module, const MI_Instance *instance, int depth);
@@ -127,6 +136,7 @@ static void restamp_field(const struct wrapped_module *module, const MI_Paramete
     }
 }
 
+/* Only instances that were laid out by a copy are changed; what they contain is looked at, too. */
 static void restamp(const struct wrapped_module *module, const MI_Instance *instance, int depth)
 {
     if (instance == NULL || instance->classDecl == NULL || depth > RESTAMP_DEPTH) {
@@ -154,7 +164,8 @@ struct call {
     MI_Context *context; /* the provider's */
 };
 
-/* False when the request was answered here because no context could be made. */
+/* False when the request was answered here because no context could be made. *call has what
+ * end_relay() releases, also after false. */
 static bool begin_relay(void *self, MI_Context *host, struct call *call)
 {
     ENTRY_UNCANCELLED;
@@ -169,7 +180,8 @@ static bool begin_relay(void *self, MI_Context *host, struct call *call)
     return true;
 }
 
-/* The provider's function has returned or was left by unwinding. */
+/* The provider's function has returned or was left by unwinding. An asynchronous provider goes on
+ * after this: the context lives until its final post, not until the return. */
 static void end_relay(const struct call *call)
 {
     ENTRY_UNCANCELLED;
@@ -192,8 +204,10 @@ static void end_relay(const struct call *call)
         }                                                                                          \
     }
 
+/* The parameters with which every slot of a provider begins. */
 #define COMMON void *self, MI_Context *host, const MI_Char *space, const MI_Char *name
 
+/* The slots that have an instance of the host restamp it; the others have none. */
 RELAY(GetInstance, (COMMON, const MI_Instance *instance, const MI_PropertySet *set), instance,
       space, name, instance, set)
 RELAY(EnumerateInstances,
@@ -220,6 +234,7 @@ RELAY(Subscribe,
 RELAY(Unsubscribe, (COMMON, MI_Uint64 id, void *subscription), NULL, space, name, id, subscription)
 RELAY(Unload, (void *self, MI_Context *host), NULL)
 
+/* Not by RELAY: it has two instances. */
 static void MI_CALL relay_Invoke(COMMON, const MI_Char *method, const MI_Instance *instance,
                                  const MI_Instance *parameters)
 {
@@ -232,6 +247,7 @@ static void MI_CALL relay_Invoke(COMMON, const MI_Char *method, const MI_Instanc
     }
 }
 
+/* CIM names are compared without regard to case (DSP0004). */
 static const MI_MethodDecl *find_method(const MI_ClassDecl *decl, const MI_Char *name)
 {
     for (MI_Uint32 i = 0; decl != NULL && name != NULL && i < decl->numMethods; i++) {
@@ -262,6 +278,7 @@ static void MI_CALL relay_method(COMMON, const MI_Char *method, const MI_Instanc
 
 /* ---- Load and Unload --------------------------------------------------------------------- */
 
+/* The self pointer for the host, listed for forget_load(). NULL without memory. */
 static struct loaded_class *enlist_class(struct wrapped_class *wrapped, struct loaded_module *owner)
 {
     ENTRY_UNCANCELLED;
@@ -277,6 +294,7 @@ static struct loaded_class *enlist_class(struct wrapped_class *wrapped, struct l
     return loaded;
 }
 
+/* The Load of a class. Its context is guarded like that of a request, since Load posts a result. */
 static void load_class(unsigned place, void **self, MI_Module_Self *module, MI_Context *host)
 {
     struct wrapped_class *wrapped = &places.classes[place];
@@ -296,7 +314,8 @@ static void load_class(unsigned place, void **self, MI_Module_Self *module, MI_C
     }
 }
 
-/* NULL when memory ran out or a limit is reached. */
+/* NULL when memory ran out or a limit is reached. Both are made before the load is listed, so that
+ * a failure leaves nothing to undo. */
 static struct loaded_module *enlist_load(struct wrapped_module *wrapped, MI_Context *host,
                                          struct call *call)
 {
@@ -318,6 +337,8 @@ static struct loaded_module *enlist_load(struct wrapped_module *wrapped, MI_Cont
     return loaded;
 }
 
+/* The Load of the module. `loaded` is what the host gets as self; the provider's own is stored in
+ * it. */
 static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
 {
     struct wrapped_module *wrapped = places.modules[place];
@@ -336,6 +357,8 @@ static void load_module(unsigned place, MI_Module_Self **self, MI_Context *host)
     }
 }
 
+/* Frees what the host of this Load had. A module without loads is finished: its place may be used
+ * again. */
 static void forget_load(struct loaded_module *loaded)
 {
     ENTRY_UNCANCELLED;
@@ -355,6 +378,7 @@ static void forget_load(struct loaded_module *loaded)
     base_free(loaded);
 }
 
+/* As begin_relay(), for the module, which has no class. */
 static bool begin_unload(const struct loaded_module *loaded, MI_Context *host, struct call *call)
 {
     ENTRY_UNCANCELLED;
@@ -362,6 +386,7 @@ static bool begin_unload(const struct loaded_module *loaded, MI_Context *host, s
     return call->guarded != NULL;
 }
 
+/* Where the provider has no Unload, the library answers for it. */
 static void unload(const struct loaded_module *loaded, MI_Context *context)
 {
     const MI_Module *original = loaded->wrapped->original;
@@ -388,6 +413,7 @@ static void MI_CALL unload_module(MI_Module_Self *self, MI_Context *host)
     forget_load(loaded);
 }
 
+/* The Load functions: one for each place, made by the preprocessor, because C has no closures. */
 #define REPEAT_8(M, n) M(n##0) M(n##1) M(n##2) M(n##3) M(n##4) M(n##5) M(n##6) M(n##7)
 #define REPEAT_64(M, n)                                                                            \
     REPEAT_8(M, n##0)                                                                              \
@@ -434,6 +460,7 @@ static void MI_CALL unload_nothing(void *self, MI_Context *host)
     MI_Context_PostResult(host, MI_RESULT_OK);
 }
 
+/* The provider's table with the library's functions in the same slots. */
 static MI_ProviderFT relay_table(const MI_ProviderFT *original, unsigned place)
 {
     MI_ProviderFT table = {.Load = class_loads[place]};
@@ -455,7 +482,8 @@ static MI_ProviderFT relay_table(const MI_ProviderFT *original, unsigned place)
     return table;
 }
 
-/* The caller holds the lock. NULL when all places are in use. */
+/* The caller holds the lock. NULL when all places are in use. The place stays taken until
+ * free_module(), since a host may call the table until it has unloaded the module. */
 static const MI_ProviderFT *wrap_table(struct wrapped_module *module, const MI_ProviderFT *original,
                                        const MI_ClassDecl *decl)
 {
@@ -473,6 +501,7 @@ static const MI_ProviderFT *wrap_table(struct wrapped_module *module, const MI_P
     return &wrapped->table;
 }
 
+/* A superclass of the same module is replaced by its copy; one from elsewhere stays. */
 static const MI_ClassDecl *copied_super(const struct wrapped_module *module,
                                         const MI_ClassDecl *super)
 {
@@ -484,6 +513,8 @@ static const MI_ClassDecl *copied_super(const struct wrapped_module *module,
     return super;
 }
 
+/* Copies one class with its methods. False when no place for its provider table is left;
+ * free_module() then undoes the whole. */
 static bool copy_class(struct wrapped_module *module, MI_Uint32 index, size_t *next_method)
 {
     const MI_ClassDecl *original = module->classes[index].original;
@@ -512,6 +543,8 @@ static bool copy_class(struct wrapped_module *module, MI_Uint32 index, size_t *n
     return copy->providerFT != NULL;
 }
 
+/* Whether the declarations can be copied: no NULL where a host would follow a pointer, and each
+ * method has a name. */
 static bool schema_sound(const MI_SchemaDecl *schema)
 {
     if (schema == NULL || schema->numClassDecls == 0) {
@@ -531,6 +564,8 @@ static bool schema_sound(const MI_SchemaDecl *schema)
     return true;
 }
 
+/* One array for each kind of copy, allocated at once, so that their addresses do not change while
+ * they refer to each other. + 1: not 0 elements, for which calloc(3) may return NULL. */
 static bool copy_schema(struct wrapped_module *module)
 {
     const MI_SchemaDecl *original = module->original->schemaDecl;
@@ -582,7 +617,8 @@ static void free_module(struct wrapped_module *module)
     }
 }
 
-/* The file of the module's static storage: the name that policies and records use. */
+/* The file of the module's static storage: the name that policies and records use. "" where no file
+ * is known. A long name is cut and marked (identity/cut.h). */
 static void name_module(struct wrapped_module *module)
 {
     Dl_info info;
@@ -615,7 +651,8 @@ static bool fill_module(struct wrapped_module *wrapped, MI_Module *module, unsig
 }
 
 /* The wrapping of module that is in use, or module itself when it is a wrapping. The caller holds
- * the lock. */
+ * the lock. A module whose memory was reused for another one differs in its content, and is wrapped
+ * anew. */
 static MI_Module *find_wrapped(const MI_Module *module)
 {
     for (unsigned place = 0; place < MIGUARD_MAX_MODULES; place++) {
@@ -632,7 +669,8 @@ static MI_Module *find_wrapped(const MI_Module *module)
     return NULL;
 }
 
-/* The caller holds the lock. */
+/* The caller holds the lock. NULL when all places are in use or memory ran out. The place of a
+ * finished module is freed first. */
 static MI_Module *wrap(MI_Module *module)
 {
     unsigned place = 0;
@@ -655,6 +693,7 @@ static MI_Module *wrap(MI_Module *module)
     return &wrapped->module;
 }
 
+/* The same module is wrapped once, however many hosts of the process load it. */
 MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module)
 {
     ENTRY_UNCANCELLED;
