@@ -283,8 +283,8 @@ static void *ask_in_thread(void *argument)
     return NULL;
 }
 
-/* 0, or an errno. The thread has all signals blocked, which belong to the program (base/process.h),
- * and is detached: it may never end. */
+/* 0, or an errno. The thread has all signals but SIGSYS blocked (base/process.h), and is detached:
+ * it may never end. */
 static int start_asking(struct question *question)
 {
     pthread_attr_t attributes;

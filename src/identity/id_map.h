@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Whether the ids of an identity name one owner each in this user namespace. */
 #ifndef IDENTITY_ID_MAP_H
 #define IDENTITY_ID_MAP_H
 
-/* Whether the ids of an identity name one owner each in this user namespace. */
 #include "identity/identity.h"
 
 /* The inode number of the initial user namespace is a constant of the kernel (proc_ns.h). */

@@ -93,8 +93,7 @@ static miguard_components fs_ids_witnessed(const struct miguard_identity *state)
     return view.gid[IDENTITY_FS] != state->gid[IDENTITY_FS] ? MIGUARD_COMPONENT_FSGID : 0;
 }
 
-/* The witness is asked only where a filter exists and could have falsified the answer: the file
- * costs more than all calls. */
+/* The file is asked only where a filter exists and could have falsified the answer. */
 miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
 {
     miguard_components unread = read_by_calls(ret_state, groups);

@@ -385,8 +385,8 @@ static bool stack_ready;
 static atomic_uint strandable;
 static _Atomic uint64_t holding; /* the epoch of the process while one thread holds, or 0 */
 
-/* A holder of another epoch is the parent's thread, which does not exist here. Polls: the holder is
- * done within microseconds. */
+/* A holder of another epoch is the parent's thread, which does not exist here. Polls: the holder
+ * must let go at once (switch.h). */
 static void wait_for_holder(void)
 {
     uint64_t holder = atomic_load(&holding);
