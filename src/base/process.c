@@ -199,5 +199,6 @@ bool process_mute(sigset_t *ret_before)
 
 void process_unmute(const sigset_t *before)
 {
-    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+    /* pthread_sigmask(3) would unblock glibc's own two signals (write.c). */
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, before, NULL, sizeof(uint64_t));
 }

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +66,14 @@ static bool is_waiting(const sigset_t *before, int number)
            sigismember(&pending, number) == 1 && is_thread_pending(number);
 }
 
+/* The raw call: pthread_sigmask(3) unblocks glibc's own two signals, also where a mask that was
+ * read with them is set again. In a switch or while a gate is closed they are blocked on purpose.
+ * The kernel's mask is the first 64 bits of a sigset_t. */
+static bool set_mask(int how, const sigset_t *set, sigset_t *ret_before)
+{
+    return syscall(SYS_rt_sigprocmask, how, set, ret_before, sizeof(uint64_t)) == 0;
+}
+
 void write_signals_hold(struct write_signals *ret_signals)
 {
     sigset_t both;
@@ -73,7 +81,8 @@ void write_signals_hold(struct write_signals *ret_signals)
     sigemptyset(&both);
     sigaddset(&both, SIGXFSZ);
     sigaddset(&both, SIGPIPE);
-    ret_signals->held = pthread_sigmask(SIG_BLOCK, &both, &ret_signals->before) == 0;
+    sigemptyset(&ret_signals->before);
+    ret_signals->held = set_mask(SIG_BLOCK, &both, &ret_signals->before);
     ret_signals->waiting[0] = is_waiting(&ret_signals->before, SIGXFSZ);
     ret_signals->waiting[1] = is_waiting(&ret_signals->before, SIGPIPE);
 }
@@ -88,7 +97,7 @@ void write_signals_release(struct write_signals *signals, int error)
     if (number != 0 && !signals->waiting[number == SIGPIPE]) {
         take_back(number);
     }
-    (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
+    (void)set_mask(SIG_SETMASK, &signals->before, NULL);
     errno = before;
 }
 

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* The small helpers that every folder shares: UTF-8, dates, hexadecimal, the clock, near words. */
 #include <check.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/civil.h"
 #include "base/clock.h"
 #include "base/hex.h"
+#include "base/process.h"
 #include "base/utf8.h"
 #include "base/words.h"
+#include "base/write.h"
 
 static size_t encode(uint32_t code, char bytes[4])
 {
@@ -143,6 +149,35 @@ START_TEST(the_nearest_word)
 }
 END_TEST
 
+/* The kernel's mask, also glibc's own two signals, which sigprocmask(3) does not show or keep. */
+static uint64_t kernel_mask(const uint64_t *set)
+{
+    uint64_t before = 0;
+
+    ck_assert_int_eq(syscall(SYS_rt_sigprocmask, SIG_SETMASK, set, &before, sizeof(before)), 0);
+    return before;
+}
+
+START_TEST(what_is_blocked_stays_blocked)
+{
+    const uint64_t all =
+        ~(uint64_t)0 & ~((uint64_t)1 << (SIGKILL - 1)) & ~((uint64_t)1 << (SIGSTOP - 1));
+    const uint64_t before = kernel_mask(&all);
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    sigset_t muted;
+
+    ck_assert_int_eq(write_quietly(fd, "x", 1), 1);
+    uint64_t behind_write = kernel_mask(NULL);
+    ck_assert(process_mute(&muted));
+    process_unmute(&muted);
+    uint64_t behind_mute = kernel_mask(NULL);
+    (void)kernel_mask(&before);
+    (void)close(fd);
+    ck_assert_uint_eq(behind_write, all);
+    ck_assert_uint_eq(behind_mute, all);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base");
@@ -153,6 +188,7 @@ int main(void)
     tcase_add_test(all, dates_are_those_of_the_c_library);
     tcase_add_test(all, hex_is_lower_case_and_whole);
     tcase_add_test(all, a_deadline_is_ahead);
+    tcase_add_test(all, what_is_blocked_stays_blocked);
     tcase_add_loop_test(all, the_nearest_word, 0, sizeof(words) / sizeof(words[0]));
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
