@@ -2,6 +2,9 @@
 /*
  * Where a search or follow stopped, in a JSON file.
  * Called by cmd_audit_search.c and cmd_audit_follow.c.
+ *
+ * The JSON is read strictly: unknown members, wrong types and other versions make it "not a
+ * checkpoint". Numbers are limited to what jansson's signed 64 bits hold, which no log reaches.
  */
 #include "tools/cli/audit_checkpoint.h"
 #include "base/hex.h"
@@ -16,11 +19,13 @@
 
 enum { VERSION = 2, HEX = READ_HASH * 2 + 1 };
 
+/* A hash as text; hex has room for the NUL. */
 static void to_hex(const unsigned char hash[READ_HASH], char hex[HEX])
 {
     *hex_put_bytes(hex, hash, READ_HASH) = '\0';
 }
 
+/* Exactly as many digits as a hash has, in lower or upper case. */
 static bool from_hex(const char *hex, unsigned char hash[READ_HASH])
 {
     return strlen(hex) == HEX - 1 && hex_take_bytes(hex, HEX - 1, hash, READ_HASH);
@@ -29,6 +34,8 @@ static bool from_hex(const char *hex, unsigned char hash[READ_HASH])
 /* ---- loading ----------------------------------------------------------------------------------
  */
 
+/* One element of "files". A mark with a negative number or line 0 would make the reader seek
+ * outside the file. */
 static bool get_mark(json_t *item, struct read_mark *ret_mark)
 {
     const char *name = NULL, *first = NULL, *last = NULL;
@@ -45,6 +52,7 @@ static bool get_mark(json_t *item, struct read_mark *ret_mark)
     return from_hex(first, ret_mark->first) && from_hex(last, ret_mark->last);
 }
 
+/* "chains", which version 1 did not have. A chain is named by 16 hex digits, as in the log. */
 static bool get_chains(json_t *chains, struct checkpoint *ret_before)
 {
     json_t *item = NULL;
@@ -69,7 +77,8 @@ static bool get_chains(json_t *chains, struct checkpoint *ret_before)
     return json_is_array(chains);
 }
 
-/* NULL when json is not a checkpoint (or memory ran out, which jansson does not distinguish). */
+/* The marks on the heap, and the chains in *ret_before. NULL when json is not a checkpoint (or
+ * memory ran out, which jansson does not distinguish). */
 static struct read_mark *get_marks(json_t *json, size_t *ret_count, struct checkpoint *ret_before)
 {
     json_t *files = NULL, *item = NULL, *chains = NULL;
@@ -94,6 +103,8 @@ static struct read_mark *get_marks(json_t *json, size_t *ret_count, struct check
     return marks;
 }
 
+/* Sets each file to its mark, by the hashes of its first and last line and not by its name: a
+ * rotated file is found under its new one. */
 static void resume(struct log_reader *reader, const struct read_mark *marks, size_t count)
 {
     for (size_t i = 0; read_name(reader, i) != NULL; i++) {
@@ -106,7 +117,8 @@ static void resume(struct log_reader *reader, const struct read_mark *marks, siz
     }
 }
 
-/* *ret_json NULL and CLI_YES: no such file. */
+/* CLI_YES with *ret_json, NULL for text that is not JSON; CLI_NO without such a file; CLI_UNABLE
+ * after a message. */
 static int load_json(const char *path, json_t **ret_json, json_error_t *ret_error)
 {
     FILE *file = fopen(path, "re");
@@ -121,6 +133,7 @@ static int load_json(const char *path, json_t **ret_json, json_error_t *ret_erro
     return CLI_YES;
 }
 
+/* Refused rather than replaced: the file may be another one that was named by mistake. */
 static int no_checkpoint(const char *path, const json_error_t *error)
 {
     return complain(CLI_UNABLE,
@@ -129,6 +142,8 @@ static int no_checkpoint(const char *path, const json_error_t *error)
                     path, error->text[0] != '\0' ? ": " : "", error->text);
 }
 
+/* The place is checked as strictly as the marks of a search: a chain of 16 digits and a number from
+ * 1. */
 int checkpoint_load_place(const char *path, struct family_place *ret_place)
 {
     const char *chain = NULL;
@@ -152,6 +167,7 @@ int checkpoint_load_place(const char *path, struct family_place *ret_place)
     return good ? CLI_YES : no_checkpoint(path, &error);
 }
 
+/* Marks are kept from here on even without a checkpoint, since checkpoint_save() will need them. */
 int checkpoint_load(const char *path, struct log_reader *reader, struct checkpoint *ret_before)
 {
     json_error_t error;
@@ -176,6 +192,7 @@ int checkpoint_load(const char *path, struct log_reader *reader, struct checkpoi
 /* ---- saving -----------------------------------------------------------------------------------
  */
 
+/* One element of "files"; a name that is not UTF-8 is only for people, so it may be changed. */
 static json_t *mark_json(const char *name, const struct read_mark *mark)
 {
     char first[HEX], last[HEX], *valid = valid_utf8(name);
@@ -189,7 +206,8 @@ static json_t *mark_json(const char *name, const struct read_mark *mark)
     return json;
 }
 
-/* The furthest of this search and the ones before. */
+/* The furthest record of each chain, of this search and the ones before. A chain that this search
+ * has not met keeps its place, as long as there is room. */
 static json_t *chains_json(const struct checkpoint *checkpoint)
 {
     json_t *chains = json_array();
@@ -221,6 +239,8 @@ static json_t *chains_json(const struct checkpoint *checkpoint)
     return chains;
 }
 
+/* A file without a mark, which has no whole line yet, is left out and read from its start next
+ * time. */
 static json_t *marks_json(const struct log_reader *reader, const struct checkpoint *checkpoint)
 {
     json_t *files = json_array();
@@ -237,6 +257,8 @@ static json_t *marks_json(const struct log_reader *reader, const struct checkpoi
                      chains_json(checkpoint));
 }
 
+/* Takes over descriptor. On the disk before the name leads to it: rename(2) alone does not order
+ * the two (fsync(2)). */
 static bool write_whole(int descriptor, const char *text)
 {
     FILE *file = fdopen(descriptor, "w");
@@ -252,6 +274,8 @@ static bool write_whole(int descriptor, const char *text)
     return good;
 }
 
+/* Takes over json; NULL is "out of memory". The temporary file is in the same folder, since
+ * rename(2) does not cross file systems, and mkostemp(3) makes it readable by its owner alone. */
 static int save_json(const char *path, json_t *json)
 {
     char *temporary = NULL;
@@ -275,12 +299,15 @@ static int save_json(const char *path, json_t *json)
     return status;
 }
 
+/* marks_json() gives NULL without memory, which save_json() reports. */
 int checkpoint_save(const char *path, const struct log_reader *reader,
                     const struct checkpoint *checkpoint)
 {
     return save_json(path, marks_json(reader, checkpoint));
 }
 
+/* The member that names the version also distinguishes the two kinds of checkpoint: neither command
+ * reads the other's. */
 int checkpoint_save_place(const char *path, const struct family_place *place)
 {
     char hex[24];
@@ -293,6 +320,7 @@ int checkpoint_save_place(const char *path, const struct family_place *place)
 /* ---- what was removed in between --------------------------------------------------------------
  */
 
+/* The entry of this chain, added when it is new; NULL when there is no room. */
 static struct checkpoint_chain *chain_of(struct checkpoint *checkpoint, uint64_t chain)
 {
     for (size_t i = 0; i < checkpoint->now_count; i++) {
@@ -308,6 +336,8 @@ static struct checkpoint_chain *chain_of(struct checkpoint *checkpoint, uint64_t
     return added;
 }
 
+/* A record of the log about retention names the last one that it removed; a number that is not
+ * below its own cannot be true and is ignored. */
 void checkpoint_note(struct checkpoint *checkpoint, const struct record *record)
 {
     struct family_place place;
@@ -328,6 +358,8 @@ void checkpoint_note(struct checkpoint *checkpoint, const struct record *record)
     }
 }
 
+/* A gap lies between the last record before and the first one now. `at` counts down over all
+ * pairs. */
 bool checkpoint_gap(const struct checkpoint *checkpoint, size_t at, struct checkpoint_gap *ret_gap)
 {
     for (size_t i = 0; i < checkpoint->before_count; i++) {

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a search stopped, in a small file, so that the next one goes on behind it. */
+/*
+ * Where a search stopped, in a small file, so that the next one goes on behind it.
+ *
+ * A search notes a mark for each file and the highest record of each chain; follow notes one place
+ * only, since it shows one log in its order. Both are files of JSON that name their own version, so
+ * that a newer format is refused rather than misread.
+ */
 #ifndef TOOLS_CLI_AUDIT_CHECKPOINT_H
 #define TOOLS_CLI_AUDIT_CHECKPOINT_H
 
@@ -8,6 +14,8 @@
 
 /* How far each chain was read, so that what retention takes before the next search is reported. */
 enum { CHECKPOINT_CHAINS = 16 };
+
+/* What one search knows of its chains. Starts from {0}; holds no memory of its own. */
 struct checkpoint {
     struct family_place before[CHECKPOINT_CHAINS]; /* the last of the search before */
     size_t before_count;
@@ -15,10 +23,13 @@ struct checkpoint {
         uint64_t chain, lowest, highest; /* of this search */
         uint64_t removed_through;        /* by retention, as the log says */
     } now[CHECKPOINT_CHAINS];
+    /* Chains of which this search has met a record. */
     size_t now_count;
 };
 
-/* Every record that is read, whether it is asked for or not. */
+/* Notes the number of the record in its chain. Called for every record that is read, whether it is
+ * asked for or not: a gap is about what was in the log, not about what matched. Lines without a
+ * place in a chain are ignored. */
 void checkpoint_note(struct checkpoint *checkpoint, const struct record *record);
 
 /* Records behind the last one of the search before that this one did not find. */
@@ -26,7 +37,8 @@ struct checkpoint_gap {
     uint64_t chain, first, last;
     bool retention; /* the log says that it removed them */
 };
-/* False: there is no number at of these. */
+/* The gap with this index, counted over all chains, in *ret_gap. False: there is no gap with that
+ * number, so a loop from 0 finds all of them. */
 bool checkpoint_gap(const struct checkpoint *checkpoint, size_t at, struct checkpoint_gap *ret_gap);
 
 /* Sets each file of the reader to its mark, and reports files that changed. A checkpoint that does
@@ -34,12 +46,16 @@ bool checkpoint_gap(const struct checkpoint *checkpoint, size_t at, struct check
  * cannot be read or understood is never taken for an empty one. */
 int checkpoint_load(const char *path, struct log_reader *reader, struct checkpoint *ret_before);
 
-/* Replaces the checkpoint as a whole: after a crash there is the old one or the new one. */
+/* Replaces the checkpoint as a whole, by rename(2): after a crash there is the old one or the new
+ * one. CLI_YES, or CLI_UNABLE after a message; the old one is then as it was. */
 int checkpoint_save(const char *path, const struct log_reader *reader,
                     const struct checkpoint *checkpoint);
 
-/* The same for one place, where miguard audit follow stopped. */
+/* The same for one place, where miguard audit follow stopped. Without a file *ret_place is left as
+ * it was. */
 int checkpoint_load_place(const char *path, struct family_place *ret_place);
+
+/* As checkpoint_save(). */
 int checkpoint_save_place(const char *path, const struct family_place *place);
 
 #endif

@@ -2,6 +2,10 @@
 /*
  * Which log is meant, opening it with its rotated files, and walking through its records with
  * progress and Ctrl-C. Every `miguard audit` command that reads a log calls it.
+ *
+ * The way through: audit_open_logs() opens the files that are named or finds the log of the policy
+ * (default_log()); audit_next() gives one record after the other; audit_finish() turns what went
+ * wrong on the way into the exit status.
  */
 #include "tools/cli/audit_open.h"
 #include "base/clock.h"
@@ -21,6 +25,8 @@
 /* ---- the files --------------------------------------------------------------------------------
  */
 
+/* The log of a policy, on the heap; NULL after a message. A policy without a file sink has no log
+ * to read. */
 static char *place_of(const struct policy_set *set, bool reads)
 {
     const struct sink_settings *sink = log_sink(&set->draft->settings);
@@ -40,6 +46,8 @@ static char *place_of(const struct policy_set *set, bool reads)
     return path;
 }
 
+/* With the trust that the library asks for: a policy that it would refuse does not say where its
+ * log is. */
 static char *default_log(bool reads)
 {
     struct policy_set set;
@@ -55,16 +63,19 @@ static char *default_log(bool reads)
     return path;
 }
 
+/* For reading: a log that exists is preferred to one that would be made. */
 char *audit_default_log(void)
 {
     return default_log(true);
 }
 
+/* For `audit init`: the log that programs will write, with the folders above it. */
 char *audit_log_to_begin(void)
 {
     return default_log(false);
 }
 
+/* The exit status of a failed opening, after a message. */
 static int open_failed(enum miguard_status status, const struct miguard_error *error)
 {
     return status == MIGUARD_NO_MEMORY
@@ -82,6 +93,7 @@ static void report_strays(const struct log_parts *parts)
     }
 }
 
+/* Names and inodes: a name alone may have passed to another file. */
 static bool same_parts(const struct log_parts *a, const struct log_parts *b)
 {
     bool same = a->count == b->count;
@@ -93,6 +105,7 @@ static bool same_parts(const struct log_parts *a, const struct log_parts *b)
     return same;
 }
 
+/* Files that are copies of others are left out: each record is read once. */
 static enum miguard_status open_parts(const struct log_parts *parts, enum read_order order,
                                       struct log_reader **ret_reader, struct miguard_error *reterr)
 {
@@ -146,6 +159,8 @@ static enum miguard_status open_settled(const char *log, enum read_order order,
     return status;
 }
 
+/* After open_settled() has made sure that the list of files and the files themselves belong
+ * together. */
 int audit_open_log(const char *log, enum read_order order, struct log_reader **ret_reader)
 {
     struct miguard_error error = {0};
@@ -154,6 +169,7 @@ int audit_open_log(const char *log, enum read_order order, struct log_reader **r
     return status == MIGUARD_OK ? CLI_YES : open_failed(status, &error);
 }
 
+/* Without operands. */
 static int open_default(enum read_order order, struct log_reader **ret_reader)
 {
     char *log = audit_default_log();
@@ -163,6 +179,7 @@ static int open_default(enum read_order order, struct log_reader **ret_reader)
     return status;
 }
 
+/* Named files are read as they are: their rotated files are not looked for. */
 int audit_open_logs(const struct word_list *files, enum read_order order,
                     struct log_reader **ret_reader)
 {
@@ -189,11 +206,14 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
+/* A flag that only the handler sets; sig_atomic_t, since the handler may come at any
+ * instruction. */
 bool audit_interrupted(void)
 {
     return interrupted != 0;
 }
 
+/* SA_RESETHAND: the second SIGINT has its default effect. */
 static void begin(struct audit_walk *walk)
 {
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
@@ -202,6 +222,7 @@ static void begin(struct audit_walk *walk)
     walk->started = clock_now_ns();
 }
 
+/* Also before every message, so that it does not stand behind the line. */
 void audit_hide_progress(struct audit_walk *walk)
 {
     if (walk->shown > walk->started) {
@@ -210,6 +231,8 @@ void audit_hide_progress(struct audit_walk *walk)
     }
 }
 
+/* Not in the first second, and at most five times a second: a short search prints nothing, and a
+ * long one is not slowed by its terminal. */
 static void show_progress(const struct log_reader *reader, struct audit_walk *walk)
 {
     const double mebibyte = 1024.0 * 1024.0;
@@ -243,6 +266,7 @@ static void complain_line(struct audit_walk *walk, const struct read_place *plac
     }
 }
 
+/* The clock is read once in LINES records: reading a record takes less time than that. */
 bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct record *ret_record,
                 struct read_place *ret_place)
 {
@@ -274,6 +298,7 @@ bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct recor
     return false;
 }
 
+/* The order matters: an interrupted walk is not known to be complete, whatever was found. */
 int audit_finish(struct audit_walk *walk, int status)
 {
     audit_hide_progress(walk);

@@ -2,10 +2,15 @@
 /*
  * The conditions of a query as options of a command. Every command with [QUERY]... names
  * query_group in its table.
+ *
+ * The options are not listed here: query_row() makes them from the query's own table, so a
+ * condition that is added there is an option of every command, with --help and completion.
  */
 #include "tools/cli/audit_query.h"
 #include "tools/cli/cli.h"
 
+/* The text stays empty until an option is given: a report without conditions has no head line for
+ * them. */
 bool conditions_begin(struct conditions *conditions)
 {
     *conditions = (struct conditions){.query = query_new(), .given = TEXT_EMPTY};
@@ -15,12 +20,15 @@ bool conditions_begin(struct conditions *conditions)
     return conditions->query != NULL;
 }
 
+/* query_free() takes NULL. */
 void conditions_release(struct conditions *conditions)
 {
     query_free(conditions->query);
     text_release(&conditions->given);
 }
 
+/* Copies the row of the query's own table, so that the two cannot differ. The row after the last
+ * has no name. */
 static bool query_row(size_t index, struct option_row *ret_row)
 {
     const struct query_option *option = &query_options[index];
@@ -33,6 +41,7 @@ static bool query_row(size_t index, struct option_row *ret_row)
     return option->name != NULL;
 }
 
+/* The message of a value that the query refuses, with a suggestion where it has a list of words. */
 static int refuse_value(const struct command_line *line, const struct option_row *row,
                         const char *value, const struct miguard_error *error)
 {
@@ -47,6 +56,7 @@ static int refuse_value(const struct command_line *line, const struct option_row
     return wrong_usage(line, "%s %s", row->name, error->detail);
 }
 
+/* Adds one condition, and its text to the head of a report. */
 static int query_condition(void *target, const struct command_line *line,
                            const struct option_row *row, const char *value)
 {

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk over matching records, for report, suggest and export. */
+/*
+ * The walk over matching records, for report, suggest and export.
+ *
+ * A command with a struct review in its request parses with REVIEWS(), calls review_walk() with a
+ * function for each record, prints with review_print(), and ends with audit_finish() and
+ * review_release().
+ */
 #include "tools/cli/audit_review.h"
 
 #include <errno.h>
 #include <string.h>
 
+/* The walk holds nothing. */
 void review_release(struct review *review)
 {
     conditions_release(&review->conditions);
     word_list_release(&review->files);
 }
 
+/* Errors of lines are counted in review->walk and reported at the end; they do not end the walk. */
 int review_walk(struct review *review, review_record function, void *context)
 {
     struct log_reader *reader = NULL;
@@ -30,6 +38,8 @@ int review_walk(struct review *review, review_record function, void *context)
     return status;
 }
 
+/* Flushed at once, so that a full disk or a closed pipe is found while the exit status can still
+ * say so. */
 int review_print(const char *bytes, size_t length)
 {
     if (fwrite(bytes, 1, length, stdout) != length || fflush(stdout) != 0) {

@@ -6,8 +6,10 @@
 #include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
 
+/* The common part of a request: which records, of which files, and the walk over them. */
 struct review {
     struct conditions conditions;
+    /* The operands; without any it is the log of the policy in force. */
     struct word_list files;
     struct audit_walk walk;
 };
@@ -15,13 +17,15 @@ struct review {
 /* For the table of a command whose request has a struct review as its member review. */
 #define REVIEWS(T) .operand = OPERANDS("[FILE]...", T, review.files), QUERY(T, review.conditions)
 
+/* Frees conditions and operands, whether they were read or not. */
 void review_release(struct review *review);
 
 /* Gives CLI_YES to go on, or the exit status after a message. */
 typedef int (*review_record)(void *context, const struct record *record,
                              const struct read_place *place);
 
-/* Hands each record that the query matches to function, in the order of time. */
+/* Hands each record that the query matches to function, in the order of time. CLI_YES, or the
+ * status of opening or of function. The caller ends the walk with audit_finish(&review->walk). */
 int review_walk(struct review *review, review_record function, void *context);
 
 /* Writes to stdout; CLI_YES, or CLI_UNABLE after a message when it cannot be written. */

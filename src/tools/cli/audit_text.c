@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints one record for a person, a program or a spreadsheet. search and follow call it. */
+/*
+ * Prints one record for a person, a program or a spreadsheet. search and follow call it.
+ *
+ * Everything from a record passes print_safe(): its values come from callers and providers, who may
+ * have written escape sequences for the terminal of an administrator. The say_...() functions write
+ * one part each and nothing where the record has no such field.
+ */
 #include "tools/cli/audit_text.h"
 #include "tools/cli/cli.h"
 #include "tools/review/later.h"
@@ -15,6 +21,7 @@
 #define DIM    "\033[2m"
 #define PLAIN  "\033[0m"
 
+/* Bytes of one value that are shown; longer ones end in "...". */
 enum { MAX_TEXT = 4096 };
 
 /* ---- what to write ----------------------------------------------------------------------------
@@ -27,6 +34,7 @@ const char *const audit_colours[] = {[AUDIT_COLOUR_AUTO] = "auto",
                                      [AUDIT_COLOUR_NEVER] = "never",
                                      NULL};
 
+/* NO_COLOR counts when it is set and not empty. */
 void audit_output_begin(const struct audit_look *look, struct audit_output *ret_output)
 {
     const char *unwanted = getenv("NO_COLOR"); /* no-color.org */
@@ -44,21 +52,25 @@ void audit_output_begin(const struct audit_look *look, struct audit_output *ret_
 /* ---- text -------------------------------------------------------------------------------------
  */
 
+/* One record on its way to the output. */
 struct writer {
     const struct audit_output *output;
     const struct record *record;
 };
 
+/* Whether the record has the field. */
 static bool has(const struct writer *writer, enum record_field field)
 {
     return writer->record->field[field].at != NULL;
 }
 
+/* For texts of this program only: they are not escaped. */
 static void say(const struct writer *writer, const char *text)
 {
     fputs(text, writer->output->stream);
 }
 
+/* An escape sequence of this program, only where colours are wanted. */
 static void colour(const struct writer *writer, const char *sequence)
 {
     if (writer->output->colour) {
@@ -66,6 +78,7 @@ static void colour(const struct writer *writer, const char *sequence)
     }
 }
 
+/* One value, unescaped from JSON and then made safe. */
 static void say_slice(const struct writer *writer, const struct slice *slice)
 {
     char text[MAX_TEXT];
@@ -87,6 +100,7 @@ static void say_field(const struct writer *writer, const char *before, enum reco
     }
 }
 
+/* The items of an array, the first one after `before`; nothing when it is empty. */
 static void say_list(const struct writer *writer, const char *before, enum record_field field)
 {
     struct slice item;
@@ -99,6 +113,8 @@ static void say_list(const struct writer *writer, const char *before, enum recor
     }
 }
 
+/* Local time with microseconds, as the reader's clock shows it; a time that cannot be read is shown
+ * as it stands. */
 static void say_time(const struct writer *writer, enum record_field field)
 {
     int64_t time = 0;
@@ -115,16 +131,20 @@ static void say_time(const struct writer *writer, enum record_field field)
     fprintf(writer->output->stream, "%s.%06d", text, (int)(time % 1000000000 / 1000));
 }
 
+/* Everything but "allow" counts as a refusal: an unknown word must not look harmless. */
 static bool denied(const struct writer *writer)
 {
     return !record_is(writer->record, RECORD_DECISION, "allow");
 }
 
+/* In permissive mode the call was let through. */
 static bool would_deny(const struct writer *writer)
 {
     return record_is(writer->record, RECORD_WOULD_DENY, "true");
 }
 
+/* "would refuse" is for a call that a permissive policy let through. The words have one width, so
+ * that the columns of all lines fit below each other, and colours only add to them. */
 static void say_verdict(const struct writer *writer)
 {
     bool refused = denied(writer), would = would_deny(writer);
@@ -134,6 +154,8 @@ static void say_verdict(const struct writer *writer)
     colour(writer, PLAIN);
 }
 
+/* The name in the record is that of the time of the call. A name that had to be looked up now says
+ * so, since accounts change. */
 static void say_user(const struct writer *writer, enum record_field name, enum record_field id)
 {
     char later[DIRECTORY_NAME];
@@ -149,7 +171,9 @@ static void say_user(const struct writer *writer, enum record_field name, enum r
     }
 }
 
-/* Whom the session belongs to, and who the thread was when that differs. */
+/* Whom the session belongs to, and who the thread was when that differs: "owner -> user". Compared
+ * by the ids, since two names may belong to one id and a name may be missing. A record without
+ * either, as one of the log about itself, has a dash. */
 static void say_who(const struct writer *writer)
 {
     const struct slice *owner = &writer->record->field[RECORD_BOUND_USER_ID];
@@ -170,6 +194,7 @@ static void say_who(const struct writer *writer)
     }
 }
 
+/* One line: time, verdict, call, identities, provider, number. */
 static void say_headline(const struct writer *writer)
 {
     say_time(writer, RECORD_TIMESTAMP);
@@ -189,6 +214,7 @@ static void say_headline(const struct writer *writer)
     say(writer, "\n");
 }
 
+/* Why, and in which components the identity differs or could not be read. */
 static void say_reason(const struct writer *writer)
 {
     say_field(writer, "    why      ", RECORD_REASON, ": ");
@@ -198,6 +224,7 @@ static void say_reason(const struct writer *writer)
     say(writer, "\n");
 }
 
+/* The keys of the instance that the call is about, and how many were left out. */
 static void say_keys(const struct writer *writer)
 {
     if (has(writer, RECORD_KEYS)) {
@@ -207,6 +234,7 @@ static void say_keys(const struct writer *writer)
     }
 }
 
+/* The rule that decided, with its place in the policy. */
 static void say_rule(const struct writer *writer)
 {
     if (has(writer, RECORD_RULE)) {
@@ -229,6 +257,7 @@ static void say_offset(const struct writer *writer)
     }
 }
 
+/* The process, and the instruction from which the call came. */
 static void say_place(const struct writer *writer)
 {
     say_field(writer, "    where    process ", RECORD_PID, "");
@@ -242,6 +271,7 @@ static void say_place(const struct writer *writer)
     say(writer, "\n");
 }
 
+/* A record that stands for several equal refusals. */
 static void say_repeats(const struct writer *writer)
 {
     uint64_t count = 0;
@@ -276,6 +306,7 @@ static void say_own(const struct writer *writer)
     say_field(writer, "    before   ", RECORD_PREVIOUS_FILE, "\n");
 }
 
+/* The lines below the first are for refusals: what was allowed is one line. */
 static void write_text(const struct writer *writer)
 {
     say_headline(writer);
@@ -393,6 +424,9 @@ static bool formula(const char *text)
     return text[0] != '\0' && strchr("\t\r\n", text[0]) != NULL;
 }
 
+/* The field as one cell in quotes; lists become words with blanks between them, cut at MAX_TEXT. A
+ * value that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets
+ * show as text (formula()). */
 static void write_column(const struct writer *writer, enum record_field field)
 {
     FILE *stream = writer->output->stream;
@@ -417,6 +451,7 @@ static void write_column(const struct writer *writer, enum record_field field)
     fputc('"', stream);
 }
 
+/* RFC 4180: each line ends in CR LF, and every value is quoted. */
 static void write_csv(const struct writer *writer)
 {
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -429,6 +464,8 @@ static void write_csv(const struct writer *writer)
 /* ---- each -------------------------------------------------------------------------------------
  */
 
+/* The names are the paths of the fields in the JSON; a path that begins with @ would be taken for a
+ * formula. */
 void audit_output_header(const struct audit_output *output)
 {
     for (size_t i = 0; output->format == AUDIT_CSV && i < COLUMNS; i++) {
@@ -438,6 +475,7 @@ void audit_output_header(const struct audit_output *output)
     }
 }
 
+/* The caller has hidden the progress line. */
 void audit_output_record(const struct audit_output *output, const struct record *record)
 {
     struct writer writer = {output, record};
@@ -457,12 +495,14 @@ void audit_output_record(const struct audit_output *output, const struct record 
 /* ---- the last ones ----------------------------------------------------------------------------
  */
 
+/* An array of empty lines; the lines get their memory when they are first used. */
 bool audit_last_begin(struct audit_last *last, size_t size)
 {
     *last = (struct audit_last){.size = size, .lines = calloc(size, sizeof(*last->lines))};
     return last->lines != NULL;
 }
 
+/* The ring is full when count is size; next is then the oldest. */
 bool audit_last_add(struct audit_last *last, const struct record *record)
 {
     struct audit_line *line = &last->lines[last->next];
@@ -482,6 +522,7 @@ bool audit_last_add(struct audit_last *last, const struct record *record)
     return true;
 }
 
+/* Each line is parsed again: keeping it as text takes less room than the parsed record. */
 void audit_last_write(const struct audit_last *last, const struct audit_output *output)
 {
     struct record record;
@@ -496,6 +537,7 @@ void audit_last_write(const struct audit_last *last, const struct audit_output *
     }
 }
 
+/* lines is NULL after a failed begin. */
 void audit_last_release(struct audit_last *last)
 {
     for (size_t i = 0; last->lines != NULL && i < last->size; i++) {

@@ -17,6 +17,8 @@
 #include "miguard.h"
 #include "miguard/host.h"
 
+/* The exit statuses of every command, in the order of how bad they are: of several files the
+ * highest counts. A script can distinguish "no" from "not known". */
 enum cli_exit {
     CLI_YES = 0,    /* done; the answer is yes, or "the same" */
     CLI_NO = 1,     /* the answer is no: refused, failed, different */
@@ -39,11 +41,12 @@ int complain_error(enum cli_exit status, const char *what, const struct miguard_
  * become U+FFFD. quoted also escapes " and \ and writes \n and \t. */
 void print_safe(FILE *stream, const char *text, bool quoted);
 
-/* A copy of text with invalid UTF-8 replaced, or NULL out of memory: jansson wants UTF-8. */
+/* A copy of text with each byte that is not UTF-8 replaced by U+FFFD, freed by the caller, or NULL
+ * out of memory: jansson refuses other text, and file names may be any bytes. */
 char *valid_utf8(const char *text);
 
 /* JSON of one line or more as a terminal may have it: what is hidden is written as \u escapes,
- * which say the same to a program. */
+ * which say the same to a program. False: out of memory, or stream cannot be written. */
 bool print_json_text(FILE *stream, const char *json, size_t length);
 
 /* One line of JSON, as print_json_text() writes it. */
@@ -51,7 +54,7 @@ bool print_json(FILE *stream, const json_t *json);
 
 /* ---- rendering (render.c, render_json.c) -------------------------------------------------- */
 
-/* "ACCESS_DENIED"; "UNKNOWN" for a number that is no MI_Result. */
+/* "ACCESS_DENIED"; "UNKNOWN" for a number that is not an MI_Result. Static. */
 const char *result_name(MI_Result result);
 
 /* The text of a datetime, interval or moment, as in DSP0004: 25 characters. */
@@ -60,10 +63,12 @@ void datetime_text(const MI_Datetime *datetime, char text[26]);
 /* "MG_File.Path=\"/etc/passwd\"", on the heap, or NULL out of memory. */
 char *reference_text(const MI_Instance *reference);
 
-/* The type of one element of an array type. */
+/* The type of one element of an array type; the command does not link the host's own functions for
+ * values. */
 MI_Type scalar_type(MI_Type type);
 
-/* Element index of an array of type; false when it is NULL (strings and instances may be). */
+/* Element index of an array of type, which must have more elements than that; borrowed. False when
+ * it is NULL (strings and instances may be). */
 bool array_element(MI_Type type, const MI_Array *array, MI_Uint32 index, MI_Value *ret_value);
 
 /* In MOF (DSP0004, annex A): instance of CLASS { name = value; ... }; With terse, properties that

@@ -2,6 +2,9 @@
 /*
  * miguard audit explain: one record in sentences. Finds it by its id or number, and then what
  * else its session did.
+ *
+ * find() reads all files once and keeps the first record that matches; print_explanation() reads
+ * them a second time for the other records of the session, and prints.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -11,6 +14,7 @@
 #include "tools/cli/commands.h"
 #include "tools/review/explain.h"
 
+/* How many matches are listed when there is more than one, and the bytes that an id may have. */
 enum { CANDIDATES = 5, LONGEST = 128 };
 
 struct request {
@@ -18,10 +22,13 @@ struct request {
     const char *id;
     struct word_list files; /* a part of words */
     bool json;
+    /* The digits of #N; "" for an id. */
     char sequence[LONGEST];
+    /* Different records that match, also beyond CANDIDATES. */
     uint64_t found;
     struct text line; /* the record that was found first */
     char candidates[CANDIDATES][AUDIT_ID_SIZE];
+    /* A record has the whole id: those that only begin so do not count any more. */
     bool exact;
     struct explain_related related;
     struct audit_walk walk;
@@ -31,6 +38,7 @@ static const struct option_row options[] = {
     FLAG("--json", struct request, json, "print one JSON object"),
 };
 
+/* Takes the first word as the id and leaves the files. #N is a number in its log. */
 static int check_id(const struct command_line *line, struct request *request)
 {
     const char *id = request->words.count > 0 ? request->words.items[0] : "";
@@ -58,6 +66,8 @@ static int check_id(const struct command_line *line, struct request *request)
 
 enum match { OTHER, PREFIX, EXACT };
 
+/* A whole id, or the beginning of one as far as it was copied from a message; a number matches as a
+ * whole, but may occur in several logs. */
 static enum match match(const struct request *request, const struct record *record)
 {
     char id[AUDIT_ID_SIZE];
@@ -72,6 +82,7 @@ static enum match match(const struct request *request, const struct record *reco
     return strncmp(id, request->id, strlen(request->id)) == 0 ? PREFIX : OTHER;
 }
 
+/* A copy of the line, since the reader reuses its memory. */
 static bool keep(struct request *request, const struct record *record)
 {
     request->line.length = 0;
@@ -79,13 +90,15 @@ static bool keep(struct request *request, const struct record *record)
     return !request->line.failed;
 }
 
-/* The same record in two files, as a copy, is one. */
+/* The same record in two files, as in a copy of the log, is one. */
 static bool known(const struct request *request, const struct record *record)
 {
     return request->found > 0 && request->line.length == record->length &&
            memcmp(request->line.data, record->line, record->length) == 0;
 }
 
+/* Counts a match, notes its id, and keeps the first record. A record with the whole id resets what
+ * only begins so. False: out of memory. */
 static bool consider(struct request *request, const struct record *record)
 {
     enum match how = match(request, record);
@@ -103,6 +116,7 @@ static bool consider(struct request *request, const struct record *record)
     return ++request->found > 1 || keep(request, record);
 }
 
+/* CLI_YES also when nothing was found; request->found says how many there are. */
 static int find(struct request *request)
 {
     struct log_reader *reader = NULL;
@@ -123,6 +137,7 @@ static int find(struct request *request)
 
 /* ---- what belongs to it ----------------------------------------------------------------------*/
 
+/* Both have the field, with the same content. */
 static bool same_field(const struct record *a, const struct record *b, enum record_field field)
 {
     char text[64];
@@ -131,6 +146,8 @@ static bool same_field(const struct record *a, const struct record *b, enum reco
            record_is(b, field, text);
 }
 
+/* Counts a record of the same session and process (its entity), and how often something was refused
+ * in it; keeps the one that opened the session, which says who did. False: out of memory. */
 static bool relate(struct request *request, const struct record *record, const struct record *other)
 {
     struct explain_related *related = &request->related;
@@ -185,6 +202,7 @@ static int find_related(struct request *request, const struct record *record)
 
 /* ---- printing --------------------------------------------------------------------------------*/
 
+/* The message when there is no record or more than one; CLI_NO. */
 static int not_one(const struct request *request)
 {
     if (request->found == 0) {
@@ -199,6 +217,7 @@ static int not_one(const struct request *request)
     return CLI_NO;
 }
 
+/* The one record, in sentences or as JSON. */
 static int print_explanation(struct request *request)
 {
     struct text text = TEXT_EMPTY;
@@ -223,6 +242,7 @@ static int print_explanation(struct request *request)
     return status;
 }
 
+/* The exit status also says whether files could not be read: then the session may have more. */
 static int explain_record(struct request *request)
 {
     int status = find(request);
@@ -236,6 +256,7 @@ static int explain_record(struct request *request)
     return audit_finish(&request->walk, status);
 }
 
+/* request->files is a part of words and is not released by itself. */
 static int run_explain(const struct command_line *line)
 {
     struct request request = {0};

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard audit export: matching records in a format of other systems. */
+/*
+ * miguard audit export: matching records in a format of other systems.
+ *
+ * export_records() walks over the records, add() translates each by export_record() into one line
+ * and writes it at once: a log of any size needs the memory of one record.
+ */
 #include <string.h>
 #include <unistd.h>
 
@@ -7,10 +12,13 @@
 #include "tools/cli/commands.h"
 #include "tools/review/export.h"
 
+/* The review, and what the format needs. */
 struct request {
     struct review review;
+    /* terminal: stdout is one. */
     bool mapping, terminal;
     enum export_format format;
+    /* Records written, for the exit status. */
     uint64_t records;
     struct text line; /* kept: a record allocates nothing */
 };
@@ -26,7 +34,8 @@ static const struct option_row options[] = {
          "print where each attribute of OCSF comes from, and no record"),
 };
 
-/* A program gets the bytes; a terminal must not be moved by them. */
+/* One record, as one line. A program gets the bytes; a terminal must not be moved by them. A failed
+ * write ends the walk with review_print()'s message. */
 static int add(void *context, const struct record *record, const struct read_place *place)
 {
     struct request *request = context;
@@ -48,6 +57,7 @@ static int add(void *context, const struct record *record, const struct read_pla
                : review_print("", 1);
 }
 
+/* For people who check the mapping: the table that the export itself uses. */
 static int print_mapping(void)
 {
     for (const struct export_mapping *row = export_ocsf_mapping; row->attribute != NULL; row++) {
@@ -56,6 +66,7 @@ static int print_mapping(void)
     return CLI_YES;
 }
 
+/* The exit status is 1 when no record matched, as with search. */
 static int export_records(struct request *request)
 {
     request->terminal = isatty(STDOUT_FILENO) != 0;
@@ -70,6 +81,7 @@ static int export_records(struct request *request)
     return audit_finish(&request->review.walk, status);
 }
 
+/* --mapping reads no log, so it needs no file. */
 static int run_export(const struct command_line *line)
 {
     struct request request = {0};

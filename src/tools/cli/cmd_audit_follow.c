@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads by itself and not with a log_reader: that ends where a file ends, and this begins there. */
+/*
+ * Reads by itself and not with a log_reader: that ends where a file ends, and this begins there.
+ *
+ * loop() alternates between reading what is there (drain(), show_lines(), show_line()) and waiting
+ * (wait_for_more()). When the file at the path is another one (look_at_again: look_again()), the
+ * log was rotated, and take_next() finds the file that goes on behind the last record, by the
+ * numbers in the chain and not by names: names move while one looks.
+ */
 #include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
 #include "tools/cli/audit_text.h"
@@ -23,18 +30,24 @@
  * does not. */
 enum { BLOCK = 64 * 1024, WAIT_MS = 1000, BLIND_WAIT_MS = 200, MOST = 100000, TRIES = 20 };
 
+/* The state of one run. `last` is what decides: the place in the chain behind which everything else
+ * is new. */
 struct follow {
     struct conditions conditions;
     struct audit_look look;
+    /* As on the command line; NULL without. */
     const char *given, *checkpoint;
     char *path; /* on the heap */
     struct audit_output output;
     struct audit_last tail; /* until the end of the first file */
     uint64_t tail_size;
+    /* live: records are shown as they are read. missing: it was reported that the file is not
+     * there. */
     bool live, missing;
 
     int fd, watch; /* -1: none */
     gzFile packed; /* of fd, which it owns then; NULL: a plain file */
+    /* The file that is open, by which a rotation is seen: names move, inodes do not. */
     dev_t device;
     ino_t inode;
     struct family_place last; /* the last record that was read; number 0: none was */
@@ -49,6 +62,7 @@ struct follow {
 
 static volatile sig_atomic_t stopped;
 
+/* SIGINT and SIGTERM end the loop after the current step, so that the checkpoint is saved. */
 static void on_stop(int number)
 {
     (void)number;
@@ -70,19 +84,22 @@ static const struct option_row options[] = {
 /* ---- lines ------------------------------------------------------------------------------------
  */
 
+/* stdout first, so that the message stands where the line would have been. */
 static void broken_line(const struct follow *follow, const char *what)
 {
     fflush(stdout);
     complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
 }
 
+/* The numbers begin anew: it is not the log that was followed. */
 static void report_other(const struct follow *follow)
 {
     fflush(stdout);
     complain(CLI_NO, "%s: a new file, and the one before it is gone", follow->path);
 }
 
-/* Notes the place of a line. */
+/* Notes the place of a line, and says whether it was shown before: a file that is read from its
+ * start repeats what the one before it ended with. */
 static bool was_shown(struct follow *follow, const char *line, size_t length)
 {
     struct family_place place;
@@ -102,6 +119,7 @@ static bool was_shown(struct follow *follow, const char *line, size_t length)
     return false;
 }
 
+/* A line before the end of the first file is only kept for the last N. */
 static void show_line(struct follow *follow, const char *line, size_t length)
 {
     struct record record;
@@ -123,7 +141,8 @@ static void show_line(struct follow *follow, const char *line, size_t length)
     }
 }
 
-/* Shows the whole lines of what is pending and keeps the rest. */
+/* Shows the whole lines of what is pending and keeps the rest. A line beyond the limit is reported
+ * once and passed over until its end: memory must not grow with what a writer sends. */
 static void show_lines(struct follow *follow)
 {
     char *start = follow->pending, *end = follow->pending + follow->length, *newline;
@@ -192,6 +211,7 @@ static bool drain(struct follow *follow)
 /* ---- files ------------------------------------------------------------------------------------
  */
 
+/* gzclose(3) closes the descriptor too. */
 static void close_file(struct follow *follow)
 {
     if (follow->packed != NULL) {
@@ -222,6 +242,7 @@ static bool begin_file(struct follow *follow, int fd, const struct stat *status)
     return true;
 }
 
+/* A line without its end is reported: a writer that was killed leaves one. */
 static void forget_file(struct follow *follow)
 {
     if (follow->length > 0) {
@@ -234,7 +255,9 @@ static void forget_file(struct follow *follow)
     follow->taken = follow->line = 0;
 }
 
-/* *ret_status is of the file that was opened. */
+/* Opens the file without waiting: a FIFO under this name would block until a writer comes (open(2),
+ * O_NONBLOCK). *ret_status is of the file that was opened. -1 and errno, EINVAL for something else
+ * than a file. */
 static int open_regular(const char *path, struct stat *ret_status)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -247,6 +270,7 @@ static int open_regular(const char *path, struct stat *ret_status)
     return fd;
 }
 
+/* Begins with the file at path. False and errno. */
 static bool take_file(struct follow *follow, const char *path)
 {
     struct stat status;
@@ -288,6 +312,7 @@ static const struct log_part *choose_next(const struct follow *follow,
     return inside;
 }
 
+/* Records between the last one and the first of this file are in no file any more. */
 static void report_gap(const struct follow *follow, const struct log_part *part)
 {
     uint64_t first = follow->last.sequence + 1;
@@ -300,6 +325,8 @@ static void report_gap(const struct follow *follow, const struct log_part *part)
     }
 }
 
+/* Opens a file that choose_next() chose. False when its name has passed to another one
+ * meanwhile. */
 static bool take_part(struct follow *follow, const struct log_part *part)
 {
     struct stat status;
@@ -351,6 +378,8 @@ static bool take_next(struct follow *follow)
             return false;
         }
         const struct log_part *part = choose_next(follow, &parts);
+        /* A file that begins directly behind the last record is right at once; another one only
+         * when a second look finds the same. */
         bool sure = part != NULL && ((part->known && follow->last.sequence > 0 &&
                                       part->first.sequence <= follow->last.sequence + 1) ||
                                      part->inode == before);
@@ -371,6 +400,7 @@ static bool take_first(struct follow *follow)
     return follow->last.sequence > 0 ? take_next(follow) : take_file(follow, follow->path);
 }
 
+/* Once, until the file is there. */
 static void report_missing(struct follow *follow)
 {
     if (!follow->missing) {
@@ -379,7 +409,8 @@ static void report_missing(struct follow *follow)
     }
 }
 
-/* True when there may be more to read at once. */
+/* Whether the path still leads to this file, and whether the file became shorter. True when there
+ * may be more to read at once. */
 static bool look_again(struct follow *follow)
 {
     struct stat status;
@@ -409,7 +440,8 @@ static bool look_again(struct follow *follow)
 /* ---- waiting ----------------------------------------------------------------------------------
  */
 
-/* The folder, not the file: only there is it seen that a new file takes its name. */
+/* The folder, not the file: only there is it seen that a new file takes its name (inotify(7)). -1:
+ * not available, and the file is looked at more often. */
 static int watch_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -427,6 +459,8 @@ static int watch_folder(const char *path)
     return watch;
 }
 
+/* Until something happens in the folder, a second passes, or a signal comes. The events only wake;
+ * what they say is not used. */
 static void wait_for_more(const struct follow *follow)
 {
     char events[4096];
@@ -438,6 +472,7 @@ static void wait_for_more(const struct follow *follow)
     }
 }
 
+/* From now on records are shown as they come; the last N of the first file come first. */
 static void go_live(struct follow *follow)
 {
     if (!follow->live) {
@@ -448,7 +483,8 @@ static void go_live(struct follow *follow)
     }
 }
 
-/* What was shown counts as shown only when it has left this process. */
+/* Flushes, then saves the checkpoint. What was shown counts as shown only when it has left this
+ * process. */
 static int save(struct follow *follow)
 {
     if (fflush(stdout) != 0) {
@@ -461,6 +497,7 @@ static int save(struct follow *follow)
     return checkpoint_save_place(follow->checkpoint, &follow->last);
 }
 
+/* Until a signal. A log that is not there yet is waited for. */
 static int loop(struct follow *follow)
 {
     while (!stopped) {
@@ -493,6 +530,7 @@ static int loop(struct follow *follow)
     return CLI_YES;
 }
 
+/* A checkpoint says where to begin, and then the last N are not shown: they were shown before. */
 static int follow_log(struct follow *follow)
 {
     struct sigaction action = {.sa_handler = on_stop};
@@ -524,6 +562,7 @@ static int follow_log(struct follow *follow)
     return status == CLI_YES ? save(follow) : status;
 }
 
+/* Every part may be missing: it is called on every way out. */
 static void release_follow(struct follow *follow)
 {
     close_file(follow);
@@ -536,6 +575,7 @@ static void release_follow(struct follow *follow)
     conditions_release(&follow->conditions);
 }
 
+/* Standard input has no name that could be followed over a rotation. */
 static int run_follow(const struct command_line *line)
 {
     struct follow follow = {.fd = -1, .watch = -1};

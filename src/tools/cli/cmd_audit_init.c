@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard audit init: begins the chain of a new log and prints its verification key, once. */
+/*
+ * miguard audit init: begins the chain of a new log and prints its verification key, once.
+ *
+ * The order is the point: file_begin() calls give_key(), and the chain begins only when the key has
+ * reached its reader. A key lost on the way leaves no chain that cannot be verified.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,8 +20,10 @@
 #include "tools/cli/audit_open.h"
 #include "tools/cli/commands.h"
 
+/* FILE, and what may be done with an earlier log. */
 struct request {
     const char *path;
+    /* aside and goes_on exclude each other. */
     bool no_key, aside, goes_on;
 };
 
@@ -34,8 +41,10 @@ static const struct option_row options[] = {
 
 /* ---- handing the key over -------------------------------------------------------------------- */
 
+/* The signals that would end the command between the two steps. */
 static const int ending[] = {SIGHUP, SIGINT, SIGTERM};
 
+/* The signals are blocked, so a pending one is how an interruption shows. */
 static bool is_interrupted(void)
 {
     sigset_t waiting;
@@ -86,12 +95,16 @@ static int wait_until_taken(int fd)
     return S_ISFIFO(status.st_mode) ? wait_for_reader(fd) : 0;
 }
 
+/* What give_key() needs. */
 struct giving {
     const char *path;
+    /* Borrowed; begin() wipes it. */
     const struct chain_key *key;
 };
 
-/* A key that did not reach its reader is lost, and a chain whose key is lost cannot be verified. */
+/* Prints the key and waits until its reader has it; called by file_begin() before the chain begins.
+ * 0, or an error number, on which nothing is begun. A key that did not reach its reader is lost,
+ * and a chain whose key is lost cannot be verified. */
 static int give_key(void *context)
 {
     const struct giving *giving = context;
@@ -128,6 +141,9 @@ static enum miguard_status begin_undisturbed(const struct file_beginning *beginn
     return status;
 }
 
+/* Makes the key, unless --no-key was given, and begins the chain. The key is wiped on every way out
+ * and is not stored on this host. CLI_NO when there is a log or a state already; then nothing was
+ * changed. */
 static int begin(const struct request *request, const char *path)
 {
     struct miguard_error error = {0};
@@ -163,6 +179,7 @@ static int begin(const struct request *request, const char *path)
                                                  "miguard audit init", &error);
 }
 
+/* Without FILE it is the log that a program under the policy in force would write. */
 static int run_init(const struct command_line *line)
 {
     struct request request = {0};

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard audit report: sums up matching records as text, JSON or a page. */
+/*
+ * miguard audit report: sums up matching records as text, JSON or a page.
+ *
+ * sum_up() adds every matching record to the report (report_add(), which is bounded in memory),
+ * write_out() renders it in the form that was asked for, and replace() puts a page into its file.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +19,20 @@
 enum report_format { REPORT_TEXT, REPORT_JSON };
 static const char *const report_formats[] = {[REPORT_TEXT] = "text", [REPORT_JSON] = "json", NULL};
 
+/* Where the report goes and in which form. */
 struct request {
     struct review review;
     enum report_format format;
+    /* A file, "-" for standard output, or NULL. */
     const char *html;
+    /* The short form of --format json. */
     bool json;
+    /* Keys in each list. */
     uint64_t top;
     struct report *report;
 };
 
+/* The most lines of one list that --top may ask for. */
 enum { MOST_KEYS = 1000 };
 
 static const struct option_row options[] = {
@@ -36,6 +46,7 @@ static const struct option_row options[] = {
     NUMBER("--top", "N", struct request, top, 1, MOST_KEYS, "keys in each list", .preset = 10),
 };
 
+/* Only out of memory ends the walk. */
 static int add(void *context, const struct record *record, const struct read_place *place)
 {
     struct request *request = context;
@@ -46,11 +57,14 @@ static int add(void *context, const struct record *record, const struct read_pla
 
 /* ---- writing a file --------------------------------------------------------------------------*/
 
+/* The message of a file that cannot be written; strerrordesc_np(3) does not depend on the
+ * locale. */
 static int failed(const char *path, const char *what)
 {
     return complain(CLI_UNABLE, "%s: cannot be %s: %s", path, what, strerrordesc_np(errno));
 }
 
+/* write(2) may write less than it was given, and may be interrupted. */
 static bool write_all(int fd, const char *bytes, size_t length)
 {
     while (length > 0) {
@@ -98,6 +112,9 @@ static int replace(const char *path, const struct text *page)
     return status;
 }
 
+/* In the form that was asked for, to stdout or into the file of --html. The whole text is made
+ * before any of it is written: out of memory leaves no half of a report. CLI_YES, or CLI_UNABLE
+ * after a message. */
 static int write_out(const struct request *request)
 {
     const struct text *given = &request->review.conditions.given;
@@ -123,6 +140,9 @@ static int write_out(const struct request *request)
     return status;
 }
 
+/* Adds all matching records and prints the report. An interrupted walk prints nothing: totals of a
+ * part would be taken for the whole. CLI_NO when no record matched; the report is printed all the
+ * same, since an empty result is an answer too. */
 static int sum_up(struct request *request)
 {
     struct audit_walk *walked = &request->review.walk;
@@ -146,6 +166,7 @@ static int sum_up(struct request *request)
     return audit_finish(walked, status);
 }
 
+/* --html= without a name would write to no file, and is refused. */
 static int run_report(const struct command_line *line)
 {
     struct request request = {0};

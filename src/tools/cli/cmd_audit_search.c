@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard audit search: prints matching records, and goes on where the last search stopped. */
+/*
+ * miguard audit search: prints matching records, and goes on where the last search stopped.
+ *
+ * search_logs() opens, search_all() wraps the walk in loading and saving the checkpoint, walk()
+ * reads. query_may_match() is a quick look at the bytes of the line; what passes it is decided by
+ * query_matches().
+ */
 #include "tools/cli/audit_checkpoint.h"
 #include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
@@ -10,21 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The request and the state of one run. */
 struct search {
     struct conditions conditions;
     struct word_list files;
     struct audit_look look;
+    /* The file, or NULL. */
     const char *checkpoint;
     uint64_t first, last; /* 0: all */
     bool count;
     struct audit_output output;
     struct audit_last tail;
+    /* Filled only with --checkpoint. */
     struct checkpoint place;
 };
 
 /* ---- arguments --------------------------------------------------------------------------------
  */
 
+/* A limit of --first and --last: the last ones are kept in memory. */
 enum { MOST_RECORDS = 1000000 };
 
 static const struct option_row options[] = {
@@ -39,6 +49,7 @@ static const struct option_row options[] = {
          "one came"),
 };
 
+/* What the table of options cannot say. */
 static int check_search(const struct command_line *line, const struct search *search)
 {
     for (size_t i = 0; search->checkpoint != NULL && i < search->files.count; i++) {
@@ -53,7 +64,7 @@ static int check_search(const struct command_line *line, const struct search *se
 /* ---- searching --------------------------------------------------------------------------------
  */
 
-/* False: enough, or *ret_status. */
+/* Counts, keeps or prints one record. False: enough, or *ret_status is not CLI_YES. */
 static bool found_one(struct search *search, const struct record *record, uint64_t found,
                       int *ret_status)
 {
@@ -73,6 +84,9 @@ static bool found_one(struct search *search, const struct record *record, uint64
     return found != search->first && !ferror(stdout);
 }
 
+/* Every record is noted for the checkpoint, whether it matches or not. The count and the last N are
+ * printed at the end, the others as they are found. The exit status is that of audit_finish(), or
+ * of a failure on the way. */
 static int walk(struct search *search, struct log_reader *reader)
 {
     struct audit_walk walk = {0};
@@ -126,7 +140,8 @@ static void report_gaps(const struct search *search)
     }
 }
 
-/* What was read counts as reported only when it has left this process. */
+/* What was read counts as reported only when it has left this process: the checkpoint is saved
+ * last, and not at all after a failed write. */
 static int search_all(struct search *search, struct log_reader *reader)
 {
     if (search->checkpoint != NULL &&
@@ -145,6 +160,7 @@ static int search_all(struct search *search, struct log_reader *reader)
     return status;
 }
 
+/* The memory for --last is allocated before any file is opened. */
 static int search_logs(struct search *search)
 {
     struct log_reader *reader = NULL;
@@ -162,6 +178,7 @@ static int search_logs(struct search *search)
     return status;
 }
 
+/* The order of release does not matter: nothing refers to the other. */
 static int run_search(const struct command_line *line)
 {
     struct search search = {0};

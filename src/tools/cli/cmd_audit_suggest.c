@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard audit suggest: rules for what was refused. */
+/*
+ * miguard audit suggest: rules for what was refused.
+ *
+ * The rules are made by audit/suggest from the refusals that review_walk() hands over, and are
+ * printed only when all records were read. They are a proposal for a person, and no command applies
+ * them.
+ */
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
 #include "tools/review/suggest.h"
@@ -8,12 +14,15 @@ struct request {
     struct review review;
 };
 
+/* Only out of memory ends the walk. */
 static int add(void *context, const struct record *record, const struct read_place *place)
 {
     (void)place;
     return suggest_add(context, record) ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
+/* Nothing is printed after an interruption: rules for a part of the log could look like all that is
+ * needed. */
 static int write_rules(struct suggest *suggest, struct review *review)
 {
     struct text text = TEXT_EMPTY;
@@ -36,6 +45,7 @@ static int write_rules(struct suggest *suggest, struct review *review)
     return audit_finish(&review->walk, status);
 }
 
+/* CLI_NO when nothing was refused, or no rule can allow it. */
 static int suggest_rules(struct review *review)
 {
     struct suggest *suggest = suggest_new();

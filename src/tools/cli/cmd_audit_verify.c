@@ -2,6 +2,10 @@
 /*
  * miguard audit verify: whether the log is intact. Reads keys, heads and states, and prints what
  * verify_log() finds.
+ *
+ * The order: heads and key are read first, then the state beside each log, and the log last, so
+ * that what a writer adds meanwhile is behind the head of the state. verify_log() does the work;
+ * this file reads its inputs, shows progress, and prints the report.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,16 +24,24 @@
 #include "tools/review/export_text.h"
 #include "tools/review/verify.h"
 
+/* The request, and everything read for it. */
 struct verification {
+    /* The operands, and the values of --head as they were given. */
     struct word_list files, heads_given;
+    /* "-" is standard input; NULL: without a key. */
     const char *key_file;
+    /* The parsed heads, as many as heads_given has. */
     struct verify_head *heads;
     size_t head_count;
+    /* strict: declared losses are a failure. */
     bool strict, json;
+    /* Wiped in run_verify() on every way out. */
     struct chain_key key;
     struct state_head *states; /* of the logs that have one that may be read */
     size_t state_count;
+    /* Each log had a state that could be read; starts as true. */
     bool every_state;
+    /* The path behind files.items[0] when no FILE was given. */
     char *default_log;
     char no_state[256];     /* why every_state is false */
     int64_t started, shown; /* milliseconds; shown 0: no progress line is on the terminal */
@@ -37,6 +49,7 @@ struct verification {
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
+/* SEQ:HASH, as a verification prints it. Number 0 does not exist. */
 static bool parse_head(const char *text, struct verify_head *ret_head)
 {
     char *end = NULL;
@@ -62,6 +75,7 @@ static const struct option_row options[] = {
     FLAG("--json", struct verification, json, "print the result as one JSON object"),
 };
 
+/* One for each --head; a head that cannot be parsed is wrong usage, not a failed verification. */
 static int read_heads(const struct command_line *line, struct verification *verification)
 {
     const struct word_list *given = &verification->heads_given;
@@ -84,6 +98,7 @@ static int read_heads(const struct command_line *line, struct verification *veri
 
 /* ---- what is read before the log ------------------------------------------------------------ */
 
+/* The number of bytes, at most size; -1 and errno. A key may come through a pipe in pieces. */
 static ssize_t read_up_to(int fd, char *buffer, size_t size)
 {
     size_t length = 0;
@@ -101,6 +116,7 @@ static ssize_t read_up_to(int fd, char *buffer, size_t size)
     return (ssize_t)length;
 }
 
+/* The text is wiped before it is freed: it holds the key. */
 static bool parse_key_file(int fd, struct chain_key *ret_key, bool *ret_good)
 {
     enum { ROOM = 64 * 1024 };
@@ -117,6 +133,9 @@ static bool parse_key_file(int fd, struct chain_key *ret_key, bool *ret_good)
     return length >= 0;
 }
 
+/* The key comes from a file or standard input, and not from the command line, which every user can
+ * read in /proc (proc(5)). Without --key there is nothing to read. A file that is not a key is
+ * wrong usage; one that cannot be read is CLI_UNABLE. */
 static int read_key(const struct command_line *line, struct verification *verification)
 {
     const char *name = verification->key_file;
@@ -145,6 +164,7 @@ static int read_key(const struct command_line *line, struct verification *verifi
                               name);
 }
 
+/* Without FILE, the log of the policy in force. */
 static int choose_files(struct verification *verification)
 {
     if (verification->files.count > 0) {
@@ -163,6 +183,7 @@ static int choose_files(struct verification *verification)
     return CLI_YES;
 }
 
+/* Keeps the first reason only. */
 static void miss_state(struct verification *verification, const char *why)
 {
     if (verification->every_state) {
@@ -186,8 +207,12 @@ static bool has_state(const struct verification *verification, const char *name)
     return verification->files.count == 1 && verification->state_count == 1;
 }
 
-/* Before the files: what a writer adds meanwhile comes behind this head and is not missing. The
- * state may be missing, but the reader of the answer has to know that it was. */
+/*
+ * Before the files: what a writer adds meanwhile comes behind this head and is not missing. The
+ * state may be missing, but the reader of the answer has to know that it was. Its key is wiped at
+ * once: the state proves the end of the log, and the key that is needed for the rest must come from
+ * another host.
+ */
 static int read_states(struct verification *verification)
 {
     verification->states = calloc(verification->files.count + 1, sizeof(*verification->states));
@@ -215,6 +240,7 @@ static int read_states(struct verification *verification)
 
 /* ---- progress ------------------------------------------------------------------------------- */
 
+/* Called by verify_log(). True: go on. */
 static bool progress(void *context, uint64_t done, uint64_t total)
 {
     struct verification *verification = context;
@@ -231,6 +257,7 @@ static bool progress(void *context, uint64_t done, uint64_t total)
     return true;
 }
 
+/* Removes the line, if one was shown. */
 static void end_progress(const struct verification *verification)
 {
     if (verification->shown != 0) {
@@ -242,6 +269,7 @@ static void end_progress(const struct verification *verification)
 
 enum { TIME_SIZE = 40 };
 
+/* UTC, since the log may be verified on another host than its own. */
 static void time_text(int64_t time, char text[TIME_SIZE])
 {
     struct tm utc = {0};
@@ -253,6 +281,7 @@ static void time_text(int64_t time, char text[TIME_SIZE])
 
 static const char *const severities[] = {"notice", "loss", "alarm"};
 
+/* One line; false: out of memory. */
 static bool print_finding(const struct verify_finding *finding)
 {
     struct text text = TEXT_EMPTY;
@@ -299,6 +328,12 @@ static void print_not_kept(const struct verify_report *report)
     putchar('\n');
 }
 
+/*
+ * The beginning of the last line: the verdict, and in words what it does not cover. "unproven" has
+ * several reasons: a state that was set aside, with or without its key, or a key that is needed and
+ * was not given. "intact" for a chain without a key says that a writer of the file could have made
+ * it anew.
+ */
 static void print_verdict(const struct verify_report *report)
 {
     if (report->verdict == VERIFY_TAMPERED) {
@@ -326,6 +361,8 @@ static void print_verdict(const struct verify_report *report)
     }
 }
 
+/* Which records were read. The head is printed so that it can be noted elsewhere and given with
+ * --head later. */
 static void print_span(const struct verify_report *report)
 {
     char number[EXPORT_NUMBER], first[EXPORT_NUMBER], last[EXPORT_NUMBER], hash[CHAIN_HEX_SIZE];
@@ -345,6 +382,9 @@ static void print_span(const struct verify_report *report)
     puts(report->verdict == VERIFY_INTACT ? " (keep it outside this host)" : "");
 }
 
+/* Findings first, each with its place; then those that were not kept, the verdict, the records that
+ * were read, and what could not be checked. The note on the state goes to stderr, since it is about
+ * this run and not about the log. */
 static bool print_text(const struct verification *verification, const struct verify_report *report)
 {
     char number[EXPORT_NUMBER];
@@ -374,6 +414,7 @@ static bool print_text(const struct verification *verification, const struct ver
 
 /* ---- as JSON -------------------------------------------------------------------------------- */
 
+/* A new reference; NULL out of memory. */
 static json_t *finding_json(const struct verify_finding *finding)
 {
     struct text text = TEXT_EMPTY;
@@ -397,6 +438,7 @@ static json_t *finding_json(const struct verify_finding *finding)
     return json;
 }
 
+/* One object. False: out of memory, or stdout cannot be written. */
 static bool print_report_json(const struct verification *verification,
                               const struct verify_report *report)
 {
@@ -435,6 +477,8 @@ static bool print_report_json(const struct verification *verification,
 
 /* ---- all ------------------------------------------------------------------------------------ */
 
+/* Prints, and gives the exit status: losses that the log declares fail with --strict only;
+ * "unproven" is neither yes nor no. */
 static int answer(const struct verification *verification, const struct verify_report *report)
 {
     bool printed = verification->json ? print_report_json(verification, report)
@@ -450,6 +494,9 @@ static int answer(const struct verification *verification, const struct verify_r
     return report->verdict == VERIFY_INTACT ? CLI_YES : CLI_UNABLE;
 }
 
+/* Reads the states, verifies, and answers. The states are read before the log, for the reason given
+ * at read_states(). The limits (look_ahead, steps, waits) are those that verify_log() is made for:
+ * a log that is being written may rotate while it is read. */
 static int verify(struct verification *verification)
 {
     struct verify_request request = {
@@ -483,6 +530,7 @@ static int verify(struct verification *verification)
     return answered;
 }
 
+/* The inputs in their order; the first failure ends it. */
 static int verify_given(const struct command_line *line, struct verification *verification)
 {
     int status = read_heads(line, verification);
@@ -498,6 +546,7 @@ static int verify_given(const struct command_line *line, struct verification *ve
     return status == CLI_YES ? verify(verification) : status;
 }
 
+/* The key is wiped first: it is the one thing here that must not stay in memory. */
 static int run_verify(const struct command_line *line)
 {
     struct verification verification = {.every_state = true};

@@ -5,21 +5,30 @@
  *
  * Each script knows commands by their path, " audit search": the words of the command line that
  * name a command below the one before.
+ *
+ * each_command() walks over the tree of commands and calls one printing function for each gap of a
+ * script. The shells differ in how a word is quoted, in how a description stands beside it, and in
+ * what they do with --option=VALUE; each has its own four or five functions for that. The texts
+ * come from the tables of this program only, so they need the quoting of the shell but no other
+ * care.
  */
 #include "tools/cli/cli.h"
 #include "tools/cli/commands.h"
 
 #include <string.h>
 
+/* Bytes of a path of commands, all of which are short words of commands.h. */
 enum { PATH_SIZE = 64 };
 
+/* One command in the tree, with its path. */
 struct node {
     char path[PATH_SIZE]; /* "", " audit", " audit search" */
     const char *summary;
+    /* Static, like all commands. */
     const struct command *command;
 };
 
-/* Calls print for each command below, and for those below them. */
+/* Calls print for this command and for all below it, parents first. */
 static void each_command(const struct node *node, void (*print)(const struct node *node))
 {
     print(node);
@@ -31,8 +40,13 @@ static void each_command(const struct node *node, void (*print)(const struct nod
     }
 }
 
+/* What can be completed behind an option, or as an operand: nothing, one of its words, a file, or
+ * something that only the user knows. */
 enum values { VALUES_NONE, VALUES_WORDS, VALUES_FILES, VALUES_FREE };
 
+/* By the kind of the row: a flag has no value, a row with words has those. Otherwise the usage
+ * decides: FILE and LOG name files, and everything else (numbers, users, globs) only the user
+ * knows. */
 static enum values values_of(const struct option_row *row)
 {
     if (row->kind == OPTION_FLAG || (row->name == NULL && row->value == NULL)) {
@@ -45,6 +59,7 @@ static enum values values_of(const struct option_row *row)
                                                                                    : VALUES_FREE;
 }
 
+/* With blanks between them; the words of the tables need no quoting. */
 static void print_words(const char *const *words)
 {
     for (size_t i = 0; words[i] != NULL; i++) {
@@ -54,6 +69,7 @@ static void print_words(const char *const *words)
 
 /* ---- bash ----------------------------------------------------------------------------------- */
 
+/* One line of the loop that finds the command: the words so far, and the next one. */
 static void bash_path(const struct node *node)
 {
     if (node->path[0] != '\0') {
@@ -61,6 +77,7 @@ static void bash_path(const struct node *node)
     }
 }
 
+/* One case for each option that takes a value. */
 static void bash_values(const struct node *node)
 {
     struct option_row row;
@@ -84,6 +101,7 @@ static void bash_values(const struct node *node)
     }
 }
 
+/* What may stand where a word begins: commands, words of the operand, options. */
 static void bash_words(const struct node *node)
 {
     const struct command *command = node->command;
@@ -106,6 +124,7 @@ static void bash_words(const struct node *node)
     printf("\"%s ;;\n", values_of(&command->operand) == VALUES_FILES ? " files=yes" : "");
 }
 
+/* The script, with the cases of all commands in its gaps. */
 static void print_bash(const struct node *root)
 {
     puts("# Completion of miguard, made by `miguard completion bash`.\n"
@@ -151,6 +170,7 @@ static void print_quoted(const char *text)
     }
 }
 
+/* As bash_path(), in the syntax of zsh. */
 static void zsh_path(const struct node *node)
 {
     if (node->path[0] != '\0') {
@@ -158,6 +178,7 @@ static void zsh_path(const struct node *node)
     }
 }
 
+/* As bash_values(); words are completed by _describe, files by _files. */
 static void zsh_values(const struct node *node)
 {
     struct option_row row;
@@ -181,6 +202,7 @@ static void zsh_values(const struct node *node)
     }
 }
 
+/* One entry of a list for _describe: 'name:text'. */
 static void zsh_item(const char *name, const char *text)
 {
     printf(" '%s:", name);
@@ -188,6 +210,7 @@ static void zsh_item(const char *name, const char *text)
     putchar('\'');
 }
 
+/* As bash_words(), with the texts of --help beside the words. */
 static void zsh_words(const struct node *node)
 {
     const struct command *command = node->command;
@@ -210,6 +233,7 @@ static void zsh_words(const struct node *node)
     puts(values_of(&command->operand) == VALUES_FILES ? " ); files=yes ;;" : " ) ;;");
 }
 
+/* The script works both when it is loaded from $fpath and when it is sourced. */
 static void print_zsh(const struct node *root)
 {
     puts("#compdef miguard\n"
@@ -247,6 +271,7 @@ static void print_zsh(const struct node *root)
 
 /* ---- fish ----------------------------------------------------------------------------------- */
 
+/* One word of the list by which the script finds the command. */
 static void fish_path(const struct node *node)
 {
     if (node->path[0] != '\0') {
@@ -254,11 +279,13 @@ static void fish_path(const struct node *node)
     }
 }
 
+/* The condition: the command line is at this command. */
 static void fish_begin(const struct node *node)
 {
     printf("complete -c miguard -n '__miguard_at \"%s\"'", node->path);
 }
 
+/* The description, in single quotes, where fish escapes with a backslash. */
 static void fish_end(const char *text)
 {
     printf(" -d '");
@@ -268,6 +295,7 @@ static void fish_end(const char *text)
     puts("'");
 }
 
+/* One option: long and short name, and what its value is. */
 static void fish_option(const struct node *node, const struct option_row *row)
 {
     static const char *const takes[] = {[VALUES_NONE] = "",
@@ -288,6 +316,7 @@ static void fish_option(const struct node *node, const struct option_row *row)
     fish_end(row->help);
 }
 
+/* One line each, since fish takes the description with the word. */
 static void fish_words(const struct node *node)
 {
     const struct command *command = node->command;
@@ -317,6 +346,9 @@ static void fish_words(const struct node *node)
     }
 }
 
+/* The script has one function, which finds the command that the command line is at, and then a line
+ * for each word and option, with the condition that it is there. Files are off by default (-f) and
+ * switched on where an option or operand takes one. */
 static void print_fish(const struct node *root)
 {
     puts("# Completion of miguard, made by `miguard completion fish`.\n"
@@ -343,10 +375,12 @@ static void (*const printers[])(const struct node *root) = {print_bash, print_zs
 _Static_assert(sizeof(printers) / sizeof(printers[0]) + 1 == sizeof(shells) / sizeof(shells[0]),
                "one for each shell");
 
+/* The operand. */
 struct request {
     const char *shell;
 };
 
+/* An unknown or missing shell is wrong usage, with the names of the known ones. */
 static int run_completion(const struct command_line *line)
 {
     const struct node root = {.command = line->root};

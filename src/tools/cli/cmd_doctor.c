@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard doctor: what works on this machine, found out by trying. */
+/*
+ * miguard doctor: what works on this machine, found out by trying.
+ *
+ * look_at_all() goes through the parts; each look_at_...() adds findings with add() or tried() and
+ * judges them. The policy comes first, since it says what is needed: the gate, the sinks and the
+ * log. Nothing here decides by version numbers or configuration, only by what a try found
+ * (doctor.h).
+ *
+ * The result is for two readers. An administrator sees three lines for what does not work, and an
+ * exclamation mark where the policy in force needs it. A program gets the same as JSON, and the
+ * exit status: 1 only where something that is needed is missing, so that a machine without the
+ * optional parts is not reported as broken.
+ */
 #include "tools/cli/commands.h"
 #include "tools/cli/doctor.h"
 #include "tools/cli/log_place.h"
@@ -35,16 +47,22 @@ static const struct option_row options[] = {
 
 /* ---- what was found ------------------------------------------------------------------------ */
 
+/* One line of the result. */
 struct finding {
     const char *name;
+    /* needed: the policy in force, or the guard itself, cannot do without. */
     bool works, needed;
+    /* What the try found, for people; cut where it does not fit. */
     char found[384];
+    /* What it is for, and how to get it where it does not work. */
     const char *why, *how;
     char advice[192]; /* behind how, where it depends on what was found */
 };
 
+/* More than all look_at_...() functions add together. */
 enum { MAX_FINDINGS = 40 };
 
+/* All findings, and what the policy needs. */
 struct report {
     struct finding list[MAX_FINDINGS];
     unsigned count;
@@ -52,10 +70,12 @@ struct report {
     char log[PATH_MAX];
     bool own_log; /* no policy's, but of the user who runs this */
     struct sink_settings sinks[SINK_KIND_COUNT];
+    /* The policy has a sink of this kind. */
     bool wanted[SINK_KIND_COUNT];
     char sink_path[SINK_KIND_COUNT][128]; /* of a socket that the policy names, or "" */
 };
 
+/* A finding that is not judged yet; why and how are static. */
 static struct finding *add(struct report *report, const char *name, const char *why,
                            const char *how)
 {
@@ -68,6 +88,7 @@ static struct finding *add(struct report *report, const char *name, const char *
 static void judge(struct finding *finding, bool works, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The result of a finding, with the text that explains it. A later call replaces an earlier one. */
 static void judge(struct finding *finding, bool works, const char *format, ...)
 {
     va_list list;
@@ -78,6 +99,8 @@ static void judge(struct finding *finding, bool works, const char *format, ...)
     va_end(list);
 }
 
+/* A try that failed says what failed, then why: the error, or the signal that killed the child. A
+ * child that is killed has met a filter that kills, which no error number could say. */
 static void judge_attempt(struct finding *finding, const struct attempt *found)
 {
     const char *text = found->error != 0 ? strerrordesc_np(found->error) : "tried";
@@ -93,6 +116,7 @@ static void judge_attempt(struct finding *finding, const struct attempt *found)
     }
 }
 
+/* A finding that is judged by one try. */
 static struct finding *tried(struct report *report, const char *name, struct attempt found,
                              const char *why, const char *how)
 {
@@ -102,6 +126,7 @@ static struct finding *tried(struct report *report, const char *name, struct att
     return finding;
 }
 
+/* Replaces the general advice by one that fits what was found. */
 __attribute__((format(printf, 2, 3))) static void advise(struct finding *finding,
                                                          const char *format, ...)
 {
@@ -115,6 +140,12 @@ __attribute__((format(printf, 2, 3))) static void advise(struct finding *finding
 
 /* ---- the parts ------------------------------------------------------------------------------- */
 
+/*
+ * Whether every component of an identity can be read: without that no session is given out
+ * (needed). An id that the user namespace does not map cannot be proved, and /proc must be mounted,
+ * which the advice then says. The second finding is about speed only: a label of a security module
+ * can change without a system call that a gate sees, so every guarded call reads it.
+ */
 static void look_at_identity(struct report *report)
 {
     struct miguard_identity *identity = NULL;
@@ -143,7 +174,8 @@ static void look_at_identity(struct report *report)
     miguard_identity_free(identity);
 }
 
-/* Effective, and of use. */
+/* Effective, and of use: a capability that is effective is also tried, since a sandbox may deny the
+ * call that it is for. */
 static void judge_capability(struct finding *finding, unsigned number)
 {
     if (!has_capability(number)) {
@@ -161,6 +193,7 @@ static void judge_capability(struct finding *finding, unsigned number)
            found.detail);
 }
 
+/* CAP_AUDIT_WRITE is needed where the policy sends records to the kernel. */
 static void look_at_capabilities(struct report *report)
 {
     static const struct {
@@ -183,7 +216,8 @@ static void look_at_capabilities(struct report *report)
     }
 }
 
-/* Who may do it and is refused all the same meets a filter from outside the library. */
+/* A try of a filter. A user who may load one and is refused all the same meets a filter from
+ * outside the library; the advice then names the call that it denies. */
 static struct finding *tried_filter(struct report *report, const char *name, struct attempt found,
                                     const char *why, const char *how)
 {
@@ -198,6 +232,9 @@ static struct finding *tried_filter(struct report *report, const char *name, str
     return finding;
 }
 
+/* First whether a filter can be loaded at all, with and without privileges and over all threads;
+ * then each action that a gate may use; then whether this process could keep credentials in a ring;
+ * and at the end the gate of the policy itself, which is needed if the policy has one. */
 static void look_at_seccomp(struct report *report)
 {
     static const char kernel[] = "a kernel with CONFIG_SECCOMP_FILTER, and no sandbox around this "
@@ -233,7 +270,8 @@ static void look_at_seccomp(struct report *report)
     gate->needed = report->gate.scope != MIGUARD_GATE_OFF;
 }
 
-/* Names what is missing or denied, not what is there. */
+/* Names what is missing or denied, not what is there: capabilities, then ids of the user namespace,
+ * then calls. */
 static void advise_switch(struct finding *finding)
 {
     char denied[160];
@@ -257,6 +295,7 @@ static void advise_switch(struct finding *finding)
     }
 }
 
+/* /proc/1/status belongs to root: what hidepid (proc(5)) hides, it hides there. */
 static void look_at_processes_of_others(struct report *report)
 {
     struct attempt found = try_read("/proc/1/status");
@@ -271,6 +310,9 @@ static void look_at_processes_of_others(struct report *report)
     }
 }
 
+/* What depends on the kernel alone: pages that are wiped in a forked child, without which no
+ * session is given out; /proc of other users; a switch to another user and back; user namespaces,
+ * which are reported although nothing needs them. */
 static void look_at_system(struct report *report)
 {
     struct utsname system;
@@ -310,6 +352,7 @@ static void judge_sink(const struct report *report, struct finding *finding, enu
                                              : "goes on without (on-failure: count)");
 }
 
+/* A socket without permission and one without a reader need different things. */
 static void advise_socket(struct finding *finding, const struct attempt *found, const char *daemon,
                           const char *path)
 {
@@ -320,6 +363,7 @@ static void advise_socket(struct finding *finding, const struct attempt *found, 
     }
 }
 
+/* The kernel's audit system. ECONNREFUSED is what it answers to other namespaces. */
 static void look_at_audit(struct report *report)
 {
     struct attempt found = try_audit_netlink(report->wanted[SINK_KERNEL]);
@@ -355,6 +399,8 @@ static void look_at_sinks(struct report *report)
     }
 }
 
+/* dlopen(3) by the name that the library itself uses, so that the same file is found or missed. A
+ * version is printed where the library can report one. */
 static void look_at_library(struct report *report, const char *name, const char *file,
                             const char *version, const char *why)
 {
@@ -368,6 +414,7 @@ static void look_at_library(struct report *report, const char *name, const char 
     }
 }
 
+/* Versions are asked of the libraries that are linked. */
 static void look_at_libraries(struct report *report)
 {
     const struct scmp_version *seccomp = seccomp_version();
@@ -392,6 +439,8 @@ static void note_log(struct report *report, const struct sink_settings *sink)
     free(place);
 }
 
+/* Which kinds of sinks the policy has, where they are, and what happens when they fail. The texts
+ * are copied, since the draft of the policy is freed before they are used. */
 static void note_sinks(struct report *report, const struct draft_settings *settings)
 {
     for (uint32_t i = 0; i < settings->sink_count; i++) {
@@ -407,6 +456,7 @@ static void note_sinks(struct report *report, const struct draft_settings *setti
     report->sinks[SINK_FILE].path = report->log;
 }
 
+/* Read with the trust that the library asks for. What it needs is noted for the later parts. */
 static void look_at_policy(struct report *report, const char *path)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
@@ -430,6 +480,8 @@ static void look_at_policy(struct report *report, const char *path)
     diagnostics_release(&errors);
 }
 
+/* The error texts of the library name the place already; EPERM and EIO are its own stand-ins and
+ * would only confuse. */
 static void look_at_log(struct report *report)
 {
     static const struct sink_settings built_in = SINK_FILE_DEFAULT(AUDIT_DEFAULT_FILE);
@@ -456,7 +508,8 @@ static void look_at_log(struct report *report)
               : strerrordesc_np(error.error));
 }
 
-/* Which set running processes have, by the log that they write to. */
+/* Which set running processes have, by the log that they write to. Without a log there is nothing
+ * to say. */
 static void look_at_processes(struct report *report)
 {
     struct policy_status status;
@@ -483,6 +536,7 @@ static void look_at_processes(struct report *report)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
+/* Three lines for what does not work: what was found, what it is for, how to get it. */
 static void print_text(const struct report *report)
 {
     for (unsigned i = 0; i < report->count; i++) {
@@ -497,6 +551,7 @@ static void print_text(const struct report *report)
     }
 }
 
+/* False: out of memory, or stdout cannot be written. */
 static int print_as_json(const struct report *report, bool well)
 {
     json_t *list = json_array();
@@ -516,6 +571,7 @@ static int print_as_json(const struct report *report, bool well)
     return printed;
 }
 
+/* The order of the output. */
 static void look_at_all(struct report *report, const char *policy)
 {
     look_at_policy(report, policy);
@@ -529,6 +585,7 @@ static void look_at_all(struct report *report, const char *policy)
     look_at_libraries(report);
 }
 
+/* The report is static because of its size. CLI_NO when something that is needed does not work. */
 static int run_doctor(const struct command_line *line)
 {
     struct request request = {0};

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard gate show: what a gate refuses, as a table and as the program the kernel runs. */
+/*
+ * miguard gate show: what a gate refuses, as a table and as the program the kernel runs.
+ *
+ * The filter is built from the options by the code that a gate uses (gate_filter_build()), so that
+ * what is printed is what the kernel would run. It is not loaded.
+ */
 #include "tools/cli/cli.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/gate_program.h"
@@ -14,7 +19,9 @@ enum action { ACTION_ERRNO, ACTION_KILL };
 static const char *const scopes[] = {[SCOPE_THREAD] = "thread", [SCOPE_PROCESS] = "process", NULL};
 static const char *const actions[] = {[ACTION_ERRNO] = "errno", [ACTION_KILL] = "kill", NULL};
 
+/* The options, and the filter that they describe. */
 struct request {
+    /* Made of the options below by set_filter(). */
     struct gate_filter filter;
     enum scope scope;
     enum action action;
@@ -34,6 +41,7 @@ static const struct option_row options[] = {
     FLAG("--json", struct request, json, "print one JSON object"),
 };
 
+/* The bits that a policy would set for the same options. */
 static void set_filter(struct request *request)
 {
     request->filter.bits = (request->scope == SCOPE_PROCESS ? (unsigned)GATE_IS_PROCESS : 0) |
@@ -43,6 +51,9 @@ static void set_filter(struct request *request)
     request->filter.no_new_privs = request->no_new_privs;
 }
 
+/* What a refused call meets. Some calls are refused with ENOSYS whatever the action is, so that
+ * programs take their other way, and some never kill. With report: yes, SIGSYS reaches the library,
+ * which records the call and returns EPERM. */
 static const char *answer(const struct gate_filter *filter, const struct gate_row *row)
 {
     return row->refused_anyway                  ? "ENOSYS"
@@ -54,6 +65,7 @@ static const char *answer(const struct gate_filter *filter, const struct gate_ro
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
+/* The last line is for calls by another architecture's numbers, which no row can name. */
 static void print_table(const struct gate_filter *filter)
 {
     const struct gate_row *row;
@@ -70,6 +82,7 @@ static void print_table(const struct gate_filter *filter)
            answer(filter, &foreign));
 }
 
+/* Numbered, since jumps go to numbers. */
 static void print_program(const struct sock_filter *program, unsigned length)
 {
     char line[96];
@@ -82,6 +95,7 @@ static void print_program(const struct sock_filter *program, unsigned length)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
+/* A new reference, the rows in the order of the table. */
 static json_t *rows_json(const struct gate_filter *filter)
 {
     json_t *rows = json_array();
@@ -97,6 +111,7 @@ static json_t *rows_json(const struct gate_filter *filter)
     return rows;
 }
 
+/* A new reference, one string for each instruction. */
 static json_t *program_json(const struct sock_filter *program, unsigned length)
 {
     json_t *lines = json_array();
@@ -109,6 +124,7 @@ static json_t *program_json(const struct sock_filter *program, unsigned length)
     return lines;
 }
 
+/* The program only with --bpf, as in the text. */
 static int print_as_json(const struct request *request, const struct sock_filter *program,
                          unsigned length)
 {
@@ -130,6 +146,7 @@ static int print_as_json(const struct request *request, const struct sock_filter
 
 /* ---- the command --------------------------------------------------------------------------- */
 
+/* gate_filter_build() needs libseccomp; without it no filter can be shown. */
 static int show_filter(const struct request *request)
 {
     struct miguard_error error = {0};
@@ -151,6 +168,7 @@ static int show_filter(const struct request *request)
     return status;
 }
 
+/* process is the default scope here, as in a policy. */
 static int run_show(const struct command_line *line)
 {
     struct request request = {.scope = SCOPE_PROCESS};

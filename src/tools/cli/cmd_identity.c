@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard identity: show and diff. */
+/*
+ * miguard identity: show and diff.
+ *
+ * show captures this process as the guard would, or reads another thread through /proc
+ * (miguard_identity_read()); diff reads two and compares what is known of both. Not everything can
+ * be read of another process, and what is not known is said, never taken as equal.
+ */
 #include "tools/cli/cli.h"
 #include "tools/cli/commands.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Above the kernel's limit of process ids, 2^22 (proc(5), pid_max); the sum of the two, one of
+ * which is 0, fits a pid_t. */
 enum { MOST_ID = 1 << 30 };
 
+/* Which thread; --pid and --tid exclude each other. */
 struct show_request {
     uint64_t pid, tid; /* 0: not given */
     bool json;
@@ -20,6 +29,7 @@ static const struct option_row show_options[] = {
     FLAG("--json", struct show_request, json, "print one JSON object"),
 };
 
+/* The two ids, as words, so that messages show what was given. */
 struct diff_request {
     struct word_list ids;
     bool json;
@@ -29,6 +39,7 @@ static const struct option_row diff_options[] = {
     FLAG("--json", struct diff_request, json, "print one JSON object"),
 };
 
+/* CLI_YES, or CLI_UNABLE after a message that names the id. */
 static int read_identity(pid_t id, struct miguard_identity **ret_identity)
 {
     struct miguard_error error = {0};
@@ -42,9 +53,11 @@ static int read_identity(pid_t id, struct miguard_identity **ret_identity)
 
 /* ---- text on the heap --------------------------------------------------------------------- */
 
+/* The functions of the library that describe an identity: as text and as JSON. */
 typedef enum miguard_status (*describe_function)(const struct miguard_identity *, char *, size_t,
                                                  size_t *);
 
+/* The whole text on the heap: once for the length, once for the text. NULL: out of memory. */
 static char *describe(const struct miguard_identity *identity, describe_function function)
 {
     size_t length = 0;
@@ -61,6 +74,7 @@ static char *describe(const struct miguard_identity *identity, describe_function
     return text;
 }
 
+/* The same for one component. */
 static char *component_text(const struct miguard_identity *identity, miguard_components component)
 {
     size_t length = 0;
@@ -80,6 +94,7 @@ static char *component_text(const struct miguard_identity *identity, miguard_com
 
 /* ---- show --------------------------------------------------------------------------------- */
 
+/* Names of accounts and labels come from outside, so the text passes print_safe(). */
 static int print_identity(const struct miguard_identity *identity, bool json)
 {
     char *text = describe(identity, json ? miguard_identity_to_json : miguard_identity_describe);
@@ -96,6 +111,7 @@ static int print_identity(const struct miguard_identity *identity, bool json)
     return CLI_YES;
 }
 
+/* Without an id it is this process itself, captured and not read. */
 static int show(const struct show_request *request)
 {
     struct miguard_identity *identity = NULL;
@@ -116,12 +132,16 @@ static int show(const struct show_request *request)
 
 /* ---- diff --------------------------------------------------------------------------------- */
 
+/* Two identities, and the result of comparing them. */
 struct pair {
     const char *names[2];
+    /* Owned; NULL until they are read. */
     struct miguard_identity *identities[2];
+    /* unknown: not known of both, and so not compared. */
     miguard_components differ, unknown;
 };
 
+/* Two lines, one for each. */
 static void print_difference_text(const struct pair *pair, miguard_components component)
 {
     const char *name = miguard_component_name(component);
@@ -135,6 +155,7 @@ static void print_difference_text(const struct pair *pair, miguard_components co
     }
 }
 
+/* [a, b]; null for what is out of memory. */
 static json_t *difference_json(const struct pair *pair, miguard_components component)
 {
     char *a = component_text(pair->identities[0], component);
@@ -146,6 +167,7 @@ static json_t *difference_json(const struct pair *pair, miguard_components compo
     return json;
 }
 
+/* "same" is about what was compared; "unknown" lists what was not. */
 static int print_pair_json(const struct pair *pair)
 {
     json_t *differences = json_object(), *unknown = json_array();
@@ -167,6 +189,7 @@ static int print_pair_json(const struct pair *pair)
     return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
+/* What could not be compared goes to stderr. */
 static void print_pair_text(const struct pair *pair)
 {
     for (int bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
@@ -187,6 +210,8 @@ static void print_pair_text(const struct pair *pair)
     }
 }
 
+/* Only components that are known of both count as the same or different; the others are reported as
+ * not compared. CLI_NO when one differs, so that a script can ask. */
 static int compare_pair(struct pair *pair, bool json)
 {
     miguard_components both =
@@ -203,6 +228,7 @@ static int compare_pair(struct pair *pair, bool json)
     return status == CLI_YES && pair->differ != 0 ? CLI_NO : status;
 }
 
+/* Reads the ids strictly before anything is read of a process. */
 static int diff(const struct command_line *line, const struct diff_request *request)
 {
     static const struct option_row row = {
@@ -231,6 +257,7 @@ static int diff(const struct command_line *line, const struct diff_request *requ
 
 /* ---- the commands ------------------------------------------------------------------------- */
 
+/* Nothing is allocated by the parsing. */
 static int run_show(const struct command_line *line)
 {
     struct show_request request = {0};
@@ -239,6 +266,7 @@ static int run_show(const struct command_line *line)
     return command_parse(line, &request, &status) ? show(&request) : status;
 }
 
+/* The list is released also when the parsing has failed half-way. */
 static int run_diff(const struct command_line *line)
 {
     struct diff_request request = {0};

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard policy check, and miguard policy test: each file by itself, and the worst answer. */
+/*
+ * miguard policy check, and miguard policy test: each file by itself, and the worst answer.
+ *
+ * Both commands go through for_each(), which parses, and answer_files(), which calls check_one() or
+ * test_one() for each file and keeps the worst exit status.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +12,9 @@
 #include "tools/cli/policy_open.h"
 #include "tools/policy/lint.h"
 
+/* The options of both commands. */
 struct request {
+    /* Each is a policy by itself; a folder is one. */
     struct word_list files;
     uint64_t least; /* percent */
     bool strict, json, coverage;
@@ -27,11 +34,13 @@ static const struct option_row test_options[] = {
 
 /* ---- check ---------------------------------------------------------------------------------- */
 
+/* "s" or nothing. */
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
 }
 
+/* draft is NULL when the file could not even be parsed. */
 static int print_check_json(const struct policy_set *set, bool good)
 {
     const struct policy_draft *draft = set->draft;
@@ -49,6 +58,7 @@ static int print_check_json(const struct policy_set *set, bool good)
     return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
+/* Findings go to stderr, the verdict to stdout. */
 static void print_check_text(const struct policy_set *set, bool good)
 {
     const struct diagnostics *findings = &set->findings;
@@ -70,6 +80,9 @@ static void print_check_text(const struct policy_set *set, bool good)
     putchar('\n');
 }
 
+/* The verdict of one file, as text or as one line of JSON. In order means: no error, with --strict
+ * also no warning. Out of memory while findings were made (failed) is not "in order", since one may
+ * be missing. */
 static int print_check(const struct request *request, const struct policy_set *set)
 {
     bool good = set->findings.errors == 0 && !set->findings.failed &&
@@ -83,7 +96,8 @@ static int print_check(const struct request *request, const struct policy_set *s
     return good ? CLI_YES : CLI_NO;
 }
 
-/* CLI_NO: it has errors, and is as far as it could be read. */
+/* Everything that is known of the file. CLI_NO: it has errors, and set is as far as it could be
+ * read. CLI_UNABLE after a message. */
 static int load_and_lint(const char *path, struct policy_set *set)
 {
     int status = policy_set_load(path, set);
@@ -98,6 +112,7 @@ static int load_and_lint(const char *path, struct policy_set *set)
     return status;
 }
 
+/* A file with errors is printed as well. */
 static int check_one(const struct request *request, const char *path)
 {
     struct policy_set set;
@@ -112,6 +127,7 @@ static int check_one(const struct request *request, const char *path)
 
 /* ---- test ----------------------------------------------------------------------------------- */
 
+/* Rules that no test reaches, with their places, and the default if it is among them. */
 static void print_unreached(const struct policy_set *set)
 {
     for (uint32_t i = 0; i < set->tested.rule_count; i++) {
@@ -129,6 +145,8 @@ static void print_unreached(const struct policy_set *set)
     }
 }
 
+/* Counts, coverage and the rules that were not reached. --threshold counts with --coverage only,
+ * which the table demands. CLI_NO for a failed test or too little coverage. */
 static int print_tested(const struct request *request, const struct policy_set *set)
 {
     unsigned percent = selftest_coverage(&set->tested);
@@ -147,6 +165,7 @@ static int print_tested(const struct request *request, const struct policy_set *
     return good ? CLI_YES : CLI_NO;
 }
 
+/* A policy with errors is not tested. */
 static int test_one(const struct request *request, const char *path)
 {
     struct policy_set set;
@@ -167,7 +186,8 @@ static int test_one(const struct request *request, const char *path)
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
-/* One file that cannot be read does not hide what is wrong with the others. */
+/* Calls one() for each file, or for the policy in force. One file that cannot be read does not hide
+ * what is wrong with the others: the worst status counts. */
 static int answer_files(const struct request *request,
                         int (*one)(const struct request *request, const char *path))
 {
@@ -183,6 +203,7 @@ static int answer_files(const struct request *request,
     return worst;
 }
 
+/* The common body of both commands. */
 static int for_each(const struct command_line *line,
                     int (*one)(const struct request *request, const char *path))
 {
@@ -196,11 +217,13 @@ static int for_each(const struct command_line *line,
     return status;
 }
 
+/* For each file its own line of JSON or text. */
 static int run_check(const struct command_line *line)
 {
     return for_each(line, check_one);
 }
 
+/* For each file its own line. */
 static int run_test(const struct command_line *line)
 {
     return for_each(line, test_one);

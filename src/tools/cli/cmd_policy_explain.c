@@ -4,6 +4,9 @@
  *
  * The call is written as the one test of a policy of its own and read by the reader of tests, so
  * that a user, an operation and a capability mean here exactly what they mean there.
+ *
+ * answer() reads the question (write_question(), read_question()) and the policy, and explain()
+ * asks it through selftest_ask(), as the tests of a policy are asked.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +20,11 @@ static const char *const operation_words[] = {
 #undef OPERATION_WORD
         NULL};
 
+/* The call, as it was given. */
 struct request {
+    /* used_as NULL: the same user as opened_as. */
     const char *policy, *opened_as, *used_as, *operation, *name_space, *provider, *method;
+    /* Capabilities that the user of the session lacks; up to three classes, as a call has them. */
     struct word_list drop, classes;
     bool json;
 };
@@ -41,7 +47,8 @@ static const struct option_row options[] = {
 
 /* ---- the question --------------------------------------------------------------------------- */
 
-/* JSON's strings are also YAML's. */
+/* A key with a string, which is written as JSON: JSON's strings are also YAML's (YAML 1.2, 1.3), so
+ * no value can become another key. NULL leaves it out. */
 static void append_value(struct text *text, const char *key, const char *value)
 {
     if (value != NULL) {
@@ -52,6 +59,7 @@ static void append_value(struct text *text, const char *key, const char *value)
     }
 }
 
+/* The same with a list; an empty one is left out. */
 static void append_list(struct text *text, const char *key, const struct word_list *values)
 {
     if (values->count == 0) {
@@ -67,6 +75,8 @@ static void append_list(struct text *text, const char *key, const struct word_li
     text_append(text, "\n");
 }
 
+/* As the one test of a policy. The verdict that the test expects does not matter: it is not
+ * compared. Without --used-as the session is used by the user who opened it. */
 static void write_question(const struct request *request, struct text *text)
 {
     const char *user = request->used_as != NULL ? request->used_as : request->opened_as;
@@ -110,6 +120,7 @@ static int read_question(const struct command_line *line, const struct request *
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
+/* One rule that was tried: * for the one that applies, - for the others. */
 static void print_tried(void *context, uint32_t rule_index, const char *name, const char *source,
                         const char *why_not)
 {
@@ -124,6 +135,7 @@ static void print_tried(void *context, uint32_t rule_index, const char *name, co
     putchar('\n');
 }
 
+/* The same for JSON; context is the list. */
 static void note_tried(void *context, uint32_t rule_index, const char *name, const char *source,
                        const char *why_not)
 {
@@ -134,11 +146,19 @@ static void note_tried(void *context, uint32_t rule_index, const char *name, con
         list, json_pack("{s:s, s:s, s:s?}", "rule", name, "source", source, "why-not", why_not));
 }
 
+/* The judgement, without the mode: a permissive policy lets the call through and still judges
+ * it. */
 static const char *decision_word(const struct policy_verdict *verdict)
 {
     return selftest_judgement(verdict) == POLICY_ALLOW ? "allow" : "deny";
 }
 
+/*
+ * Prints as it goes: what differs, the rules that are tried, the verdict with its rule and place,
+ * and then what the verdict alone does not show: names that cannot be read with certainty, a mode
+ * that lets the call through all the same, the end of the session, and whether it is recorded.
+ * CLI_YES when the call is let through.
+ */
 static int explain_text(const struct policy *policy, const struct policy_call *call)
 {
     struct text differing = TEXT_EMPTY;
@@ -182,6 +202,7 @@ static int explain_text(const struct policy *policy, const struct policy_call *c
     return verdict.decision == POLICY_ALLOW ? CLI_YES : CLI_NO;
 }
 
+/* The names of the components that differ; a new reference. */
 static json_t *components_json(miguard_components components)
 {
     json_t *list = json_array();
@@ -195,6 +216,8 @@ static json_t *components_json(miguard_components components)
     return list;
 }
 
+/* One object: the decision as the rules have it, whether the call is let through, and all rules
+ * that were tried with the reason why each does not apply. CLI_YES when the call is let through. */
 static int explain_json(const struct policy *policy, const struct policy_call *call)
 {
     json_t *tried = json_array();
@@ -214,6 +237,7 @@ static int explain_json(const struct policy *policy, const struct policy_call *c
     return verdict.decision == POLICY_ALLOW ? CLI_YES : CLI_NO;
 }
 
+/* The user names are looked up by selftest_ask(), as in a test. */
 static int explain(const struct request *request, const struct policy *policy,
                    const struct draft_test *test)
 {
@@ -227,6 +251,7 @@ static int explain(const struct request *request, const struct policy *policy,
     return status;
 }
 
+/* The question is read first: wrong usage does not depend on the policy. */
 static int answer(const struct command_line *line, const struct request *request)
 {
     struct policy_draft *draft = NULL;
@@ -249,6 +274,7 @@ static int answer(const struct command_line *line, const struct request *request
     return status;
 }
 
+/* --opened-as and --operation are required by the table. */
 static int run_explain(const struct command_line *line)
 {
     struct request request = {0};

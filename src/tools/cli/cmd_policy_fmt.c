@@ -2,6 +2,9 @@
 /*
  * miguard policy fmt: the canonical form. A file is formatted only when it is in order, and written
  * back only when the result is read as the very same policy.
+ *
+ * format_one() reads a file, format_source() formats it and compares the result with it, and
+ * put_formatted() prints, checks or writes back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +19,7 @@
 
 struct request {
     struct word_list files;
+    /* They exclude each other; without both the text is printed. */
     bool check, write;
 };
 
@@ -27,7 +31,8 @@ static const struct option_row options[] = {
 
 /* ---- one file ------------------------------------------------------------------------------- */
 
-/* Reads both, which must be the same policy. */
+/* Reads both texts, which must be the same policy: the formatter must never change what a file
+ * means. MIGUARD_BAD_POLICY with a finding when they differ. */
 static enum miguard_status compare(const char *name, const char *source, size_t length,
                                    const struct text *formatted, struct diagnostics *findings)
 {
@@ -48,6 +53,9 @@ static enum miguard_status compare(const char *name, const char *source, size_t 
     return status;
 }
 
+/* Formats and proves the result: the text is read as a policy first, formatted, and read again
+ * (compare()). CLI_YES with the text in *formatted; CLI_NO after its findings; CLI_UNABLE after a
+ * message. */
 static int format_source(const char *name, const char *source, size_t length,
                          struct text *formatted)
 {
@@ -71,7 +79,8 @@ static int format_source(const char *name, const char *source, size_t length,
     return complain(CLI_UNABLE, "%s: %s", name, miguard_status_text(status));
 }
 
-/* Owner, mode and content, durable before the name leads to it. */
+/* Owner, mode and content, durable before the name leads to it (fsync(2)). The owner first, since
+ * fchown(2) clears set-id bits of the mode. */
 static bool fill(int fd, const struct stat *old, const struct text *text)
 {
     size_t written = 0;
@@ -89,6 +98,9 @@ static bool fill(int fd, const struct stat *old, const struct text *text)
     return fsync(fd) == 0;
 }
 
+/* By a file beside it and rename(2): a reader sees the old policy or the new one, and a crash
+ * leaves one of them. CLI_YES, or CLI_UNABLE after a message; the temporary file is then
+ * removed. */
 static int replace(const char *path, const struct text *text)
 {
     char *file = realpath(path, NULL), *other = NULL;
@@ -118,7 +130,8 @@ static int replace(const char *path, const struct text *text)
                 : complain(CLI_UNABLE, "%s: it cannot be replaced: %s", path, strerror(error));
 }
 
-/* What --check or --write asks for, else the text. */
+/* What --check or --write asks for, else the text on stdout. same: the file is in the form already
+ * and stays untouched. */
 static int put_formatted(const struct request *request, const char *path,
                          const struct text *formatted, bool same)
 {
@@ -136,6 +149,7 @@ static int put_formatted(const struct request *request, const char *path,
     return CLI_YES;
 }
 
+/* "-" is standard input. */
 static int format_one(const struct request *request, const char *path)
 {
     struct text formatted = TEXT_EMPTY;
@@ -156,6 +170,7 @@ static int format_one(const struct request *request, const char *path)
     return status;
 }
 
+/* Standard input without files; else the worst status counts. */
 static int format_all(const struct request *request)
 {
     int worst = CLI_YES;
@@ -170,6 +185,7 @@ static int format_all(const struct request *request)
     return worst;
 }
 
+/* Standard input cannot be written back. */
 static int run_fmt(const struct command_line *line)
 {
     struct request request = {0};

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard policy show: the policy in force, as a policy. */
+/*
+ * miguard policy show: the policy in force, as a policy.
+ *
+ * The policy is read with the trust that the library asks for and printed from the draft, so that
+ * places (file and line) are still known. print_shown() makes the text safe for a terminal.
+ */
 #include "tools/cli/commands.h"
 #include "tools/cli/policy_open.h"
 #include "tools/policy/show.h"
@@ -34,6 +39,7 @@ static int print_shown(const struct policy_draft *draft, bool json)
     return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
+/* A policy with errors is not printed: only its findings. */
 static int run_show(const struct command_line *line)
 {
     struct request request = {0};

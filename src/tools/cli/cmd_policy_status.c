@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard policy status: which set each running process has in force. */
+/*
+ * miguard policy status: which set each running process has in force.
+ *
+ * policy_in_force.c reads the log and compares; this file selects and prints.
+ *
+ * A process is named by its pid, its executable and the entity id of its records, since a pid is
+ * used again. "certain" says whether the process that has the pid now is the one that wrote the
+ * records; where that cannot be proved the text says so, and a program finds it in the JSON.
+ */
 #include "tools/cli/commands.h"
 #include "tools/cli/policy_in_force.h"
 #include "tools/cli/policy_open.h"
@@ -10,6 +18,7 @@
 #include "base/text.h"
 #include "tools/review/export_text.h"
 
+/* Which logs and which process. */
 struct request {
     struct word_list logs;
     uint64_t pid; /* 0: every process */
@@ -30,7 +39,7 @@ static const struct {
 #undef ON_DISK_WORDS
 };
 
-/* --pid: only that process, if it is there. */
+/* --pid: only that process, if it is there. The count of those that are behind is made anew. */
 static void select_pid(struct policy_status *status, uint64_t pid)
 {
     size_t kept = 0;
@@ -48,6 +57,7 @@ static void select_pid(struct policy_status *status, uint64_t pid)
 
 /* ---- for people ------------------------------------------------------------------------------ */
 
+/* Local time. */
 static void say_time(int64_t time)
 {
     struct text text = TEXT_EMPTY;
@@ -57,6 +67,7 @@ static void say_time(int64_t time)
     text_release(&text);
 }
 
+/* One line with a label. */
 static void say(const char *label, const char *value)
 {
     printf("    %-9s", label);
@@ -64,6 +75,7 @@ static void say(const char *label, const char *value)
     putchar('\n');
 }
 
+/* The errors of the set that the process refused, as the log has them. */
 static void say_refused(const struct in_force_process *process)
 {
     printf("    refused  at ");
@@ -72,6 +84,9 @@ static void say_refused(const struct in_force_process *process)
     print_lines(stdout, process->refused != NULL ? process->refused : "");
 }
 
+/* One process: what it has in force and since when, by which files and hash; what the disk has now;
+ * and the set that it refused, if it did. Names and paths come from the log and are made safe for a
+ * terminal. */
 static void say_process(const struct policy_process *entry)
 {
     const struct in_force_process *process = entry->process;
@@ -99,6 +114,7 @@ static void say_process(const struct policy_process *entry)
 
 /* ---- for programs ---------------------------------------------------------------------------- */
 
+/* UTC, or null for 0; NULL out of memory. */
 static json_t *time_json(int64_t time)
 {
     struct text text = TEXT_EMPTY;
@@ -109,6 +125,7 @@ static json_t *time_json(int64_t time)
     return json;
 }
 
+/* A string, or null; NULL out of memory. */
 static json_t *text_json(const char *value)
 {
     char *valid = value != NULL ? valid_utf8(value) : NULL;
@@ -118,6 +135,8 @@ static json_t *text_json(const char *value)
     return json;
 }
 
+/* One object with the same content as the text. json_pack() makes NULL of it when a part is NULL,
+ * so a process never appears with a part missing. */
 static json_t *process_json(const struct policy_process *entry)
 {
     const struct in_force_process *process = entry->process;
@@ -138,6 +157,7 @@ static json_t *process_json(const struct policy_process *entry)
                      "hash", text_json(disk_hash), "refused", refused);
 }
 
+/* A process that could not be made into JSON is an error, not left out. */
 static int print_status_json(const struct policy_status *status, bool current)
 {
     json_t *list = json_array();
@@ -154,6 +174,7 @@ static int print_status_json(const struct policy_status *status, bool current)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* The answer is that of policy_status_answer(), whatever the form. */
 static int print_status(const struct policy_status *status, bool json)
 {
     int answer = policy_status_answer(status);
@@ -169,6 +190,7 @@ static int print_status(const struct policy_status *status, bool json)
                              : complain(CLI_NO, "no process that still runs is in the log");
 }
 
+/* Reads, selects, prints. */
 static int ask_log(const struct request *request)
 {
     struct policy_status status;
@@ -184,6 +206,7 @@ static int ask_log(const struct request *request)
     return result;
 }
 
+/* Logs are operands here, since the processes of several logs may be asked about at once. */
 static int run_status(const struct command_line *line)
 {
     struct request request = {0};

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* miguard run: one request to provider modules behind the guard. */
+/*
+ * miguard run: one request to provider modules behind the guard.
+ *
+ * make_request() goes through the steps in their order: configure() opens the log and loads the
+ * policy, close_gate() closes the gate, serve() makes the host, load_all() its modules, ask_as()
+ * becomes the user, and ask() makes the request and prints the answer. Each step returns an exit
+ * status, and the first that is not CLI_YES ends it.
+ *
+ * The command is a client of the library like any other program: it uses miguard_configure(),
+ * miguard_host_...() and the inline functions of MI.h, and has no way past the guard. What it
+ * prints of a provider is made safe for a terminal.
+ */
 #include "tools/cli/cli.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/log_place.h"
@@ -35,7 +46,8 @@ static const struct option_row options[] = {
 
 /* ---- the audit log ------------------------------------------------------------------------ */
 
-/* Where records go when not where the policy says: NULL and CLI_YES when there. */
+/* Where records go when not where the policy says: a user who cannot write there has a log of their
+ * own. *ret_path is NULL with CLI_YES when the policy's is used, else on the heap. */
 static int find_log(const char *policy, char **ret_path)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
@@ -65,7 +77,8 @@ static int find_log(const char *policy, char **ret_path)
     return status;
 }
 
-/* Before the thread becomes another user: the log belongs to the user who runs the command. */
+/* Before the thread becomes another user: the log belongs to the user who runs the command, and the
+ * policy is read by that user. */
 static int configure(const struct run_request *request)
 {
     struct miguard_config config = MIGUARD_CONFIG_INIT;
@@ -94,7 +107,7 @@ static int configure(const struct run_request *request)
                           &error);
 }
 
-/* Before any provider is loaded. */
+/* Before any provider is loaded, so that not even its constructors can change credentials. */
 static int close_gate(const struct run_request *request)
 {
     struct miguard_gate_options closing = MIGUARD_GATE_OPTIONS_INIT;
@@ -112,6 +125,7 @@ static int close_gate(const struct run_request *request)
 
 /* ---- the answer --------------------------------------------------------------------------- */
 
+/* CLI_YES, or CLI_UNABLE after a message. */
 static int print_instance(const struct run_request *request, const MI_Instance *instance)
 {
     if (!request->json) {
@@ -124,7 +138,8 @@ static int print_instance(const struct run_request *request, const MI_Instance *
     return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
 }
 
-/* The result, and below it what the provider or host says in its CIM_Error. */
+/* The result, and below it what the provider or host says in its CIM_Error. message and details may
+ * be NULL. Always CLI_NO. */
 static int print_failure(const struct run_request *request, MI_Result result, const char *message,
                          const MI_Instance *details)
 {
@@ -148,6 +163,9 @@ static int print_failure(const struct run_request *request, MI_Result result, co
     return CLI_NO;
 }
 
+/* Fetches until the last result. An instance is valid until the next call only, so it is printed at
+ * once. An error of MI_Operation_GetInstance itself ends the loop and is reported like the
+ * operation's result. CLI_NO for any result but OK. */
 static int print_results(const struct run_request *request, MI_Operation *operation)
 {
     const MI_Instance *instance, *details;
@@ -176,6 +194,7 @@ static int print_results(const struct run_request *request, MI_Operation *operat
 
 /* ---- the request -------------------------------------------------------------------------- */
 
+/* The session functions return nothing: a refusal is the result of the operation. */
 static void start(const struct run_request *request, MI_Session *session, MI_Instance *keys,
                   MI_Instance *values, MI_Operation *operation)
 {
@@ -205,6 +224,9 @@ static void start(const struct run_request *request, MI_Session *session, MI_Ins
     }
 }
 
+/* values is the instance of the request, or for invoke the parameters; keys is the instance whose
+ * method it is. Both are made by the session's application and deleted here. The operation is
+ * closed on every way, as MI_Operation_Close demands. */
 static int ask(const struct run_request *request, MI_Session *session)
 {
     MI_Operation operation = MI_OPERATION_NULL;
@@ -235,6 +257,12 @@ static int ask(const struct run_request *request, MI_Session *session)
     return status;
 }
 
+/*
+ * With --as the thread becomes that user after the session was opened, makes the request, and
+ * switches back. Whether the session may then be used is the policy's affair, and the exit status
+ * shows it. A failed way back is an error even after a good answer: the process is then not what it
+ * was.
+ */
 static int ask_as(const struct run_request *request, MI_Session *session)
 {
     struct miguard_target *target = NULL;
@@ -274,6 +302,7 @@ static int load(struct miguard_host *host, const char *file, const char *name_sp
     return status == MIGUARD_OK ? CLI_YES : complain_error(CLI_UNABLE, file, &error);
 }
 
+/* In the order given; the first that fails ends it. */
 static int load_all(const struct run_request *request, struct miguard_host *host)
 {
     for (size_t i = 0; i < request->modules.count; i++) {
@@ -285,6 +314,7 @@ static int load_all(const struct run_request *request, struct miguard_host *host
     return CLI_YES;
 }
 
+/* The session is opened as the user who runs the command. */
 static int ask_host(const struct run_request *request, struct miguard_host *host)
 {
     struct miguard_error error = {0};
@@ -302,6 +332,8 @@ static int ask_host(const struct run_request *request, struct miguard_host *host
     return status;
 }
 
+/* The host wraps each module by miguard_wrap_module(): nothing reaches a provider, and no provider
+ * a session, but through the guard. */
 static int serve(const struct run_request *request)
 {
     struct miguard_host_options hosting = {.wrap = miguard_wrap_module};
@@ -316,6 +348,8 @@ static int serve(const struct run_request *request)
     return status;
 }
 
+/* A later step never runs after a failed earlier one: no provider is loaded with an open gate or
+ * without a log. */
 static int make_request(const struct run_request *request)
 {
     int status = configure(request);
@@ -327,6 +361,7 @@ static int make_request(const struct run_request *request)
     return status == CLI_YES ? serve(request) : status;
 }
 
+/* The gate is set before parsing, since 0 is a word of --gate. */
 static int run_run(const struct command_line *line)
 {
     struct run_request request = {.gate = RUN_GATE_BY_POLICY};

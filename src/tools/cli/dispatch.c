@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* From the words of a command line to the command that they name. main() calls it. */
+/*
+ * From the words of a command line to the command that they name. main() calls it.
+ *
+ * command_run() takes one word after the other: a command with run() gets the rest, a command with
+ * others below it looks the word up. `help` in front of words is --help behind them.
+ */
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"
 
 #include <string.h>
 
+/* Bytes of the name of a command with those above it; commands of one level in a message. */
 enum { NAME_SIZE = 64, MAX_COMMANDS = 32 };
 
+/* Before a command is known, --help is not an option yet but a word. */
 static bool is_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* Suggests a command, or an option that was given in its place. */
 static int unknown_command(const struct command_line *line, const char *word)
 {
     const struct command *command = line->command;
@@ -34,7 +42,8 @@ static int unknown_command(const struct command_line *line, const char *word)
                        line->name);
 }
 
-/* The command that the first word names, with the words behind it. */
+/* The command that the first word names, with the words behind it. name is the memory of its name.
+ * CLI_YES, or CLI_USAGE after a message. */
 static int find_command(const struct command_line *line, char name[NAME_SIZE],
                         struct command_line *ret_found)
 {
@@ -70,6 +79,7 @@ static int describe_command(const struct command_line *line)
     return status == CLI_YES ? describe_command(&found) : status;
 }
 
+/* Recursive: each level takes one word. */
 int command_run(const struct command_line *line)
 {
     struct command_line found = *line;

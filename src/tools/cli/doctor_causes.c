@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands behind a failure of `miguard doctor`'s tries, so that its advice names that. */
+/*
+ * What stands behind a failure of `miguard doctor`'s tries, so that its advice names that.
+ *
+ * Each same_...() function makes one of the calls of a switch with the values that are in force
+ * already, so that the kernel has no reason to refuse; an error then comes from a filter around
+ * this process. They run in children, as a filter may also kill.
+ */
 #include "tools/cli/doctor.h"
 
 #include <errno.h>
@@ -12,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* By the system call itself: /proc may not be mounted where this runs. */
 bool has_capability(unsigned number)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -23,6 +30,7 @@ bool has_capability(unsigned number)
 
 /* ---- calls that change nothing --------------------------------------------------------------- */
 
+/* Also the only one that needs a capability (setgroups(2)). */
 static int same_groups(void *unused, struct attempt *found)
 {
     static gid_t groups[65536];
@@ -36,6 +44,7 @@ static int same_groups(void *unused, struct attempt *found)
     return count >= 0 && syscall(SYS_setgroups, (size_t)count, groups) == 0 ? 0 : errno;
 }
 
+/* -1 leaves an id as it is (setresgid(2)). */
 static int same_gids(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -43,6 +52,7 @@ static int same_gids(void *unused, struct attempt *found)
     return syscall(SYS_setresgid, -1, -1, -1) == 0 ? 0 : errno;
 }
 
+/* Likewise (setresuid(2)). */
 static int same_uids(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -50,7 +60,8 @@ static int same_uids(void *unused, struct attempt *found)
     return syscall(SYS_setresuid, -1, -1, -1) == 0 ? 0 : errno;
 }
 
-/* Both answer the id that was; -1 is a filter's. */
+/* setfsgid(2) and setfsuid(2) return the previous id, never an error, and -1 is not an id; so -1 is
+ * a filter's answer. */
 static int same_fsgid(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -58,6 +69,7 @@ static int same_fsgid(void *unused, struct attempt *found)
     return syscall(SYS_setfsgid, -1) != -1 ? 0 : errno;
 }
 
+/* As same_fsgid(). */
 static int same_fsuid(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -65,6 +77,7 @@ static int same_fsuid(void *unused, struct attempt *found)
     return syscall(SYS_setfsuid, -1) != -1 ? 0 : errno;
 }
 
+/* Sets what capget(2) has just returned. */
 static int same_capabilities(void *unused, struct attempt *found)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -77,6 +90,7 @@ static int same_capabilities(void *unused, struct attempt *found)
                : errno;
 }
 
+/* Setting them needs CAP_SETPCAP (capabilities(7)), even to the same value. */
 static int same_securebits(void *unused, struct attempt *found)
 {
     int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
@@ -89,6 +103,7 @@ static int same_securebits(void *unused, struct attempt *found)
     return !has_capability(CAP_SETPCAP) || prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0 ? 0 : errno;
 }
 
+/* A question only, of the prctl(2) operation that a switch uses. */
 static int ask_ambient(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -96,6 +111,7 @@ static int ask_ambient(void *unused, struct attempt *found)
     return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SETUID, 0, 0) >= 0 ? 0 : errno;
 }
 
+/* The list is cut where the buffer ends. */
 void find_denied_calls(char *buffer, size_t size)
 {
     static const struct {

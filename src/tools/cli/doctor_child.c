@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A child process in which doctor tries what may end it, and an id to try switches with. */
+/*
+ * A child process in which doctor tries what may end it, and an id to try switches with.
+ *
+ * in_child() forks, runs the try in the child and waits. The child shares one page with its parent
+ * for the answer and ends by _exit(2); whatever it changed of itself (filters, credentials,
+ * namespaces) ends with it.
+ */
 #include "tools/cli/doctor.h"
 
 #include <errno.h>
@@ -9,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Ends by _exit(2): the buffers and exit handlers are the parent's. */
 static _Noreturn void run_in(int (*function)(void *, struct attempt *), void *argument,
                              struct attempt *found)
 {
@@ -19,6 +26,9 @@ static _Noreturn void run_in(int (*function)(void *, struct attempt *), void *ar
     _exit(0);
 }
 
+/* The answer is in shared memory, so that it survives a child that is killed; it is EOWNERDEAD
+ * until the function returns. stdio is flushed first, or the child could write the same text
+ * again. */
 struct attempt in_child(int (*function)(void *argument, struct attempt *found), void *argument)
 {
     struct attempt answer = {0};
@@ -47,6 +57,8 @@ struct attempt in_child(int (*function)(void *argument, struct attempt *found), 
     return answer;
 }
 
+/* The first range of the map that has another id: its last one, or the one before. Ids from
+ * UINT32_MAX - 1 on are left out, since -1 means "unchanged" in the calls. */
 bool find_other_id(const char *map, uint32_t own, uint32_t *ret_id)
 {
     unsigned first, below, count;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* `miguard doctor`: whether records arrive where the policy sends them. */
+/*
+ * `miguard doctor`: whether records arrive where the policy sends them.
+ *
+ * Sockets are only connected to, and the kernel's audit system is asked with messages that leave no
+ * record. The log's folder is tried with a file or folder of its own name, which is removed again:
+ * nothing is written into the log itself.
+ */
 #include "tools/cli/doctor.h"
 
 #include <errno.h>
@@ -20,8 +26,12 @@
 #include "audit/file/file.h"
 #include "identity/trust.h"
 
+/* FIRST_RECORD: bytes that a first record takes at most, with room. TRUSTED_APP: the audit message
+ * type of the library's records (AUDIT_TRUSTED_APP in linux/audit.h). NO_SUCH_TYPE: one that the
+ * kernel does not have. */
 enum { FIRST_RECORD = 8192, PROBE_NAME = 64, TRUSTED_APP = 1121, NO_SUCH_TYPE = 999 };
 
+/* An attempt with an error; EIO where the library gives no number. */
 __attribute__((format(printf, 2, 3))) static struct attempt failed(int error, const char *format,
                                                                    ...)
 {
@@ -36,11 +46,9 @@ __attribute__((format(printf, 2, 3))) static struct attempt failed(int error, co
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
-/*
- * A message that leaves no record: of a type that there is not, or of the type that the library
- * sends but without a text. The kernel judges who asks before it looks at either, and answers
- * EINVAL to who may.
- */
+/* Sends a message that leaves no record: of a type that does not exist, or of the type that the
+ * library sends but without a text. The kernel checks the sender's permission before it looks at
+ * either, and answers EINVAL to a sender that has it. 0 or an errno. */
 static int ask_audit(int fd, uint16_t type)
 {
     struct {
@@ -65,6 +73,8 @@ static int ask_audit(int fd, uint16_t type)
     return message.answer.error == -EINVAL ? 0 : -message.answer.error;
 }
 
+/* The socket is there in every kernel with CONFIG_AUDIT; whether it answers depends on the
+ * namespaces. */
 struct attempt try_audit_netlink(bool records)
 {
     struct attempt found = {0};
@@ -83,6 +93,7 @@ struct attempt try_audit_netlink(bool records)
     return found;
 }
 
+/* Without blocking: a stream socket with a full queue would wait (connect(2)). */
 static int connect_to(const struct sockaddr_un *address, int type)
 {
     int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -95,6 +106,9 @@ static int connect_to(const struct sockaddr_un *address, int type)
     return error;
 }
 
+/* A datagram socket first. EPROTOTYPE is the kernel's answer for a socket of the other type
+ * (connect(2)), and only then, with streams, a stream is tried. ECONNREFUSED means that the path is
+ * there and has no reader. */
 struct attempt try_socket(const char *path, bool streams)
 {
     struct attempt found = {0};
@@ -114,13 +128,15 @@ struct attempt try_socket(const char *path, bool streams)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+/* A name that no log has, different for each process. */
 static const char *probe_name(char name[PROBE_NAME])
 {
     snprintf(name, PROBE_NAME, ".miguard-doctor-%d", getpid());
     return name;
 }
 
-/* A file as large as a first record, made where the log is and taken away again. */
+/* Makes a file as large as a first record where the log is, with its group, and takes it away
+ * again. posix_fallocate(3) reserves the blocks, so a full disk or quota shows. */
 static struct attempt try_room(int folder, const char *path, const struct sink_settings *settings)
 {
     struct attempt good = {0};
@@ -141,7 +157,8 @@ static struct attempt try_room(int folder, const char *path, const struct sink_s
     return room != 0 ? failed(room, "the first record in %.100s", path) : good;
 }
 
-/* The folders that `miguard run` makes are this user's own: what counts is what is above them. */
+/* The folders that `miguard run` makes are this user's own: what counts is what is above them. A
+ * folder is made in the lowest one that exists, checked as the library does, and removed. */
 static struct attempt try_own_folder(const char *path, const struct sink_settings *settings)
 {
     char above[PATH_MAX], probe[PATH_MAX + PROBE_NAME], name[PROBE_NAME];
@@ -168,7 +185,7 @@ static struct attempt try_own_folder(const char *path, const struct sink_setting
     return found;
 }
 
-/* As the library makes it, under another name. */
+/* Makes the log's folder as the library makes it, under another name, and removes it. */
 static struct attempt try_new_folder(const char *path, const struct sink_settings *settings)
 {
     char above[PATH_MAX], parent[PATH_MAX], probe[PATH_MAX + PROBE_NAME], name[PROBE_NAME];
@@ -193,6 +210,7 @@ static struct attempt try_new_folder(const char *path, const struct sink_setting
     return found;
 }
 
+/* Also false when it cannot be known; then the library's own check says why. */
 static bool folder_is_missing(const char *path)
 {
     char folder[PATH_MAX];
@@ -202,6 +220,7 @@ static bool folder_is_missing(const char *path)
     return lstat(dirname(folder), &status) != 0 && errno == ENOENT;
 }
 
+/* A log whose folder exists is checked by the library itself (file_try()). */
 struct attempt try_log(const struct sink_settings *settings, bool own)
 {
     struct miguard_error error = {0};

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Each thing that miguard doctor tries, in a child process of its own. cmd_doctor.c calls them. */
+/*
+ * Each thing that miguard doctor tries, in a child process of its own. cmd_doctor.c calls them.
+ *
+ * Each try_...() function runs one function in a child. The functions return 0 or an errno and may
+ * leave a text in found->detail; ENOTRECOVERABLE stands for "the call answered, but did not do what
+ * it should".
+ */
 #include "tools/cli/doctor.h"
 
 #include <errno.h>
@@ -25,6 +31,7 @@
 
 /* ---- seccomp --------------------------------------------------------------------------------- */
 
+/* A filter that allows everything: only its loading is tried. */
 static int load_filter(unsigned flags)
 {
     struct sock_filter allow[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
@@ -33,6 +40,7 @@ static int load_filter(unsigned flags)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0 ? 0 : errno;
 }
 
+/* As a process without privileges loads one (seccomp(2)). */
 static int load_with_no_new_privs(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -40,6 +48,7 @@ static int load_with_no_new_privs(void *unused, struct attempt *found)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? errno : load_filter(0);
 }
 
+/* Shows that CAP_SYS_ADMIN was not what made it work. */
 static int load_without_capabilities(void *unused, struct attempt *found)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -52,6 +61,7 @@ static int load_without_capabilities(void *unused, struct attempt *found)
     return load_with_no_new_privs(unused, found);
 }
 
+/* Without no_new_privs, which needs CAP_SYS_ADMIN. */
 static int load_as_it_is(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -59,6 +69,7 @@ static int load_as_it_is(void *unused, struct attempt *found)
     return load_filter(0);
 }
 
+/* The second thread, which the filter must reach; the child's end ends it. */
 static void *wait_for_ever(void *unused)
 {
     for (;;) {
@@ -67,6 +78,7 @@ static void *wait_for_ever(void *unused)
     return unused;
 }
 
+/* With TSYNC, which changes all threads or none (seccomp(2)). */
 static int load_on_threads(void *unused, struct attempt *found)
 {
     pthread_t thread;
@@ -83,21 +95,25 @@ static int load_on_threads(void *unused, struct attempt *found)
     return load_filter(SECCOMP_FILTER_FLAG_TSYNC);
 }
 
+/* The least that a gate needs. */
 struct attempt try_filter(void)
 {
     return in_child(load_with_no_new_privs, NULL);
 }
 
+/* As a service without privileges would load it. */
 struct attempt try_unprivileged_filter(void)
 {
     return in_child(load_without_capabilities, NULL);
 }
 
+/* The way that leaves no_new_privs unset, which is a component of the identity. */
 struct attempt try_privileged_filter(void)
 {
     return in_child(load_as_it_is, NULL);
 }
 
+/* The way of scope: process beside running threads. */
 struct attempt try_filter_on_threads(void)
 {
     return in_child(load_on_threads, NULL);
@@ -110,7 +126,9 @@ struct attempt try_filter_on_threads(void)
 #endif
 enum { REGISTER_PERSONALITY = 9, PARAMETERS_SIZE = 120 };
 
-/* What a request with the number that this answers runs as is what this process is now. */
+/* Registers the credentials of this process with a ring (io_uring_register(2),
+ * IORING_REGISTER_PERSONALITY): a request with the number that this returns runs as what this
+ * process is now, whatever it becomes later. */
 static int keep_credentials(void *unused, struct attempt *found)
 {
     uint32_t parameters[PARAMETERS_SIZE / sizeof(uint32_t)] = {0};
@@ -124,6 +142,7 @@ static int keep_credentials(void *unused, struct attempt *found)
     return syscall(SYS_io_uring_register, ring, REGISTER_PERSONALITY, NULL, 0) > 0 ? 0 : errno;
 }
 
+/* Success means that the way past a gate is open. */
 struct attempt try_io_uring(void)
 {
     return in_child(keep_credentials, NULL);
@@ -131,13 +150,15 @@ struct attempt try_io_uring(void)
 
 static volatile sig_atomic_t trapped;
 
+/* SECCOMP_RET_TRAP sends SIGSYS to the thread. */
 static void on_trap(int signal)
 {
     (void)signal;
     trapped = 1;
 }
 
-/* A filter with this answer to one call that is not needed, and the call. */
+/* Loads a filter with this answer to one call that is not needed (getppid(2)), and makes the call.
+ * EXDEV is an error that the call itself never gives. */
 static int meet_action(void *argument, struct attempt *found)
 {
     const uint32_t action = *(const uint32_t *)argument;
@@ -162,7 +183,7 @@ static int meet_action(void *argument, struct attempt *found)
     return action == SECCOMP_RET_ERRNO && answer == -1 && errno == EXDEV ? 0 : ENOTRECOVERABLE;
 }
 
-/* Killed by it is what was wanted. */
+/* Where the action is to kill, SIGSYS is the success. */
 static struct attempt wanting_kill(struct attempt found, bool kills)
 {
     if (kills && found.killed_by == SIGSYS) {
@@ -171,11 +192,13 @@ static struct attempt wanting_kill(struct attempt found, bool kills)
     return found;
 }
 
+/* action is a SECCOMP_RET_* value without data. */
 struct attempt try_action(uint32_t action)
 {
     return wanting_kill(in_child(meet_action, &action), action == SECCOMP_RET_KILL_PROCESS);
 }
 
+/* What the library says, as the detail; EPERM where it has no number. */
 static int note_error(const struct miguard_error *error, struct attempt *found)
 {
     snprintf(found->detail, sizeof(found->detail), "%s%s%s", error->step,
@@ -183,7 +206,8 @@ static int note_error(const struct miguard_error *error, struct attempt *found)
     return error->system_errno != 0 ? error->system_errno : EPERM;
 }
 
-/* An id of -1 changes nothing, but the gate does not know that. */
+/* Closes the gate and makes a call past the library. An id of -1 changes nothing, but the gate does
+ * not know that, and must refuse it. */
 static int close_and_try(void *argument, struct attempt *found)
 {
     struct miguard_error error = {0};
@@ -197,6 +221,7 @@ static int close_and_try(void *argument, struct attempt *found)
     return errno == EPERM ? 0 : errno;
 }
 
+/* Where the policy has no gate, the stricter scope is tried. */
 struct attempt try_gate(const struct miguard_gate_options *options)
 {
     struct miguard_gate_options wanted = *options;
@@ -209,6 +234,7 @@ struct attempt try_gate(const struct miguard_gate_options *options)
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
+/* The detail is set before each step, so that it is right even if the child is killed in it. */
 static int switch_there_and_back(void *unused, struct attempt *found)
 {
     struct miguard_target *target = NULL;
@@ -236,11 +262,13 @@ static int switch_there_and_back(void *unused, struct attempt *found)
     return 0;
 }
 
+/* To ids that differ from this process's, with one supplementary group. */
 struct attempt try_switch(void)
 {
     return in_child(switch_there_and_back, NULL);
 }
 
+/* Keeps errno over snprintf(3). */
 static int note_call(const char *call, struct attempt *found)
 {
     int error = errno;
@@ -249,6 +277,7 @@ static int note_call(const char *call, struct attempt *found)
     return error;
 }
 
+/* The ids are another's; the child ends with them. */
 static int use_setuid(struct attempt *found)
 {
     uint32_t uid = 65533;
@@ -257,6 +286,7 @@ static int use_setuid(struct attempt *found)
     return syscall(SYS_setresuid, uid, uid, uid) == 0 ? 0 : note_call("setresuid(2)", found);
 }
 
+/* Both calls that need the capability. */
 static int use_setgid(struct attempt *found)
 {
     uint32_t gid = 65533;
@@ -268,6 +298,7 @@ static int use_setgid(struct attempt *found)
     return syscall(SYS_setresgid, gid, gid, gid) == 0 ? 0 : note_call("setresgid(2)", found);
 }
 
+/* A bounding set is only ever reduced, and here in a child. */
 static int use_setpcap(struct attempt *found)
 {
     if (prctl(PR_CAPBSET_DROP, CAP_AUDIT_CONTROL, 0, 0, 0) != 0) {
@@ -278,6 +309,7 @@ static int use_setpcap(struct attempt *found)
                : note_call("prctl(2) with PR_SET_SECUREBITS", found);
 }
 
+/* CAP_SYS_ADMIN is the default case: loading a filter without no_new_privs. */
 static int use_capability(void *argument, struct attempt *found)
 {
     switch (*(const unsigned *)argument) {
@@ -297,11 +329,13 @@ static int use_capability(void *argument, struct attempt *found)
     }
 }
 
+/* Not whether it is there, but whether the calls work that it is for. */
 struct attempt try_capability(unsigned number)
 {
     return in_child(use_capability, &number);
 }
 
+/* May be limited by sysctl, by a security module or by a container (user_namespaces(7)). */
 static int enter_user_namespace(void *unused, struct attempt *found)
 {
     (void)unused;
@@ -309,11 +343,13 @@ static int enter_user_namespace(void *unused, struct attempt *found)
     return unshare(CLONE_NEWUSER) == 0 ? 0 : errno;
 }
 
+/* Asked for information only; nothing of the library needs it. */
 struct attempt try_user_namespace(void)
 {
     return in_child(enter_user_namespace, NULL);
 }
 
+/* In the child: the page must be zero there. */
 static int is_wiped(void *argument, struct attempt *found)
 {
     const unsigned char *page = argument;
@@ -325,6 +361,7 @@ static int is_wiped(void *argument, struct attempt *found)
     return ENOTRECOVERABLE;
 }
 
+/* Emulators and sandboxes answer 0 to any advice; only the fork shows. */
 struct attempt try_wipe_on_fork(void)
 {
     struct attempt found = {0};
@@ -346,6 +383,7 @@ struct attempt try_wipe_on_fork(void)
     return found;
 }
 
+/* Directories can be opened but not read, and count as failed. */
 struct attempt try_read(const char *path)
 {
     struct attempt found = {0};

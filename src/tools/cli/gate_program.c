@@ -2,6 +2,10 @@
 /*
  * A program of classic BPF as text, as far as seccomp(2) has it: one line an instruction, its
  * number in front, jumps to numbers.
+ *
+ * The text is for people who check what a gate does: it names the fields of struct seccomp_data,
+ * the errors and the targets of jumps, so that the program can be read against the table of
+ * `miguard gate show`. Values that differ in each process are named, not printed.
  */
 #include "tools/cli/gate_program.h"
 
@@ -11,12 +15,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* A filter loads 32 bits at a time, so a field of 64 is loaded in halves. */
 static bool is_half_of(uint32_t offset, size_t field)
 {
     return offset == field || offset == field + 4;
 }
 
-/* All fields of 64 bits are at multiples of 8; halves are in the order of this machine. */
+/* All fields of 64 bits are at multiples of 8; which half comes first depends on the byte order of
+ * this machine. */
 static const char *half_name(uint32_t offset)
 {
     const unsigned low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
@@ -53,6 +59,8 @@ static void value_name(uint32_t value, uint32_t loaded, char *name, size_t size)
     }
 }
 
+/* The action in words, with its data where that has a meaning: the errno, or the number that the
+ * handler of SIGSYS gets. */
 static void answer_name(uint32_t value, char *name, size_t size)
 {
     uint32_t data = value & SECCOMP_RET_DATA;
@@ -76,6 +84,7 @@ static void answer_name(uint32_t value, char *name, size_t size)
     }
 }
 
+/* The jumps that classic BPF has; "?" for what the filter does not use. */
 static const char *comparison(uint16_t code)
 {
     switch (BPF_OP(code)) {
@@ -92,6 +101,9 @@ static const char *comparison(uint16_t code)
     }
 }
 
+/* One instruction: load, and, jump, answer. Jumps of classic BPF count from the next instruction;
+ * the text has the numbers of the lines. An instruction that no gate uses is printed as numbers, so
+ * that nothing is left out. */
 void gate_program_line(const struct sock_filter *program, unsigned at, char *line, size_t size)
 {
     const struct sock_filter *instruction = &program[at];

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* --help, from the tables. */
+/*
+ * --help, from the tables.
+ *
+ * command_help() prints usage, description, commands or options, and the exit statuses, all from
+ * the tables. Lines are broken at WIDTH; a text of the tables has "\n" only between paragraphs.
+ */
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"
 
@@ -7,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Columns: of a line, of a name beside its text, and before a name. */
 enum { WIDTH = 80, WIDEST_NAME = 26, MARGIN = 2 };
 
 /* ---- text in lines -------------------------------------------------------------------------- */
@@ -43,6 +49,7 @@ static void print_text(const char *text)
     }
 }
 
+/* With an empty line before it; NULL prints nothing. */
 static void print_paragraph(const char *text)
 {
     if (text != NULL) {
@@ -55,6 +62,7 @@ static void print_paragraph(const char *text)
 
 enum { VALUE_SIZE = 128 };
 
+/* What stands for the value: its name, or the words with | between them. */
 static void value_text(const struct option_row *row, char text[VALUE_SIZE])
 {
     size_t length = 0;
@@ -69,6 +77,7 @@ static void value_text(const struct option_row *row, char text[VALUE_SIZE])
     }
 }
 
+/* "-n, --lines N"; the length that it needs. */
 static int name_text(const struct option_row *row, char *text, size_t size)
 {
     char value[VALUE_SIZE];
@@ -78,6 +87,8 @@ static int name_text(const struct option_row *row, char *text, size_t size)
                     row->brief != NULL ? ", " : "", row->name, value[0] != '\0' ? " " : "", value);
 }
 
+/* The names in one column, the text in the next, continued below itself. A name that is too long
+ * for its column gets a line of its own. A preset is added to the text. */
 static void print_option(const struct option_row *row, size_t indent)
 {
     char name[VALUE_SIZE + 32], help[512], preset[48] = "";
@@ -110,6 +121,7 @@ static size_t help_indent(const struct command *command)
     return (size_t)widest + MARGIN + 2;
 }
 
+/* The command's own, then those of its group with their description, then --help. */
 static void print_options(const struct command *command)
 {
     size_t indent = help_indent(command), group = 0;
@@ -132,10 +144,13 @@ static void print_options(const struct command *command)
 
 /* ---- the usage line ------------------------------------------------------------------------- */
 
+/* How far the usage line is, and where its continuation lines begin. */
 struct usage {
+    /* Columns from 0. */
     size_t indent, column;
 };
 
+/* One part with a blank before it, on a new line where it does not fit. */
 __attribute__((format(printf, 2, 3))) static void add_usage(struct usage *usage, const char *format,
                                                             ...)
 {
@@ -152,6 +167,7 @@ __attribute__((format(printf, 2, 3))) static void add_usage(struct usage *usage,
     usage->column += (size_t)printf(" %s", text);
 }
 
+/* In brackets unless it is required in any case. */
 static void add_usage_option(struct usage *usage, const struct option_row *row)
 {
     char value[VALUE_SIZE];
@@ -162,6 +178,9 @@ static void add_usage_option(struct usage *usage, const struct option_row *row)
               open ? "]" : "", row->kind == OPTION_LIST ? "..." : "");
 }
 
+/* The first line: the name of the command, its options, the usage of its group, its operands. A
+ * command that has commands below it takes one of them and has no options to show. Broken at WIDTH,
+ * with continuation lines below the first option. */
 static void print_usage(const struct command_line *line)
 {
     const struct command *command = line->command;
@@ -206,6 +225,7 @@ static void print_commands(const struct command *command, const char *before)
     }
 }
 
+/* Printing cannot fail here: main() checks stdout at the end. */
 int command_help(const struct command_line *line)
 {
     const struct command *command = line->command;

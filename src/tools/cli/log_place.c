@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Which log this user writes and reads: that of the policy, or one in the home directory. */
+/*
+ * Which log this user writes and reads: that of the policy, or one in the home directory.
+ *
+ * log_place() decides: the policy's log for root and for users who can write it, else the user's
+ * own; for reading also the policy's where only that can be read. The checks are made with the
+ * effective ids, as the later opening is.
+ */
 #include "tools/cli/log_place.h"
 
 #include <errno.h>
@@ -11,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The first one; a policy has at most one sink of each kind. */
 const struct sink_settings *log_sink(const struct draft_settings *settings)
 {
     for (uint32_t i = 0; i < settings->sink_count; i++) {
@@ -21,6 +28,8 @@ const struct sink_settings *log_sink(const struct draft_settings *settings)
     return NULL;
 }
 
+/* With the effective ids, unlike access(2): this may be a set-id program, and files are opened with
+ * those. */
 static bool may(const char *path, int mode)
 {
     return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0;
@@ -46,6 +55,7 @@ static bool may_make(const char *path)
     return can;
 }
 
+/* Root writes anywhere. Others need the file, or a place to make it. */
 static bool may_write(const char *path)
 {
     return geteuid() == 0 || (may(path, F_OK) ? may(path, R_OK | W_OK) : may_make(path));
@@ -69,6 +79,7 @@ static char *own_place(void)
     return length < 0 ? NULL : path;
 }
 
+/* A reader without a log of its own falls back to the policy's, if it can read that. */
 char *log_place(const char *of_policy, bool reads, bool *ret_own)
 {
     *ret_own = false;
@@ -84,6 +95,7 @@ char *log_place(const char *of_policy, bool reads, bool *ret_own)
     return own;
 }
 
+/* Existing folders are left as they are: the library checks them when it opens the log. */
 bool log_place_make(const char *path)
 {
     char part[PATH_MAX];

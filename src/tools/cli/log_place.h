@@ -14,7 +14,7 @@
 
 #include "policy/draft.h"
 
-/* Where a policy sends its records; NULL when not to a file. */
+/* Where a policy sends its records; NULL when not to a file. Borrowed from settings. */
 const struct sink_settings *log_sink(const struct draft_settings *settings);
 
 /*

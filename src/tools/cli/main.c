@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The command itself: the tables of all commands, and main(). */
+/*
+ * The command itself: the tables of all commands, and main().
+ *
+ * The tables of each level are made from the maps in commands.h; root is the top. main() occupies
+ * the standard descriptors, runs the command, and reports output that could not be written as a
+ * failure, since a script would take a cut file for the whole.
+ */
 #include "tools/cli/cli.h"
 #include "tools/cli/commands.h"
 
@@ -8,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A row of a table of commands from a line of commands.h. */
 #define COMMAND_ROW(folder, name, summary) {#name, summary, &command_##folder##_##name},
 
 static const struct command_row gate_commands[] = {GATE_COMMAND_MAP(COMMAND_ROW)};
@@ -58,6 +65,8 @@ static const struct command root = {
     COMMANDS(miguard_commands),
 };
 
+/* The name "miguard" is fixed, whatever the file is called, so that messages are the same
+ * everywhere. */
 static int run_root(int count, char **list)
 {
     const struct command_line line = {
@@ -70,8 +79,9 @@ static int run_root(int count, char **list)
     return command_run(&line);
 }
 
-/* Else the first file that is opened, a log or its state, would get what is printed. A writer
- * is to meet an error, so what takes the place is open for the other direction. */
+/* Opens closed standard descriptors: else the first file that is opened, a log or its state, would
+ * get what is printed. A writer must meet an error, so what takes the place is open for the other
+ * direction. */
 static void occupy_standard_files(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -82,6 +92,7 @@ static void occupy_standard_files(void)
     }
 }
 
+/* Nothing is opened before the standard descriptors are known to be in use. */
 int main(int count, char **arguments)
 {
     occupy_standard_files();

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a command as one list: what parsing, --help, suggestions and completion walk. */
+/*
+ * The options of a command as one list: what parsing, --help, suggestions and completion walk.
+ *
+ * A group makes its rows on demand and says how many there are by refusing an index, so the list is
+ * walked from the start. Commands have a few dozen options at most.
+ */
 #include "tools/cli/options.h"
 
 #include <string.h>
 
+/* --help is the last one of every command. */
 bool command_option(const struct command *command, size_t index, struct option_row *ret_row)
 {
     static const struct option_row help_row = {
@@ -26,6 +32,7 @@ bool command_option(const struct command *command, size_t index, struct option_r
     return index == group_count;
 }
 
+/* Whole names only: an abbreviation could become ambiguous with a later version. */
 bool command_find_option(const struct command *command, const char *name, size_t length,
                          struct option_row *ret_row, size_t *ret_index)
 {

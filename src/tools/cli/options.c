@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Parsing a command line by the table of its command. Every cmd_*.c with options calls it. */
+/*
+ * Parsing a command line by the table of its command. Every cmd_*.c with options calls it.
+ *
+ * command_parse() sets the presets, reads word by word (read_word()), and checks at the end what
+ * belongs together (check_row()). Values are stored through the offset of the member in the
+ * request; the macros of options.h have made sure that its type is right.
+ */
 #include "tools/cli/options.h"
 #include "tools/cli/cli.h"
 
@@ -8,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One command line on its way into a request. */
 struct parsing {
     const struct command_line *line;
+    /* The start of the request, to which the offsets of the rows are added. */
     char *request;
     int next; /* the word to be read next */
     bool operands_only, helped;
@@ -18,6 +26,7 @@ struct parsing {
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
+/* The name of the command without "miguard", which complain() prints. */
 int wrong_usage(const struct command_line *line, const char *format, ...)
 {
     char text[1024];
@@ -31,6 +40,7 @@ int wrong_usage(const struct command_line *line, const char *format, ...)
                     text);
 }
 
+/* Suggests the nearest name, of whatever length the value behind = is. */
 static int unknown_option(const struct command_line *line, const char *word)
 {
     const char *nearest = NULL;
@@ -47,6 +57,7 @@ static int unknown_option(const struct command_line *line, const char *word)
     return wrong_usage(line, "unknown option %s; did you mean %s?", name, nearest);
 }
 
+/* Suggests the nearest word, or lists all. */
 static int unknown_value(const struct command_line *line, const char *name, const char *value,
                          const char *const *words)
 {
@@ -62,6 +73,8 @@ static int unknown_value(const struct command_line *line, const char *name, cons
 
 /* ---- one value ------------------------------------------------------------------------------ */
 
+/* strtoull(3) also takes blanks and signs, and "-1" as a large number; only digits are allowed
+ * here. */
 int option_number(const struct command_line *line, const struct option_row *row, const char *name,
                   const char *text, uint64_t *ret_number)
 {
@@ -79,6 +92,7 @@ int option_number(const struct command_line *line, const struct option_row *row,
     return CLI_YES;
 }
 
+/* The position of the word; the enum has the same size as unsigned, as the macro WORD checks. */
 static int store_word(const struct command_line *line, const struct option_row *row,
                       const char *name, const char *value, char *target)
 {
@@ -104,6 +118,9 @@ static int store_in_list(const struct command_line *line, const char *value, str
     return CLI_YES;
 }
 
+/* Stores a value in the member of the request, by the kind of the row. name is that of messages,
+ * "-n" or "--lines" as it was given; value is NULL for a flag only. CLI_YES, or the exit status
+ * after a message. */
 static int store(const struct parsing *parsing, const struct option_row *row, const char *name,
                  const char *value)
 {
@@ -128,7 +145,7 @@ static int store(const struct parsing *parsing, const struct option_row *row, co
 
 /* ---- one word of the command line ----------------------------------------------------------- */
 
-/* NULL where it is missing. */
+/* The value behind = or in the next word; NULL where it is missing. A value may begin with -. */
 static const char *take_value(struct parsing *parsing, const char *word, size_t name_length)
 {
     if (word[name_length] == '=') {
@@ -137,6 +154,7 @@ static const char *take_value(struct parsing *parsing, const char *word, size_t 
     return parsing->next < parsing->line->count ? parsing->line->list[parsing->next++] : NULL;
 }
 
+/* An option of the command itself. */
 static int read_value(struct parsing *parsing, const struct option_row *row, const char *word,
                       size_t name_length)
 {
@@ -152,6 +170,7 @@ static int read_value(struct parsing *parsing, const struct option_row *row, con
                          : wrong_usage(parsing->line, "%s needs a value", name);
 }
 
+/* An option of the group, which the group stores itself. */
 static int read_group_option(struct parsing *parsing, const struct option_row *row,
                              const char *word, size_t name_length)
 {
@@ -163,6 +182,9 @@ static int read_group_option(struct parsing *parsing, const struct option_row *r
                          : wrong_usage(parsing->line, "%s needs a value", row->name);
 }
 
+/* The row is found by the name before the =. --help ends the reading, and the exit status is that
+ * of the printing. Options of the command are noted as seen, for check_row(); those of a group go
+ * to the group. */
 static int read_option(struct parsing *parsing, const char *word)
 {
     const struct command *command = parsing->line->command;
@@ -183,6 +205,7 @@ static int read_option(struct parsing *parsing, const char *word)
     return read_value(parsing, &row, word, length);
 }
 
+/* A single operand is taken once; "-" is an operand. */
 static int read_operand(struct parsing *parsing, const char *word)
 {
     const struct option_row *operand = &parsing->line->command->operand;
@@ -195,6 +218,7 @@ static int read_operand(struct parsing *parsing, const char *word)
     return store(parsing, operand, NULL, word);
 }
 
+/* `--` makes everything behind it an operand. */
 static int read_word(struct parsing *parsing)
 {
     const char *word = parsing->line->list[parsing->next++];
@@ -211,7 +235,8 @@ static int read_word(struct parsing *parsing)
 
 /* ---- what belongs together ------------------------------------------------------------------ */
 
-/* names: with blanks between them. The first of these that was given, or NULL. */
+/* The first option that was given of these names, which have blanks between them; NULL when not one
+ * of them was. Options of a group are not known here. */
 static const char *first_given(const struct parsing *parsing, const char *names)
 {
     const struct command *command = parsing->line->command;
@@ -228,6 +253,7 @@ static const char *first_given(const struct parsing *parsing, const char *names)
     return NULL;
 }
 
+/* What one row demands: required, excludes, needs. */
 static int check_row(const struct parsing *parsing, size_t index)
 {
     const struct option_row *row = &parsing->line->command->options[index];
@@ -250,6 +276,7 @@ static int check_row(const struct parsing *parsing, size_t index)
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
+/* Before the words are read, so that a given value replaces the preset. 0 is not a preset. */
 static void set_presets(const struct command *command, char *request)
 {
     for (size_t i = 0; i < command->option_count; i++) {
@@ -260,6 +287,7 @@ static void set_presets(const struct command *command, char *request)
     }
 }
 
+/* What belongs together is checked only when every word could be read, and not after --help. */
 bool command_parse(const struct command_line *line, void *request, int *ret_status)
 {
     struct parsing parsing = {.line = line, .request = request};

@@ -38,12 +38,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Words in the order in which they were given. */
 struct word_list {
     const char **items; /* on the heap; the words are the command line's */
     size_t count;
 };
+
+/* Frees the list, not the words; {0} is allowed. */
 void word_list_release(struct word_list *list);
 
+/* How the value of an option is read, and of which type its member in the request is. */
 enum option_kind {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char *; the last one counts */
@@ -52,16 +56,19 @@ enum option_kind {
     OPTION_WORD,   /* an enum: the index of the word in words */
 };
 
+/* One option, or the operands. Rows are static; zero members mean "not so". */
 struct option_row {
     const char *name;  /* "--count"; NULL: the operands */
     const char *brief; /* "-n", or NULL */
     const char *value; /* what stands for the value in --help; NULL: a flag, or the words */
     const char *help;
+    /* Also says of which type the member is. */
     enum option_kind kind;
     size_t at;                /* of the member in the request */
     const char *const *words; /* ended with NULL; of a kind but WORD only for completion */
     const char *noun;         /* of a number, in messages; NULL: "number" */
     uint64_t least, most, preset;
+    /* Must be given, unless the option named in `unless` is. */
     bool required;
     const char *unless;   /* then it is not required */
     const char *excludes; /* names, with blanks between them: not both */
@@ -115,6 +122,7 @@ struct option_group {
                const char *value); /* CLI_YES, or the exit status after a message */
 };
 
+/* One command: either it runs (run), or it has commands below it (commands). */
 struct command {
     const char *about, *notes, *exits; /* paragraphs of --help: first, behind the options, last */
     const struct option_row *options;
@@ -133,11 +141,14 @@ struct command {
                     0 * sizeof(char[sizeof(table) / sizeof((table)[0]) <= 64 ? 1 : -1])
 #define COMMANDS(table) .commands = (table), .command_count = sizeof(table) / sizeof((table)[0])
 
+/* One line of commands.h, as a table. */
 struct command_row {
+    /* The word of the command, and one line about it. */
     const char *name, *summary;
     const struct command *command;
 };
 
+/* What is left of the command line at one command. */
 struct command_line {
     const char *name; /* "miguard audit search" */
     const struct command *command, *root;
@@ -154,12 +165,12 @@ bool command_parse(const struct command_line *line, void *request, int *ret_stat
 
 #define OPTION_HELP_NAME "--help"
 
-/* The options of a command (option_table.c): its own, those of its group, --help. False: there are
- * no more. */
+/* The options of a command (option_table.c) by index: its own, those of its group, --help. False:
+ * there are no more. *ret_row is a copy, since a group makes its rows on demand. */
 bool command_option(const struct command *command, size_t index, struct option_row *ret_row);
 
-/* By its name or short name, of length bytes. Only the command's own have an index below
- * option_count. */
+/* The option by its name or short name, of length bytes. Only the command's own have an index below
+ * option_count. False: not found, and *ret_row is undefined. */
 bool command_find_option(const struct command *command, const char *name, size_t length,
                          struct option_row *ret_row, size_t *ret_index);
 
@@ -167,25 +178,28 @@ bool command_find_option(const struct command *command, const char *name, size_t
 int wrong_usage(const struct command_line *line, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* text as a number of this row. CLI_YES, or CLI_USAGE after a message. */
+/* text as a number of this row: decimal digits only, from least to most. name is that of the
+ * message. CLI_YES, or CLI_USAGE after a message. */
 int option_number(const struct command_line *line, const struct option_row *row, const char *name,
                   const char *text, uint64_t *ret_number);
 
-/* Runs the command, or the one of its commands that the first word names (dispatch.c). */
+/* Runs the command, or the one of its commands that the first word names (dispatch.c). Gives the
+ * exit status. */
 int command_run(const struct command_line *line);
 
-/* Prints --help (help.c). */
+/* Prints --help to stdout (help.c); CLI_YES. */
 int command_help(const struct command_line *line);
 
 /* ---- words (word_list.c) ------------------------------------------------------------------ */
 
-/* The word of list (ended with NULL) that word was probably meant to be, or NULL. */
+/* The word of list (ended with NULL) that word was probably meant to be, or NULL when no word is
+ * near enough. Borrowed from list. */
 const char *nearest_word(const char *word, const char *const *list);
 
 /* The better of the two guesses at word; best may be NULL. */
 const char *nearer_word(const char *word, const char *best, const char *other);
 
-/* "a, b or c"; what does not fit is left out. */
+/* "a, b or c", for messages; what does not fit into size bytes is left out. */
 void join_words(const char *const *list, char *text, size_t size);
 
 #endif

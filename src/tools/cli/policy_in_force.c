@@ -2,6 +2,9 @@
 /*
  * Which policy each running process has, from the records of the log. `policy status` and
  * `doctor` call it.
+ *
+ * read_all() walks through the records, which in_force_add() turns into what each process has, and
+ * compare_all() reads for each process the policy that it would load now.
  */
 #include "tools/cli/policy_in_force.h"
 
@@ -11,8 +14,9 @@
 
 #include "policy/draft.h"
 
-/* A relative path is the process's: it is looked up from its working directory. On the heap; NULL
- * when that cannot be read, or the record does not have the path whole. */
+/* The policy file of a process, as seen from here. A relative path is the process's: it is looked
+ * up from its working directory (proc(5), /proc/PID/cwd). On the heap; NULL when that cannot be
+ * read, or the record does not have the path whole. */
 static char *path_of(const struct in_force_process *process)
 {
     char link[32], *path = NULL, folder[4096];
@@ -32,12 +36,14 @@ static char *path_of(const struct in_force_process *process)
     return asprintf(&path, "%s/%s", folder, process->path) < 0 ? NULL : path;
 }
 
+/* The built-in policy has no hash; "" stands for it on both sides. */
 static bool same_hash(const char *hash, const char *in_force)
 {
     return strcmp(hash, in_force != NULL ? in_force : "") == 0;
 }
 
-/* Read with the trust that the library asks for: what it would refuse is not what comes next. */
+/* What a reload would give. Read with the trust that the library asks for: what it would refuse is
+ * not what comes next. A process without a load on record is UNKNOWN. */
 static enum on_disk compare(const struct in_force_process *process, char ret_hash[DRAFT_HASH_SIZE])
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
@@ -63,11 +69,13 @@ static enum on_disk compare(const struct in_force_process *process, char ret_has
     return process->known ? found : ON_DISK_UNKNOWN;
 }
 
+/* What is not known counts as behind. */
 bool policy_process_is_behind(const struct policy_process *entry)
 {
     return entry->on_disk != ON_DISK_SAME || entry->process->refused_at != 0;
 }
 
+/* CLI_YES, or CLI_UNABLE after a message. */
 static int compare_all(struct policy_status *status)
 {
     struct in_force_process *list = in_force_list(status->in_force, &status->count);
@@ -85,6 +93,7 @@ static int compare_all(struct policy_status *status)
     return CLI_YES;
 }
 
+/* A log that was not read to its end does not say what is in force. */
 static int read_records(struct policy_status *status, struct log_reader *reader)
 {
     struct record record;
@@ -98,7 +107,7 @@ static int read_records(struct policy_status *status, struct log_reader *reader)
     return audit_finish(&status->walk, CLI_YES);
 }
 
-/* Closes the reader. opened: what came of opening it. */
+/* The common part of both readers. Closes the reader. opened: the result of opening it. */
 static int read_all(struct policy_status *status, int opened, struct log_reader *reader)
 {
     int result = opened;
@@ -113,6 +122,7 @@ static int read_all(struct policy_status *status, int opened, struct log_reader 
     return result == CLI_YES ? compare_all(status) : result;
 }
 
+/* The records are needed in the order of time: the last load counts. */
 int policy_status_read(const struct word_list *logs, struct policy_status *ret_status)
 {
     struct log_reader *reader = NULL;
@@ -121,6 +131,7 @@ int policy_status_read(const struct word_list *logs, struct policy_status *ret_s
     return read_all(ret_status, opened, reader);
 }
 
+/* For doctor, which knows the log already. */
 int policy_status_read_log(const char *log, struct policy_status *ret_status)
 {
     struct log_reader *reader = NULL;
@@ -129,6 +140,8 @@ int policy_status_read_log(const char *log, struct policy_status *ret_status)
     return read_all(ret_status, opened, reader);
 }
 
+/* A broken line hides only a change for the worse, so it turns a yes into "not known" and leaves a
+ * no. */
 int policy_status_answer(const struct policy_status *status)
 {
     if (status->count == 0 || status->behind > 0) {
@@ -137,6 +150,7 @@ int policy_status_answer(const struct policy_status *status)
     return status->walk.broken > 0 ? CLI_UNABLE : CLI_YES;
 }
 
+/* The processes belong to in_force. */
 void policy_status_release(struct policy_status *status)
 {
     free(status->list);

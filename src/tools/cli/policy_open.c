@@ -2,6 +2,11 @@
 /*
  * Reading and testing the policy that is meant, and printing findings. Every `miguard policy`
  * command calls it, and the `audit` commands to find the log.
+ *
+ * policy_set_load() has three sources: the standard places, standard input (load_standard_input()),
+ * and a file or folder that was named (load_named()). All end in the reader of the library,
+ * draft_load() or draft_load_text(), and in policy_compile(), so that a policy means here exactly
+ * what it means to the guard.
  */
 #include "tools/cli/policy_open.h"
 
@@ -12,6 +17,7 @@
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
+/* The line breaks are kept; everything else passes print_safe(). */
 void print_lines(FILE *stream, const char *text)
 {
     while (*text != '\0') {
@@ -24,6 +30,7 @@ void print_lines(FILE *stream, const char *text)
     }
 }
 
+/* As diagnostics_write() orders them. */
 void print_findings(FILE *stream, const struct diagnostics *findings)
 {
     struct text text = TEXT_EMPTY;
@@ -37,6 +44,7 @@ void print_findings(FILE *stream, const struct diagnostics *findings)
     text_release(&text);
 }
 
+/* File names and messages may hold any bytes, and are made UTF-8. */
 json_t *findings_json(const struct diagnostics *findings)
 {
     json_t *list = json_array();
@@ -57,6 +65,7 @@ json_t *findings_json(const struct diagnostics *findings)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* The environment of a set-id program is its caller's and must not choose the policy. */
 const char *policy_path(const char *given)
 {
     const char *path = given != NULL ? given : secure_getenv("MIGUARD_POLICY");
@@ -64,6 +73,9 @@ const char *policy_path(const char *given)
     return path == NULL || path[0] == '\0' ? NULL : path;
 }
 
+/* One byte more than a policy may have is read, so that the reader of policies reports the excess
+ * itself, with its own message. The text ends in a NUL, which the length does not count. Freed by
+ * the caller; NULL after a message. */
 char *read_policy_source(const char *path, size_t *ret_length)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -94,6 +106,7 @@ char *read_policy_source(const char *path, size_t *ret_length)
     return source;
 }
 
+/* A bad policy is a no with findings; everything else is a message. */
 static int load_status(const char *label, enum miguard_status status,
                        const struct diagnostics *findings)
 {
@@ -105,6 +118,7 @@ static int load_status(const char *label, enum miguard_status status,
                : complain(CLI_UNABLE, "%s: %s", label, miguard_status_text(status));
 }
 
+/* Has no owner and no folder, so trust does not apply. */
 static int load_standard_input(struct policy_set *set)
 {
     size_t length = 0;
@@ -119,7 +133,8 @@ static int load_standard_input(struct policy_set *set)
     return load_status(set->label, status, &set->findings);
 }
 
-/* What reading with trust finds and reading without does not. */
+/* Adds what reading with trust finds and reading without does not, as warnings. The file is read
+ * twice for that. */
 static int add_trust_warnings(const char *path, struct policy_set *set)
 {
     struct diagnostics strict = DIAGNOSTICS_EMPTY;
@@ -142,6 +157,9 @@ static int add_trust_warnings(const char *path, struct policy_set *set)
     return status;
 }
 
+/* access(2) first, for a message about the file itself instead of a finding in it. Without trust,
+ * since a policy is written and checked where it is not in force yet; what trust would refuse then
+ * becomes a warning. */
 static int load_named(const char *path, struct policy_set *set)
 {
     if (access(path, R_OK) < 0) {
@@ -152,6 +170,8 @@ static int load_named(const char *path, struct policy_set *set)
     return status == CLI_YES ? add_trust_warnings(path, set) : status;
 }
 
+/* Compiled also for commands that only print: a policy that does not compile is not in order. The
+ * label is what messages call it; it is borrowed from path. */
 int policy_set_load(const char *path, struct policy_set *ret_set)
 {
     struct policy_set *set = ret_set;
@@ -172,6 +192,7 @@ int policy_set_load(const char *path, struct policy_set *ret_set)
     return status;
 }
 
+/* The tests run in this process; no provider is called. */
 int policy_set_test(struct policy_set *set)
 {
     return selftest_run(set->draft, set->policy, &set->tested, &set->findings) == MIGUARD_OK
@@ -179,6 +200,7 @@ int policy_set_test(struct policy_set *set)
                : complain(CLI_UNABLE, "out of memory");
 }
 
+/* Leaves {0}, so that a second call does nothing. */
 void policy_set_release(struct policy_set *set)
 {
     selftest_release(&set->tested);

@@ -16,12 +16,15 @@
 struct policy_set {
     const char *label; /* for a person */
     struct policy_draft *draft;
+    /* The compiled draft; NULL while there are errors. */
     const struct policy *policy;
+    /* Filled by policy_set_test(). */
     struct selftest_result tested;
     struct diagnostics findings;
 };
 
-/* The value of --policy, else of the environment, else NULL: the standard places. */
+/* The value of --policy, else of the environment (not in a set-id program, secure_getenv(3)), else
+ * NULL: the standard places. An empty value counts as missing. Borrowed. */
 const char *policy_path(const char *given);
 
 /*
@@ -34,18 +37,21 @@ const char *policy_path(const char *given);
  */
 int policy_set_load(const char *path, struct policy_set *ret_set);
 
-/* Runs the tests of the set; each that fails is an error in its findings. CLI_YES or CLI_UNABLE. */
+/* Runs the tests of the set; each that fails is an error in its findings. Does not return CLI_NO
+ * for that: the caller reads set->tested. CLI_YES or CLI_UNABLE. */
 int policy_set_test(struct policy_set *set);
 
+/* Frees what was loaded; allowed after a failed load. */
 void policy_set_release(struct policy_set *set);
 
-/* All findings, safe for a terminal. */
+/* All findings, one a line, file:line first, safe for a terminal. */
 void print_findings(FILE *stream, const struct diagnostics *findings);
 
 /* A text of several lines, safe for a terminal. */
 void print_lines(FILE *stream, const char *text);
 
-/* {"severity", "file", "line", "column", "message"} for each; NULL out of memory. */
+/* {"severity", "file", "line", "column", "message"} for each, as an array that the caller owns;
+ * NULL out of memory. */
 json_t *findings_json(const struct diagnostics *findings);
 
 /* Standard input or a file, whole; NULL after a message. More than a policy may have is cut one

@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints instances in MOF for `miguard run`. */
+/*
+ * Prints instances in MOF for `miguard run`.
+ *
+ * render_mof() prints an instance by its elements, in the order of its class. Every text of the
+ * instance passes print_safe(), since a provider may write anything. Only the functions of MI.h are
+ * used.
+ *
+ * A value is printed by print_scalar(), an array by print_array(), an embedded instance by
+ * print_instance() again, one level further in. The provider's instances have come through the
+ * host, which copies them and limits their nesting, so the recursion here ends. What the form
+ * cannot show, such as a char16 outside of ASCII, is written as the escape that MOF has for it.
+ */
 #include "tools/cli/cli.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Columns: where arrays are broken, and of one level. */
 enum { LINE_WIDTH = 100, INDENT = 4 };
 
+/* The index is the number of MI_Result in MI.h. */
 const char *result_name(MI_Result result)
 {
     static const char *const names[] = {
@@ -69,6 +82,7 @@ void datetime_text(const MI_Datetime *datetime, char text[26])
 
 static void print_instance(FILE *stream, const MI_Instance *instance, int indent, bool terse);
 
+/* A MOF string (DSP0004, annex A): with the escapes of print_safe(). */
 static void print_quoted(FILE *stream, const char *text)
 {
     fputc('"', stream);
@@ -76,6 +90,9 @@ static void print_quoted(FILE *stream, const char *text)
     fputc('"', stream);
 }
 
+/* As MOF writes it (DSP0004, annex A). A real has as many digits as bring back the same number: 9
+ * for 32 bits, 17 for 64. A char16 beyond printable ASCII is its code, since one half of a
+ * surrogate pair is not a character. A datetime and a reference are strings in MOF. */
 static void print_scalar(FILE *stream, MI_Type type, const MI_Value *value, int indent)
 {
     char text[26];
@@ -143,7 +160,9 @@ static void print_scalar(FILE *stream, MI_Type type, const MI_Value *value, int 
 
 /* ---- arrays ------------------------------------------------------------------------------- */
 
-/* How many characters print_scalar() would write, for the line break. */
+/* How many characters print_scalar() would write, for the line break. An embedded instance has
+ * lines of its own and counts as nothing. Without memory the width is 0: then only the break is in
+ * the wrong place. */
 static size_t scalar_width(MI_Type type, const MI_Value *value)
 {
     char *text = NULL;
@@ -158,11 +177,15 @@ static size_t scalar_width(MI_Type type, const MI_Value *value)
     return width;
 }
 
+/* Array types have one bit more (MI.h, MI_ARRAY). */
 MI_Type scalar_type(MI_Type type)
 {
     return (MI_Type)((unsigned)type & ~(unsigned)MI_ARRAY);
 }
 
+/* Values are copied out of the array by their size, since its elements are packed and an MI_Value
+ * is larger; the rest of *ret_value is zero. The size is by the position of the type in MI.h.
+ * False: the element is a NULL string or instance. */
 bool array_element(MI_Type type, const MI_Array *array, MI_Uint32 index, MI_Value *ret_value)
 {
     static const size_t sizes[] = {
@@ -179,6 +202,9 @@ bool array_element(MI_Type type, const MI_Array *array, MI_Uint32 index, MI_Valu
     return scalar < MI_STRING || ret_value->string != NULL;
 }
 
+/* In braces, with line breaks where the next element would pass LINE_WIDTH. at is the column at
+ * which the array begins, indent that of the property, from which the continuation lines are set
+ * in. */
 static void print_array(FILE *stream, MI_Type type, const MI_Array *array, int indent, size_t at)
 {
     MI_Value value;
@@ -206,6 +232,7 @@ static void print_array(FILE *stream, MI_Type type, const MI_Array *array, int i
 
 /* ---- an instance -------------------------------------------------------------------------- */
 
+/* One line, or more for an array or an embedded instance. */
 static void print_property(FILE *stream, const MI_Char *name, MI_Type type, const MI_Value *value,
                            MI_Uint32 flags, int indent)
 {
@@ -222,6 +249,8 @@ static void print_property(FILE *stream, const MI_Char *name, MI_Type type, cons
     fputs(";\n", stream);
 }
 
+/* Without the semicolon, since an embedded instance is followed by that of its property. Results of
+ * the calls are not needed: name and count stay NULL and 0. */
 static void print_instance(FILE *stream, const MI_Instance *instance, int indent, bool terse)
 {
     const MI_Char *name = NULL;
@@ -243,6 +272,7 @@ static void print_instance(FILE *stream, const MI_Instance *instance, int indent
     fprintf(stream, "%*s}", indent, "");
 }
 
+/* terse is for errors, whose class has many properties without a value. */
 void render_mof(FILE *stream, const MI_Instance *instance, bool terse)
 {
     print_instance(stream, instance, 0, terse);
@@ -251,6 +281,8 @@ void render_mof(FILE *stream, const MI_Instance *instance, bool terse)
 
 /* ---- references --------------------------------------------------------------------------- */
 
+/* An untyped object path as in DSP0004: class name and keys. Keys without a value and arrays are
+ * left out, since a key can be neither. */
 char *reference_text(const MI_Instance *reference)
 {
     char *text = NULL, separator = '.';

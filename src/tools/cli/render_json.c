@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Instances as JSON for `miguard run --json`. */
+/*
+ * Instances as JSON for `miguard run --json`.
+ *
+ * render_json() makes an object of all elements, json_scalar() and render_array() their values. A
+ * part that is NULL, for want of memory, makes the whole NULL, so that no half of an instance is
+ * printed. Names and texts are made UTF-8 first.
+ */
 #include "tools/cli/cli.h"
 
 #include <math.h>
@@ -8,6 +14,8 @@
 
 #define EXACT_LIMIT (1LL << 53) /* beyond it a double skips integers */
 
+/* A string with what is not UTF-8 replaced. NULL for NULL or out of memory; jansson then makes the
+ * whole NULL. */
 static json_t *json_text(const char *text)
 {
     char *valid = text == NULL ? NULL : valid_utf8(text);
@@ -17,6 +25,7 @@ static json_t *json_text(const char *text)
     return json;
 }
 
+/* As text beyond the numbers that a double holds exactly. */
 static json_t *json_unsigned(MI_Uint64 value)
 {
     char digits[24];
@@ -28,6 +37,7 @@ static json_t *json_unsigned(MI_Uint64 value)
     return json_string(digits);
 }
 
+/* Likewise. */
 static json_t *json_signed(MI_Sint64 value)
 {
     char digits[24];
@@ -48,6 +58,7 @@ static json_t *json_number(double value)
                            : json_string("-Infinity");
 }
 
+/* The text of DSP0004. */
 static json_t *json_datetime(const MI_Datetime *datetime)
 {
     char text[26];
@@ -56,6 +67,7 @@ static json_t *json_datetime(const MI_Datetime *datetime)
     return json_string(text);
 }
 
+/* The object path as text. */
 static json_t *json_reference(const MI_Instance *reference)
 {
     char *text = reference_text(reference);
@@ -65,6 +77,9 @@ static json_t *json_reference(const MI_Instance *reference)
     return json;
 }
 
+/* A new reference; NULL out of memory. Small integers are numbers, large ones text (render_json()
+ * in cli.h says why), a char16 is its code, a datetime and a reference are the texts of DSP0004,
+ * and an embedded instance is an object. */
 static json_t *json_scalar(MI_Type type, const MI_Value *value)
 {
     switch (type) {
@@ -103,6 +118,7 @@ static json_t *json_scalar(MI_Type type, const MI_Value *value)
     }
 }
 
+/* Elements that are NULL become null. */
 static json_t *render_array(MI_Type type, const MI_Array *array)
 {
     json_t *json = json_array();
@@ -120,6 +136,7 @@ static json_t *render_array(MI_Type type, const MI_Array *array)
     return json;
 }
 
+/* Elements that cannot be read are left out, as in MOF. */
 json_t *render_json(const MI_Instance *instance)
 {
     json_t *json = json_object();

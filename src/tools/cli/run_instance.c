@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes the instance of a request from KEY=VALUE. */
+/*
+ * Makes the instance of a request from KEY=VALUE.
+ *
+ * The elements are strings, or arrays of strings: the host converts them to what the class declares
+ * (instance_convert_to()), and refuses a text that is not such a value. The command itself knows no
+ * class.
+ */
 #include "tools/cli/run_request.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* CIM names are the same whatever their case. */
+/* Names of CIM are the same whatever their case (DSP0004, 5.2). */
 static bool same_key(const struct run_pair *a, const struct run_pair *b)
 {
     return a->key_length == b->key_length && strncasecmp(a->text, b->text, a->key_length) == 0;
 }
 
+/* Then the pair has become a part of an earlier element. */
 static bool seen_before(const struct run_pairs *pairs, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
@@ -22,7 +29,8 @@ static bool seen_before(const struct run_pairs *pairs, size_t index)
     return false;
 }
 
-/* One element from all pairs with the key of the one at first. */
+/* Adds one element from all pairs with the key of the one at first. AddElement copies, so the texts
+ * are borrowed from the command line. */
 static MI_Result add_element(MI_Instance *instance, const struct run_pairs *pairs, size_t first)
 {
     const struct run_pair *pair = &pairs->list[first];
@@ -55,6 +63,7 @@ out:
     return result;
 }
 
+/* Through the session's application, as any client makes one. */
 MI_Result run_instance_new(MI_Session *session, const char *class_name,
                            const struct run_pairs *pairs, MI_Instance **ret_instance)
 {

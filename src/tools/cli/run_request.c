@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The operands of `miguard run`, in their order: operation, namespace, class, for invoke a method,
- * then pairs. */
+/*
+ * The operands of `miguard run`, in their order: operation, namespace, class, for invoke a method,
+ * then pairs.
+ *
+ * The options were read by the table in cmd_run.c; run_request_read() gives the operands their
+ * meaning, by the operation, and splits the pairs. Everything that makes no sense is refused before
+ * a module is loaded.
+ */
 #include "tools/cli/run_request.h"
 
 #include <stdlib.h>
@@ -16,6 +22,7 @@ static const char *const verbs[] = {
     NULL,
 };
 
+/* The words are the command line's; only the lists are freed. */
 void run_request_release(struct run_request *request)
 {
     word_list_release(&request->modules);
@@ -26,6 +33,8 @@ void run_request_release(struct run_request *request)
     memset(request, 0, sizeof(*request));
 }
 
+/* The value is everything behind the first =, and may be empty or have further ones. [] before the
+ * = makes an array even of a single value, which a plain KEY=VALUE cannot say. */
 static int read_pair(const struct command_line *line, const char *text, struct run_pair *ret_pair)
 {
     const char *equals = strchr(text, '=');
@@ -43,6 +52,7 @@ static int read_pair(const struct command_line *line, const char *text, struct r
     return CLI_YES;
 }
 
+/* The words from position from on. Room for all of them is allocated once. */
 static int read_pairs(const struct command_line *line, const struct word_list *words, size_t from,
                       struct run_pairs *ret_pairs)
 {
@@ -59,6 +69,7 @@ static int read_pairs(const struct command_line *line, const struct word_list *w
     return CLI_YES;
 }
 
+/* By its whole name, with a suggestion for a typing error. */
 static int read_verb(const struct command_line *line, const char *word, enum run_verb *ret_verb)
 {
     char allowed[128];
@@ -77,12 +88,14 @@ static int read_verb(const struct command_line *line, const char *word, enum run
     return wrong_usage(line, "unknown operation '%s'; use %s", word, allowed);
 }
 
+/* CLI_USAGE after a message. */
 static int missing(const struct command_line *line, const char *what)
 {
     return wrong_usage(line, "%s is missing; see %s --help", what, line->name);
 }
 
-/* What is given and has no meaning for this operation. */
+/* Refuses what is given and has no meaning for this operation: it was meant for something, and to
+ * ignore it would answer another question. */
 static int check_meaning(const struct command_line *line, const struct run_request *request)
 {
     if (request->modules.count == 0) {
@@ -97,6 +110,7 @@ static int check_meaning(const struct command_line *line, const struct run_reque
     return CLI_YES;
 }
 
+/* Pairs begin behind the operands that the operation has by position. */
 static int read_all_pairs(const struct command_line *line, struct run_request *request)
 {
     size_t named = request->verb == RUN_INVOKE ? 4 : 3;
@@ -109,6 +123,8 @@ static int read_all_pairs(const struct command_line *line, struct run_request *r
     return status == CLI_YES ? check_meaning(line, request) : status;
 }
 
+/* The operation comes first, since it says how many operands follow: namespace, class, for invoke
+ * the method, then pairs. CLI_USAGE with the name of what is missing. */
 int run_request_read(const struct command_line *line, struct run_request *request)
 {
     static const char *const names[] = {"the operation", "the namespace", "the class"};

@@ -7,23 +7,32 @@
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"
 
+/* One KEY=VALUE of the command line, in place: nothing is copied. */
 struct run_pair {
     const char *text; /* KEY=VALUE or KEY[]=VALUE as given */
     size_t key_length;
+    /* Given as KEY[]=VALUE. */
     bool array;
+    /* Behind the =, in place. */
     const char *value;
 };
 
+/* Pairs in the order in which they were given; the list is on the heap. */
 struct run_pairs {
     struct run_pair *list;
     size_t count;
 };
 
 enum run_verb { RUN_GET, RUN_ENUMERATE, RUN_CREATE, RUN_MODIFY, RUN_DELETE, RUN_INVOKE };
+
+/* THREAD and PROCESS are the positions of their words; BY_POLICY is not a word, but the default. */
 enum run_gate { RUN_GATE_THREAD, RUN_GATE_PROCESS, RUN_GATE_BY_POLICY };
 
+/* The whole request, read by the table of cmd_run.c and then by run_request_read(). */
 struct run_request {
+    /* As given; values and keys below are made of the last two. */
     struct word_list modules, keys_given, operands;
+    /* NULL: as the policy and the environment say. */
     const char *as_user, *audit_file, *policy;
     enum run_gate gate;
     bool json;
@@ -36,10 +45,13 @@ struct run_request {
 /* From operands and keys_given to what they mean. CLI_YES, or the exit status after a message.
  * Released with run_request_release() either way. */
 int run_request_read(const struct command_line *line, struct run_request *request);
+
+/* Frees the lists; {0} and a half-read request are allowed. */
 void run_request_release(struct run_request *request);
 
-/* A dynamic instance of class_name with pairs as string elements, the host converts them. A key
- * that is given more than once, or as KEY[]=VALUE, becomes an array. */
+/* A dynamic instance of class_name with pairs as string elements; the host converts them to the
+ * declared types. A key that is given more than once, or as KEY[]=VALUE, becomes an array. Released
+ * with MI_Instance_Delete(). A result of MI_Application_NewInstance or MI_Instance_AddElement. */
 MI_Result run_instance_new(MI_Session *session, const char *class_name,
                            const struct run_pairs *pairs, MI_Instance **ret_instance);
 

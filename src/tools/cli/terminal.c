@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages on stderr, and text from outside made safe for a terminal. Every command calls it. */
+/*
+ * Messages on stderr, and text from outside made safe for a terminal. Every command calls it.
+ *
+ * What may reach a terminal from a record, a policy, a provider or a file name passes print_safe()
+ * or print_json_text(): control characters, including those of C1, and the marks that change the
+ * direction of writing are escaped. An administrator reads what an attacker may have written.
+ */
 #include "base/utf8.h"
 #include "tools/cli/cli.h"
 
@@ -26,6 +32,7 @@ static uint32_t next_code_point(const char *text, size_t *ret_length)
     return point;
 }
 
+/* The escapes are those of MOF, so that a quoted text can be read back. */
 void print_safe(FILE *stream, const char *text, bool quoted)
 {
     size_t length;
@@ -46,6 +53,7 @@ void print_safe(FILE *stream, const char *text, bool quoted)
     }
 }
 
+/* Every byte may become three. */
 char *valid_utf8(const char *text)
 {
     char *copy = malloc(strlen(text) * 3 + 1); /* each byte may become U+FFFD */
@@ -67,6 +75,7 @@ char *valid_utf8(const char *text)
     return copy;
 }
 
+/* The whole is made before any of it is written. */
 bool print_json_text(FILE *stream, const char *json, size_t length)
 {
     struct text shown = TEXT_EMPTY;
@@ -77,6 +86,7 @@ bool print_json_text(FILE *stream, const char *json, size_t length)
     return printed;
 }
 
+/* Compact and in the order in which it was made, so that the output is the same each time. */
 bool print_json(FILE *stream, const json_t *json)
 {
     char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
@@ -98,6 +108,7 @@ static bool coloured(FILE *stream)
     return isatty(fileno(stream)) && (unwanted == NULL || *unwanted == '\0');
 }
 
+/* Out of memory, the message is that instead of the text; the status is the same. */
 int complain(enum cli_exit status, const char *format, ...)
 {
     char *text = NULL;
@@ -115,6 +126,7 @@ int complain(enum cli_exit status, const char *format, ...)
     return (int)status;
 }
 
+/* The parts of the error that are set, in the order from general to particular. */
 int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error)
 {
     const char *detail = error->detail[0] != '\0'   ? error->detail
