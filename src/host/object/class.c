@@ -2,6 +2,11 @@
 /*
  * Classes at run time. Every answer comes from the declaration, which decl_fault() has checked
  * before a class of it is made.
+ *
+ * The table's slots look at class_is_ours() first, then answer from the declaration: strings,
+ * qualifier sets and parameter sets are borrowed from it and valid as long as the class. A class
+ * that class_new() made is a heap object with copies of its names; several may share one
+ * declaration, which share_declaration() counts where it is a copy.
  */
 #include "host/object/object.h"
 
@@ -41,6 +46,7 @@ static MI_Result class_get_name_space(const MI_Class *self, const MI_Char **ret_
                                : MI_RESULT_INVALID_PARAMETER;
 }
 
+/* GetServerName: NULL when the class was made without one. */
 static MI_Result class_get_server_name(const MI_Class *self, const MI_Char **ret_name)
 {
     return class_is_ours(self) ? class_give_name(self, self->serverName, ret_name)

@@ -4,6 +4,10 @@
  *
  * Their structs are in the caller's memory and have no function that ends them, so they own
  * nothing: reserved1 points to what they show, reserved2 is its count.
+ *
+ * The declaration was checked by decl_fault() when its class was made, so lists, names and types
+ * need no check here. A set that outlives its class reads freed memory, as MI.h warns of for all
+ * borrowed values.
  */
 #include "host/object/object.h"
 
@@ -136,7 +140,9 @@ static MI_Result get_return_type(const MI_ParameterSet *self, MI_Type *type,
     return MI_RESULT_OK;
 }
 
-/* The index-th parameter, or the one called name when that is not NULL. */
+/* The index-th parameter, or the one called name when that is not NULL. *index becomes its position
+ * without the return value, or the number of all parameters when it is not found, which
+ * parameter_count() uses. */
 static const MI_ParameterDecl *find_parameter(const MI_MethodDecl *method, const char *name,
                                               MI_Uint32 *index)
 {
@@ -231,6 +237,7 @@ static const MI_ParameterSetFT parameter_set_ft = {
     .GetParameter = get_parameter,
 };
 
+/* method must outlive the set. */
 void parameter_set_fill(MI_ParameterSet *set, const MI_MethodDecl *method)
 {
     if (set != NULL) {

@@ -4,6 +4,10 @@
  *
  * A declaration comes from a module, so each reader checks what it uses: decl_fault() runs when a
  * module is loaded, but instances also arrive with declarations that were never checked.
+ *
+ * Lengths are limited to DECL_MAX_ELEMENTS and chains to DECL_MAX_DEPTH, and look-ups compare names
+ * without regard to case and without the `code` of a declaration. Nothing here allocates or locks:
+ * any thread may read a declaration at any time, since modules do not change theirs.
  */
 #include "host/object/object.h"
 

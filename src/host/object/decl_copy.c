@@ -251,6 +251,7 @@ bool decl_is_copy(const MI_ClassDecl *decl)
            decl->owningClass->classDecl == decl;
 }
 
+/* Relaxed order is enough: the caller has a reference already, so the count is not 0. */
 void decl_copy_hold(const MI_ClassDecl *decl)
 {
     if (decl_is_copy(decl)) {

@@ -4,6 +4,10 @@
  *
  * Pointers cannot be checked, only what they point to. A module that passes this check cannot make
  * the host read or write outside an instance, free a field twice or loop forever.
+ *
+ * decl_fault() and decl_method_fault() run once when a module is loaded or a class is made.
+ * decl_layout_fault() is the part that runs whenever an instance is made; it is linear as long as a
+ * generator has laid the fields out in order.
  */
 #include "host/object/object.h"
 
@@ -150,6 +154,7 @@ static const char *object_fault(const MI_ClassDecl *decl)
     return fault;
 }
 
+/* Parameters are checked like properties; their declarations agree in the members that are read. */
 const char *decl_method_fault(const MI_MethodDecl *method)
 {
     if (method == NULL) {

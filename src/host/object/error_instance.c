@@ -152,7 +152,9 @@ static bool result_known(MI_Uint32 code)
     return code < sizeof(meanings) / sizeof(meanings[0]) && meanings[code].text != NULL;
 }
 
-/* Names of types compare like CIM names. An unknown or missing type is FAILED even with code 0. */
+/* Names of types compare like CIM names. The number of another system says nothing as an MI_Result,
+ * so it is FAILED, but 0 is success in each of them. An unknown or missing type is FAILED even with
+ * code 0. */
 MI_Result error_result_from(MI_Uint32 code, const char *type)
 {
     static const char *const foreign[] = {MI_RESULT_TYPE_HRESULT, MI_RESULT_TYPE_WIN32,

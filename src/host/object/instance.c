@@ -220,21 +220,25 @@ static MI_Result get_name(const MI_Char *name, const MI_Char **ret_name)
     return MI_RESULT_OK;
 }
 
+/* The name is copied; NULL removes it. */
 static MI_Result instance_set_name_space(MI_Instance *self, const MI_Char *name)
 {
     return set_name(self, NAME_SPACE, name);
 }
 
+/* Borrowed; for an instance built by hand it is what the provider wrote there. */
 static MI_Result instance_get_name_space(const MI_Instance *self, const MI_Char **ret_name)
 {
     return self == NULL ? MI_RESULT_INVALID_PARAMETER : get_name(self->nameSpace, ret_name);
 }
 
+/* Likewise for the name of the server, which this host never sets by itself. */
 static MI_Result instance_set_server_name(MI_Instance *self, const MI_Char *name)
 {
     return set_name(self, SERVER_NAME, name);
 }
 
+/* Likewise. */
 static MI_Result instance_get_server_name(const MI_Instance *self, const MI_Char **ret_name)
 {
     return self == NULL ? MI_RESULT_INVALID_PARAMETER : get_name(self->serverName, ret_name);

@@ -123,8 +123,12 @@ static MI_Result array_from_texts(MI_Type type, const MI_StringA *texts, MI_Valu
     return MI_RESULT_OK;
 }
 
-/* From a value of type to one of the element's type, which the caller then owns. Only equal types
- * and texts are accepted: a number of another width could lose its value silently. */
+/*
+ * From a value of type to one of the element's type, which the caller then owns. Equal types are
+ * copied, nested instances are laid out anew, and texts become the declared type, since a client
+ * may not know it. Everything else is TYPE_MISMATCH: a number of another width could lose its value
+ * silently.
+ */
 static MI_Result convert_value(const struct decl_element *element, MI_Type type,
                                const MI_Value *from, const struct instance_convert *how,
                                struct nest *nest, MI_Value *ret_value)
@@ -146,7 +150,9 @@ static MI_Result convert_value(const struct decl_element *element, MI_Type type,
     return MI_RESULT_TYPE_MISMATCH;
 }
 
-/* Converts the element of from at index into the field of to with that name. */
+/* Converts the element of from at index into the field of to with that name. The state "modified"
+ * is kept, since ModifyInstance leaves unmodified properties alone. An element that to does not
+ * have is dropped or refused, as `how` says. */
 static MI_Result convert_element(const MI_Instance *from, MI_Uint32 index, MI_Instance *to,
                                  const struct instance_convert *how, struct nest *nest)
 {

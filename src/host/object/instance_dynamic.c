@@ -13,7 +13,9 @@
 
 /* base is what callers hold. */
 struct dynamic_instance {
+    /* What callers hold; it stays in place, so that pointers to it are valid until Delete. */
     MI_Instance base;
+    /* Its own declaration, which grows; `properties` below is the list it points to. */
     MI_ClassDecl decl;
     MI_PropertyDecl **properties;
     /* In elements. */
@@ -31,6 +33,7 @@ static struct dynamic_instance *dynamic_of(const MI_Instance *self)
     return (struct dynamic_instance *)self->reserved[1];
 }
 
+/* NULL as long as the instance has no element. */
 unsigned char *instance_dynamic_fields(const MI_Instance *self)
 {
     return dynamic_of(self)->fields;
@@ -165,7 +168,9 @@ static MI_PropertyDecl *property_new(const char *name, MI_Type type, MI_Uint32 f
     return property;
 }
 
-/* Everything that AddElement refuses before it changes anything. */
+/* Everything that MI_Instance_AddElement refuses before it changes anything: INVALID_PARAMETER for
+ * an instance of another host, an illegal name, an unknown type or BORROW with ADOPT; FAILED for a
+ * static instance, whose layout cannot grow; ALREADY_EXISTS. */
 static MI_Result check_new_element(const MI_Instance *self, const MI_Char *name, MI_Type type,
                                    MI_Uint32 flags)
 {

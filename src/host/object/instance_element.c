@@ -4,6 +4,10 @@
  *
  * Static and dynamic instances differ only in the place of their fields: both are laid out by their
  * declaration.
+ *
+ * Reading goes through instance_field_at(), which turns an index into pointers to value, `exists`
+ * and `flags`. Writing goes through field_set(), which copies first and releases the old value
+ * after, so that a failure changes nothing and a value may be a part of the one that it replaces.
  */
 #include "host/object/object.h"
 
@@ -25,6 +29,7 @@ bool instance_is_direct(const MI_Instance *self)
     return decl != NULL && !decl_is_method(decl) && !decl_is_dynamic(decl);
 }
 
+/* For readers of any direct instance, with a table or without. */
 MI_Uint32 instance_field_count(const MI_Instance *self)
 {
     /* A dynamic declaration without a dynamic instance cannot be followed. */
@@ -70,6 +75,7 @@ bool field_is_null(const struct field *field)
     return *field->exists == MI_FALSE || value_is_null(field->element.type, field->value);
 }
 
+/* "Not modified" is what ModifyInstance uses to leave a property alone. */
 MI_Uint32 field_flags_out(const struct field *field)
 {
     MI_Uint32 flags = field->element.flags & ~(MI_FLAG_NULL | MI_FLAG_NOT_MODIFIED);
@@ -197,6 +203,7 @@ MI_Result instance_set_element(MI_Instance *self, const MI_Char *name, const MI_
     return result == MI_RESULT_OK ? field_set(&field, value, type, flags) : result;
 }
 
+/* By position, as generated code sets strings and arrays. */
 MI_Result instance_set_element_at(MI_Instance *self, MI_Uint32 index, const MI_Value *value,
                                   MI_Type type, MI_Uint32 flags)
 {
@@ -206,6 +213,7 @@ MI_Result instance_set_element_at(MI_Instance *self, MI_Uint32 index, const MI_V
     return result == MI_RESULT_OK ? field_set(&field, value, type, flags) : result;
 }
 
+/* The element becomes NULL and counts as not modified. */
 MI_Result instance_clear_element(MI_Instance *self, const MI_Char *name)
 {
     struct field field;
@@ -217,6 +225,7 @@ MI_Result instance_clear_element(MI_Instance *self, const MI_Char *name)
     return result;
 }
 
+/* Likewise by position. */
 MI_Result instance_clear_element_at(MI_Instance *self, MI_Uint32 index)
 {
     struct field field;

@@ -146,7 +146,9 @@ enum { FIELD_BORROWED = 0x01, FIELD_MODIFIED = 0x02 };
 /* One element of an instance that is read through its declaration: pointers into the instance,
  * valid until it is released or, for a dynamic one, until the next element is added. */
 struct field {
+    /* What the declaration says of it, copied out. */
     struct decl_element element;
+    /* value_size(element.type) bytes; aligned, but read by memcpy(3). */
     unsigned char *value;
     MI_Boolean *exists; /* directly after the value */
     MI_Uint8 *flags;
@@ -225,15 +227,27 @@ MI_Result instance_copy_names(const MI_Instance *from, MI_Instance *to);
 /* (instance_element.c) These slots have the semantics of the calls of that name in MI.h. self may
  * be any direct instance for reading, and must be one that this host made for writing. */
 MI_Result instance_get_element_count(const MI_Instance *self, MI_Uint32 *count);
+
+/* value NULL sets NULL. Only the bytes of *value that type needs are read. */
 MI_Result instance_set_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
                                MI_Type type, MI_Uint32 flags);
+
+/* By position; FAILED beyond the end, unlike reading. */
 MI_Result instance_set_element_at(MI_Instance *self, MI_Uint32 index, const MI_Value *value,
                                   MI_Type type, MI_Uint32 flags);
+
+/* Each output may be NULL. The value is borrowed. */
 MI_Result instance_get_element(const MI_Instance *self, const MI_Char *name, MI_Value *value,
                                MI_Type *type, MI_Uint32 *flags, MI_Uint32 *index);
+
+/* By position; INVALID_PARAMETER beyond the end. */
 MI_Result instance_get_element_at(const MI_Instance *self, MI_Uint32 index, const MI_Char **name,
                                   MI_Value *value, MI_Type *type, MI_Uint32 *flags);
+
+/* NO_SUCH_PROPERTY for an unknown name. */
 MI_Result instance_clear_element(MI_Instance *self, const MI_Char *name);
+
+/* FAILED beyond the end. */
 MI_Result instance_clear_element_at(MI_Instance *self, MI_Uint32 index);
 
 /* (instance_dynamic.c) AddElement: FAILED on a static instance, ALREADY_EXISTS for a second element

@@ -50,7 +50,8 @@ MI_Uint32 instance_element_count(const MI_Instance *instance)
     return count;
 }
 
-/* Checks what a foreign table reports against this host's own rules. */
+/* Checks what a foreign table reports against this host's own rules: a name, a known type, and a
+ * flag for NULL that agrees with the value. Only value_size() bytes of the value are used. */
 static MI_Result foreign_element_at(const MI_Instance *instance, MI_Uint32 index,
                                     const char **ret_name, MI_Value *ret_value, MI_Type *ret_type,
                                     MI_Uint32 *ret_flags)
@@ -155,7 +156,8 @@ static MI_Result copy_field(const struct field *from, struct field *to, struct n
     return MI_RESULT_OK;
 }
 
-/* A copy with the same declaration. Fields that cannot be read stay as construction left them. */
+/* A copy with the same declaration, field by field. Fields that cannot be read stay as construction
+ * left them. The result of a failure is deleted here, with what was copied. */
 static MI_Result copy_static(const MI_Instance *from, MI_Instance **ret_instance, struct nest *nest)
 {
     MI_Instance *copy = NULL;
@@ -284,6 +286,7 @@ MI_Result instance_copy_nested(const MI_Instance *from, MI_Instance **ret_instan
     return MI_RESULT_OK;
 }
 
+/* One walk by itself: each copy has its own limits. */
 MI_Result instance_copy(const MI_Instance *from, MI_Instance **ret_instance)
 {
     struct nest nest = {0};
@@ -384,6 +387,7 @@ static bool content_equal(const MI_Instance *a, const MI_Instance *b, struct nes
     return true;
 }
 
+/* A reference within keys leads here again, one level deeper. */
 bool instance_keys_equal_nested(const MI_Instance *a, const MI_Instance *b, struct nest *nest)
 {
     if (!nest_enter(nest)) {
@@ -394,6 +398,7 @@ bool instance_keys_equal_nested(const MI_Instance *a, const MI_Instance *b, stru
     return equal;
 }
 
+/* The nesting is counted here, since content_equal() calls itself through the values. */
 bool instance_content_equal_nested(const MI_Instance *a, const MI_Instance *b, struct nest *nest)
 {
     if (!nest_enter(nest)) {
@@ -404,6 +409,7 @@ bool instance_content_equal_nested(const MI_Instance *a, const MI_Instance *b, s
     return equal;
 }
 
+/* NULL equals nothing, not even NULL: it names no object. */
 bool instance_keys_equal(const MI_Instance *a, const MI_Instance *b)
 {
     struct nest nest = {0};

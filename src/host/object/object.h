@@ -67,7 +67,9 @@ bool decl_name_legal(const char *name); /* a CIM identifier */
 struct decl_element {
     const char *name;
     MI_Uint32 flags;
+    /* Known: value_size() is not 0. */
     MI_Type type;
+    /* Bytes from the start of the instance struct to the value. */
     MI_Uint32 offset;
     const char *class_name;    /* of a reference or embedded instance */
     const void *default_value; /* NULL for parameters */

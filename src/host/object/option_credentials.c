@@ -2,6 +2,10 @@
 /*
  * Credentials in options. They matter for remote sessions only; a local session's identity comes
  * from the kernel, never from here. The memory is wiped before it is freed.
+ *
+ * credentials_add() checks and borrows, append() copies; the getters lend what the list holds, but
+ * for the password, which only credentials_get_password_at() gives, into the caller's own buffer.
+ * Nothing here is ever compared with the identity of a session.
  */
 #include "host/object/option_list.h"
 
@@ -170,6 +174,7 @@ MI_Result credentials_add(struct option_list *list, const char *name,
     return append(list, &borrowed);
 }
 
+/* The number for all names together. */
 MI_Result credentials_get_count(const struct option_list *list, MI_Uint32 *count)
 {
     if (count == NULL) {
@@ -179,7 +184,8 @@ MI_Result credentials_get_count(const struct option_list *list, MI_Uint32 *count
     return MI_RESULT_OK;
 }
 
-/* Six asterisks for every password, even for an absent one: not even its absence is disclosed. */
+/* Six asterisks for every password, even for an absent one: not even its absence is disclosed
+ * (MI_DestinationOptions_GetCredentialsAt). The texts are borrowed until the list is released. */
 MI_Result credentials_get_at(const struct option_list *list, MI_Uint32 index, const char **name,
                              MI_UserCredentials *credentials, MI_Uint32 *flags)
 {

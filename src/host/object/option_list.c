@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of named options behind the three kinds of options (option_list.h). Called
- * by options.c. */
+/*
+ * The list of named options behind the three kinds of options (option_list.h). Called
+ * by options.c.
+ *
+ * Every setter checks its arguments and calls set(), which adds or replaces; every getter finds the
+ * option by name and type. Names are compared without regard to case, and the search is linear,
+ * since a list has few options. The one exception is the channel option of operations, which occurs
+ * once for each message channel.
+ */
 #include "host/object/option_list.h"
 
 #include "base/alloc.h"

@@ -18,6 +18,7 @@ enum option_kind { OPTIONS_OPERATION = 1, OPTIONS_DESTINATION, OPTIONS_DELIVERY 
 
 /* One option. The names and values belong to the list. */
 struct option {
+    /* Owned; never empty. */
     char *name;
     MI_Type type;
     /* MI_FLAG_REQUIRED for a custom option that must be understood; 1 for a disabled channel. */
@@ -28,6 +29,7 @@ struct option {
 /* One credential. All texts belong to the list; those after type are wiped before they are
  * freed. */
 struct credential {
+    /* Under which option the credential was added; owned, like the other texts. */
     char *option_name;
     char *type; /* MI_AUTH_TYPE_... */
     char *domain;
@@ -38,6 +40,7 @@ struct credential {
 
 /* Released by option_list_release(). Zeroed memory with a kind is an empty list. */
 struct option_list {
+    /* Set when the list is made, and never changed. */
     enum option_kind kind;
     bool must_understand;                 /* operation: every custom option counts as must-comply */
     MI_SubscriptionDeliveryType delivery; /* delivery */

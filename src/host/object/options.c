@@ -235,6 +235,7 @@ static void operation_delete(MI_OperationOptions *self)
     (void)operation_end(self);
 }
 
+/* SetCustomOption: only operation options have it. */
 static MI_Result operation_set_custom(MI_OperationOptions *self, const MI_Char *name, MI_Type type,
                                       const MI_Value *value, MI_Boolean must_comply,
                                       MI_Uint32 flags)
@@ -242,6 +243,7 @@ static MI_Result operation_set_custom(MI_OperationOptions *self, const MI_Char *
     ON_LIST(OPTIONS_OPERATION, option_set_custom(list, name, type, value, must_comply, flags));
 }
 
+/* GetEnabledChannels: name is the channel option's. */
 static MI_Result operation_get_channels(const MI_OperationOptions *self, const MI_Char *name,
                                         MI_Uint32 *channels, MI_Uint32 length, MI_Uint32 *count,
                                         MI_Uint32 *flags)
@@ -300,6 +302,7 @@ DEFINE_COMMON(destination, MI_DestinationOptions, OPTIONS_DESTINATION)
 DEFINE_CREDENTIALS(destination, MI_DestinationOptions, OPTIONS_DESTINATION)
 DEFINE_LIFE(destination, MI_DestinationOptions, OPTIONS_DESTINATION, destination_options_ft)
 
+/* Likewise ignores a stale handle. */
 static void destination_delete(MI_DestinationOptions *self)
 {
     (void)destination_end(self);
@@ -345,12 +348,14 @@ DEFINE_COMMON(delivery, MI_SubscriptionDeliveryOptions, OPTIONS_DELIVERY)
 DEFINE_CREDENTIALS(delivery, MI_SubscriptionDeliveryOptions, OPTIONS_DELIVERY)
 DEFINE_LIFE(delivery, MI_SubscriptionDeliveryOptions, OPTIONS_DELIVERY, delivery_options_ft)
 
+/* SetDateTime, for the start of a delivery. */
 static MI_Result delivery_set_datetime(MI_SubscriptionDeliveryOptions *self, const MI_Char *name,
                                        const MI_Datetime *value, MI_Uint32 flags)
 {
     ON_LIST(OPTIONS_DELIVERY, option_set_datetime(list, name, value, flags));
 }
 
+/* GetDateTime. */
 static MI_Result delivery_get_datetime(const MI_SubscriptionDeliveryOptions *self,
                                        const MI_Char *name, MI_Datetime *value, MI_Uint32 *index,
                                        MI_Uint32 *flags)
@@ -378,6 +383,7 @@ static const MI_SubscriptionDeliveryOptionsFT delivery_options_ft = {
     .Clone = delivery_clone,
 };
 
+/* The type is kept, but no subscription is served. */
 MI_Result delivery_options_new(MI_SubscriptionDeliveryType type,
                                MI_SubscriptionDeliveryOptions *ret_options)
 {

@@ -13,6 +13,7 @@
 /* base is what callers hold. */
 struct property_set {
     MI_PropertySet base;
+    /* Owned, each by itself; NULL when empty. */
     char **names;
     MI_Uint32 count;
     /* Of names, in elements. */

@@ -36,6 +36,7 @@ size_t value_element_size(MI_Type type)
     return sizes[type_scalar(type)];
 }
 
+/* Every array has one size, whatever its elements. */
 size_t value_size(MI_Type type)
 {
     if ((unsigned)type > MI_INSTANCEA) {
@@ -108,7 +109,9 @@ static MI_Result copy_scalar(MI_Type type, const void *from, void *to, struct ne
     return MI_RESULT_OK;
 }
 
-/* Flat where the elements own nothing, else element by element. */
+/* Flat where the elements own nothing, else element by element. The count of the copy is that of
+ * the elements made so far, so that value_release() fits at any moment. An empty array has no
+ * memory. */
 static MI_Result copy_array(MI_Type type, const void *from, void *to, struct nest *nest)
 {
     MI_Type scalar = type_scalar(type);
@@ -151,6 +154,7 @@ static MI_Result copy_array(MI_Type type, const void *from, void *to, struct nes
     return MI_RESULT_OK;
 }
 
+/* A scalar or an array; the type was not known to be valid before. */
 MI_Result value_copy_nested(MI_Type type, const void *from, void *to, struct nest *nest)
 {
     if (value_size(type) == 0) {
@@ -207,8 +211,8 @@ void value_release(MI_Type type, void *value)
     memset(value, 0, value_size(type));
 }
 
-/* A timestamp equals a timestamp with the same members; two that name one moment in different zones
- * differ, as their texts do. */
+/* Equal when they have the same members; two timestamps that name one moment in different zones
+ * differ, as their texts do. Only the bytes with a meaning are compared. */
 static bool equal_datetimes(const void *a, const void *b)
 {
     MI_Datetime left;
@@ -318,6 +322,7 @@ bool value_equal_nested(MI_Type type, const void *a, const void *b, struct nest 
     return true;
 }
 
+/* One walk by itself. */
 bool value_equal(MI_Type type, const void *a, const void *b)
 {
     struct nest nest = {0};

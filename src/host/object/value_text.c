@@ -72,7 +72,8 @@ static bool parse_integer(const char *text, bool *ret_negative, MI_Uint64 *ret_m
     return true;
 }
 
-/* A value out of the range of its type is refused, not truncated: it would name another object. */
+/* The range is that of the type, two's complement. A value out of it is refused, not truncated: it
+ * would name another object. Negative numbers are not accepted for unsigned types, but -0 is 0. */
 static bool integer_from_text(MI_Type type, const char *text, void *to)
 {
     size_t size = value_element_size(type);
@@ -151,8 +152,8 @@ static bool real_form(const char *text)
     return *end == '\0';
 }
 
-/* Overflow is refused; a value too small becomes 0 or a subnormal number, as strtod(3) rounds
- * it. */
+/* Overflow is refused; a value too small becomes 0 or a subnormal number, as strtod(3) rounds it.
+ * The form is checked first, by real_form(), since strtod(3) takes more than a CIM real. */
 static MI_Result real_from_text(MI_Type type, const char *text, void *to)
 {
     MI_Value value = {0};
@@ -292,7 +293,8 @@ static bool interval_from_text(const char *text, MI_Interval *ret_interval)
     return true;
 }
 
-/* Asterisks for unknown digits are legal CIM, but an MI_Datetime has no room for "unknown". */
+/* A timestamp or an interval, each of exactly 25 characters (DSP0004, 5.2.4). Asterisks for unknown
+ * digits are legal CIM, but an MI_Datetime has no room for "unknown", so they are refused. */
 static bool datetime_from_text(const char *text, void *to)
 {
     MI_Datetime value = {0};

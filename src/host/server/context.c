@@ -219,6 +219,7 @@ void context_let_go(struct context *const *context)
     }
 }
 
+/* A pin keeps the memory, not the life: this may become false at any time. */
 bool context_is_live(const struct context *context)
 {
     return (atomic_load_explicit(&context->state, memory_order_acquire) & STATE_LIVE) != 0;

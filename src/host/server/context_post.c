@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How a provider answers a request, and the session that it may use meanwhile. */
+/*
+ * How a provider answers a request, and the session that it may use meanwhile.
+ *
+ * Each of the three final posts ends the context before it returns: the provider must not use it
+ * any more, and a second post is INVALID_PARAMETER (MI_Context_PostResult). PostInstance may be
+ * called any number of times before, from any thread.
+ */
 #include "host/server/host.h"
 
 #include "base/alloc.h"

@@ -12,11 +12,13 @@
  * one request is inside another. */
 static _Thread_local unsigned depth;
 
+/* 0 on a thread of a client. */
 unsigned dispatch_depth(void)
 {
     return depth;
 }
 
+/* Called in pairs, by dispatch_step() and end_visit(). */
 unsigned dispatch_enter(unsigned new_depth)
 {
     unsigned old = depth;

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Callbacks other than the result's, on their way from a provider's thread to the driver. */
+/*
+ * Callbacks other than the result's, on their way from a provider's thread to the driver.
+ *
+ * event_post() is called by context_write.c on a provider's thread. The event waits in the
+ * operation's queue until the driver calls deliver_pending(). A question stays on the stack of the
+ * thread that asks; it is in the queue or with the driver as long as that thread waits, and nowhere
+ * afterwards.
+ */
 #include "host/server/host.h"
 
 #include "base/alloc.h"
@@ -8,6 +15,7 @@
 /* Messages and reports that were not fetched; further ones are dropped, as they only inform. */
 enum { MAX_WAITING = 4096 };
 
+/* For owned events: their texts and error are on the heap. */
 void event_free(struct event *event)
 {
     for (size_t i = 0; i < sizeof(event->text) / sizeof(event->text[0]); i++) {

@@ -4,6 +4,10 @@
  *
  * The list of modules changes only while no request runs (miguard/host.h demands that of callers),
  * so requests read it without a lock.
+ *
+ * miguard_host_new() makes the host, miguard_host_load() and miguard_host_add() give it modules,
+ * miguard_host_session() gives a client its session, and miguard_host_free() ends all of them in
+ * order. Requests never come here: they go from session_table.c to operation_new.c.
  */
 #include "host/server/host.h"
 
@@ -38,6 +42,7 @@ void host_release(struct miguard_host *host)
     pthread_mutex_unlock(&host->lock);
 }
 
+/* The numbers 18 and 19 are not used in MI_Result. */
 MI_Result host_result(MI_Uint32 code)
 {
     bool known = code <= MI_RESULT_SERVER_IS_SHUTTING_DOWN && code != 18 && code != 19;

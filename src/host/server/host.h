@@ -81,6 +81,7 @@ struct module {
     MI_Module_Self *self;
     char *name_space; /* NULL: every one */
     struct provider *providers;
+    /* One for each class with a table, and one for a dynamic table. */
     MI_Uint32 provider_count;
     /* Provider code may still run on a thread of its own: never unload or unmap. */
     atomic_bool abandoned;
@@ -134,11 +135,13 @@ bool provider_unload_last(struct miguard_host *host);
 
 /* The server. Its list of modules changes only while no request runs (miguard/host.h). */
 struct miguard_host {
+    /* A copy, with defaults filled in. */
     struct miguard_host_options options;
     uint64_t epoch; /* process_epoch() of the process that made it */
     pthread_mutex_t lock;
     /* A reference was released, or a provider has left LOADING. */
     pthread_cond_t changed;
+    /* In the order of loading, which decides where two serve one class. */
     struct module *modules;
     struct provider *loaded;  /* last loaded first */
     struct session *sessions; /* of clients */
@@ -193,6 +196,7 @@ struct context {
     pthread_mutex_t lock; /* for session and outcome; made once with the memory */
     /* The final result of a Load or Unload has come. */
     pthread_cond_t changed;
+    /* In the pool's queue; valid while the context is free. */
     struct context *next_free;
     uint64_t epoch; /* process_epoch() of the process that made it */
     enum context_kind kind;
@@ -208,6 +212,7 @@ struct context {
     bool in_slot; /* the provider function has not returned */
     /* Of a Load or Unload: */
     void *self;
+    /* The result below is valid. */
     bool posted;
     MI_Result result;
 };
@@ -228,6 +233,8 @@ void context_unpin(struct context *context);
 /* For ON_LEAVING; NULL is ignored. The second also ends the context: for a Load or Unload, which is
  * over when its function is left. */
 void context_let_go(struct context *const *context);
+
+/* Ends the context as failed, if it has not ended, and releases the pin. */
 void context_close(struct context *const *context);
 
 /* Posts the one final result and ends the context with its session; takes over message and details,
@@ -315,6 +322,7 @@ struct session {
     pthread_mutex_t lock;
     /* An operation was destroyed. */
     pthread_cond_t changed;
+    /* No operation may be started or listed any more. */
     bool ended;
     struct operation *operations; /* not ended yet */
     uint64_t operation_count;     /* not destroyed yet */
@@ -372,7 +380,9 @@ struct request_input {
     const MI_Char *name_space;
     const MI_Char *class_name;
     const MI_Char *method_name;
+    /* The instance that the request is about; for Invoke the one whose method it is. */
     const MI_Instance *instance;
+    /* Of an Invoke; NULL without. */
     const MI_Instance *parameters;
     /* Zero or not: only the keys of the results are wanted. */
     MI_Boolean keys_only;
@@ -405,6 +415,7 @@ struct request {
     bool matched;
     struct step *steps; /* &first, or owned */
     struct step first;
+    /* 0 for requests that the host answers by itself. */
     MI_Uint32 step_count;
     /* The steps before it have been called; equal to step_count after the last. */
     MI_Uint32 next_step;
@@ -459,6 +470,7 @@ enum operation_kind { OPERATION_INSTANCE, OPERATION_INDICATION, OPERATION_CLASS 
 struct result {
     struct result *next;
     MI_Instance *instance;
+    /* Of a GetClass. */
     MI_Class *class_item;
 };
 
@@ -475,6 +487,7 @@ struct event {
     enum event_state state;
     bool owned; /* on the heap: no thread waits for it */
     bool answer_wanted;
+    /* The answer is the client's; it stays false ("no") when the operation ends first. */
     bool answered;
     MI_Boolean answer;
     MI_Uint32 number; /* channel, prompt type, percent */
@@ -498,13 +511,16 @@ struct operation {
     MI_Uint32 flags;
     /* Of nesting: 0 for a client's request. */
     unsigned depth;
+    /* A copy: the client may reuse its own after the start. */
     MI_OperationCallbacks callbacks;
     MI_OperationOptions options; /* a copy; ft NULL without options */
     uint64_t timeout_ms;         /* 0: no time-out */
     /* As the options set it; REPORT is answered at once with prompt_default, IGNORE without a
      * callback. */
     MI_CallbackMode prompt_mode;
+    /* The answer to a prompt that is not asked; true unless the options say otherwise. */
     MI_Boolean prompt_default;
+    /* Planned before the operation is published, and read without the lock. */
     struct request request;
 
     pthread_mutex_t lock; /* for everything below */
@@ -520,7 +536,9 @@ struct operation {
     int error_all;
     struct context *context; /* of the step that is not finished */
     struct result *results, **results_end;
+    /* At most MIGUARD_HOST_MAX_RESULTS. */
     MI_Uint32 result_count;
+    /* The queue, in the order of posting. */
     struct event *events, **events_end;
     MI_Uint32 event_count;
     struct event *question; /* that waits for its answer */
@@ -537,6 +555,7 @@ struct operation {
     /* By the client, a time-out or the end of the session. The provider is informed and may still
      * post. */
     bool cancelled;
+    /* Valid once `cancelled` is true. */
     MI_CancellationReason reason;
     bool closed;    /* the handle only serves to acknowledge */
     bool complete;  /* async: the final callback has returned */

@@ -150,11 +150,13 @@ enum miguard_status module_take(struct module *module, MI_Module *mi, struct mig
     return MIGUARD_OK;
 }
 
+/* A module without a namespace serves every one. */
 bool module_serves(const struct module *module, const char *name_space)
 {
     return module->name_space == NULL || decl_name_equal(module->name_space, name_space);
 }
 
+/* By pointer: two classes of one name are two declarations. */
 struct provider *module_provider(const struct module *module, const MI_ClassDecl *decl)
 {
     for (MI_Uint32 i = 0; i < module->provider_count; i++) {

@@ -25,22 +25,26 @@ struct operation *operation_allocate(void)
     return slots_new(&operations, NULL);
 }
 
+/* The handle is made by operation_handle(). */
 void operation_publish(struct operation *operation)
 {
     slots_publish(&operations, operation);
 }
 
+/* A second call does nothing. */
 void operation_retire(struct operation *operation)
 {
     slots_retire(&operations, operation);
 }
 
+/* The same words each time, so handles of one operation can be compared. */
 MI_Operation operation_handle(const struct operation *operation)
 {
     struct slots_handle handle = slots_handle_of(&operations, operation);
     return (MI_Operation){handle.name, (ptrdiff_t)handle.check, &operation_ft};
 }
 
+/* A forged, stale or inherited handle is not found (base/slots.h). */
 struct operation *operation_acquire(const MI_Operation *handle)
 {
     void *object = NULL;
@@ -51,11 +55,13 @@ struct operation *operation_acquire(const MI_Operation *handle)
     return slots_acquire(&operations, name, &object) == SLOTS_OK ? object : NULL;
 }
 
+/* May destroy the operation, and with it release its session. */
 void operation_release(struct operation *operation)
 {
     slots_release(&operations, operation);
 }
 
+/* For a thread or a context that is going to use it later. */
 void operation_pin(struct operation *operation)
 {
     slots_pin(&operations, operation);

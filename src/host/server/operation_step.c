@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "host/object/object.h"
 
+/* The client may be waiting for `changed` in fetch(), the worker in worker(). */
 void operation_finish(struct operation *operation, MI_Result result, char *message,
                       MI_Instance *details)
 {
@@ -58,6 +59,8 @@ bool operation_attach(struct operation *operation, struct context *context)
     return wanted;
 }
 
+/* Before this, a cancellation waits for the function; after it, it may end the operation at
+ * once. */
 void operation_returned(struct operation *operation, struct context *context)
 {
     pthread_mutex_lock(&operation->lock);

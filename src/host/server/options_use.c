@@ -2,6 +2,10 @@
 /*
  * What the host itself reads from the options of an operation. MI has no operation option for the
  * locale; those of destination options are used, as a local session has no destination.
+ *
+ * operation_take_options() clones the client's options once at the start and reads from the clone
+ * the modes, the time-out and the default answer. The rest is looked up when it is needed: channels
+ * by context_write.c, custom options and locales by context_table.c.
  */
 #include "host/server/host.h"
 

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Which provider serves a class, and which providers an enumeration calls. */
+/*
+ * Which provider serves a class, and which providers an enumeration calls.
+ *
+ * A class may be declared by several modules and served by one. Both functions go through the
+ * host's modules in the order of loading, without a lock, since the list does not change while
+ * requests run.
+ */
 #include "host/server/host.h"
 
 #include "base/alloc.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns what a provider posts into what its client receives. */
+/*
+ * Turns what a provider posts into what its client receives.
+ *
+ * result_new() is called for every posted instance, on the provider's thread and without a lock.
+ * The copy is all that the client ever sees: it depends neither on the provider's memory nor on its
+ * module.
+ */
 #include "host/server/host.h"
 
 #include "base/alloc.h"

@@ -2,6 +2,10 @@
 /*
  * The server that MI_Main() gets. Generated code keeps the pointer in a global and uses it as long
  * as the library is mapped, and the two functions get no host: so one table serves all hosts.
+ *
+ * The tables behind it are those of this library: context_ft for contexts, instance_ft for
+ * instances, and those of property sets and filters, which other hosts leave out. Every slot of
+ * them is filled.
  */
 #include "host/server/host.h"
 

@@ -19,11 +19,13 @@ static struct slots sessions =
 
 FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &sessions.lock);
 
+/* The last pin after the end destroys the session and lets the host go on. */
 void session_release(struct session *session)
 {
     slots_release(&sessions, session);
 }
 
+/* Published, or still pinned. */
 uint32_t session_in_use(void)
 {
     return slots_in_use(&sessions);

@@ -51,6 +51,7 @@ static void get_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptio
                       operation);
 }
 
+/* ModifyInstance. */
 static void modify_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                             const MI_Char *name_space, const MI_Instance *instance,
                             MI_OperationCallbacks *callbacks, MI_Operation *operation)
@@ -59,6 +60,7 @@ static void modify_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOp
                       operation);
 }
 
+/* CreateInstance. */
 static void create_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                             const MI_Char *name_space, const MI_Instance *instance,
                             MI_OperationCallbacks *callbacks, MI_Operation *operation)
@@ -67,6 +69,7 @@ static void create_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOp
                       operation);
 }
 
+/* DeleteInstance. */
 static void delete_instance(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                             const MI_Char *name_space, const MI_Instance *instance,
                             MI_OperationCallbacks *callbacks, MI_Operation *operation)
