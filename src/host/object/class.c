@@ -63,8 +63,9 @@ static MI_Result class_get_element_count(const MI_Class *self, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
-/* GetElementAt: each output is optional. The default is borrowed from the declaration, and only as
- * many bytes are written as its type has; without a default they are zeroed. */
+/* GetElementAt: each output is optional. The default value is borrowed from the declaration, and
+ * only as many bytes are written as its type has; without a default they are zeroed and
+ * *value_exists is false. INVALID_PARAMETER beyond the end. */
 static MI_Result class_get_element_at(const MI_Class *self, MI_Uint32 index, const MI_Char **name,
                                       MI_Value *value, MI_Boolean *value_exists, MI_Type *type,
                                       MI_Char **reference_class, MI_QualifierSet *qualifiers,
@@ -100,7 +101,8 @@ static MI_Result class_get_element_at(const MI_Class *self, MI_Uint32 index, con
     return MI_RESULT_OK;
 }
 
-/* GetElement: by name, with the position as a further output. */
+/* GetElement: by name, without regard to case, with the position as a further output.
+ * NO_SUCH_PROPERTY when the class does not have it, inherited properties included. */
 static MI_Result class_get_element(const MI_Class *self, const MI_Char *name, MI_Value *value,
                                    MI_Boolean *value_exists, MI_Type *type,
                                    MI_Char **reference_class, MI_QualifierSet *qualifiers,
@@ -192,8 +194,9 @@ static MI_Result class_get_parent_name(const MI_Class *self, const MI_Char **ret
     return *ret_name == NULL ? MI_RESULT_INVALID_SUPERCLASS : MI_RESULT_OK;
 }
 
-/* GetParentClass: a new class, which the caller deletes. A copied declaration has kept the name of
- * its superclass only, and then this is INVALID_SUPERCLASS. */
+/* GetParentClass: a new class, which the caller deletes, with the names of this one. A copied
+ * declaration has kept the name of its superclass only, and then, as for a root class, this is
+ * INVALID_SUPERCLASS. */
 static MI_Result class_get_parent(const MI_Class *self, MI_Class **ret_parent)
 {
     if (!class_is_ours(self) || ret_parent == NULL) {
@@ -268,7 +271,9 @@ static MI_Result share_declaration(const MI_ClassDecl *decl, const MI_ClassDecl 
     return decl_copy_new(decl, ret_decl);
 }
 
-/* decl_fault() runs here once, so that no slot needs to check the declaration again. */
+/* decl_fault() runs here once, so that no slot needs to check the declaration again. Everything
+ * that can fail comes before *ret_class is set; what was allocated until then is freed. The names
+ * are copied, since those of an instance end with it. */
 MI_Result class_new(const MI_ClassDecl *decl, const char *name_space, const char *server,
                     MI_Class **ret_class)
 {

@@ -77,7 +77,8 @@ MI_Uint32 decl_element_count(const MI_ClassDecl *decl)
 }
 
 /* The check is the same as in decl_fault(), since an instance may come with a declaration that was
- * never loaded through a module. */
+ * never loaded through a module. It makes sure that value, `exists` and `flags` lie inside the
+ * instance, so that no reader needs to. */
 bool decl_element_at(const MI_ClassDecl *decl, MI_Uint32 index, struct decl_element *ret_element)
 {
     if (index >= decl_element_count(decl)) {
@@ -126,7 +127,8 @@ bool decl_element_find(const MI_ClassDecl *decl, const char *name, MI_Uint32 *re
     return false;
 }
 
-/* Linear: a schema has tens of classes, and a request looks for one or two. */
+/* Linear: a schema has tens of classes, and a request looks for one or two. The first of two
+ * classes with one name is found. */
 const MI_ClassDecl *decl_class_find(const MI_SchemaDecl *schema, const char *name)
 {
     if (schema == NULL || schema->classDecls == NULL || name == NULL) {

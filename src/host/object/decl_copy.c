@@ -112,7 +112,8 @@ static const void *take_value(struct decl_copy *copy, MI_Type type, const void *
     return array;
 }
 
-/* The list of pointers and the structs they point to are two blocks. */
+/* The list of pointers and the structs they point to are two blocks. NULL without qualifiers, and
+ * after a failure, which decl_copy_new() sees in `failed`. */
 static const MI_Qualifier *const *take_qualifiers(struct decl_copy *copy,
                                                   const MI_Qualifier *const *from, MI_Uint32 count)
 {
@@ -128,7 +129,8 @@ static const MI_Qualifier *const *take_qualifiers(struct decl_copy *copy,
     return list;
 }
 
-/* The default values are copied too: instances of the copied class borrow them. */
+/* All texts and qualifiers are copied, and the default values too: instances of the copied class
+ * borrow them. Offsets stay, so an instance has the same layout under both. */
 static const MI_PropertyDecl *const *take_properties(struct decl_copy *copy,
                                                      const MI_ClassDecl *decl)
 {

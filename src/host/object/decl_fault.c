@@ -8,6 +8,9 @@
  * decl_fault() and decl_method_fault() run once when a module is loaded or a class is made.
  * decl_layout_fault() is the part that runs whenever an instance is made; it is linear as long as a
  * generator has laid the fields out in order.
+ *
+ * The text of a fault is static and goes into the error of miguard_host_load(): it says what is
+ * wrong, not where, since a generator makes the same mistake everywhere.
  */
 #include "host/object/object.h"
 
@@ -23,8 +26,9 @@ static size_t field_alignment(MI_Type type)
     return type == MI_DATETIME ? _Alignof(MI_Datetime) : value_element_size(type);
 }
 
-/* One property or parameter by itself: it must lie between the header and the end of the instance,
- * with room for `exists` and `flags` behind its value. */
+/* One property or parameter by itself: it must have a name and a known type, and lie between the
+ * header and the end of the instance, aligned, with room for `exists` and `flags` behind its
+ * value. */
 static const char *element_fault(const MI_ClassDecl *decl, const MI_PropertyDecl *property)
 {
     if (property == NULL) {
@@ -57,7 +61,9 @@ static bool overlaps(const MI_PropertyDecl *a, const MI_PropertyDecl *b)
     return a->offset < b_end && b->offset < a_end;
 }
 
-/* Sizes and offsets: what must be true before memory is allocated and fields are written. */
+/* Sizes and offsets: what must be true before memory is allocated and fields are written. Overlaps
+ * are looked for only where the fields are not in order, which generators never do, so this is
+ * linear in practice. */
 const char *decl_layout_fault(const MI_ClassDecl *decl)
 {
     size_t end = sizeof(MI_Instance);

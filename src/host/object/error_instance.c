@@ -5,6 +5,9 @@
  * The class is declared here as a generator would declare it: one list of properties
  * (CIM_ERROR_PROPERTIES) becomes the struct, the property declarations and their array, so that the
  * three cannot differ. error_instance_new() makes an instance of it like of any other class.
+ *
+ * The text of a result is English and stays the same, so that programs may compare it; the number
+ * is in CIMStatusCode. A message that a provider gives is passed on as it is.
  */
 #include "host/object/object.h"
 

@@ -2,6 +2,9 @@
 /*
  * Filters that hold their expression but do not evaluate it: the correct answer for a language
  * without an evaluator is INVALID_PARAMETER and no match (MI_Filter_Evaluate).
+ *
+ * Queries are not served, so no filter reaches a provider; the table is there because MI_Server has
+ * a place for it, and an inline function of MI.h would jump to a NULL slot.
  */
 #include "host/object/object.h"
 

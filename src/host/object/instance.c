@@ -94,8 +94,8 @@ static void store_name(MI_Instance *self, enum name_slot slot, char *copy)
     *name = copy;
 }
 
-/* Everything that the instance owns, but not the instance. Fields that are borrowed are left
- * alone. */
+/* Everything that the instance owns, but not the instance: values and the two names. Fields that
+ * are borrowed are left alone, and so are names that a provider wrote into the public members. */
 static void release_content(MI_Instance *self)
 {
     struct field field;
@@ -255,7 +255,8 @@ MI_Result instance_copy_names(const MI_Instance *from, MI_Instance *to)
 }
 
 /* GetClass: a new class, which the caller deletes. For a dynamic instance it has a copy of the
- * declaration, since that ends with the instance. */
+ * declaration, since that ends with the instance. NOT_SUPPORTED for parameters, which have no
+ * class. */
 static MI_Result instance_get_class(const MI_Instance *self, MI_Class **ret_class)
 {
     if (ret_class == NULL) {

@@ -37,8 +37,9 @@ static MI_Result embedded_decl(const struct decl_element *element, const MI_Inst
     return MI_RESULT_OK;
 }
 
-/* One nested instance, under the declaration that embedded_decl() chose, or copied as it is. `how`
- * applies to it too, so that an unknown property is refused at any depth. */
+/* One nested instance, under the declaration that embedded_decl() chose, or copied as it is where
+ * the module can cast it to nothing. `how` applies to it too, so that an unknown property is
+ * refused at any depth; only the demand for keys ends at an embedded instance. */
 static MI_Result convert_embedded(const struct decl_element *element, const MI_Instance *embedded,
                                   const struct instance_convert *how, struct nest *nest,
                                   MI_Instance **ret_instance)
@@ -90,8 +91,8 @@ static MI_Result convert_embedded_array(const struct decl_element *element, cons
     return MI_RESULT_OK;
 }
 
-/* An array of strings to an array of the declared type; one element that is not such a value
- * refuses the whole. */
+/* An array of strings to an array of the declared type. One element that is not such a value, or is
+ * NULL, refuses the whole: an array with a gap would be another value. */
 static MI_Result array_from_texts(MI_Type type, const MI_StringA *texts, MI_Value *ret_value)
 {
     MI_Type scalar = type_scalar(type);

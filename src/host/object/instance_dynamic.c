@@ -5,6 +5,11 @@
  * The MI_Instance that callers hold never moves. Declaration and fields are separate; the fields
  * are one block that is laid out by the declaration's offsets, exactly as in a static instance, so
  * that the declaration can also be used to make one (MI_Application_NewInstanceFromClass).
+ *
+ * An element never moves within the declaration, so an index stays valid. The block of fields may
+ * move when it grows; pointers from instance_field_at() end there, and values that were borrowed
+ * from it do too, unless they are strings, arrays or instances, which are on the heap by
+ * themselves.
  */
 #include "host/object/object.h"
 

@@ -102,7 +102,8 @@ void field_clear(struct field *field)
     *field->flags = 0;
 }
 
-/* The old value is released first; *value must not be a part of it. */
+/* The old value is released first; *value must not be a part of it. The field is then as SetElement
+ * leaves it: existing, modified and not borrowed. */
 void field_put_owned(struct field *field, const void *value)
 {
     field_clear(field);
@@ -133,7 +134,8 @@ static MI_Result field_borrow(struct field *field, const MI_Value *value)
     return MI_RESULT_OK;
 }
 
-/* Everything that can fail comes before the field is changed. */
+/* Everything that can fail comes before the field is changed. A NULL value counts as modified:
+ * ModifyInstance must be able to set a property to NULL. */
 MI_Result field_set(struct field *field, const MI_Value *value, MI_Type type, MI_Uint32 flags)
 {
     MI_Value copy;

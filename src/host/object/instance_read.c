@@ -136,7 +136,8 @@ MI_Result instance_element_find(const MI_Instance *instance, const char *name, M
     return MI_RESULT_NO_SUCH_PROPERTY;
 }
 
-/* One field of the same declaration, with its state: modified or not. */
+/* One field of the same declaration, with its state: a property that was not modified stays so. The
+ * copy owns its value, also where the original borrows it. */
 static MI_Result copy_field(const struct field *from, struct field *to, struct nest *nest)
 {
     MI_Value copy;
@@ -228,7 +229,8 @@ static MI_Result copy_element(const MI_Instance *from, MI_Uint32 index, MI_Insta
     return MI_RESULT_OK;
 }
 
-/* A copy with a declaration of its own, element by element, from any instance. */
+/* A copy with a declaration of its own, element by element, from any instance. Names, types, flags
+ * and order stay, so that it reads the same. */
 static MI_Result copy_dynamic(const MI_Instance *from, MI_Instance **ret_instance,
                               struct nest *nest)
 {
@@ -365,7 +367,8 @@ static bool keys_equal(const MI_Instance *a, const MI_Instance *b, struct nest *
     return true;
 }
 
-/* Every element, in any order, and the same class. */
+/* Every element, in any order, and the same class. An element that cannot be read equals
+ * nothing. */
 static bool content_equal(const MI_Instance *a, const MI_Instance *b, struct nest *nest)
 {
     const char *name = NULL;

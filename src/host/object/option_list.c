@@ -7,6 +7,9 @@
  * option by name and type. Names are compared without regard to case, and the search is linear,
  * since a list has few options. The one exception is the channel option of operations, which occurs
  * once for each message channel.
+ *
+ * Flags of an option are those that GetOption reports. Setters accept 0 only, as MI.h demands, but
+ * for a channel, where the flag is the setting itself.
  */
 #include "host/object/option_list.h"
 
@@ -80,7 +83,8 @@ static MI_Result reserve(struct option_list *list)
     return MI_RESULT_OK;
 }
 
-/* Appends a copy; all or nothing. */
+/* Appends a copy of name and value; all or nothing. The caller has made sure that the name is not
+ * there yet, but for a channel. */
 static MI_Result add(struct option_list *list, const char *name, MI_Type type, const void *value,
                      MI_Uint32 flags)
 {
@@ -104,7 +108,8 @@ static MI_Result add(struct option_list *list, const char *name, MI_Type type, c
     return MI_RESULT_OK;
 }
 
-/* Gives an option a new value of the same type. The old value stays when the copy fails. */
+/* Gives an option a new value of the same type and new flags. The old value stays when the copy
+ * fails. TYPE_MISMATCH, since a name with another type would be another option. */
 static MI_Result replace(struct option *option, MI_Type type, const void *value, MI_Uint32 flags)
 {
     MI_Value copy = {0};
@@ -222,7 +227,8 @@ static void give_place(const struct option_list *list, const struct option *opti
     }
 }
 
-/* By name and type; the result is that of the getter. */
+/* By name and type; the result is that of the getter. *ret_option is borrowed until the list
+ * changes. */
 static MI_Result find_typed(const struct option_list *list, const char *name, MI_Type type,
                             const struct option **ret_option)
 {

@@ -79,7 +79,8 @@ static struct slots_handle list_publish(struct option_list *list)
     return handle;
 }
 
-/* An object that was never published is destroyed by its last pin alone. */
+/* A copy that is not published yet, or NULL with the reason. An object that was never published is
+ * destroyed by its last pin alone, so a failure half-way frees what was copied. */
 static struct option_list *list_clone(const struct option_list *from, MI_Result *ret_result)
 {
     struct option_list *copy = list_new(from->kind);

@@ -4,6 +4,10 @@
  *
  * A set is used by one thread at a time. The list is searched from the start: sets have as many
  * names as a class has properties, a few dozen.
+ *
+ * The host makes sets for providers: the properties that a client asked for, or those that an
+ * instance to be modified has. NULL in place of a set means all properties, and an empty set none
+ * (MI_PropertySet).
  */
 #include "host/object/object.h"
 
@@ -81,7 +85,8 @@ static MI_Result reserve(struct property_set *set)
     return MI_RESULT_OK;
 }
 
-/* AddElement: ALREADY_EXISTS for a name that is there in any case. */
+/* AddElement: ALREADY_EXISTS for a name that is in the set in any case of its letters. The order of
+ * adding is kept, for GetElementAt. */
 static MI_Result set_add(MI_PropertySet *self, const MI_Char *name)
 {
     struct property_set *set = set_of(self);
@@ -159,7 +164,8 @@ static MI_Result set_delete(MI_PropertySet *self)
     return MI_RESULT_OK;
 }
 
-/* Clone: all or nothing. */
+/* Clone: a set of its own on the heap, with the same order; all or nothing. *ret_set is NULL on
+ * failure. */
 static MI_Result set_clone(const MI_PropertySet *self, MI_PropertySet **ret_set)
 {
     const struct property_set *set = set_of(self);

@@ -78,8 +78,9 @@ MI_Result value_array_limits(MI_Type type, const MI_Array *array)
     return MI_RESULT_OK;
 }
 
-/* One value that is not an array; also one element of an array. NULL strings and instances stay
- * NULL. */
+/* One value that is not an array; also one element of an array. A string is duplicated, an instance
+ * copied as a part of the walk, everything else copied by its bytes. NULL strings and instances
+ * stay NULL. *to is written on success only. */
 static MI_Result copy_scalar(MI_Type type, const void *from, void *to, struct nest *nest)
 {
     if (type == MI_STRING) {
@@ -175,7 +176,7 @@ MI_Result value_copy(MI_Type type, const void *from, void *to)
     return value_copy_nested(type, from, to, &nest);
 }
 
-/* For strings and instances only: other scalars own nothing. */
+/* For strings and instances only: other scalars own nothing. NULL is allowed in both. */
 static void release_scalar(MI_Type type, const void *value)
 {
     void *pointer = NULL;

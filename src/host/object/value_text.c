@@ -308,7 +308,8 @@ static bool datetime_from_text(const char *text, void *to)
     return true;
 }
 
-/* Each type has its function, which writes *to on success only. */
+/* Each type has its function, which writes *to on success only. A string needs no conversion, but a
+ * copy, so that the result is owned in every case. */
 MI_Result value_from_text(MI_Type type, const char *text, void *to)
 {
     bool fits = false;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a search or follow stopped, in a JSON file.
- * Called by cmd_audit_search.c and cmd_audit_follow.c.
+ * Where a search or follow stopped, in a JSON file. Called by cmd_audit_search.c and
+ * cmd_audit_follow.c.
  *
  * The JSON is read strictly: unknown members, wrong types and other versions make it "not a
  * checkpoint". Numbers are limited to what jansson's signed 64 bits hold, which no log reaches.
+ *
+ * A mark has the name, how far the file was read, and hashes of the first and last line: a file
+ * that was rotated is found under its new name, and one that was cut or rewritten is noticed and
+ * read from its start.
  */
 #include "tools/cli/audit_checkpoint.h"
 #include "base/hex.h"
@@ -78,7 +82,8 @@ static bool get_chains(json_t *chains, struct checkpoint *ret_before)
 }
 
 /* The marks on the heap, and the chains in *ret_before. NULL when json is not a checkpoint (or
- * memory ran out, which jansson does not distinguish). */
+ * memory ran out, which jansson does not distinguish): the caller refuses it in both cases, since a
+ * part of it would skip records. */
 static struct read_mark *get_marks(json_t *json, size_t *ret_count, struct checkpoint *ret_before)
 {
     json_t *files = NULL, *item = NULL, *chains = NULL;
@@ -206,8 +211,9 @@ static json_t *mark_json(const char *name, const struct read_mark *mark)
     return json;
 }
 
-/* The furthest record of each chain, of this search and the ones before. A chain that this search
- * has not met keeps its place, as long as there is room. */
+/* The furthest record of each chain, of this search and the ones before: a search of older files
+ * must not move the place back. A chain that this search has not met keeps its place, as long as
+ * there is room. */
 static json_t *chains_json(const struct checkpoint *checkpoint)
 {
     json_t *chains = json_array();
@@ -320,7 +326,8 @@ int checkpoint_save_place(const char *path, const struct family_place *place)
 /* ---- what was removed in between --------------------------------------------------------------
  */
 
-/* The entry of this chain, added when it is new; NULL when there is no room. */
+/* The entry of this chain, added when it is new; NULL when there is no room. lowest begins at the
+ * highest number, so that the first record sets it. */
 static struct checkpoint_chain *chain_of(struct checkpoint *checkpoint, uint64_t chain)
 {
     for (size_t i = 0; i < checkpoint->now_count; i++) {

@@ -25,8 +25,9 @@
 /* ---- the files --------------------------------------------------------------------------------
  */
 
-/* The log of a policy, on the heap; NULL after a message. A policy without a file sink has no log
- * to read. */
+/* The log of a policy, on the heap; NULL after a message that asks for a FILE. A policy without a
+ * file sink has no log to read. A user's own log is made room for only where something will be
+ * written. */
 static char *place_of(const struct policy_set *set, bool reads)
 {
     const struct sink_settings *sink = log_sink(&set->draft->settings);
@@ -105,7 +106,9 @@ static bool same_parts(const struct log_parts *a, const struct log_parts *b)
     return same;
 }
 
-/* Files that are copies of others are left out: each record is read once. */
+/* Opens the files of a log together. Files that are copies of others are left out: each record is
+ * read once. MIGUARD_NOT_FOUND when one of them has gone meanwhile, on which open_settled() lists
+ * them again. */
 static enum miguard_status open_parts(const struct log_parts *parts, enum read_order order,
                                       struct log_reader **ret_reader, struct miguard_error *reterr)
 {
@@ -232,7 +235,8 @@ void audit_hide_progress(struct audit_walk *walk)
 }
 
 /* Not in the first second, and at most five times a second: a short search prints nothing, and a
- * long one is not slowed by its terminal. */
+ * long one is not slowed by its terminal. The percentage is of bytes, since the number of records
+ * is not known. */
 static void show_progress(const struct log_reader *reader, struct audit_walk *walk)
 {
     const double mebibyte = 1024.0 * 1024.0;

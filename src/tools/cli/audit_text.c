@@ -5,6 +5,10 @@
  * Everything from a record passes print_safe(): its values come from callers and providers, who may
  * have written escape sequences for the terminal of an administrator. The say_...() functions write
  * one part each and nothing where the record has no such field.
+ *
+ * Three forms, one function each: write_text() for people, write_json() for programs, which get the
+ * bytes of the log, and write_csv() for spreadsheets, which run what looks like a formula. The last
+ * N records are kept as lines (audit_last_...) and parsed again when they are written.
  */
 #include "tools/cli/audit_text.h"
 #include "tools/cli/cli.h"
@@ -78,7 +82,8 @@ static void colour(const struct writer *writer, const char *sequence)
     }
 }
 
-/* One value, unescaped from JSON and then made safe. */
+/* One value, unescaped from JSON and then made safe. Longer than MAX_TEXT it ends in "...", so that
+ * one record cannot fill the screen. */
 static void say_slice(const struct writer *writer, const struct slice *slice)
 {
     char text[MAX_TEXT];
@@ -464,8 +469,8 @@ static void write_csv(const struct writer *writer)
 /* ---- each -------------------------------------------------------------------------------------
  */
 
-/* The names are the paths of the fields in the JSON; a path that begins with @ would be taken for a
- * formula. */
+/* The names are the paths of the fields in the JSON, so that both forms can be compared; a path
+ * that begins with @ would be taken for a formula. */
 void audit_output_header(const struct audit_output *output)
 {
     for (size_t i = 0; output->format == AUDIT_CSV && i < COLUMNS; i++) {
@@ -502,7 +507,8 @@ bool audit_last_begin(struct audit_last *last, size_t size)
     return last->lines != NULL;
 }
 
-/* The ring is full when count is size; next is then the oldest. */
+/* The ring is full when count is size; next is then the oldest, whose memory is used again. A line
+ * that is longer than the one before in its place gets more room. */
 bool audit_last_add(struct audit_last *last, const struct record *record)
 {
     struct audit_line *line = &last->lines[last->next];

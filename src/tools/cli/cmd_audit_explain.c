@@ -5,6 +5,10 @@
  *
  * find() reads all files once and keeps the first record that matches; print_explanation() reads
  * them a second time for the other records of the session, and prints.
+ *
+ * The id is in the message that the refused caller got, often cut or copied by hand; so the
+ * beginning of an id is enough as long as it fits one record only. A record that lies in two files,
+ * as a copy does, is one.
  */
 #include <ctype.h>
 #include <stdlib.h>

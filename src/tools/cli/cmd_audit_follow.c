@@ -242,7 +242,8 @@ static bool begin_file(struct follow *follow, int fd, const struct stat *status)
     return true;
 }
 
-/* A line without its end is reported: a writer that was killed leaves one. */
+/* Ends with this file. A line without its end is reported: a writer that was killed leaves one, and
+ * the next file does not go on with it. Counters begin anew. */
 static void forget_file(struct follow *follow)
 {
     if (follow->length > 0) {
@@ -325,8 +326,8 @@ static void report_gap(const struct follow *follow, const struct log_part *part)
     }
 }
 
-/* Opens a file that choose_next() chose. False when its name has passed to another one
- * meanwhile. */
+/* Opens a file that choose_next() chose and reports what is missing before it. False when its name
+ * has passed to another one meanwhile: then the names are looked at again. */
 static bool take_part(struct follow *follow, const struct log_part *part)
 {
     struct stat status;
@@ -497,7 +498,9 @@ static int save(struct follow *follow)
     return checkpoint_save_place(follow->checkpoint, &follow->last);
 }
 
-/* Until a signal. A log that is not there yet is waited for. */
+/* Reads, shows, saves and waits, until a signal. A log that is not there yet is waited for; one
+ * that cannot be read is CLI_UNABLE. Each turn ends with the checkpoint, so that a kill loses at
+ * most one turn. */
 static int loop(struct follow *follow)
 {
     while (!stopped) {

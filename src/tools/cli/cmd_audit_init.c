@@ -4,6 +4,9 @@
  *
  * The order is the point: file_begin() calls give_key(), and the chain begins only when the key has
  * reached its reader. A key lost on the way leaves no chain that cannot be verified.
+ *
+ * The signals that would end the command are blocked while the key is handed over and the chain
+ * begins: an interruption finds either nothing begun or all of it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -4,6 +4,9 @@
  *
  * sum_up() adds every matching record to the report (report_add(), which is bounded in memory),
  * write_out() renders it in the form that was asked for, and replace() puts a page into its file.
+ *
+ * A page for --html is one file without script or network, made to be sent or kept. It is readable
+ * by its owner alone, since it holds names of users and what they were refused.
  */
 #include <errno.h>
 #include <stdlib.h>

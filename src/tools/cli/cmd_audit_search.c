@@ -5,6 +5,10 @@
  * search_logs() opens, search_all() wraps the walk in loading and saving the checkpoint, walk()
  * reads. query_may_match() is a quick look at the bytes of the line; what passes it is decided by
  * query_matches().
+ *
+ * A checkpoint says how far every file was read. It is saved only after the output has left this
+ * process, so a search that failed repeats records rather than leaving some out. Records that
+ * retention removed between two searches are reported as a gap.
  */
 #include "tools/cli/audit_checkpoint.h"
 #include "tools/cli/audit_open.h"

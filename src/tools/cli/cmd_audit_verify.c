@@ -6,6 +6,10 @@
  * The order: heads and key are read first, then the state beside each log, and the log last, so
  * that what a writer adds meanwhile is behind the head of the state. verify_log() does the work;
  * this file reads its inputs, shows progress, and prints the report.
+ *
+ * Exit status and verdict are two things: "unproven" is neither yes nor no, and is CLI_UNABLE, so
+ * that a script that waits for 0 never takes it for intact. Losses that the log declares itself (a
+ * crash, a full disk) are a failure with --strict only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +53,8 @@ struct verification {
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
-/* SEQ:HASH, as a verification prints it. Number 0 does not exist. */
+/* SEQ:HASH, as a verification prints it. strtoull(3) takes signs and blanks too, so the first
+ * character must be a digit. Number 0 does not exist. */
 static bool parse_head(const char *text, struct verify_head *ret_head)
 {
     char *end = NULL;
@@ -361,8 +366,9 @@ static void print_verdict(const struct verify_report *report)
     }
 }
 
-/* Which records were read. The head is printed so that it can be noted elsewhere and given with
- * --head later. */
+/* Which records were read, of how many files, and the head of the chain. The head is printed so
+ * that it can be noted elsewhere and given with --head later: only that proves afterwards that the
+ * end was not cut. */
 static void print_span(const struct verify_report *report)
 {
     char number[EXPORT_NUMBER], first[EXPORT_NUMBER], last[EXPORT_NUMBER], hash[CHAIN_HEX_SIZE];
@@ -414,7 +420,8 @@ static bool print_text(const struct verification *verification, const struct ver
 
 /* ---- as JSON -------------------------------------------------------------------------------- */
 
-/* A new reference; NULL out of memory. */
+/* A new reference; NULL out of memory. A time of 0 is unknown and becomes null; the text is that of
+ * the other form. */
 static json_t *finding_json(const struct verify_finding *finding)
 {
     struct text text = TEXT_EMPTY;

@@ -352,7 +352,8 @@ static void judge_sink(const struct report *report, struct finding *finding, enu
                                              : "goes on without (on-failure: count)");
 }
 
-/* A socket without permission and one without a reader need different things. */
+/* A socket without permission and one without a reader need different things: a right, or a
+ * daemon. */
 static void advise_socket(struct finding *finding, const struct attempt *found, const char *daemon,
                           const char *path)
 {
@@ -456,7 +457,9 @@ static void note_sinks(struct report *report, const struct draft_settings *setti
     report->sinks[SINK_FILE].path = report->log;
 }
 
-/* Read with the trust that the library asks for. What it needs is noted for the later parts. */
+/* Read with the trust that the library asks for, so that a file with the wrong owner shows. What
+ * the policy needs (gate, sinks, log) is noted for the later parts. The first error stands for all:
+ * `miguard policy check` shows the others. */
 static void look_at_policy(struct report *report, const char *path)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
@@ -480,7 +483,8 @@ static void look_at_policy(struct report *report, const char *path)
     diagnostics_release(&errors);
 }
 
-/* The error texts of the library name the place already; EPERM and EIO are its own stand-ins and
+/* The log that a policy or this user has, or the built-in place, where a broken policy is recorded.
+ * The error texts of the library name the place already; EPERM and EIO are its own stand-ins and
  * would only confuse. */
 static void look_at_log(struct report *report)
 {

@@ -4,6 +4,9 @@
  *
  * The filter is built from the options by the code that a gate uses (gate_filter_build()), so that
  * what is printed is what the kernel would run. It is not loaded.
+ *
+ * The table says what is refused and why, by the rows of the gate itself; --bpf shows the program
+ * made of them (gate_program.c); --json has both for programs.
  */
 #include "tools/cli/cli.h"
 #include "tools/cli/commands.h"

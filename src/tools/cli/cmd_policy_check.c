@@ -4,6 +4,10 @@
  *
  * Both commands go through for_each(), which parses, and answer_files(), which calls check_one() or
  * test_one() for each file and keeps the worst exit status.
+ *
+ * The exit statuses are ordered by how bad they are, so the worst of several files is the highest
+ * number. A finding is printed with its file and line; JSON has one object for each file, and the
+ * same findings.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,9 @@
  *
  * answer() reads the question (write_question(), read_question()) and the policy, and explain()
  * asks it through selftest_ask(), as the tests of a policy are asked.
+ *
+ * The exit status is about the call, not the judgement: what a permissive policy lets through is 0,
+ * and the text says that it would be refused otherwise.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,10 @@
  *
  * format_one() reads a file, format_source() formats it and compares the result with it, and
  * put_formatted() prints, checks or writes back.
+ *
+ * A file is replaced by rename(2), with its owner and mode, so that a guard that reloads meanwhile
+ * reads the old policy or the new one. A link is followed first: the file that it leads to is
+ * replaced, and the link stays.
  */
 #include <errno.h>
 #include <fcntl.h>

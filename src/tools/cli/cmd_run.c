@@ -47,7 +47,8 @@ static const struct option_row options[] = {
 /* ---- the audit log ------------------------------------------------------------------------ */
 
 /* Where records go when not where the policy says: a user who cannot write there has a log of their
- * own. *ret_path is NULL with CLI_YES when the policy's is used, else on the heap. */
+ * own, whose folders are made. *ret_path is NULL with CLI_YES when the policy's is used, else on
+ * the heap. A policy that cannot be read is left to miguard_configure(), which reports it. */
 static int find_log(const char *policy, char **ret_path)
 {
     struct diagnostics errors = DIAGNOSTICS_EMPTY;
@@ -194,7 +195,8 @@ static int print_results(const struct run_request *request, MI_Operation *operat
 
 /* ---- the request -------------------------------------------------------------------------- */
 
-/* The session functions return nothing: a refusal is the result of the operation. */
+/* Starts the operation of the verb, without options and callbacks. The session functions return
+ * nothing: a refusal is the result of the operation, which print_results() fetches. */
 static void start(const struct run_request *request, MI_Session *session, MI_Instance *keys,
                   MI_Instance *values, MI_Operation *operation)
 {
@@ -333,7 +335,7 @@ static int ask_host(const struct run_request *request, struct miguard_host *host
 }
 
 /* The host wraps each module by miguard_wrap_module(): nothing reaches a provider, and no provider
- * a session, but through the guard. */
+ * a session, but through the guard. miguard_host_free() waits for providers that still run. */
 static int serve(const struct run_request *request)
 {
     struct miguard_host_options hosting = {.wrap = miguard_wrap_module};

@@ -19,7 +19,8 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* Suggests a command, or an option that was given in its place. */
+/* Suggests a command, or an option that was given in its place, when one is near enough; else lists
+ * the commands. CLI_USAGE. */
 static int unknown_command(const struct command_line *line, const char *word)
 {
     const struct command *command = line->command;

@@ -5,6 +5,10 @@
  * Each try_...() function runs one function in a child. The functions return 0 or an errno and may
  * leave a text in found->detail; ENOTRECOVERABLE stands for "the call answered, but did not do what
  * it should".
+ *
+ * The tries use the system calls themselves where the question is about the kernel, and the library
+ * where it is about the library: the gate and the switch are tried exactly as a program would use
+ * them.
  */
 #include "tools/cli/doctor.h"
 
@@ -157,8 +161,9 @@ static void on_trap(int signal)
     trapped = 1;
 }
 
-/* Loads a filter with this answer to one call that is not needed (getppid(2)), and makes the call.
- * EXDEV is an error that the call itself never gives. */
+/* Loads a filter with this answer to one call that is not needed (getppid(2)), makes the call, and
+ * compares what came with what the action promises. EXDEV is an error that the call itself never
+ * gives. An action that kills does not return. */
 static int meet_action(void *argument, struct attempt *found)
 {
     const uint32_t action = *(const uint32_t *)argument;
@@ -234,7 +239,8 @@ struct attempt try_gate(const struct miguard_gate_options *options)
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
-/* The detail is set before each step, so that it is right even if the child is killed in it. */
+/* By the library, to ids that mean something here and differ from this process's. The detail is set
+ * before each step, so that it is right even if the child is killed in it. */
 static int switch_there_and_back(void *unused, struct attempt *found)
 {
     struct miguard_target *target = NULL;

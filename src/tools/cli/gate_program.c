@@ -15,7 +15,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A filter loads 32 bits at a time, so a field of 64 is loaded in halves. */
+/* A filter loads 32 bits at a time (seccomp(2)), so a field of 64 is loaded in halves, at its
+ * offset or 4 behind. */
 static bool is_half_of(uint32_t offset, size_t field)
 {
     return offset == field || offset == field + 4;

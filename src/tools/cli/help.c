@@ -4,6 +4,10 @@
  *
  * command_help() prints usage, description, commands or options, and the exit statuses, all from
  * the tables. Lines are broken at WIDTH; a text of the tables has "\n" only between paragraphs.
+ *
+ * The texts are written once, in the table of each command: what --help shows, what completion
+ * offers and what parsing accepts cannot differ. Widths are counted in bytes, since the texts are
+ * ASCII.
  */
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"

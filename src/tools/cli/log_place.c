@@ -79,7 +79,8 @@ static char *own_place(void)
     return length < 0 ? NULL : path;
 }
 
-/* A reader without a log of its own falls back to the policy's, if it can read that. */
+/* A reader without a log of its own falls back to the policy's, if it can read that; a writer never
+ * does. Without a home directory it is NULL with ENOENT. */
 char *log_place(const char *of_policy, bool reads, bool *ret_own)
 {
     *ret_own = false;

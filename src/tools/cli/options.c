@@ -5,6 +5,10 @@
  * command_parse() sets the presets, reads word by word (read_word()), and checks at the end what
  * belongs together (check_row()). Values are stored through the offset of the member in the
  * request; the macros of options.h have made sure that its type is right.
+ *
+ * Messages name the option as it was given and suggest the nearest word for a typing error; a wrong
+ * command line ends with CLI_USAGE before anything was read or changed. Values are not copied: they
+ * point into the words of main().
  */
 #include "tools/cli/options.h"
 #include "tools/cli/cli.h"
@@ -57,7 +61,7 @@ static int unknown_option(const struct command_line *line, const char *word)
     return wrong_usage(line, "unknown option %s; did you mean %s?", name, nearest);
 }
 
-/* Suggests the nearest word, or lists all. */
+/* Suggests the nearest word, or lists all that are allowed. CLI_USAGE after the message. */
 static int unknown_value(const struct command_line *line, const char *name, const char *value,
                          const char *const *words)
 {
@@ -253,7 +257,9 @@ static const char *first_given(const struct parsing *parsing, const char *names)
     return NULL;
 }
 
-/* What one row demands: required, excludes, needs. */
+/* What one row demands, after all words were read: a required option must have been given, unless
+ * the option in `unless` was; and of one that was given, that the options it excludes were not, and
+ * the one it needs was. */
 static int check_row(const struct parsing *parsing, size_t index)
 {
     const struct option_row *row = &parsing->line->command->options[index];

@@ -5,6 +5,10 @@
  *
  * read_all() walks through the records, which in_force_add() turns into what each process has, and
  * compare_all() reads for each process the policy that it would load now.
+ *
+ * A process is behind when a reload would give it another set, when its set on the disk has errors
+ * or cannot be read, or when it refused a newer set. Each of these is for an administrator to look
+ * at; only "the same" counts as up to date.
  */
 #include "tools/cli/policy_in_force.h"
 
@@ -75,7 +79,9 @@ bool policy_process_is_behind(const struct policy_process *entry)
     return entry->on_disk != ON_DISK_SAME || entry->process->refused_at != 0;
 }
 
-/* CLI_YES, or CLI_UNABLE after a message. */
+/* Reads for each process what it would load now; the list is as long as that of the processes.
+ * CLI_YES, or CLI_UNABLE after a message. Two processes with one policy read it twice, which keeps
+ * them independent. */
 static int compare_all(struct policy_status *status)
 {
     struct in_force_process *list = in_force_list(status->in_force, &status->count);

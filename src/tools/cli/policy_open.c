@@ -106,7 +106,8 @@ char *read_policy_source(const char *path, size_t *ret_length)
     return source;
 }
 
-/* A bad policy is a no with findings; everything else is a message. */
+/* A bad policy is a no with findings, which the caller prints; everything else is a message.
+ * BAD_POLICY without a finding means that memory ran out while it was made. */
 static int load_status(const char *label, enum miguard_status status,
                        const struct diagnostics *findings)
 {

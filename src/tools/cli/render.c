@@ -10,6 +10,9 @@
  * print_instance() again, one level further in. The provider's instances have come through the
  * host, which copies them and limits their nesting, so the recursion here ends. What the form
  * cannot show, such as a char16 outside of ASCII, is written as the escape that MOF has for it.
+ *
+ * The output is meant to be read by people and by MOF compilers: one property a line, arrays broken
+ * at LINE_WIDTH, strings with the escapes of MOF.
  */
 #include "tools/cli/cli.h"
 
@@ -281,8 +284,9 @@ void render_mof(FILE *stream, const MI_Instance *instance, bool terse)
 
 /* ---- references --------------------------------------------------------------------------- */
 
-/* An untyped object path as in DSP0004: class name and keys. Keys without a value and arrays are
- * left out, since a key can be neither. */
+/* An untyped object path as in DSP0004: class name, then key=value with commas between. Keys
+ * without a value and arrays are left out, since a key can be neither. The text is not escaped
+ * beyond its strings: the caller prints it safely. */
 char *reference_text(const MI_Instance *reference)
 {
     char *text = NULL, separator = '.';
