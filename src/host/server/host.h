@@ -520,7 +520,8 @@ struct operation {
     MI_CallbackMode prompt_mode;
     /* The answer to a prompt that is not asked; true unless the options say otherwise. */
     MI_Boolean prompt_default;
-    /* Planned before the operation is published, and read without the lock. */
+    /* Planned before the operation is published; only next_step and matched change afterwards, and
+     * these under the lock. */
     struct request request;
 
     pthread_mutex_t lock; /* for everything below */

@@ -40,7 +40,14 @@ void audit_output_begin(const struct audit_look *look, struct audit_output *ret_
  * itself. */
 void audit_output_header(const struct audit_output *output);
 
-/* Writes one record in the format that the output has: */
+/*
+ * Writes one record in the format that the output has.
+ *
+ * text: a line with the time, the verdict and the call, and for a refusal lines below that say who,
+ * as whom, why and by which rule. json: the line as it stands in the log; on a terminal, what could
+ * move its cursor is escaped. csv: RFC 4180, with an apostrophe before what a spreadsheet would
+ * take for a formula.
+ */
 void audit_output_record(const struct audit_output *output, const struct record *record);
 
 /* The last records of many: size of them at the most, each a copy. */
