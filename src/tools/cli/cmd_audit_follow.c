@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads by itself and not with a log_reader: that ends where a file ends, and this begins there.
+ * miguard audit follow: prints records as they are written. Reads by itself and not with a
+ * log_reader: that ends where a file ends, and this begins there.
  *
  * loop() alternates between reading what is there (drain(), show_lines(), show_line()) and waiting
- * (wait_for_more()). When the file at the path is another one (look_at_again: look_again()), the
- * log was rotated, and take_next() finds the file that goes on behind the last record, by the
- * numbers in the chain and not by names: names move while one looks.
+ * (wait_for_more()). When look_again() sees that the path leads to another file, the log was
+ * rotated, and take_next() finds the file that goes on behind the last record, by the numbers in
+ * the chain and not by names: names move while one looks.
  */
 #include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
