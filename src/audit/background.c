@@ -49,6 +49,7 @@ static struct background_identity who_am_i(void)
     return who;
 }
 
+/* What could not be read is not equal to anything. */
 static bool am_i(const struct background_identity *expected)
 {
     struct background_identity who = who_am_i();
@@ -56,6 +57,7 @@ static bool am_i(const struct background_identity *expected)
            who.fsgid == expected->fsgid && who.effective == expected->effective;
 }
 
+/* The rest is 0: the log was allocated so. */
 void background_init(struct background *background, struct log_store *store,
                      struct audit_names *names, void (*due)(struct audit *audit),
                      struct audit *audit)
@@ -74,7 +76,7 @@ void background_destroy(struct background *background)
 }
 
 /* How many threads there are; 1 when that cannot be read. A directory of /proc has two links and
- * one for each in it. */
+ * one for each in it. A file system that counts no links gives 1 and so no background thread. */
 static unsigned count_threads(void)
 {
     struct stat status;
@@ -156,6 +158,7 @@ void background_offer_names(struct background *background)
     pthread_mutex_unlock(&background->lock);
 }
 
+/* Called with the lock of the names, and so takes none. */
 bool background_is_alone(const void *context)
 {
     const struct background *background = context;
@@ -178,6 +181,8 @@ static bool tried_lately(const struct background *background, int64_t now)
     return now >= tried && now - tried < SECOND;
 }
 
+/* From cheap to dear: two flags, the clock, then the system calls; the lock only when a thread may
+ * be started. A thread that ended by itself is joined here. */
 void background_offer(struct background *background)
 {
     if (IS_SINGLE_THREADED ||
@@ -225,7 +230,8 @@ void background_pause(struct background *background)
     stop(background, true);
 }
 
-/* The next record may start one again, under the same conditions. */
+/* The next record may start one again, under the same conditions. tried 0: at once, and not after
+ * the second that a failed start has to wait. */
 void background_resume(struct background *background)
 {
     pthread_mutex_lock(&background->lock);

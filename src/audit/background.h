@@ -30,6 +30,7 @@ struct background_identity {
 struct background {
     void (*due)(struct audit *audit); /* writes what is due without a record */
     struct audit *audit;
+    /* Borrowed from the log, which outlives the thread. */
     struct log_store *store;
     struct audit_names *names;
     _Atomic int64_t last_written; /* when; set by log.c */

@@ -7,9 +7,11 @@
 
 #include "base/alloc.h"
 
-/* One huge record must not keep its memory for ever. */
+/* One huge record must not keep its memory for ever: a text larger than KEEP_CAPACITY bytes is
+ * released with its batch. OUT_FIRST: room at first for so many records of one call. */
 enum { KEEP_CAPACITY = 256 * 1024, OUT_FIRST = 4 };
 
+/* Batches are made when they are first taken. */
 void batch_pool_init(struct batch_pool *pool)
 {
     memset(pool, 0, sizeof(*pool));
@@ -30,6 +32,8 @@ void batch_pool_destroy(struct batch_pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
+/* The list of free ones is only a stack. A new batch is in `all` from the beginning, and stays
+ * there. */
 struct batch *batch_take(struct batch_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
@@ -120,6 +124,8 @@ static void copy_event(struct outgoing *out, const struct audit_event *event)
     }
 }
 
+/* The line with a NUL, so that a sink may use it as a string. All or nothing: on a failure the
+ * texts are as before and the record is counted as dropped. */
 void batch_add(struct batch *batch, const struct sink_record *record)
 {
     size_t at = batch->lines.length;
@@ -145,6 +151,8 @@ void batch_add(struct batch *batch, const struct sink_record *record)
     out->repeats = record->repeats;
 }
 
+/* sync: deny covers records of the log about itself as well: a loss that is reported and then lost
+ * would not be reported again. */
 bool batch_wants_sync(const struct batch_pool *pool, const struct audit_event *event)
 {
     if (!pool->has_file || pool->sync == AUDIT_SYNC_NONE) {
@@ -169,6 +177,8 @@ void batch_add_placed(struct batch *batch, const struct sink_record *record)
     }
 }
 
+/* Valid until the next record is added. Pointers to the caller's facts are replaced by those to the
+ * copies, since the caller's were on a stack. */
 struct sink_record batch_record(struct batch *batch, size_t index)
 {
     struct outgoing *out = &batch->out[index];

@@ -17,6 +17,8 @@ bool chain_init(void)
     return sodium_init() >= 0;
 }
 
+/* randombytes_buf(3) of libsodium ends the process when the kernel gives no random numbers, so that
+ * no weak key is made. */
 void chain_key_new(struct chain_key *ret_key)
 {
     ret_key->present = true;
@@ -69,6 +71,8 @@ static uint64_t first_bits(const unsigned char bytes[CHAIN_HASH_SIZE])
     return id != 0 ? id : 1;
 }
 
+/* By another purpose than the next key, so that the id, which every record shows, says nothing
+ * about any key. */
 uint64_t chain_id_of_key(const struct chain_key *first)
 {
     unsigned char bytes[CHAIN_HASH_SIZE];
@@ -115,6 +119,7 @@ bool chain_parse_hex(const char *text, size_t length, unsigned char ret_bytes[CH
     return true;
 }
 
+/* The prefix carries a version, so that another kind of key would not be taken for this one. */
 void chain_key_text(const struct chain_key *key, char ret_text[CHAIN_KEY_TEXT_SIZE])
 {
     memcpy(ret_text, CHAIN_KEY_PREFIX, sizeof(CHAIN_KEY_PREFIX));

@@ -36,6 +36,7 @@ enum {
     CHAIN_EPOCH_SECONDS = 900,
 };
 
+/* Copies are wiped as soon as they are not needed (chain_key_wipe()). */
 struct chain_key {
     bool present; /* false: a chain without a key */
     unsigned char bytes[CHAIN_KEY_SIZE];

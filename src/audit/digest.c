@@ -8,6 +8,7 @@
 _Static_assert(sizeof(struct digest) == crypto_shorthash_siphashx24_BYTES, "a digest");
 _Static_assert(sizeof(struct digest_key) == crypto_shorthash_siphashx24_KEYBYTES, "a key");
 
+/* From getrandom(2), by libsodium. */
 void digest_key_new(struct digest_key *ret_key)
 {
     randombytes_buf(ret_key->bytes, sizeof(ret_key->bytes));
@@ -53,6 +54,8 @@ static uint64_t *put_digest(uint64_t *at, struct digest digest)
     put_digest(at, digest_bytes(key, (identity)->member, (identity)->group_count * sizeof(gid_t)))
 #define PUT_label(at, key, identity, member) put_digest(at, digest_text(key, (identity)->member))
 
+/* known and cap_count are part of it: a component that could not be read differs from one that is
+ * 0. */
 struct digest digest_identity(const struct digest_key *key, const struct miguard_identity *identity)
 {
     if (!identity_valid(identity)) {
@@ -68,6 +71,7 @@ struct digest digest_identity(const struct digest_key *key, const struct miguard
     return digest_bytes(key, words, (size_t)(end - words) * sizeof(*words));
 }
 
+/* Both words: a digest is equal only as a whole. */
 bool digest_equal(const struct digest *a, const struct digest *b)
 {
     return a->word[0] == b->word[0] && a->word[1] == b->word[1];

@@ -19,6 +19,8 @@ struct digest_key {
     unsigned char bytes[16];
 };
 
+/* Two words, compared and stored as they are: the byte order of the host does not matter, since the
+ * key does not leave it. */
 struct digest {
     uint64_t word[2];
 };

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Encodes events as lines of JSON; called by log.c and the log file for each record. */
+/*
+ * Encodes events as lines of JSON; called by log.c and the log file for each record.
+ *
+ * audit_encode_body() writes the time, the message, who writes (write_process()), whom the session
+ * belongs to, the rule, and the members of miguard (write_miguard()). They need no lock.
+ * audit_encode_tail() closes them with the place in the log and the object event, under the lock of
+ * the log.
+ *
+ * The names of members come from model/record_fields.h, their order from this file. Values from
+ * outside pass write_text(), which bounds them; text_json_...() of base/text.h escapes them. No
+ * function here fails: the text notes when memory ran out.
+ */
 #include "audit/encode.h"
 
 #include <dlfcn.h>
@@ -67,6 +78,7 @@ static void open_object(struct text *text, enum record_field object)
     text_json_open(text, record_fields[object].name, '{');
 }
 
+/* The next member of the object around it gets its comma from text->comma. */
 static void close_object(struct text *text)
 {
     text_json_close(text, '}');
@@ -325,6 +337,7 @@ static void write_origin(struct text *text, const struct audit_stamp *stamp)
     write_start(text, process);
 }
 
+/* Kept by stamp.c for the life of the process. */
 void audit_encode_origin(struct text *text, const struct audit_stamp *stamp)
 {
     text->comma = true; /* the message stands before */
@@ -508,6 +521,8 @@ static void write_lost(struct text *text, const struct audit_lost *lost)
     close_object(text);
 }
 
+/* removed_files and removed_through are written also when they are 0: by them a verifier knows
+ * which missing files are no loss. */
 static void write_rotated(struct text *text, const struct audit_rotated *rotated)
 {
     open_object(text, RECORD_ROTATED_OBJECT);
@@ -524,6 +539,7 @@ static void write_rotated(struct text *text, const struct audit_rotated *rotated
     close_object(text);
 }
 
+/* Step by name, bytes and percent as they were when the step was taken. */
 static void write_space(struct text *text, const struct audit_space *space)
 {
     open_object(text, RECORD_SPACE_OBJECT);
@@ -533,6 +549,7 @@ static void write_space(struct text *text, const struct audit_space *space)
     close_object(text);
 }
 
+/* The first two are words of state_aside.c, the last is a name in the folder of the log. */
 static void write_set_aside(struct text *text, const struct audit_set_aside *aside)
 {
     open_object(text, RECORD_STATE_OBJECT);
@@ -542,6 +559,7 @@ static void write_set_aside(struct text *text, const struct audit_set_aside *asi
     close_object(text);
 }
 
+/* For a reader to compare with the records of the process that are there. */
 static void write_tally(struct text *text, const struct audit_tally *tally)
 {
     open_object(text, RECORD_TALLY_OBJECT);
@@ -567,6 +585,7 @@ static void write_keys(struct text *text, const struct audit_keys *keys)
     }
 }
 
+/* detail holds the files or the errors, and so may be long. */
 static void write_policy(struct text *text, const struct audit_event *event)
 {
     open_object(text, RECORD_POLICY_OBJECT);

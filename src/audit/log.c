@@ -4,6 +4,12 @@
  * counted is only counted. Any other record is encoded without a lock, gets its place in the file
  * under the lock of all writers, then goes to the other sinks, each under its own lock, and where
  * it must be durable its caller waits until it is.
+ *
+ * audit_write_id() -> write_event() -> count_only(), or write_whole(): audit_encode_body(), place()
+ * with place_locked() under the lock of the log, hand_out() to sinks and disk.
+ *
+ * settle() does what is due before a record: the report of what the file lacks, and the counts of
+ * windows that have ended. The background thread does the same without a record (write_due()).
  */
 #include <string.h>
 
@@ -30,7 +36,8 @@ struct writing {
 /* What became of a record in the store: lost, in, or one more of a window. */
 enum outcome { NOT_PLACED, PLACED, COUNTED };
 
-/* A forked child writes to the same log under a name of its own. */
+/* A forked child writes to the same log under a name of its own. Losses, threads and counts of the
+ * parent are forgotten with it. Looked at with each call, at the cost of one comparison. */
 static void note_process(struct audit *audit)
 {
     if (stamp_is_current(&audit->process)) {
@@ -368,13 +375,15 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
     return status;
 }
 
+/* For callers that give no decision id to their own. */
 enum miguard_status audit_write(struct audit *audit, const struct audit_event *event)
 {
     char id[AUDIT_ID_SIZE];
     return audit_write_id(audit, event, id);
 }
 
-/* For the background thread: ended windows, losses that wait to be reported, the file. */
+/* For the background thread: ended windows, losses that wait to be reported, the file. It runs with
+ * the identity that opened the log, and so may open files. */
 static void write_due(struct audit *audit)
 {
     struct batch *batch = batch_take(&audit->pool);
@@ -457,6 +466,7 @@ static void release_audit(struct audit *audit)
     base_free(audit);
 }
 
+/* NULL: the log has no file. check_settings() has made sure that there is one at most. */
 static const struct sink_settings *file_of(const struct audit_settings *settings)
 {
     for (size_t i = 0; i < settings->sink_count; i++) {
@@ -485,6 +495,8 @@ static enum miguard_status open_store(struct audit *audit, const struct sink_set
     return log_store_open(&audit->store, file, &audit->process, reterr);
 }
 
+/* *ret_audit is set when audit-start is where it must be, and not before: no call is allowed on the
+ * strength of a log that takes no records. */
 enum miguard_status audit_open(const struct audit_settings *settings, struct audit **ret_audit,
                                struct miguard_error *reterr)
 {
@@ -548,6 +560,7 @@ void audit_close(struct audit *audit)
     release_audit(audit);
 }
 
+/* Not the background thread: that one starts after the next record. */
 void audit_offer(struct audit *audit)
 {
     note_process(audit);
@@ -566,6 +579,7 @@ void audit_pause(struct audit *audit)
     sinks_pause(audit);
 }
 
+/* The sinks first: the background thread may have records for them at once. */
 void audit_resume(struct audit *audit)
 {
     sinks_resume(audit);
@@ -587,6 +601,8 @@ void audit_lock(struct audit *audit)
     memory_lock(&audit->process.memory);
 }
 
+/* In the opposite order. What a child must forget is forgotten with its first record
+ * (note_process()), but for what the store's own locks guard. */
 void audit_unlock(struct audit *audit, bool child)
 {
     memory_unlock(&audit->process.memory);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 
+/* Without a file the only thing that can fail is memory. */
 enum miguard_status log_store_open(struct log_store *store, const struct sink_settings *settings,
                                    struct log_process *process, struct miguard_error *reterr)
 {
@@ -53,6 +54,7 @@ void log_store_unlock(struct log_store *store)
     }
 }
 
+/* The counting of losses and repeats is the same for both kinds. */
 struct log_state *log_store_state(struct log_store *store)
 {
     return store->file != NULL ? file_state(store->file) : &store->state;
@@ -107,6 +109,7 @@ bool log_store_append(struct log_store *store, struct batch *batch,
                                : append_in_memory(store, batch, record, ret_loss);
 }
 
+/* Called without the lock of the log. */
 bool log_store_sync(struct log_store *store, uint64_t sequence, enum audit_loss *ret_loss)
 {
     return store->file == NULL || file_sync(store->file, sequence, ret_loss);
@@ -119,6 +122,7 @@ void log_store_maintain(struct log_store *store, struct batch *batch)
     }
 }
 
+/* The broadcast ends a wait at once when the thread is to end. */
 void log_store_set_background(struct log_store *store, bool present)
 {
     if (store->file != NULL) {

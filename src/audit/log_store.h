@@ -19,6 +19,7 @@ struct log_store {
     struct log_state state;
     pthread_mutex_t lock; /* not the state's: a forked child could not unlock that one */
     uint64_t sequence;
+    /* What the background thread waits at in a log without a file. */
     pthread_mutex_t background_lock;
     pthread_cond_t background_call;
     bool background;
@@ -34,6 +35,7 @@ void log_store_close(struct log_store *store);
 
 /* As file_lock(). In memory it cannot fail, and *ret_loss is untouched. */
 MIGUARD_CHECKED bool log_store_lock(struct log_store *store, enum audit_loss *ret_loss);
+/* Only after a log_store_lock() that was true. */
 void log_store_unlock(struct log_store *store);
 
 /* This and the next under the lock. The losses and counts of the log, wherever it keeps them. */

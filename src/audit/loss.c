@@ -34,6 +34,7 @@ static void widen(struct state_loss *loss, int64_t first, int64_t last)
     loss->last = last > loss->last ? last : loss->last;
 }
 
+/* No allocation and no system call that can fail: it is called when everything else has failed. */
 void loss_note(struct losses *losses, enum sink_kind kind, enum audit_loss cause, int64_t now)
 {
     pthread_mutex_lock(&losses->lock);
@@ -80,6 +81,7 @@ void loss_fold(struct losses *losses, struct log_state *state)
     pthread_mutex_unlock(&losses->lock);
 }
 
+/* A count for each cause, added up. 64 bits do not overflow in the life of a host. */
 static uint64_t sum(const uint64_t by_cause[AUDIT_LOSS_COUNT])
 {
     uint64_t all = 0;

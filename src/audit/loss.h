@@ -22,6 +22,7 @@
 struct losses {
     pthread_mutex_t lock;
     atomic_bool waiting;
+    /* By sink; under the lock. */
     struct state_loss kinds[SINK_KIND_COUNT];
     _Atomic uint64_t noted; /* by this process, since it began */
 };

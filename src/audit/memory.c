@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 
+/* No other thread uses them any more. */
 static void pieces_release(struct pieces *pieces)
 {
     for (int i = 0; i < PIECES_SLOTS; i++) {
@@ -14,6 +15,7 @@ static void pieces_release(struct pieces *pieces)
     pthread_mutex_destroy(&pieces->lock);
 }
 
+/* The key is new for each log, so that digests of two logs of one process differ. */
 void memory_init(struct audit_memory *memory)
 {
     memset(memory, 0, sizeof(*memory));
@@ -22,6 +24,7 @@ void memory_init(struct audit_memory *memory)
     pthread_mutex_init(&memory->sites.lock, NULL);
 }
 
+/* No other thread may use it. The key needs no wiping: it protects nothing after the process. */
 void memory_destroy(struct audit_memory *memory)
 {
     pieces_release(&memory->identities);

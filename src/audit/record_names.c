@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks the directory for the names of users and groups, on a thread of its own; called by encode.c,
- * which waits only a moment. */
+/*
+ * Asks the directory for the names of users and groups, on a thread of its own; called by encode.c,
+ * which waits only a moment.
+ *
+ * names_find() looks into a table of slots, one for id % NAMES_SLOTS. Where the name is missing or
+ * old, the slot is marked and the thread woken; it asks (ask_all()), notes the answer and wakes who
+ * waits. Without a thread ask_apart() has a short-lived one ask, with a deadline.
+ *
+ * Every wait ends: a record waits NAMES_MOMENT, and not at all for NAMES_DISTRUST after that was in
+ * vain.
+ */
 #include "audit/record_names.h"
 
 #include <errno.h>
@@ -98,6 +107,7 @@ void names_destroy(struct audit_names *names)
     }
 }
 
+/* For fork(2): the child must not inherit the lock of a thread that it does not have. */
 void names_lock(struct audit_names *names)
 {
     pthread_mutex_lock(&names->store->lock);
@@ -125,7 +135,9 @@ static struct slot *next_wanted(struct names_store *store, enum directory_kind *
     return NULL;
 }
 
-/* The answer holds from when it was asked for: what the directory knew then is what it said. */
+/* The answer holds from when it was asked for: what the directory knew then is what it said. A
+ * failure is an answer for FAILED_SECONDS only, so that a directory that is down is not asked with
+ * each record. */
 static void note_answer(struct slot *slot, enum directory_result result, int64_t asked,
                         const struct directory_entry *entry)
 {
@@ -297,7 +309,8 @@ static enum known recall(const struct slot *slot, uint32_t id, int64_t now,
     return name[0] != '\0' ? NAME : NO_NAME;
 }
 
-/* With the lock held. Half of its time before a name ends it is asked for again. */
+/* With the lock held. Half of its time before a name ends it is asked for again. True: the question
+ * is new, and the thread must be woken. */
 static bool want(struct slot *slot, uint32_t id, enum known known, int64_t now)
 {
     if (known == NO_NAME || (known == NAME && slot->until - now > NAMES_SECONDS * SECOND / 2)) {

@@ -66,6 +66,8 @@ static int hint_of(const struct repeats *repeats, const struct digest *key)
     return -1;
 }
 
+/* A hint that is set a moment later costs an encoding: the slot is asked for again under the
+ * lock. */
 bool repeat_likely(const struct repeats *repeats, const struct digest *key)
 {
     return hint_of(repeats, key) >= 0;
@@ -97,6 +99,7 @@ struct state_repeat *repeat_find(const struct repeats *repeats, struct log_state
     return &state->repeats[i];
 }
 
+/* The caller gets the id of the first refusal: the record that an administrator can find now. */
 void repeat_count(const struct repeats *repeats, const struct log_state *state,
                   struct state_repeat *slot, int64_t now, char ret_id[AUDIT_ID_SIZE])
 {

@@ -23,6 +23,7 @@
 
 /* What this process knows about the slots it took. The state has the truth. */
 struct repeats {
+    /* From the policy; constant. */
     int64_t window; /* nanoseconds; 0: nothing is grouped */
     struct repeat_hint {
         _Atomic uint64_t key; /* first word; 0: none */

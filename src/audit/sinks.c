@@ -51,6 +51,7 @@ enum miguard_status sinks_open(struct audit *audit, const struct audit_settings 
     return status;
 }
 
+/* A slot without ops was never opened, and has no lock to be destroyed. */
 void sinks_close(struct audit *audit)
 {
     for (int kind = 0; kind < SINK_KIND_COUNT; kind++) {
@@ -67,6 +68,7 @@ void sinks_close(struct audit *audit)
     }
 }
 
+/* In the order of the kinds, as sinks_pause() takes those that it holds. */
 void sinks_lock(struct audit *audit)
 {
     for (int kind = 0; kind < SINK_KIND_COUNT; kind++) {
@@ -109,6 +111,7 @@ void sinks_resume(struct audit *audit)
     }
 }
 
+/* The file counts its own losses (log.c). */
 void sinks_lose(struct audit *audit, enum audit_loss cause, int64_t now)
 {
     for (enum sink_kind kind = 0; kind < SINK_KIND_COUNT; kind++) {

@@ -37,6 +37,7 @@ static void read_process(struct log_process *process, uint64_t entity)
     atomic_store(&process->entity, entity);
 }
 
+/* uname(2) fails only for a wrong pointer. */
 void stamp_init(struct log_process *process)
 {
     memory_init(&process->memory);
@@ -50,11 +51,14 @@ void stamp_destroy(struct log_process *process)
     memory_destroy(&process->memory);
 }
 
+/* Acquire, with the store of entity in read_process(): who sees the new name sees what belongs to
+ * it. */
 bool stamp_is_current(const struct log_process *process)
 {
     return atomic_load_explicit(&process->entity, memory_order_acquire) == process_epoch();
 }
 
+/* What identity_read_process() gives is read again; host and boot stay the same across a fork. */
 void stamp_renew(struct log_process *process)
 {
     names_forget(&process->names);
@@ -75,6 +79,7 @@ struct audit_stamp stamp_without_number(struct log_process *process)
     };
 }
 
+/* The number is drawn here, and is used up also when the record is lost. */
 struct audit_stamp stamp_next(struct log_process *process)
 {
     struct audit_stamp stamp = stamp_without_number(process);
@@ -83,6 +88,7 @@ struct audit_stamp stamp_next(struct log_process *process)
     return stamp;
 }
 
+/* For a body that was encoded before its number was drawn. */
 void stamp_id(struct log_process *process, char ret_id[AUDIT_ID_SIZE])
 {
     const struct audit_stamp stamp = stamp_next(process);

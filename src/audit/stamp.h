@@ -21,6 +21,7 @@ struct log_process {
      * own. */
     struct audit_names names;
     struct audit_memory memory;
+    /* Read without a lock, as is host. */
     struct identity_process process; /* changes in a forked child only */
     struct utsname host;
     /* As /proc/sys/kernel/random/boot_id has it, without newline: 36 characters, or "" when it

@@ -63,8 +63,8 @@
       "its mismatch does not cover every differing component")
 
 /* The plain texts of a call, with which keys of globs are compared: X(member, "key of given"). Made
- * from it: the members of struct policy_call and struct question, of a test, and given: in tests.
- */
+ * from it: the members of struct policy_call and struct question, of a test, and given: in
+ * tests. */
 #define MATCH_FACT_MAP(X) X(provider, "provider")
 
 /* Functions of a shape get the kind where values of one shape are compared in different ways. */

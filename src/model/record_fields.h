@@ -16,6 +16,7 @@
 #ifndef MODEL_RECORD_FIELDS_H
 #define MODEL_RECORD_FIELDS_H
 
+/* How the value stands in the JSON, for readers and for the schema of the tests. */
 enum record_type {
     RECORD_TYPE_TEXT,    /* a string */
     RECORD_TYPE_TIME,    /* "2026-01-02T03:04:05.678901Z" */

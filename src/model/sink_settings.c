@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of the maps, by number. */
+/* The words of the maps, by number. Read by the policy's schema, the commands and the log; the
+ * functions of the sinks are not here, so that a program without a log needs none of them. */
 #include "model/sink_settings.h"
 
 const struct sink_kind_words sink_kinds[SINK_KIND_COUNT] = {

@@ -105,7 +105,9 @@ struct sink_kind_words {
     const char *name;
     const char *what; /* "a file sink" */
     unsigned keys;    /* SINK_HAS_... */
+    /* For `miguard doctor`, which says what is missing without the sink. */
     const char *purpose;
+    /* Where it writes unless the policy names another one; NULL: it has no socket of that kind. */
     const char *socket;
     enum sink_transport transport;
     const char *daemon;

@@ -3,6 +3,9 @@
  * A log is begun on purpose: what lies there of an earlier one goes out of the way, a state is
  * made, the key is handed over, and only then the state becomes one (state_draft()). What fails
  * before that is undone.
+ *
+ * file_begin() -> begin(): clear_way() (refuse, leave or move), begin_state() (the first head as a
+ * draft), hand_over() (the key, then state_finish()); undo() on any failure.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +64,8 @@ static enum miguard_status refuse_state(const struct log_file *file, const char 
                      path);
 }
 
-/* Files of an earlier log: rotated ones that hold records, or are packed. */
+/* Files of an earlier log: rotated ones that hold records, or are packed. What has such a name and
+ * neither holds a record nor is packed belongs to other programs. */
 static size_t count_earlier(const struct log_file *file, const struct family *family,
                             char ret_first[FILE_NAME_SIZE + 4])
 {
@@ -176,7 +180,8 @@ static int make_aside(const struct log_file *file, char folder[FILE_NAME_SIZE + 
     return fd;
 }
 
-/* A file that is moved keeps its name, so that the log can be verified there. */
+/* A file that is moved keeps its name, so that the log can be verified there. way->moved counts
+ * what was moved, so that a failure in the middle is undone exactly. */
 static bool move_aside(const struct log_file *file, struct way *way)
 {
     char name[FILE_NAME_SIZE + 4], state[FILE_NAME_SIZE];
@@ -238,7 +243,7 @@ static enum miguard_status clear_way(const struct log_file *file,
     return leave_earlier(file, way) ? MIGUARD_OK : system_error(beginning->path, reterr);
 }
 
-/* Keeps errno. */
+/* Keeps errno. What cannot be moved back stays in the folder whose name the caller gets. */
 static void undo(const struct log_file *file, struct way *way)
 {
     int error = errno;
@@ -349,6 +354,7 @@ enum miguard_status file_begin(const struct file_beginning *beginning, char ret_
     return status;
 }
 
+/* For tests, which know their key. */
 enum miguard_status file_init(const char *path, const struct chain_key *key,
                               enum file_earlier earlier, char ret_aside[PATH_MAX],
                               struct miguard_error *reterr)

@@ -74,6 +74,7 @@ static int by_number(const void *a, const void *b)
     return (int)x->packed - (int)y->packed;
 }
 
+/* qsort(3) is undefined for a NULL array, which an empty list has. */
 static void sort(struct family *family)
 {
     if (family->count > 1) {
@@ -106,12 +107,14 @@ bool family_list(int folder, const char *name, struct family *ret_family)
     return got == 0;
 }
 
+/* Also after a family_list() that failed in the middle. */
 void family_release(struct family *family)
 {
     base_free(family->list);
     *family = (struct family){0};
 }
 
+/* The reverse of is_member(): what that accepts is spelled so again. */
 void family_name(const char *name, const struct family_member *member, char *buffer, size_t size)
 {
     if (member->current) {
@@ -192,6 +195,8 @@ bool family_line(const char *line, size_t length, struct family_place *ret_place
     return true;
 }
 
+/* Lines that are not records (torn ones, or what others put there) are passed over. A last line
+ * without a newline is not whole and does not count. */
 bool family_first(const char *bytes, size_t length, struct family_place *ret_place)
 {
     const char *end = bytes + length, *newline;
@@ -205,6 +210,7 @@ bool family_first(const char *bytes, size_t length, struct family_place *ret_pla
     return false;
 }
 
+/* Backwards from the last newline, with the same rules. */
 bool family_last(const char *bytes, size_t length, struct family_place *ret_place)
 {
     const char *end = memrchr(bytes, '\n', length);

@@ -23,6 +23,8 @@ struct family_member {
     bool packed;     /* NAME.number.gz */
 };
 
+/* What was found in one look at the folder, in order. It may be old by the time it is used: each
+ * file is proved again when it is opened. */
 struct family {
     struct family_member *list;
     size_t count, capacity;
@@ -32,6 +34,7 @@ struct family {
  * offset of folder. False and errno: it cannot be read, or memory ran out. Release with
  * family_release() in any case. */
 MIGUARD_CHECKED bool family_list(int folder, const char *name, struct family *ret_family);
+/* The list is empty afterwards; harmless on one that is. */
 void family_release(struct family *family);
 
 /* NAME.3 or NAME.3.gz into buffer. */

@@ -30,13 +30,18 @@ MIGUARD_CHECKED enum miguard_status file_open(const struct sink_settings *settin
                                               struct log_process *process,
                                               struct log_file **ret_file,
                                               struct miguard_error *reterr);
+/* Releases memory, mapping and descriptors; NULL: does nothing. The log itself stays as it is. No
+ * other thread may use it. */
 void file_close(struct log_file *file);
 
 /* The lock of all writers in all processes, waited for at most 2 seconds. On success the file is
  * open, the current one, and whole. False: *ret_loss says why. */
 MIGUARD_CHECKED bool file_lock(struct log_file *file, enum audit_loss *ret_loss);
+/* Only after a file_lock() that was true, by the same thread. */
 void file_unlock(struct log_file *file);
 
+/* The state, for losses and counts of repeats. Under the lock; what it points to may be replaced by
+ * the next file_lock(). */
 struct log_state *file_state(struct log_file *file);
 
 /* Under the lock: appends one record, after the records of the file's own that are due before it.
@@ -80,7 +85,9 @@ enum file_earlier {
     FILE_EARLIER_ASIDE,    /* all of them move into a folder of their own */
 };
 
+/* What `miguard audit init` was asked to do. */
 struct file_beginning {
+    /* Of the log; its folder is made when it is missing. */
     const char *path;
     const struct chain_key *key; /* key 1, or none, when !key->present */
     enum file_earlier earlier;

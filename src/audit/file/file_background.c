@@ -15,6 +15,7 @@ void file_set_background(struct log_file *file, bool present)
     pthread_mutex_unlock(&file->background_lock);
 }
 
+/* For what can wait: the caller goes on, and the thread rotates when it comes round. */
 void file_call_background(struct log_file *file)
 {
     pthread_mutex_lock(&file->background_lock);
@@ -75,6 +76,7 @@ unsigned file_begin_round(struct log_file *file)
     return asked;
 }
 
+/* asked is what file_begin_round() gave. */
 void file_end_round(struct log_file *file, unsigned asked)
 {
     pthread_mutex_lock(&file->background_lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls of the log file, as one table that a fault test can replace at link time. */
+/* The system calls of the log file, as one table that a fault test can replace at link time. Calls
+ * that can fail in no way that matters, as lseek(2) and munmap(2), are made directly. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -82,12 +82,14 @@ enum state_damage {
     STATE_VERSION_OTHER, /* nor this: programs of that version may be at work with it */
 };
 
+/* What became of the key of the chain; two bits of the facts in dirty. */
 enum state_key {
     STATE_KEY_NONE, /* the chain has none */
     STATE_KEY_KEPT, /* head and key were whole */
     STATE_KEY_LOST,
 };
 
+/* For so many rotated files it is known what they were. Part of the format of the state. */
 enum { STATE_FILES = 256 };
 
 /* What a file was when it was rotated: by that it is known again, also packed. */
@@ -234,8 +236,13 @@ MIGUARD_CHECKED enum miguard_status state_read_head(int folder, const char *name
 enum {
     FILE_TAIL = 64 * 1024,   /* what only records about the log itself may use */
     FILE_TAIL_LENGTH = 1024, /* more than audit_encode_tail(), hash and newline ever need */
+    /* A name with the longest suffix; NAME_MAX of limits.h is without the NUL. */
     FILE_NAME_SIZE = NAME_MAX + 32,
+    /* Locks between two looks whether the name still is the file's, and between two tries of a
+     * rotation that failed. */
     FILE_LOOK_EVERY = 64,
+    /* Files that are not the log's and were reported already, of which this process knows the
+     * inodes. */
     FILE_STRAYS = 32,
 };
 
@@ -297,9 +304,11 @@ MIGUARD_CHECKED bool file_mark_looks(int fd, const struct file_mark *mark, struc
 
 /* name.suffix into buffer. */
 void file_sibling(const struct log_file *file, const char *suffix, char buffer[FILE_NAME_SIZE]);
+/* The name of the file with this number: NAME.7. */
 void file_rotated_name(const struct log_file *file, uint64_t generation,
                        char buffer[FILE_NAME_SIZE]);
 
+/* The cause of a loss for the errno of a call on the file or its folder. */
 enum audit_loss file_loss_of(int error);
 
 /* Opens what must be a log of ours: *ret_problem says what else it is. */
@@ -401,6 +410,7 @@ void file_call_background(struct log_file *file);
 /* Waits for the next round of the background thread, without any lock. False: there was no
  * round. */
 bool file_ask_background(struct log_file *file);
+/* Is a background thread registered just now? It may end in the next moment. */
 bool file_has_background(struct log_file *file);
 
 /* A round of the background thread: who asked before it began is answered when it ends. */
@@ -409,6 +419,7 @@ void file_end_round(struct log_file *file, unsigned asked);
 
 /* ---- space.c */
 
+/* In the order in which they get worse; see struct audit_space. */
 enum space_step { SPACE_NORMAL, SPACE_LOW, SPACE_FULL, SPACE_FLOODED };
 /* The record about the space that is due now. */
 struct space_due {
@@ -431,6 +442,9 @@ MIGUARD_CHECKED bool file_allocate(int fd, uint64_t from, uint64_t least, uint64
 
 /* ---- rotate.c */
 
+/* Rotates before a record of so many bytes, when size, age or a repair ask for it. What fails is
+ * postponed and noted in rotation_failed: the record goes into the file as it is. Under the
+ * lock. */
 void file_rotate_if_due(struct log_file *file, size_t length, int64_t now);
 /* What a thread that may not rotate could write before one that may comes by: who may rotates
  * when there is less room than this left. 0: the size is no limit. */
@@ -462,6 +476,8 @@ MIGUARD_CHECKED bool file_lock_whole(struct log_file *file, enum audit_loss *ret
 
 /* ---- sync.c */
 
+/* Every record up to this number is on the disk; or, for the second, is not known to be, for all
+ * time to come. Without the lock of the log. */
 void file_note_synced(struct state_shared *shared, uint64_t through);
 void file_note_unsynced(struct state_shared *shared, uint64_t through);
 

@@ -17,6 +17,7 @@ void file_sibling(const struct log_file *file, const char *suffix, char buffer[F
     snprintf(buffer, FILE_NAME_SIZE, "%.*s.%s", NAME_MAX, file->name, suffix);
 }
 
+/* Decimal without leading zeros, which family.c accepts as the only spelling. */
 void file_rotated_name(const struct log_file *file, uint64_t generation,
                        char buffer[FILE_NAME_SIZE])
 {
@@ -78,6 +79,8 @@ static const char *wrong_log(const struct log_file *file, const struct stat *sta
     return NULL;
 }
 
+/* O_NOFOLLOW: the name may be a link that someone with write access to the folder made. The rest is
+ * judged on the open file, which cannot be exchanged any more. */
 bool file_open_name(struct log_file *file, const char *name, int *ret_fd, struct stat *ret_status,
                     const char **ret_problem)
 {
@@ -141,6 +144,7 @@ bool file_create(struct log_file *file, const char *name, int *ret_fd, struct st
     return true;
 }
 
+/* False: the descriptor could not be replaced, or what it is not be read. */
 bool file_take(struct log_file *file, int fd, uint64_t inode)
 {
     /* In this order for sync.c: a thread that sees the new descriptor sees one of these two. */
@@ -165,6 +169,7 @@ bool file_take(struct log_file *file, int fd, uint64_t inode)
 /* ---- what a file was --------------------------------------------------------------------------
  */
 
+/* status NULL: only the last number is known, and the file is later recognized by what is in it. */
 void file_note_rotated(struct log_file *file, const struct state_head *head,
                        const struct stat *status)
 {

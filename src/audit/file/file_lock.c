@@ -183,6 +183,7 @@ bool file_lock_state(struct log_file *file, const char *path, enum audit_loss *r
     return true;
 }
 
+/* Its address stays the same while the file is open; what it holds may be replaced by a lock. */
 struct log_state *file_state(struct log_file *file)
 {
     return &file->state;
@@ -215,7 +216,8 @@ static void look_at_name(struct log_file *file)
     }
 }
 
-/* Locks, and makes the file the current one and whole. */
+/* Locks, and makes the file the current one and whole. When the file cannot be made whole the lock
+ * is given back, and nothing was written. */
 bool file_lock_whole(struct log_file *file, enum audit_loss *ret_loss)
 {
     if (!file_lock_state(file, file->name, ret_loss, NULL)) {
@@ -277,6 +279,8 @@ void file_fork_lock(struct log_file *file)
     pthread_mutex_lock(&file->background_lock);
 }
 
+/* The conditions are made anew in a child: they count waiting threads, which are all with the
+ * parent. */
 void file_fork_unlock(struct log_file *file, bool child)
 {
     if (child) { /* the threads that wait and lead stayed with the parent */

@@ -31,8 +31,8 @@ static enum miguard_status no_room(const struct log_file *file, const char *path
                      free_bytes / 1024);
 }
 
-/* Repairs, and sees to it that a first record fits. No record is written yet: that is
- * the first record's affair. */
+/* Repairs, and sees to it that a first record fits. No record is written yet: that is the first
+ * record's affair. The space is not looked at yet: a report about it is a record, too. */
 static enum miguard_status settle_first(struct log_file *file, const char *path,
                                         struct miguard_error *reterr)
 {

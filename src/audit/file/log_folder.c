@@ -20,7 +20,8 @@ enum { FOLDER_MODE = 0750 };
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
-/* "a/b" is "a" and "b", "b" is "." and "b". */
+/* "a/b" is "a" and "b", "b" is "." and "b". "." and ".." are folders, and a path that ends in a
+ * slash names one. */
 bool file_split(const char *path, char folder[PATH_MAX], char name[FILE_NAME_SIZE])
 {
     const char *slash = strrchr(path, '/');
@@ -105,6 +106,7 @@ enum miguard_status file_first_folder(struct log_file *file, const char *path,
     return status;
 }
 
+/* Never makes one: a folder that vanished while the log was open is an administrator's doing. */
 bool file_open_folder(struct log_file *file)
 {
     return open_trusted(file->folder_path, NULL, &file->folder, NULL) == MIGUARD_OK &&
@@ -177,6 +179,8 @@ uint64_t file_highest_log(const struct log_file *file, const struct family *fami
     return 0;
 }
 
+/* Numbers go on behind files of an earlier log, so that none of them is taken for this one's or
+ * removed by `keep`. errno is that of the listing. */
 bool file_first_head(const struct log_file *file, const struct chain_key *key,
                      struct state_head *ret_head, uint64_t *ret_highest)
 {

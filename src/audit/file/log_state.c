@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Maps, locks, makes and reads the state of a log. Called by the rest of the log file, and for a
- * log without a file, which has its state in private memory. */
+/*
+ * Maps, locks, makes and reads the state of a log. Called by the rest of the log file, and for a
+ * log without a file, which has its state in private memory.
+ *
+ * Changing: state_begin() copies the head, the caller changes the copy, state_commit() makes it
+ * hold. What lies outside the heads changes by a redo (state_commit_all()).
+ *
+ * Opening: state_open() locks the file with flock(2), judges it, and maps it. Making: make() writes
+ * a whole state under NAME.state.new and renames it; a draft (state_draft()) becomes a state by one
+ * store.
+ *
+ * Using: state_lock(), and state_prove() after each call that may take its time, since the file may
+ * be cut. When it was, detach() puts private memory in the place of the mapping, and the state is
+ * gone.
+ */
 #include "audit/file/log_state.h"
 
 #include <errno.h>
@@ -226,6 +239,8 @@ void state_unlock(struct log_state *state)
 
 /* ---- whether it is still there --------------------------------------------------------------- */
 
+/* By glibc's own layout (bits/struct_mutex.h); the two bits have no name in a public header. Other
+ * C libraries are not asked. */
 bool state_has_lock(const struct state_shared *shared)
 {
 #ifdef __GLIBC__
@@ -238,6 +253,7 @@ bool state_has_lock(const struct state_shared *shared)
 #endif
 }
 
+/* A state that was set aside keeps its content but for the first bytes. */
 bool state_is_one(const struct log_state *state)
 {
     const struct state_shared *shared = state->shared;
@@ -253,6 +269,7 @@ static bool is_whole_file(const struct stat *status)
     return status->st_size >= (off_t)sizeof(struct state_shared);
 }
 
+/* One fstat(2). Private memory is always there. */
 enum state_presence state_look(const struct log_state *state, struct stat *ret_status)
 {
     if (!state->mapped) {
@@ -309,6 +326,7 @@ static void point_into(struct log_state *state, struct state_shared *shared, int
     state->repeats_until = &shared->repeats_until;
 }
 
+/* base_alloc() gives zeros: no losses and no repeats. */
 enum miguard_status state_open_private(struct log_state *ret_state)
 {
     struct state_shared *shared = base_alloc(1, sizeof(*shared));
@@ -369,7 +387,8 @@ static enum miguard_status refuse_system(struct miguard_error *reterr, const cha
                      error == ELOOP ? "is a symbolic link; remove it" : strerrordesc_np(error));
 }
 
-/* NULL, or why a file is not a state of this user. */
+/* NULL, or why a file is not a state of this user. With a second name it could be changed through a
+ * folder that is not judged. */
 static const char *wrong_file(const struct stat *status)
 {
     if (!S_ISREG(status->st_mode)) {
@@ -439,7 +458,8 @@ int state_open_locked(int folder, const char *name, int flags, struct stat *ret_
     return -1;
 }
 
-/* at: where something of ours is mapped that it is to replace; NULL: anywhere. */
+/* at: where something of ours is mapped that it is to replace; NULL: anywhere. MAP_FIXED replaces
+ * what is there in one step (mmap(2)). */
 static struct state_shared *map(int fd, void *in_place)
 {
     void *at = file_calls.mmap(in_place, sizeof(struct state_shared), PROT_READ | PROT_WRITE,
@@ -463,6 +483,7 @@ static void renew_after_boot(struct state_shared *shared, const char boot_id[40]
     }
 }
 
+/* A file that is longer is whole as well; its size is judged by state_judge_size(). */
 bool state_is_whole_file(int fd)
 {
     struct stat status;
@@ -558,6 +579,7 @@ static const char *damage_text(enum state_damage damage)
     return texts[damage];
 }
 
+/* Always an error, BAD_STATE. */
 enum miguard_status state_refuse(enum state_damage damage, const char *log,
                                  struct miguard_error *reterr)
 {
@@ -565,6 +587,7 @@ enum miguard_status state_refuse(enum state_damage damage, const char *log,
                                       : refuse(reterr, log, damage_text(damage));
 }
 
+/* Judged before a byte of it is read. */
 enum miguard_status state_check_file(const struct stat *status, const char *log,
                                      struct miguard_error *reterr)
 {
@@ -737,7 +760,8 @@ static bool write_state(int fd, const struct state_shared *shared)
            file_calls.fsync(fd) == 0;
 }
 
-/* Some file systems have no fsync(2) for a folder. */
+/* Some file systems have no fsync(2) for a folder. EROFS: a folder that cannot be written has
+ * nothing to be flushed. */
 static bool sync_folder(int folder)
 {
     return file_calls.fsync(folder) == 0 || errno == EINVAL || errno == EROFS;
@@ -856,6 +880,7 @@ enum miguard_status state_create(int folder, const char *name, const char *log,
 
 /* ---- a draft --------------------------------------------------------------------------------- */
 
+/* Mapped at once: state_finish() then needs no call that can fail before its store. */
 enum miguard_status state_draft(int folder, const char *name, const char *log,
                                 const struct state_head *first, struct state_draft *ret_draft,
                                 struct miguard_error *reterr)
@@ -1020,6 +1045,8 @@ static bool copy_head(int fd, struct state_head *ret_head, const char **ret_wron
     return head != NULL;
 }
 
+/* Without a lock and without write access, for the commands that verify and report. The key is not
+ * in what is returned. */
 enum miguard_status state_read_head(int folder, const char *name, const char *log,
                                     struct state_head *ret_head, struct miguard_error *reterr)
 {

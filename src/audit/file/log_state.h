@@ -53,6 +53,7 @@ struct state_loss {
 /* The body of a record with two identities of root, each with every capability, fits. */
 enum { STATE_REPEATS = 32, STATE_BODY = 12000 };
 
+/* A run has all that its record needs, so that another process can write it. */
 struct state_repeat {
     uint64_t key[2];     /* of what is identical; 0: the slot is free */
     uint64_t entity;     /* of the process that counts */
@@ -115,14 +116,18 @@ MIGUARD_CHECKED enum miguard_status state_open_private(struct log_state *ret_sta
 /* Releases memory and descriptor; what is in the file stays. */
 void state_close(struct log_state *state);
 
+/* How long a call of the program waits for other writers at most. Then its record counts as lost
+ * (BUSY). */
 enum { STATE_LOCK_SECONDS = 2 };
 
 /* The lock alone, for a log without a file; a log file has file_lock(). False: it was not released
  * within STATE_LOCK_SECONDS. */
 MIGUARD_CHECKED bool state_lock(struct log_state *state);
+/* Only after a state_lock() that was true, by the same thread: the mutex is robust, and knows its
+ * owner. */
 void state_unlock(struct log_state *state);
 
-/* Under the lock. */
+/* Under the lock: the head that holds. The pointer is good until the next state_commit(). */
 const struct state_head *state_head(const struct log_state *state);
 
 #endif

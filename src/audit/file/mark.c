@@ -28,6 +28,7 @@ static bool look_at(int fd, struct stat *ret_status)
     return result == 0;
 }
 
+/* The owner is kept too: file_lock.c compares it with who owns the file later. */
 bool file_mark_set(int fd, struct file_mark *ret_mark)
 {
     struct stat status;

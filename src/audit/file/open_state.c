@@ -85,7 +85,8 @@ static enum miguard_status begin_state(struct log_file *file, const char *name, 
     return make_state(file, name, path, reterr);
 }
 
-/* Between two of the steps another process may take one, too. */
+/* Between two of the steps another process may take one, too. So each try looks anew. What is still
+ * not a state after TRIES is refused with the last error. */
 enum miguard_status file_open_state(struct log_file *file, const char *path,
                                     struct miguard_error *reterr)
 {

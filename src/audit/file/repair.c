@@ -7,6 +7,12 @@
  * whole records that continue the chain are taken over; the rest is a torn record. What is shorter
  * has lost records; the chain goes on from the head, never from what is left in the file, so that a
  * cut stays visible.
+ *
+ * file_settle() takes a copy of the head; find_and_repair() asks look() where the file is that the
+ * head stands in, and goes on from file to file until that is the current one. In each, agree()
+ * takes over what is behind the head (adopt()) or counts what is missing (continue_after_loss()).
+ * The copy is committed at the end, so that a kill in between leaves the state as it was, and the
+ * next writer repairs again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +56,7 @@ static bool fail(struct repair *repair, enum audit_loss loss, const char *proble
 
 /* ---- reading back ---------------------------------------------------------------------------- */
 
+/* As in family.c: a line may hold a NUL. */
 static const char *find(const char *line, size_t length, const char *what)
 {
     return memmem(line, length, what, strlen(what));
@@ -85,7 +92,8 @@ static bool line_hash(const char *line, size_t length, unsigned char ret_hash[CH
            chain_parse_hex(line + length - end - hex, hex, ret_hash);
 }
 
-/* No value can hold a bare quote, so that the name is found only where it is one. */
+/* No value can hold a bare quote, so that the name is found only where it is one. A number beyond
+ * 64 bits is refused and not cut. */
 static bool line_sequence(const char *line, size_t length, uint64_t *ret_sequence)
 {
     static const char name[] = "\"sequence\":";
@@ -205,6 +213,7 @@ static bool look_at_end(int fd, struct looking *looking)
     return found;
 }
 
+/* A record without a chain counts, with the hash 0. */
 bool file_last_record(int fd, uint64_t *ret_sequence, unsigned char ret_hash[CHAIN_HASH_SIZE])
 {
     struct looking looking = {.chained = false};
@@ -217,6 +226,7 @@ bool file_last_record(int fd, uint64_t *ret_sequence, unsigned char ret_hash[CHA
     return found;
 }
 
+/* Found is enough for true, even when one of the windows could not be read. */
 bool file_last_chained(int fd, bool *ret_found, struct file_last *ret_last)
 {
     struct looking looking = {.chained = true};
@@ -228,7 +238,8 @@ bool file_last_chained(int fd, bool *ret_found, struct file_last *ret_last)
     return *ret_found || !looking.failed;
 }
 
-/* Does the file have, where the head ends, what the head ends in? */
+/* Does the file have, where the head ends, what the head ends in? A head without a hash (no record
+ * yet, or a state that was lost) is held by every file. */
 static bool holds_head(int fd, const struct state_head *head)
 {
     static const unsigned char none[CHAIN_HASH_SIZE];
@@ -261,7 +272,8 @@ static void count(struct repair *repair, enum audit_loss cause, uint64_t number)
     repair->pending.last = repair->now;
 }
 
-/* Is it known that the disk had this one? */
+/* Is it known that the disk had this one? What a failed sync had to make durable was not, whatever
+ * a later one said (sync.c). */
 static bool was_synced(const struct repair *repair, uint64_t sequence)
 {
     uint64_t first = repair->unsynced_first;
@@ -526,7 +538,8 @@ static void begin_file(struct repair *repair, uint64_t inode)
     repair->head.rotate_asked = 0;
 }
 
-/* A kill in the middle of a rotation leaves a second name or an unfinished new file. */
+/* A kill in the middle of a rotation leaves a second name or an unfinished new file. The second
+ * name is removed only while the first is the same file. */
 static void clear_leftovers(struct repair *repair)
 {
     const struct log_file *file = repair->file;
@@ -599,7 +612,8 @@ static void go_to_next(struct repair *repair, const struct stat *status)
 }
 
 /* The head points into a rotated file: a writer was killed during the rotation, or the head on disk
- * is older than the rotation. What follows is in the next generation, or the current file. */
+ * is older than the rotation. What follows is in the next generation, or the current file. The file
+ * is opened by its rotated name, made to agree like the current one, and noted for `keep`. */
 static bool step_on(struct repair *repair)
 {
     struct log_file *file = repair->file;

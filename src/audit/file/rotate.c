@@ -7,6 +7,9 @@
  *
  * There is a NAME at every moment, and after a kill between any two steps repair.c knows by the
  * inodes how far it came. What cannot be done now is postponed: the file grows, nothing is lost.
+ *
+ * file_rotate_if_due() -> rotate(): make_new(), finish_old(), rename_new(), trim_old(),
+ * begin_new(), and look_round() for what `keep` removes and for files that are not the log's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +78,8 @@ static const struct state_head *head_now(struct log_file *file)
     return state_head(&file->state);
 }
 
-/* The new file under its working name, with room for the records that it begins with. */
+/* The new file under its working name, with room for the records that it begins with. One that an
+ * earlier rotation left under that name is removed: nothing was ever written to it. */
 static bool make_new(struct log_file *file, int *ret_fd, struct stat *ret_status,
                      uint64_t *ret_reserved)
 {
@@ -139,7 +143,8 @@ static bool is_taken(struct log_file *file, const char *name)
     return generation == 0 || generation > FAMILY_LAST_NUMBER || exists(file, packed);
 }
 
-/* Gives the current file its second name. */
+/* Gives the current file its second name. True also when it has that name already: an earlier
+ * rotation came so far and was killed. */
 static bool link_old(struct log_file *file)
 {
     char name[FILE_NAME_SIZE];
@@ -247,7 +252,8 @@ static bool is_unchanged(const struct stat *status, const struct state_file *not
            (uint64_t)status->st_size == note->size && status->st_mtim.tv_sec == note->changed;
 }
 
-/* By what is in it, unless it is the very file. */
+/* By what is in it, unless it is the very file. The chain of its first record is enough: a file is
+ * of one chain. */
 static bool is_our_plain(struct log_file *file, const char *name, const struct state_file *note)
 {
     struct family_place place;
@@ -395,7 +401,7 @@ static void remove_rotated(struct log_file *file, const struct family_member *me
 }
 
 /* Where the files with another number than that at first begin: a file, and what gzip(1) makes of
- * it just now. */
+ * it just now. first is the index of the first file with its number. */
 static size_t next_number(const struct family *family, size_t first)
 {
     size_t next = first + 1;
@@ -471,7 +477,8 @@ static void remove_oldest(struct log_file *file, const struct family *family)
 
 /* ---- what is not the log's ------------------------------------------------------------------- */
 
-/* Is it what gzip(1) has made of the file before it so far? */
+/* Is it what gzip(1) has made of the file before it so far? It is not a stray while gzip(1) still
+ * writes it: it gets the right time only at the end. */
 static bool may_become_ours(struct log_file *file, const struct family *family, size_t at)
 {
     const struct family_member *member = &family->list[at];

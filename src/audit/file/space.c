@@ -112,7 +112,8 @@ static bool extend(struct log_file *file, uint64_t to, enum audit_loss *ret_loss
     return true;
 }
 
-/* A limit on the size of files is a full disk, and leaves room for the tail as well. */
+/* A limit on the size of files is a full disk, and leaves room for the tail as well. Where the file
+ * would end with the record and all that must still fit behind it. */
 static uint64_t end_of(const struct log_file *file, size_t length, bool may_use_tail)
 {
     return state_head(&file->state)->size + length + (may_use_tail ? 0 : FILE_TAIL);
@@ -154,6 +155,7 @@ bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
     return false;
 }
 
+/* In the head, so that another process does not report the same step. */
 void file_space_reported(struct log_file *file, const struct space_due *due)
 {
     state_begin(&file->state)->space_step = due->step;

@@ -17,6 +17,9 @@
  *
  * There is a state at every moment, and at most one that writers take for one: they look at the
  * first bytes each time that they have locked it (file_lock_state()).
+ *
+ * file_set_state_aside() -> set_aside(): stop_writers(), judge(), choose_head(), check_choice(),
+ * replace().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +72,8 @@ static void name_number(const struct log_file *file, unsigned number, char name[
 
 /* ---- what lies there ------------------------------------------------------------------------- */
 
-/* A writer killed here has left it with its second name. */
+/* A writer killed here has left it with its second name. A second name of any other kind stays, and
+ * state_check_file() then refuses the state. */
 static void drop_second_name(struct aside *aside)
 {
     struct stat other;
@@ -126,7 +130,8 @@ static enum state_damage judge(const struct aside *aside)
 
 /* ---- what goes on ---------------------------------------------------------------------------- */
 
-/* False: it is there, and cannot be read. */
+/* False: it is there, and cannot be read. A file that is not there has no last record, which is an
+ * answer. */
 static bool last_in(struct log_file *file, const char *name, struct stat *ret_status,
                     bool *ret_found, struct file_last *ret_last)
 {
@@ -280,6 +285,8 @@ static enum miguard_status set_aside(struct aside *aside, struct miguard_error *
     return status == MIGUARD_OK ? replace(aside, reterr) : status;
 }
 
+/* The file's lock is held throughout, which every program takes that opens the state, and the mutex
+ * in it where it can be locked. The key is wiped on every way out. */
 enum miguard_status file_set_state_aside(struct log_file *file, const char *path,
                                          struct miguard_error *reterr)
 {

@@ -44,7 +44,8 @@ static bool is_unsynced(const struct state_shared *shared, uint64_t sequence)
     return first != 0 && sequence >= first && sequence <= atomic_load(&shared->unsynced_last);
 }
 
-/* Not under the lock, and so not state_prove(): what is shared may be looked at. */
+/* Not under the lock, and so not state_prove(): what is shared may be looked at. A state that was
+ * cut must not be read: it would raise SIGBUS. */
 static bool is_there(const struct log_file *file)
 {
     struct stat status;
@@ -54,8 +55,9 @@ static bool is_there(const struct log_file *file)
            state_look(&file->state, &status) == STATE_THERE;
 }
 
-/* Where a rotation did not sync the file before this one, this one's sync says nothing about
- * it, and all of the file system has to be synced (which also reports errors since Linux 5.8). */
+/* Where a rotation did not sync the file before this one, this one's sync says nothing about it,
+ * and all of the file system has to be synced (which also reports errors since Linux 5.8). 0, or -1
+ * as the calls have it. */
 static int sync_all_before(const struct log_file *file)
 {
     int result = -1;
@@ -87,7 +89,8 @@ static void gather(const struct log_file *file)
     }
 }
 
-/* When the descriptor came to mean another file meanwhile, it is not known which one was synced. */
+/* When the descriptor came to mean another file meanwhile, it is not known which one was synced. So
+ * it is done again for the one that the descriptor means now. */
 static void lead(struct log_file *file)
 {
     struct state_shared *shared = file->state.shared;

@@ -35,7 +35,8 @@ int audit_netlink_open(struct sink_socket *sock)
     return sink_socket_hold(sock, fd) ? 0 : EBADF;
 }
 
-/* Identifies an answer: one that came too late must not pass for the next one's. */
+/* Identifies an answer: one that came too late must not pass for the next one's. One count for all
+ * sockets of the process; it may wrap. */
 static uint32_t next_number(void)
 {
     static _Atomic uint32_t last;
@@ -93,7 +94,8 @@ static int hear(const struct sink_socket *sock, uint32_t number, int64_t deadlin
     }
 }
 
-/* NLMSG_ERROR with 0 in it is the receipt. */
+/* NLMSG_ERROR with 0 in it is the receipt. The kernel's error numbers are negative (netlink(7)). An
+ * answer too short for one is a protocol error. */
 static int error_in(const struct request *answer)
 {
     struct nlmsgerr error = {.error = -EPROTO};

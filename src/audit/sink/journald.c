@@ -155,7 +155,8 @@ static bool write_all(int fd, const struct text *text)
     return true;
 }
 
-/* journald takes a memfd only when it can no longer change. */
+/* journald takes a memfd only when it can no longer change. The datagram is empty and carries the
+ * descriptor. 0, or errno. */
 static int send_sealed(struct sink *sink, int64_t deadline)
 {
     if (!limit_allows_file(sink->entry.length)) {

@@ -148,7 +148,7 @@ static void init_thread(struct sink *sink)
 }
 
 /* After a fork the thread is the parent's, and it may have held the lock: the child makes both
- * anew. The lock is held on return. */
+ * anew. The lock is held on return. False: no thread runs, and none could be started. */
 static bool have_thread(struct sink *sink)
 {
     bool forked = sink->epoch != process_epoch();
@@ -169,7 +169,8 @@ static bool have_thread(struct sink *sink)
     return start_thread(sink);
 }
 
-/* Under the lock. False when the deadline came before the thread was done. */
+/* Under the lock. False when the deadline came before the thread was done. deadline is in
+ * milliseconds of CLOCK_MONOTONIC, which clock_cond_init() gave the condition; 0 has passed. */
 static bool wait_idle(struct sink *sink, int64_t deadline)
 {
     const struct timespec until = {deadline / 1000, deadline % 1000 * 1000000};
@@ -277,6 +278,8 @@ static int check_kernel(struct sink *sink)
     return error == 0 && status.enabled == 0 ? EPIPE : error;
 }
 
+/* Asks the kernel once on this thread, so that a lack of privilege is found when the log is opened;
+ * then the thread is made, which keeps the socket. */
 static enum miguard_status kernel_audit_open(const struct sink_settings *settings,
                                              struct sink **ret_sink, struct miguard_error *reterr)
 {

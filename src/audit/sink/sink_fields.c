@@ -10,6 +10,7 @@
  * up the stack. */
 enum { MAX_DEPTH = 8, PATH_SIZE = 128 };
 
+/* The rows of the map as data, by sink_field_name. */
 static const struct {
     enum record_field field;
     const char *name, *journal;
@@ -21,6 +22,7 @@ static const struct {
 #undef FIELD_ROW
 };
 
+/* The rows have the order of the enumeration, and all are there: both come from the map. */
 const char *sink_field_name(enum sink_field_name field)
 {
     return rows[field].name;
@@ -47,7 +49,7 @@ static bool walk_at(const struct walk *walk, char wanted)
     return walk->at < walk->end && *walk->at == wanted;
 }
 
-/* The inside of a string; at stands behind its end afterwards. */
+/* The inside of a string; at stands behind its end afterwards. An escaped quote does not end it. */
 static struct sink_field walk_string(struct walk *walk)
 {
     const char *start = ++walk->at;
@@ -140,6 +142,7 @@ static void walk_object(struct walk *walk, unsigned depth)
     walk->at += walk_at(walk, '}');
 }
 
+/* One walk over the line for all fields. */
 void sink_fields_read(const char *line, size_t length, struct sink_fields *ret_fields)
 {
     struct walk walk = {.at = line, .end = line + length, .fields = ret_fields};
@@ -248,6 +251,7 @@ void sink_field_text(const struct sink_field *field, size_t limit, struct text *
     }
 }
 
+/* The numbers are those of RFC 5424, 6.2.1. */
 unsigned sink_severity(const struct audit_event *event)
 {
     enum { CRITICAL = 2, ERROR, WARNING, NOTICE, INFO };

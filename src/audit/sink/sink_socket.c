@@ -81,6 +81,7 @@ void sink_socket_drop(struct sink_socket *sock)
     sock->fd = -1;
 }
 
+/* A deadline that has passed still allows one try: what the socket takes at once is sent. */
 int64_t sink_deadline(bool impatient)
 {
     return clock_now_ms() + (impatient ? 0 : SINK_TIMEOUT_MS);

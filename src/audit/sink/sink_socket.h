@@ -22,6 +22,7 @@ struct sink_socket {
     dev_t device;   /* what fd is: its number may since belong to something else */
     ino_t inode;
     bool impatient; /* the last message was not taken in time: do not wait for the next one */
+    /* Where the daemon listens; fixed when the sink is opened. */
     struct sockaddr_un address;
     bool lines; /* where a SOCK_STREAM listens, messages end in a line feed; else it is refused */
     int type;   /* SOCK_DGRAM, or with lines SOCK_STREAM */

@@ -48,6 +48,7 @@ static enum miguard_status syslog_open(const struct sink_settings *settings, str
     return MIGUARD_OK;
 }
 
+/* Nothing is waiting to be sent: each write is done or lost when it returns. */
 static void syslog_close(struct sink *sink)
 {
     sink_socket_drop(&sink->socket);
@@ -57,7 +58,8 @@ static void syslog_close(struct sink *sink)
     base_free(sink);
 }
 
-/* A header field: visible ASCII, "-" for none (RFC 5424, 6). */
+/* A header field: visible ASCII, "-" for none (RFC 5424, 6). limit is in bytes, that of RFC 5424, 6
+ * where the field has one there. */
 static void add_header(struct sink *sink, const struct sink_field *field, size_t limit)
 {
     sink_field_text(field, limit, &sink->value);
@@ -110,7 +112,9 @@ static bool make_head(struct sink *sink, const struct audit_event *event,
     return !sink->value.failed && !sink->head.failed;
 }
 
-/* Where the part that begins at offset ends: not inside a character. */
+/* Where the part that begins at offset ends: not inside a character. 10xxxxxx is the second or a
+ * later byte of a character (RFC 3629). At least one byte goes out, also of a line that is not
+ * UTF-8. */
 static size_t part_end(const struct sink_record *record, size_t offset, size_t room)
 {
     size_t end = offset + room;
