@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -518,6 +520,48 @@ START_TEST(damage_is_told)
     ck_assert_msg(open ? check.lost_all >= damages[i].lost : check.lost_all == damages[i].lost,
                   "%s: %llu", damages[i].what, (unsigned long long)check.lost_all);
     ck_assert_uint_eq(check.lost_all, check.lost[damages[i].cause]);
+}
+END_TEST
+
+/* A child that hides /proc from itself opens the log and writes a record. */
+static int write_without_proc(void)
+{
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0) {
+        if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+            mount("none", "/proc", "tmpfs", 0, NULL) != 0) {
+            _exit(77);
+        }
+        struct log_file *own = open_log();
+        append(own, 2);
+        file_close(own);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+START_TEST(a_writer_without_proc_is_no_reboot)
+{
+    struct log_file *file = open_log();
+    char boot_id[40];
+
+    append(file, 1);
+    memcpy(boot_id, file->state.shared->boot_id, sizeof(boot_id));
+    ck_assert_int_ne(boot_id[0], '\0');
+    int status = write_without_proc();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        printf("skip: a writer without /proc: no mount namespace can be made here\n");
+    } else {
+        ck_assert_int_eq(status, 0);
+        ck_assert_mem_eq(file->state.shared->boot_id, boot_id, sizeof(boot_id));
+        ck_assert_uint_eq(atomic_load(&file->state.shared->dirty) & STATE_REBOOT, 0);
+        append(file, 3);
+    }
+    file_close(file);
+    check_log(&no_key);
 }
 END_TEST
 
@@ -1524,6 +1568,7 @@ int main(void)
     tcase_add_loop_test(cases, killed_at_each_byte, 0, 2);
     tcase_add_test(cases, only_what_continues_the_chain_is_taken_over);
     tcase_add_test(cases, a_gap_that_was_told_is_not_told_again);
+    tcase_add_test(cases, a_writer_without_proc_is_no_reboot);
     tcase_add_test(cases, a_file_holds_a_record_of_somebody);
     tcase_add_loop_test(cases, damage_is_told, 0, 2 * sizeof(damages) / sizeof(damages[0]));
     tcase_add_test(cases, another_file_is_set_aside);

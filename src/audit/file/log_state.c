@@ -473,10 +473,17 @@ static struct state_shared *map(int fd, void *in_place)
     return at;
 }
 
-/* A lock that was held when the system went down is held for ever. */
+/* A lock that was held when the system went down is held for ever. A process that cannot read the
+ * boot's id (no /proc) does not know of a boot: it must not replace a lock that others hold. The id
+ * that it leaves in a state of its own is empty, and says nothing either. */
 static void renew_after_boot(struct state_shared *shared, const char boot_id[40])
 {
-    if (memcmp(boot_id, shared->boot_id, sizeof(shared->boot_id)) != 0) {
+    if (boot_id[0] == '\0') {
+        return;
+    }
+    if (shared->boot_id[0] == '\0') {
+        memcpy(shared->boot_id, boot_id, sizeof(shared->boot_id));
+    } else if (memcmp(boot_id, shared->boot_id, sizeof(shared->boot_id)) != 0) {
         make_mutex(shared);
         atomic_fetch_or(&shared->dirty, STATE_REBOOT);
         memcpy(shared->boot_id, boot_id, sizeof(shared->boot_id));
