@@ -780,9 +780,9 @@ static int small_stacks(const void *unused)
 
 START_TEST(a_report_stays_on_its_stack)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     (void)small_stacks;
-    printf("skip: a report on a small stack: AddressSanitizer makes each frame larger\n");
+    printf("skip: a report on a small stack: a sanitizer makes each frame larger\n");
 #else
     IN_CHILD(small_stacks);
 #endif

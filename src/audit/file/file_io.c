@@ -144,15 +144,11 @@ bool file_create(struct log_file *file, const char *name, int *ret_fd, struct st
     return true;
 }
 
-/* False: the descriptor could not be replaced, or what it is not be read. */
-bool file_take(struct log_file *file, int fd, uint64_t inode)
+/* dup3(2) keeps the descriptor number, and a thread inside fdatasync(2) keeps its reference to the
+ * old file. A number that is the host's by now stays the host's, and one that it closed may be fd
+ * again. Called with the lock of syncs: a descriptor and its mark are looked at together there. */
+static bool replace_descriptor(struct log_file *file, int fd)
 {
-    /* In this order for sync.c: a thread that sees the new descriptor sees one of these two. */
-    atomic_store(&file->after, UINT64_MAX);
-    atomic_fetch_add(&file->turn, 1);
-    /* dup3(2) keeps the descriptor number, and a thread inside fdatasync(2) keeps its reference to
-     * the old file, so file->fd needs no lock. A number that is the host's by now stays the host's,
-     * and one that it closed may be fd again. */
     if (file->fd < 0 || file->fd == fd || !file_mark_holds(file->fd, &file->fd_mark)) {
         file->fd = fd;
     } else {
@@ -162,8 +158,20 @@ bool file_take(struct log_file *file, int fd, uint64_t inode)
             return false;
         }
     }
-    file->inode = inode;
     return file_mark_set(file->fd, &file->fd_mark);
+}
+
+/* False: the descriptor could not be replaced, or what it is not be read. */
+bool file_take(struct log_file *file, int fd, uint64_t inode)
+{
+    /* In this order for sync.c: a thread that sees the new descriptor sees one of these two. */
+    atomic_store(&file->after, UINT64_MAX);
+    atomic_fetch_add(&file->turn, 1);
+    pthread_mutex_lock(&file->sync_lock);
+    bool taken = replace_descriptor(file, fd);
+    pthread_mutex_unlock(&file->sync_lock);
+    file->inode = taken ? inode : file->inode;
+    return taken;
 }
 
 /* ---- what a file was --------------------------------------------------------------------------

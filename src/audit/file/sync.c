@@ -55,20 +55,29 @@ static bool is_there(const struct log_file *file)
            state_look(&file->state, &status) == STATE_THERE;
 }
 
+/* The descriptor, when it is the log's: a sync of the host's file proves nothing. Else -1. A
+ * rotation on another thread replaces descriptor and mark under the same lock (file_take()). */
+static int own_descriptor(struct log_file *file)
+{
+    pthread_mutex_lock(&file->sync_lock);
+    int fd = file_mark_holds(file->fd, &file->fd_mark) ? file->fd : -1;
+    pthread_mutex_unlock(&file->sync_lock);
+    return fd;
+}
+
 /* Where a rotation did not sync the file before this one, this one's sync says nothing about it,
  * and all of the file system has to be synced (which also reports errors since Linux 5.8). 0, or -1
  * as the calls have it. */
-static int sync_all_before(const struct log_file *file)
+static int sync_all_before(struct log_file *file)
 {
-    int result = -1;
+    int result = -1, fd = own_descriptor(file);
 
-    /* A sync of the host's file proves nothing. */
-    if (!file_mark_holds(file->fd, &file->fd_mark) || !is_there(file)) {
+    if (fd < 0 || !is_there(file)) {
         return result;
     }
     bool earlier = atomic_load(&file->state.shared->synced) >= atomic_load(&file->after);
     do {
-        result = earlier ? file_calls.fdatasync(file->fd) : file_calls.syncfs(file->fd);
+        result = earlier ? file_calls.fdatasync(fd) : file_calls.syncfs(fd);
     } while (result != 0 && errno == EINTR);
     return result;
 }
