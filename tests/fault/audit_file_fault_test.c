@@ -348,6 +348,7 @@ START_TEST(each_call_fails)
     settings.sync = AUDIT_SYNC_ALL;
     settings.keep = 40;
     fault = faults[_i];
+    run(&settings); /* the batch of records that the support keeps is made */
     for (met = true; met; nth += step) {
         met = stuck = full_next = false;
         log_file_refused = not_synced = 0;
@@ -356,7 +357,8 @@ START_TEST(each_call_fails)
         to_fail = nth;
         run(&settings);
         to_fail = -1;
-        ck_assert_int_eq(outstanding, before);
+        ck_assert_msg(outstanding == before, "call %ld, errno %d: %ld blocks are left", nth, fault,
+                      outstanding - before);
         struct log_file *file = log_file_open(&settings, true);
         ck_assert_msg(file != NULL, "call %ld, errno %d", nth, fault);
         append(file, RECORDS);

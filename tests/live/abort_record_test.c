@@ -89,7 +89,7 @@ static const struct {
     {"way back", cannot_come_back, "identity-restore",
      "no call that is still permitted restores this thread"},
     {"drop", cannot_drop, "drop", "no call that is still permitted restores this thread"},
-    {"witness", cannot_turn_back, "identity-restore", "PR_SET_KEEPCAPS: the flag was set"},
+    {"witness", cannot_turn_back, "identity-restore", "PR_SET_KEEPCAPS: the flag was toggled"},
 };
 
 static int end_of(void (*body)(void))
