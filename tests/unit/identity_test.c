@@ -184,7 +184,7 @@ static int thread_with_high_ids(const void *context)
     EXPECT(identity->uid[IDENTITY_FS] == id && identity->gid[IDENTITY_FS] == id);
     EXPECT(identity->uid[IDENTITY_E] == id && identity->gid[IDENTITY_E] == id);
     EXPECT(identity_check(identity, ALL, NULL) == 0);
-    EXPECT(syscall(SYS_setfsuid, 0) >= 0 || errno != 0);
+    (void)syscall(SYS_setfsuid, 0); /* its answer is the id before, with a sign in an emulator */
     EXPECT(identity_check(identity, BIT(FSUID), NULL) == BIT(FSUID));
     miguard_identity_free(identity);
     return 0;
