@@ -160,9 +160,9 @@ static uint64_t kernel_mask(const uint64_t *set)
 
 START_TEST(what_is_blocked_stays_blocked)
 {
-    const uint64_t all =
-        ~(uint64_t)0 & ~((uint64_t)1 << (SIGKILL - 1)) & ~((uint64_t)1 << (SIGSTOP - 1));
-    const uint64_t before = kernel_mask(&all);
+    const uint64_t wanted = ~(uint64_t)0;
+    const uint64_t before = kernel_mask(&wanted);
+    const uint64_t all = kernel_mask(NULL); /* the kernel, and an emulator, leave some out */
     int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     sigset_t muted;
 
