@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a refusal reaches its caller (reference B.5): the starter returns nothing, so it leaves a
+ * How a refusal reaches its caller: the starter returns nothing, so it leaves a
  * real operation whose every Get* returns OK with the error as its result. Such an operation holds
  * no resource: everything it needs is packed into the two words of its handle.
  *

@@ -16,7 +16,7 @@ MI_Result refused_result(const struct refusal *refusal);
  * safe; never NULL. */
 const char *refused_message(const struct refusal *refusal);
 
-/* Delivers a refused start as described in reference B.5: a real error operation in *operation
+/* Delivers a refused start: a real error operation in *operation
  * (when not NULL) and the matching result callback once, now, on this thread. session is the handle
  * that Operation_GetSession() returns. */
 void refused_deliver(const struct refusal *refusal, const MI_Session *session,

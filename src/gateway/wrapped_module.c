@@ -116,7 +116,7 @@ enum { RESTAMP_DEPTH = 32 };
 static void restamp(const struct wrapped_module *module, const MI_Instance *instance, int depth);
 
 /* An embedded instance or reference, or an array of them. A parameter is the first 48 bytes of a
- * property, and only those are read (reference F.4). */
+ * property, and only those are read. */
 static void restamp_field(const struct wrapped_module *module, const MI_ParameterDecl *element,
                           const char *fields, int depth)
 {
@@ -398,7 +398,7 @@ static void unload(const struct loaded_module *loaded, MI_Context *context)
     }
 }
 
-/* The class providers are unloaded by now (reference D.3), so their objects are freed with the
+/* The class providers are unloaded by now, so their objects are freed with the
  * module's. */
 static void MI_CALL unload_module(MI_Module_Self *self, MI_Context *host)
 {
@@ -452,7 +452,7 @@ static void(MI_CALL *const module_loads[MIGUARD_MAX_MODULES])(MI_Module_Self **,
 
 /* ---- making the copy --------------------------------------------------------------------- */
 
-/* A slot that the provider leaves NULL stays NULL: hosts answer for it (reference D.3). Load and
+/* A slot that the provider leaves NULL stays NULL: hosts answer for it. Load and
  * Unload are always set, since Load provides self. */
 static void MI_CALL unload_nothing(void *self, MI_Context *host)
 {
