@@ -615,6 +615,25 @@ START_TEST(synced_records_do_not_crash_away)
 }
 END_TEST
 
+/* The host closed the log's descriptor and has a file of its own under the number. */
+START_TEST(a_sync_of_another_file_proves_nothing)
+{
+    struct sink_settings settings = log_file_settings(path);
+    enum audit_loss loss = 0;
+    struct log_file *file = log_file_open(&settings, true);
+    int other = open(beside("other"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    append(file, 1);
+    ck_assert(file_sync(file, 1, &loss));
+    append(file, 2);
+    ck_assert_int_eq(dup3(other, file->fd, O_CLOEXEC), file->fd);
+    ck_assert(!file_sync(file, 2, &loss));
+    ck_assert_int_eq(loss, AUDIT_LOSS_NOT_SYNCED);
+    close(other);
+    file_close(file);
+}
+END_TEST
+
 /* The disk has a head from before two rotations: all that came later is taken over. */
 START_TEST(an_old_head_after_a_crash)
 {
@@ -1569,6 +1588,7 @@ int main(void)
     tcase_add_test(cases, only_what_continues_the_chain_is_taken_over);
     tcase_add_test(cases, a_gap_that_was_told_is_not_told_again);
     tcase_add_test(cases, a_writer_without_proc_is_no_reboot);
+    tcase_add_test(cases, a_sync_of_another_file_proves_nothing);
     tcase_add_test(cases, a_file_holds_a_record_of_somebody);
     tcase_add_loop_test(cases, damage_is_told, 0, 2 * sizeof(damages) / sizeof(damages[0]));
     tcase_add_test(cases, another_file_is_set_aside);
