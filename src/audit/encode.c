@@ -618,6 +618,15 @@ static void write_own(struct text *text, const struct audit_event *event)
     }
 }
 
+/* An own action is recorded by its name, as policies have it. */
+static void write_operation(struct text *text, const struct audit_event *event)
+{
+    bool named = event->action_name != NULL && event->action_name[0] != '\0';
+
+    write_text(text, RECORD_OPERATION,
+               named ? event->action_name : operation_name(event->operation), AUDIT_MAX_NAME);
+}
+
 /* The members of miguard up to the place in the log, which is known later. Only actions from
  * SESSION_OPEN on and before SWITCH come from an operation of the API. */
 static void write_miguard(struct text *text, const struct audit_event *event,
@@ -625,13 +634,15 @@ static void write_miguard(struct text *text, const struct audit_event *event,
 {
     open_object(text, RECORD_MIGUARD_OBJECT);
     if (event->action >= AUDIT_ACTION_SESSION_OPEN && event->action < AUDIT_ACTION_SWITCH) {
-        write_word(text, RECORD_OPERATION, operation_name(event->operation));
+        write_operation(text, event);
     }
     write_kept(text, event, RECORD_PROVIDER, event->provider, AUDIT_MAX_NAME);
     write_kept(text, event, RECORD_NAMESPACE, event->name_space, AUDIT_MAX_NAME);
     write_kept(text, event, RECORD_CLASS, event->class_name, AUDIT_MAX_CIM);
     write_kept(text, event, RECORD_METHOD, event->method, AUDIT_MAX_CIM);
     write_keys(text, event->keys);
+    write_text(text, RECORD_RESOURCE, event->resource, AUDIT_MAX_TEXT);
+    write_text(text, RECORD_OBJECT_NAME, event->object, AUDIT_MAX_NAME);
     write_word(text, RECORD_DECISION, event->denied ? "deny" : "allow");
     if (event->would_deny) {
         text_json_boolean(text, record_fields[RECORD_WOULD_DENY].name, true);

@@ -158,7 +158,7 @@ static const char *name_space_for_host(const struct start *start)
 {
     const struct cim_names *names = &start->on->names;
     const char *written = start->written.name_space;
-    bool same = (names->unreadable & CIM_UNREADABLE_SPACE) != 0 || written == NULL ||
+    bool same = (names->unreadable & CALL_UNREADABLE_SPACE) != 0 || written == NULL ||
                 strcmp(written, names->name_space) == 0;
 
     return same ? written : names->name_space;

@@ -192,6 +192,10 @@ struct audit_event {
     const char *class_name;
     const char *method;            /* of an Invoke and its results */
     const struct audit_keys *keys; /* of the instance that the call is about (record_limits.h) */
+    /* Of a front end other than MI; cut by the encoder, whatever kept says. */
+    const char *action_name; /* of an own action; NULL: the operation has the name */
+    const char *resource;    /* what the policy was asked about */
+    const char *object;      /* which one; for the record alone */
     /* Numbers that the guard gives out, not addresses; 0: does not apply. */
     uint64_t context_id, session_id, operation_id;
     const struct miguard_identity *bound;   /* the owner of the session */

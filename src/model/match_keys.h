@@ -18,9 +18,8 @@
  *   KIND        which kind of thing of this shape (enum match_kind)
  *   PHASE       when it is compared (enum match_phase), in the order of the phases, then of the
  * rows value       the member of struct question (policy/compiled.h) that it is compared with
- *   unreadable  the CIM_UNREADABLE_ bit of a value that may exist without being known: the rule may
- *               apply then; or 0
- *   "none"      why a rule does not apply to a call that has no such value
+ *   unreadable  the CALL_UNREADABLE_ bit of a value that may exist without being known: the rule
+ * may apply then; or 0 "none"      why a rule does not apply to a call that has no such value
  *   "other"     why it does not apply to one that has another
  */
 #ifndef MODEL_MATCH_KEYS_H
@@ -50,14 +49,18 @@
     X(providers, "provider", globs, FILE_NAME, OPENED, provider, 0,                                \
       "its provider asks for one, and the call has none",                                          \
       "its provider does not match the one that calls")                                            \
-    X(namespaces, "namespace", globs, NAMESPACE, TARGET, name_space, CIM_UNREADABLE_SPACE,         \
+    X(namespaces, "namespace", globs, NAMESPACE, TARGET, name_space, CALL_UNREADABLE_SPACE,        \
       "its namespace asks for one, and the call has none", "its namespace does not match")         \
-    X(classes, "class", globs, CIM_NAME, TARGET, class_name, CIM_UNREADABLE_CLASS,                 \
+    X(classes, "class", globs, CIM_NAME, TARGET, class_name, CALL_UNREADABLE_CLASS,                \
       "its class asks for one, and the call has none", "its class does not match")                 \
-    X(methods, "method", globs, CIM_NAME, TARGET, method, CIM_UNREADABLE_METHOD,                   \
+    X(methods, "method", globs, CIM_NAME, TARGET, method, CALL_UNREADABLE_METHOD,                  \
       "its method asks for one, and the call has none", "its method does not match")               \
+    X(resources, "resource", globs, RESOURCE, TARGET, resource, CALL_UNREADABLE_RESOURCE,          \
+      "its resource asks for one, and the call has none", "its resource does not match")           \
     X(operations, "operation", operations, OPERATION, CALL, operation, 0,                          \
       "its operation does not have this one", "its operation does not have this one")              \
+    X(actions, "action", globs, ACTION, CALL, action, CALL_UNREADABLE_ACTION,                      \
+      "its action asks for one, and the call has none", "its action does not match")               \
     X(mismatch, "mismatch", components, COMPONENT, IDENTITY, mismatch, 0,                          \
       "its mismatch is for calls whose identity differs",                                          \
       "its mismatch does not cover every differing component")
@@ -65,7 +68,20 @@
 /* The plain texts of a call, with which keys of globs are compared: X(member, "key of given"). Made
  * from it: the members of struct policy_call and struct question, of a test, and given: in
  * tests. */
-#define MATCH_FACT_MAP(X) X(provider, "provider")
+#define MATCH_FACT_MAP(X)                                                                          \
+    X(provider, "provider")                                                                        \
+    X(action, "action")                                                                            \
+    X(resource, "resource")
+
+/* What of a call cannot be read with certainty: bits. The names of MI are read by
+ * policy/cim_name.c, the other two by policy/match.c. */
+enum {
+    CALL_UNREADABLE_SPACE = 1 << 0,
+    CALL_UNREADABLE_CLASS = 1 << 1,
+    CALL_UNREADABLE_METHOD = 1 << 2,
+    CALL_UNREADABLE_ACTION = 1 << 3,
+    CALL_UNREADABLE_RESOURCE = 1 << 4,
+};
 
 /* Functions of a shape get the kind where values of one shape are compared in different ways. */
 enum match_kind {
@@ -74,6 +90,8 @@ enum match_kind {
     MATCH_FILE_NAME, /* globs: compared exactly */
     MATCH_NAMESPACE, /* globs: in the normal form of policy/cim_name.h, whatever their case */
     MATCH_CIM_NAME,  /* globs: a class or method, whatever its case */
+    MATCH_ACTION,    /* globs: the name of an operation or of an own action, compared exactly */
+    MATCH_RESOURCE,  /* globs: what a front end other than MI gives, compared exactly */
     MATCH_CAPABILITY,
     MATCH_OPERATION,
     MATCH_COMPONENT,
@@ -98,7 +116,7 @@ enum match_key {
 };
 
 /* Of globs: the names of CIM ignore the case of ASCII letters (DSP0004), so that no locale decides;
- * the names of files do not. */
+ * the names of files, actions and resources do not. */
 static inline bool match_ignores_case(enum match_kind kind)
 {
     switch (kind) {
@@ -106,6 +124,8 @@ static inline bool match_ignores_case(enum match_kind kind)
     case MATCH_CIM_NAME:
         return true;
     case MATCH_FILE_NAME:
+    case MATCH_ACTION:
+    case MATCH_RESOURCE:
         return false;
     case MATCH_USER:
     case MATCH_GROUP:

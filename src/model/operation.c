@@ -16,6 +16,18 @@ const char *operation_name(enum operation operation)
     return (unsigned)operation < OPERATION_COUNT ? names[operation] : "unknown";
 }
 
+bool action_name_valid(const char *name)
+{
+    enum operation operation;
+    size_t length = 0;
+
+    while (name != NULL && length <= ACTION_NAME_MAX && action_name_byte(name[length])) {
+        length++;
+    }
+    return length > 0 && length <= ACTION_NAME_MAX && name[length] == '\0' &&
+           !operation_from_name(name, &operation);
+}
+
 bool operation_from_name(const char *name, enum operation *ret_operation)
 {
     for (unsigned i = 0; i < OPERATION_COUNT; i++) {

@@ -101,6 +101,8 @@ enum record_type {
     FIELD(METHOD, "miguard.method", "method", TEXT)                                                \
     FIELD(KEYS, "miguard.keys", "keys", LIST)                                                      \
     FIELD(KEYS_OMITTED, "miguard.keys_omitted", "keys_omitted", NUMBER)                            \
+    FIELD(RESOURCE, "miguard.resource", "resource", TEXT)                                          \
+    FIELD(OBJECT_NAME, "miguard.object", "object", TEXT)                                           \
     FIELD(DECISION, "miguard.decision", "decision", TEXT)                                          \
     FIELD(WOULD_DENY, "miguard.would_deny", "would_deny", TRUE)                                    \
     FIELD(CONTEXT, "miguard.context_id", "context_id", ID)                                         \

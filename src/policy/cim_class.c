@@ -58,7 +58,7 @@ void cim_names_add_class(struct cim_names *names, const char *name)
         i++;
     }
     if (i == CIM_CLASSES || !cim_class_valid(name)) {
-        names->unreadable |= CIM_UNREADABLE_CLASS;
+        names->unreadable |= CALL_UNREADABLE_CLASS;
     }
     if (i < CIM_CLASSES) { /* also what is not valid, cut: for the record only */
         (void)cut_text(name, CIM_CLASS_SIZE, names->classes[i]);

@@ -86,9 +86,9 @@ _Static_assert(OPERATION_ENUMERATE_CLASSES - OPERATION_GET_INSTANCE == 11 &&
 static void read_space(struct cim_names *names, const struct cim_written *written)
 {
     if (!is_given(written->name_space)) {
-        names->unreadable |= needs_space(written->operation) ? CIM_UNREADABLE_SPACE : 0;
+        names->unreadable |= needs_space(written->operation) ? CALL_UNREADABLE_SPACE : 0;
     } else if (!cim_space_normalise(written->name_space, names->name_space)) {
-        names->unreadable |= CIM_UNREADABLE_SPACE;
+        names->unreadable |= CALL_UNREADABLE_SPACE;
         (void)cut_text(written->name_space, CIM_SPACE_SIZE, names->name_space);
     }
 }
@@ -98,11 +98,11 @@ static void read_method(struct cim_names *names, const struct cim_written *writt
 {
     names->method[0] = '\0';
     if (!is_given(written->method)) {
-        names->unreadable |= written->operation == OPERATION_INVOKE ? CIM_UNREADABLE_METHOD : 0;
+        names->unreadable |= written->operation == OPERATION_INVOKE ? CALL_UNREADABLE_METHOD : 0;
         return;
     }
     if (!cim_method_valid(written->method)) {
-        names->unreadable |= CIM_UNREADABLE_METHOD;
+        names->unreadable |= CALL_UNREADABLE_METHOD;
     }
     (void)cut_text(written->method, CIM_METHOD_SIZE, names->method);
 }
@@ -110,7 +110,7 @@ static void read_method(struct cim_names *names, const struct cim_written *writt
 /* The order of the parts does not matter: each only adds to unreadable. */
 void cim_names_read(struct cim_names *names, const struct cim_written *written)
 {
-    names->unreadable = written->class_hidden ? CIM_UNREADABLE_CLASS : 0;
+    names->unreadable = written->class_hidden ? CALL_UNREADABLE_CLASS : 0;
     names->name_space[0] = '\0';
     for (int i = 0; i < CIM_CLASSES; i++) {
         names->classes[i][0] = '\0';
@@ -123,11 +123,11 @@ void cim_names_read(struct cim_names *names, const struct cim_written *written)
         }
     }
     if (written->query != NULL && !cim_query_read(written->dialect, written->query, names)) {
-        names->unreadable |= CIM_UNREADABLE_CLASS;
+        names->unreadable |= CALL_UNREADABLE_CLASS;
     }
     if (needs_class(written->operation) && written->query == NULL &&
         !is_given(written->classes[0])) {
-        names->unreadable |= CIM_UNREADABLE_CLASS;
+        names->unreadable |= CALL_UNREADABLE_CLASS;
     }
 }
 

@@ -25,6 +25,7 @@
 #include <stddef.h>
 
 #include "identity/cut.h"
+#include "model/match_keys.h"
 #include "model/operation.h"
 
 /* Bytes; a longer name is unreadable. Names are kept without allocation. */
@@ -35,17 +36,10 @@ enum {
     CIM_CLASSES = 3, /* an association names the most: those of the key, association and result */
 };
 
-/* What of a call's names cannot be read: bits. */
-enum {
-    CIM_UNREADABLE_SPACE = 1 << 0,
-    CIM_UNREADABLE_CLASS = 1 << 1,
-    CIM_UNREADABLE_METHOD = 1 << 2,
-};
-
 /* The names of one call, whole. What does not fit is unreadable, and cut (identity/cut.h) for the
  * record alone, never compared. */
 struct cim_names {
-    unsigned unreadable;
+    unsigned unreadable;                                 /* CALL_UNREADABLE_ bits */
     char name_space[CUT_SIZE(CIM_SPACE_SIZE)];           /* "" for none */
     char classes[CIM_CLASSES][CUT_SIZE(CIM_CLASS_SIZE)]; /* the first "" ends the list */
     char method[CUT_SIZE(CIM_METHOD_SIZE)];              /* "" for none */

@@ -100,6 +100,8 @@ static inline struct match_id match_id_of(const struct miguard_identity *identit
     case MATCH_FILE_NAME:
     case MATCH_NAMESPACE:
     case MATCH_CIM_NAME:
+    case MATCH_ACTION:
+    case MATCH_RESOURCE:
     case MATCH_CAPABILITY:
     case MATCH_OPERATION:
     case MATCH_COMPONENT:
@@ -114,9 +116,11 @@ const char *policy_rule_why_not(const struct rule *rule, const struct question *
 /* Why it is not certain that a rule applies which may, or NULL: it asks for an unreadable name. */
 const char *policy_rule_doubt(const struct rule *rule, const struct question *question);
 
-/* The phases that narrow.c decides ahead of the call. */
+/* The phases that narrow.c decides ahead of the call: what is called, */
+const char *policy_call_why_not(const struct rule *rule, const struct question *question);
+/* who opened the session, by which provider, */
 const char *policy_opened_why_not(const struct rule *rule, const struct question *question);
-/* The same for keys that ask who uses the session. */
+/* and who uses it. */
 const char *policy_used_why_not(const struct rule *rule, const struct question *question);
 
 /* Whether the rule asks for what a call names, so that it is not known before the call. */

@@ -26,8 +26,8 @@ uint32_t rule_set_next(const struct rule_set *set, uint32_t from)
  * whatever it refuses. */
 static bool asks_for_record(unsigned audit, enum operation operation, bool refused)
 {
-    unsigned when = operation == OPERATION_GET_LOCAL_SESSION ? POLICY_AUDIT_OPEN | POLICY_AUDIT_USE
-                                                             : POLICY_AUDIT_USE;
+    unsigned when =
+        operation_opens(operation) ? POLICY_AUDIT_OPEN | POLICY_AUDIT_USE : POLICY_AUDIT_USE;
     return (audit & (refused ? POLICY_AUDIT_DENY : when)) != 0;
 }
 

@@ -37,10 +37,11 @@ struct draft_range {
     const char *text; /* as it was written */
 };
 
-/* One alternative of provider, namespace, class, method: "*" stands for any characters, "/" among
- * them, "?" for one, "\" quotes; brackets are literal. The last three compare case-insensitively
- * (DSP0004; the letters of ASCII, so that no locale decides), provider file names exactly. A loader
- * lets namespaces pass in the normal form of cim_name.h only. */
+/* One alternative of provider, namespace, class, method, resource, action: "*" stands for any
+ * characters, "/" among them, "?" for one, "\" quotes; brackets are literal. Namespaces, classes
+ * and methods compare case-insensitively (DSP0004; the letters of ASCII, so that no locale
+ * decides), the others exactly. A loader lets namespaces pass in the normal form of cim_name.h
+ * only. */
 struct draft_glob {
     const char *text;
 };
@@ -112,6 +113,7 @@ struct draft_test {
     bool has_used_as; /* absent: the same as opened-as */
     struct draft_subject used_as;
     miguard_components differing; /* given.mismatch: components said to differ beside the derived */
+    bool has_operation;           /* it is written; else it follows from the action */
     enum operation operation;
 #define TEST_FACT(member, key) const char *member; /* as written; "" when absent */
     MATCH_FACT_MAP(TEST_FACT)

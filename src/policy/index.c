@@ -13,8 +13,6 @@
 #include "base/alloc.h"
 #include "policy/compiled.h"
 
-_Static_assert(OPERATION_COUNT <= 32, "a rule's operations are bits of 32");
-
 /* The rules, and which of their keys an index is built over. */
 struct keys {
     const struct rule *rules;

@@ -9,7 +9,41 @@
  * puts the answer into words. The words are constants, so the quick way and the explained one are
  * the same code.
  */
+#include <string.h>
+
+#include "base/utf8.h"
 #include "policy/compiled.h"
+
+/* Whether the text is UTF-8 to its end and not too long: patterns are written in it, and two
+ * readers of other bytes may see two different names. Bounded, so that a long one costs no more. */
+static bool resource_readable(const char *resource)
+{
+    size_t length = strnlen(resource, POLICY_RESOURCE);
+    uint32_t code;
+
+    for (size_t at = 0; at < length && length < POLICY_RESOURCE;) {
+        size_t width = utf8_next(resource + at, length - at, &code);
+        if (width == 0) {
+            return false;
+        }
+        at += width;
+    }
+    return length < POLICY_RESOURCE;
+}
+
+/* An operation of MI, and Bind, is an action of its own name. An own action must have one: without
+ * it nothing is known of it. */
+static void ask_action(struct question *question)
+{
+    if (question->action[0] != '\0') {
+        return;
+    }
+    if (question->operation == OPERATION_ACTION) {
+        question->unreadable |= CALL_UNREADABLE_ACTION;
+    } else if ((unsigned)question->operation < OPERATION_COUNT) {
+        question->action = operation_name(question->operation);
+    }
+}
 
 /* Without a used_as the user is who opened, as long as nothing differs. When something differs
  * nothing is known of the user. */
@@ -29,6 +63,10 @@ struct question policy_question_of(const struct policy_call *call)
         .method = call->method != NULL ? call->method : "",
         .unreadable = call->unreadable,
     };
+    ask_action(&question);
+    if (!resource_readable(question.resource)) {
+        question.unreadable |= CALL_UNREADABLE_RESOURCE;
+    }
     if (call->used_as != NULL) {
         question.used = identity_valid(call->used_as) ? call->used_as : NULL;
     } else if (question.mismatch == 0) {
@@ -249,6 +287,12 @@ phase_why_not(const struct rule *rule, const struct question *question, enum mat
     return NULL;
 }
 
+/* For narrow.c, for each operation. */
+const char *policy_call_why_not(const struct rule *rule, const struct question *question)
+{
+    return phase_why_not(rule, question, MATCH_CALL);
+}
+
 /* For narrow.c, which asks it once for a session. */
 const char *policy_opened_why_not(const struct rule *rule, const struct question *question)
 {
@@ -296,7 +340,7 @@ const char *policy_rule_why_not(const struct rule *rule, const struct question *
     const char *why_not = phase_why_not(rule, question, MATCH_IDENTITY);
 
     if (why_not == NULL) {
-        why_not = phase_why_not(rule, question, MATCH_CALL);
+        why_not = policy_call_why_not(rule, question);
     }
     if (why_not == NULL) {
         why_not = policy_opened_why_not(rule, question);

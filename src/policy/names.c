@@ -39,11 +39,14 @@ miguard_components schema_read_components(const struct reader *reader, const str
     return set;
 }
 
-static const char *const operation_names[OPERATION_COUNT + 1] = {
-#define OPERATION_NAME(NAME, name) [OPERATION_##NAME] = name,
+/* Without Action, which no rule can say. */
+static const char *const operation_names[OPERATION_COUNT] = {
+#define OPERATION_NAME(NAME, name)                                                                 \
+    [OPERATION_##NAME] = OPERATION_##NAME == OPERATION_ACTION ? NULL : (name),
     OPERATION_MAP(OPERATION_NAME)
 #undef OPERATION_NAME
 };
+_Static_assert(OPERATION_ACTION == OPERATION_COUNT - 1, "NULL ends the list");
 
 /* *ret_operation is written only on success. */
 bool schema_read_operation(const struct reader *reader, const struct node *node,

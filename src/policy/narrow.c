@@ -2,7 +2,8 @@
 /*
  * What is fixed for the life of a session is asked once: whether a rule's user, group, capability
  * and provider hold, and, for a use under the same identity, its as- keys, too. Where the first
- * rule left for an operation asks for no namespace, class or method, the answer is known at open.
+ * rule left for an operation asks for no namespace, class, method or resource, and for an own
+ * action not for its name, the answer is known at open.
  */
 #include "base/alloc.h"
 #include "policy/compiled.h"
@@ -32,15 +33,31 @@ struct policy_view {
 
 /* The rule that decides an operation under the same identity, as far as it is certain. A rule
  * without a target holds for every call of the operation; the one that is first then decides all of
- * them. */
-static uint32_t first_rule(const struct policy_view *view, const struct rule_set *candidates)
+ * them. The index may have left rules for another action among the candidates. */
+static uint32_t first_rule(const struct policy_view *view, const struct question *session,
+                           const struct rule_set *candidates)
 {
     uint32_t first = rule_set_next(candidates, 0);
 
-    if (first == POLICY_NO_RULE) {
-        return first;
+    for (; first != POLICY_NO_RULE; first = rule_set_next(candidates, first + 1)) {
+        const struct rule *rule = &view->policy->rules[first];
+        if (policy_call_why_not(rule, session) == NULL) {
+            bool varies = policy_rule_has_target(rule) || policy_rule_doubt(rule, session) != NULL;
+            return varies ? VARIES : first;
+        }
     }
-    return policy_rule_has_target(&view->policy->rules[first]) ? VARIES : first;
+    return POLICY_NO_RULE;
+}
+
+/* What is called, as far as the operation says it: the name of an own action comes with the call.
+ */
+static void ask_operation(struct question *session, enum operation operation)
+{
+    bool own = operation == OPERATION_ACTION;
+
+    session->operation = operation;
+    session->action = own ? "" : operation_name(operation);
+    session->unreadable = own ? CALL_UNREADABLE_ACTION : 0;
 }
 
 /* session.used is who opened it, as for a use under the same identity. Asked with the same
@@ -77,11 +94,11 @@ enum miguard_status policy_narrow(const struct policy *policy,
     narrow_rules(view, &session);
     for (unsigned i = 0; i < OPERATION_COUNT; i++) {
         struct rule_set candidates = view->unchanged;
-        session.operation = (enum operation)i;
+        ask_operation(&session, (enum operation)i);
         if (policy->rule_count != 0) {
             policy_index_by_call(policy->index, &session, &candidates);
         }
-        view->first[i] = first_rule(view, &candidates);
+        view->first[i] = first_rule(view, &session, &candidates);
     }
     *ret_view = view;
     return MIGUARD_OK;
@@ -123,14 +140,17 @@ __attribute__((noinline)) static struct policy_verdict decide_rest(const struct 
 }
 
 /* The quick way: no rule is asked, only a table. A used_as that is another struct takes the long
- * way, even with the same values. */
+ * way, even with the same values; so does an operation that is given another name, or of which
+ * nothing can be read. */
 struct policy_verdict policy_view_decide(const struct policy_view *view,
                                          const struct policy_call *call)
 {
     bool unchanged = call->mismatch == 0 && identity_valid(call->opened_as) &&
                      (call->used_as == NULL || call->used_as == call->opened_as);
+    bool renamed = (call->action != NULL && call->operation != OPERATION_ACTION) ||
+                   (call->unreadable & CALL_UNREADABLE_ACTION) != 0;
 
-    if (!unchanged || (unsigned)call->operation >= OPERATION_COUNT ||
+    if (!unchanged || renamed || (unsigned)call->operation >= OPERATION_COUNT ||
         view->first[call->operation] == VARIES) {
         return decide_rest(view, call);
     }

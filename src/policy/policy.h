@@ -67,6 +67,12 @@ uint32_t policy_rule_count(const struct policy *policy);
  * provider, namespace, class, method: NULL or "" is no name, and matches only an absent key or a
  * glob that matches the empty string. Namespaces are in the normal form of cim_name.h.
  *
+ * action: the name of an own action, for OPERATION_ACTION. Without one any other operation is an
+ * action of its own name; an own action without a name is unreadable.
+ *
+ * resource: is compared byte by byte, as it is given. One that is not UTF-8, or of POLICY_RESOURCE
+ * bytes and more, is unreadable.
+ *
  * A call that names several classes is decided for each of them, and the strictest verdict stands:
  * what denies one denies the call, and an allowed call must be allowed for each.
  *
@@ -75,6 +81,8 @@ uint32_t policy_rule_count(const struct policy *policy);
  * default. Again the strictest verdict of these stands. So such a name matters exactly where some
  * rule makes it matter.
  */
+enum { POLICY_RESOURCE = 4096 }; /* bytes, with the NUL: as PATH_MAX */
+
 struct policy_call {
     enum operation operation;
     const struct miguard_identity *opened_as;
@@ -87,7 +95,7 @@ struct policy_call {
     const char *class_name;
     const char *further_classes[CIM_CLASSES - 1]; /* NULL or "" ends the list */
     const char *method;                           /* what it invokes */
-    unsigned unreadable;                          /* CIM_UNREADABLE_ bits */
+    unsigned unreadable;                          /* CALL_UNREADABLE_ bits */
 };
 
 /* Puts names, which must outlive the call, into it. */

@@ -51,8 +51,8 @@ static bool ends_in_quote(const char *glob)
     return quotes % 2 == 1;
 }
 
-/* A provider's file name may hold anything else. */
-static void check_file_name(const struct reader *reader, const struct node *value, const char *glob)
+/* A provider's file name and a resource may hold anything else. */
+static void check_any_text(const struct reader *reader, const struct node *value, const char *glob)
 {
     if (ends_in_quote(glob)) {
         schema_value_error(reader, value,
@@ -90,12 +90,39 @@ static void check_cim_name(const struct reader *reader, const struct node *value
     }
 }
 
+/* A "\\" quotes what need not be quoted, since no name has a character that must be. */
+static bool action_pattern_good(const char *glob)
+{
+    for (; *glob != '\0'; glob++) {
+        bool wildcard = *glob == '*' || *glob == '?';
+        if (*glob == '\\') {
+            glob++;
+        }
+        if (!wildcard && !action_name_byte(*glob)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The names that operations have and that action_name_valid() lets pass for own actions. */
+static void check_action(const struct reader *reader, const struct node *value, const char *glob)
+{
+    if (!action_pattern_good(glob)) {
+        schema_value_error(reader, value,
+                           "no action can match this; its name is of letters of ASCII, digits, "
+                           "\"_\", \"-\", \".\", \":\" and \"/\"");
+    }
+}
+
 /* By what the pattern is compared with. */
 static void check_glob(const struct reader *reader, const struct node *value, const char *key,
                        enum match_kind kind, const char *glob)
 {
-    if (kind == MATCH_FILE_NAME) {
-        check_file_name(reader, value, glob);
+    if (kind == MATCH_FILE_NAME || kind == MATCH_RESOURCE) {
+        check_any_text(reader, value, glob);
+    } else if (kind == MATCH_ACTION) {
+        check_action(reader, value, glob);
     } else if (kind == MATCH_NAMESPACE) {
         check_namespace(reader, value, glob);
     } else { /* the strictest */
@@ -141,9 +168,15 @@ static void read_operations(const struct reader *reader, const struct node *node
 
     for (uint32_t left = schema_read_values(reader, node, false, &value); left > 0;
          left--, value = value->next) {
-        if (schema_read_operation(reader, value, &operation)) {
-            *ret_operations |= UINT32_C(1) << operation;
+        if (!schema_read_operation(reader, value, &operation)) {
+            continue;
         }
+        if (operation == OPERATION_ACTION) {
+            schema_value_error(reader, value,
+                               "\"Action\" stands for every own action of a daemon; use `action:` "
+                               "with their names");
+        }
+        *ret_operations |= UINT32_C(1) << operation;
     }
 }
 

@@ -172,7 +172,7 @@ static void read_differing(const struct reader *reader, const struct node *node,
 static void read_test_operation(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_test *test = target;
-    (void)schema_read_operation(reader, node, &test->operation);
+    test->has_operation = schema_read_operation(reader, node, &test->operation);
 }
 
 /* *ret_text stays "" after an error. */
@@ -226,6 +226,57 @@ static void read_test_method(const struct reader *reader, const struct node *nod
     read_string(reader, node, "method", &test->method);
 }
 
+/* Whether the key is written, right or wrong. */
+static bool is_written(const struct node *map, const char *key)
+{
+    for (const struct node *entry = map->first; entry != NULL; entry = entry->next) {
+        if (strcmp(entry->key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One of the two must be there, and an own action is known by its name alone. */
+static void check_written(const struct reader *reader, const struct node *given,
+                          const struct draft_test *test)
+{
+    if (is_written(given, "action")) {
+        return;
+    }
+    if (!is_written(given, "operation")) {
+        schema_key_error(reader, given->first, "given lacks the key \"operation\" or \"action\"");
+    } else if (test->operation == OPERATION_ACTION) {
+        schema_key_error(reader, given->first,
+                         "given lacks the key \"action\": the operation Action has no other name");
+    }
+}
+
+/* The operation follows from the action: that of MI, or Bind, of this name, and else an own action.
+ * Written beside each other they must say the same. */
+static void complete_operation(const struct reader *reader, const struct node *given,
+                               struct draft_test *test)
+{
+    enum operation named = OPERATION_ACTION;
+
+    if (test->action[0] == '\0') {
+        return;
+    }
+    if (!operation_from_name(test->action, &named) && !action_name_valid(test->action)) {
+        schema_key_error(reader, given->first,
+                         "no action has the name \"%s\"; it is of letters of ASCII, digits, \"_\", "
+                         "\"-\", \".\", \":\" and \"/\"",
+                         test->action);
+    } else if (named == OPERATION_ACTION && strcmp(test->action, "Action") == 0) {
+        schema_key_error(reader, given->first,
+                         "\"Action\" stands for every own action of a daemon; give its name");
+    } else if (test->has_operation && test->operation != named) {
+        schema_key_error(reader, given->first, "the action \"%s\" is of the operation %s, not %s",
+                         test->action, operation_name(named), operation_name(test->operation));
+    }
+    test->operation = named;
+}
+
 /* The call that is made up. */
 static void read_given(const struct reader *reader, const struct node *node, void *target)
 {
@@ -233,7 +284,7 @@ static void read_given(const struct reader *reader, const struct node *node, voi
         {"opened-as", true, read_opened_as},
         {"used-as", false, read_used_as},
         {"mismatch", false, read_differing},
-        {"operation", true, read_test_operation},
+        {"operation", false, read_test_operation},
 #define GIVEN_FACT(member, key) {key, false, read_test_##member},
         MATCH_FACT_MAP(GIVEN_FACT)
 #undef GIVEN_FACT
@@ -243,6 +294,10 @@ static void read_given(const struct reader *reader, const struct node *node, voi
         {NULL, false, NULL},
     };
     schema_read_map(reader, node, "given", keys, target);
+    if (node->kind == NODE_MAP && node->count > 0) {
+        check_written(reader, node, target);
+        complete_operation(reader, node, target);
+    }
 }
 
 /* ---- expect ---------------------------------------------------------------------------------- */

@@ -109,7 +109,7 @@ static bool is_operation(const json_t *value)
 #define OPERATION_TEXT(NAME, name) name,
     static const char *const names[] = {OPERATION_MAP(OPERATION_TEXT)};
 #undef OPERATION_TEXT
-    return IS_ONE_OF(value, names);
+    return IS_ONE_OF(value, names) || action_name_valid(json_string_value(value));
 }
 
 static bool is_outcome(const json_t *value)
@@ -379,6 +379,8 @@ static const struct rule {
     [RECORD_METHOD] = {OPTIONAL, is_not_empty},
     [RECORD_KEYS] = {OPTIONAL, is_key_list},
     [RECORD_KEYS_OMITTED] = {OPTIONAL, is_positive},
+    [RECORD_RESOURCE] = {OPTIONAL, is_not_empty},
+    [RECORD_OBJECT_NAME] = {OPTIONAL, is_not_empty},
     [RECORD_CONTEXT] = {OPTIONAL, NULL},
     [RECORD_SESSION] = {OPTIONAL, NULL},
     [RECORD_OPERATION_ID] = {OPTIONAL, NULL},

@@ -174,6 +174,26 @@ static bool capability_holds(uint64_t wanted, const struct miguard_identity *who
            (who->cap[IDENTITY_CAP_EFFECTIVE] & wanted) != 0;
 }
 
+/* By which name policies know what is called; "" for an own action without one. */
+static const char *action_of(const struct policy_call *call)
+{
+    if (call->action != NULL && *call->action != '\0') {
+        return call->action;
+    }
+    return call->operation == OPERATION_ACTION || call->operation >= OPERATION_COUNT
+               ? ""
+               : operation_name(call->operation);
+}
+
+/* The bits come with the call, or from what is given. 0xFF is in no UTF-8, and the only wrong byte
+ * here. */
+static unsigned unreadable(const struct policy_call *call)
+{
+    bool nameless = call->operation == OPERATION_ACTION && *action_of(call) == '\0';
+    bool broken = call->resource != NULL && strchr(call->resource, 0xFF) != NULL;
+    return call->unreadable | (nameless ? 8 : 0) | (broken ? 16 : 0);
+}
+
 static bool holds(const struct draft_match *match, const struct policy_call *call)
 {
     bool proved = call->opened_as != NULL && call->opened_as->tag == IDENTITY_TAG;
@@ -199,12 +219,16 @@ static bool holds(const struct draft_match *match, const struct policy_call *cal
            group_holds(match->as_groups.items, match->as_groups.count, used) &&
            capability_holds(match->as_capabilities, used) &&
            one_like(match->providers.items, match->providers.count, call->provider, false) &&
-           ((call->unreadable & 1) != 0 ||
+           ((unreadable(call) & 1) != 0 ||
             one_like(match->namespaces.items, match->namespaces.count, call->name_space, true)) &&
-           ((call->unreadable & 2) != 0 ||
+           ((unreadable(call) & 2) != 0 ||
             one_like(match->classes.items, match->classes.count, call->class_name, true)) &&
-           ((call->unreadable & 4) != 0 ||
-            one_like(match->methods.items, match->methods.count, call->method, true));
+           ((unreadable(call) & 4) != 0 ||
+            one_like(match->methods.items, match->methods.count, call->method, true)) &&
+           ((unreadable(call) & 8) != 0 ||
+            one_like(match->actions.items, match->actions.count, action_of(call), false)) &&
+           ((unreadable(call) & 16) != 0 ||
+            one_like(match->resources.items, match->resources.count, call->resource, false));
 }
 
 static const char *place_text(const struct policy_place *place)
@@ -243,7 +267,8 @@ static struct expected said_by(const struct policy_draft *draft, const struct po
     expected.would_deny = deny && permissive;
     if (deny) {
         expected.recorded = (audit & POLICY_AUDIT_DENY) != 0;
-    } else if (call->operation == OPERATION_GET_LOCAL_SESSION) {
+    } else if (call->operation == OPERATION_GET_LOCAL_SESSION ||
+               call->operation == OPERATION_BIND) {
         expected.recorded = (audit & (POLICY_AUDIT_OPEN | POLICY_AUDIT_USE)) != 0;
     } else {
         expected.recorded = (audit & POLICY_AUDIT_USE) != 0;
@@ -259,16 +284,21 @@ static int weight(const struct expected *expected)
     return (expected->denied ? 4 : expected->would_deny ? 2 : 0) + expected->recorded;
 }
 
+/* Whether the key is there and the call's value of it cannot be read. */
+static bool asks(const struct draft_glob *globs, uint32_t count, const struct policy_call *call,
+                 unsigned bit)
+{
+    return count > 0 && !has_star(globs, count) && (unreadable(call) & bit) != 0;
+}
+
 /* Whether the rule asks for a name that cannot be read. */
 static bool asks_for_unreadable(const struct draft_match *match, const struct policy_call *call)
 {
-    return (match->namespaces.count > 0 &&
-            !has_star(match->namespaces.items, match->namespaces.count) &&
-            (call->unreadable & 1) != 0) ||
-           (match->classes.count > 0 && !has_star(match->classes.items, match->classes.count) &&
-            (call->unreadable & 2) != 0) ||
-           (match->methods.count > 0 && !has_star(match->methods.items, match->methods.count) &&
-            (call->unreadable & 4) != 0);
+    return asks(match->namespaces.items, match->namespaces.count, call, 1) ||
+           asks(match->classes.items, match->classes.count, call, 2) ||
+           asks(match->methods.items, match->methods.count, call, 4) ||
+           asks(match->actions.items, match->actions.count, call, 8) ||
+           asks(match->resources.items, match->resources.count, call, 16);
 }
 
 /* Of one class: everything that may decide, up to what surely does. */
@@ -342,10 +372,15 @@ static const char *some_name(void)
     return one_in(8) ? "" : names[below(sizeof(names) / sizeof(names[0]))];
 }
 
-/* A name of which pieces gave way to wildcards, and some letters to their other case. */
-static const char *some_glob(void)
+/* An own action, or the name of an operation. */
+static const char *some_action(void)
 {
-    const char *name = some_name();
+    return one_in(4) ? operation_name((enum operation)below(OPERATION_COUNT)) : some_name();
+}
+
+/* A name of which pieces gave way to wildcards, and some letters to their other case. */
+static const char *some_glob(const char *name)
+{
     char *glob = take(1, 256), *end = glob;
 
     for (; *name != '\0'; name++) {
@@ -396,11 +431,11 @@ static const struct draft_range *some_ranges(uint32_t count)
     return ranges;
 }
 
-static const struct draft_glob *some_globs(uint32_t count)
+static const struct draft_glob *some_globs(uint32_t count, const char *(*some)(void))
 {
     struct draft_glob *globs = take(count, sizeof(*globs));
     for (uint32_t i = 0; i < count; i++) {
-        globs[i].text = some_glob();
+        globs[i].text = some_glob(some());
     }
     return globs;
 }
@@ -441,6 +476,8 @@ static struct draft_match some_match(void)
         .namespaces.count = some_count(3),
         .classes.count = some_count(2),
         .methods.count = some_count(3),
+        .resources.count = some_count(3),
+        .actions.count = some_count(3),
         .operations = one_in(2) ? some_operations() : 0,
         .mismatch = one_in(3) ? some_components() : 0,
     };
@@ -448,10 +485,12 @@ static struct draft_match some_match(void)
     match.as_users.items = some_ranges(match.as_users.count);
     match.groups.items = some_ranges(match.groups.count);
     match.as_groups.items = some_ranges(match.as_groups.count);
-    match.providers.items = some_globs(match.providers.count);
-    match.namespaces.items = some_globs(match.namespaces.count);
-    match.classes.items = some_globs(match.classes.count);
-    match.methods.items = some_globs(match.methods.count);
+    match.providers.items = some_globs(match.providers.count, some_name);
+    match.namespaces.items = some_globs(match.namespaces.count, some_name);
+    match.classes.items = some_globs(match.classes.count, some_name);
+    match.methods.items = some_globs(match.methods.count, some_name);
+    match.resources.items = some_globs(match.resources.count, some_name);
+    match.actions.items = some_globs(match.actions.count, some_action);
     return match;
 }
 
@@ -543,6 +582,15 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
         .class_name = some_target(),
         .method = some_target(),
     };
+    if (one_in(3)) {
+        call.operation = OPERATION_ACTION;
+    }
+    if (!one_in(call.operation == OPERATION_ACTION ? 12 : 2)) {
+        call.action = some_action();
+    }
+    if (one_in(2)) {
+        call.resource = one_in(12) ? say("%s\xFF", some_name()) : some_name();
+    }
     for (int i = 0; i < 2 && call.class_name != NULL && one_in(2); i++) {
         call.further_classes[i] = some_target();
         if (call.further_classes[i] == NULL) {
@@ -550,7 +598,7 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
         }
     }
     if (one_in(4)) {
-        call.unreadable = below(8);
+        call.unreadable = below(32);
     }
     if (one_in(3)) {
         call.mismatch = one_in(100) ? 1u << 20 : some_components();
@@ -565,7 +613,8 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
 
 static unsigned passed, failed;
 static struct {
-    unsigned by_rule, by_mismatch_rule, denied, would_deny, revoked, late, doubted, further;
+    unsigned by_rule, by_action, by_resource, by_mismatch_rule, denied, would_deny, revoked, late,
+        doubted, further;
 } seen;
 
 static bool same_text(const char *a, const char *b)
@@ -626,8 +675,14 @@ static bool watched_all(const struct watch *watch, const struct policy_draft *dr
            watch->looked_at == (found ? expected->certain + 1 : draft->rule_count);
 }
 
-static void count_seen(const struct expected *expected, const struct policy_call *call)
+static void count_seen(const struct policy_draft *draft, const struct expected *expected,
+                       const struct policy_call *call)
 {
+    if (expected->rule != POLICY_NO_RULE) {
+        const struct draft_match *match = &draft->rules[expected->rule].match;
+        seen.by_action += match->actions.count > 0 && !expected->doubt;
+        seen.by_resource += match->resources.count > 0 && !expected->doubt;
+    }
     seen.by_rule += expected->rule != POLICY_NO_RULE;
     seen.by_mismatch_rule += expected->rule != POLICY_NO_RULE && call->mismatch != 0;
     seen.late += expected->rule != POLICY_NO_RULE && expected->rule > 64;
@@ -656,7 +711,7 @@ static void try_call(const struct policy_draft *draft, const struct policy *poli
     bool all = good[0] && good[1] && good[2] && good[3];
     passed += all;
     failed += !all;
-    count_seen(&expected, call);
+    count_seen(draft, &expected, call);
 }
 
 enum { SESSIONS = 5, CALLS = 10 };
@@ -703,13 +758,15 @@ int main(void)
     for (unsigned i = 0; i < policies && failed < 20; i++) {
         try_policy(seed + i);
     }
-    printf("decided by a rule %u (by a mismatch rule %u, behind the 64th %u), denied %u, "
+    printf("decided by a rule %u (with an action %u, with a resource %u, by a mismatch rule %u, "
+           "behind the 64th %u), denied %u, "
            "would deny %u, revoked %u, in doubt %u, by a further class %u\n",
-           seen.by_rule, seen.by_mismatch_rule, seen.late, seen.denied, seen.would_deny,
-           seen.revoked, seen.doubted, seen.further);
+           seen.by_rule, seen.by_action, seen.by_resource, seen.by_mismatch_rule, seen.late,
+           seen.denied, seen.would_deny, seen.revoked, seen.doubted, seen.further);
     if (wanted == NULL &&
-        (seen.by_mismatch_rule == 0 || seen.late == 0 || seen.denied == 0 || seen.would_deny == 0 ||
-         seen.revoked == 0 || seen.doubted == 0 || seen.further == 0)) {
+        (seen.by_action == 0 || seen.by_resource == 0 || seen.by_mismatch_rule == 0 ||
+         seen.late == 0 || seen.denied == 0 || seen.would_deny == 0 || seen.revoked == 0 ||
+         seen.doubted == 0 || seen.further == 0)) {
         printf("the random questions leave something out\n");
         failed++;
     }

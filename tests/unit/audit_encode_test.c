@@ -200,7 +200,7 @@ static void add_actions(struct text *all)
             .reason = (enum audit_reason)(i % AUDIT_REASON_COUNT),
             .denied = i % 2 == 1,
             .would_deny = i % 4 == 0,
-            .operation = (enum operation)(i % OPERATION_COUNT),
+            .operation = (enum operation)(i % OPERATION_BIND), /* those of MI */
             .bound = i % 3 == 0 ? &bound : NULL,
             .current = i % 3 == 0 ? NULL : &current,
             .lost = action == AUDIT_ACTION_RECORDS_LOST ? &lost_unnumbered : NULL,
@@ -225,6 +225,41 @@ static void add_long_ones(struct text *all)
     event.policy_detail = event.policy_path = large;
     add(all, &event, &chained);
     event.kept = true;
+    add(all, &event, &chained);
+}
+
+static struct audit_event own_action(void)
+{
+    return (struct audit_event){.action = AUDIT_ACTION_SESSION_USE,
+                                .reason = AUDIT_REASON_POLICY,
+                                .denied = true,
+                                .operation = OPERATION_ACTION,
+                                .provider = "fileserver",
+                                .action_name = "upload",
+                                .resource = "/srv/caf\xC3\xA9",
+                                .object = "inode 17 \"x\""};
+}
+
+/* A daemon's: the opening, an action, one without a name, and texts that are cut though the names
+ * beside them were cut before. */
+static void add_own_actions(struct text *all)
+{
+    static char large[AUDIT_MAX_TEXT + 100];
+    struct audit_event event = own_action();
+    const struct audit_event opening = {.action = AUDIT_ACTION_SESSION_OPEN,
+                                        .reason = AUDIT_REASON_IDENTITY_MATCH,
+                                        .operation = OPERATION_BIND,
+                                        .provider = "fileserver",
+                                        .object = "connection 3"};
+
+    add(all, &opening, &chained);
+    add(all, &event, &chained);
+    event.action_name = "";
+    event.resource = "/srv/\xFF";
+    add(all, &event, &chained);
+    memset(large, 'x', sizeof(large) - 1);
+    event.kept = true;
+    event.action_name = event.resource = event.object = large;
     add(all, &event, &chained);
 }
 
@@ -275,6 +310,7 @@ START_TEST(records_are_what_they_always_were)
     add(&all, &none, &no_file);
     add_actions(&all);
     add_long_ones(&all);
+    add_own_actions(&all);
     ck_assert(!all.failed);
     if (getenv("WRITE_GOLDEN") != NULL) {
         write_golden(all.data);
@@ -283,6 +319,31 @@ START_TEST(records_are_what_they_always_were)
     compare_lines(all.data, golden);
     free(golden);
     text_release(&all);
+}
+END_TEST
+
+/* Two that differ only behind the cut stay two in the record. */
+START_TEST(cut_texts_stay_different)
+{
+    static char one[AUDIT_MAX_TEXT + 100], other[sizeof(one)];
+    const struct identity_process process = writer();
+    const struct audit_stamp stamp = stamp_of(&process);
+    struct audit_event event = own_action();
+    struct text lines[2] = {TEXT_EMPTY, TEXT_EMPTY};
+
+    memset(one, 'x', sizeof(one) - 1);
+    memcpy(other, one, sizeof(one));
+    other[sizeof(other) - 2] = 'y';
+    event.resource = _i == 0 ? one : "/srv/a";
+    event.object = _i == 1 ? one : NULL;
+    encode(&lines[0], &event, &stamp, &chained);
+    event.resource = _i == 0 ? other : "/srv/a";
+    event.object = _i == 1 ? other : NULL;
+    encode(&lines[1], &event, &stamp, &chained);
+    ck_assert_str_ne(lines[0].data, lines[1].data);
+    ck_assert_uint_lt(lines[0].length, 2 * AUDIT_MAX_TEXT + 1000);
+    text_release(&lines[0]);
+    text_release(&lines[1]);
 }
 END_TEST
 
@@ -295,6 +356,8 @@ static void encode_everything(struct text *line)
 
     process.start_time = 1;
     event.current = &bound; /* whose ids have names */
+    event.resource = "/srv/a";
+    event.object = "inode 17";
     const struct audit_stamp stamp = stamp_of(&process);
     encode(line, &event, &stamp, &repeated);
 }
@@ -406,6 +469,7 @@ int main(void)
     TCase *records = tcase_create("records");
 
     tcase_add_test(records, records_are_what_they_always_were);
+    tcase_add_loop_test(records, cut_texts_stay_different, 0, 2);
     tcase_add_loop_test(records, each_field_is_written_and_read, 0, RECORD_FIELD_COUNT);
     tcase_add_loop_test(records, each_path_ends_in_the_name, 0, RECORD_FIELD_COUNT);
     tcase_add_test(records, schema_describes_each_field);

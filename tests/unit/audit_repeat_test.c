@@ -146,6 +146,9 @@ START_TEST(what_is_identical)
     events[++count].name_space = "";
     events[++count].class_name = "Sam";
     events[++count].class_name = NULL;
+    events[++count].action_name = "upload";
+    events[++count].resource = "/srv/a";
+    events[++count].object = "/srv/a";
     events[++count].rule = "a";
     events[++count].rule_source = "a";
     events[++count].rule_reason = "a";

@@ -309,8 +309,7 @@ START_TEST(schema_lists_the_names_of_the_source)
     expect_names(event, "action.enum", actions, LENGTH(actions));
     expect_names(event, "code.enum", codes, LENGTH(codes));
     expect_names(event, "reason.enum", reasons, LENGTH(reasons));
-    expect_names(schema, "properties.miguard.properties.operation.enum", operations,
-                 LENGTH(operations));
+    expect_names(schema, "$defs.operation.enum", operations, LENGTH(operations));
     expect_names(schema, "$defs.components.items.enum", components, LENGTH(components));
     expect_names(schema, "$defs.whole_identity.required", components, LENGTH(components));
     static const char *const causes[] = {AUDIT_LOSS_MAP(NAME_OF)};

@@ -214,7 +214,7 @@ START_TEST(query_row)
 
     cim_names_read(&names, &written);
     put_names(&names, found);
-    ck_assert_msg(names.unreadable == (queries[_i].classes != NULL ? 0 : CIM_UNREADABLE_CLASS) &&
+    ck_assert_msg(names.unreadable == (queries[_i].classes != NULL ? 0 : CALL_UNREADABLE_CLASS) &&
                       (queries[_i].classes == NULL || strcmp(found, queries[_i].classes) == 0),
                   "%s: %u %s", queries[_i].query, names.unreadable, found);
 }
@@ -259,17 +259,18 @@ START_TEST(needed_names)
         enum operation operation = (enum operation)i;
         bool space = i >= OPERATION_GET_INSTANCE && i <= OPERATION_ENUMERATE_CLASSES;
         bool class_name = space && i != OPERATION_ENUMERATE_CLASSES;
-        unsigned missing = (space ? CIM_UNREADABLE_SPACE : 0u) |
-                           (class_name ? CIM_UNREADABLE_CLASS : 0u) |
-                           (i == OPERATION_INVOKE ? CIM_UNREADABLE_METHOD : 0u);
+        unsigned missing = (space ? CALL_UNREADABLE_SPACE : 0u) |
+                           (class_name ? CALL_UNREADABLE_CLASS : 0u) |
+                           (i == OPERATION_INVOKE ? CALL_UNREADABLE_METHOD : 0u);
         ck_assert_uint_eq(unreadable(operation, NULL, NULL, NULL), missing);
         ck_assert_uint_eq(unreadable(operation, "", "", ""), missing);
         ck_assert_uint_eq(unreadable(operation, "root", "A", "M"), 0);
-        ck_assert_uint_eq(unreadable(operation, " ", "A", "M"), CIM_UNREADABLE_SPACE);
-        ck_assert_uint_eq(unreadable(operation, "root", "A ", "M"), CIM_UNREADABLE_CLASS);
-        ck_assert_uint_eq(unreadable(operation, "root", "A", "M "), CIM_UNREADABLE_METHOD);
-        ck_assert_uint_eq(unreadable(operation, "root", "A", "1M"), CIM_UNREADABLE_METHOD);
-        ck_assert_uint_eq(unreadable(operation, "root", "A", LONG64 LONG64), CIM_UNREADABLE_METHOD);
+        ck_assert_uint_eq(unreadable(operation, " ", "A", "M"), CALL_UNREADABLE_SPACE);
+        ck_assert_uint_eq(unreadable(operation, "root", "A ", "M"), CALL_UNREADABLE_CLASS);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", "M "), CALL_UNREADABLE_METHOD);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", "1M"), CALL_UNREADABLE_METHOD);
+        ck_assert_uint_eq(unreadable(operation, "root", "A", LONG64 LONG64),
+                          CALL_UNREADABLE_METHOD);
         ck_assert_uint_eq(unreadable(operation, "root", "A", LONG64 LONG64 + 1), 0);
     }
 }
@@ -290,14 +291,14 @@ START_TEST(names_that_are_kept)
     written.classes[1] = "no class";
     written.name_space = " root ";
     cim_names_read(&names, &written);
-    ck_assert_uint_eq(names.unreadable, CIM_UNREADABLE_SPACE | CIM_UNREADABLE_CLASS);
+    ck_assert_uint_eq(names.unreadable, CALL_UNREADABLE_SPACE | CALL_UNREADABLE_CLASS);
     ck_assert_str_eq(names.name_space, " root "); /* for the record */
     ck_assert_str_eq(names.classes[1], "no class");
     ck_assert_str_eq(names.classes[2], "B");
     written = (struct cim_written){.name_space = LONG64 LONG64 LONG64 LONG64, .class_hidden = true};
     cim_names_read(&names, &written);
     ck_assert_str_eq(names.name_space, written.name_space); /* one byte more than can be read */
-    ck_assert_uint_eq(names.unreadable, CIM_UNREADABLE_SPACE | CIM_UNREADABLE_CLASS);
+    ck_assert_uint_eq(names.unreadable, CALL_UNREADABLE_SPACE | CALL_UNREADABLE_CLASS);
     written = (struct cim_written){.operation = OPERATION_INVOKE,
                                    .name_space = LONG64 LONG64 LONG64 LONG64 "x",
                                    .classes = {LONG64 LONG64 "x"},

@@ -256,13 +256,19 @@ START_TEST(every_name_is_known)
         load_good(text);
         ck_assert_uint_eq(draft->settings.compared, 1u << i);
     }
-    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+    for (unsigned i = 0; i < OPERATION_ACTION; i++) { /* Action is said by action: */
         snprintf(text, sizeof(text),
                  "version: 1\nrules: [{ name: a, decision: deny, match: { operation: %s } }]\n",
                  operation_name((enum operation)i));
         load_good(text);
         ck_assert_uint_eq(draft->rules[0].match.operations, 1u << i);
     }
+    load_good("version: 1\nrules: [{ name: a, decision: deny, match: { action: [upload, 'admin.*', "
+              "'Get?nstance'], resource: ['/srv/*', 'a \xC3\xA9'] } }]\n");
+    ck_assert_uint_eq(draft->rules[0].match.actions.count, 3);
+    ck_assert_str_eq(draft->rules[0].match.actions.items[1].text, "admin.*");
+    ck_assert_uint_eq(draft->rules[0].match.resources.count, 2);
+    ck_assert_str_eq(draft->rules[0].match.resources.items[1].text, "a \xC3\xA9");
     load_good("version: 1\nrules: [{ name: a, decision: deny, match: { capability: [CAP_CHOWN, "
               "CAP_AUDIT_READ, CAP_CHECKPOINT_RESTORE] } }]\n");
     ck_assert(draft->rules[0].match.capabilities ==
@@ -350,8 +356,24 @@ START_TEST(tests_are_typed)
               "    expect: { decision: deny }\n"
               "  - name: same\n"
               "    given: { opened-as: { user: root }, operation: GetClass }\n"
-              "    expect: { decision: deny, mismatch: [], rule: default }\n");
-    ck_assert_uint_eq(draft->test_count, 3);
+              "    expect: { decision: deny, mismatch: [], rule: default }\n"
+              "  - name: own\n"
+              "    given: { opened-as: { user: root }, action: upload, resource: /srv/x }\n"
+              "    expect: { decision: deny }\n"
+              "  - name: of MI\n"
+              "    given: { opened-as: { user: root }, action: GetClass }\n"
+              "    expect: { decision: deny }\n"
+              "  - name: both\n"
+              "    given: { opened-as: { user: root }, operation: Action, action: a.b }\n"
+              "    expect: { decision: deny }\n");
+    ck_assert_uint_eq(draft->test_count, 6);
+    ck_assert_int_eq(draft->tests[3].operation, OPERATION_ACTION);
+    ck_assert_str_eq(draft->tests[3].action, "upload");
+    ck_assert_str_eq(draft->tests[3].resource, "/srv/x");
+    ck_assert_int_eq(draft->tests[4].operation, OPERATION_GET_CLASS);
+    ck_assert_int_eq(draft->tests[5].operation, OPERATION_ACTION);
+    ck_assert_str_eq(draft->tests[2].action, "");
+    ck_assert_str_eq(draft->tests[2].resource, "");
     const struct draft_test *test = &draft->tests[0];
     ck_assert_str_eq(test->name, "in full");
     ck_assert_uint_eq(test->place.line, 4);

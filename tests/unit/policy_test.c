@@ -145,7 +145,10 @@ static const struct {
     {OPERATION_GET_INSTANCE, SAME, POLICY_ALLOW, NO},
     {OPERATION_SESSION_CLOSE, SAME, POLICY_ALLOW, NO},
     {OPERATION_CALLBACK, SAME, POLICY_ALLOW, NO},
+    {OPERATION_BIND, SAME, POLICY_ALLOW, YES},
+    {OPERATION_ACTION, SAME, POLICY_ALLOW, NO},
     {OPERATION_GET_LOCAL_SESSION, EUID, POLICY_DENY, YES},
+    {OPERATION_ACTION, EUID, POLICY_DENY, YES},
     {OPERATION_GET_INSTANCE, EUID, POLICY_DENY, YES},
     {OPERATION_GET_INSTANCE, NNP, POLICY_DENY, YES},
     {OPERATION_GET_INSTANCE, ALL, POLICY_DENY, YES},
@@ -253,6 +256,10 @@ static const struct draft_glob quoted[] = {{"a\\*b"}};
 static const struct draft_glob one_letter[] = {{"Web_?"}};
 static const struct draft_glob middle[] = {{"CIM_*Service"}};
 static const struct draft_glob half[] = {{"caf\xC3*"}}; /* cuts a character in two */
+static const struct draft_glob uploads[] = {{"upload"}, {"admin.*"}};
+static const struct draft_glob gets[] = {{"Get*"}};
+static const struct draft_glob binds[] = {{"Bind"}};
+static const struct draft_glob below_srv[] = {{"/srv/*"}};
 static const struct draft_glob bracket[] = {{"[ab]"}};
 
 static const struct {
@@ -396,6 +403,67 @@ static const struct {
     {{.classes = {stars, 1}}, {.opened_as = &web, .class_name = ""}, NULL},
     {{.classes = {empty, 1}}, {.opened_as = &web}, NULL},
     {{.classes = {empty, 1}}, {.opened_as = &web, .class_name = "x"}, "class"},
+
+    /* action: exactly, and an operation is an action of its own name */
+    {{.actions = {uploads, 2}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "upload"},
+     NULL},
+    {{.actions = {uploads, 2}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "admin.delete"},
+     NULL},
+    {{.actions = {uploads, 2}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "Upload"},
+     "action does not match"},
+    {{.actions = {uploads, 2}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "admin"},
+     "action does not match"},
+    {{.actions = {uploads, 2}},
+     {.operation = OPERATION_INVOKE, .opened_as = &web},
+     "action does not match"},
+    {{.actions = {gets, 1}}, {.operation = OPERATION_GET_CLASS, .opened_as = &web}, NULL},
+    {{.actions = {gets, 1}}, {.operation = OPERATION_GET_LOCAL_SESSION, .opened_as = &web}, NULL},
+    {{.actions = {gets, 1}},
+     {.operation = OPERATION_BIND, .opened_as = &web},
+     "action does not match"},
+    {{.actions = {binds, 1}}, {.operation = OPERATION_BIND, .opened_as = &web}, NULL},
+    {{.actions = {gets, 1}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "get"},
+     "action does not match"},
+    {{.actions = {star, 1}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "upload"},
+     NULL},
+    /* an operation that is given another name has that one */
+    {{.actions = {gets, 1}},
+     {.operation = OPERATION_GET_CLASS, .opened_as = &web, .action = "upload"},
+     "action does not match"},
+    {{.actions = {uploads, 2}},
+     {.operation = OPERATION_GET_CLASS, .opened_as = &web, .action = "upload"},
+     NULL},
+    {{.operations = ONLY(BIND)}, {.operation = OPERATION_BIND, .opened_as = &web}, NULL},
+    {{.operations = ONLY(GET_LOCAL_SESSION)},
+     {.operation = OPERATION_BIND, .opened_as = &web},
+     "operation"},
+
+    /* resource: exactly, its bytes */
+    {{.resources = {below_srv, 1}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "x", .resource = "/srv/a/b"},
+     NULL},
+    {{.resources = {below_srv, 1}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "x", .resource = "/SRV/a"},
+     "resource does not match"},
+    {{.resources = {below_srv, 1}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "x"},
+     "resource asks for one"},
+    {{.resources = {below_srv, 1}},
+     {.operation = OPERATION_GET_CLASS, .opened_as = &web},
+     "resource asks for one"},
+    {{.resources = {star, 1}}, {.operation = OPERATION_GET_CLASS, .opened_as = &web}, NULL},
+    {{.actions = {uploads, 2}, .resources = {below_srv, 1}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "upload", .resource = "/srv/a"},
+     NULL},
+    {{.actions = {uploads, 2}, .resources = {below_srv, 1}},
+     {.operation = OPERATION_ACTION, .opened_as = &web, .action = "stat", .resource = "/srv/a"},
+     "action"},
 
     /* several keys: all of them */
     {{.users = {web_and_range, 2}, .operations = ONLY(INVOKE)},
@@ -709,6 +777,8 @@ static const struct {
     {"opening would be refused", DRAFT_DENY, DRAFT_PERMISSIVE, OPERATION_GET_LOCAL_SESSION, D},
     {"use", DRAFT_ALLOW, DRAFT_ENFORCE, OPERATION_INVOKE, U},
     {"opening", DRAFT_ALLOW, DRAFT_ENFORCE, OPERATION_GET_LOCAL_SESSION, O | U},
+    {"opening of another front end", DRAFT_ALLOW, DRAFT_ENFORCE, OPERATION_BIND, O | U},
+    {"use of another front end", DRAFT_ALLOW, DRAFT_ENFORCE, OPERATION_ACTION, U},
     {"use, nothing to permit", DRAFT_ALLOW, DRAFT_PERMISSIVE, OPERATION_INVOKE, U},
 };
 
@@ -979,6 +1049,98 @@ START_TEST(operations_have_names)
     ck_assert(!operation_from_name("", &found));
     ck_assert(!operation_from_name(NULL, &found));
     ck_assert_int_eq(found, OPERATION_INVOKE); /* untouched */
+    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+        ck_assert(operation_opens((enum operation)i) ==
+                  (i == OPERATION_GET_LOCAL_SESSION || i == OPERATION_BIND));
+    }
+}
+END_TEST
+
+/* ---- own actions -------------------------------------------------------------------------- */
+
+#define LONG64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static const struct {
+    const char *name;
+    bool valid;
+} action_names[] = {
+    {"upload", true},
+    {"admin.delete", true},
+    {"fs:write/part-2", true},
+    {"x", true},
+    {LONG64 LONG64, true},
+    {LONG64 LONG64 "x", false},
+    {"", false},
+    {NULL, false},
+    {"two words", false},
+    {"caf\xC3\xA9", false},
+    {"a*", false},
+    {"a\n", false},
+    {"getInstance", true} /* another name than the next */,
+    {"GetInstance", false},
+    {"Bind", false},
+    {"Action", false},
+};
+
+START_TEST(names_of_own_actions)
+{
+    ck_assert_msg(action_name_valid(action_names[_i].name) == action_names[_i].valid, "%s",
+                  action_names[_i].name);
+}
+END_TEST
+
+/* What cannot be read may be each that a rule asks for, in the whole policy and in a view: the
+ * strictest answer stands, and a rule that does not ask decides as ever. */
+static char too_long[POLICY_RESOURCE + 1], just_fits[POLICY_RESOURCE];
+
+static const struct {
+    const char *action, *resource;
+    const char *rule; /* that decides */
+    bool doubt;
+} readings[] = {
+    {"upload", "/srv/a", "shared", false},
+    {"upload", "/srv/caf\xC3\xA9", "shared", false},
+    {"upload", "/etc/passwd", "default", false},
+    {"upload", NULL, "default", false},
+    {"upload", "/etc/\xFF", "shared", true},         /* not UTF-8 at all */
+    {"upload", "/etc/\xC0\xAF", "shared", true},     /* a "/" written too long */
+    {"upload", "/etc/\xED\xA0\x80", "shared", true}, /* a surrogate */
+    {"upload", "/etc/caf\xC3", "shared", true},      /* cut in two */
+    {"upload", just_fits, "default", false},
+    {"upload", too_long, "shared", true},
+    {"stat", "/etc/\xFF", "stat", false}, /* nothing that decides asks for it */
+    {NULL, "/etc/passwd", "stat", true},  /* an own action without a name may be any */
+    {"", "/etc/passwd", "stat", true},
+};
+
+START_TEST(unreadable_is_not_let_through)
+{
+    static const struct draft_glob stat_name[] = {{"stat"}};
+    static const struct draft_rule named[] = {
+        {.name = "stat", .has_match = true, .match = {.actions = {stat_name, 1}}},
+        {.name = "shared", .has_match = true, .match = {.resources = {below_srv, 1}}},
+    };
+    struct draft_settings settings = plain_settings();
+    const struct policy *policy = compile(&settings, named, 2);
+    const struct policy_call call = {.operation = OPERATION_ACTION,
+                                     .opened_as = &web,
+                                     .action = readings[_i].action,
+                                     .resource = readings[_i].resource};
+
+    memset(just_fits, 'x', sizeof(just_fits) - 1);
+    memset(too_long, 'x', sizeof(too_long) - 1);
+    struct policy_verdict decided = policy_decide(policy, &call);
+    struct policy_view *view = NULL;
+    ck_assert_int_eq(policy_narrow(policy, &web, NULL, &view), MIGUARD_OK);
+    struct policy_verdict narrowed = policy_view_decide(view, &call);
+    ck_same_verdict(&decided, &narrowed);
+    ck_assert_int_eq(decided.name_invalid, narrowed.name_invalid);
+    ck_assert_str_eq(decided.rule, readings[_i].rule);
+    ck_assert(decided.name_invalid == readings[_i].doubt);
+    ck_assert(decided.decision ==
+              (strcmp(readings[_i].rule, "default") == 0 ? POLICY_ALLOW : POLICY_DENY));
+    policy_view_free(view);
+    policy_release(policy);
 }
 END_TEST
 
@@ -1007,6 +1169,8 @@ int main(void)
     tcase_add_loop_test(rest, a_coarse_index_decides_right, 0, 2);
     tcase_add_test(rest, store_replaces);
     tcase_add_test(rest, operations_have_names);
+    tcase_add_loop_test(rest, names_of_own_actions, 0, LENGTH(action_names));
+    tcase_add_loop_test(rest, unreadable_is_not_let_through, 0, LENGTH(readings));
     tcase_set_timeout(rest, 60);
     suite_add_tcase(suite, rest);
 
