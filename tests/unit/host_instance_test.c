@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/object/instance_internal.h"
 #include "host_decls.h"
 
 static MI_Instance *new_thing(void)
@@ -762,6 +763,55 @@ START_TEST(declaration_faults)
 }
 END_TEST
 
+/* Only a parameter, only a streamed one, and only at the offset that says "none". */
+static const struct {
+    const char *fault;
+    MI_Uint32 flags, offset, method_flags;
+} streams[] = {
+    {NULL, MI_FLAG_OUT | MI_FLAG_STREAM, UINT32_MAX, MI_FLAG_METHOD},
+    {NULL, MI_FLAG_OUT | MI_FLAG_STREAM, 64, MI_FLAG_METHOD},
+    {"element beyond the end of the instance", MI_FLAG_OUT, UINT32_MAX, MI_FLAG_METHOD},
+    {"element beyond the end of the instance", MI_FLAG_OUT | MI_FLAG_STREAM, UINT32_MAX - 7,
+     MI_FLAG_METHOD},
+    {"element beyond the end of the instance", MI_FLAG_OUT | MI_FLAG_STREAM, 96, MI_FLAG_METHOD},
+    {"element beyond the end of the instance", MI_FLAG_STREAM, UINT32_MAX, MI_FLAG_CLASS},
+};
+
+START_TEST(streamed_parameters)
+{
+    const MI_ParameterDecl streamed = {
+        .flags = streams[_i].flags, .name = "S", .type = MI_STRINGA, .offset = streams[_i].offset};
+    const MI_ParameterDecl plain = {.name = "P", .type = MI_UINT32, .offset = 88};
+    const MI_ParameterDecl *const list[] = {&streamed, &plain};
+    const MI_MethodDecl method = {.flags = streams[_i].method_flags,
+                                  .name = "M",
+                                  .parameters = list,
+                                  .numParameters = 2,
+                                  .size = 96};
+    const MI_ClassDecl *layout = (const MI_ClassDecl *)(const void *)&method;
+    bool is_sound = streams[_i].fault == NULL;
+    MI_Instance *instance = NULL, *copy = NULL;
+    struct decl_element element;
+
+    ck_assert_pstr_eq(decl_layout_fault(layout), streams[_i].fault);
+    ck_assert_int_eq(decl_method_streams(&method), is_sound && streams[_i].offset == UINT32_MAX);
+    ck_assert_int_eq(decl_element_at(layout, 0, &element), streams[_i].offset == 64);
+    ck_assert_int_eq(instance_new(layout, &instance),
+                     is_sound ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER);
+    if (is_sound) {
+        MI_Value value = {.uint32 = 7};
+        ck_assert_ptr_null(decl_method_fault(&method));
+        ck_assert_int_eq(MI_Instance_SetElement(instance, "P", &value, MI_UINT32, 0), MI_RESULT_OK);
+        ck_assert_int_eq(instance_copy(instance, &copy), MI_RESULT_OK);
+        value.uint32 = 0;
+        ck_assert_int_eq(instance_element_find(copy, "P", &value, NULL, NULL), MI_RESULT_OK);
+        ck_assert_uint_eq(value.uint32, 7);
+        instance_delete(copy);
+        instance_delete(instance);
+    }
+}
+END_TEST
+
 START_TEST(declaration_look_ups)
 {
     const MI_ClassDecl *classes[] = {&test_base_decl, NULL, &test_thing_decl};
@@ -1206,6 +1256,7 @@ int main(void)
     suite_add_tcase(suite, origin);
     TCase *decls = tcase_create("declarations");
     ADD_ROWS(decls, declaration_faults, declarations);
+    ADD_ROWS(decls, streamed_parameters, streams);
     tcase_add_test(decls, declaration_look_ups);
     suite_add_tcase(suite, decls);
     TCase *conversion = tcase_create("conversion");

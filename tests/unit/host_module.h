@@ -118,6 +118,12 @@ static MI_ParameterDecl difference_decl = {.flags = MI_FLAG_PARAMETER | MI_FLAG_
                                            .name = "Difference",
                                            .type = MI_UINT32,
                                            .offset = offsetof(struct add, Difference)};
+/* As generators declare it: it is posted by itself, and has no place among the others. */
+static MI_ParameterDecl stream_decl = {.flags = MI_FLAG_PARAMETER | MI_FLAG_OUT | MI_FLAG_STREAM,
+                                       .name = "Lines",
+                                       .type = MI_STRINGA,
+                                       .offset = UINT32_MAX};
+static const MI_ParameterDecl *const watch_parameters[] = {&return_decl, &stream_decl};
 static const MI_ParameterDecl *const add_parameters[] = {&return_decl, &a_decl, &b_decl,
                                                          &difference_decl};
 
@@ -160,7 +166,18 @@ static MI_MethodDecl absent_decl = {.flags = MI_FLAG_METHOD | MI_FLAG_STATIC,
                                     .origin = "T_Widget",
                                     .propagator = "T_Widget",
                                     .schema = &test_schema};
-static const MI_MethodDecl *const widget_methods[] = {&add_decl, &touch_decl, &absent_decl};
+static MI_MethodDecl watch_decl = {.flags = MI_FLAG_METHOD | MI_FLAG_STATIC,
+                                   .name = "Watch",
+                                   .parameters = watch_parameters,
+                                   .numParameters = COUNT(watch_parameters),
+                                   .size = sizeof(struct add),
+                                   .returnType = MI_UINT32,
+                                   .origin = "T_Widget",
+                                   .propagator = "T_Widget",
+                                   .schema = &test_schema,
+                                   .function = add_method};
+static const MI_MethodDecl *const widget_methods[] = {&add_decl, &touch_decl, &absent_decl,
+                                                      &watch_decl};
 
 /* ---- T_Widget ---------------------------------------------------------------------------- */
 

@@ -421,6 +421,8 @@ static const struct {
     {NULL, "Touch", "T_Widget", false, MI_RESULT_OK, 1, 1},
     {"T_Base", "Touch", "T_Widget", false, MI_RESULT_OK, 1, 1},
     {"T_Widget", "Absent", NULL, false, MI_RESULT_METHOD_NOT_AVAILABLE, 999999, 0},
+    {"T_Widget", "Watch", NULL, false, MI_RESULT_NOT_SUPPORTED, 999999, 0},
+    {"T_Widget", "Watch", NULL, true, MI_RESULT_NOT_SUPPORTED, 999999, 0},
     {"T_Widget", "Unknown", NULL, false, MI_RESULT_METHOD_NOT_FOUND, 999999, 0},
     {"T_Hollow", "Add", NULL, false, MI_RESULT_INVALID_CLASS, 999999, 0},
     {"T_Widget", NULL, NULL, false, MI_RESULT_INVALID_PARAMETER, 999999, 0},

@@ -159,6 +159,19 @@ const MI_MethodDecl *decl_method_find(const MI_ClassDecl *decl, const char *name
     return NULL;
 }
 
+bool decl_method_streams(const MI_MethodDecl *method)
+{
+    const MI_ClassDecl *decl = (const MI_ClassDecl *)(const void *)method;
+    MI_Uint32 count = decl_element_count(decl);
+
+    for (MI_Uint32 i = 0; i < count; i++) {
+        if (decl->properties[i] != NULL && decl_has_no_place(decl, decl->properties[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The depth ends a chain that leads back to itself. */
 bool decl_derives_from(const MI_ClassDecl *decl, const char *name)
 {

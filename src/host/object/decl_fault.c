@@ -28,7 +28,7 @@ static size_t field_alignment(MI_Type type)
 
 /* One property or parameter by itself: it must have a name and a known type, and lie between the
  * header and the end of the instance, aligned, with room for `exists` and `flags` behind its
- * value. */
+ * value. decl_element_at() finds no streamed parameter without a place. */
 static const char *element_fault(const MI_ClassDecl *decl, const MI_PropertyDecl *property)
 {
     if (property == NULL) {
@@ -40,6 +40,9 @@ static const char *element_fault(const MI_ClassDecl *decl, const MI_PropertyDecl
     size_t size = value_size((MI_Type)property->type);
     if (size == 0) {
         return "element of an unknown type";
+    }
+    if (decl_has_no_place(decl, property)) {
+        return NULL;
     }
     if (property->offset < sizeof(MI_Instance)) {
         return "element inside the instance header";
@@ -88,6 +91,9 @@ const char *decl_layout_fault(const MI_ClassDecl *decl)
         const char *fault = element_fault(decl, property);
         if (fault != NULL) {
             return fault;
+        }
+        if (decl_has_no_place(decl, property)) {
+            continue;
         }
         /* Generators lay fields out in order; only where they do not, all pairs are compared. */
         if (property->offset >= end) {

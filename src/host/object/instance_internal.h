@@ -95,6 +95,14 @@ static inline bool decl_is_method(const MI_ClassDecl *decl)
     return (decl->flags & MI_FLAG_METHOD) != 0;
 }
 
+/* Whether a parameter is one that generators give no place in the instance: it is streamed, so that
+ * it is posted by itself. */
+static inline bool decl_has_no_place(const MI_ClassDecl *decl, const MI_PropertyDecl *parameter)
+{
+    return decl_is_method(decl) && (parameter->flags & MI_FLAG_STREAM) != 0 &&
+           parameter->offset == UINT32_MAX;
+}
+
 /* A declaration that belongs to a dynamic instance. A method's has no owner member
  * (MI_MethodDecl). */
 static inline bool decl_is_dynamic(const MI_ClassDecl *decl)
