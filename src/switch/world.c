@@ -246,21 +246,25 @@ static enum miguard_status look_once(struct look *ret_look, bool *ret_complete,
     return status;
 }
 
-/* How long a thread may take to arrive; the others stand still meanwhile. */
+/* How long a thread that has the signal may take to arrive; the others stand still meanwhile. */
 enum { PATIENCE_MS = 2000 };
 
 /* All are stopped when a complete list has no running thread: then no thread is left that could
- * create another. */
+ * create another. The time is counted from the end of the first look: that one signals each thread,
+ * and takes as long as the busy ones leave the processors to it. */
 static enum miguard_status gather(struct miguard_error *reterr)
 {
-    const int64_t end = clock_now_ms() + PATIENCE_MS;
     struct look look;
+    int64_t end = 0;
     bool complete = false;
 
     for (;;) {
         enum miguard_status status = look_once(&look, &complete, reterr);
         if (status != MIGUARD_OK || (complete && look.running == 0)) {
             return status;
+        }
+        if (end == 0) {
+            end = clock_now_ms() + PATIENCE_MS;
         }
         if (clock_now_ms() > end) {
             return error_set(reterr, MIGUARD_BAD_STATE, ETIMEDOUT, "threads",
