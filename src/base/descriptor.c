@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Moves a descriptor to a high number. Called for each descriptor that the library keeps open. */
+/* Numbers of descriptors above those of the host. Called for each descriptor that the library opens
+ * in the host's table, and keeps or closes at once. */
 #include "base/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The kernel's table of a process grows to the highest number: a higher floor would cost memory. */
@@ -22,6 +24,19 @@ static int floor_of(void)
     return limit.rlim_cur / 2 > LOWEST ? (int)(limit.rlim_cur / 2) : LOWEST;
 }
 
+/* The raw calls: open(2) and close(2) of the C library are cancellation points. */
+static int open_raw(int folder, const char *path, int flags, mode_t mode)
+{
+    return (int)syscall(SYS_openat, folder, path, flags, mode);
+}
+
+static void close_raw(int fd)
+{
+    int error = errno;
+    (void)syscall(SYS_close, fd);
+    errno = error;
+}
+
 int descriptor_away(int fd)
 {
     int floor = floor_of();
@@ -36,10 +51,23 @@ int descriptor_away(int fd)
     if (away < 0) {
         away = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST);
     }
-    int error = errno;
-    (void)close(fd);
-    errno = error;
+    close_raw(fd);
     return away;
+}
+
+int descriptor_open(int folder, const char *path, int flags, mode_t mode)
+{
+    struct descriptor_low low;
+
+    descriptor_take_low(&low);
+    int fd = open_raw(folder, path, flags, mode);
+    descriptor_give_low(&low);
+    if (fd < 0 || fd >= LOWEST) {
+        return fd;
+    }
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST); /* another thread gave its number back */
+    close_raw(fd);
+    return above;
 }
 
 static bool is_open(int fd)
@@ -54,9 +82,9 @@ void descriptor_take_low(struct descriptor_low *ret_low)
         return;
     }
     while (ret_low->count < LOWEST) {
-        int fd = open("/", O_PATH | O_CLOEXEC);
+        int fd = open_raw(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
         if (fd >= LOWEST) {
-            (void)close(fd);
+            close_raw(fd);
         }
         if (fd < 0 || fd >= LOWEST) {
             return;
@@ -67,10 +95,7 @@ void descriptor_take_low(struct descriptor_low *ret_low)
 
 void descriptor_give_low(struct descriptor_low *low)
 {
-    int error = errno;
-
     while (low->count > 0) {
-        (void)close(low->taken[--low->count]);
+        close_raw(low->taken[--low->count]);
     }
-    errno = error;
 }

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+
 static int signal_of(int error)
 {
     return error == EFBIG ? SIGXFSZ : error == EPIPE ? SIGPIPE : 0;
@@ -45,7 +47,7 @@ static void take_back(int number)
 static bool is_thread_pending(int number)
 {
     char text[4096];
-    int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
+    int fd = descriptor_open(AT_FDCWD, "/proc/thread-self/status", O_RDONLY | O_CLOEXEC, 0);
     ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 
     if (fd >= 0) {

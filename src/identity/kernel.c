@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "identity/change.h"
 
 /* syscall(2) returns -1 and sets errno; this one place converts that to a negative errno. */
@@ -41,11 +42,10 @@ static long call_capget(struct __user_cap_header_struct *header,
     return kernel_result(syscall(SYS_capget, header, data));
 }
 
-/* Relative to the working directory as open(2), by the call that every architecture has: aarch64
- * lacks open(2). */
+/* Relative to the working directory as open(2). */
 static long call_open(const char *path, int flags)
 {
-    return kernel_result(syscall(SYS_openat, AT_FDCWD, path, flags, 0));
+    return kernel_result(descriptor_open(AT_FDCWD, path, flags, 0));
 }
 
 static long call_read(int fd, void *buffer, size_t size)

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "identity/directory.h"
 #include "identity/identity.h"
 
@@ -271,7 +272,8 @@ static enum trust_result follow_link(struct walk *walk, int link, const char *na
 static enum trust_result open_last(struct walk *walk, const char *name, int *ret_fd,
                                    struct stat *ret_stat)
 {
-    int fd = openat(walk->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = descriptor_open(walk->folder, name,
+                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 
     if (fd < 0) {
         return refuse_system(walk, name, "open");
@@ -420,7 +422,7 @@ static bool make_whole(int parent, const char *name, mode_t mode, gid_t gid)
     if (mkdirat(parent, name, 0700) != 0) {
         return errno == EEXIST; /* made by another process meanwhile; checked like any other */
     }
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = descriptor_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     bool made = fd >= 0 && fstat(fd, &status) == 0 && fchown(fd, (uid_t)-1, gid) == 0 &&
                 fchmod(fd, mode) == 0;
     int error = errno;

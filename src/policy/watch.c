@@ -31,6 +31,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/entry.h"
 #include "base/process.h"
 #include "base/write.h"
@@ -218,7 +219,7 @@ static int open_wake(const struct policy_watch *watch)
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/fd/%d", (int)watch->waiter, watch->wake);
-    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    return descriptor_open(AT_FDCWD, path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0);
 }
 
 /* The pipe is tried from this thread, since nothing else can say whether the other side will be

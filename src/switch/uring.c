@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
+
 #define IO_WORKER 0x10UL /* PF_IO_WORKER of the kernel's <linux/sched.h> */
 
 /* The name may contain parentheses, so it ends at the last one. Six fields precede the flags. False
@@ -39,7 +41,7 @@ bool uring_is_thread(pid_t tid, char ret_name[URING_NAME_SIZE])
     char path[64], stat[512];
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = descriptor_open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0) {
         return false;
     }
@@ -72,7 +74,8 @@ pid_t uring_find_poller(_Atomic pid_t harmless[URING_HARMLESS])
     _Alignas(struct dirent64) char buffer[4096];
     pid_t found = 0;
     long length = 0;
-    int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder =
+        descriptor_open(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     while (folder >= 0 && found == 0 &&
            (length = syscall(SYS_getdents64, folder, buffer, sizeof(buffer))) > 0) {

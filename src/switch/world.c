@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "miguard/switch.h"
 #include "switch/uring.h"
@@ -142,7 +143,7 @@ static bool is_dead(pid_t tid)
     char path[64], text[256];
 
     snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = descriptor_open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0) {
         return errno == ENOENT;
     }
@@ -234,7 +235,8 @@ static enum miguard_status look_once(struct look *ret_look, bool *ret_complete,
 {
     struct stat stat;
     *ret_look = (struct look){0, 0};
-    int directory = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int directory =
+        descriptor_open(AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     if (directory < 0) {
         return error_set(reterr, MIGUARD_UNREADABLE, errno, "threads",

@@ -9,18 +9,13 @@
 #include <unistd.h>
 
 #include "audit/file/file_internal.h"
+#include "base/descriptor.h"
 #include "base/write.h"
-
-/* openat(2) is variadic, and a pointer to it does not have the member's type. */
-static int call_openat(int folder, const char *name, int flags, mode_t mode)
-{
-    return openat(folder, name, flags, mode);
-}
 
 /* Calls that RLIMIT_FSIZE could answer with SIGXFSZ are those of base/write.h, which raise no
  * signal. */
 const struct file_calls file_calls = {
-    .openat = call_openat,
+    .openat = descriptor_open,
     .close = close,
     .pread = pread,
     .write = write_quietly,
