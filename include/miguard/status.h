@@ -43,7 +43,9 @@ extern "C" {
     X(14, NOT_SUPPORTED, "not supported here")                                                     \
     X(15, BAD_MODULE, "the file is not a usable provider module")                                  \
     X(16, AUDIT_FAILED, "the audit record could not be written")                                   \
-    X(17, BAD_POLICY, "a policy file has errors")
+    X(17, BAD_POLICY, "a policy file has errors")                                                  \
+    X(18, DENIED, "the identity or the policy does not allow it")                                  \
+    X(19, BAD_HANDLE, "the handle is stale, forged or inherited through a fork")
 
 enum miguard_status {
 #define MIGUARD_STATUS_ENUM(number, name, text) MIGUARD_##name = number,

@@ -31,6 +31,7 @@ enum fork_rank {
     FORK_DROP,
     FORK_GUARD,
     FORK_STORE,
+    FORK_FRONT_ENDS,
     FORK_GATE,
     FORK_GATE_REPORT,
     FORK_SWITCHES,

@@ -25,6 +25,9 @@ static struct audit_event event_of(const struct guard_call *call, enum audit_act
         .action = action,
         .operation = call->operation,
         .kept = true,
+        .action_name = call->action,
+        .resource = call->resource,
+        .object = call->object,
         .provider = binding->provider,
         .name_space = names != NULL ? names->name_space : NULL,
         .class_name = names != NULL ? names->classes[0] : NULL,
@@ -131,6 +134,8 @@ static struct policy_call question_of(const struct guard_call *call, miguard_com
 {
     struct policy_call question = {
         .operation = call->operation,
+        .action = call->action,
+        .resource = call->resource,
         .opened_as = &call->binding->identity,
         .mismatch = mismatch,
         .provider = call->binding->provider,
@@ -229,6 +234,9 @@ static bool decide_mismatch(const struct guard_call *call, miguard_components mi
  * can still be denied, by a rule about the operation or its names. */
 static bool decide_match(const struct guard_call *call, struct refusal *ret_refusal)
 {
+    if (policy_view_allows(call->binding->view, call->operation)) {
+        return true;
+    }
     const struct policy_call question = question_of(call, 0);
     struct policy_verdict verdict = policy_view_decide(call->binding->view, &question);
 
@@ -248,8 +256,8 @@ static bool decide_match(const struct guard_call *call, struct refusal *ret_refu
  * A session keeps the policy that it was opened under, unless a newer one would not have opened it:
  * then it is revoked. Evaluated once for each new policy.
  *
- * The decision is that of opening the session, without names. Two threads may evaluate the same
- * policy at once; both get the same answer.
+ * The decision is that of opening the session, without the names of this use. Two threads may
+ * evaluate the same policy at once; both get the same answer.
  */
 static bool still_allowed(const struct guard_call *call, struct refusal *ret_refusal)
 {
@@ -267,8 +275,10 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
         return false;
     }
     struct guard_call open = *call;
-    open.operation = OPERATION_GET_LOCAL_SESSION;
+    open.operation = binding->opening;
     open.names = NULL;
+    open.action = NULL;
+    open.resource = binding->resource;
     const struct policy_call question = question_of(&open, 0);
     struct policy_verdict verdict = policy_decide(policy, &question);
     bool allowed = verdict.decision == POLICY_ALLOW;
@@ -303,6 +313,16 @@ static miguard_components check(const struct guard_call *call, miguard_component
     const struct binding *binding = call->binding;
 
     return gate_check(binding->number, &binding->identity, compared(call), ret_unreadable);
+}
+
+/* Each condition is one of guard_use(), asked in the same order; what is not known at once is left
+ * to guard_use(). */
+bool guard_use_is_known(const struct binding *binding, enum operation operation)
+{
+    return !atomic_load_explicit(&binding->revoked, memory_order_relaxed) &&
+           atomic_load_explicit(&binding->generation, memory_order_relaxed) ==
+               store_generation(&binding->guard->store) &&
+           gate_known_same(binding->number) && policy_view_allows(binding->view, operation);
 }
 
 /* In this order: a thread that jumped out of a callback is restored, the session must be valid, and
@@ -345,7 +365,9 @@ static struct audit_event open_event(const struct binding *binding, const void *
 {
     return (struct audit_event){
         .action = AUDIT_ACTION_SESSION_OPEN,
-        .operation = OPERATION_GET_LOCAL_SESSION,
+        .operation = binding->opening,
+        .resource = binding->resource,
+        .object = binding->object,
         .kept = true,
         .provider = binding->provider,
         .context_id = binding->context_id,
@@ -392,7 +414,8 @@ bool guard_bind(struct binding *binding, const void *call_site, struct refusal *
         return false;
     }
     const struct policy_call question = {
-        .operation = OPERATION_GET_LOCAL_SESSION,
+        .operation = binding->opening,
+        .resource = binding->resource,
         .opened_as = &binding->identity,
         .provider = binding->provider,
     };
@@ -448,8 +471,7 @@ void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, u
                          const void *call_site, struct refusal *ret_refusal)
 {
     struct audit_event event = {
-        .action = operation == OPERATION_GET_LOCAL_SESSION ? AUDIT_ACTION_SESSION_OPEN
-                                                           : AUDIT_ACTION_SESSION_USE,
+        .action = operation_opens(operation) ? AUDIT_ACTION_SESSION_OPEN : AUDIT_ACTION_SESSION_USE,
         .reason = verdict == SLOTS_STALE       ? AUDIT_REASON_HANDLE_STALE
                   : verdict == SLOTS_INHERITED ? AUDIT_REASON_HANDLE_INHERITED
                                                : AUDIT_REASON_HANDLE_FORGED,

@@ -6,6 +6,7 @@
  *
  *   setup.c      the policy and the log of this process; guard_enter()
  *   decision.c   verifies a use: identity, then policy, then record
+ *   front_end.c, bound_object.c   <miguard/guard.h>: any daemon's own front end, on top of these
  *   refusal.c    a refusal as a sentence (refusal.h)
  *   observe.c    records of switches, drops and the gate
  *   guard.c      the one guard of the process
@@ -53,7 +54,10 @@ MIGUARD_CHECKED enum miguard_status guard_close_thread(struct guard *guard);
  * object fills in the first part and calls guard_bind(). */
 struct binding {
     struct guard *guard;
-    const char *provider; /* as in records: a long name is cut */
+    const char *provider;   /* as in records: a long name is cut */
+    enum operation opening; /* what it was asked for with: GetLocalSession, or Bind */
+    const char *resource;   /* of an opening that names one; or NULL */
+    const char *object;     /* the same, for records */
     uint64_t context_id, session_id;
     struct miguard_identity identity;
 
@@ -75,15 +79,20 @@ enum audit_keys_mode binding_keys_mode(const struct binding *binding);
 struct guard_call {
     enum operation operation;
     struct binding *binding;
-    uint64_t operation_id;         /* of the operation that is used, or 0 */
-    const struct cim_names *names; /* NULL: the call has no names */
-    const struct audit_keys *keys; /* NULL: no keys */
+    const char *action, *resource, *object; /* of OPERATION_ACTION; else NULL */
+    uint64_t operation_id;                  /* of the operation that is used, or 0 */
+    const struct cim_names *names;          /* NULL: the call has no names */
+    const struct audit_keys *keys;          /* NULL: no keys */
     const void *call_site;
 };
 
 /* True when the calling thread may proceed. Otherwise fills *ret_refusal; the record is already
  * written. Thread safe; the calling thread is the one that is compared. May wait for the log. */
 MIGUARD_CHECKED bool guard_use(const struct guard_call *call, struct refusal *ret_refusal);
+
+/* Whether guard_use() would allow this use without comparing, asking a rule or recording: nothing
+ * that may wait, nothing that is a cancellation point. The caller has called switch_settle(). */
+MIGUARD_CHECKED bool guard_use_is_known(const struct binding *binding, enum operation operation);
 
 /* The second check, in full, before anything is handed out: while the host worked, any code may
  * have run, on this thread too. */

@@ -29,6 +29,7 @@ struct policy_view {
     struct rule_set opened;    /* rules that hold for who opened the session, by which provider */
     struct rule_set unchanged; /* of those, the ones for a use under the same identity */
     uint32_t first[OPERATION_COUNT]; /* the rule that decides such a use, or VARIES */
+    uint32_t allowed;                /* 1 << operation: allowed by that rule, and not recorded */
 };
 
 /* The rule that decides an operation under the same identity, as far as it is certain. A rule
@@ -78,6 +79,17 @@ static void narrow_rules(struct policy_view *view, const struct question *sessio
     }
 }
 
+/* By the same functions as a call's verdict. */
+static bool is_allowed(const struct policy_view *view, enum operation operation)
+{
+    if (view->first[operation] == VARIES) {
+        return false;
+    }
+    const struct policy_verdict verdict =
+        policy_conclude(view->policy, operation, 0, view->first[operation]);
+    return verdict.decision == POLICY_ALLOW && !verdict.recorded;
+}
+
 /* On an error nothing is kept. */
 enum miguard_status policy_narrow(const struct policy *policy,
                                   const struct miguard_identity *opened_as, const char *provider,
@@ -99,6 +111,9 @@ enum miguard_status policy_narrow(const struct policy *policy,
             policy_index_by_call(policy->index, &session, &candidates);
         }
         view->first[i] = first_rule(view, &session, &candidates);
+        if (is_allowed(view, (enum operation)i)) {
+            view->allowed |= UINT32_C(1) << i;
+        }
     }
     *ret_view = view;
     return MIGUARD_OK;
@@ -111,6 +126,11 @@ void policy_view_free(struct policy_view *view)
         policy_release(view->policy);
         base_free(view);
     }
+}
+
+bool policy_view_allows(const struct policy_view *view, enum operation operation)
+{
+    return (unsigned)operation < OPERATION_COUNT && (view->allowed >> operation & 1) != 0;
 }
 
 const struct policy *policy_view_policy(const struct policy_view *view)

@@ -148,6 +148,10 @@ MIGUARD_CHECKED enum miguard_status policy_narrow(const struct policy *policy,
 void policy_view_free(struct policy_view *view); /* NULL is allowed */
 const struct policy *policy_view_policy(const struct policy_view *view);
 
+/* Whether a use of this operation under the same identity is allowed and not recorded whatever it
+ * names: then nothing need be asked about the call. false when that is not certain. */
+bool policy_view_allows(const struct policy_view *view, enum operation operation);
+
 /* As policy_decide() on the whole policy, for a call whose opened_as and provider have the values
  * that the view was made with (the call names them all the same): the same verdict always. Quickest
  * when used_as is NULL or opened_as itself. */

@@ -58,6 +58,7 @@ static void close_gate(void)
 /* In memory that parent and child share. */
 static struct shared {
     double gated, fresh, gated_guard, fresh_guard, ratio;
+    double gated_binding, fresh_binding_ratio; /* of <miguard/guard.h> */
 } * shared;
 
 static struct guarded_session *session_of(struct stub_host *host)
@@ -114,21 +115,55 @@ static double check_ns(const struct guarded_session *session)
     return (nanoseconds() - start) / CHECKS;
 }
 
+static struct miguard_binding *binding_of_thread(void)
+{
+    static const char *const actions[] = {"read"};
+    struct miguard_front_end *front_end = NULL;
+    struct miguard_binding *binding = NULL;
+
+    if (miguard_front_end_register("bench", actions, 1, &front_end, NULL) != MIGUARD_OK ||
+        miguard_bind(front_end, "/srv/data", NULL, &binding, NULL) != MIGUARD_OK) {
+        abort();
+    }
+    return binding;
+}
+
+static double verify_ns(struct miguard_binding *binding, bool fresh)
+{
+    const struct miguard_use use = MIGUARD_USE(0, "/srv/data/report");
+    double start = nanoseconds();
+
+    for (int i = 0; i < CHECKS; i++) {
+        identity_change_count += fresh ? 2 : 0; /* as if there had been a switch */
+        if (miguard_verify(binding, &use, NULL) != MIGUARD_OK) {
+            abort();
+        }
+    }
+    return (nanoseconds() - start) / CHECKS;
+}
+
 static void measure_check(void)
 {
     double gated[ROUNDS], fresh[ROUNDS], gated_guard[ROUNDS], fresh_guard[ROUNDS], ratios[ROUNDS];
+    double gated_binding[ROUNDS], binding_ratios[ROUNDS];
 
     close_gate();
     struct guarded_session *session = session_of(stub_host_new());
+    struct miguard_binding *binding = binding_of_thread();
     for (int i = 0; i < ROUNDS; i++) {
+        double fresh_binding = verify_ns(binding, true);
         fresh_guard[i] = guard_ns(session, true);
         gated_guard[i] = guard_ns(session, false);
         gated[i] = known_ns(session);
         fresh[i] = check_ns(session);
+        gated_binding[i] = verify_ns(binding, false);
         ratios[i] = gated[i] / fresh[i];
+        binding_ratios[i] = fresh_binding / fresh[i];
     }
-    *shared = (struct shared){median(gated), median(fresh), median(gated_guard),
-                              median(fresh_guard), median(ratios)};
+    *shared = (struct shared){median(gated),         median(fresh),  median(gated_guard),
+                              median(fresh_guard),   median(ratios), median(gated_binding),
+                              median(binding_ratios)};
+    miguard_release(binding);
 }
 
 /* ---- a local GetInstance -----------------------------------------------------------------------
@@ -305,6 +340,8 @@ void bench_gate(void (*tell)(const char *name, double value, const char *unit, d
     tell("gated guard, with its policy decision", shared->gated_guard, "ns", -1);
     tell("gated guard / fresh guard", shared->gated_guard / shared->fresh_guard * 1000, "1/1000",
          -1);
+    tell("gated miguard_verify()", shared->gated_binding, "ns", 20);
+    tell("fresh miguard_verify() / fresh check", shared->fresh_binding_ratio, "ratio", 1.05);
     bench_local(tell);
     munmap(shared, 4096);
 }

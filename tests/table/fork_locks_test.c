@@ -298,6 +298,19 @@ static void drop_in_vain(void)
     pthread_join(thread, NULL);
 }
 
+/* A front end of a daemon's own: both locks of its files. */
+static void bind_and_release(void)
+{
+    static const char *const actions[] = {"read"};
+    struct miguard_front_end *front_end = NULL;
+    struct miguard_binding *binding = NULL;
+
+    if (miguard_front_end_register("locks", actions, 1, &front_end, NULL) == MIGUARD_OK) {
+        (void)!miguard_bind(front_end, "/srv", NULL, &binding, NULL);
+        miguard_release(binding);
+    }
+}
+
 static void round_of_library(bool gate)
 {
     struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
@@ -310,6 +323,7 @@ static void round_of_library(bool gate)
         .version = MI_VERSION, .charSize = sizeof(MI_Char), .dynamicProviderFT = &provider};
     (void)!miguard_wrap_module(&server, module);
     (void)!miguard_reload(NULL);
+    bind_and_release();
     if (nobody != NULL && miguard_switch_to(nobody, NULL) == MIGUARD_OK) {
         (void)!miguard_switch_back(NULL);
     }
@@ -513,6 +527,8 @@ static const struct lock {
     {"guard/process_guard.h", "pthread_mutex_t lock;",
      "of the one guard: guard.c has it, registered"},
     {"guard/guard.c", ".lock = PTHREAD_MUTEX_INITIALIZER,", ".lock = &process_guard.lock"},
+    {"guard/front_end.c", "static pthread_mutex_t front_ends_lock", ".lock = &front_ends_lock"},
+    {"guard/bound_object.c", "static struct slots bindings =", ".lock = &bindings.lock"},
     {"guard/setup.c", "static struct fork_once start_once", ".lock = &start_once.lock"},
     {"gateway/objects.h", "pthread_mutex_t lock;         /* the list and ended",
      "of a guarded context, whose handle is refused in a child"},
