@@ -22,6 +22,7 @@
 
 #include "miguard/gate.h"
 #include "miguard/guard.h"
+#include "miguard/home.h"
 #include "miguard/identity.h"
 #include "miguard/status.h"
 #include "miguard/switch.h"

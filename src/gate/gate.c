@@ -36,19 +36,27 @@
 
 /* ---- cached knowledge of a thread ------------------------------------------------------------ */
 
+/* The entries of a thread: of the last binding that was checked, and of its home. */
+enum { ENTRY_BINDING, ENTRY_HOME, ENTRIES };
+
+/* The top bit of a number distinguishes the two. */
+#define HOME_BIT ((uint64_t)1 << 63)
+
 /*
- * volatile, because a signal handler of the thread may run between any two instructions. The entry
+ * volatile, because a signal handler of the thread may run between any two instructions. An entry
  * counts only while known_at is the count of changes plus 1. Its initial value 0, which is written
  * first and replaced last, never matches.
  */
 static __thread struct {
     volatile uint64_t epoch;
-    volatile uint64_t binding;
-    volatile uint64_t known_at; /* the count of changes plus 1 */
+    struct known_entry {
+        volatile uint64_t binding;
+        volatile uint64_t known_at; /* the count of changes plus 1 */
+        volatile bool can_be_given; /* no_new_privs was not set, and another thread can set it */
+    } entry[ENTRIES];
     volatile bool writing;
-    volatile bool can_be_given; /* no_new_privs was not set, and another thread can set it here */
-    int answer;                 /* from the kernel, see ask_kernel() */
-    unsigned asked_at;          /* closed_gates when the kernel was last asked */
+    int answer;        /* from the kernel, see ask_kernel() */
+    unsigned asked_at; /* closed_gates when the kernel was last asked */
     pid_t tid;
 } known __attribute__((tls_model("initial-exec")));
 
@@ -62,13 +70,24 @@ uint64_t gate_new_binding(void)
     return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
 }
 
+uint64_t gate_new_home(void)
+{
+    return gate_new_binding() | HOME_BIT;
+}
+
+static struct known_entry *entry_of(uint64_t binding)
+{
+    return &known.entry[(binding & HOME_BIT) != 0 ? ENTRY_HOME : ENTRY_BINDING];
+}
+
 bool gate_known_same(uint64_t binding)
 {
+    const struct known_entry *entry = entry_of(binding);
     uint32_t no_new_privs = 0;
 
-    return known.known_at == identity_change_count + 1 && known.binding == binding &&
+    return entry->known_at == identity_change_count + 1 && entry->binding == binding &&
            known.epoch == process_epoch() && binding != 0 &&
-           (!known.can_be_given || (read_no_new_privs(&no_new_privs) && no_new_privs == 0));
+           (!entry->can_be_given || (read_no_new_privs(&no_new_privs) && no_new_privs == 0));
 }
 
 /* The bits of the answer, or -1: this thread has no filter of this process's gates. */
@@ -97,7 +116,8 @@ static int gate_of_thread(void)
     }
     pid_t tid = (pid_t)identity_kernel.gettid();
     if (known.epoch != epoch) {
-        known.known_at = 0;
+        known.entry[ENTRY_BINDING].known_at = 0;
+        known.entry[ENTRY_HOME].known_at = 0;
         known.asked_at = 0;
         known.tid = tid;
         known.epoch = epoch;
@@ -121,14 +141,16 @@ bool gate_on_thread(void)
  * count means that a handler ran during the check. */
 static void note_same(uint64_t count, uint64_t binding, bool can_be_given)
 {
+    struct known_entry *entry = entry_of(binding);
+
     if (count % 2 != 0 || count != identity_change_count || known.writing) {
         return;
     }
     known.writing = true;
-    known.known_at = 0;
-    known.binding = binding;
-    known.can_be_given = can_be_given;
-    known.known_at = count + 1;
+    entry->known_at = 0;
+    entry->binding = binding;
+    entry->can_be_given = can_be_given;
+    entry->known_at = count + 1;
     known.writing = false;
 }
 
@@ -487,7 +509,7 @@ static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr
     if (!IDENTITY_ONE_INSTRUCTION) {
         return error_set(reterr, MIGUARD_NOT_SUPPORTED, 0, "gate", "not on this architecture");
     }
-    enum miguard_status status = gate_check_home(reterr);
+    enum miguard_status status = gate_check_unswitched(reterr);
     if (status == MIGUARD_OK) {
         status = check_pollers(bits, reterr);
     }

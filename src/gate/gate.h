@@ -43,6 +43,11 @@
 /* A number for a binding, never 0 and never used twice. Thread safe. */
 uint64_t gate_new_binding(void);
 
+/* The same for the home of a pool's threads (miguard/home.h). A thread caches what it knows of its
+ * home beside what it knows of a binding: the two alternate in each request, and one entry for both
+ * would always hold the other. */
+uint64_t gate_new_home(void);
+
 /* True when the last full check of this thread matched binding and nothing can have changed since.
  * No lock, and no system call but the one described above. */
 bool gate_known_same(uint64_t binding);
@@ -66,7 +71,7 @@ MIGUARD_CHECKED enum miguard_status gate_close(const struct miguard_gate_options
                                                bool *ret_new, struct miguard_error *reterr);
 
 /* BAD_STATE when the calling thread is switched or has adopted an identity. */
-MIGUARD_CHECKED enum miguard_status gate_check_home(struct miguard_error *reterr);
+MIGUARD_CHECKED enum miguard_status gate_check_unswitched(struct miguard_error *reterr);
 
 struct gate_note {
     enum miguard_status status;

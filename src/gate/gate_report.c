@@ -406,7 +406,7 @@ static enum miguard_status start_reporting(struct miguard_error *reterr)
         return MIGUARD_OK;
     }
     enum miguard_status status =
-        gate_check_home(reterr); /* the new thread would inherit this one's identity */
+        gate_check_unswitched(reterr); /* the new thread would inherit this one's identity */
     if (status != MIGUARD_OK) {
         return status;
     }

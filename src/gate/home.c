@@ -1,17 +1,125 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the calling thread has its own identity: asked by gate.c before it closes a gate and by
- * gate_report.c before it starts a thread. */
+/*
+ * The home of a pool's threads: capture, check, return (miguard/home.h). Called by programs.
+ *
+ * Who is right is asked from the gate (gate_check()), which answers a thread that has not changed
+ * without a system call. What a request left is undone by the switch (switch_go_home()), which owns
+ * the levels of a thread and the ways back.
+ */
+#include "miguard/home.h"
+
+#include "base/alloc.h"
+#include "base/entry.h"
 #include "base/error.h"
 #include "gate/gate.h"
+#include "switch/copy.h"
 #include "switch/switch.h"
 
-/* The gate would be closed with the privileges of another identity, and no_new_privs would prevent
- * the thread's return. */
-enum miguard_status gate_check_home(struct miguard_error *reterr)
+struct miguard_home {
+    uint64_t number; /* for the cache of each thread */
+    struct miguard_identity identity;
+};
+
+static enum miguard_status no_home(struct miguard_error *reterr)
 {
+    return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "home", "home is NULL");
+}
+
+enum miguard_status miguard_home_capture(struct miguard_home **ret_home,
+                                         struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+
+    if (ret_home == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "home", "ret_home is NULL");
+    }
+    switch_settle();
+    enum miguard_status status = copy_claim(reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    if (switch_is_busy()) {
+        return error_set(reterr, MIGUARD_BAD_STATE, 0, "home",
+                         "this thread is switched, or serves a callback: it is not at home");
+    }
+    struct miguard_home *home = base_alloc(1, sizeof(*home));
+    if (home == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "home", NULL);
+    }
+    status = identity_capture(&home->identity, reterr);
+    if (status != MIGUARD_OK) {
+        base_free(home);
+        return status;
+    }
+    home->number = gate_new_home();
+    *ret_home = home;
+    return MIGUARD_OK;
+}
+
+/* An unreadable component counts as different: UNREADABLE says why only where all of them are. */
+static enum miguard_status not_at_home(miguard_components differing, miguard_components unreadable,
+                                       struct miguard_error *reterr)
+{
+    char names[IDENTITY_NAMES_SIZE];
+
+    identity_components_names(differing, names);
+    return differing == unreadable
+               ? error_set(reterr, MIGUARD_UNREADABLE, 0, "home", "%s cannot be read", names)
+               : error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "home", "%s differ from home", names);
+}
+
+enum miguard_status miguard_home_check(const struct miguard_home *home,
+                                       struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    miguard_components unreadable = 0;
+
+    if (home == NULL) {
+        return no_home(reterr);
+    }
+    miguard_components differing =
+        gate_check(home->number, &home->identity, MIGUARD_COMPONENTS_ALL, &unreadable);
+    if (differing != 0) {
+        return not_at_home(differing, unreadable, reterr);
+    }
     return switch_is_busy()
-               ? error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
-                           "this thread is switched, or serves a callback under its session's "
-                           "identity; close the gate before, or after that")
+               ? error_set(reterr, MIGUARD_BAD_STATE, 0, "home",
+                           "it is the same, but %u switches are not undone%s", switch_count(),
+                           switch_count() == 0 ? ", and a callback runs" : "")
                : MIGUARD_OK;
+}
+
+enum miguard_status miguard_home_return(const struct miguard_home *home,
+                                        miguard_components *ret_found, unsigned *ret_switches,
+                                        struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    struct switch_leftover left = {0, 0};
+    enum miguard_status status = MIGUARD_OK;
+
+    if (home == NULL) {
+        return no_home(reterr);
+    }
+    switch_settle();
+    if (switch_is_busy() ||
+        gate_check(home->number, &home->identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
+        status = switch_go_home(&home->identity, __builtin_return_address(0), &left, reterr);
+    }
+    if (ret_found != NULL) {
+        *ret_found = left.found;
+    }
+    if (ret_switches != NULL) {
+        *ret_switches = left.switches;
+    }
+    return status;
+}
+
+void miguard_home_free(struct miguard_home *home)
+{
+    ENTRY_UNCANCELLED;
+
+    if (home != NULL) {
+        identity_release(&home->identity);
+        base_free(home);
+    }
 }

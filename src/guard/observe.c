@@ -49,27 +49,32 @@ static enum audit_action action_of(enum switch_kind kind)
 }
 
 /*
- * A callback left its thread switched. The thread was restored, so nothing is refused; but a
- * provider that forgets to switch back is recorded where the policy lists either.
+ * A callback or request left its thread switched. The thread was restored, so nothing is refused;
+ * but code that forgets to switch back is recorded where the policy lists either. A thread that
+ * could not be restored serves nothing more: that is a refusal.
  */
 static void record_undone(struct guard *guard, const struct switch_note *note)
 {
     char attempt[ATTEMPT_SIZE];
+    const bool denied = note->status != MIGUARD_OK;
     const struct audit_event event = {
         .action = AUDIT_ACTION_RESTORE,
-        .reason = AUDIT_REASON_LEFT_SWITCHED,
+        .denied = denied,
+        .reason = denied ? AUDIT_REASON_NOT_RESTORED : AUDIT_REASON_LEFT_SWITCHED,
         .mismatch = note->found,
         .attempt = attempt,
-        .bound = note->from,
-        .current = note->to,
+        .bound = denied ? note->to : note->from,
+        .current = denied ? note->from : note->to,
         .call_site = note->site,
     };
 
-    if (!is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+    if (!is_recorded(guard, denied, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
         return;
     }
-    snprintf(attempt, sizeof(attempt), "callback %s: %u switches left behind",
-             note->jumped ? "left by longjmp" : "over", note->left);
+    snprintf(attempt, sizeof(attempt), "%s %s: %u switches left behind",
+             note->request ? "request" : "callback", note->jumped ? "left by longjmp" : "over",
+             note->left);
+    append_error(attempt, note->error);
     (void)!audit_write(guard->audit, &event);
 }
 

@@ -194,6 +194,20 @@ void identity_components_text(struct text *text, miguard_components components)
     }
 }
 
+void identity_components_names(miguard_components components, char names[IDENTITY_NAMES_SIZE])
+{
+    size_t length = 0;
+
+    names[0] = '\0';
+    for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
+        if ((components >> bit & 1) != 0 && length < IDENTITY_NAMES_SIZE) {
+            length += (size_t)snprintf(names + length, IDENTITY_NAMES_SIZE - length, "%s%s",
+                                       length > 0 ? ", " : "",
+                                       miguard_component_name((miguard_components)1 << bit));
+        }
+    }
+}
+
 /* ---- JSON ------------------------------------------------------------------------------ */
 
 /* {"id": 1000, "name": "..."}; without "name" where it cannot be resolved or is not wanted.

@@ -106,6 +106,10 @@ uint32_t identity_sort_groups(gid_t *groups, uint32_t count);
 /* A component set as "euid, groups". */
 void identity_components_text(struct text *text, miguard_components components);
 
+/* The same into a buffer, cut to fit. Does not allocate; async-signal safe. */
+enum { IDENTITY_NAMES_SIZE = 160 };
+void identity_components_names(miguard_components components, char names[IDENTITY_NAMES_SIZE]);
+
 /* As JSON: one member per component, without the enclosing braces. names: resolves user and group
  * names through NSS. */
 void identity_write_json(struct text *text, const struct miguard_identity *identity, bool names);

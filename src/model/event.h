@@ -74,10 +74,12 @@ enum audit_action {
     X(NAME_INVALID, "name-invalid",                                                                \
       "a rule asks for a name of the call that cannot be read with certainty")                     \
     X(LEFT_SWITCHED, "left-switched",                                                              \
-      "a callback left its thread changed, and the thread was brought back")                       \
+      "a callback or request left its thread changed, and the thread was brought back")            \
     X(IO_URING, "io-uring",                                                                        \
       "an io_uring of the process serves the switched thread's requests as who made the ring")     \
-    X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")
+    X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")       \
+    X(NOT_RESTORED, "not-restored",                                                                \
+      "a request left its thread changed, and it cannot be brought back")
 
 /* Also held in the state of a log by number: new rows go to the end. */
 enum audit_reason {

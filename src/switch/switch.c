@@ -506,6 +506,14 @@ static void set_busy(bool busy)
     }
 }
 
+/* Removes the latest switch, whose thread is restored. */
+static void pop(struct switch_stack *stack)
+{
+    stack->depth--;
+    stack->switches--;
+    set_busy(false);
+}
+
 /* ---- the hooks --------------------------------------------------------------------------- */
 
 /* All members NULL: a caller need not distinguish "no hooks" from "no such hook". */
@@ -761,6 +769,128 @@ void switch_settle_at(const void *here)
     }
 }
 
+/* ---- the end of a request ---------------------------------------------------------------- */
+
+/* A block or an adoption that has not ended: its code continues after this call, and must not do so
+ * under another identity. */
+static bool in_block(const struct switch_stack *stack)
+{
+    unsigned at = 0;
+
+    while (at < stack->depth && stack->levels[at].serial == 0) {
+        at++;
+    }
+    return at < stack->depth;
+}
+
+/* The components that stay different; names them in *reterr. */
+static enum miguard_status not_home(miguard_components differing, const char *why,
+                                    struct miguard_error *reterr)
+{
+    char names[IDENTITY_NAMES_SIZE];
+
+    identity_components_names(differing, names);
+    return error_set(reterr, MIGUARD_NOT_VERIFIED, 0, "home", "%s %s", names, why);
+}
+
+/* Where no call restores a component nothing is tried: the thread must end in any case, and until
+ * then it should not regain more than it has. now: the thread, without groups. */
+static enum miguard_status make_home(const struct miguard_identity *home,
+                                     const struct miguard_identity *now, miguard_components found,
+                                     struct buffers *buffers, struct miguard_error *reterr)
+{
+    if (found == 0) {
+        return MIGUARD_OK;
+    }
+    if ((found & UNCHANGEABLE) != 0) {
+        return not_home(found & UNCHANGEABLE, "cannot be changed back", reterr);
+    }
+    if (!undo(home, now, found & STATE_COMPONENTS, buffers) &&
+        !restore_thread(home, buffers->groups, &buffers->search)) {
+        return not_home(found, "cannot be changed back by any call that still works", reterr);
+    }
+    found = identity_check(home, MIGUARD_COMPONENTS_ALL, NULL);
+    return found == 0 ? MIGUARD_OK : not_home(found, "changed in between", reterr);
+}
+
+/* Reads the thread into *ret_now and makes it home. Signals are blocked. */
+static enum miguard_status find_and_make_home(const struct miguard_identity *home,
+                                              struct switch_stack *stack, struct switch_note *note,
+                                              struct miguard_identity *ret_now,
+                                              struct miguard_error *reterr)
+{
+    miguard_components unread = 0;
+    char names[IDENTITY_NAMES_SIZE];
+
+    note->found = identity_check(home, MIGUARD_COMPONENTS_ALL, &unread);
+    unread |= state_read(ret_now, stack->buffers.groups);
+    if (unread != 0) {
+        identity_components_names(unread, names);
+        return error_set(reterr, MIGUARD_UNREADABLE, 0, "home", "%s cannot be read", names);
+    }
+    ret_now->known &= ~(miguard_components)MIGUARD_COMPONENT_GROUPS;
+    ret_now->groups = NULL; /* the buffer is reused */
+    ret_now->group_count = 0;
+    note->from = ret_now;
+    return make_home(home, ret_now, note->found, &stack->buffers, reterr);
+}
+
+/* A thread that cannot be made home keeps its levels: they are not undone. It counts as busy
+ * meanwhile, because no_new_privs, given by another thread, would be in the way. */
+static enum miguard_status go_home(const struct miguard_identity *home, struct switch_stack *stack,
+                                   struct switch_note *note, struct miguard_identity *ret_now,
+                                   struct miguard_error *reterr)
+{
+    struct signals signals;
+
+    if (stack == NULL) {
+        note->found = identity_check(home, MIGUARD_COMPONENTS_ALL, NULL);
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "home", NULL);
+    }
+    (void)signals_block(&signals);
+    set_busy(true);
+    enum miguard_status status = find_and_make_home(home, stack, note, ret_now, reterr);
+    while (status == MIGUARD_OK && stack->depth > 0) {
+        pop(stack);
+    }
+    set_busy(false);
+    signals_restore(&signals);
+    return status;
+}
+
+enum miguard_status switch_go_home(const struct miguard_identity *home, const void *site,
+                                   struct switch_leftover *ret_left, struct miguard_error *reterr)
+{
+    struct miguard_error error = {.status = MIGUARD_OK};
+    struct miguard_identity now = {.tag = 0};
+    struct switch_stack *stack = stack_for_thread();
+    struct switch_note note = {.kind = SWITCH_KIND_UNDONE, .to = home, .request = true};
+
+    if (stack != NULL && in_block(stack)) {
+        note.kind = SWITCH_KIND_BACK;
+        note.site = site;
+        note.status =
+            error_set(&error, MIGUARD_BAD_STATE, 0, "home",
+                      "a block of this thread that switches, or a callback, has not ended; after a "
+                      "longjmp out of a block, call miguard_switch_home(0) first");
+    } else {
+        note.left = stack != NULL ? stack->switches : 0;
+        note.site = note.left > 0 ? stack->levels[0].site : NULL;
+        note.status = go_home(home, stack, &note, &now, &error);
+    }
+    *ret_left = (struct switch_leftover){note.found, note.left};
+    if (note.status != MIGUARD_OK) {
+        note.error = &error;
+        if (reterr != NULL) {
+            *reterr = error;
+        }
+    }
+    if (note.left > 0 || note.found != 0 || note.status != MIGUARD_OK) {
+        switch_note(&note);
+    }
+    return note.status;
+}
+
 /* ---- the switches of this thread ------------------------------------------------- */
 
 unsigned switch_count(void)
@@ -896,14 +1026,6 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
         .site = site,
     });
     return status;
-}
-
-/* Removes the latest switch, whose thread is restored. */
-static void pop(struct switch_stack *stack)
-{
-    stack->depth--;
-    stack->switches--;
-    set_busy(false);
 }
 
 /*

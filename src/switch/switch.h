@@ -68,11 +68,33 @@ struct switch_note {
     enum miguard_status status;
     const struct miguard_error *error; /* NULL on success */
     const struct miguard_identity *from, *to;
-    const void *site;         /* of UNDONE: of the first switch that was left behind, or NULL */
-    unsigned left;            /* of UNDONE: the number of switches */
-    miguard_components found; /* of UNDONE: the components that differed from the adoption */
-    bool jumped;              /* of UNDONE: the function that adopted never returned */
+    const void *site; /* of UNDONE: of the first switch that was left behind, or NULL */
+    unsigned left;    /* of UNDONE: the number of switches */
+    miguard_components
+        found;    /* of UNDONE: the components that differed from the adoption, or home */
+    bool jumped;  /* of UNDONE: the function that adopted never returned */
+    bool request; /* of UNDONE: at the end of a request (switch_go_home()); it can fail,
+                     a callback's cannot */
 };
+
+/* ---- for pools of threads (gate/home.c) ---------------------------------------------------- */
+
+/* What a request left on its thread. */
+struct switch_leftover {
+    miguard_components found; /* in which it differed from its home */
+    unsigned switches;
+};
+
+/*
+ * Makes the calling thread home again, in every component and without switches, or returns an
+ * error, after which it must end (miguard_home_return() has the errors). Calls the hook
+ * (SWITCH_KIND_UNDONE) when something had to be undone or could not be. *ret_left is set in any
+ * case. site is the caller of the public function.
+ */
+MIGUARD_CHECKED enum miguard_status switch_go_home(const struct miguard_identity *home,
+                                                   const void *site,
+                                                   struct switch_leftover *ret_left,
+                                                   struct miguard_error *reterr);
 
 struct gate_stray;
 struct gate_note;

@@ -120,7 +120,8 @@ static bool is_harmless(const char *name)
 }
 
 /* Nothing else in here has the linker take these. */
-void *volatile linked[] = {(void *)(uintptr_t)miguard_target_session,
+void *volatile linked[] = {(void *)(uintptr_t)miguard_home_capture,
+                           (void *)(uintptr_t)miguard_target_session,
                            (void *)(uintptr_t)miguard_wrap_module};
 
 static void check_exports(const char *list, unsigned at_least)

@@ -106,9 +106,15 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "than 255 characters, or a query that is more than SELECT ... FROM one class. Write names "
         "plainly, as root/cimv2 and CIM_Process; miguard-policy(5) says what is read.",
     [AUDIT_REASON_LEFT_SWITCHED] =
-        "The provider's callback did not undo what it did to its thread; the library did. Let each "
-        "miguard_switch_to() have its miguard_switch_back() in the same callback, or use "
-        "MIGUARD_SWITCHED, and do not leave a callback by longjmp.",
+        "The callback or request did not undo what it did to its thread; the library did. Let each "
+        "miguard_switch_to() have its miguard_switch_back() in the same one, or use "
+        "MIGUARD_SWITCHED, and do not leave it by longjmp.",
+    [AUDIT_REASON_NOT_RESTORED] =
+        "Something in the request changed its thread irreversibly, as setuid(2) called directly or "
+        "a "
+        "PAM module does: \"Tried\" says in what. The thread must end; the program does that where "
+        "it obeys miguard_home_return(). Close the gate, or serve such requests in a process of "
+        "their own.",
     [AUDIT_REASON_IO_URING] =
         "A ring with IORING_SETUP_SQPOLL is in the process: what the switched thread asks it for "
         "is "
