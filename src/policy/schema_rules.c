@@ -93,25 +93,37 @@ static void check_cim_name(const struct reader *reader, const struct node *value
 /* A "\\" quotes what need not be quoted, since no name has a character that must be. */
 static bool action_pattern_good(const char *glob)
 {
+    size_t least = 0; /* bytes of a name that it matches */
+
     for (; *glob != '\0'; glob++) {
-        bool wildcard = *glob == '*' || *glob == '?';
+        if (*glob == '*') {
+            continue;
+        }
+        bool any = *glob == '?';
         if (*glob == '\\') {
             glob++;
         }
-        if (!wildcard && !action_name_byte(*glob)) {
+        if (!any && !action_name_byte(*glob)) {
             return false;
         }
+        least++;
     }
-    return true;
+    return least <= ACTION_NAME_MAX;
 }
+
+#define ANY_OWN_ACTION                                                                             \
+    "\"Action\" stands for every own action of a daemon; use `action:` with their names"
 
 /* The names that operations have and that action_name_valid() lets pass for own actions. */
 static void check_action(const struct reader *reader, const struct node *value, const char *glob)
 {
-    if (!action_pattern_good(glob)) {
+    if (strcmp(glob, operation_name(OPERATION_ACTION)) == 0) {
+        schema_value_error(reader, value, ANY_OWN_ACTION);
+    } else if (!action_pattern_good(glob)) {
         schema_value_error(reader, value,
-                           "no action can match this; its name is of letters of ASCII, digits, "
-                           "\"_\", \"-\", \".\", \":\" and \"/\"");
+                           "no action can match this; its name is of %d letters of ASCII, digits, "
+                           "\"_\", \"-\", \".\", \":\" and \"/\" at most",
+                           ACTION_NAME_MAX);
     }
 }
 
@@ -172,9 +184,7 @@ static void read_operations(const struct reader *reader, const struct node *node
             continue;
         }
         if (operation == OPERATION_ACTION) {
-            schema_value_error(reader, value,
-                               "\"Action\" stands for every own action of a daemon; use `action:` "
-                               "with their names");
+            schema_value_error(reader, value, ANY_OWN_ACTION);
         }
         *ret_operations |= UINT32_C(1) << operation;
     }

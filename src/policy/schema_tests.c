@@ -263,10 +263,11 @@ static void complete_operation(const struct reader *reader, const struct node *g
         return;
     }
     if (!operation_from_name(test->action, &named) && !action_name_valid(test->action)) {
-        schema_key_error(reader, given->first,
-                         "no action has the name \"%s\"; it is of letters of ASCII, digits, \"_\", "
-                         "\"-\", \".\", \":\" and \"/\"",
-                         test->action);
+        schema_key_error(
+            reader, given->first,
+            "no action has the name \"%s\"; it is of %d letters of ASCII, digits, \"_\", "
+            "\"-\", \".\", \":\" and \"/\" at most",
+            test->action, ACTION_NAME_MAX);
     } else if (named == OPERATION_ACTION && strcmp(test->action, "Action") == 0) {
         schema_key_error(reader, given->first,
                          "\"Action\" stands for every own action of a daemon; give its name");

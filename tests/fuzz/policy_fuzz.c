@@ -17,46 +17,65 @@ static void touch(const char *text)
     sink += text == NULL ? 0 : strlen(text);
 }
 
-static void touch_ranges(const struct draft_range *ranges, uint32_t count)
+static void touch_ranges(const struct draft_ranges *ranges)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        touch(ranges[i].text);
-        if (ranges[i].first > ranges[i].last || ranges[i].last == UINT32_MAX) {
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        touch(ranges->items[i].text);
+        if (ranges->items[i].first > ranges->items[i].last || ranges->items[i].last == UINT32_MAX) {
             abort();
         }
     }
 }
 
-static void touch_globs(const struct draft_glob *globs, uint32_t count)
+static void touch_globs(const struct draft_globs *globs)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        touch(globs[i].text);
-        sink += draft_glob_matches(globs[i].text, "root/CIMv2", true);
-        sink += draft_glob_matches(globs[i].text, globs[i].text, false);
+    for (uint32_t i = 0; i < globs->count; i++) {
+        touch(globs->items[i].text);
+        sink += draft_glob_matches(globs->items[i].text, "root/CIMv2", true);
+        sink += draft_glob_matches(globs->items[i].text, globs->items[i].text, false);
+    }
+}
+
+static void touch_capabilities(const uint64_t *capabilities)
+{
+    sink += *capabilities != 0;
+}
+
+/* No rule can say Action. */
+static void touch_operations(const uint32_t *operations)
+{
+    if ((*operations >> OPERATION_ACTION & 1) != 0) {
+        abort();
+    }
+}
+
+static void touch_components(const miguard_components *components)
+{
+    if ((*components & ~(miguard_components)MIGUARD_COMPONENTS_ALL) != 0) {
+        abort();
     }
 }
 
 static void touch_rule(const struct draft_rule *rule)
 {
-    const struct draft_match *match = &rule->match;
-
     if (rule->name[0] == '\0' || rule->place.line == 0) {
         abort();
     }
     touch(rule->reason);
-    touch_ranges(match->users, match->user_count);
-    touch_ranges(match->as_users, match->as_user_count);
-    touch_ranges(match->groups, match->group_count);
-    touch_ranges(match->as_groups, match->as_group_count);
-    touch_globs(match->providers, match->provider_count);
-    touch_globs(match->namespaces, match->namespace_count);
-    touch_globs(match->classes, match->class_count);
+#define TOUCH_KEY(member, key, shape, ...) touch_##shape(&rule->match.member);
+    MATCH_KEY_MAP(TOUCH_KEY)
+#undef TOUCH_KEY
 }
 
 static void touch_test(const struct draft_test *test)
 {
     touch(test->name);
-    touch(test->provider);
+#define TOUCH_FACT(member, key) touch(test->member);
+    MATCH_FACT_MAP(TOUCH_FACT)
+#undef TOUCH_FACT
+    if ((test->operation == OPERATION_ACTION) != action_name_valid(test->action)) {
+        abort(); /* an own action has a name, and no operation of MI has one of these */
+    }
     touch(test->name_space);
     for (int i = 0; i < CIM_CLASSES; i++) {
         touch(test->class_names[i]);

@@ -98,6 +98,10 @@ static void expect(const char *command, int status, const char *out_part, const 
 /* ---- searching --------------------------------------------------------------------------------
  */
 
+#define OWN_LINE                                                                                   \
+    "printf '%s\\n' '{\"miguard\":{\"operation\":\"upload\",\"provider\":\"fs\",\"resource\":"     \
+    "\"/srv/a\\u001b\",\"object\":\"inode 17\"}}' > o; "
+
 static const struct {
     const char *command;
     int status;
@@ -130,7 +134,16 @@ static const struct {
     {"$M audit search .", 3, "", ". is a folder"},
     {"$M audit search --reason identity-mismach a.jsonl", 2, "",
      "--reason 'identity-mismach' is unknown; did you mean identity-mismatch?"},
-    {"$M audit search --operation GetInstanc a.jsonl", 2, "", "did you mean GetInstance?"},
+    {"$M audit search --operation GetInstanc a.jsonl", 1, "", "did you mean GetInstance?"},
+    {"$M audit search --operation upload a.jsonl", 1, "", ""},
+    {"$M audit search --operation getinstance --first 1 a.jsonl", 0, "GetInstance", ""},
+    {"$M audit search --operation 'a b' a.jsonl", 2, "", "is no name of an operation or action"},
+    {"$M audit search --resource '/srv/*' --object x a.jsonl", 1, "", ""},
+    {OWN_LINE "$M audit search --operation upload --resource '/srv/*' --object INODE o", 0,
+     "  upload  /srv/a\\x001B  ", ""},
+    {OWN_LINE "$M audit search --text inode o", 0, "inode 17", ""},
+    {OWN_LINE "$M audit search --format csv --operation upload o", 0,
+     "\"/srv/a\\x001B\",\"inode 17\"", ""},
     {"$M audit search --start tomorrow a.jsonl", 2, "", "'tomorrow' is not a time"},
     {"$M audit search --reasn x a.jsonl", 2, "", "did you mean --reason?"},
     {"$M audit search --user", 2, "", "--user needs a value"},

@@ -87,6 +87,17 @@ static const struct {
                        "    given: {opened-as: {user: root}, operation: Invoke, namespace: x,\n"
                        "            class: A, method: Start}\n"
                        "    expect: {decision: allow, rule: default}\n"},
+    {"own.yaml", V "\nrules:\n"
+                   "  - name: no-uploads\n"
+                   "    match: {resource: \"/srv/*\", action: [upload, \"admin.*\"]}\n"
+                   "    decision: deny\n\n"
+                   "tests:\n"
+                   "  - name: below /srv\n"
+                   "    given: {opened-as: {user: root}, action: admin.x, resource: /srv/a}\n"
+                   "    expect: {decision: deny, rule: no-uploads}\n"
+                   "  - name: elsewhere\n"
+                   "    given: {opened-as: {user: root}, action: upload, resource: /tmp/a}\n"
+                   "    expect: {decision: allow, rule: default}\n"},
     {"d/10-one.yaml", V "watch: true\nrules: [{name: first, match: {class: A}, decision: deny}]\n"},
     {"d/20-two.yaml",
      V "watch: false\nrules: [{name: second, match: {class: B}, decision: deny}]\n"},
@@ -203,6 +214,7 @@ static void check_row(const struct row *row)
 #define METHODS                                                                                    \
     "policy explain --policy $T/methods.yaml --opened-as root --operation Invoke --namespace x "   \
     "--class A --method "
+#define OWN   "policy explain --policy $T/own.yaml --opened-as root "
 #define NAMES "policy explain --policy $T/names.yaml --opened-as root --operation "
 
 static const struct row rows[] = {
@@ -317,7 +329,25 @@ static const struct row rows[] = {
     {METHODS "Start", 0, "its method does not match", NULL},
     {METHODS "KILL", 1, "deny, by rule no-kill (", NULL},
     {METHODS "Kill-", 1, "it may apply: the call's method cannot be read", NULL},
-    {METHODS "Kill-", 1, "the namespace, class or method is missing", NULL},
+    {METHODS "Kill-", 1, "a name of the call is missing or cannot be read", NULL},
+    {OWN "--action upload --resource /srv/x", 1, "deny, by rule no-uploads (", NULL},
+    {OWN "--action upload --resource /tmp/x", 0, "its resource does not match", NULL},
+    {OWN "--action Upload --resource /srv/x", 0, "its action does not match", NULL},
+    {OWN "--action upload", 0, "its resource asks for one, and the call has none", NULL},
+    {OWN "--operation GetClass --namespace x --class A", 0, "allow, by default", NULL},
+    {OWN "--action Bind", 0, "allow, by default", NULL},
+    {OWN "--action upload --operation Action --resource /srv/x --json", 1, "\"decision\":\"deny\"",
+     NULL},
+    {OWN "--action upload --operation Invoke", 2, "", "is of the operation Action, not Invoke"},
+    {OWN "--operation Action", 2, "", "the operation Action has no other name"},
+    {OWN "--action up*load", 2, "", "no action has the name"},
+    {OWN "--resource /srv/x", 2, "", "--operation is required"},
+    {"policy check $T/own.yaml", 0, "ok: 1 rule, 2 tests passed", NULL},
+    {"policy test $T/own.yaml --coverage", 0, "100% of 1 rule", NULL},
+    {"policy show --policy $T/own.yaml", 0, "      resource: [/srv/*]", NULL},
+    {"policy show --policy $T/own.yaml", 0, "      action: [upload, admin.*]", NULL},
+    {"policy show --policy $T/own.yaml --json", 0, "\"action\":[\"upload\",\"admin.*\"]", NULL},
+    {"policy fmt --check $T/own.yaml", 0, "", ""},
     {NAMES "GetClass --namespace root/open --class A", 0, "allow, by default", NULL},
     {NAMES "GetClass --namespace \\ROOT\\secret\\ --class A", 1, "deny, by rule no-secret", NULL},
     {NAMES "GetClass --namespace root/./secret --class A", 1, "deny, by rule no-secret (", NULL},

@@ -126,6 +126,13 @@ static const struct {
      "Refused: Invoke of method Terminate of class MG_File in namespace root/cimv2"},
     {{.in_miguard = ",\"keys\":[\"Name=x\",\"Id=4\"],\"keys_omitted\":2"},
      "(a session was used). Its instance is Name=x, Id=4, and 2 more keys."},
+    {{.operation = "upload",
+      .class_name = "",
+      .name_space = "",
+      .provider = "fileserver",
+      .in_miguard = ",\"resource\":\"/srv/a\",\"object\":\"inode\\u001b 17\""},
+     "Refused: upload of resource /srv/a, asked for by provider fileserver (a session was used). "
+     "Its object is inode\\x001B 17."},
     {{.in_miguard = ",\"keys\":[\"Name=a\\u001b[2J\"]"}, "Its instance is Name=a\\x001B[2J."},
     {{.would_deny = true}, "Let pass, though it would be refused: GetInstance"},
     {{.would_deny = true}, "Mend the provider before you set mode: enforce."},

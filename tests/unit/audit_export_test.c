@@ -295,6 +295,7 @@ START_TEST(test_ocsf_table)
         const json_t *value = at_path(json, row->attribute);
         bool optional = strstr(row->attribute, "_time") != NULL ||
                         strcmp(row->attribute, "process") == 0 ||
+                        strcmp(row->attribute, "resources[].uid") == 0 ||
                         strstr(row->attribute, "user.name") != NULL;
         ck_assert_msg(value != NULL || optional, "%s is missing", row->attribute);
         if (value == NULL || row->field == RECORD_FIELD_COUNT) {
@@ -316,6 +317,34 @@ START_TEST(test_ocsf_table)
     ck_assert(json_is_array(json_object_get(unmapped, "miguard.mismatch")));
     ck_assert(json_is_object(json_object_get(unmapped, "miguard.cred.bound")));
     json_decref(json);
+}
+END_TEST
+
+/* What a daemon says of its own action is in each format. */
+START_TEST(test_own_actions)
+{
+    const struct review_line facts = {.operation = "upload",
+                                      .class_name = "",
+                                      .name_space = "",
+                                      .provider = "fileserver",
+                                      .in_miguard =
+                                          ",\"resource\":\"/srv/a=b\",\"object\":\"inode 17 ]\""};
+    json_t *json = ocsf(&facts);
+
+    check_required(json);
+    ck_assert_str_eq(string_at(json, "api.operation"), "upload");
+    ck_assert_str_eq(string_at(json, "api.service.name"), "fileserver");
+    ck_assert_str_eq(string_at(json, "resources[].name"), "/srv/a=b");
+    ck_assert_str_eq(string_at(json, "resources[].uid"), "inode 17 ]");
+    ck_assert_str_eq(string_at(json, "resources[].type"), "resource");
+    json_decref(json);
+    const char *cef = exported(EXPORT_CEF_FORMAT, &facts);
+    ck_assert_ptr_nonnull(strstr(cef, " flexString1Label=operation flexString1=upload"));
+    ck_assert_ptr_nonnull(strstr(cef, " miguardResource=/srv/a\\=b miguardObject=inode 17 ] "));
+    const char *syslog = exported(EXPORT_RFC5424_FORMAT, &facts);
+    ck_assert_ptr_nonnull(strstr(syslog, " operation=\"upload\""));
+    ck_assert_ptr_nonnull(strstr(syslog, " resource=\"/srv/a=b\" object=\"inode 17 \\]\""));
+    ck_assert_ptr_nonnull(strstr(exported(EXPORT_ECS_FORMAT, &facts), "\"resource\":\"/srv/a=b\""));
 }
 END_TEST
 
@@ -476,6 +505,7 @@ int main(void)
     tcase_add_test(tests, test_members);
     tcase_add_loop_test(tests, test_ocsf_of_each_action, 0, ACTIONS);
     tcase_add_test(tests, test_ocsf_table);
+    tcase_add_test(tests, test_own_actions);
     tcase_add_test(tests, test_ocsf_of_times_and_grave_reasons);
     tcase_add_loop_test(tests, test_ecs_is_the_record, 0, ACTIONS);
     tcase_add_loop_test(tests, test_cef_of_each_action, 0, ACTIONS);

@@ -157,15 +157,15 @@ END_TEST
 START_TEST(test_hostile)
 {
     static const char bad[] = "</script><script>x</script>\\\" onload=\\\"x' &lt;\\u202e\\u0007";
-    char miguard[2048], top[1024], identity[512];
+    char miguard[2560], top[1024], identity[512];
     struct report *report = report_new();
 
     snprintf(miguard, sizeof(miguard),
              ",\"call_site\":{\"module\":\"%s\",\"offset\":\"%s\",\"symbol\":\"%s\"},"
              "\"lost\":{\"sink\":\"%s\",\"count\":5,\"cause\":\"%s\",\"first\":\"%s\"},"
              "\"space\":{\"step\":\"%s\",\"available\":\"%s\",\"used_percent\":\"%s\"},"
-             "\"policy\":{\"detail\":\"%s\"}",
-             bad, bad, bad, bad, bad, bad, bad, bad, bad, bad);
+             "\"policy\":{\"detail\":\"%s\"},\"resource\":\"r%s\",\"object\":\"o%s\"",
+             bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad, bad);
     snprintf(top, sizeof(top),
              ",\"rule\":{\"name\":\"%s\",\"reference\":\"%s\",\"description\":\"%s\"}", bad, bad,
              bad);
@@ -191,6 +191,8 @@ START_TEST(test_hostile)
     ck_assert_ptr_null(strchr(page, 7));
     ck_assert_ptr_null(strstr(page, "<b><b>"));
     ck_assert_ptr_null(strstr(page, "<i>"));
+    ck_assert_ptr_nonnull(strstr(page, "<span class=\"note\"><bdi>o&lt;/script&gt;"));
+    ck_assert_ptr_nonnull(strstr(page, " <bdi>r&lt;/script&gt;"));
     ck_assert_ptr_nonnull(strstr(page, "&lt;script&gt;x&lt;/script&gt;&quot; onload=&quot;x&#39; "
                                        "&amp;lt;\\x202E\\x0007"));
     free(page);

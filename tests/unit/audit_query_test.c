@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which records a condition asks for, and the times that people name. */
+#include "model/record_limits.h"
 #include "tools/review/query.h"
 #include "tools/review/query_time.h"
 
@@ -33,6 +34,10 @@ static const char refusal[] =
 static const char permitted[] =
     "{\"@timestamp\":\"2026-03-01T12:00:01Z\",\"miguard\":{\"decision\":\"allow\","
     "\"would_deny\":true},\"event\":{\"action\":\"switch\"}}";
+
+static const char own[] =
+    "{\"miguard\":{\"operation\":\"admin.Delete\",\"provider\":\"fileserver\",\"resource\":\"/srv/"
+    "caf\\u00e9\",\"object\":\"Inode 17 \\\"x\\\"\",\"decision\":\"deny\"}}";
 
 static const struct {
     const char *record, *option, *value;
@@ -140,6 +145,23 @@ static const struct {
     {permitted, "--end", "2026-03-01T12:00Z", true},
     {refusal, "--end", "2026-03-01T11:59Z", false},
     {refusal, "--start", "now", false},
+    {own, "--operation", "admin.delete", true},
+    {own, "--operation", "admin.*", true},
+    {own, "--operation", "delete", false},
+    {own, "--operation", "Get*", false},
+    {own, "--resource", "/srv/caf\xC3\xA9", true},
+    {own, "--resource", "/srv/*", true},
+    {own, "--resource", "/SRV/*", false},
+    {own, "--resource", "/srv", false},
+    {own, "--object", "inode 17", true},
+    {own, "--object", "\"X\"", true},
+    {own, "--object", "inode*", false}, /* a text, no pattern */
+    {own, "--object", "inode 18", false},
+    {own, "--text", "/srv/caf\xC3\xA9", true},
+    {own, "--text", "INODE", true},
+    {own, "--provider", "fileserver", true},
+    {refusal, "--resource", "*", false},
+    {refusal, "--object", "o", false},
     {"{}", "--start", "2026-03-01", false},
     {"{}", "--text", "x", false},
     {"{\"process\":{\"user\":{\"name\":\"r\\u006fot\"}}}", "--user", "root", true},
@@ -231,7 +253,11 @@ static const struct {
     {"--session", "11112222333344445", "is not an id"},
     {"--reason", "identity", "is not one of the known words"},
     {"--reason", "z*", "is not one of the known words"},
-    {"--operation", "Get", "is not one of the known words"},
+    {"--operation", "Get Instance", "is no name of an operation or action"},
+    {"--operation", "", "is no name of an operation or action"},
+    {"--operation", "caf\xC3\xA9", "is no name of an operation or action"},
+    {"--object", "", "is empty"},
+    {"--resource", "", "is empty"},
     {"--decision", "denied", "is not one of the known words"},
     {"--component", "uid", "is not one of the known words"},
     {"--action", "use", "is not one of the known words"},
@@ -253,6 +279,33 @@ START_TEST(wrong_row)
     ck_assert_msg(strstr(error.detail, wrong[_i].what) != NULL, "%s", error.detail);
     ck_assert(query_matches(query, &record)); /* nothing was added */
     query_free(query);
+}
+END_TEST
+
+/* Who has a long value whole finds the record that keeps a part of it, and no other. */
+START_TEST(long_values_are_cut_alike)
+{
+    static const struct {
+        const char *option, *member;
+        size_t limit;
+    } cut[] = {{"--resource", "resource", AUDIT_MAX_TEXT}, {"--object", "object", AUDIT_MAX_NAME}};
+    char whole[2000], other[2000], kept[CUT_SIZE(AUDIT_MAX_TEXT)], line[2000];
+    struct query *query = query_new(), *elsewhere = query_new();
+
+    memset(whole, 'x', sizeof(whole));
+    whole[sizeof(whole) - 1] = '\0';
+    memcpy(other, whole, sizeof(whole));
+    other[sizeof(other) - 2] = 'y';
+    (void)cut_text(whole, cut[_i].limit, kept);
+    snprintf(line, sizeof(line), "{\"miguard\":{\"%s\":\"%s\"}}", cut[_i].member, kept);
+    struct record record = parse(line);
+    add(query, cut[_i].option, whole);
+    add(elsewhere, cut[_i].option, other);
+    ck_assert(query_may_match(query, record.line, record.length));
+    ck_assert(query_matches(query, &record));
+    ck_assert(!query_matches(elsewhere, &record));
+    query_free(query);
+    query_free(elsewhere);
 }
 END_TEST
 
@@ -389,6 +442,7 @@ static Suite *suite(void)
     tcase_add_loop_test(all, condition_row, 0, LENGTH(conditions));
     tcase_add_test(all, all_conditions_any_value);
     tcase_add_test(all, the_quick_no);
+    tcase_add_loop_test(all, long_values_are_cut_alike, 0, 2);
     tcase_add_loop_test(all, wrong_row, 0, LENGTH(wrong));
     tcase_add_loop_test(all, time_row, 0, LENGTH(times));
     tcase_add_test(all, parts_of_a_second);

@@ -120,6 +120,30 @@ START_TEST(test_counts)
 }
 END_TEST
 
+/* An own action counts under its name, beside the operations of MI. */
+START_TEST(test_own_actions)
+{
+    struct report *report = report_new();
+    const struct review_line own = {.operation = "upload",
+                                    .class_name = "",
+                                    .name_space = "",
+                                    .provider = "fileserver",
+                                    .repeats = 5,
+                                    .in_miguard = ",\"resource\":\"/srv/a\",\"object\":\"i\""};
+
+    add(report, &own);
+    add(report, &(struct review_line){0});
+    json_t *json = as_json(report, 10);
+    check_entry(json, "operations", "upload", 5, 0, 0);
+    check_entry(json, "operations", "GetInstance", 1, 0, 0);
+    check_entry(json, "resources", "/srv/a", 5, 0, 0);
+    check_entry(json, "providers", "fileserver", 5, 0, 0);
+    ck_assert_ptr_null(entry(json, "classes", ""));
+    json_decref(json);
+    report_free(report);
+}
+END_TEST
+
 START_TEST(test_losses)
 {
     struct report *report = report_new();
@@ -449,6 +473,7 @@ int main(void)
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_counts);
+    tcase_add_test(tests, test_own_actions);
     tcase_add_test(tests, test_losses);
     tcase_add_test(tests, test_losses_that_contradict);
     tcase_add_test(tests, test_many_losses);

@@ -252,9 +252,9 @@ static const struct {
 } rows[] = {
     {{.allowed = true}, 0, NULL},
     {{.action = "policy-refused", .reason = "policy"}, 0, NULL},
-    {{.class_name = ""}, 0, "lacks a user, provider, namespace, class or method"},
-    {{.provider = ""}, 0, "lacks a user, provider, namespace, class or method"},
-    {{.operation = "Invoke"}, 0, "lacks a user, provider, namespace, class or method"},
+    {{.class_name = ""}, 0, "lacks a user, provider, namespace, class, method or resource"},
+    {{.provider = ""}, 0, "lacks a user, provider, namespace, class, method or resource"},
+    {{.operation = "Invoke"}, 0, "lacks a user, provider, namespace, class, method or resource"},
     {{.operation = "Invoke", .method = "Stop"},
      1,
      "class: [\"MG_File\"]\n      method: [\"Stop\"]\n      operation: [Invoke]\n"},
@@ -286,6 +286,20 @@ static const struct {
      1,
      "user: [0]\n      provider: [\"libweb.so\"]\n      operation: [GetLocalSession]\n"},
     {{.class_name = "quo\\\"te\\\\[x]: #{y}"}, 0, "characters that no policy may hold"},
+#define OWN(name, extra)                                                                           \
+    {                                                                                              \
+        .operation = name, .class_name = "", .name_space = "", .mismatch = "", .reason = "policy", \
+        .provider = "fileserver", .in_miguard = extra                                              \
+    }
+    {OWN("upload", ",\"resource\":\"/srv/*a\",\"object\":\"inode 17\""), 1,
+     "user: [0]\n      provider: [\"fileserver\"]\n      resource: [\"/srv/\\\\*a\"]\n"
+     "      action: [\"upload\"]\n"},
+    {OWN("upload", ""), 0, "lacks a user, provider, namespace, class, method or resource"},
+    {OWN("upload", ",\"resource\":\"/srv/\\ufffd\""), 0, "characters that no policy may hold"},
+    {OWN("up load", ",\"resource\":\"/srv\""), 0, "lacks a user"},
+    {OWN("Action", ",\"resource\":\"/srv\""), 0, "lacks a user"},
+    {OWN("GetApplication", ",\"resource\":\"/srv\""), 0, "lacks a user"},
+    {OWN("Bind", ""), 1, "provider: [\"fileserver\"]\n      operation: [Bind]\n"},
     {{.mismatch = "[\"egid\"]"}, 1, "group: [0]\n      as-user: [0]\n      as-group: [100]"},
 };
 
@@ -302,6 +316,48 @@ START_TEST(test_rows)
         ck_assert_ptr_null(strstr(text.data, "without a rule"));
     }
     policy_release(load(&text));
+    text_release(&text);
+    suggest_free(suggest);
+}
+END_TEST
+
+/* Resources come together, actions too, and what was not seen together is no rule. */
+START_TEST(test_own_actions_merge)
+{
+    static const char *const seen[][2] = {{"upload", "/srv/a"},
+                                          {"upload", "/srv/b"},
+                                          {"stat", "/srv/a"},
+                                          {"stat", "/srv/b"},
+                                          {"admin.delete", "/srv/a"}};
+    static const char *const names[] = {"upload", "stat", "admin.delete", "Upload"};
+    static const char *const resources[] = {"/srv/a", "/srv/b", "/srv/c", NULL};
+    struct suggest *suggest = suggest_new();
+    struct text text = TEXT_EMPTY;
+    char extra[64];
+
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+        snprintf(extra, sizeof(extra), ",\"resource\":\"%s\"", seen[i][1]);
+        add(suggest, &(struct review_line)OWN(seen[i][0], extra));
+    }
+    add(suggest, &(struct review_line)OWN("Bind", ""));
+    ck_assert_uint_eq(suggest_write(suggest, &text), 3);
+    ck_assert_ptr_nonnull(strstr(text.data, "      resource: [\"/srv/b\"]\n"
+                                            "      action: [\"upload\", \"stat\"]\n"));
+    const struct policy *policy = load(&text);
+    struct miguard_identity root = identity_of(0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        for (size_t k = 0; k < sizeof(resources) / sizeof(resources[0]); k++) {
+            const struct policy_call call = {.operation = OPERATION_ACTION,
+                                             .opened_as = &root,
+                                             .provider = "fileserver",
+                                             .action = names[i],
+                                             .resource = resources[k]};
+            bool right = (i < 2 && k < 2) || (i == 2 && k == 0);
+            ck_assert_msg((policy_decide(policy, &call).decision == POLICY_ALLOW) == right, "%s %s",
+                          names[i], resources[k]);
+        }
+    }
+    policy_release(policy);
     text_release(&text);
     suggest_free(suggest);
 }
@@ -392,6 +448,7 @@ int main(void)
     tcase_add_test(tests, test_products_merge);
     tcase_add_loop_test(tests, test_reasons, 0, AUDIT_REASON_COUNT);
     tcase_add_loop_test(tests, test_rows, 0, sizeof(rows) / sizeof(rows[0]));
+    tcase_add_test(tests, test_own_actions_merge);
     tcase_add_test(tests, test_flood);
     tcase_add_test(tests, test_flood_of_users);
     tcase_add_test(tests, test_absent_stays_apart);

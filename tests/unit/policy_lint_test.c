@@ -89,6 +89,41 @@ static const struct {
      "  - {name: one, match: {mismatch: [euid, securebits]}, decision: deny}\n",
      "what compare leaves out and no call can show: securebits"},
 
+    /* actions and resources */
+    {"an action of two", PAIR("action: [upload, stat]", "action: upload"), SHADOWED},
+    {"an action in a pattern", PAIR("action: \"admin.*\"", "action: admin.x"), SHADOWED},
+    {"an action in another case", PAIR("action: UPLOAD", "action: upload"), NULL},
+    {"a resource in a pattern", PAIR("resource: \"/srv/*\"", "resource: /srv/a"), SHADOWED},
+    {"a resource in another case", PAIR("resource: \"/SRV/*\"", "resource: /srv/a"), NULL},
+    {"one resource and all", PAIR("resource: /srv", "action: upload"), NULL},
+    {"open by its action, and mismatch", ONE("action: Bind, mismatch: securebits", "deny"),
+     "nothing can differ in GetLocalSession and Bind"},
+    {"both openings and mismatch",
+     ONE("operation: [Bind, GetLocalSession], mismatch: securebits", "deny"),
+     "nothing can differ in GetLocalSession and Bind"},
+    {"an action and mismatch", ONE("action: \"B*\", mismatch: securebits", "deny"), NULL},
+    {"an action of none", ONE("operation: [GetInstance, GetClass], action: upload", "deny"),
+     "none of its operations is one of its actions"},
+    {"an action of one", ONE("operation: [GetInstance, GetClass], action: \"Get*\"", "deny"), NULL},
+    {"a resource of MI", ONE("operation: GetInstance, resource: /srv", "deny"),
+     "only own actions of a daemon have a resource"},
+    {"a resource of an action of MI", ONE("action: [GetInstance, Bind], resource: /srv", "deny"),
+     "only own actions of a daemon have a resource"},
+    {"any resource of MI", ONE("operation: GetInstance, resource: \"*\"", "deny"), NULL},
+    {"a resource of a pattern", ONE("action: \"Get*\", resource: /srv", "deny"), NULL},
+    {"a resource of any", ONE("resource: /srv", "deny"), NULL},
+    {"a class of an own action", ONE("action: upload, class: A", "deny"),
+     "own actions of a daemon have no namespace and no class"},
+    {"a namespace of Bind", ONE("operation: Bind, namespace: root", "deny"),
+     "own actions of a daemon have no namespace and no class"},
+    {"any class of an own action", ONE("action: upload, class: \"*\"", "deny"), NULL},
+    {"a class of both", ONE("action: [upload, GetClass], class: A", "deny"), NULL},
+    {"a method of an own action", ONE("action: upload, method: Stop", "deny"),
+     "none of its operations has a method"},
+    {"an operation in another case", ONE("action: getinstance", "deny"),
+     "its action 'getinstance' is not the operation GetInstance"},
+    {"an own action of nearly that name", ONE("action: subscribe2", "deny"), NULL},
+
     /* sinks */
     {"no sink that denies", "version: 1\naudit: {sinks: [{journald: {}}, {syslog: {}}]}\n",
      "no sink has on-failure: deny"},
@@ -129,6 +164,14 @@ static const struct {
      "version: 1\ntests:\n  - {name: t, given: {opened-as: {user: root}, used-as: {user: daemon}, "
      "operation: GetLocalSession}, expect: {decision: deny}}\n",
      "test 't': nothing can differ in GetLocalSession"},
+    {"a test of a daemon that binds as another",
+     "version: 1\ntests:\n  - {name: t, given: {opened-as: {user: root}, used-as: {user: daemon}, "
+     "operation: Bind}, expect: {decision: deny}}\n",
+     "test 't': nothing can differ in Bind"},
+    {"an own action in another case that has a test",
+     ONE("action: subscribe", "deny") "tests:\n  - {name: t, given: {opened-as: {user: root}, "
+                                      "action: subscribe}, expect: {decision: deny}}\n",
+     NULL},
 };
 
 /* The messages, one a line. */

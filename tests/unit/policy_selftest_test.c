@@ -14,7 +14,9 @@
     "  - {name: trial, match: {class: Trial}, decision: deny, mode: permissive}\n"                 \
     "  - {name: as-daemon, match: {user: root, as-user: daemon, mismatch: [ruid, euid, suid, "     \
     "fsuid, rgid, egid, sgid, fsgid, groups, cap-effective, cap-permitted]}, decision: allow}\n"   \
-    "  - {name: no-methods, match: {operation: Invoke}, decision: deny}\n"
+    "  - {name: no-methods, match: {operation: Invoke}, decision: deny}\n"                         \
+    "  - {name: shared, match: {action: [upload, 'admin.*'], resource: '/srv/*'}, decision: "      \
+    "deny}\n"
 
 #define ROOT   "opened-as: {user: root, groups: []}"
 #define IDS    "ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid"
@@ -68,11 +70,22 @@ static const struct {
      */
     {ROOT ", operation: GetInstance", "decision: deny, rule: trial", NULL},
     {ROOT ", operation: GetInstance, class: \"Any \"", "decision: allow",
-     "decided by 'trial' (test:4:6), since the namespace, class or method of the call is missing "
-     "or cannot "
-     "be read with certainty"},
+     "decided by 'trial' (test:4:6), since a name of the call is missing or cannot be read with "
+     "certainty"},
     {ROOT ", operation: EnumerateClasses", "decision: allow, rule: default", NULL},
     {ROOT ", operation: Subscribe, class: [Any, TRIAL]", "decision: deny, rule: trial", NULL},
+
+    /* own actions, and those of MI by their names */
+    {ROOT ", action: upload, resource: /srv/a", "decision: deny, rule: shared", NULL},
+    {ROOT ", action: admin.delete, resource: /srv/a/b", "decision: deny, rule: shared", NULL},
+    {ROOT ", action: upload, resource: /SRV/a", "decision: allow, rule: default", NULL},
+    {ROOT ", action: Upload, resource: /srv/a", "decision: allow, rule: default", NULL},
+    {ROOT ", action: upload", "decision: allow, rule: default", NULL},
+    {ROOT ", operation: Action, action: stat, resource: /srv/a", "decision: allow", NULL},
+    {ROOT ", action: Invoke, class: A, method: B", "decision: deny, rule: no-methods", NULL},
+    {ROOT ", operation: Bind", "decision: allow, rule: default", NULL},
+    {ROOT ", action: upload, resource: /srv/a", "decision: allow",
+     "expected decision allow, got deny; decided by 'shared'"},
 
     /* what the rules say, whatever mode lets pass */
     {ROOT ", operation: GetInstance, class: Trial", "decision: deny, rule: trial", NULL},
@@ -127,7 +140,7 @@ START_TEST(selftest_row)
                   rows[_i].expect, passes ? "" : rows[_i].complaint, said);
     if (!passes) {
         ck_assert_str_eq(run.findings.items[0].file, "test");
-        ck_assert_uint_eq(run.findings.items[0].line, 8);
+        ck_assert_uint_eq(run.findings.items[0].line, 9);
         ck_assert_int_eq(run.findings.items[0].severity, DIAGNOSTIC_ERROR);
     }
     stop(&run);
@@ -159,10 +172,10 @@ START_TEST(coverage)
                  "{decision: deny}}\n  - {name: u, given: {" ROOT ", operation: GetClass, class: "
                  "Any}, "
                  "expect: {decision: allow}}\n");
-    ck_assert_uint_eq(run.result.rule_count, 4);
+    ck_assert_uint_eq(run.result.rule_count, 5);
     ck_assert(run.result.rules_reached[3] && !run.result.rules_reached[0]);
     ck_assert(run.result.default_reached);
-    ck_assert_uint_eq(selftest_coverage(&run.result), 40);
+    ck_assert_uint_eq(selftest_coverage(&run.result), 33);
     stop(&run);
     start(&run, "version: 1\ntests:\n  - {name: t, given: {" ROOT ", operation: Invoke}, expect: "
                 "{decision: allow}}\n");

@@ -31,7 +31,7 @@
     X(REASON, "reason", "REASON", 0)                                                               \
     X(MISMATCH, "mismatch", "MISMATCH", 0)                                                         \
     X(UNREADABLE, "unreadable", "UNREADABLE", 0)                                                   \
-    X(OPERATION, "operation", "OPERATION", 0)                                                      \
+    X(OPERATION, "operation", "OPERATION", AUDIT_MAX_NAME)                                         \
     X(CONTEXT, "context", "CONTEXT", 0)                                                            \
     X(SESSION, "session", "SESSION", 0)                                                            \
     X(REPEATS, "repeats", "REPEATS", 0)                                                            \
@@ -48,6 +48,8 @@
     X(CLASS, "class", "CLASS", AUDIT_MAX_CIM)                                                      \
     X(METHOD, "method", "METHOD", AUDIT_MAX_CIM)                                                   \
     X(KEYS, "keys", "KEYS", 0)                                                                     \
+    X(RESOURCE, "resource", "RESOURCE", AUDIT_MAX_TEXT)                                            \
+    X(OBJECT_NAME, "object", "OBJECT", AUDIT_MAX_NAME)                                             \
     X(RULE, "rule", "RULE", AUDIT_MAX_TEXT)                                                        \
     X(RULE_SOURCE, "rule-source", "RULE_SOURCE", AUDIT_MAX_TEXT)                                   \
     X(EXECUTABLE, "exe", "EXE", AUDIT_MAX_TEXT)

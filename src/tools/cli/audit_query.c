@@ -56,6 +56,23 @@ static int refuse_value(const struct command_line *line, const struct option_row
     return wrong_usage(line, "%s %s", row->name, error->detail);
 }
 
+/* A daemon may have an action of nearly the name of an operation, but mostly it is a slip. */
+static void note_slip(const struct option_row *row, const char *value)
+{
+    const char *nearest = NULL;
+
+    for (size_t i = 0; query_options[i].name != NULL; i++) {
+        if (query_options[i].others && strcmp(query_options[i].name, row->name) == 0 &&
+            strpbrk(value, "*?") == NULL) {
+            nearest = nearest_word(value, row->words);
+        }
+    }
+    if (nearest != NULL && strcasecmp(nearest, value) != 0) {
+        (void)complain(CLI_YES, "%s '%s' is taken for an own action of a daemon; did you mean %s?",
+                       row->name, value, nearest);
+    }
+}
+
 /* Adds one condition, and its text to the head of a report. */
 static int query_condition(void *target, const struct command_line *line,
                            const struct option_row *row, const char *value)
@@ -66,6 +83,7 @@ static int query_condition(void *target, const struct command_line *line,
     if (query_add(conditions->query, row->name, value, &error) != MIGUARD_OK) {
         return refuse_value(line, row, value, &error);
     }
+    note_slip(row, value);
     text_append(&conditions->given, conditions->given.length == 0 ? "" : " ");
     text_append(&conditions->given, row->name);
     text_append(&conditions->given, " ");

@@ -210,6 +210,7 @@ static void say_headline(const struct writer *writer)
     say_field(writer, "  ", RECORD_NAMESPACE, has(writer, RECORD_CLASS) ? ":" : "");
     say_field(writer, has(writer, RECORD_NAMESPACE) ? "" : "  ", RECORD_CLASS, "");
     say_field(writer, has(writer, RECORD_CLASS) ? "." : "  ", RECORD_METHOD, "");
+    say_field(writer, "  ", RECORD_RESOURCE, "");
     say(writer, "  ");
     say_who(writer);
     say_field(writer, "  ", RECORD_PROVIDER, "");
@@ -236,6 +237,14 @@ static void say_keys(const struct writer *writer)
         say_list(writer, "    keys     ", RECORD_KEYS);
         say_field(writer, ", and ", RECORD_KEYS_OMITTED, " more");
         say(writer, "\n");
+    }
+}
+
+/* In the words of the daemon. */
+static void say_object(const struct writer *writer)
+{
+    if (has(writer, RECORD_OBJECT_NAME)) {
+        say_field(writer, "    object   ", RECORD_OBJECT_NAME, "\n");
     }
 }
 
@@ -323,6 +332,7 @@ static void write_text(const struct writer *writer)
         say_field(writer, "    id       ", RECORD_EVENT_ID, "\n");
     }
     say_keys(writer);
+    say_object(writer);
     say_own(writer);
 }
 
@@ -384,6 +394,9 @@ static const enum record_field columns[] = {
     RECORD_START,
     RECORD_END,
     RECORD_LOST_COUNT,
+    /* Behind the older ones, whose place a reader of the file may know. */
+    RECORD_RESOURCE,
+    RECORD_OBJECT_NAME,
 };
 
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };

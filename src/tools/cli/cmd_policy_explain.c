@@ -27,6 +27,7 @@ static const char *const operation_words[] = {
 struct request {
     /* used_as NULL: the same user as opened_as. */
     const char *policy, *opened_as, *used_as, *operation, *name_space, *provider, *method;
+    const char *action, *resource; /* of an own action */
     /* Capabilities that the user of the session lacks; up to three classes, as a call has them. */
     struct word_list drop, classes;
     bool json;
@@ -40,11 +41,15 @@ static const struct option_row options[] = {
     LIST("--drop-cap", "CAP", struct request, drop,
          "take this capability away from the user of the session"),
     TEXT("--operation", "NAME", struct request, operation, "GetInstance, Invoke, SessionClose ...",
-         .words = operation_words, .required = true),
+         .words = operation_words, .required = true, .unless = "--action"),
+    TEXT("--action", "NAME", struct request, action, "the name of an own action of a daemon"),
+    TEXT("--resource", "NAME", struct request, resource,
+         "what the own action is asked for, such as a path"),
     TEXT("--namespace", "NAME", struct request, name_space, "the namespace of the call"),
     LIST("--class", "NAME", struct request, classes, "its class, or up to three"),
     TEXT("--method", "NAME", struct request, method, "its method"),
-    TEXT("--provider", "NAME", struct request, provider, "the file name of the provider module"),
+    TEXT("--provider", "NAME", struct request, provider,
+         "the file name of the provider module, or the component of a daemon"),
     FLAG("--json", struct request, json, "print one JSON object"),
 };
 
@@ -90,7 +95,9 @@ static void write_question(const struct request *request, struct text *text)
     append_value(text, "user", user);
     append_list(text, "  drop-capabilities", &request->drop);
     append_value(text, "operation", request->operation);
+    append_value(text, "action", request->action);
     append_value(text, "provider", request->provider);
+    append_value(text, "resource", request->resource);
     append_value(text, "namespace", request->name_space);
     append_list(text, "class", &request->classes);
     append_value(text, "method", request->method);
@@ -186,9 +193,8 @@ static int explain_text(const struct policy *policy, const struct policy_call *c
     }
     putchar('\n');
     if (verdict.name_invalid) {
-        puts("the namespace, class or method is missing or cannot be read with certainty: the "
-             "strictest of "
-             "the rules that may apply decides");
+        puts("a name of the call is missing or cannot be read with certainty: the strictest of the "
+             "rules that may apply decides");
     } else if (call->further_classes[0] != NULL && call->further_classes[0][0] != '\0' &&
                verdict.class_name != NULL) {
         fputs("it is decided for each class; this is for ", stdout);

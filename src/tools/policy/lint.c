@@ -17,11 +17,15 @@
 /* What the kernel looks at when access is decided: credentials(7), capabilities(7). */
 #define DECISIVE ((miguard_components)COMPONENTS_OF_ACCESS)
 
-/* A rule for nothing but opening sessions. */
-#define OPEN_ONLY (UINT32_C(1) << OPERATION_GET_LOCAL_SESSION)
+#define OPERATION_BIT(NAME) (UINT32_C(1) << OPERATION_##NAME)
+
+/* In these nothing can differ (operation_opens()). */
+#define OPENINGS (OPERATION_BIT(GET_LOCAL_SESSION) | OPERATION_BIT(BIND))
+
+/* Those with no names of MI. */
+#define OWN (OPERATION_BIT(BIND) | OPERATION_BIT(ACTION))
 
 /* Invoke, and what is done with the operation that it began. */
-#define OPERATION_BIT(NAME) (UINT32_C(1) << OPERATION_##NAME)
 #define METHOD_OPERATIONS                                                                          \
     (OPERATION_BIT(INVOKE) | OPERATION_BIT(OPERATION_CLOSE) | OPERATION_BIT(OPERATION_CANCEL) |    \
      OPERATION_BIT(OPERATION_GET_SESSION) | OPERATION_BIT(OPERATION_GET_INSTANCE) |                \
@@ -220,6 +224,113 @@ static bool asks_for_user_of_session(const struct draft_match *match)
     return asks;
 }
 
+/* Whether the key asks for a name that is there: no pattern of it matches a call without one. */
+static bool needs_name(const struct draft_globs *globs)
+{
+    for (uint32_t i = 0; i < globs->count; i++) {
+        if (draft_glob_matches(globs->items[i].text, "", false)) {
+            return false;
+        }
+    }
+    return globs->count > 0;
+}
+
+/* An own action has not the name of an operation, and may have any other that the pattern fits. */
+static bool action_may_be(const struct draft_globs *globs, enum operation operation)
+{
+    enum operation named;
+
+    for (uint32_t i = 0; i < globs->count; i++) {
+        const char *glob = globs->items[i].text;
+        if (operation == OPERATION_ACTION
+                ? !operation_from_name(glob, &named)
+                : draft_glob_matches(glob, operation_name(operation), false)) {
+            return true;
+        }
+    }
+    return globs->count == 0;
+}
+
+/* The operations that operation: and action: of the rule let through together. */
+static uint32_t operations_of(const struct draft_match *match)
+{
+    uint32_t left = match->operations != 0 ? match->operations : UINT32_MAX;
+
+    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+        if (!action_may_be(&match->actions, (enum operation)i)) {
+            left &= ~(UINT32_C(1) << i);
+        }
+    }
+    return left;
+}
+
+/* Names that none of the rule's operations has. */
+static void lint_names(const struct draft_rule *rule, struct diagnostics *findings)
+{
+    const struct draft_match *match = &rule->match;
+    uint32_t operations = operations_of(match);
+
+    if (operations == 0) {
+        WARN(findings, &rule->place,
+             "rule '%s' is never reached: none of its operations is one of its actions; leave out "
+             "one of the two keys",
+             rule->name);
+        return;
+    }
+    if (needs_name(&match->methods) && (operations & METHOD_OPERATIONS) == 0) {
+        WARN(findings, &rule->place,
+             "rule '%s' is never reached: none of its operations has a method; add Invoke, or "
+             "leave out method",
+             rule->name);
+    }
+    if (needs_name(&match->resources) && (operations & OPERATION_BIT(ACTION)) == 0) {
+        WARN(findings, &rule->place,
+             "rule '%s' is never reached: only own actions of a daemon have a resource; leave out "
+             "resource, or name such actions",
+             rule->name);
+    }
+    if ((needs_name(&match->namespaces) || needs_name(&match->classes)) &&
+        (operations & ~OWN) == 0) {
+        WARN(findings, &rule->place,
+             "rule '%s' is never reached: own actions of a daemon have no namespace and no class; "
+             "say resource",
+             rule->name);
+    }
+}
+
+/* Whether a test gives an own action of this name: then the name is meant as it is. */
+static bool action_is_tested(const struct policy_draft *draft, const char *action)
+{
+    for (uint32_t i = 0; i < draft->test_count; i++) {
+        if (strcmp(draft->tests[i].action, action) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The names of operations are written as they are; an own action may have such a name in another
+ * case, but mostly it is a slip. */
+static void lint_action_case(const struct policy_draft *draft, const struct draft_rule *rule,
+                             struct diagnostics *findings)
+{
+    const struct draft_globs *actions = &rule->match.actions;
+
+    for (uint32_t i = 0; i < actions->count; i++) {
+        const char *action = actions->items[i].text;
+        for (unsigned k = 0; k < OPERATION_ACTION; k++) {
+            const char *name = operation_name((enum operation)k);
+            if (strcasecmp(action, name) == 0 && strcmp(action, name) != 0 &&
+                !action_is_tested(draft, action)) {
+                WARN(findings, &rule->place,
+                     "rule '%s': its action '%s' is not the operation %s, as capitals and small "
+                     "letters differ; write %s, or add a test if it is an own action of a daemon",
+                     rule->name, action, name, name);
+            }
+        }
+    }
+}
+
 /* What keeps every call away from a rule, whatever the others say. */
 static void lint_reachable(const struct policy_draft *draft, const struct draft_rule *rule,
                            struct diagnostics *findings)
@@ -234,20 +345,14 @@ static void lint_reachable(const struct policy_draft *draft, const struct draft_
              "add mismatch, or say user, group or capability",
              rule->name);
     }
-    if (match->mismatch != 0 && match->operations == OPEN_ONLY) {
+    if (match->mismatch != 0 && operations_of(match) != 0 &&
+        (operations_of(match) & ~OPENINGS) == 0) {
         WARN(findings, &rule->place,
-             "rule '%s' is never reached: nothing can differ in GetLocalSession, which opens the "
-             "session; leave out mismatch, or name operations that use it",
+             "rule '%s' is never reached: nothing can differ in GetLocalSession and Bind, which "
+             "open the session; leave out mismatch, or name operations that use it",
              rule->name);
     }
-    if (match->methods.count > 0 && match->operations != 0 &&
-        (match->operations & METHOD_OPERATIONS) == 0) {
-        WARN(
-            findings, &rule->place,
-            "rule '%s' is never reached: none of its operations has a method; add Invoke, or leave "
-            "out method",
-            rule->name);
-    }
+    lint_names(rule, findings);
     if (match->mismatch != 0 && (match->mismatch & compared) == 0) {
         warn_components(findings, rule, ignored,
                         "it is never reached: its mismatch has only what compare leaves out");
@@ -361,12 +466,11 @@ static void lint_tests(const struct policy_draft *draft, struct diagnostics *fin
 {
     for (uint32_t i = 0; i < draft->test_count; i++) {
         const struct draft_test *test = &draft->tests[i];
-        if (test->operation == OPERATION_GET_LOCAL_SESSION &&
-            (test->has_used_as || test->differing != 0)) {
+        if (operation_opens(test->operation) && (test->has_used_as || test->differing != 0)) {
             WARN(findings, &test->place,
-                 "test '%s': nothing can differ in GetLocalSession, which opens the session; leave "
-                 "out used-as and mismatch",
-                 test->name);
+                 "test '%s': nothing can differ in %s, which opens the session; leave out used-as "
+                 "and mismatch",
+                 test->name, operation_name(test->operation));
         }
     }
 }
@@ -401,6 +505,7 @@ void lint_draft(const struct policy_draft *draft, const struct selftest_result *
     lint_settings(draft, findings);
     for (uint32_t i = 0; i < draft->rule_count; i++) {
         lint_reachable(draft, &draft->rules[i], findings);
+        lint_action_case(draft, &draft->rules[i], findings);
         lint_breadth(draft, &draft->rules[i], findings);
         lint_shadowed(draft, i, findings);
     }

@@ -180,8 +180,8 @@ static enum miguard_status run_test(const struct draft_test *test, const struct 
                        "test '%s': %s; decided by '%s' (%s)%s", test->name, said.data, verdict.rule,
                        verdict.source,
                        verdict.name_invalid
-                           ? ", since the namespace, class or method of the call is "
-                             "missing or cannot be read with certainty"
+                           ? ", since a name of the call is missing or cannot be read with "
+                             "certainty"
                            : "");
     }
     text_release(&said);

@@ -88,11 +88,13 @@ static void say_what(struct text *text, const struct record *record)
     append_named(text, record, " of method ", RECORD_METHOD, "");
     append_named(text, record, " of class ", RECORD_CLASS, "");
     append_named(text, record, " in namespace ", RECORD_NAMESPACE, "");
+    append_named(text, record, " of resource ", RECORD_RESOURCE, "");
     append_named(text, record, ", asked for by provider ", RECORD_PROVIDER, "");
     text_append(text, " (");
     text_append(text, export_action_text(record));
     text_append(text, ").");
     say_keys(text, record);
+    append_named(text, record, " Its object is ", RECORD_OBJECT_NAME, ".");
 }
 
 /* Local time with its zone, as exact as the record has it. */

@@ -76,7 +76,8 @@ unsigned export_severity(const struct record *record);
     X("process", "the same, in Process Activity", FIELD_COUNT)                                     \
     X("api.operation", "miguard.operation, or event.action", FIELD_COUNT)                          \
     X("api.service.name", "miguard.provider, or miguard", FIELD_COUNT)                             \
-    X("resources[].name", "miguard.class", FIELD_COUNT)                                            \
+    X("resources[].name", "miguard.class, or miguard.resource", FIELD_COUNT)                       \
+    X("resources[].uid", "miguard.object", FIELD_COUNT)                                            \
     X("resources[].namespace", "miguard.namespace", FIELD_COUNT)                                   \
     X("policy.name", "rule.name", RULE)                                                            \
     X("policy.uid", "rule.reference", RULE_SOURCE)                                                 \
@@ -121,6 +122,8 @@ extern const struct export_mapping export_ocsf_mapping[]; /* ended with NULL */
     X(CLASS, "class")                                                                              \
     X(METHOD, "method")                                                                            \
     X(KEYS, "keys")                                                                                \
+    X(RESOURCE, "resource")                                                                        \
+    X(OBJECT_NAME, "object")                                                                       \
     X(RULE, "rule")                                                                                \
     X(RULE_SOURCE, "rule-source")                                                                  \
     X(EXECUTABLE, "exe")
@@ -144,6 +147,8 @@ extern const struct export_mapping export_ocsf_mapping[]; /* ended with NULL */
     X(OPERATION, "flexString1", "operation")                                                       \
     X(METHOD, "flexString2", "method")                                                             \
     X(KEYS, "miguardKeys", NULL)                                                                   \
+    X(RESOURCE, "miguardResource", NULL)                                                           \
+    X(OBJECT_NAME, "miguardObject", NULL)                                                          \
     X(RULE, "cs1", "rule")                                                                         \
     X(RULE_SOURCE, "cs2", "ruleSource")                                                            \
     X(CLASS, "cs3", "class")                                                                       \

@@ -231,6 +231,25 @@ static void write_actor(struct text *text, const struct record *record)
     text_json_close(text, '}');
 }
 
+/* One resource: a class, or what an own action was asked for. */
+static void write_resources(struct text *text, const struct record *record)
+{
+    bool class_named = export_has(record, RECORD_CLASS) || export_has(record, RECORD_NAMESPACE);
+
+    if (!class_named && !export_has(record, RECORD_RESOURCE) &&
+        !export_has(record, RECORD_OBJECT_NAME)) {
+        return;
+    }
+    text_json_open(text, "resources", '[');
+    text_json_open(text, NULL, '{');
+    string(text, "name", record, class_named ? RECORD_CLASS : RECORD_RESOURCE);
+    string(text, "uid", record, RECORD_OBJECT_NAME);
+    text_json_string(text, "type", class_named ? "CIM class" : "resource");
+    string(text, "namespace", record, RECORD_NAMESPACE);
+    text_json_close(text, '}');
+    text_json_close(text, ']');
+}
+
 /* operation and service.name are required: where the record has no call, its action and "miguard"
  * stand for them. */
 static void write_api(struct text *text, const struct record *record)
@@ -251,15 +270,7 @@ static void write_api(struct text *text, const struct record *record)
     }
     text_json_close(text, '}');
     text_json_close(text, '}');
-    if (export_has(record, RECORD_CLASS) || export_has(record, RECORD_NAMESPACE)) {
-        text_json_open(text, "resources", '[');
-        text_json_open(text, NULL, '{');
-        string(text, "name", record, RECORD_CLASS);
-        text_json_string(text, "type", "CIM class");
-        string(text, "namespace", record, RECORD_NAMESPACE);
-        text_json_close(text, '}');
-        text_json_close(text, ']');
-    }
+    write_resources(text, record);
 }
 
 /* src_endpoint and device are the same host: it makes the call and decides about it. */

@@ -86,7 +86,9 @@ static void write_call(struct text *text, const struct record *record)
     optional(text, record, "", RECORD_OPERATION, "");
     optional(text, record, " ", RECORD_CLASS, "");
     optional(text, record, export_has(record, RECORD_CLASS) ? "." : " ", RECORD_METHOD, "");
+    optional(text, record, " ", RECORD_RESOURCE, "");
     write_keys(text, record);
+    optional(text, record, "<br><span class=\"note\">", RECORD_OBJECT_NAME, "</span>");
     optional(text, record, "<br><span class=\"note\">", RECORD_NAMESPACE, "</span>");
     optional(text, record, "<br><span class=\"note\">by ", RECORD_PROVIDER, "</span>");
     text_append(text, "</td>");

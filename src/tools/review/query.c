@@ -45,7 +45,7 @@ static const char *const codes[] = {
 #undef CODE_WORDS
         NULL};
 
-/* For --operation. */
+/* For --operation, beside the own actions of daemons. */
 static const char *const operations[] = {
 #define OPERATION_WORD(NAME, name) name,
     OPERATION_MAP(OPERATION_WORD)
@@ -73,6 +73,8 @@ enum kind {
     KIND_PERSON,    /* the same; digits are an id, and a name that is missing is looked up */
     KIND_ANY_CASE,  /* the same, and letters of any case */
     KIND_NAMESPACE, /* the same, and / is \ as well */
+    KIND_OPERATION, /* as KIND_ANY_CASE; the words are those of MI, and daemons have others */
+    KIND_WITHIN,    /* somewhere in the field, in any case */
     KIND_HEX,       /* an id of 64 bits */
     KIND_RANGE,     /* N or N-M */
     KIND_DECISION,
@@ -111,8 +113,12 @@ enum { MAX_FIELDS = 10 };
     X("--method", "GLOB", "of an Invoke, in any case", ANY_CASE, NULL, RECORD_METHOD)              \
     X("--namespace", "GLOB", "in any case; / and \\ are the same", NAMESPACE, NULL,                \
       RECORD_NAMESPACE)                                                                            \
-    X("--operation", "NAME", "GetInstance, Invoke, SessionClose ...", ANY_CASE, operations,        \
-      RECORD_OPERATION)                                                                            \
+    X("--operation", "NAME", "GetInstance, Invoke ..., or an own action of a daemon", OPERATION,   \
+      operations, RECORD_OPERATION)                                                                \
+    X("--resource", "GLOB", "what an own action was asked for, such as a path", GLOB, NULL,        \
+      RECORD_RESOURCE)                                                                             \
+    X("--object", "TEXT", "in the daemon's name of the object, in any case", WITHIN, NULL,         \
+      RECORD_OBJECT_NAME)                                                                          \
     X("--decision", "WORD", "allow, deny or would-deny (permissive mode)", DECISION, decisions,    \
       RECORD_DECISION)                                                                             \
     X("--reason", "WORD", "as miguard-audit-record(5) lists them", ANY_CASE, reasons,              \
@@ -159,10 +165,11 @@ enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 
 /* The same rows, as the command's help and completion need them. */
 const struct query_option query_options[] = {
-#define OPTION_HELP(option, value, help, KIND, words, ...) {option, value, help, words},
+#define OPTION_HELP(option, value, help, KIND, words, ...)                                         \
+    {option, value, help, words, KIND_##KIND == KIND_OPERATION},
     QUERY_OPTION_MAP(OPTION_HELP)
 #undef OPTION_HELP
-        {NULL, NULL, NULL, NULL}};
+        {NULL, NULL, NULL, NULL, false}};
 
 /* NULL for what is not a condition. */
 static const struct option *find_option(const char *name)
@@ -356,6 +363,16 @@ static const char *set_person(struct value *value)
     return NULL;
 }
 
+/* Whether an own action may have a name that the pattern fits; which ones there are, only daemons
+ * know. */
+static bool may_be_action(const char *pattern)
+{
+    while (action_name_byte(*pattern) || *pattern == '*' || *pattern == '?') {
+        pattern++;
+    }
+    return *pattern == '\0';
+}
+
 /* NULL, or the end of a sentence that begins with the value. */
 static const char *set_value(const struct query *query, const struct option *option,
                              struct value *value)
@@ -373,6 +390,11 @@ static const char *set_value(const struct query *query, const struct option *opt
         return set_hex(value) ? NULL : "is not an id; right are up to 16 hexadecimal digits";
     case KIND_PERSON:
         return set_person(value);
+    case KIND_OPERATION:
+        return value->length > 0 && may_be_action(value->text)
+                   ? NULL
+                   : "is no name of an operation or action; those are of letters of ASCII, digits, "
+                     "\"_\", \"-\", \".\", \":\" and \"/\"";
     default:
         if (value->length == 0) {
             return "is empty; right is something to look for";
@@ -418,7 +440,7 @@ static bool cut_key(const char *text, char **ret_cut)
  * Patterns are left as they are, since a cut record ends in a mark and not in the text. */
 static bool prepare_cuts(const struct option *option, struct value *value)
 {
-    bool text = option->kind == KIND_TEXT;
+    bool text = option->kind == KIND_TEXT || option->kind == KIND_WITHIN;
 
     if (!text && strpbrk(value->text, "*?") != NULL) {
         return true;
@@ -526,6 +548,7 @@ static size_t limit_of(enum record_field field)
     case RECORD_METHOD:
         return AUDIT_MAX_CIM;
     case RECORD_RULE:
+    case RECORD_RESOURCE:
     case RECORD_EXECUTABLE:
         return AUDIT_MAX_TEXT;
     default:
@@ -734,6 +757,16 @@ static bool text_matches(const struct value *value, const struct record *record)
     return false;
 }
 
+/* The text is a part of the one field, which a record keeps short. */
+static bool within_matches(const struct option *option, const struct value *value,
+                           const struct record *record)
+{
+    char text[MAX_TEXT];
+    size_t length = record_text(record, option->fields[0], text, sizeof(text));
+
+    return contains(text, length < sizeof(text) ? length : sizeof(text) - 1, value);
+}
+
 /* ---- the answer -------------------------------------------------------------------------------
  */
 
@@ -758,6 +791,8 @@ static bool value_matches(const struct option *option, const struct value *value
         return decision_matches(value, record);
     case KIND_TEXT:
         return text_matches(value, record);
+    case KIND_WITHIN:
+        return within_matches(option, value, record);
     case KIND_PERSON:
         return person_matches(option, value, record);
     default:

@@ -26,11 +26,12 @@ MIGUARD_CHECKED enum miguard_status query_add(struct query *query, const char *o
 /* What there is to ask for; the last one has no name. */
 struct query_option {
     const char *name, *value, *help; /* "--user", "GLOB", a sentence for --help */
-    const char *const *words;        /* a closed list, ended with NULL; NULL: any value */
+    const char *const *words;        /* a list, ended with NULL; NULL: any value */
+    bool others;                     /* the list is not closed: there are other values */
 };
 extern const struct query_option query_options[];
 
-/* The words that an option takes, ended with NULL, when they are a closed list; else NULL. */
+/* The words that an option takes, ended with NULL, when it has a list of them; else NULL. */
 const char *const *query_words(const char *option);
 
 /* Quick: may say yes to a line that query_matches() refuses, never no to one that it accepts. */

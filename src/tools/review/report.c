@@ -502,7 +502,8 @@ static bool add_decision(struct report *report, const struct record *record,
            add_field(report, REPORT_OPERATION, record, RECORD_OPERATION, count) &&
            add_field(report, REPORT_CLASS, record, RECORD_CLASS, count) &&
            add_method(report, record, count) &&
-           add_field(report, REPORT_NAMESPACE, record, RECORD_NAMESPACE, count);
+           add_field(report, REPORT_NAMESPACE, record, RECORD_NAMESPACE, count) &&
+           add_field(report, REPORT_RESOURCE, record, RECORD_RESOURCE, count);
 }
 
 /* ---- losses ----------------------------------------------------------------------------------*/

@@ -42,6 +42,7 @@ enum {
     X(CLASS, "classes", "Classes", "Class")                                                        \
     X(METHOD, "methods", "Methods", "Method")                                                      \
     X(NAMESPACE, "namespaces", "Namespaces", "Namespace")                                          \
+    X(RESOURCE, "resources", "Resources", "Resource")                                              \
     X(SITE, "call_sites", "Call sites", "Call site")                                               \
     X(HOST, "hosts", "Hosts", "Host")                                                              \
     X(PROCESS, "processes", "Processes", "Process")                                                \

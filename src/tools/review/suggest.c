@@ -22,13 +22,27 @@
 enum { SLOTS = 8192, IDS = 3, ABSENT = UINT32_MAX };
 
 /* The keys of a rule. Each value is a number: an id, an operation, or the place of a name. */
-enum key { OPERATION, METHOD, CLASS, NAMESPACE, PROVIDER, AS_GROUP, GROUP, AS_USER, USER, KEYS };
+enum key {
+    OPERATION,
+    ACTION,
+    RESOURCE,
+    METHOD,
+    CLASS,
+    NAMESPACE,
+    PROVIDER,
+    AS_GROUP,
+    GROUP,
+    AS_USER,
+    USER,
+    KEYS
+};
 
 /* As miguard-policy(5) spells the keys. */
 static const char *const key_names[KEYS] = {
-    [OPERATION] = "operation", [METHOD] = "method",     [CLASS] = "class",
-    [NAMESPACE] = "namespace", [PROVIDER] = "provider", [AS_GROUP] = "as-group",
-    [GROUP] = "group",         [AS_USER] = "as-user",   [USER] = "user",
+    [OPERATION] = "operation", [ACTION] = "action",     [RESOURCE] = "resource",
+    [METHOD] = "method",       [CLASS] = "class",       [NAMESPACE] = "namespace",
+    [PROVIDER] = "provider",   [AS_GROUP] = "as-group", [GROUP] = "group",
+    [AS_USER] = "as-user",     [USER] = "user",
 };
 
 /* What is said about the records behind a rule. */
@@ -204,7 +218,7 @@ static bool read_id(const struct record *record, enum record_field field, uint32
  * them has one. */
 static bool without_names(enum operation operation)
 {
-    return operation == OPERATION_GET_LOCAL_SESSION || operation == OPERATION_SESSION_CLOSE ||
+    return operation_opens(operation) || operation == OPERATION_SESSION_CLOSE ||
            operation == OPERATION_GET_APPLICATION || operation == OPERATION_TEST_CONNECTION;
 }
 
@@ -247,23 +261,13 @@ static enum reading read_people(const struct record *record, miguard_components 
     return READ;
 }
 
-/* READ when every key that the operation has could be read. */
-static enum reading read_call(struct suggest *suggest, const struct record *record,
-                              uint32_t values[KEYS], miguard_components *ret_mismatch)
+/* The names of a call of MI, which has no resource; Bind has neither. */
+static enum reading read_mi_names(struct suggest *suggest, const struct record *record,
+                                  enum operation operation, uint32_t values[KEYS])
 {
-    enum operation operation;
-    char name[64];
-
-    size_t length = record_text(record, RECORD_OPERATION, name, sizeof(name));
-    if (length >= sizeof(name) || !operation_from_name(name, &operation) ||
-        !read_components(record, RECORD_MISMATCH, ret_mismatch)) {
-        return UNNAMED;
-    }
     values[OPERATION] = (uint32_t)operation;
-    enum reading reading = read_people(record, *ret_mismatch, values);
-    if (reading == READ) {
-        reading = read_name(suggest, record, RECORD_PROVIDER, false, false, &values[PROVIDER]);
-    }
+    values[ACTION] = values[RESOURCE] = ABSENT;
+    enum reading reading = export_has(record, RECORD_RESOURCE) ? UNNAMED : READ;
     if (reading == READ) {
         reading = read_name(suggest, record, RECORD_NAMESPACE, true, without_names(operation),
                             &values[NAMESPACE]);
@@ -277,6 +281,47 @@ static enum reading read_call(struct suggest *suggest, const struct record *reco
                             &values[METHOD]);
     }
     return reading;
+}
+
+/* The names of an own action. One with the names of MI is an operation of a later version. */
+static enum reading read_own_names(struct suggest *suggest, const struct record *record,
+                                   uint32_t values[KEYS])
+{
+    values[OPERATION] = values[METHOD] = values[CLASS] = values[NAMESPACE] = ABSENT;
+    if (export_has(record, RECORD_NAMESPACE) || export_has(record, RECORD_CLASS) ||
+        export_has(record, RECORD_METHOD)) {
+        return UNNAMED;
+    }
+    enum reading reading =
+        read_name(suggest, record, RECORD_OPERATION, false, false, &values[ACTION]);
+    if (reading == READ) {
+        reading = read_name(suggest, record, RECORD_RESOURCE, false, false, &values[RESOURCE]);
+    }
+    return reading;
+}
+
+/* READ when every key that the operation has could be read. */
+static enum reading read_call(struct suggest *suggest, const struct record *record,
+                              uint32_t values[KEYS], miguard_components *ret_mismatch)
+{
+    enum operation operation = OPERATION_ACTION;
+    char name[ACTION_NAME_MAX + 2];
+
+    (void)record_text(record, RECORD_OPERATION, name, sizeof(name)); /* too long is not valid */
+    bool own = action_name_valid(name);
+    if ((!own && (!operation_from_name(name, &operation) || operation == OPERATION_ACTION)) ||
+        !read_components(record, RECORD_MISMATCH, ret_mismatch)) {
+        return UNNAMED;
+    }
+    enum reading reading = read_people(record, *ret_mismatch, values);
+    if (reading == READ) {
+        reading = read_name(suggest, record, RECORD_PROVIDER, false, false, &values[PROVIDER]);
+    }
+    if (reading != READ) {
+        return reading;
+    }
+    return own ? read_own_names(suggest, record, values)
+               : read_mi_names(suggest, record, operation, values);
 }
 
 /* ---- remembering -----------------------------------------------------------------------------*/
@@ -644,7 +689,7 @@ static void write_value(const struct suggest *suggest, struct text *text, int ke
 {
     if (key == OPERATION) {
         text_append(text, operation_name((enum operation)value));
-    } else if (key == METHOD || key == CLASS || key == NAMESPACE || key == PROVIDER) {
+    } else if (key >= ACTION && key <= PROVIDER) { /* names */
         text_append(text, "\"");
         export_string(text, EXPORT_GLOB, suggest->names[value].text);
         text_append(text, "\"");
@@ -672,8 +717,8 @@ static void write_key(const struct suggest *suggest, struct text *text, const st
 static void write_rule(const struct suggest *suggest, struct text *text, const struct call *call,
                        size_t number)
 {
-    static const int order[] = {USER,      GROUP, AS_USER, AS_GROUP, PROVIDER,
-                                NAMESPACE, CLASS, METHOD,  OPERATION};
+    static const int order[] = {USER,  GROUP,  AS_USER,  AS_GROUP,  PROVIDER, NAMESPACE,
+                                CLASS, METHOD, RESOURCE, OPERATION, ACTION};
 
     text_append(text, "  # Seen ");
     write_seen(text, &call->facts);
@@ -755,7 +800,7 @@ static void write_remarks(const struct suggest *suggest, struct text *text, uint
     write_comment(text, suggest->remarks[AUDIT_REASON_COUNT].events,
                   "this version does not know the reason", NULL);
     write_comment(text, suggest->unnamed,
-                  "the record lacks a user, provider, namespace, class or method",
+                  "the record lacks a user, provider, namespace, class, method or resource",
                   "A rule cannot ask that one is absent; without that key it would allow more than "
                   "was seen.");
     write_comment(text, suggest->unwritable,
