@@ -133,6 +133,12 @@ static const struct {
       .in_miguard = ",\"resource\":\"/srv/a\",\"object\":\"inode\\u001b 17\""},
      "Refused: upload of resource /srv/a, asked for by provider fileserver (a session was used). "
      "Its object is inode\\x001B 17."},
+    {{.operation = "upload"}, "behind each request."},
+    {{.operation = "Bind", .reason = "limit-reached"}, "Release bindings whose objects are closed"},
+    {{.operation = "Action", .reason = "handle-stale"}, "keep a reference (miguard_keep())"},
+    {{.operation = "stat", .reason = "name-invalid"}, "longer than 4095 bytes"},
+    {{.operation = "stat", .reason = "handle-forged"}, "run the program under AddressSanitizer"},
+    {{.operation = "GetLocalSession", .reason = "limit-reached"}, "Close operations when"},
     {{.in_miguard = ",\"keys\":[\"Name=a\\u001b[2J\"]"}, "Its instance is Name=a\\x001B[2J."},
     {{.would_deny = true}, "Let pass, though it would be refused: GetInstance"},
     {{.would_deny = true}, "Mend the provider before you set mode: enforce."},

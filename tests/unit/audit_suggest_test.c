@@ -294,10 +294,14 @@ static const struct {
     {OWN("upload", ",\"resource\":\"/srv/*a\",\"object\":\"inode 17\""), 1,
      "user: [0]\n      provider: [\"fileserver\"]\n      resource: [\"/srv/\\\\*a\"]\n"
      "      action: [\"upload\"]\n"},
-    {OWN("upload", ""), 0, "lacks a user, provider, namespace, class, method or resource"},
+    {OWN("upload", ""), 1, "allows any.\n  - name: suggested-1\n"},
+    {OWN("Bind", ",\"resource\":\"/srv\""), 1, "resource: [\"/srv\"]\n      operation: [Bind]\n"},
     {OWN("upload", ",\"resource\":\"/srv/\\ufffd\""), 0, "characters that no policy may hold"},
     {OWN("up load", ",\"resource\":\"/srv\""), 0, "lacks a user"},
     {OWN("Action", ",\"resource\":\"/srv\""), 0, "lacks a user"},
+    {OWN("Action", ""), 0, "lacks a user"},
+    {{.operation = "Action"}, 0, "lacks a user"},
+    {{.operation = "Unheard", .in_miguard = ",\"resource\":\"/srv\""}, 0, "lacks a user"},
     {OWN("GetApplication", ",\"resource\":\"/srv\""), 0, "lacks a user"},
     {OWN("Bind", ""), 1, "provider: [\"fileserver\"]\n      operation: [Bind]\n"},
     {{.mismatch = "[\"egid\"]"}, 1, "group: [0]\n      as-user: [0]\n      as-group: [100]"},
@@ -324,40 +328,83 @@ END_TEST
 /* Resources come together, actions too, and what was not seen together is no rule. */
 START_TEST(test_own_actions_merge)
 {
-    static const char *const seen[][2] = {{"upload", "/srv/a"},
-                                          {"upload", "/srv/b"},
-                                          {"stat", "/srv/a"},
-                                          {"stat", "/srv/b"},
-                                          {"admin.delete", "/srv/a"}};
-    static const char *const names[] = {"upload", "stat", "admin.delete", "Upload"};
-    static const char *const resources[] = {"/srv/a", "/srv/b", "/srv/c", NULL};
+    enum { ACTIONS = 4, RESOURCES = 5 };
+    static const char *const names[ACTIONS] = {"upload", "stat", "admin.delete", "Upload"};
+    static const char *const resources[RESOURCES] = {"/srv/a", "/srv/b", "/srv/A", "/srv/c", NULL};
+    static const bool seen[ACTIONS][RESOURCES] = {{true, true, true}, {true, true}, {true}, {true}};
     struct suggest *suggest = suggest_new();
     struct text text = TEXT_EMPTY;
     char extra[64];
 
-    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
-        snprintf(extra, sizeof(extra), ",\"resource\":\"%s\"", seen[i][1]);
-        add(suggest, &(struct review_line)OWN(seen[i][0], extra));
+    for (int i = 0; i < ACTIONS * RESOURCES; i++) {
+        if (seen[i / RESOURCES][i % RESOURCES]) {
+            snprintf(extra, sizeof(extra), ",\"resource\":\"%s\"", resources[i % RESOURCES]);
+            add(suggest, &(struct review_line)OWN(names[i / RESOURCES], extra));
+        }
     }
     add(suggest, &(struct review_line)OWN("Bind", ""));
-    ck_assert_uint_eq(suggest_write(suggest, &text), 3);
+    ck_assert_uint_eq(suggest_write(suggest, &text), 4);
     ck_assert_ptr_nonnull(strstr(text.data, "      resource: [\"/srv/b\"]\n"
                                             "      action: [\"upload\", \"stat\"]\n"));
     const struct policy *policy = load(&text);
     struct miguard_identity root = identity_of(0);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        for (size_t k = 0; k < sizeof(resources) / sizeof(resources[0]); k++) {
-            const struct policy_call call = {.operation = OPERATION_ACTION,
-                                             .opened_as = &root,
-                                             .provider = "fileserver",
-                                             .action = names[i],
-                                             .resource = resources[k]};
-            bool right = (i < 2 && k < 2) || (i == 2 && k == 0);
-            ck_assert_msg((policy_decide(policy, &call).decision == POLICY_ALLOW) == right, "%s %s",
-                          names[i], resources[k]);
-        }
+    for (int i = 0; i < ACTIONS * RESOURCES; i++) {
+        const struct policy_call call = {.operation = OPERATION_ACTION,
+                                         .opened_as = &root,
+                                         .provider = "fileserver",
+                                         .action = names[i / RESOURCES],
+                                         .resource = resources[i % RESOURCES]};
+        ck_assert_msg((policy_decide(policy, &call).decision == POLICY_ALLOW) ==
+                          seen[i / RESOURCES][i % RESOURCES],
+                      "%s %s", call.action, call.resource);
     }
     policy_release(policy);
+    text_release(&text);
+    suggest_free(suggest);
+}
+END_TEST
+
+/* An action that some record has a resource for, also one of an allowed use, gets no rule without
+ * one; that of another daemon does. */
+START_TEST(test_own_action_without_resource)
+{
+    static const char *const names[] = {"upload", "Bind"};
+    struct suggest *suggest = suggest_new();
+    struct text text = TEXT_EMPTY;
+    struct review_line with = OWN(names[_i], ",\"resource\":\"/srv/a\"");
+    struct review_line without = OWN(names[_i], ""), other = OWN(names[_i], "");
+
+    with.allowed = true;
+    other.provider = "another";
+    add(suggest, &without);
+    add(suggest, &other);
+    add(suggest, &with);
+    ck_assert_uint_eq(suggest_write(suggest, &text), 1);
+    ck_assert_ptr_nonnull(strstr(text.data, "provider: [\"another\"]"));
+    ck_assert_ptr_nonnull(strstr(text.data, "# 1 refused call without a rule: the record lacks"));
+    policy_release(load(&text));
+    text_release(&text);
+    suggest_free(suggest);
+}
+END_TEST
+
+/* More names than are remembered: then no rule is without a resource. */
+START_TEST(test_flood_of_resources)
+{
+    struct suggest *suggest = suggest_new();
+    struct text text = TEXT_EMPTY;
+    char name[32];
+
+    add(suggest, &(struct review_line)OWN("upload", ""));
+    for (int i = 0; i < SUGGEST_CALLS; i++) {
+        snprintf(name, sizeof(name), "daemon%d", i);
+        struct review_line line = OWN("upload", ",\"resource\":\"/srv\"");
+        line.provider = name;
+        line.allowed = true;
+        add(suggest, &line);
+    }
+    ck_assert_uint_eq(suggest_write(suggest, &text), 0);
+    policy_release(load(&text));
     text_release(&text);
     suggest_free(suggest);
 }
@@ -449,6 +496,8 @@ int main(void)
     tcase_add_loop_test(tests, test_reasons, 0, AUDIT_REASON_COUNT);
     tcase_add_loop_test(tests, test_rows, 0, sizeof(rows) / sizeof(rows[0]));
     tcase_add_test(tests, test_own_actions_merge);
+    tcase_add_loop_test(tests, test_own_action_without_resource, 0, 2);
+    tcase_add_test(tests, test_flood_of_resources);
     tcase_add_test(tests, test_flood);
     tcase_add_test(tests, test_flood_of_users);
     tcase_add_test(tests, test_absent_stays_apart);

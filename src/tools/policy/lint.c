@@ -283,10 +283,10 @@ static void lint_names(const struct draft_rule *rule, struct diagnostics *findin
              "leave out method",
              rule->name);
     }
-    if (needs_name(&match->resources) && (operations & OPERATION_BIT(ACTION)) == 0) {
+    if (needs_name(&match->resources) && (operations & OWN) == 0) {
         WARN(findings, &rule->place,
-             "rule '%s' is never reached: only own actions of a daemon have a resource; leave out "
-             "resource, or name such actions",
+             "rule '%s' is never reached: only Bind and own actions of a daemon have a resource; "
+             "leave out resource, or name such actions",
              rule->name);
     }
     if ((needs_name(&match->namespaces) || needs_name(&match->classes)) &&

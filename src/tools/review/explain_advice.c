@@ -63,7 +63,7 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "the variable where the handle is closed, and do not keep handles between requests.",
     [AUDIT_REASON_HANDLE_FORGED] =
         "The handle was never given out: memory that was not initialised, written over, or "
-        "copied from elsewhere. Treat it as a memory error: run the provider under "
+        "copied from elsewhere. Treat it as a memory error: run the program under "
         "AddressSanitizer or valgrind. If nothing is found, treat it as an attack.",
     [AUDIT_REASON_HANDLE_INHERITED] =
         "The handle belongs to the parent process. After fork() a child has no session: let it "
@@ -120,6 +120,36 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "is "
         "done with the credentials of who made it. Do not hand such a ring to providers, or have "
         "the policy refuse io_uring: gate: { scope: process, io-uring: deny }.",
+};
+
+/* The same for objects that a daemon without MI has bound, where the advice is another one; NULL:
+ * that of by_reason. */
+static const char *const by_reason_own[AUDIT_REASON_COUNT] = {
+    [AUDIT_REASON_IDENTITY_MISMATCH] =
+        "Most such refusals are a bug of the daemon: the thread was still switched for an earlier "
+        "request, or took up an object of another client. Let it become who the object is bound "
+        "to before it uses it (miguard_target_binding() and miguard_switch_to()), and switch back "
+        "behind each request.",
+    [AUDIT_REASON_IDENTITY_TORN] =
+        "Another thread was changing the identity of the process at the same moment, as glibc's "
+        "setuid() family does for all threads. Let one thread switch itself alone, with "
+        "miguard_switch_to().",
+    [AUDIT_REASON_SESSION_REVOKED] =
+        "The daemon revoked the binding (miguard_revoke()), or the policy has on-mismatch: revoke "
+        "and an earlier use was refused. Look for that first refusal among the records of the "
+        "binding: it is the cause. After it the object must be bound anew.",
+    [AUDIT_REASON_LIMIT_REACHED] = "Release bindings whose objects are closed: the limits are in "
+                                   "miguard-guard(3). If few are alive, memory is out.",
+    [AUDIT_REASON_HANDLE_STALE] =
+        "The number is of a binding that was released. Forget the number where the object is "
+        "closed, and keep a reference (miguard_keep()) for as long as the number is in use.",
+    [AUDIT_REASON_HANDLE_INHERITED] =
+        "The binding belongs to the parent process. Let the child bind its own objects, or let the "
+        "parent serve them.",
+    [AUDIT_REASON_NAME_INVALID] =
+        "A rule asks for the resource or the action, and the resource of this use is not UTF-8 or "
+        "longer than 4095 bytes, or the action has no name. Give the resource under a name that "
+        "patterns can be written for; miguard-policy(5) says what is read.",
 };
 
 /* Of an action whose reason says nothing. NULL: the record reports what is in order. */
@@ -219,6 +249,27 @@ static miguard_components mismatch_of(const struct record *record)
     return all;
 }
 
+/* Bind, or an own action, which has no name of MI. */
+static bool is_own(const struct record *record)
+{
+    enum operation operation;
+    char name[ACTION_NAME_MAX + 1];
+
+    if (record_text(record, RECORD_OPERATION, name, sizeof(name)) == 0) {
+        return false;
+    }
+    return !operation_from_name(name, &operation) || operation == OPERATION_BIND ||
+           operation == OPERATION_ACTION;
+}
+
+/* NULL: the reason needs none. */
+static const char *step_of_reason(const struct record *record, enum audit_reason reason)
+{
+    const char *own = is_own(record) ? by_reason_own[reason] : NULL;
+
+    return own != NULL ? own : by_reason[reason];
+}
+
 /* An allowed call has a step only where the library had to clean up after the provider, or where a
  * ring keeps another identity. */
 static const char *main_step(const struct record *record)
@@ -234,8 +285,8 @@ static const char *main_step(const struct record *record)
                : record_is(record, RECORD_REASON, "io-uring") ? by_reason[AUDIT_REASON_IO_URING]
                                                               : NULL;
     }
-    if (export_reason(record, &reason) && by_reason[reason] != NULL) {
-        return by_reason[reason];
+    if (export_reason(record, &reason) && step_of_reason(record, reason) != NULL) {
+        return step_of_reason(record, reason);
     }
     if (export_action(record, &action)) {
         return by_action[action];

@@ -83,6 +83,7 @@ struct suggest {
     struct name *names; /* SUGGEST_CALLS of them have room */
     uint32_t name_count;
     uint32_t *name_slots; /* of names: place + 1 */
+    bool *with_resource;  /* by place: provider and action that some record has a resource for */
     uint64_t beyond;      /* events of calls that found no room */
     uint64_t unnamed, unwritable;
     struct remark remarks[AUDIT_REASON_COUNT + 1]; /* the last: reasons that are not known */
@@ -261,13 +262,17 @@ static enum reading read_people(const struct record *record, miguard_components 
     return READ;
 }
 
-/* The names of a call of MI, which has no resource; Bind has neither. */
+/* The names of a call of MI, or of Bind, which may have a resource and none of the others. */
 static enum reading read_mi_names(struct suggest *suggest, const struct record *record,
                                   enum operation operation, uint32_t values[KEYS])
 {
     values[OPERATION] = (uint32_t)operation;
-    values[ACTION] = values[RESOURCE] = ABSENT;
-    enum reading reading = export_has(record, RECORD_RESOURCE) ? UNNAMED : READ;
+    values[ACTION] = ABSENT;
+    enum reading reading =
+        read_name(suggest, record, RECORD_RESOURCE, false, true, &values[RESOURCE]);
+    if (reading == READ && values[RESOURCE] != ABSENT && operation != OPERATION_BIND) {
+        return UNNAMED; /* of a later version: no call of MI has one */
+    }
     if (reading == READ) {
         reading = read_name(suggest, record, RECORD_NAMESPACE, true, without_names(operation),
                             &values[NAMESPACE]);
@@ -295,7 +300,7 @@ static enum reading read_own_names(struct suggest *suggest, const struct record 
     enum reading reading =
         read_name(suggest, record, RECORD_OPERATION, false, false, &values[ACTION]);
     if (reading == READ) {
-        reading = read_name(suggest, record, RECORD_RESOURCE, false, false, &values[RESOURCE]);
+        reading = read_name(suggest, record, RECORD_RESOURCE, false, true, &values[RESOURCE]);
     }
     return reading;
 }
@@ -437,6 +442,83 @@ static bool remember(struct suggest *suggest, const struct record *record,
     return true;
 }
 
+/* ---- whether an action has resources ----------------------------------------------------------*/
+
+/*
+ * No rule can ask that a use has no resource. For an action that never has one a rule without that
+ * key allows nothing more; so all records are asked, those of allowed uses, too.
+ */
+
+/* The place of the two names as one; no name has the character between them. */
+static bool place_of_pair(struct suggest *suggest, const char *provider, const char *action,
+                          uint32_t *ret_place)
+{
+    char pair[SUGGEST_TEXT + ACTION_NAME_MAX + 2];
+
+    (void)snprintf(pair, sizeof(pair), "%s\x01%s", provider, action);
+    return place_of_name(suggest, pair, false, ret_place);
+}
+
+/* Names that are too long for a rule are none here either. False out of memory. */
+static bool note_resource(struct suggest *suggest, const struct record *record)
+{
+    char provider[SUGGEST_TEXT + 1], action[ACTION_NAME_MAX + 1];
+    uint32_t place;
+
+    if (!export_has(record, RECORD_RESOURCE) ||
+        record_text(record, RECORD_PROVIDER, provider, sizeof(provider)) >= sizeof(provider) ||
+        record_text(record, RECORD_OPERATION, action, sizeof(action)) >= sizeof(action)) {
+        return true;
+    }
+    if (!place_of_pair(suggest, provider, action, &place)) {
+        return false;
+    }
+    if (place != ABSENT) { /* no room: then it is not found below either */
+        suggest->with_resource[place] = true;
+    }
+    return true;
+}
+
+/* Whether a rule for the call would allow any resource. */
+static bool lacks_resource(const struct call *call)
+{
+    bool binds = false;
+
+    for (uint32_t i = 0; i < call->counts[OPERATION]; i++) {
+        binds = binds || call->values[OPERATION][i] == OPERATION_BIND;
+    }
+    return call->values[RESOURCE][0] == ABSENT && (binds || call->values[ACTION][0] != ABSENT);
+}
+
+/* Before merging: a call without a resource whose action is known to have some gets no rule. False
+ * out of memory. */
+static bool drop_unnamed(struct suggest *suggest)
+{
+    uint32_t kept = 0, place;
+
+    for (uint32_t i = 0; i < suggest->count; i++) {
+        struct call *call = &suggest->calls[i];
+        uint32_t action = call->values[ACTION][0];
+        if (lacks_resource(call)) {
+            if (!place_of_pair(suggest, suggest->names[call->values[PROVIDER][0]].text,
+                               action == ABSENT ? operation_name(OPERATION_BIND)
+                                                : suggest->names[action].text,
+                               &place)) {
+                return false;
+            }
+            call->gone = place == ABSENT || suggest->with_resource[place];
+        }
+        if (call->gone) {
+            suggest->unnamed += call->facts.events;
+            release_call(call);
+        } else {
+            suggest->calls[kept++] = *call;
+        }
+    }
+    suggest->count = kept;
+    return true;
+}
+
 static void remark(struct suggest *suggest, const struct record *record, uint32_t reason)
 {
     uint32_t at = 0;
@@ -455,6 +537,9 @@ bool suggest_add(struct suggest *suggest, const struct record *record)
     miguard_components mismatch = 0;
     uint32_t values[KEYS];
 
+    if (!note_resource(suggest, record)) {
+        return false;
+    }
     if (!export_is_refusal(record)) {
         return true;
     }
@@ -505,8 +590,9 @@ struct suggest *suggest_new(void)
     suggest->all = (struct facts){.first = INT64_MAX, .last = INT64_MIN};
     suggest->names = base_alloc(SUGGEST_CALLS, sizeof(*suggest->names));
     suggest->name_slots = base_alloc(SLOTS, sizeof(*suggest->name_slots));
-    if (suggest->calls == NULL || suggest->slots == NULL || suggest->names == NULL ||
-        suggest->name_slots == NULL) {
+    suggest->with_resource = base_alloc(SUGGEST_CALLS, sizeof(*suggest->with_resource));
+    if (suggest->with_resource == NULL || suggest->calls == NULL || suggest->slots == NULL ||
+        suggest->names == NULL || suggest->name_slots == NULL) {
         suggest_free(suggest);
         return NULL;
     }
@@ -525,6 +611,7 @@ void suggest_free(struct suggest *suggest)
     for (uint32_t i = 0; i < suggest->name_count; i++) {
         base_free(suggest->names[i].text);
     }
+    base_free(suggest->with_resource);
     base_free(suggest->names);
     base_free(suggest->calls);
     base_free(suggest->slots);
@@ -729,6 +816,9 @@ static void write_rule(const struct suggest *suggest, struct text *text, const s
         text_append(text, i == 0 ? " " : ", ");
         export_string(text, EXPORT_TERMINAL, call->facts.ids[i]);
     }
+    if (lacks_resource(call)) {
+        text_append(text, "\n  # No record of it has a resource; a rule without one allows any.");
+    }
     text_format(text, "\n  - name: suggested-%zu\n    match:\n", number);
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         write_key(suggest, text, call, order[i]);
@@ -756,9 +846,10 @@ static void write_warning(const struct suggest *suggest, struct text *text)
         "# `miguard audit explain ID` says how to mend the provider instead. Read each rule,\n"
         "# keep what you can answer for, and write your reason into it.\n"
         "#\n"
-        "# Each rule allows what was seen and nothing else, with one exception that no rule\n"
-        "# can avoid: a mismatch covers calls that differ in fewer of its components as well,\n"
-        "# and it says which components differ, not by how much.\n"
+        "# Each rule allows what was seen and nothing else, but for what no rule can say: a\n"
+        "# mismatch covers calls that differ in fewer of its components as well, and it says\n"
+        "# which components differ, not by how much; an action of a daemon that no record has a\n"
+        "# resource for may have any.\n"
         "# The first rule that matches decides: these stand before the rules that refused.\n"
         "version: 1\n");
 }
@@ -840,6 +931,10 @@ size_t suggest_write(struct suggest *suggest, struct text *text)
 {
     uint64_t left_out;
 
+    if (!drop_unnamed(suggest)) {
+        text->failed = true;
+        return SIZE_MAX;
+    }
     for (int key = 0; key < KEYS; key++) {
         if (!merge_key(suggest, key)) {
             text->failed = true;

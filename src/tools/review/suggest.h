@@ -6,7 +6,8 @@
  * covers calls that differ in fewer of its components as well.
  *
  * A call that lacks what no key can name the absence of (a namespace, a class, a provider) gets no
- * rule, unless its operation never has one.
+ * rule, unless its operation never has one; an own action of a daemon without a resource, unless no
+ * record of that action has one.
  */
 #ifndef TOOLS_REVIEW_SUGGEST_H
 #define TOOLS_REVIEW_SUGGEST_H
