@@ -557,8 +557,9 @@ START_TEST(limit_of_tests)
         }
         clear();
         const char *paths[] = {folder};
-        ck_assert_int_eq(draft_load(paths, 1, DRAFT_TRUST_NONE, &draft, &errors),
-                         beyond ? MIGUARD_BAD_POLICY : MIGUARD_OK);
+        enum miguard_status status = draft_load(paths, 1, DRAFT_TRUST_NONE, &draft, &errors);
+        diagnostics_write(&errors, &shown);
+        ck_assert_msg(status == (beyond ? MIGUARD_BAD_POLICY : MIGUARD_OK), "%s", shown.data);
         if (!beyond) {
             ck_assert_uint_eq(draft->test_count, DRAFT_MAX_TESTS);
         } else {
