@@ -486,12 +486,18 @@ static void observe(const struct gate_stray *stray_call)
 
 static const struct switch_hooks hooks = {.stray = observe};
 
-static bool wait_until_told(unsigned count)
+static bool told_within(unsigned count, int milliseconds)
 {
-    for (int i = 0; i < 5000 && atomic_load(&told_count) + atomic_load(&told_lost) < count; i++) {
+    for (int i = 0; i < milliseconds && atomic_load(&told_count) + atomic_load(&told_lost) < count;
+         i++) {
         usleep(1000);
     }
     return atomic_load(&told_count) + atomic_load(&told_lost) >= count;
+}
+
+static bool wait_until_told(unsigned count)
+{
+    return told_within(count, 5000);
 }
 
 static __attribute__((noinline)) long third_party(void)
@@ -703,12 +709,27 @@ START_TEST(a_trap_kills_the_first_process_too)
 }
 END_TEST
 
+/* Does the row raise a signal that comes in while a handler runs? */
+static bool interrupts(const struct before *before)
+{
+    return before->gets > 0 && !before->masks;
+}
+
 START_TEST(the_disposition_before_keeps_its_meaning)
 {
     const struct before *before = &befores[_i / 2];
-    pid_t child = fork();
     int status = -1;
 
+#if defined(__SANITIZE_THREAD__)
+    if (interrupts(before)) {
+        printf("skip: %s: ThreadSanitizer runs no handler within another, gate or not\n",
+               before->name);
+        return;
+    }
+#else
+    (void)interrupts;
+#endif
+    pid_t child = fork();
     if (child == 0) {
         const struct rlimit no_core = {0, 0};
         setrlimit(RLIMIT_CORE, &no_core);
@@ -767,7 +788,9 @@ static int small_stacks(const void *unused)
         EXPECT(set_stack(size));
         long result = third_party();
         EXPECT(result == -1 && errno == EPERM && overrun() == 0);
-        EXPECT(wait_until_told(++count) || size < least + 2048);
+        /* One that is lost comes never, and is counted with the next that is not. */
+        bool may_be_lost = size < least + 2048;
+        EXPECT(told_within(++count, may_be_lost ? 20 : 5000) || may_be_lost);
         walked += told.frame_count > 1;
     }
     EXPECT(sigaltstack(&none, NULL) == 0);
