@@ -2,6 +2,7 @@
 #include "support/log_file.h"
 
 #include "model/record_limits.h"
+#include <ftw.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -14,6 +15,29 @@
 #include "identity/read.h"
 
 unsigned log_file_own_records, log_file_refused;
+
+/* ---- the folder ------------------------------------------------------------------------------ */
+
+bool log_file_folder(char ret_folder[LOG_FILE_FOLDER])
+{
+    strcpy(ret_folder, "/dev/shm/miguard-test-XXXXXX");
+    if (mkdtemp(ret_folder) != NULL) {
+        return true;
+    }
+    strcpy(ret_folder, "/tmp/miguard-test-XXXXXX");
+    return mkdtemp(ret_folder) != NULL;
+}
+
+static int remove_below(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type;
+    return place->level > 0 ? remove(path) : 0;
+}
+
+bool log_file_empty(const char *folder)
+{
+    return nftw(folder, remove_below, 8, FTW_DEPTH | FTW_PHYS) == 0;
+}
 
 /* ---- writing --------------------------------------------------------------------------------- */
 

@@ -11,6 +11,15 @@
 
 enum { LOG_FILE_IDS = 65536 };
 
+enum { LOG_FILE_FOLDER = 64 };
+
+/* Makes an empty folder, below /dev/shm where that can be had, since a log that is synced thousands
+ * of times would only wait for the disk: what a test kills is a process and not the machine. */
+bool log_file_folder(char ret_folder[LOG_FILE_FOLDER]);
+
+/* Removes what is in it. */
+bool log_file_empty(const char *folder);
+
 struct sink_settings log_file_settings(const char *path);
 
 /* As file_open(); the error is printed with report. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The validity of the guard's fast path: thread x inherited filter x fork x new thread x switch x
- * nested switch x failed switch, every sequence of them up to a length. After each step the fast
- * answer must be one that a fresh check gives as well, for every binding; and it must be given at
- * all where it can be.
+ * nested switch x failed switch, every sequence of them up to four, or five with FULL. After each
+ * step the fast answer must be one that a fresh check gives as well, for every binding; and it must
+ * be given at all where it can be.
  *
  * This file defines the table of kernel calls in place of src/identity/kernel.c, to let a switch
  * fail half-way and to come in at the middle of a check.
@@ -295,12 +295,12 @@ static bool is_slow(unsigned sequence, int length)
     for (int i = 0; i < length; i++, sequence /= STEPS) {
         slow += sequence % STEPS >= FORK;
     }
-    return slow > (length <= 2 ? 2 : getenv("QUICK") == NULL && length <= 4 ? 1 : 0);
+    return slow > (length <= 2 ? 2 : getenv("FULL") != NULL && length <= 4 ? 1 : 0);
 }
 
 static void run_all_sequences(void *where)
 {
-    int longest = getenv("QUICK") == NULL ? 5 : 4;
+    int longest = getenv("FULL") != NULL ? 5 : 4;
     unsigned count = 1;
 
     for (int length = 1; length <= longest; length++) {
