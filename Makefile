@@ -112,7 +112,7 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
+.PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
         check-contexts check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
@@ -247,14 +247,25 @@ test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_CLANG=1 NEED_ANALYSIS=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
-check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
+# As many tests as processors at a time (JOBS), those that compile and those that take long first: the
+# last one would run alone.
+scripts := $(addprefix tests/live/,build_test.sh older_libc_test.sh layers_test.sh reproducible_test.sh \
+    switch_cxx_test.sh mi_names_test.sh words_test.sh policy_man_test.sh audit_man_test.sh \
+    audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
+    installed_test.sh)
+JOBS ?= $(shell nproc)
+folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
+check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops) (6 min)
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
-	@OUT=$(OUT) CC=$(CC) sh tests/run.sh $(abi_test) $(tests) $(demo) tests/live/policy_man_test.sh \
-	    tests/live/audit_man_test.sh tests/live/audit_init_test.sh tests/live/completion_test.sh \
-	    tests/live/build_test.sh tests/live/older_libc_test.sh tests/live/mi_names_test.sh \
-	    tests/live/switch_cxx_test.sh tests/live/unwind_cxx_test.sh tests/live/words_test.sh \
-	    tests/live/layers_test.sh tests/live/reproducible_test.sh tests/live/abi_test.sh \
-	    tests/live/copies_test.sh tests/live/unload_test.sh tests/live/installed_test.sh
+	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) sh tests/run.sh $(scripts) $(foreach folder,live fault table unit, \
+	    $(call folder_of,$(folder))) $(abi_test) $(demo)
+
+# What has a switch to go through all of it; check takes some of its steps.
+long := table/cancel_test table/gate_fast_test fault/audit_file_fault_test live/audit_kill_test \
+        live/lifetime_test
+check-long: deps ## the tests whose loops check shortens, at full length (LONG_TIME)
+	@$(MAKE) --no-print-directory $(PARALLEL) $(long:%=$(OUT)/tests/%) everything
+	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) FULL=1 sh tests/run.sh $(long:%=$(OUT)/tests/%)
 
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
@@ -274,7 +285,7 @@ check-tsan-quick: deps
 quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(threaded)),$(filter-out $(slow),$(tests)))
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)
-	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(shell nproc) sh tests/run.sh $(quick_tests)
+	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(JOBS) sh tests/run.sh $(quick_tests)
 
 check-tsan: ## the tests with threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=thread
@@ -304,10 +315,10 @@ check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, u
 	@$(MAKE) --no-print-directory build/$(lifetime)
 	@$(MAKE) --no-print-directory build/address-undefined/$(lifetime) SANITIZE=address,undefined
 	@$(MAKE) --no-print-directory build/thread/$(lifetime) SANITIZE=thread
-	build/$(lifetime)
-	build/address-undefined/$(lifetime)
-	build/thread/$(lifetime)
-	valgrind -q --error-exitcode=99 --child-silent-after-fork=yes --leak-check=full \
+	FULL=1 build/$(lifetime)
+	FULL=1 build/address-undefined/$(lifetime)
+	FULL=1 build/thread/$(lifetime)
+	FULL=1 valgrind -q --error-exitcode=99 --child-silent-after-fork=yes --leak-check=full \
 	    --errors-for-leak-kinds=definite,possible build/$(lifetime)
 
 storm := tests/live/switch_storm_test
@@ -345,16 +356,10 @@ build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src)
 	    -fno-sanitize-recover=all $(WARNINGS) -Iinclude -Isrc -o $@ $^ \
 	    $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
 
-# Each target NAME_fuzz has its seeds in the folders tests/data/NAME-*; new inputs go to
-# build/fuzz/NAME.
 check-fuzz: ## feed each reader inputs that are malformed (FUZZ_SECONDS=60, each)
 	@NEED_CLANG=1 $(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(PARALLEL) $(fuzz)
-	@for target in $(fuzz); do name=$$(basename $$target _fuzz); \
-	    mkdir -p build/fuzz/$$name; echo "==> $$name"; \
-	    $$target -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -timeout=10 -print_final_stats=1 \
-	        -artifact_prefix=build/fuzz/ build/fuzz/$$name $$(ls -d tests/data/$$name-*/ 2>/dev/null) \
-	        || exit 1; done
+	@printf '%s\n' $(fuzz) | xargs -P $(JOBS) -n 1 env FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh
 
 coverage: ## line and branch coverage of the libraries, as text
 	@$(MAKE) --no-print-directory check COVERAGE=1

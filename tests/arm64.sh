@@ -7,6 +7,8 @@
 set -u
 
 cd "$(dirname "$0")/.." || exit 3
+full=${FULL:-}
+unset FULL # it asks here for more tests, and a test for its long loops
 . tests/support/arm64.sh
 
 skip() {
@@ -27,7 +29,7 @@ left_out() { # test
         why="needs filters, namespaces or drops by a kernel of its own: see arm64_system.sh"
         ;;
     *)
-        [ -z "${FULL:-}" ] && takes_long "$1" &&
+        [ -z "$full" ] && takes_long "$1" &&
             why="takes minutes under the emulator; FULL=1 runs it"
         ;;
     esac

@@ -3,7 +3,8 @@
 # Runs test programs, $JOBS at a time (1 by default), through $RUNNER if set, each for $LIMIT seconds at
 # most if that is set, and adds up what they say:
 # Check's "NN%: Checks: N, Failures: N, Errors: N" or a line "N passed, N failed[, N skipped]".
-# A program that fails without such a line counts as one failure. Exits 1 when anything failed.
+# A program that fails without such a line counts as one failure. Each line ends with the seconds that
+# the program took. Exits 1 when anything failed.
 set -u
 
 : "${OUT:=build}" "${RUNNER:=}" "${LIMIT:=}" "${JOBS:=1}"
@@ -15,12 +16,13 @@ totals=$log/totals
 run_one() { # program
     name=$(basename "$1")
     output=$log/$name.txt
+    began=$(date +%s)
     case $1 in
     *.sh) sh "$1" >"$output" 2>&1 ;;
     *) ${LIMIT:+timeout "$LIMIT"} $RUNNER "$1" >"$output" 2>&1 ;;
     esac
     status=$?
-    said=$(awk -v name="$name" -v status="$status" '
+    said=$(awk -v name="$name" -v status="$status" -v seconds=$(($(date +%s) - began)) '
         /%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
             gsub(",", ""); bad = $5 + $7; passed += $3 - bad; failed += bad; seen = 1
         }
@@ -30,8 +32,8 @@ run_one() { # program
             if (skipped == 0) skipped = reasons
             if (status != 0 && failed == 0) failed = 1
             if (status == 0 && !seen) failed = 1
-            printf "%-36s %d passed, %d failed%s\n", name, passed, failed,
-                skipped ? ", " skipped " skipped" : ""
+            printf "%-36s %d passed, %d failed%s, %d s\n", name, passed, failed,
+                skipped ? ", " skipped " skipped" : "", seconds
             print passed + 0, failed + 0, skipped + 0 >> totals
         }' totals="$totals" "$output")
     if [ "$status" -ne 0 ]; then
