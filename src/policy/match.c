@@ -31,18 +31,30 @@ static bool resource_readable(const char *resource)
     return length < POLICY_RESOURCE;
 }
 
-/* An operation of MI, and Bind, is an action of its own name. An own action must have one: without
- * it nothing is known of it. */
-static void ask_action(struct question *question)
+/* An operation of MI, and Bind, is an action of its own name. "" for none. */
+static const char *action_of(const struct policy_call *call)
 {
-    if (question->action[0] != '\0') {
-        return;
+    if (call->action != NULL && call->action[0] != '\0') {
+        return call->action;
     }
-    if (question->operation == OPERATION_ACTION) {
-        question->unreadable |= CALL_UNREADABLE_ACTION;
-    } else if ((unsigned)question->operation < OPERATION_COUNT) {
-        question->action = operation_name(question->operation);
+    return call->operation != OPERATION_ACTION && (unsigned)call->operation < OPERATION_COUNT
+               ? operation_name(call->operation)
+               : "";
+}
+
+/* What the call says itself, and what is found here. An own action must have a name: without it
+ * nothing is known of it. */
+static unsigned unreadable_of(const struct policy_call *call, const char *action)
+{
+    unsigned unreadable = call->unreadable;
+
+    if (call->operation == OPERATION_ACTION && action[0] == '\0') {
+        unreadable |= CALL_UNREADABLE_ACTION;
     }
+    if (call->resource != NULL && call->resource[0] != '\0' && !resource_readable(call->resource)) {
+        unreadable |= CALL_UNREADABLE_RESOURCE;
+    }
+    return unreadable;
 }
 
 /* Without a used_as the user is who opened, as long as nothing differs. When something differs
@@ -50,6 +62,7 @@ static void ask_action(struct question *question)
 struct question policy_question_of(const struct policy_call *call)
 {
     bool known = identity_valid(call->opened_as);
+    const char *action = action_of(call);
     struct question question = {
         .operation = call->operation,
         /* Who opened the session cannot be proved: differs in everything (invariant 1). */
@@ -61,12 +74,9 @@ struct question policy_question_of(const struct policy_call *call)
             .name_space = call->name_space != NULL ? call->name_space : "",
         .class_name = call->class_name != NULL ? call->class_name : "",
         .method = call->method != NULL ? call->method : "",
-        .unreadable = call->unreadable,
+        .unreadable = unreadable_of(call, action),
     };
-    ask_action(&question);
-    if (!resource_readable(question.resource)) {
-        question.unreadable |= CALL_UNREADABLE_RESOURCE;
-    }
+    question.action = action;
     if (call->used_as != NULL) {
         question.used = identity_valid(call->used_as) ? call->used_as : NULL;
     } else if (question.mismatch == 0) {
