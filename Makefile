@@ -241,16 +241,17 @@ tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(providers) $(guard_
 	@:
 
 # What tests use beside the build: another compiler, the manual's formatter, daemons that take records,
-# abidiff. Where one cannot be installed, its tests are skipped and say so.
+# abidiff, other languages. Where one cannot be installed, its tests are skipped and say so.
 .PHONY: test-deps
 test-deps: deps
-	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_CLANG=1 NEED_ANALYSIS=1 sh src/deps.sh || \
+	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
+	    sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
 # last one would run alone.
-scripts := $(addprefix tests/live/,build_test.sh older_libc_test.sh layers_test.sh reproducible_test.sh \
-    switch_cxx_test.sh mi_names_test.sh words_test.sh policy_man_test.sh audit_man_test.sh \
+scripts := $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
+    reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
     installed_test.sh)
 JOBS ?= $(shell nproc)
@@ -376,6 +377,7 @@ bench: deps ## measure, as ratios in one run; writes build/bench.json
 # ---- installing --------------------------------------------------------------------------------
 
 man_pages := $(wildcard man/*.[1-8])
+installed_examples := $(shell cd tests/examples && find . -type f ! -name '*.pyc' | sort)
 
 install: ## install below $(DESTDIR)$(PREFIX)
 	@rm -f $(pc_files) # they name the PREFIX, which may be another than that of the build
@@ -395,6 +397,9 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	install -m 644 $(pc_files) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/policy
 	install -m 644 $(wildcard policy/*.yaml) $(DESTDIR)$(PREFIX)/share/miguard/policy
+	for example in $(installed_examples); do \
+	    install -D -m 644 tests/examples/$$example \
+	        $(DESTDIR)$(PREFIX)/share/doc/miguard/examples/$$example || exit 1; done
 	for page in $(man_pages); do \
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/} \
 	    || exit 1; done
@@ -404,7 +409,9 @@ uninstall: ## remove what install put there
 	    $(DESTDIR)$(PREFIX)/include/miguard.h $(DESTDIR)$(LIBDIR)/libmiguard.* \
 	    $(DESTDIR)$(LIBDIR)/libmiguard-host.* $(DESTDIR)$(LIBDIR)/pkgconfig/miguard.pc \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/miguard-host.pc
-	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard
+	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard \
+	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples
+	rmdir $(DESTDIR)$(PREFIX)/share/doc/miguard 2>/dev/null || :
 	for page in $(man_pages); do \
 	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
 

@@ -56,6 +56,10 @@ fi
 [ -z "${NEED_DAEMONS:-}" ] || need systemd systemd test -e /lib/systemd/systemd-journald
 [ -z "${NEED_DAEMONS:-}" ] || need auditd audit test -e /usr/sbin/auditd
 [ -z "${NEED_CLANG:-}" ] || need clang clang command -v clang
+# The bindings of tests/examples.
+[ -z "${NEED_BINDINGS:-}" ] || need rustc rust test -x /usr/bin/rustc
+[ -z "${NEED_BINDINGS:-}" ] || need golang-go golang test -x /usr/bin/go
+[ -z "${NEED_BINDINGS:-}" ] || need python3 python3 test -x /usr/bin/python3
 # What checks the sources themselves.
 [ -z "${NEED_ANALYSIS:-}" ] || need clang-format clang-tools-extra command -v clang-format
 [ -z "${NEED_ANALYSIS:-}" ] || need clang-tidy clang-tools-extra command -v clang-tidy

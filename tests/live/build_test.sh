@@ -75,6 +75,7 @@ expected_files() {
     for policy in policy/*.yaml; do
         echo "./share/miguard/$policy"
     done
+    (cd tests/examples && find . -type f ! -name '*.pyc') | sed 's|^\.|./share/doc/miguard/examples|'
     for page in man/*.[1-8]; do
         echo "./share/man/man${page##*.}/${page#man/}"
     done

@@ -1,0 +1,3 @@
+module miguard
+
+go 1.19
