@@ -61,6 +61,8 @@ static enum miguard_status step_result(const struct step *step, long result, con
     return error_set(step->reterr, status, error, name, "%s", text != NULL ? text : "");
 }
 
+/* The kernel has each set in two halves of 32 bits (capset(2)). The answer is the kernel's: 0 or a
+ * negative errno. */
 long switch_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -93,6 +95,8 @@ static enum miguard_status raise_caps(struct step *step)
                : make_permitted_effective(step);
 }
 
+/* The id for files does not count: the kernel clears the permitted set when the other three leave 0
+ * (capabilities(7)). */
 bool switch_any_root(const uid_t uid[IDENTITY_IDS])
 {
     return uid[IDENTITY_R] == 0 || uid[IDENTITY_E] == 0 || uid[IDENTITY_S] == 0;

@@ -207,6 +207,8 @@ static bool goal_gids(state_t *state, const state_t *goal)
     return true;
 }
 
+/* Without CAP_SETGID the kernel allows only an id that the thread has (setfsgid(2)). Gids have no
+ * effect on capabilities. */
 static bool goal_fsgid(state_t *state, const state_t *goal)
 {
     const gid_t gid = goal->gid[IDENTITY_FS];
@@ -226,6 +228,7 @@ static bool goal_groups(state_t *state, const state_t *goal)
     return (state->effective & CAP(SETGID)) != 0;
 }
 
+/* Leaving 0 or coming to it changes the effective capabilities for files, too. */
 static bool goal_fsuid(state_t *state, const state_t *goal)
 {
     return set_fsuid(state, goal->uid[IDENTITY_FS]);
@@ -254,11 +257,14 @@ static bool goal_bits(state_t *state, const state_t *goal)
     return set_bits(state, goal->securebits);
 }
 
+/* Needs no capability, where the other bits need CAP_SETPCAP; a filter may allow it and deny them.
+ */
 static bool goal_keep(state_t *state, const state_t *goal)
 {
     return set_keep(state, (goal->securebits & SECBIT_KEEP_CAPS) != 0);
 }
 
+/* One call for the effective and the inheritable set. The permitted set stays as it is. */
 static bool goal_caps(state_t *state, const state_t *goal)
 {
     return set_caps(state, goal->effective, goal->inheritable);

@@ -419,6 +419,8 @@ static void recount_in_child(void)
 FORK_OWNER(switches_owner, .rank = FORK_SWITCHES, .in_child = recount_in_child);
 FORK_OWNER(stack_owner, .rank = FORK_ONCE, .lock = &stack_once.lock);
 
+/* Says first that it holds, and looks then, as set_busy() does from its side. A process without an
+ * epoch cannot distinguish its holder from its parent's, and so holds nothing. */
 bool switch_hold(void)
 {
     const uint64_t epoch = process_epoch();
@@ -431,6 +433,7 @@ bool switch_hold(void)
     return false;
 }
 
+/* Those that wait look again within 20 microseconds and more (wait_for_holder()). */
 void switch_let_go(void)
 {
     atomic_store(&holding, 0);
@@ -453,6 +456,7 @@ static void unmap_stack(void *memory)
     munmap(stack, sizeof(struct switch_stack));
 }
 
+/* Once in the process. Where no key is left, no thread has a stack, and each switch is refused. */
 static void make_stack_key(void)
 {
     stack_ready = pthread_key_create(&stack_key, unmap_stack) == 0;
@@ -528,6 +532,7 @@ void switch_set_hooks(const struct switch_hooks *hooks)
     witness_before_abort(abort_for_keep_caps);
 }
 
+/* Acquire: who sees the address sees what the functions behind it need. */
 const struct switch_hooks *switch_hooks(void)
 {
     const struct switch_hooks *hooks = atomic_load_explicit(&the_hooks, memory_order_acquire);
@@ -539,6 +544,8 @@ struct switch_last switch_last(void)
     return thread.last;
 }
 
+/* Only a switch that was made is the last one of its thread. The hook gets failures and ways back,
+ * too. */
 void switch_note(const struct switch_note *note)
 {
     if (note->status == MIGUARD_OK && note->kind != SWITCH_KIND_UNDONE) {
@@ -721,6 +728,7 @@ static void unadopt(struct switch_stack *stack, unsigned at, bool jumped)
     release_level(&level);
 }
 
+/* A serial of 0 says that the frame has nothing to restore: it did not adopt, or is restored. */
 void switch_restore(struct switch_frame *frame)
 {
     struct switch_stack *stack = thread.stack;
@@ -753,6 +761,7 @@ was_jumped_over(const struct switch_stack *stack, const struct level *level, uin
     return here > frame || level->frame->serial != level->serial;
 }
 
+/* From the latest adoption down. The lowest that was jumped over ends, and all above it with it. */
 void switch_settle_at(const void *here)
 {
     struct switch_stack *stack = thread.stack;
@@ -893,6 +902,8 @@ enum miguard_status switch_go_home(const struct miguard_identity *home, const vo
 
 /* ---- the switches of this thread ------------------------------------------------- */
 
+/* Also those that were made below an adoption, which miguard_switch_depth() leaves out: the code
+ * that runs in it has not made them and cannot undo them. */
 unsigned switch_count(void)
 {
     return thread.stack == NULL ? 0 : thread.stack->switches;

@@ -306,6 +306,8 @@ static void restore_signal(void)
     sigaction(world.signal, &world.before, NULL);
 }
 
+/* The stage falls first, so that a thread that arrives late does not stay. When this returns the
+ * handler runs on no thread. */
 void world_release(void)
 {
     atomic_store(&world.stage, STAGE_RUNNING);
@@ -358,6 +360,7 @@ enum miguard_status world_stop(const struct world_work *work, int *ret_answer,
     return status;
 }
 
+/* One after the other: when one fails, those behind it have done nothing. */
 int world_act(void)
 {
     for (unsigned i = 0; i < slots_taken(); i++) {
