@@ -176,25 +176,4 @@ static long call_stray(unsigned long wrong_bits)
     return identity_carry_elsewhere(SYS_setresuid, same, same, same, wrong_bits);
 }
 
-const struct identity_kernel identity_kernel = {
-    .getresuid = call_getresuid,
-    .getresgid = call_getresgid,
-    .getgroups = call_getgroups,
-    .capget = call_capget,
-    .open = call_open,
-    .read = call_read,
-    .close = call_close,
-    .readlink = call_readlink,
-    .gettid = call_gettid,
-    .getpid = call_getpid,
-    .session_keyring = call_session_keyring,
-    .setfsuid = call_setfsuid,
-    .setfsgid = call_setfsgid,
-    .prctl = call_prctl,
-    .setresuid = call_setresuid,
-    .setresgid = call_setresgid,
-    .setgroups = call_setgroups,
-    .capset = call_capset,
-    .seccomp = call_seccomp,
-    .stray = call_stray,
-};
+const struct identity_kernel identity_kernel = {KERNEL_MAP(KERNEL_CALL)};

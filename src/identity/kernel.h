@@ -17,36 +17,49 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+typedef struct __user_cap_header_struct kernel_cap_header;
+typedef struct __user_cap_data_struct kernel_cap_data;
+
+/*
+ * X(name, parameters) for each call: those that read, those that read and change, those that
+ * change, and those of the gate. The struct, the table of kernel.c and the tables of tests are made
+ * of it.
+ *
+ * session_keyring: keyctl(KEYCTL_GET_KEYRING_ID), which creates no keyring.
+ * setfsuid, setfsgid: an id of -1 changes nothing, and the current id is returned.
+ * stray: setresuid(-1, -1, -1), which changes nothing, by another instruction than the library's,
+ * with a cookie of which these bits are wrong.
+ */
+#define KERNEL_MAP(X)                                                                              \
+    X(getresuid, (uid_t * ruid, uid_t * euid, uid_t * suid))                                       \
+    X(getresgid, (gid_t * rgid, gid_t * egid, gid_t * sgid))                                       \
+    X(getgroups, (int size, gid_t *list))                                                          \
+    X(capget, (kernel_cap_header * header, kernel_cap_data * data))                                \
+    X(open, (const char *path, int flags))                                                         \
+    X(read, (int fd, void *buffer, size_t size))                                                   \
+    X(close, (int fd))                                                                             \
+    X(readlink, (const char *path, char *buffer, size_t size))                                     \
+    X(gettid, (void))                                                                              \
+    X(getpid, (void))                                                                              \
+    X(session_keyring, (void))                                                                     \
+    X(setfsuid, (uid_t fsuid))                                                                     \
+    X(setfsgid, (gid_t fsgid))                                                                     \
+    X(prctl, (int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)) \
+    X(setresuid, (uid_t ruid, uid_t euid, uid_t suid))                                             \
+    X(setresgid, (gid_t rgid, gid_t egid, gid_t sgid))                                             \
+    X(setgroups, (size_t size, const gid_t *list))                                                 \
+    X(capset, (kernel_cap_header * header, const kernel_cap_data *data))                           \
+    X(seccomp, (unsigned int operation, unsigned int flags, void *arguments))                      \
+    X(stray, (unsigned long wrong_bits))
+
 struct identity_kernel {
-    /* reading */
-    long (*getresuid)(uid_t *ruid, uid_t *euid, uid_t *suid);
-    long (*getresgid)(gid_t *rgid, gid_t *egid, gid_t *sgid);
-    long (*getgroups)(int size, gid_t *list);
-    long (*capget)(struct __user_cap_header_struct *header, struct __user_cap_data_struct *data);
-    long (*open)(const char *path, int flags);
-    long (*read)(int fd, void *buffer, size_t size);
-    long (*close)(int fd);
-    long (*readlink)(const char *path, char *buffer, size_t size);
-    long (*gettid)(void);
-    long (*getpid)(void);
-    long (*session_keyring)(void); /* keyctl(KEYCTL_GET_KEYRING_ID), creates no keyring */
-    /* reading and changing */
-    long (*setfsuid)(uid_t fsuid); /* (uid_t)-1 changes nothing and returns the current id */
-    long (*setfsgid)(gid_t fsgid);
-    long (*prctl)(int option, unsigned long a2, unsigned long a3, unsigned long a4,
-                  unsigned long a5);
-    /* changing */
-    long (*setresuid)(uid_t ruid, uid_t euid, uid_t suid);
-    long (*setresgid)(gid_t rgid, gid_t egid, gid_t sgid);
-    long (*setgroups)(size_t size, const gid_t *list);
-    long (*capset)(struct __user_cap_header_struct *header,
-                   const struct __user_cap_data_struct *data);
-    /* for the gate */
-    long (*seccomp)(unsigned int operation, unsigned int flags, void *arguments);
-    long (*stray)(unsigned long wrong_bits); /* setresuid(-1, -1, -1), which changes nothing, by
-                                                another instruction than the library's, with a
-                                                cookie of which these bits are wrong */
+#define KERNEL_MEMBER(name, parameters) long(*name) parameters;
+    KERNEL_MAP(KERNEL_MEMBER)
+#undef KERNEL_MEMBER
 };
+
+/* A row of a table whose functions are call_getresuid() and so on. */
+#define KERNEL_CALL(name, parameters) .name = call_##name,
 
 /* A prctl(2) option that the kernel does not have and answers with EINVAL. Under the gate, and with
  * the cookie, the answer names the kind of gate. */
