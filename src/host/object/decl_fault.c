@@ -113,11 +113,11 @@ const char *decl_layout_fault(const MI_ClassDecl *decl)
 static const char *names_fault(const MI_ClassDecl *decl)
 {
     if (!decl_name_legal(decl->name)) {
-        return "name is no CIM identifier";
+        return "name is not a CIM identifier";
     }
     for (MI_Uint32 i = 0; i < decl->numProperties; i++) {
         if (!decl_name_legal(decl->properties[i]->name)) {
-            return "element name is no CIM identifier";
+            return "element name is not a CIM identifier";
         }
         for (MI_Uint32 k = 0; k < i; k++) {
             if (decl_name_equal(decl->properties[i]->name, decl->properties[k]->name)) {

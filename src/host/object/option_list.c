@@ -36,7 +36,7 @@ void option_list_release(struct option_list *list)
 }
 
 /* The first option called name. Channels, which share a name, are found by find_channel(). */
-static struct option *find(const struct option_list *list, const char *name)
+static struct option *find_option(const struct option_list *list, const char *name)
 {
     for (MI_Uint32 i = 0; i < list->option_count; i++) {
         if (decl_name_equal(list->options[i].name, name)) {
@@ -64,7 +64,8 @@ static struct option *find_channel(const struct option_list *list, MI_Uint32 cha
     return NULL;
 }
 
-/* Room for one more option. Options move with the array, so pointers from find() end here. */
+/* Room for one more option. Options move with the array, so pointers from find_option() end here.
+ */
 static MI_Result reserve(struct option_list *list)
 {
     if (list->option_count < list->option_capacity) {
@@ -131,7 +132,7 @@ static MI_Result replace(struct option *option, MI_Type type, const void *value,
 static MI_Result set(struct option_list *list, const char *name, MI_Type type, const void *value,
                      MI_Uint32 flags)
 {
-    struct option *option = find(list, name);
+    struct option *option = find_option(list, name);
 
     return option == NULL ? add(list, name, type, value, flags)
                           : replace(option, type, value, flags);
@@ -232,7 +233,7 @@ static void give_place(const struct option_list *list, const struct option *opti
 static MI_Result find_typed(const struct option_list *list, const char *name, MI_Type type,
                             const struct option **ret_option)
 {
-    const struct option *option = find(list, name);
+    const struct option *option = find_option(list, name);
 
     if (option == NULL) {
         return MI_RESULT_NO_SUCH_PROPERTY;
@@ -366,7 +367,7 @@ MI_Result option_get(const struct option_list *list, const char *name, MI_Value 
     if (name == NULL || value == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    const struct option *option = find(list, name);
+    const struct option *option = find_option(list, name);
     if (option == NULL) {
         return MI_RESULT_NO_SUCH_PROPERTY;
     }

@@ -102,7 +102,7 @@ static struct context *take(void)
 }
 
 /* To the end of the queue. */
-static void put(struct context *context)
+static void put_to_rest(struct context *context)
 {
     pthread_mutex_lock(&pool.lock);
     context->next_free = NULL;
@@ -203,7 +203,7 @@ void context_unpin(struct context *context)
     }
     struct miguard_host *host = context->host;
     struct operation *operation = context->operation;
-    put(context);
+    put_to_rest(context);
     if (operation == NULL) {
         host_release(host);
     } else {
@@ -226,7 +226,7 @@ bool context_is_live(const struct context *context)
 }
 
 /* Clears STATE_LIVE. True for exactly one caller, whose result is the final one. */
-static bool end(struct context *context)
+static bool mark_ended(struct context *context)
 {
     uint32_t before = atomic_fetch_and_explicit(&context->state, STATE_PINS, memory_order_acq_rel);
     return (before & STATE_LIVE) != 0;
@@ -245,13 +245,13 @@ static void end_session(struct context *context)
     }
 }
 
-/* end() comes first: from then on every other slot of the provider is refused. The session ends
- * before the operation is informed, so that its client never sees a result while a request of the
- * provider is still open. */
+/* mark_ended() comes first: from then on every other slot of the provider is refused. The session
+ * ends before the operation is informed, so that its client never sees a result while a request of
+ * the provider is still open. */
 MI_Result context_finish(struct context *context, MI_Result result, char *message,
                          MI_Instance *details)
 {
-    if (!end(context)) {
+    if (!mark_ended(context)) {
         base_free(message);
         instance_delete(details);
         return MI_RESULT_INVALID_PARAMETER;
@@ -271,8 +271,8 @@ MI_Result context_finish(struct context *context, MI_Result result, char *messag
     return MI_RESULT_OK;
 }
 
-/* When the time is over, end() decides between this thread and a late post: whichever ends the
- * context has the result. */
+/* When the time is over, mark_ended() decides between this thread and a late post: whichever ends
+ * the context has the result. */
 bool context_await(struct context *context, unsigned milliseconds, MI_Result *ret_result)
 {
     struct timespec deadline = clock_after_ms(milliseconds);
@@ -285,7 +285,7 @@ bool context_await(struct context *context, unsigned milliseconds, MI_Result *re
     bool posted = context->posted;
     pthread_mutex_unlock(&context->lock);
 
-    if (!posted && end(context)) {
+    if (!posted && mark_ended(context)) {
         end_session(context);
         return false;
     }

@@ -32,7 +32,7 @@ static bool is_async(const struct operation_start *start)
 }
 
 /* Makes session_end() find the operation. The caller holds the session's lock. */
-static void list(struct operation *operation)
+static void list_operation(struct operation *operation)
 {
     struct session *session = operation->session;
 
@@ -182,7 +182,7 @@ MI_Result operation_new(const struct operation_start *start, struct operation **
             result = MI_RESULT_INVALID_PARAMETER;
         } else {
             operation_publish(operation);
-            list(operation);
+            list_operation(operation);
         }
         pthread_mutex_unlock(&session->lock);
     }

@@ -32,7 +32,7 @@ uint32_t session_in_use(void)
 }
 
 /* Only sessions of clients are in the list: those of providers end with their contexts. */
-static void list(struct session *session)
+static void list_session(struct session *session)
 {
     struct miguard_host *host = session->host;
 
@@ -94,7 +94,7 @@ struct session *session_new(struct miguard_host *host, bool local, unsigned dept
     host_retain(host);
     slots_publish(&sessions, session);
     if (!local) {
-        list(session);
+        list_session(session);
     }
     return session;
 }
@@ -119,7 +119,7 @@ struct session *session_acquire(const MI_Session *handle)
 
 /* The first open operation, removed from the list; it may be ending, and then is NULL although
  * *ret_any is true. */
-static struct operation *take_first(struct session *session, bool *ret_any)
+static struct operation *take_first_operation(struct session *session, bool *ret_any)
 {
     struct operation *operation = NULL;
 
@@ -147,7 +147,7 @@ bool session_end(struct session *session, MI_CancellationReason reason)
     session->ended = true;
     pthread_mutex_unlock(&session->lock);
     while (any) {
-        struct operation *operation = take_first(session, &any);
+        struct operation *operation = take_first_operation(session, &any);
         if (operation != NULL) {
             operation_abandon(operation, reason);
             operation_release(operation);
