@@ -137,7 +137,7 @@ static const struct {
     {"$M audit search --operation GetInstanc a.jsonl", 1, "", "did you mean GetInstance?"},
     {"$M audit search --operation upload a.jsonl", 1, "", ""},
     {"$M audit search --operation getinstance --first 1 a.jsonl", 0, "GetInstance", ""},
-    {"$M audit search --operation 'a b' a.jsonl", 2, "", "is no name of an operation or action"},
+    {"$M audit search --operation 'a b' a.jsonl", 2, "", "is not a name of an operation or action"},
     {"$M audit search --resource '/srv/*' --object x a.jsonl", 1, "", ""},
     {OWN_LINE "$M audit search --operation upload --resource '/srv/*' --object INODE o", 0,
      "  upload  /srv/a\\x001B  ", ""},

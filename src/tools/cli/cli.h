@@ -37,7 +37,7 @@ int complain(enum cli_exit status, const char *format, ...) __attribute__((forma
 int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error);
 
 /* Writes text so that it can neither move the cursor nor hide or change the direction of writing:
- * what text_is_hidden() says becomes \xHHHH (the escape of MOF, DSP0004), bytes that are no UTF-8
+ * what text_is_hidden() says becomes \xHHHH (the escape of MOF, DSP0004), bytes that are not UTF-8
  * become U+FFFD. quoted also escapes " and \ and writes \n and \t. */
 void print_safe(FILE *stream, const char *text, bool quoted);
 

@@ -393,7 +393,8 @@ static const char *set_value(const struct query *query, const struct option *opt
     case KIND_OPERATION:
         return value->length > 0 && may_be_action(value->text)
                    ? NULL
-                   : "is no name of an operation or action; those are of letters of ASCII, digits, "
+                   : "is not a name of an operation or action; those are of letters of ASCII, "
+                     "digits, "
                      "\"_\", \"-\", \".\", \":\" and \"/\"";
     default:
         if (value->length == 0) {

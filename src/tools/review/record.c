@@ -220,7 +220,7 @@ static bool scan_string(struct parser *parser, bool *ret_escaped)
             uint32_t code;
             size_t length = utf8_next(parser->at, (size_t)(parser->end - parser->at), &code);
             if (length == 0) {
-                return fault(parser, "bytes that are no UTF-8");
+                return fault(parser, "bytes that are not UTF-8");
             }
             parser->at += length;
         }
