@@ -271,19 +271,25 @@ check-long: deps ## the tests whose loops check shortens, at full length (LONG_T
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check SANITIZE=address,undefined
 
-# The quick ones leave out what is long even when short: each is in the full target.
+# What .ci/run runs under the sanitizers. asan: all but what is long even when short, and reads nothing
+# from outside that another test does not. tsan: those with threads. check-asan and check-tsan have all.
 slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_matrix_test \
         %/lifetime_test %/switch_storm_test %/contexts_test %/denied_test %/directory_test \
         %/audit_full_test %/audit_space_test %/audit_kill_test
-threaded := $(foreach test,gateway gate audit audit_file audit_rotate slots switch_scope \
-              guarded_server guarded_operation host_server operation_once,unit/$(test)_test) \
-            table/fork_proof_test table/wait_test table/cancel_test live/policy_reload_test
+threaded := $(foreach test,gateway gate audit audit_file audit_rotate audit_sinks audit_repeat slots \
+              switch_scope guarded_server guarded_operation host_server operation_once,unit/$(test)_test) \
+            $(foreach test,fork_proof wait cancel adopt_barrier,table/$(test)_test) \
+            $(foreach test,policy_reload contexts switch_storm,live/$(test)_test)
 .PHONY: check-asan-quick check-tsan-quick run-quick
-check-asan-quick: deps
+check-asan-quick: deps ## what .ci/run runs under AddressSanitizer and UBSan, with short loops (ASAN_TIME)
 	@$(MAKE) --no-print-directory run-quick SANITIZE=address,undefined
-check-tsan-quick: deps
+check-tsan-quick: deps ## what .ci/run runs under ThreadSanitizer, with short loops (TSAN_TIME)
 	@$(MAKE) --no-print-directory run-quick SANITIZE=thread
 quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(threaded)),$(filter-out $(slow),$(tests)))
+# A sanitizer is slow, so that what must be done in time has more of it. ThreadSanitizer sleeps a second
+# at the end of each process by default, and each test of a Check program is one.
+run-quick: export CK_TIMEOUT_MULTIPLIER ?= 10
+run-quick: export TSAN_OPTIONS := atexit_sleep_ms=20 $(TSAN_OPTIONS)
 run-quick:
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(nss_module) $(quick_tests)
 	@OUT=$(OUT) CC=$(CC) QUICK=1 JOBS=$(JOBS) sh tests/run.sh $(quick_tests)
