@@ -11,13 +11,15 @@
 /* No rule has this number: there are fewer (DRAFT_MAX_RULES). */
 enum { VARIES = POLICY_NO_RULE - 1 };
 
-/* policy_narrow() is given who opened the session and the provider, and nothing else: a key that is
- * asked of more has another phase. */
+/* policy_narrow() is given who opened the session and the provider, and knows what is called from
+ * the operation (ask_operation()): a key that is asked of more has another phase. */
 #define IS_VALUE(value, member)                                                                    \
     (offsetof(struct question, value) == offsetof(struct question, member))
 #define FIXED_KEY(member, key, shape, KIND, PHASE, value, ...)                                     \
     _Static_assert(                                                                                \
         (MATCH_##PHASE != MATCH_OPENED || IS_VALUE(value, opened) || IS_VALUE(value, provider)) && \
+            (MATCH_##PHASE != MATCH_CALL || IS_VALUE(value, operation) ||                          \
+             IS_VALUE(value, action)) &&                                                           \
             (MATCH_##PHASE != MATCH_USED || IS_VALUE(value, used)),                                \
         key " is not known when a session is opened");
 MATCH_KEY_MAP(FIXED_KEY)
