@@ -86,7 +86,12 @@ miguard_target_ids(uid_t uid, gid_t gid, const struct miguard_groups *groups,
 
 /*
  * The peer of a connected unix socket: its effective uid and gid and its groups, as they were when
- * it connected, listened or made the pair (unix(7), SO_PEERCRED, SO_PEERGROUPS).
+ * it connected, listened or made the pair (unix(7), SO_PEERCRED, SO_PEERGROUPS). The target also
+ * knows its process id and, where an LSM labels sockets, its label (SO_PEERSEC): both are shown and
+ * recorded, and no decision is based on them.
+ *
+ * Where the kernel gives one (Linux 6.5), the target owns a close-on-exec descriptor of the peer's
+ * process until it is released; its number is high, and a target without one is a target, too.
  *
  * A peer whose ids this user namespace does not map is shown under the overflow id, which may be
  * any user: UNPROVABLE. Errors: INVALID_ARGUMENT (not a connected unix socket), UNPROVABLE,
@@ -122,8 +127,48 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_target_keep_caps(struct miguard_target *target, const char *names,
                          struct miguard_error *reterr);
 
-/* Releases a target. NULL is allowed. A switch does not keep its target. */
+/*
+ * A new descriptor of the peer's process (pidfd_open(2)), close-on-exec, at or above 3 and the
+ * caller's to close: to ask later whether that very process still runs (poll(2)), or to send it a
+ * signal. The process id alone may be another process's by then.
+ *
+ * Errors: INVALID_ARGUMENT (not a target of a peer), NOT_SUPPORTED (a kernel before 6.5), NOT_FOUND
+ * (the process had ended before the target was made, or is not visible here), BAD_STATE (other code
+ * has closed the target's descriptor), SYSTEM (such as EMFILE). Needs no privilege. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_peer_pidfd(const struct miguard_target *target, int *ret_fd,
+                          struct miguard_error *reterr);
+
+/* Releases a target and its descriptor. NULL is allowed. A switch does not keep its target. */
 MIGUARD_API void miguard_target_free(struct miguard_target *target);
+
+/*
+ * Who a target is, as text (one "name: value" per line) or as one JSON object: uid, gid, groups or
+ * "keep", the capabilities that miguard_target_keep_caps() chose, or "permitted" for a root without
+ * a choice, and pid and label of a peer. Only what the target says: the rest depends on the thread
+ * that switches. A target of an identity is shown as that identity; its JSON has it as "identity".
+ *
+ * buffer, size, *ret_length, errors and thread safety are those of miguard_identity_describe().
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_describe(const struct miguard_target *target, char *buffer, size_t size,
+                        size_t *ret_length);
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_to_json(const struct miguard_target *target, char *buffer, size_t size,
+                       size_t *ret_length);
+
+/*
+ * The ids of a target; of an identity the effective ones. *ret_groups is what miguard_target_ids()
+ * would be given: KEEP, which has no list, CLEAR, or LIST, whose list is borrowed from the target.
+ * Errors: INVALID_ARGUMENT (a pointer is NULL). Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_uid(const struct miguard_target *target, uid_t *ret_uid);
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_gid(const struct miguard_target *target, gid_t *ret_gid);
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_groups(const struct miguard_target *target, struct miguard_groups *ret_groups);
 
 /* ---- this thread, for a while ------------------------------------------------------------- */
 
@@ -223,6 +268,22 @@ MIGUARD_API MIGUARD_CHECKED struct miguard_scope
 miguard_scope_enter(const struct miguard_target *target, enum miguard_status *ret_status,
                     struct miguard_error *reterr);
 MIGUARD_API void miguard_scope_leave(struct miguard_scope *scope);
+
+/*
+ * Runs function(argument) as the target, and never when the switch failed: for languages that have
+ * neither the block nor the object. The thread switches back whatever function does: also from
+ * switches that it left, and when it is left by a C++ exception, pthread_exit(3) or cancellation,
+ * to which it is open as the caller is. longjmp(3) out of it is as out of a block:
+ * miguard_switch_home(). Returns the status of the switch; what function has to say it leaves in
+ * argument.
+ *
+ * Errors: those of miguard_switch_to(); INVALID_ARGUMENT also when function is NULL. Aborts the
+ * process as miguard_switch_back() does. Thread safe, not async-signal safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_call_as(const struct miguard_target *target,
+                                                                void (*function)(void *argument),
+                                                                void *argument,
+                                                                struct miguard_error *reterr);
 
 /* ---- the whole process, permanently ------------------------------------------------------- */
 

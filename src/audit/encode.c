@@ -627,6 +627,19 @@ static void write_operation(struct text *text, const struct audit_event *event)
                named ? event->action_name : operation_name(event->operation), AUDIT_MAX_NAME);
 }
 
+static void write_peer(struct text *text, const struct audit_event *event)
+{
+    if (event->peer_pid == 0 && event->peer_label == NULL) {
+        return;
+    }
+    open_object(text, RECORD_PEER_OBJECT);
+    if (event->peer_pid != 0) {
+        write_number(text, RECORD_PEER_PID, (uint64_t)event->peer_pid);
+    }
+    write_text(text, RECORD_PEER_LABEL, event->peer_label, AUDIT_MAX_TEXT);
+    close_object(text);
+}
+
 /* The members of miguard up to the place in the log, which is known later. Only actions from
  * SESSION_OPEN on and before SWITCH come from an operation of the API. */
 static void write_miguard(struct text *text, const struct audit_event *event,
@@ -665,6 +678,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_call_site(text, event->call_site, stamp->memory);
     write_last_switch(text, event->last_switch);
     write_text(text, RECORD_ATTEMPT, event->attempt, AUDIT_MAX_TEXT);
+    write_peer(text, event);
     write_own(text, event);
     /* not closed: the tail goes on here */
 }

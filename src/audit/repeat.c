@@ -49,6 +49,7 @@ struct digest repeat_key(const struct digest_key *secret, const struct audit_eve
         digest_text(secret, event->policy_hash),
         digest_text(secret, event->policy_path),
         digest_text(secret, event->attempt),
+        digest_text(secret, event->peer_label), /* each connection may have another pid */
         digest_identity(secret, event->bound),
         digest_identity(secret, event->current),
     };

@@ -80,14 +80,21 @@ static struct known_entry *entry_of(uint64_t binding)
     return &known.entry[(binding & HOME_BIT) != 0 ? ENTRY_HOME : ENTRY_BINDING];
 }
 
+/* Apart from its caller, whose usual way then needs no stack frame. */
+static __attribute__((noinline)) bool is_without_no_new_privs(void)
+{
+    uint32_t no_new_privs = 0;
+
+    return read_no_new_privs(&no_new_privs) && no_new_privs == 0;
+}
+
 bool gate_known_same(uint64_t binding)
 {
     const struct known_entry *entry = entry_of(binding);
-    uint32_t no_new_privs = 0;
 
     return entry->known_at == identity_change_count + 1 && entry->binding == binding &&
            known.epoch == process_epoch() && binding != 0 &&
-           (!entry->can_be_given || (read_no_new_privs(&no_new_privs) && no_new_privs == 0));
+           (!entry->can_be_given || is_without_no_new_privs());
 }
 
 /* The bits of the answer, or -1: this thread has no filter of this process's gates. */

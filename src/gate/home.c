@@ -89,6 +89,13 @@ enum miguard_status miguard_home_check(const struct miguard_home *home,
                : MIGUARD_OK;
 }
 
+/* An adoption that longjmp(3) jumped over counts as busy until switch_settle(). */
+static bool is_home(const struct miguard_home *home)
+{
+    return !switch_is_busy() &&
+           gate_check(home->number, &home->identity, MIGUARD_COMPONENTS_ALL, NULL) == 0;
+}
+
 enum miguard_status miguard_home_return(const struct miguard_home *home,
                                         miguard_components *ret_found, unsigned *ret_switches,
                                         struct miguard_error *reterr)
@@ -100,10 +107,11 @@ enum miguard_status miguard_home_return(const struct miguard_home *home,
     if (home == NULL) {
         return no_home(reterr);
     }
-    switch_settle();
-    if (switch_is_busy() ||
-        gate_check(home->number, &home->identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
-        status = switch_go_home(&home->identity, __builtin_return_address(0), &left, reterr);
+    if (!is_home(home)) {
+        switch_settle();
+        if (!is_home(home)) {
+            status = switch_go_home(&home->identity, __builtin_return_address(0), &left, reterr);
+        }
     }
     if (ret_found != NULL) {
         *ret_found = left.found;

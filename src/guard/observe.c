@@ -9,6 +9,7 @@
 
 #include "gate/gate.h"
 #include "guard/guard.h"
+#include "switch/peer.h"
 #include "switch/switch.h"
 #include "switch/uring.h"
 
@@ -89,6 +90,8 @@ static void record_switch(struct guard *guard, const struct switch_note *note)
         .denied = note->status != MIGUARD_OK,
         .bound = note->from,
         .call_site = note->site,
+        .peer_pid = note->peer != NULL ? note->peer->pid : 0,
+        .peer_label = note->peer != NULL ? note->peer->label : NULL,
     };
 
     if (!is_recorded(guard, event.denied, POLICY_AUDIT_SWITCH)) {

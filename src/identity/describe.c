@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Identities as text and JSON, for records, the command and programs. The functions append_SHAPE()
- * make text and json_SHAPE() make JSON; append_component() and json_component() choose among them
- * by the rows of component.h. A text that runs out of memory stays failed, which hand_out()
+ * make text and json_SHAPE() make JSON; identity_component_text() and json_component() choose among
+ * them by the rows of component.h. A text that runs out of memory stays failed, which hand_out()
  * reports. */
 #include <cap-ng.h>
 #include <linux/securebits.h>
@@ -164,7 +164,7 @@ static void append_label(struct text *text, const struct miguard_identity *ident
 }
 
 /* A component that was not read is shown as such and never as a value. */
-static void append_component(struct text *text, const struct miguard_identity *identity,
+void identity_component_text(struct text *text, const struct miguard_identity *identity,
                              miguard_components component)
 {
     if ((identity->known & component) == 0) {
@@ -293,19 +293,24 @@ static void json_label(const struct json *json, const char *label)
     text_json_string(json->text, json->key, label);
 }
 
-static void json_component(struct text *text, const struct miguard_identity *identity,
-                           miguard_components component, bool names)
+static void json_component(const struct json *json, miguard_components component)
 {
-    const struct json json = {text, miguard_component_name(component), identity, names};
+    const struct miguard_identity *identity = json->identity;
 
     switch (component) {
 #define JSON(NAME, shape, member, ...)                                                             \
     case MIGUARD_COMPONENT_##NAME:                                                                 \
-        json_##shape(&json, identity->member);                                                     \
+        json_##shape(json, identity->member);                                                      \
         break;
         COMPONENT_MAP(JSON)
 #undef JSON
     }
+}
+
+void identity_component_json(struct text *text, const char *name,
+                             const struct miguard_identity *identity, miguard_components component)
+{
+    json_component(&(struct json){text, name, identity, true}, component);
 }
 
 void identity_write_json(struct text *text, const struct miguard_identity *identity, bool names)
@@ -313,7 +318,8 @@ void identity_write_json(struct text *text, const struct miguard_identity *ident
     for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
         miguard_components component = (miguard_components)1 << bit;
         if ((identity->known & component) != 0) {
-            json_component(text, identity, component, names);
+            json_component(&(struct json){text, miguard_component_name(component), identity, names},
+                           component);
         }
     }
 }
@@ -352,7 +358,7 @@ enum miguard_status miguard_identity_describe(const struct miguard_identity *ide
     for (uint32_t bit = 0; bit < MIGUARD_COMPONENT_COUNT; bit++) {
         miguard_components component = (miguard_components)1 << bit;
         text_format(&text, "%-16s ", miguard_component_name(component));
-        append_component(&text, identity, component);
+        identity_component_text(&text, identity, component);
         text_append(&text, "\n");
     }
     return hand_out(&text, buffer, size, ret_length);
@@ -384,6 +390,6 @@ enum miguard_status miguard_identity_component_text(const struct miguard_identit
         miguard_component_name(component) == NULL) {
         return MIGUARD_INVALID_ARGUMENT;
     }
-    append_component(&text, identity, component);
+    identity_component_text(&text, identity, component);
     return hand_out(&text, buffer, size, ret_length);
 }

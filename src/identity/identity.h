@@ -110,6 +110,13 @@ void identity_components_text(struct text *text, miguard_components components);
 enum { IDENTITY_NAMES_SIZE = 160 };
 void identity_components_names(miguard_components components, char names[IDENTITY_NAMES_SIZE]);
 
+/* One component as text and as JSON, in the form that a whole identity has it; the JSON under a
+ * name of the caller's, with user and group names. */
+void identity_component_text(struct text *text, const struct miguard_identity *identity,
+                             miguard_components component);
+void identity_component_json(struct text *text, const char *name,
+                             const struct miguard_identity *identity, miguard_components component);
+
 /* As JSON: one member per component, without the enclosing braces. names: resolves user and group
  * names through NSS. */
 void identity_write_json(struct text *text, const struct miguard_identity *identity, bool names);

@@ -215,6 +215,9 @@ struct audit_event {
     const struct audit_last_switch *last_switch;
     const char *attempt; /* what was attempted, for SWITCH, RESTORE, DROP and GATE */
     pid_t tid;           /* the thread concerned; 0: the writing thread */
+    /* Of a SWITCH to the peer of a socket: facts for a person. */
+    pid_t peer_pid;
+    const char *peer_label;
     /* One of these at most, for the action that is named at its struct. */
     const struct audit_lost *lost;
     const struct audit_rotated *rotated;

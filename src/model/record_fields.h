@@ -128,6 +128,10 @@ enum record_type {
     FIELD(LAST_SWITCH_TIME, "miguard.last_switch.time", "time", TIME)                              \
     CLOSE(LAST_SWITCH)                                                                             \
     FIELD(ATTEMPT, "miguard.attempt", "attempt", TEXT)                                             \
+    OBJECT(PEER, "miguard.peer", "peer")                                                           \
+    FIELD(PEER_PID, "miguard.peer.pid", "pid", NUMBER)                                             \
+    FIELD(PEER_LABEL, "miguard.peer.label", "label", TEXT)                                         \
+    CLOSE(PEER)                                                                                    \
     OBJECT(POLICY, "miguard.policy", "policy")                                                     \
     FIELD(POLICY_DETAIL, "miguard.policy.detail", "detail", TEXT)                                  \
     FIELD(POLICY_HASH, "miguard.policy.hash", "hash", TEXT)                                        \

@@ -1034,6 +1034,7 @@ static enum miguard_status switch_up(const struct miguard_target *target, uint64
         .error = status == MIGUARD_OK ? NULL : &error,
         .from = level != NULL && identity_valid(&level->original) ? &level->original : NULL,
         .to = identity_valid(&expected) ? &expected : NULL,
+        .peer = target != NULL ? target->peer : NULL,
         .site = site,
     });
     return status;
@@ -1172,6 +1173,31 @@ void miguard_scope_leave(struct miguard_scope *scope)
     switch_down(stack, scope->level - 1, __builtin_return_address(0));
     scope->serial = 0;
     scope->inside = false;
+}
+
+/* Between the two lines that restore the caller's state the function runs as the caller does: it
+ * can be cancelled, and errno is its own. */
+enum miguard_status miguard_call_as(const struct miguard_target *target,
+                                    void (*function)(void *argument), void *argument,
+                                    struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+
+    if (function == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "switch", "function is NULL");
+    }
+    switch_settle();
+    const uint64_t serial = new_serial();
+    enum miguard_status status = switch_up(target, serial, __builtin_return_address(0), reterr);
+    if (status != MIGUARD_OK) {
+        return status;
+    }
+    struct miguard_scope scope ON_LEAVING(miguard_scope_leave) = {serial, thread.stack->depth,
+                                                                  true};
+    entry_leave(&entry_state);
+    function(argument);
+    entry_state = entry_enter();
+    return MIGUARD_OK;
 }
 
 /* ---- the rehearsal of a drop ------------------------------------------------------------- */

@@ -61,6 +61,8 @@ struct switch_last {
 };
 struct switch_last switch_last(void);
 
+struct switch_peer;
+
 /* What happened; everything is borrowed for the call. Of an identity only the components in `known`
  * are valid; NULL when it is not known. */
 struct switch_note {
@@ -68,6 +70,7 @@ struct switch_note {
     enum miguard_status status;
     const struct miguard_error *error; /* NULL on success */
     const struct miguard_identity *from, *to;
+    const struct switch_peer *peer; /* of TO: whose target it is (peer.h), or NULL */
     const void *site; /* of UNDONE: of the first switch that was left behind, or NULL */
     unsigned left;    /* of UNDONE: the number of switches */
     miguard_components

@@ -14,15 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
 #include "identity/directory.h"
-#include "identity/id_map.h"
-#include "identity/read.h"
+#include "identity/identity.h"
+#include "switch/peer.h"
 
 static enum miguard_status no_memory(struct miguard_error *reterr)
 {
@@ -32,10 +31,15 @@ static enum miguard_status no_memory(struct miguard_error *reterr)
 void miguard_target_free(struct miguard_target *target)
 {
     ENTRY_UNCANCELLED;
-    if (target != NULL) {
-        identity_release(&target->identity);
-        base_free(target);
+    if (target == NULL) {
+        return;
     }
+    if (target->peer != NULL) {
+        peer_release(target->peer);
+        base_free(target->peer);
+    }
+    identity_release(&target->identity);
+    base_free(target);
 }
 
 /* A copy of groups as a target of plain ids. *ret_target is set only with OK. Errors: LIMIT,
@@ -240,96 +244,45 @@ enum miguard_status miguard_target_ids(uid_t uid, gid_t gid, const struct miguar
 
 /* ---- the peer of a socket ---------------------------------------------------------------- */
 
-/* Whatever the cause, the caller gave a socket without an identity behind it. */
-static enum miguard_status no_peer(struct miguard_error *reterr, int error)
-{
-    return error_set(reterr, MIGUARD_INVALID_ARGUMENT, error, "peer",
-                     "not a connected unix socket");
-}
-
-/* The groups in memory of the caller's, freed with base_free(). size + 1: calloc(3) may return NULL
- * for 0 bytes. */
-static enum miguard_status peer_groups(int socket, gid_t **ret_groups, socklen_t *ret_size,
-                                       struct miguard_error *reterr)
-{
-    socklen_t size = 64 * sizeof(gid_t);
-
-    /* The groups were fixed when the peer connected, so the size in the first answer is the one
-     * that the second call needs. */
-    for (int try = 0; try < 2; try++) {
-        gid_t *groups = base_alloc(size + 1, 1);
-        if (groups == NULL) {
-            return no_memory(reterr);
-        }
-        if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0) {
-            *ret_groups = groups;
-            *ret_size = size;
-            return MIGUARD_OK;
-        }
-        int error = errno;
-        base_free(groups);
-        if (error != ERANGE || size > IDENTITY_MAX_GROUPS * sizeof(gid_t)) {
-            return error_set(reterr, MIGUARD_SYSTEM, error, "SO_PEERGROUPS", "%s",
-                             strerrordesc_np(error));
-        }
-    }
-    return error_set(reterr, MIGUARD_SYSTEM, ERANGE, "SO_PEERGROUPS", NULL);
-}
-
-/* The kernel translates a peer's ids into this user namespace. Where it maps all ids, as the first
- * namespace does, 65534 is that very user; elsewhere it may be any unmapped one. The identity is
- * only a form for id_map_prove(): the peer's one uid and gid in every place. */
-static enum miguard_status prove_peer(const struct ucred *peer, gid_t *groups, uint32_t count,
-                                      struct miguard_error *reterr)
-{
-    struct miguard_identity identity = {.groups = groups, .group_count = count};
-
-    for (int i = 0; i < IDENTITY_IDS; i++) {
-        identity.uid[i] = peer->uid;
-        identity.gid[i] = peer->gid;
-    }
-    if (!read_user_namespace(&identity.user_namespace)) {
-        return error_set(reterr, MIGUARD_UNREADABLE, 0, "peer", "user-namespace cannot be read");
-    }
-    return id_map_prove(&identity, reterr);
-}
-
-/* SO_PEERCRED has the ids of the time of connect(2), listen(2) or socketpair(2) (unix(7)). The peer
- * may have changed since; what the kernel kept is what the peer cannot forge. */
 enum miguard_status miguard_target_peer(int socket, struct miguard_target **ret_target,
                                         struct miguard_error *reterr)
 {
     ENTRY_UNCANCELLED;
-    struct ucred peer = {0, (uid_t)-1, (gid_t)-1};
-    int domain = 0;
-    socklen_t size = sizeof(domain);
-    gid_t *groups = NULL;
+    struct miguard_target *target = NULL;
 
     if (ret_target == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "peer", "ret_target is NULL");
     }
-    if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX) {
-        return no_peer(reterr, errno);
+    struct switch_peer *peer = base_alloc(1, sizeof(*peer));
+    if (peer == NULL) {
+        return no_memory(reterr);
     }
-    size = sizeof(peer);
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof(peer)) {
-        return no_peer(reterr, errno);
-    }
-    /* A socket without a peer has the ids -1, which are not valid. */
-    if (peer.uid == (uid_t)-1 || peer.gid == (gid_t)-1) {
-        return no_peer(reterr, ENOTCONN);
-    }
-    enum miguard_status status = peer_groups(socket, &groups, &size, reterr);
+    enum miguard_status status = peer_read(socket, peer, reterr);
     if (status != MIGUARD_OK) {
+        base_free(peer);
         return status;
     }
-    uint32_t count = (uint32_t)(size / sizeof(gid_t));
-    status = prove_peer(&peer, groups, count, reterr);
-    if (status == MIGUARD_OK) {
-        status = make_target(peer.uid, peer.gid, groups, count, ret_target, reterr);
+    status = make_target(peer->uid, peer->gid, peer->groups, peer->group_count, &target, reterr);
+    if (status != MIGUARD_OK) {
+        peer_release(peer);
+        base_free(peer);
+        return status;
     }
-    base_free(groups);
-    return status;
+    target->peer = peer;
+    *ret_target = target;
+    return MIGUARD_OK;
+}
+
+enum miguard_status miguard_target_peer_pidfd(const struct miguard_target *target, int *ret_fd,
+                                              struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+
+    if (target == NULL || target->peer == NULL || ret_fd == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "pidfd",
+                         "a target of a peer is needed");
+    }
+    return peer_pidfd(target->peer, ret_fd, reterr);
 }
 
 /* ---- capabilities ------------------------------------------------------------------------ */

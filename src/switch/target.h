@@ -4,6 +4,7 @@
 
 #include "identity/identity.h"
 #include "miguard/switch.h"
+#include "switch/peer.h"
 
 /* Either ids and groups, for which the rest is derived from the thread, or a whole identity. */
 struct miguard_target {
@@ -12,6 +13,7 @@ struct miguard_target {
     bool has_caps;    /* caps was chosen */
     uint64_t caps;
     struct miguard_identity identity; /* valid when exact; else only uid[0], gid[0] and groups */
+    struct switch_peer *peer;         /* of a target of a peer, else NULL */
 };
 
 /*

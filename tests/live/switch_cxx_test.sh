@@ -60,6 +60,14 @@ static void leave_by_exception(const miguard_target *target)
 }
 #endif
 
+#ifdef __EXCEPTIONS
+static void throw_as_user(void *)
+{
+    seen_inside = geteuid();
+    throw 2;
+}
+#endif
+
 static int fail(const char *what)
 {
     std::fprintf(stderr, "wrong: %s\n", what);
@@ -107,6 +115,14 @@ int main()
     }
     if (seen_inside != 0) {
         return fail("no exception came");
+    }
+    try {
+        (void)!miguard_call_as(target, throw_as_user, nullptr, nullptr);
+        return fail("no exception came out of the function");
+    } catch (int) {
+        if (seen_inside != 12345 || geteuid() != 0 || miguard_switch_depth() != 0) {
+            return fail("exception out of the function");
+        }
     }
 #endif
     miguard_target_free(target);

@@ -586,7 +586,7 @@ static bool cannot_be_read(void *unused)
     MUST((found & MIGUARD_COMPONENT_GROUPS) != 0 && noted.count == 1);
     MUST(thread_view_read(&now) && thread_view_same(&there, &now));
     no_groups = false;
-    groups_left = 2; /* the two checks can, the way back cannot */
+    groups_left = 3; /* the three checks can, the way back cannot */
     MUST(miguard_home_return(home, &found, NULL, &error) == MIGUARD_UNREADABLE);
     MUST((found & MIGUARD_COMPONENT_FSUID) != 0 && (found & MIGUARD_COMPONENT_GROUPS) == 0 &&
          strstr(error.detail, "groups cannot be read") != NULL);

@@ -263,6 +263,25 @@ static void add_own_actions(struct text *all)
     add(all, &event, &chained);
 }
 
+/* A switch to the peer of a socket, whose process may not be visible and which may have no label.
+ */
+static void add_peers(struct text *all)
+{
+    static const struct {
+        pid_t pid;
+        const char *label;
+    } peers[] = {{815, "system_u:system_r:ftpd_t:s0"}, {815, NULL}, {0, "unconfined\n\xFF"}};
+
+    for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+        const struct audit_event event = {.action = AUDIT_ACTION_SWITCH,
+                                          .bound = &bound,
+                                          .current = &current,
+                                          .peer_pid = peers[i].pid,
+                                          .peer_label = peers[i].label};
+        add(all, &event, &chained);
+    }
+}
+
 static char *read_golden(void)
 {
     size_t length = 0;
@@ -311,6 +330,7 @@ START_TEST(records_are_what_they_always_were)
     add_actions(&all);
     add_long_ones(&all);
     add_own_actions(&all);
+    add_peers(&all);
     ck_assert(!all.failed);
     if (getenv("WRITE_GOLDEN") != NULL) {
         write_golden(all.data);
@@ -358,6 +378,8 @@ static void encode_everything(struct text *line)
     event.current = &bound; /* whose ids have names */
     event.resource = "/srv/a";
     event.object = "inode 17";
+    event.peer_pid = 815;
+    event.peer_label = "ftpd_t";
     const struct audit_stamp stamp = stamp_of(&process);
     encode(line, &event, &stamp, &repeated);
 }

@@ -149,6 +149,7 @@ START_TEST(what_is_identical)
     events[++count].action_name = "upload";
     events[++count].resource = "/srv/a";
     events[++count].object = "/srv/a";
+    events[++count].peer_label = "ftpd_t";
     events[++count].rule = "a";
     events[++count].rule_source = "a";
     events[++count].rule_reason = "a";

@@ -120,9 +120,9 @@ static bool is_harmless(const char *name)
 }
 
 /* Nothing else in here has the linker take these. */
-void *volatile linked[] = {(void *)(uintptr_t)miguard_home_capture,
-                           (void *)(uintptr_t)miguard_target_session,
-                           (void *)(uintptr_t)miguard_wrap_module};
+void *volatile linked[] = {
+    (void *)(uintptr_t)miguard_target_describe, (void *)(uintptr_t)miguard_home_capture,
+    (void *)(uintptr_t)miguard_target_session, (void *)(uintptr_t)miguard_wrap_module};
 
 static void check_exports(const char *list, unsigned at_least)
 {
