@@ -203,6 +203,23 @@ $(OUT)/providers/%.so: tests/providers/%.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MF $(OUT)/providers/$*.d $(PIC) -shared $(LINKHARD) -o $@ $< -pthread
 
+# The examples link the library as a user's program does; one plug-in for them misbehaves.
+examples := $(addprefix $(OUT)/examples/,fileserver fileserver_by_hand plugin.so)
+example_identity_fileserver         := identity_miguard.c
+example_identity_fileserver_by_hand := identity_by_hand.c
+$(OUT)/examples/fileserver $(OUT)/examples/fileserver_by_hand: $(guard_so) \
+        $(wildcard tests/examples/fileserver/*)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LINKHARD) -o $@ \
+	    $(addprefix tests/examples/fileserver/,fileserver.c $(example_identity_$(@F))) \
+	    -L$(OUT) -lmiguard -pthread -ldl -Wl,-rpath,'$$ORIGIN/..'
+
+$(OUT)/examples/plugin.so: tests/support/plugin/plugin.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(STD) $(WARNINGS) -fPIC -shared -o $@ $<
+
 # A directory that misbehaves on request, for nsswitch.conf(5).
 $(nss_module): tests/support/nss/module.c
 	@mkdir -p $(@D)
@@ -223,9 +240,11 @@ $(OUT)/tests/table/limits_test: private LINKHARD += $(addprefix -Wl$(comma)--wra
     audit_write_id audit_close losses_destroy)
 $(OUT)/tests/table/limits_test $(OUT)/tests/table/surroundings_test: | $(cli) $(OUT)/providers/file.so
 $(OUT)/tests/table/directory_test: | $(nss_module) $(cli) $(OUT)/providers/file.so
+$(OUT)/tests/live/examples_test: | $(examples)
 
 # The demonstration and the bench are several files.
 $(demo): $(OUT)/obj/tests/live/demo_gate.o
+$(bench): | $(examples)
 $(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
 
 $(OUT)/gen/mi_abi_test.c: tests/table/mi_abi.awk $(abi_data)
@@ -237,7 +256,7 @@ $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(providers) $(guard_a) $(host_a) $(guard_so) $(host_so) $(cli) $(pc_files)
+tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(examples) $(providers) $(guard_a) $(host_a) $(guard_so) $(host_so) $(cli) $(pc_files)
 	@:
 
 # What tests use beside the build: another compiler, the manual's formatter, daemons that take records,
@@ -253,7 +272,7 @@ test-deps: deps
 scripts := $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
-    installed_test.sh)
+    installed_test.sh examples_build_test.sh)
 JOBS ?= $(shell nproc)
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops) (6 min)

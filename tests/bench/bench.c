@@ -34,6 +34,7 @@ void bench_home(void (*tell)(const char *name, double value, const char *unit, d
 void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal));
 void bench_audit_read(void (*tell)(const char *name, double value, const char *unit, double goal));
 void bench_verify(void (*tell)(const char *name, double value, const char *unit, double goal));
+void bench_fileserver(void (*tell)(const char *name, double value, const char *unit, double goal));
 void bench_audit(void (*tell)(const char *name, double value, const char *unit, double goal));
 void bench_switch(void (*tell)(const char *name, double value, const char *unit, double goal));
 
@@ -498,6 +499,7 @@ int main(int argc, char **argv)
     bench_verify(tell);
     bench_load();
     bench_audit_read(tell);
+    bench_fileserver(tell);
     log_remove();
     if (json_dump_file(report, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
         fprintf(stderr, "bench: %s cannot be written\n", path);

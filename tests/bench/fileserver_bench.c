@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests per second of the example file server (tests/examples/fileserver): with the library,
+ * gated and not, against the same server with identities by hand. All three run at a time and are
+ * asked in turn, round by round; a ratio is of the two rounds beside each other.
+ *
+ * One at a time: each client waits for its answer before it asks again, so each request is a switch
+ * and a way back. Together: each client sends 32 requests before it reads, which a server may serve
+ * in one switch.
+ *
+ * Part of the bench program.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/raw.h"
+
+void bench_fileserver(void (*tell)(const char *name, double value, const char *unit, double goal));
+
+enum { ROUNDS = 41, CLIENTS = 4, REQUESTS = 250, TOGETHER = 32, FIRST_UID = 40000 };
+enum { BY_HAND, UNGATED, GATED, SERVERS };
+
+struct running {
+    pid_t process;
+    char socket[128];
+    int connections[CLIENTS];
+};
+
+static char base[] = "/run/miguard-bench.XXXXXX";
+static struct running servers[SERVERS];
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+    qsort(values, ROUNDS, sizeof(*values), by_value);
+    return values[ROUNDS / 2];
+}
+
+/* ---- the servers -------------------------------------------------------------------------------
+ */
+
+static void run_server(int number)
+{
+    char program[256], audit[128], root[128], policy[128];
+    const char *out = getenv("OUT");
+    const char *arguments[16] = {program,     "--socket", servers[number].socket, "--root", root,
+                                 "--threads", "2"};
+    int count = 7;
+
+    snprintf(program, sizeof(program), "%s/examples/fileserver%s", out != NULL ? out : "build",
+             number == BY_HAND ? "_by_hand" : "");
+    snprintf(root, sizeof(root), "%s/root", base);
+    snprintf(audit, sizeof(audit), "%s/audit%d", base, number);
+    snprintf(policy, sizeof(policy), "%s/policy", base);
+    if (number != BY_HAND) {
+        arguments[count++] = "--policy";
+        arguments[count++] = policy;
+        arguments[count++] = "--audit";
+        arguments[count++] = audit;
+    }
+    if (number == GATED) {
+        arguments[count++] = "--gate";
+    }
+    execv(program, (char **)arguments);
+    _exit(98);
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    strcpy(address.sun_path, path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* A connection belongs to who connects: a thread of that identity. */
+struct connecting {
+    int server, client;
+};
+
+static void connect_as_client(void *argument)
+{
+    const struct connecting *connecting = argument;
+    const uid_t uid = (uid_t)(FIRST_UID + connecting->client);
+    struct running *running = &servers[connecting->server];
+
+    if (!raw_become(uid, uid)) {
+        abort();
+    }
+    running->connections[connecting->client] = connect_to(running->socket);
+}
+
+static bool start_server(int number)
+{
+    struct running *running = &servers[number];
+    int fd = -1;
+
+    snprintf(running->socket, sizeof(running->socket), "%s/socket%d", base, number);
+    fflush(NULL);
+    running->process = fork();
+    if (running->process == 0) {
+        run_server(number);
+    }
+    for (int i = 0; fd < 0 && i < 1000; i++) {
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+        fd = connect_to(running->socket);
+    }
+    close(fd);
+    for (int client = 0; client < CLIENTS; client++) {
+        raw_on_thread(connect_as_client, &(struct connecting){number, client});
+        if (running->connections[client] < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void end_servers(void)
+{
+    char command[128];
+
+    for (int i = 0; i < SERVERS; i++) {
+        kill(servers[i].process, SIGTERM);
+        waitpid(servers[i].process, NULL, 0);
+    }
+    snprintf(command, sizeof(command), "rm -rf %s", base);
+    (void)!system(command);
+}
+
+/* ---- the clients --------------------------------------------------------------------------------
+ */
+
+/* Each client reads a file of its own, of this size. */
+enum { CONTENT = 1024, ANSWER = CONTENT + sizeof("OK 1024\n") - 1 };
+
+struct client {
+    pthread_t thread;
+    int number, connection, together;
+};
+
+static void *ask(void *argument)
+{
+    struct client *client = argument;
+    static __thread char answers[ANSWER * TOGETHER];
+    char requests[32 * TOGETHER];
+    size_t used = 0;
+
+    for (int i = 0; i < client->together; i++) {
+        used += (size_t)snprintf(requests + used, sizeof(requests) - used, "READ u%d/file\n",
+                                 client->number);
+    }
+    for (int done = 0; done < REQUESTS; done += client->together) {
+        const size_t wanted = ANSWER * (size_t)client->together;
+        if (send(client->connection, requests, used, MSG_NOSIGNAL) != (ssize_t)used ||
+            recv(client->connection, answers, wanted, MSG_WAITALL) != (ssize_t)wanted ||
+            memcmp(answers, "OK 1024\n", 8) != 0) {
+            fprintf(stderr, "bench: the file server answers %.60s\n", answers);
+            abort();
+        }
+    }
+    return NULL;
+}
+
+/* Requests per second of one round. */
+static double round_of(int server, int together)
+{
+    struct client clients[CLIENTS];
+    double start = seconds();
+
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = (struct client){
+            .number = i, .connection = servers[server].connections[i], .together = together};
+        if (pthread_create(&clients[i].thread, NULL, ask, &clients[i]) != 0) {
+            abort();
+        }
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        pthread_join(clients[i].thread, NULL);
+    }
+    return CLIENTS * REQUESTS / (seconds() - start);
+}
+
+static void compare(void (*tell)(const char *name, double value, const char *unit, double goal),
+                    int together, const char *how)
+{
+    static const char *const names[] = {"by hand", "ungated", "gated"};
+    double rate[SERVERS][ROUNDS], ratio[SERVERS][ROUNDS];
+    char name[96];
+
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < SERVERS; k++) {
+            int server = (i + k) % SERVERS; /* none is always the first */
+            rate[server][i] = round_of(server, together);
+        }
+        for (int k = 0; k < SERVERS; k++) {
+            ratio[k][i] = rate[BY_HAND][i] / rate[k][i];
+        }
+    }
+    for (int k = 0; k < SERVERS; k++) {
+        snprintf(name, sizeof(name), "file server, requests %s, %s", how, names[k]);
+        tell(name, median(rate[k]), "1/s", -1);
+        if (k != BY_HAND) {
+            snprintf(name, sizeof(name), "file server, requests %s, by hand / %s", how, names[k]);
+            tell(name, median(ratio[k]), "ratio", 1);
+        }
+    }
+}
+
+static void write_file(const char *path, const char *content, size_t size, uid_t uid)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0 || write(fd, content, size) != (ssize_t)size || fchown(fd, uid, uid) != 0) {
+        abort();
+    }
+    close(fd);
+}
+
+static void make_files(void)
+{
+    static char content[CONTENT];
+    static const char policy[] = "version: 1\n";
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/policy", base);
+    write_file(path, policy, sizeof(policy) - 1, 0);
+    snprintf(path, sizeof(path), "%s/root", base);
+    mkdir(path, 0755);
+    for (int i = 0; i < CLIENTS; i++) {
+        const uid_t uid = (uid_t)(FIRST_UID + i);
+        snprintf(path, sizeof(path), "%s/root/u%d", base, i);
+        if (mkdir(path, 0700) != 0 || chown(path, uid, uid) != 0) {
+            abort();
+        }
+        snprintf(path, sizeof(path), "%s/root/u%d/file", base, i);
+        write_file(path, content, sizeof(content), uid);
+    }
+}
+
+void bench_fileserver(void (*tell)(const char *name, double value, const char *unit, double goal))
+{
+    if (geteuid() != 0 || mkdtemp(base) == NULL) {
+        printf("skip: the file server: needs root\n");
+        return;
+    }
+    chmod(base, 0755);
+    make_files();
+    bool started = true;
+    for (int i = 0; i < SERVERS; i++) {
+        started = start_server(i) && started;
+    }
+    if (started) {
+        compare(tell, 1, "one at a time");
+        compare(tell, TOGETHER, "together");
+    } else {
+        printf("skip: the file server: one cannot be started\n");
+    }
+    end_servers();
+}
