@@ -255,7 +255,7 @@ void policy_index_by_opened(const struct rule_index *index, const struct questio
 /* By who uses it. */
 void policy_index_by_used(const struct rule_index *index, const struct question *question,
                           struct rule_set *set);
-/* By namespace, class and method. */
+/* By namespace, class, method and resource. */
 void policy_index_by_target(const struct rule_index *index, const struct question *question,
                             struct rule_set *set);
 

@@ -56,6 +56,9 @@ bool policy_revokes(const struct policy *policy);              /* on-mismatch: r
 enum audit_keys_mode policy_keys(const struct policy *policy); /* audit: keys */
 uint32_t policy_rule_count(const struct policy *policy);
 
+/* Bytes of the longest resource that is read, with its NUL: as PATH_MAX. */
+enum { POLICY_RESOURCE = 4096 };
+
 /*
  * opened_as: an identity that is NULL or zeroed differs from everything in every component
  * (invariant 1), whatever mismatch says. A key never covers a component that an identity does not
@@ -64,8 +67,8 @@ uint32_t policy_rule_count(const struct policy *policy);
  * used_as may be NULL. With a mismatch of 0 it then is the same as opened_as; with another one
  * nothing is known of it beyond that, and no rule with an as- key applies.
  *
- * provider, namespace, class, method: NULL or "" is no name, and matches only an absent key or a
- * glob that matches the empty string. Namespaces are in the normal form of cim_name.h.
+ * provider, namespace, class, method, resource: NULL or "" is no name, and matches only an absent
+ * key or a glob that matches the empty string. Namespaces are in the normal form of cim_name.h.
  *
  * action: the name of an own action, for OPERATION_ACTION. Without one any other operation is an
  * action of its own name; an own action without a name is unreadable.
@@ -81,8 +84,6 @@ uint32_t policy_rule_count(const struct policy *policy);
  * default. Again the strictest verdict of these stands. So such a name matters exactly where some
  * rule makes it matter.
  */
-enum { POLICY_RESOURCE = 4096 }; /* bytes, with the NUL: as PATH_MAX */
-
 struct policy_call {
     enum operation operation;
     const struct miguard_identity *opened_as;
