@@ -48,6 +48,7 @@ static void expand(const char *command, char *text, size_t size)
 {
     size_t at = 0;
 
+    text[0] = '\0'; /* the command may be empty */
     for (; *command != '\0'; command++) {
         char variable = command[0] == '$' ? command[1] : '\0';
         int length;

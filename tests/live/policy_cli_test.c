@@ -125,6 +125,7 @@ static void expand(const char *command, char *text, size_t size)
 {
     size_t at = 0;
 
+    text[0] = '\0'; /* the command may be empty */
     for (; *command != '\0'; command++) {
         bool variable = command[0] == '$' && command[1] == 'T';
         int length = variable ? snprintf(text + at, size - at, "%s", folder)
