@@ -23,6 +23,7 @@ skip() { # what: why
     skipped=$((skipped + 1))
 }
 
+limit=120 # seconds for a program
 acts=10000 gated_acts=2000
 [ -z "${QUICK:-}" ] || acts=2000 gated_acts=500
 include=$PWD/include
@@ -55,7 +56,7 @@ ended() { # reason command...
     "$@" >"$tmp/out" 2>&1
     status=$?
     head -n 5 "$tmp/out"
-    [ $status -ne 0 ] && [ $status -ne 1 ] && grep -q "$reason" "$tmp/out"
+    [ $status -gt 1 ] && [ $status -ne 124 ] && grep -q "$reason" "$tmp/out"
 }
 
 # Each run has a log of its own, which may be large.
@@ -125,6 +126,10 @@ rust_program() {
     rustc -O --extern miguard="$tmp/libmiguard.rlib" -o "$tmp/rust-check" "$rust/check.rs"
 }
 
+rust_check() {
+    timeout "$limit" "$tmp/rust-check" "$@"
+}
+
 test_rust() {
     check "Rust: the binding compiles" rust_library
     check "Rust: a guard that stays on its thread and between awaits compiles" \
@@ -137,15 +142,18 @@ test_rust() {
         'has type `Switched` which is not `Send`' 'await occurs here, with `_guard`'
     [ $runs = yes ] || return
     check "Rust: the checks compile" rust_program
-    check "Rust: sizes and offsets are those of C" same_layout "$tmp/rust-check" layout
-    check "Rust: guards come back in steps" "$tmp/rust-check" nested
-    check "Rust: a panic switches back" "$tmp/rust-check" panic
+    check "Rust: sizes and offsets are those of C" same_layout rust_check layout
+    check "Rust: guards come back in steps" rust_check nested
+    check "Rust: a panic switches back" rust_check panic
     check "Rust: a guard that is dropped out of order ends the process" \
-        ended "not undone in the reverse order" "$tmp/rust-check" out-of-order
-    check "Rust: bindings are found, kept, revoked" logged "$tmp/rust-check" handles
+        ended "not undone in the reverse order" rust_check out-of-order
+    check "Rust: what a request leaves on a thread of a pool is changed back" \
+        rust_check pool
+    check "Rust: a drop reaches every thread" rust_check drop
+    check "Rust: bindings are found, kept, revoked" logged rust_check handles
     check "Rust: $acts acts of 50 identities on 16 threads, 0 wrong" \
-        logged "$tmp/rust-check" acts
-    check "Rust: $gated_acts of them behind the gate" gated "$tmp/rust-check" acts
+        logged rust_check acts
+    check "Rust: $gated_acts of them behind the gate" gated rust_check acts
 }
 
 # ---- Go ----------------------------------------------------------------------------------------
@@ -159,9 +167,13 @@ go() { (
         CGO_LDFLAGS="-L$library" "$GO" "$@"
 ); }
 
+go_check() {
+    timeout "$limit" "$tmp/go-check" "$@"
+}
+
 # The goroutine moves when the runtime wants; it need not.
 go_unlocked() {
-    ended "left its thread while that was switched" "$tmp/go-check" unlocked ||
+    ended "left its thread while that was switched" go_check unlocked ||
         grep -q "did not move" "$tmp/out"
 }
 
@@ -172,25 +184,26 @@ test_go() {
         return
     fi
     check "Go: the checks compile" go build -o "$tmp/go-check" ./check
-    check "Go: an error, a panic and nested acts switch back" "$tmp/go-check" ways-out
-    check "Go: a goroutine that ends inside switches back" "$tmp/go-check" goexit
+    check "Go: an error, a panic and nested acts switch back" go_check ways-out
+    check "Go: a goroutine that ends inside switches back" go_check goexit
     check "Go: goroutines started inside run as the process, programs as the target" \
-        "$tmp/go-check" inside
-    check "Go: a thread that cannot be restored is given up and ends" "$tmp/go-check" given-up
+        go_check inside
+    check "Go: what C code leaves on a thread is changed back" go_check c-code
+    check "Go: a thread that cannot be restored is given up and ends" go_check given-up
     check "Go: a goroutine that leaves the switched thread ends the process" go_unlocked
     ! grep -q "did not move" "$tmp/out" || skip "Go, unlocked: the goroutine did not move"
     check "Go: a drop reaches all threads of the runtime and those made later; or none" \
-        logged "$tmp/go-check" drop
-    check "Go: bindings are found, kept, revoked" logged "$tmp/go-check" handles
+        logged go_check drop
+    check "Go: bindings are found, kept, revoked" logged go_check handles
     check "Go: $acts acts of 50 identities from 200 goroutines, 0 wrong" \
-        logged "$tmp/go-check" acts
-    check "Go: $gated_acts of them behind the gate" gated "$tmp/go-check" acts
+        logged go_check acts
+    check "Go: $gated_acts of them behind the gate" gated go_check acts
 }
 
 # ---- Python ------------------------------------------------------------------------------------
 
 python() {
-    "$PYTHON" -B -W error "$tmp/examples/python/check.py" "$@"
+    timeout "$limit" "$PYTHON" -B -W error "$tmp/examples/python/check.py" "$@"
 }
 
 test_python() {
@@ -202,6 +215,7 @@ test_python() {
     check "Python: sizes and offsets are those of C" same_layout python layout
     check "Python: return, exceptions and nested blocks switch back" python ways-out
     check "Python: exceptions of signal handlers at any moment of an act" python interrupts
+    check "Python: what a request leaves on a thread of a pool is changed back" python pool
     check "Python: blocks that could be suspended are refused" python suspended
     check "Python: blocks that overlap end the process" ended "began later" python out-of-order
     check "Python: a block that ends on another thread ends the process" \

@@ -28,6 +28,7 @@ package miguard
 /*
 #cgo LDFLAGS: -lmiguard
 #include <miguard/guard.h>
+#include <miguard/home.h>
 #include <miguard/switch.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -368,6 +369,52 @@ func Drop(target *Target) error {
 	return err
 }
 
+// ---- threads of the runtime ---------------------------------------------------------------------
+
+// Home is who the threads of the process are (home.h).
+type Home struct{ raw *C.struct_miguard_home }
+
+// NewHome remembers who the calling thread is.
+func NewHome() (*Home, error) {
+	var raw *C.struct_miguard_home
+	var reterr C.struct_miguard_error
+	if err := checked(C.miguard_home_capture(&raw, &reterr), &reterr); err != nil {
+		return nil, err
+	}
+	home := &Home{raw}
+	runtime.SetFinalizer(home, func(home *Home) { C.miguard_home_free(home.raw) })
+	return home, nil
+}
+
+// Left is what a function left behind: a set of enum miguard_components, and a number of switches.
+// Both are 0 for a thread that was home.
+type Left struct {
+	Difference uint32
+	Switches   int
+}
+
+// Run is for C code that may leave its thread changed (plug-ins, PAM): f runs on a locked thread,
+// which is changed back before other goroutines get it. A thread that cannot be changed back is
+// given up, as in Act. Not inside of Act.
+func (h *Home) Run(f func()) (left Left) {
+	runtime.LockOSThread()
+	defer func() {
+		var difference C.miguard_components
+		var switches C.uint
+		var reterr C.struct_miguard_error
+		err := checked(C.miguard_home_return(h.raw, &difference, &switches, &reterr), &reterr)
+		runtime.KeepAlive(h)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "miguard: a thread is given up: %v\n", err)
+			runtime.Goexit()
+		}
+		left = Left{uint32(difference), int(switches)}
+		runtime.UnlockOSThread()
+	}()
+	f()
+	return
+}
+
 // ---- bindings -----------------------------------------------------------------------------------
 
 // Binding is an object's identity and the policy that it was bound under. Any number of goroutines
@@ -380,7 +427,8 @@ func newBinding(raw *C.struct_miguard_binding) *Binding {
 	return binding
 }
 
-// Close gives up the reference: with the last one, the binding is gone and its number is stale.
+// Close gives up the reference: with the last one, the binding is gone and its number is stale. Not
+// while another goroutine uses it.
 func (b *Binding) Close() {
 	C.miguard_release(b.raw)
 	b.raw = nil

@@ -246,6 +246,22 @@ def ways_out():
         expect(is_root(), "used twice")
 
 
+def pool():
+    """Requests of which each third leaves the thread changed: each is noticed and mended."""
+    home, target, setfsuid = miguard.Home(), target_of(1), ctypes.CDLL(None).setfsuid
+    for request in range(300):
+        expect(is_root(), f"request {request} found another identity")
+        kind = request % 3
+        if kind == 0:
+            expect(miguard._switch_to(target._raw, miguard._Error()) == 0, "switch")
+        elif kind == 1:
+            setfsuid(70001)
+        else:
+            home.check()
+        difference, switches = home.bring_back()
+        expect((difference != 0, switches) == (kind != 2, int(kind == 0)), f"request {request}")
+
+
 class Interrupted(Exception):
     pass
 
@@ -365,6 +381,7 @@ def main():
         "event-loop": lambda: event_loop(folder),
         "suspended": suspended,
         "ways-out": ways_out,
+        "pool": pool,
         "interrupts": interrupts,
         "out-of-order": out_of_order,
         "other-thread": other_thread,

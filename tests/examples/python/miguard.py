@@ -33,7 +33,7 @@ import os
 import sys
 import threading
 
-# ---- the C declarations: status.h, switch.h, guard.h --------------------------------------------
+# ---- the C declarations: status.h, switch.h, home.h, guard.h ------------------------------------
 # tests/live/bindings_test.sh compares sizes and offsets with those of the C compiler.
 
 
@@ -130,6 +130,17 @@ _switch_to = _function("miguard_switch_to", _int, _pointer, _error)
 _switch_depth = _function("miguard_switch_depth", _unsigned)
 _switch_home = _function("miguard_switch_home", _unsigned, _unsigned)
 _drop = _function("miguard_drop", _int, _pointer, _error)
+_home_capture = _function("miguard_home_capture", _int, _result, _error)
+_home_check = _function("miguard_home_check", _int, _pointer, _error)
+_home_return = _function(
+    "miguard_home_return",
+    _int,
+    _pointer,
+    ctypes.POINTER(ctypes.c_uint32),
+    ctypes.POINTER(_unsigned),
+    _error,
+)
+_home_free = _function("miguard_home_free", None, _pointer)
 _bind = _function("miguard_bind", _int, _pointer, _text, _text, _result, _refusal)
 _bind_target = _function(
     "miguard_bind_target", _int, _pointer, _pointer, _text, _text, _result, _refusal
@@ -383,6 +394,34 @@ def switch_depth():
 def drop(target):
     """Makes every thread of the process the target, irreversibly: miguard_drop()."""
     _checked(_drop, target._raw)
+
+
+# ---- threads of a pool --------------------------------------------------------------------------
+
+
+class Home:
+    """Who the calling thread is, and with it each thread of a pool when it serves nothing (home.h).
+    For code that does not switch by this module: plug-ins, PAM modules, C libraries."""
+
+    def __init__(self):
+        self._raw = _pointer()
+        _checked(_home_capture, self._raw)
+
+    def check(self):
+        """Raises Error unless the calling thread is home."""
+        _checked(_home_check, self._raw)
+
+    def bring_back(self):
+        """The end of a request: changes back what it left. Returns the components in which the
+        thread differed, as a set of enum miguard_components, and the number of switches that were
+        left. After an Error the thread must serve nothing more and end. Not inside of a block."""
+        difference, switches = ctypes.c_uint32(), _unsigned()
+        _checked(_home_return, self._raw, difference, switches)
+        return difference.value, switches.value
+
+    def __del__(self, free=_home_free):
+        if self.__dict__.get("_raw"):
+            free(self._raw)
 
 
 # ---- bindings -----------------------------------------------------------------------------------

@@ -203,14 +203,76 @@ fn nested() -> Result<(), Failure> {
     Ok(())
 }
 
+extern "C" {
+    /// Of the C library; it changes the calling thread only.
+    fn setfsuid(uid: u32) -> i32;
+}
+
+/// A pool runs requests of which each third leaves the thread changed: each is noticed and mended
+/// before the next one.
+fn pool() -> Result<(), Failure> {
+    let root = Home::now();
+    let home = miguard::Home::capture()?;
+    let target = target_of(1)?;
+    for request in 0..300 {
+        if !root.is_here() {
+            return Err(format!("request {} found another identity", request).into());
+        }
+        match request % 3 {
+            0 => std::mem::forget(Switched::to(&target)?),
+            1 => drop(unsafe { setfsuid(70001) }),
+            _ => home.check()?,
+        }
+        let left = home.bring_back()?;
+        let expected = (request % 3 != 2, u32::from(request % 3 == 0));
+        if (left.difference != 0, left.switches) != expected {
+            return Err(format!("request {} left {:?}", request, left).into());
+        }
+    }
+    Ok(())
+}
+
+/// Every thread of the process is dropped, also those that start later.
+fn drop_process() -> Result<(), Failure> {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    let wait = || {
+        let receiver = receiver.clone();
+        thread::spawn(move || drop(receiver.lock().unwrap().recv()))
+    };
+    let mut pool: Vec<_> = (0..THREADS).map(|_| wait()).collect();
+    miguard::drop_process(&target_of(3)?)?;
+    pool.push(wait());
+    let mut seen = 0;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let status = std::fs::read_to_string(task?.path().join("status"))?;
+        let with_caps = status.lines().filter(|line| {
+            line.starts_with("Cap") && !line.ends_with("0000000000000000")
+        });
+        if numbers(&status, "Uid:") != [70003; 4]
+            || numbers(&status, "Groups:") != groups_of(3)
+            || with_caps.count() != 0
+        {
+            return Err(status.into());
+        }
+        seen += 1;
+    }
+    drop(sender);
+    if seen < THREADS + 2 {
+        return Err(format!("{} threads", seen).into());
+    }
+    Ok(())
+}
+
 /// Ends the process (SIGABRT): a guard must not be dropped before one that was made later.
 fn out_of_order() -> Result<(), Failure> {
     let (one, two) = (target_of(1)?, target_of(2)?);
     let outer = Switched::to(&one)?;
     let inner = Switched::to(&two)?;
     drop(outer);
-    drop(inner);
-    Err("it was not noticed".into())
+    eprintln!("it was not noticed at once");
+    std::mem::forget(inner);
+    std::process::exit(1);
 }
 
 /// Numbers, clones, revocation, bad texts; each by its status or reason.
@@ -258,6 +320,8 @@ fn main() {
         }
         "panic" => a_panic_restores(),
         "nested" => nested(),
+        "pool" => pool(),
+        "drop" => drop_process(),
         "out-of-order" => out_of_order(),
         "handles" => handles(&log),
         other => Err(format!("unknown: {}", other).into()),

@@ -21,7 +21,7 @@ use std::os::raw::{c_char, c_int, c_uint};
 use std::os::unix::io::AsRawFd;
 use std::ptr;
 
-// ---- the C declarations: status.h, switch.h, guard.h --------------------------------------------
+// ---- the C declarations: status.h, switch.h, home.h, guard.h ------------------------------------
 // tests/live/bindings_test.sh compares sizes and offsets with those of the C compiler.
 
 #[repr(C)]
@@ -76,7 +76,7 @@ macro_rules! opaque {
         }
     )* };
 }
-opaque!(RawTarget, RawFrontEnd, RawBinding);
+opaque!(RawTarget, RawFrontEnd, RawBinding, RawHome);
 
 #[link(name = "miguard")]
 extern "C" {
@@ -111,6 +111,16 @@ extern "C" {
     fn miguard_switch_depth() -> c_uint;
     fn miguard_switch_home(depth: c_uint) -> c_uint;
     fn miguard_drop(target: *const RawTarget, reterr: *mut RawError) -> c_int;
+
+    fn miguard_home_capture(ret_home: *mut *mut RawHome, reterr: *mut RawError) -> c_int;
+    fn miguard_home_check(home: *const RawHome, reterr: *mut RawError) -> c_int;
+    fn miguard_home_return(
+        home: *const RawHome,
+        ret_found: *mut u32,
+        ret_switches: *mut c_uint,
+        reterr: *mut RawError,
+    ) -> c_int;
+    fn miguard_home_free(home: *mut RawHome);
 
     fn miguard_configure(config: *const RawConfig, reterr: *mut RawError) -> c_int;
     fn miguard_front_end_register(
@@ -486,6 +496,54 @@ pub fn switch_depth() -> u32 {
 /// Makes every thread of the process the target, irreversibly: `miguard_drop()`.
 pub fn drop_process(target: &Target) -> Result<(), Error> {
     checked(|error| unsafe { miguard_drop(target.0, error) })
+}
+
+// ---- threads of a pool --------------------------------------------------------------------------
+
+/// Who the threads of a pool are when they serve nothing (home.h). For code that does not switch by
+/// this file: plug-ins, PAM modules, C libraries.
+pub struct Home(*mut RawHome);
+
+// "Immutable; any number of threads may use one at a time": home.h.
+unsafe impl Send for Home {}
+unsafe impl Sync for Home {}
+
+/// What a request left behind. Both are 0 for a thread that was home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// A set of `enum miguard_components`.
+    pub difference: u32,
+    pub switches: u32,
+}
+
+impl Home {
+    /// Remembers who the calling thread is.
+    pub fn capture() -> Result<Home, Error> {
+        let mut home = ptr::null_mut();
+        checked(|error| unsafe { miguard_home_capture(&mut home, error) })?;
+        Ok(Home(home))
+    }
+
+    /// Whether the calling thread is home.
+    pub fn check(&self) -> Result<(), Error> {
+        checked(|error| unsafe { miguard_home_check(self.0, error) })
+    }
+
+    /// The end of a request: changes back what it left. After an error the thread must serve
+    /// nothing more and end. Not while a `Switched` of the thread lives.
+    pub fn bring_back(&self) -> Result<Left, Error> {
+        let (mut difference, mut switches) = (0, 0);
+        checked(|error| unsafe {
+            miguard_home_return(self.0, &mut difference, &mut switches, error)
+        })?;
+        Ok(Left { difference, switches })
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        unsafe { miguard_home_free(self.0) }
+    }
 }
 
 // ---- bindings -----------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ package main
 #cgo LDFLAGS: -lmiguard
 #include <miguard/switch.h>
 #include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
 
 // What foreign code may do by mistake.
 static int undo(void)
@@ -31,6 +33,12 @@ static int leave_switched(uid_t uid)
 static void on_signal(int number)
 {
 	(void)number;
+}
+
+// Nothing changes a smaller bounding set back.
+static int lose_a_capability(void)
+{
+	return prctl(PR_CAPBSET_DROP, 12, 0, 0, 0); // CAP_NET_ADMIN
 }
 
 // The only realtime signal that Go's runtime leaves alone.
@@ -401,30 +409,67 @@ func goexit() error {
 	return err
 }
 
-// givenUp: C code undoes the switch of the act, so the thread is not used again: it ends. The main
-// thread would not end, but stand still; main() keeps it for itself here.
+// cCode: C code that is called outside of an act leaves its thread changed, each third time.
+func cCode() error {
+	home, err := miguard.NewHome()
+	if err != nil {
+		return err
+	}
+	for i := 0; i < 300; i++ {
+		left := home.Run(func() {
+			switch i % 3 {
+			case 0:
+				C.leave_switched(70001)
+			case 1:
+				C.setfsuid(70001)
+			}
+		})
+		if (left.Difference != 0) != (i%3 != 2) || (left.Switches == 1) != (i%3 == 0) {
+			return fmt.Errorf("call %d left %v", i, left)
+		}
+	}
+	_, err = eachThread(isRoot)
+	return err
+}
+
+// givenUp: a thread that cannot be restored is not used again, it ends: C code undoes the switch of
+// an act, or loses what cannot be restored. The main thread would not end, but stand still; init()
+// keeps it.
 func givenUp() error {
 	target, err := targetOf(1)
 	if err != nil {
 		return err
 	}
-	ended := make(chan string)
+	home, err := miguard.NewHome()
+	if err != nil {
+		return err
+	}
+	err = threadEnds(func() error {
+		return miguard.Act(target, func() error { return expect(C.undo() == 0, "undo") })
+	})
+	if err != nil {
+		return err
+	}
+	return threadEnds(func() error {
+		home.Run(func() { C.lose_a_capability() })
+		return nil
+	})
+}
+
+func threadEnds(act func() error) error {
+	tids := make(chan string)
 	returned := false
 	go func() {
-		tid := ""
-		defer func() { ended <- tid }()
-		_ = miguard.Act(target, func() error {
-			tid = strconv.Itoa(syscall.Gettid())
-			if C.undo() != 0 {
-				tid = ""
-			}
-			return nil
-		})
+		runtime.LockOSThread()
+		tid := strconv.Itoa(syscall.Gettid())
+		defer func() { tids <- tid }()
+		_ = act()
 		returned = true
+		runtime.UnlockOSThread()
 	}()
-	tid := <-ended
-	if tid == "" || returned {
-		return fmt.Errorf("the act returned: %v", returned)
+	tid := <-tids
+	if returned {
+		return errors.New("an act returned on a thread that is not restored")
 	}
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if _, err := os.Stat("/proc/self/task/" + tid); errors.Is(err, os.ErrNotExist) {
@@ -618,6 +663,7 @@ func main() {
 		"inside":   startedInside,
 		"ways-out": waysOut,
 		"goexit":   goexit,
+		"c-code":   cCode,
 		"given-up": givenUp,
 		"unlocked": unlocked,
 		"drop":     func() error { return drop(folder) },
