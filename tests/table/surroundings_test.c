@@ -24,6 +24,7 @@
 
 #include "miguard.h"
 #include "miguard/gate.h"
+#include "miguard/home.h"
 #include "miguard/host.h"
 #include "miguard/switch.h"
 #include "support/entry_points.h"
@@ -268,6 +269,51 @@ static bool call_target_session(void)
     return miguard_target_session(&scene.session, &another, NULL) == MIGUARD_OK;
 }
 
+/* Where the kernel cannot give a descriptor of the process, that is said. */
+static bool call_peer_pidfd(void)
+{
+    struct miguard_target *peer = NULL;
+    int pair[2], fd = -1;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 ||
+        miguard_target_peer(pair[0], &peer, NULL) != MIGUARD_OK) {
+        return false;
+    }
+    enum miguard_status status = miguard_target_peer_pidfd(peer, &fd, NULL);
+    return status == MIGUARD_OK || status == MIGUARD_NOT_SUPPORTED;
+}
+
+static bool call_target_describe(void)
+{
+    return miguard_target_describe(target, text, sizeof(text), &length) == MIGUARD_OK;
+}
+
+static bool call_target_to_json(void)
+{
+    return miguard_target_to_json(target, text, sizeof(text), &length) == MIGUARD_OK;
+}
+
+static bool call_target_values(void)
+{
+    struct miguard_groups groups;
+    uid_t uid;
+    gid_t gid;
+
+    return miguard_target_uid(target, &uid) == MIGUARD_OK &&
+           miguard_target_gid(target, &gid) == MIGUARD_OK &&
+           miguard_target_groups(target, &groups) == MIGUARD_OK;
+}
+
+static void do_nothing(void *argument)
+{
+    (void)argument;
+}
+
+static bool call_as(void)
+{
+    return miguard_call_as(target, do_nothing, NULL, NULL) == MIGUARD_OK;
+}
+
 static bool call_keep_caps(void)
 {
     return miguard_target_keep_caps(target, "cap_net_raw", NULL) == MIGUARD_OK;
@@ -288,6 +334,23 @@ static bool call_switch_home(void)
 {
     return miguard_switch_to(target, NULL) == MIGUARD_OK && miguard_switch_home(0) == 1 &&
            miguard_switch_depth() == 0;
+}
+
+/* Switched in between, so that the way home has something to do. */
+static bool call_home(void)
+{
+    struct miguard_home *home = NULL;
+    miguard_components found = 0;
+    unsigned switches = 0;
+
+    bool returned = miguard_home_capture(&home, NULL) == MIGUARD_OK &&
+                    miguard_switch_to(target, NULL) == MIGUARD_OK &&
+                    miguard_home_check(home, NULL) != MIGUARD_OK &&
+                    miguard_home_return(home, &found, &switches, NULL) == MIGUARD_OK &&
+                    found != 0 && switches == 1;
+    errno = ENOTTY; /* the rest is the void function's */
+    miguard_home_free(home);
+    return returned;
 }
 
 static bool call_scope(void)
@@ -441,11 +504,22 @@ static const struct row {
     {"miguard_target_identity", call_target_identity, false, false, 0},
     {"miguard_target_session", call_target_session, false, false, 0},
     {"miguard_target_keep_caps", call_keep_caps, false, false, 0},
+    {"miguard_target_peer_pidfd", call_peer_pidfd, false, false, 0},
+    {"miguard_target_describe", call_target_describe, false, false, 0},
+    {"miguard_target_to_json", call_target_to_json, false, false, 0},
+    {"miguard_target_uid", call_target_values, false, false, 0},
+    {"miguard_target_gid", call_target_values, false, false, 0},
+    {"miguard_target_groups", call_target_values, false, false, 0},
     {"miguard_target_free", call_target_free, true, false, 0},
     {"miguard_switch_to", call_switch_to, false, true, 0},
     {"miguard_switch_back", call_switch_to, false, true, 0},
     {"miguard_switch_home", call_switch_home, false, true, 0},
     {"miguard_switch_depth", call_switch_home, false, true, 0},
+    {"miguard_call_as", call_as, false, true, 0},
+    {"miguard_home_capture", call_home, false, true, 0},
+    {"miguard_home_check", call_home, false, true, 0},
+    {"miguard_home_return", call_home, false, true, 0},
+    {"miguard_home_free", call_home, true, true, 0},
     {"miguard_scope_enter", call_scope, false, true, 0},
     {"miguard_scope_leave", call_scope, true, true, 0},
     {"miguard_drop", call_drop, false, true, 0},
