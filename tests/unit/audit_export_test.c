@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/sink/sink_fields.h"
 #include "policy/draft.h"
 #include "support/review_line.h"
 #include "tools/review/export.h"
@@ -453,6 +454,37 @@ START_TEST(test_rfc5424_of_each_action)
 }
 END_TEST
 
+/* A collector's rules work for the sink and for an exported log alike. */
+START_TEST(test_rfc5424_has_the_names_of_the_sink)
+{
+    static const struct {
+        enum record_field field;
+        const char *name;
+    } exported_names[] =
+        {
+#define EXPORTED(FIELD, name) {RECORD_##FIELD, name},
+            EXPORT_SYSLOG_MAP(EXPORTED)
+#undef EXPORTED
+        },
+      sent[] = {
+#define SENT(FIELD, name, journal, bound) {RECORD_##FIELD, name},
+          SINK_FIELD_MAP(SENT)
+#undef SENT
+      };
+    size_t at = 0;
+
+    for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+        if (sent[i].name != NULL) {
+            ck_assert_uint_lt(at, sizeof(exported_names) / sizeof(exported_names[0]));
+            ck_assert_int_eq(exported_names[at].field, sent[i].field);
+            ck_assert_str_eq(exported_names[at].name, sent[i].name);
+            at++;
+        }
+    }
+    ck_assert_uint_eq(at, sizeof(exported_names) / sizeof(exported_names[0]));
+}
+END_TEST
+
 START_TEST(test_severities)
 {
     static const struct {
@@ -511,6 +543,7 @@ int main(void)
     tcase_add_loop_test(tests, test_cef_of_each_action, 0, ACTIONS);
     tcase_add_loop_test(tests, test_rfc5424_of_each_action, 0, ACTIONS);
     tcase_add_test(tests, test_severities);
+    tcase_add_test(tests, test_rfc5424_has_the_names_of_the_sink);
     tcase_add_test(tests, test_almost_nothing);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

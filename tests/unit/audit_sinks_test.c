@@ -202,6 +202,23 @@ static const char *parameter(const struct message *message, const char *name)
 
 static unsigned join_parts(bool from_stream);
 
+/* A daemon's, with what could end a field or a line. */
+static void write_own_action(void)
+{
+    struct made_record made;
+    struct audit_event event = refusal(NULL);
+
+    event.operation = OPERATION_ACTION;
+    event.action_name = "admin.delete";
+    event.provider = "fileserver";
+    event.name_space = NULL;
+    event.resource = "/srv/a\"]\nx";
+    event.object = "inode 17";
+    make_record(&made, event, 42);
+    ck_assert(ops->write(sink, &made.record, &loss));
+    free_record(&made);
+}
+
 /* ---- what a record becomes -------------------------------------------------------------- */
 
 START_TEST(a_syslog_message_has_every_field)
@@ -251,6 +268,20 @@ START_TEST(a_syslog_message_has_every_field)
     ck_assert_ptr_nonnull(record);
     ck_assert_str_eq(json_string_value(json_object_get(record, "@timestamp")), message.header[0]);
     json_decref(record);
+    json_decref(message.parameters);
+}
+END_TEST
+
+START_TEST(a_syslog_message_has_an_own_action)
+{
+    listen_as(SOCK_DGRAM);
+    open_sink(&sink_syslog);
+    write_own_action();
+    struct message message = read_message(receive());
+    ck_assert_str_eq(parameter(&message, "operation"), "admin.delete");
+    ck_assert_str_eq(parameter(&message, "provider"), "fileserver");
+    ck_assert_str_eq(parameter(&message, "resource"), "/srv/a\"]\\u000ax");
+    ck_assert_str_eq(parameter(&message, "object"), "inode 17");
     json_decref(message.parameters);
 }
 END_TEST
@@ -949,6 +980,19 @@ START_TEST(a_journal_entry_has_every_field)
 }
 END_TEST
 
+START_TEST(a_journal_entry_has_an_own_action)
+{
+    listen_as(SOCK_DGRAM);
+    open_sink(&sink_journald);
+    write_own_action();
+    json_t *entry = read_entry(receive());
+    ck_assert_str_eq(entry_value(entry, "MIGUARD_OPERATION"), "admin.delete");
+    ck_assert_str_eq(entry_value(entry, "MIGUARD_RESOURCE"), "/srv/a\"]\\u000ax");
+    ck_assert_str_eq(entry_value(entry, "MIGUARD_OBJECT"), "inode 17");
+    json_decref(entry);
+}
+END_TEST
+
 START_TEST(each_family_of_actions_has_its_message_id)
 {
     static const enum audit_action families[] = {
@@ -1021,6 +1065,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, a_syslog_message_has_every_field);
+    tcase_add_test(cases, a_syslog_message_has_an_own_action);
     tcase_add_loop_test(cases, values_from_outside_stay_in_their_place, 0, LENGTH(outside));
     tcase_add_test(cases, header_fields_are_visible_ascii);
     tcase_add_test(cases, long_values_leave_room_for_the_record);
@@ -1042,6 +1087,7 @@ int main(void)
     tcase_add_loop_test(cases, a_child_has_a_connection_of_its_own, 0, LENGTH(kinds));
     tcase_add_loop_test(cases, another_identity_writes_as_well, 0, LENGTH(kinds));
     tcase_add_test(cases, a_journal_entry_has_every_field);
+    tcase_add_test(cases, a_journal_entry_has_an_own_action);
     tcase_add_test(cases, each_family_of_actions_has_its_message_id);
     tcase_add_test(cases, a_huge_entry_comes_as_a_sealed_file);
     suite_add_tcase(suite, cases);
