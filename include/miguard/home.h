@@ -59,8 +59,9 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_home_capture(struct migu
  * read, which counts as different), INVALID_ARGUMENT (home is NULL). Needs no privilege. Thread
  * safe. Not async-signal safe.
  *
- * In a forked child a home of the parent stays valid, and nothing that the parent knew is used: the
- * child's first check reads everything.
+ * After miguard_drop() no thread is at the home of before: capture a new one. In a forked child a
+ * home of the parent stays valid, and nothing that the parent knew is used: the child's first check
+ * reads everything.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_home_check(const struct miguard_home *home,
                                                                    struct miguard_error *reterr);

@@ -29,6 +29,13 @@ cat >"$tmp/plug.c" <<'PLUG'
 enum miguard_status plug_switch(struct miguard_error *error);
 enum miguard_status plug_close(struct miguard_error *error);
 enum miguard_status plug_configure(struct miguard_error *error);
+enum miguard_status plug_home(struct miguard_error *error);
+
+enum miguard_status plug_home(struct miguard_error *error)
+{
+    struct miguard_home *home = 0;
+    return miguard_home_capture(&home, error);
+}
 
 enum miguard_status plug_configure(struct miguard_error *error)
 {
@@ -88,9 +95,9 @@ int main(int argc, char **argv)
         bad |= setuid(65534) != -1 || errno != EPERM;
         return bad;
     }
-    const char *const calls[] = {"plug_switch", "plug_close", "plug_configure"};
+    const char *const calls[] = {"plug_switch", "plug_close", "plug_configure", "plug_home"};
     bad |= get(argv[1], "plug_switch")(&error) != MIGUARD_OK;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         memset(&error, 0, sizeof(error));
         bad |= get(argv[2], calls[i])(&error) != MIGUARD_BAD_STATE;
         puts(error.detail);

@@ -486,7 +486,22 @@ static unsigned drain_syslog(void)
     return count;
 }
 
-/* A log file, syslog, the kernel's audit system where it can be had, and a watched policy. */
+/* Who a peer is: it owns a descriptor of the peer's process, where the kernel has one. */
+static struct miguard_target *peer;
+
+static bool make_peer(void)
+{
+    int sockets[2];
+    bool made = socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0 &&
+                miguard_target_peer(sockets[0], &peer, NULL) == MIGUARD_OK;
+
+    (void)close(sockets[0]);
+    (void)close(sockets[1]);
+    return made;
+}
+
+/* A log file, syslog, the kernel's audit system where it can be had, a watched policy, and the
+ * target of a peer. */
 static bool start_all(void)
 {
     struct miguard_config config = MIGUARD_CONFIG_INIT;
@@ -501,7 +516,7 @@ static bool start_all(void)
                  "    - syslog: { socket: %s }\n%s",
                  log_path(), syslog_path, kernel != 0 ? "    - audit: {}\n" : "");
         if (write_policy(text) && miguard_configure(&config, &error) == MIGUARD_OK) {
-            return true;
+            return make_peer();
         }
     }
     dprintf(LAST, "cannot start: %s %s\n", error.step, error.detail);
@@ -664,6 +679,11 @@ static bool lose_kept(void *data)
         miguard_reload(NULL) != MIGUARD_OK || !open_one()) {
         return say(loss, "the policy cannot be loaded");
     }
+    int fd = -1;
+    if (miguard_target_peer_pidfd(peer, &fd, NULL) == MIGUARD_OK && loss->which == ALL) {
+        return say(loss, "the host's descriptor was given as a peer's");
+    }
+    miguard_target_free(peer);
     for (int i = 0; i < kept.count; i++) {
         if (loss->victim != CLOSED && (loss->which == ALL || loss->which == i) &&
             !is_untouched(kept.number[i], &takers[i])) {

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -93,6 +94,19 @@ static bool close_gate(void)
     return miguard_gate_close(&options, NULL) == MIGUARD_OK;
 }
 
+static int sockets[2];
+
+static bool ask_peer(void)
+{
+    struct miguard_target *peer = NULL;
+    int fd = -1;
+    bool known = miguard_target_peer(sockets[0], &peer, NULL) == MIGUARD_OK &&
+                 (miguard_target_peer_pidfd(peer, &fd, NULL) != MIGUARD_OK || fd >= 3);
+
+    miguard_target_free(peer);
+    return known;
+}
+
 static bool drop(void)
 {
     return miguard_drop(target, NULL) == MIGUARD_OK;
@@ -107,7 +121,7 @@ static const struct {
     {"use it", use_it, false},       {"a refusal", be_refused, false},
     {"reload", reload, true},        {"a switch", switch_over_and_back, true},
     {"the gate", close_gate, true},  {"use it behind the gate", use_it, true},
-    {"the drop", drop, true},
+    {"a peer", ask_peer, false},     {"the drop", drop, true},
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
@@ -118,7 +132,8 @@ static int live_without_standard(void)
     static const struct miguard_groups none = {MIGUARD_GROUPS_CLEAR, NULL, 0, NULL};
 
     host = stub_host_new();
-    if (miguard_target_ids(12345, 12345, &none, &target, NULL) != MIGUARD_OK) {
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0 ||
+        miguard_target_ids(12345, 12345, &none, &target, NULL) != MIGUARD_OK) {
         return STEPS + 1;
     }
     for (int fd = 0; fd < 3; fd++) {
@@ -154,10 +169,11 @@ static bool is_without_content(pid_t child, int fd)
     return info == NULL || (flags & O_PATH) != 0;
 }
 
-/* Of /proc, the log or the policy: the files of the C library lie elsewhere. */
+/* Of /proc, the log, the policy or a peer: the files of the C library lie elsewhere. */
 static bool is_of_the_library(const char *file)
 {
-    return strncmp(file, "/proc/", 6) == 0 || strstr(file, "miguard") != NULL;
+    return strncmp(file, "/proc/", 6) == 0 || strstr(file, "miguard") != NULL ||
+           strstr(file, "pidfd") != NULL;
 }
 
 static void look(pid_t child)
