@@ -55,6 +55,10 @@ bool gate_known_same(uint64_t binding);
 /* Whether the calling thread is behind a gate of this library. */
 bool gate_on_thread(void);
 
+/* Whether no thread of an io_uring can exist: the gate of the whole process denies io_uring, and it
+ * was not closed while there was one (gate_close()). False where that is not known. */
+bool gate_excludes_uring(void);
+
 /*
  * identity_check(), skipped when this thread is known to match binding; a match is cached. binding
  * belongs to bound and compared permanently. Async-signal safe where identity_check() is.

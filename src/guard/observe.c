@@ -129,7 +129,8 @@ static void record_poller(struct guard *guard, const struct switch_note *note)
         .call_site = note->site,
     };
 
-    if (!is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY)) {
+    if (!is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY) ||
+        gate_excludes_uring()) {
         return;
     }
     pid_t poller = uring_find_poller(harmless);

@@ -11,6 +11,7 @@
 /* Starts at 0, an even number, in each thread. A forked child inherits the value of the thread that
  * forked. */
 __thread volatile uint64_t identity_change_count;
+__thread volatile uint64_t identity_bounding_count;
 
 /* In .bss and never exported: only the assembly below and the functions of this file refer to
  * it. */

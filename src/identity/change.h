@@ -74,4 +74,9 @@ long identity_carry_elsewhere(long number, unsigned long a, unsigned long b, uns
 extern __thread volatile uint64_t identity_change_count
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* How often this thread has removed a capability from its bounding set, which nothing else changes
+ * (capabilities(7)). Incremented before the call, whatever its result. */
+extern __thread volatile uint64_t identity_bounding_count
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 #endif

@@ -136,6 +136,9 @@ static bool prctl_asks_gate(int option)
 static long call_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
                        unsigned long a5)
 {
+    if (option == PR_CAPBSET_DROP) {
+        identity_bounding_count++;
+    }
     return (prctl_reads(option, a2)   ? read_only
             : prctl_asks_gate(option) ? identity_carry
                                       : change)(SYS_prctl, (unsigned int)option, a2, a3, a4, a5);

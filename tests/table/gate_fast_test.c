@@ -9,6 +9,7 @@
  * fail half-way and to come in at the middle of a check.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -466,8 +467,55 @@ static void no_handler_in_a_check(void)
     }
 }
 
+/* What a thread's bounding set is, is read once, and again after the library took from it: also in
+ * a forked child, and in a thread that inherits the smaller set. */
+static bool bounding_differs(void *unused)
+{
+    (void)unused;
+    return gate_check(bindings[0].binding, &bindings[0].identity, MIGUARD_COMPONENTS_ALL, NULL) ==
+           MIGUARD_COMPONENT_CAP_BOUNDING;
+}
+
+static void bounding_differs_there(void *answer)
+{
+    *(bool *)answer = bounding_differs(NULL);
+}
+
+static void lose_from_bounding(void *answer)
+{
+    enum { FEW = 30 }; /* fewer calls than there are capabilities */
+    bool *good = answer, inherited = false;
+
+    *good = guarded_same(0);
+    switch_there_and_back();
+    const unsigned long before = calls;
+    *good = *good && guarded_same(0) && calls - before < FEW;
+    struct miguard_identity smaller = bindings[0].identity;
+    smaller.cap[IDENTITY_CAP_BOUNDING] &= ~((uint64_t)1 << CAP_AUDIT_READ);
+    *good = *good && gate_check(gate_new_binding(), &smaller, MIGUARD_COMPONENTS_ALL, NULL) ==
+                         MIGUARD_COMPONENT_CAP_BOUNDING;
+    *good = *good && identity_kernel.prctl(PR_CAPBSET_DROP, CAP_AUDIT_READ, 0, 0, 0) == 0 &&
+            !gate_known_same(bindings[0].binding) && bounding_differs(NULL);
+    switch_there_and_back();
+    raw_on_thread(bounding_differs_there, &inherited);
+    *good = *good && bounding_differs(NULL) && inherited && raw_in_child(bounding_differs, NULL);
+}
+
+static void bounding_set(void)
+{
+    bool good = false;
+
+    raw_on_thread(lose_from_bounding, &good);
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: the bounding set: read too often, or a loss is not noticed\n");
+    }
+}
+
 static void run_single_situations(void)
 {
+    bounding_set();
     no_handler_in_a_check();
     in_a_change();
     interrupted("fsgid", change_fsgid);
