@@ -22,7 +22,8 @@ static bool resource_readable(const char *resource)
     uint32_t code;
 
     for (size_t at = 0; at < length && length < POLICY_RESOURCE;) {
-        size_t width = utf8_next(resource + at, length - at, &code);
+        bool ascii = (unsigned char)resource[at] < 0x80; /* nearly all: without a call */
+        size_t width = ascii ? 1 : utf8_next(resource + at, length - at, &code);
         if (width == 0) {
             return false;
         }

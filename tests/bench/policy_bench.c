@@ -120,6 +120,44 @@ static void write_rule(uint32_t i)
     }
 }
 
+static const struct policy *compile_rules(uint32_t count)
+{
+    struct policy_draft draft = {.rules = rules, .rule_count = count};
+    draft.settings.compared = MIGUARD_COMPONENTS_ALL;
+    draft.settings.decision = DRAFT_DENY;
+    const struct policy *policy = NULL;
+    if (policy_compile(&draft, &policy) != MIGUARD_OK) {
+        abort();
+    }
+    return policy;
+}
+
+/* Of a daemon: an action and what it is asked for. */
+static void write_own_rule(uint32_t i, const char *action, const char *resource)
+{
+    struct rule_parts *part = &parts[i];
+    struct draft_match *match = &rules[i].match;
+
+    rules[i] = (struct draft_rule){
+        .place = {"bench.yaml", i + 1, 5}, .name = "own", .reason = "", .decision = DRAFT_ALLOW};
+    snprintf(part->class_glob, sizeof(part->class_glob), action, i);
+    snprintf(part->namespace_glob, sizeof(part->namespace_glob), resource, i);
+    part->glob[0].text = part->class_glob;
+    part->glob[1].text = part->namespace_glob;
+    match->actions = (struct draft_globs){&part->glob[0], 1};
+    match->resources = (struct draft_globs){&part->glob[1], 1};
+}
+
+static const struct policy *make_own_policy(uint32_t count)
+{
+    for (uint32_t i = 0; i < count - 1; i++) {
+        write_own_rule(i, i % 2 == 0 ? "upload" : "admin.a%u*",
+                       i % 2 == 0 ? "/srv/project%u/*" : "/srv/*");
+    }
+    write_own_rule(count - 1, "upload", "/srv/shared/*");
+    return compile_rules(count);
+}
+
 static const struct policy *make_policy(uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -133,14 +171,7 @@ static const struct policy *make_policy(uint32_t count)
     set_users(&rules[count - 1].match, last, 1000, 1999);
     set_namespace(&rules[count - 1].match, last, "root/*");
     set_class(&rules[count - 1].match, last, "CIM_Proc*");
-    struct policy_draft draft = {.rules = rules, .rule_count = count};
-    draft.settings.compared = MIGUARD_COMPONENTS_ALL;
-    draft.settings.decision = DRAFT_DENY;
-    const struct policy *policy = NULL;
-    if (policy_compile(&draft, &policy) != MIGUARD_OK) {
-        abort();
-    }
-    return policy;
+    return compile_rules(count);
 }
 
 /* ---- who asks ---------------------------------------------------------------------------- */
@@ -163,6 +194,12 @@ static const struct policy_call target_call = {.operation = OPERATION_GET_INSTAN
 /* No rule that is left for this operation asks for a class or namespace: known at open. */
 static const struct policy_call plain_call = {
     .operation = OPERATION_OPERATION_CLOSE, .opened_as = &someone, .provider = "libprocess.so"};
+
+static const struct policy_call own_call = {.operation = OPERATION_ACTION,
+                                            .opened_as = &someone,
+                                            .provider = "fileserver",
+                                            .action = "upload",
+                                            .resource = "/srv/shared/reports/2026/march.pdf"};
 
 struct subject {
     const struct policy *policy;
@@ -249,6 +286,24 @@ static void tell_each(void (*tell)(const char *name, double value, const char *u
     tell(name, (double)made, "", 0);
 }
 
+static void bench_own(void (*tell)(const char *name, double value, const char *unit, double goal))
+{
+    struct subject own[SIZES];
+
+    for (int i = 0; i < SIZES; i++) {
+        own[i] = (struct subject){.policy = make_own_policy(sizes[i]), .call = &own_call};
+        if (policy_narrow(own[i].policy, &someone, own_call.provider, &own[i].view) != MIGUARD_OK ||
+            policy_view_decide(own[i].view, &own_call).rule_index != sizes[i] - 1) {
+            abort();
+        }
+    }
+    tell_each(tell, "narrowed, rules by action and resource", decide_narrowed, own, -1, 2);
+    for (int i = 0; i < SIZES; i++) {
+        policy_view_free(own[i].view);
+        policy_release(own[i].policy);
+    }
+}
+
 void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal))
 {
     struct subject targeted[SIZES], plain[SIZES];
@@ -276,6 +331,7 @@ void bench_policy(void (*tell)(const char *name, double value, const char *unit,
         policy_view_free(targeted[i].view);
         policy_release(targeted[i].policy);
     }
+    bench_own(tell);
 }
 
 #ifdef ALONE
