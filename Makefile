@@ -81,21 +81,25 @@ shared_src := $(call sources,base)
 guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink guard \
                 gateway) $(shared_src)
 host_src   := $(call sources,host/object host/server) $(shared_src)
+core_src   := $(call sources,core)
 tools_src  := $(call sources,tools/policy tools/review)
 cli_src    := $(call sources,tools/cli)
 
 guard_obj := $(guard_src:%.c=$(OUT)/obj/%.o)
 host_obj  := $(host_src:%.c=$(OUT)/obj/%.o)
+core_obj  := $(core_src:%.c=$(OUT)/obj/%.o)
 cli_obj   := $(cli_src:%.c=$(OUT)/obj/%.o)
 
 tools_obj := $(tools_src:%.c=$(OUT)/obj/%.o)
 
 guard_so  := $(OUT)/libmiguard.so
 host_so   := $(OUT)/libmiguard-host.so
+core_so   := $(OUT)/libmiguard-core.so
 guard_a   := $(OUT)/libmiguard.a
+core_a    := $(OUT)/libmiguard-core.a
 host_a    := $(OUT)/libmiguard-host.a
 cli       := $(OUT)/miguard
-pc_files  := $(OUT)/miguard.pc $(OUT)/miguard-host.pc
+pc_files  := $(OUT)/miguard.pc $(OUT)/miguard-host.pc $(OUT)/miguard-core.pc
 
 provider_src := $(wildcard tests/providers/*.c)
 providers    := $(provider_src:tests/providers/%.c=$(OUT)/providers/%.so)
@@ -122,7 +126,7 @@ all: deps ## build the libraries, the command and the example providers
 	@$(MAKE) --no-print-directory $(PARALLEL) everything
 
 .PHONY: everything
-everything: $(guard_so) $(host_so) $(guard_a) $(host_a) $(cli) $(providers) $(pc_files)
+everything: $(guard_so) $(host_so) $(core_so) $(guard_a) $(host_a) $(core_a) $(cli) $(providers) $(pc_files)
 
 # As many jobs as there are processors, unless make was called with -j.
 PARALLEL := $(if $(findstring j,$(filter -j% --jobserver%,$(MAKEFLAGS))),,-j$(shell nproc))
@@ -187,14 +191,49 @@ endef
 $(eval $(call shared_library,libmiguard,$(guard_obj),gateway))
 $(eval $(call shared_library,libmiguard-host,$(host_obj),host))
 
+# What its header declares, and of libmiguard's objects only what that needs: a function of the core that
+# came to need a policy file or a log would not link, since libyaml and libsodium are not there. Its own
+# objects come first, so that the log and the set-up are those of src/core.
+core_packages := libcap-ng libseccomp
+paren         := (
+core_names     = $(filter-out miguard_configure miguard_reload,$(sort $(shell \
+    $(CC) $(STD) -E -P -Iinclude include/miguard/core.h | tr -c 'a-z0-9_$(paren)' '\n' | \
+    sed -n 's/^\(miguard_[a-z0-9_]*\)$(paren).*/\1/p')))
+core_wants     = $(addprefix -u ,$(core_names))
+CORE_LIBS      = $(shell $(PKG_CONFIG) --libs $(core_packages)) -pthread -ldl
+
+$(core_so).$(VERSION): $(core_obj) $(OUT)/obj/libmiguard.a src/core/libmiguard-core.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(LINKHARD) -Wl,-soname,libmiguard-core.so.$(SOVERSION) -Wl,-z,nodelete \
+	    -Wl,--version-script=src/core/libmiguard-core.map $(if $(SANITIZE),,-Wl$(comma)-z$(comma)defs) \
+	    $(addprefix -Wl$(comma)-u$(comma),$(core_names)) \
+	    -o $@ $(core_obj) $(OUT)/obj/libmiguard.a $(CORE_LIBS)
+$(core_so): $(core_so).$(VERSION)
+	@ln -sf libmiguard-core.so.$(VERSION) $(core_so).$(SOVERSION)
+	@ln -sf libmiguard-core.so.$(SOVERSION) $@
+$(core_a): $(core_obj) $(OUT)/obj/libmiguard.a src/core/libmiguard-core.map
+	$(call say,AR,$@)
+	$(Q)$(LD) -r --force-group-allocation $(core_wants) -o $(OUT)/obj/libmiguard-core.o $(core_obj) \
+	    $(OUT)/obj/libmiguard.a
+	$(Q)$(OBJCOPY) --localize-hidden $(OUT)/obj/libmiguard-core.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/obj/libmiguard-core.o
+
 $(cli): $(cli_obj) $(tools_a) $(guard_so) $(host_so)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) $(cli_libs) $(LIBS) \
 	    $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES)) -Wl,-rpath,'$$ORIGIN'
 
+# What a program links, and what the static library needs besides.
+pc_libs_miguard      := -lmiguard
+pc_libs_miguard-host := -lmiguard-host -lmiguard
+pc_libs_miguard-core := -lmiguard-core
+pc_private           := -lcap-ng -lseccomp -lyaml -lsodium -ldl -pthread
+pc_private_core      := -lcap-ng -lseccomp -ldl -pthread
+
 $(OUT)/%.pc: src/pc.in Makefile
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	$(Q)sed -e 's|@LIBS@|$(pc_libs_$*)|' \
+	    -e 's|@PRIVATE@|$(if $(findstring core,$*),$(pc_private_core),$(pc_private))|' -e 's|@NAME@|$*|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
 	    -e 's|@VERSION@|$(VERSION)|g' $< > $@
 
 # A provider is a plain module: it needs MI.h and nothing of this project.
@@ -256,7 +295,7 @@ $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(examples) $(providers) $(guard_a) $(host_a) $(guard_so) $(host_so) $(cli) $(pc_files)
+tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(examples) $(providers) $(guard_a) $(host_a) $(core_a) $(guard_so) $(host_so) $(core_so) $(cli) $(pc_files)
 	@:
 
 # What tests use beside the build: another compiler, the manual's formatter, daemons that take records,
@@ -414,7 +453,7 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	install -m 755 $(OUT)/miguard.install $(DESTDIR)$(PREFIX)/bin/miguard
 	install -m 644 include/MI.h include/miguard.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 include/miguard/*.h include/miguard/*.hpp $(DESTDIR)$(PREFIX)/include/miguard
-	for library in libmiguard libmiguard-host; do \
+	for library in libmiguard libmiguard-host libmiguard-core; do \
 	    install -m 755 $(OUT)/$$library.so.$(VERSION) $(DESTDIR)$(LIBDIR) && \
 	    ln -sf $$library.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$library.so.$(SOVERSION) && \
 	    ln -sf $$library.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/$$library.so && \
@@ -432,8 +471,8 @@ install: ## install below $(DESTDIR)$(PREFIX)
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/miguard $(DESTDIR)$(PREFIX)/include/MI.h \
 	    $(DESTDIR)$(PREFIX)/include/miguard.h $(DESTDIR)$(LIBDIR)/libmiguard.* \
-	    $(DESTDIR)$(LIBDIR)/libmiguard-host.* $(DESTDIR)$(LIBDIR)/pkgconfig/miguard.pc \
-	    $(DESTDIR)$(LIBDIR)/pkgconfig/miguard-host.pc
+	    $(DESTDIR)$(LIBDIR)/libmiguard-host.* $(DESTDIR)$(LIBDIR)/libmiguard-core.* \
+	    $(addprefix $(DESTDIR)$(LIBDIR)/pkgconfig/,$(notdir $(pc_files)))
 	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard \
 	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples
 	rmdir $(DESTDIR)$(PREFIX)/share/doc/miguard 2>/dev/null || :
@@ -459,7 +498,7 @@ check-spelling: ## codespell over all that people read
 	@codespell
 
 # The agreed list of checks is in .clang-tidy; one process for each processor.
-library_src := $(guard_src) $(host_src) $(tools_src) $(cli_src)
+library_src := $(guard_src) $(host_src) $(core_src) $(tools_src) $(cli_src)
 check-tidy: ## clang-tidy over the sources
 	@NEED_ANALYSIS=1 $(MAKE) --no-print-directory deps
 	@printf '%s\n' $(sort $(library_src)) | xargs -n 8 -P $(shell nproc) sh -c \

@@ -209,8 +209,8 @@ miguard_verify_again(struct miguard_binding *binding, const struct miguard_use *
  * goes on until it asks miguard_verify_again(). NULL is allowed. Thread safe, async-signal safe. */
 MIGUARD_API void miguard_revoke(struct miguard_binding *binding);
 
-/* One more reference to a binding that the caller has a reference to. Returns binding. Thread
- * safe. */
+/* One more reference to a binding that the caller has a reference to. Returns binding, which may be
+ * NULL. Thread safe. */
 MIGUARD_API struct miguard_binding *miguard_keep(struct miguard_binding *binding);
 /* Gives up a reference; with the last one the binding is gone, and its number is stale. NULL is
  * allowed. Thread safe, not async-signal safe. */

@@ -358,7 +358,6 @@ __attribute__((noinline)) static enum miguard_status
 verify(struct miguard_binding *binding, const struct miguard_use *use, decide_use decide,
        const void *call_site, struct miguard_refusal *ret_refusal)
 {
-    ENTRY_UNCANCELLED;
     struct refusal refusal;
 
     if (!is_use(binding, use)) {
@@ -394,9 +393,11 @@ enum miguard_status miguard_verify(struct miguard_binding *binding, const struct
                                    struct miguard_refusal *ret_refusal)
 {
     switch_settle();
-    return verify_known(binding, use)
-               ? MIGUARD_OK
-               : verify(binding, use, guard_use, __builtin_return_address(0), ret_refusal);
+    if (verify_known(binding, use)) {
+        return MIGUARD_OK;
+    }
+    ENTRY_UNCANCELLED;
+    return verify(binding, use, guard_use, __builtin_return_address(0), ret_refusal);
 }
 
 /* A match that is known is known still: the thread cannot have changed uncounted (gate/gate.h). */
@@ -405,9 +406,11 @@ enum miguard_status miguard_verify_again(struct miguard_binding *binding,
                                          struct miguard_refusal *ret_refusal)
 {
     switch_settle();
-    return verify_known(binding, use)
-               ? MIGUARD_OK
-               : verify(binding, use, guard_use_again, __builtin_return_address(0), ret_refusal);
+    if (verify_known(binding, use)) {
+        return MIGUARD_OK;
+    }
+    ENTRY_UNCANCELLED;
+    return verify(binding, use, guard_use_again, __builtin_return_address(0), ret_refusal);
 }
 
 void miguard_revoke(struct miguard_binding *binding)
@@ -422,7 +425,9 @@ void miguard_revoke(struct miguard_binding *binding)
 
 struct miguard_binding *miguard_keep(struct miguard_binding *binding)
 {
-    atomic_fetch_add_explicit(&binding->references, 1, memory_order_relaxed);
+    if (binding != NULL) {
+        atomic_fetch_add_explicit(&binding->references, 1, memory_order_relaxed);
+    }
     return binding;
 }
 

@@ -14,7 +14,7 @@
  * pass as a cut one.
  *
  * The text is counted, hashed and kept as records have it: each byte that is not UTF-8 becomes
- * U+FFFD (text.h). Needs libsodium, and so is in libmiguard alone.
+ * U+FFFD (text.h). cut.c needs libsodium, and so is in libmiguard alone; cut_mark.c does not.
  */
 #ifndef IDENTITY_CUT_H
 #define IDENTITY_CUT_H
@@ -29,6 +29,9 @@ enum {
     CUT_MARK = 68, /* "...[", 20 digits, " bytes #", 32 digits, "]", with room */
     CUT_MARK_MIN = 4 + 1 + 8 + 2 * CUT_HASH + 1,
 };
+
+/* Written by cut_end() and expected by cut_mark_length(). */
+#define CUT_BYTES_WORD " bytes #"
 
 /* The memory that a text of this limit needs, with its NUL. */
 #define CUT_SIZE(limit) ((limit) + CUT_MARK + 1)

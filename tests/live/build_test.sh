@@ -66,7 +66,7 @@ with_pkg_config() {
 expected_files() {
     echo ./bin/miguard
     (cd include && find . -name '*.h' -o -name '*.hpp' | sed 's|^\.|./include|')
-    for library in libmiguard libmiguard-host; do
+    for library in libmiguard libmiguard-host libmiguard-core; do
         for suffix in a so "so.$soversion" "so.$version"; do
             echo "./lib/$library.$suffix"
         done
@@ -321,6 +321,7 @@ check_installed() {
     check "every file is where it belongs" files_in_place
     check "pkg-config finds miguard" pc_file_true miguard
     check "pkg-config finds miguard-host" pc_file_true miguard-host
+    check "pkg-config finds miguard-core" pc_file_true miguard-core
     check "the installed command runs" installed_command_runs
     write_programs
     check "a program runs with both shared libraries" shared_runs wrapping miguard-host miguard
@@ -371,7 +372,7 @@ soname() {
     }
 }
 
-for library in miguard miguard-host; do
+for library in miguard miguard-host miguard-core; do
     if [ $shipped = yes ]; then
         check "lib$library.so exports what it should" shared_exports $library
         check "lib$library.a exports what it should" static_exports $library
@@ -475,10 +476,10 @@ own_pages_exist() {
         sort -u | each page_exists
 }
 
-# Once in the synopsis and once in the description.
+# Once in the synopsis and once in the description of a page for functions.
 documented() { # name
-    grep -Eq "^\.(Fn|Fo|Vt)( | .*[ *])$1( |\$)" $page3 &&
-        grep -Eq "^\.It (.* )?(Fn|Va) $1( |\$)" $page3
+    grep -Eq "^\.(Fn|Fo|Vt)( | .*[ *])$1( |\$)" man/*.3 &&
+        grep -Eq "^\.It (.* )?(Fn|Va) $1( |\$)" man/*.3
 }
 
 exports_documented() {
@@ -579,7 +580,7 @@ fi
 check "README.md lists every manual page" pages_in_readme
 check "every link between the documents leads somewhere" readme_links_lead
 check "every own manual page that is referred to exists" own_pages_exist
-check "libmiguard(3) has every exported function" exports_documented
+check "a manual page has every exported function" exports_documented
 check "every exported function is declared in a header" exports_declared
 check "every declared function is exported" declarations_exported
 check "libmiguard(3) has every status" statuses_documented

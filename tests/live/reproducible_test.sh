@@ -29,7 +29,8 @@ build_elsewhere() {
 }
 
 check "it builds in another folder" build_elsewhere
-for file in libmiguard.so.0.1.0 libmiguard-host.so.0.1.0 libmiguard.a libmiguard-host.a miguard; do
+for file in libmiguard.so.0.1.0 libmiguard-host.so.0.1.0 libmiguard-core.so.0.1.0 \
+    libmiguard.a libmiguard-host.a libmiguard-core.a miguard; do
     check "$file is the same" cmp "$OUT/$file" "$elsewhere/build/$file"
 done
 echo "$passed passed, $failed failed"

@@ -527,6 +527,8 @@ static const struct lock {
     {"guard/process_guard.h", "pthread_mutex_t lock;",
      "of the one guard: guard.c has it, registered"},
     {"guard/guard.c", ".lock = PTHREAD_MUTEX_INITIALIZER,", ".lock = &process_guard.lock"},
+    {"core/core.c", "static struct fork_once start_once", ".lock = &start_once.lock"},
+    {"core/records.c", "pthread_mutex_t lock;", "audit_lock(), by guard.c"},
     {"guard/front_end.c", "static pthread_mutex_t front_ends_lock", ".lock = &front_ends_lock"},
     {"guard/bound_object.c", "static struct slots bindings =", ".lock = &bindings.lock"},
     {"guard/setup.c", "static struct fork_once start_once", ".lock = &start_once.lock"},

@@ -103,6 +103,10 @@ static const char *const harmless[] = {
     "miguard_status_text",
     "miguard_version",
     "miguard_switch_depth",
+    "miguard_keep",
+    "miguard_revoke",
+    "miguard_binding_number",
+    "miguard_binding_identity",
     "miguard_identity_known",
     "miguard_identity_compare",
     "miguard_host_provider_calls",
@@ -120,9 +124,12 @@ static bool is_harmless(const char *name)
 }
 
 /* Nothing else in here has the linker take these. */
-void *volatile linked[] = {
-    (void *)(uintptr_t)miguard_target_describe, (void *)(uintptr_t)miguard_home_capture,
-    (void *)(uintptr_t)miguard_target_session, (void *)(uintptr_t)miguard_wrap_module};
+void *volatile linked[] = {(void *)(uintptr_t)miguard_target_describe,
+                           (void *)(uintptr_t)miguard_home_capture,
+                           (void *)(uintptr_t)miguard_target_session,
+                           (void *)(uintptr_t)miguard_wrap_module,
+                           (void *)(uintptr_t)miguard_bind,
+                           (void *)(uintptr_t)miguard_front_end_register};
 
 static void check_exports(const char *list, unsigned at_least)
 {
