@@ -387,9 +387,11 @@ check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, u
 	    --errors-for-leak-kinds=definite,possible build/$(lifetime)
 
 storm := tests/live/switch_storm_test
-check-storm: deps ## 16 threads, each a million verified switches among 50 identities (10 min)
-	@$(MAKE) --no-print-directory build/$(storm)
+binding_storm := tests/live/binding_storm_test
+check-storm: deps ## 16 threads, a million verified switches each, and a million uses (15 min)
+	@$(MAKE) --no-print-directory build/$(storm) build/$(binding_storm)
 	STORM=1000000 build/$(storm)
+	STORM=1000000 build/$(binding_storm)
 
 signals := tests/table/gate_signals_test
 check-signals: deps ## each signal at each system call of the library, behind the gate (5 min)

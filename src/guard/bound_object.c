@@ -158,6 +158,18 @@ static enum miguard_status refused_argument(struct miguard_refusal *ret_refusal,
     return MIGUARD_INVALID_ARGUMENT;
 }
 
+/* The child of a fork has its parent's pointers and no right to what they stand for. */
+static enum miguard_status refuse_inherited(enum operation operation,
+                                            const struct miguard_binding *binding,
+                                            const void *call_site,
+                                            struct miguard_refusal *ret_refusal)
+{
+    struct refusal refusal;
+
+    guard_refuse_handle(operation, SLOTS_INHERITED, binding->bound.session_id, call_site, &refusal);
+    return refused(&refusal, ret_refusal);
+}
+
 /* ---- binding ------------------------------------------------------------------------------------
  */
 
@@ -276,6 +288,12 @@ static enum miguard_status open_binding(const struct opening *opening,
         guard_leave(guard);
         return limit ? MIGUARD_LIMIT : status;
     }
+    if (binding->epoch == 0) { /* a child could not be distinguished from this process */
+        enum miguard_status status =
+            refuse_inherited(OPERATION_BIND, binding, opening->call_site, ret_refusal);
+        slots_release(&bindings, binding);
+        return status;
+    }
     enum miguard_status status = bind_object(opening, binding, ret_refusal);
     if (status != MIGUARD_OK) {
         slots_release(&bindings, binding);
@@ -325,18 +343,6 @@ enum miguard_status miguard_bind_target(const struct miguard_front_end *front_en
 /* ---- use ----------------------------------------------------------------------------------------
  */
 
-/* The child of a fork has its parent's pointers and no right to what they stand for. */
-static enum miguard_status refuse_inherited(const struct miguard_binding *binding,
-                                            const void *call_site,
-                                            struct miguard_refusal *ret_refusal)
-{
-    struct refusal refusal;
-
-    guard_refuse_handle(OPERATION_ACTION, SLOTS_INHERITED, binding->bound.session_id, call_site,
-                        &refusal);
-    return refused(&refusal, ret_refusal);
-}
-
 /* An epoch of 0 is no proof that this is the process that made the binding. */
 static bool is_own(const struct miguard_binding *binding)
 {
@@ -368,7 +374,7 @@ verify(struct miguard_binding *binding, const struct miguard_use *use, decide_us
                                                    "MIGUARD_USE()");
     }
     if (!is_own(binding)) {
-        return refuse_inherited(binding, call_site, ret_refusal);
+        return refuse_inherited(OPERATION_ACTION, binding, call_site, ret_refusal);
     }
     const struct guard_call call = {
         .operation = OPERATION_ACTION,

@@ -11,7 +11,7 @@
 #include "base/fork.h"
 #include "base/process.h"
 #include "miguard/switch.h"
-#include "support/entry_points.h"
+#include "support/fronts.h"
 #include "support/log.h"
 
 static int asked;
@@ -46,6 +46,7 @@ int main(void)
     check("they are known to be missing", !fork_is_watched());
     check("there is no epoch", process_epoch() == 0 && process_check_word(1) == 0);
     check("no session", !scene_make(&scene));
+    check("no binding", !fronts[FRONT_BINDING].make(&scene));
     if (miguard_target_ids(2001, 2001, &none, &target, &error) == MIGUARD_OK) {
         check("no switch", miguard_switch_to(target, &error) != MIGUARD_OK);
     }

@@ -8,8 +8,11 @@
 
 #include <MI.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "support/stub_host.h"
+
+struct miguard_binding;
 
 /* A session with operations in every state that a row may need, made under its own identity. */
 struct scene {
@@ -23,7 +26,9 @@ struct scene {
     MI_Result(MI_CALL *acknowledge)(MI_Operation *);
     MI_Result(MI_CALL *answer_prompt)(MI_Operation *, MI_OperationCallback_ResponseType);
     MI_Result(MI_CALL *answer_error)(MI_Operation *, MI_OperationCallback_ResponseType);
-    int callbacks; /* result callbacks that came */
+    int callbacks;                   /* result callbacks that came */
+    struct miguard_binding *binding; /* of support/fronts.h */
+    uint64_t number;                 /* of the binding */
 };
 
 /* Makes a context, a session and operations under the calling thread's identity. False when no

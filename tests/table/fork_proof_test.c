@@ -5,7 +5,8 @@
  * do nothing, as under an emulator. The second is done by a filter here.
  *
  * Each row is a process that is given the filter, takes a session, and makes a child. In there the
- * session and an embedded server must be refused; in the parent both go on.
+ * session and an embedded server must be refused; in the parent both go on. The same through
+ * <miguard/guard.h>, with a binding in place of the session.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -24,7 +25,7 @@
 #include <unistd.h>
 
 #include "miguard/host.h"
-#include "support/entry_points.h"
+#include "support/fronts.h"
 #include "support/log.h"
 
 /* ---- what the kernel answers ----------------------------------------------------------------- */
@@ -198,15 +199,61 @@ static int run_row(enum answers answers, int way)
     return answer;
 }
 
+/* ---- the same with a binding ----------------------------------------------------------------- */
+
+static MI_Result use_row(struct scene *scene, unsigned row)
+{
+    int callbacks = 0;
+    return fronts[FRONT_BINDING].call(scene, row, &callbacks);
+}
+
+/* 0 when all is refused, by the pointer and by the number, at once and after another refusal. */
+static int look_at_binding(struct scene *scene, int way)
+{
+    struct scene own;
+
+    alarm(20);
+    for (unsigned row = 0; row < 8; row++) {
+        if (use_row(scene, row) != MI_RESULT_INVALID_PARAMETER) {
+            return 1;
+        }
+    }
+    if (way == FORKED && (!fronts[FRONT_BINDING].make(&own) || use_row(&own, 0) != MI_RESULT_OK)) {
+        return 4;
+    }
+    return 0;
+}
+
+static int run_binding_row(enum answers answers, int way)
+{
+    struct scene scene;
+
+    answer_as(answers);
+    log_start();
+    bool given = fronts[FRONT_BINDING].make(&scene);
+    if (answers == LIES_WITHOUT_TIMERS || answers == LIES_ABOUT_TIMERS) {
+        return given ? 10 : 0;
+    }
+    if (!given || use_row(&scene, 0) != MI_RESULT_OK) {
+        return 11;
+    }
+    pid_t child = ways[way].make();
+    if (child == 0) {
+        _exit(look_at_binding(&scene, way));
+    }
+    int answer = child < 0 ? 12 : wait_for(child);
+    return answer == 0 && use_row(&scene, 0) != MI_RESULT_OK ? 13 : answer;
+}
+
 static int passed, failed, skipped;
 
-static void row(enum answers answers, int way)
+static void row(enum answers answers, int way, int front)
 {
     fflush(stdout);
     pid_t process = way == SAME_PID ? by_clone_with_same_pid() : fork();
     if (process == 0) {
         alarm(60);
-        int answer = run_row(answers, way);
+        int answer = front == FRONT_MI ? run_row(answers, way) : run_binding_row(answers, way);
         log_remove();
         _exit(answer);
     }
@@ -219,7 +266,8 @@ static void row(enum answers answers, int way)
     passed += answer == 0;
     failed += answer != 0;
     if (answer != 0) {
-        printf("FAILED: %s, %s: answer %d\n", answer_names[answers], ways[way].name, answer);
+        printf("FAILED: %s: %s, %s: answer %d\n", fronts[front].name, answer_names[answers],
+               ways[way].name, answer);
     }
 }
 
@@ -267,7 +315,8 @@ int main(void)
 {
     for (int way = 0; way < WAYS; way++) {
         for (enum answers answers = HONEST; answers <= LIES_ABOUT_TIMERS; answers++) {
-            row(answers, way);
+            row(answers, way, FRONT_MI);
+            row(answers, way, FRONT_BINDING);
         }
     }
     row_vfork(HONEST);

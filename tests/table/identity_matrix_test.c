@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The identity matrix: each compared component changed alone, in both directions, on every guarded
- * function, synchronous and asynchronous, by the same thread and by another one.
+ * function, synchronous and asynchronous, by the same thread and by another one; through MI, and
+ * through <miguard/guard.h> with as many actions (support/fronts.h). Both count the same.
  *
  * Each row of `changes` says how a real thread is made to differ in one component and nothing
  * else. Each situation runs in a child process of its own, since many changes cannot be undone. In
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 #include "miguard.h"
-#include "support/entry_points.h"
+#include "support/fronts.h"
 #include "support/log.h"
 #include "support/raw.h"
 
@@ -196,6 +197,9 @@ static struct counts {
 
 static char audit_path[64];
 
+/* Through which front end the situations are run. */
+static const struct front *front;
+
 static void verdict(bool passed, const struct change *change, const char *situation,
                     const struct entry_point *entry, const char *what)
 {
@@ -204,8 +208,8 @@ static void verdict(bool passed, const struct change *change, const char *situat
         return;
     }
     counts->failed++;
-    printf("FAIL %s (%s), %s, %s %s: %s\n", change->component, change->how, situation,
-           entry != NULL ? entry->name : "",
+    printf("FAIL %s: %s (%s), %s, %s %s: %s\n", front->name, change->component, change->how,
+           situation, entry != NULL ? entry->name : "",
            entry == NULL              ? ""
            : entry->way == ENTRY_SYNC ? "sync"
                                       : "async",
@@ -250,15 +254,13 @@ static void expect_refusals(struct scene *scene, const struct change *change, co
 
     for (unsigned i = 0; i < entry_point_count; i++) {
         const struct entry_point *entry = &entry_points[i];
-        bool starter = entry->way == ENTRY_ASYNC && strncmp(entry->name, "Session_", 8) == 0;
-        bool completes = starter || strcmp(entry->name, "Session_Close") == 0;
         unsigned long reached = atomic_load(&scene->host->reached);
         int final_callbacks = 0;
-        MI_Result result = entry->call(scene, &final_callbacks);
+        MI_Result result = front->call(scene, i, &final_callbacks);
         verdict(result == MI_RESULT_ACCESS_DENIED, change, situation, entry, "was not refused");
         verdict(atomic_load(&scene->host->reached) == reached, change, situation, entry,
                 "reached the host");
-        verdict(final_callbacks == (completes ? 1 : 0), change, situation, entry,
+        verdict(final_callbacks == (front->completes(i) ? 1 : 0), change, situation, entry,
                 "did not call back as often as it must");
     }
     verdict(records_naming(change->component) - before == entry_point_count, change, situation,
@@ -269,15 +271,11 @@ static void expect_service(struct scene *scene, const struct change *change, con
 {
     for (unsigned i = 0; i < entry_point_count; i++) {
         const struct entry_point *entry = &entry_points[i];
-        bool close = strcmp(entry->name, "Session_Close") == 0;
-        bool session = strcmp(entry->name, "Operation_GetSession") == 0 ||
-                       strcmp(entry->name, "Session_GetApplication") == 0;
         unsigned long reached = atomic_load(&scene->host->reached);
         int final_callbacks = 0;
-        MI_Result result = entry->call(scene, &final_callbacks);
-        verdict(result == (close ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK), change, situation,
-                entry, "was not served");
-        verdict((atomic_load(&scene->host->reached) > reached) == !(close || session), change,
+        MI_Result result = front->call(scene, i, &final_callbacks);
+        verdict(result == front->served(i), change, situation, entry, "was not served");
+        verdict((atomic_load(&scene->host->reached) > reached) == front->reaches(i), change,
                 situation, entry, "did not reach the host as it must");
     }
 }
@@ -310,7 +308,7 @@ static void *other_thread(void *argument)
         verdict(false, other->change, other->situation, NULL, "the change could not be made");
         return NULL;
     }
-    if (other->makes && !scene_make(other->scene)) {
+    if (other->makes && !front->make(other->scene)) {
         verdict(false, other->change, other->situation, NULL, "no session was given");
         return NULL;
     }
@@ -333,7 +331,7 @@ static bool run_other(struct other other)
 static void same_thread_there(const struct change *change, const char *situation)
 {
     struct scene scene;
-    if (!scene_make(&scene) || !change->there()) {
+    if (!front->make(&scene) || !change->there()) {
         verdict(false, change, situation, NULL, "the situation could not be made");
         return;
     }
@@ -341,7 +339,7 @@ static void same_thread_there(const struct change *change, const char *situation
     if (change->back != NULL && change->back()) {
         expect_service(&scene, change, situation);
     }
-    scene_end(&scene);
+    front->end(&scene);
 }
 
 static void same_thread_back(const struct change *change, const char *situation)
@@ -350,25 +348,25 @@ static void same_thread_back(const struct change *change, const char *situation)
     if (change->back == NULL) {
         return;
     }
-    if (!change->there() || !scene_make(&scene) || !change->back()) {
+    if (!change->there() || !front->make(&scene) || !change->back()) {
         verdict(false, change, situation, NULL, "the situation could not be made");
         return;
     }
     expect_refusals(&scene, change, situation);
-    scene_end(&scene);
+    front->end(&scene);
 }
 
 static void other_thread_differs(const struct change *change, const char *situation)
 {
     struct scene scene;
-    bool made = scene_make(&scene);
+    bool made = front->make(&scene);
     struct other other = {change, situation, &scene, true, false, true, false};
     if (!made || !run_other(other)) {
         verdict(false, change, situation, NULL, "the situation could not be made");
         return;
     }
     expect_service(&scene, change, situation);
-    scene_end(&scene);
+    front->end(&scene);
 }
 
 static void other_thread_took_it(const struct change *change, const char *situation)
@@ -377,20 +375,20 @@ static void other_thread_took_it(const struct change *change, const char *situat
     struct other other = {change, situation, &scene, true, true, false, false};
     if (run_other(other)) {
         expect_refusals(&scene, change, situation);
-        scene_end(&scene);
+        front->end(&scene);
     }
 }
 
 static void other_thread_is_the_same(const struct change *change, const char *situation)
 {
     struct scene scene;
-    bool made = scene_make(&scene);
+    bool made = front->make(&scene);
     struct other other = {change, situation, &scene, false, false, true, true};
     if (!made || !run_other(other)) {
         verdict(false, change, situation, NULL, "the situation could not be made");
         return;
     }
-    scene_end(&scene);
+    front->end(&scene);
 }
 
 static void changed_takes_and_uses(const struct change *change, const char *situation)
@@ -398,7 +396,7 @@ static void changed_takes_and_uses(const struct change *change, const char *situ
     struct scene scene;
     struct other other = {change, situation, &scene, true, true, true, true};
     if (run_other(other)) {
-        scene_end(&scene);
+        front->end(&scene);
     }
 }
 
@@ -478,18 +476,18 @@ static void namespace_changes(const struct change *change, const char *situation
         verdict(false, change, situation, NULL, "no user namespace could be made");
         return;
     }
-    if (!scene_make(&scene)) {
+    if (!front->make(&scene)) {
         verdict(false, change, situation, NULL, "no session was given");
         return;
     }
     expect_service(&scene, change, situation);
-    scene_end(&scene);
+    front->end(&scene);
     if (had_thread &&
         (pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)) {
         verdict(false, change, situation, NULL, "no thread could be made");
         return;
     }
-    if (!scene_make(&scene) || !enter_namespace()) {
+    if (!front->make(&scene) || !enter_namespace()) {
         verdict(false, change, situation, NULL, "no user namespace could be made");
         return;
     }
@@ -579,8 +577,22 @@ static bool lsm_keeps_labels(void)
     return readable;
 }
 
+/* Every change in every situation; returns how many situations were skipped. */
+static unsigned run_front(const struct front *through)
+{
+    front = through;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        for (size_t k = 0; k < sizeof(situations) / sizeof(situations[0]); k++) {
+            in_child(&changes[i], situations[k].name, situations[k].run);
+        }
+    }
+    return namespace_situations();
+}
+
 int main(void)
 {
+    unsigned skipped = 0, before = 0, made[FRONTS] = {0};
+
     counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (counts == MAP_FAILED) {
         return 1;
@@ -590,12 +602,16 @@ int main(void)
         printf("0 passed, 0 failed, 1 skipped\n");
         return 0;
     }
-    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-        for (size_t k = 0; k < sizeof(situations) / sizeof(situations[0]); k++) {
-            in_child(&changes[i], situations[k].name, situations[k].run);
-        }
+    for (int i = 0; i < FRONTS; i++) {
+        skipped += run_front(&fronts[i]);
+        made[i] = counts->passed + counts->failed - before;
+        before = counts->passed + counts->failed;
+        printf("through %s: %u checks\n", front->name, made[i]);
     }
-    unsigned skipped = namespace_situations();
+    if (made[FRONT_MI] != made[FRONT_BINDING]) {
+        printf("FAIL the two front ends do not count the same\n");
+        counts->failed++;
+    }
     if (!lsm_keeps_labels()) {
         printf("skip: lsm-label: no LSM of this kernel keeps a label for threads\n");
         skipped++;

@@ -3,6 +3,7 @@
  * policies about own actions; bad arguments; what the records say. */
 #include <check.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "miguard/gate.h"
 #include "miguard/guard.h"
-#include "miguard/switch.h"
 #include "support/log.h"
 #include "support/raw.h"
+#include "switch/switch.h"
 
 enum { STRANGER = 12345 };
 enum { READ, WRITE, ADMIN };
@@ -336,6 +338,53 @@ START_TEST(another_thread_may_use_it_as_the_target)
 }
 END_TEST
 
+/* ---- a thread that jumped out of a callback
+ * ------------------------------------------------------
+ */
+
+static jmp_buf landing;
+
+__attribute__((noinline, noreturn)) static void adopt_and_jump(const struct miguard_identity *other)
+{
+    struct switch_frame frame = {0};
+    if (switch_adopt(other, &frame, &error) != MIGUARD_OK) {
+        abort();
+    }
+    longjmp(landing, 1);
+}
+
+/* What it left behind is undone before anything is bound, or verified. */
+START_TEST(a_jump_out_of_an_adoption_binds_nobody_else)
+{
+    struct miguard_target *target = stranger();
+    struct miguard_identity *home = NULL, *other = NULL;
+    enum miguard_status status = MIGUARD_OK;
+    static struct miguard_binding *binding;
+
+    if (!need_root()) {
+        return;
+    }
+    ck_assert_int_eq(miguard_identity_capture(&home, &error), MIGUARD_OK);
+    MIGUARD_SWITCHED(target, &status, &error)
+    {
+        ck_assert_int_eq(miguard_identity_capture(&other, &error), MIGUARD_OK);
+    }
+    if (setjmp(landing) == 0) {
+        adopt_and_jump(other);
+    }
+    binding = bind_one();
+    ck_assert_uint_eq(miguard_identity_compare(miguard_binding_identity(binding), home), 0);
+    if (setjmp(landing) == 0) {
+        adopt_and_jump(other);
+    }
+    ck_assert_int_eq(use(binding, READ), MIGUARD_OK);
+    miguard_release(binding);
+    miguard_target_free(target);
+    miguard_identity_free(home);
+    miguard_identity_free(other);
+}
+END_TEST
+
 /* ---- numbers -------------------------------------------------------------------------------- */
 
 START_TEST(a_number_finds_its_binding)
@@ -451,11 +500,21 @@ END_TEST
 /* Below /run: others can write /tmp, where a policy is refused. */
 static char policy_folder[64], policy_file[96];
 
-static void write_policy(const char *text)
+static void make_policy_folder(void)
 {
     snprintf(policy_folder, sizeof(policy_folder), "/run/miguard-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(policy_folder));
     snprintf(policy_file, sizeof(policy_file), "%s/policy.yaml", policy_folder);
+}
+
+static void remove_policy(void)
+{
+    unlink(policy_file);
+    rmdir(policy_folder);
+}
+
+static void write_policy(const char *text)
+{
     FILE *file = fopen(policy_file, "w");
     ck_assert_ptr_nonnull(file);
     fputs(text, file);
@@ -467,12 +526,12 @@ static void in_force(const char *text)
 {
     struct miguard_config config = MIGUARD_CONFIG_INIT;
 
+    make_policy_folder();
     write_policy(text);
     config.audit_file = log_path();
     config.policy = policy_file;
     enum miguard_status status = miguard_configure(&config, &error);
-    unlink(policy_file);
-    rmdir(policy_folder);
+    remove_policy();
     ck_assert_msg(status == MIGUARD_OK, "%s: %s", error.step, error.detail);
 }
 
@@ -502,6 +561,135 @@ START_TEST(a_policy_decides_about_actions_and_resources)
     ck_assert_ptr_null(none);
     ck_assert_str_eq(refusal.rule, "no-secrets");
     miguard_release(binding);
+}
+END_TEST
+
+/* ---- behind a gate ----------------------------------------------------------------------------
+ */
+
+/* Each verification but the first of a binding is answered by what the thread knows. */
+static void *close_own_gate_and_use(void *unused)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_binding *first = NULL, *second = NULL;
+
+    options.scope = MIGUARD_GATE_THREAD;
+    if (miguard_gate_close(&options, &error) != MIGUARD_OK ||
+        miguard_bind(front, NULL, NULL, &first, NULL) != MIGUARD_OK ||
+        miguard_bind(front, NULL, NULL, &second, NULL) != MIGUARD_OK) {
+        return (void *)1;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (use(first, READ) != MIGUARD_OK || use_again(first, WRITE) != MIGUARD_OK ||
+            use(first, ADMIN) != MIGUARD_DENIED || strcmp(refusal.rule, "no-admin") != 0) {
+            return (void *)2;
+        }
+    }
+    miguard_revoke(first);
+    if (use(first, READ) != MIGUARD_DENIED || use_again(first, READ) != MIGUARD_DENIED ||
+        use(second, READ) != MIGUARD_OK || use(second, 3) != MIGUARD_INVALID_ARGUMENT) {
+        return (void *)3;
+    }
+    write_policy("version: 1\nrules:\n  - { name: gone, match: { provider: files }, "
+                 "decision: deny }\n");
+    if (miguard_reload(&error) != MIGUARD_OK || use(second, READ) != MIGUARD_DENIED ||
+        strcmp(refusal.rule, "gone") != 0 || use_again(second, READ) != MIGUARD_DENIED) {
+        return (void *)4;
+    }
+    miguard_release(first);
+    miguard_release(second);
+    return unused;
+}
+
+static bool child_is_refused(struct miguard_binding *binding)
+{
+    int ended = -1;
+
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(use(binding, READ) == MIGUARD_BAD_HANDLE ? 0 : 1);
+    }
+    return waitpid(child, &ended, 0) == child && ended == 0;
+}
+
+/* Where no rule asks for the action, the policy is not asked at all: the quickest way of all. A
+ * newer policy is noticed all the same, and takes the resource of the binding for the use. */
+static void *use_without_rules(void *unused)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_binding *first = NULL, *second = NULL;
+    const struct miguard_use elsewhere = MIGUARD_USE(READ, "/srv/public");
+
+    options.scope = MIGUARD_GATE_THREAD;
+    if (miguard_gate_close(&options, &error) != MIGUARD_OK ||
+        miguard_bind(front, NULL, NULL, &first, NULL) != MIGUARD_OK ||
+        miguard_bind(front, "/srv/secret", NULL, &second, NULL) != MIGUARD_OK) {
+        return (void *)1;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (use(first, READ) != MIGUARD_OK || use(first, 3) != MIGUARD_INVALID_ARGUMENT ||
+            miguard_verify(second, &elsewhere, &refusal) != MIGUARD_OK ||
+            miguard_verify(second, &elsewhere, &refusal) != MIGUARD_OK) {
+            return (void *)2;
+        }
+    }
+    if (!child_is_refused(first) || use(first, READ) != MIGUARD_OK) {
+        return (void *)3;
+    }
+    write_policy("version: 1\nrules:\n  - { name: gone, match: { resource: /srv/secret }, "
+                 "decision: deny }\n");
+    if (miguard_verify(second, &elsewhere, &refusal) != MIGUARD_OK ||
+        miguard_reload(&error) != MIGUARD_OK ||
+        miguard_verify(second, &elsewhere, &refusal) != MIGUARD_DENIED ||
+        strcmp(refusal.rule, "gone") != 0 || use(first, READ) != MIGUARD_OK ||
+        use(first, READ) != MIGUARD_OK) {
+        return (void *)4;
+    }
+    miguard_revoke(first);
+    if (use(first, READ) != MIGUARD_DENIED) {
+        return (void *)5;
+    }
+    miguard_release(first);
+    miguard_release(second);
+    return unused;
+}
+
+static void on_gated_thread(void *(*function)(void *))
+{
+    pthread_t thread;
+    void *result = NULL;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, function, NULL), 0);
+    pthread_join(thread, &result);
+    ck_assert_msg(result == NULL, "step %lu: %s %s", (unsigned long)(uintptr_t)result, error.step,
+                  error.detail);
+}
+
+static void configure_gated(const char *text)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+
+    make_policy_folder();
+    write_policy(text);
+    config.audit_file = log_path();
+    config.policy = policy_file;
+    ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_OK);
+}
+
+START_TEST(a_gated_thread_is_refused_what_another_is)
+{
+    configure_gated("version: 1\nrules:\n  - { name: no-admin, match: { action: \"admin.*\" }, "
+                    "decision: deny }\n");
+    on_gated_thread(close_own_gate_and_use);
+    remove_policy();
+}
+END_TEST
+
+START_TEST(what_a_gated_thread_knows_is_still_true)
+{
+    configure_gated("version: 1\n");
+    on_gated_thread(use_without_rules);
+    remove_policy();
 }
 END_TEST
 
@@ -577,11 +765,14 @@ int main(void)
     tcase_add_test(tests, a_revoked_binding_stays_revoked);
     tcase_add_test(tests, a_target_is_bound_without_switching);
     tcase_add_test(tests, another_thread_may_use_it_as_the_target);
+    tcase_add_test(tests, a_jump_out_of_an_adoption_binds_nobody_else);
     tcase_add_test(tests, a_number_finds_its_binding);
     tcase_add_test(tests, every_other_number_is_refused);
     tcase_add_test(tests, a_number_is_never_given_twice);
     tcase_add_test(tests, a_child_may_not_use_what_it_inherited);
     tcase_add_test(tests, a_policy_decides_about_actions_and_resources);
+    tcase_add_test(tests, a_gated_thread_is_refused_what_another_is);
+    tcase_add_test(tests, what_a_gated_thread_knows_is_still_true);
     tcase_add_test(tests, a_binding_holds_the_set_up);
     tcase_add_test(tests, threads_share_a_binding);
     suite_add_tcase(suite, tests);
