@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package miguard acts as other users on one thread at a time, and verifies what is bound to them.
+// Copy the folder, and build with "replace miguard => ./miguard" in go.mod; it needs cgo.
 //
 //	files, err := miguard.Register("fileserver", "read", "write")
 //	alice, err := miguard.User("alice")
@@ -32,6 +33,7 @@ package miguard
 #include <miguard/switch.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 // The macros of the headers are not visible to Go.
 static struct miguard_config config_default(void)
@@ -39,14 +41,23 @@ static struct miguard_config config_default(void)
 	return (struct miguard_config)MIGUARD_CONFIG_INIT;
 }
 
-static enum miguard_status verify(struct miguard_binding *binding, uint32_t action,
-				  const char *resource, int again,
-				  struct miguard_refusal *ret_refusal)
+// A refusal is large, so Go makes room for one only when there is one. NULL when the use is
+// allowed; the caller frees it.
+static struct miguard_refusal *verify(struct miguard_binding *binding, uint32_t action,
+				      const char *resource, int again)
 {
 	const struct miguard_use use = MIGUARD_USE(action, resource);
+	struct miguard_refusal refusal;
 
-	return again ? miguard_verify_again(binding, &use, ret_refusal)
-		     : miguard_verify(binding, &use, ret_refusal);
+	if ((again ? miguard_verify_again(binding, &use, &refusal)
+		   : miguard_verify(binding, &use, &refusal)) == MIGUARD_OK) {
+		return NULL;
+	}
+	struct miguard_refusal *copy = malloc(sizeof(refusal));
+	if (copy == NULL) {
+		abort(); // as Go does without memory
+	}
+	return memcpy(copy, &refusal, sizeof(refusal));
 }
 
 // The list stays Go's memory: C keeps no pointer to it.
@@ -511,10 +522,13 @@ func (b *Binding) verify(action uint32, resource string, again C.int) error {
 		return err
 	}
 	defer free(rawResource)
-	var refusal C.struct_miguard_refusal
-	status := C.verify(b.raw, C.uint32_t(action), rawResource, again, &refusal)
+	refusal := C.verify(b.raw, C.uint32_t(action), rawResource, again)
 	runtime.KeepAlive(b)
-	return permitted(status, &refusal)
+	if refusal == nil {
+		return nil
+	}
+	defer C.free(unsafe.Pointer(refusal))
+	return permitted(refusal.status, refusal)
 }
 
 // Revoke makes every later verification a refusal.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""miguard for Python, by ctypes.
+"""miguard for Python, by ctypes: copy this file beside your own.
 
     files = miguard.FrontEnd("fileserver", ["read", "write"])
     alice = miguard.Target.user("alice")

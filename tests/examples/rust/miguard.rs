@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
-//! miguard for Rust, in one file and without dependencies.
+//! miguard for Rust, in one file and without dependencies. Copy it among your sources, or:
+//!
+//! ```text
+//! rustc --edition 2021 -O --crate-type rlib miguard.rs
+//! rustc --edition 2021 -O --extern miguard=libmiguard.rlib server.rs
+//! ```
+//!
+//! A use:
 //!
 //! ```text
 //! let files = FrontEnd::register("fileserver", &["read", "write"])?;
@@ -17,6 +24,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::os::raw::{c_char, c_int, c_uint};
 use std::os::unix::io::AsRawFd;
 use std::ptr;
@@ -287,28 +295,24 @@ fn nul_byte_refusal() -> Box<Refusal> {
     })
 }
 
-/// As `checked()`. A refusal is large, so it is boxed.
+/// As `checked()`. A refusal is large: it is boxed, and its room not cleared where nothing is
+/// refused. C clears all of it before it writes a refusal, and does so on each failure (guard.h).
 fn permitted(f: impl FnOnce(*mut RawRefusal) -> c_int) -> Result<(), Box<Refusal>> {
-    let mut raw = RawRefusal {
-        status: 0,
-        reason: ptr::null(),
-        difference: 0,
-        rule: [0; 104],
-        source: [0; 164],
-        decision_id: [0; 48],
-        sentence: [0; 960],
-    };
-    match f(&mut raw) {
+    let mut room = MaybeUninit::<RawRefusal>::uninit();
+    match f(room.as_mut_ptr()) {
         OK => Ok(()),
-        status => Err(Box::new(Refusal {
-            status: Status(status),
-            reason: text_of(raw.reason),
-            difference: raw.difference,
-            rule: text_of(raw.rule.as_ptr()),
-            source: text_of(raw.source.as_ptr()),
-            decision_id: text_of(raw.decision_id.as_ptr()),
-            sentence: text_of(raw.sentence.as_ptr()),
-        })),
+        status => {
+            let raw = unsafe { room.assume_init_ref() };
+            Err(Box::new(Refusal {
+                status: Status(status),
+                reason: text_of(raw.reason),
+                difference: raw.difference,
+                rule: text_of(raw.rule.as_ptr()),
+                source: text_of(raw.source.as_ptr()),
+                decision_id: text_of(raw.decision_id.as_ptr()),
+                sentence: text_of(raw.sentence.as_ptr()),
+            }))
+        }
     }
 }
 
@@ -654,7 +658,7 @@ impl Drop for Binding {
 macro_rules! layout_of {
     ($out:ident, $type:ident, $name:literal, $($member:ident),+) => {
         $out.push((format!("{} sizeof", $name), std::mem::size_of::<$type>()));
-        let room = std::mem::MaybeUninit::<$type>::uninit();
+        let room = MaybeUninit::<$type>::uninit();
         $(
             let member = unsafe { ptr::addr_of!((*room.as_ptr()).$member) };
             let offset = member as usize - room.as_ptr() as usize;
