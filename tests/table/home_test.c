@@ -611,6 +611,20 @@ static bool nothing_is_tried(void *unused)
     return true;
 }
 
+/* A drop leaves the home of before, also for the thread that a gate knows. */
+static bool after_a_drop(void *unused)
+{
+    struct miguard_home *home = NULL, *fresh = NULL;
+    struct miguard_error error = {0};
+
+    MUST(start(unused == NULL ? &as_root : &as_gated_root, &home) && nothing_found(home));
+    MUST(miguard_drop(target_of(OTHER), NULL) == MIGUARD_OK);
+    MUST(miguard_home_check(home, &error) == MIGUARD_NOT_VERIFIED);
+    MUST(miguard_home_return(home, NULL, NULL, NULL) == MIGUARD_NOT_VERIFIED);
+    MUST(miguard_home_capture(&fresh, NULL) == MIGUARD_OK && nothing_found(fresh));
+    return true;
+}
+
 static bool wrong_arguments(void *unused)
 {
     struct miguard_error error = {0};
@@ -868,6 +882,8 @@ int main(void)
         {"a thread that cannot be read", cannot_be_read, NULL, false},
         {"nothing is tried in vain", nothing_is_tried, NULL, false},
         {"records", is_recorded, NULL, false},
+        {"after a drop", after_a_drop, NULL, false},
+        {"after a drop behind the gate", after_a_drop, (void *)&situations, true},
         {"wrong arguments", wrong_arguments, NULL, false},
         {"read without a gate", read_without_a_gate, NULL, false},
         {"known behind the gate", known_behind_the_gate, NULL, true},
