@@ -423,6 +423,24 @@ static void all_act(bool with_policy)
     check_files();
 }
 
+/* Without root no folder is at hand that only this user can write, as a policy must lie in: then
+ * the standard one applies. */
+static const char *const *options(void)
+{
+    static const char *words[6];
+
+    words[0] = "--audit";
+    words[1] = audit_path;
+    words[2] = geteuid() == 0 ? "--policy" : NULL;
+    words[3] = policy_path;
+    return words;
+}
+
+static const char *where(void)
+{
+    return geteuid() == 0 ? "/run" : "/tmp";
+}
+
 static const char *fileserver(void)
 {
     const char *other = getenv("FILESERVER");
@@ -584,15 +602,14 @@ START_TEST(without_privilege_it_serves_itself_only)
 {
     const bool as_root = geteuid() == 0;
     const uid_t uid = as_root ? uid_of(1) : geteuid();
-    const char *const more[] = {"--policy", policy_path, "--audit", audit_path, NULL};
     const char *cannot = "REFUSED the kernel refused the change";
     char path[160];
 
-    make_place(as_root ? "/run" : getenv("HOME") != NULL ? getenv("HOME") : "/tmp");
+    make_place(where());
     snprintf(path, sizeof(path), "%s/file", root_path);
     put(path, "for all", geteuid(), getegid(), 0644);
     ck_assert(!as_root || (chown(base, uid, uid) == 0 && chown(policy_path, uid, uid) == 0));
-    ck_assert(start_as(fileserver(), more, uid));
+    ck_assert(start_as(fileserver(), options(), uid));
     ck_assert_str_eq(ask_as(uid)->content, "for all");
     if (as_root) {
         ck_assert_msg(is_answer(ask_as(uid_of(2)), cannot), "%s", ask_as(uid_of(2))->line);
@@ -632,18 +649,15 @@ START_TEST(a_request_is_bounded_and_leads_nowhere_else)
 {
     static struct answer answer;
     char path[160], line[4096];
-    const char *const more[] = {"--policy", policy_path, "--audit", audit_path, NULL};
 
-    if (!root("requests")) {
-        return;
-    }
-    make_place("/run");
-    make_files();
+    make_place(where());
+    snprintf(path, sizeof(path), "%s/u0", root_path);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
     snprintf(path, sizeof(path), "%s/link", root_path);
     ck_assert_int_eq(symlink("/proc/self", path), 0);
     snprintf(path, sizeof(path), "%s/pipe", root_path);
     ck_assert_int_eq(mkfifo(path, 0666), 0);
-    start(fileserver(), more);
+    start(fileserver(), options());
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         int fd = connect_to_server();
         ask(fd, &answer, requests[i].request);
@@ -666,15 +680,10 @@ START_TEST(requests_may_come_together_or_in_pieces)
 {
     enum { MANY = 200 };
     static struct answer answer;
-    const char *const more[] = {"--policy",  policy_path, "--audit", audit_path,
-                                "--threads", "2",         NULL};
     const char pieces[] = "WRITE f 3\nabcREAD f\n";
 
-    if (!root("requests together")) {
-        return;
-    }
-    make_place("/run");
-    start(fileserver(), more);
+    make_place(where());
+    start(fileserver(), options());
     int fd = connect_to_server();
     for (const char *piece = pieces; *piece != '\0'; piece++) {
         ck_assert(send_all(fd, piece, 1));
@@ -698,7 +707,7 @@ START_TEST(a_broken_policy_stops_it)
 {
     const char *const more[] = {"--policy", policy_path, "--audit", audit_path, NULL};
 
-    make_place(geteuid() == 0 ? "/run" : "/tmp");
+    make_place(where());
     put(policy_path, "version: 1\nrules: maybe\n", geteuid(), getegid(), 0644);
     ck_assert(!start_as(fileserver(), more, geteuid()));
     ck_assert_int_ge(lines_with(said_path, "fileserver: a policy file has errors", ""), 1);
