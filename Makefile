@@ -364,7 +364,7 @@ check-valgrind: deps ## the tests under valgrind
 
 # What takes a quarter of an hour has a target of its own.
 lifetime := tests/live/lifetime_test
-check-arm64: ## tests for aarch64: cross built, and run under qemu-user (3 min)
+check-arm64: ## tests for aarch64: cross built, and run under qemu-user (5 min)
 	@sh tests/arm64.sh
 
 check-arm64-system: ## gate, switch, drop, fork, sessions for aarch64 as root under a Debian kernel in qemu-system (40 min)
@@ -399,7 +399,7 @@ check-signals: deps ## each signal at each system call of the library, behind th
 	FULL=1 build/$(signals)
 
 denied := tests/table/denied_test
-check-denied: deps ## switches, ways back and drops under every filter that denies some of their calls (30 min)
+check-denied: deps ## switches, ways back and drops under every filter that denies some of their calls (hours)
 	@$(MAKE) --no-print-directory build/$(denied)
 	FULL=1 build/$(denied)
 

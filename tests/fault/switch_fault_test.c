@@ -491,6 +491,19 @@ static bool judge(int status, struct outcomes *outcomes)
     return false;
 }
 
+/* With QUICK=1 a change is denied, or said to be done, and few of the readings are tried. Under an
+ * emulator, where a child takes a second, two of three of these. */
+static bool is_left_out(const struct site *site, int at, int answer)
+{
+    if (getenv("QUICK") == NULL) {
+        return false;
+    }
+    if (!site->changes) {
+        return (at + answer) % 31 != 0;
+    }
+    return answer % 4 != 0 || (getenv("EMULATED") != NULL && (at + answer / 4) % 3 == 0);
+}
+
 static void every_call_in_turn(const struct scene *scene, enum trial trial, enum reach reach,
                                struct outcomes *outcomes)
 {
@@ -513,7 +526,7 @@ static void every_call_in_turn(const struct scene *scene, enum trial trial, enum
             if (reach == FROM_NOW_ON && answers[i] == 0 && !sites[at].changes) {
                 continue;
             }
-            if (getenv("QUICK") != NULL && (sites[at].changes ? i % 4 != 0 : (at + i) % 31 != 0)) {
+            if (is_left_out(&sites[at], at, i)) {
                 continue;
             }
             status = in_child(scene, trial, at, reach, answers[i]);

@@ -3,13 +3,13 @@
  * A signal handler that comes in at any system call of the library: of a check, a capture, a
  * switch, the way back, a drop and the closing of a gate. Each signal that can have a handler, 32
  * and 33 included, is sent at the entry and at the exit of each call, by a tracer that stops the
-The handler does what a stray call in a program does: it asks for a change with the
+ * thread there. The handler does what a stray call in a program does: it asks for a change with the
  * registers that it inherited, and with the cookie.
  *
  * FULL=1 sends each signal alone at each place, too (make check-signals; minutes); else all of them
- * together at each place and each alone at some. QUICK=1 is for an emulator, where each of the two
- * million stops takes a hundred times as long: all together at every fifth place, each alone at
- * every hundredth, so that the places between them are left out.
+ * together at each place and each alone at some. QUICK=1 sends all together at every fifth place
+ * and each alone at every hundredth. EMULATED=1 leaves out more places: each of two million stops
+ * takes hundreds of times as long there, and what is asked is whether that kernel is as this one.
  *
  * What must hold behind the gate: no such change passes, none goes unnoticed, nothing aborts, and
  * the operation ends as it would have. Without a gate a change passes, and the next check must say
@@ -361,9 +361,13 @@ struct steps {
 
 static struct steps steps(void)
 {
-    static const struct steps each = {1, 1, 1}, usual = {1, 9, 3}, quick = {5, 100, 10};
+    static const struct steps each = {1, 1, 1}, usual = {1, 9, 3}, quick = {5, 100, 10},
+                              emulated = {20, 300, 60};
 
-    return getenv("FULL") != NULL ? each : getenv("QUICK") != NULL ? quick : usual;
+    return getenv("FULL") != NULL       ? each
+           : getenv("EMULATED") != NULL ? emulated
+           : getenv("QUICK") != NULL    ? quick
+                                        : usual;
 }
 
 /* Where a signal is first sent alone. Each operation has more places, so each signal is sent. */
