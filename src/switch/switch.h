@@ -41,12 +41,13 @@ void switch_restore(struct switch_frame *frame);
  * Undoes adoptions whose function never came back because longjmp(3) left it. Called where the
  * library is entered and the thread's identity matters; costs nothing without adoptions.
  *
- * here is the frame of the entered function. If the landing function of the jump calls it directly,
- * it is above everything that was jumped over, so nothing is missed; the deeper the function, the
- * more may be missed, until a shallower one is entered.
+ * here is where the frame of the entered function begins. If the landing function of the jump calls
+ * it directly, it is above everything that was jumped over, so nothing is missed; the deeper the
+ * function, the more may be missed, until a shallower one is entered. It is not the frame's
+ * address: on aarch64 that is the other end of the frame, below all that the function keeps there.
  */
 void switch_settle_at(const void *here);
-#define switch_settle() switch_settle_at(__builtin_frame_address(0))
+#define switch_settle() switch_settle_at(__builtin_dwarf_cfa())
 
 /* ---- for the audit log ------------------------------------------------------------------- */
 

@@ -30,6 +30,7 @@
 #include "support/fronts.h"
 #include "support/log.h"
 #include "support/raw.h"
+#include "support/userns.h"
 
 enum { SOMEBODY = 12345 }; /* a uid and gid that nobody has */
 
@@ -449,7 +450,7 @@ static bool enter_namespace(void)
         snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)self);
         _exit(mapped && write_file(path, map) ? 0 : 1);
     }
-    if (writer < 0 || unshare(CLONE_NEWUSER) != 0 || write(go[1], "x", 1) != 1 ||
+    if (writer < 0 || !userns_enter() || write(go[1], "x", 1) != 1 ||
         waitpid(writer, &status, 0) != writer || status != 0) {
         return false;
     }
