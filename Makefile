@@ -367,7 +367,7 @@ lifetime := tests/live/lifetime_test
 check-arm64: ## tests for aarch64: cross built, and run under qemu-user (5 min)
 	@sh tests/arm64.sh
 
-check-arm64-system: ## gate, switch, drop, fork, sessions for aarch64 as root under a Debian kernel in qemu-system (40 min)
+check-arm64-system: ## gate, switch, drop, fork, sessions for aarch64 as root under a Debian kernel in qemu-system (15 min)
 	@sh tests/arm64_system.sh
 
 check-musl: deps ## every source compiles against musl, which has all that it uses
