@@ -73,8 +73,9 @@ static void make_timer(void)
                    syscall(SYS_timer_settime, timer.id, 0, &setting, NULL) == 0;
 }
 
-/* Does not change errno. */
-static bool timer_is_ours(void)
+/* Does not change errno. Out of line, as draw_once(): what it keeps on the stack would be paid for
+ * at each question for the epoch, which every guarded call asks. */
+__attribute__((noinline)) static bool timer_is_ours(void)
 {
     struct itimerspec found = {{0, 0}, {0, 0}};
     int error = errno;
@@ -140,7 +141,7 @@ static void empty_in_child(void)
 FORK_OWNER(process, .rank = FORK_PROCESS, .lock = &page_once.lock, .in_child = empty_in_child);
 
 /* Several threads may find the page empty; the first to store wins and all use its value. */
-static uint64_t draw_once(_Atomic uint64_t *cell)
+__attribute__((noinline)) static uint64_t draw_once(_Atomic uint64_t *cell)
 {
     uint64_t value = draw_random();
     uint64_t found = 0;

@@ -82,8 +82,11 @@ static double guard_ns(struct guarded_session *session, bool fresh)
     const struct guard_call call = {.operation = OPERATION_GET_INSTANCE,
                                     .binding = &session->binding};
     struct refusal refusal;
-    double start = nanoseconds();
 
+    if (!guard_use(&call, &refusal)) { /* what the thread knew was about another binding */
+        abort();
+    }
+    double start = nanoseconds();
     for (int i = 0; i < CHECKS; i++) {
         identity_change_count += fresh ? 2 : 0; /* as if there had been a switch */
         if (!guard_use(&call, &refusal)) {
@@ -131,8 +134,11 @@ static struct miguard_binding *binding_of_thread(void)
 static double verify_ns(struct miguard_binding *binding, bool fresh)
 {
     const struct miguard_use use = MIGUARD_USE(0, "/srv/data/report");
-    double start = nanoseconds();
 
+    if (miguard_verify(binding, &use, NULL) != MIGUARD_OK) {
+        abort();
+    }
+    double start = nanoseconds();
     for (int i = 0; i < CHECKS; i++) {
         identity_change_count += fresh ? 2 : 0; /* as if there had been a switch */
         if (miguard_verify(binding, &use, NULL) != MIGUARD_OK) {
