@@ -257,6 +257,26 @@ static struct outcome take_default(struct parts *parts, const struct draft_setti
     };
 }
 
+/* The entries, which the caller counts when the parts have memory. */
+static const struct client_rule *take_clients(struct parts *parts,
+                                              const struct draft_settings *settings)
+{
+    struct client_rule *clients = take_front(parts, settings->client_count, sizeof(*clients));
+
+    for (uint32_t i = 0; i < settings->client_count; i++) {
+        const struct draft_client *from = &settings->clients[i];
+        const struct client_rule client = {
+            .providers = take_globs(parts, &from->providers),
+            .may = from->may,
+            .source = take_place(parts, &from->place),
+        };
+        if (clients != NULL) {
+            clients[i] = client;
+        }
+    }
+    return clients;
+}
+
 /* Counts when parts has no memory; rules then is not written to. The two passes take the same
  * steps, so the second one needs exactly what the first one counted. */
 static void fill(struct policy *policy, struct parts *parts, const struct policy_draft *draft)
@@ -272,6 +292,7 @@ static void fill(struct policy *policy, struct parts *parts, const struct policy
             rules[i] = rule;
         }
     }
+    policy->clients = take_clients(parts, &draft->settings);
 }
 
 /* On failure policy_free() releases what is there. */
@@ -330,6 +351,7 @@ enum miguard_status policy_compile(const struct policy_draft *draft,
     policy->audit_failure_denies = settings->audit_failure_denies;
     policy->revokes = settings->on_mismatch == DRAFT_MISMATCH_REVOKE;
     policy->keys = settings->keys;
+    policy->client_count = settings->client_count;
     enum miguard_status status = compile_rules(policy, draft);
     if (status != MIGUARD_OK) {
         policy_free(policy);
@@ -385,6 +407,11 @@ enum audit_keys_mode policy_keys(const struct policy *policy)
     return policy->keys;
 }
 
+bool policy_failure_denies(const struct policy *policy)
+{
+    return policy->audit_failure_denies;
+}
+
 bool policy_revokes(const struct policy *policy)
 {
     return policy->revokes;
@@ -393,4 +420,21 @@ bool policy_revokes(const struct policy *policy)
 uint32_t policy_rule_count(const struct policy *policy)
 {
     return policy->rule_count;
+}
+
+/* Few entries, asked once a request: they are walked. */
+struct policy_client policy_client(const struct policy *policy, const char *provider)
+{
+    for (uint32_t i = 0; i < policy->client_count; i++) {
+        const struct client_rule *client = &policy->clients[i];
+        if (policy_globs_match(&client->providers, provider, MATCH_FILE_NAME)) {
+            return (struct policy_client){client->may, "clients", client->source, ""};
+        }
+    }
+    if (policy->client_count > 0) {
+        return (struct policy_client){DRAFT_MAY_NOTHING, "clients", policy->clients[0].source,
+                                      "no entry of clients names this provider"};
+    }
+    return (struct policy_client){DRAFT_MAY_IMPERSONATE, "default", "built-in",
+                                  "the policy has no clients"};
 }

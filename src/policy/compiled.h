@@ -66,6 +66,16 @@ struct rule {
     struct outcome outcome;
 };
 
+/* One entry of clients:. */
+struct client_rule {
+    struct globs providers;
+    enum draft_may may;
+    const char *source;
+};
+
+/* Whether the name fits one of the globs; no globs fit every name. */
+bool policy_globs_match(const struct globs *globs, const char *name, enum match_kind kind);
+
 /* A call made ready for matching. */
 struct question {
     enum operation operation;
@@ -271,6 +281,8 @@ struct policy {
     struct outcome same, differs; /* when no rule applies */
     uint32_t rule_count;
     const struct rule *rules;
+    uint32_t client_count; /* 0: the key is absent */
+    const struct client_rule *clients;
     struct rule_index *index; /* NULL when there is no rule */
     void *parts;              /* what the rules point to */
 };

@@ -24,6 +24,7 @@ enum {
     DRAFT_MAX_FILE = 64 * 1024,
     DRAFT_MAX_RULES = 1024, /* over all files */
     DRAFT_MAX_TESTS = 4096,
+    DRAFT_MAX_CLIENTS = 256, /* entries of `clients:`, over all files */
     DRAFT_MAX_DEPTH = 8,
     DRAFT_MAX_FILES = 256,
     DRAFT_MAX_VALUES = 256, /* alternatives of one key */
@@ -127,6 +128,20 @@ struct draft_test {
     const char *expect_rule; /* NULL when absent; "default" is the default */
 };
 
+/* What a provider may do with the client of its request. Zero refuses. */
+enum draft_may {
+    DRAFT_MAY_NOTHING,
+    DRAFT_MAY_IDENTIFY,    /* learn who it is, compare and bind it, but not become it */
+    DRAFT_MAY_IMPERSONATE, /* that, and become it */
+};
+
+/* One entry of clients:, of which the first that fits the provider counts. */
+struct draft_client {
+    struct policy_place place;    /* of its first key */
+    struct draft_globs providers; /* file names of modules; never empty */
+    enum draft_may may;
+};
+
 /* One place where records go, and where that is said. */
 struct draft_sink {
     struct policy_place place;
@@ -152,7 +167,9 @@ struct draft_settings {
     struct policy_place watch_place;
     struct miguard_gate_options gate;
     struct policy_place gate_scope_place, gate_action_place, gate_report_place, gate_io_uring_place;
-    const struct draft_sink *sinks; /* audit.sinks, never empty */
+    const struct draft_client *clients; /* those of all files, in the order of reading */
+    uint32_t client_count;              /* 0: the key is absent */
+    const struct draft_sink *sinks;     /* audit.sinks, never empty */
     uint32_t sink_count;
     struct policy_place sinks_place;
     uint32_t repeat_seconds; /* audit.repeat-window; 0: off */

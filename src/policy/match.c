@@ -176,6 +176,11 @@ static bool name_covered(const struct globs *globs, const char *name, bool ignor
     return globs->count == 0;
 }
 
+bool policy_globs_match(const struct globs *globs, const char *name, enum match_kind kind)
+{
+    return name_covered(globs, name != NULL ? name : "", match_ignores_case(kind));
+}
+
 /* ---- each shape: is the key present, and why does it not hold? ---------------------------------
  */
 

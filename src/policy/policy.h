@@ -53,11 +53,29 @@ miguard_components policy_compared(const struct policy *policy);
 /* POLICY_AUDIT_ bits. */
 unsigned policy_audited(const struct policy *policy);          /* defaults: audit */
 bool policy_revokes(const struct policy *policy);              /* on-mismatch: revoke */
+bool policy_failure_denies(const struct policy *policy);       /* on-audit-failure: deny */
 enum audit_keys_mode policy_keys(const struct policy *policy); /* audit: keys */
 uint32_t policy_rule_count(const struct policy *policy);
 
 /* Bytes of the longest resource that is read, with its NUL: as PATH_MAX. */
 enum { POLICY_RESOURCE = 4096 };
+
+/* What a provider may do with the client of its request, and where that is said. The texts are the
+ * policy's. */
+struct policy_client {
+    enum draft_may may;
+    const char *rule;   /* "clients", or "default" where the policy has no such key */
+    const char *source; /* file:line:col of the entry, or "built-in" */
+    const char *reason; /* for a person */
+};
+
+/*
+ * The first entry of clients: that fits the provider, whose name may be NULL or "". Where entries
+ * are and none fits, nothing may be done: a list of those who may is complete. Without the key a
+ * provider may impersonate: it can already switch to any user that a request names, so that a
+ * refusal would only lead it to believe the request instead of the host. Pure.
+ */
+struct policy_client policy_client(const struct policy *policy, const char *provider);
 
 /*
  * opened_as: an identity that is NULL or zeroed differs from everything in every component

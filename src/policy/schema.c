@@ -22,15 +22,11 @@ static void read_version(const struct reader *reader, const struct node *node, v
 
 /* In the order of miguard-policy(5), which messages about unknown keys have too. */
 static const struct schema_key policy_keys[] = {
-    {"version", true, read_version},
-    {"defaults", false, schema_read_defaults},
-    {"compare", false, schema_read_compare},
-    {"gate", false, schema_read_gate},
-    {"watch", false, schema_read_watch},
-    {"audit", false, schema_read_audit},
-    {"rules", false, schema_read_rules},
-    {"tests", false, schema_read_tests},
-    {NULL, false, NULL},
+    {"version", true, read_version},         {"defaults", false, schema_read_defaults},
+    {"compare", false, schema_read_compare}, {"gate", false, schema_read_gate},
+    {"watch", false, schema_read_watch},     {"audit", false, schema_read_audit},
+    {"clients", false, schema_read_clients}, {"rules", false, schema_read_rules},
+    {"tests", false, schema_read_tests},     {NULL, false, NULL},
 };
 
 /* Whether all rules of a file are seen, so that one that is not there is really missing. An unknown

@@ -53,14 +53,15 @@ struct load {
     uint32_t *rule_hashes; /* grows along */
     struct draft_test *tests;
     uint32_t test_count, test_capacity;
+    struct draft_client *clients; /* room for DRAFT_MAX_CLIENTS; NULL before the first */
     const char *files[DRAFT_MAX_FILES];
     uint32_t file_count;
     struct known_name *names[KNOWN_NAME_LISTS];
     int64_t directory_end; /* when the directory is waited for no longer, as clock_now_ms() */
     struct rule_reference *references;
-    bool incomplete;             /* rules are missing: nothing can be said of references to them */
-    bool rules_full, tests_full; /* reported once each */
-    bool failed;                 /* memory is out */
+    bool incomplete; /* rules are missing: nothing can be said of references to them */
+    bool rules_full, tests_full, clients_full; /* reported once each */
+    bool failed;                               /* memory is out */
 };
 
 /* What the readers pass on: the load and the file that is read. */
@@ -161,6 +162,9 @@ uint64_t schema_read_capabilities(const struct reader *reader, const struct node
 void schema_read_place(const struct reader *reader, const struct node *node,
                        struct policy_place *ret_place);
 
+/* One pattern for the file name of a provider module, or several; none after an error. */
+struct draft_globs schema_read_providers(const struct reader *reader, const struct node *node);
+
 /* ---- ids: ids.c ------------------------------------------------------------------------------ */
 
 /* A user or group by name or id, or a range of ids. */
@@ -179,7 +183,7 @@ enum directory_result schema_user_groups(const struct reader *reader,
                                          const struct directory_entry *user, uint32_t **ret_groups,
                                          uint32_t *ret_count, int *ret_error);
 
-/* ---- the parts: schema_settings.c, schema_rules.c, schema_tests.c ---------------------------- */
+/* ---- the parts: schema_settings.c, schema_clients.c, schema_rules.c, schema_tests.c ---------- */
 
 /* Each reads the value of one key at the top of a file into the load's settings, rules or tests.
  * target is not used. */
@@ -188,12 +192,13 @@ void schema_read_compare(const struct reader *reader, const struct node *node, v
 void schema_read_gate(const struct reader *reader, const struct node *node, void *target);
 void schema_read_watch(const struct reader *reader, const struct node *node, void *target);
 void schema_read_audit(const struct reader *reader, const struct node *node, void *target);
+void schema_read_clients(const struct reader *reader, const struct node *node, void *target);
 void schema_read_rules(const struct reader *reader, const struct node *node, void *target);
 void schema_read_tests(const struct reader *reader, const struct node *node, void *target);
 
 /* Words that show.c prints as well. */
 extern const struct schema_word schema_decisions[], schema_modes[], schema_audits[],
-    schema_facilities[], schema_keys_modes[];
+    schema_facilities[], schema_keys_modes[], schema_client_words[];
 
 /* For tables of names within one load. */
 uint32_t schema_hash(const char *name);

@@ -199,6 +199,15 @@ static void read_components(const struct reader *reader, const struct node *node
     *ret_components = schema_read_components(reader, node, false);
 }
 
+/* As the key provider: of match reads it. */
+struct draft_globs schema_read_providers(const struct reader *reader, const struct node *node)
+{
+    struct draft_globs providers = {NULL, 0};
+
+    read_globs(reader, node, "provider", MATCH_FILE_NAME, &providers);
+    return providers;
+}
+
 #define READ_KEY(member, key, shape, KIND, ...)                                                    \
     static void read_match_##member(const struct reader *reader, const struct node *node,          \
                                     void *target)                                                  \

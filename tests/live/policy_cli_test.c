@@ -98,6 +98,14 @@ static const struct {
                    "  - name: elsewhere\n"
                    "    given: {opened-as: {user: root}, action: upload, resource: /tmp/a}\n"
                    "    expect: {decision: allow, rule: default}\n"},
+    {"clients.yaml", V "clients:\n"
+                       "  - {provider: files.so, may: impersonate}\n"
+                       "  - {provider: [\"log*\", \"it's.so\"], may: identify}\n"
+                       "  - {provider: old.so, may: nothing}\n"},
+    {"open-clients.yaml", V "clients: [{provider: \"*\", may: impersonate}]\n"},
+    {"c/10-one.yaml", V "clients: [{provider: a.so, may: nothing}]\n"},
+    {"c/20-two.yaml",
+     V "clients: [{provider: a.so, may: identify}, {provider: b.so, may: identify}]\n"},
     {"d/10-one.yaml", V "watch: true\nrules: [{name: first, match: {class: A}, decision: deny}]\n"},
     {"d/20-two.yaml",
      V "watch: false\nrules: [{name: second, match: {class: B}, decision: deny}]\n"},
@@ -107,8 +115,10 @@ static void write_files(void)
 {
     char path[256];
 
-    snprintf(path, sizeof(path), "%s/d", folder);
-    ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
+    for (const char *name = "cd"; *name != '\0'; name++) {
+        snprintf(path, sizeof(path), "%s/%c", folder, *name);
+        ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
+    }
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
         FILE *file = fopen(path, "we");
@@ -211,6 +221,7 @@ static void check_row(const struct row *row)
 
 #define SHIPPED                                                                                    \
     "policy/default.yaml policy/hardened.yaml policy/permissive.yaml policy/web-operators.yaml"
+#define CLIENT  "policy explain --client --policy "
 #define EXPLAIN "policy explain --policy $T/good.yaml "
 #define METHODS                                                                                    \
     "policy explain --policy $T/methods.yaml --opened-as root --operation Invoke --namespace x "   \
@@ -320,6 +331,33 @@ static const struct row rows[] = {
     {"policy explain --policy policy/web-operators.yaml --opened-as www-data --operation Invoke "
      "--namespace root/cimv2 --class web_worker --provider libweb1.so",
      0, "rule web-restarts-services", NULL},
+
+    /* the client of a request */
+    {CLIENT "$T/clients.yaml --provider files.so", 0, "impersonate: the provider may learn", NULL},
+    {CLIENT "$T/clients.yaml --provider files.so", 0, "clients.yaml:3:", NULL},
+    {CLIENT "$T/clients.yaml --provider logger.so", 0, "identify: the provider may learn", NULL},
+    {CLIENT "$T/clients.yaml --provider old.so", 1, "nothing: the provider does not learn", NULL},
+    {CLIENT "$T/clients.yaml --provider new.so", 1, "no entry of clients names this provider",
+     NULL},
+    {CLIENT "$T/good.yaml --provider new.so", 0, "impersonate: ", NULL},
+    {CLIENT "$T/good.yaml --provider new.so", 0, "by default (built-in)", NULL},
+    {CLIENT "$T/c --provider a.so", 1, "c/10-one.yaml:2:", NULL},
+    {CLIENT "$T/c --provider b.so", 0, "c/20-two.yaml:2:", NULL},
+    {CLIENT "$T/clients.yaml --provider files.so --json", 0,
+     "{\"may\":\"impersonate\",\"allowed\":true,\"rule\":\"clients\"", NULL},
+    {CLIENT "$T/clients.yaml --provider new.so --json", 1, "\"may\":\"nothing\"", NULL},
+    {CLIENT "$T/broken.yaml --provider files.so", 3, "", "has errors"},
+    {"policy explain --client", 2, "", "--client needs --provider"},
+    {"policy explain --client --provider x --opened-as root", 2, "", "not both"},
+    {"policy explain --client --provider x --operation Invoke", 2, "", "not both"},
+    {"policy check $T/clients.yaml", 0, "ok: 0 rules", NULL},
+    {"policy check --strict $T/open-clients.yaml", 1, "not ok", "every provider may impersonate"},
+    {"policy check --strict $T/c", 1, "not ok", "the entry for 'a.so' is never reached"},
+    {"policy show --policy $T/clients.yaml", 0, "  - provider: [log*, \"it's.so\"]", NULL},
+    {"policy show --policy $T/clients.yaml", 0, "    may: identify", NULL},
+    {"policy show --policy $T/clients.yaml --json", 0,
+     "{\"provider\":[\"old.so\"],\"may\":\"nothing\",\"source\":", NULL},
+    {"policy show --policy $T/good.yaml --json", 0, "\"rules\":[", NULL},
 
     {"policy test $T/methods.yaml", 0, "2 passed, 0 failed", NULL},
     {"policy check $T/methods.yaml", 0, "ok: 1 rule, 2 tests passed", NULL},
@@ -503,6 +541,8 @@ static void clean_up(void)
         snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
         unlink(path);
     }
+    snprintf(path, sizeof(path), "%s/c", folder);
+    rmdir(path);
     snprintf(path, sizeof(path), "%s/d", folder);
     rmdir(path);
     snprintf(path, sizeof(path), "%s/out", folder);

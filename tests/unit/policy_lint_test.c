@@ -171,6 +171,26 @@ static const struct {
      "version: 1\ntests:\n  - {name: t, given: {opened-as: {user: root}, used-as: {user: daemon}, "
      "operation: Bind}, expect: {decision: deny}}\n",
      "test 't': nothing can differ in Bind"},
+    {"clients: one entry after another",
+     "version: 1\nclients: [{provider: a.so, may: identify}, {provider: b.so, may: nothing}]\n",
+     NULL},
+    {"clients: an entry for all that allows less comes last",
+     "version: 1\nclients: [{provider: a.so, may: impersonate}, {provider: \"*\", may: "
+     "identify}]\n",
+     NULL},
+    {"clients: behind an entry for all",
+     "version: 1\nclients: [{provider: \"*\", may: nothing}, {provider: a.so, may: identify}]\n",
+     "clients: the entry for 'a.so' is never reached"},
+    {"clients: each provider of a list is named before",
+     "version: 1\nclients: [{provider: [a.so, \"b*\"], may: nothing}, {provider: [bc.so, a.so], "
+     "may: identify}]\n",
+     "clients: the entry for 'bc.so' is never reached"},
+    {"clients: one of a list is not",
+     "version: 1\nclients: [{provider: [a.so, \"b*\"], may: nothing}, {provider: [bc.so, c.so], "
+     "may: identify}]\n",
+     NULL},
+    {"clients: all may impersonate", "version: 1\nclients: [{provider: \"*\", may: impersonate}]\n",
+     "every provider may impersonate the client"},
     {"an own action in another case that has a test",
      ONE("action: subscribe", "deny") "tests:\n  - {name: t, given: {opened-as: {user: root}, "
                                       "action: subscribe}, expect: {decision: deny}}\n",

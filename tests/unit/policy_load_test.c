@@ -468,6 +468,27 @@ START_TEST(limit_of_rules)
 }
 END_TEST
 
+START_TEST(limit_of_clients)
+{
+    for (int count = DRAFT_MAX_CLIENTS; count <= DRAFT_MAX_CLIENTS + 2; count++) {
+        add("version: 1\nclients:\n");
+        for (int i = 0; i < count; i++) {
+            add("- {provider: p%d.so, may: identify}\n", i);
+        }
+        if (count == DRAFT_MAX_CLIENTS) {
+            load_good(big);
+            ck_assert_uint_eq(draft->settings.client_count, DRAFT_MAX_CLIENTS);
+            ck_assert_str_eq(draft->settings.clients[255].providers.items[0].text, "p255.so");
+            ck_assert_int_eq(draft->settings.clients[255].may, DRAFT_MAY_IDENTIFY);
+        } else {
+            load_bad(big, ":259:3: error: more than 256 entries of clients");
+            ck_assert_uint_eq(errors.errors, 1);
+        }
+        drop();
+    }
+}
+END_TEST
+
 START_TEST(limit_of_values)
 {
     for (int count = DRAFT_MAX_VALUES; count <= DRAFT_MAX_VALUES + 1; count++) {
@@ -915,6 +936,7 @@ int main(void)
     tcase_add_checked_fixture(limits, NULL, clear);
     tcase_add_test(limits, limit_of_rules);
     tcase_add_test(limits, limit_of_values);
+    tcase_add_test(limits, limit_of_clients);
     tcase_add_test(limits, limit_of_text);
     tcase_add_test(limits, limit_of_size);
     tcase_add_test(limits, limit_of_depth);

@@ -16,6 +16,7 @@
 
 #include "tools/cli/commands.h"
 #include "tools/cli/policy_open.h"
+#include "tools/policy/show.h"
 
 static const char *const operation_words[] = {
 #define OPERATION_WORD(NAME, name) name,
@@ -30,18 +31,19 @@ struct request {
     const char *action, *resource; /* of an own action */
     /* Capabilities that the user of the session lacks; up to three classes, as a call has them. */
     struct word_list drop, classes;
+    bool client; /* what --provider may do with its client, in place of a call */
     bool json;
 };
 
 static const struct option_row options[] = {
     TEXT("--policy", "FILE|DIR", struct request, policy, "in place of the policy in force"),
     TEXT("--opened-as", "USER", struct request, opened_as,
-         "the user who opens the session: a name or a uid", .required = true),
+         "the user who opens the session: a name or a uid", .required = true, .unless = "--client"),
     TEXT("--used-as", "USER", struct request, used_as, "the user who uses it (default: the same)"),
     LIST("--drop-cap", "CAP", struct request, drop,
          "take this capability away from the user of the session"),
     TEXT("--operation", "NAME", struct request, operation, "GetInstance, Invoke, SessionClose ...",
-         .words = operation_words, .required = true, .unless = "--action"),
+         .words = operation_words, .required = true, .unless = "--action --client"),
     TEXT("--action", "NAME", struct request, action, "the name of an own action of a daemon"),
     TEXT("--resource", "NAME", struct request, resource,
          "what the own action is asked for, such as a path"),
@@ -50,6 +52,11 @@ static const struct option_row options[] = {
     TEXT("--method", "NAME", struct request, method, "its method"),
     TEXT("--provider", "NAME", struct request, provider,
          "the file name of the provider module, or the component of a daemon"),
+    FLAG("--client", struct request, client,
+         "in place of a call: what the provider may do with the client of its request",
+         .needs = "--provider",
+         .excludes = "--opened-as --used-as --drop-cap --operation --action --resource --namespace "
+                     "--class --method"),
     FLAG("--json", struct request, json, "print one JSON object"),
 };
 
@@ -260,6 +267,63 @@ static int explain(const struct request *request, const struct policy *policy,
     return status;
 }
 
+/* ---- the client of a request ---------------------------------------------------------------- */
+
+static const char *client_sentence(enum draft_may may)
+{
+    switch (may) {
+    case DRAFT_MAY_IMPERSONATE:
+        return "the provider may learn who its client is, and become it";
+    case DRAFT_MAY_IDENTIFY:
+        return "the provider may learn who its client is, and not become it";
+    case DRAFT_MAY_NOTHING:
+        break;
+    }
+    return "the provider does not learn who its client is";
+}
+
+static void client_text(const struct policy_client *client)
+{
+    printf("%s: %s, by %s (", show_may(client->may), client_sentence(client->may), client->rule);
+    print_safe(stdout, client->source, false);
+    printf(")%s%s\n", client->reason[0] != '\0' ? ": " : "", client->reason);
+}
+
+/* False when memory is out. */
+static bool client_json(const struct policy_client *client)
+{
+    json_t *json = json_pack("{s:s, s:b, s:s, s:s, s:s}", "may", show_may(client->may), "allowed",
+                             client->may != DRAFT_MAY_NOTHING, "rule", client->rule, "source",
+                             client->source, "reason", client->reason);
+    bool printed = json != NULL && print_json(stdout, json);
+
+    json_decref(json);
+    return printed;
+}
+
+/* No user is asked about: the entries of clients are about providers alone. */
+static int answer_client(const struct request *request)
+{
+    struct policy_set set;
+    int status = policy_set_load(policy_path(request->policy), &set);
+
+    print_findings(stderr, &set.findings);
+    if (status == CLI_NO) {
+        status = complain(CLI_UNABLE, "%s has errors: nothing can be said", set.label);
+    }
+    if (status == CLI_YES) {
+        const struct policy_client client = policy_client(set.policy, request->provider);
+        status = client.may != DRAFT_MAY_NOTHING ? CLI_YES : CLI_NO;
+        if (!request->json) {
+            client_text(&client);
+        } else if (!client_json(&client)) {
+            status = complain(CLI_UNABLE, "out of memory");
+        }
+    }
+    policy_set_release(&set);
+    return status;
+}
+
 /* The question is read first: wrong usage does not depend on the policy. */
 static int answer(const struct command_line *line, const struct request *request)
 {
@@ -283,14 +347,14 @@ static int answer(const struct command_line *line, const struct request *request
     return status;
 }
 
-/* --opened-as and --operation are required by the table. */
+/* --opened-as and --operation, or --client, are required by the table. */
 static int run_explain(const struct command_line *line)
 {
     struct request request = {0};
     int status = CLI_YES;
 
     if (command_parse(line, &request, &status)) {
-        status = answer(line, &request);
+        status = request.client ? answer_client(&request) : answer(line, &request);
     }
     word_list_release(&request.drop);
     word_list_release(&request.classes);
@@ -298,7 +362,8 @@ static int run_explain(const struct command_line *line)
 }
 
 COMMAND(policy, explain) = {
-    .about = "Decides one call: which rules were tried, why they apply or not, and the verdict.",
+    .about = "Decides one call: which rules were tried, why they apply or not, and the verdict. "
+             "With --client: what a provider may do with the client of its request.",
     .exits = "Exit status: 0 allowed, 1 denied, 2 wrong usage, 3 the policy has errors or cannot "
              "be read.",
     OPTIONS(options),

@@ -34,12 +34,13 @@ static const struct {
     /* Keys that are missing here stand last in their map, in the order of the file: nothing is
      * dropped. The reader of policies refuses unknown keys, not this file. */
 } orders[] = {
-    {"", {"version", "defaults", "compare", "gate", "watch", "audit", "rules", "tests"}},
+    {"", {"version", "defaults", "compare", "gate", "watch", "audit", "clients", "rules", "tests"}},
     {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
     {"gate", {"scope", "action", "report", "io-uring"}},
     {"audit", {"repeat-window", "keys", "sinks"}},
     {"file", {"path", "rotate", "rotate-every", "keep", "sync", "chain", "group", "on-failure"}},
     {"syslog", {"socket", "facility", "on-failure"}},
+    {"clients", {"provider", "may"}},
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
 #define MATCH_KEY_NAME(member, key, ...) key,
     {"match", {MATCH_KEY_MAP(MATCH_KEY_NAME)}},

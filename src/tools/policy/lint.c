@@ -438,6 +438,47 @@ static void lint_sinks(const struct draft_settings *settings, struct diagnostics
     }
 }
 
+/* Whether an entry before this one fits every provider that this one does. */
+static bool client_shadowed(const struct draft_settings *settings, uint32_t index)
+{
+    static const struct cover cover = {MATCH_FILE_NAME, 0};
+
+    for (uint32_t i = 0; i < index; i++) {
+        if (covers_globs(&settings->clients[i].providers, &settings->clients[index].providers,
+                         cover)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the entry is for every provider. */
+static bool client_is_all(const struct draft_client *client)
+{
+    static const struct draft_glob anything = {"*"};
+    static const struct draft_globs all = {&anything, 1};
+
+    return covers_globs(&client->providers, &all, (struct cover){MATCH_FILE_NAME, 0});
+}
+
+static void lint_clients(const struct draft_settings *settings, struct diagnostics *findings)
+{
+    for (uint32_t i = 0; i < settings->client_count; i++) {
+        const struct draft_client *client = &settings->clients[i];
+        const char *first = client->providers.items[0].text;
+        if (client_shadowed(settings, i)) {
+            WARN(findings, &client->place,
+                 "clients: the entry for '%s' is never reached: an earlier one fits each of its "
+                 "providers; put it before that one",
+                 first);
+        } else if (client->may == DRAFT_MAY_IMPERSONATE && client_is_all(client)) {
+            WARN(findings, &client->place,
+                 "clients: every provider may impersonate the client, those that are installed "
+                 "later, too; name the providers");
+        }
+    }
+}
+
 /* Each of these opens the guard as a whole. */
 static void lint_settings(const struct policy_draft *draft, struct diagnostics *findings)
 {
@@ -450,6 +491,7 @@ static void lint_settings(const struct policy_draft *draft, struct diagnostics *
              "disk acts unseen; say deny for one of the two");
     }
     lint_sinks(settings, findings);
+    lint_clients(settings, findings);
     if (missing != 0) {
         struct text names = TEXT_EMPTY;
         identity_components_text(&names, missing);

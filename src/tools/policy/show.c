@@ -110,6 +110,11 @@ static const char *facility_word(unsigned facility)
     return word_of(schema_facilities, facility);
 }
 
+const char *show_may(enum draft_may may)
+{
+    return word_of(schema_client_words, (unsigned)may);
+}
+
 static const char *keys_word(enum audit_keys_mode keys)
 {
     return word_of(schema_keys_modes, (unsigned)keys);
@@ -396,6 +401,16 @@ static void yaml_ranges(struct text *text, const char *key, const struct draft_r
     end_line(text, start, place);
 }
 
+/* Patterns as written, in brackets. */
+static void yaml_patterns(struct text *text, const struct draft_globs *globs)
+{
+    for (uint32_t i = 0; i < globs->count; i++) {
+        text_append(text, i > 0 ? ", " : "[");
+        show_scalar(text, globs->items[i].text);
+    }
+    text_append(text, "]");
+}
+
 /* Patterns, each as a scalar. */
 static void yaml_globs(struct text *text, const char *key, const struct draft_globs *globs,
                        const struct policy_place *place)
@@ -406,11 +421,7 @@ static void yaml_globs(struct text *text, const char *key, const struct draft_gl
         return;
     }
     yaml_key(text, key);
-    for (uint32_t i = 0; i < globs->count; i++) {
-        text_append(text, i > 0 ? ", " : "[");
-        show_scalar(text, globs->items[i].text);
-    }
-    text_append(text, "]");
+    yaml_patterns(text, globs);
     end_line(text, start, place);
 }
 
@@ -527,6 +538,22 @@ static void yaml_gate(const struct draft_settings *settings, struct text *text)
               &settings->gate_io_uring_place);
 }
 
+/* Nothing without entries: an empty list would be an error in a policy file. */
+static void yaml_clients(const struct draft_settings *settings, struct text *text)
+{
+    if (settings->client_count > 0) {
+        text_append(text, "clients:\n");
+    }
+    for (uint32_t i = 0; i < settings->client_count; i++) {
+        const struct draft_client *client = &settings->clients[i];
+        size_t start = text->length;
+        text_append(text, "  - provider: ");
+        yaml_patterns(text, &client->providers);
+        end_line(text, start, &client->place);
+        yaml_word(text, "    may", show_may(client->may), &client->place);
+    }
+}
+
 /* Tests are left out: they do not act. */
 void show_yaml(const struct policy_draft *draft, struct text *text)
 {
@@ -548,6 +575,7 @@ void show_yaml(const struct policy_draft *draft, struct text *text)
     yaml_gate(settings, text);
     yaml_word(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
     yaml_audit(settings, text);
+    yaml_clients(settings, text);
     if (draft->rule_count > 0) {
         text_append(text, "rules:\n");
     }
@@ -707,6 +735,24 @@ static void json_audit(const struct draft_settings *settings, struct text *text)
     text_json_close(text, '}');
 }
 
+/* An absent key is an absent member. */
+static void json_clients(const struct draft_settings *settings, struct text *text)
+{
+    if (settings->client_count == 0) {
+        return;
+    }
+    text_json_open(text, "clients", '[');
+    for (uint32_t i = 0; i < settings->client_count; i++) {
+        const struct draft_client *client = &settings->clients[i];
+        text_json_open(text, NULL, '{');
+        json_globs(text, "provider", &client->providers);
+        text_json_string(text, "may", show_may(client->may));
+        json_place(text, &client->place);
+        text_json_close(text, '}');
+    }
+    text_json_close(text, ']');
+}
+
 static void json_gate(const struct draft_settings *settings, struct text *text)
 {
     text_json_open(text, "gate", '{');
@@ -736,6 +782,7 @@ static void json_settings(const struct draft_settings *settings, struct text *te
     json_gate(settings, text);
     json_setting(text, "watch", settings->watch ? "true" : "false", &settings->watch_place);
     json_audit(settings, text);
+    json_clients(settings, text);
 }
 
 /* Keys are frozen: programs read them. */

@@ -16,6 +16,9 @@ void show_yaml(const struct policy_draft *draft, struct text *text);
 /* As one JSON object without a newline, users and groups also as the ids that they stand for. */
 void show_json(const struct policy_draft *draft, struct text *text);
 
+/* What a provider may do with its client, by the word of policies. */
+const char *show_may(enum draft_may may);
+
 /* The name of a capability as policies write it, "CAP_CHOWN"; a buffer of 32 is enough. */
 void show_capability(unsigned capability, char *name, size_t size);
 
