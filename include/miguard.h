@@ -87,6 +87,52 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_target_session(const MI_Session *session, struct miguard_target **ret_target,
                        struct miguard_error *reterr);
 
+/* ---- who asked -------------------------------------------------------------------------------
+ */
+
+/*
+ * Says who the client of a request is, for miguard_context_client(). host_context is the host's own
+ * context and alive; the function may be called on any thread, by several at a time, and holds no
+ * lock of the library. *ret_target is new, and then the caller's.
+ *
+ * It answers from what the host has proved (the peer of its socket, PAM, Kerberos), never from the
+ * request: custom options, parameters and instances are what the client wrote. Where it does not
+ * know, and for a context that is not its own, it returns NOT_SUPPORTED, and never the identity of
+ * the host.
+ */
+typedef enum miguard_status miguard_client_source(void *data, const MI_Context *host_context,
+                                                  struct miguard_target **ret_target,
+                                                  struct miguard_error *reterr);
+
+/*
+ * Registers the one source of the process, in place of an earlier one; NULL: no source. Called by
+ * the host, or by the program that embeds it, before the first request. miguard/host.h has one for
+ * the embedded server, miguard_host_context_client(). function and data must stay valid: a call may
+ * be under way when another source takes its place. Thread safe.
+ */
+MIGUARD_API void miguard_set_client_source(miguard_client_source *function, void *data);
+
+/*
+ * The client of the request that context serves, as a target of miguard_switch_to(): who asked, as
+ * the host says it. MI has no function for that, and a parameter of the request is only a claim.
+ * context is a guarded one, or the host's own.
+ *
+ * The policy says for each provider whether it may impersonate (every use of the target), only
+ * identify (the target can be compared and bound, a switch to it is DENIED), or nothing; see
+ * clients in miguard-policy(5). Refusals are recorded, and what is given out as the policy says.
+ *
+ * The target may outlive the context. The client of a request that a provider makes through its
+ * session is that session's identity.
+ *
+ * Errors: INVALID_ARGUMENT; BAD_HANDLE (a guarded context that has ended, a copy, one from before a
+ * fork; recorded); DENIED (by policy, without a policy, or where that cannot be recorded);
+ * NOT_SUPPORTED (the host does not say); NO_MEMORY, and those of the source. *ret_target is NULL on
+ * failure. Needs no privilege. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_context_client(const MI_Context *context, struct miguard_target **ret_target,
+                       struct miguard_error *reterr);
+
 #ifdef __cplusplus
 }
 #endif

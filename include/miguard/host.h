@@ -4,12 +4,14 @@
  *
  * Requests run on the thread that makes them (or, with a result callback, on a thread that it
  * creates), so a provider always runs with the credentials of the caller. The host knows nothing of
- * identities or guards; miguard_host_options.wrap is where a gateway comes in.
+ * identities or guards; miguard_host_options.wrap is where a gateway comes in, and
+ * miguard_host_set_clients() where who asks does.
  */
 #ifndef MIGUARD_HOST_H
 #define MIGUARD_HOST_H
 
 #include <MI.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "status.h"
@@ -96,6 +98,69 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_add(struct miguard_
 MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_host_session(struct miguard_host *host,
                                                                      MI_Session *ret_session,
                                                                      struct miguard_error *reterr);
+
+/* ---- who asks ---------------------------------------------------------------------------------
+ */
+
+/* Who a client is: to the host no more than a pointer. <miguard/switch.h> makes them. */
+struct miguard_target;
+
+/*
+ * What the host does with clients. With libmiguard the three are those of MIGUARD_HOST_CLIENTS.
+ * Called on any thread, by several at a time, with no lock of the host held.
+ */
+struct miguard_host_clients {
+    size_t size; /* sizeof(struct miguard_host_clients) of the caller's header */
+    /* Who the calling thread is: asked as a provider starts a request, of which it is the client.
+     * NULL: the clients of such requests are not known. */
+    enum miguard_status (*thread)(struct miguard_target **ret_client, struct miguard_error *reterr);
+    enum miguard_status (*copy)(const struct miguard_target *client,
+                                struct miguard_target **ret_copy, struct miguard_error *reterr);
+    void (*release)(struct miguard_target *client);
+};
+
+/* Needs <miguard/switch.h>, and libmiguard to be linked. */
+#define MIGUARD_HOST_CLIENTS                                                                       \
+    {                                                                                              \
+        sizeof(struct miguard_host_clients), miguard_target_thread, miguard_target_copy,           \
+            miguard_target_free                                                                    \
+    }
+
+/*
+ * Lets the host know clients, from before its first session. The table is copied. Errors:
+ * INVALID_ARGUMENT (also without copy or release), BAD_STATE (done before, or a forked child).
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_host_set_clients(struct miguard_host *host, const struct miguard_host_clients *clients,
+                         struct miguard_error *reterr);
+
+/*
+ * miguard_host_session() for a client that the embedding program has proved: the requests of the
+ * session are made by client, which is copied. Nothing changes in how they run: with the
+ * credentials of the thread that makes them. The session of miguard_host_session() has no client.
+ *
+ * Errors: INVALID_ARGUMENT, BAD_STATE (miguard_host_set_clients() is missing, or a forked child),
+ * NO_MEMORY, and those of copy. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_host_session_for(struct miguard_host *host, const struct miguard_target *client,
+                         MI_Session *ret_session, struct miguard_error *reterr);
+
+/*
+ * The client of the request that a context of an embedded server serves, as a copy. It is a source
+ * for miguard_set_client_source(); host is the server, or NULL for each one of the process.
+ *
+ * Of a request that a provider makes through its session, within another, the client is who the
+ * provider's thread was as it made the request. Behind a guard that is the identity of the session.
+ * A provider that did not switch asks as what it is, which is then the identity of the host.
+ *
+ * Errors: NOT_SUPPORTED (not a live context of the server, a Load or Unload, a session without a
+ * client, or who the provider's thread was cannot be read), INVALID_ARGUMENT (ret_target is NULL),
+ * and those of copy. *ret_target is NULL on failure. Thread safe.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_host_context_client(void *host, const MI_Context *context,
+                            struct miguard_target **ret_target, struct miguard_error *reterr);
 
 /*
  * Ends a host: sessions become invalid, open operations are cancelled, providers and then modules

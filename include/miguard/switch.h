@@ -140,6 +140,19 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_target_peer_pidfd(const struct miguard_target *target, int *ret_fd,
                           struct miguard_error *reterr);
 
+/*
+ * What the calling thread is now, in every component; as miguard_target_identity() of its identity.
+ * Errors: UNREADABLE, TORN, UNPROVABLE, INVALID_ARGUMENT, NO_MEMORY. Needs no privilege.
+ */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_thread(struct miguard_target **ret_target, struct miguard_error *reterr);
+
+/* An independent copy, with what the target may not be used for. Errors: INVALID_ARGUMENT,
+ * NO_MEMORY. */
+MIGUARD_API MIGUARD_CHECKED enum miguard_status
+miguard_target_copy(const struct miguard_target *target, struct miguard_target **ret_copy,
+                    struct miguard_error *reterr);
+
 /* Releases a target and its descriptor. NULL is allowed. A switch does not keep its target. */
 MIGUARD_API void miguard_target_free(struct miguard_target *target);
 
@@ -182,7 +195,8 @@ miguard_target_groups(const struct miguard_target *target, struct miguard_groups
  * other securebits, and the capabilities of miguard_target_keep_caps(). A thread that equals the
  * target needs nothing. A switch without the privilege to switch back is refused as well.
  *
- * Errors: INVALID_ARGUMENT, UNREADABLE, TORN, UNPROVABLE, TOO_DEEP, NOT_SUPPORTED (it could not be
+ * Errors: INVALID_ARGUMENT, DENIED (a client that the policy lets a provider only identify, see
+ * miguard_context_client()), UNREADABLE, TORN, UNPROVABLE, TOO_DEEP, NOT_SUPPORTED (it could not be
  * undone), NOT_PERMITTED (EPERM, or EAGAIN at RLIMIT_NPROC), SYSTEM (such as EINVAL: the user
  * namespace does not map an id), NO_MEMORY (the kernel's, or for the first switch of a thread no
  * memory for its way back), NOT_VERIFIED. reterr names the step and its errno.

@@ -36,6 +36,7 @@ enum fork_rank {
     FORK_GATE_REPORT,
     FORK_SWITCHES,
     FORK_MODULES,
+    FORK_CLIENT_SOURCE,
     FORK_CONTEXT_INDEX,
     FORK_CONTEXT_SPACE,
     /* libmiguard-host */

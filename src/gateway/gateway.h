@@ -41,6 +41,15 @@ struct guarded_context *guarded_context_new(MI_Context *host, const char *provid
 MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Session *ret_session,
                                             const void *call_site);
 
+/* guarded_context.c: pins the context that a provider's pointer stands for, without reading there.
+ * Only SLOTS_OK sets *ret_context. */
+enum slots_verdict guarded_context_acquire(const MI_Context *context,
+                                           struct guarded_context **ret_context);
+/* Whether a final result was posted. A pin keeps the guard alive, not the request. */
+bool guarded_context_has_ended(struct guarded_context *context);
+/* Whether the pointer is of the form of a guarded context, be it one or a copy. Reads there. */
+bool guarded_context_form(const MI_Context *context);
+
 /* context_index.c: publishes fresh, which is pinned, or finds the guard to use instead. Returns the
  * one to use; a guard other than fresh gets one more pin. */
 struct guarded_context *context_index_enter(struct guarded_context *fresh);

@@ -23,8 +23,8 @@ static const MI_ContextFT guarded_context_ft;
 
 /* Pins the context that a provider's pointer stands for. Only the address is used; the memory is
  * not read. Only SLOTS_OK sets a pin, which unpin_context() releases. */
-static enum slots_verdict acquire_context(const MI_Context *context,
-                                          struct guarded_context **ret_context)
+enum slots_verdict guarded_context_acquire(const MI_Context *context,
+                                           struct guarded_context **ret_context)
 {
     uint64_t name = space_name(context);
     void *object = NULL;
@@ -38,7 +38,20 @@ static enum slots_verdict acquire_context(const MI_Context *context,
     return verdict;
 }
 
-/* For ON_LEAVING: releases the pin of acquire_context(), if there was one. */
+bool guarded_context_form(const MI_Context *context)
+{
+    return space_name(context) != 0 || context->ft == &guarded_context_ft;
+}
+
+bool guarded_context_has_ended(struct guarded_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    bool ended = context->ended;
+    pthread_mutex_unlock(&context->lock);
+    return ended;
+}
+
+/* For ON_LEAVING: releases the pin of guarded_context_acquire(), if there was one. */
 static void unpin_context(struct guarded_context *const *context)
 {
     if (*context != NULL) {
@@ -132,7 +145,7 @@ MI_Result miguard_guard_context(MI_Context *host_context, MI_Context **ret_conte
     if (host_context->ft != &guarded_context_ft) {
         context = guarded_context_new(host_context, "", ret_context);
     } else {
-        enum slots_verdict verdict = acquire_context(host_context, &context);
+        enum slots_verdict verdict = guarded_context_acquire(host_context, &context);
         if (verdict != SLOTS_OK) { /* ended, or a copy */
             return refuse_context(host_context, verdict, __builtin_return_address(0));
         }
@@ -370,7 +383,7 @@ MI_Result guarded_context_get_local_session(const MI_Context *pub, MI_Session *r
         return MI_RESULT_INVALID_PARAMETER;
     }
     memset(ret_session, 0, sizeof(*ret_session));
-    enum slots_verdict verdict = acquire_context(pub, &context);
+    enum slots_verdict verdict = guarded_context_acquire(pub, &context);
     if (verdict != SLOTS_OK) {
         guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, verdict, space_name(pub), call_site,
                             &refusal);
@@ -416,7 +429,7 @@ static void post_failure(MI_Context *const *host)
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
-        enum slots_verdict verdict = acquire_context(context, &guarded);                           \
+        enum slots_verdict verdict = guarded_context_acquire(context, &guarded);                   \
         if (verdict != SLOTS_OK) {                                                                 \
             return refuse_context(context, verdict, __builtin_return_address(0));                  \
         }                                                                                          \
@@ -435,7 +448,7 @@ static void post_failure(MI_Context *const *host)
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
-        enum slots_verdict verdict = acquire_context(context, &guarded);                           \
+        enum slots_verdict verdict = guarded_context_acquire(context, &guarded);                   \
         if (verdict != SLOTS_OK) {                                                                 \
             end;                                                                                   \
             return refuse_context(context, verdict, __builtin_return_address(0));                  \
@@ -535,7 +548,7 @@ static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
     if (lifecycle == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    enum slots_verdict verdict = acquire_context(context, &guarded);
+    enum slots_verdict verdict = guarded_context_acquire(context, &guarded);
     if (verdict != SLOTS_OK) {
         return refuse_context(context, verdict, __builtin_return_address(0));
     }

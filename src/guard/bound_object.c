@@ -24,6 +24,7 @@ struct miguard_binding {
     struct binding bound;
     const struct miguard_front_end *front_end;
     atomic_uint references;
+    bool identify_only; /* made from such a target, and gives no other */
     uint64_t epoch; /* of the process that made it: a pointer passes a fork, a binding does not */
     char *resource, *object;
 };
@@ -219,6 +220,7 @@ static struct miguard_binding *new_binding(const struct opening *opening, bool *
     }
     binding->bound = start_binding(opening, guard_enter());
     binding->front_end = opening->front_end;
+    binding->identify_only = opening->target != NULL && opening->target->identify_only;
     binding->epoch = process_epoch();
     atomic_init(&binding->references, 1);
     binding->bound.session_id = slots_handle_of(&bindings, binding).name;
@@ -519,5 +521,10 @@ enum miguard_status miguard_target_binding(const struct miguard_binding *binding
     if (atomic_load(&binding->bound.revoked)) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "target", "the binding was revoked");
     }
-    return miguard_target_identity(&binding->bound.identity, ret_target, reterr);
+    enum miguard_status status =
+        miguard_target_identity(&binding->bound.identity, ret_target, reterr);
+    if (status == MIGUARD_OK) {
+        (*ret_target)->identify_only = binding->identify_only;
+    }
+    return status;
 }

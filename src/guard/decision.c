@@ -11,6 +11,7 @@
 
 #include "gate/gate.h"
 #include "guard/guard.h"
+#include "switch/peer.h"
 #include "switch/switch.h"
 
 /* The facts of a call for its record. Everything is borrowed from the call; the outcome is filled
@@ -453,6 +454,62 @@ void binding_release(struct binding *binding)
 enum audit_keys_mode binding_keys_mode(const struct binding *binding)
 {
     return policy_keys(policy_view_policy(binding->view));
+}
+
+/* ---- the client of a request ------------------------------------------------------------------
+ */
+
+/* The verdict of the entry. A mode of permissive does not soften it: who is not to become a client
+ * is not let become it to try a policy out. */
+static struct policy_verdict client_verdict(const struct policy *policy,
+                                            const struct policy_client *entry, bool given)
+{
+    unsigned audited = policy_audited(policy);
+    bool allowed = entry->may != DRAFT_MAY_NOTHING;
+    unsigned when = allowed ? POLICY_AUDIT_OPEN | POLICY_AUDIT_SWITCH : POLICY_AUDIT_DENY;
+
+    return (struct policy_verdict){
+        .decision = allowed ? POLICY_ALLOW : POLICY_DENY,
+        .recorded = (audited & when) != 0 && (given || !allowed),
+        .audit_failure_denies = policy_failure_denies(policy),
+        .rule_index = POLICY_NO_RULE,
+        .rule = entry->rule,
+        .source = entry->source,
+        .reason = entry->reason,
+    };
+}
+
+bool guard_client(const struct guard_client *asked, enum draft_may *ret_may,
+                  struct refusal *ret_refusal)
+{
+    const struct policy *policy = store_get(&asked->guard->store);
+    struct audit_event event = {
+        .action = AUDIT_ACTION_SESSION_OPEN,
+        .operation = OPERATION_CONTEXT_CALL,
+        .kept = true,
+        .provider = asked->provider,
+        .context_id = asked->context_id,
+        .bound = asked->client,
+        .peer_pid = asked->peer != NULL ? asked->peer->pid : 0,
+        .peer_label = asked->peer != NULL ? asked->peer->label : NULL,
+        .call_site = asked->call_site,
+    };
+    *ret_may = DRAFT_MAY_NOTHING;
+    if (policy == NULL) {
+        event.reason = AUDIT_REASON_NO_POLICY;
+        refuse(asked->guard, &event, GUARD_DENIED, ret_refusal);
+        return false;
+    }
+    const struct policy_client entry = policy_client(policy, asked->provider);
+    const struct policy_verdict verdict = client_verdict(policy, &entry, asked->given);
+    event.reason =
+        verdict.decision == POLICY_ALLOW ? AUDIT_REASON_CLIENT_GIVEN : AUDIT_REASON_CLIENT_DENIED;
+    bool allowed = conclude(asked->guard, &verdict, &event, ret_refusal);
+    if (allowed) {
+        *ret_may = entry.may;
+    }
+    policy_release(policy);
+    return allowed;
 }
 
 /* ---- refusals and records without a comparison ----------------------------------------------- */

@@ -122,6 +122,27 @@ void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, u
 /* Records that no further context can be guarded. provider as in records. */
 void guard_no_context(const char *provider);
 
+struct switch_peer;
+
+/* One question of a provider for the client of its request. */
+struct guard_client {
+    struct guard *guard;
+    const char *provider; /* as in records */
+    uint64_t context_id;  /* 0: of a context without a guard */
+    bool given;           /* it is about to be given out; else only the policy is asked */
+    const struct miguard_identity *client; /* for the record; NULL: not known */
+    const struct switch_peer *peer;        /* the same, of a client that is a socket's peer */
+    const void *call_site;
+};
+
+/*
+ * What the policy in force lets the provider do with the client; asked anew each time, so that a
+ * reload counts from the next call on. True with *ret_may IDENTIFY or IMPERSONATE. A refusal is
+ * recorded, and what is given out where the policy wants that (audit: open or switch).
+ */
+MIGUARD_CHECKED bool guard_client(const struct guard_client *asked, enum draft_may *ret_may,
+                                  struct refusal *ret_refusal);
+
 /* Records an operation that was still open when its context ended. */
 void guard_note_reaped(const struct guard_call *call);
 

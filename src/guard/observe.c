@@ -98,7 +98,8 @@ static void record_switch(struct guard *guard, const struct switch_note *note)
         return;
     }
     if (event.denied) {
-        event.reason = AUDIT_REASON_SWITCH_FAILED;
+        event.reason = note->status == MIGUARD_DENIED ? AUDIT_REASON_CLIENT_DENIED
+                                                      : AUDIT_REASON_SWITCH_FAILED;
         event.attempt = attempt;
         if (note->to != NULL) {
             snprintf(attempt, sizeof(attempt), "to uid %u, gid %u", note->to->uid[IDENTITY_E],

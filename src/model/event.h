@@ -79,7 +79,9 @@ enum audit_action {
       "an io_uring of the process serves the switched thread's requests as who made the ring")     \
     X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")       \
     X(NOT_RESTORED, "not-restored",                                                                \
-      "a request left its thread changed, and it cannot be brought back")
+      "a request left its thread changed, and it cannot be brought back")                          \
+    X(CLIENT_GIVEN, "client-given", "the provider was given the client of its request")            \
+    X(CLIENT_DENIED, "client-denied", "the policy keeps the client of a request from the provider")
 
 /* Also held in the state of a log by number: new rows go to the end. */
 enum audit_reason {

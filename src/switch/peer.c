@@ -194,6 +194,32 @@ enum miguard_status peer_read(int socket, struct switch_peer *ret_peer,
     return MIGUARD_OK;
 }
 
+enum miguard_status peer_copy(const struct switch_peer *peer, struct switch_peer *ret_copy)
+{
+    struct switch_peer copy = *peer;
+
+    copy.pidfd = -1;
+    copy.groups = NULL;
+    copy.label = base_copy_text(peer->label);
+    if (peer->groups != NULL) {
+        copy.groups = base_alloc(peer->group_count == 0 ? 1 : peer->group_count, sizeof(gid_t));
+    }
+    if ((peer->label != NULL && copy.label == NULL) ||
+        (peer->groups != NULL && copy.groups == NULL)) {
+        peer_release(&copy);
+        return MIGUARD_NO_MEMORY;
+    }
+    if (copy.groups != NULL && peer->group_count > 0) {
+        memcpy(copy.groups, peer->groups, peer->group_count * sizeof(gid_t));
+    }
+    if (peer->pidfd >= 0) {
+        copy.pidfd = still_ours(peer) ? fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 3) : -1;
+        copy.no_pidfd = copy.pidfd >= 0 ? 0 : still_ours(peer) ? errno : EBADF;
+    }
+    *ret_copy = copy;
+    return MIGUARD_OK;
+}
+
 void peer_release(struct switch_peer *peer)
 {
     base_free(peer->groups);

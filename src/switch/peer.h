@@ -30,6 +30,12 @@ struct switch_peer {
 MIGUARD_CHECKED enum miguard_status peer_read(int socket, struct switch_peer *ret_peer,
                                               struct miguard_error *reterr);
 
+/* An independent copy into *ret_copy, released with peer_release(). The pidfd is a further
+ * descriptor of the process; where that cannot be made the copy has -1 and the reason. Error:
+ * NO_MEMORY, with *ret_copy untouched. */
+MIGUARD_CHECKED enum miguard_status peer_copy(const struct switch_peer *peer,
+                                              struct switch_peer *ret_copy);
+
 /* Frees what peer points to and closes the pidfd, unless other code has closed it already: a
  * program may close all descriptors, and the number is another file's then. */
 void peer_release(struct switch_peer *peer);

@@ -962,13 +962,19 @@ static enum miguard_status become_target(const struct miguard_target *target,
     return status;
 }
 
-/* What a switch needs before it reads anything. NULL is a stack that could not be allocated. */
+/* What a switch, and the rehearsal of a drop, need before they read anything. NULL is a stack that
+ * could not be allocated. */
 static enum miguard_status check_room(const struct miguard_target *target,
                                       const struct switch_stack *stack,
                                       struct miguard_error *reterr)
 {
     if (target == NULL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "switch", "target is NULL");
+    }
+    if (target->identify_only) {
+        return error_set(reterr, MIGUARD_DENIED, 0, "switch",
+                         "the policy lets this provider identify its client, and not act as it "
+                         "(clients: may: identify)");
     }
     if (stack == NULL) {
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "switch", NULL);

@@ -42,6 +42,45 @@ void miguard_target_free(struct miguard_target *target)
     base_free(target);
 }
 
+static enum miguard_status copy_peer(const struct switch_peer *peer, struct switch_peer **ret_copy)
+{
+    struct switch_peer *copy = base_alloc(1, sizeof(*copy));
+
+    if (copy == NULL || peer_copy(peer, copy) != MIGUARD_OK) {
+        base_free(copy);
+        return MIGUARD_NO_MEMORY;
+    }
+    *ret_copy = copy;
+    return MIGUARD_OK;
+}
+
+enum miguard_status miguard_target_copy(const struct miguard_target *target,
+                                        struct miguard_target **ret_copy,
+                                        struct miguard_error *reterr)
+{
+    ENTRY_UNCANCELLED;
+    if (target == NULL || ret_copy == NULL) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "target",
+                         "target or ret_copy is NULL");
+    }
+    struct miguard_target *copy = base_alloc(1, sizeof(*copy));
+    if (copy == NULL) {
+        return no_memory(reterr);
+    }
+    *copy = *target; /* what it may not be used for goes with it */
+    copy->peer = NULL;
+    if (identity_copy(&target->identity, &copy->identity) != MIGUARD_OK) {
+        base_free(copy);
+        return no_memory(reterr);
+    }
+    if (target->peer != NULL && copy_peer(target->peer, &copy->peer) != MIGUARD_OK) {
+        miguard_target_free(copy);
+        return no_memory(reterr);
+    }
+    *ret_copy = copy;
+    return MIGUARD_OK;
+}
+
 /* A copy of groups as a target of plain ids. *ret_target is set only with OK. Errors: LIMIT,
  * INVALID_ARGUMENT, NO_MEMORY. */
 static enum miguard_status make_target(uid_t uid, gid_t gid, const gid_t *groups,

@@ -9,8 +9,9 @@
 /* Either ids and groups, for which the rest is derived from the thread, or a whole identity. */
 struct miguard_target {
     bool exact;
-    bool keep_groups; /* the thread's own; then identity has none */
-    bool has_caps;    /* caps was chosen */
+    bool keep_groups;   /* the thread's own; then identity has none */
+    bool identify_only; /* may be described, compared and bound, but not switched to */
+    bool has_caps;      /* caps was chosen */
     uint64_t caps;
     struct miguard_identity identity; /* valid when exact; else only uid[0], gid[0] and groups */
     struct switch_peer *peer;         /* of a target of a peer, else NULL */

@@ -311,6 +311,17 @@ static void bind_and_release(void)
     }
 }
 
+/* Of a host's context that has no guard. */
+static void ask_for_client(void)
+{
+    static const MI_Context context;
+    struct miguard_target *client = NULL;
+
+    miguard_set_client_source(miguard_host_context_client, NULL);
+    (void)!miguard_context_client(&context, &client, NULL);
+    miguard_target_free(client);
+}
+
 static void round_of_library(bool gate)
 {
     struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
@@ -324,6 +335,7 @@ static void round_of_library(bool gate)
     (void)!miguard_wrap_module(&server, module);
     (void)!miguard_reload(NULL);
     bind_and_release();
+    ask_for_client();
     if (nobody != NULL && miguard_switch_to(nobody, NULL) == MIGUARD_OK) {
         (void)!miguard_switch_back(NULL);
     }
@@ -538,6 +550,7 @@ static const struct lock {
      ".lock = &guarded_contexts.lock"},
     {"gateway/objects.c", "struct slots guarded_sessions =", ".lock = &guarded_sessions.lock"},
     {"gateway/objects.c", "struct slots guarded_operations =", ".lock = &guarded_operations.lock"},
+    {"gateway/client.c", "static pthread_mutex_t source_lock", ".lock = &source_lock"},
     {"gateway/context_index.c", "pthread_mutex_t lock;",
      ".before = lock_shards, .after = unlock_shards"},
     {"gateway/context_space.c", "pthread_mutex_t lock;", ".lock = &space.lock"},

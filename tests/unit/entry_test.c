@@ -124,12 +124,12 @@ static bool is_harmless(const char *name)
 }
 
 /* Nothing else in here has the linker take these. */
-void *volatile linked[] = {(void *)(uintptr_t)miguard_target_describe,
-                           (void *)(uintptr_t)miguard_home_capture,
-                           (void *)(uintptr_t)miguard_target_session,
-                           (void *)(uintptr_t)miguard_wrap_module,
-                           (void *)(uintptr_t)miguard_bind,
-                           (void *)(uintptr_t)miguard_front_end_register};
+void *volatile linked[] = {
+    (void *)(uintptr_t)miguard_target_describe,     (void *)(uintptr_t)miguard_home_capture,
+    (void *)(uintptr_t)miguard_target_session,      (void *)(uintptr_t)miguard_wrap_module,
+    (void *)(uintptr_t)miguard_context_client,      (void *)(uintptr_t)miguard_target_thread,
+    (void *)(uintptr_t)miguard_host_context_client, (void *)(uintptr_t)miguard_bind,
+    (void *)(uintptr_t)miguard_front_end_register};
 
 static void check_exports(const char *list, unsigned at_least)
 {

@@ -137,7 +137,7 @@ MI_Result context_get_local_session(const MI_Context *address, MI_Session *sessi
     if (!context_is_live(context)) {
         result = MI_RESULT_INVALID_PARAMETER;
     } else if (context->session == NULL) {
-        context->session = session_new(context->host, true, context->depth);
+        context->session = session_new(context->host, true, context->depth, NULL);
         result = context->session == NULL ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_OK;
     }
     if (result == MI_RESULT_OK) {

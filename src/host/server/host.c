@@ -78,16 +78,12 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     return MIGUARD_OK;
 }
 
-/* In a forked child the lock of a server may be held by a thread that does not exist there
- * (fork(2)), and a request of the parent would never end. So the child must not use the server, and
- * touches nothing. */
-static bool is_inherited(const struct miguard_host *host)
+bool host_is_inherited(const struct miguard_host *host)
 {
     return host->epoch != process_epoch();
 }
 
-/* The error of every public function in a forked child. */
-static enum miguard_status refuse_inherited(const char *step, struct miguard_error *reterr)
+enum miguard_status host_refuse_inherited(const char *step, struct miguard_error *reterr)
 {
     return error_set(reterr, MIGUARD_BAD_STATE, 0, step,
                      "the server is that of the process which this one was forked from");
@@ -175,8 +171,8 @@ enum miguard_status miguard_host_load(struct miguard_host *host, const char *pat
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host load",
                          "a host and a path with a slash are needed");
     }
-    if (is_inherited(host)) {
-        return refuse_inherited("host load", reterr);
+    if (host_is_inherited(host)) {
+        return host_refuse_inherited("host load", reterr);
     }
     enum miguard_status status = module_open(path, &library, &main_function, reterr);
     if (status != MIGUARD_OK) {
@@ -195,31 +191,10 @@ enum miguard_status miguard_host_add(struct miguard_host *host, MI_MainFunction 
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host add",
                          "a host and a main function are needed");
     }
-    if (is_inherited(host)) {
-        return refuse_inherited("host add", reterr);
+    if (host_is_inherited(host)) {
+        return host_refuse_inherited("host add", reterr);
     }
     return add_module(host, main_function, NULL, name_space, reterr);
-}
-
-/* The new session keeps itself through its handle; the maker's pin is released. */
-enum miguard_status miguard_host_session(struct miguard_host *host, MI_Session *ret_session,
-                                         struct miguard_error *reterr)
-{
-    ENTRY_UNCANCELLED;
-    if (host == NULL || ret_session == NULL) {
-        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "host session",
-                         "a host and a place for the session are needed");
-    }
-    if (is_inherited(host)) {
-        return refuse_inherited("host session", reterr);
-    }
-    struct session *session = session_new(host, false, 0);
-    if (session == NULL) {
-        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "host session", NULL);
-    }
-    *ret_session = session_handle(session);
-    session_release(session);
-    return MIGUARD_OK;
 }
 
 /* One after the other from the start of the list, since ending one needs the host's lock itself. */
@@ -282,7 +257,7 @@ static struct module *last_module(struct miguard_host *host, const struct module
 void miguard_host_free(struct miguard_host *host)
 {
     ENTRY_UNCANCELLED;
-    if (host == NULL || is_inherited(host)) { /* the child must not unload it */
+    if (host == NULL || host_is_inherited(host)) { /* the child must not unload it */
         return;
     }
     end_sessions(host);

@@ -137,6 +137,8 @@ bool provider_unload_last(struct miguard_host *host);
 struct miguard_host {
     /* A copy, with defaults filled in. */
     struct miguard_host_options options;
+    /* A copy; written once, before the first session. All NULL: clients are not known. */
+    struct miguard_host_clients clients;
     uint64_t epoch; /* process_epoch() of the process that made it */
     pthread_mutex_t lock;
     /* A reference was released, or a provider has left LOADING. */
@@ -151,6 +153,14 @@ struct miguard_host {
     /* For miguard_host_provider_calls(). */
     _Atomic uint64_t provider_calls;
 };
+
+/* In a forked child: the lock of the server may be held by a thread that does not exist there
+ * (fork(2)), and a request of the parent would never end. So the child must not use the server, and
+ * touches nothing. */
+bool host_is_inherited(const struct miguard_host *host);
+
+/* The error of every public function there. */
+enum miguard_status host_refuse_inherited(const char *step, struct miguard_error *reterr);
 
 /* References are what miguard_host_free() waits for. They do not keep the memory alive after it. */
 void host_retain(struct miguard_host *host);
@@ -324,9 +334,10 @@ struct session {
     pthread_cond_t changed;
     /* No operation may be started or listed any more. */
     bool ended;
-    struct operation *operations; /* not ended yet */
-    uint64_t operation_count;     /* not destroyed yet */
-    struct session *next;         /* the host's list of clients' sessions, under its lock */
+    struct operation *operations;  /* not ended yet */
+    uint64_t operation_count;      /* not destroyed yet */
+    struct miguard_target *client; /* who makes its requests; NULL: not known */
+    struct session *next;          /* the host's list of clients' sessions, under its lock */
     struct session *previous;
     bool listed;
 };
@@ -335,8 +346,9 @@ extern const MI_SessionFT session_ft;
 
 /* A session pinned once for the caller, or NULL at MIGUARD_HOST_MAX_SESSIONS or without memory.
  * local: a provider's, which is not in the host's list. depth is that of the context it is made
- * for. */
-struct session *session_new(struct miguard_host *host, bool local, unsigned depth);
+ * for. client, which may be NULL, is taken over with success. */
+struct session *session_new(struct miguard_host *host, bool local, unsigned depth,
+                            struct miguard_target *client);
 
 /* The session that the handle names, pinned, or NULL when it has ended. Release with
  * session_release(). */
@@ -511,6 +523,8 @@ struct operation {
     MI_Uint32 flags;
     /* Of nesting: 0 for a client's request. */
     unsigned depth;
+    /* Of a provider's request: who its thread was at the start; NULL: not known. */
+    struct miguard_target *nested_client;
     /* A copy: the client may reuse its own after the start. */
     MI_OperationCallbacks callbacks;
     MI_OperationOptions options; /* a copy; ft NULL without options */

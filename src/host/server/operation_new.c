@@ -95,9 +95,25 @@ void operation_destroy(void *object)
         operation->options.ft->Delete(&operation->options);
     }
     plan_release(&operation->request);
+    if (operation->nested_client != NULL) {
+        operation->host->clients.release(operation->nested_client);
+    }
     pthread_cond_destroy(&operation->changed);
     pthread_mutex_destroy(&operation->lock);
     session_release(session);
+}
+
+/* On the thread that makes the request, which for a provider is its client. A thread that cannot be
+ * read makes its request all the same: then its client is not known. */
+static struct miguard_target *client_of_thread(const struct session *session)
+{
+    const struct miguard_host_clients *clients = &session->host->clients;
+    struct miguard_target *client = NULL;
+
+    if (!session->local || clients->thread == NULL) {
+        return NULL;
+    }
+    return clients->thread(&client, NULL) == MIGUARD_OK ? client : NULL;
 }
 
 /* An operation with everything that cannot fail. Takes over the pin of session. */
@@ -122,6 +138,7 @@ static struct operation *make(const struct operation_start *start, struct sessio
     /* The nesting depth of provider requests: on this thread or through their session. */
     unsigned depth = dispatch_depth();
     operation->depth = depth > session->depth ? depth : session->depth;
+    operation->nested_client = client_of_thread(session);
 
     pthread_mutex_lock(&session->lock);
     session->operation_count++;

@@ -76,11 +76,15 @@ static void destroy(void *object)
     pthread_mutex_unlock(&host->lock);
     pthread_cond_destroy(&session->changed);
     pthread_mutex_destroy(&session->lock);
+    if (session->client != NULL) {
+        host->clients.release(session->client);
+    }
     host_release(host);
 }
 
 /* The host is retained until destroy(), which is what miguard_host_free() waits for. */
-struct session *session_new(struct miguard_host *host, bool local, unsigned depth)
+struct session *session_new(struct miguard_host *host, bool local, unsigned depth,
+                            struct miguard_target *client)
 {
     struct session *session = slots_new(&sessions, NULL);
     if (session == NULL) {
@@ -89,6 +93,7 @@ struct session *session_new(struct miguard_host *host, bool local, unsigned dept
     session->host = host;
     session->local = local;
     session->depth = depth;
+    session->client = client;
     pthread_mutex_init(&session->lock, NULL);
     clock_cond_init(&session->changed);
     host_retain(host);

@@ -29,7 +29,9 @@ static const char *const gate_scopes[] = {
 static const struct option_row options[] = {
     LIST("--module", "FILE.so", struct run_request, modules, "a provider module; serves NAMESPACE"),
     TEXT("--as", "USER", struct run_request, as_user,
-         "become USER (name, uid or +uid) before the request"),
+         "become USER (name, uid or +uid) before the request, which is then also USER's"),
+    TEXT("--client", "USER", struct run_request, client,
+         "the request is from USER: what miguard_context_client() gives a provider"),
     TEXT("--audit", "FILE", struct run_request, audit_file,
          "where to record what the guard decides; the default is the log of the policy, and for "
          "users who cannot write that miguard/audit.jsonl in $XDG_STATE_HOME or ~/.local/state"),
@@ -316,18 +318,42 @@ static int load_all(const struct run_request *request, struct miguard_host *host
     return CLI_YES;
 }
 
+/*
+ * Who the request is from: --client, or the user of --as. Without either the session has no client,
+ * and a provider that asks for one is answered NOT_SUPPORTED: the command runs as its user, but
+ * that is also what the host runs as, which is never given as a client.
+ */
+static int open_session(const struct run_request *request, struct miguard_host *host,
+                        MI_Session *ret_session)
+{
+    const char *user = request->client != NULL ? request->client : request->as_user;
+    struct miguard_target *client = NULL;
+    struct miguard_error error = {0};
+    enum miguard_status status;
+
+    if (user == NULL) {
+        status = miguard_host_session(host, ret_session, &error);
+    } else if (miguard_target_user(user, &client, &error) != MIGUARD_OK) {
+        return complain_error(CLI_UNABLE, user, &error);
+    } else {
+        status = miguard_host_session_for(host, client, ret_session, &error);
+    }
+    miguard_target_free(client);
+    return status == MIGUARD_OK ? CLI_YES : complain_error(CLI_UNABLE, "the session", &error);
+}
+
 /* The session is opened as the user who runs the command. */
 static int ask_host(const struct run_request *request, struct miguard_host *host)
 {
-    struct miguard_error error = {0};
     MI_Session session = MI_SESSION_NULL;
     int status = load_all(request, host);
 
     if (status != CLI_YES) {
         return status;
     }
-    if (miguard_host_session(host, &session, &error) != MIGUARD_OK) {
-        return complain_error(CLI_UNABLE, "the session", &error);
+    status = open_session(request, host, &session);
+    if (status != CLI_YES) {
+        return status;
     }
     status = ask_as(request, &session);
     MI_Session_Close(&session, NULL, NULL);
@@ -338,6 +364,7 @@ static int ask_host(const struct run_request *request, struct miguard_host *host
  * a session, but through the guard. miguard_host_free() waits for providers that still run. */
 static int serve(const struct run_request *request)
 {
+    static const struct miguard_host_clients clients = MIGUARD_HOST_CLIENTS;
     struct miguard_host_options hosting = {.wrap = miguard_wrap_module};
     struct miguard_host *host = NULL;
     struct miguard_error error = {0};
@@ -345,7 +372,13 @@ static int serve(const struct run_request *request)
     if (miguard_host_new(&hosting, &host, &error) != MIGUARD_OK) {
         return complain_error(CLI_UNABLE, "the host", &error);
     }
+    if (miguard_host_set_clients(host, &clients, &error) != MIGUARD_OK) {
+        miguard_host_free(host);
+        return complain_error(CLI_UNABLE, "the host", &error);
+    }
+    miguard_set_client_source(miguard_host_context_client, host);
     int status = ask_host(request, host);
+    miguard_set_client_source(NULL, NULL);
     miguard_host_free(host);
     return status;
 }

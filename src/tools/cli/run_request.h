@@ -33,7 +33,7 @@ struct run_request {
     /* As given; values and keys below are made of the last two. */
     struct word_list modules, keys_given, operands;
     /* NULL: as the policy and the environment say. */
-    const char *as_user, *audit_file, *policy;
+    const char *as_user, *client, *audit_file, *policy;
     enum run_gate gate;
     bool json;
     enum run_verb verb;

@@ -65,6 +65,15 @@ static void say_keys(struct text *text, const struct record *record)
     text_append(text, before[0] == ',' ? "." : "");
 }
 
+/* The client of a request, given out or kept: recorded as the opening of a session, without a
+ * session. */
+static bool about_client(const struct record *record)
+{
+    return export_has(record, RECORD_OPERATION) &&
+           (record_is(record, RECORD_REASON, audit_reasons[AUDIT_REASON_CLIENT_GIVEN].name) ||
+            record_is(record, RECORD_REASON, audit_reasons[AUDIT_REASON_CLIENT_DENIED].name));
+}
+
 /* The first sentence. It begins with the outcome, since that is what a reader looks for. Records
  * without an operation are not about a call: switches, drops, the gate, the log, the policy. */
 static void say_what(struct text *text, const struct record *record)
@@ -91,7 +100,8 @@ static void say_what(struct text *text, const struct record *record)
     append_named(text, record, " of resource ", RECORD_RESOURCE, "");
     append_named(text, record, ", asked for by provider ", RECORD_PROVIDER, "");
     text_append(text, " (");
-    text_append(text, export_action_text(record));
+    text_append(text, about_client(record) ? "the client of its request was asked for"
+                                           : export_action_text(record));
     text_append(text, ").");
     say_keys(text, record);
     append_named(text, record, " Its object is ", RECORD_OBJECT_NAME, ".");
@@ -176,6 +186,16 @@ static void say_owner(struct text *text, const struct record *record)
     append_group(text, record, RECORD_BOUND_GROUP_ID, RECORD_BOUND_GROUP_NAME);
     append_named(text, record, "; it is session ", RECORD_SESSION, "");
     append_named(text, record, " of context ", RECORD_CONTEXT, "");
+    text_append(text, ".");
+}
+
+/* Whom the host named. */
+static void say_client(struct text *text, const struct record *record)
+{
+    text_append(text, "The request is from ");
+    export_person(text, TERMINAL, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
+    append_group(text, record, RECORD_BOUND_GROUP_ID, RECORD_BOUND_GROUP_NAME);
+    append_named(text, record, "; its context is ", RECORD_CONTEXT, "");
     text_append(text, ".");
 }
 
@@ -345,7 +365,13 @@ static bool is_change(const struct record *record)
 /* A change has the same fields, but they mean before and after there. */
 static bool of_session(const struct record *record)
 {
-    return export_has(record, RECORD_BOUND_USER_ID) && !is_change(record);
+    return export_has(record, RECORD_BOUND_USER_ID) && !is_change(record) && !about_client(record);
+}
+
+/* As of_session(), for what says who a client is. */
+static bool of_client(const struct record *record)
+{
+    return export_has(record, RECORD_BOUND_USER_ID) && about_client(record);
 }
 
 /* As of_session(), for the identity at use. */
@@ -410,6 +436,7 @@ static const struct sentence sentences[] = {
     {"when", "When", say_when, always},
     {"where", "Where", say_process, always},
     {"opened_by", "Who opened", say_owner, of_session},
+    {"client", "Client", say_client, of_client},
     {"used_by", "Who used", say_user, of_caller},
     {"before", "Before", say_before, with_before},
     {"after", "After", say_after, with_after},

@@ -109,6 +109,11 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
         "The callback or request did not undo what it did to its thread; the library did. Let each "
         "miguard_switch_to() have its miguard_switch_back() in the same one, or use "
         "MIGUARD_SWITCHED, and do not leave it by longjmp.",
+    [AUDIT_REASON_CLIENT_DENIED] =
+        "The policy names under clients: which provider may do what with the client of its "
+        "request. If this one should, add an entry for it before the one that is named: may: "
+        "identify lets it know and compare the client, may: impersonate lets it act as the client. "
+        "Ask with: miguard policy explain --client --provider NAME.",
     [AUDIT_REASON_NOT_RESTORED] =
         "Something in the request changed its thread irreversibly, as setuid(2) called directly or "
         "a "
