@@ -279,14 +279,21 @@ readme_example_guards_itself() {
 }
 
 manual_example_serves() {
-    run_example manual file 0 invoke root/test My_Reader Read User=nobody Path=/etc/passwd &&
-        grep -q "ReturnValue = $(id -u nobody);" "$tmp/out" && recorded session-open identity-match
+    run_example manual file 0 --client nobody invoke root/test My_Reader Read Path=/etc/passwd &&
+        grep -q "ReturnValue = $(id -u nobody);" "$tmp/out" &&
+        recorded session-open identity-match && recorded session-open client-given
 }
 
 manual_example_refused() {
-    run_example manual file 1 invoke root/test My_Reader ReadTooEarly User=nobody \
+    run_example manual file 1 --client nobody invoke root/test My_Reader ReadTooEarly \
         Path=/etc/passwd && grep -q ACCESS_DENIED "$tmp/err" &&
         recorded session-use identity-mismatch
+}
+
+# A name in the request is a claim: without a client that the host knows it is not served.
+manual_example_knows_no_claim() {
+    run_example manual file 1 invoke root/test My_Reader Read User=nobody Path=/etc/passwd &&
+        grep -q 'NOT_SUPPORTED (7)' "$tmp/err" && ! grep -q session-open "$tmp/audit"
 }
 
 check_examples() {
@@ -306,6 +313,7 @@ check_examples() {
     if [ "$(id -u)" -eq 0 ] && id -u nobody >/dev/null 2>&1; then
         check "the example in miguard-provider(7) is served as the user" manual_example_serves
         check "its mistake is refused and recorded" manual_example_refused
+        check "it believes no name in the request" manual_example_knows_no_claim
     else
         skip "running the example in miguard-provider(7): only root can become another user"
     fi

@@ -327,6 +327,16 @@ static const struct row requests[] = {
      "\"name\":\"ACCESS_DENIED\"", true},
     {ACT_RUN "--as nobody invoke root/test MG_Impersonator Act Name=right-use", 0,
      "Before = \"uid 65534/", "", true},
+    {ACT_RUN "--client nobody invoke root/test MG_Impersonator Act Name=right-use-as-client", 0,
+     "ServedAsUid = 65534;", "", true},
+    {ACT_RUN "--as nobody invoke root/test MG_Impersonator Act Name=right-use-as-client", 0,
+     "ServedAsUid = 65534;", "", true},
+    {ACT_RUN "--client root --as nobody invoke root/test MG_Impersonator Act "
+             "Name=right-use-as-client",
+     0, "ServedAsUid = 0;", "", true},
+    {ACT_RUN "invoke root/test MG_Impersonator Act Name=right-use-as-client", 0,
+     "Message = \"skip: the session was opened without a client", "", false},
+    {FILE_RUN "--client no-such-user get root/test MG_File Path=/", 3, "", "NOT_FOUND", false},
     {FILE_RUN "--as no-such-user get root/test MG_File Path=/", 3, "", "NOT_FOUND", false},
 
     {"run --audit $T/audit.jsonl --module $P/nothing.so get root/test MG_File Path=/", 3, "",

@@ -217,6 +217,24 @@ static bool load_all(struct miguard_host *host)
     return true;
 }
 
+/* The session of a client: nobody, as a server would know it from a socket. Where there is no such
+ * user the requests have no client, and the act that asks for it is skipped. */
+static enum miguard_status open_session(struct miguard_host *host, MI_Session *ret_session,
+                                        struct miguard_error *reterr)
+{
+    static const struct miguard_host_clients clients = MIGUARD_HOST_CLIENTS;
+    struct miguard_target *client = NULL;
+
+    enum miguard_status status = miguard_host_set_clients(host, &clients, reterr);
+    if (status != MIGUARD_OK || miguard_target_user("nobody", &client, NULL) != MIGUARD_OK) {
+        return status != MIGUARD_OK ? status : miguard_host_session(host, ret_session, reterr);
+    }
+    miguard_set_client_source(miguard_host_context_client, NULL);
+    status = miguard_host_session_for(host, client, ret_session, reterr);
+    miguard_target_free(client);
+    return status;
+}
+
 static struct miguard_host *start_host(bool guarded, MI_Session *ret_session)
 {
     struct miguard_host_options options = {.wrap = guarded ? miguard_wrap_module : NULL};
@@ -224,7 +242,7 @@ static struct miguard_host *start_host(bool guarded, MI_Session *ret_session)
     struct miguard_error error = {0};
 
     if (miguard_host_new(&options, &host, &error) != MIGUARD_OK || !load_all(host) ||
-        miguard_host_session(host, ret_session, &error) != MIGUARD_OK) {
+        open_session(host, ret_session, &error) != MIGUARD_OK) {
         printf("the host: %s %s\n", miguard_status_text(error.status), error.detail);
         miguard_host_free(host);
         return NULL;

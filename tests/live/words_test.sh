@@ -36,7 +36,7 @@ hits() { # file...
         FNR == 1 { before = " " }
         {
             line = tolower($0)
-            gsub(/user:? "?nobody|=nobody|"nobody"|-as nobody/, "", line)
+            gsub(/user:? "?nobody|=nobody|"nobody"|-(as|client) nobody/, "", line)
             gsub(/[^a-z_ ]*[.,;:!?(){}][^a-z_ ]*/, " | ", line)
             gsub(/[^a-z|]+/, " ", line)
             line = " " line " "
@@ -95,7 +95,7 @@ each_is_found() {
 
 others_pass() {
     printf '%s\n' 'retell scratched foretold' 'it is. None of it' 'find -user nobody' 'User=nobody' \
-        '{user: nobody}' 'Name = "nobody";' 'used-as nobody' 'a good reason for goods' >"$tmp/text"
+        '{user: nobody}' 'Name = "nobody";' 'used-as nobody' '--client nobody' 'a good reason for goods' >"$tmp/text"
     hits "$tmp/text" >"$tmp/hits"
     cat "$tmp/hits"
     [ ! -s "$tmp/hits" ]

@@ -33,7 +33,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
-#include <miguard/switch.h>
+#include <miguard.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -628,6 +628,7 @@ static void play_right(struct scene *scene)
 }
 
 /* The host has the library; without it this provider can be loaded all the same. */
+#pragma weak miguard_context_client
 #pragma weak miguard_target_ids
 #pragma weak miguard_target_free
 #pragma weak miguard_scope_enter
@@ -646,6 +647,23 @@ static void read_as_user(struct scene *scene, bool may_read)
     conclude_get(scene, &answer);
 }
 
+/* Frees the target. */
+static void read_switched(struct scene *scene, struct miguard_target *target, bool may_read)
+{
+    struct miguard_error error = {.status = MIGUARD_OK};
+    enum miguard_status status = MIGUARD_SYSTEM;
+
+    MIGUARD_SWITCHED(target, &status, &error)
+    {
+        read_as_user(scene, may_read);
+    }
+    miguard_target_free(target);
+    if (status != MIGUARD_OK) {
+        errno = error.system_errno;
+        skip_errno(scene, error.step);
+    }
+}
+
 /*
  * Becomes the user first and takes the session afterwards: what a provider should do, and how. The
  * target is resolved beforehand; the block runs as the user or not at all, and however it is left
@@ -656,25 +674,32 @@ static void play_right_as_user(struct scene *scene, bool may_read)
     const struct miguard_groups groups = {MIGUARD_GROUPS_LIST, &scene->gid, 1, NULL};
     struct miguard_target *target = NULL;
     struct miguard_error error = {.status = MIGUARD_OK};
-    enum miguard_status status = MIGUARD_SYSTEM;
 
     note_before(scene);
     if (miguard_scope_enter == NULL) {
         skip(scene, "libmiguard is not in this process");
-        return;
-    }
-    if (miguard_target_ids(scene->uid, scene->gid, &groups, &target, &error) != MIGUARD_OK) {
+    } else if (miguard_target_ids(scene->uid, scene->gid, &groups, &target, &error) != MIGUARD_OK) {
         skip(scene, error.detail);
-        return;
+    } else {
+        read_switched(scene, target, may_read);
     }
-    MIGUARD_SWITCHED(target, &status, &error)
-    {
-        read_as_user(scene, may_read);
-    }
-    miguard_target_free(target);
-    if (status != MIGUARD_OK) {
-        errno = error.system_errno;
-        skip_errno(scene, error.step);
+}
+
+/* The same with the user from where a real provider should take it: who the host says that the
+ * client is. User of Act is a parameter, which any client may fill in; it is there to be somebody
+ * else in the wrong acts. */
+static void play_client_reads(struct scene *scene)
+{
+    struct miguard_target *client = NULL;
+    struct miguard_error error = {.status = MIGUARD_OK};
+
+    note_before(scene);
+    if (miguard_context_client == NULL) {
+        skip(scene, "libmiguard is not in this process");
+    } else if (miguard_context_client(scene->context, &client, &error) != MIGUARD_OK) {
+        skip(scene, error.detail);
+    } else {
+        read_switched(scene, client, true);
     }
 }
 
@@ -1284,6 +1309,8 @@ static const struct act acts[] = {
     {"right-use", "a session is taken and used", NOBODY, play_right, NULL, NULL, false},
     {"right-use-as-user", "become the user, take a session, use it", NOBODY, play_user_reads, NULL,
      NULL, false},
+    {"right-use-as-client", "become the client, as the host says it", NOBODY, play_client_reads,
+     NULL, NULL, false},
     {"right-use-kernel", "as the user, a file that only root may read", KERNEL,
      play_user_is_refused, NULL, NULL, false},
     {"right-come-back", "take, switch, come back, use", NOBODY, play_come_back, NULL, NULL, false},
