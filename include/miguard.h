@@ -100,9 +100,9 @@ miguard_target_session(const MI_Session *session, struct miguard_target **ret_ta
  * know, and for a context that is not its own, it returns NOT_SUPPORTED, and never the identity of
  * the host.
  */
-typedef enum miguard_status miguard_client_source(void *data, const MI_Context *host_context,
-                                                  struct miguard_target **ret_target,
-                                                  struct miguard_error *reterr);
+typedef enum miguard_status (*miguard_client_source)(void *data, const MI_Context *host_context,
+                                                     struct miguard_target **ret_target,
+                                                     struct miguard_error *reterr);
 
 /*
  * Registers the one source of the process, in place of an earlier one; NULL: no source. Called by
@@ -110,7 +110,7 @@ typedef enum miguard_status miguard_client_source(void *data, const MI_Context *
  * the embedded server, miguard_host_context_client(). function and data must stay valid: a call may
  * be under way when another source takes its place. Thread safe.
  */
-MIGUARD_API void miguard_set_client_source(miguard_client_source *function, void *data);
+MIGUARD_API void miguard_set_client_source(miguard_client_source function, void *data);
 
 /*
  * The client of the request that context serves, as a target of miguard_switch_to(): who asked, as

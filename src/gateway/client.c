@@ -20,7 +20,7 @@
 
 /* Who knows. Read under the lock, called without it. */
 static struct client_source {
-    miguard_client_source *function; /* NULL: nothing is known */
+    miguard_client_source function; /* NULL: nothing is known */
     void *data;
 } source;
 
@@ -28,7 +28,7 @@ static pthread_mutex_t source_lock = PTHREAD_MUTEX_INITIALIZER;
 
 FORK_OWNER(source_owner, .rank = FORK_CLIENT_SOURCE, .lock = &source_lock);
 
-void miguard_set_client_source(miguard_client_source *function, void *data)
+void miguard_set_client_source(miguard_client_source function, void *data)
 {
     ENTRY_UNCANCELLED;
 
