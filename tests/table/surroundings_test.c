@@ -269,6 +269,53 @@ static bool call_target_session(void)
     return miguard_target_session(&scene.session, &another, NULL) == MIGUARD_OK;
 }
 
+/* Without a source the host does not say who the client is. */
+static bool call_context_client(void)
+{
+    struct miguard_target *client = NULL;
+    enum miguard_status status = miguard_context_client(scene.context, &client, NULL);
+    errno = ENOTTY; /* the rest is the void function's */
+    miguard_set_client_source(NULL, NULL);
+    return status == MIGUARD_NOT_SUPPORTED;
+}
+
+static bool call_target_copy(void)
+{
+    struct miguard_target *copy = NULL, *thread = NULL;
+    return miguard_target_copy(target, &copy, NULL) == MIGUARD_OK &&
+           miguard_target_thread(&thread, NULL) == MIGUARD_OK;
+}
+
+/* The whole life of a binding of <miguard/guard.h>. */
+static bool call_binding(void)
+{
+    static const char *const actions[] = {"read"};
+    const struct miguard_use use = MIGUARD_USE(0, "/srv/data");
+    struct miguard_front_end *front_end = NULL;
+    struct miguard_binding *binding = NULL, *found = NULL;
+    struct miguard_target *bound = NULL;
+    struct miguard_refusal refusal;
+
+    bool used =
+        miguard_front_end_register("surroundings", actions, 1, &front_end, NULL) == MIGUARD_OK &&
+        miguard_bind_target(front_end, target, "/srv", "one", &binding, &refusal) == MIGUARD_OK &&
+        miguard_verify(binding, &use, &refusal) == MIGUARD_DENIED &&
+        miguard_binding_identity(binding) != NULL;
+    miguard_release(binding);
+    used = used && miguard_bind(front_end, "/srv", "two", &binding, &refusal) == MIGUARD_OK &&
+           miguard_verify(binding, &use, &refusal) == MIGUARD_OK &&
+           miguard_verify_again(binding, &use, &refusal) == MIGUARD_OK &&
+           miguard_target_binding(binding, &bound, NULL) == MIGUARD_OK &&
+           miguard_binding_find(miguard_binding_number(binding), &found, &refusal) == MIGUARD_OK &&
+           miguard_keep(found) == binding;
+    errno = ENOTTY; /* the rest is the void functions' */
+    miguard_revoke(binding);
+    miguard_release(found);
+    miguard_release(found);
+    miguard_release(binding);
+    return used;
+}
+
 /* Where the kernel cannot give a descriptor of the process, that is said. */
 static bool call_peer_pidfd(void)
 {
@@ -401,6 +448,19 @@ static bool call_host_session(void)
     return miguard_host_session(server, &session, NULL) == MIGUARD_OK;
 }
 
+/* A context that is none of the server's has no client. */
+static bool call_host_clients(void)
+{
+    const struct miguard_host_clients clients = MIGUARD_HOST_CLIENTS;
+    MI_Session session = MI_SESSION_NULL;
+    struct miguard_target *client = NULL;
+
+    return miguard_host_set_clients(server, &clients, NULL) == MIGUARD_OK &&
+           miguard_host_session_for(server, target, &session, NULL) == MIGUARD_OK &&
+           miguard_host_context_client(server, &scene.host->context, &client, NULL) ==
+               MIGUARD_NOT_SUPPORTED;
+}
+
 static bool call_host_calls(void)
 {
     return miguard_host_provider_calls(server) == 0;
@@ -503,6 +563,22 @@ static const struct row {
     {"miguard_target_peer", call_target_peer, false, false, 0},
     {"miguard_target_identity", call_target_identity, false, false, 0},
     {"miguard_target_session", call_target_session, false, false, 0},
+    {"miguard_context_client", call_context_client, false, false, 0},
+    {"miguard_set_client_source", call_context_client, true, false, 0},
+    {"miguard_target_copy", call_target_copy, false, true, 0},
+    {"miguard_target_thread", call_target_copy, false, true, 0},
+    {"miguard_front_end_register", call_binding, false, true, 0},
+    {"miguard_bind", call_binding, false, true, 0},
+    {"miguard_bind_target", call_binding, false, true, 0},
+    {"miguard_verify", call_binding, false, true, 0},
+    {"miguard_verify_again", call_binding, false, true, 0},
+    {"miguard_keep", call_binding, false, true, 0},
+    {"miguard_binding_number", call_binding, false, true, 0},
+    {"miguard_binding_find", call_binding, false, true, 0},
+    {"miguard_binding_identity", call_binding, false, true, 0},
+    {"miguard_target_binding", call_binding, false, true, 0},
+    {"miguard_revoke", call_binding, true, true, 0},
+    {"miguard_release", call_binding, true, true, 0},
     {"miguard_target_keep_caps", call_keep_caps, false, false, 0},
     {"miguard_target_peer_pidfd", call_peer_pidfd, false, false, 0},
     {"miguard_target_describe", call_target_describe, false, false, 0},
@@ -529,6 +605,9 @@ static const struct row {
     {"miguard_host_load", call_host_load, false, false, 0},
     {"miguard_host_add", call_host_add, false, false, 0},
     {"miguard_host_session", call_host_session, false, false, 0},
+    {"miguard_host_set_clients", call_host_clients, false, true, 0},
+    {"miguard_host_session_for", call_host_clients, false, true, 0},
+    {"miguard_host_context_client", call_host_clients, false, true, 0},
     {"miguard_host_provider_calls", call_host_calls, false, false, 0},
     {"miguard_host_free", call_host_free, true, false, 0},
     {"MI_Application_InitializeV1", call_application, false, false, 0},
@@ -704,7 +783,8 @@ static void look_for_all(void)
 {
     static const char *const headers[] = {"include/miguard.h",        "include/miguard/gate.h",
                                           "include/miguard/host.h",   "include/miguard/identity.h",
-                                          "include/miguard/status.h", "include/miguard/switch.h"};
+                                          "include/miguard/status.h", "include/miguard/switch.h",
+                                          "include/miguard/guard.h",  "include/miguard/home.h"};
     unsigned count = 0;
 
     look_for_exports("tests/data/exports-miguard.txt");
