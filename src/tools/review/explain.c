@@ -69,7 +69,7 @@ static void say_keys(struct text *text, const struct record *record)
  * session. */
 static bool about_client(const struct record *record)
 {
-    return export_has(record, RECORD_OPERATION) &&
+    return record_is(record, RECORD_ACTION, audit_actions[AUDIT_ACTION_SESSION_OPEN].name) &&
            (record_is(record, RECORD_REASON, audit_reasons[AUDIT_REASON_CLIENT_GIVEN].name) ||
             record_is(record, RECORD_REASON, audit_reasons[AUDIT_REASON_CLIENT_DENIED].name));
 }
