@@ -314,7 +314,7 @@ scripts := $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_tes
     installed_test.sh examples_build_test.sh daemon_man_test.sh)
 JOBS ?= $(shell nproc)
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
-check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops) (6 min)
+check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
 	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) sh tests/run.sh $(scripts) $(foreach folder,live fault table unit, \
 	    $(call folder_of,$(folder))) $(abi_test) $(demo)
@@ -322,7 +322,7 @@ check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only
 # What has a switch to go through all of it; check takes some of its steps.
 long := table/cancel_test table/gate_fast_test fault/audit_file_fault_test live/audit_kill_test \
         live/lifetime_test
-check-long: deps ## the tests whose loops check shortens, at full length (LONG_TIME)
+check-long: deps ## the tests whose loops check shortens, at full length (some minutes)
 	@$(MAKE) --no-print-directory $(PARALLEL) $(long:%=$(OUT)/tests/%) everything
 	@OUT=$(OUT) CC=$(CC) JOBS=$(JOBS) FULL=1 sh tests/run.sh $(long:%=$(OUT)/tests/%)
 
@@ -339,9 +339,9 @@ threaded := $(foreach test,gateway gate audit audit_file audit_rotate audit_sink
             $(foreach test,fork_proof wait cancel adopt_barrier,table/$(test)_test) \
             $(foreach test,policy_reload contexts switch_storm,live/$(test)_test)
 .PHONY: check-asan-quick check-tsan-quick run-quick
-check-asan-quick: deps ## what .ci/run runs under AddressSanitizer and UBSan, with short loops (ASAN_TIME)
+check-asan-quick: deps ## what .ci/run runs under AddressSanitizer and UBSan, with short loops
 	@$(MAKE) --no-print-directory run-quick SANITIZE=address,undefined
-check-tsan-quick: deps ## what .ci/run runs under ThreadSanitizer, with short loops (TSAN_TIME)
+check-tsan-quick: deps ## what .ci/run runs under ThreadSanitizer, with short loops
 	@$(MAKE) --no-print-directory run-quick SANITIZE=thread
 quick_tests = $(if $(filter thread,$(SANITIZE)),$(addprefix $(OUT)/tests/,$(threaded)),$(filter-out $(slow),$(tests)))
 # A sanitizer is slow, so that what must be done in time has more of it. ThreadSanitizer sleeps a second
