@@ -46,6 +46,7 @@ struct connection {
     struct connection *next, **before; /* in server.connections */
     bool ending;                       /* closed after this turn */
     bool more;                         /* its turn is over, and there may be whole requests left */
+    atomic_uint turns; /* orders the memory of one thread's turn before that of the next one's */
     size_t in_used, out_used, out_sent;
     char in[LINE + CONTENT], out[LINE + CONTENT];
 };
@@ -61,7 +62,7 @@ static struct {
     int stop;   /* an eventfd that wakes all threads of the pool */
     int events; /* an eventfd: a thread of the pool has ended */
     atomic_uint connection_count;
-    pthread_mutex_t lock; /* of connections */
+    pthread_mutex_t lock; /* of connections, and of waiting against closing */
     struct connection *connections;
     struct worker workers[THREADS];
     int thread_count;
@@ -364,14 +365,20 @@ static void close_connection(struct connection *connection)
 }
 
 /* Waits for the client: for more requests, or until it takes the answer. A connection with requests
- * left from its turn is ready at once, since its socket can be written. */
+ * left from its turn is ready at once, since its socket can be written. Another thread may have it
+ * before epoll_ctl(2) returns: the lock lets it close the socket only afterwards, and nothing here
+ * touches the connection any more. */
 static bool wait_for(struct connection *connection, int operation)
 {
     bool ready = connection->out_used > 0 || connection->more;
     struct epoll_event event = {.events = (ready ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT,
                                 .data.ptr = connection};
 
-    return epoll_ctl(server.epoll, operation, connection->socket, &event) == 0;
+    atomic_fetch_add_explicit(&connection->turns, 1, memory_order_release);
+    pthread_mutex_lock(&server.lock);
+    bool waits = epoll_ctl(server.epoll, operation, connection->socket, &event) == 0;
+    pthread_mutex_unlock(&server.lock);
+    return waits;
 }
 
 static void greet(int socket, const char *kind, const char *why)
@@ -430,6 +437,7 @@ static bool serve_connection(struct connection *connection)
 {
     char why[IDENTITY_WHY];
 
+    (void)atomic_load_explicit(&connection->turns, memory_order_acquire);
     if (!identity_serve(connection->peer, serve_turn, connection, why)) {
         if (connection->out_used == 0) { /* another answer is not half sent */
             answer(connection, "REFUSED", why);
