@@ -374,7 +374,7 @@ check-musl: deps ## every source compiles against musl, which has all that it us
 	@sh tests/musl.sh
 
 .PHONY: musl-objects
-musl-objects: $(guard_obj) $(host_obj) $(cli_obj) $(tools_obj)
+musl-objects: $(guard_obj) $(host_obj) $(core_obj) $(cli_obj) $(tools_obj)
 
 check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, under valgrind (15 min)
 	@$(MAKE) --no-print-directory build/$(lifetime)

@@ -68,6 +68,8 @@ static bool make_binding(struct scene *scene)
     struct miguard_front_end *front_end = register_rows();
     if (front_end == NULL ||
         miguard_bind(front_end, "/srv/data", "scene", &scene->binding, NULL) != MIGUARD_OK) {
+        stub_host_free(scene->host);
+        scene->host = NULL;
         return false;
     }
     scene->number = miguard_binding_number(scene->binding);

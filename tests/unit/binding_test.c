@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -353,13 +354,15 @@ __attribute__((noinline, noreturn)) static void adopt_and_jump(const struct migu
     longjmp(landing, 1);
 }
 
-/* What it left behind is undone before anything is bound, or verified. */
+/* What it left behind is undone before anything is bound, or verified: by the first function that
+ * the landing one calls (switch/switch.h), hence no helpers here. */
 START_TEST(a_jump_out_of_an_adoption_binds_nobody_else)
 {
     struct miguard_target *target = stranger();
     struct miguard_identity *home = NULL, *other = NULL;
     enum miguard_status status = MIGUARD_OK;
     static struct miguard_binding *binding;
+    const struct miguard_use asked = MIGUARD_USE(READ, NULL);
 
     if (!need_root()) {
         return;
@@ -372,12 +375,12 @@ START_TEST(a_jump_out_of_an_adoption_binds_nobody_else)
     if (setjmp(landing) == 0) {
         adopt_and_jump(other);
     }
-    binding = bind_one();
+    ck_assert_int_eq(miguard_bind(front, NULL, NULL, &binding, &refusal), MIGUARD_OK);
     ck_assert_uint_eq(miguard_identity_compare(miguard_binding_identity(binding), home), 0);
     if (setjmp(landing) == 0) {
         adopt_and_jump(other);
     }
-    ck_assert_int_eq(use(binding, READ), MIGUARD_OK);
+    ck_assert_int_eq(miguard_verify(binding, &asked, &refusal), MIGUARD_OK);
     miguard_release(binding);
     miguard_target_free(target);
     miguard_identity_free(home);
@@ -654,6 +657,15 @@ static void *use_without_rules(void *unused)
     return unused;
 }
 
+static bool need_filters(void)
+{
+    bool has = prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+    if (!has) {
+        printf("skip: binding_test: a gated thread: no seccomp here\n");
+    }
+    return has;
+}
+
 static void on_gated_thread(void *(*function)(void *))
 {
     pthread_t thread;
@@ -678,6 +690,9 @@ static void configure_gated(const char *text)
 
 START_TEST(a_gated_thread_is_refused_what_another_is)
 {
+    if (!need_filters()) {
+        return;
+    }
     configure_gated("version: 1\nrules:\n  - { name: no-admin, match: { action: \"admin.*\" }, "
                     "decision: deny }\n");
     on_gated_thread(close_own_gate_and_use);
@@ -687,6 +702,9 @@ END_TEST
 
 START_TEST(what_a_gated_thread_knows_is_still_true)
 {
+    if (!need_filters()) {
+        return;
+    }
     configure_gated("version: 1\n");
     on_gated_thread(use_without_rules);
     remove_policy();
