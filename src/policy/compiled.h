@@ -212,12 +212,12 @@ struct name_slot {
 struct name_index {
     struct name_slot *slots;
     struct rule_set *sets;
-    struct rule_set always; /* the key is absent, or starts with a wildcard */
-    uint32_t mask;          /* slots - 1 */
-    uint32_t count, limit;  /* of sets */
-    uint64_t lengths;       /* 1 << length of each prefix that is there */
-    bool given;             /* some rule has the key */
-    bool ignore_case;
+    struct rule_set always;       /* the key is absent, or starts with a wildcard */
+    uint32_t mask;                /* slots - 1 */
+    uint32_t count, limit;        /* of sets */
+    uint64_t lengths;             /* 1 << length of each prefix that is there */
+    bool given;                   /* some rule has the key */
+    uint32_t step[UINT8_MAX + 1]; /* what each byte adds to a hash: folded where case is ignored */
 };
 
 /* By operation. */

@@ -214,16 +214,20 @@ static void keep_capabilities(const struct capability_index *index,
  * before their first wildcard.
  */
 
-/* Nothing depends on the quality of this but how many rules are asked. The product does not wait
- * for the step before it, which is what counts on short names. */
-static uint32_t hash_step(uint32_t hash, char c, bool ignore_case)
+/* Nothing depends on the quality of this but how many rules are asked. What a byte adds does not
+ * wait for the step before it, which is what counts on short names. */
+static inline uint32_t hash_step(const struct name_index *index, uint32_t hash, char c)
 {
-    uint32_t byte = (unsigned char)c;
+    return (hash << 5 | hash >> 27) ^ index->step[(unsigned char)c];
+}
 
-    if (ignore_case && byte - 'A' <= 'Z' - 'A') {
-        byte += 'a' - 'A';
+/* Case is folded here, once for each byte and not for each that a call names. */
+static void make_steps(struct name_index *index, bool ignore_case)
+{
+    for (uint32_t byte = 0; byte <= UINT8_MAX; byte++) {
+        bool folded = ignore_case && byte - 'A' <= 'Z' - 'A';
+        index->step[byte] = (byte + (folded ? 'a' - 'A' : 0) + 1) * 0x9E3779B1u;
     }
-    return (hash << 5 | hash >> 27) ^ (byte + 1) * 0x9E3779B1u;
 }
 
 /* Distinguishes a whole name from a prefix of the same text. */
@@ -273,7 +277,7 @@ static void add_glob(struct name_index *index, uint32_t rule, const char *glob)
         if (*glob == '\\' && *++glob == '\0') {
             break;
         }
-        hash = hash_step(hash, *glob, index->ignore_case);
+        hash = hash_step(index, hash, *glob);
     }
     if (length == 0) {
         rule_set_add(&index->always, rule);
@@ -316,7 +320,7 @@ static bool build_globs(struct name_index *index, const struct keys *keys)
         return true;
     }
     index->given = true;
-    index->ignore_case = match_ignores_case(keys->kind);
+    make_steps(index, match_ignores_case(keys->kind));
     if (!make_names(index, glob_count)) {
         return false;
     }
@@ -360,7 +364,7 @@ static void keep_globs(const struct name_index *index, const char *name, enum ma
         if (*name == '\0') {
             break;
         }
-        hash = hash_step(hash, *name, index->ignore_case);
+        hash = hash_step(index, hash, *name);
     }
     join_hash(index, hash_end(hash), &any);
     rule_set_keep(set, &any);
