@@ -178,7 +178,7 @@ static struct glob take_glob(struct parts *parts, const char *text)
 /* In both passes the same texts are taken, or the count would not fit the memory. */
 static struct globs take_globs(struct parts *parts, const struct draft_globs *from)
 {
-    if (matches_all(from)) {
+    if (from->count == 0 || matches_all(from)) { /* most keys of a rule are absent */
         return (struct globs){NULL, 0};
     }
     struct glob *items = take_front(parts, from->count, sizeof(*items));
