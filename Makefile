@@ -335,9 +335,9 @@ slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_m
         %/lifetime_test %/switch_storm_test %/contexts_test %/denied_test %/directory_test \
         %/audit_full_test %/audit_space_test %/audit_kill_test
 threaded := $(foreach test,gateway gate audit audit_file audit_rotate audit_sinks audit_repeat slots \
-              switch_scope guarded_server guarded_operation host_server operation_once,unit/$(test)_test) \
+              switch_scope guarded_server guarded_operation host_server operation_once binding,unit/$(test)_test) \
             $(foreach test,fork_proof wait cancel adopt_barrier,table/$(test)_test) \
-            $(foreach test,policy_reload contexts switch_storm,live/$(test)_test)
+            $(foreach test,policy_reload contexts switch_storm binding_storm pool_home,live/$(test)_test)
 .PHONY: check-asan-quick check-tsan-quick run-quick
 check-asan-quick: deps ## what .ci/run runs under AddressSanitizer and UBSan, with short loops
 	@$(MAKE) --no-print-directory run-quick SANITIZE=address,undefined

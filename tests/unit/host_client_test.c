@@ -35,8 +35,8 @@ struct answer {
     char detail[192];
 };
 static _Thread_local struct answer *answer;
-static struct answer elsewhere; /* of a thread that has none; one request at a time */
-static const MI_Context *kept;
+static struct answer elsewhere;          /* of a thread that has none; one request at a time */
+static _Atomic(const MI_Context *) kept; /* of several requests at a time */
 static struct answer at_load;
 
 static struct answer learn(const MI_Context *context)
