@@ -126,6 +126,17 @@ size_t text_copy_out(const struct text *text, char *buffer, size_t size)
     return text->length;
 }
 
+enum miguard_status text_hand_out(struct text *text, char *buffer, size_t size, size_t *ret_length)
+{
+    enum miguard_status status = text->failed ? MIGUARD_NO_MEMORY : MIGUARD_OK;
+
+    if (status == MIGUARD_OK) {
+        *ret_length = text_copy_out(text, buffer, size);
+    }
+    text_release(text);
+    return status;
+}
+
 /* Characters that need no escape in a JSON string: ASCII without controls, DEL, quote and
  * backslash. */
 static const bool plain[256] = {

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "miguard/status.h"
+
 struct text {
     char *data; /* NUL-terminated whenever failed is false and anything was appended */
     size_t length;
@@ -40,6 +42,11 @@ void text_format(struct text *text, const char *format, ...) __attribute__((form
 
 /* Copies into buffer as snprintf(3) does and returns the whole length. */
 size_t text_copy_out(const struct text *text, char *buffer, size_t size);
+
+/* The end of a public function that gives a text: copies it out and releases it. *ret_length is the
+ * whole length, so that a caller can come again with a larger buffer. NO_MEMORY when the text
+ * failed; buffer and *ret_length are then untouched. */
+enum miguard_status text_hand_out(struct text *text, char *buffer, size_t size, size_t *ret_length);
 
 /* name is NULL for an element of an array or the outermost value. */
 void text_json_open(struct text *text, const char *name, char bracket);

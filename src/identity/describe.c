@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Identities as text and JSON, for records, the command and programs. The functions append_SHAPE()
  * make text and json_SHAPE() make JSON; identity_component_text() and json_component() choose among
- * them by the rows of component.h. A text that runs out of memory stays failed, which hand_out()
- * reports. */
+ * them by the rows of component.h. A text that runs out of memory stays failed, which
+ * text_hand_out() reports. */
 #include <cap-ng.h>
 #include <linux/securebits.h>
 #include <stdio.h>
@@ -326,19 +326,6 @@ void identity_write_json(struct text *text, const struct miguard_identity *ident
 
 /* ---- public ---------------------------------------------------------------------------- */
 
-/* Copies the text out as snprintf(3) does and releases it. *ret_length is the whole length, so that
- * a caller can come again with a larger buffer. */
-static enum miguard_status hand_out(struct text *text, char *buffer, size_t size,
-                                    size_t *ret_length)
-{
-    enum miguard_status status = text->failed ? MIGUARD_NO_MEMORY : MIGUARD_OK;
-    if (status == MIGUARD_OK) {
-        *ret_length = text_copy_out(text, buffer, size);
-    }
-    text_release(text);
-    return status;
-}
-
 /* A NULL buffer of size 0 asks for the length alone. */
 static bool arguments_sound(const struct miguard_identity *identity, const char *buffer,
                             size_t size, const size_t *ret_length)
@@ -361,7 +348,7 @@ enum miguard_status miguard_identity_describe(const struct miguard_identity *ide
         identity_component_text(&text, identity, component);
         text_append(&text, "\n");
     }
-    return hand_out(&text, buffer, size, ret_length);
+    return text_hand_out(&text, buffer, size, ret_length);
 }
 
 enum miguard_status miguard_identity_to_json(const struct miguard_identity *identity, char *buffer,
@@ -376,7 +363,7 @@ enum miguard_status miguard_identity_to_json(const struct miguard_identity *iden
     text_json_open(&text, NULL, '{');
     identity_write_json(&text, identity, true);
     text_json_close(&text, '}');
-    return hand_out(&text, buffer, size, ret_length);
+    return text_hand_out(&text, buffer, size, ret_length);
 }
 
 enum miguard_status miguard_identity_component_text(const struct miguard_identity *identity,
@@ -391,5 +378,5 @@ enum miguard_status miguard_identity_component_text(const struct miguard_identit
         return MIGUARD_INVALID_ARGUMENT;
     }
     identity_component_text(&text, identity, component);
-    return hand_out(&text, buffer, size, ret_length);
+    return text_hand_out(&text, buffer, size, ret_length);
 }

@@ -134,18 +134,6 @@ static bool arguments_sound(const struct miguard_target *target, const char *buf
     return target != NULL && ret_length != NULL && (buffer != NULL || size == 0);
 }
 
-static enum miguard_status hand_out(struct text *text, char *buffer, size_t size,
-                                    size_t *ret_length)
-{
-    enum miguard_status status = text->failed ? MIGUARD_NO_MEMORY : MIGUARD_OK;
-
-    if (status == MIGUARD_OK) {
-        *ret_length = text_copy_out(text, buffer, size);
-    }
-    text_release(text);
-    return status;
-}
-
 enum miguard_status miguard_target_describe(const struct miguard_target *target, char *buffer,
                                             size_t size, size_t *ret_length)
 {
@@ -159,7 +147,7 @@ enum miguard_status miguard_target_describe(const struct miguard_target *target,
         return miguard_identity_describe(&target->identity, buffer, size, ret_length);
     }
     describe(&text, target);
-    return hand_out(&text, buffer, size, ret_length);
+    return text_hand_out(&text, buffer, size, ret_length);
 }
 
 enum miguard_status miguard_target_to_json(const struct miguard_target *target, char *buffer,
@@ -180,7 +168,7 @@ enum miguard_status miguard_target_to_json(const struct miguard_target *target, 
         write_json(&text, target);
     }
     text_json_close(&text, '}');
-    return hand_out(&text, buffer, size, ret_length);
+    return text_hand_out(&text, buffer, size, ret_length);
 }
 
 enum miguard_status miguard_target_uid(const struct miguard_target *target, uid_t *ret_uid)

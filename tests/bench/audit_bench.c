@@ -15,6 +15,7 @@
 
 #include "audit/encode.h"
 #include "audit/file/file.h"
+#include "bench/measure.h"
 
 void bench_audit(void (*tell)(const char *name, double value, const char *unit, double goal));
 
@@ -30,19 +31,6 @@ static const struct audit_event event = {.action = AUDIT_ACTION_SESSION_USE,
                                          .name_space = "root/cimv2",
                                          .class_name = "CIM_Process",
                                          .mismatch = MIGUARD_COMPONENT_FSUID};
-
-static double nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static struct log_process process = {
     .entity = 1,

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "bench/measure.h"
 #include "gateway/gateway.h"
 #include "miguard/host.h"
 #include "policy/draft.h"
@@ -57,19 +58,6 @@ void base_free(void *block)
 }
 
 /* ---- measuring --------------------------------------------------------------------------- */
-
-static double nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static double median(double *values, size_t count)
 {

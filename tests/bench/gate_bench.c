@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "gate/gate.h"
 #include "gateway/gateway.h"
 #include "identity/change.h"
@@ -23,23 +24,9 @@ void bench_gate(void (*tell)(const char *name, double value, const char *unit, d
 
 enum { ROUNDS = 41, CHECKS = 2000, LOCAL_CALLS = 60 };
 
-static double nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values)
 {
-    qsort(values, ROUNDS, sizeof(*values), by_value);
-    return values[ROUNDS / 2];
+    return median_of(values, ROUNDS);
 }
 
 static void close_gate(void)

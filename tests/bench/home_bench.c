@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "identity/identity.h"
 #include "miguard/gate.h"
 #include "miguard/home.h"
@@ -19,23 +20,9 @@ void bench_home(void (*tell)(const char *name, double value, const char *unit, d
 
 enum { ROUNDS = 41, CHECKS = 2000, FRESH = 200 };
 
-static double nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values)
 {
-    qsort(values, ROUNDS, sizeof(*values), by_value);
-    return values[ROUNDS / 2];
+    return median_of(values, ROUNDS);
 }
 
 /* In memory that parent and child share. */

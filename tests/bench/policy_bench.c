@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bench/measure.h"
 #include "policy/policy.h"
 
 extern long allocations;
@@ -227,23 +228,9 @@ static void decide_narrowed(const struct subject *subject)
 
 /* ---- measuring --------------------------------------------------------------------------- */
 
-static double nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values)
 {
-    qsort(values, ROUNDS, sizeof(*values), by_value);
-    return values[ROUNDS / 2];
+    return median_of(values, ROUNDS);
 }
 
 /* The sizes take turns round by round. Gives the median of each, and of last / first. */

@@ -14,22 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
+
 void bench_size(void (*tell)(const char *name, double value, const char *unit, double goal));
 
 enum { STARTS = 101 };
-
-static double nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static double start_ns(char *preload)
 {

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "miguard/switch.h"
 
 void bench_switch(void (*tell)(const char *name, double value, const char *unit, double goal));
@@ -125,23 +126,9 @@ static void openssh_glibc(void)
 
 /* ---- measuring --------------------------------------------------------------------------- */
 
-static double nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values)
 {
-    qsort(values, ROUNDS, sizeof(*values), by_value);
-    return values[ROUNDS / 2];
+    return median_of(values, ROUNDS);
 }
 
 static double one(void (*work)(void))
