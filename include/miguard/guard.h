@@ -244,6 +244,41 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status
 miguard_target_binding(const struct miguard_binding *binding, struct miguard_target **ret_target,
                        struct miguard_error *reterr);
 
+/* ---- watching each call -------------------------------------------------------------------------
+ */
+
+/* One call that crossed the guard, as a tracer is shown it. All pointers are valid until the
+ * function returns; a text that the call does not have is NULL. */
+struct miguard_traced_call {
+    size_t size;      /* sizeof(struct miguard_traced_call) of the library */
+    const char *call; /* the operation, as in records, or the name of a front end's action */
+    const char *provider, *name_space, *class_name, *method;
+    const char *resource, *object;
+    uint64_t context, session, operation; /* as in records; 0: none */
+    int allowed;                          /* 0: refused; *refusal says why */
+    int again;                            /* the second check, before a result is given out */
+    const struct miguard_identity *bound; /* NULL: as for an invalid handle */
+    const struct miguard_refusal *refusal;
+    int64_t nanoseconds; /* that the guard took for its answer */
+};
+
+/* What watches calls. The function runs on the thread that made the call, after the decision and
+ * its record and before the call goes on. It cannot change the answer. It must not make a call that
+ * crosses the guard, and must not leave by a jump. */
+struct miguard_tracer {
+    void (*crossed)(void *data, const struct miguard_traced_call *call);
+    void *data;
+};
+
+/*
+ * Has the tracer shown every call of this process that crosses the guard, allowed or refused,
+ * recorded or not; NULL: none any more. For a person at work (`miguard run --trace`): it is no
+ * audit, since nothing waits for it and nothing is refused without it. *tracer must stay valid as
+ * long as the process lives, since a call on another thread may be about to use it. Thread safe,
+ * async-signal safe.
+ */
+MIGUARD_API void miguard_set_tracer(const struct miguard_tracer *tracer);
+
 /* The version of the library that is running, as MIGUARD_VERSION. */
 MIGUARD_API const char *miguard_version(void);
 

@@ -366,6 +366,8 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
     *ret_session = lookup_session(context, &identity);
     if (*ret_session == NULL) {
         result = open_session(context, &identity, call_site, ret_session);
+    } else {
+        guard_given_again(&(*ret_session)->binding);
     }
     identity_release(&identity);
     return result;

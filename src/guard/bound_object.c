@@ -109,44 +109,6 @@ static enum slots_verdict acquire_number(uint64_t number, struct miguard_binding
 /* ---- a refusal as its caller gets it ----------------------------------------------------------
  */
 
-static enum miguard_status status_of(enum guard_answer answer)
-{
-    switch (answer) {
-    case GUARD_DENIED:
-        break;
-    case GUARD_INVALID:
-        return MIGUARD_BAD_HANDLE;
-    case GUARD_LIMIT:
-        return MIGUARD_LIMIT;
-    case GUARD_FAILED:
-        return MIGUARD_NOT_SUPPORTED;
-    }
-    return MIGUARD_DENIED;
-}
-
-static enum miguard_status refused(const struct refusal *refusal,
-                                   struct miguard_refusal *ret_refusal)
-{
-    enum miguard_status status = status_of(refusal->answer);
-
-    if (ret_refusal != NULL) {
-        _Static_assert(sizeof(ret_refusal->rule) >= sizeof(refusal->rule) &&
-                           sizeof(ret_refusal->source) >= sizeof(refusal->source) &&
-                           sizeof(ret_refusal->decision_id) >= sizeof(refusal->decision_id) &&
-                           sizeof(ret_refusal->sentence) >= REFUSAL_SENTENCE,
-                       "everything fits");
-        memset(ret_refusal, 0, sizeof(*ret_refusal));
-        ret_refusal->status = status;
-        ret_refusal->reason = audit_reasons[refusal->reason].name;
-        ret_refusal->difference = refusal->mismatch;
-        memcpy(ret_refusal->rule, refusal->rule, sizeof(refusal->rule));
-        memcpy(ret_refusal->source, refusal->source, sizeof(refusal->source));
-        memcpy(ret_refusal->decision_id, refusal->decision_id, sizeof(refusal->decision_id));
-        refusal_sentence(refusal, ret_refusal->sentence, sizeof(ret_refusal->sentence));
-    }
-    return status;
-}
-
 /* A mistake of the caller: nothing was decided and nothing is recorded. */
 static enum miguard_status refused_argument(struct miguard_refusal *ret_refusal, const char *why)
 {
@@ -168,7 +130,7 @@ static enum miguard_status refuse_inherited(enum operation operation,
     struct refusal refusal;
 
     guard_refuse_handle(operation, SLOTS_INHERITED, binding->bound.session_id, call_site, &refusal);
-    return refused(&refusal, ret_refusal);
+    return refusal_export(&refusal, ret_refusal);
 }
 
 /* ---- binding ------------------------------------------------------------------------------------
@@ -200,7 +162,7 @@ static enum miguard_status bind_failed(const struct opening *opening, struct gua
     struct refusal refusal;
 
     guard_bind_failed(&none, why, opening->call_site, &refusal);
-    enum miguard_status status = refused(&refusal, ret_refusal);
+    enum miguard_status status = refusal_export(&refusal, ret_refusal);
     return why == MIGUARD_NO_MEMORY ? MIGUARD_NO_MEMORY : status;
 }
 
@@ -270,7 +232,7 @@ static enum miguard_status bind_object(const struct opening *opening,
     }
     return guard_bind(&binding->bound, opening->call_site, &refusal)
                ? MIGUARD_OK
-               : refused(&refusal, ret_refusal);
+               : refusal_export(&refusal, ret_refusal);
 }
 
 static enum miguard_status open_binding(const struct opening *opening,
@@ -386,7 +348,7 @@ verify(struct miguard_binding *binding, const struct miguard_use *use, decide_us
         .object = use->object != NULL ? use->object : binding->object,
         .call_site = call_site,
     };
-    return decide(&call, &refusal) ? MIGUARD_OK : refused(&refusal, ret_refusal);
+    return decide(&call, &refusal) ? MIGUARD_OK : refusal_export(&refusal, ret_refusal);
 }
 
 /* The quick way of a gated thread: what is known needs no protection against cancellation. An
@@ -492,7 +454,7 @@ enum miguard_status miguard_binding_find(uint64_t number, struct miguard_binding
     }
     guard_refuse_handle(OPERATION_ACTION, verdict, name_of(number), __builtin_return_address(0),
                         &refusal);
-    return refused(&refusal, ret_refusal);
+    return refusal_export(&refusal, ret_refusal);
 }
 
 /* ---- who it is bound to -------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 
 #include "gate/gate.h"
 #include "guard/guard.h"
+#include "guard/trace.h"
 #include "switch/peer.h"
 #include "switch/switch.h"
 
@@ -127,6 +128,17 @@ static void refuse(struct guard *guard, struct audit_event *event, enum guard_an
     (void)record(guard->audit, event, ret_refusal->decision_id);
 }
 
+/* The same for a call on a binding. */
+static void refuse_call(const struct guard_call *call, enum audit_action action,
+                        enum audit_reason reason, enum guard_answer answer,
+                        struct refusal *ret_refusal)
+{
+    struct audit_event event = event_of(call, action);
+
+    event.reason = reason;
+    refuse(call->binding->guard, &event, answer, ret_refusal);
+}
+
 /* ---- use ----------------------------------------------------------------------------------- */
 
 /* What the policy is asked: the names are set only where the call has some, so a rule about names
@@ -182,8 +194,8 @@ static bool is_still(const struct guard_call *call, const struct miguard_identit
     if (identity_check(decided_on, asked, NULL) == 0) {
         return true;
     }
-    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_IDENTITY_TORN, GUARD_DENIED,
-                 ret_refusal);
+    refuse_call(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_IDENTITY_TORN, GUARD_DENIED,
+                ret_refusal);
     return false;
 }
 
@@ -271,8 +283,8 @@ static bool still_allowed(const struct guard_call *call, struct refusal *ret_ref
     }
     const struct policy *policy = store_get(store);
     if (policy == NULL) { /* impossible: a policy in force is only ever replaced */
-        guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_NO_POLICY, GUARD_DENIED,
-                     ret_refusal);
+        refuse_call(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_NO_POLICY, GUARD_DENIED,
+                    ret_refusal);
         return false;
     }
     struct guard_call open = *call;
@@ -302,8 +314,8 @@ static bool not_revoked(const struct guard_call *call, struct refusal *ret_refus
     if (!atomic_load_explicit(&call->binding->revoked, memory_order_relaxed)) {
         return still_allowed(call, ret_refusal);
     }
-    guard_refuse(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_SESSION_REVOKED, GUARD_DENIED,
-                 ret_refusal);
+    refuse_call(call, AUDIT_ACTION_SESSION_USE, AUDIT_REASON_SESSION_REVOKED, GUARD_DENIED,
+                ret_refusal);
     return false;
 }
 
@@ -320,7 +332,8 @@ static miguard_components check(const struct guard_call *call, miguard_component
  * to guard_use(). */
 bool guard_use_is_known(const struct binding *binding, enum operation operation)
 {
-    return !atomic_load_explicit(&binding->revoked, memory_order_relaxed) &&
+    return atomic_load_explicit(&trace_tracer, memory_order_relaxed) == NULL &&
+           !atomic_load_explicit(&binding->revoked, memory_order_relaxed) &&
            atomic_load_explicit(&binding->generation, memory_order_relaxed) ==
                store_generation(&binding->guard->store) &&
            gate_known_same(binding->number) && policy_view_allows(binding->view, operation);
@@ -328,7 +341,7 @@ bool guard_use_is_known(const struct binding *binding, enum operation operation)
 
 /* In this order: a thread that jumped out of a callback is restored, the session must be valid, and
  * only then is the thread compared. */
-bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
+static bool use(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
 
@@ -341,8 +354,19 @@ bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
                          : decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
 
+bool guard_use(const struct guard_call *call, struct refusal *ret_refusal)
+{
+    const struct trace trace = trace_begin();
+    bool allowed = use(call, ret_refusal);
+
+    if (trace.tracer != NULL) {
+        trace_use(&trace, call, false, allowed, ret_refusal);
+    }
+    return allowed;
+}
+
 /* As guard_use(), without the policy decision of a match, which was made then. */
-bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
+static bool use_again(const struct guard_call *call, struct refusal *ret_refusal)
 {
     miguard_components unreadable = 0;
 
@@ -353,10 +377,27 @@ bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
     return mismatch == 0 || decide_mismatch(call, mismatch, unreadable, ret_refusal);
 }
 
+bool guard_use_again(const struct guard_call *call, struct refusal *ret_refusal)
+{
+    const struct trace trace = trace_begin();
+    bool allowed = use_again(call, ret_refusal);
+
+    if (trace.tracer != NULL) {
+        trace_use(&trace, call, true, allowed, ret_refusal);
+    }
+    return allowed;
+}
+
 /* The host chooses the thread of a callback, so there is no identity to compare yet. */
 bool guard_may_deliver(const struct guard_call *call, struct refusal *ret_refusal)
 {
-    return not_revoked(call, ret_refusal);
+    const struct trace trace = trace_begin();
+    bool allowed = not_revoked(call, ret_refusal);
+
+    if (trace.tracer != NULL) {
+        trace_use(&trace, call, true, allowed, ret_refusal);
+    }
+    return allowed;
 }
 
 /* ---- binding --------------------------------------------------------------------------------- */
@@ -396,7 +437,7 @@ static struct policy_view *current_view(struct binding *binding, enum miguard_st
 
 /* The binding gets its number and view before the decision, so a refused binding is released like
  * any other. No policy is a refusal: nothing is handed out without one. */
-bool guard_bind(struct binding *binding, const void *call_site, struct refusal *ret_refusal)
+static bool bind(struct binding *binding, const void *call_site, struct refusal *ret_refusal)
 {
     struct audit_event event = open_event(binding, call_site);
     enum miguard_status status = MIGUARD_OK;
@@ -427,10 +468,31 @@ bool guard_bind(struct binding *binding, const void *call_site, struct refusal *
     return conclude(binding->guard, &verdict, &event, ret_refusal);
 }
 
+bool guard_bind(struct binding *binding, const void *call_site, struct refusal *ret_refusal)
+{
+    const struct trace trace = trace_begin();
+    bool allowed = bind(binding, call_site, ret_refusal);
+
+    if (trace.tracer != NULL) {
+        trace_bind(&trace, binding, allowed, ret_refusal);
+    }
+    return allowed;
+}
+
+void guard_given_again(const struct binding *binding)
+{
+    const struct trace trace = trace_begin();
+
+    if (trace.tracer != NULL) {
+        trace_bind(&trace, binding, true, NULL);
+    }
+}
+
 /* A lack of memory is a limit and not a denial: another attempt may succeed. */
 void guard_bind_failed(const struct binding *binding, enum miguard_status why,
                        const void *call_site, struct refusal *ret_refusal)
 {
+    const struct trace trace = trace_begin();
     struct audit_event event = open_event(binding, call_site);
     bool no_memory = why == MIGUARD_NO_MEMORY;
 
@@ -442,6 +504,9 @@ void guard_bind_failed(const struct binding *binding, enum miguard_status why,
            : why == MIGUARD_NOT_SUPPORTED ? GUARD_FAILED
                                           : GUARD_DENIED,
            ret_refusal);
+    if (trace.tracer != NULL) {
+        trace_bind(&trace, binding, false, ret_refusal);
+    }
 }
 
 void binding_release(struct binding *binding)
@@ -517,9 +582,12 @@ bool guard_client(const struct guard_client *asked, enum draft_may *ret_may,
 void guard_refuse(const struct guard_call *call, enum audit_action action, enum audit_reason reason,
                   enum guard_answer answer, struct refusal *ret_refusal)
 {
-    struct audit_event event = event_of(call, action);
-    event.reason = reason;
-    refuse(call->binding->guard, &event, answer, ret_refusal);
+    const struct trace trace = trace_begin();
+
+    refuse_call(call, action, reason, answer, ret_refusal);
+    if (trace.tracer != NULL) {
+        trace_use(&trace, call, false, false, ret_refusal);
+    }
 }
 
 /* An invalid handle names no binding, so the guard is entered for the record alone, and the name is
@@ -537,9 +605,13 @@ void guard_refuse_handle(enum operation operation, enum slots_verdict verdict, u
         .session_id = operation == OPERATION_CONTEXT_CALL ? 0 : handle_name,
         .call_site = call_site,
     };
+    const struct trace trace = trace_begin();
     struct guard *guard = guard_enter();
     refuse(guard, &event, GUARD_INVALID, ret_refusal);
     guard_leave(guard);
+    if (trace.tracer != NULL) {
+        trace_handle(&trace, operation, handle_name, ret_refusal);
+    }
 }
 
 /* The refusal itself is not needed: the host is answered without a text. */

@@ -106,6 +106,9 @@ MIGUARD_CHECKED bool guard_may_deliver(const struct guard_call *call, struct ref
 MIGUARD_CHECKED bool guard_bind(struct binding *binding, const void *call_site,
                                 struct refusal *ret_refusal);
 
+/* For a tracer: the binding, which this identity has already, was given out once more. */
+void guard_given_again(const struct binding *binding);
+
 /* Records that nothing could be bound because the identity could not be read. binding has the
  * guard, the provider and the context. Always refuses: fills *ret_refusal. */
 void guard_bind_failed(const struct binding *binding, enum miguard_status why,

@@ -95,3 +95,41 @@ void refusal_sentence(const struct refusal *refusal, char *ret_text, size_t size
         append(&sentence, refusal->decision_id);
     }
 }
+
+static enum miguard_status status_of(enum guard_answer answer)
+{
+    switch (answer) {
+    case GUARD_DENIED:
+        break;
+    case GUARD_INVALID:
+        return MIGUARD_BAD_HANDLE;
+    case GUARD_LIMIT:
+        return MIGUARD_LIMIT;
+    case GUARD_FAILED:
+        return MIGUARD_NOT_SUPPORTED;
+    }
+    return MIGUARD_DENIED;
+}
+
+enum miguard_status refusal_export(const struct refusal *refusal,
+                                   struct miguard_refusal *ret_refusal)
+{
+    enum miguard_status status = status_of(refusal->answer);
+
+    if (ret_refusal != NULL) {
+        _Static_assert(sizeof(ret_refusal->rule) >= sizeof(refusal->rule) &&
+                           sizeof(ret_refusal->source) >= sizeof(refusal->source) &&
+                           sizeof(ret_refusal->decision_id) >= sizeof(refusal->decision_id) &&
+                           sizeof(ret_refusal->sentence) >= REFUSAL_SENTENCE,
+                       "everything fits");
+        memset(ret_refusal, 0, sizeof(*ret_refusal));
+        ret_refusal->status = status;
+        ret_refusal->reason = audit_reasons[refusal->reason].name;
+        ret_refusal->difference = refusal->mismatch;
+        memcpy(ret_refusal->rule, refusal->rule, sizeof(refusal->rule));
+        memcpy(ret_refusal->source, refusal->source, sizeof(refusal->source));
+        memcpy(ret_refusal->decision_id, refusal->decision_id, sizeof(refusal->decision_id));
+        refusal_sentence(refusal, ret_refusal->sentence, sizeof(ret_refusal->sentence));
+    }
+    return status;
+}

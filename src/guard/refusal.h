@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "miguard/guard.h"
 #include "model/event.h"
 
 /* How a front end answers. Zero is the strictest: an answer that was not set denies. */
@@ -42,5 +43,10 @@ void refusal_set_rule(struct refusal *refusal, const char *rule, const char *sou
  * identity. */
 enum { REFUSAL_SENTENCE = 960 };
 void refusal_sentence(const struct refusal *refusal, char *ret_text, size_t size);
+
+/* The refusal as a caller of <miguard/guard.h> gets it; ret_refusal may be NULL. Returns its
+ * status. */
+enum miguard_status refusal_export(const struct refusal *refusal,
+                                   struct miguard_refusal *ret_refusal);
 
 #endif

@@ -318,6 +318,13 @@ static const struct row requests[] = {
      false},
     {ACT_RUN "invoke root/test MG_Impersonator Act Name=setfsuid", 0, "Refused = TRUE;", "", true},
 
+    {ACT_RUN "--trace invoke root/test MG_Impersonator Act Name=setfsuid", 0, "Refused = TRUE;",
+     "identity-mismatch; different: fsuid", true},
+    {ACT_RUN "--trace invoke root/test MG_Impersonator Act Name=right-use", 0, "Refused = FALSE;",
+     "GetInstance root/test MG_File by impersonator.so, session ", false},
+    {ACT_RUN "--trace --json invoke root/test MG_Impersonator Act Name=keep-caps", 0,
+     "\"ResultName\":\"ACCESS_DENIED\"", "{\"trace\":{\"time_ns\":", false},
+
     {FILE_RUN "get root/test MG_File Path=/etc/shadow", 0, "ServedAsUid = 0;", "", true},
     {FILE_RUN "--as nobody get root/test MG_File Path=/etc/shadow", 1, "", "ACCESS_DENIED (2)",
      true},

@@ -316,6 +316,23 @@ static bool call_binding(void)
     return used;
 }
 
+static void look_away(void *data, const struct miguard_traced_call *call)
+{
+    (void)data;
+    (void)call;
+    errno = EXDEV;
+}
+
+static bool call_set_tracer(void)
+{
+    static const struct miguard_tracer tracer = {.crossed = look_away};
+
+    miguard_set_tracer(&tracer);
+    bool used = call_binding();
+    miguard_set_tracer(NULL);
+    return used;
+}
+
 /* Where the kernel cannot give a descriptor of the process, that is said. */
 static bool call_peer_pidfd(void)
 {
@@ -579,6 +596,7 @@ static const struct row {
     {"miguard_target_binding", call_binding, false, true, 0},
     {"miguard_revoke", call_binding, true, true, 0},
     {"miguard_release", call_binding, true, true, 0},
+    {"miguard_set_tracer", call_set_tracer, true, true, 0},
     {"miguard_target_keep_caps", call_keep_caps, false, false, 0},
     {"miguard_target_peer_pidfd", call_peer_pidfd, false, false, 0},
     {"miguard_target_describe", call_target_describe, false, false, 0},

@@ -2,6 +2,7 @@
 /* The bindings of <miguard/guard.h>: registering a front end, binding, verifying, numbers, forks,
  * policies about own actions; bad arguments; what the records say. */
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -763,6 +764,120 @@ START_TEST(threads_share_a_binding)
 }
 END_TEST
 
+/* ---- a tracer -------------------------------------------------------------------------------
+ */
+
+enum { MOST_SHOWN = 16 };
+
+static struct shown_call {
+    char call[32], reason[32], resource[32];
+    bool allowed, again, bound, timed;
+    miguard_components difference;
+} shown[MOST_SHOWN];
+static unsigned shown_count;
+
+static void note_call(void *data, const struct miguard_traced_call *call)
+{
+    if (data == &shown_count && shown_count < MOST_SHOWN) {
+        struct shown_call *next = &shown[shown_count++];
+        snprintf(next->call, sizeof(next->call), "%s", call->call);
+        snprintf(next->reason, sizeof(next->reason), "%s",
+                 call->refusal != NULL ? call->refusal->reason : "");
+        snprintf(next->resource, sizeof(next->resource), "%s",
+                 call->resource != NULL ? call->resource : "");
+        next->allowed = call->allowed;
+        next->again = call->again;
+        next->bound = call->bound != NULL;
+        next->timed = call->nanoseconds > 0 && call->size == sizeof(*call);
+        next->difference = call->refusal != NULL ? call->refusal->difference : 0;
+    }
+    errno = EXDEV;
+}
+
+static const struct miguard_tracer tracer = {.crossed = note_call, .data = &shown_count};
+
+static bool is_shown(unsigned index, const char *call, bool allowed, const char *reason)
+{
+    const struct shown_call *one = &shown[index];
+    return index < shown_count && strcmp(one->call, call) == 0 && one->allowed == allowed &&
+           strcmp(one->reason, reason) == 0 && one->timed;
+}
+
+START_TEST(a_tracer_sees_each_call)
+{
+    struct miguard_binding *found = NULL;
+
+    shown_count = 0;
+    miguard_set_tracer(&tracer);
+    struct miguard_binding *binding = bind_one();
+    errno = ENOTTY;
+    ck_assert_int_eq(use(binding, READ), MIGUARD_OK);
+    ck_assert_int_eq(errno, ENOTTY);
+    ck_assert_int_eq(use_again(binding, WRITE), MIGUARD_OK);
+    ck_assert_int_eq(miguard_binding_find(1, &found, NULL), MIGUARD_BAD_HANDLE);
+    miguard_revoke(binding);
+    ck_assert_int_eq(use(binding, READ), MIGUARD_DENIED);
+    ck_assert_uint_eq(shown_count, 5);
+    ck_assert(is_shown(0, "Bind", true, "") && shown[0].bound);
+    ck_assert(is_shown(1, "read", true, "") && !shown[1].again);
+    ck_assert_str_eq(shown[1].resource, "/srv/a");
+    ck_assert(is_shown(2, "write", true, "") && shown[2].again);
+    ck_assert(is_shown(3, "Action", false, "handle-forged") && !shown[3].bound);
+    ck_assert(is_shown(4, "read", false, "session-revoked"));
+    miguard_set_tracer(NULL);
+    ck_assert_int_eq(use(binding, READ), MIGUARD_DENIED);
+    ck_assert_uint_eq(shown_count, 5);
+    miguard_release(binding);
+}
+END_TEST
+
+START_TEST(a_tracer_sees_what_differs)
+{
+    if (!need_root()) {
+        return;
+    }
+    shown_count = 0;
+    struct miguard_binding *binding = bind_one();
+    miguard_set_tracer(&tracer);
+    ck_assert(raw_setresuid((uid_t)-1, STRANGER, (uid_t)-1));
+    enum miguard_status used = use(binding, READ);
+    ck_assert(raw_setresuid((uid_t)-1, 0, (uid_t)-1));
+    miguard_set_tracer(NULL);
+    ck_assert_int_eq(used, MIGUARD_DENIED);
+    ck_assert(is_shown(0, "read", false, "identity-mismatch"));
+    ck_assert_uint_eq(shown[0].difference, refusal.difference);
+    miguard_release(binding);
+}
+END_TEST
+
+/* Behind a gate a use that is known to be allowed asks nothing; a tracer sees it all the same. */
+static void *use_traced(void *unused)
+{
+    struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+    struct miguard_binding *binding = NULL;
+
+    options.scope = MIGUARD_GATE_THREAD;
+    if (miguard_gate_close(&options, &error) != MIGUARD_OK ||
+        miguard_bind(front, NULL, NULL, &binding, NULL) != MIGUARD_OK ||
+        use(binding, READ) != MIGUARD_OK || use(binding, READ) != MIGUARD_OK) {
+        return (void *)1;
+    }
+    shown_count = 0;
+    miguard_set_tracer(&tracer);
+    bool used = use(binding, READ) == MIGUARD_OK && use(binding, READ) == MIGUARD_OK;
+    miguard_set_tracer(NULL);
+    miguard_release(binding);
+    return used && shown_count == 2 ? unused : (void *)2;
+}
+
+START_TEST(a_tracer_sees_a_gated_thread)
+{
+    if (need_filters()) {
+        on_gated_thread(use_traced);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("binding");
@@ -793,6 +908,9 @@ int main(void)
     tcase_add_test(tests, what_a_gated_thread_knows_is_still_true);
     tcase_add_test(tests, a_binding_holds_the_set_up);
     tcase_add_test(tests, threads_share_a_binding);
+    tcase_add_test(tests, a_tracer_sees_each_call);
+    tcase_add_test(tests, a_tracer_sees_what_differs);
+    tcase_add_test(tests, a_tracer_sees_a_gated_thread);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -105,6 +105,7 @@ static const char *const harmless[] = {
     "miguard_switch_depth",
     "miguard_keep",
     "miguard_revoke",
+    "miguard_set_tracer",
     "miguard_binding_number",
     "miguard_binding_identity",
     "miguard_identity_known",

@@ -36,6 +36,10 @@ int complain(enum cli_exit status, const char *format, ...) __attribute__((forma
 /* complain() for what a library call left in error. */
 int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error);
 
+/* Whether colours are wanted on stream: it is a terminal, and NO_COLOR is not set (no-color.org).
+ */
+bool is_coloured(FILE *stream);
+
 /* Writes text so that it can neither move the cursor nor hide or change the direction of writing:
  * what text_is_hidden() says becomes \xHHHH (the escape of MOF, DSP0004), bytes that are not UTF-8
  * become U+FFFD. quoted also escapes " and \ and writes \n and \t. */

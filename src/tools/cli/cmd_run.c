@@ -16,6 +16,7 @@
 #include "tools/cli/log_place.h"
 #include "tools/cli/policy_open.h"
 #include "tools/cli/run_request.h"
+#include "tools/cli/run_trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,6 +45,9 @@ static const struct option_row options[] = {
          "invoke: a key of the instance whose method it is; none for a static one"),
     FLAG("--json", struct run_request, json,
          "print one JSON object per instance and line; errors as JSON on stderr"),
+    FLAG("--trace", struct run_request, trace,
+         "print each call that crosses the guard on stderr: time, thread, its effective ids, the "
+         "answer and how long it took; with --json as objects"),
 };
 
 /* ---- the audit log ------------------------------------------------------------------------ */
@@ -393,7 +397,15 @@ static int make_request(const struct run_request *request)
         return status;
     }
     status = close_gate(request);
-    return status == CLI_YES ? serve(request) : status;
+    if (status != CLI_YES) {
+        return status;
+    }
+    if (request->trace) {
+        run_trace_begin(request->json);
+    }
+    status = serve(request);
+    run_trace_end();
+    return status;
 }
 
 /* The gate is set before parsing, since 0 is a word of --gate. */

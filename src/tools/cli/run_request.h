@@ -35,7 +35,7 @@ struct run_request {
     /* NULL: as the policy and the environment say. */
     const char *as_user, *client, *audit_file, *policy;
     enum run_gate gate;
-    bool json;
+    bool json, trace;
     enum run_verb verb;
     const char *name_space, *class_name, *method;
     struct run_pairs values; /* KEY=VALUE */

@@ -101,7 +101,7 @@ bool print_json(FILE *stream, const json_t *json)
 }
 
 /* Colour is for eyes: never into a file or pipe, and not against the user's wish (no-color.org). */
-static bool coloured(FILE *stream)
+bool is_coloured(FILE *stream)
 {
     const char *unwanted = getenv("NO_COLOR");
 
@@ -117,7 +117,7 @@ int complain(enum cli_exit status, const char *format, ...)
     va_start(list, format);
     int length = vasprintf(&text, format, list);
     va_end(list);
-    fputs(coloured(stderr) ? "\033[1;31mmiguard:\033[0m " : "miguard: ", stderr);
+    fputs(is_coloured(stderr) ? "\033[1;31mmiguard:\033[0m " : "miguard: ", stderr);
     print_safe(stderr, length < 0 ? "out of memory" : text, false);
     fputc('\n', stderr);
     if (length >= 0) {
