@@ -82,7 +82,7 @@ guard_src  := $(call sources,model identity switch gate policy audit audit/file 
                 gateway) $(shared_src)
 host_src   := $(call sources,host/object host/server) $(shared_src)
 core_src   := $(call sources,core)
-tools_src  := $(call sources,tools/policy tools/review)
+tools_src  := $(call sources,tools/policy tools/review tools/module)
 cli_src    := $(call sources,tools/cli)
 
 guard_obj := $(guard_src:%.c=$(OUT)/obj/%.o)

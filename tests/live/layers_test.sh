@@ -18,7 +18,7 @@ skipped=0
 
 page=src/README.md
 folders="base model identity switch gate policy audit audit/file audit/sink guard core gateway host/object
-         host/server tools/policy tools/review tools/cli"
+         host/server tools/policy tools/review tools/module tools/cli"
 
 # The rows of the table behind a heading, as columns with a tab between.
 table() { # heading
