@@ -15,10 +15,14 @@
     X(miguard, identity, "show and compare what processes and threads are to the guard")           \
     X(miguard, policy, "check, explain, test and format policy files")                             \
     X(miguard, audit, "read, check and translate the audit log")                                   \
+    X(miguard, module, "say what a provider module declares, serves and imports")                  \
     X(miguard, run, "make one request to provider modules behind the guard")                       \
     X(miguard, completion, "print what completes this command in bash, zsh or fish")
 
 #define GATE_COMMAND_MAP(X) X(gate, show, "print what a gate refuses, and by which program")
+
+#define MODULE_COMMAND_MAP(X)                                                                      \
+    X(module, info, "print what a provider module declares, serves and imports")
 
 #define IDENTITY_COMMAND_MAP(X)                                                                    \
     X(identity, show, "print what a process or thread is to the guard")                            \
@@ -46,6 +50,7 @@
     extern const struct command command_##folder##_##name;
 MIGUARD_COMMAND_MAP(COMMAND_DECLARE)
 GATE_COMMAND_MAP(COMMAND_DECLARE)
+MODULE_COMMAND_MAP(COMMAND_DECLARE)
 IDENTITY_COMMAND_MAP(COMMAND_DECLARE)
 POLICY_COMMAND_MAP(COMMAND_DECLARE)
 AUDIT_COMMAND_MAP(COMMAND_DECLARE)

@@ -18,6 +18,7 @@
 #define COMMAND_ROW(folder, name, summary) {#name, summary, &command_##folder##_##name},
 
 static const struct command_row gate_commands[] = {GATE_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row module_commands[] = {MODULE_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row identity_commands[] = {IDENTITY_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row policy_commands[] = {POLICY_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row audit_commands[] = {AUDIT_COMMAND_MAP(COMMAND_ROW)};
@@ -26,6 +27,11 @@ static const struct command_row miguard_commands[] = {MIGUARD_COMMAND_MAP(COMMAN
 COMMAND(miguard, gate) = {
     .about = "What a gate is, and what it costs: miguard-gate(7).",
     COMMANDS(gate_commands),
+};
+
+COMMAND(miguard, module) = {
+    .about = "Looks into provider modules before they are registered: miguard-provider(7).",
+    COMMANDS(module_commands),
 };
 
 COMMAND(miguard, identity) = {
