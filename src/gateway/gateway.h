@@ -45,6 +45,9 @@ MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Sessio
  * Only SLOTS_OK sets *ret_context. */
 enum slots_verdict guarded_context_acquire(const MI_Context *context,
                                            struct guarded_context **ret_context);
+/* Keeps the sentence of a refusal for the client of the request: most providers pass the result on
+ * by MI_Context_PostResult(), which has no place for a text. The latest counts. */
+void guarded_context_note_refusal(struct guarded_context *context, const struct refusal *refusal);
 /* Whether a final result was posted. A pin keeps the guard alive, not the request. */
 bool guarded_context_has_ended(struct guarded_context *context);
 /* Whether the pointer is of the form of a guarded context, be it one or a copy. Reads there. */

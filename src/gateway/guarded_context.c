@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
 #include "switch/switch.h"
@@ -239,6 +240,24 @@ static bool end_context(struct guarded_context *context)
     return true;
 }
 
+/* Without memory the client gets the result alone. */
+void guarded_context_note_refusal(struct guarded_context *context, const struct refusal *refusal)
+{
+    char sentence[REFUSAL_SENTENCE];
+
+    refusal_sentence(refusal, sentence, sizeof(sentence));
+    char *kept = base_copy_text(sentence);
+    pthread_mutex_lock(&context->lock);
+    if (!context->ended) { /* else its final post may be reading */
+        char *before = context->refused;
+        context->refused = kept;
+        context->refused_as = refused_result(refusal);
+        kept = before;
+    }
+    pthread_mutex_unlock(&context->lock);
+    base_free(kept);
+}
+
 /* ---- sessions ------------------------------------------------------------------------------ */
 
 /* The session of this identity, pinned, or NULL. The caller holds the context's lock. */
@@ -301,12 +320,21 @@ static struct binding binding_of(struct guarded_context *context, uint64_t sessi
                             .session_id = session_id};
 }
 
+static MI_Result refuse_session(struct guarded_context *context, const struct refusal *refusal)
+{
+    guarded_context_note_refusal(context, refusal);
+    return refused_result(refusal);
+}
+
 /* A session that could not be opened has no number: 0 in the record. */
-static void open_failed(struct guarded_context *context, enum miguard_status why,
-                        const void *call_site, struct refusal *ret_refusal)
+static MI_Result open_failed(struct guarded_context *context, enum miguard_status why,
+                             const void *call_site)
 {
     const struct binding none = binding_of(context, 0);
-    guard_bind_failed(&none, why, call_site, ret_refusal);
+    struct refusal refusal;
+
+    guard_bind_failed(&none, why, call_site, &refusal);
+    return refuse_session(context, &refusal);
 }
 
 /* Takes over the identity. Order: the guard decides first, the host is asked for its session
@@ -318,8 +346,7 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
     struct guarded_session *session = slots_new(&guarded_sessions, NULL);
 
     if (session == NULL) {
-        open_failed(context, MIGUARD_NO_MEMORY, call_site, &refusal);
-        return refused_result(&refusal);
+        return open_failed(context, MIGUARD_NO_MEMORY, call_site);
     }
     slots_pin(&guarded_contexts, context);
     session->context = context;
@@ -336,7 +363,7 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
             result = refused_result(&refusal);
         }
     } else {
-        result = refused_result(&refusal);
+        result = refuse_session(context, &refusal);
     }
     if (result != MI_RESULT_OK) {
         slots_release(&guarded_sessions, session);
@@ -351,7 +378,6 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
                                     struct guarded_session **ret_session)
 {
     struct miguard_identity identity;
-    struct refusal refusal;
 
     /* The gate first, which may set no_new_privs; then the identity. */
     enum miguard_status status = guard_close_thread(context->guard);
@@ -359,8 +385,7 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
         status = identity_capture(&identity, NULL);
     }
     if (status != MIGUARD_OK) {
-        open_failed(context, status, call_site, &refusal);
-        return refused_result(&refusal);
+        return open_failed(context, status, call_site);
     }
     MI_Result result = MI_RESULT_OK;
     *ret_session = lookup_session(context, &identity);
@@ -426,7 +451,7 @@ static void post_failure(MI_Context *const *host)
 /* A final post: the guarded context ends first, so that no part of it outlives the host's context.
  * The host's post comes last and only from the one call that ended the context; a second final post
  * is refused as stale. */
-#define FINAL(Slot, PARAMETERS, ARGUMENTS)                                                         \
+#define FINAL(Slot, PARAMETERS, POST)                                                              \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
@@ -438,7 +463,7 @@ static void post_failure(MI_Context *const *host)
         MI_Context *owed ON_LEAVING(post_failure) = guarded->host;                                 \
         MI_Context *host = end_context(guarded) ? owed : NULL;                                     \
         owed = NULL;                                                                               \
-        return host != NULL ? host->ft->Slot ARGUMENTS                                             \
+        return host != NULL ? POST                                                                 \
                             : refuse_context(context, SLOTS_STALE, __builtin_return_address(0));   \
     }
 
@@ -463,12 +488,24 @@ static void post_failure(MI_Context *const *host)
 #define NO_OUTPUT          (void)0
 #define OUTPUT(out, value) ((out) != NULL ? (void)(*(out) = (value)) : (void)0)
 
+/* A result that passes a refusal on goes with its sentence, which names what differs, the rule and
+ * the record, and no value of the bound identity. The context has ended: its refusal stays. */
+static MI_Result post_result(const struct guarded_context *guarded, MI_Context *host,
+                             MI_Result code)
+{
+    if (guarded->refused != NULL && guarded->refused_as == code && host->ft->PostError != NULL) {
+        return host->ft->PostError(host, (MI_Uint32)code, MI_RESULT_TYPE_MI, guarded->refused);
+    }
+    return host->ft->PostResult(host, code);
+}
+
 /* The three posts that end a request. */
-FINAL(PostResult, (MI_Context * context, MI_Result code), (host, code))
+FINAL(PostResult, (MI_Context * context, MI_Result code), post_result(guarded, host, code))
 FINAL(PostError,
       (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message),
-      (host, code, type, message))
-FINAL(PostCimError, (MI_Context * context, const MI_Instance *error), (host, error))
+      host->ft->PostError(host, code, type, message))
+FINAL(PostCimError, (MI_Context * context, const MI_Instance *error),
+      host->ft->PostCimError(host, error))
 
 /* In the order of the table in MI.h. Canceled answers true for a context that has ended, so that a
  * loop of the provider stops. */

@@ -191,6 +191,7 @@ static bool begin_start(struct start *start)
                                     .call_site = start->call_site};
     bool started = false;
     if (!guard_use(&call, &refusal)) {
+        guarded_context_note_refusal(start->session->context, &refusal);
         refuse(start, &refusal);
     } else if (start->ret_operation == NULL) {
         refuse_parameter(start);

@@ -7,6 +7,7 @@
  */
 #include "gateway/objects.h"
 
+#include "base/alloc.h"
 #include "base/fork.h"
 #include "gateway/context_space.h"
 #include "miguard.h"
@@ -17,6 +18,7 @@ static void destroy_context(void *object)
     struct guarded_context *context = object;
 
     pthread_mutex_destroy(&context->lock);
+    base_free(context->refused);
     guard_leave(context->guard);
 }
 

@@ -34,6 +34,9 @@ struct guarded_context {
     pthread_mutex_t lock;         /* the list and ended; held for a few instructions only */
     bool ended;
     struct guarded_session *sessions;
+    /* The latest refusal, for the client (guarded_context_note_refusal()); NULL: none. */
+    char *refused;
+    MI_Result refused_as;
 };
 
 /* A session: a binding (guard/guard.h) and the host's own session behind it. Made by

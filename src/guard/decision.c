@@ -128,6 +128,18 @@ static void refuse(struct guard *guard, struct audit_event *event, enum guard_an
     (void)record(guard->audit, event, ret_refusal->decision_id);
 }
 
+/* The set-up failed. The caller gets to know at which step: without it the log has to say why, and
+ * it is the log that may be missing. */
+static void refuse_without_policy(struct guard *guard, struct audit_event *event,
+                                  struct refusal *ret_refusal)
+{
+    char why[REFUSAL_REASON];
+
+    event->reason = guard_why_not(why);
+    refuse(guard, event, GUARD_DENIED, ret_refusal);
+    refusal_set_rule(ret_refusal, NULL, NULL, why);
+}
+
 /* The same for a call on a binding. */
 static void refuse_call(const struct guard_call *call, enum audit_action action,
                         enum audit_reason reason, enum guard_answer answer,
@@ -451,8 +463,7 @@ static bool bind(struct binding *binding, const void *call_site, struct refusal 
         return false;
     }
     if (status != MIGUARD_OK) {
-        event.reason = AUDIT_REASON_NO_POLICY;
-        refuse(binding->guard, &event, GUARD_DENIED, ret_refusal);
+        refuse_without_policy(binding->guard, &event, ret_refusal);
         return false;
     }
     const struct policy_call question = {
@@ -561,8 +572,7 @@ bool guard_client(const struct guard_client *asked, enum draft_may *ret_may,
     };
     *ret_may = DRAFT_MAY_NOTHING;
     if (policy == NULL) {
-        event.reason = AUDIT_REASON_NO_POLICY;
-        refuse(asked->guard, &event, GUARD_DENIED, ret_refusal);
+        refuse_without_policy(asked->guard, &event, ret_refusal);
         return false;
     }
     const struct policy_client entry = policy_client(policy, asked->provider);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The one guard of the process: its state, its locks and its users. setup.c changes it. */
+#include <string.h>
+
 #include "base/fork.h"
 #include "guard/process_guard.h"
 
@@ -73,4 +75,14 @@ void guard_leave(struct guard *guard)
     lock();
     process_guard.users--;
     unlock();
+}
+
+enum audit_reason guard_why_not(char ret_text[REFUSAL_REASON])
+{
+    pthread_mutex_lock(&process_guard.lock);
+    enum audit_reason reason =
+        process_guard.why_not[0] != '\0' ? process_guard.why_not_reason : AUDIT_REASON_NO_POLICY;
+    memcpy(ret_text, process_guard.why_not, REFUSAL_REASON);
+    pthread_mutex_unlock(&process_guard.lock);
+    return reason;
 }

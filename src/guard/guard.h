@@ -43,6 +43,10 @@ void guard_leave(struct guard *guard);
 /* The same for records only: sets nothing up; NULL without a log. */
 struct guard *guard_enter_if_open(void);
 
+/* Why nothing can be bound while no policy is in force: the reason, and in a sentence what went
+ * wrong ("": not known). */
+enum audit_reason guard_why_not(char ret_text[REFUSAL_REASON]);
+
 /* Closes the gate for the calling thread where the policy wants one for each thread. Errors:
  * NO_MEMORY, BAD_STATE (the gate cannot be closed; recorded), NOT_SUPPORTED (another copy of the
  * library). */

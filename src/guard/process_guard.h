@@ -19,8 +19,11 @@ struct process_guard {
     pthread_mutex_t lock;
     bool configured;
     unsigned users;
-    time_t tried;      /* when the default set-up was last tried */
-    char *policy_path; /* NULL: the standard places */
+    time_t tried;                 /* when the default set-up was last tried */
+    char why_not[REFUSAL_REASON]; /* why that failed; "": it did not */
+    enum audit_reason why_not_reason;
+    uint64_t why_not_shown_in; /* the process (process_epoch()) that has shown it */
+    char *policy_path;         /* NULL: the standard places */
     struct policy_watch *watch;
     bool watch_wanted; /* by the policy in force */
     bool paused;       /* a drop is under way: no thread may be started */

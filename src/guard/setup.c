@@ -19,6 +19,7 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/notice.h"
 #include "base/pin.h"
 #include "base/process.h"
 #include "gate/gate.h"
@@ -396,6 +397,32 @@ static enum miguard_status open_default_log(struct audit **ret_audit)
     return audit_open(&settings, ret_audit, NULL);
 }
 
+/* The caller holds the lock. Keeps why the set-up failed, and shows it once where an administrator
+ * looks: no record can say it while there is no log. It is shown again when it is something else,
+ * and in a forked child. */
+static void keep_why_not(enum audit_reason reason, const char *what, const char *why)
+{
+    char text[REFUSAL_REASON];
+
+    snprintf(text, sizeof(text), "%s: %s", what, why);
+    bool known = process_guard.why_not_shown_in == process_epoch() &&
+                 strcmp(text, process_guard.why_not) == 0;
+    process_guard.why_not_reason = reason;
+    memcpy(process_guard.why_not, text, sizeof(text));
+    process_guard.why_not_shown_in = process_epoch();
+    if (!known) {
+        char line[REFUSAL_REASON + 64];
+        snprintf(line, sizeof(line), "every session is refused: %s", text);
+        notice(line);
+    }
+}
+
+/* In the order of what says most. */
+static const char *error_text(const struct miguard_error *error)
+{
+    return error->detail[0] != '\0' ? error->detail : miguard_status_text(error->status);
+}
+
 /* The caller holds the lock. Takes over audit. Without its gate the policy is not in force; the log
  * is, for the refusals. */
 static void install_default(struct audit *audit, struct loaded *loaded)
@@ -405,9 +432,12 @@ static void install_default(struct audit *audit, struct loaded *loaded)
     if (close_policy_gate(loaded, &error) == MIGUARD_OK) {
         audit_close(install(audit, loaded, ++process_guard.read_last));
         process_guard.configured = true;
+        process_guard.why_not[0] = '\0';
         set_watch(loaded->draft->settings.watch);
         return;
     }
+    keep_why_not(AUDIT_REASON_GATE_FAILED, "the gate of the policy cannot be closed",
+                 error_text(&error));
     struct audit *old = process_guard.guard.audit;
     process_guard.guard.audit = audit;
     audit_close(old);
@@ -425,6 +455,7 @@ static void set_up_default(void)
     struct timespec now = {0, 0};
     struct loaded loaded;
     struct text findings = TEXT_EMPTY;
+    struct miguard_error error = {0};
     struct audit *audit = NULL;
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -432,13 +463,18 @@ static void set_up_default(void)
         return;
     }
     process_guard.tried = now.tv_sec;
-    enum miguard_status status = load(NULL, &loaded, &findings, NULL);
-    if (status == MIGUARD_OK &&
-        open_log(&policy_only, &loaded.draft->settings, &audit, NULL) == MIGUARD_OK) {
+    enum miguard_status status = load(NULL, &loaded, &findings, &error);
+    if (status != MIGUARD_OK) {
+        keep_why_not(AUDIT_REASON_NO_POLICY, "the policy cannot be used", error_text(&error));
+        if (process_guard.guard.audit == NULL &&
+            open_default_log(&process_guard.guard.audit) == MIGUARD_OK) {
+            record_refused(process_guard.guard.audit, &findings);
+        }
+    } else if (open_log(&policy_only, &loaded.draft->settings, &audit, &error) != MIGUARD_OK) {
+        keep_why_not(AUDIT_REASON_AUDIT_FAILED, "the audit log cannot be opened",
+                     error_text(&error));
+    } else {
         install_default(audit, &loaded);
-    } else if (status != MIGUARD_OK && process_guard.guard.audit == NULL &&
-               open_default_log(&process_guard.guard.audit) == MIGUARD_OK) {
-        record_refused(process_guard.guard.audit, &findings);
     }
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* the directory may have taken long */
     process_guard.tried = now.tv_sec;
@@ -484,6 +520,7 @@ static enum miguard_status reconfigure(char **path, struct audit **audit, struct
     *path = old;
     *audit = install(*audit, loaded, ++process_guard.read_last);
     process_guard.configured = true;
+    process_guard.why_not[0] = '\0';
     set_watch(loaded->draft->settings.watch);
     return MIGUARD_OK;
 }

@@ -2,6 +2,7 @@
 #include "support/stub_host.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -340,7 +341,7 @@ static MI_Result MI_CALL context_get_local_session(const MI_Context *context, MI
 
 static MI_Result MI_CALL context_post_result(MI_Context *context, MI_Result result)
 {
-    (void)result;
+    host_of_context(context)->posted = result;
     atomic_fetch_add(&host_of_context(context)->final_posts, 1);
     return MI_RESULT_OK;
 }
@@ -348,10 +349,11 @@ static MI_Result MI_CALL context_post_result(MI_Context *context, MI_Result resu
 static MI_Result MI_CALL context_post_error(MI_Context *context, MI_Uint32 code,
                                             const MI_Char *type, const MI_Char *message)
 {
-    (void)code;
-    (void)type;
-    (void)message;
-    return context_post_result(context, MI_RESULT_FAILED);
+    struct stub_host *host = host_of_context(context);
+
+    snprintf(host->posted_message, sizeof(host->posted_message), "%s", message);
+    return context_post_result(context,
+                               strcmp(type, "MI") == 0 ? (MI_Result)code : MI_RESULT_FAILED);
 }
 
 static MI_Result MI_CALL context_post_cim_error(MI_Context *context, const MI_Instance *error)

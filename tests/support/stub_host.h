@@ -26,6 +26,8 @@ struct stub_host {
     atomic_ulong reached; /* calls of session and operation slots, and answers to callbacks */
     atomic_ulong local_sessions, posts, final_posts;
     atomic_ulong acknowledged, prompts_answered, errors_answered, cancelled, closed;
+    MI_Result posted;               /* the result of the final post */
+    char posted_message[1024];      /* the text of a PostError; "" */
     const MI_Char *name_space;      /* what the latest starter was given; NULL for TestConnection */
     MI_Result local_session_result; /* what GetLocalSession answers; OK unless changed */
     int items;                      /* items of each operation started from now on */

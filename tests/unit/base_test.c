@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The small helpers that every folder shares: UTF-8, dates, hexadecimal, the clock, near words. */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/process.h"
+#include "base/stderr_line.h"
 #include "base/utf8.h"
 #include "base/words.h"
 #include "base/write.h"
@@ -178,6 +181,88 @@ START_TEST(what_is_blocked_stays_blocked)
 }
 END_TEST
 
+/* ---- a line on standard error ---------------------------------------------------------------
+ */
+
+enum stderr_kind { TERMINAL, PIPE, FULL_PIPE, LOG, DATA, SOCKET, DEVICE, CLOSED };
+
+/* What descriptor 2 is, and whether a line may go there. */
+static const struct {
+    enum stderr_kind kind;
+    bool written;
+} stderr_rows[] = {
+    {TERMINAL, true}, {PIPE, true},    {FULL_PIPE, false}, {LOG, true},
+    {DATA, false},    {SOCKET, false}, {DEVICE, false},    {CLOSED, false},
+};
+
+static char stderr_file[] = "/tmp/miguard-base-test-XXXXXX";
+
+/* *ret_in is where a line arrives. */
+static int open_stderr(enum stderr_kind kind, int *ret_in)
+{
+    int ends[2] = {-1, -1};
+
+    switch (kind) {
+    case TERMINAL:
+        *ret_in = posix_openpt(O_RDWR | O_NOCTTY);
+        ck_assert(grantpt(*ret_in) == 0 && unlockpt(*ret_in) == 0);
+        return open(ptsname(*ret_in), O_RDWR | O_NOCTTY);
+    case PIPE:
+    case FULL_PIPE:
+        ck_assert_int_eq(pipe2(ends, O_NONBLOCK), 0);
+        while (kind == FULL_PIPE && write(ends[1], "x", 1) == 1) {
+        }
+        *ret_in = kind == PIPE ? ends[0] : open("/dev/null", O_RDONLY);
+        ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0); /* a write would wait */
+        return ends[1];
+    case LOG:
+    case DATA:
+        *ret_in = mkstemp(stderr_file);
+        ends[1] = open(stderr_file, kind == LOG ? O_WRONLY : O_RDWR);
+        unlink(stderr_file);
+        return ends[1];
+    case SOCKET:
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+        *ret_in = ends[0];
+        return ends[1];
+    case DEVICE:
+        *ret_in = open("/dev/null", O_RDONLY);
+        return open("/dev/full", O_WRONLY);
+    case CLOSED:
+        break;
+    }
+    *ret_in = open("/dev/null", O_RDONLY);
+    return -1;
+}
+
+START_TEST(a_line_goes_to_standard_error_only)
+{
+    char text[256] = "";
+    int in = -1, kept = dup(STDERR_FILENO);
+    int out = open_stderr(stderr_rows[_i].kind, &in);
+
+    close(STDERR_FILENO);
+    if (out >= 0) {
+        ck_assert_int_eq(dup2(out, STDERR_FILENO), STDERR_FILENO);
+    }
+    alarm(5);
+    errno = ENOTTY;
+    stderr_line("%s %d", "a\033[31m\nline\xFF", 7);
+    int error = errno;
+    alarm(0);
+    dup2(kept, STDERR_FILENO);
+    ck_assert_int_eq(error, ENOTTY);
+    ssize_t length =
+        stderr_rows[_i].written || stderr_rows[_i].kind == SOCKET || stderr_rows[_i].kind == DATA
+            ? read(in, text, sizeof(text) - 1)
+            : 0;
+    ck_assert_int_eq(length > 0, stderr_rows[_i].written);
+    ck_assert_str_eq(text, !stderr_rows[_i].written           ? ""
+                           : stderr_rows[_i].kind == TERMINAL ? "miguard: a [31m line  7\r\n"
+                                                              : "miguard: a [31m line  7\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base");
@@ -190,6 +275,8 @@ int main(void)
     tcase_add_test(all, a_deadline_is_ahead);
     tcase_add_test(all, what_is_blocked_stays_blocked);
     tcase_add_loop_test(all, the_nearest_word, 0, sizeof(words) / sizeof(words[0]));
+    tcase_add_loop_test(all, a_line_goes_to_standard_error_only, 0,
+                        sizeof(stderr_rows) / sizeof(stderr_rows[0]));
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

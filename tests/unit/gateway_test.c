@@ -376,6 +376,41 @@ END_TEST
 
 /* ---- results ----------------------------------------------------------------------------- */
 
+/* What the provider passes on with a result only reaches its client with the sentence; another
+ * result, and that of another request, does not. */
+START_TEST(the_client_is_given_the_sentence)
+{
+    static const struct {
+        bool refused;
+        MI_Result result;
+        bool sentence;
+    } rows[] = {
+        {true, MI_RESULT_ACCESS_DENIED, true},
+        {true, MI_RESULT_OK, false},
+        {true, MI_RESULT_FAILED, false},
+        {false, MI_RESULT_ACCESS_DENIED, false},
+    };
+
+    if (!need_root()) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        MI_Session session = take();
+        host->posted_message[0] = '\0';
+        if (rows[i].refused) {
+            ck_assert(raw_setresuid((uid_t)-1, SOMEBODY, (uid_t)-1));
+            (void)start(&session);
+            ck_assert(raw_setresuid((uid_t)-1, 0, (uid_t)-1));
+        }
+        ck_assert_int_eq(MI_Context_PostResult(context, rows[i].result), MI_RESULT_OK);
+        ck_assert_int_eq(host->posted, rows[i].result);
+        ck_assert_int_eq(strstr(host->posted_message, "euid, fsuid") != NULL, rows[i].sentence);
+        ck_assert_int_eq(strstr(host->posted_message, "; decision ") != NULL, rows[i].sentence);
+        ck_assert_int_eq(miguard_guard_context(&host->context, &context), MI_RESULT_OK);
+    }
+}
+END_TEST
+
 START_TEST(results_come_through)
 {
     MI_Session session = take(), again;
@@ -1148,6 +1183,7 @@ int main(void)
         a_refused_start_calls_back_once_and_at_once,
         a_start_without_operation_is_refused,
         the_message_names_components_and_no_values,
+        the_client_is_given_the_sentence,
         results_come_through,
         a_result_that_comes_for_somebody_else_is_kept,
         nothing_outlives_its_context,

@@ -223,7 +223,7 @@ static bool is_wrapped(const MI_Module *module)
     return known && strncmp(slash != NULL ? slash + 1 : info.dli_fname, "libmiguard.so", 13) == 0;
 }
 
-/* Declarations of another layout cannot be walked through: only what stands first is told. */
+/* Declarations of another layout cannot be walked through: only what stands first is said. */
 json_t *module_facts(const MI_Module *module)
 {
     bool readable = module->charSize == sizeof(MI_Char) && module->version >> 16 == MI_MAJOR;
