@@ -79,7 +79,7 @@ TEST_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES) $(TEST_PAC
 sources    = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
 shared_src := $(call sources,base)
 guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink guard \
-                gateway) $(shared_src)
+                gateway shim) $(shared_src)
 host_src   := $(call sources,host/object host/server) $(shared_src)
 core_src   := $(call sources,core)
 tools_src  := $(call sources,tools/policy tools/review tools/module)
@@ -98,6 +98,7 @@ core_so   := $(OUT)/libmiguard-core.so
 guard_a   := $(OUT)/libmiguard.a
 core_a    := $(OUT)/libmiguard-core.a
 host_a    := $(OUT)/libmiguard-host.a
+shim_so   := $(OUT)/shim-template.so
 cli       := $(OUT)/miguard
 pc_files  := $(OUT)/miguard.pc $(OUT)/miguard-host.pc $(OUT)/miguard-core.pc
 
@@ -169,7 +170,7 @@ $(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=migua
 # gateway in the command must be the one that the providers it loads find. The shared library stands
 # before it in a link, and so gives all that it exports. tests/live/layers_test.sh has the list.
 tools_a := $(OUT)/obj/libmiguard-tools.a
-below   := $(call sources,base model identity policy audit audit/file audit/sink gate)
+below   := $(call sources,base model identity policy audit audit/file audit/sink gate) src/shim/proof.c
 $(tools_a): $(tools_obj) $(below:%.c=$(OUT)/obj/%.o)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -218,6 +219,14 @@ $(core_a): $(core_obj) $(OUT)/obj/libmiguard.a src/core/libmiguard-core.map
 	$(Q)$(OBJCOPY) --localize-hidden $(OUT)/obj/libmiguard-core.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/obj/libmiguard-core.o
 
+# The template of a shim is in the command (tools/cli/shim_template.c). It needs the library by its
+# SONAME, and nothing else.
+$(shim_so): $(OUT)/obj/src/shim/template/shim.o $(guard_so)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(LINKHARD) -o $@ $< -L$(OUT) -lmiguard
+$(OUT)/obj/src/tools/cli/shim_template.o: private ALL_CFLAGS += -DSHIM_TEMPLATE='"$(shim_so)"'
+$(OUT)/obj/src/tools/cli/shim_template.o: $(shim_so)
+
 $(cli): $(cli_obj) $(tools_a) $(guard_so) $(host_so)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) $(cli_libs) $(LIBS) \
@@ -265,6 +274,18 @@ $(nss_module): tests/support/nss/module.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(STD) $(WARNINGS) -fPIC -fvisibility=hidden -shared -o $@ $<
 
+# A provider that misbehaves by its name, and a host with the shared libraries, for shims.
+shim_parts := $(OUT)/tests/shim/provider.so $(OUT)/tests/shim/host
+$(OUT)/tests/shim/provider.so: tests/support/shim/provider.c include/MI.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -fPIC -shared $(LINKHARD) -o $@ $<
+$(OUT)/tests/shim/host: tests/support/shim/host.c $(guard_so) $(host_so)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LINKHARD) -o $@ $< -L$(OUT) -lmiguard-host \
+	    -lmiguard -pthread -ldl -Wl,-rpath,'$$ORIGIN/../..'
+
 # ---- tests -------------------------------------------------------------------------------------
 # A test's own objects stand before the archives, so that a fault test can put its own definition
 # of an allocation or kernel table in place of the library's.
@@ -280,6 +301,7 @@ $(OUT)/tests/table/limits_test: private LINKHARD += $(addprefix -Wl$(comma)--wra
 $(OUT)/tests/table/limits_test $(OUT)/tests/table/surroundings_test: | $(cli) $(OUT)/providers/file.so
 $(OUT)/tests/table/directory_test: | $(nss_module) $(cli) $(OUT)/providers/file.so
 $(OUT)/tests/live/examples_test: | $(examples)
+$(OUT)/tests/live/shim_test: | $(shim_parts) $(cli) $(OUT)/providers/account.so
 
 # The demonstration and the bench are several files.
 $(demo): $(OUT)/obj/tests/live/demo_gate.o
@@ -295,7 +317,7 @@ $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(STD) -Wall -Wextra -Werror -Iinclude -o $@ $<
 
-tests: $(tests) $(nss_module) $(abi_test) $(demo) $(bench) $(examples) $(providers) $(guard_a) $(host_a) $(core_a) $(guard_so) $(host_so) $(core_so) $(cli) $(pc_files)
+tests: $(tests) $(shim_parts) $(nss_module) $(abi_test) $(demo) $(bench) $(examples) $(providers) $(guard_a) $(host_a) $(core_a) $(guard_so) $(host_so) $(core_so) $(cli) $(pc_files)
 	@:
 
 # What tests use beside the build: another compiler, the manual's formatter, daemons that take records,

@@ -12,12 +12,14 @@
  * of a fixed number of Load functions that know their place in a table.
  */
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/fork.h"
 #include "gateway/gateway.h"
+#include "miguard/shim.h"
 
 struct wrapped_module;
 
@@ -618,7 +620,8 @@ static void free_module(struct wrapped_module *module)
 }
 
 /* The file of the module's static storage: the name that policies and records use. "" where no file
- * is known. A long name is cut and marked (identity/cut.h). */
+ * is known. A provider that `miguard wrap` moved aside keeps the name that it had, so that its
+ * rules go on to apply. A long name is cut and marked (identity/cut.h). */
 static void name_module(struct wrapped_module *module)
 {
     Dl_info info;
@@ -628,7 +631,12 @@ static void name_module(struct wrapped_module *module)
         const char *slash = strrchr(info.dli_fname, '/');
         path = slash != NULL ? slash + 1 : info.dli_fname;
     }
-    (void)cut_text(path, AUDIT_MAX_NAME, module->name);
+    char own[NAME_MAX + 1];
+    size_t length = strnlen(path, sizeof(own) - 1), aside = strlen(MIGUARD_SHIM_ASIDE);
+    bool moved = length > aside && strcmp(path + length - aside, MIGUARD_SHIM_ASIDE) == 0;
+    memcpy(own, path, length);
+    own[moved ? length - aside : length] = '\0';
+    (void)cut_text(own, AUDIT_MAX_NAME, module->name);
 }
 
 /* The caller holds the lock. */

@@ -326,7 +326,7 @@ static enum trust_result walk_step(struct walk *walk, const char *name, int *ret
         return refuse(walk, name, "a %s stands where a folder must be", kind_of(status.st_mode));
     }
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-        return refuse(walk, name, "a %s; a policy is a regular file, or a folder of files",
+        return refuse(walk, name, "a %s; it must be a regular file, or a folder of files",
                       kind_of(status.st_mode));
     }
     return open_last(walk, name, ret_fd, ret_stat);

@@ -17,6 +17,7 @@
 
 #include "gateway/gateway.h"
 #include "miguard/host.h"
+#include "miguard/shim.h"
 #include "support/entry_points.h"
 #include "support/log.h"
 
@@ -130,7 +131,7 @@ void *volatile linked[] = {
     (void *)(uintptr_t)miguard_target_session,      (void *)(uintptr_t)miguard_wrap_module,
     (void *)(uintptr_t)miguard_context_client,      (void *)(uintptr_t)miguard_target_thread,
     (void *)(uintptr_t)miguard_host_context_client, (void *)(uintptr_t)miguard_bind,
-    (void *)(uintptr_t)miguard_front_end_register};
+    (void *)(uintptr_t)miguard_front_end_register,  (void *)(uintptr_t)miguard_shim_main};
 
 static void check_exports(const char *list, unsigned at_least)
 {

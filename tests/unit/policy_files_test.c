@@ -298,9 +298,9 @@ START_TEST(what_is_no_file)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     make_folder("p.d", 0755);
     ck_assert_int_eq(mkfifo(below("p.d/fifo.yaml"), 0644), 0);
-    load_refused("p.d/fifo.yaml", "p.d/fifo.yaml", "a FIFO; a policy is a regular file");
+    load_refused("p.d/fifo.yaml", "p.d/fifo.yaml", "a FIFO; it must be a regular file");
     ck_assert_int_eq(load_as(below("p.d"), DRAFT_TRUST_NONE), MIGUARD_BAD_POLICY);
-    check_shown("a FIFO; a policy is a regular file");
+    check_shown("a FIFO; it must be a regular file");
     unlink(below("p.d/fifo.yaml"));
 
     ck_assert_int_eq(chdir(below("p.d")), 0);

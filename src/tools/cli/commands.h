@@ -17,6 +17,8 @@
     X(miguard, audit, "read, check and translate the audit log")                                   \
     X(miguard, module, "say what a provider module declares, serves and imports")                  \
     X(miguard, run, "make one request to provider modules behind the guard")                       \
+    X(miguard, wrap, "guard a provider that cannot be compiled again, by a shim")                  \
+    X(miguard, unwrap, "undo miguard wrap")                                                        \
     X(miguard, completion, "print what completes this command in bash, zsh or fish")
 
 #define GATE_COMMAND_MAP(X) X(gate, show, "print what a gate refuses, and by which program")
