@@ -99,6 +99,7 @@ guard_a   := $(OUT)/libmiguard.a
 core_a    := $(OUT)/libmiguard-core.a
 host_a    := $(OUT)/libmiguard-host.a
 shim_so   := $(OUT)/shim-template.so
+preload_so := $(if $(SANITIZE),,$(OUT)/libmiguard-preload.so)
 cli       := $(OUT)/miguard
 pc_files  := $(OUT)/miguard.pc $(OUT)/miguard-host.pc $(OUT)/miguard-core.pc
 
@@ -127,7 +128,7 @@ all: deps ## build the libraries, the command and the example providers
 	@$(MAKE) --no-print-directory $(PARALLEL) everything
 
 .PHONY: everything
-everything: $(guard_so) $(host_so) $(core_so) $(guard_a) $(host_a) $(core_a) $(cli) $(providers) $(pc_files)
+everything: $(guard_so) $(host_so) $(core_so) $(preload_so) $(guard_a) $(host_a) $(core_a) $(cli) $(providers) $(pc_files)
 
 # As many jobs as there are processors, unless make was called with -j.
 PARALLEL := $(if $(findstring j,$(filter -j% --jobserver%,$(MAKEFLAGS))),,-j$(shell nproc))
@@ -219,6 +220,15 @@ $(core_a): $(core_obj) $(OUT)/obj/libmiguard.a src/core/libmiguard-core.map
 	$(Q)$(OBJCOPY) --localize-hidden $(OUT)/obj/libmiguard-core.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/obj/libmiguard-core.o
 
+# It finds libmiguard when it needs it, beside itself or where the loader looks: programs that inherit it
+# with the environment do not load that. No sanitizer takes a library before its own.
+$(OUT)/obj/src/preload/preload.o: private ALL_CFLAGS += -DMIGUARD_SOVERSION='"$(SOVERSION)"'
+$(OUT)/libmiguard-preload.so: $(OUT)/obj/src/preload/preload.o $(OUT)/obj/libmiguard.a src/preload/preload.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(LINKHARD) -Wl,-soname,libmiguard-preload.so -Wl,-z,nodelete -Wl,-z,defs \
+	    -Wl,--version-script=src/preload/preload.map -Wl,-rpath,'$$ORIGIN' -static-libgcc \
+	    -o $@ $< $(OUT)/obj/libmiguard.a -pthread -ldl
+
 # The template of a shim is in the command (tools/cli/shim_template.c). It needs the library by its
 # SONAME, and nothing else.
 $(shim_so): $(OUT)/obj/src/shim/template/shim.o $(guard_so)
@@ -275,8 +285,12 @@ $(nss_module): tests/support/nss/module.c
 	$(Q)$(CC) $(STD) $(WARNINGS) -fPIC -fvisibility=hidden -shared -o $@ $<
 
 # A provider that misbehaves by its name, and a host with the shared libraries, for shims.
-shim_parts := $(OUT)/tests/shim/provider.so $(OUT)/tests/shim/host
-$(OUT)/tests/shim/provider.so: tests/support/shim/provider.c include/MI.h
+shim_parts := $(addprefix $(OUT)/tests/shim/,provider.so wrapper.so host bare)
+$(OUT)/tests/shim/bare: tests/support/shim/bare.c include/MI.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LINKHARD) -o $@ $< -ldl
+$(OUT)/tests/shim/%.so: tests/support/shim/%.c include/MI.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -fPIC -shared $(LINKHARD) -o $@ $<
@@ -482,6 +496,7 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	    ln -sf $$library.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$library.so.$(SOVERSION) && \
 	    ln -sf $$library.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/$$library.so && \
 	    install -m 644 $(OUT)/$$library.a $(DESTDIR)$(LIBDIR) || exit 1; done
+	$(if $(preload_so),install -m 755 $(preload_so) $(DESTDIR)$(LIBDIR))
 	install -m 644 $(pc_files) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/policy
 	install -m 644 $(wildcard policy/*.yaml) $(DESTDIR)$(PREFIX)/share/miguard/policy
@@ -496,6 +511,7 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/miguard $(DESTDIR)$(PREFIX)/include/MI.h \
 	    $(DESTDIR)$(PREFIX)/include/miguard.h $(DESTDIR)$(LIBDIR)/libmiguard.* \
 	    $(DESTDIR)$(LIBDIR)/libmiguard-host.* $(DESTDIR)$(LIBDIR)/libmiguard-core.* \
+	    $(DESTDIR)$(LIBDIR)/libmiguard-preload.so \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/pkgconfig/,$(notdir $(pc_files)))
 	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard \
 	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples

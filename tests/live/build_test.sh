@@ -65,6 +65,7 @@ with_pkg_config() {
 
 expected_files() {
     echo ./bin/miguard
+    echo ./lib/libmiguard-preload.so
     (cd include && find . -name '*.h' -o -name '*.hpp' | sed 's|^\.|./include|')
     for library in libmiguard libmiguard-host libmiguard-core; do
         for suffix in a so "so.$soversion" "so.$version"; do

@@ -496,6 +496,61 @@ static void check_host(void)
     check(status == 0 && strstr(said, "served: 8") != NULL, "eight threads load one at once");
 }
 
+/* ---- LD_PRELOAD -------------------------------------------------------------------------------
+ */
+
+#define PRELOADED "LD_PRELOAD=\"$OUT_FOLDER/libmiguard-preload.so\" "
+
+static void check_preload(void)
+{
+    const char *quick = getenv("QUICK");
+    char command[512];
+    long maps = -1, descriptors = -1;
+
+    begin("one two null");
+    run_here("ls \"$OUT_FOLDER/libmiguard-preload.so\"");
+    if (status != 0) {
+        printf("skip: preload: it is not built with a sanitizer\n");
+        skipped++;
+        return;
+    }
+    run_here(PRELOADED "\"$H\" load \"$LOG\" \"$PWD/one.so\" \"$PWD/two.so\" \"$PWD/null.so\"");
+    check(status == 0 && count_text(": loaded, 1\n") == 2 &&
+              strstr(said, "null.so: MI_Main returned NULL") != NULL,
+          "a host with LD_PRELOAD loads as before");
+    run_here("grep -o '\"provider\":\"[^\"]*\"' \"$LOG\" | sort -u");
+    check(strcmp(said, "\"provider\":\"one.so\"\n\"provider\":\"two.so\"\n") == 0,
+          "and its providers are guarded");
+    run_here("\"$M\" wrap one.so >/dev/null; " PRELOADED
+             "\"$H\" load \"$LOG\" \"$PWD/one.so\" && grep -c '\"session-open\"' \"$LOG\"");
+    check(strstr(said, "one.so: loaded, 1") != NULL && strstr(said, "\n3\n") != NULL,
+          "a shim is not wrapped twice");
+
+    snprintf(command, sizeof(command),
+             PRELOADED "\"$H\" cycle \"$LOG\" %s \"$PWD/one.so\" \"$PWD/two.so\"",
+             quick != NULL && strcmp(quick, "1") == 0 ? "60" : "1000");
+    run_here(command);
+    bool read = sscanf(said, "grew: mappings %ld, descriptors %ld", &maps, &descriptors) == 2;
+    check(status == 0 && read && maps <= 4 && descriptors == 0, "nothing grows with LD_PRELOAD");
+
+    run_here("LD_PRELOAD=\"$OUT_FOLDER/libmiguard-preload.so $OUT_FOLDER/tests/shim/wrapper.so\" "
+             "\"$H\" parent");
+    check(strcmp(said, "getppid: right\n") == 0, "RTLD_NEXT is that of the caller");
+    run_here("mkdir many; i=0; while [ $i -lt 1030 ]; do cp --reflink=auto \"$P\" many/$i.so; "
+             "i=$((i + 1)); done; ulimit -n 4096; " PRELOADED
+             "\"$H\" many many/*.so 2>said; cat said; "
+             "grep -c 'more than 1024' said");
+    check(strstr(said, "found 1024, different 1024\nfound 3, different 3\n") != NULL &&
+              strstr(said, "\n6\n") != NULL,
+          "more than there are stubs: not loaded, and said; free again when they are unloaded");
+    run_here("mkdir lone && cp \"$OUT_FOLDER/libmiguard-preload.so\" lone/ && "
+             "LD_PRELOAD=\"$PWD/lone/libmiguard-preload.so\" LD_LIBRARY_PATH= \"$T\" \"$P\"");
+    check(status == 1 &&
+              strstr(said, "miguard: a provider is not loaded, since it cannot be guarded: "
+                           "libmiguard.so.0: cannot open shared object file") != NULL,
+          "without libmiguard nothing is loaded");
+}
+
 /* ---- */
 
 /* Below /run, or for another user in the home: the folders above must not be anybody's to write. */
@@ -522,7 +577,7 @@ static void set_paths(void)
     } paths[] = {
         {"OUT_FOLDER", ""},           {"M", "/miguard"},
         {"H", "/tests/shim/host"},    {"P", "/tests/shim/provider.so"},
-        {"N", "/libmiguard-host.so"},
+        {"N", "/libmiguard-host.so"}, {"T", "/tests/shim/bare"},
     };
 
     for (size_t i = 0; build != NULL && i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -552,6 +607,7 @@ int main(void)
     }
     check_json();
     check_host();
+    check_preload();
     snprintf(remove, sizeof(remove), "rm -rf '%s'", folder);
     run(remove);
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);

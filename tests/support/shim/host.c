@@ -15,7 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "miguard.h"
@@ -245,8 +246,63 @@ static int load_together(char *path)
     return 0;
 }
 
+/* ---- looking up -------------------------------------------------------------------------------
+ */
+
+static int compare_parent(void)
+{
+    printf("getppid: %s\n", getppid() == (pid_t)syscall(SYS_getppid) ? "right" : "wrong");
+    return 0;
+}
+
+static int by_address(const void *one, const void *other)
+{
+    const char *a = *(char *const *)one, *b = *(char *const *)other;
+
+    return a < b ? -1 : a > b;
+}
+
+static int look_up(char **files, size_t count)
+{
+    void **libraries = calloc(count, sizeof(*libraries)), **found = calloc(count, sizeof(*found));
+    size_t distinct = 0, all = 0;
+
+    if (libraries == NULL || found == NULL) {
+        return 2;
+    }
+    for (size_t i = 0; i < count; i++) {
+        libraries[i] = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
+        found[i] = libraries[i] != NULL ? dlsym(libraries[i], "MI_Main") : NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (libraries[i] != NULL) {
+            dlclose(libraries[i]);
+        }
+    }
+    qsort(found, count, sizeof(*found), by_address);
+    for (size_t i = 0; i < count; i++) {
+        all += found[i] != NULL;
+        distinct += found[i] != NULL && (i == 0 || found[i] != found[i - 1]);
+    }
+    printf("found %zu, different %zu\n", all, distinct);
+    free(libraries);
+    free(found);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
+    if (count == 2 && strcmp(arguments[1], "parent") == 0) {
+        return compare_parent();
+    }
+    if (count > 2 && strcmp(arguments[1], "many") == 0) {
+        int status = look_up(arguments + 2, (size_t)count - 2);
+        /* Fills what is free, so that the second time has other addresses. */
+        for (int i = 0; i < 4096; i++) {
+            (void)mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        }
+        return status + look_up(arguments + 2, 3);
+    }
     if (count < 4) {
         return 2;
     }
