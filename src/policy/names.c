@@ -41,12 +41,32 @@ miguard_components schema_read_components(const struct reader *reader, const str
 
 /* Without Action, which no rule can say. */
 static const char *const operation_names[OPERATION_COUNT] = {
-#define OPERATION_NAME(NAME, name)                                                                 \
+#define OPERATION_NAME(NAME, name, ...)                                                            \
     [OPERATION_##NAME] = OPERATION_##NAME == OPERATION_ACTION ? NULL : (name),
     OPERATION_MAP(OPERATION_NAME)
 #undef OPERATION_NAME
 };
 _Static_assert(OPERATION_ACTION == OPERATION_COUNT - 1, "NULL ends the list");
+
+/* The operation that is mostly meant by its name in another case, by a word that is too short to be
+ * near it, as "Get" and "query", and by "open", the word of audit lists. NULL: none. */
+static const char *meant_operation(const char *text)
+{
+    size_t length = strlen(text);
+
+    if (strcmp(text, "open") == 0) {
+        return operation_names[OPERATION_GET_LOCAL_SESSION];
+    }
+    for (unsigned i = 0; operation_names[i] != NULL; i++) {
+        const char *name = operation_names[i];
+        if (strncasecmp(name, text, length) == 0 &&
+            (name[length] == '\0' || strcmp(name + length, "Instance") == 0 ||
+             strcmp(name + length, "Instances") == 0)) {
+            return name;
+        }
+    }
+    return NULL;
+}
 
 /* *ret_operation is written only on success. */
 bool schema_read_operation(const struct reader *reader, const struct node *node,
@@ -60,13 +80,33 @@ bool schema_read_operation(const struct reader *reader, const struct node *node,
     if (operation_from_name(text, ret_operation)) {
         return true;
     }
-    if (strcmp(text, "open") == 0) { /* the word for it in audit lists */
-        schema_value_error(reader, node, "unknown operation \"open\"; did you mean \"%s\"?",
-                           operation_names[OPERATION_GET_LOCAL_SESSION]);
+    const char *meant = meant_operation(text);
+    uint32_t group;
+    if (meant != NULL) {
+        schema_value_error(reader, node, "unknown operation \"%s\"; did you mean \"%s\"?", text,
+                           meant);
+    } else if (operation_group(text, &group)) {
+        schema_value_error(reader, node,
+                           "one operation is needed here, and \"%s\" stands for several", text);
     } else {
         schema_unknown_word(reader, node, "operation", operation_names);
     }
     return false;
+}
+
+bool schema_read_operations(const struct reader *reader, const struct node *node,
+                            uint32_t *ret_operations)
+{
+    enum operation operation = OPERATION_COUNT;
+
+    if (node->kind == NODE_SCALAR && operation_group(node->text, ret_operations)) {
+        return true;
+    }
+    if (!schema_read_operation(reader, node, &operation)) {
+        return false;
+    }
+    *ret_operations = UINT32_C(1) << operation;
+    return true;
 }
 
 /* ---- capabilities ---------------------------------------------------------------------------- */

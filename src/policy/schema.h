@@ -152,6 +152,9 @@ void schema_duration_word(uint32_t seconds, char word[24]);
 /* A set of components; 0 after an error, and for an empty list where it may be empty. */
 miguard_components schema_read_components(const struct reader *reader, const struct node *node,
                                           bool may_be_empty);
+/* One operation by its name, or those of a group by its word: as bits. */
+bool schema_read_operations(const struct reader *reader, const struct node *node,
+                            uint32_t *ret_operations);
 /* One operation by its name. */
 bool schema_read_operation(const struct reader *reader, const struct node *node,
                            enum operation *ret_operation);

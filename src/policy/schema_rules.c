@@ -175,18 +175,18 @@ static void read_operations(const struct reader *reader, const struct node *node
                             enum match_kind kind, uint32_t *ret_operations)
 {
     const struct node *value;
-    enum operation operation;
+    uint32_t operations;
     (void)key, (void)kind;
 
     for (uint32_t left = schema_read_values(reader, node, false, &value); left > 0;
          left--, value = value->next) {
-        if (!schema_read_operation(reader, value, &operation)) {
+        if (!schema_read_operations(reader, value, &operations)) {
             continue;
         }
-        if (operation == OPERATION_ACTION) {
+        if ((operations & UINT32_C(1) << OPERATION_ACTION) != 0) {
             schema_value_error(reader, value, ANY_OWN_ACTION);
         }
-        *ret_operations |= UINT32_C(1) << operation;
+        *ret_operations |= operations;
     }
 }
 

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -278,6 +279,40 @@ static void complete_operation(const struct reader *reader, const struct node *g
     test->operation = named;
 }
 
+/* What a call of the operation cannot have: a test with it would be about a call that never comes,
+ * and its answer would be taken for that of the calls that do. */
+static void check_carried(const struct reader *reader, const struct node *given,
+                          const struct draft_test *test)
+{
+    static const struct {
+        const char *key;
+        unsigned carried;
+    } rows[] = {
+        {"namespace", CARRIES_NAMESPACE},
+        {"class", CARRIES_CLASS},
+        {"method", CARRIES_METHOD},
+        {"resource", CARRIES_RESOURCE},
+    };
+    unsigned carries = operation_carries(test->operation);
+    char names[64] = "";
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if ((carries & rows[i].carried) != 0) {
+            size_t length = strlen(names);
+            snprintf(names + length, sizeof(names) - length, "%s%s", length == 0 ? "" : ", ",
+                     rows[i].key);
+        }
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if ((carries & rows[i].carried) == 0 && is_written(given, rows[i].key)) {
+            schema_key_error(reader, given->first,
+                             "a call of %s has no %s: it names %s; leave out %s",
+                             operation_name(test->operation), rows[i].key,
+                             names[0] != '\0' ? names : "nothing", rows[i].key);
+        }
+    }
+}
+
 /* The call that is made up. */
 static void read_given(const struct reader *reader, const struct node *node, void *target)
 {
@@ -298,6 +333,10 @@ static void read_given(const struct reader *reader, const struct node *node, voi
     if (node->kind == NODE_MAP && node->count > 0) {
         check_written(reader, node, target);
         complete_operation(reader, node, target);
+        if (((struct draft_test *)target)->has_operation ||
+            ((struct draft_test *)target)->action[0] != '\0') {
+            check_carried(reader, node, target);
+        }
     }
 }
 

@@ -60,7 +60,7 @@ keys_have_errors() {
 
 words() { # the names of the components and operations
     sed -n 's/^ *X([0-9]*, [A-Z_]*, "\(.*\)").*/\1/p' include/miguard/identity.h
-    sed -n 's/^ *X([A-Z_]*, "\([A-Za-z]*\)").*/\1/p' src/model/operation.h
+    sed -n 's/^ *X([A-Z_]*, "\([A-Za-z-]*\)", .*/\1/p' src/model/operation.h
 }
 
 words_documented() {

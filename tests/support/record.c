@@ -106,7 +106,7 @@ static bool is_reason(const json_t *value)
 
 static bool is_operation(const json_t *value)
 {
-#define OPERATION_TEXT(NAME, name) name,
+#define OPERATION_TEXT(NAME, name, ...) name,
     static const char *const names[] = {OPERATION_MAP(OPERATION_TEXT)};
 #undef OPERATION_TEXT
     return IS_ONE_OF(value, names) || action_name_valid(json_string_value(value));

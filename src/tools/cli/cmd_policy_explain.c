@@ -19,7 +19,7 @@
 #include "tools/policy/show.h"
 
 static const char *const operation_words[] = {
-#define OPERATION_WORD(NAME, name) name,
+#define OPERATION_WORD(NAME, name, ...) name,
     OPERATION_MAP(OPERATION_WORD)
 #undef OPERATION_WORD
         NULL};

@@ -22,17 +22,6 @@
 /* In these nothing can differ (operation_opens()). */
 #define OPENINGS (OPERATION_BIT(GET_LOCAL_SESSION) | OPERATION_BIT(BIND))
 
-/* Those with no names of MI. */
-#define OWN (OPERATION_BIT(BIND) | OPERATION_BIT(ACTION))
-
-/* Invoke, and what is done with the operation that it began. */
-#define METHOD_OPERATIONS                                                                          \
-    (OPERATION_BIT(INVOKE) | OPERATION_BIT(OPERATION_CLOSE) | OPERATION_BIT(OPERATION_CANCEL) |    \
-     OPERATION_BIT(OPERATION_GET_SESSION) | OPERATION_BIT(OPERATION_GET_INSTANCE) |                \
-     OPERATION_BIT(OPERATION_GET_INDICATION) | OPERATION_BIT(OPERATION_GET_CLASS) |                \
-     OPERATION_BIT(ACKNOWLEDGE) | OPERATION_BIT(ANSWER_PROMPT) | OPERATION_BIT(ANSWER_ERROR) |     \
-     OPERATION_BIT(CALLBACK))
-
 /* ---- does one rule match all that another does? --------------------------------------------- */
 
 /*
@@ -264,37 +253,72 @@ static uint32_t operations_of(const struct draft_match *match)
     return left;
 }
 
-/* Names that none of the rule's operations has. */
+/* The first of the operations whose calls do not name what is carried; OPERATION_COUNT: all do. */
+static enum operation first_without(uint32_t operations, unsigned carried)
+{
+    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+        if ((operations >> i & 1) != 0 && (operation_carries((enum operation)i) & carried) == 0) {
+            return (enum operation)i;
+        }
+    }
+    return OPERATION_COUNT;
+}
+
+static bool any_carries(uint32_t operations, unsigned carried)
+{
+    for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+        if ((operations >> i & 1) != 0 && (operation_carries((enum operation)i) & carried) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A key that asks for a name: the rule is for calls that have one. An operation that is listed and
+ * never has one is a mistake, and most often GetLocalSession, without which the rest is of no use.
+ * What action: lets through need not have it: a pattern fits more than was meant. */
+static void lint_name_key(const struct draft_rule *rule, const char *key, unsigned carried,
+                          struct diagnostics *findings)
+{
+    uint32_t operations = operations_of(&rule->match);
+    enum operation without = first_without(rule->match.operations, carried);
+
+    if (!any_carries(operations, carried)) {
+        WARN(findings, &rule->place,
+             "rule '%s' is never reached: no call of its operations has a %s; leave out %s",
+             rule->name, key, key);
+    } else if (without != OPERATION_COUNT) {
+        WARN(findings, &rule->place,
+             "rule '%s' never matches %s, which it lists: a call of it has no %s; put it into a "
+             "rule "
+             "of its own without %s",
+             rule->name, operation_name(without), key, key);
+    }
+}
+
+/* Names that the rule's operations do not have. */
 static void lint_names(const struct draft_rule *rule, struct diagnostics *findings)
 {
     const struct draft_match *match = &rule->match;
-    uint32_t operations = operations_of(match);
 
-    if (operations == 0) {
+    if (operations_of(match) == 0) {
         WARN(findings, &rule->place,
              "rule '%s' is never reached: none of its operations is one of its actions; leave out "
              "one of the two keys",
              rule->name);
         return;
     }
-    if (needs_name(&match->methods) && (operations & METHOD_OPERATIONS) == 0) {
-        WARN(findings, &rule->place,
-             "rule '%s' is never reached: none of its operations has a method; add Invoke, or "
-             "leave out method",
-             rule->name);
+    if (needs_name(&match->namespaces)) {
+        lint_name_key(rule, "namespace", CARRIES_NAMESPACE, findings);
     }
-    if (needs_name(&match->resources) && (operations & OWN) == 0) {
-        WARN(findings, &rule->place,
-             "rule '%s' is never reached: only Bind and own actions of a daemon have a resource; "
-             "leave out resource, or name such actions",
-             rule->name);
+    if (needs_name(&match->classes)) {
+        lint_name_key(rule, "class", CARRIES_CLASS, findings);
     }
-    if ((needs_name(&match->namespaces) || needs_name(&match->classes)) &&
-        (operations & ~OWN) == 0) {
-        WARN(findings, &rule->place,
-             "rule '%s' is never reached: own actions of a daemon have no namespace and no class; "
-             "say resource",
-             rule->name);
+    if (needs_name(&match->methods)) {
+        lint_name_key(rule, "method", CARRIES_METHOD, findings);
+    }
+    if (needs_name(&match->resources)) {
+        lint_name_key(rule, "resource", CARRIES_RESOURCE, findings);
     }
 }
 
@@ -503,6 +527,53 @@ static void lint_settings(const struct policy_draft *draft, struct diagnostics *
     }
 }
 
+/* The operations that some rule allows where the identity is the same. */
+static uint32_t allowed_operations(const struct policy_draft *draft)
+{
+    uint32_t allowed = 0;
+
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        const struct draft_rule *rule = &draft->rules[i];
+        if (rule->decision == DRAFT_ALLOW && rule->match.mismatch == 0) {
+            allowed |= operations_of(&rule->match);
+        }
+    }
+    return allowed;
+}
+
+/* Under a default of deny each step has to be allowed: to have a session, to start, to take in and
+ * to close. A start that cannot be read is allowed in vain, and one that cannot be closed leaks. */
+static void lint_steps(const struct policy_draft *draft, struct diagnostics *findings)
+{
+    static const struct {
+        uint32_t needed;
+        const char *what;
+    } steps[] = {
+        {OPERATION_BIT(GET_LOCAL_SESSION), "to have a session (GetLocalSession, or the group "
+                                           "session)"},
+        {OPERATION_BIT(OPERATION_GET_INSTANCE) | OPERATION_BIT(OPERATION_GET_INDICATION) |
+             OPERATION_BIT(OPERATION_GET_CLASS) | OPERATION_BIT(CALLBACK),
+         "to take in a result (OperationGetInstance, or the group take-in)"},
+        {OPERATION_BIT(OPERATION_CLOSE), "to close what was started (OperationClose, or the group "
+                                         "take-in)"},
+    };
+    uint32_t allowed = allowed_operations(draft), starts = 0;
+
+    for (unsigned i = OPERATION_GET_INSTANCE; i <= OPERATION_TEST_CONNECTION; i++) {
+        starts |= UINT32_C(1) << i;
+    }
+    if (draft->settings.decision != DRAFT_DENY || (allowed & starts) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if ((allowed & steps[i].needed) == 0) {
+            WARN(findings, &draft->rules[0].place,
+                 "the default denies, rules allow to start operations, and none allows %s",
+                 steps[i].what);
+        }
+    }
+}
+
 /* Tests of calls that cannot come: what they prove is not true of any call. */
 static void lint_tests(const struct policy_draft *draft, struct diagnostics *findings)
 {
@@ -551,6 +622,7 @@ void lint_draft(const struct policy_draft *draft, const struct selftest_result *
         lint_breadth(draft, &draft->rules[i], findings);
         lint_shadowed(draft, i, findings);
     }
+    lint_steps(draft, findings);
     lint_tests(draft, findings);
     if (tested != NULL) {
         lint_coverage(draft, tested, findings);

@@ -47,7 +47,7 @@ static const char *const codes[] = {
 
 /* For --operation, beside the own actions of daemons. */
 static const char *const operations[] = {
-#define OPERATION_WORD(NAME, name) name,
+#define OPERATION_WORD(NAME, name, ...) name,
     OPERATION_MAP(OPERATION_WORD)
 #undef OPERATION_WORD
         NULL};
