@@ -17,13 +17,17 @@ static const char *const component_names[] = {
         NULL,
 };
 
-/* 0 after an error. Unknown names are reported and left out: the draft is thrown away then. */
+/* "all", or a list. 0 after an error. Unknown names are reported and left out: the draft is thrown
+ * away then. */
 miguard_components schema_read_components(const struct reader *reader, const struct node *node,
                                           bool may_be_empty)
 {
     const struct node *value;
     miguard_components set = 0;
 
+    if (node->kind == NODE_SCALAR && strcmp(node->text, "all") == 0) {
+        return MIGUARD_COMPONENTS_ALL;
+    }
     for (uint32_t left = schema_read_values(reader, node, may_be_empty, &value); left > 0;
          left--, value = value->next) {
         const char *text = schema_read_text(reader, value, "component");

@@ -105,15 +105,13 @@ void schema_read_defaults(const struct reader *reader, const struct node *node, 
 
 /* ---- compare, watch -------------------------------------------------------------------------- */
 
-/* "all", or a list. A component that is left out never differs, which lint warns about. */
+/* A component that is left out never differs, which lint warns about. */
 void schema_read_compare(const struct reader *reader, const struct node *node, void *target)
 {
     struct draft_settings *settings = &reader->load->settings;
     (void)target;
 
-    settings->compared = node->kind == NODE_SCALAR && strcmp(node->text, "all") == 0
-                             ? MIGUARD_COMPONENTS_ALL
-                             : schema_read_components(reader, node, false);
+    settings->compared = schema_read_components(reader, node, false);
     schema_read_place(reader, node, &settings->compared_place);
 }
 
