@@ -356,7 +356,7 @@ check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only
 	    $(call folder_of,$(folder))) $(abi_test) $(demo)
 
 # What has a switch to go through all of it; check takes some of its steps.
-long := table/cancel_test table/gate_fast_test fault/audit_file_fault_test live/audit_kill_test \
+long := table/bounding_test table/cancel_test table/gate_fast_test fault/audit_file_fault_test live/audit_kill_test \
         live/lifetime_test
 check-long: deps ## the tests whose loops check shortens, at full length (some minutes)
 	@$(MAKE) --no-print-directory $(PARALLEL) $(long:%=$(OUT)/tests/%) everything

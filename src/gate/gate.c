@@ -54,8 +54,6 @@ static __thread struct {
         volatile uint64_t known_at; /* the count of changes plus 1 */
         volatile bool can_be_given; /* no_new_privs was not set, and another thread can set it */
     } entry[ENTRIES];
-    volatile uint64_t bounding_at; /* the count of drops plus 1 when bounding was read */
-    volatile uint64_t bounding;
     volatile bool writing;
     int answer;        /* from the kernel, see ask_kernel() */
     unsigned asked_at; /* closed_gates when the kernel was last asked */
@@ -127,7 +125,6 @@ static int gate_of_thread(void)
     if (known.epoch != epoch) {
         known.entry[ENTRY_BINDING].known_at = 0;
         known.entry[ENTRY_HOME].known_at = 0;
-        known.bounding_at = 0;
         known.asked_at = 0;
         known.tid = tid;
         known.epoch = epoch;
@@ -152,46 +149,6 @@ bool gate_excludes_uring(void)
     const int whole = GATE_IS_PROCESS | GATE_DENIES_URING, gate = gate_of_thread();
 
     return gate >= 0 && (gate & whole) == whole;
-}
-
-/*
- * Behind the gate only the library removes capabilities from the bounding set, and only a drop does
- * (drop.c). So it is read once in a thread, by 41 system calls, and not after each switch: a check
- * of a thread that switches for each request would mostly be these. Where the bound identity is not
- * sound, all is read.
- */
-static bool bounding_is_known(const struct miguard_identity *bound)
-{
-    return known.bounding_at == identity_bounding_count + 1 && !known.writing &&
-           identity_valid(bound) && bound->cap_count != 0 &&
-           (bound->known & MIGUARD_COMPONENT_CAP_BOUNDING) != 0;
-}
-
-static miguard_components check_bounding_from_memory(const struct miguard_identity *bound,
-                                                     miguard_components compared,
-                                                     miguard_components *ret_unreadable)
-{
-    miguard_components rest = compared & ~(miguard_components)MIGUARD_COMPONENT_CAP_BOUNDING;
-    miguard_components differing = identity_check(bound, rest, ret_unreadable);
-
-    if ((compared & MIGUARD_COMPONENT_CAP_BOUNDING) != 0 &&
-        known.bounding != bound->cap[IDENTITY_CAP_BOUNDING]) {
-        differing |= MIGUARD_COMPONENT_CAP_BOUNDING;
-    }
-    return differing;
-}
-
-/* After a check that read it and found it equal. */
-static void note_bounding(uint64_t count, const struct miguard_identity *bound)
-{
-    if (known.writing) {
-        return;
-    }
-    known.writing = true;
-    known.bounding_at = 0;
-    known.bounding = bound->cap[IDENTITY_CAP_BOUNDING];
-    known.bounding_at = count + 1;
-    known.writing = false;
 }
 
 /* An odd count means that a change is under way: a handler of SIGSYS interrupted it. A different
@@ -224,15 +181,11 @@ static miguard_components check_and_note(uint64_t binding, const struct miguard_
 {
     struct signals signals;
     bool quiet = signals_block(&signals);
-    uint64_t count = identity_change_count, bounding_count = identity_bounding_count;
-    const bool from_memory = quiet && bounding_is_known(bound);
+    uint64_t count = identity_change_count;
 
-    miguard_components differing = (from_memory ? check_bounding_from_memory
-                                                : identity_check)(bound, compared, ret_unreadable);
+    miguard_components differing =
+        identity_check_gated(bound, compared, IDENTITY_GATED, ret_unreadable);
     if (differing == 0 && quiet) {
-        if (!from_memory && (compared & MIGUARD_COMPONENT_CAP_BOUNDING) != 0) {
-            note_bounding(bounding_count, bound);
-        }
         note_same(count, binding, alone && bound->no_new_privs == 0);
     }
     signals_restore(&signals);
@@ -247,7 +200,8 @@ miguard_components gate_check(uint64_t binding, const struct miguard_identity *b
     }
     int gate = gate_of_thread();
     if (gate < 0 || compares_label(bound, compared)) {
-        return identity_check(bound, compared, ret_unreadable);
+        return identity_check_gated(bound, compared, gate < 0 ? IDENTITY_UNGATED : IDENTITY_GATED,
+                                    ret_unreadable);
     }
     return check_and_note(binding, bound, compared, (gate & GATE_IS_PROCESS) == 0, ret_unreadable);
 }

@@ -8,9 +8,11 @@
  * so these are read again at the end. A change after the last read remains possible; no check can
  * exclude it (miguard-provider(7), "What the guard cannot see").
  */
+#include <linux/capability.h>
 #include <string.h>
 
 #include "base/process.h"
+#include "identity/bounding.h"
 #include "identity/identity.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
@@ -25,6 +27,7 @@ struct check {
     miguard_components compared;
     miguard_components differing;
     miguard_components unread;
+    struct bounding_facts facts;
 };
 
 /* A component that is not compared is not read either: a policy that leaves groups out pays nothing
@@ -144,6 +147,7 @@ static void check_caps(struct check *check)
             not_read(check, from_capget | MIGUARD_COMPONENT_CAP_AMBIENT);
             return;
         }
+        check->facts.lacks_setpcap = (cap[IDENTITY_CAP_PERMITTED] >> CAP_SETPCAP & 1) == 0;
         compare(check, MIGUARD_COMPONENT_CAP_EFFECTIVE,
                 cap[IDENTITY_CAP_EFFECTIVE] == bound[IDENTITY_CAP_EFFECTIVE]);
         compare(check, MIGUARD_COMPONENT_CAP_PERMITTED,
@@ -162,16 +166,16 @@ static void check_caps(struct check *check)
 }
 
 /* The number of capabilities is that of the capture: a kernel does not get more while it runs. 0 is
- * an identity that was not captured here. */
+ * an identity that was not captured here. It comes after what it may depend on (bounding.h). */
 static void check_bounding(struct check *check)
 {
+    const uint32_t count = check->bound->cap_count;
     uint64_t set = 0;
-    uint32_t count = 0;
 
     if (!wants(check, MIGUARD_COMPONENT_CAP_BOUNDING)) {
         return;
     }
-    if (check->bound->cap_count == 0 || !read_bounding(check->bound->cap_count, &set, &count)) {
+    if (count == 0 || !bounding_read(count, &check->facts, &set)) {
         not_read(check, MIGUARD_COMPONENT_CAP_BOUNDING);
         return;
     }
@@ -223,16 +227,15 @@ bool identity_thread_is_leader(void)
  */
 static void check_user_namespace(struct check *check)
 {
-    uint64_t inode = 0;
-
     if (!wants(check, MIGUARD_COMPONENT_USER_NAMESPACE) || !identity_thread_is_leader()) {
         return;
     }
-    if (!read_user_namespace(&inode)) {
+    if (!read_user_namespace(&check->facts.user_namespace)) {
         not_read(check, MIGUARD_COMPONENT_USER_NAMESPACE);
         return;
     }
-    compare(check, MIGUARD_COMPONENT_USER_NAMESPACE, inode == check->bound->user_namespace);
+    compare(check, MIGUARD_COMPONENT_USER_NAMESPACE,
+            check->facts.user_namespace == check->bound->user_namespace);
 }
 
 /* The set of active LSMs is fixed at boot: where a capture found no label there is never one. */
@@ -261,10 +264,12 @@ static miguard_components finish(const struct check *check, miguard_components *
 
 /* The cheap and likely differences come first only for speed: all are read, so that a refusal names
  * all of them. */
-miguard_components identity_check(const struct miguard_identity *bound, miguard_components compared,
-                                  miguard_components *ret_unreadable)
+miguard_components identity_check_gated(const struct miguard_identity *bound,
+                                        miguard_components compared, enum identity_gate gate,
+                                        miguard_components *ret_unreadable)
 {
-    struct check check = {bound, compared & MIGUARD_COMPONENTS_ALL, 0, 0};
+    struct check check = {
+        .bound = bound, .compared = compared & MIGUARD_COMPONENTS_ALL, .facts = {.gate = gate}};
 
     if (!identity_valid(bound)) {
         check.differing = MIGUARD_COMPONENTS_ALL;
@@ -277,8 +282,8 @@ miguard_components identity_check(const struct miguard_identity *bound, miguard_
     check_groups(&check);
     check_caps(&check);
     check_words(&check);
-    check_bounding(&check);
     check_user_namespace(&check);
+    check_bounding(&check);
     check_label(&check);
     if (check.differing == 0) {
         check_uids(&check);
@@ -286,4 +291,10 @@ miguard_components identity_check(const struct miguard_identity *bound, miguard_
         check_groups(&check);
     }
     return finish(&check, ret_unreadable);
+}
+
+miguard_components identity_check(const struct miguard_identity *bound, miguard_components compared,
+                                  miguard_components *ret_unreadable)
+{
+    return identity_check_gated(bound, compared, IDENTITY_UNGATED, ret_unreadable);
 }

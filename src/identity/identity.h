@@ -96,6 +96,20 @@ MIGUARD_CHECKED miguard_components identity_check(const struct miguard_identity 
                                                   miguard_components compared,
                                                   miguard_components *ret_unreadable);
 
+/* What a filter of this library refuses to the rest of the program on the calling thread. A check
+ * may rely on it: who passes it has asked the kernel (gate/gate.h). */
+enum identity_gate {
+    IDENTITY_UNGATED,
+    IDENTITY_BOUNDING_KEPT, /* PR_CAPBSET_DROP */
+    IDENTITY_GATED,         /* every change, that of the user namespace among them */
+};
+
+/* The same on such a thread. */
+MIGUARD_CHECKED miguard_components identity_check_gated(const struct miguard_identity *bound,
+                                                        miguard_components compared,
+                                                        enum identity_gate gate,
+                                                        miguard_components *ret_unreadable);
+
 /* Whether this thread leads its thread group: no other thread can ever change the user namespace of
  * a process (check.c). */
 bool identity_thread_is_leader(void);
