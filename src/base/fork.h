@@ -39,6 +39,7 @@ enum fork_rank {
     FORK_CLIENT_SOURCE,
     FORK_CONTEXT_INDEX,
     FORK_CONTEXT_SPACE,
+    FORK_LEFT_OPEN,
     /* libmiguard-host */
     FORK_CLIENT,
     FORK_HOST_CONTEXTS,

@@ -21,6 +21,7 @@ struct delivery {
     struct guarded_operation *operation; /* NULL: nothing can be delivered any more */
     MI_Operation handle;                 /* a copy: only its content counts (B.6) */
     const MI_OperationCallbacks *callbacks;
+    bool result; /* counted in the operation's delivering */
 };
 
 /* What the host still waits for. Declared before the frame of the adoption, so it is paid after the
@@ -57,9 +58,13 @@ static bool find_operation(void *context, struct delivery *delivery)
  * unwinding. */
 static void leave(const struct delivery *delivery)
 {
-    if (delivery->operation != NULL) {
-        slots_release(&guarded_operations, delivery->operation);
+    if (delivery->operation == NULL) {
+        return;
     }
+    if (delivery->result) {
+        left_open_delivered(delivery->operation);
+    }
+    slots_release(&guarded_operations, delivery->operation);
 }
 
 /*
@@ -326,6 +331,9 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
         }
         return;
     }
+    delivery.result = true;
+    atomic_fetch_add(&delivery.operation->delivering, 1);
+    atomic_store(&delivery.operation->begun, true);
     struct debt debt ON_LEAVING(settle_debt) = {delivery.operation, inner, acknowledge != NULL,
                                                 NULL, !result->more};
     atomic_store(&delivery.operation->inner_acknowledge, acknowledge);

@@ -70,7 +70,8 @@ void call_keys_copy(struct audit_keys *to, const struct audit_keys *from);
 /* The host's starter has returned: an end that was claimed meanwhile is carried out now. */
 void guarded_operation_started(struct guarded_operation *operation);
 /* The operation's context has ended: nothing more is delivered, and the host's operation is ended
- * now or by the last call under way. Runs the host's code under the session's identity. */
+ * now or by the last call under way (left_open.c). Runs the host's code under the session's
+ * identity. */
 void guarded_operation_abandon(struct guarded_operation *operation);
 /* What a provider gets with a result, in place of the host's function: forwards once, under the
  * guard. A second call and one of a stale handle are refused. */
@@ -80,6 +81,21 @@ MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *operation,
                                                   MI_OperationCallback_ResponseType response);
 MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *operation,
                                                  MI_OperationCallback_ResponseType response);
+
+/* left_open.c: ends an operation that is claimed and abandoned, without waiting for the host. No
+ * call that Close must not overtake is under way. */
+void left_open_end(struct guarded_operation *operation);
+/* A result callback, counted in delivering, or a Get*, counted in getting, is over. */
+void left_open_delivered(struct guarded_operation *operation);
+void left_open_fetched(struct guarded_operation *operation);
+/* Cancels what waits too long. Costs a load when nothing waits. Called as a request begins. */
+void left_open_check(void);
+
+/* Nothing waits, and no thread runs. For tests. */
+bool left_open_idle(void);
+
+/* guarded_context.c: how many contexts were guarded on this thread. */
+uint64_t guarded_context_count(void);
 
 /* callback.c: the callbacks to hand to the host for operation, whose context is its handle name.
  * The operation must stay pinned until its final callback when it is asynchronous. */

@@ -22,6 +22,14 @@ enum { WEIGHT_OF_STALE = 64 };
 
 static const MI_ContextFT guarded_context_ft;
 
+/* Whether a host calls providers within a starter is seen by it (guarded_session.c). */
+static _Thread_local uint64_t guarded_here;
+
+uint64_t guarded_context_count(void)
+{
+    return guarded_here;
+}
+
 /* Pins the context that a provider's pointer stands for. Only the address is used; the memory is
  * not read. Only SLOTS_OK sets a pin, which unpin_context() releases. */
 enum slots_verdict guarded_context_acquire(const MI_Context *context,
@@ -107,6 +115,8 @@ static struct guarded_context *make_context(MI_Context *host, const char *provid
 struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
                                             MI_Context **ret_pub)
 {
+    guarded_here++;
+    left_open_check();
     struct guarded_context *fresh = make_context(host, provider);
     if (fresh == NULL) {
         return NULL;

@@ -2,10 +2,10 @@
 /*
  * MI_Operation, guarded: results, the end of an operation, and the answers of its callbacks.
  *
- * Each slot pins the operation and asks the guard (enter_operation). Get* asks the host (ask_host),
+ * Each slot pins the operation and asks the guard (enter_operation). Get* asks the host (fetch),
  * checks again, and hands out or withholds (get_result). Close and Cancel agree by the word
  * host_calls (objects.h): claim_end() claims the end, begin_call() and end_call() surround calls of
- * the host, and the last one out carries out a claimed end (close_claimed or reap).
+ * the host, and the last one out carries out a claimed end (close_claimed or left_open_end).
  */
 #include <string.h>
 
@@ -70,24 +70,29 @@ static bool is_claimed(const struct guarded_operation *operation)
 
 /* ---- Get* ------------------------------------------------------------------------------------ */
 
-/* The host's Get* of this kind. May block until a result is there. */
-static MI_Result ask_host(struct guarded_operation *operation, enum result_kind kind,
-                          struct guarded_result *result)
+/* For ON_LEAVING: the host's Get* has returned, or a provider within it was left by unwinding. */
+static void end_fetch(struct guarded_operation *const *operation)
 {
-    MI_Operation *inner = &operation->inner;
-    switch (kind) {
-    case RESULT_INSTANCE:
-        return MI_Operation_GetInstance(inner, &result->instance, &result->more, &result->result,
-                                        &result->message, &result->details);
-    case RESULT_INDICATION:
-        return MI_Operation_GetIndication(inner, &result->instance, &result->bookmark,
-                                          &result->machine_id, &result->more, &result->result,
-                                          &result->message, &result->details);
-    case RESULT_CLASS:
-        return MI_Operation_GetClass(inner, &result->class_object, &result->more, &result->result,
-                                     &result->message, &result->details);
+    left_open_fetched(*operation);
+}
+
+/* As guarded_operation_ask(), and notes what has come: an operation that is left open is ended by
+ * that. */
+static MI_Result fetch(struct guarded_operation *operation, enum result_kind kind,
+                       struct guarded_result *result)
+{
+    struct guarded_operation *fetched ON_LEAVING(end_fetch) = operation;
+
+    /* Counted first: either the end of the context sees this call, or this call sees the end. */
+    atomic_fetch_add(&fetched->getting, 1);
+    MI_Result answer = atomic_load(&fetched->left.open)
+                           ? MI_RESULT_INVALID_PARAMETER
+                           : guarded_operation_ask(fetched, kind, result);
+    if (answer == MI_RESULT_OK) {
+        atomic_store(&fetched->begun, true);
+        atomic_store(&fetched->all_read, !result->more);
     }
-    return MI_RESULT_INVALID_PARAMETER;
+    return answer;
 }
 
 /* A result that was withheld is handed out once, to the first thread that may have it. */
@@ -147,7 +152,7 @@ static MI_Result get_result(const MI_Operation *handle, enum result_kind kind, e
         answer = refuse_ended(&call, &refusal);
         refuse_result(result, &refusal);
     } else if (!take_withheld(operation, result)) {
-        answer = ask_host(operation, kind, result);
+        answer = fetch(operation, kind, result);
         if (!guard_use_again(&call, &refusal)) {
             if (answer == MI_RESULT_OK) {
                 withhold(operation, result);
@@ -245,41 +250,6 @@ static MI_Result MI_CALL guarded_get_class(MI_Operation *operation, const MI_Cla
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
-/* Which Get* belongs to an operation, by the call that started it. */
-static enum result_kind kind_of(enum operation started_by)
-{
-    switch (started_by) {
-    case OPERATION_SUBSCRIBE:
-        return RESULT_INDICATION;
-    case OPERATION_GET_CLASS:
-    case OPERATION_ENUMERATE_CLASSES:
-        return RESULT_CLASS;
-    default:
-        return RESULT_INSTANCE;
-    }
-}
-
-/* Cancels, drains and closes under the session's identity. Where this thread cannot adopt that
- * identity, the operation is left to the host, whose own end of the context closes it; the provider
- * cannot reach it any more in either case. Draining is for hosts whose Close waits until the last
- * result was fetched (B.8); an asynchronous operation drains itself into its callbacks. */
-static void reap(struct guarded_operation *operation)
-{
-    struct guarded_result result = {.more = MI_TRUE};
-    struct switch_frame frame ON_LEAVING(switch_restore) = {0};
-
-    if (switch_adopt(&operation->session->binding.identity, &frame, NULL) != MIGUARD_OK) {
-        return;
-    }
-    (void)MI_Operation_Cancel(&operation->inner, MI_REASON_SHUTDOWN);
-    while (!operation->asynchronous && result.more) {
-        if (ask_host(operation, kind_of(operation->started_by), &result) != MI_RESULT_OK) {
-            break;
-        }
-    }
-    (void)MI_Operation_Close(&operation->inner);
-}
-
 /* False: it is being ended already, by code that will also handle its abandonment. *ret_idle: no
  * call is under way that would end it. Two threads may call this at once; exactly one gets true. */
 static bool claim_end(struct guarded_operation *operation, unsigned abandoned, bool *ret_idle)
@@ -309,7 +279,7 @@ static MI_Result close_claimed(struct guarded_operation *operation)
     }
     unsigned before = atomic_fetch_and(&operation->host_calls, ~(unsigned)OPERATION_CLAIMED);
     if ((before & OPERATION_ABANDONED) != 0 && claim_end(operation, 0, &idle) && idle) {
-        reap(operation);
+        left_open_end(operation);
     }
     return answer;
 }
@@ -337,7 +307,7 @@ static void end_call(struct guarded_operation *operation)
         return;
     }
     if ((before & OPERATION_ABANDONED) != 0) {
-        reap(operation);
+        left_open_end(operation);
     } else {
         (void)close_claimed(operation);
     }
@@ -356,7 +326,7 @@ void guarded_operation_abandon(struct guarded_operation *operation)
 
     atomic_store(&operation->mute, true);
     if (claim_end(operation, OPERATION_ABANDONED, &idle) && idle) {
-        reap(operation);
+        left_open_end(operation);
     }
 }
 

@@ -59,6 +59,7 @@ struct start {
     struct guarded_operation *on;
     MI_OperationCallbacks inner_callbacks;
     const char *inner_name_space; /* what the host is given */
+    uint64_t contexts;            /* that were guarded on this thread before the host's starter */
 };
 
 /* Delivers the refusal; its record has been written by then. */
@@ -205,6 +206,7 @@ static bool begin_start(struct start *start)
     if (start->on->asynchronous) {
         slots_pin(&guarded_operations, start->on); /* until the final callback */
     }
+    start->contexts = guarded_context_count();
     start->inner_name_space = name_space_for_host(start);
     start->inner_callbacks = callback_table(start->on, start->on->id, start->kind);
     /* The first callback may come before the starter returns: the caller's handle must be there. */
@@ -223,6 +225,11 @@ static void unpin_start(struct start **start)
 static void finish_start(struct start **start)
 {
     struct start *pinned ON_LEAVING(unpin_start) = *start;
+
+    if (guarded_context_count() != pinned->contexts) { /* the host called the provider within */
+        atomic_store(&pinned->on->begun, true);
+        atomic_store(&pinned->on->within, true);
+    }
     guarded_operation_started(pinned->on);
 }
 

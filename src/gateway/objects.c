@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of the gateway's objects: how each is destroyed, and its public handle.
+ * The tables of the gateway's objects: how each is destroyed, its public handle, and what is asked
+ * of the host's own.
  *
  * Each destroy function runs when the last pin of a retired object is released, on the thread that
  * releases it, and without the table's lock.
@@ -32,8 +33,7 @@ static void destroy_session(void *object)
     guarded_context_release(session->context);
 }
 
-/* The host's operation has been closed by then, or left to the host (guarded_operation.c,
- * reap()). */
+/* The host's operation has been closed by then, or left to the host (left_open.c). */
 static void destroy_operation(void *object)
 {
     struct guarded_operation *operation = object;
@@ -68,6 +68,39 @@ MI_Operation guarded_operation_public(const struct guarded_operation *operation)
 {
     struct slots_handle handle = slots_handle_named(&guarded_operations, operation->id);
     return (MI_Operation){handle.name, (ptrdiff_t)handle.check, &guarded_operation_ft};
+}
+
+/* Which Get* belongs to an operation, by the call that started it. */
+enum result_kind guarded_operation_kind(const struct guarded_operation *operation)
+{
+    switch (operation->started_by) {
+    case OPERATION_SUBSCRIBE:
+        return RESULT_INDICATION;
+    case OPERATION_GET_CLASS:
+    case OPERATION_ENUMERATE_CLASSES:
+        return RESULT_CLASS;
+    default:
+        return RESULT_INSTANCE;
+    }
+}
+
+MI_Result guarded_operation_ask(struct guarded_operation *operation, enum result_kind kind,
+                                struct guarded_result *result)
+{
+    MI_Operation *inner = &operation->inner;
+    switch (kind) {
+    case RESULT_INSTANCE:
+        return MI_Operation_GetInstance(inner, &result->instance, &result->more, &result->result,
+                                        &result->message, &result->details);
+    case RESULT_INDICATION:
+        return MI_Operation_GetIndication(inner, &result->instance, &result->bookmark,
+                                          &result->machine_id, &result->more, &result->result,
+                                          &result->message, &result->details);
+    case RESULT_CLASS:
+        return MI_Operation_GetClass(inner, &result->class_object, &result->more, &result->result,
+                                     &result->message, &result->details);
+    }
+    return MI_RESULT_INVALID_PARAMETER;
 }
 
 void guarded_operation_unlist(struct guarded_operation *operation)

@@ -60,8 +60,8 @@ struct guarded_session {
  *
  *   open --Close-----------------> claimed --the host says yes--> closed
  *                                  claimed --the host says no---> open
- *   open --the context ends------> claimed and abandoned: cancelled, drained and closed
- *   claimed --the context ends---> abandoned, too: if the host says no, then cancelled, drained ...
+ *   open --the context ends------> claimed and abandoned: ended by left_open.c
+ *   claimed --the context ends---> abandoned, too: if the host says no, then by left_open.c
  */
 enum { OPERATION_CALLS = 0xFFFF, OPERATION_CLAIMED = 0x10000, OPERATION_ABANDONED = 0x20000 };
 
@@ -85,6 +85,16 @@ struct guarded_result {
 typedef MI_Result(MI_CALL *host_acknowledge)(MI_Operation *);
 typedef MI_Result(MI_CALL *host_answer)(MI_Operation *, MI_OperationCallback_ResponseType);
 
+/* What left_open.c has of an operation that was open when its context ended. */
+struct left_open {
+    struct guarded_operation *next, **link; /* of those that wait for a result; link: or NULL */
+    struct guarded_operation *queue_next;   /* of those that wait for a thread */
+    int64_t since_ms;                       /* CLOCK_MONOTONIC */
+    unsigned tries;                         /* of threads that could not end it */
+    bool late;                              /* has waited too long, and is cancelled */
+    atomic_bool open, cancelled, closed, handed_over;
+};
+
 /* An operation: the host's own and what is known about its start. It holds a pin of its session.
  * Its own pins: one of the handle, one of each call in progress, and one until the final
  * callback. */
@@ -102,6 +112,13 @@ struct guarded_operation {
     bool withheld_valid;            /* a result that arrived for the wrong identity waits here */
     struct guarded_result withheld; /* under the context's lock, as withheld_valid */
     atomic_bool mute;               /* no further data is delivered to the provider, only the end */
+    /* For left_open.c. begun: the host is past the start, and may be asked to cancel. within: it
+     * called the provider before its starter returned, so that no other thread brings the rest. */
+    atomic_bool begun, within;
+    atomic_bool all_read;  /* of a synchronous one: its last result was fetched */
+    atomic_int getting;    /* calls of the host's Get* under way */
+    atomic_int delivering; /* result callbacks under way */
+    struct left_open left;
     bool final_delivered;
     atomic_bool final_came; /* the host's final result, which may come once */
     atomic_bool
@@ -129,6 +146,12 @@ MI_Session guarded_session_public(const struct guarded_session *session);
 MI_Operation guarded_operation_public(const struct guarded_operation *operation);
 /* Removes the operation from its session's list, at most once; takes the context's lock. */
 void guarded_operation_unlist(struct guarded_operation *operation);
+
+/* Which Get* the operation has. */
+enum result_kind guarded_operation_kind(const struct guarded_operation *operation);
+/* The host's Get* of this kind. May block until a result is there. */
+MI_Result guarded_operation_ask(struct guarded_operation *operation, enum result_kind kind,
+                                struct guarded_result *result);
 
 /* One use of an operation, for the guard: with the names and keys of the call that started it.
  * Borrows them; valid while the operation is pinned. */

@@ -163,7 +163,7 @@ MIGUARD_CHECKED enum miguard_status switch_rehearse(const struct miguard_target 
  * and after in the reverse: the gate waits for an observer, which takes the lock that the guard
  * holds from its before to its after.
  */
-enum drop_pauser { DROP_PAUSER_GATE, DROP_PAUSER_GUARD, DROP_PAUSER_COUNT };
+enum drop_pauser { DROP_PAUSER_GATEWAY, DROP_PAUSER_GATE, DROP_PAUSER_GUARD, DROP_PAUSER_COUNT };
 
 struct drop_pause {
     void (*before)(void);

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "gateway/gateway.h"
 
 static const MI_SessionFT stub_session_ft;
 static const MI_OperationFT stub_operation_ft;
@@ -388,7 +391,16 @@ struct stub_host *stub_host_new(void)
     return host;
 }
 
+/* What was left open may still be ended by a thread of the library. */
+void stub_host_settle(void)
+{
+    for (int ms = 0; ms < 2000 && !left_open_idle(); ms++) {
+        usleep(1000);
+    }
+}
+
 void stub_host_free(struct stub_host *host)
 {
+    stub_host_settle();
     free(host);
 }

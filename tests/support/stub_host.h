@@ -44,6 +44,9 @@ struct stub_host {
 struct stub_host *stub_host_new(void);
 void stub_host_free(struct stub_host *host);
 
+/* Waits until no operation that was left open is still being ended (gateway/left_open.c). */
+void stub_host_settle(void);
+
 /* The operation that was started last. */
 struct stub_operation *stub_latest(struct stub_host *host);
 

@@ -506,6 +506,7 @@ START_TEST(nothing_outlives_its_context)
     ck_assert_int_eq(MI_Context_PostResult(context, MI_RESULT_OK), MI_RESULT_OK);
     context = NULL;
     ck_assert_uint_eq(host->final_posts, 1);
+    stub_host_settle(); /* closed on a thread, after the post */
     ck_assert_uint_eq(host->cancelled, 1);
     ck_assert_uint_eq(host->closed, 1);
     ck_assert_int_eq(log_count("operation-reaped", "left-open"), 1);

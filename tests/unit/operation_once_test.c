@@ -282,6 +282,7 @@ START_TEST(a_context_ends_beside_a_close)
         start();
         (void)at_once(do_end, i % 2 == 0 ? do_close : do_cancel);
         ck_assert_int_eq(parts[0].result, MI_RESULT_OK);
+        stub_host_settle();
         ck_assert_uint_eq(atomic_load(&bare.closed), atomic_load(&bare.started));
     }
 }
