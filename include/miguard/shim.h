@@ -56,7 +56,8 @@ struct miguard_shim {
  * process and cannot be written by others; the owner is the recorded one; the SHA-256 is the
  * recorded one; it is a shared object for this machine. Its code must leave the thread who it was.
  *
- * NULL: it is not loaded, and a line on standard error and one in the system's log say why.
+ * NULL: it is not loaded, and a line on standard error, one in the system's log and a record
+ * (action module-load) say why.
  * Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED MI_Module *miguard_shim_main(const struct miguard_shim *shim,

@@ -56,7 +56,8 @@ enum { SECOND = 1000000000 };
     X(RESTORE, "process", "change")                                                                \
     X(DROP, "process", "change")                                                                   \
     X(GATE, "process", "change")                                                                   \
-    X(STATE_SET_ASIDE, "configuration", "change")
+    X(STATE_SET_ASIDE, "configuration", "change")                                                  \
+    X(MODULE_LOAD, "library", "start")
 
 /* By action. Its size follows from the highest action that has a row, which the assertion
  * compares. */

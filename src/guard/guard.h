@@ -8,7 +8,7 @@
  *   decision.c   verifies a use: identity, then policy, then record
  *   front_end.c, bound_object.c   <miguard/guard.h>: any daemon's own front end, on top of these
  *   refusal.c    a refusal as a sentence (refusal.h)
- *   observe.c    records of switches, drops and the gate
+ *   observe.c    records of switches, drops, the gate and providers of shims
  *   guard.c      the one guard of the process
  */
 #ifndef GUARD_GUARD_H
@@ -152,6 +152,10 @@ MIGUARD_CHECKED bool guard_client(const struct guard_client *asked, enum draft_m
 
 /* Records an operation that was still open when its context ended. */
 void guard_note_reaped(const struct guard_call *call);
+
+/* Records that a shim loaded a provider, where the policy audits "open", or refused it (deny).
+ * what: the file, and the reason of a refusal. */
+void guard_note_module(struct guard *guard, const char *provider, bool refused, const char *what);
 
 /* ---- records of switches, drops and the gate (observe.c) ------------------------------------ */
 

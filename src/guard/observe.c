@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records switches, drops and the gate. The hooks are called after the event, so a record that
- * cannot be written refuses nothing; it is counted as lost, like any other.
+ * Records switches, drops, the gate and the providers of shims. It is called after the event, so a
+ * record that cannot be written refuses nothing; it is counted as lost, like any other.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,6 +36,23 @@ static void append_error(char attempt[ATTEMPT_SIZE], const struct miguard_error 
         snprintf(attempt + length, ATTEMPT_SIZE - length, "%s%s: %s", length > 0 ? ": " : "",
                  error->step,
                  error->detail[0] != '\0' ? error->detail : miguard_status_text(error->status));
+    }
+}
+
+/* ---- providers ------------------------------------------------------------------------------
+ */
+
+void guard_note_module(struct guard *guard, const char *provider, bool refused, const char *what)
+{
+    const struct audit_event event = {
+        .action = AUDIT_ACTION_MODULE_LOAD,
+        .denied = refused,
+        .provider = provider,
+        .attempt = what,
+    };
+
+    if (guard->audit != NULL && is_recorded(guard, refused, POLICY_AUDIT_OPEN)) {
+        (void)!audit_write(guard->audit, &event);
     }
 }
 

@@ -32,7 +32,8 @@
     X(DROP, "drop", "MG202I", "MG202E", "the process was to give up its privileges")               \
     X(GATE, "gate", "MG203I", "MG203E", "the gate was to be closed, or stopped a change")          \
     X(STATE_SET_ASIDE, "audit-state-set-aside", "MG007I", "MG007E",                                \
-      "the state of the log was damaged and set aside")
+      "the state of the log was damaged and set aside")                                            \
+    X(MODULE_LOAD, "module-load", "MG300I", "MG300E", "a provider was to be loaded by its shim")
 
 /* New rows go to the end: the state of a log holds these numbers (struct state_repeat), and
  * encode.c and batch.c ask for ranges of them. So the row of STATE_SET_ASIDE is not beside those
@@ -215,7 +216,7 @@ struct audit_event {
     const char *rule_reason;
     const void *call_site; /* where the provider made the call */
     const struct audit_last_switch *last_switch;
-    const char *attempt; /* what was attempted, for SWITCH, RESTORE, DROP and GATE */
+    const char *attempt; /* what was attempted, for SWITCH, RESTORE, DROP, GATE, MODULE_LOAD */
     pid_t tid;           /* the thread concerned; 0: the writing thread */
     /* Of a SWITCH to the peer of a socket: facts for a person. */
     pid_t peer_pid;

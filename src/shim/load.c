@@ -22,6 +22,7 @@
 #include "base/entry.h"
 #include "base/notice.h"
 #include "base/pin.h"
+#include "guard/guard.h"
 #include "identity/identity.h"
 #include "miguard.h"
 #include "shim/mapping.h"
@@ -36,6 +37,7 @@ struct shim_loaded {
 /* One load on its way: why it failed. */
 struct shim_load {
     const struct miguard_shim *shim;
+    bool sound; /* its settings */
     char problem[PROOF_PROBLEM];
 };
 
@@ -276,13 +278,32 @@ static const char *shim_path(const struct miguard_shim *shim)
 }
 
 /* NULL. A host says at most that a provider was not loaded, and not why. */
-static MI_Module *say_refused(const struct shim_load *load)
+static MI_Module *say_refused(const struct shim_load *load, struct guard *guard)
 {
+    const char *provider = load->sound ? load->shim->provider : "";
     char line[sizeof(load->problem) + PATH_MAX];
 
     snprintf(line, sizeof(line), "%s is not loaded: %s", shim_path(load->shim), load->problem);
     notice(line);
+    guard_note_module(guard, provider, true, load->problem);
     return NULL;
+}
+
+/* Everything between the first look at the settings and the answer. */
+static MI_Module *load_and_wrap(struct shim_load *load, void *_Atomic *state, MI_Server *server)
+{
+    load->sound = proof_settings_sound(load->shim, sizeof(*load->shim));
+    if (!load->sound) {
+        load_failed(load, "it is no complete shim; make it with miguard wrap");
+        return NULL;
+    }
+    struct shim_loaded *loaded = find_loaded(load, state);
+    return loaded != NULL ? call_main(load, loaded, server) : NULL;
+}
+
+static void leave_guard(struct guard **guard)
+{
+    guard_leave(*guard);
 }
 
 /* exit(3) runs what was registered here before it runs the destructors of libraries. */
@@ -314,13 +335,15 @@ MI_Module *miguard_shim_main(const struct miguard_shim *shim, void **state, MI_S
         return NULL;
     }
     watch_the_end();
-    if (!proof_settings_sound(shim, sizeof(*shim))) {
-        load_failed(&load, "it is no complete shim; make it with miguard wrap");
-        return say_refused(&load);
+    /* Before the provider's code runs: it may leave this process without the right to open the log.
+     */
+    struct guard *guard ON_LEAVING(leave_guard) = guard_enter();
+    MI_Module *module = load_and_wrap(&load, (void *_Atomic *)state, server);
+    if (module == NULL) {
+        return say_refused(&load, guard);
     }
-    struct shim_loaded *loaded = find_loaded(&load, (void *_Atomic *)state);
-    MI_Module *module = loaded != NULL ? call_main(&load, loaded, server) : NULL;
-    return module != NULL ? module : say_refused(&load);
+    guard_note_module(guard, shim->provider, false, shim->path);
+    return module;
 }
 
 void miguard_shim_end(void **state)

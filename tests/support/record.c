@@ -600,6 +600,7 @@ static const struct class
     {"drop", "process", "change"},
     {"gate", "process", "change"},
     {"audit-state-set-aside", "configuration", "change"},
+    {"module-load", "library", "start"},
 };
 
 static const struct class *class_of(const char *action)

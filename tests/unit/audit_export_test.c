@@ -241,13 +241,13 @@ static void check_required(const json_t *json)
 
 START_TEST(test_ocsf_of_each_action)
 {
-    static const char *const process[] = {"switch", "restore", "drop", "gate"};
+    static const char *const process[] = {"switch", "restore", "drop", "gate", "module-load"};
     struct review_line facts = {.action = actions[_i]};
     bool own = strncmp(actions[_i], "audit-", 6) == 0 || strncmp(actions[_i], "policy-", 7) == 0 ||
                strcmp(actions[_i], "records-lost") == 0;
     json_int_t class = 6003;
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof(process) / sizeof(process[0]); i++) {
         class = strcmp(process[i], actions[_i]) == 0 ? 1007 : class;
     }
     for (int verdict = 0; verdict < 3; verdict++) {

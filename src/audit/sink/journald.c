@@ -78,6 +78,8 @@ static const char *message_id(enum audit_action action)
     case AUDIT_ACTION_DROP:
     case AUDIT_ACTION_GATE:
         return "ed99d45a3dd541da9e3f2204bc0cebe3"; /* changes of identity */
+    case AUDIT_ACTION_MODULE_LOAD:
+        return "fd33946615094e6083ff09a49f201797"; /* providers behind shims */
     default:
         return "f464ebe320be4cdfb8dd08993f0b6dce"; /* the log itself */
     }

@@ -197,6 +197,9 @@ static const char *const by_action[] = {
     [AUDIT_ACTION_GATE] =
         "Something in the process tried to change its identity past the library, or the gate "
         "could not be closed. The call site shows the cause; let it use miguard_switch_to().",
+    [AUDIT_ACTION_MODULE_LOAD] =
+        "Its requests are not served. `miguard wrap --check` looks at the file; when the provider "
+        "was replaced on purpose, `miguard wrap --again` accepts it.",
 };
 
 /* By the kind of component: identity/component.h says which advice each component has. */

@@ -29,7 +29,8 @@ struct class
     const char *class_name, *category_name;
 };
 
-/* A change of identity is a Process Activity, whatever its outcome; everything else is a call. */
+/* A change of identity, or a library that is loaded, is a Process Activity, whatever its outcome;
+ * everything else is a call. */
 static struct class class_of(const struct record *record)
 {
     enum audit_action action;
@@ -42,6 +43,7 @@ static struct class class_of(const struct record *record)
             /* Set User ID. */
             return (struct class){1, 1007, 5, "Process Activity", "System Activity"};
         case AUDIT_ACTION_GATE:
+        case AUDIT_ACTION_MODULE_LOAD:
             return (struct class){1, 1007, 99, "Process Activity", "System Activity"};
         default:
             break;
