@@ -119,7 +119,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
-        check-contexts check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench install uninstall \
+        check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -372,8 +372,8 @@ slow := %/audit_model_test %/gate_signals_test %/name_spelling_test %/identity_m
         %/audit_full_test %/audit_space_test %/audit_kill_test
 threaded := $(foreach test,gateway gate audit audit_file audit_rotate audit_sinks audit_repeat slots \
               switch_scope guarded_server guarded_operation host_server operation_once binding,unit/$(test)_test) \
-            $(foreach test,fork_proof wait cancel adopt_barrier,table/$(test)_test) \
-            $(foreach test,policy_reload contexts switch_storm binding_storm pool_home,live/$(test)_test)
+            $(foreach test,fork_proof wait cancel adopt_barrier left_open,table/$(test)_test) \
+            $(foreach test,policy_reload contexts switch_storm binding_storm pool_home foreign_storm,live/$(test)_test)
 .PHONY: check-asan-quick check-tsan-quick run-quick
 check-asan-quick: deps ## what .ci/run runs under AddressSanitizer and UBSan, with short loops
 	@$(MAKE) --no-print-directory run-quick SANITIZE=address,undefined
@@ -438,6 +438,11 @@ denied := tests/table/denied_test
 check-denied: deps ## switches, ways back and drops under every filter that denies some of their calls (hours)
 	@$(MAKE) --no-print-directory build/$(denied)
 	FULL=1 build/$(denied)
+
+foreign := tests/live/foreign_storm_test
+check-foreign: deps ## 100,000 requests under the foreign host, 1 in 10 leaves its operation open (1 min)
+	@$(MAKE) --no-print-directory build/$(foreign)
+	REQUESTS=100000 build/$(foreign)
 
 contexts := tests/live/contexts_test
 check-contexts: deps ## 10 million requests, old context pointers used among them (1 min)

@@ -6,110 +6,14 @@
  */
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "gateway/gateway.h"
 #include "miguard.h"
-#include "support/hosts.h"
 #include "support/log.h"
+#include "support/nested.h"
 
 enum { WAIT_MS = 4000 };
-
-/* ---- two modules ----------------------------------------------------------------------------- */
-
-/* L_Front is under test; L_Twin is served by the same thread of the foreign host, L_Back by
- * another. */
-struct thing {
-    MI_Instance instance;
-    MI_ConstStringField Id;
-};
-
-static const MI_PropertyDecl id_decl = {.flags = MI_FLAG_PROPERTY | MI_FLAG_KEY,
-                                        .code = 'i' << 16 | 'd' << 8 | 2,
-                                        .name = "Id",
-                                        .type = MI_STRING,
-                                        .offset = offsetof(struct thing, Id)};
-static const MI_PropertyDecl *const properties[] = {&id_decl};
-
-static MI_SchemaDecl front_schema, back_schema;
-static MI_ProviderFT front_ft, nested_ft;
-
-#define CLASS(class_name, ft, its_schema)                                                          \
-    {                                                                                              \
-        .flags = MI_FLAG_CLASS, .name = (class_name), .properties = properties,                    \
-        .numProperties = 1, .size = sizeof(struct thing), .schema = &(its_schema),                 \
-        .providerFT = &(ft),                                                                       \
-    }
-static const MI_ClassDecl front_decl = CLASS("L_Front", front_ft, front_schema);
-static const MI_ClassDecl twin_decl = CLASS("L_Twin", nested_ft, front_schema);
-static const MI_ClassDecl back_decl = CLASS("L_Back", nested_ft, back_schema);
-static const MI_ClassDecl *const front_classes[] = {&front_decl, &twin_decl};
-static const MI_ClassDecl *const back_classes[] = {&back_decl};
-static MI_SchemaDecl front_schema = {.classDecls = front_classes, .numClassDecls = 2};
-static MI_SchemaDecl back_schema = {.classDecls = back_classes, .numClassDecls = 1};
-
-static void MI_CALL front_get(void *self, MI_Context *context, const MI_Char *space,
-                              const MI_Char *class_name, const MI_Instance *name,
-                              const MI_PropertySet *set);
-
-static void post(MI_Context *context, const MI_Char *class_name, const char *id)
-{
-    struct thing thing;
-    MI_Value value;
-
-    value.string = (MI_Char *)(uintptr_t)id;
-    const MI_ClassDecl *decl = strcmp(class_name, "L_Twin") == 0 ? &twin_decl : &back_decl;
-    if (MI_Context_ConstructInstance(context, decl, &thing.instance) != MI_RESULT_OK) {
-        return;
-    }
-    MI_Instance_SetElementAt(&thing.instance, 0, &value, MI_STRING, 0);
-    MI_Context_PostInstance(context, &thing.instance);
-    MI_Instance_Destruct(&thing.instance);
-}
-
-static void MI_CALL nested_get(void *self, MI_Context *context, const MI_Char *space,
-                               const MI_Char *class_name, const MI_Instance *name,
-                               const MI_PropertySet *set)
-{
-    (void)self, (void)space, (void)name, (void)set;
-    post(context, class_name, "one");
-    MI_Context_PostResult(context, MI_RESULT_OK);
-}
-
-static void MI_CALL nested_enumerate(void *self, MI_Context *context, const MI_Char *space,
-                                     const MI_Char *class_name, const MI_PropertySet *set,
-                                     MI_Boolean keys_only, const MI_Filter *filter)
-{
-    (void)self, (void)space, (void)set, (void)keys_only, (void)filter;
-    post(context, class_name, "one");
-    post(context, class_name, "two");
-    post(context, class_name, "three");
-    MI_Context_PostResult(context, MI_RESULT_OK);
-}
-
-static MI_ProviderFT front_ft = {.GetInstance = front_get};
-static MI_ProviderFT nested_ft = {.GetInstance = nested_get,
-                                  .EnumerateInstances = nested_enumerate};
-
-static MI_Module *MI_CALL front_main(MI_Server *server)
-{
-    static MI_Module module = {
-        .version = MI_VERSION, .charSize = sizeof(MI_Char), .schemaDecl = &front_schema};
-    (void)server;
-    return &module;
-}
-
-static MI_Module *MI_CALL back_main(MI_Server *server)
-{
-    static MI_Module module = {
-        .version = MI_VERSION, .charSize = sizeof(MI_Char), .schemaDecl = &back_schema};
-    (void)server;
-    return &module;
-}
-
-static const struct hosted_module modules[] = {{.main_function = front_main, .agent = 0},
-                                               {.main_function = back_main, .agent = 1}};
 
 /* ---- the rows -------------------------------------------------------------------------------- */
 
@@ -183,24 +87,13 @@ static void leave_open(MI_Context *context)
     MI_Uint32 flags = row->way == ASYNC_MANUAL ? MI_OPERATIONFLAGS_MANUAL_ACK_RESULTS : 0;
     MI_Operation operation = MI_OPERATION_NULL;
     MI_Session session = MI_SESSION_NULL;
-    MI_Instance *name = NULL;
 
     callbacks.instanceResult = on_result;
     if (MI_Context_GetLocalSession(context, &session) != MI_RESULT_OK) {
         MI_Context_PostResult(context, MI_RESULT_FAILED);
         return;
     }
-    if (row->enumerate) {
-        MI_Session_EnumerateInstances(&session, flags, NULL, HOSTS_SPACE, row->class_name, MI_FALSE,
-                                      given, &operation);
-    } else {
-        MI_Context_NewDynamicInstance(context, row->class_name, 0, &name);
-        MI_Value value;
-        value.string = (MI_Char *)(uintptr_t) "one";
-        MI_Instance_AddElement(name, "Id", &value, MI_STRING, MI_FLAG_KEY);
-        MI_Session_GetInstance(&session, flags, NULL, HOSTS_SPACE, name, given, &operation);
-        MI_Instance_Delete(name);
-    }
+    nested_start(context, &session, row->class_name, row->enumerate, flags, given, &operation);
     if (row->how_far != UNREAD) {
         read_some(&operation);
     }
@@ -214,13 +107,10 @@ static void *leave_open_later(void *data)
     return NULL;
 }
 
-static void MI_CALL front_get(void *self, MI_Context *context, const MI_Char *space,
-                              const MI_Char *class_name, const MI_Instance *name,
-                              const MI_PropertySet *set)
+static void front(MI_Context *context)
 {
     pthread_t thread;
 
-    (void)self, (void)space, (void)class_name, (void)name, (void)set;
     if (row->where == ON_THE_HOSTS_THREAD) {
         leave_open(context);
         return;
@@ -262,10 +152,8 @@ static long left(const struct running_host *host)
 
 static void check_row(struct running_host *host)
 {
-    static const struct ask ask = {
-        .verb = ASK_GET, .class_name = "L_Front", .names = {"Id"}, .values = {"x"}};
-
-    check(hosts_ask(host, &ask, NULL, 0) == MI_RESULT_OK, host, "the request is not answered");
+    check(hosts_ask(host, &nested_ask, NULL, 0) == MI_RESULT_OK, host,
+          "the request is not answered");
     for (int waited = 0; waited < WAIT_MS && left(host) > 0; waited++) {
         usleep(1000);
     }
@@ -284,10 +172,12 @@ int main(void)
     struct running_host host;
 
     log_start();
+    nested_front = front;
     for (int kind = 0; kind < HOSTS; kind++) {
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
             row = &rows[i];
-            if (!host_kinds[kind].start(&host, modules, 2, miguard_wrap_module)) {
+            if (!host_kinds[kind].start(&host, nested_modules, NESTED_MODULES,
+                                        miguard_wrap_module)) {
                 printf("0 passed, 1 failed\n");
                 return 1;
             }
