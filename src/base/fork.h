@@ -40,6 +40,7 @@ enum fork_rank {
     FORK_CONTEXT_INDEX,
     FORK_CONTEXT_SPACE,
     FORK_LEFT_OPEN,
+    FORK_HOST_SESSIONS,
     /* libmiguard-host */
     FORK_CLIENT,
     FORK_HOST_CONTEXTS,

@@ -341,7 +341,10 @@ static void on_result(void *context, MI_Operation *inner, enum result_kind kind,
      * after the provider has closed the operation. */
     atomic_store(&delivery.operation->final_unacknowledged, !result->more && acknowledge != NULL);
     if (!atomic_load(&delivery.operation->mute)) {
-        bool handed_over = deliver(&delivery, kind, result, acknowledge != NULL);
+        struct guarded_result explained = *result;
+        const struct guard_call call = call_of(&delivery);
+        host_refusal_in_result(delivery.operation, &call, MI_RESULT_OK, &explained);
+        bool handed_over = deliver(&delivery, kind, &explained, acknowledge != NULL);
         debt.operation = handed_over && acknowledge != NULL ? NULL : delivery.operation;
     } else if (!result->more) {
         deliver_end(&delivery, kind,

@@ -45,8 +45,8 @@ MI_Result guarded_context_get_local_session(const MI_Context *context, MI_Sessio
  * Only SLOTS_OK sets *ret_context. */
 enum slots_verdict guarded_context_acquire(const MI_Context *context,
                                            struct guarded_context **ret_context);
-/* Keeps the sentence of a refusal for the client of the request: most providers pass the result on
- * by MI_Context_PostResult(), which has no place for a text. The latest counts. */
+/* objects.c: keeps the sentence of a refusal for the client of the request: most providers pass the
+ * result on by MI_Context_PostResult(), which has no place for a text. The latest counts. */
 void guarded_context_note_refusal(struct guarded_context *context, const struct refusal *refusal);
 /* Whether a final result was posted. A pin keeps the guard alive, not the request. */
 bool guarded_context_has_ended(struct guarded_context *context);
@@ -81,6 +81,16 @@ MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *operation,
                                                   MI_OperationCallback_ResponseType response);
 MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *operation,
                                                  MI_OperationCallback_ResponseType response);
+
+/* host_refusal.c: whether the host gave this session to other ids before; remembers it. */
+bool host_session_is_anothers(const MI_Session *session, const struct miguard_identity *identity);
+/* A denial by the host's own check gets a sentence that says so, and a record. answer is what the
+ * host's Get* returned; OK for a callback. */
+void host_refusal_in_result(struct guarded_operation *operation, const struct guard_call *call,
+                            MI_Result answer, struct guarded_result *result);
+/* The same for what the host's Close or Cancel returned. */
+void host_refusal_of_call(struct guarded_operation *operation, const struct guard_call *call,
+                          MI_Result answer);
 
 /* left_open.c: ends an operation that is claimed and abandoned, without waiting for the host. No
  * call that Close must not overtake is under way. */

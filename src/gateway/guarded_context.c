@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
 #include "switch/switch.h"
@@ -250,24 +249,6 @@ static bool end_context(struct guarded_context *context)
     return true;
 }
 
-/* Without memory the client gets the result alone. */
-void guarded_context_note_refusal(struct guarded_context *context, const struct refusal *refusal)
-{
-    char sentence[REFUSAL_SENTENCE];
-
-    refusal_sentence(refusal, sentence, sizeof(sentence));
-    char *kept = base_copy_text(sentence);
-    pthread_mutex_lock(&context->lock);
-    if (!context->ended) { /* else its final post may be reading */
-        char *before = context->refused;
-        context->refused = kept;
-        context->refused_as = refused_result(refusal);
-        kept = before;
-    }
-    pthread_mutex_unlock(&context->lock);
-    base_free(kept);
-}
-
 /* ---- sessions ------------------------------------------------------------------------------ */
 
 /* The session of this identity, pinned, or NULL. The caller holds the context's lock. */
@@ -347,6 +328,26 @@ static MI_Result open_failed(struct guarded_context *context, enum miguard_statu
     return refuse_session(context, &refusal);
 }
 
+/* The host's own session; what the host itself refuses is said and recorded to be its refusal. */
+static MI_Result ask_host(struct guarded_context *context, struct guarded_session *session,
+                          const void *call_site)
+{
+    const struct guard_call call = {.operation = OPERATION_GET_LOCAL_SESSION,
+                                    .binding = &session->binding,
+                                    .call_site = call_site};
+    struct refusal refusal;
+    MI_Result result = MI_Context_GetLocalSession(context->host, &session->inner);
+
+    if (result == MI_RESULT_OK) {
+        session->of_another = host_session_is_anothers(&session->inner, &session->binding.identity);
+    } else if (result == MI_RESULT_ACCESS_DENIED) {
+        guard_refuse(&call, AUDIT_ACTION_SESSION_OPEN, AUDIT_REASON_HOST_REFUSED, GUARD_DENIED,
+                     &refusal);
+        guarded_context_note_refusal(context, &refusal);
+    }
+    return result;
+}
+
 /* Takes over the identity. Order: the guard decides first, the host is asked for its session
  * second, and the session is listed last; a failure at any step leaves nothing behind. */
 static MI_Result open_session(struct guarded_context *context, struct miguard_identity *identity,
@@ -366,7 +367,7 @@ static MI_Result open_session(struct guarded_context *context, struct miguard_id
 
     MI_Result result = MI_RESULT_OK;
     if (guard_bind(&session->binding, call_site, &refusal)) {
-        result = MI_Context_GetLocalSession(context->host, &session->inner);
+        result = ask_host(context, session, call_site);
         if (result == MI_RESULT_OK && !enlist(context, &session)) {
             guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, SLOTS_STALE, context->id, call_site,
                                 &refusal);

@@ -159,6 +159,8 @@ static MI_Result get_result(const MI_Operation *handle, enum result_kind kind, e
             }
             refuse_result(result, &refusal);
             answer = refused_result(&refusal);
+        } else {
+            host_refusal_in_result(operation, &call, answer, result);
         }
     }
     return answer;
@@ -351,6 +353,7 @@ static MI_Result MI_CALL guarded_close(MI_Operation *handle)
         answer = refuse_ended(&call, &refusal);
     } else if (idle) {
         answer = close_claimed(operation);
+        host_refusal_of_call(operation, &call, answer);
     }
     return answer;
 }
@@ -381,6 +384,7 @@ static MI_Result MI_CALL guarded_cancel(MI_Operation *handle, MI_CancellationRea
     if (begin_call(operation)) {
         called = operation;
         answer = MI_Operation_Cancel(&operation->inner, reason);
+        host_refusal_of_call(operation, &call, answer);
     } else {
         answer = refuse_ended(&call, &refusal);
     }

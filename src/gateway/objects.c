@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/fork.h"
 #include "gateway/context_space.h"
+#include "gateway/gateway.h"
 #include "miguard.h"
 
 /* A context holds the guard of the process as long as it lives. */
@@ -56,6 +57,24 @@ FORK_OWNER(operations_owner, .rank = FORK_SLOTS, .lock = &guarded_operations.loc
 void guarded_context_release(struct guarded_context *context)
 {
     slots_release(&guarded_contexts, context);
+}
+
+/* Without memory the client gets the result alone. */
+void guarded_context_note_refusal(struct guarded_context *context, const struct refusal *refusal)
+{
+    char sentence[REFUSAL_SENTENCE];
+
+    refusal_sentence(refusal, sentence, sizeof(sentence));
+    char *kept = base_copy_text(sentence);
+    pthread_mutex_lock(&context->lock);
+    if (!context->ended) { /* else its final post may be reading */
+        char *before = context->refused;
+        context->refused = kept;
+        context->refused_as = refused_result(refusal);
+        kept = before;
+    }
+    pthread_mutex_unlock(&context->lock);
+    base_free(kept);
 }
 
 MI_Session guarded_session_public(const struct guarded_session *session)

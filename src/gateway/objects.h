@@ -47,6 +47,7 @@ struct guarded_session {
     struct guarded_context *context;
     struct binding binding;
     MI_Session inner;
+    bool of_another; /* the host gave the same session to another identity before */
     struct guarded_operation *operations; /* under the context's lock */
 };
 
@@ -119,6 +120,7 @@ struct guarded_operation {
     atomic_int getting;    /* calls of the host's Get* under way */
     atomic_int delivering; /* result callbacks under way */
     struct left_open left;
+    atomic_bool host_refused; /* recorded */
     bool final_delivered;
     atomic_bool final_came; /* the host's final result, which may come once */
     atomic_bool

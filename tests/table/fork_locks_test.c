@@ -554,6 +554,7 @@ static const struct lock {
     {"gateway/context_index.c", "pthread_mutex_t lock;",
      ".before = lock_shards, .after = unlock_shards"},
     {"gateway/context_space.c", "pthread_mutex_t lock;", ".lock = &space.lock"},
+    {"gateway/host_refusal.c", "pthread_mutex_t lock;", ".lock = &given.lock"},
     {"gateway/left_open.c", "pthread_mutex_t lock;", ".lock = &left.lock"},
     {"gateway/wrapped_module.c", "pthread_mutex_t lock;", ".lock = &places.lock"},
     {"audit/core.h", "pthread_mutex_t lock;          /* taken", "audit_lock(), by guard.c"},

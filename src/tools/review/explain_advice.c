@@ -99,6 +99,11 @@ static const char *const by_reason[AUDIT_REASON_COUNT] = {
     [AUDIT_REASON_LEFT_OPEN] =
         "The provider ended a request with an operation still open; it was cancelled and closed "
         "for it. Call MI_Operation_Close when the last result has come.",
+    [AUDIT_REASON_HOST_REFUSED] =
+        "The guard had allowed this call; the host's own session refused it. Some hosts have one "
+        "session for the process and serve only the real uid and gid that asked for it first: take "
+        "the session under that identity, or run the provider as the user, see "
+        "miguard-provider(7).",
     [AUDIT_REASON_NAME_INVALID] =
         "A rule asks for the namespace, class or method, and the call's is missing or written so "
         "that a "
