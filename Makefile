@@ -294,10 +294,11 @@ $(OUT)/tests/shim/%.so: tests/support/shim/%.c include/MI.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -fPIC -shared $(LINKHARD) -o $@ $<
-$(OUT)/tests/shim/host: tests/support/shim/host.c $(guard_so) $(host_so)
+$(OUT)/tests/shim/host: tests/support/shim/host.c $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard \
+        tests/support/foreign_*.c)) $(guard_so) $(host_so)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LINKHARD) -o $@ $< -L$(OUT) -lmiguard-host \
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LINKHARD) -Itests -o $@ $(filter %.c %.o,$^) -L$(OUT) -lmiguard-host \
 	    -lmiguard -pthread -ldl -Wl,-rpath,'$$ORIGIN/../..'
 
 # ---- tests -------------------------------------------------------------------------------------

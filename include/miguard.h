@@ -44,8 +44,11 @@ extern "C" {
  * Wraps a provider module: MI_Main() must return the result in place of module. module and its
  * declarations are read, never written, and must live as long as static storage does.
  *
- * NULL when module or server is NULL, a limit is reached or memory ran out; a host treats a NULL
- * module as a failed load, so a module that cannot be guarded is not served at all. A module that
+ * server is what MI_Main() got; the tool that registers a provider with OMI gives it NULL, to read
+ * the declarations.
+ *
+ * NULL when module is NULL, a limit is reached or memory ran out; a host treats a NULL module as a
+ * failed load, so a module that cannot be guarded is not served at all. A module that
  * is wrapped already is returned unchanged. Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module);

@@ -27,6 +27,13 @@
     ENTRY_UNCANCELLED;                                                                             \
     switch_settle()
 
+/* ---- modules ------------------------------------------------------------------------------ */
+
+/* wrapped_module.c: the library of this module is about to be unmapped, by what loaded it. Its
+ * wrapping is not given out again, even if another module comes to lie at its address. One that a
+ * host has not unloaded stays. */
+void wrapped_module_forget(const MI_Module *original);
+
 /* ---- the files of this folder ------------------------------------------------------------ */
 
 /* guarded_context.c: the guard of this host context, with one pin for the caller; NULL at a limit

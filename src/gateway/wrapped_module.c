@@ -705,7 +705,8 @@ static MI_Module *wrap(MI_Module *module)
 MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module)
 {
     ENTRY_UNCANCELLED;
-    if (server == NULL || module == NULL || !schema_sound(module->schemaDecl)) {
+    (void)server; /* NULL where a tool reads the declarations */
+    if (module == NULL || !schema_sound(module->schemaDecl)) {
         return NULL;
     }
     pthread_mutex_lock(&places.lock);
@@ -715,4 +716,18 @@ MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module)
     }
     pthread_mutex_unlock(&places.lock);
     return wrapped;
+}
+
+/* A module that was never loaded, as a tool does that only reads declarations, would keep its
+ * place. */
+void wrapped_module_forget(const MI_Module *original)
+{
+    pthread_mutex_lock(&places.lock);
+    for (unsigned place = 0; place < MIGUARD_MAX_MODULES; place++) {
+        struct wrapped_module *wrapped = places.modules[place];
+        if (wrapped != NULL && wrapped->original == original && wrapped->loads == NULL) {
+            wrapped->finished = true;
+        }
+    }
+    pthread_mutex_unlock(&places.lock);
 }

@@ -22,6 +22,7 @@
 #include "base/entry.h"
 #include "base/notice.h"
 #include "base/pin.h"
+#include "gateway/gateway.h"
 #include "guard/guard.h"
 #include "identity/identity.h"
 #include "miguard.h"
@@ -32,6 +33,7 @@
 struct shim_loaded {
     void *library;
     MI_MainFunction main_function;
+    MI_Module *_Atomic module; /* what it gave last */
 };
 
 /* One load on its way: why it failed. */
@@ -163,9 +165,14 @@ static bool find_main(struct shim_load *load, struct shim_loaded *loaded)
     return true;
 }
 
+/* The module is forgotten before it is unmapped: another one may then lie at its address. */
 static void free_loaded(struct shim_loaded *loaded)
 {
-    if (loaded != NULL && loaded->library != NULL) {
+    if (loaded == NULL) {
+        return;
+    }
+    wrapped_module_forget(atomic_load(&loaded->module));
+    if (loaded->library != NULL) {
         (void)dlclose(loaded->library);
     }
     base_free(loaded);
@@ -245,8 +252,7 @@ static bool module_usable(struct shim_load *load, const MI_Module *module)
 }
 
 /* NULL: load says why. */
-static MI_Module *call_main(struct shim_load *load, const struct shim_loaded *loaded,
-                            MI_Server *server)
+static MI_Module *call_main(struct shim_load *load, struct shim_loaded *loaded, MI_Server *server)
 {
     struct watch watch ON_LEAVING(watch_release) = {0};
 
@@ -257,6 +263,7 @@ static MI_Module *call_main(struct shim_load *load, const struct shim_loaded *lo
     if (!watch_end(&watch, load) || !module_usable(load, module)) {
         return NULL;
     }
+    atomic_store(&loaded->module, module);
     MI_Module *wrapped = miguard_wrap_module(server, module);
     if (wrapped == NULL) {
         load_failed(load,

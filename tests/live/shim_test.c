@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,6 +124,8 @@ static const struct {
     {"newer version", "newer", "", "it is of version 9.0.0 of the API, newer than miguard", NULL,
      false},
     {"charSize 2", "wide", "", "its characters have 2 bytes", NULL, false},
+    {"changed while it is loaded", "touches", "",
+     "touches.so.unguarded: it was replaced while it was loaded", NULL, false},
     {"a constructor that changes the identity", "changes", "",
      "its code changed the identity of the thread that loads it (fsuid, cap-effective); the thread "
      "was brought back",
@@ -228,28 +231,28 @@ static void check_made(void)
     char path[512];
 
     begin("good");
-    run_here("cp \"$N\" none.so");
+    run_here("cp \"$N\" none.so; mkdir made");
     snprintf(path, sizeof(path), "%s/files/none.so", folder);
     settings_for(path, &shim);
-    load_made("shim.so", &shim);
+    load_made("made/good.so", &shim);
     check(strstr(said, "none.so: it has no MI_Main") != NULL, "no MI_Main");
 
     snprintf(path, sizeof(path), "%s/files/good.so", folder);
     settings_for(path, &shim);
-    load_made("shim.so", &shim);
-    check(strstr(said, "shim.so: loaded, 1") != NULL, "a shim elsewhere");
+    load_made("made/good.so", &shim);
+    check(strstr(said, "good.so: loaded, 1") != NULL, "a shim elsewhere");
 
     shim.owner++;
-    load_made("shim.so", &shim);
+    load_made("made/good.so", &shim);
     check(strstr(said, "good.so: it belongs to uid") != NULL, "another owner than recorded");
 
     settings_for("good.so", &shim);
-    load_made("shim.so", &shim);
+    load_made("made/good.so", &shim);
     check(strstr(said, "no complete shim") != NULL, "a path that is not absolute");
 
     settings_for(path, &shim);
     memset(shim.path, '/', sizeof(shim.path));
-    load_made("shim.so", &shim);
+    load_made("made/good.so", &shim);
     check(strstr(said, "no complete shim") != NULL, "a path without an end");
 
     run_here("cp \"$OUT_FOLDER/shim-template.so\" shim.so; \"$H\" load \"$LOG\" \"$PWD/shim.so\"");
@@ -289,12 +292,33 @@ static void check_mapped_before(void)
               strstr(said, "good.so: the process has another file of this name mapped") != NULL &&
               count_text("\n") == 1,
           "another file of the name is mapped");
-    miguard_shim_end(&state);
     miguard_shim_end(NULL);
     check(miguard_shim_main(NULL, NULL, NULL) == NULL, "nothing at all");
     dlclose(earlier);
     close(other);
     close(saved);
+}
+
+/* As a tool does that only reads declarations. Each time it lies elsewhere. */
+static void check_never_loaded(void)
+{
+    enum { TIMES = 2000 };
+    struct miguard_shim shim;
+    char path[512];
+    int wrapped = 0;
+
+    begin("good");
+    snprintf(path, sizeof(path), "%s/files/good.so", folder);
+    settings_for(path, &shim);
+    for (int i = 0; i < TIMES && wrapped == i; i++) {
+        void *state = NULL;
+        wrapped += miguard_shim_main(&shim, &state, NULL) != NULL && state != NULL;
+        miguard_shim_end(&state);
+        wrapped -= state != NULL;
+        (void)mmap(NULL, 4096 * (size_t)(1 + i % 7), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    }
+    snprintf(said, sizeof(said), "%d", wrapped);
+    check(wrapped == TIMES, "a module that is never loaded keeps no place");
 }
 
 /* ---- the command ------------------------------------------------------------------------------
@@ -345,16 +369,16 @@ static const struct {
      0, "good.so: unwrapped"},
 
     /* Elsewhere. */
-    {true, "mkdir out && \"$M\" wrap --output out/shim.so good.so && cmp \"$P\" good.so", 0,
-     "out/shim.so: wrapped; the provider is"},
-    {false, "\"$M\" wrap --check out/shim.so", 0, "provider   good.so\nwrapped, in order"},
-    {false, "\"$H\" load \"$LOG\" \"$PWD/out/shim.so\"", 0, "shim.so: loaded, 1"},
+    {true, "mkdir out && \"$M\" wrap --output out/good.so good.so && cmp \"$P\" good.so", 0,
+     "out/good.so: wrapped; the provider is"},
+    {false, "\"$M\" wrap --check out/good.so", 0, "provider   good.so\nwrapped, in order"},
+    {false, "\"$H\" load \"$LOG\" \"$PWD/out/good.so\"", 0, "good.so: loaded, 1"},
     {false, "grep -c '\"provider\":\"good.so\"' \"$LOG\"", 0, ""},
-    {false, "\"$M\" wrap --output out/shim.so good.so", 1, "is there already; --again replaces it"},
-    {false, "\"$M\" wrap --again --output out/shim.so good.so", 0, "wrapped"},
+    {false, "\"$M\" wrap --output out/good.so good.so", 1, "is there already; --again replaces it"},
+    {false, "\"$M\" wrap --again --output out/good.so good.so", 0, "wrapped"},
     {false, "\"$M\" wrap --again --output good.so good.so", 1, "good.so is there already"},
-    {false, "\"$M\" wrap --output none/shim.so good.so", 3, "No such file or directory"},
-    {false, "\"$M\" unwrap out/shim.so && test ! -e out/shim.so", 0, "removed; register"},
+    {false, "\"$M\" wrap --output none/good.so good.so", 3, "No such file or directory"},
+    {false, "\"$M\" unwrap out/good.so && test ! -e out/good.so", 0, "removed; register"},
 
     /* What is no provider, or cannot be one. */
     {true, "cp \"$N\" none.so; \"$M\" wrap none.so", 1,
@@ -486,6 +510,10 @@ static void check_host(void)
               strstr(said, "three") == NULL && strstr(said, "unguarded") == NULL,
           "both are guarded, by their own names; the third is not wrapped");
 
+    run_here("\"$H\" foreign \"$LOG\" 20 \"$PWD/one.so\" \"$PWD/two.so\" \"$PWD/three.so\"");
+    check(status == 0 && count_text(": answered, 1\n") == 60 && strstr(said, "host: lives") != NULL,
+          "under the other host: registered, asked, unloaded when idle, 20 times");
+
     snprintf(command, sizeof(command),
              "\"$H\" cycle \"$LOG\" %s \"$PWD/one.so\" \"$PWD/two.so\" \"$PWD/three.so\"",
              quick != NULL && strcmp(quick, "1") == 0 ? "60" : "1000");
@@ -605,6 +633,7 @@ int main(void)
     }
     check_made();
     check_mapped_before();
+    check_never_loaded();
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         check_step(i);
     }

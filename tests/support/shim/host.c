@@ -21,6 +21,7 @@
 
 #include "miguard.h"
 #include "miguard/host.h"
+#include "support/foreign_host.h"
 
 enum { MOST_FILES = 8, THREADS = 8 };
 
@@ -51,28 +52,40 @@ static struct miguard_host *load(const char *path, struct miguard_error *error)
     return host;
 }
 
-/* The count of MI_Main that the provider answers; -1 when it is refused. */
-static long ask(struct miguard_host *host)
+/* The count of MI_Main that the provider of the file answers; -1 when it is refused. */
+static long ask_session(MI_Session *session, const char *path)
 {
-    MI_Session session = MI_SESSION_NULL;
+    char name[64];
+    const char *file = strrchr(path, '/') + 1;
     MI_Operation operation = MI_OPERATION_NULL;
     const MI_Instance *instance = NULL;
-    MI_Boolean more;
+    MI_Boolean more = MI_FALSE;
     MI_Result result = MI_RESULT_FAILED;
     MI_Value value = {0};
     long count = -1;
 
-    if (miguard_host_session(host, &session, NULL) != MIGUARD_OK) {
-        exit(2);
-    }
-    MI_Session_EnumerateInstances(&session, 0, NULL, "root/test", "T_Any", MI_FALSE, NULL,
-                                  &operation);
+    snprintf(name, sizeof(name), "T_%.*s", (int)strcspn(file, "."), file);
+    MI_Session_EnumerateInstances(session, 0, NULL, "root/test", name, MI_FALSE, NULL, &operation);
     MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL);
     if (result == MI_RESULT_OK && instance != NULL &&
         MI_Instance_GetElement(instance, "MainCalls", &value, NULL, NULL, NULL) == MI_RESULT_OK) {
         count = (long)value.uint32;
     }
+    while (more && MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL) ==
+                       MI_RESULT_OK) {
+    }
     MI_Operation_Close(&operation);
+    return count;
+}
+
+static long ask(struct miguard_host *host, const char *path)
+{
+    MI_Session session = MI_SESSION_NULL;
+
+    if (miguard_host_session(host, &session, NULL) != MIGUARD_OK) {
+        exit(2);
+    }
+    long count = ask_session(&session, path);
     MI_Session_Close(&session, NULL, NULL);
     return count;
 }
@@ -92,7 +105,7 @@ static int load_each(char **files)
             printf("%s: %s\n", slash + 1, error.detail);
             continue;
         }
-        printf("%s: loaded, %ld\n", slash + 1, ask(host));
+        printf("%s: loaded, %ld\n", slash + 1, ask(host, *files));
         miguard_host_free(host);
     }
     if (miguard_identity_capture(&after, NULL) != MIGUARD_OK) {
@@ -165,7 +178,7 @@ static int turn(const char *path, struct miguard_host **host)
         fprintf(stderr, "%s: %s\n", path, error.detail);
         return 1;
     }
-    if (ask(*host) < 1) {
+    if (ask(*host, path) < 1) {
         fprintf(stderr, "%s: no answer\n", path);
         return 1;
     }
@@ -219,7 +232,7 @@ static void *load_once(void *path)
 
     pthread_barrier_wait(&together);
     host = load(path, &error);
-    long count = host != NULL ? ask(host) : -1;
+    long count = host != NULL ? ask(host, path) : -1;
     /* No one is unloaded before all are loaded. */
     pthread_barrier_wait(&together);
     miguard_host_free(host);
@@ -290,6 +303,36 @@ static int look_up(char **files, size_t count)
     return 0;
 }
 
+/* ---- the other host ---------------------------------------------------------------------------
+ */
+
+/* Registers each file, which maps it and unmaps it, asks it, and unloads it when it is idle; so
+ * often. */
+static int serve_foreign(char **files, unsigned long times)
+{
+    struct foreign_host *host = foreign_host_new(NULL);
+    MI_Session session = MI_SESSION_NULL;
+    unsigned agent = 0;
+    char why[256];
+
+    for (char **file = files; *file != NULL; file++) {
+        if (!foreign_host_open(host, *file, agent++ % FOREIGN_AGENTS, why)) {
+            printf("%s: %s\n", strrchr(*file, '/') + 1, why);
+        }
+    }
+    foreign_host_session(host, &session);
+    for (unsigned long i = 0; i < times; i++) {
+        for (char **file = files; *file != NULL; file++) {
+            printf("%s: answered, %ld\n", strrchr(*file, '/') + 1, ask_session(&session, *file));
+        }
+        foreign_host_idle(host);
+    }
+    printf("host: %s\n", foreign_host_died(host) != NULL ? foreign_host_died(host) : "lives");
+    MI_Session_Close(&session, NULL, NULL);
+    foreign_host_free(host);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     if (count == 2 && strcmp(arguments[1], "parent") == 0) {
@@ -307,6 +350,9 @@ int main(int count, char **arguments)
         return 2;
     }
     configure(arguments[2]);
+    if (strcmp(arguments[1], "foreign") == 0) {
+        return serve_foreign(arguments + 4, strtoul(arguments[3], NULL, 10));
+    }
     if (strcmp(arguments[1], "load") == 0) {
         return load_each(arguments + 3);
     }

@@ -1,30 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A provider for the tests of shims. Its own file name says how it misbehaves, so that a copy under
- * another name is another provider: changes.so, drops.so, later.so, null.so, newer.so, wide.so. Any
- * other name is a good one.
+ * another name is another provider: changes.so, drops.so, later.so, null.so, newer.so, touches.so,
+ * wide.so. Any other name is a good one.
  *
- * Without Load it serves every class with one instance: how often MI_Main was called since it was
- * mapped.
+ * It serves one class, T_NAME for NAME.so, with one instance: how often MI_Main was called since it
+ * was mapped. It has no Load.
  */
 #include <MI.h>
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static MI_Uint32 main_calls;
 
-static int is_named(const char *name)
+static const char *own_name(void)
 {
     Dl_info info;
     const char *slash;
 
     if (dladdr(&main_calls, &info) == 0 || info.dli_fname == NULL) {
-        return 0;
+        return "";
     }
     slash = strrchr(info.dli_fname, '/');
-    return strncmp(slash != NULL ? slash + 1 : info.dli_fname, name, strlen(name)) == 0;
+    return slash != NULL ? slash + 1 : info.dli_fname;
+}
+
+static int is_named(const char *name)
+{
+    return strncmp(own_name(), name, strlen(name)) == 0;
+}
+
+/* As another file in its place, it gives its file another ctime. */
+static void touch_itself(void)
+{
+    Dl_info info;
+
+    if (dladdr(&main_calls, &info) != 0) {
+        (void)chmod(info.dli_fname, 0700);
+    }
 }
 
 /* Before MI_Main, as the library is mapped. */
@@ -34,6 +51,8 @@ __attribute__((constructor)) static void construct(void)
         (void)syscall(SYS_setfsuid, 65534); /* can be brought back */
     } else if (is_named("drops")) {
         (void)syscall(SYS_setresuid, 65534, 65534, 65534); /* cannot */
+    } else if (is_named("touches")) {
+        touch_itself();
     }
 }
 
@@ -63,15 +82,35 @@ static void MI_CALL enumerate(void *self, MI_Context *context, const MI_Char *na
     MI_Context_PostResult(context, result);
 }
 
+static char class_name_text[64];
+static MI_ProviderFT provider;
+static MI_ClassDecl class_decl;
+static const MI_ClassDecl *const class_list[] = {&class_decl};
+static MI_SchemaDecl schema = {NULL, 0, class_list, 1};
+static MI_Module module = {.version = MI_VERSION,
+                           .generatorVersion = MI_VERSION,
+                           .charSize = sizeof(MI_Char),
+                           .schemaDecl = &schema};
+
+/* MI_ClassDecl has const members, so it is made elsewhere and copied. */
+static void declare(void)
+{
+    const MI_ClassDecl decl = {.flags = MI_FLAG_CLASS,
+                               .name = class_name_text,
+                               .size = sizeof(MI_Instance),
+                               .schema = &schema,
+                               .providerFT = &provider};
+
+    snprintf(class_name_text, sizeof(class_name_text), "T_%.*s", (int)strcspn(own_name(), "."),
+             own_name());
+    memcpy(&class_decl, &decl, sizeof(decl));
+    provider.EnumerateInstances = enumerate;
+}
+
 MI_EXPORT MI_Module *MI_MAIN_CALL MI_Main(MI_Server *server)
 {
-    static const MI_ProviderFT provider = {.EnumerateInstances = enumerate};
-    static MI_Module module = {.version = MI_VERSION,
-                               .generatorVersion = MI_VERSION,
-                               .charSize = sizeof(MI_Char),
-                               .dynamicProviderFT = &provider};
-
     (void)server;
+    declare();
     main_calls++;
     if (is_named("later")) {
         (void)syscall(SYS_setfsuid, 65534);
