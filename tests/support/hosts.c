@@ -216,6 +216,7 @@ void hosts_element(const MI_Instance *instance, const char *name, char *ret_text
 
 /* One request on its way; a callback fills it in on another thread. */
 struct asked {
+    const struct ask *ask;
     char *text;
     size_t size;
     MI_Result result;
@@ -229,6 +230,9 @@ static void take(struct asked *asked, const MI_Instance *instance, MI_Boolean mo
 {
     char number[48];
 
+    if (instance != NULL && asked->ask->each != NULL) {
+        asked->ask->each(instance, asked->ask->data);
+    }
     if (instance != NULL && asked->text != NULL) {
         hosts_print(instance, asked->text, asked->size);
     }
@@ -338,7 +342,8 @@ static void read_all(MI_Operation *operation, struct asked *asked)
 
 MI_Result hosts_ask(struct running_host *host, const struct ask *ask, char *ret_text, size_t size)
 {
-    struct asked asked = {.text = ret_text,
+    struct asked asked = {.ask = ask,
+                          .text = ret_text,
                           .size = size,
                           .lock = PTHREAD_MUTEX_INITIALIZER,
                           .ended = PTHREAD_COND_INITIALIZER};

@@ -62,12 +62,14 @@ enum ask_verb {
 };
 
 /* One request. name and value: a string of the instance, or of the parameters of ASK_INVOKE; up to
- * two. asynchronous: by a callback. */
+ * two. asynchronous: by a callback. each: called with each instance of the answer; or NULL. */
 struct ask {
     enum ask_verb verb;
     const char *class_name, *method;
     const char *names[2], *values[2];
     bool asynchronous;
+    void (*each)(const MI_Instance *instance, void *data);
+    void *data;
 };
 
 /* Asks, and waits for all of the answer. ret_text, which may be NULL, gets each instance with its
