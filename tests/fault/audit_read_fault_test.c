@@ -41,9 +41,18 @@ static void remove_files(void)
     rmdir(folder);
 }
 
-/* How many records came; a file that failed is counted in *ret_failures. */
-static int read_all(const char *const *files, size_t count, int *ret_failures)
+/* All, without a look at them. */
+static bool any_record(const void *context, const struct record *record)
 {
+    (void)context;
+    (void)record;
+    return true;
+}
+
+/* How many records came; a file that failed is counted in *ret_failures. only: by read_only(). */
+static int read_all(const char *const *files, size_t count, bool only, int *ret_failures)
+{
+    const struct scan_filter filter = {.matches = any_record};
     struct log_reader *reader = NULL;
     struct miguard_error error = {0};
     struct record record;
@@ -57,6 +66,10 @@ static int read_all(const char *const *files, size_t count, int *ret_failures)
         ck_assert_ptr_null(reader);
         return -1;
     }
+    if (only && !read_only(reader, &filter, 1)) {
+        read_close(reader);
+        return -1;
+    }
     for (;;) {
         switch (read_next(reader, &record, &place, &what)) {
         case READ_RECORD:
@@ -68,6 +81,8 @@ static int read_all(const char *const *files, size_t count, int *ret_failures)
         case READ_FAILED:
             ck_assert_ptr_nonnull(strstr(what, "out of memory"));
             ++*ret_failures;
+            break;
+        case READ_PASSED:
             break;
         case READ_END:
             read_close(reader);
@@ -85,9 +100,11 @@ START_TEST(reading)
     do {
         countdown = rounds++;
         failed = false;
-        int records = read_all(files, 3, &failures);
+        int records = read_all(files, 3, _i == 1, &failures);
         ck_assert_int_eq(outstanding, 0);
-        ck_assert_msg(!failed || records == -1 || failures == 1, "allocation %d", rounds - 1);
+        /* Without memory to remember lines it only takes longer. */
+        ck_assert_msg(!failed || records == -1 || failures == 1 || records == 2 * RECORDS + 1,
+                      "allocation %d", rounds - 1);
         ck_assert_msg(failed || (records == 2 * RECORDS + 1 && failures == 0), "%d", records);
         ck_assert_msg(records == -1 || failures > 0 || records >= 2 * RECORDS, "%d", records);
     } while (failed);
@@ -159,7 +176,7 @@ static Suite *suite(void)
     TCase *all = tcase_create("all");
 
     tcase_set_timeout(all, 120);
-    tcase_add_test(all, reading);
+    tcase_add_loop_test(all, reading, 0, 2);
     tcase_add_test(all, listing);
     tcase_add_test(all, asking);
     suite_add_tcase(whole, all);

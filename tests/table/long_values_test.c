@@ -189,7 +189,7 @@ static bool found_by(const char *line, const char *option, const char *value)
 
     if (query_add(query, option, value, &error) == MIGUARD_OK &&
         record_parse(line, strlen(line), &record, &offset) == NULL) {
-        found = query_may_match(query, line, strlen(line)) && query_matches(query, &record);
+        found = query_matches(query, &record);
     }
     query_free(query);
     return found;

@@ -114,6 +114,8 @@ static const char *rest_of(struct log_reader *reader)
         case READ_FAILED:
             at += (size_t)sprintf(text + at, "?%s ", what);
             break;
+        case READ_PASSED:
+            break;
         case READ_END:
             return text;
         }

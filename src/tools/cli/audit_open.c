@@ -247,7 +247,7 @@ static void show_progress(const struct log_reader *reader, struct audit_walk *wa
         return;
     }
     read_progress(reader, &done, &total);
-    fprintf(stderr, "\r\033[K%llu records, %.0f MiB", (unsigned long long)walk->records,
+    fprintf(stderr, "\r\033[K%llu records, %.0f MiB", (unsigned long long)read_count(reader),
             (double)done / mebibyte);
     if (total > 0) {
         fprintf(stderr, " of %.0f (%.0f %%)", (double)total / mebibyte,
@@ -270,6 +270,13 @@ static void complain_line(struct audit_walk *walk, const struct read_place *plac
     }
 }
 
+/* The records that the filter wants, by as many threads as there are processors. */
+int audit_read_only(struct log_reader *reader, const struct scan_filter *filter)
+{
+    return read_only(reader, filter, scan_processors()) ? CLI_YES
+                                                        : complain(CLI_UNABLE, "out of memory");
+}
+
 /* The clock is read once in LINES records: reading a record takes less time than that. */
 bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct record *ret_record,
                 struct read_place *ret_place)
@@ -289,6 +296,11 @@ bool audit_next(struct log_reader *reader, struct audit_walk *walk, struct recor
             return true;
         case READ_BROKEN:
             complain_line(walk, ret_place, what);
+            break;
+        case READ_PASSED:
+            if (isatty(STDERR_FILENO)) {
+                show_progress(reader, walk);
+            }
             break;
         case READ_FAILED:
             audit_hide_progress(walk);

@@ -26,6 +26,10 @@ int audit_open_logs(const struct word_list *files, enum read_order order,
  * and left out. */
 int audit_open_log(const char *log, enum read_order order, struct log_reader **ret_reader);
 
+/* Before the first audit_next(): only what the filter wants is given out, see read_only(). CLI_YES,
+ * or CLI_UNABLE after a message. */
+int audit_read_only(struct log_reader *reader, const struct scan_filter *filter);
+
 /* One walk through a reader: what went wrong on the way, and how far it is. Start from {0}; it
  * holds no memory. */
 struct audit_walk {

@@ -99,3 +99,17 @@ const struct option_group query_group = {
     .row = query_row,
     .add = query_condition,
 };
+
+/* For the threads that read. */
+static bool filter_matches(const void *context, const struct record *record)
+{
+    return query_matches(context, record);
+}
+
+struct scan_filter conditions_filter(const struct conditions *conditions)
+{
+    struct scan_filter filter = {.matches = filter_matches, .context = conditions->query};
+
+    query_fields(conditions->query, &filter.wanted);
+    return filter;
+}

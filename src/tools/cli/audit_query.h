@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "tools/cli/options.h"
 #include "tools/review/query.h"
+#include "tools/review/scan.h"
 
 /* One query, with the text of the options that it was made from. */
 struct conditions {
@@ -20,6 +21,9 @@ bool conditions_begin(struct conditions *conditions);
 
 /* Frees what conditions_begin() and the options made; {0} is allowed. */
 void conditions_release(struct conditions *conditions);
+
+/* The records that the query matches; valid as long as the conditions. */
+struct scan_filter conditions_filter(const struct conditions *conditions);
 
 /* For the table of a command; its target is a struct conditions. */
 extern const struct option_group query_group;

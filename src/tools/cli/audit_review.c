@@ -18,6 +18,51 @@ void review_release(struct review *review)
     word_list_release(&review->files);
 }
 
+/* For review_texts(): both halves of a filter have one context. */
+struct writing {
+    const struct query *query;
+    review_write write;
+    const void *context;
+};
+
+static bool writing_matches(const void *context, const struct record *record)
+{
+    const struct writing *writing = context;
+    return query_matches(writing->query, record);
+}
+
+static void writing_write(const void *context, const struct record *record, struct text *text)
+{
+    const struct writing *writing = context;
+    writing->write(writing->context, record, text);
+}
+
+/* What write() makes of a record takes the place of its line: function prints it. Both conditions
+ * and write() are asked in the threads of the reader. */
+int review_texts(struct review *review, review_write write, const void *context,
+                 review_text function, void *to)
+{
+    const struct writing writing = {review->conditions.query, write, context};
+    struct log_reader *reader = NULL;
+    struct record record;
+    struct read_place place;
+
+    int status = audit_open_logs(&review->files, READ_BY_TIME, &reader);
+    if (status == CLI_YES) {
+        struct scan_filter filter = conditions_filter(&review->conditions);
+        filter.context = &writing;
+        filter.matches = writing_matches;
+        filter.write = writing_write;
+        status = audit_read_only(reader, &filter);
+        while (status == CLI_YES && audit_next(reader, &review->walk, &record, &place)) {
+            const struct slice text = read_text(reader);
+            status = function(to, text.at, text.length);
+        }
+    }
+    read_close(reader);
+    return status;
+}
+
 /* Errors of lines are counted in review->walk and reported at the end; they do not end the walk. */
 int review_walk(struct review *review, review_record function, void *context)
 {
@@ -26,13 +71,12 @@ int review_walk(struct review *review, review_record function, void *context)
     struct read_place place;
 
     int status = audit_open_logs(&review->files, READ_BY_TIME, &reader);
-    if (status != CLI_YES) {
-        return status;
+    if (status == CLI_YES) {
+        const struct scan_filter filter = conditions_filter(&review->conditions);
+        status = audit_read_only(reader, &filter);
     }
     while (status == CLI_YES && audit_next(reader, &review->walk, &record, &place)) {
-        if (query_matches(review->conditions.query, &record)) {
-            status = function(context, &record, &place);
-        }
+        status = function(context, &record, &place);
     }
     read_close(reader);
     return status;

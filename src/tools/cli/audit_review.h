@@ -28,6 +28,15 @@ typedef int (*review_record)(void *context, const struct record *record,
  * status of opening or of function. The caller ends the walk with audit_finish(&review->walk). */
 int review_walk(struct review *review, review_record function, void *context);
 
+/* Appends what the record becomes. Called by several threads at once. */
+typedef void (*review_write)(const void *context, const struct record *record, struct text *text);
+/* As review_record, with what review_write made. */
+typedef int (*review_text)(void *context, const char *bytes, size_t length);
+
+/* As review_walk(), for a command that turns each record into text. */
+int review_texts(struct review *review, review_write write, const void *context,
+                 review_text function, void *to);
+
 /* Writes to stdout; CLI_YES, or CLI_UNABLE after a message when it cannot be written. */
 int review_print(const char *bytes, size_t length);
 

@@ -2,8 +2,8 @@
 /*
  * miguard audit export: matching records in a format of other systems.
  *
- * export_records() walks over the records, add() translates each by export_record() into one line
- * and writes it at once: a log of any size needs the memory of one record.
+ * export_records() walks over the records, translate() makes one line of each in the threads that
+ * read, and add() writes it at once: a log of any size needs little memory.
  */
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +20,6 @@ struct request {
     enum export_format format;
     /* Records written, for the exit status. */
     uint64_t records;
-    struct text line; /* kept: a record allocates nothing */
 };
 
 static const struct option_row options[] = {
@@ -34,27 +33,26 @@ static const struct option_row options[] = {
          "print where each attribute of OCSF comes from, and no record"),
 };
 
-/* One record, as one line. A program gets the bytes; a terminal must not be moved by them. A failed
- * write ends the walk with review_print()'s message. */
-static int add(void *context, const struct record *record, const struct read_place *place)
+/* One record, as one line. */
+static void translate(const void *context, const struct record *record, struct text *text)
+{
+    const struct request *request = context;
+    export_record(text, request->format, record);
+}
+
+/* A program gets the bytes; a terminal must not be moved by them. A failed write ends the walk with
+ * review_print()'s message. */
+static int add(void *context, const char *bytes, size_t length)
 {
     struct request *request = context;
 
-    (void)place;
-    request->line.length = 0;
-    export_record(&request->line, request->format, record);
-    if (request->line.failed) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
     request->records++;
     if (request->terminal) {
         /* CEF and the parameters of RFC 5424 are escaped already; what is left is JSON. */
-        bool printed = print_json_text(stdout, request->line.data, request->line.length);
+        bool printed = print_json_text(stdout, bytes, length);
         return printed ? CLI_YES : complain(CLI_UNABLE, "standard output cannot be written");
     }
-    return fwrite(request->line.data, 1, request->line.length, stdout) == request->line.length
-               ? CLI_YES
-               : review_print("", 1);
+    return fwrite(bytes, 1, length, stdout) == length ? CLI_YES : review_print("", 1);
 }
 
 /* For people who check the mapping: the table that the export itself uses. */
@@ -70,7 +68,7 @@ static int print_mapping(void)
 static int export_records(struct request *request)
 {
     request->terminal = isatty(STDOUT_FILENO) != 0;
-    int status = review_walk(&request->review, add, request);
+    int status = review_texts(&request->review, translate, request, add, request);
     if (status != CLI_YES) {
         return status;
     }
@@ -93,7 +91,6 @@ static int run_export(const struct command_line *line)
     if (command_parse(line, &request, &status)) {
         status = request.mapping ? print_mapping() : export_records(&request);
     }
-    text_release(&request.line);
     review_release(&request.review);
     return status;
 }

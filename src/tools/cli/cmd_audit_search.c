@@ -3,8 +3,8 @@
  * miguard audit search: prints matching records, and goes on where the last search stopped.
  *
  * search_logs() opens, search_all() wraps the walk in loading and saving the checkpoint, walk()
- * reads. query_may_match() is a quick look at the bytes of the line; what passes it is decided by
- * query_matches().
+ * reads. Which records match is decided in the threads of the reader, unless every record is needed
+ * for a checkpoint.
  *
  * A checkpoint says how far every file was read. It is saved only after the output has left this
  * process, so a search that failed repeats records rather than leaving some out. Records that
@@ -103,8 +103,7 @@ static int walk(struct search *search, struct log_reader *reader)
         if (search->checkpoint != NULL) {
             checkpoint_note(&search->place, &record);
         }
-        if (query_may_match(search->conditions.query, record.line, record.length) &&
-            query_matches(search->conditions.query, &record)) {
+        if (search->checkpoint == NULL || query_matches(search->conditions.query, &record)) {
             audit_hide_progress(&walk);
             if (!found_one(search, &record, ++found, &status)) {
                 break;
@@ -174,6 +173,10 @@ static int search_logs(struct search *search)
         return complain(CLI_UNABLE, "out of memory");
     }
     int status = audit_open_logs(&search->files, READ_BY_TIME, &reader);
+    if (status == CLI_YES && search->checkpoint == NULL) {
+        const struct scan_filter filter = conditions_filter(&search->conditions);
+        status = audit_read_only(reader, &filter);
+    }
     if (status == CLI_YES) {
         status = search_all(search, reader);
     }

@@ -3,11 +3,12 @@
  * Looks up a name that a record lacks, at the time of reading. export_text.c asks for it.
  *
  * Only a record of this host is completed, and a name that was looked up is never written back.
- * Both keep a report from claiming what the log does not say. State below is for one thread: the
- * command has one.
+ * Both keep a report from claiming what the log does not say. State below is under one
+ * lock, since several threads read a log.
  */
 #include "tools/review/later.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -58,6 +59,8 @@ bool later_lacks_name(const struct record *record, enum record_field id)
            record->field[name].at == NULL && is_of_this_host(record);
 }
 
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+
 /* What was asked before: a log has few ids and many records. */
 static struct later {
     bool asked;
@@ -103,9 +106,11 @@ bool later_name(const struct record *record, enum record_field id, char name[DIR
     }
     (void)later_name_field(id, &kind);
     struct later *later = &known[kind][number % SLOTS];
+    pthread_mutex_lock(&asking);
     if (!later->asked || later->id != number) {
         ask(later, kind, (uint32_t)number);
     }
     memcpy(name, later->name, DIRECTORY_NAME);
+    pthread_mutex_unlock(&asking);
     return name[0] != '\0';
 }

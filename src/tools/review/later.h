@@ -16,7 +16,7 @@
 enum { LATER_WAIT = 3000 };
 
 /* False where the record has the name of this id, is another host's, or no name is known now. Each
- * id is asked once in the life of the process; for one thread. */
+ * id is asked once in the life of the process. Any thread; one waits for the other's question. */
 bool later_name(const struct record *record, enum record_field id, char name[DIRECTORY_NAME]);
 
 /* The record lacks the name of this id, and is this host's. */

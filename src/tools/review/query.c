@@ -4,9 +4,9 @@
  * below `miguard audit` that take conditions.
  *
  * query_add() finds the option, reads its value (set_value) and prepares what makes matching quick
- * (prepare). query_may_match() is asked with the bytes of a line, before it is parsed;
- * query_matches() with the record. Options are one table, QUERY_OPTION_MAP: the command's --help,
- * its completion and the matching below come from it.
+ * (prepare). query_matches() is asked with the record; query_fields() says which of its fields that
+ * needs, so that a reader finds no others. Options are one table, QUERY_OPTION_MAP: the command's
+ * --help, its completion and the matching below come from it.
  */
 #include "tools/review/query.h"
 #include "audit/encode.h"
@@ -16,6 +16,7 @@
 #include "tools/review/later.h"
 #include "tools/review/query_time.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -471,9 +472,9 @@ static bool prepare_name(const struct option *option, struct value *value)
     return result != DIRECTORY_NO_MEMORY;
 }
 
-/* The literal is what stands in every line that has this value in a field, but for escapes: see
- * query_may_match(). No literal for patterns, for values that a record cuts, for what is escaped in
- * JSON, and for loginuid, which is a number without quotes in the line. */
+/* The literal is the value as a whole: fields are compared with it without copies. No literal for
+ * patterns, for values that a record cuts, for what is escaped in JSON, and for loginuid, which is
+ * a number without quotes in the line. */
 static bool prepare(const struct option *option, struct value *value)
 {
     if (!prepare_cuts(option, value)) {
@@ -717,6 +718,19 @@ static bool contains(const char *text, size_t length, const struct value *value)
     return false;
 }
 
+/* The buffer of a value is for all threads: few strings have escapes. */
+static pthread_mutex_t unescaping = PTHREAD_MUTEX_INITIALIZER;
+
+/* As contains(), of a string whose escapes have to be undone. */
+static bool contains_escaped(const struct slice *string, const struct value *value)
+{
+    pthread_mutex_lock(&unescaping);
+    size_t length = slice_text(string, value->unescaped, RECORD_MAX_LINE);
+    bool found = contains(value->unescaped, length, value);
+    pthread_mutex_unlock(&unescaping);
+    return found;
+}
+
 /* Behind the closing quote of the string that begins at text. */
 static const char *string_end(const char *text, const char *end, bool *ret_escaped)
 {
@@ -749,9 +763,8 @@ static bool text_matches(const struct value *value, const struct record *record)
             continue;
         }
         struct slice string = {start, (size_t)(at - start)};
-        size_t length =
-            escaped ? slice_text(&string, value->unescaped, RECORD_MAX_LINE) : string.length - 2;
-        if (contains(escaped ? value->unescaped : start + 1, length, value)) {
+        if (escaped ? contains_escaped(&string, value)
+                    : contains(start + 1, string.length - 2, value)) {
             return true;
         }
     }
@@ -816,20 +829,42 @@ bool query_matches(const struct query *query, const struct record *record)
     return true;
 }
 
-/* A literal that is not there may still be spelled with escapes, which need a backslash. */
-bool query_may_match(const struct query *query, const char *line, size_t length)
+/* Each once. */
+static void want(struct record_fields_wanted *wanted, enum record_field field)
 {
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const struct value *value = query->values[i];
-        while (value != NULL && value->literal != NULL &&
-               memmem(line, length, value->literal, strlen(value->literal)) == NULL &&
-               (value->id_literal[0] == '\0' ||
-                memmem(line, length, value->id_literal, strlen(value->id_literal)) == NULL)) {
-            value = value->next;
-        }
-        if (value == NULL && query->values[i] != NULL) {
-            return memchr(line, '\\', length) != NULL;
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (wanted->list[i] == field) {
+            return;
         }
     }
-    return true;
+    wanted->list[wanted->count++] = (uint8_t)field;
+}
+
+/* Beside the fields of the option, what the functions of its kind ask for. */
+static void want_option(const struct option *option, struct record_fields_wanted *wanted)
+{
+    for (size_t i = 0; i < option->field_count; i++) {
+        enum directory_kind kind;
+        enum record_field field = option->fields[i], name = later_name_field(field, &kind);
+        if (field != RECORD_FIELD_COUNT) { /* of --text */
+            want(wanted, field);
+        }
+        if (name != RECORD_FIELD_COUNT) { /* later_lacks_name() */
+            want(wanted, name);
+            want(wanted, RECORD_HOST);
+        }
+    }
+    if (option->kind == KIND_DECISION) {
+        want(wanted, RECORD_WOULD_DENY);
+    }
+}
+
+void query_fields(const struct query *query, struct record_fields_wanted *ret_wanted)
+{
+    ret_wanted->count = 0;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (query->values[i] != NULL) {
+            want_option(&options[i], ret_wanted);
+        }
+    }
 }

@@ -7,9 +7,9 @@
 #define TOOLS_REVIEW_QUERY_H
 
 #include "base/error.h"
-#include "tools/review/record.h"
+#include "tools/review/record_like.h"
 
-/* Owns copies of all values; for one thread, since matching may fill a cache of names (later.h). */
+/* Owns copies of all values. Adding is for one thread; matching for any number at once. */
 struct query;
 
 /* NULL out of memory. Matches every record until a condition is added. */
@@ -34,9 +34,9 @@ extern const struct query_option query_options[];
 /* The words that an option takes, ended with NULL, when it has a list of them; else NULL. */
 const char *const *query_words(const char *option);
 
-/* Quick: may say yes to a line that query_matches() refuses, never no to one that it accepts. */
-bool query_may_match(const struct query *query, const char *line, size_t length);
 /* Whether every condition holds for the record. */
 bool query_matches(const struct query *query, const struct record *record);
+/* The fields that query_matches() looks at; for --text it looks at the line. */
+void query_fields(const struct query *query, struct record_fields_wanted *ret_wanted);
 
 #endif

@@ -5,8 +5,9 @@
  *
  * read_next() asks earliest() for the source whose line comes first. next_head() reads one line of
  * each source ahead, by read_line() and parse_line(), so memory is one buffer a file. A gzip file
- * goes through unpack() instead of read(2). Marks are for `miguard audit follow`: resume() finds
- * the line at which a run before stopped.
+ * goes through unpack() instead of read(2). After read_only() a plain file is looked through in
+ * pieces by several threads (scan.h), and next_wanted() puts their results in order. Marks are for
+ * `miguard audit follow`: resume() finds the line at which a run before stopped.
  */
 #include "tools/review/read.h"
 #include "base/alloc.h"
@@ -22,8 +23,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A block is what is read at once; the buffer holds more only for a line that is longer. */
-enum { BLOCK = 128 * 1024, MAX_FAULT = 512 };
+/* A block is what is read at once; the buffer holds more only for a line that is longer. PIECE: of
+ * a file, for a thread. PASSES: lines that are passed before the caller is asked again.
+ * WORTH_THREADS: less is read sooner than threads are started. */
+enum {
+    BLOCK = 128 * 1024,
+    MAX_FAULT = 512,
+    PIECE = 256 * 1024,
+    PASSES = 1024,
+    WORTH_THREADS = 4 * PIECE,
+};
 
 /* What the line that was read ahead is. One line of each source is held, which is what a merge by
  * time needs. */
@@ -60,10 +69,20 @@ struct source {
     /* Given out so far, also broken and too long ones: places count from 1. */
     uint64_t lines;
 
+    /* After read_only(), of a plain file: the pieces from the one at hand on. */
+    bool pieces_asked, in_pieces;
+    struct scan_piece *piece, *last_piece;
+    size_t piece_count, item;
+    uint64_t next_from;
+
     enum head head;
     struct read_place place;
     struct record record;
-    int64_t time; /* of the head, or what stands before it without one */
+    struct slice text; /* what the filter's write() made of it */
+    int64_t time;      /* of the head, or what stands before it without one */
+    /* What the merge goes by: time; after read_only() the highest so far, which gives the same
+     * order, see earliest(). */
+    int64_t key;
     char fault[MAX_FAULT];
 
     bool finished;         /* the line of the head has its newline */
@@ -79,6 +98,16 @@ struct log_reader {
      * sources. */
     uint64_t done, total;
     bool total_known, keeps_marks;
+    struct record_kinds *kinds; /* NULL: every line is parsed by itself */
+    /* After read_only(): */
+    bool filtered;
+    struct scan_filter filter;
+    struct scan *scan;
+    unsigned threads;
+    size_t pieces;     /* of all sources */
+    uint64_t records;  /* that were read */
+    struct slice text; /* of the record that was given out last */
+    struct text texts; /* what it points into for a line that was not in a piece */
     struct source sources[];
 };
 
@@ -187,6 +216,7 @@ enum miguard_status read_open(const char *const *files, size_t count, enum read_
     }
     reader->order = order;
     reader->total_known = true;
+    reader->kinds = record_kinds_new();
     for (size_t i = 0; i < count; i++) {
         enum miguard_status status = add_source(reader, files[i], reterr);
         if (status != MIGUARD_OK) {
@@ -198,16 +228,30 @@ enum miguard_status read_open(const char *const *files, size_t count, enum read_
     return MIGUARD_OK;
 }
 
+/* When no thread works on them any more. */
+static void free_pieces(struct source *source)
+{
+    while (source->piece != NULL) {
+        struct scan_piece *behind = source->piece->behind;
+        scan_free_piece(source->piece);
+        source->piece = behind;
+    }
+}
+
 /* Safe for a reader that was opened in part. */
 void read_close(struct log_reader *reader)
 {
     if (reader == NULL) {
         return;
     }
+    scan_free(reader->scan);
     for (size_t i = 0; i < reader->count; i++) {
         close_source(&reader->sources[i]);
+        free_pieces(&reader->sources[i]);
         base_free(reader->sources[i].name);
     }
+    record_kinds_free(reader->kinds);
+    text_release(&reader->texts);
     base_free(reader);
 }
 
@@ -409,13 +453,29 @@ static bool pass_long_line(struct log_reader *reader, struct source *source)
     return broken(source, "a line longer than 1 MiB");
 }
 
+/* at: from 0. */
+static bool malformed(struct source *source, const char *fault, size_t at, bool finished)
+{
+    source->head = HEAD_BROKEN;
+    snprintf(source->fault, sizeof(source->fault), "%s, at byte %zu%s", fault, at + 1,
+             finished ? "" : "; the line is not finished");
+    return true;
+}
+
 /* finished: the line has its newline. A last line without one may be in the middle of being
  * written; it is parsed all the same, and its fault says so. A record without a time keeps that of
  * the line before, so that the merge does not move it. */
-static bool parse_line(struct source *source, size_t length, bool finished)
+static bool parse_line(struct log_reader *reader, struct source *source, size_t length,
+                       bool finished)
 {
     size_t at = 0;
-    const char *fault = record_parse(source->buffer + source->start, length, &source->record, &at);
+    const char *line = source->buffer + source->start, *fault = NULL;
+
+    if (record_like(reader->kinds, line, length)) {
+        record_like_all(reader->kinds, &source->record);
+    } else {
+        fault = record_parse_new(reader->kinds, line, length, &source->record, &at);
+    }
 
     take(source, length + finished);
     source->finished = finished;
@@ -424,11 +484,8 @@ static bool parse_line(struct source *source, size_t length, bool finished)
         record_time(&source->record, RECORD_TIMESTAMP, &source->time);
         return true;
     }
-    source->record = (struct record){.line = source->record.line, .length = length};
-    source->head = HEAD_BROKEN;
-    snprintf(source->fault, sizeof(source->fault), "%s, at byte %zu%s", fault, at + 1,
-             finished ? "" : "; the line is not finished");
-    return true;
+    source->record = (struct record){.line = line, .length = length};
+    return malformed(source, fault, at, finished);
 }
 
 /* One line becomes the head. False when the source cannot be read further. */
@@ -457,7 +514,155 @@ static bool read_line(struct log_reader *reader, struct source *source)
     }
     source->lines++;
     return length > RECORD_MAX_LINE ? pass_long_line(reader, source)
-                                    : parse_line(source, length, newline != NULL);
+                                    : parse_line(reader, source, length, newline != NULL);
+}
+
+/* ---- pieces -----------------------------------------------------------------------------------
+ */
+
+/*
+ * After read_only() a plain file is looked through by scan.c. Its pieces are begun in their order,
+ * some ahead, and their lines become heads in that order.
+ */
+
+/* Standard input may stand anywhere in its file, and is read from there. */
+static bool reads_in_pieces(struct source *source)
+{
+    char magic[4] = "";
+
+    if (!source->pieces_asked) {
+        source->pieces_asked = true;
+        ssize_t got =
+            source->regular && !source->standard ? pread(source->fd, magic, sizeof(magic), 0) : -1;
+        source->in_pieces = got >= 0 && !gzip_is_packed(magic, (size_t)got);
+    }
+    return source->in_pieces;
+}
+
+/* False: out of memory. */
+static bool begin_piece(struct log_reader *reader, struct source *source)
+{
+    struct scan_piece *piece =
+        scan_begin(reader->scan, source->fd, source->next_from, source->next_from + PIECE);
+
+    if (piece == NULL) {
+        return no_memory(source);
+    }
+    source->next_from += PIECE;
+    if (source->piece == NULL) {
+        source->piece = piece;
+    } else {
+        source->last_piece->behind = piece;
+    }
+    source->last_piece = piece;
+    source->piece_count++;
+    reader->pieces++;
+    return true;
+}
+
+/* One is needed; more are begun ahead where the file is known to have them. Of many files each
+ * holds one, and one of them at a time more. */
+static bool begin_pieces(struct log_reader *reader, struct source *source)
+{
+    size_t ahead = 2 * (size_t)reader->threads;
+
+    if (source->piece == NULL && !begin_piece(reader, source)) {
+        return false;
+    }
+    while (reader->threads > 1 && source->lines > 0 && source->piece_count <= ahead &&
+           reader->pieces < reader->count + 2 * ahead && source->next_from < source->size) {
+        if (!begin_piece(reader, source)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Its lines were given out. */
+static void end_piece(struct log_reader *reader, struct source *source)
+{
+    struct scan_piece *piece = source->piece;
+
+    source->lines += piece->lines;
+    source->key = piece->time > source->key ? piece->time : source->key;
+    reader->records += piece->records;
+    reader->done += piece->end;
+    source->piece = piece->behind;
+    source->piece_count--;
+    source->item = 0;
+    reader->pieces--;
+    scan_give_back(reader->scan, piece);
+}
+
+/* A record that is wanted is parsed here again, unless write() has made of it what is needed. */
+static bool take_item(struct log_reader *reader, struct source *source)
+{
+    const struct scan_piece *piece = source->piece;
+    const struct scan_item *item = &piece->items[source->item++];
+    const char *line = piece->buffer + item->at;
+    size_t at = 0;
+
+    source->place =
+        (struct read_place){source->name, source->lines + item->line, piece->start + item->at};
+    source->key = item->time > source->key ? item->time : source->key;
+    source->finished = item->finished;
+    source->record = (struct record){.line = item->too_long ? NULL : line, .length = item->length};
+    if (item->too_long) {
+        return broken(source, item->fault);
+    }
+    if (item->fault != NULL) {
+        return malformed(source, item->fault, item->fault_at, item->finished);
+    }
+    source->head = HEAD_RECORD;
+    if (reader->filter.write != NULL) {
+        source->text = (struct slice){piece->texts.data + item->text, item->text_length};
+    } else if (record_like(reader->kinds, line, item->length)) {
+        record_like_all(reader->kinds, &source->record);
+    } else {
+        (void)record_parse_new(reader->kinds, line, item->length, &source->record, &at);
+    }
+    return true;
+}
+
+/* The next line that is given out, or none when the piece has no more. False as read_line(). */
+static bool next_wanted(struct log_reader *reader, struct source *source)
+{
+    if (!begin_pieces(reader, source)) {
+        return false;
+    }
+    struct scan_piece *piece = source->piece;
+    scan_wait(reader->scan, piece);
+    if (source->item < piece->count) {
+        return take_item(reader, source);
+    }
+    if (piece->failed != NULL) {
+        return failed(source, "it cannot be read further", piece->failed);
+    }
+    bool at_end = piece->at_end;
+    end_piece(reader, source);
+    source->head = at_end ? HEAD_END : HEAD_NONE;
+    return true;
+}
+
+/* Without memory for the threads' results there is nothing to go on with. */
+bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsigned threads)
+{
+    reader->filtered = true;
+    reader->filter = *filter;
+    reader->threads = reader->total >= WORTH_THREADS ? threads : 1;
+    reader->scan =
+        scan_new(filter, reader->threads, reader->order == READ_BY_TIME && reader->count > 1);
+    return reader->scan != NULL;
+}
+
+uint64_t read_count(const struct log_reader *reader)
+{
+    return reader->records;
+}
+
+struct slice read_text(const struct log_reader *reader)
+{
+    return reader->text;
 }
 
 /* ---- records ----------------------------------------------------------------------------------
@@ -469,16 +674,47 @@ static bool read_line(struct log_reader *reader, struct source *source)
  * written.
  */
 
-/* Fills an empty head. The end and a failure are kept, so that a source is not read again after
- * either. */
+/* Whether the head is given out. What write() makes of it lies in source->text. */
+static bool is_wanted(const struct log_reader *reader, const struct source *source)
+{
+    return source->head != HEAD_RECORD ||
+           reader->filter.matches(reader->filter.context, &source->record);
+}
+
+/* Line by line, for what cannot be read in pieces: pipes and packed files. False as read_line(). */
+static bool pass_lines(struct log_reader *reader, struct source *source)
+{
+    for (int i = 0; i < PASSES; i++) {
+        if (!read_line(reader, source)) {
+            return false;
+        }
+        reader->records += source->head == HEAD_RECORD;
+        source->key = source->time > source->key ? source->time : source->key;
+        if (is_wanted(reader, source)) {
+            return true;
+        }
+        source->head = HEAD_NONE;
+    }
+    return true;
+}
+
+/* The end and a failure are kept, so that a source is not read again after either. */
 static void next_head(struct log_reader *reader, struct source *source)
 {
+    bool good = true;
+
     if (source->head != HEAD_NONE) {
         return;
     }
     if (source->fd < 0) {
         source->head = HEAD_END;
-    } else if (!read_line(reader, source)) {
+    } else if (!reader->filtered) {
+        good = read_line(reader, source);
+        source->key = source->time;
+    } else {
+        good = reads_in_pieces(source) ? next_wanted(reader, source) : pass_lines(reader, source);
+    }
+    if (!good) {
         source->head = HEAD_FAILED;
     }
     if (source->head == HEAD_FAILED || source->head == HEAD_END) {
@@ -486,8 +722,16 @@ static void next_head(struct log_reader *reader, struct source *source)
     }
 }
 
-/* What cannot be read is reported first. Of the same time, the file that was given first. */
-static struct source *earliest(struct log_reader *reader)
+/*
+ * What cannot be read is reported first. Of the same time, the file that was given first.
+ *
+ * After read_only() not every line becomes a head, and the highest time so far stands for that of
+ * the line. The order is the same: a record that is older than one before it in its file comes
+ * directly behind that one, since no other file's head was older when that one was taken.
+ *
+ * *ret_passed: a source has passed lines only, so it is not known which is the earliest.
+ */
+static struct source *earliest(struct log_reader *reader, bool *ret_passed)
 {
     struct source *chosen = NULL;
 
@@ -497,10 +741,14 @@ static struct source *earliest(struct log_reader *reader)
         if (source->head == HEAD_END) {
             continue;
         }
+        if (source->head == HEAD_NONE) {
+            *ret_passed = true;
+            return NULL;
+        }
         if (source->head == HEAD_FAILED || reader->order == READ_BY_FILE) {
             return source;
         }
-        if (chosen == NULL || source->time < chosen->time) {
+        if (chosen == NULL || source->key < chosen->key) {
             chosen = source;
         }
     }
@@ -670,15 +918,35 @@ bool read_mark(const struct log_reader *reader, size_t file, struct read_mark *r
 /* ---- the next record --------------------------------------------------------------------------
  */
 
+/* What a piece has already, or is made now. */
+static enum read_result give_text(struct log_reader *reader, struct source *source,
+                                  const char **ret_fault)
+{
+    if (source->in_pieces) {
+        reader->text = source->text;
+        return READ_RECORD;
+    }
+    text_clear(&reader->texts);
+    reader->filter.write(reader->filter.context, &source->record, &reader->texts);
+    if (reader->texts.failed) {
+        no_memory(source);
+        *ret_fault = source->fault;
+        return READ_FAILED;
+    }
+    reader->text = (struct slice){reader->texts.data, reader->texts.length};
+    return READ_RECORD;
+}
+
 /* The head is given out and cleared; the next call reads the source's next line. A pointer into the
  * buffer stays valid until then. */
 enum read_result read_next(struct log_reader *reader, struct record *ret_record,
                            struct read_place *ret_place, const char **ret_fault)
 {
-    struct source *source = earliest(reader);
+    bool passed = false;
+    struct source *source = earliest(reader, &passed);
 
     if (source == NULL) {
-        return READ_END;
+        return passed ? READ_PASSED : READ_END;
     }
     enum head head = source->head;
     source->head = HEAD_NONE;
@@ -695,7 +963,9 @@ enum read_result read_next(struct log_reader *reader, struct record *ret_record,
         *ret_fault = source->fault;
         return READ_BROKEN;
     }
-    return READ_RECORD;
+    reader->records += !reader->filtered;
+    return !reader->filtered || reader->filter.write == NULL ? READ_RECORD
+                                                             : give_text(reader, source, ret_fault);
 }
 
 /* ---- the files of a log -----------------------------------------------------------------------

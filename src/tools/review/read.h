@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "tools/review/record.h"
+#include "tools/review/scan.h"
 
 /* Owns its files, buffers and names; for one thread at a time. */
 struct log_reader;
@@ -26,12 +27,13 @@ struct read_place {
     uint64_t offset; /* of the line's first byte, uncompressed */
 };
 
-/* What read_next() found. Only READ_END and READ_FAILED give no line. */
+/* What read_next() found. READ_END, READ_FAILED and READ_PASSED give no line. */
 enum read_result {
     READ_RECORD,
     READ_BROKEN, /* *ret_fault says what is wrong with the line */
     READ_END,
     READ_FAILED, /* *ret_fault: a file could not be read further, or memory ran out */
+    READ_PASSED, /* after read_only(): records that are not wanted were passed; call again */
 };
 
 /* Errors: INVALID_ARGUMENT, NO_MEMORY, SYSTEM and NOT_FOUND (reterr names the file). The same inode
@@ -49,6 +51,20 @@ void read_close(struct log_reader *reader);
  * next call goes on with the other files. READ_END comes again with every further call. */
 MIGUARD_CHECKED enum read_result read_next(struct log_reader *reader, struct record *ret_record,
                                            struct read_place *ret_place, const char **ret_fault);
+
+/*
+ * Before the first read_next(): from now on only records that the filter wants are given out, and
+ * broken lines as before, in the same order. Plain files are read by so many threads. Not together
+ * with read_keep_marks(). filter is copied, its context must live as long as the reader. False: out
+ * of memory.
+ */
+MIGUARD_CHECKED bool read_only(struct log_reader *reader, const struct scan_filter *filter,
+                               unsigned threads);
+/* What the filter's write() made of the record that was given out last; the record then has only
+ * its line. Valid as long as the record. */
+struct slice read_text(const struct log_reader *reader);
+/* Records that were read so far, wanted or not. */
+uint64_t read_count(const struct log_reader *reader);
 
 /*
  * To go on later behind the last line that was given out, whatever the file is called then and

@@ -9,8 +9,8 @@
  * for the few fields that a caller asks for.
  */
 #include "tools/review/record.h"
+#include "tools/review/record_like.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "base/civil.h"
@@ -77,8 +77,8 @@ _Static_assert(RECORD_FIELD_COUNT <= MET_WORDS * 64 && RECORD_FIELD_COUNT <= UIN
  */
 
 /*
- * Strings are most of a line. skip_plain() passes over what needs no attention eight bytes at a
- * time; the rest is checked byte by byte.
+ * Strings are most of a line. record_skip_plain() passes over what needs no attention eight bytes
+ * at a time; the rest is checked byte by byte.
  */
 
 /* One line on its way through. For record_item() it is made anew over a part of a line. */
@@ -90,7 +90,8 @@ struct parser {
     const char *fault;
     /* Open brackets. MAX_DEPTH bounds the recursion, and so the stack that a line can use. */
     unsigned depth;
-    uint64_t met[MET_WORDS]; /* one bit for each field that the line had so far */
+    struct record_leaves *leaves; /* NULL: not asked for, or inside of one */
+    uint64_t met[MET_WORDS];      /* one bit for each field that the line had so far */
 };
 
 /* Where it is wrong is where the parser stands. Always false, so that a scanner can return it. */
@@ -98,33 +99,6 @@ static bool fault(struct parser *parser, const char *text)
 {
     parser->fault = text;
     return false;
-}
-
-/* Behind the printable ASCII that stands for itself, eight bytes at a time. In `special` the high
- * bit of a byte is set for a quote, a backslash, a control character and what is not ASCII; a carry
- * may set it wrongly, but only above one that is right. */
-static const char *skip_plain(const char *at, const char *end)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-
-    while (end - at >= 8) {
-        uint64_t word;
-        /* Not by a pointer of that type: at need not be aligned for it. */
-        memcpy(&word, at, sizeof(word));
-        word = le64toh(word);
-        uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
-        uint64_t special = (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-                            ((word - ones * 0x20) & ~word) | word) &
-                           ones << 7;
-        if (special != 0) {
-            return at + (__builtin_ctzll(special) >> 3);
-        }
-        at += 8;
-    }
-    while (at < end && *at != '"' && *at != '\\' && *at >= 0x20 && *at < 0x7F) {
-        at++;
-    }
-    return at;
 }
 
 /* The four digits of a \u escape, as one UTF-16 unit. False when there are fewer. */
@@ -198,7 +172,7 @@ static bool check_escape(struct parser *parser)
 static bool scan_string(struct parser *parser, bool *ret_escaped)
 {
     for (;;) {
-        parser->at = skip_plain(parser->at, parser->end);
+        parser->at = record_skip_plain(parser->at, parser->end);
         if (parser->at == parser->end) {
             return fault(parser, "a string is not closed");
         }
@@ -321,7 +295,7 @@ static bool scan_object(struct parser *parser, struct level level);
 static bool scan_array(struct parser *parser);
 
 /* level: the members that it may have, should it be an object. */
-static bool scan_value(struct parser *parser, struct level level)
+static bool scan_any(struct parser *parser, struct level level)
 {
     bool escaped = false;
 
@@ -339,6 +313,32 @@ static bool scan_value(struct parser *parser, struct level level)
     default:
         return scan_word(parser);
     }
+}
+
+/* For a line that others will be compared with: notes where the value stands. An array is one
+ * value, since others have more or fewer elements. */
+static bool scan_leaf(struct parser *parser, struct level level)
+{
+    struct record_leaves *leaves = parser->leaves;
+    const char *start = parser->at;
+
+    parser->leaves = NULL;
+    bool good = scan_any(parser, level);
+    parser->leaves = leaves;
+    if (leaves->count == RECORD_LEAVES) {
+        leaves->too_many = true;
+    } else {
+        leaves->list[leaves->count++] = (struct record_leaf){
+            (uint32_t)(start - leaves->line), (uint32_t)(parser->at - leaves->line), parser->depth};
+    }
+    return good;
+}
+
+/* An object is what its members are. */
+static bool scan_value(struct parser *parser, struct level level)
+{
+    return parser->leaves == NULL || next(parser) == '{' ? scan_any(parser, level)
+                                                         : scan_leaf(parser, level);
 }
 
 /* Behind the opening bracket; true with *ret_empty when the closing one follows at once. The parser
@@ -539,6 +539,36 @@ const char *record_parse(const char *line, size_t length, struct record *ret_rec
     }
     *ret_offset = (size_t)(parser.at - line);
     return parser.fault;
+}
+
+/* As record_parse(), and where the values stand. */
+bool record_parse_leaves(const char *line, size_t length, struct record *ret_record,
+                         struct record_leaves *ret_leaves)
+{
+    struct parser parser = {
+        .at = line, .end = line + length, .record = ret_record, .leaves = ret_leaves};
+
+    memset(ret_record, 0, sizeof(*ret_record));
+    ret_record->line = line;
+    ret_record->length = length;
+    ret_leaves->line = line;
+    ret_leaves->count = 0;
+    ret_leaves->too_many = false;
+    return scan_line(&parser) && !ret_leaves->too_many;
+}
+
+/* One value that has no known members. */
+const char *record_scan_leaf(const char *at, const char *end, unsigned depth)
+{
+    struct parser parser = {.at = at, .end = end, .depth = depth};
+
+    return scan_value(&parser, no_level) ? parser.at : NULL;
+}
+
+/* An object or a value, by the list of members. */
+bool record_is_leaf(enum record_field field)
+{
+    return members[field].next == field + 1;
 }
 
 /* ---- asking -----------------------------------------------------------------------------------

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Works through pieces of files in several threads, for read.c.
+ *
+ * scan_begin() puts a piece into the queue; work_loop() of each thread, and scan_wait() of the
+ * caller, take pieces out and call look_through(), which reads the bytes (read_piece) and goes
+ * through the lines (take_line). A line belongs to the piece in which it begins: the first one of a
+ * piece begins behind the first newline, and the last is read to its end beyond the piece. So a
+ * piece needs nothing of the one before it, and the order of work does not matter.
+ *
+ * pread(2) and not mmap(2): a file that is cut while it is read must not kill the reader (SIGBUS).
+ */
+#include "tools/review/scan.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "model/record_limits.h"
+
+enum { MOST_THREADS = 16, MORE = 64 * 1024 };
+
+/* What one thread has for itself. */
+struct worker {
+    struct scan *scan;
+    pthread_t thread;
+    struct record_kinds *kinds; /* NULL: every line is parsed by itself */
+    struct record some;         /* the fields that are wanted; the others stay empty */
+};
+
+struct scan {
+    struct scan_filter filter;
+    bool times;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* under the lock: */
+    struct scan_piece *first, **last; /* the queue */
+    bool stop;
+    /* the caller's: */
+    struct scan_piece *unused;
+    unsigned threads;
+    struct worker own, workers[MOST_THREADS];
+};
+
+/* ---- one piece -------------------------------------------------------------------------------
+ */
+
+/* More bytes behind those that there are, up to `most` of them. False when none came: at_end or
+ * failed is set then. */
+static bool read_more(struct scan_piece *piece, size_t most)
+{
+    ssize_t got;
+
+    if (piece->end + most > piece->capacity) {
+        char *larger = base_resize(piece->buffer, 1, piece->end + most);
+        if (larger == NULL) {
+            piece->failed = "out of memory";
+            return false;
+        }
+        piece->buffer = larger;
+        piece->capacity = piece->end + most;
+    }
+    do {
+        got =
+            pread(piece->fd, piece->buffer + piece->end, most, (off_t)(piece->start + piece->end));
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        piece->failed = strerrordesc_np(errno);
+        return false;
+    }
+    piece->end += (size_t)got;
+    piece->at_end = got == 0;
+    return got > 0;
+}
+
+/* All bytes of the piece itself, and the one before: a newline there begins a line here. */
+static bool read_piece(struct scan_piece *piece)
+{
+    piece->start = piece->from > 0 ? piece->from - 1 : 0;
+    while (piece->start + piece->end < piece->to) {
+        if (!read_more(piece, (size_t)(piece->to - piece->start) - piece->end)) {
+            return piece->failed == NULL;
+        }
+    }
+    return true;
+}
+
+/* NULL: out of memory, and failed is set. */
+static struct scan_item *add_item(struct scan_piece *piece, size_t at, size_t length)
+{
+    if (piece->count == piece->room) {
+        size_t room = piece->room == 0 ? 64 : 2 * piece->room;
+        struct scan_item *larger = base_resize(piece->items, room, sizeof(*larger));
+        if (larger == NULL) {
+            piece->failed = "out of memory";
+            return NULL;
+        }
+        piece->items = larger;
+        piece->room = room;
+    }
+    struct scan_item *item = &piece->items[piece->count++];
+    *item =
+        (struct scan_item){.at = at, .length = length, .line = piece->lines, .time = piece->time};
+    return item;
+}
+
+/* The merge needs the time of every record, wanted or not. */
+static void note_time(const struct scan *scan, struct scan_piece *piece,
+                      const struct record *record)
+{
+    int64_t time;
+
+    if (scan->times && record_time(record, RECORD_TIMESTAMP, &time) && time > piece->time) {
+        piece->time = time;
+    }
+}
+
+/* A record that is wanted, with all its fields. */
+static void take_record(const struct scan *scan, struct scan_piece *piece,
+                        const struct record *record)
+{
+    struct scan_item *item =
+        add_item(piece, (size_t)(record->line - piece->buffer), record->length);
+
+    if (item != NULL && scan->filter.write != NULL) {
+        item->text = piece->texts.length;
+        scan->filter.write(scan->filter.context, record, &piece->texts);
+        item->text_length = piece->texts.length - item->text;
+        if (piece->texts.failed) {
+            piece->failed = "out of memory";
+        }
+    }
+}
+
+/* Of a line that is like another only the fields that the filter asks for are looked up, until it
+ * is known that the record is wanted. */
+static void take_line(struct worker *worker, struct scan_piece *piece, size_t at, size_t length,
+                      bool finished)
+{
+    const struct scan_filter *filter = &worker->scan->filter;
+    const char *line = piece->buffer + at, *fault;
+    struct record all;
+    size_t fault_at = 0;
+
+    piece->lines++;
+    if (record_like(worker->kinds, line, length)) {
+        piece->records++;
+        record_like_some(worker->kinds, &filter->wanted, &worker->some);
+        note_time(worker->scan, piece, &worker->some);
+        if (filter->matches(filter->context, &worker->some)) {
+            record_like_all(worker->kinds, &all);
+            take_record(worker->scan, piece, &all);
+        }
+        return;
+    }
+    if ((fault = record_parse_new(worker->kinds, line, length, &all, &fault_at)) == NULL) {
+        piece->records++;
+        note_time(worker->scan, piece, &all);
+        if (filter->matches(filter->context, &all)) {
+            take_record(worker->scan, piece, &all);
+        }
+        return;
+    }
+    struct scan_item *item = add_item(piece, at, length);
+    if (item != NULL) {
+        item->fault = fault;
+        item->fault_at = fault_at;
+        item->finished = finished;
+    }
+}
+
+/* Its rest is passed over by the pieces behind, in which no line begins. */
+static void take_long_line(struct scan_piece *piece, size_t at)
+{
+    piece->lines++;
+    struct scan_item *item = add_item(piece, at, 0);
+    if (item != NULL) {
+        item->fault = "a line longer than 1 MiB";
+        item->too_long = item->finished = true;
+    }
+}
+
+/* The newline of the line that begins at `at`, read for if need be. NULL: the file ends before, the
+ * line is too long, or reading failed. */
+static const char *find_newline(struct scan_piece *piece, size_t at)
+{
+    size_t searched = at;
+    const char *newline = NULL;
+
+    while ((newline = memchr(piece->buffer + searched, '\n', piece->end - searched)) == NULL) {
+        searched = piece->end;
+        if (piece->end - at > RECORD_MAX_LINE || piece->at_end || !read_more(piece, MORE)) {
+            return NULL;
+        }
+    }
+    return newline;
+}
+
+/* Lines that begin before piece->to. */
+static void take_lines(struct worker *worker, struct scan_piece *piece, size_t at)
+{
+    while (piece->failed == NULL && piece->start + at < piece->to) {
+        const char *newline = find_newline(piece, at);
+        if (piece->failed != NULL) {
+            return;
+        }
+        size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : piece->end) - at;
+        if (length > RECORD_MAX_LINE) {
+            take_long_line(piece, at);
+        } else if (newline != NULL || length > 0) {
+            take_line(worker, piece, at, length, newline != NULL);
+        }
+        if (newline == NULL) {
+            return;
+        }
+        at += length + 1;
+    }
+}
+
+/* Everything that is known of a piece comes from its bytes alone. */
+static void look_through(struct worker *worker, struct scan_piece *piece)
+{
+    size_t at = 0;
+
+    if (!read_piece(piece)) {
+        return;
+    }
+    if (piece->from > 0) {
+        const char *newline = memchr(piece->buffer, '\n', piece->end);
+        if (newline == NULL) {
+            return;
+        }
+        at = (size_t)(newline + 1 - piece->buffer);
+    }
+    take_lines(worker, piece, at);
+}
+
+/* ---- threads ---------------------------------------------------------------------------------
+ */
+
+/* Under the lock; NULL: nothing waits. */
+static struct scan_piece *take_waiting(struct scan *scan)
+{
+    struct scan_piece *piece = scan->first;
+
+    if (piece != NULL) {
+        scan->first = piece->next;
+        scan->last = scan->first == NULL ? &scan->first : scan->last;
+        piece->state = SCAN_BUSY;
+    }
+    return piece;
+}
+
+/* Under the lock, which is released for the work. */
+static void work_on(struct worker *worker, struct scan_piece *piece)
+{
+    struct scan *scan = worker->scan;
+
+    pthread_mutex_unlock(&scan->lock);
+    look_through(worker, piece);
+    pthread_mutex_lock(&scan->lock);
+    piece->state = SCAN_DONE;
+    pthread_cond_broadcast(&scan->changed);
+}
+
+static void *work_loop(void *argument)
+{
+    struct worker *worker = argument;
+    struct scan *scan = worker->scan;
+
+    pthread_mutex_lock(&scan->lock);
+    while (!scan->stop) {
+        struct scan_piece *piece = take_waiting(scan);
+        if (piece != NULL) {
+            work_on(worker, piece);
+        } else {
+            pthread_cond_wait(&scan->changed, &scan->lock);
+        }
+    }
+    pthread_mutex_unlock(&scan->lock);
+    return NULL;
+}
+
+/* Signals go to the caller's thread, which looks for them between records. A thread that cannot be
+ * started is done without. */
+static void start_threads(struct scan *scan, unsigned threads)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (scan->threads + 1 < threads && scan->threads < MOST_THREADS) {
+        struct worker *worker = &scan->workers[scan->threads];
+        *worker = (struct worker){.scan = scan, .kinds = record_kinds_new()};
+        if (pthread_create(&worker->thread, NULL, work_loop, worker) != 0) {
+            record_kinds_free(worker->kinds);
+            break;
+        }
+        scan->threads++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct scan *scan_new(const struct scan_filter *filter, unsigned threads, bool times)
+{
+    struct scan *scan = base_alloc(1, sizeof(*scan));
+
+    if (scan == NULL) {
+        return NULL;
+    }
+    scan->filter = *filter;
+    scan->times = times;
+    if (times) {
+        scan->filter.wanted.list[scan->filter.wanted.count++] = RECORD_TIMESTAMP;
+    }
+    scan->last = &scan->first;
+    pthread_mutex_init(&scan->lock, NULL);
+    pthread_cond_init(&scan->changed, NULL);
+    scan->own = (struct worker){.scan = scan, .kinds = record_kinds_new()};
+    start_threads(scan, threads);
+    return scan;
+}
+
+/* Not while a thread may work on it. */
+void scan_free_piece(struct scan_piece *piece)
+{
+    base_free(piece->buffer);
+    base_free(piece->items);
+    text_release(&piece->texts);
+    base_free(piece);
+}
+
+void scan_free(struct scan *scan)
+{
+    if (scan == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&scan->lock);
+    scan->stop = true;
+    pthread_cond_broadcast(&scan->changed);
+    pthread_mutex_unlock(&scan->lock);
+    for (unsigned i = 0; i < scan->threads; i++) {
+        pthread_join(scan->workers[i].thread, NULL);
+        record_kinds_free(scan->workers[i].kinds);
+    }
+    while (scan->unused != NULL) {
+        struct scan_piece *next = scan->unused->next;
+        scan_free_piece(scan->unused);
+        scan->unused = next;
+    }
+    record_kinds_free(scan->own.kinds);
+    pthread_cond_destroy(&scan->changed);
+    pthread_mutex_destroy(&scan->lock);
+    base_free(scan);
+}
+
+/* ---- the caller ------------------------------------------------------------------------------
+ */
+
+/* Its memory stays, but for the results. */
+static void make_anew(struct scan_piece *piece, int fd, uint64_t from, uint64_t to)
+{
+    struct text texts = piece->texts;
+
+    text_clear(&texts);
+    *piece = (struct scan_piece){.fd = fd,
+                                 .from = from,
+                                 .to = to,
+                                 .state = SCAN_WAITING,
+                                 .buffer = piece->buffer,
+                                 .capacity = piece->capacity,
+                                 .items = piece->items,
+                                 .room = piece->room,
+                                 .texts = texts,
+                                 .time = INT64_MIN};
+}
+
+struct scan_piece *scan_begin(struct scan *scan, int fd, uint64_t from, uint64_t to)
+{
+    struct scan_piece *piece = scan->unused;
+
+    if (piece != NULL) {
+        scan->unused = piece->next;
+    } else if ((piece = base_alloc(1, sizeof(*piece))) == NULL) {
+        return NULL;
+    }
+    make_anew(piece, fd, from, to);
+    pthread_mutex_lock(&scan->lock);
+    *scan->last = piece;
+    scan->last = &piece->next;
+    pthread_cond_signal(&scan->changed);
+    pthread_mutex_unlock(&scan->lock);
+    return piece;
+}
+
+/* The oldest piece first, which is the one that is waited for unless a thread has it. */
+void scan_wait(struct scan *scan, struct scan_piece *piece)
+{
+    pthread_mutex_lock(&scan->lock);
+    while (piece->state != SCAN_DONE) {
+        struct scan_piece *other = take_waiting(scan);
+        if (other != NULL) {
+            work_on(&scan->own, other);
+        } else {
+            pthread_cond_wait(&scan->changed, &scan->lock);
+        }
+    }
+    pthread_mutex_unlock(&scan->lock);
+}
+
+void scan_give_back(struct scan *scan, struct scan_piece *piece)
+{
+    piece->next = scan->unused;
+    scan->unused = piece;
+}
+
+unsigned scan_processors(void)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > MOST_THREADS ? MOST_THREADS : count < 1 ? 1 : (unsigned)count;
+}

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The quick ways of reading a log against the plain one, over random logs with everything that may
+ * be wrong with one: record_like() against record_parse(), and read_only() with one thread and with
+ * several against read_next() with query_matches().
+ */
+#include "tools/review/read.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/alloc.h"
+#include "support/audit_generate.h"
+#include "tools/review/query.h"
+
+enum { FILES = 3, RECORDS = 700, LONG = 1024 * 1024 + 200000 };
+
+static char folder[64], paths[FILES][128];
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+    return *state >> 33;
+}
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/miguard-scan-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int i = 0; i < FILES; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "%s/log%d", folder, i);
+    }
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* A file as one text, with a zero behind it. */
+static char *slurp(const char *path, size_t *ret_length)
+{
+    FILE *file = fopen(path, "re");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fseek(file, 0, SEEK_END), 0);
+    *ret_length = (size_t)ftell(file);
+    rewind(file);
+    char *text = calloc(1, *ret_length + 1);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_uint_eq(fread(text, 1, *ret_length, file), *ret_length);
+    fclose(file);
+    return text;
+}
+
+/* ---- what may be wrong with a line -----------------------------------------------------------
+ */
+
+/* Bytes that mean something to a parser, and some that do not. */
+static const char bytes[] = "\"\\{}[],:0123456789-+.eEtfnu \t\r\x01\x7f\x80\xc3\xa4xN";
+
+static void change_byte(char *line, size_t *length, uint64_t *state)
+{
+    line[next_random(state) % *length] = bytes[next_random(state) % (sizeof(bytes) - 1)];
+}
+
+static void insert_byte(char *line, size_t *length, uint64_t *state)
+{
+    size_t at = next_random(state) % *length;
+
+    memmove(line + at + 1, line + at, *length - at);
+    line[at] = bytes[next_random(state) % (sizeof(bytes) - 1)];
+    ++*length;
+}
+
+static void remove_bytes(char *line, size_t *length, uint64_t *state)
+{
+    size_t at = next_random(state) % *length, many = 1 + next_random(state) % 3;
+
+    many = many < *length - at ? many : *length - at;
+    memmove(line + at, line + at + many, *length - at - many);
+    *length -= many;
+}
+
+static void cut(char *line, size_t *length, uint64_t *state)
+{
+    (void)line;
+    *length = next_random(state) % *length;
+}
+
+/* The class in another spelling, which a search for the bytes would not find. */
+static void escape(char *line, size_t *length, uint64_t *state)
+{
+    static const char name[] = "\"class\":\"M";
+    char *at = memmem(line, *length, name, sizeof(name) - 1);
+
+    (void)state;
+    if (at != NULL) {
+        at += sizeof(name) - 2;
+        memmove(at + 6, at + 1, (size_t)(line + *length - at) - 1);
+        memcpy(at, "\\u004d", 6);
+        *length += 5;
+    }
+}
+
+/* The clock was set: any time of the same length. */
+static void set_clock(char *line, size_t *length, uint64_t *state)
+{
+    if (*length > 40) {
+        line[26] = (char)('0' + next_random(state) % 10);
+        line[28] = (char)('0' + next_random(state) % 6);
+    }
+}
+
+static void (*const changes[])(char *line, size_t *length, uint64_t *state) = {
+    change_byte, insert_byte, remove_bytes, cut, escape, set_clock, set_clock};
+
+/* Few changes in most lines, many in some. */
+static void mutate(char *line, size_t *length, uint64_t *state)
+{
+    while (*length > 0 && next_random(state) % 3 != 0) {
+        changes[next_random(state) % (sizeof(changes) / sizeof(changes[0]))](line, length, state);
+    }
+}
+
+/* ---- one line --------------------------------------------------------------------------------
+ */
+
+static void same_record(const struct record *a, const struct record *b)
+{
+    ck_assert_ptr_eq(a->line, b->line);
+    ck_assert_uint_eq(a->length, b->length);
+    for (int i = 0; i < RECORD_FIELD_COUNT; i++) {
+        ck_assert_msg(a->field[i].at == b->field[i].at && a->field[i].length == b->field[i].length,
+                      "field %d of %.*s", i, (int)a->length, a->line);
+    }
+}
+
+/* With a good line that is learnt now and then: most mutants are like it. */
+static bool check_line(struct record_kinds *kinds, const char *line, size_t length)
+{
+    const struct record_fields_wanted wanted = {{RECORD_CLASS, RECORD_HASH, RECORD_DECISION}, 3};
+    struct record plain, like, some = {0};
+    size_t at = 0, at_new = 0;
+    const char *fault = record_parse(line, length, &plain, &at);
+
+    bool is_like = record_like(kinds, line, length);
+    if (is_like) {
+        ck_assert_msg(fault == NULL, "%s: %.*s", fault, (int)length, line);
+        record_like_all(kinds, &like);
+        same_record(&plain, &like);
+        record_like_some(kinds, &wanted, &some);
+        for (size_t i = 0; i < wanted.count; i++) {
+            ck_assert_ptr_eq(some.field[wanted.list[i]].at, plain.field[wanted.list[i]].at);
+        }
+        return true;
+    }
+    const char *fault_new = record_parse_new(kinds, line, length, &like, &at_new);
+    ck_assert_ptr_eq(fault_new, fault);
+    if (fault == NULL) {
+        same_record(&plain, &like);
+    } else {
+        ck_assert_uint_eq(at, at_new);
+    }
+    return false;
+}
+
+START_TEST(like_is_parse)
+{
+    const struct generate generate = {.seed = 7, .count = RECORDS};
+    struct record_kinds *kinds = record_kinds_new();
+    uint64_t state = 11;
+    size_t length, likes = 0, lines = 0;
+    int rounds = getenv("QUICK") != NULL ? 5 : 60;
+
+    make_folder();
+    ck_assert(audit_generate(paths[0], &generate));
+    char *text = slurp(paths[0], &length);
+    for (int round = 0; round < rounds; round++) {
+        for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+            size_t size = (size_t)(end - at);
+            /* Of its size exactly: a byte too far is found by ASan. */
+            char *line = malloc(size + 64 * 8);
+            ck_assert_ptr_nonnull(line);
+            memcpy(line, at, size);
+            size = size < 4096 ? size : 4096;
+            for (int i = 0; i < 30 && size > 0 && round > 0; i++) {
+                if (next_random(&state) % 4 != 0) {
+                    break;
+                }
+                changes[next_random(&state) % (sizeof(changes) / sizeof(changes[0]))](line, &size,
+                                                                                      &state);
+            }
+            char *exact = malloc(size + 1);
+            memcpy(exact, line, size);
+            likes += check_line(kinds, exact, size);
+            lines++;
+            free(exact);
+            free(line);
+        }
+    }
+    /* It is of use only when most lines are like another. */
+    ck_assert_uint_gt(likes, lines / 2);
+    free(text);
+    record_kinds_free(kinds);
+    remove_folder();
+}
+END_TEST
+
+/* Each byte of a line in turn becomes another one, goes, or has another before it. */
+START_TEST(each_byte)
+{
+    const struct generate generate = {.seed = 3, .count = 2};
+    struct record_kinds *kinds = record_kinds_new();
+    size_t length, likes = 0;
+
+    make_folder();
+    ck_assert(audit_generate(paths[0], &generate));
+    char *text = slurp(paths[0], &length);
+    length = (size_t)(strchr(text, '\n') - text);
+    char *line = malloc(length + 1);
+    ck_assert_ptr_nonnull(line);
+    ck_assert(!check_line(kinds, text, length));
+    for (size_t at = 0; at < length; at++) {
+        for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
+            memcpy(line, text, length);
+            line[at] = bytes[i];
+            likes += check_line(kinds, line, length);
+            memcpy(line + at + 1, text + at, length - at);
+            likes += check_line(kinds, line, length + 1);
+        }
+        memcpy(line, text, at);
+        memcpy(line + at, text + at + 1, length - at - 1);
+        likes += check_line(kinds, line, length - 1);
+        likes += check_line(kinds, text, length);
+    }
+    ck_assert_uint_gt(likes, length);
+    free(line);
+    free(text);
+    record_kinds_free(kinds);
+    remove_folder();
+}
+END_TEST
+
+/* A value may be deeper nested than the one in its place, up to the limit and no further. */
+START_TEST(depth_is_counted)
+{
+    struct record_kinds *kinds = record_kinds_new();
+    char line[128], deep[64];
+    int likes = 0;
+
+    for (int i = 1; i < 20; i++) {
+        memset(deep, '[', (size_t)i);
+        memset(deep + i, ']', (size_t)i);
+        deep[2 * i] = '\0';
+        /* All of one length, so that each is compared with the first. */
+        snprintf(line, sizeof(line), "{\"miguard\":{\"x\":{\"y\":%s,\"z\":\"%*s\"}}}", deep,
+                 2 * (20 - i), "");
+        likes += check_line(kinds, line, strlen(line));
+    }
+    ck_assert_int_eq(likes, 16 - 3 - 1);
+    record_kinds_free(kinds);
+}
+END_TEST
+
+/* ---- whole logs ------------------------------------------------------------------------------
+ */
+
+/* Random lines at path; packed: with zlib. */
+static void make_log(const char *path, uint64_t *state, bool packed)
+{
+    const struct generate generate = {.seed = next_random(state),
+                                      .count = 20 + next_random(state) % RECORDS,
+                                      .start = GENERATE_START +
+                                               (int64_t)(next_random(state) % 300) * 1000000000};
+    size_t length;
+
+    ck_assert(audit_generate(path, &generate));
+    char *text = slurp(path, &length), *line = malloc(LONG);
+    ck_assert_ptr_nonnull(line);
+    gzFile file = gzopen(path, packed ? "w1" : "wT");
+    ck_assert_ptr_nonnull(file);
+    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        size_t size = (size_t)(end - at);
+        memcpy(line, at, size);
+        if (next_random(state) % 8 == 0) {
+            mutate(line, &size, state);
+        }
+        if (next_random(state) % 400 == 0) { /* longer than a piece, and than a line may be */
+            size = next_random(state) % 2 == 0 ? LONG : 400000;
+            memset(line, 'x', size);
+        }
+        ck_assert_int_eq(gzwrite(file, line, (unsigned)size), (int)size);
+        /* A writer was killed: the next record stands in the same line. */
+        if (next_random(state) % 60 != 0) {
+            ck_assert_int_eq(gzwrite(file, "\n", 1), 1);
+        }
+    }
+    gzclose(file);
+    free(line);
+    free(text);
+}
+
+static void write_place(const void *context, const struct record *record, struct text *text)
+{
+    (void)context;
+    text_append(text, "<");
+    text_append_bytes(text, record->field[RECORD_SEQUENCE].at,
+                      record->field[RECORD_SEQUENCE].length);
+    text_append(text, ">");
+}
+
+static bool matches(const void *context, const struct record *record)
+{
+    return query_matches(context, record);
+}
+
+/* How a log is read. */
+struct way {
+    bool only, writes;
+    unsigned threads;
+};
+
+/* Everything that a reader gives out, as one text. */
+static struct text read_whole(const struct way *way, enum read_order order, size_t count,
+                              const struct query *query)
+{
+    struct scan_filter filter = {.matches = matches, .context = query};
+    const char *files[FILES] = {paths[0], paths[1], paths[2]}, *fault = NULL;
+    struct text out = TEXT_EMPTY;
+    struct log_reader *reader = NULL;
+    struct record record;
+    struct read_place place;
+    enum read_result result;
+
+    ck_assert_int_eq(read_open(files, count, order, &reader, NULL), MIGUARD_OK);
+    query_fields(query, &filter.wanted);
+    filter.write = way->writes ? write_place : NULL;
+    ck_assert(!way->only || read_only(reader, &filter, way->threads));
+    while ((result = read_next(reader, &record, &place, &fault)) != READ_END) {
+        if (result == READ_PASSED ||
+            (result == READ_RECORD && !way->only && !query_matches(query, &record))) {
+            continue;
+        }
+        text_format(&out, "%s:%llu@%llu ", strrchr(place.file, '/'), (unsigned long long)place.line,
+                    (unsigned long long)place.offset);
+        if (result != READ_RECORD) {
+            text_append(&out, fault);
+        } else if (way->writes) {
+            const struct slice text = read_text(reader);
+            text_append_bytes(&out, text.at, text.length);
+        } else {
+            write_place(NULL, &record, &out);
+        }
+        text_append_bytes(&out, record.line != NULL ? record.line : "", record.length);
+        text_append(&out, "\n");
+    }
+    read_close(reader);
+    ck_assert(!out.failed);
+    return out;
+}
+
+static const struct {
+    const char *option, *value;
+} conditions[] = {
+    {"--class", "MG_*"},       {"--class", "MG_File"}, {"--user", "1000"},
+    {"--decision", "deny"},    {"--text", "needle"},   {"--start", "2026-03-01T00:05:00Z"},
+    {"--sequence", "100-300"}, {"--pid", "0-9999999"}, {"--host", "nowhere"},
+};
+
+/* The plain way and all others come to the same. */
+static void check_ways(size_t count, enum read_order order, const struct query *query)
+{
+    static const struct way plain = {0}, ways[] = {
+                                             {true, false, 1},
+                                             {true, false, 3},
+                                             {true, true, 1},
+                                             {true, true, 3},
+                                         };
+    struct text expected = read_whole(&plain, order, count, query);
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        struct text got = read_whole(&ways[i], order, count, query);
+        ck_assert_msg(expected.length == got.length &&
+                          (got.length == 0 || memcmp(expected.data, got.data, got.length) == 0),
+                      "way %zu: %zu bytes, not %zu", i, got.length, expected.length);
+        text_release(&got);
+    }
+    text_release(&expected);
+}
+
+/* Lines of a length that divides any piece: one begins where a piece begins. */
+START_TEST(lines_end_with_pieces)
+{
+    struct query *query = query_new();
+
+    make_folder();
+    FILE *file = fopen(paths[0], "we");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < 3000; i++) {
+        fprintf(file, "{\"event\":{\"sequence\":%05d,\"x\":\"%*s\"}}\n", 10000 + i, 512 - 36, "");
+    }
+    ck_assert_int_eq(ftell(file), 3000 * 512);
+    fclose(file);
+    check_ways(1, READ_BY_TIME, query);
+    query_free(query);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(only_is_all)
+{
+    uint64_t state = 100 + (uint64_t)_i;
+    struct query *query = query_new();
+    size_t count = 1 + next_random(&state) % FILES;
+    enum read_order order = next_random(&state) % 3 == 0 ? READ_BY_FILE : READ_BY_TIME;
+    struct miguard_error error;
+
+    make_folder();
+    for (size_t i = 0; i < count; i++) {
+        make_log(paths[i], &state, next_random(&state) % 3 == 0);
+    }
+    size_t at = (size_t)_i % (sizeof(conditions) / sizeof(conditions[0]));
+    ck_assert_int_eq(query_add(query, conditions[at].option, conditions[at].value, &error),
+                     MIGUARD_OK);
+    check_ways(count, order, query);
+    query_free(query);
+    remove_folder();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("audit_scan");
+    TCase *all = tcase_create("all");
+
+    tcase_set_timeout(all, 120);
+    tcase_add_test(all, like_is_parse);
+    tcase_add_test(all, each_byte);
+    tcase_add_test(all, lines_end_with_pieces);
+    tcase_add_test(all, depth_is_counted);
+    tcase_add_loop_test(all, only_is_all, 0, getenv("QUICK") != NULL ? 18 : 180);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
