@@ -89,6 +89,14 @@ MI_Result MI_CALL guarded_operation_answer_prompt(MI_Operation *operation,
 MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *operation,
                                                  MI_OperationCallback_ResponseType response);
 
+/* final_post.c: a call of the host's context. False: its final post was made, or waits for calls
+ * under way, and the host must not be called. Otherwise the end must follow. */
+bool final_post_begin_call(struct guarded_context *context);
+void final_post_end_call(struct guarded_context *context);
+/* Posts, now or with the last call that ends; once, of a context that has ended. OK, or what the
+ * host answers. */
+MI_Result final_post(struct guarded_context *context, const struct final_post *final);
+
 /* host_refusal.c: whether the host gave this session to other ids before; remembers it. */
 bool host_session_is_anothers(const MI_Session *session, const struct miguard_identity *identity);
 /* A denial by the host's own check gets a sentence that says so, and a record. answer is what the

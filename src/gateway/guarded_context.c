@@ -336,8 +336,14 @@ static MI_Result ask_host(struct guarded_context *context, struct guarded_sessio
                                     .binding = &session->binding,
                                     .call_site = call_site};
     struct refusal refusal;
-    MI_Result result = MI_Context_GetLocalSession(context->host, &session->inner);
 
+    if (!final_post_begin_call(context)) {
+        guard_refuse_handle(OPERATION_GET_LOCAL_SESSION, SLOTS_STALE, context->id, call_site,
+                            &refusal);
+        return refused_result(&refusal);
+    }
+    MI_Result result = MI_Context_GetLocalSession(context->host, &session->inner);
+    final_post_end_call(context);
     if (result == MI_RESULT_OK) {
         session->of_another = host_session_is_anothers(&session->inner, &session->binding.identity);
     } else if (result == MI_RESULT_ACCESS_DENIED) {
@@ -452,71 +458,94 @@ static MI_Result MI_CALL guarded_get_local_session(const MI_Context *context, MI
 
 /* A callback of the provider unwound the end of a context: the host still gets its final result.
  * NULL: nothing is owed, or the post was made. */
-static void post_failure(MI_Context *const *host)
+static void post_failure(struct guarded_context *const *context)
 {
-    if (*host != NULL) {
-        (void)MI_Context_PostResult(*host, MI_RESULT_FAILED);
+    const struct final_post failure = {.kind = FINAL_RESULT, .code = MI_RESULT_FAILED};
+
+    if (*context != NULL) {
+        (void)final_post(*context, &failure);
     }
 }
 
-/* A final post: the guarded context ends first, so that no part of it outlives the host's context.
- * The host's post comes last and only from the one call that ended the context; a second final post
- * is refused as stale. */
-#define FINAL(Slot, PARAMETERS, POST)                                                              \
+/* The guarded context ends first, so that no part of it outlives the host's context. The host's
+ * post comes last and only from the one call that ended the context; a second final post is refused
+ * as stale. */
+static MI_Result end_with(struct guarded_context *guarded, const struct final_post *final,
+                          const MI_Context *context, const void *call_site)
+{
+    struct guarded_context *owed ON_LEAVING(post_failure) = guarded;
+
+    bool ended = end_context(guarded);
+    owed = NULL;
+    return ended ? final_post(guarded, final) : refuse_context(context, SLOTS_STALE, call_site);
+}
+
+/* A final post: what it says. */
+#define FINAL(Slot, PARAMETERS, ...)                                                               \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
         enum slots_verdict verdict = guarded_context_acquire(context, &guarded);                   \
-        if (verdict != SLOTS_OK) {                                                                 \
-            return refuse_context(context, verdict, __builtin_return_address(0));                  \
-        }                                                                                          \
-        MI_Context *owed ON_LEAVING(post_failure) = guarded->host;                                 \
-        MI_Context *host = end_context(guarded) ? owed : NULL;                                     \
-        owed = NULL;                                                                               \
-        return host != NULL ? POST                                                                 \
-                            : refuse_context(context, SLOTS_STALE, __builtin_return_address(0));   \
+        const struct final_post final = {__VA_ARGS__};                                             \
+        return verdict == SLOTS_OK                                                                 \
+                   ? end_with(guarded, &final, context, __builtin_return_address(0))               \
+                   : refuse_context(context, verdict, __builtin_return_address(0));                \
     }
 
-/* Every other slot is answered by the host on its own context. For a context that has ended, `end`
- * clears the outputs: a caller that does not check the result must not use what was there before.
- */
-#define FORWARD(Slot, PARAMETERS, ARGUMENTS, end)                                                  \
+/* For ON_LEAVING: NULL when no call of the host was begun, or it is over. */
+static void end_host_call(struct guarded_context *const *context)
+{
+    if (*context != NULL) {
+        final_post_end_call(*context);
+    }
+}
+
+/* Every other slot is answered by the host on its own context; NOT_SUPPORTED where the host has no
+ * such slot. For a context that has ended, `end` clears the outputs: a caller that does not check
+ * the result must not use what was there before. `before` comes ahead of the host's function. */
+#define FORWARD_AFTER(before, Slot, PARAMETERS, ARGUMENTS, end)                                    \
     static MI_Result MI_CALL guarded_##Slot PARAMETERS                                             \
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
+        struct guarded_context *called ON_LEAVING(end_host_call) = NULL;                           \
         enum slots_verdict verdict = guarded_context_acquire(context, &guarded);                   \
-        if (verdict != SLOTS_OK) {                                                                 \
+        if (verdict != SLOTS_OK || !final_post_begin_call(guarded)) {                              \
             end;                                                                                   \
-            return refuse_context(context, verdict, __builtin_return_address(0));                  \
+            return refuse_context(context, verdict != SLOTS_OK ? verdict : SLOTS_STALE,            \
+                                  __builtin_return_address(0));                                    \
         }                                                                                          \
+        called = guarded;                                                                          \
         MI_Context *host = guarded->host;                                                          \
-        return host->ft->Slot ARGUMENTS;                                                           \
+        __auto_type function = host->ft->Slot;                                                     \
+        if (function == NULL) {                                                                    \
+            end;                                                                                   \
+            return MI_RESULT_NOT_SUPPORTED;                                                        \
+        }                                                                                          \
+        before;                                                                                    \
+        return function ARGUMENTS;                                                                 \
     }
+#define FORWARD(Slot, PARAMETERS, ARGUMENTS, end)                                                  \
+    FORWARD_AFTER((void)0, Slot, PARAMETERS, ARGUMENTS, end)
+
+/* A question waits for the client, who may wait for the end of the request: the final post does not
+ * wait for its answer. */
+#define FORWARD_QUESTION(Slot, PARAMETERS, ARGUMENTS, end)                                         \
+    FORWARD_AFTER((end_host_call(&called), called = NULL), Slot, PARAMETERS, ARGUMENTS, end)
 
 /* What FORWARD does with the outputs of a call on a context that has ended. */
 #define NO_OUTPUT          (void)0
 #define OUTPUT(out, value) ((out) != NULL ? (void)(*(out) = (value)) : (void)0)
 
-/* A result that passes a refusal on goes with its sentence, which names what differs, the rule and
- * the record, and no value of the bound identity. The context has ended: its refusal stays. */
-static MI_Result post_result(const struct guarded_context *guarded, MI_Context *host,
-                             MI_Result code)
-{
-    if (guarded->refused != NULL && guarded->refused_as == code && host->ft->PostError != NULL) {
-        return host->ft->PostError(host, (MI_Uint32)code, MI_RESULT_TYPE_MI, guarded->refused);
-    }
-    return host->ft->PostResult(host, code);
-}
-
 /* The three posts that end a request. */
-FINAL(PostResult, (MI_Context * context, MI_Result code), post_result(guarded, host, code))
+FINAL(PostResult, (MI_Context * context, MI_Result code), .kind = FINAL_RESULT,
+      .code = (MI_Uint32)code)
 FINAL(PostError,
       (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message),
-      host->ft->PostError(host, code, type, message))
-FINAL(PostCimError, (MI_Context * context, const MI_Instance *error),
-      host->ft->PostCimError(host, error))
+      .kind = FINAL_ERROR, .code = code, .type = type, .message = message)
+FINAL(PostCimError, (MI_Context * context, const MI_Instance *error), .kind = FINAL_CIM_ERROR,
+      .error = error)
 
 /* In the order of the table in MI.h. Canceled answers true for a context that has ended, so that a
  * loop of the provider stops. */
@@ -571,20 +600,22 @@ FORWARD(WriteStreamParameter,
         (MI_Context * context, const MI_Char *name, const MI_Value *value, MI_Type type,
          MI_Uint32 flags),
         (host, name, value, type, flags), NO_OUTPUT)
-FORWARD(WriteCimError, (MI_Context * context, const MI_Instance *error, MI_Boolean *flag),
-        (host, error, flag), OUTPUT(flag, MI_FALSE))
-FORWARD(PromptUser,
-        (MI_Context * context, const MI_Char *message, MI_PromptType type, MI_Boolean *flag),
-        (host, message, type, flag), OUTPUT(flag, MI_FALSE))
-FORWARD(ShouldProcess,
-        (MI_Context * context, const MI_Char *target, const MI_Char *action, MI_Boolean *flag),
-        (host, target, action, flag), OUTPUT(flag, MI_FALSE))
-FORWARD(ShouldContinue, (MI_Context * context, const MI_Char *message, MI_Boolean *flag),
-        (host, message, flag), OUTPUT(flag, MI_FALSE))
-FORWARD(WriteError,
-        (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message,
-         MI_Boolean *flag),
-        (host, code, type, message, flag), OUTPUT(flag, MI_FALSE))
+FORWARD_QUESTION(WriteCimError, (MI_Context * context, const MI_Instance *error, MI_Boolean *flag),
+                 (host, error, flag), OUTPUT(flag, MI_FALSE))
+FORWARD_QUESTION(PromptUser,
+                 (MI_Context * context, const MI_Char *message, MI_PromptType type,
+                  MI_Boolean *flag),
+                 (host, message, type, flag), OUTPUT(flag, MI_FALSE))
+FORWARD_QUESTION(ShouldProcess,
+                 (MI_Context * context, const MI_Char *target, const MI_Char *action,
+                  MI_Boolean *flag),
+                 (host, target, action, flag), OUTPUT(flag, MI_FALSE))
+FORWARD_QUESTION(ShouldContinue, (MI_Context * context, const MI_Char *message, MI_Boolean *flag),
+                 (host, message, flag), OUTPUT(flag, MI_FALSE))
+FORWARD_QUESTION(WriteError,
+                 (MI_Context * context, MI_Uint32 code, const MI_Char *type, const MI_Char *message,
+                  MI_Boolean *flag),
+                 (host, code, type, message, flag), OUTPUT(flag, MI_FALSE))
 
 /* A host of API version 1 has no such slot, and the length of its table is unknown. The guard does
  * not need it, so it is answered here. */

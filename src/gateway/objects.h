@@ -20,6 +20,22 @@ _Static_assert((int)CIM_SPACE_SIZE == AUDIT_MAX_NAME && (int)CIM_CLASS_SIZE == A
                    (int)CIM_METHOD_SIZE == AUDIT_MAX_CIM,
                "names are kept as records have them");
 
+/* What a provider posts to end a request. The first part is borrowed; in a copy it is its own. */
+enum final_kind { FINAL_RESULT, FINAL_ERROR, FINAL_CIM_ERROR };
+
+struct final_post {
+    enum final_kind kind;
+    MI_Uint32 code;
+    const MI_Char *type, *message;
+    const MI_Instance *error;
+    char *own_type, *own_message;
+    MI_Instance *own_error;
+};
+
+/* Calls of the host's context under way, and whether its final post was made or is due with the
+ * last of them (final_post.c). */
+enum { CONTEXT_POSTED = 0x80000000U };
+
 /* A guarded context. The provider holds an address that stands for this one only, forever
  * (context_space.h). Lives until its final post and until the last call in it has returned. It
  * holds a pin of the guard of the process; each session holds a pin of it. Its lock is never held
@@ -34,6 +50,8 @@ struct guarded_context {
     pthread_mutex_t lock;         /* the list and ended; held for a few instructions only */
     bool ended;
     struct guarded_session *sessions;
+    atomic_uint host_calls;  /* see CONTEXT_POSTED */
+    struct final_post final; /* the copy of one that is due */
     /* The latest refusal, for the client (guarded_context_note_refusal()); NULL: none. */
     char *refused;
     MI_Result refused_as;
