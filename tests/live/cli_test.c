@@ -271,6 +271,7 @@ END_TEST
 
 #define FILE_RUN    "run --audit $T/audit.jsonl --module $P/file.so "
 #define ACCOUNT_RUN "run --audit $T/audit.jsonl --module $P/account.so "
+#define ORCHARD_RUN "run --audit $T/audit.jsonl --module $P/orchard.so "
 #define ACT_RUN     "run --audit $T/audit.jsonl --module $P/file.so --module $P/impersonator.so "
 
 static const struct row requests[] = {
@@ -288,6 +289,15 @@ static const struct row requests[] = {
     {FILE_RUN "get root/test MG_Nothing Path=/", 1, "", "INVALID_CLASS (5)", false},
     {FILE_RUN "enumerate root/test MG_File", 1, "", "NOT_SUPPORTED (7)", false},
 
+    {ORCHARD_RUN "get root/test MG_Tree Name=odd", 0, "    Height = NULL /* NaN */;\n", "", false},
+    {ORCHARD_RUN "get root/test MG_Tree Name=odd", 0,
+     "    Planted = \"2026**31**0000.000000+000\";", "", false},
+    {ORCHARD_RUN "get root/test MG_Tree Name=odd --json", 0, "\"Height\":\"NaN\",", "", false},
+    {ORCHARD_RUN "get root/test MG_Tree Name=odd --json", 0,
+     "\"Planted\":\"2026**31**0000.000000+000\"", "", false},
+    {ORCHARD_RUN "get root/test MG_Tree Name=apple", 0,
+     "    Height = 4.5;\n    Planted = \"20190330090000.000000+060\";\n    Kind = NULL;\n", "",
+     false},
     {ACCOUNT_RUN "enumerate root/test MG_Principal", 0, "instance of MG_UserAccount {", "", false},
     {ACCOUNT_RUN "enumerate root/test MG_Principal", 0, "instance of MG_GroupAccount {", "", false},
     {ACCOUNT_RUN "enumerate root/test MG_UserAccount --json", 0, "{\"Name\":\"root\",\"Uid\":0", "",

@@ -304,7 +304,10 @@ START_TEST(construct_on_garbage)
     ck_assert_ptr_null(thing.instance.nameSpace);
     ck_assert(is_null(&thing.instance, "Names"));
     ck_assert(is_null(&thing.instance, "Friend"));
-    /* defaults, which nobody modified */
+    ck_assert(is_null(&thing.instance, "Number"));
+    ck_assert(is_null(&thing.instance, "Text"));
+    /* defaults on request, which count as not modified */
+    instance_apply_defaults(&thing.instance);
     ck_assert_uint_eq(thing.Number.value, 7);
     ck_assert_str_eq(thing.Text.value, "plain");
     ck_assert_uint_ne(flags_of(&thing.instance, "Text") & MI_FLAG_NOT_MODIFIED, 0);
@@ -1055,6 +1058,7 @@ START_TEST(projection)
 {
     MI_Instance *thing = new_thing();
     MI_PropertySet *set = NULL;
+    instance_apply_defaults(thing);
     set_text(thing, "Id", "k");
     ck_assert_int_eq(property_set_new(&set), MI_RESULT_OK);
     ck_assert_int_eq(MI_PropertySet_AddElement(set, "NUMBER"), MI_RESULT_OK);

@@ -133,7 +133,7 @@ START_TEST(getting)
     ck_assert_int_eq(MI_OperationOptions_GetNumber(&options, "NUMBER", &number, &index, &flags),
                      MI_RESULT_OK);
     ck_assert_uint_eq(number, 42);
-    ck_assert_uint_eq(index, 0);
+    ck_assert_uint_eq(index, 1); /* behind the channels */
     ck_assert_uint_eq(flags, 0);
     ck_assert_int_eq(MI_OperationOptions_GetString(&options, "text", &text, NULL, NULL),
                      MI_RESULT_OK);
@@ -159,13 +159,13 @@ START_TEST(getting)
     ck_assert_int_eq(MI_OperationOptions_GetString(&options, NULL, &text, NULL, NULL),
                      MI_RESULT_INVALID_PARAMETER);
 
-    ck_assert_int_eq(MI_OperationOptions_GetOptionAt(&options, 1, &name, &value, &type, &flags),
+    ck_assert_int_eq(MI_OperationOptions_GetOptionAt(&options, 2, &name, &value, &type, &flags),
                      MI_RESULT_OK);
     ck_assert_str_eq(name, "text");
     ck_assert_int_eq(type, MI_STRING);
     ck_assert_str_eq(value.string, "new");
-    ck_assert_int_eq(MI_OperationOptions_GetOptionAt(&options, 3, &name, &value, &type, &flags),
-                     MI_RESULT_NO_SUCH_PROPERTY);
+    ck_assert_int_eq(MI_OperationOptions_GetOptionAt(&options, 4, &name, &value, &type, &flags),
+                     MI_RESULT_INVALID_PARAMETER);
     ck_assert_ptr_null(name);
     ck_assert_int_eq(MI_OperationOptions_GetOptionAt(&options, 0, NULL, &value, &type, &flags),
                      MI_RESULT_INVALID_PARAMETER);
@@ -229,7 +229,7 @@ START_TEST(channels)
     MI_Uint32 flags = 9;
     ck_assert_int_eq(MI_OperationOptions_GetEnabledChannels(&options, list, 3, &count, &flags),
                      MI_RESULT_OK);
-    ck_assert_uint_eq(count, 0);
+    ck_assert_uint_eq(count, 3);
     ck_assert_uint_eq(flags, 0);
     ck_assert_int_eq(MI_OperationOptions_EnableChannel(&options, 0), MI_RESULT_OK);
     ck_assert_int_eq(MI_OperationOptions_EnableChannel(&options, 1), MI_RESULT_OK);

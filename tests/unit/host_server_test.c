@@ -200,7 +200,7 @@ static const struct {
     {"get by enumeration", GET, SPACE, "T_Gadget", "g2", MI_RESULT_OK, "g2 ", 1},
     {"get by enumeration, no match", GET, SPACE, "T_Gadget", "g9", MI_RESULT_NOT_FOUND, "", 1},
     {"get, keys differ in case", GET, SPACE, "T_Gadget", "G2", MI_RESULT_NOT_FOUND, "", 1},
-    {"get, no slots", GET, SPACE, "T_Bare", "x", MI_RESULT_NOT_SUPPORTED, "", 0},
+    {"get, no slots", GET, SPACE, "T_Bare", "x", MI_RESULT_INVALID_CLASS, "", 0},
     {"get, no provider", GET, SPACE, "T_Hollow", "x", MI_RESULT_INVALID_CLASS, "", 0},
     {"get, abstract", GET, SPACE, "T_Base", "x", MI_RESULT_INVALID_CLASS, "", 0},
     {"get, dynamic", GET, SPACE, "D_Any", "x", MI_RESULT_OK, "x ", 1},
@@ -784,8 +784,11 @@ START_TEST(test_application)
     MI_Deserializer deserializer;
     ck_assert_int_eq(application.ft->NewDeserializer(&application, 0, format, &deserializer),
                      MI_RESULT_NOT_SUPPORTED);
-    /* Closing it takes nothing away. */
+    /* Closing it ends the caller's handle and takes nothing away. */
     ck_assert_int_eq(MI_Application_Close(&application), MI_RESULT_OK);
+    ck_assert_ptr_null(application.ft);
+    ck_assert_int_eq(MI_Application_Close(&application), MI_RESULT_INVALID_PARAMETER);
+    ck_assert_int_eq(MI_Session_GetApplication(&session, &application), MI_RESULT_OK);
     ck_assert_int_eq(get(&session, "T_Widget", "a", ids, sizeof(ids)), MI_RESULT_OK);
     stop_host();
 }

@@ -22,11 +22,9 @@ static void instance_mark(MI_Instance *self, const MI_ClassDecl *decl, int bits)
     self->reserved[0] = INSTANCE_MARK | bits;
 }
 
-/*
- * A default is borrowed from the declaration, which outlives the instance. The field is marked
- * accordingly: neither owned nor modified.
- */
-static void apply_defaults(MI_Instance *self)
+/* A default is borrowed from the declaration, which outlives the instance. The field is marked
+ * accordingly: neither owned nor modified. */
+void instance_apply_defaults(MI_Instance *self)
 {
     struct field field;
     MI_Uint32 count = instance_field_count(self);
@@ -46,13 +44,13 @@ static void apply_defaults(MI_Instance *self)
 }
 
 /* The layout must have been checked. All bytes are zeroed, since the memory of a caller may hold
- * anything. */
+ * anything. No default is filled in: what a provider leaves out is not known, and a default would
+ * state it (DSP0004: a default is for the one who creates an instance). */
 static void construct(const MI_ClassDecl *decl, MI_Instance *storage, int bits)
 {
     memset(storage, 0, decl->size);
     instance_mark(storage, decl, bits);
     decl_copy_hold(decl);
-    apply_defaults(storage);
 }
 
 /* The layout is checked each time, as the declaration comes with the call. */

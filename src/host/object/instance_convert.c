@@ -203,6 +203,9 @@ static MI_Result convert(const MI_Instance *from, const MI_ClassDecl *decl,
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     MI_Result result = instance_new(decl, &to);
+    if (result == MI_RESULT_OK) {
+        instance_apply_defaults(to);
+    }
     MI_Uint32 count = instance_element_count(from);
     for (MI_Uint32 i = 0; i < count && result == MI_RESULT_OK; i++) {
         result = convert_element(from, i, to, how, nest);

@@ -199,8 +199,8 @@ static MI_Result check_new_element(const MI_Instance *self, const MI_Char *name,
 
 /* The declaration is extended first and the value set afterwards, as in any other instance; when
  * that fails the extension is taken back, so that a failed call leaves no element. */
-MI_Result instance_add_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
-                               MI_Type type, MI_Uint32 flags)
+MI_Result instance_append_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
+                                  MI_Type type, MI_Uint32 flags)
 {
     const MI_Uint32 for_this_call =
         MI_FLAG_NULL | MI_FLAG_NOT_MODIFIED | MI_FLAG_BORROW | MI_FLAG_ADOPT;
@@ -238,4 +238,13 @@ MI_Result instance_add_element(MI_Instance *self, const MI_Char *name, const MI_
         base_free(property);
     }
     return result;
+}
+
+/* AddElement: what a caller gives must be a value that can be written. */
+MI_Result instance_add_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
+                               MI_Type type, MI_Uint32 flags)
+{
+    return element_value_possible(value, type, flags)
+               ? instance_append_element(self, name, value, type, flags)
+               : MI_RESULT_INVALID_PARAMETER;
 }

@@ -195,6 +195,43 @@ static MI_Result at_for_writing(MI_Instance *self, MI_Uint32 index, struct field
     return instance_field_at(self, index, ret_field) ? MI_RESULT_OK : MI_RESULT_FAILED;
 }
 
+/* Only what a caller gives is looked at: fields that generated code wrote itself are delivered as
+ * they are. */
+bool element_value_possible(const MI_Value *value, MI_Type type, MI_Uint32 flags)
+{
+    MI_DatetimeA array;
+    MI_Datetime one;
+
+    if (value == NULL || (flags & MI_FLAG_NULL) != 0) {
+        return true;
+    }
+    if (type == MI_DATETIME) {
+        memcpy(&one, value, sizeof(one));
+        return value_datetime_possible(&one);
+    }
+    if (type != MI_DATETIMEA) {
+        return true;
+    }
+    memcpy(&array, value, sizeof(array));
+    bool readable =
+        value_array_limits(type, (const MI_Array *)(const void *)&array) == MI_RESULT_OK;
+    for (MI_Uint32 i = 0; readable && i < array.size; i++) {
+        if (!value_datetime_possible(&array.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The common end of the two slots that set. */
+static MI_Result set_checked(struct field *field, const MI_Value *value, MI_Type type,
+                             MI_Uint32 flags)
+{
+    return type != field->element.type || element_value_possible(value, type, flags)
+               ? field_set(field, value, type, flags)
+               : MI_RESULT_INVALID_PARAMETER;
+}
+
 /* SetElement, SetElementAt, ClearElement and ClearElementAt: find the field, then change it. */
 MI_Result instance_set_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
                                MI_Type type, MI_Uint32 flags)
@@ -202,7 +239,7 @@ MI_Result instance_set_element(MI_Instance *self, const MI_Char *name, const MI_
     struct field field;
     MI_Result result = find_for_writing(self, name, &field);
 
-    return result == MI_RESULT_OK ? field_set(&field, value, type, flags) : result;
+    return result == MI_RESULT_OK ? set_checked(&field, value, type, flags) : result;
 }
 
 /* By position, as generated code sets strings and arrays. */
@@ -212,7 +249,7 @@ MI_Result instance_set_element_at(MI_Instance *self, MI_Uint32 index, const MI_V
     struct field field;
     MI_Result result = at_for_writing(self, index, &field);
 
-    return result == MI_RESULT_OK ? field_set(&field, value, type, flags) : result;
+    return result == MI_RESULT_OK ? set_checked(&field, value, type, flags) : result;
 }
 
 /* The element becomes NULL and counts as not modified. */

@@ -48,6 +48,10 @@ bool value_equal(MI_Type type, const void *a, const void *b);
  */
 MI_Result value_from_text(MI_Type type, const char *text, void *to);
 
+/* (datetime.c) Whether a datetime can be written as DSP0004 (5.2.4) demands: a day of the calendar,
+ * a time of day, and numbers that fit their digits. */
+bool value_datetime_possible(const MI_Datetime *value);
+
 /* ---- declarations (decl.c) ------------------------------------------------------------- */
 
 /* The `code` member that belongs to a name in a declaration: first and last character in lower
@@ -120,8 +124,8 @@ extern const MI_InstanceFT instance_ft;
 
 /*
  * Makes an instance of decl (a class, or a method cast to a class) in the caller's memory of
- * decl->size bytes, for ConstructInstance: all bytes are zeroed first, whatever they held, and the
- * property defaults of a class are applied. Released with Destruct, never with Delete.
+ * decl->size bytes, for ConstructInstance: all bytes are zeroed first, whatever they held, so that
+ * every element is NULL. Released with Destruct, never with Delete.
  * INVALID_PARAMETER for NULL or a declaration with an invalid layout.
  */
 MI_Result instance_construct(const MI_ClassDecl *decl, MI_Instance *storage);
@@ -129,6 +133,10 @@ MI_Result instance_construct(const MI_ClassDecl *decl, MI_Instance *storage);
 /* The same on the heap, owned by the caller and released with Delete or instance_delete(). Also
  * SERVER_LIMITS_EXCEEDED; *ret_instance is set on success only. */
 MI_Result instance_new(const MI_ClassDecl *decl, MI_Instance **ret_instance);
+
+/* Fills the elements of an instance of a class that are to have the class's defaults: for the one
+ * who creates an object of it. For a new instance that this host made. */
+void instance_apply_defaults(MI_Instance *instance);
 
 /*
  * A dynamic instance on the heap: its elements are added one by one and its declaration is its own.
@@ -145,6 +153,11 @@ MI_Result instance_new_dynamic(const char *class_name, MI_Uint32 flags, MI_Insta
  * instance without a declaration, SERVER_LIMITS_EXCEEDED for memory or nesting.
  */
 MI_Result instance_copy(const MI_Instance *from, MI_Instance **ret_instance);
+
+/* MI_Instance_AddElement on a dynamic instance, for a value that was posted: a datetime that is
+ * none is not refused, since the provider wrote it into its own struct. */
+MI_Result instance_append_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
+                                  MI_Type type, MI_Uint32 flags);
 
 /* How instance_convert_to() converts. All members false or NULL: keep every element that the target
  * knows, and require none. */
@@ -238,9 +251,10 @@ MI_Result property_set_new(MI_PropertySet **ret_set);
 
 /*
  * GetOption and GetOptionAt report a custom option that the server must understand (its own
- * mustComply, or must_understand here) by MI_FLAG_REQUIRED in flags, and a disabled message channel
- * by 1. *ret_options is a handle: copies of it name the same options, and after Delete all are
- * INVALID_PARAMETER. SERVER_LIMITS_EXCEEDED without memory or at the limit of objects.
+ * mustComply, or must_understand here) by MI_FLAG_REQUIRED in flags. The first option is the array
+ * of the enabled message channels. *ret_options is a handle: copies of it name the same options,
+ * and after Delete all are INVALID_PARAMETER. SERVER_LIMITS_EXCEEDED without memory or at the limit
+ * of objects.
  */
 MI_Result operation_options_new(MI_Boolean must_understand, MI_OperationOptions *ret_options);
 

@@ -5,8 +5,8 @@
  *
  * Every setter checks its arguments and calls set(), which adds or replaces; every getter finds the
  * option by name and type. Names are compared without regard to case, and the search is linear,
- * since a list has few options. The one exception is the channel option of operations, which occurs
- * once for each message channel.
+ * since a list has few options. The one exception is the channel option of operations: SetNumber
+ * with its name adds a channel to the array of the enabled ones, or takes it out.
  *
  * Flags of an option are those that GetOption reports. Setters accept 0 only, as MI.h demands, but
  * for a channel, where the flag is the setting itself.
@@ -16,8 +16,8 @@
 #include "base/alloc.h"
 #include "host/object/instance_internal.h"
 
-/* The one name shared by the options of all message channels
- * (MI_OperationOptions_EnableChannel). */
+/* The one option of all message channels: an array of the enabled ones, in the order in which they
+ * were enabled (MI_OperationOptions_EnableChannel). */
 #define CHANNEL_NAME     "__MI_OPERATIONOPTIONS_CHANNEL"
 #define CHANNEL_DISABLED 1u
 
@@ -35,7 +35,7 @@ void option_list_release(struct option_list *list)
     credentials_release(list);
 }
 
-/* The first option called name. Channels, which share a name, are found by find_channel(). */
+/* The option called name, or NULL. */
 static struct option *find_option(const struct option_list *list, const char *name)
 {
     for (MI_Uint32 i = 0; i < list->option_count; i++) {
@@ -50,18 +50,6 @@ static struct option *find_option(const struct option_list *list, const char *na
 static bool is_channel(const struct option_list *list, const char *name)
 {
     return list->kind == OPTIONS_OPERATION && decl_name_equal(name, CHANNEL_NAME);
-}
-
-/* The option of this channel number, or NULL. */
-static struct option *find_channel(const struct option_list *list, MI_Uint32 channel)
-{
-    for (MI_Uint32 i = 0; i < list->option_count; i++) {
-        struct option *option = &list->options[i];
-        if (decl_name_equal(option->name, CHANNEL_NAME) && option->value.uint32 == channel) {
-            return option;
-        }
-    }
-    return NULL;
 }
 
 /* Room for one more option. Options move with the array, so pointers from find_option() end here.
@@ -85,7 +73,7 @@ static MI_Result reserve(struct option_list *list)
 }
 
 /* Appends a copy of name and value; all or nothing. The caller has made sure that the name is not
- * there yet, but for a channel. */
+ * there yet. */
 static MI_Result add(struct option_list *list, const char *name, MI_Type type, const void *value,
                      MI_Uint32 flags)
 {
@@ -154,19 +142,65 @@ MI_Result option_set_string(struct option_list *list, const char *name, const ch
     return set(list, name, MI_STRING, &value, 0);
 }
 
-/* A channel is found by its number, since all channels have the same name; flags, 0 elsewhere,
- * says whether it is disabled. */
+/* The position of the channel among the enabled ones; their number when it is not enabled. */
+static MI_Uint32 find_channel(const MI_Uint32A *enabled, MI_Uint32 channel)
+{
+    MI_Uint32 at = 0;
+
+    while (at < enabled->size && enabled->data[at] != channel) {
+        at++;
+    }
+    return at;
+}
+
+/* Adds a channel behind the enabled ones. */
+static MI_Result enable_channel(struct option *option, MI_Uint32 channel)
+{
+    MI_Uint32A *enabled = &option->value.uint32a;
+
+    if (enabled->size >= OPTIONS_MAX_ELEMENTS) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    MI_Uint32 *data = base_resize(enabled->data, (size_t)enabled->size + 1, sizeof(*data));
+    if (data == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    data[enabled->size] = channel;
+    *enabled = (MI_Uint32A){data, enabled->size + 1};
+    return MI_RESULT_OK;
+}
+
+/* flags, 0 elsewhere, says whether the channel is disabled. */
 static MI_Result set_channel(struct option_list *list, MI_Uint32 channel, MI_Uint32 flags)
 {
-    if (flags > CHANNEL_DISABLED) {
+    struct option *option = find_option(list, CHANNEL_NAME);
+
+    if (flags > CHANNEL_DISABLED || option == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    struct option *option = find_channel(list, channel);
-    if (option == NULL) {
-        return add(list, CHANNEL_NAME, MI_UINT32, &channel, flags);
+    MI_Uint32A *enabled = &option->value.uint32a;
+    MI_Uint32 at = find_channel(enabled, channel);
+    if (flags == 0) {
+        return at < enabled->size ? MI_RESULT_OK : enable_channel(option, channel);
     }
-    option->flags = flags;
+    if (at < enabled->size) {
+        enabled->size--;
+        memmove(&enabled->data[at], &enabled->data[at + 1],
+                (enabled->size - at) * sizeof(*enabled->data));
+    }
     return MI_RESULT_OK;
+}
+
+/* The option is always the first one. What MI.h calls the channels of people is enabled: warning,
+ * verbose and debug. */
+MI_Result option_list_preset(struct option_list *list)
+{
+    MI_Uint32 channels[] = {MI_WRITEMESSAGE_CHANNEL_WARNING, MI_WRITEMESSAGE_CHANNEL_VERBOSE,
+                            MI_WRITEMESSAGE_CHANNEL_DEBUG};
+    const MI_Uint32A enabled = {channels, sizeof(channels) / sizeof(channels[0])};
+
+    return list->kind == OPTIONS_OPERATION ? add(list, CHANNEL_NAME, MI_UINT32A, &enabled, 0)
+                                           : MI_RESULT_OK;
 }
 
 /* SetNumber, and the channels of operation options. */
@@ -321,7 +355,7 @@ MI_Result option_get_interval(const struct option_list *list, const char *name, 
     return MI_RESULT_OK;
 }
 
-/* GetOptionCount: each channel counts. */
+/* GetOptionCount: all channels are one option. */
 MI_Result option_get_count(const struct option_list *list, MI_Uint32 *count)
 {
     if (count == NULL) {
@@ -331,13 +365,11 @@ MI_Result option_get_count(const struct option_list *list, MI_Uint32 *count)
     return MI_RESULT_OK;
 }
 
-/* Writes as many bytes as the type has; type may be NULL. */
+/* Writes as many bytes as the type has. */
 static void give_value(const struct option *option, MI_Value *value, MI_Type *type)
 {
     memcpy(value, &option->value, value_size(option->type));
-    if (type != NULL) {
-        *type = option->type;
-    }
+    *type = option->type;
 }
 
 /* GetOptionAt: *name is NULL on failure. */
@@ -348,11 +380,8 @@ MI_Result option_get_at(const struct option_list *list, MI_Uint32 index, const c
         return MI_RESULT_INVALID_PARAMETER;
     }
     *name = NULL;
-    if (value == NULL) {
+    if (value == NULL || type == NULL || index >= list->option_count) {
         return MI_RESULT_INVALID_PARAMETER;
-    }
-    if (index >= list->option_count) {
-        return MI_RESULT_NO_SUCH_PROPERTY;
     }
     *name = list->options[index].name;
     give_value(&list->options[index], value, type);
@@ -364,7 +393,7 @@ MI_Result option_get_at(const struct option_list *list, MI_Uint32 index, const c
 MI_Result option_get(const struct option_list *list, const char *name, MI_Value *value,
                      MI_Type *type, MI_Uint32 *index, MI_Uint32 *flags)
 {
-    if (name == NULL || value == NULL) {
+    if (name == NULL || value == NULL || type == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     const struct option *option = find_option(list, name);
@@ -381,27 +410,27 @@ MI_Result option_get(const struct option_list *list, const char *name, MI_Value 
 MI_Result option_get_channels(const struct option_list *list, const char *name, MI_Uint32 *channels,
                               MI_Uint32 length, MI_Uint32 *count, MI_Uint32 *flags)
 {
-    MI_Uint32 enabled = 0;
-
     if (name == NULL || count == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
+    *count = 0;
     if (flags != NULL) {
         *flags = 0;
     }
-    for (MI_Uint32 i = 0; i < list->option_count; i++) {
-        const struct option *option = &list->options[i];
-        if (!decl_name_equal(option->name, name) || option->type != MI_UINT32 ||
-            option->flags == CHANNEL_DISABLED) {
-            continue;
-        }
-        if (channels != NULL && enabled < length) {
-            channels[enabled] = option->value.uint32;
-        }
-        enabled++;
+    const struct option *option = find_option(list, name);
+    if (option == NULL) {
+        return MI_RESULT_OK;
     }
-    *count = enabled;
-    return channels != NULL && enabled > length ? MI_RESULT_FAILED : MI_RESULT_OK;
+    if (!is_channel(list, name)) {
+        return MI_RESULT_TYPE_MISMATCH;
+    }
+    const MI_Uint32A *enabled = &option->value.uint32a;
+    MI_Uint32 given = length < enabled->size ? length : enabled->size;
+    if (channels != NULL && given > 0) {
+        memcpy(channels, enabled->data, given * sizeof(*channels));
+    }
+    *count = enabled->size;
+    return channels != NULL && enabled->size > length ? MI_RESULT_FAILED : MI_RESULT_OK;
 }
 
 /* to is zeroed memory or an empty list. add() keeps the flags, which the setters would refuse. */

@@ -21,7 +21,7 @@ struct option {
     /* Owned; never empty. */
     char *name;
     MI_Type type;
-    /* MI_FLAG_REQUIRED for a custom option that must be understood; 1 for a disabled channel. */
+    /* MI_FLAG_REQUIRED for a custom option that must be understood. */
     MI_Uint32 flags; /* as the getters report it */
     MI_Value value;
 };
@@ -53,6 +53,10 @@ struct option_list {
 /* (option_list.c) Frees options and credentials and leaves an empty list of the same kind. */
 void option_list_release(struct option_list *list);
 
+/* What a new list of its kind holds: for operations the message channels. SERVER_LIMITS_EXCEEDED.
+ */
+MI_Result option_list_preset(struct option_list *list);
+
 /* Fills the empty list to with copies. On failure to holds a part, which option_list_release()
  * frees. SERVER_LIMITS_EXCEEDED. */
 MI_Result option_list_copy(const struct option_list *from, struct option_list *to);
@@ -63,7 +67,7 @@ MI_Result option_list_copy(const struct option_list *from, struct option_list *t
 MI_Result option_set_string(struct option_list *list, const char *name, const char *value,
                             MI_Uint32 flags);
 
-/* For the channel option, value is the number of the channel and flags 1 disables it. */
+/* For the channel option, value is the number of a channel and flags 1 disables it. */
 MI_Result option_set_number(struct option_list *list, const char *name, MI_Uint32 value,
                             MI_Uint32 flags);
 
@@ -86,7 +90,7 @@ MI_Result option_set_custom(struct option_list *list, const char *name, MI_Type 
 MI_Result option_get_string(const struct option_list *list, const char *name, const char **value,
                             MI_Uint32 *index, MI_Uint32 *flags);
 
-/* The value of a channel is its number. */
+/* The channel option is an array, and TYPE_MISMATCH here. */
 MI_Result option_get_number(const struct option_list *list, const char *name, MI_Uint32 *value,
                             MI_Uint32 *index, MI_Uint32 *flags);
 
@@ -101,8 +105,8 @@ MI_Result option_get_interval(const struct option_list *list, const char *name, 
 /* INVALID_PARAMETER for a NULL count only. */
 MI_Result option_get_count(const struct option_list *list, MI_Uint32 *count);
 
-/* NO_SUCH_PROPERTY beyond the end. The value is borrowed; only as many bytes are written as its
- * type has. */
+/* INVALID_PARAMETER beyond the end, and without a place for value or type. The value is borrowed;
+ * only as many bytes are written as its type has. */
 MI_Result option_get_at(const struct option_list *list, MI_Uint32 index, const char **name,
                         MI_Value *value, MI_Type *type, MI_Uint32 *flags);
 
@@ -110,7 +114,8 @@ MI_Result option_get_at(const struct option_list *list, MI_Uint32 index, const c
 MI_Result option_get(const struct option_list *list, const char *name, MI_Value *value,
                      MI_Type *type, MI_Uint32 *index, MI_Uint32 *flags);
 
-/* The numbers of the enabled channels in the caller's array of length elements. */
+/* The numbers of the enabled channels, in the order in which they were enabled, in the caller's
+ * array of length elements. TYPE_MISMATCH for an option of another name that is set. */
 MI_Result option_get_channels(const struct option_list *list, const char *name, MI_Uint32 *channels,
                               MI_Uint32 length, MI_Uint32 *count, MI_Uint32 *flags);
 

@@ -280,6 +280,11 @@ MI_Result operation_options_new(MI_Boolean must_understand, MI_OperationOptions 
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     list->must_understand = must_understand != MI_FALSE;
+    MI_Result result = option_list_preset(list);
+    if (result != MI_RESULT_OK) {
+        slots_release(&lists, list);
+        return result;
+    }
     operation_give(ret_options, list_publish(list));
     return MI_RESULT_OK;
 }

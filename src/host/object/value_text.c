@@ -9,7 +9,6 @@
 #define _GNU_SOURCE /* strtod_l(3) */
 #endif
 
-#include "base/civil.h"
 #include "host/object/object.h"
 
 #include <locale.h>
@@ -266,13 +265,9 @@ static bool timestamp_from_text(const char *text, MI_Timestamp *ret_timestamp)
         !take_digits(&text, 3, &offset) || *text != '\0') {
         return false;
     }
-    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > civil_days_in_month(t.year, t.month) ||
-        t.hour > 23 || t.minute > 59 || t.second > 59) {
-        return false;
-    }
     t.utc = sign == '-' ? -(MI_Sint32)offset : (MI_Sint32)offset;
     *ret_timestamp = t;
-    return true;
+    return value_datetime_possible(&(MI_Datetime){1, {.timestamp = t}});
 }
 
 /* ddddddddhhmmss.mmmmmm:000 */
@@ -286,11 +281,8 @@ static bool interval_from_text(const char *text, MI_Interval *ret_interval)
         strcmp(text, ":000") != 0) {
         return false;
     }
-    if (i.hours > 23 || i.minutes > 59 || i.seconds > 59) {
-        return false;
-    }
     *ret_interval = i;
-    return true;
+    return value_datetime_possible(&(MI_Datetime){0, {.interval = i}});
 }
 
 /* A timestamp or an interval, each of exactly 25 characters (DSP0004, 5.2.4). Asterisks for unknown

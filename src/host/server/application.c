@@ -11,11 +11,15 @@
 
 #include "host/object/object.h"
 
-/* Close: OK and no effect. Nothing is owned, and a provider must not be able to end what others
- * use. */
+/* Close: the caller's handle ends and nothing else. Nothing is owned, and a provider must not be
+ * able to end what others use. */
 static MI_Result close_application(MI_Application *application)
 {
-    return application == NULL ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
+    if (application == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    memset(application, 0, sizeof(*application));
+    return MI_RESULT_OK;
 }
 
 /* NewSession: a remote session, which this host does not make. The outputs are zeroed, so that a
@@ -164,6 +168,7 @@ static MI_Result instance_of_class(const MI_ClassDecl *decl, MI_Instance **ret_i
 
     MI_Result result = instance_new(decl, &template);
     if (result == MI_RESULT_OK) {
+        instance_apply_defaults(template);
         result = instance_new_dynamic(decl->name, 0, &made);
     }
     if (result == MI_RESULT_OK) {

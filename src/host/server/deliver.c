@@ -66,8 +66,8 @@ static void await_acknowledgement(struct operation *operation)
 }
 
 /* One call of the result callback. The final one (more false) carries result, message and details,
- * the others carry an item only. ack_pending is set before the call, since the client may
- * acknowledge within it. */
+ * and may have an item; the others carry an item only. ack_pending is set before the call, since
+ * the client may acknowledge within it. */
 static void call(struct operation *operation, const struct result *item, MI_Boolean more)
 {
     MI_Operation handle = operation_handle(operation);
@@ -101,9 +101,9 @@ static void call(struct operation *operation, const struct result *item, MI_Bool
     finish(&unfinished);
 }
 
-/* Takes the first result out of the queue and delivers it. The wait comes before the free: the
+/* Takes the first result out of the queue, as the current one. The wait comes before the free: the
  * client may use the current item until it has acknowledged it. */
-static void deliver_result(struct operation *operation)
+static struct result *take_result(struct operation *operation)
 {
     struct result *item = operation->results;
 
@@ -116,13 +116,27 @@ static void deliver_result(struct operation *operation)
     result_free(operation->current);
     /* Kept until the next one, for a client that acknowledges later. */
     operation->current = item;
-    call(operation, item, MI_TRUE);
+    return item;
+}
+
+/* The answer of a request for one object is delivered with the final result, in one callback: it
+ * waits for that, unless the final result is an error, which is delivered by itself. */
+bool deliver_waits_for_final(const struct operation *operation)
+{
+    const struct result *item = operation->results;
+    enum request_kind kind = operation->request.kind;
+    bool single = kind == REQUEST_GET || kind == REQUEST_CREATE || kind == REQUEST_MODIFY ||
+                  kind == REQUEST_INVOKE || kind == REQUEST_CLASS;
+
+    return operation->async && single && item != NULL && item->next == NULL &&
+           (item->instance != NULL || item->class_item != NULL) &&
+           (!operation->finished || operation->result == MI_RESULT_OK);
 }
 
 /* After it no callback of this operation is called any more. */
 void deliver_final(struct operation *operation)
 {
-    call(operation, NULL, MI_FALSE);
+    call(operation, deliver_waits_for_final(operation) ? take_result(operation) : NULL, MI_FALSE);
 }
 
 /* May be the last use of the handle after Close, so it may retire the operation. */
@@ -243,8 +257,9 @@ void deliver_pending(struct operation *operation)
     while (!operation->in_callback) {
         if (operation->events != NULL) {
             deliver_event(operation);
-        } else if (operation->async && operation->results != NULL) {
-            deliver_result(operation);
+        } else if (operation->async && operation->results != NULL &&
+                   !deliver_waits_for_final(operation)) {
+            call(operation, take_result(operation), MI_TRUE);
         } else {
             return;
         }

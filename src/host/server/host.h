@@ -674,7 +674,7 @@ MI_Result operation_take_options(struct operation *operation, const MI_Operation
 /* True, with the locale copied into an array of MI_MAX_LOCALE_SIZE, if the client set one. */
 bool operation_locale(const struct operation *operation, MI_LocaleType type, MI_Char *ret_locale);
 
-/* Whether the client takes messages of this channel; true when the options do not mention it. */
+/* Whether the client takes messages of this channel; true without options. */
 bool operation_channel_enabled(const struct operation *operation, MI_Uint32 channel);
 /* The index-th option meant for providers; false past the end. */
 bool operation_custom_option(const struct operation *operation, MI_Uint32 index,
@@ -710,6 +710,10 @@ bool run_timer(struct operation *operation);
 /* (deliver.c) Calls the callbacks that are due; the driver holds the lock, released for each call.
  * Nothing is delivered within a callback of the same operation. */
 void deliver_pending(struct operation *operation);
+
+/* Whether the only result left is to be delivered together with the final one. The caller holds the
+ * lock. */
+bool deliver_waits_for_final(const struct operation *operation);
 
 /* The last result callback, with moreResults false; exactly once for each asynchronous
  * operation. */

@@ -22,8 +22,6 @@
 #define UI_LOCALE     "__MI_DESTINATIONOPTIONS_UI_LOCALE"
 #define DATA_LOCALE   "__MI_DESTINATIONOPTIONS_DATA_LOCALE"
 
-enum { CHANNEL_DISABLED = 1 };
-
 /* A longer time-out counts as none; the kernel's clock cannot represent every interval. */
 static const uint64_t longest_timeout_ms = (uint64_t)100000 * 24 * 3600 * 1000;
 
@@ -120,20 +118,24 @@ MI_Result operation_take_options(struct operation *operation, const MI_Operation
     return check_required(own);
 }
 
-/* Read from the copy of the options, which does not change: no lock is needed. */
+/* Read from the copy of the options, which does not change: no lock is needed. Without options
+ * every channel is taken; with them those that they enable. */
 bool operation_channel_enabled(const struct operation *operation, MI_Uint32 channel)
 {
-    MI_Uint32 flags = 0;
-    const char *name = NULL;
+    const MI_OperationOptions *options = &operation->options;
     MI_Value value;
     MI_Type type;
 
-    for (MI_Uint32 i = 0; option_at(&operation->options, i, &name, &value, &type, &flags); i++) {
-        if (type == MI_UINT32 && value.uint32 == channel && decl_name_equal(name, CHANNEL)) {
-            return (flags & CHANNEL_DISABLED) == 0;
+    if (options->ft == NULL ||
+        options->ft->GetOption(options, CHANNEL, &value, &type, NULL, NULL) != MI_RESULT_OK) {
+        return true;
+    }
+    for (MI_Uint32 i = 0; i < value.uint32a.size; i++) {
+        if (value.uint32a.data[i] == channel) {
+            return true;
         }
     }
-    return true;
+    return false;
 }
 
 /* Options whose name begins with the prefix of the MI are for the host and are skipped. ret_name

@@ -77,7 +77,8 @@ static MI_Result find_served(struct miguard_host *host, const struct request *re
 }
 
 /* Whether the provider has the function. GET can be served by EnumerateInstances too, and then
- * compares keys. */
+ * compares keys. A class with neither has no instances to name: INVALID_CLASS, as other servers
+ * answer. */
 static MI_Result check_slot(const MI_ProviderFT *ft, struct request *request)
 {
     bool there = false;
@@ -99,7 +100,10 @@ static MI_Result check_slot(const MI_ProviderFT *ft, struct request *request)
     default:
         break;
     }
-    return there ? MI_RESULT_OK : MI_RESULT_NOT_SUPPORTED;
+    if (there) {
+        return MI_RESULT_OK;
+    }
+    return request->kind == REQUEST_GET ? MI_RESULT_INVALID_CLASS : MI_RESULT_NOT_SUPPORTED;
 }
 
 /*

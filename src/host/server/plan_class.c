@@ -11,6 +11,9 @@
 #include "base/alloc.h"
 #include "host/object/object.h"
 
+/* A chain of superclasses is not followed further; decl_fault() has refused longer ones. */
+enum { DEPTH_MAX = 64 };
+
 /* The module's declaration of the class, or NULL. */
 static const MI_ClassDecl *known_class(const struct module *module, const char *name)
 {
@@ -108,6 +111,34 @@ static bool add_steps(const struct module *module, bool shallow, struct request 
     return unable;
 }
 
+/* How many superclasses a class has, as far as its module declares them. */
+static unsigned class_depth(const MI_ClassDecl *decl)
+{
+    unsigned depth = 0;
+
+    while (decl->superClassDecl != NULL && depth < DEPTH_MAX) {
+        decl = decl->superClassDecl;
+        depth++;
+    }
+    return depth;
+}
+
+/* Base classes come first, whatever the order in which modules list their classes: generators do it
+ * in alphabetical order. Stable, so that else the order of loading counts; the lists are short. */
+static void sort_steps(struct request *request)
+{
+    for (MI_Uint32 i = 1; i < request->step_count; i++) {
+        struct step step = request->steps[i];
+        unsigned depth = class_depth(step.provider->decl);
+        MI_Uint32 at = i;
+        while (at > 0 && class_depth(request->steps[at - 1].provider->decl) > depth) {
+            request->steps[at] = request->steps[at - 1];
+            at--;
+        }
+        request->steps[at] = step;
+    }
+}
+
 /* Adds the names of the class's properties. Those of a dynamic class are not known. */
 static MI_Result base_properties(const MI_ClassDecl *decl, MI_PropertySet *set)
 {
@@ -184,6 +215,7 @@ MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct requ
             unable |= add_steps(module, is_shallow(flags), request);
         }
     }
+    sort_steps(request);
     if (request->step_count > 0) {
         return MI_RESULT_OK;
     }

@@ -48,8 +48,8 @@ static MI_Result copy_output(const char *method, const MI_Instance *posted,
         }
         bool is_null = (flags & MI_FLAG_NULL) != 0;
         name = decl_name_equal(name, RETURN_INSIDE) ? RETURN_OUTSIDE : name;
-        result = copy->ft->AddElement(copy, name, is_null ? NULL : &value, type,
-                                      is_null ? MI_FLAG_NULL : 0);
+        result = instance_append_element(copy, name, is_null ? NULL : &value, type,
+                                         is_null ? MI_FLAG_NULL : 0);
     }
     if (result != MI_RESULT_OK) {
         instance_delete(copy);

@@ -156,7 +156,8 @@ static void *worker(void *argument)
     run_claim(operation);
     for (;;) {
         run_steps(operation);
-        if (operation->finished && operation->events == NULL && operation->results == NULL) {
+        if (operation->finished && operation->events == NULL &&
+            (operation->results == NULL || deliver_waits_for_final(operation))) {
             break;
         }
         pthread_cond_wait(&operation->changed, &operation->lock);

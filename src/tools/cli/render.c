@@ -16,8 +16,11 @@
  */
 #include "tools/cli/cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/civil.h"
 
 /* Columns: where arrays are broken, and of one level. */
 enum { LINE_WIDTH = 100, INDENT = 4 };
@@ -62,23 +65,69 @@ const char *result_name(MI_Result result)
                                                                             : "UNKNOWN";
 }
 
-/* Out of range fields (a provider may write anything) are cut to the digits there are. */
+/* The digits of one field at text, without a NUL. A number that is not possible there (a provider
+ * may write anything) becomes asterisks, by which CIM marks what is not known (DSP0004, 5.2.4):
+ * digits cut from it would look like a value. Returns the end. */
+static char *datetime_field(char *text, int digits, unsigned number, unsigned least, unsigned most)
+{
+    bool possible = number >= least && number <= most;
+
+    for (int i = digits - 1; i >= 0; i--) {
+        text[i] = possible ? (char)('0' + number % 10) : '*';
+        number /= 10;
+    }
+    return text + digits;
+}
+
+/* hhmmss.mmmmmm, which both kinds have. */
+static char *time_fields(char *text, unsigned hours, unsigned minutes, unsigned seconds,
+                         unsigned microseconds)
+{
+    text = datetime_field(text, 2, hours, 0, 23);
+    text = datetime_field(text, 2, minutes, 0, 59);
+    text = datetime_field(text, 2, seconds, 0, 59);
+    *text++ = '.';
+    return datetime_field(text, 6, microseconds, 0, 999999);
+}
+
+/* 25 characters in each case. */
 void datetime_text(const MI_Datetime *datetime, char text[26])
 {
     const MI_Timestamp *moment = &datetime->u.timestamp;
     const MI_Interval *span = &datetime->u.interval;
+    char *end = text;
 
     if (datetime->isTimestamp) {
-        int utc = moment->utc;
-        unsigned minutes = utc < 0 ? 0U - (unsigned)utc : (unsigned)utc;
-        snprintf(text, 26, "%04u%02u%02u%02u%02u%02u.%06u%c%03u", moment->year % 10000,
-                 moment->month % 100, moment->day % 100, moment->hour % 100, moment->minute % 100,
-                 moment->second % 100, moment->microseconds % 1000000, utc < 0 ? '-' : '+',
-                 minutes % 1000);
-        return;
+        unsigned offset = moment->utc < 0 ? 0U - (unsigned)moment->utc : (unsigned)moment->utc;
+        unsigned days = moment->month < 1 || moment->month > 12
+                            ? 31
+                            : civil_days_in_month(moment->year, moment->month);
+        end = datetime_field(end, 4, moment->year, 0, 9999);
+        end = datetime_field(end, 2, moment->month, 1, 12);
+        end = datetime_field(end, 2, moment->day, 1, days);
+        end = time_fields(end, moment->hour, moment->minute, moment->second, moment->microseconds);
+        *end++ = moment->utc < 0 ? '-' : '+';
+        end = datetime_field(end, 3, offset, 0, 999);
+    } else {
+        end = datetime_field(end, 8, span->days, 0, 99999999);
+        end = time_fields(end, span->hours, span->minutes, span->seconds, span->microseconds);
+        end = stpcpy(end, ":000");
     }
-    snprintf(text, 26, "%08u%02u%02u%02u.%06u:000", span->days % 100000000, span->hours % 100,
-             span->minutes % 100, span->seconds % 100, span->microseconds % 1000000);
+    *end = '\0';
+}
+
+/* MOF has no NaN and no infinity (DSP0004, annex A: realValue); NULL with a comment says what stood
+ * there and can be compiled. */
+static void print_real(FILE *stream, double value, int digits)
+{
+    if (isfinite(value)) {
+        fprintf(stream, "%.*g", digits, value);
+    } else {
+        fprintf(stream, "NULL /* %s */",
+                isnan(value) ? "NaN"
+                : value > 0  ? "Infinity"
+                             : "-Infinity");
+    }
 }
 
 /* ---- one value ---------------------------------------------------------------------------- */
@@ -129,10 +178,10 @@ static void print_scalar(FILE *stream, MI_Type type, const MI_Value *value, int 
         fprintf(stream, "%lld", value->sint64);
         break;
     case MI_REAL32:
-        fprintf(stream, "%.9g", (double)value->real32);
+        print_real(stream, (double)value->real32, 9);
         break;
     case MI_REAL64:
-        fprintf(stream, "%.17g", value->real64);
+        print_real(stream, value->real64, 17);
         break;
     case MI_CHAR16:
         fprintf(stream,
