@@ -136,6 +136,27 @@ explains() {
 check "root: audit explain" explains
 check "root: doctor with a log" says 0 "yes  audit-log  *$log: " "$miguard" doctor
 
+mkdir /mnt/providers && cp "$OUT"/providers/*.so /mnt/providers
+wrapped() { # who
+    "$@" run --module /mnt/providers/impersonator.so --module /mnt/providers/file.so \
+        invoke root/test MG_Impersonator Act Name=setfsuid >"$tmp/out" 2>&1
+    cat "$tmp/out"
+    grep -q ResultName "$tmp/out"
+}
+recorded() {
+    "$miguard" audit search --start today --format json | grep -q '"action":"module-load".*"outcome":"success"'
+}
+check "root: wrap" says 0 "file.so: wrapped; the provider is /mnt/providers/file.so.unguarded" \
+    "$miguard" wrap --all /mnt/providers
+check "root: wrapped providers work" wrapped "$miguard"
+check "root: they are recorded" recorded
+check "other: they work" wrapped as 54321 "$miguard"
+check "other: wrap --check" says 0 "file.so: wrapped, in order" as 54321 "$miguard" wrap --check --all /mnt/providers
+check "root: unwrap" says 0 "file.so: unwrapped" "$miguard" unwrap --all /mnt/providers
+check "root: a preloaded host finds the library" says 0 "^libmiguard-preload" env \
+    LD_PRELOAD=libmiguard-preload.so sh -c 'grep -o "libmiguard-preload.*" /proc/self/maps'
+rm -rf "/mnt/home.54321/.local"
+
 new_machine
 begins() {
     "$miguard" audit init >"$tmp/key" 2>"$tmp/out" || {
