@@ -59,8 +59,8 @@ static MI_Result enter_application(const MI_Application *handle, const void *cal
 #define CLEARED(output) ((output) != NULL ? (void)memset((output), 0, sizeof(*(output))) : (void)0)
 
 /* One slot that the host's application answers: guard, forward, release, and clear the output after
- * a failure. */
-#define FORWARD(function, output, PARAMETERS, ...)                                                 \
+ * a failure. A host may leave a slot NULL. */
+#define FORWARD(function, output, PARAMETERS, Slot, ...)                                           \
     static MI_Result MI_CALL function PARAMETERS                                                   \
     {                                                                                              \
         ENTER_SLOT;                                                                                \
@@ -70,7 +70,8 @@ static MI_Result enter_application(const MI_Application *handle, const void *cal
         MI_Result result =                                                                         \
             enter_application(application, __builtin_return_address(0), &session, &inner);         \
         if (result == MI_RESULT_OK) {                                                              \
-            result = inner.ft->__VA_ARGS__;                                                        \
+            result = inner.ft->Slot != NULL ? inner.ft->Slot(&inner, __VA_ARGS__)                  \
+                                            : MI_RESULT_NOT_SUPPORTED;                             \
             slots_release(&guarded_sessions, session);                                             \
         }                                                                                          \
         if (result != MI_RESULT_OK) {                                                              \
@@ -82,32 +83,32 @@ static MI_Result enter_application(const MI_Application *handle, const void *cal
 FORWARD(new_instance, instance,
         (MI_Application * application, const MI_Char *class_name, const MI_ClassDecl *decl,
          MI_Instance **instance),
-        NewInstance(&inner, class_name, decl, instance))
+        NewInstance, class_name, decl, instance)
 FORWARD(new_destination_options, options,
-        (MI_Application * application, MI_DestinationOptions *options),
-        NewDestinationOptions(&inner, options))
+        (MI_Application * application, MI_DestinationOptions *options), NewDestinationOptions,
+        options)
 FORWARD(new_operation_options, options,
         (MI_Application * application, MI_Boolean must_understand, MI_OperationOptions *options),
-        NewOperationOptions(&inner, must_understand, options))
+        NewOperationOptions, must_understand, options)
 FORWARD(new_delivery_options, options,
         (MI_Application * application, MI_SubscriptionDeliveryType type,
          MI_SubscriptionDeliveryOptions *options),
-        NewSubscriptionDeliveryOptions(&inner, type, options))
+        NewSubscriptionDeliveryOptions, type, options)
 FORWARD(new_serializer, serializer,
         (MI_Application * application, MI_Uint32 flags, MI_Char *format, MI_Serializer *serializer),
-        NewSerializer(&inner, flags, format, serializer))
+        NewSerializer, flags, format, serializer)
 FORWARD(new_deserializer, deserializer,
         (MI_Application * application, MI_Uint32 flags, MI_Char *format,
          MI_Deserializer *deserializer),
-        NewDeserializer(&inner, flags, format, deserializer))
+        NewDeserializer, flags, format, deserializer)
 FORWARD(new_instance_from_class, instance,
         (MI_Application * application, const MI_Char *class_name, const MI_Class *class_object,
          MI_Instance **instance),
-        NewInstanceFromClass(&inner, class_name, class_object, instance))
+        NewInstanceFromClass, class_name, class_object, instance)
 FORWARD(new_class, class_object,
         (MI_Application * application, const MI_ClassDecl *decl, const MI_Char *name_space,
          const MI_Char *server, MI_Class **class_object),
-        NewClass(&inner, decl, name_space, server, class_object))
+        NewClass, decl, name_space, server, class_object)
 
 /* Refused to every caller, whatever the identity, and recorded. The session is looked up all the
  * same: the record says whose it was, and a stale handle is refused as such. */

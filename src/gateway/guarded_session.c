@@ -7,6 +7,7 @@
  * finish_start() releases what it needed. A refused start is delivered as an operation of its own
  * (refused.c).
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "gateway/gateway.h"
@@ -58,6 +59,7 @@ struct start {
     struct guarded_session *session;
     struct guarded_operation *on;
     MI_OperationCallbacks inner_callbacks;
+    size_t slot;                  /* of the host's starter in its table */
     const char *inner_name_space; /* what the host is given */
     uint64_t contexts;            /* that were guarded on this thread before the host's starter */
 };
@@ -165,6 +167,15 @@ static const char *name_space_for_host(const struct start *start)
     return same ? written : names->name_space;
 }
 
+/* A table of a host that has nothing but Close, as that of the open peer where memory ran out. */
+static bool host_lacks(const struct start *start)
+{
+    void (*slot)(void) = NULL;
+
+    memcpy(&slot, (const char *)start->session->inner.ft + start->slot, sizeof(slot));
+    return slot == NULL;
+}
+
 /* True when the host may be called: then start->session->inner, start->inner_callbacks and
  * start->on->inner are ready, and finish_start() must follow. The order: check the session; read
  * what is requested, which a refusal records as well; ask the guard; and only then make anything.
@@ -196,6 +207,8 @@ static bool begin_start(struct start *start)
         refuse(start, &refusal);
     } else if (start->ret_operation == NULL) {
         refuse_parameter(start);
+    } else if (host_lacks(start)) {
+        refuse_recorded(start, &names, &keys, AUDIT_REASON_HOST_REFUSED, GUARD_LIMIT);
     } else {
         started = make_operation(start, &names, &keys);
     }
@@ -264,6 +277,7 @@ static bool hides_class(const MI_Instance *instance)
  * after the host's starter, however that is left. */
 #define RUN(Slot, ...)                                                                             \
     ENTER_SLOT;                                                                                    \
+    start.slot = offsetof(MI_SessionFT, Slot);                                                     \
     if (begin_start(&start)) {                                                                     \
         struct start *started ON_LEAVING(finish_start) = &start;                                   \
         MI_Session *inner = &started->session->inner;                                              \

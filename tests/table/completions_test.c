@@ -252,6 +252,9 @@ static void try_never(struct running_host *host)
     usleep(20000); /* until it has returned */
     nested_front = within;
     check(hosts_ask(host, &nested_ask, NULL, 0) == MI_RESULT_OK, host, "others are not served");
+    for (int ms = 0; ms < WAIT_MS && slots_in_use(&guarded_contexts) > 1; ms++) {
+        usleep(1000); /* the other one's provider is on its way out of its final post */
+    }
     check(slots_in_use(&guarded_contexts) == 1, host, "not one context is open");
     check(MI_Context_PostResult(context_of_request, MI_RESULT_OK) == MI_RESULT_OK, host,
           "it cannot be completed any more");
