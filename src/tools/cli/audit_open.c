@@ -262,7 +262,10 @@ static void complain_line(struct audit_walk *walk, const struct read_place *plac
     enum { MOST = 100 };
 
     audit_hide_progress(walk);
-    if (++walk->broken <= MOST) {
+    if (++walk->broken <= MOST && place->line == 0) {
+        complain(CLI_UNABLE, "%s: byte %llu: %s", place->file,
+                 (unsigned long long)place->offset + 1, what);
+    } else if (walk->broken <= MOST) {
         complain(CLI_UNABLE, "%s:%llu: %s", place->file, (unsigned long long)place->line, what);
     }
     if (walk->broken == MOST) {
@@ -275,6 +278,13 @@ int audit_read_only(struct log_reader *reader, const struct scan_filter *filter)
 {
     return read_only(reader, filter, scan_processors()) ? CLI_YES
                                                         : complain(CLI_UNABLE, "out of memory");
+}
+
+int audit_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, bool *ret_narrowed)
+{
+    return read_narrow(reader, bounds, NARROW_GRAIN, ret_narrowed)
+               ? CLI_YES
+               : complain(CLI_UNABLE, "out of memory");
 }
 
 /* The clock is read once in LINES records: reading a record takes less time than that. */

@@ -30,6 +30,15 @@ int audit_open_log(const char *log, enum read_order order, struct log_reader **r
  * or CLI_UNABLE after a message. */
 int audit_read_only(struct log_reader *reader, const struct scan_filter *filter);
 
+/* The option of commands that need not read all of a log. */
+#define AUDIT_WHOLE(T, member)                                                                     \
+    FLAG("--whole", T, member,                                                                     \
+         "read all of the log: by default the parts that cannot match by number and time are "     \
+         "passed over, which relies on the order in which it was written")
+/* After audit_read_only(): leaves out what cannot match, see read_narrow(). CLI_YES, or CLI_UNABLE
+ * after a message. */
+int audit_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, bool *ret_narrowed);
+
 /* One walk through a reader: what went wrong on the way, and how far it is. Start from {0}; it
  * holds no memory. */
 struct audit_walk {

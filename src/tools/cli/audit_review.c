@@ -18,6 +18,24 @@ void review_release(struct review *review)
     word_list_release(&review->files);
 }
 
+/* Opens what is asked for, and leaves out what cannot match. */
+static int open_review(const struct review *review, const struct scan_filter *filter,
+                       struct log_reader **ret_reader)
+{
+    struct narrow_bounds bounds;
+    bool narrowed;
+    int status = audit_open_logs(&review->files, READ_BY_TIME, ret_reader);
+
+    if (status == CLI_YES) {
+        status = audit_read_only(*ret_reader, filter);
+    }
+    if (status == CLI_YES && !review->whole) {
+        query_bounds(review->conditions.query, &bounds);
+        status = audit_narrow(*ret_reader, &bounds, &narrowed);
+    }
+    return status;
+}
+
 /* For review_texts(): both halves of a filter have one context. */
 struct writing {
     const struct query *query;
@@ -47,17 +65,14 @@ int review_texts(struct review *review, review_write write, const void *context,
     struct record record;
     struct read_place place;
 
-    int status = audit_open_logs(&review->files, READ_BY_TIME, &reader);
-    if (status == CLI_YES) {
-        struct scan_filter filter = conditions_filter(&review->conditions);
-        filter.context = &writing;
-        filter.matches = writing_matches;
-        filter.write = writing_write;
-        status = audit_read_only(reader, &filter);
-        while (status == CLI_YES && audit_next(reader, &review->walk, &record, &place)) {
-            const struct slice text = read_text(reader);
-            status = function(to, text.at, text.length);
-        }
+    struct scan_filter filter = conditions_filter(&review->conditions);
+    filter.context = &writing;
+    filter.matches = writing_matches;
+    filter.write = writing_write;
+    int status = open_review(review, &filter, &reader);
+    while (status == CLI_YES && audit_next(reader, &review->walk, &record, &place)) {
+        const struct slice made = read_text(reader);
+        status = function(to, made.at, made.length);
     }
     read_close(reader);
     return status;
@@ -70,11 +85,8 @@ int review_walk(struct review *review, review_record function, void *context)
     struct record record;
     struct read_place place;
 
-    int status = audit_open_logs(&review->files, READ_BY_TIME, &reader);
-    if (status == CLI_YES) {
-        const struct scan_filter filter = conditions_filter(&review->conditions);
-        status = audit_read_only(reader, &filter);
-    }
+    const struct scan_filter filter = conditions_filter(&review->conditions);
+    int status = open_review(review, &filter, &reader);
     while (status == CLI_YES && audit_next(reader, &review->walk, &record, &place)) {
         status = function(context, &record, &place);
     }

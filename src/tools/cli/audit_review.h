@@ -12,10 +12,14 @@ struct review {
     /* The operands; without any it is the log of the policy in force. */
     struct word_list files;
     struct audit_walk walk;
+    bool whole; /* nothing is left out */
 };
 
 /* For the table of a command whose request has a struct review as its member review. */
 #define REVIEWS(T) .operand = OPERANDS("[FILE]...", T, review.files), QUERY(T, review.conditions)
+
+/* To be among its options. */
+#define REVIEW_WHOLE(T) AUDIT_WHOLE(T, review.whole)
 
 /* Frees conditions and operands, whether they were read or not. */
 void review_release(struct review *review);

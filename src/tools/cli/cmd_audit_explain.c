@@ -3,8 +3,8 @@
  * miguard audit explain: one record in sentences. Finds it by its id or number, and then what
  * else its session did.
  *
- * find() reads all files once and keeps the first record that matches; print_explanation() reads
- * them a second time for the other records of the session, and prints.
+ * find() looks where the record should be by its number, then everywhere, and keeps the first
+ * record that matches; find_related() looks around it for the other records of the session.
  *
  * The id is in the message that the refused caller got, often cut or copied by hand; so the
  * beginning of an id is enough as long as it fits one record only. A record that lies in two files,
@@ -18,14 +18,15 @@
 #include "tools/cli/commands.h"
 #include "tools/review/explain.h"
 
-/* How many matches are listed when there is more than one, and the bytes that an id may have. */
-enum { CANDIDATES = 5, LONGEST = 128 };
+/* How many matches are listed when there is more than one, and the bytes that an id may have.
+ * AROUND: records before and behind, in a large log, among which the session's are looked for. */
+enum { CANDIDATES = 5, LONGEST = 128, AROUND = 4000 };
 
 struct request {
     struct word_list words; /* as given: the id, then files */
     const char *id;
     struct word_list files; /* a part of words */
-    bool json;
+    bool json, whole;
     /* The digits of #N; "" for an id. */
     char sequence[LONGEST];
     /* Different records that match, also beyond CANDIDATES. */
@@ -40,6 +41,7 @@ struct request {
 
 static const struct option_row options[] = {
     FLAG("--json", struct request, json, "print one JSON object"),
+    AUDIT_WHOLE(struct request, whole),
 };
 
 /* Takes the first word as the id and leaves the files. #N is a number in its log. */
@@ -120,23 +122,73 @@ static bool consider(struct request *request, const struct record *record)
     return ++request->found > 1 || keep(request, record);
 }
 
-/* CLI_YES also when nothing was found; request->found says how many there are. */
-static int find(struct request *request)
+/* For the threads of the reader. */
+static bool matches_request(const void *context, const struct record *record)
 {
+    return match(context, record) != OTHER;
+}
+
+/* Where the record should be: by its number in the log, or in its process. Everything for the
+ * beginning of an id. */
+static void bound_request(const struct request *request, struct narrow_bounds *ret_bounds)
+{
+    const char *id = request->id;
+    char *end = NULL;
+
+    *ret_bounds = narrow_all;
+    if (request->sequence[0] != '\0') {
+        ret_bounds->first = ret_bounds->last = strtoull(request->sequence, NULL, 10);
+    } else if (strlen(id) > 17 && strspn(id, "0123456789abcdef") == 16 && id[16] == '-') {
+        ret_bounds->entity = strtoull(id, &end, 16);
+        ret_bounds->number = strtoull(id + 17, NULL, 10);
+    }
+}
+
+/* CLI_YES also when nothing was found; request->found says how many there are. *ret_narrowed: not
+ * all was read. */
+static int find_within(struct request *request, const struct narrow_bounds *bounds,
+                       bool *ret_narrowed)
+{
+    const struct scan_filter filter = {.matches = matches_request,
+                                       .context = request,
+                                       .wanted = {{RECORD_EVENT_ID, RECORD_SEQUENCE}, 2}};
     struct log_reader *reader = NULL;
     struct record record;
     struct read_place place;
     bool room = true;
 
     int status = audit_open_logs(&request->files, READ_BY_TIME, &reader);
-    if (status != CLI_YES) {
-        return status;
+    if (status == CLI_YES) {
+        status = audit_read_only(reader, &filter);
     }
-    while (room && audit_next(reader, &request->walk, &record, &place)) {
+    if (status == CLI_YES) {
+        status = audit_narrow(reader, bounds, ret_narrowed);
+    }
+    while (status == CLI_YES && room && audit_next(reader, &request->walk, &record, &place)) {
         room = consider(request, &record);
     }
     read_close(reader);
-    return room ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+    return room ? status : complain(CLI_UNABLE, "out of memory");
+}
+
+/* A record that is not where it should be is looked for everywhere; so is one whose id was given in
+ * part, of which there may be more. */
+static int find(struct request *request)
+{
+    struct narrow_bounds bounds = narrow_all;
+    bool narrowed = false;
+
+    if (!request->whole) {
+        bound_request(request, &bounds);
+    }
+    int status = find_within(request, &bounds, &narrowed);
+    bool sure = request->found > 0 && (request->exact || request->sequence[0] != '\0');
+    if (status == CLI_YES && narrowed && !sure && !audit_interrupted()) {
+        request->found = 0;
+        request->exact = false;
+        status = find_within(request, &narrow_all, &narrowed);
+    }
+    return status;
 }
 
 /* ---- what belongs to it ----------------------------------------------------------------------*/
@@ -150,16 +202,22 @@ static bool same_field(const struct record *a, const struct record *b, enum reco
            record_is(b, field, text);
 }
 
-/* Counts a record of the same session and process (its entity), and how often something was refused
- * in it; keeps the one that opened the session, which says who did. False: out of memory. */
-static bool relate(struct request *request, const struct record *record, const struct record *other)
+/* A record of the same session and process (its entity), and not the same record. For the threads
+ * of the reader. */
+static bool same_session(const void *context, const struct record *other)
+{
+    const struct record *record = context;
+
+    return same_field(record, other, RECORD_SESSION) && same_field(record, other, RECORD_ENTITY) &&
+           !same_field(record, other, RECORD_EVENT_ID);
+}
+
+/* Counts a record of the session, and how often something was refused in it; keeps the one that
+ * opened the session, which says who did. False: out of memory. */
+static bool relate(struct request *request, const struct record *other)
 {
     struct explain_related *related = &request->related;
 
-    if (!same_field(record, other, RECORD_SESSION) || !same_field(record, other, RECORD_ENTITY) ||
-        same_field(record, other, RECORD_EVENT_ID)) {
-        return true;
-    }
     related->others++;
     related->other_refused += export_is_refusal(other) ? export_repeats(other) : 0;
     if (related->open.length == 0 && record_is(other, RECORD_ACTION, "session-open")) {
@@ -172,6 +230,12 @@ static bool relate(struct request *request, const struct record *record, const s
  * gone by then. */
 static int find_related(struct request *request, const struct record *record)
 {
+    const struct scan_filter filter = {
+        .matches = same_session,
+        .context = record,
+        .wanted = {{RECORD_SESSION, RECORD_ENTITY, RECORD_EVENT_ID}, 3}};
+    struct narrow_bounds bounds = narrow_all;
+    bool narrowed = false;
     struct log_reader *reader = NULL;
     struct audit_walk walk = {0};
     struct record other;
@@ -188,20 +252,28 @@ static int find_related(struct request *request, const struct record *record)
     if (!export_has(record, RECORD_SESSION)) {
         return CLI_YES;
     }
-    int status = audit_open_logs(&request->files, READ_BY_FILE, &reader);
-    if (status != CLI_YES) {
-        return status;
+    if (!request->whole && record_number(record, RECORD_SEQUENCE, &bounds.first)) {
+        bounds.last = bounds.first + AROUND;
+        bounds.first -= bounds.first < AROUND ? bounds.first : AROUND;
     }
+    int status = audit_open_logs(&request->files, READ_BY_FILE, &reader);
+    if (status == CLI_YES) {
+        status = audit_read_only(reader, &filter);
+    }
+    if (status == CLI_YES) {
+        status = audit_narrow(reader, &bounds, &narrowed);
+    }
+    request->related.around = narrowed ? AROUND : 0;
     /* Not audit_next(): broken lines have been reported once. */
-    for (enum read_result result = READ_RECORD;
-         room && !audit_interrupted() && (result == READ_RECORD || result == READ_BROKEN);) {
+    for (enum read_result result = READ_RECORD; status == CLI_YES && room && !audit_interrupted() &&
+                                                result != READ_END && result != READ_FAILED;) {
         result = read_next(reader, &other, &place, &fault);
-        room = result != READ_RECORD || relate(request, record, &other);
+        room = result != READ_RECORD || relate(request, &other);
         walk.failed = result == READ_FAILED;
     }
     read_close(reader);
     request->walk.failed = request->walk.failed || walk.failed;
-    return room ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+    return room ? status : complain(CLI_UNABLE, "out of memory");
 }
 
 /* ---- printing --------------------------------------------------------------------------------*/

@@ -23,6 +23,7 @@ struct request {
 };
 
 static const struct option_row options[] = {
+    REVIEW_WHOLE(struct request),
     WORD("--format", export_formats, struct request, format,
          "Elastic Common Schema 9: the record as the log has it; Open Cybersecurity Schema "
          "Framework 1.8: API Activity (6003), and Process Activity (1007) for a change of "

@@ -39,6 +39,7 @@ struct request {
 enum { MOST_KEYS = 1000 };
 
 static const struct option_row options[] = {
+    REVIEW_WHOLE(struct request),
     WORD("--format", report_formats, struct request, format,
          "for people (the default) or for programs"),
     FLAG("--json", struct request, json, "the same as --format json", .excludes = "--format"),

@@ -4,7 +4,7 @@
  *
  * search_logs() opens, search_all() wraps the walk in loading and saving the checkpoint, walk()
  * reads. Which records match is decided in the threads of the reader, unless every record is needed
- * for a checkpoint.
+ * for a checkpoint; read_little() leaves out what cannot match.
  *
  * A checkpoint says how far every file was read. It is saved only after the output has left this
  * process, so a search that failed repeats records rather than leaving some out. Records that
@@ -28,7 +28,7 @@ struct search {
     /* The file, or NULL. */
     const char *checkpoint;
     uint64_t first, last; /* 0: all */
-    bool count;
+    bool count, whole;
     struct audit_output output;
     struct audit_last tail;
     /* Filled only with --checkpoint. */
@@ -48,6 +48,7 @@ static const struct option_row options[] = {
            .excludes = "--last --count"),
     NUMBER("--last", "N", struct search, last, 1, MOST_RECORDS, "at most the last N of them",
            .excludes = "--count"),
+    AUDIT_WHOLE(struct search, whole),
     TEXT("--checkpoint", "FILE", struct search, checkpoint,
          "go on behind what the last search with this FILE has read, and note there how far this "
          "one came"),
@@ -163,6 +164,58 @@ static int search_all(struct search *search, struct log_reader *reader)
     return status;
 }
 
+/* How many records of the end are those that --last asks for, up to as many. Broken lines are not
+ * reported: this is a trial. */
+static uint64_t count_last(const struct search *search, struct log_reader *reader, int64_t start)
+{
+    struct record record;
+    struct read_place place;
+    const char *what;
+    uint64_t count = 0;
+    enum read_result result = READ_PASSED;
+
+    while (count < search->last && result != READ_END && result != READ_FAILED) {
+        int64_t time = 0;
+        result = read_next(reader, &record, &place, &what);
+        count += result == READ_RECORD &&
+                 (start == INT64_MIN ||
+                  (record_time(&record, RECORD_TIMESTAMP, &time) && time >= start));
+    }
+    return count;
+}
+
+/* The last records are looked for at the end, in more and more of it. */
+static int narrow_last(const struct search *search, struct log_reader *reader,
+                       const struct narrow_bounds *bounds)
+{
+    struct narrow_bounds end = *bounds;
+    bool good = true, found = false;
+
+    for (size_t marks = 2; good && !found && read_cut(reader, marks, &end); marks *= 8) {
+        good = read_again(reader, &end);
+        found = good && count_last(search, reader, end.start) == search->last;
+        good = good && read_again(reader, found ? &end : bounds);
+        end = found ? end : *bounds;
+    }
+    return good ? CLI_YES : complain(CLI_UNABLE, "the log cannot be read");
+}
+
+/* Only what matches is read, where the order of the log says where that is. */
+static int read_little(struct search *search, struct log_reader *reader)
+{
+    const struct scan_filter filter = conditions_filter(&search->conditions);
+    struct narrow_bounds bounds;
+    bool narrowed;
+    int status = audit_read_only(reader, &filter);
+
+    if (status != CLI_YES || search->whole) {
+        return status;
+    }
+    query_bounds(search->conditions.query, &bounds);
+    status = audit_narrow(reader, &bounds, &narrowed);
+    return status == CLI_YES && search->last > 0 ? narrow_last(search, reader, &bounds) : status;
+}
+
 /* The memory for --last is allocated before any file is opened. */
 static int search_logs(struct search *search)
 {
@@ -174,8 +227,7 @@ static int search_logs(struct search *search)
     }
     int status = audit_open_logs(&search->files, READ_BY_TIME, &reader);
     if (status == CLI_YES && search->checkpoint == NULL) {
-        const struct scan_filter filter = conditions_filter(&search->conditions);
-        status = audit_read_only(reader, &filter);
+        status = read_little(search, reader);
     }
     if (status == CLI_YES) {
         status = search_all(search, reader);

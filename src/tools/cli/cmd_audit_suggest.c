@@ -14,6 +14,8 @@ struct request {
     struct review review;
 };
 
+static const struct option_row options[] = {REVIEW_WHOLE(struct request)};
+
 /* Only out of memory ends the walk. */
 static int add(void *context, const struct record *record, const struct read_place *place)
 {
@@ -85,5 +87,6 @@ COMMAND(audit, suggest) = {
     .exits = "Exit status: 0 there are rules, 1 there are none, 2 wrong usage, 3 something could "
              "not be read.",
     REVIEWS(struct request),
+    OPTIONS(options),
     .run = run_suggest,
 };

@@ -480,6 +480,11 @@ static void say_related(struct text *text, const struct record *record,
     }
     text_format(text, " Other records of the session: %llu, with %llu refused calls.",
                 (unsigned long long)related->others, (unsigned long long)related->other_refused);
+    if (related->around > 0) {
+        text_format(
+            text, " Looked for among the %llu records before it and behind; --whole looks in all.",
+            (unsigned long long)related->around);
+    }
 }
 
 /* ---- text ------------------------------------------------------------------------------------*/
@@ -649,6 +654,9 @@ void explain_write_json(struct text *text, const struct record *record,
     text_json_close(text, ']');
     text_json_open(text, "session", '{');
     text_json_boolean(text, "searched", related->searched);
+    if (related->around > 0) {
+        text_json_unsigned(text, "around", related->around);
+    }
     json_foreign(text, "open", related->open.data, related->open.length);
     text_json_unsigned(text, "other_records", related->others);
     text_json_unsigned(text, "other_refused", related->other_refused);

@@ -868,3 +868,35 @@ void query_fields(const struct query *query, struct record_fields_wanted *ret_wa
         }
     }
 }
+
+/* The alternatives of one option together. */
+static void bound_option(const struct option *option, const struct value *values,
+                         struct narrow_bounds *bounds)
+{
+    struct narrow_bounds all = {.first = UINT64_MAX, .start = INT64_MAX, .end = INT64_MIN};
+
+    for (const struct value *value = values; value != NULL; value = value->next) {
+        all.first = value->lowest < all.first ? value->lowest : all.first;
+        all.last = value->highest > all.last ? value->highest : all.last;
+        all.start = value->first < all.start ? value->first : all.start;
+        all.end = value->last > all.end ? value->last : all.end;
+    }
+    if (option->kind == KIND_START) {
+        bounds->start = all.start;
+    } else if (option->kind == KIND_END) {
+        bounds->end = all.end;
+    } else if (option->kind == KIND_RANGE && option->fields[0] == RECORD_SEQUENCE) {
+        bounds->first = all.first;
+        bounds->last = all.last;
+    }
+}
+
+void query_bounds(const struct query *query, struct narrow_bounds *ret_bounds)
+{
+    *ret_bounds = narrow_all;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (query->values[i] != NULL) {
+            bound_option(&options[i], query->values[i], ret_bounds);
+        }
+    }
+}

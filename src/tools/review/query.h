@@ -7,6 +7,7 @@
 #define TOOLS_REVIEW_QUERY_H
 
 #include "base/error.h"
+#include "tools/review/narrow.h"
 #include "tools/review/record_like.h"
 
 /* Owns copies of all values. Adding is for one thread; matching for any number at once. */
@@ -38,5 +39,8 @@ const char *const *query_words(const char *option);
 bool query_matches(const struct query *query, const struct record *record);
 /* The fields that query_matches() looks at; for --text it looks at the line. */
 void query_fields(const struct query *query, struct record_fields_wanted *ret_wanted);
+
+/* Numbers and times outside of which no record matches. */
+void query_bounds(const struct query *query, struct narrow_bounds *ret_bounds);
 
 #endif

@@ -74,6 +74,10 @@ struct source {
     struct scan_piece *piece, *last_piece;
     size_t piece_count, item;
     uint64_t next_from;
+    /* After read_narrow(): */
+    bool looked;
+    struct narrow_marks marks;
+    uint64_t from, to; /* what is read; to 0: up to the end */
 
     enum head head;
     struct read_place place;
@@ -105,6 +109,7 @@ struct log_reader {
     struct scan *scan;
     unsigned threads;
     size_t pieces;     /* of all sources */
+    uint64_t grain;    /* of read_narrow() */
     uint64_t records;  /* that were read */
     struct slice text; /* of the record that was given out last */
     struct text texts; /* what it points into for a line that was not in a piece */
@@ -248,6 +253,7 @@ void read_close(struct log_reader *reader)
     for (size_t i = 0; i < reader->count; i++) {
         close_source(&reader->sources[i]);
         free_pieces(&reader->sources[i]);
+        narrow_release(&reader->sources[i].marks);
         base_free(reader->sources[i].name);
     }
     record_kinds_free(reader->kinds);
@@ -542,13 +548,14 @@ static bool reads_in_pieces(struct source *source)
 /* False: out of memory. */
 static bool begin_piece(struct log_reader *reader, struct source *source)
 {
-    struct scan_piece *piece =
-        scan_begin(reader->scan, source->fd, source->next_from, source->next_from + PIECE);
+    uint64_t to = source->next_from + PIECE;
 
+    to = source->to != 0 && source->to < to ? source->to : to;
+    struct scan_piece *piece = scan_begin(reader->scan, source->fd, source->next_from, to);
     if (piece == NULL) {
         return no_memory(source);
     }
-    source->next_from += PIECE;
+    source->next_from = to;
     if (source->piece == NULL) {
         source->piece = piece;
     } else {
@@ -558,6 +565,12 @@ static bool begin_piece(struct log_reader *reader, struct source *source)
     source->piece_count++;
     reader->pieces++;
     return true;
+}
+
+/* No line that is asked for begins there. */
+static bool is_behind(const struct source *source)
+{
+    return source->to != 0 && source->next_from >= source->to;
 }
 
 /* One is needed; more are begun ahead where the file is known to have them. Of many files each
@@ -570,7 +583,8 @@ static bool begin_pieces(struct log_reader *reader, struct source *source)
         return false;
     }
     while (reader->threads > 1 && source->lines > 0 && source->piece_count <= ahead &&
-           reader->pieces < reader->count + 2 * ahead && source->next_from < source->size) {
+           reader->pieces < reader->count + 2 * ahead && source->next_from < source->size &&
+           !is_behind(source)) {
         if (!begin_piece(reader, source)) {
             return false;
         }
@@ -627,6 +641,10 @@ static bool take_item(struct log_reader *reader, struct source *source)
 /* The next line that is given out, or none when the piece has no more. False as read_line(). */
 static bool next_wanted(struct log_reader *reader, struct source *source)
 {
+    if (source->piece == NULL && is_behind(source)) {
+        source->head = HEAD_END;
+        return true;
+    }
     if (!begin_pieces(reader, source)) {
         return false;
     }
@@ -653,6 +671,143 @@ bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsi
     reader->scan =
         scan_new(filter, reader->threads, reader->order == READ_BY_TIME && reader->count > 1);
     return reader->scan != NULL;
+}
+
+/* ---- parts ------------------------------------------------------------------------------------
+ */
+
+/*
+ * Samples are taken once, with the first read_narrow(). Which part of a file they leave follows
+ * from the bounds, so that read_again() can ask for another.
+ */
+
+/* The part of one file. True when something is left out. */
+static bool set_part(const struct log_reader *reader, struct source *source,
+                     const struct narrow_bounds *bounds)
+{
+    uint64_t to = UINT64_MAX;
+
+    source->from = source->to = 0;
+    if (source->looked) {
+        narrow_range(&source->marks, bounds, reader->count > 1, &source->from, &to);
+        source->to = to == UINT64_MAX ? 0 : to;
+    }
+    source->next_from = source->from;
+    return source->from > 0 || source->to > 0;
+}
+
+bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, uint64_t grain,
+                 bool *ret_narrowed)
+{
+    reader->grain = grain;
+    *ret_narrowed = false;
+    for (size_t i = 0; i < reader->count; i++) {
+        struct source *source = &reader->sources[i];
+        if (reader->total < 4 * grain || !reads_in_pieces(source)) {
+            continue;
+        }
+        if (!narrow_look(source->fd, source->size, grain, &source->marks)) {
+            return false;
+        }
+        source->looked = true;
+        *ret_narrowed |= set_part(reader, source, bounds);
+    }
+    return true;
+}
+
+/* The time of the sample that comes so many from the end, of all files together; INT64_MIN: there
+ * are not so many, or a file has no order. */
+static int64_t time_of_mark(const struct log_reader *reader, size_t marks)
+{
+    size_t *left = base_alloc(reader->count, sizeof(*left));
+    int64_t time = left == NULL ? INT64_MIN : INT64_MAX;
+
+    for (size_t i = 0; i < reader->count && time != INT64_MIN; i++) {
+        const struct source *source = &reader->sources[i];
+        left[i] = source->marks.count;
+        time = source->looked && source->marks.ordered ? time : INT64_MIN;
+    }
+    while (marks-- > 0 && time != INT64_MIN) {
+        size_t latest = SIZE_MAX;
+        time = INT64_MIN;
+        for (size_t i = 0; i < reader->count; i++) {
+            const struct narrow_mark *list = reader->sources[i].marks.list;
+            if (left[i] > 0 && list[left[i] - 1].time > time) {
+                time = list[left[i] - 1].time;
+                latest = i;
+            }
+        }
+        if (latest != SIZE_MAX) {
+            left[latest]--;
+        }
+    }
+    base_free(left);
+    return time;
+}
+
+/* What would be read with these bounds. */
+static uint64_t part_size(const struct log_reader *reader, const struct narrow_bounds *bounds)
+{
+    uint64_t all = 0, from, to;
+
+    for (size_t i = 0; i < reader->count; i++) {
+        const struct source *source = &reader->sources[i];
+        narrow_range(&source->marks, bounds, reader->count > 1, &from, &to);
+        all += (to < source->size ? to : source->size) - from;
+    }
+    return all;
+}
+
+/* In one file what comes last stands last. With several the time decides, and by the guarantee of
+ * narrow.h all that is left out is older than bounds->start. */
+bool read_cut(const struct log_reader *reader, size_t marks, struct narrow_bounds *bounds)
+{
+    enum { WORTH = 4 };
+    const struct narrow_marks *first = &reader->sources[0].marks;
+
+    if (reader->total < 4 * reader->grain) {
+        return false;
+    }
+    int64_t time = time_of_mark(reader, marks);
+    if (time == INT64_MIN) {
+        return false;
+    }
+    if (reader->count == 1) {
+        bounds->from = marks < first->count ? first->list[first->count - marks].offset : 0;
+    } else {
+        bounds->start = time > bounds->start ? time : bounds->start;
+    }
+    return part_size(reader, bounds) <= reader->total / WORTH;
+}
+
+/* The pieces that were begun ahead are waited for. */
+static void drop_pieces(struct log_reader *reader, struct source *source)
+{
+    while (source->piece != NULL) {
+        struct scan_piece *piece = source->piece;
+        scan_wait(reader->scan, piece);
+        source->piece = piece->behind;
+        reader->pieces--;
+        scan_give_back(reader->scan, piece);
+    }
+    source->piece_count = source->item = 0;
+}
+
+bool read_again(struct log_reader *reader, const struct narrow_bounds *bounds)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < reader->count; i++) {
+        struct source *source = &reader->sources[i];
+        drop_pieces(reader, source);
+        good = good && source->fd >= 0;
+        source->head = HEAD_NONE;
+        source->lines = 0;
+        source->key = source->time = 0;
+        (void)set_part(reader, source, bounds);
+    }
+    reader->records = reader->done = 0;
+    return good;
 }
 
 uint64_t read_count(const struct log_reader *reader)
@@ -717,7 +872,8 @@ static void next_head(struct log_reader *reader, struct source *source)
     if (!good) {
         source->head = HEAD_FAILED;
     }
-    if (source->head == HEAD_FAILED || source->head == HEAD_END) {
+    /* One that is read in pieces has no buffer, and may be read again. */
+    if (source->head == HEAD_FAILED || (source->head == HEAD_END && !source->in_pieces)) {
         close_source(source);
     }
 }

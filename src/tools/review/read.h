@@ -8,6 +8,7 @@
 #define TOOLS_REVIEW_READ_H
 
 #include "base/error.h"
+#include "tools/review/narrow.h"
 #include "tools/review/record.h"
 #include "tools/review/scan.h"
 
@@ -23,7 +24,7 @@ enum read_order {
  * as long as the reader. */
 struct read_place {
     const char *file;
-    uint64_t line;   /* counted from 1 */
+    uint64_t line;   /* counted from 1; 0: not known, after read_narrow() */
     uint64_t offset; /* of the line's first byte, uncompressed */
 };
 
@@ -60,6 +61,23 @@ MIGUARD_CHECKED enum read_result read_next(struct log_reader *reader, struct rec
  */
 MIGUARD_CHECKED bool read_only(struct log_reader *reader, const struct scan_filter *filter,
                                unsigned threads);
+/*
+ * After read_only(), before the first read_next(): of plain files only the parts are read that can
+ * hold what is asked for (narrow.h). Small logs, packed files and pipes are read as a whole.
+ * grain: NARROW_GRAIN. *ret_narrowed: something is left out. False: out of memory. Broken lines of
+ * the parts that are left out are not reported.
+ */
+MIGUARD_CHECKED bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds,
+                                 uint64_t grain, bool *ret_narrowed);
+/*
+ * After read_narrow(): bounds that leave the end of the log, so many samples long, for a reader
+ * that looks for the last records. Those that it finds with a time not before bounds->start are the
+ * last ones of the log. False: that is too much of the log to be worth it, or not possible.
+ */
+bool read_cut(const struct log_reader *reader, size_t marks, struct narrow_bounds *bounds);
+/* Only after a read_cut() that was true: reading begins anew, with other bounds. */
+MIGUARD_CHECKED bool read_again(struct log_reader *reader, const struct narrow_bounds *bounds);
+
 /* What the filter's write() made of the record that was given out last; the record then has only
  * its line. Valid as long as the record. */
 struct slice read_text(const struct log_reader *reader);

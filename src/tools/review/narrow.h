@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which part of a log can hold the records that are asked for by number or by time, so that a
+ * reader need not read the rest.
+ *
+ * What it relies on, per file: records are written under the log's lock, so numbers ascend; and no
+ * record is more than NARROW_SLACK seconds older than one before it, since a record waits for a
+ * window of repeats at the longest. Both are looked at in a sample every NARROW_GRAIN bytes, and
+ * where one does not hold the file is read as a whole: after the clock was set back, in a file that
+ * was put together or edited, or where a sample has no record. A disorder between two samples that
+ * neither of them shows is not seen. Such a file can be read with --whole. That the numbers of a
+ * process ascend is not relied on: what is not found by them is looked for everywhere.
+ */
+#ifndef TOOLS_REVIEW_NARROW_H
+#define TOOLS_REVIEW_NARROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    NARROW_GRAIN = 4 * 1024 * 1024,
+    NARROW_MOST = 4096, /* samples of a file; in a larger one they lie further apart */
+    NARROW_SLACK = 3600,
+    NARROW_NUMBERS =
+        512, /* a process's records are seldom further out of the order of their numbers */
+};
+
+/* What is asked for. Everything: narrow_all. */
+struct narrow_bounds {
+    uint64_t first, last;    /* numbers of the log */
+    int64_t start, end;      /* nanoseconds since 1970 */
+    uint64_t entity, number; /* of event.id; entity 0: not asked for */
+    uint64_t from, to;       /* bytes of each file */
+};
+extern const struct narrow_bounds narrow_all;
+
+/* A record, and where its line begins. */
+struct narrow_mark {
+    uint64_t offset, sequence, entity, number;
+    int64_t time;
+};
+
+/* Samples of a file, in their order. ordered: what is relied on holds for all of them. */
+struct narrow_marks {
+    struct narrow_mark *list;
+    size_t count;
+    bool ordered;
+};
+
+/* Looks at a plain file. grain: between two samples, more in a large file. False out of memory. */
+bool narrow_look(int fd, uint64_t size, uint64_t grain, struct narrow_marks *ret_marks);
+/* A zeroed one is allowed. */
+void narrow_release(struct narrow_marks *marks);
+
+/* The bytes of the file in which lines that are asked for can begin; *ret_to is UINT64_MAX for its
+ * end. merged: other files are read with it, so that what is left out must not have changed the
+ * order (read.c, earliest()). */
+void narrow_range(const struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged,
+                  uint64_t *ret_from, uint64_t *ret_to);
+
+#endif

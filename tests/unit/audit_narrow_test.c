@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parts of a log against the whole of it: what read_narrow() and read_cut() leave out holds nothing
+ * that was asked for, in files that are in order within what narrow.h relies on, and in files whose
+ * clock was set back, which are read as a whole. With broken and long lines, several files, records
+ * of several processes, and any bounds.
+ */
+#include "tools/review/read.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "support/audit_generate.h"
+#include "tools/review/query.h"
+
+enum { FILES = 3, GRAIN = 16 * 1024, MINUTE = 60, HOUR = 3600 };
+
+static char folder[64], paths[FILES][128];
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+    return *state >> 33;
+}
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/miguard-narrow-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int i = 0; i < FILES; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "%s/log%d", folder, i);
+    }
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static void stamp(int64_t seconds, char text[40])
+{
+    time_t time = (time_t)(GENERATE_START / 1000000000 + seconds);
+    struct tm utc;
+
+    gmtime_r(&time, &utc);
+    strftime(text, 40, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* What was written so far, by all files of a log. */
+struct writer {
+    uint64_t state, sequence;
+    uint64_t numbers[3]; /* of three processes */
+    int64_t clock;       /* seconds behind GENERATE_START */
+};
+
+/* A record, older than the clock at times, or ahead of it; together by less than an hour; now and
+ * then it is torn, or a long line of no record comes before it. */
+static void put_line(FILE *file, struct writer *writer)
+{
+    size_t process = next_random(&writer->state) % 3;
+    int64_t age = next_random(&writer->state) % 8 == 0
+                      ? (int64_t)(next_random(&writer->state) % (HOUR - 1)) - HOUR / 2
+                      : 0;
+    char text[40];
+
+    stamp(writer->clock - age, text);
+    if (next_random(&writer->state) % 300 == 0) {
+        fprintf(file, "%*s\n", (int)(next_random(&writer->state) % (3 * GRAIN)), "x");
+    }
+    if (next_random(&writer->state) % 40 == 0) {
+        fprintf(file, "{\"@timestamp\":\"%s\",\"mess%s", text,
+                next_random(&writer->state) % 2 == 0 ? "\n" : "");
+    }
+    fprintf(
+        file,
+        "{\"@timestamp\":\"%s\",\"miguard\":{\"class\":\"C%d\"},\"event\":{\"id\":\"%016x-%llu\","
+        "\"sequence\":%llu},\"x\":\"%*s\"}\n",
+        text, (int)(next_random(&writer->state) % 20), (unsigned)process + 0x1234,
+        (unsigned long long)++writer->numbers[process], (unsigned long long)++writer->sequence,
+        (int)(next_random(&writer->state) % 300), "");
+    writer->clock += (int64_t)(next_random(&writer->state) % 80);
+}
+
+/* back: the clock is set back once, by more than two samples can hide. At times the rest is a copy
+ * of what another log has: its numbers are lower. */
+static void make_log(const char *path, struct writer *writer, bool back, uint64_t lines)
+{
+    uint64_t at = back ? next_random(&writer->state) % lines : lines;
+    uint64_t other = back ? next_random(&writer->state) % (2 * lines) : lines;
+    FILE *file = fopen(path, "we");
+
+    ck_assert_ptr_nonnull(file);
+    for (uint64_t i = 0; i < lines; i++) {
+        if (i == other) {
+            writer->sequence = 0;
+            at = lines;
+        }
+        if (i == at) {
+            writer->clock -= 4 * HOUR + (int64_t)(next_random(&writer->state) % (9 * HOUR));
+        }
+        put_line(file, writer);
+    }
+    fclose(file);
+}
+
+static bool matches(const void *context, const struct record *record)
+{
+    return query_matches(context, record);
+}
+
+/* The lines of the records, and where each begins. */
+struct found {
+    struct text text;
+    size_t starts[20000], count;
+    bool narrowed;
+    uint64_t read;
+};
+
+static void take_all(struct log_reader *reader, struct found *found)
+{
+    struct record record;
+    struct read_place place;
+    const char *fault;
+    enum read_result result;
+
+    text_clear(&found->text);
+    found->count = 0;
+    while ((result = read_next(reader, &record, &place, &fault)) != READ_END) {
+        ck_assert_int_ne(result, READ_FAILED);
+        if (result == READ_RECORD) {
+            found->starts[found->count++] = found->text.length;
+            text_append_bytes(&found->text, record.line, record.length);
+            text_append(&found->text, "\n");
+        }
+    }
+    found->read = read_count(reader);
+}
+
+static struct log_reader *open_all(size_t count, enum read_order order, const struct query *query)
+{
+    struct scan_filter filter = {.matches = matches, .context = query};
+    const char *files[FILES] = {paths[0], paths[1], paths[2]};
+    struct log_reader *reader = NULL;
+
+    ck_assert_int_eq(read_open(files, count, order, &reader, NULL), MIGUARD_OK);
+    query_fields(query, &filter.wanted);
+    ck_assert(read_only(reader, &filter, 2));
+    return reader;
+}
+
+static void same(const struct found *whole, const struct found *part, size_t from)
+{
+    const char *expected = whole->count > 0 ? whole->text.data + from : "";
+    size_t length = whole->text.length - from;
+
+    ck_assert_msg(part->text.length == length &&
+                      (length == 0 || memcmp(part->text.data, expected, length) == 0),
+                  "%zu bytes, not %zu", part->text.length, length);
+}
+
+/* Bounds of any kind, often outside of the log. */
+static void add_conditions(struct query *query, struct writer *writer)
+{
+    struct miguard_error error;
+    char value[96];
+    uint64_t kinds = 1 + next_random(&writer->state) % 7;
+    int64_t from = (int64_t)(next_random(&writer->state) % (uint64_t)(writer->clock + HOUR));
+    uint64_t first = next_random(&writer->state) % (writer->sequence + 100);
+
+    if ((kinds & 1) != 0) {
+        stamp(from, value);
+        ck_assert_int_eq(query_add(query, "--start", value, &error), MIGUARD_OK);
+    }
+    if ((kinds & 2) != 0) {
+        stamp(from + (int64_t)(next_random(&writer->state) % (6 * HOUR)), value);
+        ck_assert_int_eq(query_add(query, "--end", value, &error), MIGUARD_OK);
+    }
+    if ((kinds & 4) != 0) {
+        snprintf(value, sizeof(value), "%llu-%llu", (unsigned long long)first,
+                 (unsigned long long)(first + next_random(&writer->state) % 300));
+        ck_assert_int_eq(query_add(query, "--sequence", value, &error), MIGUARD_OK);
+    }
+}
+
+static size_t make_logs(struct writer *writer)
+{
+    size_t count = 1 + next_random(&writer->state) % FILES;
+    bool hosts = next_random(&writer->state) % 2 == 0; /* at the same time */
+
+    for (size_t i = 0; i < count; i++) {
+        make_log(paths[i], writer, next_random(&writer->state) % 4 == 0,
+                 200 + next_random(&writer->state) % 2500);
+        writer->sequence = hosts ? 0 : writer->sequence;
+        writer->clock = hosts || writer->clock < 0 ? 20 * HOUR : writer->clock;
+    }
+    return count;
+}
+
+START_TEST(part_is_whole)
+{
+    struct writer writer = {.state = (uint64_t)_i * 77, .clock = 20 * HOUR};
+    struct found *whole = calloc(2, sizeof(*whole)), *part = whole + 1;
+    size_t left_out = 0;
+
+    ck_assert_ptr_nonnull(whole);
+    make_folder();
+    size_t count = make_logs(&writer);
+    for (int i = 0; i < 20; i++) {
+        struct query *query = query_new();
+        struct narrow_bounds bounds;
+        enum read_order order = i % 4 == 0 ? READ_BY_FILE : READ_BY_TIME;
+        add_conditions(query, &writer);
+        struct log_reader *reader = open_all(count, order, query);
+        take_all(reader, whole);
+        read_close(reader);
+        reader = open_all(count, order, query);
+        query_bounds(query, &bounds);
+        ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+        take_all(reader, part);
+        read_close(reader);
+        same(whole, part, 0);
+        left_out += part->narrowed && part->read < whole->read / 2;
+        query_free(query);
+    }
+    /* Of use where no clock was set back: seen over all logs. */
+    if (_i == 1) {
+        ck_assert_uint_gt(left_out, 5);
+    }
+    text_release(&whole->text);
+    text_release(&part->text);
+    free(whole);
+    remove_folder();
+}
+END_TEST
+
+/* As `miguard audit search --last` does. */
+START_TEST(last_are_last)
+{
+    struct writer writer = {.state = (uint64_t)_i * 31, .clock = 20 * HOUR};
+    struct found *whole = calloc(2, sizeof(*whole)), *part = whole + 1;
+    struct query *query = query_new();
+    struct miguard_error error;
+    bool narrowed;
+
+    ck_assert_ptr_nonnull(whole);
+    make_folder();
+    size_t count = make_logs(&writer);
+    if (_i % 2 == 0) {
+        ck_assert_int_eq(query_add(query, "--class", "C7", &error), MIGUARD_OK);
+    }
+    struct log_reader *reader = open_all(count, READ_BY_TIME, query);
+    take_all(reader, whole);
+    read_close(reader);
+    reader = open_all(count, READ_BY_TIME, query);
+    ck_assert(read_narrow(reader, &narrow_all, GRAIN, &narrowed));
+    ck_assert(!narrowed);
+    struct narrow_bounds bounds = narrow_all;
+    for (size_t marks = 1; read_cut(reader, marks, &bounds); marks *= 2) {
+        struct record record;
+        size_t good = 0;
+        ck_assert(read_again(reader, &bounds));
+        take_all(reader, part);
+        for (size_t i = 0; i < part->count; i++) {
+            size_t at = 0;
+            int64_t time = 0;
+            const char *line = part->text.data + part->starts[i];
+            ck_assert_ptr_null(
+                record_parse(line, (size_t)(strchr(line, '\n') - line), &record, &at));
+            ck_assert(record_time(&record, RECORD_TIMESTAMP, &time));
+            good += time >= bounds.start;
+        }
+        for (size_t last = 1; last <= good; last++) {
+            size_t from = whole->starts[whole->count - last];
+            size_t part_from = part->starts[part->count - last];
+            ck_assert_uint_eq(whole->text.length - from, part->text.length - part_from);
+            ck_assert_mem_eq(whole->text.data + from, part->text.data + part_from,
+                             whole->text.length - from);
+        }
+        bounds = narrow_all;
+    }
+    ck_assert(read_again(reader, &narrow_all));
+    take_all(reader, part);
+    same(whole, part, 0);
+    read_close(reader);
+    query_free(query);
+    text_release(&whole->text);
+    text_release(&part->text);
+    free(whole);
+    remove_folder();
+}
+END_TEST
+
+/* A process is found by its numbers, among those of others. */
+START_TEST(number_of_a_process)
+{
+    struct writer writer = {.state = 5 + (uint64_t)_i, .clock = 20 * HOUR};
+    struct found *part = calloc(1, sizeof(*part));
+    struct miguard_error error;
+    char value[64];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    make_log(paths[0], &writer, false, 6000);
+    size_t left_out = 0;
+    for (int i = 0; i < 20; i++) {
+        struct query *query = query_new();
+        struct narrow_bounds bounds = narrow_all;
+        size_t process = next_random(&writer.state) % 3;
+        bounds.entity = process + 0x1234;
+        bounds.number = writer.numbers[process] - next_random(&writer.state) % 60;
+        snprintf(value, sizeof(value), "%016llx-%llu", (unsigned long long)bounds.entity,
+                 (unsigned long long)bounds.number);
+        ck_assert_int_eq(query_add(query, "--id", value, &error), MIGUARD_OK);
+        struct log_reader *reader = open_all(1, READ_BY_TIME, query);
+        ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
+        take_all(reader, part);
+        ck_assert_uint_eq(part->count, 1);
+        left_out += part->narrowed;
+        read_close(reader);
+        query_free(query);
+    }
+    ck_assert_uint_gt(left_out, 0);
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("audit_narrow");
+    TCase *all = tcase_create("all");
+    bool quick = getenv("QUICK") != NULL;
+
+    tcase_set_timeout(all, 120);
+    tcase_add_loop_test(all, part_is_whole, 0, quick ? 30 : 300);
+    tcase_add_loop_test(all, last_are_last, 0, quick ? 30 : 300);
+    tcase_add_loop_test(all, number_of_a_process, 0, 3);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
