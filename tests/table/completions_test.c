@@ -35,7 +35,7 @@ static void check(bool good, const struct running_host *host, const char *what)
 /* ---- the ways -------------------------------------------------------------------------------- */
 
 static pthread_t second, third;
-static MI_Context *context_of_request;
+static MI_Context *_Atomic context_of_request;
 static pthread_barrier_t together;
 static atomic_int ok, refused; /* final posts of the provider, by their answer */
 
@@ -163,7 +163,7 @@ static void stash_and_use(MI_Context *context)
 
 static void never(MI_Context *context)
 {
-    context_of_request = context;
+    atomic_store(&context_of_request, context);
 }
 
 static const struct way {
@@ -194,6 +194,16 @@ static void settle(const struct running_host *host)
     check(slots_in_use(&guarded_sessions) == 0, host, "a session is left");
 }
 
+/* A client may have its answer before the provider's call has returned. */
+static void wait_for_posts(int accepted, int too_many)
+{
+    for (int ms = 0;
+         ms < WAIT_MS && (atomic_load(&ok) != accepted || atomic_load(&refused) != too_many);
+         ms++) {
+        usleep(1000);
+    }
+}
+
 static void try_way(struct running_host *host, const struct way *way)
 {
     const struct foreign_counts *counts =
@@ -208,6 +218,7 @@ static void try_way(struct running_host *host, const struct way *way)
     for (int i = 0; i < way->rounds; i++) {
         answered = answered && hosts_ask(host, &nested_ask, NULL, 0) == MI_RESULT_OK;
     }
+    wait_for_posts(way->rounds, way->rounds * way->refused);
     settle(host);
     check(answered, host, "a request is not answered");
     check(atomic_load(&ok) == way->rounds, host, "not one final post is accepted");
@@ -244,9 +255,9 @@ static void try_never(struct running_host *host)
 
     current = "never";
     nested_front = never;
-    context_of_request = NULL;
+    atomic_store(&context_of_request, NULL);
     pthread_create(&thread, NULL, ask_in_vain, host);
-    for (int ms = 0; ms < WAIT_MS && slots_in_use(&guarded_contexts) == 0; ms++) {
+    for (int ms = 0; ms < WAIT_MS && atomic_load(&context_of_request) == NULL; ms++) {
         usleep(1000);
     }
     usleep(20000); /* until it has returned */
@@ -256,8 +267,8 @@ static void try_never(struct running_host *host)
         usleep(1000); /* the other one's provider is on its way out of its final post */
     }
     check(slots_in_use(&guarded_contexts) == 1, host, "not one context is open");
-    check(MI_Context_PostResult(context_of_request, MI_RESULT_OK) == MI_RESULT_OK, host,
-          "it cannot be completed any more");
+    check(MI_Context_PostResult(atomic_load(&context_of_request), MI_RESULT_OK) == MI_RESULT_OK,
+          host, "it cannot be completed any more");
     pthread_join(thread, NULL);
     settle(host);
 }
@@ -273,7 +284,10 @@ int main(void)
             return 1;
         }
         nested_front = within; /* loads the modules, which post, too */
+        atomic_store(&ok, 0);
+        atomic_store(&refused, 0);
         (void)hosts_ask(&host, &nested_ask, NULL, 0);
+        wait_for_posts(1, 0);
         for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
             try_way(&host, &ways[i]);
         }

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ enum { OTHER = 54321 };
 /* "Front" does what a test says; everything else answers with one instance, and enumerations with
  * three. */
 static void (*front)(MI_Context *context);
-static bool is_silent; /* "Back" does not answer */
+static bool is_silent; /* "Back" does not answer, and keeps its context */
+static MI_Context *_Atomic silent_context;
 
 static MI_Result post(MI_Context *context, const char *class_name, const char *id)
 {
@@ -40,7 +42,9 @@ static void MI_CALL get(void *self, MI_Context *context, const MI_Char *space, c
     (void)self, (void)space, (void)key, (void)set;
     if (strcmp(name, "Front") == 0) {
         front(context);
-    } else if (!is_silent) {
+    } else if (is_silent) {
+        atomic_store(&silent_context, context);
+    } else {
         post(context, name, "one");
         MI_Context_PostResult(context, MI_RESULT_OK);
     }
@@ -332,6 +336,10 @@ START_TEST(test_an_early_cancel_kills)
     session = client;
     operation = begin();
     ck_assert_int_eq(read_one(&operation), MI_RESULT_FAILED);
+    while (atomic_load(&silent_context) == NULL) {
+        usleep(1000);
+    }
+    MI_Context_PostResult(atomic_load(&silent_context), MI_RESULT_OK); /* frees it */
     stop_host();
 }
 END_TEST
