@@ -151,6 +151,14 @@ bool gate_excludes_uring(void)
     return gate >= 0 && (gate & whole) == whole;
 }
 
+/* Beside a gate of one thread another thread can bring no_new_privs to it. */
+static bool is_sealed(void)
+{
+    const int gate = gate_of_thread();
+
+    return gate >= 0 && (gate & GATE_IS_PROCESS) != 0;
+}
+
 /* An odd count means that a change is under way: a handler of SIGSYS interrupted it. A different
  * count means that a handler ran during the check. */
 static void note_same(uint64_t count, uint64_t binding, bool can_be_given)
@@ -174,6 +182,20 @@ static bool compares_label(const struct miguard_identity *bound, miguard_compone
     return (compared & MIGUARD_COMPONENT_LSM_LABEL) != 0 && bound->lsm_label != NULL;
 }
 
+/*
+ * After a switch its read-back has just asked the kernel for all that a switch can change, and
+ * nothing has changed since (switch_verified()). So a match is found by comparing with that, and
+ * only the rest is asked for. A difference is found out afresh, as it is going to be recorded.
+ */
+static bool matches_read_back(const struct miguard_identity *bound, miguard_components compared)
+{
+    const miguard_components state = COMPONENTS_OF_STATE;
+    const struct miguard_identity *now = switch_verified();
+
+    return now != NULL && (miguard_identity_compare(bound, now) & compared & state) == 0 &&
+           identity_check_gated(bound, compared & ~state, IDENTITY_GATED, NULL) == 0;
+}
+
 /* A check whose result is noted when the thread is the same and nothing interfered. */
 static miguard_components check_and_note(uint64_t binding, const struct miguard_identity *bound,
                                          miguard_components compared, bool alone,
@@ -192,6 +214,15 @@ static miguard_components check_and_note(uint64_t binding, const struct miguard_
     return differing;
 }
 
+/* Nothing differs. */
+static miguard_components no_difference(miguard_components *ret_unreadable)
+{
+    if (ret_unreadable != NULL) {
+        *ret_unreadable = 0;
+    }
+    return 0;
+}
+
 miguard_components gate_check(uint64_t binding, const struct miguard_identity *bound,
                               miguard_components compared, miguard_components *ret_unreadable)
 {
@@ -202,6 +233,11 @@ miguard_components gate_check(uint64_t binding, const struct miguard_identity *b
     if (gate < 0 || compares_label(bound, compared)) {
         return identity_check_gated(bound, compared, gate < 0 ? IDENTITY_UNGATED : IDENTITY_GATED,
                                     ret_unreadable);
+    }
+    const uint64_t count = identity_change_count;
+    if (matches_read_back(bound, compared)) {
+        note_same(count, binding, false);
+        return no_difference(ret_unreadable);
     }
     return check_and_note(binding, bound, compared, (gate & GATE_IS_PROCESS) == 0, ret_unreadable);
 }
@@ -500,6 +536,7 @@ static enum miguard_status load_and_verify(unsigned bits, struct miguard_error *
     }
     if (status == MIGUARD_OK) {
         status = verify(bits, reterr);
+        switch_set_seal(is_sealed);
         atomic_fetch_add_explicit(&closed_gates, 1, memory_order_release);
     }
     signals_restore(&signals);

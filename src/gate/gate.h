@@ -11,6 +11,9 @@
  * ran on the thread in between but a handler of SIGSYS, which can change the thread only through
  * the library, which counts.
  *
+ * A switch behind the gate of the process counts as a reading, too: it has read back all that it
+ * could change (switch_verified()).
+ *
  * Whether a thread is gated is never assumed but asked from the kernel, once for each thread: the
  * filter answers a call that is invalid without it (KERNEL_GATE_PROBE), and only to the library. So
  * a thread that inherited the filter, a new one and a forked child's each ask for themselves, and a

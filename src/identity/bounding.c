@@ -34,7 +34,8 @@
  * it is an upper bound (1), and only what is in it is asked for.
  *
  * It is kept for this thread in this process: in a forked child the epoch differs (base/process.h).
- * A child of vfork(2) or clone(CLONE_VM) that runs on the thread's memory has another thread id.
+ * A child of vfork(2) or clone(CLONE_VM) that runs on the thread's memory has another thread id,
+ * and is not gated for the gate, which compares the same.
  */
 #include "identity/bounding.h"
 
@@ -115,7 +116,8 @@ static bool read_within(uint64_t within, uint32_t count, uint64_t *ret_set)
 static bool describe_now(uint32_t count, const struct bounding_facts *facts, struct entry *ret_now)
 {
     const bool stays = facts->gate == IDENTITY_GATED || !identity_thread_is_leader();
-    const long tid = identity_kernel.gettid();
+    /* Who asked for the gate knows already that this is the thread that owns the entry. */
+    const long tid = facts->gate == IDENTITY_UNGATED ? identity_kernel.gettid() : 0;
 
     *ret_now = (struct entry){.epoch = process_epoch(),
                               .user_namespace = stays ? 0 : facts->user_namespace,
@@ -124,7 +126,7 @@ static bool describe_now(uint32_t count, const struct bounding_facts *facts, str
                               .tid = (pid_t)tid,
                               .unprivileged = facts->lacks_setpcap,
                               .refused = facts->gate != IDENTITY_UNGATED};
-    return ret_now->epoch != 0 && tid > 0 && (stays || facts->user_namespace != 0);
+    return ret_now->epoch != 0 && tid >= 0 && (stays || facts->user_namespace != 0);
 }
 
 bool bounding_read(uint32_t count, const struct bounding_facts *facts, uint64_t *ret_set)

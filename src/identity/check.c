@@ -13,6 +13,7 @@
 
 #include "base/process.h"
 #include "identity/bounding.h"
+#include "identity/change.h"
 #include "identity/identity.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
@@ -262,6 +263,13 @@ static miguard_components finish(const struct check *check, miguard_components *
     return check->differing;
 }
 
+/* Whether nothing can have torn what was read since the library's count of changes was this: behind
+ * the gate neither a signal handler nor glibc's broadcast changes the thread past the library. */
+static bool is_whole(enum identity_gate gate, uint64_t count)
+{
+    return gate == IDENTITY_GATED && count == identity_change_count;
+}
+
 /* The cheap and likely differences come first only for speed: all are read, so that a refusal names
  * all of them. */
 miguard_components identity_check_gated(const struct miguard_identity *bound,
@@ -270,6 +278,8 @@ miguard_components identity_check_gated(const struct miguard_identity *bound,
 {
     struct check check = {
         .bound = bound, .compared = compared & MIGUARD_COMPONENTS_ALL, .facts = {.gate = gate}};
+
+    const uint64_t count = identity_change_count;
 
     if (!identity_valid(bound)) {
         check.differing = MIGUARD_COMPONENTS_ALL;
@@ -285,7 +295,7 @@ miguard_components identity_check_gated(const struct miguard_identity *bound,
     check_user_namespace(&check);
     check_bounding(&check);
     check_label(&check);
-    if (check.differing == 0) {
+    if (check.differing == 0 && !is_whole(gate, count)) {
         check_uids(&check);
         check_gids(&check);
         check_groups(&check);

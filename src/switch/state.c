@@ -103,15 +103,43 @@ miguard_components state_read(struct miguard_identity *ret_state, gid_t *groups)
                : unread;
 }
 
-/* A state that cannot be read differs in everything: it must not pass as verified. */
-miguard_components state_check(const struct miguard_identity *expected, gid_t *groups)
+/*
+ * Whether the kernel itself made the fs id of `to`: setting another effective id sets the fs id,
+ * too (credentials(7)), and the steps then set no other (apply.c). That the effective id has
+ * changed is read through memory, where a filter cannot answer.
+ */
+static bool fs_id_follows(const uid_t from[IDENTITY_IDS], const uid_t to[IDENTITY_IDS])
 {
-    struct miguard_identity now;
+    return from[IDENTITY_E] != to[IDENTITY_E] && to[IDENTITY_FS] == to[IDENTITY_E];
+}
 
-    if (state_read(&now, groups) != 0) {
+/* Only root's id needs a second source (has_root_fs_id()). */
+static bool fs_ids_proved(const struct miguard_identity *from, const struct miguard_identity *to)
+{
+    return (to->uid[IDENTITY_FS] != 0 || fs_id_follows(from->uid, to->uid)) &&
+           (to->gid[IDENTITY_FS] != 0 || fs_id_follows(from->gid, to->gid));
+}
+
+/* A state that cannot be read differs in everything: it must not pass as verified. */
+miguard_components state_check(const struct miguard_identity *from,
+                               const struct miguard_identity *expected,
+                               struct miguard_identity *ret_now, gid_t *groups)
+{
+    const bool proved = from != NULL && fs_ids_proved(from, expected);
+
+    if ((proved ? read_by_calls : state_read)(ret_now, groups) != 0) {
         return STATE_COMPONENTS;
     }
-    return miguard_identity_compare(expected, &now) & STATE_COMPONENTS;
+    return miguard_identity_compare(expected, ret_now) & STATE_COMPONENTS;
+}
+
+bool state_has_effective_ids(const struct miguard_identity *identity)
+{
+    uid_t uid[IDENTITY_IDS - 1];
+    gid_t gid[IDENTITY_IDS - 1];
+
+    return read_uids(uid) && uid[IDENTITY_E] == identity->uid[IDENTITY_E] && read_gids(gid) &&
+           gid[IDENTITY_E] == identity->gid[IDENTITY_E];
 }
 
 /* A component that a filter of system calls may have falsified, or 0. */

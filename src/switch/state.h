@@ -31,9 +31,17 @@ MIGUARD_CHECKED miguard_components state_read(struct miguard_identity *ret_state
 MIGUARD_CHECKED enum miguard_status state_capture(struct miguard_identity *ret_state, gid_t *groups,
                                                   gid_t *second, struct miguard_error *reterr);
 
-/* The components in which the calling thread differs from expected, or 0; an unreadable component
- * counts as different. groups has room for IDENTITY_MAX_GROUPS. */
-MIGUARD_CHECKED miguard_components state_check(const struct miguard_identity *expected,
-                                               gid_t *groups);
+/*
+ * The components in which the calling thread differs from expected, or 0; an unreadable component
+ * counts as different. from is what the thread was before the steps of a switch, with signals
+ * blocked since, or NULL: not known. *ret_now is what was read, with groups in the given buffer of
+ * IDENTITY_MAX_GROUPS.
+ */
+MIGUARD_CHECKED miguard_components state_check(const struct miguard_identity *from,
+                                               const struct miguard_identity *expected,
+                                               struct miguard_identity *ret_now, gid_t *groups);
+
+/* Whether the thread has the effective ids of the identity, which is enough for `from`. */
+bool state_has_effective_ids(const struct miguard_identity *identity);
 
 #endif

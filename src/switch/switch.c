@@ -3,11 +3,12 @@
  * Switching a thread to a target and back, adoptions for callbacks, and the rehearsal of a drop.
  * Called by programs, the gateway, the gate and the drop.
  *
- * A switch: switch_up() -> push() -> become_target() reads and proves the original (state_capture),
- * derives the expected identity (target_expected), and become() refuses, changes (switch_apply),
- * reads back (state_check) and, on failure, restores. The way back: switch_down() -> undo(), which
- * reverts the known changes, or restore_thread(), which searches. An adoption is a level that also
- * is a barrier. All levels of a thread are in its struct switch_stack.
+ * A switch: switch_up() -> push() -> become_target() reads and proves the original (state_capture)
+ * unless it is known (is_as_undone), derives the expected identity (target_expected), and become()
+ * refuses, changes (switch_apply), reads back (state_check) and, on failure, restores. The way
+ * back: switch_down() -> undo(), which reverts the known changes, or restore_thread(), which
+ * searches. An adoption is a level that also is a barrier. All levels of a thread are in its struct
+ * switch_stack.
  */
 #include "switch/switch.h"
 
@@ -30,6 +31,7 @@
 #include "base/pin.h"
 #include "base/process.h"
 #include "base/signals.h"
+#include "identity/change.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
 #include "identity/witness.h"
@@ -165,8 +167,11 @@ static enum miguard_status signals_not_blocked(struct miguard_error *reterr)
 
 /* Buffers that are too large for a call stack. */
 struct buffers {
-    gid_t groups[IDENTITY_MAX_GROUPS]; /* for reading back */
+    gid_t groups[IDENTITY_MAX_GROUPS];
     struct restore_room search;
+    struct miguard_identity verified; /* the latest that was read back and was as expected */
+    gid_t verified_groups[IDENTITY_MAX_GROUPS];
+    uint64_t verified_at; /* the count of changes plus 1 at that time; 0: nothing is */
 };
 
 /* The hook may want a lock that a stopped thread or the interrupted code holds. Then the alarm ends
@@ -227,14 +232,50 @@ static bool may_strand(const struct miguard_identity *left, const struct miguard
     return switch_any_root(left->uid) && !switch_any_root(original->uid);
 }
 
+static bool (*_Atomic the_seal)(void);
+
+void switch_set_seal(bool (*is_sealed)(void))
+{
+    atomic_store(&the_seal, is_sealed);
+}
+
+/* Behind the gate of the process, on the thread that owns the memory: a child of vfork(2) shares
+ * it, and what it is must not be taken for what its parent is. */
+static bool is_sealed(void)
+{
+    bool (*ask)(void) = atomic_load_explicit(&the_seal, memory_order_acquire);
+
+    return ask != NULL && ask();
+}
+
+/* state_check(), which keeps what it read when it is as expected. An odd count is a change under
+ * way that a handler of SIGSYS interrupted. */
+static miguard_components read_back(const struct miguard_identity *from,
+                                    const struct miguard_identity *expected,
+                                    struct buffers *buffers)
+{
+    const uint64_t count = identity_change_count;
+
+    buffers->verified_at = 0;
+    miguard_components differing =
+        state_check(from, expected, &buffers->verified, buffers->verified_groups);
+    if (differing == 0 && is_sealed()) {
+        buffers->verified_at = count + 1;
+    }
+    return differing;
+}
+
 /* The usual way back: nothing has changed since the switch left the thread as `left`, so its
  * changes are reverted without reading. The read-back verifies that. */
 static bool undo(const struct miguard_identity *original, const struct miguard_identity *left,
                  miguard_components changes, struct buffers *buffers)
 {
+    const struct miguard_identity *from = state_has_effective_ids(left) ? left : NULL;
+
+    buffers->verified_at = 0;
     return !may_strand(left, original) &&
            switch_apply(left, original, changes, SWITCH_BACK, NULL) == MIGUARD_OK &&
-           state_check(original, buffers->groups) == 0;
+           read_back(from, original, buffers) == 0;
 }
 
 /* The usual way back, then the search, then the end of the process. */
@@ -305,7 +346,7 @@ static enum miguard_status become(const struct miguard_identity *original,
     }
     status = switch_apply(original, expected, changes, SWITCH_THERE, reterr);
     if (status == MIGUARD_OK) {
-        miguard_components differing = state_check(expected, buffers->groups);
+        miguard_components differing = read_back(original, expected, buffers);
         if (differing == 0) {
             return MIGUARD_OK;
         }
@@ -330,6 +371,7 @@ struct level {
     struct miguard_identity left;     /* the resulting identity; of a switch: without groups */
     miguard_components changes;       /* between the two */
     uint64_t serial;                  /* of its scope or frame; 0: without one */
+    uint64_t undone_at;               /* original was verified, see is_as_undone(); 0: it was not */
     const void *site;                 /* the caller of the switch */
     const struct switch_frame *frame; /* of an adoption, else NULL */
     unsigned below;                   /* of an adoption: the barrier and the switches under it */
@@ -537,6 +579,15 @@ const struct switch_hooks *switch_hooks(void)
 {
     const struct switch_hooks *hooks = atomic_load_explicit(&the_hooks, memory_order_acquire);
     return hooks != NULL ? hooks : &no_hooks;
+}
+
+const struct miguard_identity *switch_verified(void)
+{
+    const struct switch_stack *stack = thread.stack;
+
+    return stack != NULL && stack->buffers.verified_at == identity_change_count + 1
+               ? &stack->buffers.verified
+               : NULL;
 }
 
 struct switch_last switch_last(void)
@@ -931,6 +982,37 @@ static enum miguard_status rest_agrees(const struct miguard_target *target,
     return MIGUARD_OK;
 }
 
+/*
+ * Whether the thread is still what its last way back to this level made it. Behind the gate of the
+ * process only the library changes a thread, and counts its changes (gate/gate.h). So while the
+ * count is that at which the way back was verified there (read_back()), there is nothing to read
+ * and nothing new to prove: the state was proved when the switch left it, and no one else can have
+ * entered another user namespace or set no_new_privs since. A forked child has its parent's
+ * credentials, memory and count.
+ */
+static bool is_as_undone(const struct level *level)
+{
+    return level->undone_at == identity_change_count + 1;
+}
+
+/* What the thread is before a switch, into the level, whose tag shows it even where the switch
+ * fails. */
+static enum miguard_status capture_original(struct switch_stack *stack, struct level *level,
+                                            struct miguard_error *reterr)
+{
+    if (is_as_undone(level)) {
+        level->original.tag = IDENTITY_TAG;
+        return MIGUARD_OK;
+    }
+    level->undone_at = 0;
+    enum miguard_status status = state_capture(&level->original, stack->groups[stack->switches],
+                                               stack->buffers.groups, reterr);
+    if (status != MIGUARD_OK) {
+        level->original.tag = 0;
+    }
+    return status;
+}
+
 /* Fills the next level and becomes target. */
 static enum miguard_status become_target(const struct miguard_target *target,
                                          struct switch_stack *stack,
@@ -940,10 +1022,8 @@ static enum miguard_status become_target(const struct miguard_target *target,
     struct level *level = &stack->levels[stack->depth];
     struct buffers *buffers = &stack->buffers;
 
-    enum miguard_status status =
-        state_capture(&level->original, stack->groups[stack->switches], buffers->groups, reterr);
+    enum miguard_status status = capture_original(stack, level, reterr);
     if (status != MIGUARD_OK) {
-        level->original.tag = 0;
         return status;
     }
     *ret_expected = target_expected(target, &level->original);
@@ -1057,7 +1137,7 @@ static void switch_down(struct switch_stack *stack, unsigned end, const void *si
     bool lost = false;
 
     while (stack->depth > end) {
-        const struct level *level = &stack->levels[stack->depth - 1];
+        struct level *level = &stack->levels[stack->depth - 1];
         if (!lost) {
             (void)signals_block(&signals);
         }
@@ -1067,6 +1147,7 @@ static void switch_down(struct switch_stack *stack, unsigned end, const void *si
         if (!restored && stack->depth == end + 1) {
             switch_abort(SWITCH_KIND_BACK, &level->original);
         }
+        level->undone_at = stack->buffers.verified_at;
         pop(stack);
         lost = !restored;
         if (restored) {

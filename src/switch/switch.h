@@ -138,6 +138,16 @@ const struct switch_hooks *switch_hooks(void); /* never NULL */
 MIGUARD_CHECKED bool switch_hold(void);
 void switch_let_go(void);
 
+/* Sets the function that answers whether nothing but this library can change the calling thread in
+ * what a switch changes and no_new_privs. NULL: there is none. Thread safe. */
+void switch_set_seal(bool (*is_sealed)(void));
+
+/* What the calling thread's latest switch or way back read back from the kernel (STATE_COMPONENTS)
+ * behind the gate of the process, where the library has changed nothing since; or NULL. For a
+ * caller that has asked for the gate of this thread. Valid until the thread's next switch.
+ * Async-signal safe. */
+const struct miguard_identity *switch_verified(void);
+
 /* ---- for the drop (drop.c) --------------------------------------------------------------- */
 
 struct miguard_target;

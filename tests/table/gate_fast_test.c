@@ -47,6 +47,8 @@ enum { SOMEBODY = 12345, OTHER = 23456 };
 /* ---- the calls ------------------------------------------------------------------------------ */
 
 static bool fail_setresuid; /* the next one */
+static bool fake_setresuid; /* the next one answers 0 and does nothing, and fs ids are shown as 0 */
+static gid_t false_rgid;    /* once, in the next read after a change of the gids */
 static bool say_no_new_privs;
 static void (*in_the_middle)(void);
 static unsigned long calls; /* of any kind */
@@ -62,7 +64,6 @@ typedef struct __user_cap_header_struct cap_header;
 typedef struct __user_cap_data_struct cap_data;
 
 FORWARD(getresuid, (uid_t * a, uid_t *b, uid_t *c), a, b, c)
-FORWARD(getresgid, (gid_t * a, gid_t *b, gid_t *c), a, b, c)
 FORWARD(getgroups, (int size, gid_t *list), size, list)
 FORWARD(open, (const char *path, int flags), path, flags)
 FORWARD(read, (int fd, void *buffer, size_t size), fd, buffer, size)
@@ -71,18 +72,49 @@ FORWARD(readlink, (const char *path, char *buffer, size_t size), path, buffer, s
 FORWARD(gettid, (void))
 FORWARD(getpid, (void))
 FORWARD(session_keyring, (void))
-FORWARD(setfsuid, (uid_t id), id)
 FORWARD(setfsgid, (gid_t id), id)
-FORWARD(setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
 FORWARD(setgroups, (size_t size, const gid_t *list), size, list)
 FORWARD(capset, (cap_header * header, const cap_data *data), header, data)
 FORWARD(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
 FORWARD(stray, (unsigned long bits), bits)
 
+static bool gids_changed, fakes_fs_ids, fake_setfsuid;
+
+static long call_setresgid(gid_t a, gid_t b, gid_t c)
+{
+    calls++;
+    gids_changed = b != (gid_t)-1;
+    return real_kernel.setresgid(a, b, c);
+}
+
+static long call_getresgid(gid_t *a, gid_t *b, gid_t *c)
+{
+    calls++;
+    long result = real_kernel.getresgid(a, b, c);
+    if (false_rgid != 0 && gids_changed) {
+        *a = false_rgid;
+        false_rgid = 0;
+    }
+    return result;
+}
+
+static long call_setfsuid(uid_t id)
+{
+    calls++;
+    if (fake_setfsuid && id != (uid_t)-1) {
+        fake_setfsuid = false;
+        return 0;
+    }
+    return fakes_fs_ids && id == (uid_t)-1 ? 0 : real_kernel.setfsuid(id);
+}
+
 static long call_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
                        unsigned long d)
 {
     calls++;
+    if (option == PR_GET_SECCOMP && fakes_fs_ids) {
+        return 2; /* it is a filter's doing */
+    }
     return option == PR_GET_NO_NEW_PRIVS && say_no_new_privs
                ? 1
                : real_kernel.prctl(option, a, b, c, d);
@@ -91,6 +123,11 @@ static long call_prctl(int option, unsigned long a, unsigned long b, unsigned lo
 static long call_setresuid(uid_t a, uid_t b, uid_t c)
 {
     calls++;
+    if (fake_setresuid && b != (uid_t)-1) {
+        fake_setresuid = false;
+        fakes_fs_ids = true;
+        return 0;
+    }
     if (fail_setresuid && b != (uid_t)-1) {
         fail_setresuid = false;
         return -EAGAIN;
@@ -308,6 +345,12 @@ static void switch_there_and_back(void)
     (void)!miguard_switch_back(NULL);
 }
 
+/* By the library, which counts it. After a switch alone its read-back would answer a check. */
+static void change_nothing(void)
+{
+    (void)identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1);
+}
+
 static void check_it_all(void)
 {
     (void)guarded_same(0);
@@ -345,7 +388,8 @@ static void in_a_change(void)
 static void interrupted(const char *name, void (*handler)(void))
 {
     check_it_all();
-    switch_there_and_back(); /* so that the next check is a full one */
+    switch_there_and_back();
+    change_nothing(); /* so that the next check is a full one */
     in_the_middle = handler;
     (void)guarded_same(0);
     bool good = known_is_true();
@@ -454,6 +498,7 @@ static void no_handler_in_a_check(void)
 
     (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &before, sizeof(before));
     switch_there_and_back();
+    change_nothing();
     in_the_middle = look_at_mask;
     bool good = guarded_same(0) && gate_known_same(bindings[0].binding);
     (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &after, sizeof(after));
@@ -514,6 +559,117 @@ static void bounding_set(void)
     }
 }
 
+/* ---- what a switch begins from -----------------------------------------------------------------
+ */
+
+static void note(bool good, const char *what)
+{
+    passed += good;
+    failed += !good;
+    if (!good) {
+        printf("FAIL: %s\n", what);
+    }
+}
+
+static gid_t fsgid_now(void)
+{
+    return (gid_t)syscall(SYS_setfsgid, -1);
+}
+
+/* Behind a gate of the process the second switch reads nothing before it changes; and what the
+ * library changed in between is what it goes back to. */
+static void original_is_known(bool process)
+{
+    unsigned long first = calls;
+    switch_there_and_back();
+    change_nothing();
+    first = calls;
+    switch_there_and_back();
+    first = calls - first;
+    unsigned long second = calls;
+    switch_there_and_back();
+    second = calls - second;
+    note(process ? second + 20 < first : second == first, "the original of a switch is read again");
+    change_fsgid();
+    switch_there_and_back();
+    note(fsgid_now() == SOMEBODY, "a switch goes back behind a change by the library");
+    (void)identity_kernel.setfsgid(0);
+}
+
+/* Without a gate the count says nothing. */
+static void original_is_read(void)
+{
+    switch_there_and_back();
+    (void)syscall(SYS_setfsgid, SOMEBODY);
+    switch_there_and_back();
+    note(fsgid_now() == SOMEBODY, "a switch goes back behind a change by the program");
+    (void)syscall(SYS_setfsgid, 0);
+}
+
+/* A read-back that was not as expected is not what the thread is. */
+static void false_read_back(void)
+{
+    struct miguard_identity false_one = bindings[0].identity;
+
+    false_one.gid[IDENTITY_R] = OTHER;
+    switch_there();
+    gids_changed = false;
+    false_rgid = OTHER;
+    (void)!miguard_switch_back(NULL);
+    note(false_rgid == 0 && gate_check(gate_new_binding(), &false_one, MIGUARD_COMPONENTS_ALL,
+                                       NULL) == MIGUARD_COMPONENT_RGID,
+         "a false read-back answers a check");
+}
+
+/* The program left the switched thread with another fs id, and a filter says 0 to what restores and
+ * reads it. The effective id is right already, so that it shows nothing. */
+static void fs_id_by_nobody(void)
+{
+    switch_there();
+    (void)syscall(SYS_setresuid, -1, 0, -1);
+    (void)syscall(SYS_setresuid, 0, 0, 0);
+    (void)syscall(SYS_setfsuid, SOMEBODY);
+    fake_setresuid = true;
+    (void)!miguard_switch_back(NULL);
+    fakes_fs_ids = false;
+    note(!fake_setresuid && syscall(SYS_setfsuid, -1) == 0, "an fs id that no call has restored");
+}
+
+/* The same where the fs id is not the effective one, so that a call of its own restores it. */
+static void fs_id_apart(void)
+{
+    (void)syscall(SYS_setresuid, 0, OTHER, 0);
+    (void)syscall(SYS_setfsuid, 0);
+    switch_there();
+    bool good = miguard_switch_depth() == 1;
+    fake_setfsuid = fakes_fs_ids = true;
+    (void)!miguard_switch_back(NULL);
+    fakes_fs_ids = false;
+    note(good && !fake_setfsuid && syscall(SYS_setfsuid, -1) == 0, "an fs id of its own");
+    (void)syscall(SYS_setresuid, 0, 0, 0);
+}
+
+static void change_rgid(void)
+{
+    (void)identity_kernel.setresgid(SOMEBODY, (gid_t)-1, (gid_t)-1);
+}
+
+/* Behind the gate ids are read once: unless the library itself came in between. */
+static void changed_in_a_check(void)
+{
+    change_nothing();
+    in_the_middle = change_rgid;
+    note(!guarded_same(0), "a change in the middle of a check");
+    (void)identity_kernel.setresgid(0, (gid_t)-1, (gid_t)-1);
+}
+
+static void begin_from(bool process)
+{
+    changed_in_a_check();
+    original_is_known(process);
+    false_read_back();
+}
+
 static void run_single_situations(void)
 {
     bounding_set();
@@ -557,6 +713,7 @@ static void gated_thread(void *unused)
     count_system_calls(1); /* another thread could set no_new_privs here */
     no_new_privs_from_outside();
     run_single_situations();
+    begin_from(false);
     raw_on_thread(run_all_sequences, (void *)"inherited from a gated thread");
 }
 
@@ -575,6 +732,9 @@ static bool thread_scope(void *unused)
 {
     (void)unused;
     run_all_sequences((void *)"no gate");
+    original_is_read();
+    fs_id_by_nobody();
+    fs_id_apart();
     raw_on_thread(gated_thread, NULL);
     raw_on_thread(ungated_beside, NULL);
     ungated_beside(NULL);
@@ -591,6 +751,7 @@ static bool process_scope(void *unused)
     run_all_sequences((void *)"process");
     count_system_calls(0);
     run_single_situations();
+    begin_from(true);
     raw_on_thread(run_all_sequences, (void *)"new thread of a gated process");
     return tell();
 }

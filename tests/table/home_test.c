@@ -740,6 +740,8 @@ static bool known_behind_the_gate(void *unused)
     MUST(miguard_home_check(home, NULL) == MIGUARD_NOT_VERIFIED);
     MUST(miguard_switch_back(NULL) == MIGUARD_OK);
     (void)checks();
+    MUST(miguard_home_check(home, NULL) == MIGUARD_OK && checks() == 0);   /* the read-back is it */
+    MUST(identity_kernel.setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1) == 0); /* a change, counted */
     MUST(miguard_home_check(home, NULL) == MIGUARD_OK && checks() > 0);
     MUST(miguard_home_check(home, NULL) == MIGUARD_OK && checks() == 0);
     return in_children(home);
