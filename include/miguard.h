@@ -31,11 +31,8 @@
 extern "C" {
 #endif
 
-/* Limits of one process at one time: modules and classes that can be wrapped, contexts that can be
- * guarded, sessions and operations that can be open. Beyond a limit the answer is
- * MI_RESULT_SERVER_LIMITS_EXCEEDED, or NULL from miguard_wrap_module(). */
-#define MIGUARD_MAX_MODULES    64
-#define MIGUARD_MAX_CLASSES    512
+/* Limits of one process at one time: contexts that can be guarded, sessions and operations that can
+ * be open. Beyond a limit the answer is MI_RESULT_SERVER_LIMITS_EXCEEDED. */
 #define MIGUARD_MAX_CONTEXTS   65536
 #define MIGUARD_MAX_SESSIONS   65536
 #define MIGUARD_MAX_OPERATIONS 65536
@@ -44,12 +41,18 @@ extern "C" {
  * Wraps a provider module: MI_Main() must return the result in place of module. module and its
  * declarations are read, never written, and must live as long as static storage does.
  *
- * server is what MI_Main() got; the tool that registers a provider with OMI gives it NULL, to read
- * the declarations.
+ * server is what MI_Main() was given. It may be NULL, as registration tools give it to read the
+ * declarations: the result then describes the module, and guards it where it is loaded.
  *
- * NULL when module is NULL, a limit is reached or memory ran out; a host treats a NULL module as a
- * failed load, so a module that cannot be guarded is not served at all. A module that
- * is wrapped already is returned unchanged. Thread safe.
+ * The version of the result is that of the host where it is older than module's, and 1.0.0 where
+ * the host is not known, so that every host of version 1 loads it (miguard-provider(7), VERSIONS).
+ *
+ * NULL when module is NULL, of another major version or size of MI_Char, lacks a declaration that
+ * it counts, or memory ran out; a host treats a NULL module as a failed load, so a module that
+ * cannot be guarded is not served at all. There is no limit of modules and classes; beyond 64
+ * modules, or 512 classes of one, NULL also where the file of the library cannot be mapped again,
+ * which is written to standard error. A module that is wrapped already is returned unchanged.
+ * Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED MI_Module *miguard_wrap_module(MI_Server *server, MI_Module *module);
 

@@ -29,7 +29,7 @@
 
 /* ---- modules ------------------------------------------------------------------------------ */
 
-/* wrapped_module.c: the library of this module is about to be unmapped, by what loaded it. Its
+/* wrapped_places.c: the library of this module is about to be unmapped, by what loaded it. Its
  * wrapping is not given out again, even if another module comes to lie at its address. One that a
  * host has not unloaded stays. */
 void wrapped_module_forget(const MI_Module *original);
@@ -42,6 +42,17 @@ void wrapped_module_forget(const MI_Module *original);
  * pin is released, too. A failure is recorded where no further context can ever be guarded. */
 struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
                                             MI_Context **ret_pub);
+/* The same for a call of the host to a wrapped module, load: to a Load or Unload. The context of
+ * those may have ended without a post: then its guard ends when the address comes again. */
+struct guarded_context *guarded_context_relay(MI_Context *host, const char *provider, bool load,
+                                              MI_Context **ret_pub);
+/* One more pin. */
+void guarded_context_keep(struct guarded_context *context);
+/* Ends other, whose pin is taken over, with the final post on context. NULL and context itself are
+ * allowed. */
+void guarded_context_end_with(struct guarded_context *context, struct guarded_context *other);
+/* Ends the guard without a post, since the host has ended its context, and releases a pin. */
+void guarded_context_abandon(struct guarded_context *context);
 /* guarded_context.c: the session of the calling thread's identity; made, and recorded, when the
  * context has none. *ret_session is zeroed on failure. The results are those of refused_result()
  * and of the host. */

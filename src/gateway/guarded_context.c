@@ -19,7 +19,13 @@
 /* One use of an old address weighs as much as this many new contexts (space_touched()). */
 enum { WEIGHT_OF_STALE = 64 };
 
-static const MI_ContextFT guarded_context_ft;
+/* The slots of MI.h, and room for those of a later minor version (wrapped_module.c). */
+enum { LATER_SLOTS = 32 };
+static const struct context_table {
+    MI_ContextFT known;
+    MI_Result(MI_CALL *later[LATER_SLOTS])(const MI_Context *);
+} guarded_context_table;
+#define guarded_context_ft guarded_context_table.known
 
 /* Whether a host calls providers within a starter is seen by it (guarded_session.c). */
 static _Thread_local uint64_t guarded_here;
@@ -111,21 +117,32 @@ static struct guarded_context *make_context(MI_Context *host, const char *provid
 
 /* A fresh context that is not needed is destroyed again: making it first keeps the index locked for
  * a few instructions only. */
-struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
-                                            MI_Context **ret_pub)
+static struct guarded_context *enter_context(MI_Context *host, const char *provider, bool load,
+                                             bool *ret_fresh, MI_Context **ret_pub)
 {
-    guarded_here++;
-    left_open_check();
     struct guarded_context *fresh = make_context(host, provider);
+
     if (fresh == NULL) {
         return NULL;
     }
+    fresh->is_load = load;
     struct guarded_context *context = context_index_enter(fresh);
+    *ret_fresh = context == fresh;
     if (context != fresh) {
         guarded_context_release(fresh);
     }
     *ret_pub = context->pub;
     return context;
+}
+
+struct guarded_context *guarded_context_new(MI_Context *host, const char *provider,
+                                            MI_Context **ret_pub)
+{
+    bool fresh;
+
+    guarded_here++;
+    left_open_check();
+    return enter_context(host, provider, false, &fresh, ret_pub);
 }
 
 /* A context that has ended, or never was one. */
@@ -246,7 +263,50 @@ static bool end_context(struct guarded_context *context)
     context->sessions = NULL;
     pthread_mutex_unlock(&context->lock);
     end_sessions(&sessions);
+    struct guarded_context *other = context->ends_with;
+    context->ends_with = NULL;
+    if (other != NULL) {
+        (void)end_context(other);
+        guarded_context_release(other);
+    }
     return true;
+}
+
+/* Of a host's Load and Unload the contexts may lie on its stack, and end there without a post: the
+ * next context at that address is another one. */
+struct guarded_context *guarded_context_relay(MI_Context *host, const char *provider, bool load,
+                                              MI_Context **ret_pub)
+{
+    bool fresh = false;
+
+    guarded_here++;
+    left_open_check();
+    struct guarded_context *context = enter_context(host, provider, load, &fresh, ret_pub);
+    if (context == NULL || fresh || !context->is_load) {
+        return context;
+    }
+    guarded_context_abandon(context);
+    return enter_context(host, provider, load, &fresh, ret_pub);
+}
+
+void guarded_context_keep(struct guarded_context *context)
+{
+    slots_pin(&guarded_contexts, context);
+}
+
+void guarded_context_end_with(struct guarded_context *context, struct guarded_context *other)
+{
+    if (other == context) {
+        guarded_context_release(other);
+    } else {
+        context->ends_with = other;
+    }
+}
+
+void guarded_context_abandon(struct guarded_context *context)
+{
+    (void)end_context(context);
+    guarded_context_release(context);
 }
 
 /* ---- sessions ------------------------------------------------------------------------------ */
@@ -617,8 +677,9 @@ FORWARD_QUESTION(WriteError,
                   MI_Boolean *flag),
                  (host, code, type, message, flag), OUTPUT(flag, MI_FALSE))
 
-/* A host of API version 1 has no such slot, and the length of its table is unknown. The guard does
- * not need it, so it is answered here. */
+/* A host of version 1.0 has no such slot, and the length of its table is unknown: the host of a
+ * wrapped module says its version, and others are taken for the older one. The object that a host
+ * gives has no session, and is the provider's from then on. */
 static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
                                                MI_LifecycleIndicationContext **lifecycle)
 {
@@ -633,41 +694,56 @@ static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
     if (verdict != SLOTS_OK) {
         return refuse_context(context, verdict, __builtin_return_address(0));
     }
+    if (!guarded->has_lifecycle || guarded->host->ft->GetLifecycleIndicationContext == NULL) {
+        return MI_RESULT_NOT_SUPPORTED;
+    }
+    return guarded->host->ft->GetLifecycleIndicationContext(guarded->host, lifecycle);
+}
+
+/* What a module of a later minor version may find behind the last slot that is known here. */
+static MI_Result MI_CALL guarded_later_slot(const MI_Context *context)
+{
+    (void)context;
     return MI_RESULT_NOT_SUPPORTED;
 }
 
 /* Every slot is set. This table's address is what all addresses of contexts hold
  * (context_space.h). */
-static const MI_ContextFT guarded_context_ft = {
-    .PostResult = guarded_PostResult,
-    .PostInstance = guarded_PostInstance,
-    .PostIndication = guarded_PostIndication,
-    .ConstructInstance = guarded_ConstructInstance,
-    .ConstructParameters = guarded_ConstructParameters,
-    .NewInstance = guarded_NewInstance,
-    .NewDynamicInstance = guarded_NewDynamicInstance,
-    .NewParameters = guarded_NewParameters,
-    .Canceled = guarded_Canceled,
-    .GetLocale = guarded_GetLocale,
-    .RegisterCancel = guarded_RegisterCancel,
-    .RequestUnload = guarded_RequestUnload,
-    .RefuseUnload = guarded_RefuseUnload,
-    .GetLocalSession = guarded_get_local_session,
-    .SetStringOption = guarded_SetStringOption,
-    .GetStringOption = guarded_GetStringOption,
-    .GetNumberOption = guarded_GetNumberOption,
-    .GetCustomOption = guarded_GetCustomOption,
-    .GetCustomOptionCount = guarded_GetCustomOptionCount,
-    .GetCustomOptionAt = guarded_GetCustomOptionAt,
-    .WriteMessage = guarded_WriteMessage,
-    .WriteProgress = guarded_WriteProgress,
-    .WriteStreamParameter = guarded_WriteStreamParameter,
-    .WriteCimError = guarded_WriteCimError,
-    .PromptUser = guarded_PromptUser,
-    .ShouldProcess = guarded_ShouldProcess,
-    .ShouldContinue = guarded_ShouldContinue,
-    .PostError = guarded_PostError,
-    .PostCimError = guarded_PostCimError,
-    .WriteError = guarded_WriteError,
-    .GetLifecycleIndicationContext = guarded_get_lifecycle,
-};
+#define LATER_2 guarded_later_slot, guarded_later_slot
+#define LATER_8 LATER_2, LATER_2, LATER_2, LATER_2
+static const struct context_table guarded_context_table = {
+    .known =
+        {
+            .PostResult = guarded_PostResult,
+            .PostInstance = guarded_PostInstance,
+            .PostIndication = guarded_PostIndication,
+            .ConstructInstance = guarded_ConstructInstance,
+            .ConstructParameters = guarded_ConstructParameters,
+            .NewInstance = guarded_NewInstance,
+            .NewDynamicInstance = guarded_NewDynamicInstance,
+            .NewParameters = guarded_NewParameters,
+            .Canceled = guarded_Canceled,
+            .GetLocale = guarded_GetLocale,
+            .RegisterCancel = guarded_RegisterCancel,
+            .RequestUnload = guarded_RequestUnload,
+            .RefuseUnload = guarded_RefuseUnload,
+            .GetLocalSession = guarded_get_local_session,
+            .SetStringOption = guarded_SetStringOption,
+            .GetStringOption = guarded_GetStringOption,
+            .GetNumberOption = guarded_GetNumberOption,
+            .GetCustomOption = guarded_GetCustomOption,
+            .GetCustomOptionCount = guarded_GetCustomOptionCount,
+            .GetCustomOptionAt = guarded_GetCustomOptionAt,
+            .WriteMessage = guarded_WriteMessage,
+            .WriteProgress = guarded_WriteProgress,
+            .WriteStreamParameter = guarded_WriteStreamParameter,
+            .WriteCimError = guarded_WriteCimError,
+            .PromptUser = guarded_PromptUser,
+            .ShouldProcess = guarded_ShouldProcess,
+            .ShouldContinue = guarded_ShouldContinue,
+            .PostError = guarded_PostError,
+            .PostCimError = guarded_PostCimError,
+            .WriteError = guarded_WriteError,
+            .GetLifecycleIndicationContext = guarded_get_lifecycle,
+        },
+    .later = {LATER_8, LATER_8, LATER_8, LATER_8}};

@@ -21,6 +21,9 @@ static void destroy_context(void *object)
 
     pthread_mutex_destroy(&context->lock);
     base_free(context->refused);
+    if (context->ends_with != NULL) {
+        guarded_context_release(context->ends_with);
+    }
     guard_leave(context->guard);
 }
 

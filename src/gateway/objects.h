@@ -49,6 +49,9 @@ struct guarded_context {
     char provider[PROVIDER_KEPT]; /* as in records: a long name is cut */
     pthread_mutex_t lock;         /* the list and ended; held for a few instructions only */
     bool ended;
+    bool is_load;       /* of a Load or Unload */
+    bool has_lifecycle; /* the host's table has the slot of version 1.1 (wrapped modules) */
+    struct guarded_context *ends_with; /* another one that ends with this, pinned; or NULL */
     struct guarded_session *sessions;
     atomic_uint host_calls;  /* see CONTEXT_POSTED */
     struct final_post final; /* the copy of one that is due */

@@ -18,8 +18,8 @@
  *    runs this program: capset(2) refuses to add to it (cap_capset), a change of the uids only
  *    clears it, and keep-caps and the other securebits only prevent that (cap_emulate_setxuid;
  *    capabilities(7), "Effect of user ID changes on capabilities"); ambient capabilities must be
- *    permitted before. So where CAP_SETPCAP was not permitted when the set was read, it is the set
- *    for good.
+ *    permitted before. So where CAP_SETPCAP was not permitted when the set was read, the set cannot
+ *    change any more.
  *
  * 3. A thread other than the leader of its group never enters another user namespace (check.c). The
  *    leader can while it is alone, but only downwards: setns(2) demands CAP_SYS_ADMIN in the

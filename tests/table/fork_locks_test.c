@@ -556,7 +556,7 @@ static const struct lock {
     {"gateway/context_space.c", "pthread_mutex_t lock;", ".lock = &space.lock"},
     {"gateway/host_refusal.c", "pthread_mutex_t lock;", ".lock = &given.lock"},
     {"gateway/left_open.c", "pthread_mutex_t lock;", ".lock = &left.lock"},
-    {"gateway/wrapped_module.c", "pthread_mutex_t lock;", ".lock = &places.lock"},
+    {"gateway/wrapped_places.c", "pthread_mutex_t wrapped_lock =", ".lock = &wrapped_lock"},
     {"audit/core.h", "pthread_mutex_t lock;          /* taken", "audit_lock(), by guard.c"},
     {"audit/background.h", "pthread_mutex_t lock;", "audit_lock(), by guard.c"},
     {"audit/core.h", "pthread_mutex_t process_lock;", "audit_lock(), by guard.c"},

@@ -830,7 +830,7 @@ START_TEST(a_wrapped_provider_gets_one_guard_for_one_host_context)
 
     MI_Context_PostResult(context, MI_RESULT_OK);
     context = NULL;
-    wrapped = miguard_wrap_module((MI_Server *)(void *)loader, &module);
+    wrapped = miguard_wrap_module(NULL, &module);
     ck_assert_ptr_nonnull(wrapped);
     wrapped->Load(&self, &loader->context);
     wrapped->dynamicProviderFT->Load(&wrapped_self, self, &loader->context);

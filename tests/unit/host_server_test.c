@@ -19,7 +19,7 @@ static MI_Module *main_null(MI_Server *server)
 static MI_Module *main_newer(MI_Server *server)
 {
     MI_Module *module = test_main(server);
-    module->version = MI_VERSION + 1;
+    module->version = MI_MAKE_VERSION(MI_MAJOR + 1, 0, 0);
     return module;
 }
 
@@ -87,6 +87,34 @@ START_TEST(test_bad_modules)
     ck_assert_int_eq(miguard_host_session(own, &session, NULL), MIGUARD_OK);
     MI_Session_EnumerateInstances(&session, 0, NULL, SPACE, "T_Widget", MI_FALSE, NULL, &operation);
     ck_assert_int_eq(drain(&operation, ids, sizeof(ids)), MI_RESULT_INVALID_NAMESPACE);
+    miguard_host_free(own);
+}
+END_TEST
+
+/* Each released version, and minor ones to come. */
+static MI_Uint32 loaded_version;
+
+static MI_Module *main_of_version(MI_Server *server)
+{
+    MI_Module *module = test_main(server);
+    module->version = loaded_version;
+    return module;
+}
+
+static const MI_Uint32 good_versions[] = {
+    MI_MAKE_VERSION(1, 0, 0), MI_MAKE_VERSION(1, 0, 7),     MI_MAKE_VERSION(1, 1, 0),
+    MI_MAKE_VERSION(1, 1, 1), MI_MAKE_VERSION(1, 255, 255),
+};
+
+START_TEST(test_good_versions)
+{
+    struct miguard_host_options options = {0};
+    struct miguard_host *own = NULL;
+
+    memset(&hooks, 0, sizeof(hooks));
+    loaded_version = good_versions[_i];
+    ck_assert_int_eq(miguard_host_new(&options, &own, NULL), MIGUARD_OK);
+    ck_assert_int_eq(miguard_host_add(own, main_of_version, NULL, NULL), MIGUARD_OK);
     miguard_host_free(own);
 }
 END_TEST
@@ -822,6 +850,7 @@ int main(void)
 
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, test_bad_modules, 0, COUNT(bad_modules));
+    tcase_add_loop_test(tests, test_good_versions, 0, COUNT(good_versions));
     tcase_add_test(tests, test_load_arguments);
     tcase_add_test(tests, test_wrap);
     tcase_add_test(tests, test_server_table);

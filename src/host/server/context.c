@@ -58,7 +58,7 @@ static bool grow(void)
     }
     for (size_t i = 0; i < PER_CHUNK; i++) {
         /* Once and never again: the inline functions of MI.h read ft without checking the state. */
-        chunk[i].base.ft = &context_ft;
+        chunk[i].base.ft = &context_ft.known;
         pthread_mutex_init(&chunk[i].lock, NULL);
         clock_cond_init(&chunk[i].changed);
     }

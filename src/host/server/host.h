@@ -179,7 +179,12 @@ bool host_thread(void *(*function)(void *), void *argument);
 
 /* The table for providers: 31 slots, every one filled, since the inline functions of MI.h check the
  * table's pointer but no slot. */
-extern const MI_ContextFT context_ft;
+/* The slots of MI.h, and room for those of a later minor version, whose modules are served. */
+enum { CONTEXT_LATER_SLOTS = 32 };
+extern const struct context_table {
+    MI_ContextFT known;
+    MI_Result (*later[CONTEXT_LATER_SLOTS])(const MI_Context *);
+} context_ft;
 
 /* The MI_Server for MI_Main(), the same for all hosts. It and its tables are never freed. */
 MI_Server *server_table(void);

@@ -68,15 +68,16 @@ static const char *class_fault(const MI_ClassDecl *decl)
     return NULL;
 }
 
-/* A newer version may have tables with more slots or other layouts (MI.h, MI_VERSION). charSize
- * differs in a module that was built for wide characters. */
+/* Another major version may have other layouts. A newer minor one has more slots at the end of the
+ * host's tables (MI.h, MI_API_VERSION), for which there is room (context_table.c). charSize differs
+ * in a module that was built for wide characters. */
 const char *module_fault(const MI_Module *mi)
 {
     if (mi == NULL) {
         return "MI_Main returned NULL";
     }
-    if (mi->version > MI_VERSION) {
-        return "the module is of a newer version of the API than this host";
+    if (mi->version >> 16 > MI_MAJOR) {
+        return "the module is of a newer major version of the API than this host";
     }
     if (mi->charSize != sizeof(MI_Char)) {
         return "the module was built with another size of MI_Char";

@@ -60,7 +60,7 @@ MI_Server *server_table(void)
     /* Not const because of the signature of MI_Main(). */
     static MI_Server server = {
         .serverFT = &server_ft,
-        .contextFT = &context_ft,
+        .contextFT = &context_ft.known,
         .instanceFT = &instance_ft,
         .propertySetFT = &property_set_ft,
         .filterFT = &filter_ft,
