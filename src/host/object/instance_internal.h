@@ -258,7 +258,7 @@ MI_Result instance_clear_element(MI_Instance *self, const MI_Char *name);
 /* FAILED beyond the end. */
 MI_Result instance_clear_element_at(MI_Instance *self, MI_Uint32 index);
 
-/* Whether a value that a caller sets can be written: false for a datetime that is none, alone or in
+/* Whether a value that a caller sets can be written: false for an impossible datetime, alone or in
  * an array. Values of other types and NULL are possible. */
 bool element_value_possible(const MI_Value *value, MI_Type type, MI_Uint32 flags);
 

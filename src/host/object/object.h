@@ -154,8 +154,8 @@ MI_Result instance_new_dynamic(const char *class_name, MI_Uint32 flags, MI_Insta
  */
 MI_Result instance_copy(const MI_Instance *from, MI_Instance **ret_instance);
 
-/* MI_Instance_AddElement on a dynamic instance, for a value that was posted: a datetime that is
- * none is not refused, since the provider wrote it into its own struct. */
+/* MI_Instance_AddElement on a dynamic instance, for a value that was posted: an impossible
+ * datetime is not refused, since the provider wrote it into its own struct. */
 MI_Result instance_append_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
                                   MI_Type type, MI_Uint32 flags);
 
