@@ -139,7 +139,7 @@ MIGUARD_CHECKED bool switch_hold(void);
 void switch_let_go(void);
 
 /* Sets the function that answers whether nothing but this library can change the calling thread in
- * what a switch changes and no_new_privs. NULL: there is none. Thread safe. */
+ * what a switch changes and no_new_privs. NULL: no function. Thread safe. */
 void switch_set_seal(bool (*is_sealed)(void));
 
 /* What the calling thread's latest switch or way back read back from the kernel (STATE_COMPONENTS)
