@@ -38,13 +38,26 @@ enum { RESTAMP_DEPTH = 32 };
 
 static void restamp(const struct wrapped_module *module, const MI_Instance *instance, int depth);
 
+/* A host need not look at what a module declares, nor does a provider that never uses it: memory
+ * outside of the instance must not be taken for a field. */
+static bool lies_within(MI_Uint32 offset, size_t size, MI_Uint32 instance_size)
+{
+    return offset >= sizeof(MI_Instance) && offset <= instance_size &&
+           instance_size - offset >= size && offset % sizeof(void *) == 0;
+}
+
 /* An embedded instance or reference, or an array of them. A parameter is the first 48 bytes of a
  * property, and only those are read. */
 static void restamp_field(const struct wrapped_module *module, const MI_ParameterDecl *element,
-                          const char *fields, int depth)
+                          const char *fields, MI_Uint32 size, int depth)
 {
     const char *field = fields + element->offset;
+    bool is_array = (element->type & MI_ARRAY) != 0;
 
+    if (!lies_within(element->offset,
+                     is_array ? sizeof(MI_InstanceAField) : sizeof(MI_InstanceField), size)) {
+        return;
+    }
     if (element->type == MI_INSTANCE || element->type == MI_REFERENCE) {
         const MI_InstanceField *one = (const void *)field;
         if (one->exists) {
@@ -71,9 +84,11 @@ static void restamp(const struct wrapped_module *module, const MI_Instance *inst
     }
     /* The host made the instance for this call; const is the slot's promise to the provider. */
     ((MI_Instance *)(uintptr_t)instance)->classDecl = decl;
-    for (MI_Uint32 i = 0; i < decl->numProperties; i++) {
-        restamp_field(module, (const MI_ParameterDecl *)(const void *)decl->properties[i],
-                      (const char *)instance, depth);
+    for (MI_Uint32 i = 0; decl->properties != NULL && i < decl->numProperties; i++) {
+        if (decl->properties[i] != NULL) {
+            restamp_field(module, (const MI_ParameterDecl *)(const void *)decl->properties[i],
+                          (const char *)instance, decl->size, depth);
+        }
     }
 }
 
