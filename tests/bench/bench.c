@@ -31,6 +31,7 @@ enum { ROUNDS = 41, CALLS = 400 };
 
 long allocations; /* policy_bench.c looks at it, too */
 void bench_gate(void (*tell)(const char *name, double value, const char *unit, double goal));
+void bench_module(void (*tell)(const char *name, double value, const char *unit, double goal));
 void bench_home(void (*tell)(const char *name, double value, const char *unit, double goal));
 void bench_size(void (*tell)(const char *name, double value, const char *unit, double goal));
 void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal));
@@ -479,6 +480,7 @@ int main(int argc, char **argv)
     printf("%-62s %12s %-8s %-10s\n", "what", "value", "unit", "goal");
     on_thread(bench_guard);
     on_thread(bench_local);
+    bench_module(tell);
     bench_size(tell);
     bench_gate(tell);
     bench_home(tell);
