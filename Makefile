@@ -80,7 +80,7 @@ sources    = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
 shared_src := $(call sources,base)
 guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink guard \
                 gateway shim) $(shared_src)
-host_src   := $(call sources,host/object host/server) $(shared_src)
+host_src   := $(call sources,host/object host/query host/server) $(shared_src)
 core_src   := $(call sources,core)
 tools_src  := $(call sources,tools/policy tools/review tools/module)
 cli_src    := $(call sources,tools/cli)
@@ -459,7 +459,7 @@ check-audit-model: deps ## 10,000 random lives of a log against a model (some mi
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
-build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src)
+build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src) $(call sources,host/object host/query)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)clang $(STD) $(OLDER) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \

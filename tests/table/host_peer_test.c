@@ -405,7 +405,7 @@ START_TEST(test_channels)
     ck_assert_int_eq(MI_OperationOptions_GetNumber(&clone, "b", &number, &index, NULL),
                      MI_RESULT_OK);
     ck_assert_uint_eq(index, 2);
-    /* What the clone is told stays its own. */
+    /* What the clone is set to stays its own. */
     ck_assert_int_eq(MI_OperationOptions_EnableChannel(&clone, 77), MI_RESULT_OK);
     MI_OperationOptions_Delete(&clone);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Classes, qualifier sets, parameter sets, property sets and filters. */
 #include "host/object/object.h"
+#include "host/query/query.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -358,7 +359,7 @@ START_TEST(filters)
     MI_Boolean match = MI_TRUE;
     MI_Instance *instance = NULL;
 
-    filter_init(&filter, "WQL", "select * from X");
+    filter_init(&filter, "WQL", "select * from X", NULL);
     ck_assert_int_eq(MI_Filter_GetExpression(&filter, &language, &expression), MI_RESULT_OK);
     ck_assert_str_eq(language, "WQL");
     ck_assert_str_eq(expression, "select * from X");

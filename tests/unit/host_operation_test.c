@@ -201,7 +201,8 @@ static void start(enum starter starter, MI_Session *on, bool complete,
         ft->EnumerateInstances(on, 0, NULL, SPACE, name, MI_FALSE, callbacks, operation);
         break;
     case S_QUERY:
-        ft->QueryInstances(on, 0, NULL, SPACE, name, name, callbacks, operation);
+        ft->QueryInstances(on, 0, NULL, SPACE, complete ? "WQL" : NULL,
+                           complete ? "SELECT * FROM T_Widget" : NULL, callbacks, operation);
         break;
     case S_ASSOCIATORS:
         ft->AssociatorInstances(on, 0, NULL, SPACE, instance, NULL, NULL, NULL, NULL, MI_FALSE,
@@ -239,7 +240,7 @@ static const struct {
     bool stale, complete, pointer;
     MI_Result results[STARTERS];
 } inputs[] = {
-    {"complete", false, true, true, {OK, OK, OK, OK, OK, OK, NOT, NOT, NOT, NOT, OK, NOT, OK}},
+    {"complete", false, true, true, {OK, OK, OK, OK, OK, OK, OK, NOT, NOT, NOT, OK, NOT, OK}},
     {"what is required is NULL",
      false,
      false,

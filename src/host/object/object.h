@@ -52,6 +52,10 @@ MI_Result value_from_text(MI_Type type, const char *text, void *to);
  * a time of day, and numbers that fit their digits. */
 bool value_datetime_possible(const MI_Datetime *value);
 
+/* The 25 characters of DSP0004, and a NUL. False for one that is not possible; text is then
+ * empty. */
+bool value_datetime_text(const MI_Datetime *value, char text[26]);
+
 /* ---- declarations (decl.c) ------------------------------------------------------------- */
 
 /* The `code` member that belongs to a name in a declaration: first and last character in lower
@@ -268,12 +272,5 @@ MI_Result delivery_options_new(MI_SubscriptionDeliveryType type,
 
 /* True when *options was made by operation_options_new() of this host and is not deleted. */
 bool operation_options_valid(const MI_OperationOptions *options);
-
-/* ---- filters (filter.c) ---------------------------------------------------------------- */
-
-extern const MI_FilterFT filter_ft;
-
-/* A filter in the caller's memory; it borrows both texts and need not be deleted. */
-void filter_init(MI_Filter *filter, const char *language, const char *expression);
 
 #endif

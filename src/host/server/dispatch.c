@@ -42,8 +42,17 @@ static void call_method(const struct request *request, const struct step *step,
              request->instance, request->parameters);
 }
 
-/* The slots were checked by plan.c and are not NULL. No filter is passed: queries are not served. A
- * GET without its own slot enumerates everything, and operation_post() keeps what matches. */
+/* Only a module that declares it gets a filter (MI_MODULE_FLAG_FILTER_SUPPORT). */
+static const MI_Filter *filter_for(const struct request *request, const struct step *step)
+{
+    MI_Uint32 flags = step->provider->module->mi->flags;
+
+    return request->query != NULL && (flags & MI_MODULE_FLAG_FILTER_SUPPORT) != 0 ? &request->filter
+                                                                                  : NULL;
+}
+
+/* The slots were checked by plan.c and are not NULL. A GET without its own slot enumerates
+ * everything, and operation_post() keeps what matches. */
 static void call(const struct request *request, const struct step *step, struct context *context)
 {
     const MI_ProviderFT *ft = step->provider->ft;
@@ -62,8 +71,9 @@ static void call(const struct request *request, const struct step *step, struct 
         }
         break;
     case REQUEST_ENUMERATE:
+    case REQUEST_QUERY:
         ft->EnumerateInstances(self, &context->base, name_space, step->class_name, set,
-                               request->keys_only, NULL);
+                               request->keys_only, filter_for(request, step));
         break;
     case REQUEST_CREATE:
         ft->CreateInstance(self, &context->base, name_space, step->class_name, request->instance);

@@ -36,6 +36,7 @@
 #include "base/slots.h"
 #include "miguard/host.h"
 
+struct wql;
 struct context;
 struct operation;
 struct session;
@@ -382,6 +383,7 @@ MI_Result session_close(MI_Session *handle, void *data, void (*callback)(void *)
 enum request_kind {
     REQUEST_GET,
     REQUEST_ENUMERATE,
+    REQUEST_QUERY, /* an enumeration whose results are looked at */
     REQUEST_CREATE,
     REQUEST_MODIFY,
     REQUEST_DELETE,
@@ -397,6 +399,7 @@ struct request_input {
     const MI_Char *name_space;
     const MI_Char *class_name;
     const MI_Char *method_name;
+    const MI_Char *dialect, *expression; /* of a query */
     /* The instance that the request is about; for Invoke the one whose method it is. */
     const MI_Instance *instance;
     /* Of an Invoke; NULL without. */
@@ -427,6 +430,8 @@ struct request {
     MI_PropertySet *set;     /* owned */
     bool pass_set;           /* it is passed to the provider */
     bool project;            /* results are reduced to it and the keys */
+    struct wql *query;       /* owned; results that it does not match are dropped */
+    MI_Filter filter;        /* made of it, for providers */
     bool match;              /* enumerates, and keeps the results with the keys of instance */
     /* A result was kept; with match, further ones are dropped. */
     bool matched;
@@ -442,7 +447,7 @@ struct request {
  * Turns input into a request that does not depend on the caller's memory. flags are the
  * operation's. The class of a GetClass is stored in *ret_class, which the caller owns. No provider
  * is called, so a refusal has no effect. INVALID_NAMESPACE, INVALID_CLASS, NOT_SUPPORTED,
- * METHOD_NOT_FOUND, METHOD_NOT_AVAILABLE, the errors of instance_convert_to(), or
+ * METHOD_NOT_FOUND, METHOD_NOT_AVAILABLE, the errors of instance_convert_to() and wql_new(), or
  * SERVER_LIMITS_EXCEEDED; plan_release() must follow in every case.
  */
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
@@ -466,6 +471,14 @@ MI_Result plan_find_class(struct miguard_host *host, const char *name_space, con
 /* One step for each class that is the requested one or, unless the flags say shallow, derives from
  * it. */
 MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request);
+
+/* (plan_query.c) As plan_enumerate(), for the class behind FROM, after the query was read and
+ * compared with that class. */
+MI_Result plan_query(struct miguard_host *host, const struct request_input *input, MI_Uint32 flags,
+                     struct request *request);
+
+/* Whether a posted instance is one of the results; false when that cannot be decided. */
+bool plan_selects(const struct request *request, const MI_Instance *instance);
 
 /* Calls the provider function of a step on this thread, after its Load if needed. No lock is held.
  * Returns when the function returns, which may be before or after its final result. */

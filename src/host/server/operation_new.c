@@ -255,6 +255,9 @@ static MI_Result check_input(const struct request_input *input)
     case REQUEST_ENUMERATE:
     case REQUEST_CLASS:
         return is_empty(input->class_name) ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
+    case REQUEST_QUERY:
+        return is_empty(input->dialect) || is_empty(input->expression) ? MI_RESULT_INVALID_PARAMETER
+                                                                       : MI_RESULT_OK;
     case REQUEST_TEST:
         return MI_RESULT_OK;
     case REQUEST_UNSERVED:

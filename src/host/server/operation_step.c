@@ -139,7 +139,8 @@ MI_Result operation_post(struct operation *operation, struct context *context,
     if (!instance_keys_complete(instance)) {
         return MI_RESULT_FAILED;
     }
-    if (request->match && !instance_keys_equal(instance, request->instance)) {
+    if ((request->match && !instance_keys_equal(instance, request->instance)) ||
+        !plan_selects(request, instance)) {
         return MI_RESULT_OK;
     }
     MI_Result made = result_new(request, instance, &item);

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "host/object/object.h"
+#include "host/query/query.h"
 
 /* steps may be the memory of `first`; a zeroed request has neither and is freed likewise. */
 void plan_release(struct request *request)
@@ -19,6 +20,7 @@ void plan_release(struct request *request)
     base_free(request->name_space);
     base_free(request->class_name);
     base_free(request->method_name);
+    wql_free(request->query);
     instance_delete(request->instance);
     instance_delete(request->parameters);
     if (request->set != NULL) {
@@ -299,6 +301,8 @@ MI_Result plan_request(struct miguard_host *host, const struct request_input *in
     case REQUEST_ENUMERATE:
         result = copy_text(input->class_name, &request->class_name);
         return result == MI_RESULT_OK ? plan_enumerate(host, flags, request) : result;
+    case REQUEST_QUERY:
+        return plan_query(host, input, flags, request);
     case REQUEST_CLASS:
         return plan_class(host, input, ret_class);
     case REQUEST_TEST:

@@ -13,6 +13,7 @@
 
 #include "base/fork.h"
 #include "host/object/object.h"
+#include "host/query/query.h"
 
 /* The name must be returned in storage of the library. */
 static struct fork_once name_once = FORK_ONCE_INIT;

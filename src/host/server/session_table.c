@@ -144,11 +144,19 @@ static void query_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOp
                             const MI_Char *expression, MI_OperationCallbacks *callbacks,
                             MI_Operation *operation)
 {
-    (void)flags;
-    (void)options;
-    (void)name_space;
-    start_unserved(OPERATION_INSTANCE, dialect != NULL && expression != NULL, session, callbacks,
-                   operation);
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INSTANCE,
+        .input = {.kind = REQUEST_QUERY,
+                  .name_space = name_space,
+                  .dialect = dialect,
+                  .expression = expression},
+    };
+    operation_start(&start);
 }
 
 /* AssociatorInstances: all filters are optional, the keys are not. */

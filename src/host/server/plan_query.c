@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Queries: an enumeration of the class behind FROM, whose results are looked at when they are
+ * posted. A provider may get the query as a filter and post less; it is not relied on.
+ */
+#include "host/server/host.h"
+
+#include "base/alloc.h"
+#include "host/object/object.h"
+#include "host/query/query.h"
+
+/* Results are reduced to what stands behind SELECT, and their keys. The provider gets no set: it
+ * must also post what the condition reads. */
+static MI_Result plan_selection(struct request *request)
+{
+    MI_PropertySet *set = NULL;
+
+    MI_Result result = wql_selection(request->query, &set);
+    if (result != MI_RESULT_OK || set == NULL) {
+        return result;
+    }
+    if (request->set != NULL) {
+        request->set->ft->Delete(request->set);
+    }
+    request->set = set;
+    request->pass_set = false;
+    request->project = true;
+    return MI_RESULT_OK;
+}
+
+/* A class without a declaration cannot be compared with: its provider is dynamic, and what does not
+ * fit does not match. */
+static MI_Result check_class(struct miguard_host *host, const struct request *request)
+{
+    struct plan_class found;
+
+    MI_Result result = plan_find_class(host, request->name_space, request->class_name, &found);
+    if (result != MI_RESULT_OK || found.decl == NULL) {
+        return result;
+    }
+    return wql_check(request->query, found.decl);
+}
+
+MI_Result plan_query(struct miguard_host *host, const struct request_input *input, MI_Uint32 flags,
+                     struct request *request)
+{
+    MI_Result result = wql_new(input->dialect, input->expression, &request->query);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    const struct wql *query = request->query;
+    filter_init(&request->filter, wql_language(query), wql_text(query), query);
+    request->class_name = base_copy_text(wql_class(query));
+    if (request->class_name == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    result = check_class(host, request);
+    if (result == MI_RESULT_OK) {
+        result = plan_enumerate(host, flags, request);
+    }
+    return result == MI_RESULT_OK ? plan_selection(request) : result;
+}
+
+bool plan_selects(const struct request *request, const MI_Instance *instance)
+{
+    bool match = true;
+
+    if (request->query != NULL) {
+        (void)wql_match(request->query, instance, &match);
+    }
+    return match;
+}
