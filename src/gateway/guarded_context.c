@@ -4,8 +4,9 @@
  * session to the identity of the calling thread.
  *
  * The beginning: guarded_context_new() makes a context with its address (make_context) and enters
- * it into the index. A session: session_for_thread() closes the thread's gate, captures its
- * identity and finds that identity's session or opens one (open_session). The end: a final post ->
+ * it into the index. A session: session_for_thread() closes the thread's gate and finds its
+ * session by a check, or captures its identity and finds that identity's session or opens one
+ * (open_session). The end: a final post ->
  * end_context() retires the context and ends its sessions and their operations, and only then
  * reaches the host. Every other slot is forwarded.
  */
@@ -14,6 +15,7 @@
 
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
+#include "identity/read.h"
 #include "switch/switch.h"
 
 /* One use of an old address weighs as much as this many new contexts (space_touched()). */
@@ -335,6 +337,46 @@ static struct guarded_session *lookup_session(struct guarded_context *context,
     return session;
 }
 
+/* The first session of these user and group ids, pinned, or NULL. */
+static struct guarded_session *lookup_ids(struct guarded_context *context,
+                                          const uid_t uid[IDENTITY_FS],
+                                          const gid_t gid[IDENTITY_FS])
+{
+    const size_t size = IDENTITY_FS * sizeof(*uid);
+
+    pthread_mutex_lock(&context->lock);
+    struct guarded_session *session = context->sessions;
+    while (session != NULL && (memcmp(session->binding.identity.uid, uid, size) != 0 ||
+                               memcmp(session->binding.identity.gid, gid, size) != 0)) {
+        session = session->next;
+    }
+    if (session != NULL) {
+        slots_pin(&guarded_sessions, session);
+    }
+    pthread_mutex_unlock(&context->lock);
+    return session;
+}
+
+/*
+ * The thread's session, pinned, where one of its ids exists and is its in every component; or NULL:
+ * not known yet. Taking a session that exists needs no more proof than its use, which is checked in
+ * the same way; a capture would read everything twice, and ask witnesses.
+ */
+static struct guarded_session *session_by_check(struct guarded_context *context)
+{
+    uid_t uid[IDENTITY_FS];
+    gid_t gid[IDENTITY_FS];
+
+    struct guarded_session *session =
+        read_uids(uid) && read_gids(gid) ? lookup_ids(context, uid, gid) : NULL;
+    if (session != NULL &&
+        identity_check(&session->binding.identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
+        slots_release(&guarded_sessions, session);
+        return NULL;
+    }
+    return session;
+}
+
 /* Adds the session to its context; false when that has ended. If another thread of the same
  * identity was faster, *session becomes that thread's. */
 static bool enlist(struct guarded_context *context, struct guarded_session **session)
@@ -459,6 +501,11 @@ static MI_Result session_for_thread(struct guarded_context *context, const void 
     /* The gate first, which may set no_new_privs; then the identity. */
     enum miguard_status status = guard_close_thread(context->guard);
     if (status == MIGUARD_OK) {
+        *ret_session = session_by_check(context);
+        if (*ret_session != NULL) {
+            guard_given_again(&(*ret_session)->binding);
+            return MI_RESULT_OK;
+        }
         status = identity_capture(&identity, NULL);
     }
     if (status != MIGUARD_OK) {

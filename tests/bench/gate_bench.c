@@ -306,8 +306,6 @@ static void bench_local(void (*tell)(const char *name, double value, const char 
     end_side(&ungated);
     tell("local GetInstance, gated / ungated", median(ratios), "ratio", -1);
     tell("local GetInstance, guarded and gated", median(with) / 1000, "us", -1);
-    tell("local GetInstance, guarded and gated / 213 us of the peer", median(with) / 213000,
-         "ratio", 0.02);
 }
 
 void bench_gate(void (*tell)(const char *name, double value, const char *unit, double goal))

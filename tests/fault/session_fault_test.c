@@ -9,9 +9,11 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <linux/securebits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -219,6 +221,78 @@ START_TEST(no_session_when_something_cannot_be_read)
         ck_assert_int_eq(try_open(host, _i), MI_RESULT_OK);
     }
     ck_assert(log_count("session-open", "identity-unreadable") > 0);
+    stub_host_free(host);
+    log_remove();
+}
+END_TEST
+
+enum { NEVER = 1000000 };
+
+/* How often the reader is asked on the way to a session. */
+static long calls_to_take(MI_Context *context, enum reader reader, MI_Session *ret_session)
+{
+    fail_kernel((int)reader, NEVER, -EPERM);
+    MI_Result result = MI_Context_GetLocalSession(context, ret_session);
+    long seen = calls_seen;
+    fail_kernel(-1, 0, 0);
+    ck_assert_int_eq(result, MI_RESULT_OK);
+    return seen;
+}
+
+static bool is_same(const MI_Session *a, const MI_Session *b)
+{
+    return a->reserved1 == b->reserved1 && a->reserved2 == b->reserved2;
+}
+
+/* A thread that has its session is checked, not captured; and with one read that fails it gets that
+ * session or none. */
+START_TEST(a_session_is_taken_again_by_one_check)
+{
+    struct stub_host *host = stub_host_new();
+    MI_Context *context = NULL;
+    MI_Session first, again;
+    log_start();
+    ck_assert_int_eq(miguard_guard_context(&host->context, &context), MI_RESULT_OK);
+    ck_assert_int_gt(calls_to_take(context, READ_CAPGET, &first), 1);
+    ck_assert_int_eq(calls_to_take(context, READ_CAPGET, &again), 1);
+    ck_assert(is_same(&first, &again));
+    ck_assert_uint_eq(host->local_sessions, 1);
+    for (int reader = 0; reader < READER_COUNT; reader++) {
+        const long total = calls_to_take(context, reader, &again);
+        for (long call = 0; call < total; call++) {
+            fail_kernel(reader, call, -EPERM);
+            MI_Result result = MI_Context_GetLocalSession(context, &again);
+            fail_kernel(-1, 0, 0);
+            ck_assert(result == MI_RESULT_ACCESS_DENIED ||
+                      (result == MI_RESULT_OK && is_same(&first, &again)));
+        }
+    }
+    MI_Context_PostResult(context, MI_RESULT_OK);
+    stub_host_free(host);
+    log_remove();
+}
+END_TEST
+
+/* The ids alone do not make a session one's own. */
+START_TEST(a_session_of_the_same_ids_is_not_taken)
+{
+    struct stub_host *host = stub_host_new();
+    MI_Context *context = NULL;
+    MI_Session first, second, again;
+    const int securebits = SECBIT_KEEP_CAPS;
+    log_start();
+    ck_assert_int_eq(miguard_guard_context(&host->context, &context), MI_RESULT_OK);
+    ck_assert_int_eq(MI_Context_GetLocalSession(context, &first), MI_RESULT_OK);
+    ck_assert_int_eq(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & securebits, securebits);
+    ck_assert_int_eq(MI_Context_GetLocalSession(context, &second), MI_RESULT_OK);
+    ck_assert(!is_same(&first, &second));
+    ck_assert_int_eq(MI_Context_GetLocalSession(context, &again), MI_RESULT_OK);
+    ck_assert(is_same(&second, &again));
+    ck_assert_int_eq(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0), 0);
+    ck_assert_int_eq(MI_Context_GetLocalSession(context, &again), MI_RESULT_OK);
+    ck_assert(is_same(&first, &again));
+    MI_Context_PostResult(context, MI_RESULT_OK);
     stub_host_free(host);
     log_remove();
 }
@@ -494,6 +568,8 @@ int main(void)
     TCase *tcase = tcase_create("session faults");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, no_session_when_something_cannot_be_read, 0, FRONTS);
+    tcase_add_test(tcase, a_session_is_taken_again_by_one_check);
+    tcase_add_test(tcase, a_session_of_the_same_ids_is_not_taken);
     tcase_add_loop_test(tcase, no_session_when_the_label_cannot_be_read, 0, FRONTS);
     tcase_add_loop_test(tcase, no_session_for_an_id_of_minus_one, 0, FRONTS);
     tcase_add_loop_test(tcase, no_use_when_something_cannot_be_read, 0, FRONTS);
