@@ -518,6 +518,20 @@ static bool comes_back_to(long blocks)
     return outstanding == blocks;
 }
 
+/* What is outstanding when they have: nothing is given back for a while. */
+static long settled_blocks(void)
+{
+    enum { QUIET_MS = 30 };
+    long blocks = outstanding;
+
+    for (int quiet = 0; quiet < QUIET_MS; quiet++) {
+        usleep(1000);
+        quiet = outstanding == blocks ? quiet : 0;
+        blocks = outstanding;
+    }
+    return blocks;
+}
+
 START_TEST(out_of_memory_refuses_and_leaks_nothing)
 {
     long failures = 0;
@@ -533,7 +547,7 @@ START_TEST(out_of_memory_refuses_and_leaks_nothing)
         countdown = -1;
         long opened = log_count("session-open", "identity-match");
         give_tables_back();
-        long blocks_before = outstanding;
+        long blocks_before = settled_blocks();
         failed = false;
         countdown = nth;
         MI_Result result = round_trip(host, _i);
