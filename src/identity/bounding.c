@@ -115,7 +115,7 @@ static bool read_within(uint64_t within, uint32_t count, uint64_t *ret_set)
  */
 static bool describe_now(uint32_t count, const struct bounding_facts *facts, struct entry *ret_now)
 {
-    const bool stays = facts->gate == IDENTITY_GATED || !identity_thread_is_leader();
+    const bool stays = facts->gate == IDENTITY_GATED || !facts->leads;
     /* Who asked for the gate knows already that this is the thread that owns the entry. */
     const long tid = facts->gate == IDENTITY_UNGATED ? identity_kernel.gettid() : 0;
 

@@ -16,6 +16,7 @@
 
 /* What the same check has read and asked before. */
 struct bounding_facts {
+    bool leads;              /* its thread group */
     uint64_t user_namespace; /* 0: not read */
     bool lacks_setpcap;      /* CAP_SETPCAP is not permitted; false: not known */
     enum identity_gate gate;

@@ -176,6 +176,7 @@ static void check_bounding(struct check *check)
     if (!wants(check, MIGUARD_COMPONENT_CAP_BOUNDING)) {
         return;
     }
+    check->facts.leads = identity_thread_is_leader();
     if (count == 0 || !bounding_read(count, &check->facts, &set)) {
         not_read(check, MIGUARD_COMPONENT_CAP_BOUNDING);
         return;

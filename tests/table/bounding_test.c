@@ -712,8 +712,8 @@ static void another_process_of_the_same_number(void)
  * capabilities, to have few instructions. */
 static bool read_in(uint64_t user_namespace, bool lacks_setpcap, uint64_t *ret_set)
 {
-    const struct bounding_facts facts = {.user_namespace = user_namespace,
-                                         .lacks_setpcap = lacks_setpcap};
+    const struct bounding_facts facts = {
+        .leads = true, .user_namespace = user_namespace, .lacks_setpcap = lacks_setpcap};
     return bounding_read(LEFT, &facts, ret_set);
 }
 
