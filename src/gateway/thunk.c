@@ -83,16 +83,6 @@ struct thunk_data {
 };
 _Static_assert(sizeof(struct thunk_data) == SIZE, "the places of both pages are the same");
 
-/* Both pages of a row. */
-struct row {
-    struct row *next;
-    unsigned char *code;
-    struct thunk_data *data;
-    unsigned used;
-};
-
-static struct row *rows; /* the newest first; under wrapped_lock, and never freed */
-
 /* ---- where the page is in the file -------------------------------------------------------------
  */
 
@@ -145,63 +135,67 @@ static bool map_code(unsigned char *at, const struct origin *origin, const char 
     return true;
 }
 
-static struct row *make_row(const char **ret_why)
+/* What each thunk of the row calls; from then on read-only. */
+static bool fill_data(unsigned char *at, thunk_function function, uintptr_t first)
+{
+    struct thunk_data *data = (struct thunk_data *)(void *)at;
+
+    for (unsigned i = 0; i < THUNKS; i++) {
+        data[i] = (struct thunk_data){function, first + i};
+    }
+    return mprotect(at, PAGE, PROT_READ) == 0;
+}
+
+/* The code of a row, with its data behind, for the numbers from first on. */
+static unsigned char *make_row(thunk_function function, uintptr_t first, const char **ret_why)
 {
     struct origin origin = {0};
-    struct row *row = base_alloc(1, sizeof(*row));
     unsigned char *both =
         mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     *ret_why = "there is no memory";
-    if (row == NULL || both == MAP_FAILED) {
-        goto failed;
+    if (both == MAP_FAILED) {
+        return NULL;
     }
-    *ret_why = "the library is in no file";
-    if (dl_iterate_phdr(look_for_page, &origin) == 0 || !map_code(both, &origin, ret_why)) {
-        goto failed;
+    bool filled = fill_data(both + PAGE, function, first);
+    if (filled) {
+        *ret_why = "the library is in no file";
     }
-    row->code = both;
-    row->data = (struct thunk_data *)(void *)(both + PAGE);
-    return row;
-failed:
-    if (both != MAP_FAILED) {
+    if (!filled || dl_iterate_phdr(look_for_page, &origin) == 0 ||
+        !map_code(both, &origin, ret_why)) {
         (void)munmap(both, 2 * PAGE);
+        return NULL;
     }
-    base_free(row);
-    return NULL;
+    return both;
 }
 
 /* ---- thunks ------------------------------------------------------------------------------------
  */
 
-static void *find(thunk_function function, uintptr_t number)
+/* False without memory. */
+static bool make_room(struct thunks *thunks, size_t rows)
 {
-    for (const struct row *row = rows; row != NULL; row = row->next) {
-        for (unsigned i = 0; i < row->used; i++) {
-            if (row->data[i].function == function && row->data[i].number == number) {
-                return row->code + (size_t)i * SIZE;
-            }
-        }
+    size_t room = thunks->count * 2 > rows ? thunks->count * 2 : rows;
+    unsigned char **grown = base_resize(thunks->rows, room, sizeof(*grown));
+
+    if (grown != NULL) {
+        memset(&grown[thunks->count], 0, (room - thunks->count) * sizeof(*grown));
+        thunks->rows = grown;
+        thunks->count = room;
     }
-    return NULL;
+    return grown != NULL;
 }
 
-void *thunk_for(thunk_function function, uintptr_t number, const char **ret_why)
+void *thunk_for(struct thunks *thunks, uintptr_t number, const char **ret_why)
 {
-    void *known = find(function, number);
+    size_t row = number / THUNKS;
 
-    if (known != NULL) {
-        return known;
+    if (row >= thunks->count && !make_room(thunks, row + 1)) {
+        *ret_why = "there is no memory";
+        return NULL;
     }
-    if (rows == NULL || rows->used == THUNKS) {
-        struct row *row = make_row(ret_why);
-        if (row == NULL) {
-            return NULL;
-        }
-        row->next = rows;
-        rows = row;
+    if (thunks->rows[row] == NULL) {
+        thunks->rows[row] = make_row(thunks->function, row * THUNKS, ret_why);
     }
-    unsigned place = rows->used++;
-    rows->data[place] = (struct thunk_data){function, number};
-    return rows->code + (size_t)place * SIZE;
+    return thunks->rows[row] != NULL ? thunks->rows[row] + number % THUNKS * SIZE : NULL;
 }

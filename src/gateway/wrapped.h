@@ -37,7 +37,7 @@ struct enabled_context {
 /* The result of one Load; a module that several hosts of a process serve is loaded by each. These
  * are the self pointers that a host gets; `self` is the provider's own. */
 struct loaded_class {
-    struct loaded_class *next; /* of the owner */
+    struct loaded_class *next, **link; /* of the owner; link: what leads here */
     struct loaded_module *owner;
     struct wrapped_class *wrapped;
     struct enabled_context *enabled;
@@ -151,9 +151,16 @@ void MI_CALL wrapped_module_unload(MI_Module_Self *self, MI_Context *host);
 /* What a thunk calls: with its number, and the arguments that it was called with. */
 typedef void (*thunk_function)(uintptr_t number, void *first, void *second, void *third);
 
-/* A function that calls `function` with number and its own arguments, up to three pointers. It is
- * never freed. The address is the same for the same pair. NULL: none can be made; *ret_why says
- * why. The caller holds wrapped_lock. */
-void *thunk_for(thunk_function function, uintptr_t number, const char **ret_why);
+/* The thunks of one function, made as they are asked for and never freed. Zero but for function. */
+struct thunks {
+    thunk_function function;
+    unsigned char **rows; /* by number; NULL: not made yet */
+    size_t count;
+};
+
+/* A function that calls thunks->function with number and its own arguments, up to three pointers.
+ * The address is the same for the same number. NULL: none can be made; *ret_why says why. The
+ * caller holds wrapped_lock. */
+void *thunk_for(struct thunks *thunks, uintptr_t number, const char **ret_why);
 
 #endif

@@ -27,6 +27,10 @@ static struct loaded_class *enlist_class(struct wrapped_class *wrapped, struct l
         loaded->owner = owner;
         pthread_mutex_lock(&wrapped_lock);
         loaded->next = owner->classes;
+        loaded->link = &owner->classes;
+        if (loaded->next != NULL) {
+            loaded->next->link = &loaded->next;
+        }
         owner->classes = loaded;
         pthread_mutex_unlock(&wrapped_lock);
     }
@@ -66,11 +70,10 @@ static void forget_class(struct loaded_class *loaded)
 {
     ENTRY_UNCANCELLED;
     pthread_mutex_lock(&wrapped_lock);
-    struct loaded_class **link = &loaded->owner->classes;
-    while (*link != loaded) {
-        link = &(*link)->next;
+    *loaded->link = loaded->next;
+    if (loaded->next != NULL) {
+        loaded->next->link = loaded->link;
     }
-    *link = loaded->next;
     pthread_mutex_unlock(&wrapped_lock);
     base_free(loaded);
 }
@@ -235,11 +238,14 @@ static void load_module_by_thunk(uintptr_t place, void *self, void *host, void *
     load_module(place, self, host);
 }
 
+static struct thunks class_thunks = {.function = load_class_by_thunk};
+static struct thunks module_thunks = {.function = load_module_by_thunk};
+
 /* dlsym(3) says how an object pointer becomes one to a function. */
-static void *make_thunk(thunk_function function, unsigned place, const char *what)
+static void *make_thunk(struct thunks *thunks, unsigned place, const char *what)
 {
     const char *why = NULL;
-    void *thunk = thunk_for(function, place, &why);
+    void *thunk = thunk_for(thunks, place, &why);
 
     if (thunk == NULL) {
         stderr_line("a module cannot be wrapped: its %s number %u needs a thunk: %s", what, place,
@@ -255,7 +261,7 @@ class_load wrapped_class_load(unsigned place)
     if (place < CLASSES_COMPILED_IN) {
         return class_loads[place];
     }
-    void *thunk = make_thunk(load_class_by_thunk, place, "class");
+    void *thunk = make_thunk(&class_thunks, place, "class");
     memcpy(&load, &thunk, sizeof(load));
     return load;
 }
@@ -267,7 +273,7 @@ module_load wrapped_module_load(unsigned place)
     if (place < MODULES_COMPILED_IN) {
         return module_loads[place];
     }
-    void *thunk = make_thunk(load_module_by_thunk, place, "place");
+    void *thunk = make_thunk(&module_thunks, place, "place");
     memcpy(&load, &thunk, sizeof(load));
     return load;
 }

@@ -15,6 +15,7 @@
 #include "bench/measure.h"
 #include "miguard.h"
 #include "miguard/host.h"
+#include "support/stub_host.h"
 
 void bench_module(void (*tell)(const char *name, double value, const char *unit, double goal));
 
@@ -209,18 +210,19 @@ static double bytes_in_use(void)
 /* ---- the figures -------------------------------------------------------------------------------
  */
 
-/* Each for the wrapped one, the unwrapped one, and as ratio of the pairs. */
+/* Each for the unwrapped one, the wrapped one, and as ratio and difference of the pairs. */
 struct sides {
-    double of[2][ROUNDS], ratios[ROUNDS];
+    double of[2][ROUNDS], ratios[ROUNDS], differences[ROUNDS];
 };
 
 static struct {
     struct sides load, first, memory, call;
 } figures;
 
-static void note_ratio(struct sides *sides, int round)
+static void note_pair(struct sides *sides, int round)
 {
     sides->ratios[round] = sides->of[1][round] / sides->of[0][round];
+    sides->differences[round] = sides->of[1][round] - sides->of[0][round];
 }
 
 static void measure_side(int side, int round)
@@ -243,10 +245,68 @@ static void measure_round(int round)
     for (int side = 0; side < 2; side++) {
         measure_side(side, round);
     }
-    note_ratio(&figures.load, round);
-    note_ratio(&figures.first, round);
-    note_ratio(&figures.memory, round);
-    note_ratio(&figures.call, round);
+    note_pair(&figures.load, round);
+    note_pair(&figures.first, round);
+    note_pair(&figures.memory, round);
+    note_pair(&figures.call, round);
+}
+
+/* ---- as the number of classes grows ------------------------------------------------------------
+ */
+
+enum { FEW = 800, MANY = 8000, GROWTH_ROUNDS = 11 };
+
+/* Nanoseconds a class; the host unloads them in the order of their loads. */
+static double load_and_unload(MI_Module *big, struct stub_host *host)
+{
+    static void *selves[MANY];
+    MI_Module_Self *self = NULL;
+    double start = nanoseconds();
+    MI_Module *wrapped = miguard_wrap_module(NULL, big);
+
+    if (wrapped == NULL) {
+        abort();
+    }
+    const MI_SchemaDecl *made = wrapped->schemaDecl;
+    wrapped->Load(&self, &host->context);
+    for (MI_Uint32 i = 0; i < made->numClassDecls; i++) {
+        made->classDecls[i]->providerFT->Load(&selves[i], self, &host->context);
+    }
+    for (MI_Uint32 i = 0; i < made->numClassDecls; i++) {
+        made->classDecls[i]->providerFT->Unload(selves[i], &host->context);
+    }
+    double taken = (nanoseconds() - start) / made->numClassDecls;
+    wrapped->Unload(self, &host->context);
+    return taken;
+}
+
+/* What a class costs more in a module of many: nothing is to be searched among all of them. */
+static double growth(void)
+{
+    static const MI_ProviderFT empty_provider;
+    static MI_ClassDecl decls[MANY];
+    static const MI_ClassDecl *list[MANY];
+    static MI_SchemaDecl of[2] = {{.classDecls = list, .numClassDecls = FEW},
+                                  {.classDecls = list, .numClassDecls = MANY}};
+    static MI_Module big[2];
+    struct stub_host *host = stub_host_new();
+    double ratios[GROWTH_ROUNDS];
+
+    for (unsigned i = 0; i < MANY; i++) {
+        decls[i] = (MI_ClassDecl){.name = "BN_Many", .providerFT = &empty_provider};
+        list[i] = &decls[i];
+    }
+    for (int i = 0; i < 2; i++) {
+        big[i] = module;
+        big[i].schemaDecl = &of[i];
+        (void)load_and_unload(&big[i], host);
+    }
+    for (int i = 0; i < GROWTH_ROUNDS; i++) {
+        double few = load_and_unload(&big[0], host);
+        ratios[i] = load_and_unload(&big[1], host) / few;
+    }
+    stub_host_free(host);
+    return median_of(ratios, GROWTH_ROUNDS);
 }
 
 void bench_module(void (*tell)(const char *name, double value, const char *unit, double goal))
@@ -265,11 +325,11 @@ void bench_module(void (*tell)(const char *name, double value, const char *unit,
          -1);
     tell("the same, wrapped", median_of(figures.memory.of[1], ROUNDS) / 1024, "KiB", 1024);
     tell("memory of a wrapping / the module's own declarations",
-         (median_of(figures.memory.of[1], ROUNDS) - median_of(figures.memory.of[0], ROUNDS)) /
+         median_of(figures.memory.differences, ROUNDS) /
              (double)(sizeof(classes) + sizeof(methods) + sizeof(class_list) + sizeof(method_list)),
          "ratio", 3);
     tell("a call of each of its methods: wrapped / not", median_of(figures.call.ratios, ROUNDS),
          "ratio", -1);
-    tell("the same, wrapped less not",
-         median_of(figures.call.of[1], ROUNDS) - median_of(figures.call.of[0], ROUNDS), "ns", -1);
+    tell("the same, wrapped less not", median_of(figures.call.differences, ROUNDS), "ns", -1);
+    tell("a class's load and unload: one of 8,000 / of 800", growth(), "ratio", 1.5);
 }

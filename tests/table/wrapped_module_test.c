@@ -4,6 +4,8 @@
  * find its own; declarations that cannot be; every version under hosts of every version; contexts
  * that end without a post; indications; lifecycle contexts; memory that runs out; thunks.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -667,6 +669,8 @@ static void add(uintptr_t number, void *first, void *second, void *third)
     thunk_sum = number * 1000 + (uintptr_t)first * 100 + (uintptr_t)second * 10 + (uintptr_t)third;
 }
 
+static struct thunks thunks = {.function = add};
+
 static void check_thunks(void)
 {
     unsigned wrong = 0;
@@ -674,7 +678,7 @@ static void check_thunks(void)
     for (uintptr_t i = 0; i < 1000; i++) {
         const char *why = "?";
         void (*function)(uintptr_t, uintptr_t, uintptr_t) = NULL;
-        void *thunk = thunk_for(add, i, &why);
+        void *thunk = thunk_for(&thunks, i, &why);
         memcpy(&function, &thunk, sizeof(function));
         if (thunk == NULL) {
             printf("    %s\n", why);
@@ -682,9 +686,29 @@ static void check_thunks(void)
             break;
         }
         function(1, 2, 3);
-        wrong += thunk_sum != i * 1000 + 123 || thunk_for(add, i, &why) != thunk;
+        wrong += thunk_sum != i * 1000 + 123 || thunk_for(&thunks, i, &why) != thunk;
     }
     check(wrong == 0, "1,000 thunks");
+}
+
+/* What a thunk calls lies one page behind it, and must not be another's to choose. */
+static void check_thunk_data(void)
+{
+#if defined(__aarch64__)
+    enum { THUNK_PAGE = 65536 };
+#else
+    enum { THUNK_PAGE = 4096 };
+#endif
+    const char *why = "?";
+    char *thunk = thunk_for(&thunks, 1, &why);
+    int zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+    check(thunk != NULL && zeros >= 0 && read(zeros, thunk, 1) == -1 && errno == EFAULT,
+          "the code of a thunk cannot be written");
+    check(thunk != NULL && zeros >= 0 && read(zeros, thunk + THUNK_PAGE, 1) == -1 &&
+              errno == EFAULT,
+          "nor what it calls");
+    close(zeros);
 }
 
 /* PR_SET_MDWE, of Linux 6.3, forbids memory that is or was writable to be executed. */
@@ -702,7 +726,7 @@ static void check_thunks_without_code(void)
         }
         bool made = true;
         for (uintptr_t i = 5000; i < 5600; i++) {
-            made = made && thunk_for(add, i, &why) != NULL;
+            made = made && thunk_for(&thunks, i, &why) != NULL;
         }
         _exit(made ? 0 : 1);
     }
@@ -735,6 +759,7 @@ int main(void)
     check_memory();
     check_again();
     check_thunks();
+    check_thunk_data();
     check_thunks_without_code();
     stub_host_free(host);
     printf("%u passed, %u failed\n", passed, failures);
