@@ -20,14 +20,13 @@
 #include <unistd.h>
 
 #include "audit/memory.h"
+#include "audit/record_identity.h"
 #include "audit/record_names.h"
 #include "base/civil.h"
 #include "base/hex.h"
 #include "miguard/guard.h" /* MIGUARD_VERSION */
 #include "model/record_fields.h"
 #include "model/record_limits.h"
-
-#define ECS_VERSION "9.0.0"
 
 /* In nanoseconds, the unit of all times of records. */
 enum { SECOND = 1000000000 };
@@ -265,8 +264,9 @@ static void write_named_id(struct text *text, enum record_field object, struct a
     close_object(text);
 }
 
-/* Real, effective and saved ids of the thread under the names of ECS. The ids for the file system
- * are in miguard.cred only: ECS has no place for them. */
+/* The effective ids of the thread under the names of ECS, and the real and saved ones where they
+ * differ from these. The ids for the file system are in miguard.cred only: ECS has no place for
+ * them. */
 static void write_current(struct text *text, struct audit_names *names,
                           const struct miguard_identity *current)
 {
@@ -280,8 +280,12 @@ static void write_current(struct text *text, struct audit_names *names,
 
     user.asked = group.asked = false;
     for (int i = 0; i < IDENTITY_FS; i++) {
-        write_named_id(text, users[i], names, &user, current->uid[i], true);
-        write_named_id(text, groups[i], names, &group, current->gid[i], false);
+        if (i == IDENTITY_E || current->uid[i] != current->uid[IDENTITY_E]) {
+            write_named_id(text, users[i], names, &user, current->uid[i], true);
+        }
+        if (i == IDENTITY_E || current->gid[i] != current->gid[IDENTITY_E]) {
+            write_named_id(text, groups[i], names, &group, current->gid[i], false);
+        }
     }
 }
 
@@ -311,15 +315,12 @@ static void write_start(struct text *text, const struct identity_process *proces
     }
 }
 
-/* From "ecs" to within "process". */
+/* From "host" to within "process". */
 static void write_origin(struct text *text, const struct audit_stamp *stamp)
 {
     const struct identity_process *process = stamp->process;
     const char *slash = strrchr(process->executable, '/');
 
-    open_object(text, RECORD_ECS_OBJECT);
-    write_word(text, RECORD_ECS_VERSION, ECS_VERSION);
-    close_object(text);
     open_object(text, RECORD_HOST_OBJECT);
     write_text(text, RECORD_HOST, stamp->host_name, AUDIT_MAX_NAME);
     open_object(text, RECORD_BOOT_OBJECT);
@@ -466,28 +467,50 @@ static void write_call_site(struct text *text, const void *address, struct audit
     }
 }
 
-/* Every component, in the form of identity_write_json(). The digest covers all of them, so that a
- * kept piece is used only for an identity that is the same in each. */
-static void write_identity(struct text *text, enum record_field object,
-                           const struct miguard_identity *identity, struct audit_memory *memory)
+/* An invalid identity is left out. */
+static void make_cred(struct text *text, const struct audit_event *event)
 {
-    struct digest key = {{0, 0}};
+    bool bound = identity_valid(event->bound), current = identity_valid(event->current);
 
-    if (!identity_valid(identity)) {
-        return;
+    open_object(text, RECORD_CRED_OBJECT);
+    if (bound) {
+        open_object(text, RECORD_CRED_BOUND);
+        record_identity_write(text, event->bound);
+        close_object(text);
     }
-    open_object(text, object);
-    size_t start = text->length;
-    if (memory != NULL) {
-        key = digest_identity(&memory->key, identity);
-    }
-    if (memory == NULL || !pieces_recall(&memory->identities, &key, text)) {
-        identity_write_json(text, identity, false);
-        if (memory != NULL && !text->failed && text->length > start) {
-            pieces_keep(&memory->identities, &key, text->data + start, text->length - start);
+    if (current) {
+        open_object(text, bound ? RECORD_CRED_DIFFERS : RECORD_CRED_CURRENT);
+        if (bound) {
+            record_identity_differs(text, event->bound, event->current);
+        } else {
+            record_identity_write(text, event->current);
         }
+        close_object(text);
     }
     close_object(text);
+}
+
+/* Both identities in every component. The digests cover all of them, so that a kept piece is used
+ * only for two that are the same in each. */
+static void write_cred(struct text *text, const struct audit_event *event,
+                       struct audit_memory *memory)
+{
+    size_t start = text->length;
+
+    if (memory == NULL) {
+        make_cred(text, event);
+        return;
+    }
+    const struct digest both[] = {digest_identity(&memory->key, event->bound),
+                                  digest_identity(&memory->key, event->current)};
+    const struct digest key = digest_bytes(&memory->key, both, sizeof(both));
+    if (pieces_recall(&memory->identities, &key, text)) {
+        return;
+    }
+    make_cred(text, event);
+    if (!text->failed) {
+        pieces_keep(&memory->identities, &key, text->data + start, text->length - start);
+    }
 }
 
 /* ---- the log about itself -------------------------------------------------------------------- */
@@ -647,6 +670,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
                           const struct audit_stamp *stamp, const struct identity_thread *thread)
 {
     open_object(text, RECORD_MIGUARD_OBJECT);
+    write_number(text, RECORD_FORMAT, RECORD_FORMAT_WRITTEN);
     if (event->action >= AUDIT_ACTION_SESSION_OPEN && event->action < AUDIT_ACTION_SWITCH) {
         write_operation(text, event);
     }
@@ -666,10 +690,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_id(text, RECORD_OPERATION_ID, event->operation_id);
     write_components(text, RECORD_MISMATCH, event->mismatch);
     write_components(text, RECORD_UNREADABLE, event->unreadable);
-    open_object(text, RECORD_CRED_OBJECT);
-    write_identity(text, RECORD_CRED_BOUND, event->bound, stamp->memory);
-    write_identity(text, RECORD_CRED_CURRENT, event->current, stamp->memory);
-    close_object(text);
+    write_cred(text, event, stamp->memory);
     if (stamp->process->loginuid != UINT32_MAX) {
         write_number(text, RECORD_LOGINUID, stamp->process->loginuid);
     }
@@ -748,7 +769,6 @@ static void write_event(struct text *text, const struct audit_event *event, cons
                         const struct audit_place *place)
 {
     open_object(text, RECORD_EVENT_OBJECT);
-    write_word(text, RECORD_EVENT_KIND, "event");
     write_class(text, event);
     write_word(text, RECORD_EVENT_ID, id);
     if (place->sequence != 0) {

@@ -55,7 +55,7 @@ struct audit_place {
 #define AUDIT_LINE_END "\"}}"
 void audit_encode_body(struct text *text, const struct audit_event *event,
                        const struct audit_stamp *stamp);
-/* What all records of a process have in common, from "ecs" into "process": for audit_memory. */
+/* What all records of a process have in common, from "host" into "process": for audit_memory. */
 void audit_encode_origin(struct text *text, const struct audit_stamp *stamp);
 
 /* Gives a finished body another time, for a record that is kept and written later. */

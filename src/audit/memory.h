@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pieces of records that come again and again, kept as they are written: an identity is up to 40
- * names of capabilities in five lists, and dladdr(3) searches all symbols of a module.
+ * Pieces of records that come again and again, kept as they are written: identities may
+ * have 65,536 groups, and dladdr(3) searches all symbols of a module.
  *
  * A call site is kept for an address and the number of modules that were ever unloaded
  * (dl_iterate_phdr(3), dlpi_subs): after a dlclose(3) another module may be at that address, and

@@ -81,9 +81,10 @@ enum audit_action {
     X(ANOTHER_COPY, "another-copy", "another copy of the library is in use in this process")       \
     X(NOT_RESTORED, "not-restored",                                                                \
       "a request left its thread changed, and it cannot be brought back")                          \
-    X(HOST_REFUSED, "host-refused", "the host itself refused the call; the guard had allowed it")  \
     X(CLIENT_GIVEN, "client-given", "the provider was given the client of its request")            \
-    X(CLIENT_DENIED, "client-denied", "the policy keeps the client of a request from the provider")
+    X(CLIENT_DENIED, "client-denied",                                                              \
+      "the policy keeps the client of a request from the provider")                                \
+    X(HOST_REFUSED, "host-refused", "the host itself refused the call; the guard had allowed it")
 
 /* Also held in the state of a log by number: new rows go to the end. */
 enum audit_reason {

@@ -16,6 +16,17 @@
 #ifndef MODEL_RECORD_FIELDS_H
 #define MODEL_RECORD_FIELDS_H
 
+/*
+ * The format that the encoder writes, in miguard.format; records of format 1 have no such member.
+ * Since 2 ecs.version and event.kind, which are always the same, are left out, identities are in
+ * the form of audit/record_identity.h, miguard.cred.differs stands for miguard.cred.current where
+ * there is a bound identity, and real and saved ids stand in process where they differ from the
+ * effective ones. record_expand() makes the form of 1 from it.
+ */
+enum { RECORD_FORMAT_WRITTEN = 2 };
+#define RECORD_ECS  "{\"version\":\"9.0.0\"}"
+#define RECORD_KIND "\"event\""
+
 /* How the value stands in the JSON, for readers and for the schema of the tests. */
 enum record_type {
     RECORD_TYPE_TEXT,    /* a string */
@@ -94,6 +105,7 @@ enum record_type {
     FIELD(RULE_REASON, "rule.description", "description", TEXT)                                    \
     CLOSE(RULE)                                                                                    \
     OBJECT(MIGUARD, "miguard", "miguard")                                                          \
+    FIELD(FORMAT, "miguard.format", "format", NUMBER)                                              \
     FIELD(OPERATION, "miguard.operation", "operation", TEXT)                                       \
     FIELD(PROVIDER, "miguard.provider", "provider", TEXT)                                          \
     FIELD(NAMESPACE, "miguard.namespace", "namespace", TEXT)                                       \
@@ -113,6 +125,7 @@ enum record_type {
     OBJECT(CRED, "miguard.cred", "cred")                                                           \
     FIELD(CRED_BOUND, "miguard.cred.bound", "bound", OPEN)                                         \
     FIELD(CRED_CURRENT, "miguard.cred.current", "current", OPEN)                                   \
+    FIELD(CRED_DIFFERS, "miguard.cred.differs", "differs", OPEN)                                   \
     CLOSE(CRED)                                                                                    \
     FIELD(LOGINUID, "miguard.loginuid", "loginuid", NUMBER)                                        \
     FIELD(SESSION_KEYRING, "miguard.session_keyring", "session_keyring", NUMBER)                   \

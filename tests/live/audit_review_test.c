@@ -155,7 +155,11 @@ static const struct {
     {"$M audit suggest $T/big.jsonl | $M policy check -", 0, "ok: ", NULL},
     {"$M audit suggest --reason handle-forged $T/small.jsonl", 1, "version: 1", ""},
     {"$M audit suggest --as deny", 2, "", "unknown option --as"},
-    {"$M audit export --format ecs $T/big.jsonl | cmp - $T/big.jsonl", 0, "", ""},
+    {"$M audit search --format json $T/big.jsonl >$T/full.jsonl && "
+     "$M audit export --format ecs $T/big.jsonl | cmp - $T/full.jsonl",
+     0, "", ""},
+    {"cmp -s $T/big.jsonl $T/full.jsonl", 1, "", ""},
+    {"grep -q 'ruid' $T/full.jsonl", 0, "", ""},
     {"$M audit export --format ocsf $T/big.jsonl | wc -l", 0, "2000", ""},
     {"$M audit export --format cef $T/big.jsonl | grep -vc '^CEF:0|miguard|'", 1, "0", ""},
     {"$M audit export --format rfc5424 $T/big.jsonl | grep -vc '^<8[0-9]>1 2026-'", 1, "0", ""},

@@ -169,7 +169,7 @@ builds_without_mi() {
 # The line that the program prints is JSON with the members of a record.
 records_are_json() {
     "$tmp/daemon" >"$tmp/record.json" || { cat "$tmp/record.json"; return 1; }
-    jq -e '.event.kind == "event" and .miguard.provider == "core" and .ecs.version != null and
+    jq -e '.miguard.format == 2 and .miguard.provider == "core" and .event.id != null and
            (.event.sequence == null) and (.miguard.chain == null)' "$tmp/record.json"
 }
 

@@ -303,7 +303,7 @@ static int asked_for(const void *unused)
     EXPECT(log_count("restore", NULL) == 1);
     EXPECT(miguard_drop(somebody(), NULL) == MIGUARD_OK);
     EXPECT(log_count("drop", "none") == 1);
-    EXPECT(strcmp(log_last("process.real_user.id"), "54321") == 0);
+    EXPECT(strcmp(log_last("process.user.id"), "54321") == 0);
     return 0;
 }
 

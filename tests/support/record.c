@@ -285,17 +285,93 @@ static bool is_identity(const json_t *value)
     return true;
 }
 
+/* ---- an identity as it is written ---------------------------------------------------- */
+
+static bool is_mask(const json_t *value)
+{
+    return json_is_string(value) && in_form(json_string_value(value), "xxxxxxxxxxxxxxxx");
+}
+
+static bool is_id(const json_t *value)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 0 &&
+           json_integer_value(value) < UINT32_MAX;
+}
+
+static bool is_id_or_null(const json_t *value)
+{
+    return json_is_null(value) || is_id(value);
+}
+
+static bool is_short_component(miguard_components component, const json_t *value)
+{
+    switch (component) {
+    case MIGUARD_COMPONENT_GROUPS:
+        return is_list(value, is_id);
+    case MIGUARD_COMPONENT_CAP_EFFECTIVE:
+    case MIGUARD_COMPONENT_CAP_PERMITTED:
+    case MIGUARD_COMPONENT_CAP_INHERITABLE:
+    case MIGUARD_COMPONENT_CAP_AMBIENT:
+    case MIGUARD_COMPONENT_CAP_BOUNDING:
+        return is_mask(value);
+    case MIGUARD_COMPONENT_SECUREBITS:
+        return json_is_integer(value);
+    case MIGUARD_COMPONENT_NO_NEW_PRIVS:
+        return json_is_boolean(value);
+    case MIGUARD_COMPONENT_USER_NAMESPACE:
+        return json_is_integer(value) && json_integer_value(value) > 0;
+    case MIGUARD_COMPONENT_LSM_LABEL:
+        return json_is_string(value) || json_is_null(value);
+    default:
+        return false; /* ids are in uid and gid */
+    }
+}
+
+static bool is_short_identity(const json_t *value)
+{
+    const char *key;
+    json_t *member;
+
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        bool fits =
+            strcmp(key, "uid") == 0 || strcmp(key, "gid") == 0
+                ? is_id(member) || (json_array_size(member) == 4 && is_list(member, is_id_or_null))
+            : strcmp(key, "unknown") == 0
+                ? is_list(member, is_string)
+                : is_short_component(miguard_component_from_name(key), member);
+        if (!fits) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* As it is written, or in the full form that readers make of it. */
+static bool is_any_identity(const json_t *value)
+{
+    return is_short_identity(value) || is_identity(value);
+}
+
+static bool is_format(const json_t *value)
+{
+    return json_integer_value(value) == RECORD_FORMAT_WRITTEN || json_integer_value(value) == 1;
+}
+
 /* A switch reads what it changes; what it left alone it does not know. */
 static bool is_whole(const json_t *identity, bool of_switch)
 {
     static const char *const left_alone[] = {"groups", "cap-bounding", "user-namespace",
                                              "lsm-label"};
-    size_t missing = 0;
+    const json_t *unknown = json_object_get(identity, "unknown");
 
-    for (size_t i = 0; of_switch && i < sizeof(left_alone) / sizeof(left_alone[0]); i++) {
-        missing += json_object_get(identity, left_alone[i]) == NULL;
+    for (size_t i = 0; i < json_array_size(unknown); i++) {
+        const char *name = json_string_value(json_array_get(unknown, i));
+        if (!of_switch || !is_one_of(name, left_alone, sizeof(left_alone) / sizeof(*left_alone))) {
+            return false;
+        }
     }
-    return identity == NULL || json_object_size(identity) + missing == MIGUARD_COMPONENT_COUNT;
+    return true;
 }
 
 /* ---- the fields ---------------------------------------------------------------------- */
@@ -310,10 +386,10 @@ static const struct rule {
 } rules[RECORD_FIELD_COUNT] = {
     [RECORD_TIMESTAMP] = {NEEDED, NULL},
     [RECORD_MESSAGE] = {NEEDED, is_not_empty},
-    [RECORD_ECS_OBJECT] = {NEEDED, NULL},
+    [RECORD_ECS_OBJECT] = {OPTIONAL, NULL},
     [RECORD_ECS_VERSION] = {NEEDED, is_ecs_version},
     [RECORD_EVENT_OBJECT] = {NEEDED, NULL},
-    [RECORD_EVENT_KIND] = {NEEDED, is_event},
+    [RECORD_EVENT_KIND] = {OPTIONAL, is_event},
     [RECORD_EVENT_CATEGORY] = {NEEDED, NULL},
     [RECORD_EVENT_TYPE] = {NEEDED, NULL},
     [RECORD_EVENT_ID] = {NEEDED, is_not_empty},
@@ -387,8 +463,10 @@ static const struct rule {
     [RECORD_MISMATCH] = {OPTIONAL, is_component_list},
     [RECORD_UNREADABLE] = {OPTIONAL, is_component_list},
     [RECORD_CRED_OBJECT] = {NEEDED, NULL},
-    [RECORD_CRED_BOUND] = {OPTIONAL, is_identity},
-    [RECORD_CRED_CURRENT] = {OPTIONAL, is_identity},
+    [RECORD_CRED_BOUND] = {OPTIONAL, is_any_identity},
+    [RECORD_CRED_CURRENT] = {OPTIONAL, is_any_identity},
+    [RECORD_CRED_DIFFERS] = {OPTIONAL, is_short_identity},
+    [RECORD_FORMAT] = {NEEDED, is_format},
     [RECORD_LOGINUID] = {OPTIONAL, NULL},
     [RECORD_SESSION_KEYRING] = {OPTIONAL, is_positive},
     [RECORD_SITE_OBJECT] = {OPTIONAL, NULL},
@@ -711,14 +789,16 @@ static bool agrees_with_itself(const struct walk *walk, const json_t *record)
         return complain(walk, "message", "is not the text of reason and action");
     }
     if ((find(record, "user") != NULL) != (find(record, "miguard.cred.bound") != NULL) ||
-        (find(record, "process.user") != NULL) != (find(record, "miguard.cred.current") != NULL)) {
+        (find(record, "process.user") != NULL) != (find(record, "miguard.cred.current") != NULL ||
+                                                   find(record, "miguard.cred.differs") != NULL)) {
         return complain(walk, "miguard.cred", "does not agree with user and process");
     }
     const char *action = text_at(record, "event.action");
     bool of_switch = strcmp(action, "switch") == 0 || strcmp(action, "restore") == 0 ||
                      strcmp(action, "drop") == 0;
     if (!is_whole(find(record, "miguard.cred.bound"), of_switch) ||
-        !is_whole(find(record, "miguard.cred.current"), of_switch)) {
+        !is_whole(find(record, "miguard.cred.current"), of_switch) ||
+        !is_whole(find(record, "miguard.cred.differs"), of_switch)) {
         return complain(walk, "miguard.cred", "lacks components");
     }
     return class_agrees(walk, record, denied) && members_agree(walk, record) &&

@@ -16,9 +16,13 @@
 #include "model/record_fields.h"
 #include "model/record_limits.h"
 #include "tools/review/record.h"
+#include "tools/review/record_expand.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 #define GOLDEN        "tests/data/audit-records.jsonl"
+#define GOLDEN_1      "tests/data/audit-records-1.jsonl"
+
+enum { USER_SIZE = 1650 };
 
 /* 2026-03-01T12:34:56.789012Z */
 static const int64_t time_of_all = 1772368496789012345;
@@ -282,13 +286,13 @@ static void add_peers(struct text *all)
     }
 }
 
-static char *read_golden(void)
+static char *read_golden(const char *name)
 {
     size_t length = 0;
     char *text = NULL;
-    FILE *file = fopen(GOLDEN, "r");
+    FILE *file = fopen(name, "r");
 
-    ck_assert_msg(file != NULL, "%s: %s (tests run in the top folder)", GOLDEN, strerror(errno));
+    ck_assert_msg(file != NULL, "%s: %s (tests run in the top folder)", name, strerror(errno));
     ssize_t got = getdelim(&text, &length, '\0', file);
     fclose(file);
     ck_assert_int_gt(got, 0);
@@ -335,10 +339,146 @@ START_TEST(records_are_what_they_always_were)
     if (getenv("WRITE_GOLDEN") != NULL) {
         write_golden(all.data);
     }
-    char *golden = read_golden();
+    char *golden = read_golden(GOLDEN);
     compare_lines(all.data, golden);
     free(golden);
     text_release(&all);
+}
+END_TEST
+
+/* What readers make of a record is what format 1 had, value by value. GOLDEN_1 was written by the
+ * last version with that format; it has no newer kinds of records. */
+static json_t *expanded(const char *line, size_t length)
+{
+    struct text text = TEXT_EMPTY;
+    struct record record, full;
+    size_t fault;
+
+    ck_assert_ptr_null(record_parse(line, length, &record, &fault));
+    ck_assert(record_expand(&record, &text, &full));
+    ck_assert_msg(full.line != line, "left as it is: %.*s", (int)length, line);
+    json_t *made = json_loadb(full.line, full.length, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_ptr_nonnull(made);
+    ck_assert_int_eq(json_object_del(json_object_get(made, "miguard"), "format"), 0);
+    text_release(&text);
+    return made;
+}
+
+START_TEST(the_full_form_is_that_of_format_1)
+{
+    char *now = read_golden(GOLDEN), *then = read_golden(GOLDEN_1), *at = now;
+    unsigned found = 0;
+
+    for (char *line = strtok(then, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        json_t *wanted = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        bool same = false;
+        while (!same && *at != '\0') {
+            json_t *made = expanded(at, strcspn(at, "\n"));
+            same = json_equal(made, wanted);
+            json_decref(made);
+            at += strcspn(at, "\n") + 1;
+        }
+        ck_assert_msg(same, "not made again: %s", line);
+        found++;
+        json_decref(wanted);
+    }
+    ck_assert_uint_gt(found, 40);
+    free(now);
+    free(then);
+}
+END_TEST
+
+/* Old lines and what is not in the form are given as they are. */
+START_TEST(other_records_stay_as_they_are)
+{
+#define BEFORE "{\"message\":\"m\",\"miguard\":"
+#define BEHIND ",\"event\":{\"id\":\"1\"}}"
+    static const char *const lines[] = {
+        BEFORE "{\"cred\":{\"bound\":{\"uid\":1}}}" BEHIND,
+        BEFORE "{\"format\":1,\"cred\":{\"bound\":{\"uid\":1}}}" BEHIND,
+        BEFORE "{\"format\":3,\"cred\":{\"bound\":{\"uid\":1}}}" BEHIND,
+        BEFORE "{\"cred\":{\"bound\":{\"uid\":1}},\"format\":2}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":[]}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"uid\":[1,2,3]}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"uid\":[1,2,3,4,5]}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"uid\":4294967296}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"uid\":-1}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"cap-bounding\":\"1\"}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"cap-bounding\":\"000000000000000g\"}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"groups\":{\"a\":1}}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"groups\":[\"x\"]}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"groups\":[1],\"groups\":[1]}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"lsm-label\":7}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"unknown\":[\"x\"]}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":{\"x\":1}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"differs\":{\"uid\":1}}}" BEHIND,
+        BEFORE "{\"format\":2,\"cred\":{\"bound\":[]}}" BEHIND,
+    };
+    struct text text = TEXT_EMPTY;
+    struct record record, full;
+    size_t fault;
+
+    ck_assert_ptr_null(record_parse(lines[_i], strlen(lines[_i]), &record, &fault));
+    ck_assert(record_expand(&record, &text, &full));
+    ck_assert_ptr_eq(full.line, lines[_i]);
+    ck_assert_uint_eq(full.length, strlen(lines[_i]));
+    text_release(&text);
+}
+END_TEST
+
+/* Of root on a system with 41 capabilities, and of a user, with every part that a refusal can
+ * have. */
+static size_t size_of_refusal(uid_t owner, uint64_t caps, bool differs)
+{
+    static const struct audit_last_switch switched = {(const void *)(uintptr_t)getenv, 1};
+    gid_t of_user[] = {owner, 27, 100};
+    struct miguard_identity first = {.tag = IDENTITY_TAG,
+                                     .known = MIGUARD_COMPONENTS_ALL,
+                                     .uid = {owner, owner, owner, owner},
+                                     .gid = {owner, owner, owner, owner},
+                                     .group_count = owner != 0 ? 3 : 0,
+                                     .groups = of_user,
+                                     .cap = {caps, caps, 0, 0, (UINT64_C(1) << 41) - 1},
+                                     .user_namespace = 4026531837};
+    struct miguard_identity second = first;
+    const struct identity_process process = writer();
+    const struct audit_stamp stamp = stamp_of(&process);
+    struct audit_event event = everything();
+    struct text line = TEXT_EMPTY;
+    struct audit_place place = chained;
+
+    second.uid[IDENTITY_FS] = second.uid[IDENTITY_E] = differs ? 65534 : owner;
+    second.cap[IDENTITY_CAP_EFFECTIVE] = 0;
+    event.bound = &first;
+    event.current = &second;
+    event.mismatch =
+        differs ? MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_FSUID | MIGUARD_COMPONENT_CAP_EFFECTIVE
+                : 0;
+    event.unreadable = 0;
+    event.last_switch = differs ? &switched : NULL;
+    event.would_deny = false;
+    event.operation = OPERATION_GET_INSTANCE;
+    event.method = NULL;
+    event.attempt = event.policy_detail = event.policy_hash = event.policy_path = NULL;
+    event.lost = NULL;
+    event.rotated = NULL;
+    event.space = NULL;
+    event.tally = NULL;
+    event.set_aside = NULL;
+    place.previous = "00000000000000000000000000000000000000000000000000000000000000ff";
+    encode(&line, &event, &stamp, &place);
+    size_t size = line.length + 60; /* of the hash */
+    text_release(&line);
+    return size;
+}
+
+START_TEST(records_are_short)
+{
+    size_t root = size_of_refusal(0, (UINT64_C(1) << 41) - 1, true);
+    size_t user = size_of_refusal(1000, 0, false);
+
+    ck_assert_msg(root <= 2000, "a refusal of root's session takes %zu bytes", root);
+    ck_assert_msg(user <= USER_SIZE, "a refusal of a user's session takes %zu bytes", user);
 }
 END_TEST
 
@@ -369,13 +509,19 @@ END_TEST
 
 /* ---- every member of the list ---------------------------------------------------------------- */
 
-static void encode_everything(struct text *line)
+/* A current identity is written alone where none is bound, and what differs where one is; real and
+ * saved ids where they differ from the effective ones. */
+static void encode_everything(struct text *line, bool alone)
 {
     struct identity_process process = writer();
     struct audit_event event = everything();
+    struct miguard_identity with_names = bound;
 
     process.start_time = 1;
-    event.current = &bound; /* whose ids have names */
+    with_names.uid[IDENTITY_R] = with_names.uid[IDENTITY_S] = 1;
+    with_names.gid[IDENTITY_R] = with_names.gid[IDENTITY_S] = 1;
+    event.current = &with_names;
+    event.bound = alone ? NULL : &bound;
     event.resource = "/srv/a";
     event.object = "inode 17";
     event.peer_pid = 815;
@@ -407,11 +553,13 @@ START_TEST(each_field_is_written_and_read)
     struct record record;
     size_t offset = 0;
 
-    encode_everything(&line);
+    encode_everything(&line, _i == RECORD_CRED_CURRENT);
     identity_read_thread(&thread);
     ck_assert_ptr_null(record_parse(line.data, line.length, &record, &offset));
     const struct slice *value = &record.field[_i];
-    if (_i == RECORD_SESSION_KEYRING && thread.session_keyring == 0) {
+    if (_i == RECORD_ECS_OBJECT || _i == RECORD_ECS_VERSION || _i == RECORD_EVENT_KIND) {
+        ck_assert_ptr_null(value->at); /* record_expand() adds them */
+    } else if (_i == RECORD_SESSION_KEYRING && thread.session_keyring == 0) {
         printf("skip: %s: the thread has no session keyring\n", path);
         ck_assert_ptr_null(value->at);
     } else {
@@ -491,6 +639,9 @@ int main(void)
     TCase *records = tcase_create("records");
 
     tcase_add_test(records, records_are_what_they_always_were);
+    tcase_add_test(records, the_full_form_is_that_of_format_1);
+    tcase_add_loop_test(records, other_records_stay_as_they_are, 0, 19);
+    tcase_add_test(records, records_are_short);
     tcase_add_loop_test(records, cut_texts_stay_different, 0, 2);
     tcase_add_loop_test(records, each_field_is_written_and_read, 0, RECORD_FIELD_COUNT);
     tcase_add_loop_test(records, each_path_ends_in_the_name, 0, RECORD_FIELD_COUNT);

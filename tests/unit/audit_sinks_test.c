@@ -111,6 +111,21 @@ static void tear_down(void)
     ck_assert_int_eq(rmdir(folder), 0);
 }
 
+/* An identity that takes much room in a record. The caller frees the groups. */
+static struct miguard_identity many_groups(uint32_t count)
+{
+    struct miguard_identity identity = {.tag = IDENTITY_TAG,
+                                        .known = MIGUARD_COMPONENTS_ALL,
+                                        .group_count = count,
+                                        .groups = calloc(count, sizeof(gid_t))};
+
+    ck_assert_ptr_nonnull(identity.groups);
+    for (uint32_t i = 0; i < count; i++) {
+        identity.groups[i] = 4000000000 + i;
+    }
+    return identity;
+}
+
 static bool write_class(const char *class_name, uint64_t sequence)
 {
     struct made_record made;
@@ -391,6 +406,8 @@ START_TEST(long_values_leave_room_for_the_record)
     memset(name, ']', sizeof(name) - 1);
     struct audit_event event = refusal(name);
     event.provider = event.name_space = event.rule = event.rule_source = name;
+    struct miguard_identity bound = many_groups(2000);
+    event.bound = &bound;
     make_record(&made, event, 1);
     listen_as(SOCK_DGRAM);
     open_sink(&sink_syslog);
@@ -398,6 +415,7 @@ START_TEST(long_values_leave_room_for_the_record)
     ck_assert_uint_gt(join_parts(false), 1);
     ck_assert_str_eq(buffer + BUFFER / 2, made.line.data);
     free_record(&made);
+    free(bound.groups);
 }
 END_TEST
 
@@ -836,10 +854,13 @@ END_TEST
 /* A message that a stream took in part only is lost, and nothing follows it there. */
 START_TEST(a_torn_message_ends_its_stream)
 {
-    static char torn[6000]; /* more than the kernel's least buffer takes, for any identity */
+    struct miguard_identity bound = many_groups(2000); /* more than the kernel's least buffer */
+    struct audit_event event = refusal("Torn");
+    struct made_record torn;
     int least = 1;
 
-    memset(torn, 'x', sizeof(torn) - 1);
+    event.bound = &bound;
+    make_record(&torn, event, 2);
     listen_as(SOCK_STREAM);
     open_sink(&sink_syslog);
     ck_assert(write_class("First", 1));
@@ -847,7 +868,9 @@ START_TEST(a_torn_message_ends_its_stream)
     int fd = find_descriptor();
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
-    ck_assert(!write_class(torn, 2));
+    ck_assert(!ops->write(sink, &torn.record, &loss));
+    free_record(&torn);
+    free(bound.groups);
     ck_assert_int_eq(loss, AUDIT_LOSS_UNREACHABLE);
     ck_assert_ptr_null(strchr(receive_stream(), '\n'));
     ck_assert_uint_gt(strlen(buffer), 0);
@@ -1027,14 +1050,11 @@ START_TEST(a_huge_entry_comes_as_a_sealed_file)
                              .msg_iovlen = 1,
                              .msg_control = control,
                              .msg_controllen = sizeof(control)};
-    struct miguard_identity bound = {.tag = IDENTITY_TAG, .known = MIGUARD_COMPONENTS_ALL};
+    struct miguard_identity bound = many_groups(HUGE / 8); /* of ten digits each */
     struct audit_event event = refusal("CIM_Disk");
     struct made_record made;
     int fd;
 
-    bound.group_count = HUGE / 8; /* each {"id":0...}, */
-    bound.groups = calloc(bound.group_count, sizeof(gid_t));
-    ck_assert_ptr_nonnull(bound.groups);
     event.bound = &bound;
     listen_as(SOCK_DGRAM);
     open_sink(&sink_journald);

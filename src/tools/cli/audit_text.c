@@ -13,6 +13,7 @@
 #include "tools/cli/audit_text.h"
 #include "tools/cli/cli.h"
 #include "tools/review/later.h"
+#include "tools/review/record_expand.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -339,19 +340,24 @@ static void write_text(const struct writer *writer)
 /* ---- json -------------------------------------------------------------------------------------
  */
 
-/* Into a pipe the line as it stands, byte for byte: its hash is over these bytes. JSON lets DEL,
- * the C1 controls and others stand for themselves, and a terminal obeys them. */
+/* The record in its full form, which out of memory is the line as it stands. JSON lets DEL, the C1
+ * controls and others stand for themselves, and a terminal obeys them. */
 static void write_json(const struct writer *writer)
 {
     FILE *stream = writer->output->stream;
-    const struct record *record = writer->record;
+    struct text line = TEXT_EMPTY;
+    struct record record;
 
+    if (!record_expand(writer->record, &line, &record)) {
+        record = *writer->record;
+    }
     if (writer->output->terminal) {
-        (void)!print_json_text(stream, record->line, record->length);
+        (void)!print_json_text(stream, record.line, record.length);
     } else {
-        fwrite(record->line, 1, record->length, stream);
+        fwrite(record.line, 1, record.length, stream);
     }
     fputc('\n', stream);
+    text_release(&line);
 }
 
 /* ---- csv --------------------------------------------------------------------------------------

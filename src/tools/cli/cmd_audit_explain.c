@@ -17,6 +17,7 @@
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
 #include "tools/review/explain.h"
+#include "tools/review/record_expand.h"
 
 /* How many matches are listed when there is more than one, and the bytes that an id may have.
  * AROUND: records before and behind, in a large log, among which the session's are looked for. */
@@ -307,11 +308,16 @@ static int print_explanation(struct request *request)
     if (status != CLI_YES) {
         return status;
     }
-    if (request->json) {
-        explain_write_json(&text, &record, &request->related);
+    struct text line = TEXT_EMPTY;
+    struct record full;
+    if (!record_expand(&record, &line, &full)) {
+        text.failed = true;
+    } else if (request->json) {
+        explain_write_json(&text, &full, &request->related);
     } else {
-        explain_write_text(&text, &record, &request->related);
+        explain_write_text(&text, &full, &request->related);
     }
+    text_release(&line);
     status =
         text.failed ? complain(CLI_UNABLE, "out of memory") : review_print(text.data, text.length);
     text_release(&text);

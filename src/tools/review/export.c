@@ -2,9 +2,9 @@
 /*
  * Writes a record as ECS, OCSF, CEF or RFC 5424, for `miguard audit export`.
  *
- * export_record() chooses the format. ECS is the record as it is, since its names are ECS; the
- * others are made from tables in export.h, field by field, so that --mapping and the code cannot
- * disagree. Escaping is export_text()'s, with the style of the place.
+ * export_record() chooses the format. ECS is the record in its full form, since its names are
+ * ECS; the others are made from tables in export.h, field by field, so that --mapping and the code
+ * cannot disagree. Escaping is export_text()'s, with the style of the place.
  */
 #include "tools/review/export.h"
 
@@ -13,6 +13,7 @@
 
 #include "miguard/guard.h"
 #include "tools/review/export_ocsf.h"
+#include "tools/review/record_expand.h"
 
 /* In the order of enum export_format; the command takes its option's words from here. */
 const char *const export_formats[] = {
@@ -215,7 +216,7 @@ static void export_syslog(struct text *text, const struct record *record)
 }
 
 /* text->comma: the caller may have written JSON before; each line begins a new value. */
-void export_record(struct text *text, enum export_format format, const struct record *record)
+static void export_full(struct text *text, enum export_format format, const struct record *record)
 {
     text->comma = false;
     switch (format) {
@@ -233,4 +234,15 @@ void export_record(struct text *text, enum export_format format, const struct re
         break;
     }
     text_append(text, "\n");
+}
+
+/* Other systems get the full form: they do not know the short one. */
+void export_record(struct text *text, enum export_format format, const struct record *record)
+{
+    struct text line = TEXT_EMPTY;
+    struct record full;
+
+    text->failed = !record_expand(record, &line, &full) || text->failed;
+    export_full(text, format, &full);
+    text_release(&line);
 }

@@ -8,6 +8,7 @@
  */
 #include "tools/review/explain.h"
 #include "tools/review/html.h"
+#include "tools/review/record_expand.h"
 
 /* The machine-readable time is UTC, the visible one local. */
 static void cell_time(struct text *text, const struct record *record, enum record_field field)
@@ -109,18 +110,22 @@ static size_t count_components(const struct record *record)
 /* In <details>: most readers need the names of the components only. */
 static void write_changes(struct text *text, const struct record *record)
 {
+    struct text line = TEXT_EMPTY;
+    struct record full;
     struct slice item;
     char component[32];
 
+    text->failed = !record_expand(record, &line, &full) || text->failed;
     text_append(text, "<dl class=\"changes\">");
     for (size_t at = 0; record_item(record, RECORD_MISMATCH, &at, &item);) {
         slice_text(&item, component, sizeof(component));
         text_append(text, "<dt>");
         html_string(text, component);
         text_append(text, "</dt><dd>");
-        explain_change(text, EXPORT_HTML, record, component);
+        explain_change(text, EXPORT_HTML, &full, component);
         text_append(text, "</dd>");
     }
+    text_release(&line);
     optional(text, record, "<dt>call site</dt><dd><code>", RECORD_SITE_MODULE, "");
     if (export_has(record, RECORD_SITE_MODULE)) {
         optional(text, record, "+0x", RECORD_SITE_OFFSET, "");
