@@ -50,7 +50,7 @@ static unsigned long embedded_calls(const struct running_host *host)
 static bool start_foreign(struct running_host *host, const struct hosted_module *modules,
                           unsigned count, MI_Module *(*wrap)(MI_Server *, MI_Module *))
 {
-    const struct foreign_options_of_host options = {.wrap = wrap, .no_registration = wrap != NULL};
+    const struct foreign_options_of_host options = {.wrap = wrap};
     char why[256] = "";
     bool added = true;
 
