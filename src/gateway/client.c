@@ -96,23 +96,26 @@ static enum miguard_status refuse_context(const MI_Context *context, enum slots_
 
 /*
  * Asks about the host's own context behind the guard, or behind several (context_index.c). While
- * the host answers, another thread may post the final result, and the host may use the same memory
- * for the request of another client: so each guard must be alive after the answer.
+ * the host answers, another thread may post the final result, which then waits for the answer
+ * (final_post.c); but that is not given any more.
  */
 static enum miguard_status ask_behind(const MI_Context *context, const void *call_site,
                                       struct miguard_target **ret_target,
                                       struct miguard_error *reterr)
 {
     struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;
+    struct guarded_context *called ON_LEAVING(final_post_leave_call) = NULL;
     struct miguard_target *target ON_LEAVING(drop_target) = NULL;
 
     if (!guarded_context_form(context)) {
         return ask_source(context, ret_target, reterr);
     }
     enum slots_verdict verdict = guarded_context_acquire(context, &guarded);
-    if (verdict != SLOTS_OK) {
-        return refuse_context(context, verdict, call_site, reterr);
+    if (verdict != SLOTS_OK || !final_post_begin_call(guarded)) {
+        return refuse_context(context, verdict != SLOTS_OK ? verdict : SLOTS_STALE, call_site,
+                              reterr);
     }
+    called = guarded;
     enum miguard_status status = ask_behind(guarded->host, call_site, &target, reterr);
     if (status != MIGUARD_OK) {
         return status;

@@ -8,6 +8,9 @@
  * post is made by the last one of them to return, if any is under way; none begins after it. The
  * thread that posts never waits: a call may be held up until that thread has gone on.
  *
+ * The context of EnableIndications ends with the final post of another one, which waits for its
+ * calls likewise.
+ *
  * What a late final post says is copied. Without memory for that it says FAILED.
  */
 #include <string.h>
@@ -89,6 +92,17 @@ static struct final_post copy_of(const struct final_post *final)
     return copy;
 }
 
+/* The one that waited for this one need not any more. */
+static void release_held(struct guarded_context *context)
+{
+    struct guarded_context *held = context->holds;
+
+    if (held != NULL) {
+        final_post_end_call(held);
+        guarded_context_release(held);
+    }
+}
+
 static MI_Result post_kept(struct guarded_context *context)
 {
     const struct final_post kept = context->final;
@@ -102,8 +116,31 @@ void final_post_end_call(struct guarded_context *context)
 {
     unsigned before = atomic_fetch_sub(&context->host_calls, 1);
 
-    if (before == (CONTEXT_POSTED | 1U)) {
+    if (before != (CONTEXT_POSTED | 1U)) {
+        return;
+    }
+    if (context->final.kind == FINAL_NONE) {
+        release_held(context);
+    } else {
         (void)post_kept(context);
+    }
+}
+
+void final_post_leave_call(struct guarded_context *const *context)
+{
+    if (*context != NULL) {
+        final_post_end_call(*context);
+    }
+}
+
+void final_post_none(struct guarded_context *context, struct guarded_context *holds)
+{
+    if (holds != NULL && final_post_begin_call(holds)) {
+        slots_pin(&guarded_contexts, holds);
+        context->holds = holds;
+    }
+    if (atomic_fetch_or(&context->host_calls, CONTEXT_POSTED) == 0) {
+        release_held(context);
     }
 }
 

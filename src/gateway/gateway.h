@@ -104,6 +104,11 @@ MI_Result MI_CALL guarded_operation_answer_error(MI_Operation *operation,
  * under way, and the host must not be called. Otherwise the end must follow. */
 bool final_post_begin_call(struct guarded_context *context);
 void final_post_end_call(struct guarded_context *context);
+/* For ON_LEAVING: the end, unless NULL. */
+void final_post_leave_call(struct guarded_context *const *context);
+/* In place of a post, of a context that ends without one. The final post of `holds`, which may be
+ * NULL and is yet to come, waits for the calls of this one. */
+void final_post_none(struct guarded_context *context, struct guarded_context *holds);
 /* Posts, now or with the last call that ends; once, of a context that has ended. OK, or what the
  * host answers. */
 MI_Result final_post(struct guarded_context *context, const struct final_post *final);

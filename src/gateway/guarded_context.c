@@ -268,7 +268,9 @@ static bool end_context(struct guarded_context *context)
     struct guarded_context *other = context->ends_with;
     context->ends_with = NULL;
     if (other != NULL) {
-        (void)end_context(other);
+        if (end_context(other)) {
+            final_post_none(other, context);
+        }
         guarded_context_release(other);
     }
     return true;
@@ -307,7 +309,9 @@ void guarded_context_end_with(struct guarded_context *context, struct guarded_co
 
 void guarded_context_abandon(struct guarded_context *context)
 {
-    (void)end_context(context);
+    if (end_context(context)) {
+        final_post_none(context, NULL);
+    }
     guarded_context_release(context);
 }
 
@@ -600,14 +604,6 @@ static MI_Result end_with(struct guarded_context *guarded, const struct final_po
                    : refuse_context(context, verdict, __builtin_return_address(0));                \
     }
 
-/* For ON_LEAVING: NULL when no call of the host was begun, or it is over. */
-static void end_host_call(struct guarded_context *const *context)
-{
-    if (*context != NULL) {
-        final_post_end_call(*context);
-    }
-}
-
 /* Every other slot is answered by the host on its own context; NOT_SUPPORTED where the host has no
  * such slot. For a context that has ended, `end` clears the outputs: a caller that does not check
  * the result must not use what was there before. `before` comes ahead of the host's function. */
@@ -616,7 +612,7 @@ static void end_host_call(struct guarded_context *const *context)
     {                                                                                              \
         ENTRY_UNCANCELLED;                                                                         \
         struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;                          \
-        struct guarded_context *called ON_LEAVING(end_host_call) = NULL;                           \
+        struct guarded_context *called ON_LEAVING(final_post_leave_call) = NULL;                   \
         enum slots_verdict verdict = guarded_context_acquire(context, &guarded);                   \
         if (verdict != SLOTS_OK || !final_post_begin_call(guarded)) {                              \
             end;                                                                                   \
@@ -639,7 +635,7 @@ static void end_host_call(struct guarded_context *const *context)
 /* A question waits for the client, who may wait for the end of the request: the final post does not
  * wait for its answer. */
 #define FORWARD_QUESTION(Slot, PARAMETERS, ARGUMENTS, end)                                         \
-    FORWARD_AFTER((end_host_call(&called), called = NULL), Slot, PARAMETERS, ARGUMENTS, end)
+    FORWARD_AFTER((final_post_leave_call(&called), called = NULL), Slot, PARAMETERS, ARGUMENTS, end)
 
 /* What FORWARD does with the outputs of a call on a context that has ended. */
 #define NO_OUTPUT          (void)0
@@ -732,15 +728,18 @@ static MI_Result MI_CALL guarded_get_lifecycle(const MI_Context *context,
 {
     ENTRY_UNCANCELLED;
     struct guarded_context *guarded ON_LEAVING(unpin_context) = NULL;
+    struct guarded_context *called ON_LEAVING(final_post_leave_call) = NULL;
 
     OUTPUT(lifecycle, NULL);
     if (lifecycle == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     enum slots_verdict verdict = guarded_context_acquire(context, &guarded);
-    if (verdict != SLOTS_OK) {
-        return refuse_context(context, verdict, __builtin_return_address(0));
+    if (verdict != SLOTS_OK || !final_post_begin_call(guarded)) {
+        return refuse_context(context, verdict != SLOTS_OK ? verdict : SLOTS_STALE,
+                              __builtin_return_address(0));
     }
+    called = guarded;
     if (!guarded->has_lifecycle || guarded->host->ft->GetLifecycleIndicationContext == NULL) {
         return MI_RESULT_NOT_SUPPORTED;
     }

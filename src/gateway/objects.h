@@ -21,7 +21,7 @@ _Static_assert((int)CIM_SPACE_SIZE == AUDIT_MAX_NAME && (int)CIM_CLASS_SIZE == A
                "names are kept as records have them");
 
 /* What a provider posts to end a request. The first part is borrowed; in a copy it is its own. */
-enum final_kind { FINAL_RESULT, FINAL_ERROR, FINAL_CIM_ERROR };
+enum final_kind { FINAL_NONE, FINAL_RESULT, FINAL_ERROR, FINAL_CIM_ERROR };
 
 struct final_post {
     enum final_kind kind;
@@ -55,6 +55,8 @@ struct guarded_context {
     struct guarded_session *sessions;
     atomic_uint host_calls;  /* see CONTEXT_POSTED */
     struct final_post final; /* the copy of one that is due */
+    /* Its final post waits for the calls of this one, too; or NULL. With a pin. */
+    struct guarded_context *holds;
     /* The latest refusal, for the client (guarded_context_note_refusal()); NULL: none. */
     char *refused;
     MI_Result refused_as;

@@ -105,6 +105,9 @@ static MI_Result post_final(MI_Context *pub, MI_Result code, const char *message
     }
     answer_waiter(context, code);
     if (purpose == FOR_SUBSCRIPTION) {
+        if (context->ends != NULL) {
+            foreign_context_end(context->ends);
+        }
         foreign_context_end(context);
     } else {
         memset(&context->context, 0xFF, sizeof(context->context));

@@ -164,7 +164,8 @@ struct foreign_context {
     struct foreign_operation *operation;
     const MI_Instance *match; /* GetInstance by way of EnumerateInstances: the wanted keys */
     bool matched;
-    MI_Instance *inbound[2]; /* what the provider was given */
+    MI_Instance *inbound[2];      /* what the provider was given */
+    struct foreign_context *ends; /* of DisableIndications: the context of EnableIndications */
     /* Of a load or a subscription: where the answer goes. */
     MI_Result *answer;
     bool *answered;

@@ -622,20 +622,20 @@ static void disable(struct foreign_subscription *subscription, struct foreign_pr
     static MI_Result ignored;
     static bool also_ignored;
 
-    if (subscription->begin || --provider->subscriptions > 0 || provider->enabled == NULL) {
+    if (--provider->subscriptions > 0 || provider->enabled == NULL) {
         return;
     }
+    struct foreign_context *context = new_context(FOR_SUBSCRIPTION, host, provider);
+    context->answer = &ignored;
+    context->answered = &also_ignored;
+    context->ends = provider->enabled;
+    provider->enabled = NULL;
     if (provider->ft->DisableIndications != NULL) {
-        struct foreign_context *context = new_context(FOR_SUBSCRIPTION, host, provider);
-        context->answer = &ignored;
-        context->answered = &also_ignored;
         provider->ft->DisableIndications(provider->self, &context->context, "root",
                                          subscription->class_name);
+    } else {
+        (void)MI_Context_PostResult(&context->context, MI_RESULT_OK);
     }
-    if (provider->enabled != NULL) {
-        foreign_context_end(provider->enabled);
-    }
-    provider->enabled = NULL;
 }
 
 static void run_subscription(void *data)
@@ -643,11 +643,14 @@ static void run_subscription(void *data)
     struct foreign_subscription *subscription = data;
     struct foreign_host *host = subscription->module->host;
     struct foreign_provider *provider = NULL;
+    bool begin = subscription->begin; /* changes once it is answered */
 
     MI_Result result = load_provider(subscription->module, subscription->class_name, &provider);
     if (result == MI_RESULT_OK) {
         call_subscription(subscription, provider, (unsigned)(subscription - host->subscriptions));
-        disable(subscription, provider);
+        if (!begin) {
+            disable(subscription, provider);
+        }
         return;
     }
     pthread_mutex_lock(&host->lock);
