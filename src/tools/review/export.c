@@ -102,7 +102,10 @@ static void cef_time(struct text *text, const char *key, const struct record *re
     int64_t time;
 
     if (record_time(record, field, &time)) {
-        text_format(text, " %s=%lld", key, (long long)(time / 1000000));
+        text_append(text, " ");
+        text_append(text, key);
+        text_append(text, "=");
+        text_append_unsigned(text, (uint64_t)(time / 1000000));
     }
 }
 
@@ -127,12 +130,15 @@ static void export_cef(struct text *text, const struct record *record)
     }
     text_append(text, "|");
     export_string(text, EXPORT_CEF_HEADER, export_action_text(record));
-    text_format(text, "|%u|", cef_severity(record));
+    text_append(text, "|");
+    text_append_unsigned(text, cef_severity(record));
+    text_append(text, "|");
     /* CEF's name for what was done; "would-deny" is of this project. */
     const char *act = record_is(record, RECORD_DECISION, "deny")     ? "deny"
                       : record_is(record, RECORD_WOULD_DENY, "true") ? "would-deny"
                                                                      : "allow";
-    text_format(text, "act=%s", act);
+    text_append(text, "act=");
+    text_append(text, act);
     cef_time(text, "rt", record, RECORD_TIMESTAMP);
     cef_time(text, "start", record, RECORD_START);
     cef_time(text, "end", record, RECORD_END);
@@ -141,9 +147,14 @@ static void export_cef(struct text *text, const struct record *record)
             continue;
         }
         if (cef_keys[i].label != NULL) {
-            text_format(text, " %sLabel=%s", cef_keys[i].key, cef_keys[i].label);
+            text_append(text, " ");
+            text_append(text, cef_keys[i].key);
+            text_append(text, "Label=");
+            text_append(text, cef_keys[i].label);
         }
-        text_format(text, " %s=", cef_keys[i].key);
+        text_append(text, " ");
+        text_append(text, cef_keys[i].key);
+        text_append(text, "=");
         append_value(text, EXPORT_CEF, record, cef_keys[i].field);
     }
 }
@@ -206,7 +217,9 @@ static void export_syslog(struct text *text, const struct record *record)
     text_append(text, " [miguard@32473"); /* RFC 5612: the number for documentation */
     for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
         if (export_has(record, parameters[i].field)) {
-            text_format(text, " %s=\"", parameters[i].name);
+            text_append(text, " ");
+            text_append(text, parameters[i].name);
+            text_append(text, "=\"");
             append_value(text, EXPORT_SYSLOG, record, parameters[i].field);
             text_append(text, "\"");
         }

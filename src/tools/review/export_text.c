@@ -115,6 +115,17 @@ static const char *replaced(enum export_style style, uint32_t point)
     return NULL;
 }
 
+/* The ASCII characters that are no letter or digit and have a row in some style, or are hidden: the
+ * others need no look at their style. */
+static bool is_special(unsigned char c)
+{
+    static const bool special[0x80] = {
+        ['&'] = true, ['<'] = true, ['>'] = true, ['"'] = true, ['\''] = true, ['\\'] = true,
+        ['*'] = true, ['?'] = true, ['|'] = true, ['='] = true, [']'] = true};
+
+    return c < ' ' || c >= 0x7F || special[c];
+}
+
 /* Hidden is what could move a cursor, turn the direction of writing or stand unseen
  * (text_is_hidden() in base/text.h). */
 void export_text(struct text *text, enum export_style style, const char *bytes, size_t length)
@@ -127,6 +138,10 @@ void export_text(struct text *text, enum export_style style, const char *bytes, 
         return;
     }
     for (size_t at = 0; at < length; at += step) {
+        if (!is_special((unsigned char)bytes[at])) {
+            step = 1;
+            continue;
+        }
         uint32_t point = next_point(bytes + at, length - at, &step);
         const char *other = point < 0x80 ? replaced(style, point) : NULL;
         bool hidden = text_is_hidden(point);

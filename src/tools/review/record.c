@@ -683,6 +683,9 @@ bool slice_is(const struct slice *slice, const char *text)
     }
     size_t left = strlen(text);
     inside(slice, &at, &end);
+    if (at < end && *at != '\\' && *at != *text) { /* the usual no */
+        return false;
+    }
     while (next_run(&at, end, bytes, &run)) {
         if (run.length > left || memcmp(run.at, text, run.length) != 0) {
             return false;
