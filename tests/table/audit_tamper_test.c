@@ -17,6 +17,7 @@
 #include <zlib.h>
 
 #include "support/chain_log.h"
+#include "support/verify_ways.h"
 #include "tools/review/verify.h"
 
 enum { PAGES = 12, END = -1, NOWHERE = -2 };
@@ -1090,7 +1091,7 @@ static struct verify_report verify(const struct desk *desk)
                  desk->own_order ? desk->pages[page].name : desk->log.path);
         logs[i] = names[i];
     }
-    if (verify_log(&request, &report, &error) != MIGUARD_OK) {
+    if (verify_both_ways(&request, &report, &error) != MIGUARD_OK) {
         fprintf(stderr, "verify_log: %s: %s\n", error.step, error.detail);
         abort();
     }

@@ -26,6 +26,7 @@
 #include "tools/cli/audit_open.h"
 #include "tools/cli/commands.h"
 #include "tools/review/export_text.h"
+#include "tools/review/scan.h"
 #include "tools/review/verify.h"
 
 /* The request, and everything read for it. */
@@ -517,6 +518,7 @@ static int verify(struct verification *verification)
         .waits = VERIFY_WAITS,
         .progress = progress,
         .context = verification,
+        .threads = scan_processors(),
     };
     struct verify_report report;
     struct miguard_error error = {0};

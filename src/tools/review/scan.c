@@ -76,12 +76,24 @@ static bool read_more(struct scan_piece *piece, size_t most)
     return got > 0;
 }
 
-/* All bytes of the piece itself, and the one before: a newline there begins a line here. */
+/* All bytes of the piece itself and the one before, where a newline begins a line here; and then to
+ * the end of the last line that begins here, unless that is too long. Nothing is read later, since
+ * the buffer may move then. */
 static bool read_piece(struct scan_piece *piece)
 {
+    size_t size = (size_t)(piece->to - piece->from), searched;
+
     piece->start = piece->from > 0 ? piece->from - 1 : 0;
-    while (piece->start + piece->end < piece->to) {
-        if (!read_more(piece, (size_t)(piece->to - piece->start) - piece->end)) {
+    size += piece->from > 0;
+    while (piece->end < size && read_more(piece, size - piece->end)) {
+    }
+    if (piece->end < size) {
+        return piece->failed == NULL;
+    }
+    searched = size - 1;
+    while (memchr(piece->buffer + searched, '\n', piece->end - searched) == NULL) {
+        searched = piece->end;
+        if (piece->end - size > RECORD_MAX_LINE || !read_more(piece, MORE)) {
             return piece->failed == NULL;
         }
     }
@@ -89,8 +101,11 @@ static bool read_piece(struct scan_piece *piece)
 }
 
 /* NULL: out of memory, and failed is set. */
-static struct scan_item *add_item(struct scan_piece *piece, size_t at, size_t length)
+static struct scan_item *add_item(const struct scan *scan, struct scan_piece *piece, size_t at,
+                                  size_t length)
 {
+    size_t entry_size = scan->filter.entry_size;
+
     if (piece->count == piece->room) {
         size_t room = piece->room == 0 ? 64 : 2 * piece->room;
         struct scan_item *larger = base_resize(piece->items, room, sizeof(*larger));
@@ -99,6 +114,12 @@ static struct scan_item *add_item(struct scan_piece *piece, size_t at, size_t le
             return NULL;
         }
         piece->items = larger;
+        char *entries = entry_size == 0 ? NULL : base_resize(piece->entries, room, entry_size);
+        if (entry_size != 0 && entries == NULL) {
+            piece->failed = "out of memory";
+            return NULL;
+        }
+        piece->entries = entries;
         piece->room = room;
     }
     struct scan_item *item = &piece->items[piece->count++];
@@ -123,7 +144,7 @@ static void take_record(const struct scan *scan, struct scan_piece *piece,
                         const struct record *record)
 {
     struct scan_item *item =
-        add_item(piece, (size_t)(record->line - piece->buffer), record->length);
+        add_item(scan, piece, (size_t)(record->line - piece->buffer), record->length);
 
     if (item != NULL && scan->filter.write != NULL) {
         item->text = piece->texts.length;
@@ -146,6 +167,15 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
     size_t fault_at = 0;
 
     piece->lines++;
+    if (filter->line != NULL) {
+        struct scan_item *entry = add_item(worker->scan, piece, at, length);
+        if (entry != NULL) {
+            entry->finished = finished;
+            filter->line(filter->context, worker->kinds, line, length,
+                         piece->entries + (piece->count - 1) * filter->entry_size);
+        }
+        return;
+    }
     if (record_like(worker->kinds, line, length)) {
         piece->records++;
         record_like_some(worker->kinds, &filter->wanted, &worker->some);
@@ -164,7 +194,7 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
         }
         return;
     }
-    struct scan_item *item = add_item(piece, at, length);
+    struct scan_item *item = add_item(worker->scan, piece, at, length);
     if (item != NULL) {
         item->fault = fault;
         item->fault_at = fault_at;
@@ -173,43 +203,24 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
 }
 
 /* Its rest is passed over by the pieces behind, in which no line begins. */
-static void take_long_line(struct scan_piece *piece, size_t at)
+static void take_long_line(const struct scan *scan, struct scan_piece *piece, size_t at)
 {
     piece->lines++;
-    struct scan_item *item = add_item(piece, at, 0);
+    struct scan_item *item = add_item(scan, piece, at, 0);
     if (item != NULL) {
         item->fault = "a line longer than 1 MiB";
         item->too_long = item->finished = true;
     }
 }
 
-/* The newline of the line that begins at `at`, read for if need be. NULL: the file ends before, the
- * line is too long, or reading failed. */
-static const char *find_newline(struct scan_piece *piece, size_t at)
-{
-    size_t searched = at;
-    const char *newline = NULL;
-
-    while ((newline = memchr(piece->buffer + searched, '\n', piece->end - searched)) == NULL) {
-        searched = piece->end;
-        if (piece->end - at > RECORD_MAX_LINE || piece->at_end || !read_more(piece, MORE)) {
-            return NULL;
-        }
-    }
-    return newline;
-}
-
 /* Lines that begin before piece->to. */
 static void take_lines(struct worker *worker, struct scan_piece *piece, size_t at)
 {
     while (piece->failed == NULL && piece->start + at < piece->to) {
-        const char *newline = find_newline(piece, at);
-        if (piece->failed != NULL) {
-            return;
-        }
+        const char *newline = memchr(piece->buffer + at, '\n', piece->end - at);
         size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : piece->end) - at;
         if (length > RECORD_MAX_LINE) {
-            take_long_line(piece, at);
+            take_long_line(worker->scan, piece, at);
         } else if (newline != NULL || length > 0) {
             take_line(worker, piece, at, length, newline != NULL);
         }
@@ -329,6 +340,7 @@ void scan_free_piece(struct scan_piece *piece)
 {
     base_free(piece->buffer);
     base_free(piece->items);
+    base_free(piece->entries);
     text_release(&piece->texts);
     base_free(piece);
 }
@@ -373,6 +385,7 @@ static void make_anew(struct scan_piece *piece, int fd, uint64_t from, uint64_t 
                                  .buffer = piece->buffer,
                                  .capacity = piece->capacity,
                                  .items = piece->items,
+                                 .entries = piece->entries,
                                  .room = piece->room,
                                  .texts = texts,
                                  .time = INT64_MIN};

@@ -20,6 +20,11 @@ struct scan_filter {
     void (*write)(const void *context, const struct record *record, struct text *text);
     const void *context;
     struct record_fields_wanted wanted;
+    /* Not NULL: every line is an item, and this function makes its entry, of so many bytes, in
+     * place of the two above. The entry may point into the line. */
+    void (*line)(const void *context, struct record_kinds *kinds, const char *line, size_t length,
+                 void *ret_entry);
+    size_t entry_size;
 };
 
 /* A line that is given out. Places count from the beginning of the piece's bytes. */
@@ -47,6 +52,7 @@ struct scan_piece {
     struct scan_item *items;
     size_t count, room;
     struct text texts;
+    char *entries; /* of the items */
     uint64_t lines, records;
     int64_t time;       /* as of an item, behind all lines */
     bool at_end;        /* the file ended here */

@@ -12,6 +12,7 @@
 #include "tools/review/verify.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
+#include "tools/review/scan.h"
 #include "tools/review/verify_lines.h"
 #include "tools/review/verify_walk.h"
 
@@ -383,6 +384,144 @@ static bool goes_on(const struct reading *reading)
     return request->progress(request->context, reading->done + lines_read(&reading->lines), total);
 }
 
+/* ---- in several threads --------------------------------------------------------------------- */
+
+/*
+ * What a file held when it was listed is read in pieces (scan.h): threads parse and hash, and the
+ * walk goes through the results in their order. It ends at the last newline that was there, at a
+ * line that is too long, or where the file is shorter than it was; the rest is read line by line.
+ */
+
+/* PIECE: for a thread at once. WORTH: a file of fewer pieces is read sooner than threads start. */
+enum { PIECE = 256 * 1024, WORTH = 4, MOST_AHEAD = 32 };
+
+/* What a thread makes of a line. */
+struct scanned {
+    const char *fault;
+    struct item item;
+};
+
+static void scan_line(const void *context, struct record_kinds *kinds, const char *line,
+                      size_t length, void *ret_entry)
+{
+    struct scanned *scanned = ret_entry;
+    scanned->fault = item_scan(context, kinds, line, length, &scanned->item);
+}
+
+/* A gzip file begins otherwise than a record. */
+static bool is_plain(int fd)
+{
+    char magic[4];
+    ssize_t got = pread(fd, magic, sizeof(magic), 0);
+
+    return got == (ssize_t)sizeof(magic) && !gzip_is_packed(magic, (size_t)got);
+}
+
+/* How far a file was read in pieces. */
+struct ahead {
+    uint64_t bytes, lines;
+    bool ends;
+};
+
+/* Lines in their order, up to one that the threads leave to read_lines(). */
+static void walk_piece(struct walk *walk, const struct scan_piece *piece, struct ahead *ahead)
+{
+    for (size_t i = 0; i < piece->count; i++) {
+        const struct scan_item *item = &piece->items[i];
+        struct scanned *scanned = (struct scanned *)(void *)piece->entries + i;
+        if (item->too_long || !item->finished) {
+            ahead->ends = true;
+            return;
+        }
+        walk->line = ++ahead->lines;
+        walk_scanned(walk, scanned->fault, &scanned->item);
+        ahead->bytes = piece->start + item->at + item->length + 1;
+    }
+    ahead->ends = ahead->ends || piece->at_end;
+}
+
+/* The pieces of one file that were begun, in a ring. */
+struct pieces {
+    struct scan *scan;
+    struct scan_piece *ring[MOST_AHEAD];
+    uint64_t begun, walked; /* how many */
+    int fd;
+    uint64_t size, piece;
+};
+
+/* As many as the threads have use for. False out of memory. */
+static bool begin_pieces(struct pieces *pieces, unsigned threads)
+{
+    uint64_t most = 2 * threads + 1 < MOST_AHEAD ? 2 * threads + 1 : MOST_AHEAD;
+
+    while (pieces->begun < pieces->walked + most && pieces->begun * pieces->piece < pieces->size) {
+        uint64_t from = pieces->begun * pieces->piece;
+        uint64_t to = from + pieces->piece < pieces->size ? from + pieces->piece : pieces->size;
+        struct scan_piece *piece = scan_begin(pieces->scan, pieces->fd, from, to);
+        if (piece == NULL) {
+            return false;
+        }
+        pieces->ring[pieces->begun++ % MOST_AHEAD] = piece;
+    }
+    return true;
+}
+
+/* A piece that could not be read is left to read_lines(), which reports it. */
+static enum miguard_status walk_pieces(struct reading *reading, struct pieces *pieces,
+                                       struct ahead *ahead)
+{
+    struct walk *walk = reading->walk;
+
+    while (!ahead->ends) {
+        if (!keys_extend(walk) || !begin_pieces(pieces, reading->sources->request->threads)) {
+            return no_memory(reading->sources);
+        }
+        if (pieces->walked == pieces->begun) {
+            return MIGUARD_OK;
+        }
+        struct scan_piece *piece = pieces->ring[pieces->walked % MOST_AHEAD];
+        scan_wait(pieces->scan, piece);
+        walk_piece(walk, piece, ahead);
+        ahead->ends = ahead->ends || piece->failed != NULL;
+        pieces->walked++;
+        scan_give_back(pieces->scan, piece);
+        reading->lines.taken = ahead->bytes;
+        if (!goes_on(reading)) {
+            return stopped(reading->sources);
+        }
+    }
+    return MIGUARD_OK;
+}
+
+/* lines is open, and goes on behind what was read here. */
+static enum miguard_status read_ahead(struct reading *reading, const struct source *source)
+{
+    const struct verify_request *request = reading->sources->request;
+    const struct scan_filter filter = {
+        .context = reading->walk, .line = scan_line, .entry_size = sizeof(struct scanned)};
+    struct pieces pieces = {.fd = source->fd,
+                            .size = source->size,
+                            .piece = request->piece != 0 ? request->piece : PIECE};
+    struct ahead ahead = {0};
+
+    if (request->threads < 2 || source->size < WORTH * pieces.piece || !is_plain(source->fd)) {
+        return MIGUARD_OK;
+    }
+    pieces.scan = scan_new(&filter, request->threads, false);
+    if (pieces.scan == NULL) {
+        return no_memory(reading->sources);
+    }
+    enum miguard_status status = walk_pieces(reading, &pieces, &ahead);
+    scan_free(pieces.scan);
+    for (; pieces.walked < pieces.begun; pieces.walked++) {
+        scan_free_piece(pieces.ring[pieces.walked % MOST_AHEAD]);
+    }
+    lines_skip(&reading->lines, ahead.bytes, ahead.lines);
+    return status;
+}
+
+/* ---- line by line --------------------------------------------------------------------------- */
+
 /* To what is the end at present. A damaged packed file ends here: what stands behind the damage
  * cannot be read, and the next file shows what is missing. */
 static enum miguard_status read_lines(struct reading *reading, const char *name)
@@ -481,7 +620,10 @@ static enum miguard_status read_one(struct reading *reading, size_t index, bool 
         return no_memory(sources);
     }
     walk_file(reading->walk, name);
-    enum miguard_status status = read_lines(reading, name);
+    enum miguard_status status = read_ahead(reading, &sources->list[index]);
+    if (status == MIGUARD_OK) {
+        status = read_lines(reading, name);
+    }
     unsigned waits = sources->request->waits;
     /* Only at the end of the last file, as far as is known. */
     while (status == MIGUARD_OK && index + 1 == sources->count) {

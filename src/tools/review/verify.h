@@ -130,6 +130,8 @@ struct verify_request {
     /* Called now and then; false ends the work. May be NULL. Bytes as they lie on the disk. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
+    unsigned threads; /* that hash; 0 and 1: the caller alone. scan_processors() */
+    uint64_t piece;   /* bytes for a thread at once; 0: 256 KiB. For tests */
 };
 
 /* The answer in one word; the report has the grounds. */

@@ -32,6 +32,14 @@ bool lines_open(int fd, struct lines *ret_lines)
     return ret_lines->buffer != NULL;
 }
 
+/* Nothing was read yet, and gzip(1) does not begin here. */
+void lines_skip(struct lines *lines, uint64_t bytes, uint64_t count)
+{
+    lseek(lines->fd, (off_t)bytes, SEEK_SET);
+    lines->taken = lines->bytes = bytes;
+    lines->line = count;
+}
+
 /* Safe for one that was opened in part. */
 void lines_close(struct lines *lines)
 {

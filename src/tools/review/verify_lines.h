@@ -42,6 +42,8 @@ enum lines_result {
 
 /* From the beginning of the file, which it does not own. False: no memory. */
 bool lines_open(int fd, struct lines *ret_lines);
+/* After lines_open(): goes on behind so many bytes and lines of a plain file, which others read. */
+void lines_skip(struct lines *lines, uint64_t bytes, uint64_t count);
 /* Also after a failed lines_open(), and twice. */
 void lines_close(struct lines *lines);
 

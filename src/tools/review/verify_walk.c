@@ -55,6 +55,7 @@ bool walk_open(struct walk *walk, const struct verify_request *request,
 void walk_close(struct walk *walk)
 {
     findings_close(&walk->findings);
+    keys_forget(walk);
     base_free(walk->met);
     base_free(walk->states);
     sodium_memzero(walk, sizeof(*walk));
@@ -692,9 +693,6 @@ static bool renumbered(const struct track *track, const struct item *item)
 /* With a key: by the key of its number. Without: as much as can be checked. */
 static bool item_fits(struct walk *walk, const struct track *track, const struct item *item)
 {
-    static const struct chain_key none = {0};
-    unsigned char hash[CHAIN_HASH_SIZE];
-
     if (track == &walk->main && walk->request->key != NULL) {
         return keys_fit(walk, item);
     }
@@ -704,8 +702,7 @@ static bool item_fits(struct walk *walk, const struct track *track, const struct
     if (item->epoch != 0) {
         return true; /* not provable without the key */
     }
-    chain_hash(&none, item->record.line, item->hashed, hash);
-    return chain_hash_equal(hash, item->hash);
+    return item_fits_plain(item);
 }
 
 /* A writer that finds a log without its state goes on with the numbers, and reports a loss. Only
@@ -794,28 +791,36 @@ static void walk_item(struct walk *walk, struct item *item)
 
 /* A record that has only a part of what the chain needs was edited; one that has nothing of it was
  * never chained. */
+void walk_scanned(struct walk *walk, const char *fault, struct item *item)
+{
+    if (fault != NULL) {
+        walk_broken(walk, fault);
+        return;
+    }
+    if (item->chained) {
+        walk_item(walk, item);
+        return;
+    }
+    bool once =
+        item->record.field[RECORD_CHAIN].at != NULL || item->record.field[RECORD_HASH].at != NULL;
+    uint64_t slot = take_slot(&walk->main);
+    struct verify_finding finding =
+        here(walk, once ? VERIFY_EDITED : VERIFY_UNCHAINED, slot, slot, item->time);
+    finding.count = 1;
+    finding_extend(&walk->findings, &finding);
+}
+
+/* For a line by itself: its hash is made when it is needed. */
 void walk_line(struct walk *walk, const char *line, size_t length)
 {
     struct item item;
     size_t offset = 0;
     const char *fault = record_parse(line, length, &item.record, &offset);
 
-    if (fault != NULL) {
-        walk_broken(walk, fault);
-        return;
+    if (fault == NULL) {
+        item_read(line, length, &item);
     }
-    item_read(line, length, &item);
-    if (item.chained) {
-        walk_item(walk, &item);
-        return;
-    }
-    bool once =
-        item.record.field[RECORD_CHAIN].at != NULL || item.record.field[RECORD_HASH].at != NULL;
-    uint64_t slot = take_slot(&walk->main);
-    struct verify_finding finding =
-        here(walk, once ? VERIFY_EDITED : VERIFY_UNCHAINED, slot, slot, item.time);
-    finding.count = 1;
-    finding_extend(&walk->findings, &finding);
+    walk_scanned(walk, fault, &item);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */

@@ -47,6 +47,9 @@ struct key_place {
     struct chain_key key;
 };
 
+/* Keys of numbers from `from` to before `to`, for threads that hash ahead of the walk. */
+struct keys_ahead;
+
 struct walk {
     const struct verify_request *request;
     struct verify_report *report;
@@ -63,6 +66,7 @@ struct walk {
     } * states;
     struct key_place at, side, later; /* of main: the next record's, one elsewhere, a later one */
     uint64_t look_ahead, steps;       /* what is left of them */
+    struct keys_ahead *ahead;         /* NULL: a key is made when it is needed */
     struct gap gaps[WALK_GAPS];
     size_t gap_count;
     int broken;            /* finding of broken lines that a record may still explain */
@@ -85,6 +89,9 @@ void walk_close(struct walk *walk);
 void walk_file(struct walk *walk, const char *name);
 /* One whole line, without its newline. walk->line must have its number. */
 void walk_line(struct walk *walk, const char *line, size_t length);
+struct item;
+/* The same of a line that item_scan() has read: fault is what it gave. */
+void walk_scanned(struct walk *walk, const char *fault, struct item *item);
 /* A line that is not a record. fault is copied. */
 void walk_broken(struct walk *walk, const char *fault);
 
@@ -110,12 +117,29 @@ struct item {
     unsigned char previous[CHAIN_HASH_SIZE], hash[CHAIN_HASH_SIZE];
     size_t hashed; /* bytes */
     int64_t time;
+    /* What item_scan() has made of these bytes: with no key, or with the key of `sequence`. */
+    enum { HASHED_NOT, HASHED_PLAIN, HASHED_KEYED } ahead;
+    unsigned char computed[CHAIN_HASH_SIZE];
 };
 
 /* The record was parsed already into item->record. Never fails: chained says whether all is
  * there. */
 void item_read(const char *line, size_t length, struct item *item);
 
+/* Parses, reads, and hashes where the key is known. NULL, or why the line is no record. For several
+ * threads at once, beside the walk itself. */
+struct record_kinds;
+const char *item_scan(const struct walk *walk, struct record_kinds *kinds, const char *line,
+                      size_t length, struct item *ret_item);
+
+/* Makes keys for item_scan(), from the walk's place on; again and again while it goes on. False out
+ * of memory. */
+bool keys_extend(struct walk *walk);
+/* Clears them from memory. */
+void keys_forget(struct walk *walk);
+
+/* Whether the hash is that of the record in a chain without a key. */
+bool item_fits_plain(const struct item *item);
 /* Whether the record was hashed with the key of its number. Needs a request with a key. False as
  * well when the key is too many steps away. */
 bool keys_fit(struct walk *walk, const struct item *item);
