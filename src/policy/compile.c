@@ -159,19 +159,19 @@ static bool matches_all(const struct draft_globs *from)
     return false;
 }
 
-/* plain globs are the usual ones; they compare byte by byte (match.c). */
+/* What can be compared byte by byte is (match.c). */
 static struct glob take_glob(struct parts *parts, const char *text)
 {
-    struct glob glob = {.text = take_text(parts, text)};
-    uint32_t length = 0;
+    struct glob glob = {.text = take_text(parts, text), .length = (uint32_t)strlen(text)};
+    const char *first = strchr(text, '*'), *last = strrchr(text, '*');
 
-    while (text[length] != '\0' && (text[length] & 0x80) == 0 &&
-           strchr("*?\\", text[length]) == NULL) {
-        length++;
+    glob.bytes = strpbrk(text, "?\\") == NULL;
+    for (uint32_t i = 0; i < glob.length; i++) {
+        glob.bytes = glob.bytes && (text[i] & 0x80) == 0;
     }
-    glob.open = strcmp(&text[length], "*") == 0;
-    glob.plain = glob.open || text[length] == '\0';
-    glob.plain_length = length;
+    glob.stars = first != NULL;
+    glob.before = first != NULL ? (uint32_t)(first - text) : glob.length;
+    glob.behind = last != NULL ? glob.length - (uint32_t)(last - text) - 1 : 0;
     return glob;
 }
 

@@ -28,13 +28,15 @@ struct ranges {
     uint32_t count;
 };
 
-/* Most globs are plain: ASCII, nothing quoted, and no wildcard but a "*" at the end. Those compare
- * byte by byte; the others go to draft_glob_matches(). */
+/* Most globs are of bytes: ASCII, nothing quoted, and no "?", which stands for a whole character.
+ * Those compare byte by byte, since no byte of ASCII is a part of a longer character (RFC 3629);
+ * the others go to draft_glob_matches(). */
 struct glob {
     const char *text;
-    uint32_t plain_length; /* before the "*" or the end; only when plain */
-    bool plain;
-    bool open; /* ends with "*"; only when plain */
+    uint32_t length;
+    uint32_t before, behind; /* bytes before the first "*", and behind the last; only of bytes */
+    bool bytes;
+    bool stars; /* has a "*"; only of bytes */
 };
 
 /* count 0: the key is absent, or one of its globs is "*". */

@@ -152,23 +152,79 @@ static unsigned char fold(char c, bool ignore_case)
     return ignore_case && byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte + ('a' - 'A')) : byte;
 }
 
-/* The usual glob: bytes, and a star at the end or none. */
-static bool plain_matches(const struct glob *glob, const char *name, bool ignore_case)
+/* A text and its length. */
+struct span {
+    const char *text;
+    size_t length;
+};
+
+static bool same_bytes(const char *a, const char *b, size_t length, bool ignore_case)
 {
-    for (uint32_t i = 0; i < glob->plain_length; i++) { /* stops at the end of a shorter name */
-        if (fold(glob->text[i], ignore_case) != fold(name[i], ignore_case)) {
+    for (size_t i = 0; i < length; i++) {
+        if (fold(a[i], ignore_case) != fold(b[i], ignore_case)) {
             return false;
         }
     }
-    return glob->open || name[glob->plain_length] == '\0';
+    return true;
+}
+
+/* What is left of text behind the first place that has wanted, or NULL. */
+static const char *behind_first(struct span text, struct span wanted, bool ignore_case)
+{
+    for (size_t at = 0; at + wanted.length <= text.length; at++) {
+        if (same_bytes(text.text + at, wanted.text, wanted.length, ignore_case)) {
+            return text.text + at + wanted.length;
+        }
+    }
+    return NULL;
+}
+
+/* What stands between two stars must come in its order; the first place is always good enough, as
+ * it leaves most for the rest. parts begins and ends with a star. */
+static bool parts_match(struct span parts, struct span name, bool ignore_case)
+{
+    const char *part = parts.text, *last = parts.text + parts.length - 1;
+
+    while (part < last) {
+        const char *star = memchr(part + 1, '*', (size_t)(last - part));
+        const struct span wanted = {part + 1, (size_t)(star - part - 1)};
+        const char *rest = behind_first(name, wanted, ignore_case);
+        if (rest == NULL) {
+            return false;
+        }
+        name.length -= (size_t)(rest - name.text);
+        name.text = rest;
+        part = star;
+    }
+    return true;
+}
+
+static bool bytes_match(const struct glob *glob, struct span name, bool ignore_case)
+{
+    size_t ends = (size_t)glob->before + glob->behind;
+
+    if (glob->stars ? name.length < ends : name.length != glob->length) {
+        return false;
+    }
+    if (!same_bytes(glob->text, name.text, glob->before, ignore_case) ||
+        !same_bytes(glob->text + glob->length - glob->behind,
+                    name.text + name.length - glob->behind, glob->behind, ignore_case)) {
+        return false;
+    }
+    const struct span between = {name.text + glob->before, name.length - ends};
+    return !glob->stars ||
+           parts_match((struct span){glob->text + glob->before, glob->length - ends}, between,
+                       ignore_case);
 }
 
 /* Any of the globs. The empty name matches only what matches the empty text. */
 static bool name_covered(const struct globs *globs, const char *name, bool ignore_case)
 {
+    const struct span span = {name, strlen(name)};
+
     for (uint32_t i = 0; i < globs->count; i++) {
         const struct glob *glob = &globs->items[i];
-        if (glob->plain ? plain_matches(glob, name, ignore_case)
+        if (glob->bytes ? bytes_match(glob, span, ignore_case)
                         : draft_glob_matches(glob->text, name, ignore_case)) {
             return true;
         }

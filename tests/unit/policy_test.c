@@ -1144,6 +1144,61 @@ START_TEST(unreadable_is_not_let_through)
 }
 END_TEST
 
+/* ---- bytes and characters --------------------------------------------------------------------
+ */
+
+enum { GLOB_CASES = 20000 };
+
+static uint64_t chance = 1;
+
+static unsigned below(unsigned limit)
+{
+    chance ^= chance << 13;
+    chance ^= chance >> 7;
+    chance ^= chance << 17;
+    return (unsigned)(chance >> 20) % limit;
+}
+
+/* Few letters, so that stars have a choice. */
+static void make_text(char text[16], const char *const parts[], unsigned count)
+{
+    text[0] = '\0';
+    for (unsigned left = below(7); left > 0; left--) {
+        strcat(text, parts[below(count)]);
+    }
+}
+
+/* Patterns of ASCII compare byte by byte, all others character by character: no name tells which.
+ */
+START_TEST(bytes_match_as_characters_do)
+{
+    static const char *const glob_parts[] = {"a", "A", "b", "*", "*", "**", "?", "\\*", "\xC3\xA9"};
+    static const char *const name_parts[] = {"a", "A", "b", "*", "?", "\xC3\xA9", "\xC3", "\xA9"};
+
+    for (unsigned i = 0; i < GLOB_CASES; i++) {
+        char glob[16], name[16];
+        make_text(glob, glob_parts, i % 3 == 0 ? 9 : 6);
+        make_text(name, name_parts, 8);
+        const struct draft_glob one = {glob};
+        struct draft_rule rule = {.name = "one",
+                                  .place = {.file = "t"},
+                                  .match = {.resources = {&one, 1}},
+                                  .decision = DRAFT_DENY};
+        struct policy_draft draft = {.rules = &rule, .rule_count = 1};
+        const struct policy *policy = NULL;
+        ck_assert_int_eq(policy_compile(&draft, &policy), MIGUARD_OK);
+        const struct policy_call call = {
+            .operation = OPERATION_ACTION, .opened_as = &root, .action = "read", .resource = name};
+        const struct policy_verdict verdict = policy_decide(policy, &call);
+        bool expected = draft_glob_matches(glob, name, false);
+        ck_assert_msg((verdict.rule_index == 0) == expected || verdict.name_invalid,
+                      "'%s' and '%s': %d, rule %u at case %u", glob, name, expected,
+                      verdict.rule_index, i);
+        policy_release(policy);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("policy");
@@ -1169,6 +1224,7 @@ int main(void)
     tcase_add_loop_test(rest, a_coarse_index_decides_right, 0, 2);
     tcase_add_test(rest, store_replaces);
     tcase_add_test(rest, operations_have_names);
+    tcase_add_test(rest, bytes_match_as_characters_do);
     tcase_add_loop_test(rest, names_of_own_actions, 0, LENGTH(action_names));
     tcase_add_loop_test(rest, unreadable_is_not_let_through, 0, LENGTH(readings));
     tcase_set_timeout(rest, 60);
