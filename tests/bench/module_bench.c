@@ -50,7 +50,7 @@ static void MI_CALL unload_nothing(void *self, MI_Context *context)
 /* The same table for all classes: Load is called for each. */
 static const MI_ProviderFT provider = {.Load = load_nothing, .Unload = unload_nothing};
 
-static char class_names[CLASSES][16], method_names[METHODS][16];
+static char class_names[CLASSES][24], method_names[METHODS][24];
 static MI_MethodDecl methods[METHODS];
 static const MI_MethodDecl *method_list[METHODS];
 static MI_ClassDecl classes[CLASSES];

@@ -140,7 +140,7 @@ struct made {
     const MI_ClassDecl **list;
     MI_MethodDecl *methods;
     const MI_MethodDecl **method_list;
-    char (*names)[16];
+    char (*names)[24];
 };
 
 static struct made *make_module(unsigned classes, unsigned methods)
@@ -153,12 +153,12 @@ static struct made *make_module(unsigned classes, unsigned methods)
     made->methods = calloc(methods + 1, sizeof(*made->methods));
     made->method_list = calloc(methods + 1, sizeof(*made->method_list));
     for (unsigned i = 0; i < methods; i++) {
-        snprintf(made->names[classes + i], 16, "Method%u", i);
+        snprintf(made->names[classes + i], sizeof(*made->names), "Method%u", i);
         made->methods[i] = (MI_MethodDecl){.name = made->names[classes + i], .function = invoke};
         made->method_list[i] = &made->methods[i];
     }
     for (unsigned i = 0; i < classes; i++) {
-        snprintf(made->names[i], 16, "Class%u", i);
+        snprintf(made->names[i], sizeof(*made->names), "Class%u", i);
         made->classes[i] = (MI_ClassDecl){.name = made->names[i],
                                           .providerFT = &provider,
                                           .superClassDecl = i > 0 ? &made->classes[i - 1] : NULL,
@@ -233,7 +233,7 @@ static void check_classes(unsigned classes, unsigned methods, const char *what)
                                              MI_FALSE, NULL);
         wrong += seen.self != &numbers[i] || strcmp(seen.what, decl->name) != 0;
         for (unsigned k = 0; k < methods; k++) {
-            char name[16];
+            char name[24];
             snprintf(name, sizeof(name), k % 2 == 0 ? "Method%u" : "METHOD%u", k);
             decl->methods[k]->function(selves[i], &host->context, "root", decl->name, name, NULL,
                                        NULL);
