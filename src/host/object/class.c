@@ -307,3 +307,17 @@ MI_Result class_new(const MI_ClassDecl *decl, const char *name_space, const char
     *ret_class = self;
     return MI_RESULT_OK;
 }
+
+/* The owner makes class_new() copy the declaration, which is gone after this call. */
+MI_Result class_new_name(const MI_ClassDecl *decl, const char *name_space, MI_Class **ret_class)
+{
+    const MI_ClassDecl name_only = {
+        .flags = decl->flags,
+        .code = decl->code,
+        .name = decl->name,
+        .size = sizeof(MI_Instance),
+        .superClass = decl->superClass,
+        .owningClass = DECL_DYNAMIC_OWNER,
+    };
+    return class_new(&name_only, name_space, NULL, ret_class);
+}

@@ -75,6 +75,15 @@ static void call(const struct request *request, const struct step *step, struct 
         ft->EnumerateInstances(self, &context->base, name_space, step->class_name, set,
                                request->keys_only, filter_for(request, step));
         break;
+    case REQUEST_ASSOCIATORS:
+        ft->AssociatorInstances(self, &context->base, name_space, step->class_name, step->instance,
+                                request->result_class, request->role, request->result_role, set,
+                                request->keys_only, NULL);
+        break;
+    case REQUEST_REFERENCES:
+        ft->ReferenceInstances(self, &context->base, name_space, step->class_name, step->instance,
+                               request->role, set, request->keys_only, NULL);
+        break;
     case REQUEST_CREATE:
         ft->CreateInstance(self, &context->base, name_space, step->class_name, request->instance);
         break;

@@ -36,6 +36,8 @@
 #include "base/slots.h"
 #include "miguard/host.h"
 
+struct instance_convert;
+struct result;
 struct wql;
 struct context;
 struct operation;
@@ -388,7 +390,10 @@ enum request_kind {
     REQUEST_MODIFY,
     REQUEST_DELETE,
     REQUEST_INVOKE,
+    REQUEST_ASSOCIATORS,
+    REQUEST_REFERENCES,
     REQUEST_CLASS,
+    REQUEST_CLASSES,
     REQUEST_TEST,
     REQUEST_UNSERVED, /* refused in any case */
 };
@@ -400,11 +405,14 @@ struct request_input {
     const MI_Char *class_name;
     const MI_Char *method_name;
     const MI_Char *dialect, *expression; /* of a query */
+    /* Of associators and references; NULL and "" do not filter. The result class of references is
+     * that of the association. */
+    const MI_Char *association_class, *result_class, *role, *result_role;
     /* The instance that the request is about; for Invoke the one whose method it is. */
     const MI_Instance *instance;
     /* Of an Invoke; NULL without. */
     const MI_Instance *parameters;
-    /* Zero or not: only the keys of the results are wanted. */
+    /* Zero or not: only the keys of the results are wanted; of classes, only the names. */
     MI_Boolean keys_only;
     bool sound; /* an UNSERVED request: whether its required arguments are set */
 };
@@ -414,6 +422,7 @@ struct request_input {
 struct step {
     struct provider *provider;
     const char *class_name;
+    MI_Instance *instance; /* owned; of associators and references: the object for this provider */
 };
 
 /* A request that owns all it needs: a provider may read it after the caller's arguments are gone.
@@ -425,14 +434,15 @@ struct request {
     char *method_name;
     const MI_MethodDecl *method; /* NULL for a dynamic provider */
     MI_Boolean keys_only;
-    MI_Instance *instance;   /* laid out as the provider expects it */
-    MI_Instance *parameters; /* the same */
-    MI_PropertySet *set;     /* owned */
-    bool pass_set;           /* it is passed to the provider */
-    bool project;            /* results are reduced to it and the keys */
-    struct wql *query;       /* owned; results that it does not match are dropped */
-    MI_Filter filter;        /* made of it, for providers */
-    bool match;              /* enumerates, and keeps the results with the keys of instance */
+    char *result_class, *role, *result_role; /* of associators and references; may be NULL */
+    MI_Instance *instance;                   /* laid out as the provider expects it */
+    MI_Instance *parameters;                 /* the same */
+    MI_PropertySet *set;                     /* owned */
+    bool pass_set;                           /* it is passed to the provider */
+    bool project;                            /* results are reduced to it and the keys */
+    struct wql *query;                       /* owned; results that it does not match are dropped */
+    MI_Filter filter;                        /* made of it, for providers */
+    bool match; /* enumerates, and keeps the results with the keys of instance */
     /* A result was kept; with match, further ones are dropped. */
     bool matched;
     struct step *steps; /* &first, or owned */
@@ -445,13 +455,20 @@ struct request {
 
 /*
  * Turns input into a request that does not depend on the caller's memory. flags are the
- * operation's. The class of a GetClass is stored in *ret_class, which the caller owns. No provider
+ * operation's. The classes of GetClass and EnumerateClasses are stored in *ret_results, which the
+ * caller owns. No provider
  * is called, so a refusal has no effect. INVALID_NAMESPACE, INVALID_CLASS, NOT_SUPPORTED,
  * METHOD_NOT_FOUND, METHOD_NOT_AVAILABLE, the errors of instance_convert_to() and wql_new(), or
  * SERVER_LIMITS_EXCEEDED; plan_release() must follow in every case.
  */
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
-                       MI_Uint32 flags, struct request *request, MI_Class **ret_class);
+                       MI_Uint32 flags, struct request *request, struct result **ret_results);
+
+/* The copy of an instance that a provider gets, with the namespace of the request where it has
+ * none. decl NULL: for a dynamic provider, unchanged. *ret_instance is NULL or the caller's. */
+MI_Result plan_take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
+                             const struct instance_convert *how, const char *name_space,
+                             MI_Instance **ret_instance);
 
 /* Frees what the request owns; zeroed memory is allowed. */
 void plan_release(struct request *request);
@@ -477,8 +494,31 @@ MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct requ
 MI_Result plan_query(struct miguard_host *host, const struct request_input *input, MI_Uint32 flags,
                      struct request *request);
 
-/* Whether a posted instance is one of the results; false when that cannot be decided. */
+/* Whether a posted instance is one of the results of a query; false when that cannot be decided.
+ * True for every other request. */
 bool plan_selects(const struct request *request, const MI_Instance *instance);
+
+/* (plan_association.c) One step for each association class that can lead from the object to what is
+ * asked for. No step with OK when there is no such class; NOT_SUPPORTED when none of them has the
+ * function; INVALID_CLASS for a class of the request that is not known. */
+MI_Result plan_associated(struct miguard_host *host, const struct request_input *input,
+                          struct request *request);
+
+/* Whether a posted instance is one of the results; true for every other request. */
+bool plan_is_associated(struct miguard_host *host, const struct request *request,
+                        const MI_Instance *instance);
+
+/* (plan_classes.c) The classes below input's, or all of the namespace; with shallow flags those
+ * directly below, or those without a superclass. The caller owns the list. */
+MI_Result plan_classes(struct miguard_host *host, const struct request_input *input,
+                       MI_Uint32 flags, struct result **ret_results);
+
+/* Likewise the one class that input names. */
+MI_Result plan_one_class(struct miguard_host *host, const struct request_input *input,
+                         struct result **ret_results);
+
+/* (plan_class.c) Whether only the class itself is asked for, or those directly below it. */
+bool plan_is_shallow(MI_Uint32 flags);
 
 /* Calls the provider function of a step on this thread, after its Load if needed. No lock is held.
  * Returns when the function returns, which may be before or after its final result. */

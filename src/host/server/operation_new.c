@@ -146,37 +146,42 @@ static struct operation *make(const struct operation_start *start, struct sessio
     return operation;
 }
 
+/* "accepted", the result without an item. */
+static MI_Result append_started(struct operation *operation)
+{
+    struct result *item = base_alloc(1, sizeof(*item));
+
+    if (item == NULL) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
+    operation_append(operation, item);
+    return MI_RESULT_OK;
+}
+
 /* What can fail: nesting, options, planning. The results that are known at the start, "accepted"
- * and the class of a GetClass, are queued here. */
+ * and classes, are queued here. */
 static MI_Result prepare(struct operation *operation, const struct operation_start *start)
 {
-    MI_Class *class_item = NULL;
+    struct result *classes = NULL;
 
     if (operation->depth >= MIGUARD_HOST_MAX_NESTING) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     MI_Result result = operation_take_options(operation, start->options);
-    if (result != MI_RESULT_OK) {
-        return result;
+    if (result == MI_RESULT_OK &&
+        (start->flags & MI_OPERATIONFLAGS_REPORT_OPERATION_STARTED) != 0) {
+        result = append_started(operation);
     }
-    result = plan_request(operation->host, &start->input, start->flags, &operation->request,
-                          &class_item);
-    if (result != MI_RESULT_OK) {
-        return result;
+    if (result == MI_RESULT_OK) {
+        result = plan_request(operation->host, &start->input, start->flags, &operation->request,
+                              &classes);
     }
-    bool started = (start->flags & MI_OPERATIONFLAGS_REPORT_OPERATION_STARTED) != 0;
-    for (int i = started ? 0 : 1; i < (class_item == NULL ? 1 : 2); i++) {
-        struct result *item = base_alloc(1, sizeof(*item));
-        if (item == NULL) {
-            if (class_item != NULL) {
-                class_item->ft->Delete(class_item);
-            }
-            return MI_RESULT_SERVER_LIMITS_EXCEEDED;
-        }
-        item->class_item = i == 0 ? NULL : class_item;
-        operation_append(operation, item);
+    while (classes != NULL) {
+        struct result *next = classes->next;
+        operation_append(operation, classes);
+        classes = next;
     }
-    return MI_RESULT_OK;
+    return result;
 }
 
 /* `ended` is checked under the lock that session_end() takes: an operation is either listed in time
@@ -249,6 +254,8 @@ static MI_Result check_input(const struct request_input *input)
     case REQUEST_CREATE:
     case REQUEST_MODIFY:
     case REQUEST_DELETE:
+    case REQUEST_ASSOCIATORS:
+    case REQUEST_REFERENCES:
         return is_instance(input->instance) ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
     case REQUEST_INVOKE:
         return check_invoke(input);
@@ -258,6 +265,7 @@ static MI_Result check_input(const struct request_input *input)
     case REQUEST_QUERY:
         return is_empty(input->dialect) || is_empty(input->expression) ? MI_RESULT_INVALID_PARAMETER
                                                                        : MI_RESULT_OK;
+    case REQUEST_CLASSES:
     case REQUEST_TEST:
         return MI_RESULT_OK;
     case REQUEST_UNSERVED:

@@ -84,6 +84,14 @@ static MI_Result outcome(const struct operation *operation, bool last)
     return last && request->match && !request->matched ? MI_RESULT_NOT_FOUND : MI_RESULT_OK;
 }
 
+/* Associators and references poll every association class that fits. One whose provider cannot
+ * answer has found nothing. */
+static bool is_no_answer(const struct request *request, MI_Result result)
+{
+    return result == MI_RESULT_NOT_SUPPORTED &&
+           (request->kind == REQUEST_ASSOCIATORS || request->kind == REQUEST_REFERENCES);
+}
+
 /* A step that is not the operation's current one has ended too late, and its result is dropped. */
 void operation_step_done(struct operation *operation, struct context *context, MI_Result result,
                          char *message, MI_Instance *details)
@@ -96,6 +104,13 @@ void operation_step_done(struct operation *operation, struct context *context, M
     if (ours) {
         operation->context = NULL;
         pthread_cond_broadcast(&operation->changed);
+    }
+    if (ours && is_no_answer(request, result)) {
+        base_free(message);
+        instance_delete(details);
+        message = NULL;
+        details = NULL;
+        result = MI_RESULT_OK;
     }
     if (ours && result == MI_RESULT_OK) {
         result = outcome(operation, last);
@@ -140,7 +155,8 @@ MI_Result operation_post(struct operation *operation, struct context *context,
         return MI_RESULT_FAILED;
     }
     if ((request->match && !instance_keys_equal(instance, request->instance)) ||
-        !plan_selects(request, instance)) {
+        !plan_selects(request, instance) ||
+        !plan_is_associated(operation->host, request, instance)) {
         return MI_RESULT_OK;
     }
     MI_Result made = result_new(request, instance, &item);

@@ -5,8 +5,9 @@
  * declaration.
  *
  * plan_request() distinguishes the kinds: requests on an instance (plan_instance()), method calls
- * (plan_invoke()), enumerations (plan_class.c) and GetClass. Each finds the provider, checks that
- * it has the function, and copies the input.
+ * (plan_invoke()), enumerations (plan_class.c), queries (plan_query.c), associations
+ * (plan_association.c) and classes (plan_classes.c). Each but the last finds the providers, checks
+ * that they have the function, and copies the input.
  */
 #include "host/server/host.h"
 
@@ -26,6 +27,12 @@ void plan_release(struct request *request)
     if (request->set != NULL) {
         request->set->ft->Delete(request->set);
     }
+    base_free(request->result_class);
+    base_free(request->role);
+    base_free(request->result_role);
+    for (MI_Uint32 i = 0; i < request->step_count; i++) {
+        instance_delete(request->steps[i].instance);
+    }
     if (request->steps != &request->first) {
         base_free(request->steps);
     }
@@ -41,11 +48,9 @@ static MI_Result copy_text(const MI_Char *text, char **ret_copy)
     return *ret_copy == NULL ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_OK;
 }
 
-/* The copy that the provider gets, with the namespace of the request where it has none. decl NULL:
- * for a dynamic provider, unchanged. */
-static MI_Result take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
-                               const struct instance_convert *how, const char *name_space,
-                               MI_Instance **ret_instance)
+MI_Result plan_take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
+                             const struct instance_convert *how, const char *name_space,
+                             MI_Instance **ret_instance)
 {
     MI_Result result = decl == NULL ? instance_copy(from, ret_instance)
                                     : instance_convert_to(from, decl, how, ret_instance);
@@ -63,7 +68,7 @@ static void set_step(struct request *request, struct provider *provider)
     const MI_ClassDecl *decl = provider->decl;
     const char *name = decl == NULL ? request->class_name : decl->name;
 
-    request->first = (struct step){provider, name};
+    request->first = (struct step){.provider = provider, .class_name = name};
     request->step_count = 1;
 }
 
@@ -160,8 +165,8 @@ static MI_Result plan_instance(struct miguard_host *host, const struct request_i
         .keys_required = !creates,
         .reject_unknown = changes,
     };
-    result =
-        take_instance(input->instance, found.decl, &how, request->name_space, &request->instance);
+    result = plan_take_instance(input->instance, found.decl, &how, request->name_space,
+                                &request->instance);
     if (result == MI_RESULT_OK && input->kind == REQUEST_MODIFY) {
         result = plan_modified(input->instance, found.decl, request);
     }
@@ -218,8 +223,8 @@ static MI_Result plan_static_method(const struct plan_class *found,
         .schema = found->module->mi->schemaDecl,
         .reject_unknown = true,
     };
-    return take_instance(input->parameters, layout, &how, request->name_space,
-                         &request->parameters);
+    return plan_take_instance(input->parameters, layout, &how, request->name_space,
+                              &request->parameters);
 }
 
 /* A dynamic provider declares nothing, so only it can know whether the method exists. */
@@ -232,7 +237,8 @@ static MI_Result plan_dynamic_method(const struct plan_class *found,
     if (input->parameters == NULL) {
         return MI_RESULT_OK;
     }
-    return take_instance(input->parameters, NULL, NULL, request->name_space, &request->parameters);
+    return plan_take_instance(input->parameters, NULL, NULL, request->name_space,
+                              &request->parameters);
 }
 
 /* The instance is passed as it was received: it may consist of keys only. */
@@ -255,8 +261,8 @@ static MI_Result plan_invoke(struct miguard_host *host, const struct request_inp
             .schema = found.module->mi->schemaDecl,
             .keys_required = true,
         };
-        result = take_instance(input->instance, found.decl, &how, request->name_space,
-                               &request->instance);
+        result = plan_take_instance(input->instance, found.decl, &how, request->name_space,
+                                    &request->instance);
     }
     set_step(request, found.provider);
     return result;
@@ -264,24 +270,9 @@ static MI_Result plan_invoke(struct miguard_host *host, const struct request_inp
 
 /* ---- all --------------------------------------------------------------------------------- */
 
-/* GetClass is answered from the declaration; no provider is called. */
-static MI_Result plan_class(struct miguard_host *host, const struct request_input *input,
-                            MI_Class **ret_class)
-{
-    struct plan_class found;
-
-    MI_Result result = plan_find_class(host, input->name_space, input->class_name, &found);
-    if (result != MI_RESULT_OK) {
-        return result;
-    }
-    /* A dynamic provider has no declarations to return. */
-    return found.decl == NULL ? MI_RESULT_NOT_SUPPORTED
-                              : class_new(found.decl, input->name_space, NULL, ret_class);
-}
-
 /* The kinds that are not served end in NOT_SUPPORTED. */
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
-                       MI_Uint32 flags, struct request *request, MI_Class **ret_class)
+                       MI_Uint32 flags, struct request *request, struct result **ret_results)
 {
     request->kind = input->kind;
     request->keys_only = input->keys_only ? MI_TRUE : MI_FALSE;
@@ -303,8 +294,13 @@ MI_Result plan_request(struct miguard_host *host, const struct request_input *in
         return result == MI_RESULT_OK ? plan_enumerate(host, flags, request) : result;
     case REQUEST_QUERY:
         return plan_query(host, input, flags, request);
+    case REQUEST_ASSOCIATORS:
+    case REQUEST_REFERENCES:
+        return plan_associated(host, input, request);
     case REQUEST_CLASS:
-        return plan_class(host, input, ret_class);
+        return plan_one_class(host, input, ret_results);
+    case REQUEST_CLASSES:
+        return plan_classes(host, input, flags, ret_results);
     case REQUEST_TEST:
         return MI_RESULT_OK;
     case REQUEST_UNSERVED:

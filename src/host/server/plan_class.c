@@ -57,8 +57,7 @@ MI_Result plan_find_class(struct miguard_host *host, const char *name_space, con
 
 /* ---- enumeration ------------------------------------------------------------------------- */
 
-/* Only instances of the class itself. */
-static bool is_shallow(MI_Uint32 flags)
+bool plan_is_shallow(MI_Uint32 flags)
 {
     /* The flag for base properties only contains the bit of the shallow one. */
     return (flags & MI_OPERATIONFLAGS_POLYMORPHISM_DEEP_BASE_PROPS_ONLY) ==
@@ -106,7 +105,8 @@ static bool add_steps(const struct module *module, bool shallow, struct request 
             unable = true;
             continue;
         }
-        request->steps[request->step_count++] = (struct step){provider, provider->decl->name};
+        request->steps[request->step_count++] =
+            (struct step){.provider = provider, .class_name = provider->decl->name};
     }
     return unable;
 }
@@ -177,7 +177,7 @@ static MI_Result plan_dynamic(const struct plan_class *found, struct request *re
     if (found->provider->ft->EnumerateInstances == NULL) {
         return MI_RESULT_NOT_SUPPORTED;
     }
-    request->first = (struct step){found->provider, request->class_name};
+    request->first = (struct step){.provider = found->provider, .class_name = request->class_name};
     request->step_count = 1;
     return MI_RESULT_OK;
 }
@@ -212,7 +212,7 @@ MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct requ
     }
     for (struct module *module = host->modules; module != NULL; module = module->next) {
         if (module_serves(module, request->name_space)) {
-            unable |= add_steps(module, is_shallow(flags), request);
+            unable |= add_steps(module, plan_is_shallow(flags), request);
         }
     }
     sort_steps(request);

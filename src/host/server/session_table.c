@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of a session: 13 ways to start an operation, which differ in their arguments only.
- * A request that is not served yet is answered through the same channel as every other.
+ * Subscribe, which is not served, is answered through the same channel as every other.
  */
 #include "host/server/host.h"
 
@@ -167,15 +167,23 @@ static void associator_instances(MI_Session *session, MI_Uint32 flags, MI_Operat
                                  MI_Boolean keys_only, MI_OperationCallbacks *callbacks,
                                  MI_Operation *operation)
 {
-    (void)flags;
-    (void)options;
-    (void)name_space;
-    (void)association_class;
-    (void)result_class;
-    (void)role;
-    (void)result_role;
-    (void)keys_only;
-    start_unserved(OPERATION_INSTANCE, keys != NULL, session, callbacks, operation);
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INSTANCE,
+        .input = {.kind = REQUEST_ASSOCIATORS,
+                  .name_space = name_space,
+                  .instance = keys,
+                  .association_class = association_class,
+                  .result_class = result_class,
+                  .role = role,
+                  .result_role = result_role,
+                  .keys_only = keys_only},
+    };
+    operation_start(&start);
 }
 
 /* ReferenceInstances: likewise. */
@@ -185,13 +193,21 @@ static void reference_instances(MI_Session *session, MI_Uint32 flags, MI_Operati
                                 MI_Boolean keys_only, MI_OperationCallbacks *callbacks,
                                 MI_Operation *operation)
 {
-    (void)flags;
-    (void)options;
-    (void)name_space;
-    (void)result_class;
-    (void)role;
-    (void)keys_only;
-    start_unserved(OPERATION_INSTANCE, keys != NULL, session, callbacks, operation);
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INSTANCE,
+        .input = {.kind = REQUEST_REFERENCES,
+                  .name_space = name_space,
+                  .instance = keys,
+                  .result_class = result_class,
+                  .role = role,
+                  .keys_only = keys_only},
+    };
+    operation_start(&start);
 }
 
 /* Subscribe: an operation of the kind whose results are indications. */
@@ -231,12 +247,19 @@ static void enumerate_classes(MI_Session *session, MI_Uint32 flags, MI_Operation
                               MI_Boolean names_only, MI_OperationCallbacks *callbacks,
                               MI_Operation *operation)
 {
-    (void)flags;
-    (void)options;
-    (void)name_space;
-    (void)class_name; /* NULL is every class */
-    (void)names_only;
-    start_unserved(OPERATION_CLASS, true, session, callbacks, operation);
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_CLASS,
+        .input = {.kind = REQUEST_CLASSES,
+                  .name_space = name_space,
+                  .class_name = class_name,
+                  .keys_only = names_only},
+    };
+    operation_start(&start);
 }
 
 /* TestConnection: has no options and no namespace; a local session that exists is connected. */
