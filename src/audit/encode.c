@@ -702,6 +702,9 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_text(text, RECORD_ATTEMPT, event->attempt, AUDIT_MAX_TEXT);
     write_peer(text, event);
     write_own(text, event);
+    if (event->varied) { /* the last, so that repeat.c can add samples behind it */
+        text_json_boolean(text, record_fields[RECORD_VARIED].name, true);
+    }
     /* not closed: the tail goes on here */
 }
 

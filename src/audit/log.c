@@ -27,7 +27,8 @@ struct writing {
     struct audit *audit;
     struct batch *batch;
     const struct audit_event *event;
-    const struct digest *key; /* NULL: not to be grouped */
+    const struct digest *key;    /* NULL: not to be grouped */
+    const struct digest *source; /* whose it is; NULL as key */
     int64_t now;
     bool closing;
     char id[AUDIT_ID_SIZE];
@@ -130,6 +131,7 @@ static bool count_one(const struct writing *writing, char ret_id[AUDIT_ID_SIZE])
         stamp_id(&audit->process, slot->id);
     }
     repeat_count(&audit->repeats, state, slot, writing->now, ret_id);
+    repeat_sample(&audit->repeats, state, slot, writing->event);
     return true;
 }
 
@@ -156,6 +158,9 @@ static enum outcome place_locked(struct writing *writing, enum audit_loss *ret_l
         return NOT_PLACED;
     }
     if (writing->key != NULL) {
+        if (!writing->event->varied) {
+            repeat_source_note(&audit->repeats, writing->source, writing->now, body->length);
+        }
         repeat_begin(&audit->repeats, log_store_state(&audit->store), writing->key,
                      atomic_load(&audit->process.entity), writing->now, &record);
     }
@@ -329,12 +334,37 @@ static bool count_only(struct writing *writing, char ret_id[AUDIT_ID_SIZE])
     return counted;
 }
 
+/* From here on the refusal is one of those that vary: its run is that of its source. */
+static void take_as_varied(struct writing *writing, struct audit_event *varied)
+{
+    *varied = *writing->event;
+    varied->varied = true;
+    writing->event = varied;
+    writing->key = writing->source;
+}
+
+/* True: it is counted, and nothing is to be written. */
+static bool group(struct writing *writing, struct audit_event *varied, char ret_id[AUDIT_ID_SIZE])
+{
+    struct repeats *repeats = &writing->audit->repeats;
+
+    if (count_only(writing, ret_id)) {
+        return true;
+    }
+    if (!repeat_source_varied(repeats, writing->source, writing->now)) {
+        return false;
+    }
+    take_as_varied(writing, varied);
+    return count_only(writing, ret_id);
+}
+
 /* Only refusals are grouped: an allowed call is recorded because a policy wants each of them.
  * closing writes the counts of this process that are still open. */
 static enum miguard_status write_event(struct audit *audit, const struct audit_event *event,
                                        bool closing, char ret_id[AUDIT_ID_SIZE])
 {
-    struct digest key;
+    struct digest key, source;
+    struct audit_event varied;
     struct writing writing = {
         .audit = audit, .event = event, .now = audit_now(), .closing = closing};
     enum miguard_status status = MIGUARD_OK;
@@ -346,9 +376,11 @@ static enum miguard_status write_event(struct audit *audit, const struct audit_e
     }
     if (audit->repeats.window > 0 && event->denied) {
         key = repeat_key(&audit->process.memory.key, event);
+        source = repeat_source_key(&audit->process.memory.key, event);
         writing.key = &key;
+        writing.source = &source;
     }
-    if (writing.key == NULL || !count_only(&writing, ret_id)) {
+    if (writing.key == NULL || !group(&writing, &varied, ret_id)) {
         status = write_whole(&writing, ret_id);
         atomic_store_explicit(&audit->background.last_written, writing.now, memory_order_relaxed);
     }

@@ -7,6 +7,14 @@
  * lock after the end of the window writes the record. A kill between that record and the end of its
  * slot makes it be written again, under the same event.id.
  *
+ * Refusals that vary: a caller that tries 8,000 classes would fill the log with as many records,
+ * and retention would remove all that came before. So when one source has had REPEAT_VARIED
+ * distinct refusals, or REPEAT_BYTES of them, within a window, its further ones are counted
+ * together: the first in a record that is marked as varied, the others in one more for each window,
+ * with samples of what they asked for. A source that went on is counted from the beginning of its
+ * next window. A source is who, by which provider, in which components and by which rule and
+ * reason: a refusal that differs in one of these is of another source and has its own record.
+ *
  * Identical means: what was refused to whom, and why, by which process and from which place in its
  * code. The ids of context, session, operation and thread are no part of it: a caller that
  * takes a new session for each try still makes one run.
@@ -21,6 +29,16 @@
 #include "audit/record.h"
 #include "model/event.h"
 
+/* REPEAT_SOURCES: of that many at a time the refusals are counted; of others each has a record.
+ * REPEAT_SAMPLES: of as many varied ones a record says what they asked for. */
+enum {
+    REPEAT_VARIED = 16,
+    REPEAT_BYTES = 65536,
+    REPEAT_SOURCES = 64,
+    REPEAT_SAMPLES = 8,
+    REPEAT_SAMPLE_SIZE = 160,
+};
+
 /* What this process knows about the slots it took. The state has the truth. */
 struct repeats {
     /* From the policy; constant. */
@@ -28,7 +46,17 @@ struct repeats {
     struct repeat_hint {
         _Atomic uint64_t key; /* first word; 0: none */
         char first_id[AUDIT_ID_SIZE];
+        /* Of varied ones, each a JSON string; under the lock of the log. */
+        bool varied;
+        uint32_t sample_count;
+        char samples[REPEAT_SAMPLES][REPEAT_SAMPLE_SIZE];
     } hints[STATE_REPEATS];
+    /* Without a lock: two threads at once may let one record more through. */
+    struct repeat_source {
+        _Atomic uint64_t key; /* first word of repeat_source_key(); 0: free */
+        _Atomic int64_t until;
+        _Atomic uint32_t distinct, bytes;
+    } sources[REPEAT_SOURCES];
 };
 
 /* Without a lock: false when this refusal is certainly not being counted. */
@@ -38,7 +66,21 @@ bool repeat_likely(const struct repeats *repeats, const struct digest *key);
  * process can compute it. */
 struct digest repeat_key(const struct digest_key *secret, const struct audit_event *event);
 
+/* What is the same in refusals of one source. */
+struct digest repeat_source_key(const struct digest_key *secret, const struct audit_event *event);
+
+/* Are further refusals of the source to be counted together? */
+bool repeat_source_varied(struct repeats *repeats, const struct digest *source, int64_t now);
+
+/* One more refusal of the source got a record of its own, of so many bytes. */
+void repeat_source_note(struct repeats *repeats, const struct digest *source, int64_t now,
+                        size_t bytes);
+
 /* The rest under the lock of the log. */
+
+/* What one of the varied refusals asked for, for the record that will count them. */
+void repeat_sample(struct repeats *repeats, const struct log_state *state,
+                   const struct state_repeat *slot, const struct audit_event *event);
 
 /* The slot of an open window of this process; NULL: not found. */
 struct state_repeat *repeat_find(const struct repeats *repeats, struct log_state *state,

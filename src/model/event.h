@@ -192,6 +192,7 @@ struct audit_event {
      * applies. */
     bool denied;
     bool would_deny; /* allowed only by mode: permissive */
+    bool varied; /* the first of refusals that are counted together though they vary (repeat.h) */
     enum operation operation;
     bool kept;            /* provider, namespace, class and method are already cut to length */
     const char *provider; /* file name of the provider module */

@@ -183,6 +183,8 @@ enum record_type {
     FIELD(STATE_KEY, "miguard.state.key", "key", TEXT)                                             \
     FIELD(STATE_FILE, "miguard.state.file", "file", TEXT)                                          \
     CLOSE(STATE)                                                                                   \
+    FIELD(VARIED, "miguard.varied", "varied", TRUE)                                                \
+    FIELD(SAMPLES, "miguard.samples", "samples", LIST)                                             \
     OBJECT(REPEAT, "miguard.repeat", "repeat")                                                     \
     FIELD(REPEATS, "miguard.repeat.count", "count", NUMBER)                                        \
     CLOSE(REPEAT)                                                                                  \

@@ -467,6 +467,8 @@ static const struct rule {
     [RECORD_CRED_CURRENT] = {OPTIONAL, is_any_identity},
     [RECORD_CRED_DIFFERS] = {OPTIONAL, is_short_identity},
     [RECORD_FORMAT] = {NEEDED, is_format},
+    [RECORD_VARIED] = {OPTIONAL, NULL},
+    [RECORD_SAMPLES] = {OPTIONAL, is_key_list},
     [RECORD_LOGINUID] = {OPTIONAL, NULL},
     [RECORD_SESSION_KEYRING] = {OPTIONAL, is_positive},
     [RECORD_SITE_OBJECT] = {OPTIONAL, NULL},

@@ -203,24 +203,137 @@ START_TEST(only_refusals_and_only_when_asked)
 }
 END_TEST
 
-/* More runs than there are slots: the rest have a record each, and none is lost. */
+/* More runs than there are slots for them: the rest have a record each, and none is lost. */
 START_TEST(slots_full)
 {
-    enum { RUNS = STATE_REPEATS + 5 };
-    char class_name[16];
+    enum { SLOTS = STATE_REPEATS - 4, RUNS = SLOTS + 5 };
+    char provider[16];
     struct audit *audit = audit_log_open(300);
+    struct audit_event event = refusal("C");
 
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < RUNS; i++) {
-            snprintf(class_name, sizeof(class_name), "C%d", i);
-            write_times(audit, class_name, 1);
+            snprintf(provider, sizeof(provider), "p%d", i);
+            event.provider = provider;
+            ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
         }
     }
     audit_close(audit);
-    for (int i = 0; i < RUNS; i++) {
-        snprintf(class_name, sizeof(class_name), "C%d", i);
-        expect(class_name, 3, i < STATE_REPEATS ? 2 : 3, i < STATE_REPEATS ? 2 : 3);
+    expect("C", 3 * RUNS, 2 * SLOTS + 3 * (RUNS - SLOTS), 2 * SLOTS + 3 * (RUNS - SLOTS));
+}
+END_TEST
+
+/* ---- refusals that vary ----------------------------------------------------------------- */
+
+/* Of refusals: how many records, what they stand for, and how many say that they vary. */
+struct found {
+    unsigned records, varied, with_samples;
+    json_int_t refusals;
+    size_t bytes;
+};
+
+static struct found all_refusals(void)
+{
+    struct audit_log log = audit_log_read();
+    struct found found = {0};
+    const json_t *record;
+
+    for (unsigned i = 0; (record = audit_log_nth(&log, "session-use", i)) != NULL; i++) {
+        char *text = json_dumps(record, JSON_COMPACT);
+        found.records++;
+        found.refusals += audit_log_number(record, "miguard.repeat.count");
+        found.varied += audit_log_member(record, "miguard.varied") != NULL;
+        found.with_samples += json_array_size(audit_log_member(record, "miguard.samples")) > 0;
+        found.bytes += strlen(text);
+        free(text);
     }
+    ck_assert_uint_eq(log.broken, 0);
+    audit_log_release(&log);
+    return found;
+}
+
+/* A million refusals of as many classes, and one among them that is odd in _i: all are counted in
+ * little room, and the odd one has its own record. */
+START_TEST(a_storm_of_variation)
+{
+    unsigned count = rounds(1000000);
+    struct miguard_identity *other = NULL;
+    struct audit_event event = refusal(NULL), odd = refusal("Odd");
+    char class_name[32];
+
+    ck_assert_int_eq(miguard_identity_capture(&other, NULL), MIGUARD_OK);
+    other->uid[IDENTITY_E] = 4242;
+    odd.mismatch = _i == 0 ? MIGUARD_COMPONENT_FSUID : odd.mismatch;
+    odd.rule = odd.rule_source = _i == 1 ? "another" : NULL;
+    odd.bound = _i == 2 ? other : NULL;
+    odd.provider = _i == 3 ? "libother.so" : NULL;
+    struct audit *audit = audit_log_open(10);
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(class_name, sizeof(class_name), "Class_%u", i);
+        event.class_name = class_name;
+        event.operation = (enum operation)(i % OPERATION_BIND);
+        event.session_id = i + 1;
+        ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
+        if (i == count / 2) {
+            ck_assert_int_eq(audit_write(audit, &odd), MIGUARD_OK);
+            expect("Odd", 1, 1, 1); /* at once */
+        }
+    }
+    audit_close(audit);
+    struct found found = all_refusals();
+    ck_assert_int_eq(found.refusals, count + 1);
+    ck_assert_uint_gt(found.varied, 1);
+    ck_assert_uint_gt(found.with_samples, 0);
+    ck_assert_uint_le(found.bytes, 1000000);
+    ck_assert_msg(count > 10000 || found.records == REPEAT_VARIED + 2 + 1, "%u records",
+                  found.records);
+    expect("Odd", 1, 1, 1);
+    miguard_identity_free(other);
+}
+END_TEST
+
+/* Runs that fill the slots do not keep a storm from being counted. */
+START_TEST(a_storm_behind_full_slots)
+{
+    struct audit *audit = audit_log_open(300);
+    struct audit_event event = refusal("Run");
+    char text[32];
+
+    for (int i = 0; i < 2 * STATE_REPEATS; i++) {
+        snprintf(text, sizeof(text), "p%d", i % STATE_REPEATS);
+        event.provider = text;
+        ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
+    }
+    unsigned before = all_refusals().records;
+    event = refusal(text);
+    for (int i = 0; i < 500; i++) {
+        snprintf(text, sizeof(text), "Class_%d", i);
+        ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
+    }
+    ck_assert_uint_eq(all_refusals().records, before + REPEAT_VARIED + 1);
+    audit_close(audit);
+    ck_assert_int_eq(all_refusals().refusals, 2 * STATE_REPEATS + 500);
+}
+END_TEST
+
+/* Long names fill the budget of bytes before that of records. */
+START_TEST(the_budget_of_bytes)
+{
+    struct audit *audit = audit_log_open(300);
+    struct audit_event event = refusal(NULL);
+    char text[5000];
+
+    for (int i = 0; i < 100; i++) {
+        memset(text, 'r', sizeof(text));
+        snprintf(text + 4980, sizeof(text) - 4980, "%d", i);
+        event.attempt = event.policy_detail = event.policy_path = text;
+        ck_assert_int_eq(audit_write(audit, &event), MIGUARD_OK);
+    }
+    audit_close(audit);
+    struct found found = all_refusals();
+    ck_assert_int_eq(found.refusals, 100);
+    ck_assert_uint_lt(found.records, REPEAT_VARIED);
+    ck_assert_uint_gt(found.varied, 1);
 }
 END_TEST
 
@@ -478,6 +591,9 @@ int main(void)
     tcase_add_test(repeats, what_is_identical);
     tcase_add_test(repeats, only_refusals_and_only_when_asked);
     tcase_add_test(repeats, slots_full);
+    tcase_add_loop_test(repeats, a_storm_of_variation, 0, 4);
+    tcase_add_test(repeats, a_storm_behind_full_slots);
+    tcase_add_test(repeats, the_budget_of_bytes);
     tcase_add_test(repeats, body_too_large_for_a_slot);
     tcase_add_loop_test(repeats, window_ends, 0, 2);
     tcase_add_test(repeats, background_thread_writes_what_is_due);

@@ -301,6 +301,11 @@ static void say_repeats(const struct writer *writer)
         }
         say(writer, "\n");
     }
+    if (has(writer, RECORD_VARIED)) {
+        say(writer, "    varied   further refusals of this source were counted together");
+        say_list(writer, ", such as ", RECORD_SAMPLES);
+        say(writer, "\n");
+    }
 }
 
 /* What records of the log about itself have to say. */
