@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * miguard audit search against jq(1) and grep(1): the same question about the same generated log,
- * one after the other; and the memory that search takes for few and for many records.
+ * one after the other, and against ripgrep where it is installed; what is asked by number against
+ * all of the log; one processor against all; and the memory that search takes for few and for many
+ * records. The log lies in the page cache: how fast the disk is does not show.
  *
  * Part of the bench program; alone: -DALONE. OUT names the folder of the command.
  */
@@ -135,6 +137,83 @@ static long peak_of(const char *path)
     return peak;
 }
 
+/* `miguard audit` with these words; on one processor alone, or on all. */
+static double ours(char *const words[], bool alone)
+{
+    const char *out = getenv("OUT");
+    char program[512],
+        *all[16] = {(char *)"taskset", (char *)"-c", (char *)"0", program, (char *)"audit"};
+    size_t count = 5;
+    double best = 0;
+
+    snprintf(program, sizeof(program), "%s/miguard", out != NULL ? out : "build");
+    for (size_t i = 0; words[i] != NULL && count < 15; i++) {
+        all[count++] = words[i];
+    }
+    for (int i = 0; i < 3; i++) {
+        struct outcome outcome = run(alone ? all : all + 3);
+        best = i == 0 || outcome.seconds < best ? outcome.seconds : best;
+    }
+    return best;
+}
+
+/* What a thread for each processor is worth. taskset(1) is of util-linux. */
+static void threads(void (*tell)(const char *name, double value, const char *unit, double goal),
+                    const char *name, char *const words[])
+{
+    char title[128];
+    double all = ours(words, false), one = ours(words, true);
+
+    snprintf(title, sizeof(title), "audit %s, all processors / one", name);
+    tell(title, all / one, "ratio", -1);
+}
+
+/* A part of the log against the whole. */
+static void parts(void (*tell)(const char *name, double value, const char *unit, double goal),
+                  const char *name, char *const words[], char *const whole[])
+{
+    char title[128];
+    double part = ours(words, false);
+
+    snprintf(title, sizeof(title), "audit %s", name);
+    tell(title, 1000 * part, "ms", -1);
+    snprintf(title, sizeof(title), "audit %s / with --whole", name);
+    tell(title, part / ours(whole, false), "ratio", 0.2);
+}
+
+/* The rows of what is read in part and by several threads. */
+static void read_less(void (*tell)(const char *name, double value, const char *unit, double goal),
+                      bool large)
+{
+#define WORDS(...)                                                                                 \
+    (char *[])                                                                                     \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+    static char search[] = "search", export[] = "export", report[] = "report", last[] = "--last",
+                ten[] = "10", sequence[] = "--sequence", numbers[] = "15000-15010",
+                whole[] = "--whole", explain[] = "explain", id[] = "0000000000001234-15000",
+                class[] = "--class", needle[] = "MG_Needle", format[] = "--format", cef[] = "cef",
+                ocsf[] = "ocsf", ecs[] = "ecs";
+
+    if (large) { /* of a small log all is read */
+        parts(tell, "search --last 10", WORDS(search, last, ten, log_file),
+              WORDS(search, last, ten, whole, log_file));
+        parts(tell, "search --sequence", WORDS(search, sequence, numbers, log_file),
+              WORDS(search, sequence, numbers, whole, log_file));
+        parts(tell, "explain", WORDS(explain, id, log_file), WORDS(explain, id, whole, log_file));
+    }
+    threads(tell, "search", WORDS(search, class, needle, log_file));
+    threads(tell, "report", WORDS(report, log_file));
+    threads(tell, "export cef", WORDS(export, format, cef, log_file));
+    double plain = ours(WORDS(export, format, ecs, log_file), true);
+    tell("audit export cef / ecs", ours(WORDS(export, format, cef, log_file), true) / plain,
+         "ratio", -1);
+    tell("audit export ocsf / ecs", ours(WORDS(export, format, ocsf, log_file), true) / plain,
+         "ratio", -1);
+#undef WORDS
+}
+
 /* The faster of two, since the first may still read from the disk. */
 static struct outcome search_twice(const char *path, char *option, char *value)
 {
@@ -149,27 +228,32 @@ static void compare(void (*tell)(const char *name, double value, const char *uni
                     char *pattern)
 {
     char name[128];
-    struct outcome ours = search_twice(path, option, value);
+    struct outcome found = search_twice(path, option, value);
     char *jq[] = {"jq", "-c", filter, path, NULL};
     char *grep[] = {"grep", "-E", pattern, path, NULL};
-    struct outcome theirs = run(jq), lines = run(grep);
+    char *rg[] = {"rg", "--no-config", "-N", pattern, path, NULL};
+    struct outcome theirs = run(jq), lines = run(grep), ripgrep = run(rg);
 
     snprintf(name, sizeof(name), "audit search, %s", question);
-    tell(name, ours.seconds, "s", -1);
+    tell(name, found.seconds, "s", -1);
     if (!theirs.there) {
         printf("skip: %s: jq is not installed\n", name);
-    } else if (theirs.lines != ours.lines) {
-        printf("audit search: %ld found, jq %ld\n", ours.lines, theirs.lines);
+    } else if (theirs.lines != found.lines) {
+        printf("audit search: %ld found, jq %ld\n", found.lines, theirs.lines);
         abort();
     } else {
         snprintf(name, sizeof(name), "audit search / jq, %s", question);
-        tell(name, ours.seconds / theirs.seconds, "ratio", 0.2);
+        tell(name, found.seconds / theirs.seconds, "ratio", 0.2);
     }
     if (!lines.there) {
         printf("skip: %s: grep is not installed\n", name);
     } else {
         snprintf(name, sizeof(name), "audit search / grep, %s", question);
-        tell(name, ours.seconds / lines.seconds, "ratio", -1);
+        tell(name, found.seconds / lines.seconds, "ratio", -1);
+    }
+    if (ripgrep.there) {
+        snprintf(name, sizeof(name), "audit search / ripgrep, %s", question);
+        tell(name, found.seconds / ripgrep.seconds, "ratio", -1);
     }
 }
 
@@ -202,6 +286,7 @@ void bench_audit_read(void (*tell)(const char *name, double value, const char *u
     /* jq takes a quarter of an hour for all of them. */
     compare(tell, "any text in 10,000", few_file, "--text", "mg_needle",
             "select(any(..|strings; test(\"mg_needle\"; \"i\")))", "[Mm][Gg]_[Nn][Ee]");
+    read_less(tell, generate.count == RECORDS);
     long small = peak_of(few_file), large = peak_of(log_file);
     if (small == 0 || large == 0) {
         printf("skip: audit search, peak memory: this process may not trace another\n");
