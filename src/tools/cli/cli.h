@@ -79,6 +79,15 @@ bool array_element(MI_Type type, const MI_Array *array, MI_Uint32 index, MI_Valu
  * are NULL are left out. */
 void render_mof(FILE *stream, const MI_Instance *instance, bool terse);
 
+/* One value of MOF, without a line break at its end. */
+void render_value(FILE *stream, MI_Type type, const MI_Value *value);
+
+/* (render_class.c) A class declaration in MOF. */
+void render_class_mof(FILE *stream, const MI_Class *item);
+
+/* The same as an object: name, superclass, properties, methods. A new reference, or NULL. */
+json_t *render_class_json(const MI_Class *item);
+
 /* As one JSON object; a new reference, or NULL out of memory. 64-bit integers beyond 2^53 become
  * strings, since a JSON number that passes a double loses its last bits (RFC 8259, section 6). */
 json_t *render_json(const MI_Instance *instance);

@@ -43,6 +43,16 @@ static const struct option_row options[] = {
          "without it, as the policy says"),
     LIST("--key", "KEY=VALUE", struct run_request, keys_given,
          "invoke: a key of the instance whose method it is; none for a static one"),
+    TEXT("--language", "WQL|CQL", struct run_request, language,
+         "query: the language; without it WQL"),
+    TEXT("--association", "CLASS", struct run_request, association,
+         "associators: only by this association class and those that derive from it"),
+    TEXT("--result-class", "CLASS", struct run_request, result_class,
+         "associators: only objects of this class; references: only associations of it"),
+    TEXT("--role", "NAME", struct run_request, role,
+         "associators, references: only where the object is in the reference NAME"),
+    TEXT("--result-role", "NAME", struct run_request, result_role,
+         "associators: only where the result is in the reference NAME"),
     FLAG("--json", struct run_request, json,
          "print one JSON object per instance and line; errors as JSON on stderr"),
     FLAG("--trace", struct run_request, trace,
@@ -199,7 +209,92 @@ static int print_results(const struct run_request *request, MI_Operation *operat
                : status;
 }
 
+/* list prints names, one a line, and its JSON is the same as that of classes. */
+static int print_class(const struct run_request *request, const MI_Class *item)
+{
+    const MI_Char *name = NULL;
+
+    if (request->json) {
+        json_t *json = render_class_json(item);
+        bool printed = json != NULL && print_json(stdout, json);
+        json_decref(json);
+        return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+    }
+    if (request->verb != RUN_LIST) {
+        render_class_mof(stdout, item);
+    } else if (MI_Class_GetClassName(item, &name) == MI_RESULT_OK) {
+        print_safe(stdout, name, false);
+        fputc('\n', stdout);
+    }
+    return CLI_YES;
+}
+
+/* As print_results(), for classes. */
+static int print_classes(const struct run_request *request, MI_Operation *operation)
+{
+    const MI_Class *item;
+    const MI_Instance *details;
+    const MI_Char *message;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+    int status = CLI_YES;
+
+    while (more && status == CLI_YES) {
+        item = NULL;
+        details = NULL;
+        message = NULL;
+        MI_Result returned =
+            MI_Operation_GetClass(operation, &item, &more, &result, &message, &details);
+        if (returned != MI_RESULT_OK) {
+            result = returned;
+            more = MI_FALSE;
+        }
+        if (item != NULL) {
+            status = print_class(request, item);
+        }
+    }
+    return status == CLI_YES && result != MI_RESULT_OK
+               ? print_failure(request, result, message, details)
+               : status;
+}
+
 /* ---- the request -------------------------------------------------------------------------- */
+
+/* The operations that look for something. */
+static void start_search(const struct run_request *request, MI_Session *session,
+                         MI_Instance *object, MI_Operation *operation)
+{
+    const char *name_space = request->name_space;
+
+    switch (request->verb) {
+    case RUN_QUERY:
+        MI_Session_QueryInstances(session, 0, NULL, name_space,
+                                  request->language == NULL ? MI_QUERY_DIALECT_WQL
+                                                            : request->language,
+                                  request->query, NULL, operation);
+        break;
+    case RUN_ASSOCIATORS:
+        MI_Session_AssociatorInstances(session, 0, NULL, name_space, object, request->association,
+                                       request->result_class, request->role, request->result_role,
+                                       MI_FALSE, NULL, operation);
+        break;
+    case RUN_REFERENCES:
+        MI_Session_ReferenceInstances(session, 0, NULL, name_space, object, request->result_class,
+                                      request->role, MI_FALSE, NULL, operation);
+        break;
+    case RUN_CLASS:
+        MI_Session_GetClass(session, 0, NULL, name_space, request->class_name, NULL, operation);
+        break;
+    case RUN_CLASSES:
+    case RUN_LIST:
+        MI_Session_EnumerateClasses(session, 0, NULL, name_space, request->class_name,
+                                    request->verb == RUN_LIST, NULL, operation);
+        break;
+    default:
+        MI_Session_TestConnection(session, 0, NULL, operation);
+        break;
+    }
+}
 
 /* Starts the operation of the verb, without options and callbacks. The session functions return
  * nothing: a refusal is the result of the operation, which print_results() fetches. */
@@ -229,6 +324,9 @@ static void start(const struct run_request *request, MI_Session *session, MI_Ins
         MI_Session_Invoke(session, 0, NULL, name_space, request->class_name, request->method, keys,
                           values, NULL, operation);
         break;
+    default:
+        start_search(request, session, values, operation);
+        break;
     }
 }
 
@@ -240,9 +338,11 @@ static int ask(const struct run_request *request, MI_Session *session)
     MI_Operation operation = MI_OPERATION_NULL;
     MI_Instance *keys = NULL, *values = NULL;
     const char *values_class = request->verb == RUN_INVOKE ? "Parameters" : request->class_name;
+    bool classes =
+        request->verb == RUN_CLASS || request->verb == RUN_CLASSES || request->verb == RUN_LIST;
     MI_Result result = MI_RESULT_OK;
 
-    if (request->values.count > 0 || request->verb != RUN_INVOKE) {
+    if (request->values.count > 0 || (request->class_name != NULL && request->verb != RUN_INVOKE)) {
         result = run_instance_new(session, values_class, &request->values, &values);
     }
     if (result == MI_RESULT_OK && request->keys.count > 0) {
@@ -253,7 +353,7 @@ static int ask(const struct run_request *request, MI_Session *session)
         print_failure(request, result, "these keys and values make no instance", NULL);
     } else {
         start(request, session, keys, values, &operation);
-        status = print_results(request, &operation);
+        status = classes ? print_classes(request, &operation) : print_results(request, &operation);
         MI_Operation_Close(&operation);
     }
     if (keys != NULL) {
@@ -426,14 +526,17 @@ static int run_run(const struct command_line *line)
 
 COMMAND(miguard, run) = {
     .about = "Loads provider modules behind the guard, makes one request and prints the answer in "
-             "MOF. OPERATION is get, enumerate, create, modify, delete or invoke (which needs "
-             "METHOD). KEY=VALUE is a key or property, for invoke a parameter; the value is "
+             "MOF. OPERATION is get, enumerate, create, modify, delete, invoke (which needs "
+             "METHOD), query (with the QUERY in place of the class), associators, references, "
+             "class, classes and list (in full or the names only, of all classes or of those "
+             "below CLASS) or test-connection. KEY=VALUE is a key or property, for invoke a "
+             "parameter; the value is "
              "converted to the type that the class declares. A KEY given more than once, or as "
              "KEY[]=VALUE, is an array.",
     .exits = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 the request could not be "
              "made.",
-    .operand = OPERANDS("OPERATION NAMESPACE CLASS [METHOD] [KEY=VALUE]...", struct run_request,
-                        operands),
+    .operand = OPERANDS("OPERATION NAMESPACE [CLASS|QUERY] [METHOD] [KEY=VALUE]...",
+                        struct run_request, operands),
     OPTIONS(options),
     .run = run_run,
 };

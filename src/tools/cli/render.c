@@ -282,6 +282,16 @@ static void print_array(FILE *stream, MI_Type type, const MI_Array *array, int i
     fputc('}', stream);
 }
 
+/* For a default or a qualifier, which stand inside of a line. */
+void render_value(FILE *stream, MI_Type type, const MI_Value *value)
+{
+    if ((type & MI_ARRAY) != 0) {
+        print_array(stream, type, &value->array, INDENT, INDENT);
+    } else {
+        print_scalar(stream, type, value, INDENT);
+    }
+}
+
 /* ---- an instance -------------------------------------------------------------------------- */
 
 /* One line, or more for an array or an embedded instance. */

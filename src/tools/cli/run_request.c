@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operands of `miguard run`, in their order: operation, namespace, class, for invoke a method,
- * then pairs.
+ * The operands of `miguard run`, in their order: operation, namespace, class (or the text of a
+ * query), for invoke a method, then pairs.
  *
  * The options were read by the table in cmd_run.c; run_request_read() gives the operands their
  * meaning, by the operation, and splits the pairs. Everything that makes no sense is refused before
@@ -19,6 +19,13 @@ static const char *const verbs[] = {
     [RUN_MODIFY] = "modify",
     [RUN_DELETE] = "delete",
     [RUN_INVOKE] = "invoke",
+    [RUN_QUERY] = "query",
+    [RUN_ASSOCIATORS] = "associators",
+    [RUN_REFERENCES] = "references",
+    [RUN_CLASS] = "class",
+    [RUN_CLASSES] = "classes",
+    [RUN_LIST] = "list",
+    [RUN_TEST_CONNECTION] = "test-connection",
     NULL,
 };
 
@@ -72,7 +79,7 @@ static int read_pairs(const struct command_line *line, const struct word_list *w
 /* By its whole name, with a suggestion for a typing error. */
 static int read_verb(const struct command_line *line, const char *word, enum run_verb *ret_verb)
 {
-    char allowed[128];
+    char allowed[256];
 
     for (int i = 0; verbs[i] != NULL; i++) {
         if (strcmp(word, verbs[i]) == 0) {
@@ -94,6 +101,31 @@ static int missing(const struct command_line *line, const char *what)
     return wrong_usage(line, "%s is missing; see %s --help", what, line->name);
 }
 
+/* The operations to which KEY=VALUE belong. */
+static bool takes_pairs(enum run_verb verb)
+{
+    return verb != RUN_ENUMERATE && verb != RUN_QUERY && verb != RUN_CLASS && verb != RUN_CLASSES &&
+           verb != RUN_LIST && verb != RUN_TEST_CONNECTION;
+}
+
+/* The options of queries and associations. */
+static int check_filters(const struct command_line *line, const struct run_request *request)
+{
+    bool associators = request->verb == RUN_ASSOCIATORS;
+
+    if (request->language != NULL && request->verb != RUN_QUERY) {
+        return wrong_usage(line, "--language is for query");
+    }
+    if ((request->association != NULL || request->result_role != NULL) && !associators) {
+        return wrong_usage(line, "--association and --result-role are for associators");
+    }
+    if ((request->result_class != NULL || request->role != NULL) && !associators &&
+        request->verb != RUN_REFERENCES) {
+        return wrong_usage(line, "--result-class and --role are for associators and references");
+    }
+    return CLI_YES;
+}
+
 /* Refuses what is given and has no meaning for this operation: it was meant for something, and to
  * ignore it would answer another question. */
 static int check_meaning(const struct command_line *line, const struct run_request *request)
@@ -104,16 +136,17 @@ static int check_meaning(const struct command_line *line, const struct run_reque
     if (request->verb != RUN_INVOKE && request->keys.count > 0) {
         return wrong_usage(line, "--key is for invoke; use %s instead", request->keys.list[0].text);
     }
-    if (request->verb == RUN_ENUMERATE && request->values.count > 0) {
-        return wrong_usage(line, "enumerate takes no %s", request->values.list[0].text);
+    if (!takes_pairs(request->verb) && request->values.count > 0) {
+        return wrong_usage(line, "%s takes no %s", verbs[request->verb],
+                           request->values.list[0].text);
     }
-    return CLI_YES;
+    return check_filters(line, request);
 }
 
 /* Pairs begin behind the operands that the operation has by position. */
 static int read_all_pairs(const struct command_line *line, struct run_request *request)
 {
-    size_t named = request->verb == RUN_INVOKE ? 4 : 3;
+    size_t named = request->verb == RUN_INVOKE ? 4 : request->verb == RUN_TEST_CONNECTION ? 2 : 3;
     int status = read_pairs(line, &request->operands, named, &request->values);
 
     if (status != CLI_YES) {
@@ -121,6 +154,25 @@ static int read_all_pairs(const struct command_line *line, struct run_request *r
     }
     status = read_pairs(line, &request->keys_given, 0, &request->keys);
     return status == CLI_YES ? check_meaning(line, request) : status;
+}
+
+/* How many operands the operation needs: of classes and list the class is optional. */
+static size_t needed(enum run_verb verb)
+{
+    return verb == RUN_CLASSES || verb == RUN_LIST || verb == RUN_TEST_CONNECTION ? 2 : 3;
+}
+
+/* The third operand is a class, or what a query asks. */
+static void take_third(struct run_request *request)
+{
+    const struct word_list *operands = &request->operands;
+    const char *third = operands->count > 2 ? operands->items[2] : NULL;
+
+    if (request->verb == RUN_QUERY) {
+        request->query = third;
+    } else if (request->verb != RUN_TEST_CONNECTION) {
+        request->class_name = third;
+    }
 }
 
 /* The operation comes first, since it says how many operands follow: namespace, class, for invoke
@@ -137,11 +189,12 @@ int run_request_read(const struct command_line *line, struct run_request *reques
     if (status != CLI_YES) {
         return status;
     }
-    if (operands->count < 3) {
-        return missing(line, names[operands->count]);
+    if (operands->count < needed(request->verb)) {
+        bool query = request->verb == RUN_QUERY && operands->count == 2;
+        return missing(line, query ? "the query" : names[operands->count]);
     }
     request->name_space = operands->items[1];
-    request->class_name = operands->items[2];
+    take_third(request);
     if (request->verb == RUN_INVOKE) {
         if (operands->count < 4) {
             return missing(line, "the method");

@@ -23,7 +23,21 @@ struct run_pairs {
     size_t count;
 };
 
-enum run_verb { RUN_GET, RUN_ENUMERATE, RUN_CREATE, RUN_MODIFY, RUN_DELETE, RUN_INVOKE };
+enum run_verb {
+    RUN_GET,
+    RUN_ENUMERATE,
+    RUN_CREATE,
+    RUN_MODIFY,
+    RUN_DELETE,
+    RUN_INVOKE,
+    RUN_QUERY,
+    RUN_ASSOCIATORS,
+    RUN_REFERENCES,
+    RUN_CLASS,
+    RUN_CLASSES,
+    RUN_LIST,
+    RUN_TEST_CONNECTION,
+};
 
 /* THREAD and PROCESS are the positions of their words; BY_POLICY is not a word, but the default. */
 enum run_gate { RUN_GATE_THREAD, RUN_GATE_PROCESS, RUN_GATE_BY_POLICY };
@@ -37,7 +51,10 @@ struct run_request {
     enum run_gate gate;
     bool json, trace;
     enum run_verb verb;
-    const char *name_space, *class_name, *method;
+    /* query, associators and references: as the options say. */
+    const char *language, *association, *result_class, *role, *result_role;
+    /* class_name is NULL where the operation takes none. */
+    const char *name_space, *class_name, *method, *query;
     struct run_pairs values; /* KEY=VALUE */
     struct run_pairs keys;   /* --key KEY=VALUE */
 };
