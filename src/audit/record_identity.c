@@ -139,8 +139,8 @@ static miguard_components different(const struct miguard_identity *a,
     miguard_components result = a->known ^ b->known;
 
     for (uint32_t i = 0; i <= IDENTITY_FS; i++) {
-        result |= a->uid[i] != b->uid[i] ? BIT(RUID) << i : 0;
-        result |= a->gid[i] != b->gid[i] ? BIT(RGID) << i : 0;
+        result |= (miguard_components)(a->uid[i] != b->uid[i] ? BIT(RUID) << i : 0);
+        result |= (miguard_components)(a->gid[i] != b->gid[i] ? BIT(RGID) << i : 0);
     }
     for (size_t i = 0; i < sizeof(cap_sets) / sizeof(cap_sets[0]); i++) {
         int set = cap_sets[i].set;
