@@ -39,9 +39,32 @@ static MI_Context *_Atomic context_of_request;
 static pthread_barrier_t together;
 static atomic_int ok, refused; /* final posts of the provider, by their answer */
 
+static enum final_kind kind_of_final;
+
+static MI_Result post_cim_error(MI_Context *context)
+{
+    MI_Instance *error = NULL;
+    MI_Value value;
+
+    if (MI_Context_NewDynamicInstance(context, "CIM_Error", 0, &error) != MI_RESULT_OK) {
+        return MI_Context_PostCimError(context, NULL);
+    }
+    value.uint32 = MI_RESULT_NOT_FOUND;
+    MI_Instance_AddElement(error, "CIMStatusCode", &value, MI_UINT32, 0);
+    MI_Result answer = MI_Context_PostCimError(context, error);
+    MI_Instance_Delete(error);
+    return answer;
+}
+
 static void post_final(MI_Context *context)
 {
-    MI_Result answer = MI_Context_PostResult(context, MI_RESULT_OK);
+    char why[] = "gone"; /* on the stack: a post that waits needs a copy */
+    MI_Result answer =
+        kind_of_final == FINAL_RESULT ? MI_Context_PostResult(context, MI_RESULT_OK)
+        : kind_of_final == FINAL_ERROR
+            ? MI_Context_PostError(context, MI_RESULT_NOT_FOUND, MI_RESULT_TYPE_MI, why)
+            : post_cim_error(context);
+    memset(why, 'x', sizeof(why) - 1);
 
     atomic_fetch_add(&ok, answer == MI_RESULT_OK);
     atomic_fetch_add(&refused, answer == MI_RESULT_INVALID_PARAMETER);
@@ -171,14 +194,17 @@ static const struct way {
     void (*front)(MI_Context *context);
     int refused; /* final posts that are one too many */
     int rounds;
+    enum final_kind kind; /* what is posted */
 } ways[] = {
-    {"within the call", within, 0, 5},
-    {"on another thread", on_another_thread, 0, 5},
-    {"after the return", after_the_return, 0, 5},
-    {"twice", twice, 1, 5},
-    {"twice, by two threads", twice_by_two, 1, 5},
-    {"by two threads at once", by_two_at_once, 1, 100},
-    {"beside posts of another thread", beside_posts, 0, 100},
+    {"within the call", within, 0, 5, FINAL_RESULT},
+    {"on another thread", on_another_thread, 0, 5, FINAL_RESULT},
+    {"after the return", after_the_return, 0, 5, FINAL_RESULT},
+    {"twice", twice, 1, 5, FINAL_RESULT},
+    {"twice, by two threads", twice_by_two, 1, 5, FINAL_RESULT},
+    {"by two threads at once", by_two_at_once, 1, 100, FINAL_RESULT},
+    {"beside posts of another thread", beside_posts, 0, 100, FINAL_RESULT},
+    {"an error beside posts", beside_posts, 0, 100, FINAL_ERROR},
+    {"an error object beside posts", beside_posts, 0, 100, FINAL_CIM_ERROR},
 };
 
 /* ---- what must hold -------------------------------------------------------------------------- */
@@ -209,14 +235,19 @@ static void try_way(struct running_host *host, const struct way *way)
     const struct foreign_counts *counts =
         host->foreign != NULL ? foreign_host_counts(host->foreign) : NULL;
     unsigned long posts = counts != NULL ? counts->final_posts : 0;
+    MI_Result expected = way->kind == FINAL_RESULT ? MI_RESULT_OK : MI_RESULT_NOT_FOUND;
+    static char text[4096];
     bool answered = true;
 
     current = way->name;
+    kind_of_final = way->kind;
     nested_front = way->front;
     atomic_store(&ok, 0);
     atomic_store(&refused, 0);
     for (int i = 0; i < way->rounds; i++) {
-        answered = answered && hosts_ask(host, &nested_ask, NULL, 0) == MI_RESULT_OK;
+        MI_Result result = hosts_ask(host, &nested_ask, text, sizeof(text));
+        answered = answered && result == expected &&
+                   (way->kind != FINAL_ERROR || strstr(text, "message gone\n") != NULL);
     }
     wait_for_posts(way->rounds, way->rounds * way->refused);
     settle(host);
@@ -232,6 +263,7 @@ static void try_stash(struct running_host *host)
     unsigned long reached = host->foreign != NULL ? foreign_host_reached(host->foreign) : 0;
 
     current = "a session kept beyond its request";
+    kind_of_final = FINAL_RESULT;
     nested_front = stash_and_use;
     stashed = (MI_Session)MI_SESSION_NULL;
     with_stashed = MI_RESULT_OK;
@@ -283,6 +315,7 @@ int main(void)
             printf("0 passed, 1 failed\n");
             return 1;
         }
+        kind_of_final = FINAL_RESULT;
         nested_front = within; /* loads the modules, which post, too */
         atomic_store(&ok, 0);
         atomic_store(&refused, 0);
