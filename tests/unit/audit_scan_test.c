@@ -219,7 +219,7 @@ START_TEST(each_byte)
 {
     const struct generate generate = {.seed = 3, .count = 2};
     struct record_kinds *kinds = record_kinds_new();
-    size_t length, likes = 0;
+    size_t length, likes = 0, step = getenv("QUICK") != NULL ? 3 : 1;
 
     make_folder();
     ck_assert(audit_generate(paths[0], &generate));
@@ -228,7 +228,7 @@ START_TEST(each_byte)
     char *line = malloc(length + 1);
     ck_assert_ptr_nonnull(line);
     ck_assert(!check_line(kinds, text, length));
-    for (size_t at = 0; at < length; at++) {
+    for (size_t at = 0; at < length; at += step) {
         for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
             memcpy(line, text, length);
             line[at] = bytes[i];
@@ -241,7 +241,7 @@ START_TEST(each_byte)
         likes += check_line(kinds, line, length - 1);
         likes += check_line(kinds, text, length);
     }
-    ck_assert_uint_gt(likes, length);
+    ck_assert_uint_gt(likes, length / step);
     free(line);
     free(text);
     record_kinds_free(kinds);
