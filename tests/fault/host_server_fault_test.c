@@ -150,6 +150,61 @@ static MI_Result round_async(void)
     return await_final(&operation);
 }
 
+static MI_Result round_query(void)
+{
+    MI_Operation operation;
+    MI_Session_QueryInstances(&session, 0, NULL, SPACE, "WQL",
+                              "SELECT Count, Id FROM T_Widget WHERE Id LIKE 'w%' OR Count = '2'",
+                              NULL, &operation);
+    return drain(&operation, ids, sizeof(ids));
+}
+
+static MI_Result associate(bool references)
+{
+    MI_Operation operation;
+
+    if (references) {
+        MI_Session_ReferenceInstances(&session, 0, NULL, SPACE, widget_key, "T_Link", "End",
+                                      MI_TRUE, NULL, &operation);
+    } else {
+        MI_Session_AssociatorInstances(&session, 0, NULL, SPACE, widget_key, "T_Link", "T_Widget",
+                                       "End", "Other", MI_TRUE, NULL, &operation);
+    }
+    return drain(&operation, ids, sizeof(ids));
+}
+
+static MI_Result round_associators(void)
+{
+    return associate(false);
+}
+
+static MI_Result round_references(void)
+{
+    return associate(true);
+}
+
+static MI_Result round_classes(void)
+{
+    const MI_Class *class_item = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Operation operation;
+    MI_Result result = MI_RESULT_OK;
+
+    for (int names_only = 0; names_only < 2 && result == MI_RESULT_OK; names_only++) {
+        MI_Session_EnumerateClasses(&session, 0, NULL, SPACE, NULL, names_only != 0, NULL,
+                                    &operation);
+        more = MI_TRUE;
+        while (more) {
+            ck_assert_int_eq(
+                MI_Operation_GetClass(&operation, &class_item, &more, &result, NULL, NULL),
+                MI_RESULT_OK);
+        }
+        ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
+    }
+    ids[0] = '\0';
+    return result;
+}
+
 static MI_Result round_create(void)
 {
     MI_Operation operation;
@@ -268,6 +323,10 @@ static const struct {
     {"get, dynamic", round_dynamic, "any "},
     {"enumerate", round_enumerate, "w1 w2 g1 g2 "},
     {"enumerate, async", round_async, "w1 w2 g1 g2 "},
+    {"query", round_query, "w1 w2 g2 "},
+    {"associators", round_associators, "abc "},
+    {"references", round_references, ""},
+    {"classes", round_classes, ""},
     {"create", round_create, "abc "},
     {"create, careless", round_create_careless, "abc "},
     {"modify", round_modify, ""},

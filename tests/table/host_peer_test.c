@@ -72,8 +72,8 @@ END_TEST
 /* The schema lists derived classes first, as one in alphabetical order may. */
 static MI_Module *main_backwards(MI_Server *server)
 {
-    static const MI_ClassDecl *const backwards[] = {&idea_decl,   &gadget_decl, &bare_decl,
-                                                    &widget_decl, &base_decl,   &hollow_decl};
+    static const MI_ClassDecl *const backwards[] = {
+        &idea_decl, &gadget_decl, &bare_decl, &widget_decl, &base_decl, &hollow_decl, &link_decl};
     MI_Module *module = test_main(server);
 
     test_schema.classDecls = backwards;

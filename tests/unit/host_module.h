@@ -5,6 +5,7 @@
  *   T_Base (abstract) <- T_Widget <- T_Gadget (no GetInstance of its own) <- T_Idea (abstract)
  *   T_Bare    a provider with no function at all
  *   T_Hollow  a class without a provider
+ *   T_Link    an association of two T_Base
  *   any other class: the dynamic provider
  *
  * What T_Widget does is in hooks that a test sets; each has a default.
@@ -128,7 +129,30 @@ static const MI_ParameterDecl *const add_parameters[] = {&return_decl, &a_decl, 
                                                          &difference_decl};
 
 static MI_SchemaDecl test_schema;
-static MI_ClassDecl base_decl, widget_decl, gadget_decl, idea_decl, bare_decl, hollow_decl;
+static MI_ClassDecl base_decl, widget_decl, gadget_decl, idea_decl, bare_decl, hollow_decl,
+    link_decl;
+
+struct link {
+    MI_Instance instance;
+    MI_ConstReferenceField End;
+    MI_ConstReferenceField Other;
+};
+
+static MI_PropertyDecl end_decl = {.flags = MI_FLAG_PROPERTY | MI_FLAG_KEY | MI_FLAG_REFERENCE,
+                                   .name = "End",
+                                   .type = MI_REFERENCE,
+                                   .className = "T_Base",
+                                   .offset = offsetof(struct link, End),
+                                   .origin = "T_Link",
+                                   .propagator = "T_Link"};
+static MI_PropertyDecl other_decl = {.flags = MI_FLAG_PROPERTY | MI_FLAG_KEY | MI_FLAG_REFERENCE,
+                                     .name = "Other",
+                                     .type = MI_REFERENCE,
+                                     .className = "T_Base",
+                                     .offset = offsetof(struct link, Other),
+                                     .origin = "T_Link",
+                                     .propagator = "T_Link"};
+static const MI_PropertyDecl *const link_properties[] = {&end_decl, &other_decl};
 
 static void add_method(void *self, MI_Context *context, const MI_Char *name_space,
                        const MI_Char *class_name, const MI_Char *method_name,
@@ -474,12 +498,50 @@ static const MI_ProviderFT widget_ft = {.Load = widget_load,
                                         .DeleteInstance = widget_delete};
 static const MI_ProviderFT gadget_ft = {
     .Load = gadget_load, .Unload = gadget_unload, .EnumerateInstances = gadget_enumerate};
+/* T_Link: the object itself is at its other end. */
+static void link_associators(void *self, MI_Context *context, const MI_Char *name_space,
+                             const MI_Char *class_name, const MI_Instance *object,
+                             const MI_Char *result_class, const MI_Char *role,
+                             const MI_Char *result_role, const MI_PropertySet *set,
+                             MI_Boolean keys_only, const MI_Filter *filter)
+{
+    const struct widget *widget = (const struct widget *)(const void *)object;
+    (void)self;
+    (void)name_space;
+    (void)class_name;
+    (void)result_class;
+    (void)role;
+    (void)result_role;
+    (void)set;
+    (void)keys_only;
+    (void)filter;
+    MI_Context_PostResult(context, post_widget(context, &widget_decl, widget->Id.value, 1));
+}
+
+static void link_references(void *self, MI_Context *context, const MI_Char *name_space,
+                            const MI_Char *class_name, const MI_Instance *object,
+                            const MI_Char *role, const MI_PropertySet *set, MI_Boolean keys_only,
+                            const MI_Filter *filter)
+{
+    (void)self;
+    (void)name_space;
+    (void)class_name;
+    (void)object;
+    (void)role;
+    (void)set;
+    (void)keys_only;
+    (void)filter;
+    MI_Context_PostResult(context, MI_RESULT_NOT_SUPPORTED);
+}
+
+static const MI_ProviderFT link_ft = {.AssociatorInstances = link_associators,
+                                      .ReferenceInstances = link_references};
 static const MI_ProviderFT bare_ft;
 static const MI_ProviderFT dynamic_ft = {
     .GetInstance = dynamic_get, .EnumerateInstances = dynamic_enumerate, .Invoke = dynamic_invoke};
 
-static const MI_ClassDecl *const test_classes[] = {&base_decl, &widget_decl, &gadget_decl,
-                                                   &idea_decl, &bare_decl,   &hollow_decl};
+static const MI_ClassDecl *const test_classes[] = {
+    &base_decl, &widget_decl, &gadget_decl, &idea_decl, &bare_decl, &hollow_decl, &link_decl};
 
 static void test_module_load(MI_Module_Self **self, MI_Context *context)
 {
@@ -550,6 +612,8 @@ static MI_Module *test_main(MI_Server *server)
             sizeof(struct gadget), &gadget_ft);
     declare(&bare_decl, "T_Bare", 0, NULL, base_properties, 1, sizeof(struct widget), &bare_ft);
     declare(&hollow_decl, "T_Hollow", 0, NULL, base_properties, 1, sizeof(struct widget), NULL);
+    declare(&link_decl, "T_Link", MI_FLAG_ASSOCIATION, NULL, link_properties, 2,
+            sizeof(struct link), &link_ft);
     test_schema = (MI_SchemaDecl){.classDecls = test_classes, .numClassDecls = COUNT(test_classes)};
     test_module = (MI_Module){.version = MI_VERSION,
                               .charSize = sizeof(MI_Char),

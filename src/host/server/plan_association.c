@@ -144,12 +144,9 @@ static MI_Result add_step(struct search *search, struct provider *provider, cons
     const struct instance_convert how = {.schema = schema, .keys_required = true};
 
     *step = (struct step){.provider = provider, .class_name = class_name};
-    MI_Result result = plan_take_instance(search->input->instance, decl, &how, request->name_space,
-                                          &step->instance);
-    if (result == MI_RESULT_OK) {
-        request->step_count++;
-    }
-    return result;
+    request->step_count++; /* first: what a failure leaves in the step is freed with it */
+    return plan_take_instance(search->input->instance, decl, &how, request->name_space,
+                              &step->instance);
 }
 
 /* One step for each wanted class of the module. A module that does not know the object could only
