@@ -429,15 +429,6 @@ static void make_call_site(struct text *text, const void *address)
     }
 }
 
-/* Where the thread got the identity that it has now: the usual cause of a mismatch. */
-static void write_last_switch(struct text *text, const struct audit_last_switch *last)
-{
-    if (last != NULL && open_site(text, RECORD_LAST_SWITCH_OBJECT, last->site)) {
-        write_time(text, RECORD_LAST_SWITCH_TIME, last->time);
-        close_object(text);
-    }
-}
-
 /* For dl_iterate_phdr(3). memcpy(3) since the caller's word need not have the member's type. */
 static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count)
 {
@@ -446,25 +437,63 @@ static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count
     return 1; /* the count is the same for every module */
 }
 
+/* The two kinds of sites have different members, and so different keys, and other slots of pieces
+ * when one address is both (slot_of() takes the upper half). */
+enum site_kind { SITE_OF_CALL, SITE_OF_SWITCH };
+
 /* Kept under the address and the count of unloaded modules (memory.h), so that dladdr(3) is asked
- * once for each place that calls. A failed append is not kept: it would be a piece of a record. */
-static void write_call_site(struct text *text, const void *address, struct audit_memory *memory)
+ * once for each place that calls. */
+static struct digest site_key(enum site_kind kind, const void *address)
 {
     unsigned long long unloaded = 0;
+
+    (void)dl_iterate_phdr(note_unloaded, &unloaded);
+    return (struct digest){{(uint64_t)(uintptr_t)address, unloaded ^ (uint64_t)kind << 32}};
+}
+
+/* A failed append is not kept: it would be a piece of a record. */
+static void keep_site(struct audit_memory *memory, const struct digest *key,
+                      const struct text *text, size_t start)
+{
+    if (memory != NULL && !text->failed && text->length > start) {
+        pieces_keep(&memory->sites, key, text->data + start, text->length - start);
+    }
+}
+
+static void write_call_site(struct text *text, const void *address, struct audit_memory *memory)
+{
     size_t start = text->length;
 
     if (address == NULL) {
         return;
     }
-    (void)dl_iterate_phdr(note_unloaded, &unloaded);
-    const struct digest key = {{(uint64_t)(uintptr_t)address, unloaded}};
-    if (memory != NULL && pieces_recall(&memory->sites, &key, text)) {
+    const struct digest key = site_key(SITE_OF_CALL, address);
+    if (memory == NULL || !pieces_recall(&memory->sites, &key, text)) {
+        make_call_site(text, address);
+        keep_site(memory, &key, text, start);
+    }
+}
+
+/* Where the thread got the identity that it has now: the usual cause of a mismatch. What is kept is
+ * the object up to the time. */
+static void write_last_switch(struct text *text, const struct audit_last_switch *last,
+                              struct audit_memory *memory)
+{
+    size_t start = text->length;
+
+    if (last == NULL) {
         return;
     }
-    make_call_site(text, address);
-    if (memory != NULL && !text->failed && text->length > start) {
-        pieces_keep(&memory->sites, &key, text->data + start, text->length - start);
+    const struct digest key = site_key(SITE_OF_SWITCH, last->site);
+    bool known = memory != NULL && pieces_recall(&memory->sites, &key, text);
+    if (!known && !open_site(text, RECORD_LAST_SWITCH_OBJECT, last->site)) {
+        return;
     }
+    if (!known) {
+        keep_site(memory, &key, text, start);
+    }
+    write_time(text, RECORD_LAST_SWITCH_TIME, last->time);
+    close_object(text);
 }
 
 /* An invalid identity is left out. */
@@ -698,7 +727,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
         write_number(text, RECORD_SESSION_KEYRING, (uint64_t)thread->session_keyring);
     }
     write_call_site(text, event->call_site, stamp->memory);
-    write_last_switch(text, event->last_switch);
+    write_last_switch(text, event->last_switch, stamp->memory);
     write_text(text, RECORD_ATTEMPT, event->attempt, AUDIT_MAX_TEXT);
     write_peer(text, event);
     write_own(text, event);
