@@ -388,6 +388,48 @@ START_TEST(the_full_form_is_that_of_format_1)
 }
 END_TEST
 
+static void expect_identity(const struct slice *found, const struct miguard_identity *identity)
+{
+    struct text wanted = TEXT_EMPTY;
+
+    text_json_open(&wanted, NULL, '{');
+    identity_write_json(&wanted, identity, false);
+    text_json_close(&wanted, '}');
+    ck_assert_uint_eq(found->length, wanted.length);
+    ck_assert_int_eq(strncmp(found->at, wanted.data, wanted.length), 0);
+    text_release(&wanted);
+}
+
+/* A switch does not know all of a thread, and what it knows may differ before and after. */
+START_TEST(what_is_not_known_is_not_given)
+{
+    static const miguard_components unknown[][2] = {
+        {MIGUARD_COMPONENT_GROUPS | MIGUARD_COMPONENT_RUID, 0},
+        {0, MIGUARD_COMPONENT_LSM_LABEL | MIGUARD_COMPONENT_FSGID},
+        {MIGUARD_COMPONENT_LSM_LABEL | MIGUARD_COMPONENT_SUID,
+         MIGUARD_COMPONENT_GROUPS | MIGUARD_COMPONENT_SGID},
+        {MIGUARD_COMPONENT_CAP_BOUNDING, MIGUARD_COMPONENT_CAP_BOUNDING},
+    };
+    const struct identity_process process = writer();
+    const struct audit_stamp stamp = stamp_of(&process);
+    struct miguard_identity before = bound, after = _i < 4 ? current : bound;
+    struct audit_event event = {.action = AUDIT_ACTION_SWITCH, .bound = &before, .current = &after};
+    struct text line = TEXT_EMPTY, text = TEXT_EMPTY;
+    struct record record, full;
+    size_t fault;
+
+    before.known &= ~unknown[_i % 4][0];
+    after.known &= ~unknown[_i % 4][1];
+    encode(&line, &event, &stamp, &chained);
+    ck_assert_ptr_null(record_parse(line.data, line.length, &record, &fault));
+    ck_assert(record_expand(&record, &text, &full));
+    expect_identity(&full.field[RECORD_CRED_BOUND], &before);
+    expect_identity(&full.field[RECORD_CRED_CURRENT], &after);
+    text_release(&line);
+    text_release(&text);
+}
+END_TEST
+
 /* Old lines and what is not in the form are given as they are. */
 START_TEST(other_records_stay_as_they_are)
 {
@@ -643,6 +685,7 @@ int main(void)
     tcase_add_test(records, records_are_what_they_always_were);
     tcase_add_test(records, the_full_form_is_that_of_format_1);
     tcase_add_loop_test(records, other_records_stay_as_they_are, 0, 19);
+    tcase_add_loop_test(records, what_is_not_known_is_not_given, 0, 8);
     tcase_add_test(records, records_are_short);
     tcase_add_loop_test(records, cut_texts_stay_different, 0, 2);
     tcase_add_loop_test(records, each_field_is_written_and_read, 0, RECORD_FIELD_COUNT);
