@@ -26,6 +26,7 @@
 #include "miguard/gate.h"
 #include "miguard/home.h"
 #include "miguard/host.h"
+#include "miguard/shim.h"
 #include "miguard/switch.h"
 #include "support/entry_points.h"
 #include "support/log.h"
@@ -159,6 +160,18 @@ static bool call_local_session(void)
 {
     MI_Session session = MI_SESSION_NULL;
     return miguard_get_local_session(scene.context, &session) == MI_RESULT_OK;
+}
+
+/* One that names no file: it is refused, and leaves nothing. */
+static bool call_shim(void)
+{
+    static const struct miguard_shim shim = {.magic = MIGUARD_SHIM_MAGIC, .size = sizeof(shim)};
+    void *state = NULL;
+
+    MI_Module *module = miguard_shim_main(&shim, &state, NULL);
+    errno = ENOTTY; /* the rest is the void function's */
+    miguard_shim_end(&state);
+    return module == NULL;
 }
 
 static bool call_wrap_module(void)
@@ -562,6 +575,8 @@ static const struct row {
     {"miguard_guard_context", call_guard_context, false, false, 0},
     {"miguard_get_local_session", call_local_session, false, false, 0},
     {"miguard_wrap_module", call_wrap_module, false, false, 0},
+    {"miguard_shim_main", call_shim, false, false, 0},
+    {"miguard_shim_end", call_shim, true, false, 0},
     {"miguard_version", call_version, false, false, 0},
     {"miguard_status_name", call_status_name, false, false, 0},
     {"miguard_status_text", call_status_text, false, false, 0},
