@@ -234,8 +234,9 @@ $(OUT)/libmiguard-preload.so: $(OUT)/obj/src/preload/preload.o $(OUT)/obj/libmig
 $(shim_so): $(OUT)/obj/src/shim/template/shim.o $(guard_so)
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared $(LINKHARD) -o $@ $< -L$(OUT) -lmiguard
-$(OUT)/obj/src/tools/cli/shim_template.o: private ALL_CFLAGS += -DSHIM_TEMPLATE='"$(shim_so)"'
-$(OUT)/obj/src/tools/cli/shim_template.o: $(shim_so)
+in_command := $(shim_so)
+$(OUT)/obj/src/tools/cli/shim_template.o: private ALL_CFLAGS += -DSHIM_TEMPLATE='"$(in_command)"'
+$(OUT)/obj/src/tools/cli/shim_template.o: $(in_command)
 
 $(cli): $(cli_obj) $(tools_a) $(guard_so) $(host_so)
 	$(call say,LD,$@)
@@ -412,7 +413,8 @@ check-musl: deps ## every source compiles against musl, which has all that it us
 	@sh tests/musl.sh
 
 .PHONY: musl-objects
-musl-objects: $(guard_obj) $(host_obj) $(core_obj) $(cli_obj) $(tools_obj)
+musl-objects: $(guard_obj) $(host_obj) $(core_obj) $(cli_obj) $(tools_obj) $(OUT)/obj/src/preload/preload.o \
+        $(OUT)/obj/src/shim/template/shim.o
 
 check-lifetime: deps ## a million guarded calls: plain, under both sanitizers, under valgrind (15 min)
 	@$(MAKE) --no-print-directory build/$(lifetime)

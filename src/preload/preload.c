@@ -15,6 +15,10 @@
  * inherit with its environment. Where it cannot be loaded the provider is not either.
  */
 #include <MI.h>
+
+/* Another C library gives no way to its own dlsym from here. */
+#ifdef __GLIBC__
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -79,7 +83,7 @@ __asm__(".text\n"
                                                ".balign 16\n"
                                                ".set number, number + 1\n"
                                                ".endr\n");
-#elif defined(__aarch64__)
+#else /* aarch64 */
 __asm__(".text\n"
         ".globl dlsym\n"
         ".type dlsym,%function\n"
@@ -112,8 +116,6 @@ __asm__(".text\n"
                                                ".balign 16\n"
                                                ".set number, number + 1\n"
                                                ".endr\n");
-#else
-#error "libmiguard is for x86-64 and aarch64"
 #endif
 
 /* ---- the C library's own ----------------------------------------------------------------------
@@ -248,3 +250,5 @@ MI_Module *preload_main(MI_Server *server, unsigned stub)
     MI_Module *module = function(server);
     return module != NULL ? wrap(server, module) : NULL;
 }
+
+#endif /* __GLIBC__ */

@@ -5,6 +5,8 @@
  */
 #include "tools/cli/shim_template.h"
 
+#include <stdint.h>
+
 #ifndef SHIM_TEMPLATE /* the Makefile has the place */
 #define SHIM_TEMPLATE "build/shim-template.so"
 #endif
@@ -15,16 +17,19 @@ __asm__(".section .rodata.shim_template,\"a\"\n"
         ".hidden shim_template_begin\n"
         "shim_template_begin:\n"
         ".incbin \"" SHIM_TEMPLATE "\"\n"
-        ".globl shim_template_end\n"
-        ".hidden shim_template_end\n"
-        "shim_template_end:\n"
-        ".byte 0\n"
+        ".Lshim_template_end:\n"
+        ".balign 8\n"
+        ".globl shim_template_size\n"
+        ".hidden shim_template_size\n"
+        "shim_template_size:\n"
+        ".quad .Lshim_template_end - shim_template_begin\n"
         ".previous\n");
 
-extern const unsigned char shim_template_begin[], shim_template_end[];
+extern const unsigned char shim_template_begin[];
+extern const uint64_t shim_template_size;
 
 const unsigned char *shim_template(size_t *ret_size)
 {
-    *ret_size = (size_t)(shim_template_end - shim_template_begin);
+    *ret_size = (size_t)shim_template_size;
     return shim_template_begin;
 }

@@ -50,10 +50,8 @@ uint16_t elf_own_machine(void)
 {
 #if defined(__x86_64__)
     return EM_X86_64;
-#elif defined(__aarch64__)
-    return EM_AARCH64;
 #else
-#error "libmiguard is for x86-64 and aarch64"
+    return EM_AARCH64;
 #endif
 }
 
