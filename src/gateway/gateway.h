@@ -114,7 +114,7 @@ void final_post_none(struct guarded_context *context, struct guarded_context *ho
 MI_Result final_post(struct guarded_context *context, const struct final_post *final);
 
 /* host_refusal.c: whether the host gave this session to other ids before; remembers it. */
-bool host_session_is_anothers(const MI_Session *session, const struct miguard_identity *identity);
+bool host_session_of_another(const MI_Session *session, const struct miguard_identity *identity);
 /* A denial by the host's own check gets a sentence that says so, and a record. answer is what the
  * host's Get* returned; OK for a callback. */
 void host_refusal_in_result(struct guarded_operation *operation, const struct guard_call *call,

@@ -451,7 +451,7 @@ static MI_Result ask_host(struct guarded_context *context, struct guarded_sessio
     MI_Result result = MI_Context_GetLocalSession(context->host, &session->inner);
     final_post_end_call(context);
     if (result == MI_RESULT_OK) {
-        session->of_another = host_session_is_anothers(&session->inner, &session->binding.identity);
+        session->of_another = host_session_of_another(&session->inner, &session->binding.identity);
     } else if (result == MI_RESULT_ACCESS_DENIED) {
         guard_refuse(&call, AUDIT_ACTION_SESSION_OPEN, AUDIT_REASON_HOST_REFUSED, GUARD_DENIED,
                      &refusal);

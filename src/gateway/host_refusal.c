@@ -65,16 +65,16 @@ static void remember(const MI_Session *session, const struct miguard_identity *i
     memcpy(seen->gid, identity->gid, sizeof(seen->gid));
 }
 
-bool host_session_is_anothers(const MI_Session *session, const struct miguard_identity *identity)
+bool host_session_of_another(const MI_Session *session, const struct miguard_identity *identity)
 {
     pthread_mutex_lock(&given.lock);
     const struct seen *seen = find_seen(session);
-    bool anothers = seen != NULL && !same_ids(seen, identity);
+    bool another = seen != NULL && !same_ids(seen, identity);
     if (seen == NULL) {
         remember(session, identity);
     }
     pthread_mutex_unlock(&given.lock);
-    return anothers;
+    return another;
 }
 
 /* ---- results --------------------------------------------------------------------------------- */

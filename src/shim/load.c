@@ -232,13 +232,14 @@ static struct shim_loaded *find_loaded(struct shim_load *load, void *_Atomic *st
 /* ---- the module ------------------------------------------------------------------------------
  */
 
-/* A newer version may have tables with more slots or other layouts (MI.h, MI_VERSION). charSize
- * differs in a module that was built for wide characters. */
+/* Another major version may have other layouts; a newer minor one has only more slots, and what the
+ * provider gets are the library's tables (gateway/wrapped_module.c). charSize differs in a module
+ * that was built for wide characters. */
 static bool module_usable(struct shim_load *load, const MI_Module *module)
 {
     if (module == NULL) {
         load_failed(load, "%s: its MI_Main returned NULL", load->shim->path);
-    } else if (module->version > MI_VERSION) {
+    } else if (module->version >> 16 > MI_MAJOR) {
         load_failed(load, "%s: it is of version %u.%u.%u of the API, newer than miguard",
                     load->shim->path, module->version >> 16, module->version >> 8 & 0xFF,
                     module->version & 0xFF);

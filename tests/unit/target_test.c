@@ -360,7 +360,7 @@ START_TEST(a_forked_child_has_its_own)
 END_TEST
 
 /* As a daemon that closes all descriptors and opens its own. */
-START_TEST(a_number_that_is_anothers_by_now)
+START_TEST(a_number_that_names_another_by_now)
 {
     int socket = -1, fd = -1;
     pid_t peer = connect_child(&socket);
@@ -678,7 +678,7 @@ int main(void)
     tcase_add_test(describing, wrong_arguments);
     tcase_add_test(peers, a_peer_has_a_process);
     tcase_add_test(peers, a_forked_child_has_its_own);
-    tcase_add_test(peers, a_number_that_is_anothers_by_now);
+    tcase_add_test(peers, a_number_that_names_another_by_now);
     tcase_add_loop_test(peers, without_a_pidfd, 0, sizeof(pidfd_rows) / sizeof(pidfd_rows[0]));
     tcase_add_test(peers, descriptors_are_scarce);
     tcase_add_loop_test(peers, a_peer_has_a_label, 0, sizeof(label_rows) / sizeof(label_rows[0]));

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -119,18 +120,36 @@ static bool read_all(int in, struct text *ret_text)
     return !ret_text->failed;
 }
 
+/* As sigabbrev_np(3), which older C libraries lack, for the signals that end a process whose code
+ * is wrong. */
+static const char *signal_name(int number, char text[16])
+{
+    static const struct {
+        int number;
+        const char *name;
+    } known[] = {{SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGABRT, "SIGABRT"},
+                 {SIGILL, "SIGILL"},   {SIGFPE, "SIGFPE"}, {SIGKILL, "SIGKILL"},
+                 {SIGTRAP, "SIGTRAP"}, {SIGSYS, "SIGSYS"}, {SIGTERM, "SIGTERM"}};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].number == number) {
+            return known[i].name;
+        }
+    }
+    snprintf(text, 16, "signal %d", number);
+    return text;
+}
+
 /* How the child ended without an answer, in a sentence. */
 static json_t *no_answer(int status)
 {
-    char why[128];
+    char why[128], name[16];
 
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
         snprintf(why, sizeof(why), "loading it did not end within %d seconds", PATIENCE);
     } else if (WIFSIGNALED(status)) {
-        snprintf(why, sizeof(why),
-                 "its code, or reading what it declares, ended the process by "
-                 "SIG%s",
-                 sigabbrev_np(WTERMSIG(status)));
+        snprintf(why, sizeof(why), "its code, or reading what it declares, ended the process by %s",
+                 signal_name(WTERMSIG(status), name));
     } else {
         snprintf(why, sizeof(why), "its code ended the process with status %d",
                  WEXITSTATUS(status));
