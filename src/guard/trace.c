@@ -15,20 +15,20 @@ void miguard_set_tracer(const struct miguard_tracer *tracer)
 }
 
 /* errno is the caller's, and what the function does with it is not known. */
-static void show(const struct trace *trace, struct miguard_traced_call *shown, bool allowed,
+static void show(const struct trace *trace, struct miguard_traced_call shown, bool allowed,
                  const struct refusal *refusal)
 {
     struct miguard_refusal exported;
     int kept = errno;
 
-    shown->size = sizeof(*shown);
-    shown->allowed = allowed;
-    shown->nanoseconds = clock_now_ns() - trace->started;
+    shown.size = sizeof(shown);
+    shown.allowed = allowed;
+    shown.nanoseconds = clock_now_ns() - trace->started;
     if (!allowed) {
         (void)refusal_export(refusal, &exported);
-        shown->refusal = &exported;
+        shown.refusal = &exported;
     }
-    trace->tracer->crossed(trace->tracer->data, shown);
+    trace->tracer->crossed(trace->tracer->data, &shown);
     errno = kept;
 }
 
@@ -43,7 +43,7 @@ void trace_use(const struct trace *trace, const struct guard_call *call, bool ag
 {
     const struct binding *binding = call->binding;
     const struct cim_names *names = call->names;
-    struct miguard_traced_call shown = {
+    const struct miguard_traced_call shown = {
         .call = call->action != NULL ? call->action : operation_name(call->operation),
         .provider = binding->provider,
         .name_space = names != NULL ? or_null(names->name_space) : NULL,
@@ -57,14 +57,14 @@ void trace_use(const struct trace *trace, const struct guard_call *call, bool ag
         .again = again,
         .bound = &binding->identity,
     };
-    show(trace, &shown, allowed, refusal);
+    show(trace, shown, allowed, refusal);
 }
 
 /* A binding whose identity could not be read has none to show. */
 void trace_bind(const struct trace *trace, const struct binding *binding, bool allowed,
                 const struct refusal *refusal)
 {
-    struct miguard_traced_call shown = {
+    const struct miguard_traced_call shown = {
         .call = operation_name(binding->opening),
         .provider = binding->provider,
         .resource = binding->resource,
@@ -73,17 +73,17 @@ void trace_bind(const struct trace *trace, const struct binding *binding, bool a
         .session = binding->session_id,
         .bound = binding->view != NULL ? &binding->identity : NULL,
     };
-    show(trace, &shown, allowed, refusal);
+    show(trace, shown, allowed, refusal);
 }
 
 void trace_handle(const struct trace *trace, enum operation operation, uint64_t handle_name,
                   const struct refusal *refusal)
 {
     bool context = operation == OPERATION_CONTEXT_CALL;
-    struct miguard_traced_call shown = {
+    const struct miguard_traced_call shown = {
         .call = operation_name(operation),
         .context = context ? handle_name : 0,
         .session = context ? 0 : handle_name,
     };
-    show(trace, &shown, false, refusal);
+    show(trace, shown, false, refusal);
 }

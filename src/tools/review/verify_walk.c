@@ -813,7 +813,7 @@ void walk_scanned(struct walk *walk, const char *fault, struct item *item)
 /* For a line by itself: its hash is made when it is needed. */
 void walk_line(struct walk *walk, const char *line, size_t length)
 {
-    struct item item;
+    struct item item = {0};
     size_t offset = 0;
     const char *fault = record_parse(line, length, &item.record, &offset);
 
