@@ -151,7 +151,7 @@ static bool write_large(size_t size, uint64_t sequence)
     struct audit_event event = refusal("Large");
     struct made_record made;
 
-    bound.group_count = (uint32_t)(size / 8); /* each {"id":0} at least */
+    bound.group_count = (uint32_t)(size / 2); /* each an id and a comma at least */
     bound.groups = calloc(bound.group_count, sizeof(gid_t));
     ck_assert_ptr_nonnull(bound.groups);
     event.bound = &bound;

@@ -9,6 +9,7 @@
 #include "tools/cli/run_trace.h"
 
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,7 +80,7 @@ static void print_line(const struct miguard_traced_call *call)
         add_refusal(&line, call->refusal);
     }
     text_format(&shown, "%10.3f ms  thread %d  %u:%u  %s%s%s %7.1f us  ",
-                (double)since_start() / 1e6, (int)gettid(), (unsigned)geteuid(),
+                (double)since_start() / 1e6, (int)syscall(SYS_gettid), (unsigned)geteuid(),
                 (unsigned)getegid(), look.colour && !call->allowed ? RED : "",
                 call->allowed ? "allowed" : "REFUSED", look.colour && !call->allowed ? PLAIN : "",
                 (double)call->nanoseconds / 1e3);
@@ -129,8 +130,8 @@ static void print_object(const struct miguard_traced_call *call)
 {
     json_t *json = json_pack(
         "{s:I, s:i, s:I, s:I, s:b, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}",
-        "time_ns", (json_int_t)since_start(), "thread", (int)gettid(), "uid", (json_int_t)geteuid(),
-        "gid", (json_int_t)getegid(), "allowed", call->allowed, "took_ns",
+        "time_ns", (json_int_t)since_start(), "thread", (int)syscall(SYS_gettid), "uid",
+        (json_int_t)geteuid(), "gid", (json_int_t)getegid(), "allowed", call->allowed, "took_ns",
         (json_int_t)call->nanoseconds, "again", call->again, "call", json_text(call->call),
         "namespace", json_text(call->name_space), "class", json_text(call->class_name), "method",
         json_text(call->method), "resource", json_text(call->resource), "object",
