@@ -108,6 +108,37 @@ static bool sample(struct look *look, uint64_t offset, struct narrow_mark *ret_m
            sample_within(look, offset, MOST, ret_mark);
 }
 
+/* The last record that begins in the last `size` bytes of a file of that length. */
+static bool last_within(struct look *look, uint64_t length, size_t size,
+                        struct narrow_mark *ret_mark)
+{
+    uint64_t start = length > size ? length - size : 0;
+    ssize_t got = read_at(look->fd, look->buffer, size, start);
+    const char *begin = look->buffer, *end = got > 0 ? begin + got : begin;
+
+    end = memrchr(begin, '\n', (size_t)(end - begin));
+    while (end != NULL && end > begin) {
+        const char *before = memrchr(begin, '\n', (size_t)(end - begin));
+        if (before == NULL && start > 0) {
+            return false; /* the line begins earlier */
+        }
+        const char *at = before != NULL ? before + 1 : begin;
+        struct narrow_mark mark = {.offset = start + (uint64_t)(at - begin)};
+        if (read_mark_line(look, at, (size_t)(end - at), &mark)) {
+            *ret_mark = mark;
+            return true;
+        }
+        end = before;
+    }
+    return false;
+}
+
+/* What is behind the last multiple of the grain would otherwise be seen by no sample. */
+static bool sample_last(struct look *look, uint64_t length, struct narrow_mark *ret_mark)
+{
+    return last_within(look, length, FIRST, ret_mark) || last_within(look, length, MOST, ret_mark);
+}
+
 /* Compared with all before it. highest: their highest time. */
 static bool in_order(const struct narrow_mark *before, const struct narrow_mark *mark,
                      int64_t highest)
@@ -115,30 +146,41 @@ static bool in_order(const struct narrow_mark *before, const struct narrow_mark 
     return mark->sequence > before->sequence && mark->time >= highest - SLACK;
 }
 
-/* Two multiples of the grain may lead to one line, when it is a long one. */
+/* False: it is not in order. A line may be met twice: by two multiples of the grain when it is a
+ * long one, and as the last. */
+static bool add_mark(struct narrow_marks *marks, const struct narrow_mark *mark, int64_t *highest)
+{
+    const struct narrow_mark *before = marks->count > 0 ? &marks->list[marks->count - 1] : NULL;
+
+    if (before != NULL && before->offset >= mark->offset) {
+        return true;
+    }
+    if (before != NULL && !in_order(before, mark, *highest)) {
+        return false;
+    }
+    *highest = mark->time > *highest ? mark->time : *highest;
+    marks->list[marks->count++] = *mark;
+    return true;
+}
+
 static void look_at_all(struct look *look, uint64_t size, uint64_t grain,
                         struct narrow_marks *marks)
 {
     int64_t highest = INT64_MIN;
+    struct narrow_mark mark;
 
     marks->ordered = true;
-    for (uint64_t offset = 0; offset < size; offset += grain) {
-        struct narrow_mark mark;
-        if (!sample(look, offset, &mark)) {
+    for (uint64_t offset = 0; offset < size && marks->ordered; offset += grain) {
+        if (sample(look, offset, &mark)) {
+            marks->ordered = add_mark(marks, &mark, &highest);
+        } else {
             /* Behind the last record there may be none. */
-            marks->ordered = marks->ordered && offset > 0 && offset + MOST > size;
-            return;
+            marks->ordered = offset > 0 && offset + MOST > size;
+            break;
         }
-        const struct narrow_mark *before = marks->count > 0 ? &marks->list[marks->count - 1] : NULL;
-        if (before != NULL && before->offset == mark.offset) {
-            continue;
-        }
-        if (before != NULL && !in_order(before, &mark, highest)) {
-            marks->ordered = false;
-            return;
-        }
-        highest = mark.time > highest ? mark.time : highest;
-        marks->list[marks->count++] = mark;
+    }
+    if (marks->ordered && sample_last(look, size, &mark)) {
+        marks->ordered = add_mark(marks, &mark, &highest);
     }
 }
 
@@ -148,7 +190,7 @@ bool narrow_look(int fd, uint64_t size, uint64_t grain, struct narrow_marks *ret
         grain *= 2;
     }
     struct look look = {.fd = fd, .kinds = record_kinds_new(), .buffer = base_alloc(1, MOST)};
-    struct narrow_marks marks = {.list = base_alloc(size / grain + 2, sizeof(*marks.list))};
+    struct narrow_marks marks = {.list = base_alloc(size / grain + 3, sizeof(*marks.list))};
     bool good = look.buffer != NULL && marks.list != NULL;
 
     if (good) {

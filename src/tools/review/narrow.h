@@ -5,11 +5,12 @@
  *
  * What it relies on, per file: records are written under the log's lock, so numbers ascend; and no
  * record is more than NARROW_SLACK seconds older than one before it, since a record waits for a
- * window of repeats at the longest. Both are looked at in a sample every NARROW_GRAIN bytes, and
- * where one does not hold the file is read as a whole: after the clock was set back, in a file that
- * was put together or edited, or where a sample has no record. A disorder between two samples that
- * neither of them shows is not seen. Such a file can be read with --whole. That the numbers of a
- * process ascend is not relied on: what is not found by them is looked for everywhere.
+ * window of repeats at the longest. Both are looked at in a sample every NARROW_GRAIN bytes and in
+ * the last record, and where one does not hold the file is read as a whole: after the clock was set
+ * back, in a file that was put together or edited, or where a sample has no record. A disorder
+ * between two samples that neither of them shows is not seen. Such a file can be read with --whole.
+ * That the numbers of a process ascend is not relied on: what is not found by them is looked for
+ * everywhere.
  */
 #ifndef TOOLS_REVIEW_NARROW_H
 #define TOOLS_REVIEW_NARROW_H
