@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -308,6 +309,21 @@ static bool write_policy(const char *text)
            fclose(file) == 0;
 }
 
+/* An operation that the case before left open may be ended by a thread of its own. */
+static bool configure(const struct miguard_config *config, struct miguard_error *reterr)
+{
+    const struct timespec pause = {0, 10 * 1000 * 1000};
+    enum miguard_status status = MIGUARD_BAD_STATE;
+
+    for (int i = 0; i < 500 && status == MIGUARD_BAD_STATE; i++) {
+        if (i > 0) {
+            nanosleep(&pause, NULL);
+        }
+        status = miguard_configure(config, reterr);
+    }
+    return status == MIGUARD_OK;
+}
+
 /* False: it could not be asked. */
 static bool ask_guard(const char *policy_text)
 {
@@ -318,7 +334,7 @@ static bool ask_guard(const char *policy_text)
     config.audit_file = log_path();
     config.policy = policy_file;
     config.repeat_window = 3600;
-    if (!write_policy(policy_text) || miguard_configure(&config, &error) != MIGUARD_OK ||
+    if (!write_policy(policy_text) || !configure(&config, &error) ||
         miguard_guard_context(&host->context, &context) != MI_RESULT_OK) {
         printf("%s %s\n%s", error.step, error.detail, policy_text);
         return false;
