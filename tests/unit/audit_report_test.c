@@ -120,6 +120,51 @@ START_TEST(test_counts)
 }
 END_TEST
 
+/* The threads that read look up report_fields alone: nothing that a report shows needs another. */
+START_TEST(test_fields_are_enough)
+{
+    static const struct review_line lines[] = {
+        {.as_user = 65534,
+         .repeats = 7,
+         .method = "Stop",
+         .mismatch = "[\"euid\",\"groups\"]",
+         .on_top = ",\"rule\":{\"name\":\"r\",\"reference\":\"f:1:2\"}",
+         .in_miguard = ",\"call_site\":{\"module\":\"m.so\",\"offset\":\"00000000000001ff\","
+                       "\"symbol\":\"f\"},\"resource\":\"/srv\",\"object\":\"i\""},
+        {.as_user = 33, .would_deny = true},
+        {.allowed = true, .time = "2026-03-01T14:00:00.000000Z"},
+        {.action = "policy-load", .allowed = true, .operation = ""},
+        {.action = "from-a-later-version", .operation = "upload", .class_name = ""},
+        {.action = "records-lost",
+         .allowed = true,
+         .in_miguard = ",\"lost\":{\"sink\":\"file\",\"count\":3,\"cause\":\"busy\"}"},
+    };
+    struct report *all = report_new(), *some = report_new();
+    struct text facts = TEXT_EMPTY, text[2] = {TEXT_EMPTY, TEXT_EMPTY};
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct record record = review_record(&lines[i]);
+        struct record line = {.line = record.line, .length = record.length}, few = line;
+        for (size_t j = 0; j < report_fields.count; j++) {
+            few.field[report_fields.list[j]] = record.field[report_fields.list[j]];
+        }
+        ck_assert(report_add(all, &record, &place));
+        text_clear(&facts);
+        report_facts(&few, &facts);
+        ck_assert(report_add_facts(some, &line, (struct slice){facts.data, facts.length}, &place));
+    }
+    report_write_json(&text[0], all, 100);
+    report_write_json(&text[1], some, 100);
+    ck_assert_str_eq(text[0].data, text[1].data);
+    ck_assert_ptr_nonnull(strstr(text[0].data, "m.so+0x00000000000001ff f"));
+    text_release(&text[0]);
+    text_release(&text[1]);
+    text_release(&facts);
+    report_free(all);
+    report_free(some);
+}
+END_TEST
+
 /* An own action counts under its name, beside the operations of MI. */
 START_TEST(test_own_actions)
 {
@@ -473,6 +518,7 @@ int main(void)
 
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_counts);
+    tcase_add_test(tests, test_fields_are_enough);
     tcase_add_test(tests, test_own_actions);
     tcase_add_test(tests, test_losses);
     tcase_add_test(tests, test_losses_that_contradict);

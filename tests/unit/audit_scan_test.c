@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "support/audit_generate.h"
 #include "tools/review/query.h"
+#include "tools/review/report.h"
 
 enum { FILES = 3, RECORDS = 700, LONG = 1024 * 1024 + 200000 };
 
@@ -367,6 +368,47 @@ static struct text read_whole(const struct way *way, enum read_order order, size
     return out;
 }
 
+static void write_facts(const void *context, const struct record *record, struct text *text)
+{
+    (void)context;
+    report_facts(record, text);
+}
+
+/* What a report of all of it says. */
+static struct text report_whole(const struct way *way, enum read_order order, size_t count,
+                                const struct query *query)
+{
+    struct scan_filter filter = {.matches = matches, .context = query, .write = write_facts};
+    const char *files[FILES] = {paths[0], paths[1], paths[2]}, *fault = NULL;
+    struct report *report = report_new();
+    struct text out = TEXT_EMPTY;
+    struct log_reader *reader = NULL;
+    struct record record;
+    struct read_place place;
+    enum read_result result;
+
+    ck_assert_int_eq(read_open(files, count, order, &reader, NULL), MIGUARD_OK);
+    query_fields(query, &filter.wanted);
+    filter.written = &report_fields;
+    ck_assert(!way->only || read_only(reader, &filter, way->threads));
+    while ((result = read_next(reader, &record, &place, &fault)) != READ_END) {
+        report->broken += result == READ_BROKEN;
+        if (result == READ_RECORD && way->only) {
+            ck_assert(report_add_facts(report, &record, read_text(reader), &place));
+        } else if (result == READ_RECORD && query_matches(query, &record)) {
+            ck_assert(report_add(report, &record, &place));
+        }
+    }
+    read_close(reader);
+    report_write_json(&out, report, 1000);
+    for (size_t i = 0; i < report->refusals.seen && i < report->refusals.size; i++) {
+        text_append(&out, report->refusals.lines[i].data);
+    }
+    report_free(report);
+    ck_assert(!out.failed);
+    return out;
+}
+
 static const struct {
     const char *option, *value;
 } conditions[] = {
@@ -386,13 +428,21 @@ static void check_ways(size_t count, enum read_order order, const struct query *
                                          };
     struct text expected = read_whole(&plain, order, count, query);
 
+    struct text report = report_whole(&plain, order, count, query);
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         struct text got = read_whole(&ways[i], order, count, query);
         ck_assert_msg(expected.length == got.length &&
                           (got.length == 0 || memcmp(expected.data, got.data, got.length) == 0),
                       "way %zu: %zu bytes, not %zu", i, got.length, expected.length);
         text_release(&got);
+        if (ways[i].writes) {
+            got = report_whole(&ways[i], order, count, query);
+            ck_assert_msg(strcmp(report.data, got.data) == 0, "way %zu, report: %s, not %s", i,
+                          got.data, report.data);
+            text_release(&got);
+        }
     }
+    text_release(&report);
     text_release(&expected);
 }
 

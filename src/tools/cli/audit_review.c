@@ -39,8 +39,7 @@ static int open_review(const struct review *review, const struct scan_filter *fi
 /* For review_texts(): both halves of a filter have one context. */
 struct writing {
     const struct query *query;
-    review_write write;
-    const void *context;
+    const struct review_way *way;
 };
 
 static bool writing_matches(const void *context, const struct record *record)
@@ -52,15 +51,14 @@ static bool writing_matches(const void *context, const struct record *record)
 static void writing_write(const void *context, const struct record *record, struct text *text)
 {
     const struct writing *writing = context;
-    writing->write(writing->context, record, text);
+    writing->way->write(writing->way->context, record, text);
 }
 
-/* What write() makes of a record takes the place of its line: function prints it. Both conditions
- * and write() are asked in the threads of the reader. */
-int review_texts(struct review *review, review_write write, const void *context,
-                 review_text function, void *to)
+/* What write() makes of a record is handed to function beside its line. Both conditions and write()
+ * are asked in the threads of the reader. */
+int review_texts(struct review *review, const struct review_way *way)
 {
-    const struct writing writing = {review->conditions.query, write, context};
+    const struct writing writing = {review->conditions.query, way};
     struct log_reader *reader = NULL;
     struct record record;
     struct read_place place;
@@ -69,10 +67,10 @@ int review_texts(struct review *review, review_write write, const void *context,
     filter.context = &writing;
     filter.matches = writing_matches;
     filter.write = writing_write;
+    filter.written = way->fields;
     int status = open_review(review, &filter, &reader);
     while (status == CLI_YES && audit_next(reader, &review->walk, &record, &place)) {
-        const struct slice made = read_text(reader);
-        status = function(to, made.at, made.length);
+        status = way->function(way->to, &record, &place, read_text(reader));
     }
     read_close(reader);
     return status;

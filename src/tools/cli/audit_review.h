@@ -34,12 +34,21 @@ int review_walk(struct review *review, review_record function, void *context);
 
 /* Appends what the record becomes. Called by several threads at once. */
 typedef void (*review_write)(const void *context, const struct record *record, struct text *text);
-/* As review_record, with what review_write made. */
-typedef int (*review_text)(void *context, const char *bytes, size_t length);
+/* As review_record, with what review_write made. Of the record only the line is there. */
+typedef int (*review_text)(void *context, const struct record *line, const struct read_place *place,
+                           struct slice made);
+
+/* How a record becomes text, and what is done with the text. */
+struct review_way {
+    review_write write;
+    const void *context;                       /* of write() */
+    const struct record_fields_wanted *fields; /* that write() asks for; NULL: all */
+    review_text function;
+    void *to; /* its context */
+};
 
 /* As review_walk(), for a command that turns each record into text. */
-int review_texts(struct review *review, review_write write, const void *context,
-                 review_text function, void *to);
+int review_texts(struct review *review, const struct review_way *way);
 
 /* Writes to stdout; CLI_YES, or CLI_UNABLE after a message when it cannot be written. */
 int review_print(const char *bytes, size_t length);

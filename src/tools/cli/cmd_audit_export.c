@@ -43,17 +43,20 @@ static void translate(const void *context, const struct record *record, struct t
 
 /* A program gets the bytes; a terminal must not be moved by them. A failed write ends the walk with
  * review_print()'s message. */
-static int add(void *context, const char *bytes, size_t length)
+static int add(void *context, const struct record *line, const struct read_place *place,
+               struct slice made)
 {
     struct request *request = context;
 
+    (void)line;
+    (void)place;
     request->records++;
     if (request->terminal) {
         /* CEF and the parameters of RFC 5424 are escaped already; what is left is JSON. */
-        bool printed = print_json_text(stdout, bytes, length);
+        bool printed = print_json_text(stdout, made.at, made.length);
         return printed ? CLI_YES : complain(CLI_UNABLE, "standard output cannot be written");
     }
-    return fwrite(bytes, 1, length, stdout) == length ? CLI_YES : review_print("", 1);
+    return fwrite(made.at, 1, made.length, stdout) == made.length ? CLI_YES : review_print("", 1);
 }
 
 /* For people who check the mapping: the table that the export itself uses. */
@@ -68,8 +71,11 @@ static int print_mapping(void)
 /* The exit status is 1 when no record matched, as with search. */
 static int export_records(struct request *request)
 {
+    const struct review_way way = {
+        .write = translate, .context = request, .function = add, .to = request};
+
     request->terminal = isatty(STDOUT_FILENO) != 0;
-    int status = review_texts(&request->review, translate, request, add, request);
+    int status = review_texts(&request->review, &way);
     if (status != CLI_YES) {
         return status;
     }

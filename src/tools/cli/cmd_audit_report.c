@@ -2,8 +2,9 @@
 /*
  * miguard audit report: sums up matching records as text, JSON or a page.
  *
- * sum_up() adds every matching record to the report (report_add(), which is bounded in memory),
- * write_out() renders it in the form that was asked for, and replace() puts a page into its file.
+ * sum_up() adds every matching record to the report (take_facts() in the threads that read, add()
+ * in the order of the records; it is bounded in memory), write_out() renders it in the form that
+ * was asked for, and replace() puts a page into its file.
  *
  * A page for --html is one file without script or network, made to be sent or kept. It is readable
  * by its owner alone, since it holds names of users and what they were refused.
@@ -50,13 +51,22 @@ static const struct option_row options[] = {
     NUMBER("--top", "N", struct request, top, 1, MOST_KEYS, "keys in each list", .preset = 10),
 };
 
+/* In the threads that read. */
+static void take_facts(const void *context, const struct record *record, struct text *text)
+{
+    (void)context;
+    report_facts(record, text);
+}
+
 /* Only out of memory ends the walk. */
-static int add(void *context, const struct record *record, const struct read_place *place)
+static int add(void *context, const struct record *line, const struct read_place *place,
+               struct slice facts)
 {
     struct request *request = context;
 
-    return report_add(request->report, record, place) ? CLI_YES
-                                                      : complain(CLI_UNABLE, "out of memory");
+    return report_add_facts(request->report, line, facts, place)
+               ? CLI_YES
+               : complain(CLI_UNABLE, "out of memory");
 }
 
 /* ---- writing a file --------------------------------------------------------------------------*/
@@ -149,13 +159,15 @@ static int write_out(const struct request *request)
  * same, since an empty result is an answer too. */
 static int sum_up(struct request *request)
 {
+    const struct review_way way = {
+        .write = take_facts, .fields = &report_fields, .function = add, .to = request};
     struct audit_walk *walked = &request->review.walk;
 
     request->report = report_new();
     if (request->report == NULL) {
         return complain(CLI_UNABLE, "out of memory");
     }
-    int status = review_walk(&request->review, add, request);
+    int status = review_texts(&request->review, &way);
     if (status != CLI_YES) {
         return status;
     }

@@ -41,12 +41,23 @@ enum record_field later_name_field(enum record_field id, enum directory_kind *re
     return RECORD_FIELD_COUNT;
 }
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct utsname host;
+
+/* One reading has one answer for all records, and no system call for each of them. */
+static void ask_host(void)
+{
+    if (uname(&host) != 0) {
+        host.nodename[0] = '\0';
+    }
+}
+
 /* By the node name, which is what the writer put into the record. An id of another host may belong
  * to a different person there. */
 static bool is_of_this_host(const struct record *record)
 {
-    struct utsname host;
-    return uname(&host) == 0 && record_is(record, RECORD_HOST, host.nodename);
+    pthread_once(&once, ask_host);
+    return host.nodename[0] != '\0' && record_is(record, RECORD_HOST, host.nodename);
 }
 
 /* Without asking the directory: query.c looks a name up once and then needs only this. */

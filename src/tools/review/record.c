@@ -681,11 +681,11 @@ bool slice_is(const struct slice *slice, const char *text)
     if (slice->at == NULL) {
         return false;
     }
-    size_t left = strlen(text);
     inside(slice, &at, &end);
     if (at < end && *at != '\\' && *at != *text) { /* the usual no */
         return false;
     }
+    size_t left = strlen(text);
     while (next_run(&at, end, bytes, &run)) {
         if (run.length > left || memcmp(run.at, text, run.length) != 0) {
             return false;

@@ -256,20 +256,27 @@ void record_like_all(const struct record_kinds *kinds, struct record *ret_record
     }
 }
 
-/* In any order, so each is searched from the first shift; these are few. */
+/* Most are asked for in the order of the line: a field that stands before the last one is searched
+ * from the first shift again. */
 void record_like_some(const struct record_kinds *kinds, const struct record_fields_wanted *wanted,
                       struct record *ret_record)
 {
     const struct kind *kind = &kinds->list[kinds->last];
 
+    uint16_t before = 0;
+    size_t at = 0;
+
     ret_record->line = kinds->line;
     ret_record->length = kinds->length;
     for (size_t i = 0; i < wanted->count; i++) {
         uint16_t place = kind->place[wanted->list[i]];
-        size_t at = 0;
-        ret_record->field[wanted->list[i]] =
-            place == 0 ? (struct slice){NULL, 0}
-                       : field_slice(kinds, &kind->fields[place - 1], &at);
+        if (place == 0) {
+            ret_record->field[wanted->list[i]] = (struct slice){NULL, 0};
+            continue;
+        }
+        at = place < before ? 0 : at;
+        before = place;
+        ret_record->field[wanted->list[i]] = field_slice(kinds, &kind->fields[place - 1], &at);
     }
 }
 

@@ -3,10 +3,10 @@
  * Sums records up in bounded memory, for `miguard audit report`. html.c and report_write.c write
  * it.
  *
- * report_add() counts a record under each list (add_people and the like), in the timeline
- * (report_timeline.c) and, for refusals, losses, space and policies, keeps its line in a ring. A
- * list is a hash table for finding a key and a heap whose first element is the key that makes room
- * next. Everything is bounded; see report.h for what that costs.
+ * report_add() asks report_facts.c what a record counts as, and report_add_facts() counts it under
+ * each list, in the timeline (report_timeline.c) and, for refusals, losses, space and policies,
+ * keeps its line in a ring. A list is a hash table for finding a key and a heap whose first element
+ * is the key that makes room next. Everything is bounded; see report.h for what that costs.
  */
 #include "tools/review/report.h"
 
@@ -118,18 +118,6 @@ static void sift_down(struct report_keys *keys, uint32_t place)
     put(keys, place, key);
 }
 
-/* FNV-1a is not proof against chosen keys: who floods the log can slow a report down, and change no
- * count. */
-static uint64_t hash_of(const char *text, size_t length)
-{
-    uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
-
-    for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001B3);
-    }
-    return hash;
-}
-
 /* Taken at the first key of a list, since most logs leave several lists empty. False out of memory;
  * may be called again then. */
 static bool keys_ready(struct report_keys *keys)
@@ -174,53 +162,60 @@ static void unlink_key(struct report_keys *keys, uint32_t key)
     *link = keys->keys[key].next;
 }
 
+/* The heap, which nothing needed before. */
+static void fill_heap(struct report_keys *keys)
+{
+    for (uint32_t i = 0; i < keys->count; i++) {
+        put(keys, i, i);
+    }
+    for (uint32_t i = keys->count / 2; i-- > 0;) {
+        sift_down(keys, i);
+    }
+    keys->full = true;
+}
+
+/* Takes the lightest out. Its place in the heap is kept. */
+static uint32_t make_room(struct report_keys *keys, struct report_count *ret_before)
+{
+    if (!keys->full) {
+        fill_heap(keys);
+    }
+    uint32_t key = keys->heap[0];
+    struct report_key *old = &keys->keys[key];
+    *ret_before = old->count;
+    add_count(&keys->others, &old->count);
+    add_count(ret_before, &old->before);
+    keys->removed++;
+    unlink_key(keys, key);
+    base_free(old->text);
+    return key;
+}
+
 /* Room for one more: a new place, or that of the lightest. text belongs to the list from now on. */
 static uint32_t take_place(struct report_keys *keys, char *text, uint64_t hash)
 {
     struct report_count before = {0};
-    uint32_t key = keys->count;
+    uint32_t key = keys->count < REPORT_KEYS ? keys->count++ : make_room(keys, &before);
 
-    if (keys->count < REPORT_KEYS) {
-        keys->count++;
-        put(keys, key, key);
-    } else {
-        key = keys->heap[0];
-        struct report_key *old = &keys->keys[key];
-        before = old->count;
-        add_count(&keys->others, &old->count);
-        add_count(&before, &old->before);
-        keys->removed++;
-        unlink_key(keys, key);
-        base_free(old->text);
-    }
-    uint32_t place = keys->keys[key].place;
     keys->keys[key] = (struct report_key){.text = text,
                                           .hash = hash,
                                           .before = before,
-                                          .place = place,
+                                          .place = keys->full ? keys->keys[key].place : 0,
                                           .next = keys->buckets[hash % BUCKETS]};
     keys->buckets[hash % BUCKETS] = key;
     return key;
 }
 
 /* The key is found or takes a place, then counted and moved in the heap. False out of memory. */
-static bool keys_add(struct report_keys *keys, struct text *text, const struct report_count *count)
+static bool keys_add(struct report_keys *keys, uint64_t hash, const char *text,
+                     const struct report_count *count)
 {
-    if (text->failed || !keys_ready(keys)) {
+    if (!keys_ready(keys)) {
         return false;
     }
-    uint64_t hash = hash_of(text->data, text->length);
-    if (text->length > REPORT_KEY_LENGTH) { /* differs by what is cut off as well */
-        /* Room for the mark with the hash of the whole. */
-        text->length = REPORT_KEY_LENGTH - 32;
-        text_format(text, "... #%016llx", (unsigned long long)hash);
-        if (text->failed) {
-            return false;
-        }
-    }
-    uint32_t key = find_key(keys, hash, text->data);
+    uint32_t key = find_key(keys, hash, text);
     if (key == NONE) {
-        char *copy = base_copy_text(text->data);
+        char *copy = base_copy_text(text);
         if (copy == NULL) {
             return false;
         }
@@ -229,8 +224,10 @@ static bool keys_add(struct report_keys *keys, struct text *text, const struct r
     add_count(&keys->keys[key].count, count);
     /* A new key may be lighter than its parent, a counted one heavier than its children; one of the
      * two does nothing. */
-    sift_up(keys, keys->keys[key].place);
-    sift_down(keys, keys->keys[key].place);
+    if (keys->full) {
+        sift_up(keys, keys->keys[key].place);
+        sift_down(keys, keys->keys[key].place);
+    }
     return true;
 }
 
@@ -312,22 +309,20 @@ static bool ring_add(struct report_ring *ring, uint32_t size, const struct recor
     if (ring->lines == NULL) {
         return false;
     }
-    struct text line = TEXT_EMPTY;
+    struct text *line = &ring->lines[ring->next];
+    text_clear(line); /* its memory is used again: most lines are of one length */
     if (record->length <= REPORT_LINE) {
-        text_append_bytes(&line, record->line, record->length);
+        text_append_bytes(line, record->line, record->length);
     } else {
-        append_shortened(&line, record);
+        append_shortened(line, record);
     }
-    if (line.length > REPORT_LINE) { /* whatever that is, no writer of ours wrote it */
-        text_release(&line);
-        text_append(&line, "{}");
+    if (line->length > REPORT_LINE) { /* whatever that is, no writer of ours wrote it */
+        text_release(line);
+        text_append(line, "{}");
     }
-    if (line.failed) {
-        text_release(&line);
+    if (line->failed) {
         return false;
     }
-    text_release(&ring->lines[ring->next]);
-    ring->lines[ring->next] = line;
     ring->next = (ring->next + 1) % ring->size;
     ring->seen++;
     return true;
@@ -340,170 +335,6 @@ static void ring_release(struct report_ring *ring)
         text_release(&ring->lines[i]);
     }
     base_free(ring->lines);
-}
-
-/* ---- what a record is counted under ----------------------------------------------------------*/
-
-/* All events of the record under exactly one of the four. */
-static struct report_count count_of(const struct record *record)
-{
-    struct report_count count = {0};
-    uint64_t events = export_repeats(record);
-
-    if (!export_is_decision(record)) {
-        count.other = events;
-    } else if (record_is(record, RECORD_DECISION, "deny")) {
-        count.refused = events;
-    } else if (record_is(record, RECORD_WOULD_DENY, "true")) {
-        count.would = events;
-    } else {
-        count.allowed = events;
-    }
-    return count;
-}
-
-/* Releases the key. An empty one is not counted: the record lacks the field. */
-static bool add_text(struct report *report, enum report_list list, struct text *key,
-                     const struct report_count *count)
-{
-    bool added = !key->failed && (key->length == 0 || keys_add(&report->lists[list], key, count));
-
-    text_release(key);
-    return added;
-}
-
-/* A list whose key is one field as it stands. */
-static bool add_field(struct report *report, enum report_list list, const struct record *record,
-                      enum record_field field, const struct report_count *count)
-{
-    struct text key = TEXT_EMPTY;
-
-    export_field(&key, EXPORT_PLAIN, record, field);
-    return add_text(report, list, &key, count);
-}
-
-/* The pair only where the record has both. Each is counted, even when the one before failed, so
- * that all texts are released. */
-static bool add_people(struct report *report, const struct record *record,
-                       const struct report_count *count)
-{
-    struct text bound = TEXT_EMPTY, current = TEXT_EMPTY, pair = TEXT_EMPTY;
-
-    if (export_has(record, RECORD_BOUND_USER_ID)) {
-        export_person(&bound, EXPORT_PLAIN, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
-    }
-    if (export_has(record, RECORD_CURRENT_USER_ID)) {
-        export_person(&current, EXPORT_PLAIN, record, RECORD_CURRENT_USER_ID,
-                      RECORD_CURRENT_USER_NAME);
-    }
-    if (bound.length > 0 && current.length > 0) {
-        text_append_bytes(&pair, bound.data, bound.length);
-        text_append(&pair, " -> ");
-        text_append_bytes(&pair, current.data, current.length);
-    }
-    bool added = add_text(report, REPORT_BOUND, &bound, count);
-    added = add_text(report, REPORT_CURRENT, &current, count) && added;
-    return add_text(report, REPORT_PAIR, &pair, count) && added;
-}
-
-/* A record counts under each component that differed, so this list adds up to more than the
- * refusals. */
-static bool add_components(struct report *report, const struct record *record,
-                           const struct report_count *count)
-{
-    struct slice item;
-
-    for (size_t at = 0; record_item(record, RECORD_MISMATCH, &at, &item);) {
-        struct text key = TEXT_EMPTY;
-        export_slice(&key, EXPORT_PLAIN, &item);
-        if (!add_text(report, REPORT_COMPONENT, &key, count)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* With its place: the same name may stand in two versions of a file. */
-static bool add_rule(struct report *report, const struct record *record,
-                     const struct report_count *count)
-{
-    struct text key = TEXT_EMPTY;
-
-    export_field(&key, EXPORT_PLAIN, record, RECORD_RULE);
-    if (key.length > 0 && export_has(record, RECORD_RULE_SOURCE)) {
-        text_append(&key, " at ");
-        export_field(&key, EXPORT_PLAIN, record, RECORD_RULE_SOURCE);
-    }
-    return add_text(report, REPORT_RULE, &key, count);
-}
-
-/* Methods of two classes have nothing but their name in common. */
-static bool add_method(struct report *report, const struct record *record,
-                       const struct report_count *count)
-{
-    struct text key = TEXT_EMPTY;
-
-    if (!export_has(record, RECORD_METHOD)) {
-        return true;
-    }
-    export_field(&key, EXPORT_PLAIN, record, RECORD_CLASS);
-    text_append(&key, key.length > 0 ? "." : "");
-    export_field(&key, EXPORT_PLAIN, record, RECORD_METHOD);
-    return add_text(report, REPORT_METHOD, &key, count);
-}
-
-/* Module, offset and symbol, as far as the record has them. */
-static bool add_site(struct report *report, const struct record *record,
-                     const struct report_count *count)
-{
-    struct text key = TEXT_EMPTY;
-
-    export_field(&key, EXPORT_PLAIN, record, RECORD_SITE_MODULE);
-    if (export_has(record, RECORD_SITE_OFFSET)) {
-        text_append(&key, "+0x");
-        export_field(&key, EXPORT_PLAIN, record, RECORD_SITE_OFFSET);
-    }
-    if (export_has(record, RECORD_SITE_SYMBOL)) {
-        text_append(&key, " ");
-        export_field(&key, EXPORT_PLAIN, record, RECORD_SITE_SYMBOL);
-    }
-    return add_text(report, REPORT_SITE, &key, count);
-}
-
-/* A process id comes again; with the entity it does not. The name of the program comes first, for
- * the reader. */
-static bool add_process(struct report *report, const struct record *record,
-                        const struct report_count *count)
-{
-    struct text key = TEXT_EMPTY;
-
-    if (!export_has(record, RECORD_PID)) {
-        return true;
-    }
-    export_field(&key, EXPORT_PLAIN, record,
-                 export_has(record, RECORD_PROCESS_NAME) ? RECORD_PROCESS_NAME : RECORD_EXECUTABLE);
-    text_append(&key, key.length > 0 ? " pid " : "pid ");
-    export_field(&key, EXPORT_PLAIN, record, RECORD_PID);
-    if (export_has(record, RECORD_ENTITY)) {
-        text_append(&key, " entity ");
-        export_field(&key, EXPORT_PLAIN, record, RECORD_ENTITY);
-    }
-    return add_text(report, REPORT_PROCESS, &key, count);
-}
-
-/* The lists that only a decision has. */
-static bool add_decision(struct report *report, const struct record *record,
-                         const struct report_count *count)
-{
-    return add_people(report, record, count) && add_components(report, record, count) &&
-           add_rule(report, record, count) && add_site(report, record, count) &&
-           add_field(report, REPORT_PROVIDER, record, RECORD_PROVIDER, count) &&
-           add_field(report, REPORT_REASON, record, RECORD_REASON, count) &&
-           add_field(report, REPORT_OPERATION, record, RECORD_OPERATION, count) &&
-           add_field(report, REPORT_CLASS, record, RECORD_CLASS, count) &&
-           add_method(report, record, count) &&
-           add_field(report, REPORT_NAMESPACE, record, RECORD_NAMESPACE, count) &&
-           add_field(report, REPORT_RESOURCE, record, RECORD_RESOURCE, count);
 }
 
 /* ---- losses ----------------------------------------------------------------------------------*/
@@ -590,24 +421,17 @@ static uint64_t add_losses(struct report *report, const struct record *record)
 /* ---- a record --------------------------------------------------------------------------------*/
 
 /* Keeps the line, when it is of a kind that the report shows one by one. */
-static bool add_line(struct report *report, const struct record *record)
+static bool add_line(struct report *report, enum report_shown shown, const struct record *record)
 {
-    enum audit_action action;
-
-    if (export_is_refusal(record)) {
+    switch (shown) {
+    case REPORT_SHOWN_REFUSAL:
         report->refusal_records++;
         return ring_add(&report->refusals, REPORT_REFUSALS, record);
-    }
-    if (!export_action(record, &action)) {
-        return true;
-    }
-    switch (action) {
-    case AUDIT_ACTION_RECORDS_LOST:
+    case REPORT_SHOWN_LOSS:
         return ring_add(&report->gaps, REPORT_MARKS, record);
-    case AUDIT_ACTION_AUDIT_SPACE:
+    case REPORT_SHOWN_SPACE:
         return ring_add(&report->spaces, REPORT_MARKS, record);
-    case AUDIT_ACTION_POLICY_LOAD:
-    case AUDIT_ACTION_POLICY_REFUSED:
+    case REPORT_SHOWN_POLICY:
         return ring_add(&report->policies, REPORT_MARKS, record);
     default:
         return true;
@@ -615,36 +439,87 @@ static bool add_line(struct report *report, const struct record *record)
 }
 
 /* A record without a time is counted everywhere but in the timeline. */
-static bool add_time(struct report *report, const struct record *record,
-                     const struct report_count *count, uint64_t lost)
+static bool add_time(struct report *report, const struct report_facts *facts, uint64_t lost)
 {
-    int64_t time;
-
-    if (!record_time(record, RECORD_TIMESTAMP, &time)) {
+    if (!facts->timed) {
         report->untimed++;
         return true;
     }
-    report->first = time < report->first ? time : report->first;
-    report->last = time > report->last ? time : report->last;
-    return report_time_add(&report->timeline, time / 1000000000, count, lost);
+    report->first = facts->time < report->first ? facts->time : report->first;
+    report->last = facts->time > report->last ? facts->time : report->last;
+    return report_time_add(&report->timeline, facts->time / 1000000000, &facts->count, lost);
 }
 
-/* Every event goes into the totals first: they are right even when a list is full. */
+/* Each key behind the head of the facts. */
+static bool add_keys(struct report *report, struct slice facts, const struct report_count *count)
+{
+    const char *at = facts.at + sizeof(struct report_facts), *end = facts.at + facts.length;
+    struct report_fact_key key;
+
+    for (; at < end; at += key.size) {
+        memcpy(&key, at, sizeof(key));
+        at += sizeof(key);
+        if (!keys_add(&report->lists[key.list], key.hash, at, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The file is the one key that is not of the record. */
+static bool add_file(struct report *report, const char *file, const struct report_count *count)
+{
+    struct text key = TEXT_EMPTY;
+    size_t length = strlen(file);
+    uint64_t hash = report_hash(file, length);
+
+    if (length <= REPORT_KEY_LENGTH) {
+        return length == 0 || keys_add(&report->lists[REPORT_FILE], hash, file, count);
+    }
+    text_append_bytes(&key, file, REPORT_KEY_LENGTH - 32);
+    text_format(&key, "... #%016llx", (unsigned long long)hash);
+    bool added = !key.failed && keys_add(&report->lists[REPORT_FILE], hash, key.data, count);
+    text_release(&key);
+    return added;
+}
+
+/* The few lines whose other fields are needed are parsed again. */
+static bool add_shown(struct report *report, enum report_shown shown, const struct record *line,
+                      uint64_t *ret_lost)
+{
+    struct record record = *line;
+    size_t fault;
+
+    if (shown == REPORT_SHOWN_LOSS || line->length > REPORT_LINE) {
+        (void)record_parse(line->line, line->length, &record, &fault);
+    }
+    *ret_lost = shown == REPORT_SHOWN_LOSS ? add_losses(report, &record) : 0;
+    return add_line(report, shown, &record);
+}
+
+/* Every event goes into the totals first: they are right even when a list is full. A loss is summed
+ * up before its record is counted, since the timeline shows both. */
+bool report_add_facts(struct report *report, const struct record *line, struct slice slice,
+                      const struct read_place *place)
+{
+    struct report_facts facts;
+    uint64_t lost = 0;
+
+    memcpy(&facts, slice.at, sizeof(facts)); /* it need not be aligned */
+    report->records++;
+    add_count(&report->events, &facts.count);
+    return (facts.shown == REPORT_SHOWN_NONE || add_shown(report, facts.shown, line, &lost)) &&
+           add_file(report, place->file, &facts.count) && add_keys(report, slice, &facts.count) &&
+           add_time(report, &facts, lost);
+}
+
 bool report_add(struct report *report, const struct record *record, const struct read_place *place)
 {
-    struct report_count count = count_of(record);
-    struct text file = TEXT_EMPTY;
-
-    report->records++;
-    add_count(&report->events, &count);
-    /* A loss is summed up before its record is counted, since the timeline shows both. */
-    uint64_t lost =
-        record_is(record, RECORD_ACTION, "records-lost") ? add_losses(report, record) : 0;
-    text_append(&file, place->file);
-    return add_text(report, REPORT_FILE, &file, &count) &&
-           add_field(report, REPORT_HOST, record, RECORD_HOST, &count) &&
-           add_process(report, record, &count) && add_time(report, record, &count, lost) &&
-           add_line(report, record) && (count.other > 0 || add_decision(report, record, &count));
+    text_clear(&report->facts);
+    report_facts(record, &report->facts);
+    return !report->facts.failed &&
+           report_add_facts(report, record,
+                            (struct slice){report->facts.data, report->facts.length}, place);
 }
 
 /* first > last means that no record had a time. */
@@ -673,5 +548,6 @@ void report_free(struct report *report)
     ring_release(&report->spaces);
     ring_release(&report->policies);
     base_free(report->timeline.buckets);
+    text_release(&report->facts);
     base_free(report);
 }

@@ -9,6 +9,10 @@
  * never missing, however many others a flood invents. What the removed key had counted goes to
  * "others": the sum is always exact. A key that came in that way may have had events before, so its
  * count is the least that it had, and is marked.
+ *
+ * A record is counted in two steps: report_facts() may run in any thread, report_add_facts() adds
+ * what it made in the order of the records. So the result does not depend on how many threads there
+ * are.
  */
 #ifndef TOOLS_REVIEW_REPORT_H
 #define TOOLS_REVIEW_REPORT_H
@@ -69,12 +73,13 @@ struct report_key {
     uint32_t next, place;              /* in the bucket, in the heap */
 };
 
-/* A list: keys in no order, found by a hash table (buckets), and a heap with the lightest first.
- * All three are NULL until the first key. */
+/* A list: keys in no order, found by a hash table (buckets), and a heap with the lightest first,
+ * which is only in order once a key had to make room. All three are NULL until the first key. */
 struct report_keys {
     struct report_key *keys;
     uint32_t count;
     uint32_t *buckets, *heap;
+    bool full;
     struct report_count others;
     uint64_t removed; /* how often a key made room */
 };
@@ -103,6 +108,9 @@ struct report_timeline {
     struct report_bucket *buckets; /* ascending; only those with something in them */
     uint32_t count;
     uint64_t outside; /* events for which there was no bucket any more */
+    /* The minute that was asked for last, in minutes since 1970, and where its unit begins. */
+    bool asked;
+    int64_t minute, start;
 };
 
 /* The latest lines of a kind, oldest at next when it is full. */
@@ -135,6 +143,7 @@ struct report {
     struct report_timeline timeline;
     /* The lines that are shown one by one. */
     struct report_ring refusals, gaps, spaces, policies;
+    struct text facts; /* of report_add() */
 };
 
 /* NULL out of memory. */
@@ -145,6 +154,41 @@ void report_free(struct report *report);
 /* False out of memory. The record is counted in part when memory runs out: the report must be given
  * up then. place names the file. */
 bool report_add(struct report *report, const struct record *record, const struct read_place *place);
+
+/* ---- in two steps (report_facts.c) ----------------------------------------------------------- */
+
+/* Which lines the report shows one by one. */
+enum report_shown {
+    REPORT_SHOWN_NONE,
+    REPORT_SHOWN_REFUSAL,
+    REPORT_SHOWN_LOSS,
+    REPORT_SHOWN_SPACE,
+    REPORT_SHOWN_POLICY,
+};
+
+/* What a record counts as. Behind it stand its keys: of each a struct report_fact_key, which need
+ * not be aligned, and its text with a zero behind it. */
+struct report_facts {
+    struct report_count count;
+    int64_t time; /* nanoseconds */
+    bool timed;
+    enum report_shown shown;
+};
+struct report_fact_key {
+    uint64_t hash; /* of the whole text, before it was cut */
+    enum report_list list;
+    uint32_t size; /* of the text, with the zero */
+};
+
+/* The fields that report_facts() looks at. */
+extern const struct record_fields_wanted report_fields;
+/* Appends the facts of a record. For any thread. */
+void report_facts(const struct record *record, struct text *text);
+/* As report_add(). line: the record, of which the line alone is used. facts: what report_facts()
+ * made of it. */
+bool report_add_facts(struct report *report, const struct record *line, struct slice facts,
+                      const struct read_place *place);
+uint64_t report_hash(const char *text, size_t length);
 
 /* For a heading. */
 const char *report_list_title(enum report_list list);

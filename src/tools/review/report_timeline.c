@@ -163,6 +163,21 @@ static uint32_t find_bucket(const struct report_timeline *timeline, int64_t star
     return low;
 }
 
+/* report_floor() of the unit at hand. Offsets from UTC are whole minutes, so it is the same for all
+ * seconds of a minute of UTC, and records come many in a minute. */
+static int64_t floor_of(struct report_timeline *timeline, int64_t seconds)
+{
+    int64_t minute = (seconds - (seconds % 60 + 60) % 60) / 60;
+
+    if (!timeline->asked || timeline->minute != minute) {
+        timeline->minute = minute;
+        timeline->start = report_floor(timeline->unit, seconds);
+        /* Else a time that summer time skips: see report_floor(). */
+        timeline->asked = timeline->start <= minute * 60;
+    }
+    return timeline->start;
+}
+
 /* Coarsens until there is room. With years full, which needs 4,096 of them, the events are counted
  * as outside. False out of memory. */
 bool report_time_add(struct report_timeline *timeline, int64_t seconds,
@@ -174,7 +189,7 @@ bool report_time_add(struct report_timeline *timeline, int64_t seconds,
             return false;
         }
     }
-    int64_t start = report_floor(timeline->unit, seconds);
+    int64_t start = floor_of(timeline, seconds);
     uint32_t at = find_bucket(timeline, start);
     /* A new bucket is needed and all are in use. */
     while ((at == timeline->count || timeline->buckets[at].start != start) &&
@@ -184,7 +199,8 @@ bool report_time_add(struct report_timeline *timeline, int64_t seconds,
             return true;
         }
         coarsen(timeline);
-        start = report_floor(timeline->unit, seconds);
+        timeline->asked = false;
+        start = floor_of(timeline, seconds);
         at = find_bucket(timeline, start);
     }
     struct report_bucket *bucket = &timeline->buckets[at];

@@ -29,6 +29,7 @@ struct worker {
     pthread_t thread;
     struct record_kinds *kinds; /* NULL: every line is parsed by itself */
     struct record some;         /* the fields that are wanted; the others stay empty */
+    struct record written;      /* those of filter.written */
 };
 
 struct scan {
@@ -139,7 +140,7 @@ static void note_time(const struct scan *scan, struct scan_piece *piece,
     }
 }
 
-/* A record that is wanted, with all its fields. */
+/* A record that is wanted, with the fields that write() asks for. */
 static void take_record(const struct scan *scan, struct scan_piece *piece,
                         const struct record *record)
 {
@@ -153,6 +154,21 @@ static void take_record(const struct scan *scan, struct scan_piece *piece,
         if (piece->texts.failed) {
             piece->failed = "out of memory";
         }
+    }
+}
+
+/* The same of a line that is like another. */
+static void take_like(struct worker *worker, struct scan_piece *piece)
+{
+    const struct scan_filter *filter = &worker->scan->filter;
+    struct record all;
+
+    if (filter->write != NULL && filter->written != NULL) {
+        record_like_some(worker->kinds, filter->written, &worker->written);
+        take_record(worker->scan, piece, &worker->written);
+    } else {
+        record_like_all(worker->kinds, &all);
+        take_record(worker->scan, piece, &all);
     }
 }
 
@@ -181,8 +197,7 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
         record_like_some(worker->kinds, &filter->wanted, &worker->some);
         note_time(worker->scan, piece, &worker->some);
         if (filter->matches(filter->context, &worker->some)) {
-            record_like_all(worker->kinds, &all);
-            take_record(worker->scan, piece, &all);
+            take_like(worker, piece);
         }
         return;
     }

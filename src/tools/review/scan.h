@@ -16,10 +16,12 @@
 struct scan_filter {
     /* Asked with the fields of `wanted` alone; record->line is set as well. */
     bool (*matches)(const void *context, const struct record *record);
-    /* NULL: nothing is written. Else appends what the record becomes; with all fields. */
+    /* NULL: nothing is written. Else appends what the record becomes; with the
+     * fields of `written`. */
     void (*write)(const void *context, const struct record *record, struct text *text);
     const void *context;
     struct record_fields_wanted wanted;
+    const struct record_fields_wanted *written; /* what write() is called with; NULL: all */
     /* Not NULL: every line is an item, and this function makes its entry, of so many bytes, in
      * place of the two above. The entry may point into the line. */
     void (*line)(const void *context, struct record_kinds *kinds, const char *line, size_t length,
