@@ -674,6 +674,10 @@ static void count_reads(void)
     for (size_t i = 0; i < 2 * sizeof(economies) / sizeof(economies[0]); i++) {
         struct economy *one = &economies[i / 2];
         one->leads = i % 2 == 0;
+        if (one->holds == final_behind_gate && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
+            printf("skip: %s: no seccomp here\n", one->name);
+            continue;
+        }
         bool good = raw_in_child(one->leads ? holds_here : holds_there, one);
         passed += good;
         failed += !good;
@@ -711,6 +715,10 @@ static bool on_a_thread(void *unused)
 
 static void another_process_of_the_same_number(void)
 {
+    if (getenv("RUNNER") != NULL && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
+        printf("skip: a child with its parent's thread id: the emulator makes no such child\n");
+        return;
+    }
     bool good = raw_in_child(on_a_thread, NULL);
     passed += good;
     failed += !good;

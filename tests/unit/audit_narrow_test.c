@@ -196,8 +196,8 @@ static size_t make_logs(struct writer *writer)
     bool hosts = next_random(&writer->state) % 2 == 0; /* at the same time */
 
     for (size_t i = 0; i < count; i++) {
-        make_log(paths[i], writer, next_random(&writer->state) % 4 == 0,
-                 200 + next_random(&writer->state) % 2500);
+        size_t length = 200 + next_random(&writer->state) % 2500; /* the arguments have no order */
+        make_log(paths[i], writer, next_random(&writer->state) % 4 == 0, length);
         writer->sequence = hosts ? 0 : writer->sequence;
         writer->clock = hosts || writer->clock < 0 ? 20 * HOUR : writer->clock;
     }
