@@ -16,7 +16,8 @@
  *         }
  *     }
  *
- * Every component of an identity is compared (miguard/identity.h). Behind the gate
+ * Every component of an identity is compared (miguard/identity.h), or those that the policy names
+ * which was in force at the capture (`compare:`, miguard-policy(5)). Behind the gate
  * (miguard-gate(7)) a thread that has not changed is known without a system call, because only the
  * library can change it. A change and its way back are a change, too: the next comparison reads
  * everything once.
@@ -50,9 +51,10 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_home_capture(struct migu
                                                                      struct miguard_error *reterr);
 
 /*
- * Whether the calling thread is at home: it equals home in every component, and no switch of it is
- * left. Changes nothing. Use it before a thread is given back where miguard_home_return() would be
- * too late or too much, and before a thread of foreign origin is used.
+ * Whether the calling thread is at home: it equals home in every component that is compared, and no
+ * switch of it is left. Changes nothing. Use it before a thread is given back where
+ * miguard_home_return() would be too late or too much, and before a thread of foreign origin is
+ * used.
  *
  * Errors: NOT_VERIFIED (it differs; reterr.detail names the components), BAD_STATE (it equals home,
  * but switches are not undone: reterr.detail has their number), UNREADABLE (a component cannot be
@@ -67,8 +69,8 @@ MIGUARD_API MIGUARD_CHECKED enum miguard_status miguard_home_check(const struct 
                                                                    struct miguard_error *reterr);
 
 /*
- * The end of a request: whatever it left, the calling thread is home afterwards, verified in every
- * component, or an error is returned.
+ * The end of a request: whatever it left, the calling thread is home afterwards, verified in what
+ * is compared, or an error is returned.
  *
  * Switches by miguard_switch_to() that were not undone are removed. A thread that still differs,
  * because something called setresuid(2), setfsuid(2), setgroups(2), capset(2) or prctl(2) directly,

@@ -51,6 +51,10 @@ uint64_t gate_new_binding(void);
  * would always hold the other. */
 uint64_t gate_new_home(void);
 
+/* What homes that are captured from now on compare: the components of the policy in force. All of
+ * them until this is called. Thread safe. */
+void gate_set_home_components(miguard_components compared);
+
 /* True when the last full check of this thread matched binding and nothing can have changed since.
  * No lock, and no system call but the one described above. */
 bool gate_known_same(uint64_t binding);

@@ -8,6 +8,8 @@
  */
 #include "miguard/home.h"
 
+#include <stdatomic.h>
+
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
@@ -17,8 +19,18 @@
 
 struct miguard_home {
     uint64_t number; /* for the cache of each thread */
+    miguard_components compared;
     struct miguard_identity identity;
 };
+
+/* A home keeps what was in force at its capture, as a binding does: a cached match is one of the
+ * components that are compared now. */
+static _Atomic miguard_components compared_at_capture = MIGUARD_COMPONENTS_ALL;
+
+void gate_set_home_components(miguard_components compared)
+{
+    atomic_store_explicit(&compared_at_capture, compared, memory_order_relaxed);
+}
 
 static enum miguard_status no_home(struct miguard_error *reterr)
 {
@@ -52,6 +64,7 @@ enum miguard_status miguard_home_capture(struct miguard_home **ret_home,
         return status;
     }
     home->number = gate_new_home();
+    home->compared = atomic_load_explicit(&compared_at_capture, memory_order_relaxed);
     *ret_home = home;
     return MIGUARD_OK;
 }
@@ -78,7 +91,7 @@ enum miguard_status miguard_home_check(const struct miguard_home *home,
         return no_home(reterr);
     }
     miguard_components differing =
-        gate_check(home->number, &home->identity, MIGUARD_COMPONENTS_ALL, &unreadable);
+        gate_check(home->number, &home->identity, home->compared, &unreadable);
     if (differing != 0) {
         return not_at_home(differing, unreadable, reterr);
     }
@@ -93,7 +106,7 @@ enum miguard_status miguard_home_check(const struct miguard_home *home,
 static bool is_home(const struct miguard_home *home)
 {
     return !switch_is_busy() &&
-           gate_check(home->number, &home->identity, MIGUARD_COMPONENTS_ALL, NULL) == 0;
+           gate_check(home->number, &home->identity, home->compared, NULL) == 0;
 }
 
 enum miguard_status miguard_home_return(const struct miguard_home *home,
@@ -110,7 +123,8 @@ enum miguard_status miguard_home_return(const struct miguard_home *home,
     if (!is_home(home)) {
         switch_settle();
         if (!is_home(home)) {
-            status = switch_go_home(&home->identity, __builtin_return_address(0), &left, reterr);
+            status = switch_go_home(&(struct switch_home){&home->identity, home->compared},
+                                    __builtin_return_address(0), &left, reterr);
         }
     }
     if (ret_found != NULL) {

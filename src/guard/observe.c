@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "gate/gate.h"
 #include "guard/guard.h"
 #include "switch/peer.h"
@@ -132,6 +133,18 @@ static void record_switch(struct guard *guard, const struct switch_note *note)
     }
 }
 
+/* The list of threads costs as much as a switch. Such a thread stays, so it is enough to look for
+ * it now and then: one that came since the last look is found by a later switch. */
+enum { POLLER_LOOK_MS = 100 };
+
+static bool is_time_to_look(void)
+{
+    static _Atomic int64_t next_look;
+    int64_t now = clock_now_ms(), due = atomic_load_explicit(&next_look, memory_order_relaxed);
+
+    return now >= due && atomic_compare_exchange_strong(&next_look, &due, now + POLLER_LOOK_MS);
+}
+
 /* Nothing is refused: the ring may be the host's own, out of the provider's reach; deny_io_uring of
  * the gate excludes it. Recorded once for each such thread. */
 static void record_poller(struct guard *guard, const struct switch_note *note)
@@ -148,7 +161,7 @@ static void record_poller(struct guard *guard, const struct switch_note *note)
     };
 
     if (!is_recorded(guard, false, POLICY_AUDIT_SWITCH | POLICY_AUDIT_DENY) ||
-        gate_excludes_uring()) {
+        gate_excludes_uring() || !is_time_to_look()) {
         return;
     }
     pid_t poller = uring_find_poller(harmless);

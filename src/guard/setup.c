@@ -348,6 +348,7 @@ static struct audit *install(struct audit *audit, struct loaded *loaded, uint64_
         process_guard.guard.audit = audit;
     }
     store_set(&process_guard.guard.store, loaded->policy);
+    gate_set_home_components(policy_compared(loaded->policy));
     set_thread_gate(&loaded->draft->settings.gate);
     text_release(&process_guard.in_force.files);
     process_guard.in_force.files = loaded->files;

@@ -32,6 +32,15 @@ MIGUARD_CHECKED enum miguard_status state_capture(struct miguard_identity *ret_s
                                                   gid_t *second, struct miguard_error *reterr);
 
 /*
+ * state_capture() of a thread that was read as state before and may be so still: one reading that
+ * is equal. *ret_same is false where it is not, and then nothing else was done: state_capture() has
+ * to read it. state keeps its groups. Errors, with *ret_same set: UNREADABLE, UNPROVABLE.
+ */
+MIGUARD_CHECKED enum miguard_status state_capture_again(struct miguard_identity *state,
+                                                        gid_t *second, bool *ret_same,
+                                                        struct miguard_error *reterr);
+
+/*
  * The components in which the calling thread differs from expected, or 0; an unreadable component
  * counts as different. from is what the thread was before the steps of a switch, with signals
  * blocked since, or NULL: not known. *ret_now is what was read, with groups in the given buffer of

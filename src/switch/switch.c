@@ -372,6 +372,7 @@ struct level {
     miguard_components changes;       /* between the two */
     uint64_t serial;                  /* of its scope or frame; 0: without one */
     uint64_t undone_at;               /* original was verified, see is_as_undone(); 0: it was not */
+    uint64_t undone_in;               /* the epoch of that, gated or not; 0: it was not */
     const void *site;                 /* the caller of the switch */
     const struct switch_frame *frame; /* of an adoption, else NULL */
     unsigned below;                   /* of an adoption: the barrier and the switches under it */
@@ -855,7 +856,7 @@ static enum miguard_status not_home(miguard_components differing, const char *wh
 
 /* Where no call restores a component nothing is tried: the thread must end in any case, and until
  * then it should not regain more than it has. now: the thread, without groups. */
-static enum miguard_status make_home(const struct miguard_identity *home,
+static enum miguard_status make_home(const struct switch_home *home,
                                      const struct miguard_identity *now, miguard_components found,
                                      struct buffers *buffers, struct miguard_error *reterr)
 {
@@ -865,16 +866,16 @@ static enum miguard_status make_home(const struct miguard_identity *home,
     if ((found & UNCHANGEABLE) != 0) {
         return not_home(found & UNCHANGEABLE, "cannot be changed back", reterr);
     }
-    if (!undo(home, now, found & STATE_COMPONENTS, buffers) &&
-        !restore_thread(home, buffers->groups, &buffers->search)) {
+    if (!undo(home->identity, now, found & STATE_COMPONENTS, buffers) &&
+        !restore_thread(home->identity, buffers->groups, &buffers->search)) {
         return not_home(found, "cannot be changed back by any call that still works", reterr);
     }
-    found = identity_check(home, MIGUARD_COMPONENTS_ALL, NULL);
+    found = identity_check(home->identity, home->compared, NULL);
     return found == 0 ? MIGUARD_OK : not_home(found, "changed in between", reterr);
 }
 
 /* Reads the thread into *ret_now and makes it home. Signals are blocked. */
-static enum miguard_status find_and_make_home(const struct miguard_identity *home,
+static enum miguard_status find_and_make_home(const struct switch_home *home,
                                               struct switch_stack *stack, struct switch_note *note,
                                               struct miguard_identity *ret_now,
                                               struct miguard_error *reterr)
@@ -882,7 +883,7 @@ static enum miguard_status find_and_make_home(const struct miguard_identity *hom
     miguard_components unread = 0;
     char names[IDENTITY_NAMES_SIZE];
 
-    note->found = identity_check(home, MIGUARD_COMPONENTS_ALL, &unread);
+    note->found = identity_check(home->identity, home->compared, &unread);
     unread |= state_read(ret_now, stack->buffers.groups);
     if (unread != 0) {
         identity_components_names(unread, names);
@@ -897,14 +898,14 @@ static enum miguard_status find_and_make_home(const struct miguard_identity *hom
 
 /* A thread that cannot be made home keeps its levels: they are not undone. It counts as busy
  * meanwhile, because no_new_privs, given by another thread, would be in the way. */
-static enum miguard_status go_home(const struct miguard_identity *home, struct switch_stack *stack,
+static enum miguard_status go_home(const struct switch_home *home, struct switch_stack *stack,
                                    struct switch_note *note, struct miguard_identity *ret_now,
                                    struct miguard_error *reterr)
 {
     struct signals signals;
 
     if (stack == NULL) {
-        note->found = identity_check(home, MIGUARD_COMPONENTS_ALL, NULL);
+        note->found = identity_check(home->identity, home->compared, NULL);
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "home", NULL);
     }
     (void)signals_block(&signals);
@@ -918,13 +919,13 @@ static enum miguard_status go_home(const struct miguard_identity *home, struct s
     return status;
 }
 
-enum miguard_status switch_go_home(const struct miguard_identity *home, const void *site,
+enum miguard_status switch_go_home(const struct switch_home *home, const void *site,
                                    struct switch_leftover *ret_left, struct miguard_error *reterr)
 {
     struct miguard_error error = {.status = MIGUARD_OK};
     struct miguard_identity now = {.tag = 0};
     struct switch_stack *stack = stack_for_thread();
-    struct switch_note note = {.kind = SWITCH_KIND_UNDONE, .to = home, .request = true};
+    struct switch_note note = {.kind = SWITCH_KIND_UNDONE, .to = home->identity, .request = true};
 
     if (stack != NULL && in_block(stack)) {
         note.kind = SWITCH_KIND_BACK;
@@ -995,18 +996,49 @@ static bool is_as_undone(const struct level *level)
     return level->undone_at == identity_change_count + 1;
 }
 
+/* The level may have been used where more or fewer of those below were switches: then its groups
+ * lie where another level writes its own. */
+static bool has_own_groups(const struct switch_stack *stack, const struct level *level)
+{
+    return level->original.groups == stack->groups[stack->switches];
+}
+
+/* Without a gate the thread may have changed since the way back to this level; it is read. Where it
+ * reads as it did then, that reading and this one are two with the same answer. */
+static enum miguard_status capture_again(struct switch_stack *stack, struct level *level,
+                                         bool *ret_same, struct miguard_error *reterr)
+{
+    const uint64_t epoch = process_epoch();
+
+    *ret_same = false;
+    if (epoch == 0 || level->undone_in != epoch) {
+        return MIGUARD_OK;
+    }
+    level->original.tag = IDENTITY_TAG;
+    return state_capture_again(&level->original, stack->buffers.groups, ret_same, reterr);
+}
+
 /* What the thread is before a switch, into the level, whose tag shows it even where the switch
  * fails. */
 static enum miguard_status capture_original(struct switch_stack *stack, struct level *level,
                                             struct miguard_error *reterr)
 {
-    if (is_as_undone(level)) {
-        level->original.tag = IDENTITY_TAG;
-        return MIGUARD_OK;
+    enum miguard_status status = MIGUARD_OK;
+    bool same = false;
+
+    if (has_own_groups(stack, level)) {
+        if (is_as_undone(level)) {
+            level->original.tag = IDENTITY_TAG;
+            return MIGUARD_OK;
+        }
+        status = capture_again(stack, level, &same, reterr);
     }
     level->undone_at = 0;
-    enum miguard_status status = state_capture(&level->original, stack->groups[stack->switches],
-                                               stack->buffers.groups, reterr);
+    level->undone_in = 0;
+    if (!same) {
+        status = state_capture(&level->original, stack->groups[stack->switches],
+                               stack->buffers.groups, reterr);
+    }
     if (status != MIGUARD_OK) {
         level->original.tag = 0;
     }
@@ -1148,6 +1180,7 @@ static void switch_down(struct switch_stack *stack, unsigned end, const void *si
             switch_abort(SWITCH_KIND_BACK, &level->original);
         }
         level->undone_at = stack->buffers.verified_at;
+        level->undone_in = restored ? process_epoch() : 0;
         pop(stack);
         lost = !restored;
         if (restored) {

@@ -89,14 +89,19 @@ struct switch_leftover {
     unsigned switches;
 };
 
+/* Who a thread is at home, and by which components that is decided. */
+struct switch_home {
+    const struct miguard_identity *identity;
+    miguard_components compared;
+};
+
 /*
- * Makes the calling thread home again, in every component and without switches, or returns an
+ * Makes the calling thread home again, in what is compared and without switches, or returns an
  * error, after which it must end (miguard_home_return() has the errors). Calls the hook
  * (SWITCH_KIND_UNDONE) when something had to be undone or could not be. *ret_left is set in any
  * case. site is the caller of the public function.
  */
-MIGUARD_CHECKED enum miguard_status switch_go_home(const struct miguard_identity *home,
-                                                   const void *site,
+MIGUARD_CHECKED enum miguard_status switch_go_home(const struct switch_home *home, const void *site,
                                                    struct switch_leftover *ret_left,
                                                    struct miguard_error *reterr);
 

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 
 #include "gateway/gateway.h"
 #include "miguard.h"
+#include "miguard/home.h"
 #include "support/entry_points.h"
 #include "support/log.h"
 #include "support/raw.h"
@@ -190,6 +192,27 @@ START_TEST(compare_names_what_is_compared)
     raw_on_thread(use_once, &scene);
     ck_assert_int_eq(used, MI_RESULT_OK);
     scene_end(&scene);
+}
+END_TEST
+
+/* Each home by the policy that was in force at its capture. */
+START_TEST(a_home_compares_what_the_policy_names)
+{
+    struct miguard_home *some = NULL, *all = NULL;
+
+    in_force(HEAD "compare: [ruid, euid, suid]\n");
+    ck_assert_int_eq(miguard_home_capture(&some, NULL), MIGUARD_OK);
+    in_force(HEAD);
+    ck_assert_int_eq(miguard_home_capture(&all, NULL), MIGUARD_OK);
+    ck_assert_int_eq(prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0), 0);
+    ck_assert_int_eq(miguard_home_check(some, NULL), MIGUARD_OK);
+    ck_assert_int_eq(miguard_home_check(all, NULL), MIGUARD_NOT_VERIFIED);
+    ck_assert_int_eq(seteuid(12345), 0);
+    ck_assert_int_eq(miguard_home_check(some, NULL), MIGUARD_NOT_VERIFIED);
+    ck_assert_int_eq(miguard_home_return(some, NULL, NULL, NULL), MIGUARD_OK);
+    ck_assert_int_eq(geteuid(), 0);
+    miguard_home_free(some);
+    miguard_home_free(all);
 }
 END_TEST
 
@@ -608,6 +631,7 @@ int main(void)
         a_rule_tolerates_a_mismatch,
         a_rule_that_covers_too_little_does_not,
         compare_names_what_is_compared,
+        a_home_compares_what_the_policy_names,
         a_misused_session_is_revoked,
         the_log_is_where_the_policy_says,
         a_broken_policy_is_not_put_in_force,

@@ -377,6 +377,48 @@ static bool try_row(void *data)
     return true;
 }
 
+enum { COMPONENTS = 18 };
+_Static_assert(MIGUARD_COMPONENTS_ALL == (1U << COMPONENTS) - 1, "each bit has a home below");
+
+/* Homes that leave out one component, and homes that have only one. */
+static struct miguard_home *without[COMPONENTS], *alone[COMPONENTS];
+
+static bool capture_parts(void)
+{
+    for (unsigned i = 0; i < COMPONENTS; i++) {
+        gate_set_home_components(MIGUARD_COMPONENTS_ALL & ~(1U << i));
+        MUST(miguard_home_capture(&without[i], NULL) == MIGUARD_OK);
+        gate_set_home_components(1U << i);
+        MUST(miguard_home_capture(&alone[i], NULL) == MIGUARD_OK);
+    }
+    gate_set_home_components(0); /* those above keep theirs */
+    return true;
+}
+
+/* A home finds what it compares and nothing else, and leaves alone what it does not find. */
+static bool try_parts(void *data)
+{
+    const struct trial *trial = data;
+    struct miguard_identity own;
+    struct miguard_home *home = NULL;
+    struct thread_view there, now;
+
+    MUST(start(trial, &home) && identity_capture(&own, NULL) == MIGUARD_OK && capture_parts());
+    (void)trial->row->change();
+    const miguard_components found = identity_check(&own, MIGUARD_COMPONENTS_ALL, NULL);
+    MUST((found & trial->row->component) != 0 && thread_view_read(&there));
+    for (unsigned i = 0; i < COMPONENTS; i++) {
+        const miguard_components bit = 1U << i;
+        MUST((miguard_home_check(without[i], NULL) == MIGUARD_OK) == ((found & ~bit) == 0));
+        MUST((miguard_home_check(alone[i], NULL) == MIGUARD_OK) == ((found & bit) == 0));
+        if ((found & bit) == 0) {
+            MUST(nothing_found(alone[i]));
+        }
+    }
+    MUST(noted.count == 0 && thread_view_read(&now) && thread_view_same(&there, &now));
+    return true;
+}
+
 static struct miguard_target *target_of(uid_t id)
 {
     struct miguard_target *target = NULL;
@@ -611,6 +653,54 @@ static bool nothing_is_tried(void *unused)
     return true;
 }
 
+/* The place of a level is used again below an adoption, where its groups would lie in those of the
+ * next level: what the last way back left there must not be taken for its own. */
+static bool levels_below_an_adoption(void *gated)
+{
+    struct miguard_home *home = NULL;
+    struct miguard_identity own;
+    struct miguard_target *same = NULL;
+    struct switch_frame frame = {0, 0};
+
+    MUST(start(gated == NULL ? &as_root : &as_gated_root, &home));
+    MUST(identity_capture(&own, NULL) == MIGUARD_OK);
+    MUST(miguard_target_identity(&own, &same, NULL) == MIGUARD_OK);
+    MUST(miguard_switch_to(same, NULL) == MIGUARD_OK &&
+         miguard_switch_to(same, NULL) == MIGUARD_OK);
+    MUST(miguard_switch_back(NULL) == MIGUARD_OK && miguard_switch_back(NULL) == MIGUARD_OK);
+    MUST(switch_adopt(&own, &frame, NULL) == MIGUARD_OK);
+    MUST(miguard_switch_to(target_of(OTHER), NULL) == MIGUARD_OK);
+    MUST(miguard_switch_to(same, NULL) == MIGUARD_OK);
+    MUST(miguard_switch_back(NULL) == MIGUARD_OK && miguard_switch_back(NULL) == MIGUARD_OK);
+    MUST(identity_check(&own, MIGUARD_COMPONENTS_ALL, NULL) == 0);
+    switch_restore(&frame);
+    return nothing_found(home);
+}
+
+/* The second reading of a state may be the one that the last way back was verified by. It is made
+ * in full again where the thread has changed, and where this reading is wrong. */
+static bool read_again_after_a_change(void *unused)
+{
+    struct miguard_home *home = NULL;
+    (void)unused;
+
+    MUST(start(&as_root, &home));
+    struct miguard_target *target = target_of(OTHER);
+    for (unsigned i = 0; i < 3; i++) {
+        reads = 0;
+        MUST(miguard_switch_to(target, NULL) == MIGUARD_OK);
+        MUST(reads == (i == 0 ? 3 : 2)); /* the last of them is the read-back */
+        MUST(miguard_switch_back(NULL) == MIGUARD_OK);
+    }
+    MUST(syscall(SYS_setgroups, 1, &(gid_t){THIRD}) == 0);
+    reads = 0;
+    MUST(miguard_switch_to(target, NULL) == MIGUARD_OK && reads == 4);
+    MUST(miguard_switch_back(NULL) == MIGUARD_OK);
+    gid_t group = 0;
+    MUST(syscall(SYS_getgroups, 1, &group) == 1 && group == THIRD);
+    return true;
+}
+
 /* A drop leaves the home of before, also for the thread that a gate knows. */
 static bool after_a_drop(void *unused)
 {
@@ -824,6 +914,9 @@ static void try_situation(const struct situation *situation, bool gated)
         doing = what;
         trial.row = &rows[i];
         check(run(&trial, try_row, &trial), what, "");
+        if (!gated) {
+            check(run(&trial, try_parts, &trial), what, "(a part is compared)");
+        }
     }
     for (unsigned depth = 1; depth <= MIGUARD_SWITCH_DEPTH; depth += thorough ? 1 : 5) {
         static const size_t above[] = {4, 10}; /* the fs uid and the groups */
@@ -883,6 +976,9 @@ int main(void)
         {"the bounding set in between", changes_in_between, (void *)&situations, false},
         {"a thread that cannot be read", cannot_be_read, NULL, false},
         {"nothing is tried in vain", nothing_is_tried, NULL, false},
+        {"levels below an adoption", levels_below_an_adoption, NULL, false},
+        {"levels below an adoption, gated", levels_below_an_adoption, (void *)&situations, true},
+        {"read again after a change", read_again_after_a_change, NULL, false},
         {"records", is_recorded, NULL, false},
         {"after a drop", after_a_drop, NULL, false},
         {"after a drop behind the gate", after_a_drop, (void *)&situations, true},

@@ -338,6 +338,7 @@ static int a_policy_says_nothing(void)
     return by_policy("process", "", 0);
 }
 
+/* The threads are listed 10 times a second at most, so a later switch finds one that is new. */
 static int a_switch_beside_it_is_recorded(void)
 {
     struct ring ring = {0}, other = {0};
@@ -349,6 +350,7 @@ static int a_switch_beside_it_is_recorded(void)
     EXPECT(log_count("switch", "io-uring") == 0);
     NEED_RING(&other, IORING_SETUP_SQPOLL);
     for (int i = 0; i < 3; i++) {
+        nanosleep(&(struct timespec){0, 150000000}, NULL);
         EXPECT(miguard_switch_to(somebody, &error) == MIGUARD_OK);
         EXPECT(miguard_switch_back(&error) == MIGUARD_OK);
     }
