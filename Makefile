@@ -322,8 +322,13 @@ $(OUT)/tests/live/shim_test: | $(shim_parts) $(cli) $(OUT)/providers/account.so
 
 # The demonstration and the bench are several files.
 $(demo): $(OUT)/obj/tests/live/demo_gate.o
-$(bench): | $(examples)
+$(bench): | $(examples) $(cli)
 $(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
+
+# The frame of the bench, without its rows.
+bench_frame := $(patsubst %,$(OUT)/obj/tests/bench/%.o,baseline frame machine options report statistics)
+$(OUT)/tests/unit/bench_frame_test: $(bench_frame)
+$(OUT)/obj/tests/bench/machine.o: private ALL_CFLAGS += -DBENCH_FLAGS='"$(strip $(STD) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(PIC))"'
 
 $(OUT)/gen/mi_abi_test.c: tests/table/mi_abi.awk $(abi_data)
 	@mkdir -p $(@D)
@@ -481,9 +486,9 @@ demo: deps ## see a provider misuse its session in every way, and be refused
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(demo)
 	@OUT=$(OUT) $(demo)
 
-bench: deps ## measure, as ratios in one run; writes build/bench.json
+bench: deps ## measure, as ratios in one run, against goals and a baseline (QUICK=1: under a minute; BENCH="--only GLOB")
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench)
-	@$(bench) build/bench.json
+	@OUT=$(OUT) $(bench) --json=$(OUT)/bench.json $(if $(QUICK),--quick) $(BENCH)
 
 # ---- installing --------------------------------------------------------------------------------
 

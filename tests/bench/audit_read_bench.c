@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * miguard audit search against jq(1) and grep(1): the same question about the same generated log,
- * one after the other, and against ripgrep where it is installed; what is asked by number against
+ * in turn, and against ripgrep where it is installed; what is asked by number against
  * all of the log; one processor against all; and the memory that search takes for few and for many
  * records. The log lies in the page cache: how fast the disk is does not show.
- *
- * Part of the bench program; alone: -DALONE. OUT names the folder of the command.
+ * OUT names the folder of the command.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,55 +13,134 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "support/audit_generate.h"
 
-void bench_audit_read(void (*tell)(const char *name, double value, const char *unit, double goal));
+enum { RECORDS = 1000000, FEW = 10000, JQ_RECORDS = 50000, ROUNDS = 7 };
 
-enum { RECORDS = 1000000, QUICK_RECORDS = 20000, FEW = 10000 };
+/* Four questions, and for each three rows in this order; then the rest. */
+enum { CLASS, USER, REFUSALS, TEXT, QUESTIONS };
+enum { JQ, GREP, RIPGREP, PEERS };
+enum {
+    LAST = QUESTIONS * PEERS,
+    SEQUENCE,
+    EXPLAIN,
+    THREADS_SEARCH,
+    THREADS_REPORT,
+    THREADS_EXPORT,
+    CEF,
+    OCSF,
+    MEMORY
+};
 
-static char folder[] = "/tmp/miguard-bench-read-XXXXXX", log_file[64], few_file[64], out_file[64];
+#define PAGE_CACHE "reading from a disk: the log is in the page cache"
+#define QUESTION_ROWS(question, key, what)                                                         \
+    [(question)*PEERS +                                                                            \
+        JQ] = {.name = "read." key "-jq",                                                          \
+               .goal = 0.2,                                                                        \
+               .first = "audit search for " what,                                                  \
+               .second = "jq with the same filter",                                                \
+               .unit = "ns",                                                                       \
+               .leaves_out = PAGE_CACHE "; more records than 50,000, since jq "                    \
+                                        "takes minutes for them",                                  \
+               .full = true},                                                                      \
+        [(question)*PEERS + GREP] = {.name = "read." key "-grep",                                  \
+                                     .goal = BENCH_NO_GOAL,                                        \
+                                     .first = "audit search for " what,                            \
+                                     .second = "grep -E of the text that a record has then",       \
+                                     .unit = "ns",                                                 \
+                                     .leaves_out =                                                 \
+                                         PAGE_CACHE "; that grep also finds the text in "          \
+                                                    "other members",                               \
+                                     .full = true},                                                \
+        [(question)*PEERS + RIPGREP] = {.name = "read." key "-rg",                                 \
+                                        .goal = BENCH_NO_GOAL,                                     \
+                                        .first = "audit search for " what,                         \
+                                        .second = "ripgrep of the text that a record has then",    \
+                                        .unit = "ns",                                              \
+                                        .leaves_out =                                              \
+                                            PAGE_CACHE "; that ripgrep also finds the text "       \
+                                                       "in other members",                         \
+                                        .full = true}
+#define PART_ROW(key, what)                                                                        \
+    {                                                                                              \
+        .name = "read." key, .goal = 0.2, .first = "audit " what, .second = "the same, --whole",   \
+        .unit = "ns", .leaves_out = PAGE_CACHE "; the search for a log's files", .full = true      \
+    }
+#define THREADS_ROW(key, what)                                                                     \
+    {                                                                                              \
+        .name = "read.threads-" key, .goal = BENCH_NO_GOAL,                                        \
+        .first = "audit " what ", all processors", .second = "the same, one processor",            \
+        .unit = "ns", .leaves_out = PAGE_CACHE "; how many processors there are", .full = true     \
+    }
+#define EXPORT_ROW(key)                                                                            \
+    {                                                                                              \
+        .name = "read.export-" key, .goal = BENCH_NO_GOAL,                                         \
+        .first = "audit export to " key ", one processor", .second = "the same to ecs",            \
+        .unit = "ns", .leaves_out = PAGE_CACHE "; what takes the export", .full = true             \
+    }
+
+static const struct bench_row read_rows[] = {
+    QUESTION_ROWS(CLASS, "class", "a class, 1 record in 1,000"),
+    QUESTION_ROWS(USER, "user", "a user, 1 record in 1,000"),
+    QUESTION_ROWS(REFUSALS, "refusals", "refusals, 1 record in 4"),
+    QUESTION_ROWS(TEXT, "text", "any text, in 10,000 records"),
+    [LAST] = PART_ROW("last", "search --last 10"),
+    [SEQUENCE] = PART_ROW("sequence", "search --sequence"),
+    [EXPLAIN] = PART_ROW("explain", "explain ID"),
+    [THREADS_SEARCH] = THREADS_ROW("search", "search"),
+    [THREADS_REPORT] = THREADS_ROW("report", "report"),
+    [THREADS_EXPORT] = THREADS_ROW("export", "export to cef"),
+    [CEF] = EXPORT_ROW("cef"),
+    [OCSF] = EXPORT_ROW("ocsf"),
+    [MEMORY] = {.name = "read.memory",
+                .goal = 1.1,
+                .first = "peak memory of a search in 1,000,000 records",
+                .second = "the same in 10,000",
+                .unit = "KiB",
+                .leaves_out = "the page cache, which the kernel takes back",
+                .exact = true,
+                .full = true},
+};
+
+static char folder[] = "/tmp/miguard-bench-read-XXXXXX", log_file[64], few_file[64], jq_file[64],
+            out_file[64];
 
 struct outcome {
     bool there; /* the program exists */
-    double seconds;
+    double time;
     long lines;
 };
 
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 static long count_lines(const char *path)
 {
-    FILE *file = fopen(path, "re");
+    static char block[1 << 16];
     long lines = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
 
-    for (int c; file != NULL && (c = getc(file)) != EOF;) {
-        lines += c == '\n';
+    for (ssize_t got; (got = read(file, block, sizeof(block))) > 0;) {
+        for (char *at = block; (at = memchr(at, '\n', (size_t)(block + got - at))) != NULL; at++) {
+            lines++;
+        }
     }
-    if (file != NULL) {
-        fclose(file);
-    }
+    close(file);
     return lines;
 }
 
-static struct outcome run(char *const words[])
+/* Its output goes to the file at out: to a real one, since grep stops at the first match when that
+ * is /dev/null. */
+static struct outcome run(char *const words[], const char *out)
 {
     struct outcome outcome = {false, 0, 0};
     int status = 0;
 
-    double start = now();
+    double start = nanoseconds();
     pid_t child = fork();
     if (child == 0) {
-        int out = open(out_file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        if (out >= 0 && dup2(out, STDOUT_FILENO) >= 0) {
+        int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0) {
             execvp(words[0], words);
         }
         _exit(127);
@@ -70,12 +148,12 @@ static struct outcome run(char *const words[])
     if (child < 0 || waitpid(child, &status, 0) != child) {
         abort();
     }
-    outcome.seconds = now() - start;
+    outcome.time = nanoseconds() - start;
     outcome.there = !WIFEXITED(status) || WEXITSTATUS(status) != 127;
-    outcome.lines = count_lines(out_file);
     return outcome;
 }
 
+/* `miguard audit search` with this option. */
 static struct outcome search(const char *path, char *option, char *value)
 {
     const char *out = getenv("OUT");
@@ -84,7 +162,9 @@ static struct outcome search(const char *path, char *option, char *value)
     snprintf(program, sizeof(program), "%s/miguard", out != NULL ? out : "build");
     char *words[] = {program, "audit", "search",     "--format", "json",
                      option,  value,   (char *)path, NULL};
-    return run(words);
+    struct outcome found = run(words, out_file);
+    found.lines = count_lines(out_file);
+    return found;
 }
 
 static long read_peak(pid_t process)
@@ -137,53 +217,45 @@ static long peak_of(const char *path)
     return peak;
 }
 
-/* `miguard audit` with these words; on one processor alone, or on all. */
+/* Nanoseconds of `miguard audit` with these words; on one processor alone, or on all. taskset(1) is
+ * of util-linux. */
 static double ours(char *const words[], bool alone)
 {
     const char *out = getenv("OUT");
     char program[512],
         *all[16] = {(char *)"taskset", (char *)"-c", (char *)"0", program, (char *)"audit"};
     size_t count = 5;
-    double best = 0;
 
     snprintf(program, sizeof(program), "%s/miguard", out != NULL ? out : "build");
     for (size_t i = 0; words[i] != NULL && count < 15; i++) {
         all[count++] = words[i];
     }
-    for (int i = 0; i < 3; i++) {
-        struct outcome outcome = run(alone ? all : all + 3);
-        best = i == 0 || outcome.seconds < best ? outcome.seconds : best;
+    return run(alone ? all : all + 3, "/dev/null").time;
+}
+
+/* ---- what is read in part, and by several threads ----------------------------------------------
+ */
+
+struct question {
+    int row;
+    char *const *words, *const *other; /* the other side's */
+    bool alone[2];                     /* a side has one processor */
+};
+
+static void measure_question(const struct question *question)
+{
+    const struct bench_row *row = &read_rows[question->row];
+
+    for (int i = -1; i < bench_rounds(ROUNDS) && bench_wants(row); i++) { /* -1 warms up */
+        const double first = ours(question->words, question->alone[0]);
+        const double second = ours(question->other, question->alone[1]);
+        if (i >= 0) {
+            bench_pair(row, first, second);
+        }
     }
-    return best;
 }
 
-/* What a thread for each processor is worth. taskset(1) is of util-linux. */
-static void threads(void (*tell)(const char *name, double value, const char *unit, double goal),
-                    const char *name, char *const words[])
-{
-    char title[128];
-    double all = ours(words, false), one = ours(words, true);
-
-    snprintf(title, sizeof(title), "audit %s, all processors / one", name);
-    tell(title, all / one, "ratio", -1);
-}
-
-/* A part of the log against the whole. */
-static void parts(void (*tell)(const char *name, double value, const char *unit, double goal),
-                  const char *name, char *const words[], char *const whole[])
-{
-    char title[128];
-    double part = ours(words, false);
-
-    snprintf(title, sizeof(title), "audit %s", name);
-    tell(title, 1000 * part, "ms", -1);
-    snprintf(title, sizeof(title), "audit %s / with --whole", name);
-    tell(title, part / ours(whole, false), "ratio", 0.2);
-}
-
-/* The rows of what is read in part and by several threads. */
-static void read_less(void (*tell)(const char *name, double value, const char *unit, double goal),
-                      bool large)
+static void read_less(void)
 {
 #define WORDS(...)                                                                                 \
     (char *[])                                                                                     \
@@ -195,124 +267,135 @@ static void read_less(void (*tell)(const char *name, double value, const char *u
                 whole[] = "--whole", explain[] = "explain", id[] = "0000000000001234-15000",
                 class[] = "--class", needle[] = "MG_Needle", format[] = "--format", cef[] = "cef",
                 ocsf[] = "ocsf", ecs[] = "ecs";
+    char **const by_class = WORDS(search, class, needle, log_file);
+    char **const all = WORDS(report, log_file);
+    char **const as_cef = WORDS(export, format, cef, log_file);
+    char **const as_ecs = WORDS(export, format, ecs, log_file);
+    const struct question questions[] = {
+        {LAST, WORDS(search, last, ten, log_file), WORDS(search, last, ten, whole, log_file), {0}},
+        {SEQUENCE,
+         WORDS(search, sequence, numbers, log_file),
+         WORDS(search, sequence, numbers, whole, log_file),
+         {0}},
+        {EXPLAIN, WORDS(explain, id, log_file), WORDS(explain, id, whole, log_file), {0}},
+        {THREADS_SEARCH, by_class, by_class, {false, true}},
+        {THREADS_REPORT, all, all, {false, true}},
+        {THREADS_EXPORT, as_cef, as_cef, {false, true}},
+        {CEF, as_cef, as_ecs, {true, true}},
+        {OCSF, WORDS(export, format, ocsf, log_file), as_ecs, {true, true}},
+    };
 
-    if (large) { /* of a small log all is read */
-        parts(tell, "search --last 10", WORDS(search, last, ten, log_file),
-              WORDS(search, last, ten, whole, log_file));
-        parts(tell, "search --sequence", WORDS(search, sequence, numbers, log_file),
-              WORDS(search, sequence, numbers, whole, log_file));
-        parts(tell, "explain", WORDS(explain, id, log_file), WORDS(explain, id, whole, log_file));
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        measure_question(&questions[i]);
     }
-    threads(tell, "search", WORDS(search, class, needle, log_file));
-    threads(tell, "report", WORDS(report, log_file));
-    threads(tell, "export cef", WORDS(export, format, cef, log_file));
-    double plain = ours(WORDS(export, format, ecs, log_file), true);
-    tell("audit export cef / ecs", ours(WORDS(export, format, cef, log_file), true) / plain,
-         "ratio", -1);
-    tell("audit export ocsf / ecs", ours(WORDS(export, format, ocsf, log_file), true) / plain,
-         "ratio", -1);
 #undef WORDS
 }
 
-/* The faster of two, since the first may still read from the disk. */
-static struct outcome search_twice(const char *path, char *option, char *value)
+/* ---- against other programs ---------------------------------------------------------------------
+ */
+
+struct search_question {
+    char *path, *option, *value, *filter, *pattern;
+};
+
+/* A round of the row; false when the program is not installed. */
+static bool compare_once(const struct bench_row *row, const struct search_question *question,
+                         char *const words[], bool same_lines)
 {
-    struct outcome first = search(path, option, value);
-    struct outcome second = search(path, option, value);
+    const struct outcome own = search(question->path, question->option, question->value);
+    struct outcome other = run(words, out_file);
 
-    return first.seconds < second.seconds ? first : second;
-}
-
-static void compare(void (*tell)(const char *name, double value, const char *unit, double goal),
-                    const char *question, char *path, char *option, char *value, char *filter,
-                    char *pattern)
-{
-    char name[128];
-    struct outcome found = search_twice(path, option, value);
-    char *jq[] = {"jq", "-c", filter, path, NULL};
-    char *grep[] = {"grep", "-E", pattern, path, NULL};
-    char *rg[] = {"rg", "--no-config", "-N", pattern, path, NULL};
-    struct outcome theirs = run(jq), lines = run(grep), ripgrep = run(rg);
-
-    snprintf(name, sizeof(name), "audit search, %s", question);
-    tell(name, found.seconds, "s", -1);
-    if (!theirs.there) {
-        printf("skip: %s: jq is not installed\n", name);
-    } else if (theirs.lines != found.lines) {
-        printf("audit search: %ld found, jq %ld\n", found.lines, theirs.lines);
+    if (!other.there) {
+        bench_skip(row, "the other program is not installed");
+        return false;
+    }
+    other.lines = same_lines ? count_lines(out_file) : 0;
+    if (same_lines && own.lines != other.lines) {
+        fprintf(stderr, "bench: %s: %ld found, %ld by %s\n", row->name, own.lines, other.lines,
+                words[0]);
         abort();
-    } else {
-        snprintf(name, sizeof(name), "audit search / jq, %s", question);
-        tell(name, found.seconds / theirs.seconds, "ratio", 0.2);
     }
-    if (!lines.there) {
-        printf("skip: %s: grep is not installed\n", name);
-    } else {
-        snprintf(name, sizeof(name), "audit search / grep, %s", question);
-        tell(name, found.seconds / lines.seconds, "ratio", -1);
+    bench_pair(row, own.time, other.time);
+    return true;
+}
+
+static void compare_with(int question, int peer, const struct search_question *asked)
+{
+    const struct bench_row *row = &read_rows[question * PEERS + peer];
+    char *jq[] = {"jq", "-c", asked->filter, asked->path, NULL};
+    char *grep[] = {"grep", "-E", asked->pattern, asked->path, NULL};
+    char *rg[] = {"rg", "--no-config", "-N", asked->pattern, asked->path, NULL};
+    char **const words[PEERS] = {jq, grep, rg};
+
+    if (!bench_wants(row)) {
+        return;
     }
-    if (ripgrep.there) {
-        snprintf(name, sizeof(name), "audit search / ripgrep, %s", question);
-        tell(name, found.seconds / ripgrep.seconds, "ratio", -1);
+    (void)search(asked->path, asked->option, asked->value); /* warms up */
+    for (int i = 0; i < bench_rounds(ROUNDS); i++) {
+        if (!compare_once(row, asked, words[peer], peer == JQ)) {
+            return;
+        }
     }
 }
 
-void bench_audit_read(void (*tell)(const char *name, double value, const char *unit, double goal))
+static void compare_all(void)
 {
-    struct generate generate = {.seed = 1,
-                                .count = getenv("QUICK") != NULL ? QUICK_RECORDS : RECORDS};
-    const struct generate few = {.seed = 1, .count = FEW};
-    struct stat status;
+    struct search_question questions[QUESTIONS] = {
+        [CLASS] = {log_file, "--class", "MG_Needle", "select(.miguard.class==\"MG_Needle\")",
+                   "\"class\":\"MG_Needle\""},
+        [USER] = {log_file, "--user", "54321",
+                  "select(.user.id==\"54321\" or .process.user.id==\"54321\")",
+                  "\"user\":[{]\"id\":\"54321\""},
+        [REFUSALS] = {log_file, "--decision", "deny", "select(.miguard.decision==\"deny\")",
+                      "\"decision\":\"deny\""},
+        [TEXT] = {few_file, "--text", "mg_needle",
+                  "select(any(..|strings; test(\"mg_needle\"; \"i\")))", "[Mm][Gg]_[Nn][Ee]"},
+    };
+
+    for (int i = 0; i < QUESTIONS; i++) {
+        struct search_question fewer = questions[i];
+        fewer.path = i == TEXT ? few_file : jq_file;
+        compare_with(i, JQ, &fewer);
+        compare_with(i, GREP, &questions[i]);
+        compare_with(i, RIPGREP, &questions[i]);
+    }
+}
+
+static void measure_memory(void)
+{
+    const long small = peak_of(few_file), large = peak_of(log_file);
+
+    if (small == 0 || large == 0) {
+        bench_skip(&read_rows[MEMORY], "this process may not trace another");
+        return;
+    }
+    bench_pair(&read_rows[MEMORY], (double)large, (double)small);
+}
+
+static void run_read(void)
+{
+    const struct generate all = {.seed = 1, .count = RECORDS};
+    const struct generate few = {.seed = 1, .count = FEW}, jq = {.seed = 1, .count = JQ_RECORDS};
 
     if (mkdtemp(folder) == NULL) {
         abort();
     }
     snprintf(log_file, sizeof(log_file), "%s/log", folder);
     snprintf(few_file, sizeof(few_file), "%s/few", folder);
+    snprintf(jq_file, sizeof(jq_file), "%s/jq", folder);
     snprintf(out_file, sizeof(out_file), "%s/out", folder);
-    if (!audit_generate(few_file, &few) || !audit_generate(log_file, &generate) ||
-        stat(log_file, &status) < 0) {
+    if (!audit_generate(few_file, &few) || !audit_generate(jq_file, &jq) ||
+        !audit_generate(log_file, &all)) {
         abort();
     }
-    tell("audit search, records", (double)generate.count, "", -1);
-    tell("audit search, bytes a record", (double)status.st_size / (double)generate.count, "B", -1);
-    compare(tell, "a class", log_file, "--class", "MG_Needle",
-            "select(.miguard.class==\"MG_Needle\")", "\"class\":\"MG_Needle\"");
-    compare(tell, "a user", log_file, "--user", "54321",
-            "select(.user.id==\"54321\" or .process.user.id==\"54321\")",
-            "\"user\":[{]\"id\":\"54321\"");
-    compare(tell, "refusals", log_file, "--decision", "deny", "select(.miguard.decision==\"deny\")",
-            "\"decision\":\"deny\"");
-    /* jq takes a quarter of an hour for all of them. */
-    compare(tell, "any text in 10,000", few_file, "--text", "mg_needle",
-            "select(any(..|strings; test(\"mg_needle\"; \"i\")))", "[Mm][Gg]_[Nn][Ee]");
-    read_less(tell, generate.count == RECORDS);
-    long small = peak_of(few_file), large = peak_of(log_file);
-    if (small == 0 || large == 0) {
-        printf("skip: audit search, peak memory: this process may not trace another\n");
-    } else {
-        tell("audit search, peak memory", (double)large, "KiB", -1);
-        tell("audit search, peak memory / the same for 10,000 records",
-             (double)large / (double)small, "ratio", 1.1);
-    }
+    compare_all();
+    read_less();
+    measure_memory();
     unlink(out_file);
     unlink(few_file);
+    unlink(jq_file);
     unlink(log_file);
     rmdir(folder);
 }
 
-#ifdef ALONE
-static void print(const char *name, double value, const char *unit, double goal)
-{
-    printf("%-60s %12.3f %-6s %s\n", name, value, unit,
-           goal < 0        ? ""
-           : value <= goal ? "met"
-                           : "NOT MET");
-}
-
-int main(void)
-{
-    bench_audit_read(print);
-    return 0;
-}
-#endif
+BENCH_GROUP(read, read_rows, run_read);

@@ -8,8 +8,6 @@
  * One at a time: each client waits for its answer before it asks again, so each request is a switch
  * and a way back. Together: each client sends 32 requests before it reads, which a server may serve
  * in one switch.
- *
- * Part of the bench program.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,12 +22,30 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "support/raw.h"
-
-void bench_fileserver(void (*tell)(const char *name, double value, const char *unit, double goal));
 
 enum { ROUNDS = 41, CLIENTS = 4, REQUESTS = 250, TOGETHER = 32, FIRST_UID = 40000 };
 enum { BY_HAND, SAME_COMPONENTS, UNGATED, GATED, SERVERS };
+
+#define SERVER_ROW(key, how, what)                                                                 \
+    {                                                                                              \
+        .name = "server." key, .goal = 1, .first = "a request " how ", " what,                     \
+        .second = "the same, identities by hand", .unit = "ns",                                    \
+        .leaves_out =                                                                              \
+            "a network: clients and servers share the processors; files that are not in "          \
+            "the page cache; refusals"                                                             \
+    }
+
+/* A row for each server but the one by hand, in their order; one at a time, then together. */
+static const struct bench_row server_rows[] = {
+    SERVER_ROW("alone-same", "at a time", "same components"),
+    SERVER_ROW("alone-ungated", "at a time", "ungated"),
+    SERVER_ROW("alone-gated", "at a time", "gated"),
+    SERVER_ROW("together-same", "of 32 together", "same components"),
+    SERVER_ROW("together-ungated", "of 32 together", "ungated"),
+    SERVER_ROW("together-gated", "of 32 together", "gated"),
+};
 
 struct running {
     pid_t process;
@@ -39,25 +55,6 @@ struct running {
 
 static char base[] = "/run/miguard-bench.XXXXXX";
 static struct running servers[SERVERS];
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof(*values), by_value);
-    return values[ROUNDS / 2];
-}
 
 /* ---- the servers -------------------------------------------------------------------------------
  */
@@ -189,11 +186,11 @@ static void *ask(void *argument)
     return NULL;
 }
 
-/* Requests per second of one round. */
+/* Nanoseconds for a request of one round. */
 static double round_of(int server, int together)
 {
     struct client clients[CLIENTS];
-    double start = seconds();
+    double start = nanoseconds();
 
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = (struct client){
@@ -205,31 +202,20 @@ static double round_of(int server, int together)
     for (int i = 0; i < CLIENTS; i++) {
         pthread_join(clients[i].thread, NULL);
     }
-    return CLIENTS * REQUESTS / (seconds() - start);
+    return (nanoseconds() - start) / (CLIENTS * REQUESTS);
 }
 
-static void compare(void (*tell)(const char *name, double value, const char *unit, double goal),
-                    int together, const char *how)
+static void compare_servers(int together, const struct bench_row *rows)
 {
-    static const char *const names[] = {"by hand", "same components", "ungated", "gated"};
-    double rate[SERVERS][ROUNDS], ratio[SERVERS][ROUNDS];
-    char name[96];
+    double times[SERVERS];
 
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = -1; i < bench_rounds(ROUNDS); i++) { /* -1 warms up */
         for (int k = 0; k < SERVERS; k++) {
-            int server = (i + k) % SERVERS; /* none is always the first */
-            rate[server][i] = round_of(server, together);
+            int server = (i + k + SERVERS) % SERVERS; /* none is always the first */
+            times[server] = round_of(server, together);
         }
-        for (int k = 0; k < SERVERS; k++) {
-            ratio[k][i] = rate[BY_HAND][i] / rate[k][i];
-        }
-    }
-    for (int k = 0; k < SERVERS; k++) {
-        snprintf(name, sizeof(name), "file server, requests %s, %s", how, names[k]);
-        tell(name, median(rate[k]), "1/s", -1);
-        if (k != BY_HAND) {
-            snprintf(name, sizeof(name), "file server, requests %s, by hand / %s", how, names[k]);
-            tell(name, median(ratio[k]), "ratio", 1);
+        for (int k = BY_HAND + 1; k < SERVERS && i >= 0; k++) {
+            bench_pair(&rows[k - 1], times[k], times[BY_HAND]);
         }
     }
 }
@@ -271,10 +257,12 @@ static void make_files(void)
     }
 }
 
-void bench_fileserver(void (*tell)(const char *name, double value, const char *unit, double goal))
+BENCH_GROUP_DECLARE(server);
+
+static void run_server_rows(void)
 {
     if (geteuid() != 0 || mkdtemp(base) == NULL) {
-        printf("skip: the file server: needs root\n");
+        bench_skip_all(&bench_group_server, "needs root");
         return;
     }
     chmod(base, 0755);
@@ -284,10 +272,12 @@ void bench_fileserver(void (*tell)(const char *name, double value, const char *u
         started = start_server(i) && started;
     }
     if (started) {
-        compare(tell, 1, "one at a time");
-        compare(tell, TOGETHER, "together");
+        compare_servers(1, &server_rows[0]);
+        compare_servers(TOGETHER, &server_rows[SERVERS - 1]);
     } else {
-        printf("skip: the file server: one cannot be started\n");
+        bench_skip_all(&bench_group_server, "a server cannot be started");
     }
     end_servers();
 }
+
+BENCH_GROUP(server, server_rows, run_server_rows);

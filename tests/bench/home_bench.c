@@ -1,34 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What it costs to ask whether a thread is at home: behind the gate, where it is known without a
- * system call, and without one, against the bare check of an identity. In a child, since no gate
- * can be opened again; the two sides of the ratio alternate round by round.
+ * system call, and without one, against the bare check of an identity. The gate is closed
+ * for the second half.
  */
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/measure.h"
 #include "identity/identity.h"
 #include "miguard/gate.h"
 #include "miguard/home.h"
-
-void bench_home(void (*tell)(const char *name, double value, const char *unit, double goal));
+#include "support/log.h"
 
 enum { ROUNDS = 41, CHECKS = 2000, FRESH = 200 };
+enum { CHECK, RETURN, FRESH_CHECK };
 
-static double median(double *values)
-{
-    return median_of(values, ROUNDS);
-}
-
-/* In memory that parent and child share. */
-static struct figures {
-    double gated_check, gated_return, fresh_check, ratio;
-} * figures;
+static const struct bench_row home_rows[] = {
+    [CHECK] = {.name = "home.check-call",
+               .goal = 0.2,
+               .first = "a home check behind the gate",
+               .second = "a system call that does nothing",
+               .unit = "ns",
+               .leaves_out = "the job between two checks; the filter makes the second side dearer"},
+    [RETURN] = {.name = "home.return-call",
+                .goal = BENCH_NO_GOAL,
+                .first = "a return behind the gate with nothing left over",
+                .second = "a system call that does nothing",
+                .unit = "ns",
+                .leaves_out = "what a job left behind: then credentials are changed and verified"},
+    [FRESH_CHECK] = {.name = "home.fresh",
+                     .goal = 1.05,
+                     .first = "a home check without a gate",
+                     .second = "the bare check of an identity",
+                     .unit = "ns",
+                     .leaves_out = "the job between two checks; the log"},
+};
 
 static double check_ns(const struct miguard_home *home, int count)
 {
@@ -63,54 +70,43 @@ static double bare_ns(const struct miguard_identity *own)
     return (nanoseconds() - start) / FRESH;
 }
 
-static void measure(void)
+static void measure_gated(const struct miguard_home *home)
 {
-    double checks[ROUNDS], returns[ROUNDS], fresh[ROUNDS], ratios[ROUNDS];
     struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
+
+    if (miguard_gate_close(&options, NULL) != MIGUARD_OK) {
+        bench_skip(&home_rows[CHECK], "no gate can be closed");
+        bench_skip(&home_rows[RETURN], "no gate can be closed");
+        return;
+    }
+    for (int i = -1; i < bench_rounds(ROUNDS); i++) { /* -1 warms up */
+        const double check = check_ns(home, CHECKS), returned = return_ns(home);
+        const double call = bench_time(bench_system_calls, NULL, CHECKS);
+        if (i >= 0) {
+            bench_pair(&home_rows[CHECK], check, call);
+            bench_pair(&home_rows[RETURN], returned, call);
+        }
+    }
+}
+
+static void run_home(void)
+{
     struct miguard_identity own;
     struct miguard_home *home = NULL;
 
+    log_start();
     if (identity_capture(&own, NULL) != MIGUARD_OK ||
         miguard_home_capture(&home, NULL) != MIGUARD_OK) {
         abort();
     }
-    for (int i = -1; i < ROUNDS; i++) { /* -1 warms up */
-        int at = i < 0 ? 0 : i;
-        fresh[at] = check_ns(home, FRESH);
-        ratios[at] = fresh[at] / bare_ns(&own);
+    for (int i = -1; i < bench_rounds(ROUNDS); i++) {
+        const double fresh = check_ns(home, FRESH), bare = bare_ns(&own);
+        if (i >= 0) {
+            bench_pair(&home_rows[FRESH_CHECK], fresh, bare);
+        }
     }
-    if (miguard_gate_close(&options, NULL) != MIGUARD_OK) {
-        _exit(3);
-    }
-    for (int i = -1; i < ROUNDS; i++) {
-        int at = i < 0 ? 0 : i;
-        checks[at] = check_ns(home, CHECKS);
-        returns[at] = return_ns(home);
-    }
-    *figures = (struct figures){median(checks), median(returns), median(fresh), median(ratios)};
+    measure_gated(home);
+    log_remove();
 }
 
-void bench_home(void (*tell)(const char *name, double value, const char *unit, double goal))
-{
-    int status = 0;
-
-    figures = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (figures == MAP_FAILED) {
-        abort();
-    }
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        measure();
-        _exit(0);
-    }
-    if (waitpid(child, &status, 0) != child || status != 0) {
-        printf("skip: homes: no gate can be closed here\n");
-        return;
-    }
-    tell("home check, gated", figures->gated_check, "ns", 20);
-    tell("home return, gated, nothing left", figures->gated_return, "ns", -1);
-    tell("home check, not gated / the bare check", figures->ratio, "ratio", 1.05);
-    tell("home check, not gated", figures->fresh_check / 1000, "us", -1);
-    munmap(figures, 4096);
-}
+BENCH_GROUP(home, home_rows, run_home);

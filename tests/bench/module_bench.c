@@ -15,11 +15,59 @@
 #include "bench/measure.h"
 #include "miguard.h"
 #include "miguard/host.h"
+#include "support/log.h"
 #include "support/stub_host.h"
 
-void bench_module(void (*tell)(const char *name, double value, const char *unit, double goal));
-
 enum { CLASSES = 300, METHODS = 1000, ROUNDS = 31 };
+enum { LOAD, LOAD_CALLS, FIRST_CALL, MEMORY, MEMORY_DECLARED, CALL, GROWTH };
+
+static const struct bench_row module_rows[] = {
+    [LOAD] = {.name = "module.load",
+              .goal = BENCH_NO_GOAL,
+              .first = "loading 300 classes and 1,000 methods, wrapped",
+              .second = "the same, unwrapped",
+              .unit = "ns",
+              .leaves_out = "mapping the module's file, which costs both sides the same; Load of "
+                            "the classes (module.first-call)"},
+    [LOAD_CALLS] = {.name = "module.load-calls",
+                    .goal = 7,
+                    .first = "a class's or method's part of a load, wrapped",
+                    .second = "a system call that does nothing",
+                    .unit = "ns",
+                    .leaves_out = "as module.load"},
+    [FIRST_CALL] = {.name = "module.first-call",
+                    .goal = BENCH_NO_GOAL,
+                    .first = "the first call of a class, with its Load, wrapped",
+                    .second = "the same, unwrapped",
+                    .unit = "ns",
+                    .leaves_out = "what a provider does in Load and in the call: nothing here"},
+    [MEMORY] = {.name = "module.memory",
+                .goal = BENCH_NO_GOAL,
+                .first = "memory with the module loaded, wrapped",
+                .second = "the same, unwrapped",
+                .unit = "KiB",
+                .leaves_out = "what malloc(3) keeps free, and the log's buffers, which are there "
+                              "before"},
+    [MEMORY_DECLARED] = {.name = "module.memory-declared",
+                         .goal = 3,
+                         .first = "memory that the wrapping takes",
+                         .second = "the module's own declarations",
+                         .unit = "KiB",
+                         .leaves_out = "as module.memory; names, which the wrapping shares"},
+    [CALL] = {.name = "module.call",
+              .goal = BENCH_NO_GOAL,
+              .first = "a call of each method, wrapped",
+              .second = "the same, unwrapped",
+              .unit = "ns",
+              .leaves_out = "what the method does: nothing here, so that the ratio is at its "
+                            "highest"},
+    [GROWTH] = {.name = "module.growth",
+                .goal = 1.5,
+                .first = "load and unload of a class of 8,000",
+                .second = "the same of 800",
+                .unit = "ns",
+                .leaves_out = "methods: these classes have none; the module's own Load"},
+};
 
 /* ---- the module ---------------------------------------------------------------------------------
  */
@@ -210,45 +258,41 @@ static double bytes_in_use(void)
 /* ---- the figures -------------------------------------------------------------------------------
  */
 
-/* Each for the unwrapped one, the wrapped one, and as ratio and difference of the pairs. */
-struct sides {
-    double of[2][ROUNDS], ratios[ROUNDS], differences[ROUNDS];
+struct side {
+    double load, first, memory, call;
 };
 
-static struct {
-    struct sides load, first, memory, call;
-} figures;
-
-static void note_pair(struct sides *sides, int round)
-{
-    sides->ratios[round] = sides->of[1][round] / sides->of[0][round];
-    sides->differences[round] = sides->of[1][round] - sides->of[0][round];
-}
-
-static void measure_side(int side, int round)
+static struct side measure_side(bool wrapped)
 {
     struct served served;
+    struct side side;
 
     forget_module();
-    begin_host(&served, side == 1);
+    begin_host(&served, wrapped);
     double before = bytes_in_use(), start = nanoseconds();
     add_module(&served, module_main);
-    figures.load.of[side][round] = nanoseconds() - start;
-    figures.first.of[side][round] = call_first_methods(&served) / CLASSES;
-    figures.memory.of[side][round] = bytes_in_use() - before;
-    figures.call.of[side][round] = call_all_methods(&served) / METHODS;
+    side.load = nanoseconds() - start;
+    side.first = call_first_methods(&served) / CLASSES;
+    side.memory = (bytes_in_use() - before) / 1024;
+    side.call = call_all_methods(&served) / METHODS;
     end_host(&served);
+    return side;
 }
 
-static void measure_round(int round)
+static void measure_round(void)
 {
-    for (int side = 0; side < 2; side++) {
-        measure_side(side, round);
-    }
-    note_pair(&figures.load, round);
-    note_pair(&figures.first, round);
-    note_pair(&figures.memory, round);
-    note_pair(&figures.call, round);
+    const double declared =
+        (double)(sizeof(classes) + sizeof(methods) + sizeof(class_list) + sizeof(method_list)) /
+        1024;
+    const struct side plain = measure_side(false), wrapped = measure_side(true);
+    const double call = bench_time(bench_system_calls, NULL, METHODS);
+
+    bench_pair(&module_rows[LOAD], wrapped.load, plain.load);
+    bench_pair(&module_rows[LOAD_CALLS], wrapped.load / (CLASSES + METHODS), call);
+    bench_pair(&module_rows[FIRST_CALL], wrapped.first, plain.first);
+    bench_pair(&module_rows[MEMORY], wrapped.memory, plain.memory);
+    bench_pair(&module_rows[MEMORY_DECLARED], wrapped.memory - plain.memory, declared);
+    bench_pair(&module_rows[CALL], wrapped.call, plain.call);
 }
 
 /* ---- as the number of classes grows ------------------------------------------------------------
@@ -281,7 +325,7 @@ static double load_and_unload(MI_Module *big, struct stub_host *host)
 }
 
 /* What a class costs more in a module of many: nothing is to be searched among all of them. */
-static double growth(void)
+static void measure_growth(void)
 {
     static const MI_ProviderFT empty_provider;
     static MI_ClassDecl decls[MANY];
@@ -290,7 +334,6 @@ static double growth(void)
                                   {.classDecls = list, .numClassDecls = MANY}};
     static MI_Module big[2];
     struct stub_host *host = stub_host_new();
-    double ratios[GROWTH_ROUNDS];
 
     for (unsigned i = 0; i < MANY; i++) {
         decls[i] = (MI_ClassDecl){.name = "BN_Many", .providerFT = &empty_provider};
@@ -301,35 +344,26 @@ static double growth(void)
         big[i].schemaDecl = &of[i];
         (void)load_and_unload(&big[i], host);
     }
-    for (int i = 0; i < GROWTH_ROUNDS; i++) {
-        double few = load_and_unload(&big[0], host);
-        ratios[i] = load_and_unload(&big[1], host) / few;
+    for (int i = 0; i < bench_rounds(GROWTH_ROUNDS); i++) {
+        const double few = load_and_unload(&big[0], host);
+        bench_pair(&module_rows[GROWTH], load_and_unload(&big[1], host), few);
     }
     stub_host_free(host);
-    return median_of(ratios, GROWTH_ROUNDS);
 }
 
-void bench_module(void (*tell)(const char *name, double value, const char *unit, double goal))
+static void run_module(void)
 {
+    log_start();
     make_module();
-    measure_round(0); /* what is made once for the process */
-    for (int round = 0; round < ROUNDS; round++) {
-        measure_round(round);
+    (void)measure_side(false); /* what is made once for the process */
+    (void)measure_side(true);
+    for (int round = 0; round < bench_rounds(ROUNDS); round++) {
+        measure_round();
     }
-    tell("loading 300 classes, 1,000 methods: wrapped / not",
-         median_of(figures.load.ratios, ROUNDS), "ratio", -1);
-    tell("the same, wrapped", median_of(figures.load.of[1], ROUNDS) / 1000, "us", 1000);
-    tell("first call of each class, with its Load: wrapped / not",
-         median_of(figures.first.ratios, ROUNDS), "ratio", -1);
-    tell("memory with it loaded: wrapped / not", median_of(figures.memory.ratios, ROUNDS), "ratio",
-         -1);
-    tell("the same, wrapped", median_of(figures.memory.of[1], ROUNDS) / 1024, "KiB", 1024);
-    tell("memory of a wrapping / the module's own declarations",
-         median_of(figures.memory.differences, ROUNDS) /
-             (double)(sizeof(classes) + sizeof(methods) + sizeof(class_list) + sizeof(method_list)),
-         "ratio", 3);
-    tell("a call of each of its methods: wrapped / not", median_of(figures.call.ratios, ROUNDS),
-         "ratio", -1);
-    tell("the same, wrapped less not", median_of(figures.call.differences, ROUNDS), "ns", -1);
-    tell("a class's load and unload: one of 8,000 / of 800", growth(), "ratio", 1.5);
+    if (bench_wants(&module_rows[GROWTH])) {
+        measure_growth();
+    }
+    log_remove();
 }
+
+BENCH_GROUP(module, module_rows, run_module);

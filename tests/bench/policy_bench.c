@@ -2,23 +2,60 @@
 /*
  * What a decision costs, whole and narrowed, with 10, 100 and 1,000 rules of the kinds that people
  * write. The deciding rule is the last, so that all others must be ruled out.
- *
- * Part of the bench program; alone: -DALONE.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench/allocations.h"
 #include "bench/measure.h"
 #include "policy/policy.h"
-
-extern long allocations;
-void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal));
 
 enum { ROUNDS = 31, CALLS = 2000, MAX_RULES = 1000, SIZES = 3 };
 
 static const uint32_t sizes[SIZES] = {10, 100, MAX_RULES};
+
+/* Four kinds of question, and for each three rows in this order. */
+enum { WHOLE, BY_CLASS, KNOWN, BY_ACTION, KINDS };
+enum { GROWTH, COST, ALLOCATIONS, ROWS_OF_KIND, COMPILE = KINDS * ROWS_OF_KIND };
+
+#define RULES_LEFT_OUT                                                                             \
+    "rules of other kinds than the eight here; many globs that begin with a star; cold caches"
+#define KIND_ROWS(kind, key, what, cost_goal)                                                      \
+    [(kind)*ROWS_OF_KIND +                                                                         \
+        GROWTH] = {.name = "policy." key,                                                          \
+                   .goal = 2,                                                                      \
+                   .first = what ", 1,000 rules",                                                  \
+                   .second = "the same, 10 rules",                                                 \
+                   .unit = "ns",                                                                   \
+                   .leaves_out = RULES_LEFT_OUT},                                                  \
+        [(kind)*ROWS_OF_KIND + COST] = {.name = "policy." key "-call",                             \
+                                        .goal = cost_goal,                                         \
+                                        .first = what ", 1,000 rules",                             \
+                                        .second = "a system call that does nothing",               \
+                                        .unit = "ns",                                              \
+                                        .leaves_out = RULES_LEFT_OUT},                             \
+        [(kind)*ROWS_OF_KIND + ALLOCATIONS] = {.name = "policy." key "-allocations",               \
+                                               .goal = 0,                                          \
+                                               .first = "allocations: " what,                      \
+                                               .second = "decisions",                              \
+                                               .unit = "",                                         \
+                                               .leaves_out = "narrowing, which is done at open",   \
+                                               .exact = true}
+
+static const struct bench_row policy_rows[] = {
+    KIND_ROWS(WHOLE, "whole", "a decision, not narrowed", 1.8),
+    KIND_ROWS(BY_CLASS, "class", "a narrowed decision, rules by class", BENCH_NO_GOAL),
+    KIND_ROWS(KNOWN, "known", "a decision that is known at open", BENCH_NO_GOAL),
+    KIND_ROWS(BY_ACTION, "action", "a narrowed decision, rules by action and resource",
+              BENCH_NO_GOAL),
+    [COMPILE] = {.name = "policy.compile",
+                 .goal = 2,
+                 .first = "compiling a rule of 1,000",
+                 .second = "the same of 100",
+                 .unit = "ns",
+                 .leaves_out = "reading and checking files (load.rules)"},
+};
 
 /* ---- rules as people write them -------------------------------------------------------------- */
 
@@ -208,8 +245,6 @@ struct subject {
     const struct policy_call *call;
 };
 
-typedef void (*work)(const struct subject *subject);
-
 static volatile unsigned sum;
 
 static void decide(const struct subject *subject)
@@ -228,52 +263,33 @@ static void decide_narrowed(const struct subject *subject)
 
 /* ---- measuring --------------------------------------------------------------------------- */
 
-static double median(double *values)
+static double decision_ns(void (*work)(const struct subject *), const struct subject *subject)
 {
-    return median_of(values, ROUNDS);
+    const double start = nanoseconds();
+    work(subject);
+    return (nanoseconds() - start) / CALLS;
 }
 
-/* The sizes take turns round by round. Gives the median of each, and of last / first. */
-static double measure(work one, const struct subject *subjects, double ret_each[SIZES])
+static void measure_kind(int kind, void (*work)(const struct subject *),
+                         const struct subject *subjects)
 {
-    static double times[SIZES][ROUNDS], ratios[ROUNDS];
+    const struct bench_row *rows = &policy_rows[kind * ROWS_OF_KIND];
+    const int rounds = bench_rounds(ROUNDS);
 
-    for (int round = -1; round < ROUNDS; round++) { /* -1 warms up */
-        for (int i = 0; i < SIZES; i++) {
-            double start = nanoseconds();
-            one(&subjects[i]);
-            times[i][round < 0 ? 0 : round] = (nanoseconds() - start) / CALLS;
+    for (int round = -1; round < rounds; round++) { /* -1 warms up */
+        const long before = allocations;
+        const double few = decision_ns(work, &subjects[0]);
+        const double many = decision_ns(work, &subjects[SIZES - 1]);
+        const double call = bench_time(bench_system_calls, NULL, CALLS);
+        if (round >= 0) {
+            bench_pair(&rows[GROWTH], many, few);
+            bench_pair(&rows[COST], many, call);
+            bench_pair(&rows[ALLOCATIONS], (double)(allocations - before), 2 * CALLS);
         }
-        ratios[round < 0 ? 0 : round] =
-            times[SIZES - 1][round < 0 ? 0 : round] / times[0][round < 0 ? 0 : round];
     }
-    for (int i = 0; i < SIZES; i++) {
-        ret_each[i] = median(times[i]);
-    }
-    return median(ratios);
 }
 
-static void tell_each(void (*tell)(const char *name, double value, const char *unit, double goal),
-                      const char *what, work one, const struct subject *subjects, double last_goal,
-                      double ratio_goal)
-{
-    double each[SIZES];
-    char name[96];
-
-    long before = allocations;
-    double ratio = measure(one, subjects, each);
-    long made = allocations - before;
-    for (int i = 0; i < SIZES; i++) {
-        snprintf(name, sizeof(name), "policy decision, %s, %u rules", what, sizes[i]);
-        tell(name, each[i], "ns", i == SIZES - 1 ? last_goal : -1);
-    }
-    snprintf(name, sizeof(name), "policy decision, %s, 1,000 rules / 10 rules", what);
-    tell(name, ratio, "x", ratio_goal);
-    snprintf(name, sizeof(name), "policy decision, %s, allocations", what);
-    tell(name, (double)made, "", 0);
-}
-
-static void bench_own(void (*tell)(const char *name, double value, const char *unit, double goal))
+static void measure_own(void)
 {
     struct subject own[SIZES];
 
@@ -284,76 +300,57 @@ static void bench_own(void (*tell)(const char *name, double value, const char *u
             abort();
         }
     }
-    tell_each(tell, "narrowed, rules by action and resource", decide_narrowed, own, -1, 2);
+    measure_kind(BY_ACTION, decide_narrowed, own);
     for (int i = 0; i < SIZES; i++) {
         policy_view_free(own[i].view);
         policy_release(own[i].policy);
     }
 }
 
-void bench_policy(void (*tell)(const char *name, double value, const char *unit, double goal))
+/* The subject of this size, after it was seen that the last rule decides. */
+static struct subject make_subject(uint32_t size)
+{
+    struct subject subject = {.policy = make_policy(size), .call = &target_call};
+
+    if (policy_narrow(subject.policy, &someone, target_call.provider, &subject.view) !=
+            MIGUARD_OK ||
+        policy_decide(subject.policy, &target_call).rule_index != size - 1 ||
+        policy_decide(subject.policy, &plain_call).rule_index != POLICY_NO_RULE ||
+        policy_view_decide(subject.view, &target_call).rule_index != size - 1) {
+        abort();
+    }
+    return subject;
+}
+
+/* Writing the rules is not part of it. */
+static double compile_ns(uint32_t count)
+{
+    policy_release(make_policy(count));
+    const double start = nanoseconds();
+    policy_release(compile_rules(count));
+    return (nanoseconds() - start) / count;
+}
+
+static void run_policy(void)
 {
     struct subject targeted[SIZES], plain[SIZES];
-    double compile = 0;
 
+    for (int i = 0; i < bench_rounds(ROUNDS); i++) {
+        const double few = compile_ns(sizes[1]);
+        bench_pair(&policy_rows[COMPILE], compile_ns(MAX_RULES), few);
+    }
     for (int i = 0; i < SIZES; i++) {
-        double start = nanoseconds();
-        targeted[i] = (struct subject){.policy = make_policy(sizes[i]), .call = &target_call};
-        compile = nanoseconds() - start;
-        if (policy_narrow(targeted[i].policy, &someone, target_call.provider, &targeted[i].view) !=
-                MIGUARD_OK ||
-            policy_decide(targeted[i].policy, &target_call).rule_index != sizes[i] - 1 ||
-            policy_decide(targeted[i].policy, &plain_call).rule_index != POLICY_NO_RULE ||
-            policy_view_decide(targeted[i].view, &target_call).rule_index != sizes[i] - 1) {
-            abort();
-        }
-        plain[i] = targeted[i];
+        targeted[i] = plain[i] = make_subject(sizes[i]);
         plain[i].call = &plain_call;
     }
-    tell("policy compile, 1,000 rules", compile / 1000, "us", 5000);
-    tell_each(tell, "whole", decide, targeted, 200, 2);
-    tell_each(tell, "narrowed, rules by class", decide_narrowed, targeted, -1, 2);
-    tell_each(tell, "narrowed, known at open", decide_narrowed, plain, -1, 2);
+    measure_kind(WHOLE, decide, targeted);
+    measure_kind(BY_CLASS, decide_narrowed, targeted);
+    measure_kind(KNOWN, decide_narrowed, plain);
     for (int i = 0; i < SIZES; i++) {
         policy_view_free(targeted[i].view);
         policy_release(targeted[i].policy);
     }
-    bench_own(tell);
+    measure_own();
 }
 
-#ifdef ALONE
-#include "base/alloc.h"
-
-long allocations;
-
-void *base_alloc(size_t count, size_t size)
-{
-    allocations++;
-    return calloc(count, size);
-}
-
-void *base_resize(void *block, size_t count, size_t size)
-{
-    allocations++;
-    return reallocarray(block, count, size);
-}
-
-void base_free(void *block)
-{
-    free(block);
-}
-
-static void print(const char *name, double value, const char *unit, double goal)
-{
-    printf("%-60s %10.2f %-3s %s\n", name, value, unit,
-           goal < 0        ? ""
-           : value <= goal ? "met"
-                           : "NOT MET");
-}
-
-int main(void)
-{
-    bench_policy(print);
-    return 0;
-}
-#endif
+BENCH_GROUP(policy, policy_rows, run_policy);

@@ -2,8 +2,7 @@
 /*
  * What a daemon pays before its first request: the size of each library on disk, how many others it
  * brings, and how much longer a program takes to start with it. A start is that of true(1) with the
- * library preloaded, less one without; the two sides alternate. Leaves out what the first binding
- * does: reading a policy and opening a log, which the core does not.
+ * library preloaded.
  */
 #include <spawn.h>
 #include <stdio.h>
@@ -11,26 +10,47 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/measure.h"
 
-void bench_size(void (*tell)(const char *name, double value, const char *unit, double goal));
-
 enum { STARTS = 101 };
+enum { SIZE, LIBRARIES, START };
+
+static const struct bench_row size_rows[] = {
+    [SIZE] = {.name = "size.core",
+              .goal = 0.75,
+              .first = "libmiguard-core.so, stripped",
+              .second = "libmiguard.so, stripped",
+              .unit = "KiB",
+              .leaves_out = "the libraries that each brings (size.libraries)",
+              .exact = true},
+    [LIBRARIES] = {.name = "size.libraries",
+                   .goal = BENCH_NO_GOAL,
+                   .first = "libraries that the core brings",
+                   .second = "those that the whole brings",
+                   .unit = "",
+                   .leaves_out = "how large they are, and which of them a program has anyway",
+                   .exact = true},
+    [START] = {.name = "size.start",
+               .goal = 1,
+               .first = "starting true(1) with the core preloaded",
+               .second = "the same with the whole library",
+               .unit = "ns",
+               .leaves_out =
+                   "the first binding: reading a policy and opening a log, which the core "
+                   "does not; that any program's own start is in both sides"},
+};
 
 static double start_ns(char *preload)
 {
     char *const arguments[] = {(char *)"true", NULL};
-    char *const with[] = {preload, NULL};
-    char *const without[] = {NULL};
+    char *const environment[] = {preload, NULL};
     pid_t pid = -1;
     int status = -1;
 
     double begin = nanoseconds();
-    if (posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, preload != NULL ? with : without) !=
-            0 ||
+    if (posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, environment) != 0 ||
         waitpid(pid, &status, 0) != pid || status != 0) {
         abort();
     }
@@ -65,31 +85,32 @@ static double stripped_kib(const char *library)
     return (double)status.st_size / 1024;
 }
 
-void bench_size(void (*tell)(const char *name, double value, const char *unit, double goal))
+BENCH_GROUP_DECLARE(size);
+
+static void measure_starts(void)
 {
-    static const char core[] = "build/libmiguard-core.so", whole[] = "build/libmiguard.so";
     char preload_core[] = "LD_PRELOAD=build/libmiguard-core.so";
     char preload_whole[] = "LD_PRELOAD=build/libmiguard.so";
-    double with_core[STARTS], with_whole[STARTS], plain[STARTS];
+
+    for (int i = -1; i < bench_rounds(STARTS); i++) { /* -1 warms up */
+        const double core = start_ns(preload_core), whole = start_ns(preload_whole);
+        if (i >= 0) {
+            bench_pair(&size_rows[START], core, whole);
+        }
+    }
+}
+
+static void run_size(void)
+{
+    static const char core[] = "build/libmiguard-core.so", whole[] = "build/libmiguard.so";
 
     if (access(core, R_OK) != 0 || access(whole, R_OK) != 0) {
-        printf("skip: sizes: run it where build/libmiguard.so is\n");
+        bench_skip_all(&bench_group_size, "run it where build/libmiguard.so is");
         return;
     }
-    for (int i = 0; i < STARTS; i++) {
-        plain[i] = start_ns(NULL);
-        with_core[i] = start_ns(preload_core) - plain[i];
-        with_whole[i] = start_ns(preload_whole) - plain[i];
-    }
-    qsort(with_core, STARTS, sizeof(double), by_value);
-    qsort(with_whole, STARTS, sizeof(double), by_value);
-    tell("libmiguard-core.so, stripped", stripped_kib(core), "KiB", -1);
-    tell("libmiguard.so, stripped", stripped_kib(whole), "KiB", -1);
-    tell("size of the core / of the whole", stripped_kib(core) / stripped_kib(whole), "ratio",
-         0.75);
-    tell("libraries that the core brings", needed(core), "", -1);
-    tell("libraries that the whole brings", needed(whole), "", -1);
-    tell("start with the core", with_core[STARTS / 2] / 1e6, "ms", -1);
-    tell("start with the core / with the whole", with_core[STARTS / 2] / with_whole[STARTS / 2],
-         "ratio", 1);
+    bench_pair(&size_rows[SIZE], stripped_kib(core), stripped_kib(whole));
+    bench_pair(&size_rows[LIBRARIES], needed(core), needed(whole));
+    measure_starts();
 }
+
+BENCH_GROUP(size, size_rows, run_size);

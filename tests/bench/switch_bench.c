@@ -1,30 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becoming somebody and coming back costs, both verified: against the bare system calls that
- * it must make, and against what OpenSSH's temporarily_use_uid() and restore_uid() do, which verify
- * nothing; and what a filter of system calls adds, under which /proc is read, too.
- *
- * Part of the bench program; alone: -DALONE.
+ * What becoming another user and coming back costs, both verified: against the bare system calls
+ * that it must make, and against what OpenSSH's temporarily_use_uid() and restore_uid() do, which
+ * verify nothing; and what a filter of system calls adds, under which /proc is read, too.
  */
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/measure.h"
 #include "miguard/switch.h"
+#include "support/log.h"
 
-void bench_switch(void (*tell)(const char *name, double value, const char *unit, double goal));
+enum { ROUNDS = 61, CALLS = 200, OTHER_ID = 54321 };
+enum { BARE, OPENSSH_RAW, OPENSSH_GLIBC, FILTERED };
 
-enum { ROUNDS = 61, CALLS = 200, SOMEBODY = 54321 };
+static const struct bench_row switch_rows[] = {
+    [BARE] = {.name = "switch.bare",
+              .goal = 1.5,
+              .first = "a switch and the way back, both verified",
+              .second = "its system calls, bare: read, change, read back",
+              .unit = "ns",
+              .leaves_out = "finding the user and the groups; records of switches; the bare side "
+                            "compares nothing"},
+    [OPENSSH_RAW] = {.name = "switch.openssh-raw",
+                     .goal = BENCH_NO_GOAL,
+                     .first = "a switch and the way back, both verified",
+                     .second = "OpenSSH's sequence by raw calls, unverified",
+                     .unit = "ns",
+                     .leaves_out = "that OpenSSH's sequence reads nothing back and keeps root's "
+                                   "capabilities permitted"},
+    [OPENSSH_GLIBC] = {.name = "switch.openssh-glibc",
+                       .goal = BENCH_NO_GOAL,
+                       .first = "a switch and the way back, both verified",
+                       .second = "OpenSSH's sequence by glibc, which reaches both threads",
+                       .unit = "ns",
+                       .leaves_out = "more threads, which make only the second side dearer"},
+    [FILTERED] = {.name = "switch.filter",
+                  .goal = BENCH_NO_GOAL,
+                  .first = "a switch and the way back under a filter of system calls",
+                  .second = "the same without one",
+                  .unit = "ns",
+                  .leaves_out =
+                      "what a real filter costs at each call: this one allows all at once"},
+};
 
 static const gid_t its_groups[] = {54321, 54322, 54323};
 static struct miguard_target *target;
@@ -80,8 +105,8 @@ static void bare_calls(void)
     read_bare(&before);
     read_bare(&again);
     need(syscall(SYS_setgroups, 3, its_groups) == 0);
-    need(syscall(SYS_setresgid, SOMEBODY, SOMEBODY, SOMEBODY) == 0);
-    need(syscall(SYS_setresuid, SOMEBODY, SOMEBODY, 0) == 0);
+    need(syscall(SYS_setresgid, OTHER_ID, OTHER_ID, OTHER_ID) == 0);
+    need(syscall(SYS_setresuid, OTHER_ID, OTHER_ID, 0) == 0);
     struct __user_cap_data_struct none[2] = {{0, before.cap[0].permitted, 0},
                                              {0, before.cap[1].permitted, 0}};
     need(syscall(SYS_capset, &header, none) == 0);
@@ -103,8 +128,8 @@ static void openssh_raw(void)
 
     long count = syscall(SYS_getgroups, 256, saved);
     need(count >= 0 && syscall(SYS_setgroups, 3, its_groups) == 0);
-    need(syscall(SYS_setresgid, -1, SOMEBODY, -1) == 0);
-    need(syscall(SYS_setresuid, -1, SOMEBODY, -1) == 0);
+    need(syscall(SYS_setresgid, -1, OTHER_ID, -1) == 0);
+    need(syscall(SYS_setresuid, -1, OTHER_ID, -1) == 0);
 
     need(syscall(SYS_setresuid, -1, 0, -1) == 0);
     need(syscall(SYS_setresgid, -1, 0, -1) == 0);
@@ -118,18 +143,13 @@ static void openssh_glibc(void)
 
     int count = getgroups(256, saved);
     need(count >= 0 && setgroups(3, its_groups) == 0);
-    need(setegid(SOMEBODY) == 0 && seteuid(SOMEBODY) == 0);
+    need(setegid(OTHER_ID) == 0 && seteuid(OTHER_ID) == 0);
 
     need(seteuid(0) == 0 && setegid(0) == 0);
     need(setgroups((size_t)count, saved) == 0);
 }
 
 /* ---- measuring --------------------------------------------------------------------------- */
-
-static double median(double *values)
-{
-    return median_of(values, ROUNDS);
-}
 
 static double one(void (*work)(void))
 {
@@ -140,30 +160,22 @@ static double one(void (*work)(void))
     return (nanoseconds() - start) / CALLS;
 }
 
-enum { WORKS = 4 };
-
-static void *measure_all(void *context)
+static void *measure_sequences(void *unused)
 {
-    static void (*const works[WORKS])(void) = {ours, bare_calls, openssh_raw, openssh_glibc};
-    static double times[WORKS][ROUNDS], ratios[WORKS][ROUNDS];
-    void (*tell)(const char *, double, const char *, double) =
-        *(void (**)(const char *, double, const char *, double))context;
+    static void (*const others[])(void) = {
+        [BARE] = bare_calls, [OPENSSH_RAW] = openssh_raw, [OPENSSH_GLIBC] = openssh_glibc};
+    enum { OTHERS = sizeof(others) / sizeof(others[0]) };
+    (void)unused;
 
-    for (int round = -1; round < ROUNDS; round++) { /* -1 warms up */
-        int at = round < 0 ? 0 : round;
-        for (int i = 0; i < WORKS; i++) {
-            times[i][at] = one(works[i]);
-            ratios[i][at] = times[0][at] / times[i][at];
+    for (int round = -1; round < bench_rounds(ROUNDS); round++) { /* -1 warms up */
+        const double own = one(ours);
+        for (int i = 0; i < OTHERS; i++) {
+            const double other = one(others[i]);
+            if (round >= 0) {
+                bench_pair(&switch_rows[i], own, other);
+            }
         }
     }
-    tell("switch and back / the bare calls: read, change, read back", median(ratios[1]), "ratio",
-         1.5);
-    tell("switch and back / OpenSSH's sequence, raw, unverified", median(ratios[2]), "ratio", -1);
-    tell("switch and back / OpenSSH's sequence by glibc, 2 threads", median(ratios[3]), "ratio",
-         -1);
-    tell("switch and back, each verified", median(times[0]) / 1000, "us", -1);
-    tell("the bare calls", median(times[1]) / 1000, "us", -1);
-    tell("OpenSSH's sequence, raw", median(times[2]) / 1000, "us", -1);
     return NULL;
 }
 
@@ -176,21 +188,17 @@ static void put_filter_on(void)
     need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
 }
 
-static void *measure_ours(void *context)
+static void *measure_ours(void *ret_time)
 {
-    double times[ROUNDS];
-
-    for (int round = -1; round < ROUNDS; round++) { /* -1 warms up */
-        times[round < 0 ? 0 : round] = one(ours);
-    }
-    *(double *)context = median(times);
+    (void)one(ours);
+    *(double *)ret_time = one(ours);
     return NULL;
 }
 
-static void *measure_filtered(void *context)
+static void *measure_filtered(void *ret_time)
 {
     put_filter_on();
-    return measure_ours(context);
+    return measure_ours(ret_time);
 }
 
 static double on_a_thread(void *(*measure)(void *))
@@ -203,43 +211,26 @@ static double on_a_thread(void *(*measure)(void *))
     return result;
 }
 
-static void tell_filtered(void (*tell)(const char *, double, const char *, double))
-{
-    const double filtered = on_a_thread(measure_filtered), plain = on_a_thread(measure_ours);
+BENCH_GROUP_DECLARE(switch);
 
-    tell("switch and back under a filter / without one", filtered / plain, "ratio", -1);
-    tell("switch and back, each verified, under a filter", filtered / 1000, "us", -1);
-}
-
-void bench_switch(void (*tell)(const char *name, double value, const char *unit, double goal))
+static void run_switch(void)
 {
-    pthread_t thread;
     const struct miguard_groups groups = {MIGUARD_GROUPS_LIST, its_groups, 3, NULL};
 
     if (geteuid() != 0) {
-        printf("skip: switching identity needs root\n");
+        bench_skip_all(&bench_group_switch, "switching identity needs root");
         return;
     }
-    need(miguard_target_ids(SOMEBODY, SOMEBODY, &groups, &target, NULL) == MIGUARD_OK);
+    log_start();
+    need(miguard_target_ids(OTHER_ID, OTHER_ID, &groups, &target, NULL) == MIGUARD_OK);
     /* Providers switch on the threads of a pool, not on the first one. */
-    need(pthread_create(&thread, NULL, measure_all, &tell) == 0);
-    need(pthread_join(thread, NULL) == 0);
-    tell_filtered(tell);
+    (void)on_a_thread(measure_sequences);
+    for (int round = 0; round < bench_rounds(ROUNDS); round++) {
+        const double filtered = on_a_thread(measure_filtered);
+        bench_pair(&switch_rows[FILTERED], filtered, on_a_thread(measure_ours));
+    }
     miguard_target_free(target);
+    log_remove();
 }
 
-#ifdef ALONE
-static void print(const char *name, double value, const char *unit, double goal)
-{
-    printf("%-60s %10.2f %-5s %s\n", name, value, unit,
-           goal < 0        ? ""
-           : value <= goal ? "met"
-                           : "NOT MET");
-}
-
-int main(void)
-{
-    bench_switch(print);
-    return 0;
-}
-#endif
+BENCH_GROUP(switch, switch_rows, run_switch);

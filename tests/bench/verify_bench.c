@@ -6,25 +6,25 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/measure.h"
 #include "support/chain_log.h"
 #include "tools/review/verify.h"
 
-void bench_verify(void (*tell)(const char *name, double value, const char *unit, double goal));
+enum { ROUNDS = 15, RECORDS = 30000 };
 
-enum { ROUNDS = 9, RECORDS = 30000 };
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
+static const struct bench_row verify_rows[] = {
+    {.name = "verify.b2sum",
+     .goal = BENCH_NO_GOAL,
+     .first = "verifying 30,000 records with the key",
+     .second = "b2sum(1) of the same file",
+     .unit = "ns",
+     .leaves_out =
+         "reading from a disk: the file is in the page cache; rotated files; b2sum's side "
+         "has a process to start"},
+};
 
 static double verify_once(const struct chain_log *log)
 {
@@ -32,13 +32,13 @@ static double verify_once(const struct chain_log *log)
     struct verify_request request = {
         .logs = logs, .log_count = 1, .key = &log->first, .state = &log->head};
     struct verify_report report;
-    double start = seconds();
+    double start = nanoseconds();
 
     if (verify_log(&request, &report, NULL) != MIGUARD_OK || report.verdict != VERIFY_INTACT ||
         report.records != log->head.sequence) {
         abort();
     }
-    double time = seconds() - start;
+    double time = nanoseconds() - start;
     verify_release(&report);
     return time;
 }
@@ -53,50 +53,29 @@ static double b2sum_once(const char *path)
 
     posix_spawn_file_actions_init(&quiet);
     posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", 1, 0);
-    double start = seconds();
+    double start = nanoseconds();
     int error = posix_spawnp(&child, "b2sum", &quiet, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&quiet);
     if (error != 0 || waitpid(child, &status, 0) != child || status != 0) {
         return -1;
     }
-    return seconds() - start;
+    return nanoseconds() - start;
 }
 
-static int by_value(const void *a, const void *b)
+static void measure(const struct chain_log *log)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void measure(const struct chain_log *log,
-                    void (*tell)(const char *name, double value, const char *unit, double goal))
-{
-    double own[ROUNDS], other[ROUNDS], ratio[ROUNDS];
-    struct stat status;
-
-    if (stat(log->path, &status) != 0) {
-        abort();
-    }
     verify_once(log); /* warms up */
-    for (int i = 0; i < ROUNDS; i++) {
-        own[i] = verify_once(log);
-        other[i] = b2sum_once(log->path);
-        ratio[i] = own[i] / other[i];
+    for (int i = 0; i < bench_rounds(ROUNDS); i++) {
+        const double own = verify_once(log), other = b2sum_once(log->path);
+        if (other < 0) {
+            bench_skip(&verify_rows[0], "b2sum is not installed");
+            return;
+        }
+        bench_pair(&verify_rows[0], own, other);
     }
-    qsort(own, ROUNDS, sizeof(*own), by_value);
-    qsort(other, ROUNDS, sizeof(*other), by_value);
-    qsort(ratio, ROUNDS, sizeof(*ratio), by_value);
-    double megabytes = (double)status.st_size / 1e6;
-    tell("audit verify with the key", megabytes / own[ROUNDS / 2], "MB/s", -1);
-    if (other[0] < 0) {
-        printf("skip: verify against b2sum: there is no b2sum\n");
-        return;
-    }
-    tell("b2sum on the same file", megabytes / other[ROUNDS / 2], "MB/s", -1);
-    tell("audit verify / b2sum, time", ratio[ROUNDS / 2], "x", -1);
 }
 
-void bench_verify(void (*tell)(const char *name, double value, const char *unit, double goal))
+static void run_verify(void)
 {
     char folder[] = "/tmp/miguard-bench-XXXXXX", path[64];
     struct chain_log log;
@@ -108,7 +87,9 @@ void bench_verify(void (*tell)(const char *name, double value, const char *unit,
     chain_log_begin(&log, path, true);
     log.epoch_size = CHAIN_EPOCH_RECORDS;
     chain_log_fill(&log, RECORDS);
-    measure(&log, tell);
+    measure(&log);
     unlink(path);
     rmdir(folder);
 }
+
+BENCH_GROUP(verify, verify_rows, run_verify);
