@@ -466,11 +466,25 @@ check-audit-model: deps ## 10,000 random lives of a log against a model (some mi
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
-build/fuzz/%: tests/fuzz/%.c $(filter-out src/gate/%,$(below)) $(tools_src) $(call sources,host/object host/query)
+# The sources are compiled once for all targets.
+fuzz_src := $(filter-out src/gate/%,$(below)) $(tools_src) $(call sources,host/object host/query)
+fuzz_obj := $(fuzz_src:%.c=build/fuzz/obj/%.o)
+fuzz_cc   = clang $(STD) $(OLDER) -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all \
+            $(WARNINGS) -Iinclude -Isrc
+-include $(fuzz_obj:.o=.d)
+
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)clang $(STD) $(OLDER) -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all $(WARNINGS) -Iinclude -Isrc -o $@ $^ \
+	$(Q)$(fuzz_cc) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+build/fuzz/sources.a: $(fuzz_obj)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+build/fuzz/%: tests/fuzz/%.c build/fuzz/sources.a
+	$(call say,CC,$<)
+	$(Q)$(fuzz_cc) -fsanitize=fuzzer,address,undefined -o $@ $^ \
 	    $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(TOOL_PACKAGES)) -pthread -ldl
 
 check-fuzz: ## feed each reader inputs that are malformed (FUZZ_SECONDS=60, each)
