@@ -74,7 +74,7 @@ shard() {
     mkdir -p "$folder"
     ln -s ../emulated "$folder/miguard"
     ln -s ../providers "$folder/providers"
-    OUT=$folder RUNNER=$runner QUICK=1 CK_TIMEOUT_MULTIPLIER=5 QEMU_LD_PREFIX=/nonexistent \
+    OUT=$folder RUNNER=$runner QUICK=1 EMULATED=1 CK_TIMEOUT_MULTIPLIER=5 QEMU_LD_PREFIX=/nonexistent \
         sh tests/run.sh "$@" >"$folder/output" 2>&1
 }
 

@@ -22,7 +22,7 @@
 #include "support/stub_host.h"
 #include "tools/policy/selftest.h"
 
-enum { OTHER = 12345, CASES = 10000, QUICK_CASES = 1500 };
+enum { OTHER = 12345, CASES = 10000, QUICK_CASES = 1500, EMULATED_CASES = 300 };
 
 /* ---- chance ---------------------------------------------------------------------------------- */
 
@@ -388,7 +388,10 @@ int main(void)
 {
     const char *from = getenv("SEED");
     uint64_t first = from != NULL ? strtoull(from, NULL, 10) : 1;
-    unsigned count = getenv("QUICK") != NULL ? QUICK_CASES : CASES, passed = 0, failed = 0;
+    unsigned count = getenv("EMULATED") != NULL ? EMULATED_CASES
+                     : getenv("QUICK") != NULL  ? QUICK_CASES
+                                                : CASES;
+    unsigned passed = 0, failed = 0;
 
     if (geteuid() != 0) {
         printf("skip: policy_same_test: becoming another user needs root\n0 passed, 0 failed, 1 "
