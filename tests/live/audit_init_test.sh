@@ -45,7 +45,7 @@ into_slow_pipe() { # LOG
 
 verifies() { # LOG KEY
     printf 'version: 1\naudit: {sinks: [{file: {path: %s, chain: required}}]}\n' "$1" >"$policy"
-    chmod 600 "$policy"
+    chmod 600 "$policy" "$2"
     "$miguard" run --policy "$policy" --module "$OUT/providers/account.so" \
         enumerate root/test MG_UserAccount >/dev/null && "$miguard" audit verify --key "$2" "$1"
 }

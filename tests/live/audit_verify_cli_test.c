@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ static void save_key(const char *name, const struct chain_key *key)
 
     chain_key_text(key, text);
     chain_log_append(name, text, strlen(text));
+    ck_assert_int_eq(chmod(name, 0600), 0);
 }
 
 static void make_keyed(void)
@@ -207,15 +209,17 @@ static const struct {
     {V "--head \"$(printf '\\033[31m')\" key.jsonl", 2, "", "'\\x001B[31m' is not a head"},
 
     /* the key */
-    {KEYED "key.jsonl", 0, "intact: ", NOT_CONSULTED "it is missing" ONLY_HEAD},
-    {KEYED "key.jsonl", 0, "sequence 1 to ", NULL},
-    {KEYED "key.jsonl", 0, " 3 files, chain ", NULL},
+    {KEYED "key.jsonl", 3, "intact as far as it goes: ", NOT_CONSULTED "it is missing" ONLY_HEAD},
+    {KEYED "key.jsonl", 3, "sequence 1 to ", NULL},
+    {KEYED "key.jsonl", 3, " 3 files, chain ", NULL},
     {KEYED "key.jsonl | grep -F \"head $H (keep it outside this host)\"", 0, NULL, NULL},
-    {V "--key=key key.jsonl", 0, "intact: ", NULL},
-    {"cat key | " V "--key - key.jsonl", 0, "intact: ", NULL},
-    {"{ echo '# mine'; echo; cat key; } | " V "--key - key.jsonl", 0, "intact: ", NULL},
+    {V "--key=key key.jsonl", 3, "intact as far as it goes: ", NULL},
+    {"cat key | " V "--key - key.jsonl", 3, "intact as far as it goes: ", NULL},
+    {"{ echo '# mine'; echo; cat key; } | " V "--key - key.jsonl", 3,
+     "intact as far as it goes: ", NULL},
     {V "--key - key.jsonl", 2, "", "-: not a verification key: one line, miguard-audit-key-1:"},
-    {V "--key key.jsonl key.jsonl", 2, "", "key.jsonl: not a verification key"},
+    {"cp key.jsonl no.key; chmod 600 no.key; " V "--key no.key key.jsonl", 2, "",
+     "no.key: not a verification key"},
     {V "--key /dev/zero key.jsonl", 2, "", "/dev/zero: not a verification key"},
     {V "--key none key.jsonl", 3, "", "none: No such file"},
     {V "--key . key.jsonl", 3, "", ".: Is a directory"},
@@ -225,15 +229,30 @@ static const struct {
      "unproven: the key is needed. Numbers and links fit, but not what the records say is proved: ",
      NOT_CONSULTED},
     {V "key.jsonl | grep -c 'keep it outside'", 1, "0\n", NULL},
-    {V "plain.jsonl", 0,
-     "intact, but without a key: who can write the file can make it anew: 10 records, sequence 1 "
+    {V "plain.jsonl", 3,
+     "intact as far as it goes, but without a key: who can write the file can make it anew: 10 "
+     "records, sequence 1 "
      "to 10, 1 file, chain ",
      NOT_CONSULTED},
-    {V "one.jsonl", 0, ": 1 record, sequence 1 to 1, 1 file, chain ", NULL},
-    {V "long.jsonl long.jsonl", 0, ": 500 records, sequence 1 to 500, 1 file, chain ", NULL},
+    {V "one.jsonl", 3, ": 1 record, sequence 1 to 1, 1 file, chain ", NULL},
+    {V "long.jsonl long.jsonl", 3, ": 500 records, sequence 1 to 500, 1 file, chain ", NULL},
     {"mkdir big; cp long.jsonl big/; for i in 1 2 3 4 5 6 7 8 9; do cat long.jsonl; done "
      ">> big/long.jsonl; " V "big/long.jsonl",
      1, ":501: alarm: duplicated: ", NULL},
+
+    /* who has the key can forge the log */
+    {"cp key open.key; chmod 604 open.key; " V "--key open.key --head $H key.jsonl", 3, "",
+     "open.key: is open to others than its owner (mode 0604; right is 0600)"},
+    {"cp key open.key; chmod 640 open.key; " V "--key open.key --head $H key.jsonl", 3, "",
+     "mode 0640"},
+    {"cp key open.key; chmod 602 open.key; " V "--key open.key --head $H key.jsonl", 3, "",
+     "mode 0602"},
+    {"cp key open.key; chmod 644 open.key; " V "--key - --head $H key.jsonl < open.key", 3, "",
+     "-: is open to others"},
+    {"cp key open.key; chmod 644 open.key; ln -sf open.key l.key; " V "--key l.key key.jsonl", 3,
+     "", "l.key: is open to others"},
+    {"cp key shut.key; chmod 400 shut.key; " V "--key shut.key --head $H key.jsonl", 0,
+     "intact: ", ""},
 
     /* heads */
     {KEYED "--head $H key.jsonl", 0, "the head of record ", ""},
@@ -260,14 +279,14 @@ static const struct {
     {"rm -f x.jsonl; cp key.jsonl x.jsonl; " KEYED "x.jsonl", 1, "alarm: missing-start: ", NULL},
 
     /* losses */
-    {V "--key lost.key lost.jsonl", 0, "loss: lost: 1200 records are declared as lost (no-space)",
+    {V "--key lost.key lost.jsonl", 3, "loss: lost: 1200 records are declared as lost (no-space)",
      NULL},
-    {V "--key lost.key lost.jsonl", 0, "\n1,200 records are declared as lost by the log itself\n",
+    {V "--key lost.key lost.jsonl", 3, "\n1,200 records are declared as lost by the log itself\n",
      NULL},
-    {V "--key lost.key --strict lost.jsonl", 1, "\nintact: ", NULL},
-    {V "one.jsonl", 0, "\n1 record is declared as lost by the log itself\n", NULL},
+    {V "--key lost.key --strict lost.jsonl", 1, "\nintact as far as it goes: ", NULL},
+    {V "one.jsonl", 3, "\n1 record is declared as lost by the log itself\n", NULL},
     {V "--strict one.jsonl", 1, "loss: lost: 1 record is declared as lost", NULL},
-    {KEYED "--strict key.jsonl", 0, "intact: ", NULL},
+    {KEYED "--strict key.jsonl", 3, "intact as far as it goes: ", NULL},
     {V "--strict lost.jsonl", 1, "unproven: the key is needed", NULL},
 
     /* files */
@@ -275,15 +294,15 @@ static const struct {
     {V "none.jsonl", 3, "", "miguard audit verify: "},
     {V "none/none.jsonl", 3, "", "none/: No such file"},
     {"mkdir d.jsonl; " V "d.jsonl", 3, "", "it is not a regular file"},
-    {KEYED "key.jsonl key.jsonl.2 key.jsonl.1", 0, "3 files, ", NULL},
-    {"mkdir g; cp key.jsonl* g; gzip g/key.jsonl.1; " KEYED "g/key.jsonl", 0, "3 files, ", NULL},
-    {KEYED "-- key.jsonl", 0, "intact: ", NULL},
+    {KEYED "key.jsonl key.jsonl.2 key.jsonl.1", 3, "3 files, ", NULL},
+    {"mkdir g; cp key.jsonl* g; gzip g/key.jsonl.1; " KEYED "g/key.jsonl", 3, "3 files, ", NULL},
+    {KEYED "-- key.jsonl", 3, "intact as far as it goes: ", NULL},
     {KEYED "--json key.jsonl > /dev/full", 3, "", "could not be written"},
 
     /* the log of the policy in force */
     {"printf 'version: 1\\naudit: {sinks: [{file: {path: %s/key.jsonl}}]}\\n' \"$PWD\" > p.yaml; "
      "MIGUARD_POLICY=$PWD/p.yaml " V "--key key",
-     0, "intact: ", NOT_CONSULTED},
+     3, "intact as far as it goes: ", NOT_CONSULTED},
     {"printf 'version: x\\n' > q.yaml; MIGUARD_POLICY=$PWD/q.yaml " V "--key key", 3, "",
      "has errors; name a FILE"},
 
@@ -295,14 +314,23 @@ static const struct {
     {"sed '$d' live.jsonl > c.jsonl; cp -p live.jsonl.state c.jsonl.state; " V
      "--key live.key c.jsonl",
      1, "alarm: cut: ", ""},
-    {"sed '$d' live.jsonl > n.jsonl; " V "--key live.key n.jsonl", 0,
-     "intact: ", NOT_CONSULTED "it is missing" ONLY_HEAD},
-    {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key b.jsonl", 0,
-     "intact: ", NOT_CONSULTED},
-    {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key b.jsonl", 0,
-     "intact: ", "b.jsonl.state"},
-    {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key --json b.jsonl", 0,
+    {"sed '$d' live.jsonl > n.jsonl; " V "--key live.key n.jsonl", 3,
+     "intact as far as it goes: 11 records, ", NOT_CONSULTED "it is missing" ONLY_HEAD},
+    {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key b.jsonl", 3,
+     "intact as far as it goes: ", NOT_CONSULTED},
+    {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key b.jsonl", 3,
+     "intact as far as it goes: ", "b.jsonl.state"},
+    {"cp live.jsonl b.jsonl; echo x > b.jsonl.state; " V "--key live.key --json b.jsonl", 3,
      "\"state_consulted\":false", ""},
+    {"sed '$d' live.jsonl > n.jsonl; " V "--key live.key --json n.jsonl", 3,
+     "\"verdict\":\"unproven\"", ""},
+    {"sed '$d' live.jsonl > n.jsonl; " V "--key live.key n.jsonl | grep -c '^intact: '", 1, "0\n",
+     NULL},
+    {"sed '$d' free.jsonl > n.jsonl; " V "n.jsonl", 3,
+     "intact as far as it goes, but without a key: ", NOT_CONSULTED},
+    {"sed '$d' live.jsonl > n.jsonl; H9=$(" V
+     "--key live.key n.jsonl | sed 's/.*head //;s/ .*//'); " V "--key live.key --head $H9 n.jsonl",
+     0, "\nthe head of record ", NULL},
 
     /* each log has its own, and any may be the one that is cut */
     {"sed '$d' free.jsonl > c.jsonl; cp -p free.jsonl.state c.jsonl.state; " V "live.jsonl c.jsonl",
@@ -319,8 +347,8 @@ static const struct {
      "bytes behind the end of the packed data", NULL},
     {"gzip -c live.jsonl > z; head -c 9 /dev/zero >> z; " V "--key live.key z", 1,
      "alarm: broken: ", NULL},
-    {"head -n 1 live.jsonl | gzip > z; tail -n +2 live.jsonl | gzip >> z; " V "--key live.key z", 0,
-     "intact: ", NULL},
+    {"head -n 1 live.jsonl | gzip > z; tail -n +2 live.jsonl | gzip >> z; " V "--key live.key z", 3,
+     "intact as far as it goes: ", NULL},
     {"gzip -c live.jsonl | head -c 200 > z; " V "--key live.key z", 1, "tampered with: 1 alarm ",
      NULL},
 
@@ -379,9 +407,10 @@ START_TEST(test_json_intact)
     json_t *report = report_of(KEYED "--json --head $H key.jsonl", 0);
     json_int_t last = atoll(getenv("L"));
 
-    ck_assert_uint_eq(json_object_size(report), 18);
+    ck_assert_uint_eq(json_object_size(report), 19);
     ck_assert_str_eq(string(report, "verdict"), "intact");
     ck_assert(yes(report, "keyed") && yes(report, "proven") && !yes(report, "state_consulted"));
+    ck_assert(yes(report, "end_proven"));
     ck_assert_uint_eq(strlen(string(report, "chain")), 16);
     ck_assert_str_eq(string(report, "head"), getenv("H"));
     ck_assert_int_eq(number(report, "first"), 1);
@@ -405,6 +434,7 @@ START_TEST(test_json_unproven)
     ck_assert_str_eq(string(report, "verdict"), "unproven");
     ck_assert(yes(report, "keyed") && !yes(report, "proven"));
     ck_assert_int_eq(number(report, "anchored"), 0);
+    ck_assert(!yes(report, "end_proven"));
     json_decref(report);
     report = report_of(V "--json empty.jsonl", 3);
     ck_assert_str_eq(string(report, "verdict"), "unproven");
@@ -441,7 +471,7 @@ END_TEST
 
 START_TEST(test_json_losses)
 {
-    json_t *report = report_of(V "--json --key lost.key lost.jsonl", 0);
+    json_t *report = report_of(V "--json --key lost.key lost.jsonl", 3);
     const json_t *lost = json_array_get(json_object_get(report, "findings"), 0);
 
     ck_assert_int_eq(number(report, "losses"), 1);

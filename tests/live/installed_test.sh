@@ -163,6 +163,7 @@ begins() {
         cat "$tmp/out"
         return 1
     }
+    chmod 600 "$tmp/key"
     is 750:0:0 /var/log/miguard
 }
 check "root: audit init on a new machine" begins

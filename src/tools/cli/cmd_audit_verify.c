@@ -1,56 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * miguard audit verify: whether the log is intact. Reads keys, heads and states, and prints what
- * verify_log() finds.
- *
- * The order: heads and key are read first, then the state beside each log, and the log last, so
- * that what a writer adds meanwhile is behind the head of the state. verify_log() does the work;
- * this file reads its inputs, shows progress, and prints the report.
+ * miguard audit verify: whether the log is intact. Reads the heads, has the log verified
+ * (audit_verification.h), and prints what was found.
  *
  * Exit status and verdict are two things: "unproven" is neither yes nor no, and is CLI_UNABLE, so
- * that a script that waits for 0 never takes it for intact. Losses that the log declares itself (a
- * crash, a full disk) are a failure with --strict only.
+ * that a script that waits for 0 never takes it for intact; so is "intact as far as it goes", where
+ * nothing shows that the end is there. Losses that the log declares itself (a crash, a full disk)
+ * are a failure with --strict only.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "audit/file/family.h"
-#include "audit/file/file.h"
-#include "base/clock.h"
-#include "tools/cli/audit_open.h"
+#include "tools/cli/audit_verification.h"
 #include "tools/cli/commands.h"
 #include "tools/review/export_text.h"
-#include "tools/review/scan.h"
-#include "tools/review/verify.h"
-
-/* The request, and everything read for it. */
-struct verification {
-    /* The operands, and the values of --head as they were given. */
-    struct word_list files, heads_given;
-    /* "-" is standard input; NULL: without a key. */
-    const char *key_file;
-    /* The parsed heads, as many as heads_given has. */
-    struct verify_head *heads;
-    size_t head_count;
-    /* strict: declared losses are a failure. */
-    bool strict, json;
-    /* Wiped in run_verify() on every way out. */
-    struct chain_key key;
-    struct state_head *states; /* of the logs that have one that may be read */
-    size_t state_count;
-    /* Each log had a state that could be read; starts as true. */
-    bool every_state;
-    /* The path behind files.items[0] when no FILE was given. */
-    char *default_log;
-    char no_state[256];     /* why every_state is false */
-    int64_t started, shown; /* milliseconds; shown 0: no progress line is on the terminal */
-};
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
@@ -100,175 +66,6 @@ static int read_heads(const struct command_line *line, struct verification *veri
     }
     verification->head_count = given->count;
     return CLI_YES;
-}
-
-/* ---- what is read before the log ------------------------------------------------------------ */
-
-/* The number of bytes, at most size; -1 and errno. A key may come through a pipe in pieces. */
-static ssize_t read_up_to(int fd, char *buffer, size_t size)
-{
-    size_t length = 0;
-
-    while (length < size) {
-        ssize_t got = read(fd, buffer + length, size - length);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return got < 0 ? -1 : (ssize_t)length;
-        }
-        length += (size_t)got;
-    }
-    return (ssize_t)length;
-}
-
-/* The text is wiped before it is freed: it holds the key. */
-static bool parse_key_file(int fd, struct chain_key *ret_key, bool *ret_good)
-{
-    enum { ROOM = 64 * 1024 };
-    char *text = malloc(ROOM);
-    ssize_t length = text != NULL ? read_up_to(fd, text, ROOM) : -1;
-    int error = errno;
-
-    *ret_good = length >= 0 && chain_key_parse(text, (size_t)length, ret_key);
-    if (text != NULL) {
-        sodium_memzero(text, ROOM);
-    }
-    free(text);
-    errno = error;
-    return length >= 0;
-}
-
-/* The key comes from a file or standard input, and not from the command line, which every user can
- * read in /proc (proc(5)). Without --key there is nothing to read. A file that is not a key is
- * wrong usage; one that cannot be read is CLI_UNABLE. */
-static int read_key(const struct command_line *line, struct verification *verification)
-{
-    const char *name = verification->key_file;
-    bool good = false;
-
-    if (name == NULL) {
-        return CLI_YES;
-    }
-    bool standard = strcmp(name, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return complain(CLI_UNABLE, "%s: %s", name, strerror(errno));
-    }
-    bool read = parse_key_file(fd, &verification->key, &good);
-    int error = errno;
-    if (!standard) {
-        close(fd);
-    }
-    if (!read) {
-        return complain(CLI_UNABLE, "%s: %s", name, strerror(error));
-    }
-    return good ? CLI_YES
-                : wrong_usage(line,
-                              "%s: not a verification key: one line, " CHAIN_KEY_PREFIX
-                              " and 64 hex digits, as miguard audit init printed it",
-                              name);
-}
-
-/* Without FILE, the log of the policy in force. */
-static int choose_files(struct verification *verification)
-{
-    if (verification->files.count > 0) {
-        return CLI_YES;
-    }
-    verification->default_log = audit_default_log();
-    if (verification->default_log == NULL) {
-        return CLI_UNABLE;
-    }
-    verification->files.items = calloc(1, sizeof(*verification->files.items));
-    if (verification->files.items == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    verification->files.items[0] = verification->default_log;
-    verification->files.count = 1;
-    return CLI_YES;
-}
-
-/* Keeps the first reason only. */
-static void miss_state(struct verification *verification, const char *why)
-{
-    if (verification->every_state) {
-        verification->every_state = false;
-        snprintf(verification->no_state, sizeof(verification->no_state), "%s", why);
-    }
-}
-
-/* A rotated file or a second name that is given by itself has the state of its log, which is among
- * those of the others. */
-static bool has_state(const struct verification *verification, const char *name)
-{
-    struct family_place place = {0};
-    bool known = family_read_first(AT_FDCWD, name, &place);
-
-    for (size_t i = 0; i < verification->state_count && known; i++) {
-        if (verification->states[i].chain_id == place.chain) {
-            return true;
-        }
-    }
-    return verification->files.count == 1 && verification->state_count == 1;
-}
-
-/*
- * Before the files: what a writer adds meanwhile comes behind this head and is not missing. The
- * state may be missing, but the reader of the answer has to know that it was. Its key is wiped at
- * once: the state proves the end of the log, and the key that is needed for the rest must come from
- * another host.
- */
-static int read_states(struct verification *verification)
-{
-    verification->states = calloc(verification->files.count + 1, sizeof(*verification->states));
-    if (verification->states == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    for (size_t i = 0; i < verification->files.count; i++) {
-        struct miguard_error error = {0};
-        struct state_head *state = &verification->states[verification->state_count];
-        enum miguard_status status = file_read_head(verification->files.items[i], state, &error);
-        chain_key_wipe(&state->key);
-        verification->state_count += status == MIGUARD_OK;
-        if (status != MIGUARD_OK && status != MIGUARD_NOT_FOUND) {
-            miss_state(verification,
-                       error.detail[0] != '\0' ? error.detail : miguard_status_text(status));
-        }
-    }
-    for (size_t i = 0; i < verification->files.count; i++) {
-        if (!has_state(verification, verification->files.items[i])) {
-            miss_state(verification, "it is missing");
-        }
-    }
-    return CLI_YES;
-}
-
-/* ---- progress ------------------------------------------------------------------------------- */
-
-/* Called by verify_log(). True: go on. */
-static bool progress(void *context, uint64_t done, uint64_t total)
-{
-    struct verification *verification = context;
-    int64_t now = clock_now_ms();
-
-    if (now - verification->started < 1000 || now - verification->shown < 200 || total == 0 ||
-        !isatty(STDERR_FILENO)) {
-        return true;
-    }
-    verification->shown = now;
-    fprintf(stderr, "\r\033[Kverifying: %3.0f %% of %.0f MiB",
-            100.0 * (double)(done < total ? done : total) / (double)total,
-            (double)total / (1024.0 * 1024.0));
-    return true;
-}
-
-/* Removes the line, if one was shown. */
-static void end_progress(const struct verification *verification)
-{
-    if (verification->shown != 0) {
-        fputs("\r\033[K", stderr);
-    }
 }
 
 /* ---- as text -------------------------------------------------------------------------------- */
@@ -340,8 +137,12 @@ static void print_not_kept(const struct verify_report *report)
  * was not given. "intact" for a chain without a key says that a writer of the file could have made
  * it anew.
  */
-static void print_verdict(const struct verify_report *report)
+static void print_verdict(const struct verification *verification,
+                          const struct verify_report *report)
 {
+    const char *intact =
+        verification_end_proven(verification, report) ? "intact" : "intact as far as it goes";
+
     if (report->verdict == VERIFY_TAMPERED) {
         char text[EXPORT_NUMBER];
         printf("tampered with: %s alarm%s in ",
@@ -361,9 +162,9 @@ static void print_verdict(const struct verify_report *report)
     } else if (report->verdict == VERIFY_UNPROVEN) {
         printf("unproven: ");
     } else if (report->keyed) {
-        printf("intact: ");
+        printf("%s: ", intact);
     } else {
-        printf("intact, but without a key: who can write the file can make it anew: ");
+        printf("%s, but without a key: who can write the file can make it anew: ", intact);
     }
 }
 
@@ -401,7 +202,7 @@ static bool print_text(const struct verification *verification, const struct ver
         good = print_finding(&report->findings[i]);
     }
     print_not_kept(report);
-    print_verdict(report);
+    print_verdict(verification, report);
     print_span(report);
     if (report->lost > 0) {
         printf("%s record%s declared as lost by the log itself\n",
@@ -450,7 +251,8 @@ static json_t *finding_json(const struct verify_finding *finding)
 static bool print_report_json(const struct verification *verification,
                               const struct verify_report *report)
 {
-    static const char *const verdicts[] = {"intact", "tampered", "unproven"};
+    /* In the order of enum verification_answer; what is not known to be whole is not "intact". */
+    static const char *const verdicts[] = {"intact", "unproven", "tampered", "unproven"};
     char hash[CHAIN_HEX_SIZE], head[96] = "", chain[24];
     json_t *findings = json_array();
 
@@ -466,9 +268,11 @@ static bool print_report_json(const struct verification *verification,
     }
     snprintf(chain, sizeof(chain), "%016" PRIx64, report->chain_id);
     json_t *json = json_pack(
-        "{s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, "
+        "{s:s, s:b, s:b, s:b, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, "
+        "s:I, "
         "s:o}",
-        "verdict", verdicts[report->verdict], "keyed", report->keyed, "proven", report->proven,
+        "verdict", verdicts[verification_answer(verification, report)], "keyed", report->keyed,
+        "proven", report->proven, "end_proven", verification_end_proven(verification, report),
         "chain", chain, "records", (json_int_t)report->records, "first", (json_int_t)report->first,
         "last", (json_int_t)report->last, "head", head, "files", (json_int_t)report->files, "bytes",
         (json_int_t)report->bytes, "lost", (json_int_t)report->lost, "removed_through",
@@ -491,71 +295,38 @@ static int answer(const struct verification *verification, const struct verify_r
 {
     bool printed = verification->json ? print_report_json(verification, report)
                                       : print_text(verification, report);
+    enum verification_answer answered = verification_answer(verification, report);
 
     if (!printed) {
         return complain(CLI_UNABLE, "out of memory");
     }
-    if (report->verdict == VERIFY_TAMPERED ||
+    if (answered == VERIFICATION_TAMPERED ||
         (verification->strict && report->by_severity[VERIFY_LOSS] > 0)) {
         return CLI_NO;
     }
-    return report->verdict == VERIFY_INTACT ? CLI_YES : CLI_UNABLE;
-}
-
-/* Reads the states, verifies, and answers. The states are read before the log, for the reason given
- * at read_states(). The limits (look_ahead, steps, waits) are those that verify_log() is made for:
- * a log that is being written may rotate while it is read. */
-static int verify(struct verification *verification)
-{
-    struct verify_request request = {
-        .logs = verification->files.items,
-        .log_count = verification->files.count,
-        .key = verification->key_file != NULL ? &verification->key : NULL,
-        .heads = verification->heads,
-        .head_count = verification->head_count,
-        .look_ahead = VERIFY_LOOK_AHEAD,
-        .steps = VERIFY_STEPS,
-        .waits = VERIFY_WAITS,
-        .progress = progress,
-        .context = verification,
-        .threads = scan_processors(),
-    };
-    struct verify_report report;
-    struct miguard_error error = {0};
-
-    if (read_states(verification) != CLI_YES) {
-        return CLI_UNABLE;
-    }
-    request.state = verification->state_count > 0 ? verification->states : NULL;
-    request.state_count = verification->state_count;
-    verification->started = clock_now_ms();
-    enum miguard_status status = verify_log(&request, &report, &error);
-    end_progress(verification);
-    if (status != MIGUARD_OK) {
-        return complain_error(CLI_UNABLE, "miguard audit verify", &error);
-    }
-    int answered = answer(verification, &report);
-    verify_release(&report);
-    return answered;
+    return answered == VERIFICATION_INTACT ? CLI_YES : CLI_UNABLE;
 }
 
 /* The inputs in their order; the first failure ends it. */
 static int verify_given(const struct command_line *line, struct verification *verification)
 {
+    struct verify_report report;
     int status = read_heads(line, verification);
 
-    if (status != CLI_YES) {
-        return status;
+    if (status == CLI_YES) {
+        status = verification_read_key(line, verification);
     }
-    status = read_key(line, verification);
-    if (status != CLI_YES) {
-        return status;
+    if (status == CLI_YES) {
+        status = verification_run(verification, &report);
     }
-    status = choose_files(verification);
-    return status == CLI_YES ? verify(verification) : status;
+    if (status == CLI_YES) {
+        status = answer(verification, &report);
+        verify_release(&report);
+    }
+    return status;
 }
 
-/* The key is wiped first: it is the one thing here that must not stay in memory. */
+/* What is read is released on every way out. */
 static int run_verify(const struct command_line *line)
 {
     struct verification verification = {.every_state = true};
@@ -564,12 +335,7 @@ static int run_verify(const struct command_line *line)
     if (command_parse(line, &verification, &status)) {
         status = verify_given(line, &verification);
     }
-    chain_key_wipe(&verification.key);
-    free(verification.default_log);
-    free(verification.states);
-    free(verification.heads);
-    word_list_release(&verification.heads_given);
-    word_list_release(&verification.files);
+    verification_release(&verification);
     return status;
 }
 
@@ -581,9 +347,13 @@ COMMAND(audit, verify) = {
         "Without --key, a chain that has a key can be checked for gaps and order only, and "
         "the rest is unproven. That the end of a log is there is proved only by a head that was "
         "kept outside the host; the state beside the log, if it may be read, shows a careless "
-        "cut.",
-    .exits = "Exit status: 0 intact; 1 tampered with, or --strict and records were lost; 2 wrong "
-             "usage; 3 it cannot be decided, or not be read.",
+        "cut. Of a copy that has neither, the answer is \"intact as far as it goes\". A key file "
+        "that others than its owner can read is refused. Examples, on which host and with which "
+        "key: miguard-audit(1).",
+    .exits =
+        "Exit status: 0 intact; 1 tampered with, or --strict and records were lost; 2 wrong "
+        "usage; 3 it cannot be decided, as when nothing shows that the end is there, or not be "
+        "read.",
     .operand = OPERANDS("[FILE]...", struct verification, files),
     OPTIONS(options),
     .run = run_verify,
