@@ -12,6 +12,10 @@ endif
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
+# Where the shells look for completions of other programs; Debian's zsh: share/zsh/vendor-completions.
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
 # ---- variants: a plain build lies in build/, any other in a folder of its own ----------------
 
@@ -102,6 +106,7 @@ shim_so   := $(OUT)/shim-template.so
 preload_so := $(if $(SANITIZE),,$(OUT)/libmiguard-preload.so)
 cli       := $(OUT)/miguard
 pc_files  := $(OUT)/miguard.pc $(OUT)/miguard-host.pc $(OUT)/miguard-core.pc
+completions := $(addprefix $(OUT)/completion/,bash zsh fish)
 
 provider_src := $(wildcard tests/providers/*.c)
 providers    := $(provider_src:tests/providers/%.c=$(OUT)/providers/%.so)
@@ -128,7 +133,8 @@ all: deps ## build the libraries, the command and the example providers
 	@$(MAKE) --no-print-directory $(PARALLEL) everything
 
 .PHONY: everything
-everything: $(guard_so) $(host_so) $(core_so) $(preload_so) $(guard_a) $(host_a) $(core_a) $(cli) $(providers) $(pc_files)
+everything: $(guard_so) $(host_so) $(core_so) $(preload_so) $(guard_a) $(host_a) $(core_a) $(cli) $(providers) $(pc_files) \
+        $(if $(CROSS),,$(completions))
 
 # As many jobs as there are processors, unless make was called with -j.
 PARALLEL := $(if $(findstring j,$(filter -j% --jobserver%,$(MAKEFLAGS))),,-j$(shell nproc))
@@ -243,6 +249,11 @@ $(cli): $(cli_obj) $(tools_a) $(guard_so) $(host_so)
 	$(Q)$(CC) $(LINKHARD) -o $@ $(cli_obj) $(cli_libs) $(LIBS) \
 	    $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES)) -Wl,-rpath,'$$ORIGIN'
 
+# The command prints them from its own tables, so that only this machine's can be asked.
+$(OUT)/completion/%: $(cli)
+	@mkdir -p $(@D)
+	$(Q)$(cli) completion $* > $@
+
 # What a program links, and what the static library needs besides.
 pc_libs_miguard      := -lmiguard
 pc_libs_miguard-host := -lmiguard-host -lmiguard
@@ -347,7 +358,7 @@ tests: $(tests) $(shim_parts) $(nss_module) $(abi_test) $(demo) $(bench) $(examp
 .PHONY: test-deps
 test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
-	    sh src/deps.sh || \
+	    NEED_SHELLS=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
@@ -528,6 +539,10 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	install -m 644 $(pc_files) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/policy
 	install -m 644 $(wildcard policy/*.yaml) $(DESTDIR)$(PREFIX)/share/miguard/policy
+	$(if $(CROSS),: no completion: it is printed by the command$(comma) which does not run here,\
+	    install -D -m 644 $(OUT)/completion/bash $(DESTDIR)$(BASHDIR)/miguard && \
+	    install -D -m 644 $(OUT)/completion/zsh $(DESTDIR)$(ZSHDIR)/_miguard && \
+	    install -D -m 644 $(OUT)/completion/fish $(DESTDIR)$(FISHDIR)/miguard.fish)
 	for example in $(installed_examples); do \
 	    install -D -m 644 tests/examples/$$example \
 	        $(DESTDIR)$(PREFIX)/share/doc/miguard/examples/$$example || exit 1; done
@@ -540,6 +555,7 @@ uninstall: ## remove what install put there
 	    $(DESTDIR)$(PREFIX)/include/miguard.h $(DESTDIR)$(LIBDIR)/libmiguard.* \
 	    $(DESTDIR)$(LIBDIR)/libmiguard-host.* $(DESTDIR)$(LIBDIR)/libmiguard-core.* \
 	    $(DESTDIR)$(LIBDIR)/libmiguard-preload.so \
+	    $(DESTDIR)$(BASHDIR)/miguard $(DESTDIR)$(ZSHDIR)/_miguard $(DESTDIR)$(FISHDIR)/miguard.fish \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/pkgconfig/,$(notdir $(pc_files)))
 	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard \
 	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples

@@ -51,6 +51,9 @@ fi
 [ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind
 [ -z "${NEED_JQ:-}" ] || need jq jq command -v jq
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
+# The shells that completion is for; bash comes with the system.
+[ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh
+[ -z "${NEED_SHELLS:-}" ] || need fish fish command -v fish
 # The daemons that records are sent to; journalctl comes with systemd, ausearch with auditd.
 [ -z "${NEED_DAEMONS:-}" ] || need rsyslog rsyslog test -x /usr/sbin/rsyslogd
 [ -z "${NEED_DAEMONS:-}" ] || need systemd systemd test -e /lib/systemd/systemd-journald

@@ -76,6 +76,9 @@ expected_files() {
     for policy in policy/*.yaml; do
         echo "./share/miguard/$policy"
     done
+    echo ./share/bash-completion/completions/miguard
+    echo ./share/zsh/site-functions/_miguard
+    echo ./share/fish/vendor_completions.d/miguard.fish
     (cd tests/examples && find . -type f ! -name '*.pyc') | sed 's|^\.|./share/doc/miguard/examples|'
     for page in man/*.[1-8]; do
         echo "./share/man/man${page##*.}/${page#man/}"
@@ -116,6 +119,38 @@ pc_file_true() { # package
 installed_command_runs() {
     LD_LIBRARY_PATH=$dest/usr/lib "$dest/usr/bin/miguard" --version >"$tmp/out" || return 1
     echo "miguard $version (library $version)" | same - "$tmp/out"
+}
+
+# Each shell finds the installed file by itself, from where it looks for those of other programs, and
+# completes what was typed in a terminal.
+zsh_completes() {
+    TERM=dumb timeout 60 zsh -f tests/support/terminal.zsh "$dest/usr/share/zsh/site-functions" \
+        "miguard audit sea" >"$tmp/out" 2>&1
+    cat "$tmp/out"
+    grep -q "miguard audit search " "$tmp/out"
+}
+
+# It asks for the completions of commands that there are.
+fish_completes() {
+    PATH=$dest/usr/bin:$PATH HOME=$tmp XDG_CONFIG_HOME=$tmp XDG_DATA_DIRS=$dest/usr/share fish -c \
+        'complete -C "miguard audit sea"' >"$tmp/out" 2>&1
+    cat "$tmp/out"
+    grep -q "^search" "$tmp/out"
+}
+
+# As bash-completion does: the file has the name of the command and registers a function for it.
+bash_completes() {
+    # shellcheck disable=SC2016 # words of bash
+    bash --norc -c '. "$1/miguard" && complete -p miguard && COMP_WORDS=(miguard audit sea) COMP_CWORD=2 &&
+        _miguard && [ "${COMPREPLY[*]}" = search ]' bash "$dest/usr/share/bash-completion/completions"
+}
+
+check_completion() { # shell
+    if have "$1"; then
+        check "$1 completes by the installed file" "$1_completes"
+    else
+        skip "the installed completion of $1: it is not installed"
+    fi
 }
 
 # Programs as a user would write them: one with a server and a guard in it, and one that leaves the
@@ -332,6 +367,9 @@ check_installed() {
     check "pkg-config finds miguard-host" pc_file_true miguard-host
     check "pkg-config finds miguard-core" pc_file_true miguard-core
     check "the installed command runs" installed_command_runs
+    check_completion bash
+    check_completion zsh
+    check_completion fish
     write_programs
     check "a program runs with both shared libraries" shared_runs wrapping miguard-host miguard
     check "a program runs with the server alone" shared_runs host_only miguard-host
