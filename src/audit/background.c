@@ -145,8 +145,10 @@ static bool start(struct background *background)
 
 /* In a process with one thread names_start() would make a second one; background_is_alone() allows
  * a short one there. */
-void background_offer_names(struct background *background)
+void background_offer_names(void *context)
 {
+    struct background *background = context;
+
     if (IS_SINGLE_THREADED || names_running(background->names) || threads_beside(background) < 2 ||
         !am_i(&background->identity)) {
         return;

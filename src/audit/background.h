@@ -56,8 +56,8 @@ void background_destroy(struct background *background);
  * do. */
 void background_offer(struct background *background);
 
-/* The same for the thread that asks for names. */
-void background_offer_names(struct background *background);
+/* The same for the thread that asks for names; for names_init(). */
+void background_offer_names(void *background);
 
 /* There is only one thread, and it has the identity that the directory must be asked with. For
  * names_init(). */

@@ -104,7 +104,7 @@ bool chain_hash_equal(const unsigned char a[CHAIN_HASH_SIZE],
 
 void chain_hex(const unsigned char bytes[CHAIN_HASH_SIZE], char ret_hex[CHAIN_HEX_SIZE])
 {
-    sodium_bin2hex(ret_hex, CHAIN_HEX_SIZE, bytes, CHAIN_HASH_SIZE);
+    *hex_put_bytes(ret_hex, bytes, CHAIN_HASH_SIZE) = '\0';
 }
 
 /* Into a copy first: ret_bytes stays what it was when the text is not a hash. */
@@ -123,7 +123,8 @@ bool chain_parse_hex(const char *text, size_t length, unsigned char ret_bytes[CH
 void chain_key_text(const struct chain_key *key, char ret_text[CHAIN_KEY_TEXT_SIZE])
 {
     memcpy(ret_text, CHAIN_KEY_PREFIX, sizeof(CHAIN_KEY_PREFIX));
-    chain_hex(key->bytes, ret_text + sizeof(CHAIN_KEY_PREFIX) - 1);
+    sodium_bin2hex(ret_text + sizeof(CHAIN_KEY_PREFIX) - 1, CHAIN_HEX_SIZE, key->bytes,
+                   sizeof(key->bytes)); /* in a time that does not depend on the key */
 }
 
 /* The end of the line that begins at text, without white space at its end. */

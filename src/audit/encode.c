@@ -73,9 +73,15 @@ _Static_assert(sizeof(classes) / sizeof(classes[0]) == AUDIT_ACTION_COUNT,
 /* ---- members: their names are those of the table --------------------------------------------- */
 
 /* The last name of the row is the member's name; the path above it comes from the nesting. */
+static void write_key(struct text *text, enum record_field field)
+{
+    text_json_key(text, record_fields[field].key, record_fields[field].key_length);
+}
+
 static void open_object(struct text *text, enum record_field object)
 {
-    text_json_open(text, record_fields[object].name, '{');
+    write_key(text, object);
+    text_json_open(text, NULL, '{');
 }
 
 /* The next member of the object around it gets its comma from text->comma. */
@@ -86,7 +92,8 @@ static void close_object(struct text *text)
 
 static void open_list(struct text *text, enum record_field list)
 {
-    text_json_open(text, record_fields[list].name, '[');
+    write_key(text, list);
+    text_json_open(text, NULL, '[');
 }
 
 static void close_list(struct text *text)
@@ -97,13 +104,15 @@ static void close_list(struct text *text)
 /* For counts, which stay below 2^53. What may be larger is written by write_id(). */
 static void write_number(struct text *text, enum record_field field, uint64_t number)
 {
-    text_json_unsigned(text, record_fields[field].name, number);
+    write_key(text, field);
+    text_json_unsigned(text, NULL, number);
 }
 
 /* A word of the library's own, or a value that fits already: it is never cut. */
 static void write_word(struct text *text, enum record_field field, const char *word)
 {
-    text_json_string(text, record_fields[field].name, word);
+    write_key(text, field);
+    text_json_string(text, NULL, word);
 }
 
 /* ---- times and numbers: without printf(3) and gmtime_r(3), which takes a lock of the C library */
@@ -144,7 +153,8 @@ static void write_time(struct text *text, enum record_field field, int64_t nanos
 
     time_text(nanoseconds, quoted + 1);
     quoted[TIME_LENGTH + 1] = '"';
-    text_json_raw(text, record_fields[field].name, quoted);
+    write_key(text, field);
+    text_json_raw(text, NULL, quoted);
 }
 
 /* The time is the first member and always of the same length (TIME_AT), so it can be replaced in
@@ -172,7 +182,8 @@ static void write_id(struct text *text, enum record_field field, uint64_t id)
     char quoted[HEX_NUMBER + 3] = "\"";
     if (id != 0) {
         hex_put_number(quoted + 1, id, HEX_NUMBER)[0] = '"';
-        text_json_raw(text, record_fields[field].name, quoted);
+        write_key(text, field);
+        text_json_raw(text, NULL, quoted);
     }
 }
 
@@ -197,7 +208,8 @@ static void write_decimal(struct text *text, enum record_field field, uint32_t n
 {
     char quoted[24] = "\"";
     quoted[1 + decimal(quoted + 1, number)] = '"';
-    text_json_raw(text, record_fields[field].name, quoted);
+    write_key(text, field);
+    text_json_raw(text, NULL, quoted);
 }
 
 /* The frame of a large buffer is not for values that fit, which nearly all do. */
@@ -712,7 +724,8 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_text(text, RECORD_OBJECT_NAME, event->object, AUDIT_MAX_NAME);
     write_word(text, RECORD_DECISION, event->denied ? "deny" : "allow");
     if (event->would_deny) {
-        text_json_boolean(text, record_fields[RECORD_WOULD_DENY].name, true);
+        write_key(text, RECORD_WOULD_DENY);
+        text_json_boolean(text, NULL, true);
     }
     write_id(text, RECORD_CONTEXT, event->context_id);
     write_id(text, RECORD_SESSION, event->session_id);
@@ -732,7 +745,8 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_peer(text, event);
     write_own(text, event);
     if (event->varied) { /* the last, so that repeat.c can add samples behind it */
-        text_json_boolean(text, record_fields[RECORD_VARIED].name, true);
+        write_key(text, RECORD_VARIED);
+        text_json_boolean(text, NULL, true);
     }
     /* not closed: the tail goes on here */
 }

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "base/write.h"
 #include "identity/read.h"
 
 /* In nanoseconds. */
@@ -395,11 +396,12 @@ enum miguard_status audit_write_id(struct audit *audit, const struct audit_event
 
     ret_id[0] = '\0';
     note_process(audit);
-    background_offer_names(&audit->background);
     /* A handler of the program that came in between could end in siglongjmp(3), and leave the log
      * locked. Not what glibc needs for setuid(3): that waits for this thread. */
     bool muted = process_mute(&before);
+    write_signals_muted(muted ? &before : NULL);
     enum miguard_status status = write_event(audit, event, false, ret_id);
+    write_signals_muted(NULL);
     if (muted) {
         process_unmute(&before);
     }
@@ -471,8 +473,8 @@ static struct audit *make_audit(const struct audit_settings *settings)
 {
     struct audit *audit = base_alloc(1, sizeof(*audit));
 
-    if (audit == NULL ||
-        !names_init(&audit->process.names, background_is_alone, &audit->background)) {
+    if (audit == NULL || !names_init(&audit->process.names, background_offer_names,
+                                     background_is_alone, &audit->background)) {
         base_free(audit);
         return NULL;
     }

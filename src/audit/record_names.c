@@ -85,11 +85,11 @@ static void let_go(struct names_store *store)
     }
 }
 
-bool names_init(struct audit_names *names, names_alone alone, const void *context)
+bool names_init(struct audit_names *names, names_offer offer, names_alone alone, void *context)
 {
     struct names_store *store = base_alloc(1, sizeof(*store));
 
-    *names = (struct audit_names){store, alone, context};
+    *names = (struct audit_names){store, offer, alone, context};
     if (store == NULL) {
         return false;
     }
@@ -309,11 +309,16 @@ static enum known recall(const struct slot *slot, uint32_t id, int64_t now,
     return name[0] != '\0' ? NAME : NO_NAME;
 }
 
-/* With the lock held. Half of its time before a name ends it is asked for again. True: the question
- * is new, and the thread must be woken. */
+/* With the lock held. Half of its time before a name ends it is asked for again. */
+static bool is_fresh(const struct slot *slot, enum known known, int64_t now)
+{
+    return known == NO_NAME || (known == NAME && slot->until - now > NAMES_SECONDS * SECOND / 2);
+}
+
+/* With the lock held. True: the question is new, and the thread must be woken. */
 static bool want(struct slot *slot, uint32_t id, enum known known, int64_t now)
 {
-    if (known == NO_NAME || (known == NAME && slot->until - now > NAMES_SECONDS * SECOND / 2)) {
+    if (is_fresh(slot, known, now)) {
         return false;
     }
     if (slot->id != id) {
@@ -368,6 +373,23 @@ static enum known ask_apart(struct names_store *store, struct slot *slot, enum d
     return recall(slot, id, clock_now_ms(), name);
 }
 
+/* With the lock held, which is given back meanwhile. Only here, and not with each record: whether a
+ * thread may be started takes system calls. */
+static enum known recall_or_offer(const struct audit_names *names, const struct slot *slot,
+                                  uint32_t id, int64_t now, char name[DIRECTORY_NAME])
+{
+    struct names_store *store = names->store;
+    enum known known = recall(slot, id, now, name);
+
+    if (store->running || is_fresh(slot, known, now)) {
+        return known;
+    }
+    pthread_mutex_unlock(&store->lock);
+    names->offer(names->context);
+    pthread_mutex_lock(&store->lock);
+    return recall(slot, id, now, name);
+}
+
 /* Recalls the name, asks for it where that is due, and waits at most a moment. An id whose slot
  * another one has takes the slot over: names are looked up again, which is slow but right. */
 static enum known find(const struct audit_names *names, enum directory_kind kind, uint32_t id,
@@ -378,7 +400,7 @@ static enum known find(const struct audit_names *names, enum directory_kind kind
     int64_t now = clock_now_ms();
 
     pthread_mutex_lock(&store->lock);
-    enum known known = recall(slot, id, now, name);
+    enum known known = recall_or_offer(names, slot, id, now, name);
     if (want(slot, id, known, now)) {
         futex_count(&store->asked);
     }

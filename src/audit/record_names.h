@@ -32,15 +32,20 @@ struct names_store;
  * the names held: it must not call back here. */
 typedef bool (*names_alone)(const void *context);
 
+/* Starts the thread that asks, where it may be started (names_start()). Called without a lock of
+ * the names, for a name that has to be asked for while there is no thread. */
+typedef void (*names_offer)(void *context);
+
 /* A handle; the store behind it may outlive it while its thread is in a module of NSS. */
 struct audit_names {
     struct names_store *store;
+    names_offer offer;
     names_alone alone;
-    const void *context;
+    void *context;
 };
 
-/* False when memory is out. context is handed to alone and must outlive the names. */
-bool names_init(struct audit_names *names, names_alone alone, const void *context);
+/* False when memory is out. context is handed to offer and alone and must outlive the names. */
+bool names_init(struct audit_names *names, names_offer offer, names_alone alone, void *context);
 /* Ends the thread as names_stop() does. What a thread that does not end still uses is released by
  * it. */
 void names_destroy(struct audit_names *names);

@@ -274,6 +274,20 @@ static void text_json_name(struct text *text, const char *name)
     text->comma = true;
 }
 
+void text_json_key(struct text *text, const char *key, size_t length)
+{
+    if (!text_reserve(text, length + 1)) {
+        return;
+    }
+    char *at = text->data + text->length;
+    *at = ',';
+    at += text->comma;
+    memcpy(at, key, length);
+    at[length] = '\0';
+    text->length += length + text->comma;
+    text->comma = false; /* the value comes next */
+}
+
 void text_json_open(struct text *text, const char *name, char bracket)
 {
     text_json_name(text, name);

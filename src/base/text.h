@@ -55,6 +55,11 @@ void text_json_raw(struct text *text, const char *name, const char *value);
 void text_json_unsigned(struct text *text, const char *name, uint64_t value);
 void text_json_boolean(struct text *text, const char *name, bool value);
 
+/* The name of the next member as it stands in JSON, with quotes and colon. For names that are
+ * written often: the others are looked through for what needs an escape. The value follows as one
+ * without a name. */
+void text_json_key(struct text *text, const char *key, size_t length);
+
 /* What a reader does not see, or what changes how the text around it looks: the C0 and C1 controls,
  * DEL, the line and paragraph separators, the controls of writing direction (Unicode Annex 9),
  * characters without a width, and noncharacters. The one list of the project. */

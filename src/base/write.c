@@ -76,15 +76,29 @@ static bool set_mask(int how, const sigset_t *set, sigset_t *ret_before)
     return syscall(SYS_rt_sigprocmask, how, set, ret_before, sizeof(uint64_t)) == 0;
 }
 
+/* Between write_signals_muted() and its end, of a thread whose program blocks neither signal. */
+static __thread bool muted __attribute__((tls_model("initial-exec")));
+
+void write_signals_muted(const sigset_t *before)
+{
+    muted =
+        before != NULL && sigismember(before, SIGXFSZ) == 0 && sigismember(before, SIGPIPE) == 0;
+}
+
 void write_signals_hold(struct write_signals *ret_signals)
 {
     sigset_t both;
 
+    if (muted) {
+        *ret_signals = (struct write_signals){.ours = true};
+        return;
+    }
     sigemptyset(&both);
     sigaddset(&both, SIGXFSZ);
     sigaddset(&both, SIGPIPE);
     sigemptyset(&ret_signals->before);
     ret_signals->held = set_mask(SIG_BLOCK, &both, &ret_signals->before);
+    ret_signals->ours = ret_signals->held;
     ret_signals->waiting[0] = is_waiting(&ret_signals->before, SIGXFSZ);
     ret_signals->waiting[1] = is_waiting(&ret_signals->before, SIGPIPE);
 }
@@ -93,13 +107,12 @@ void write_signals_release(struct write_signals *signals, int error)
 {
     int before = errno, number = signal_of(error);
 
-    if (!signals->held) {
-        return;
-    }
-    if (number != 0 && !signals->waiting[number == SIGPIPE]) {
+    if (signals->ours && number != 0 && !signals->waiting[number == SIGPIPE]) {
         take_back(number);
     }
-    (void)set_mask(SIG_SETMASK, &signals->before, NULL);
+    if (signals->held) {
+        (void)set_mask(SIG_SETMASK, &signals->before, NULL);
+    }
     errno = before;
 }
 

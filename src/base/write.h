@@ -10,7 +10,7 @@
  * was pending before, or that came from elsewhere meanwhile, stays for its receiver.
  *
  * The cost is two more system calls for each write, three or four where the signals are blocked
- * already. Sockets use MSG_NOSIGNAL instead.
+ * already, and none between write_signals_muted() and its end. Sockets use MSG_NOSIGNAL instead.
  */
 #ifndef BASE_WRITE_H
 #define BASE_WRITE_H
@@ -21,7 +21,8 @@
 
 struct write_signals {
     sigset_t before; /* the thread's mask */
-    bool held;
+    bool held;       /* the mask is to be set back */
+    bool ours;       /* both were blocked, by us or before */
     bool waiting[2]; /* SIGXFSZ, SIGPIPE: already pending for the thread before */
 };
 
@@ -29,6 +30,11 @@ struct write_signals {
  * it is not known. */
 void write_signals_hold(struct write_signals *ret_signals);
 void write_signals_release(struct write_signals *signals, int error);
+
+/* For this thread: all signals are blocked (process_mute()), and before is the mask that the
+ * program had. NULL ends it, before the mask is set back. A program that blocks neither of the two
+ * signals has none pending, so that nothing is asked and nothing set around each call. */
+void write_signals_muted(const sigset_t *before);
 
 /* As the calls of the same name, without a signal. */
 ssize_t write_quietly(int fd, const void *bytes, size_t length);

@@ -16,6 +16,8 @@
 #ifndef MODEL_RECORD_FIELDS_H
 #define MODEL_RECORD_FIELDS_H
 
+#include <stdint.h>
+
 /*
  * The format that the encoder writes, in miguard.format; records of format 1 have no such member.
  * Since 2 ecs.version and event.kind, which are always the same, are left out, identities are in
@@ -226,6 +228,8 @@ enum record_field {
  * which stands in the JSON. */
 struct record_field_words {
     const char *path, *name; /* "host.boot.id" and "id" */
+    const char *key;         /* "\"id\":", as the encoder writes it */
+    uint8_t key_length;
     enum record_type type;
 };
 extern const struct record_field_words record_fields[RECORD_FIELD_COUNT];

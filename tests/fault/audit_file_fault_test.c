@@ -246,6 +246,7 @@ const struct file_calls file_calls = {
     .fsync = fake_fsync,
     .syncfs = fake_syncfs,
     .fstat = fake_fstat,
+    .look = fake_fstat,
     .fstatat = fake_fstatat,
     .fstatvfs = fake_fstatvfs,
     .fchmod = fake_fchmod,

@@ -90,8 +90,9 @@ void state_close(struct log_state *state)
     munmap(state->shared, sizeof(*state->shared));
 }
 
-bool state_lock(struct log_state *state)
+bool state_lock(struct log_state *state, bool *ret_waited)
 {
+    *ret_waited = false;
     int error = pthread_mutex_lock(&state->shared->lock);
     if (error == EOWNERDEAD) {
         error = pthread_mutex_consistent(&state->shared->lock);
@@ -142,7 +143,8 @@ bool file_lock(struct log_file *file, enum audit_loss *ret_loss)
         *ret_loss = (enum audit_loss)fake_lock;
         return false;
     }
-    return state_lock(&file->state);
+    bool waited;
+    return state_lock(&file->state, &waited);
 }
 
 void file_unlock(struct log_file *file)
@@ -258,8 +260,10 @@ bool file_background_wait(struct log_file *file, unsigned milliseconds)
 
 void file_fork_lock(struct log_file *file)
 {
+    bool waited;
+
     pthread_mutex_lock(&file->background_lock);
-    (void)!state_lock(&file->state);
+    (void)!state_lock(&file->state, &waited);
 }
 
 void file_fork_unlock(struct log_file *file, bool child)

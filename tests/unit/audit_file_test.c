@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "audit/file/file_internal.h"
@@ -1094,6 +1095,41 @@ START_TEST(the_record_about_it_is_written_once)
 }
 END_TEST
 
+/* As the log does with the last of the runs that it counts. */
+static void *lock_and_look(void *context)
+{
+    struct log_file *file = context;
+    enum audit_loss loss;
+
+    if (file_lock(file, &loss)) {
+        (void)*(volatile uint64_t *)&file_state(file)->repeats[STATE_REPEATS - 1].count;
+        file_unlock(file);
+    }
+    return NULL;
+}
+
+/* What was proved before the wait does not hold behind it. */
+START_TEST(a_state_is_cut_while_its_lock_is_waited_for)
+{
+    struct log_file *first = open_log(), *second = open_log();
+    enum audit_loss loss;
+    pthread_t thread;
+
+    append(first, 1);
+    ck_assert(file_lock(first, &loss));
+    ck_assert_int_eq(pthread_create(&thread, NULL, lock_and_look, second), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL); /* less passes without the wait */
+    cut_state(8192);
+    file_unlock(first);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    append(second, 2);
+    file_close(first);
+    file_close(second);
+    check_log(&no_key);
+    ck_assert_uint_eq(times(log_text(), "\"action\":\"audit-state-set-aside\""), 1);
+}
+END_TEST
+
 /* A state that others could write, another version's and a draft are never set aside. */
 START_TEST(what_may_not_be_set_aside_stays)
 {
@@ -1606,6 +1642,7 @@ int main(void)
     tcase_add_loop_test(cases, a_key_that_is_wanted_is_kept_or_refused, 0, LENGTH(state_damages));
     tcase_add_test(cases, a_second_damaged_state_is_set_aside);
     tcase_add_test(cases, the_record_about_it_is_written_once);
+    tcase_add_test(cases, a_state_is_cut_while_its_lock_is_waited_for);
     tcase_add_loop_test(cases, what_may_not_be_set_aside_stays, 0, 5);
     tcase_add_test(cases, a_writer_joins_the_state_that_has_the_name);
     tcase_add_test(cases, init_refuses_what_is_there);

@@ -228,6 +228,7 @@ static void seal_if_due(struct log_file *file, struct batch *batch, int64_t now)
         file_mark_holds(file->state.fd, &file->state.mark)) {
         sync_file_range(file->state.fd, 0, 4096, SYNC_FILE_RANGE_WRITE);
     }
+    (void)state_prove(&file->state);
 }
 
 /* ---- appending ------------------------------------------------------------------------------- */

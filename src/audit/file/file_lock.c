@@ -81,27 +81,31 @@ static enum state_presence look_at_state(struct log_file *file, enum audit_loss 
     if (!is_as_trusted(&status, &state->mark, S_IRWXG | S_IRWXO)) {
         *ret_loss = AUDIT_LOSS_UNTRUSTED;
     }
+    if (status.st_nlink > 0) {
+        return STATE_THERE;
+    }
     file_sibling(file, "state", name);
-    return status.st_nlink == 0 &&
-                   file_calls.fstatat(file->folder, name, &other, AT_SYMLINK_NOFOLLOW) == 0
+    return file_calls.fstatat(file->folder, name, &other, AT_SYMLINK_NOFOLLOW) == 0
                ? STATE_ELSEWHERE
-               : STATE_THERE;
+               : state_look(state, &status);
 }
 
-/* A writer in another process may have set it aside, or something have overwritten it. */
-static bool lock_one(struct log_file *file, enum audit_loss *ret_loss)
+/* A writer in another process may have set it aside, or something have overwritten it. proved: it
+ * was there just now, without a call since; it need not be proved again when the lock was free. */
+static bool lock_one(struct log_file *file, bool proved, enum audit_loss *ret_loss)
 {
     struct log_state *state = &file->state;
+    bool waited;
 
     if (!state_is_one(state)) {
         state->gone = true;
         return false;
     }
     *ret_loss = AUDIT_LOSS_BUSY;
-    if (!state_lock(state)) {
+    if (!state_lock(state, &waited)) {
         return false;
     }
-    if (state_prove(state) && state_is_one(state) && state_sound(state)) {
+    if (((proved && !waited) || state_prove(state)) && state_is_one(state) && state_sound(state)) {
         return true;
     }
     state->gone = true;
@@ -141,7 +145,7 @@ static bool lock_present(struct log_file *file, const char *path, enum audit_los
         if (presence != STATE_THERE && look_at_state(file, ret_loss) != STATE_THERE) {
             continue;
         }
-        if (lock_one(file, ret_loss)) {
+        if (lock_one(file, presence == STATE_THERE, ret_loss)) {
             *ret_loss = AUDIT_LOSS_REMOVED;
             bool good = has_key(file, path, reterr);
             if (!good) {

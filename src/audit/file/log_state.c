@@ -212,11 +212,15 @@ int state_wait_for(pthread_mutex_t *mutex)
 
 /* What detach() needs is copied as soon as the lock is held: after a cut it can no longer be
  * read. */
-bool state_lock(struct log_state *state)
+bool state_lock(struct log_state *state, bool *ret_waited)
 {
     struct state_shared *shared = state->shared;
-    int error = state_wait_for(&shared->mutex);
+    int error = pthread_mutex_trylock(&shared->mutex);
 
+    *ret_waited = error == EBUSY;
+    if (*ret_waited) {
+        error = state_wait_for(&shared->mutex);
+    }
     if (error == EOWNERDEAD) {
         /* Noted before the lock is made good, so that a second death cannot hide the first. */
         atomic_fetch_or(&shared->dirty, STATE_KILLED);

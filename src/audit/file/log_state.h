@@ -121,8 +121,8 @@ void state_close(struct log_state *state);
 enum { STATE_LOCK_SECONDS = 2 };
 
 /* The lock alone, for a log without a file; a log file has file_lock(). False: it was not released
- * within STATE_LOCK_SECONDS. */
-MIGUARD_CHECKED bool state_lock(struct log_state *state);
+ * within STATE_LOCK_SECONDS. *ret_waited: whether another writer held it first. */
+MIGUARD_CHECKED bool state_lock(struct log_state *state, bool *ret_waited);
 /* Only after a state_lock() that was true, by the same thread: the mutex is robust, and knows its
  * owner. */
 void state_unlock(struct log_state *state);

@@ -23,7 +23,7 @@ static bool look_at(int fd, struct stat *ret_status)
     int result;
 
     do {
-        result = file_calls.fstat(fd, ret_status);
+        result = file_calls.look(fd, ret_status);
     } while (result != 0 && errno == EINTR); /* some file systems of users */
     return result == 0;
 }

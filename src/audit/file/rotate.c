@@ -581,14 +581,16 @@ void file_rotate_if_due(struct log_file *file, size_t length, int64_t now)
         file->failed_as = geteuid();
         file_call_background(file);
     }
+    (void)state_prove(&file->state);
 }
 
 /* Due while the current file is empty and the log is not: also when the process that rotated was
- * killed before it wrote the record. */
+ * killed before it wrote the record. The state needs no proof here: since the last one no call was
+ * made, or it proved the state at its end. */
 bool file_begins_rotated(struct log_file *file, struct rotated_due *ret_due,
                          enum audit_loss *ret_loss)
 {
-    const struct state_head *head = head_now(file);
+    const struct state_head *head = state_head(&file->state);
     struct stat status;
 
     ret_due->some = false;
