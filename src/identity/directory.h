@@ -65,6 +65,11 @@ void directory_release(struct directory_entry *entry);
 enum directory_result directory_name(enum directory_kind kind, uint32_t id, int wait,
                                      char name[DIRECTORY_NAME]);
 
+/* The name in passwd(5) or group(5) of this machine that is nearest to an unknown one, for the
+ * error about it; false when no name is near. Other services are not asked: listing them may take
+ * minutes. */
+bool directory_nearest(enum directory_kind kind, const char *unknown, char name[DIRECTORY_NAME]);
+
 /* The groups that a login of this user gets, including the primary one, ascending; free them with
  * base_free(). With FAILED *ret_error has the reason. */
 enum directory_result directory_groups(const struct directory_entry *user, int wait,

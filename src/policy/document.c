@@ -27,7 +27,10 @@ struct document_reader {
     const struct policy_source *source;
     struct diagnostics *errors;
     struct arena *arena;
-    bool stopped; /* nothing more can be read: the reason was reported, or memory is out */
+    bool stopped;     /* nothing more can be read: the reason was reported, or memory is out */
+    unsigned flow;    /* how many brackets and braces are open */
+    bool has_spanned; /* a text over several lines, not reported yet: see read_scalar() */
+    yaml_mark_t spanned;
 };
 
 /* libyaml counts from 0. */
@@ -95,6 +98,128 @@ static yaml_mark_t end_of_text(const struct policy_source *source)
     return mark;
 }
 
+/* Where the text of a line begins, behind blanks and the dashes of lists, and whether it is a key.
+ * Columns count from 0 in bytes: blanks and dashes are one each. */
+struct line_start {
+    const char *text;
+    size_t length; /* of the key */
+    unsigned column;
+    bool is_key;
+};
+
+static struct line_start line_starts(const struct policy_source *source, size_t start)
+{
+    const char *line = source->text + start;
+    size_t left = source->length - start, at = 0;
+
+    while (at < left &&
+           (line[at] == ' ' || (line[at] == '-' && at + 1 < left && line[at + 1] == ' '))) {
+        at++;
+    }
+    size_t end = at;
+    while (end < left && line[end] != '\n' && line[end] != '#' && line[end] != ':') {
+        end++;
+    }
+    bool colon = end < left && line[end] == ':' &&
+                 (end + 1 == left || line[end + 1] == ' ' || line[end + 1] == '\n');
+    return (struct line_start){line + at, end - at, (unsigned)at, colon && end > at};
+}
+
+/* Of the keys above that a key in this column may have been meant to stand under, the one whose
+ * column is nearest: a key that stands deeper than a later one is of a map that has ended. line
+ * counts from 1, 0: no key above. */
+static unsigned nearest_above(const struct policy_source *source, size_t end, unsigned column,
+                              struct line_start *ret_nearest)
+{
+    unsigned deepest = UINT32_MAX, best = UINT32_MAX, found = 0, line = 1;
+
+    for (size_t at = 0; at < end; at++) {
+        line += source->text[at] == '\n';
+    }
+    for (size_t start = end; start > 0;) {
+        start--; /* the line feed before it */
+        while (start > 0 && source->text[start - 1] != '\n') {
+            start--;
+        }
+        line--;
+        const struct line_start above = line_starts(source, start);
+        if (!above.is_key || above.column >= deepest) {
+            continue;
+        }
+        deepest = above.column;
+        unsigned away = deepest > column ? deepest - column : column - deepest;
+        if (away < best) {
+            best = away;
+            found = line;
+            *ret_nearest = above;
+        }
+    }
+    return found;
+}
+
+/* A key that begins its line, in a column that no key above has: libyaml reads it as a part of the
+ * value before it, or as the end of a map, and complains of that. */
+static bool report_indentation(struct document_reader *reader, const yaml_mark_t *mark)
+{
+    const struct policy_source *source = reader->source;
+    struct line_start above = {0};
+    size_t start = 0;
+
+    for (size_t left = mark->line; left > 0 && start < source->length; start++) {
+        left -= source->text[start] == '\n';
+    }
+    const struct line_start key = line_starts(source, start);
+    bool at_key = mark->column == key.column || mark->column == key.column + key.length;
+    unsigned line = key.is_key && at_key ? nearest_above(source, start, key.column, &above) : 0;
+    if (line == 0 || above.column == key.column) {
+        return false;
+    }
+    reader->has_spanned = false;
+    source_error(source, reader->errors, (unsigned)mark->line + 1, key.column + 1,
+                 "the indentation is wrong: \"%.*s\" begins in column %u, and \"%.*s\" in line %u "
+                 "in column %u; keys of one map begin in one column",
+                 (int)key.length, key.text, key.column + 1, (int)above.length, above.text, line,
+                 above.column + 1);
+    return true;
+}
+
+/* A bracket or brace that is not closed in its line: libyaml complains far behind it. */
+static bool report_unclosed(struct document_reader *reader)
+{
+    const yaml_parser_t *parser = &reader->parser;
+    const char *problem = parser->problem == NULL ? "" : parser->problem;
+    bool list = strcmp(problem, "did not find expected ',' or ']'") == 0;
+    bool map = strcmp(problem, "did not find expected ',' or '}'") == 0;
+
+    if ((!list && !map) || parser->context_mark.line == parser->problem_mark.line) {
+        return false;
+    }
+    reader->has_spanned = false;
+    source_error(reader->source, reader->errors, (unsigned)parser->context_mark.line + 1,
+                 (unsigned)parser->context_mark.column + 1,
+                 "\"%c\" is not closed; write \"%c\" behind the last value of the %s",
+                 list ? '[' : '{', list ? ']' : '}', list ? "list" : "map");
+    return true;
+}
+
+/* libyaml's words for what a wrong indentation may have made. */
+static bool may_be_indentation(const char *problem)
+{
+    return strcmp(problem, "mapping values are not allowed in this context") == 0 ||
+           strcmp(problem, "did not find expected key") == 0 ||
+           strcmp(problem, "did not find expected '-' indicator") == 0;
+}
+
+/* The text that was held back, unless what follows says better what is wrong. */
+static void report_spanned(struct document_reader *reader)
+{
+    if (reader->has_spanned) {
+        error_at(reader, &reader->spanned,
+                 "a text over several lines is not allowed; write it on one line");
+        reader->has_spanned = false;
+    }
+}
+
 /* Only the first one: libyaml cannot go on behind it. */
 static void report_syntax_error(struct document_reader *reader)
 {
@@ -106,6 +231,13 @@ static void report_syntax_error(struct document_reader *reader)
         reader->errors->failed = true;
         return;
     }
+    if (report_unclosed(reader)) {
+        return;
+    }
+    if (may_be_indentation(problem) && report_indentation(reader, &parser->problem_mark)) {
+        return;
+    }
+    report_spanned(reader);
     for (size_t i = 0; i < sizeof(syntax_advice) / sizeof(syntax_advice[0]); i++) {
         if (strcmp(problem, syntax_advice[i].problem) == 0) {
             problem = syntax_advice[i].advice;
@@ -126,6 +258,9 @@ static bool next_event(struct document_reader *reader, yaml_event_t *event)
     if (yaml_parser_parse(&reader->parser, event) == 0) {
         report_syntax_error(reader);
         return false;
+    }
+    if (reader->flow == 0) {
+        report_spanned(reader);
     }
     return true;
 }
@@ -207,7 +342,9 @@ static bool check_content(struct document_reader *reader, const yaml_event_t *ev
     return true;
 }
 
-/* A bad one becomes NODE_BAD, so that the schema does not report its value again. */
+/* A bad one becomes NODE_BAD, so that the schema does not report its value again. A text over
+ * several lines is mostly one behind which a bracket is missing, or before a key that is indented
+ * too far: it is reported when what follows is sound. */
 static struct node *read_scalar(struct document_reader *reader, const yaml_event_t *event)
 {
     bool block = event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
@@ -219,8 +356,9 @@ static struct node *read_scalar(struct document_reader *reader, const yaml_event
     }
     refuse_properties(reader, event, event->data.scalar.anchor, event->data.scalar.tag);
     if (block || event->start_mark.line != event->end_mark.line) {
-        error_at(reader, &event->start_mark,
-                 "a text over several lines is not allowed; write it on one line");
+        report_spanned(reader);
+        reader->has_spanned = true;
+        reader->spanned = event->start_mark;
         node->kind = NODE_BAD;
         return node;
     }
@@ -355,6 +493,20 @@ static struct node *read_map(struct document_reader *reader, const yaml_event_t 
     return map;
 }
 
+/* A list or a map. */
+static struct node *read_nested(struct document_reader *reader, const yaml_event_t *event,
+                                unsigned depth)
+{
+    bool list = event->type == YAML_SEQUENCE_START_EVENT;
+    bool flow = list ? event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
+                     : event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+
+    reader->flow += flow;
+    struct node *node = (list ? read_list : read_map)(reader, event, depth);
+    reader->flow -= flow;
+    return node;
+}
+
 /* Takes the event and all that belongs to it. The depth bounds the recursion. NULL when nothing
  * more can be read, or memory is out. */
 static struct node *read_node(struct document_reader *reader, yaml_event_t *event, unsigned depth)
@@ -370,10 +522,8 @@ static struct node *read_node(struct document_reader *reader, yaml_event_t *even
         reader->stopped = true;
     } else if (event->type == YAML_SCALAR_EVENT) {
         node = read_scalar(reader, event);
-    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
-        node = read_list(reader, event, depth);
-    } else if (event->type == YAML_MAPPING_START_EVENT) {
-        node = read_map(reader, event, depth);
+    } else if (nested) {
+        node = read_nested(reader, event, depth);
     } else {
         error_at(reader, &event->start_mark,
                  "aliases (\"*name\") are not allowed; a pattern that begins with \"*\" is put in "

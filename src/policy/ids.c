@@ -99,6 +99,23 @@ static const struct known_name *look_up(const struct reader *reader, const char 
     return load->failed ? NULL : known;
 }
 
+/* With the nearest name of this system, if one is near. */
+static void report_unknown(const struct reader *reader, const struct node *node,
+                           enum directory_kind kind)
+{
+    const char *what = kind == DIRECTORY_GROUP ? "group" : "user";
+    char nearest[DIRECTORY_NAME];
+
+    if (directory_nearest(kind, node->text, nearest)) {
+        schema_value_error(reader, node, "unknown %s \"%s\"; did you mean \"%s\"?", what,
+                           node->text, nearest);
+    } else {
+        schema_value_error(reader, node,
+                           "unknown %s \"%s\"; give a name that this system knows, or an id", what,
+                           node->text);
+    }
+}
+
 /* Unknown, ambiguous, or not to be looked up: each says what can be written instead. */
 static void report_result(const struct reader *reader, const struct node *node,
                           const struct known_name *known)
@@ -107,9 +124,8 @@ static void report_result(const struct reader *reader, const struct node *node,
 
     switch (known->result) {
     case DIRECTORY_NONE:
-        schema_value_error(reader, node,
-                           "unknown %s \"%s\"; give a name that this system knows, or an id", what,
-                           node->text);
+        report_unknown(reader, node,
+                       known->asked == ASKED_GROUP ? DIRECTORY_GROUP : DIRECTORY_USER);
         break;
     case DIRECTORY_AMBIGUOUS:
         schema_value_error(reader, node,
@@ -251,6 +267,26 @@ static bool parse_range(const struct reader *reader, const struct node *node, bo
     return true;
 }
 
+/* Digits with a dash and blanks: no name has blanks (useradd(8)), so it is a range written in
+ * another way. */
+static bool is_spaced_range(const struct reader *reader, const struct node *node)
+{
+    const char *text = node->text, *dash = strchr(text, '-');
+    size_t digits = strspn(text, "0123456789");
+
+    if (dash == NULL || digits == 0 || text + digits + strspn(text + digits, " ") != dash) {
+        return false;
+    }
+    const char *last = dash + 1 + strspn(dash + 1, " ");
+    if (*last == '\0' || last[strspn(last, "0123456789")] != '\0') {
+        return false;
+    }
+    schema_value_error(reader, node,
+                       "\"%s\" is not a range; write it without blanks, as \"%.*s-%s\"", text,
+                       (int)digits, text, last);
+    return true;
+}
+
 /* *ret_range is written only on success. text is what show and fmt print. */
 bool schema_read_range(const struct reader *reader, const struct node *node, bool group,
                        struct draft_range *ret_range)
@@ -264,6 +300,8 @@ bool schema_read_range(const struct reader *reader, const struct node *node, boo
         if (!parse_range(reader, node, group, &range)) {
             return false;
         }
+    } else if (is_spaced_range(reader, node)) {
+        return false;
     } else {
         const struct known_name *known = known_or_error(reader, node, group);
         if (known == NULL) {

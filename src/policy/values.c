@@ -140,11 +140,25 @@ unsigned schema_read_word_set(const struct reader *reader, const struct node *no
  * that is passed over would leave a rule wider than it was meant.
  */
 
+/* The entry before this one where it has no value: then the key was probably meant to stand in it,
+ * one step deeper. */
+static const struct node *empty_before(const struct node *map, const struct node *entry)
+{
+    const struct node *before = NULL;
+
+    for (const struct node *other = map->first; other != entry; other = other->next) {
+        before = other->empty ? other : NULL;
+    }
+    return before;
+}
+
 /* The key that was meant, as far as that can be guessed; else NULL. The answer lets the caller
  * leave out "lacks the key" for a key that is only misspelt. */
-static const char *unknown_key(const struct reader *reader, const struct node *entry,
-                               const char *where, const struct schema_key *keys)
+static const char *unknown_key(const struct reader *reader, const struct node *map,
+                               const struct node *entry, const char *where,
+                               const struct schema_key *keys)
 {
+    const struct node *before = empty_before(map, entry);
     const char *candidates[SCHEMA_MAX_KEYS + 1];
     char list[512];
     size_t count = 0, length = 0;
@@ -162,6 +176,11 @@ static const char *unknown_key(const struct reader *reader, const struct node *e
     if (nearest != NULL) {
         schema_key_error(reader, entry, "unknown key \"%s\" in %s; did you mean \"%s\"?",
                          entry->key, where, nearest);
+    } else if (before != NULL) {
+        schema_key_error(reader, entry,
+                         "unknown key \"%s\" in %s; if it belongs to \"%s\" in line %u, indent it "
+                         "deeper than that",
+                         entry->key, where, before->key, before->key_line);
     } else {
         schema_key_error(reader, entry, "unknown key \"%s\" in %s; use one of: %s", entry->key,
                          where, list);
@@ -215,7 +234,7 @@ void schema_read_map(const struct reader *reader, const struct node *node, const
             key->read(reader, entry, target);
             continue;
         }
-        const char *nearest = unknown_key(reader, entry, where, keys);
+        const char *nearest = unknown_key(reader, node, entry, where, keys);
         if (nearest != NULL) {
             meant[find_key(keys, nearest) - keys] = nearest;
         }
