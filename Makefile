@@ -124,7 +124,7 @@ bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
-        check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench install uninstall \
+        check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench bench-large install uninstall \
         format check-format help clean tests
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -334,7 +334,11 @@ $(OUT)/tests/live/shim_test: | $(shim_parts) $(cli) $(OUT)/providers/account.so
 # The demonstration and the bench are several files.
 $(demo): $(OUT)/obj/tests/live/demo_gate.o
 $(bench): | $(examples) $(cli)
-$(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
+$(bench): $(patsubst %.c,$(OUT)/obj/%.o,$(filter-out tests/bench/bench.c tests/bench/large.c, \
+    $(wildcard tests/bench/*.c)))
+
+bench_large := $(OUT)/tests/bench/large
+$(bench_large): $(addprefix $(OUT)/obj/tests/bench/,command.o machine.o) | $(cli)
 
 # The frame of the bench, without its rows.
 bench_frame := $(patsubst %,$(OUT)/obj/tests/bench/%.o,baseline frame machine options report statistics)
@@ -514,6 +518,10 @@ demo: deps ## see a provider misuse its session in every way, and be refused
 bench: deps ## measure, as ratios in one run, against goals and a baseline (QUICK=1: under a minute; BENCH="--only GLOB")
 	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench)
 	@OUT=$(OUT) $(bench) --json=$(OUT)/bench.json $(if $(QUICK),--quick) $(BENCH)
+
+bench-large: deps ## 5,000,000 records by several writers (RECORDS=N; 12 GB below TMPDIR), and what reading them takes
+	@$(MAKE) --no-print-directory $(PARALLEL) everything $(bench_large)
+	@OUT=$(OUT) $(bench_large)
 
 # ---- installing --------------------------------------------------------------------------------
 
