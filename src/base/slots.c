@@ -3,9 +3,11 @@
  * (slots.h). */
 #include "base/slots.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fork.h"
 #include "base/process.h"
 
 /*
@@ -23,8 +25,39 @@ struct slot {
     _Atomic uint64_t epoch; /* process_epoch() at publication */
     uint32_t index;
     uint32_t next_free;
+    uint32_t shard; /* that it returns to */
     max_align_t object[];
 };
+
+/*
+ * The locks of all tables: one for each shard, which protects that shard of every table, and one
+ * for the growth of every table, which is taken after a shard's. A thread takes those of its own
+ * shard for a few instructions, for one table at a time. So it is the same whether tables share
+ * them; and there are few to be taken around a fork.
+ */
+static struct slots_lock {
+    _Alignas(CACHE_LINE) pthread_mutex_t lock;
+} shard_locks[THREAD_SHARDS] = {[0 ... THREAD_SHARDS - 1] = {PTHREAD_MUTEX_INITIALIZER}};
+static pthread_mutex_t growth_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* In this order. */
+static void lock_all(void)
+{
+    for (unsigned i = 0; i < THREAD_SHARDS; i++) {
+        pthread_mutex_lock(&shard_locks[i].lock);
+    }
+    pthread_mutex_lock(&growth_lock);
+}
+
+static void unlock_all(void)
+{
+    pthread_mutex_unlock(&growth_lock);
+    for (unsigned i = 0; i < THREAD_SHARDS; i++) {
+        pthread_mutex_unlock(&shard_locks[i].lock);
+    }
+}
+
+FORK_OWNER(slots_owner, .rank = FORK_SLOTS, .before = lock_all, .after = unlock_all);
 
 static size_t slot_size(const struct slots *table)
 {
@@ -39,7 +72,7 @@ static struct slot *slot_of(const void *object)
 }
 
 /* The slot of that index, or NULL where its chunk was never allocated. The acquire pairs with the
- * release in grow(): a reader that sees the chunk sees its slots initialised. */
+ * release in give_fresh(): a reader that sees the chunk sees its slots initialised. */
 static struct slot *slot_at(struct slots *table, uint32_t index)
 {
     unsigned char *chunk =
@@ -50,69 +83,184 @@ static struct slot *slot_at(struct slots *table, uint32_t index)
     return (struct slot *)(void *)(chunk + index % SLOTS_PER_CHUNK * slot_size(table));
 }
 
-/* A slot that was never used before. The caller holds the lock. */
-static struct slot *grow(struct slots *table)
+/* ---- the slots of a shard ---------------------------------------------------------------------
+ */
+
+/* Slots that a shard is given at one time: few enough that those of idle shards do not count, and
+ * enough that growth is rare. */
+enum { SLOTS_BATCH = 32 };
+
+static uint32_t least(uint32_t a, uint32_t b)
 {
-    uint32_t index = table->used_slots;
-    if (index >= table->most_slots) {
-        return NULL;
+    return a < b ? a : b;
+}
+
+/* How many slots the table may grow by, within one chunk. An exhausted slot does not count against
+ * the limit: otherwise a table would refuse everything at the end of a long life. The caller holds
+ * the lock of growth. */
+static uint32_t room(const struct slots *table)
+{
+    uint32_t usable = table->used_slots - table->left_count;
+
+    if (usable >= table->limit || table->used_slots >= table->most_slots) {
+        return 0;
     }
-    if (index % SLOTS_PER_CHUNK == 0) {
+    return least(least(table->limit - usable, table->most_slots - table->used_slots),
+                 SLOTS_PER_CHUNK - table->used_slots % SLOTS_PER_CHUNK);
+}
+
+/* Gives the shard slots that were never used; false without any. The caller holds both locks. */
+static bool give_fresh(struct slots *table, struct slots_shard *shard)
+{
+    uint32_t first = table->used_slots, count = least(room(table), SLOTS_BATCH);
+
+    if (count > 0 && first % SLOTS_PER_CHUNK == 0) {
         unsigned char *chunk = base_alloc(SLOTS_PER_CHUNK, slot_size(table));
         if (chunk == NULL) {
-            return NULL;
+            return false;
         }
-        atomic_store_explicit(&table->chunks[index / SLOTS_PER_CHUNK], chunk, memory_order_release);
+        atomic_store_explicit(&table->chunks[first / SLOTS_PER_CHUNK], chunk, memory_order_release);
     }
-    struct slot *slot = slot_at(table, index);
-    slot->index = index;
-    atomic_store_explicit(&slot->state, (uint64_t)1 << 32, memory_order_relaxed);
-    table->used_slots++;
-    return slot;
+    table->used_slots += count;
+    shard->fresh = first;
+    shard->fresh_end = first + count;
+    return count > 0;
 }
 
-/* A slot for a new object, or NULL. The caller holds the lock. */
-static struct slot *take_free(struct slots *table)
+/* The caller holds the shard's lock. NULL when it has none. Until here the slot had no generation,
+ * under which no name was handed out. */
+static struct slot *take_fresh(struct slots *table, struct slots_shard *shard)
 {
-    /* Quarantine: a chunk's worth of slots is free before the first is reused. */
-    if (table->free_count < SLOTS_PER_CHUNK &&
-        table->used_slots - table->left_count < table->limit) {
-        struct slot *fresh = grow(table);
-        if (fresh != NULL) {
-            return fresh;
-        }
-    }
-    if (table->free_first == UINT32_MAX) {
+    if (shard->fresh == shard->fresh_end) {
         return NULL;
     }
-    struct slot *slot = slot_at(table, table->free_first);
-    table->free_first = slot->next_free;
-    if (table->free_first == UINT32_MAX) {
-        table->free_last = UINT32_MAX;
-    }
-    table->free_count--;
+    struct slot *slot = slot_at(table, shard->fresh);
+    slot->index = shard->fresh++;
+    atomic_store_explicit(&slot->state, (uint64_t)1 << 32, memory_order_relaxed);
     return slot;
 }
 
-/* An exhausted slot is not in use and does not count against the limit: otherwise a table would
- * refuse everything at the end of a long life. The caller holds the lock. */
+/* The one that was free longest, or NULL. The caller holds the shard's lock. */
+static struct slot *take_free(struct slots *table, struct slots_shard *shard)
+{
+    if (shard->free_first == UINT32_MAX) {
+        return NULL;
+    }
+    struct slot *slot = slot_at(table, shard->free_first);
+    shard->free_first = slot->next_free;
+    if (shard->free_first == UINT32_MAX) {
+        shard->free_last = UINT32_MAX;
+    }
+    shard->free_count--;
+    return slot;
+}
+
+/* Quarantine: a chunk's worth of slots is free before the first is reused. */
+static bool keeps_quarantine(const struct slots_shard *shard)
+{
+    return shard->free_count < SLOTS_PER_CHUNK;
+}
+
+/* A slot of the shard, or NULL: it has none to give, and another one may. */
+static struct slot *take_own(struct slots *table, unsigned index)
+{
+    struct slots_shard *shard = &table->shards[index];
+
+    pthread_mutex_lock(&shard_locks[index].lock);
+    struct slot *slot = keeps_quarantine(shard) ? NULL : take_free(table, shard);
+    if (slot == NULL && shard->fresh == shard->fresh_end) {
+        pthread_mutex_lock(&growth_lock);
+        (void)give_fresh(table, shard);
+        pthread_mutex_unlock(&growth_lock);
+    }
+    if (slot == NULL) {
+        slot = take_fresh(table, shard);
+    }
+    pthread_mutex_unlock(&shard_locks[index].lock);
+    return slot;
+}
+
+/* ---- the slots of all shards ------------------------------------------------------------------
+ */
+
+/* Slots that an object may get. The caller holds all locks. */
+static uint32_t unused(const struct slots *table)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < THREAD_SHARDS; i++) {
+        const struct slots_shard *shard = &table->shards[i];
+        count += shard->free_count + (shard->fresh_end - shard->fresh);
+    }
+    return count;
+}
+
+/* The caller holds all locks. */
 static uint32_t in_use(const struct slots *table)
 {
-    return table->used_slots - table->free_count - table->left_count;
+    return table->used_slots - table->left_count - unused(table);
 }
+
+/* The shard with the most free slots. The caller holds all locks. */
+static struct slots_shard *fullest(struct slots *table)
+{
+    struct slots_shard *most = &table->shards[0];
+
+    for (unsigned i = 1; i < THREAD_SHARDS; i++) {
+        most = table->shards[i].free_count > most->free_count ? &table->shards[i] : most;
+    }
+    return most;
+}
+
+/* The caller holds all locks. */
+static struct slot *take_any_fresh(struct slots *table)
+{
+    struct slot *slot = NULL;
+
+    for (unsigned i = 0; i < THREAD_SHARDS && slot == NULL; i++) {
+        slot = take_fresh(table, &table->shards[i]);
+    }
+    return slot;
+}
+
+/* The table cannot grow: any slot of any shard, and at last one from its quarantine. With every
+ * lock held, no slot is on its way from one shard to another, so the limit is that of one
+ * moment. */
+static struct slot *take_any(struct slots *table, bool *ret_limit)
+{
+    lock_all();
+    *ret_limit = in_use(table) >= table->limit;
+    struct slots_shard *most = fullest(table);
+    struct slot *slot = keeps_quarantine(most) ? take_any_fresh(table) : NULL;
+    if (slot == NULL) {
+        slot = take_free(table, most);
+    }
+    if (slot == NULL) {
+        slot = take_any_fresh(table);
+    }
+    unlock_all();
+    return slot;
+}
+
+/* ---- objects ----------------------------------------------------------------------------------
+ */
 
 void *slots_new(struct slots *table, bool *ret_limit)
 {
-    pthread_mutex_lock(&table->lock);
-    bool limit = in_use(table) >= table->limit;
-    struct slot *slot = limit ? NULL : take_free(table);
-    pthread_mutex_unlock(&table->lock);
+    const unsigned shard = shard_of_thread();
+    bool limit = false;
+
+    struct slot *slot = take_own(table, shard);
+    if (slot == NULL) {
+        slot = take_any(table, &limit);
+    }
     if (ret_limit != NULL) {
         *ret_limit = limit;
     }
     if (slot == NULL) {
         return NULL;
     }
+    slot->shard = shard;
     memset(slot->object, 0, table->object_size);
     atomic_fetch_add_explicit(&slot->state, 1, memory_order_relaxed);
     return slot->object;
@@ -238,17 +386,17 @@ bool slots_retire(struct slots *table, void *object)
 }
 
 /* At the end of the list, so that the slot that was free longest is reused first. The caller holds
- * the lock. */
-static void append_free(struct slots *table, struct slot *slot)
+ * the shard's lock. */
+static void append_free(struct slots *table, struct slots_shard *shard, struct slot *slot)
 {
     slot->next_free = UINT32_MAX;
-    if (table->free_last == UINT32_MAX) {
-        table->free_first = slot->index;
+    if (shard->free_last == UINT32_MAX) {
+        shard->free_first = slot->index;
     } else {
-        slot_at(table, table->free_last)->next_free = slot->index;
+        slot_at(table, shard->free_last)->next_free = slot->index;
     }
-    table->free_last = slot->index;
-    table->free_count++;
+    shard->free_last = slot->index;
+    shard->free_count++;
 }
 
 /* A generation that wrapped around would make a very old handle look live. So a slot without
@@ -256,15 +404,18 @@ static void append_free(struct slots *table, struct slot *slot)
 static void put_free(struct slots *table, struct slot *slot)
 {
     uint64_t generation = atomic_load_explicit(&slot->state, memory_order_relaxed) >> 32;
+    pthread_mutex_t *lock = &shard_locks[slot->shard].lock;
 
-    pthread_mutex_lock(&table->lock);
+    pthread_mutex_lock(lock);
     if (generation >= table->generations) {
+        pthread_mutex_lock(&growth_lock);
         table->left_count++;
+        pthread_mutex_unlock(&growth_lock);
     } else {
         atomic_store_explicit(&slot->state, (generation + 1) << 32, memory_order_release);
-        append_free(table, slot);
+        append_free(table, &table->shards[slot->shard], slot);
     }
-    pthread_mutex_unlock(&table->lock);
+    pthread_mutex_unlock(lock);
 }
 
 void slots_release(struct slots *table, void *object)
@@ -282,30 +433,25 @@ void slots_release(struct slots *table, void *object)
 
 uint32_t slots_in_use(struct slots *table)
 {
-    pthread_mutex_lock(&table->lock);
+    lock_all();
     uint32_t count = in_use(table);
-    pthread_mutex_unlock(&table->lock);
+    unlock_all();
     return count;
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
 }
 
 void slots_set_bounds(struct slots *table, uint32_t most_slots, uint32_t generations)
 {
-    pthread_mutex_lock(&table->lock);
+    lock_all();
     table->most_slots = least(table->most_slots, most_slots);
     table->generations = least(table->generations, generations);
-    pthread_mutex_unlock(&table->lock);
+    unlock_all();
 }
 
 bool slots_spent(struct slots *table)
 {
-    pthread_mutex_lock(&table->lock);
-    bool spent = table->used_slots >= table->most_slots && table->free_count == 0;
-    pthread_mutex_unlock(&table->lock);
+    lock_all();
+    bool spent = table->used_slots >= table->most_slots && unused(table) == 0;
+    unlock_all();
     return spent;
 }
 
@@ -316,7 +462,10 @@ void slots_release_all(struct slots *table)
     }
     table->used_slots = 0;
     table->left_count = 0;
-    table->free_count = 0;
-    table->free_first = UINT32_MAX;
-    table->free_last = UINT32_MAX;
+    for (unsigned i = 0; i < THREAD_SHARDS; i++) {
+        struct slots_shard *shard = &table->shards[i];
+        shard->fresh = shard->fresh_end = 0;
+        shard->free_first = shard->free_last = UINT32_MAX;
+        shard->free_count = 0;
+    }
 }

@@ -8,7 +8,13 @@
  *
  * Life of a slot: free -> slots_new() -> reserved -> slots_publish() -> live -> slots_retire() ->
  * retired, still pinned by each thread in a call -> last slots_release() -> the table's destroy
- * function runs -> free, generation + 1. Free slots are reused first in, first out.
+ * function runs -> free, generation + 1. Free slots are reused first in, first out, and only when
+ * 256 are free (SLOTS_PER_CHUNK), unless the table has no other.
+ *
+ * Threads that make objects at the same time share nothing: each takes slots from one of
+ * THREAD_SHARDS shards, and a slot returns there, so that its memory stays with the core that used
+ * it last. An empty shard looks at all others before it reports the limit, which is
+ * exact.
  *
  * A name is handed out once. A slot that has used all its generations is not used again; another
  * takes its place, so that no generation ever wraps around. A table without another slot is spent
@@ -17,35 +23,47 @@
 #ifndef BASE_SLOTS_H
 #define BASE_SLOTS_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/shard.h"
+
 enum { SLOTS_PER_CHUNK = 256, SLOTS_MAX_CHUNKS = 4096 };
 
+/* The slots that its threads take next: first those that were never used, then the free ones. */
+struct slots_shard {
+    _Alignas(CACHE_LINE) uint32_t fresh, fresh_end; /* indices that were never used */
+    uint32_t free_first, free_last;
+    uint32_t free_count;
+};
+
+/* The locks are those of all tables (slots.c). A look-up takes no lock. */
 struct slots {
     size_t object_size;
     void (*destroy)(void *object); /* runs when a retired slot loses its last pin; may be NULL */
     uint32_t limit;                /* objects at one time */
     uint32_t generations;          /* objects that one slot serves in its life */
     uint32_t most_slots;           /* slots in the table's whole life; at most 2^20 */
-    pthread_mutex_t lock;          /* free list and growth only; never held during look-up */
-    uint32_t used_slots;           /* slots that were ever handed out */
+    uint32_t used_slots;           /* slots that the shards were ever given */
     uint32_t left_count;           /* of these, the ones that have used all their generations */
-    uint32_t free_first, free_last;
-    uint32_t free_count;
+    struct slots_shard shards[THREAD_SHARDS];
     _Atomic(unsigned char *) chunks[SLOTS_MAX_CHUNKS];
 };
 
-/* A table whose slots serve that many objects each. */
-#define SLOTS_INIT_BOUNDED(size, destroy_function, object_limit, generation_limit)                 \
+/* A table with that many slots in its life, which serve that many objects each. */
+#define SLOTS_INIT_WITHIN(size, destroy_function, object_limit, generation_limit, slot_limit)      \
     {                                                                                              \
         .object_size = (size), .destroy = (destroy_function), .limit = (object_limit),             \
-        .generations = (generation_limit), .most_slots = SLOTS_PER_CHUNK * SLOTS_MAX_CHUNKS,       \
-        .lock = PTHREAD_MUTEX_INITIALIZER, .free_first = UINT32_MAX, .free_last = UINT32_MAX,      \
+        .generations = (generation_limit), .most_slots = (slot_limit),                             \
+        .shards = {                                                                                \
+            [0 ... THREAD_SHARDS - 1] = {.free_first = UINT32_MAX, .free_last = UINT32_MAX}},      \
     }
+
+#define SLOTS_INIT_BOUNDED(size, destroy_function, object_limit, generation_limit)                 \
+    SLOTS_INIT_WITHIN(size, destroy_function, object_limit, generation_limit,                      \
+                      SLOTS_PER_CHUNK *SLOTS_MAX_CHUNKS)
 
 #define SLOTS_INIT(size, destroy_function, object_limit)                                           \
     SLOTS_INIT_BOUNDED(size, destroy_function, object_limit, UINT32_MAX)

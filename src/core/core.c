@@ -70,10 +70,15 @@ const char *miguard_version(void)
 /* Sets nothing up: without miguard_core_start() there is no policy, and a binding is refused. */
 struct guard *guard_enter(void)
 {
-    start();
-    pthread_mutex_lock(&process_guard.lock);
-    process_guard.users++;
-    pthread_mutex_unlock(&process_guard.lock);
+    if (!guard_enter_open()) {
+        start();
+        pthread_mutex_lock(&process_guard.lock);
+        guard_add_user();
+        if (process_guard.configured) {
+            guard_open();
+        }
+        pthread_mutex_unlock(&process_guard.lock);
+    }
     return &process_guard.guard;
 }
 

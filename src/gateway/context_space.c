@@ -21,6 +21,7 @@
 #include "base/descriptor.h"
 #include "base/fork.h"
 #include "base/limit.h"
+#include "base/shard.h"
 #include "base/write.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -41,6 +42,7 @@ enum {
     OWN_MOST = 512 << 20,   /* bytes of all of these together */
     SMALL_SIZE = 256 << 10, /* the first part of a piece: enough for 32,768 requests */
     TRIM_AFTER = 32768,
+    COUNT_BATCH = 64, /* threads meet once for so many contexts */
 };
 
 /* A sealed file full of the table's address, mapped once; the pieces are further mappings of it.
@@ -72,6 +74,9 @@ static struct {
     struct piece pieces[PIECES];
     _Atomic uint64_t touched[PIECES / 64]; /* pieces that were read since the last trim */
     atomic_uint untrimmed;
+    struct counted {
+        _Alignas(CACHE_LINE) atomic_uint weight; /* not yet in untrimmed */
+    } counted[THREAD_SHARDS];
 } space = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .patterns = {{.size = SMALL_SIZE}, {.size = SPACE_PIECE_SIZE}},
@@ -351,6 +356,19 @@ static void trim(void)
     }
 }
 
+/* What is to be trimmed after it, at once or with later ones of this thread's shard. */
+static bool count_untrimmed(unsigned weight)
+{
+    atomic_uint *counted = &space.counted[shard_of_thread()].weight;
+
+    if (atomic_fetch_add_explicit(counted, weight, memory_order_relaxed) + weight < COUNT_BATCH) {
+        return false;
+    }
+    unsigned all = atomic_exchange_explicit(counted, 0, memory_order_relaxed);
+    return atomic_fetch_add_explicit(&space.untrimmed, all, memory_order_relaxed) + all >=
+           TRIM_AFTER;
+}
+
 void space_touched(const MI_Context *address, unsigned weight)
 {
     size_t piece = ((uintptr_t)address - atomic_load(&space.base)) / SPACE_PIECE_SIZE;
@@ -360,9 +378,7 @@ void space_touched(const MI_Context *address, unsigned weight)
     if ((atomic_load_explicit(touched, memory_order_relaxed) & bit) == 0) {
         atomic_fetch_or_explicit(touched, bit, memory_order_relaxed);
     }
-    if (weight != 0 &&
-        atomic_fetch_add_explicit(&space.untrimmed, weight, memory_order_relaxed) + weight >=
-            TRIM_AFTER) {
+    if (weight != 0 && count_untrimmed(weight)) {
         atomic_store_explicit(&space.untrimmed, 0, memory_order_relaxed);
         trim();
     }

@@ -9,7 +9,6 @@
 #include "gateway/objects.h"
 
 #include "base/alloc.h"
-#include "base/fork.h"
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
 #include "miguard.h"
@@ -52,10 +51,6 @@ struct slots guarded_sessions =
     SLOTS_INIT(sizeof(struct guarded_session), destroy_session, MIGUARD_MAX_SESSIONS);
 struct slots guarded_operations =
     SLOTS_INIT(sizeof(struct guarded_operation), destroy_operation, MIGUARD_MAX_OPERATIONS);
-
-FORK_OWNER(contexts_owner, .rank = FORK_SLOTS, .lock = &guarded_contexts.lock);
-FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &guarded_sessions.lock);
-FORK_OWNER(operations_owner, .rank = FORK_SLOTS, .lock = &guarded_operations.lock);
 
 void guarded_context_release(struct guarded_context *context)
 {

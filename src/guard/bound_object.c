@@ -13,7 +13,6 @@
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
-#include "base/fork.h"
 #include "base/process.h"
 #include "guard/front_end.h"
 #include "guard/guard.h"
@@ -54,18 +53,8 @@ static void destroy_binding(void *object)
     guard_leave(binding->bound.guard);
 }
 
-static struct slots bindings = {
-    .object_size = sizeof(struct miguard_binding),
-    .destroy = destroy_binding,
-    .limit = MIGUARD_MAX_BINDINGS,
-    .generations = GENERATIONS,
-    .most_slots = MOST_SLOTS,
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .free_first = UINT32_MAX,
-    .free_last = UINT32_MAX,
-};
-
-FORK_OWNER(bindings_owner, .rank = FORK_SLOTS, .lock = &bindings.lock);
+static struct slots bindings = SLOTS_INIT_WITHIN(sizeof(struct miguard_binding), destroy_binding,
+                                                 MIGUARD_MAX_BINDINGS, GENERATIONS, MOST_SLOTS);
 
 /* ---- numbers ----------------------------------------------------------------------------------
  */

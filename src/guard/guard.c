@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fork.h"
+#include "base/process.h"
 #include "guard/process_guard.h"
 
 struct process_guard process_guard = {
@@ -59,12 +60,68 @@ static void unlock(void)
     }
 }
 
+/* ---- users ------------------------------------------------------------------------------------
+ */
+
+/*
+ * Without the lock: a user counts itself first and then looks whether the guard is open; who wants
+ * to replace the guard shuts it first and then counts. All of these are sequentially consistent, so
+ * at least one of the two sees the other. A user that finds it shut takes itself away again and
+ * waits for the lock; it was counted at most too often, never too rarely.
+ */
+static void count_user(unsigned change)
+{
+    atomic_fetch_add(&process_guard.users[shard_of_thread()].count, change);
+}
+
+/* A forked child has another epoch: it takes the lock once, and records what is in force. */
+bool guard_enter_open(void)
+{
+    uint64_t epoch = process_epoch();
+
+    count_user(1);
+    if (epoch != 0 && atomic_load(&process_guard.open_in) == epoch) {
+        return true;
+    }
+    count_user(-1U);
+    return false;
+}
+
+void guard_add_user(void)
+{
+    count_user(1);
+}
+
+void guard_open(void)
+{
+    atomic_store(&process_guard.open_in, process_epoch());
+}
+
+void guard_shut(void)
+{
+    atomic_store(&process_guard.open_in, 0);
+}
+
+/* While it is shut, the sum of the shards cannot be too low: users that are counted in one shard
+ * were there before, and leave only once. */
+bool guard_has_users(void)
+{
+    unsigned users = 0;
+
+    for (unsigned i = 0; i < THREAD_SHARDS; i++) {
+        users += atomic_load(&process_guard.users[i].count);
+    }
+    return users != 0;
+}
+
 /* The pointer to the log is read under the lock; while the guard has users it is not replaced. */
 struct guard *guard_enter_if_open(void)
 {
     lock();
     bool open = process_guard.guard.audit != NULL;
-    process_guard.users += open ? 1 : 0;
+    if (open) {
+        guard_add_user();
+    }
     unlock();
     return open ? &process_guard.guard : NULL;
 }
@@ -72,9 +129,7 @@ struct guard *guard_enter_if_open(void)
 void guard_leave(struct guard *guard)
 {
     (void)guard;
-    lock();
-    process_guard.users--;
-    unlock();
+    count_user(-1U);
 }
 
 enum audit_reason guard_why_not(char ret_text[REFUSAL_REASON])

@@ -4,21 +4,32 @@
 #define GUARD_PROCESS_GUARD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
+#include "base/shard.h"
 #include "base/text.h"
 #include "guard/guard.h"
 #include "policy/draft.h"
 
 struct policy_watch;
 
+/* Users that threads of one shard have added, less those that they have taken away. Only the sum of
+ * all shards is a number of users, modulo 2^32: a user may leave on another thread. */
+struct guard_users {
+    _Alignas(CACHE_LINE) atomic_uint count;
+};
+
 /* Bindings count as users. The guard can be replaced only without users, its policy at any time.
- * The lock protects every member; of guard it protects the changes, and the pointer to the log
- * where the reader has no pin. */
+ * The lock protects every member but users and open_in; of guard it protects the changes, and the
+ * pointer to the log where the reader has no pin. */
 struct process_guard {
     pthread_mutex_t lock;
     bool configured;
-    unsigned users;
+    /* The process (process_epoch()) whose users enter without the lock, as everything is set up in
+     * it; 0: all take the lock. */
+    _Atomic uint64_t open_in;
+    struct guard_users users[THREAD_SHARDS];
     time_t tried;                 /* when the default set-up was last tried */
     char why_not[REFUSAL_REASON]; /* why that failed; "": it did not */
     enum audit_reason why_not_reason;
@@ -41,6 +52,16 @@ struct process_guard {
 };
 
 extern struct process_guard process_guard;
+
+/* Adds a user where that needs no lock; false: take it, and add one then. */
+bool guard_enter_open(void);
+/* The caller holds the lock. */
+void guard_add_user(void);
+/* From here on guard_enter_open() does so, until guard_shut(). The caller holds the lock. */
+void guard_open(void);
+void guard_shut(void);
+/* Whether there is a user. The caller holds the lock and has called guard_shut(). */
+bool guard_has_users(void);
 
 /* Whether this thread holds the lock for its own drop. If the drop ends in an abort, the record of
  * that is written under the lock. */

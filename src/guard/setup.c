@@ -314,6 +314,7 @@ static void watch_in_child(void)
 static void before_drop(void)
 {
     pthread_mutex_lock(&process_guard.lock);
+    guard_shut();
     struct policy_watch *watch = process_guard.watch;
     process_guard.watch = NULL;
     process_guard.paused = true;
@@ -483,9 +484,9 @@ static void set_up_default(void)
     text_release(&findings);
 }
 
-/* Sets up at the first use of a process and records the policy at the first use of a forked child;
- * later calls find that done. */
-struct guard *guard_enter(void)
+/* Sets up at the first use of a process and records the policy at the first use of a forked child.
+ * From then on guard_enter_open() finds that done. */
+static void enter_locked(void)
 {
     start();
     pthread_mutex_lock(&process_guard.lock);
@@ -494,11 +495,24 @@ struct guard *guard_enter(void)
         record_load(); /* a forked child is a process of its own in the log */
     }
     watch_in_child();
-    process_guard.users++;
+    guard_add_user();
+    if (process_guard.configured) {
+        guard_open();
+    }
     if (process_guard.guard.audit != NULL) {
         audit_offer(process_guard.guard.audit);
     }
     pthread_mutex_unlock(&process_guard.lock);
+}
+
+/* A guard that is open has a log, which is not replaced while there are users. */
+struct guard *guard_enter(void)
+{
+    if (guard_enter_open()) {
+        audit_offer(process_guard.guard.audit);
+    } else {
+        enter_locked();
+    }
     return &process_guard.guard;
 }
 
@@ -507,7 +521,8 @@ struct guard *guard_enter(void)
 static enum miguard_status reconfigure(char **path, struct audit **audit, struct loaded *loaded,
                                        struct miguard_error *reterr)
 {
-    if (process_guard.users > 0) {
+    guard_shut(); /* the next user opens it again */
+    if (guard_has_users()) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "configure",
                          "a guarded context is alive; configure before the first request");
     }

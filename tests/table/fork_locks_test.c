@@ -527,7 +527,10 @@ static const struct lock {
 } locks[] = {
     {"base/fork.h", "pthread_mutex_t lock;", "of a fork_once: each of these is in this table"},
     {"base/process.c", "static struct fork_once page_once", ".lock = &page_once.lock"},
-    {"base/slots.h", "pthread_mutex_t lock; ", "of a table: each of these is in this table"},
+    {"base/slots.c", "_Alignas(CACHE_LINE) pthread_mutex_t lock;",
+     ".before = lock_all, .after = unlock_all"},
+    {"base/slots.c", "static pthread_mutex_t growth_lock",
+     ".before = lock_all, .after = unlock_all"},
     {"identity/read.c", "static struct fork_once large_once", ".lock = &large_once.lock"},
     {"switch/drop.c", "static pthread_mutex_t drop_lock", ".lock = &drop_lock"},
     {"gate/gate.c", "static pthread_mutex_t close_lock", ".lock = &close_lock"},
@@ -542,14 +545,9 @@ static const struct lock {
     {"core/core.c", "static struct fork_once start_once", ".lock = &start_once.lock"},
     {"core/records.c", "pthread_mutex_t lock;", "audit_lock(), by guard.c"},
     {"guard/front_end.c", "static pthread_mutex_t front_ends_lock", ".lock = &front_ends_lock"},
-    {"guard/bound_object.c", "static struct slots bindings =", ".lock = &bindings.lock"},
     {"guard/setup.c", "static struct fork_once start_once", ".lock = &start_once.lock"},
     {"gateway/objects.h", "pthread_mutex_t lock;         /* the list and ended",
      "of a guarded context, whose handle is refused in a child"},
-    {"gateway/objects.c", "struct slots guarded_contexts = SLOTS_INIT_BOUNDED(",
-     ".lock = &guarded_contexts.lock"},
-    {"gateway/objects.c", "struct slots guarded_sessions =", ".lock = &guarded_sessions.lock"},
-    {"gateway/objects.c", "struct slots guarded_operations =", ".lock = &guarded_operations.lock"},
     {"gateway/client.c", "static pthread_mutex_t source_lock", ".lock = &source_lock"},
     {"gateway/context_index.c", "pthread_mutex_t lock;",
      ".before = lock_shards, .after = unlock_shards"},
@@ -583,9 +581,6 @@ static const struct lock {
     {"host/server/client_table.c", "static pthread_mutex_t client_lock", ".lock = &client_lock"},
     {"host/server/context.c", "pthread_mutex_t lock;", ".lock = &pool.lock"},
     {"host/server/server_table.c", "static struct fork_once name_once", ".lock = &name_once.lock"},
-    {"host/server/session.c", "static struct slots sessions =", ".lock = &sessions.lock"},
-    {"host/object/options.c", "static struct slots lists =", ".lock = &lists.lock"},
-    {"host/server/operation.c", "static struct slots operations =", ".lock = &operations.lock"},
     {"host/server/host.h", "pthread_mutex_t lock;",
      "of a server, context, session or operation, each of "
      "which is refused in a child"},
@@ -610,7 +605,6 @@ static const char *const kinds[] = {
     "cnd_t ",
     "once_flag ",
     "struct fork_once ",
-    "struct slots ",
 };
 
 /* A line that makes one: not a comment, a parameter, a pointer or a declaration of another file's.

@@ -4,7 +4,9 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -764,6 +766,50 @@ START_TEST(threads_share_a_binding)
 }
 END_TEST
 
+static atomic_bool stop_binding;
+
+static void *bind_and_release(void *unused)
+{
+    const struct miguard_use asked = MIGUARD_USE(READ, NULL);
+
+    while (!atomic_load(&stop_binding)) {
+        struct miguard_binding *binding = NULL;
+        if (miguard_bind(front, "/srv/a", NULL, &binding, NULL) != MIGUARD_OK ||
+            miguard_verify(binding, &asked, NULL) != MIGUARD_OK) {
+            return (void *)1;
+        }
+        miguard_release(binding);
+        sched_yield(); /* now and then all are without one */
+    }
+    return unused;
+}
+
+/* Each new log replaces one that no thread may be using: a sanitizer sees it if one does. */
+START_TEST(a_set_up_waits_for_no_user_and_replaces_none)
+{
+    struct miguard_config config = MIGUARD_CONFIG_INIT;
+    pthread_t threads[3];
+    unsigned rounds = getenv("QUICK") != NULL ? 60 : 600;
+
+    config.audit_file = log_path();
+    atomic_store(&stop_binding, false);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, bind_and_release, NULL), 0);
+    }
+    for (unsigned i = 0; i < rounds; i++) {
+        enum miguard_status status = miguard_configure(&config, &error);
+        ck_assert(status == MIGUARD_OK || status == MIGUARD_BAD_STATE);
+    }
+    atomic_store(&stop_binding, true);
+    for (unsigned i = 0; i < 3; i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        ck_assert_ptr_null(failed);
+    }
+    ck_assert_int_eq(miguard_configure(&config, &error), MIGUARD_OK); /* all have left */
+}
+END_TEST
+
 /* ---- a tracer -------------------------------------------------------------------------------
  */
 
@@ -908,6 +954,7 @@ int main(void)
     tcase_add_test(tests, what_a_gated_thread_knows_is_still_true);
     tcase_add_test(tests, a_binding_holds_the_set_up);
     tcase_add_test(tests, threads_share_a_binding);
+    tcase_add_test(tests, a_set_up_waits_for_no_user_and_replaces_none);
     tcase_add_test(tests, a_tracer_sees_each_call);
     tcase_add_test(tests, a_tracer_sees_what_differs);
     tcase_add_test(tests, a_tracer_sees_a_gated_thread);

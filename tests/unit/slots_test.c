@@ -4,6 +4,7 @@
 #include "support/lacks.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -224,6 +225,7 @@ START_TEST(names_without_a_check)
         {stale.name, SLOTS_STALE},
         {0, SLOTS_FORGED},
         {live.name + ((uint64_t)1 << 32), SLOTS_FORGED},
+        {live.name + 2, SLOTS_FORGED}, /* the next that this thread gets */
         {live.name + 100, SLOTS_FORGED},
         {live.name + 100000, SLOTS_FORGED},
         {UINT64_MAX, SLOTS_FORGED},
@@ -554,7 +556,241 @@ START_TEST(children_inherit_no_handle)
 }
 END_TEST
 
+/* ---- a thread after the other --------------------------------------------------------- */
+
+/* Each thread has a shard of its own: what a table promises it promises over all of them. */
+struct turn {
+    struct slots *table;
+    struct slots_handle handles[64];
+    struct thing *things[64];
+    unsigned count; /* to be made; then: that were made */
+    bool limit;
+};
+
+static void on_thread(void *(*function)(void *), void *argument)
+{
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, function, argument), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+static void *make_many(void *argument)
+{
+    struct turn *turn = argument;
+    unsigned wanted = turn->count;
+
+    turn->count = 0;
+    while (turn->count < wanted) {
+        struct thing *thing = slots_new(turn->table, &turn->limit);
+        if (thing == NULL) {
+            break;
+        }
+        turn->things[turn->count] = thing;
+        turn->handles[turn->count++] = slots_publish(turn->table, thing);
+    }
+    return NULL;
+}
+
+static void *end_many(void *argument)
+{
+    struct turn *turn = argument;
+
+    for (unsigned i = 0; i < turn->count; i++) {
+        end(turn->table, turn->things[i]);
+    }
+    return NULL;
+}
+
+/* No slot is reused before 256 others of its thread were given back after it. */
+static void *look_at_quarantine(void *argument)
+{
+    struct slots *table = argument;
+    static __thread unsigned ended[8 * SLOTS_PER_CHUNK];
+    struct slots_handle handle;
+
+    for (unsigned i = 1; i <= 6 * SLOTS_PER_CHUNK; i++) {
+        struct thing *thing = make(table, &handle);
+        uint32_t index = (uint32_t)handle.name - 1;
+        ck_assert_uint_lt(index, 8 * SLOTS_PER_CHUNK);
+        ck_assert(ended[index] == 0 || i - ended[index] >= SLOTS_PER_CHUNK);
+        ck_assert_int_eq(verdict_of(table, handle), SLOTS_OK);
+        end(table, thing);
+        ck_assert_int_eq(verdict_of(table, handle), SLOTS_STALE);
+        ended[index] = i;
+    }
+    return NULL;
+}
+
+START_TEST(each_thread_has_a_whole_quarantine)
+{
+    static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 100000);
+
+    for (unsigned i = 0; i < 5; i++) {
+        on_thread(look_at_quarantine, &table);
+    }
+    ck_assert_uint_eq(slots_in_use(&table), 0);
+    slots_release_all(&table);
+}
+END_TEST
+
+/* What one thread makes and another one ends goes back to the first, or the table would grow with
+ * each object. */
+START_TEST(slots_return_to_the_thread_that_took_them)
+{
+    static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 100000);
+    struct turn turn = {.table = &table};
+
+    for (unsigned i = 0; i < 40; i++) {
+        turn.count = 50;
+        (void)make_many(&turn);
+        on_thread(end_many, &turn);
+    }
+    ck_assert_uint_le(table.used_slots, 2 * SLOTS_PER_CHUNK);
+    ck_assert_uint_eq(slots_in_use(&table), 0);
+    slots_release_all(&table);
+}
+END_TEST
+
+START_TEST(limit_is_that_of_all_threads_together)
+{
+    static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 300);
+    static struct turn turns[7];
+
+    for (unsigned i = 0; i < 7; i++) {
+        turns[i] = (struct turn){.table = &table, .count = 50};
+        on_thread(make_many, &turns[i]);
+        ck_assert_uint_eq(turns[i].count, i < 6 ? 50 : 0);
+        ck_assert(turns[i].limit == (i == 6));
+        for (unsigned k = 0; k < turns[i].count; k++) { /* found on this thread, too */
+            ck_assert_int_eq(verdict_of(&table, turns[i].handles[k]), SLOTS_OK);
+        }
+    }
+    end(&table, turns[3].things[49]);
+    turns[3].count = 49;
+    turns[6].count = 2;
+    on_thread(make_many, &turns[6]);
+    ck_assert_uint_eq(turns[6].count, 1); /* the slot of another thread */
+    ck_assert_int_eq(verdict_of(&table, turns[3].handles[49]), SLOTS_STALE);
+    ck_assert(turns[6].limit);
+    for (unsigned i = 0; i < 7; i++) {
+        on_thread(end_many, &turns[i]);
+    }
+    ck_assert_uint_eq(slots_in_use(&table), 0);
+    slots_release_all(&table);
+}
+END_TEST
+
+/* The same of the slots of a whole life. */
+START_TEST(a_table_is_spent_when_no_thread_has_a_slot)
+{
+    static struct slots table = SLOTS_INIT_WITHIN(sizeof(struct thing), NULL, 1000, 2, 40);
+    static struct turn turns[3];
+
+    for (unsigned i = 0; i < 3; i++) { /* 30 of 40; 30, of which 10 are fresh; the last 20 */
+        turns[i] = (struct turn){.table = &table, .count = 30};
+        on_thread(make_many, &turns[i]);
+        ck_assert_uint_eq(turns[i].count, i < 2 ? 30 : 20);
+        ck_assert(!turns[i].limit);
+        ck_assert(slots_spent(&table) == (i == 2));
+        on_thread(end_many, &turns[i]);
+    }
+    ck_assert_ptr_null(slots_new(&table, NULL));
+    ck_assert_uint_eq(slots_in_use(&table), 0);
+    slots_release_all(&table);
+}
+END_TEST
+
+static bool child_has_none_of(void *context)
+{
+    struct turn *turns = context;
+    bool limit = false;
+    unsigned made = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned k = 0; k < 40; k++) {
+            void *object = NULL;
+            if (slots_acquire(turns[i].table, turns[i].handles[k], &object) != SLOTS_INHERITED) {
+                return false;
+            }
+        }
+    }
+    while (slots_new(turns[0].table, &limit) != NULL) { /* what its parent left free */
+        made++;
+    }
+    return limit && made == 300 - 4 * 40;
+}
+
+START_TEST(a_child_inherits_no_handle_of_any_thread)
+{
+    static struct slots table = SLOTS_INIT(sizeof(struct thing), NULL, 300);
+    static struct turn turns[4];
+
+    for (unsigned i = 0; i < 4; i++) {
+        turns[i] = (struct turn){.table = &table, .count = 40};
+        on_thread(make_many, &turns[i]);
+    }
+    ck_assert_int_eq(in_child(false, child_has_none_of, turns), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_int_eq(verdict_of(&table, turns[i].handles[39]), SLOTS_OK);
+        (void)end_many(&turns[i]);
+    }
+    slots_release_all(&table);
+}
+END_TEST
+
 /* ---- many threads -------------------------------------------------------------------- */
+
+enum { HELD = 2 };
+
+static struct slots narrow_table = SLOTS_INIT(sizeof(struct thing), destroy_thing, THREADS *HELD);
+static unsigned narrow_rounds;
+
+/* Never more than the limit is in use when one asks, so it is never refused; wherever the slots
+ * are. */
+static void *hold_two(void *unused)
+{
+    void *held[HELD] = {NULL, NULL};
+    (void)unused;
+
+    for (unsigned i = 0; i < narrow_rounds; i++) {
+        void **place = &held[i % HELD];
+        bool limit = false;
+        if (*place != NULL) {
+            slots_release(&narrow_table, *place);
+        }
+        *place = slots_new(&narrow_table, &limit);
+        if (*place == NULL) {
+            return limit ? "refused by the limit, with a slot to spare" : "refused";
+        }
+        if (i % 64 == 0) {
+            sched_yield();
+        }
+    }
+    for (unsigned i = 0; i < HELD; i++) {
+        slots_release(&narrow_table, held[i]);
+    }
+    return NULL;
+}
+
+START_TEST(the_last_slots_are_found_wherever_they_are)
+{
+    pthread_t threads[THREADS];
+
+    narrow_rounds = rounds(40000);
+    for (unsigned i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, hold_two, NULL), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        void *why = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &why), 0);
+        ck_assert_msg(why == NULL, "%s", why == NULL ? "" : (const char *)why);
+    }
+    ck_assert_uint_eq(slots_in_use(&narrow_table), 0);
+    ck_assert_uint_le(narrow_table.used_slots, THREADS * HELD);
+    slots_release_all(&narrow_table);
+}
+END_TEST
 
 static struct slots shared_table = SLOTS_INIT(sizeof(struct thing), destroy_thing, 4096);
 static pthread_barrier_t barrier;
@@ -717,9 +953,15 @@ int main(void)
     suite_add_tcase(suite, alone);
     TCase *processes = tcase_create("processes");
     tcase_add_loop_test(processes, children_inherit_no_handle, 0, 2);
+    tcase_add_test(processes, a_child_inherits_no_handle_of_any_thread);
     suite_add_tcase(suite, processes);
     TCase *threads = tcase_create("threads");
     tcase_set_timeout(threads, 120);
+    tcase_add_test(threads, each_thread_has_a_whole_quarantine);
+    tcase_add_test(threads, slots_return_to_the_thread_that_took_them);
+    tcase_add_test(threads, limit_is_that_of_all_threads_together);
+    tcase_add_test(threads, a_table_is_spent_when_no_thread_has_a_slot);
+    tcase_add_test(threads, the_last_slots_are_found_wherever_they_are);
     tcase_add_test(threads, exactly_one_thread_retires);
     tcase_add_test(threads, many_threads_never_meet_a_dead_object);
     suite_add_tcase(suite, threads);

@@ -12,7 +12,6 @@
  */
 #include "host/object/object.h"
 
-#include "base/fork.h"
 #include "base/slots.h"
 #include "host/object/instance_internal.h"
 #include "host/object/option_list.h"
@@ -29,8 +28,6 @@ static void list_destroy(void *object)
 
 static struct slots lists =
     SLOTS_INIT(sizeof(struct option_list), list_destroy, OPTIONS_MAX_OBJECTS);
-
-FORK_OWNER(lists_owner, .rank = FORK_SLOTS, .lock = &lists.lock);
 
 /* The list that the two words of a handle name, pinned, if it is of this kind; else NULL. No memory
  * is read through the handle itself. */

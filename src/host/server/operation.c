@@ -12,12 +12,8 @@
 
 #include <string.h>
 
-#include "base/fork.h"
-
 static struct slots operations =
     SLOTS_INIT(sizeof(struct operation), operation_destroy, MIGUARD_HOST_MAX_OPERATIONS);
-
-FORK_OWNER(operations_owner, .rank = FORK_SLOTS, .lock = &operations.lock);
 
 /* Unpublished, pinned once. */
 struct operation *operation_allocate(void)

@@ -10,14 +10,11 @@
 #include "host/server/host.h"
 
 #include "base/alloc.h"
-#include "base/fork.h"
 
 static void destroy(void *object);
 
 static struct slots sessions =
     SLOTS_INIT(sizeof(struct session), destroy, MIGUARD_HOST_MAX_SESSIONS);
-
-FORK_OWNER(sessions_owner, .rank = FORK_SLOTS, .lock = &sessions.lock);
 
 /* The last pin after the end destroys the session and lets the host go on. */
 void session_release(struct session *session)
