@@ -189,6 +189,17 @@ static const struct row usage[] = {
      "for associators", false},
     {"run --module $P/orchard.so classes root/test --language CQL", 2, "", "for query", false},
     {"run --module", 2, "", "--module needs a value", false},
+    {"run --module $P/orchard.so enumerate root/test MG_Tree --input x", 2, "",
+     "enumerate takes no --input", false},
+    {"run --module $P/orchard.so list root/test --table", 2, "", "list gives classes", false},
+    {"run --module $P/orchard.so enumerate root/test MG_Tree --table --json", 2, "", "not both",
+     false},
+    {"run --module $P/orchard.so get root/test MG_Tree --flag ful-rtti", 2, "",
+     "did you mean full-rtti?", false},
+    {"run --module $P/orchard.so get root/test MG_Tree --flag zzz", 2, "", "use no-rtti, ", false},
+    {"run --module $P/orchard.so get root/test MG_Tree --timeout 0", 2, "", "from 1 to 864000",
+     false},
+    {"run --module $P/orchard.so get root/test MG_Tree --option x", 2, "", "not KEY=VALUE", false},
 };
 
 START_TEST(usage_row)
@@ -327,6 +338,11 @@ static const struct row requests[] = {
     {ORCHARD_RUN "class root/test MG_Plum", 1, "", "INVALID_CLASS (5)", false},
     {ORCHARD_RUN "classes root/test MG_Plant", 0, "class MG_Fruit : MG_Plant {", "", false},
     {ORCHARD_RUN "test-connection root/test", 0, "", "", false},
+    {ORCHARD_RUN "get root/test MG_Tree --input /nonexistent", 3, "", "No such file", false},
+    {ORCHARD_RUN "get root/test MG_Tree --input /", 3, "", "Is a directory", false},
+    {ORCHARD_RUN "get root/test MG_Tree Name=oak --timeout 9 --flag full-rtti --flag "
+                 "polymorphism-shallow --option x=y",
+     0, "instance", "", false},
     {ORCHARD_RUN "query root/test SELECT\t*\tFROM\tMG_Fruit\tWHERE\tWeight>170", 0,
      "instance of MG_Fruit {\n    Name = \"pippin\";\n    Weight = 190;\n};\n", "", false},
     {ORCHARD_RUN "query root/test SELECT\tName\tFROM\tMG_Fruit\tWHERE\tWeight=5 --json", 0,
@@ -511,11 +527,149 @@ START_TEST(private_log)
 }
 END_TEST
 
+/* ---- run --input ---------------------------------------------------------------------------- */
+
+static const struct {
+    const char *text;
+    int status;
+    const char *out, *err;
+} inputs[] = {
+    {"{\"Name\": \"apple\"}", 0, "    Height = 4.5;", ""},
+    {"{\"name\": \"apple\", \"Height\": 1, \"Planted\": \"20190330090000.000000+060\"}", 0,
+     "    Height = 4.5;", ""},
+    {"{\"Name\": \"apple\", \"Height\": null, \"__CLASS\": \"MG_Tree\"}", 0, "instance", ""},
+    {"{\"Name\": null}", 1, "", "NO_SUCH_PROPERTY"},
+    {"{}", 1, "", "NO_SUCH_PROPERTY"},
+    {"{\"Name\": \"apple\", \"Colour\": 1}", 0, "instance", ""},
+    {"{\"Name\": \"apple\", \"Height\": true}", 1, "", "TYPE_MISMATCH"},
+    {"{\"Name\": [\"apple\"]}", 1, "", "TYPE_MISMATCH"},
+    {"{\"Name\": [\"apple\", 7, 1.5, false]}", 1, "", "TYPE_MISMATCH"},
+    {"{\"Name\": []}", 1, "", "TYPE_MISMATCH"},
+    {"{\"Name\": {\"__CLASS\": \"MG_Tree\", \"Name\": \"apple\"}}", 1, "", "TYPE_MISMATCH"},
+    {"{\"Name\": [{\"__CLASS\": \"MG_Tree\"}, {\"__CLASS\": \"MG_Tree\"}]}", 1, "",
+     "TYPE_MISMATCH"},
+    {"{\"Name\": {\"Name\": \"apple\"}}", 2, "", "Name: an object needs its class as \"__CLASS\""},
+    {"{\"Name\": [\"apple\", {}]}", 2, "", "Name[1]: not a text, number or truth value"},
+    {"{\"Name\": [{\"__CLASS\": \"MG_Tree\"}, 1]}", 2, "", "Name[1]: not an object"},
+    {"{\"Name\": [[1]]}", 2, "", "Name[0]: not a text"},
+    {"{\"Name\": [null]}", 2, "", "Name[0]: not a text"},
+    {"{\"Name\": \"a\", \"Name\": \"b\"}", 2, "", "in.json:1:20: no JSON object: duplicate"},
+    {"{\"Name\": \"a\", \"name\": \"b\"}", 2, "", "name: "},
+    {"{\"\": 1}", 2, "", ": "},
+    {"{\"Name\": 99999999999999999999}", 2, "", "too big integer"},
+    {"{\"Name\": \"\\u0000\"}", 2, "", "no JSON object"},
+    {"{\"Name\": \"\xff\"}", 2, "", "no JSON object"},
+    {"{\"Name\": \"apple\"", 2, "", "no JSON object"},
+    {"{\"Name\": \"apple\"} x", 2, "", "no JSON object"},
+    {"[1]", 2, "", "an object {\"NAME\": VALUE, ...} is needed"},
+    {"", 2, "", "no JSON object"},
+};
+
+static void write_input(const char *text)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/in.json", folder);
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void expect_input(const char *text, const char *more, int status, const char *out,
+                         const char *err)
+{
+    static struct output output;
+    char command[256];
+
+    write_input(text);
+    snprintf(command, sizeof(command), ORCHARD_RUN "get root/test %s --input $T/in.json", more);
+    run(command, &output);
+    ck_assert_msg(output.status == status && strstr(output.out, out) != NULL &&
+                      strstr(output.err, err) != NULL,
+                  "%s: %d: %s%s", text, output.status, output.out, output.err);
+}
+
+START_TEST(json_input)
+{
+    expect_input(inputs[_i].text, "MG_Tree", inputs[_i].status, inputs[_i].out, inputs[_i].err);
+}
+END_TEST
+
+/* A reference is an object, and what --json prints can be given again. */
+START_TEST(json_input_of_objects)
+{
+    static struct output output;
+    char *nested = calloc(1, 4096);
+
+    expect_input("{\"Tree\": {\"__CLASS\": \"MG_Tree\", \"Name\": \"oak\"}, \"Fruit\": "
+                 "{\"__CLASS\": \"MG_Fruit\", \"Name\": \"acorn\"}}",
+                 "MG_Bears", 0, "Since = 1920;", "");
+    expect_input("{\"Tree\": {\"__CLASS\": \"MG_Fruit\", \"Name\": \"oak\"}}", "MG_Bears", 1, "",
+                 "TYPE_MISMATCH");
+    run(ORCHARD_RUN "get root/test MG_Tree Name=oak --json", &output);
+    ck_assert_int_eq(output.status, 0);
+    expect_input(output.out, "MG_Tree", 0, "Height = 21;", "");
+    ck_assert_ptr_nonnull(nested);
+    for (int i = 0; i < 40; i++) {
+        strcat(nested, "{\"__CLASS\": \"MG_Tree\", \"Name\": ");
+    }
+    strcat(nested, "1");
+    for (int i = 0; i < 40; i++) {
+        strcat(nested, "}");
+    }
+    expect_input(nested, "MG_Tree", 2, "", "Name: objects are nested more than 32 deep");
+    free(nested);
+}
+END_TEST
+
+/* ---- run --table ---------------------------------------------------------------------------- */
+
+/* A property without a value has no column; another class has a table of its own. */
+START_TEST(table_of_instances)
+{
+    static struct output output;
+
+    run(ORCHARD_RUN "enumerate root/test MG_Plant --table", &output);
+    ck_assert_msg(output.status == 0, "%s", output.err);
+    ck_assert_str_eq(output.out, "Name   Height  Planted\n"
+                                 "apple  4.5     20190330090000.000000+060\n"
+                                 "oak    21      18901102000000.000000+000\n"
+                                 "odd    nan     2026**31**0000.000000+000\n"
+                                 "\n"
+                                 "Name    Weight\n"
+                                 "acorn   5\n"
+                                 "gala    160\n"
+                                 "pippin  190\n");
+    run(ORCHARD_RUN "enumerate root/test MG_Bears --table", &output);
+    ck_assert_ptr_nonnull(strstr(output.out, "MG_Tree.Name=\"oak\"    MG_Fruit.Name=\"acorn\""));
+}
+END_TEST
+
+/* More rows than are kept back for the width of the columns, and none. */
+START_TEST(table_of_many)
+{
+    static struct output output;
+    size_t lines = 0;
+
+    run(ACCOUNT_RUN "enumerate root/test MG_Principal --table", &output);
+    ck_assert_msg(output.status == 0, "%s", output.err);
+    for (const char *at = output.out; (at = strchr(at, '\n')) != NULL; at++) {
+        lines++;
+    }
+    ck_assert_uint_gt(lines, 5);
+    run(ORCHARD_RUN "query root/test SELECT\t*\tFROM\tMG_Fruit\tWHERE\tWeight>999 --table",
+        &output);
+    ck_assert_int_eq(output.status, 0);
+    ck_assert_str_eq(output.out, "");
+}
+END_TEST
+
 /* ---- all of it ------------------------------------------------------------------------------ */
 
 static void clean_up(void)
 {
-    static const char *const names[] = {"out", "err", "audit.jsonl", "made"};
+    static const char *const names[] = {"out", "err", "audit.jsonl", "made", "in.json"};
     char path[128];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -543,6 +697,10 @@ static Suite *suite(void)
     tcase_add_test(others, life_of_a_file);
     tcase_add_test(others, hostile_text);
     tcase_add_test(others, json_lines);
+    tcase_add_loop_test(others, json_input, 0, ROWS(inputs));
+    tcase_add_test(others, json_input_of_objects);
+    tcase_add_test(others, table_of_instances);
+    tcase_add_test(others, table_of_many);
     tcase_add_test(others, private_log);
     suite_add_tcase(cli, rows);
     suite_add_tcase(cli, others);

@@ -126,15 +126,17 @@ static MI_Result array_from_texts(MI_Type type, const MI_StringA *texts, MI_Valu
 
 /*
  * From a value of type to one of the element's type, which the caller then owns. Equal types are
- * copied, nested instances are laid out anew, and texts become the declared type, since a client
- * may not know it. Everything else is TYPE_MISMATCH: a number of another width could lose its value
- * silently.
+ * copied, nested instances are laid out anew, and texts become the declared type and instances
+ * references, since a client may not know it. Everything else is TYPE_MISMATCH: a number of another
+ * width could lose its value silently.
  */
 static MI_Result convert_value(const struct decl_element *element, MI_Type type,
                                const MI_Value *from, const struct instance_convert *how,
                                struct nest *nest, MI_Value *ret_value)
 {
-    if (type == element->type && type_is_instance(type_scalar(type))) {
+    if (type_is_array(type) == type_is_array(element->type) &&
+        type_is_instance(type_scalar(type)) && type_is_instance(type_scalar(element->type)) &&
+        (type == element->type || type_scalar(type) == MI_INSTANCE)) {
         return type_is_array(type)
                    ? convert_embedded_array(element, from, how, nest, ret_value)
                    : convert_embedded(element, from->instance, how, nest, &ret_value->instance);

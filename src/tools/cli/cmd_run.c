@@ -15,7 +15,9 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/log_place.h"
 #include "tools/cli/policy_open.h"
+#include "tools/cli/run_input.h"
 #include "tools/cli/run_request.h"
+#include "tools/cli/run_table.h"
 #include "tools/cli/run_trace.h"
 
 #include <errno.h>
@@ -53,8 +55,22 @@ static const struct option_row options[] = {
          "associators, references: only where the object is in the reference NAME"),
     TEXT("--result-role", "NAME", struct run_request, result_role,
          "associators: only where the result is in the reference NAME"),
+    TEXT("--input", "FILE|-", struct run_request, input,
+         "read properties or parameters from a JSON object, as --json prints one; KEY=VALUE adds "
+         "to them"),
+    NUMBER("--timeout", "SECONDS", struct run_request, timeout, 1, 864000,
+           "end the operation after SECONDS", .noun = "number of seconds"),
+    LIST("--flag", "FLAG", struct run_request, flags_given,
+         "an operation flag: no-rtti, basic-rtti, standard-rtti, full-rtti, localized-qualifiers, "
+         "expensive-properties, polymorphism-shallow, polymorphism-deep-base-props-only, "
+         "report-operation-started"),
+    LIST("--option", "NAME=VALUE", struct run_request, options_given,
+         "a custom option for the provider"),
     FLAG("--json", struct run_request, json,
          "print one JSON object per instance and line; errors as JSON on stderr"),
+    FLAG("--table", struct run_request, table,
+         "print one line per instance, one column per property that has a value",
+         .excludes = "--json"),
     FLAG("--trace", struct run_request, trace,
          "print each call that crosses the guard on stderr: time, thread, its effective ids, the "
          "answer and how long it took; with --json as objects"),
@@ -143,8 +159,12 @@ static int close_gate(const struct run_request *request)
 /* ---- the answer --------------------------------------------------------------------------- */
 
 /* CLI_YES, or CLI_UNABLE after a message. */
-static int print_instance(const struct run_request *request, const MI_Instance *instance)
+static int print_instance(const struct run_request *request, const MI_Instance *instance,
+                          struct run_table *table)
 {
+    if (table != NULL) {
+        return run_table_add(table, instance) ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+    }
     if (!request->json) {
         render_mof(stdout, instance, false);
         return CLI_YES;
@@ -183,7 +203,8 @@ static int print_failure(const struct run_request *request, MI_Result result, co
 /* Fetches until the last result. An instance is valid until the next call only, so it is printed at
  * once. An error of MI_Operation_GetInstance itself ends the loop and is reported like the
  * operation's result. CLI_NO for any result but OK. */
-static int print_results(const struct run_request *request, MI_Operation *operation)
+static int print_rows(const struct run_request *request, MI_Operation *operation,
+                      struct run_table *table)
 {
     const MI_Instance *instance, *details;
     const MI_Char *message;
@@ -201,12 +222,25 @@ static int print_results(const struct run_request *request, MI_Operation *operat
             more = MI_FALSE;
         }
         if (instance != NULL) {
-            status = print_instance(request, instance);
+            status = print_instance(request, instance, table);
         }
     }
+    run_table_end(table);
     return status == CLI_YES && result != MI_RESULT_OK
                ? print_failure(request, result, message, details)
                : status;
+}
+
+static int print_results(const struct run_request *request, MI_Operation *operation)
+{
+    struct run_table *table = request->table ? run_table_new(stdout) : NULL;
+
+    if (request->table && table == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    int status = print_rows(request, operation, table);
+    run_table_free(table);
+    return status;
 }
 
 /* list prints names, one a line, and its JSON is the same as that of classes. */
@@ -260,107 +294,143 @@ static int print_classes(const struct run_request *request, MI_Operation *operat
 
 /* ---- the request -------------------------------------------------------------------------- */
 
+struct question {
+    const struct run_request *request;
+    MI_Session *session;
+    MI_OperationOptions *options; /* NULL: none */
+    MI_Instance *keys, *values;
+};
+
 /* The operations that look for something. */
-static void start_search(const struct run_request *request, MI_Session *session,
-                         MI_Instance *object, MI_Operation *operation)
+static void start_search(const struct question *question, MI_Operation *operation)
 {
+    const struct run_request *request = question->request;
+    MI_Session *session = question->session;
+    MI_OperationOptions *how = question->options;
+    MI_Instance *object = question->values;
+    const MI_Uint32 flags = request->flags;
     const char *name_space = request->name_space;
 
     switch (request->verb) {
     case RUN_QUERY:
-        MI_Session_QueryInstances(session, 0, NULL, name_space,
+        MI_Session_QueryInstances(session, flags, how, name_space,
                                   request->language == NULL ? MI_QUERY_DIALECT_WQL
                                                             : request->language,
                                   request->query, NULL, operation);
         break;
     case RUN_ASSOCIATORS:
-        MI_Session_AssociatorInstances(session, 0, NULL, name_space, object, request->association,
-                                       request->result_class, request->role, request->result_role,
-                                       MI_FALSE, NULL, operation);
+        MI_Session_AssociatorInstances(session, flags, how, name_space, object,
+                                       request->association, request->result_class, request->role,
+                                       request->result_role, MI_FALSE, NULL, operation);
         break;
     case RUN_REFERENCES:
-        MI_Session_ReferenceInstances(session, 0, NULL, name_space, object, request->result_class,
-                                      request->role, MI_FALSE, NULL, operation);
+        MI_Session_ReferenceInstances(session, flags, how, name_space, object,
+                                      request->result_class, request->role, MI_FALSE, NULL,
+                                      operation);
         break;
     case RUN_CLASS:
-        MI_Session_GetClass(session, 0, NULL, name_space, request->class_name, NULL, operation);
+        MI_Session_GetClass(session, flags, how, name_space, request->class_name, NULL, operation);
         break;
     case RUN_CLASSES:
     case RUN_LIST:
-        MI_Session_EnumerateClasses(session, 0, NULL, name_space, request->class_name,
+        MI_Session_EnumerateClasses(session, flags, how, name_space, request->class_name,
                                     request->verb == RUN_LIST, NULL, operation);
         break;
     default:
-        MI_Session_TestConnection(session, 0, NULL, operation);
+        MI_Session_TestConnection(session, flags, NULL, operation);
         break;
     }
 }
 
-/* Starts the operation of the verb, without options and callbacks. The session functions return
+/* Starts the operation of the verb, without callbacks. The session functions return
  * nothing: a refusal is the result of the operation, which print_results() fetches. */
-static void start(const struct run_request *request, MI_Session *session, MI_Instance *keys,
-                  MI_Instance *values, MI_Operation *operation)
+static void start(const struct question *question, MI_Operation *operation)
 {
+    const struct run_request *request = question->request;
+    MI_Session *session = question->session;
+    MI_OperationOptions *how = question->options;
+    MI_Instance *values = question->values;
+    const MI_Uint32 flags = request->flags;
     const char *name_space = request->name_space;
 
     switch (request->verb) {
     case RUN_GET:
-        MI_Session_GetInstance(session, 0, NULL, name_space, values, NULL, operation);
+        MI_Session_GetInstance(session, flags, how, name_space, values, NULL, operation);
         break;
     case RUN_ENUMERATE:
-        MI_Session_EnumerateInstances(session, 0, NULL, name_space, request->class_name, MI_FALSE,
-                                      NULL, operation);
+        MI_Session_EnumerateInstances(session, flags, how, name_space, request->class_name,
+                                      MI_FALSE, NULL, operation);
         break;
     case RUN_CREATE:
-        MI_Session_CreateInstance(session, 0, NULL, name_space, values, NULL, operation);
+        MI_Session_CreateInstance(session, flags, how, name_space, values, NULL, operation);
         break;
     case RUN_MODIFY:
-        MI_Session_ModifyInstance(session, 0, NULL, name_space, values, NULL, operation);
+        MI_Session_ModifyInstance(session, flags, how, name_space, values, NULL, operation);
         break;
     case RUN_DELETE:
-        MI_Session_DeleteInstance(session, 0, NULL, name_space, values, NULL, operation);
+        MI_Session_DeleteInstance(session, flags, how, name_space, values, NULL, operation);
         break;
     case RUN_INVOKE:
-        MI_Session_Invoke(session, 0, NULL, name_space, request->class_name, request->method, keys,
-                          values, NULL, operation);
+        MI_Session_Invoke(session, flags, how, name_space, request->class_name, request->method,
+                          question->keys, values, NULL, operation);
         break;
     default:
-        start_search(request, session, values, operation);
+        start_search(question, operation);
         break;
     }
 }
 
-/* values is the instance of the request, or for invoke the parameters; keys is the instance whose
- * method it is. Both are made by the session's application and deleted here. The operation is
- * closed on every way, as MI_Operation_Close demands. */
+/* What the request is made of. values is its instance, or for invoke the parameters; keys is the
+ * instance whose method it is. All are made by the session's application. */
+static int prepare(struct question *question, json_t *object)
+{
+    const struct run_request *request = question->request;
+    const bool invoke = request->verb == RUN_INVOKE;
+    int status = CLI_YES;
+
+    if (object != NULL || request->values.count > 0 || (request->class_name != NULL && !invoke)) {
+        status = run_instance_new(question->session, invoke ? "Parameters" : request->class_name,
+                                  &request->values, object, &question->values);
+    }
+    if (status == CLI_YES && request->keys.count > 0) {
+        status = run_instance_new(question->session, request->class_name, &request->keys, NULL,
+                                  &question->keys);
+    }
+    if (status != CLI_YES) {
+        return status;
+    }
+    MI_Result result = run_options_new(question->session, request, question->options);
+    return result == MI_RESULT_OK
+               ? CLI_YES
+               : print_failure(request, result, "these options cannot be set", NULL);
+}
+
+/* The operation is closed on every way, as MI_Operation_Close demands. */
 static int ask(const struct run_request *request, MI_Session *session)
 {
     MI_Operation operation = MI_OPERATION_NULL;
-    MI_Instance *keys = NULL, *values = NULL;
-    const char *values_class = request->verb == RUN_INVOKE ? "Parameters" : request->class_name;
-    bool classes =
-        request->verb == RUN_CLASS || request->verb == RUN_CLASSES || request->verb == RUN_LIST;
-    MI_Result result = MI_RESULT_OK;
+    MI_OperationOptions how = MI_OPERATIONOPTIONS_NULL;
+    struct question question = {.request = request, .session = session, .options = &how};
+    json_t *object = NULL;
+    int status = request->input == NULL ? CLI_YES : run_input_read(request->input, &object);
 
-    if (request->values.count > 0 || (request->class_name != NULL && request->verb != RUN_INVOKE)) {
-        result = run_instance_new(session, values_class, &request->values, &values);
+    if (status == CLI_YES) {
+        status = prepare(&question, object);
     }
-    if (result == MI_RESULT_OK && request->keys.count > 0) {
-        result = run_instance_new(session, request->class_name, &request->keys, &keys);
-    }
-    int status = CLI_NO;
-    if (result != MI_RESULT_OK) {
-        print_failure(request, result, "these keys and values make no instance", NULL);
-    } else {
-        start(request, session, keys, values, &operation);
-        status = classes ? print_classes(request, &operation) : print_results(request, &operation);
+    if (status == CLI_YES) {
+        question.options = how.ft != NULL ? &how : NULL;
+        start(&question, &operation);
+        status = run_gives_classes(request->verb) ? print_classes(request, &operation)
+                                                  : print_results(request, &operation);
         MI_Operation_Close(&operation);
     }
-    if (keys != NULL) {
-        MI_Instance_Delete(keys);
+    json_decref(object);
+    MI_OperationOptions_Delete(&how);
+    if (question.keys != NULL) {
+        MI_Instance_Delete(question.keys);
     }
-    if (values != NULL) {
-        MI_Instance_Delete(values);
+    if (question.values != NULL) {
+        MI_Instance_Delete(question.values);
     }
     return status;
 }

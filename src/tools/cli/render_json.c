@@ -77,9 +77,25 @@ static json_t *json_reference(const MI_Instance *reference)
     return json;
 }
 
+/* An embedded instance also says its class, which nothing around it does. */
+static json_t *json_embedded(const MI_Instance *instance)
+{
+    const MI_Char *name = NULL;
+    json_t *members = render_json(instance), *json = json_object();
+
+    MI_Instance_GetClassName(instance, &name);
+    if (members == NULL || json_object_set_new(json, "__CLASS", json_text(name)) < 0 ||
+        json_object_update_missing(json, members) < 0) {
+        json_decref(json);
+        json = NULL;
+    }
+    json_decref(members);
+    return json;
+}
+
 /* A new reference; NULL out of memory. Small integers are numbers, large ones text (render_json()
  * in cli.h says why), a char16 is its code, a datetime and a reference are the texts of DSP0004,
- * and an embedded instance is an object. */
+ * and an embedded instance is an object with its class as __CLASS. */
 static json_t *json_scalar(MI_Type type, const MI_Value *value)
 {
     switch (type) {
@@ -114,7 +130,7 @@ static json_t *json_scalar(MI_Type type, const MI_Value *value)
     case MI_REFERENCE:
         return json_reference(value->reference);
     default:
-        return render_json(value->instance);
+        return json_embedded(value->instance);
     }
 }
 

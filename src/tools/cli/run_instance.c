@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes the instance of a request from KEY=VALUE.
+ * Makes the instance of a request from KEY=VALUE and --input, and its options.
  *
  * The elements are strings, or arrays of strings: the host converts them to what the class declares
  * (instance_convert_to()), and refuses a text that is not such a value. The command itself knows no
@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "tools/cli/run_input.h"
 
 /* Names of CIM are the same whatever their case (DSP0004, 5.2). */
 static bool same_key(const struct run_pair *a, const struct run_pair *b)
@@ -64,27 +66,67 @@ out:
 }
 
 /* Through the session's application, as any client makes one. */
-MI_Result run_instance_new(MI_Session *session, const char *class_name,
-                           const struct run_pairs *pairs, MI_Instance **ret_instance)
+int run_instance_new(MI_Session *session, const char *class_name, const struct run_pairs *pairs,
+                     json_t *object, MI_Instance **ret_instance)
 {
     MI_Application application = MI_APPLICATION_NULL;
     MI_Instance *instance = NULL;
+    int status = CLI_YES;
 
     MI_Result result = MI_Session_GetApplication(session, &application);
     if (result == MI_RESULT_OK) {
         result = MI_Application_NewInstance(&application, class_name, NULL, &instance);
     }
-    for (size_t i = 0; i < pairs->count && result == MI_RESULT_OK; i++) {
+    if (result == MI_RESULT_OK && object != NULL) {
+        status = run_input_add(&application, object, instance);
+    }
+    for (size_t i = 0; i < pairs->count && result == MI_RESULT_OK && status == CLI_YES; i++) {
         if (!seen_before(pairs, i)) {
             result = add_element(instance, pairs, i);
         }
     }
     if (result != MI_RESULT_OK) {
+        status = complain(CLI_NO, "%s (%d): these keys and values make no instance",
+                          result_name(result), (int)result);
+    }
+    if (status != CLI_YES) {
         if (instance != NULL) {
             MI_Instance_Delete(instance);
         }
-        return result;
+        return status;
     }
     *ret_instance = instance;
-    return MI_RESULT_OK;
+    return CLI_YES;
+}
+
+/* The options of the request, if there are any; *ret_options is then deleted by the caller. */
+MI_Result run_options_new(MI_Session *session, const struct run_request *request,
+                          MI_OperationOptions *ret_options)
+{
+    MI_Application application = MI_APPLICATION_NULL;
+    const MI_Interval timeout = {.days = (MI_Uint32)(request->timeout / 86400),
+                                 .hours = (MI_Uint32)(request->timeout / 3600 % 24),
+                                 .minutes = (MI_Uint32)(request->timeout / 60 % 60),
+                                 .seconds = (MI_Uint32)(request->timeout % 60)};
+
+    if (request->timeout == 0 && request->custom.count == 0) {
+        return MI_RESULT_OK;
+    }
+    MI_Result result = MI_Session_GetApplication(session, &application);
+    if (result == MI_RESULT_OK) {
+        result = MI_Application_NewOperationOptions(&application, MI_FALSE, ret_options);
+    }
+    if (result == MI_RESULT_OK && request->timeout != 0) {
+        result = MI_OperationOptions_SetTimeout(ret_options, &timeout);
+    }
+    for (size_t i = 0; i < request->custom.count && result == MI_RESULT_OK; i++) {
+        const struct run_pair *pair = &request->custom.list[i];
+        char *name = strndup(pair->text, pair->key_length);
+        MI_Value value = {.string = (MI_Char *)(uintptr_t)pair->value};
+        result = name == NULL ? MI_RESULT_SERVER_LIMITS_EXCEEDED
+                              : MI_OperationOptions_SetCustomOption(ret_options, name, MI_STRING,
+                                                                    &value, MI_FALSE);
+        free(name);
+    }
+    return result;
 }

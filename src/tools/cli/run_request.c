@@ -34,10 +34,61 @@ void run_request_release(struct run_request *request)
 {
     word_list_release(&request->modules);
     word_list_release(&request->keys_given);
+    word_list_release(&request->options_given);
+    word_list_release(&request->flags_given);
     word_list_release(&request->operands);
     free(request->values.list);
     free(request->keys.list);
+    free(request->custom.list);
     memset(request, 0, sizeof(*request));
+}
+
+static const struct {
+    const char *name;
+    MI_Uint32 flag;
+} flags[] = {
+    {"no-rtti", MI_OPERATIONFLAGS_NO_RTTI},
+    {"basic-rtti", MI_OPERATIONFLAGS_BASIC_RTTI},
+    {"standard-rtti", MI_OPERATIONFLAGS_STANDARD_RTTI},
+    {"full-rtti", MI_OPERATIONFLAGS_FULL_RTTI},
+    {"localized-qualifiers", MI_OPERATIONFLAGS_LOCALIZED_QUALIFIERS},
+    {"expensive-properties", MI_OPERATIONFLAGS_EXPENSIVE_PROPERTIES},
+    {"polymorphism-shallow", MI_OPERATIONFLAGS_POLYMORPHISM_SHALLOW},
+    {"polymorphism-deep-base-props-only", MI_OPERATIONFLAGS_POLYMORPHISM_DEEP_BASE_PROPS_ONLY},
+    {"report-operation-started", MI_OPERATIONFLAGS_REPORT_OPERATION_STARTED},
+};
+
+enum { FLAGS = sizeof(flags) / sizeof(flags[0]) };
+
+static int unknown_flag(const struct command_line *line, const char *word)
+{
+    const char *names[FLAGS + 1] = {NULL};
+    char allowed[256];
+
+    for (size_t i = 0; i < FLAGS; i++) {
+        names[i] = flags[i].name;
+    }
+    const char *nearest = nearest_word(word, names);
+    if (nearest != NULL) {
+        return wrong_usage(line, "unknown flag '%s'; did you mean %s?", word, nearest);
+    }
+    join_words(names, allowed, sizeof(allowed));
+    return wrong_usage(line, "unknown flag '%s'; use %s", word, allowed);
+}
+
+static int read_flags(const struct command_line *line, struct run_request *request)
+{
+    for (size_t i = 0; i < request->flags_given.count; i++) {
+        size_t k = 0;
+        while (k < FLAGS && strcmp(flags[k].name, request->flags_given.items[i]) != 0) {
+            k++;
+        }
+        if (k == FLAGS) {
+            return unknown_flag(line, request->flags_given.items[i]);
+        }
+        request->flags |= flags[k].flag;
+    }
+    return CLI_YES;
 }
 
 /* The value is everything behind the first =, and may be empty or have further ones. [] before the
@@ -108,6 +159,11 @@ static bool takes_pairs(enum run_verb verb)
            verb != RUN_LIST && verb != RUN_TEST_CONNECTION;
 }
 
+bool run_gives_classes(enum run_verb verb)
+{
+    return verb == RUN_CLASS || verb == RUN_CLASSES || verb == RUN_LIST;
+}
+
 /* The options of queries and associations. */
 static int check_filters(const struct command_line *line, const struct run_request *request)
 {
@@ -140,6 +196,13 @@ static int check_meaning(const struct command_line *line, const struct run_reque
         return wrong_usage(line, "%s takes no %s", verbs[request->verb],
                            request->values.list[0].text);
     }
+    if (!takes_pairs(request->verb) && request->input != NULL) {
+        return wrong_usage(line, "%s takes no --input", verbs[request->verb]);
+    }
+    if (run_gives_classes(request->verb) && request->table) {
+        return wrong_usage(line, "--table is for instances, and %s gives classes",
+                           verbs[request->verb]);
+    }
     return check_filters(line, request);
 }
 
@@ -153,6 +216,12 @@ static int read_all_pairs(const struct command_line *line, struct run_request *r
         return status;
     }
     status = read_pairs(line, &request->keys_given, 0, &request->keys);
+    if (status == CLI_YES) {
+        status = read_pairs(line, &request->options_given, 0, &request->custom);
+    }
+    if (status == CLI_YES) {
+        status = read_flags(line, request);
+    }
     return status == CLI_YES ? check_meaning(line, request) : status;
 }
 

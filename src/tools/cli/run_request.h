@@ -4,6 +4,8 @@
 #ifndef TOOLS_CLI_RUN_REQUEST_H
 #define TOOLS_CLI_RUN_REQUEST_H
 
+#include <jansson.h>
+
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"
 
@@ -45,11 +47,13 @@ enum run_gate { RUN_GATE_THREAD, RUN_GATE_PROCESS, RUN_GATE_BY_POLICY };
 /* The whole request, read by the table of cmd_run.c and then by run_request_read(). */
 struct run_request {
     /* As given; values and keys below are made of the last two. */
-    struct word_list modules, keys_given, operands;
+    struct word_list modules, keys_given, options_given, flags_given, operands;
     /* NULL: as the policy and the environment say. */
-    const char *as_user, *client, *audit_file, *policy;
+    const char *as_user, *client, *audit_file, *policy, *input;
     enum run_gate gate;
-    bool json, trace;
+    bool json, table, trace;
+    uint64_t timeout; /* seconds; 0: none */
+    MI_Uint32 flags;  /* MI_OPERATIONFLAGS_... */
     enum run_verb verb;
     /* query, associators and references: as the options say. */
     const char *language, *association, *result_class, *role, *result_role;
@@ -57,19 +61,31 @@ struct run_request {
     const char *name_space, *class_name, *method, *query;
     struct run_pairs values; /* KEY=VALUE */
     struct run_pairs keys;   /* --key KEY=VALUE */
+    struct run_pairs custom; /* --option NAME=VALUE */
 };
 
 /* From operands and keys_given to what they mean. CLI_YES, or the exit status after a message.
  * Released with run_request_release() either way. */
 int run_request_read(const struct command_line *line, struct run_request *request);
 
+/* Whether the answers of the operation are classes, and not instances. */
+bool run_gives_classes(enum run_verb verb);
+
 /* Frees the lists; {0} and a half-read request are allowed. */
 void run_request_release(struct run_request *request);
 
-/* A dynamic instance of class_name with pairs as string elements; the host converts them to the
- * declared types. A key that is given more than once, or as KEY[]=VALUE, becomes an array. Released
- * with MI_Instance_Delete(). A result of MI_Application_NewInstance or MI_Instance_AddElement. */
-MI_Result run_instance_new(MI_Session *session, const char *class_name,
-                           const struct run_pairs *pairs, MI_Instance **ret_instance);
+/*
+ * A dynamic instance of class_name with the members of object (run_input.h), which may be NULL, and
+ * pairs as string elements; the host converts them to the declared types. A key that is given more
+ * than once, or as KEY[]=VALUE, becomes an array. CLI_YES, and *ret_instance is released with
+ * MI_Instance_Delete(), or the exit status after a message.
+ */
+int run_instance_new(MI_Session *session, const char *class_name, const struct run_pairs *pairs,
+                     json_t *object, MI_Instance **ret_instance);
+
+/* The time-out and the custom options, where there are any; else *ret_options stays as it is. The
+ * caller ends it with MI_OperationOptions_Delete() in either case. */
+MI_Result run_options_new(MI_Session *session, const struct run_request *request,
+                          MI_OperationOptions *ret_options);
 
 #endif
