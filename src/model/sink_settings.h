@@ -34,6 +34,7 @@ enum audit_sync {
     X(GROUP, group, "group", false)                                                                \
     X(SOCKET, socket, "socket", false)                                                             \
     X(FACILITY, facility, "facility", false)                                                       \
+    X(ENTERPRISE, enterprise, "enterprise", false)                                                 \
     X(ON_FAILURE, on_failure, "on-failure", false)
 
 /* Numbers of the keys, for the bits below. */
@@ -76,8 +77,8 @@ enum sink_transport {
 #define SINK_BESIDE_FILE_MAP(X)                                                                    \
     /* RFC 5424 */                                                                                 \
     X(SYSLOG, "syslog", syslog, "a syslog sink",                                                   \
-      SINK_HAS_SOCKET | SINK_HAS_FACILITY | SINK_HAS_ON_FAILURE, "records to syslog", "/dev/log",  \
-      SINK_DATAGRAM_OR_STREAM, "a syslog daemon")                                                  \
+      SINK_HAS_SOCKET | SINK_HAS_FACILITY | SINK_HAS_ENTERPRISE | SINK_HAS_ON_FAILURE,             \
+      "records to syslog", "/dev/log", SINK_DATAGRAM_OR_STREAM, "a syslog daemon")                 \
     /* native fields */                                                                            \
     X(JOURNALD, "journald", journald, "a journald sink", SINK_HAS_ON_FAILURE,                      \
       "records to the journal", "/run/systemd/journal/socket", SINK_DATAGRAM,                      \
@@ -128,7 +129,8 @@ struct sink_settings {
     bool has_gid;        /* the file belongs to this group */
     uint32_t gid;
     /* syslog */
-    unsigned facility; /* as in syslog.h, unshifted: 10 is authpriv */
+    unsigned facility;   /* as in syslog.h, unshifted: 10 is authpriv */
+    uint32_t enterprise; /* of the structured data: ENTERPRISE_EXAMPLE, or the operator's own */
 };
 
 /* audit.keys: what a record says about the instance concerned. */
@@ -144,6 +146,10 @@ struct audit_settings {
     size_t sink_count;
     uint32_t repeat_seconds; /* identical refusals within it share one record; 0: one record each */
 };
+
+/* The private enterprise number that RFC 5612 gives to documentation: miguard has none of its own.
+ */
+enum { ENTERPRISE_EXAMPLE = 32473 };
 
 /* The defaults of a policy. */
 #define AUDIT_DEFAULT_FILE "/var/log/miguard/audit.jsonl"

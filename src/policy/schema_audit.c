@@ -170,6 +170,14 @@ static void read_facility(const struct reader *reader, const struct node *node, 
     (void)schema_read_word(reader, node, "facility", schema_facilities, &sink->settings.facility);
 }
 
+/* As IANA gave it to who runs this host; 0 is reserved (RFC 9371). */
+static void read_enterprise(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_sink *sink = target;
+
+    (void)schema_read_number(reader, node, 1, UINT32_MAX, NULL, &sink->settings.enterprise);
+}
+
 /* ---- kinds of sinks -------------------------------------------------------------------------- */
 
 /* Two files would be two orders of the same records, and of two sockets of one kind a record could
@@ -222,7 +230,8 @@ static struct sink_settings default_settings(enum sink_kind kind)
     }
     return (struct sink_settings){
         .kind = kind,
-        .facility = (sink_kinds[kind].keys & SINK_HAS_FACILITY) != 0 ? AUDIT_FACILITY : 0};
+        .facility = (sink_kinds[kind].keys & SINK_HAS_FACILITY) != 0 ? AUDIT_FACILITY : 0,
+        .enterprise = (sink_kinds[kind].keys & SINK_HAS_ENTERPRISE) != 0 ? ENTERPRISE_EXAMPLE : 0};
 }
 
 /* Where no key is needed, {} means all that is usual. */

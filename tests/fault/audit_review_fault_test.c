@@ -117,7 +117,8 @@ static bool run_export(struct text *text)
     for (size_t i = 0; i < LINES; i++) {
         struct record record = review_record(&lines[i]);
         for (enum export_format format = 0; format < EXPORT_FORMATS; format++) {
-            export_record(text, format, &record);
+            const struct export_form form = {format, 4711};
+            export_record(text, &form, &record);
         }
     }
     return !text->failed;

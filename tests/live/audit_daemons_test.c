@@ -137,7 +137,8 @@ static void wait_for_file(const char *path)
 
 static void open_sink(const struct sink_ops *wanted, const char *path)
 {
-    struct sink_settings settings = {.kind = wanted->kind, .path = path, .facility = 10};
+    struct sink_settings settings = {
+        .kind = wanted->kind, .path = path, .facility = 10, .enterprise = 32473};
     struct miguard_error error = {0};
 
     ops = wanted;

@@ -84,7 +84,8 @@ static const char *receive_stream(void)
 
 static void open_sink(const struct sink_ops *wanted)
 {
-    struct sink_settings settings = {.kind = wanted->kind, .path = path, .facility = 10};
+    struct sink_settings settings = {
+        .kind = wanted->kind, .path = path, .facility = 10, .enterprise = 4711};
 
     ops = wanted;
     ck_assert_int_eq(ops->open(&settings, &sink, NULL), MIGUARD_OK);
@@ -273,7 +274,7 @@ START_TEST(a_syslog_message_has_every_field)
     snprintf(pid, sizeof(pid), "%d", getpid());
     ck_assert_str_eq(message.header[3], pid);
     ck_assert_str_eq(message.header[4], "MG101E");
-    ck_assert_str_eq(message.header[5], "miguard@32473");
+    ck_assert_str_eq(message.header[5], "miguard@4711");
     for (int i = 0; i < LENGTH(rows); i++) {
         ck_assert_str_eq(parameter(&message, rows[i].name), rows[i].value);
     }

@@ -106,7 +106,7 @@ START_TEST(sinks_are_typed)
         "    - file: { path: /log, rotate: 3KiB, rotate-every: 24h, keep: all, sync: all, group: "
         "4,\n"
         "              on-failure: count }\n"
-        "    - syslog: { socket: /run/log, facility: local3, on-failure: deny }\n"
+        "    - syslog: { socket: /run/log, facility: local3, enterprise: 4711, on-failure: deny }\n"
         "    - journald: { on-failure: deny }\n"
         "    - audit: { on-failure: count }\n";
 
@@ -127,6 +127,7 @@ START_TEST(sinks_are_typed)
     ck_assert_int_eq(settings->sinks[1].settings.kind, SINK_SYSLOG);
     ck_assert_str_eq(settings->sinks[1].settings.path, "/run/log");
     ck_assert_uint_eq(settings->sinks[1].settings.facility, 19);
+    ck_assert_uint_eq(settings->sinks[1].settings.enterprise, 4711);
     ck_assert(settings->sinks[1].settings.failure_denies);
     ck_assert_int_eq(settings->sinks[2].settings.kind, SINK_JOURNALD);
     ck_assert(settings->sinks[2].settings.failure_denies);

@@ -24,6 +24,7 @@ enum { MESSAGE_LIMIT = 8000, VALUE_LIMIT = 200, PART_LIMIT = 32, HEAD_LIMIT = 61
 struct sink {
     struct sink_socket socket;
     unsigned facility;
+    uint32_t enterprise;
     struct text head, message, value; /* kept, so that a record allocates nothing */
 };
 
@@ -38,6 +39,7 @@ static enum miguard_status syslog_open(const struct sink_settings *settings, str
         return MIGUARD_NO_MEMORY;
     }
     sink->facility = settings->facility;
+    sink->enterprise = settings->enterprise;
     enum miguard_status status = sink_socket_init(&sink->socket, settings, reterr);
     if (status != MIGUARD_OK) {
         base_free(sink);
@@ -86,10 +88,7 @@ static void add_parameter(struct sink *sink, const char *name, const struct sink
     text_append(&sink->head, "\"");
 }
 
-/*
- * Everything before the record, but for the end of the structured data. 32473 is the enterprise
- * number that RFC 5612 gives to documentation: miguard has none of its own.
- */
+/* Everything before the record, but for the end of the structured data. */
 static bool make_head(struct sink *sink, const struct audit_event *event,
                       const struct sink_fields *fields)
 {
@@ -103,7 +102,7 @@ static bool make_head(struct sink *sink, const struct audit_event *event,
     text_append(&sink->head, " miguard");
     add_header(sink, &field[SINK_FIELD_PID], 128);
     add_header(sink, &field[SINK_FIELD_CODE], 32);
-    text_append(&sink->head, " [miguard@32473");
+    text_format(&sink->head, " [miguard@%u", sink->enterprise);
     for (enum sink_field_name i = 0; i < SINK_FIELD_COUNT; i++) {
         if (field[i].at != NULL && sink_field_name(i) != NULL) {
             add_parameter(sink, sink_field_name(i), &field[i]);

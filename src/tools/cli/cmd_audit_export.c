@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/sink_settings.h"
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
 #include "tools/review/export.h"
@@ -18,6 +19,7 @@ struct request {
     /* terminal: stdout is one. */
     bool mapping, terminal;
     enum export_format format;
+    uint64_t enterprise;
     /* Records written, for the exit status. */
     uint64_t records;
 };
@@ -25,11 +27,17 @@ struct request {
 static const struct option_row options[] = {
     REVIEW_WHOLE(struct request),
     WORD("--format", export_formats, struct request, format,
-         "Elastic Common Schema 9: the record as the log has it; Open Cybersecurity Schema "
+         "Elastic Common Schema 9: the record as the log has it, and related.*; Open Cybersecurity "
+         "Schema "
          "Framework 1.8: API Activity (6003), and Process Activity (1007) for a change of "
          "identity; Common Event Format, version 0; or lines of syslog, as the syslog sink writes "
          "them",
          .required = true, .unless = "--mapping"),
+    NUMBER(
+        "--enterprise", "N", struct request, enterprise, 1, UINT32_MAX,
+        "the private enterprise number in the structured data of rfc5424, as the syslog sink has "
+        "it from the policy; 32473, the number for documentation, when it is not given",
+        .preset = ENTERPRISE_EXAMPLE),
     FLAG("--mapping", struct request, mapping,
          "print where each attribute of OCSF comes from, and no record"),
 };
@@ -38,7 +46,9 @@ static const struct option_row options[] = {
 static void translate(const void *context, const struct record *record, struct text *text)
 {
     const struct request *request = context;
-    export_record(text, request->format, record);
+    const struct export_form form = {request->format, (uint32_t)request->enterprise};
+
+    export_record(text, &form, record);
 }
 
 /* A program gets the bytes; a terminal must not be moved by them. A failed write ends the walk with

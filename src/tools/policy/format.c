@@ -39,7 +39,7 @@ static const struct {
     {"gate", {"scope", "action", "report", "io-uring"}},
     {"audit", {"repeat-window", "keys", "sinks"}},
     {"file", {"path", "rotate", "rotate-every", "keep", "sync", "chain", "group", "on-failure"}},
-    {"syslog", {"socket", "facility", "on-failure"}},
+    {"syslog", {"socket", "facility", "enterprise", "on-failure"}},
     {"clients", {"provider", "may"}},
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
 #define MATCH_KEY_NAME(member, key, ...) key,
@@ -523,7 +523,7 @@ static bool same_sink(const struct draft_sink *one, const struct draft_sink *oth
            same_text(a->path, b->path) && a->rotate_bytes == b->rotate_bytes &&
            a->rotate_seconds == b->rotate_seconds && a->keep == b->keep && a->sync == b->sync &&
            a->chain_required == b->chain_required && a->has_gid == b->has_gid && a->gid == b->gid &&
-           a->facility == b->facility;
+           a->facility == b->facility && a->enterprise == b->enterprise;
 }
 
 /* Sinks in their order, and the settings of audit beside them. */

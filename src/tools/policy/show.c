@@ -238,6 +238,11 @@ static void view_facility(const struct draft_sink *sink, const char *key, struct
     add_text(view, key, facility_word(sink->settings.facility), false);
 }
 
+static void view_enterprise(const struct draft_sink *sink, const char *key, struct sink_view *view)
+{
+    snprintf(add_word(view, key), SINK_WORD, "%u", sink->settings.enterprise);
+}
+
 /* Whether a failure of this sink denies calls, or is counted only. */
 static void view_on_failure(const struct draft_sink *sink, const char *key, struct sink_view *view)
 {

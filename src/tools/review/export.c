@@ -3,8 +3,9 @@
  * Writes a record as ECS, OCSF, CEF or RFC 5424, for `miguard audit export`.
  *
  * export_record() chooses the format. ECS is the record in its full form, since its names are
- * ECS; the others are made from tables in export.h, field by field, so that --mapping and the code
- * cannot disagree. Escaping is export_text()'s, with the style of the place.
+ * ECS, and related.* (export_ecs.c); the others are made from tables in export.h, field by field,
+ * so that --mapping and the code cannot disagree. Escaping is export_text()'s, with the style of
+ * the place.
  */
 #include "tools/review/export.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "miguard/guard.h"
+#include "tools/review/export_ecs.h"
 #include "tools/review/export_ocsf.h"
 #include "tools/review/record_expand.h"
 
@@ -200,7 +202,7 @@ static void append_header(struct text *text, const struct record *record, enum r
 /* The record has no byte order mark before it, which RFC 8259, 8.1 forbids in JSON. The message
  * behind the structured data is the record itself. NILVALUE stands for a time that the record
  * lacks. */
-static void export_syslog(struct text *text, const struct record *record)
+static void export_syslog(struct text *text, uint32_t enterprise, const struct record *record)
 {
     int64_t time;
 
@@ -214,7 +216,7 @@ static void export_syslog(struct text *text, const struct record *record)
     text_append(text, " miguard");
     append_header(text, record, RECORD_PID, 128);
     append_header(text, record, RECORD_CODE, 32);
-    text_append(text, " [miguard@32473"); /* RFC 5612: the number for documentation */
+    text_format(text, " [miguard@%u", enterprise);
     for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
         if (export_has(record, parameters[i].field)) {
             text_append(text, " ");
@@ -229,10 +231,11 @@ static void export_syslog(struct text *text, const struct record *record)
 }
 
 /* text->comma: the caller may have written JSON before; each line begins a new value. */
-static void export_full(struct text *text, enum export_format format, const struct record *record)
+static void export_full(struct text *text, const struct export_form *form,
+                        const struct record *record)
 {
     text->comma = false;
-    switch (format) {
+    switch (form->format) {
     case EXPORT_OCSF_FORMAT:
         export_ocsf(text, record);
         break;
@@ -240,22 +243,22 @@ static void export_full(struct text *text, enum export_format format, const stru
         export_cef(text, record);
         break;
     case EXPORT_RFC5424_FORMAT:
-        export_syslog(text, record);
+        export_syslog(text, form->enterprise, record);
         break;
     default:
-        text_append_bytes(text, record->line, record->length);
+        export_ecs(text, record);
         break;
     }
     text_append(text, "\n");
 }
 
 /* Other systems get the full form: they do not know the short one. */
-void export_record(struct text *text, enum export_format format, const struct record *record)
+void export_record(struct text *text, const struct export_form *form, const struct record *record)
 {
     struct text line = TEXT_EMPTY;
     struct record full;
 
     text->failed = !record_expand(record, &line, &full) || text->failed;
-    export_full(text, format, &full);
+    export_full(text, form, &full);
     text_release(&line);
 }

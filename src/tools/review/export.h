@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records for other systems, one line each: ECS (the record as it is), OCSF 1.8, CEF, RFC 5424.
+ * Records for other systems, one line each: ECS (the record and related.*), OCSF 1.8, CEF, RFC
+ * 5424.
  */
 #ifndef TOOLS_REVIEW_EXPORT_H
 #define TOOLS_REVIEW_EXPORT_H
@@ -25,9 +26,15 @@ enum export_format {
 /* The names, ended with NULL. */
 extern const char *const export_formats[];
 
+/* What is asked for. */
+struct export_form {
+    enum export_format format;
+    uint32_t enterprise; /* of RFC 5424's structured data: ENTERPRISE_EXAMPLE, or one's own */
+};
+
 /* Appends the record and a newline. Never fails for a record that record_parse() accepted: what a
  * format needs and the record lacks has a stand-in. Out of memory: text->failed. */
-void export_record(struct text *text, enum export_format format, const struct record *record);
+void export_record(struct text *text, const struct export_form *form, const struct record *record);
 
 /* 2 critical, 3 error, 4 warning, 5 notice, 6 informational, as syslog(3) and the syslog sink. By
  * the action first, then by the decision. */
@@ -35,15 +42,17 @@ unsigned export_severity(const struct record *record);
 
 /*
  * OCSF 1.8, frozen: X("attribute", "what it holds", FIELD that it comes from as it is, or COUNT).
- * Classes: API Activity (6003), activity 99; switch, restore and drop are Process Activity (1007),
+ * Classes: API Activity (6003), activity 1 to 4 for an operation of MI that creates, reads, updates
+ * or deletes, and 99 for every other; switch, restore and drop are Process Activity (1007),
  * activity 5 (Set User ID), gate is 1007, activity 99. Whatever of a record has no attribute is
- * below unmapped, in ECS names, as it stands.
+ * below unmapped, in ECS names, as it stands; of 1007 also what api
+ * and resources are made of, which that class does not have.
  */
 #define EXPORT_OCSF_MAP(X)                                                                         \
     X("category_uid", "6, or 1 for Process Activity", FIELD_COUNT)                                 \
     X("class_uid", "6003, or 1007", FIELD_COUNT)                                                   \
-    X("activity_id", "99, or 5", FIELD_COUNT)                                                      \
-    X("activity_name", "event.action", ACTION)                                                     \
+    X("activity_id", "1 create, 2 read, 3 update, 4 delete, or 99; 5, or 99", FIELD_COUNT)         \
+    X("activity_name", "the name of 1 to 5, or event.action", FIELD_COUNT)                         \
     X("type_uid", "class_uid * 100 + activity_id", FIELD_COUNT)                                    \
     X("severity_id", "1 allowed, 2 would be refused, 3 refused, 4 forged or lost", FIELD_COUNT)    \
     X("time", "@timestamp in milliseconds", FIELD_COUNT)                                           \
@@ -74,9 +83,9 @@ unsigned export_severity(const struct record *record);
     X("actor.process.egid", "process.group.id", FIELD_COUNT)                                       \
     X("actor.process.auid", "miguard.loginuid", LOGINUID)                                          \
     X("process", "the same, in Process Activity", FIELD_COUNT)                                     \
-    X("api.operation", "miguard.operation, or event.action", FIELD_COUNT)                          \
-    X("api.service.name", "miguard.provider, or miguard", FIELD_COUNT)                             \
-    X("resources[].name", "miguard.class, or miguard.resource", FIELD_COUNT)                       \
+    X("api.operation", "in 6003: miguard.operation, or event.action", FIELD_COUNT)                 \
+    X("api.service.name", "in 6003: miguard.provider, or miguard", FIELD_COUNT)                    \
+    X("resources[].name", "in 6003: miguard.class, or miguard.resource", FIELD_COUNT)              \
     X("resources[].uid", "miguard.object", FIELD_COUNT)                                            \
     X("resources[].namespace", "miguard.namespace", FIELD_COUNT)                                   \
     X("policy.name", "rule.name", RULE)                                                            \

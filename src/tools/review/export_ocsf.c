@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "miguard/guard.h"
+#include "model/operation.h"
 #include "tools/review/export.h"
 
 /* What --mapping shows; rows with RECORD_FIELD_COUNT are made by code below. */
@@ -27,7 +28,50 @@ struct class
 {
     unsigned category, class_uid, activity;
     const char *class_name, *category_name;
+    const char *activity_name; /* NULL: event.action, of which OCSF has no name */
 };
+
+static const struct class set_user = {
+    1, 1007, 5, "Process Activity", "System Activity", "Set User ID"};
+static const struct class other_process = {1,   1007, 99, "Process Activity", "System Activity",
+                                           NULL};
+
+/* What a call of MI does to its object. Own actions of daemons are not guessed from their names;
+ * what is done with an operation that was started belongs to that call, which may have been any. */
+static struct class call_of(const struct record *record)
+{
+    static const char *const names[] = {NULL, "Create", "Read", "Update", "Delete"};
+    enum operation operation = OPERATION_COUNT;
+    struct class call = {6, 6003, 99, "API Activity", "Application Activity", NULL};
+    char name[64];
+
+    record_text(record, RECORD_OPERATION, name, sizeof(name));
+    (void)operation_from_name(name, &operation);
+    switch (operation) {
+    case OPERATION_CREATE_INSTANCE:
+        call.activity = 1;
+        break;
+    case OPERATION_GET_INSTANCE:
+    case OPERATION_ENUMERATE_INSTANCES:
+    case OPERATION_QUERY_INSTANCES:
+    case OPERATION_ASSOCIATOR_INSTANCES:
+    case OPERATION_REFERENCE_INSTANCES:
+    case OPERATION_GET_CLASS:
+    case OPERATION_ENUMERATE_CLASSES:
+        call.activity = 2;
+        break;
+    case OPERATION_MODIFY_INSTANCE:
+        call.activity = 3;
+        break;
+    case OPERATION_DELETE_INSTANCE:
+        call.activity = 4;
+        break;
+    default:
+        return call;
+    }
+    call.activity_name = names[call.activity];
+    return call;
+}
 
 /* A change of identity, or a library that is loaded, is a Process Activity, whatever its outcome;
  * everything else is a call. */
@@ -40,16 +84,15 @@ static struct class class_of(const struct record *record)
         case AUDIT_ACTION_SWITCH:
         case AUDIT_ACTION_RESTORE:
         case AUDIT_ACTION_DROP:
-            /* Set User ID. */
-            return (struct class){1, 1007, 5, "Process Activity", "System Activity"};
+            return set_user;
         case AUDIT_ACTION_GATE:
         case AUDIT_ACTION_MODULE_LOAD:
-            return (struct class){1, 1007, 99, "Process Activity", "System Activity"};
+            return other_process;
         default:
             break;
         }
     }
-    return (struct class){6, 6003, 99, "API Activity", "Application Activity"};
+    return call_of(record);
 }
 
 /* status_id 2, and the action that OCSF calls Denied. */
@@ -123,7 +166,11 @@ static void write_class(struct text *text, const struct record *record)
     text_json_unsigned(text, "class_uid", class.class_uid);
     text_json_string(text, "class_name", class.class_name);
     text_json_unsigned(text, "activity_id", class.activity);
-    string(text, "activity_name", record, RECORD_ACTION);
+    if (class.activity_name != NULL) {
+        text_json_string(text, "activity_name", class.activity_name);
+    } else {
+        string(text, "activity_name", record, RECORD_ACTION);
+    }
     text_json_unsigned(text, "type_uid", class.class_uid * 100 + class.activity);
     text_json_unsigned(text, "severity_id", severity_id(record));
 }
@@ -172,7 +219,7 @@ static void write_metadata(struct text *text, const struct record *record)
     text_json_string(text, "version", MIGUARD_VERSION);
     text_json_close(text, '}');
     text_json_open(text, "profiles", '[');
-    if (export_is_decision(record)) {
+    if (export_is_decision(record) || export_has(record, RECORD_RULE)) { /* which policy is of */
         text_json_string(text, NULL, "security_control");
     }
     text_json_string(text, NULL, "linux/linux_users");
@@ -306,6 +353,7 @@ static void write_policy(struct text *text, const struct record *record)
 
 /* What is not in the table, as it stands: the keys of a flat object are ECS paths. */
 static const enum record_field unmapped[] = {
+    RECORD_ACTION,
     RECORD_BOOT,
     RECORD_THREAD_NAME,
     /* The identities beyond what a user object has. */
@@ -365,11 +413,26 @@ static const enum record_field unmapped[] = {
 
 /* Names are the ECS paths, with dots in them, so that the fields are found under the name that the
  * manual page has. */
-static void write_unmapped(struct text *text, const struct record *record)
+static void write_fields(struct text *text, const struct record *record,
+                         const enum record_field *fields, size_t count)
 {
+    for (size_t i = 0; i < count; i++) {
+        export_json(text, record_fields[fields[i]].path, record, fields[i]);
+    }
+}
+
+/* Process Activity has no place for the call that it belongs to. */
+static void write_unmapped(struct text *text, const struct record *record, bool call)
+{
+    static const enum record_field of_call[] = {
+        RECORD_OPERATION, RECORD_PROVIDER, RECORD_NAMESPACE,
+        RECORD_CLASS,     RECORD_RESOURCE, RECORD_OBJECT_NAME,
+    };
+
     text_json_open(text, "unmapped", '{');
-    for (size_t i = 0; i < sizeof(unmapped) / sizeof(unmapped[0]); i++) {
-        export_json(text, record_fields[unmapped[i]].path, record, unmapped[i]);
+    write_fields(text, record, unmapped, sizeof(unmapped) / sizeof(unmapped[0]));
+    if (!call) {
+        write_fields(text, record, of_call, sizeof(of_call) / sizeof(of_call[0]));
     }
     text_json_close(text, '}');
 }
@@ -383,13 +446,15 @@ void export_ocsf(struct text *text, const struct record *record)
     write_status(text, record);
     write_metadata(text, record);
     write_actor(text, record);
-    if (class_of(record).class_uid == 1007) {
+    bool call = class_of(record).class_uid == 6003;
+    if (call) {
+        write_api(text, record);
+        write_host(text, "src_endpoint", record, false);
+    } else {
         write_process(text, record);
     }
-    write_api(text, record);
     write_policy(text, record);
-    write_host(text, "src_endpoint", record, false);
     write_host(text, "device", record, true);
-    write_unmapped(text, record);
+    write_unmapped(text, record, call);
     text_json_close(text, '}');
 }
