@@ -14,7 +14,7 @@
 
 #include "bench/report.h"
 
-enum { FEWEST_ROUNDS = 7, QUICK_PART = 4 };
+enum { FEWEST_ROUNDS = 7, QUICK_PART = 2 };
 
 /* Of this program. The pairs are shared with the children. */
 static const struct bench_group *const *bench_groups;

@@ -81,7 +81,7 @@ bool bench_wants(const struct bench_row *row);
 /* --quick: less of everything, in under a minute. */
 bool bench_quick(void);
 
-/* How many pairs to measure: count, or with --quick about a quarter of it, at least 7. */
+/* How many pairs to measure: count, or with --quick half of it, at least 7. */
 int bench_rounds(int count);
 
 /* Runs both sides, warm, in turn, rounds times; which is first changes with each round. A side

@@ -386,7 +386,7 @@ START_TEST(test_quick)
     SAID("full.long");
     ck_assert_int_eq(RUN("--only", "full.*", "--quick", "--json"), 0);
     SAID_NOT("full.long");
-    SAID("\"pairs\": 10");
+    SAID("\"pairs\": 20");
     setenv("QUICK", "1", 1);
     ck_assert_int_eq(RUN("--only", "full.*"), 0);
     SAID_NOT("full.long");
