@@ -209,6 +209,7 @@ START_TEST(part_is_whole)
     struct writer writer = {.state = (uint64_t)_i * 77, .clock = 20 * HOUR};
     struct found *whole = calloc(2, sizeof(*whole)), *part = whole + 1;
     size_t left_out = 0;
+    struct log_reader *before = NULL;
 
     ck_assert_ptr_nonnull(whole);
     make_folder();
@@ -223,13 +224,18 @@ START_TEST(part_is_whole)
         read_close(reader);
         reader = open_all(count, order, query);
         query_bounds(query, &bounds);
+        if (before != NULL && i % 3 != 0) { /* what the reader before has seen is not read again */
+            read_share_marks(reader, before);
+        }
+        read_close(before);
         ck_assert(read_narrow(reader, &bounds, GRAIN, &part->narrowed));
         take_all(reader, part);
-        read_close(reader);
+        before = reader;
         same(whole, part, 0);
         left_out += part->narrowed && part->read < whole->read / 2;
         query_free(query);
     }
+    read_close(before);
     /* Of use where no clock was set back: seen over all logs. */
     if (_i == 1) {
         ck_assert_uint_gt(left_out, 5);
@@ -237,6 +243,78 @@ START_TEST(part_is_whole)
     text_release(&whole->text);
     text_release(&part->text);
     free(whole);
+    remove_folder();
+}
+END_TEST
+
+/* Little more is read than what is asked for: some records of each boundary, and not a grain. */
+START_TEST(boundaries_are_fine)
+{
+    struct writer writer = {.state = 9, .clock = 20 * HOUR};
+    struct found *part = calloc(1, sizeof(*part));
+    struct miguard_error error;
+    uint64_t read = 0;
+    char value[64];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    make_log(paths[0], &writer, false, 12000);
+    for (unsigned first = 1000; first < 11000; first += 500) {
+        struct query *query = query_new();
+        struct narrow_bounds bounds;
+        snprintf(value, sizeof(value), "%u-%u", first, first + 9);
+        ck_assert_int_eq(query_add(query, "--sequence", value, &error), MIGUARD_OK);
+        query_bounds(query, &bounds);
+        struct log_reader *reader = open_all(1, READ_BY_TIME, query);
+        ck_assert(read_narrow(reader, &bounds, 64 * GRAIN, &part->narrowed));
+        take_all(reader, part);
+        ck_assert_uint_le(part->count, 10); /* of which a few are torn */
+        ck_assert_uint_ge(part->count, 5);
+        read += part->read;
+        read_close(reader);
+        query_free(query);
+    }
+    ck_assert_uint_lt(read / 20, 500); /* a grain: 3,000 */
+    text_release(&part->text);
+    free(part);
+    remove_folder();
+}
+END_TEST
+
+/* A few lines of a lower number where a boundary is looked for: all of the file is read then. */
+START_TEST(disorder_at_a_boundary)
+{
+    enum { LINE = 512, LINES = 1000, EACH = 64 * 1024 / LINE };
+    struct found *part = calloc(1, sizeof(*part));
+    struct query *query = query_new();
+    struct narrow_bounds bounds;
+    struct miguard_error error;
+    char text[40];
+
+    ck_assert_ptr_nonnull(part);
+    make_folder();
+    FILE *file = fopen(paths[0], "we");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 1; i <= LINES; i++) {
+        bool low = i > EACH * 3 / 2 - 5 && i < EACH * 3 / 2 + 5;
+        stamp(i, text);
+        fprintf(file, "{\"@timestamp\":\"%s\",\"event\":{\"sequence\":%05d},\"x\":\"%*s\"}\n", text,
+                low ? i - EACH * 3 / 2 + 10010 : 10000 + i, LINE - 72, "");
+    }
+    ck_assert_int_eq(ftell(file), LINE * LINES);
+    fclose(file);
+    snprintf(text, sizeof(text), "%d", 10000 + EACH * 5 / 4);
+    ck_assert_int_eq(query_add(query, "--sequence", text, &error), MIGUARD_OK);
+    query_bounds(query, &bounds);
+    struct log_reader *reader = open_all(1, READ_BY_TIME, query);
+    ck_assert(read_narrow(reader, &bounds, EACH * LINE, &part->narrowed));
+    take_all(reader, part);
+    ck_assert_uint_eq(part->count, 1);
+    ck_assert_uint_eq(part->read, LINES);
+    read_close(reader);
+    query_free(query);
+    text_release(&part->text);
+    free(part);
     remove_folder();
 }
 END_TEST
@@ -342,6 +420,8 @@ int main(void)
 
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, part_is_whole, 0, loops);
+    tcase_add_test(all, boundaries_are_fine);
+    tcase_add_test(all, disorder_at_a_boundary);
     tcase_add_loop_test(all, last_are_last, 0, loops);
     tcase_add_loop_test(all, number_of_a_process, 0, 3);
     suite_add_tcase(suite, all);

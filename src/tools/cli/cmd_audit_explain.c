@@ -38,6 +38,8 @@ struct request {
     bool exact;
     struct explain_related related;
     struct audit_walk walk;
+    /* By which it was found: it knows where what stands in the files. */
+    struct log_reader *reader;
 };
 
 static const struct option_row options[] = {
@@ -153,22 +155,23 @@ static int find_within(struct request *request, const struct narrow_bounds *boun
     const struct scan_filter filter = {.matches = matches_request,
                                        .context = request,
                                        .wanted = {{RECORD_EVENT_ID, RECORD_SEQUENCE}, 2}};
-    struct log_reader *reader = NULL;
     struct record record;
     struct read_place place;
     bool room = true;
 
-    int status = audit_open_logs(&request->files, READ_BY_TIME, &reader);
+    read_close(request->reader);
+    request->reader = NULL;
+    int status = audit_open_logs(&request->files, READ_BY_TIME, &request->reader);
     if (status == CLI_YES) {
-        status = audit_read_only(reader, &filter);
+        status = audit_read_only(request->reader, &filter);
     }
     if (status == CLI_YES) {
-        status = audit_narrow(reader, bounds, ret_narrowed);
+        status = audit_narrow(request->reader, bounds, ret_narrowed);
     }
-    while (status == CLI_YES && room && audit_next(reader, &request->walk, &record, &place)) {
+    while (status == CLI_YES && room &&
+           audit_next(request->reader, &request->walk, &record, &place)) {
         room = consider(request, &record);
     }
-    read_close(reader);
     return room ? status : complain(CLI_UNABLE, "out of memory");
 }
 
@@ -262,6 +265,7 @@ static int find_related(struct request *request, const struct record *record)
         status = audit_read_only(reader, &filter);
     }
     if (status == CLI_YES) {
+        read_share_marks(reader, request->reader);
         status = audit_narrow(reader, &bounds, &narrowed);
     }
     request->related.around = narrowed ? AROUND : 0;
@@ -350,6 +354,7 @@ static int run_explain(const struct command_line *line)
             status = explain_record(&request);
         }
     }
+    read_close(request.reader);
     word_list_release(&request.words);
     text_release(&request.line);
     text_release(&request.related.open);

@@ -191,7 +191,7 @@ static int narrow_last(const struct search *search, struct log_reader *reader,
     struct narrow_bounds end = *bounds;
     bool good = true, found = false;
 
-    for (size_t marks = 2; good && !found && read_cut(reader, marks, &end); marks *= 8) {
+    for (size_t marks = 2; good && !found && read_cut(reader, marks, &end); marks *= 4) {
         good = read_again(reader, &end);
         found = good && count_last(search, reader, end.start) == search->last;
         good = good && read_again(reader, found ? &end : bounds);

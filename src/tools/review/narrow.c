@@ -3,8 +3,12 @@
  * Samples a file and says which part of it can hold what is asked for, for read.c.
  *
  * narrow_look() reads the record that comes first behind each multiple of the grain (sample) and
- * looks whether they are in order. narrow_range() then takes the samples before and behind: the
- * guarantee of narrow.h says what can stand between.
+ * looks whether they are in order. narrow_refine() takes more samples between two of them, by
+ * halves, where the range of what is asked for begins and ends. narrow_range() then takes the
+ * samples before and behind: the guarantee of narrow.h says what can stand between.
+ *
+ * Most of the time goes into samples, and most of theirs into the page cache: so one is a page,
+ * and begins where a page begins.
  */
 #include "tools/review/narrow.h"
 
@@ -28,8 +32,12 @@ struct look {
     char *buffer;
 };
 
-/* FIRST: two or three records. MOST: more than the longest line, and the rest of one before it. */
-enum { FIRST = 8 * 1024, MOST = 2 * RECORD_MAX_LINE + FIRST };
+/* FIRST: the rest of a record and one that is whole, in most logs. MOST: more than the longest
+ * line, and the rest of one before it. FINER: how many samples narrow_refine() may add. */
+enum { FIRST = 4096, SECOND = 16 * 1024, MOST = 2 * RECORD_MAX_LINE + FIRST, FINER = 256 };
+
+static const struct record_fields_wanted mark_fields = {
+    .list = {RECORD_TIMESTAMP, RECORD_EVENT_ID, RECORD_SEQUENCE}, .count = 3};
 
 /* Less than was asked for is the end of the file; -1: it cannot be read. */
 static ssize_t read_at(int fd, char *buffer, size_t size, uint64_t offset)
@@ -68,7 +76,7 @@ static bool read_mark_line(struct look *look, const char *line, size_t length,
     size_t at;
 
     if (record_like(look->kinds, line, length)) {
-        record_like_all(look->kinds, &record);
+        record_like_some(look->kinds, &mark_fields, &record);
     } else if (record_parse_new(look->kinds, line, length, &record, &at) != NULL) {
         return false;
     }
@@ -77,13 +85,12 @@ static bool read_mark_line(struct look *look, const char *line, size_t length,
            record_time(&record, RECORD_TIMESTAMP, &ret_mark->time);
 }
 
-/* The first record whose line begins at offset or behind, in the next `size` bytes. Only whole
- * lines: the last one may be in the middle of being written. */
+/* The first record whose line begins behind offset, in the next `size` bytes. Only whole lines: the
+ * last one may be in the middle of being written. */
 static bool sample_within(struct look *look, uint64_t offset, size_t size,
                           struct narrow_mark *ret_mark)
 {
-    uint64_t before = offset > 0 ? offset - 1 : 0;
-    ssize_t got = read_at(look->fd, look->buffer, size, before);
+    ssize_t got = read_at(look->fd, look->buffer, size, offset);
     char *end = look->buffer + (got > 0 ? got : 0), *at = look->buffer;
 
     if (offset > 0) {
@@ -92,7 +99,7 @@ static bool sample_within(struct look *look, uint64_t offset, size_t size,
     }
     for (char *newline; at < end && (newline = memchr(at, '\n', (size_t)(end - at))) != NULL;
          at = newline + 1) {
-        struct narrow_mark mark = {.offset = before + (uint64_t)(at - look->buffer)};
+        struct narrow_mark mark = {.offset = offset + (uint64_t)(at - look->buffer)};
         if (read_mark_line(look, at, (size_t)(newline - at), &mark)) {
             *ret_mark = mark;
             return true;
@@ -105,6 +112,7 @@ static bool sample_within(struct look *look, uint64_t offset, size_t size,
 static bool sample(struct look *look, uint64_t offset, struct narrow_mark *ret_mark)
 {
     return sample_within(look, offset, FIRST, ret_mark) ||
+           sample_within(look, offset, SECOND, ret_mark) ||
            sample_within(look, offset, MOST, ret_mark);
 }
 
@@ -136,7 +144,7 @@ static bool last_within(struct look *look, uint64_t length, size_t size,
 /* What is behind the last multiple of the grain would otherwise be seen by no sample. */
 static bool sample_last(struct look *look, uint64_t length, struct narrow_mark *ret_mark)
 {
-    return last_within(look, length, FIRST, ret_mark) || last_within(look, length, MOST, ret_mark);
+    return last_within(look, length, SECOND, ret_mark) || last_within(look, length, MOST, ret_mark);
 }
 
 /* Compared with all before it. highest: their highest time. */
@@ -163,25 +171,53 @@ static bool add_mark(struct narrow_marks *marks, const struct narrow_mark *mark,
     return true;
 }
 
-static void look_at_all(struct look *look, uint64_t size, uint64_t grain,
-                        struct narrow_marks *marks)
+/* In the order of the file. False: there is none, or it is not in order. Behind the last record
+ * there may be none. */
+static bool look_at(struct look *look, struct narrow_marks *marks, uint64_t offset,
+                    int64_t *highest)
+{
+    struct narrow_mark mark;
+
+    if (!sample(look, offset, &mark)) {
+        marks->ordered = offset > 0 && offset + MOST > marks->size;
+        return false;
+    }
+    marks->ordered = add_mark(marks, &mark, highest);
+    return marks->ordered;
+}
+
+/* The last records are asked for most: behind the last multiple of the grain the samples stand
+ * closer and closer. */
+static void look_at_all(struct look *look, uint64_t grain, struct narrow_marks *marks)
 {
     int64_t highest = INT64_MIN;
     struct narrow_mark mark;
+    uint64_t offset = 0;
 
     marks->ordered = true;
-    for (uint64_t offset = 0; offset < size && marks->ordered; offset += grain) {
-        if (sample(look, offset, &mark)) {
-            marks->ordered = add_mark(marks, &mark, &highest);
-        } else {
-            /* Behind the last record there may be none. */
-            marks->ordered = offset > 0 && offset + MOST > size;
+    while (offset < marks->size && look_at(look, marks, offset, &highest)) {
+        offset += grain;
+    }
+    for (uint64_t left = grain; left >= marks->fine && offset >= marks->size; left /= 2) {
+        if (marks->size > left && !look_at(look, marks, marks->size - left, &highest)) {
             break;
         }
     }
-    if (marks->ordered && sample_last(look, size, &mark)) {
+    if (marks->ordered && sample_last(look, marks->size, &mark)) {
         marks->ordered = add_mark(marks, &mark, &highest);
     }
+}
+
+static bool begin_look(struct look *look, int fd)
+{
+    *look = (struct look){.fd = fd, .kinds = record_kinds_new(), .buffer = base_alloc(1, MOST)};
+    return look->buffer != NULL;
+}
+
+static void end_look(struct look *look)
+{
+    record_kinds_free(look->kinds);
+    base_free(look->buffer);
 }
 
 bool narrow_look(int fd, uint64_t size, uint64_t grain, struct narrow_marks *ret_marks)
@@ -189,18 +225,20 @@ bool narrow_look(int fd, uint64_t size, uint64_t grain, struct narrow_marks *ret
     while (size / grain >= NARROW_MOST) {
         grain *= 2;
     }
-    struct look look = {.fd = fd, .kinds = record_kinds_new(), .buffer = base_alloc(1, MOST)};
-    struct narrow_marks marks = {.list = base_alloc(size / grain + 3, sizeof(*marks.list))};
-    bool good = look.buffer != NULL && marks.list != NULL;
+    struct narrow_marks marks = {
+        .room = size / grain + 3 + FINER, .fd = fd, .size = size, .fine = grain / NARROW_FINE};
+    struct look look;
 
+    marks.fine = marks.fine > 0 ? marks.fine : 1;
+    marks.list = base_alloc(marks.room, sizeof(*marks.list));
+    bool good = begin_look(&look, fd) && marks.list != NULL;
     if (good) {
-        look_at_all(&look, size, grain, &marks);
+        look_at_all(&look, grain, &marks);
         *ret_marks = marks;
     } else {
         base_free(marks.list);
     }
-    record_kinds_free(look.kinds);
-    base_free(look.buffer);
+    end_look(&look);
     return good;
 }
 
@@ -244,24 +282,93 @@ static size_t settled_before(const struct narrow_marks *marks, size_t at)
     return settled;
 }
 
+/* ---- finer -----------------------------------------------------------------------------------
+ */
+
+/* The last mark before what is asked for; 0 without one. *ret_behind: the first one behind it, or
+ * count. */
+static size_t find_marks(const struct narrow_marks *marks, const struct narrow_bounds *bounds,
+                         size_t *ret_behind)
+{
+    size_t from = 0, i = 0;
+
+    for (; i < marks->count; i++) {
+        if (lies_before(&marks->list[i], bounds)) {
+            from = i;
+        } else if (lies_behind(&marks->list[i], bounds)) {
+            break;
+        }
+    }
+    *ret_behind = i;
+    return from;
+}
+
+/* One sample between two. False: they are close enough, or there is no line between them that
+ * could be one. */
+static bool add_between(struct look *look, struct narrow_marks *marks, size_t at)
+{
+    struct narrow_mark mark, *one = &marks->list[at], *two = one + 1;
+
+    if (at + 1 >= marks->count || marks->count == marks->room ||
+        two->offset - one->offset <= marks->fine ||
+        !sample(look, one->offset + (two->offset - one->offset) / 2, &mark) ||
+        mark.offset >= two->offset || mark.offset <= one->offset) {
+        return false;
+    }
+    memmove(two + 1, two, (marks->count - at - 1) * sizeof(*two));
+    *two = mark;
+    marks->count++;
+    return true;
+}
+
+/* Whether all are in order with those that came between. */
+static bool still_ordered(const struct narrow_marks *marks)
+{
+    int64_t highest = INT64_MIN;
+
+    for (size_t i = 0; i < marks->count; i++) {
+        if (i > 0 && !in_order(&marks->list[i - 1], &marks->list[i], highest)) {
+            return false;
+        }
+        highest = marks->list[i].time > highest ? marks->list[i].time : highest;
+    }
+    return true;
+}
+
+/* The boundaries are asked for anew after each sample, which is one of them then or not. */
+bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged)
+{
+    struct look look;
+    size_t behind = 0;
+
+    if (!marks->ordered || marks->count == 0) {
+        return true;
+    }
+    bool good = begin_look(&look, marks->fd), more = good;
+    while (more) {
+        size_t from = find_marks(marks, bounds, &behind);
+        size_t settled = merged ? settled_before(marks, from) : from;
+        more = (from > 0 && add_between(&look, marks, from)) ||
+               (behind < marks->count && behind > 0 && add_between(&look, marks, behind - 1)) ||
+               (settled > 0 && settled < from && add_between(&look, marks, settled));
+    }
+    end_look(&look);
+    marks->ordered = still_ordered(marks);
+    return good;
+}
+
 void narrow_range(const struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged,
                   uint64_t *ret_from, uint64_t *ret_to)
 {
-    size_t from = 0;
+    size_t behind;
 
     *ret_from = 0;
     *ret_to = UINT64_MAX;
     if (!marks->ordered || marks->count == 0) {
         return;
     }
-    for (size_t i = 0; i < marks->count; i++) {
-        if (lies_before(&marks->list[i], bounds)) {
-            from = i;
-        } else if (lies_behind(&marks->list[i], bounds)) {
-            *ret_to = marks->list[i].offset;
-            break;
-        }
-    }
+    size_t from = find_marks(marks, bounds, &behind);
+    *ret_to = behind < marks->count ? marks->list[behind].offset : UINT64_MAX;
     from = merged ? settled_before(marks, from) : from;
     /* What stands in front of the first record is no record, and is reported. */
     *ret_from = from > 0 ? marks->list[from].offset : 0;

@@ -21,6 +21,7 @@
 
 enum {
     NARROW_GRAIN = 4 * 1024 * 1024,
+    NARROW_FINE = 16,   /* a boundary that is asked for is looked for to this part of the grain */
     NARROW_MOST = 4096, /* samples of a file; in a larger one they lie further apart */
     NARROW_SLACK = 3600,
     NARROW_NUMBERS =
@@ -45,12 +46,18 @@ struct narrow_mark {
 /* Samples of a file, in their order. ordered: what is relied on holds for all of them. */
 struct narrow_marks {
     struct narrow_mark *list;
-    size_t count;
+    size_t count, room;
     bool ordered;
+    int fd;
+    uint64_t size, fine;
 };
 
-/* Looks at a plain file. grain: between two samples, more in a large file. False out of memory. */
+/* Looks at a plain file, which stays open. grain: between two samples, more in a large file. False
+ * out of memory. */
 bool narrow_look(int fd, uint64_t size, uint64_t grain, struct narrow_marks *ret_marks);
+/* More samples where the range of these bounds begins and ends, before narrow_range(). False out of
+ * memory. */
+bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged);
 /* A zeroed one is allowed. */
 void narrow_release(struct narrow_marks *marks);
 

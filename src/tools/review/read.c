@@ -681,19 +681,41 @@ bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsi
  * from the bounds, so that read_again() can ask for another.
  */
 
-/* The part of one file. True when something is left out. */
+/* The part of one file. False: out of memory. */
 static bool set_part(const struct log_reader *reader, struct source *source,
                      const struct narrow_bounds *bounds)
 {
     uint64_t to = UINT64_MAX;
+    bool good = true;
 
     source->from = source->to = 0;
     if (source->looked) {
+        good = narrow_refine(&source->marks, bounds, reader->count > 1);
         narrow_range(&source->marks, bounds, reader->count > 1, &source->from, &to);
         source->to = to == UINT64_MAX ? 0 : to;
     }
     source->next_from = source->from;
-    return source->from > 0 || source->to > 0;
+    return good;
+}
+
+/* A file may have been renamed since; where it is the same one, what was seen in it stays true of
+ * all that stood there. */
+void read_share_marks(struct log_reader *reader, struct log_reader *before)
+{
+    for (size_t i = 0; i < reader->count; i++) {
+        struct source *source = &reader->sources[i];
+        for (size_t j = 0; j < before->count && !source->looked; j++) {
+            struct source *other = &before->sources[j];
+            if (other->looked && same_file(source, other) && reads_in_pieces(source) &&
+                source->size >= other->size) {
+                source->marks = other->marks;
+                source->marks.fd = source->fd;
+                source->looked = true;
+                other->marks = (struct narrow_marks){0};
+                other->looked = false;
+            }
+        }
+    }
 }
 
 bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, uint64_t grain,
@@ -706,11 +728,14 @@ bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
         if (reader->total < 4 * grain || !reads_in_pieces(source)) {
             continue;
         }
-        if (!narrow_look(source->fd, source->size, grain, &source->marks)) {
+        if (!source->looked && !narrow_look(source->fd, source->size, grain, &source->marks)) {
             return false;
         }
         source->looked = true;
-        *ret_narrowed |= set_part(reader, source, bounds);
+        if (!set_part(reader, source, bounds)) {
+            return false;
+        }
+        *ret_narrowed |= source->from > 0 || source->to > 0;
     }
     return true;
 }
@@ -804,7 +829,7 @@ bool read_again(struct log_reader *reader, const struct narrow_bounds *bounds)
         source->head = HEAD_NONE;
         source->lines = 0;
         source->key = source->time = 0;
-        (void)set_part(reader, source, bounds);
+        good = set_part(reader, source, bounds) && good;
     }
     reader->records = reader->done = 0;
     return good;

@@ -69,6 +69,9 @@ MIGUARD_CHECKED bool read_only(struct log_reader *reader, const struct scan_filt
  */
 MIGUARD_CHECKED bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds,
                                  uint64_t grain, bool *ret_narrowed);
+/* Before read_narrow(): what another reader has seen of the same files is taken over and not looked
+ * for again; that reader is only closed after it. */
+void read_share_marks(struct log_reader *reader, struct log_reader *before);
 /*
  * After read_narrow(): bounds that leave the end of the log, so many samples long, for a reader
  * that looks for the last records. Those that it finds with a time not before bounds->start are the
