@@ -432,6 +432,82 @@ START_TEST(follow_what_happens)
 }
 END_TEST
 
+/* "log" of more than 16 MiB, with a line that is no record at its beginning and near its end, and
+ * "next", which goes on behind it. */
+static void make_large(void)
+{
+    const struct generate most = {.seed = 3, .count = 14000};
+    const struct generate next = {.seed = 4,
+                                  .count = 300,
+                                  .sequence = 14001,
+                                  .start = GENERATE_START + 14000 * INT64_C(1000000000)};
+
+    ck_assert(audit_generate("most", &most) && audit_generate("next", &next));
+    ck_assert_int_eq(sh("(echo broken; head -n -5 most; echo broken; tail -n 5 most) > log;"
+                        "test $(stat -c %s log) -gt $((1 << 24)) || exit 1;"
+                        "for f in most next; do $M audit search --format json $f > $f.full; done"),
+                     0);
+}
+
+/* Bytes that the process has read so far; 0: it may not be asked. */
+static unsigned long bytes_read(pid_t process)
+{
+    char path[64];
+    unsigned long bytes = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/io", (int)process);
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fscanf(file, "rchar: %lu", &bytes) != 1) {
+        bytes = 0;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return bytes;
+}
+
+/* Only the end is read, and what comes is followed as in a small log. */
+START_TEST(follow_large)
+{
+    make_folder();
+    make_large();
+    pid_t child = start_follow("-n 3 --format json log");
+    wait_until("tail -n 3 most.full | cmp -s - shown");
+    ck_assert_uint_lt(bytes_read(child), 1UL << 22);
+    ck_assert_int_eq(sh("head -n 100 next >> log; mv log log.1; sed -n 101,200p next > log"), 0);
+    wait_until("(tail -n 3 most.full; head -n 200 next.full) | cmp -s - shown");
+    ck_assert_int_eq(sh("echo broken >> log"), 0);
+    wait_until("grep -q '^miguard.*log:101: no JSON object' told");
+    end_follow(child);
+    expect("grep -c 'log: byte .*: no JSON object' told", 0, "1\n", "");
+    expect("grep -c 'no JSON object' told", 0, "2\n", "");
+    /* What is rare is looked for in all of it, and the line at its beginning is met then. */
+    child = start_follow("-n 100 --format json --id 0000000000001234-14100 log.1");
+    wait_until("sed -n 100p next.full | cmp -s - shown");
+    end_follow(child);
+    expect("grep -c 'log.1:1: no JSON object' told", 0, "1\n", "");
+    remove_folder();
+}
+END_TEST
+
+START_TEST(follow_large_from_a_checkpoint)
+{
+    make_folder();
+    make_large();
+    pid_t child = start_follow("-n 0 --checkpoint place --format json log");
+    wait_until("test -s place");
+    end_follow(child);
+    ck_assert_int_eq(sh("head -n 100 next >> log"), 0);
+    child = start_follow("--checkpoint place --format json log");
+    wait_until("head -n 100 next.full | cmp -s - shown");
+    ck_assert_uint_lt(bytes_read(child), 1UL << 22);
+    end_follow(child);
+    /* The line near the end may be met again, and is where the place is looked for. */
+    expect("grep -v 'log: byte .*: no JSON object' told", 1, "", "");
+    remove_folder();
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *whole = suite_create("audit_cli");
@@ -450,6 +526,8 @@ static Suite *suite(void)
     tcase_add_test(all, checkpoint_and_output);
     tcase_add_test(all, follow_over_rotation);
     tcase_add_test(all, follow_what_happens);
+    tcase_add_test(all, follow_large);
+    tcase_add_test(all, follow_large_from_a_checkpoint);
     suite_add_tcase(whole, all);
     return whole;
 }

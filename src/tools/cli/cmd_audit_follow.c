@@ -7,6 +7,9 @@
  * (wait_for_more()). When look_again() sees that the path leads to another file, the log was
  * rotated, and take_next() finds the file that goes on behind the last record, by the numbers in
  * the chain and not by names: names move while one looks.
+ *
+ * Of a large file only its end is read: begin_near_end() finds where the last N that match begin,
+ * and begin_behind() where the checkpoint stands.
  */
 #include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
@@ -15,6 +18,8 @@
 
 #include "tools/cli/audit_checkpoint.h"
 #include "tools/review/files.h"
+#include "tools/review/narrow.h"
+#include "tools/review/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,8 +60,10 @@ struct follow {
     uint64_t saved;           /* its number in the checkpoint */
     uint64_t skip;            /* up to here a file repeats what was shown */
     bool unproved;            /* held no record when it was chosen: it may be of another log */
-    uint64_t taken, line;     /* bytes and lines of this file */
-    char *pending;            /* a line without its end, room for RECORD_MAX_LINE + BLOCK */
+    /* The bytes of this file up to where it has been read, its lines, where the line at hand
+     * begins, and where reading began: lines are only known when that is 0. */
+    uint64_t taken, line, at, begun;
+    char *pending; /* a line without its end, room for RECORD_MAX_LINE + BLOCK */
     size_t length;
     bool too_long; /* the line is passed over until its end */
 };
@@ -89,7 +96,12 @@ static const struct option_row options[] = {
 static void broken_line(const struct follow *follow, const char *what)
 {
     fflush(stdout);
-    complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
+    if (follow->begun > 0) {
+        complain(CLI_NO, "%s: byte %llu: %s", follow->path, (unsigned long long)follow->at + 1,
+                 what);
+    } else {
+        complain(CLI_NO, "%s:%llu: %s", follow->path, (unsigned long long)follow->line, what);
+    }
 }
 
 /* The numbers begin anew: it is not the log that was followed. */
@@ -149,6 +161,7 @@ static void show_lines(struct follow *follow)
     char *start = follow->pending, *end = follow->pending + follow->length, *newline;
 
     while ((newline = memchr(start, '\n', (size_t)(end - start))) != NULL) {
+        follow->at = follow->taken - (uint64_t)(end - start);
         if (follow->too_long) {
             follow->too_long = false;
         } else {
@@ -157,6 +170,7 @@ static void show_lines(struct follow *follow)
         start = newline + 1;
     }
     follow->length = (size_t)(end - start);
+    follow->at = follow->taken - follow->length;
     if (follow->length > RECORD_MAX_LINE || follow->too_long) {
         if (!follow->too_long) {
             show_line(follow, start, follow->length);
@@ -254,7 +268,100 @@ static void forget_file(struct follow *follow)
     close_file(follow);
     follow->length = 0;
     follow->too_long = false;
-    follow->taken = follow->line = 0;
+    follow->taken = follow->line = follow->begun = 0;
+}
+
+/* ---- where to begin ---------------------------------------------------------------------------
+ */
+
+/* A smaller file is read as a whole; PIECE and AHEAD: what the threads have to do at once. */
+enum { LARGE = 4 * NARROW_GRAIN, PIECE = 256 * 1024, AHEAD = 32 };
+
+/* The line that offset is in is passed over, unless it begins there. A file that cannot be moved in
+ * is read from its beginning. */
+static void begin_at(struct follow *follow, uint64_t offset)
+{
+    if (offset > 0 && lseek(follow->fd, (off_t)offset - 1, SEEK_SET) >= 0) {
+        follow->begun = follow->taken = offset - 1;
+        follow->too_long = true;
+    }
+}
+
+/* What begins in a few pieces from offset on. False out of memory. */
+static bool count_some(struct follow *follow, struct scan *scan, uint64_t *offset, uint64_t size,
+                       uint64_t *records, uint64_t *found)
+{
+    struct scan_piece *pieces[AHEAD];
+    size_t count = 0;
+    bool good = true;
+
+    for (; good && count < AHEAD && *offset < size; *offset += PIECE) {
+        uint64_t to = *offset + PIECE < size ? *offset + PIECE : size;
+        pieces[count] = scan_begin(scan, follow->fd, *offset, to);
+        good = pieces[count] != NULL;
+        count += good;
+    }
+    for (size_t i = 0; i < count; i++) {
+        scan_wait(scan, pieces[i]);
+        good = good && pieces[i]->failed == NULL;
+        *records += pieces[i]->records;
+        for (size_t item = 0; item < pieces[i]->count; item++) {
+            *found += pieces[i]->items[item].fault == NULL;
+        }
+        scan_give_back(scan, pieces[i]);
+    }
+    return good;
+}
+
+/* Whether the last N that match, and a record by which the next file is known, stand between offset
+ * and size. */
+static bool holds_last(struct follow *follow, struct scan *scan, uint64_t offset, uint64_t size)
+{
+    uint64_t records = 0, found = 0;
+
+    while (offset < size && !stopped) {
+        if (!count_some(follow, scan, &offset, size, &records, &found)) {
+            return false;
+        }
+    }
+    return records > 0 && found >= follow->tail_size;
+}
+
+/* In one file what comes last stands last, so that no order is relied on. What is rare is looked
+ * for in a quarter of the file, and then all of it is read. */
+static void begin_near_end(struct follow *follow, uint64_t size)
+{
+    enum { FIRST = 64 * 1024, STEP = 8, WORTH = 4 };
+    const struct scan_filter filter = conditions_filter(&follow->conditions);
+    struct scan *scan =
+        size < LARGE || follow->packed != NULL ? NULL : scan_new(&filter, scan_processors(), false);
+
+    for (uint64_t window = FIRST; scan != NULL && window < size / WORTH; window *= STEP) {
+        if (holds_last(follow, scan, size - window, size)) {
+            begin_at(follow, size - window);
+            break;
+        }
+    }
+    scan_free(scan);
+}
+
+/* Behind the records that were shown in a run before, where the order of the file says where that
+ * is; some that were shown may be read again, and was_shown() knows them. */
+static void begin_behind(struct follow *follow, uint64_t size)
+{
+    struct narrow_marks marks = {0};
+    struct narrow_bounds bounds = narrow_all;
+    uint64_t from = 0, to;
+
+    bounds.first = follow->skip;
+    if (size >= LARGE && follow->packed == NULL && follow->skip > 0 &&
+        narrow_look(follow->fd, size, NARROW_GRAIN, &marks)) {
+        if (narrow_refine(&marks, &bounds, false)) {
+            narrow_range(&marks, &bounds, false, &from, &to);
+        }
+        begin_at(follow, from);
+    }
+    narrow_release(&marks);
 }
 
 /* Opens the file without waiting: a FIFO under this name would block until a writer comes (open(2),
@@ -278,7 +385,13 @@ static bool take_file(struct follow *follow, const char *path)
     struct stat status;
     int fd = open_regular(path, &status);
 
-    return fd >= 0 && begin_file(follow, fd, &status);
+    if (fd < 0 || !begin_file(follow, fd, &status)) {
+        return false;
+    }
+    if (!follow->live) {
+        begin_near_end(follow, (uint64_t)status.st_size);
+    }
+    return true;
 }
 
 /* A packed file shows where it begins only. It is read again when the next file does not follow. */
@@ -347,6 +460,9 @@ static bool take_part(struct follow *follow, const struct log_part *part)
      * of another file under the same name, and are shown. */
     follow->skip = part->known ? follow->last.sequence : 0;
     follow->unproved = !part->known;
+    if (part->known && part->first.sequence <= follow->skip) {
+        begin_behind(follow, (uint64_t)status.st_size);
+    }
     return true;
 }
 
@@ -433,7 +549,8 @@ static bool look_again(struct follow *follow)
         fflush(stdout);
         complain(CLI_NO, "%s: the file was cut; reading it from its beginning", follow->path);
         follow->length = 0;
-        follow->taken = follow->line = 0;
+        follow->too_long = false;
+        follow->taken = follow->line = follow->begun = 0;
         return lseek(follow->fd, 0, SEEK_SET) == 0;
     }
     return false;
