@@ -171,8 +171,8 @@ static bool add_mark(struct narrow_marks *marks, const struct narrow_mark *mark,
     return true;
 }
 
-/* In the order of the file. False: there is none, or it is not in order. Behind the last record
- * there may be none. */
+/* In the order of the file. False: no record was found, which is right behind the last one, or it
+ * is not in order. */
 static bool look_at(struct look *look, struct narrow_marks *marks, uint64_t offset,
                     int64_t *highest)
 {
