@@ -341,10 +341,10 @@ void call_keys_read(struct audit_keys *keys, const MI_Instance *instance, enum a
 
     keys->length = keys->escaped = 0;
     keys->omitted = 0;
-    MI_Uint32 count = mode == AUDIT_KEYS_NO ? 0 : count_of(instance);
+    MI_Uint32 count = mode == AUDIT_KEYS_NONE ? 0 : count_of(instance);
     for (MI_Uint32 i = 0; i < count; i++) {
         if (key_at(instance, i, &key)) {
-            keep_key(keys, &key, mode == AUDIT_KEYS_YES);
+            keep_key(keys, &key, mode == AUDIT_KEYS_ALL);
         }
     }
 }

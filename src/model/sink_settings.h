@@ -135,9 +135,9 @@ struct sink_settings {
 
 /* audit.keys: what a record says about the instance concerned. */
 enum audit_keys_mode {
-    AUDIT_KEYS_YES,   /* the names and values of its keys */
+    AUDIT_KEYS_ALL,   /* the names and values of its keys */
     AUDIT_KEYS_NAMES, /* the names alone */
-    AUDIT_KEYS_NO,
+    AUDIT_KEYS_NONE,
 };
 
 /* All of a policy's section audit that the log itself needs. At most one sink of each kind. */

@@ -91,7 +91,7 @@ static const struct draft_settings built_in = {
     .sinks_place = {.file = "built-in"},
     .repeat_seconds = AUDIT_REPEAT_SECONDS,
     .repeat_place = {.file = "built-in"},
-    .keys = AUDIT_KEYS_YES,
+    .keys = AUDIT_KEYS_ALL,
     .keys_place = {.file = "built-in"},
 };
 

@@ -23,7 +23,7 @@ const struct schema_word schema_facilities[] = {
     {"local5", 21}, {"local6", 22}, {"local7", 23}, {NULL, 0}};
 
 const struct schema_word schema_keys_modes[] = {
-    {"yes", AUDIT_KEYS_YES}, {"names", AUDIT_KEYS_NAMES}, {"no", AUDIT_KEYS_NO}, {NULL, 0}};
+    {"all", AUDIT_KEYS_ALL}, {"names", AUDIT_KEYS_NAMES}, {"none", AUDIT_KEYS_NONE}, {NULL, 0}};
 
 /* What one list of sinks has so far; it replaces the list of an earlier file as a whole. */
 struct sink_list {

@@ -18,9 +18,9 @@ const struct schema_word schema_modes[] = {
     {"enforce", DRAFT_ENFORCE}, {"permissive", DRAFT_PERMISSIVE}, {NULL, 0}};
 const struct schema_word schema_audits[] = {
     {"deny", POLICY_AUDIT_DENY}, {"open", POLICY_AUDIT_OPEN}, {"use", POLICY_AUDIT_USE}, {NULL, 0}};
-/* YAML's other spellings (on, True) are not words of a policy: readers of YAML differ in them. */
+/* The only spelling of yes and no. YAML's others (on, True, yes) are not words of a policy: readers
+ * of YAML differ in them. */
 static const struct schema_word truth_words[] = {{"true", true}, {"false", false}, {NULL, 0}};
-static const struct schema_word yes_words[] = {{"yes", true}, {"no", false}, {NULL, 0}};
 
 /* ---- defaults -------------------------------------------------------------------------------- */
 
@@ -166,7 +166,7 @@ static void read_report(const struct reader *reader, const struct node *node, vo
     struct draft_settings *settings = target;
     unsigned report;
 
-    if (schema_read_word(reader, node, "value of report", yes_words, &report)) {
+    if (schema_read_word(reader, node, "value of report", truth_words, &report)) {
         settings->gate.report = report != 0;
         schema_read_place(reader, node, &settings->gate_report_place);
     }

@@ -602,17 +602,6 @@ options_documented() {
     [ -s "$tmp/options" ] && each option_documented <"$tmp/options"
 }
 
-mandoc_likes() {
-    mandoc -T lint -W warning "$1"
-}
-
-# man(1) says on stderr what groff finds wrong, and succeeds all the same.
-man_likes() {
-    MANWIDTH=80 man --warnings -l "$1" 2>"$tmp/warnings" >/dev/null
-    cat "$tmp/warnings"
-    [ ! -s "$tmp/warnings" ]
-}
-
 # A machine of 32 bits is told so, in a sentence; only the compiler's own headers are needed.
 refused_for_32_bits() {
     said=$(echo '#include "miguard/status.h"' |
@@ -644,17 +633,6 @@ done <"$tmp/commands"
 check "miguard --help" helps
 check "miguard(1) has every command" commands_documented
 check "miguard(1) has every option" options_documented
-for page in man/*.[1-8]; do
-    if have mandoc; then
-        check "mandoc has nothing to say about $page" mandoc_likes "$page"
-    fi
-    if have man; then
-        check "man has nothing to say about $page" man_likes "$page"
-    fi
-    if ! have mandoc && ! have man; then
-        skip "reading $page: neither mandoc nor man is installed"
-    fi
-done
 
 # ---- the tree -----------------------------------------------------------------------------------
 

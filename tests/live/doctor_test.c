@@ -225,7 +225,7 @@ static const struct row {
      "gate: { scope: process }\n", "gate", false, true, NULL, NULL, NULL, false},
     {"a gate that kills", NULL, NULL, "gate: { scope: thread, action: kill }\n", "gate", true, true,
      "tried", NULL, NULL, false},
-    {"a gate that reports", NULL, NULL, "gate: { scope: process, report: yes }\n", "gate", true,
+    {"a gate that reports", NULL, NULL, "gate: { scope: process, report: true }\n", "gate", true,
      true, "tried", NULL, NULL, false},
     {"no journal", cover, "/run", "audit: { sinks: [ { journald: {} } ] }\n", "journald", false,
      true, "goes on without (on-failure: count)", "systemd-journald", NULL, false},

@@ -173,7 +173,7 @@ static MI_Result use(struct scene *scene)
 
 /* Background thread, watching thread, the thread of the gate's report. */
 #define ALL_THREADS                                                                                \
-    "version: 1\nwatch: true\ngate: { scope: process, report: yes }\n"                             \
+    "version: 1\nwatch: true\ngate: { scope: process, report: true }\n"                            \
     "defaults: { audit: [deny, open, use] }\n"
 
 static int drops(const void *unused)
@@ -319,7 +319,7 @@ static int gate_closed(const void *unused)
     char tid[32];
     (void)unused;
 
-    EXPECT(configure("version: 1\ngate: { scope: process, report: yes }\n") == 0);
+    EXPECT(configure("version: 1\ngate: { scope: process, report: true }\n") == 0);
     EXPECT(log_count("gate", "none") == 1);
     EXPECT(strstr(log_last("miguard.attempt"), "the process") != NULL);
     EXPECT(third_party() == -1 && errno == EPERM);

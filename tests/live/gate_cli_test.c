@@ -59,7 +59,7 @@ static const struct row {
     {"gate show --bpf --report", 0, "answer trap 0x6d67", "kill"},
     {"gate show --help", 0, "usage: miguard gate show", NULL},
     {"gate --help", 0, "usage: miguard gate COMMAND", NULL},
-    {"gate", 2, "missing command; see miguard gate --help", NULL},
+    {"gate", 2, "missing command; use show; see miguard gate --help", NULL},
     {"gate close", 2, "unknown command 'close'; use show", NULL},
     {"gate show process", 2, "unexpected argument", NULL},
     {"gate show --scope", 2, "needs a value", NULL},
@@ -224,12 +224,12 @@ static void check_policy(void)
         abort();
     }
     fprintf(file,
-            "version: 1\ngate: { scope: thread, action: kill, report: yes, io-uring: deny }\n");
+            "version: 1\ngate: { scope: thread, action: kill, report: true, io-uring: deny }\n");
     fclose(file);
     snprintf(arguments, sizeof(arguments), "policy show --policy %s", path);
     expect(run(arguments) == 0 && strstr(output, "gate:\n  scope: thread ") != NULL &&
                strstr(output, "\n  action: kill ") != NULL &&
-               strstr(output, "\n  report: yes ") != NULL &&
+               strstr(output, "\n  report: true ") != NULL &&
                strstr(output, "\n  io-uring: deny ") != NULL &&
                strstr(output, "p.yaml:2\n") != NULL,
            "policy show");

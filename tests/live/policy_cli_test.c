@@ -231,7 +231,7 @@ static void check_row(const struct row *row)
 
 static const struct row rows[] = {
     /* usage */
-    {"policy", 2, "", "missing command; see miguard policy --help"},
+    {"policy", 2, "", "missing command; use check, show, explain, test, fmt or status;"},
     {"policy stat", 2, "", "did you mean status?"},
     {"policy --help", 0, "usage: miguard policy COMMAND", ""},
     {"policy check --help", 0, "usage: miguard policy check", ""},
@@ -244,7 +244,8 @@ static const struct row rows[] = {
     {"policy frobnicate", 2, "", "use check, show, explain, test, fmt or status"},
     {"polcy check", 2, "", "did you mean policy?"},
     {"policy check --strcit", 2, "", "did you mean --strict?"},
-    {"policy test --strict", 2, "", "unknown option --strict"},
+    {"policy test --strict", 2, "",
+     "unknown option --strict; use --coverage, --threshold or --help;"},
     {"policy test --threshold 50", 2, "", "needs --coverage"},
     {"policy test --coverage --threshold 101", 2, "", "is not a percentage from 0 to 100"},
     {"policy test --coverage --threshold x", 2, "", "is not a percentage from 0 to 100"},
@@ -362,7 +363,7 @@ static const struct row rows[] = {
     {"policy test $T/methods.yaml", 0, "2 passed, 0 failed", NULL},
     {"policy check $T/methods.yaml", 0, "ok: 1 rule, 2 tests passed", NULL},
     {"policy show --policy $T/methods.yaml", 0, "      method: [Kill*]", NULL},
-    {"policy show --policy $T/methods.yaml", 0, "  keys: yes ", NULL},
+    {"policy show --policy $T/methods.yaml", 0, "  keys: all ", NULL},
     {"policy show --policy $T/methods.yaml --json", 0, "\"method\":[\"Kill*\"]", NULL},
     {METHODS "Start", 0, "- no-kill (", NULL},
     {METHODS "Start", 0, "its method does not match", NULL},

@@ -423,10 +423,10 @@ static const struct mode {
     const char *policy, *wanted;
     bool value;
 } modes[] = {
-    {"version: 1\naudit: {keys: yes}\ndefaults: {audit: [use]}\n", "\"keys\":[\"Name=secret\"]",
+    {"version: 1\naudit: {keys: all}\ndefaults: {audit: [use]}\n", "\"keys\":[\"Name=secret\"]",
      true},
     {"version: 1\naudit: {keys: names}\ndefaults: {audit: [use]}\n", "\"keys\":[\"Name\"]", false},
-    {"version: 1\naudit: {keys: no}\ndefaults: {audit: [use]}\n", NULL, false},
+    {"version: 1\naudit: {keys: none}\ndefaults: {audit: [use]}\n", NULL, false},
 };
 
 static bool keys_as_the_policy_wants(void *data)
@@ -498,9 +498,9 @@ static const struct row {
     {keys_of_a_reference, "keys of a reference", false, NULL},
     {keys_of_a_struct, "keys of a struct without a table", false, NULL},
     {keys_of_each_operation, "keys of each operation", false, NULL},
-    {keys_as_the_policy_wants, "keys: yes", false, &modes[0]},
+    {keys_as_the_policy_wants, "keys: all", false, &modes[0]},
     {keys_as_the_policy_wants, "keys: names", false, &modes[1]},
-    {keys_as_the_policy_wants, "keys: no", false, &modes[2]},
+    {keys_as_the_policy_wants, "keys: none", false, &modes[2]},
     {keys_without_number, "keys without number", false, NULL},
     {keys_are_counted_apart, "keys are counted apart", true, NULL},
     {other_operations_have_none, "other operations have no method", false, NULL},

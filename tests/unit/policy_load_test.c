@@ -70,7 +70,7 @@ static const char everything[] =
     "  on-mismatch: revoke\n"
     "  audit: use\n"
     "compare: [euid, groups]\n"
-    "gate: { scope: thread, action: kill, report: yes, io-uring: deny }\n"
+    "gate: { scope: thread, action: kill, report: true, io-uring: deny }\n"
     "watch: true\n"
     "audit:\n"
     "  sinks:\n"
@@ -141,10 +141,10 @@ START_TEST(what_may_be_switched_off_is_off)
     load_good("version: 1\n"
               "audit:\n"
               "  repeat-window: off\n"
-              "  keys: no\n"
+              "  keys: none\n"
               "  sinks: [ { file: { path: /log, rotate: off, rotate-every: off } } ]\n");
     ck_assert_uint_eq(draft->settings.repeat_seconds, 0);
-    ck_assert_int_eq(draft->settings.keys, AUDIT_KEYS_NO);
+    ck_assert_int_eq(draft->settings.keys, AUDIT_KEYS_NONE);
     ck_assert_uint_eq(draft->settings.sinks[0].settings.rotate_bytes, 0);
     ck_assert_uint_eq(draft->settings.sinks[0].settings.rotate_seconds, 0);
 }
@@ -175,7 +175,7 @@ START_TEST(settings_are_typed_and_placed)
         {&settings->audit_failure_place, 6, 3}, {&settings->on_mismatch_place, 7, 3},
         {&settings->audit_place, 8, 3},         {&settings->compared_place, 9, 1},
         {&settings->gate_scope_place, 10, 9},   {&settings->gate_action_place, 10, 24},
-        {&settings->gate_report_place, 10, 38}, {&settings->gate_io_uring_place, 10, 51},
+        {&settings->gate_report_place, 10, 38}, {&settings->gate_io_uring_place, 10, 52},
         {&settings->watch_place, 11, 1},        {&settings->sinks[0].place, 14, 7},
     };
     for (int i = 0; i < LENGTH(places); i++) {

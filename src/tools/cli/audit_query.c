@@ -41,11 +41,13 @@ static bool query_row(size_t index, struct option_row *ret_row)
     return option->name != NULL;
 }
 
-/* The message of a value that the query refuses, with a suggestion where it has a list of words. */
+/* The message of a value that the query refuses, with a suggestion, or the list of words where it
+ * has one. */
 static int refuse_value(const struct command_line *line, const struct option_row *row,
                         const char *value, const struct miguard_error *error)
 {
     const char *nearest = row->words == NULL ? NULL : nearest_word(value, row->words);
+    char allowed[768];
 
     if (error->status == MIGUARD_NO_MEMORY) {
         return complain(CLI_UNABLE, "out of memory");
@@ -53,7 +55,11 @@ static int refuse_value(const struct command_line *line, const struct option_row
     if (nearest != NULL) {
         return wrong_usage(line, "%s '%s' is unknown; did you mean %s?", row->name, value, nearest);
     }
-    return wrong_usage(line, "%s %s", row->name, error->detail);
+    if (row->words == NULL) {
+        return wrong_usage(line, "%s %s", row->name, error->detail);
+    }
+    join_words(row->words, allowed, sizeof(allowed));
+    return wrong_usage(line, "%s %s: %s", row->name, error->detail, allowed);
 }
 
 /* A daemon may have an action of nearly the name of an operation, but mostly it is a slip. */

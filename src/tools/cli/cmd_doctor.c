@@ -253,7 +253,7 @@ static void look_at_seccomp(struct report *report)
     (void)tried_filter(report, "seccomp-kill", try_action(SECCOMP_RET_KILL_PROCESS),
                        "gate: { action: kill }", "Linux 4.14 or later");
     (void)tried_filter(report, "seccomp-trap", try_action(SECCOMP_RET_TRAP),
-                       "gate: { report: yes }", kernel);
+                       "gate: { report: true }", kernel);
     struct finding *ring =
         add(report, "io-uring-free",
             "a ring serves requests with credentials that it keeps, past each switch and drop",

@@ -34,7 +34,7 @@ struct request {
 static const struct option_row options[] = {
     WORD("--scope", scopes, struct request, scope, "process is the default"),
     WORD("--action", actions, struct request, action, "errno is the default"),
-    FLAG("--report", struct request, report, "as with report: yes in a policy"),
+    FLAG("--report", struct request, report, "as with report: true in a policy"),
     FLAG("--deny-io-uring", struct request, deny_io_uring, "as with io-uring: deny in a policy"),
     FLAG("--no-new-privs", struct request, no_new_privs, "as it is loaded without CAP_SYS_ADMIN"),
     FLAG("--bpf", struct request, bpf,
@@ -55,8 +55,8 @@ static void set_filter(struct request *request)
 }
 
 /* What a refused call meets. Some calls are refused with ENOSYS whatever the action is, so that
- * programs take their other way, and some never kill. With report: yes, SIGSYS reaches the library,
- * which records the call and returns EPERM. */
+ * programs take their other way, and some never kill. With report: true, SIGSYS reaches the
+ * library, which records the call and returns EPERM. */
 static const char *answer(const struct gate_filter *filter, const struct gate_row *row)
 {
     return row->refused_anyway                  ? "ENOSYS"

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Bytes of the name of a command with those above it; commands of one level in a message. */
-enum { NAME_SIZE = 64, MAX_COMMANDS = 32 };
+enum { NAME_SIZE = 64, MAX_COMMANDS = 32, LIST_SIZE = 256 };
 
 /* Before a command is known, --help is not an option yet but a word. */
 static bool is_help(const char *word)
@@ -19,18 +19,38 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* The names of the commands below this one, ended with NULL. */
+static void command_names(const struct command *command, const char *ret_names[MAX_COMMANDS + 1])
+{
+    size_t count = command->command_count < MAX_COMMANDS ? command->command_count : MAX_COMMANDS;
+
+    for (size_t i = 0; i < count; i++) {
+        ret_names[i] = command->commands[i].name;
+    }
+    ret_names[count] = NULL;
+}
+
+/* CLI_USAGE after a message that lists the commands. */
+static int missing_command(const struct command_line *line)
+{
+    const char *names[MAX_COMMANDS + 1];
+    char allowed[LIST_SIZE];
+
+    command_names(line->command, names);
+    join_words(names, allowed, sizeof(allowed));
+    return wrong_usage(line, "missing command; use %s; see %s --help", allowed, line->name);
+}
+
 /* Suggests a command, or an option that was given in its place, when one is near enough; else lists
  * the commands. CLI_USAGE. */
 static int unknown_command(const struct command_line *line, const char *word)
 {
     const struct command *command = line->command;
-    const char *names[MAX_COMMANDS + 1] = {NULL}, *nearest = NULL;
+    const char *names[MAX_COMMANDS + 1], *nearest = NULL;
     struct option_row row;
-    char allowed[256];
+    char allowed[LIST_SIZE];
 
-    for (size_t i = 0; i < command->command_count && i < MAX_COMMANDS; i++) {
-        names[i] = command->commands[i].name;
-    }
+    command_names(command, names);
     nearest = nearest_word(word, names);
     for (size_t i = 0; command_option(command, i, &row); i++) {
         nearest = nearer_word(word, nearest, row.name);
@@ -90,7 +110,7 @@ int command_run(const struct command_line *line)
         return line->command->run(line);
     }
     if (line->count == 0) {
-        return wrong_usage(line, "missing command; see %s --help", line->name);
+        return missing_command(line);
     }
     if (is_help(line->list[0])) {
         return command_help(line);

@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How many options a message lists at most (audit search has 40), and the bytes of that list. */
+enum { MAX_LISTED = 64, LIST_SIZE = 896 };
+
 /* One command line on its way into a request. */
 struct parsing {
     const struct command_line *line;
@@ -44,21 +47,53 @@ int wrong_usage(const struct command_line *line, const char *format, ...)
                     text);
 }
 
-/* Suggests the nearest name, of whatever length the value behind = is. */
+/* Suggests the nearest name, of whatever length the value behind = is, or lists all options. */
 static int unknown_option(const struct command_line *line, const char *word)
 {
-    const char *nearest = NULL;
+    const char *names[MAX_LISTED + 1] = {NULL}, *nearest = NULL;
     struct option_row row;
-    char name[33];
+    char name[33], allowed[LIST_SIZE];
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
     for (size_t i = 0; command_option(line->command, i, &row); i++) {
         nearest = nearer_word(name, nearest, row.name);
+        if (i < MAX_LISTED) {
+            names[i] = row.name;
+        }
     }
-    if (nearest == NULL) {
-        return wrong_usage(line, "unknown option %s; see %s --help", name, line->name);
+    if (nearest != NULL) {
+        return wrong_usage(line, "unknown option %s; did you mean %s?", name, nearest);
     }
-    return wrong_usage(line, "unknown option %s; did you mean %s?", name, nearest);
+    join_words(names, allowed, sizeof(allowed));
+    return wrong_usage(line, "unknown option %s; use %s; see %s --help", name, allowed, line->name);
+}
+
+/* What may stand behind an option: its words, or what --help has for its value. */
+static const char *value_allowed(const struct option_row *row, char allowed[LIST_SIZE])
+{
+    if (row->words == NULL || (row->value != NULL && row->kind != OPTION_WORD)) {
+        return row->value;
+    }
+    join_words(row->words, allowed, LIST_SIZE);
+    return allowed;
+}
+
+/* CLI_USAGE after a message with what is allowed. name is that which was given. */
+static int missing_value(const struct command_line *line, const struct option_row *row,
+                         const char *name)
+{
+    char allowed[LIST_SIZE];
+
+    return wrong_usage(line, "%s needs a value: %s", name, value_allowed(row, allowed));
+}
+
+/* The same for an option that must be given. */
+static int missing_option(const struct command_line *line, const struct option_row *row)
+{
+    char allowed[LIST_SIZE];
+
+    return wrong_usage(line, "%s is required: %s; see %s --help", row->name,
+                       value_allowed(row, allowed), line->name);
 }
 
 /* Suggests the nearest word, or lists all that are allowed. CLI_USAGE after the message. */
@@ -66,7 +101,7 @@ static int unknown_value(const struct command_line *line, const char *name, cons
                          const char *const *words)
 {
     const char *nearest = nearest_word(value, words);
-    char allowed[256];
+    char allowed[LIST_SIZE];
 
     if (nearest != NULL) {
         return wrong_usage(line, "%s '%s' is unknown; did you mean %s?", name, value, nearest);
@@ -171,7 +206,7 @@ static int read_value(struct parsing *parsing, const struct option_row *row, con
     }
     const char *value = take_value(parsing, word, name_length);
     return value != NULL ? store(parsing, row, name, value)
-                         : wrong_usage(parsing->line, "%s needs a value", name);
+                         : missing_value(parsing->line, row, name);
 }
 
 /* An option of the group, which the group stores itself. */
@@ -183,7 +218,7 @@ static int read_group_option(struct parsing *parsing, const struct option_row *r
 
     return value != NULL ? command->group->add(parsing->request + command->group_at, parsing->line,
                                                row, value)
-                         : wrong_usage(parsing->line, "%s needs a value", row->name);
+                         : missing_value(parsing->line, row, row->name);
 }
 
 /* The row is found by the name before the =. --help ends the reading, and the exit status is that
@@ -266,8 +301,7 @@ static int check_row(const struct parsing *parsing, size_t index)
 
     if ((parsing->seen >> index & 1) == 0) {
         return row->required && first_given(parsing, row->unless) == NULL
-                   ? wrong_usage(parsing->line, "%s is required; see %s --help", row->name,
-                                 parsing->line->name)
+                   ? missing_option(parsing->line, row)
                    : CLI_YES;
     }
     const char *other = first_given(parsing, row->excludes);

@@ -146,6 +146,16 @@ static int read_verb(const struct command_line *line, const char *word, enum run
     return wrong_usage(line, "unknown operation '%s'; use %s", word, allowed);
 }
 
+/* CLI_USAGE after a message that lists the operations. */
+static int missing_verb(const struct command_line *line)
+{
+    char allowed[256];
+
+    join_words(verbs, allowed, sizeof(allowed));
+    return wrong_usage(line, "the operation is missing; use %s; see %s --help", allowed,
+                       line->name);
+}
+
 /* CLI_USAGE after a message. */
 static int missing(const struct command_line *line, const char *what)
 {
@@ -248,11 +258,11 @@ static void take_third(struct run_request *request)
  * the method, then pairs. CLI_USAGE with the name of what is missing. */
 int run_request_read(const struct command_line *line, struct run_request *request)
 {
-    static const char *const names[] = {"the operation", "the namespace", "the class"};
+    static const char *const names[] = {NULL, "the namespace", "the class"};
     const struct word_list *operands = &request->operands;
 
     if (operands->count == 0) {
-        return missing(line, names[0]);
+        return missing_verb(line);
     }
     int status = read_verb(line, operands->items[0], &request->verb);
     if (status != CLI_YES) {

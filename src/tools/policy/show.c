@@ -537,7 +537,7 @@ static void yaml_gate(const struct draft_settings *settings, struct text *text)
     text_append(text, "gate:\n");
     yaml_word(text, "  scope", scope_word(settings->gate.scope), &settings->gate_scope_place);
     yaml_word(text, "  action", action_word(settings->gate.action), &settings->gate_action_place);
-    yaml_word(text, "  report", settings->gate.report != 0 ? "yes" : "no",
+    yaml_word(text, "  report", settings->gate.report != 0 ? "true" : "false",
               &settings->gate_report_place);
     yaml_word(text, "  io-uring", settings->gate.deny_io_uring != 0 ? "deny" : "allow",
               &settings->gate_io_uring_place);
@@ -763,7 +763,7 @@ static void json_gate(const struct draft_settings *settings, struct text *text)
     text_json_open(text, "gate", '{');
     json_setting(text, "scope", scope_word(settings->gate.scope), &settings->gate_scope_place);
     json_setting(text, "action", action_word(settings->gate.action), &settings->gate_action_place);
-    json_setting(text, "report", settings->gate.report != 0 ? "yes" : "no",
+    json_setting(text, "report", settings->gate.report != 0 ? "true" : "false",
                  &settings->gate_report_place);
     json_setting(text, "io-uring", settings->gate.deny_io_uring != 0 ? "deny" : "allow",
                  &settings->gate_io_uring_place);
