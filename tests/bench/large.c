@@ -6,8 +6,9 @@
  * ended; classes that a rule denies. The log has a key, and each record is tied to the one before.
  *
  * `make bench-large`. RECORDS: how many (5,000,000). The log lies below TMPDIR, or build/ without
- * it, and is removed at the end unless KEEP is set. Exit status: 0; 1 what a reader found is not
- * what was written; 3 it could not be done.
+ * it, and is removed at the end unless KEEP is set. LOG: the folder of a log that was kept, which
+ * is only read. Exit status: 0; 1 what a reader found is not what was written; 3 it could not be
+ * done.
  */
 #include <jansson.h>
 #include <limits.h>
@@ -42,7 +43,6 @@ enum { ACTIONS = sizeof(actions) / sizeof(actions[0]) };
 /* In memory that the writers share. */
 static struct counts {
     atomic_ulong written, needles;
-    atomic_long middle; /* when half of all were written; seconds since 1970 */
     atomic_bool stop;
 } * counts;
 
@@ -212,9 +212,7 @@ static void run_writer(int number)
     begin_writer(&writer, number);
     for (unsigned long i = 0; i < share && !atomic_load(&counts->stop); i++) {
         write_record(&writer, i);
-        if (atomic_fetch_add(&counts->written, 1) == wanted / 2) {
-            atomic_store(&counts->middle, time(NULL));
-        }
+        atomic_fetch_add_explicit(&counts->written, 1, memory_order_relaxed);
     }
     MI_Context_PostResult(writer.own_context, MI_RESULT_OK);
     exit(0); /* closes the log */
@@ -252,6 +250,12 @@ static void remove_all(void)
     }
 }
 
+static void name_files(void)
+{
+    snprintf(log_file, sizeof(log_file), "%s/audit.jsonl", folder);
+    snprintf(key_file, sizeof(key_file), "%s/key", folder);
+}
+
 static void make_folder(void)
 {
     const char *below = getenv("TMPDIR");
@@ -261,8 +265,7 @@ static void make_folder(void)
     snprintf(relative, sizeof(relative), "%s/miguard-large-XXXXXX",
              below != NULL ? below : "build");
     need(mkdtemp(relative) != NULL && realpath(relative, folder) != NULL, relative);
-    snprintf(log_file, sizeof(log_file), "%s/audit.jsonl", folder);
-    snprintf(key_file, sizeof(key_file), "%s/key", folder);
+    name_files();
     if (statvfs(folder, &space) != 0 ||
         (double)space.f_bavail * (double)space.f_frsize < (double)wanted * BYTES_OF_RECORD) {
         rmdir(folder);
@@ -333,7 +336,7 @@ static bool write_log(void)
 enum { MAX_WORDS = 12 };
 
 /* Of the record in the middle of the log. */
-static char number[24], numbers[48], hash_number[24], id[64], second[32];
+static char number[24], numbers[48], hash_number[24], id[64], second[24];
 
 struct reading {
     const char *what;
@@ -420,17 +423,15 @@ static long ask_count(const char *option, const char *value)
 /* Its number, its id, and the second in which it was written. */
 static bool find_middle(long records)
 {
-    const time_t middle = atomic_load(&counts->middle);
-    struct tm parts;
-
     snprintf(number, sizeof(number), "%ld", records / 2);
     snprintf(numbers, sizeof(numbers), "%ld-%ld", records / 2, records / 2 + 10);
     snprintf(hash_number, sizeof(hash_number), "#%ld", records / 2);
-    strftime(second, sizeof(second), "%FT%TZ", gmtime_r(&middle, &parts));
     FILE *file = ask("--format=json", "--sequence", number);
     json_t *record = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
     const char *found = json_string_value(json_object_get(json_object_get(record, "event"), "id"));
+    const char *time = json_string_value(json_object_get(record, "@timestamp"));
     snprintf(id, sizeof(id), "%s", found != NULL ? found : "");
+    snprintf(second, sizeof(second), "%.19sZ", time != NULL ? time : "");
     json_decref(record);
     fclose(file);
     return found != NULL;
@@ -439,20 +440,22 @@ static bool find_middle(long records)
 /* What was written is found. Records of sessions at the start and of the log itself are more. */
 static bool check_log(void)
 {
-    const long needles = ask_count("--class", "MG_Needle"),
-               all = ask_count("--sequence", "1-1000000000");
-    const unsigned long written = atomic_load(&counts->written);
+    const long needles = ask_count("--class", "MG_Needle");
+    const long all = ask_count("--sequence", "1-1000000000");
+    const long written = (long)atomic_load(&counts->written);
     struct stat status;
 
     if (stat(log_file, &status) != 0) {
         return false;
     }
-    printf("%ld records, %.2f GB, %.0f bytes each; %lu with the rare class, of which %ld are "
-           "found\n",
-           all, (double)status.st_size / 1e9, (double)status.st_size / (double)all,
-           atomic_load(&counts->needles), needles);
-    return needles == (long)atomic_load(&counts->needles) && all >= (long)written &&
-           find_middle(all);
+    printf("%ld records, %.2f GB, %.0f bytes each; %ld with the rare class are found\n", all,
+           (double)status.st_size / 1e9, (double)status.st_size / (double)all, needles);
+    if (written > 0 && (needles != (long)atomic_load(&counts->needles) || all < written)) {
+        printf("NOT what was written: %ld records, %ld with the rare class\n", written,
+               (long)atomic_load(&counts->needles));
+        return false;
+    }
+    return find_middle(all);
 }
 
 static bool read_log(void)
@@ -477,9 +480,22 @@ static void print_machine(const char *when)
            machine.processors, machine.kernel, machine.libc, when, load.load);
 }
 
+/* The exit status. */
+static int write_and_read(void)
+{
+    make_folder();
+    const bool written = write_log();
+    const bool good = written && read_log();
+    remove_all();
+    if (written && getenv("KEEP") != NULL) {
+        printf("LOG=%s\n", folder);
+    }
+    return !written ? 3 : good ? 0 : 1;
+}
+
 int main(void)
 {
-    const char *records = getenv("RECORDS");
+    const char *records = getenv("RECORDS"), *kept = getenv("LOG");
 
     if (records != NULL && records[0] != '\0') {
         wanted = strtoul(records, NULL, 10);
@@ -490,10 +506,14 @@ int main(void)
     sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt}, NULL);
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = interrupt}, NULL);
     print_machine("start");
-    make_folder();
-    const bool written = write_log();
-    const bool good = written && read_log();
-    remove_all();
+    int status;
+    if (kept != NULL) {
+        need(realpath(kept, folder) != NULL, kept);
+        name_files();
+        status = read_log() ? 0 : 1;
+    } else {
+        status = write_and_read();
+    }
     print_machine("end");
-    return !written ? 3 : good ? 0 : 1;
+    return status;
 }
