@@ -171,7 +171,7 @@ endef
 $(eval $(call static_library,libmiguard,$(guard_obj)))
 # Its copy of the status texts would meet libmiguard's in a program that links both.
 $(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=miguard_status_name \
-                --localize-symbol=miguard_status_text))
+                --localize-symbol=miguard_status_text --localize-symbol=miguard_error_text))
 # What the command takes from inside the library, whose inner names the shared one hides. A linker
 # takes from an archive only the objects that it needs, and the command needs none that has state: the
 # gateway in the command must be the one that the providers it loads find. The shared library stands

@@ -12,6 +12,8 @@
 #error "miguard needs pointers of 64 bits: build it for x86-64 or aarch64, not for 32 bits."
 #endif
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -62,6 +64,19 @@ struct miguard_error {
     char step[64];    /* the step that failed, such as "setresuid" or "read-back of groups" */
     char detail[192]; /* what is wrong and what would be right, for a person; may be empty */
 };
+
+/* Holds any sentence of miguard_error_text(). */
+#define MIGUARD_ERROR_TEXT_SIZE 512
+
+/*
+ * A failure as one sentence for a person: what went wrong, at which step, and why, such as "the
+ * kernel refused the change (NOT_PERMITTED): setresuid: Operation not permitted". NULL is taken for
+ * a status without an error, "success (OK)".
+ *
+ * Copies into buffer as snprintf(3) does and returns the whole length in bytes; buffer may be NULL
+ * when size is 0. Cut at a whole character. Thread safe. Not async-signal safe.
+ */
+MIGUARD_API size_t miguard_error_text(const struct miguard_error *error, char *buffer, size_t size);
 
 /* The name without its prefix ("NO_MEMORY") and the text. Never NULL, also for an unknown number.
  * Thread safe and async-signal safe. */

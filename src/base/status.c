@@ -65,3 +65,37 @@ enum miguard_status error_set(struct miguard_error *reterr, enum miguard_status 
     }
     return status;
 }
+
+/* In the order of what says most. */
+static const char *error_detail(const struct miguard_error *error)
+{
+    const char *detail = error->detail[0] != '\0'   ? error->detail
+                         : error->system_errno != 0 ? strerrordesc_np(error->system_errno)
+                                                    : NULL;
+
+    return detail != NULL ? detail : "";
+}
+
+size_t miguard_error_text(const struct miguard_error *error, char *buffer, size_t size)
+{
+    static const struct miguard_error none = {.status = MIGUARD_OK};
+    char text[MIGUARD_ERROR_TEXT_SIZE];
+
+    error = error != NULL ? error : &none;
+    const char *detail = error_detail(error);
+    int written =
+        snprintf(text, sizeof(text), "%s (%s)%s%s%s%s", miguard_status_text(error->status),
+                 miguard_status_name(error->status), error->step[0] != '\0' ? ": " : "",
+                 error->step, detail[0] != '\0' ? ": " : "", detail);
+    size_t length = written > 0 ? strlen(text) : 0, end = length;
+
+    if (size > 0) {
+        end = end < size ? end : size - 1;
+        while (end > 0 && end < length && ((unsigned char)text[end] & 0xC0) == 0x80) {
+            end--;
+        }
+        memcpy(buffer, text, end);
+        buffer[end] = '\0';
+    }
+    return length;
+}

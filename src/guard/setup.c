@@ -419,8 +419,8 @@ static void keep_why_not(enum audit_reason reason, const char *what, const char 
     }
 }
 
-/* In the order of what says most. */
-static const char *error_text(const struct miguard_error *error)
+/* In the order of what says most; the sentence around it says what failed. */
+static const char *error_reason(const struct miguard_error *error)
 {
     return error->detail[0] != '\0' ? error->detail : miguard_status_text(error->status);
 }
@@ -439,7 +439,7 @@ static void install_default(struct audit *audit, struct loaded *loaded)
         return;
     }
     keep_why_not(AUDIT_REASON_GATE_FAILED, "the gate of the policy cannot be closed",
-                 error_text(&error));
+                 error_reason(&error));
     struct audit *old = process_guard.guard.audit;
     process_guard.guard.audit = audit;
     audit_close(old);
@@ -467,14 +467,14 @@ static void set_up_default(void)
     process_guard.tried = now.tv_sec;
     enum miguard_status status = load(NULL, &loaded, &findings, &error);
     if (status != MIGUARD_OK) {
-        keep_why_not(AUDIT_REASON_NO_POLICY, "the policy cannot be used", error_text(&error));
+        keep_why_not(AUDIT_REASON_NO_POLICY, "the policy cannot be used", error_reason(&error));
         if (process_guard.guard.audit == NULL &&
             open_default_log(&process_guard.guard.audit) == MIGUARD_OK) {
             record_refused(process_guard.guard.audit, &findings);
         }
     } else if (open_log(&policy_only, &loaded.draft->settings, &audit, &error) != MIGUARD_OK) {
         keep_why_not(AUDIT_REASON_AUDIT_FAILED, "the audit log cannot be opened",
-                     error_text(&error));
+                     error_reason(&error));
     } else {
         install_default(audit, &loaded);
     }

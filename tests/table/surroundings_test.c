@@ -195,6 +195,14 @@ static bool call_status_text(void)
     return miguard_status_text(MIGUARD_LIMIT) != NULL;
 }
 
+static bool call_error_text(void)
+{
+    const struct miguard_error error = {MIGUARD_SYSTEM, EACCES, "open", ""};
+    char sentence[MIGUARD_ERROR_TEXT_SIZE];
+
+    return miguard_error_text(&error, sentence, sizeof(sentence)) > 0;
+}
+
 static bool call_component_name(void)
 {
     return miguard_component_name(MIGUARD_COMPONENT_FSUID) != NULL;
@@ -580,6 +588,7 @@ static const struct row {
     {"miguard_version", call_version, false, false, 0},
     {"miguard_status_name", call_status_name, false, false, 0},
     {"miguard_status_text", call_status_text, false, false, 0},
+    {"miguard_error_text", call_error_text, false, false, 0},
     {"miguard_component_name", call_component_name, false, false, 0},
     {"miguard_component_from_name", call_component_from_name, false, false, 0},
     {"miguard_identity_capture", call_capture, false, false, 0},

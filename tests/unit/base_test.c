@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "base/words.h"
 #include "base/write.h"
+#include "miguard/status.h"
 
 static size_t encode(uint32_t code, char bytes[4])
 {
@@ -161,6 +162,56 @@ static uint64_t kernel_mask(const uint64_t *set)
     return before;
 }
 
+/* ---- errors as sentences -------------------------------------------------------------------- */
+
+static const struct {
+    struct miguard_error error;
+    const char *text;
+} errors[] = {
+    {{MIGUARD_OK, 0, "", ""}, "success (OK)"},
+    {{MIGUARD_NOT_PERMITTED, EPERM, "setresuid", ""},
+     "the kernel refused the change (NOT_PERMITTED): setresuid: Operation not permitted"},
+    {{MIGUARD_SYSTEM, EACCES, "open", "the log: no"},
+     "a system call failed (SYSTEM): open: the log: no"},
+    {{MIGUARD_NO_MEMORY, 0, "", ""}, "out of memory (NO_MEMORY)"},
+    {{MIGUARD_SYSTEM, 99999, "read", ""}, "a system call failed (SYSTEM): read"},
+    {{(enum miguard_status)77, 0, "x", ""}, "unknown status (UNKNOWN): x"},
+};
+
+START_TEST(an_error_is_a_sentence)
+{
+    char text[MIGUARD_ERROR_TEXT_SIZE], small[8] = "kept", whole[MIGUARD_ERROR_TEXT_SIZE];
+    struct miguard_error longest = {MIGUARD_UNPROVABLE, 0, "", ""};
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        size_t length = miguard_error_text(&errors[i].error, text, sizeof(text));
+        ck_assert_str_eq(text, errors[i].text);
+        ck_assert_uint_eq(length, strlen(text));
+    }
+    ck_assert_uint_eq(miguard_error_text(NULL, text, sizeof(text)), strlen("success (OK)"));
+    ck_assert_uint_eq(miguard_error_text(&errors[0].error, NULL, 0), strlen("success (OK)"));
+    ck_assert_uint_eq(miguard_error_text(&errors[0].error, small, 0), strlen("success (OK)"));
+    ck_assert_str_eq(small, "kept");
+
+    /* Of any size it is the beginning of the whole, without half of a character. */
+    memset(longest.step, 'S', sizeof(longest.step) - 1);
+    for (size_t i = 0; i + 3 < sizeof(longest.detail); i += 3) {
+        memcpy(longest.detail + i, "\xE2\x82\xAC", 3);
+    }
+    size_t length = miguard_error_text(&longest, whole, sizeof(whole));
+    ck_assert_uint_eq(length, strlen(whole));
+    ck_assert_ptr_nonnull(strstr(whole, longest.detail));
+    for (size_t size = 1; size <= length; size++) {
+        memset(text, 'x', sizeof(text));
+        ck_assert_uint_eq(miguard_error_text(&longest, text, size), length);
+        size_t cut = strlen(text);
+        ck_assert(cut < size && cut + 3 >= size && memcmp(text, whole, cut) == 0);
+        ck_assert(((unsigned char)whole[cut] & 0xC0) != 0x80);
+        ck_assert(text[size] == 'x');
+    }
+}
+END_TEST
+
 START_TEST(what_is_blocked_stays_blocked)
 {
     const uint64_t wanted = ~(uint64_t)0;
@@ -273,6 +324,7 @@ int main(void)
     tcase_add_test(all, dates_are_those_of_the_c_library);
     tcase_add_test(all, hex_is_lower_case_and_whole);
     tcase_add_test(all, a_deadline_is_ahead);
+    tcase_add_test(all, an_error_is_a_sentence);
     tcase_add_test(all, what_is_blocked_stays_blocked);
     tcase_add_loop_test(all, the_nearest_word, 0, sizeof(words) / sizeof(words[0]));
     tcase_add_loop_test(all, a_line_goes_to_standard_error_only, 0,

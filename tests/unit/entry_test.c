@@ -102,6 +102,7 @@ static const char *const harmless[] = {
     "miguard_component_from_name",
     "miguard_status_name",
     "miguard_status_text",
+    "miguard_error_text",
     "miguard_version",
     "miguard_switch_depth",
     "miguard_keep",

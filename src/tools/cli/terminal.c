@@ -129,12 +129,8 @@ int complain(enum cli_exit status, const char *format, ...)
 /* The parts of the error that are set, in the order from general to particular. */
 int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error)
 {
-    const char *detail = error->detail[0] != '\0'   ? error->detail
-                         : error->system_errno != 0 ? strerrordesc_np(error->system_errno)
-                                                    : "";
+    char text[MIGUARD_ERROR_TEXT_SIZE];
 
-    return complain(status, "%s: %s (%s)%s%s%s%s", what, miguard_status_text(error->status),
-                    miguard_status_name(error->status), error->step[0] != '\0' ? ": " : "",
-                    error->step, detail != NULL && detail[0] != '\0' ? ": " : "",
-                    detail != NULL ? detail : "");
+    (void)miguard_error_text(error, text, sizeof(text));
+    return complain(status, "%s: %s", what, text);
 }
