@@ -77,6 +77,19 @@ struct guarded_context *context_index_enter(struct guarded_context *fresh);
 /* Removes a guard that was entered, once. From then on its host context may get another guard. */
 void context_index_leave(struct guarded_context *context);
 
+/* session_index.c, under the context's lock: the session of this identity, or NULL. */
+struct guarded_session *session_index_find(struct session_index *index,
+                                           const struct miguard_identity *identity);
+/* The latest session of these user and group ids, or NULL. */
+struct guarded_session *session_index_find_ids(struct session_index *index,
+                                               const uid_t uid[IDENTITY_FS],
+                                               const gid_t gid[IDENTITY_FS]);
+/* Adds a session, which has no twin. all: those that are in the index, linked by next, the latest
+ * first. Cannot fail. */
+void session_index_add(struct session_index *index, struct guarded_session *session,
+                       struct guarded_session *all);
+void session_index_release(struct session_index *index);
+
 /* keys.c: the keys of an instance, which may be NULL. Runs the instance's own function table. Not
  * between the guard's check and the host's call: the table may be the provider's own code
  * (keys.c). */

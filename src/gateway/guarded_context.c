@@ -317,43 +317,29 @@ void guarded_context_abandon(struct guarded_context *context)
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
-/* The session of this identity, pinned, or NULL. The caller holds the context's lock. */
-static struct guarded_session *find_session(struct guarded_context *context,
-                                            const struct miguard_identity *identity)
-{
-    for (struct guarded_session *session = context->sessions; session != NULL;
-         session = session->next) {
-        if (miguard_identity_compare(&session->binding.identity, identity) == 0) {
-            slots_pin(&guarded_sessions, session);
-            return session;
-        }
-    }
-    return NULL;
-}
-
-/* A context has one session for each identity: the same thread gets the same session again. */
+/* A context has one session for each identity: the same thread gets the same session again. The
+ * session of this identity, pinned, or NULL. */
 static struct guarded_session *lookup_session(struct guarded_context *context,
                                               const struct miguard_identity *identity)
 {
     pthread_mutex_lock(&context->lock);
-    struct guarded_session *session = find_session(context, identity);
+    struct guarded_session *session =
+        context->ended ? NULL : session_index_find(&context->index, identity);
+    if (session != NULL) {
+        slots_pin(&guarded_sessions, session);
+    }
     pthread_mutex_unlock(&context->lock);
     return session;
 }
 
-/* The first session of these user and group ids, pinned, or NULL. */
+/* The latest session of these user and group ids, pinned, or NULL. */
 static struct guarded_session *lookup_ids(struct guarded_context *context,
                                           const uid_t uid[IDENTITY_FS],
                                           const gid_t gid[IDENTITY_FS])
 {
-    const size_t size = IDENTITY_FS * sizeof(*uid);
-
     pthread_mutex_lock(&context->lock);
-    struct guarded_session *session = context->sessions;
-    while (session != NULL && (memcmp(session->binding.identity.uid, uid, size) != 0 ||
-                               memcmp(session->binding.identity.gid, gid, size) != 0)) {
-        session = session->next;
-    }
+    struct guarded_session *session =
+        context->ended ? NULL : session_index_find_ids(&context->index, uid, gid);
     if (session != NULL) {
         slots_pin(&guarded_sessions, session);
     }
@@ -388,15 +374,18 @@ static bool enlist(struct guarded_context *context, struct guarded_session **ses
     struct guarded_session *extra = NULL;
 
     pthread_mutex_lock(&context->lock);
-    struct guarded_session *twin = find_session(context, &(*session)->binding.identity);
     bool ended = context->ended;
-    if (twin != NULL && !ended) {
+    struct guarded_session *twin =
+        ended ? NULL : session_index_find(&context->index, &(*session)->binding.identity);
+    if (twin != NULL) {
+        slots_pin(&guarded_sessions, twin);
         extra = *session;
         *session = twin;
     } else if (!ended) {
         slots_publish(&guarded_sessions, *session);
         slots_pin(&guarded_sessions,
                   *session); /* for the caller; the first pin now belongs to the list */
+        session_index_add(&context->index, *session, context->sessions);
         (*session)->next = context->sessions;
         context->sessions = *session;
     }

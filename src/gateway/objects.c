@@ -20,6 +20,7 @@ static void destroy_context(void *object)
 
     pthread_mutex_destroy(&context->lock);
     base_free(context->refused);
+    session_index_release(&context->index);
     if (context->ends_with != NULL) {
         guarded_context_release(context->ends_with);
     }

@@ -36,6 +36,16 @@ struct final_post {
  * last of them (final_post.c). */
 enum { CONTEXT_POSTED = 0x80000000U };
 
+/* The sessions of a context by identity (session_index.c); zeroed: none. */
+enum { SESSION_INDEX_FEW = 8 };
+
+struct session_index {
+    uint32_t count;                /* sessions */
+    uint32_t more_count;           /* lists of one kind in more */
+    struct guarded_session **more; /* in place of few; or NULL */
+    struct guarded_session *few[2 * SESSION_INDEX_FEW];
+};
+
 /* A guarded context. The provider holds an address that stands for this one only, forever
  * (context_space.h). Lives until its final post and until the last call in it has returned. It
  * holds a pin of the guard of the process; each session holds a pin of it. Its lock is never held
@@ -53,8 +63,9 @@ struct guarded_context {
     bool has_lifecycle; /* the host's table has the slot of version 1.1 (wrapped modules) */
     struct guarded_context *ends_with; /* another one that ends with this, pinned; or NULL */
     struct guarded_session *sessions;
-    atomic_uint host_calls;  /* see CONTEXT_POSTED */
-    struct final_post final; /* the copy of one that is due */
+    struct session_index index; /* of these; not used any more once ended */
+    atomic_uint host_calls;     /* see CONTEXT_POSTED */
+    struct final_post final;    /* the copy of one that is due */
     /* Its final post waits for the calls of this one, too; or NULL. With a pin. */
     struct guarded_context *holds;
     /* The latest refusal, for the client (guarded_context_note_refusal()); NULL: none. */
@@ -66,7 +77,9 @@ struct guarded_context {
  * GetLocalSession, ended with its context. The list of the context holds a pin of it, and so does
  * each operation and each call in progress. */
 struct guarded_session {
-    struct guarded_session *next; /* of its context */
+    struct guarded_session *next;                           /* of its context */
+    struct guarded_session *next_by_identity, *next_by_ids; /* of one list of its index */
+    uint64_t identity_hash, ids_hash;
     struct guarded_context *context;
     struct binding binding;
     MI_Session inner;
