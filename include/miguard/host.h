@@ -45,19 +45,32 @@ struct miguard_host_options {
 #define MIGUARD_HOST_MAX_CONTEXTS   65536
 #define MIGUARD_HOST_MAX_NESTING    64      /* requests that providers make within requests */
 #define MIGUARD_HOST_MAX_RESULTS    1048576 /* of one operation, posted and not yet fetched */
+/* Bytes of these, and of one instance that is posted or given to a session. Both are estimates of
+ * the memory that the values take. */
+#define MIGUARD_HOST_MAX_RESULT_BYTES   67108864
+#define MIGUARD_HOST_MAX_INSTANCE_BYTES 16777216
+#define MIGUARD_HOST_MAX_DEPTH          32 /* instances within an instance */
 
 /*
  * How the host runs requests, where the MI API leaves a choice:
- * - A synchronous operation calls the provider before its starter returns. A provider may answer
- *   later, from any thread; then MI_Operation_Get...() waits, and calls the provider of the next
- *   class of an enumeration.
- * - An asynchronous one (with the result callback of its kind) runs on one thread created by the
- *   starter, with all signals blocked and the caller's credentials. All its callbacks run there.
- *   A question of a provider (PromptUser...) waits until that thread, or for a synchronous
- *   operation a thread in its starter or in Get..., can ask it.
+ * - A synchronous operation for one object calls the provider before its starter returns. A
+ * provider may answer later, from any thread; then MI_Operation_Get...() waits.
+ * - A synchronous operation that may have any number of results (enumeration, query, associators,
+ *   references), or has a time-out, calls its providers on one thread created by the starter, with
+ *   all signals blocked and the caller's credentials.
+ * - An asynchronous one (with the result callback of its kind) runs on such a thread, too. All its
+ *   callbacks run there. A question of a provider (PromptUser...) waits until that thread, or for a
+ *   synchronous operation without one a thread in its starter or in Get..., can ask it.
+ * - Flow control: PostInstance waits while its client has more than 1,024 results or 4 MiB to
+ * fetch, until some are fetched, or the operation is closed or cancelled. Where no other thread
+ * could fetch them meanwhile (a request for one object that runs on the thread of its client, a
+ * thread that a provider waits for in its function), it does not wait, and the limits above count.
  * - Cancel calls the function that the provider registered. If it registered none and has returned,
  *   the operation ends at once with MI_RESULT_FAILED; later posts are dropped.
- * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it.
+ * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it, also while its
+ *   provider does not return; the category of the CIM_Error is OPERATION_TIMEOUT. Then the
+ * callbacks of an asynchronous one end on the thread of the time-out, which has the caller's
+ * credentials.
  * - A post that was dropped for lack of memory makes the operation fail in the end, even if the
  *   provider reports success.
  * - Only Get... waits for a provider: Close cancels and detaches.

@@ -481,10 +481,37 @@ static void MI_CALL on_final(MI_Operation *operation, void *data, const MI_Insta
 
 static MI_Session client;
 
-static void *ask_synchronously(void *argument)
+static void *ask_for_many(void *argument)
 {
     MI_Session_EnumerateInstances(&client, 0, NULL, "s", "c", MI_FALSE, NULL, argument);
     return NULL;
+}
+
+static void *ask_for_one(void *argument)
+{
+    static const MI_ClassDecl decl = {
+        .flags = MI_FLAG_CLASS, .name = "c", .size = sizeof(MI_Instance)};
+    const MI_Instance key = {.classDecl = &decl};
+
+    MI_Session_GetInstance(&client, 0, NULL, "s", &key, NULL, argument);
+    return NULL;
+}
+
+/* A synchronous request: one for an object runs on the thread that asks, one for many on another.
+ */
+static void try_synchronous(void *(*ask)(void *), bool ends)
+{
+    MI_Operation operation = MI_OPERATION_NULL;
+    const MI_Instance *instance = NULL;
+    MI_Boolean more = MI_TRUE;
+    MI_Result result = MI_RESULT_OK;
+
+    check((run(ask, &operation) == (void *)1) == ends, "the end of the asking thread");
+    check(MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL) ==
+                  MI_RESULT_OK &&
+              result == MI_RESULT_FAILED,
+          "another thread gets the end");
+    (void)MI_Operation_Close(&operation);
 }
 
 static void try_embedded(void)
@@ -492,9 +519,6 @@ static void try_embedded(void)
     MI_OperationCallbacks callbacks = {.instanceResult = on_final};
     MI_Operation operation = MI_OPERATION_NULL;
     struct miguard_host *server = NULL;
-    const MI_Instance *instance = NULL;
-    MI_Boolean more = MI_TRUE;
-    MI_Result result = MI_RESULT_OK;
 
     alarm(PATIENCE);
     row_name = "the embedded server";
@@ -503,12 +527,8 @@ static void try_embedded(void)
               miguard_host_session(server, &client, NULL) == MIGUARD_OK,
           "a server");
     deed = LEAVE;
-    check(run(ask_synchronously, &operation) == (void *)1, "the end of the asking thread");
-    check(MI_Operation_GetInstance(&operation, &instance, &more, &result, NULL, NULL) ==
-                  MI_RESULT_OK &&
-              result == MI_RESULT_FAILED,
-          "another thread gets the end");
-    (void)MI_Operation_Close(&operation);
+    try_synchronous(ask_for_one, true);
+    try_synchronous(ask_for_many, false);
     for (int leaves = 0; leaves < 2; leaves++) {
         finals = 0;
         callbacks.callbackContext = leaves != 0 ? &finals : NULL;

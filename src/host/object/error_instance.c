@@ -256,6 +256,26 @@ MI_Result error_instance_new(MI_Result result, MI_Uint32 code, const char *type,
     return MI_RESULT_OK;
 }
 
+MI_Result error_instance_timeout(const char *message, MI_Instance **ret_instance)
+{
+    const MI_Uint16 category = MI_ERRORCATEGORY_OPERATION_TIMEOUT;
+    MI_Instance *error = NULL;
+    MI_Value value;
+
+    MI_Result result =
+        error_instance_new(MI_RESULT_FAILED, MI_RESULT_FAILED, NULL, message, &error);
+    if (result == MI_RESULT_OK) {
+        value.uint16 = category;
+        result = instance_set_element(error, "error_Category", &value, MI_UINT16, 0);
+    }
+    if (result != MI_RESULT_OK) {
+        instance_delete(error);
+        return result;
+    }
+    *ret_instance = error;
+    return MI_RESULT_OK;
+}
+
 /* Status 0 does not denote an error: a posted error is a failure. */
 MI_Result error_instance_result(const MI_Instance *error)
 {

@@ -15,7 +15,7 @@
  * ends a chain, and the total ends a small graph that unfolds into a huge tree.
  */
 enum {
-    NEST_MAX_DEPTH = 32,         /* instances within instances */
+    NEST_MAX_DEPTH = 32,         /* instances within instances; MIGUARD_HOST_MAX_DEPTH */
     NEST_MAX_INSTANCES = 100000, /* instances that one copy, comparison or conversion may visit */
     ARRAY_MAX_INSTANCES = 10000, /* elements of an array of references or embedded instances */
     ARRAY_MAX_BYTES = 268435456, /* bytes of any one array */

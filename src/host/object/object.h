@@ -187,6 +187,10 @@ MI_Result instance_convert_to(const MI_Instance *from, const MI_ClassDecl *decl,
  * Instances without a function table are read through their declaration. */
 MI_Uint32 instance_element_count(const MI_Instance *instance);
 
+/* (instance_size.c) Whether the values of an instance take no more than about `most` bytes with
+ * those of the instances in it; then *ret_size is that. */
+bool instance_fits(const MI_Instance *instance, size_t most, size_t *ret_size);
+
 /* One element by position; each output may be NULL. The value is borrowed from the instance.
  * *ret_flags has MI_FLAG_NULL for an element without a value. INVALID_PARAMETER beyond the end;
  * other results come from a foreign instance's own table. */
@@ -221,6 +225,10 @@ void instance_delete(MI_Instance *instance); /* NULL is allowed; any host-made h
 /* The result that MI_Context_PostError(code, type) ends the operation with. A number of another
  * system (errno, HRESULT, Win32) is FAILED, never read as an MI_Result. */
 MI_Result error_result_from(MI_Uint32 code, const char *type);
+
+/* The CIM_Error of a time-out: FAILED, for which MI has no code of its own, with that category.
+ * SERVER_LIMITS_EXCEEDED. */
+MI_Result error_instance_timeout(const char *message, MI_Instance **ret_instance);
 
 /* Makes a CIM_Error with CIMStatusCode, Message, MessageID, OwningEntity, ErrorType, error_Code,
  * error_Type and error_Category, as far as they are known. type NULL is "MI"; message NULL is the

@@ -38,6 +38,7 @@ static void unwound(struct operation *const *unfinished)
     }
     pthread_mutex_lock(&operation->lock);
     operation->in_callback = false;
+    operation->delivering = false;
     operation->ack_pending = false;
     if (operation->question != NULL) {
         operation->question->state = EVENT_DONE;
@@ -105,13 +106,8 @@ static void call(struct operation *operation, const struct result *item, MI_Bool
  * client may use the current item until it has acknowledged it. */
 static struct result *take_result(struct operation *operation)
 {
-    struct result *item = operation->results;
+    struct result *item = operation_take(operation);
 
-    operation->results = item->next;
-    if (operation->results == NULL) {
-        operation->results_end = &operation->results;
-    }
-    operation->result_count--;
     await_acknowledgement(operation);
     result_free(operation->current);
     /* Kept until the next one, for a client that acknowledges later. */
@@ -251,17 +247,33 @@ MI_Result deliver_answer(MI_Operation *handle, MI_OperationCallback_ResponseType
     return taken ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
 }
 
-/* Asynchronous results only: those of a synchronous operation wait in the queue for Get. */
+/* Delivers the next event or result. False without one. Asynchronous results only: those of
+ * a synchronous operation wait in the queue for Get. */
+static bool deliver_next(struct operation *operation)
+{
+    if (operation->events != NULL) {
+        deliver_event(operation);
+        return true;
+    }
+    if (operation->async && operation->results != NULL && !deliver_waits_for_final(operation)) {
+        call(operation, take_result(operation), MI_TRUE);
+        return true;
+    }
+    return false;
+}
+
+/* `delivering` is set also while the driver waits for an acknowledgement or an answer: it has taken
+ * the result already. */
 void deliver_pending(struct operation *operation)
 {
-    while (!operation->in_callback) {
-        if (operation->events != NULL) {
-            deliver_event(operation);
-        } else if (operation->async && operation->results != NULL &&
-                   !deliver_waits_for_final(operation)) {
-            call(operation, take_result(operation), MI_TRUE);
-        } else {
-            return;
-        }
+    if (operation->in_callback) {
+        return;
+    }
+    operation->delivering = true;
+    while (deliver_next(operation)) {
+    }
+    operation->delivering = false;
+    if (operation->waiting_posts > 0 || operation->finished) {
+        pthread_cond_broadcast(&operation->changed); /* a post, or a time-out, waits for the end */
     }
 }

@@ -539,6 +539,7 @@ enum operation_kind { OPERATION_INSTANCE, OPERATION_INDICATION, OPERATION_CLASS 
 /* Waits to be fetched or delivered. Without either item: "accepted". */
 struct result {
     struct result *next;
+    size_t size; /* about how much memory it takes */
     MI_Instance *instance;
     /* Of a GetClass. */
     MI_Class *class_item;
@@ -578,6 +579,8 @@ struct operation {
     enum operation_kind kind;
     /* The client gave the matching result callback: results go there and not through Get. */
     bool async;
+    /* A thread was made for it, which calls its providers; so no thread of the client does. */
+    bool has_worker;
     MI_Uint32 flags;
     /* Of nesting: 0 for a client's request. */
     unsigned depth;
@@ -601,6 +604,10 @@ struct operation {
     pthread_cond_t changed;
     bool driving; /* by the thread in driver */
     pthread_t driver;
+    /* The driver is in a function of a provider, or on its way there. */
+    bool in_provider;
+    /* The driver delivers, in a callback or between two; then another cannot take its place. */
+    bool delivering;
     /* The driver has released the lock to call the client: nothing else may be delivered now. */
     bool in_callback;
     /* REPORT: the client is informed of errors; INQUIRE: it is asked. */
@@ -609,8 +616,10 @@ struct operation {
     int error_all;
     struct context *context; /* of the step that is not finished */
     struct result *results, **results_end;
-    /* At most MIGUARD_HOST_MAX_RESULTS. */
+    /* At most MIGUARD_HOST_MAX_RESULTS, and MIGUARD_HOST_MAX_RESULT_BYTES. */
     MI_Uint32 result_count;
+    size_t result_bytes;
+    unsigned waiting_posts; /* threads of providers that wait until results are taken */
     /* The queue, in the order of posting. */
     struct event *events, **events_end;
     MI_Uint32 event_count;
@@ -693,6 +702,9 @@ void operation_settle(struct operation *operation);
 /* Takes over result. */
 void operation_append(struct operation *operation, struct result *result);
 
+/* The first result, which is the caller's now, or NULL. A post that waits for room goes on. */
+struct result *operation_take(struct operation *operation);
+
 /* Makes context that of the running step. False when the operation has ended before: then the
  * provider must not be called. Without the lock, as the next three. */
 bool operation_attach(struct operation *operation, struct context *context);
@@ -707,7 +719,8 @@ void operation_step_done(struct operation *operation, struct context *context, M
                          char *message, MI_Instance *details);
 
 /* Copies a posted instance for the client. Waits for the client's callback when this thread is the
- * driver. */
+ * driver, and while the client has more to fetch than a few (flow control), but not beyond the end
+ * of the operation. */
 MI_Result operation_post(struct operation *operation, struct context *context,
                          const MI_Instance *instance);
 
@@ -758,9 +771,14 @@ void run_driven(struct operation *operation, void (*way)(struct operation *));
  * the lock. */
 void run_here(struct operation *operation);
 
-/* Starts the driver thread of an asynchronous operation, under the caller's credentials. False
- * without resources. */
+/* Starts the driver thread of an asynchronous operation, or of a synchronous one that needs it,
+ * under the caller's credentials. False without resources. */
 bool run_worker(struct operation *operation);
+
+/* Whether a synchronous operation gets a worker too: one with a time-out, which its client must see
+ * even if the provider never returns; and one with any number of results, so that its provider can
+ * wait until they are fetched. */
+bool run_needs_worker(const struct operation *operation);
 
 /* Starts the thread of the time-out, likewise. */
 bool run_timer(struct operation *operation);

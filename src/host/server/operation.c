@@ -129,14 +129,26 @@ static void set_outs(const struct outs *outs, MI_Boolean more, MI_Result result,
     }
 }
 
-/* Drives the operation from here until there is something to return. */
+/* Whether the first result can be given out. Where a worker runs the provider, not before it is
+ * known what follows: then the last object is returned together with the end, as it is where the
+ * provider ran to its end before. A post that waits for room says that something follows. */
+static bool may_return_result(const struct operation *operation)
+{
+    const struct result *first = operation->results;
+
+    return first != NULL &&
+           (!operation->has_worker || first->next != NULL || first->instance == NULL ||
+            operation->finished || operation->waiting_posts > 0);
+}
+
+/* Drives the operation from here, unless it has a worker, until there is something to return. */
 static void await_result(struct operation *operation)
 {
     for (;;) {
-        bool idle = !operation->driving;
+        bool idle = !operation->driving && !operation->has_worker;
         if (idle && operation->events != NULL) {
             run_driven(operation, deliver_pending);
-        } else if (operation->results != NULL || operation->finished) {
+        } else if (may_return_result(operation) || operation->finished) {
             return;
         } else if (idle && operation->context == NULL) {
             run_driven(operation, run_steps);
@@ -144,19 +156,6 @@ static void await_result(struct operation *operation)
             pthread_cond_wait(&operation->changed, &operation->lock);
         }
     }
-}
-
-/* Makes the next item the current one; the caller has freed the one before. Without a further item
- * the current one is NULL. */
-static void take_next(struct operation *operation)
-{
-    struct result *item = operation->results;
-    if (item != NULL) {
-        operation->results = item->next;
-        operation->results_end = item->next == NULL ? &operation->results : operation->results_end;
-        operation->result_count--;
-    }
-    operation->current = item;
 }
 
 /* The current item, or NULL, in *ret_item, valid until the next call or Close. INVALID_PARAMETER
@@ -180,7 +179,7 @@ static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const str
     struct operation *pinned ON_LEAVING(operation_unpin) = operation;
     await_result(operation);
     pinned = NULL; /* leave() unpins it */
-    take_next(operation);
+    operation->current = operation_take(operation);
     *ret_item = operation->current;
 
     bool over = operation->finished && operation->results == NULL;

@@ -198,6 +198,7 @@ MI_Result operation_new(const struct operation_start *start, struct operation **
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     MI_Result result = prepare(operation, start);
+    operation->has_worker = operation->async || run_needs_worker(operation);
     if (result == MI_RESULT_OK) {
         pthread_mutex_lock(&session->lock);
         if (session->ended) {
@@ -296,7 +297,7 @@ void operation_start(const struct operation_start *start)
     /* Set before anything runs that could call back. */
     *start->operation = operation_handle(operation);
     bool running = operation->timeout_ms == 0 || run_timer(operation);
-    if (running && operation->async) {
+    if (running && operation->has_worker) {
         running = run_worker(operation);
     } else if (running) {
         run_here(operation);

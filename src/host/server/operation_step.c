@@ -43,7 +43,27 @@ void operation_append(struct operation *operation, struct result *result)
     *operation->results_end = result;
     operation->results_end = &result->next;
     operation->result_count++;
+    operation->result_bytes += result->size;
     pthread_cond_broadcast(&operation->changed);
+}
+
+struct result *operation_take(struct operation *operation)
+{
+    struct result *first = operation->results;
+
+    if (first == NULL) {
+        return NULL;
+    }
+    operation->results = first->next;
+    if (operation->results == NULL) {
+        operation->results_end = &operation->results;
+    }
+    operation->result_count--;
+    operation->result_bytes -= first->size;
+    if (operation->waiting_posts > 0) {
+        pthread_cond_broadcast(&operation->changed);
+    }
+    return first;
 }
 
 /* Under the same lock as a cancellation: either that sees the context, or this sees the
@@ -143,6 +163,51 @@ static bool wants_post(const struct operation *operation, const struct context *
     return true;
 }
 
+/* ---- flow control ------------------------------------------------------------------------ */
+
+/* The results that a provider may be ahead of its client. Large enough that two threads seldom wait
+ * for each other, and that a provider which holds a lock of its own while it posts a few objects is
+ * not stopped within it. */
+enum { AHEAD_RESULTS = 1024, AHEAD_BYTES = 4 * 1024 * 1024 };
+
+/* Whether a thread other than the one that posts can take results: the client in Get..., or the
+ * driver between two provider functions. A driver that is within one may wait there for the very
+ * thread that posts. */
+static bool can_be_taken(const struct operation *operation)
+{
+    if (run_is_driver(operation)) {
+        return operation->has_worker && !operation->async;
+    }
+    return !operation->in_provider || operation->delivering ||
+           (operation->has_worker && !operation->async);
+}
+
+/* Waits until the client has taken enough of what was posted, or the request is over. The caller
+ * holds the lock. */
+static void await_room(struct operation *operation, const struct context *context)
+{
+    bool waits = false;
+
+    operation->waiting_posts++;
+    while ((operation->result_count >= AHEAD_RESULTS || operation->result_bytes >= AHEAD_BYTES) &&
+           operation->context == context && !operation->finished && !operation->cancelled &&
+           can_be_taken(operation)) {
+        if (!waits) {
+            waits = true;
+            pthread_cond_broadcast(&operation->changed); /* for may_return_result() */
+        }
+        pthread_cond_wait(&operation->changed, &operation->lock);
+    }
+    operation->waiting_posts--;
+}
+
+/* Where no thread takes results meanwhile, these are all that an operation keeps. */
+static bool is_full(const struct operation *operation, const struct result *next)
+{
+    return operation->result_count >= MIGUARD_HOST_MAX_RESULTS ||
+           next->size > MIGUARD_HOST_MAX_RESULT_BYTES - operation->result_bytes;
+}
+
 /* The copy is made without the lock, as it may be large; whether it is still wanted is decided
  * afterwards, under the lock. */
 MI_Result operation_post(struct operation *operation, struct context *context,
@@ -162,8 +227,9 @@ MI_Result operation_post(struct operation *operation, struct context *context,
     MI_Result made = result_new(request, instance, &item);
     MI_Result answer = MI_RESULT_OK;
     pthread_mutex_lock(&operation->lock);
-    if (operation->result_count >= MIGUARD_HOST_MAX_RESULTS) {
-        made = MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    if (made == MI_RESULT_OK) {
+        await_room(operation, context);
+        made = is_full(operation, item) ? MI_RESULT_SERVER_LIMITS_EXCEEDED : MI_RESULT_OK;
     }
     bool wanted = wants_post(operation, context, &answer);
     if (wanted && made != MI_RESULT_OK) {

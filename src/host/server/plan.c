@@ -52,6 +52,12 @@ MI_Result plan_take_instance(const MI_Instance *from, const MI_ClassDecl *decl,
                              const struct instance_convert *how, const char *name_space,
                              MI_Instance **ret_instance)
 {
+    size_t size = 0;
+
+    if (!instance_fits(from, MIGUARD_HOST_MAX_INSTANCE_BYTES, &size)) {
+        *ret_instance = NULL;
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
     MI_Result result = decl == NULL ? instance_copy(from, ret_instance)
                                     : instance_convert_to(from, decl, how, ret_instance);
     if (result != MI_RESULT_OK) {

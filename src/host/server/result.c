@@ -85,10 +85,16 @@ static MI_Result copy_posted(const struct request *request, const MI_Instance *p
 MI_Result result_new(const struct request *request, const MI_Instance *posted,
                      struct result **ret_result)
 {
+    size_t size = 0;
+
+    if (!instance_fits(posted, MIGUARD_HOST_MAX_INSTANCE_BYTES, &size)) {
+        return MI_RESULT_SERVER_LIMITS_EXCEEDED;
+    }
     struct result *item = base_alloc(1, sizeof(*item));
     if (item == NULL) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
+    item->size = sizeof(*item) + size;
     MI_Result result = copy_posted(request, posted, &item->instance);
     if (result == MI_RESULT_OK) {
         result = item->instance->ft->SetNameSpace(item->instance, request->name_space);

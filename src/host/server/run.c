@@ -4,10 +4,15 @@
  * client: the caller's own (in the starter, later in Get*), or the worker made for it. A thread
  * made here has the credentials of the caller, because the kernel copies them at clone(2).
  *
- * A synchronous operation is driven by run_here() in its starter and, where its provider answers
- * late, by fetch() in operation.c. An asynchronous one is driven by worker() from start to end.
- * While it is driven, `driver` names the thread; a post or question that comes from that very
- * thread is handled at once, since waiting for the driver would wait for itself.
+ * A synchronous operation for one object is driven by run_here() in its starter and, where its
+ * provider answers late, by fetch() in operation.c. One that may have any number of results, one
+ * with a time-out (run_needs_worker()), and an asynchronous one are driven by worker() from start
+ * to end. While it is driven, `driver` names the thread; a post or question that comes from that
+ * very thread is handled at once, since waiting for the driver would wait for itself.
+ *
+ * A provider that does not return keeps the worker. When the time-out of an asynchronous operation
+ * has elapsed then, its timer takes the worker's place (take_over()) and gives the client the end.
+ * The worker notices by run_is_driver() when the provider returns, and leaves.
  */
 #include "base/clock.h"
 #include "host/server/host.h"
@@ -15,6 +20,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "host/object/object.h"
 
 /* The lock is held by the caller, here as in the next two functions. */
 void run_claim(struct operation *operation)
@@ -51,9 +57,14 @@ static bool run_step(struct operation *operation)
         operation_finish(operation, MI_RESULT_OK, NULL, NULL);
     } else {
         const struct step *step = &request->steps[request->next_step++];
+        operation->in_provider = true;
         pthread_mutex_unlock(&operation->lock);
         dispatch_step(operation, step);
         pthread_mutex_lock(&operation->lock);
+        if (!run_is_driver(operation)) {
+            return false; /* take_over() was here */
+        }
+        operation->in_provider = false;
     }
     return true;
 }
@@ -65,6 +76,9 @@ void run_steps(struct operation *operation)
     do {
         deliver_pending(operation);
     } while (run_step(operation));
+    if (operation->waiting_posts > 0) {
+        pthread_cond_broadcast(&operation->changed); /* the driver is no longer in a provider */
+    }
 }
 
 /* A callback was left by unwinding, so the end of run_driven() was not reached. */
@@ -72,6 +86,7 @@ static void end_drive(struct operation *const *driven)
 {
     if (*driven != NULL) {
         pthread_mutex_lock(&(*driven)->lock);
+        (*driven)->in_provider = false;
         run_unclaim(*driven);
         pthread_mutex_unlock(&(*driven)->lock);
     }
@@ -102,6 +117,15 @@ struct work {
     bool final_begun;
 };
 
+/* The last driver of an operation with a worker leaves; the caller holds the lock. */
+static void end_last_drive(struct operation *operation)
+{
+    operation->complete = true;
+    operation->in_provider = false;
+    run_unclaim(operation);
+    operation_settle(operation);
+}
+
 /* The end of the worker on every way out: the final callback has been called, or its client has
  * ended the thread in it. */
 static void end_work(struct work *work)
@@ -110,9 +134,9 @@ static void end_work(struct work *work)
 
     if (operation != NULL) {
         pthread_mutex_lock(&operation->lock);
-        operation->complete = true;
-        run_unclaim(operation);
-        operation_settle(operation);
+        if (run_is_driver(operation)) {
+            end_last_drive(operation);
+        }
         pthread_mutex_unlock(&operation->lock);
         operation_release(operation);
     }
@@ -121,7 +145,7 @@ static void end_work(struct work *work)
 /* Once, even if the callback itself ends the thread. */
 static void give_final(struct work *work)
 {
-    if (!work->final_begun) {
+    if (!work->final_begun && work->operation->async) {
         work->final_begun = true;
         deliver_final(work->operation);
     }
@@ -140,11 +164,21 @@ static void give_up(struct work *work)
     operation_cancel(operation, MI_REASON_NONE);
     pthread_mutex_lock(&operation->lock);
     operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
-    give_final(&last);
+    if (run_is_driver(operation)) {
+        give_final(&last);
+    }
     pthread_mutex_unlock(&operation->lock);
 }
 
-/* The thread of an asynchronous operation. It waits while providers work on threads of their
+/* Nothing is left to call or to deliver but the final result. The client of a synchronous operation
+ * fetches the rest itself. */
+static bool is_through(const struct operation *operation)
+{
+    return operation->finished && operation->events == NULL &&
+           (!operation->async || operation->results == NULL || deliver_waits_for_final(operation));
+}
+
+/* The thread of an operation that has one. It waits while providers work on threads of their
  * own. */
 static void *worker(void *argument)
 {
@@ -156,15 +190,31 @@ static void *worker(void *argument)
     run_claim(operation);
     for (;;) {
         run_steps(operation);
-        if (operation->finished && operation->events == NULL &&
-            (operation->results == NULL || deliver_waits_for_final(operation))) {
+        if (!run_is_driver(operation) || is_through(operation)) {
             break;
         }
         pthread_cond_wait(&operation->changed, &operation->lock);
     }
-    give_final(&work);
+    if (run_is_driver(operation)) {
+        give_final(&work);
+    }
     pthread_mutex_unlock(&operation->lock);
     return NULL; /* end_work() does the clean-up */
+}
+
+/* A client that fetches waits in Get... and sees the end there; the starter of a request without a
+ * step has nothing to wait for. */
+bool run_needs_worker(const struct operation *operation)
+{
+    switch (operation->request.kind) {
+    case REQUEST_ENUMERATE:
+    case REQUEST_QUERY:
+    case REQUEST_ASSOCIATORS:
+    case REQUEST_REFERENCES:
+        return operation->request.step_count > 0;
+    default:
+        return operation->timeout_ms != 0 && operation->request.step_count > 0;
+    }
 }
 
 /* The pin is the worker's; it is released here if there is no thread. */
@@ -176,6 +226,51 @@ bool run_worker(struct operation *operation)
     }
     operation_release(operation);
     return false;
+}
+
+/* Whether the worker cannot deliver the end: it is in a function of a provider, and not in the
+ * middle of a delivery, which goes on by itself. */
+static bool is_stuck(const struct operation *operation)
+{
+    return operation->in_provider && !operation->delivering;
+}
+
+/* The final result of an operation whose time-out has elapsed, from this thread if the worker does
+ * not return from its provider. The caller holds the lock, as run_claim() asks. */
+static void take_over(struct operation *operation)
+{
+    struct work work = {operation, false};
+
+    while (!operation->complete && !is_stuck(operation)) {
+        pthread_cond_wait(&operation->changed, &operation->lock);
+    }
+    if (operation->complete) {
+        return;
+    }
+    run_claim(operation);
+    operation->in_provider = false;
+    deliver_pending(operation);
+    give_final(&work);
+    end_last_drive(operation);
+}
+
+/* Ends the operation with the reason in words and as a CIM_Error. Without memory it ends without
+ * them. */
+static void finish_timed_out(struct operation *operation)
+{
+    static const char text[] = "the operation's time-out has elapsed";
+    MI_Instance *details = NULL;
+
+    if (error_instance_timeout(text, &details) != MI_RESULT_OK) {
+        details = NULL;
+    }
+    char *message = base_copy_text(text);
+    pthread_mutex_lock(&operation->lock);
+    operation_finish(operation, MI_RESULT_FAILED, message, details);
+    if (operation->async) {
+        take_over(operation);
+    }
+    pthread_mutex_unlock(&operation->lock);
 }
 
 /*
@@ -198,10 +293,7 @@ static void *timer(void *argument)
     pthread_mutex_unlock(&operation->lock);
     if (expired) {
         operation_cancel(operation, MI_REASON_TIMEOUT);
-        char *message = base_copy_text("the operation's time-out has elapsed");
-        pthread_mutex_lock(&operation->lock);
-        operation_finish(operation, MI_RESULT_FAILED, message, NULL);
-        pthread_mutex_unlock(&operation->lock);
+        finish_timed_out(operation);
     }
     operation_release(operation);
     return NULL;
