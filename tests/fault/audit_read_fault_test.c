@@ -149,14 +149,25 @@ static void wait_for_the_directory(void)
 START_TEST(asking)
 {
     static const char *const conditions[][2] = {
-        {"--user", "root"}, {"--text", "x"}, {"--start", "today"}, {"--pid", "1"}};
+        {"--user", "root"}, {"--text", "x"}, {"--start", "today"},    {"--pid", "1"},
+        {"--or", NULL},     {"--not", NULL}, {"--saved", "refusals"}, {"--saved", "mine"}};
+    const int count = sizeof(conditions) / sizeof(conditions[0]);
+    char queries[] = "/tmp/miguard-read-fault-XXXXXX", path[64];
     int rounds = 0;
+
+    ck_assert_ptr_nonnull(mkdtemp(queries));
+    snprintf(path, sizeof(path), "%s/mine.query", queries);
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fputs("--provider x\n--or\n--user root\n", file);
+    fclose(file);
+    setenv("MIGUARD_QUERIES", queries, 1);
 
     do {
         countdown = rounds++;
         failed = false;
         struct query *query = query_new();
-        for (int i = 0; query != NULL && i < 4; i++) {
+        for (int i = 0; query != NULL && i < count; i++) {
             bool before = failed;
             enum miguard_status status = query_add(query, conditions[i][0], conditions[i][1], NULL);
             ck_assert_int_eq(status, failed && !before ? MIGUARD_NO_MEMORY : MIGUARD_OK);
@@ -167,6 +178,8 @@ START_TEST(asking)
     } while (failed);
     ck_assert_int_ge(rounds, 8);
     countdown = -1;
+    unlink(path);
+    rmdir(queries);
 }
 END_TEST
 

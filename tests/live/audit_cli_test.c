@@ -148,6 +148,83 @@ static const struct {
     {OWN_LINE "$M audit search --text inode o", 0, "inode 17", ""},
     {OWN_LINE "$M audit search --format csv --operation upload o", 0,
      "\"/srv/a\\x001B\",\"inode 17\"", ""},
+    /* negation, or, saved queries */
+    {"$M audit search --count --class MG_Needle --or --sequence 5-7 a.jsonl", 0, "5\n", ""},
+    {"$M audit search --count --not --class MG_Needle a.jsonl", 0, "1998\n", ""},
+    {"$M audit search --count --not --sequence 1-1990 --not --class MG_Needle a.jsonl", 0, "9\n",
+     ""},
+    {"a=$($M audit search --count --decision deny a.jsonl); "
+     "b=$($M audit search --count --not --decision deny a.jsonl); echo $((a + b))",
+     0, "2000\n", ""},
+    {"$M audit search --count --saved refusals a.jsonl | cmp - b-count; "
+     "$M audit search --count --decision deny a.jsonl > b-count; "
+     "$M audit search --count --saved refusals a.jsonl | cmp - b-count && echo same",
+     0, "same", "b-count"},
+    {"$M audit search --not a.jsonl", 2, "", "--not needs a condition behind it"},
+    {"$M audit search --class x --or a.jsonl", 2, "",
+     "--or needs a condition before it and one behind it"},
+    {"$M audit search --not=1 --class x a.jsonl", 2, "", "--not takes no value"},
+    {"$M audit search --saved no-such a.jsonl", 2, "", "'no-such' is no saved query; see miguard"},
+    {"$M audit search --saved ../x a.jsonl", 2, "", "is not a name"},
+    {"mkdir -p q; printf '# mine\n--sequence=5\n' > q/mine.query; "
+     "MIGUARD_QUERIES=q $M audit search --count --saved mine a.jsonl",
+     0, "1\n", ""},
+    {"mkdir -p q; printf '# mine\n--sequnce=5\n' > q/bad.query; "
+     "MIGUARD_QUERIES=q $M audit search --saved bad a.jsonl",
+     2, "", "q/bad.query:2: --sequnce is not a condition"},
+    {"mkdir -p q/no.query; MIGUARD_QUERIES=q $M audit search --saved no a.jsonl", 3, "",
+     "q/no.query: Is a directory"},
+    {"mkdir -p q; printf '# mine\033[31m\n--sequence=5\n' > q/mine.query; "
+     "MIGUARD_QUERIES=q $M audit queries | grep -c '^mine .*mine.x001B.31m .q/mine.query.$'",
+     0, "1\n", ""},
+    {"$M audit queries --json", 0,
+     "{\"name\":\"refusals\",\"about\":\"all calls that were refused\"", ""},
+    /* what is printed of a record, and in which order */
+    {"$M audit search --fields sequence,class --sequence 4-5 --json a.jsonl", 0,
+     "{\"event.sequence\":4,\"miguard.class\":\"", ""},
+    {"$M audit search --fields event.sequence,miguard.decision --sequence 1000 a.jsonl", 0,
+     "1000\tdeny\n", ""},
+    {"$M audit search --fields sequence,class --format csv --sequence 4 a.jsonl", 0,
+     "event.sequence,miguard.class\r\n\"4\",\"", ""},
+    {OWN_LINE "$M audit search --fields resource,provider o", 0, "/srv/a\\x001B\tfs\n", ""},
+    {"$M audit search --fields process.real_user.id --first 1 a.short", 0, "\n", ""},
+    {"$M audit search --fields usr.name a.jsonl", 2, "",
+     "'usr.name' is no field; did you mean user.name?"},
+    {"$M audit search --fields sequence,,class a.jsonl", 2, "", "'' is no field"},
+    {"$M audit search --sort -sequence --first 2 --fields sequence a.jsonl | tr '\n' ' '", 0,
+     "2000 1999 ", ""},
+    {"$M audit search --sort=sequence --last 2 --fields sequence b.jsonl a.jsonl | tr '\n' ' '", 0,
+     "3999 4000 ", ""},
+    {"$M audit search --sort user.id --fields user.id a.jsonl | sort -n -c && echo sorted", 0,
+     "sorted", ""},
+    {"$M audit search --sort sequence --sequence 9000 a.jsonl", 1, "", ""},
+    {"$M audit search --sort sequenc a.jsonl", 2, "", "--sort 'sequenc' is no field"},
+    {"$M audit search --sort sequence --count a.jsonl", 2, "", "--sort or --count, not both"},
+    {"$M audit search --json --sequence 4 a.jsonl | cmp - b4; $M audit search --format json "
+     "--sequence 4 a.jsonl > b4; $M audit search --json --sequence 4 a.jsonl | cmp - b4 && echo "
+     "same",
+     0, "same", "b4"},
+    {"$M audit search --json --count --class MG_Needle a.jsonl", 0, "{\"count\":2}\n", ""},
+    {"$M audit search --json --format csv a.jsonl", 2, "", "--json or --format, not both"},
+    {"$M audit follow --fields nonsense a.jsonl", 2, "", "'nonsense' is no field"},
+    /* a record of the log about itself is no call that was allowed */
+    {"printf '%s\n' "
+     "'{\"miguard\":{\"decision\":\"allow\"},\"event\":{\"action\":\"audit-start\"}}' > s; "
+     "$M audit search s",
+     0, "recorded      audit-start", ""},
+    {"printf '%s\n' "
+     "'{\"miguard\":{\"decision\":\"allow\"},\"event\":{\"action\":\"audit-start\"}}' > s; "
+     "$M audit search --decision allow s",
+     1, "", ""},
+    {"printf '%s\n' "
+     "'{\"miguard\":{\"decision\":\"allow\"},\"event\":{\"action\":\"audit-start\"}}' > s; "
+     "$M audit search --no-starts s",
+     1, "", ""},
+    {"a=$($M audit search --decision allow --fields repeat.count a.jsonl | awk '{n += $1 > 0 ? $1 "
+     ": 1} "
+     "END {print n + 0}'); b=$($M audit report --json a.jsonl | grep -o '\"allowed\":[0-9]*' | "
+     "head -n 1 | cut -d: -f2); [ \"$a\" = \"$b\" ] && echo same $a",
+     0, "same", ""},
     {"$M audit search --start tomorrow a.jsonl", 2, "", "'tomorrow' is not a time"},
     {"$M audit search --reasn x a.jsonl", 2, "", "did you mean --reason?"},
     {"$M audit search --user", 2, "", "--user needs a value: GLOB"},

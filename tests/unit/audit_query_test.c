@@ -3,6 +3,7 @@
 #include "model/record_limits.h"
 #include "tools/review/query.h"
 #include "tools/review/query_time.h"
+#include "tools/review/saved.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
@@ -92,7 +94,7 @@ static const struct {
     {refusal, "--decision", "allow", false},
     {refusal, "--decision", "would-deny", false},
     {permitted, "--decision", "would-deny", true},
-    {permitted, "--decision", "allow", true},
+    {permitted, "--decision", "allow", false},
     {permitted, "--decision", "deny", false},
     {refusal, "--reason", "identity-mismatch", true},
     {refusal, "--reason", "identity-*", true},
@@ -251,6 +253,226 @@ START_TEST(all_conditions_any_value)
     ck_assert(!query_matches(query, &record));
     query_free(query);
     query_free(NULL);
+}
+END_TEST
+
+/* Words of a command line: what begins with -- and takes a value has it behind it. */
+static void add_words(struct query *query, const char *words)
+{
+    char copy[512], *save = NULL;
+
+    snprintf(copy, sizeof(copy), "%s", words);
+    for (char *word = strtok_r(copy, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+        bool flag = strcmp(word, "--not") == 0 || strcmp(word, "--or") == 0 ||
+                    strcmp(word, "--no-starts") == 0;
+        add(query, word, flag ? NULL : strtok_r(NULL, " ", &save));
+    }
+}
+
+static const char started[] =
+    "{\"miguard\":{\"decision\":\"allow\"},\"event\":{\"action\":\"audit-start\",\"sequence\":4}}";
+static const char refused_policy[] = "{\"miguard\":{\"decision\":\"deny\"},\"event\":{\"action\":"
+                                     "\"policy-refused\",\"sequence\":5}}";
+static const char open_allowed[] =
+    "{\"miguard\":{\"decision\":\"allow\"},\"event\":{\"action\":\"session-open\",\"sequence\":6}}";
+
+static const struct {
+    const char *record, *words;
+    bool matches;
+} sets[] = {
+    {refusal, "--not --user root", false},
+    {refusal, "--not --user mail", true},
+    {permitted, "--not --user root", true}, /* the field is missing */
+    {refusal, "--not --user mail --not --user lp", true},
+    {refusal, "--not --user mail --not --user root", false},
+    {refusal, "--user root --user mail --not --user www-data", false},
+    {refusal, "--user root --not --user mail", true},
+    {refusal, "--not --provider * --provider *", false},
+    {refusal, "--not --sequence 17", false},
+    {refusal, "--not --sequence 18-20", true},
+    {refusal, "--not --start 2026-03-02", true},
+    {refusal, "--not --start 2026-02-02", false},
+    {refusal, "--not --text terminate", false},
+    {refusal, "--user mail --or --user root", true},
+    {refusal, "--user root --or --user mail", true},
+    {refusal, "--user lp --or --user mail", false},
+    {refusal, "--user mail --decision deny --or --provider libweb.so", true},
+    {refusal, "--provider libweb.so --user lp --or --user mail", false},
+    {refusal, "--user lp --or --user mail --or --not --pid 1", true},
+    {refusal, "--saved refusals", true},
+    {refusal, "--saved mismatches --not --user root", false},
+    {refusal, "--not --saved refusals", false},
+    {refusal, "--not --saved would-deny", true},
+    {refusal, "--saved would-deny --saved refusals", true},
+    {permitted, "--saved would-deny", true},
+    {refusal, "--no-starts", true},
+    {started, "--no-starts", false},
+    {refused_policy, "--no-starts", true},
+    {started, "--not --no-starts", true},
+    {refusal, "--not --no-starts", false},
+    /* as a report counts */
+    {started, "--decision allow", false},
+    {permitted, "--decision allow", false},
+    {permitted, "--decision would-deny", true},
+    {permitted, "--decision *", true},
+    {open_allowed, "--decision allow", true},
+    {refused_policy, "--decision deny", true},
+    {refusal, "--decision deny", true},
+    {refusal, "--not --decision allow", true},
+};
+
+START_TEST(set_row)
+{
+    struct query *query = query_new();
+    struct record record = parse(sets[_i].record);
+
+    add_words(query, sets[_i].words);
+    ck_assert_int_eq(query_end(query, NULL), MIGUARD_OK);
+    ck_assert_msg(query_matches(query, &record) == sets[_i].matches, "%s", sets[_i].words);
+    ck_assert_msg(matches_with_few(query, &record) == sets[_i].matches, "few: %s", sets[_i].words);
+    query_free(query);
+}
+END_TEST
+
+/* What is passed over holds nothing that is asked for. */
+static const struct {
+    const char *words;
+    uint64_t first, last;
+    bool start, end; /* there is one */
+} bounds[] = {
+    {"--sequence 5-9", 5, 9, false, false},
+    {"--not --sequence 5-9", 0, UINT64_MAX, false, false},
+    {"--sequence 5-9 --not --sequence 100", 5, 9, false, false},
+    {"--sequence 5-9 --or --sequence 20", 5, 20, false, false},
+    {"--sequence 5-9 --or --user root", 0, UINT64_MAX, false, false},
+    {"--start 2026-03-01 --end 2026-03-02", 0, UINT64_MAX, true, true},
+    {"--not --start 2026-03-01", 0, UINT64_MAX, false, false},
+    {"--start 2026-03-01 --or --end 2026-03-02", 0, UINT64_MAX, false, false},
+    {"--sequence 3-9 --saved refusals", 3, 9, false, false},
+};
+
+START_TEST(bounds_row)
+{
+    struct query *query = query_new();
+    struct narrow_bounds found;
+
+    add_words(query, bounds[_i].words);
+    query_bounds(query, &found);
+    ck_assert_uint_eq(found.first, bounds[_i].first);
+    ck_assert_uint_eq(found.last, bounds[_i].last);
+    ck_assert((found.start != INT64_MIN) == bounds[_i].start);
+    ck_assert((found.end != INT64_MAX) == bounds[_i].end);
+    query_free(query);
+}
+END_TEST
+
+static const char *const slips[] = {"--not",
+                                    "--or",
+                                    "--user root --or",
+                                    "--user root --or --not",
+                                    "--not --not",
+                                    "--or --user root",
+                                    "--user a --or --or",
+                                    "--not --or"};
+
+START_TEST(slip_row)
+{
+    struct query *query = query_new();
+    struct miguard_error error = {0};
+    char copy[128], *save = NULL;
+    enum miguard_status status = MIGUARD_OK;
+
+    snprintf(copy, sizeof(copy), "%s", slips[_i]);
+    for (char *word = strtok_r(copy, " ", &save); word != NULL && status == MIGUARD_OK;
+         word = strtok_r(NULL, " ", &save)) {
+        bool user = strcmp(word, "--user") == 0;
+        status = query_add(query, word, user ? strtok_r(NULL, " ", &save) : NULL, &error);
+    }
+    status = status == MIGUARD_OK ? query_end(query, &error) : status;
+    ck_assert_int_eq(status, MIGUARD_INVALID_ARGUMENT);
+    ck_assert_msg(strstr(error.detail, "needs a condition") != NULL, "%s", error.detail);
+    query_free(query);
+}
+END_TEST
+
+/* ---- saved queries ----------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *text, *what; /* NULL: no error, and the refusal matches */
+} saved[] = {
+    {"# mine\n--decision deny\n", NULL},
+    {"  --provider=libweb.so  \n\n--not\n--user   mail\n", NULL},
+    {"--user lp\n--or\n--user root", NULL},
+    {"--text the \"thread\" is\n", NULL},
+    {"--user lp\n--usr x\n", "mine.query:2: --usr is not a condition"},
+    {"--reason identity\n", "mine.query:1: --reason 'identity' is not one of the known words"},
+    {"--user root\n--not\n", "mine.query:2: --not needs a condition"},
+    {"--saved refusals\n", "mine.query:1: refusals: a saved query cannot name another one"},
+    {"--user\n", "mine.query:1: --user is not a condition"},
+    {"rm -rf /\n", "mine.query:1: rm is not a condition"},
+};
+
+START_TEST(saved_row)
+{
+    struct query *query = query_new();
+    struct record record = parse(refusal);
+    struct miguard_error error = {0};
+    char folder[] = "/tmp/miguard-saved-XXXXXX", path[64];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/mine.query", folder);
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fputs(saved[_i].text, file);
+    fclose(file);
+    setenv("MIGUARD_QUERIES", folder, 1);
+    enum miguard_status status = query_add(query, "--saved", "mine", &error);
+    unlink(path);
+    rmdir(folder);
+    if (saved[_i].what == NULL) {
+        ck_assert_msg(status == MIGUARD_OK, "%s", error.detail);
+        ck_assert(query_matches(query, &record) && matches_with_few(query, &record));
+    } else {
+        ck_assert_int_eq(status, MIGUARD_INVALID_ARGUMENT);
+        ck_assert_msg(strstr(error.detail, saved[_i].what) != NULL, "%s", error.detail);
+    }
+    query_free(query);
+}
+END_TEST
+
+static const char *const bad_names[] = {"../etc/passwd", "a/b",     "",   ".",
+                                        "a.query",       "no-such", "x\n"};
+
+START_TEST(saved_name_row)
+{
+    struct query *query = query_new();
+    struct miguard_error error = {0};
+
+    ck_assert_int_eq(query_add(query, "--saved", bad_names[_i], &error), MIGUARD_INVALID_ARGUMENT);
+    query_free(query);
+}
+END_TEST
+
+/* Those that are built in can be read. */
+START_TEST(saved_are_listed)
+{
+    struct saved_query *list = NULL;
+    size_t count = 0;
+
+    setenv("MIGUARD_QUERIES", "/nowhere", 1);
+    ck_assert(saved_list(&list, &count));
+    ck_assert_uint_ge(count, 7);
+    for (size_t i = 0; i < count; i++) {
+        struct query *query = query_new();
+        struct miguard_error error = {0};
+        ck_assert(i == 0 || strcmp(list[i - 1].name, list[i].name) < 0);
+        ck_assert_int_eq(strncmp(list[i].text, "# ", 2), 0);
+        ck_assert_msg(query_add(query, "--saved", list[i].name, &error) == MIGUARD_OK, "%s",
+                      error.detail);
+        query_free(query);
+    }
+    saved_release(list, count);
 }
 END_TEST
 
@@ -459,6 +681,12 @@ static Suite *suite(void)
     TCase *all = tcase_create("all");
 
     tcase_add_loop_test(all, condition_row, 0, LENGTH(conditions));
+    tcase_add_loop_test(all, set_row, 0, LENGTH(sets));
+    tcase_add_loop_test(all, bounds_row, 0, LENGTH(bounds));
+    tcase_add_loop_test(all, slip_row, 0, LENGTH(slips));
+    tcase_add_loop_test(all, saved_row, 0, LENGTH(saved));
+    tcase_add_loop_test(all, saved_name_row, 0, LENGTH(bad_names));
+    tcase_add_test(all, saved_are_listed);
     tcase_add_test(all, few_fields_and_a_later_name);
     tcase_add_test(all, all_conditions_any_value);
     tcase_add_loop_test(all, long_values_are_cut_alike, 0, 2);

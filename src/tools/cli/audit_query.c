@@ -36,7 +36,7 @@ static bool query_row(size_t index, struct option_row *ret_row)
     *ret_row = (struct option_row){.name = option->name,
                                    .value = option->value,
                                    .help = option->help,
-                                   .kind = OPTION_TEXT,
+                                   .kind = option->value == NULL ? OPTION_FLAG : OPTION_TEXT,
                                    .words = option->words};
     return option->name != NULL;
 }
@@ -46,7 +46,8 @@ static bool query_row(size_t index, struct option_row *ret_row)
 static int refuse_value(const struct command_line *line, const struct option_row *row,
                         const char *value, const struct miguard_error *error)
 {
-    const char *nearest = row->words == NULL ? NULL : nearest_word(value, row->words);
+    const char *nearest =
+        row->words == NULL || value == NULL ? NULL : nearest_word(value, row->words);
     char allowed[768];
 
     if (error->status == MIGUARD_NO_MEMORY) {
@@ -55,11 +56,21 @@ static int refuse_value(const struct command_line *line, const struct option_row
     if (nearest != NULL) {
         return wrong_usage(line, "%s '%s' is unknown; did you mean %s?", row->name, value, nearest);
     }
-    if (row->words == NULL) {
-        return wrong_usage(line, "%s %s", row->name, error->detail);
+    if (row->words != NULL) {
+        join_words(row->words, allowed, sizeof(allowed));
+        return wrong_usage(line, "%s %s: %s", row->name, error->detail, allowed);
     }
-    join_words(row->words, allowed, sizeof(allowed));
-    return wrong_usage(line, "%s %s: %s", row->name, error->detail, allowed);
+    /* A message that names an option has its own beginning. */
+    bool whole = error->detail[0] == '-';
+    return wrong_usage(line, "%s%s%s", whole ? "" : row->name, whole ? "" : " ", error->detail);
+}
+
+/* A file that cannot be read is no wrong usage. */
+static int refuse(const struct command_line *line, const struct option_row *row, const char *value,
+                  const struct miguard_error *error)
+{
+    return error->status == MIGUARD_SYSTEM ? complain(CLI_UNABLE, "%s", error->detail)
+                                           : refuse_value(line, row, value, error);
 }
 
 /* A daemon may have an action of nearly the name of an operation, but mostly it is a slip. */
@@ -68,8 +79,8 @@ static void note_slip(const struct option_row *row, const char *value)
     const char *nearest = NULL;
 
     for (size_t i = 0; query_options[i].name != NULL; i++) {
-        if (query_options[i].others && strcmp(query_options[i].name, row->name) == 0 &&
-            strpbrk(value, "*?") == NULL) {
+        if (query_options[i].others && value != NULL &&
+            strcmp(query_options[i].name, row->name) == 0 && strpbrk(value, "*?") == NULL) {
             nearest = nearest_word(value, row->words);
         }
     }
@@ -87,23 +98,37 @@ static int query_condition(void *target, const struct command_line *line,
     struct miguard_error error = {0};
 
     if (query_add(conditions->query, row->name, value, &error) != MIGUARD_OK) {
-        return refuse_value(line, row, value, &error);
+        return refuse(line, row, value, &error);
     }
     note_slip(row, value);
     text_append(&conditions->given, conditions->given.length == 0 ? "" : " ");
     text_append(&conditions->given, row->name);
-    text_append(&conditions->given, " ");
-    text_append(&conditions->given, value);
+    if (value != NULL) {
+        text_append(&conditions->given, " ");
+        text_append(&conditions->given, value);
+    }
     return CLI_YES;
+}
+
+static int query_done(void *target, const struct command_line *line)
+{
+    const struct conditions *conditions = target;
+    struct miguard_error error = {0};
+
+    return query_end(conditions->query, &error) == MIGUARD_OK
+               ? CLI_YES
+               : wrong_usage(line, "%s", error.detail);
 }
 
 const struct option_group query_group = {
     .usage = "[QUERY]...",
     .about = "QUERY is any of these. All must match; an option that is given more than once "
-             "matches when one of its values does. In a GLOB * stands for any text and ? for one "
-             "character.",
+             "matches when one of its values does. --not before an option turns it round, and --or "
+             "begins another QUERY, as -not and -o of find. In a GLOB * stands for any text and ? "
+             "for one character.",
     .row = query_row,
     .add = query_condition,
+    .end = query_done,
 };
 
 /* For the threads that read. */

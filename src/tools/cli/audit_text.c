@@ -12,6 +12,7 @@
  */
 #include "tools/cli/audit_text.h"
 #include "tools/cli/cli.h"
+#include "tools/review/export_text.h"
 #include "tools/review/later.h"
 #include "tools/review/record_expand.h"
 
@@ -40,7 +41,8 @@ const char *const audit_colours[] = {[AUDIT_COLOUR_AUTO] = "auto",
                                      NULL};
 
 /* NO_COLOR counts when it is set and not empty. */
-void audit_output_begin(const struct audit_look *look, struct audit_output *ret_output)
+int audit_output_begin(const struct command_line *line, const struct audit_look *look,
+                       struct audit_output *ret_output)
 {
     const char *unwanted = getenv("NO_COLOR"); /* no-color.org */
     bool terminal = isatty(STDOUT_FILENO) != 0;
@@ -48,10 +50,11 @@ void audit_output_begin(const struct audit_look *look, struct audit_output *ret_
 
     *ret_output =
         (struct audit_output){.stream = stdout,
-                              .format = look->format,
+                              .format = look->json ? AUDIT_JSON : look->format,
                               .terminal = terminal,
                               .colour = look->colour == AUDIT_COLOUR_ALWAYS ||
                                         (look->colour == AUDIT_COLOUR_AUTO && terminal && !plain)};
+    return audit_fields_read(line, look->fields, &ret_output->fields);
 }
 
 /* ---- text -------------------------------------------------------------------------------------
@@ -149,12 +152,19 @@ static bool would_deny(const struct writer *writer)
     return record_is(writer->record, RECORD_WOULD_DENY, "true");
 }
 
-/* "would refuse" is for a call that a permissive policy let through. The words have one width, so
- * that the columns of all lines fit below each other, and colours only add to them. */
+/* "would refuse" is for a call that a permissive policy let through. "allowed" is a call, as in a
+ * report: what the log says of itself and of policies was not asked for by a caller. The words have
+ * one width, so that the columns of all lines fit below each other, and colours only add to them.
+ */
 static void say_verdict(const struct writer *writer)
 {
     bool refused = denied(writer), would = would_deny(writer);
+    bool call = export_is_decision(writer->record);
 
+    if (!refused && !would && !call) {
+        say(writer, "recorded    ");
+        return;
+    }
     colour(writer, refused ? RED : would ? YELLOW : GREEN);
     say(writer, refused ? "REFUSED     " : would ? "would refuse" : "allowed     ");
     colour(writer, PLAIN);
@@ -480,14 +490,81 @@ static void write_column(const struct writer *writer, enum record_field field)
     fputc('"', stream);
 }
 
+/* The columns of csv: those that were asked for, or the usual ones. */
+static const enum record_field *columns_of(const struct audit_output *output, size_t *ret_count)
+{
+    *ret_count = output->fields.count > 0 ? output->fields.count : COLUMNS;
+    return output->fields.count > 0 ? output->fields.list : columns;
+}
+
 /* RFC 4180: each line ends in CR LF, and every value is quoted. */
 static void write_csv(const struct writer *writer)
 {
-    for (size_t i = 0; i < COLUMNS; i++) {
+    size_t count = 0;
+    const enum record_field *fields = columns_of(writer->output, &count);
+
+    for (size_t i = 0; i < count; i++) {
         say(writer, i > 0 ? "," : "");
-        write_column(writer, columns[i]);
+        write_column(writer, fields[i]);
     }
     say(writer, "\r\n");
+}
+
+/* ---- chosen fields ----------------------------------------------------------------------------
+ */
+
+/* As cut(1) and awk(1) take them: a tab in a value is escaped, so the count of columns holds. */
+static void write_text_fields(const struct writer *writer)
+{
+    const struct audit_fields *fields = &writer->output->fields;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        say(writer, i > 0 ? "\t" : "");
+        say_field(writer, "", fields->list[i], "");
+    }
+    say(writer, "\n");
+}
+
+/* One flat object; values as they stand in the record, and none for a field that it lacks. */
+static void write_json_fields(const struct writer *writer)
+{
+    const struct audit_fields *fields = &writer->output->fields;
+    struct text text = TEXT_EMPTY;
+
+    text_json_open(&text, NULL, '{');
+    for (size_t i = 0; i < fields->count; i++) {
+        export_json(&text, record_fields[fields->list[i]].path, writer->record, fields->list[i]);
+    }
+    text_json_close(&text, '}');
+    if (text.failed) {
+        (void)complain(CLI_UNABLE, "out of memory");
+    } else if (writer->output->terminal) {
+        (void)!print_json_text(writer->output->stream, text.data, text.length);
+    } else {
+        fwrite(text.data, 1, text.length, writer->output->stream);
+    }
+    say(writer, "\n");
+    text_release(&text);
+}
+
+/* Of the full form, which is what the names are those of. */
+static void write_fields(const struct writer *writer)
+{
+    struct text line = TEXT_EMPTY;
+    struct record full;
+
+    if (!record_expand(writer->record, &line, &full)) {
+        full = *writer->record;
+    }
+    const struct writer whole = {writer->output, &full};
+    if (writer->output->format == AUDIT_JSON) {
+        write_json_fields(&whole);
+    } else if (writer->output->format == AUDIT_CSV) {
+        write_csv(&whole);
+    } else {
+        write_text_fields(&whole);
+    }
+    text_release(&line);
 }
 
 /* ---- each -------------------------------------------------------------------------------------
@@ -497,10 +574,13 @@ static void write_csv(const struct writer *writer)
  * that begins with @ would be taken for a formula. */
 void audit_output_header(const struct audit_output *output)
 {
-    for (size_t i = 0; output->format == AUDIT_CSV && i < COLUMNS; i++) {
-        const char *name = record_fields[columns[i]].path;
+    size_t count = 0;
+    const enum record_field *fields = columns_of(output, &count);
+
+    for (size_t i = 0; output->format == AUDIT_CSV && i < count; i++) {
+        const char *name = record_fields[fields[i]].path;
         fprintf(output->stream, "%s%s", name[0] == '@' ? name + 1 : name,
-                i + 1 < COLUMNS ? "," : "\r\n");
+                i + 1 < count ? "," : "\r\n");
     }
 }
 
@@ -509,6 +589,10 @@ void audit_output_record(const struct audit_output *output, const struct record 
 {
     struct writer writer = {output, record};
 
+    if (output->fields.count > 0) {
+        write_fields(&writer);
+        return;
+    }
     switch (output->format) {
     case AUDIT_TEXT:
         write_text(&writer);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "tools/cli/audit_fields.h"
 #include "tools/cli/options.h"
 #include "tools/review/record.h"
 
@@ -17,11 +18,17 @@ enum audit_colour { AUDIT_COLOUR_AUTO, AUDIT_COLOUR_ALWAYS, AUDIT_COLOUR_NEVER }
 struct audit_look {
     enum audit_format format;
     enum audit_colour colour;
+    bool json;          /* the short form of --format json */
+    const char *fields; /* names with commas between them, or NULL */
 };
 extern const char *const audit_formats[], *const audit_colours[];
 #define AUDIT_LOOK_OPTIONS(T, member)                                                              \
     WORD("--format", audit_formats, T, member.format,                                              \
          "for people (the default), as the log has them, or for spreadsheets"),                    \
+        FLAG("--json", T, member.json, "the same as --format json", .excludes = "--format"),       \
+        TEXT("--fields", "NAME,...", T, member.fields,                                             \
+             "print only these fields, by their names in the JSON (user.name; provider for "       \
+             "miguard.provider): in text with a tab between them, in json one flat object"),       \
         WORD("--color", audit_colours, T, member.colour, "auto (the default): only on a terminal")
 
 /* Set up by audit_output_begin(). */
@@ -30,11 +37,14 @@ struct audit_output {
     enum audit_format format;
     /* terminal: stdout is one, so JSON needs escapes. Colour may be asked for without. */
     bool colour, terminal;
+    struct audit_fields fields;
 };
 
 /* Decides once where records go (stdout) and whether they are coloured: only on a terminal, unless
- * the option says so, and not with NO_COLOR set (no-color.org). */
-void audit_output_begin(const struct audit_look *look, struct audit_output *ret_output);
+ * the option says so, and not with NO_COLOR set (no-color.org). CLI_YES, or CLI_USAGE after a
+ * message: --fields names an unknown field. */
+int audit_output_begin(const struct command_line *line, const struct audit_look *look,
+                       struct audit_output *ret_output);
 
 /* The first line of csv; nothing in the other formats. For text and json each record stands for
  * itself. */

@@ -652,11 +652,13 @@ static int loop(struct follow *follow)
 }
 
 /* A checkpoint says where to begin, and then the last N are not shown: they were shown before. */
-static int follow_log(struct follow *follow)
+static int follow_log(const struct command_line *line, struct follow *follow)
 {
     struct sigaction action = {.sa_handler = on_stop};
 
-    audit_output_begin(&follow->look, &follow->output);
+    if (audit_output_begin(line, &follow->look, &follow->output) != CLI_YES) {
+        return CLI_USAGE;
+    }
     follow->path = follow->given != NULL ? strdup(follow->given) : audit_default_log();
     if (follow->path == NULL) {
         return CLI_UNABLE;
@@ -709,7 +711,7 @@ static int run_follow(const struct command_line *line)
         status = follow.given != NULL && strcmp(follow.given, "-") == 0
                      ? wrong_usage(line, "standard input cannot be followed; miguard audit search "
                                          "reads it")
-                     : follow_log(&follow);
+                     : follow_log(line, &follow);
     }
     release_follow(&follow);
     return status;

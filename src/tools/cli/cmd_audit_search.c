@@ -13,6 +13,7 @@
 #include "tools/cli/audit_checkpoint.h"
 #include "tools/cli/audit_open.h"
 #include "tools/cli/audit_query.h"
+#include "tools/cli/audit_sort.h"
 #include "tools/cli/audit_text.h"
 #include "tools/cli/commands.h"
 
@@ -26,11 +27,12 @@ struct search {
     struct word_list files;
     struct audit_look look;
     /* The file, or NULL. */
-    const char *checkpoint;
+    const char *checkpoint, *by;
     uint64_t first, last; /* 0: all */
     bool count, whole;
     struct audit_output output;
     struct audit_last tail;
+    struct audit_sort sort; /* filled only with --sort */
     /* Filled only with --checkpoint. */
     struct checkpoint place;
 };
@@ -48,6 +50,9 @@ static const struct option_row options[] = {
            .excludes = "--last --count"),
     NUMBER("--last", "N", struct search, last, 1, MOST_RECORDS, "at most the last N of them",
            .excludes = "--count"),
+    TEXT("--sort", "[-]FIELD", struct search, by,
+         "in the order of this field, - descending; --first and --last are then of that order",
+         .excludes = "--count"),
     AUDIT_WHOLE(struct search, whole),
     TEXT("--checkpoint", "FILE", struct search, checkpoint,
          "go on behind what the last search with this FILE has read, and note there how far this "
@@ -76,6 +81,10 @@ static bool found_one(struct search *search, const struct record *record, uint64
     if (search->count) {
         return true;
     }
+    if (search->by != NULL) {
+        *ret_status = audit_sort_add(&search->sort, record);
+        return *ret_status == CLI_YES;
+    }
     if (search->last > 0) {
         if (!audit_last_add(&search->tail, record)) {
             *ret_status = complain(CLI_UNABLE, "out of memory");
@@ -87,6 +96,34 @@ static bool found_one(struct search *search, const struct record *record, uint64
     }
     audit_output_record(&search->output, record);
     return found != search->first && !ferror(stdout);
+}
+
+/* After all were found. */
+static void write_sorted(struct search *search)
+{
+    struct audit_sort *sort = &search->sort;
+    size_t from = 0, to = 0, offset = 0;
+    struct record record;
+
+    audit_sort_end(sort);
+    to = search->first > 0 && search->first < sort->count ? (size_t)search->first : sort->count;
+    from = search->last > 0 && search->last < sort->count ? sort->count - (size_t)search->last : 0;
+    if (sort->count > 0) {
+        audit_output_header(&search->output);
+    }
+    for (size_t i = from; i < to; i++) {
+        if (record_parse(sort->items[i].line, sort->items[i].length, &record, &offset) == NULL) {
+            audit_output_record(&search->output, &record);
+        }
+    }
+}
+
+/* The count, as a number or as JSON. */
+static void write_count(const struct search *search, uint64_t found)
+{
+    const char *format = search->output.format == AUDIT_JSON ? "{\"count\":%llu}\n" : "%llu\n";
+
+    printf(format, (unsigned long long)found);
 }
 
 /* Every record is noted for the checkpoint, whether it matches or not. The count and the last N are
@@ -115,7 +152,9 @@ static int walk(struct search *search, struct log_reader *reader)
         return status;
     }
     if (search->count) {
-        printf("%llu\n", (unsigned long long)found);
+        write_count(search, found);
+    } else if (search->by != NULL) {
+        write_sorted(search);
     } else if (search->last > 0 && found > 0) {
         audit_output_header(&search->output);
         audit_last_write(&search->tail, &search->output);
@@ -131,7 +170,7 @@ static void report_gaps(const struct search *search)
 
     for (size_t i = 0; checkpoint_gap(&search->place, i, &gap); i++) {
         unsigned long long first = gap.first, last = gap.last, count = last - first + 1;
-        if (search->look.format == AUDIT_JSON && !search->count) {
+        if (search->output.format == AUDIT_JSON && !search->count) {
             printf("{\"miguard\":{\"checkpoint\":{\"chain\":\"%016llx\",\"missing\":%llu,"
                    "\"first\":%llu,\"last\":%llu,\"cause\":\"%s\"}}}\n",
                    (unsigned long long)gap.chain, count, first, last,
@@ -213,15 +252,20 @@ static int read_little(struct search *search, struct log_reader *reader)
     }
     query_bounds(search->conditions.query, &bounds);
     status = audit_narrow(reader, &bounds, &narrowed);
-    return status == CLI_YES && search->last > 0 ? narrow_last(search, reader, &bounds) : status;
+    return status == CLI_YES && search->last > 0 && search->by == NULL
+               ? narrow_last(search, reader, &bounds)
+               : status;
 }
 
 /* The memory for --last is allocated before any file is opened. */
-static int search_logs(struct search *search)
+static int search_logs(const struct command_line *line, struct search *search)
 {
     struct log_reader *reader = NULL;
 
-    audit_output_begin(&search->look, &search->output);
+    if (audit_output_begin(line, &search->look, &search->output) != CLI_YES ||
+        (search->by != NULL && audit_sort_begin(line, search->by, &search->sort) != CLI_YES)) {
+        return CLI_USAGE;
+    }
     if (search->last > 0 && !audit_last_begin(&search->tail, (size_t)search->last)) {
         return complain(CLI_UNABLE, "out of memory");
     }
@@ -234,6 +278,7 @@ static int search_logs(struct search *search)
     }
     read_close(reader);
     audit_last_release(&search->tail);
+    audit_sort_release(&search->sort);
     return status;
 }
 
@@ -249,7 +294,7 @@ static int run_search(const struct command_line *line)
     if (command_parse(line, &search, &status)) {
         status = check_search(line, &search);
         if (status == CLI_YES) {
-            status = search_logs(&search);
+            status = search_logs(line, &search);
         }
     }
     conditions_release(&search.conditions);

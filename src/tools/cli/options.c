@@ -214,11 +214,15 @@ static int read_group_option(struct parsing *parsing, const struct option_row *r
                              const char *word, size_t name_length)
 {
     const struct command *command = parsing->line->command;
-    const char *value = take_value(parsing, word, name_length);
+    bool flag = row->kind == OPTION_FLAG;
 
-    return value != NULL ? command->group->add(parsing->request + command->group_at, parsing->line,
-                                               row, value)
-                         : missing_value(parsing->line, row, row->name);
+    if (flag && word[name_length] == '=') {
+        return wrong_usage(parsing->line, "%s takes no value", row->name);
+    }
+    const char *value = flag ? NULL : take_value(parsing, word, name_length);
+    return flag || value != NULL ? command->group->add(parsing->request + command->group_at,
+                                                       parsing->line, row, value)
+                                 : missing_value(parsing->line, row, row->name);
 }
 
 /* The row is found by the name before the =. --help ends the reading, and the exit status is that
@@ -340,6 +344,10 @@ bool command_parse(const struct command_line *line, void *request, int *ret_stat
     for (size_t i = 0; *ret_status == CLI_YES && !parsing.helped && i < line->command->option_count;
          i++) {
         *ret_status = check_row(&parsing, i);
+    }
+    const struct option_group *group = line->command->group;
+    if (*ret_status == CLI_YES && !parsing.helped && group != NULL && group->end != NULL) {
+        *ret_status = group->end((char *)request + line->command->group_at, line);
     }
     return *ret_status == CLI_YES && !parsing.helped;
 }

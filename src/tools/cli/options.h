@@ -118,8 +118,10 @@ struct command_line;
 struct option_group {
     const char *usage, *about;                             /* "[QUERY]...", and what that is */
     bool (*row)(size_t index, struct option_row *ret_row); /* false: there is no such row */
+    /* CLI_YES, or the exit status after a message. value is NULL for a flag. */
     int (*add)(void *target, const struct command_line *line, const struct option_row *row,
-               const char *value); /* CLI_YES, or the exit status after a message */
+               const char *value);
+    int (*end)(void *target, const struct command_line *line); /* all was added; NULL: no check */
 };
 
 /* One command: either it runs (run), or it has commands below it (commands). */

@@ -13,8 +13,10 @@
 #include "base/alloc.h"
 #include "model/event.h"
 #include "model/record_limits.h"
+#include "tools/review/export_text.h"
 #include "tools/review/later.h"
 #include "tools/review/query_time.h"
+#include "tools/review/saved.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -60,7 +62,7 @@ static const char *const components[] = {
 #undef COMPONENT_WORD
         NULL};
 
-/* would-deny is no value of event.decision; decision_matches() reads it from another field. */
+/* would-deny is no value of event.decision; decision_word() reads it from another field. */
 static const char *const decisions[] = {"allow", "deny", "would-deny", NULL};
 
 /* ---- the options ------------------------------------------------------------------------------
@@ -79,6 +81,10 @@ enum kind {
     KIND_HEX,       /* an id of 64 bits */
     KIND_RANGE,     /* N or N-M */
     KIND_DECISION,
+    KIND_NO_STARTS, /* no value */
+    KIND_SAVED,     /* the name of a saved query */
+    KIND_NOT,       /* no value and no condition: what comes next is negated */
+    KIND_OR,        /* the same: another set begins */
     KIND_COMPONENT,
     KIND_TEXT,
     KIND_COUNT,
@@ -120,8 +126,10 @@ enum { MAX_FIELDS = 10 };
       RECORD_RESOURCE)                                                                             \
     X("--object", "TEXT", "in the daemon's name of the object, in any case", WITHIN, NULL,         \
       RECORD_OBJECT_NAME)                                                                          \
-    X("--decision", "WORD", "allow, deny or would-deny (permissive mode)", DECISION, decisions,    \
-      RECORD_DECISION)                                                                             \
+    X("--decision", "WORD",                                                                        \
+      "allow (a call that was allowed, as report counts them), deny or would-deny (permissive "    \
+      "mode)",                                                                                     \
+      DECISION, decisions, RECORD_DECISION)                                                        \
     X("--reason", "WORD", "as miguard-audit-record(5) lists them", ANY_CASE, reasons,              \
       RECORD_REASON)                                                                               \
     X("--component", "NAME", "this component differed: euid, groups, cap-effective ...",           \
@@ -141,7 +149,21 @@ enum { MAX_FIELDS = 10 };
       RECORD_EVENT_ID)                                                                             \
     X("--sequence", "N[-M]", "the number in the log", RANGE, NULL, RECORD_SEQUENCE)                \
     X("--text", "WORD", "anywhere in the texts of the record, in any case", TEXT, NULL,            \
-      RECORD_FIELD_COUNT)
+      RECORD_FIELD_COUNT)                                                                          \
+    X("--no-starts", NULL,                                                                         \
+      "without the records of processes that start and stop: audit-start, audit-stop and "         \
+      "policy-load",                                                                               \
+      NO_STARTS, NULL, RECORD_ACTION)                                                              \
+    X("--saved", "NAME", "the saved query of this name (miguard audit queries) holds", SAVED,      \
+      NULL, RECORD_FIELD_COUNT)                                                                    \
+    X("--not", NULL,                                                                               \
+      "the condition behind it must not hold, also where the record lacks the "                    \
+      "field",                                                                                     \
+      NOT, NULL, RECORD_FIELD_COUNT)                                                               \
+    X("--or", NULL,                                                                                \
+      "begins another set of conditions: a record matches when one of the sets does, as -o of "    \
+      "find",                                                                                      \
+      OR, NULL, RECORD_FIELD_COUNT)
 
 /* One row of QUERY_OPTION_MAP, as matching needs it. */
 static const struct option {
@@ -183,6 +205,11 @@ static const struct option *find_option(const char *name)
     return NULL;
 }
 
+static bool takes_no_value(const struct option *option)
+{
+    return option->kind == KIND_NO_STARTS || option->kind == KIND_NOT || option->kind == KIND_OR;
+}
+
 /* NULL as well for an unknown option. */
 const char *const *query_words(const char *option)
 {
@@ -211,15 +238,27 @@ struct value {
     char *literal;            /* as it must stand in a line, quotes and all; NULL: not known */
     char id_literal[16];      /* or so, for a name that may be missing; "": not so */
     bool is_id;               /* of a person: the digits of an id */
+    bool negated;             /* it must not hold */
+    struct query *saved;      /* owned */
     char *unescaped;          /* for strings with escapes, when text is looked for in them */
     char *cut[CUTS];          /* text as records have it where it is too long; NULL: it is not */
     size_t length;            /* of text */
     char text[];
 };
 
-struct query {
-    int64_t now;                   /* of all words, so that they agree with one another */
+/* Conditions that must all hold. */
+struct clause {
+    struct clause *next;           /* another set */
     struct value *values[OPTIONS]; /* alternatives; NULL: nothing is asked */
+    bool asked;
+};
+
+struct query {
+    int64_t now; /* of all words, so that they agree with one another */
+    struct clause first;
+    struct clause *last;
+    bool negate; /* --not was the last */
+    bool is_saved;
 };
 
 /* The clock is read once: "2h" and "today" in one query mean the same now. */
@@ -229,6 +268,7 @@ struct query *query_new(void)
 
     if (query != NULL) {
         query->now = audit_now();
+        query->last = &query->first;
     }
     return query;
 }
@@ -236,6 +276,7 @@ struct query *query_new(void)
 /* One alternative, not those behind it. */
 static void free_value(struct value *value)
 {
+    query_free(value->saved);
     base_free(value->literal);
     for (size_t i = 0; i < CUTS; i++) {
         base_free(value->cut[i]);
@@ -245,14 +286,27 @@ static void free_value(struct value *value)
 }
 
 /* Each option has a chain of values of its own. */
+static void free_values(struct clause *clause)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        while (clause->values[i] != NULL) {
+            struct value *next = clause->values[i]->next;
+            free_value(clause->values[i]);
+            clause->values[i] = next;
+        }
+    }
+}
+
+/* The first set is part of the query. */
 void query_free(struct query *query)
 {
-    for (size_t i = 0; query != NULL && i < OPTIONS; i++) {
-        while (query->values[i] != NULL) {
-            struct value *next = query->values[i]->next;
-            free_value(query->values[i]);
-            query->values[i] = next;
+    for (struct clause *clause = query == NULL ? NULL : &query->first; clause != NULL;) {
+        struct clause *next = clause->next;
+        free_values(clause);
+        if (clause != &query->first) {
+            base_free(clause);
         }
+        clause = next;
     }
     base_free(query);
 }
@@ -496,16 +550,99 @@ static bool prepare(const struct option *option, struct value *value)
     return option->kind != KIND_PERSON || value->is_id || prepare_name(option, value);
 }
 
+/* What is saved has the same now, and names no other: there is no end to look for. */
+static enum miguard_status read_saved(const struct query *query, const char *name,
+                                      struct query **ret_saved, struct miguard_error *reterr)
+{
+    if (query->is_saved) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query",
+                         "%s: a saved query cannot name another one", name);
+    }
+    struct query *saved = query_new();
+    if (saved == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "query", NULL);
+    }
+    saved->now = query->now;
+    saved->is_saved = true;
+    enum miguard_status status = saved_read(name, saved, reterr);
+    if (status == MIGUARD_OK) {
+        *ret_saved = saved;
+    } else {
+        query_free(saved);
+    }
+    return status;
+}
+
+/* --not twice would be nothing, and is a slip. */
+static enum miguard_status add_not(struct query *query, struct miguard_error *reterr)
+{
+    if (query->negate) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query",
+                         "--not needs a condition behind it");
+    }
+    query->negate = true;
+    return MIGUARD_OK;
+}
+
+/* An empty set would match everything. */
+static enum miguard_status add_or(struct query *query, struct miguard_error *reterr)
+{
+    enum miguard_status status = query_end(query, reterr);
+
+    if (status != MIGUARD_OK || !query->last->asked) {
+        return status != MIGUARD_OK
+                   ? status
+                   : error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query",
+                               "--or needs a condition before it and one behind it");
+    }
+    struct clause *added = base_alloc(1, sizeof(*added));
+    if (added == NULL) {
+        return error_set(reterr, MIGUARD_NO_MEMORY, 0, "query", NULL);
+    }
+    query->last->next = added;
+    query->last = added;
+    return MIGUARD_OK;
+}
+
+enum miguard_status query_end(const struct query *query, struct miguard_error *reterr)
+{
+    if (query->negate) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query",
+                         "--not needs a condition behind it");
+    }
+    if (query->last != &query->first && !query->last->asked) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query",
+                         "--or needs a condition before it and one behind it");
+    }
+    return MIGUARD_OK;
+}
+
+/* It belongs to the set that was begun last. */
+static void add_value(struct query *query, const struct option *option, struct value *value)
+{
+    struct value **first = &query->last->values[option - options];
+
+    value->negated = query->negate;
+    value->next = *first;
+    *first = value;
+    query->last->asked = true;
+    query->negate = false;
+}
+
 /* Reading before preparing: a wrong value costs no look-up in the directory. */
 enum miguard_status query_add(struct query *query, const char *option, const char *value,
                               struct miguard_error *reterr)
 {
     const struct option *found = find_option(option);
 
-    if (found == NULL || value == NULL) {
+    if (found == NULL || (value == NULL) != takes_no_value(found)) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "query", "%s is not a condition",
                          option);
     }
+    if (found->kind == KIND_NOT || found->kind == KIND_OR) {
+        return found->kind == KIND_NOT ? add_not(query, reterr) : add_or(query, reterr);
+    }
+    value = value == NULL ? "-" : value;
     size_t length = strlen(value);
     /* As records have it, where invalid UTF-8 is U+FFFD. */
     size_t most = 3 * length;
@@ -523,8 +660,13 @@ enum miguard_status query_add(struct query *query, const char *option, const cha
         free_value(added);
         return error_set(reterr, MIGUARD_NO_MEMORY, 0, "query", NULL);
     }
-    added->next = query->values[found - options];
-    query->values[found - options] = added;
+    enum miguard_status status =
+        found->kind == KIND_SAVED ? read_saved(query, value, &added->saved, reterr) : MIGUARD_OK;
+    if (status != MIGUARD_OK) {
+        free_value(added);
+        return status;
+    }
+    add_value(query, found, added);
     return MIGUARD_OK;
 }
 
@@ -648,16 +790,27 @@ static bool component_matches(const struct value *value, const struct record *re
     return false;
 }
 
-/* A call that permissive mode let pass has decision "allow" and would_deny "true": it is found by
- * both words. */
+/* As a report counts: a call that permissive mode let pass is not among those that were allowed,
+ * nor is a record of the log about itself, which is no call. A word that this version does not know
+ * stands for itself. */
 static bool decision_matches(const struct value *value, const struct record *record)
 {
     char decision[16];
 
     record_text(record, RECORD_DECISION, decision, sizeof(decision));
-    return glob(value->text, decision, KIND_ANY_CASE) ||
-           (glob(value->text, decisions[2], KIND_ANY_CASE) &&
-            record_is(record, RECORD_WOULD_DENY, "true"));
+    if (record_is(record, RECORD_WOULD_DENY, "true")) {
+        return glob(value->text, decisions[2], KIND_ANY_CASE);
+    }
+    return glob(value->text, decision, KIND_ANY_CASE) &&
+           (strcmp(decision, "allow") != 0 || export_is_decision(record));
+}
+
+/* What each process writes that opens a log. */
+static bool is_start(const struct record *record)
+{
+    return record_is(record, RECORD_ACTION, "audit-start") ||
+           record_is(record, RECORD_ACTION, "audit-stop") ||
+           record_is(record, RECORD_ACTION, "policy-load");
 }
 
 /* By value, so that zeros before it do not matter. */
@@ -808,24 +961,52 @@ static bool value_matches(const struct option *option, const struct value *value
         return within_matches(option, value, record);
     case KIND_PERSON:
         return person_matches(option, value, record);
+    case KIND_NO_STARTS:
+        return !is_start(record);
+    case KIND_SAVED:
+        return query_matches(value->saved, record);
     default:
         return fields_match(option, value, record);
     }
 }
 
-/* All options that were given, and of each one alternative. */
-bool query_matches(const struct query *query, const struct record *record)
+/* One alternative, where there is one that is not negated; and not one of those that are. */
+static bool option_matches(const struct option *option, const struct value *value,
+                           const struct record *record)
+{
+    bool asked = false, found = false;
+
+    for (; value != NULL; value = value->next) {
+        asked = asked || !value->negated;
+        if ((value->negated || !found) && value_matches(option, value, record)) {
+            if (value->negated) {
+                return false;
+            }
+            found = true;
+        }
+    }
+    return found || !asked;
+}
+
+/* All options that were given. */
+static bool clause_matches(const struct clause *clause, const struct record *record)
 {
     for (size_t i = 0; i < OPTIONS; i++) {
-        const struct value *value = query->values[i];
-        while (value != NULL && !value_matches(&options[i], value, record)) {
-            value = value->next;
-        }
-        if (value == NULL && query->values[i] != NULL) {
+        if (clause->values[i] != NULL && !option_matches(&options[i], clause->values[i], record)) {
             return false;
         }
     }
     return true;
+}
+
+bool query_matches(const struct query *query, const struct record *record)
+{
+    for (const struct clause *clause = &query->first; clause != NULL; clause = clause->next) {
+        if (clause_matches(clause, record)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Each once. */
@@ -853,28 +1034,51 @@ static void want_option(const struct option *option, struct record_fields_wanted
             want(wanted, RECORD_HOST);
         }
     }
-    if (option->kind == KIND_DECISION) {
+    if (option->kind == KIND_DECISION) { /* export_is_decision() */
         want(wanted, RECORD_WOULD_DENY);
+        want(wanted, RECORD_ACTION);
+        want(wanted, RECORD_OPERATION);
+    }
+}
+
+static void want_query(const struct query *query, struct record_fields_wanted *wanted)
+{
+    for (const struct clause *clause = &query->first; clause != NULL; clause = clause->next) {
+        for (size_t i = 0; i < OPTIONS; i++) {
+            const struct value *value = clause->values[i];
+            if (value != NULL) {
+                want_option(&options[i], wanted);
+            }
+            for (; value != NULL && value->saved != NULL; value = value->next) {
+                want_query(value->saved, wanted);
+            }
+        }
     }
 }
 
 void query_fields(const struct query *query, struct record_fields_wanted *ret_wanted)
 {
     ret_wanted->count = 0;
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if (query->values[i] != NULL) {
-            want_option(&options[i], ret_wanted);
-        }
-    }
+    want_query(query, ret_wanted);
 }
 
-/* The alternatives of one option together. */
+/* The alternatives of one option together. What is negated bounds nothing: it leaves out a part of
+ * what the others hold. */
 static void bound_option(const struct option *option, const struct value *values,
                          struct narrow_bounds *bounds)
 {
     struct narrow_bounds all = {.first = UINT64_MAX, .start = INT64_MAX, .end = INT64_MIN};
 
+    while (values != NULL && values->negated) {
+        values = values->next;
+    }
+    if (values == NULL) {
+        return;
+    }
     for (const struct value *value = values; value != NULL; value = value->next) {
+        if (value->negated) {
+            continue;
+        }
         all.first = value->lowest < all.first ? value->lowest : all.first;
         all.last = value->highest > all.last ? value->highest : all.last;
         all.start = value->first < all.start ? value->first : all.start;
@@ -890,12 +1094,45 @@ static void bound_option(const struct option *option, const struct value *values
     }
 }
 
-void query_bounds(const struct query *query, struct narrow_bounds *ret_bounds)
+/* Of a saved query there are bounds when it is the one that is asked for; else none are needed. */
+static void bound_saved(const struct value *value, struct narrow_bounds *bounds)
+{
+    struct narrow_bounds saved;
+
+    if (value == NULL || value->next != NULL || value->negated) {
+        return;
+    }
+    query_bounds(value->saved, &saved);
+    bounds->first = saved.first > bounds->first ? saved.first : bounds->first;
+    bounds->last = saved.last < bounds->last ? saved.last : bounds->last;
+    bounds->start = saved.start > bounds->start ? saved.start : bounds->start;
+    bounds->end = saved.end < bounds->end ? saved.end : bounds->end;
+}
+
+static void bound_clause(const struct clause *clause, struct narrow_bounds *ret_bounds)
 {
     *ret_bounds = narrow_all;
     for (size_t i = 0; i < OPTIONS; i++) {
-        if (query->values[i] != NULL) {
-            bound_option(&options[i], query->values[i], ret_bounds);
+        bound_option(&options[i], clause->values[i], ret_bounds);
+    }
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (options[i].kind == KIND_SAVED) {
+            bound_saved(clause->values[i], ret_bounds);
         }
+    }
+}
+
+/* From the lowest of all sets to the highest. */
+void query_bounds(const struct query *query, struct narrow_bounds *ret_bounds)
+{
+    struct narrow_bounds bounds;
+
+    bound_clause(&query->first, ret_bounds);
+    for (const struct clause *clause = query->first.next; clause != NULL; clause = clause->next) {
+        bound_clause(clause, &bounds);
+        ret_bounds->first = bounds.first < ret_bounds->first ? bounds.first : ret_bounds->first;
+        ret_bounds->last = bounds.last > ret_bounds->last ? bounds.last : ret_bounds->last;
+        ret_bounds->start = bounds.start < ret_bounds->start ? bounds.start : ret_bounds->start;
+        ret_bounds->end = bounds.end > ret_bounds->end ? bounds.end : ret_bounds->end;
     }
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which records are asked for. A query is a set of conditions that must all hold; several values of
- * one condition are alternatives.
+ * one condition are alternatives. --not negates the condition behind it, and --or begins another
+ * set: a record matches when one of the sets holds. It is the language of find(1), which has "and"
+ * before "or" and needs no quoting. A saved query (saved.h) is one condition, as if in brackets.
  */
 #ifndef TOOLS_REVIEW_QUERY_H
 #define TOOLS_REVIEW_QUERY_H
@@ -18,15 +20,20 @@ struct query *query_new(void);
 /* NULL is allowed. */
 void query_free(struct query *query);
 
-/* option is one of query_options ("--user"), value what was given with it. INVALID_ARGUMENT:
- * reterr's detail says what would be right. Several values of one option are alternatives.
- * NO_MEMORY leaves the query as it was. */
+/* option is one of query_options ("--user"), value what was given with it; NULL for an option
+ * without one. INVALID_ARGUMENT: reterr's detail says what would be right. Several values of one
+ * option are alternatives, and each negated one must not hold. NO_MEMORY leaves the query as it
+ * was. */
 MIGUARD_CHECKED enum miguard_status query_add(struct query *query, const char *option,
                                               const char *value, struct miguard_error *reterr);
 
+/* When all was added: INVALID_ARGUMENT when --not or --or is the last, or --or the first. */
+MIGUARD_CHECKED enum miguard_status query_end(const struct query *query,
+                                              struct miguard_error *reterr);
+
 /* What there is to ask for; the last one has no name. */
 struct query_option {
-    const char *name, *value, *help; /* "--user", "GLOB", a sentence for --help */
+    const char *name, *value, *help; /* "--user", "GLOB" or NULL, a sentence for --help */
     const char *const *words;        /* a list, ended with NULL; NULL: any value */
     bool others;                     /* the list is not closed: there are other values */
 };
