@@ -76,6 +76,9 @@ expected_files() {
     for policy in policy/*.yaml; do
         echo "./share/miguard/$policy"
     done
+    for rule in policy/sigma/*.yml; do
+        echo "./share/miguard/${rule#policy/}"
+    done
     echo ./share/bash-completion/completions/miguard
     echo ./share/zsh/site-functions/_miguard
     echo ./share/fish/vendor_completions.d/miguard.fish

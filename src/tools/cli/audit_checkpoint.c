@@ -84,14 +84,15 @@ static bool get_chains(json_t *chains, struct checkpoint *ret_before)
 /* The marks on the heap, and the chains in *ret_before. NULL when json is not a checkpoint (or
  * memory ran out, which jansson does not distinguish): the caller refuses it in both cases, since a
  * part of it would skip records. */
-static struct read_mark *get_marks(json_t *json, size_t *ret_count, struct checkpoint *ret_before)
+static struct read_mark *get_marks(const json_t *json, size_t *ret_count,
+                                   struct checkpoint *ret_before)
 {
     json_t *files = NULL, *item = NULL, *chains = NULL;
     json_int_t version = 0;
     size_t i = 0;
 
-    if (json_unpack(json, "{s:I, s:o, s?o!}", "miguard-checkpoint", &version, "files", &files,
-                    "chains", &chains) != 0 ||
+    if (json_unpack((json_t *)json, "{s:I, s:o, s?o!}", "miguard-checkpoint", &version, "files",
+                    &files, "chains", &chains) != 0 ||
         version < 1 || version > VERSION || !json_is_array(files) ||
         !get_chains(chains, ret_before)) {
         return NULL;
@@ -192,6 +193,36 @@ int checkpoint_load(const char *path, struct log_reader *reader, struct checkpoi
     resume(reader, marks, count);
     free(marks);
     return CLI_YES;
+}
+
+bool checkpoint_take(const json_t *json, struct log_reader *reader, struct checkpoint *ret_before)
+{
+    size_t count = 0;
+    struct read_mark *marks = json == NULL ? NULL : get_marks(json, &count, ret_before);
+
+    if (marks != NULL) {
+        resume(reader, marks, count);
+    }
+    free(marks);
+    return marks != NULL;
+}
+
+int checkpoint_refuse(const char *path)
+{
+    const json_error_t error = {0};
+
+    return no_checkpoint(path, &error);
+}
+
+int checkpoint_load_file(const char *path, json_t **ret_json)
+{
+    json_error_t error;
+    int status = load_json(path, ret_json, &error);
+
+    if (status == CLI_YES && *ret_json == NULL) {
+        return no_checkpoint(path, &error);
+    }
+    return status == CLI_NO ? CLI_YES : status;
 }
 
 /* ---- saving -----------------------------------------------------------------------------------
@@ -303,6 +334,16 @@ static int save_json(const char *path, json_t *json)
     free(temporary);
     free(text);
     return status;
+}
+
+json_t *checkpoint_json(const struct log_reader *reader, const struct checkpoint *checkpoint)
+{
+    return marks_json(reader, checkpoint);
+}
+
+int checkpoint_save_file(const char *path, json_t *json)
+{
+    return save_json(path, json);
 }
 
 /* marks_json() gives NULL without memory, which save_json() reports. */

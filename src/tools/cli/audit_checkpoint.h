@@ -9,6 +9,8 @@
 #ifndef TOOLS_CLI_AUDIT_CHECKPOINT_H
 #define TOOLS_CLI_AUDIT_CHECKPOINT_H
 
+#include <jansson.h>
+
 #include "audit/file/family.h"
 #include "tools/review/read.h"
 
@@ -50,6 +52,19 @@ int checkpoint_load(const char *path, struct log_reader *reader, struct checkpoi
  * one. CLI_YES, or CLI_UNABLE after a message; the old one is then as it was. */
 int checkpoint_save(const char *path, const struct log_reader *reader,
                     const struct checkpoint *checkpoint);
+
+/* The same as a part of another file, for a command that keeps more than its place: json is what
+ * checkpoint_json() gave. read_keep_marks() must have been called. False: it is no checkpoint. */
+bool checkpoint_take(const json_t *json, struct log_reader *reader, struct checkpoint *ret_before);
+/* A new reference, or NULL out of memory. */
+json_t *checkpoint_json(const struct log_reader *reader, const struct checkpoint *checkpoint);
+/* Reads such a file: CLI_YES with *ret_json (NULL: no such file), or CLI_UNABLE after a message.
+ */
+int checkpoint_load_file(const char *path, json_t **ret_json);
+/* Takes over json and replaces the file as a whole. CLI_YES, or CLI_UNABLE after a message. */
+int checkpoint_save_file(const char *path, json_t *json);
+/* Says that the file is no checkpoint; CLI_UNABLE. */
+int checkpoint_refuse(const char *path);
 
 /* The same for one place, where miguard audit follow stopped. Without a file *ret_place is left as
  * it was. */

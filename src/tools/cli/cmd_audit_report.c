@@ -4,20 +4,17 @@
  *
  * sum_up() adds every matching record to the report (take_facts() in the threads that read, add()
  * in the order of the records; it is bounded in memory), write_out() renders it in the form that
- * was asked for, and replace() puts a page into its file.
+ * was asked for, and replace_file() puts a page into its file.
  *
  * A page for --html is one file without script or network, made to be sent or kept. It is readable
  * by its owner alone, since it holds names of users and what they were refused.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "audit/encode.h"
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/replace_file.h"
 #include "tools/review/html.h"
 
 enum report_format { REPORT_TEXT, REPORT_JSON };
@@ -69,63 +66,6 @@ static int add(void *context, const struct record *line, const struct read_place
                : complain(CLI_UNABLE, "out of memory");
 }
 
-/* ---- writing a file --------------------------------------------------------------------------*/
-
-/* The message of a file that cannot be written; strerrordesc_np(3) does not depend on the
- * locale. */
-static int failed(const char *path, const char *what)
-{
-    return complain(CLI_UNABLE, "%s: cannot be %s: %s", path, what, strerrordesc_np(errno));
-}
-
-/* write(2) may write less than it was given, and may be interrupted. */
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            errno = written == 0 ? ENOSPC : errno;
-            return false;
-        }
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return true;
-}
-
-/* Beside the file and then in its place: who reads it sees the old page or the new one, and a full
- * disk destroys none. mkstemp() makes it readable by its owner alone, as audit data should be. */
-static int replace(const char *path, const struct text *page)
-{
-    struct stat found;
-    char *name = NULL;
-
-    if (lstat(path, &found) == 0 && !S_ISREG(found.st_mode)) {
-        return complain(CLI_UNABLE, "%s: not a regular file; use --html - for standard output",
-                        path);
-    }
-    if (asprintf(&name, "%s.XXXXXX", path) < 0) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    int status = CLI_YES, fd = mkstemp(name);
-    if (fd < 0) {
-        status = failed(path, "written");
-        free(name);
-        return status;
-    }
-    bool written = write_all(fd, page->data, page->length) && fsync(fd) == 0;
-    written = close(fd) == 0 && written;
-    if (!written || rename(name, path) != 0) {
-        status = failed(path, written ? "replaced" : "written");
-        (void)unlink(name);
-    }
-    free(name);
-    return status;
-}
-
 /* In the form that was asked for, to stdout or into the file of --html. The whole text is made
  * before any of it is written: out of memory leaves no half of a report. CLI_YES, or CLI_UNABLE
  * after a message. */
@@ -146,7 +86,7 @@ static int write_out(const struct request *request)
     if (text.failed) {
         status = complain(CLI_UNABLE, "out of memory");
     } else if (request->html != NULL && strcmp(request->html, "-") != 0) {
-        status = replace(request->html, &text);
+        status = replace_file(request->html, &text, 0600);
     } else {
         status = review_print(text.data, text.length);
     }
