@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A local GetInstance through the embedded host: unguarded, guarded, guarded without CAP_SETPCAP,
- * and guarded and gated. Each side is a process of its own, since no gate can be opened again and a
- * permitted set does not grow; they are asked in turn, round by round.
+ * and guarded and gated; and the same through a host that is not ours and works as the open peer
+ * does (support/foreign_host.h). Each side is a process of its own, since no gate can be opened
+ * again and a permitted set does not grow; they are asked in turn, round by round.
  */
 #include <linux/capability.h>
 #include <pthread.h>
@@ -18,9 +19,10 @@
 #include "miguard/gate.h"
 #include "miguard/host.h"
 #include "support/log.h"
+#include "support/nested.h"
 
 enum { ROUNDS = 41, LOCAL_CALLS = 60 };
-enum { GUARDED, NO_SETPCAP, GATED };
+enum { GUARDED, NO_SETPCAP, GATED, FOREIGN, FOREIGN_GUARDED };
 
 static const struct bench_row local_rows[] = {
     [GUARDED] = {.name = "local.guarded",
@@ -43,6 +45,21 @@ static const struct bench_row local_rows[] = {
                .unit = "ns",
                .leaves_out = "a change of identity between two calls, after which the check is "
                              "fresh once"},
+    [FOREIGN] = {.name = "local.foreign",
+                 .goal = 1,
+                 .first = "a local GetInstance in the embedded host, guarded and gated",
+                 .second = "the same in a host like the open peer, unguarded",
+                 .unit = "ns",
+                 .leaves_out = "a host without a gate, whose calls cost what local.guarded says; "
+                               "that the other host is a test's: it has the peer's threads and "
+                               "acknowledgements, not its sockets and serialization, which cost "
+                               "more"},
+    [FOREIGN_GUARDED] = {.name = "local.foreign-guarded",
+                         .goal = BENCH_NO_GOAL,
+                         .first = "a local GetInstance in a host like the open peer, guarded",
+                         .second = "the same, unguarded",
+                         .unit = "ns",
+                         .leaves_out = "the provider's work; sockets and serialization, as above"},
 };
 
 /* ---- a provider that calls another through its local session --------------------------------- */
@@ -114,7 +131,16 @@ static MI_Instance *named(MI_Session *session, const char *class_name)
 
 /* ---- the sides ------------------------------------------------------------------------------- */
 
-enum side_kind { SIDE_UNGUARDED, SIDE_GUARDED, SIDE_NO_SETPCAP, SIDE_GATED, SIDES };
+enum side_kind {
+    SIDE_UNGUARDED,
+    SIDE_GUARDED,
+    SIDE_NO_SETPCAP,
+    SIDE_GATED,
+    SIDE_NESTED, /* guarded and gated, with the provider of the next two */
+    SIDE_FOREIGN,
+    SIDE_FOREIGN_GUARDED,
+    SIDES
+};
 
 /* A round for each byte that comes in; its figure goes out. */
 struct side {
@@ -149,6 +175,70 @@ static void close_gate(void)
     }
 }
 
+static void answer_rounds(const struct side *side, void (*round)(void *), void *data)
+{
+    char byte;
+
+    while (read(side->ask[0], &byte, 1) == 1) {
+        round(data);
+        if (write(side->answer[1], &local_ns, sizeof(local_ns)) != sizeof(local_ns)) {
+            break;
+        }
+    }
+}
+
+/* The front provider of support/nested.h: local requests to a provider of another agent. */
+static void ask_back(MI_Context *context)
+{
+    MI_Session session = MI_SESSION_NULL;
+    MI_Result result = MI_Context_GetLocalSession(context, &session);
+    double start = nanoseconds();
+
+    for (int i = 0; i < LOCAL_CALLS && result == MI_RESULT_OK; i++) {
+        MI_Operation operation = MI_OPERATION_NULL;
+        nested_start(context, &session, "L_Back", false, 0, NULL, &operation);
+        result = nested_finish(&operation, NULL, NULL);
+    }
+    local_ns = result == MI_RESULT_OK ? (nanoseconds() - start) / LOCAL_CALLS : -1;
+    MI_Context_PostResult(context, result);
+}
+
+static void ask_front(void *host)
+{
+    if (hosts_ask(host, &nested_ask, NULL, 0) != MI_RESULT_OK) {
+        local_ns = -1;
+    }
+}
+
+static void serve_nested(const struct side *side)
+{
+    const struct host_kind *kind =
+        &host_kinds[side->kind == SIDE_NESTED ? HOST_EMBEDDED : HOST_FOREIGN];
+    struct running_host host;
+
+    nested_front = ask_back;
+    if (side->kind == SIDE_NESTED) {
+        close_gate();
+    }
+    if (!kind->start(&host, nested_modules, NESTED_MODULES,
+                     side->kind == SIDE_FOREIGN ? NULL : miguard_wrap_module)) {
+        abort();
+    }
+    answer_rounds(side, ask_front, &host);
+    kind->stop(&host);
+}
+
+struct asked {
+    MI_Session session;
+    MI_Instance *front;
+};
+
+static void ask_own_front(void *data)
+{
+    struct asked *asked = data;
+    (void)get(&asked->session, asked->front);
+}
+
 /* On a thread other than the first, as the threads of a host's pool are. */
 static void *serve(void *data)
 {
@@ -156,9 +246,12 @@ static void *serve(void *data)
     struct miguard_host_options options = {
         .wrap = side->kind == SIDE_UNGUARDED ? NULL : miguard_wrap_module};
     struct miguard_host *host = NULL;
-    MI_Session session;
-    char byte;
+    struct asked asked;
 
+    if (side->kind >= SIDE_NESTED) {
+        serve_nested(side);
+        return NULL;
+    }
     if (side->kind == SIDE_NO_SETPCAP) {
         give_up_setpcap();
     } else if (side->kind == SIDE_GATED) {
@@ -166,17 +259,12 @@ static void *serve(void *data)
     }
     if (miguard_host_new(&options, &host, NULL) != MIGUARD_OK ||
         miguard_host_add(host, module_main, "*", NULL) != MIGUARD_OK ||
-        miguard_host_session(host, &session, NULL) != MIGUARD_OK) {
+        miguard_host_session(host, &asked.session, NULL) != MIGUARD_OK) {
         abort();
     }
-    MI_Instance *front = named(&session, "Front");
-    back_name = named(&session, "Back");
-    while (read(side->ask[0], &byte, 1) == 1) {
-        (void)get(&session, front);
-        if (write(side->answer[1], &local_ns, sizeof(local_ns)) != sizeof(local_ns)) {
-            break;
-        }
-    }
+    asked.front = named(&asked.session, "Front");
+    back_name = named(&asked.session, "Back");
+    answer_rounds(side, ask_own_front, &asked);
     return NULL;
 }
 
@@ -244,6 +332,9 @@ static void run_local(void)
             bench_pair(&local_rows[GUARDED], figures[SIDE_GUARDED], figures[SIDE_UNGUARDED]);
             bench_pair(&local_rows[NO_SETPCAP], figures[SIDE_NO_SETPCAP], figures[SIDE_GUARDED]);
             bench_pair(&local_rows[GATED], figures[SIDE_GATED], figures[SIDE_GUARDED]);
+            bench_pair(&local_rows[FOREIGN], figures[SIDE_NESTED], figures[SIDE_FOREIGN]);
+            bench_pair(&local_rows[FOREIGN_GUARDED], figures[SIDE_FOREIGN_GUARDED],
+                       figures[SIDE_FOREIGN]);
         }
     }
     end_sides(sides);
