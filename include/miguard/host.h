@@ -34,7 +34,17 @@ struct miguard_host_options {
      * without answering it. 0 means 10,000.
      */
     unsigned load_timeout_ms;
+    /*
+     * Milliseconds after its last request after which the provider of a class is unloaded; its next
+     * request loads it again. 0 means 90,000, MIGUARD_HOST_KEEP_LOADED never. A provider prevents
+     * it by MI_Context_RefuseUnload(). Unload runs on a thread that the first successful
+     * miguard_host_load() or miguard_host_add() starts, with all signals blocked and the
+     * credentials of its caller. Modules stay loaded and mapped.
+     */
+    unsigned idle_unload_ms;
 };
+
+#define MIGUARD_HOST_KEEP_LOADED UINT32_MAX
 
 /*
  * Limits. The first three are of the process, whatever the number of hosts. Where one is reached

@@ -637,9 +637,10 @@ static MI_Application application;
 #endif
 
 /* False when it did not work. */
-static inline bool start_host_with(unsigned load_timeout_ms)
+static inline bool start_host_idle(unsigned load_timeout_ms, unsigned idle_unload_ms)
 {
-    struct miguard_host_options options = {.wrap = TEST_WRAP, .load_timeout_ms = load_timeout_ms};
+    struct miguard_host_options options = {
+        .wrap = TEST_WRAP, .load_timeout_ms = load_timeout_ms, .idle_unload_ms = idle_unload_ms};
 
     TEST_PREPARE();
     memset(&hooks, 0, sizeof(hooks));
@@ -648,6 +649,11 @@ static inline bool start_host_with(unsigned load_timeout_ms)
            miguard_host_add(host, test_main, SPACE, NULL) == MIGUARD_OK &&
            miguard_host_session(host, &session, NULL) == MIGUARD_OK &&
            MI_Session_GetApplication(&session, &application) == MI_RESULT_OK;
+}
+
+static inline bool start_host_with(unsigned load_timeout_ms)
+{
+    return start_host_idle(load_timeout_ms, 0);
 }
 
 static inline bool start_host(void)

@@ -203,6 +203,9 @@ void context_unpin(struct context *context)
     }
     struct miguard_host *host = context->host;
     struct operation *operation = context->operation;
+    if (operation != NULL) {
+        provider_leave(context->provider);
+    }
     put_to_rest(context);
     if (operation == NULL) {
         host_release(host);

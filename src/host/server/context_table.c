@@ -137,7 +137,6 @@ static MI_Result set_unload(MI_Context *address, bool refuse)
         return MI_RESULT_INVALID_PARAMETER;
     }
     if (context->provider != NULL && context->kind != CONTEXT_PROVIDER_UNLOAD) {
-        /* Stored, though this host never unloads an idle provider. */
         atomic_store(&context->provider->refuse_unload, refuse);
         result = MI_RESULT_OK;
     }

@@ -140,13 +140,14 @@ void dispatch_step(struct operation *operation, const struct step *step)
     struct visit visit ON_LEAVING(end_visit) = {.operation = operation,
                                                 .outside = dispatch_enter(operation->depth + 1)};
 
-    MI_Result result = provider_ready(provider);
+    MI_Result result = provider_enter(provider);
     if (result != MI_RESULT_OK) {
         fail(operation, result);
         return;
     }
     visit.context = context_new(CONTEXT_REQUEST, provider->module, provider, operation);
     if (visit.context == NULL) {
+        provider_leave(provider);
         fail(operation, MI_RESULT_SERVER_LIMITS_EXCEEDED);
         return;
     }

@@ -20,7 +20,7 @@
 #include "base/pin.h"
 #include "base/process.h"
 
-enum { DEFAULT_LOAD_TIMEOUT_MS = 10000 };
+enum { DEFAULT_LOAD_TIMEOUT_MS = 10000, DEFAULT_IDLE_UNLOAD_MS = 90000 };
 
 /* The caller holds a reference, or a handle that keeps miguard_host_free() waiting. */
 void host_retain(struct miguard_host *host)
@@ -71,9 +71,13 @@ enum miguard_status miguard_host_new(const struct miguard_host_options *options,
     if (host->options.load_timeout_ms == 0) {
         host->options.load_timeout_ms = DEFAULT_LOAD_TIMEOUT_MS;
     }
+    if (host->options.idle_unload_ms == 0) {
+        host->options.idle_unload_ms = DEFAULT_IDLE_UNLOAD_MS;
+    }
     host->epoch = process_epoch();
     pthread_mutex_init(&host->lock, NULL);
     clock_cond_init(&host->changed);
+    clock_cond_init(&host->idle);
     *ret_host = host;
     return MIGUARD_OK;
 }
@@ -155,6 +159,7 @@ static enum miguard_status add_module(struct miguard_host *host, MI_MainFunction
         return status;
     }
     append_module(host, module);
+    idle_start(host);
     return MIGUARD_OK;
 }
 
@@ -262,6 +267,7 @@ void miguard_host_free(struct miguard_host *host)
     }
     end_sessions(host);
     quiesce(host);
+    idle_stop(host);
 
     pthread_mutex_lock(&host->lock);
     host->unloading = true;
@@ -284,6 +290,7 @@ void miguard_host_free(struct miguard_host *host)
         *link = NULL;
         module_free(module);
     }
+    pthread_cond_destroy(&host->idle);
     pthread_cond_destroy(&host->changed);
     pthread_mutex_destroy(&host->lock);
     base_free(host);

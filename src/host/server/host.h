@@ -45,14 +45,15 @@ struct session;
 
 /* ---- modules and their providers (module.c, provider.c) ---------------------------------- */
 
-/* The states of a class provider. IDLE to LOADING to READY or back, or to BROKEN; at the end of the
- * host READY becomes GONE. */
+/* The states of a class provider. IDLE to LOADING to READY or back, or to BROKEN; READY to
+ * UNLOADING to IDLE when it has no requests; at the end of the host READY becomes GONE. */
 enum provider_state {
-    PROVIDER_IDLE,    /* Load has not been called, or failed */
+    PROVIDER_IDLE,    /* Load has not been called, or failed, or was undone */
     PROVIDER_LOADING, /* on the thread in loader */
     PROVIDER_READY,
-    PROVIDER_BROKEN, /* Load did not post in time: its state is unknown */
-    PROVIDER_GONE,   /* unloaded */
+    PROVIDER_UNLOADING, /* for lack of requests, on the thread in loader */
+    PROVIDER_BROKEN,    /* Load or Unload did not post in time: its state is unknown */
+    PROVIDER_GONE,      /* unloaded */
 };
 
 /* One function table of a module: that of a class, or the dynamic one. Lives as long as its
@@ -65,11 +66,13 @@ struct provider {
     /* What Load stored; set before the state becomes READY, and read only after. */
     void *self;
     atomic_int state; /* written under the host's lock */
-    /* Valid while LOADING: a Load that needs its own class must not wait for itself. */
+    /* Valid while LOADING or UNLOADING: one that needs its own class must not wait for itself. */
     pthread_t loader;
-    /* As MI_Context_RefuseUnload set it. It concerns idle unloading only, which this host does not
-     * do. */
+    /* As MI_Context_RefuseUnload set it since Load. It concerns idle unloading only. */
     atomic_bool refuse_unload;
+    /* Requests that were sent to it and whose contexts are not free. Not unloaded while not 0. */
+    _Atomic uint32_t users;
+    _Atomic int64_t last_used;      /* clock_now_ms() at the end of the last one */
     struct provider *loaded_before; /* the host's list, last loaded first */
 };
 
@@ -125,10 +128,28 @@ bool module_serves(const struct module *module, const char *name_space);
 /* The provider of exactly this declaration, or NULL. decl NULL finds the dynamic one. */
 struct provider *module_provider(const struct module *module, const MI_ClassDecl *decl);
 
-/* Calls the provider's Load unless that was done, on this thread; another thread's Load is waited
- * for. OK, the result that Load posted, FAILED when it posts none in time, SERVER_LIMITS_EXCEEDED,
- * or SERVER_IS_SHUTTING_DOWN. A failed Load is tried again by the next request. */
-MI_Result provider_ready(struct provider *provider);
+/* Calls the provider's Load unless that was done, on this thread; another thread's Load or Unload
+ * is waited for. With OK the provider is not unloaded until provider_leave(). Else the result that
+ * Load posted, FAILED when it posts none in time, SERVER_LIMITS_EXCEEDED, or
+ * SERVER_IS_SHUTTING_DOWN. A failed Load is tried again by the next request. */
+MI_Result provider_enter(struct provider *provider);
+
+/* The end of a provider_enter() that succeeded. */
+void provider_leave(struct provider *provider);
+
+/* Unloads the provider if it has had no request since `before` and allows it. False, with the time
+ * of its last request, when it was not unloaded. Only the thread of idle.c calls it. */
+bool provider_unload_idle(struct provider *provider, int64_t before, int64_t *ret_last_used);
+
+/* (idle.c) Starts the thread that unloads providers, unless it runs or is not wanted. A
+ * failure is not reported: nothing depends on it. */
+void idle_start(struct miguard_host *host);
+
+/* A provider was loaded; the caller holds the host's lock. */
+void idle_notice(struct miguard_host *host);
+
+/* Ends the thread, and waits for an Unload that it is in. */
+void idle_stop(struct miguard_host *host);
 
 /* Unloads the provider that was loaded last: reverse order, since a provider may use one that was
  * loaded before it. False when no provider is left. */
@@ -148,7 +169,9 @@ struct miguard_host {
     pthread_cond_t changed;
     /* In the order of loading, which decides where two serve one class. */
     struct module *modules;
-    struct provider *loaded;  /* last loaded first */
+    struct provider *loaded; /* last loaded first */
+    pthread_cond_t idle;     /* for the thread of idle.c: a provider was loaded, or it is to end */
+    bool idle_running, idle_ending;
     struct session *sessions; /* of clients */
     uint64_t references;      /* sessions, and contexts without an operation */
     /* miguard_host_free() has begun to unload: no provider is loaded any more. */
@@ -237,7 +260,7 @@ struct context {
 
 /* A live context, pinned once for the caller, with in_slot set; NULL when out of memory, at
  * MIGUARD_HOST_MAX_CONTEXTS, or in a process whose epoch is not known. operation is pinned for it,
- * or the host retained without one. */
+ * or the host retained without one. That of a request takes over the caller's provider_enter(). */
 struct context *context_new(enum context_kind kind, struct module *module,
                             struct provider *provider, struct operation *operation);
 

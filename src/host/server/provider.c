@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Class providers: Load on the first request, Unload when the host ends.
+ * Class providers: Load on the first request, Unload after some time without one and when the host
+ * ends.
  *
- * provider_ready() is on the way of every request: one atomic load when the provider is READY.
- * Otherwise one thread calls Load, outside the lock, and others wait in await_other(). Load and
- * Unload never run at the same time as another call into the same provider.
+ * provider_enter() is on the way of every request: it counts the request, and then reads the state.
+ * Unloading sets the state, and then reads the count. Each sees the other's write or is seen (both
+ * are in the one order of memory_order_seq_cst), so a provider is never unloaded under a request.
+ * When the provider is not READY one thread calls Load, outside the lock, and others wait in
+ * await_other(). Load and Unload never run at the same time as another call into the same provider.
  */
 #include "base/clock.h"
 #include "host/server/host.h"
@@ -28,6 +31,7 @@ static enum provider_state load(struct provider *provider, MI_Result *ret_result
         *ret_result = MI_RESULT_SERVER_LIMITS_EXCEEDED;
         return PROVIDER_IDLE;
     }
+    atomic_store(&provider->refuse_unload, false);
     provider->ft->Load(&context->self, module->self, &context->base);
     bool posted = context_await(context, module->host->options.load_timeout_ms, ret_result);
     if (posted && *ret_result == MI_RESULT_OK) {
@@ -41,13 +45,14 @@ static enum provider_state load(struct provider *provider, MI_Result *ret_result
     return *ret_result == MI_RESULT_OK ? PROVIDER_READY : PROVIDER_IDLE;
 }
 
-/* Waits while another thread is in Load; the caller holds the host's lock. */
+/* Waits while another thread is in Load or Unload; the caller holds the host's lock. */
 static MI_Result await_other(struct provider *provider)
 {
     struct miguard_host *host = provider->module->host;
     struct timespec deadline = clock_after_ms(host->options.load_timeout_ms);
 
-    while (atomic_load(&provider->state) == PROVIDER_LOADING) {
+    while (atomic_load(&provider->state) == PROVIDER_LOADING ||
+           atomic_load(&provider->state) == PROVIDER_UNLOADING) {
         /* A Load that uses its own class would wait for itself; two that use each other's would
          * wait until the time-out. */
         if (pthread_equal(provider->loader, pthread_self()) ||
@@ -56,6 +61,26 @@ static MI_Result await_other(struct provider *provider)
         }
     }
     return MI_RESULT_OK;
+}
+
+/* The host's list; the caller holds its lock. */
+static void list_loaded(struct provider *provider)
+{
+    struct miguard_host *host = provider->module->host;
+
+    provider->loaded_before = host->loaded;
+    host->loaded = provider;
+    idle_notice(host);
+}
+
+static void unlist_loaded(struct provider *provider)
+{
+    struct provider **link = &provider->module->host->loaded;
+
+    while (*link != provider) {
+        link = &(*link)->loaded_before;
+    }
+    *link = provider->loaded_before;
 }
 
 /* A Load that is running: the state in which end_load() leaves the provider. */
@@ -73,22 +98,18 @@ static void end_load(const struct loading *loading)
     pthread_mutex_lock(&host->lock);
     atomic_store_explicit(&provider->state, (int)loading->state, memory_order_release);
     if (loading->state == PROVIDER_READY) {
-        provider->loaded_before = host->loaded;
-        host->loaded = provider;
+        list_loaded(provider);
     }
     pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
 }
 
 /* `mine` decides under the lock which one thread calls Load. */
-MI_Result provider_ready(struct provider *provider)
+static MI_Result load_or_wait(struct provider *provider)
 {
     struct miguard_host *host = provider->module->host;
     MI_Result result = MI_RESULT_OK;
 
-    if (atomic_load_explicit(&provider->state, memory_order_acquire) == PROVIDER_READY) {
-        return MI_RESULT_OK;
-    }
     pthread_mutex_lock(&host->lock);
     result = await_other(provider);
     int state = atomic_load(&provider->state);
@@ -110,6 +131,28 @@ MI_Result provider_ready(struct provider *provider)
     return result;
 }
 
+/* The count stays up during the Load, too: what was READY for this request stays so. */
+MI_Result provider_enter(struct provider *provider)
+{
+    MI_Result result = MI_RESULT_OK;
+
+    atomic_fetch_add(&provider->users, 1);
+    while (result == MI_RESULT_OK && atomic_load(&provider->state) != PROVIDER_READY) {
+        result = load_or_wait(provider);
+    }
+    if (result != MI_RESULT_OK) {
+        provider_leave(provider);
+    }
+    return result;
+}
+
+/* The time before the count: who sees 0 sees the time. */
+void provider_leave(struct provider *provider)
+{
+    atomic_store_explicit(&provider->last_used, clock_now_ms(), memory_order_relaxed);
+    atomic_fetch_sub(&provider->users, 1);
+}
+
 /* The context of an Unload that was left without a result is closed by ON_LEAVING. */
 static void unload(struct provider *provider)
 {
@@ -129,6 +172,49 @@ static void unload(struct provider *provider)
     if (!context_await(context, module->host->options.load_timeout_ms, &result)) {
         atomic_store(&module->abandoned, true);
     }
+}
+
+/* Takes an idle provider out of use, unless a request or the provider itself prevents it. */
+static bool begin_unload(struct provider *provider, int64_t before, int64_t *ret_last_used)
+{
+    struct miguard_host *host = provider->module->host;
+    bool idle = false;
+
+    pthread_mutex_lock(&host->lock);
+    if (atomic_load(&provider->state) == PROVIDER_READY) {
+        atomic_store(&provider->state, PROVIDER_UNLOADING);
+        provider->loader = pthread_self();
+        bool used = atomic_load(&provider->users) > 0;
+        *ret_last_used = used ? clock_now_ms() : atomic_load(&provider->last_used);
+        idle = !used && *ret_last_used <= before && !atomic_load(&provider->refuse_unload) &&
+               !atomic_load(&provider->module->abandoned);
+        if (idle) {
+            unlist_loaded(provider);
+        } else {
+            atomic_store(&provider->state,
+                         PROVIDER_READY); /* who saw the other waits for the lock */
+        }
+    }
+    pthread_mutex_unlock(&host->lock);
+    return idle;
+}
+
+bool provider_unload_idle(struct provider *provider, int64_t before, int64_t *ret_last_used)
+{
+    struct miguard_host *host = provider->module->host;
+
+    *ret_last_used = before;
+    if (!begin_unload(provider, before, ret_last_used)) {
+        return false;
+    }
+    unload(provider);
+    pthread_mutex_lock(&host->lock);
+    provider->self = NULL;
+    bool unknown = atomic_load(&provider->module->abandoned);
+    atomic_store(&provider->state, unknown ? PROVIDER_BROKEN : PROVIDER_IDLE);
+    pthread_cond_broadcast(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+    return true;
 }
 
 /* Only providers that were READY are in the list. Requests of the one that is unloaded to others
