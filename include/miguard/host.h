@@ -2,9 +2,10 @@
 /*
  * The embedded CIM server: it loads provider modules and serves MI sessions to them, in process.
  *
- * Requests run on the thread that makes them (or, with a result callback, on a thread that it
- * creates), so a provider always runs with the credentials of the caller. The host knows nothing of
- * identities or guards; miguard_host_options.wrap is where a gateway comes in, and
+ * Requests run on the thread that makes them, or on a thread that it creates for them, so a
+ * provider always runs with the credentials of the caller. (The kernel copies all of them but the
+ * keyring of a single thread, thread-keyring(7), which is not there on another.) The host knows
+ * nothing of identities or guards; miguard_host_options.wrap is where a gateway comes in, and
  * miguard_host_set_clients() where who asks does.
  */
 #ifndef MIGUARD_HOST_H
@@ -135,7 +136,8 @@ struct miguard_target;
 struct miguard_host_clients {
     size_t size; /* sizeof(struct miguard_host_clients) of the caller's header */
     /* Who the calling thread is: asked as a provider starts a request, of which it is the client.
-     * NULL: the clients of such requests are not known. */
+     * Where it fails the request is refused with MI_RESULT_ACCESS_DENIED. NULL: the clients of such
+     * requests are not known. */
     enum miguard_status (*thread)(struct miguard_target **ret_client, struct miguard_error *reterr);
     enum miguard_status (*copy)(const struct miguard_target *client,
                                 struct miguard_target **ret_copy, struct miguard_error *reterr);
@@ -177,8 +179,8 @@ miguard_host_session_for(struct miguard_host *host, const struct miguard_target 
  * provider's thread was as it made the request. Behind a guard that is the identity of the session.
  * A provider that did not switch asks as what it is, which is then the identity of the host.
  *
- * Errors: NOT_SUPPORTED (not a live context of the server, a Load or Unload, a session without a
- * client, or who the provider's thread was cannot be read), INVALID_ARGUMENT (ret_target is NULL),
+ * Errors: NOT_SUPPORTED (not a live context of the server, a Load or Unload, or a session without a
+ * client), INVALID_ARGUMENT (ret_target is NULL),
  * and those of copy. *ret_target is NULL on failure. Thread safe.
  */
 MIGUARD_API MIGUARD_CHECKED enum miguard_status

@@ -103,17 +103,18 @@ void operation_destroy(void *object)
     session_release(session);
 }
 
-/* On the thread that makes the request, which for a provider is its client. A thread that cannot be
- * read makes its request all the same: then its client is not known. */
-static struct miguard_target *client_of_thread(const struct session *session)
+/* On the thread that makes the request, which for a provider is its client. One that cannot be read
+ * is refused: its provider would serve a request of which it cannot learn whose it is. */
+static MI_Result take_client(struct operation *operation)
 {
+    const struct session *session = operation->session;
     const struct miguard_host_clients *clients = &session->host->clients;
-    struct miguard_target *client = NULL;
 
     if (!session->local || clients->thread == NULL) {
-        return NULL;
+        return MI_RESULT_OK;
     }
-    return clients->thread(&client, NULL) == MIGUARD_OK ? client : NULL;
+    return clients->thread(&operation->nested_client, NULL) == MIGUARD_OK ? MI_RESULT_OK
+                                                                          : MI_RESULT_ACCESS_DENIED;
 }
 
 /* An operation with everything that cannot fail. Takes over the pin of session. */
@@ -138,7 +139,6 @@ static struct operation *make(const struct operation_start *start, struct sessio
     /* The nesting depth of provider requests: on this thread or through their session. */
     unsigned depth = dispatch_depth();
     operation->depth = depth > session->depth ? depth : session->depth;
-    operation->nested_client = client_of_thread(session);
 
     pthread_mutex_lock(&session->lock);
     session->operation_count++;
@@ -158,8 +158,8 @@ static MI_Result append_started(struct operation *operation)
     return MI_RESULT_OK;
 }
 
-/* What can fail: nesting, options, planning. The results that are known at the start, "accepted"
- * and classes, are queued here. */
+/* What can fail: nesting, the client, options, planning. The results that are known at the start,
+ * "accepted" and classes, are queued here. */
 static MI_Result prepare(struct operation *operation, const struct operation_start *start)
 {
     struct result *classes = NULL;
@@ -167,7 +167,10 @@ static MI_Result prepare(struct operation *operation, const struct operation_sta
     if (operation->depth >= MIGUARD_HOST_MAX_NESTING) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
-    MI_Result result = operation_take_options(operation, start->options);
+    MI_Result result = take_client(operation);
+    if (result == MI_RESULT_OK) {
+        result = operation_take_options(operation, start->options);
+    }
     if (result == MI_RESULT_OK &&
         (start->flags & MI_OPERATIONFLAGS_REPORT_OPERATION_STARTED) != 0) {
         result = append_started(operation);
