@@ -2,7 +2,7 @@
 /*
  * Encodes events as lines of JSON; called by log.c and the log file for each record.
  *
- * audit_encode_body() writes the time, the message, who writes (write_process()), whom the session
+ * audit_encode_body() writes the time, who writes (write_process()), whom the session
  * belongs to, the rule, and the members of miguard (write_miguard()). They need no lock.
  * audit_encode_tail() closes them with the place in the log and the object event, under the lock of
  * the log.
@@ -30,45 +30,6 @@
 
 /* In nanoseconds, the unit of all times of records. */
 enum { SECOND = 1000000000 };
-
-/*
- * event.category and event.type, from what ECS 9 allows together. A decision about a call is access
- * that was allowed or denied; a change of a thread's identity is one of a process, for which ECS
- * knows no denial: whether it came about is in event.outcome. X(NAME, category, type)
- */
-#define ECS_DECISION NULL
-#define ECS_CLASS_MAP(X)                                                                           \
-    X(AUDIT_START, "configuration", "info")                                                        \
-    X(RECORDS_LOST, "configuration", "info")                                                       \
-    X(AUDIT_SEAL, "configuration", "info")                                                         \
-    X(AUDIT_STOP, "configuration", "info")                                                         \
-    X(AUDIT_ROTATE, "configuration", "change")                                                     \
-    X(AUDIT_SPACE, "configuration", "info")                                                        \
-    X(POLICY_LOAD, "configuration", "change")                                                      \
-    X(POLICY_REFUSED, "configuration", "info")                                                     \
-    X(SESSION_OPEN, "api", ECS_DECISION)                                                           \
-    X(SESSION_USE, "api", ECS_DECISION)                                                            \
-    X(SESSION_CLOSE, "api", ECS_DECISION)                                                          \
-    X(CALLBACK, "api", ECS_DECISION)                                                               \
-    X(REAP, "api", "end")                                                                          \
-    X(SWITCH, "process", "change")                                                                 \
-    X(RESTORE, "process", "change")                                                                \
-    X(DROP, "process", "change")                                                                   \
-    X(GATE, "process", "change")                                                                   \
-    X(STATE_SET_ASIDE, "configuration", "change")                                                  \
-    X(MODULE_LOAD, "library", "start")
-
-/* By action. Its size follows from the highest action that has a row, which the assertion
- * compares. */
-static const struct {
-    const char *category, *type;
-} classes[] = {
-#define CLASS_ROW(NAME, category, type) [AUDIT_ACTION_##NAME] = {category, type},
-    ECS_CLASS_MAP(CLASS_ROW)
-#undef CLASS_ROW
-};
-_Static_assert(sizeof(classes) / sizeof(classes[0]) == AUDIT_ACTION_COUNT,
-               "each action has its category");
 
 /* ---- members: their names are those of the table --------------------------------------------- */
 
@@ -187,6 +148,17 @@ static void write_id(struct text *text, enum record_field field, uint64_t id)
     }
 }
 
+/* Of a place in a module, which is a small number: without the zeros before it. */
+static void write_offset(struct text *text, enum record_field field, uint64_t offset)
+{
+    char quoted[HEX_NUMBER + 3] = "\"";
+    if (offset != 0) {
+        hex_put_number(quoted + 1, offset, (unsigned)(67 - __builtin_clzll(offset)) / 4)[0] = '"';
+        write_key(text, field);
+        text_json_raw(text, NULL, quoted);
+    }
+}
+
 /* As "%llu", without a NUL. 20 digits hold any number of 64 bits. */
 static size_t decimal(char digits[20], uint64_t value)
 {
@@ -276,12 +248,24 @@ static void write_named_id(struct text *text, enum record_field object, struct a
     close_object(text);
 }
 
-/* The effective ids of the thread under the names of ECS, and the real and saved ones where they
- * differ from these. The ids for the file system are in miguard.cred only: ECS has no place for
- * them. */
-static void write_current(struct text *text, struct audit_names *names,
-                          const struct miguard_identity *current)
+/* Both are known, and the effective ids are the same: then those of user are those of process, with
+ * their names. */
+static bool same_effective(const struct audit_event *event)
 {
+    return identity_valid(event->bound) && identity_valid(event->current) &&
+           event->bound->uid[IDENTITY_E] == event->current->uid[IDENTITY_E] &&
+           event->bound->gid[IDENTITY_E] == event->current->gid[IDENTITY_E];
+}
+
+/* The effective ids of the thread under the names of ECS, unless they are those of user, and the
+ * real and saved ones where they differ from these. The ids for the file system are in miguard.cred
+ * only: ECS has no place for them. */
+static void write_current(struct text *text, struct audit_names *names,
+                          const struct audit_event *event)
+{
+    const struct miguard_identity *current = event->current;
+    bool same = same_effective(event);
+
     static const enum record_field users[] = {RECORD_CURRENT_REAL_USER_OBJECT,
                                               RECORD_CURRENT_USER_OBJECT,
                                               RECORD_CURRENT_SAVED_USER_OBJECT};
@@ -292,10 +276,10 @@ static void write_current(struct text *text, struct audit_names *names,
 
     user.asked = group.asked = false;
     for (int i = 0; i < IDENTITY_FS; i++) {
-        if (i == IDENTITY_E || current->uid[i] != current->uid[IDENTITY_E]) {
+        if (i == IDENTITY_E ? !same : current->uid[i] != current->uid[IDENTITY_E]) {
             write_named_id(text, users[i], names, &user, current->uid[i], true);
         }
-        if (i == IDENTITY_E || current->gid[i] != current->gid[IDENTITY_E]) {
+        if (i == IDENTITY_E ? !same : current->gid[i] != current->gid[IDENTITY_E]) {
             write_named_id(text, groups[i], names, &group, current->gid[i], false);
         }
     }
@@ -327,11 +311,28 @@ static void write_start(struct text *text, const struct identity_process *proces
     }
 }
 
-/* From "host" to within "process". */
+/* The last part of the path; NULL without one. */
+static const char *process_name(const struct identity_process *process)
+{
+    const char *slash = strrchr(process->executable, '/');
+    return slash != NULL ? slash + 1 : NULL;
+}
+
+/* Readers make it of the path, where that is whole. */
+static void write_process_name(struct text *text, const struct identity_process *process)
+{
+    const char *name = process_name(process);
+
+    if (name != NULL &&
+        !(cut_fits(process->executable, AUDIT_MAX_TEXT) && cut_fits(name, AUDIT_MAX_NAME))) {
+        write_text(text, RECORD_PROCESS_NAME, name, AUDIT_MAX_NAME);
+    }
+}
+
+/* From "host" to within "process", whose entity stands in event.id. */
 static void write_origin(struct text *text, const struct audit_stamp *stamp)
 {
     const struct identity_process *process = stamp->process;
-    const char *slash = strrchr(process->executable, '/');
 
     open_object(text, RECORD_HOST_OBJECT);
     write_text(text, RECORD_HOST, stamp->host_name, AUDIT_MAX_NAME);
@@ -340,22 +341,55 @@ static void write_origin(struct text *text, const struct audit_stamp *stamp)
     close_object(text);
     close_object(text);
     open_object(text, RECORD_OBSERVER_OBJECT);
-    write_word(text, RECORD_OBSERVER_PRODUCT, "miguard");
     write_word(text, RECORD_OBSERVER_VERSION, MIGUARD_VERSION);
     close_object(text);
     open_object(text, RECORD_PROCESS_OBJECT);
     write_number(text, RECORD_PID, (uint64_t)process->pid);
-    write_id(text, RECORD_ENTITY, stamp->entity);
     write_text(text, RECORD_EXECUTABLE, process->executable, AUDIT_MAX_TEXT);
-    write_text(text, RECORD_PROCESS_NAME, slash != NULL ? slash + 1 : NULL, AUDIT_MAX_NAME);
+    write_process_name(text, process);
     write_start(text, process);
 }
 
 /* Kept by stamp.c for the life of the process. */
 void audit_encode_origin(struct text *text, const struct audit_stamp *stamp)
 {
-    text->comma = true; /* the message stands before */
+    text->comma = true; /* the time stands before */
     write_origin(text, stamp);
+}
+
+/* The first thread of a program has the name of its file, and others take it over (execve(2),
+ * clone(2)). Plain, so that a reader takes the same bytes from the JSON of the other. */
+static bool has_usual_name(const struct identity_thread *thread, const char *process)
+{
+    size_t length = strnlen(process != NULL ? process : "", sizeof(thread->name) - 1);
+
+    for (size_t i = 0; i < length; i++) {
+        if (process[i] <= ' ' || process[i] > '~' || process[i] == '"' || process[i] == '\\') {
+            return false;
+        }
+    }
+    return strlen(thread->name) == length && memcmp(thread->name, process, length) == 0;
+}
+
+/* What is absent is as in the process; an empty name: it is not known. */
+static void write_thread(struct text *text, const struct identity_thread *thread,
+                         const struct identity_process *process)
+{
+    bool usual = has_usual_name(thread, process_name(process));
+
+    if (usual && thread->tid == process->pid) {
+        return;
+    }
+    open_object(text, RECORD_THREAD_OBJECT);
+    if (thread->tid != process->pid) {
+        write_number(text, RECORD_TID, (uint64_t)thread->tid);
+    }
+    if (!usual && thread->name[0] == '\0') {
+        write_word(text, RECORD_THREAD_NAME, "");
+    } else if (!usual) {
+        write_text(text, RECORD_THREAD_NAME, thread->name, AUDIT_MAX_NAME);
+    }
+    close_object(text);
 }
 
 /* The part that is the same for all records is copied when it was kept; without memory it is made
@@ -370,12 +404,9 @@ static void write_process(struct text *text, const struct audit_event *event,
     } else {
         write_origin(text, stamp);
     }
-    open_object(text, RECORD_THREAD_OBJECT);
-    write_number(text, RECORD_TID, (uint64_t)thread->tid);
-    write_text(text, RECORD_THREAD_NAME, thread->name, AUDIT_MAX_NAME);
-    close_object(text);
+    write_thread(text, thread, stamp->process);
     if (identity_valid(event->current)) {
-        write_current(text, stamp->names, event->current);
+        write_current(text, stamp->names, event);
     }
     close_object(text);
 }
@@ -427,7 +458,7 @@ static bool open_site(struct text *text, enum record_field object, const void *a
     }
     open_object(text, object);
     write_text(text, object + 1, info.dli_fname, AUDIT_MAX_TEXT);
-    write_id(text, object + 2, (uint64_t)((uintptr_t)address - (uintptr_t)info.dli_fbase));
+    write_offset(text, object + 2, (uint64_t)((uintptr_t)address - (uintptr_t)info.dli_fbase));
     write_text(text, object + 3, info.dli_sname, AUDIT_MAX_TEXT);
     return true;
 }
@@ -508,7 +539,8 @@ static void write_last_switch(struct text *text, const struct audit_last_switch 
     close_object(text);
 }
 
-/* An invalid identity is left out. */
+/* An invalid identity is left out; of the current one that is null beside a bound one, where
+ * nothing means that it is the same. */
 static void make_cred(struct text *text, const struct audit_event *event)
 {
     bool bound = identity_valid(event->bound), current = identity_valid(event->current);
@@ -516,16 +548,19 @@ static void make_cred(struct text *text, const struct audit_event *event)
     open_object(text, RECORD_CRED_OBJECT);
     if (bound) {
         open_object(text, RECORD_CRED_BOUND);
-        record_identity_write(text, event->bound);
+        record_identity_write(text, event->bound, true);
         close_object(text);
     }
-    if (current) {
-        open_object(text, bound ? RECORD_CRED_DIFFERS : RECORD_CRED_CURRENT);
-        if (bound) {
-            record_identity_differs(text, event->bound, event->current);
-        } else {
-            record_identity_write(text, event->current);
-        }
+    if (bound && !current) {
+        write_key(text, RECORD_CRED_CURRENT);
+        text_json_raw(text, NULL, "null");
+    } else if (bound && record_identity_is_other(event->bound, event->current)) {
+        open_object(text, RECORD_CRED_DIFFERS);
+        record_identity_differs(text, event->bound, event->current);
+        close_object(text);
+    } else if (!bound && current) {
+        open_object(text, RECORD_CRED_CURRENT);
+        record_identity_write(text, event->current, false);
         close_object(text);
     }
     close_object(text);
@@ -722,7 +757,6 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     write_keys(text, event->keys);
     write_text(text, RECORD_RESOURCE, event->resource, AUDIT_MAX_TEXT);
     write_text(text, RECORD_OBJECT_NAME, event->object, AUDIT_MAX_NAME);
-    write_word(text, RECORD_DECISION, event->denied ? "deny" : "allow");
     if (event->would_deny) {
         write_key(text, RECORD_WOULD_DENY);
         text_json_boolean(text, NULL, true);
@@ -764,9 +798,6 @@ void audit_encode_body(struct text *text, const struct audit_event *event,
     }
     text_json_open(text, NULL, '{');
     write_time(text, RECORD_TIMESTAMP, audit_now());
-    write_word(text, RECORD_MESSAGE,
-               event->reason != AUDIT_REASON_NONE ? audit_reasons[event->reason].text
-                                                  : audit_actions[event->action].text);
     write_process(text, event, stamp, &thread);
     if (identity_valid(event->bound)) {
         write_user(text, stamp->names, event->bound);
@@ -791,38 +822,16 @@ static void write_chain(struct text *text, const struct audit_place *place)
     close_object(text);
 }
 
-/* ECS wants both as lists, also with one member. */
-static void write_class(struct text *text, const struct audit_event *event)
-{
-    const char *type = classes[event->action].type;
-
-    open_list(text, RECORD_EVENT_CATEGORY);
-    text_json_string(text, NULL, classes[event->action].category);
-    close_list(text);
-    open_list(text, RECORD_EVENT_TYPE);
-    if (type != ECS_DECISION) {
-        text_json_string(text, NULL, type);
-    } else {
-        text_json_string(text, NULL, "access");
-        text_json_string(text, NULL, event->denied ? "denied" : "allowed");
-    }
-    close_list(text);
-}
-
 /* The last object of a record: what depends on its place and, behind it, the hash of all that
  * stands before. */
 static void write_event(struct text *text, const struct audit_event *event, const char *id,
                         const struct audit_place *place)
 {
     open_object(text, RECORD_EVENT_OBJECT);
-    write_class(text, event);
     write_word(text, RECORD_EVENT_ID, id);
     if (place->sequence != 0) {
         write_number(text, RECORD_SEQUENCE, place->sequence);
     }
-    write_word(text, RECORD_CODE,
-               event->denied ? audit_actions[event->action].refused
-                             : audit_actions[event->action].allowed);
     write_word(text, RECORD_ACTION, audit_actions[event->action].name);
     write_word(text, RECORD_OUTCOME, event->denied ? "failure" : "success");
     write_word(text, RECORD_REASON, audit_reasons[event->reason].name);
@@ -836,9 +845,11 @@ void audit_encode_tail(struct text *text, const struct audit_event *event, const
                        const struct audit_place *place)
 {
     text->comma = true; /* the body stands before */
-    open_object(text, RECORD_REPEAT_OBJECT);
-    write_number(text, RECORD_REPEATS, place->repeats);
-    close_object(text);
+    if (place->repeats > 1) {
+        open_object(text, RECORD_REPEAT_OBJECT);
+        write_number(text, RECORD_REPEATS, place->repeats);
+        close_object(text);
+    }
     if (place->chain_id != 0) {
         write_chain(text, place);
     }

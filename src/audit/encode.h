@@ -45,7 +45,7 @@ struct audit_place {
 /*
  * One line of JSON without its newline, in ECS 9 names, in two halves:
  *
- *     body  {"@timestamp":...,"message":...,...,"miguard":{...
+ *     body  {"@timestamp":...,"host":...,...,"miguard":{...
  *     tail  ,"repeat":{...},"chain":{...}},"event":{...,"hash":"
  *
  * and then the hash itself and AUDIT_LINE_END. Without a chain the line has no hash and ends

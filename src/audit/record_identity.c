@@ -118,7 +118,9 @@ static void write_members(struct text *text, const struct miguard_identity *iden
 }
 
 /* What a reader takes a component for that is left out. */
-static const struct miguard_identity nothing = {.known = MIGUARD_COMPONENTS_ALL};
+static const struct miguard_identity nothing = {.known = MIGUARD_COMPONENTS_ALL,
+                                                .cap = {[IDENTITY_CAP_BOUNDING] = RECORD_ALL_CAPS},
+                                                .user_namespace = RECORD_FIRST_NAMESPACE};
 
 static bool same_label(const char *a, const char *b)
 {
@@ -154,15 +156,35 @@ static miguard_components different(const struct miguard_identity *a,
     return result;
 }
 
-/* Ids are always written: 0 is root, and no reader should have to know that. */
-void record_identity_write(struct text *text, const struct miguard_identity *identity)
+/* The kinds of ids of which all four are known and the same. */
+static miguard_components alike(const struct miguard_identity *identity)
+{
+    const uint32_t *uid = identity->uid, *gid = identity->gid;
+    bool users = (identity->known & UIDS) == UIDS && uid[0] == uid[1] && uid[0] == uid[2] &&
+                 uid[0] == uid[3];
+    bool groups = (identity->known & GIDS) == GIDS && gid[0] == gid[1] && gid[0] == gid[2] &&
+                  gid[0] == gid[3];
+
+    return (users ? UIDS : 0) | (groups ? GIDS : 0);
+}
+
+/* Ids are written also when they are 0: that is root, and no reader should have to know it. */
+void record_identity_write(struct text *text, const struct miguard_identity *identity, bool is_user)
 {
     miguard_components unknown = MIGUARD_COMPONENTS_ALL & ~identity->known;
+    miguard_components elsewhere = is_user ? alike(identity) : 0;
 
-    write_members(text, identity, (different(identity, &nothing) | UIDS | GIDS) & identity->known);
+    write_members(text, identity,
+                  (different(identity, &nothing) | UIDS | GIDS) & identity->known & ~elsewhere);
     if (unknown != 0) {
         write_unknown(text, unknown);
     }
+}
+
+bool record_identity_is_other(const struct miguard_identity *bound,
+                              const struct miguard_identity *current)
+{
+    return different(current, bound) != 0;
 }
 
 void record_identity_differs(struct text *text, const struct miguard_identity *bound,

@@ -23,9 +23,11 @@
  * Since 2 ecs.version and event.kind, which are always the same, are left out, identities are in
  * the form of audit/record_identity.h, miguard.cred.differs stands for miguard.cred.current where
  * there is a bound identity, and real and saved ids stand in process where they differ from the
- * effective ones. record_expand() makes the form of 1 from it.
+ * effective ones. Since 3 what follows from other members of the record is left out as well: see
+ * model/record_derived.h for what follows from action, outcome and reason, and record_complete() of
+ * the readers for the rest. record_expand() makes the form of 1 from both.
  */
-enum { RECORD_FORMAT_WRITTEN = 2 };
+enum { RECORD_FORMAT_SHORT = 2, RECORD_FORMAT_WRITTEN = 3 };
 #define RECORD_ECS  "{\"version\":\"9.0.0\"}"
 #define RECORD_KIND "\"event\""
 

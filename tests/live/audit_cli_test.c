@@ -517,11 +517,11 @@ END_TEST
  * "next", which goes on behind it. */
 static void make_large(void)
 {
-    const struct generate most = {.seed = 3, .count = 14000};
+    const struct generate most = {.seed = 3, .count = 18000};
     const struct generate next = {.seed = 4,
                                   .count = 300,
-                                  .sequence = 14001,
-                                  .start = GENERATE_START + 14000 * INT64_C(1000000000)};
+                                  .sequence = 18001,
+                                  .start = GENERATE_START + 18000 * INT64_C(1000000000)};
 
     ck_assert(audit_generate("most", &most) && audit_generate("next", &next));
     ck_assert_int_eq(sh("(echo broken; head -n -5 most; echo broken; tail -n 5 most) > log;"
@@ -563,7 +563,7 @@ START_TEST(follow_large)
     expect("grep -c 'log: byte .*: no JSON object' told", 0, "1\n", "");
     expect("grep -c 'no JSON object' told", 0, "2\n", "");
     /* What is rare is looked for in all of it, and the line at its beginning is met then. */
-    child = start_follow("-n 100 --format json --id 0000000000001234-14100 log.1");
+    child = start_follow("-n 100 --format json --id 0000000000001234-18100 log.1");
     wait_until("sed -n 100p next.full | cmp -s - shown");
     end_follow(child);
     expect("grep -c 'log.1:1: no JSON object' told", 0, "1\n", "");

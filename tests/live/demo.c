@@ -25,6 +25,7 @@
 #include "live/demo_gate.h"
 #include "miguard.h"
 #include "miguard/host.h"
+#include "support/record.h"
 
 #define NAMESPACE "root/demo"
 #define MARK      "MIGUARD_DEMO_NAMESPACE"
@@ -398,7 +399,7 @@ static bool read_log(struct log *log, struct outcome *outcome)
 
     clearerr(log->file);
     while (getline(&line, &size, log->file) > 0) {
-        json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        json_t *record = record_json(line, strlen(line));
         sound = sound && json_is_object(record);
         outcome->records++;
         if (strcmp(text_at(record, "miguard", "decision"), "deny") == 0) {

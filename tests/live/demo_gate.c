@@ -14,6 +14,7 @@
 
 #include "miguard.h"
 #include "support/raw.h"
+#include "support/record.h"
 
 enum { STRAY = 65534, PATIENCE = 300 /* times 10 ms */ };
 
@@ -139,7 +140,7 @@ static bool find_record(const char *path, const char *by)
     FILE *file = fopen(path, "re");
 
     while (file != NULL && getline(&line, &size, file) > 0) {
-        json_t *record = json_loads(line, 0, NULL);
+        json_t *record = record_json(line, strlen(line));
         show_record(record, by, &found);
         json_decref(record);
     }

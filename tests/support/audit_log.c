@@ -60,7 +60,7 @@ struct audit_log audit_log_read(void)
 
     for (char *line = log.text; *line != '\0';) {
         size_t length = strcspn(line, "\n");
-        json_t *record = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+        json_t *record = record_json(line, length);
         if (record == NULL) {
             log.broken++;
         } else {

@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/review/record.h"
+#include "tools/review/record_expand.h"
+
 static gid_t groups[] = {4, 27, 1000};
 
 static const struct miguard_identity someone = {.tag = IDENTITY_TAG,
@@ -84,6 +87,48 @@ static void shift_clock(const struct chain_log *log, struct text *body)
     memcpy(body->data + 15, stamp, strlen(stamp));
 }
 
+/* Without the part from `at` on that is so long, and with another text in its place. */
+static void replace(struct text *line, const char *at, size_t length, const char *other)
+{
+    struct text made = TEXT_EMPTY;
+
+    need(at != NULL);
+    text_append_bytes(&made, line->data, (size_t)(at - line->data));
+    text_append(&made, other);
+    text_append(&made, at + length);
+    text_release(line);
+    *line = made;
+}
+
+/* The line up to its hash, as writers before had it: in full, or with identities in the form of
+ * format 2. */
+static void make_older(struct text *line, unsigned format)
+{
+    static const char end[] = "\"}}", first[] = "\"format\":1,", kind[] = "\"kind\":\"event\",";
+    static const char ecs[] = "\"ecs\":" RECORD_ECS ",";
+    struct text full_line = TEXT_EMPTY;
+    struct record record, full;
+    size_t at;
+
+    text_append(line, end);
+    need(record_parse(line->data, line->length, &record, &at) == NULL &&
+         record_expand(&record, &full_line, &full) && full.line == full_line.data);
+    text_release(line);
+    if (format == 2) {
+        const struct slice cred = full.field[RECORD_CRED_OBJECT];
+        replace(&full_line, cred.at, cred.length,
+                cred.length == 2
+                    ? "{}"
+                    : "{\"bound\":{\"uid\":0,\"gid\":0,\"groups\":[4]},\"differs\":{}}");
+        replace(&full_line, strstr(full_line.data, ecs), sizeof(ecs) - 1, "");
+        replace(&full_line, strstr(full_line.data, kind), sizeof(kind) - 1, "");
+    }
+    replace(&full_line, strstr(full_line.data, first), sizeof(first) - 1,
+            format == 2 ? "\"format\":2," : "");
+    *line = full_line;
+    line->length -= sizeof(end) - 1;
+}
+
 void chain_log_line(struct chain_log *log, const struct audit_event *event, struct text *ret_line)
 {
     char id[AUDIT_ID_SIZE], previous[CHAIN_HEX_SIZE], hash[CHAIN_HEX_SIZE];
@@ -106,6 +151,9 @@ void chain_log_line(struct chain_log *log, const struct audit_event *event, stru
                                 .previous = previous,
                                 .repeats = 1};
     audit_encode_tail(ret_line, event, id, &place);
+    if (log->mixed && head->sequence % 3 != 2) {
+        make_older(ret_line, 1 + (unsigned)(head->sequence % 3));
+    }
     chain_hash(&head->key, ret_line->data, ret_line->length, head->hash);
     chain_key_advance(&head->key);
     head->sequence++;

@@ -20,6 +20,7 @@ struct chain_log {
     uint64_t epoch_size;    /* records, with the seal; 0: no seals */
     uint64_t rotate_every;  /* records in a file; 0: never */
     uint64_t keep;          /* rotated files; 0: all */
+    bool mixed;             /* records of the formats 1, 2 and 3, in turn */
     uint64_t in_file;
     uint64_t file_last[64]; /* by generation */
     uint64_t oldest;        /* generation that is still there */

@@ -124,7 +124,7 @@ long log_count(const char *action, const char *reason)
     long count = 0;
 
     while (file != NULL && getline(&line, &size, file) > 0) {
-        json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        json_t *record = record_json(line, strlen(line));
         if (!is_record(record)) {
             count -= 1000000;
         } else if (matches(record, action, reason)) {
@@ -184,7 +184,7 @@ const char *log_last(const char *path)
 
     value[0] = '\0';
     while (file != NULL && getline(&line, &size, file) > 0) {
-        json_t *record = json_loads(line, 0, NULL);
+        json_t *record = record_json(line, strlen(line));
         snprintf(value, sizeof(value), "%s", at(record, path));
         json_decref(record);
     }

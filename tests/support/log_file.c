@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "identity/read.h"
+#include "support/record.h"
 
 unsigned log_file_own_records, log_file_refused;
 
@@ -328,7 +329,7 @@ static void note_what(struct walk *walk, const json_t *record)
 
 static void check_line(struct walk *walk, const char *line, size_t length)
 {
-    json_t *record = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    json_t *record = record_json(line, length);
 
     if (length == 0) {
         return;

@@ -8,6 +8,7 @@
 #include "model/event.h"
 #include "model/record_fields.h"
 #include "model/sink_settings.h"
+#include "tools/review/record_expand.h"
 
 /* ---- forms --------------------------------------------------------------------------- */
 
@@ -823,4 +824,22 @@ bool record_check(const json_t *record, char *why, size_t size)
         }
     }
     return has_what_it_needs(&walk, record) && agrees_with_itself(&walk, record);
+}
+
+json_t *record_json(const char *line, size_t length)
+{
+    struct text text = TEXT_EMPTY;
+    struct record record, full;
+    size_t at;
+
+    while (length > 0 && line[length - 1] == '\n') {
+        length--;
+    }
+    if (record_parse(line, length, &record, &at) != NULL || !record_expand(&record, &text, &full)) {
+        text_release(&text);
+        return json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    }
+    json_t *json = json_loadb(full.line, full.length, JSON_REJECT_DUPLICATES, NULL);
+    text_release(&text);
+    return json;
 }

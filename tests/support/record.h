@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The full form of the line as readers have it; a line that is no record as it is. NULL: no JSON.
+ */
+json_t *record_json(const char *line, size_t length);
+
 /*
  * True when every field that a record needs is there with its type and form, no field stands there
  * that is not known, and the fields agree with one another (a refusal has a refusal's code, outcome

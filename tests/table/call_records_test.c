@@ -245,7 +245,7 @@ static bool keys_are(const char *wanted)
     char text[2 * TEXT];
     long before = log_mentions("\"keys\"");
 
-    snprintf(text, sizeof(text), "\"keys\":[%s],\"decision\"", wanted);
+    snprintf(text, sizeof(text), "\"keys\":[%s],\"", wanted);
     bool good = before > 0 && log_mentions(text) > 0;
     if (!good) {
         printf("FAIL: no record with %.200s\n", text);

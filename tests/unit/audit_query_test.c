@@ -42,10 +42,41 @@ static const char own[] =
     "{\"miguard\":{\"operation\":\"admin.Delete\",\"provider\":\"fileserver\",\"resource\":\"/srv/"
     "caf\\u00e9\",\"object\":\"Inode 17 \\\"x\\\"\",\"decision\":\"deny\"}}";
 
+/* Of format 3, which leaves out what other members say. */
+#define SHORT(process, cred)                                                                       \
+    "{\"@timestamp\":\"2026-03-01T12:00:00.000000Z\",\"process\":{\"pid\":1234,\"executable\":"    \
+    "\"/usr/bin/x\"" process                                                                       \
+    "},\"user\":{\"id\":\"33\",\"name\":\"www-data\",\"group\":{\"id\":\"34\","                    \
+    "\"name\":\"backup\"}},\"miguard\":{\"format\":3,\"cred\":{\"bound\":{}" cred                  \
+    "}},\"event\":{\"id\":\"0000000000001234-7\",\"action\":\"session-use\","                      \
+    "\"outcome\":\"failure\",\"reason\":\"identity-mismatch\"}}"
+static const char brief[] = SHORT("", "");
+static const char brief_other[] = SHORT(",\"user\":{\"id\":\"7\"},\"group\":{\"id\":\"8\"}", "");
+static const char brief_unknown[] = SHORT("", ",\"current\":null");
+
 static const struct {
     const char *record, *option, *value;
     bool matches;
 } conditions[] = {
+    {brief, "--decision", "deny", true},
+    {brief, "--decision", "allow", false},
+    {brief, "--code", "MG101E", true},
+    {brief, "--code", "MG101I", false},
+    {brief, "--current-user", "www-data", true},
+    {brief, "--current-user", "33", true},
+    {brief, "--group", "backup", true},
+    {brief_other, "--current-user", "7", true},
+    {brief_other, "--current-user", "www-data", false},
+    {brief_other, "--current-user", "33", false},
+    {brief_unknown, "--current-user", "www-data", false},
+    {brief_unknown, "--current-user", "33", false},
+    {brief_unknown, "--user", "33", true},
+    {brief, "--executable", "x", true},
+    {brief, "--executable", "bin/x", false},
+    {brief, "--tid", "1234", true},
+    {brief, "--text", "under another IDENTITY", true},
+    {brief, "--text", "MG101E", true},
+    {brief, "--text", "allow", false},
     {refusal, "--user", "root", true},
     {refusal, "--user", "0", true},
     {refusal, "--user", "www-data", true},

@@ -106,12 +106,6 @@ START_TEST(calendar)
 }
 END_TEST
 
-/* Of four ids that are not all the same. */
-static json_int_t id_at(const json_t *record, const char *dotted, size_t place)
-{
-    return json_integer_value(json_array_get(audit_log_member(record, dotted), place));
-}
-
 START_TEST(refusal_record)
 {
     struct miguard_identity *bound = NULL, *current = NULL;
@@ -176,8 +170,8 @@ START_TEST(refusal_record)
     ck_assert_str_eq(json_string_value(json_array_get(mismatch, 0)), "euid");
     ck_assert_str_eq(json_string_value(json_array_get(mismatch, 1)), "fsuid");
     ck_assert_uint_eq(json_array_size(audit_log_member(record, "miguard.unreadable")), 1);
-    ck_assert_int_eq(id_at(record, "miguard.cred.bound.uid", IDENTITY_E), 4242);
-    ck_assert_int_eq(id_at(record, "miguard.cred.differs.uid", IDENTITY_FS), 77);
+    ck_assert_int_eq(audit_log_number(record, "miguard.cred.bound.euid.id"), 4242);
+    ck_assert_int_eq(audit_log_number(record, "miguard.cred.current.fsuid.id"), 77);
     ck_assert_ptr_nonnull(
         strstr(audit_log_string(record, "miguard.call_site.module"), "audit_test"));
     audit_log_release(&log);
@@ -274,7 +268,7 @@ START_TEST(second_record_is_as_the_first)
             json_equal(audit_log_member(first, same[i]), audit_log_member(second, same[i])),
             "%s differs", same[i]);
     }
-    ck_assert_int_eq(id_at(third, "miguard.cred.bound.uid", IDENTITY_E), 4242);
+    ck_assert_int_eq(audit_log_number(third, "miguard.cred.bound.euid.id"), 4242);
     ck_assert_str_ne(audit_log_string(first, "miguard.call_site.offset"),
                      audit_log_string(third, "miguard.call_site.offset"));
     audit_log_release(&log);

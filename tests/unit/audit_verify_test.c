@@ -2,6 +2,7 @@
 /* The verifier: every byte of a record matters; what writers leave when they are killed is no
  * alarm; a log may be written, rotated and compressed while it is verified; and the command. */
 #include "support/verify_ways.h"
+#include "tools/review/record.h"
 #include "tools/review/verify.h"
 
 #include <check.h>
@@ -550,6 +551,53 @@ START_TEST(test_epochs)
 }
 END_TEST
 
+/* ---- formats ----------------------------------------------------------------------------------
+ */
+
+static unsigned format_of(const char *line)
+{
+    struct record record;
+    uint64_t format = 1;
+    size_t at;
+
+    ck_assert_ptr_null(record_parse(line, strcspn(line, "\n"), &record, &at));
+    (void)record_number(&record, RECORD_FORMAT, &format);
+    ck_assert_ptr_nonnull(record.field[RECORD_DECISION].at);
+    ck_assert_ptr_nonnull(record.field[RECORD_CODE].at);
+    ck_assert_ptr_nonnull(record.field[RECORD_MESSAGE].at);
+    return (unsigned)format;
+}
+
+/* Programs of different versions write to one log: from one record to the next, and over the end of
+ * a file. The chain is one, and a changed byte is found in each format. */
+START_TEST(test_formats_are_mixed)
+{
+    unsigned seen = 0;
+
+    chain_log_begin(&log_made, path, _i != 0);
+    log_made.mixed = true;
+    log_made.rotate_every = 40;
+    chain_log_fill(&log_made, 150);
+    expect_intact(true);
+    ck_assert_uint_eq(report.records, log_made.head.sequence);
+    ck_assert_uint_ge(report.files, 4);
+    struct bytes bytes = read_file(path);
+    for (unsigned line = 4; line < 10; line++) {
+        size_t begin = line_start(&bytes, line), middle = begin + 500;
+        seen |= 1U << format_of(bytes.data + begin);
+        char was = bytes.data[middle];
+        bytes.data[middle] = was == 'x' ? 'y' : 'x';
+        write_file(path, bytes.data, bytes.length);
+        ck_assert_int_eq(verify(true), VERIFY_TAMPERED);
+        bytes.data[middle] = was;
+    }
+    write_file(path, bytes.data, bytes.length);
+    expect_intact(true);
+    ck_assert_uint_eq(seen, 1U << 1 | 1U << 2 | 1U << 3);
+    free(bytes.data);
+}
+END_TEST
+
 /* ---- compressed -------------------------------------------------------------------------------
  */
 
@@ -918,6 +966,7 @@ int main(void)
     tcase_add_test(tests, test_retention_is_no_alarm);
     tcase_add_test(tests, test_clock_and_processes);
     tcase_add_test(tests, test_epochs);
+    tcase_add_loop_test(tests, test_formats_are_mixed, 0, 2);
     tcase_add_test(tests, test_compressed_files);
     tcase_add_loop_test(tests, test_verify_while_it_is_written, 0, 2);
     tcase_add_test(tests, test_many_findings_are_counted);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/record_derived.h"
+
 /* Deeper and longer than any member of a record. The bound keeps a line that is not ours from using
  * up the stack. */
 enum { MAX_DEPTH = 8, PATH_SIZE = 128 };
@@ -142,6 +144,52 @@ static void walk_object(struct walk *walk, unsigned depth)
     walk->at += walk_at(walk, '}');
 }
 
+static struct record_word word_of(const struct sink_field *field)
+{
+    return (struct record_word){field->at, field->length};
+}
+
+/* Nothing where the line has the field, or where text is NULL. */
+static void add_constant(struct sink_field *field, const char *text)
+{
+    if (field->at == NULL && text != NULL) {
+        *field = (struct sink_field){text, strlen(text), 0};
+    }
+}
+
+/* The effective user of the thread is the one whose the session is: the name first, which follows
+ * only where the id is absent. A current identity that is not known is null. */
+static void add_current(struct sink_field *field)
+{
+    if (field[SINK_FIELD_CURRENT_USER_ID].at == NULL && field[SINK_FIELD_CRED_CURRENT].at == NULL) {
+        field[SINK_FIELD_CURRENT_USER_NAME] = field[SINK_FIELD_BOUND_USER_NAME];
+        field[SINK_FIELD_CURRENT_USER_ID] = field[SINK_FIELD_BOUND_USER_ID];
+    }
+}
+
+/* What the readers' record_complete() adds, of the fields that sinks have. */
+static void add_left_out(struct sink_field *field)
+{
+    const struct sink_field *format = &field[SINK_FIELD_FORMAT];
+    const struct record_derived derived =
+        record_derive(word_of(&field[SINK_FIELD_ACTION]), word_of(&field[SINK_FIELD_OUTCOME]),
+                      word_of(&field[SINK_FIELD_REASON]));
+
+    if (format->length != 1) {
+        return;
+    }
+    add_constant(&field[SINK_FIELD_MESSAGE], derived.message);
+    add_constant(&field[SINK_FIELD_CODE], derived.code);
+    add_constant(&field[SINK_FIELD_DECISION], derived.decision);
+    add_constant(&field[SINK_FIELD_REPEATS], RECORD_ONCE);
+    if (format->at[0] != '2') { /* of a process before, which wrote all of these */
+        add_current(field);
+    }
+    if (field[SINK_FIELD_TID].at == NULL) {
+        field[SINK_FIELD_TID] = field[SINK_FIELD_PID];
+    }
+}
+
 /* One walk over the line for all fields. */
 void sink_fields_read(const char *line, size_t length, struct sink_fields *ret_fields)
 {
@@ -150,6 +198,7 @@ void sink_fields_read(const char *line, size_t length, struct sink_fields *ret_f
     memset(ret_fields, 0, sizeof(*ret_fields));
     if (walk_at(&walk, '{')) {
         walk_object(&walk, 0);
+        add_left_out(ret_fields->field);
     }
 }
 

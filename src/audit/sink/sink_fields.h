@@ -2,7 +2,8 @@
 /*
  * What a sink with fields of its own gets from a record. It is read from the finished line and not
  * from the event: the names of users are only in the line, and the event of a repeated refusal
- * knows no more than its action and reason.
+ * knows no more than its action and reason. What the line leaves out because other members of it
+ * say it (format 3) is a field all the same.
  */
 #ifndef AUDIT_SINK_SINK_FIELDS_H
 #define AUDIT_SINK_SINK_FIELDS_H
@@ -18,6 +19,9 @@
 #define SINK_FIELD_MAP(X)                                                                          \
     X(TIMESTAMP, NULL, NULL, 0)                                                                    \
     X(MESSAGE, NULL, NULL, 0)                                                                      \
+    X(FORMAT, NULL, NULL, 0)                                                                       \
+    X(OUTCOME, NULL, NULL, 0)                                                                      \
+    X(CRED_CURRENT, NULL, NULL, 0)                                                                 \
     X(HOST, NULL, NULL, AUDIT_MAX_NAME)                                                            \
     X(PID, NULL, "PID", 0)                                                                         \
     X(CODE, "code", "CODE", 0)                                                                     \
@@ -69,7 +73,8 @@ struct sink_field {
     size_t bound; /* what is longer was cut when the record was made; 0: nothing was */
 };
 
-/* The values of one record. It points into the line and lives no longer. */
+/* The values of one record. It points into the line or to constants, and lives no longer than the
+ * line. */
 struct sink_fields {
     struct sink_field field[SINK_FIELD_COUNT];
 };
@@ -78,7 +83,7 @@ struct sink_fields {
 enum { SINK_TEXT_LIMIT = 4096 };
 
 /* Never fails: what is not found stays empty, and the line goes out whole in any case. The fields
- * point into the line. */
+ * point into the line, or to constants. */
 void sink_fields_read(const char *line, size_t length, struct sink_fields *ret_fields);
 
 /* Empties a text that is used again and again; its memory stays, a failure is forgotten. */

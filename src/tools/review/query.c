@@ -16,6 +16,7 @@
 #include "tools/review/export_text.h"
 #include "tools/review/later.h"
 #include "tools/review/query_time.h"
+#include "tools/review/record_complete.h"
 #include "tools/review/saved.h"
 
 #include <pthread.h>
@@ -546,7 +547,9 @@ static bool prepare(const struct option *option, struct value *value)
     if (value->literal == NULL) {
         return false;
     }
-    snprintf(value->literal, value->length + 3, "\"%s\"", value->text);
+    /* process.name may stand at the end of the path alone. */
+    bool at_end = option->fields[option->field_count - 1] == RECORD_PROCESS_NAME;
+    snprintf(value->literal, value->length + 3, "%s%s\"", at_end ? "" : "\"", value->text);
     return option->kind != KIND_PERSON || value->is_id || prepare_name(option, value);
 }
 
@@ -896,6 +899,19 @@ static const char *string_end(const char *text, const char *end, bool *ret_escap
     return text + 1;
 }
 
+/* What a record of format 3 has as constant text beside its line. */
+static bool constants_match(const struct value *value, const struct record *record)
+{
+    for (size_t i = 0; i < record_constant_count; i++) {
+        const struct slice *slice = &record->field[record_constant_fields[i]];
+        bool in_line = slice->at >= record->line && slice->at < record->line + record->length;
+        if (slice->length > 2 && !in_line && contains(slice->at + 1, slice->length - 2, value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* In the strings of the record, but not in the names of members. The line is one that was parsed.
  */
 static bool text_matches(const struct value *value, const struct record *record)
@@ -920,7 +936,7 @@ static bool text_matches(const struct value *value, const struct record *record)
             return true;
         }
     }
-    return false;
+    return constants_match(value, record);
 }
 
 /* The text is a part of the one field, which a record keeps short. */
@@ -1038,6 +1054,9 @@ static void want_option(const struct option *option, struct record_fields_wanted
         want(wanted, RECORD_WOULD_DENY);
         want(wanted, RECORD_ACTION);
         want(wanted, RECORD_OPERATION);
+    }
+    for (size_t i = 0; option->kind == KIND_TEXT && i < record_constant_count; i++) {
+        want(wanted, record_constant_fields[i]);
     }
 }
 

@@ -9,6 +9,7 @@
  * for the few fields that a caller asks for.
  */
 #include "tools/review/record.h"
+#include "tools/review/record_complete.h"
 #include "tools/review/record_like.h"
 
 #include <string.h>
@@ -526,8 +527,8 @@ static bool scan_line(struct parser *parser)
 }
 
 /* The fields of *ret_record point into line, which must outlive it. */
-const char *record_parse(const char *line, size_t length, struct record *ret_record,
-                         size_t *ret_offset)
+const char *record_parse_bare(const char *line, size_t length, struct record *ret_record,
+                              size_t *ret_offset)
 {
     struct parser parser = {.at = line, .end = line + length, .record = ret_record};
 
@@ -541,7 +542,18 @@ const char *record_parse(const char *line, size_t length, struct record *ret_rec
     return parser.fault;
 }
 
-/* As record_parse(), and where the values stand. */
+const char *record_parse(const char *line, size_t length, struct record *ret_record,
+                         size_t *ret_offset)
+{
+    const char *fault = record_parse_bare(line, length, ret_record, ret_offset);
+
+    if (fault == NULL) {
+        record_complete(ret_record);
+    }
+    return fault;
+}
+
+/* As record_parse_bare(), and where the values stand. */
 bool record_parse_leaves(const char *line, size_t length, struct record *ret_record,
                          struct record_leaves *ret_leaves)
 {

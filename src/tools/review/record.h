@@ -32,9 +32,14 @@ struct record {
 
 /* Checks the line and finds its members. NULL, or what is wrong ("a string is not closed"; a
  * constant) and at which byte (0 is the first); then *ret_record is not to be used but for its
- * line. No allocation, no lock; any thread. */
+ * line. Fields that the record leaves out because others say them are set as well. No allocation,
+ * no lock; any thread. */
 const char *record_parse(const char *line, size_t length, struct record *ret_record,
                          size_t *ret_offset);
+
+/* The same without what follows from other members (record_complete.h): what stands in the line. */
+const char *record_parse_bare(const char *line, size_t length, struct record *ret_record,
+                              size_t *ret_offset);
 
 /* The field as text: strings without quotes and escapes, else as it stands. As snprintf gives the
  * whole length and always terminates; 0 and "" when the field is absent. */

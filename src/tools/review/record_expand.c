@@ -10,10 +10,19 @@
 
 #include <string.h>
 
+#include "audit/record_identity.h"
 #include "base/alloc.h"
 #include "base/hex.h"
 #include "identity/identity.h"
+#include "model/record_derived.h"
 #include "tools/review/export_text.h"
+#include "tools/review/record_complete.h"
+
+static bool is_format(const struct record *record, uint64_t format)
+{
+    uint64_t number = 0;
+    return record_number(record, RECORD_FORMAT, &number) && number == format;
+}
 
 /* ---- reading ---------------------------------------------------------------------------------*/
 
@@ -222,6 +231,19 @@ static void write_identity(struct text *text, enum record_field field,
     text_json_close(text, '}');
 }
 
+/* All four ids of the bound identity where it does not say more: those of user. */
+static void read_user(const struct record *record, struct miguard_identity *bound)
+{
+    uint64_t user = 0, group = 0;
+
+    (void)record_number(record, RECORD_BOUND_USER_ID, &user);
+    (void)record_number(record, RECORD_BOUND_GROUP_ID, &group);
+    for (int i = 0; i < IDENTITY_IDS; i++) {
+        bound->uid[i] = (uid_t)user;
+        bound->gid[i] = (gid_t)group;
+    }
+}
+
 /* miguard.cred in full. False: it is not in the form, or memory ran out. */
 static bool make_cred(struct text *text, const struct record *record)
 {
@@ -229,6 +251,14 @@ static bool make_cred(struct text *text, const struct record *record)
     const struct slice *differs = &record->field[RECORD_CRED_DIFFERS];
     const struct slice *alone = &record->field[RECORD_CRED_CURRENT];
     struct miguard_identity first = {.tag = IDENTITY_TAG, .known = MIGUARD_COMPONENTS_ALL};
+    bool no_current = alone->at != NULL && slice_is(alone, "null");
+    bool third = is_format(record, RECORD_FORMAT_WRITTEN);
+
+    if (third) {
+        first.user_namespace = RECORD_FIRST_NAMESPACE;
+        first.cap[IDENTITY_CAP_BOUNDING] = RECORD_ALL_CAPS;
+        read_user(record, &first);
+    }
     struct miguard_identity second = first;
     bool good = bound->at == NULL || read_identity(bound, &first, &text->failed);
 
@@ -236,15 +266,18 @@ static bool make_cred(struct text *text, const struct record *record)
     if (good && differs->at != NULL) {
         second = first;
         good = bound->at != NULL && read_identity(differs, &second, &text->failed);
-    } else if (good && alone->at != NULL) {
+    } else if (good && alone->at != NULL && !no_current) {
         good = read_identity(alone, &second, &text->failed);
+    } else if (good && third && bound->at != NULL) {
+        second = first;
     }
     if (good) {
         text_json_open(text, NULL, '{');
         if (bound->at != NULL) {
             write_identity(text, RECORD_CRED_BOUND, &first);
         }
-        if (differs->at != NULL || alone->at != NULL) {
+        if (differs->at != NULL || (alone->at != NULL && !no_current) ||
+            (third && bound->at != NULL && !no_current)) {
             write_identity(text, RECORD_CRED_CURRENT, &second);
         }
         text_json_close(text, '}');
@@ -259,98 +292,395 @@ static bool make_cred(struct text *text, const struct record *record)
     return good && !text->failed;
 }
 
-/* Of the real and saved ids, those that the record leaves out: they are the effective ones. */
-static void add_ids(struct text *text, const struct record *record)
+/* ---- the line --------------------------------------------------------------------------------*/
+
+/* A line on its way. Places come in the order of our own writer; one that does not is of another
+ * form, and the line stays as it is. */
+struct making {
+    struct text *text;
+    const struct record *record; /* bare: what stands in the line */
+    const char *at;              /* up to here it is in text */
+    struct record_derived derived;
+    bool third; /* else what stands before the end is whole: see record_complete.c */
+    bool wrong;
+};
+
+/* The line up to `to`. */
+static void copy_to(struct making *making, const char *to)
+{
+    const char *end = making->record->line + making->record->length;
+
+    if (to == NULL || to < making->at || to > end) {
+        making->wrong = true;
+        return;
+    }
+    text_append_bytes(making->text, making->at, (size_t)(to - making->at));
+    making->at = to;
+}
+
+static bool has(const struct making *making, enum record_field field)
+{
+    return making->record->field[field].at != NULL;
+}
+
+static const char *end_of(const struct making *making, enum record_field field)
+{
+    const struct slice *slice = &making->record->field[field];
+    return slice->at != NULL ? slice->at + slice->length : NULL;
+}
+
+/* Up to the comma before a member that is not the first, in the spelling of our own writer. */
+static void copy_before(struct making *making, enum record_field field)
+{
+    size_t length = record_fields[field].key_length;
+    const char *value = making->record->field[field].at;
+
+    if (value < making->at || (size_t)(value - making->at) <= length ||
+        value[-(ptrdiff_t)length - 1] != ',' ||
+        memcmp(value - length, record_fields[field].key, length) != 0) {
+        making->wrong = true;
+        return;
+    }
+    copy_to(making, value - length - 1);
+}
+
+/* Behind the last of the fields that is there, or where the text stands. */
+static void copy_behind(struct making *making, const enum record_field *fields, size_t count)
+{
+    const char *last = making->at;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *end = end_of(making, fields[i]);
+        last = end != NULL && end > last ? end : last;
+    }
+    copy_to(making, last);
+}
+
+#define COPY_BEHIND(making, ...)                                                                   \
+    copy_behind(making, (const enum record_field[]){__VA_ARGS__},                                  \
+                sizeof((enum record_field[]){__VA_ARGS__}) / sizeof(enum record_field))
+
+/* ,"name":value */
+static void add_member(struct making *making, enum record_field field, const char *value,
+                       size_t length)
+{
+    text_append_bytes(making->text, ",", 1);
+    text_append_bytes(making->text, record_fields[field].key, record_fields[field].key_length);
+    text_append_bytes(making->text, value, length);
+}
+
+static void add_slice(struct making *making, enum record_field field, const struct slice *slice)
+{
+    add_member(making, field, slice->at, slice->length);
+}
+
+static void add_constant(struct making *making, enum record_field field, const char *value)
+{
+    if (value != NULL) {
+        add_member(making, field, value, strlen(value));
+    }
+}
+
+/* A value that has no quotes. */
+static void add_quoted(struct making *making, enum record_field field, const struct slice *inside)
+{
+    add_member(making, field, "\"", 1);
+    text_append_bytes(making->text, inside->at, inside->length);
+    text_append_bytes(making->text, "\"", 1);
+}
+
+/* The first members of an object: behind its brace, and before a comma where it has others. */
+static void begin_object(struct making *making, enum record_field object)
+{
+    const struct slice *slice = &making->record->field[object];
+    copy_to(making, slice->at != NULL ? slice->at + 1 : NULL);
+}
+
+/* The comma that add_member() wrote before the first of them goes behind the last. */
+static void first_members(struct making *making, size_t start)
+{
+    struct text *text = making->text;
+
+    if (text->failed || text->length == start) {
+        return;
+    }
+    memmove(text->data + start, text->data + start + 1, text->length - start - 1);
+    text->data[text->length - 1] = ',';
+}
+
+/* 16 digits, in the place of an offset without zeros before it. */
+static void pad_offset(struct making *making, enum record_field field)
+{
+    const struct slice *slice = &making->record->field[field];
+    size_t digits = slice->length - 2;
+
+    for (size_t i = 1; slice->at != NULL && i <= digits && digits < HEX_NUMBER; i++) {
+        if (hex_digit(slice->at[i]) < 0) {
+            return;
+        }
+    }
+    if (slice->at == NULL || slice->length < 3 || digits >= HEX_NUMBER) {
+        return;
+    }
+    copy_to(making, slice->at + 1);
+    text_append_bytes(making->text, "0000000000000000", HEX_NUMBER - digits);
+}
+
+/* Up to the process. */
+static void make_head(struct making *making)
+{
+    COPY_BEHIND(making, RECORD_TIMESTAMP, RECORD_MESSAGE);
+    if (making->third && !has(making, RECORD_MESSAGE)) {
+        add_constant(making, RECORD_MESSAGE, making->derived.message);
+    }
+    if (!has(making, RECORD_ECS_OBJECT)) {
+        add_constant(making, RECORD_ECS_OBJECT, RECORD_ECS);
+    }
+    if (making->third && has(making, RECORD_OBSERVER_OBJECT) &&
+        !has(making, RECORD_OBSERVER_PRODUCT)) {
+        begin_object(making, RECORD_OBSERVER_OBJECT);
+        size_t start = making->text->length;
+        add_constant(making, RECORD_OBSERVER_PRODUCT, RECORD_PRODUCT);
+        first_members(making, start);
+    }
+}
+
+/* As it was written, or with what is as in the process. */
+static void make_thread(struct making *making)
+{
+    const struct record *record = making->record;
+    const struct slice *thread = &record->field[RECORD_THREAD_OBJECT];
+    const struct slice *id = &record->field[RECORD_TID], *name = &record->field[RECORD_THREAD_NAME];
+    const struct slice usual = record_thread_name(record);
+
+    if (id->at != NULL && name->length > 2) {
+        return;
+    }
+    COPY_BEHIND(making, RECORD_PID, RECORD_ENTITY, RECORD_EXECUTABLE, RECORD_PROCESS_NAME,
+                RECORD_PROCESS_START);
+    if (thread->at != NULL) {
+        copy_before(making, RECORD_THREAD_OBJECT);
+        making->at = thread->at + thread->length;
+    }
+    id = id->at != NULL ? id : &record->field[RECORD_PID];
+    add_member(making, RECORD_THREAD_OBJECT, "{", 1);
+    size_t start = making->text->length;
+    add_slice(making, RECORD_TID, id);
+    if (name->length > 2) {
+        add_slice(making, RECORD_THREAD_NAME, name);
+    } else if (name->at == NULL && usual.at != NULL) {
+        add_quoted(making, RECORD_THREAD_NAME, &usual);
+    }
+    first_members(making, start);
+    if (!making->text->failed) {
+        making->text->data[making->text->length - 1] = '}';
+    }
+}
+
+static void make_process(struct making *making)
+{
+    const struct record *record = making->record;
+    const struct slice id = record->field[RECORD_EVENT_ID], name = record_process_name(record);
+
+    if (!has(making, RECORD_ENTITY) && id.length > 18 && id.at[17] == '-') {
+        COPY_BEHIND(making, RECORD_PID);
+        add_quoted(making, RECORD_ENTITY, &(struct slice){id.at + 1, 16});
+    }
+    if (!has(making, RECORD_PROCESS_NAME) && name.at != NULL) {
+        COPY_BEHIND(making, RECORD_EXECUTABLE);
+        add_quoted(making, RECORD_PROCESS_NAME, &name);
+    }
+    make_thread(making);
+}
+
+/* The effective user and group in process, from those in user. Gives where they stand in text. */
+static void add_current(struct making *making, size_t ret_at[2][2])
+{
+    const struct slice *field = making->record->field;
+    struct text *text = making->text;
+
+    COPY_BEHIND(making, RECORD_THREAD_OBJECT, RECORD_CURRENT_REAL_USER_OBJECT,
+                RECORD_CURRENT_REAL_GROUP_OBJECT);
+    add_member(making, RECORD_CURRENT_USER_OBJECT, "{", 1);
+    ret_at[0][0] = text->length - 1;
+    size_t start = text->length;
+    add_slice(making, RECORD_CURRENT_USER_ID, &field[RECORD_BOUND_USER_ID]);
+    if (field[RECORD_BOUND_USER_NAME].at != NULL) {
+        add_slice(making, RECORD_CURRENT_USER_NAME, &field[RECORD_BOUND_USER_NAME]);
+    }
+    first_members(making, start);
+    if (!text->failed) {
+        text->data[text->length - 1] = '}';
+    }
+    ret_at[0][1] = text->length;
+    add_slice(making, RECORD_CURRENT_GROUP_OBJECT, &field[RECORD_BOUND_GROUP_OBJECT]);
+    ret_at[1][0] = text->length - field[RECORD_BOUND_GROUP_OBJECT].length;
+    ret_at[1][1] = text->length;
+}
+
+/* Of the real and saved ids, those that the record leaves out: they are the effective ones, which
+ * stand in text. */
+static void add_ids(struct making *making, size_t at[2][2])
 {
     static const struct {
-        enum record_field absent, same;
+        enum record_field absent;
+        int kind;
     } ids[] = {
-        {RECORD_CURRENT_REAL_USER_OBJECT, RECORD_CURRENT_USER_OBJECT},
-        {RECORD_CURRENT_REAL_GROUP_OBJECT, RECORD_CURRENT_GROUP_OBJECT},
-        {RECORD_CURRENT_SAVED_USER_OBJECT, RECORD_CURRENT_USER_OBJECT},
-        {RECORD_CURRENT_SAVED_GROUP_OBJECT, RECORD_CURRENT_GROUP_OBJECT},
+        {RECORD_CURRENT_REAL_USER_OBJECT, 0},
+        {RECORD_CURRENT_REAL_GROUP_OBJECT, 1},
+        {RECORD_CURRENT_SAVED_USER_OBJECT, 0},
+        {RECORD_CURRENT_SAVED_GROUP_OBJECT, 1},
     };
+    struct text *text = making->text;
 
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-        const struct slice *same = &record->field[ids[i].same];
-        if (record->field[ids[i].absent].at == NULL && same->at != NULL) {
-            text_append(text, ",\"");
-            text_append(text, record_fields[ids[i].absent].name);
-            text_append(text, "\":");
-            text_append_bytes(text, same->at, same->length);
+        const size_t *same = at[ids[i].kind], length = same[1] - same[0];
+        if (has(making, ids[i].absent)) {
+            continue;
+        }
+        add_member(making, ids[i].absent, "", 0);
+        for (size_t k = 0; k < length && !text->failed; k++) { /* text may move */
+            text_append_bytes(text, &(const char){text->data[same[0] + k]}, 1);
         }
     }
 }
 
-/* The line up to `to`, from where the last call ended. */
-static void copy_to(struct text *text, const char **at, const char *to)
+static void make_current(struct making *making)
 {
-    text_append_bytes(text, *at, (size_t)(to - *at));
-    *at = to;
+    const struct slice *field = making->record->field;
+    const struct slice *user = &field[RECORD_CURRENT_USER_OBJECT];
+    const struct slice *group = &field[RECORD_CURRENT_GROUP_OBJECT];
+    size_t at[2][2];
+
+    if (user->at != NULL && group->at != NULL) {
+        copy_to(making, group->at + group->length);
+        if (making->wrong || user->at > group->at) {
+            return;
+        }
+        at[1][1] = making->text->length;
+        at[1][0] = at[1][1] - group->length;
+        at[0][0] = at[1][1] - (size_t)(group->at + group->length - user->at);
+        at[0][1] = at[0][0] + user->length;
+    } else if (user->at == NULL && field[RECORD_BOUND_GROUP_OBJECT].at != NULL &&
+               field[RECORD_BOUND_USER_ID].at != NULL && field[RECORD_CRED_CURRENT].at == NULL &&
+               making->third) {
+        add_current(making, at);
+    } else {
+        return;
+    }
+    add_ids(making, at);
 }
 
-/* What is the same in all records, behind the message and at the beginning of event; and of the
- * rest in the order that is_short() saw. */
-static void make_line(struct text *text, const struct record *record, const struct text *cred)
+/* Up to the call site. */
+static void make_miguard(struct making *making, const struct text *cred)
 {
-    const char *at = record->line, *end = record->line + record->length;
-    const struct slice *group = &record->field[RECORD_CURRENT_GROUP_OBJECT];
-    const struct slice *message = &record->field[RECORD_MESSAGE];
-    const struct slice *format = &record->field[RECORD_FORMAT];
-    const struct slice *old = &record->field[RECORD_CRED_OBJECT];
+    const struct slice *field = making->record->field;
 
-    copy_to(text, &at, message->at + message->length);
-    if (record->field[RECORD_ECS_OBJECT].at == NULL) {
-        text_append(text, ",\"ecs\":" RECORD_ECS);
+    copy_to(making, field[RECORD_FORMAT].at);
+    text_append(making->text, "1");
+    making->at = field[RECORD_FORMAT].at + field[RECORD_FORMAT].length;
+    if (making->third && !has(making, RECORD_DECISION)) {
+        COPY_BEHIND(making, RECORD_OPERATION, RECORD_PROVIDER, RECORD_NAMESPACE, RECORD_CLASS,
+                    RECORD_METHOD, RECORD_KEYS, RECORD_KEYS_OMITTED, RECORD_RESOURCE,
+                    RECORD_OBJECT_NAME);
+        add_constant(making, RECORD_DECISION, making->derived.decision);
     }
-    if (group->at != NULL) {
-        copy_to(text, &at, group->at + group->length);
-        add_ids(text, record);
-    }
-    copy_to(text, &at, format->at);
-    text_append(text, "1");
-    at = format->at + format->length;
-    copy_to(text, &at, old->at);
-    text_append_bytes(text, cred->data, cred->length);
-    at = old->at + old->length;
-    if (record->field[RECORD_EVENT_KIND].at == NULL) {
-        copy_to(text, &at, record->field[RECORD_EVENT_OBJECT].at + 1);
-        text_append(text, "\"kind\":" RECORD_KIND ",");
-    }
-    copy_to(text, &at, end);
+    copy_to(making, field[RECORD_CRED_OBJECT].at);
+    text_append_bytes(making->text, cred->data, cred->length);
+    making->at = field[RECORD_CRED_OBJECT].at + field[RECORD_CRED_OBJECT].length;
+    pad_offset(making, RECORD_SITE_OFFSET);
+    pad_offset(making, RECORD_LAST_SWITCH_OFFSET);
 }
 
-/* Format 2 in the order of our own writer. */
+/* Once is what is left out, before the chain or at the end of miguard. */
+static void make_repeat(struct making *making)
+{
+    const struct slice *chain = &making->record->field[RECORD_CHAIN_OBJECT];
+
+    if (has(making, RECORD_REPEAT_OBJECT)) {
+        return;
+    }
+    if (chain->at != NULL) {
+        copy_before(making, RECORD_CHAIN_OBJECT);
+    } else {
+        copy_to(making, end_of(making, RECORD_MIGUARD_OBJECT) - 1);
+    }
+    add_constant(making, RECORD_REPEAT_OBJECT, "{\"count\":" RECORD_ONCE "}");
+}
+
+static void make_event(struct making *making)
+{
+    begin_object(making, RECORD_EVENT_OBJECT);
+    size_t start = making->text->length;
+    if (!has(making, RECORD_EVENT_KIND)) {
+        add_constant(making, RECORD_EVENT_KIND, RECORD_KIND);
+    }
+    if (!has(making, RECORD_EVENT_CATEGORY)) {
+        add_constant(making, RECORD_EVENT_CATEGORY, making->derived.category);
+    }
+    if (!has(making, RECORD_EVENT_TYPE)) {
+        add_constant(making, RECORD_EVENT_TYPE, making->derived.type);
+    }
+    first_members(making, start);
+    if (!has(making, RECORD_CODE)) {
+        COPY_BEHIND(making, RECORD_EVENT_ID, RECORD_SEQUENCE);
+        add_constant(making, RECORD_CODE, making->derived.code);
+    }
+}
+
+/* False: the members do not stand in the order of our own writer. */
+static bool make_line(struct text *text, const struct record *record, const struct text *cred)
+{
+    const struct slice *field = record->field;
+    struct making making = {
+        .text = text,
+        .record = record,
+        .at = record->line,
+        .third = is_format(record, RECORD_FORMAT_WRITTEN),
+        .derived = record_derive(
+            (struct record_word){field[RECORD_ACTION].at, field[RECORD_ACTION].length},
+            (struct record_word){field[RECORD_OUTCOME].at, field[RECORD_OUTCOME].length},
+            (struct record_word){field[RECORD_REASON].at, field[RECORD_REASON].length})};
+
+    make_head(&making);
+    if (has(&making, RECORD_PROCESS_OBJECT)) {
+        if (making.third) {
+            make_process(&making);
+        }
+        make_current(&making);
+    }
+    make_miguard(&making, cred);
+    make_repeat(&making);
+    make_event(&making);
+    copy_to(&making, record->line + record->length);
+    return !making.wrong;
+}
+
+/* What is looked for below is there. */
 static bool is_short(const struct record *record)
 {
-    const struct slice *message = &record->field[RECORD_MESSAGE];
     const struct slice *event = &record->field[RECORD_EVENT_OBJECT];
-    const struct slice *group = &record->field[RECORD_CURRENT_GROUP_OBJECT];
-    const struct slice *format = &record->field[RECORD_FORMAT];
     const struct slice *cred = &record->field[RECORD_CRED_OBJECT];
-    uint64_t number;
 
-    return record_number(record, RECORD_FORMAT, &number) && number == RECORD_FORMAT_WRITTEN &&
-           cred->at != NULL && cred->at[0] == '{' && format->at < cred->at && message->at != NULL &&
-           message->at < format->at &&
-           (group->at == NULL || (message->at < group->at && group->at < format->at)) &&
-           event->at != NULL && event->at > cred->at && event->length > 2 && event->at[1] == '"';
+    return (is_format(record, RECORD_FORMAT_SHORT) || is_format(record, RECORD_FORMAT_WRITTEN)) &&
+           cred->at != NULL && cred->at[0] == '{' && event->at != NULL && event->at[0] == '{' &&
+           event->length > 2 && event->at[1] == '"';
 }
 
 bool record_expand(const struct record *record, struct text *text, struct record *ret_full)
 {
     struct text cred = TEXT_EMPTY;
+    struct record bare;
     size_t fault;
 
     *ret_full = *record;
-    if (!is_short(record)) {
+    if (!is_short(record) ||
+        record_parse_bare(record->line, record->length, &bare, &fault) != NULL) {
         return true;
     }
-    if (make_cred(&cred, record)) {
-        make_line(text, record, &cred);
-        if (!text->failed && record_parse(text->data, text->length, ret_full, &fault) != NULL) {
-            *ret_full = *record;
-        }
+    if (make_cred(&cred, &bare) && make_line(text, &bare, &cred) && !text->failed &&
+        record_parse(text->data, text->length, ret_full, &fault) != NULL) {
+        *ret_full = *record;
     }
     bool failed = cred.failed || text->failed;
     text_release(&cred);

@@ -7,10 +7,10 @@
 #include "tools/review/record.h"
 
 /*
- * Makes the line of format 1 from one of format 2, in *text (which the caller releases; it starts
- * empty), and parses it into *ret_full, which points into text. The hash stays that of the line as
- * it stands in the log. A record of another format, or whose identities are not in the form of
- * audit/record_identity.h, is given as it is. False: out of memory.
+ * Makes the line of format 1 from one of format 2 or 3, in *text (which the caller releases; it
+ * starts empty), and parses it into *ret_full, which points into text. The hash stays that of the
+ * line as it stands in the log. A record of another format, or whose identities are not in the form
+ * of audit/record_identity.h, is given as it is. False: out of memory.
  */
 MIGUARD_CHECKED bool record_expand(const struct record *record, struct text *text,
                                    struct record *ret_full);

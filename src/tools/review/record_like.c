@@ -10,6 +10,7 @@
 #include "tools/review/record_like.h"
 
 #include "base/alloc.h"
+#include "tools/review/record_complete.h"
 
 /* From old position `from` on, the new line's position is the old one plus by. */
 struct shift {
@@ -160,16 +161,16 @@ static bool follow_kind(struct record_kinds *kinds, const struct kind *kind, con
     }
 }
 
-/* The first of the two kinds that a line may be of: by its length and a few bytes of its message,
- * since records of one user, class and decision have these in common. A wrong guess costs time
- * only. */
+/* The first of the two kinds that a line may be of: by its length and a few bytes of its reason,
+ * which stands before the hash, since records of one user, class and decision have these in common.
+ * A wrong guess costs time only. */
 static size_t guess_kind(const char *line, size_t length)
 {
-    enum { MESSAGE = 56 };
+    enum { REASON = 8 + sizeof("\",\"hash\":\"\"}}") - 1 + 64 }; /* from the end */
     uint64_t word = 0;
 
-    if (length >= MESSAGE + sizeof(word)) {
-        memcpy(&word, line + MESSAGE, sizeof(word));
+    if (length >= REASON) {
+        memcpy(&word, line + length - REASON, sizeof(word));
     }
     return (size_t)(((word ^ length) * UINT64_C(0x9E3779B97F4A7C15)) >> 50) % RECORD_KINDS &
            ~(size_t)1;
@@ -254,6 +255,40 @@ void record_like_all(const struct record_kinds *kinds, struct record *ret_record
     for (size_t i = 0; i < kind->field_count; i++) {
         ret_record->field[kind->fields[i].field] = field_slice(kinds, &kind->fields[i], &at);
     }
+    record_complete(ret_record);
+}
+
+static void like_one(const struct record_kinds *kinds, uint32_t field, struct record *ret_record)
+{
+    const struct kind *kind = &kinds->list[kinds->last];
+    uint16_t place = kind->place[field];
+    size_t at = 0;
+
+    ret_record->field[field] =
+        place == 0 ? (struct slice){NULL, 0} : field_slice(kinds, &kind->fields[place - 1], &at);
+}
+
+/* The fields that may follow from others: what these are first, since one of them may be wanted
+ * itself. */
+static void like_completed(const struct record_kinds *kinds,
+                           const struct record_fields_wanted *wanted, struct record *ret_record)
+{
+    const uint8_t *needs;
+
+    like_one(kinds, RECORD_FORMAT, ret_record);
+    if (!record_leaves_out(ret_record)) {
+        return;
+    }
+    for (size_t i = 0; i < wanted->count; i++) {
+        for (size_t k = record_complete_needs(wanted->list[i], &needs); k > 0; k--) {
+            like_one(kinds, needs[k - 1], ret_record);
+        }
+    }
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (record_completes(wanted->list[i])) {
+            record_complete_field(ret_record, wanted->list[i]);
+        }
+    }
 }
 
 /* Most are asked for in the order of the line: a field that stands before the last one is searched
@@ -278,6 +313,7 @@ void record_like_some(const struct record_kinds *kinds, const struct record_fiel
         before = place;
         ret_record->field[wanted->list[i]] = field_slice(kinds, &kind->fields[place - 1], &at);
     }
+    like_completed(kinds, wanted, ret_record);
 }
 
 /* ---- learning --------------------------------------------------------------------------------
@@ -345,5 +381,6 @@ const char *record_parse_new(struct record_kinds *kinds, const char *line, size_
         return record_parse(line, length, ret_record, ret_offset);
     }
     learn(kinds, ret_record);
+    record_complete(ret_record);
     return NULL;
 }
