@@ -74,6 +74,22 @@ static FILE *create(const char *name)
     return file;
 }
 
+/* Of format 3: a session that is opened and refused, in the form of the log. */
+static void write_short(void)
+{
+    static const char line[] =
+        "{\"@timestamp\":\"2026-03-01T11:00:0%u.000000Z\",\"host\":{\"name\":\"h\"},\"observer\":{"
+        "\"version\":\"0.1.0\"},\"process\":{\"pid\":77,\"executable\":\"/usr/bin/x\"},\"user\":{"
+        "\"id\":\"4242\",\"group\":{\"id\":\"0\"}},\"miguard\":{\"format\":3,\"session_id\":"
+        "\"00000000000000bb\",\"cred\":{\"bound\":{}}},\"event\":{\"id\":\"00000000000000aa-%u\","
+        "\"sequence\":%u,\"action\":\"%s\",\"outcome\":\"%s\",\"reason\":\"%s\"}}\n";
+    FILE *file = create("short.jsonl");
+
+    fprintf(file, line, 1, 1, 1, "session-open", "success", "identity-match");
+    fprintf(file, line, 2, 2, 2, "session-use", "failure", "policy");
+    fclose(file);
+}
+
 static void write_logs(void)
 {
     char path[256];
@@ -94,6 +110,7 @@ static void write_logs(void)
     fprintf(broken, "%s\nno record\n", review_line(&(struct review_line){0}));
     fclose(broken);
     fclose(create("empty.jsonl"));
+    write_short();
     snprintf(path, sizeof(path), "%s/big.jsonl", folder);
     require(audit_generate(path, &(struct generate){.seed = 3, .count = 2000}), path);
     snprintf(path, sizeof(path), "%s/fifo", folder);
@@ -144,6 +161,14 @@ static const struct {
     {"$M audit explain - $T/small.jsonl", 1, "", "no such record"},
     {"$M audit explain '#2' - <$T/small.jsonl", 0, "standard input can be read only once", ""},
     {"$M audit explain --json '#23' $T/small.jsonl", 0, "\"reason\":\"handle-forged\"", ""},
+    {"$M audit explain --json '#2' $T/short.jsonl", 0,
+     "\"open\":{\"@timestamp\":\"2026-03-01T11:00:01.000000Z\",\"message\":\"the thread is who "
+     "took the "
+     "session\",\"ecs\":",
+     ""},
+    {"$M audit explain --json '#2' $T/short.jsonl", 0,
+     "\"current\":{\"ruid\":{\"id\":4242},\"euid\":{\"id\":4242}", ""},
+    {"$M audit explain '#2' $T/short.jsonl", 0, "The session was opened at", ""},
     {"$M audit explain 0000 $T/small.jsonl", 1, "", "3 records begin so"},
     {"$M audit explain nothing $T/small.jsonl", 1, "", "nothing: no such record"},
     {"$M audit explain", 2, "", "which record?"},

@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -633,6 +636,99 @@ START_TEST(a_long_record_arrives_whole_in_parts)
 }
 END_TEST
 
+/* A daemon that takes messages as they come: the socket holds few of them. */
+struct taker {
+    char *text; /* the parts behind one another */
+    size_t length, longest;
+    unsigned count;
+    atomic_bool over;
+};
+
+static void *take_messages(void *context)
+{
+    struct taker *taker = context;
+    static char one[BUFFER / 8];
+
+    for (;;) {
+        bool over = atomic_load(&taker->over);
+        ssize_t length = recv(server, one, sizeof(one) - 1, MSG_DONTWAIT);
+        if (length < 0 && over) {
+            return NULL;
+        }
+        if (length < 0) {
+            poll(&(struct pollfd){.fd = server, .events = POLLIN}, 1, 50);
+            continue;
+        }
+        one[length] = '\0';
+        const char *text =
+            strstr(one, "] {") != NULL && taker->count == 0 ? strstr(one, "] {") : NULL;
+        text = text != NULL ? text : strstr(one, "\"] ");
+        text = text != NULL ? strchr(text, ']') + 2 : one + length;
+        memcpy(taker->text + taker->length, text, (size_t)(one + length - text));
+        taker->length += (size_t)(one + length - text);
+        taker->longest = (size_t)length > taker->longest ? (size_t)length : taker->longest;
+        taker->count++;
+    }
+}
+
+/* The event becomes a record that arrives whole in so many messages of such a length. */
+static void check_messages(struct audit_event event, unsigned most_messages, size_t most_length)
+{
+    struct taker taker = {.text = calloc(2, BUFFER)};
+    struct made_record made;
+    pthread_t thread;
+
+    ck_assert_ptr_nonnull(taker.text);
+    make_record(&made, event, 1);
+    ck_assert_uint_le(made.line.length, RECORD_MAX_LINE);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_messages, &taker), 0);
+    bool written = ops->write(sink, &made.record, &loss);
+    atomic_store(&taker.over, true);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_msg(written, "%s", audit_losses[loss].name);
+    ck_assert_uint_ge(taker.count, 1);
+    ck_assert_uint_le(taker.count, most_messages);
+    ck_assert_uint_le(taker.longest, most_length);
+    ck_assert_uint_eq(taker.length, made.line.length);
+    ck_assert_int_eq(memcmp(taker.text, made.line.data, taker.length), 0);
+    free_record(&made);
+    free(taker.text);
+}
+
+/* Of a user and of root, with what a policy and a switch add; and the largest that there can be:
+ * names of 255 characters, all groups, all capabilities different. */
+START_TEST(messages_are_short)
+{
+    static char name[256];
+    static const struct audit_last_switch switched = {(const void *)(uintptr_t)getenv, 1};
+    struct miguard_identity bound = many_groups(_i == 2 ? IDENTITY_MAX_GROUPS : 4), current = bound;
+    struct audit_event event = refusal("CIM_Process");
+
+    for (int set = 0; set < IDENTITY_CAP_SETS; set++) {
+        bound.cap[set] = _i > 0 ? UINT64_C(0x155aaaaaaaa) : 0;
+        current.cap[set] = _i > 1 ? UINT64_C(0x0aa55555555) : bound.cap[set];
+    }
+    current.uid[IDENTITY_E] = current.uid[IDENTITY_FS] = 65534;
+    event.bound = &bound;
+    event.current = &current;
+    event.mismatch =
+        _i == 2 ? MIGUARD_COMPONENTS_ALL : MIGUARD_COMPONENT_EUID | MIGUARD_COMPONENT_FSUID;
+    event.last_switch = &switched;
+    event.call_site = (const void *)(uintptr_t)getenv;
+    event.rule = "web";
+    event.rule_source = "/etc/miguard/policy.d/web.yaml:12:5";
+    if (_i == 2) {
+        memset(name, '"', 255);
+        event.provider = event.name_space = event.class_name = event.method = name;
+        event.rule = event.rule_source = event.rule_reason = event.attempt = name;
+    }
+    listen_as(SOCK_DGRAM);
+    open_sink(&sink_syslog);
+    check_messages(event, _i == 2 ? 300 : 2, _i == 2 ? 8000 : 2048);
+    free(bound.groups);
+}
+END_TEST
+
 /* ---- daemons that go, hang and come back ------------------------------------------------ */
 
 static const struct {
@@ -1096,6 +1192,7 @@ int main(void)
     tcase_add_test(cases, a_line_cut_anywhere_is_read_within_its_bounds);
     tcase_add_test(cases, strange_lines_are_read_without_harm);
     tcase_add_loop_test(cases, a_long_record_arrives_whole_in_parts, 0, 2);
+    tcase_add_loop_test(cases, messages_are_short, 0, 3);
     tcase_add_loop_test(cases, a_daemon_that_goes_and_comes_back_is_found_again, 0, LENGTH(kinds));
     tcase_add_loop_test(cases, a_restart_between_two_records_loses_nothing, 0, LENGTH(kinds));
     tcase_add_loop_test(cases, a_daemon_that_hangs_costs_one_wait, 0, LENGTH(kinds));

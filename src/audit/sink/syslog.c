@@ -14,11 +14,19 @@
 #include "audit/sink/sink_socket.h"
 #include "base/alloc.h"
 
-/* rsyslog cuts a message at 8096 octets in its default configuration, and RFC 5424, 6.1 has
- * receivers take 2048. A longer record goes out in parts. HEAD_LIMIT is more than the head of a
- * record whose values from outside are all as long as VALUE_LIMIT lets them be, each of their bytes
- * escaped. */
-enum { MESSAGE_LIMIT = 8000, VALUE_LIMIT = 200, PART_LIMIT = 32, HEAD_LIMIT = 6144 };
+/* RFC 5424, 6.1 asks receivers to take 2048 octets, which a usual record needs at most twice. A
+ * longer one goes out in larger parts: rsyslog cuts a message at 8096 octets in its default
+ * configuration, and a daemon's socket has room for few messages. HEAD_LIMIT is more than the head
+ * of a record whose values from outside are all as long as VALUE_LIMIT lets them be, each of their
+ * bytes escaped. */
+enum {
+    USUAL_LIMIT = 2048,
+    USUAL_PARTS = 4,
+    MESSAGE_LIMIT = 8000,
+    VALUE_LIMIT = 200,
+    PART_LIMIT = 32,
+    HEAD_LIMIT = 6144
+};
 
 /* One connection. head is made once for each record and shared by its parts. */
 struct sink {
@@ -138,6 +146,17 @@ static unsigned count_parts(const struct sink_record *record, size_t room)
     return count;
 }
 
+/* For the bytes of the record in one message. */
+static size_t room_for(const struct sink *sink, const struct sink_record *record)
+{
+    size_t head = sink->head.length + PART_LIMIT;
+
+    if (head <= USUAL_LIMIT / 2 && count_parts(record, USUAL_LIMIT - head) <= USUAL_PARTS) {
+        return USUAL_LIMIT - head;
+    }
+    return MESSAGE_LIMIT - head;
+}
+
 /* The record has no byte order mark before it, which RFC 8259, 8.1 forbids in JSON. A stream
  * parts messages by line feeds, as syslog-ng's unix-stream() reads them; no message holds one. */
 static void make_message(struct sink *sink, const struct sink_record *record, size_t start,
@@ -205,7 +224,7 @@ static bool syslog_write(struct sink *sink, const struct sink_record *record,
         *ret_loss = AUDIT_LOSS_TOO_LARGE;
         return false;
     }
-    size_t room = MESSAGE_LIMIT - PART_LIMIT - sink->head.length;
+    size_t room = room_for(sink, record);
     unsigned part = 0, parts = count_parts(record, room);
     for (size_t at = 0, end = 0; at < record->length; at = end) {
         end = part_end(record, at, room);

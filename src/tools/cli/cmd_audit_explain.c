@@ -216,6 +216,20 @@ static bool same_session(const void *context, const struct record *other)
            !same_field(record, other, RECORD_EVENT_ID);
 }
 
+/* In full, as the record that is explained: what one program reads in one output has one form. */
+static bool keep_open(struct explain_related *related, const struct record *open)
+{
+    struct text line = TEXT_EMPTY;
+    struct record full;
+
+    bool expanded = record_expand(open, &line, &full);
+    if (expanded) {
+        text_append_bytes(&related->open, full.line, full.length);
+    }
+    text_release(&line);
+    return expanded && !related->open.failed;
+}
+
 /* Counts a record of the session, and how often something was refused in it; keeps the one that
  * opened the session, which says who did. False: out of memory. */
 static bool relate(struct request *request, const struct record *other)
@@ -224,10 +238,8 @@ static bool relate(struct request *request, const struct record *other)
 
     related->others++;
     related->other_refused += export_is_refusal(other) ? export_repeats(other) : 0;
-    if (related->open.length == 0 && record_is(other, RECORD_ACTION, "session-open")) {
-        text_append_bytes(&related->open, other->line, other->length);
-    }
-    return !related->open.failed;
+    return related->open.length > 0 || !record_is(other, RECORD_ACTION, "session-open") ||
+           keep_open(related, other);
 }
 
 /* The files are read a second time: which session it is was not known before. Standard input is

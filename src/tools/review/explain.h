@@ -18,7 +18,7 @@ void explain_change(struct text *text, enum export_style style, const struct rec
 struct explain_related {
     bool searched;          /* false: the log could be read only once */
     uint64_t around;        /* only among so many records before it and behind; 0: in all */
-    struct text open;       /* the record of the opening of this session */
+    struct text open;       /* the record of the opening of this session, in full */
     uint64_t others;        /* more records of the same session */
     uint64_t other_refused; /* how many events of them are refusals */
 };
