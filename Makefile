@@ -370,7 +370,7 @@ test-deps: deps
 scripts := $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
-    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh)
+    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh)
 JOBS ?= $(shell nproc)
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
@@ -547,6 +547,10 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	install -m 644 $(pc_files) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/policy
 	install -m 644 $(wildcard policy/*.yaml) $(DESTDIR)$(PREFIX)/share/miguard/policy
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in $(notdir $(wildcard policy/systemd/*)); do \
+	    sed 's|@PREFIX@|$(PREFIX)|' policy/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit && \
+	    chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/sigma
 	install -m 644 $(wildcard policy/sigma/*.yml) $(DESTDIR)$(PREFIX)/share/miguard/sigma
 	$(if $(CROSS),: no completion: it is printed by the command$(comma) which does not run here,\
@@ -567,6 +571,7 @@ uninstall: ## remove what install put there
 	    $(DESTDIR)$(LIBDIR)/libmiguard-preload.so \
 	    $(DESTDIR)$(BASHDIR)/miguard $(DESTDIR)$(ZSHDIR)/_miguard $(DESTDIR)$(FISHDIR)/miguard.fish \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/pkgconfig/,$(notdir $(pc_files)))
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard policy/systemd/*)))
 	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard \
 	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples
 	rmdir $(DESTDIR)$(PREFIX)/share/doc/miguard 2>/dev/null || :

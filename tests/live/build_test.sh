@@ -76,6 +76,9 @@ expected_files() {
     for policy in policy/*.yaml; do
         echo "./share/miguard/$policy"
     done
+    for unit in policy/systemd/*; do
+        echo "./lib/systemd/system/${unit##*/}"
+    done
     for rule in policy/sigma/*.yml; do
         echo "./share/miguard/${rule#policy/}"
     done

@@ -46,6 +46,7 @@
     X(audit, explain, "say in sentences why a call was refused, and what to do")                   \
     X(audit, suggest, "write rules for what was refused; read them before use")                    \
     X(audit, export, "translate records for other systems")                                        \
+    X(audit, alert, "send what is new and matches to a program, by web or mail")                   \
     X(audit, metrics, "count for Prometheus, as text for its node exporter")                       \
     X(audit, queries, "list the saved queries")                                                    \
     X(audit, verify, "check that the log is intact, or find the record that is not")
