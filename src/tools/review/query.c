@@ -553,6 +553,12 @@ static bool prepare(const struct option *option, struct value *value)
     return option->kind != KIND_PERSON || value->is_id || prepare_name(option, value);
 }
 
+static enum miguard_status add_saved_line(void *context, const char *option, const char *value,
+                                          struct miguard_error *reterr)
+{
+    return option == NULL ? query_end(context, reterr) : query_add(context, option, value, reterr);
+}
+
 /* What is saved has the same now, and names no other: there is no end to look for. */
 static enum miguard_status read_saved(const struct query *query, const char *name,
                                       struct query **ret_saved, struct miguard_error *reterr)
@@ -567,7 +573,7 @@ static enum miguard_status read_saved(const struct query *query, const char *nam
     }
     saved->now = query->now;
     saved->is_saved = true;
-    enum miguard_status status = saved_read(name, saved, reterr);
+    enum miguard_status status = saved_read(name, add_saved_line, saved, reterr);
     if (status == MIGUARD_OK) {
         *ret_saved = saved;
     } else {

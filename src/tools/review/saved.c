@@ -117,8 +117,14 @@ static char *read_file(const char *path)
 
 /* ---- reading ---------------------------------------------------------------------------------*/
 
+struct saved_reader {
+    saved_line line;
+    void *context;
+};
+
 /* One line without blanks around it: the name, and what stands behind it. */
-static enum miguard_status add_line(struct query *query, char *line, struct miguard_error *reterr)
+static enum miguard_status add_line(const struct saved_reader *reader, char *line,
+                                    struct miguard_error *reterr)
 {
     char *value = line + strcspn(line, " \t=");
 
@@ -126,11 +132,11 @@ static enum miguard_status add_line(struct query *query, char *line, struct migu
         *value++ = '\0';
         value += strspn(value, " \t");
     }
-    return query_add(query, line, *value != '\0' ? value : NULL, reterr);
+    return reader->line(reader->context, line, *value != '\0' ? value : NULL, reterr);
 }
 
-static enum miguard_status add_lines(struct query *query, const char *place, const char *text,
-                                     struct miguard_error *reterr)
+static enum miguard_status add_lines(const struct saved_reader *reader, const char *place,
+                                     const char *text, struct miguard_error *reterr)
 {
     enum miguard_status status = MIGUARD_OK;
     struct miguard_error error = {0};
@@ -145,14 +151,14 @@ static enum miguard_status add_lines(struct query *query, const char *place, con
         number++;
         if (begin < end && text[begin] != '#') {
             snprintf(line, sizeof(line), "%.*s", (int)(end - begin), text + begin);
-            status = end - begin < sizeof(line) ? add_line(query, line, &error)
+            status = end - begin < sizeof(line) ? add_line(reader, line, &error)
                                                 : error_set(&error, MIGUARD_INVALID_ARGUMENT, 0,
                                                             "saved", "the line is too long");
         }
         text += length + (text[length] == '\n');
     }
     if (status == MIGUARD_OK) {
-        status = query_end(query, &error);
+        status = reader->line(reader->context, NULL, NULL, &error);
     }
     return status == MIGUARD_OK ? status
                                 : error_set(reterr, status, 0, "saved", "%s:%u: %s%s%s", place,
@@ -161,7 +167,7 @@ static enum miguard_status add_lines(struct query *query, const char *place, con
 }
 
 /* Of the user, then of the system. NOT_FOUND: in no folder. */
-static enum miguard_status read_saved_file(const char *name, struct query *query,
+static enum miguard_status read_saved_file(const char *name, const struct saved_reader *reader,
                                            struct miguard_error *reterr)
 {
     char *folders[SAVED_FOLDERS], *path = NULL;
@@ -175,7 +181,7 @@ static enum miguard_status read_saved_file(const char *name, struct query *query
         }
         char *text = read_file(path);
         if (text != NULL) {
-            status = add_lines(query, path, text, reterr);
+            status = add_lines(reader, path, text, reterr);
         } else if (errno != ENOENT && errno != ENOTDIR) {
             status = error_set(reterr, errno == ENOMEM ? MIGUARD_NO_MEMORY : MIGUARD_SYSTEM, errno,
                                "saved", "%s: %s", path, strerrordesc_np(errno));
@@ -187,19 +193,22 @@ static enum miguard_status read_saved_file(const char *name, struct query *query
     return status;
 }
 
-enum miguard_status saved_read(const char *name, struct query *query, struct miguard_error *reterr)
+enum miguard_status saved_read(const char *name, saved_line line, void *context,
+                               struct miguard_error *reterr)
 {
+    const struct saved_reader reader = {line, context};
+
     if (!good_name(name)) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "saved",
                          "'%.60s' is not a name; those are of letters, digits, - and _", name);
     }
-    enum miguard_status status = read_saved_file(name, query, reterr);
+    enum miguard_status status = read_saved_file(name, &reader, reterr);
     if (status != MIGUARD_NOT_FOUND) {
         return status;
     }
     for (size_t i = 0; i < BUILT_IN; i++) {
         if (strcmp(built_in[i].name, name) == 0) {
-            return add_lines(query, "built in", built_in[i].text, reterr);
+            return add_lines(&reader, "built in", built_in[i].text, reterr);
         }
     }
     return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "saved",

@@ -6,14 +6,22 @@
 #ifndef TOOLS_REVIEW_SAVED_H
 #define TOOLS_REVIEW_SAVED_H
 
-#include "tools/review/query.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
 
 enum { SAVED_NAME = 64, SAVED_FOLDERS = 3 };
 
-/* Adds the lines of the query with this name. INVALID_ARGUMENT: no query has it, it is not a name,
- * or a line is wrong (reterr says which, with file and number); NO_MEMORY; SYSTEM: it cannot be
- * read. query is then to be given up. */
-MIGUARD_CHECKED enum miguard_status saved_read(const char *name, struct query *query,
+/* Called for each line with its option and value (NULL: the option stands alone), and at the end
+ * with NULL for both. Not MIGUARD_OK ends the reading. */
+typedef enum miguard_status (*saved_line)(void *context, const char *option, const char *value,
+                                          struct miguard_error *reterr);
+
+/* Reads the query with this name. INVALID_ARGUMENT: no query has it, it is not a name, or line()
+ * says that one is wrong (reterr says which, with file and number); NO_MEMORY; SYSTEM: it cannot be
+ * read. */
+MIGUARD_CHECKED enum miguard_status saved_read(const char *name, saved_line line, void *context,
                                                struct miguard_error *reterr);
 
 /* One that there is. */
