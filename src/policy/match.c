@@ -168,11 +168,21 @@ static bool same_bytes(const char *a, const char *b, size_t length, bool ignore_
     return true;
 }
 
-/* What is left of text behind the first place that has wanted, or NULL. */
+/* What is left of text behind the first place that has wanted, or NULL. At most places the first
+ * byte decides. */
 static const char *behind_first(struct span text, struct span wanted, bool ignore_case)
 {
+    if (wanted.length == 0) {
+        return text.text;
+    }
+    const unsigned char first = fold(wanted.text[0], ignore_case);
+    const bool letter = ignore_case && first >= 'a' && first <= 'z';
+    const unsigned char upper = letter ? (unsigned char)(first - ('a' - 'A')) : first;
+
     for (size_t at = 0; at + wanted.length <= text.length; at++) {
-        if (same_bytes(text.text + at, wanted.text, wanted.length, ignore_case)) {
+        const unsigned char byte = (unsigned char)text.text[at];
+        if ((byte == first || byte == upper) &&
+            same_bytes(text.text + at, wanted.text, wanted.length, ignore_case)) {
             return text.text + at + wanted.length;
         }
     }

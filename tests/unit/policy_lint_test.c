@@ -311,6 +311,31 @@ START_TEST(everything_may_differ)
 }
 END_TEST
 
+/* A hundred patterns may begin with a wildcard, of any key and in any rules. */
+START_TEST(many_leading_stars)
+{
+    size_t count = 0;
+    struct text policy = TEXT_EMPTY;
+
+    text_append(&policy, RULES);
+    for (int i = 0; i < 50; i++) {
+        text_format(&policy,
+                    "  - {name: r%d, decision: deny, match: {class: [\"*_%d\", \"*\", A%d], "
+                    "provider: \"?x%d*\"}}\n",
+                    i, i, i, i);
+    }
+    char *said = lint(policy.data, false, &count);
+    ck_assert_msg(count == 0, "%s", said);
+    free(said);
+    text_append(&policy, "  - {name: one-more, decision: deny, match: {action: \"*.y\"}}\n");
+    said = lint(policy.data, false, &count);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_msg(strstr(said, "101 patterns begin with a wildcard") != NULL, "%s", said);
+    free(said);
+    text_release(&policy);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("policy lint");
@@ -319,6 +344,7 @@ int main(void)
     tcase_add_loop_test(cases, lint_row, 0, (int)(sizeof(rows) / sizeof(rows[0])));
     tcase_add_test(cases, untested_rules);
     tcase_add_test(cases, everything_may_differ);
+    tcase_add_test(cases, many_leading_stars);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -611,6 +611,48 @@ static void lint_coverage(const struct policy_draft *draft, const struct selftes
     }
 }
 
+/* No index of names can rule such a pattern out (policy/index.c), so each is compared for each
+ * call. Measured in make bench, stars.*. */
+enum { MANY_STARS = 100 };
+
+/* A pattern of stars alone matches every name and is not compared. */
+static bool begins_with_star(const char *glob)
+{
+    return (glob[0] == '*' || glob[0] == '?') && glob[strspn(glob, "*")] != '\0';
+}
+
+static uint32_t count_stars(const struct draft_globs *globs)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < globs->count; i++) {
+        count += begins_with_star(globs->items[i].text);
+    }
+    return count;
+}
+
+/* One warning for all, at the first. */
+static void lint_stars(const struct policy_draft *draft, struct diagnostics *findings)
+{
+    const struct draft_rule *first = NULL;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < draft->rule_count; i++) {
+        const struct draft_match *match = &draft->rules[i].match;
+        const uint32_t stars = count_stars(&match->providers) + count_stars(&match->namespaces) +
+                               count_stars(&match->classes) + count_stars(&match->methods) +
+                               count_stars(&match->actions) + count_stars(&match->resources);
+        first = first == NULL && stars > 0 ? &draft->rules[i] : first;
+        count += stars;
+    }
+    if (count > MANY_STARS) {
+        WARN(findings, &first->place,
+             "%u patterns begin with a wildcard; each of them is tried for every call, so begin "
+             "them with what their names have in common",
+             count);
+    }
+}
+
 /* Findings come in the order of the checks; they are sorted when written. */
 void lint_draft(const struct policy_draft *draft, const struct selftest_result *tested,
                 struct diagnostics *findings)
@@ -622,6 +664,7 @@ void lint_draft(const struct policy_draft *draft, const struct selftest_result *
         lint_breadth(draft, &draft->rules[i], findings);
         lint_shadowed(draft, i, findings);
     }
+    lint_stars(draft, findings);
     lint_steps(draft, findings);
     lint_tests(draft, findings);
     if (tested != NULL) {
