@@ -10,7 +10,6 @@
  * end_context() retires the context and ends its sessions and their operations, and only then
  * reaches the host. Every other slot is forwarded.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/context_space.h"
@@ -106,7 +105,7 @@ static struct guarded_context *make_context(MI_Context *host, const char *provid
     context->host = host;
     context->guard = guard_enter();
     pthread_mutex_init(&context->lock, NULL);
-    snprintf(context->provider, sizeof(context->provider), "%s", provider);
+    memcpy(context->provider, provider, strnlen(provider, sizeof(context->provider) - 1));
     context->id = slots_handle_of(&guarded_contexts, context).name;
     context->pub = space_address(context->id);
     if (context->pub == NULL) {

@@ -12,10 +12,9 @@
  * into a buffer of its own (keep_key) and appends it while the record has room (keep). Values are
  * cut as all texts of records are (identity/cut.h).
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/real.h"
 #include "gateway/gateway.h"
 
 /* A bound for a count from a function table that is not the library's. */
@@ -130,19 +129,31 @@ static void add_text(struct cut *cut, const char *text)
     cut_add(cut, text, strlen(text));
 }
 
-/* For values whose text fits into 63 bytes. */
-static void add_format(struct cut *cut, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add_format(struct cut *cut, const char *format, ...)
+/* Numbers are written here and not by printf(3): this runs with every call, allowed or not. At
+ * least `width` digits, with zeros in front. */
+static void add_digits(struct cut *cut, uint64_t value, unsigned width)
 {
-    char text[64];
-    va_list arguments;
+    char digits[20];
+    size_t at = sizeof(digits);
 
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    add_text(cut, text);
+    for (; value != 0 || width > 0; value /= 10) {
+        digits[--at] = (char)('0' + value % 10);
+        width -= width > 0;
+    }
+    cut_add(cut, digits + at, sizeof(digits) - at);
+}
+
+static void add_unsigned(struct cut *cut, uint64_t value)
+{
+    add_digits(cut, value, 1);
+}
+
+static void add_signed(struct cut *cut, int64_t value)
+{
+    if (value < 0) {
+        add_text(cut, "-");
+    }
+    add_unsigned(cut, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 /* "=" ends a name in a record, so within a name it is written as %3D. */
@@ -160,32 +171,45 @@ static void add_name(struct cut *cut, const char *name)
 }
 
 /* The string form of DSP0004. */
+static void add_timestamp(struct cut *cut, const MI_Timestamp *at)
+{
+    add_digits(cut, at->year, 4);
+    add_digits(cut, at->month, 2);
+    add_digits(cut, at->day, 2);
+    add_digits(cut, at->hour, 2);
+    add_digits(cut, at->minute, 2);
+    add_digits(cut, at->second, 2);
+    add_text(cut, ".");
+    add_digits(cut, at->microseconds, 6);
+    add_text(cut, at->utc < 0 ? "-" : "+");
+    add_digits(cut, (uint64_t)(at->utc < 0 ? -(int64_t)at->utc : (int64_t)at->utc), 3);
+}
+
+static void add_interval(struct cut *cut, const MI_Interval *length)
+{
+    add_digits(cut, length->days, 8);
+    add_digits(cut, length->hours, 2);
+    add_digits(cut, length->minutes, 2);
+    add_digits(cut, length->seconds, 2);
+    add_text(cut, ".");
+    add_digits(cut, length->microseconds, 6);
+    add_text(cut, ":000");
+}
+
 static void add_datetime(struct cut *cut, const MI_Datetime *datetime)
 {
     if (datetime->isTimestamp) {
-        const MI_Timestamp *at = &datetime->u.timestamp;
-        unsigned offset = (unsigned)(at->utc < 0 ? -(int64_t)at->utc : (int64_t)at->utc);
-        add_format(cut, "%04u%02u%02u%02u%02u%02u", at->year, at->month, at->day, at->hour,
-                   at->minute, at->second);
-        add_format(cut, ".%06u%c%03u", at->microseconds, at->utc < 0 ? '-' : '+', offset);
+        add_timestamp(cut, &datetime->u.timestamp);
     } else {
-        const MI_Interval *length = &datetime->u.interval;
-        add_format(cut, "%08u%02u%02u%02u.%06u:000", length->days, length->hours, length->minutes,
-                   length->seconds, length->microseconds);
+        add_interval(cut, &datetime->u.interval);
     }
 }
 
-/* The host's program may have set a locale whose decimal point is another character. */
 static void add_real(struct cut *cut, double real)
 {
-    char text[64];
+    char text[REAL_TEXT_SIZE];
 
-    snprintf(text, sizeof(text), "%.17g", real);
-    for (char *at = text; *at != '\0'; at++) {
-        if (strchr("0123456789+-einfa", *at) == NULL) {
-            *at = '.';
-        }
-    }
+    (void)real_text(real, text);
     add_text(cut, text);
 }
 
@@ -202,28 +226,28 @@ static void add_value(struct cut *cut, const struct element *element, bool neste
         add_text(cut, value->boolean ? "true" : "false");
         return;
     case MI_UINT8:
-        add_format(cut, "%u", value->uint8);
+        add_unsigned(cut, value->uint8);
         return;
     case MI_SINT8:
-        add_format(cut, "%d", value->sint8);
+        add_signed(cut, value->sint8);
         return;
     case MI_UINT16:
-        add_format(cut, "%u", value->uint16);
+        add_unsigned(cut, value->uint16);
         return;
     case MI_SINT16:
-        add_format(cut, "%d", value->sint16);
+        add_signed(cut, value->sint16);
         return;
     case MI_UINT32:
-        add_format(cut, "%u", value->uint32);
+        add_unsigned(cut, value->uint32);
         return;
     case MI_SINT32:
-        add_format(cut, "%d", value->sint32);
+        add_signed(cut, value->sint32);
         return;
     case MI_UINT64:
-        add_format(cut, "%llu", (unsigned long long)value->uint64);
+        add_unsigned(cut, value->uint64);
         return;
     case MI_SINT64:
-        add_format(cut, "%lld", (long long)value->sint64);
+        add_signed(cut, value->sint64);
         return;
     case MI_REAL32:
         add_real(cut, (double)value->real32);
@@ -232,7 +256,7 @@ static void add_value(struct cut *cut, const struct element *element, bool neste
         add_real(cut, value->real64);
         return;
     case MI_CHAR16:
-        add_format(cut, "%u", value->char16);
+        add_unsigned(cut, value->char16);
         return;
     case MI_DATETIME:
         add_datetime(cut, &value->datetime);

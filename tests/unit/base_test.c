@@ -3,7 +3,10 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
+#include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +17,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/process.h"
+#include "base/real.h"
 #include "base/stderr_line.h"
 #include "base/utf8.h"
 #include "base/words.h"
@@ -107,6 +111,74 @@ START_TEST(hex_is_lower_case_and_whole)
     ck_assert_int_eq(hex_digit('F'), 15);
     ck_assert_int_eq(hex_digit('G'), -1);
     ck_assert_int_eq(hex_digit('\0'), -1);
+}
+END_TEST
+
+static void same_real(double value)
+{
+    char expected[64], text[REAL_TEXT_SIZE];
+
+    snprintf(expected, sizeof(expected), "%.17g", value);
+    size_t length = real_text(value, text);
+    ck_assert_str_eq(text, expected);
+    ck_assert_uint_eq(length, strlen(expected));
+}
+
+/* Doubles of every kind, as bits: each is written as printf(3) does it here, in the C locale. */
+START_TEST(a_real_is_that_of_the_c_library)
+{
+    static const double some[] = {0.0,
+                                  -0.0,
+                                  1.0,
+                                  -1.5,
+                                  0.1,
+                                  1e16,
+                                  1e17,
+                                  1e-4,
+                                  1e-5,
+                                  123456.0,
+                                  99999999999999999.0,
+                                  1e22,
+                                  5e-324,
+                                  DBL_MIN,
+                                  DBL_MAX,
+                                  -DBL_MAX,
+                                  DBL_EPSILON,
+                                  1.0 / 3,
+                                  2.5e-320,
+                                  9007199254740993.0,
+                                  0.5,
+                                  9.9999999999999995e-5,
+                                  1e100,
+                                  (double)INFINITY,
+                                  -(double)INFINITY,
+                                  (double)NAN,
+                                  -(double)NAN};
+    unsigned count = getenv("QUICK") != NULL ? 3000 : 30000;
+    uint64_t random = 88172645463325252u;
+
+    for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+        same_real(some[i]);
+    }
+    for (double power = 5e-324; power < DBL_MAX / 4; power *= 2) {
+        same_real(power);
+        same_real(power * 3);
+        same_real(power * 9007199254740991.0 / 4503599627370496.0);
+    }
+    for (uint64_t i = 0; i < 2000; i++) { /* ties, which go to the even digit */
+        same_real(1e17 + (double)(i * 16));
+        same_real((double)(((uint64_t)1 << 52) + i) / 8);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        double value = 0;
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        memcpy(&value, &random, sizeof(value));
+        same_real(value);
+        same_real((double)(int64_t)random / 1024);
+        same_real((double)(random >> 40) / 1000);
+    }
 }
 END_TEST
 
@@ -318,11 +390,13 @@ int main(void)
 {
     Suite *suite = suite_create("base");
     TCase *all = tcase_create("base");
+    tcase_set_timeout(all, 60);
 
     tcase_add_test(all, each_code_point_is_read_back);
     tcase_add_test(all, what_is_not_utf8_is_no_character);
     tcase_add_test(all, dates_are_those_of_the_c_library);
     tcase_add_test(all, hex_is_lower_case_and_whole);
+    tcase_add_test(all, a_real_is_that_of_the_c_library);
     tcase_add_test(all, a_deadline_is_ahead);
     tcase_add_test(all, an_error_is_a_sentence);
     tcase_add_test(all, what_is_blocked_stays_blocked);
