@@ -23,6 +23,10 @@ enum miguard_gate_scope {
     MIGUARD_GATE_OFF = 0,
     MIGUARD_GATE_THREAD = 1,  /* the calling thread and the threads that it will create */
     MIGUARD_GATE_PROCESS = 2, /* all threads; recommended */
+    /* All threads, and only prctl(PR_CAPBSET_DROP) is refused: for a host that runs as root and
+     * changes its credentials itself, or runs programs that do. The guard then reads the bounding
+     * set once and not at each check. */
+    MIGUARD_GATE_BOUNDING = 3,
 };
 
 enum miguard_gate_action {
@@ -58,9 +62,11 @@ struct miguard_gate_options {
  * not have that trap: all refuse.
  *
  * A request for a gate that is already closed returns OK and changes nothing; a thread's gate can
- * be widened to the process.
+ * be widened to the process, and that of the bounding set to either. deny_io_uring has no meaning
+ * with the scope of the bounding set, and is invalid there.
  *
  * Errors: INVALID_ARGUMENT; BAD_STATE (a gate with another action, report or io_uring is closed;
+ * this thread has a gate of its own and that of the bounding set is asked for;
  * this thread is switched; with deny_io_uring, a thread of an io_uring serves requests already;
  * another thread has a filter that this one does not have: reterr names it; a filter of other code
  * refuses the library's own calls); NOT_SUPPORTED (no seccomp filters in this kernel);

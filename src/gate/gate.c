@@ -112,8 +112,9 @@ static int ask_kernel(void)
 }
 
 /* The same for a caller that draws conclusions: only for a gate that passed its test, and for the
- * thread that owns `known`. Asked again after another gate was closed. */
-static int gate_of_thread(void)
+ * thread that owns `known`. Asked again after another gate was closed. Of two gates the kernel
+ * gives the answer of the later one (seccomp(2)), which is the wider (close_gate()). */
+static int any_gate_of_thread(void)
 {
     unsigned closed = atomic_load_explicit(&closed_gates, memory_order_acquire);
     uint64_t epoch = process_epoch();
@@ -139,9 +140,30 @@ static int gate_of_thread(void)
     return known.answer;
 }
 
+static bool is_of_bounding(int gate)
+{
+    return gate >= 0 && (gate & GATE_OF_BOUNDING) != 0;
+}
+
+/* The same of a gate that refuses all changes. */
+static int gate_of_thread(void)
+{
+    int gate = any_gate_of_thread();
+    return is_of_bounding(gate) ? -1 : gate;
+}
+
 bool gate_on_thread(void)
 {
     return gate_of_thread() >= 0;
+}
+
+enum identity_gate gate_kind(void)
+{
+    int gate = any_gate_of_thread();
+
+    return gate < 0               ? IDENTITY_UNGATED
+           : is_of_bounding(gate) ? IDENTITY_BOUNDING_KEPT
+                                  : IDENTITY_GATED;
 }
 
 bool gate_excludes_uring(void)
@@ -229,17 +251,16 @@ miguard_components gate_check(uint64_t binding, const struct miguard_identity *b
     if (gate_known_same(binding)) {
         return 0;
     }
-    int gate = gate_of_thread();
-    if (gate < 0 || compares_label(bound, compared)) {
-        return identity_check_gated(bound, compared, gate < 0 ? IDENTITY_UNGATED : IDENTITY_GATED,
-                                    ret_unreadable);
+    const enum identity_gate kind = gate_kind();
+    if (kind != IDENTITY_GATED || compares_label(bound, compared)) {
+        return identity_check_gated(bound, compared, kind, ret_unreadable);
     }
     const uint64_t count = identity_change_count;
     if (matches_read_back(bound, compared)) {
         note_same(count, binding, false);
         return no_difference(ret_unreadable);
     }
-    return check_and_note(binding, bound, compared, (gate & GATE_IS_PROCESS) == 0, ret_unreadable);
+    return check_and_note(binding, bound, compared, !is_sealed(), ret_unreadable);
 }
 
 /* ---- closing ------------------------------------------------------------------------------ */
@@ -254,6 +275,7 @@ static struct miguard_gate_options options_of(int bits)
     struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
 
     options.scope = bits < 0                        ? MIGUARD_GATE_OFF
+                    : is_of_bounding(bits)          ? MIGUARD_GATE_BOUNDING
                     : (bits & GATE_IS_PROCESS) != 0 ? MIGUARD_GATE_PROCESS
                                                     : MIGUARD_GATE_THREAD;
     options.action = bits >= 0 && (bits & GATE_KILLS) != 0 ? MIGUARD_GATE_KILL : MIGUARD_GATE_ERRNO;
@@ -272,6 +294,7 @@ struct miguard_gate_options miguard_gate_state(void)
 static unsigned bits_of(const struct miguard_gate_options *options)
 {
     return (options->scope == MIGUARD_GATE_PROCESS ? GATE_IS_PROCESS : 0U) |
+           (options->scope == MIGUARD_GATE_BOUNDING ? GATE_OF_BOUNDING : 0U) |
            (options->action == MIGUARD_GATE_KILL ? GATE_KILLS : 0U) |
            (options->report != 0 && options->action != MIGUARD_GATE_KILL ? GATE_REPORTS : 0U) |
            (options->deny_io_uring != 0 ? GATE_DENIES_URING : 0U);
@@ -285,9 +308,14 @@ static enum miguard_status check_options(const struct miguard_gate_options *opti
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
                          "start from MIGUARD_GATE_OPTIONS_INIT");
     }
-    if (options->scope != MIGUARD_GATE_THREAD && options->scope != MIGUARD_GATE_PROCESS) {
+    if (options->scope != MIGUARD_GATE_THREAD && options->scope != MIGUARD_GATE_PROCESS &&
+        options->scope != MIGUARD_GATE_BOUNDING) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
-                         "the scope is neither thread nor process");
+                         "the scope is not thread, process or bounding");
+    }
+    if (options->scope == MIGUARD_GATE_BOUNDING && options->deny_io_uring != 0) {
+        return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
+                         "the gate of the bounding set refuses nothing else, no io_uring either");
     }
     if (options->action != MIGUARD_GATE_ERRNO && options->action != MIGUARD_GATE_KILL) {
         return error_set(reterr, MIGUARD_INVALID_ARGUMENT, 0, "gate",
@@ -446,7 +474,7 @@ static enum miguard_status load_filter(const struct gate_filter *filter, bool ha
                                        struct signals *signals, bool *ret_lacking,
                                        struct miguard_error *reterr)
 {
-    struct loading loading = {.process = (filter->bits & GATE_IS_PROCESS) != 0,
+    struct loading loading = {.process = (filter->bits & (GATE_IS_PROCESS | GATE_OF_BOUNDING)) != 0,
                               .signals = signals,
                               .sets_privs = filter->no_new_privs && !has_no_new_privs};
     struct sock_filter *program = NULL;
@@ -493,10 +521,11 @@ static enum miguard_status load(unsigned bits, struct signals *signals,
 static bool strays_are_refused(unsigned bits)
 {
     const unsigned long high = ~0UL - ~0UL / 2; /* the topmost bit */
+    long (*const stray)(unsigned long) =
+        (bits & GATE_OF_BOUNDING) != 0 ? identity_kernel.stray_drop : identity_kernel.stray;
 
     return (bits & (GATE_KILLS | GATE_REPORTS)) != 0 ||
-           (identity_kernel.stray(0) == -EPERM && identity_kernel.stray(1) == -EPERM &&
-            identity_kernel.stray(high) == -EPERM);
+           (stray(0) == -EPERM && stray(1) == -EPERM && stray(high) == -EPERM);
 }
 
 /* The loaded filter must know its own bits, let the library pass, refuse a stray, and have come
@@ -578,6 +607,24 @@ static enum miguard_status close_new(unsigned bits, struct miguard_error *reterr
     return status;
 }
 
+/*
+ * One of the two is of the bounding set. A wider gate is loaded over that: both filters then apply,
+ * whatever their actions. Under a gate of the process there is nothing to do. A thread with a gate
+ * of its own would bring that to all other threads (SECCOMP_FILTER_FLAG_TSYNC).
+ */
+static enum miguard_status close_beside_bounding(unsigned present, unsigned bits,
+                                                 struct miguard_error *reterr)
+{
+    if ((present & GATE_OF_BOUNDING) != 0) {
+        return close_new(bits, reterr);
+    }
+    return (present & GATE_IS_PROCESS) != 0
+               ? MIGUARD_OK
+               : error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",
+                           "this thread has a gate of its own; close that of the bounding set "
+                           "before any thread gets one");
+}
+
 /* The caller holds the lock. */
 static enum miguard_status close_gate(unsigned bits, struct miguard_error *reterr)
 {
@@ -589,6 +636,9 @@ static enum miguard_status close_gate(unsigned bits, struct miguard_error *reter
     }
     if (present < 0) {
         return close_new(bits, reterr);
+    }
+    if (is_of_bounding(present) != ((bits & GATE_OF_BOUNDING) != 0)) {
+        return close_beside_bounding((unsigned)present, bits, reterr);
     }
     if (((unsigned)present & ~(unsigned)GATE_IS_PROCESS) != (bits & ~(unsigned)GATE_IS_PROCESS)) {
         return error_set(reterr, MIGUARD_BAD_STATE, 0, "gate",

@@ -11,6 +11,9 @@
  * ran on the thread in between but a handler of SIGSYS, which can change the thread only through
  * the library, which counts.
  *
+ * Behind the gate of the bounding set nothing is cached here: a check is a fresh one that need not
+ * read that set again (identity/bounding.c).
+ *
  * A switch behind the gate of the process counts as a reading, too: it has read back all that it
  * could change (switch_verified()).
  *
@@ -59,8 +62,11 @@ void gate_set_home_components(miguard_components compared);
  * No lock, and no system call but the one described above. */
 bool gate_known_same(uint64_t binding);
 
-/* Whether the calling thread is behind a gate of this library. */
+/* Whether the calling thread is behind a gate of this library that refuses all changes. */
 bool gate_on_thread(void);
+
+/* What a check of the calling thread may rely on, for identity_check_gated(). */
+enum identity_gate gate_kind(void);
 
 /* Whether no thread of an io_uring can exist: the gate of the whole process denies io_uring, and it
  * was not closed while there was one (gate_close()). False where that is not known. */

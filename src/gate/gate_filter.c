@@ -26,6 +26,9 @@
  * io_uring changes no thread, but keeps credentials: those of a ring's creator, when a kernel
  * thread takes the requests, and those that were registered with it. With deny_io_uring the three
  * calls are refused. That never kills: programs use them to find out whether they may use io_uring.
+ *
+ * The gate of the bounding set is a filter of one row of the same table: the guard reads that set
+ * by one call for each capability (identity/bounding.c), and no other component costs so much.
  */
 #include "gate/gate_filter.h"
 
@@ -106,14 +109,14 @@ struct rule {
 /* A condition narrows a rule to some calls; most rules have no condition. */
 #define ALWAYS(call, why)                                                                          \
     {                                                                                              \
-        {#call, "", why, false, false, false, false}, SCMP_SYS(call), 0,                           \
+        {#call, "", why, false, false, false, false, false}, SCMP_SYS(call), 0,                    \
         {                                                                                          \
             NO_ARGUMENT, NO_ARGUMENT                                                               \
         }                                                                                          \
     }
 #define WHEN(call, text, why, ...)                                                                 \
     {                                                                                              \
-        {#call, text, why, false, false, false, false}, SCMP_SYS(call), 1,                         \
+        {#call, text, why, false, false, false, false, false}, SCMP_SYS(call), 1,                  \
         {                                                                                          \
             __VA_ARGS__, NO_ARGUMENT                                                               \
         }                                                                                          \
@@ -121,7 +124,7 @@ struct rule {
 #define PRCTL(option, why) WHEN(prctl, #option, why, IS(0, option))
 #define SPREADS(call, text, ...)                                                                   \
     {                                                                                              \
-        {#call, text, "can bring no-new-privs to other threads", false, true, true, false},        \
+        {#call, text, "can bring no-new-privs to other threads", false, true, true, false, false}, \
             SCMP_SYS(call), 1,                                                                     \
         {                                                                                          \
             __VA_ARGS__, NO_ARGUMENT                                                               \
@@ -130,8 +133,8 @@ struct rule {
 
 #define URING(call)                                                                                \
     {                                                                                              \
-        {#call, "", "requests under kept credentials", false, true, false, true}, SCMP_SYS(call),  \
-            0,                                                                                     \
+        {#call, "", "requests under kept credentials", false, true, false, true, false},           \
+            SCMP_SYS(call), 0,                                                                     \
         {                                                                                          \
             NO_ARGUMENT, NO_ARGUMENT                                                               \
         }                                                                                          \
@@ -162,13 +165,16 @@ static const struct rule rules[] = {
     ALWAYS(capset, "cap-effective, cap-permitted, cap-inheritable"),
     PRCTL(PR_SET_KEEPCAPS, "securebits"),
     PRCTL(PR_SET_SECUREBITS, "securebits"),
-    PRCTL(PR_CAPBSET_DROP, "cap-bounding"),
+    {{"prctl", "PR_CAPBSET_DROP", "cap-bounding", false, false, false, false, true},
+     SCMP_SYS(prctl),
+     1,
+     {IS(0, PR_CAPBSET_DROP), NO_ARGUMENT}},
     {{"prctl", "PR_CAP_AMBIENT but for PR_CAP_AMBIENT_IS_SET", "cap-ambient", false, false, false,
-      false},
+      false, false},
      SCMP_SYS(prctl),
      2,
      {IS(0, PR_CAP_AMBIENT), IS_NOT(1, PR_CAP_AMBIENT_IS_SET)}},
-    {{"prctl", "PR_SET_NO_NEW_PRIVS", "no-new-privs", false, false, true, false},
+    {{"prctl", "PR_SET_NO_NEW_PRIVS", "no-new-privs", false, false, true, false, false},
      SCMP_SYS(prctl),
      1,
      {IS(0, PR_SET_NO_NEW_PRIVS), NO_ARGUMENT}},
@@ -181,7 +187,7 @@ static const struct rule rules[] = {
     WHEN(clone, "CLONE_NEWUSER", "user-namespace of a child",
          HAS(CLONE_FLAGS_ARGUMENT, CLONE_NEWUSER)),
     /* Its flags are in memory, which a filter cannot read. glibc falls back to clone(2). */
-    {{"clone3", "", "user-namespace of a child", true, true, false, false},
+    {{"clone3", "", "user-namespace of a child", true, true, false, false, false},
      SCMP_SYS(clone3),
      0,
      {NO_ARGUMENT, NO_ARGUMENT}},
@@ -201,8 +207,16 @@ const struct gate_row *gate_filter_row(size_t index)
     return index < RULES ? &rules[index].row : NULL;
 }
 
+static bool is_of_bounding(const struct gate_filter *filter)
+{
+    return (filter->bits & GATE_OF_BOUNDING) != 0;
+}
+
 bool gate_filter_has(const struct gate_filter *filter, const struct gate_row *row)
 {
+    if (is_of_bounding(filter)) {
+        return row->of_bounding;
+    }
     return !(row->only_privileged && filter->no_new_privs) &&
            !(row->only_uring && (filter->bits & GATE_DENIES_URING) == 0);
 }
@@ -229,11 +243,37 @@ static int add_rule(scmp_filter_ctx context, const struct gate_filter *filter,
     return seccomp_rule_add_array(context, action, rule->number, rule->conditions, rule->when);
 }
 
+/* Architectures whose calls this one's kernel takes, too. */
+static const uint32_t other_architectures[] = {
+#if defined(__x86_64__)
+    SCMP_ARCH_X86, SCMP_ARCH_X32,
+#elif defined(__aarch64__)
+    SCMP_ARCH_ARM,
+#endif
+    SCMP_ARCH_NATIVE, /* ends the list: seccomp_init() has added it */
+};
+
+/* A gate that refuses one call must refuse it by each of its numbers, and no other call of those
+ * architectures: libseccomp adds each rule for all of them. */
+static int add_architectures(scmp_filter_ctx context)
+{
+    int result = 0;
+
+    for (size_t i = 0; other_architectures[i] != SCMP_ARCH_NATIVE && result == 0; i++) {
+        result = seccomp_arch_add(context, other_architectures[i]);
+    }
+    return result;
+}
+
 static int add_rules(scmp_filter_ctx context, const struct gate_filter *filter)
 {
-    /* The calls of another architecture have other numbers: all are refused. */
+    /* The calls of another architecture have other numbers: all are refused, but for those of the
+     * architectures that the program knows. */
     int result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, refusal(filter));
 
+    if (result == 0 && is_of_bounding(filter)) {
+        result = add_architectures(context);
+    }
     for (size_t i = 0; i < RULES && result == 0; i++) {
         result = add_rule(context, filter, &rules[i]);
     }
@@ -265,8 +305,8 @@ enum { OWN_CALL = 16 /* instructions that write_own_call() writes */ };
 
 _Static_assert(RULES + 1 <= UINT8_MAX, "a jump of a filter is at most 255 instructions");
 
-/* The numbers of the rules, each once; the library's own calls are among them. */
-static unsigned own_numbers(int numbers[RULES])
+/* The numbers of the filter's rules, each once; the library's own calls are among them. */
+static unsigned own_numbers(const struct gate_filter *filter, int numbers[RULES])
 {
     unsigned count = 0;
 
@@ -276,7 +316,7 @@ static unsigned own_numbers(int numbers[RULES])
             at++;
         }
         if (at == count && rules[i].number >= 0 && !rules[i].row.refused_anyway &&
-            !rules[i].row.only_uring) {
+            !rules[i].row.only_uring && (!is_of_bounding(filter) || rules[i].row.of_bounding)) {
             numbers[count++] = rules[i].number;
         }
     }
@@ -285,17 +325,17 @@ static unsigned own_numbers(int numbers[RULES])
 
 /* In instructions: the load of the number, a jump for each number, the jump past the rest, and the
  * comparison itself. */
-static size_t first_part_length(void)
+static size_t first_part_length(const struct gate_filter *filter)
 {
     int numbers[RULES];
-    return 1 + own_numbers(numbers) + 1 + OWN_CALL;
+    return 1 + own_numbers(filter, numbers) + 1 + OWN_CALL;
 }
 
 /* Continues after itself when the number is one of those, else at the second part. */
-static struct sock_filter *write_numbers(struct sock_filter *at)
+static struct sock_filter *write_numbers(struct sock_filter *at, const struct gate_filter *filter)
 {
     int numbers[RULES];
-    unsigned count = own_numbers(numbers);
+    unsigned count = own_numbers(filter, numbers);
 
     *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER);
     for (unsigned i = 0; i < count; i++) {
@@ -344,8 +384,8 @@ static struct sock_filter *write_own_call(struct sock_filter *at, const struct g
 /* libseccomp writes a program to a descriptor only. The program is loaded by this library instead
  * of seccomp_load(), which does not report the thread to which the filter could not be applied.
  * Leaves space for the first part in front. */
-static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **ret_program,
-                        unsigned short *ret_length)
+static int read_program(scmp_filter_ctx context, const struct gate_filter *filter, int fd,
+                        struct sock_filter **ret_program, unsigned short *ret_length)
 {
     struct write_signals signals;
 
@@ -356,7 +396,7 @@ static int read_program(scmp_filter_ctx context, int fd, struct sock_filter **re
     if (result != 0) {
         return result;
     }
-    const size_t first = first_part_length();
+    const size_t first = first_part_length(filter);
     off_t size = lseek(fd, 0, SEEK_END);
     if (size <= 0 || size % (off_t)sizeof(struct sock_filter) != 0 ||
         size / (off_t)sizeof(struct sock_filter) > BPF_MAXINSNS - (off_t)first) {
@@ -418,14 +458,14 @@ enum miguard_status gate_filter_build(const struct gate_filter *filter,
         seccomp_release(context);
         return filter_error(result, "memfd_create", reterr);
     }
-    result = read_program(context, fd, ret_program, ret_length);
+    result = read_program(context, filter, fd, ret_program, ret_length);
     close(fd);
     seccomp_release(context);
     if (result != 0) {
         return filter_error(result, "seccomp_export_bpf", reterr);
     }
     mark_traps(*ret_program, *ret_length);
-    (void)write_own_call(write_numbers(*ret_program), filter);
+    (void)write_own_call(write_numbers(*ret_program, filter), filter);
     return MIGUARD_OK;
 }
 

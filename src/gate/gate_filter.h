@@ -16,7 +16,8 @@ enum {
     GATE_KILLS = 2,
     GATE_REPORTS = 4,
     GATE_DENIES_URING = 8,
-    GATE_ANSWER_BITS = 15,
+    GATE_OF_BOUNDING = 16, /* of all threads; refuses nothing but to take from the bounding set */
+    GATE_ANSWER_BITS = 31,
     GATE_TRAP_MARK = 0x6D67, /* SECCOMP_RET_DATA of a refusal to report */
 };
 
@@ -34,6 +35,7 @@ struct gate_row {
     bool never_kills;
     bool only_privileged; /* left out under no_new_privs */
     bool only_uring;      /* only with GATE_DENIES_URING; the library does not use it */
+    bool of_bounding;     /* also with GATE_OF_BOUNDING */
 };
 
 /* The rows in the order of the program; NULL after the last. */

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "gate/gate.h"
 #include "gateway/context_space.h"
 #include "gateway/gateway.h"
 #include "identity/read.h"
@@ -358,8 +359,8 @@ static struct guarded_session *session_by_check(struct guarded_context *context)
 
     struct guarded_session *session =
         read_uids(uid) && read_gids(gid) ? lookup_ids(context, uid, gid) : NULL;
-    if (session != NULL &&
-        identity_check(&session->binding.identity, MIGUARD_COMPONENTS_ALL, NULL) != 0) {
+    if (session != NULL && identity_check_gated(&session->binding.identity, MIGUARD_COMPONENTS_ALL,
+                                                gate_kind(), NULL) != 0) {
         slots_release(&guarded_sessions, session);
         return NULL;
     }

@@ -190,6 +190,13 @@ static void on_switch(const struct switch_note *note)
 
 /* ---- the gate -------------------------------------------------------------------------------- */
 
+static const char *scope_text(enum miguard_gate_scope scope)
+{
+    return scope == MIGUARD_GATE_PROCESS    ? "the process"
+           : scope == MIGUARD_GATE_BOUNDING ? "the bounding set of all threads"
+                                            : "the thread";
+}
+
 void observe_gate_closed(struct guard *guard, const struct gate_note *note)
 {
     char attempt[ATTEMPT_SIZE] = "";
@@ -206,7 +213,7 @@ void observe_gate_closed(struct guard *guard, const struct gate_note *note)
     }
     if (note->options != NULL) {
         snprintf(attempt, sizeof(attempt), "close it for %s, refuse by %s, report %s%s",
-                 note->options->scope == MIGUARD_GATE_PROCESS ? "the process" : "the thread",
+                 scope_text(note->options->scope),
                  note->options->action == MIGUARD_GATE_KILL ? "kill" : "EPERM",
                  note->options->report != 0 ? "yes" : "no",
                  note->options->deny_io_uring != 0 ? ", io_uring denied" : "");

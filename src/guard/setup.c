@@ -161,6 +161,15 @@ static void record_load(void)
 
 /* ---- the gate ------------------------------------------------------------------------------ */
 
+/* What a gate of this scope refuses, as an order of the scopes. */
+static unsigned width_of(enum miguard_gate_scope scope)
+{
+    return scope == MIGUARD_GATE_PROCESS    ? 3
+           : scope == MIGUARD_GATE_THREAD   ? 2
+           : scope == MIGUARD_GATE_BOUNDING ? 1
+                                            : 0;
+}
+
 /* The caller holds the lock. Called before a policy comes into force: without its gate it does not.
  * A gate that the policy does not want any more stays closed; the record says so. Sets closed_gate
  * when this call closed one, for the record after the policy is in force. */
@@ -168,14 +177,13 @@ static enum miguard_status close_policy_gate(struct loaded *loaded, struct migua
 {
     const struct miguard_gate_options *wanted = &loaded->draft->settings.gate;
 
-    if (wanted->scope == MIGUARD_GATE_PROCESS) {
-        return gate_close(wanted, &loaded->closed_gate, reterr);
-    }
-    if (miguard_gate_state().scope > wanted->scope) {
+    if (width_of(miguard_gate_state().scope) > width_of(wanted->scope)) {
         text_append(&loaded->files, loaded->files.length == 0 ? "the built-in; " : "; ");
         text_append(&loaded->files, "the gate stays closed, since it cannot be opened again");
     }
-    return MIGUARD_OK;
+    return wanted->scope == MIGUARD_GATE_PROCESS || wanted->scope == MIGUARD_GATE_BOUNDING
+               ? gate_close(wanted, &loaded->closed_gate, reterr)
+               : MIGUARD_OK;
 }
 
 /* The caller holds the lock. Read without the lock by guard_close_thread(), hence one atomic

@@ -28,6 +28,16 @@
  *    their inode numbers are not used again (namespaces(7), "Namespace lifetime"). So a leader that
  *    is in the namespace in which its set was read never left it.
  *
+ * 4. Behind a filter that refuses PR_CAPBSET_DROP (gate/gate_filter.c) only the library drops. A
+ * filter is never taken away: a new thread and a child get it (seccomp(2); copy_seccomp),
+ * execve(2) keeps it. The gate of the bounding set is given to all threads or to none
+ * (SECCOMP_FILTER_FLAG_TSYNC; seccomp_sync_threads), and a thread that is being made meanwhile has
+ * that of its maker or is found: both hold the same lock (sighand->siglock). It has the number of
+ * prctl(2) of every entry that the kernel has for this program, and reads the option as the kernel
+ * does. A user namespace can still be entered behind it, so what is said of the leader in 3 holds
+ * there, too. Whether a thread has the filter is asked from the kernel, not concluded
+ * (gate/gate.h).
+ *
  * Hence what is kept: the set, read after the namespace (of a leader) and after the permitted set.
  * It is taken as it is where no drop was possible since: without CAP_SETPCAP (2), or behind a
  * filter that refuses the drop to all but the library, which counts its own (change.h). Otherwise

@@ -179,4 +179,12 @@ static long call_stray(unsigned long wrong_bits)
     return identity_carry_elsewhere(SYS_setresuid, same, same, same, wrong_bits);
 }
 
+/* The same for the gate of the bounding set. There is no capability of that number, so without a
+ * gate it fails with EINVAL where the thread has CAP_SETPCAP. */
+static long call_stray_drop(unsigned long wrong_bits)
+{
+    return identity_carry_elsewhere(SYS_prctl, PR_CAPBSET_DROP, KERNEL_NO_CAPABILITY, 0,
+                                    wrong_bits);
+}
+
 const struct identity_kernel identity_kernel = {KERNEL_MAP(KERNEL_CALL)};

@@ -29,6 +29,7 @@ typedef struct __user_cap_data_struct kernel_cap_data;
  * setfsuid, setfsgid: an id of -1 changes nothing, and the current id is returned.
  * stray: setresuid(-1, -1, -1), which changes nothing, by another instruction than the library's,
  * with a cookie of which these bits are wrong.
+ * stray_drop: the same by prctl(PR_CAPBSET_DROP, KERNEL_NO_CAPABILITY), which changes nothing.
  */
 #define KERNEL_MAP(X)                                                                              \
     X(getresuid, (uid_t * ruid, uid_t * euid, uid_t * suid))                                       \
@@ -50,7 +51,8 @@ typedef struct __user_cap_data_struct kernel_cap_data;
     X(setgroups, (size_t size, const gid_t *list))                                                 \
     X(capset, (kernel_cap_header * header, const kernel_cap_data *data))                           \
     X(seccomp, (unsigned int operation, unsigned int flags, void *arguments))                      \
-    X(stray, (unsigned long wrong_bits))
+    X(stray, (unsigned long wrong_bits))                                                           \
+    X(stray_drop, (unsigned long wrong_bits))
 
 struct identity_kernel {
 #define KERNEL_MEMBER(name, parameters) long(*name) parameters;
@@ -64,6 +66,9 @@ struct identity_kernel {
 /* A prctl(2) option that the kernel does not have and answers with EINVAL. Under the gate, and with
  * the cookie, the answer names the kind of gate. */
 enum { KERNEL_GATE_PROBE = 0x6D696701 };
+
+/* No kernel has a capability of that number: the sets have 64 bits. */
+enum { KERNEL_NO_CAPABILITY = 0x7FFFFFFF };
 
 extern const struct identity_kernel identity_kernel;
 

@@ -120,6 +120,7 @@ void schema_finish(struct load *load)
         load->failed = true;
         return;
     }
+    schema_check_gate(load);
     for (const struct rule_reference *reference = load->references; reference != NULL;
          reference = reference->next) {
         const char *name = reference->node->text;

@@ -193,6 +193,8 @@ enum directory_result schema_user_groups(const struct reader *reader,
 void schema_read_defaults(const struct reader *reader, const struct node *node, void *target);
 void schema_read_compare(const struct reader *reader, const struct node *node, void *target);
 void schema_read_gate(const struct reader *reader, const struct node *node, void *target);
+/* What only the gate as a whole can have wrong. */
+void schema_check_gate(struct load *load);
 void schema_read_watch(const struct reader *reader, const struct node *node, void *target);
 void schema_read_audit(const struct reader *reader, const struct node *node, void *target);
 void schema_read_clients(const struct reader *reader, const struct node *node, void *target);

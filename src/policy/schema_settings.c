@@ -130,12 +130,13 @@ void schema_read_watch(const struct reader *reader, const struct node *node, voi
 
 /* ---- gate ------------------------------------------------------------------------------------ */
 
-/* How far the gate is closed: nothing, the thread, the process. */
+/* How far the gate is closed: nothing, the thread, the process, the bounding set of all threads. */
 static void read_scope(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_word words[] = {{"off", MIGUARD_GATE_OFF},
                                                {"thread", MIGUARD_GATE_THREAD},
                                                {"process", MIGUARD_GATE_PROCESS},
+                                               {"bounding", MIGUARD_GATE_BOUNDING},
                                                {NULL, 0}};
     struct draft_settings *settings = target;
     unsigned scope;
@@ -197,4 +198,16 @@ void schema_read_gate(const struct reader *reader, const struct node *node, void
     };
     (void)target;
     schema_read_map(reader, node, "gate", keys, &reader->load->settings);
+}
+
+/* Said when all files are read, as the keys of gate may come from different ones. */
+void schema_check_gate(struct load *load)
+{
+    const struct draft_settings *settings = &load->settings;
+
+    if (settings->gate.scope == MIGUARD_GATE_BOUNDING && settings->gate.deny_io_uring != 0) {
+        diagnostic_add(load->errors, DIAGNOSTIC_ERROR, &settings->gate_io_uring_place, NULL, 0,
+                       "io-uring: deny has no meaning with scope: bounding, which refuses nothing "
+                       "else; use scope: process, or leave it out");
+    }
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A local GetInstance through the embedded host: unguarded, guarded, guarded without CAP_SETPCAP,
- * and guarded and gated; and the same through a host that is not ours and works as the open peer
- * does (support/foreign_host.h). Each side is a process of its own, since no gate can be opened
- * again and a permitted set does not grow; they are asked in turn, round by round.
+ * A local GetInstance through the embedded host: unguarded, guarded, guarded without CAP_SETPCAP or
+ * behind the gate of the bounding set, and guarded and gated; and the same through a host that is
+ * not ours and works as the open peer does (support/foreign_host.h). Each side is a process of its
+ * own, since no gate can be opened again and a permitted set does not grow; they are asked in turn,
+ * round by round.
  */
 #include <linux/capability.h>
 #include <pthread.h>
@@ -22,7 +23,7 @@
 #include "support/nested.h"
 
 enum { ROUNDS = 41, LOCAL_CALLS = 60 };
-enum { GUARDED, NO_SETPCAP, GATED, FOREIGN, FOREIGN_GUARDED };
+enum { GUARDED, NO_SETPCAP, BOUNDING, GATED, FOREIGN, FOREIGN_GUARDED };
 
 static const struct bench_row local_rows[] = {
     [GUARDED] = {.name = "local.guarded",
@@ -38,6 +39,12 @@ static const struct bench_row local_rows[] = {
                     .second = "the same with it",
                     .unit = "ns",
                     .leaves_out = "hosts that need CAP_SETPCAP: they pay the second side"},
+    [BOUNDING] = {.name = "local.bounding",
+                  .goal = 0.4,
+                  .first = "a local GetInstance, guarded, behind the gate of the bounding set",
+                  .second = "the same without a gate",
+                  .unit = "ns",
+                  .leaves_out = "what the filter costs the host's own prctl(2)"},
     [GATED] = {.name = "local.gated",
                .goal = BENCH_NO_GOAL,
                .first = "a local GetInstance, guarded and gated",
@@ -135,6 +142,7 @@ enum side_kind {
     SIDE_UNGUARDED,
     SIDE_GUARDED,
     SIDE_NO_SETPCAP,
+    SIDE_BOUNDING,
     SIDE_GATED,
     SIDE_NESTED, /* guarded and gated, with the provider of the next two */
     SIDE_FOREIGN,
@@ -166,10 +174,11 @@ static void give_up_setpcap(void)
     }
 }
 
-static void close_gate(void)
+static void close_gate(enum miguard_gate_scope scope)
 {
     struct miguard_gate_options options = MIGUARD_GATE_OPTIONS_INIT;
 
+    options.scope = scope;
     if (miguard_gate_close(&options, NULL) != MIGUARD_OK) {
         abort();
     }
@@ -218,7 +227,7 @@ static void serve_nested(const struct side *side)
 
     nested_front = ask_back;
     if (side->kind == SIDE_NESTED) {
-        close_gate();
+        close_gate(MIGUARD_GATE_PROCESS);
     }
     if (!kind->start(&host, nested_modules, NESTED_MODULES,
                      side->kind == SIDE_FOREIGN ? NULL : miguard_wrap_module)) {
@@ -254,8 +263,8 @@ static void *serve(void *data)
     }
     if (side->kind == SIDE_NO_SETPCAP) {
         give_up_setpcap();
-    } else if (side->kind == SIDE_GATED) {
-        close_gate();
+    } else if (side->kind == SIDE_GATED || side->kind == SIDE_BOUNDING) {
+        close_gate(side->kind == SIDE_GATED ? MIGUARD_GATE_PROCESS : MIGUARD_GATE_BOUNDING);
     }
     if (miguard_host_new(&options, &host, NULL) != MIGUARD_OK ||
         miguard_host_add(host, module_main, "*", NULL) != MIGUARD_OK ||
@@ -331,6 +340,7 @@ static void run_local(void)
         if (round >= 0) {
             bench_pair(&local_rows[GUARDED], figures[SIDE_GUARDED], figures[SIDE_UNGUARDED]);
             bench_pair(&local_rows[NO_SETPCAP], figures[SIDE_NO_SETPCAP], figures[SIDE_GUARDED]);
+            bench_pair(&local_rows[BOUNDING], figures[SIDE_BOUNDING], figures[SIDE_GUARDED]);
             bench_pair(&local_rows[GATED], figures[SIDE_GATED], figures[SIDE_GUARDED]);
             bench_pair(&local_rows[FOREIGN], figures[SIDE_NESTED], figures[SIDE_FOREIGN]);
             bench_pair(&local_rows[FOREIGN_GUARDED], figures[SIDE_FOREIGN_GUARDED],

@@ -89,6 +89,7 @@ static long seccomp_behind_ring(unsigned operation, unsigned flags, void *argume
     return call_seccomp(operation, flags, arguments);
 }
 CALL(stray, (unsigned long bits), bits)
+CALL(stray_drop, (unsigned long bits), bits)
 
 const struct identity_kernel identity_kernel = {
     .getresuid = call_getresuid,
@@ -111,6 +112,7 @@ const struct identity_kernel identity_kernel = {
     .capset = call_capset,
     .seccomp = seccomp_behind_ring,
     .stray = call_stray,
+    .stray_drop = call_stray_drop,
 };
 
 /* ---- a trial --------------------------------------------------------------------------------- */

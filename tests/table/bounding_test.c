@@ -87,6 +87,7 @@ FORWARD(capget, (cap_header * header, cap_data *data), header, data)
 FORWARD(capset, (cap_header * header, const cap_data *data), header, data)
 FORWARD(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
 FORWARD(stray, (unsigned long bits), bits)
+FORWARD(stray_drop, (unsigned long bits), bits)
 
 static bool same_number; /* all threads have it, as if each were the first of a pid namespace */
 
@@ -451,6 +452,11 @@ static void gate_of_process(void)
     gate_of(MIGUARD_GATE_PROCESS);
 }
 
+static void gate_of_bounding(void)
+{
+    gate_of(MIGUARD_GATE_BOUNDING);
+}
+
 static const struct step {
     const char *name;
     void (*take)(void);
@@ -480,6 +486,7 @@ static const struct step {
     {"a keyring from a child", keyring_from_child, true},
     {"a gate of the thread", gate_of_thread, true},
     {"a gate of the process", gate_of_process, true},
+    {"a gate of the bounding set", gate_of_bounding, true},
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]), LONGEST = 3 };
@@ -637,6 +644,19 @@ static bool final_behind_gate(void *unused)
     return good && agrees() && asked > 0 && reads_again(ALL) == 0;
 }
 
+/* There a leader may still enter another namespace. */
+static bool final_behind_bounding_gate(void *leads)
+{
+    gate_of_bounding();
+    bool good = reads_again(ALL) == 0 &&
+                reads_again(ALL & ~BIT(USER_NAMESPACE)) == (*(bool *)leads ? cap_count : 0);
+    drop_one(); /* in vain */
+    good = good && reads_again(ALL) == 0 && agrees();
+    drop_by_library();
+    asked = 0;
+    return good && agrees() && asked > 0 && reads_again(ALL) == 0;
+}
+
 struct economy {
     const char *name;
     bool (*holds)(void *leads);
@@ -669,12 +689,14 @@ static void count_reads(void)
         {"what is left of the set", only_what_is_left, false, false},
         {"the whole set of root", all_of_root, false, false},
         {"nothing behind a gate", final_behind_gate, false, false},
+        {"nothing behind a gate of the set", final_behind_bounding_gate, false, false},
     };
 
     for (size_t i = 0; i < 2 * sizeof(economies) / sizeof(economies[0]); i++) {
         struct economy *one = &economies[i / 2];
         one->leads = i % 2 == 0;
-        if (one->holds == final_behind_gate && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
+        if ((one->holds == final_behind_gate || one->holds == final_behind_bounding_gate) &&
+            prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
             printf("skip: %s: no seccomp here\n", one->name);
             continue;
         }

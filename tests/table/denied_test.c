@@ -338,6 +338,7 @@ CALL(0, long, session_keyring, (void))
 CALL(VISIBLE, long, seccomp, (unsigned operation, unsigned flags, void *arguments), operation,
      flags, arguments)
 CALL(0, long, stray, (unsigned long wrong_bits), wrong_bits)
+CALL(0, long, stray_drop, (unsigned long wrong_bits), wrong_bits)
 
 static long call_prctl(int option, unsigned long a, unsigned long b, unsigned long c,
                        unsigned long d)

@@ -77,6 +77,7 @@ FORWARD(setgroups, (size_t size, const gid_t *list), size, list)
 FORWARD(capset, (cap_header * header, const cap_data *data), header, data)
 FORWARD(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
 FORWARD(stray, (unsigned long bits), bits)
+FORWARD(stray_drop, (unsigned long bits), bits)
 
 static bool gids_changed, fakes_fs_ids, fake_setfsuid;
 

@@ -83,6 +83,7 @@ FORWARD(setresgid, (gid_t a, gid_t b, gid_t c), a, b, c)
 FORWARD(capset, (cap_header * header, const cap_data *data), header, data)
 FORWARD(seccomp, (unsigned operation, unsigned flags, void *arguments), operation, flags, arguments)
 FORWARD(stray, (unsigned long bits), bits)
+FORWARD(stray_drop, (unsigned long bits), bits)
 
 static long call_getresuid(uid_t *a, uid_t *b, uid_t *c)
 {

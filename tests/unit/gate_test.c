@@ -82,7 +82,7 @@ static int bad_arguments(const void *unused)
     options.size--;
     EXPECT(miguard_gate_close(&options, &error) == MIGUARD_INVALID_ARGUMENT);
     EXPECT(close_gate(MIGUARD_GATE_OFF, MIGUARD_GATE_ERRNO, 0) == MIGUARD_INVALID_ARGUMENT);
-    EXPECT(close_gate(3, MIGUARD_GATE_ERRNO, 0) == MIGUARD_INVALID_ARGUMENT);
+    EXPECT(close_gate(4, MIGUARD_GATE_ERRNO, 0) == MIGUARD_INVALID_ARGUMENT);
     EXPECT(close_gate(MIGUARD_GATE_PROCESS, 2, 0) == MIGUARD_INVALID_ARGUMENT);
     EXPECT(miguard_gate_state().scope == MIGUARD_GATE_OFF);
     EXPECT(!identity_has_cookie() && stray() == 0 && !gate_on_thread());

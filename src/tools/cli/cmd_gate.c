@@ -17,9 +17,10 @@
 
 #include "gate/gate_filter.h"
 
-enum scope { SCOPE_THREAD, SCOPE_PROCESS };
+enum scope { SCOPE_THREAD, SCOPE_PROCESS, SCOPE_BOUNDING };
 enum action { ACTION_ERRNO, ACTION_KILL };
-static const char *const scopes[] = {[SCOPE_THREAD] = "thread", [SCOPE_PROCESS] = "process", NULL};
+static const char *const scopes[] = {
+    [SCOPE_THREAD] = "thread", [SCOPE_PROCESS] = "process", [SCOPE_BOUNDING] = "bounding", NULL};
 static const char *const actions[] = {[ACTION_ERRNO] = "errno", [ACTION_KILL] = "kill", NULL};
 
 /* The options, and the filter that they describe. */
@@ -48,6 +49,7 @@ static const struct option_row options[] = {
 static void set_filter(struct request *request)
 {
     request->filter.bits = (request->scope == SCOPE_PROCESS ? (unsigned)GATE_IS_PROCESS : 0) |
+                           (request->scope == SCOPE_BOUNDING ? (unsigned)GATE_OF_BOUNDING : 0) |
                            (request->action == ACTION_KILL ? (unsigned)GATE_KILLS : 0) |
                            (request->report ? (unsigned)GATE_REPORTS : 0) |
                            (request->deny_io_uring ? (unsigned)GATE_DENIES_URING : 0);
@@ -80,9 +82,10 @@ static void print_table(const struct gate_filter *filter)
                    row->why, answer(filter, row));
         }
     }
-    const struct gate_row foreign = {.call = "any"};
-    printf("%-24s%-46s%-52s%s\n", "any", "by the numbers of another architecture", "anything",
-           answer(filter, &foreign));
+    const bool one = (filter->bits & GATE_OF_BOUNDING) != 0;
+    const struct gate_row foreign = {.call = one ? "the same" : "any"};
+    printf("%-24s%-46s%-52s%s\n", foreign.call, "by the numbers of another architecture",
+           one ? "the same" : "anything", answer(filter, &foreign));
 }
 
 /* Numbered, since jumps go to numbers. */
@@ -132,8 +135,7 @@ static int print_as_json(const struct request *request, const struct sock_filter
                          unsigned length)
 {
     const struct gate_filter *filter = &request->filter;
-    json_t *json = json_pack("{sssssbsssbso}", "scope",
-                             (filter->bits & GATE_IS_PROCESS) != 0 ? "process" : "thread", "action",
+    json_t *json = json_pack("{sssssbsssbso}", "scope", scopes[request->scope], "action",
                              (filter->bits & GATE_KILLS) != 0 ? "kill" : "errno", "report",
                              (filter->bits & GATE_REPORTS) != 0, "io-uring",
                              (filter->bits & GATE_DENIES_URING) != 0 ? "deny" : "allow",
@@ -179,6 +181,10 @@ static int run_show(const struct command_line *line)
 
     if (!command_parse(line, &request, &status)) {
         return status;
+    }
+    if (request.scope == SCOPE_BOUNDING && request.deny_io_uring) {
+        return complain(CLI_USAGE,
+                        "--deny-io-uring: the gate of the bounding set denies nothing else");
     }
     set_filter(&request);
     return show_filter(&request);

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -211,16 +212,20 @@ static int note_error(const struct miguard_error *error, struct attempt *found)
     return error->system_errno != 0 ? error->system_errno : EPERM;
 }
 
-/* Closes the gate and makes a call past the library. An id of -1 changes nothing, but the gate does
- * not know that, and must refuse it. */
+/* Closes the gate and makes a call past the library. An id of -1 changes nothing, nor does a
+ * capability that no kernel has, but the gate does not know that, and must refuse it. */
 static int close_and_try(void *argument, struct attempt *found)
 {
+    const struct miguard_gate_options *wanted = argument;
     struct miguard_error error = {0};
 
-    if (miguard_gate_close(argument, &error) != MIGUARD_OK) {
+    if (miguard_gate_close(wanted, &error) != MIGUARD_OK) {
         return note_error(&error, found);
     }
-    if (syscall(SYS_setresuid, -1, -1, -1) == 0) {
+    long result = wanted->scope == MIGUARD_GATE_BOUNDING
+                      ? syscall(SYS_prctl, PR_CAPBSET_DROP, INT_MAX, 0, 0, 0)
+                      : syscall(SYS_setresuid, -1, -1, -1);
+    if (result == 0) {
         return ENOTRECOVERABLE;
     }
     return errno == EPERM ? 0 : errno;

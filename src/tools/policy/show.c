@@ -45,9 +45,10 @@ static const char *on_mismatch_word(enum draft_on_mismatch on_mismatch)
 
 static const char *scope_word(enum miguard_gate_scope scope)
 {
-    return scope == MIGUARD_GATE_PROCESS  ? "process"
-           : scope == MIGUARD_GATE_THREAD ? "thread"
-                                          : "off";
+    return scope == MIGUARD_GATE_PROCESS    ? "process"
+           : scope == MIGUARD_GATE_THREAD   ? "thread"
+           : scope == MIGUARD_GATE_BOUNDING ? "bounding"
+                                            : "off";
 }
 
 static const char *action_word(enum miguard_gate_action action)
