@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,15 +43,22 @@ static long read_peak(pid_t process)
     return kib;
 }
 
-/* Goes on past each stop. At the stop in the exit *ret_peak is read. */
-static int wait_for_end(pid_t child, long *ret_peak)
+static double processor_time(const struct rusage *usage)
 {
+    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1e9 +
+           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1e3;
+}
+
+/* Goes on past each stop. At the stop in the exit the peak is read. */
+static void wait_for_end(pid_t child, struct command_outcome *ret_outcome)
+{
+    struct rusage usage = {0};
     int status = 0;
 
-    while (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+    while (wait4(child, &status, 0, &usage) == child && WIFSTOPPED(status)) {
         int signal = WSTOPSIG(status);
         if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8)) {
-            *ret_peak = read_peak(child);
+            ret_outcome->peak = read_peak(child);
         }
         if (signal == SIGTRAP) { /* the exec and the exit */
             ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
@@ -58,7 +66,8 @@ static int wait_for_end(pid_t child, long *ret_peak)
         }
         ptrace(PTRACE_CONT, child, NULL, signal);
     }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    ret_outcome->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    ret_outcome->cpu = processor_time(&usage);
 }
 
 struct command_outcome command_run(char *const words[], const char *out)
@@ -78,7 +87,7 @@ struct command_outcome command_run(char *const words[], const char *out)
         _exit(127);
     }
     if (child > 0) {
-        outcome.status = wait_for_end(child, &outcome.peak);
+        wait_for_end(child, &outcome);
     }
     outcome.time = nanoseconds() - start;
     return outcome;
@@ -88,6 +97,7 @@ struct command_outcome command_run_until(char *const words[], long lines)
 {
     struct command_outcome outcome = {.status = -1};
     const double start = nanoseconds();
+    struct rusage usage = {0};
     int ends[2], status = 0;
 
     fflush(NULL);
@@ -109,7 +119,8 @@ struct command_outcome command_run_until(char *const words[], long lines)
     if (child > 0) {
         outcome.peak = read_peak(child);
         kill(child, SIGINT);
-        waitpid(child, &status, 0);
+        wait4(child, &status, 0, &usage);
+        outcome.cpu = processor_time(&usage);
         outcome.status = lines > 0 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     }
     close(ends[0]);

@@ -8,6 +8,7 @@
 struct command_outcome {
     int status;  /* of the exit; -1: ended by a signal or not started */
     double time; /* nanoseconds */
+    double cpu;  /* of all its threads, nanoseconds: hardly longer where others take turns */
     long peak;   /* KiB resident at most; 0: cannot be known here */
 };
 

@@ -378,18 +378,19 @@ static struct command_outcome read_once(const struct reading *reading)
 /* The median time and the highest peak of some runs. */
 static bool time_reading(const struct reading *reading)
 {
-    double times[RUNS];
+    double times[RUNS], cpu[RUNS];
     long peak = 0;
     bool good = true;
 
     for (int i = 0; i < RUNS; i++) {
         const struct command_outcome outcome = read_once(reading);
         times[i] = outcome.time;
+        cpu[i] = outcome.cpu;
         peak = outcome.peak > peak ? outcome.peak : peak;
         good = good && outcome.status == reading->status;
     }
-    printf("%-34s %10.3f s %10ld KiB%s\n", reading->what, median_of(times, RUNS) / 1e9, peak,
-           good ? "" : "  FAILED");
+    printf("%-34s %10.3f s %10.3f s %10ld KiB%s\n", reading->what, median_of(times, RUNS) / 1e9,
+           median_of(cpu, RUNS) / 1e9, peak, good ? "" : "  FAILED");
     fflush(stdout);
     return good && !interrupted;
 }
@@ -462,7 +463,7 @@ static bool read_log(void)
 {
     bool good = check_log();
 
-    printf("\n%-34s %12s %14s\n", "what, median of 3", "time", "peak memory");
+    printf("\n%-34s %12s %12s %14s\n", "what, median of 3", "time", "processor", "peak memory");
     for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]) && !interrupted; i++) {
         good = time_reading(&readings[i]) && good;
     }
