@@ -381,7 +381,8 @@ static enum known recall_or_offer(const struct audit_names *names, const struct 
     struct names_store *store = names->store;
     enum known known = recall(slot, id, now, name);
 
-    if (store->running || is_fresh(slot, known, now)) {
+    bool offered = known == NAME && slot->wanted; /* once for each name that is to be renewed */
+    if (store->running || offered || is_fresh(slot, known, now)) {
         return known;
     }
     pthread_mutex_unlock(&store->lock);

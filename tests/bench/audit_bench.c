@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a record costs: a whole audit_write() of a real refusal, against hashing and writing as many
- * bytes, which no chained log can do without; and durable ones of eight threads, whose group commit
- * is measured against one fdatasync(2) for each record.
+ * bytes, which no chained log can do without, and against the system calls that it makes, which are
+ * what is left when nothing is encoded; and durable ones, of one thread and of eight, whose group
+ * commit is measured against one fdatasync(2) for each record.
  */
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "audit/audit.h"
@@ -19,7 +25,7 @@
 
 enum { ROUNDS = 41, DURABLE_ROUNDS = 9, CALLS = 1000, DURABLE = 100, THREADS = 8 };
 enum { MAX_RECORD = 16384 };
-enum { WRITE, DURABLE_WRITE };
+enum { WRITE, SYSTEM_CALLS, ALONE, DURABLE_WRITE };
 
 static const struct bench_row audit_rows[] = {
     [WRITE] = {.name = "audit.write",
@@ -29,6 +35,19 @@ static const struct bench_row audit_rows[] = {
                .unit = "ns",
                .leaves_out = "fdatasync(2), which a refusal waits for by default (audit.durable); "
                              "looking up names anew after 10 s; grouping, rotation, further sinks"},
+    [SYSTEM_CALLS] = {.name = "audit.calls",
+                      .goal = 2,
+                      .first = "a whole refusal recorded: encoded, chained, not durable",
+                      .second = "its 11 system calls alone, write(2) of as many bytes among them",
+                      .unit = "ns",
+                      .leaves_out = "what audit.write leaves out; the calls prove each time that "
+                                    "folder, file and state are the log's"},
+    [ALONE] = {.name = "audit.alone",
+               .goal = 1.5,
+               .first = "a durable refusal of one thread",
+               .second = "write(2) and fdatasync(2) of as many bytes",
+               .unit = "ns",
+               .leaves_out = "what the disk does: its time decides both sides"},
     [DURABLE_WRITE] = {.name = "audit.durable",
                        .goal = 1.0 / 3,
                        .first = "a durable refusal of eight threads that are all at it",
@@ -127,6 +146,36 @@ static void hash_and_write(void *data, int calls)
     }
 }
 
+/* What strace(1) shows of one record: the mask of signals, who the thread is, the limit, proofs of
+ * folder, file and state, the write, and a proof behind it. */
+static void make_system_calls(void *data, int calls)
+{
+    const unsigned mask =
+        STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_INO | STATX_SIZE;
+    struct refusing *refusing = data;
+    struct statx found;
+    struct rlimit limit;
+    sigset_t all, old;
+    char name[16];
+
+    sigfillset(&all);
+    for (int i = 0; i < calls; i++) {
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        (void)syscall(SYS_gettid);
+        (void)prctl(PR_GET_NAME, name);
+        (void)syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+        (void)getrlimit(RLIMIT_FSIZE, &limit);
+        for (int proof = 0; proof < 4; proof++) {
+            if (proof == 3 && write(refusing->plain, refusing->bytes, refusing->size) !=
+                                  (ssize_t)refusing->size) {
+                abort();
+            }
+            (void)statx(refusing->plain, "", AT_EMPTY_PATH, mask, &found);
+        }
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+    }
+}
+
 static void write_and_sync(void *data, int calls)
 {
     struct refusing *refusing = data;
@@ -190,8 +239,12 @@ static void measure_log(struct refusing *refusing)
     learn_size(refusing);
     bench_compare(&audit_rows[WRITE], record_refusals, hash_and_write, refusing, CALLS,
                   bench_rounds(ROUNDS));
+    bench_compare(&audit_rows[SYSTEM_CALLS], record_refusals, make_system_calls, refusing, CALLS,
+                  bench_rounds(ROUNDS));
     audit_close(refusing->audit);
     refusing->audit = open_log(AUDIT_SYNC_ALL);
+    bench_compare(&audit_rows[ALONE], record_refusals, write_and_sync, refusing, DURABLE,
+                  bench_rounds(DURABLE_ROUNDS));
     for (int i = 0; i < bench_rounds(DURABLE_ROUNDS) && bench_wants(&audit_rows[DURABLE_WRITE]);
          i++) {
         const double alone = bench_time(write_and_sync, refusing, DURABLE);
