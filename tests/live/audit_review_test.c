@@ -196,6 +196,29 @@ static const struct {
      "'0' is not a number from 1 to 4294967295"},
     {"$M audit export --format ecs $T/big.jsonl | grep -c '\"related\":{\"user\":\\[\"'", 0, "2000",
      ""},
+    /* what is new since the last report, and whether the log is intact */
+    {"rm -f $T/seen; $M audit report --since-checkpoint $T/seen --json $T/big.jsonl | grep -o "
+     "'\"records\":[0-9]*' | head -n 1; $M audit report --since-checkpoint $T/seen --json "
+     "$T/big.jsonl | grep -o '\"records\":[0-9]*' | head -n 1",
+     0, "\"records\":2000\n\"records\":0\n", ""},
+    {"rm -f $T/seen; head -n 1500 $T/big.jsonl > $T/part.jsonl; $M audit report --since-checkpoint "
+     "$T/seen $T/part.jsonl >/dev/null; tail -n 500 $T/big.jsonl >> $T/part.jsonl; $M audit report "
+     "--since-checkpoint $T/seen --html - $T/part.jsonl | grep -o '500</b><small>read for this "
+     "report\\|only what is new since the last report'",
+     0, "only what is new since the last report\n500</b><small>read for this report\n", ""},
+    {"rm -f $T/seen; $M audit report --since-checkpoint $T/seen $T/big.jsonl >/dev/full; "
+     "[ ! -e $T/seen ] && echo not noted",
+     0, "not noted\n", "cannot be written"},
+    {"$M audit report --since-checkpoint $T/seen - < $T/big.jsonl", 2, "",
+     "--since-checkpoint needs files"},
+    {"$M audit report --since-checkpoint /dev/null $T/big.jsonl", 3, "", "not a checkpoint"},
+    {"$M audit report --key x $T/big.jsonl", 2, "", "--key needs --verify"},
+    {"$M audit report --verify --key $T/none $T/big.jsonl", 3, "", "none: No such file"},
+    {"$M audit report --verify --json $T/big.jsonl | grep -o "
+     "'\"verified\":{\"answer\":\"[a-z-]*\"'",
+     0, "\"answer\":\"tampered\"", ""},
+    {"$M audit report --verify --html - $T/big.jsonl | grep -c 'The log was tampered with</span>'",
+     0, "1\n", ""},
     {"$M audit export --format ocfs x", 2, "", "did you mean ocsf?"},
     {"$M audit export $T/big.jsonl", 2, "", "--format is required"},
     {"$M audit export --format ecs $T/empty.jsonl", 1, "", ""},

@@ -153,6 +153,188 @@ START_TEST(test_figures)
 }
 END_TEST
 
+static bool has(const char *page, const char *part)
+{
+    return strstr(page, part) != NULL;
+}
+
+/* What a reader asks first. */
+START_TEST(test_is_the_log_intact)
+{
+    static const struct {
+        struct report_verified verified;
+        const char *part;
+    } rows[] = {
+        {{.answer = NULL}, "Whether the log is intact was not asked"},
+        {{.answer = "intact", .keyed = true, .records = 1234, .last = 9, .head = "ab"},
+         "</span> The log is intact</span> verified with the key, 1,234 records, 0 alarms, 0 "
+         "declared losses; head <code>9:ab</code>."},
+        {{.answer = "intact-so-far"}, "intact as far as it goes; that its end is there is not"},
+        {{.answer = "tampered", .alarms = 1},
+         "tag deny\"><span aria-hidden=\"true\">&#10005;</span> "
+         "The log was tampered with</span> verified without a "
+         "key, 0 records, 1 alarm, "},
+        {{.answer = "unproven"}, "Whether the log is intact is not proved"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct report *report = report_new();
+        report->verified = rows[i].verified;
+        report->since = i == 1;
+        char *page = page_of(report, "");
+        ck_assert_msg(has(page, rows[i].part), "%s", rows[i].part);
+        ck_assert(has(page, "only what is new since the last report") == (i == 1));
+        free(page);
+        report_free(report);
+    }
+}
+END_TEST
+
+START_TEST(test_kinds_of_refusals)
+{
+    struct report *report = report_new();
+
+    setenv("TZ", "UTC", 1);
+    add(report, &(struct review_line){.time = "2026-03-02T10:00:00.000000Z", .repeats = 3});
+    add(report, &(struct review_line){.time = "2026-03-01T09:00:00.000000Z", .would_deny = true});
+    add(report, &(struct review_line){.time = "2026-03-03T11:00:00.000000Z", .reason = "new-one"});
+    add(report, &(struct review_line){.allowed = true, .reason = "identity-match"});
+    char *page = page_of(report, "");
+    const char *kinds = strstr(page, "<section id=\"kinds\"");
+    ck_assert_ptr_nonnull(kinds);
+    ck_assert(has(kinds,
+                  "<bdi>identity-mismatch</bdi><br><span class=\"note\">the session was taken "
+                  "under another identity</span></th><td class=\"n\">4</td>"));
+    ck_assert(has(kinds, ">2026-03-01 09:00:00</time></td><td class=\"t\"><time "
+                         "datetime=\"2026-03-02T10:00:00.000000Z\">"));
+    ck_assert(has(kinds, "<a href=\"#advice-identity-mismatch\">what to do</a>"));
+    ck_assert(has(kinds, "<dt id=\"advice-identity-mismatch\">"));
+    ck_assert(has(kinds, "<bdi>new-one</bdi></th>"));
+    ck_assert(!has(kinds, "#advice-new-one") && !has(kinds, "#advice-identity-match\""));
+    free(page);
+    report_free(report);
+}
+END_TEST
+
+/* A flood of one hour leaves the others to be seen. */
+START_TEST(test_a_flood_does_not_flatten)
+{
+    for (int flood = 0; flood < 2; flood++) {
+        struct report *report = report_new();
+        char time[64];
+        for (int day = 1; day <= 20; day++) {
+            snprintf(time, sizeof(time), "2026-03-%02dT12:00:00.000000Z", day);
+            add(report,
+                &(struct review_line){.time = time, .repeats = day == 7 && flood ? 90000 : 5});
+        }
+        char *page = page_of(report, "");
+        ck_assert(has(page, "The same without the peaks: bars beyond 6 are cut") == flood);
+        ck_assert(has(page, "class=\"cut\"") == flood);
+        free(page);
+        report_free(report);
+    }
+}
+END_TEST
+
+START_TEST(test_hosts_and_pairs)
+{
+    struct report *report = report_new();
+
+    add(report,
+        &(struct review_line){
+            .host = "a<b>", .as_user = 33, .repeats = 4, .on_top = ",\"rule\":{\"name\":\"r1\"}"});
+    char *page = page_of(report, "");
+    ck_assert(!has(page, "Refusals of each host"));
+    ck_assert(has(page, "<bdi>a&lt;b&gt;, uid 0 &rarr; uid 33</bdi>"));
+    ck_assert(has(page, "<bdi>libweb.so, r1</bdi>"));
+    free(page);
+    add(report, &(struct review_line){.host = "other", .time = "2026-03-01T15:00:00.000000Z"});
+    page = page_of(report, "");
+    ck_assert(has(page, "Refusals of each host"));
+    ck_assert(has(page, "<bdi>a&lt;b&gt;</bdi>: at most 4</h3>"));
+    ck_assert(has(page, "<bdi>other</bdi>: at most 1</h3>"));
+    ck_assert(has(page, ": 4 refused</title></rect>"));
+    ck_assert(!has(page, " hosts.</p>"));
+    free(page);
+    for (int i = 0; i < 10; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "more%d", i);
+        add(report, &(struct review_line){.host = name});
+    }
+    page = page_of(report, "");
+    ck_assert(has(page, "The first 8 of 12 hosts."));
+    free(page);
+    report_free(report);
+}
+END_TEST
+
+START_TEST(test_call_sites_are_short)
+{
+    struct report *report = report_new();
+
+    add(report, &(struct review_line){
+                    .in_miguard = ",\"call_site\":{\"module\":\"/usr/lib/very/long/libx.so\","
+                                  "\"offset\":\"0000000000001a2b\",\"symbol\":\"work\"}"});
+    char *page = page_of(report, "");
+    ck_assert(has(page, "<bdi title=\"/usr/lib/very/long/libx.so+0x0000000000001a2b work\">"
+                        "libx.so+0x1a2b work</bdi>"));
+    free(page);
+    report_free(report);
+}
+END_TEST
+
+START_TEST(test_older_refusals_are_counted)
+{
+    struct report *report = report_new();
+    char time[64];
+
+    for (int i = 0; i < 203; i++) {
+        snprintf(time, sizeof(time), "2026-03-01T12:%02d:%02d.000000Z", i / 60, i % 60);
+        add(report, &(struct review_line){.time = time});
+    }
+    char *page = page_of(report, "");
+    ck_assert(has(page, "The latest 200 of 203 refusal records"));
+    ck_assert(has(page, ">3 older records of refusals are not shown one by one."));
+    ck_assert(
+        has(page, "--saved refusals --saved would-deny --end 2026-03-01T12:00:03.000000Z</code>"));
+    free(page);
+    report_free(report);
+}
+END_TEST
+
+/* Each start of a process loads the same again; what changed is one row. */
+START_TEST(test_policies_that_were_in_force)
+{
+    static const char first[] =
+        ",\"policy\":{\"detail\":\"a.yaml\",\"hash\":\"11112222333344445555\"}";
+    static const char second[] =
+        ",\"policy\":{\"detail\":\"a.yaml\",\"hash\":\"99992222333344445555\"}";
+    struct report *report = report_new();
+
+    setenv("TZ", "UTC", 1);
+    for (int i = 0; i < 300; i++) {
+        char time[64];
+        snprintf(time, sizeof(time), "2026-03-0%dT12:00:00.000000Z", i < 299 ? 1 + i / 100 : 5);
+        add(report, &(struct review_line){.action = "policy-load",
+                                          .allowed = true,
+                                          .time = time,
+                                          .as_user = 7,
+                                          .in_miguard = i < 299 ? first : second});
+    }
+    char *page = page_of(report, "");
+    const char *section = strstr(page, "Policies that were in force, by when");
+    ck_assert_ptr_nonnull(section);
+    ck_assert(has(section,
+                  "<td class=\"t\">2026-03-01 12:00:00</td><td class=\"t\">2026-03-03 "
+                  "12:00:00</td><td class=\"n\">299</td><th scope=\"row\"><bdi>111122223333"
+                  " on h, loaded by x as uid 7: a.yaml</bdi>"));
+    ck_assert(has(section, ">2026-03-05 12:00:00</td><td class=\"n\">1</td><th scope=\"row\"><bdi>"
+                           "999922223333 on h"));
+    free(page);
+    report_free(report);
+}
+END_TEST
+
 /* Each field that a record can bring, with what would break out of wherever it stands. */
 START_TEST(test_hostile)
 {
@@ -290,6 +472,13 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_empty);
     tcase_add_test(tests, test_figures);
+    tcase_add_test(tests, test_is_the_log_intact);
+    tcase_add_test(tests, test_kinds_of_refusals);
+    tcase_add_test(tests, test_a_flood_does_not_flatten);
+    tcase_add_test(tests, test_hosts_and_pairs);
+    tcase_add_test(tests, test_call_sites_are_short);
+    tcase_add_test(tests, test_older_refusals_are_counted);
+    tcase_add_test(tests, test_policies_that_were_in_force);
     tcase_add_test(tests, test_hostile);
     tcase_add_test(tests, test_style_has_its_hash);
     tcase_add_test(tests, test_contrast);

@@ -272,6 +272,33 @@ enum verification_answer verification_answer(const struct verification *verifica
     }
 }
 
+const char *const verification_words[] = {"intact", "intact-so-far", "tampered", "unproven"};
+
+int verification_of(const struct command_line *line, const struct word_list *files, const char *key,
+                    enum verification_answer *ret_answer, struct verify_report *ret_report)
+{
+    struct verification verification = {.every_state = true, .key_file = key};
+
+    if (files->count > 0) {
+        verification.files.items = calloc(files->count, sizeof(*verification.files.items));
+        verification.files.count = verification.files.items != NULL ? files->count : 0;
+    }
+    for (size_t i = 0; i < verification.files.count; i++) {
+        verification.files.items[i] = files->items[i];
+    }
+    int status = verification.files.count < files->count
+                     ? complain(CLI_UNABLE, "out of memory")
+                     : verification_read_key(line, &verification);
+    if (status == CLI_YES) {
+        status = verification_run(&verification, ret_report);
+    }
+    if (status == CLI_YES) {
+        *ret_answer = verification_answer(&verification, ret_report);
+    }
+    verification_release(&verification);
+    return status;
+}
+
 void verification_release(struct verification *verification)
 {
     chain_key_wipe(&verification->key);

@@ -48,6 +48,12 @@ int verification_read_key(const struct command_line *line, struct verification *
 /* Verifies the files, or the log of the policy in force. CLI_YES: *ret_report is the caller's to
  * release, whatever was found; else CLI_UNABLE after a message. */
 int verification_run(struct verification *verification, struct verify_report *ret_report);
+/* All of it for another command, with these files and this key (NULL: none): CLI_YES with
+ * *ret_answer and *ret_report, which the caller releases; else the exit status after a message. */
+int verification_of(const struct command_line *line, const struct word_list *files, const char *key,
+                    enum verification_answer *ret_answer, struct verify_report *ret_report);
+/* "intact", "intact-so-far", "tampered", "unproven": for programs, frozen. */
+extern const char *const verification_words[];
 /* Whether a state or a head shows that the end is there. */
 bool verification_end_proven(const struct verification *verification,
                              const struct verify_report *report);

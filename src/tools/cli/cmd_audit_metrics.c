@@ -202,36 +202,22 @@ static int save(const struct request *request, const struct log_reader *reader)
 /* A verification that could not be made leaves what the last one found, with its time. */
 static int verify(const struct command_line *line, struct request *request)
 {
-    struct verification verification = {.every_state = true, .key_file = request->key};
     struct metrics_verify *result = &request->metrics->verify;
+    enum verification_answer answer;
     struct verify_report report;
-    size_t count = request->files.count;
 
     if (!request->verify) {
         return CLI_YES;
     }
-    if (count > 0) {
-        verification.files.items = calloc(count, sizeof(*verification.files.items));
-        verification.files.count = verification.files.items != NULL ? count : 0;
-    }
-    for (size_t i = 0; i < verification.files.count; i++) {
-        verification.files.items[i] = request->files.items[i];
-    }
-    int status = verification.files.count < count ? complain(CLI_UNABLE, "out of memory")
-                                                  : verification_read_key(line, &verification);
-    if (status == CLI_YES) {
-        status = verification_run(&verification, &report);
-    }
+    int status = verification_of(line, &request->files, request->key, &answer, &report);
     if (status == CLI_YES) {
         *result = (struct metrics_verify){.keyed = request->key != NULL,
                                           .alarms = report.by_severity[VERIFY_ALARM],
                                           .losses = report.by_severity[VERIFY_LOSS],
                                           .time = audit_now()};
-        (void)take_text(metrics_answers[verification_answer(&verification, &report)],
-                        result->answer, sizeof(result->answer));
+        (void)take_text(verification_words[answer], result->answer, sizeof(result->answer));
         verify_release(&report);
     }
-    verification_release(&verification);
     return status;
 }
 

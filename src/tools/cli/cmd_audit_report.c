@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "audit/encode.h"
+#include "tools/cli/audit_checkpoint.h"
 #include "tools/cli/audit_review.h"
+#include "tools/cli/audit_verification.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/replace_file.h"
 #include "tools/review/html.h"
@@ -31,6 +33,10 @@ struct request {
     /* Keys in each list. */
     uint64_t top;
     struct report *report;
+    /* Only what came since the report before, by this file; and whether the log is verified. */
+    const char *checkpoint, *key;
+    bool verify;
+    struct checkpoint place;
 };
 
 /* The most lines of one list that --top may ask for. */
@@ -45,6 +51,12 @@ static const struct option_row options[] = {
          "as a page that needs no other file, no script and no network; - is standard output. A "
          "file is replaced at once, and readable by its owner alone",
          .excludes = "--format --json"),
+    TEXT("--since-checkpoint", "FILE", struct request, checkpoint,
+         "only what came since the last report with this FILE, which notes how far this one came"),
+    FLAG("--verify", struct request, verify,
+         "verify the log, too, and say in the report whether it is intact"),
+    TEXT("--key", "FILE", struct request, key,
+         "the verification key; not on the host that writes the log", .needs = "--verify"),
     NUMBER("--top", "N", struct request, top, 1, MOST_KEYS, "keys in each list", .preset = 10),
 };
 
@@ -94,10 +106,78 @@ static int write_out(const struct request *request)
     return status;
 }
 
+/* For the page and the others; the whole log is verified, whatever was asked for. */
+static int verify(const struct command_line *line, struct request *request)
+{
+    struct report_verified *verified = &request->report->verified;
+    enum verification_answer answer;
+    struct verify_report found;
+
+    if (!request->verify) {
+        return CLI_YES;
+    }
+    int status = verification_of(line, &request->review.files, request->key, &answer, &found);
+    if (status == CLI_YES) {
+        *verified = (struct report_verified){.answer = verification_words[answer],
+                                             .keyed = request->key != NULL,
+                                             .records = found.records,
+                                             .alarms = found.by_severity[VERIFY_ALARM],
+                                             .losses = found.by_severity[VERIFY_LOSS],
+                                             .last = found.records > 0 ? found.last : 0};
+        chain_hex(found.head, verified->head);
+        verify_release(&found);
+    }
+    return status;
+}
+
+/* Prints what was added. A verification that could not be made is a failure, and leaves no report
+ * that could be taken for one with an answer. */
+static int finish(const struct command_line *line, struct request *request)
+{
+    request->report->broken = request->review.walk.broken;
+    audit_hide_progress(&request->review.walk);
+    int status = verify(line, request);
+    if (status == CLI_YES) {
+        status = write_out(request);
+    }
+    return status == CLI_YES && request->report->records == 0 ? CLI_NO : status;
+}
+
+/* Each record is noted for the next report, whether it matches or not. The checkpoint is saved when
+ * the report is out. */
+static int sum_up_since(const struct command_line *line, struct request *request)
+{
+    struct audit_walk *walk = &request->review.walk;
+    struct log_reader *reader = NULL;
+    struct record record;
+    struct read_place place;
+
+    int status = audit_open_logs(&request->review.files, READ_BY_TIME, &reader);
+    if (status == CLI_YES) {
+        status = checkpoint_load(request->checkpoint, reader, &request->place);
+    }
+    while (status == CLI_YES && audit_next(reader, walk, &record, &place)) {
+        checkpoint_note(&request->place, &record);
+        if (query_matches(request->review.conditions.query, &record) &&
+            !report_add(request->report, &record, &place)) {
+            status = complain(CLI_UNABLE, "out of memory");
+        }
+    }
+    if (status == CLI_YES && !audit_interrupted()) {
+        status = finish(line, request);
+        if (status != CLI_UNABLE && !walk->failed &&
+            checkpoint_save(request->checkpoint, reader, &request->place) != CLI_YES) {
+            status = CLI_UNABLE;
+        }
+    }
+    read_close(reader);
+    return audit_finish(walk, status);
+}
+
 /* Adds all matching records and prints the report. An interrupted walk prints nothing: totals of a
  * part would be taken for the whole. CLI_NO when no record matched; the report is printed all the
  * same, since an empty result is an answer too. */
-static int sum_up(struct request *request)
+static int sum_up(const struct command_line *line, struct request *request)
 {
     const struct review_way way = {
         .write = take_facts, .fields = &report_fields, .function = add, .to = request};
@@ -107,19 +187,29 @@ static int sum_up(struct request *request)
     if (request->report == NULL) {
         return complain(CLI_UNABLE, "out of memory");
     }
+    request->report->since = request->checkpoint != NULL;
+    if (request->checkpoint != NULL) {
+        return sum_up_since(line, request);
+    }
     int status = review_texts(&request->review, &way);
     if (status != CLI_YES) {
         return status;
     }
-    request->report->broken = walked->broken;
-    audit_hide_progress(walked);
     if (!audit_interrupted()) {
-        status = write_out(request);
-    }
-    if (status == CLI_YES && request->report->records == 0) {
-        status = CLI_NO;
+        status = finish(line, request);
     }
     return audit_finish(walked, status);
+}
+
+static int check_request(const struct command_line *line, struct request *request)
+{
+    for (size_t i = 0; request->checkpoint != NULL && i < request->review.files.count; i++) {
+        if (strcmp(request->review.files.items[i], "-") == 0) {
+            return wrong_usage(line, "--since-checkpoint needs files; standard input cannot be "
+                                     "found again");
+        }
+    }
+    return sum_up(line, request);
 }
 
 /* --html= without a name would write to no file, and is refused. */
@@ -134,7 +224,7 @@ static int run_report(const struct command_line *line)
     if (command_parse(line, &request, &status)) {
         status = request.html != NULL && request.html[0] == '\0'
                      ? wrong_usage(line, "--html needs the name of a file, or -")
-                     : sum_up(&request);
+                     : check_request(line, &request);
     }
     report_free(request.report);
     review_release(&request.review);

@@ -30,6 +30,9 @@ void explain_write_text(struct text *text, const struct record *record,
 void explain_write_json(struct text *text, const struct record *record,
                         const struct explain_related *related);
 
+/* What to do about refusals with this reason, or NULL; constant text. */
+const char *explain_reason_step(enum audit_reason reason);
+
 /* What to do about a record, one step each; false at the end. *at is 0 at first. *ret_step is
  * constant text. Valid for any record, also one of a later version. */
 bool explain_step(const struct record *record, uint32_t *at, const char **ret_step);

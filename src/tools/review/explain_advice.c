@@ -283,6 +283,11 @@ static const char *step_of_reason(const struct record *record, enum audit_reason
     return own != NULL ? own : by_reason[reason];
 }
 
+const char *explain_reason_step(enum audit_reason reason)
+{
+    return by_reason[reason];
+}
+
 /* An allowed call has a step only where the library had to clean up after the provider, or where a
  * ring keeps another identity. */
 static const char *main_step(const struct record *record)

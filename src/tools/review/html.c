@@ -186,6 +186,7 @@ static void write_header(struct text *text, const struct report *report, int64_t
     }
     text_append(text, "</h1>\n");
     write_summary(text, report);
+    html_verified(text, report);
     text_append(text, "<dl class=\"meta\"><dt>Time</dt><dd>");
     write_range(text, report);
     text_append(text, ", local time ");
@@ -194,8 +195,11 @@ static void write_header(struct text *text, const struct report *report, int64_t
     export_time(text, now, false);
     text_append(text, " by miguard " MIGUARD_VERSION "</dd><dt>Asked for</dt><dd>");
     html_string(text, query[0] != '\0' ? query : "every record");
+    text_append(text,
+                report->since ? " <strong>(only what is new since the last report)</strong>" : "");
     text_append(text, "</dd></dl>\n</header>\n"
                       "<nav aria-label=\"Contents\"><ul><li><a href=\"#timeline\">Timeline</a></li>"
+                      "<li><a href=\"#kinds\">Kinds of refusals</a></li>"
                       "<li><a href=\"#lists\">Top lists</a></li>"
                       "<li><a href=\"#refusals\">Latest refusals</a></li>"
                       "<li><a href=\"#losses\">Lost records</a></li>"
@@ -318,14 +322,42 @@ static void write_others(struct text *text, const struct report *report,
     text_append(text, "</tr>\n");
 }
 
+/* The file and the offset without the zeros before it, which is what distinguishes call sites; the
+ * whole is the title. */
+static void write_site(struct text *text, const char *key)
+{
+    const char *offset = strstr(key, "+0x"), *name = key;
+
+    for (const char *at = key; *at != '\0' && (offset == NULL || at < offset); at++) {
+        name = *at == '/' ? at + 1 : name;
+    }
+    text_append(text, "<bdi title=\"");
+    html_string(text, key);
+    text_append(text, "\">");
+    if (offset == NULL) {
+        html_string(text, name);
+    } else {
+        export_text(text, EXPORT_HTML, name, (size_t)(offset - name));
+        text_append(text, "+0x");
+        offset += 3;
+        html_string(text, offset + strspn(offset, "0"));
+    }
+    text_append(text, "</bdi>");
+}
+
 /* A key that came in when the list was full has a lower bound for its count (report.h), and the
  * page says so. */
-static void write_row(struct text *text, const struct report *report, const struct report_key *key,
-                      uint64_t most, bool refusals)
+static void write_row(struct text *text, const struct report *report, enum report_list list,
+                      const struct report_key *key, uint64_t most, bool refusals)
 {
-    text_append(text, "<tr><th scope=\"row\"><bdi>");
-    write_key(text, key->text);
-    text_append(text, "</bdi>");
+    text_append(text, "<tr><th scope=\"row\">");
+    if (list == REPORT_SITE) {
+        write_site(text, key->text);
+    } else {
+        text_append(text, "<bdi>");
+        write_key(text, key->text);
+        text_append(text, "</bdi>");
+    }
     text_append(text, report_sum(&key->before) > 0
                           ? " <span class=\"note\">(at least: some may be among others)</span>"
                           : "");
@@ -362,7 +394,7 @@ static void write_list(struct text *text, const struct report *report, enum repo
     text_append(text, "<div>");
     html_table(text, report_list_title(list), heads);
     for (uint32_t i = 0; i < shown; i++) {
-        write_row(text, report, &keys->keys[order[i]], most, best != NULL);
+        write_row(text, report, list, &keys->keys[order[i]], most, best != NULL);
     }
     write_others(text, report, keys, order, count, shown);
     html_table_end(text);
@@ -377,7 +409,7 @@ static void write_lists(struct text *text, const struct report *report, uint32_t
 
     html_section(text, "lists", "Top lists");
     text_append(text, "<div class=\"lists\">\n");
-    for (enum report_list i = 0; i < REPORT_FILE; i++) {
+    for (enum report_list i = 0; i < REPORT_POLICY; i++) {
         if (report->lists[i].count > 0) {
             write_list(text, report, i, top);
             any = true;
@@ -428,6 +460,7 @@ void html_write(struct text *text, const struct report *report, uint32_t top, in
     write_header(text, report, now, query);
     write_figures(text, report);
     html_timeline(text, report);
+    html_kinds(text, report);
     write_lists(text, report, top);
     html_events(text, report);
     write_files(text, report);

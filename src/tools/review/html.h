@@ -20,6 +20,10 @@ void html_write(struct text *text, const struct report *report, uint32_t top, in
 extern const char html_style[];
 /* The section with the chart and its table. */
 void html_timeline(struct text *text, const struct report *report); /* html_timeline.c */
+/* One entry for each kind of refusal, with what to do about it. */
+void html_kinds(struct text *text, const struct report *report); /* html_kinds.c */
+/* Whether the log is intact: the sentence of the summary, and what it rests on. */
+void html_verified(struct text *text, const struct report *report); /* html_kinds.c */
 /* The sections of single records. */
 void html_events(struct text *text, const struct report *report); /* html_events.c */
 

@@ -6,6 +6,9 @@
  * A ring holds lines of the log; html_ring_record() parses them again, newest first. Each cell is
  * written by a small function that leaves out what the record lacks.
  */
+#include <stdlib.h>
+
+#include "base/alloc.h"
 #include "tools/review/explain.h"
 #include "tools/review/html.h"
 #include "tools/review/record_expand.h"
@@ -134,6 +137,7 @@ static void write_changes(struct text *text, const struct record *record)
     }
     optional(text, record, "<dt>session</dt><dd><code>", RECORD_SESSION, "</code></dd>");
     optional(text, record, "<dt>thread</dt><dd>", RECORD_TID, "</dd>");
+    optional(text, record, "<dt>login user id</dt><dd>", RECORD_LOGINUID, "</dd>");
     optional(text, record, "<dt>program</dt><dd>", RECORD_EXECUTABLE, "</dd>");
     text_append(text, "</dl>");
 }
@@ -231,12 +235,34 @@ static void begin(struct text *text, const char *what, const struct report_ring 
     text_release(&words);
 }
 
+/* What the ring does not hold any more is counted above, and can be printed. */
+static void write_older(struct text *text, const struct report_ring *ring,
+                        const struct record *last)
+{
+    int64_t time;
+
+    if (ring->seen <= ring->size) {
+        return;
+    }
+    text_append(text, "<p class=\"note\">");
+    html_number(text, ring->seen - ring->size);
+    text_append(text, " older records of refusals are not shown one by one. "
+                      "<a href=\"#kinds\">Kinds of refusals</a> counts them");
+    if (record_time(last, RECORD_TIMESTAMP, &time)) {
+        text_append(text, ", and <code>miguard audit search --saved refusals --saved would-deny "
+                          "--end ");
+        export_utc(text, time);
+        text_append(text, "</code> prints them");
+    }
+    text_append(text, ".</p>");
+}
+
 /* An empty ring is a sentence and not an empty table. */
 static void write_refusals(struct text *text, const struct report *report)
 {
     static const char *const heads[] = {
         "!When", "Opened by, used by", "Call", "Why", "What differed", "#Times", "Record", NULL};
-    struct record record;
+    struct record record, last = {0};
 
     html_section(text, "refusals", "Latest refusals");
     if (report->refusals.seen == 0) {
@@ -249,8 +275,10 @@ static void write_refusals(struct text *text, const struct report *report)
     begin(text, "refusal records", &report->refusals, heads);
     for (uint64_t i = 0; html_ring_record(&report->refusals, i, &record); i++) {
         write_refusal(text, &record);
+        last = record;
     }
     html_table_end(text);
+    write_older(text, &report->refusals, &last);
     text_append(text, "</section>\n");
 }
 
@@ -347,6 +375,53 @@ static void write_spaces(struct text *text, const struct report *report)
     text_append(text, "</section>\n");
 }
 
+/* For qsort_r(3): what came first stands first. */
+static int by_first(const void *a, const void *b, void *context)
+{
+    const struct report_keys *keys = context;
+    const struct report_key *one = &keys->keys[*(const uint32_t *)a];
+    const struct report_key *other = &keys->keys[*(const uint32_t *)b];
+
+    return (one->first > other->first) - (one->first < other->first);
+}
+
+/* One row for each set of files that was in force: each process that starts loads it again, so the
+ * loads themselves do not show a change. */
+static void write_sets(struct text *text, const struct report *report)
+{
+    static const char *const heads[] = {"!First seen", "!Last seen", "#Loads",
+                                        "Hash, host, who loaded it, files", NULL};
+    const struct report_keys *keys = &report->lists[REPORT_POLICY];
+    uint32_t *order = base_alloc(REPORT_KEYS, sizeof(*order));
+
+    if (order == NULL) {
+        text->failed = true;
+        return;
+    }
+    uint32_t count = report_order(keys, order);
+    qsort_r(order, count, sizeof(*order), by_first, (void *)(uintptr_t)keys);
+    html_table(text, "Policies that were in force, by when they first were", heads);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct report_key *key = &keys->keys[order[i]];
+        const int64_t times[] = {key->first, key->last};
+        text_append(text, "<tr>");
+        for (size_t j = 0; j < 2; j++) {
+            text_append(text, "<td class=\"t\">");
+            if (key->first <= key->last) {
+                export_time(text, times[j], false);
+            }
+            text_append(text, "</td>");
+        }
+        text_append(text, "<td class=\"n\">");
+        html_number(text, key->count.other);
+        text_append(text, "</td><th scope=\"row\"><bdi>");
+        html_string(text, key->text);
+        text_append(text, "</bdi></th></tr>\n");
+    }
+    html_table_end(text);
+    base_free(order);
+}
+
 /* Loads and refusals of policies, since they explain a change in what is refused. */
 static void write_policies(struct text *text, const struct report *report)
 {
@@ -357,6 +432,9 @@ static void write_policies(struct text *text, const struct report *report)
     if (report->policies.seen == 0) {
         text_append(text, "<p class=\"plain\">No policy was loaded in this time.</p></section>\n");
         return;
+    }
+    if (report->lists[REPORT_POLICY].count > 0) {
+        write_sets(text, report);
     }
     begin(text, "loads", &report->policies, heads);
     for (uint64_t i = 0; html_ring_record(&report->policies, i, &record); i++) {

@@ -7,7 +7,10 @@
  * write_bars() draws one stacked bar for each bucket with events, write_labels() the times below
  * it. The same figures follow as a table for those who cannot see a picture, and for copying.
  */
+#include <stdlib.h>
 #include <time.h>
+
+#include "base/alloc.h"
 
 #include "tools/review/html.h"
 
@@ -30,6 +33,7 @@ struct chart {
      * them. */
     uint32_t bars, slots;
     uint64_t most; /* the end of the axis */
+    bool cut;      /* bars beyond the axis end at it, with a mark */
     uint64_t peak; /* the highest bar */
     /* The bucket with the most refusals, for the description. */
     struct report_bucket worst;
@@ -82,6 +86,47 @@ static double height_of(const struct chart *chart, uint64_t events)
     return events == 0 ? 0 : height < 3 ? 3 : height;
 }
 
+/* Of a part that stands on *base: not beyond the axis. */
+static double height_on(const struct chart *chart, uint64_t events, double base)
+{
+    double height = height_of(chart, events), room = base - TOP;
+
+    return chart->cut && height > room ? room : height;
+}
+
+/* For qsort(3). */
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+    return (one > other) - (one < other);
+}
+
+/* The end of an axis that shows the usual days beside a peak; 0: one axis shows both. Nine of ten
+ * bars are usual. */
+static uint64_t usual_axis(const struct chart *chart, struct text *text)
+{
+    struct report_steps steps = {.unit = chart->unit};
+    uint64_t *bars = base_alloc(chart->bars, sizeof(*bars));
+    size_t count = 0;
+
+    if (bars == NULL) {
+        text->failed = true;
+        return 0;
+    }
+    while (report_step(&chart->report->timeline, &steps)) {
+        const struct report_count *events = &steps.bucket.count;
+        uint64_t all = events->refused + events->would + events->allowed;
+        if (all > 0 && count < chart->bars) {
+            bars[count++] = all;
+        }
+    }
+    qsort(bars, count, sizeof(*bars), by_number);
+    uint64_t usual = count == 0 ? 0 : bars[(count - 1) * 9 / 10];
+    base_free(bars);
+    return count < 5 || chart->peak / 6 < usual ? 0 : round_up(usual < 4 ? 4 : usual + usual / 4);
+}
+
 /* Lines at nothing, the half and the whole; the upper two have a number. */
 static void write_axis(struct text *text, const struct chart *chart)
 {
@@ -101,9 +146,9 @@ static void write_axis(struct text *text, const struct chart *chart)
 static void write_part(struct text *text, const struct chart *chart, uint32_t bar, double *base,
                        uint64_t events, const char *class)
 {
-    double height = height_of(chart, events);
+    double height = height_on(chart, events, *base);
 
-    if (events > 0) {
+    if (height > 0) {
         *base -= height;
         text_format(text,
                     "<rect class=\"%s\" x=\"%.3f%%\" y=\"%.1f\" width=\"%.3f%%\" height=\"%.1f\"/>",
@@ -115,9 +160,9 @@ static void write_part(struct text *text, const struct chart *chart, uint32_t ba
 static void write_would(struct text *text, const struct chart *chart, uint32_t bar, double *base,
                         uint64_t events)
 {
-    double height = height_of(chart, events);
+    double height = height_on(chart, events, *base);
 
-    if (events > 0) {
+    if (height > 0) {
         *base -= height;
         text_format(text,
                     "<rect fill=\"url(#hatch)\" x=\"%.3f%%\" y=\"%.1f\" width=\"%.3f%%\" "
@@ -150,14 +195,22 @@ static void write_bar(struct text *text, const struct chart *chart, uint32_t bar
     /* Bars are stacked: each part begins where the one below ends. */
     double base = BOTTOM;
 
-    text_append(text, "<g><title>");
-    report_bucket_label(text, chart->unit, bucket->start);
-    text_append(text, ": ");
-    write_counts(text, bucket);
-    text_append(text, "</title>");
+    text_append(text, "<g>");
+    if (!chart->cut) { /* what is drawn twice is said once */
+        text_append(text, "<title>");
+        report_bucket_label(text, chart->unit, bucket->start);
+        text_append(text, ": ");
+        write_counts(text, bucket);
+        text_append(text, "</title>");
+    }
     write_part(text, chart, bar, &base, bucket->count.refused, "deny");
     write_would(text, chart, bar, &base, bucket->count.would);
     write_part(text, chart, bar, &base, bucket->count.allowed, "allow");
+    if (chart->cut &&
+        bucket->count.refused + bucket->count.would + bucket->count.allowed > chart->most) {
+        text_format(text, "<svg x=\"%.3f%%\" y=\"%d\"><path class=\"cut\" d=\"M-9 4L9-4\"/></svg>",
+                    left_of(chart, bar + 0.5), TOP + 14);
+    }
     if (bucket->lost > 0) {
         double x = left_of(chart, bar + 0.5);
         text_format(text, "<line class=\"lost\" x1=\"%.3f%%\" x2=\"%.3f%%\" y1=\"%d\" y2=\"%d\"/>",
@@ -285,8 +338,7 @@ static void write_label(struct text *text, const struct chart *chart, uint32_t b
                         bool minor, enum dated dated)
 {
     static const char *const uppers[] = {"%H:%M", "%H:%M", "%H:%M", "%H:%M", "%d %b", "%b", "%Y"};
-    static const char *const lowers[] = {"%d %b %Y", "%d %b %Y", "%d %b %Y", "%d %b %Y",
-                                         "%Y",       "%Y",       ""};
+    static const char *const lowers[] = {"%d %b", "%d %b", "%d %b", "%d %b", "%Y", "%Y", ""};
     struct tm local = local_time(start);
     double x = left_of(chart, bar + 0.5);
     char label[32];
@@ -400,6 +452,119 @@ static void write_data(struct text *text, const struct chart *chart)
     text_append(text, "</details>");
 }
 
+/* The picture; description: its title and text for a screen reader, for the first one. */
+static void write_picture(struct text *text, const struct chart *chart)
+{
+    if (chart->cut) {
+        text_append(text, "<h3 class=\"row\">The same without the peaks: bars beyond ");
+        html_number(text, chart->most);
+        text_append(text, " are cut</h3>");
+    }
+    text_format(text, "<svg width=\"100%%\" height=\"%d\" %s>", WHOLE,
+                chart->cut ? "aria-hidden=\"true\""
+                           : "role=\"img\" aria-labelledby=\"chart-title chart-desc\"");
+    if (!chart->cut) {
+        write_description(text, chart);
+        text_append(text, "<defs><pattern id=\"hatch\" width=\"4\" height=\"4\" "
+                          "patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect "
+                          "class=\"would\" width=\"2.4\" height=\"4\"/></pattern></defs>");
+    }
+    write_bars(text, chart);
+    write_axis(text, chart); /* above the bars, which would hide its numbers */
+    if (!chart->cut) {
+        write_spaces(text, chart);
+    }
+    write_labels(text, chart);
+    text_append(text, "</svg>");
+}
+
+/* ---- each host -------------------------------------------------------------------------------*/
+
+enum { STRIP = 36 };
+
+/* Bits, so that a flood of one hour leaves the other hours high enough to be seen. */
+static double bits_of(uint64_t number)
+{
+    double bits = 0;
+
+    for (; number > 1; number /= 2) {
+        bits += number < 4 ? (double)number / 2 - 0.5 : 1;
+    }
+    return bits;
+}
+
+/* Where the host's timeline has a bucket in a unit of the whole one: both begin it at one time. */
+static void write_strip(struct text *text, const struct chart *chart,
+                        const struct report_timeline *host, uint64_t most)
+{
+    struct report_steps all = {.unit = chart->unit}, own = {.unit = chart->unit};
+    bool more = report_step(host, &own);
+
+    for (uint32_t bar = 0; more && report_step(&chart->report->timeline, &all); bar++) {
+        while (more && own.bucket.start < all.bucket.start) {
+            more = report_step(host, &own);
+        }
+        uint64_t refused = own.bucket.count.refused + own.bucket.count.would;
+        if (!more || own.bucket.start != all.bucket.start || refused == 0) {
+            continue;
+        }
+        double height = 4 + (STRIP - 4) * bits_of(refused) / (most > 1 ? bits_of(most) : 1);
+        text_format(text,
+                    "<rect class=\"deny\" x=\"%.3f%%\" y=\"%.1f\" width=\"%.3f%%\" "
+                    "height=\"%.1f\"><title>",
+                    left_of(chart, bar + 0.1), STRIP - height, 80.0 / chart->slots, height);
+        report_bucket_label(text, chart->unit, all.bucket.start);
+        text_append(text, ": ");
+        html_number(text, refused);
+        text_append(text, " refused</title></rect>");
+    }
+}
+
+static uint64_t most_refused(const struct chart *chart, const struct report_timeline *host)
+{
+    struct report_steps steps = {.unit = chart->unit};
+    uint64_t most = 0;
+
+    while (report_step(host, &steps)) {
+        uint64_t refused = steps.bucket.count.refused + steps.bucket.count.would;
+        most = refused > most ? refused : most;
+    }
+    return most;
+}
+
+/* Below each other on the time axis of the picture above. A log of one host has that alone. */
+static void write_hosts(struct text *text, const struct chart *chart)
+{
+    const struct report *report = chart->report;
+    uint64_t hosts = report->lists[REPORT_HOST].count + report->lists[REPORT_HOST].removed;
+
+    if (report->host_count < 2) {
+        return;
+    }
+    text_append(text, "<h3>Refusals of each host</h3><p class=\"note\">On the same time axis; "
+                      "heights are logarithmic.");
+    if (hosts > report->host_count) {
+        text_format(text, " The first %u of %llu hosts.", report->host_count,
+                    (unsigned long long)hosts);
+    }
+    text_append(text, "</p>");
+    for (uint32_t i = 0; i < report->host_count; i++) {
+        uint64_t most = most_refused(chart, &report->hosts[i].timeline);
+        text_append(text, "<h3 class=\"row\"><bdi>");
+        html_string(text, report->hosts[i].name);
+        text_append(text, "</bdi>: at most ");
+        html_number(text, most);
+        text_format(text, "</h3><svg width=\"100%%\" height=\"%d\" aria-hidden=\"true\">",
+                    STRIP + 2);
+        text_format(text, "<line class=\"base\" x1=\"0\" x2=\"100%%\" y1=\"%d\" y2=\"%d\"/>", STRIP,
+                    STRIP);
+        write_strip(text, chart, &report->hosts[i].timeline, most);
+        text_append(text, "</svg>");
+    }
+}
+
+/* ---- the section -----------------------------------------------------------------------------*/
+
 /* Nothing is drawn without a record that has a time. */
 void html_timeline(struct text *text, const struct report *report)
 {
@@ -412,19 +577,14 @@ void html_timeline(struct text *text, const struct report *report)
         return;
     }
     write_legend(text, &chart);
-    text_format(text,
-                "<svg width=\"100%%\" height=\"%d\" role=\"img\" "
-                "aria-labelledby=\"chart-title chart-desc\">",
-                WHOLE);
-    write_description(text, &chart);
-    text_append(text, "<defs><pattern id=\"hatch\" width=\"4\" height=\"4\" "
-                      "patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect "
-                      "class=\"would\" width=\"2.4\" height=\"4\"/></pattern></defs>");
-    write_axis(text, &chart);
-    write_bars(text, &chart);
-    write_spaces(text, &chart);
-    write_labels(text, &chart);
-    text_append(text, "</svg><p class=\"note\">Calls per ");
+    write_picture(text, &chart);
+    struct chart usual = chart;
+    usual.most = usual_axis(&chart, text);
+    usual.cut = true;
+    if (usual.most > 0) {
+        write_picture(text, &usual);
+    }
+    text_append(text, "<p class=\"note\">Calls per ");
     html_string(text, report_unit_name(chart.unit));
     text_append(text, ", local time ");
     report_zone(text, report->last / 1000000000);
@@ -436,6 +596,7 @@ void html_timeline(struct text *text, const struct report *report)
         text_append(text, ".");
     }
     text_append(text, "</p>");
+    write_hosts(text, &chart);
     write_data(text, &chart);
     text_append(text, "</section>\n");
 }

@@ -200,6 +200,8 @@ static uint32_t take_place(struct report_keys *keys, char *text, uint64_t hash)
     keys->keys[key] = (struct report_key){.text = text,
                                           .hash = hash,
                                           .before = before,
+                                          .first = INT64_MAX,
+                                          .last = INT64_MIN,
                                           .place = keys->full ? keys->keys[key].place : 0,
                                           .next = keys->buckets[hash % BUCKETS]};
     keys->buckets[hash % BUCKETS] = key;
@@ -208,8 +210,10 @@ static uint32_t take_place(struct report_keys *keys, char *text, uint64_t hash)
 
 /* The key is found or takes a place, then counted and moved in the heap. False out of memory. */
 static bool keys_add(struct report_keys *keys, uint64_t hash, const char *text,
-                     const struct report_count *count)
+                     const struct report_facts *facts)
 {
+    const struct report_count *count = &facts->count;
+
     if (!keys_ready(keys)) {
         return false;
     }
@@ -221,7 +225,12 @@ static bool keys_add(struct report_keys *keys, uint64_t hash, const char *text,
         }
         key = take_place(keys, copy, hash);
     }
-    add_count(&keys->keys[key].count, count);
+    struct report_key *counted = &keys->keys[key];
+    add_count(&counted->count, count);
+    if (facts->timed) {
+        counted->first = facts->time < counted->first ? facts->time : counted->first;
+        counted->last = facts->time > counted->last ? facts->time : counted->last;
+    }
     /* A new key may be lighter than its parent, a counted one heavier than its children; one of the
      * two does nothing. */
     if (keys->full) {
@@ -450,16 +459,38 @@ static bool add_time(struct report *report, const struct report_facts *facts, ui
     return report_time_add(&report->timeline, facts->time / 1000000000, &facts->count, lost);
 }
 
-/* Each key behind the head of the facts. */
-static bool add_keys(struct report *report, struct slice facts, const struct report_count *count)
+/* A timeline of its own for each of the first hosts; a log of one host needs none. */
+static bool add_host(struct report *report, const char *name, const struct report_facts *facts)
 {
-    const char *at = facts.at + sizeof(struct report_facts), *end = facts.at + facts.length;
+    uint32_t i = 0;
+
+    while (i < report->host_count && strcmp(report->hosts[i].name, name) != 0) {
+        i++;
+    }
+    if (i == REPORT_HOSTS || !facts->timed) {
+        return true;
+    }
+    if (i == report->host_count) {
+        report->hosts[i].name = base_copy_text(name);
+        if (report->hosts[i].name == NULL) {
+            return false;
+        }
+        report->host_count++;
+    }
+    return report_time_add(&report->hosts[i].timeline, facts->time / 1000000000, &facts->count, 0);
+}
+
+/* Each key behind the head of the facts. */
+static bool add_keys(struct report *report, struct slice slice, const struct report_facts *facts)
+{
+    const char *at = slice.at + sizeof(struct report_facts), *end = slice.at + slice.length;
     struct report_fact_key key;
 
     for (; at < end; at += key.size) {
         memcpy(&key, at, sizeof(key));
         at += sizeof(key);
-        if (!keys_add(&report->lists[key.list], key.hash, at, count)) {
+        if (!keys_add(&report->lists[key.list], key.hash, at, facts) ||
+            (key.list == REPORT_HOST && !add_host(report, at, facts))) {
             return false;
         }
     }
@@ -467,18 +498,18 @@ static bool add_keys(struct report *report, struct slice facts, const struct rep
 }
 
 /* The file is the one key that is not of the record. */
-static bool add_file(struct report *report, const char *file, const struct report_count *count)
+static bool add_file(struct report *report, const char *file, const struct report_facts *facts)
 {
     struct text key = TEXT_EMPTY;
     size_t length = strlen(file);
     uint64_t hash = report_hash(file, length);
 
     if (length <= REPORT_KEY_LENGTH) {
-        return length == 0 || keys_add(&report->lists[REPORT_FILE], hash, file, count);
+        return length == 0 || keys_add(&report->lists[REPORT_FILE], hash, file, facts);
     }
     text_append_bytes(&key, file, REPORT_KEY_LENGTH - 32);
     text_format(&key, "... #%016llx", (unsigned long long)hash);
-    bool added = !key.failed && keys_add(&report->lists[REPORT_FILE], hash, key.data, count);
+    bool added = !key.failed && keys_add(&report->lists[REPORT_FILE], hash, key.data, facts);
     text_release(&key);
     return added;
 }
@@ -509,7 +540,7 @@ bool report_add_facts(struct report *report, const struct record *line, struct s
     report->records++;
     add_count(&report->events, &facts.count);
     return (facts.shown == REPORT_SHOWN_NONE || add_shown(report, facts.shown, line, &lost)) &&
-           add_file(report, place->file, &facts.count) && add_keys(report, slice, &facts.count) &&
+           add_file(report, place->file, &facts) && add_keys(report, slice, &facts) &&
            add_time(report, &facts, lost);
 }
 
@@ -548,6 +579,10 @@ void report_free(struct report *report)
     ring_release(&report->spaces);
     ring_release(&report->policies);
     base_free(report->timeline.buckets);
+    for (uint32_t i = 0; i < report->host_count; i++) {
+        base_free(report->hosts[i].name);
+        base_free(report->hosts[i].timeline.buckets);
+    }
     text_release(&report->facts);
     base_free(report);
 }

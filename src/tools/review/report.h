@@ -40,6 +40,9 @@ enum {
     X(CURRENT, "current_users", "Sessions used by", "User")                                        \
     X(PROVIDER, "providers", "Providers", "Provider")                                              \
     X(REASON, "reasons", "Reasons", "Reason")                                                      \
+    X(PROVIDER_RULE, "provider_rules", "Providers and rules", "Provider, rule")                    \
+    X(HOST_USER, "host_users", "Hosts and users", "Host, opened by, used by")                      \
+    X(LOGIN, "login_users", "Login identities", "Login user id")                                   \
     X(COMPONENT, "components", "Components that differed", "Component")                            \
     X(RULE, "rules", "Rules", "Rule")                                                              \
     X(OPERATION, "operations", "Operations", "Operation")                                          \
@@ -50,6 +53,7 @@ enum {
     X(SITE, "call_sites", "Call sites", "Call site")                                               \
     X(HOST, "hosts", "Hosts", "Host")                                                              \
     X(PROCESS, "processes", "Processes", "Process")                                                \
+    X(POLICY, "policy_sets", "Policies in force", "Policy")                                        \
     X(FILE, "files", "Log files", "File")
 
 /* In the order of the report. */
@@ -70,6 +74,7 @@ struct report_key {
     char *text; /* not escaped */
     uint64_t hash;
     struct report_count count, before; /* before: the most that it may have had besides */
+    int64_t first, last;               /* nanoseconds; first > last: no record with a time */
     uint32_t next, place;              /* in the bucket, in the heap */
 };
 
@@ -113,6 +118,22 @@ struct report_timeline {
     int64_t minute, start;
 };
 
+/* Of the first hosts that a log names: what each did over time. */
+enum { REPORT_HOSTS = 8 };
+struct report_host {
+    char *name; /* not escaped */
+    struct report_timeline timeline;
+};
+
+/* What a verification of the log found, for the page to say; set by who verified it. answer NULL:
+ * it was not verified. */
+struct report_verified {
+    const char *answer; /* intact, intact-so-far, tampered, unproven; constant */
+    bool keyed;
+    uint64_t records, alarms, losses, last;
+    char head[65]; /* the hash of the last record */
+};
+
 /* The latest lines of a kind, oldest at next when it is full. */
 struct report_ring {
     struct text *lines;
@@ -141,6 +162,10 @@ struct report {
     int64_t first, last; /* nanoseconds; first > last: no record with a time */
     struct report_keys lists[REPORT_LISTS];
     struct report_timeline timeline;
+    struct report_host hosts[REPORT_HOSTS];
+    uint32_t host_count;
+    struct report_verified verified;
+    bool since; /* only what came since the last report: set by who reads */
     /* The lines that are shown one by one. */
     struct report_ring refusals, gaps, spaces, policies;
     struct text facts; /* of report_add() */

@@ -32,16 +32,19 @@ const struct record_fields_wanted report_fields = {
              RECORD_RESOURCE,
              RECORD_DECISION,
              RECORD_WOULD_DENY,
+             RECORD_LOGINUID,
              RECORD_MISMATCH,
              RECORD_SITE_MODULE,
              RECORD_SITE_OFFSET,
              RECORD_SITE_SYMBOL,
              RECORD_REPEATS,
+             RECORD_POLICY_DETAIL,
+             RECORD_POLICY_HASH,
              RECORD_ACTION,
              RECORD_REASON,
              RECORD_RULE,
              RECORD_RULE_SOURCE},
-    .count = 27,
+    .count = 30,
 };
 
 /* FNV-1a, whose value is shown in a key that was cut; for all others eight bytes at a time. Neither
@@ -174,6 +177,59 @@ static void add_rule(struct text *facts, const struct record *record)
     }
 }
 
+/* Which rule judges what a provider does. */
+static void add_provider_rule(struct text *facts, const struct record *record)
+{
+    if (export_has(record, RECORD_PROVIDER) && export_has(record, RECORD_RULE)) {
+        size_t start = begin_key(facts);
+        export_field(facts, EXPORT_PLAIN, record, RECORD_PROVIDER);
+        text_append(facts, ", ");
+        export_field(facts, EXPORT_PLAIN, record, RECORD_RULE);
+        end_key(facts, REPORT_PROVIDER_RULE, start);
+    }
+}
+
+/* Who, and where. */
+static void add_host_user(struct text *facts, const struct record *record)
+{
+    if (export_has(record, RECORD_HOST) && export_has(record, RECORD_BOUND_USER_ID) &&
+        export_has(record, RECORD_CURRENT_USER_ID)) {
+        size_t start = begin_key(facts);
+        export_field(facts, EXPORT_PLAIN, record, RECORD_HOST);
+        text_append(facts, ", ");
+        export_person(facts, EXPORT_PLAIN, record, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_NAME);
+        text_append(facts, " -> ");
+        export_person(facts, EXPORT_PLAIN, record, RECORD_CURRENT_USER_ID,
+                      RECORD_CURRENT_USER_NAME);
+        end_key(facts, REPORT_HOST_USER, start);
+    }
+}
+
+/* A set of files as it came into force: which, where, and which program of whose loaded it. The
+ * owner of a file is not in the record. */
+static void add_policy(struct text *facts, const struct record *record)
+{
+    char hash[24];
+
+    if (!record_is(record, RECORD_ACTION, "policy-load")) {
+        return;
+    }
+    size_t start = begin_key(facts);
+    record_text(record, RECORD_POLICY_HASH, hash, 13);
+    text_append(facts, hash[0] != '\0' ? "" : "built in");
+    export_string(facts, EXPORT_PLAIN, hash);
+    text_append(facts, " on ");
+    export_field(facts, EXPORT_PLAIN, record, RECORD_HOST);
+    text_append(facts, ", loaded by ");
+    export_field(facts, EXPORT_PLAIN, record,
+                 export_has(record, RECORD_PROCESS_NAME) ? RECORD_PROCESS_NAME : RECORD_EXECUTABLE);
+    text_append(facts, " as ");
+    export_person(facts, EXPORT_PLAIN, record, RECORD_CURRENT_USER_ID, RECORD_CURRENT_USER_NAME);
+    text_append(facts, ": ");
+    export_field(facts, EXPORT_PLAIN, record, RECORD_POLICY_DETAIL);
+    end_key(facts, REPORT_POLICY, start);
+}
+
 /* Methods of two classes have nothing but their name in common. */
 static void add_method(struct text *facts, const struct record *record)
 {
@@ -229,6 +285,9 @@ static void add_decision(struct text *facts, const struct record *record)
     add_people(facts, record);
     add_components(facts, record);
     add_rule(facts, record);
+    add_provider_rule(facts, record);
+    add_host_user(facts, record);
+    add_field(facts, REPORT_LOGIN, record, RECORD_LOGINUID);
     add_site(facts, record);
     add_field(facts, REPORT_PROVIDER, record, RECORD_PROVIDER);
     add_field(facts, REPORT_REASON, record, RECORD_REASON);
@@ -294,5 +353,7 @@ void report_facts(const struct record *record, struct text *text)
     add_process(text, record);
     if (facts.count.other == 0) {
         add_decision(text, record);
+    } else {
+        add_policy(text, record);
     }
 }

@@ -227,9 +227,22 @@ static void write_timeline(struct text *text, const struct report *report)
 }
 
 /* Totals first, so that the first screen has the answer. */
+/* The answer in the word that programs have. */
+static void write_verified(struct text *text, const struct report *report)
+{
+    const struct report_verified *verified = &report->verified;
+
+    if (verified->answer != NULL) {
+        text_format(text, "  log: %s, verified %s, %llu alarms\n", verified->answer,
+                    verified->keyed ? "with the key" : "without a key",
+                    (unsigned long long)verified->alarms);
+    }
+}
+
 void report_write_text(struct text *text, const struct report *report, uint32_t top)
 {
     write_totals(text, report);
+    write_verified(text, report);
     write_losses(text, report);
     write_timeline(text, report);
     for (enum report_list i = 0; i < REPORT_LISTS; i++) {
@@ -333,6 +346,22 @@ static void json_losses(struct text *text, const struct report *report)
 }
 
 /* Times as in records; counts as numbers. */
+/* Only where the log was verified. */
+static void json_verified(struct text *text, const struct report *report)
+{
+    const struct report_verified *verified = &report->verified;
+
+    if (verified->answer != NULL) {
+        text_json_open(text, "verified", '{');
+        text_json_string(text, "answer", verified->answer);
+        text_json_raw(text, "keyed", verified->keyed ? "true" : "false");
+        text_json_unsigned(text, "records", verified->records);
+        text_json_unsigned(text, "alarms", verified->alarms);
+        text_json_unsigned(text, "losses", verified->losses);
+        text_json_close(text, '}');
+    }
+}
+
 void report_write_json(struct text *text, const struct report *report, uint32_t top)
 {
     text_json_open(text, NULL, '{');
@@ -349,6 +378,7 @@ void report_write_json(struct text *text, const struct report *report, uint32_t 
     text_json_unsigned(text, "refusal_records", report->refusal_records);
     text_json_unsigned(text, "lost", report->lost);
     json_losses(text, report);
+    json_verified(text, report);
     json_timeline(text, report);
     for (enum report_list i = 0; i < REPORT_LISTS; i++) {
         json_list(text, report_list_name(i), &report->lists[i], top);
