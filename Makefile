@@ -57,7 +57,9 @@ endif
 LINKHARD := $(ROOTED) $(LINKHARD) $(LDFLAGS)
 
 PACKAGES      := libcap-ng libseccomp yaml-0.1 libsodium
-TOOL_PACKAGES := jansson zlib
+# Without libzstd the command does not read logs that zstd(1) packed; ZSTD= leaves it out.
+ZSTD          ?= $(shell $(PKG_CONFIG) --exists libzstd && echo yes)
+TOOL_PACKAGES := jansson zlib $(if $(ZSTD),libzstd)
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
 # Two builds in two folders are bit-identical (tests/live/reproducible_test.sh).
@@ -70,7 +72,8 @@ UNWIND  := -fexceptions
 LACKS   := $(foreach probe,$(wildcard src/probes/*.c),$(if $(shell $(CC) $(STD) -Werror \
              -fsyntax-only $(probe) 2>&1),-DLACKS_$(shell basename $(probe) .c | tr a-z A-Z)))
 OLDER   := $(if $(LACKS),$(LACKS) -include src/base/older_libc.h)
-ALL_CFLAGS = $(STD) $(OLDER) $(UNWIND) $(CFLAGS) $(PREFIXES) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
+FILE_FLAGS := # of one file, set below
+ALL_CFLAGS = $(STD) $(FILE_FLAGS) $(OLDER) $(UNWIND) $(CFLAGS) $(PREFIXES) $(OPTIMISE) $(HARDEN) $(WARNINGS) -Iinclude -Isrc -MMD -MP
 # dlopen(3) and its like are in a library of their own until glibc 2.34; --as-needed leaves out what
 # is empty.
 LIBS      = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread -ldl
@@ -145,6 +148,7 @@ say  = $(if $(V),@:,@echo "  $(1)	$(2)")
 
 # ---- compiling ---------------------------------------------------------------------------------
 
+$(OUT)/obj/src/tools/review/unpack.o $(OUT)/obj/tests/unit/audit_unpack_test.o: FILE_FLAGS := $(if $(ZSTD),-DHAVE_ZSTD)
 $(OUT)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -361,7 +365,7 @@ tests: $(tests) $(shim_parts) $(nss_module) $(abi_test) $(demo) $(bench) $(examp
 # abidiff, other languages. Where one cannot be installed, its tests are skipped and say so.
 .PHONY: test-deps
 test-deps: deps
-	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
+	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_ZSTD=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
 	    NEED_SHELLS=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 

@@ -50,6 +50,9 @@ fi
 [ -z "${NEED_MANDOC:-}" ] || need mandoc mandoc command -v mandoc
 [ -z "${NEED_VALGRIND:-}" ] || need valgrind valgrind command -v valgrind
 [ -z "${NEED_JQ:-}" ] || need jq jq command -v jq
+# The command reads logs of zstd(1) where this library is; a cross build does without.
+[ -z "${NEED_ZSTD:-}" ] || [ -n "$CROSS" ] || need libzstd-dev libzstd-devel pkg-config --exists libzstd
+[ -z "${NEED_ZSTD:-}" ] || need zstd zstd command -v zstd
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
 # The shells that completion is for; bash comes with the system.
 [ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh

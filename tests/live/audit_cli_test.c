@@ -513,6 +513,57 @@ START_TEST(follow_what_happens)
 }
 END_TEST
 
+/* Both zstd(1) and its library are optional. */
+static bool lacks_zstd(void)
+{
+    if (sh("command -v zstd && ldd $M | grep libzstd") == 0) {
+        return false;
+    }
+    printf("skip: logs that zstd(1) packed: it is not installed, or miguard was built without "
+           "libzstd\n");
+    return true;
+}
+
+START_TEST(packed_with_zstd)
+{
+    make_folder();
+    if (lacks_zstd()) {
+        remove_folder();
+        return;
+    }
+    expect("zstd -q a.jsonl -o a.zst; $M audit search --count b.jsonl a.zst", 0, "4000\n", "");
+    expect("zstd -qc a.jsonl | $M audit search --count - b.jsonl", 0, "4000\n", "");
+    expect("$M audit search --format json --class MG_Needle a.jsonl > plain; $M audit search "
+           "--format json --class MG_Needle a.zst | cmp - plain",
+           0, "", "");
+    expect("$M audit report --json a.jsonl | sed s/a.jsonl/a.zst/ > plain; $M audit report --json "
+           "a.zst | cmp - plain",
+           0, "", "");
+    expect("head -n 700 a.jsonl | zstd -qc > c; tail -n +701 a.jsonl | gzip >> d; "
+           "tail -n +701 a.jsonl | zstd -qc >> c; $M audit search --count c d",
+           0, "3300\n", "");
+    expect("head -c 30000 a.zst > c; $M audit search --class MG_None c", 3, "",
+           "c: it is damaged: the packed data end too early");
+    expect("(cat a.zst; echo x) > c; $M audit search --count c", 3, "2000\n", "c: it is damaged: ");
+    expect("mv a.jsonl b.jsonl.2 && zstd -q --rm b.jsonl.2 && printf 'version: 1\naudit:\n  "
+           "sinks:\n    - file: { path: %s/b.jsonl }\n' \"$PWD\" > policy.yaml && "
+           "MIGUARD_POLICY=$PWD/policy.yaml $M audit search --count",
+           0, "4000\n", "");
+    /* Rotated and packed while it is followed. */
+    ck_assert_int_eq(sh("head -n 100 b.jsonl > log"), 0);
+    pid_t child = start_follow("-n 5 --format json log");
+    wait_until("head -n 100 b.jsonl | tail -n 5 | cmp -s - shown");
+    kill(child, SIGSTOP);
+    ck_assert_int_eq(sh("mv log log.1; sed -n 101,200p b.jsonl > log.2; zstd -q --rm log.2; "
+                        "sed -n 201,300p b.jsonl > log"),
+                     0);
+    kill(child, SIGCONT);
+    wait_until("sed -n 96,300p b.jsonl | cmp -s - shown");
+    end_follow(child);
+    remove_folder();
+}
+END_TEST
+
 /* "log" of more than 16 MiB, with a line that is no record at its beginning and near its end, and
  * "next", which goes on behind it. */
 static void make_large(void)
@@ -598,6 +649,7 @@ static Suite *suite(void)
     tcase_add_loop_test(all, search_row, 0, LENGTH(rows));
     tcase_add_test(all, json_is_the_line_itself);
     tcase_add_test(all, log_of_the_policy);
+    tcase_add_test(all, packed_with_zstd);
     tcase_add_test(all, broken_lines_are_told);
     tcase_add_test(all, hostile_values);
     tcase_add_test(all, on_a_terminal);

@@ -363,6 +363,25 @@ static const struct {
      "w\\u001B[31m\357\277\275.jsonl\"", ""},
 };
 
+START_TEST(packed_with_zstd)
+{
+    if (system("command -v zstd > /dev/null && ldd $M | grep -q libzstd") != 0) {
+        printf("skip: logs that zstd(1) packed: it is not installed, or miguard was built without "
+               "libzstd\n");
+        return;
+    }
+    expect("mkdir s; cp key.jsonl* s; zstd -q --rm s/key.jsonl.1; " KEYED "s/key.jsonl", 3,
+           "3 files, ", NULL);
+    expect("zstd -qc live.jsonl > z; echo more >> z; " V "--key live.key z", 1,
+           "bytes behind the end of the packed data", NULL);
+    expect("head -n 1 live.jsonl | zstd -q > z; tail -n +2 live.jsonl | zstd -q >> z; " V
+           "--key live.key z",
+           3, "intact as far as it goes: ", NULL);
+    expect("zstd -qc live.jsonl | head -c 200 > z; " V "--key live.key z", 1,
+           "tampered with: 1 alarm ", NULL);
+}
+END_TEST
+
 START_TEST(test_row)
 {
     expect(rows[_i].command, rows[_i].status, rows[_i].out, rows[_i].err);
@@ -489,6 +508,7 @@ int main(void)
 
     tcase_set_timeout(tests, 600);
     tcase_add_unchecked_fixture(tests, make_folder, remove_folder);
+    tcase_add_test(tests, packed_with_zstd);
     tcase_add_loop_test(tests, test_row, 0, LENGTH(rows));
     tcase_add_test(tests, test_json_intact);
     tcase_add_test(tests, test_json_unproven);

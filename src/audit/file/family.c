@@ -18,6 +18,9 @@
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
+static const char *const endings[FAMILY_PACKINGS] = {
+    [FAMILY_PLAIN] = "", [FAMILY_GZIP] = ".gz", [FAMILY_ZSTD] = ".zst"};
+
 /* Only as a writer would spell it: 7, not 07 or +7. */
 static bool is_member(const char *entry, const char *name, struct family_member *ret_member)
 {
@@ -38,9 +41,12 @@ static bool is_member(const char *entry, const char *name, struct family_member 
     }
     errno = 0;
     uint64_t number = strtoull(digits, &end, 10);
-    bool packed = strcmp(end, ".gz") == 0;
+    enum family_packed packed = FAMILY_PLAIN;
+    while (packed < FAMILY_PACKINGS && strcmp(end, endings[packed]) != 0) {
+        packed++;
+    }
     *ret_member = (struct family_member){.number = number, .packed = packed};
-    return errno == 0 && (*end == '\0' || packed);
+    return errno == 0 && packed < FAMILY_PACKINGS;
 }
 
 /* Doubles the list. False with ENOMEM. */
@@ -121,7 +127,7 @@ void family_name(const char *name, const struct family_member *member, char *buf
         snprintf(buffer, size, "%s", name);
     } else {
         snprintf(buffer, size, "%s.%llu%s", name, (unsigned long long)member->number,
-                 member->packed ? ".gz" : "");
+                 endings[member->packed]);
     }
 }
 

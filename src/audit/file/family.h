@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of a log: NAME, and what was rotated from it as NAME.1, NAME.2.gz and so on. Names only
- * make a file a candidate. What is in it decides whose it is, and where it stands: the chain and
- * the number of its first record. Writer and readers ask here, so that they cannot differ.
+ * The files of a log: NAME, and what was rotated from it as NAME.1, NAME.2.gz, NAME.3.zst and so
+ * on. Names only make a file a candidate. What is in it decides whose it is, and where it stands:
+ * the chain and the number of its first record. Writer and readers ask here, so that they cannot
+ * differ.
  */
 #ifndef AUDIT_FILE_FAMILY_H
 #define AUDIT_FILE_FAMILY_H
@@ -17,10 +18,14 @@
  * 2^64 would wrap. */
 #define FAMILY_LAST_NUMBER UINT64_C(999999999999)
 
+/* By the end of its name: what gzip(1) and zstd(1) make of a file. A truth value: not 0 is packed.
+ */
+enum family_packed { FAMILY_PLAIN, FAMILY_GZIP, FAMILY_ZSTD, FAMILY_PACKINGS };
+
 struct family_member {
     uint64_t number; /* NAME.number; of no meaning for NAME itself */
     bool current;    /* NAME itself */
-    bool packed;     /* NAME.number.gz */
+    enum family_packed packed;
 };
 
 /* What was found in one look at the folder, in order. It may be old by the time it is used: each
@@ -37,7 +42,7 @@ MIGUARD_CHECKED bool family_list(int folder, const char *name, struct family *re
 /* The list is empty afterwards; harmless on one that is. */
 void family_release(struct family *family);
 
-/* NAME.3 or NAME.3.gz into buffer. */
+/* NAME.3, NAME.3.gz or NAME.3.zst into buffer. */
 void family_name(const char *name, const struct family_member *member, char *buffer, size_t size);
 
 /* The lowest number from first on that no file has. */

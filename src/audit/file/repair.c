@@ -489,9 +489,9 @@ static bool holds_next(const struct repair *repair, const char *name)
            place.chain == repair->head.chain_id && place.sequence == repair->head.sequence + 1;
 }
 
-/* Was the file packed with gzip(1) between the end of a writer who was killed in a rotation and the
- * next one? What is in it we cannot see; but the current file goes on behind the head, so that a
- * verifier misses every record that should be in the packed one and is not. */
+/* Was the file packed with gzip(1) or zstd(1) between the end of a writer who was killed in a
+ * rotation and the next one? What is in it we cannot see; but the current file goes on behind the
+ * head, so that a verifier misses every record that should be in the packed one and is not. */
 static bool was_packed(const struct repair *repair, const struct stat *current)
 {
     const struct log_file *file = repair->file;
@@ -499,10 +499,14 @@ static bool was_packed(const struct repair *repair, const struct stat *current)
     struct stat status;
 
     file_rotated_name(file, repair->head.generation, rotated);
-    snprintf(packed, sizeof(packed), "%s.gz", rotated);
-    return repair->head.inode != 0 && inode_of(file, rotated) == 0 &&
-           file_calls.fstatat(file->folder, packed, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(status.st_mode) && status.st_size > 0 &&
+    bool there = false;
+    for (enum family_packed i = FAMILY_GZIP; i < FAMILY_PACKINGS && !there; i++) {
+        const struct family_member member = {.number = repair->head.generation, .packed = i};
+        family_name(file->name, &member, packed, sizeof(packed));
+        there = file_calls.fstatat(file->folder, packed, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                S_ISREG(status.st_mode) && status.st_size > 0;
+    }
+    return repair->head.inode != 0 && inode_of(file, rotated) == 0 && there &&
            (current->st_size == 0 || holds_next(repair, file->name));
 }
 

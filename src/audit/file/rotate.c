@@ -134,13 +134,19 @@ static bool choose_free(struct log_file *file)
 }
 
 /* Is the number before us free, packed or not? What has it already may be the current file. */
-static bool is_taken(struct log_file *file, const char *name)
+static bool is_taken(struct log_file *file)
 {
     char packed[FILE_NAME_SIZE + 4];
     uint64_t generation = head_now(file)->generation;
 
-    snprintf(packed, sizeof(packed), "%s.gz", name);
-    return generation == 0 || generation > FAMILY_LAST_NUMBER || exists(file, packed);
+    for (enum family_packed i = FAMILY_GZIP; i < FAMILY_PACKINGS; i++) {
+        const struct family_member member = {.number = generation, .packed = i};
+        family_name(file->name, &member, packed, sizeof(packed));
+        if (exists(file, packed)) {
+            return true;
+        }
+    }
+    return generation == 0 || generation > FAMILY_LAST_NUMBER;
 }
 
 /* Gives the current file its second name. True also when it has that name already: an earlier
@@ -152,7 +158,7 @@ static bool link_old(struct log_file *file)
 
     for (int i = 0; i < NAME_TRIES; i++) {
         file_rotated_name(file, head_now(file)->generation, name);
-        bool taken = is_taken(file, name);
+        bool taken = is_taken(file);
         if (!taken && file_calls.linkat(file->folder, file->name, file->folder, name, 0) == 0) {
             return true;
         }
@@ -269,31 +275,68 @@ static bool is_our_plain(struct log_file *file, const char *name, const struct s
 
 /*
  * A packed file's chain is inside, and a writer must not unpack, with its rights, what another user
- * may have put there. What gzip(1) leaves outside has to do: it keeps the time of the last
- * change, and ends in the length of what was packed (RFC 1952). Where one is not what the rotated
- * file had, the file is not taken for ours, and stays.
+ * may have put there. What gzip(1) and zstd(1) leave outside has to do: they keep the time of the
+ * last change, gzip(1) ends in the length of what was packed (RFC 1952), and zstd(1) begins with it
+ * (RFC 8878, 3.1.1.1). Where one is not what the rotated file had, the file is not taken for ours,
+ * and stays.
  */
-static bool holds_packed(int fd, const struct state_file *note)
+
+/* The least of a packed file, of head and tail. */
+enum { PACKED_HEAD = 18 };
+
+/* Little-endian. */
+static uint64_t read_length(const unsigned char *bytes, size_t size)
 {
-    enum { LEAST = 18 }; /* of head and tail */
-    unsigned char head[3] = {0}, tail[4] = {0};
+    uint64_t length = 0;
+
+    while (size-- > 0) {
+        length = length << 8 | bytes[size];
+    }
+    return length;
+}
+
+static bool holds_gzip(int fd, off_t size, const unsigned char head[PACKED_HEAD], uint64_t length)
+{
+    unsigned char tail[4] = {0};
+
+    return memcmp(head, "\x1F\x8B\x08", 3) == 0 &&
+           file_calls.pread(fd, tail, sizeof(tail), size - (off_t)sizeof(tail)) ==
+               (ssize_t)sizeof(tail) &&
+           (uint32_t)read_length(tail, sizeof(tail)) == (uint32_t)length;
+}
+
+/* Of the first frame, which zstd(1) makes of the whole file. Behind the magic number and the
+ * descriptor stand the window, unless the frame is a single segment, the number of a dictionary,
+ * and the length, if at all. */
+static bool holds_zstd(const unsigned char head[PACKED_HEAD], uint64_t length)
+{
+    static const uint8_t dictionary[] = {0, 1, 2, 4}, sizes[] = {0, 2, 4, 8};
+    bool single = (head[4] & 0x20) != 0;
+    size_t size = head[4] >> 6 == 0 && single ? 1 : sizes[head[4] >> 6];
+    size_t at = 5 + (single ? 0U : 1U) + dictionary[head[4] & 3];
+
+    return memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0 && size > 0 &&
+           read_length(head + at, size) + (size == 2 ? 256 : 0) == length;
+}
+
+static bool holds_packed(int fd, enum family_packed packed, const struct state_file *note)
+{
+    unsigned char head[PACKED_HEAD] = {0};
     struct stat status;
 
-    if (file_calls.fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < LEAST ||
-        status.st_mtim.tv_sec != note->changed ||
-        file_calls.pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-        file_calls.pread(fd, tail, sizeof(tail), status.st_size - (off_t)sizeof(tail)) !=
-            (ssize_t)sizeof(tail)) {
+    if (file_calls.fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_size < PACKED_HEAD || status.st_mtim.tv_sec != note->changed ||
+        file_calls.pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head)) {
         return false;
     }
-    uint32_t length = (uint32_t)tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 |
-                      (uint32_t)tail[3] << 24;
-    return memcmp(head, "\x1F\x8B\x08", sizeof(head)) == 0 && length == (uint32_t)note->size;
+    return packed == FAMILY_ZSTD ? holds_zstd(head, note->size)
+                                 : holds_gzip(fd, status.st_size, head, note->size);
 }
 
 /* Without a note (a file older than the last STATE_FILES) it cannot be known, and the file
  * stays. */
-static bool is_our_packed(struct log_file *file, const char *name, const struct state_file *note)
+static bool is_our_packed(struct log_file *file, const char *name, enum family_packed packed,
+                          const struct state_file *note)
 {
     int fd = note == NULL || note->size == 0
                  ? -1
@@ -303,7 +346,7 @@ static bool is_our_packed(struct log_file *file, const char *name, const struct 
     if (fd < 0) {
         return false;
     }
-    bool ours = holds_packed(fd, note);
+    bool ours = holds_packed(fd, packed, note);
     file_calls.close(fd);
     return ours;
 }
@@ -320,7 +363,8 @@ static bool is_ours(struct log_file *file, const struct family_member *member)
         return false;
     }
     family_name(file->name, member, name, sizeof(name));
-    return member->packed ? is_our_packed(file, name, note) : is_our_plain(file, name, note);
+    return member->packed ? is_our_packed(file, name, member->packed, note)
+                          : is_our_plain(file, name, note);
 }
 
 /* The clock alone cannot decide when files are rotated within a tick. Remembers the last
@@ -400,8 +444,8 @@ static void remove_rotated(struct log_file *file, const struct family_member *me
     file->removed_files += file_calls.unlinkat(file->folder, name, 0) == 0;
 }
 
-/* Where the files with another number than that at first begin: a file, and what gzip(1) makes of
- * it just now. first is the index of the first file with its number. */
+/* Where the files with another number than that at first begin: a file, and what gzip(1) or
+ * zstd(1) makes of it just now. first is the index of the first file with its number. */
 static size_t next_number(const struct family *family, size_t first)
 {
     size_t next = first + 1;
@@ -437,11 +481,11 @@ static bool has_ours(struct log_file *file, const struct family *family, size_t 
 static void remove_number(struct log_file *file, const struct family *family, size_t first,
                           size_t end)
 {
-    struct family_member ours[2];
+    struct family_member ours[FAMILY_PACKINGS];
     size_t count = 0;
 
     for (size_t i = first; i < end; i++) {
-        if (is_ours(file, &family->list[i]) && count < 2) {
+        if (is_ours(file, &family->list[i]) && count < FAMILY_PACKINGS) {
             ours[count++] = family->list[i];
         } else {
             name_stray(file, &family->list[i]);
@@ -452,7 +496,7 @@ static void remove_number(struct log_file *file, const struct family *family, si
     }
 }
 
-/* `keep` counts numbers and not files: a file and what gzip(1) is making of it are one. First all
+/* `keep` counts numbers and not files: a file and what is being made of it are one. First all
  * are counted, then the lowest are removed until `keep` are left. */
 static void remove_oldest(struct log_file *file, const struct family *family)
 {
@@ -477,8 +521,8 @@ static void remove_oldest(struct log_file *file, const struct family *family)
 
 /* ---- what is not the log's ------------------------------------------------------------------- */
 
-/* Is it what gzip(1) has made of the file before it so far? It is not a stray while gzip(1) still
- * writes it: it gets the right time only at the end. */
+/* Is it what gzip(1) or zstd(1) has made of the file before it so far? It is not a stray while that
+ * still writes it: it gets the right time only at the end. */
 static bool may_become_ours(struct log_file *file, const struct family *family, size_t at)
 {
     const struct family_member *member = &family->list[at];

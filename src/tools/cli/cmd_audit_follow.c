@@ -20,6 +20,7 @@
 #include "tools/review/files.h"
 #include "tools/review/narrow.h"
 #include "tools/review/scan.h"
+#include "tools/review/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,6 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 /* A file is looked at again after this long, should inotify(7) not report: a network file system
  * does not. */
@@ -52,7 +52,8 @@ struct follow {
     bool live, missing;
 
     int fd, watch; /* -1: none */
-    gzFile packed; /* of fd, which it owns then; NULL: a plain file */
+    bool packed;   /* and fd is read by unpack */
+    struct unpack_file unpack;
     /* The file that is open, by which a rotation is seen: names move, inodes do not. */
     dev_t device;
     ino_t inode;
@@ -184,21 +185,15 @@ static void show_lines(struct follow *follow)
 /* As read(2). Damage in a packed file is reported, and is its end. */
 static ssize_t read_some(struct follow *follow, char *buffer)
 {
-    int error = Z_OK;
-
-    if (follow->packed == NULL) {
+    if (!follow->packed) {
         return read(follow->fd, buffer, BLOCK);
     }
-    ssize_t count = gzread(follow->packed, buffer, BLOCK);
-    if (count >= 0) {
-        return count;
+    bool before = follow->unpack.end == UNPACK_DAMAGED;
+    ssize_t count = unpack_file_read(&follow->unpack, buffer, BLOCK);
+    if (count == 0 && follow->unpack.end == UNPACK_DAMAGED && !before) {
+        broken_line(follow, "a packed file is damaged here");
     }
-    (void)gzerror(follow->packed, &error);
-    if (error == Z_ERRNO) {
-        return -1;
-    }
-    broken_line(follow, "a packed file is damaged here");
-    return 0;
+    return count;
 }
 
 /* All that is there now. False when it cannot be read. */
@@ -226,26 +221,26 @@ static bool drain(struct follow *follow)
 /* ---- files ------------------------------------------------------------------------------------
  */
 
-/* gzclose(3) closes the descriptor too. */
 static void close_file(struct follow *follow)
 {
-    if (follow->packed != NULL) {
-        gzclose(follow->packed);
-    } else if (follow->fd >= 0) {
+    unpack_file_close(&follow->unpack);
+    if (follow->fd >= 0) {
         close(follow->fd);
     }
-    follow->packed = NULL;
+    follow->packed = false;
     follow->fd = -1;
 }
 
 /* A rotated file may have been packed before it was read. Takes fd in any case. */
 static bool begin_file(struct follow *follow, int fd, const struct stat *status)
 {
-    unsigned char magic[2];
-    bool packed = pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1F && magic[1] == 0x8B;
+    char magic[UNPACK_MAGIC];
+    ssize_t got = pread(fd, magic, sizeof(magic), 0);
+    enum unpack_kind kind = got > 0 ? unpack_kind(magic, (size_t)got) : UNPACK_PLAIN;
 
-    follow->packed = packed ? gzdopen(fd, "rb") : NULL;
-    if (packed && follow->packed == NULL) {
+    follow->packed = kind != UNPACK_PLAIN;
+    if (follow->packed && !unpack_file_open(&follow->unpack, fd, kind)) {
+        follow->packed = false;
         close(fd);
         errno = ENOMEM;
         return false;
@@ -334,7 +329,7 @@ static void begin_near_end(struct follow *follow, uint64_t size)
     enum { FIRST = 64 * 1024, STEP = 8, WORTH = 4 };
     const struct scan_filter filter = conditions_filter(&follow->conditions);
     struct scan *scan =
-        size < LARGE || follow->packed != NULL ? NULL : scan_new(&filter, scan_processors(), false);
+        size < LARGE || follow->packed ? NULL : scan_new(&filter, scan_processors(), false);
 
     for (uint64_t window = FIRST; scan != NULL && window < size / WORTH; window *= STEP) {
         if (holds_last(follow, scan, size - window, size)) {
@@ -354,7 +349,7 @@ static void begin_behind(struct follow *follow, uint64_t size)
     uint64_t from = 0, to;
 
     bounds.first = follow->skip;
-    if (size >= LARGE && follow->packed == NULL && follow->skip > 0 &&
+    if (size >= LARGE && !follow->packed && follow->skip > 0 &&
         narrow_look(follow->fd, size, NARROW_GRAIN, &marks)) {
         if (narrow_refine(&marks, &bounds, false)) {
             narrow_range(&marks, &bounds, false, &from, &to);
@@ -545,7 +540,7 @@ static bool look_again(struct follow *follow)
         forget_file(follow);
         return false;
     }
-    if (follow->packed == NULL && (uint64_t)status.st_size < follow->taken) {
+    if (!follow->packed && (uint64_t)status.st_size < follow->taken) {
         fflush(stdout);
         complain(CLI_NO, "%s: the file was cut; reading it from its beginning", follow->path);
         follow->length = 0;

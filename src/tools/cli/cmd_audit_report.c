@@ -232,12 +232,13 @@ static int run_report(const struct command_line *line)
 }
 
 COMMAND(audit, report) = {
-    .about = "Sums up the records that match QUERY: totals, a timeline in local time, and lists by "
-             "user, provider, rule, reason, component, operation, class, namespace, call site, "
-             "host and process. A record that stands for repeated refusals counts as often as they "
-             "were. FILE may be compressed (.gz) or - for standard input; without one it is the "
-             "log of the "
-             "policy in force with its rotated files.",
+    .about =
+        "Sums up the records that match QUERY: totals, a timeline in local time, and lists by "
+        "user, provider, rule, reason, component, operation, class, namespace, call site, "
+        "host and process. A record that stands for repeated refusals counts as often as they "
+        "were. FILE may be compressed (.gz, .zst) or - for standard input; without one it is the "
+        "log of the "
+        "policy in force with its rotated files.",
     .notes = "Lists and timeline are bounded: of more than 2048 keys those with the most refusals "
              "stay, and the others are counted together.",
     .exits = "Exit status: 0 there were records, 1 there were none, 2 wrong usage, 3 something "

@@ -304,7 +304,7 @@ static int run_search(const struct command_line *line)
 
 COMMAND(audit, search) = {
     .about = "Prints the records that match QUERY, in the order of time. FILE may be compressed "
-             "(.gz) or - for standard input; without one it is the log of the "
+             "(.gz, .zst) or - for standard input; without one it is the log of the "
              "policy in force with its rotated files.",
     .exits = "Exit status: 0 found, 1 nothing found, 2 wrong usage, 3 something could not be read.",
     .operand = OPERANDS("[FILE]...", struct search, files),

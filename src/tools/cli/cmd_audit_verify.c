@@ -341,7 +341,8 @@ static int run_verify(const struct command_line *line)
 
 COMMAND(audit, verify) = {
     .about = "Reads each FILE with the files that were rotated from it; without FILE, the log of "
-             "the policy in force. The files may come in any order and be compressed with gzip. A "
+             "the policy in force. The files may come in any order and be compressed with gzip or "
+             "zstd. A "
              "log that is being written can be verified.",
     .notes =
         "Without --key, a chain that has a key can be checked for gaps and order only, and "

@@ -17,10 +17,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "audit/file/file.h"
 #include "base/alloc.h"
+#include "tools/review/unpack.h"
 
 /* ---- looking into a file ----------------------------------------------------------------------
  */
@@ -44,20 +44,33 @@ static bool make_room(struct buffer *buffer, size_t size)
     return size <= buffer->size;
 }
 
-/* From the beginning, whatever was read of fd before. NULL: out of memory. fd is duplicated, as
- * gzclose(3) closes what it reads from. A duplicate shares the offset, hence the lseek(2). */
-static gzFile open_packed(struct buffer *buffer, int fd)
+/* From the beginning, whatever was read of fd before. False: it is not packed, or memory is out. */
+static bool open_packed(struct buffer *buffer, int fd, struct unpack_file *ret_file)
 {
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    gzFile file = own < 0 || lseek(own, 0, SEEK_SET) < 0 ? NULL : gzdopen(own, "r");
+    char magic[UNPACK_MAGIC];
+    ssize_t got = pread(fd, magic, sizeof(magic), 0);
+    enum unpack_kind kind = got > 0 ? unpack_kind(magic, (size_t)got) : UNPACK_PLAIN;
 
-    if (file == NULL) {
-        buffer->no_memory = true;
-        if (own >= 0) {
-            close(own);
-        }
+    if (kind == UNPACK_PLAIN || lseek(fd, 0, SEEK_SET) < 0) {
+        return false;
     }
-    return file;
+    bool opened = unpack_file_open(ret_file, fd, kind);
+    buffer->no_memory |= !opened;
+    return opened;
+}
+
+/* Fills the buffer from `length` on, up to size. Damage is an end: what came before it counts. */
+static size_t fill_packed(struct buffer *buffer, struct unpack_file *file, size_t length,
+                          size_t size)
+{
+    ssize_t got = 1;
+
+    while (length < size && got > 0) {
+        got = unpack_file_read(file, buffer->bytes + length, size - length);
+        buffer->no_memory |= got < 0 && errno == ENOMEM;
+        length += got > 0 ? (size_t)got : 0;
+    }
+    return length;
 }
 
 /* Plain or packed, whatever it is called. A window that ends inside of the first record finds none,
@@ -65,12 +78,13 @@ static gzFile open_packed(struct buffer *buffer, int fd)
 static bool read_first(struct buffer *buffer, int fd, unsigned size, struct family_place *ret_place)
 {
     ssize_t got = make_room(buffer, size) ? pread(fd, buffer->bytes, size, 0) : -1;
+    struct unpack_file file;
 
-    if (got >= 2 && memcmp(buffer->bytes, "\x1F\x8B", 2) == 0) {
-        gzFile file = open_packed(buffer, fd);
-        got = file == NULL ? 0 : gzread(file, buffer->bytes, size);
-        if (file != NULL) {
-            gzclose(file);
+    if (got > 0 && unpack_kind(buffer->bytes, (size_t)got) != UNPACK_PLAIN) {
+        got = 0;
+        if (open_packed(buffer, fd, &file)) {
+            got = (ssize_t)fill_packed(buffer, &file, 0, size);
+            unpack_file_close(&file);
         }
     }
     return got > 0 && family_first(buffer->bytes, (size_t)got, ret_place);
@@ -93,20 +107,21 @@ static bool read_last(struct buffer *buffer, int fd, uint64_t size, size_t windo
 static bool read_packed_last(struct buffer *buffer, int fd, struct family_place *ret_place)
 {
     enum { HALF = FAMILY_LARGE_WINDOW / 2 };
-    gzFile file = make_room(buffer, FAMILY_LARGE_WINDOW) ? open_packed(buffer, fd) : NULL;
+    struct unpack_file file;
     size_t length = 0;
-    int got;
 
-    while (file != NULL && (got = gzread(file, buffer->bytes + length, HALF)) > 0) {
-        length += (size_t)got;
+    if (!make_room(buffer, FAMILY_LARGE_WINDOW) || !open_packed(buffer, fd, &file)) {
+        return false;
+    }
+    for (size_t before = 1; before != length;) {
         if (length > HALF) {
             memmove(buffer->bytes, buffer->bytes + length - HALF, HALF);
             length = HALF;
         }
+        before = length;
+        length = fill_packed(buffer, &file, length, length + HALF);
     }
-    if (file != NULL) {
-        gzclose(file);
-    }
+    unpack_file_close(&file);
     return length > 0 && family_last(buffer->bytes, length, ret_place);
 }
 
@@ -300,7 +315,8 @@ static void gather_packed(struct search *search)
     char entry[NAME_MAX + 32];
 
     for (size_t i = 0; i < search->count; i++) {
-        const struct family_member member = {.number = search->list[i].number, .packed = true};
+        const struct family_member member = {.number = search->list[i].number,
+                                             .packed = search->list[i].packed};
         if (search->list[i].packed) {
             family_name(search->name, &member, entry, sizeof(entry));
             examine_packed_last(&search->buffer, search->folder, entry, &search->list[i]);
@@ -377,7 +393,7 @@ static int in_order(const void *a, const void *b)
     return (int)x->packed - (int)y->packed;
 }
 
-/* Of two that begin alike the longer one is the log; of a file and what gzip(1) makes of it, the
+/* Of two that begin alike the longer one is the log; of a file and what packs it, the
  * file. The list is in order, so copies stand side by side. A copy is left out of reading; verify.c
  * decides for itself (is_twin). */
 static void mark_copies(struct log_part *list, size_t count)
@@ -391,7 +407,9 @@ static void mark_copies(struct log_part *list, size_t count)
             kept = i;
             continue;
         }
-        bool better = before->packed != part->packed ? before->packed : part->size > before->size;
+        bool better = (before->packed != FAMILY_PLAIN) != (part->packed != FAMILY_PLAIN)
+                          ? before->packed != FAMILY_PLAIN
+                          : part->size > before->size;
         (better ? before : part)->copy = true;
         kept = better ? i : kept;
     }

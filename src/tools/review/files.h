@@ -11,11 +11,11 @@
 
 /* One file of the folder that has a name of the log's. */
 struct log_part {
-    char *name;        /* on the heap */
-    const char *stray; /* why it does not belong to the log; NULL: it does */
-    bool copy;         /* begins as another part does, which is as long or longer */
-    /* packed by its name (.gz); current: without a number, the one that is written to. */
-    bool packed, current;
+    char *name;                /* on the heap */
+    const char *stray;         /* why it does not belong to the log; NULL: it does */
+    bool copy;                 /* begins as another part does, which is as long or longer */
+    enum family_packed packed; /* by its name */
+    bool current;              /* without a number, the one that is written to */
     /* Of rotation: NAME.7 has 7. See audit/file/family.h. */
     uint64_t number;
     bool known; /* first is */

@@ -4,15 +4,15 @@
  * verify.
  *
  * read_next() asks earliest() for the source whose line comes first. next_head() reads one line of
- * each source ahead, by read_line() and parse_line(), so memory is one buffer a file. A gzip file
- * goes through unpack() instead of read(2). After read_only() a plain file is looked through in
- * pieces by several threads (scan.h), and next_wanted() puts their results in order. Marks are for
- * `miguard audit follow`: resume() finds the line at which a run before stopped.
+ * each source ahead, by read_line() and parse_line(), so memory is one buffer a file. A packed
+ * file goes through unpack() instead of read(2). After read_only() a plain file is looked through
+ * in pieces by several threads (scan.h), and next_wanted() puts their results in order. Marks are
+ * for `miguard audit follow`: resume() finds the line at which a run before stopped.
  */
 #include "tools/review/read.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
-#include "tools/review/gzip.h"
+#include "tools/review/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +60,7 @@ struct source {
     /* It may still hold lines when this is set; the end of the source is HEAD_END. */
     bool text_end; /* nothing more comes into the buffer */
     bool packed;
-    struct gzip gzip; /* when packed */
+    struct unpack unpack; /* when packed */
 
     char *buffer;
     size_t capacity, start, end; /* the bytes from start to end are still to be given out */
@@ -127,7 +127,7 @@ struct log_reader {
 /* The name stays: places that were given out point to it. May be called twice. */
 static void close_source(struct source *source)
 {
-    gzip_close(&source->gzip);
+    unpack_close(&source->unpack);
     base_free(source->buffer);
     source->packed = false;
     source->buffer = NULL;
@@ -308,17 +308,21 @@ static bool read_bytes(struct log_reader *reader, struct source *source, void *b
 }
 
 /* A broken line of a plain file may begin as a packed one does. So only a file's very first bytes
- * are asked. The bytes that are in the buffer already become the input of zlib. */
+ * are asked. The bytes that are in the buffer already become what is unpacked first. */
 static bool begin(struct source *source)
 {
-    if (source->offset > 0 || !gzip_is_packed(source->buffer, source->end)) {
+    enum unpack_kind kind =
+        source->offset > 0 ? UNPACK_PLAIN : unpack_kind(source->buffer, source->end);
+
+    if (kind == UNPACK_PLAIN) {
         return true;
     }
-    if (!gzip_open(&source->gzip, source->buffer, source->end, BLOCK)) {
+    if (!unpack_open(&source->unpack, kind, source->buffer, source->end, BLOCK)) {
         return no_memory(source);
     }
     source->end = 0;
     source->packed = true;
+    source->text_end = false; /* of what is unpacked nothing is known yet */
     return true;
 }
 
@@ -330,7 +334,7 @@ static bool fill_first(struct log_reader *reader, struct source *source)
         return no_memory(source);
     }
     source->capacity = BLOCK;
-    while (source->end < 2 && !source->text_end) {
+    while (source->end < UNPACK_MAGIC && !source->text_end) {
         size_t count = 0;
         if (!read_bytes(reader, source, source->buffer + source->end, BLOCK - source->end,
                         &count)) {
@@ -342,30 +346,30 @@ static bool fill_first(struct log_reader *reader, struct source *source)
     return begin(source);
 }
 
-/* One step; nothing may come of it yet. At the end of the packed data gzip_feed() answers GZIP_END,
- * which needs no step: text_end is set with it. */
+/* One step; nothing may come of it yet. At the end of the packed data unpack_feed() answers
+ * UNPACK_END, which needs no step: text_end is set with it. */
 static bool unpack(struct log_reader *reader, struct source *source)
 {
-    struct gzip *gzip = &source->gzip;
-    enum gzip_result result = GZIP_MORE;
+    struct unpack *packed = &source->unpack;
+    enum unpack_result result = UNPACK_MORE;
     const char *fault = NULL;
     size_t count = 0;
 
-    if (gzip_is_empty(gzip)) {
-        if (!read_bytes(reader, source, gzip->input, BLOCK, &count)) {
+    if (unpack_is_empty(packed)) {
+        if (!read_bytes(reader, source, packed->input, BLOCK, &count)) {
             return false;
         }
         source->text_end = count == 0;
-        result = gzip_feed(gzip, count, &fault);
+        result = unpack_feed(packed, count, &fault);
     }
-    if (result == GZIP_MORE) {
-        result = gzip_unpack(gzip, source->buffer + source->end, source->capacity - source->end,
+    if (result == UNPACK_MORE) {
+        result = unpack_step(packed, source->buffer + source->end, source->capacity - source->end,
                              &count, &fault);
         source->end += count;
     }
-    return result == GZIP_NO_MEMORY ? no_memory(source)
-           : result == GZIP_DAMAGED ? failed(source, "it is damaged", fault)
-                                    : true;
+    return result == UNPACK_NO_MEMORY ? no_memory(source)
+           : result == UNPACK_DAMAGED ? failed(source, "it is damaged", fault)
+                                      : true;
 }
 
 /* Room for more behind source->end: by moving what is left to the front, else by growing. */
@@ -534,13 +538,13 @@ static bool read_line(struct log_reader *reader, struct source *source)
 /* Standard input may stand anywhere in its file, and is read from there. */
 static bool reads_in_pieces(struct source *source)
 {
-    char magic[4] = "";
+    char magic[UNPACK_MAGIC];
 
     if (!source->pieces_asked) {
         source->pieces_asked = true;
         ssize_t got =
             source->regular && !source->standard ? pread(source->fd, magic, sizeof(magic), 0) : -1;
-        source->in_pieces = got >= 0 && !gzip_is_packed(magic, (size_t)got);
+        source->in_pieces = got >= 0 && unpack_kind(magic, (size_t)got) == UNPACK_PLAIN;
     }
     return source->in_pieces;
 }
@@ -978,7 +982,7 @@ static bool restart(struct source *source, off_t offset)
     if (lseek(source->fd, offset, SEEK_SET) < 0) {
         return failed(source, "it cannot be read further", strerrordesc_np(errno));
     }
-    gzip_close(&source->gzip);
+    unpack_close(&source->unpack);
     base_free(source->buffer);
     source->buffer = NULL;
     source->packed = source->text_end = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading logs: several files (plain or .gz, or - for standard input) as one stream of records in
- * the order of time, with memory that does not grow with the size of the files. A
+ * Reading logs: several files (plain, .gz or .zst, or - for standard input) as one stream of
+ * records in the order of time, with memory that does not grow with the size of the files. A
  * malformed line is reported with its place and counted.
  */
 #ifndef TOOLS_REVIEW_READ_H

@@ -204,9 +204,9 @@ static uint64_t own_chain(const struct sources *sources)
     return sources->request->key != NULL ? chain_id_of_key(sources->request->key) : 0;
 }
 
-/* While gzip(1) works there are NAME.3 and NAME.3.gz: the packed one is not complete, or the same
- * once more. Any other copy is read, and reported as what it is. Leaving a twin out hides nothing:
- * the plain file has all of it. */
+/* While gzip(1) or zstd(1) work there are NAME.3 and NAME.3.gz: the packed one is not complete, or
+ * the same once more. Any other copy is read, and reported as what it is. Leaving a twin out hides
+ * nothing: the plain file has all of it. */
 static bool is_twin(const struct log_parts *parts, size_t at)
 {
     const struct log_part *part = &parts->list[at];
@@ -408,13 +408,13 @@ static void scan_line(const void *context, struct record_kinds *kinds, const cha
     scanned->fault = item_scan(context, kinds, line, length, &scanned->item);
 }
 
-/* A gzip file begins otherwise than a record. */
+/* A packed file begins otherwise than a record. */
 static bool is_plain(int fd)
 {
-    char magic[4];
+    char magic[UNPACK_MAGIC];
     ssize_t got = pread(fd, magic, sizeof(magic), 0);
 
-    return got == (ssize_t)sizeof(magic) && !gzip_is_packed(magic, (size_t)got);
+    return got == (ssize_t)sizeof(magic) && unpack_kind(magic, sizeof(magic)) == UNPACK_PLAIN;
 }
 
 /* How far a file was read in pieces. */

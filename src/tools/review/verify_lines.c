@@ -32,7 +32,7 @@ bool lines_open(int fd, struct lines *ret_lines)
     return ret_lines->buffer != NULL;
 }
 
-/* Nothing was read yet, and gzip(1) does not begin here. */
+/* Nothing was read yet, and no packed data begin here. */
 void lines_skip(struct lines *lines, uint64_t bytes, uint64_t count)
 {
     lseek(lines->fd, (off_t)bytes, SEEK_SET);
@@ -43,7 +43,7 @@ void lines_skip(struct lines *lines, uint64_t bytes, uint64_t count)
 /* Safe for one that was opened in part. */
 void lines_close(struct lines *lines)
 {
-    gzip_close(&lines->gzip);
+    unpack_close(&lines->unpack);
     if (lines->open) {
         close(lines->fd);
     }
@@ -96,10 +96,10 @@ static ssize_t take(struct lines *lines, void *buffer, size_t size)
 
 /* What is in the buffer is its input. The buffer holds the first bytes of the file, which are the
  * packed ones. */
-static enum lines_result begin_packed(struct lines *lines)
+static enum lines_result begin_packed(struct lines *lines, enum unpack_kind kind)
 {
-    /* and one byte that came before */
-    if (!gzip_open(&lines->gzip, lines->buffer, lines->end, CHUNK + 1)) {
+    /* and the bytes that came before */
+    if (!unpack_open(&lines->unpack, kind, lines->buffer, lines->end, CHUNK + UNPACK_MAGIC)) {
         return no_memory();
     }
     lines->end = 0;
@@ -110,28 +110,28 @@ static enum lines_result begin_packed(struct lines *lines)
 /* One step; LINES_LINE also when it gave nothing yet. */
 static enum lines_result unpack(struct lines *lines)
 {
-    struct gzip *gzip = &lines->gzip;
-    enum gzip_result result = GZIP_MORE;
+    struct unpack *packed = &lines->unpack;
+    enum unpack_result result = UNPACK_MORE;
     const char *fault = NULL;
     size_t length = 0;
 
-    if (gzip_is_empty(gzip)) {
-        ssize_t got = take(lines, gzip->input, CHUNK);
+    if (unpack_is_empty(packed)) {
+        ssize_t got = take(lines, packed->input, CHUNK);
         if (got < 0) {
             return LINES_FAILED;
         }
-        result = gzip_feed(gzip, (size_t)got, &fault);
+        result = unpack_feed(packed, (size_t)got, &fault);
     }
-    if (result == GZIP_MORE) {
-        result = gzip_unpack(gzip, lines->buffer + lines->end, CHUNK, &length, &fault);
+    if (result == UNPACK_MORE) {
+        result = unpack_step(packed, lines->buffer + lines->end, CHUNK, &length, &fault);
         lines->end += length;
     }
     switch (result) {
-    case GZIP_NO_MEMORY:
+    case UNPACK_NO_MEMORY:
         return no_memory();
-    case GZIP_DAMAGED:
+    case UNPACK_DAMAGED:
         return damaged(lines, fault);
-    case GZIP_END:
+    case UNPACK_END:
         lines->ended = true;
         return LINES_END;
     default:
@@ -158,14 +158,16 @@ static enum lines_result fill(struct lines *lines)
     if (lines->packed) {
         return unpack(lines);
     }
-    bool at_start = lines->taken == lines->end && lines->taken < 2;
+    bool at_start = lines->taken == lines->end && lines->taken < UNPACK_MAGIC;
     ssize_t got = take(lines, lines->buffer + lines->end, CHUNK);
     if (got < 0) {
         return LINES_FAILED;
     }
     lines->end += (size_t)got;
-    if (at_start && gzip_is_packed(lines->buffer, lines->end)) {
-        return begin_packed(lines);
+    enum unpack_kind kind =
+        at_start && got > 0 ? unpack_kind(lines->buffer, lines->end) : UNPACK_PLAIN;
+    if (kind != UNPACK_PLAIN) {
+        return begin_packed(lines, kind);
     }
     lines->ended = got == 0;
     return got == 0 ? LINES_END : LINES_LINE;

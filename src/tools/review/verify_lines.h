@@ -11,15 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tools/review/gzip.h"
+#include "tools/review/unpack.h"
 
 /* One file being read. Zeroed: closed. */
 struct lines {
     int fd; /* its own, when open */
     bool open;
-    bool packed; /* with gzip(1) */
+    bool packed; /* with gzip(1) or zstd(1) */
     bool damaged;
-    struct gzip gzip;
+    struct unpack unpack;
     uint64_t taken; /* bytes as they lie on the disk */
     char *buffer;
     size_t begin, end; /* what is read and not yet given out */
