@@ -42,6 +42,7 @@ struct record_kinds {
     /* of the line that fitted last: */
     const char *line;
     size_t length;
+    size_t diffs; /* values that differed */
     size_t shift_count;
     struct shift shifts[RECORD_LEAVES + 1];
     struct record_leaves leaves; /* while a line is learnt */
@@ -80,12 +81,36 @@ static uint64_t difference_at(const char *a, const char *b)
     return x ^ y;
 }
 
+/* Sixteen bytes, which a compiler keeps in one register where the machine has such. */
+typedef uint64_t __attribute__((vector_size(16))) wide;
+
+static wide wide_at(const char *at)
+{
+    wide bytes;
+
+    memcpy(&bytes, at, sizeof(bytes));
+    return bytes;
+}
+
+/* Of 64 bytes. */
+static bool same_block(const char *a, const char *b)
+{
+    wide one = (wide_at(a) ^ wide_at(b)) | (wide_at(a + 16) ^ wide_at(b + 16));
+    wide two = (wide_at(a + 32) ^ wide_at(b + 32)) | (wide_at(a + 48) ^ wide_at(b + 48));
+    wide all = one | two;
+
+    return (all[0] | all[1]) == 0;
+}
+
 /* How many bytes at the beginning are the same. memcmp(3) does not say where it found the
  * difference. */
 static size_t same_length(const char *a, const char *b, size_t length)
 {
     size_t at = 0;
 
+    while (length - at >= 4 * sizeof(wide) && same_block(a + at, b + at)) {
+        at += 4 * sizeof(wide);
+    }
     for (; length - at >= 32; at += 32) {
         uint64_t one = difference_at(a + at, b + at), two = difference_at(a + at + 8, b + at + 8);
         uint64_t three = difference_at(a + at + 16, b + at + 16);
@@ -135,8 +160,9 @@ static bool follow_kind(struct record_kinds *kinds, const struct kind *kind, con
 {
     const char *end = line + length;
     size_t old = 0, now = 0, leaf = 0;
+    int64_t by = 0;
 
-    kinds->shift_count = 0;
+    kinds->diffs = kinds->shift_count = 0;
     for (;;) {
         size_t left = kind->length - old < length - now ? kind->length - old : length - now;
         size_t same = same_length(kind->line + old, line + now, left);
@@ -156,14 +182,21 @@ static bool follow_kind(struct record_kinds *kinds, const struct kind *kind, con
         }
         old = value->end;
         now = (size_t)(behind - line);
-        kinds->shifts[kinds->shift_count++] =
-            (struct shift){value->end, (int32_t)((int64_t)now - (int64_t)old)};
+        kinds->diffs++;
+        if ((int64_t)now - (int64_t)old != by) {
+            by = (int64_t)now - (int64_t)old;
+            kinds->shifts[kinds->shift_count++] = (struct shift){value->end, (int32_t)by};
+        }
     }
 }
 
-/* The first of the two kinds that a line may be of: by its length and a few bytes of its reason,
- * which stands before the hash, since records of one user, class and decision have these in common.
- * A wrong guess costs time only. */
+/* WAYS: kinds that a line may be of. A line that differs from its kind in MANY values is learnt as
+ * one of its own, while there is room. */
+enum { WAYS = 4, MANY = 9 };
+
+/* The first of the kinds that a line may be of: by its length and a few bytes of its reason, which
+ * stands before the hash, since records of one user, class and decision have these in common. A
+ * wrong guess costs time only. */
 static size_t guess_kind(const char *line, size_t length)
 {
     enum { REASON = 8 + sizeof("\",\"hash\":\"\"}}") - 1 + 64 }; /* from the end */
@@ -173,15 +206,44 @@ static size_t guess_kind(const char *line, size_t length)
         memcpy(&word, line + length - REASON, sizeof(word));
     }
     return (size_t)(((word ^ length) * UINT64_C(0x9E3779B97F4A7C15)) >> 50) % RECORD_KINDS &
-           ~(size_t)1;
+           ~(size_t)(WAYS - 1);
 }
 
-/* Of the two, the one that a new line replaces. */
+/* How much alike they look: of a few places in the middle, where users, classes and identities
+ * stand, those with the same bytes. -1: the kind is free. */
+static int likeness(const struct kind *kind, const char *line, size_t length)
+{
+    enum { PLACES = 8 };
+    int same = 0;
+
+    if (kind->line == NULL) {
+        return -1;
+    }
+    if (kind->length != length || length < 16 * PLACES) {
+        return 0;
+    }
+    for (size_t i = 2; i < PLACES; i++) {
+        same += difference_at(kind->line + i * length / PLACES, line + i * length / PLACES) == 0;
+    }
+    return same;
+}
+
+/* Of those from guess on, the one that a new line replaces. */
 static struct kind *learn_place(struct record_kinds *kinds, size_t guess)
 {
-    struct kind *first = &kinds->list[guess], *second = first + 1;
+    struct kind *list = &kinds->list[guess];
 
-    return first->line == NULL || (second->line != NULL && !first->used) ? first : second;
+    for (size_t i = 0; i < WAYS; i++) {
+        if (list[i].line == NULL) {
+            return &list[i];
+        }
+    }
+    for (size_t i = 0; i < WAYS; i++) {
+        if (!list[i].used) {
+            return &list[i];
+        }
+    }
+    return &list[WAYS - 1];
 }
 
 /* Fits the line to the kind of this number. */
@@ -198,26 +260,49 @@ static bool try_kind(struct record_kinds *kinds, size_t at, const char *line, si
     return true;
 }
 
+/* The two of the guess that look most like it. */
+static void choose_kinds(const struct record_kinds *kinds, size_t guess, const char *line,
+                         size_t length, size_t ret_kinds[2])
+{
+    int best = -1, second = -1;
+
+    ret_kinds[0] = ret_kinds[1] = guess;
+    for (size_t i = guess; i < guess + WAYS; i++) {
+        int same = likeness(&kinds->list[i], line, length);
+        if (same > best) {
+            second = best;
+            ret_kinds[1] = ret_kinds[0];
+            best = same;
+            ret_kinds[0] = i;
+        } else if (same > second) {
+            second = same;
+            ret_kinds[1] = i;
+        }
+    }
+}
+
 /* The guess first; while lines of that guess are not learnt, the kind that fitted last. */
 bool record_like(struct record_kinds *kinds, const char *line, size_t length)
 {
     if (kinds == NULL || length > RECORD_KIND_LINE) {
         return false;
     }
-    size_t guess = guess_kind(line, length), last = kinds->last;
-    for (size_t i = guess; i <= (guess | 1); i++) {
-        if (try_kind(kinds, i, line, length)) {
-            kinds->list[i].used = true;
-            kinds->list[i].passes = 0;
-            return true;
+    size_t guess = guess_kind(line, length), last = kinds->last, chosen[2];
+    struct kind *place = learn_place(kinds, guess);
+    choose_kinds(kinds, guess, line, length, chosen);
+    for (size_t i = 0; i < 2 && (i == 0 || chosen[1] != chosen[0]); i++) {
+        if (try_kind(kinds, chosen[i], line, length)) {
+            kinds->list[chosen[i]].used = true;
+            kinds->list[chosen[i]].passes = 0;
+            /* record_parse_new() learns it */
+            return kinds->diffs < MANY || place->line != NULL;
         }
     }
-    struct kind *place = learn_place(kinds, guess);
     if (place->pass == 0) {
         return false; /* record_parse_new() learns it */
     }
     place->pass--;
-    return (last | 1) != (guess | 1) && try_kind(kinds, last, line, length);
+    return last / WAYS != guess / WAYS && try_kind(kinds, last, line, length);
 }
 
 /* ---- fields ----------------------------------------------------------------------------------

@@ -18,9 +18,9 @@
 #include "tools/review/record.h"
 
 /* RECORD_LEAVES: a record of two identities of root has some 120 values. RECORD_KINDS: lines that
- * are remembered; with their values some 1.5 MiB at the most. RECORD_KIND_LINE: a longer line is
- * not. */
-enum { RECORD_LEAVES = 512, RECORD_KINDS = 256, RECORD_KIND_LINE = 32 * 1024 };
+ * are remembered; with their values some 2 MiB for each thread, unless they are unusually long.
+ * RECORD_KIND_LINE: a longer line is not. */
+enum { RECORD_LEAVES = 512, RECORD_KINDS = 512, RECORD_KIND_LINE = 32 * 1024 };
 
 /* A value: a string, a number, a word, or a whole array; from its first byte to behind its last. */
 struct record_leaf {
