@@ -85,6 +85,9 @@ static int export_records(struct request *request)
         .write = translate, .context = request, .function = add, .to = request};
 
     request->terminal = isatty(STDOUT_FILENO) != 0;
+    if (!request->terminal) { /* a record has nearly the size that stdio writes at once */
+        (void)setvbuf(stdout, NULL, _IOFBF, 64 * 1024);
+    }
     int status = review_texts(&request->review, &way);
     if (status != CLI_YES) {
         return status;

@@ -29,7 +29,7 @@
 enum {
     BLOCK = 128 * 1024,
     MAX_FAULT = 512,
-    PIECE = 256 * 1024,
+    PIECE = 128 * 1024,
     PASSES = 1024,
     WORTH_THREADS = 4 * PIECE,
 };

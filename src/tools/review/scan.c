@@ -21,7 +21,8 @@
 #include "base/alloc.h"
 #include "model/record_limits.h"
 
-enum { MOST_THREADS = 16, MORE = 64 * 1024 };
+/* LITTLE: the rest of most lines. */
+enum { MOST_THREADS = 16, LITTLE = 4 * 1024, MORE = 64 * 1024 };
 
 /* What one thread has for itself. */
 struct worker {
@@ -82,7 +83,7 @@ static bool read_more(struct scan_piece *piece, size_t most)
  * the buffer may move then. */
 static bool read_piece(struct scan_piece *piece)
 {
-    size_t size = (size_t)(piece->to - piece->from), searched;
+    size_t size = (size_t)(piece->to - piece->from), searched, more = LITTLE;
 
     piece->start = piece->from > 0 ? piece->from - 1 : 0;
     size += piece->from > 0;
@@ -94,9 +95,10 @@ static bool read_piece(struct scan_piece *piece)
     searched = size - 1;
     while (memchr(piece->buffer + searched, '\n', piece->end - searched) == NULL) {
         searched = piece->end;
-        if (piece->end - size > RECORD_MAX_LINE || !read_more(piece, MORE)) {
+        if (piece->end - size > RECORD_MAX_LINE || !read_more(piece, more)) {
             return piece->failed == NULL;
         }
+        more = MORE;
     }
     return true;
 }
