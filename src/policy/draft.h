@@ -96,7 +96,8 @@ struct draft_rule {
 
 /* Whom a test speaks of: a user by name or id with that user's groups, or explicit groups (an empty
  * list: no groups); root has all capabilities that this library was built for, others none;
- * drop-capabilities takes some away. An id without an entry needs its group given. */
+ * drop-capabilities takes some away, add-capabilities gives some. An id without an entry needs its
+ * group given. */
 struct draft_subject {
     struct policy_place place;
     uint32_t uid, gid;

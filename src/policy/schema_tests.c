@@ -28,7 +28,7 @@ struct subject {
     struct draft_subject *draft;
     struct directory_entry user;
     bool has_user, has_group, has_groups;
-    uint64_t dropped;
+    uint64_t dropped, added;
 };
 
 /* By name or id. */
@@ -76,6 +76,13 @@ static void read_dropped(const struct reader *reader, const struct node *node, v
     subject->dropped = schema_read_capabilities(reader, node);
 }
 
+/* To what the user would have, as a file or a service manager gives them (capabilities(7)). */
+static void read_added(const struct reader *reader, const struct node *node, void *target)
+{
+    struct subject *subject = target;
+    subject->added = schema_read_capabilities(reader, node);
+}
+
 /* The groups that a login of that user has, as initgroups(3) gives them. */
 static void look_up_groups(const struct reader *reader, const struct node *node,
                            struct subject *subject)
@@ -108,7 +115,7 @@ static void complete_subject(const struct reader *reader, const struct node *nod
 
     draft->uid = subject->user.id;
     draft->capabilities = draft->uid != 0 ? 0 : ((UINT64_C(1) << (CAP_LAST_CAP + 1)) - 1);
-    draft->capabilities &= ~subject->dropped;
+    draft->capabilities = (draft->capabilities | subject->added) & ~subject->dropped;
     if (!has_entry && !subject->has_group) {
         schema_value_error(reader, node,
                            "uid %u has no entry that says its group; give the group as well",
@@ -129,11 +136,9 @@ static void read_subject(const struct reader *reader, const struct node *node, c
                          struct draft_subject *draft)
 {
     static const struct schema_key keys[] = {
-        {"user", true, read_subject_user},
-        {"group", false, read_subject_group},
-        {"groups", false, read_subject_groups},
-        {"drop-capabilities", false, read_dropped},
-        {NULL, false, NULL},
+        {"user", true, read_subject_user},       {"group", false, read_subject_group},
+        {"groups", false, read_subject_groups},  {"drop-capabilities", false, read_dropped},
+        {"add-capabilities", false, read_added}, {NULL, false, NULL},
     };
     struct subject subject = {.draft = draft};
 

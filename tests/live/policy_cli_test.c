@@ -37,9 +37,66 @@ static char folder[] = "/tmp/miguard-policy-test.XXXXXX";
 
 #define V "version: 1\n"
 
+#define RECORD(number, action, reason, decision, rest)                                             \
+    "{\"@timestamp\":\"2026-03-01T12:00:0" number ".000000Z\",\"message\":\"m\","                  \
+    "\"rule\":{\"name\":\"old-rule\"},\"miguard\":{\"format\":2," rest                             \
+    ",\"provider\":\"web.so\",\"decision\":\"" decision                                            \
+    "\"},\"event\":{\"id\":\"00000000000000aa-" number "\",\"sequence\":" number                   \
+    ",\"action\":\"" action "\",\"reason\":\"" reason "\"}}\n"
+#define BOUND(more) "\"cred\":{\"bound\":{\"uid\":1,\"gid\":1,\"groups\":[1]}" more "}"
+#define CALL(operation, class)                                                                     \
+    "\"operation\":\"" operation "\",\"namespace\":\"root/x\",\"class\":\"" class "\","
+
 static const struct {
     const char *name, *text;
 } files[] = {
+    {"calls.jsonl",
+     RECORD("1", "session-use", "identity-match", "allow",
+            CALL("GetInstance", "A") BOUND(",\"differs\":{}"))
+         RECORD("2", "session-use", "identity-match", "allow",
+                CALL("GetInstance", "B") "\"repeat\":{\"count\":7}," BOUND(""))
+             RECORD("3", "session-use", "identity-mismatch", "deny",
+                    CALL("GetInstance", "B") "\"mismatch\":[\"euid\",\"no-new-privs\"]," BOUND(
+                        ",\"differs\":{\"uid\":[1,0,1,1],\"no-new-privs\":true}"))
+                 RECORD("4", "session-use", "handle-stale", "deny",
+                        CALL("GetInstance", "B") BOUND(""))
+                     RECORD("5", "session-open", "client-given", "allow",
+                            "\"operation\":\"ContextCall\"," BOUND(""))},
+    {"cut.jsonl",
+     RECORD("1", "session-use", "identity-match", "allow",
+            CALL("GetInstance", "A") "\"resource\":\"/srv/aaaa...[2000 bytes "
+                                     "#0123456789abcdef0123456789abcdef]\"," BOUND(""))},
+    {"no-b.yaml",
+     V "rules:\n"
+       "  - {name: no-b, match: {class: B}, decision: deny, reason: not B}\n"
+       "  - {name: euid-may, match: {class: B, as-user: root,\n"
+       "                             mismatch: [euid, no-new-privs]}, decision: allow}\n"
+       "clients: [{provider: \"*\", may: nothing}]\n"},
+    {"no-b-on-trial.yaml",
+     V "defaults: {mode: permissive}\n"
+       "rules: [{name: no-b, match: {class: B, user: \"+1\"}, decision: deny}]\n"},
+    {"groups.yaml", V "rules: [{name: group-77, match: {group: \"+77\"}, decision: deny}]\n"
+                      "tests:\n"
+                      "  - name: more than the user has\n"
+                      "    given:\n"
+                      "      opened-as: {user: \"+1\", group: \"+4\", groups: [],\n"
+                      "                  add-capabilities: [CAP_KILL, CAP_CHOWN],\n"
+                      "                  drop-capabilities: CAP_KILL}\n"
+                      "      used-as: {user: \"+1\", group: \"+4\", groups: []}\n"
+                      "      operation: SessionClose\n"
+                      "    expect: {decision: deny, mismatch: [cap-effective, cap-permitted]}\n"},
+    {"old.yaml", V "defaults: {decision: deny}\nrules:\n"
+                   "  - {name: one, match: {user: root}, decision: allow}\n"
+                   "  - {name: two, match: {class: A}, decision: deny}\n"
+                   "  - {name: three, match: {class: C}, decision: deny}\n"},
+    {"same-as-old.yaml", "# other words\n" V "defaults:\n  decision: deny\nrules:\n"
+                         "  - {name: one, match: {user: \"+0\"}, decision: allow}\n"
+                         "  - {name: two, match: {class: [A]}, decision: deny}\n"
+                         "  - {name: three, match: {class: C}, decision: deny}\n"},
+    {"newer.yaml", V "rules:\n"
+                     "  - {name: three, match: {class: C}, decision: deny}\n"
+                     "  - {name: one, match: {user: [root, \"+1\"]}, decision: deny}\n"
+                     "  - {name: four, match: {class: C}, decision: deny}\n"},
     {"good.yaml", V "rules:\n"
                     "  - name: no-methods\n"
                     "    match: {user: daemon, operation: Invoke}\n"
@@ -240,8 +297,10 @@ static const struct row rows[] = {
     {"policy explain --help", 0, "usage: miguard policy explain", ""},
     {"policy test --help", 0, "usage: miguard policy test", ""},
     {"policy fmt --help", 0, "usage: miguard policy fmt", ""},
+    {"policy replay --help", 0, "usage: miguard policy replay", ""},
+    {"policy diff --help", 0, "usage: miguard policy diff", ""},
     {"policy chekc", 2, "", "did you mean check?"},
-    {"policy frobnicate", 2, "", "use check, show, explain, test, fmt or status"},
+    {"policy frobnicate", 2, "", "use check, show, explain, replay, diff, test, fmt or status"},
     {"polcy check", 2, "", "did you mean policy?"},
     {"policy check --strcit", 2, "", "did you mean --strict?"},
     {"policy test --strict", 2, "",
@@ -253,7 +312,7 @@ static const struct row rows[] = {
     {"policy show --policy", 2, "", "--policy needs a value"},
     {"policy explain", 2, "", "--opened-as is required"},
     {"policy explain --opened-as root", 2, "", "--operation is required"},
-    {"policy explain x", 2, "", "unexpected argument 'x'"},
+    {"policy explain x", 2, "", "--opened-as is required"},
     {"policy fmt -w", 2, "", "--write needs a FILE"},
     {"policy fmt --check -w $T/good.yaml", 2, "", "not both"},
 
@@ -412,6 +471,95 @@ static const struct row rows[] = {
     {"policy fmt --check $T/good.yaml", 0, "", ""},
     {"policy fmt $T/broken.yaml", 1, "", "error"},
     {"policy fmt $T/nothing.yaml", 3, "", "No such file"},
+    /* a recorded call */
+    {"policy explain --policy $T/no-b.yaml --record 00000000000000aa-2 $T/calls.jsonl", 1,
+     "recorded: allowed, by old-rule\nthe identity is the same\n* no-b", NULL},
+    {"policy explain --policy $T/no-b.yaml --record 00000000000000aa-2 $T/calls.jsonl", 1,
+     "deny, by rule no-b (", NULL},
+    {"policy explain --policy $T/no-b.yaml --record #3 $T/calls.jsonl", 0,
+     "recorded: refused, by old-rule\ndiffers in: euid, no-new-privs\n", NULL},
+    {"policy explain --policy $T/no-b.yaml --record #3 $T/calls.jsonl", 0,
+     "allow, by rule euid-may (", NULL},
+    {"policy explain --policy $T/no-b.yaml --record #1 --json $T/calls.jsonl", 0,
+     "\"decision\":\"allow\"", NULL},
+    {"policy explain --policy $T/no-b.yaml --record #5 $T/calls.jsonl", 1, "nothing: ", NULL},
+    {"policy explain --policy $T/no-b.yaml --record #4 $T/calls.jsonl", 3, "",
+     "no rule is asked about such an event"},
+    {"policy explain --policy $T/no-b.yaml --record #1 $T/cut.jsonl", 3, "",
+     "does not have all that a rule may ask"},
+    {"policy explain --record 00000000000000aa $T/calls.jsonl", 3, "", "no such record"},
+    {"policy explain --record #x $T/calls.jsonl", 2, "", "--record"},
+    {"policy explain --record #1 --opened-as root $T/calls.jsonl", 2, "", "not both"},
+    {"policy explain --opened-as root --operation Invoke $T/calls.jsonl", 2, "",
+     "LOG needs --record"},
+    {"policy explain --record #1 --policy $T/broken.yaml $T/calls.jsonl", 3, "", "has errors"},
+    /* what else differs */
+    {"policy explain --policy $T/good.yaml --opened-as root --operation Invoke --namespace x "
+     "--class A --method m --mismatch no-new-privs",
+     0, "allow, by rule late", NULL},
+    {"policy explain --policy $T/good.yaml --opened-as root --operation Invoke --namespace x "
+     "--class A --method m --mismatch no-new-priv",
+     2, "", "did you mean \"no-new-privs\"?"},
+    {"policy explain --policy $T/groups.yaml --opened-as +1 --operation GetLocalSession", 0, NULL,
+     NULL},
+    {"policy explain --policy $T/groups.yaml --opened-as +1 --group +4 --group +77 --operation "
+     "GetLocalSession",
+     1, "by rule group-77", NULL},
+    {"policy explain --policy $T/groups.yaml --opened-as +1 --group +77 --used-as +1 --used-group "
+     "+4 --operation SessionClose",
+     1, "differs in: rgid, egid, sgid, fsgid, groups\n", NULL},
+    {"policy explain --opened-as +1 --used-group +4 --operation SessionClose", 2, "",
+     "--used-group needs --used-as"},
+    {"policy explain --policy $T/groups.yaml --opened-as +1 --add-cap CAP_SYS_ADMIN --operation "
+     "SessionClose",
+     1, "differs in: cap-effective, cap-permitted\n", NULL},
+    {"policy explain --policy $T/groups.yaml --opened-as +1 --add-cap CAP_SYS_ADMI --operation "
+     "SessionClose",
+     2, "", "did you mean \"CAP_SYS_ADMIN\"?"},
+    {"policy test $T/groups.yaml", 0, "1 passed, 0 failed", NULL},
+
+    /* replay */
+    {"policy replay", 2, "", "which policy?"},
+    {"policy replay $T/no-b.yaml $T/calls.jsonl", 0,
+     "         7 calls  allowed -> refused, by no-b (", ""},
+    {"policy replay $T/no-b.yaml $T/calls.jsonl", 0,
+     "\n                  before by old-rule; one of them: 00000000000000aa-2\n", ""},
+    {"policy replay $T/no-b.yaml $T/calls.jsonl", 0,
+     "         1 call   refused -> allowed, by euid-may (", ""},
+    {"policy replay $T/no-b.yaml $T/calls.jsonl", 0,
+     "9 of 10 recorded calls change, 8 of them to a refusal\n", ""},
+    {"policy replay --strict $T/no-b.yaml $T/calls.jsonl", 1, "8 of them to a refusal\n", ""},
+    {"policy replay --strict --class A $T/no-b.yaml $T/calls.jsonl", 0,
+     "0 of 1 recorded calls change, 0 of them to a refusal\n", ""},
+    {"policy replay --strict $T/no-b-on-trial.yaml $T/calls.jsonl", 0,
+     "7 calls  allowed -> let pass (permissive), by no-b (", ""},
+    {"policy replay --strict $T/no-b.yaml $T/cut.jsonl", 3,
+     "left out: 1 record that does not have all that a rule may ask\n", ""},
+    {"policy replay $T/no-b.yaml $T/cut.jsonl", 0, "0 of 0 recorded calls change", ""},
+    {"policy replay --strict $T/no-b.yaml $T/no-such.jsonl", 3, "", "no-such.jsonl"},
+    {"policy replay --strict $T/good.yaml $T/good.yaml", 3, NULL, "good.yaml:1:"},
+    {"policy replay $T/broken.yaml $T/calls.jsonl", 3, "", "has errors: nothing can be said"},
+    {"policy replay --json $T/no-b.yaml $T/calls.jsonl", 0,
+     "{\"records\":4,\"calls\":10,\"changed\":9,\"refused\":8,\"changes\":[{\"calls\":7,", ""},
+
+    /* diff */
+    {"policy diff $T/old.yaml", 2, "", "two policies are needed"},
+    {"policy diff $T/old.yaml $T/broken.yaml", 3, "", "has errors"},
+    {"policy diff $T/old.yaml $T/same-as-old.yaml", 0, "", ""},
+    {"policy diff --json $T/old.yaml $T/same-as-old.yaml", 0, "{\"same\":true,", ""},
+    {"policy diff $T/old.yaml $T/newer.yaml", 1, "~ defaults.decision: deny -> allow\n- rule two (",
+     ""},
+    {"policy diff $T/old.yaml $T/newer.yaml", 1, "\n+ rule four (", ""},
+    {"policy diff $T/old.yaml $T/newer.yaml", 1,
+     "    match.user: root -> root, +1\n    decision: allow -> deny\n", ""},
+    {"policy diff $T/old.yaml $T/newer.yaml", 1, "\n^ rule three stands first\n", ""},
+    {"policy diff --json $T/old.yaml $T/newer.yaml", 1,
+     "\"moved\":[{\"rule\":\"three\",\"behind\":null}]", ""},
+    {"policy diff $T/no-b.yaml $T/no-b-on-trial.yaml $T/calls.jsonl", 1,
+     "7 calls  refused -> let pass (permissive), by no-b (", ""},
+    {"policy diff $T/old.yaml $T/same-as-old.yaml $T/calls.jsonl", 0,
+     "0 of 10 recorded calls change", ""},
+    {"policy diff $T/old.yaml $T/same-as-old.yaml $T/good.yaml", 0, NULL, "good.yaml:1:"},
 };
 
 START_TEST(policy_row)

@@ -5,6 +5,9 @@
  * real call through the gateway by a thread that is who the question says. 10,000 random policies
  * and calls; SEED=n begins elsewhere.
  *
+ * The record of the call has all that the policy was asked: decided again (`miguard policy replay`)
+ * the same policy says the same, and another one what it says to the call itself.
+ *
  * A question that cannot occur is refused by the reader of tests, and is not asked.
  */
 #include <stdio.h>
@@ -21,6 +24,7 @@
 #include "support/raw.h"
 #include "support/stub_host.h"
 #include "tools/policy/selftest.h"
+#include "tools/review/replay.h"
 
 enum { OTHER = 12345, CASES = 10000, QUICK_CASES = 1500, EMULATED_CASES = 300 };
 
@@ -103,7 +107,8 @@ static void make_policy(struct text *text)
 {
     unsigned rules = 1 + below(6);
 
-    text_format(text, "version: 1\ndefaults: {decision: %s, audit: [deny]}\n", ONE_OF(decisions));
+    text_format(text, "version: 1\ndefaults: {decision: %s, audit: [deny, open, use]}\n",
+                ONE_OF(decisions));
     if (below(3) == 0) {
         text_append(text, "compare: [euid, egid, fsuid, fsgid, groups, cap-effective]\n");
     }
@@ -344,6 +349,92 @@ static bool ask_guard(const char *policy_text)
     return true;
 }
 
+/* ---- asked of the records ---------------------------------------------------------------------
+ */
+
+static unsigned replayed, changed;
+
+/* The policy, and what it says to the call; NULL after a message. */
+static const struct policy *compile(const char *policy_text, enum call_end *ret_end)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    struct text text = TEXT_EMPTY;
+    struct policy_draft *draft = NULL;
+    const struct policy *policy = NULL;
+    struct selftest_question question;
+
+    text_append(&text, policy_text);
+    add_test(&text, true);
+    if (draft_load_text("case", text.data, text.length, &draft, &errors) == MIGUARD_OK &&
+        policy_compile(draft, &policy) == MIGUARD_OK &&
+        selftest_ask(&draft->tests[0], policy, &question) == MIGUARD_OK) {
+        const struct policy_verdict verdict = policy_decide(policy, &question.call);
+        *ret_end = record_call_end_of(&verdict);
+        selftest_question_release(&question);
+    }
+    draft_free(draft);
+    text_release(&text);
+    diagnostics_release(&errors);
+    return policy;
+}
+
+/* One record: by the policy that made it, which changes nothing, and by the other. */
+static bool replay_line(const char *line, size_t length, const struct policy *same,
+                        const struct policy *other, enum call_end end)
+{
+    struct replay again = {.after = same}, anew = {.after = other};
+    struct record record;
+    size_t fault;
+
+    bool good = record_parse(line, length, &record, &fault) == NULL &&
+                replay_add(&again, &record) && replay_add(&anew, &record) && again.changed == 0 &&
+                again.unknown == 0;
+    bool is_call = record_is(&record, RECORD_OPERATION, operation_name(call.operation));
+    if (good && again.records == 1 && is_call) {
+        bool changes = anew.count == 1;
+        enum call_end before =
+            record_is(&record, RECORD_DECISION, "allow") ? CALL_ALLOWED : CALL_REFUSED;
+        good = changes ? anew.groups[0].after == end && before != end : before == end;
+        changed += changes;
+    }
+    replayed += (unsigned)again.records;
+    if (!good) {
+        printf("the record is decided otherwise: %.*s\n", (int)length, line);
+    }
+    replay_release(&again);
+    replay_release(&anew);
+    return good;
+}
+
+/* The records since the last case. */
+static bool ask_records(const char *policy_text)
+{
+    static long offset;
+    enum call_end end = CALL_ENDS;
+    struct text other_text = TEXT_EMPTY;
+    FILE *file = fopen(log_path(), "r");
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+
+    make_policy(&other_text);
+    const struct policy *same = compile(policy_text, &end);
+    const struct policy *other = compile(other_text.data, &end);
+    bool good = file != NULL && same != NULL && other != NULL && fseek(file, offset, 0) == 0;
+    while (good && (length = getline(&line, &size, file)) > 1) {
+        good = replay_line(line, (size_t)length - 1, same, other, end);
+    }
+    if (file != NULL) {
+        offset = ftell(file);
+        fclose(file);
+    }
+    free(line);
+    policy_release(same);
+    policy_release(other);
+    text_release(&other_text);
+    return good;
+}
+
 /* ---- the cases ------------------------------------------------------------------------------- */
 
 static unsigned uses, allowed_count, without_session;
@@ -366,7 +457,8 @@ static bool check_case(uint64_t seed)
     state = seed * 0x9E3779B97F4A7C15u + 1;
     make_policy(&text);
     make_call();
-    bool good = ask_policy(text.data, &allowed, rule) && ask_guard(text.data);
+    bool good =
+        ask_policy(text.data, &allowed, rule) && ask_guard(text.data) && ask_records(text.data);
     if (good && (outcome.had_session || call.operation == OPERATION_GET_LOCAL_SESSION)) {
         good = outcome.allowed == allowed && same_rule(rule);
         uses++;
@@ -410,7 +502,13 @@ int main(void)
     }
     unlink(policy_file);
     rmdir(folder);
-    printf("%u calls asked, %u allowed; %u had no session\n", uses, allowed_count, without_session);
+    printf(
+        "%u calls asked, %u allowed; %u had no session; %u records decided again, %u otherwise\n",
+        uses, allowed_count, without_session, replayed, changed);
+    if (failed == 0 && (replayed < count / 2 || changed == 0)) {
+        puts("hardly a record was decided again");
+        failed++;
+    }
     printf("%u passed, %u failed\n", passed, failed);
     return failed == 0 ? 0 : 1;
 }

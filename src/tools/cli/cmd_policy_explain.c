@@ -14,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/policy_open.h"
 #include "tools/policy/show.h"
+#include "tools/review/record_call.h"
 
 static const char *const operation_words[] = {
 #define OPERATION_WORD(NAME, name, ...) name,
@@ -29,21 +31,48 @@ struct request {
     /* used_as NULL: the same user as opened_as. */
     const char *policy, *opened_as, *used_as, *operation, *name_space, *provider, *method;
     const char *action, *resource; /* of an own action */
-    /* Capabilities that the user of the session lacks; up to three classes, as a call has them. */
-    struct word_list drop, classes;
+    /* Capabilities that the user of the session lacks, or has beside; up to three classes, as a
+     * call has them. */
+    struct word_list drop, add, classes;
+    struct word_list groups, used_groups; /* in place of those of the user's entry */
+    struct word_list mismatch;            /* differs beside what follows from the two */
+    const char *record;                   /* in place of all these: the call of this record */
+    struct review review;                 /* where it is */
     bool client; /* what --provider may do with its client, in place of a call */
     bool json;
 };
 
+static const char *const component_words[] = {
+#define COMPONENT_WORD(bit, NAME, name) name,
+    MIGUARD_COMPONENT_MAP(COMPONENT_WORD)
+#undef COMPONENT_WORD
+        NULL};
+
+/* What describes a call, beside --provider. */
+#define CALL_OPTIONS                                                                               \
+    "--opened-as --used-as --group --used-group --drop-cap --add-cap --mismatch --operation "      \
+    "--action --resource --namespace --class --method"
+
 static const struct option_row options[] = {
     TEXT("--policy", "FILE|DIR", struct request, policy, "in place of the policy in force"),
     TEXT("--opened-as", "USER", struct request, opened_as,
-         "the user who opens the session: a name or a uid", .required = true, .unless = "--client"),
+         "the user who opens the session: a name or a uid", .required = true,
+         .unless = "--client --record"),
     TEXT("--used-as", "USER", struct request, used_as, "the user who uses it (default: the same)"),
+    LIST("--group", "GROUP", struct request, groups,
+         "the groups of that user, in place of those that the system knows; the first is the "
+         "primary one"),
+    LIST("--used-group", "GROUP", struct request, used_groups, "the same of --used-as",
+         .needs = "--used-as"),
     LIST("--drop-cap", "CAP", struct request, drop,
          "take this capability away from the user of the session"),
+    LIST("--add-cap", "CAP", struct request, add,
+         "give this capability to the user of the session"),
+    LIST("--mismatch", "COMPONENT", struct request, mismatch,
+         "differs beside what follows from the two: euid, groups, lsm-label ...",
+         .words = component_words),
     TEXT("--operation", "NAME", struct request, operation, "GetInstance, Invoke, SessionClose ...",
-         .words = operation_words, .required = true, .unless = "--action --client"),
+         .words = operation_words, .required = true, .unless = "--action --client --record"),
     TEXT("--action", "NAME", struct request, action, "the name of an own action of a daemon"),
     TEXT("--resource", "NAME", struct request, resource,
          "what the own action is asked for, such as a path"),
@@ -54,9 +83,11 @@ static const struct option_row options[] = {
          "the file name of the provider module, or the component of a daemon"),
     FLAG("--client", struct request, client,
          "in place of a call: what the provider may do with the client of its request",
-         .needs = "--provider",
-         .excludes = "--opened-as --used-as --drop-cap --operation --action --resource --namespace "
-                     "--class --method"),
+         .needs = "--provider", .excludes = CALL_OPTIONS " --record"),
+    TEXT("--record", "ID", struct request, record,
+         "in place of a call: that of this record, by its id, or by #N its number in the log, "
+         "which is that of the policy in force or LOG",
+         .excludes = CALL_OPTIONS " --provider"),
     FLAG("--json", struct request, json, "print one JSON object"),
 };
 
@@ -90,6 +121,16 @@ static void append_list(struct text *text, const char *key, const struct word_li
     text_append(text, "\n");
 }
 
+/* The primary one, and the supplementary ones, among which that is as well, as after a login. */
+static void append_groups(struct text *text, const struct word_list *groups)
+{
+    if (groups->count > 0) {
+        text_append(text, "  ");
+        append_value(text, "group", groups->items[0]);
+        append_list(text, "  groups", groups);
+    }
+}
+
 /* As the one test of a policy. The verdict that the test expects does not matter: it is not
  * compared. Without --used-as the session is used by the user who opened it. */
 static void write_question(const struct request *request, struct text *text)
@@ -98,9 +139,13 @@ static void write_question(const struct request *request, struct text *text)
 
     text_append(text, "version: 1\ntests:\n  - name: question\n    given:\n      opened-as:\n  ");
     append_value(text, "user", request->opened_as);
+    append_groups(text, &request->groups);
     text_append(text, "      used-as:\n  ");
     append_value(text, "user", user);
+    append_groups(text, request->used_as != NULL ? &request->used_groups : &request->groups);
     append_list(text, "  drop-capabilities", &request->drop);
+    append_list(text, "  add-capabilities", &request->add);
+    append_list(text, "mismatch", &request->mismatch);
     append_value(text, "operation", request->operation);
     append_value(text, "action", request->action);
     append_value(text, "provider", request->provider);
@@ -324,6 +369,146 @@ static int answer_client(const struct request *request)
     return status;
 }
 
+/* ---- a recorded call ------------------------------------------------------------------------- */
+
+/* What was recorded, for a reader who compares. */
+static void print_recorded(const struct record *record, const struct record_call *call)
+{
+    static const char *const ends[CALL_ENDS] = {"refused", "let pass by mode: permissive",
+                                                "allowed"};
+    char rule[1024];
+
+    (void)record_text(record, RECORD_RULE, rule, sizeof(rule));
+    printf("recorded: %s", ends[call->end]);
+    if (rule[0] != '\0') {
+        fputs(", by ", stdout);
+        print_safe(stdout, rule, false);
+    }
+    putchar('\n');
+}
+
+static int client_of_record(const struct request *request, const struct policy *policy,
+                            const struct record_call *call)
+{
+    const struct policy_client client = policy_client(policy, call->provider);
+
+    if (!request->json) {
+        client_text(&client);
+    } else if (!client_json(&client)) {
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    return client.may != DRAFT_MAY_NOTHING ? CLI_YES : CLI_NO;
+}
+
+static int explain_call(const struct request *request, const struct policy *policy,
+                        const struct record *record, struct record_call *call)
+{
+    switch (record_call_read(record, call)) {
+    case CALL_READ:
+        break;
+    case CALL_NOT_ASKED:
+        return complain(CLI_UNABLE,
+                        "%s: no rule is asked about such an event; see miguard audit "
+                        "explain",
+                        request->record);
+    case CALL_VARIED:
+        return complain(CLI_UNABLE, "%s: the record stands for several calls that differ",
+                        request->record);
+    case CALL_UNKNOWN:
+        return complain(CLI_UNABLE, "%s: the record does not have all that a rule may ask",
+                        request->record);
+    case CALL_NO_MEMORY:
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    if (!request->json) {
+        print_recorded(record, call);
+        if (call->one_of_classes) {
+            puts("the call may have named further classes, which the record does not have");
+        }
+    }
+    if (call->client) {
+        return client_of_record(request, policy, call);
+    }
+    record_call_prepare(call, policy);
+    return (request->json ? explain_json : explain_text)(policy, &call->call);
+}
+
+/* What the walk hands over: a copy of the line, and how many different ones there are. */
+struct sought {
+    struct text line;
+    size_t count;
+};
+
+static int keep_record(void *context, const struct record *record, const struct read_place *place)
+{
+    struct sought *sought = context;
+    (void)place;
+
+    if (sought->count == 0 || sought->line.length != record->length ||
+        memcmp(sought->line.data, record->line, record->length) != 0) {
+        sought->count++;
+        sought->line.length = 0;
+        text_append_bytes(&sought->line, record->line, record->length);
+    }
+    return sought->line.failed ? complain(CLI_UNABLE, "out of memory") : CLI_YES;
+}
+
+/* The one record of that id. */
+static int find_record(const struct command_line *line, struct request *request,
+                       struct sought *sought)
+{
+    struct miguard_error error = {0};
+    bool number = request->record[0] == '#';
+
+    if (!conditions_begin(&request->review.conditions)) {
+        return CLI_UNABLE;
+    }
+    if (query_add(request->review.conditions.query, number ? "--sequence" : "--id",
+                  request->record + number, &error) != MIGUARD_OK) {
+        return error.status == MIGUARD_NO_MEMORY ? complain(CLI_UNABLE, "out of memory")
+                                                 : wrong_usage(line, "--record %s", error.detail);
+    }
+    int status = review_walk(&request->review, keep_record, sought);
+    audit_hide_progress(&request->review.walk);
+    status = audit_finish(&request->review.walk, status);
+    if (status == CLI_YES && sought->count != 1) {
+        status = complain(CLI_UNABLE, "%s: %s", request->record,
+                          sought->count == 0 ? "no such record in these files"
+                                             : "more than one record; give the id");
+    }
+    return status;
+}
+
+static int answer_record(const struct command_line *line, struct request *request)
+{
+    struct sought sought = {0};
+    struct policy_set set = {0};
+    struct record record;
+    size_t fault;
+    int status = find_record(line, request, &sought);
+
+    if (status == CLI_YES) {
+        status = policy_set_load(policy_path(request->policy), &set);
+        print_findings(stderr, &set.findings);
+        status = status == CLI_NO
+                     ? complain(CLI_UNABLE, "%s has errors: nothing can be said", set.label)
+                     : status;
+    }
+    if (status == CLI_YES &&
+        record_parse(sought.line.data, sought.line.length, &record, &fault) == NULL) {
+        struct record_call *call = malloc(sizeof(*call)); /* too large for a stack */
+        status = call != NULL ? explain_call(request, set.policy, &record, call)
+                              : complain(CLI_UNABLE, "out of memory");
+        if (call != NULL) {
+            record_call_release(call);
+        }
+        free(call);
+    }
+    policy_set_release(&set);
+    text_release(&sought.line);
+    return status;
+}
+
 /* The question is read first: wrong usage does not depend on the policy. */
 static int answer(const struct command_line *line, const struct request *request)
 {
@@ -347,25 +532,43 @@ static int answer(const struct command_line *line, const struct request *request
     return status;
 }
 
-/* --opened-as and --operation, or --client, are required by the table. */
+static int answer_any(const struct command_line *line, struct request *request)
+{
+    if (request->record != NULL) {
+        return answer_record(line, request);
+    }
+    if (request->review.files.count > 0) {
+        return wrong_usage(line, "LOG needs --record");
+    }
+    return request->client ? answer_client(request) : answer(line, request);
+}
+
+/* --opened-as and --operation, --client, or --record, are required by the table. */
 static int run_explain(const struct command_line *line)
 {
     struct request request = {0};
     int status = CLI_YES;
 
     if (command_parse(line, &request, &status)) {
-        status = request.client ? answer_client(&request) : answer(line, &request);
+        status = answer_any(line, &request);
     }
     word_list_release(&request.drop);
+    word_list_release(&request.add);
     word_list_release(&request.classes);
+    word_list_release(&request.groups);
+    word_list_release(&request.used_groups);
+    word_list_release(&request.mismatch);
+    review_release(&request.review);
     return status;
 }
 
 COMMAND(policy, explain) = {
     .about = "Decides one call: which rules were tried, why they apply or not, and the verdict. "
-             "With --client: what a provider may do with the client of its request.",
-    .exits = "Exit status: 0 allowed, 1 denied, 2 wrong usage, 3 the policy has errors or cannot "
-             "be read.",
+             "With --record: that of a record. With --client: what a provider may do with the "
+             "client of its request.",
+    .exits = "Exit status: 0 allowed, 1 denied, 2 wrong usage, 3 the policy has errors, or it or "
+             "the record cannot be read.",
+    .operand = OPERANDS("[LOG]...", struct request, review.files),
     OPTIONS(options),
     .run = run_explain,
 };

@@ -34,6 +34,8 @@
     X(policy, check, "look for errors in policy files, and for what is not meant")                 \
     X(policy, show, "print the policy in force")                                                   \
     X(policy, explain, "decide one call, and say why")                                             \
+    X(policy, replay, "decide recorded calls by another policy, and print what changes")           \
+    X(policy, diff, "print in what two policies differ")                                           \
     X(policy, test, "run the tests in policy files")                                               \
     X(policy, fmt, "put policy files into the canonical form")                                     \
     X(policy, status, "print which policy each running process has in force")

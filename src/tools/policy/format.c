@@ -51,8 +51,8 @@ static const struct {
      {"opened-as", "used-as", "mismatch", "operation", MATCH_FACT_MAP(MATCH_FACT_NAME) "namespace",
       "class", "method"}},
 #undef MATCH_FACT_NAME
-    {"opened-as", {"user", "group", "groups", "drop-capabilities"}},
-    {"used-as", {"user", "group", "groups", "drop-capabilities"}},
+    {"opened-as", {"user", "group", "groups", "drop-capabilities", "add-capabilities"}},
+    {"used-as", {"user", "group", "groups", "drop-capabilities", "add-capabilities"}},
     {"expect", {"decision", "mismatch", "rule"}},
 };
 

@@ -244,8 +244,10 @@ static void read_user(const struct record *record, struct miguard_identity *boun
     }
 }
 
-/* miguard.cred in full. False: it is not in the form, or memory ran out. */
-static bool make_cred(struct text *text, const struct record *record)
+/* Of format 3 what is absent is that of the first namespace, and `differs` that is absent is a
+ * current identity which is the bound one. */
+bool record_identities_read(const struct record *record, struct record_identities *ret_both,
+                            bool *ret_no_memory)
 {
     const struct slice *bound = &record->field[RECORD_CRED_BOUND];
     const struct slice *differs = &record->field[RECORD_CRED_DIFFERS];
@@ -259,36 +261,57 @@ static bool make_cred(struct text *text, const struct record *record)
         first.cap[IDENTITY_CAP_BOUNDING] = RECORD_ALL_CAPS;
         read_user(record, &first);
     }
-    struct miguard_identity second = first;
-    bool good = bound->at == NULL || read_identity(bound, &first, &text->failed);
-
-    /* What differs is read over a view of the first, whose groups and label are not its own. */
-    if (good && differs->at != NULL) {
-        second = first;
-        good = bound->at != NULL && read_identity(differs, &second, &text->failed);
-    } else if (good && alone->at != NULL && !no_current) {
-        good = read_identity(alone, &second, &text->failed);
-    } else if (good && third && bound->at != NULL) {
-        second = first;
+    *ret_both = (struct record_identities){.bound = first, .current = first};
+    ret_both->has_bound = bound->at != NULL;
+    ret_both->has_current = differs->at != NULL || (alone->at != NULL && !no_current) ||
+                            (third && bound->at != NULL && !no_current);
+    if ((!third && !is_format(record, RECORD_FORMAT_SHORT)) ||
+        (ret_both->has_bound && !read_identity(bound, &ret_both->bound, ret_no_memory))) {
+        return false;
     }
+    /* What differs is read over a view of the first, whose groups and label are not its own. */
+    if (differs->at != NULL) {
+        ret_both->current = ret_both->bound;
+        return ret_both->has_bound && read_identity(differs, &ret_both->current, ret_no_memory);
+    }
+    if (alone->at != NULL && !no_current) {
+        return read_identity(alone, &ret_both->current, ret_no_memory);
+    }
+    if (third && ret_both->has_bound) {
+        ret_both->current = ret_both->bound;
+    }
+    return true;
+}
+
+void record_identities_release(struct record_identities *both)
+{
+    if (both->current.groups != both->bound.groups) {
+        base_free(both->current.groups);
+    }
+    if (both->current.lsm_label != both->bound.lsm_label) {
+        base_free(both->current.lsm_label);
+    }
+    identity_release(&both->bound);
+    memset(both, 0, sizeof(*both));
+}
+
+/* miguard.cred in full. False: it is not in the form, or memory ran out. */
+static bool make_cred(struct text *text, const struct record *record)
+{
+    struct record_identities both;
+    bool good = record_identities_read(record, &both, &text->failed);
+
     if (good) {
         text_json_open(text, NULL, '{');
-        if (bound->at != NULL) {
-            write_identity(text, RECORD_CRED_BOUND, &first);
+        if (both.has_bound) {
+            write_identity(text, RECORD_CRED_BOUND, &both.bound);
         }
-        if (differs->at != NULL || (alone->at != NULL && !no_current) ||
-            (third && bound->at != NULL && !no_current)) {
-            write_identity(text, RECORD_CRED_CURRENT, &second);
+        if (both.has_current) {
+            write_identity(text, RECORD_CRED_CURRENT, &both.current);
         }
         text_json_close(text, '}');
     }
-    if (second.groups != first.groups) {
-        base_free(second.groups);
-    }
-    if (second.lsm_label != first.lsm_label) {
-        base_free(second.lsm_label);
-    }
-    identity_release(&first);
+    record_identities_release(&both);
     return good && !text->failed;
 }
 

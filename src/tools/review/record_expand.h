@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The full form of a record: both identities with every component, and all ids of the process. */
+/* The identities of a record, and its full form: both with every component, and all ids of the
+ * process. */
 #ifndef TOOLS_REVIEW_RECORD_EXPAND_H
 #define TOOLS_REVIEW_RECORD_EXPAND_H
 
 #include "base/text.h"
+#include "identity/identity.h"
 #include "tools/review/record.h"
 
 /*
@@ -14,5 +16,18 @@
  */
 MIGUARD_CHECKED bool record_expand(const struct record *record, struct text *text,
                                    struct record *ret_full);
+
+/* The two identities of a record. What they have in common lies in bound. */
+struct record_identities {
+    struct miguard_identity bound, current;
+    bool has_bound, has_current;
+};
+
+/* False: they are not in the form of audit/record_identity.h, or memory is out. To be released in
+ * either case. */
+MIGUARD_CHECKED bool record_identities_read(const struct record *record,
+                                            struct record_identities *ret_both,
+                                            bool *ret_no_memory);
+void record_identities_release(struct record_identities *both);
 
 #endif
