@@ -399,6 +399,55 @@ bool policy_rule_has_target(const struct rule *rule)
     return has;
 }
 
+/* Whether a call of the operation can have the name: else it is known that it has none. */
+static bool may_carry(enum operation operation, unsigned unreadable_bit)
+{
+    static const struct {
+        unsigned unreadable, carried;
+    } names[] = {{CALL_UNREADABLE_SPACE, CARRIES_NAMESPACE},
+                 {CALL_UNREADABLE_CLASS, CARRIES_CLASS},
+                 {CALL_UNREADABLE_METHOD, CARRIES_METHOD},
+                 {CALL_UNREADABLE_RESOURCE, CARRIES_RESOURCE}};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i].unreadable == unreadable_bit) {
+            return (operation_carries(operation) & names[i].carried) != 0;
+        }
+    }
+    return true;
+}
+
+/* A provider is no part of who a user is, and what cannot be read is open as well. */
+static bool is_open(enum match_phase phase, enum match_kind kind, unsigned unreadable_bit,
+                    const struct question *question, unsigned phases)
+{
+    bool known = (phases >> phase & 1) != 0;
+
+    if (phase == MATCH_TARGET && (phases >> MATCH_CALL & 1) != 0) {
+        return may_carry(question->operation, unreadable_bit);
+    }
+    return !known || kind == MATCH_FILE_NAME || (question->unreadable & unreadable_bit) != 0;
+}
+
+enum policy_chance policy_rule_chance(const struct policy *policy, uint32_t rule,
+                                      const struct policy_call *call, unsigned phases)
+{
+    const struct rule *asked = &policy->rules[rule];
+    const struct question question = policy_question_of(call);
+    enum policy_chance chance = POLICY_ALWAYS;
+
+#define CHANCE(member, key, shape, KIND, PHASE, value, unreadable_bit, none, other)                \
+    if (is_open(MATCH_##PHASE, MATCH_##KIND, unreadable_bit, &question, phases)) {                 \
+        chance = given_##shape(&asked->member) ? POLICY_PERHAPS : chance;                          \
+    } else if (why_not_##shape(&asked->member, question.value, MATCH_##KIND,                       \
+                               (struct sentences){none, other}) != NULL) {                         \
+        return POLICY_NEVER;                                                                       \
+    }
+    MATCH_KEY_MAP(CHANCE)
+#undef CHANCE
+    return chance;
+}
+
 /* Only keys that ask for the unreadable name matter; all others were asked by
  * policy_rule_why_not(), which leaves those out. */
 const char *policy_rule_doubt(const struct rule *rule, const struct question *question)

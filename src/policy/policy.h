@@ -150,6 +150,16 @@ typedef void (*policy_observer)(void *context, uint32_t rule_index, const char *
 struct policy_verdict policy_explain(const struct policy *policy, const struct policy_call *call,
                                      policy_observer observer, void *context);
 
+/* Whether a rule applies, as far as a part of the call is known: phases has bits of enum
+ * match_phase, and keys of others are left open, as is the provider. For `policy who`. */
+enum policy_chance {
+    POLICY_NEVER,   /* a key that is known does not hold */
+    POLICY_PERHAPS, /* it depends on what is not known */
+    POLICY_ALWAYS,  /* nothing else is asked */
+};
+enum policy_chance policy_rule_chance(const struct policy *policy, uint32_t rule,
+                                      const struct policy_call *call, unsigned phases);
+
 /* ---- narrowed at session open --------------------------------------------------------------- */
 
 /*

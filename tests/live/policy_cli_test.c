@@ -85,6 +85,18 @@ static const struct {
                       "      used-as: {user: \"+1\", group: \"+4\", groups: []}\n"
                       "      operation: SessionClose\n"
                       "    expect: {decision: deny, mismatch: [cap-effective, cap-permitted]}\n"},
+    {"who.yaml",
+     V "defaults: {decision: deny}\nrules:\n"
+       "  - {name: no-b, match: {class: B}, decision: deny}\n"
+       "  - {name: sessions, match: {user: \"+1\", operation: session}, decision: allow}\n"
+       "  - {name: reads, match: {group: \"+77\", operation: [GetInstance, GetClass],\n"
+       "                          provider: \"web*\"}, decision: allow}\n"
+       "  - {name: kills, match: {capability: CAP_KILL, operation: Invoke},\n"
+       "     decision: deny, mode: permissive}\n"
+       "  - {name: uploads, match: {user: \"+1\", action: upload}, decision: allow}\n"
+       "  - {name: no-more, decision: deny}\n"
+       "  - {name: lent, match: {user: \"+1\", as-user: root, mismatch: all},\n"
+       "     decision: allow}\n"},
     {"old.yaml", V "defaults: {decision: deny}\nrules:\n"
                    "  - {name: one, match: {user: root}, decision: allow}\n"
                    "  - {name: two, match: {class: A}, decision: deny}\n"
@@ -300,7 +312,8 @@ static const struct row rows[] = {
     {"policy replay --help", 0, "usage: miguard policy replay", ""},
     {"policy diff --help", 0, "usage: miguard policy diff", ""},
     {"policy chekc", 2, "", "did you mean check?"},
-    {"policy frobnicate", 2, "", "use check, show, explain, replay, diff, test, fmt or status"},
+    {"policy frobnicate", 2, "",
+     "use check, show, explain, who, replay, diff, test, fmt or status"},
     {"polcy check", 2, "", "did you mean policy?"},
     {"policy check --strcit", 2, "", "did you mean --strict?"},
     {"policy test --strict", 2, "",
@@ -517,6 +530,35 @@ static const struct row rows[] = {
      "SessionClose",
      2, "", "did you mean \"CAP_SYS_ADMIN\"?"},
     {"policy test $T/groups.yaml", 0, "1 passed, 0 failed", NULL},
+
+    /* who */
+    {"policy who --help", 0, "usage: miguard policy who", ""},
+    {"policy who", 2, "", "which user?"},
+    {"policy who no-such-user-here", 2, "", "unknown user"},
+    {"policy who +4000000000", 2, "", "give the group as well"},
+    {"policy who --policy $T/broken.yaml root", 3, "", "has errors"},
+    {"policy who --policy $T/who.yaml +1 --group +1", 0,
+     "in sessions of its own:\n  GetLocalSession, SessionClose, GetApplication, TestConnection\n"
+     "    allow, by sessions (",
+     NULL},
+    {"policy who --policy $T/who.yaml +1 --group +1", 0,
+     "\n  own actions\n    allow if action: upload\n        by uploads (", NULL},
+    {"policy who --policy $T/who.yaml +1 --group +1", 0, "\n    deny\n        by no-more (", NULL},
+    {"policy who --policy $T/who.yaml +1 --group +1", 0,
+     "\nrefused:\n  GetInstance, ModifyInstance, ", NULL},
+    {"policy who --policy $T/who.yaml +1 --group +1", 0,
+     "\nin sessions of its own that another identity uses:\n"
+     "    allow if as-user: root; mismatch: ruid, ",
+     NULL},
+    {"policy who --policy $T/who.yaml +1 --group +77", 0,
+     "\n  GetInstance, GetClass\n    deny if class: B\n        by no-b (", NULL},
+    {"policy who --policy $T/who.yaml +1 --group +77", 0,
+     "\n    allow if provider: web*\n        by reads (", NULL},
+    {"policy who --policy $T/who.yaml +1 --group +77 --add-cap CAP_KILL", 0,
+     "\n    let pass (permissive), by kills (", NULL},
+    {"policy who --policy $T/who.yaml +2 --group +2", 1, "refused:\n  GetLocalSession, ", NULL},
+    {"policy who --policy $T/who.yaml root --json", 0,
+     "\"borrowed\":[{\"decision\":\"allow\",\"rule\":\"lent\",", NULL},
 
     /* replay */
     {"policy replay", 2, "", "which policy?"},

@@ -13,7 +13,6 @@
 
 #include "tools/cli/commands.h"
 #include "tools/cli/policy_changes.h"
-#include "tools/policy/show.h"
 
 struct request {
     struct word_list words; /* old, new, then logs */
@@ -72,27 +71,6 @@ static bool same(const json_t *a, const json_t *b)
         equal = same(json_array_get(a, i), json_array_get(b, i));
     }
     return equal;
-}
-
-/* A value as a policy writes it; NULL is absent. */
-static void print_value(const json_t *value)
-{
-    const json_t *text = json_object_get(value, "text");
-
-    if (value == NULL) {
-        fputs("(absent)", stdout);
-    } else if (json_is_string(value) || text != NULL) {
-        print_safe(stdout, json_string_value(text != NULL ? text : value), false);
-    } else if (json_is_array(value)) {
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            fputs(i == 0 ? "" : ", ", stdout);
-            print_value(json_array_get(value, i));
-        }
-    } else {
-        char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        print_safe(stdout, dump != NULL ? dump : "(out of memory)", false);
-        free(dump);
-    }
 }
 
 /* Adds {key, old, new} for each leaf in which the two differ. Either may be NULL. */
@@ -226,17 +204,6 @@ static void diff_settings(json_t *old, json_t *new, struct difference *differenc
     json_decref(other);
 }
 
-/* A new reference; NULL out of memory. */
-static json_t *draft_json(const struct policy_draft *draft)
-{
-    struct text text = TEXT_EMPTY;
-
-    show_json(draft, &text);
-    json_t *json = text.failed ? NULL : json_loads(text.data, JSON_DECODE_ANY, NULL);
-    text_release(&text);
-    return json;
-}
-
 static void release(struct difference *difference)
 {
     json_decref(difference->settings);
@@ -249,7 +216,7 @@ static void release(struct difference *difference)
 /* False: out of memory. Released by the caller in either case. */
 static bool find(const struct policy_set sets[2], struct difference *ret_difference)
 {
-    json_t *old = draft_json(sets[0].draft), *new = draft_json(sets[1].draft);
+    json_t *old = policy_json(sets[0].draft), *new = policy_json(sets[1].draft);
 
     *ret_difference =
         (struct difference){json_array(), json_array(), json_array(), json_array(), json_array()};
@@ -279,9 +246,9 @@ static void print_leaves(const json_t *leaves, const char *indent)
         const json_t *leaf = json_array_get(leaves, i);
         const json_t *old = json_object_get(leaf, "old"), *new = json_object_get(leaf, "new");
         printf("%s%s: ", indent, json_string_value(json_object_get(leaf, "key")));
-        print_value(json_is_null(old) ? NULL : old);
+        print_policy_value(json_is_null(old) ? NULL : old);
         fputs(" -> ", stdout);
-        print_value(json_is_null(new) ? NULL : new);
+        print_policy_value(json_is_null(new) ? NULL : new);
         putchar('\n');
     }
 }

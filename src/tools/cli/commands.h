@@ -34,6 +34,7 @@
     X(policy, check, "look for errors in policy files, and for what is not meant")                 \
     X(policy, show, "print the policy in force")                                                   \
     X(policy, explain, "decide one call, and say why")                                             \
+    X(policy, who, "print all that a user may do, and by which rules")                             \
     X(policy, replay, "decide recorded calls by another policy, and print what changes")           \
     X(policy, diff, "print in what two policies differ")                                           \
     X(policy, test, "run the tests in policy files")                                               \

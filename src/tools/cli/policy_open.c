@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/policy/show.h"
+
 /* ---- text ----------------------------------------------------------------------------------- */
 
 /* The line breaks are kept; everything else passes print_safe(). */
@@ -61,6 +63,36 @@ json_t *findings_json(const struct diagnostics *findings)
         free(file);
     }
     return list;
+}
+
+json_t *policy_json(const struct policy_draft *draft)
+{
+    struct text text = TEXT_EMPTY;
+
+    show_json(draft, &text);
+    json_t *json = text.failed ? NULL : json_loads(text.data, JSON_DECODE_ANY, NULL);
+    text_release(&text);
+    return json;
+}
+
+void print_policy_value(const json_t *value)
+{
+    const json_t *text = json_object_get(value, "text");
+
+    if (value == NULL) {
+        fputs("(absent)", stdout);
+    } else if (json_is_string(value) || text != NULL) {
+        print_safe(stdout, json_string_value(text != NULL ? text : value), false);
+    } else if (json_is_array(value)) {
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            fputs(i == 0 ? "" : ", ", stdout);
+            print_policy_value(json_array_get(value, i));
+        }
+    } else {
+        char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        print_safe(stdout, dump != NULL ? dump : "(out of memory)", false);
+        free(dump);
+    }
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

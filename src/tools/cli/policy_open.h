@@ -54,6 +54,12 @@ void print_lines(FILE *stream, const char *text);
  * NULL out of memory. */
 json_t *findings_json(const struct diagnostics *findings);
 
+/* What `policy show --json` prints, as a value: a new reference, or NULL out of memory. */
+json_t *policy_json(const struct policy_draft *draft);
+
+/* One of its values as a policy writes it, on stdout; NULL is "(absent)". */
+void print_policy_value(const json_t *value);
+
 /* Standard input or a file, whole; NULL after a message. More than a policy may have is cut one
  * byte behind the limit, for the reader to complain. */
 char *read_policy_source(const char *path, size_t *ret_length);
