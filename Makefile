@@ -374,7 +374,7 @@ test-deps: deps
 scripts := $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
-    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh)
+    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh)
 JOBS ?= $(shell nproc)
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)

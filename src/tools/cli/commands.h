@@ -38,6 +38,7 @@
     X(policy, replay, "decide recorded calls by another policy, and print what changes")           \
     X(policy, diff, "print in what two policies differ")                                           \
     X(policy, test, "run the tests in policy files")                                               \
+    X(policy, edit, "change a policy file, checked and locked")                                    \
     X(policy, fmt, "put policy files into the canonical form")                                     \
     X(policy, status, "print which policy each running process has in force")
 
