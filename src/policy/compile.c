@@ -42,6 +42,7 @@ const struct policy *const policy_builtin = &builtin;
 struct parts {
     char *memory; /* NULL: count */
     size_t front, back;
+    bool in_except; /* of a rule's not: is taken */
     bool invalid; /* a range ends before it begins: matching relies on what no loader gets wrong */
 };
 
@@ -178,7 +179,8 @@ static struct glob take_glob(struct parts *parts, const char *text)
 /* In both passes the same texts are taken, or the count would not fit the memory. */
 static struct globs take_globs(struct parts *parts, const struct draft_globs *from)
 {
-    if (from->count == 0 || matches_all(from)) { /* most keys of a rule are absent */
+    /* Most keys of a rule are absent. A "*" that excepts everything must not look absent. */
+    if (from->count == 0 || (!parts->in_except && matches_all(from))) {
         return (struct globs){NULL, 0};
     }
     struct glob *items = take_front(parts, from->count, sizeof(*items));
@@ -229,15 +231,39 @@ static struct outcome take_outcome(struct parts *parts, const struct draft_setti
 }
 
 /* One function for each shape of model/match_keys.h. */
+static struct rule take_match(struct parts *parts, const struct draft_match *from)
+{
+    return (struct rule){
+#define TAKE_KEY(member, key, shape, ...) .member = take_##shape(parts, &from->member),
+        MATCH_KEY_MAP(TAKE_KEY)
+#undef TAKE_KEY
+    };
+}
+
+/* NULL for an absent one, and while sizes are counted. */
+static const struct rule *take_except(struct parts *parts, const struct draft_match *from)
+{
+    if (from == NULL) {
+        return NULL;
+    }
+    struct rule *except = take_front(parts, 1, sizeof(*except));
+    parts->in_except = true;
+    const struct rule match = take_match(parts, from);
+    parts->in_except = false;
+    if (except != NULL) {
+        *except = match;
+    }
+    return except;
+}
+
 static struct rule take_rule(struct parts *parts, const struct draft_settings *settings,
                              const struct draft_rule *from)
 {
-    return (struct rule){
-#define TAKE_KEY(member, key, shape, ...) .member = take_##shape(parts, &from->match.member),
-        MATCH_KEY_MAP(TAKE_KEY)
-#undef TAKE_KEY
-            .outcome = take_outcome(parts, settings, from),
-    };
+    struct rule rule = take_match(parts, &from->match);
+
+    rule.except = take_except(parts, from->match.except);
+    rule.outcome = take_outcome(parts, settings, from);
+    return rule;
 }
 
 /* ---- the policy ----------------------------------------------------------------------------- */

@@ -65,6 +65,7 @@ struct rule {
 #define RULE_KEY(member, key, shape, ...) rule_##shape member;
     MATCH_KEY_MAP(RULE_KEY)
 #undef RULE_KEY
+    const struct rule *except; /* not: none of its keys may hold; it has no outcome. Or NULL */
     struct outcome outcome;
 };
 

@@ -71,6 +71,8 @@ struct draft_match {
 #define DRAFT_KEY(member, key, shape, ...) draft_##shape member;
     MATCH_KEY_MAP(DRAFT_KEY)
 #undef DRAFT_KEY
+    /* not: none of its keys may hold. Without a mismatch and a not of its own; NULL: absent. */
+    const struct draft_match *except;
 };
 
 /* Zero refuses, in each of them. */

@@ -342,12 +342,70 @@ static inline const char *why_not_components(const miguard_components *covered,
     return (differing & ~*covered) != 0 ? say.other : NULL;
 }
 
+/* ---- each shape in not: does it surely not hold? -----------------------------------------------
+ */
+
+/* What is not known may hold: then the exception stands, and the rule does not apply. */
+static inline bool clear_ranges(const struct ranges *ranges,
+                                const struct miguard_identity *identity, enum match_kind kind)
+{
+    miguard_components needed = kind == MATCH_GROUP
+                                    ? MIGUARD_COMPONENT_EGID | MIGUARD_COMPONENT_GROUPS
+                                    : MIGUARD_COMPONENT_EUID;
+
+    return identity != NULL && (identity->known & needed) == needed &&
+           !id_covered(ranges, identity, kind);
+}
+
+static inline bool clear_capabilities(const uint64_t *wanted,
+                                      const struct miguard_identity *identity, enum match_kind kind)
+{
+    (void)kind;
+    return identity != NULL && (identity->known & MIGUARD_COMPONENT_CAP_EFFECTIVE) != 0 &&
+           !capability_covered(*wanted, identity);
+}
+
+static inline bool clear_globs(const struct globs *globs, const char *name, enum match_kind kind)
+{
+    return !name_covered(globs, name, match_ignores_case(kind));
+}
+
+static inline bool clear_operations(const uint32_t *operations, enum operation operation,
+                                    enum match_kind kind)
+{
+    (void)kind;
+    return (unsigned)operation < OPERATION_COUNT && (*operations >> operation & 1) == 0;
+}
+
+/* Not has no mismatch (schema_rules.c). */
+static inline bool clear_components(const miguard_components *covered, miguard_components differing,
+                                    enum match_kind kind)
+{
+    (void)covered, (void)differing, (void)kind;
+    return false;
+}
+
 /* ---- the keys -------------------------------------------------------------------------------- */
 
 /*
  * The rows of model/match_keys.h, expanded once for each question that is asked of all keys. A
  * phase is a constant, so the compiler leaves only its rows.
  */
+
+/* The keys of not. Out of line: few rules have it. */
+static __attribute__((noinline)) const char *
+except_why_not(const struct rule *except, const struct question *question, enum match_phase phase)
+{
+#define EXCEPT(member, key, shape, KIND, PHASE, value, unreadable_bit, ...)                        \
+    if (MATCH_##PHASE == phase && (question->unreadable & (unreadable_bit)) == 0 &&                \
+        given_##shape(&except->member) &&                                                          \
+        !clear_##shape(&except->member, question->value, MATCH_##KIND)) {                          \
+        return "its not excepts this " key ", or it is not known";                                 \
+    }
+    MATCH_KEY_MAP(EXCEPT)
+#undef EXCEPT
+    return NULL;
+}
 
 /* Of one phase, which each caller gives as a constant: what remains are the questions of its keys,
  * in the order of the rows. */
@@ -366,7 +424,7 @@ phase_why_not(const struct rule *rule, const struct question *question, enum mat
     }
     MATCH_KEY_MAP(WHY_NOT)
 #undef WHY_NOT
-    return NULL;
+    return rule->except != NULL ? except_why_not(rule->except, question, phase) : NULL;
 }
 
 /* For narrow.c, for each operation. */
@@ -393,7 +451,9 @@ bool policy_rule_has_target(const struct rule *rule)
     bool has = false;
 
 #define HAS_TARGET(member, key, shape, KIND, PHASE, ...)                                           \
-    has = has || (MATCH_##PHASE == MATCH_TARGET && given_##shape(&rule->member));
+    has = has || (MATCH_##PHASE == MATCH_TARGET &&                                                 \
+                  (given_##shape(&rule->member) ||                                                 \
+                   (rule->except != NULL && given_##shape(&rule->except->member))));
     MATCH_KEY_MAP(HAS_TARGET)
 #undef HAS_TARGET
     return has;
@@ -438,7 +498,13 @@ enum policy_chance policy_rule_chance(const struct policy *policy, uint32_t rule
 
 #define CHANCE(member, key, shape, KIND, PHASE, value, unreadable_bit, none, other)                \
     if (is_open(MATCH_##PHASE, MATCH_##KIND, unreadable_bit, &question, phases)) {                 \
-        chance = given_##shape(&asked->member) ? POLICY_PERHAPS : chance;                          \
+        chance = given_##shape(&asked->member) ||                                                  \
+                         (asked->except != NULL && given_##shape(&asked->except->member))          \
+                     ? POLICY_PERHAPS                                                              \
+                     : chance;                                                                     \
+    } else if (asked->except != NULL && given_##shape(&asked->except->member) &&                   \
+               !clear_##shape(&asked->except->member, question.value, MATCH_##KIND)) {             \
+        return POLICY_NEVER;                                                                       \
     } else if (why_not_##shape(&asked->member, question.value, MATCH_##KIND,                       \
                                (struct sentences){none, other}) != NULL) {                         \
         return POLICY_NEVER;                                                                       \
@@ -456,7 +522,9 @@ const char *policy_rule_doubt(const struct rule *rule, const struct question *qu
         return NULL;
     }
 #define DOUBT(member, key, shape, KIND, PHASE, value, unreadable_bit, ...)                         \
-    if ((question->unreadable & (unreadable_bit)) != 0 && given_##shape(&rule->member)) {          \
+    if ((question->unreadable & (unreadable_bit)) != 0 &&                                          \
+        (given_##shape(&rule->member) ||                                                           \
+         (rule->except != NULL && given_##shape(&rule->except->member)))) {                        \
         return "it may apply: the call's " key " cannot be read";                                  \
     }
     MATCH_KEY_MAP(DOUBT)

@@ -97,7 +97,7 @@ struct schema_key {
 };
 
 /* Of one map of the format, and words of one list. */
-enum { SCHEMA_MAX_KEYS = 16 };
+enum { SCHEMA_MAX_KEYS = 24 };
 
 /* Reads each entry of a map by its key; keys ends with a NULL name. where: "match", "a rule". */
 void schema_read_map(const struct reader *reader, const struct node *node, const char *where,

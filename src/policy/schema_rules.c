@@ -13,7 +13,7 @@
 #include "policy/policy.h"
 #include "policy/schema.h"
 
-_Static_assert((int)MATCH_KEY_COUNT <= (int)SCHEMA_MAX_KEYS, "schema_read_map() takes no more");
+_Static_assert((int)MATCH_KEY_COUNT < (int)SCHEMA_MAX_KEYS, "schema_read_map() takes no more");
 
 /* ---- match ----------------------------------------------------------------------------------- */
 
@@ -247,6 +247,36 @@ static void read_name(const struct reader *reader, const struct node *node, void
     }
 }
 
+/* All but mismatch: what differs in nothing, and what differs in something, are not each other's
+ * exceptions. An own `not` would be a riddle. "*" would except everything. */
+static void read_not(const struct reader *reader, const struct node *node, void *target)
+{
+    struct schema_key keys[SCHEMA_MAX_KEYS] = {{NULL, false, NULL}};
+    size_t count = 0;
+    struct draft_match *match = target, *except = schema_take(reader, 1, sizeof(*except));
+
+    if (except == NULL) {
+        return;
+    }
+#define NOT_KEY(member, key, shape, KIND, PHASE, ...)                                              \
+    if (MATCH_##PHASE != MATCH_IDENTITY) {                                                         \
+        keys[count++] = (struct schema_key){key, false, read_match_##member};                      \
+    }
+    MATCH_KEY_MAP(NOT_KEY)
+#undef NOT_KEY
+    schema_read_map(reader, node, "not", keys, except);
+    match->except = except;
+    for (const struct node *entry = node->first; entry != NULL; entry = entry->next) {
+        for (const struct node *value = entry->kind == NODE_LIST ? entry->first : entry;
+             value != NULL; value = entry->kind == NODE_LIST ? value->next : NULL) {
+            if (value->kind == NODE_SCALAR && strcmp(value->text, "*") == 0) {
+                schema_value_error(reader, value,
+                                   "\"*\" in not: excepts everything; the rule would never apply");
+            }
+        }
+    }
+}
+
 /* An empty map is an error (schema_read_map()); a rule without match applies to every call without
  * a mismatch. */
 static void read_match(const struct reader *reader, const struct node *node, void *target)
@@ -255,7 +285,8 @@ static void read_match(const struct reader *reader, const struct node *node, voi
 #define SCHEMA_KEY(member, key, ...) {key, false, read_match_##member},
         MATCH_KEY_MAP(SCHEMA_KEY)
 #undef SCHEMA_KEY
-            {NULL, false, NULL},
+            {"not", false, read_not},
+        {NULL, false, NULL},
     };
     struct draft_rule *rule = target;
 

@@ -97,6 +97,10 @@ static const struct {
        "  - {name: no-more, decision: deny}\n"
        "  - {name: lent, match: {user: \"+1\", as-user: root, mismatch: all},\n"
        "     decision: allow}\n"},
+    {"not.yaml", V "\nrules:\n"
+                   "  - name: reads\n"
+                   "    match: {operation: GetInstance, not: {class: [B, \"S*\"], user: \"+2\"}}\n"
+                   "    decision: deny\n"},
     {"old.yaml", V "defaults: {decision: deny}\nrules:\n"
                    "  - {name: one, match: {user: root}, decision: allow}\n"
                    "  - {name: two, match: {class: A}, decision: deny}\n"
@@ -531,6 +535,28 @@ static const struct row rows[] = {
      "SessionClose",
      2, "", "did you mean \"CAP_SYS_ADMIN\"?"},
     {"policy test $T/groups.yaml", 0, "1 passed, 0 failed", NULL},
+
+    /* not */
+    {"policy explain --policy $T/not.yaml --opened-as +1 --group +1 --operation GetInstance "
+     "--namespace x --class A",
+     1, "deny, by rule reads", NULL},
+    {"policy explain --policy $T/not.yaml --opened-as +1 --group +1 --operation GetInstance "
+     "--namespace x --class secret",
+     0, "its not excepts this class, or it is not known", NULL},
+    {"policy explain --policy $T/not.yaml --opened-as +2 --group +1 --operation GetInstance "
+     "--namespace x --class A",
+     0, "its not excepts this user, or it is not known", NULL},
+    {"policy explain --policy $T/not.yaml --opened-as +1 --group +1 --operation GetInstance "
+     "--namespace x",
+     1, "strictest of the rules that may apply decides", NULL},
+    {"policy show --policy $T/not.yaml", 0, "\n      not:\n        user: [\"+2\"]", NULL},
+    {"policy show --policy $T/not.yaml --json", 0, "\"not\":{\"user\":[{\"text\":\"+2\",", NULL},
+    {"policy fmt $T/not.yaml", 0, "not: {user: \"+2\", class: [B, \"S*\"]}}\n", ""},
+    {"policy who --policy $T/not.yaml +1 --group +1", 0,
+     "\n    deny if not: {user: +2; class: B, S*}\n", NULL},
+    {"policy who --policy $T/not.yaml +2 --group +1", 0,
+     "Bind,\n  own actions\n    allow, by default", NULL},
+    {"policy diff $T/not.yaml $T/old.yaml", 1, "- rule reads", ""},
 
     /* who */
     {"policy who --help", 0, "usage: miguard policy who", ""},

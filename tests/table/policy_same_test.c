@@ -66,6 +66,10 @@ static const char *const operations[] = {"read",
                                          "GetLocalSession",
                                          "[GetClass, SessionClose]",
                                          "OperationClose"};
+static const char *const exceptions[] = {
+    "{user: 12345}",          "{as-user: 12345}",          "{class: \"Web_*\"}",
+    "{namespace: root/*}",    "{operation: read}",         "{method: Stop, as-user: 12345}",
+    "{capability: CAP_KILL}", "{as-capability: CAP_KILL}", "{operation: [write, session]}"};
 static const char *const decisions[] = {"allow", "deny"};
 
 static void add_key(struct text *text, const char **between, const char *key, const char *value)
@@ -96,6 +100,9 @@ static void add_rule(struct text *text, unsigned number)
     }
     if (below(3) == 0) {
         add_key(text, &between, "mismatch", ONE_OF(mismatches));
+    }
+    if (below(4) == 0) {
+        add_key(text, &between, "not", ONE_OF(exceptions));
     }
     if (below(8) == 0 || between[0] == '\0') {
         add_key(text, &between, "provider", "\"*\"");

@@ -76,6 +76,10 @@ static json_t *conditions_of(const json_t *rule, unsigned phases, bool own_actio
             json_object_set(conditions, keys[i].key, value);
         }
     }
+    json_t *except = json_object_get(match, "not");
+    if (except != NULL) {
+        json_object_set(conditions, "not", except);
+    }
     return conditions;
 }
 

@@ -88,6 +88,16 @@ void print_policy_value(const json_t *value)
             fputs(i == 0 ? "" : ", ", stdout);
             print_policy_value(json_array_get(value, i));
         }
+    } else if (json_is_object(value)) {
+        const char *key, *between = "{";
+        json_t *member;
+        json_object_foreach((json_t *)(uintptr_t)value, key, member)
+        {
+            printf("%s%s: ", between, key);
+            print_policy_value(member);
+            between = "; ";
+        }
+        fputs("}", stdout);
     } else {
         char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
         print_safe(stdout, dump != NULL ? dump : "(out of memory)", false);

@@ -43,7 +43,8 @@ static const struct {
     {"clients", {"provider", "may"}},
     {"rules", {"name", "match", "decision", "mode", "audit", "reason"}},
 #define MATCH_KEY_NAME(member, key, ...) key,
-    {"match", {MATCH_KEY_MAP(MATCH_KEY_NAME)}},
+    {"match", {MATCH_KEY_MAP(MATCH_KEY_NAME) "not"}},
+    {"not", {MATCH_KEY_MAP(MATCH_KEY_NAME)}},
 #undef MATCH_KEY_NAME
     {"tests", {"name", "given", "expect"}},
 #define MATCH_FACT_NAME(member, key) key,
@@ -473,8 +474,11 @@ static bool same_components(const miguard_components *a, const miguard_component
 /* One function for each shape, so a new key is compared without a change here. */
 static bool same_match(const struct draft_match *a, const struct draft_match *b)
 {
+    bool both = a->except != NULL && b->except != NULL;
+
 #define SAME_KEY(member, key, shape, ...) same_##shape(&a->member, &b->member) &&
-    return MATCH_KEY_MAP(SAME_KEY) true;
+    return MATCH_KEY_MAP(SAME_KEY)(both ? same_match(a->except, b->except)
+                                        : a->except == b->except);
 #undef SAME_KEY
 }
 

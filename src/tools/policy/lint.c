@@ -146,7 +146,7 @@ bool lint_covers(const struct draft_match *earlier, const struct draft_match *la
 {
 #define COVERS(member, key, shape, KIND, ...)                                                      \
     covers_##shape(&earlier->member, &later->member, (struct cover){MATCH_##KIND, compared}) &&
-    return MATCH_KEY_MAP(COVERS) true;
+    return MATCH_KEY_MAP(COVERS) earlier->except == NULL;
 #undef COVERS
 }
 

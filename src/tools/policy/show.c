@@ -463,6 +463,27 @@ static void yaml_components(struct text *text, const char *key,
     yaml_key_set(text, key, SET_COMPONENTS, *components, place);
 }
 
+/* The keys of not, each line two blanks deeper than those of match. */
+static void yaml_not(const struct draft_match *except, const struct policy_place *place,
+                     struct text *text)
+{
+    struct text lines = TEXT_EMPTY;
+
+#define NOT_KEY(member, key, shape, ...) yaml_##shape(&lines, key, &except->member, place);
+    MATCH_KEY_MAP(NOT_KEY)
+#undef NOT_KEY
+    text_append(text, "      not:\n");
+    for (size_t at = 0; at < lines.length;) {
+        const char *end = memchr(lines.data + at, '\n', lines.length - at);
+        size_t length = end != NULL ? (size_t)(end - lines.data) + 1 - at : lines.length - at;
+        text_append(text, "  ");
+        text_append_bytes(text, lines.data + at, length);
+        at += length;
+    }
+    text->failed = text->failed || lines.failed;
+    text_release(&lines);
+}
+
 /* Absent keys are left out. */
 static void yaml_match(const struct draft_rule *rule, struct text *text)
 {
@@ -471,6 +492,9 @@ static void yaml_match(const struct draft_rule *rule, struct text *text)
     yaml_##shape(text, key, &rule->match.member, &rule->place);
     MATCH_KEY_MAP(YAML_KEY)
 #undef YAML_KEY
+    if (rule->match.except != NULL) {
+        yaml_not(rule->match.except, &rule->place, text);
+    }
 }
 
 /* The word for a set that has one. */
@@ -688,12 +712,15 @@ static void json_components(struct text *text, const char *key,
 }
 
 /* Always there, if only as {}. */
-static void json_match(const struct draft_match *match, struct text *text)
+static void json_match(const char *name, const struct draft_match *match, struct text *text)
 {
-    text_json_open(text, "match", '{');
+    text_json_open(text, name, '{');
 #define JSON_KEY(member, key, shape, ...) json_##shape(text, key, &match->member);
     MATCH_KEY_MAP(JSON_KEY)
 #undef JSON_KEY
+    if (match->except != NULL) {
+        json_match("not", match->except, text);
+    }
     text_json_close(text, '}');
 }
 
@@ -702,7 +729,7 @@ static void json_rule(const struct draft_rule *rule, struct text *text)
 {
     text_json_open(text, NULL, '{');
     text_json_string(text, "name", rule->name);
-    json_match(&rule->match, text);
+    json_match("match", &rule->match, text);
     text_json_string(text, "decision", decision_word(rule->decision));
     if (rule->has_mode) {
         text_json_string(text, "mode", mode_word(rule->mode));
