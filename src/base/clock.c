@@ -25,6 +25,13 @@ int64_t clock_now_ns(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
+int64_t clock_wall(void)
+{
+    struct timespec now = {0, 0};
+
+    return clock_gettime(CLOCK_REALTIME, &now) == 0 ? (int64_t)now.tv_sec : 0;
+}
+
 struct timespec clock_after_ms(uint64_t milliseconds)
 {
     struct timespec until = monotonic();

@@ -49,6 +49,8 @@
     X(providers, "provider", globs, FILE_NAME, OPENED, provider, 0,                                \
       "its provider asks for one, and the call has none",                                          \
       "its provider does not match the one that calls")                                            \
+    X(hosts, "host", globs, HOST, OPENED, host, 0, "its host asks for one, and there is no name",  \
+      "its host does not match the name of this machine")                                          \
     X(namespaces, "namespace", globs, NAMESPACE, TARGET, name_space, CALL_UNREADABLE_SPACE,        \
       "its namespace asks for one, and the call has none", "its namespace does not match")         \
     X(classes, "class", globs, CIM_NAME, TARGET, class_name, CALL_UNREADABLE_CLASS,                \
@@ -61,6 +63,8 @@
       "its operation does not have this one", "its operation does not have this one")              \
     X(actions, "action", globs, ACTION, CALL, action, CALL_UNREADABLE_ACTION,                      \
       "its action asks for one, and the call has none", "its action does not match")               \
+    X(when, "when", times, MOMENT, TARGET, moment, CALL_UNREADABLE_TIME,                           \
+      "its when does not have this time", "its when does not have this time")                      \
     X(mismatch, "mismatch", components, COMPONENT, IDENTITY, mismatch, 0,                          \
       "its mismatch is for calls whose identity differs",                                          \
       "its mismatch does not cover every differing component")
@@ -71,7 +75,8 @@
 #define MATCH_FACT_MAP(X)                                                                          \
     X(provider, "provider")                                                                        \
     X(action, "action")                                                                            \
-    X(resource, "resource")
+    X(resource, "resource")                                                                        \
+    X(host, "host")
 
 /* What of a call cannot be read with certainty: bits. The names of MI are read by
  * policy/cim_name.c, the other two by policy/match.c. */
@@ -81,6 +86,7 @@ enum {
     CALL_UNREADABLE_METHOD = 1 << 2,
     CALL_UNREADABLE_ACTION = 1 << 3,
     CALL_UNREADABLE_RESOURCE = 1 << 4,
+    CALL_UNREADABLE_TIME = 1 << 5, /* no clock, or one that is plainly wrong */
 };
 
 /* Functions of a shape get the kind where values of one shape are compared in different ways. */
@@ -91,10 +97,12 @@ enum match_kind {
     MATCH_NAMESPACE, /* globs: in the normal form of policy/cim_name.h, whatever their case */
     MATCH_CIM_NAME,  /* globs: a class or method, whatever its case */
     MATCH_ACTION,    /* globs: the name of an operation or of an own action, compared exactly */
+    MATCH_HOST,      /* globs: the name of the machine (uname(2)), whatever its case */
     MATCH_RESOURCE,  /* globs: what a front end other than MI gives, compared exactly */
     MATCH_CAPABILITY,
     MATCH_OPERATION,
     MATCH_COMPONENT,
+    MATCH_MOMENT, /* times: seconds since 1970 */
 };
 
 /* The index asks the phases one after the other, and narrow.c answers what is fixed for a session's
@@ -122,6 +130,7 @@ static inline bool match_ignores_case(enum match_kind kind)
     switch (kind) {
     case MATCH_NAMESPACE:
     case MATCH_CIM_NAME:
+    case MATCH_HOST: /* RFC 4343 */
         return true;
     case MATCH_FILE_NAME:
     case MATCH_ACTION:
@@ -132,6 +141,7 @@ static inline bool match_ignores_case(enum match_kind kind)
     case MATCH_CAPABILITY:
     case MATCH_OPERATION:
     case MATCH_COMPONENT:
+    case MATCH_MOMENT:
         break; /* no globs */
     }
     return false;

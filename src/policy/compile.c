@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/alloc.h"
 #include "policy/compiled.h"
@@ -42,6 +43,7 @@ const struct policy *const policy_builtin = &builtin;
 struct parts {
     char *memory; /* NULL: count */
     size_t front, back;
+    bool asks_time; /* some rule has when: */
     bool in_except; /* of a rule's not: is taken */
     bool invalid; /* a range ends before it begins: matching relies on what no loader gets wrong */
 };
@@ -208,6 +210,13 @@ static uint32_t take_operations(struct parts *parts, const uint32_t *from)
 }
 
 /* As take_capabilities(). */
+static struct draft_times take_times(struct parts *parts, const struct draft_times *from)
+{
+    parts->asks_time |= from->days != 0 || from->has_hours || from->from != 0 || from->until != 0;
+    return *from;
+}
+
+/* As take_capabilities(). */
 static miguard_components take_components(struct parts *parts, const miguard_components *from)
 {
     (void)parts;
@@ -337,6 +346,7 @@ static enum miguard_status compile_rules(struct policy *policy, const struct pol
     }
     parts = (struct parts){.memory = policy->parts, .back = size};
     fill(policy, &parts, draft);
+    policy->asks_time = parts.asks_time;
     policy->rule_count = draft->rule_count;
     if (policy->rule_count == 0) {
         return MIGUARD_OK;
@@ -378,6 +388,9 @@ enum miguard_status policy_compile(const struct policy_draft *draft,
     policy->revokes = settings->on_mismatch == DRAFT_MISMATCH_REVOKE;
     policy->keys = settings->keys;
     policy->client_count = settings->client_count;
+    struct utsname machine = {.nodename = ""};
+    (void)uname(&machine); /* fails for a wrong address only */
+    snprintf(policy->host, sizeof(policy->host), "%s", machine.nodename);
     enum miguard_status status = compile_rules(policy, draft);
     if (status != MIGUARD_OK) {
         policy_free(policy);

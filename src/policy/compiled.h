@@ -56,8 +56,9 @@ struct outcome {
 /* The shapes of model/match_keys.h as a rule has them. */
 typedef struct ranges rule_ranges;
 typedef struct globs rule_globs;
-typedef uint64_t rule_capabilities;         /* 0: the key is absent */
-typedef uint32_t rule_operations;           /* 1 << enum operation; 0: the key is absent */
+typedef uint64_t rule_capabilities; /* 0: the key is absent */
+typedef uint32_t rule_operations;   /* 1 << enum operation; 0: the key is absent */
+typedef struct draft_times rule_times;
 typedef miguard_components rule_components; /* 0: a rule for calls whose identity is the same */
 
 /* Members as model/match_keys.h lists them; the outcome is what the rule says once it applies. */
@@ -88,11 +89,17 @@ struct question {
 #define QUESTION_FACT(member, key) const char *member; /* "" for none */
     MATCH_FACT_MAP(QUESTION_FACT)
 #undef QUESTION_FACT
+    int64_t moment; /* seconds since 1970; nothing when CALL_UNREADABLE_TIME */
     unsigned unreadable;
 };
 
-/* NULL names become "", and an identity that is not valid becomes NULL, which no key covers. */
-struct question policy_question_of(const struct policy_call *call);
+/* The host and the time that the call does not give are found here, so that no caller can forget
+ * them. NULL names become "", and an identity that is not valid becomes NULL, which no key covers.
+ */
+struct question policy_question_of(const struct policy *policy, const struct policy_call *call);
+
+/* Whether the moment is one of these. */
+bool policy_time_within(const struct draft_times *times, int64_t moment);
 
 /* The id that a key of ranges is asked of, and its component, which must be known. Of a group the
  * supplementary ones come to it. */
@@ -118,6 +125,8 @@ static inline struct match_id match_id_of(const struct miguard_identity *identit
     case MATCH_CAPABILITY:
     case MATCH_OPERATION:
     case MATCH_COMPONENT:
+    case MATCH_HOST:
+    case MATCH_MOMENT:
         break; /* no ranges */
     }
     return (struct match_id){UINT32_MAX, 0};
@@ -235,12 +244,18 @@ struct component_index {
     struct rule_set covers[MIGUARD_COMPONENT_COUNT];
 };
 
+/* Of times: which rules hold changes while nothing is called, so there is nothing to look up. */
+struct no_index {
+    char unused;
+};
+
 /* The shapes of model/match_keys.h as the index has them. */
 typedef struct id_index index_ranges;
 typedef struct name_index index_globs;
 typedef struct capability_index index_capabilities;
 typedef struct operation_index index_operations;
 typedef struct component_index index_components;
+typedef struct no_index index_times;
 
 /* One index for each key, and the set of all rules to begin with. */
 struct rule_index {
@@ -281,6 +296,8 @@ struct policy {
     bool audit_failure_denies;
     bool revokes;
     enum audit_keys_mode keys;
+    char host[66];                /* of this machine, when it was compiled (uname(2)) */
+    bool asks_time;               /* a rule has when: */
     struct outcome same, differs; /* when no rule applies */
     uint32_t rule_count;
     const struct rule *rules;

@@ -162,7 +162,7 @@ void policy_call_name(struct policy_call *call, const struct cim_names *names)
 /* The index only thins out; the rules that are left are asked one by one. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call)
 {
-    struct question question = policy_question_of(call);
+    struct question question = policy_question_of(policy, call);
 
     if (policy->rule_count == 0) {
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
@@ -180,7 +180,7 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
 struct policy_verdict policy_explain(const struct policy *policy, const struct policy_call *call,
                                      policy_observer observer, void *context)
 {
-    struct question question = policy_question_of(call);
+    struct question question = policy_question_of(policy, call);
 
     if (policy->rule_count == 0) {
         return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);

@@ -57,13 +57,24 @@ struct draft_globs {
     uint32_t count;
 };
 
+/* When a rule holds: on these days of the week, between these minutes of the day (over midnight
+ * where the first is behind the last), from the one moment to before the other. Zeroed: always. */
+struct draft_times {
+    uint8_t days; /* 1 << day, Sunday is 0; 0: every day */
+    bool has_hours;
+    uint16_t first, last; /* minutes of the day; last does not belong to it */
+    int16_t zone;         /* minutes east of UTC, for days and hours */
+    int64_t from, until;  /* seconds since 1970; 0: not given */
+};
+
 /* The shapes of model/match_keys.h as a draft has them. A count of 0 (or a set of 0) means that the
  * key is absent and matches everything; an empty list in a file is an error, so it cannot mean
  * that. */
 typedef struct draft_ranges draft_ranges;
 typedef struct draft_globs draft_globs;
-typedef uint64_t draft_capabilities;         /* matches the effective set: any of those listed */
-typedef uint32_t draft_operations;           /* 1 << enum operation */
+typedef uint64_t draft_capabilities; /* matches the effective set: any of those listed */
+typedef uint32_t draft_operations;   /* 1 << enum operation */
+typedef struct draft_times draft_times;
 typedef miguard_components draft_components; /* 0: a rule for calls whose identity is the same */
 
 /* One member for each row of model/match_keys.h. */
@@ -122,6 +133,7 @@ struct draft_test {
 #define TEST_FACT(member, key) const char *member; /* as written; "" when absent */
     MATCH_FACT_MAP(TEST_FACT)
 #undef TEST_FACT
+    int64_t moment;                       /* of given.at; 0 when absent: not known */
     const char *name_space;               /* the same */
     const char *class_names[CIM_CLASSES]; /* "" from the first that is absent on */
     const char *method;                   /* "" when absent */

@@ -411,6 +411,26 @@ static void keep_operations(const struct operation_index *index, enum operation 
                   (unsigned)operation < OPERATION_COUNT ? &index->sets[operation] : &index->absent);
 }
 
+/* ---- times ---------------------------------------------------------------------------------- */
+
+static bool build_times(struct no_index *index, const struct keys *keys)
+{
+    (void)index, (void)keys;
+    return true;
+}
+
+static void release_times(struct no_index *index)
+{
+    (void)index;
+}
+
+/* All are kept: match.c asks each. */
+static void keep_times(const struct no_index *index, int64_t moment, enum match_kind kind,
+                       struct rule_set *set)
+{
+    (void)index, (void)moment, (void)kind, (void)set;
+}
+
 /* ---- components ----------------------------------------------------------------------------- */
 
 /*

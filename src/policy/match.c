@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "policy/compiled.h"
 
@@ -60,7 +61,7 @@ static unsigned unreadable_of(const struct policy_call *call, const char *action
 
 /* Without a used_as the user is who opened, as long as nothing differs. When something differs
  * nothing is known of the user. */
-struct question policy_question_of(const struct policy_call *call)
+struct question policy_question_of(const struct policy *policy, const struct policy_call *call)
 {
     bool known = identity_valid(call->opened_as);
     const char *action = action_of(call);
@@ -78,6 +79,13 @@ struct question policy_question_of(const struct policy_call *call)
         .unreadable = unreadable_of(call, action),
     };
     question.action = action;
+    if (question.host[0] == '\0') {
+        question.host = policy->host;
+    }
+    question.moment = call->moment != 0 || !policy->asks_time ? call->moment : clock_wall();
+    if (question.moment < CLOCK_EARLIEST) {
+        question.unreadable |= CALL_UNREADABLE_TIME;
+    }
     if (call->used_as != NULL) {
         question.used = identity_valid(call->used_as) ? call->used_as : NULL;
     } else if (question.mismatch == 0) {
@@ -242,6 +250,27 @@ static bool name_covered(const struct globs *globs, const char *name, bool ignor
     return globs->count == 0;
 }
 
+/* Minutes of a day, as its hours are given. */
+enum { DAY_MINUTES = 24 * 60, WEEK = 7, FIRST_WEEKDAY = 4 /* 1970-01-01 was a Thursday */ };
+
+/* No C library's calendar: localtime_r(3) takes a lock, and reads a file. */
+bool policy_time_within(const struct draft_times *times, int64_t moment)
+{
+    int64_t minutes = moment / 60 + times->zone;
+    int64_t day = minutes / DAY_MINUTES, minute = minutes % DAY_MINUTES;
+
+    if ((times->from != 0 && moment < times->from) ||
+        (times->until != 0 && moment >= times->until)) {
+        return false;
+    }
+    if (times->days != 0 && (times->days >> (day + FIRST_WEEKDAY) % WEEK & 1) == 0) {
+        return false;
+    }
+    return !times->has_hours ||
+           (times->first < times->last ? minute >= times->first && minute < times->last
+                                       : minute >= times->first || minute < times->last);
+}
+
 bool policy_globs_match(const struct globs *globs, const char *name, enum match_kind kind)
 {
     return name_covered(globs, name != NULL ? name : "", match_ignores_case(kind));
@@ -269,6 +298,11 @@ static inline bool given_capabilities(const uint64_t *capabilities)
 static inline bool given_operations(const uint32_t *operations)
 {
     return *operations != 0;
+}
+
+static inline bool given_times(const struct draft_times *times)
+{
+    return times->days != 0 || times->has_hours || times->from != 0 || times->until != 0;
 }
 
 static inline bool given_components(const miguard_components *components)
@@ -327,6 +361,13 @@ static inline const char *why_not_operations(const uint32_t *operations, enum op
     return known ? say.other : say.none;
 }
 
+static inline const char *why_not_times(const struct draft_times *times, int64_t moment,
+                                        enum match_kind kind, struct sentences say)
+{
+    (void)kind;
+    return given_times(times) && !policy_time_within(times, moment) ? say.other : NULL;
+}
+
 /* Not as the others: absent means that nothing may differ. */
 static inline const char *why_not_components(const miguard_components *covered,
                                              miguard_components differing, enum match_kind kind,
@@ -375,6 +416,13 @@ static inline bool clear_operations(const uint32_t *operations, enum operation o
 {
     (void)kind;
     return (unsigned)operation < OPERATION_COUNT && (*operations >> operation & 1) == 0;
+}
+
+static inline bool clear_times(const struct draft_times *times, int64_t moment,
+                               enum match_kind kind)
+{
+    (void)kind;
+    return !policy_time_within(times, moment);
 }
 
 /* Not has no mismatch (schema_rules.c). */
@@ -493,7 +541,7 @@ enum policy_chance policy_rule_chance(const struct policy *policy, uint32_t rule
                                       const struct policy_call *call, unsigned phases)
 {
     const struct rule *asked = &policy->rules[rule];
-    const struct question question = policy_question_of(call);
+    const struct question question = policy_question_of(policy, call);
     enum policy_chance chance = POLICY_ALWAYS;
 
 #define CHANCE(member, key, shape, KIND, PHASE, value, unreadable_bit, none, other)                \

@@ -16,12 +16,12 @@ enum { VARIES = POLICY_NO_RULE - 1 };
 #define IS_VALUE(value, member)                                                                    \
     (offsetof(struct question, value) == offsetof(struct question, member))
 #define FIXED_KEY(member, key, shape, KIND, PHASE, value, ...)                                     \
-    _Static_assert(                                                                                \
-        (MATCH_##PHASE != MATCH_OPENED || IS_VALUE(value, opened) || IS_VALUE(value, provider)) && \
-            (MATCH_##PHASE != MATCH_CALL || IS_VALUE(value, operation) ||                          \
-             IS_VALUE(value, action)) &&                                                           \
-            (MATCH_##PHASE != MATCH_USED || IS_VALUE(value, used)),                                \
-        key " is not known when a session is opened");
+    _Static_assert((MATCH_##PHASE != MATCH_OPENED || IS_VALUE(value, opened) ||                    \
+                    IS_VALUE(value, provider) || IS_VALUE(value, host)) &&                         \
+                       (MATCH_##PHASE != MATCH_CALL || IS_VALUE(value, operation) ||               \
+                        IS_VALUE(value, action)) &&                                                \
+                       (MATCH_##PHASE != MATCH_USED || IS_VALUE(value, used)),                     \
+                   key " is not known when a session is opened");
 MATCH_KEY_MAP(FIXED_KEY)
 #undef FIXED_KEY
 
@@ -98,7 +98,7 @@ enum miguard_status policy_narrow(const struct policy *policy,
                                   struct policy_view **ret_view)
 {
     const struct policy_call call = {.opened_as = opened_as, .provider = provider};
-    struct question session = policy_question_of(&call);
+    struct question session = policy_question_of(policy, &call);
     struct policy_view *view = base_alloc(1, sizeof(*view));
 
     if (view == NULL) {
@@ -146,7 +146,7 @@ __attribute__((noinline)) static struct policy_verdict decide_rest(const struct 
                                                                    const struct policy_call *call)
 {
     const struct policy *policy = view->policy;
-    struct question question = policy_question_of(call);
+    struct question question = policy_question_of(policy, call);
     bool unchanged = question.mismatch == 0 && question.used == question.opened;
 
     if (policy->rule_count == 0) {

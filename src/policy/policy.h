@@ -97,6 +97,8 @@ struct policy_client policy_client(const struct policy *policy, const char *prov
  * A call that names several classes is decided for each of them, and the strictest verdict stands:
  * what denies one denies the call, and an allowed call must be allowed for each.
  *
+ * host: NULL or "" is that of this machine when the policy was compiled.
+ *
  * Of a name that cannot be read (unreadable) nothing is known: each rule that asks for it, and
  * matches otherwise, may apply, and so may the first rule behind it that does not ask, or the
  * default. Again the strictest verdict of these stands. So such a name matters exactly where some
@@ -110,12 +112,15 @@ struct policy_call {
 #define CALL_FACT(member, key) const char *member;
     MATCH_FACT_MAP(CALL_FACT)
 #undef CALL_FACT
+    int64_t moment; /* when, in seconds since 1970; 0: now; POLICY_NO_MOMENT: it is not known */
     const char *name_space;
     const char *class_name;
     const char *further_classes[CIM_CLASSES - 1]; /* NULL or "" ends the list */
     const char *method;                           /* what it invokes */
     unsigned unreadable;                          /* CALL_UNREADABLE_ bits */
 };
+
+enum { POLICY_NO_MOMENT = -1 };
 
 /* Puts names, which must outlive the call, into it. */
 void policy_call_name(struct policy_call *call, const struct cim_names *names);
@@ -137,7 +142,8 @@ struct policy_verdict {
     bool name_invalid;      /* a name that cannot be read left it open which rule applies */
 };
 
-/* Pure: no side effect, no allocation, no system call. Thread safe. The texts are the policy's. */
+/* No side effect, no allocation; the clock is read for a policy with `when`. Thread safe. The texts
+ * are the policy's. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_call *call);
 
 /* Called once for each rule that was looked at, in order: why it does not apply, or NULL when it

@@ -165,6 +165,12 @@ uint64_t schema_read_capabilities(const struct reader *reader, const struct node
 void schema_read_place(const struct reader *reader, const struct node *node,
                        struct policy_place *ret_place);
 
+/* The value of `when`. */
+void schema_read_times(const struct reader *reader, const struct node *node,
+                       struct draft_times *ret_times);
+/* "2026-03-01T12:00:00Z", or with an offset for the Z: seconds since 1970. */
+bool schema_read_moment(const struct reader *reader, const struct node *node, int64_t *ret_moment);
+
 /* One pattern for the file name of a provider module, or several; none after an error. */
 struct draft_globs schema_read_providers(const struct reader *reader, const struct node *node);
 

@@ -127,12 +127,26 @@ static void check_action(const struct reader *reader, const struct node *value, 
     }
 }
 
+/* A name of a machine as uname(2) gives it; a wildcard stands for anything. */
+static void check_host(const struct reader *reader, const struct node *value, const char *glob)
+{
+    if (glob[strspn(glob, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*?")] !=
+        '\0') {
+        schema_value_error(
+            reader, value,
+            "no host can match this; its name is of letters of ASCII, digits, \"-\", "
+            "\".\" and \"_\"");
+    }
+}
+
 /* By what the pattern is compared with. */
 static void check_glob(const struct reader *reader, const struct node *value, const char *key,
                        enum match_kind kind, const char *glob)
 {
     if (kind == MATCH_FILE_NAME || kind == MATCH_RESOURCE) {
         check_any_text(reader, value, glob);
+    } else if (kind == MATCH_HOST) {
+        check_host(reader, value, glob);
     } else if (kind == MATCH_ACTION) {
         check_action(reader, value, glob);
     } else if (kind == MATCH_NAMESPACE) {
@@ -197,6 +211,14 @@ static void read_components(const struct reader *reader, const struct node *node
 {
     (void)key, (void)kind;
     *ret_components = schema_read_components(reader, node, false);
+}
+
+/* Read by schema_times.c. */
+static void read_times(const struct reader *reader, const struct node *node, const char *key,
+                       enum match_kind kind, struct draft_times *ret_times)
+{
+    (void)key, (void)kind;
+    schema_read_times(reader, node, ret_times);
 }
 
 /* As the key provider: of match reads it. */

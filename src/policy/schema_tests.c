@@ -318,6 +318,13 @@ static void check_carried(const struct reader *reader, const struct node *given,
     }
 }
 
+/* When it is made; without it that is not known. */
+static void read_test_moment(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_test *test = target;
+    (void)schema_read_moment(reader, node, &test->moment);
+}
+
 /* The call that is made up. */
 static void read_given(const struct reader *reader, const struct node *node, void *target)
 {
@@ -329,7 +336,8 @@ static void read_given(const struct reader *reader, const struct node *node, voi
 #define GIVEN_FACT(member, key) {key, false, read_test_##member},
         MATCH_FACT_MAP(GIVEN_FACT)
 #undef GIVEN_FACT
-            {"namespace", false, read_test_namespace},
+            {"at", false, read_test_moment},
+        {"namespace", false, read_test_namespace},
         {"class", false, read_test_class},
         {"method", false, read_test_method},
         {NULL, false, NULL},

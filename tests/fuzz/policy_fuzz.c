@@ -49,6 +49,15 @@ static void touch_operations(const uint32_t *operations)
     }
 }
 
+static void touch_times(const struct draft_times *times)
+{
+    if (times->days >= 1 << 7 || times->first > 1440 || times->last > 1440 ||
+        (times->has_hours && times->first == times->last) ||
+        (times->until != 0 && times->from >= times->until)) {
+        abort();
+    }
+}
+
 static void touch_components(const miguard_components *components)
 {
     if ((*components & ~(miguard_components)MIGUARD_COMPONENTS_ALL) != 0) {
@@ -65,6 +74,11 @@ static void touch_rule(const struct draft_rule *rule)
 #define TOUCH_KEY(member, key, shape, ...) touch_##shape(&rule->match.member);
     MATCH_KEY_MAP(TOUCH_KEY)
 #undef TOUCH_KEY
+    if (rule->match.except != NULL) {
+#define TOUCH_KEY(member, key, shape, ...) touch_##shape(&rule->match.except->member);
+        MATCH_KEY_MAP(TOUCH_KEY)
+#undef TOUCH_KEY
+    }
 }
 
 static void touch_test(const struct draft_test *test)

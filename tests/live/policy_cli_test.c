@@ -101,6 +101,22 @@ static const struct {
                    "  - name: reads\n"
                    "    match: {operation: GetInstance, not: {class: [B, \"S*\"], user: \"+2\"}}\n"
                    "    decision: deny\n"},
+    {"when.yaml", V "\nrules:\n"
+                    "  - name: by-day\n"
+                    "    match: {host: \"WEB*\", when: {days: [mon, fri], hours: \"08:00-18:00\",\n"
+                    "            from: 2026-03-01, until: 2026-12-31, zone: \"-01:00\"}}\n"
+                    "    decision: deny\n"
+                    "  - name: by-night\n"
+                    "    match: {host: night, when: {hours: \"22:00-06:00\"}}\n"
+                    "    decision: deny\n"
+                    "tests:\n"
+                    "  - name: on Monday\n"
+                    "    given: {opened-as: {user: root}, operation: SessionClose, host: web1,\n"
+                    "            at: \"2026-03-02T18:59:59Z\"}\n"
+                    "    expect: {decision: deny, rule: by-day}\n"
+                    "  - name: whenever that is\n"
+                    "    given: {opened-as: {user: root}, operation: SessionClose, host: web1}\n"
+                    "    expect: {decision: deny, rule: by-day}\n"},
     {"old.yaml", V "defaults: {decision: deny}\nrules:\n"
                    "  - {name: one, match: {user: root}, decision: allow}\n"
                    "  - {name: two, match: {class: A}, decision: deny}\n"
@@ -536,6 +552,34 @@ static const struct row rows[] = {
      "SessionClose",
      2, "", "did you mean \"CAP_SYS_ADMIN\"?"},
     {"policy test $T/groups.yaml", 0, "1 passed, 0 failed", NULL},
+
+/* when, host */
+#define AT(time, host)                                                                             \
+    "policy explain --policy $T/when.yaml --opened-as root --operation SessionClose --host " host  \
+    " --at " time
+    {AT("2026-03-02T09:00:00Z", "web1.example"), 1, "deny, by rule by-day", NULL},
+    {AT("2026-03-02T08:59:59Z", "web1"), 0, "its when does not have this time", NULL},
+    {AT("2026-03-02T18:59:59Z", "Web"), 1, "deny, by rule by-day", NULL},
+    {AT("2026-03-02T19:00:00Z", "web1"), 0, "its when does not have this time", NULL},
+    {AT("2026-03-03T12:00:00Z", "web1"), 0, "its when does not have this time", NULL},
+    {AT("2026-02-27T12:00:00Z", "web1"), 0, "its when does not have this time", NULL},
+    {AT("2027-01-01T12:00:00Z", "web1"), 0, "its when does not have this time", NULL},
+    {AT("2026-03-02T10:00:00+01:00", "web1"), 1, "deny, by rule by-day", NULL},
+    {AT("2026-03-02T12:00:00Z", "db1"), 0, "its host does not match", NULL},
+    {AT("2026-03-02T22:00Z", "night"), 1, "deny, by rule by-night", NULL},
+    {AT("2026-03-02T05:59:59Z", "night"), 1, "deny, by rule by-night", NULL},
+    {AT("2026-03-02T06:00:00Z", "night"), 0, "allow, by default", NULL},
+    {AT("2026-02-30T06:00:00Z", "night"), 2, "", "is not a time; write it as in"},
+    {AT("1999-02-03T06:00:00Z", "night"), 2, "", "is not a time; write it as in"},
+    {"policy test $T/when.yaml", 0, "2 passed, 0 failed", NULL},
+    {"policy fmt --check $T/when.yaml", 1, NULL, NULL},
+    {"policy show --policy $T/when.yaml", 0,
+     "      when: {days: [mon, fri], hours: \"08:00-18:00\", from: \"2026-03-01\", "
+     "until: \"2026-12-31\", zone: \"-01:00\"} ",
+     NULL},
+    {"policy show --json --policy $T/when.yaml", 0, "\"when\":\"{hours: ", NULL},
+    {"policy who root --policy $T/when.yaml", 0, NULL, NULL},
+    {"policy explain --record #1 --at 2026-03-02T06:00:00Z", 2, "", "not both"},
 
     /* not */
     {"policy explain --policy $T/not.yaml --opened-as +1 --group +1 --operation GetInstance "

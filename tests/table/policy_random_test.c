@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
 
 #include "policy/policy.h"
 
@@ -191,17 +193,45 @@ static unsigned unreadable(const struct policy_call *call)
 {
     bool nameless = call->operation == OPERATION_ACTION && *action_of(call) == '\0';
     bool broken = call->resource != NULL && strchr(call->resource, 0xFF) != NULL;
-    return call->unreadable | (nameless ? 8 : 0) | (broken ? 16 : 0);
+    return call->unreadable | (nameless ? 8 : 0) | (broken ? 16 : 0) |
+           (call->moment < 1704067200 ? 32 : 0);
+}
+
+static const char *this_host(void)
+{
+    static struct utsname machine;
+    return uname(&machine) == 0 ? machine.nodename : "";
+}
+
+static bool has_times(const struct draft_times *times)
+{
+    return times->days != 0 || times->has_hours || times->from != 0 || times->until != 0;
+}
+
+/* By the C library's calendar. */
+static bool in_time(const struct draft_times *times, int64_t moment)
+{
+    time_t shifted = (time_t)(moment + times->zone * 60);
+    struct tm at;
+    gmtime_r(&shifted, &at);
+    int minute = at.tm_hour * 60 + at.tm_min;
+    bool hours = !times->has_hours;
+    for (int i = times->first; !hours && i % 1440 != times->last % 1440; i++) {
+        hours = minute == i % 1440;
+    }
+    return hours && (times->days == 0 || (times->days & 1 << at.tm_wday) != 0) &&
+           (times->from == 0 || moment >= times->from) &&
+           (times->until == 0 || moment < times->until);
 }
 
 /* Each key that is there for sure does not hold. */
-static bool excepts_nothing(const struct draft_match * not, const struct policy_call *call,
+static bool excepts_nothing(const struct draft_match *except, const struct policy_call *call,
                             const struct miguard_identity *used)
 {
     const struct miguard_identity *who[] = {call->opened_as, used};
-    const struct draft_ranges *ids[][2] = {{&not ->users, &not ->groups},
-                                           {&not ->as_users, &not ->as_groups}};
-    uint64_t capabilities[] = {not ->capabilities, not ->as_capabilities};
+    const struct draft_ranges *ids[][2] = {{&except->users, &except->groups},
+                                           {&except->as_users, &except->as_groups}};
+    uint64_t capabilities[] = {except->capabilities, except->as_capabilities};
 
     for (int i = 0; i < 2; i++) {
         if (ids[i][0]->count != 0 && (!knows(who[i], MIGUARD_COMPONENT_EUID) ||
@@ -218,8 +248,8 @@ static bool excepts_nothing(const struct draft_match * not, const struct policy_
             return false;
         }
     }
-    if (not ->operations != 0 &&
-        (call->operation >= OPERATION_COUNT || (not ->operations & 1u << call->operation) != 0)) {
+    if (except->operations != 0 &&
+        (call->operation >= OPERATION_COUNT || (except->operations & 1u << call->operation) != 0)) {
         return false;
     }
     const struct {
@@ -227,12 +257,17 @@ static bool excepts_nothing(const struct draft_match * not, const struct policy_
         const char *name;
         bool fold;
         unsigned bit;
-    } names[] = {{&not ->providers, call->provider, false, 0},
-                 {&not ->namespaces, call->name_space, true, 1},
-                 {&not ->classes, call->class_name, true, 2},
-                 {&not ->methods, call->method, true, 4},
-                 {&not ->actions, action_of(call), false, 8},
-                 {&not ->resources, call->resource, false, 16}};
+    } names[] = {{&except->providers, call->provider, false, 0},
+                 {&except->namespaces, call->name_space, true, 1},
+                 {&except->classes, call->class_name, true, 2},
+                 {&except->methods, call->method, true, 4},
+                 {&except->actions, action_of(call), false, 8},
+                 {&except->resources, call->resource, false, 16},
+                 {&except->hosts, this_host(), true, 0}};
+    if (has_times(&except->when) && (unreadable(call) & 32) == 0 &&
+        in_time(&except->when, call->moment)) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (names[i].globs->count != 0 && (unreadable(call) & names[i].bit) == 0 &&
             one_like(names[i].globs->items, names[i].globs->count, names[i].name, names[i].fold)) {
@@ -270,6 +305,9 @@ static bool holds(const struct draft_match *match, const struct policy_call *cal
            group_holds(match->as_groups.items, match->as_groups.count, used) &&
            capability_holds(match->as_capabilities, used) &&
            one_like(match->providers.items, match->providers.count, call->provider, false) &&
+           one_like(match->hosts.items, match->hosts.count, this_host(), true) &&
+           (!has_times(&match->when) || (unreadable(call) & 32) != 0 ||
+            in_time(&match->when, call->moment)) &&
            ((unreadable(call) & 1) != 0 ||
             one_like(match->namespaces.items, match->namespaces.count, call->name_space, true)) &&
            ((unreadable(call) & 2) != 0 ||
@@ -351,20 +389,22 @@ static bool names_unreadable(const struct draft_globs *globs, const struct polic
 
 static bool asks_for_unreadable(const struct draft_match *match, const struct policy_call *call)
 {
-    const struct draft_match *not = match->except;
+    const struct draft_match *except = match->except;
 
-    if (not != NULL &&
-        (names_unreadable(&not ->namespaces, call, 1) ||
-         names_unreadable(&not ->classes, call, 2) || names_unreadable(&not ->methods, call, 4) ||
-         names_unreadable(&not ->actions, call, 8) ||
-         names_unreadable(&not ->resources, call, 16))) {
+    if (except != NULL && (names_unreadable(&except->namespaces, call, 1) ||
+                           names_unreadable(&except->classes, call, 2) ||
+                           names_unreadable(&except->methods, call, 4) ||
+                           names_unreadable(&except->actions, call, 8) ||
+                           names_unreadable(&except->resources, call, 16) ||
+                           (has_times(&except->when) && (unreadable(call) & 32) != 0))) {
         return true;
     }
     return asks(match->namespaces.items, match->namespaces.count, call, 1) ||
            asks(match->classes.items, match->classes.count, call, 2) ||
            asks(match->methods.items, match->methods.count, call, 4) ||
            asks(match->actions.items, match->actions.count, call, 8) ||
-           asks(match->resources.items, match->resources.count, call, 16);
+           asks(match->resources.items, match->resources.count, call, 16) ||
+           (has_times(&match->when) && (unreadable(call) & 32) != 0);
 }
 
 /* Of one class: everything that may decide, up to what surely does. */
@@ -529,6 +569,27 @@ static uint32_t some_operations(void)
     return operations;
 }
 
+enum { BASE = 1767225600 /* 2026-01-01, a Thursday */, DAY = 86400 };
+
+static struct draft_times some_times(void)
+{
+    struct draft_times times = {.days = one_in(2) ? (uint8_t)below(128) : 0,
+                                .has_hours = one_in(2),
+                                .zone = one_in(3) ? (int16_t)((int)below(1681) - 840) : 0,
+                                .from = one_in(3) ? BASE + (int64_t)below(14) * DAY : 0,
+                                .until = one_in(3) ? BASE + (int64_t)below(28) * DAY : 0};
+    if (times.has_hours) {
+        times.first = (uint16_t)below(1440);
+        times.last = (uint16_t)((times.first + 1 + below(1439)) % 1440);
+    }
+    return times;
+}
+
+static const char *some_host(void)
+{
+    return one_in(3) ? some_name() : this_host();
+}
+
 static struct draft_match some_match(void)
 {
     struct draft_match match = {
@@ -539,6 +600,7 @@ static struct draft_match some_match(void)
         .capabilities = one_in(5) ? some_capabilities() : 0,
         .as_capabilities = one_in(8) ? some_capabilities() : 0,
         .providers.count = some_count(3),
+        .hosts.count = one_in(3) ? some_count(3) : 0,
         .namespaces.count = some_count(3),
         .classes.count = some_count(2),
         .methods.count = some_count(3),
@@ -551,6 +613,10 @@ static struct draft_match some_match(void)
     match.as_users.items = some_ranges(match.as_users.count);
     match.groups.items = some_ranges(match.groups.count);
     match.as_groups.items = some_ranges(match.as_groups.count);
+    if (one_in(6)) {
+        match.when = some_times();
+    }
+    match.hosts.items = some_globs(match.hosts.count, some_host);
     match.providers.items = some_globs(match.providers.count, some_name);
     match.namespaces.items = some_globs(match.namespaces.count, some_name);
     match.classes.items = some_globs(match.classes.count, some_name);
@@ -667,6 +733,9 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
         .name_space = some_target(),
         .class_name = some_target(),
         .method = some_target(),
+        .moment = one_in(30)   ? POLICY_NO_MOMENT
+                  : one_in(60) ? 1000
+                               : BASE + (int64_t)below(14) * DAY + below(DAY),
     };
     if (one_in(3)) {
         call.operation = OPERATION_ACTION;
@@ -684,7 +753,7 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
         }
     }
     if (one_in(4)) {
-        call.unreadable = below(32);
+        call.unreadable = below(64);
     }
     if (one_in(3)) {
         call.mismatch = one_in(100) ? 1u << 20 : some_components();
@@ -699,8 +768,8 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
 
 static unsigned passed, failed;
 static struct {
-    unsigned by_rule, by_action, by_resource, by_except, by_mismatch_rule, denied, would_deny,
-        revoked, late, doubted, further;
+    unsigned by_rule, by_action, by_resource, by_except, by_host, by_time, by_mismatch_rule, denied,
+        would_deny, revoked, late, doubted, further;
 } seen;
 
 static bool same_text(const char *a, const char *b)
@@ -768,6 +837,8 @@ static void count_seen(const struct policy_draft *draft, const struct expected *
         const struct draft_match *match = &draft->rules[expected->rule].match;
         seen.by_action += match->actions.count > 0 && !expected->doubt;
         seen.by_resource += match->resources.count > 0 && !expected->doubt;
+        seen.by_host += match->hosts.count > 0 && !expected->doubt;
+        seen.by_time += has_times(&match->when) && !expected->doubt;
         seen.by_except += match->except != NULL && !expected->doubt;
     }
     seen.by_rule += expected->rule != POLICY_NO_RULE;
@@ -885,13 +956,14 @@ int main(void)
            "would deny %u, revoked %u, in doubt %u, by a further class %u\n",
            seen.by_rule, seen.by_action, seen.by_resource, seen.by_mismatch_rule, seen.late,
            seen.denied, seen.would_deny, seen.revoked, seen.doubted, seen.further);
-    printf("by a rule with not %u\n", seen.by_except);
+    printf("by a rule with not %u, with a host %u, with a time %u\n", seen.by_except, seen.by_host,
+           seen.by_time);
     printf("of the rules without names: never %u, perhaps %u, always %u\n", never, perhaps, always);
     if (wanted == NULL &&
-        (never == 0 || seen.by_except < 100 || perhaps == 0 || always == 0 || seen.by_action == 0 ||
-         seen.by_resource == 0 || seen.by_mismatch_rule == 0 || seen.late == 0 ||
-         seen.denied == 0 || seen.would_deny == 0 || seen.revoked == 0 || seen.doubted == 0 ||
-         seen.further == 0)) {
+        (never == 0 || seen.by_except == 0 || seen.by_host == 0 || seen.by_time == 0 ||
+         perhaps == 0 || always == 0 || seen.by_action == 0 || seen.by_resource == 0 ||
+         seen.by_mismatch_rule == 0 || seen.late == 0 || seen.denied == 0 || seen.would_deny == 0 ||
+         seen.revoked == 0 || seen.doubted == 0 || seen.further == 0)) {
         printf("the random questions leave something out\n");
         failed++;
     }

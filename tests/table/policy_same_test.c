@@ -66,10 +66,21 @@ static const char *const operations[] = {"read",
                                          "GetLocalSession",
                                          "[GetClass, SessionClose]",
                                          "OperationClose"};
-static const char *const exceptions[] = {
-    "{user: 12345}",          "{as-user: 12345}",          "{class: \"Web_*\"}",
-    "{namespace: root/*}",    "{operation: read}",         "{method: Stop, as-user: 12345}",
-    "{capability: CAP_KILL}", "{as-capability: CAP_KILL}", "{operation: [write, session]}"};
+static const char *const whens[] = {
+    "{from: 2025-01-01}", "{until: 2025-01-01}", "{hours: \"00:00-24:00\"}",
+    "{days: [mon, tue, wed, thu, fri, sat, sun], until: 2199-12-31}"};
+static const char *const hosts[] = {"\"*\"", "\"?*\"", "no-such-host"};
+static const char *const exceptions[] = {"{user: 12345}",
+                                         "{as-user: 12345}",
+                                         "{class: \"Web_*\"}",
+                                         "{namespace: root/*}",
+                                         "{operation: read}",
+                                         "{method: Stop, as-user: 12345}",
+                                         "{capability: CAP_KILL}",
+                                         "{as-capability: CAP_KILL}",
+                                         "{operation: [write, session]}",
+                                         "{when: {until: 2025-01-01}}",
+                                         "{host: \"n*\"}"};
 static const char *const decisions[] = {"allow", "deny"};
 
 static void add_key(struct text *text, const char **between, const char *key, const char *value)
@@ -100,6 +111,12 @@ static void add_rule(struct text *text, unsigned number)
     }
     if (below(3) == 0) {
         add_key(text, &between, "mismatch", ONE_OF(mismatches));
+    }
+    if (below(8) == 0) {
+        add_key(text, &between, "when", ONE_OF(whens));
+    }
+    if (below(8) == 0) {
+        add_key(text, &between, "host", ONE_OF(hosts));
     }
     if (below(4) == 0) {
         add_key(text, &between, "not", ONE_OF(exceptions));
@@ -175,7 +192,8 @@ static void add_test(struct text *text, bool allowed)
         text_format(text, "      used-as: {user: \"%d\", group: \"%d\", groups: []}\n", OTHER,
                     OTHER);
     }
-    text_format(text, "      operation: %s\n", operation_name(call.operation));
+    text_format(text, "      operation: %s\n      at: \"2026-03-01T12:00:00Z\"\n",
+                operation_name(call.operation));
     if (call.name_space != NULL) {
         text_format(text, "      namespace: %s\n      class: %s\n", call.name_space,
                     call.class_name);

@@ -31,6 +31,7 @@ struct request {
     /* used_as NULL: the same user as opened_as. */
     const char *policy, *opened_as, *used_as, *operation, *name_space, *provider, *method;
     const char *action, *resource; /* of an own action */
+    const char *at, *host;         /* NULL: now, and this machine */
     /* Capabilities that the user of the session lacks, or has beside; up to three classes, as a
      * call has them. */
     struct word_list drop, add, classes;
@@ -51,7 +52,7 @@ static const char *const component_words[] = {
 /* What describes a call, beside --provider. */
 #define CALL_OPTIONS                                                                               \
     "--opened-as --used-as --group --used-group --drop-cap --add-cap --mismatch --operation "      \
-    "--action --resource --namespace --class --method"
+    "--action --resource --namespace --class --method --at --host"
 
 static const struct option_row options[] = {
     TEXT("--policy", "FILE|DIR", struct request, policy, "in place of the policy in force"),
@@ -81,6 +82,8 @@ static const struct option_row options[] = {
     TEXT("--method", "NAME", struct request, method, "its method"),
     TEXT("--provider", "NAME", struct request, provider,
          "the file name of the provider module, or the component of a daemon"),
+    TEXT("--at", "TIME", struct request, at, "when, as 2026-03-01T12:00:00Z (default: now)"),
+    TEXT("--host", "NAME", struct request, host, "the machine (default: this one)"),
     FLAG("--client", struct request, client,
          "in place of a call: what the provider may do with the client of its request",
          .needs = "--provider", .excludes = CALL_OPTIONS " --record"),
@@ -152,6 +155,8 @@ static void write_question(const struct request *request, struct text *text)
     append_value(text, "resource", request->resource);
     append_value(text, "namespace", request->name_space);
     append_list(text, "class", &request->classes);
+    append_value(text, "at", request->at);
+    append_value(text, "host", request->host);
     append_value(text, "method", request->method);
     text_append(text, "    expect: {decision: allow}\n");
 }
@@ -306,6 +311,9 @@ static int explain(const struct request *request, const struct policy *policy,
 
     if (selftest_ask(test, policy, &question) != MIGUARD_OK) {
         return complain(CLI_UNABLE, "out of memory");
+    }
+    if (request->at == NULL) {
+        question.call.moment = 0; /* now */
     }
     int status = (request->json ? explain_json : explain_text)(policy, &question.call);
     selftest_question_release(&question);

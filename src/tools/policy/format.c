@@ -45,12 +45,13 @@ static const struct {
 #define MATCH_KEY_NAME(member, key, ...) key,
     {"match", {MATCH_KEY_MAP(MATCH_KEY_NAME) "not"}},
     {"not", {MATCH_KEY_MAP(MATCH_KEY_NAME)}},
+    {"when", {"days", "hours", "from", "until", "zone"}},
 #undef MATCH_KEY_NAME
     {"tests", {"name", "given", "expect"}},
 #define MATCH_FACT_NAME(member, key) key,
     {"given",
-     {"opened-as", "used-as", "mismatch", "operation", MATCH_FACT_MAP(MATCH_FACT_NAME) "namespace",
-      "class", "method"}},
+     {"opened-as", "used-as", "mismatch", "operation", MATCH_FACT_MAP(MATCH_FACT_NAME) "at",
+      "namespace", "class", "method"}},
 #undef MATCH_FACT_NAME
     {"opened-as", {"user", "group", "groups", "drop-capabilities", "add-capabilities"}},
     {"used-as", {"user", "group", "groups", "drop-capabilities", "add-capabilities"}},
@@ -471,6 +472,12 @@ static bool same_components(const miguard_components *a, const miguard_component
     return *a == *b;
 }
 
+static bool same_times(const struct draft_times *a, const struct draft_times *b)
+{
+    return a->days == b->days && a->has_hours == b->has_hours && a->first == b->first &&
+           a->last == b->last && a->zone == b->zone && a->from == b->from && a->until == b->until;
+}
+
 /* One function for each shape, so a new key is compared without a change here. */
 static bool same_match(const struct draft_match *a, const struct draft_match *b)
 {
@@ -505,7 +512,7 @@ static bool same_test(const struct draft_test *a, const struct draft_test *b)
 {
     return same_text(a->name, b->name) && same_subject(&a->opened_as, &b->opened_as) &&
            a->has_used_as == b->has_used_as && same_subject(&a->used_as, &b->used_as) &&
-           a->differing == b->differing && a->operation == b->operation &&
+           a->differing == b->differing && a->moment == b->moment && a->operation == b->operation &&
 #define SAME_FACT(member, key) same_text(a->member, b->member) &&
            MATCH_FACT_MAP(SAME_FACT)
 #undef SAME_FACT

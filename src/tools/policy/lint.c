@@ -132,6 +132,23 @@ static bool covers_operations(const uint32_t *earlier, const uint32_t *later, st
     return set_covers(*earlier, *later);
 }
 
+static bool given_times(const struct draft_times *times)
+{
+    return times->days != 0 || times->has_hours || times->from != 0 || times->until != 0;
+}
+
+/* The same windows only; which of two is larger is not looked for. */
+static bool covers_times(const struct draft_times *earlier, const struct draft_times *later,
+                         struct cover cover)
+{
+    (void)cover;
+    return !given_times(earlier) ||
+           (earlier->days == later->days && earlier->has_hours == later->has_hours &&
+            earlier->first == later->first && earlier->last == later->last &&
+            earlier->zone == later->zone && earlier->from == later->from &&
+            earlier->until == later->until);
+}
+
 /* mismatch is not an alternative but a bound: a rule covers what differs in fewer components. Rules
  * with and without it match different calls. */
 static bool covers_components(const miguard_components *earlier, const miguard_components *later,

@@ -66,14 +66,16 @@ enum miguard_status selftest_ask(const struct draft_test *test, const struct pol
     /* What follows from the two identities, and what the test declares beside it. */
     miguard_components differing =
         miguard_identity_compare(&question->opened_as, &question->used_as) | test->differing;
-    question->call = (struct policy_call){.operation = test->operation,
-                                          .opened_as = &question->opened_as,
-                                          .used_as = &question->used_as,
-                                          .mismatch = differing & policy_compared(policy),
+    question->call =
+        (struct policy_call){.operation = test->operation,
+                             .opened_as = &question->opened_as,
+                             .used_as = &question->used_as,
+                             .moment = test->moment != 0 ? test->moment : POLICY_NO_MOMENT,
+                             .mismatch = differing & policy_compared(policy),
 #define GIVE_FACT(member, key) .member = test->member,
-                                          MATCH_FACT_MAP(GIVE_FACT)
+                             MATCH_FACT_MAP(GIVE_FACT)
 #undef GIVE_FACT
-    };
+        };
     struct cim_written written = {
         .operation = test->operation, .name_space = test->name_space, .method = test->method};
     memcpy(written.classes, test->class_names, sizeof(written.classes));

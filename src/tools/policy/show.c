@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/civil.h"
+
 #include "policy/policy.h"
 #include "policy/schema.h"
 
@@ -463,6 +465,59 @@ static void yaml_components(struct text *text, const char *key,
     yaml_key_set(text, key, SET_COMPONENTS, *components, place);
 }
 
+/* As a map of one line; empty when absent. */
+static void times_map(struct text *text, const struct draft_times *times)
+{
+    static const char *const days[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+    const char *between = "{";
+
+    if (times->days != 0) {
+        const char *comma = "{days: [";
+        for (unsigned i = 0; i < 7; i++) {
+            if ((times->days >> i & 1) != 0) {
+                text_format(text, "%s%s", comma, days[i]);
+                comma = ", ";
+            }
+        }
+        text_append(text, "]");
+        between = ", ";
+    }
+    if (times->has_hours) {
+        text_format(text, "%shours: \"%02u:%02u-%02u:%02u\"", between, times->first / 60,
+                    times->first % 60, times->last / 60, times->last % 60);
+        between = ", ";
+    }
+    for (int i = 0; i < 2; i++) {
+        int64_t moment = i == 0 ? times->from : times->until;
+        if (moment != 0) {
+            int64_t day = (moment + times->zone * 60) / 86400 - i; /* until: the day before */
+            struct civil_date date = civil_date((uint64_t)day);
+            text_format(text, "%s%s: \"%04u-%02u-%02u\"", between, i == 0 ? "from" : "until",
+                        date.year, date.month, date.day);
+            between = ", ";
+        }
+    }
+    if (times->zone != 0) {
+        int zone = times->zone < 0 ? -times->zone : times->zone;
+        text_format(text, "%szone: \"%c%02d:%02d\"", between, times->zone < 0 ? '-' : '+',
+                    zone / 60, zone % 60);
+    }
+    text_append(text, strcmp(between, "{") == 0 ? "" : "}");
+}
+
+static void yaml_times(struct text *text, const char *key, const struct draft_times *times,
+                       const struct policy_place *place)
+{
+    size_t start = text->length;
+
+    if (times->days == 0 && !times->has_hours && times->from == 0 && times->until == 0) {
+        return;
+    }
+    yaml_key(text, key);
+    times_map(text, times);
+    end_line(text, start, place);
+}
+
 /* The keys of not, each line two blanks deeper than those of match. */
 static void yaml_not(const struct draft_match *except, const struct policy_place *place,
                      struct text *text)
@@ -712,6 +767,20 @@ static void json_components(struct text *text, const char *key,
 }
 
 /* Always there, if only as {}. */
+/* As text: it is for people, and policies read the same. */
+static void json_times(struct text *text, const char *key, const struct draft_times *times)
+{
+    struct text map = TEXT_EMPTY;
+
+    times_map(&map, times);
+    text_append_bytes(&map, "", 1);
+    if (!map.failed && map.data[0] != '\0') {
+        text_json_string(text, key, map.data);
+    }
+    text->failed = text->failed || map.failed;
+    text_release(&map);
+}
+
 static void json_match(const char *name, const struct draft_match *match, struct text *text)
 {
     text_json_open(text, name, '{');

@@ -118,6 +118,7 @@ static bool read_mismatch(const struct record *record, miguard_components *ret_c
 enum call_reading record_call_read(const struct record *record, struct record_call *ret_call)
 {
     bool no_memory = false;
+    int64_t time = 0;
 
     memset(ret_call, 0, sizeof(*ret_call));
     if (!rules_were_asked(record)) {
@@ -143,6 +144,12 @@ enum call_reading record_call_read(const struct record *record, struct record_ca
         return CALL_UNKNOWN;
     }
     ret_call->call.resource = ret_call->resource;
+    if (!read_whole(record, RECORD_HOST, ret_call->host, sizeof(ret_call->host)) ||
+        !record_time(record, RECORD_TIMESTAMP, &time)) {
+        return CALL_UNKNOWN;
+    }
+    ret_call->call.host = ret_call->host;
+    ret_call->call.moment = time / 1000000000;
     read_names(record, ret_call);
     if (!record_identities_read(record, &ret_call->identities, &no_memory) ||
         !ret_call->identities.has_bound) {

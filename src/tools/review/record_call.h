@@ -29,7 +29,7 @@ struct record_call {
     bool one_of_classes; /* the call may have named classes that the record does not have */
     struct record_identities identities;
     struct cim_names names;
-    char provider[1024], action[ACTION_NAME_MAX + 2], resource[POLICY_RESOURCE];
+    char provider[1024], host[256], action[ACTION_NAME_MAX + 2], resource[POLICY_RESOURCE];
 };
 
 /* To be released in every case. */
