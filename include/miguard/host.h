@@ -76,6 +76,12 @@ struct miguard_host_options {
  * fetch, until some are fetched, or the operation is closed or cancelled. Where no other thread
  * could fetch them meanwhile (a request for one object that runs on the thread of its client, a
  * thread that a provider waits for in its function), it does not wait, and the limits above count.
+ * - A subscription lasts until its client ends it, or its provider does by a final result on the
+ *   context of EnableIndications. The provider is enabled for the first subscription of a class and
+ *   disabled after the last; Subscribe, Unsubscribe and DisableIndications have load_timeout_ms to
+ *   post their result. PostIndication does not wait: a client that has 4,096 indications to fetch
+ *   is ended with MI_RESULT_SERVER_LIMITS_EXCEEDED. Delivery is by pull; to push is
+ *   MI_RESULT_NOT_SUPPORTED.
  * - Cancel calls the function that the provider registered. If it registered none and has returned,
  *   the operation ends at once with MI_RESULT_FAILED; later posts are dropped.
  * - The time-out option ends an operation with MI_RESULT_FAILED after cancelling it, also while its

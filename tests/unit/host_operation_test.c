@@ -232,7 +232,7 @@ static void start(enum starter starter, MI_Session *on, bool complete,
 
 #define OK  MI_RESULT_OK
 #define BAD MI_RESULT_INVALID_PARAMETER
-#define NOT MI_RESULT_NOT_SUPPORTED
+#define DIA MI_RESULT_QUERY_LANGUAGE_NOT_SUPPORTED
 
 /*                              Get  Mod  Cre  Del  Inv  Enum Que  Ass  Ref  Sub  GetC EnC  Test */
 static const struct {
@@ -240,7 +240,7 @@ static const struct {
     bool stale, complete, pointer;
     MI_Result results[STARTERS];
 } inputs[] = {
-    {"complete", false, true, true, {OK, OK, OK, OK, OK, OK, OK, OK, OK, NOT, OK, OK, OK}},
+    {"complete", false, true, true, {OK, OK, OK, OK, OK, OK, OK, OK, OK, DIA, OK, OK, OK}},
     {"what is required is NULL",
      false,
      false,

@@ -278,6 +278,10 @@ MI_Result operation_options_new(MI_Boolean must_understand, MI_OperationOptions 
  * reads them; a program can still build, read and clone them. */
 MI_Result destination_options_new(MI_DestinationOptions *ret_options);
 
+/* Pull or Push. INVALID_PARAMETER for options of another library or deleted ones. */
+MI_Result delivery_options_type(const MI_SubscriptionDeliveryOptions *options,
+                                MI_SubscriptionDeliveryType *ret_type);
+
 /* Options of a subscription's delivery. type is Pull or Push, else INVALID_PARAMETER. */
 MI_Result delivery_options_new(MI_SubscriptionDeliveryType type,
                                MI_SubscriptionDeliveryOptions *ret_options);

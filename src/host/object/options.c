@@ -386,7 +386,22 @@ static const MI_SubscriptionDeliveryOptionsFT delivery_options_ft = {
     .Clone = delivery_clone,
 };
 
-/* The type is kept, but no subscription is served. */
+MI_Result delivery_options_type(const MI_SubscriptionDeliveryOptions *options,
+                                MI_SubscriptionDeliveryType *ret_type)
+{
+    struct option_list *list =
+        options->ft == &delivery_options_ft
+            ? list_pin(OPTIONS_DELIVERY, options->reserved1, options->reserved2)
+            : NULL;
+
+    if (list == NULL) {
+        return MI_RESULT_INVALID_PARAMETER;
+    }
+    *ret_type = list->delivery;
+    list_unpin(list);
+    return MI_RESULT_OK;
+}
+
 MI_Result delivery_options_new(MI_SubscriptionDeliveryType type,
                                MI_SubscriptionDeliveryOptions *ret_options)
 {

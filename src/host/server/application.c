@@ -103,7 +103,7 @@ static MI_Result new_operation_options(MI_Application *application, MI_Boolean m
                                : operation_options_new(must_understand, options);
 }
 
-/* NewSubscriptionDeliveryOptions: they can be made and read, though Subscribe is not served. */
+/* NewSubscriptionDeliveryOptions: for Subscribe, which delivers by pull. */
 static MI_Result new_delivery_options(MI_Application *application, MI_SubscriptionDeliveryType type,
                                       MI_SubscriptionDeliveryOptions *options)
 {

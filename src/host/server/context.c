@@ -264,6 +264,9 @@ MI_Result context_finish(struct context *context, MI_Result result, char *messag
         operation_step_done(context->operation, context, result, message, details);
         return MI_RESULT_OK;
     }
+    if (context->kind == CONTEXT_INDICATIONS) {
+        indication_over(context->provider, result, message);
+    }
     base_free(message);
     instance_delete(details);
     pthread_mutex_lock(&context->lock);

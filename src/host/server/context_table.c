@@ -91,17 +91,6 @@ static MI_Result new_dynamic_instance(MI_Context *context, const MI_Char *name, 
     return instance_new_dynamic(name, flags, ret_instance);
 }
 
-/* PostIndication: indications are not served. */
-static MI_Result post_indication(MI_Context *context, const MI_Instance *indication,
-                                 MI_Uint32 id_count, const MI_Char *bookmark)
-{
-    ENTRY_UNCANCELLED;
-    (void)indication;
-    (void)id_count;
-    (void)bookmark;
-    return is_alive(context) ? MI_RESULT_NOT_SUPPORTED : MI_RESULT_INVALID_PARAMETER;
-}
-
 /* Canceled: true also for a context that has ended, with INVALID_PARAMETER. */
 static MI_Result canceled(const MI_Context *address, MI_Boolean *flag)
 {
@@ -370,7 +359,7 @@ const struct context_table context_ft = {
         {
             .PostResult = context_post_result,
             .PostInstance = context_post_instance,
-            .PostIndication = post_indication,
+            .PostIndication = indication_post,
             .ConstructInstance = construct_instance,
             .ConstructParameters = construct_parameters,
             .NewInstance = new_instance,

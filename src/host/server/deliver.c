@@ -90,8 +90,9 @@ static void call(struct operation *operation, const struct result *item, MI_Bool
                                   message, details, acknowledge);
         break;
     case OPERATION_INDICATION:
-        callbacks->indicationResult(&handle, callbacks->callbackContext, instance, NULL, NULL, more,
-                                    result, message, details, acknowledge);
+        callbacks->indicationResult(&handle, callbacks->callbackContext, instance,
+                                    item == NULL ? NULL : item->bookmark, NULL, more, result,
+                                    message, details, acknowledge);
         break;
     case OPERATION_CLASS:
         callbacks->classResult(&handle, callbacks->callbackContext,

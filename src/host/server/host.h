@@ -11,8 +11,8 @@
  * Lifetimes: a context pins its operation, an operation its session, and a session counts on its
  * host. There are no pointers downwards except under a lock.
  *
- * Locks, taken in this order: context, session, operation, host. No lock is held while a provider
- * function or a callback runs.
+ * Locks, taken in this order: context, session, subscriptions of a provider, operation, host. No
+ * lock is held while a provider function or a callback runs.
  *
  * A handle that a client or provider holds (session, operation) is a name in a table of
  * base/slots.h: a stale one is found invalid without touching freed memory. "Pinned" means that the
@@ -72,7 +72,13 @@ struct provider {
     atomic_bool refuse_unload;
     /* Requests that were sent to it and whose contexts are not free. Not unloaded while not 0. */
     _Atomic uint32_t users;
-    _Atomic int64_t last_used;      /* clock_now_ms() at the end of the last one */
+    _Atomic int64_t last_used; /* clock_now_ms() at the end of the last one */
+    /* Under the host's lock: indications are enabled while there is a context, which is pinned. */
+    struct context *indication_context;
+    bool changing;        /* EnableIndications or DisableIndications runs */
+    unsigned subscribers; /* that have enabled them */
+    pthread_mutex_t subscription_lock;
+    struct subscription *subscriptions;
     struct provider *loaded_before; /* the host's list, last loaded first */
 };
 
@@ -224,6 +230,8 @@ enum context_kind {
     CONTEXT_MODULE_UNLOAD,
     CONTEXT_PROVIDER_LOAD,
     CONTEXT_PROVIDER_UNLOAD,
+    CONTEXT_SUBSCRIPTION, /* Subscribe, Unsubscribe, DisableIndications */
+    CONTEXT_INDICATIONS,  /* EnableIndications, until they are disabled */
 };
 
 /*
@@ -418,7 +426,7 @@ enum request_kind {
     REQUEST_CLASS,
     REQUEST_CLASSES,
     REQUEST_TEST,
-    REQUEST_UNSERVED, /* refused in any case */
+    REQUEST_SUBSCRIBE,
 };
 
 /* The arguments of a session function; borrowed until it returns. */
@@ -437,7 +445,7 @@ struct request_input {
     const MI_Instance *parameters;
     /* Zero or not: only the keys of the results are wanted; of classes, only the names. */
     MI_Boolean keys_only;
-    bool sound; /* an UNSERVED request: whether its required arguments are set */
+    const MI_SubscriptionDeliveryOptions *delivery; /* of a subscription; may be NULL */
 };
 
 /* One provider function to call. class_name is that of the provider's class, or of the request for
@@ -446,6 +454,7 @@ struct step {
     struct provider *provider;
     const char *class_name;
     MI_Instance *instance; /* owned; of associators and references: the object for this provider */
+    struct subscription *subscription; /* owned; from indication_begin() to indication_end() */
 };
 
 /* A request that owns all it needs: a provider may read it after the caller's arguments are gone.
@@ -458,6 +467,7 @@ struct request {
     const MI_MethodDecl *method; /* NULL for a dynamic provider */
     MI_Boolean keys_only;
     char *result_class, *role, *result_role; /* of associators and references; may be NULL */
+    char *bookmark;                          /* of a subscription; NULL without */
     MI_Instance *instance;                   /* laid out as the provider expects it */
     MI_Instance *parameters;                 /* the same */
     MI_PropertySet *set;                     /* owned */
@@ -513,7 +523,8 @@ MI_Result plan_find_class(struct miguard_host *host, const char *name_space, con
 MI_Result plan_enumerate(struct miguard_host *host, MI_Uint32 flags, struct request *request);
 
 /* (plan_query.c) As plan_enumerate(), for the class behind FROM, after the query was read and
- * compared with that class. */
+ * compared with that class. For a subscription that must be a class of indications, and its
+ * providers are those that can enable them. */
 MI_Result plan_query(struct miguard_host *host, const struct request_input *input, MI_Uint32 flags,
                      struct request *request);
 
@@ -554,6 +565,24 @@ unsigned dispatch_depth(void);
 /* Sets the depth of this thread and returns the one before, to be restored. */
 unsigned dispatch_enter(unsigned depth);
 
+/* ---- subscriptions (indication.c) -------------------------------------------------------- */
+
+/* Subscribes at the provider of the step, on the worker of the operation, which it ends where that
+ * fails. No lock is held, here as in the next two. */
+void indication_begin(struct operation *operation, struct step *step);
+
+/* Undoes each indication_begin(). Does nothing for other requests. */
+void indication_end(struct operation *operation);
+
+/* PostIndication: gives a copy to each subscription whose query it matches. NOT_SUPPORTED on a
+ * context that is not that of EnableIndications, SERVER_LIMITS_EXCEEDED, or the errors of
+ * instance_copy(). */
+MI_Result indication_post(MI_Context *address, const MI_Instance *indication, MI_Uint32 id_count,
+                          const MI_Char *bookmark);
+
+/* The context of EnableIndications has ended: so do the subscriptions of the class. */
+void indication_over(struct provider *provider, MI_Result result, const char *message);
+
 /* ---- operations (operation.c) ------------------------------------------------------------ */
 
 /* Which result callback and which Get function belong to the operation. */
@@ -566,6 +595,7 @@ struct result {
     MI_Instance *instance;
     /* Of a GetClass. */
     MI_Class *class_item;
+    char *bookmark; /* of an indication; NULL without */
 };
 
 enum event_kind { EVENT_MESSAGE, EVENT_PROGRESS, EVENT_ERROR, EVENT_PROMPT };

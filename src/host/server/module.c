@@ -124,8 +124,8 @@ enum miguard_status module_new(struct miguard_host *host, void *library, const c
 /* There is room for all of them: module_take() counted. */
 static void add_provider(struct module *module, const MI_ClassDecl *decl, const MI_ProviderFT *ft)
 {
-    module->providers[module->provider_count++] =
-        (struct provider){.module = module, .decl = decl, .ft = ft};
+    module->providers[module->provider_count++] = (struct provider){
+        .module = module, .decl = decl, .ft = ft, .subscription_lock = PTHREAD_MUTEX_INITIALIZER};
 }
 
 /* One provider for each class with a table, and one without a class for the dynamic table. */

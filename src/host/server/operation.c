@@ -136,9 +136,9 @@ static bool may_return_result(const struct operation *operation)
 {
     const struct result *first = operation->results;
 
-    return first != NULL &&
-           (!operation->has_worker || first->next != NULL || first->instance == NULL ||
-            operation->finished || operation->waiting_posts > 0);
+    return first != NULL && (!operation->has_worker || operation->kind == OPERATION_INDICATION ||
+                             first->next != NULL || first->instance == NULL ||
+                             operation->finished || operation->waiting_posts > 0);
 }
 
 /* Drives the operation from here, unless it has a worker, until there is something to return. */
@@ -214,7 +214,7 @@ static MI_Result get_instance(MI_Operation *handle, const MI_Instance **instance
     return answer;
 }
 
-/* bookmark and machine are for subscriptions, which are not served: always NULL. */
+/* machine is NULL: this one. */
 static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instance,
                                 const MI_Char **bookmark, const MI_Char **machine, MI_Boolean *more,
                                 MI_Result *result, const MI_Char **message,
@@ -237,6 +237,9 @@ static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instan
     *instance = NULL;
     MI_Result answer = fetch(handle, OPERATION_INDICATION, &outs, &item);
     *instance = item == NULL ? NULL : item->instance;
+    if (bookmark != NULL && item != NULL) {
+        *bookmark = item->bookmark;
+    }
     return answer;
 }
 

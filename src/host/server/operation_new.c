@@ -248,9 +248,7 @@ static MI_Result check_invoke(const struct request_input *input)
  * call has no effect and looks the same on every session. */
 static MI_Result check_input(const struct request_input *input)
 {
-    bool wants_name_space = input->kind != REQUEST_TEST && input->kind != REQUEST_UNSERVED;
-
-    if (wants_name_space && is_empty(input->name_space)) {
+    if (input->kind != REQUEST_TEST && is_empty(input->name_space)) {
         return MI_RESULT_INVALID_PARAMETER;
     }
     switch (input->kind) {
@@ -267,15 +265,14 @@ static MI_Result check_input(const struct request_input *input)
     case REQUEST_CLASS:
         return is_empty(input->class_name) ? MI_RESULT_INVALID_PARAMETER : MI_RESULT_OK;
     case REQUEST_QUERY:
+    case REQUEST_SUBSCRIBE:
         return is_empty(input->dialect) || is_empty(input->expression) ? MI_RESULT_INVALID_PARAMETER
                                                                        : MI_RESULT_OK;
     case REQUEST_CLASSES:
     case REQUEST_TEST:
-        return MI_RESULT_OK;
-    case REQUEST_UNSERVED:
         break;
     }
-    return input->sound ? MI_RESULT_OK : MI_RESULT_INVALID_PARAMETER;
+    return MI_RESULT_OK;
 }
 
 /* When no thread can be made, the operation exists already: it is abandoned, and the handle

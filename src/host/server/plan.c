@@ -15,6 +15,9 @@
 #include "host/object/object.h"
 #include "host/query/query.h"
 
+/* As MI_SubscriptionDeliveryOptions_SetBookmark() names it. */
+#define BOOKMARK "__MI_SUBSCRIPTIONDELIVERYOPTIONS_SET_BOOKMARK"
+
 /* steps may be the memory of `first`; a zeroed request has neither and is freed likewise. */
 void plan_release(struct request *request)
 {
@@ -27,6 +30,7 @@ void plan_release(struct request *request)
     if (request->set != NULL) {
         request->set->ft->Delete(request->set);
     }
+    base_free(request->bookmark);
     base_free(request->result_class);
     base_free(request->role);
     base_free(request->result_role);
@@ -276,7 +280,29 @@ static MI_Result plan_invoke(struct miguard_host *host, const struct request_inp
 
 /* ---- all --------------------------------------------------------------------------------- */
 
-/* The kinds that are not served end in NOT_SUPPORTED. */
+/* Delivery is by pull: the client fetches. To push needs a destination elsewhere. */
+static MI_Result take_delivery(const MI_SubscriptionDeliveryOptions *delivery,
+                               struct request *request)
+{
+    MI_SubscriptionDeliveryType type = MI_SubscriptionDeliveryType_Pull;
+    const MI_Char *bookmark = NULL;
+
+    if (delivery == NULL || delivery->ft == NULL) {
+        return MI_RESULT_OK;
+    }
+    MI_Result result = delivery_options_type(delivery, &type);
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    if (type != MI_SubscriptionDeliveryType_Pull) {
+        return MI_RESULT_NOT_SUPPORTED;
+    }
+    if (delivery->ft->GetString(delivery, BOOKMARK, &bookmark, NULL, NULL) == MI_RESULT_OK) {
+        result = copy_text(bookmark, &request->bookmark);
+    }
+    return result;
+}
+
 MI_Result plan_request(struct miguard_host *host, const struct request_input *input,
                        MI_Uint32 flags, struct request *request, struct result **ret_results)
 {
@@ -298,6 +324,9 @@ MI_Result plan_request(struct miguard_host *host, const struct request_input *in
     case REQUEST_ENUMERATE:
         result = copy_text(input->class_name, &request->class_name);
         return result == MI_RESULT_OK ? plan_enumerate(host, flags, request) : result;
+    case REQUEST_SUBSCRIBE:
+        result = take_delivery(input->delivery, request);
+        return result == MI_RESULT_OK ? plan_query(host, input, flags, request) : result;
     case REQUEST_QUERY:
         return plan_query(host, input, flags, request);
     case REQUEST_ASSOCIATORS:
@@ -308,9 +337,7 @@ MI_Result plan_request(struct miguard_host *host, const struct request_input *in
     case REQUEST_CLASSES:
         return plan_classes(host, input, flags, ret_results);
     case REQUEST_TEST:
-        return MI_RESULT_OK;
-    case REQUEST_UNSERVED:
         break;
     }
-    return MI_RESULT_NOT_SUPPORTED;
+    return MI_RESULT_OK;
 }

@@ -91,6 +91,13 @@ static bool is_wanted(const struct request *request, const MI_ClassDecl *decl, b
            !is_planned(request, decl->name);
 }
 
+/* Whether the provider has the function that the request begins with. */
+static bool is_able(const struct provider *provider, const struct request *request)
+{
+    return request->kind == REQUEST_SUBSCRIBE ? provider->ft->EnableIndications != NULL
+                                              : provider->ft->EnumerateInstances != NULL;
+}
+
 /* Adds one step for each wanted class that can be enumerated. True if one had no such function. */
 static bool add_steps(const struct module *module, bool shallow, struct request *request)
 {
@@ -101,7 +108,7 @@ static bool add_steps(const struct module *module, bool shallow, struct request 
         if (!is_wanted(request, provider->decl, shallow)) {
             continue;
         }
-        if (provider->ft->EnumerateInstances == NULL) {
+        if (!is_able(provider, request)) {
             unable = true;
             continue;
         }
@@ -174,7 +181,7 @@ static MI_Result plan_projection(const MI_ClassDecl *decl, MI_Uint32 flags, stru
 /* A dynamic provider gets the request as it is; it alone knows its subclasses. */
 static MI_Result plan_dynamic(const struct plan_class *found, struct request *request)
 {
-    if (found->provider->ft->EnumerateInstances == NULL) {
+    if (!is_able(found->provider, request)) {
         return MI_RESULT_NOT_SUPPORTED;
     }
     request->first = (struct step){.provider = found->provider, .class_name = request->class_name};

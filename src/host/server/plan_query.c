@@ -38,6 +38,9 @@ static MI_Result check_class(struct miguard_host *host, const struct request *re
     if (result != MI_RESULT_OK || found.decl == NULL) {
         return result;
     }
+    if (request->kind == REQUEST_SUBSCRIBE && (found.decl->flags & MI_FLAG_INDICATION) == 0) {
+        return MI_RESULT_INVALID_QUERY;
+    }
     return wql_check(request->query, found.decl);
 }
 
@@ -57,6 +60,9 @@ MI_Result plan_query(struct miguard_host *host, const struct request_input *inpu
     result = check_class(host, request);
     if (result == MI_RESULT_OK) {
         result = plan_enumerate(host, flags, request);
+    }
+    if (result == MI_RESULT_OK && request->kind == REQUEST_SUBSCRIBE && request->step_count == 0) {
+        result = MI_RESULT_NOT_SUPPORTED; /* it would wait for nothing */
     }
     return result == MI_RESULT_OK ? plan_selection(request) : result;
 }

@@ -25,6 +25,7 @@ void result_free(struct result *result)
     if (result->class_item != NULL) {
         result->class_item->ft->Delete(result->class_item);
     }
+    base_free(result->bookmark);
     base_free(result);
 }
 

@@ -54,12 +54,19 @@ static bool run_step(struct operation *operation)
     if (operation->cancelled) {
         operation_finish(operation, MI_RESULT_FAILED, NULL, NULL);
     } else if (request->next_step == request->step_count) {
+        if (request->kind == REQUEST_SUBSCRIBE) {
+            return false; /* until its client ends it, or a provider */
+        }
         operation_finish(operation, MI_RESULT_OK, NULL, NULL);
     } else {
-        const struct step *step = &request->steps[request->next_step++];
+        struct step *step = &request->steps[request->next_step++];
         operation->in_provider = true;
         pthread_mutex_unlock(&operation->lock);
-        dispatch_step(operation, step);
+        if (request->kind == REQUEST_SUBSCRIBE) {
+            indication_begin(operation, step);
+        } else {
+            dispatch_step(operation, step);
+        }
         pthread_mutex_lock(&operation->lock);
         if (!run_is_driver(operation)) {
             return false; /* take_over() was here */
@@ -133,6 +140,7 @@ static void end_work(struct work *work)
     struct operation *operation = work->operation;
 
     if (operation != NULL) {
+        indication_end(operation);
         pthread_mutex_lock(&operation->lock);
         if (run_is_driver(operation)) {
             end_last_drive(operation);
@@ -211,6 +219,7 @@ bool run_needs_worker(const struct operation *operation)
     case REQUEST_QUERY:
     case REQUEST_ASSOCIATORS:
     case REQUEST_REFERENCES:
+    case REQUEST_SUBSCRIBE:
         return operation->request.step_count > 0;
     default:
         return operation->timeout_ms != 0 && operation->request.step_count > 0;

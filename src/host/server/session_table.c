@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of a session: 13 ways to start an operation, which differ in their arguments only.
- * Subscribe, which is not served, is answered through the same channel as every other.
  */
 #include "host/server/host.h"
 
@@ -123,21 +122,6 @@ static void enumerate_instances(MI_Session *session, MI_Uint32 flags, MI_Operati
     operation_start(&start);
 }
 
-/* A request that this host does not serve: INVALID_PARAMETER without its required arguments, else
- * NOT_SUPPORTED, through handle and callback. sound: whether the required arguments were set. */
-static void start_unserved(enum operation_kind kind, bool sound, MI_Session *session,
-                           MI_OperationCallbacks *callbacks, MI_Operation *operation)
-{
-    const struct operation_start start = {
-        .session = session,
-        .callbacks = callbacks,
-        .operation = operation,
-        .kind = kind,
-        .input = {.kind = REQUEST_UNSERVED, .sound = sound},
-    };
-    operation_start(&start);
-}
-
 /* QueryInstances: dialect and expression are required. */
 static void query_instances(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                             const MI_Char *name_space, const MI_Char *dialect,
@@ -210,18 +194,27 @@ static void reference_instances(MI_Session *session, MI_Uint32 flags, MI_Operati
     operation_start(&start);
 }
 
-/* Subscribe: an operation of the kind whose results are indications. */
+/* Subscribe: an operation of the kind whose results are indications. It lasts until its client ends
+ * it, or a provider. */
 static void subscribe(MI_Session *session, MI_Uint32 flags, MI_OperationOptions *options,
                       const MI_Char *name_space, const MI_Char *dialect, const MI_Char *expression,
                       const MI_SubscriptionDeliveryOptions *delivery,
                       MI_OperationCallbacks *callbacks, MI_Operation *operation)
 {
-    (void)flags;
-    (void)options;
-    (void)name_space;
-    (void)delivery;
-    start_unserved(OPERATION_INDICATION, dialect != NULL && expression != NULL, session, callbacks,
-                   operation);
+    const struct operation_start start = {
+        .session = session,
+        .flags = flags,
+        .options = options,
+        .callbacks = callbacks,
+        .operation = operation,
+        .kind = OPERATION_INDICATION,
+        .input = {.kind = REQUEST_SUBSCRIBE,
+                  .name_space = name_space,
+                  .dialect = dialect,
+                  .expression = expression,
+                  .delivery = delivery},
+    };
+    operation_start(&start);
 }
 
 /* GetClass: its one result is queued before the operation starts. */
