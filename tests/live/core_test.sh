@@ -95,7 +95,7 @@ int main(void)
     need(miguard_core_start(&config, NULL) == MIGUARD_OK, "started");
     need(miguard_core_start(&config, NULL) == MIGUARD_BAD_STATE, "started once");
     need(miguard_bind(front, NULL, "job 1", &binding, &refusal) == MIGUARD_OK, "bound");
-    need(count == 1 && strstr(last, "\"MG100I\"") != NULL && strstr(last, "job 1") != NULL, "recorded");
+    need(count == 1 && strstr(last, "\"session-open\"") != NULL && strstr(last, "job 1") != NULL, "recorded");
     need(miguard_verify(binding, &use, &refusal) == MIGUARD_OK && count == 1, "used, not recorded");
     if (geteuid() == 0) {
         need(syscall(SYS_setresuid, -1, 12345, -1) == 0, "seteuid");
@@ -169,7 +169,7 @@ builds_without_mi() {
 # The line that the program prints is JSON with the members of a record.
 records_are_json() {
     "$tmp/daemon" >"$tmp/record.json" || { cat "$tmp/record.json"; return 1; }
-    jq -e '.miguard.format == 2 and .miguard.provider == "core" and .event.id != null and
+    jq -e '.miguard.format == 3 and .miguard.provider == "core" and .event.id != null and
            (.event.sequence == null) and (.miguard.chain == null)' "$tmp/record.json"
 }
 

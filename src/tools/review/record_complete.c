@@ -193,7 +193,8 @@ void record_complete_field(struct record *record, enum record_field field)
     }
     if (slice->at == NULL) {
         *slice = follows(record, field);
-    } else if (field == RECORD_THREAD_NAME && slice->length == 2) { /* "": it is not known */
+    } else if (field == RECORD_THREAD_NAME && slice->length == 2 &&
+               slice->at[0] == '"') { /* "": it is not known */
         *slice = (struct slice){NULL, 0};
     }
 }
