@@ -539,6 +539,46 @@ static void write_last_switch(struct text *text, const struct audit_last_switch 
     close_object(text);
 }
 
+/* The module of the site that stands in text from `from` on, with key and quotes. A string of the
+ * encoder ends at the first quote without a backslash. */
+static size_t module_at(const struct text *text, size_t from, size_t *ret_length)
+{
+    const char *key = record_fields[RECORD_SITE_MODULE].key;
+    const char *at = strstr(text->data + from, key), *end = NULL;
+
+    if (at == NULL) {
+        return 0;
+    }
+    for (end = at + strlen(key) + 1; *end != '"' && *end != '\0'; end++) {
+        end += *end == '\\' && end[1] != '\0';
+    }
+    *ret_length = (size_t)(end + 1 - at);
+    return (size_t)(at - text->data);
+}
+
+/* Mostly the provider's module switched itself: then it is left out the second time. */
+static void write_sites(struct text *text, const struct audit_event *event,
+                        struct audit_memory *memory)
+{
+    size_t first = text->length, length = 0, second_length = 0;
+
+    write_call_site(text, event->call_site, memory);
+    size_t second = text->length;
+    write_last_switch(text, event->last_switch, memory);
+    if (text->failed || second == first || text->length == second) {
+        return;
+    }
+    first = module_at(text, first, &length);
+    second = module_at(text, second, &second_length);
+    if (length == second_length && memcmp(text->data + first, text->data + second, length) == 0 &&
+        text->data[second + length] == ',') {
+        length++;
+        memmove(text->data + second, text->data + second + length,
+                text->length - second - length + 1);
+        text->length -= length;
+    }
+}
+
 /* An invalid identity is left out; of the current one that is null beside a bound one, where
  * nothing means that it is the same. */
 static void make_cred(struct text *text, const struct audit_event *event)
@@ -773,8 +813,7 @@ static void write_miguard(struct text *text, const struct audit_event *event,
     if (thread->session_keyring != 0) {
         write_number(text, RECORD_SESSION_KEYRING, (uint64_t)thread->session_keyring);
     }
-    write_call_site(text, event->call_site, stamp->memory);
-    write_last_switch(text, event->last_switch, stamp->memory);
+    write_sites(text, event, stamp->memory);
     write_text(text, RECORD_ATTEMPT, event->attempt, AUDIT_MAX_TEXT);
     write_peer(text, event);
     write_own(text, event);

@@ -28,6 +28,7 @@ static const struct row {
       RECORD_CRED_CURRENT}},
     {RECORD_CURRENT_GROUP_ID, 2, {RECORD_BOUND_GROUP_ID, RECORD_CRED_CURRENT}},
     {RECORD_DECISION, 2, {RECORD_ACTION, RECORD_OUTCOME}},
+    {RECORD_LAST_SWITCH_MODULE, 2, {RECORD_LAST_SWITCH_TIME, RECORD_SITE_MODULE}},
     {RECORD_REPEATS, 0, {0}},
     {RECORD_EVENT_CATEGORY, 2, {RECORD_ACTION, RECORD_OUTCOME}},
     {RECORD_EVENT_TYPE, 2, {RECORD_ACTION, RECORD_OUTCOME}},
@@ -154,6 +155,9 @@ static struct slice follows(const struct record *record, enum record_field field
         return record_thread_name(record);
     case RECORD_TID:
         return record->field[RECORD_PID];
+    case RECORD_LAST_SWITCH_MODULE:
+        return record->field[RECORD_LAST_SWITCH_TIME].at != NULL ? record->field[RECORD_SITE_MODULE]
+                                                                 : (struct slice){NULL, 0};
     case RECORD_CURRENT_USER_ID:
         return of_bound(record, field, RECORD_BOUND_USER_ID, RECORD_BOUND_USER_ID);
     case RECORD_CURRENT_USER_NAME:

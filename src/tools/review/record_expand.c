@@ -612,6 +612,13 @@ static void make_miguard(struct making *making, const struct text *cred)
     text_append_bytes(making->text, cred->data, cred->length);
     making->at = field[RECORD_CRED_OBJECT].at + field[RECORD_CRED_OBJECT].length;
     pad_offset(making, RECORD_SITE_OFFSET);
+    if (making->third && has(making, RECORD_LAST_SWITCH_OBJECT) &&
+        has(making, RECORD_SITE_MODULE) && !has(making, RECORD_LAST_SWITCH_MODULE)) {
+        begin_object(making, RECORD_LAST_SWITCH_OBJECT);
+        size_t start = making->text->length;
+        add_slice(making, RECORD_LAST_SWITCH_MODULE, &field[RECORD_SITE_MODULE]);
+        first_members(making, start);
+    }
     pad_offset(making, RECORD_LAST_SWITCH_OFFSET);
 }
 
