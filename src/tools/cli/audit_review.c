@@ -31,6 +31,7 @@ static int open_review(const struct review *review, const struct scan_filter *fi
     }
     if (status == CLI_YES && !review->whole) {
         query_bounds(review->conditions.query, &bounds);
+        bounds.start = review->from > bounds.start ? review->from : bounds.start;
         status = audit_narrow(*ret_reader, &bounds, &narrowed);
     }
     return status;

@@ -12,7 +12,8 @@ struct review {
     /* The operands; without any it is the log of the policy in force. */
     struct word_list files;
     struct audit_walk walk;
-    bool whole; /* nothing is left out */
+    bool whole;   /* nothing is left out */
+    int64_t from; /* nanoseconds since 1970: earlier records may be left out; 0: none */
 };
 
 /* For the table of a command whose request has a struct review as its member review. */

@@ -50,6 +50,7 @@
     X(audit, explain, "say in sentences why a call was refused, and what to do")                   \
     X(audit, suggest, "write rules for what was refused; read them before use")                    \
     X(audit, export, "translate records for other systems")                                        \
+    X(audit, top, "show what is refused now, on a screen that renews itself")                      \
     X(audit, alert, "send what is new and matches to a program, by web or mail")                   \
     X(audit, metrics, "count for Prometheus, as text for its node exporter")                       \
     X(audit, queries, "list the saved queries")                                                    \
