@@ -16,6 +16,8 @@ DESTDIR ?=
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+# Units, and what systemd-sysusers(8) and systemd-tmpfiles(8) read.
+SYSTEMDDIR ?= $(PREFIX)/lib
 
 # ---- variants: a plain build lies in build/, any other in a folder of its own ----------------
 
@@ -361,6 +363,7 @@ $(abi_test): $(OUT)/gen/mi_abi_test.c include/MI.h
 tests: $(tests) $(shim_parts) $(nss_module) $(abi_test) $(demo) $(bench) $(examples) $(providers) $(guard_a) $(host_a) $(core_a) $(guard_so) $(host_so) $(core_so) $(cli) $(pc_files)
 	@:
 
+test-deps: export NEED_SCHEMA := 1
 # What tests use beside the build: another compiler, the manual's formatter, daemons that take records,
 # abidiff, other languages. Where one cannot be installed, its tests are skipped and say so.
 .PHONY: test-deps
@@ -376,6 +379,7 @@ scripts := $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_tes
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
     installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh)
 JOBS ?= $(shell nproc)
+scripts += tests/live/package_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
@@ -550,13 +554,18 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	$(if $(preload_so),install -m 755 $(preload_so) $(DESTDIR)$(LIBDIR))
 	install -m 644 $(pc_files) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/policy
-	install -m 644 $(wildcard policy/*.yaml) $(DESTDIR)$(PREFIX)/share/miguard/policy
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(SYSTEMDDIR)/systemd/system
 	for unit in $(notdir $(wildcard policy/systemd/*)); do \
-	    sed 's|@PREFIX@|$(PREFIX)|' policy/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit && \
-	    chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
+	    sed 's|@PREFIX@|$(PREFIX)|' policy/systemd/$$unit >$(DESTDIR)$(SYSTEMDDIR)/systemd/system/$$unit && \
+	    chmod 644 $(DESTDIR)$(SYSTEMDDIR)/systemd/system/$$unit || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/sigma
 	install -m 644 $(wildcard policy/sigma/*.yml) $(DESTDIR)$(PREFIX)/share/miguard/sigma
+	for policy in $(notdir $(wildcard policy/*.yaml)); do \
+	    sed 's|/usr/share/miguard|$(PREFIX)/share/miguard|' policy/$$policy \
+	        > $(DESTDIR)$(PREFIX)/share/miguard/policy/$$policy && \
+	    chmod 644 $(DESTDIR)$(PREFIX)/share/miguard/policy/$$policy || exit 1; done
+	CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' \
+	    SYSTEMDDIR='$(SYSTEMDDIR)' sh src/package/install.sh $(VERSION) $(SOVERSION)
 	$(if $(CROSS),: no completion: it is printed by the command$(comma) which does not run here,\
 	    install -D -m 644 $(OUT)/completion/bash $(DESTDIR)$(BASHDIR)/miguard && \
 	    install -D -m 644 $(OUT)/completion/zsh $(DESTDIR)$(ZSHDIR)/_miguard && \
@@ -575,12 +584,26 @@ uninstall: ## remove what install put there
 	    $(DESTDIR)$(LIBDIR)/libmiguard-preload.so \
 	    $(DESTDIR)$(BASHDIR)/miguard $(DESTDIR)$(ZSHDIR)/_miguard $(DESTDIR)$(FISHDIR)/miguard.fish \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/pkgconfig/,$(notdir $(pc_files)))
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(notdir $(wildcard policy/systemd/*)))
+	rm -f $(addprefix $(DESTDIR)$(SYSTEMDDIR)/systemd/system/,$(notdir $(wildcard policy/systemd/*)))
 	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard \
-	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples
+	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples $(DESTDIR)$(LIBDIR)/cmake/miguard
+	rm -f $(DESTDIR)$(PREFIX)/share/doc/miguard/miguard.spdx.json \
+	    $(addprefix $(DESTDIR)$(SYSTEMDDIR)/,sysusers.d/miguard.conf tmpfiles.d/miguard.conf \
+	        systemd/system/miguard-verify.service systemd/system/miguard-verify.timer)
 	rmdir $(DESTDIR)$(PREFIX)/share/doc/miguard 2>/dev/null || :
 	for page in $(man_pages); do \
 	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+
+# ---- packages ----------------------------------------------------------------------------------
+
+.PHONY: deb rpm check-deb check-rpm
+deb: deps ## Debian packages, in build/deb
+	@NEED_DEB=1 sh src/deps.sh
+	@sh src/package/deb.sh
+
+check-deb: deps ## builds them twice, runs lintian, installs and removes them in a new Debian (5 min)
+	@NEED_DEB=1 sh src/deps.sh
+	@sh tests/package/deb_test.sh
 
 # ---- the rest ----------------------------------------------------------------------------------
 

@@ -57,6 +57,16 @@ fi
 # The shells that completion is for; bash comes with the system.
 [ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh
 [ -z "${NEED_SHELLS:-}" ] || need fish fish command -v fish
+# What reads schemas as editors do, and builds with CMake's files.
+[ -z "${NEED_SCHEMA:-}" ] || need python3-jsonschema python3-jsonschema \
+    sh -c 'python3 -c "import jsonschema" || /usr/bin/python3 -c "import jsonschema"'
+[ -z "${NEED_SCHEMA:-}" ] || need python3-yaml python3-pyyaml \
+    sh -c 'python3 -c "import yaml" || /usr/bin/python3 -c "import yaml"'
+[ -z "${NEED_SCHEMA:-}" ] || need cmake cmake command -v cmake
+# Packages, what looks at them and what makes a system to install them in.
+[ -z "${NEED_DEB:-}" ] || need debhelper debhelper command -v dh
+[ -z "${NEED_DEB:-}" ] || need lintian lintian command -v lintian
+[ -z "${NEED_DEB:-}" ] || need debootstrap debootstrap test -x /usr/sbin/debootstrap
 # The daemons that records are sent to; journalctl comes with systemd, ausearch with auditd.
 [ -z "${NEED_DAEMONS:-}" ] || need rsyslog rsyslog test -x /usr/sbin/rsyslogd
 [ -z "${NEED_DAEMONS:-}" ] || need systemd systemd test -e /lib/systemd/systemd-journald

@@ -82,6 +82,15 @@ expected_files() {
     for rule in policy/sigma/*.yml; do
         echo "./share/miguard/${rule#policy/}"
     done
+    echo ./share/miguard/policy.schema.json
+    echo ./share/miguard/audit-record.schema.json
+    echo ./share/doc/miguard/miguard.spdx.json
+    echo ./lib/cmake/miguard/miguardConfig.cmake
+    echo ./lib/cmake/miguard/miguardConfigVersion.cmake
+    echo ./lib/sysusers.d/miguard.conf
+    echo ./lib/tmpfiles.d/miguard.conf
+    echo ./lib/systemd/system/miguard-verify.service
+    echo ./lib/systemd/system/miguard-verify.timer
     echo ./share/bash-completion/completions/miguard
     echo ./share/zsh/site-functions/_miguard
     echo ./share/fish/vendor_completions.d/miguard.fish
