@@ -379,7 +379,7 @@ scripts := $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_tes
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
     installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh)
 JOBS ?= $(shell nproc)
-scripts += tests/live/package_test.sh
+scripts += tests/live/package_test.sh tests/live/pages_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
 check: test-deps ## build and run all tests (QUICK=1 leaves out nothing, it only shortens the loops)
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
@@ -576,6 +576,9 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	for page in $(man_pages); do \
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/} \
 	    || exit 1; done
+	sh src/package/aliases.sh | while read -r alias page; do \
+	    echo ".so man$${page##*.}/$$page" > $(DESTDIR)$(PREFIX)/share/man/man$${alias##*.}/$$alias && \
+	    chmod 644 $(DESTDIR)$(PREFIX)/share/man/man$${alias##*.}/$$alias || exit 1; done
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/miguard $(DESTDIR)$(PREFIX)/include/MI.h \
@@ -588,11 +591,14 @@ uninstall: ## remove what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/include/miguard $(DESTDIR)$(PREFIX)/share/miguard \
 	    $(DESTDIR)$(PREFIX)/share/doc/miguard/examples $(DESTDIR)$(LIBDIR)/cmake/miguard
 	rm -f $(DESTDIR)$(PREFIX)/share/doc/miguard/miguard.spdx.json \
+	    $(DESTDIR)$(PREFIX)/share/doc/miguard/architecture.svg \
 	    $(addprefix $(DESTDIR)$(SYSTEMDDIR)/,sysusers.d/miguard.conf tmpfiles.d/miguard.conf \
 	        systemd/system/miguard-verify.service systemd/system/miguard-verify.timer)
 	rmdir $(DESTDIR)$(PREFIX)/share/doc/miguard 2>/dev/null || :
 	for page in $(man_pages); do \
 	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+	sh src/package/aliases.sh | while read -r alias page; do \
+	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${alias##*.}/$$alias; done
 
 # ---- packages ----------------------------------------------------------------------------------
 

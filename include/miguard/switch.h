@@ -255,7 +255,8 @@ MIGUARD_API unsigned miguard_switch_home(unsigned depth);
  * itself, not to a loop around it. longjmp(3) out of the block is not detected: then the thread
  * stays switched until miguard_switch_home(). Jumping into the block does not switch, and its end
  * then undoes nothing. ret_status must not be NULL; it is written before the block, OK or an error
- * of miguard_switch_to(). In C++ use <miguard/switch.hpp>.
+ * of miguard_switch_to(). In C++ it does not compile: use miguard::switched of
+ * <miguard/switch.hpp>, which an exception leaves as well.
  */
 struct miguard_scope {
     uint64_t serial; /* of the switch; 0: no switch */
@@ -275,6 +276,10 @@ struct miguard_scope {
 /* A separate name for each block, so that nested ones do not shadow each other. */
 #define MIGUARD_SCOPE_(number)      MIGUARD_SCOPE_NAME_(number)
 #define MIGUARD_SCOPE_NAME_(number) miguard_scope_##number
+#elif defined(__cplusplus)
+#define MIGUARD_SWITCHED(...)                                                                      \
+    static_assert(false, "in C++ use miguard::switched of <miguard/switch.hpp>");                  \
+    if (false)
 #endif
 
 /* Used by MIGUARD_SWITCHED and switch.hpp: not to be called directly. */

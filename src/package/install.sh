@@ -25,6 +25,7 @@ filled miguard-verify.timer "$SYSTEMDDIR/systemd/system/miguard-verify.timer"
 
 share=$DESTDIR$PREFIX/share
 install -d "$share/miguard" "$share/doc/miguard"
+install -m 644 src/package/architecture.svg "$share/doc/miguard"
 install -m 644 tests/data/audit-record.schema.json "$share/miguard"
 sh src/package/policy_schema.sh >"$share/miguard/policy.schema.json"
 sh src/package/sbom.sh "$version" >"$share/doc/miguard/miguard.spdx.json"

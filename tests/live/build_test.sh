@@ -85,6 +85,7 @@ expected_files() {
     echo ./share/miguard/policy.schema.json
     echo ./share/miguard/audit-record.schema.json
     echo ./share/doc/miguard/miguard.spdx.json
+    echo ./share/doc/miguard/architecture.svg
     echo ./lib/cmake/miguard/miguardConfig.cmake
     echo ./lib/cmake/miguard/miguardConfigVersion.cmake
     echo ./lib/sysusers.d/miguard.conf
@@ -97,6 +98,9 @@ expected_files() {
     (cd tests/examples && find . -type f ! -name '*.pyc') | sed 's|^\.|./share/doc/miguard/examples|'
     for page in man/*.[1-8]; do
         echo "./share/man/man${page##*.}/${page#man/}"
+    done
+    sh src/package/aliases.sh | while read -r alias page; do
+        echo "./share/man/man${alias##*.}/$alias"
     done
 }
 

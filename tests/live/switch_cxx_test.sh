@@ -180,6 +180,10 @@ check "a block with a number for a status does not compile" refused gcc -std=c99
     "$c MIGUARD_SWITCHED (t, 7, 0) { return 1; } return s == 0; }" 'makes pointer from integer'
 check "a switch whose result is not looked at does not compile" refused gcc -std=c99 c \
     "$c miguard_switch_to(t, 0); return s == 0; }" 'unused-result'
+check "a block in C++ does not compile, and says what to use" refused g++ -std=c++11 cc \
+    "#include <miguard/switch.h>
+void f(const miguard_target *t, miguard_status *s) { MIGUARD_SWITCHED (t, s, nullptr) { return; } }" \
+    'in C++ use miguard::switched of <miguard/switch.hpp>'
 check "a block compiles as C99" sh -c "printf '%s\n' \"\$1\" >'$tmp/right.c' &&
     gcc -std=c99 -Wall -Wextra -Wshadow -Wconversion -Werror -Iinclude -fsyntax-only '$tmp/right.c'" sh \
     "$c MIGUARD_SWITCHED (t, s, 0) { MIGUARD_SWITCHED (t, s, 0) return 1; } return 0; }"

@@ -189,6 +189,17 @@ if [ -e build/providers/file.so ]; then
     check "the log is intact" says 0 '^intact' miguard audit verify
     check "doctor finds it" says 0 'yes  audit-log' miguard doctor
 fi
+quickstart() { # as the page says: the packages and a C compiler
+    inside apt-get install -qy --no-install-recommends gcc libc6-dev pkgconf >"$tmp/out" 2>&1 || return 1
+    mkdir -p "$root/packages/sources/tests"
+    cp -R man "$root/packages/sources" && cp -R tests/live tests/support "$root/packages/sources/tests"
+    inside env QUICKSTART=1 sh /packages/sources/tests/live/pages_test.sh
+    status=$?
+    rm -rf "$root/etc/miguard"
+    inside apt-get purge --autoremove -qy gcc libc6-dev pkgconf >"$tmp/out" 2>&1
+    return $status
+}
+check "miguard-quickstart(7) is true here" quickstart
 check "ld.so finds the preloaded library" says 0 libmiguard-preload \
     env LD_PRELOAD=libmiguard-preload.so sh -c 'cat /proc/$$/maps'
 check "a removal keeps the log" says 0 '' sh -c \
