@@ -611,6 +611,14 @@ check-deb: deps ## builds them twice, runs lintian, installs and removes them in
 	@NEED_DEB=1 sh src/deps.sh
 	@sh tests/package/deb_test.sh
 
+rpm: deps ## RPM packages, in build/rpm
+	@NEED_RPM=1 sh src/deps.sh
+	@sh src/package/rpm.sh
+
+check-rpm: deps ## builds them twice, installs, verifies and removes them below a folder (5 min)
+	@NEED_RPM=1 sh src/deps.sh
+	@sh tests/package/rpm_test.sh
+
 # ---- the rest ----------------------------------------------------------------------------------
 
 deps: ## install what is missing, with apt or dnf

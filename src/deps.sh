@@ -57,6 +57,7 @@ fi
 # The shells that completion is for; bash comes with the system.
 [ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh
 [ -z "${NEED_SHELLS:-}" ] || need fish fish command -v fish
+[ -z "${NEED_RPM:-}" ] || need rpm rpm-build command -v rpmbuild
 # What reads schemas as editors do, and builds with CMake's files.
 [ -z "${NEED_SCHEMA:-}" ] || need python3-jsonschema python3-jsonschema \
     sh -c 'python3 -c "import jsonschema" || /usr/bin/python3 -c "import jsonschema"'
