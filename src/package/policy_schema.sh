@@ -31,12 +31,22 @@ sinks() {
     done | paste -s -d '~' | sed 's/~/, /g'
 }
 
+# A line of the template that is marked is there when the reader of policies has that key.
+lacking() {
+    sed -n 's/.* @NEEDS \([a-z-]*\)@$/\1/p' src/package/policy.schema.json.in | sort -u |
+        while read -r key; do
+            grep -qE "\"$key\"(, (true|false), [a-z_]+\}|, [a-z]+, [A-Z_]+, |\))" src/policy/schema*.c \
+                src/model/match_keys.h || echo "/ @NEEDS $key@\$/d"
+        done
+}
+
 for kind in operation group component match sink key; do
     [ -n "$(list $kind)" ] || {
         echo "policy schema: no word of the kind $kind in the sources" >&2
         exit 3
     }
 done
-sed -e "s|@OPERATIONS@|$(list operation)|; s|@GROUPS@|$(list group), |" \
+lacking=$(lacking)
+sed -e "$lacking" -e 's/ @NEEDS [a-z-]*@$//' -e "s|@OPERATIONS@|$(list operation)|; s|@GROUPS@|$(list group), |" \
     -e "s|@COMPONENTS@|$(list component)|; s|@MATCH@|$(match)|; s|@SINKS@|$(sinks)|" \
     src/package/policy.schema.json.in
