@@ -18,7 +18,8 @@ libseccomp libseccomp LGPL-2.1-only
 yaml-0.1 libyaml MIT
 libsodium libsodium ISC
 jansson jansson MIT
-zlib zlib Zlib'
+zlib zlib Zlib
+libzstd zstd BSD-3-Clause'
 
 files=$(mktemp)
 trap 'rm -f "$files"' EXIT
