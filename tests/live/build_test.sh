@@ -605,7 +605,11 @@ helps() { # words...
 }
 
 option_documented() { # --option
-    grep -Eq -- "(^\.It|^\.Op|^\.Fl|[ |]).*Fl ${1#-}( |\$)|^\.Fl ${1#-}( |\$)" man/miguard.1
+    grep -Eq -- "(^\.It|^\.Op|^\.Fl|[ |]).*Fl ${1#-}( |\$)|^\.Fl ${1#-}( |\$)" man/miguard.1 || {
+        # A command of miguard(1) that takes a QUERY has its options in miguard-audit(1).
+        grep -q '^\.Op Ar QUERY' man/miguard.1 && sed -n '/^\.Sh QUERY/,/^\.Sh EX/p' man/miguard-audit.1 |
+            grep -Eq -- "Fl ${1#-}( |\$)"
+    }
 }
 
 commands_documented() {
