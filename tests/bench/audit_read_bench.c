@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * miguard audit search against jq(1) and grep(1): the same question about the same generated log,
- * in turn, and against ripgrep where it is installed; what is asked by number against
- * all of the log; one processor against all; and the memory that search takes for few and for many
- * records. The log lies in the page cache: how fast the disk is does not show.
+ * in turn, and against ripgrep, DuckDB (npm's @duckdb/node-api, by NODE_PATH) and ausearch(8) where
+ * they are installed, the last over events of its own form; against pread(2) and memmem(3) alone,
+ * which is what this machine allows; what is asked by number against all of the log; one processor
+ * against all; and the memory that search takes for few and for many records. The log lies in the
+ * page cache: how fast the disk is does not show.
  * OUT names the folder of the command.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +35,14 @@ enum {
     THREADS_EXPORT,
     CEF,
     OCSF,
-    MEMORY
+    MEMORY,
+    MACHINE,
+    DUCKDB,
+    AUSEARCH
 };
 
 #define PAGE_CACHE "reading from a disk: the log is in the page cache"
-#define QUESTION_ROWS(question, key, what)                                                         \
+#define QUESTION_ROWS(question, key, what, rg)                                                     \
     [(question)*PEERS +                                                                            \
         JQ] = {.name = "read." key "-jq",                                                          \
                .goal = 0.2,                                                                        \
@@ -49,14 +55,14 @@ enum {
         [(question)*PEERS + GREP] = {.name = "read." key "-grep",                                  \
                                      .goal = BENCH_NO_GOAL,                                        \
                                      .first = "audit search for " what,                            \
-                                     .second = "grep -E of the text that a record has then",       \
+                                     .second = "grep -F of the text that a record has then",       \
                                      .unit = "ns",                                                 \
                                      .leaves_out =                                                 \
                                          PAGE_CACHE "; that grep also finds the text in "          \
                                                     "other members",                               \
                                      .full = true},                                                \
         [(question)*PEERS + RIPGREP] = {.name = "read." key "-rg",                                 \
-                                        .goal = BENCH_NO_GOAL,                                     \
+                                        .goal = (rg),                                              \
                                         .first = "audit search for " what,                         \
                                         .second = "ripgrep of the text that a record has then",    \
                                         .unit = "ns",                                              \
@@ -71,22 +77,22 @@ enum {
     }
 #define THREADS_ROW(key, what)                                                                     \
     {                                                                                              \
-        .name = "read.threads-" key, .goal = BENCH_NO_GOAL,                                        \
-        .first = "audit " what ", all processors", .second = "the same, one processor",            \
-        .unit = "ns", .leaves_out = PAGE_CACHE "; how many processors there are", .full = true     \
+        .name = "read.threads-" key, .goal = 1 / 1.8, .first = "audit " what ", all processors",   \
+        .second = "the same, one processor", .unit = "ns",                                         \
+        .leaves_out = PAGE_CACHE "; more processors than two", .full = true                        \
     }
 #define EXPORT_ROW(key)                                                                            \
     {                                                                                              \
-        .name = "read.export-" key, .goal = BENCH_NO_GOAL,                                         \
+        .name = "read.export-" key, .goal = 1.5,                                                   \
         .first = "audit export to " key ", one processor", .second = "the same to ecs",            \
         .unit = "ns", .leaves_out = PAGE_CACHE "; what takes the export", .full = true             \
     }
 
 static const struct bench_row read_rows[] = {
-    QUESTION_ROWS(CLASS, "class", "a class, 1 record in 1,000"),
-    QUESTION_ROWS(USER, "user", "a user, 1 record in 1,000"),
-    QUESTION_ROWS(REFUSALS, "refusals", "refusals, 1 record in 4"),
-    QUESTION_ROWS(TEXT, "text", "any text, in 10,000 records"),
+    QUESTION_ROWS(CLASS, "class", "a class, 1 record in 1,000", 2),
+    QUESTION_ROWS(USER, "user", "a user, 1 record in 1,000", 2),
+    QUESTION_ROWS(REFUSALS, "refusals", "refusals, 1 record in 4", BENCH_NO_GOAL),
+    QUESTION_ROWS(TEXT, "text", "any text, in 10,000 records", BENCH_NO_GOAL),
     [LAST] = PART_ROW("last", "search --last 10"),
     [SEQUENCE] = PART_ROW("sequence", "search --sequence"),
     [EXPLAIN] = PART_ROW("explain", "explain ID"),
@@ -103,10 +109,32 @@ static const struct bench_row read_rows[] = {
                 .leaves_out = "the page cache, which the kernel takes back",
                 .exact = true,
                 .full = true},
+    [MACHINE] = {.name = "read.class-memmem",
+                 .goal = BENCH_NO_GOAL,
+                 .first = "audit search for a class, one processor",
+                 .second = "pread(2) of the log, and memmem(3) of the text",
+                 .unit = "ns",
+                 .leaves_out = PAGE_CACHE "; memmem(3) looks at no line: a broken one is not "
+                                          "found, and the text in another member is",
+                 .full = true},
+    [DUCKDB] = {.name = "read.class-duckdb",
+                .goal = 1,
+                .first = "audit search for a class, 1 record in 1,000",
+                .second = "DuckDB's read_json_objects with the same filter",
+                .unit = "ns",
+                .leaves_out = PAGE_CACHE "; the start of node, some 0.1 s",
+                .full = true},
+    [AUSEARCH] = {.name = "read.user-ausearch",
+                  .goal = BENCH_NO_GOAL,
+                  .first = "audit search for a user in 50,000 records",
+                  .second = "ausearch for a user in 50,000 events of USER_CMD",
+                  .unit = "ns",
+                  .leaves_out = PAGE_CACHE "; that an event has 180 bytes and a record 1,300",
+                  .full = true},
 };
 
 static char folder[] = "/tmp/miguard-bench-read-XXXXXX", log_file[64], few_file[64], jq_file[64],
-            out_file[64];
+            events_file[64], out_file[64];
 
 struct outcome {
     bool there; /* the program exists */
@@ -245,6 +273,13 @@ struct question {
 static void measure_question(const struct question *question)
 {
     const struct bench_row *row = &read_rows[question->row];
+    cpu_set_t set;
+
+    if (question->alone[0] != question->alone[1] &&
+        (sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < 2)) {
+        bench_skip(row, "there is one processor");
+        return;
+    }
 
     for (int i = -1; i < bench_rounds(ROUNDS) && bench_wants(row); i++) { /* -1 warms up */
         const double first = ours(question->words, question->alone[0]);
@@ -295,7 +330,7 @@ static void read_less(void)
  */
 
 struct search_question {
-    char *path, *option, *value, *filter, *pattern;
+    char *path, *option, *value, *filter, *pattern, *fixed;
 };
 
 /* A round of the row; false when the program is not installed. */
@@ -323,7 +358,8 @@ static void compare_with(int question, int peer, const struct search_question *a
 {
     const struct bench_row *row = &read_rows[question * PEERS + peer];
     char *jq[] = {"jq", "-c", asked->filter, asked->path, NULL};
-    char *grep[] = {"grep", "-E", asked->pattern, asked->path, NULL};
+    char *grep[] = {"grep", asked->path == few_file ? "-Fi" : "-F", asked->fixed, asked->path,
+                    NULL};
     char *rg[] = {"rg", "--no-config", "-N", asked->pattern, asked->path, NULL};
     char **const words[PEERS] = {jq, grep, rg};
 
@@ -342,14 +378,15 @@ static void compare_all(void)
 {
     struct search_question questions[QUESTIONS] = {
         [CLASS] = {log_file, "--class", "MG_Needle", "select(.miguard.class==\"MG_Needle\")",
-                   "\"class\":\"MG_Needle\""},
+                   "\"class\":\"MG_Needle\"", "\"class\":\"MG_Needle\""},
         [USER] = {log_file, "--user", "54321",
                   "select(.user.id==\"54321\" or .process.user.id==\"54321\")",
-                  "\"user\":[{]\"id\":\"54321\""},
+                  "\"user\":[{]\"id\":\"54321\"", "\"user\":{\"id\":\"54321\""},
         [REFUSALS] = {log_file, "--decision", "deny", "select(.miguard.decision==\"deny\")",
-                      "\"decision\":\"deny\""},
+                      "\"decision\":\"deny\"", "\"decision\":\"deny\""},
         [TEXT] = {few_file, "--text", "mg_needle",
-                  "select(any(..|strings; test(\"mg_needle\"; \"i\")))", "[Mm][Gg]_[Nn][Ee]"},
+                  "select(any(..|strings; test(\"mg_needle\"; \"i\")))", "[Mm][Gg]_[Nn][Ee]",
+                  "mg_needle"},
     };
 
     for (int i = 0; i < QUESTIONS; i++) {
@@ -359,6 +396,93 @@ static void compare_all(void)
         compare_with(i, GREP, &questions[i]);
         compare_with(i, RIPGREP, &questions[i]);
     }
+}
+
+/* Nanoseconds for what a search cannot do without: the bytes, and one look at them. */
+static double read_and_find(const char *path, const char *text)
+{
+    enum { BLOCK = 256 * 1024 };
+    static char block[BLOCK];
+    const double start = nanoseconds();
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    size_t found = 0, length = strlen(text);
+    ssize_t got;
+
+    for (off_t at = 0; (got = pread(file, block, BLOCK, at)) > 0; at += got) {
+        const char *end = block + got;
+        for (const char *hit = block;
+             (hit = memmem(hit, (size_t)(end - hit), text, length)) != NULL; hit++) {
+            found++;
+        }
+    }
+    close(file);
+    if (found == 0) {
+        abort();
+    }
+    return nanoseconds() - start;
+}
+
+static void compare_machine(void)
+{
+    char *words[] = {"search", "--class", "MG_Needle", log_file, NULL};
+    const struct bench_row *row = &read_rows[MACHINE];
+
+    for (int i = -1; i < bench_rounds(ROUNDS) && bench_wants(row); i++) { /* -1 warms up */
+        const double own = ours(words, true);
+        const double machine = read_and_find(log_file, "\"class\":\"MG_Needle\"");
+        if (i >= 0) {
+            bench_pair(row, own, machine);
+        }
+    }
+}
+
+/* Prints the lines. 127, as for a program that is not there, without the module. */
+static char duckdb_script[] =
+    "let duck;"
+    "try { duck = require('@duckdb/node-api'); } catch { process.exit(127); }"
+    "(async () => {"
+    "  const instance = await duck.DuckDBInstance.create(':memory:');"
+    "  const connection = await instance.connect();"
+    "  const rows = await connection.runAndReadAll(`select j from read_json_objects("
+    "    '${process.argv[1]}', format = 'newline_delimited') t(j)"
+    "    where j->>'$.miguard.class' = 'MG_Needle'`);"
+    "  for (const row of rows.getRows()) console.log(row[0]);"
+    "})();";
+
+/* As many events as jq_file has records: user commands, which auditd writes for sudo. */
+static bool make_events(void)
+{
+    static const unsigned users[] = {0, 1, 33, 1000, 65534};
+    FILE *file = fopen(events_file, "we");
+
+    for (unsigned i = 1; file != NULL && i <= JQ_RECORDS; i++) {
+        fprintf(file,
+                "type=USER_CMD msg=audit(%lld.000:%u): pid=%u uid=%u auid=1000 ses=1 "
+                "msg='op=GetInstance class=MG_File exe=\"/usr/sbin/omiengine\" "
+                "hostname=host.example addr=? terminal=? res=failed'\n",
+                (long long)(GENERATE_START / 1000000000 + i), i, 1000 + i % 64,
+                i % 1000 == 0 ? 54321 : users[i % 5]);
+    }
+    return file != NULL && fclose(file) == 0;
+}
+
+static void compare_others(void)
+{
+    char *duckdb[] = {"node", "-e", duckdb_script, log_file, NULL};
+    char *ausearch[] = {"ausearch", "--input", events_file, "--uid", "54321", "--raw", NULL};
+    const struct search_question class = {
+        .path = log_file, .option = "--class", .value = "MG_Needle"};
+    const struct search_question user = {.path = jq_file, .option = "--user", .value = "54321"};
+    bool more = bench_wants(&read_rows[DUCKDB]);
+
+    for (int i = 0; i < bench_rounds(ROUNDS) && more; i++) {
+        more = compare_once(&read_rows[DUCKDB], &class, duckdb, true);
+    }
+    more = bench_wants(&read_rows[AUSEARCH]) && make_events();
+    for (int i = 0; i < bench_rounds(ROUNDS) && more; i++) {
+        more = compare_once(&read_rows[AUSEARCH], &user, ausearch, true);
+    }
+    unlink(events_file);
 }
 
 static void measure_memory(void)
@@ -383,12 +507,15 @@ static void run_read(void)
     snprintf(log_file, sizeof(log_file), "%s/log", folder);
     snprintf(few_file, sizeof(few_file), "%s/few", folder);
     snprintf(jq_file, sizeof(jq_file), "%s/jq", folder);
+    snprintf(events_file, sizeof(events_file), "%s/events", folder);
     snprintf(out_file, sizeof(out_file), "%s/out", folder);
     if (!audit_generate(few_file, &few) || !audit_generate(jq_file, &jq) ||
         !audit_generate(log_file, &all)) {
         abort();
     }
     compare_all();
+    compare_machine();
+    compare_others();
     read_less();
     measure_memory();
     unlink(out_file);
