@@ -226,50 +226,44 @@ static void text_json_escape(struct text *text, const char *value)
     }
 }
 
-/* The length of a name that needs no escape; 0 when it needs one. */
-static size_t plain_length(const char *name)
-{
-    size_t length = 0;
-
-    for (; name[length] != '\0'; length++) {
-        unsigned char c = (unsigned char)name[length];
-        if (c < ' ' || c > '~' || c == '"' || c == '\\') {
-            return 0;
-        }
-    }
-    return length;
-}
-
 /* The fast path: names come from the program, are nearly always plain, and make up much of each
- * record. */
-static void text_json_plain_name(struct text *text, const char *name, size_t length)
+ * record. False: it needs an escape, and nothing was appended. */
+static bool text_json_plain_name(struct text *text, const char *name)
 {
-    if (!text_reserve(text, length + 3)) {
-        return;
+    size_t length = strlen(name);
+    bool good = length > 0;
+
+    if (!text_reserve(text, length + 4)) {
+        return true; /* it has failed */
     }
     char *at = text->data + text->length;
+    *at = ',';
+    at += text->comma;
     *at++ = '"';
-    memcpy(at, name, length);
-    at += length;
-    *at++ = '"';
-    *at++ = ':';
-    *at = '\0';
-    text->length += length + 3;
+    for (size_t i = 0; i < length; i++) {
+        good &= plain[(unsigned char)name[i]];
+        at[i] = name[i];
+    }
+    memcpy(at + length, "\":", 3);
+    if (good) {
+        text->length = (size_t)(at + length + 2 - text->data);
+    } else {
+        text->data[text->length] = '\0';
+    }
+    return good;
 }
 
 static void text_json_name(struct text *text, const char *name)
 {
-    size_t length = name != NULL ? plain_length(name) : 0;
-
-    if (text->comma) {
-        text_append_bytes(text, ",", 1);
-    }
-    if (length > 0) {
-        text_json_plain_name(text, name, length);
-    } else if (name != NULL) {
-        text_append_bytes(text, "\"", 1);
-        text_json_escape(text, name);
-        text_append_bytes(text, "\":", 2);
+    if (name == NULL || !text_json_plain_name(text, name)) {
+        if (text->comma) {
+            text_append_bytes(text, ",", 1);
+        }
+        if (name != NULL) {
+            text_append_bytes(text, "\"", 1);
+            text_json_escape(text, name);
+            text_append_bytes(text, "\":", 2);
+        }
     }
     text->comma = true;
 }
@@ -345,6 +339,27 @@ static size_t show_one(struct text *text, const char *at, size_t left)
     return end[0] == '\0' ? 1 : escape_one(text, (const unsigned char *)end);
 }
 
+/* Behind the printable ASCII, eight bytes at a time. In `other` the high bit of a byte is set for
+ * one that is not printable; a carry may set it wrongly, but only behind one that is right. */
+static size_t skip_printable(const char *json, size_t at, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, json + at, sizeof(word));
+        uint64_t del = word ^ ones * 0x7F;
+        uint64_t other = ((word - ones * 0x20) | (del - ones) | word) & ones << 7;
+        if (other != 0) {
+            break;
+        }
+    }
+    while (at < length && (unsigned char)json[at] >= ' ' && (unsigned char)json[at] < 0x7F) {
+        at++;
+    }
+    return at;
+}
+
 void text_json_shown(struct text *text, const char *json, size_t length)
 {
     size_t start = 0, at = 0;
@@ -353,9 +368,9 @@ void text_json_shown(struct text *text, const char *json, size_t length)
         return;
     }
     while (at < length) {
-        if ((unsigned char)json[at] >= ' ' && (unsigned char)json[at] < 0x7F) {
-            at++;
-            continue;
+        at = skip_printable(json, at, length);
+        if (at == length) {
+            break;
         }
         text_append_bytes(text, json + start, at - start);
         at += show_one(text, json + at, length - at);

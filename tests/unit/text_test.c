@@ -397,12 +397,61 @@ START_TEST(nothing_is_shown_as_nothing)
 }
 END_TEST
 
+/* One that is not printable, at each place of a text: those before and behind are copied as they
+ * are. */
+START_TEST(shown_at_each_place)
+{
+    static const struct {
+        const char *bytes, *shown;
+    } rows[] = {{"\x01", "\\u0001"},        {"\x1f", "\\u001f"}, {"\x7f", "\\u007f"},
+                {"\xc3\xa4", "\xc3\xa4"},   {" ", " "},          {"~", "~"},
+                {"\xe2\x80\xae", "\\u202e"}};
+    char json[80], expected[80];
+
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        for (int before = 0; before < 20; before++) {
+            for (int behind = 0; behind < 20; behind++) {
+                struct text text = TEXT_EMPTY;
+                int length =
+                    snprintf(json, sizeof(json), "\"%.*s%s%.*s\"", before, " ~!z ~!z ~!z ~!z ~!z",
+                             rows[row].bytes, behind, "~ a{~ a{~ a{~ a{~ a{");
+                snprintf(expected, sizeof(expected), "\"%.*s%s%.*s\"", before,
+                         " ~!z ~!z ~!z ~!z ~!z", rows[row].shown, behind, "~ a{~ a{~ a{~ a{~ a{");
+                text_json_shown(&text, json, (size_t)length);
+                ck_assert_str_eq(text.data, expected);
+                text_release(&text);
+            }
+        }
+    }
+}
+END_TEST
+
+/* A name that needs an escape leaves nothing of the attempt without. */
+START_TEST(names_of_both_kinds)
+{
+    struct text text = TEXT_EMPTY;
+
+    text_json_open(&text, NULL, '{');
+    text_json_unsigned(&text, "plain", 1);
+    text_json_unsigned(&text, "a \"name\"\n", 2);
+    text_json_unsigned(&text, "", 3);
+    text_json_unsigned(&text, "\xc3\xa4", 4);
+    text_json_unsigned(&text, "plain", 5);
+    text_json_close(&text, '}');
+    ck_assert_str_eq(text.data, "{\"plain\":1,\"a \\\"name\\\"\\u000a\":2,\"\":3,\"\xc3\xa4\":4,"
+                                "\"plain\":5}");
+    text_release(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("text");
     TCase *json = tcase_create("json");
     tcase_set_timeout(json, 120);
     tcase_add_loop_test(json, escaper, 0, sizeof(escapes) / sizeof(escapes[0]));
+    tcase_add_test(json, shown_at_each_place);
+    tcase_add_test(json, names_of_both_kinds);
     tcase_add_test(json, random_bytes_come_out_as_valid_json);
     tcase_add_test(json, every_one_and_two_bytes);
     tcase_add_test(json, every_three_byte_character);
