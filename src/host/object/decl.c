@@ -159,17 +159,16 @@ const MI_MethodDecl *decl_method_find(const MI_ClassDecl *decl, const char *name
     return NULL;
 }
 
-bool decl_method_streams(const MI_MethodDecl *method)
+const MI_ParameterDecl *decl_stream_find(const MI_MethodDecl *method, const char *name)
 {
-    const MI_ClassDecl *decl = (const MI_ClassDecl *)(const void *)method;
-    MI_Uint32 count = decl_element_count(decl);
-
-    for (MI_Uint32 i = 0; i < count; i++) {
-        if (decl->properties[i] != NULL && decl_has_no_place(decl, decl->properties[i])) {
-            return true;
+    for (MI_Uint32 i = 0; i < method->numParameters; i++) {
+        const MI_ParameterDecl *parameter = method->parameters[i];
+        if (parameter != NULL && (parameter->flags & MI_FLAG_STREAM) != 0 &&
+            decl_name_equal(parameter->name, name)) {
+            return parameter;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* The depth ends a chain that leads back to itself. */

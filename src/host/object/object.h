@@ -102,9 +102,8 @@ const MI_ClassDecl *decl_class_find(const MI_SchemaDecl *schema, const char *nam
 /* The method called name of this class, or NULL; also for a decl that is itself a method's. */
 const MI_MethodDecl *decl_method_find(const MI_ClassDecl *decl, const char *name);
 
-/* Whether a parameter of a method that has no fault is streamed and has no place in the instance of
- * its parameters, so that the method cannot be served without streams. */
-bool decl_method_streams(const MI_MethodDecl *method);
+/* The streamed parameter called name of a method that has no fault, or NULL. */
+const MI_ParameterDecl *decl_stream_find(const MI_MethodDecl *method, const char *name);
 
 /* True when decl is the class called name or derives from it, at most DECL_MAX_DEPTH steps up. The
  * walk is by name, since each module has its own declaration of a common superclass. */

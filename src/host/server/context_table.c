@@ -318,19 +318,6 @@ static MI_Result get_locale(const MI_Context *address, MI_LocaleType type, MI_Ch
 
 /* ---- slots without a service -------------------------------------------------------------- */
 
-/* WriteStreamParameter: streamed outputs are not served; a provider then posts them with its
- * result. */
-static MI_Result write_stream_parameter(MI_Context *context, const MI_Char *name,
-                                        const MI_Value *value, MI_Type type, MI_Uint32 flags)
-{
-    ENTRY_UNCANCELLED;
-    (void)name;
-    (void)value;
-    (void)type;
-    (void)flags;
-    return is_alive(context) ? MI_RESULT_NOT_SUPPORTED : MI_RESULT_INVALID_PARAMETER;
-}
-
 /* The slot that version 2 of the API added at the end; it must be there for modules that were built
  * with it. */
 static MI_Result get_lifecycle_indication_context(const MI_Context *context,
@@ -379,7 +366,7 @@ const struct context_table context_ft = {
             .GetCustomOptionAt = get_custom_option_at,
             .WriteMessage = context_write_message,
             .WriteProgress = context_write_progress,
-            .WriteStreamParameter = write_stream_parameter,
+            .WriteStreamParameter = stream_write,
             .WriteCimError = context_write_cim_error,
             .PromptUser = context_prompt_user,
             .ShouldProcess = context_should_process,

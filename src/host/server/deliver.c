@@ -44,6 +44,10 @@ static void unwound(struct operation *const *unfinished)
         operation->question->state = EVENT_DONE;
         operation->question = NULL;
     }
+    if (operation->streamed != NULL) {
+        operation->streamed->state = EVENT_DONE;
+        operation->streamed = NULL;
+    }
     pthread_cond_broadcast(&operation->changed);
     pthread_mutex_unlock(&operation->lock);
 }
@@ -164,7 +168,14 @@ static void call_event(struct operation *operation, struct event *event)
     void *context = callbacks->callbackContext;
     MI_Result (*respond)(MI_Operation *, MI_OperationCallback_ResponseType) =
         event->answer_wanted ? deliver_answer : NULL;
+    bool manual = event->kind == EVENT_STREAM &&
+                  (operation->flags & MI_OPERATIONFLAGS_MANUAL_ACK_RESULTS) != 0;
+    MI_Result (*acknowledge)(MI_Operation *) = manual ? deliver_acknowledge : NULL;
 
+    if (manual) {
+        await_acknowledgement(operation); /* of the result before */
+        operation->ack_pending = true;
+    }
     struct operation *unfinished ON_LEAVING(unwound) = operation;
     begin(operation);
     switch (event->kind) {
@@ -177,6 +188,10 @@ static void call_event(struct operation *operation, struct event *event)
         break;
     case EVENT_ERROR:
         callbacks->writeError(&handle, context, event->error, respond);
+        break;
+    case EVENT_STREAM:
+        callbacks->streamedParameterResult(&handle, context, event->text[0], event->value_type,
+                                           event->value, acknowledge);
         break;
     case EVENT_PROMPT:
         callbacks->promptUser(&handle, context, event->text[0], (MI_PromptType)event->number,
@@ -198,6 +213,15 @@ static void deliver_event(struct operation *operation)
     }
     operation->event_count--;
     event->state = EVENT_DELIVERING;
+    if (event->kind == EVENT_STREAM) {
+        operation->streamed = event;
+        call_event(operation, event);
+        await_acknowledgement(operation); /* the value is valid until then */
+        operation->streamed = NULL;
+        event->state = EVENT_DONE;
+        pthread_cond_broadcast(&operation->changed);
+        return;
+    }
     if (!event->answer_wanted) {
         struct event *owned ON_LEAVING(free_event) = event;
         call_event(operation, owned);

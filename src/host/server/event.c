@@ -70,12 +70,14 @@ static void await_answer(struct operation *operation, struct event *event)
     }
 }
 
-/* The driver delivers at once; a question that it asks within a callback cannot be delivered, and
+/* A part of a stream is never dropped: its thread waits for it, so that there is one at a time.
+ * The driver delivers at once; a question that it asks within a callback cannot be delivered, and
  * await_answer() takes it back. */
 void event_post(struct operation *operation, struct event *event)
 {
     pthread_mutex_lock(&operation->lock);
-    if (over(operation) || operation->event_count >= MAX_WAITING) {
+    bool full = operation->event_count >= MAX_WAITING && event->kind != EVENT_STREAM;
+    if (over(operation) || full) {
         pthread_mutex_unlock(&operation->lock);
         if (event->owned) {
             event_free(event);

@@ -565,6 +565,17 @@ unsigned dispatch_depth(void);
 /* Sets the depth of this thread and returns the one before, to be restored. */
 unsigned dispatch_enter(unsigned depth);
 
+/* ---- streamed outputs (stream.c) --------------------------------------------------------- */
+
+/* WriteStreamParameter. NOT_SUPPORTED outside of a method, NO_SUCH_PROPERTY for a parameter that it
+ * does not declare as streamed, TYPE_MISMATCH, SERVER_LIMITS_EXCEEDED. */
+MI_Result stream_write(MI_Context *address, const MI_Char *name, const MI_Value *value,
+                       MI_Type type, MI_Uint32 flags);
+
+/* Adds what was streamed to the outputs that the provider posts. SERVER_LIMITS_EXCEEDED. */
+MI_Result stream_join(struct operation *operation, MI_Instance *outputs);
+void stream_free(struct operation *operation);
+
 /* ---- subscriptions (indication.c) -------------------------------------------------------- */
 
 /* Subscribes at the provider of the step, on the worker of the operation, which it ends where that
@@ -598,7 +609,7 @@ struct result {
     char *bookmark; /* of an indication; NULL without */
 };
 
-enum event_kind { EVENT_MESSAGE, EVENT_PROGRESS, EVENT_ERROR, EVENT_PROMPT };
+enum event_kind { EVENT_MESSAGE, EVENT_PROGRESS, EVENT_ERROR, EVENT_PROMPT, EVENT_STREAM };
 
 /* QUEUED in the operation's list; DELIVERING once the driver has taken it; DONE when the thread
  * that asked may go on. */
@@ -618,6 +629,8 @@ struct event {
     MI_Uint32 seconds;
     const char *text[3]; /* owned if the event is */
     MI_Instance *error;
+    const MI_Value *value; /* of a stream; borrowed from the thread that waits */
+    MI_Type value_type;
 };
 
 /* A request on its way. It ends in two halves: `finished` when the provider's side is over, and
@@ -677,11 +690,13 @@ struct operation {
     struct event *events, **events_end;
     MI_Uint32 event_count;
     struct event *question; /* that waits for its answer */
+    struct event *streamed; /* whose callback runs, or is not acknowledged */
     struct result *current; /* valid for the client that fetched it, until the next */
     /* MANUAL_ACK: the last result was delivered and not acknowledged; the next one waits for
      * that. */
     bool ack_pending;
-    MI_Result lost; /* why a post was dropped: then the operation must not report success */
+    struct stream *streams; /* what was streamed for a client without a callback for it */
+    MI_Result lost;         /* why a post was dropped: then the operation must not report success */
     /* No result is accepted any more; the three members below are the final ones. */
     bool finished;
     MI_Result result;

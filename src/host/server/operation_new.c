@@ -89,6 +89,7 @@ void operation_destroy(void *object)
         event_free(first);
     }
     result_free(operation->current);
+    stream_free(operation);
     base_free(operation->message);
     instance_delete(operation->details);
     if (operation->options.ft != NULL) {

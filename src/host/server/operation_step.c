@@ -216,7 +216,8 @@ MI_Result operation_post(struct operation *operation, struct context *context,
     struct request *request = &operation->request;
     struct result *item = NULL;
 
-    if (!instance_keys_complete(instance)) {
+    /* Outputs of a method have no keys, and streamed ones no place. */
+    if (request->kind != REQUEST_INVOKE && !instance_keys_complete(instance)) {
         return MI_RESULT_FAILED;
     }
     if ((request->match && !instance_keys_equal(instance, request->instance)) ||
@@ -225,6 +226,9 @@ MI_Result operation_post(struct operation *operation, struct context *context,
         return MI_RESULT_OK;
     }
     MI_Result made = result_new(request, instance, &item);
+    if (made == MI_RESULT_OK && request->kind == REQUEST_INVOKE) {
+        made = stream_join(operation, item->instance);
+    }
     MI_Result answer = MI_RESULT_OK;
     pthread_mutex_lock(&operation->lock);
     if (made == MI_RESULT_OK) {

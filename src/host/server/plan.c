@@ -220,9 +220,6 @@ static MI_Result plan_static_method(const struct plan_class *found,
     if ((method->flags & MI_FLAG_STATIC) == 0 && input->instance == NULL) {
         return MI_RESULT_INVALID_PARAMETER;
     }
-    if (decl_method_streams(method)) {
-        return MI_RESULT_NOT_SUPPORTED; /* before it acts: what it streams could not be delivered */
-    }
     request->method = method;
     /* Generated code reads its parameters without checking for NULL. */
     const MI_ClassDecl *layout = (const MI_ClassDecl *)(const void *)method;

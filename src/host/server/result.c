@@ -29,6 +29,14 @@ void result_free(struct result *result)
     base_free(result);
 }
 
+/* Whether a parameter of a method's declaration is one that is streamed. */
+static bool is_streamed(const MI_ClassDecl *decl, MI_Uint32 index)
+{
+    return decl != NULL && (decl->flags & MI_FLAG_METHOD) != 0 && index < decl->numProperties &&
+           (decl->properties[index]->flags & MI_FLAG_STREAM) != 0 &&
+           decl->properties[index]->offset == UINT32_MAX;
+}
+
 /* Copies output parameters and the return value, without pure inputs, into a dynamic instance named
  * after the method: its client must not depend on the module's declaration. */
 static MI_Result copy_output(const char *method, const MI_Instance *posted,
@@ -43,6 +51,9 @@ static MI_Result copy_output(const char *method, const MI_Instance *posted,
         MI_Uint32 flags = 0;
         MI_Value value;
         MI_Type type;
+        if (is_streamed(posted->classDecl, i)) {
+            continue; /* it has no place in the instance */
+        }
         result = instance_element_at(posted, i, &name, &value, &type, &flags);
         if (result != MI_RESULT_OK || ((flags & MI_FLAG_IN) != 0 && (flags & MI_FLAG_OUT) == 0)) {
             continue;
