@@ -44,7 +44,7 @@ struct parts {
     char *memory; /* NULL: count */
     size_t front, back;
     bool asks_time; /* some rule has when: */
-    bool in_except; /* of a rule's not: is taken */
+    bool in_except; /* where "*" must not look absent: of a rule's not, of defaults.permissive */
     bool invalid; /* a range ends before it begins: matching relies on what no loader gets wrong */
 };
 
@@ -328,6 +328,9 @@ static void fill(struct policy *policy, struct parts *parts, const struct policy
         }
     }
     policy->clients = take_clients(parts, &draft->settings);
+    parts->in_except = true; /* "*" must not look absent here, either */
+    policy->permissive = take_globs(parts, &draft->settings.permissive);
+    parts->in_except = false;
 }
 
 /* On failure policy_free() releases what is there. */

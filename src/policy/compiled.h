@@ -89,7 +89,8 @@ struct question {
 #define QUESTION_FACT(member, key) const char *member; /* "" for none */
     MATCH_FACT_MAP(QUESTION_FACT)
 #undef QUESTION_FACT
-    int64_t moment; /* seconds since 1970; nothing when CALL_UNREADABLE_TIME */
+    bool permissive; /* of the provider */
+    int64_t moment;  /* seconds since 1970; nothing when CALL_UNREADABLE_TIME */
     unsigned unreadable;
 };
 
@@ -298,6 +299,7 @@ struct policy {
     enum audit_keys_mode keys;
     char host[66];                /* of this machine, when it was compiled (uname(2)) */
     bool asks_time;               /* a rule has when: */
+    struct globs permissive;      /* providers whose refusals are let pass; count 0: of none */
     struct outcome same, differs; /* when no rule applies */
     uint32_t rule_count;
     const struct rule *rules;
@@ -307,9 +309,12 @@ struct policy {
     void *parts;              /* what the rules point to */
 };
 
-/* The verdict of the rule, or of the default for POLICY_NO_RULE. */
+/* Whether refusals of the provider are let pass. */
+bool policy_is_permissive(const struct policy *policy, const char *provider);
+
+/* The verdict of the rule, or of the default for POLICY_NO_RULE. permissive: of the provider. */
 struct policy_verdict policy_conclude(const struct policy *policy, enum operation operation,
-                                      miguard_components mismatch, uint32_t rule);
+                                      miguard_components mismatch, uint32_t rule, bool permissive);
 
 /* The first of the candidates that applies, or the strictest of those that may. observer may be
  * NULL. */

@@ -34,14 +34,14 @@ static bool asks_for_record(unsigned audit, enum operation operation, bool refus
 /* In permissive mode a refusal is let pass with would_deny, and recorded as a refusal. A session is
  * never revoked for what was let pass. */
 struct policy_verdict policy_conclude(const struct policy *policy, enum operation operation,
-                                      miguard_components mismatch, uint32_t rule)
+                                      miguard_components mismatch, uint32_t rule, bool permissive)
 {
     const struct outcome *outcome = rule != POLICY_NO_RULE ? &policy->rules[rule].outcome
                                     : mismatch != 0        ? &policy->differs
                                                            : &policy->same;
     bool refused = outcome->decision != POLICY_ALLOW;
     /* Permissive alone turns a refusal into a call that is let pass. */
-    bool denied = refused && !outcome->permissive;
+    bool denied = refused && !outcome->permissive && !permissive;
 
     return (struct policy_verdict){
         .decision = denied ? POLICY_DENY : POLICY_ALLOW,
@@ -74,8 +74,8 @@ static struct policy_verdict conclude_also(const struct policy *policy,
                                            const struct question *question, uint32_t rule,
                                            const struct policy_verdict *before)
 {
-    struct policy_verdict verdict =
-        policy_conclude(policy, question->operation, question->mismatch, rule);
+    struct policy_verdict verdict = policy_conclude(policy, question->operation, question->mismatch,
+                                                    rule, question->permissive);
 
     if (before != NULL) {
         verdict = stricter(before, &verdict);
@@ -165,7 +165,8 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
     struct question question = policy_question_of(policy, call);
 
     if (policy->rule_count == 0) {
-        return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
+        return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE,
+                               question.permissive);
     }
     struct rule_set candidates = policy->index->all;
     policy_index_by_call(policy->index, &question, &candidates);
@@ -183,7 +184,8 @@ struct policy_verdict policy_explain(const struct policy *policy, const struct p
     struct question question = policy_question_of(policy, call);
 
     if (policy->rule_count == 0) {
-        return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
+        return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE,
+                               question.permissive);
     }
     (void)policy_decide_classes(policy, call, &question, &policy->index->all, false);
     return policy_decide_among(policy, &question, &policy->index->all, observer, context);

@@ -168,6 +168,8 @@ struct draft_sink {
 struct draft_settings {
     enum draft_mode mode;
     struct policy_place mode_place;
+    struct draft_globs permissive; /* providers in mode permissive, whatever mode says */
+    struct policy_place permissive_place;
     enum draft_decision decision;
     struct policy_place decision_place;
     bool audit_failure_denies; /* on-audit-failure: deny | allow */

@@ -59,6 +59,12 @@ static unsigned unreadable_of(const struct policy_call *call, const char *action
     return unreadable;
 }
 
+bool policy_is_permissive(const struct policy *policy, const char *provider)
+{
+    return policy->permissive.count > 0 &&
+           policy_globs_match(&policy->permissive, provider, MATCH_FILE_NAME);
+}
+
 /* Without a used_as the user is who opened, as long as nothing differs. When something differs
  * nothing is known of the user. */
 struct question policy_question_of(const struct policy *policy, const struct policy_call *call)
@@ -79,6 +85,7 @@ struct question policy_question_of(const struct policy *policy, const struct pol
         .unreadable = unreadable_of(call, action),
     };
     question.action = action;
+    question.permissive = policy_is_permissive(policy, call->provider);
     if (question.host[0] == '\0') {
         question.host = policy->host;
     }

@@ -7,7 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/policy.h"
 #include "policy/schema.h"
+
+/* These three are shared with rules, tests and show.c. */
+const struct schema_word schema_decisions[] = {
+    {"allow", DRAFT_ALLOW}, {"deny", DRAFT_DENY}, {NULL, 0}};
+const struct schema_word schema_modes[] = {
+    {"enforce", DRAFT_ENFORCE}, {"permissive", DRAFT_PERMISSIVE}, {NULL, 0}};
+const struct schema_word schema_audits[] = {
+    {"deny", POLICY_AUDIT_DENY}, {"open", POLICY_AUDIT_OPEN}, {"use", POLICY_AUDIT_USE}, {NULL, 0}};
 
 /* For the message about an unknown one. */
 static const char *const component_names[] = {

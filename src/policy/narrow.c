@@ -31,6 +31,7 @@ struct policy_view {
     struct rule_set opened;    /* rules that hold for who opened the session, by which provider */
     struct rule_set unchanged; /* of those, the ones for a use under the same identity */
     uint32_t first[OPERATION_COUNT]; /* the rule that decides such a use, or VARIES */
+    bool permissive;                 /* of the provider */
     uint32_t allowed;                /* 1 << operation: allowed by that rule, and not recorded */
 };
 
@@ -88,7 +89,7 @@ static bool is_allowed(const struct policy_view *view, enum operation operation)
         return false;
     }
     const struct policy_verdict verdict =
-        policy_conclude(view->policy, operation, 0, view->first[operation]);
+        policy_conclude(view->policy, operation, 0, view->first[operation], view->permissive);
     return verdict.decision == POLICY_ALLOW && !verdict.recorded;
 }
 
@@ -105,6 +106,7 @@ enum miguard_status policy_narrow(const struct policy *policy,
         return MIGUARD_NO_MEMORY;
     }
     view->policy = policy_keep(policy);
+    view->permissive = session.permissive;
     narrow_rules(view, &session);
     for (unsigned i = 0; i < OPERATION_COUNT; i++) {
         struct rule_set candidates = view->unchanged;
@@ -150,7 +152,8 @@ __attribute__((noinline)) static struct policy_verdict decide_rest(const struct 
     bool unchanged = question.mismatch == 0 && question.used == question.opened;
 
     if (policy->rule_count == 0) {
-        return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE);
+        return policy_conclude(policy, question.operation, question.mismatch, POLICY_NO_RULE,
+                               question.permissive);
     }
     struct rule_set candidates = unchanged ? view->unchanged : view->opened;
     policy_index_by_call(policy->index, &question, &candidates);
@@ -176,5 +179,6 @@ struct policy_verdict policy_view_decide(const struct policy_view *view,
         view->first[call->operation] == VARIES) {
         return decide_rest(view, call);
     }
-    return policy_conclude(view->policy, call->operation, 0, view->first[call->operation]);
+    return policy_conclude(view->policy, call->operation, 0, view->first[call->operation],
+                           view->permissive);
 }

@@ -20,13 +20,25 @@ static void read_version(const struct reader *reader, const struct node *node, v
     }
 }
 
+/* Read before all else (schema_read()), wherever it stands in the file. */
+static void pass_lists(const struct reader *reader, const struct node *node, void *target)
+{
+    (void)reader, (void)node, (void)target;
+}
+
 /* In the order of miguard-policy(5), which messages about unknown keys have too. */
 static const struct schema_key policy_keys[] = {
-    {"version", true, read_version},         {"defaults", false, schema_read_defaults},
-    {"compare", false, schema_read_compare}, {"gate", false, schema_read_gate},
-    {"watch", false, schema_read_watch},     {"audit", false, schema_read_audit},
-    {"clients", false, schema_read_clients}, {"rules", false, schema_read_rules},
-    {"tests", false, schema_read_tests},     {NULL, false, NULL},
+    {"version", true, read_version},
+    {"defaults", false, schema_read_defaults},
+    {"compare", false, schema_read_compare},
+    {"gate", false, schema_read_gate},
+    {"watch", false, schema_read_watch},
+    {"audit", false, schema_read_audit},
+    {"clients", false, schema_read_clients},
+    {"lists", false, pass_lists},
+    {"rules", false, schema_read_rules},
+    {"tests", false, schema_read_tests},
+    {NULL, false, NULL},
 };
 
 /* Whether all rules of a file are seen, so that one that is not there is really missing. An unknown
@@ -63,6 +75,12 @@ void schema_read(struct load *load, const struct policy_source *source)
     const struct node *root = document_read(source, &load->temporary, load->errors);
     if (load->errors->errors != before || !shows_all_rules(root)) {
         load->incomplete = true;
+    }
+    for (const struct node *entry = root != NULL && root->kind == NODE_MAP ? root->first : NULL;
+         entry != NULL; entry = entry->next) {
+        if (strcmp(entry->key, "lists") == 0) {
+            schema_read_lists(&reader, entry);
+        }
     }
     if (root != NULL) {
         schema_read_map(&reader, root, "the policy", policy_keys, load);

@@ -39,6 +39,15 @@ struct rule_reference {
     const struct node *node;
 };
 
+/* A list of `lists:`, for "$name". Its nodes are of the file that has it. */
+struct named_list {
+    struct named_list *next;
+    const char *name;
+    struct policy_place place;
+    const struct node *first;
+    uint32_t count;
+};
+
 /* Lists of a hash table. */
 enum { KNOWN_NAME_LISTS = 64 };
 
@@ -59,6 +68,7 @@ struct load {
     struct known_name *names[KNOWN_NAME_LISTS];
     int64_t directory_end; /* when the directory is waited for no longer, as clock_now_ms() */
     struct rule_reference *references;
+    struct named_list *lists;
     bool incomplete; /* rules are missing: nothing can be said of references to them */
     bool rules_full, tests_full, clients_full; /* reported once each */
     bool failed;                               /* memory is out */
@@ -112,6 +122,9 @@ void schema_read_items(const struct reader *reader, const struct node *node, con
  * next of each is its `next`. 0 after an error, and for an empty list where it may be empty. */
 uint32_t schema_read_values(const struct reader *reader, const struct node *node, bool may_be_empty,
                             const struct node **ret_first);
+
+/* NULL when no file so far has it. */
+const struct named_list *schema_find_list(const struct load *load, const char *name);
 
 /* A text that is not empty; NULL after an error. what is the kind of thing it names. */
 const char *schema_read_text(const struct reader *reader, const struct node *node,
@@ -204,6 +217,7 @@ void schema_check_gate(struct load *load);
 void schema_read_watch(const struct reader *reader, const struct node *node, void *target);
 void schema_read_audit(const struct reader *reader, const struct node *node, void *target);
 void schema_read_clients(const struct reader *reader, const struct node *node, void *target);
+void schema_read_lists(const struct reader *reader, const struct node *node);
 void schema_read_rules(const struct reader *reader, const struct node *node, void *target);
 void schema_read_tests(const struct reader *reader, const struct node *node, void *target);
 

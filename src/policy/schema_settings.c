@@ -11,13 +11,6 @@
 #include "policy/policy.h"
 #include "policy/schema.h"
 
-/* These three are shared with rules, tests and show.c. */
-const struct schema_word schema_decisions[] = {
-    {"allow", DRAFT_ALLOW}, {"deny", DRAFT_DENY}, {NULL, 0}};
-const struct schema_word schema_modes[] = {
-    {"enforce", DRAFT_ENFORCE}, {"permissive", DRAFT_PERMISSIVE}, {NULL, 0}};
-const struct schema_word schema_audits[] = {
-    {"deny", POLICY_AUDIT_DENY}, {"open", POLICY_AUDIT_OPEN}, {"use", POLICY_AUDIT_USE}, {NULL, 0}};
 /* The only spelling of yes and no. YAML's others (on, True, yes) are not words of a policy: readers
  * of YAML differ in them. */
 static const struct schema_word truth_words[] = {{"true", true}, {"false", false}, {NULL, 0}};
@@ -88,11 +81,21 @@ static void read_default_audit(const struct reader *reader, const struct node *n
     schema_read_place(reader, node, &settings->audit_place);
 }
 
+/* To roll out the guard for one provider after the other. */
+static void read_permissive(const struct reader *reader, const struct node *node, void *target)
+{
+    struct draft_settings *settings = target;
+
+    settings->permissive = schema_read_providers(reader, node);
+    schema_read_place(reader, node, &settings->permissive_place);
+}
+
 /* Each key by itself may be replaced by a later file. */
 void schema_read_defaults(const struct reader *reader, const struct node *node, void *target)
 {
     static const struct schema_key keys[] = {
         {"mode", false, read_mode},
+        {"permissive", false, read_permissive},
         {"decision", false, read_decision},
         {"on-audit-failure", false, read_audit_failure},
         {"on-mismatch", false, read_on_mismatch},

@@ -267,25 +267,154 @@ void schema_read_items(const struct reader *reader, const struct node *node, con
     }
 }
 
+/* ---- "$name" --------------------------------------------------------------------------------- */
+
+/*
+ * The values of a list are copied with the place of its name, so that an error shows the line of
+ * the rule.
+ */
+
+/* NULL when no file so far has it. */
+const struct named_list *schema_find_list(const struct load *load, const char *name)
+{
+    const struct named_list *list = load->lists;
+
+    while (list != NULL && strcmp(list->name, name) != 0) {
+        list = list->next;
+    }
+    return list;
+}
+
+static void unknown_list(const struct reader *reader, const struct node *value)
+{
+    const char *candidates[DRAFT_MAX_VALUES + 1];
+    size_t count = 0;
+
+    for (const struct named_list *list = reader->load->lists;
+         list != NULL && count < DRAFT_MAX_VALUES; list = list->next) {
+        candidates[count++] = list->name;
+    }
+    candidates[count] = NULL;
+    const char *nearest = diagnostic_nearest(value->text + 1, candidates);
+    if (nearest != NULL) {
+        schema_value_error(reader, value, "unknown list \"%s\"; did you mean \"$%s\"?", value->text,
+                           nearest);
+    } else {
+        schema_value_error(reader, value,
+                           "unknown list \"%s\"; give it under lists: in this file or one that is "
+                           "read before, or write \"\\$\" for a dollar sign",
+                           value->text);
+    }
+}
+
+/* Whether a value names a list. */
+static bool names_list(const struct node *value)
+{
+    return value->kind == NODE_SCALAR && value->text[0] == '$';
+}
+
+/* A chain of values that grows at its end. */
+struct chain {
+    struct node *first, *last;
+    uint32_t count;
+};
+
+/* False out of memory, which the arena notes. */
+static bool append_copy(const struct reader *reader, struct chain *chain, const struct node *value,
+                        const struct node *place)
+{
+    struct node *copy = arena_take(&reader->load->temporary, 1, sizeof(*copy));
+
+    if (copy == NULL) {
+        return false;
+    }
+    *copy = *value;
+    copy->next = NULL;
+    copy->key = NULL;
+    copy->line = place->line;
+    copy->column = place->column;
+    if (chain->last != NULL) {
+        chain->last->next = copy;
+    } else {
+        chain->first = copy;
+    }
+    chain->last = copy;
+    chain->count++;
+    return true;
+}
+
+static bool append_list(const struct reader *reader, struct chain *chain, const struct node *value)
+{
+    const struct named_list *list = schema_find_list(reader->load, value->text + 1);
+
+    if (list == NULL) {
+        unknown_list(reader, value);
+        return false;
+    }
+    bool good = true;
+    for (const struct node *item = list->first; item != NULL && good; item = item->next) {
+        good = append_copy(reader, chain, item, value);
+    }
+    return good;
+}
+
+static bool expand_lists(const struct reader *reader, const struct node *list,
+                         const struct node **ret_first, uint32_t *ret_count)
+{
+    struct chain chain = {NULL, NULL, 0};
+    bool single = list->kind != NODE_LIST, good = true;
+
+    for (const struct node *value = single ? list : list->first; value != NULL;
+         value = single ? NULL : value->next) {
+        bool named = names_list(value);
+        good = (named ? append_list(reader, &chain, value)
+                      : append_copy(reader, &chain, value, value)) &&
+               good;
+    }
+    *ret_first = chain.first;
+    *ret_count = chain.count;
+    return good;
+}
+
+/* Of the list, or of the one value. */
+static bool any_names_list(const struct node *node)
+{
+    bool any = node->kind != NODE_LIST && names_list(node);
+
+    for (const struct node *value = node->kind == NODE_LIST ? node->first : NULL; value != NULL;
+         value = value->next) {
+        any = any || names_list(value);
+    }
+    return any;
+}
+
 /* A single value counts as a list of one. More than DRAFT_MAX_VALUES are refused as a whole. */
 uint32_t schema_read_values(const struct reader *reader, const struct node *node, bool may_be_empty,
                             const struct node **ret_first)
 {
+    uint32_t count = 1;
+
     *ret_first = node;
-    if (node->kind != NODE_LIST) {
-        return node->kind == NODE_BAD ? 0 : 1; /* the reader of one value reports what it is */
-    }
-    if (node->count == 0 && !may_be_empty) {
-        schema_value_error(reader, node, "\"%s\" is an empty list; fill it or leave it out",
-                           node->key);
-    }
-    if (node->count > DRAFT_MAX_VALUES) {
-        schema_value_error(reader, node, "\"%s\" lists %u values; at most %d are allowed",
-                           node->key, node->count, DRAFT_MAX_VALUES);
+    if (node->kind == NODE_BAD) {
         return 0;
     }
-    *ret_first = node->first;
-    return node->count;
+    if (node->kind == NODE_LIST) {
+        if (node->count == 0 && !may_be_empty) {
+            schema_value_error(reader, node, "\"%s\" is an empty list; fill it or leave it out",
+                               node->key);
+        }
+        *ret_first = node->first;
+        count = node->count;
+    }
+    if (any_names_list(node) && !expand_lists(reader, node, ret_first, &count)) {
+        return 0;
+    }
+    if (count > DRAFT_MAX_VALUES) {
+        schema_value_error(reader, node, "\"%s\" lists %u values; at most %d are allowed",
+                           node->key, count, DRAFT_MAX_VALUES);
+        return 0;
+    }
+    return count; /* the reader of one value reports what it is */
 }
 
 /* ---- scalars --------------------------------------------------------------------------------- */

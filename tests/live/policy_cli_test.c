@@ -117,6 +117,21 @@ static const struct {
                     "  - name: whenever that is\n"
                     "    given: {opened-as: {user: root}, operation: SessionClose, host: web1}\n"
                     "    expect: {decision: deny, rule: by-day}\n"},
+    {"roll-out.yaml", V "\ndefaults:\n  permissive: \"new*.so\"\n  on-mismatch: revoke\n\nrules:\n"
+                        "  - name: a\n"
+                        "    match: {operation: SessionClose}\n"
+                        "    decision: deny\n"},
+    {"lists/10-one.yaml",
+     V "rules:\n"
+       "  - {name: a, match: {user: [$staff, \"+9\"], class: $secret}, decision: deny}\n"
+       "lists:\n"
+       "  staff: [\"+1\", \"+2\"]\n"
+       "  secret: [\"S*\"]\n"},
+    {"lists/20-two.yaml", V "rules:\n"
+                            "  - {name: b, match: {user: $staff, not: {class: [$secret, B]}}, "
+                            "decision: deny}\n"},
+    {"lists-tidy.yaml", V "\nlists:\n  secret: [\"S*\"]\n\nrules:\n  - name: a\n"
+                          "    match: {class: $secret}\n    decision: deny\n"},
     {"old.yaml", V "defaults: {decision: deny}\nrules:\n"
                    "  - {name: one, match: {user: root}, decision: allow}\n"
                    "  - {name: two, match: {class: A}, decision: deny}\n"
@@ -204,8 +219,10 @@ static void write_files(void)
 {
     char path[256];
 
-    for (const char *name = "cd"; *name != '\0'; name++) {
-        snprintf(path, sizeof(path), "%s/%c", folder, *name);
+    static const char *const folders[] = {"c", "d", "lists"};
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, folders[i]);
         ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
     }
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -580,6 +597,40 @@ static const struct row rows[] = {
     {"policy show --json --policy $T/when.yaml", 0, "\"when\":\"{hours: ", NULL},
     {"policy who root --policy $T/when.yaml", 0, NULL, NULL},
     {"policy explain --record #1 --at 2026-03-02T06:00:00Z", 2, "", "not both"},
+
+/* one provider is rolled out */
+#define ROLL "policy explain --policy $T/roll-out.yaml --opened-as root --operation SessionClose "
+    {ROLL "--provider new1.so", 0, "deny, by rule a (", NULL},
+    {ROLL "--provider new1.so", 0, "let through all the same: mode is permissive", NULL},
+    {ROLL "--provider new1.so --mismatch groups", 0, "session was taken under another", NULL},
+    {ROLL "--provider old.so", 1, "deny, by rule a (", NULL},
+    {ROLL, 1, "deny, by rule a (", NULL},
+    {ROLL "--provider old.so --mismatch groups", 1, "the session is over", NULL},
+    {"policy show --policy $T/roll-out.yaml", 0, "\n  permissive: [new*.so] ", NULL},
+    {"policy show --json --policy $T/roll-out.yaml", 0, "\"permissive\":{\"value\":[\"new*.so\"]",
+     NULL},
+    {"policy fmt --check $T/roll-out.yaml", 0, "", ""},
+    {"policy diff $T/roll-out.yaml $T/not.yaml", 1, "~ defaults.permissive: new*.so -> (absent)\n",
+     ""},
+    {"policy who root --policy $T/roll-out.yaml", 0,
+     "what is denied to these providers is let pass (permissive): new*.so\n", NULL},
+    {"policy who root --json --policy $T/roll-out.yaml", 0, "\"permissive\":[\"new*.so\"]", NULL},
+
+    /* lists */
+    {"policy show --policy $T/lists", 0, "\n      user: [\"+1\", \"+2\", \"+9\"] ", NULL},
+    {"policy show --policy $T/lists", 0, "\n        class: [S*, B] ", NULL},
+    {"policy check $T/lists/20-two.yaml", 1, NULL, "unknown list \"$staff\"; give it under lists:"},
+    {"policy fmt --check $T/lists-tidy.yaml", 0, "", ""},
+    {"policy explain --policy $T/lists --opened-as +2 --group +1 --operation GetInstance --class x "
+     "--namespace x",
+     1, "deny, by rule b (", NULL},
+    {"policy explain --policy $T/lists --opened-as +9 --group +1 --operation GetInstance --class x "
+     "--namespace x",
+     0, "allow, by default", NULL},
+    {"policy explain --policy $T/lists --opened-as +9 --group +1 --operation GetInstance --class "
+     "sx "
+     "--namespace x",
+     1, "deny, by rule a (", NULL},
 
     /* not */
     {"policy explain --policy $T/not.yaml --opened-as +1 --group +1 --operation GetInstance "

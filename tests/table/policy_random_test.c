@@ -340,6 +340,9 @@ static struct expected said_by(const struct policy_draft *draft, const struct po
     };
     bool deny = differs || settings->decision == DRAFT_DENY;
     bool permissive = settings->mode == DRAFT_PERMISSIVE;
+    bool rolled_out =
+        settings->permissive.count > 0 &&
+        one_like(settings->permissive.items, settings->permissive.count, call->provider, false);
     unsigned audit = settings->audit;
 
     if (index != POLICY_NO_RULE) {
@@ -352,6 +355,7 @@ static struct expected said_by(const struct policy_draft *draft, const struct po
         expected.source = place_text(&rule->place);
         expected.reason = rule->reason;
     }
+    permissive = permissive || rolled_out;
     expected.denied = deny && !permissive;
     expected.would_deny = deny && permissive;
     if (deny) {
@@ -686,7 +690,9 @@ static struct policy_draft some_draft(void)
         .on_mismatch_place = some_place(),
         .audit = below(8),
         .compared = (miguard_components)below(1u << 18),
+        .permissive.count = one_in(4) ? 1 + below(2) : 0,
     };
+    draft.settings.permissive.items = some_globs(draft.settings.permissive.count, some_name);
     return draft;
 }
 

@@ -55,6 +55,7 @@ static const struct {
 struct inquiry {
     const struct policy_set *set;
     const json_t *rules; /* of policy_json() */
+    json_t *permissive;  /* providers in mode permissive, or NULL */
     const struct miguard_identity *user;
     json_t *own, *refused, *lent, *borrowed;
     bool anything; /* is allowed */
@@ -256,6 +257,11 @@ static void print_operations(const json_t *operations)
 
 static void print_inquiry(const struct inquiry *inquiry)
 {
+    if (inquiry->permissive != NULL) {
+        fputs("what is denied to these providers is let pass (permissive): ", stdout);
+        print_policy_value(inquiry->permissive);
+        puts("\n");
+    }
     for (size_t i = 0; i < json_array_size(inquiry->own); i++) {
         const json_t *group = json_array_get(inquiry->own, i);
         puts(i == 0 ? "in sessions of its own:" : "");
@@ -284,9 +290,10 @@ static int print_answer(const struct request *request, const struct inquiry *inq
         print_inquiry(inquiry);
         return status;
     }
-    json_t *json = json_pack("{s:b, s:O, s:O, s:O, s:O}", "anything", inquiry->anything, "own",
-                             inquiry->own, "refused", inquiry->refused, "lent", inquiry->lent,
-                             "borrowed", inquiry->borrowed);
+    json_t *json =
+        json_pack("{s:b, s:O?, s:O, s:O, s:O, s:O}", "anything", inquiry->anything, "permissive",
+                  inquiry->permissive, "own", inquiry->own, "refused", inquiry->refused, "lent",
+                  inquiry->lent, "borrowed", inquiry->borrowed);
     bool printed = json != NULL && print_json(stdout, json);
     json_decref(json);
     return printed ? status : complain(CLI_UNABLE, "out of memory");
@@ -358,13 +365,16 @@ static int inquire(const struct request *request, const struct policy_set *set,
         json_decref(policy);
         return complain(CLI_UNABLE, "out of memory");
     }
-    struct inquiry inquiry = {.set = set,
-                              .rules = json_object_get(policy, "rules"),
-                              .user = &question.opened_as,
-                              .own = json_array(),
-                              .refused = json_array(),
-                              .lent = json_array(),
-                              .borrowed = json_array()};
+    struct inquiry inquiry = {
+        .set = set,
+        .rules = json_object_get(policy, "rules"),
+        .permissive = json_object_get(
+            json_object_get(json_object_get(policy, "defaults"), "permissive"), "value"),
+        .user = &question.opened_as,
+        .own = json_array(),
+        .refused = json_array(),
+        .lent = json_array(),
+        .borrowed = json_array()};
     find_own(&inquiry);
     find_shared(&inquiry, KNOWN_LENT, inquiry.lent);
     find_shared(&inquiry, KNOWN_BORROWED, inquiry.borrowed);

@@ -34,8 +34,10 @@ static const struct {
     /* Keys that are missing here stand last in their map, in the order of the file: nothing is
      * dropped. The reader of policies refuses unknown keys, not this file. */
 } orders[] = {
-    {"", {"version", "defaults", "compare", "gate", "watch", "audit", "clients", "rules", "tests"}},
-    {"defaults", {"mode", "decision", "on-audit-failure", "on-mismatch", "audit"}},
+    {"",
+     {"version", "defaults", "compare", "gate", "watch", "audit", "clients", "lists", "rules",
+      "tests"}},
+    {"defaults", {"mode", "permissive", "decision", "on-audit-failure", "on-mismatch", "audit"}},
     {"gate", {"scope", "action", "report", "io-uring"}},
     {"audit", {"repeat-window", "keys", "sinks"}},
     {"file", {"path", "rotate", "rotate-every", "keep", "sync", "chain", "group", "on-failure"}},
@@ -555,12 +557,12 @@ static bool same_sinks(const struct draft_settings *a, const struct draft_settin
 /* Every setting of the file outside of rules and tests. */
 static bool same_settings(const struct draft_settings *a, const struct draft_settings *b)
 {
-    return a->mode == b->mode && a->decision == b->decision &&
-           a->audit_failure_denies == b->audit_failure_denies && a->on_mismatch == b->on_mismatch &&
-           a->audit == b->audit && a->compared == b->compared && a->watch == b->watch &&
-           a->gate.scope == b->gate.scope && a->gate.action == b->gate.action &&
-           a->gate.report == b->gate.report && a->gate.deny_io_uring == b->gate.deny_io_uring &&
-           same_sinks(a, b);
+    return a->mode == b->mode && same_globs(&a->permissive, &b->permissive) &&
+           a->decision == b->decision && a->audit_failure_denies == b->audit_failure_denies &&
+           a->on_mismatch == b->on_mismatch && a->audit == b->audit && a->compared == b->compared &&
+           a->watch == b->watch && a->gate.scope == b->gate.scope &&
+           a->gate.action == b->gate.action && a->gate.report == b->gate.report &&
+           a->gate.deny_io_uring == b->gate.deny_io_uring && same_sinks(a, b);
 }
 
 bool format_same(const struct policy_draft *a, const struct policy_draft *b)

@@ -646,6 +646,12 @@ void show_yaml(const struct policy_draft *draft, struct text *text)
 
     text_append(text, "version: 1\ndefaults:\n");
     yaml_word(text, "  mode", mode_word(settings->mode), &settings->mode_place);
+    if (settings->permissive.count > 0) {
+        size_t start = text->length;
+        text_append(text, "  permissive: ");
+        yaml_patterns(text, &settings->permissive);
+        end_line(text, start, &settings->permissive_place);
+    }
     yaml_word(text, "  decision", decision_word(settings->decision), &settings->decision_place);
     yaml_word(text, "  on-audit-failure", settings->audit_failure_denies ? "deny" : "allow",
               &settings->audit_failure_place);
@@ -872,6 +878,12 @@ static void json_settings(const struct draft_settings *settings, struct text *te
 {
     text_json_open(text, "defaults", '{');
     json_setting(text, "mode", mode_word(settings->mode), &settings->mode_place);
+    if (settings->permissive.count > 0) {
+        text_json_open(text, "permissive", '{');
+        json_globs(text, "value", &settings->permissive);
+        json_place(text, &settings->permissive_place);
+        text_json_close(text, '}');
+    }
     json_setting(text, "decision", decision_word(settings->decision), &settings->decision_place);
     json_setting(text, "on-audit-failure", settings->audit_failure_denies ? "deny" : "allow",
                  &settings->audit_failure_place);
