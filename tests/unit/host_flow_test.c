@@ -38,14 +38,6 @@ static void await_flag(atomic_bool *flag)
     ck_assert(atomic_load(flag));
 }
 
-static void await_no_operation(void)
-{
-    for (int i = 0; i < 60000 && operation_in_use() > 0; i++) {
-        nap(1);
-    }
-    ck_assert_uint_eq(operation_in_use(), 0);
-}
-
 static unsigned scaled(unsigned full)
 {
     return getenv("QUICK") != NULL ? full / 20 : full;
@@ -261,7 +253,7 @@ START_TEST(test_slow_client)
     ck_assert_uint_le(atomic_load(&most_ahead), AHEAD);
     MI_Operation_Close(&operation);
     await_flag(&provider_left);
-    await_no_operation();
+    ck_assert(no_operation_left());
     ck_assert_uint_eq(atomic_load(&late_calls), 0);
     stop_host();
 }
@@ -301,7 +293,7 @@ START_TEST(test_posts_for_ever)
     if (flows[row].way == ASYNC) {
         await_final(); /* with what the provider posted in the end */
     }
-    await_no_operation();
+    ck_assert(no_operation_left());
     stop_host();
 }
 END_TEST
@@ -376,7 +368,7 @@ START_TEST(test_flat_memory)
     ck_assert_int_le(resident_kib() - early, 16 * 1024);
 #endif
     MI_Operation_Close(&operation);
-    await_no_operation();
+    ck_assert(no_operation_left());
     stop_host();
 }
 END_TEST
@@ -422,7 +414,7 @@ START_TEST(test_larger_than_window)
     MI_Session_EnumerateInstances(&session, MI_OPERATIONFLAGS_POLYMORPHISM_SHALLOW, NULL, SPACE,
                                   "T_Widget", MI_FALSE, NULL, &operation);
     ck_assert_int_eq(drain(&operation, ids, sizeof(ids)), MI_RESULT_OK);
-    await_no_operation();
+    ck_assert(no_operation_left());
     free(large);
     stop_host();
 }
@@ -445,7 +437,7 @@ START_TEST(test_result_bytes)
     ck_assert_int_eq(atomic_load(&last_post), MI_RESULT_SERVER_LIMITS_EXCEEDED);
     ck_assert_uint_le(atomic_load(&posted), MIGUARD_HOST_MAX_RESULT_BYTES / (1u << 20) + 1);
     ck_assert_int_eq(drain(&operation, ids, sizeof(ids)), MI_RESULT_SERVER_LIMITS_EXCEEDED);
-    await_no_operation();
+    ck_assert(no_operation_left());
     free(large);
     stop_host();
 }
@@ -582,7 +574,7 @@ START_TEST(test_never_returns)
     atomic_store(&go_on, true);
     await_flag(&provider_left);
     ck_assert(atomic_load(&saw_cancel));
-    await_no_operation();
+    ck_assert(no_operation_left());
     ck_assert_uint_eq(atomic_load(&finals), async);
     ck_assert_uint_eq(atomic_load(&late_calls), 0);
     stop_host();
@@ -609,7 +601,7 @@ START_TEST(test_close_race)
         start_with_timeout(false, &callbacks, &operation);
         await_final();
         ck_assert_int_eq(MI_Operation_Close(&operation), MI_RESULT_OK);
-        await_no_operation();
+        ck_assert(no_operation_left());
         ck_assert_uint_eq(atomic_load(&late_calls), 0);
     }
     stop_host();
@@ -701,7 +693,7 @@ START_TEST(test_nested_storm)
     }
     ck_assert_uint_eq(atomic_load(&wrong), 0);
     ck_assert_uint_eq(atomic_load(&deepest_reached), requests);
-    await_no_operation();
+    ck_assert(no_operation_left());
     ck_assert_uint_eq(miguard_host_provider_calls(host), (uint64_t)requests * LEVELS);
     stop_host();
 }

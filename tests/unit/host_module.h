@@ -740,4 +740,15 @@ static inline void nap(long milliseconds)
     nanosleep(&time, NULL);
 }
 
+uint32_t operation_in_use(void);
+
+/* The thread of an operation ends a moment after its client has got the last result. */
+static inline bool no_operation_left(void)
+{
+    for (int i = 0; i < 60000 && operation_in_use() > 0; i++) {
+        nap(1);
+    }
+    return operation_in_use() == 0;
+}
+
 #endif

@@ -328,7 +328,7 @@ START_TEST(test_input_sync)
         }
     }
     stop_host();
-    ck_assert_uint_eq(operation_in_use(), 0);
+    ck_assert(no_operation_left());
 }
 END_TEST
 
@@ -1416,7 +1416,7 @@ START_TEST(test_nested)
         nap(1);
     }
     ck_assert_uint_eq(session_in_use(), 1);
-    ck_assert_uint_eq(operation_in_use(), 0);
+    ck_assert(no_operation_left());
     stop_host();
 }
 END_TEST

@@ -303,7 +303,7 @@ START_TEST(test_request)
     ck_assert_uint_eq(miguard_host_provider_calls(host), requests[_i].calls);
     ck_assert_int_eq(MI_Session_Close(&session, NULL, NULL), MI_RESULT_OK);
     stop_host();
-    ck_assert_uint_eq(operation_in_use(), 0);
+    ck_assert(no_operation_left());
     ck_assert_uint_eq(session_in_use(), 0);
     ck_assert_uint_eq(context_in_use(), 0);
 }
@@ -743,7 +743,7 @@ START_TEST(test_threads)
     ck_assert_uint_eq(miguard_host_provider_calls(host), 8 * 50);
     stop_host();
     ck_assert_str_eq(strstr(trace, "widget-unload") == NULL ? "" : "loaded once", "loaded once");
-    ck_assert_uint_eq(operation_in_use(), 0);
+    ck_assert(no_operation_left());
 }
 END_TEST
 
