@@ -158,11 +158,13 @@ static void await_result(struct operation *operation)
     }
 }
 
-/* The current item, or NULL, in *ret_item, valid until the next call or Close. INVALID_PARAMETER
+/* A copy of the current item, or of none, in *ret_item; what it points to is valid until the next
+ * call or Close. It is read under the lock, because behind that the end of the session may take the
+ * operation from under a client that has not closed it. INVALID_PARAMETER
  * for a handle that is closed, of another kind, or delivers through a callback. The function
  * succeeds when the operation failed: its result is in outs. */
 static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const struct outs *outs,
-                       const struct result **ret_item)
+                       struct result *ret_item)
 {
     set_outs(outs, MI_FALSE, MI_RESULT_INVALID_PARAMETER, NULL, NULL);
     struct operation *operation = enter(handle);
@@ -180,7 +182,9 @@ static MI_Result fetch(MI_Operation *handle, enum operation_kind kind, const str
     await_result(operation);
     pinned = NULL; /* leave() unpins it */
     operation->current = operation_take(operation);
-    *ret_item = operation->current;
+    if (operation->current != NULL) {
+        *ret_item = *operation->current;
+    }
 
     bool over = operation->finished && operation->results == NULL;
     /* The last item and a success are returned together. A failure is returned by itself, so that a
@@ -202,7 +206,7 @@ static MI_Result get_instance(MI_Operation *handle, const MI_Instance **instance
 {
     ENTRY_UNCANCELLED;
     struct outs outs = {more, result, message, details};
-    const struct result *item = NULL;
+    struct result item = {0};
 
     if (instance == NULL) {
         set_outs(&outs, MI_FALSE, MI_RESULT_INVALID_PARAMETER, NULL, NULL);
@@ -210,7 +214,7 @@ static MI_Result get_instance(MI_Operation *handle, const MI_Instance **instance
     }
     *instance = NULL;
     MI_Result answer = fetch(handle, OPERATION_INSTANCE, &outs, &item);
-    *instance = item == NULL ? NULL : item->instance;
+    *instance = item.instance;
     return answer;
 }
 
@@ -222,7 +226,7 @@ static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instan
 {
     ENTRY_UNCANCELLED;
     struct outs outs = {more, result, message, details};
-    const struct result *item = NULL;
+    struct result item = {0};
 
     if (bookmark != NULL) {
         *bookmark = NULL;
@@ -236,9 +240,9 @@ static MI_Result get_indication(MI_Operation *handle, const MI_Instance **instan
     }
     *instance = NULL;
     MI_Result answer = fetch(handle, OPERATION_INDICATION, &outs, &item);
-    *instance = item == NULL ? NULL : item->instance;
-    if (bookmark != NULL && item != NULL) {
-        *bookmark = item->bookmark;
+    *instance = item.instance;
+    if (bookmark != NULL) {
+        *bookmark = item.bookmark;
     }
     return answer;
 }
@@ -249,7 +253,7 @@ static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI
 {
     ENTRY_UNCANCELLED;
     struct outs outs = {more, result, message, details};
-    const struct result *item = NULL;
+    struct result item = {0};
 
     if (class_item == NULL) {
         set_outs(&outs, MI_FALSE, MI_RESULT_INVALID_PARAMETER, NULL, NULL);
@@ -257,7 +261,7 @@ static MI_Result get_class(MI_Operation *handle, const MI_Class **class_item, MI
     }
     *class_item = NULL;
     MI_Result answer = fetch(handle, OPERATION_CLASS, &outs, &item);
-    *class_item = item == NULL ? NULL : item->class_item;
+    *class_item = item.class_item;
     return answer;
 }
 
