@@ -96,17 +96,35 @@ static void MI_CALL unload(void *, MI_Context *context)
     MI_Context_PostResult(context, MI_RESULT_OK);
 }
 
+/* A request for one object runs on the thread that makes it; one for many has a thread of its own,
+ * through which nothing unwinds. */
+static void get(MI_Session *session, const char *name, MI_OperationCallbacks *callbacks,
+                MI_Operation *operation)
+{
+    MI_ClassDecl decl;
+    MI_Instance key;
+
+    std::memset(&decl, 0, sizeof(decl));
+    std::memset(&key, 0, sizeof(key));
+    decl.flags = MI_FLAG_CLASS;
+    decl.name = name;
+    decl.size = sizeof(MI_Instance);
+    key.classDecl = &decl;
+    MI_Session_GetInstance(session, 0, nullptr, "s", &key, callbacks, operation);
+}
+
 /* The inner class writes a message and asks, on the thread of who uses the session. */
-static void inner(MI_Context *context)
+static void inner(MI_Context *context, const MI_Instance *found)
 {
     MI_Boolean go_on = MI_FALSE;
     MI_Context_WriteMessage(context, 0, "m");
     MI_Context_PromptUser(context, "?", MI_PROMPTTYPE_CRITICAL, &go_on);
     throw_at(METHOD);
+    MI_Context_PostInstance(context, found);
     MI_Context_PostResult(context, MI_RESULT_OK);
 }
 
-static void use(MI_Context *context)
+static void use(MI_Context *context, const MI_Instance *found)
 {
     MI_OperationCallbacks callbacks = MI_OPERATIONCALLBACKS_NULL;
     MI_Operation operation = MI_OPERATION_NULL;
@@ -129,8 +147,7 @@ static void use(MI_Context *context)
             const MI_Instance *instance = nullptr;
             MI_Boolean more = MI_TRUE;
             MI_Result result = MI_RESULT_OK;
-            MI_Session_EnumerateInstances(&inner_session, 0, nullptr, "s", "Inner", MI_FALSE,
-                                          &callbacks, &operation);
+            get(&inner_session, "Inner", &callbacks, &operation);
             if (where == NOWHERE) {
                 MI_Operation_GetInstance(&operation, &instance, &more, &result, nullptr, nullptr);
                 check(result == MI_RESULT_OK, "nowhere", "the request inside");
@@ -144,18 +161,19 @@ static void use(MI_Context *context)
     int state = -1;
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     MI_Operation_Close(&operation);
+    MI_Context_PostInstance(context, found);
     MI_Context_PostResult(context, MI_RESULT_OK);
 }
 
-static void MI_CALL enumerate(void *, MI_Context *context, const MI_Char *, const MI_Char *name,
-                              const MI_PropertySet *, MI_Boolean, const MI_Filter *)
+static void MI_CALL get_instance(void *, MI_Context *context, const MI_Char *, const MI_Char *name,
+                                 const MI_Instance *key, const MI_PropertySet *)
 {
     if (std::strcmp(name, "Inner") == 0) {
-        inner(context);
+        inner(context, key);
     } else if (std::strcmp(name, "Thrower") == 0) {
         throw 77;
     } else {
-        use(context);
+        use(context, key);
     }
 }
 
@@ -165,7 +183,7 @@ static MI_Module *MI_CALL provider_main(MI_Server *server)
     static MI_Module module;
     provider.Load = load;
     provider.Unload = unload;
-    provider.EnumerateInstances = enumerate;
+    provider.GetInstance = get_instance;
     module.version = MI_VERSION;
     module.charSize = sizeof(MI_Char);
     module.dynamicProviderFT = &provider;
@@ -181,8 +199,7 @@ static MI_Result ask(MI_Session *client, const char *name)
     MI_Boolean more = MI_TRUE;
     MI_Result result = MI_RESULT_OK;
 
-    MI_Session_EnumerateInstances(client, 0, nullptr, "s", name, MI_FALSE, nullptr,
-                                  &operation);
+    get(client, name, nullptr, &operation);
     MI_Operation_GetInstance(&operation, &instance, &more, &result, nullptr, nullptr);
     MI_Operation_Close(&operation);
     return result;
@@ -194,8 +211,7 @@ static void through_a_request(MI_Session *client)
     int caught = 0;
 
     try {
-        MI_Session_EnumerateInstances(client, 0, nullptr, "s", "Thrower", MI_FALSE, nullptr,
-                                      &operation);
+        get(client, "Thrower", nullptr, &operation);
     } catch (int thrown) {
         caught = thrown;
     }

@@ -83,7 +83,8 @@ static void write_policy(bool with_gate)
     if (with_gate) {
         fprintf(file, "gate: { scope: %s, action: %s, report: %s }\n",
                 row->scope == MIGUARD_GATE_PROCESS ? "process" : "thread",
-                row->action == MIGUARD_GATE_KILL ? "kill" : "errno", row->report ? "yes" : "no");
+                row->action == MIGUARD_GATE_KILL ? "kill" : "errno",
+                row->report ? "true" : "false");
     }
     NEED(fchmod(fileno(file), 0644) == 0 && fclose(file) == 0);
 }

@@ -67,7 +67,7 @@ static size_t fill_packed(struct buffer *buffer, struct unpack_file *file, size_
 
     while (length < size && got > 0) {
         got = unpack_file_read(file, buffer->bytes + length, size - length);
-        buffer->no_memory |= got < 0 && errno == ENOMEM;
+        buffer->no_memory |= file->end == UNPACK_NO_MEMORY; /* also behind what came out */
         length += got > 0 ? (size_t)got : 0;
     }
     return length;
