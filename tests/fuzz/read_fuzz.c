@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tools/review/read.h"
+#include "tools/review/unpack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -69,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     struct outcome whole = read_log(path, NULL, UINT64_MAX, &end, &marked);
-    if (size < 2 || data[0] != 0x1F || data[1] != 0x8B) {
+    if (unpack_kind((const char *)data, size) == UNPACK_PLAIN) {
         for (size_t i = 0; i < size; i++) {
             lines += data[i] == '\n' || i + 1 == size;
         }
