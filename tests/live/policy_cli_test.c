@@ -670,7 +670,8 @@ static const struct row rows[] = {
     {"policy who --policy $T/who.yaml +1 --group +1", 0,
      "\nrefused:\n  GetInstance, ModifyInstance, ", NULL},
     {"policy who --policy $T/who.yaml +1 --group +1", 0,
-     "\nin sessions of its own that another identity uses:\n"
+     "\n"
+     "in sessions of its own that another identity uses:\n"
      "    allow if as-user: root; mismatch: ruid, ",
      NULL},
     {"policy who --policy $T/who.yaml +1 --group +77", 0,

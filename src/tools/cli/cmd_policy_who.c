@@ -273,11 +273,13 @@ static void print_inquiry(const struct inquiry *inquiry)
         print_operations(inquiry->refused);
     }
     if (json_array_size(inquiry->lent) > 0) {
-        puts("\nin sessions of its own that another identity uses:");
+        puts("\n"
+             "in sessions of its own that another identity uses:");
         print_entries(inquiry->lent);
     }
     if (json_array_size(inquiry->borrowed) > 0) {
-        puts("\nin sessions that another identity opened:");
+        puts("\n"
+             "in sessions that another identity opened:");
         print_entries(inquiry->borrowed);
     }
 }
