@@ -4,9 +4,10 @@
  *
  * Each value is compared at once and then dropped. A difference is final, even if it is torn:
  * refusing is always safe. A match could be torn by glibc's setxid broadcast from another thread,
- * or by a signal handler of this thread that calls the same functions. Both change ids and groups,
- * so these are read again at the end. A change after the last read remains possible; no check can
- * exclude it (miguard-provider(7), "What the guard cannot see").
+ * or by a signal handler of this thread that calls the same functions. Both are delivered signals
+ * and change ids and groups, so these are read again at the end unless certainly no signal was
+ * delivered (uninterrupted.h). A change after the last read remains possible; no check can exclude
+ * it (miguard-provider(7), "What the guard cannot see").
  */
 #include <linux/capability.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "identity/identity.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
+#include "identity/uninterrupted.h"
 
 _Static_assert(COMPONENTS_READ_BY_HAND == 16, "capture and check read 8 ids, the groups, 5 sets of "
                                               "capabilities, the namespace and the label");
@@ -287,6 +289,7 @@ miguard_components identity_check_gated(const struct miguard_identity *bound,
         return finish(&check, ret_unreadable);
     }
     check.differing = check.compared & ~bound->known;
+    uninterrupted_begin();
     check_uids(&check);
     check_gids(&check);
     check_fs_ids(&check);
@@ -296,7 +299,8 @@ miguard_components identity_check_gated(const struct miguard_identity *bound,
     check_user_namespace(&check);
     check_bounding(&check);
     check_label(&check);
-    if (check.differing == 0 && !is_whole(gate, count)) {
+    const bool uninterrupted = uninterrupted_end();
+    if (check.differing == 0 && !uninterrupted && !is_whole(gate, count)) {
         check_uids(&check);
         check_gids(&check);
         check_groups(&check);

@@ -21,6 +21,7 @@
 #include "gate/gate.h"
 #include "identity/identity.h"
 #include "miguard.h"
+#include "support/always_interrupted.h"
 #include "support/failing_alloc.h"
 #include "support/raw.h"
 #include "support/real_kernel.h"

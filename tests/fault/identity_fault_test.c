@@ -24,6 +24,7 @@
 #include "identity/identity.h"
 #include "identity/read.h"
 #include "identity/witness.h"
+#include "support/always_interrupted.h"
 #include "support/real_kernel.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof((table)[0])))

@@ -19,6 +19,7 @@
 
 #include "gateway/gateway.h"
 #include "identity/kernel.h"
+#include "support/always_interrupted.h"
 #include "support/failing_alloc.h"
 #include "support/fronts.h"
 #include "support/log.h"

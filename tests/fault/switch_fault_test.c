@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "support/always_interrupted.h"
 #include "support/real_kernel.h"
 #include "switch/switch.h"
 

@@ -66,6 +66,7 @@ for probe in src/probes/*.c; do
     clocklock) word=pthread_mutex_clocklock ;;
     getdents64) word=getdents64 ;;
     single_threaded) word=__libc_single_threaded ;;
+    rseq) word=__rseq_offset ;;
     strerrordesc) word=strerrordesc_np ;;
     *) word=$name ;;
     esac

@@ -66,6 +66,29 @@ void raw_on_thread(void (*function)(void *data), void *data)
     }
 }
 
+static __thread void (*in_handler)(void);
+
+static void handle(int signal)
+{
+    (void)signal;
+    in_handler();
+}
+
+void raw_in_handler(void (*function)(void))
+{
+    /* The mask stays as it is, so that the function sees that of what it came into. */
+    const struct sigaction ours = {.sa_handler = handle, .sa_flags = SA_NODEFER};
+    struct sigaction before;
+    void (*const outer)(void) = in_handler;
+
+    in_handler = function;
+    if (sigaction(SIGSYS, &ours, &before) != 0 || raise(SIGSYS) != 0 ||
+        sigaction(SIGSYS, &before, NULL) != 0) {
+        abort();
+    }
+    in_handler = outer;
+}
+
 /* Of the coverage run-time, when there is one. */
 void __gcov_dump(void) __attribute__((weak));
 

@@ -35,6 +35,10 @@ bool raw_become(uid_t uid, gid_t gid);
 /* Runs function(data) on a new thread and waits for it. Aborts when no thread can be had. */
 void raw_on_thread(void (*function)(void *data), void *data);
 
+/* Calls function() in a handler of a signal that is delivered to this thread, as whatever comes in
+ * between two instructions is. The signal is SIGSYS, which the library never blocks. */
+void raw_in_handler(void (*function)(void));
+
 /* Ends a forked child, in place of _exit(2). */
 _Noreturn void raw_end_child(bool passed);
 

@@ -36,6 +36,7 @@
 #include "identity/bounding.h"
 #include "identity/identity.h"
 #include "miguard/gate.h"
+#include "support/always_interrupted.h"
 #include "support/raw.h"
 #include "support/real_kernel.h"
 

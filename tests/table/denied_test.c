@@ -44,6 +44,7 @@
 #include "identity/identity.h"
 #include "miguard.h"
 #include "miguard/gate.h"
+#include "support/always_interrupted.h"
 #include "support/real_kernel.h"
 #include "support/userns.h"
 #include "support/way_back.h"

@@ -26,6 +26,7 @@
 #include "identity/change.h"
 #include "identity/identity.h"
 #include "miguard.h"
+#include "support/always_interrupted.h"
 #include "support/raw.h"
 #include "support/real_kernel.h"
 

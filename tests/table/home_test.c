@@ -28,6 +28,7 @@
 #include "miguard/gate.h"
 #include "miguard/home.h"
 #include "miguard/switch.h"
+#include "support/always_interrupted.h"
 #include "support/log.h"
 #include "support/raw.h"
 #include "support/real_kernel.h"
