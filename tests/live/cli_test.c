@@ -175,6 +175,11 @@ static const struct row usage[] = {
     {"run --module $P/file.so get root/test MG_File --key Path=/", 2, "", "for invoke", false},
     {"run query root/test", 2, "", "the query is missing", false},
     {"run associators root/test", 2, "", "the class is missing", false},
+    {"run subscribe root/test", 2, "", "the query or class of indications is missing", false},
+    {"run --module $P/ticker.so subscribe root/test MG_Tick Number=1", 2, "", "takes no Number=1",
+     false},
+    {"run --module $P/ticker.so enumerate root/test MG_Source --count 1", 2, "",
+     "--count is for subscribe", false},
     {"run class root/test", 2, "", "the class is missing", false},
     {"run classes", 2, "", "the namespace is missing", false},
     {"run test-connection", 2, "", "the namespace is missing", false},
@@ -298,6 +303,7 @@ END_TEST
 #define FILE_RUN    "run --audit $T/audit.jsonl --module $P/file.so "
 #define ACCOUNT_RUN "run --audit $T/audit.jsonl --module $P/account.so "
 #define ORCHARD_RUN "run --audit $T/audit.jsonl --module $P/orchard.so "
+#define TICKER_RUN  "run --audit $T/audit.jsonl --module $P/ticker.so "
 #define ACT_RUN     "run --audit $T/audit.jsonl --module $P/file.so --module $P/impersonator.so "
 
 static const struct row requests[] = {
@@ -359,6 +365,19 @@ static const struct row requests[] = {
     {ORCHARD_RUN "associators root/test MG_Fruit", 1, "", "NO_SUCH_PROPERTY", false},
     {ORCHARD_RUN "references root/test MG_Tree Name=oak --result-class MG_Bears --role Tree", 0,
      "Since = 1920;", "", false},
+    {TICKER_RUN "subscribe root/test MG_Tick --count 3", 0, "};\ninstance of MG_Tick {\n", "",
+     false},
+    {TICKER_RUN "subscribe root/test SELECT\t*\tFROM\tMG_Tick\tWHERE\tNumber=5 --json --count 1", 0,
+     "{\"Number\":5}\n", "", false},
+    {TICKER_RUN "subscribe root/test MG_Tick --table --count 2", 0, "Number\n", "", false},
+    {TICKER_RUN "subscribe root/test MG_Tick --timeout 1", 0, "instance of MG_Tick", "", false},
+    {TICKER_RUN "subscribe root/test MG_Tick --timeout 1 --count 100000", 1, "instance of MG_Tick",
+     " of 100000 indications came\n", false},
+    {TICKER_RUN "--as nobody subscribe root/test MG_Tick --count 1", 0, "instance of MG_Tick", "",
+     true},
+    {TICKER_RUN "subscribe root/test MG_Tock --count 1", 1, "", "INVALID_CLASS (5)", false},
+    {TICKER_RUN "subscribe root/test MG_Source --count 1", 1, "", "INVALID_QUERY (15)", false},
+    {TICKER_RUN "get root/test MG_Source Name=x --timeout 1", 1, "", "FAILED (1)", false},
     {ACCOUNT_RUN "enumerate root/test MG_Principal", 0, "instance of MG_UserAccount {", "", false},
     {ACCOUNT_RUN "enumerate root/test MG_Principal", 0, "instance of MG_GroupAccount {", "", false},
     {ACCOUNT_RUN "enumerate root/test MG_UserAccount --json", 0, "{\"Name\":\"root\",\"Uid\":0", "",
@@ -623,6 +642,41 @@ START_TEST(json_input_of_objects)
 }
 END_TEST
 
+/* ---- run subscribe -------------------------------------------------------------------------- */
+
+/* A subscription ends well by either signal, with what came before it on stdout. The signal is sent
+ * once something has come, so that the command surely waits for it. */
+START_TEST(subscription_ends_by_signal)
+{
+    static char text[OUTPUT];
+    const int signal_sent = _i == 0 ? SIGINT : SIGTERM;
+    char command[256], out[64], err[64];
+    int status = 0;
+
+    expand(TICKER_RUN "subscribe root/test MG_Tick", command, sizeof(command));
+    snprintf(out, sizeof(out), "%s/out", folder);
+    snprintf(err, sizeof(err), "%s/err", folder);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        become_command(command, out, err);
+    }
+    text[0] = '\0';
+    for (int tries = 0; tries < 3000 && strstr(text, "};\n") == NULL; tries++) {
+        usleep(10000);
+        if (access(out, R_OK) == 0) {
+            read_text(out, text);
+        }
+    }
+    ck_assert_int_eq(kill(child, signal_sent), 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned)status);
+    ck_assert_ptr_nonnull(strstr(text, "instance of MG_Tick {\n    Number = "));
+    read_text(err, text);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
 /* ---- run --table ---------------------------------------------------------------------------- */
 
 /* A property without a value has no column; another class has a table of its own. */
@@ -699,6 +753,7 @@ static Suite *suite(void)
     tcase_add_test(others, json_lines);
     tcase_add_loop_test(others, json_input, 0, ROWS(inputs));
     tcase_add_test(others, json_input_of_objects);
+    tcase_add_loop_test(others, subscription_ends_by_signal, 0, 2);
     tcase_add_test(others, table_of_instances);
     tcase_add_test(others, table_of_many);
     tcase_add_test(others, private_log);

@@ -4,8 +4,8 @@
  *
  * make_request() goes through the steps in their order: configure() opens the log and loads the
  * policy, close_gate() closes the gate, serve() makes the host, load_all() its modules, ask_as()
- * becomes the user, and ask() makes the request and prints the answer. Each step returns an exit
- * status, and the first that is not CLI_YES ends it.
+ * becomes the user, and run_ask() makes the request and prints the answer. Each step returns an
+ * exit status, and the first that is not CLI_YES ends it.
  *
  * The command is a client of the library like any other program: it uses miguard_configure(),
  * miguard_host_...() and the inline functions of MI.h, and has no way past the guard. What it
@@ -15,14 +15,17 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/log_place.h"
 #include "tools/cli/policy_open.h"
-#include "tools/cli/run_input.h"
+#include "tools/cli/run_ask.h"
 #include "tools/cli/run_request.h"
-#include "tools/cli/run_table.h"
 #include "tools/cli/run_trace.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,7 +49,7 @@ static const struct option_row options[] = {
     LIST("--key", "KEY=VALUE", struct run_request, keys_given,
          "invoke: a key of the instance whose method it is; none for a static one"),
     TEXT("--language", "WQL|CQL", struct run_request, language,
-         "query: the language; without it WQL"),
+         "query, subscribe: the language; without it WQL"),
     TEXT("--association", "CLASS", struct run_request, association,
          "associators: only by this association class and those that derive from it"),
     TEXT("--result-class", "CLASS", struct run_request, result_class,
@@ -60,6 +63,8 @@ static const struct option_row options[] = {
          "to them"),
     NUMBER("--timeout", "SECONDS", struct run_request, timeout, 1, 864000,
            "end the operation after SECONDS", .noun = "number of seconds"),
+    NUMBER("--count", "N", struct run_request, count, 1, UINT64_MAX,
+           "subscribe: end after N indications; it is a failure when the time is over before"),
     LIST("--flag", "FLAG", struct run_request, flags_given,
          "an operation flag: no-rtti, basic-rtti, standard-rtti, full-rtti, localized-qualifiers, "
          "expensive-properties, polymorphism-shallow, polymorphism-deep-base-props-only, "
@@ -156,282 +161,39 @@ static int close_gate(const struct run_request *request)
     return complain_error(CLI_UNABLE, "the gate cannot be closed (see miguard doctor)", &error);
 }
 
-/* ---- the answer --------------------------------------------------------------------------- */
+/* ---- who asks ------------------------------------------------------------------------------- */
 
-/* CLI_YES, or CLI_UNABLE after a message. */
-static int print_instance(const struct run_request *request, const MI_Instance *instance,
-                          struct run_table *table)
+/* SIGINT and SIGTERM end a subscription in order, as a descriptor: no handler runs, and the
+ * provider is asked to stop. They are blocked from the start, before there is any other thread. */
+static bool end_signals(sigset_t *ret_set)
 {
-    if (table != NULL) {
-        return run_table_add(table, instance) ? CLI_YES : complain(CLI_UNABLE, "out of memory");
-    }
-    if (!request->json) {
-        render_mof(stdout, instance, false);
-        return CLI_YES;
-    }
-    json_t *json = render_json(instance);
-    bool printed = json != NULL && print_json(stdout, json);
-    json_decref(json);
-    return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
+    sigemptyset(ret_set);
+    return sigaddset(ret_set, SIGINT) == 0 && sigaddset(ret_set, SIGTERM) == 0;
 }
 
-/* The result, and below it what the provider or host says in its CIM_Error. message and details may
- * be NULL. Always CLI_NO. */
-static int print_failure(const struct run_request *request, MI_Result result, const char *message,
-                         const MI_Instance *details)
+static void block_end_signals(const struct run_request *request)
 {
-    if (!request->json) {
-        complain(CLI_NO, "%s (%d)%s%s", result_name(result), (int)result,
-                 message == NULL ? "" : ": ", message == NULL ? "" : message);
-        if (details != NULL) {
-            render_mof(stderr, details, true);
-        }
-        return CLI_NO;
-    }
-    char *text = message == NULL ? NULL : valid_utf8(message);
-    json_t *json =
-        json_pack("{s:i, s:s, s:s?, s:o?}", "result", (int)result, "name", result_name(result),
-                  "message", text, "details", details == NULL ? NULL : render_json(details));
-    if (json == NULL || !print_json(stderr, json)) {
-        complain(CLI_NO, "%s (%d)", result_name(result), (int)result);
-    }
-    json_decref(json);
-    free(text);
-    return CLI_NO;
-}
+    sigset_t set;
 
-/* Fetches until the last result. An instance is valid until the next call only, so it is printed at
- * once. An error of MI_Operation_GetInstance itself ends the loop and is reported like the
- * operation's result. CLI_NO for any result but OK. */
-static int print_rows(const struct run_request *request, MI_Operation *operation,
-                      struct run_table *table)
-{
-    const MI_Instance *instance, *details;
-    const MI_Char *message;
-    MI_Boolean more = MI_TRUE;
-    MI_Result result = MI_RESULT_OK;
-    int status = CLI_YES;
-
-    while (more && status == CLI_YES) {
-        instance = details = NULL;
-        message = NULL;
-        MI_Result returned =
-            MI_Operation_GetInstance(operation, &instance, &more, &result, &message, &details);
-        if (returned != MI_RESULT_OK) {
-            result = returned;
-            more = MI_FALSE;
-        }
-        if (instance != NULL) {
-            status = print_instance(request, instance, table);
-        }
-    }
-    run_table_end(table);
-    return status == CLI_YES && result != MI_RESULT_OK
-               ? print_failure(request, result, message, details)
-               : status;
-}
-
-static int print_results(const struct run_request *request, MI_Operation *operation)
-{
-    struct run_table *table = request->table ? run_table_new(stdout) : NULL;
-
-    if (request->table && table == NULL) {
-        return complain(CLI_UNABLE, "out of memory");
-    }
-    int status = print_rows(request, operation, table);
-    run_table_free(table);
-    return status;
-}
-
-/* list prints names, one a line, and its JSON is the same as that of classes. */
-static int print_class(const struct run_request *request, const MI_Class *item)
-{
-    const MI_Char *name = NULL;
-
-    if (request->json) {
-        json_t *json = render_class_json(item);
-        bool printed = json != NULL && print_json(stdout, json);
-        json_decref(json);
-        return printed ? CLI_YES : complain(CLI_UNABLE, "out of memory");
-    }
-    if (request->verb != RUN_LIST) {
-        render_class_mof(stdout, item);
-    } else if (MI_Class_GetClassName(item, &name) == MI_RESULT_OK) {
-        print_safe(stdout, name, false);
-        fputc('\n', stdout);
-    }
-    return CLI_YES;
-}
-
-/* As print_results(), for classes. */
-static int print_classes(const struct run_request *request, MI_Operation *operation)
-{
-    const MI_Class *item;
-    const MI_Instance *details;
-    const MI_Char *message;
-    MI_Boolean more = MI_TRUE;
-    MI_Result result = MI_RESULT_OK;
-    int status = CLI_YES;
-
-    while (more && status == CLI_YES) {
-        item = NULL;
-        details = NULL;
-        message = NULL;
-        MI_Result returned =
-            MI_Operation_GetClass(operation, &item, &more, &result, &message, &details);
-        if (returned != MI_RESULT_OK) {
-            result = returned;
-            more = MI_FALSE;
-        }
-        if (item != NULL) {
-            status = print_class(request, item);
-        }
-    }
-    return status == CLI_YES && result != MI_RESULT_OK
-               ? print_failure(request, result, message, details)
-               : status;
-}
-
-/* ---- the request -------------------------------------------------------------------------- */
-
-struct question {
-    const struct run_request *request;
-    MI_Session *session;
-    MI_OperationOptions *options; /* NULL: none */
-    MI_Instance *keys, *values;
-};
-
-/* The operations that look for something. */
-static void start_search(const struct question *question, MI_Operation *operation)
-{
-    const struct run_request *request = question->request;
-    MI_Session *session = question->session;
-    MI_OperationOptions *how = question->options;
-    MI_Instance *object = question->values;
-    const MI_Uint32 flags = request->flags;
-    const char *name_space = request->name_space;
-
-    switch (request->verb) {
-    case RUN_QUERY:
-        MI_Session_QueryInstances(session, flags, how, name_space,
-                                  request->language == NULL ? MI_QUERY_DIALECT_WQL
-                                                            : request->language,
-                                  request->query, NULL, operation);
-        break;
-    case RUN_ASSOCIATORS:
-        MI_Session_AssociatorInstances(session, flags, how, name_space, object,
-                                       request->association, request->result_class, request->role,
-                                       request->result_role, MI_FALSE, NULL, operation);
-        break;
-    case RUN_REFERENCES:
-        MI_Session_ReferenceInstances(session, flags, how, name_space, object,
-                                      request->result_class, request->role, MI_FALSE, NULL,
-                                      operation);
-        break;
-    case RUN_CLASS:
-        MI_Session_GetClass(session, flags, how, name_space, request->class_name, NULL, operation);
-        break;
-    case RUN_CLASSES:
-    case RUN_LIST:
-        MI_Session_EnumerateClasses(session, flags, how, name_space, request->class_name,
-                                    request->verb == RUN_LIST, NULL, operation);
-        break;
-    default:
-        MI_Session_TestConnection(session, flags, NULL, operation);
-        break;
+    if (request->verb == RUN_SUBSCRIBE && end_signals(&set)) {
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
     }
 }
 
-/* Starts the operation of the verb, without callbacks. The session functions return
- * nothing: a refusal is the result of the operation, which print_results() fetches. */
-static void start(const struct question *question, MI_Operation *operation)
-{
-    const struct run_request *request = question->request;
-    MI_Session *session = question->session;
-    MI_OperationOptions *how = question->options;
-    MI_Instance *values = question->values;
-    const MI_Uint32 flags = request->flags;
-    const char *name_space = request->name_space;
-
-    switch (request->verb) {
-    case RUN_GET:
-        MI_Session_GetInstance(session, flags, how, name_space, values, NULL, operation);
-        break;
-    case RUN_ENUMERATE:
-        MI_Session_EnumerateInstances(session, flags, how, name_space, request->class_name,
-                                      MI_FALSE, NULL, operation);
-        break;
-    case RUN_CREATE:
-        MI_Session_CreateInstance(session, flags, how, name_space, values, NULL, operation);
-        break;
-    case RUN_MODIFY:
-        MI_Session_ModifyInstance(session, flags, how, name_space, values, NULL, operation);
-        break;
-    case RUN_DELETE:
-        MI_Session_DeleteInstance(session, flags, how, name_space, values, NULL, operation);
-        break;
-    case RUN_INVOKE:
-        MI_Session_Invoke(session, flags, how, name_space, request->class_name, request->method,
-                          question->keys, values, NULL, operation);
-        break;
-    default:
-        start_search(question, operation);
-        break;
-    }
-}
-
-/* What the request is made of. values is its instance, or for invoke the parameters; keys is the
- * instance whose method it is. All are made by the session's application. */
-static int prepare(struct question *question, json_t *object)
-{
-    const struct run_request *request = question->request;
-    const bool invoke = request->verb == RUN_INVOKE;
-    int status = CLI_YES;
-
-    if (object != NULL || request->values.count > 0 || (request->class_name != NULL && !invoke)) {
-        status = run_instance_new(question->session, invoke ? "Parameters" : request->class_name,
-                                  &request->values, object, &question->values);
-    }
-    if (status == CLI_YES && request->keys.count > 0) {
-        status = run_instance_new(question->session, request->class_name, &request->keys, NULL,
-                                  &question->keys);
-    }
-    if (status != CLI_YES) {
-        return status;
-    }
-    MI_Result result = run_options_new(question->session, request, question->options);
-    return result == MI_RESULT_OK
-               ? CLI_YES
-               : print_failure(request, result, "these options cannot be set", NULL);
-}
-
-/* The operation is closed on every way, as MI_Operation_Close demands. */
 static int ask(const struct run_request *request, MI_Session *session)
 {
-    MI_Operation operation = MI_OPERATION_NULL;
-    MI_OperationOptions how = MI_OPERATIONOPTIONS_NULL;
-    struct question question = {.request = request, .session = session, .options = &how};
-    json_t *object = NULL;
-    int status = request->input == NULL ? CLI_YES : run_input_read(request->input, &object);
+    sigset_t set;
 
-    if (status == CLI_YES) {
-        status = prepare(&question, object);
+    if (request->verb != RUN_SUBSCRIBE || !end_signals(&set)) {
+        return run_ask(request, session, NULL);
     }
-    if (status == CLI_YES) {
-        question.options = how.ft != NULL ? &how : NULL;
-        start(&question, &operation);
-        status = run_gives_classes(request->verb) ? print_classes(request, &operation)
-                                                  : print_results(request, &operation);
-        MI_Operation_Close(&operation);
+    struct run_until until = {{.fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN},
+                              request->timeout};
+    if (until.event.fd < 0) {
+        return complain(CLI_UNABLE, "signals cannot be waited for: %s", strerror(errno));
     }
-    json_decref(object);
-    MI_OperationOptions_Delete(&how);
-    if (question.keys != NULL) {
-        MI_Instance_Delete(question.keys);
-    }
-    if (question.values != NULL) {
-        MI_Instance_Delete(question.values);
-    }
+    int status = run_ask(request, session, &until);
+    close(until.event.fd);
     return status;
 }
 
@@ -561,8 +323,8 @@ static int serve(const struct run_request *request)
  * without a log. */
 static int make_request(const struct run_request *request)
 {
+    block_end_signals(request);
     int status = configure(request);
-
     if (status != CLI_YES) {
         return status;
     }
@@ -581,7 +343,7 @@ static int make_request(const struct run_request *request)
 /* The gate is set before parsing, since 0 is a word of --gate. */
 static int run_run(const struct command_line *line)
 {
-    struct run_request request = {.gate = RUN_GATE_BY_POLICY};
+    struct run_request request = {.gate = RUN_GATE_BY_POLICY, .out = stdout, .err = stderr};
     int status = CLI_YES;
 
     if (command_parse(line, &request, &status)) {
@@ -597,8 +359,9 @@ static int run_run(const struct command_line *line)
 COMMAND(miguard, run) = {
     .about = "Loads provider modules behind the guard, makes one request and prints the answer in "
              "MOF. OPERATION is get, enumerate, create, modify, delete, invoke (which needs "
-             "METHOD), query (with the QUERY in place of the class), associators, references, "
-             "class, classes and list (in full or the names only, of all classes or of those "
+             "METHOD), query (with the QUERY in place of the class), subscribe (with a query "
+             "or the class; prints indications until SIGINT), associators, references, class, "
+             "classes and list (in full or the names only, of all classes or of those "
              "below CLASS) or test-connection. KEY=VALUE is a key or property, for invoke a "
              "parameter; the value is "
              "converted to the type that the class declares. A KEY given more than once, or as "

@@ -109,14 +109,17 @@ MI_Result run_options_new(MI_Session *session, const struct run_request *request
                                  .minutes = (MI_Uint32)(request->timeout / 60 % 60),
                                  .seconds = (MI_Uint32)(request->timeout % 60)};
 
-    if (request->timeout == 0 && request->custom.count == 0) {
+    /* The time of a subscription is that of the command: it ends it, and that is no error. */
+    const bool timed = request->timeout != 0 && request->verb != RUN_SUBSCRIBE;
+
+    if (!timed && request->custom.count == 0) {
         return MI_RESULT_OK;
     }
     MI_Result result = MI_Session_GetApplication(session, &application);
     if (result == MI_RESULT_OK) {
         result = MI_Application_NewOperationOptions(&application, MI_FALSE, ret_options);
     }
-    if (result == MI_RESULT_OK && request->timeout != 0) {
+    if (result == MI_RESULT_OK && timed) {
         result = MI_OperationOptions_SetTimeout(ret_options, &timeout);
     }
     for (size_t i = 0; i < request->custom.count && result == MI_RESULT_OK; i++) {

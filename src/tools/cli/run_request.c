@@ -25,6 +25,7 @@ static const char *const verbs[] = {
     [RUN_CLASS] = "class",
     [RUN_CLASSES] = "classes",
     [RUN_LIST] = "list",
+    [RUN_SUBSCRIBE] = "subscribe",
     [RUN_TEST_CONNECTION] = "test-connection",
     NULL,
 };
@@ -40,6 +41,7 @@ void run_request_release(struct run_request *request)
     free(request->values.list);
     free(request->keys.list);
     free(request->custom.list);
+    free(request->made_query);
     memset(request, 0, sizeof(*request));
 }
 
@@ -166,7 +168,7 @@ static int missing(const struct command_line *line, const char *what)
 static bool takes_pairs(enum run_verb verb)
 {
     return verb != RUN_ENUMERATE && verb != RUN_QUERY && verb != RUN_CLASS && verb != RUN_CLASSES &&
-           verb != RUN_LIST && verb != RUN_TEST_CONNECTION;
+           verb != RUN_LIST && verb != RUN_SUBSCRIBE && verb != RUN_TEST_CONNECTION;
 }
 
 bool run_gives_classes(enum run_verb verb)
@@ -178,9 +180,13 @@ bool run_gives_classes(enum run_verb verb)
 static int check_filters(const struct command_line *line, const struct run_request *request)
 {
     bool associators = request->verb == RUN_ASSOCIATORS;
+    bool query = request->verb == RUN_QUERY || request->verb == RUN_SUBSCRIBE;
 
-    if (request->language != NULL && request->verb != RUN_QUERY) {
-        return wrong_usage(line, "--language is for query");
+    if (request->language != NULL && !query) {
+        return wrong_usage(line, "--language is for query and subscribe");
+    }
+    if (request->count != 0 && request->verb != RUN_SUBSCRIBE) {
+        return wrong_usage(line, "--count is for subscribe");
     }
     if ((request->association != NULL || request->result_role != NULL) && !associators) {
         return wrong_usage(line, "--association and --result-role are for associators");
@@ -241,17 +247,36 @@ static size_t needed(enum run_verb verb)
     return verb == RUN_CLASSES || verb == RUN_LIST || verb == RUN_TEST_CONNECTION ? 2 : 3;
 }
 
+/* A class by itself stands for all that its indications have. */
+static int take_subscription(struct run_request *request, const char *third)
+{
+    if (strpbrk(third, " \t\r\n") != NULL) {
+        request->query = third;
+        return CLI_YES;
+    }
+    if (asprintf(&request->made_query, "SELECT * FROM %s", third) < 0) {
+        request->made_query = NULL;
+        return complain(CLI_UNABLE, "out of memory");
+    }
+    request->query = request->made_query;
+    return CLI_YES;
+}
+
 /* The third operand is a class, or what a query asks. */
-static void take_third(struct run_request *request)
+static int take_third(struct run_request *request)
 {
     const struct word_list *operands = &request->operands;
     const char *third = operands->count > 2 ? operands->items[2] : NULL;
 
+    if (request->verb == RUN_SUBSCRIBE) {
+        return take_subscription(request, third);
+    }
     if (request->verb == RUN_QUERY) {
         request->query = third;
     } else if (request->verb != RUN_TEST_CONNECTION) {
         request->class_name = third;
     }
+    return CLI_YES;
 }
 
 /* The operation comes first, since it says how many operands follow: namespace, class, for invoke
@@ -269,11 +294,17 @@ int run_request_read(const struct command_line *line, struct run_request *reques
         return status;
     }
     if (operands->count < needed(request->verb)) {
-        bool query = request->verb == RUN_QUERY && operands->count == 2;
-        return missing(line, query ? "the query" : names[operands->count]);
+        bool third = operands->count == 2;
+        return missing(line, third && request->verb == RUN_QUERY ? "the query"
+                             : third && request->verb == RUN_SUBSCRIBE
+                                 ? "the query or class of indications"
+                                 : names[operands->count]);
     }
     request->name_space = operands->items[1];
-    take_third(request);
+    status = take_third(request);
+    if (status != CLI_YES) {
+        return status;
+    }
     if (request->verb == RUN_INVOKE) {
         if (operands->count < 4) {
             return missing(line, "the method");

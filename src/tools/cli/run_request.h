@@ -38,6 +38,7 @@ enum run_verb {
     RUN_CLASS,
     RUN_CLASSES,
     RUN_LIST,
+    RUN_SUBSCRIBE,
     RUN_TEST_CONNECTION,
 };
 
@@ -53,12 +54,15 @@ struct run_request {
     enum run_gate gate;
     bool json, table, trace;
     uint64_t timeout; /* seconds; 0: none */
+    uint64_t count;   /* of indications, after which a subscription ends; 0: none */
+    FILE *out, *err;  /* where the answer goes */
     MI_Uint32 flags;  /* MI_OPERATIONFLAGS_... */
     enum run_verb verb;
     /* query, associators and references: as the options say. */
     const char *language, *association, *result_class, *role, *result_role;
     /* class_name is NULL where the operation takes none. */
     const char *name_space, *class_name, *method, *query;
+    char *made_query;        /* NULL, or query, on the heap */
     struct run_pairs values; /* KEY=VALUE */
     struct run_pairs keys;   /* --key KEY=VALUE */
     struct run_pairs custom; /* --option NAME=VALUE */
