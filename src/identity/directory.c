@@ -4,9 +4,9 @@
  * target, records and the command.
  *
  * The way of a question: an entry point fills in a struct question, put_question() asks on this
- * thread or with ask_in_time() on another, ask() calls NSS, and accept_entry() or prove_groups()
- * decides whether the answer is one. A thread that does not answer in time keeps its own copy of
- * the question and frees it whenever it ends.
+ * thread or with ask_in_time() on the asker's, ask() calls NSS, and accept_entry() or
+ * prove_groups() decides whether the answer is one. The thread has its own copy of the question
+ * (struct asking); one that does not answer in time keeps it and frees it whenever it ends.
  */
 #include "identity/directory.h"
 
@@ -57,9 +57,6 @@ struct question {
     struct directory_entry entry;
     gid_t *groups;
     uint32_t group_count;
-    /* With a separate thread: */
-    _Atomic uint32_t answered; /* a futex */
-    _Atomic unsigned owners;   /* the last of them frees it */
 };
 
 /* The entry as getpwnam_r(3) or getgrnam_r(3) fills it in; its texts are in the caller's buffer. */
@@ -256,36 +253,62 @@ unsigned directory_threads(void)
     return count > 0 ? (unsigned)count : 0;
 }
 
-/* Gives up one share. The thread that asks and the thread that waits have one each, and either may
- * be the last. */
-static void question_release(struct question *question)
+/*
+ * Whose turn it is. The thread has the question while it is ASKED, the caller while it is ANSWERED.
+ * DISMISSED is final, and set by the caller alone: the thread then ends as soon as NSS returns, and
+ * keeps the question.
+ */
+enum turn { ASKED, ANSWERED, DISMISSED };
+
+/* A thread that asks, and its question; shared by that thread and the caller. */
+struct asking {
+    struct question question;
+    _Atomic uint32_t turn;   /* enum turn, and a futex: only one of the two waits at a time */
+    _Atomic unsigned owners; /* the last of them frees it */
+};
+
+static void wake_other(struct asking *asking)
 {
-    if (atomic_fetch_sub(&question->owners, 1) == 1) {
-        base_free(question->name);
-        base_free(question->groups);
-        directory_release(&question->entry);
-        base_free(question);
+    (void)syscall(SYS_futex, &asking->turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* The thread that asks and the caller have one share each, and either may be the last. */
+static void give_up_share(struct asking *asking)
+{
+    if (atomic_fetch_sub(&asking->owners, 1) == 1) {
+        base_free(asking->question.name);
+        base_free(asking->question.groups);
+        directory_release(&asking->question.entry);
+        base_free(asking);
     }
 }
 
-/* Answers first and then wakes: the waiting thread may be gone, and the futex is part of memory
- * that this thread still owns. */
+/* The caller may be gone when the thread wakes it: the futex is part of memory that the thread
+ * still owns. An interrupted or needless wait only repeats the loop. */
 static void *ask_in_thread(void *argument)
 {
     ENTRY_UNCANCELLED;
-    struct question *question = argument;
+    struct asking *asking = argument;
+    uint32_t turn = ASKED;
 
-    ask(question);
-    atomic_store(&question->answered, 1);
-    (void)syscall(SYS_futex, &question->answered, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    while (turn == ASKED) {
+        ask(&asking->question);
+        if (!atomic_compare_exchange_strong(&asking->turn, &turn, ANSWERED)) {
+            break;
+        }
+        wake_other(asking);
+        while ((turn = atomic_load(&asking->turn)) == ANSWERED) {
+            (void)syscall(SYS_futex, &asking->turn, FUTEX_WAIT_PRIVATE, ANSWERED, NULL, NULL, 0);
+        }
+    }
     atomic_fetch_sub(&behind, 1);
-    question_release(question);
+    give_up_share(asking);
     return NULL;
 }
 
 /* 0, or an errno. The thread has all signals but SIGSYS blocked (base/process.h), and is detached:
  * it may never end. */
-static int start_asking(struct question *question)
+static int start_asking(struct asking *asking)
 {
     pthread_attr_t attributes;
     pthread_t thread;
@@ -298,7 +321,7 @@ static int start_asking(struct question *question)
     if (error == 0) {
         (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
         (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        error = pthread_create(&thread, &attributes, ask_in_thread, question);
+        error = pthread_create(&thread, &attributes, ask_in_thread, asking);
         process_unmute(&before);
     }
     pthread_attr_destroy(&attributes);
@@ -307,17 +330,15 @@ static int start_asking(struct question *question)
 
 /* Waits until the answer is there or the time is over. A wake-up without a cause only repeats the
  * loop. */
-static bool is_answered(struct question *question, int wait)
+static bool is_answered(struct asking *asking, int64_t end)
 {
-    int64_t end = clock_now_ms() + wait;
-
-    while (atomic_load(&question->answered) == 0) {
+    while (atomic_load(&asking->turn) == ASKED) {
         int64_t left = end - clock_now_ms();
         if (left <= 0) {
             return false;
         }
         const struct timespec time = {left / 1000, left % 1000 * MILLION};
-        (void)syscall(SYS_futex, &question->answered, FUTEX_WAIT_PRIVATE, 0, &time, NULL, 0);
+        (void)syscall(SYS_futex, &asking->turn, FUTEX_WAIT_PRIVATE, ASKED, &time, NULL, 0);
     }
     return true;
 }
@@ -346,68 +367,129 @@ static void wait_until_single_threaded(void)
     }
 }
 
-/* Moves the answer in asked to question. */
+/* A copy of the question for the thread, which may have it longer than the caller. False when
+ * memory is out. */
+static bool copy_question(const struct question *question, struct question *copy)
+{
+    *copy = (struct question){.kind = question->kind, .id = question->id};
+    copy->name = base_copy_text(question->name);
+    return question->name == NULL || copy->name != NULL;
+}
+
+/* Moves the answer in asked to question; nothing is left in asked. */
 static void hand_over(struct question *question, struct question *asked)
 {
     question->result = asked->result;
     question->entry = asked->entry;
     question->groups = asked->groups;
     question->group_count = asked->group_count;
-    asked->entry.name = NULL;
-    asked->groups = NULL;
+    base_free(asked->name);
+    *asked = (struct question){.kind = asked->kind};
 }
 
-/* Asks on a separate thread. question itself stays with the caller, whose stack it is on; the
- * thread gets `apart`, a copy in memory. */
-static void ask_in_time(struct question *question, int wait)
+/* The first question, and the thread for it and those behind it. */
+static enum directory_result begin_asking(struct directory_asker *asker, struct question *question)
 {
-    struct question *apart = base_alloc(1, sizeof(*apart));
-    int error = 0;
+    struct asking *asking = base_alloc(1, sizeof(*asking));
+    int error = EAGAIN;
 
-    question->result = DIRECTORY_NO_MEMORY;
-    if (apart == NULL) {
-        return;
+    if (asking == NULL) {
+        return DIRECTORY_NO_MEMORY;
     }
-    apart->kind = question->kind;
-    apart->id = question->id;
-    apart->name = base_copy_text(question->name);
-    atomic_store(&apart->owners, 1);
-    if (question->name != NULL && apart->name == NULL) {
-        question_release(apart);
-        return;
+    atomic_store(&asking->owners, 1);
+    if (!copy_question(question, &asking->question)) {
+        give_up_share(asking);
+        return DIRECTORY_NO_MEMORY;
     }
-    if (!count_one_behind()) {
-        question_release(apart);
-        question->result = failed(question, EAGAIN);
-        return;
-    }
-    bool alone = is_single_threaded();
-    atomic_store(&apart->owners, 2);
-    error = start_asking(apart);
-    if (error != 0) {
-        atomic_fetch_sub(&behind, 1);
-        atomic_store(&apart->owners, 1);
-        question->result = failed(question, error);
-    } else if (is_answered(apart, wait)) {
-        hand_over(question, apart);
-        if (alone) {
-            wait_until_single_threaded();
+    if (count_one_behind()) {
+        asker->was_alone = is_single_threaded();
+        atomic_store(&asking->owners, 2);
+        error = start_asking(asking);
+        if (error == 0) {
+            asker->asking = asking;
+            return DIRECTORY_FOUND;
         }
+        atomic_fetch_sub(&behind, 1);
+        atomic_store(&asking->owners, 1);
+    }
+    give_up_share(asking);
+    return failed(question, error);
+}
+
+/* A further one. The thread waits, and the question is the caller's until the turn changes. */
+static enum directory_result go_on_asking(struct asking *asking, const struct question *question)
+{
+    struct question copy;
+
+    if (!copy_question(question, &copy)) {
+        return DIRECTORY_NO_MEMORY;
+    }
+    asking->question = copy;
+    atomic_store(&asking->turn, ASKED);
+    wake_other(asking);
+    return DIRECTORY_FOUND;
+}
+
+/* The thread ends, at once or when NSS returns. */
+static void dismiss(struct directory_asker *asker)
+{
+    atomic_store(&asker->asking->turn, DISMISSED);
+    wake_other(asker->asking);
+    give_up_share(asker->asking);
+    asker->asking = NULL;
+}
+
+/* Asks on the asker's thread. question itself stays with the caller, whose stack it is on. After a
+ * question that was late no other is asked: the time is one for all of them. */
+static void ask_in_time(struct directory_asker *asker, struct question *question)
+{
+    if (asker->late) {
+        question->result = failed(question, ETIMEDOUT);
+        return;
+    }
+    question->result = asker->asking == NULL ? begin_asking(asker, question)
+                                             : go_on_asking(asker->asking, question);
+    if (question->result != DIRECTORY_FOUND) {
+        return;
+    }
+    if (is_answered(asker->asking, asker->end)) {
+        hand_over(question, &asker->asking->question);
     } else {
+        asker->late = true;
+        dismiss(asker);
         question->result = failed(question, ETIMEDOUT);
     }
-    question_release(apart);
 }
 
 /* errno is kept: NSS modules leave anything in it. */
-static void put_question(struct question *question, int wait)
+static void put_question(struct directory_asker *asker, struct question *question)
 {
     int before = errno;
 
-    if (wait == DIRECTORY_FOREVER) {
+    if (asker->forever) {
         ask(question);
     } else {
-        ask_in_time(question, wait);
+        ask_in_time(asker, question);
+    }
+    errno = before;
+}
+
+void directory_begin(struct directory_asker *asker, int wait)
+{
+    *asker = (struct directory_asker){.forever = wait == DIRECTORY_FOREVER,
+                                      .end = clock_now_ms() + wait};
+}
+
+/* One that is late is not waited for. */
+void directory_end(struct directory_asker *asker)
+{
+    int before = errno;
+
+    if (asker->asking != NULL) {
+        dismiss(asker);
+        if (asker->was_alone) {
+            wait_until_single_threaded();
+        }
     }
     errno = before;
 }
@@ -423,10 +505,10 @@ void directory_release(struct directory_entry *entry)
 }
 
 /* The name in the question belongs to the caller and the one in the entry to *ret_entry. */
-static enum directory_result ask_for_entry(struct question *question, int wait,
+static enum directory_result ask_for_entry(struct directory_asker *asker, struct question *question,
                                            struct directory_entry *ret_entry)
 {
-    put_question(question, wait);
+    put_question(asker, question);
     if (question->result == DIRECTORY_FOUND) {
         *ret_entry = question->entry;
     } else if (question->result == DIRECTORY_FAILED) {
@@ -435,20 +517,42 @@ static enum directory_result ask_for_entry(struct question *question, int wait,
     return question->result;
 }
 
-enum directory_result directory_by_name(enum directory_kind kind, const char *name, int wait,
-                                        struct directory_entry *ret_entry)
+enum directory_result directory_ask_name(struct directory_asker *asker, enum directory_kind kind,
+                                         const char *name, struct directory_entry *ret_entry)
 {
     struct question question = {.kind = kind == DIRECTORY_USER ? USER_BY_NAME : GROUP_BY_NAME,
                                 .name = (char *)(uintptr_t)name};
-    return ask_for_entry(&question, wait, ret_entry);
+    return ask_for_entry(asker, &question, ret_entry);
+}
+
+enum directory_result directory_ask_id(struct directory_asker *asker, enum directory_kind kind,
+                                       uint32_t id, struct directory_entry *ret_entry)
+{
+    struct question question = {.kind = kind == DIRECTORY_USER ? USER_BY_ID : GROUP_BY_ID,
+                                .id = id};
+    return ask_for_entry(asker, &question, ret_entry);
+}
+
+enum directory_result directory_by_name(enum directory_kind kind, const char *name, int wait,
+                                        struct directory_entry *ret_entry)
+{
+    struct directory_asker asker;
+
+    directory_begin(&asker, wait);
+    enum directory_result result = directory_ask_name(&asker, kind, name, ret_entry);
+    directory_end(&asker);
+    return result;
 }
 
 enum directory_result directory_by_id(enum directory_kind kind, uint32_t id, int wait,
                                       struct directory_entry *ret_entry)
 {
-    struct question question = {.kind = kind == DIRECTORY_USER ? USER_BY_ID : GROUP_BY_ID,
-                                .id = id};
-    return ask_for_entry(&question, wait, ret_entry);
+    struct directory_asker asker;
+
+    directory_begin(&asker, wait);
+    enum directory_result result = directory_ask_id(&asker, kind, id, ret_entry);
+    directory_end(&asker);
+    return result;
 }
 
 /* The entry's memory is released here; only the name is kept. */
@@ -465,12 +569,13 @@ enum directory_result directory_name(enum directory_kind kind, uint32_t id, int 
     return result;
 }
 
-enum directory_result directory_groups(const struct directory_entry *user, int wait,
-                                       gid_t **ret_groups, uint32_t *ret_count, int *ret_error)
+enum directory_result directory_ask_groups(struct directory_asker *asker,
+                                           const struct directory_entry *user, gid_t **ret_groups,
+                                           uint32_t *ret_count, int *ret_error)
 {
     struct question question = {.kind = GROUPS_OF_USER, .name = user->name, .id = user->gid};
 
-    put_question(&question, wait);
+    put_question(asker, &question);
     if (question.result == DIRECTORY_FOUND) {
         *ret_groups = question.groups;
         *ret_count = question.group_count;
@@ -481,6 +586,18 @@ enum directory_result directory_groups(const struct directory_entry *user, int w
         *ret_error = question.entry.error;
     }
     return question.result;
+}
+
+enum directory_result directory_groups(const struct directory_entry *user, int wait,
+                                       gid_t **ret_groups, uint32_t *ret_count, int *ret_error)
+{
+    struct directory_asker asker;
+
+    directory_begin(&asker, wait);
+    enum directory_result result =
+        directory_ask_groups(&asker, user, ret_groups, ret_count, ret_error);
+    directory_end(&asker);
+    return result;
 }
 
 /* ---- names and ids ------------------------------------------------------------------------------
@@ -518,12 +635,23 @@ enum directory_text directory_read_text(const char *text, uint32_t *ret_id)
     return plus && kind == DIRECTORY_TEXT_DIGITS ? DIRECTORY_TEXT_ID : kind;
 }
 
-enum directory_result directory_check_digits(enum directory_kind kind, uint32_t id, int wait,
-                                             struct directory_entry *ret_entry)
+enum directory_result directory_ask_digits(struct directory_asker *asker, enum directory_kind kind,
+                                           uint32_t id, struct directory_entry *ret_entry)
 {
     char name[16];
 
     snprintf(name, sizeof(name), "%u", id);
-    enum directory_result result = directory_by_name(kind, name, wait, ret_entry);
+    enum directory_result result = directory_ask_name(asker, kind, name, ret_entry);
     return result == DIRECTORY_FOUND && ret_entry->id != id ? DIRECTORY_AMBIGUOUS : result;
+}
+
+enum directory_result directory_check_digits(enum directory_kind kind, uint32_t id, int wait,
+                                             struct directory_entry *ret_entry)
+{
+    struct directory_asker asker;
+
+    directory_begin(&asker, wait);
+    enum directory_result result = directory_ask_digits(&asker, kind, id, ret_entry);
+    directory_end(&asker);
+    return result;
 }

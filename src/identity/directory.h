@@ -51,6 +51,34 @@ struct directory_entry {
  */
 enum { DIRECTORY_FOREVER = -1 };
 
+/*
+ * Who has several questions: one thread asks them, and there is one time for all of them. The
+ * thread starts with the first question. After one that is not answered in time all others have
+ * the same result, and are not asked. An asker belongs to one thread; directory_end() must be
+ * called, and ends the thread.
+ */
+struct directory_asker {
+    bool forever;          /* no thread: DIRECTORY_FOREVER */
+    bool late;             /* a question was not answered in time */
+    bool was_alone;        /* the process had one thread when the asker's was started */
+    int64_t end;           /* of the time, as clock_now_ms() */
+    struct asking *asking; /* its thread, or NULL */
+};
+
+void directory_begin(struct directory_asker *asker, int wait);
+void directory_end(struct directory_asker *asker);
+
+/* As those without an asker below. */
+enum directory_result directory_ask_name(struct directory_asker *asker, enum directory_kind kind,
+                                         const char *name, struct directory_entry *ret_entry);
+enum directory_result directory_ask_id(struct directory_asker *asker, enum directory_kind kind,
+                                       uint32_t id, struct directory_entry *ret_entry);
+enum directory_result directory_ask_digits(struct directory_asker *asker, enum directory_kind kind,
+                                           uint32_t id, struct directory_entry *ret_entry);
+enum directory_result directory_ask_groups(struct directory_asker *asker,
+                                           const struct directory_entry *user, gid_t **ret_groups,
+                                           uint32_t *ret_count, int *ret_error);
+
 /* How many threads of this process are asking or left behind. */
 unsigned directory_threads(void);
 

@@ -5,13 +5,12 @@
  *
  * A text is an id, a range or a name, and which one it is never depends on the directory:
  * looks_like_number() decides by its characters. Names are looked up once in a load (find_answer),
- * within a time that all look-ups share (patience), because a load must end although a directory
- * does not answer.
+ * on one thread and within a time that all look-ups share (load.asker), because a load must end
+ * although a directory does not answer.
  */
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "policy/schema.h"
 
 /* ---- names, each looked up once -------------------------------------------------------------- */
@@ -30,14 +29,6 @@ uint32_t schema_hash(const char *name)
         hash = (hash ^ (unsigned char)*name) * 16777619u;
     }
     return hash;
-}
-
-/* What is left of the time that one load may wait for the directory. Milliseconds; 0 when it is
- * used up. */
-static int patience(struct load *load)
-{
-    int64_t left = load->directory_end - clock_now_ms();
-    return left > 0 ? (int)left : 0;
 }
 
 /* An answer as it is kept: its name in the load's memory. The entry itself is released. */
@@ -93,8 +84,8 @@ static const struct known_name *look_up(const struct reader *reader, const char 
         return known;
     }
     known->result = directory_read_text(name, &id) == DIRECTORY_TEXT_DIGITS
-                        ? directory_check_digits(kind, id, patience(load), &entry)
-                        : directory_by_name(kind, name, patience(load), &entry);
+                        ? directory_ask_digits(&load->asker, kind, id, &entry)
+                        : directory_ask_name(&load->asker, kind, name, &entry);
     keep_answer(load, known, &entry);
     return load->failed ? NULL : known;
 }
@@ -344,7 +335,7 @@ static bool read_user_of_id(const struct reader *reader, const struct node *node
         return false;
     }
     if (is_new) {
-        known->result = directory_by_id(DIRECTORY_USER, uid, patience(reader->load), &entry);
+        known->result = directory_ask_id(&reader->load->asker, DIRECTORY_USER, uid, &entry);
         keep_answer(reader->load, known, &entry);
     }
     if (reader->load->failed) {
@@ -405,7 +396,7 @@ static void ask_for_groups(struct load *load, const struct directory_entry *user
     gid_t *groups = NULL;
     uint32_t count = 0;
 
-    known->result = directory_groups(user, patience(load), &groups, &count, &known->entry.error);
+    known->result = directory_ask_groups(&load->asker, user, &groups, &count, &known->entry.error);
     if (known->result != DIRECTORY_FOUND) {
         return;
     }

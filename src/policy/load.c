@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "identity/trust.h"
 #include "policy/policy.h"
 #include "policy/schema.h"
@@ -114,7 +113,7 @@ static bool begin(struct loading *loading, enum draft_trust trust, struct diagno
     }
     loading->load.kept = &loading->storage->arena;
     (void)crypto_hash_sha256_init(&loading->hash);
-    loading->load.directory_end = clock_now_ms() + DIRECTORY_PATIENCE;
+    directory_begin(&loading->load.asker, DIRECTORY_PATIENCE);
     return true;
 }
 
@@ -182,6 +181,7 @@ static enum miguard_status end(struct loading *loading, struct policy_draft **re
     enum miguard_status status = MIGUARD_OK;
 
     schema_finish(load);
+    directory_end(&load->asker);
     fill_draft(loading);
     if (load->failed || load->temporary.failed || load->kept->failed || load->errors->failed) {
         load->errors->failed = true;

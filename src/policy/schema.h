@@ -66,7 +66,7 @@ struct load {
     const char *files[DRAFT_MAX_FILES];
     uint32_t file_count;
     struct known_name *names[KNOWN_NAME_LISTS];
-    int64_t directory_end; /* when the directory is waited for no longer, as clock_now_ms() */
+    struct directory_asker asker; /* of all questions of the load */
     struct rule_reference *references;
     struct named_list *lists;
     bool incomplete; /* rules are missing: nothing can be said of references to them */

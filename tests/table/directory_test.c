@@ -601,6 +601,7 @@ static int64_t now_ms(void)
 }
 
 static bool no_threads; /* pthread_create(3) fails */
+static _Atomic unsigned threads_started;
 
 /* In place of the C library's. */
 int pthread_create(pthread_t *ret_thread, const pthread_attr_t *attributes, void *(*run)(void *),
@@ -611,6 +612,7 @@ int pthread_create(pthread_t *ret_thread, const pthread_attr_t *attributes, void
     if (real == NULL) {
         *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
     }
+    atomic_fetch_add(&threads_started, 1);
     return no_threads ? EAGAIN : real(ret_thread, attributes, run, argument);
 }
 
@@ -758,6 +760,96 @@ static bool users_are_asked_once(void *unused)
         fprintf(stderr, "%u questions, %u again: %s\n", questions, count_repeated(&questions),
                 error.detail);
     }
+    return !wrong;
+}
+
+/* ---- thousands of numbers ------------------------------------------------------------------- */
+
+enum { RULES = 4, NUMBERS = 250 };
+
+/* Each number may be a name, so each is a question; then a user, and a group. */
+static enum miguard_status load_numbers(struct diagnostics *errors)
+{
+    static char policy[65536];
+    struct policy_draft *draft = NULL;
+    size_t end = (size_t)snprintf(policy, sizeof(policy), "version: 1\nrules:\n");
+
+    for (int i = 0; i < RULES * NUMBERS; i++) {
+        if (i % NUMBERS == 0) {
+            end += (size_t)snprintf(policy + end, sizeof(policy) - end,
+                                    "  - name: r%d\n    decision: deny\n"
+                                    "    match:\n      group: team\n      user:\n      - alice\n",
+                                    i);
+        }
+        end += (size_t)snprintf(policy + end, sizeof(policy) - end, "      - %d\n", 100000 + i);
+    }
+    const enum miguard_status status = draft_load_text("test", policy, end, &draft, errors);
+    if (status == MIGUARD_OK) {
+        MUST(draft->rule_count == RULES && draft->rules[0].match.users.count == NUMBERS + 1);
+        draft_free(draft);
+    }
+    return status;
+}
+
+static bool one_thread_asks_all(void *unused)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    (void)unused;
+
+    begin_counting();
+    atomic_store(&threads_started, 0);
+    MUST(load_numbers(&errors) == MIGUARD_OK && errors.count == 0);
+    MUST(atomic_load(&threads_started) == 1 && count_questions("") == RULES * NUMBERS + 2);
+    MUST(RAW_HIDDEN_THREAD || threads_now() == 1);
+    for (int i = 0; i < 1000 && directory_threads() > 0; i++) {
+        usleep(10000);
+    }
+    MUST(directory_threads() == 0);
+    if (wrong) {
+        fprintf(stderr, "%u threads, %u questions\n", atomic_load(&threads_started),
+                count_questions(""));
+    }
+    diagnostics_release(&errors);
+    return !wrong;
+}
+
+/* 5 seconds for all of them (miguard-policy(5)), and not one thread for each is left behind. */
+static bool numbers_of_the_silent(void *unused)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    const int64_t start = now_ms();
+    (void)unused;
+
+    behave(0, NSS_STATUS_SUCCESS, 1000000);
+    MUST(load_numbers(&errors) == MIGUARD_BAD_POLICY);
+    MUST(now_ms() - start >= 4900 && now_ms() - start < 30000);
+    MUST(errors.count > 0 && directory_threads() == 1);
+    for (size_t i = 0; i < errors.count; i++) {
+        if (strstr(errors.items[i].message, strerrordesc_np(ETIMEDOUT)) == NULL) {
+            fprintf(stderr, "%s\n", errors.items[i].message);
+            MUST(false);
+            break;
+        }
+    }
+    diagnostics_release(&errors);
+    return !wrong;
+}
+
+/* A slow one: what is answered in time is of use, and no policy comes out of half the answers. */
+static bool numbers_of_the_slow(void *unused)
+{
+    struct diagnostics errors = DIAGNOSTICS_EMPTY;
+    const int64_t start = now_ms();
+    (void)unused;
+
+    behave(0, NSS_STATUS_SUCCESS, 50);
+    MUST(load_numbers(&errors) == MIGUARD_BAD_POLICY);
+    MUST(now_ms() - start >= 4900 && now_ms() - start < 30000 && errors.count > 0);
+    for (int i = 0; i < 1000 && directory_threads() > 0; i++) {
+        usleep(10000); /* the late one ends with its answer */
+    }
+    MUST(directory_threads() == 0);
+    diagnostics_release(&errors);
     return !wrong;
 }
 
@@ -1186,6 +1278,9 @@ int main(void)
         check("the signals of the host", signals_stay_away, NULL);
     }
     check("a policy about the same users in thousands of tests", users_are_asked_once, NULL);
+    check("a policy of thousands of numbers", one_thread_asks_all, NULL);
+    check("the same, and a directory that never answers", numbers_of_the_silent, NULL);
+    check("the same, and a slow directory", numbers_of_the_slow, NULL);
     check("names in records, one thread", names_are_written, &one);
     check("names in records, two threads", names_are_written, &two);
     check("names that change, one thread", names_grow_old, &one);
