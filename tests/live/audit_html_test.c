@@ -254,14 +254,14 @@ static void check_dom(const struct counts *counts)
     free(errors);
 }
 
-static void check_picture(const char *name, const char *options)
+static void check_picture(const char *name, const char *options, const char *page)
 {
     char path[128], all[256];
     struct stat status;
 
     snprintf(path, sizeof(path), "%s/%s.png", folder, name);
-    snprintf(all, sizeof(all), "--screenshot=%s --window-size=1200,1600 %s", path, options);
-    check(browse(all, "page.html"), name);
+    snprintf(all, sizeof(all), "--screenshot=%s --window-size=%s", path, options);
+    check(browse(all, page), name);
     check(stat(path, &status) == 0 && status.st_size > 20000, "the picture shows something");
 }
 
@@ -295,6 +295,7 @@ static void check_narrow(void)
     check(dom != NULL && strstr(dom, "width 360.") != NULL,
           "at 360 pixels nothing stands out of the page");
     free(dom);
+    check_picture("narrow", "500,2100", "frame.html");
 }
 
 /* make demo's own log: real records of a real provider behind the real guard. */
@@ -317,8 +318,8 @@ static void check_page(const char *what, bool real)
 
     printf("%s: %lld records\n", what, (long long)counts.records);
     check_dom(&counts);
-    check_picture("light", "");
-    check_picture("dark", "--blink-settings=preferredColorScheme=0");
+    check_picture("light", "1400,1600", "page.html");
+    check_picture("dark", "1400,1600 --blink-settings=preferredColorScheme=0", "page.html");
     check_narrow();
 }
 

@@ -5,8 +5,8 @@
 # public function and subcommand has a page of its name. One line a check; `make check` runs it with OUT
 # and CC.
 #
-# With QUICKSTART=1 only the first, with what is installed on this machine: tests/package/deb_test.sh
-# runs it so in a new Debian.
+# With QUICKSTART=PAGE.gz only the first, with that page and what is installed on this machine: the tests
+# of tests/package run it so in a new Debian.
 set -u
 
 : "${OUT:=build}" "${CC:=gcc}" "${QUICKSTART:=}"
@@ -37,6 +37,10 @@ plain() {
 # ---- miguard-quickstart(7) -----------------------------------------------------------------------
 
 page=man/miguard-quickstart.7
+if [ -n "$QUICKSTART" ]; then
+    page=$tmp/quickstart.7
+    gzip -dc "$QUICKSTART" >"$page" || exit 3
+fi
 
 # The files of the page, each where it says, a relative one below $tmp/user.
 write_files() {

@@ -192,8 +192,9 @@ fi
 quickstart() { # as the page says: the packages and a C compiler
     inside apt-get install -qy --no-install-recommends gcc libc6-dev pkgconf >"$tmp/out" 2>&1 || return 1
     mkdir -p "$root/packages/sources/tests"
-    cp -R man "$root/packages/sources" && cp -R tests/live tests/support "$root/packages/sources/tests"
-    inside env QUICKSTART=1 sh /packages/sources/tests/live/pages_test.sh
+    cp -R tests/live tests/support "$root/packages/sources/tests"
+    inside env QUICKSTART=/usr/share/man/man7/miguard-quickstart.7.gz \
+        sh /packages/sources/tests/live/pages_test.sh
     status=$?
     rm -rf "$root/etc/miguard"
     inside apt-get purge --autoremove -qy gcc libc6-dev pkgconf >"$tmp/out" 2>&1
