@@ -350,7 +350,7 @@ static void begin_behind(struct follow *follow, uint64_t size)
 
     bounds.first = follow->skip;
     if (size >= LARGE && !follow->packed && follow->skip > 0 &&
-        narrow_look(follow->fd, size, NARROW_GRAIN, &marks)) {
+        narrow_look(follow->fd, size, size, NARROW_GRAIN, &marks)) {
         if (narrow_refine(&marks, &bounds, false)) {
             narrow_range(&marks, &bounds, false, &from, &to);
         }

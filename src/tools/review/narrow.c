@@ -220,16 +220,19 @@ static void end_look(struct look *look)
     base_free(look->buffer);
 }
 
-bool narrow_look(int fd, uint64_t size, uint64_t grain, struct narrow_marks *ret_marks)
+/* A boundary is looked for as finely in a large log: that takes few samples more. */
+bool narrow_look(int fd, uint64_t size, uint64_t all, uint64_t grain,
+                 struct narrow_marks *ret_marks)
 {
-    while (size / grain >= NARROW_MOST) {
+    uint64_t fine = grain / NARROW_FINE;
+
+    while (all / grain >= NARROW_MOST) {
         grain *= 2;
     }
     struct narrow_marks marks = {
-        .room = size / grain + 3 + FINER, .fd = fd, .size = size, .fine = grain / NARROW_FINE};
+        .room = size / grain + 3 + FINER, .fd = fd, .size = size, .fine = fine > 0 ? fine : 1};
     struct look look;
 
-    marks.fine = marks.fine > 0 ? marks.fine : 1;
     marks.list = base_alloc(marks.room, sizeof(*marks.list));
     bool good = begin_look(&look, fd) && marks.list != NULL;
     if (good) {

@@ -5,12 +5,12 @@
  *
  * What it relies on, per file: records are written under the log's lock, so numbers ascend; and no
  * record is more than NARROW_SLACK seconds older than one before it, since a record waits for a
- * window of repeats at the longest. Both are looked at in a sample every NARROW_GRAIN bytes and in
- * the last record, and where one does not hold the file is read as a whole: after the clock was set
- * back, in a file that was put together or edited, or where a sample has no record. A disorder
- * between two samples that neither of them shows is not seen. Such a file can be read with --whole.
- * That the numbers of a process ascend is not relied on: what is not found by them is looked for
- * everywhere.
+ * window of repeats at the longest. Both are looked at in a sample every NARROW_GRAIN bytes (in a
+ * large log NARROW_MOST of them at the most) and in the last record, and where one does not hold
+ * the file is read as a whole: after the clock was set back, in a file that was put together or
+ * edited, or where a sample has no record. A disorder between two samples that neither of them
+ * shows is not seen. Such a file can be read with --whole. That the numbers of a process ascend is
+ * not relied on: what is not found by them is looked for everywhere.
  */
 #ifndef TOOLS_REVIEW_NARROW_H
 #define TOOLS_REVIEW_NARROW_H
@@ -22,7 +22,7 @@
 enum {
     NARROW_GRAIN = 4 * 1024 * 1024,
     NARROW_FINE = 16,   /* a boundary that is asked for is looked for to this part of the grain */
-    NARROW_MOST = 4096, /* samples of a file; in a larger one they lie further apart */
+    NARROW_MOST = 1024, /* samples of a log; in a larger one they lie further apart */
     NARROW_SLACK = 3600,
     NARROW_NUMBERS =
         512, /* a process's records are seldom further out of the order of their numbers */
@@ -52,9 +52,10 @@ struct narrow_marks {
     uint64_t size, fine;
 };
 
-/* Looks at a plain file, which stays open. grain: between two samples, more in a large file. False
- * out of memory. */
-bool narrow_look(int fd, uint64_t size, uint64_t grain, struct narrow_marks *ret_marks);
+/* Looks at a plain file, which stays open. grain: between two samples, more in a large log, which
+ * has so many bytes in all its files. False out of memory. */
+bool narrow_look(int fd, uint64_t size, uint64_t all, uint64_t grain,
+                 struct narrow_marks *ret_marks);
 /* More samples where the range of these bounds begins and ends, before narrow_range(). False out of
  * memory. */
 bool narrow_refine(struct narrow_marks *marks, const struct narrow_bounds *bounds, bool merged);

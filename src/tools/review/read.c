@@ -732,7 +732,8 @@ bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
         if (reader->total < 4 * grain || !reads_in_pieces(source)) {
             continue;
         }
-        if (!source->looked && !narrow_look(source->fd, source->size, grain, &source->marks)) {
+        if (!source->looked &&
+            !narrow_look(source->fd, source->size, reader->total, grain, &source->marks)) {
             return false;
         }
         source->looked = true;
@@ -740,6 +741,9 @@ bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds, 
             return false;
         }
         *ret_narrowed |= source->from > 0 || source->to > 0;
+    }
+    if (*ret_narrowed) {
+        scan_set_times(reader->scan, bounds->start, bounds->end);
     }
     return true;
 }

@@ -65,7 +65,7 @@ MIGUARD_CHECKED bool read_only(struct log_reader *reader, const struct scan_filt
  * After read_only(), before the first read_next(): of plain files only the parts are read that can
  * hold what is asked for (narrow.h). Small logs, packed files and pipes are read as a whole.
  * grain: NARROW_GRAIN. *ret_narrowed: something is left out. False: out of memory. Broken lines of
- * the parts that are left out are not reported.
+ * the parts that are left out, and of times that are, are not reported.
  */
 MIGUARD_CHECKED bool read_narrow(struct log_reader *reader, const struct narrow_bounds *bounds,
                                  uint64_t grain, bool *ret_narrowed);

@@ -4,9 +4,10 @@
  *
  * scan_begin() puts a piece into the queue; work_loop() of each thread, and scan_wait() of the
  * caller, take pieces out and call look_through(), which reads the bytes (read_piece) and goes
- * through the lines (take_line). A line belongs to the piece in which it begins: the first one of a
- * piece begins behind the first newline, and the last is read to its end beyond the piece. So a
- * piece needs nothing of the one before it, and the order of work does not matter.
+ * through the lines (take_line), of which a search by time passes most (pass_by_time). A line
+ * belongs to the piece in which it begins: the first one of a piece begins behind the first
+ * newline, and the last is read to its end beyond the piece. So a piece needs nothing of the one
+ * before it, and the order of work does not matter.
  *
  * pread(2) and not mmap(2): a file that is cut while it is read must not kill the reader (SIGBUS).
  */
@@ -16,9 +17,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/civil.h"
 #include "model/record_limits.h"
 
 /* LITTLE: the rest of most lines. */
@@ -33,9 +36,15 @@ struct worker {
     struct record written;      /* those of filter.written */
 };
 
+/* How far a second is written in a record: "2026-03-01T12:00:00". */
+enum { SECOND_LENGTH = 19 };
+
 struct scan {
     struct scan_filter filter;
     bool times;
+    /* of scan_set_times(): */
+    bool bounded;
+    char start[SECOND_LENGTH + 1], end[SECOND_LENGTH + 1];
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* under the lock: */
@@ -174,6 +183,136 @@ static void take_like(struct worker *worker, struct scan_piece *piece)
     }
 }
 
+/* ---- lines of other times ---------------------------------------------------------------------
+ */
+
+/*
+ * The time stands first in a record, and is written so that the bytes of two seconds compare as the
+ * seconds do. So most lines that a search by time has to pass need a look at few bytes.
+ *
+ * A merge goes by the highest time of the records so far. Of those before the start none counts,
+ * since what is wanted is younger. Those behind the end do, but only a whole record has a time: the
+ * line with the highest one is remembered, and parsed where the time is asked for.
+ */
+
+static const char time_first[] = "{\"@timestamp\":\"";
+enum { TIME_AT = sizeof(time_first) - 1 };
+
+/* Length of "2026-03-01T12:00:00.123456Z" at `at`, 0 for another form. A leap second is written as
+ * one of the minute before, and is of the next. */
+static size_t time_length(const char *at, size_t most)
+{
+    size_t length = SECOND_LENGTH;
+
+    if (most <= SECOND_LENGTH || at[10] != 'T' || at[SECOND_LENGTH - 2] == '6') {
+        return 0;
+    }
+    if (at[length] == '.') {
+        do {
+            length++;
+        } while (length < most && at[length] >= '0' && at[length] <= '9');
+    }
+    return length + 1 < most && at[length] == 'Z' && at[length + 1] == '"' ? length + 1 : 0;
+}
+
+/* The line is of another time: it is passed. */
+static bool pass_by_time(const struct scan *scan, struct scan_piece *piece, const char *line,
+                         size_t length)
+{
+    int64_t time = 0;
+
+    if (length <= TIME_AT || memcmp(line, time_first, TIME_AT) != 0) {
+        return false;
+    }
+    const char *at = line + TIME_AT;
+    size_t size = time_length(at, length - TIME_AT);
+    bool behind = size > 0 && memcmp(at, scan->end, SECOND_LENGTH) > 0;
+    if (size == 0 || (!behind && memcmp(at, scan->start, SECOND_LENGTH) >= 0)) {
+        return false;
+    }
+    if (behind && scan->times && record_parse_time(at, size, &time) && time > piece->time &&
+        time > piece->passed_time) {
+        piece->passed_time = time;
+        piece->passed_at = (size_t)(line - piece->buffer);
+        piece->passed_length = length;
+    }
+    piece->records++;
+    return true;
+}
+
+/* NULL for a record. */
+static const char *parse_whole(struct worker *worker, const char *line, size_t length,
+                               struct record *ret_record)
+{
+    size_t at;
+
+    if (record_like(worker->kinds, line, length)) {
+        record_like_all(worker->kinds, ret_record);
+        return NULL;
+    }
+    return record_parse_new(worker->kinds, line, length, ret_record, &at);
+}
+
+/* All lines up to this one, when the one with the highest time was no record. */
+static void note_passed_times(struct worker *worker, struct scan_piece *piece, size_t end)
+{
+    struct record record;
+
+    for (size_t at = piece->first_line; at < end && piece->start + at < piece->to;) {
+        const char *newline = memchr(piece->buffer + at, '\n', end - at);
+        size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : end) - at;
+        if (length <= RECORD_MAX_LINE &&
+            parse_whole(worker, piece->buffer + at, length, &record) == NULL) {
+            note_time(worker->scan, piece, &record);
+        }
+        at += length + 1;
+    }
+}
+
+/* piece->time becomes what it would be, had the lines before `end` been parsed. */
+static void settle_time(struct worker *worker, struct scan_piece *piece, size_t end)
+{
+    struct record record;
+
+    if (piece->passed_time == INT64_MIN) {
+        return;
+    }
+    if (parse_whole(worker, piece->buffer + piece->passed_at, piece->passed_length, &record) ==
+        NULL) {
+        note_time(worker->scan, piece, &record);
+    } else {
+        note_passed_times(worker, piece, end);
+    }
+    piece->passed_time = INT64_MIN;
+}
+
+/* Beyond what a record can have: no bound. */
+static void write_second(int64_t time, const char *none, char text[SECOND_LENGTH + 1])
+{
+    const int64_t second = time / 1000000000;
+    struct civil_date date = civil_date((uint64_t)second / 86400);
+    unsigned of_day = (unsigned)(second % 86400);
+    char whole[64];
+
+    if (time <= 0 || date.year > 2261) {
+        memcpy(text, none, SECOND_LENGTH + 1);
+        return;
+    }
+    snprintf(whole, sizeof(whole), "%04u-%02u-%02uT%02u:%02u:%02u", date.year, date.month, date.day,
+             of_day / 3600, of_day / 60 % 60, of_day % 60);
+    memcpy(text, whole, SECOND_LENGTH + 1);
+}
+
+void scan_set_times(struct scan *scan, int64_t start, int64_t end)
+{
+    scan->bounded = scan->filter.line == NULL && (start != INT64_MIN || end != INT64_MAX);
+    write_second(start, "0000-00-00T00:00:00", scan->start);
+    write_second(end, "9999-99-99T99:99:99", scan->end);
+}
+
+/* ---- all lines --------------------------------------------------------------------------------
+ */
+
 /* Of a line that is like another only the fields that the filter asks for are looked up, until it
  * is known that the record is wanted. */
 static void take_line(struct worker *worker, struct scan_piece *piece, size_t at, size_t length,
@@ -194,6 +333,10 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
         }
         return;
     }
+    if (worker->scan->bounded && pass_by_time(worker->scan, piece, line, length)) {
+        return;
+    }
+    settle_time(worker, piece, at);
     if (record_like(worker->kinds, line, length)) {
         piece->records++;
         record_like_some(worker->kinds, &filter->wanted, &worker->some);
@@ -233,10 +376,12 @@ static void take_long_line(const struct scan *scan, struct scan_piece *piece, si
 /* Lines that begin before piece->to. */
 static void take_lines(struct worker *worker, struct scan_piece *piece, size_t at)
 {
+    piece->first_line = at;
     while (piece->failed == NULL && piece->start + at < piece->to) {
         const char *newline = memchr(piece->buffer + at, '\n', piece->end - at);
         size_t length = (newline != NULL ? (size_t)(newline - piece->buffer) : piece->end) - at;
         if (length > RECORD_MAX_LINE) {
+            settle_time(worker, piece, at);
             take_long_line(worker->scan, piece, at);
         } else if (newline != NULL || length > 0) {
             take_line(worker, piece, at, length, newline != NULL);
@@ -264,6 +409,7 @@ static void look_through(struct worker *worker, struct scan_piece *piece)
         at = (size_t)(newline + 1 - piece->buffer);
     }
     take_lines(worker, piece, at);
+    settle_time(worker, piece, piece->end);
 }
 
 /* ---- threads ---------------------------------------------------------------------------------
@@ -405,7 +551,8 @@ static void make_anew(struct scan_piece *piece, int fd, uint64_t from, uint64_t 
                                  .entries = piece->entries,
                                  .room = piece->room,
                                  .texts = texts,
-                                 .time = INT64_MIN};
+                                 .time = INT64_MIN,
+                                 .passed_time = INT64_MIN};
 }
 
 struct scan_piece *scan_begin(struct scan *scan, int fd, uint64_t from, uint64_t to)

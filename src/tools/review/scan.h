@@ -56,7 +56,10 @@ struct scan_piece {
     struct text texts;
     char *entries; /* of the items */
     uint64_t lines, records;
-    int64_t time;       /* as of an item, behind all lines */
+    int64_t time; /* as of an item, behind all lines */
+    /* Of the lines that were passed by their time, that with the highest; INT64_MIN: none. */
+    int64_t passed_time;
+    size_t passed_at, passed_length, first_line;
     bool at_end;        /* the file ended here */
     const char *failed; /* it could not be read, or memory ran out: a constant */
 };
@@ -70,6 +73,10 @@ struct scan *scan_new(const struct scan_filter *filter, unsigned threads, bool t
  * to be freed then. NULL is allowed. */
 void scan_free(struct scan *scan);
 void scan_free_piece(struct scan_piece *piece);
+
+/* Before the first piece: records of other times are not wanted, and their lines need not be looked
+ * at further. Lines of such a time that are no records are not found then. */
+void scan_set_times(struct scan *scan, int64_t start, int64_t end);
 
 /* A piece that is to be looked through; NULL: out of memory. fd is read with pread(2). */
 struct scan_piece *scan_begin(struct scan *scan, int fd, uint64_t from, uint64_t to);
