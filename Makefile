@@ -89,7 +89,7 @@ sources    = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
 shared_src := $(call sources,base)
 guard_src  := $(call sources,model identity switch gate policy audit audit/file audit/sink guard \
                 gateway shim) $(shared_src)
-host_src   := $(call sources,host/object host/query host/server) $(shared_src)
+host_src   := $(call sources,host/object host/query host/mof host/server) $(shared_src)
 core_src   := $(call sources,core)
 tools_src  := $(call sources,tools/policy tools/review tools/module)
 cli_src    := $(call sources,tools/cli)
@@ -183,7 +183,7 @@ $(eval $(call static_library,libmiguard-host,$(host_obj),--localize-symbol=migua
 # gateway in the command must be the one that the providers it loads find. The shared library stands
 # before it in a link, and so gives all that it exports. tests/live/layers_test.sh has the list.
 tools_a := $(OUT)/obj/libmiguard-tools.a
-below   := $(call sources,base model identity policy audit audit/file audit/sink gate) src/shim/proof.c
+below   := $(call sources,base model identity policy audit audit/file audit/sink gate host/mof) src/shim/proof.c
 $(tools_a): $(tools_obj) $(below:%.c=$(OUT)/obj/%.o)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
