@@ -20,10 +20,11 @@ plain() { # page
 }
 plain man/miguard-audit-record.5 >"$tmp/record" || exit 3
 plain man/miguard-audit.1 >"$tmp/audit" || exit 3
+plain man/miguard-fleet.1 >"$tmp/fleet" || exit 3
 
-list() { # the quoted texts of one X-map of event.h but for the sentence at the end of each row
+list() { # the quoted texts of one X-map of event.h or fleet.h but for the sentence at the end of each row
     awk -v map="#define $1(X)" 'index($0, map) { on = 1 } on { print } on && !/\\$/ { exit }' \
-        src/model/event.h | tr -d '\\\n' | grep -o 'X([^)]*)' | grep -o '"[A-Za-z0-9-]*"' | tr -d '"'
+        src/model/event.h src/tools/review/fleet.h | tr -d '\\\n' | grep -o 'X([^)]*)' | grep -o '"[A-Za-z0-9-]*"' | tr -d '"'
 }
 
 words_in() { # page map least
@@ -66,17 +67,17 @@ fields_in() {
     return $bad
 }
 
-commands() { # of miguard audit, as its --help lists them
-    "$OUT/miguard" audit --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'
+commands() { # group, as its --help lists them
+    "$OUT/miguard" $1 --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'
 }
 
-commands_in() {
-    commands >"$tmp/commands"
-    [ "$(wc -l <"$tmp/commands")" -ge 8 ] || return 1
+commands_in() { # group, how many at least
+    commands $1 >"$tmp/commands"
+    [ "$(wc -l <"$tmp/commands")" -ge $2 ] || return 1
     bad=0
     while read -r command; do
-        if ! grep -q "^\.Cm audit $command\$" man/miguard-audit.1 ||
-            ! grep -q "^\.Ss $command\$" man/miguard-audit.1; then
+        if ! grep -q "^\.Cm $1 $command\$" man/miguard-$1.1 ||
+            ! grep -q "^\.Ss $command\$" man/miguard-$1.1; then
             echo "missing: $command"
             bad=1
         fi
@@ -84,13 +85,13 @@ commands_in() {
     return $bad
 }
 
-options_in() {
+options_in() { # group
     bad=0
-    for command in $(commands); do
-        "$OUT/miguard" audit $command --help >"$tmp/help" || return 1
+    for command in $(commands $1); do
+        "$OUT/miguard" $1 $command --help >"$tmp/help" || return 1
         grep -oE -e '--[a-z][a-z-]+' "$tmp/help" | sort -u >"$tmp/options"
         while read -r option; do
-            grep -q "Fl $option\|Fl ${option#-}\|[ =]$option" "$tmp/audit" || {
+            grep -q "Fl $option\|Fl ${option#-}\|[ =]$option" "$tmp/$1" || {
                 echo "missing: $command $option"
                 bad=1
             }
@@ -107,8 +108,11 @@ if command -v jq >/dev/null; then
 else
     echo "skip: the fields of the schema: jq is not installed"
 fi
-check "every command of miguard audit is in its page" commands_in
-check "every option of miguard audit is in its page" options_in
+check "every command of miguard audit is in its page" commands_in audit 8
+check "every option of miguard audit is in its page" options_in audit
+check "every command of miguard fleet is in its page" commands_in fleet 1
+check "every option of miguard fleet is in its page" options_in fleet
+check "every fact of miguard fleet verify is in its page" words_in "$tmp/fleet" FLEET_FACT_MAP 10
 if command -v mandoc >/dev/null; then
     check "miguard-audit(1) is in order" mandoc -Tlint -Wwarning man/miguard-audit.1
     check "miguard-audit-record(5) is in order" mandoc -Tlint -Wwarning man/miguard-audit-record.5

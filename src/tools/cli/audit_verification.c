@@ -74,17 +74,14 @@ static bool open_to_others(int fd, unsigned *ret_mode)
 }
 
 /* The key comes from a file or standard input, and not from the command line, which every user can
- * read in /proc (proc(5)). Without --key there is nothing to read. A file that is not a key is
+ * read in /proc (proc(5)). A file that is not a key is
  * wrong usage; one that cannot be read, or that others can read, is CLI_UNABLE: 1 would say that
  * the log was tampered with. */
-int verification_read_key(const struct command_line *line, struct verification *verification)
+int verification_load_key(const struct command_line *line, const char *name,
+                          struct chain_key *ret_key)
 {
-    const char *name = verification->key_file;
     bool good = false;
 
-    if (name == NULL) {
-        return CLI_YES;
-    }
     bool standard = strcmp(name, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
@@ -100,7 +97,7 @@ int verification_read_key(const struct command_line *line, struct verification *
                         "the key can forge the log",
                         name, mode);
     }
-    bool read = parse_key_file(fd, &verification->key, &good);
+    bool read = parse_key_file(fd, ret_key, &good);
     int error = errno;
     if (!standard) {
         close(fd);
@@ -113,6 +110,14 @@ int verification_read_key(const struct command_line *line, struct verification *
                               "%s: not a verification key: one line, " CHAIN_KEY_PREFIX
                               " and 64 hex digits, as miguard audit init printed it",
                               name);
+}
+
+/* Without --key there is nothing to read. */
+int verification_read_key(const struct command_line *line, struct verification *verification)
+{
+    return verification->key_file == NULL
+               ? CLI_YES
+               : verification_load_key(line, verification->key_file, &verification->key);
 }
 
 /* Without FILE, the log of the policy in force. */

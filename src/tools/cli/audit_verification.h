@@ -45,6 +45,9 @@ enum verification_answer {
 
 /* Reads key_file, if there is one. CLI_YES, or the exit status after a message. */
 int verification_read_key(const struct command_line *line, struct verification *verification);
+/* The key in a file, or "-". CLI_YES, or the exit status after a message. */
+int verification_load_key(const struct command_line *line, const char *name,
+                          struct chain_key *ret_key);
 /* Verifies the files, or the log of the policy in force. CLI_YES: *ret_report is the caller's to
  * release, whatever was found; else CLI_UNABLE after a message. */
 int verification_run(struct verification *verification, struct verify_report *ret_report);

@@ -8,33 +8,16 @@
  * nothing shows that the end is there. Losses that the log declares itself (a crash, a full disk)
  * are a failure with --strict only.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tools/cli/audit_verification.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/findings.h"
 #include "tools/review/export_text.h"
 
 /* ---- arguments ------------------------------------------------------------------------------ */
-
-/* SEQ:HASH, as a verification prints it. strtoull(3) takes signs and blanks too, so the first
- * character must be a digit. Number 0 does not exist. */
-static bool parse_head(const char *text, struct verify_head *ret_head)
-{
-    char *end = NULL;
-
-    errno = 0;
-    unsigned long long sequence = strtoull(text, &end, 10);
-    if (errno != 0 || text[0] < '0' || text[0] > '9' || sequence == 0 || *end != ':' ||
-        !chain_parse_hex(end + 1, strlen(end + 1), ret_head->hash)) {
-        return false;
-    }
-    ret_head->sequence = sequence;
-    return true;
-}
 
 static const struct option_row options[] = {
     TEXT("--key", "FILE", struct verification, key_file,
@@ -57,7 +40,7 @@ static int read_heads(const struct command_line *line, struct verification *veri
         return complain(CLI_UNABLE, "out of memory");
     }
     for (size_t i = 0; i < given->count; i++) {
-        if (!parse_head(given->items[i], &verification->heads[i])) {
+        if (!verify_head_parse(given->items[i], strlen(given->items[i]), &verification->heads[i])) {
             return wrong_usage(line,
                                "--head '%s' is not a head: the number of a record, a colon and 64 "
                                "hex digits",
@@ -69,47 +52,6 @@ static int read_heads(const struct command_line *line, struct verification *veri
 }
 
 /* ---- as text -------------------------------------------------------------------------------- */
-
-enum { TIME_SIZE = 40 };
-
-/* UTC, since the log may be verified on another host than its own. */
-static void time_text(int64_t time, char text[TIME_SIZE])
-{
-    struct tm utc = {0};
-    time_t seconds = (time_t)(time / INT64_C(1000000000));
-
-    gmtime_r(&seconds, &utc);
-    strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
-static const char *const severities[] = {"notice", "loss", "alarm"};
-
-/* One line; false: out of memory. */
-static bool print_finding(const struct verify_finding *finding)
-{
-    struct text text = TEXT_EMPTY;
-    char stamp[TIME_SIZE];
-
-    verify_describe(finding, &text);
-    if (text.failed) {
-        text_release(&text);
-        return false;
-    }
-    if (finding->file != NULL) {
-        print_safe(stdout, finding->file, false);
-        printf(":%" PRIu64 ": ", finding->line);
-    }
-    printf("%s: %s: ", severities[verify_kind_severity(finding->kind)],
-           verify_kind_name(finding->kind));
-    print_safe(stdout, text.data, false);
-    if (finding->time != 0) {
-        time_text(finding->time, stamp);
-        printf(" [%s]", stamp);
-    }
-    putchar('\n');
-    text_release(&text);
-    return true;
-}
 
 /* A log of another chain would fill the screen: VERIFY_KEEP findings are shown, all counted. */
 static void print_not_kept(const struct verify_report *report)
@@ -199,7 +141,7 @@ static bool print_text(const struct verification *verification, const struct ver
     bool good = true;
 
     for (size_t i = 0; i < report->finding_count && good; i++) {
-        good = print_finding(&report->findings[i]);
+        good = print_finding(stdout, &report->findings[i]);
     }
     print_not_kept(report);
     print_verdict(verification, report);
@@ -222,31 +164,6 @@ static bool print_text(const struct verification *verification, const struct ver
 
 /* ---- as JSON -------------------------------------------------------------------------------- */
 
-/* A new reference; NULL out of memory. A time of 0 is unknown and becomes null; the text is that of
- * the other form. */
-static json_t *finding_json(const struct verify_finding *finding)
-{
-    struct text text = TEXT_EMPTY;
-    char stamp[TIME_SIZE] = "";
-    char *file = finding->file == NULL ? NULL : valid_utf8(finding->file);
-
-    verify_describe(finding, &text);
-    if (finding->time != 0) {
-        time_text(finding->time, stamp);
-    }
-    char *message = text.failed ? NULL : valid_utf8(text.data);
-    json_t *json = json_pack(
-        "{s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:s?, s:s}", "kind", verify_kind_name(finding->kind),
-        "severity", severities[verify_kind_severity(finding->kind)], "file", file, "line",
-        (json_int_t)finding->line, "first", (json_int_t)finding->first, "last",
-        (json_int_t)finding->last, "count", (json_int_t)finding->count, "time",
-        stamp[0] != '\0' ? stamp : NULL, "message", message != NULL ? message : "");
-    free(message);
-    free(file);
-    text_release(&text);
-    return json;
-}
-
 /* One object. False: out of memory, or stdout cannot be written. */
 static bool print_report_json(const struct verification *verification,
                               const struct verify_report *report)
@@ -257,7 +174,7 @@ static bool print_report_json(const struct verification *verification,
     json_t *findings = json_array();
 
     for (size_t i = 0; i < report->finding_count; i++) {
-        if (json_array_append_new(findings, finding_json(&report->findings[i])) != 0) {
+        if (json_array_append_new(findings, make_finding_json(&report->findings[i])) != 0) {
             json_decref(findings);
             return false;
         }

@@ -55,8 +55,10 @@ static enum values values_of(const struct option_row *row)
     if (row->words != NULL) {
         return VALUES_WORDS;
     }
-    return strstr(row->value, "FILE") != NULL || strstr(row->value, "LOG") != NULL ? VALUES_FILES
-                                                                                   : VALUES_FREE;
+    return strstr(row->value, "FILE") != NULL || strstr(row->value, "FOLDER") != NULL ||
+                   strstr(row->value, "LOG") != NULL
+               ? VALUES_FILES
+               : VALUES_FREE;
 }
 
 /* With blanks between them; the words of the tables need no quoting. */

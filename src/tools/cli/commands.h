@@ -15,6 +15,7 @@
     X(miguard, identity, "show and compare what processes and threads are to the guard")           \
     X(miguard, policy, "check, explain, test and format policy files")                             \
     X(miguard, audit, "read, check and translate the audit log")                                   \
+    X(miguard, fleet, "verify what was collected from many hosts")                                 \
     X(miguard, module, "say what a provider module declares, serves and imports")                  \
     X(miguard, run, "make one request to provider modules behind the guard")                       \
     X(miguard, wrap, "guard a provider that cannot be compiled again, by a shim")                  \
@@ -56,6 +57,9 @@
     X(audit, queries, "list the saved queries")                                                    \
     X(audit, verify, "check that the log is intact, or find the record that is not")
 
+#define FLEET_COMMAND_MAP(X)                                                                       \
+    X(fleet, verify, "check that what was collected is intact, host by host")
+
 #define COMMAND_DECLARE(folder, name, summary)                                                     \
     extern const struct command command_##folder##_##name;
 MIGUARD_COMMAND_MAP(COMMAND_DECLARE)
@@ -64,6 +68,7 @@ MODULE_COMMAND_MAP(COMMAND_DECLARE)
 IDENTITY_COMMAND_MAP(COMMAND_DECLARE)
 POLICY_COMMAND_MAP(COMMAND_DECLARE)
 AUDIT_COMMAND_MAP(COMMAND_DECLARE)
+FLEET_COMMAND_MAP(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
 
 /* The type is that of the declaration above, which is missing without a row. */

@@ -22,6 +22,7 @@ static const struct command_row module_commands[] = {MODULE_COMMAND_MAP(COMMAND_
 static const struct command_row identity_commands[] = {IDENTITY_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row policy_commands[] = {POLICY_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row audit_commands[] = {AUDIT_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row fleet_commands[] = {FLEET_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row miguard_commands[] = {MIGUARD_COMMAND_MAP(COMMAND_ROW)};
 
 COMMAND(miguard, gate) = {
@@ -52,6 +53,12 @@ COMMAND(miguard, audit) = {
     .exits = "Exit status: 0 yes, found, intact; 1 no, nothing found, not intact; 2 wrong usage; 3 "
              "it could not be done.",
     COMMANDS(audit_commands),
+};
+
+COMMAND(miguard, fleet) = {
+    .about = "Works on the records of many hosts that were collected on one: miguard-fleet(7).",
+    .exits = "Exit status: 0 intact; 1 not; 2 wrong usage; 3 it could not be proved or done.",
+    COMMANDS(fleet_commands),
 };
 
 struct root_options {

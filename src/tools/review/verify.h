@@ -67,6 +67,7 @@ enum verify_severity {
     X(STATE_KEPT, NOTICE, "state-kept",                                                            \
       "the first under a new state, which has head and key of the damaged one")                    \
     X(REMOVED, NOTICE, "removed", "removed by retention, as the log says")                         \
+    X(BEFORE, NOTICE, "before", "before the first record of what was given")                       \
     X(STRAY, NOTICE, "stray", "none of this log, and was left out")                                \
     X(UNFINISHED, NOTICE, "unfinished", "being written, or left by a writer that was killed")      \
     X(CLOCK, NOTICE, "clock", "older than the record before: the clock was set back")
@@ -112,6 +113,10 @@ enum {
     VERIFY_WAITS = 20,
 };
 
+/* SEQ:HASH, and the number by itself: decimal digits only, and not 0, which is no record. */
+bool verify_head_parse(const char *text, size_t length, struct verify_head *ret_head);
+bool verify_head_number(const char *text, size_t length, uint64_t *ret_sequence);
+
 /* What to verify, and by what. Nothing in it is changed or kept. */
 struct verify_request {
     const char *const *logs; /* each stands for itself and what was rotated from it */
@@ -130,6 +135,7 @@ struct verify_request {
     /* Called now and then; false ends the work. May be NULL. Bytes as they lie on the disk. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
+    bool partial; /* what is given begins later than the log, and its first record is believed */
     unsigned threads; /* that hash; 0 and 1: the caller alone. scan_processors() */
     uint64_t piece;   /* bytes for a thread at once; 0: 256 KiB. For tests */
 };

@@ -22,6 +22,31 @@ static const struct {
 #undef KIND_ROW
 };
 
+/* Another spelling of a number is not taken: strtoull(3) would pass over blanks and signs. */
+bool verify_head_number(const char *text, size_t length, uint64_t *ret_sequence)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9' ||
+            __builtin_mul_overflow(number, (uint64_t)10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(text[i] - '0'), &number)) {
+            return false;
+        }
+    }
+    *ret_sequence = number;
+    return number != 0;
+}
+
+bool verify_head_parse(const char *text, size_t length, struct verify_head *ret_head)
+{
+    const char *colon = memchr(text, ':', length);
+    size_t digits = colon != NULL ? (size_t)(colon - text) : 0;
+
+    return colon != NULL && verify_head_number(text, digits, &ret_head->sequence) &&
+           chain_parse_hex(colon + 1, length - digits - 1, ret_head->hash);
+}
+
 /* For JSON, and frozen like the record's names. */
 const char *verify_kind_name(enum verify_kind kind)
 {

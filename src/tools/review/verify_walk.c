@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -26,6 +27,30 @@ enum {
     /* Records of several threads are made before they are put in order. */
     CLOCK_SLACK_SECONDS = 60,
 };
+
+/* For qsort_r(3). */
+static int compare_heads(const void *a, const void *b, void *context)
+{
+    const struct verify_head *heads = context;
+    uint64_t first = heads[*(const size_t *)a].sequence,
+             second = heads[*(const size_t *)b].sequence;
+
+    return (first > second) - (first < second);
+}
+
+/* A fleet may have many heads of one chain, and each record asks for its own. */
+static void order_heads(struct walk *walk)
+{
+    const struct verify_request *request = walk->request;
+
+    for (size_t i = 0; i < request->head_count; i++) {
+        walk->head_order[i] = i;
+    }
+    if (request->head_count > 1) {
+        qsort_r(walk->head_order, request->head_count, sizeof(*walk->head_order), compare_heads,
+                (void *)(uintptr_t)request->heads);
+    }
+}
 
 /* A request with a key knows the chain's id and its first number; without one the first record
  * decides. False out of memory: walk_close() frees what there is. */
@@ -41,6 +66,7 @@ bool walk_open(struct walk *walk, const struct verify_request *request,
                           .first_foreign = FINDING_NONE,
                           .first_foreign_kind = VERIFY_KIND_COUNT};
     walk->met = base_alloc(request->head_count + 1, sizeof(*walk->met));
+    walk->head_order = base_alloc(request->head_count + 1, sizeof(*walk->head_order));
     walk->state_count = request->state == NULL ? 0 : request->state_count + !request->state_count;
     walk->states = base_alloc(walk->state_count + 1, sizeof(*walk->states));
     if (request->key != NULL) {
@@ -48,6 +74,10 @@ bool walk_open(struct walk *walk, const struct verify_request *request,
         walk->main.next = 1;
         walk->at = (struct key_place){1, *request->key};
     }
+    if (walk->head_order == NULL) {
+        return false;
+    }
+    order_heads(walk);
     return findings_open(&walk->findings, report) && walk->met != NULL && walk->states != NULL;
 }
 
@@ -57,6 +87,7 @@ void walk_close(struct walk *walk)
     findings_close(&walk->findings);
     keys_forget(walk);
     base_free(walk->met);
+    base_free(walk->head_order);
     base_free(walk->states);
     sodium_memzero(walk, sizeof(*walk));
 }
@@ -518,15 +549,35 @@ static void check_clock(struct walk *walk, const struct track *track, const stru
     }
 }
 
+/* The place in head_order of the first head with this number or a later one. */
+static size_t first_head(const struct walk *walk, uint64_t sequence)
+{
+    size_t from = 0, to = walk->request->head_count;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (walk->request->heads[walk->head_order[middle]].sequence < sequence) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
 /* Heads that were kept elsewhere, and the states beside the log: the record with that number must
  * have that hash. On a foreign track a head counts as met only when it fits. */
 static void check_heads(struct walk *walk, const struct track *track, const struct item *item)
 {
     const struct verify_request *request = walk->request;
 
-    for (size_t i = 0; i < request->head_count; i++) {
+    for (size_t at = first_head(walk, item->sequence); at < request->head_count; at++) {
+        size_t i = walk->head_order[at];
         const struct verify_head *head = &request->heads[i];
-        if (head->sequence != item->sequence || (track != &walk->main && walk->met[i])) {
+        if (head->sequence != item->sequence) {
+            break;
+        }
+        if (track != &walk->main && walk->met[i]) {
             continue;
         }
         bool same = chain_hash_equal(head->hash, item->hash);
@@ -665,9 +716,10 @@ static void walk_good(struct walk *walk, struct track *track, const struct item 
         return;
     }
     if (sequence > track->next && track->next != 0) {
-        enum verify_kind kind = !track->seen        ? VERIFY_MISSING_START
-                                : walk->file_begins ? VERIFY_MISSING_FILE
-                                                    : VERIFY_DELETED;
+        enum verify_kind kind = !track->seen && walk->request->partial ? VERIFY_BEFORE
+                                : !track->seen                         ? VERIFY_MISSING_START
+                                : walk->file_begins                    ? VERIFY_MISSING_FILE
+                                                                       : VERIFY_DELETED;
         add_gap(walk, kind, track->next, sequence - 1, item);
     }
     check_previous(walk, track, item);

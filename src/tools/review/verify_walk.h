@@ -75,7 +75,8 @@ struct walk {
     int resealed;          /* the first RESEALED behind the last good record, or FINDING_NONE */
     int first_foreign;     /* finding of the first record of another chain */
     enum verify_kind first_foreign_kind;
-    bool *met; /* heads */
+    bool *met;          /* heads */
+    size_t *head_order; /* of the request's heads, by number */
 };
 
 /* request and report must outlive the walk. False out of memory; walk_close() is called all the

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `miguard fleet verify` as an administrator meets it: what is printed, and the exit status.
+ * Commands are for sh(1), in a folder of the test's own: $M is the command. one/ has the log of
+ * web1 in a folder of its name, heads its head, keys/ its key; two/ has that and the log of web2 in
+ * one file, with record 7 of web2 missing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/chain_log.h"
+
+enum { OUTPUT = 65536 };
+
+static char folder[64], out[OUTPUT], err[OUTPUT];
+static unsigned passed, failed;
+
+static void need(bool good, const char *what)
+{
+    if (!good) {
+        fprintf(stderr, "cannot go on: %s\n", what);
+        exit(3);
+    }
+}
+
+/* ---- the files ------------------------------------------------------------------------------ */
+
+static void save_key(const char *name, const struct chain_key *key)
+{
+    char text[CHAIN_KEY_TEXT_SIZE];
+
+    chain_key_text(key, text);
+    chain_log_append(name, text, strlen(text));
+    need(chmod(name, 0600) == 0, name);
+}
+
+static void save_head(const char *name, const struct chain_log *log)
+{
+    char hash[CHAIN_HEX_SIZE], line[256];
+
+    chain_hex(log->head.hash, hash);
+    snprintf(line, sizeof(line), "%016llx %llu:%s\n", (unsigned long long)log->head.chain_id,
+             (unsigned long long)log->head.sequence, hash);
+    chain_log_append(name, line, strlen(line));
+}
+
+static void make_files(void)
+{
+    struct chain_log log;
+
+    need(mkdir("one", 0700) == 0 && mkdir("one/web1", 0700) == 0 && mkdir("two", 0700) == 0 &&
+             mkdir("keys", 0700) == 0 && mkdir("both", 0700) == 0 && mkdir("empty", 0700) == 0,
+         folder);
+    chain_log_begin(&log, "one/web1/audit.log", true);
+    log.stamp.host_name = "web1";
+    chain_log_fill(&log, 20);
+    save_key("keys/web1.key", &log.first);
+    save_key("both/web1.key", &log.first);
+    save_head("heads", &log);
+    chain_log_begin(&log, "two/all", true);
+    log.stamp.host_name = "web2";
+    chain_log_fill(&log, 20);
+    save_key("both/web2.key", &log.first);
+    save_head("heads", &log);
+    need(system("sed -i 7d two/all && cat one/web1/audit.log >> two/all") == 0, "sed");
+}
+
+static void make_folder(void)
+{
+    char command[512];
+    const char *build = getenv("OUT");
+    char *whole = realpath(build != NULL ? build : "build", NULL);
+
+    need(whole != NULL, "OUT");
+    snprintf(command, sizeof(command), "%s/miguard", whole);
+    free(whole);
+    setenv("M", command, 1);
+    setenv("TZ", "UTC", 1);
+    strcpy(folder, "/tmp/miguard-fleet-cli-XXXXXX");
+    need(mkdtemp(folder) != NULL && chdir(folder) == 0, folder);
+    make_files();
+}
+
+/* ---- the rows ------------------------------------------------------------------------------- */
+
+#define F    "$M fleet verify "
+#define GOOD F "--keys keys --heads heads one"
+
+static const struct {
+    const char *command;
+    int status;
+    const char *out, *err; /* a part; NULL: anything, "": nothing */
+} rows[] = {
+    {"$M fleet --help", 0, "verify", ""},
+    {F "--help", 0, "usage: miguard fleet verify ", ""},
+    {F, 2, "", "FOLDER is missing"},
+    {F "--silent one one", 2, "", "--silent 'one' is not a duration"},
+    {F "--silent 1y one", 2, "", "is not a duration"},
+    {F "--clock -5m one", 2, "", "--clock '-5m' is not a duration"},
+    {F "--at never one", 2, "", "--at 'never' is not a time"},
+    {F "--kyes keys one", 2, "", "did you mean --keys?"},
+    {F "missing", 3, "", "missing: No such file or directory"},
+    {F "--keys missing one", 3, "", "missing: No such file or directory"},
+    {F "--heads missing one", 3, "", "missing: No such file or directory"},
+    {F "empty", 3, "0 hosts, 0 chains: ", ""},
+    /* web1 alone; web2 is in the heads */
+    {"grep -v x heads | head -n 1 > h1; " F "--keys keys --heads h1 one", 0, "web1: intact: chain ",
+     ""},
+    {F "--keys keys --heads h1 one", 0, "1 host, 1 chain: 1 intact, 0 with alarms, 0 unproven; ",
+     ""},
+    {F "--keys keys --heads h1 one | grep -F \"$(cut -d ' ' -f 2 h1)\"", 0, "proved up to ", ""},
+    {F "--keys keys --heads h1 --folders one", 0, "intact", ""},
+    {"cp -r one/web1 one.web9 && mkdir -p 9 && mv one.web9 9/web9; " F
+     "--keys keys --heads h1 --folders 9",
+     1, "foreign-host (", ""},
+    {F "--keys keys one", 3, "web1: intact-so-far: ", ""},
+    {F "--keys keys one", 3, "; no-head", ""},
+    {F "--heads h1 one", 3, "web1: unproven: ", ""},
+    {F "--heads h1 one", 3, "; no-key", ""},
+    {GOOD, 1, "(unknown host): tampered: ", ""},
+    {GOOD, 1, "never-heard", ""},
+    {F "--keys both --heads heads one", 1, "web2: tampered: ", ""},
+    {F "--keys both --heads heads two", 1, "; deleted 7\n", ""},
+    {F "--keys both --heads heads two", 1, "web1: intact: ", ""},
+    {F "--keys both --heads heads two", 1, "2 hosts, 2 chains: 1 intact, 1 with alarms, ", ""},
+    {F "--keys both --heads heads --findings two", 1,
+     "\n  two/all:7: alarm: deleted: record 7 is missing, with records before and behind it", ""},
+    {F "--keys both --heads heads --silent 1h two", 1, NULL, ""},
+    {F "--keys keys --heads h1 --silent 1h one", 0, "web1: intact", ""},
+    {F "--keys keys --heads h1 --silent 1h --at 2099-01-01 one", 1, "; silent ", ""},
+    {F "--keys keys --heads h1 --at 2020-01-01 one", 1, "; clock-ahead +", ""},
+    /* a line that is no record */
+    {"cp -r one bad; echo garbage >> bad/web1/audit.log; " F "--keys keys --heads h1 bad", 0,
+     ": no record: ", ""},
+    {F "--keys keys --heads h1 --strict bad", 1, "1 line that is no record", ""},
+    {F "--keys keys --heads h1 \"$(printf 'b\\033d')\"", 3, "", "b\\x001Bd"},
+    /* packed, and in parts */
+    {"cp -r one packed; gzip packed/web1/audit.log; " F "--keys keys --heads h1 packed", 0,
+     "web1: intact: ", ""},
+    {"cp -r packed 2; gzip <packed/web1/audit.log.gz >2/web1/audit.log.gz; " F
+     "--keys keys --heads h1 2",
+     1, "never-heard", ""},
+    {"mkdir parts; split -l 5 one/web1/audit.log parts/x; " F "--keys keys --heads h1 parts", 0,
+     "5 files", ""},
+    {F "--keys keys --heads h1 one parts", 0, " duplicates", ""},
+    {"cp -r one later; sed -i 1,4d later/web1/audit.log; " F "--keys keys --heads h1 later", 1,
+     "; missing-start 1 to 4", ""},
+    {F "--keys keys --heads h1 --partial later", 0, "web1: intact: ", ""},
+    {"cp -r one edited; sed -i '5s/Web_Server/Web_server/' edited/web1/audit.log; " F
+     "--keys keys --heads h1 edited",
+     1, "; edited 5", ""},
+    /* keys */
+    {"mkdir open; cp keys/* open; chmod 644 open/*; " F "--keys open one", 3, "",
+     "is open to others than its owner"},
+    {"mkdir nokey; (umask 077; echo no >nokey/a); " F "--keys nokey one", 2, "",
+     "not a verification key"},
+    {"mkdir other; cp both/web2.key other/web1.key; " F "--keys other --heads h1 one", 1,
+     "; wrong-key", ""},
+    /* JSON */
+    {"! command -v jq >/dev/null || " F
+     "--keys both --heads heads --json two | jq -e '.verdict == \"alarm\" and .hosts == 2 and "
+     ".missing == 1 and (.chains[1] | .host == \"web2\" and .kinds.deleted == 1 and "
+     ".findings[0].first == 7 and .alarm) and (.chains[0] | .verdict == \"intact\" and .facts == "
+     "[])'",
+     0, NULL, ""},
+    {F "--keys both --heads heads --json two", 1, "{\"verdict\":", ""},
+};
+
+/* ---- running it ----------------------------------------------------------------------------- */
+
+static void read_text(const char *name, char text[OUTPUT])
+{
+    FILE *file = fopen(name, "re");
+
+    need(file != NULL, name);
+    text[fread(text, 1, OUTPUT - 1, file)] = '\0';
+    fclose(file);
+}
+
+static bool fits(const char *text, const char *part)
+{
+    return part == NULL || (part[0] == '\0' ? text[0] == '\0' : strstr(text, part) != NULL);
+}
+
+static void run(size_t at)
+{
+    char line[2048];
+
+    snprintf(line, sizeof(line), "{ %s\n} > out 2> err < /dev/null", rows[at].command);
+    int status = system(line);
+    read_text("out", out);
+    read_text("err", err);
+    status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (status == rows[at].status && fits(out, rows[at].out) && fits(err, rows[at].err)) {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("FAIL: %s\n  exit %d, expected %d\n  stdout:\n%.1500s\n  stderr:\n%.1500s\n",
+           rows[at].command, status, rows[at].status, out, err);
+}
+
+int main(void)
+{
+    char command[128];
+
+    make_folder();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        run(i);
+    }
+    snprintf(command, sizeof(command), "cd / && rm -rf '%s'", folder);
+    need(system(command) == 0, command);
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed != 0;
+}
