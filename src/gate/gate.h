@@ -119,4 +119,8 @@ void gate_stray_text(const struct gate_stray *stray, char *text, size_t size);
  * does nothing when that was done. Errors: SYSTEM, NO_MEMORY. */
 MIGUARD_CHECKED enum miguard_status gate_report_start(struct miguard_error *reterr);
 
+/* Waits until what was refused up to here is recorded, for two seconds at most: before a module is
+ * unloaded, whose addresses then have no name any more, and before the process ends. */
+void gate_report_flush(void);
+
 #endif

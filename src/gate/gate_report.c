@@ -8,6 +8,7 @@
  * per refusal against 0.9 us, and 1.9 us with the walk up the stack (a bare EPERM: 0.1 us); it
  * shows the instruction alone and not the caller of libc; children would wait for this process; and
  * under glibc's setuid(3), where every thread makes the call, the supervisor would wait for itself.
+ * miguard-gate(7), "Why a policy does not report by default", has what was tried against that.
  *
  * The handler may interrupt any code, since glibc's setuid(3) makes other threads do the call from
  * within a signal handler: it neither locks nor allocates. The background thread resolves the
@@ -25,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <unwind.h>
@@ -469,6 +471,46 @@ static void resume_reporting(void)
         (void)sem_post(&written); /* for what came in between */
     }
     pthread_mutex_unlock(&reporter.lock);
+}
+
+/* A note that is free was reported, or there was none. */
+static bool all_are_reported(void)
+{
+    for (int i = 0; i < NOTES; i++) {
+        if (atomic_load(&notes[i].state) != NOTE_FREE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Not on the background thread, which would wait for itself. */
+static bool is_reported_elsewhere(void)
+{
+    pthread_mutex_lock(&reporter.lock);
+    bool elsewhere = reporter.running && reporter.started == process_epoch() &&
+                     pthread_equal(reporter.thread, pthread_self()) == 0;
+    pthread_mutex_unlock(&reporter.lock);
+    return elsewhere;
+}
+
+void gate_report_flush(void)
+{
+    const struct timespec moment = {0, 1000000};
+
+    if (!is_reported_elsewhere()) {
+        return;
+    }
+    for (int waited = 0; waited < 2000 && !all_are_reported(); waited++) {
+        (void)nanosleep(&moment, NULL);
+    }
+}
+
+/* exit(3) runs this while the background thread still runs. */
+__attribute__((destructor)) static void flush_at_exit(void)
+{
+    ENTRY_UNCANCELLED;
+    gate_report_flush();
 }
 
 /* Runs before any thread can drop, whether or not a gate is ever closed: a gate that is closed

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/stderr_line.h"
+#include "gate/gate.h"
 #include "gateway/wrapped.h"
 
 enum { MODULES_COMPILED_IN = 64, CLASSES_COMPILED_IN = 512 };
@@ -188,6 +189,7 @@ void MI_CALL wrapped_module_unload(MI_Module_Self *self, MI_Context *host)
         return;
     }
     unload(loaded, call.context);
+    gate_report_flush(); /* what it tried is recorded with its name */
     forget_load(loaded);
 }
 

@@ -74,6 +74,7 @@ static const struct row {
     {"doctor --jsom", 2, "did you mean --json?", NULL},
     {"doctor --policy /nowhere/none.yaml", 1, "no ! policy", NULL},
     {"run --gate", 2, "needs a value", NULL},
+    {"run --no-report get root/x C", 2, "--no-report needs --gate", NULL},
     {"run --gate off get root/x C", 2, "--gate 'off' is unknown; use thread or process", NULL},
 };
 
@@ -213,6 +214,55 @@ static void check_run(void)
     rmdir(folder);
 }
 
+static unsigned count_of(const char *text)
+{
+    unsigned count = 0;
+
+    for (const char *at = output; (at = strstr(at, text)) != NULL; at += strlen(text)) {
+        count++;
+    }
+    return count;
+}
+
+/* Changes of credentials by the impersonator are refused, and recorded or not as the options say:
+ * all of them, with the place of each, also those just before the module is unloaded. */
+static void check_report(const char *options, bool recorded)
+{
+    const char *out = getenv("OUT");
+    char folder[] = "/tmp/miguard-gate-test-XXXXXX", arguments[512];
+
+    if (mkdtemp(folder) == NULL) {
+        abort();
+    }
+    snprintf(arguments, sizeof(arguments),
+             "run %s --audit %s/a.jsonl --module %s/providers/impersonator.so invoke root/test "
+             "MG_Impersonator Act Name=setfsuid",
+             options, folder, out != NULL ? out : "build");
+    expect(run(arguments) == 0, options);
+    snprintf(arguments, sizeof(arguments), "audit search --decision deny --format json %s/a.jsonl",
+             folder);
+    (void)run(arguments);
+    const unsigned strays = count_of("\"action\":\"gate\"");
+    expect(strays == (recorded ? 7U : 0U), options);
+    expect(strays == count_of("impersonator.so\",\"offset\":"), "each has its call site");
+    snprintf(arguments, sizeof(arguments), "%s/a.jsonl", folder);
+    unlink(arguments);
+    snprintf(arguments, sizeof(arguments), "rm -rf %s", folder);
+    expect(system(arguments) == 0, "rm");
+}
+
+static void check_reports(void)
+{
+    for (int i = 0; i < 3; i++) { /* what is written too late would be missing in some */
+        check_report("--gate process", true);
+    }
+    check_report("--gate thread", true);
+    check_report("--report", true);
+    check_report("--report --gate thread", true);
+    check_report("--gate process --no-report", false);
+    check_report("--gate thread --no-report", false);
+}
+
 /* The gate of a policy is shown, kept by fmt, and asked for by the doctor. */
 static void check_policy(void)
 {
@@ -256,6 +306,7 @@ int main(void)
     check_policy();
     if (gate_works()) {
         check_run();
+        check_reports();
     } else {
         printf("skip: run --gate: no seccomp filter can be had here\n");
     }

@@ -45,7 +45,13 @@ static const struct option_row options[] = {
          "the policy, in place of $MIGUARD_POLICY and that in /etc/miguard"),
     WORD("--gate", gate_scopes, struct run_request, gate,
          "from then on the kernel lets only the library change credentials (miguard-gate(7)); "
-         "without it, as the policy says"),
+         "without it, as the policy says; what it refuses is recorded with its call site"),
+    FLAG("--report", struct run_request, report,
+         "close that gate (without --gate that of the process), and serve nothing where what it "
+         "refuses cannot be recorded"),
+    FLAG("--no-report", struct run_request, no_report,
+         "do not record it: refuse only, as a policy's gate does without report: true",
+         .needs = "--gate", .excludes = "--report"),
     LIST("--key", "KEY=VALUE", struct run_request, keys_given,
          "invoke: a key of the instance whose method it is; none for a static one"),
     TEXT("--language", "WQL|CQL", struct run_request, language,
@@ -145,17 +151,37 @@ static int configure(const struct run_request *request)
                           &error);
 }
 
-/* Before any provider is loaded, so that not even its constructors can change credentials. */
+/* A gate that the policy has closed stays as it is. */
+static bool reports_by_default(const struct run_request *request)
+{
+    const struct miguard_gate_options present = miguard_gate_state();
+    const bool closed =
+        present.scope == MIGUARD_GATE_THREAD || present.scope == MIGUARD_GATE_PROCESS;
+
+    return closed ? present.report != 0 : !request->no_report;
+}
+
+/*
+ * Before any provider is loaded, so that not even its constructors can change credentials. Who
+ * tries is recorded, unlike by a policy's default: no thread of this host blocks SIGSYS, which
+ * would make a refusal the end of the process (miguard-gate(7), "WHO TRIED").
+ */
 static int close_gate(const struct run_request *request)
 {
     struct miguard_gate_options closing = MIGUARD_GATE_OPTIONS_INIT;
     struct miguard_error error = {0};
 
-    if (request->gate == RUN_GATE_BY_POLICY) {
+    if (request->gate == RUN_GATE_BY_POLICY && !request->report) {
         return CLI_YES;
     }
     closing.scope = request->gate == RUN_GATE_THREAD ? MIGUARD_GATE_THREAD : MIGUARD_GATE_PROCESS;
-    if (miguard_gate_close(&closing, &error) == MIGUARD_OK) {
+    closing.report = request->report || reports_by_default(request);
+    enum miguard_status status = miguard_gate_close(&closing, &error);
+    if (status == MIGUARD_NOT_SUPPORTED && closing.report != 0 && !request->report) {
+        closing.report = 0; /* not on this architecture; the record of the gate says "report no" */
+        status = miguard_gate_close(&closing, &error);
+    }
+    if (status == MIGUARD_OK) {
         return CLI_YES;
     }
     return complain_error(CLI_UNABLE, "the gate cannot be closed (see miguard doctor)", &error);

@@ -52,6 +52,7 @@ struct run_request {
     /* NULL: as the policy and the environment say. */
     const char *as_user, *client, *audit_file, *policy, *input;
     enum run_gate gate;
+    bool report, no_report; /* what a gate refuses */
     bool json, table, trace;
     uint64_t timeout; /* seconds; 0: none */
     uint64_t count;   /* of indications, after which a subscription ends; 0: none */
