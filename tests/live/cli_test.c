@@ -642,6 +642,75 @@ START_TEST(json_input_of_objects)
 }
 END_TEST
 
+/* ---- run --input of MOF --------------------------------------------------------------------- */
+
+#define TREE(properties) "instance of MG_Tree { " properties "};"
+
+static const struct {
+    const char *text, *class_name;
+    int status;
+    const char *out, *err;
+} mof_inputs[] = {
+    {TREE("Name = \"oak\";"), "MG_Tree", 0, "Height = 21;", ""},
+    {"// which\n INSTANCE OF mg_tree { name = \"o\" /* a */ \"ak\"; height = 0x15; Planted = "
+     "\"20190330090000.000000+060\"; Kind = NULL; };",
+     "MG_Tree", 0, "Height = 21;", ""},
+    {"instance of MG_Bears { Tree = \"MG_Tree.Name=\\\"oak\\\"\"; Fruit = instance of MG_Fruit { "
+     "Name = \"acorn\"; }; };",
+     "MG_Bears", 0, "Since = 1920;", ""},
+    {"instance of MG_Tree as $t { Name = \"oak\"; };\ninstance of MG_Fruit as $f { Name = "
+     "\"acorn\"; };\ninstance of MG_Bears { Tree = $t; Fruit = $f; };",
+     "MG_Bears", 0, "Since = 1920;", ""},
+
+    {TREE("Name = \"oak\"") "", "MG_Tree", 2, "", "in.json:1:35: ';' is needed behind the value"},
+    {TREE("Name = 5;"), "MG_Tree", 2, "", "in.json:1:30: Name is a string\n"},
+    {TREE("Name = {\"oak\"};"), "MG_Tree", 2, "", "1:30: Name is one value, and no array"},
+    {TREE("\nHeight = \"x\";"), "MG_Tree", 2, "", "in.json:2:10: Height is a real64: a number\n"},
+    {TREE("Planted = \"2019\";"), "MG_Tree", 2, "", "1:33: Planted is a datetime: \"yyyymmdd"},
+    {TREE("Wood = 5;"), "MG_Tree", 2, "", "in.json:1:23: MG_Tree has no property Wood\n"},
+    {"instance of MG_Fruit { Weight = 4294967296; };", "MG_Fruit", 2, "",
+     "1:33: Weight is a uint32: a number from 0 to 4294967295\n"},
+    {"instance of MG_Bears { Tree = \"MG_Tree.Wood=5\"; };", "MG_Bears", 2, "",
+     "1:31: the path, at its character 9: MG_Tree has no property Wood\n"},
+    {"instance of MG_Bears { Tree = \"MG_Tree.Name\"; };", "MG_Bears", 2, "",
+     "1:31: the path, at its character 13: '=' is needed"},
+    {TREE("Name = \"oak\";"), "MG_Fruit", 2, "",
+     "in.json:1:1: an instance of MG_Fruit is needed, not of MG_Tree\n"},
+    {TREE("") TREE(""), "MG_Tree", 2, "", "1:1: one instance is needed; others before it need"},
+    {"// nothing", "MG_Tree", 2, "", "'instance of CLASS { ... };' is needed"},
+    {"class MG_Tree { };", "MG_Tree", 2, "", "1:1: only instances are read"},
+    {"instance of MG_Nothing { x = 1; };", "MG_Nothing", 1, "", "INVALID_CLASS (5)"},
+};
+
+START_TEST(mof_input)
+{
+    expect_input(mof_inputs[_i].text, mof_inputs[_i].class_name, mof_inputs[_i].status,
+                 mof_inputs[_i].out, mof_inputs[_i].err);
+}
+END_TEST
+
+/* What is printed can be given again, and parameters are an instance of any name. */
+START_TEST(mof_input_of_output)
+{
+    static struct output output;
+
+    expect_input("{\"Tree\": {\"__CLASS\": \"MG_Tree\", \"Name\": \"oak\"}, \"Fruit\": "
+                 "{\"__CLASS\": \"MG_Fruit\", \"Name\": \"acorn\"}}",
+                 "MG_Bears", 0, "Since = 1920;", "");
+    run(ORCHARD_RUN "get root/test MG_Bears --input $T/in.json", &output);
+    ck_assert_int_eq(output.status, 0);
+    expect_input(output.out, "MG_Bears", 0, "Since = 1920;", "");
+    write_input("instance of Parameters { Name = \"right-use\"; };");
+    run(ACT_RUN "invoke root/test MG_Impersonator Act --input $T/in.json", &output);
+    ck_assert_msg(output.status == 0 && strstr(output.out, "Refused = FALSE;") != NULL, "%s",
+                  output.err);
+    write_input("instance of Parameters { Nam = \"right-use\"; };");
+    run(ACT_RUN "invoke root/test MG_Impersonator Act --input $T/in.json", &output);
+    ck_assert_msg(output.status == 2 && strstr(output.err, ":1:26: Act has no parameter Nam\n"),
+                  "%s", output.err);
+}
+END_TEST
+
 /* ---- run subscribe -------------------------------------------------------------------------- */
 
 /* A subscription ends well by either signal, with what came before it on stdout. The signal is sent
@@ -753,6 +822,8 @@ static Suite *suite(void)
     tcase_add_test(others, json_lines);
     tcase_add_loop_test(others, json_input, 0, ROWS(inputs));
     tcase_add_test(others, json_input_of_objects);
+    tcase_add_loop_test(others, mof_input, 0, ROWS(mof_inputs));
+    tcase_add_test(others, mof_input_of_output);
     tcase_add_loop_test(others, subscription_ends_by_signal, 0, 2);
     tcase_add_test(others, table_of_instances);
     tcase_add_test(others, table_of_many);

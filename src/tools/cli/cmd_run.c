@@ -65,8 +65,8 @@ static const struct option_row options[] = {
     TEXT("--result-role", "NAME", struct run_request, result_role,
          "associators: only where the result is in the reference NAME"),
     TEXT("--input", "FILE|-", struct run_request, input,
-         "read properties or parameters from a JSON object, as --json prints one; KEY=VALUE adds "
-         "to them"),
+         "read properties or parameters from an instance in MOF or a JSON object, as they are "
+         "printed; KEY=VALUE adds to them"),
     NUMBER("--timeout", "SECONDS", struct run_request, timeout, 1, 864000,
            "end the operation after SECONDS", .noun = "number of seconds"),
     NUMBER("--count", "N", struct run_request, count, 1, UINT64_MAX,

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/cli/run_input.h"
 #include "tools/cli/run_table.h"
 
 /* ---- the answer --------------------------------------------------------------------------- */
@@ -289,19 +288,21 @@ static void start(const struct question *question, MI_Operation *operation)
 
 /* What the request is made of. values is its instance, or for invoke the parameters; keys is the
  * instance whose method it is. All are made by the session's application. */
-static int prepare(struct question *question, json_t *object)
+static int prepare(struct question *question, const struct run_input *input)
 {
     const struct run_request *request = question->request;
-    const bool invoke = request->verb == RUN_INVOKE;
+    const struct run_pairs *pairs = &request->values;
+    struct run_shape shape = {question->session, request->name_space, request->class_name,
+                              request->method};
     int status = CLI_YES;
 
-    if (object != NULL || request->values.count > 0 || (request->class_name != NULL && !invoke)) {
-        status = run_instance_new(question->session, invoke ? "Parameters" : request->class_name,
-                                  &request->values, object, &question->values);
+    if (input != NULL || pairs->count > 0 ||
+        (request->class_name != NULL && request->method == NULL)) {
+        status = run_instance_new(&shape, pairs, input, &question->values);
     }
     if (status == CLI_YES && request->keys.count > 0) {
-        status = run_instance_new(question->session, request->class_name, &request->keys, NULL,
-                                  &question->keys);
+        shape.method = NULL;
+        status = run_instance_new(&shape, &request->keys, NULL, &question->keys);
     }
     if (status != CLI_YES) {
         return status;
@@ -358,11 +359,11 @@ int run_ask(const struct run_request *request, MI_Session *session, const struct
     MI_Operation operation = MI_OPERATION_NULL;
     MI_OperationOptions how = MI_OPERATIONOPTIONS_NULL;
     struct question question = {.request = request, .session = session, .options = &how};
-    json_t *object = NULL;
-    int status = request->input == NULL ? CLI_YES : run_input_read(request->input, &object);
+    struct run_input input = {0};
+    int status = request->input == NULL ? CLI_YES : run_input_read(request->input, &input);
 
     if (status == CLI_YES) {
-        status = prepare(&question, object);
+        status = prepare(&question, request->input == NULL ? NULL : &input);
     }
     if (status == CLI_YES) {
         question.options = how.ft != NULL ? &how : NULL;
@@ -370,7 +371,7 @@ int run_ask(const struct run_request *request, MI_Session *session, const struct
         status = print_until(request, &operation, until);
         MI_Operation_Close(&operation);
     }
-    json_decref(object);
+    run_input_release(&input);
     MI_OperationOptions_Delete(&how);
     if (question.keys != NULL) {
         MI_Instance_Delete(question.keys);

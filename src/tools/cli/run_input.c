@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads an instance from JSON, as `miguard run --json` writes one.
+ * What `miguard run --input` reads: a file as bytes, and then MOF or JSON by its first character.
  *
- * run_input_read() reads one object; run_input_add() goes through its members. The command knows no
- * class, so numbers and truth values go to the host as their texts, like the VALUE of KEY=VALUE: an
- * integer is written in full and a real number with the digits that give it back.
+ * An object of JSON begins with a brace and no MOF does; what is neither gets the message of the
+ * one that it looks like.
  */
 #include "tools/cli/run_input.h"
 
@@ -14,249 +13,142 @@
 
 #include "tools/cli/cli.h"
 
-/* Bytes of a file, and levels of objects. The host refuses more than it can hold itself; this keeps
- * a device that never ends, and the recursion here, in bounds. */
-enum { MOST_BYTES = 64 << 20, MOST_LEVELS = 32 };
-
 /* ---- the file ---------------------------------------------------------------------------------
  */
 
-struct input {
-    FILE *file;
-    size_t left;
-};
-
-static size_t next_bytes(void *buffer, size_t size, void *data)
+/* Up to one byte more than is allowed, by which a longer file is known. */
+static char *read_bytes(FILE *file, size_t *ret_length)
 {
-    struct input *input = data;
-    size_t wanted = size < input->left ? size : input->left;
-    size_t got = fread(buffer, 1, wanted, input->file);
+    size_t room = 0, length = 0, got = 0;
+    char *text = NULL;
 
-    input->left -= got;
-    return got;
+    do {
+        if (length == room) {
+            room = room == 0 ? 65536 : room * 2;
+            char *larger = realloc(text, room);
+            if (larger == NULL) {
+                free(text);
+                return NULL;
+            }
+            text = larger;
+        }
+        got = fread(text + length, 1, room - length, file);
+        length += got;
+    } while (got > 0 && length <= RUN_INPUT_BYTES);
+    *ret_length = length;
+    return text;
 }
 
-static int not_an_object(const char *path, const json_error_t *error, const struct input *input)
+static int read_file(const char *name, FILE *file, struct run_input *ret_input)
 {
-    if (ferror(input->file)) {
-        return complain(CLI_UNABLE, "%s cannot be read: %s", path, strerror(errno));
+    size_t length = 0;
+
+    errno = 0;
+    char *text = read_bytes(file, &length);
+    if (text == NULL) {
+        return complain(CLI_UNABLE, "out of memory");
     }
-    if (input->left == 0) {
-        return complain(CLI_USAGE, "%s: longer than %d MiB", path, MOST_BYTES >> 20);
-    }
-    return complain(CLI_USAGE, "%s:%d:%d: no JSON object: %s", path, error->line, error->column,
-                    error->text);
+    int status = ferror(file) ? complain(CLI_UNABLE, "%s cannot be read: %s", name, strerror(errno))
+                              : run_input_take(name, text, length, ret_input);
+    free(text);
+    return status;
 }
 
-int run_input_read(const char *path, json_t **ret_object)
+int run_input_read(const char *path, struct run_input *ret_input)
 {
-    const bool standard = strcmp(path, "-") == 0;
-    const char *name = standard ? "standard input" : path;
-    struct input input = {standard ? stdin : fopen(path, "re"), MOST_BYTES};
-    json_error_t error;
-    int status = CLI_YES;
-
-    if (input.file == NULL) {
+    if (strcmp(path, "-") == 0) {
+        return read_file("standard input", stdin, ret_input);
+    }
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
         return complain(CLI_UNABLE, "%s: %s", path, strerror(errno));
     }
-    json_t *object = json_load_callback(next_bytes, &input, JSON_REJECT_DUPLICATES, &error);
-    if (object == NULL) {
-        status = not_an_object(name, &error, &input);
-    } else if (!json_is_object(object)) {
-        status = complain(CLI_USAGE, "%s: an object {\"NAME\": VALUE, ...} is needed", name);
-        json_decref(object);
-    } else {
-        *ret_object = object;
-    }
-    if (!standard) {
-        fclose(input.file);
-    }
+    int status = read_file(path, file, ret_input);
+    fclose(file);
     return status;
 }
 
-/* ---- members ----------------------------------------------------------------------------------
+/* ---- what it is -------------------------------------------------------------------------------
  */
 
-/* The walk through one object. */
-struct walk {
-    MI_Application *application;
-    unsigned levels;
-};
-
-static int add_members(struct walk *walk, json_t *object, MI_Instance *instance);
-
-static int out_of_memory(void)
+static int take_json(const char *text, size_t length, struct run_input *input)
 {
-    return complain(CLI_UNABLE, "out of memory");
+    json_error_t error;
+
+    input->json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (input->json == NULL) {
+        return complain(CLI_USAGE, "%s:%d:%d: no JSON object: %s", input->name, error.line,
+                        error.column, error.text);
+    }
+    return json_is_object(input->json)
+               ? CLI_YES
+               : complain(CLI_USAGE, "%s: an object {\"NAME\": VALUE, ...} is needed", input->name);
 }
 
-static int refused(const char *name, MI_Result result)
+/* The last instance is the one that is meant: those before it are there for their aliases. */
+static int check_instances(const struct run_input *input)
 {
-    return complain(CLI_USAGE, "%s: %s (%d)", name, result_name(result), (int)result);
-}
+    const struct mof_instance *at = input->mof->instances;
 
-/* On the heap; NULL out of memory. 17 digits give the same double back. */
-static char *scalar_text(const json_t *json)
-{
-    char *text = NULL;
-    int length = 0;
-
-    if (json_is_string(json)) {
-        return strdup(json_string_value(json));
+    if (at == NULL) {
+        return complain(CLI_USAGE, "%s: 'instance of CLASS { ... };' is needed", input->name);
     }
-    if (json_is_boolean(json)) {
-        return strdup(json_is_true(json) ? "true" : "false");
-    }
-    if (json_is_integer(json)) {
-        length = asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
-    } else {
-        length = asprintf(&text, "%.17g", json_real_value(json));
-    }
-    return length < 0 ? NULL : text;
-}
-
-static bool is_scalar(const json_t *json)
-{
-    return json_is_string(json) || json_is_boolean(json) || json_is_number(json);
-}
-
-static int add_scalar(const char *name, const json_t *json, MI_Instance *instance)
-{
-    MI_Value value = {.string = scalar_text(json)};
-
-    if (value.string == NULL) {
-        return out_of_memory();
-    }
-    MI_Result result = MI_Instance_AddElement(instance, name, &value, MI_STRING, 0);
-    free(value.string);
-    return result == MI_RESULT_OK ? CLI_YES : refused(name, result);
-}
-
-/* An object by itself or in an array. *ret_instance is deleted by the caller. */
-static int make_object(struct walk *walk, const char *name, json_t *json,
-                       MI_Instance **ret_instance)
-{
-    const char *class_name = json_string_value(json_object_get(json, RUN_INPUT_CLASS));
-
-    if (class_name == NULL) {
-        return complain(CLI_USAGE, "%s: an object needs its class as \"%s\": \"NAME\"", name,
-                        RUN_INPUT_CLASS);
-    }
-    if (walk->levels == MOST_LEVELS) {
-        return complain(CLI_USAGE, "%s: objects are nested more than %d deep", name, MOST_LEVELS);
-    }
-    MI_Result result =
-        MI_Application_NewInstance(walk->application, class_name, NULL, ret_instance);
-    if (result != MI_RESULT_OK) {
-        return refused(name, result);
-    }
-    walk->levels++;
-    int status = add_members(walk, json, *ret_instance);
-    walk->levels--;
-    return status;
-}
-
-static int add_object(struct walk *walk, const char *name, json_t *json, MI_Instance *instance)
-{
-    MI_Value value = {.instance = NULL};
-
-    int status = make_object(walk, name, json, &value.instance);
-    if (status == CLI_YES) {
-        MI_Result result = MI_Instance_AddElement(instance, name, &value, MI_INSTANCE, 0);
-        status = result == MI_RESULT_OK ? CLI_YES : refused(name, result);
-    }
-    if (value.instance != NULL) {
-        MI_Instance_Delete(value.instance);
-    }
-    return status;
-}
-
-/* An array has texts or instances, by its first element. */
-static int fill_array(struct walk *walk, const char *name, json_t *json, MI_Array *array,
-                      bool objects)
-{
-    MI_StringA *texts = (MI_StringA *)(void *)array;
-    MI_InstanceA *instances = (MI_InstanceA *)(void *)array;
-    int status = CLI_YES;
-
-    for (; array->size < json_array_size(json) && status == CLI_YES; array->size++) {
-        json_t *element = json_array_get(json, array->size);
-        if (objects ? !json_is_object(element) : !is_scalar(element)) {
-            return complain(CLI_USAGE, "%s[%u]: not %s like the first element", name, array->size,
-                            objects ? "an object" : "a text, number or truth value");
-        }
-        if (objects) {
-            status = make_object(walk, name, element, &instances->data[array->size]);
-        } else {
-            texts->data[array->size] = scalar_text(element);
-            status = texts->data[array->size] == NULL ? out_of_memory() : CLI_YES;
+    for (; at->next != NULL; at = at->next) {
+        if (at->alias == NULL) {
+            return complain(CLI_USAGE,
+                            "%s:%u:%u: one instance is needed; others before it need an alias, by "
+                            "which it names them",
+                            input->name, at->line, at->column);
         }
     }
-    return status;
+    return CLI_YES;
 }
 
-static void release_array(MI_Array *array, size_t room, bool objects)
+static int take_mof(const char *text, size_t length, struct run_input *input)
 {
-    void **items = array->data;
+    struct mof_error error;
 
-    for (size_t i = 0; i < room && items[i] != NULL; i++) {
-        if (objects) {
-            MI_Instance_Delete(items[i]);
-        } else {
-            free(items[i]);
-        }
+    if (mof_read(text, length, &input->mof, &error)) {
+        return check_instances(input);
     }
-    free(items);
+    return error.line == 0 ? complain(CLI_UNABLE, "out of memory")
+                           : complain(CLI_USAGE, "%s:%u:%u: %s", input->name, error.line,
+                                      error.column, error.text);
 }
 
-static int add_array(struct walk *walk, const char *name, json_t *json, MI_Instance *instance)
+/* The first byte of MOF is that of a word, a comment or an error that is better said about MOF. */
+static bool looks_like_mof(const char *text, size_t length)
 {
-    const size_t room = json_array_size(json);
-    bool objects = room > 0 && json_is_object(json_array_get(json, 0));
-    MI_Value value = {.array = {.data = calloc(room + 1, sizeof(void *)), .size = 0}};
+    size_t blanks = 0;
 
-    if (value.array.data == NULL) {
-        return out_of_memory();
+    while (blanks < length && strchr(" \t\r\n", text[blanks]) != NULL && text[blanks] != '\0') {
+        blanks++;
     }
-    int status = fill_array(walk, name, json, &value.array, objects);
-    if (status == CLI_YES) {
-        MI_Result result =
-            MI_Instance_AddElement(instance, name, &value, objects ? MI_INSTANCEA : MI_STRINGA, 0);
-        status = result == MI_RESULT_OK ? CLI_YES : refused(name, result);
-    }
-    release_array(&value.array, room, objects);
-    return status;
+    char first = blanks < length ? text[blanks] : '{';
+    return (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '/' ||
+           first == '#';
 }
 
-static int add_member(struct walk *walk, const char *name, json_t *json, MI_Instance *instance)
+int run_input_take(const char *name, const char *text, size_t length, struct run_input *ret_input)
 {
-    if (json_is_null(json)) {
-        MI_Result result = MI_Instance_AddElement(instance, name, NULL, MI_STRING, MI_FLAG_NULL);
-        return result == MI_RESULT_OK ? CLI_YES : refused(name, result);
+    *ret_input = (struct run_input){.name = name};
+    if (length > RUN_INPUT_BYTES) {
+        return complain(CLI_USAGE, "%s: longer than %d MiB", name, RUN_INPUT_BYTES >> 20);
     }
-    return json_is_object(json)  ? add_object(walk, name, json, instance)
-           : json_is_array(json) ? add_array(walk, name, json, instance)
-                                 : add_scalar(name, json, instance);
+    return looks_like_mof(text, length) ? take_mof(text, length, ret_input)
+                                        : take_json(text, length, ret_input);
 }
 
-static int add_members(struct walk *walk, json_t *object, MI_Instance *instance)
+void run_input_release(struct run_input *input)
 {
-    const char *name;
-    json_t *value;
-    int status = CLI_YES;
-
-    json_object_foreach(object, name, value)
-    {
-        if (strcmp(name, RUN_INPUT_CLASS) != 0 && status == CLI_YES) {
-            status = add_member(walk, name, value, instance);
-        }
-    }
-    return status;
+    json_decref(input->json);
+    mof_free(input->mof);
+    *input = (struct run_input){0};
 }
 
-int run_input_add(MI_Application *application, json_t *object, MI_Instance *instance)
+int run_input_add(MI_Application *application, const struct run_shape *shape,
+                  const struct run_input *input, MI_Instance *instance)
 {
-    struct walk walk = {application, 0};
-
-    return add_members(&walk, object, instance);
+    return input->mof != NULL ? run_mof_add(application, shape, input, instance)
+                              : run_json_add(application, input->json, instance);
 }

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tools/cli/run_input.h"
-
 /* Names of CIM are the same whatever their case (DSP0004, 5.2). */
 static bool same_key(const struct run_pair *a, const struct run_pair *b)
 {
@@ -66,19 +64,20 @@ out:
 }
 
 /* Through the session's application, as any client makes one. */
-int run_instance_new(MI_Session *session, const char *class_name, const struct run_pairs *pairs,
-                     json_t *object, MI_Instance **ret_instance)
+int run_instance_new(const struct run_shape *shape, const struct run_pairs *pairs,
+                     const struct run_input *input, MI_Instance **ret_instance)
 {
+    const char *class_name = shape->method != NULL ? "Parameters" : shape->class_name;
     MI_Application application = MI_APPLICATION_NULL;
     MI_Instance *instance = NULL;
     int status = CLI_YES;
 
-    MI_Result result = MI_Session_GetApplication(session, &application);
+    MI_Result result = MI_Session_GetApplication(shape->session, &application);
     if (result == MI_RESULT_OK) {
         result = MI_Application_NewInstance(&application, class_name, NULL, &instance);
     }
-    if (result == MI_RESULT_OK && object != NULL) {
-        status = run_input_add(&application, object, instance);
+    if (result == MI_RESULT_OK && input != NULL) {
+        status = run_input_add(&application, shape, input, instance);
     }
     for (size_t i = 0; i < pairs->count && result == MI_RESULT_OK && status == CLI_YES; i++) {
         if (!seen_before(pairs, i)) {

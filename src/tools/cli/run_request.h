@@ -4,10 +4,9 @@
 #ifndef TOOLS_CLI_RUN_REQUEST_H
 #define TOOLS_CLI_RUN_REQUEST_H
 
-#include <jansson.h>
-
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"
+#include "tools/cli/run_input.h"
 
 /* One KEY=VALUE of the command line, in place: nothing is copied. */
 struct run_pair {
@@ -80,13 +79,13 @@ bool run_gives_classes(enum run_verb verb);
 void run_request_release(struct run_request *request);
 
 /*
- * A dynamic instance of class_name with the members of object (run_input.h), which may be NULL, and
- * pairs as string elements; the host converts them to the declared types. A key that is given more
- * than once, or as KEY[]=VALUE, becomes an array. CLI_YES, and *ret_instance is released with
- * MI_Instance_Delete(), or the exit status after a message.
+ * A dynamic instance of the class of shape, or of the parameters of its method, with what was read
+ * (input may be NULL) and pairs as string elements; the host converts them to the declared types. A
+ * key that is given more than once, or as KEY[]=VALUE, becomes an array. CLI_YES, and *ret_instance
+ * is released with MI_Instance_Delete(), or the exit status after a message.
  */
-int run_instance_new(MI_Session *session, const char *class_name, const struct run_pairs *pairs,
-                     json_t *object, MI_Instance **ret_instance);
+int run_instance_new(const struct run_shape *shape, const struct run_pairs *pairs,
+                     const struct run_input *input, MI_Instance **ret_instance);
 
 /* The time-out and the custom options, where there are any; else *ret_options stays as it is. The
  * caller ends it with MI_OperationOptions_Delete() in either case. */

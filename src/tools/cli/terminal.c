@@ -32,6 +32,16 @@ static uint32_t next_code_point(const char *text, size_t *ret_length)
     return point;
 }
 
+/* MOF has four digits, so that what lies beyond is the two halves of UTF-16. */
+static void print_hidden(FILE *stream, uint32_t point)
+{
+    if (point >= 0x10000) {
+        fprintf(stream, "\\x%04X", 0xD800 + ((point - 0x10000) >> 10));
+        point = 0xDC00 + ((point - 0x10000) & 0x3FF);
+    }
+    fprintf(stream, "\\x%04X", point);
+}
+
 /* The escapes are those of MOF, so that a quoted text can be read back. */
 void print_safe(FILE *stream, const char *text, bool quoted)
 {
@@ -44,7 +54,7 @@ void print_safe(FILE *stream, const char *text, bool quoted)
         } else if (quoted && (point == '\n' || point == '\t')) {
             fputs(point == '\n' ? "\\n" : "\\t", stream);
         } else if (text_is_hidden(point)) {
-            fprintf(stream, "\\x%04X", point);
+            print_hidden(stream, point);
         } else if (point == REPLACEMENT) {
             fputs("\xEF\xBF\xBD", stream);
         } else {
