@@ -7,11 +7,6 @@ static bool is_leap(unsigned year)
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-static unsigned days_of_year(unsigned year)
-{
-    return is_leap(year) ? 366 : 365;
-}
-
 unsigned civil_days_in_month(unsigned year, unsigned month)
 {
     static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -28,24 +23,25 @@ int64_t civil_days(unsigned year, unsigned month, unsigned day)
     return days + before[month - 1] + (month > 2 && is_leap(year)) + day - 1;
 }
 
-/* Starts at 2000 where it can: the loop over years is what costs, and nearly every date is later.
- * The upper bound keeps the loop short for any input. */
+/* A year that begins in March has its leap day at the end, so that 153 days are five months
+ * wherever they begin (31 30 31 30 31), and the years of 400 are a cycle of 146,097 days. No loop:
+ * each record has the date twice or more. */
 struct civil_date civil_date(uint64_t days_since_1970)
 {
-    const uint64_t days_to_2000 = 10957, days_to_10000 = 2932897;
-    uint64_t days = days_since_1970 < days_to_10000 ? days_since_1970 : days_to_10000 - 1;
-    struct civil_date date = {1970, 1, 1};
+    enum { DAYS_TO_10000 = 2932897, FROM_MARCH_0 = 719468, CYCLE = 146097 };
+    const unsigned day =
+        (unsigned)(days_since_1970 < DAYS_TO_10000 ? days_since_1970 : DAYS_TO_10000 - 1) +
+        FROM_MARCH_0;
+    const unsigned in_cycle = day % CYCLE;
+    /* 1460, 36524: days after which a year of 366 days and a century's missing one are behind. */
+    const unsigned year =
+        (in_cycle - in_cycle / 1460 + in_cycle / 36524 - in_cycle / (CYCLE - 1)) / 365;
+    const unsigned in_year = in_cycle - (365 * year + year / 4 - year / 100);
+    const unsigned month = (5 * in_year + 2) / 153; /* 0 is March */
 
-    if (days >= days_to_2000) {
-        days -= days_to_2000;
-        date.year = 2000;
-    }
-    while (days >= days_of_year(date.year)) {
-        days -= days_of_year(date.year++);
-    }
-    while (days >= civil_days_in_month(date.year, date.month)) {
-        days -= civil_days_in_month(date.year, date.month++);
-    }
-    date.day += (unsigned)days;
-    return date;
+    return (struct civil_date){
+        .year = day / CYCLE * 400 + year + (month >= 10 ? 1 : 0),
+        .month = month < 10 ? month + 3 : month - 9,
+        .day = in_year - (153 * month + 2) / 5 + 1,
+    };
 }

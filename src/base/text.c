@@ -60,6 +60,15 @@ void text_clear(struct text *text)
     text->comma = false;
 }
 
+/* The brackets of JSON: half of all that is appended. */
+static void append_character(struct text *text, char character)
+{
+    if (text_reserve(text, 1)) {
+        text->data[text->length++] = character;
+        text->data[text->length] = '\0';
+    }
+}
+
 void text_append_bytes(struct text *text, const char *bytes, size_t length)
 {
     if (!text_reserve(text, length)) {
@@ -209,6 +218,32 @@ static size_t escape_one(struct text *text, const unsigned char *at)
     return length;
 }
 
+/* Values are mostly plain to their end: these are checked and copied in one pass, with their
+ * quotes. False: it needs an escape, and nothing was appended. */
+static bool text_json_plain_value(struct text *text, const char *value)
+{
+    size_t length = strlen(value);
+
+    if (!text_reserve(text, length + 2)) {
+        return true; /* it has failed */
+    }
+    char *at = text->data + text->length;
+    bool good = true;
+    *at++ = '"';
+    for (size_t i = 0; i < length; i++) {
+        good &= plain[(unsigned char)value[i]];
+        at[i] = value[i];
+    }
+    if (!good) {
+        text->data[text->length] = '\0';
+        return false;
+    }
+    at[length] = '"';
+    at[length + 1] = '\0';
+    text->length += length + 2;
+    return true;
+}
+
 static void text_json_escape(struct text *text, const char *value)
 {
     const unsigned char *at = (const unsigned char *)value;
@@ -285,13 +320,13 @@ void text_json_key(struct text *text, const char *key, size_t length)
 void text_json_open(struct text *text, const char *name, char bracket)
 {
     text_json_name(text, name);
-    text_append_bytes(text, &bracket, 1);
+    append_character(text, bracket);
     text->comma = false;
 }
 
 void text_json_close(struct text *text, char bracket)
 {
-    text_append_bytes(text, &bracket, 1);
+    append_character(text, bracket);
     text->comma = true;
 }
 
@@ -319,9 +354,11 @@ void text_json_string(struct text *text, const char *name, const char *value)
         return;
     }
     text_json_name(text, name);
-    text_append_bytes(text, "\"", 1);
-    text_json_escape(text, value);
-    text_append_bytes(text, "\"", 1);
+    if (!text_json_plain_value(text, value)) {
+        text_append_bytes(text, "\"", 1);
+        text_json_escape(text, value);
+        text_append_bytes(text, "\"", 1);
+    }
 }
 
 /* JSON allows blanks, tabs and line ends between values, and none of these controls inside a

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/process.h"
 #include "identity/identity.h"
 #include "identity/kernel.h"
 #include "identity/read.h"
@@ -225,10 +226,28 @@ void identity_read_process(struct identity_process *ret_process)
     ret_process->executable[length > 0 ? length : 0] = '\0';
 }
 
+/* The number of a thread stays the same in one process. A forked child has another epoch and the
+ * memory of the thread that forked, whose number is not the child's. */
+static pid_t own_thread_id(void)
+{
+    static __thread struct {
+        uint64_t epoch; /* 0: nothing is known */
+        pid_t tid;
+    } known __attribute__((tls_model("initial-exec")));
+    uint64_t epoch = process_epoch();
+
+    if (epoch == 0 || known.epoch != epoch) {
+        known.tid = (pid_t)identity_kernel.gettid();
+        known.epoch = epoch;
+    }
+    return known.tid;
+}
+
+/* Name and keyring are read each time: a thread may take others at any time. */
 void identity_read_thread(struct identity_thread *ret_thread)
 {
     memset(ret_thread, 0, sizeof(*ret_thread));
-    ret_thread->tid = (pid_t)identity_kernel.gettid();
+    ret_thread->tid = own_thread_id();
     if (identity_kernel.prctl(PR_GET_NAME, (unsigned long)ret_thread->name, 0, 0, 0) != 0) {
         ret_thread->name[0] = '\0';
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a record costs: a whole audit_write() of a real refusal, against hashing and writing as many
- * bytes, which no chained log can do without, and against the system calls that it makes, which are
- * what is left when nothing is encoded; and durable ones, of one thread and of eight, whose group
- * commit is measured against one fdatasync(2) for each record.
+ * What a record costs: a whole audit_write() of a real refusal, against a system call that does
+ * nothing, against hashing and writing as many bytes, which no chained log can do without, and
+ * against the system calls that it makes, which are what is left when nothing is encoded; and
+ * durable ones, of one thread and of eight, whose group commit is measured against one fdatasync(2)
+ * for each record.
  */
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,22 +25,42 @@
 
 enum { ROUNDS = 41, DURABLE_ROUNDS = 9, CALLS = 1000, DURABLE = 100, THREADS = 8 };
 enum { MAX_RECORD = 16384 };
-enum { WRITE, SYSTEM_CALLS, ALONE, DURABLE_WRITE };
+enum { WRITE, BYTES, SYSTEM_CALLS, ALONE, DURABLE_WRITE };
+
+/*
+ * The goal for a record was set in time: 6 us, on a machine where a system call that does nothing
+ * takes 113 ns. In the unit that every machine has these are 53 such calls. It is not the same on
+ * all of them: where each call is traced or filtered (330 ns) 53 of them are 18 us, of which a
+ * record's own 9 calls have a smaller part than its encoding has. So audit.bytes and audit.calls
+ * stand beside it, which cannot be met in that way.
+ */
+#define WRITE_GOAL (6000.0 / 113)
 
 static const struct bench_row audit_rows[] = {
     [WRITE] = {.name = "audit.write",
-               .goal = 2,
+               .goal = WRITE_GOAL,
                .first = "a whole refusal recorded: encoded, chained, not durable",
-               .second = "keyed BLAKE2b and write(2) of as many bytes",
+               .second = "a system call that does nothing",
                .unit = "ns",
                .leaves_out = "fdatasync(2), which a refusal waits for by default (audit.durable); "
-                             "looking up names anew after 10 s; grouping, rotation, further sinks"},
+                             "looking up names anew after 10 s; grouping, rotation, further "
+                             "sinks; other writers; how much of it is due to dear system calls "
+                             "here (audit.bytes and audit.calls say so)"},
+    /* No goal: the other side has neither a lock nor a proof that the file is the log's, which are
+     * eight calls of nine. */
+    [BYTES] = {.name = "audit.bytes",
+               .goal = BENCH_NO_GOAL,
+               .first = "a whole refusal recorded: encoded, chained, not durable",
+               .second = "keyed BLAKE2b and write(2) of as many bytes, the least of a chained log",
+               .unit = "ns",
+               .leaves_out = "what audit.write leaves out"},
     [SYSTEM_CALLS] = {.name = "audit.calls",
                       .goal = 2,
                       .first = "a whole refusal recorded: encoded, chained, not durable",
-                      .second = "its 11 system calls alone, write(2) of as many bytes among them",
+                      .second = "its 9 system calls alone, write(2) of as many bytes among them",
                       .unit = "ns",
-                      .leaves_out = "what audit.write leaves out; the calls prove each time that "
+                      .leaves_out = "what audit.write leaves out; a tenth call, for the limit of "
+                                    "files, with each 16th record; the calls prove each time that "
                                     "folder, file and state are the log's"},
     [ALONE] = {.name = "audit.alone",
                .goal = 1.5,
@@ -146,25 +166,22 @@ static void hash_and_write(void *data, int calls)
     }
 }
 
-/* What strace(1) shows of one record: the mask of signals, who the thread is, the limit, proofs of
- * folder, file and state, the write, and a proof behind it. */
+/* What strace(1) shows of one record: the mask of signals, name and keyring of the thread, proofs
+ * of folder, file and state, the write, and a proof behind it. */
 static void make_system_calls(void *data, int calls)
 {
     const unsigned mask =
         STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_INO | STATX_SIZE;
     struct refusing *refusing = data;
     struct statx found;
-    struct rlimit limit;
     sigset_t all, old;
     char name[16];
 
     sigfillset(&all);
     for (int i = 0; i < calls; i++) {
         pthread_sigmask(SIG_SETMASK, &all, &old);
-        (void)syscall(SYS_gettid);
         (void)prctl(PR_GET_NAME, name);
         (void)syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
-        (void)getrlimit(RLIMIT_FSIZE, &limit);
         for (int proof = 0; proof < 4; proof++) {
             if (proof == 3 && write(refusing->plain, refusing->bytes, refusing->size) !=
                                   (ssize_t)refusing->size) {
@@ -237,7 +254,9 @@ static void measure_log(struct refusing *refusing)
 {
     refusing->audit = open_log(AUDIT_SYNC_NONE);
     learn_size(refusing);
-    bench_compare(&audit_rows[WRITE], record_refusals, hash_and_write, refusing, CALLS,
+    bench_compare(&audit_rows[WRITE], record_refusals, bench_system_calls, refusing, CALLS,
+                  bench_rounds(ROUNDS));
+    bench_compare(&audit_rows[BYTES], record_refusals, hash_and_write, refusing, CALLS,
                   bench_rounds(ROUNDS));
     bench_compare(&audit_rows[SYSTEM_CALLS], record_refusals, make_system_calls, refusing, CALLS,
                   bench_rounds(ROUNDS));

@@ -7,10 +7,13 @@
 #include <check.h>
 #include <errno.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "audit/encode.h"
@@ -666,6 +669,39 @@ START_TEST(each_field_is_written_and_read)
 }
 END_TEST
 
+static void *read_own_thread(void *ret_thread)
+{
+    struct identity_thread twice[2];
+
+    identity_read_thread(&twice[0]);
+    identity_read_thread(&twice[1]);
+    *(bool *)ret_thread =
+        twice[0].tid == (pid_t)syscall(SYS_gettid) && twice[1].tid == twice[0].tid;
+    return NULL;
+}
+
+/* The number is kept for a thread: neither another thread nor a forked child has it. */
+START_TEST(each_thread_has_its_own_number)
+{
+    bool own = false;
+    pthread_t thread;
+    int status = -1;
+
+    read_own_thread(&own);
+    ck_assert(own);
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_own_thread, &own), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(own);
+    const pid_t child = fork();
+    if (child == 0) {
+        read_own_thread(&own);
+        _exit(own ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* The reader finds members by their names, people by the path. */
 START_TEST(each_path_ends_in_the_name)
 {
@@ -741,6 +777,7 @@ int main(void)
     tcase_add_test(records, records_are_short);
     tcase_add_loop_test(records, cut_texts_stay_different, 0, 2);
     tcase_add_loop_test(records, each_field_is_written_and_read, 0, RECORD_FIELD_COUNT);
+    tcase_add_test(records, each_thread_has_its_own_number);
     tcase_add_loop_test(records, each_path_ends_in_the_name, 0, RECORD_FIELD_COUNT);
     tcase_add_test(records, schema_describes_each_field);
     suite_add_tcase(suite, records);

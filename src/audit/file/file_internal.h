@@ -242,6 +242,8 @@ enum {
     /* Locks between two looks whether the name still is the file's, and between two tries of a
      * rotation that failed. */
     FILE_LOOK_EVERY = 64,
+    /* Locks between two looks at RLIMIT_FSIZE. */
+    FILE_LIMIT_EVERY = 16,
     /* Files that are not the log's and were reported already, of which this process knows the
      * inodes. */
     FILE_STRAYS = 32,
@@ -272,7 +274,8 @@ struct log_file {
     uint64_t strays_reported[FILE_STRAYS]; /* inodes of the last ones */
     unsigned strays_at;
     unsigned locks;
-    uint64_t size_limit; /* RLIMIT_FSIZE, as it was when the log was locked */
+    uint64_t size_limit;  /* RLIMIT_FSIZE, as it was read last */
+    unsigned limit_locks; /* counts locks for it */
     /* sync.c */
     _Atomic uint64_t written; /* the last record that is in what fd refers to */
     _Atomic uint64_t after;   /* its records come after this number */
@@ -428,6 +431,8 @@ struct space_due {
     enum space_step step;
     struct audit_space facts;
 };
+/* RLIMIT_FSIZE into size_limit. */
+void file_read_limit(struct log_file *file);
 /* Before each record: allocates more than it needs, and looks at the space when that is used
  * up. ret_due: filled when a record is due; NULL: the space is not looked at. */
 void file_allocate_ahead(struct log_file *file, size_t length, bool may_use_tail,

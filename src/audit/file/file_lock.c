@@ -160,16 +160,6 @@ static bool lock_present(struct log_file *file, const char *path, enum audit_los
     return false;
 }
 
-/* RLIMIT_FSIZE of the process, read with each lock: setrlimit(2) may change it at any time. */
-static uint64_t size_limit(void)
-{
-    struct rlimit limit;
-
-    return file_calls.getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY
-               ? UINT64_MAX
-               : limit.rlim_cur;
-}
-
 /* The local lock first and the shared one under it. Both are waited for at most
  * STATE_LOCK_SECONDS. */
 bool file_lock_state(struct log_file *file, const char *path, enum audit_loss *ret_loss,
@@ -179,7 +169,9 @@ bool file_lock_state(struct log_file *file, const char *path, enum audit_loss *r
         *ret_loss = AUDIT_LOSS_BUSY;
         return false;
     }
-    file->size_limit = size_limit();
+    if (file->limit_locks++ % FILE_LIMIT_EVERY == 0) {
+        file_read_limit(file);
+    }
     if (!reclaim(file, ret_loss) || !lock_present(file, path, ret_loss, reterr)) {
         pthread_mutex_unlock(&file->local);
         return false;

@@ -17,6 +17,36 @@ enum {
     NORMAL_PERCENT = 85,
 };
 
+/* ---- the limit of the process -----------------------------------------------------------------
+ */
+
+/*
+ * setrlimit(2) may change RLIMIT_FSIZE at any time, and the kernel looks at it with each write, so
+ * nothing is ever written beyond it, whatever is known here. What it is known for is the tail of
+ * the file that is kept free for reports of losses. Records of FILE_LIMIT_EVERY locks are a part of
+ * that tail: so often it is read, and before each refusal because of it.
+ */
+void file_read_limit(struct log_file *file)
+{
+    struct rlimit limit;
+
+    file->size_limit =
+        file_calls.getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY
+            ? UINT64_MAX
+            : limit.rlim_cur;
+}
+
+/* False is never said by an old limit: one that was lifted must not hold up a record. */
+static bool within_limit(struct log_file *file, uint64_t end)
+{
+    if (end > file->size_limit) {
+        file_read_limit(file);
+    }
+    return end <= file->size_limit;
+}
+
+/* ---- the space ------------------------------------------------------------------------------- */
+
 /* As df(1) has it: what is kept for root counts neither as used nor as free. */
 static unsigned percent_used(const struct statvfs *space)
 {
@@ -125,7 +155,7 @@ void file_allocate_ahead(struct log_file *file, size_t length, bool may_use_tail
 {
     uint64_t need = end_of(file, length, may_use_tail);
     enum audit_loss loss = AUDIT_LOSS_NO_SPACE;
-    bool limited = need > file->size_limit;
+    bool limited = !within_limit(file, need);
 
     if (!limited && file->space_looked && state_head(&file->state)->reserved >= need + AHEAD) {
         return;
@@ -144,7 +174,7 @@ bool file_make_room(struct log_file *file, size_t length, bool may_use_tail,
     uint64_t need = end_of(file, length, may_use_tail);
     enum audit_loss loss = AUDIT_LOSS_NO_SPACE;
 
-    if (need <= file->size_limit &&
+    if (within_limit(file, need) &&
         (state_head(&file->state)->reserved >= need || extend(file, need, &loss))) {
         return true;
     }
