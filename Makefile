@@ -61,6 +61,8 @@ LINKHARD := $(ROOTED) $(LINKHARD) $(LDFLAGS)
 PACKAGES      := libcap-ng libseccomp yaml-0.1 libsodium
 # Without libzstd the command does not read logs that zstd(1) packed; ZSTD= leaves it out.
 ZSTD          ?= $(shell $(PKG_CONFIG) --exists libzstd && echo yes)
+# Without libdw, which it loads when it needs it, the command does not say functions and lines; LIBDW= leaves it out.
+LIBDW         ?= $(shell $(PKG_CONFIG) --exists libdw && echo yes)
 TOOL_PACKAGES := jansson zlib $(if $(ZSTD),libzstd)
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
@@ -150,6 +152,7 @@ say  = $(if $(V),@:,@echo "  $(1)	$(2)")
 
 # ---- compiling ---------------------------------------------------------------------------------
 
+$(OUT)/obj/src/tools/module/call_line.o: FILE_FLAGS := $(if $(LIBDW),-DHAVE_LIBDW)
 $(OUT)/obj/src/tools/review/unpack.o $(OUT)/obj/tests/unit/audit_unpack_test.o: FILE_FLAGS := $(if $(ZSTD),-DHAVE_ZSTD)
 $(OUT)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -369,7 +372,7 @@ test-deps: export NEED_SCHEMA := 1
 .PHONY: test-deps
 test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_ZSTD=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
-	    NEED_SHELLS=1 NEED_DEB=1 sh src/deps.sh || \
+	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
@@ -377,7 +380,7 @@ test-deps: deps
 scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
-    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh)
+    installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh call_line_test.sh)
 JOBS ?= $(shell nproc)
 scripts += tests/live/package_test.sh tests/live/pages_test.sh
 folder_of = $(filter $(OUT)/tests/$(1)/%,$(tests))
@@ -604,19 +607,19 @@ uninstall: ## remove what install put there
 
 .PHONY: deb rpm check-deb check-rpm
 deb: deps ## Debian packages, in build/deb
-	@NEED_DEB=1 sh src/deps.sh
+	@NEED_DEB=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh src/package/deb.sh
 
 check-deb: deps ## builds them twice, runs lintian, installs and removes them in a new Debian (5 min)
-	@NEED_DEB=1 sh src/deps.sh
+	@NEED_DEB=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh tests/package/deb_test.sh
 
 rpm: deps ## RPM packages, in build/rpm
-	@NEED_RPM=1 sh src/deps.sh
+	@NEED_RPM=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh src/package/rpm.sh
 
 check-rpm: deps ## builds them twice, installs, verifies and removes them below a folder (5 min)
-	@NEED_RPM=1 sh src/deps.sh
+	@NEED_RPM=1 NEED_LIBDW=1 NEED_ZSTD=1 sh src/deps.sh
 	@sh tests/package/rpm_test.sh
 
 # ---- the rest ----------------------------------------------------------------------------------

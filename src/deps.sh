@@ -53,6 +53,8 @@ fi
 # The command reads logs of zstd(1) where this library is; a cross build does without.
 [ -z "${NEED_ZSTD:-}" ] || [ -n "$CROSS" ] || need libzstd-dev libzstd-devel pkg-config --exists libzstd
 [ -z "${NEED_ZSTD:-}" ] || need zstd zstd command -v zstd
+# It says functions and lines of source where elfutils' library is.
+[ -z "${NEED_LIBDW:-}" ] || [ -n "$CROSS" ] || need libdw-dev elfutils-devel pkg-config --exists libdw
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
 # The shells that completion is for; bash comes with the system.
 [ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh

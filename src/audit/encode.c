@@ -14,6 +14,7 @@
 #include "audit/encode.h"
 
 #include <dlfcn.h>
+#include <endian.h>
 #include <link.h>
 #include <string.h>
 #include <time.h>
@@ -463,13 +464,94 @@ static bool open_site(struct text *text, enum record_field object, const void *a
     return true;
 }
 
-/* An address in no module (code made at run time) gets no member: the number alone means nothing
- * after the process has ended. */
-static void make_call_site(struct text *text, const void *address)
+struct build {
+    uintptr_t address; /* in the module that is looked for */
+    uint64_t id;       /* the first bytes of its build id, 0 without one */
+};
+
+/* The segment of this module, with these flags at least, that has all the bytes from `from` on. */
+static bool is_mapped(const struct dl_phdr_info *info, uintptr_t from, size_t size, uint32_t flags)
 {
-    if (open_site(text, RECORD_SITE_OBJECT, address)) {
-        close_object(text);
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && (segment->p_flags & flags) == flags && from >= begin &&
+            from - begin < segment->p_memsz && size <= segment->p_memsz - (from - begin)) {
+            return true;
+        }
     }
+    return false;
+}
+
+/* The build id among the notes, or 0. Notes of 64 bits are aligned by 4 but for
+ * those of a segment that says 8 (elf(5)). */
+static uint64_t build_in_notes(const unsigned char *at, size_t left, size_t alignment)
+{
+    ElfW(Nhdr) note;
+
+    while (left >= sizeof(note)) {
+        memcpy(&note, at, sizeof(note));
+        size_t name = (note.n_namesz + alignment - 1) & ~(alignment - 1);
+        size_t content = (note.n_descsz + alignment - 1) & ~(alignment - 1);
+        left -= sizeof(note);
+        if (name > left || content > left - name) {
+            return 0;
+        }
+        at += sizeof(note);
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof("GNU") &&
+            memcmp(at, "GNU", sizeof("GNU")) == 0 && note.n_descsz >= sizeof(uint64_t)) {
+            uint64_t id;
+            memcpy(&id, at + name, sizeof(id));
+            return be64toh(id);
+        }
+        at += name + content;
+        left -= name + content;
+    }
+    return 0;
+}
+
+/* For dl_iterate_phdr(3): ends at the module that has the address. */
+static int find_build(struct dl_phdr_info *info, size_t size, void *argument)
+{
+    struct build *build = argument;
+
+    (void)size;
+    if (!is_mapped(info, build->address, 1, 0)) {
+        return 0;
+    }
+    for (unsigned i = 0; i < info->dlpi_phnum && build->id == 0; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t notes = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_NOTE && is_mapped(info, notes, segment->p_memsz, PF_R)) {
+            build->id = build_in_notes((const unsigned char *)notes, segment->p_memsz,
+                                       segment->p_align == 8 ? 8 : 4);
+        }
+    }
+    return 1;
+}
+
+/* The kinds of sites have different members, and so different keys, and other slots of pieces when
+ * one address is both (slot_of() takes the upper half). */
+enum site_kind { SITE_OF_CALL, SITE_OF_SWITCH, SITE_OF_STRAY };
+
+/*
+ * An address in no module (code made at run time) gets no member: the number alone means nothing
+ * after the process has ended. What the gate refuses comes from any module of the process, loaded
+ * by any path: the build id says which one it was, so that the place is the same for a reader.
+ * Other records name their provider, and are kept short.
+ */
+static void make_call_site(struct text *text, enum site_kind kind, const void *address)
+{
+    struct build build = {.address = (uintptr_t)address};
+
+    if (!open_site(text, RECORD_SITE_OBJECT, address)) {
+        return;
+    }
+    if (kind == SITE_OF_STRAY) {
+        (void)dl_iterate_phdr(find_build, &build);
+        write_id(text, RECORD_SITE_BUILD, build.id);
+    }
+    close_object(text);
 }
 
 /* For dl_iterate_phdr(3). memcpy(3) since the caller's word need not have the member's type. */
@@ -479,10 +561,6 @@ static int note_unloaded(struct dl_phdr_info *info, size_t size, void *ret_count
     memcpy(ret_count, &info->dlpi_subs, sizeof(info->dlpi_subs));
     return 1; /* the count is the same for every module */
 }
-
-/* The two kinds of sites have different members, and so different keys, and other slots of pieces
- * when one address is both (slot_of() takes the upper half). */
-enum site_kind { SITE_OF_CALL, SITE_OF_SWITCH };
 
 /* Kept under the address and the count of unloaded modules (memory.h), so that dladdr(3) is asked
  * once for each place that calls. */
@@ -503,16 +581,17 @@ static void keep_site(struct audit_memory *memory, const struct digest *key,
     }
 }
 
-static void write_call_site(struct text *text, const void *address, struct audit_memory *memory)
+static void write_call_site(struct text *text, enum site_kind kind, const void *address,
+                            struct audit_memory *memory)
 {
     size_t start = text->length;
 
     if (address == NULL) {
         return;
     }
-    const struct digest key = site_key(SITE_OF_CALL, address);
+    const struct digest key = site_key(kind, address);
     if (memory == NULL || !pieces_recall(&memory->sites, &key, text)) {
-        make_call_site(text, address);
+        make_call_site(text, kind, address);
         keep_site(memory, &key, text, start);
     }
 }
@@ -562,7 +641,8 @@ static void write_sites(struct text *text, const struct audit_event *event,
 {
     size_t first = text->length, length = 0, second_length = 0;
 
-    write_call_site(text, event->call_site, memory);
+    const bool stray = event->action == AUDIT_ACTION_GATE && event->denied;
+    write_call_site(text, stray ? SITE_OF_STRAY : SITE_OF_CALL, event->call_site, memory);
     size_t second = text->length;
     write_last_switch(text, event->last_switch, memory);
     if (text->failed || second == first || text->length == second) {

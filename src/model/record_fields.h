@@ -137,6 +137,7 @@ enum record_type {
     FIELD(SITE_MODULE, "miguard.call_site.module", "module", TEXT)                                 \
     FIELD(SITE_OFFSET, "miguard.call_site.offset", "offset", ID)                                   \
     FIELD(SITE_SYMBOL, "miguard.call_site.symbol", "symbol", TEXT)                                 \
+    FIELD(SITE_BUILD, "miguard.call_site.build_id", "build_id", ID)                                \
     CLOSE(SITE)                                                                                    \
     OBJECT(LAST_SWITCH, "miguard.last_switch", "last_switch")                                      \
     FIELD(LAST_SWITCH_MODULE, "miguard.last_switch.module", "module", TEXT)                        \

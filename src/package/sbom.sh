@@ -19,7 +19,8 @@ yaml-0.1 libyaml MIT
 libsodium libsodium ISC
 jansson jansson MIT
 zlib zlib Zlib
-libzstd zstd BSD-3-Clause'
+libzstd zstd BSD-3-Clause
+libdw elfutils LGPL-3.0-or-later OR GPL-2.0-or-later'
 
 files=$(mktemp)
 trap 'rm -f "$files"' EXIT
@@ -82,7 +83,12 @@ done <"$files"
 echo '  ],'
 echo '  "relationships": ['
 echo '    {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-miguard"}'
+# The command loads elfutils' library where it is, and does without it.
 echo "$libraries" | while read -r package name license; do
+    [ "$name" != elfutils ] || {
+        echo '    ,{"spdxElementId": "SPDXRef-elfutils", "relationshipType": "OPTIONAL_DEPENDENCY_OF", "relatedSpdxElement": "SPDXRef-miguard"}'
+        continue
+    }
     echo "    ,{\"spdxElementId\": \"SPDXRef-miguard\", \"relationshipType\": \"DEPENDS_ON\", \"relatedSpdxElement\": \"SPDXRef-$name\"}"
 done
 seq "$number" 2>/dev/null | sed 's/.*/    ,{"spdxElementId": "SPDXRef-miguard", "relationshipType": "CONTAINS", "relatedSpdxElement": "SPDXRef-file-&"}/'

@@ -604,7 +604,7 @@ END_TEST
 
 /* A current identity is written alone where none is bound, and what differs where one is; real and
  * saved ids where they differ from the effective ones. */
-static void encode_everything(struct text *line, bool alone)
+static void encode_everything(struct text *line, bool alone, bool by_gate)
 {
     struct identity_process process = writer();
     struct audit_event event = everything();
@@ -620,6 +620,7 @@ static void encode_everything(struct text *line, bool alone)
     event.peer_pid = 815;
     event.peer_label = "ftpd_t";
     event.varied = true;
+    event.action = by_gate ? AUDIT_ACTION_GATE : event.action;
     const struct audit_stamp stamp = stamp_of(&process);
     encode(line, &event, &stamp, &repeated);
 }
@@ -647,7 +648,7 @@ START_TEST(each_field_is_written_and_read)
     struct record record, full;
     size_t offset = 0;
 
-    encode_everything(&line, _i == RECORD_CRED_CURRENT);
+    encode_everything(&line, _i == RECORD_CRED_CURRENT, _i == RECORD_SITE_BUILD);
     identity_read_thread(&thread);
     ck_assert_ptr_null(record_parse(line.data, line.length, &record, &offset));
     ck_assert(record_expand(&record, &text, &full));

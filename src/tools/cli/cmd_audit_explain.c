@@ -11,11 +11,13 @@
  * as a copy does, is one.
  */
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/cli/audit_review.h"
 #include "tools/cli/commands.h"
+#include "tools/module/call_line.h"
 #include "tools/review/explain.h"
 #include "tools/review/record_expand.h"
 
@@ -310,6 +312,26 @@ static int not_one(const struct request *request)
     return CLI_NO;
 }
 
+/* The line of source that the call came from, where the module's file is there and says it. */
+static void add_call_line(struct text *text, const struct record *record)
+{
+    char module[PATH_MAX], digits[32], build[32], line[CALL_LINE_SIZE];
+    int64_t recorded = 0;
+
+    (void)record_time(record, RECORD_TIMESTAMP, &recorded);
+    if (record_text(record, RECORD_SITE_MODULE, module, sizeof(module)) >= sizeof(module)) {
+        return;
+    }
+    record_text(record, RECORD_SITE_OFFSET, digits, sizeof(digits));
+    record_text(record, RECORD_SITE_BUILD, build, sizeof(build));
+    if (call_line_find(module, strtoull(digits, NULL, 16), strtoull(build, NULL, 16),
+                       recorded / 1000000000, line)) {
+        text_append(text, "Source      ");
+        export_string(text, EXPORT_TERMINAL, line);
+        text_append(text, "\n");
+    }
+}
+
 /* The one record, in sentences or as JSON. */
 static int print_explanation(struct request *request)
 {
@@ -332,6 +354,7 @@ static int print_explanation(struct request *request)
         explain_write_json(&text, &full, &request->related);
     } else {
         explain_write_text(&text, &full, &request->related);
+        add_call_line(&text, &full);
     }
     text_release(&line);
     status =

@@ -382,6 +382,7 @@ static const enum record_field unmapped[] = {
     RECORD_SITE_MODULE,
     RECORD_SITE_OFFSET,
     RECORD_SITE_SYMBOL,
+    RECORD_SITE_BUILD,
     /* The policy. */
     RECORD_POLICY_DETAIL,
     RECORD_POLICY_HASH,

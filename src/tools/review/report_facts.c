@@ -37,6 +37,7 @@ const struct record_fields_wanted report_fields = {
              RECORD_SITE_MODULE,
              RECORD_SITE_OFFSET,
              RECORD_SITE_SYMBOL,
+             RECORD_SITE_BUILD,
              RECORD_REPEATS,
              RECORD_POLICY_DETAIL,
              RECORD_POLICY_HASH,
@@ -44,7 +45,7 @@ const struct record_fields_wanted report_fields = {
              RECORD_REASON,
              RECORD_RULE,
              RECORD_RULE_SOURCE},
-    .count = 30,
+    .count = 31,
 };
 
 /* FNV-1a, whose value is shown in a key that was cut; for all others eight bytes at a time. Neither
@@ -243,12 +244,39 @@ static void add_method(struct text *facts, const struct record *record)
     end_key(facts, REPORT_METHOD, start);
 }
 
-/* Module, offset and symbol, as far as the record has them. */
-static void add_site(struct text *facts, const struct record *record)
+/* Without its folders and version, as one module may be loaded by several paths. */
+static void add_module_name(struct text *facts, const struct record *record)
 {
-    size_t start = begin_key(facts);
+    size_t start = facts->length;
 
     export_field(facts, EXPORT_PLAIN, record, RECORD_SITE_MODULE);
+    if (facts->failed) {
+        return;
+    }
+    const char *path = facts->data + start, *slash = strrchr(path, '/');
+    size_t folders = slash != NULL ? (size_t)(slash + 1 - path) : 0;
+    memmove(facts->data + start, facts->data + start + folders,
+            facts->length - start - folders + 1);
+    facts->length -= folders;
+    char *version = strstr(facts->data + start, ".so.");
+    if (version != NULL) {
+        facts->length = (size_t)(version + 3 - facts->data);
+        version[3] = '\0';
+    }
+}
+
+/* Module, offset and symbol, as far as the record has them. With a build id the same place is one
+ * row, whatever path the module was loaded by. */
+static void add_site(struct text *facts, const struct record *record)
+{
+    const bool is_known = export_has(record, RECORD_SITE_BUILD);
+    size_t start = begin_key(facts);
+
+    if (is_known) {
+        add_module_name(facts, record);
+    } else {
+        export_field(facts, EXPORT_PLAIN, record, RECORD_SITE_MODULE);
+    }
     if (export_has(record, RECORD_SITE_OFFSET)) {
         text_append(facts, "+0x");
         export_field(facts, EXPORT_PLAIN, record, RECORD_SITE_OFFSET);
@@ -256,6 +284,10 @@ static void add_site(struct text *facts, const struct record *record)
     if (export_has(record, RECORD_SITE_SYMBOL)) {
         text_append(facts, " ");
         export_field(facts, EXPORT_PLAIN, record, RECORD_SITE_SYMBOL);
+    }
+    if (is_known) {
+        text_append(facts, " build ");
+        export_field(facts, EXPORT_PLAIN, record, RECORD_SITE_BUILD);
     }
     end_key(facts, REPORT_SITE, start);
 }
