@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "host/object/instance_internal.h"
 
 /* Not tolower(3): that depends on the locale, where a Turkish "I" would change what a name
@@ -50,21 +51,22 @@ bool decl_name_equal(const char *a, const char *b)
     return false;
 }
 
-/* DSP0004, annex F: a letter, an underscore or a character beyond ASCII, then also digits. */
+/* DSP0004, annex F: a letter, an underscore or a character beyond ASCII, then also digits. Text in
+ * this host is UTF-8, so bytes that are not are no character. */
 bool decl_name_legal(const char *name)
 {
-    if (name == NULL || *name == '\0') {
-        return false;
-    }
-    for (const char *at = name; *at != '\0'; at++) {
-        unsigned char c = lower(*at);
-        bool digit = c >= '0' && c <= '9';
-        if ((c >= 'a' && c <= 'z') || c == '_' || c >= 0x80 || (digit && at != name)) {
-            continue;
+    const size_t length = name == NULL ? 0 : strlen(name);
+    uint32_t code = 0;
+
+    for (size_t at = 0, step; at < length; at += step) {
+        step = utf8_next(name + at, length - at, &code);
+        const bool letter = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
+        const bool digit = code >= '0' && code <= '9';
+        if (step == 0 || !(letter || code == '_' || code >= 0x80 || (digit && at > 0))) {
+            return false;
         }
-        return false;
     }
-    return true;
+    return length > 0;
 }
 
 /* Also for a method's declaration: its parameters stand where a class has its properties. */

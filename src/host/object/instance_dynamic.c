@@ -197,47 +197,63 @@ static MI_Result check_new_element(const MI_Instance *self, const MI_Char *name,
     return MI_RESULT_OK;
 }
 
-/* The declaration is extended first and the value set afterwards, as in any other instance; when
- * that fails the extension is taken back, so that a failed call leaves no element. */
-MI_Result instance_append_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
-                                  MI_Type type, MI_Uint32 flags)
+/* Makes room for one more element and declares it; its field is NULL. */
+static MI_Result extend(struct dynamic_instance *dynamic, const MI_Char *name, MI_Type type,
+                        MI_Uint32 flags)
 {
-    const MI_Uint32 for_this_call =
-        MI_FLAG_NULL | MI_FLAG_NOT_MODIFIED | MI_FLAG_BORROW | MI_FLAG_ADOPT;
-    struct field field;
-
-    MI_Result result = check_new_element(self, name, type, flags);
-    if (result != MI_RESULT_OK) {
-        return result;
-    }
-    struct dynamic_instance *dynamic = dynamic_of(self);
     MI_ClassDecl *decl = &dynamic->decl;
     MI_Uint32 old_size = decl->size; /* a multiple of 8, the strictest alignment of a field */
     MI_Uint32 new_size = (old_size + (MI_Uint32)value_size(type) + 2 + 7) & ~(MI_Uint32)7;
+    MI_Uint32 kind = decl_is_method(decl) ? MI_FLAG_PARAMETER : MI_FLAG_PROPERTY;
+    MI_Result result = reserve_properties(dynamic);
 
-    result = reserve_properties(dynamic);
     if (result == MI_RESULT_OK) {
         result = reserve_fields(dynamic, new_size);
     }
     if (result != MI_RESULT_OK) {
         return result;
     }
-    MI_Uint32 kind = decl_is_method(decl) ? MI_FLAG_PARAMETER : MI_FLAG_PROPERTY;
-    MI_PropertyDecl *property = property_new(name, type, (flags & ~for_this_call) | kind, old_size);
+    MI_PropertyDecl *property = property_new(name, type, flags | kind, old_size);
     if (property == NULL) {
         return MI_RESULT_SERVER_LIMITS_EXCEEDED;
     }
     dynamic->properties[decl->numProperties] = property;
     decl->numProperties++;
     decl->size = new_size;
-    (void)instance_field_at(self, decl->numProperties - 1, &field);
-    result = field_set(&field, value, type, flags);
-    if (result != MI_RESULT_OK) {
-        decl->numProperties--;
-        decl->size = old_size;
-        base_free(property);
+    return MI_RESULT_OK;
+}
+
+/* The value is taken first, into a field apart: it may be the instance itself, which must not have
+ * the new element yet. So a failure of either leaves no element. */
+MI_Result instance_append_element(MI_Instance *self, const MI_Char *name, const MI_Value *value,
+                                  MI_Type type, MI_Uint32 flags)
+{
+    const MI_Uint32 for_this_call =
+        MI_FLAG_NULL | MI_FLAG_NOT_MODIFIED | MI_FLAG_BORROW | MI_FLAG_ADOPT;
+    MI_Value taken;
+    unsigned char exists = MI_FALSE, bits = 0;
+    struct field apart = {
+        .element.type = type, .value = (unsigned char *)&taken, .exists = &exists, .flags = &bits};
+    struct field field;
+
+    MI_Result result = check_new_element(self, name, type, flags);
+    if (result == MI_RESULT_OK) {
+        result = field_set(&apart, value, type, flags);
     }
-    return result;
+    if (result != MI_RESULT_OK) {
+        return result;
+    }
+    struct dynamic_instance *dynamic = dynamic_of(self);
+    result = extend(dynamic, name, type, flags & ~for_this_call);
+    if (result != MI_RESULT_OK) {
+        field_clear(&apart);
+        return result;
+    }
+    (void)instance_field_at(self, dynamic->decl.numProperties - 1, &field);
+    memcpy(field.value, &taken, value_size(type));
+    *field.exists = exists;
+    *field.flags = bits;
+    return MI_RESULT_OK;
 }
 
 /* AddElement: what a caller gives must be a value that can be written. */
