@@ -64,6 +64,9 @@ ZSTD          ?= $(shell $(PKG_CONFIG) --exists libzstd && echo yes)
 # Without libdw, which it loads when it needs it, the command does not say functions and lines; LIBDW= leaves it out.
 LIBDW         ?= $(shell $(PKG_CONFIG) --exists libdw && echo yes)
 TOOL_PACKAGES := jansson zlib $(if $(ZSTD),libzstd)
+# Without the header of libpq the command has no `audit load`; the library itself is loaded when it is
+# needed, and no program is linked with it. POSTGRESQL= leaves it out.
+POSTGRESQL    ?= $(shell $(PKG_CONFIG) --exists libpq && echo yes)
 TEST_PACKAGES := check jansson
 CFLAGS  ?= -g
 # Two builds in two folders are bit-identical (tests/live/reproducible_test.sh).
@@ -154,6 +157,7 @@ say  = $(if $(V),@:,@echo "  $(1)	$(2)")
 
 $(OUT)/obj/src/tools/module/call_line.o: FILE_FLAGS := $(if $(LIBDW),-DHAVE_LIBDW)
 $(OUT)/obj/src/tools/review/unpack.o $(OUT)/obj/tests/unit/audit_unpack_test.o: FILE_FLAGS := $(if $(ZSTD),-DHAVE_ZSTD)
+$(OUT)/obj/src/tools/cli/postgresql.o: FILE_FLAGS := $(if $(POSTGRESQL),-DHAVE_POSTGRESQL $(shell $(PKG_CONFIG) --cflags libpq))
 $(OUT)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -372,7 +376,7 @@ test-deps: export NEED_SCHEMA := 1
 .PHONY: test-deps
 test-deps: deps
 	@NEED_CXX=1 NEED_MANDOC=1 NEED_DAEMONS=1 NEED_JQ=1 NEED_ZSTD=1 NEED_CLANG=1 NEED_ANALYSIS=1 NEED_BINDINGS=1 \
-	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 sh src/deps.sh || \
+	    NEED_SHELLS=1 NEED_DEB=1 NEED_LIBDW=1 NEED_POSTGRESQL=1 sh src/deps.sh || \
 	    echo "  some programs that tests use cannot be installed; those tests are skipped"
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
@@ -536,6 +540,7 @@ bench-large: deps ## 5,000,000 records by several writers (RECORDS=N; 12 GB belo
 
 # ---- installing --------------------------------------------------------------------------------
 
+fleet_files := $(shell find policy/fleet -type f)
 man_pages := $(wildcard man/*.[1-8])
 installed_examples := $(shell cd tests/examples && find . -type f ! -name '*.pyc' | sort)
 
@@ -563,6 +568,8 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	    chmod 644 $(DESTDIR)$(SYSTEMDDIR)/systemd/system/$$unit || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/sigma
 	install -m 644 $(wildcard policy/sigma/*.yml) $(DESTDIR)$(PREFIX)/share/miguard/sigma
+	for file in $(fleet_files); do \
+	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/miguard/$${file#policy/} || exit 1; done
 	for policy in $(notdir $(wildcard policy/*.yaml)); do \
 	    sed 's|/usr/share/miguard|$(PREFIX)/share/miguard|' policy/$$policy \
 	        > $(DESTDIR)$(PREFIX)/share/miguard/policy/$$policy && \

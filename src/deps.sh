@@ -55,6 +55,9 @@ fi
 [ -z "${NEED_ZSTD:-}" ] || need zstd zstd command -v zstd
 # It says functions and lines of source where elfutils' library is.
 [ -z "${NEED_LIBDW:-}" ] || [ -n "$CROSS" ] || need libdw-dev elfutils-devel pkg-config --exists libdw
+# `miguard audit load` is built where this header is, and tested with a database.
+[ -z "${NEED_POSTGRESQL:-}" ] || [ -n "$CROSS" ] || need libpq-dev libpq-devel pkg-config --exists libpq
+[ -z "${NEED_POSTGRESQL:-}" ] || need postgresql postgresql-server command -v psql
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
 # The shells that completion is for; bash comes with the system.
 [ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh

@@ -54,11 +54,13 @@
     X(audit, top, "show what is refused now, on a screen that renews itself")                      \
     X(audit, alert, "send what is new and matches to a program, by web or mail")                   \
     X(audit, metrics, "count for Prometheus, as text for its node exporter")                       \
+    X(audit, load, "load records into PostgreSQL")                                                 \
     X(audit, queries, "list the saved queries")                                                    \
     X(audit, verify, "check that the log is intact, or find the record that is not")
 
 #define FLEET_COMMAND_MAP(X)                                                                       \
-    X(fleet, verify, "check that what was collected is intact, host by host")
+    X(fleet, verify, "check that what was collected is intact, host by host")                      \
+    X(fleet, schema, "print the tables that a database has for records")
 
 #define COMMAND_DECLARE(folder, name, summary)                                                     \
     extern const struct command command_##folder##_##name;
