@@ -540,7 +540,7 @@ bench-large: deps ## 5,000,000 records by several writers (RECORDS=N; 12 GB belo
 
 # ---- installing --------------------------------------------------------------------------------
 
-fleet_files := $(shell find policy/fleet -type f)
+copied_files := $(shell find policy/fleet policy/apparmor policy/selinux -type f)
 man_pages := $(wildcard man/*.[1-8])
 installed_examples := $(shell cd tests/examples && find . -type f ! -name '*.pyc' | sort)
 
@@ -568,7 +568,7 @@ install: ## install below $(DESTDIR)$(PREFIX)
 	    chmod 644 $(DESTDIR)$(SYSTEMDDIR)/systemd/system/$$unit || exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/miguard/sigma
 	install -m 644 $(wildcard policy/sigma/*.yml) $(DESTDIR)$(PREFIX)/share/miguard/sigma
-	for file in $(fleet_files); do \
+	for file in $(copied_files); do \
 	    install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/miguard/$${file#policy/} || exit 1; done
 	for policy in $(notdir $(wildcard policy/*.yaml)); do \
 	    sed 's|/usr/share/miguard|$(PREFIX)/share/miguard|' policy/$$policy \

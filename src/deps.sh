@@ -69,6 +69,9 @@ fi
 [ -z "${NEED_SCHEMA:-}" ] || need python3-yaml python3-pyyaml \
     sh -c 'python3 -c "import yaml" || /usr/bin/python3 -c "import yaml"'
 [ -z "${NEED_SCHEMA:-}" ] || need cmake cmake command -v cmake
+# What reads profiles of AppArmor and modules of SELinux.
+[ -z "${NEED_SCHEMA:-}" ] || need apparmor apparmor-parser test -x /usr/sbin/apparmor_parser
+[ -z "${NEED_SCHEMA:-}" ] || need checkpolicy checkpolicy command -v checkmodule
 # Packages, what looks at them and what makes a system to install them in.
 [ -z "${NEED_DEB:-}" ] || need debhelper debhelper command -v dh
 [ -z "${NEED_DEB:-}" ] || need lintian lintian command -v lintian

@@ -82,7 +82,7 @@ expected_files() {
     for rule in policy/sigma/*.yml; do
         echo "./share/miguard/${rule#policy/}"
     done
-    find policy/fleet -type f | sed 's|^policy|./share/miguard|'
+    find policy/fleet policy/apparmor policy/selinux -type f | sed 's|^policy|./share/miguard|'
     echo ./share/miguard/policy.schema.json
     echo ./share/miguard/audit-record.schema.json
     echo ./share/doc/miguard/miguard.spdx.json

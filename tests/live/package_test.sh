@@ -157,6 +157,43 @@ names_the_schema() {
 }
 check "the shipped policies name their schema" names_the_schema
 
+# ---- profiles of AppArmor and SELinux ------------------------------------------------------------
+
+parser=$(PATH=$PATH:/usr/sbin:/sbin command -v apparmor_parser)
+profile_is_read() { # profile: nothing is loaded, and this machine's own parts of profiles are used
+    "$parser" -Q -K -I policy/apparmor "$1"
+}
+profile_fault_is_found() {
+    sed 's/capability setuid,/capability setuids,/' policy/apparmor/miguard-host >"$tmp/profile"
+    ! profile_is_read "$tmp/profile"
+}
+module_is_read() { # the name of the output must be the module's
+    checkmodule -M -m -o "$tmp/miguard.mod" "$1" && [ -s "$tmp/miguard.mod" ]
+}
+module_fault_is_found() {
+    sed 's/^type miguard_log_t.*//' policy/selinux/miguard.te >"$tmp/miguard.te"
+    ! module_is_read "$tmp/miguard.te"
+}
+contexts_are_known() { # each type of the file contexts is one of the module
+    sed -n 's/.*object_r:\([a-z_]*\),.*/\1/p' policy/selinux/miguard.fc >"$tmp/types"
+    [ "$(wc -l <"$tmp/types")" -eq 2 ] && while read -r type; do
+        grep -q "^type $type," policy/selinux/miguard.te || return 1
+    done <"$tmp/types"
+}
+if [ -n "$parser" ] && [ -d /etc/apparmor.d/abi ]; then
+    check "AppArmor reads the profile and what it includes" profile_is_read policy/apparmor/miguard-host
+    check "and finds a fault in it" profile_fault_is_found
+else
+    skip "AppArmor: apparmor_parser is not installed"
+fi
+if have checkmodule; then
+    check "SELinux' compiler reads the module" module_is_read policy/selinux/miguard.te
+    check "and finds a fault in it" module_fault_is_found
+else
+    skip "SELinux: checkmodule is not installed"
+fi
+check "files get types that the module has" contexts_are_known
+
 # ---- the bill of materials ---------------------------------------------------------------------
 
 materials=$prefix/share/doc/miguard/miguard.spdx.json
