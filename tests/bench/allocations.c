@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 
-long allocations;
+_Atomic long allocations;
 
 void *base_alloc(size_t count, size_t size)
 {

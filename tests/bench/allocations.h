@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The allocations of the library, counted (base/alloc.h). Not thread safe. */
+/* The allocations of the library, counted (base/alloc.h). */
 #ifndef BENCH_ALLOCATIONS_H
 #define BENCH_ALLOCATIONS_H
 
-extern long allocations;
+extern _Atomic long allocations;
 
 #endif

@@ -6,9 +6,9 @@
 #include "bench/measure.h"
 
 #define GROUPS(one)                                                                                \
-    one(guard) one(session) one(local) one(module) one(size) one(gate) one(home) one(many)         \
-        one(identities) one(pidfd) one(switch) one(policy) one(stars) one(load) one(audit)         \
-            one(verify) one(read) one(server)
+    one(guard) one(session) one(local) one(host) one(module) one(size) one(gate) one(home)         \
+        one(many) one(identities) one(pidfd) one(switch) one(policy) one(stars) one(load)          \
+            one(audit) one(verify) one(read) one(server)
 
 #define DECLARE(group) BENCH_GROUP_DECLARE(group);
 GROUPS(DECLARE)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bench/measure.h"
+#include "bench/sides.h"
 #include "miguard.h"
 #include "miguard/gate.h"
 #include "miguard/host.h"
@@ -150,13 +151,6 @@ enum side_kind {
     SIDES
 };
 
-/* A round for each byte that comes in; its figure goes out. */
-struct side {
-    enum side_kind kind;
-    pid_t child;
-    int ask[2], answer[2];
-};
-
 /* Taking a capability out of the bounding set needs CAP_SETPCAP: without it the set is not read
  * again (identity/bounding.c). Others than root never have it. Threads of the host inherit this. */
 static void give_up_setpcap(void)
@@ -186,11 +180,9 @@ static void close_gate(enum miguard_gate_scope scope)
 
 static void answer_rounds(const struct side *side, void (*round)(void *), void *data)
 {
-    char byte;
-
-    while (read(side->ask[0], &byte, 1) == 1) {
+    while (side_next(side)) {
         round(data);
-        if (write(side->answer[1], &local_ns, sizeof(local_ns)) != sizeof(local_ns)) {
+        if (!side_answer(side, &local_ns, 1)) {
             break;
         }
     }
@@ -248,7 +240,6 @@ static void ask_own_front(void *data)
     (void)get(&asked->session, asked->front);
 }
 
-/* On a thread other than the first, as the threads of a host's pool are. */
 static void *serve(void *data)
 {
     const struct side *side = data;
@@ -277,52 +268,6 @@ static void *serve(void *data)
     return NULL;
 }
 
-/* The ends of the other sides are closed in the child, so that each sees the end of its own. */
-static void start_side(struct side sides[], int number)
-{
-    struct side *side = &sides[number];
-    pthread_t thread;
-
-    side->kind = (enum side_kind)number;
-    if (pipe(side->ask) != 0 || pipe(side->answer) != 0) {
-        abort();
-    }
-    fflush(NULL);
-    side->child = fork();
-    if (side->child == 0) {
-        for (int i = 0; i <= number; i++) {
-            close(sides[i].ask[1]);
-            close(sides[i].answer[0]);
-        }
-        if (pthread_create(&thread, NULL, serve, side) != 0) {
-            abort();
-        }
-        pthread_join(thread, NULL);
-        _exit(0);
-    }
-    close(side->ask[0]);
-    close(side->answer[1]);
-}
-
-static double ask_side(const struct side *side)
-{
-    double figure = 0;
-    if (write(side->ask[1], "x", 1) != 1 ||
-        read(side->answer[0], &figure, sizeof(figure)) != sizeof(figure)) {
-        return -1; /* such a side could not be made here */
-    }
-    return figure;
-}
-
-static void end_sides(const struct side sides[])
-{
-    for (int i = 0; i < SIDES; i++) {
-        close(sides[i].ask[1]);
-        close(sides[i].answer[0]);
-        waitpid(sides[i].child, NULL, 0);
-    }
-}
-
 static void run_local(void)
 {
     static struct side sides[SIDES];
@@ -330,12 +275,12 @@ static void run_local(void)
 
     log_start();
     for (int i = 0; i < SIDES; i++) {
-        start_side(sides, i);
+        side_start(sides, i, serve);
     }
     for (int round = -1; round < bench_rounds(ROUNDS); round++) { /* -1 warms up */
         for (int i = 0; i < SIDES; i++) {
             const int number = (i + round + SIDES) % SIDES; /* none is always the first */
-            figures[number] = ask_side(&sides[number]);
+            side_ask(&sides[number], &figures[number], 1);
         }
         if (round >= 0) {
             bench_pair(&local_rows[GUARDED], figures[SIDE_GUARDED], figures[SIDE_UNGUARDED]);
@@ -347,7 +292,7 @@ static void run_local(void)
                        figures[SIDE_FOREIGN]);
         }
     }
-    end_sides(sides);
+    sides_end(sides, SIDES);
     log_remove();
 }
 
