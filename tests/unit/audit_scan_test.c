@@ -147,7 +147,8 @@ static void same_record(const struct record *a, const struct record *b)
 /* With a good line that is learnt now and then: most mutants are like it. */
 static bool check_line(struct record_kinds *kinds, const char *line, size_t length)
 {
-    const struct record_fields_wanted wanted = {{RECORD_CLASS, RECORD_HASH, RECORD_DECISION}, 3};
+    const struct record_fields_wanted wanted = {
+        .list = {RECORD_CLASS, RECORD_HASH, RECORD_DECISION}, .count = 3};
     struct record plain, like, some = {0};
     size_t at = 0, at_new = 0;
     const char *fault = record_parse(line, length, &plain, &at);
@@ -254,9 +255,16 @@ END_TEST
 START_TEST(depth_is_counted)
 {
     struct record_kinds *kinds = record_kinds_new();
+    enum { WAYS = 16 }; /* of record_like.c */
     char line[128], deep[64];
     int likes = 0;
 
+    /* There is no room to learn them: what is like another is found by comparing. */
+    for (int i = 0; i < WAYS; i++) {
+        snprintf(line, sizeof(line), "{\"fill %02d%*s\":0}", i, 58, "");
+        ck_assert(!check_line(kinds, line, strlen(line)));
+    }
+    const size_t length = strlen(line);
     for (int i = 1; i < 20; i++) {
         memset(deep, '[', (size_t)i);
         memset(deep + i, ']', (size_t)i);
@@ -264,10 +272,88 @@ START_TEST(depth_is_counted)
         /* All of one length, so that each is compared with the first. */
         snprintf(line, sizeof(line), "{\"miguard\":{\"x\":{\"y\":%s,\"z\":\"%*s\"}}}", deep,
                  2 * (20 - i), "");
-        likes += check_line(kinds, line, strlen(line));
+        ck_assert_uint_eq(strlen(line), length);
+        likes += check_line(kinds, line, length);
     }
     ck_assert_int_eq(likes, 16 - 3 - 1);
     record_kinds_free(kinds);
+}
+END_TEST
+
+/* Values of one length, of which a byte may become any that a value has, and no other. */
+START_TEST(values_of_one_length)
+{
+    static const struct {
+        const char *pid, *name;
+        bool like;
+    } lines[] = {
+        {"1048", "aaaa", false},          {"2048", "aaab", true},
+        {"9999", "zzzz", true},           {"0048", "aaaa", false},
+        {"1.48", "aaaa", true},           {"104a", "aaaa", false},
+        {"1048", "a\"aa", false},         {"1048", "a\\\"a", true},
+        {"1048", "aa\\a", false},         {"1048", "aaa\\", false},
+        {"1048", "a\taa", false},         {"1048", "\xc3\xa4\xc3\xa4", true},
+        {"1048", "\xc3\xa4\xffz", false}, {"true", "aaaa", true},
+        {"1048", "a\x7f\x7fz", true},     {"3048", "bbbb", true},
+    };
+    struct record_kinds *kinds = record_kinds_new();
+    char line[128];
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        snprintf(line, sizeof(line), "{\"process\":{\"pid\":%s,\"name\":\"%s\"}}", lines[i].pid,
+                 lines[i].name);
+        ck_assert_msg(check_line(kinds, line, strlen(line)) == lines[i].like, "%s", line);
+    }
+    record_kinds_free(kinds);
+}
+END_TEST
+
+/* An answer that is kept is that of each line: here what the decision was, which follows from
+ * others. */
+START_TEST(answers_hold)
+{
+    struct record_fields_wanted wanted = {.list = {RECORD_DECISION, RECORD_CLASS}, .count = 2};
+    static const char *const outcomes[] = {"success", "failure"};
+    struct record_kinds *kinds = record_kinds_new(), *by_line = record_kinds_new();
+    uint64_t state = 3;
+    size_t known = 0, at = 0;
+    char line[512];
+
+    record_kinds_watch(kinds, &wanted);
+    wanted.line = true;
+    record_kinds_watch(by_line, &wanted);
+    for (int i = 0; i < 600; i++) {
+        struct record record = {0};
+        uint64_t number = next_random(&state);
+        snprintf(line, sizeof(line),
+                 "{\"miguard\":{\"format\":3,\"class\":\"C%llu\",\"provider\":\"%08llx\"},"
+                 "\"event\":{\"action\":\"session-use\",\"outcome\":\"%s\",\"reason\":\"policy\","
+                 "\"hash\":\"%064llx\"}}",
+                 (unsigned long long)number % (i < 400 ? 2 : 10), (unsigned long long)number,
+                 outcomes[number / 16 % 2], (unsigned long long)number);
+        const size_t length = strlen(line);
+        ck_assert_ptr_null(record_parse(line, length, &record, &at));
+        const uint8_t right = (uint8_t)(1 + record_is(&record, RECORD_DECISION, "deny") +
+                                        2 * record_is(&record, RECORD_CLASS, "C1"));
+        if (record_like(kinds, line, length)) {
+            uint8_t *answer = record_like_answer(kinds);
+            known += answer != NULL && *answer != 0;
+            ck_assert(answer == NULL || *answer == 0 || *answer == right);
+            if (answer != NULL) {
+                *answer = right;
+            }
+        } else {
+            ck_assert_ptr_null(record_parse_new(kinds, line, length, &record, &at));
+        }
+        if (record_like(by_line, line, length)) {
+            ck_assert_ptr_null(record_like_answer(by_line));
+        } else {
+            ck_assert_ptr_null(record_parse_new(by_line, line, length, &record, &at));
+        }
+    }
+    ck_assert_uint_gt(known, 80);
+    record_kinds_free(kinds);
+    record_kinds_free(by_line);
 }
 END_TEST
 
@@ -495,6 +581,8 @@ int main(void)
     tcase_add_test(all, like_is_parse);
     tcase_add_test(all, each_byte);
     tcase_add_test(all, lines_end_with_pieces);
+    tcase_add_test(all, values_of_one_length);
+    tcase_add_test(all, answers_hold);
     tcase_add_test(all, depth_is_counted);
     int loops = getenv("EMULATED") != NULL ? 6 : getenv("QUICK") != NULL ? 18 : 180;
     tcase_add_loop_test(all, only_is_all, 0, loops);

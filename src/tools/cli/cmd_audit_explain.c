@@ -154,9 +154,10 @@ static void bound_request(const struct request *request, struct narrow_bounds *r
 static int find_within(struct request *request, const struct narrow_bounds *bounds,
                        bool *ret_narrowed)
 {
-    const struct scan_filter filter = {.matches = matches_request,
-                                       .context = request,
-                                       .wanted = {{RECORD_EVENT_ID, RECORD_SEQUENCE}, 2}};
+    const struct scan_filter filter = {
+        .matches = matches_request,
+        .context = request,
+        .wanted = {.list = {RECORD_EVENT_ID, RECORD_SEQUENCE}, .count = 2}};
     struct record record;
     struct read_place place;
     bool room = true;
@@ -251,7 +252,7 @@ static int find_related(struct request *request, const struct record *record)
     const struct scan_filter filter = {
         .matches = same_session,
         .context = record,
-        .wanted = {{RECORD_SESSION, RECORD_ENTITY, RECORD_EVENT_ID}, 3}};
+        .wanted = {.list = {RECORD_SESSION, RECORD_ENTITY, RECORD_EVENT_ID}, .count = 3}};
     struct narrow_bounds bounds = narrow_all;
     bool narrowed = false;
     struct log_reader *reader = NULL;

@@ -1061,6 +1061,7 @@ static void want_option(const struct option *option, struct record_fields_wanted
         want(wanted, RECORD_ACTION);
         want(wanted, RECORD_OPERATION);
     }
+    wanted->line = wanted->line || option->kind == KIND_TEXT;
     for (size_t i = 0; option->kind == KIND_TEXT && i < record_constant_count; i++) {
         want(wanted, record_constant_fields[i]);
     }
@@ -1083,7 +1084,7 @@ static void want_query(const struct query *query, struct record_fields_wanted *w
 
 void query_fields(const struct query *query, struct record_fields_wanted *ret_wanted)
 {
-    ret_wanted->count = 0;
+    *ret_wanted = (struct record_fields_wanted){0};
     want_query(query, ret_wanted);
 }
 

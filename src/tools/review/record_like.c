@@ -5,12 +5,15 @@
  *
  * follow_kind() walks along the old and the new line together and notes how far the new line is
  * shifted behind each value that differed (struct shift); from these the places of all fields
- * follow.
+ * follow. same_layout() comes before it: a kind knows for each byte of its line which ones may
+ * stand there, and widen() adds to these what follow_kind() found.
  */
 #include "tools/review/record_like.h"
 
 #include "base/alloc.h"
 #include "tools/review/record_complete.h"
+
+typedef signed char bytes __attribute__((vector_size(16)));
 
 /* From old position `from` on, the new line's position is the old one plus by. */
 struct shift {
@@ -24,21 +27,43 @@ struct known_field {
     uint8_t field;
 };
 
-/* A line that was parsed. */
+/* A line that was parsed. What same_layout() needs stands first, in one line of the cache. */
 struct kind {
-    char *line; /* on the heap; NULL: free */
     uint32_t length;
-    bool used;             /* a line fitted since it was learnt */
+    /* Where 16 bytes begin: first those of which all are as in the line, then the others.
+     * block_count 0: the line is too short. */
+    uint16_t fixed_count, block_count;
+    uint16_t *blocks;
+    bytes *image; /* what may stand in the blocks: of the fixed ones their bytes, of the others low
+                     and high */
+    uint32_t fitted;      /* the number of the line that fitted last, or was learnt */
+    bool watched_differs; /* a byte of a field that is watched is not always the same */
+    uint8_t answer;       /* of record_like_answer() */
+    uint8_t next_first;   /* of the first AT_ONCE, what the next to come forward replaces */
+    bool used;            /* a line fitted since it was learnt */
+
+    char *line;            /* on the heap; NULL: free */
     uint32_t passes, pass; /* lines that are not learnt in its place: in a row, and of them left */
     size_t leaf_count, field_count;
-    struct record_leaf *leaves;         /* in one block with fields and line */
-    struct known_field *fields;         /* in the order of their starts */
+    struct record_leaf *leaves; /* in one block with all that is pointed to, behind image */
+    struct known_field *fields; /* in the order of their starts */
+    /* The lowest and the highest byte that may stand at each place; where they differ, a quote or a
+     * backslash may not. Signed: what is not ASCII comes before all else. */
+    signed char *low, *high;
     uint16_t place[RECORD_FIELD_COUNT]; /* in fields, from 1; 0: the line does not have it */
 };
 
+/* WATCHED: each field that is wanted, and four that it follows from. */
+enum { WATCHED = 5 * RECORD_FIELD_COUNT + 1 };
+
 struct record_kinds {
     struct kind list[RECORD_KINDS];
-    size_t last; /* the kind that fitted last */
+    uint8_t tags[RECORD_KINDS]; /* of their lines */
+    uint32_t lines;             /* that were looked at */
+    size_t last;                /* the kind that fitted last */
+    uint8_t watch[WATCHED];     /* the fields that an answer depends on */
+    size_t watch_count;         /* 0: no answers */
+    bool same; /* the line that fitted last has its values where the kind has them */
     /* of the line that fitted last: */
     const char *line;
     size_t length;
@@ -57,7 +82,7 @@ struct record_kinds *record_kinds_new(void)
 void record_kinds_free(struct record_kinds *kinds)
 {
     for (size_t i = 0; kinds != NULL && i < RECORD_KINDS; i++) {
-        base_free(kinds->list[i].leaves);
+        base_free(kinds->list[i].image);
     }
     base_free(kinds);
 }
@@ -86,10 +111,10 @@ typedef uint64_t __attribute__((vector_size(16))) wide;
 
 static wide wide_at(const char *at)
 {
-    wide bytes;
+    wide read;
 
-    memcpy(&bytes, at, sizeof(bytes));
-    return bytes;
+    memcpy(&read, at, sizeof(read));
+    return read;
 }
 
 /* Of 64 bytes. */
@@ -127,6 +152,197 @@ static size_t same_length(const char *a, const char *b, size_t length)
     }
     return at;
 }
+
+/* ---- the same places --------------------------------------------------------------------------
+ */
+
+/* Blocks that are compared at once. */
+enum { AT_ONCE = 4, BLOCK = sizeof(bytes) };
+
+static bytes bytes_at(const void *at)
+{
+    bytes read;
+
+    memcpy(&read, at, sizeof(read));
+    return read;
+}
+
+static bool is_zero(bytes all)
+{
+    wide two = (wide)all;
+
+    return (two[0] | two[1]) == 0;
+}
+
+/* Four fixed blocks from i on. */
+static inline bytes differ(const struct kind *kind, const char *line, size_t i)
+{
+    const uint16_t *at = &kind->blocks[i];
+    const bytes *image = &kind->image[i];
+
+    return ((bytes_at(line + at[0]) ^ image[0]) | (bytes_at(line + at[1]) ^ image[1])) |
+           ((bytes_at(line + at[2]) ^ image[2]) | (bytes_at(line + at[3]) ^ image[3]));
+}
+
+/* Of another block. */
+static inline bytes is_wrong(bytes now, bytes low, bytes high)
+{
+    const bytes special = (now == '"') | (now == '\\');
+
+    return (now < low) | (now > high) | (special & (low != high));
+}
+
+/* A wrong kind is known by the first blocks the next time. */
+static void bring_forward(struct kind *kind, const char *line)
+{
+    for (size_t i = AT_ONCE; i < kind->fixed_count; i++) {
+        uint16_t at = kind->blocks[i], first = kind->next_first;
+        if (!is_zero(bytes_at(line + at) ^ kind->image[i])) {
+            const bytes image = kind->image[i];
+            kind->blocks[i] = kind->blocks[first];
+            kind->image[i] = kind->image[first];
+            kind->blocks[first] = at;
+            kind->image[first] = image;
+            kind->next_first = (uint8_t)((first + 1) % AT_ONCE);
+            return;
+        }
+    }
+}
+
+/* The line is as long as the kind's, and of the same bytes but where the kind knows that others may
+ * stand. */
+static bool same_layout(struct kind *kind, const char *line)
+{
+    const size_t fixed = kind->fixed_count, all = kind->block_count;
+    const bytes *bound = kind->image + fixed;
+    bytes wrong = {0};
+
+    if (fixed > 0 && !is_zero(differ(kind, line, 0))) {
+        return false;
+    }
+    for (size_t i = AT_ONCE; i < fixed; i += AT_ONCE) {
+        wrong |= differ(kind, line, i);
+    }
+    if (!is_zero(wrong)) {
+        bring_forward(kind, line);
+        return false;
+    }
+    for (size_t i = fixed; i < all; i++, bound += 2) {
+        wrong |= is_wrong(bytes_at(line + kind->blocks[i]), bound[0], bound[1]);
+    }
+    return is_zero(wrong);
+}
+
+static bool is_fixed(const struct kind *kind, size_t from, size_t to)
+{
+    return memcmp(kind->low + from, kind->high + from, to - from) == 0;
+}
+
+/* Where the block of this number begins. The last one may have some bytes of that before. */
+static uint16_t block_at(const struct kind *kind, size_t i)
+{
+    return (uint16_t)(i * BLOCK < kind->length - BLOCK ? i * BLOCK : kind->length - BLOCK);
+}
+
+/* Fixed ones are filled up to a multiple of AT_ONCE with the last of them. */
+static void list_blocks(struct kind *kind)
+{
+    const size_t count = kind->length < BLOCK ? 0 : (kind->length + BLOCK - 1) / BLOCK;
+    bytes *image = kind->image;
+    uint16_t listed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint16_t at = block_at(kind, i);
+        if (is_fixed(kind, at, at + BLOCK)) {
+            kind->blocks[listed++] = at;
+            *image++ = bytes_at(kind->low + at);
+        }
+    }
+    for (; listed % AT_ONCE != 0; listed++) {
+        kind->blocks[listed] = kind->blocks[listed - 1];
+        *image = image[-1];
+        image++;
+    }
+    kind->fixed_count = listed;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t at = block_at(kind, i);
+        if (!is_fixed(kind, at, at + BLOCK)) {
+            kind->blocks[listed++] = at;
+            *image++ = bytes_at(kind->low + at);
+            *image++ = bytes_at(kind->high + at);
+        }
+    }
+    kind->block_count = listed;
+}
+
+static bool are_digits(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* From now on the value may be any plain string, or any number, of its length. A number of several
+ * digits does not begin with a zero (RFC 8259, 6). */
+static void widen_leaf(struct kind *kind, const struct record_leaf *leaf, const char *line)
+{
+    const char *old = kind->line + leaf->start;
+    size_t length = leaf->end - leaf->start;
+
+    if (memcmp(old, line + leaf->start, length) == 0) {
+        return;
+    }
+    if (length > 2 && old[0] == '"') {
+        memset(kind->low + leaf->start + 1, ' ', length - 2);
+        memset(kind->high + leaf->start + 1, 0x7F, length - 2);
+    } else if (are_digits(old, length)) {
+        memset(kind->low + leaf->start, '0', length);
+        memset(kind->high + leaf->start, '9', length);
+        kind->low[leaf->start] = length > 1 ? '1' : '0';
+    }
+}
+
+/* NULL: the kind does not have it. */
+static const struct known_field *watched_field(const struct record_kinds *kinds,
+                                               const struct kind *kind, size_t i)
+{
+    uint16_t place = kind->place[kinds->watch[i]];
+
+    return place == 0 ? NULL : &kind->fields[place - 1];
+}
+
+/* The line is like the kind's and has its values at the same places. */
+static void widen(const struct record_kinds *kinds, struct kind *kind, const char *line)
+{
+    for (size_t i = 0; i < kind->leaf_count; i++) {
+        widen_leaf(kind, &kind->leaves[i], line);
+    }
+    list_blocks(kind);
+    for (size_t i = 0; i < kinds->watch_count; i++) {
+        const struct known_field *field = watched_field(kinds, kind, i);
+        kind->watched_differs |= field != NULL && !is_fixed(kind, field->start, field->end);
+    }
+}
+
+/* Does a field that is watched have other bytes in the line? */
+static bool watched_differs(const struct record_kinds *kinds, const struct kind *kind,
+                            const char *line)
+{
+    for (size_t i = 0; i < kinds->watch_count; i++) {
+        const struct known_field *field = watched_field(kinds, kind, i);
+        if (field != NULL && memcmp(kind->line + field->start, line + field->start,
+                                    field->end - field->start) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- other places -----------------------------------------------------------------------------
+ */
 
 /* Steps *leaf to the value that the difference at old position `at` is in. A number or word may go
  * on behind its end in the new line. NULL: the difference is in no value. */
@@ -190,14 +406,14 @@ static bool follow_kind(struct record_kinds *kinds, const struct kind *kind, con
     }
 }
 
-/* WAYS: kinds that a line may be of. A line that differs from its kind in MANY values is learnt as
- * one of its own, while there is room. */
-enum { WAYS = 4, MANY = 9 };
+/* WAYS: kinds that a line may be of. A kind that fitted none of the last STALE lines gives its
+ * place to a new one. */
+enum { WAYS = 16, STALE = 8192 };
 
-/* The first of the kinds that a line may be of: by its length and a few bytes of its reason, which
- * stands before the hash, since records of one user, class and decision have these in common. A
+/* What is known of a line's kind before it is compared: its length and a few bytes of its reason,
+ * which stands before the hash. Records of one user, class and decision have these in common. A
  * wrong guess costs time only. */
-static size_t guess_kind(const char *line, size_t length)
+static uint32_t tag_of(const char *line, size_t length)
 {
     enum { REASON = 8 + sizeof("\",\"hash\":\"\"}}") - 1 + 64 }; /* from the end */
     uint64_t word = 0;
@@ -205,22 +421,38 @@ static size_t guess_kind(const char *line, size_t length)
     if (length >= REASON) {
         memcpy(&word, line + length - REASON, sizeof(word));
     }
-    return (size_t)(((word ^ length) * UINT64_C(0x9E3779B97F4A7C15)) >> 50) % RECORD_KINDS &
-           ~(size_t)(WAYS - 1);
+    return (uint32_t)(((word ^ length) * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
+/* The first of the kinds that a line with this tag may be of. */
+static size_t guess_kind(uint32_t tag)
+{
+    return (size_t)(tag >> 18) % RECORD_KINDS & ~(size_t)(WAYS - 1);
+}
+
+/* Not the bits that the guess has. */
+static uint8_t tag_byte(uint32_t tag)
+{
+    return (uint8_t)tag;
 }
 
 /* How much alike they look: of a few places in the middle, where users, classes and identities
- * stand, those with the same bytes. -1: the kind is free. */
-static int likeness(const struct kind *kind, const char *line, size_t length)
+ * stand, those with the same bytes; and more than these the fields that are watched. -1: the kind
+ * is free. */
+static int likeness(const struct record_kinds *kinds, const struct kind *kind, const char *line,
+                    size_t length)
 {
     enum { PLACES = 8 };
-    int same = 0;
 
     if (kind->line == NULL) {
         return -1;
     }
-    if (kind->length != length || length < 16 * PLACES) {
+    if (kind->length != length) {
         return 0;
+    }
+    int same = watched_differs(kinds, kind, line) ? 0 : PLACES;
+    if (length < 16 * PLACES) {
+        return same;
     }
     for (size_t i = 2; i < PLACES; i++) {
         same += difference_at(kind->line + i * length / PLACES, line + i * length / PLACES) == 0;
@@ -228,22 +460,30 @@ static int likeness(const struct kind *kind, const char *line, size_t length)
     return same;
 }
 
-/* Of those from guess on, the one that a new line replaces. */
+/* Of those from guess on, the one that a new line replaces: a free one, or that which fitted
+ * longest ago. */
 static struct kind *learn_place(struct record_kinds *kinds, size_t guess)
 {
-    struct kind *list = &kinds->list[guess];
+    struct kind *list = &kinds->list[guess], *place = list;
 
     for (size_t i = 0; i < WAYS; i++) {
         if (list[i].line == NULL) {
             return &list[i];
         }
-    }
-    for (size_t i = 0; i < WAYS; i++) {
-        if (!list[i].used) {
-            return &list[i];
+        if (kinds->lines - list[i].fitted > kinds->lines - place->fitted) {
+            place = &list[i];
         }
     }
-    return &list[WAYS - 1];
+    return place;
+}
+
+/* Whether a line that is like a kind may be learnt all the same. */
+static bool has_room(const struct record_kinds *kinds, struct kind *place)
+{
+    if (place->line != NULL && kinds->lines - place->fitted <= STALE) {
+        return false;
+    }
+    return place->pass == 0 || place->pass-- == 0;
 }
 
 /* Fits the line to the kind of this number. */
@@ -268,7 +508,7 @@ static void choose_kinds(const struct record_kinds *kinds, size_t guess, const c
 
     ret_kinds[0] = ret_kinds[1] = guess;
     for (size_t i = guess; i < guess + WAYS; i++) {
-        int same = likeness(&kinds->list[i], line, length);
+        int same = likeness(kinds, &kinds->list[i], line, length);
         if (same > best) {
             second = best;
             ret_kinds[1] = ret_kinds[0];
@@ -281,28 +521,161 @@ static void choose_kinds(const struct record_kinds *kinds, size_t guess, const c
     }
 }
 
-/* The guess first; while lines of that guess are not learnt, the kind that fitted last. */
+static void note_fit(struct record_kinds *kinds, struct kind *kind)
+{
+    kind->used = true;
+    kind->fitted = kinds->lines;
+    kind->passes = 0;
+}
+
+static uint64_t load_tags(const struct record_kinds *kinds, size_t at)
+{
+    uint64_t tags;
+
+    memcpy(&tags, &kinds->tags[at], sizeof(tags));
+    return le64toh(tags);
+}
+
+static bool try_same(struct record_kinds *kinds, size_t at, const char *line, size_t length)
+{
+    struct kind *kind = &kinds->list[at];
+
+    if (kind->length != length || kind->block_count == 0 || !same_layout(kind, line)) {
+        return false;
+    }
+    kinds->last = at;
+    kinds->line = line;
+    kinds->length = length;
+    kinds->diffs = kinds->shift_count = 0;
+    note_fit(kinds, kind);
+    return true;
+}
+
+/* Of the kinds of the guess, one whose line has its values where this line has them. */
+static bool like_same(struct record_kinds *kinds, uint32_t tag, const char *line, size_t length)
+{
+    const size_t guess = guess_kind(tag);
+
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+
+    for (size_t i = 0; i < WAYS; i += sizeof(uint64_t)) {
+        uint64_t found = load_tags(kinds, guess + i) ^ ones * tag_byte(tag);
+        /* The high bit of each byte that was the same, and perhaps of some above it. */
+        found = (found - ones) & ~found & ones << 7;
+        for (; found != 0; found &= found - 1) {
+            if (try_same(kinds, guess + i + (size_t)(__builtin_ctzll(found) >> 3), line, length)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What was found by follow_kind(), with all values where the kind has them. False:
+ * record_parse_new() is to learn the line, since one that is watched differs. */
+static bool take_same(struct record_kinds *kinds, struct kind *place, const char *line)
+{
+    struct kind *kind = &kinds->list[kinds->last];
+
+    if (watched_differs(kinds, kind, line) && has_room(kinds, place)) {
+        return false;
+    }
+    note_fit(kinds, kind);
+    widen(kinds, kind, line);
+    return true;
+}
+
+/* By its tag the line may be of these kinds. *ret_fits: it is like one. False: of none, or
+ * record_parse_new() is to learn it. */
+static bool like_other(struct record_kinds *kinds, uint32_t tag, const char *line, size_t length,
+                       bool *ret_fits)
+{
+    const size_t guess = guess_kind(tag);
+    struct kind *place = learn_place(kinds, guess);
+    size_t chosen[2], fits = RECORD_KINDS;
+
+    choose_kinds(kinds, guess, line, length, chosen);
+    for (size_t i = 0; i < 2 && (i == 0 || chosen[1] != chosen[0]); i++) {
+        if (try_kind(kinds, chosen[i], line, length)) {
+            *ret_fits = true;
+            fits = chosen[i];
+            if (kinds->length == kinds->list[fits].length && kinds->shift_count == 0) {
+                return take_same(kinds, place, line);
+            }
+        }
+    }
+    if (fits == RECORD_KINDS || has_room(kinds, place) || !try_kind(kinds, fits, line, length)) {
+        return false;
+    }
+    note_fit(kinds, &kinds->list[fits]);
+    return true;
+}
+
+/* While lines of that tag are not learnt, the kind that fitted last is tried, too. */
 bool record_like(struct record_kinds *kinds, const char *line, size_t length)
 {
     if (kinds == NULL || length > RECORD_KIND_LINE) {
         return false;
     }
-    size_t guess = guess_kind(line, length), last = kinds->last, chosen[2];
-    struct kind *place = learn_place(kinds, guess);
-    choose_kinds(kinds, guess, line, length, chosen);
-    for (size_t i = 0; i < 2 && (i == 0 || chosen[1] != chosen[0]); i++) {
-        if (try_kind(kinds, chosen[i], line, length)) {
-            kinds->list[chosen[i]].used = true;
-            kinds->list[chosen[i]].passes = 0;
-            /* record_parse_new() learns it */
-            return kinds->diffs < MANY || place->line != NULL;
-        }
+    const uint32_t tag = tag_of(line, length);
+    const size_t last = kinds->last;
+    bool fits = false;
+
+    kinds->lines++;
+    kinds->same = like_same(kinds, tag, line, length);
+    if (kinds->same || like_other(kinds, tag, line, length, &fits)) {
+        return true;
     }
-    if (place->pass == 0) {
+    struct kind *place = learn_place(kinds, guess_kind(tag));
+    if (fits || place->pass == 0) {
         return false; /* record_parse_new() learns it */
     }
     place->pass--;
-    return last / WAYS != guess / WAYS && try_kind(kinds, last, line, length);
+    return last / WAYS != guess_kind(tag) / WAYS && try_kind(kinds, last, line, length);
+}
+
+/* ---- answers ---------------------------------------------------------------------------------
+ */
+
+/* What each record has of its own: no answer would hold for a second one. */
+static bool differs_always(enum record_field field)
+{
+    return field == RECORD_TIMESTAMP || field == RECORD_SEQUENCE || field == RECORD_EVENT_ID ||
+           field == RECORD_HASH;
+}
+
+static void watch_field(struct record_kinds *kinds, enum record_field field)
+{
+    const uint8_t *needs;
+
+    kinds->watch[kinds->watch_count++] = (uint8_t)field;
+    for (size_t k = record_complete_needs(field, &needs); k > 0; k--) {
+        kinds->watch[kinds->watch_count++] = needs[k - 1];
+    }
+}
+
+/* What follows from others is watched by these, too (record_complete.h). */
+void record_kinds_watch(struct record_kinds *kinds, const struct record_fields_wanted *watch)
+{
+    bool watches = kinds != NULL && !watch->line;
+
+    for (size_t i = 0; i < watch->count; i++) {
+        watches = watches && !differs_always(watch->list[i]);
+    }
+    if (!watches) {
+        return;
+    }
+    watch_field(kinds, RECORD_FORMAT);
+    for (size_t i = 0; i < watch->count; i++) {
+        watch_field(kinds, watch->list[i]);
+    }
+}
+
+uint8_t *record_like_answer(struct record_kinds *kinds)
+{
+    struct kind *kind = &kinds->list[kinds->last];
+
+    return kinds->watch_count > 0 && kinds->same && !kind->watched_differs ? &kind->answer : NULL;
 }
 
 /* ---- fields ----------------------------------------------------------------------------------
@@ -426,24 +799,35 @@ static void learn(struct record_kinds *kinds, const struct record *record)
 {
     enum { MOST_PASSES = 256 };
     const struct record_leaves *leaves = &kinds->leaves;
-    struct kind *kind = learn_place(kinds, guess_kind(record->line, record->length));
+    const uint32_t tag = tag_of(record->line, record->length);
+    struct kind *kind = learn_place(kinds, guess_kind(tag));
     uint32_t passes = kind->line == NULL || kind->used     ? 0
                       : 2 * kind->passes + 1 > MOST_PASSES ? MOST_PASSES
                                                            : 2 * kind->passes + 1;
     size_t leaf_bytes = leaves->count * sizeof(struct record_leaf);
     size_t field_bytes = RECORD_FIELD_COUNT * sizeof(struct known_field);
+    size_t blocks = record->length / BLOCK + 1 + AT_ONCE;
+    size_t image_bytes = 2 * blocks * sizeof(bytes), block_bytes = blocks * sizeof(uint16_t);
 
-    base_free(kind->leaves);
-    *kind = (struct kind){.leaves = base_alloc(1, leaf_bytes + field_bytes + record->length),
+    base_free(kind->image);
+    *kind = (struct kind){.image = base_alloc(1, image_bytes + leaf_bytes + field_bytes +
+                                                     block_bytes + 3 * record->length),
+                          .fitted = kinds->lines,
                           .passes = passes,
                           .pass = passes};
-    if (kind->leaves == NULL) {
+    if (kind->image == NULL) {
         return;
     }
+    kind->leaves = (struct record_leaf *)((char *)kind->image + image_bytes);
     kind->fields = (struct known_field *)((char *)kind->leaves + leaf_bytes);
-    kind->line = (char *)kind->fields + field_bytes;
+    kind->blocks = (uint16_t *)((char *)kind->fields + field_bytes);
+    kind->line = (char *)kind->blocks + block_bytes;
+    kind->low = (signed char *)kind->line + record->length;
+    kind->high = kind->low + record->length;
     memcpy(kind->leaves, leaves->list, leaf_bytes);
     memcpy(kind->line, record->line, record->length);
+    memcpy(kind->low, record->line, record->length);
+    memcpy(kind->high, record->line, record->length);
     kind->leaf_count = leaves->count;
     kind->length = (uint32_t)record->length;
     for (uint32_t i = 0; i < RECORD_FIELD_COUNT; i++) {
@@ -454,14 +838,16 @@ static void learn(struct record_kinds *kinds, const struct record *record)
     for (size_t i = 0; i < kind->field_count; i++) {
         kind->place[kind->fields[i].field] = (uint16_t)(i + 1);
     }
+    list_blocks(kind);
     kinds->last = (size_t)(kind - kinds->list);
+    kinds->tags[kinds->last] = tag_byte(tag);
 }
 
 const char *record_parse_new(struct record_kinds *kinds, const char *line, size_t length,
                              struct record *ret_record, size_t *ret_offset)
 {
     if (kinds == NULL || length > RECORD_KIND_LINE ||
-        learn_place(kinds, guess_kind(line, length))->pass > 0 ||
+        learn_place(kinds, guess_kind(tag_of(line, length)))->pass > 0 ||
         !record_parse_leaves(line, length, ret_record, &kinds->leaves)) {
         return record_parse(line, length, ret_record, ret_offset);
     }

@@ -8,6 +8,10 @@
  * Where both lines have the same bytes the states stay the same; where they differ inside of a
  * value, the value of the new line is scanned as record_parse() would, and behind it the states are
  * the same again. A difference anywhere else is left to record_parse().
+ *
+ * Most lines are as long as one before and have their values in the same places. Of those that were
+ * seen to differ, each byte is known to be any of the plain ones, or a digit: such a line is
+ * compared without looking for the places.
  */
 #ifndef TOOLS_REVIEW_RECORD_LIKE_H
 #define TOOLS_REVIEW_RECORD_LIKE_H
@@ -18,9 +22,9 @@
 #include "tools/review/record.h"
 
 /* RECORD_LEAVES: a record of two identities of root has some 120 values. RECORD_KINDS: lines that
- * are remembered; with their values some 2 MiB for each thread, unless they are unusually long.
+ * are remembered; with their values some 7 MiB for each thread, unless they are unusually long.
  * RECORD_KIND_LINE: a longer line is not. */
-enum { RECORD_LEAVES = 512, RECORD_KINDS = 512, RECORD_KIND_LINE = 32 * 1024 };
+enum { RECORD_LEAVES = 512, RECORD_KINDS = 1024, RECORD_KIND_LINE = 32 * 1024 };
 
 /* A value: a string, a number, a word, or a whole array; from its first byte to behind its last. */
 struct record_leaf {
@@ -40,6 +44,7 @@ struct record_leaves {
 struct record_fields_wanted {
     uint8_t list[RECORD_FIELD_COUNT];
     size_t count;
+    bool line; /* and all of its bytes */
 };
 
 /* Lines that were met, for one thread. NULL as a pointer is allowed where it says so. */
@@ -58,6 +63,15 @@ bool record_like(struct record_kinds *kinds, const char *line, size_t length);
 void record_like_all(const struct record_kinds *kinds, struct record *ret_record);
 void record_like_some(const struct record_kinds *kinds, const struct record_fields_wanted *wanted,
                       struct record *ret_record);
+
+/*
+ * An answer that follows from some fields alone need not be found for every line. watch says which
+ * fields, before the first line. record_like_answer(), after a record_like() that was true, says
+ * where the answer is kept that holds for all lines with the same bytes in these fields, 0 at
+ * first. NULL: it is not known whether they are the same.
+ */
+void record_kinds_watch(struct record_kinds *kinds, const struct record_fields_wanted *watch);
+uint8_t *record_like_answer(struct record_kinds *kinds);
 
 /* As record_parse(), and remembers the line for record_like(). NULL for kinds: only parses. */
 const char *record_parse_new(struct record_kinds *kinds, const char *line, size_t length,

@@ -140,6 +140,8 @@ static struct scan_item *add_item(const struct scan *scan, struct scan_piece *pi
     return item;
 }
 
+static const struct record_fields_wanted time_field = {.list = {RECORD_TIMESTAMP}, .count = 1};
+
 /* The merge needs the time of every record, wanted or not. */
 static void note_time(const struct scan *scan, struct scan_piece *piece,
                       const struct record *record)
@@ -166,6 +168,29 @@ static void take_record(const struct scan *scan, struct scan_piece *piece,
             piece->failed = "out of memory";
         }
     }
+}
+
+/* Of a line that is like another: whether the record is wanted. Most have the same bytes as one
+ * before in all fields that the filter looks at, and the answer is known. */
+static bool like_matches(struct worker *worker, struct scan_piece *piece)
+{
+    enum { UNKNOWN, NO, YES };
+    const struct scan_filter *filter = &worker->scan->filter;
+    uint8_t *answer = record_like_answer(worker->kinds);
+
+    if (worker->scan->times) {
+        record_like_some(worker->kinds, &time_field, &worker->some);
+        note_time(worker->scan, piece, &worker->some);
+    }
+    if (answer != NULL && *answer != UNKNOWN) {
+        return *answer == YES;
+    }
+    record_like_some(worker->kinds, &filter->wanted, &worker->some);
+    bool wanted = filter->matches(filter->context, &worker->some);
+    if (answer != NULL) {
+        *answer = wanted ? YES : NO;
+    }
+    return wanted;
 }
 
 /* The same of a line that is like another. */
@@ -339,9 +364,7 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
     settle_time(worker, piece, at);
     if (record_like(worker->kinds, line, length)) {
         piece->records++;
-        record_like_some(worker->kinds, &filter->wanted, &worker->some);
-        note_time(worker->scan, piece, &worker->some);
-        if (filter->matches(filter->context, &worker->some)) {
+        if (like_matches(worker, piece)) {
             take_like(worker, piece);
         }
         return;
@@ -458,6 +481,12 @@ static void *work_loop(void *argument)
     return NULL;
 }
 
+static void begin_worker(struct worker *worker, struct scan *scan)
+{
+    *worker = (struct worker){.scan = scan, .kinds = record_kinds_new()};
+    record_kinds_watch(worker->kinds, &scan->filter.wanted);
+}
+
 /* Signals go to the caller's thread, which looks for them between records. A thread that cannot be
  * started is done without. */
 static void start_threads(struct scan *scan, unsigned threads)
@@ -468,7 +497,7 @@ static void start_threads(struct scan *scan, unsigned threads)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (scan->threads + 1 < threads && scan->threads < MOST_THREADS) {
         struct worker *worker = &scan->workers[scan->threads];
-        *worker = (struct worker){.scan = scan, .kinds = record_kinds_new()};
+        begin_worker(worker, scan);
         if (pthread_create(&worker->thread, NULL, work_loop, worker) != 0) {
             record_kinds_free(worker->kinds);
             break;
@@ -487,13 +516,10 @@ struct scan *scan_new(const struct scan_filter *filter, unsigned threads, bool t
     }
     scan->filter = *filter;
     scan->times = times;
-    if (times) {
-        scan->filter.wanted.list[scan->filter.wanted.count++] = RECORD_TIMESTAMP;
-    }
     scan->last = &scan->first;
     pthread_mutex_init(&scan->lock, NULL);
     pthread_cond_init(&scan->changed, NULL);
-    scan->own = (struct worker){.scan = scan, .kinds = record_kinds_new()};
+    begin_worker(&scan->own, scan);
     start_threads(scan, threads);
     return scan;
 }
