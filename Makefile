@@ -354,7 +354,7 @@ bench_large := $(OUT)/tests/bench/large
 $(bench_large): $(addprefix $(OUT)/obj/tests/bench/,command.o machine.o) | $(cli)
 
 # The frame of the bench, without its rows.
-bench_frame := $(patsubst %,$(OUT)/obj/tests/bench/%.o,baseline frame machine options report statistics)
+bench_frame := $(patsubst %,$(OUT)/obj/tests/bench/%.o,baseline frame group machine options report statistics)
 $(OUT)/tests/unit/bench_frame_test: $(bench_frame)
 $(OUT)/obj/tests/bench/machine.o: private ALL_CFLAGS += -DBENCH_FLAGS='"$(strip $(STD) $(UNWIND) $(CFLAGS) $(OPTIMISE) $(HARDEN) $(PIC))"'
 

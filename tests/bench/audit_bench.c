@@ -77,7 +77,7 @@ static const struct bench_row audit_rows[] = {
                                      "what the disk does: its time decides both sides"},
 };
 
-static char folder[64], path[96];
+static char path[96];
 
 /* ---- the log -----------------------------------------------------------------------------------
  */
@@ -275,11 +275,10 @@ static void measure_log(struct refusing *refusing)
 static void run_audit(void)
 {
     static struct refusing refusing;
+    const char *folder = bench_folder("/tmp");
     struct chain_key key;
-    char command[128];
 
-    strcpy(folder, "/tmp/miguard-bench-XXXXXX");
-    if (mkdtemp(folder) == NULL || !chain_init()) {
+    if (folder == NULL || !chain_init()) {
         abort();
     }
     snprintf(path, sizeof(path), "%s/plain", folder);
@@ -295,10 +294,6 @@ static void run_audit(void)
     close(refusing.plain);
     miguard_identity_free(refusing.bound);
     miguard_identity_free(refusing.current);
-    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-    if (system(command) != 0) {
-        fprintf(stderr, "bench: %s is left over\n", folder);
-    }
 }
 
 BENCH_GROUP(audit, audit_rows, run_audit);

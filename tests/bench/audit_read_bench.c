@@ -13,11 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/command.h"
 #include "bench/measure.h"
 #include "support/audit_generate.h"
 
@@ -133,14 +131,7 @@ static const struct bench_row read_rows[] = {
                   .full = true},
 };
 
-static char folder[] = "/tmp/miguard-bench-read-XXXXXX", log_file[64], few_file[64], jq_file[64],
-            events_file[64], out_file[64];
-
-struct outcome {
-    bool there; /* the program exists */
-    double time;
-    long lines;
-};
+static char log_file[96], few_file[96], jq_file[96], events_file[96], out_file[96];
 
 static long count_lines(const char *path)
 {
@@ -157,108 +148,36 @@ static long count_lines(const char *path)
     return lines;
 }
 
-/* Its output goes to the file at out: to a real one, since grep stops at the first match when that
- * is /dev/null. */
-static struct outcome run(char *const words[], const char *out)
+/* `miguard audit search` with this option. Its output goes to a file, as that of the other side
+ * does: grep stops at the first match when it is /dev/null. */
+static double search(const char *path, char *option, char *value)
 {
-    struct outcome outcome = {false, 0, 0};
-    int status = 0;
+    char *words[] = {command_miguard(), "audit", "search", "--format", "json", option, value,
+                     (char *)path,      NULL};
 
-    double start = nanoseconds();
-    pid_t child = fork();
-    if (child == 0) {
-        int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0) {
-            execvp(words[0], words);
-        }
-        _exit(127);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child) {
-        abort();
-    }
-    outcome.time = nanoseconds() - start;
-    outcome.there = !WIFEXITED(status) || WEXITSTATUS(status) != 127;
-    return outcome;
+    return command_run(words, out_file).time;
 }
 
-/* `miguard audit search` with this option. */
-static struct outcome search(const char *path, char *option, char *value)
-{
-    const char *out = getenv("OUT");
-    char program[512];
-
-    snprintf(program, sizeof(program), "%s/miguard", out != NULL ? out : "build");
-    char *words[] = {program, "audit", "search",     "--format", "json",
-                     option,  value,   (char *)path, NULL};
-    struct outcome found = run(words, out_file);
-    found.lines = count_lines(out_file);
-    return found;
-}
-
-static long read_peak(pid_t process)
-{
-    char path[64], line[256];
-    long kib = 0;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)process);
-    FILE *file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        sscanf(line, "VmHWM: %ld", &kib);
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return kib;
-}
-
-/*
- * KiB that search took at the most, 0 when it cannot be told. Asked of /proc while the process is
- * stopped in its exit: ru_maxrss counts what this program had when it forked, too (getrusage(2) is
- * of the process, and exec leaves it the same one).
- */
+/* KiB that search took at the most, 0 when it cannot be known. */
 static long peak_of(const char *path)
 {
-    char *words[] = {"miguard", "audit", "search", "--count", (char *)path, NULL};
-    const char *out = getenv("OUT");
-    char program[512];
-    int status = 0;
-    long peak = 0;
+    char *words[] = {command_miguard(), "audit", "search", "--count", (char *)path, NULL};
 
-    snprintf(program, sizeof(program), "%s/miguard", out != NULL ? out : "build");
-    pid_t child = fork();
-    if (child == 0) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        if (dup2(null, STDOUT_FILENO) >= 0 && ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0) {
-            execv(program, words);
-        }
-        _exit(127);
-    }
-    if (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
-        ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
-        ptrace(PTRACE_CONT, child, NULL, NULL);
-        if (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
-            peak = read_peak(child);
-            ptrace(PTRACE_CONT, child, NULL, NULL);
-            waitpid(child, &status, 0);
-        }
-    }
-    return peak;
+    return command_run(words, NULL).peak;
 }
 
 /* Nanoseconds of `miguard audit` with these words; on one processor alone, or on all. taskset(1) is
  * of util-linux. */
 static double ours(char *const words[], bool alone)
 {
-    const char *out = getenv("OUT");
-    char program[512],
-        *all[16] = {(char *)"taskset", (char *)"-c", (char *)"0", program, (char *)"audit"};
+    char *all[16] = {(char *)"taskset", (char *)"-c", (char *)"0", command_miguard(),
+                     (char *)"audit"};
     size_t count = 5;
 
-    snprintf(program, sizeof(program), "%s/miguard", out != NULL ? out : "build");
     for (size_t i = 0; words[i] != NULL && count < 15; i++) {
         all[count++] = words[i];
     }
-    return run(alone ? all : all + 3, "/dev/null").time;
+    return command_run(alone ? all : all + 3, NULL).time;
 }
 
 /* ---- what is read in part, and by several threads ----------------------------------------------
@@ -337,20 +256,20 @@ struct search_question {
 static bool compare_once(const struct bench_row *row, const struct search_question *question,
                          char *const words[], bool same_lines)
 {
-    const struct outcome own = search(question->path, question->option, question->value);
-    struct outcome other = run(words, out_file);
+    const double own = search(question->path, question->option, question->value);
+    const long own_lines = same_lines ? count_lines(out_file) : 0;
+    const struct command_outcome other = command_run(words, out_file);
 
-    if (!other.there) {
+    if (other.status == 127) {
         bench_skip(row, "the other program is not installed");
         return false;
     }
-    other.lines = same_lines ? count_lines(out_file) : 0;
-    if (same_lines && own.lines != other.lines) {
-        fprintf(stderr, "bench: %s: %ld found, %ld by %s\n", row->name, own.lines, other.lines,
-                words[0]);
+    if (same_lines && own_lines != count_lines(out_file)) {
+        fprintf(stderr, "bench: %s: %ld found, %ld by %s\n", row->name, own_lines,
+                count_lines(out_file), words[0]);
         abort();
     }
-    bench_pair(row, own.time, other.time);
+    bench_pair(row, own, other.time);
     return true;
 }
 
@@ -500,8 +419,9 @@ static void run_read(void)
 {
     const struct generate all = {.seed = 1, .count = RECORDS};
     const struct generate few = {.seed = 1, .count = FEW}, jq = {.seed = 1, .count = JQ_RECORDS};
+    const char *folder = bench_folder("/tmp");
 
-    if (mkdtemp(folder) == NULL) {
+    if (folder == NULL) {
         abort();
     }
     snprintf(log_file, sizeof(log_file), "%s/log", folder);
@@ -518,11 +438,6 @@ static void run_read(void)
     compare_others();
     read_less();
     measure_memory();
-    unlink(out_file);
-    unlink(few_file);
-    unlink(jq_file);
-    unlink(log_file);
-    rmdir(folder);
 }
 
 BENCH_GROUP(read, read_rows, run_read);

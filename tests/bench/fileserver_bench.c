@@ -29,9 +29,11 @@
 enum { ROUNDS = 41, CLIENTS = 4, REQUESTS = 250, TOGETHER = 32, FIRST_UID = 40000 };
 enum { BY_HAND, SAME_COMPONENTS, UNGATED, BOUNDING, GATED, SERVERS };
 
-/* Without a gate all 18 components have no goal: 80 of 162 system calls of a request then ask a
- * root thread for its bounding set, one bit each (the kernel has no other call), which the server
- * by hand never looks at. The two rows above and below it compare like with like. */
+/* What compares more components than the server by hand has no goal: each request then asks for
+ * facts that the other side never looks at. Without a gate 80 of its 162 system calls ask a root
+ * thread for its bounding set, one bit each (the kernel has no other call); with `scope: bounding`
+ * these are gone, and the rest of the five further components stays. Rows of the same components
+ * have a goal, and so have gated ones, whose check makes no system call whatever it compares. */
 #define SERVER_ROW(key, how, what, most)                                                           \
     {                                                                                              \
         .name = "server." key, .goal = (most), .first = "a request " how ", " what,                \
@@ -45,11 +47,12 @@ enum { BY_HAND, SAME_COMPONENTS, UNGATED, BOUNDING, GATED, SERVERS };
 static const struct bench_row server_rows[] = {
     SERVER_ROW("alone-same", "at a time", "same components, ungated", 1),
     SERVER_ROW("alone-ungated", "at a time", "all components, ungated", BENCH_NO_GOAL),
-    SERVER_ROW("alone-bounding", "at a time", "all components, scope: bounding", 1),
+    SERVER_ROW("alone-bounding", "at a time", "all components, scope: bounding", BENCH_NO_GOAL),
     SERVER_ROW("alone-gated", "at a time", "all components, gated", 1),
     SERVER_ROW("together-same", "of 32 together", "same components, ungated", 1),
     SERVER_ROW("together-ungated", "of 32 together", "all components, ungated", BENCH_NO_GOAL),
-    SERVER_ROW("together-bounding", "of 32 together", "all components, scope: bounding", 1),
+    SERVER_ROW("together-bounding", "of 32 together", "all components, scope: bounding",
+               BENCH_NO_GOAL),
     SERVER_ROW("together-gated", "of 32 together", "all components, gated", 1),
 };
 
@@ -59,7 +62,7 @@ struct running {
     int connections[CLIENTS];
 };
 
-static char base[] = "/run/miguard-bench.XXXXXX";
+static const char *base;
 static struct running servers[SERVERS];
 
 /* ---- the servers -------------------------------------------------------------------------------
@@ -151,14 +154,10 @@ static bool start_server(int number)
 
 static void end_servers(void)
 {
-    char command[128];
-
     for (int i = 0; i < SERVERS; i++) {
         kill(servers[i].process, SIGTERM);
         waitpid(servers[i].process, NULL, 0);
     }
-    snprintf(command, sizeof(command), "rm -rf %s", base);
-    (void)!system(command);
 }
 
 /* ---- the clients --------------------------------------------------------------------------------
@@ -273,7 +272,8 @@ BENCH_GROUP_DECLARE(server);
 
 static void run_server_rows(void)
 {
-    if (geteuid() != 0 || mkdtemp(base) == NULL) {
+    base = geteuid() == 0 ? bench_folder("/run") : NULL;
+    if (base == NULL) {
         bench_skip_all(&bench_group_server, "needs root");
         return;
     }

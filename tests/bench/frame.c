@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the groups of a bench program, each in a child process, and collects the pairs of their rows
- * in memory that all of them share. A group cannot leave a gate, a policy or a full heap to the
- * next, and one that crashes takes only its own rows with it.
+ * Runs the groups of a bench program, each in a child process (group.c), and collects the pairs of
+ * their rows in memory that all of them share. A group cannot leave a gate, a policy or a full heap
+ * to the next, and one that crashes takes only its own rows with it.
  */
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/report.h"
@@ -142,21 +141,6 @@ static bool wants_group(const struct bench_group *group)
     return false;
 }
 
-/* False when the child did not come to its end. */
-static bool run_group(const struct bench_group *group)
-{
-    int status = 0;
-
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        group->run();
-        fflush(NULL);
-        _exit(0);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
 static struct bench_result result_of(const struct bench_row *row, const json_t *baseline)
 {
     const struct row_samples *of = samples_of(row);
@@ -176,7 +160,7 @@ static void run_all(struct bench_run *run, const json_t *baseline)
         if (!wants_group(group)) {
             continue;
         }
-        const bool ended = run_group(group);
+        const bool ended = group_run(group);
         for (size_t k = 0; k < group->count; k++) {
             if (bench_wants(&group->rows[k])) {
                 struct bench_result *result = &run->results[run->count++];

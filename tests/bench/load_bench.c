@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <yaml.h>
 
 #include "bench/measure.h"
@@ -119,21 +118,17 @@ static void load_rules(void *data, int calls)
 
 static void run_load(void)
 {
-    char folder[] = "/tmp/miguard-bench-XXXXXX", path[128];
+    const char *folder = bench_folder("/tmp");
 
-    if (mkdtemp(folder) == NULL) {
+    if (folder == NULL) {
         abort();
     }
     write_rules(folder, "");
-    bench_compare(&load_rows[NUMBERS], load_rules, parse_and_look_up, folder, 1,
+    bench_compare(&load_rows[NUMBERS], load_rules, parse_and_look_up, (void *)(uintptr_t)folder, 1,
                   bench_rounds(ROUNDS));
     write_rules(folder, "+");
-    bench_compare(&load_rows[IDS], load_rules, parse_rules, folder, 1, bench_rounds(ROUNDS));
-    for (int i = 0; i < POLICY_FILES; i++) {
-        snprintf(path, sizeof(path), "%s/%02d.yaml", folder, i);
-        unlink(path);
-    }
-    rmdir(folder);
+    bench_compare(&load_rows[IDS], load_rules, parse_rules, (void *)(uintptr_t)folder, 1,
+                  bench_rounds(ROUNDS));
 }
 
 BENCH_GROUP(load, load_rows, run_load);

@@ -81,6 +81,11 @@ bool bench_wants(const struct bench_row *row);
 /* --quick: less of everything, in under a minute. */
 bool bench_quick(void);
 
+/* A new folder below this one, for files of the group. It is removed with all that is in it when
+ * the group's process has ended, however it ended; so are programs that are still running. NULL
+ * when it cannot be made. At most four of a group. */
+const char *bench_folder(const char *below);
+
 /* How many pairs to measure: count, or with --quick half of it, at least 7. */
 int bench_rounds(int count);
 

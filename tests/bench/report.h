@@ -52,4 +52,7 @@ void report_into_baseline(const struct bench_run *run, json_t *baseline);
 /* Where the options ask for it. False after a message. */
 bool report_json(const struct bench_run *run);
 
+/* Runs the rows of a group in a child process. False when that did not come to its end. */
+bool group_run(const struct bench_group *group);
+
 #endif

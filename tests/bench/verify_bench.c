@@ -77,10 +77,11 @@ static void measure(const struct chain_log *log)
 
 static void run_verify(void)
 {
-    char folder[] = "/tmp/miguard-bench-XXXXXX", path[64];
+    const char *folder = bench_folder("/tmp");
+    char path[96];
     struct chain_log log;
 
-    if (mkdtemp(folder) == NULL) {
+    if (folder == NULL) {
         abort();
     }
     snprintf(path, sizeof(path), "%s/audit.jsonl", folder);
@@ -88,8 +89,6 @@ static void run_verify(void)
     log.epoch_size = CHAIN_EPOCH_RECORDS;
     chain_log_fill(&log, RECORDS);
     measure(&log);
-    unlink(path);
-    rmdir(folder);
 }
 
 BENCH_GROUP(verify, verify_rows, run_verify);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,8 @@ static const struct bench_row full_rows[] = {ROW("full.short", 1),
                                               .leaves_out = "",
                                               .full = true}};
 
+static const struct bench_row folder_rows[] = {ROW("folder.abort", 1), ROW("folder.wait", 1)};
+
 static void give(const struct bench_row *row, double ratio, double step)
 {
     for (int i = 0; i < 7; i++) {
@@ -250,6 +253,32 @@ static void run_full(void)
     }
 }
 
+/* Leaves a folder that is not empty, and a process. */
+static void run_folder(void)
+{
+    char path[128];
+    const char *made = bench_folder("/tmp");
+
+    snprintf(path, sizeof(path), "%s/below", made);
+    if (made == NULL || mkdir(path, 0700) != 0) {
+        abort();
+    }
+    snprintf(path, sizeof(path), "%s/below/file", made);
+    fclose(fopen(path, "we"));
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    printf("folder %s process %d\n", made, (int)child);
+    fflush(stdout);
+    if (bench_wants(&folder_rows[1])) {
+        pause();
+    }
+    abort();
+}
+
+BENCH_GROUP(folder, folder_rows, run_folder);
 BENCH_GROUP(good, good_rows, run_good);
 BENCH_GROUP(bad, bad_rows, run_bad);
 BENCH_GROUP(lazy, lazy_rows, run_lazy);
@@ -258,6 +287,8 @@ BENCH_GROUP(full, full_rows, run_full);
 
 static const struct bench_group *const planted[] = {
     &bench_group_good, &bench_group_bad, &bench_group_lazy, &bench_group_crash, &bench_group_full};
+/* A program of its own, since its groups do not come to their end. */
+static const struct bench_group *const leaving[] = {&bench_group_folder};
 
 static char folder[64];
 static char said[65536]; /* standard output and standard error */
@@ -310,10 +341,10 @@ static void end_folder(void)
  * added. NULL ends them. */
 #define RUN(...) run_bench((char *[]){(char *)"bench", __VA_ARGS__, NULL})
 
-static int run_bench(char **arguments)
+static pid_t start_bench(char **arguments, const struct bench_group *const groups[], size_t length)
 {
     char *all[16];
-    int count = 0, status = 0;
+    int count = 0;
 
     for (; arguments[count] != NULL; count++) {
         all[count] = arguments[count];
@@ -327,10 +358,20 @@ static int run_bench(char **arguments)
         int out = open(in_folder("said"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         dup2(out, STDOUT_FILENO);
         dup2(out, STDERR_FILENO);
-        status = bench_main(count, all, planted, sizeof(planted) / sizeof(planted[0]));
+        signal(SIGINT, SIG_DFL); /* Check's would end its own processes */
+        signal(SIGTERM, SIG_DFL);
+        const int status = bench_main(count, all, groups, length);
         fflush(NULL);
         _exit(status);
     }
+    return child;
+}
+
+static int run_bench(char **arguments)
+{
+    const pid_t child = start_bench(arguments, planted, sizeof(planted) / sizeof(planted[0]));
+    int status = 0;
+
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status));
     read_file("said");
@@ -377,6 +418,71 @@ START_TEST(test_unmeasured)
     SAID("not measured: crash.undone: its process did not come to its end");
     ck_assert_int_eq(RUN("--only", "crash.done"), 1);
     SAID("not measured: crash.done: its process did not come to its end");
+}
+END_TEST
+
+/* The folder, and the process beside it, of run_folder(); false while they are not known. */
+static bool read_left_over(char path[64], int *ret_process)
+{
+    read_file("said");
+    const char *at = strstr(said, "folder /tmp/");
+    return at != NULL && sscanf(at, "folder %63s process %d", path, ret_process) == 2;
+}
+
+/* A process that has ended may wait for init(1) to take note of it. */
+static void check_nothing_is_left(const char *path, int process)
+{
+    char name[64], state = 'R';
+
+    ck_assert_int_ne(access(path, F_OK), 0);
+    snprintf(name, sizeof(name), "/proc/%d/stat", process);
+    for (int i = 0; i < 3000 && access(name, F_OK) == 0 && state != 'Z'; i++) {
+        FILE *file = fopen(name, "re");
+        if (file != NULL && fscanf(file, "%*d %*s %c", &state) != 1) {
+            state = 'Z';
+        }
+        if (file != NULL) {
+            fclose(file);
+        }
+        usleep(10000);
+    }
+    ck_assert(access(name, F_OK) != 0 || state == 'Z');
+}
+
+START_TEST(test_a_group_that_aborts_leaves_nothing)
+{
+    char path[64];
+    int process = 0, status = 0;
+
+    pid_t child = start_bench(
+        (char *[]){(char *)"bench", (char *)"--only", (char *)"folder.abort", NULL}, leaving, 1);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    ck_assert(read_left_over(path, &process));
+    SAID("not measured: folder.abort: its process did not come to its end");
+    check_nothing_is_left(path, process);
+}
+END_TEST
+
+START_TEST(test_a_signal_leaves_nothing)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    char path[64];
+    int process = 0, status = 0;
+    bool known = false;
+
+    pid_t child = start_bench(
+        (char *[]){(char *)"bench", (char *)"--only", (char *)"folder.wait", NULL}, leaving, 1);
+    for (int i = 0; i < 6000 && !known; i++) {
+        usleep(10000);
+        known = access(in_folder("said"), F_OK) == 0 && read_left_over(path, &process);
+    }
+    ck_assert(known);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    ck_assert_int_eq(kill(child, signals[_i]), 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == signals[_i]);
+    check_nothing_is_left(path, process);
 }
 END_TEST
 
@@ -603,12 +709,14 @@ int main(void)
     tcase_add_test(statistics, test_worse_than_the_baseline);
     tcase_add_test(statistics, test_doubt);
     suite_add_tcase(suite, statistics);
-    tcase_set_timeout(program, 60);
+    tcase_set_timeout(program, 120);
     tcase_add_checked_fixture(program, begin_folder, end_folder);
     tcase_add_test(program, test_met);
     tcase_add_test(program, test_missed);
     tcase_add_test(program, test_unmeasured);
     tcase_add_test(program, test_quick);
+    tcase_add_test(program, test_a_group_that_aborts_leaves_nothing);
+    tcase_add_loop_test(program, test_a_signal_leaves_nothing, 0, 3);
     tcase_add_loop_test(program, test_invocations, 0, COUNT(invocations));
     tcase_add_loop_test(program, test_baselines, 0, COUNT(baselines));
     tcase_add_test(program, test_no_baseline);
