@@ -33,7 +33,7 @@ static const char *const verbs[] = {
 /* The words are the command line's; only the lists are freed. */
 void run_request_release(struct run_request *request)
 {
-    word_list_release(&request->modules);
+    word_list_release(&request->hosting.modules);
     word_list_release(&request->keys_given);
     word_list_release(&request->options_given);
     word_list_release(&request->flags_given);
@@ -202,7 +202,7 @@ static int check_filters(const struct command_line *line, const struct run_reque
  * ignore it would answer another question. */
 static int check_meaning(const struct command_line *line, const struct run_request *request)
 {
-    if (request->modules.count == 0) {
+    if (request->hosting.modules.count == 0) {
         return wrong_usage(line, "--module is required; see %s --help", line->name);
     }
     if (request->verb != RUN_INVOKE && request->keys.count > 0) {

@@ -6,6 +6,7 @@
 
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"
+#include "tools/cli/run_host.h"
 #include "tools/cli/run_input.h"
 
 /* One KEY=VALUE of the command line, in place: nothing is copied. */
@@ -41,17 +42,13 @@ enum run_verb {
     RUN_TEST_CONNECTION,
 };
 
-/* THREAD and PROCESS are the positions of their words; BY_POLICY is not a word, but the default. */
-enum run_gate { RUN_GATE_THREAD, RUN_GATE_PROCESS, RUN_GATE_BY_POLICY };
-
 /* The whole request, read by the table of cmd_run.c and then by run_request_read(). */
 struct run_request {
     /* As given; values and keys below are made of the last two. */
-    struct word_list modules, keys_given, options_given, flags_given, operands;
+    struct word_list keys_given, options_given, flags_given, operands;
     /* NULL: as the policy and the environment say. */
-    const char *as_user, *client, *audit_file, *policy, *input;
-    enum run_gate gate;
-    bool report, no_report; /* what a gate refuses */
+    const char *as_user, *client, *input;
+    struct run_hosting hosting;
     bool json, table, trace;
     uint64_t timeout; /* seconds; 0: none */
     uint64_t count;   /* of indications, after which a subscription ends; 0: none */
@@ -67,6 +64,42 @@ struct run_request {
     struct run_pairs keys;   /* --key KEY=VALUE */
     struct run_pairs custom; /* --option NAME=VALUE */
 };
+
+/* The options that belong to the request itself, and not to where it is made. */
+#define RUN_REQUEST_OPTIONS                                                                        \
+    LIST("--key", "KEY=VALUE", struct run_request, keys_given,                                     \
+         "invoke: a key of the instance whose method it is; none for a static one"),               \
+        TEXT("--language", "WQL|CQL", struct run_request, language,                                \
+             "query, subscribe: the language; without it WQL"),                                    \
+        TEXT("--association", "CLASS", struct run_request, association,                            \
+             "associators: only by this association class and those that derive from it"),         \
+        TEXT("--result-class", "CLASS", struct run_request, result_class,                          \
+             "associators: only objects of this class; references: only associations of it"),      \
+        TEXT("--role", "NAME", struct run_request, role,                                           \
+             "associators, references: only where the object is in the reference NAME"),           \
+        TEXT("--result-role", "NAME", struct run_request, result_role,                             \
+             "associators: only where the result is in the reference NAME"),                       \
+        TEXT(                                                                                      \
+            "--input", "FILE|-", struct run_request, input,                                        \
+            "read properties or parameters from an instance in MOF or a JSON object, as they are " \
+            "printed; KEY=VALUE adds to them"),                                                    \
+        NUMBER("--timeout", "SECONDS", struct run_request, timeout, 1, 864000,                     \
+               "end the operation after SECONDS", .noun = "number of seconds"),                    \
+        NUMBER(                                                                                    \
+            "--count", "N", struct run_request, count, 1, UINT64_MAX,                              \
+            "subscribe: end after N indications; it is a failure when the time is over before"),   \
+        LIST("--flag", "FLAG", struct run_request, flags_given,                                    \
+             "an operation flag: no-rtti, basic-rtti, standard-rtti, full-rtti, "                  \
+             "localized-qualifiers, "                                                              \
+             "expensive-properties, polymorphism-shallow, polymorphism-deep-base-props-only, "     \
+             "report-operation-started"),                                                          \
+        LIST("--option", "NAME=VALUE", struct run_request, options_given,                          \
+             "a custom option for the provider"),                                                  \
+        FLAG("--json", struct run_request, json,                                                   \
+             "print one JSON object per instance and line; errors as JSON on stderr"),             \
+        FLAG("--table", struct run_request, table,                                                 \
+             "print one line per instance, one column per property that has a value",              \
+             .excludes = "--json")
 
 /* From operands and keys_given to what they mean. CLI_YES, or the exit status after a message.
  * Released with run_request_release() either way. */
