@@ -6,9 +6,9 @@
  *     class MG_Source            { [Key] string Name; uint64 Number; };
  *
  * While a client is subscribed, MG_Tick is posted every 20 ms, by a thread that EnableIndications
- * starts and DisableIndications ends. The instances of MG_Source do not end: each is posted until
- * the host refuses one, since its client has gone. One by itself is not answered: GetInstance waits
- * until it is cancelled.
+ * starts and DisableIndications ends. The instances of MG_Source do not end: one after the other is
+ * posted until the request is cancelled, since its client has gone. One by itself is not answered:
+ * GetInstance waits until it is cancelled.
  */
 #include <MI.h>
 #include <pthread.h>
@@ -168,12 +168,14 @@ static void source_enumerate(void *self, MI_Context *context, const MI_Char *nam
                              const MI_Char *class_name, const MI_PropertySet *properties,
                              MI_Boolean keys_only, const MI_Filter *filter)
 {
+    MI_Boolean cancelled_before = MI_FALSE;
     MI_Result result = MI_RESULT_OK;
 
     (void)self, (void)name_space, (void)class_name, (void)properties, (void)keys_only;
     (void)filter;
-    for (MI_Uint64 number = 1; result == MI_RESULT_OK; number++) {
+    for (MI_Uint64 number = 1; result == MI_RESULT_OK && !cancelled_before; number++) {
         result = post_source(context, number);
+        MI_Context_Canceled(context, &cancelled_before);
     }
     MI_Context_PostResult(context, result);
 }

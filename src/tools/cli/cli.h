@@ -33,6 +33,9 @@ enum cli_exit {
  * line. */
 int complain(enum cli_exit status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* From now on complain() writes there on this thread, which answers a client; NULL: to stderr. */
+void complain_on(FILE *stream);
+
 /* complain() for what a library call left in error. */
 int complain_error(enum cli_exit status, const char *what, const struct miguard_error *error);
 

@@ -14,6 +14,7 @@
 #include "tools/cli/cli.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/run_ask.h"
+#include "tools/cli/run_connect.h"
 #include "tools/cli/run_host.h"
 #include "tools/cli/run_request.h"
 #include "tools/cli/run_trace.h"
@@ -30,6 +31,9 @@
 
 static const struct option_row options[] = {
     RUN_HOSTING_OPTIONS(struct run_request, "a provider module; serves NAMESPACE"),
+    TEXT("--connect", "SOCKET", struct run_request, connect,
+         "let the server of miguard serve make the request; it knows you by the socket",
+         .excludes = "--module --audit --policy --gate --report --as --client --trace"),
     TEXT("--as", "USER", struct run_request, as_user,
          "become USER (name, uid or +uid) before the request, which is then also USER's"),
     TEXT("--client", "USER", struct run_request, client,
@@ -148,8 +152,24 @@ static int ask_host(const struct run_request *request)
     return status;
 }
 
+/* By a server: nothing is set up here. */
+static int ask_server(const struct run_request *request)
+{
+    struct run_connection *connection = NULL;
+    int status = run_connect(request->connect, &connection);
+
+    if (status == CLI_YES) {
+        status = run_connection_ask(connection, request);
+    }
+    run_connection_close(connection);
+    return status;
+}
+
 static int make_request(const struct run_request *request)
 {
+    if (request->connect != NULL) {
+        return ask_server(request);
+    }
     block_end_signals(request);
     int status = run_host_prepare(&request->hosting);
     if (status != CLI_YES) {

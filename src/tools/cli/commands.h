@@ -18,6 +18,7 @@
     X(miguard, fleet, "verify what was collected from many hosts")                                 \
     X(miguard, module, "say what a provider module declares, serves and imports")                  \
     X(miguard, run, "make one request to provider modules behind the guard")                       \
+    X(miguard, serve, "serve provider modules to local users, each as who they are")               \
     X(miguard, wrap, "guard a provider that cannot be compiled again, by a shim")                  \
     X(miguard, unwrap, "undo miguard wrap")                                                        \
     X(miguard, completion, "print what completes this command in bash, zsh or fish")

@@ -353,6 +353,18 @@ static int print_until(const struct run_request *request, MI_Operation *operatio
     return status == CLI_YES ? judge(request, &ending, end) : status;
 }
 
+/* Of a client it was read there: its name is for messages only. */
+static int read_input(const struct run_request *request, struct run_input *ret_input)
+{
+    if (request->input == NULL) {
+        return CLI_YES;
+    }
+    return request->served
+               ? run_input_take(request->input, request->given != NULL ? request->given : "",
+                                request->given_length, ret_input)
+               : run_input_read(request->input, ret_input);
+}
+
 /* The operation is closed on every way, as MI_Operation_Close demands. */
 int run_ask(const struct run_request *request, MI_Session *session, const struct run_until *until)
 {
@@ -360,7 +372,7 @@ int run_ask(const struct run_request *request, MI_Session *session, const struct
     MI_OperationOptions how = MI_OPERATIONOPTIONS_NULL;
     struct question question = {.request = request, .session = session, .options = &how};
     struct run_input input = {0};
-    int status = request->input == NULL ? CLI_YES : run_input_read(request->input, &input);
+    int status = read_input(request, &input);
 
     if (status == CLI_YES) {
         status = prepare(&question, request->input == NULL ? NULL : &input);

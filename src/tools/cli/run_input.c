@@ -39,32 +39,50 @@ static char *read_bytes(FILE *file, size_t *ret_length)
     return text;
 }
 
-static int read_file(const char *name, FILE *file, struct run_input *ret_input)
+static int read_file(const char *name, FILE *file, char **ret_text, size_t *ret_length)
 {
-    size_t length = 0;
-
     errno = 0;
-    char *text = read_bytes(file, &length);
+    char *text = read_bytes(file, ret_length);
     if (text == NULL) {
         return complain(CLI_UNABLE, "out of memory");
     }
-    int status = ferror(file) ? complain(CLI_UNABLE, "%s cannot be read: %s", name, strerror(errno))
-                              : run_input_take(name, text, length, ret_input);
-    free(text);
-    return status;
+    if (ferror(file)) {
+        free(text);
+        return complain(CLI_UNABLE, "%s cannot be read: %s", name, strerror(errno));
+    }
+    *ret_text = text;
+    return CLI_YES;
 }
 
-int run_input_read(const char *path, struct run_input *ret_input)
+static const char *name_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+int run_input_bytes(const char *path, char **ret_text, size_t *ret_length)
 {
     if (strcmp(path, "-") == 0) {
-        return read_file("standard input", stdin, ret_input);
+        return read_file(name_of(path), stdin, ret_text, ret_length);
     }
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         return complain(CLI_UNABLE, "%s: %s", path, strerror(errno));
     }
-    int status = read_file(path, file, ret_input);
+    int status = read_file(path, file, ret_text, ret_length);
     fclose(file);
+    return status;
+}
+
+int run_input_read(const char *path, struct run_input *ret_input)
+{
+    char *text = NULL;
+    size_t length = 0;
+    int status = run_input_bytes(path, &text, &length);
+
+    if (status == CLI_YES) {
+        status = run_input_take(path, text, length, ret_input);
+        free(text);
+    }
     return status;
 }
 
@@ -131,6 +149,7 @@ static bool looks_like_mof(const char *text, size_t length)
 
 int run_input_take(const char *name, const char *text, size_t length, struct run_input *ret_input)
 {
+    name = name_of(name);
     *ret_input = (struct run_input){.name = name};
     if (length > RUN_INPUT_BYTES) {
         return complain(CLI_USAGE, "%s: longer than %d MiB", name, RUN_INPUT_BYTES >> 20);

@@ -27,6 +27,9 @@ struct run_input {
  * with run_input_release() in either case. */
 int run_input_read(const char *path, struct run_input *ret_input);
 
+/* The bytes of it, on the heap, at most RUN_INPUT_BYTES and one. */
+int run_input_bytes(const char *path, char **ret_text, size_t *ret_length);
+
 /* The same for a text that is there. */
 int run_input_take(const char *name, const char *text, size_t length, struct run_input *ret_input);
 

@@ -202,8 +202,11 @@ static int check_filters(const struct command_line *line, const struct run_reque
  * ignore it would answer another question. */
 static int check_meaning(const struct command_line *line, const struct run_request *request)
 {
-    if (request->hosting.modules.count == 0) {
-        return wrong_usage(line, "--module is required; see %s --help", line->name);
+    if (request->hosting.modules.count == 0 && request->connect == NULL && !request->served) {
+        return wrong_usage(line, "--module is required, or --connect; see %s --help", line->name);
+    }
+    if (request->given != NULL && request->input == NULL) {
+        return wrong_usage(line, "there is input, and no --input");
     }
     if (request->verb != RUN_INVOKE && request->keys.count > 0) {
         return wrong_usage(line, "--key is for invoke; use %s instead", request->keys.list[0].text);
@@ -312,4 +315,98 @@ int run_request_read(const struct command_line *line, struct run_request *reques
         request->method = operands->items[3];
     }
     return read_all_pairs(line, request);
+}
+
+/* ---- over a socket ----------------------------------------------------------------------------
+ */
+
+static void add_word(struct text *words, const char *word)
+{
+    text_append_bytes(words, word, strlen(word) + 1);
+}
+
+static void add_option(struct text *words, const char *name, const char *value)
+{
+    if (value != NULL) {
+        add_word(words, name);
+        add_word(words, value);
+    }
+}
+
+static void add_options(struct text *words, const char *name, const struct word_list *values)
+{
+    for (size_t i = 0; i < values->count; i++) {
+        add_option(words, name, values->items[i]);
+    }
+}
+
+static void add_number(struct text *words, const char *name, uint64_t number)
+{
+    char digits[24];
+
+    snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
+    add_option(words, name, number != 0 ? digits : NULL);
+}
+
+bool run_request_words(const struct run_request *request, struct text *ret_words)
+{
+    struct text words = TEXT_EMPTY;
+
+    add_options(&words, "--key", &request->keys_given);
+    add_options(&words, "--flag", &request->flags_given);
+    add_options(&words, "--option", &request->options_given);
+    add_option(&words, "--language", request->language);
+    add_option(&words, "--association", request->association);
+    add_option(&words, "--result-class", request->result_class);
+    add_option(&words, "--role", request->role);
+    add_option(&words, "--result-role", request->result_role);
+    add_option(&words, "--input", request->input);
+    add_number(&words, "--timeout", request->timeout);
+    add_number(&words, "--count", request->count);
+    if (request->json || request->table) {
+        add_word(&words, request->json ? "--json" : "--table");
+    }
+    add_word(&words, "--");
+    for (size_t i = 0; i < request->operands.count; i++) {
+        add_word(&words, request->operands.items[i]);
+    }
+    if (words.failed) {
+        text_release(&words);
+        return false;
+    }
+    *ret_words = words;
+    return true;
+}
+
+/* --help would print to the server's own stdout. */
+static bool asks_for_help(char **words, int count)
+{
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
+        if (strcmp(words[i], OPTION_HELP_NAME) == 0 || strcmp(words[i], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int run_request_serve(char **words, int count, struct run_request *request)
+{
+    static const struct option_row options[] = {RUN_REQUEST_OPTIONS};
+    static const struct command command = {
+        .operand = OPERANDS("OPERATION NAMESPACE [CLASS|QUERY] [METHOD] [KEY=VALUE]...",
+                            struct run_request, operands),
+        OPTIONS(options),
+    };
+    const struct command_line line = {.name = "miguard run",
+                                      .command = &command,
+                                      .root = &command,
+                                      .count = count,
+                                      .list = words};
+    int status = CLI_YES;
+
+    request->served = true;
+    if (asks_for_help(words, count)) {
+        return wrong_usage(&line, "a server does not print help");
+    }
+    return command_parse(&line, request, &status) ? run_request_read(&line, request) : status;
 }

@@ -4,6 +4,7 @@
 #ifndef TOOLS_CLI_RUN_REQUEST_H
 #define TOOLS_CLI_RUN_REQUEST_H
 
+#include "base/text.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/options.h"
 #include "tools/cli/run_host.h"
@@ -48,6 +49,12 @@ struct run_request {
     struct word_list keys_given, options_given, flags_given, operands;
     /* NULL: as the policy and the environment say. */
     const char *as_user, *client, *input;
+    const char *connect; /* the socket of a server that makes the request */
+    /* This is such a server: the request came from a client, and --input names what it read, which
+     * is here. */
+    bool served;
+    const char *given;
+    size_t given_length;
     struct run_hosting hosting;
     bool json, table, trace;
     uint64_t timeout; /* seconds; 0: none */
@@ -68,7 +75,7 @@ struct run_request {
 /* The options that belong to the request itself, and not to where it is made. */
 #define RUN_REQUEST_OPTIONS                                                                        \
     LIST("--key", "KEY=VALUE", struct run_request, keys_given,                                     \
-         "invoke: a key of the instance whose method it is; none for a static one"),               \
+         "invoke: a key of the instance whose method it is; a static one has no key"),             \
         TEXT("--language", "WQL|CQL", struct run_request, language,                                \
              "query, subscribe: the language; without it WQL"),                                    \
         TEXT("--association", "CLASS", struct run_request, association,                            \
@@ -107,6 +114,14 @@ int run_request_read(const struct command_line *line, struct run_request *reques
 
 /* Whether the answers of the operation are classes, and not instances. */
 bool run_gives_classes(enum run_verb verb);
+
+/* The words of the request for a server, each with a NUL behind it, as it is read by
+ * run_request_serve(). False: out of memory. */
+bool run_request_words(const struct run_request *request, struct text *ret_words);
+
+/* Reads such words into request, whose streams are set. count is at least 1. As
+ * run_request_read(). */
+int run_request_serve(char **words, int count, struct run_request *request);
 
 /* Frees the lists; {0} and a half-read request are allowed. */
 void run_request_release(struct run_request *request);

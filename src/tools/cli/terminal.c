@@ -118,6 +118,13 @@ bool is_coloured(FILE *stream)
     return isatty(fileno(stream)) && (unwanted == NULL || *unwanted == '\0');
 }
 
+static __thread FILE *complaints; /* NULL: stderr */
+
+void complain_on(FILE *stream)
+{
+    complaints = stream;
+}
+
 /* Out of memory, the message is that instead of the text; the status is the same. */
 int complain(enum cli_exit status, const char *format, ...)
 {
@@ -127,9 +134,10 @@ int complain(enum cli_exit status, const char *format, ...)
     va_start(list, format);
     int length = vasprintf(&text, format, list);
     va_end(list);
-    fputs(is_coloured(stderr) ? "\033[1;31mmiguard:\033[0m " : "miguard: ", stderr);
-    print_safe(stderr, length < 0 ? "out of memory" : text, false);
-    fputc('\n', stderr);
+    FILE *stream = complaints != NULL ? complaints : stderr;
+    fputs(is_coloured(stream) ? "\033[1;31mmiguard:\033[0m " : "miguard: ", stream);
+    print_safe(stream, length < 0 ? "out of memory" : text, false);
+    fputc('\n', stream);
     if (length >= 0) {
         free(text);
     }
