@@ -23,7 +23,7 @@
 #include "audit/file/file.h"
 #include "bench/measure.h"
 
-enum { ROUNDS = 41, DURABLE_ROUNDS = 9, CALLS = 1000, DURABLE = 100, THREADS = 8 };
+enum { ROUNDS = 41, DURABLE_ROUNDS = 9, SHORT = 64, DURABLE = 100, THREADS = 8 };
 enum { MAX_RECORD = 16384 };
 enum { WRITE, BYTES, SYSTEM_CALLS, ALONE, DURABLE_WRITE };
 
@@ -254,12 +254,12 @@ static void measure_log(struct refusing *refusing)
 {
     refusing->audit = open_log(AUDIT_SYNC_NONE);
     learn_size(refusing);
-    bench_compare(&audit_rows[WRITE], record_refusals, bench_system_calls, refusing, CALLS,
-                  bench_rounds(ROUNDS));
-    bench_compare(&audit_rows[BYTES], record_refusals, hash_and_write, refusing, CALLS,
-                  bench_rounds(ROUNDS));
-    bench_compare(&audit_rows[SYSTEM_CALLS], record_refusals, make_system_calls, refusing, CALLS,
-                  bench_rounds(ROUNDS));
+    bench_compare_shortest(&audit_rows[WRITE], record_refusals, bench_system_calls, refusing, SHORT,
+                           bench_rounds(ROUNDS));
+    bench_compare_shortest(&audit_rows[BYTES], record_refusals, hash_and_write, refusing, SHORT,
+                           bench_rounds(ROUNDS));
+    bench_compare_shortest(&audit_rows[SYSTEM_CALLS], record_refusals, make_system_calls, refusing,
+                           SHORT, bench_rounds(ROUNDS));
     audit_close(refusing->audit);
     refusing->audit = open_log(AUDIT_SYNC_ALL);
     bench_compare(&audit_rows[ALONE], record_refusals, write_and_sync, refusing, DURABLE,

@@ -96,6 +96,12 @@ typedef void (*bench_side)(void *data, int calls);
 void bench_compare(const struct bench_row *row, bench_side first, bench_side second, void *data,
                    int calls, int rounds);
 
+/* The same, where a pair is the shortest of several short turns of each side: other programs can
+ * only make a turn longer, and a side that uses much of the cache by more. For sides that never
+ * wait. */
+void bench_compare_shortest(const struct bench_row *row, bench_side first, bench_side second,
+                            void *data, int calls, int rounds);
+
 /* A system call that does nothing, getppid(2): what a time is divided by that has no other side. Of
  * type bench_side. */
 void bench_system_calls(void *data, int calls);
