@@ -58,6 +58,8 @@ fi
 # `miguard audit load` is built where this header is, and tested with a database.
 [ -z "${NEED_POSTGRESQL:-}" ] || [ -n "$CROSS" ] || need libpq-dev libpq-devel pkg-config --exists libpq
 [ -z "${NEED_POSTGRESQL:-}" ] || need postgresql postgresql-server command -v psql
+# Signatures are made and verified in both directions with this program.
+[ -z "${NEED_MINISIGN:-}" ] || need minisign minisign command -v minisign
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
 # The shells that completion is for; bash comes with the system.
 [ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh

@@ -21,6 +21,7 @@ plain() { # page
 plain man/miguard-audit-record.5 >"$tmp/record" || exit 3
 plain man/miguard-audit.1 >"$tmp/audit" || exit 3
 plain man/miguard-fleet.1 >"$tmp/fleet" || exit 3
+plain man/miguard-key.1 >"$tmp/key" || exit 3
 
 list() { # the quoted texts of one X-map of event.h or fleet.h but for the sentence at the end of each row
     awk -v map="#define $1(X)" 'index($0, map) { on = 1 } on { print } on && !/\\$/ { exit }' \
@@ -112,6 +113,8 @@ check "every command of miguard audit is in its page" commands_in audit 8
 check "every option of miguard audit is in its page" options_in audit
 check "every command of miguard fleet is in its page" commands_in fleet 1
 check "every option of miguard fleet is in its page" options_in fleet
+check "every command of miguard key is in its page" commands_in key 1
+check "every option of miguard key is in its page" options_in key
 check "every fact of miguard fleet verify is in its page" words_in "$tmp/fleet" FLEET_FACT_MAP 10
 if command -v mandoc >/dev/null; then
     check "miguard-audit(1) is in order" mandoc -Tlint -Wwarning man/miguard-audit.1

@@ -16,6 +16,7 @@
     X(miguard, policy, "check, explain, test and format policy files")                             \
     X(miguard, audit, "read, check and translate the audit log")                                   \
     X(miguard, fleet, "verify what was collected from many hosts")                                 \
+    X(miguard, key, "make keys that sign policies and lists of heads")                             \
     X(miguard, module, "say what a provider module declares, serves and imports")                  \
     X(miguard, run, "make one request to provider modules behind the guard")                       \
     X(miguard, serve, "serve provider modules to local users, each as who they are")               \
@@ -63,6 +64,8 @@
     X(fleet, verify, "check that what was collected is intact, host by host")                      \
     X(fleet, schema, "print the tables that a database has for records")
 
+#define KEY_COMMAND_MAP(X) X(key, create, "make a pair of keys, one secret and one to give out")
+
 #define COMMAND_DECLARE(folder, name, summary)                                                     \
     extern const struct command command_##folder##_##name;
 MIGUARD_COMMAND_MAP(COMMAND_DECLARE)
@@ -72,6 +75,7 @@ IDENTITY_COMMAND_MAP(COMMAND_DECLARE)
 POLICY_COMMAND_MAP(COMMAND_DECLARE)
 AUDIT_COMMAND_MAP(COMMAND_DECLARE)
 FLEET_COMMAND_MAP(COMMAND_DECLARE)
+KEY_COMMAND_MAP(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
 
 /* The type is that of the declaration above, which is missing without a row. */

@@ -23,6 +23,7 @@ static const struct command_row identity_commands[] = {IDENTITY_COMMAND_MAP(COMM
 static const struct command_row policy_commands[] = {POLICY_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row audit_commands[] = {AUDIT_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row fleet_commands[] = {FLEET_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row key_commands[] = {KEY_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row miguard_commands[] = {MIGUARD_COMMAND_MAP(COMMAND_ROW)};
 
 COMMAND(miguard, gate) = {
@@ -55,6 +56,10 @@ COMMAND(miguard, audit) = {
     COMMANDS(audit_commands),
 };
 
+COMMAND(miguard, key) = {
+    .about = "Makes keys for `miguard policy bundle`, in the files of minisign(1).",
+    COMMANDS(key_commands),
+};
 COMMAND(miguard, fleet) = {
     .about = "Works on the records of many hosts that were collected on one: miguard-fleet(7).",
     .exits = "Exit status: 0 intact; 1 not; 2 wrong usage; 3 it could not be proved or done.",
