@@ -40,6 +40,12 @@
     X(as_groups, "as-group", ranges, GROUP, USED, used, 0,                                         \
       "its as-group asks for an identity of use that is not known",                                \
       "its as-group does not cover the identity that uses the session")                            \
+    X(all_groups, "all-groups", members, GROUP, OPENED, opened, 0,                                 \
+      "its all-groups asks for more groups than the identity that opened the session has",         \
+      "its all-groups asks for more groups than the identity that opened the session has")         \
+    X(as_all_groups, "as-all-groups", members, GROUP, USED, used, 0,                               \
+      "its as-all-groups asks for an identity of use that is not known",                           \
+      "its as-all-groups asks for more groups than the identity that uses the session has")        \
     X(capabilities, "capability", capabilities, CAPABILITY, OPENED, opened, 0,                     \
       "its capability is not in effect in the identity that opened the session",                   \
       "its capability is not in effect in the identity that opened the session")                   \

@@ -150,6 +150,21 @@ static struct ranges take_ranges(struct parts *parts, const struct draft_ranges 
     return (struct ranges){items, merge_ranges(items, from->count)};
 }
 
+/* In their order, each by itself: merged they would be one. */
+static struct ranges take_members(struct parts *parts, const struct draft_ranges *from)
+{
+    struct range *items = take_front(parts, from->count, sizeof(*items));
+
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct draft_range *range = &from->items[i];
+        parts->invalid = parts->invalid || range->first > range->last;
+        if (items != NULL) {
+            items[i] = (struct range){range->first, range->last};
+        }
+    }
+    return (struct ranges){items, items == NULL ? 0 : from->count};
+}
+
 /* A list with "*" among its globs is as good as none: "*" matches everything, the empty name too. A
  * key with it is dropped, and the index has one key less to ask. */
 static bool matches_all(const struct draft_globs *from)

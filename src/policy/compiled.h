@@ -56,6 +56,7 @@ struct outcome {
 /* The shapes of model/match_keys.h as a rule has them. */
 typedef struct ranges rule_ranges;
 typedef struct globs rule_globs;
+typedef struct ranges rule_members; /* as they were written, not merged */
 typedef uint64_t rule_capabilities; /* 0: the key is absent */
 typedef uint32_t rule_operations;   /* 1 << enum operation; 0: the key is absent */
 typedef struct draft_times rule_times;
@@ -245,7 +246,8 @@ struct component_index {
     struct rule_set covers[MIGUARD_COMPONENT_COUNT];
 };
 
-/* Of times: which rules hold changes while nothing is called, so there is nothing to look up. */
+/* Of times: which rules hold changes while nothing is called, so there is nothing to look up. Of
+ * members: few rules have them, and each is asked. */
 struct no_index {
     char unused;
 };
@@ -253,6 +255,7 @@ struct no_index {
 /* The shapes of model/match_keys.h as the index has them. */
 typedef struct id_index index_ranges;
 typedef struct name_index index_globs;
+typedef struct no_index index_members;
 typedef struct capability_index index_capabilities;
 typedef struct operation_index index_operations;
 typedef struct component_index index_components;

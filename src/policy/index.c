@@ -411,25 +411,28 @@ static void keep_operations(const struct operation_index *index, enum operation 
                   (unsigned)operation < OPERATION_COUNT ? &index->sets[operation] : &index->absent);
 }
 
-/* ---- times ---------------------------------------------------------------------------------- */
-
-static bool build_times(struct no_index *index, const struct keys *keys)
-{
-    (void)index, (void)keys;
-    return true;
-}
-
-static void release_times(struct no_index *index)
-{
-    (void)index;
-}
+/* ---- times and members ---------------------------------------------------------------------- */
 
 /* All are kept: match.c asks each. */
-static void keep_times(const struct no_index *index, int64_t moment, enum match_kind kind,
-                       struct rule_set *set)
-{
-    (void)index, (void)moment, (void)kind, (void)set;
-}
+#define NO_INDEX(shape, value)                                                                     \
+    static bool build_##shape(struct no_index *index, const struct keys *keys)                     \
+    {                                                                                              \
+        (void)index, (void)keys;                                                                   \
+        return true;                                                                               \
+    }                                                                                              \
+    static void release_##shape(struct no_index *index)                                            \
+    {                                                                                              \
+        (void)index;                                                                               \
+    }                                                                                              \
+    static void keep_##shape(const struct no_index *index, value, enum match_kind kind,            \
+                             struct rule_set *set)                                                 \
+    {                                                                                              \
+        (void)index, (void)asked, (void)kind, (void)set;                                           \
+    }
+
+NO_INDEX(times, int64_t asked)
+NO_INDEX(members, const struct miguard_identity *asked)
+#undef NO_INDEX
 
 /* ---- components ----------------------------------------------------------------------------- */
 

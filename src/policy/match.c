@@ -151,6 +151,18 @@ static bool id_covered(const struct ranges *ranges, const struct miguard_identit
     return kind == MATCH_GROUP && groups_covered(ranges, identity);
 }
 
+/* A group for each of them; one may serve for several. No kind but groups has several ids. */
+static bool members_covered(const struct ranges *members, const struct miguard_identity *identity,
+                            enum match_kind kind)
+{
+    for (uint32_t i = 0; i < members->count; i++) {
+        if (!id_covered(&(struct ranges){&members->items[i], 1}, identity, kind)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* One of the capabilities is in effect. */
 static bool capability_covered(uint64_t wanted, const struct miguard_identity *identity)
 {
@@ -292,6 +304,11 @@ static inline bool given_ranges(const struct ranges *ranges)
     return ranges->count > 0;
 }
 
+static inline bool given_members(const struct ranges *members)
+{
+    return members->count > 0;
+}
+
 static inline bool given_globs(const struct globs *globs)
 {
     return globs->count > 0;
@@ -328,6 +345,16 @@ static inline const char *why_not_ranges(const struct ranges *ranges,
                                          enum match_kind kind, struct sentences say)
 {
     if (id_covered(ranges, identity, kind)) {
+        return NULL;
+    }
+    return identity == NULL ? say.none : say.other;
+}
+
+static inline const char *why_not_members(const struct ranges *members,
+                                          const struct miguard_identity *identity,
+                                          enum match_kind kind, struct sentences say)
+{
+    if (members_covered(members, identity, kind)) {
         return NULL;
     }
     return identity == NULL ? say.none : say.other;
@@ -403,6 +430,17 @@ static inline bool clear_ranges(const struct ranges *ranges,
 
     return identity != NULL && (identity->known & needed) == needed &&
            !id_covered(ranges, identity, kind);
+}
+
+/* What is known may already lack one of them; but then the rest need not be known either, which is
+ * not looked for. */
+static inline bool clear_members(const struct ranges *members,
+                                 const struct miguard_identity *identity, enum match_kind kind)
+{
+    const miguard_components needed = MIGUARD_COMPONENT_EGID | MIGUARD_COMPONENT_GROUPS;
+
+    return identity != NULL && (identity->known & needed) == needed &&
+           !members_covered(members, identity, kind);
 }
 
 static inline bool clear_capabilities(const uint64_t *wanted,

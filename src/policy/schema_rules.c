@@ -3,9 +3,10 @@
  * Reads `rules:` into a draft. The keys of `match:` are the rows of model/match_keys.h.
  *
  * schema_read_rules() reads each rule into the load's array. The readers for the keys of match are
- * made from model/match_keys.h: one function for each shape, which are read_ranges(), read_globs(),
- * read_capabilities(), read_operations() and read_components(). Names and patterns are checked
- * here, so that a rule that can never match is an error and not a silent hole.
+ * made from model/match_keys.h: one function for each shape, which are read_ranges(),
+ * read_members(), read_globs(), read_times(), read_capabilities(), read_operations() and
+ * read_components(). Names and patterns are checked here, so that a rule that can never match is an
+ * error and not a silent hole.
  */
 #include <string.h>
 
@@ -38,6 +39,13 @@ static void read_ranges(const struct reader *reader, const struct node *node, co
         (void)schema_read_range(reader, value, kind == MATCH_GROUP, &ranges[i]);
     }
     *ret_ranges = (struct draft_ranges){ranges, count};
+}
+
+/* Read alike, and all of them must hold. */
+static void read_members(const struct reader *reader, const struct node *node, const char *key,
+                         enum match_kind kind, struct draft_ranges *ret_members)
+{
+    read_ranges(reader, node, key, kind, ret_members);
 }
 
 /* An odd number of backslashes at the end. */

@@ -27,6 +27,11 @@ static void touch_ranges(const struct draft_ranges *ranges)
     }
 }
 
+static void touch_members(const struct draft_ranges *members)
+{
+    touch_ranges(members);
+}
+
 static void touch_globs(const struct draft_globs *globs)
 {
     for (uint32_t i = 0; i < globs->count; i++) {

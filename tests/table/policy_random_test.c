@@ -167,6 +167,15 @@ static bool group_holds(const struct draft_range *ranges, uint32_t count,
     return found;
 }
 
+static bool members_hold(const struct draft_ranges *members, const struct miguard_identity *who)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < members->count; i++) {
+        found += group_holds(&members->items[i], 1, who);
+    }
+    return found == members->count;
+}
+
 static bool capability_holds(uint64_t wanted, const struct miguard_identity *who)
 {
     if (wanted == 0) {
@@ -229,8 +238,9 @@ static bool excepts_nothing(const struct draft_match *except, const struct polic
                             const struct miguard_identity *used)
 {
     const struct miguard_identity *who[] = {call->opened_as, used};
-    const struct draft_ranges *ids[][2] = {{&except->users, &except->groups},
-                                           {&except->as_users, &except->as_groups}};
+    const struct draft_ranges *ids[][3] = {
+        {&except->users, &except->groups, &except->all_groups},
+        {&except->as_users, &except->as_groups, &except->as_all_groups}};
     uint64_t capabilities[] = {except->capabilities, except->as_capabilities};
 
     for (int i = 0; i < 2; i++) {
@@ -241,6 +251,11 @@ static bool excepts_nothing(const struct draft_match *except, const struct polic
         if (ids[i][1]->count != 0 &&
             (!knows(who[i], MIGUARD_COMPONENT_EGID) || !knows(who[i], MIGUARD_COMPONENT_GROUPS) ||
              group_holds(ids[i][1]->items, ids[i][1]->count, who[i]))) {
+            return false;
+        }
+        if (ids[i][2]->count != 0 &&
+            (!knows(who[i], MIGUARD_COMPONENT_EGID) || !knows(who[i], MIGUARD_COMPONENT_GROUPS) ||
+             members_hold(ids[i][2], who[i]))) {
             return false;
         }
         if (capabilities[i] != 0 && (!knows(who[i], MIGUARD_COMPONENT_CAP_EFFECTIVE) ||
@@ -300,6 +315,8 @@ static bool holds(const struct draft_match *match, const struct policy_call *cal
     }
     return user_holds(match->users.items, match->users.count, call->opened_as) &&
            group_holds(match->groups.items, match->groups.count, call->opened_as) &&
+           members_hold(&match->all_groups, call->opened_as) &&
+           members_hold(&match->as_all_groups, used) &&
            capability_holds(match->capabilities, call->opened_as) &&
            user_holds(match->as_users.items, match->as_users.count, used) &&
            group_holds(match->as_groups.items, match->as_groups.count, used) &&
@@ -601,6 +618,8 @@ static struct draft_match some_match(void)
         .as_users.count = some_count(3),
         .groups.count = some_count(3),
         .as_groups.count = some_count(3),
+        .all_groups.count = one_in(2) ? some_count(3) : 0,
+        .as_all_groups.count = one_in(3) ? some_count(3) : 0,
         .capabilities = one_in(5) ? some_capabilities() : 0,
         .as_capabilities = one_in(8) ? some_capabilities() : 0,
         .providers.count = some_count(3),
@@ -617,6 +636,8 @@ static struct draft_match some_match(void)
     match.as_users.items = some_ranges(match.as_users.count);
     match.groups.items = some_ranges(match.groups.count);
     match.as_groups.items = some_ranges(match.as_groups.count);
+    match.all_groups.items = some_ranges(match.all_groups.count);
+    match.as_all_groups.items = some_ranges(match.as_all_groups.count);
     if (one_in(6)) {
         match.when = some_times();
     }
@@ -774,8 +795,8 @@ static struct policy_call some_call(const struct miguard_identity *opened, const
 
 static unsigned passed, failed;
 static struct {
-    unsigned by_rule, by_action, by_resource, by_except, by_host, by_time, by_mismatch_rule, denied,
-        would_deny, revoked, late, doubted, further;
+    unsigned by_rule, by_action, by_resource, by_except, by_members, by_host, by_time,
+        by_mismatch_rule, denied, would_deny, revoked, late, doubted, further;
 } seen;
 
 static bool same_text(const char *a, const char *b)
@@ -843,6 +864,7 @@ static void count_seen(const struct policy_draft *draft, const struct expected *
         const struct draft_match *match = &draft->rules[expected->rule].match;
         seen.by_action += match->actions.count > 0 && !expected->doubt;
         seen.by_resource += match->resources.count > 0 && !expected->doubt;
+        seen.by_members += match->all_groups.count > 1 && !expected->doubt;
         seen.by_host += match->hosts.count > 0 && !expected->doubt;
         seen.by_time += has_times(&match->when) && !expected->doubt;
         seen.by_except += match->except != NULL && !expected->doubt;
@@ -962,14 +984,15 @@ int main(void)
            "would deny %u, revoked %u, in doubt %u, by a further class %u\n",
            seen.by_rule, seen.by_action, seen.by_resource, seen.by_mismatch_rule, seen.late,
            seen.denied, seen.would_deny, seen.revoked, seen.doubted, seen.further);
-    printf("by a rule with not %u, with a host %u, with a time %u\n", seen.by_except, seen.by_host,
-           seen.by_time);
+    printf("by a rule with not %u, with all-groups %u, with a host %u, with a time %u\n",
+           seen.by_except, seen.by_members, seen.by_host, seen.by_time);
     printf("of the rules without names: never %u, perhaps %u, always %u\n", never, perhaps, always);
     if (wanted == NULL &&
-        (never == 0 || seen.by_except == 0 || seen.by_host == 0 || seen.by_time == 0 ||
-         perhaps == 0 || always == 0 || seen.by_action == 0 || seen.by_resource == 0 ||
-         seen.by_mismatch_rule == 0 || seen.late == 0 || seen.denied == 0 || seen.would_deny == 0 ||
-         seen.revoked == 0 || seen.doubted == 0 || seen.further == 0)) {
+        (never == 0 || seen.by_except == 0 || seen.by_members == 0 || seen.by_host == 0 ||
+         seen.by_time == 0 || perhaps == 0 || always == 0 || seen.by_action == 0 ||
+         seen.by_resource == 0 || seen.by_mismatch_rule == 0 || seen.late == 0 ||
+         seen.denied == 0 || seen.would_deny == 0 || seen.revoked == 0 || seen.doubted == 0 ||
+         seen.further == 0)) {
         printf("the random questions leave something out\n");
         failed++;
     }

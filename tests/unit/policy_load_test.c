@@ -82,6 +82,7 @@ static const char everything[] =
     "      as-user: '0'\n"
     "      group: root\n"
     "      as-group: [0, 5-5, 4294967294]\n"
+    "      all-groups: [7, 7, root]\n"
     "      capability: CAP_SYS_ADMIN\n"
     "      as-capability: [CAP_SETUID, CAP_SETGID]\n"
     "      provider: [\"lib*.so\", 'a\\*b']\n"
@@ -220,6 +221,8 @@ START_TEST(rules_are_typed_and_placed)
     check_range(&match->groups.items[0], "root", 0, 0);
     ck_assert_uint_eq(match->as_groups.count, 3);
     check_range(&match->as_groups.items[1], "5-5", 5, 5);
+    ck_assert_uint_eq(match->all_groups.count, 3);
+    check_range(&match->all_groups.items[2], "root", 0, 0);
     check_range(&match->as_groups.items[2], "4294967294", 4294967294u, 4294967294u);
     ck_assert(match->capabilities == UINT64_C(1) << CAP_SYS_ADMIN);
     ck_assert(match->as_capabilities == (UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID));
@@ -237,7 +240,7 @@ START_TEST(rules_are_typed_and_placed)
     rule = &draft->rules[1];
     ck_assert_str_eq(rule->name, "second");
     ck_assert_str_eq(rule->reason, "");
-    ck_assert_uint_eq(rule->place.line, 33);
+    ck_assert_uint_eq(rule->place.line, 34);
     ck_assert_uint_eq(rule->place.column, 7);
     ck_assert_int_eq(rule->decision, DRAFT_DENY);
     ck_assert(!rule->has_match && !rule->has_mode && !rule->has_audit);

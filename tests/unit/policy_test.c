@@ -314,6 +314,28 @@ static const struct {
     {{.groups = {everybody, 1}}, {.opened_as = &minus_one}, "group"},
     {{.groups = {only_root, 1}}, {.opened_as = &vague}, "group"},
 
+    /* all-groups: a group for each */
+    {{.all_groups = {(const struct draft_range[]){{33, 33, ""}, {2000, 2000, ""}}, 2}},
+     {.opened_as = &web},
+     NULL},
+    {{.all_groups = {(const struct draft_range[]){{33, 33, ""}, {27, 27, ""}}, 2}},
+     {.opened_as = &web},
+     "its all-groups asks for more groups"},
+    {{.all_groups = {(const struct draft_range[]){{27, 27, ""}, {33, 33, ""}}, 2}},
+     {.opened_as = &web},
+     "its all-groups asks for more groups"},
+    {{.all_groups = {(const struct draft_range[]){{2000, 2000, ""}, {2001, 2001, ""}}, 2}},
+     {.opened_as = &web},
+     "its all-groups"}, /* ranges that touch stay two */
+    {{.all_groups = {(const struct draft_range[]){{33, 33, ""}, {30, 40, ""}}, 2}},
+     {.opened_as = &web},
+     NULL}, /* one group serves for both */
+    {{.all_groups = {everybody, 1}}, {.opened_as = &minus_one}, "all-groups"},
+    {{.all_groups = {only_root, 1}}, {.opened_as = &vague}, "all-groups"},
+    {{.as_all_groups = {only_root, 1}, .mismatch = EUID},
+     {.opened_as = &web, .mismatch = EUID},
+     "as-all-groups asks for an identity of use that is not known"},
+
     /* capability: any of those listed, in the effective set */
     {{.capabilities = CAP_SYS_ADMIN}, {.opened_as = &root}, NULL},
     {{.capabilities = CAP_SYS_ADMIN}, {.opened_as = &admin}, "capability"},

@@ -448,6 +448,11 @@ static bool same_ranges(const struct draft_ranges *a, const struct draft_ranges 
     return same;
 }
 
+static bool same_members(const struct draft_ranges *a, const struct draft_ranges *b)
+{
+    return same_ranges(a, b);
+}
+
 /* In their order, which fmt does not change. */
 static bool same_globs(const struct draft_globs *a, const struct draft_globs *b)
 {

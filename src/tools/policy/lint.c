@@ -77,6 +77,24 @@ static bool covers_ranges(const struct draft_ranges *earlier, const struct draft
     return covered;
 }
 
+/* Who has all that the later rule asks for has what the earlier one does: for each of these the
+ * later one names a part. */
+static bool covers_members(const struct draft_ranges *earlier, const struct draft_ranges *later,
+                           struct cover cover)
+{
+    bool covered = true;
+    (void)cover;
+
+    for (uint32_t i = 0; covered && i < earlier->count; i++) {
+        const struct draft_range *asked = &earlier->items[i];
+        covered = false;
+        for (uint32_t k = 0; !covered && k < later->count; k++) {
+            covered = asked->first <= later->items[k].first && later->items[k].last <= asked->last;
+        }
+    }
+    return covered;
+}
+
 /* A pattern without "?" and "\" also covers a pattern that it matches as a text: its own letters
  * can only have met letters, and what the other's wildcards stand for falls to its "*". Both
  * conditions err to no: then no warning is given. */
@@ -196,6 +214,11 @@ static void warn_components(struct diagnostics *findings, const struct draft_rul
 static bool given_ranges(const struct draft_ranges *ranges)
 {
     return ranges->count > 0;
+}
+
+static bool given_members(const struct draft_ranges *members)
+{
+    return members->count > 0;
 }
 
 static bool given_globs(const struct draft_globs *globs)

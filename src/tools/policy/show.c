@@ -409,6 +409,12 @@ static void yaml_ranges(struct text *text, const char *key, const struct draft_r
     end_line(text, start, place);
 }
 
+static void yaml_members(struct text *text, const char *key, const struct draft_ranges *members,
+                         const struct policy_place *place)
+{
+    yaml_ranges(text, key, members, place);
+}
+
 /* Patterns as written, in brackets. */
 static void yaml_patterns(struct text *text, const struct draft_globs *globs)
 {
@@ -733,6 +739,11 @@ static void json_ranges(struct text *text, const char *key, const struct draft_r
         text_json_close(text, '}');
     }
     text_json_close(text, ']');
+}
+
+static void json_members(struct text *text, const char *key, const struct draft_ranges *members)
+{
+    json_ranges(text, key, members);
 }
 
 /* Patterns as written. */
