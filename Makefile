@@ -133,7 +133,7 @@ demo      := $(OUT)/tests/live/demo
 bench     := $(OUT)/tests/bench/bench
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz \
+.PHONY: all deps demo check check-long check-asan check-tsan check-valgrind check-lifetime check-storm check-signals check-denied check-fuzz check-fleet \
         check-contexts check-foreign check-spelling check-tidy check-cppcheck check-audit-model check-arm64 check-arm64-system check-musl coverage bench bench-large install uninstall \
         format check-format help clean tests
 .SECONDARY:
@@ -492,6 +492,11 @@ model := tests/live/audit_model_test
 check-audit-model: deps ## 10,000 random lives of a log against a model (some minutes; SEED=N repeats)
 	@$(MAKE) --no-print-directory build/$(model) build/miguard
 	SEQUENCES=$${SEQUENCES:-10000} build/$(model)
+
+fleet := tests/live/fleet_rsyslog_test
+check-fleet: deps ## 2,000,000 records of 20 hosts by rsyslog into a store and PostgreSQL (HOSTS, RECORDS of each)
+	@$(MAKE) --no-print-directory build/$(fleet) build/miguard
+	HOSTS=$${HOSTS:-20} RECORDS=$${RECORDS:-100000} PATIENCE=$${PATIENCE:-7200} OUT=build build/$(fleet)
 
 FUZZ_SECONDS ?= 60
 fuzz := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))

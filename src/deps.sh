@@ -60,6 +60,8 @@ fi
 [ -z "${NEED_POSTGRESQL:-}" ] || need postgresql postgresql-server command -v psql
 # Signatures are made and verified in both directions with this program.
 [ -z "${NEED_MINISIGN:-}" ] || need minisign minisign command -v minisign
+# The recipe of policy/fleet is tested with it.
+[ -z "${NEED_POSTGRESQL:-}" ] || need rsyslog-relp rsyslog-relp sh -c 'ls /usr/lib*/rsyslog/imrelp.so /usr/lib/*/rsyslog/imrelp.so | grep -q .'
 [ -z "${NEED_BROWSER:-}" ] || need chromium chromium command -v chromium
 # The shells that completion is for; bash comes with the system.
 [ -z "${NEED_SHELLS:-}" ] || need zsh zsh command -v zsh

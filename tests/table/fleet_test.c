@@ -45,7 +45,7 @@ struct store {
     struct fleet_key keys[HOSTS + 2];
     struct fleet_request request;
     char head[256]; /* a line of the other channel; "": none */
-    bool packed, by_host, unfinished;
+    bool packed, by_host, unfinished, copied;
     const char *sent_by[2]; /* a line of the first lies in the folder of the second */
 };
 
@@ -455,6 +455,13 @@ static void foreign_host(struct store *store)
     store->sent_by[1] = "web3";
 }
 
+/* web3 sends what web2 has sent as well. */
+static void foreign_copy(struct store *store)
+{
+    files_of_hosts(store);
+    store->copied = true;
+}
+
 static void being_written(struct store *store)
 {
     store->lines[store->count - 1][200] = '\0';
@@ -591,6 +598,8 @@ static const struct row {
     {"a folder for each host", files_of_hosts, "web2", 0, 0, 0, 0, 0, 0, 3, ""},
     {"in the folder of another host", foreign_host, "web2", 0, FLEET_FOREIGN_HOST, 0, 0, 0, 0, 3,
      ""},
+    {"a copy in the folder of another host", foreign_copy, "web2", 0, FLEET_FOREIGN_HOST, 0, 60, 0,
+     0, 3, ""},
     {"the last one is being written", being_written, "web3", 0, 0, 0, 0, 0, 0, 3, ""},
     {"silent", fell_silent, "web2", 0, FLEET_SILENT, 0, 0, 0, 0, 3, ""},
     {"its clock is behind", clock_behind, "web2", 0, FLEET_CLOCK_BEHIND, 0, 0, 0, 0, 3, ""},
@@ -655,6 +664,9 @@ static void save(const struct store *store)
     for (size_t i = 0; i < store->count; i++) {
         save_line(store, i);
     }
+    snprintf(command, sizeof(command), "cat '%s'/store/web2/* >>'%s/store/web3/audit.log'", folder,
+             folder);
+    need(!store->copied || system(command) == 0, command);
     snprintf(path, sizeof(path), "%s/heads", folder);
     chain_log_append(path, "a line of another program\n", 26);
     chain_log_append(path, store->head, strlen(store->head));

@@ -422,13 +422,25 @@ static bool is_folder_of(const char *folder, size_t length, const char *host)
            (host[least] == '\0' || host[least] == '.');
 }
 
+/* Also of a line that came before: what one host sends of another is not its own. */
+static void note_folder(struct fleet *fleet, const struct fleet_entry *entry, const char *host)
+{
+    struct fleet_row *row = fleet->work.row;
+    const struct fleet_file *file = &fleet->files.list[entry->file];
+
+    if (fleet->request->by_folder && file->folder != NULL &&
+        !is_folder_of(file->folder, file->folder_length, host)) {
+        row->facts |= FLEET_FOREIGN_HOST;
+        row->foreign_file = row->foreign++ == 0 ? file->name : row->foreign_file;
+    }
+}
+
 /* The name of a good record counts; until there is one, that of any. */
 static bool note_host(struct fleet *fleet, const struct fleet_entry *entry,
                       const struct record *record, bool good)
 {
     struct chain_work *work = &fleet->work;
     struct fleet_row *row = work->row;
-    const struct fleet_file *file = &fleet->files.list[entry->file];
     char host[NAME_SIZE];
 
     record_text(record, RECORD_HOST, host, sizeof(host));
@@ -439,10 +451,8 @@ static bool note_host(struct fleet *fleet, const struct fleet_entry *entry,
         row->facts |= FLEET_RENAMED;
     }
     work->named |= good;
-    if (fleet->request->by_folder && file->folder != NULL &&
-        !is_folder_of(file->folder, file->folder_length, host)) {
-        row->facts |= FLEET_FOREIGN_HOST;
-        row->foreign_file = row->foreign++ == 0 ? file->name : row->foreign_file;
+    if (row->host != NULL) {
+        note_folder(fleet, entry, host);
     }
     return row->host != NULL;
 }
@@ -478,6 +488,7 @@ static enum miguard_status take_record(struct fleet *fleet, const struct fleet_e
     note_number(work, entry);
     if (is_duplicate(work, entry)) {
         work->row->duplicates++;
+        note_folder(fleet, entry, work->row->host);
         return MIGUARD_OK;
     }
     enum miguard_status status =
