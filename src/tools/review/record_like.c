@@ -27,6 +27,13 @@ struct known_field {
     uint8_t field;
 };
 
+/* Which bytes may stand at a place. Signed: what is not ASCII comes before all else. */
+enum may { MAY_SAME, MAY_PLAIN, MAY_DIGIT, MAY_FIRST_DIGIT };
+static const struct {
+    signed char low, high;
+} may_bounds[] = {
+    [MAY_PLAIN] = {' ', 0x7F}, [MAY_DIGIT] = {'0', '9'}, [MAY_FIRST_DIGIT] = {'1', '9'}};
+
 /* A line that was parsed. What same_layout() needs stands first, in one line of the cache. */
 struct kind {
     uint32_t length;
@@ -45,11 +52,9 @@ struct kind {
     char *line;            /* on the heap; NULL: free */
     uint32_t passes, pass; /* lines that are not learnt in its place: in a row, and of them left */
     size_t leaf_count, field_count;
-    struct record_leaf *leaves; /* in one block with all that is pointed to, behind image */
-    struct known_field *fields; /* in the order of their starts */
-    /* The lowest and the highest byte that may stand at each place; where they differ, a quote or a
-     * backslash may not. Signed: what is not ASCII comes before all else. */
-    signed char *low, *high;
+    struct record_leaf *leaves;         /* in one block with all that follows */
+    struct known_field *fields;         /* in the order of their starts */
+    uint8_t *may;                       /* enum may of each byte of the line */
     uint16_t place[RECORD_FIELD_COUNT]; /* in fields, from 1; 0: the line does not have it */
 };
 
@@ -79,10 +84,16 @@ struct record_kinds *record_kinds_new(void)
     return base_alloc(1, sizeof(struct record_kinds));
 }
 
+static void free_kind(struct kind *kind)
+{
+    base_free(kind->image);
+    base_free(kind->leaves);
+}
+
 void record_kinds_free(struct record_kinds *kinds)
 {
     for (size_t i = 0; kinds != NULL && i < RECORD_KINDS; i++) {
-        base_free(kinds->list[i].image);
+        free_kind(&kinds->list[i]);
     }
     base_free(kinds);
 }
@@ -235,7 +246,12 @@ static bool same_layout(struct kind *kind, const char *line)
 
 static bool is_fixed(const struct kind *kind, size_t from, size_t to)
 {
-    return memcmp(kind->low + from, kind->high + from, to - from) == 0;
+    for (size_t i = from; i < to; i++) {
+        if (kind->may[i] != MAY_SAME) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Where the block of this number begins. The last one may have some bytes of that before. */
@@ -244,35 +260,63 @@ static uint16_t block_at(const struct kind *kind, size_t i)
     return (uint16_t)(i * BLOCK < kind->length - BLOCK ? i * BLOCK : kind->length - BLOCK);
 }
 
-/* Fixed ones are filled up to a multiple of AT_ONCE with the last of them. */
-static void list_blocks(struct kind *kind)
+/* The lowest and the highest byte of each place, between which a quote or a backslash may not
+ * stand. */
+static void write_bounds(const struct kind *kind, size_t at, bytes ret_bounds[2])
 {
-    const size_t count = kind->length < BLOCK ? 0 : (kind->length + BLOCK - 1) / BLOCK;
-    bytes *image = kind->image;
+    for (size_t i = 0; i < BLOCK; i++) {
+        const uint8_t may = kind->may[at + i];
+        const bool same = may == MAY_SAME;
+        ret_bounds[0][i] = same ? (signed char)kind->line[at + i] : may_bounds[may].low;
+        ret_bounds[1][i] = same ? (signed char)kind->line[at + i] : may_bounds[may].high;
+    }
+}
+
+/* Fixed ones are filled up to a multiple of AT_ONCE with the last of them. */
+static void list_fixed(struct kind *kind, size_t count)
+{
     uint16_t listed = 0;
 
     for (size_t i = 0; i < count; i++) {
         uint16_t at = block_at(kind, i);
-        if (is_fixed(kind, at, at + BLOCK)) {
+        if (is_fixed(kind, at, at + (size_t)BLOCK)) {
+            kind->image[listed] = bytes_at(kind->line + at);
             kind->blocks[listed++] = at;
-            *image++ = bytes_at(kind->low + at);
         }
     }
     for (; listed % AT_ONCE != 0; listed++) {
         kind->blocks[listed] = kind->blocks[listed - 1];
-        *image = image[-1];
-        image++;
+        kind->image[listed] = kind->image[listed - 1];
     }
-    kind->fixed_count = listed;
+    kind->fixed_count = kind->block_count = listed;
+}
+
+/* Without memory the kind is found by follow_kind() alone. */
+static void list_blocks(struct kind *kind)
+{
+    const size_t count = kind->length < BLOCK ? 0 : (kind->length + BLOCK - 1) / BLOCK;
+    size_t fixed = 0;
+
     for (size_t i = 0; i < count; i++) {
         uint16_t at = block_at(kind, i);
-        if (!is_fixed(kind, at, at + BLOCK)) {
-            kind->blocks[listed++] = at;
-            *image++ = bytes_at(kind->low + at);
-            *image++ = bytes_at(kind->high + at);
+        fixed += is_fixed(kind, at, at + (size_t)BLOCK);
+    }
+    bytes *image = base_resize(kind->image, 2 * count - fixed + AT_ONCE, sizeof(*image));
+    kind->block_count = kind->fixed_count = 0;
+    if (image == NULL) {
+        return;
+    }
+    kind->image = image;
+    list_fixed(kind, count);
+    image += kind->fixed_count;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t at = block_at(kind, i);
+        if (!is_fixed(kind, at, at + (size_t)BLOCK)) {
+            write_bounds(kind, at, image);
+            kind->blocks[kind->block_count++] = at;
+            image += 2;
         }
     }
-    kind->block_count = listed;
 }
 
 static bool are_digits(const char *text, size_t length)
@@ -296,12 +340,10 @@ static void widen_leaf(struct kind *kind, const struct record_leaf *leaf, const 
         return;
     }
     if (length > 2 && old[0] == '"') {
-        memset(kind->low + leaf->start + 1, ' ', length - 2);
-        memset(kind->high + leaf->start + 1, 0x7F, length - 2);
+        memset(kind->may + leaf->start + 1, MAY_PLAIN, length - 2);
     } else if (are_digits(old, length)) {
-        memset(kind->low + leaf->start, '0', length);
-        memset(kind->high + leaf->start, '9', length);
-        kind->low[leaf->start] = length > 1 ? '1' : '0';
+        memset(kind->may + leaf->start, MAY_DIGIT, length);
+        kind->may[leaf->start] = length > 1 ? MAY_FIRST_DIGIT : MAY_DIGIT;
     }
 }
 
@@ -460,27 +502,32 @@ static int likeness(const struct record_kinds *kinds, const struct kind *kind, c
     return same;
 }
 
-/* Of those from guess on, the one that a new line replaces: a free one, or that which fitted
- * longest ago. */
+static bool is_stale(const struct record_kinds *kinds, const struct kind *kind)
+{
+    return kinds->lines - kind->fitted > STALE;
+}
+
+/* Of those from guess on, the one that a new line replaces: what fitted longest ago when it is
+ * stale, so that no more are remembered than there are in use; else a free one. */
 static struct kind *learn_place(struct record_kinds *kinds, size_t guess)
 {
-    struct kind *list = &kinds->list[guess], *place = list;
+    struct kind *list = &kinds->list[guess], *oldest = NULL, *unused = NULL;
 
     for (size_t i = 0; i < WAYS; i++) {
         if (list[i].line == NULL) {
-            return &list[i];
-        }
-        if (kinds->lines - list[i].fitted > kinds->lines - place->fitted) {
-            place = &list[i];
+            unused = unused == NULL ? &list[i] : unused;
+        } else if (oldest == NULL ||
+                   kinds->lines - list[i].fitted > kinds->lines - oldest->fitted) {
+            oldest = &list[i];
         }
     }
-    return place;
+    return oldest == NULL || (unused != NULL && !is_stale(kinds, oldest)) ? unused : oldest;
 }
 
 /* Whether a line that is like a kind may be learnt all the same. */
 static bool has_room(const struct record_kinds *kinds, struct kind *place)
 {
-    if (place->line != NULL && kinds->lines - place->fitted <= STALE) {
+    if (place->line != NULL && !is_stale(kinds, place)) {
         return false;
     }
     return place->pass == 0 || place->pass-- == 0;
@@ -793,6 +840,16 @@ static void add_field(struct kind *kind, const struct record *record, uint32_t f
     kind->fields[at] = added;
 }
 
+static size_t count_fields(const struct record *record)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < RECORD_FIELD_COUNT; i++) {
+        count += record->field[i].at != NULL;
+    }
+    return count;
+}
+
 /* Lines that are like no other must not cost more than to parse them: while none fits what was
  * learnt, more and more of them are passed. Without memory the line is not remembered. */
 static void learn(struct record_kinds *kinds, const struct record *record)
@@ -805,29 +862,24 @@ static void learn(struct record_kinds *kinds, const struct record *record)
                       : 2 * kind->passes + 1 > MOST_PASSES ? MOST_PASSES
                                                            : 2 * kind->passes + 1;
     size_t leaf_bytes = leaves->count * sizeof(struct record_leaf);
-    size_t field_bytes = RECORD_FIELD_COUNT * sizeof(struct known_field);
-    size_t blocks = record->length / BLOCK + 1 + AT_ONCE;
-    size_t image_bytes = 2 * blocks * sizeof(bytes), block_bytes = blocks * sizeof(uint16_t);
+    size_t field_bytes = count_fields(record) * sizeof(struct known_field);
+    size_t block_bytes = (record->length / BLOCK + 1 + AT_ONCE) * sizeof(uint16_t);
 
-    base_free(kind->image);
-    *kind = (struct kind){.image = base_alloc(1, image_bytes + leaf_bytes + field_bytes +
-                                                     block_bytes + 3 * record->length),
-                          .fitted = kinds->lines,
-                          .passes = passes,
-                          .pass = passes};
-    if (kind->image == NULL) {
+    free_kind(kind);
+    *kind = (struct kind){
+        .leaves = base_alloc(1, leaf_bytes + field_bytes + block_bytes + 2 * record->length),
+        .fitted = kinds->lines,
+        .passes = passes,
+        .pass = passes};
+    if (kind->leaves == NULL) {
         return;
     }
-    kind->leaves = (struct record_leaf *)((char *)kind->image + image_bytes);
     kind->fields = (struct known_field *)((char *)kind->leaves + leaf_bytes);
     kind->blocks = (uint16_t *)((char *)kind->fields + field_bytes);
     kind->line = (char *)kind->blocks + block_bytes;
-    kind->low = (signed char *)kind->line + record->length;
-    kind->high = kind->low + record->length;
+    kind->may = (uint8_t *)kind->line + record->length;
     memcpy(kind->leaves, leaves->list, leaf_bytes);
     memcpy(kind->line, record->line, record->length);
-    memcpy(kind->low, record->line, record->length);
-    memcpy(kind->high, record->line, record->length);
     kind->leaf_count = leaves->count;
     kind->length = (uint32_t)record->length;
     for (uint32_t i = 0; i < RECORD_FIELD_COUNT; i++) {
