@@ -118,7 +118,7 @@ static bool run_export(struct text *text)
         struct record record = review_record(&lines[i]);
         for (enum export_format format = 0; format < EXPORT_FORMATS; format++) {
             const struct export_form form = {format, 4711};
-            export_record(text, &form, &record);
+            export_record(text, &form, NULL, &record);
         }
     }
     return !text->failed;

@@ -37,7 +37,7 @@ static void check_exports(const struct record *record)
     for (enum export_format format = 0; format < EXPORT_FORMATS; format++) {
         struct text text = TEXT_EMPTY;
         const struct export_form form = {format, 4711};
-        export_record(&text, &form, record);
+        export_record(&text, &form, NULL, record);
         require(!text.failed && text.data[text.length - 1] == '\n');
         require(memchr(text.data, '\n', text.length - 1) == NULL);
         if (format == EXPORT_OCSF_FORMAT) { /* is a record itself, as far as JSON goes */

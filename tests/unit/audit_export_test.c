@@ -162,7 +162,7 @@ static const char *exported(enum export_format format, const struct review_line 
     struct text text = TEXT_EMPTY;
 
     const struct export_form form = {format, 4711};
-    export_record(&text, &form, &record);
+    export_record(&text, &form, NULL, &record);
     ck_assert(!text.failed && text.length < sizeof(buffer) && text.length > 0);
     ck_assert_ptr_eq(memchr(text.data, '\n', text.length), text.data + text.length - 1);
     memcpy(buffer, text.data, text.length);
@@ -642,7 +642,7 @@ START_TEST(test_ecs_of_nothing)
     size_t offset;
 
     ck_assert_ptr_null(record_parse(lines[_i][0], strlen(lines[_i][0]), &record, &offset));
-    export_record(&text, &form, &record);
+    export_record(&text, &form, NULL, &record);
     ck_assert_str_eq(text.data, lines[_i][1]);
     text_release(&text);
 }
@@ -787,7 +787,7 @@ START_TEST(test_almost_nothing)
         struct text text = TEXT_EMPTY;
         ck_assert_ptr_null(record_parse("{}", 2, &record, &offset));
         const struct export_form form = {format, 4711};
-        export_record(&text, &form, &record);
+        export_record(&text, &form, NULL, &record);
         ck_assert(!text.failed && text.length > 2);
         text_release(&text);
     }

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "support/audit_generate.h"
 #include "tools/review/query.h"
+#include "tools/review/record_expand.h"
 #include "tools/review/report.h"
 
 enum { FILES = 3, RECORDS = 700, LONG = 1024 * 1024 + 200000 };
@@ -357,6 +358,73 @@ START_TEST(answers_hold)
 }
 END_TEST
 
+static void same_place(const struct record *a, const struct record *b)
+{
+    ck_assert_uint_eq(a->length, b->length);
+    ck_assert_mem_eq(a->line, b->line, a->length);
+    for (int i = 0; i < RECORD_FIELD_COUNT; i++) {
+        const struct slice *x = &a->field[i], *y = &b->field[i];
+        bool in_line = x->at != NULL && x->at >= a->line && x->at < a->line + a->length;
+        ck_assert_uint_eq(x->length, y->length);
+        ck_assert_msg(in_line ? x->at - a->line == y->at - b->line : x->at == y->at, "field %d", i);
+    }
+}
+
+/* Another identity, with which the record is as long. */
+static void change_identity(char *line, size_t length, uint64_t *state)
+{
+    static const char name[] = "\"cap-bounding\":\"";
+    char *at = memmem(line, length, name, sizeof(name) - 1), digits[17];
+
+    if (at != NULL && at + sizeof(name) + 16 < line + length) {
+        snprintf(digits, sizeof(digits), "%016llx", (unsigned long long)next_random(state));
+        memcpy(at + sizeof(name) - 1, digits, 16);
+    }
+}
+
+/* The full form of a record does not depend on what was remembered of others. */
+START_TEST(expanded_alike)
+{
+    const struct generate generate = {.seed = 9, .count = RECORDS};
+    struct record_expander *expander = record_expander_new();
+    uint64_t state = 5;
+    size_t length, expanded = 0, at = 0;
+    char *line = malloc(LONG);
+
+    make_folder();
+    ck_assert(audit_generate(paths[0], &generate));
+    char *text = slurp(paths[0], &length);
+    for (int round = 0; round < 4; round++) {
+        for (char *start = text, *end; (end = strchr(start, '\n')) != NULL; start = end + 1) {
+            struct text plain = TEXT_EMPTY, quick = TEXT_EMPTY;
+            struct record record, one, other;
+            size_t size = (size_t)(end - start);
+            memcpy(line, start, size);
+            if (next_random(&state) % 2 == 0) {
+                mutate(line, &size, &state);
+            }
+            if (next_random(&state) % 4 == 0 && size > 0) {
+                change_identity(line, size, &state);
+            }
+            if (record_parse(line, size, &record, &at) != NULL) {
+                continue;
+            }
+            ck_assert(record_expand(&record, &plain, &one));
+            ck_assert(record_expand_next(expander, &record, &quick, &other));
+            same_place(&one, &other);
+            expanded += plain.length > 0;
+            text_release(&plain);
+            text_release(&quick);
+        }
+    }
+    ck_assert_uint_gt(expanded, RECORDS);
+    record_expander_free(expander);
+    free(line);
+    free(text);
+    remove_folder();
+}
+END_TEST
+
 /* ---- whole logs ------------------------------------------------------------------------------
  */
 
@@ -395,8 +463,10 @@ static void make_log(const char *path, uint64_t *state, bool packed)
     free(text);
 }
 
-static void write_place(const void *context, const struct record *record, struct text *text)
+static void write_place(const void *context, struct record_expander *expander,
+                        const struct record *record, struct text *text)
 {
+    (void)expander;
     (void)context;
     text_append(text, "<");
     text_append_bytes(text, record->field[RECORD_SEQUENCE].at,
@@ -444,7 +514,7 @@ static struct text read_whole(const struct way *way, enum read_order order, size
             const struct slice text = read_text(reader);
             text_append_bytes(&out, text.at, text.length);
         } else {
-            write_place(NULL, &record, &out);
+            write_place(NULL, NULL, &record, &out);
         }
         text_append_bytes(&out, record.line != NULL ? record.line : "", record.length);
         text_append(&out, "\n");
@@ -454,8 +524,10 @@ static struct text read_whole(const struct way *way, enum read_order order, size
     return out;
 }
 
-static void write_facts(const void *context, const struct record *record, struct text *text)
+static void write_facts(const void *context, struct record_expander *expander,
+                        const struct record *record, struct text *text)
 {
+    (void)expander;
     (void)context;
     report_facts(record, text);
 }
@@ -583,6 +655,7 @@ int main(void)
     tcase_add_test(all, lines_end_with_pieces);
     tcase_add_test(all, values_of_one_length);
     tcase_add_test(all, answers_hold);
+    tcase_add_test(all, expanded_alike);
     tcase_add_test(all, depth_is_counted);
     int loops = getenv("EMULATED") != NULL ? 6 : getenv("QUICK") != NULL ? 18 : 180;
     tcase_add_loop_test(all, only_is_all, 0, loops);

@@ -49,10 +49,11 @@ static bool writing_matches(const void *context, const struct record *record)
     return query_matches(writing->query, record);
 }
 
-static void writing_write(const void *context, const struct record *record, struct text *text)
+static void writing_write(const void *context, struct record_expander *expander,
+                          const struct record *record, struct text *text)
 {
     const struct writing *writing = context;
-    writing->way->write(writing->way->context, record, text);
+    writing->way->write(writing->way->context, expander, record, text);
 }
 
 /* What write() makes of a record is handed to function beside its line. Both conditions and write()

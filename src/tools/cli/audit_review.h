@@ -34,7 +34,8 @@ typedef int (*review_record)(void *context, const struct record *record,
 int review_walk(struct review *review, review_record function, void *context);
 
 /* Appends what the record becomes. Called by several threads at once. */
-typedef void (*review_write)(const void *context, const struct record *record, struct text *text);
+typedef void (*review_write)(const void *context, struct record_expander *expander,
+                             const struct record *record, struct text *text);
 /* As review_record, with what review_write made. Of the record only the line is there. */
 typedef int (*review_text)(void *context, const struct record *line, const struct read_place *place,
                            struct slice made);

@@ -43,12 +43,13 @@ static const struct option_row options[] = {
 };
 
 /* One record, as one line. */
-static void translate(const void *context, const struct record *record, struct text *text)
+static void translate(const void *context, struct record_expander *expander,
+                      const struct record *record, struct text *text)
 {
     const struct request *request = context;
     const struct export_form form = {request->format, (uint32_t)request->enterprise};
 
-    export_record(text, &form, record);
+    export_record(text, &form, expander, record);
 }
 
 /* A program gets the bytes; a terminal must not be moved by them. A failed write ends the walk with

@@ -50,8 +50,10 @@ static const struct option_row options[] = {
 /* ---- the records of the span ------------------------------------------------------------------
  */
 
-static void take_facts(const void *context, const struct record *record, struct text *text)
+static void take_facts(const void *context, struct record_expander *expander,
+                       const struct record *record, struct text *text)
 {
+    (void)expander;
     (void)context;
     report_facts(record, text);
 }

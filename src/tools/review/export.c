@@ -253,12 +253,13 @@ static void export_full(struct text *text, const struct export_form *form,
 }
 
 /* Other systems get the full form: they do not know the short one. */
-void export_record(struct text *text, const struct export_form *form, const struct record *record)
+void export_record(struct text *text, const struct export_form *form,
+                   struct record_expander *expander, const struct record *record)
 {
     struct text line = TEXT_EMPTY;
     struct record full;
 
-    text->failed = !record_expand(record, &line, &full) || text->failed;
+    text->failed = !record_expand_next(expander, record, &line, &full) || text->failed;
     export_full(text, form, &full);
     text_release(&line);
 }

@@ -26,6 +26,8 @@ enum export_format {
 /* The names, ended with NULL. */
 extern const char *const export_formats[];
 
+struct record_expander;
+
 /* What is asked for. */
 struct export_form {
     enum export_format format;
@@ -33,8 +35,10 @@ struct export_form {
 };
 
 /* Appends the record and a newline. Never fails for a record that record_parse() accepted: what a
- * format needs and the record lacks has a stand-in. Out of memory: text->failed. */
-void export_record(struct text *text, const struct export_form *form, const struct record *record);
+ * format needs and the record lacks has a stand-in. expander is the thread's, or NULL
+ * (record_expand.h). Out of memory: text->failed. */
+void export_record(struct text *text, const struct export_form *form,
+                   struct record_expander *expander, const struct record *record);
 
 /* 2 critical, 3 error, 4 warning, 5 notice, 6 informational, as syslog(3) and the syslog sink. By
  * the action first, then by the decision. */

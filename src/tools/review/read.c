@@ -12,6 +12,7 @@
 #include "tools/review/read.h"
 #include "base/alloc.h"
 #include "tools/review/files.h"
+#include "tools/review/record_expand.h"
 #include "tools/review/unpack.h"
 
 #include <errno.h>
@@ -102,7 +103,8 @@ struct log_reader {
      * sources. */
     uint64_t done, total;
     bool total_known, keeps_marks;
-    struct record_kinds *kinds; /* NULL: every line is parsed by itself */
+    struct record_kinds *kinds;       /* NULL: every line is parsed by itself */
+    struct record_expander *expander; /* of filter.write */
     /* After read_only(): */
     bool filtered;
     struct scan_filter filter;
@@ -257,6 +259,7 @@ void read_close(struct log_reader *reader)
         base_free(reader->sources[i].name);
     }
     record_kinds_free(reader->kinds);
+    record_expander_free(reader->expander);
     text_release(&reader->texts);
     base_free(reader);
 }
@@ -674,6 +677,7 @@ bool read_only(struct log_reader *reader, const struct scan_filter *filter, unsi
     reader->threads = reader->total >= WORTH_THREADS ? threads : 1;
     reader->scan =
         scan_new(filter, reader->threads, reader->order == READ_BY_TIME && reader->count > 1);
+    reader->expander = filter->write != NULL ? record_expander_new() : NULL;
     return reader->scan != NULL;
 }
 
@@ -1116,7 +1120,7 @@ static enum read_result give_text(struct log_reader *reader, struct source *sour
         return READ_RECORD;
     }
     text_clear(&reader->texts);
-    reader->filter.write(reader->filter.context, &source->record, &reader->texts);
+    reader->filter.write(reader->filter.context, reader->expander, &source->record, &reader->texts);
     if (reader->texts.failed) {
         no_memory(source);
         *ret_fault = source->fault;

@@ -17,6 +17,7 @@
 #include "model/record_derived.h"
 #include "tools/review/export_text.h"
 #include "tools/review/record_complete.h"
+#include "tools/review/record_like.h"
 
 static bool is_format(const struct record *record, uint64_t format)
 {
@@ -697,22 +698,159 @@ static bool is_short(const struct record *record)
            event->length > 2 && event->at[1] == '"';
 }
 
-bool record_expand(const struct record *record, struct text *text, struct record *ret_full)
+/* ---- what is remembered -----------------------------------------------------------------------
+ */
+
+/*
+ * A log has few identities and many records: miguard.cred in full depends on the short one, the
+ * format, and the ids of user. Lines are parsed by likeness, the short ones and the full ones.
+ */
+
+/* CREDS: identities; of two with one place the later one is remembered. */
+enum { CREDS = 256 };
+
+struct record_expander {
+    struct record_kinds *bare, *full;
+    struct known_cred {
+        struct text key, cred;
+    } creds[CREDS];
+    struct text key; /* of the record at hand */
+};
+
+struct record_expander *record_expander_new(void)
 {
-    struct text cred = TEXT_EMPTY;
-    struct record bare;
+    struct record_expander *expander = base_alloc(1, sizeof(*expander));
+
+    if (expander != NULL) {
+        expander->bare = record_kinds_new();
+        expander->full = record_kinds_new();
+    }
+    return expander;
+}
+
+void record_expander_free(struct record_expander *expander)
+{
+    for (size_t i = 0; expander != NULL && i < CREDS; i++) {
+        text_release(&expander->creds[i].key);
+        text_release(&expander->creds[i].cred);
+    }
+    if (expander != NULL) {
+        record_kinds_free(expander->bare);
+        record_kinds_free(expander->full);
+        text_release(&expander->key);
+    }
+    base_free(expander);
+}
+
+/* All that make_cred() reads; a byte that no value has stands between. */
+static void make_key(struct text *key, const struct record *record)
+{
+    static const enum record_field fields[] = {RECORD_FORMAT, RECORD_BOUND_USER_ID,
+                                               RECORD_BOUND_GROUP_ID, RECORD_CRED_OBJECT};
+
+    text_clear(key);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const struct slice *slice = &record->field[fields[i]];
+        if (slice->at != NULL) {
+            text_append_bytes(key, slice->at, slice->length);
+        }
+        text_append_bytes(key, "\n", 1);
+    }
+}
+
+/* FNV-1a, of eight bytes at a time: a wrong place costs time only, since the key is compared. */
+static struct known_cred *place_of_key(struct record_expander *expander)
+{
+    const struct text *key = &expander->key;
+    uint64_t hash = UINT64_C(14695981039346656037), word;
+
+    for (size_t i = 0; i + sizeof(word) <= key->length; i += sizeof(word)) {
+        memcpy(&word, key->data + i, sizeof(word));
+        hash = (hash ^ word) * UINT64_C(1099511628211);
+        hash ^= hash >> 29;
+    }
+    return &expander->creds[(hash >> 32) % CREDS];
+}
+
+/* NULL: as false of make_cred(). Valid until the next call. */
+static const struct text *known_cred(struct record_expander *expander, const struct record *record,
+                                     bool *ret_no_memory)
+{
+    make_key(&expander->key, record);
+    if (expander->key.failed) {
+        *ret_no_memory = true;
+        return NULL;
+    }
+    struct known_cred *known = place_of_key(expander);
+    if (known->cred.length > 0 && known->key.length == expander->key.length &&
+        memcmp(known->key.data, expander->key.data, known->key.length) == 0) {
+        return &known->cred;
+    }
+    text_clear(&known->key);
+    text_clear(&known->cred);
+    known->cred.comma = false;
+    text_append_bytes(&known->key, expander->key.data, expander->key.length);
+    bool good = make_cred(&known->cred, record);
+    *ret_no_memory = known->cred.failed || known->key.failed;
+    if (!good || *ret_no_memory) {
+        text_release(&known->cred);
+        text_release(&known->key);
+        return NULL;
+    }
+    return &known->cred;
+}
+
+/* The fields that stand in the line. */
+static bool parse_bare(struct record_expander *expander, const struct record *record,
+                       struct record *ret_bare)
+{
+    struct record_kinds *kinds = expander != NULL ? expander->bare : NULL;
     size_t fault;
 
-    *ret_full = *record;
-    if (!is_short(record) ||
-        record_parse_bare(record->line, record->length, &bare, &fault) != NULL) {
+    if (record_like(kinds, record->line, record->length)) {
+        record_like_bare(kinds, ret_bare);
         return true;
     }
-    if (make_cred(&cred, &bare) && make_line(text, &bare, &cred) && !text->failed &&
-        record_parse(text->data, text->length, ret_full, &fault) != NULL) {
+    return record_parse_new_bare(kinds, record->line, record->length, ret_bare, &fault) == NULL;
+}
+
+static bool parse_full(struct record_expander *expander, const struct text *text,
+                       struct record *ret_full)
+{
+    struct record_kinds *kinds = expander != NULL ? expander->full : NULL;
+    size_t fault;
+
+    if (record_like(kinds, text->data, text->length)) {
+        record_like_all(kinds, ret_full);
+        return true;
+    }
+    return record_parse_new(kinds, text->data, text->length, ret_full, &fault) == NULL;
+}
+
+bool record_expand_next(struct record_expander *expander, const struct record *record,
+                        struct text *text, struct record *ret_full)
+{
+    struct text made = TEXT_EMPTY;
+    struct record bare;
+    bool no_memory = false;
+
+    *ret_full = *record;
+    if (!is_short(record) || !parse_bare(expander, record, &bare)) {
+        return true;
+    }
+    const struct text *cred = expander != NULL          ? known_cred(expander, &bare, &no_memory)
+                              : make_cred(&made, &bare) ? &made
+                                                        : NULL;
+    if (cred != NULL && make_line(text, &bare, cred) && !text->failed &&
+        !parse_full(expander, text, ret_full)) {
         *ret_full = *record;
     }
-    bool failed = cred.failed || text->failed;
-    text_release(&cred);
-    return !failed;
+    no_memory = no_memory || made.failed || text->failed;
+    text_release(&made);
+    return !no_memory;
+}
+
+bool record_expand(const struct record *record, struct text *text, struct record *ret_full)
+{
+    return record_expand_next(NULL, record, text, ret_full);
 }

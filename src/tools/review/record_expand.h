@@ -17,6 +17,20 @@
 MIGUARD_CHECKED bool record_expand(const struct record *record, struct text *text,
                                    struct record *ret_full);
 
+/*
+ * What one thread remembers of the records before, so that the next of the same kind is made
+ * sooner: their lines, and their identities in full. NULL is allowed as an expander: nothing is
+ * remembered.
+ */
+struct record_expander;
+/* NULL: out of memory. */
+struct record_expander *record_expander_new(void);
+void record_expander_free(struct record_expander *expander);
+/* As record_expand(). */
+MIGUARD_CHECKED bool record_expand_next(struct record_expander *expander,
+                                        const struct record *record, struct text *text,
+                                        struct record *ret_full);
+
 /* The two identities of a record. What they have in common lies in bound. */
 struct record_identities {
     struct miguard_identity bound, current;

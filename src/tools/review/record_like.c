@@ -749,7 +749,7 @@ static struct slice field_slice(const struct record_kinds *kinds, const struct k
     return (struct slice){start, (size_t)(end - start)};
 }
 
-void record_like_all(const struct record_kinds *kinds, struct record *ret_record)
+void record_like_bare(const struct record_kinds *kinds, struct record *ret_record)
 {
     const struct kind *kind = &kinds->list[kinds->last];
     size_t at = 0;
@@ -760,6 +760,11 @@ void record_like_all(const struct record_kinds *kinds, struct record *ret_record
     for (size_t i = 0; i < kind->field_count; i++) {
         ret_record->field[kind->fields[i].field] = field_slice(kinds, &kind->fields[i], &at);
     }
+}
+
+void record_like_all(const struct record_kinds *kinds, struct record *ret_record)
+{
+    record_like_bare(kinds, ret_record);
     record_complete(ret_record);
 }
 
@@ -895,15 +900,25 @@ static void learn(struct record_kinds *kinds, const struct record *record)
     kinds->tags[kinds->last] = tag_byte(tag);
 }
 
-const char *record_parse_new(struct record_kinds *kinds, const char *line, size_t length,
-                             struct record *ret_record, size_t *ret_offset)
+const char *record_parse_new_bare(struct record_kinds *kinds, const char *line, size_t length,
+                                  struct record *ret_record, size_t *ret_offset)
 {
     if (kinds == NULL || length > RECORD_KIND_LINE ||
         learn_place(kinds, guess_kind(tag_of(line, length)))->pass > 0 ||
         !record_parse_leaves(line, length, ret_record, &kinds->leaves)) {
-        return record_parse(line, length, ret_record, ret_offset);
+        return record_parse_bare(line, length, ret_record, ret_offset);
     }
     learn(kinds, ret_record);
-    record_complete(ret_record);
     return NULL;
+}
+
+const char *record_parse_new(struct record_kinds *kinds, const char *line, size_t length,
+                             struct record *ret_record, size_t *ret_offset)
+{
+    const char *fault = record_parse_new_bare(kinds, line, length, ret_record, ret_offset);
+
+    if (fault == NULL) {
+        record_complete(ret_record);
+    }
+    return fault;
 }

@@ -61,6 +61,8 @@ bool record_like(struct record_kinds *kinds, const char *line, size_t length);
 /* After a record_like() that was true: all fields, or those that are wanted. Others stay as they
  * are in *ret_record. */
 void record_like_all(const struct record_kinds *kinds, struct record *ret_record);
+/* All fields that stand in the line: as record_parse_bare(). */
+void record_like_bare(const struct record_kinds *kinds, struct record *ret_record);
 void record_like_some(const struct record_kinds *kinds, const struct record_fields_wanted *wanted,
                       struct record *ret_record);
 
@@ -76,6 +78,10 @@ uint8_t *record_like_answer(struct record_kinds *kinds);
 /* As record_parse(), and remembers the line for record_like(). NULL for kinds: only parses. */
 const char *record_parse_new(struct record_kinds *kinds, const char *line, size_t length,
                              struct record *ret_record, size_t *ret_offset);
+
+/* The same as record_parse_bare(). */
+const char *record_parse_new_bare(struct record_kinds *kinds, const char *line, size_t length,
+                                  struct record *ret_record, size_t *ret_offset);
 
 /* ---- record.c ------------------------------------------------------------------------------- */
 

@@ -23,6 +23,7 @@
 #include "base/alloc.h"
 #include "base/civil.h"
 #include "model/record_limits.h"
+#include "tools/review/record_expand.h"
 
 /* LITTLE: the rest of most lines. */
 enum { MOST_THREADS = 16, LITTLE = 4 * 1024, MORE = 64 * 1024 };
@@ -31,9 +32,10 @@ enum { MOST_THREADS = 16, LITTLE = 4 * 1024, MORE = 64 * 1024 };
 struct worker {
     struct scan *scan;
     pthread_t thread;
-    struct record_kinds *kinds; /* NULL: every line is parsed by itself */
-    struct record some;         /* the fields that are wanted; the others stay empty */
-    struct record written;      /* those of filter.written */
+    struct record_kinds *kinds;       /* NULL: every line is parsed by itself */
+    struct record_expander *expander; /* of filter.write; NULL: nothing is remembered */
+    struct record some;               /* the fields that are wanted; the others stay empty */
+    struct record written;            /* those of filter.written */
 };
 
 /* How far a second is written in a record: "2026-03-01T12:00:00". */
@@ -154,15 +156,16 @@ static void note_time(const struct scan *scan, struct scan_piece *piece,
 }
 
 /* A record that is wanted, with the fields that write() asks for. */
-static void take_record(const struct scan *scan, struct scan_piece *piece,
+static void take_record(const struct worker *worker, struct scan_piece *piece,
                         const struct record *record)
 {
+    const struct scan *scan = worker->scan;
     struct scan_item *item =
         add_item(scan, piece, (size_t)(record->line - piece->buffer), record->length);
 
     if (item != NULL && scan->filter.write != NULL) {
         item->text = piece->texts.length;
-        scan->filter.write(scan->filter.context, record, &piece->texts);
+        scan->filter.write(scan->filter.context, worker->expander, record, &piece->texts);
         item->text_length = piece->texts.length - item->text;
         if (piece->texts.failed) {
             piece->failed = "out of memory";
@@ -201,10 +204,10 @@ static void take_like(struct worker *worker, struct scan_piece *piece)
 
     if (filter->write != NULL && filter->written != NULL) {
         record_like_some(worker->kinds, filter->written, &worker->written);
-        take_record(worker->scan, piece, &worker->written);
+        take_record(worker, piece, &worker->written);
     } else {
         record_like_all(worker->kinds, &all);
-        take_record(worker->scan, piece, &all);
+        take_record(worker, piece, &all);
     }
 }
 
@@ -373,7 +376,7 @@ static void take_line(struct worker *worker, struct scan_piece *piece, size_t at
         piece->records++;
         note_time(worker->scan, piece, &all);
         if (filter->matches(filter->context, &all)) {
-            take_record(worker->scan, piece, &all);
+            take_record(worker, piece, &all);
         }
         return;
     }
@@ -481,9 +484,16 @@ static void *work_loop(void *argument)
     return NULL;
 }
 
+static void end_worker(struct worker *worker)
+{
+    record_kinds_free(worker->kinds);
+    record_expander_free(worker->expander);
+}
+
 static void begin_worker(struct worker *worker, struct scan *scan)
 {
     *worker = (struct worker){.scan = scan, .kinds = record_kinds_new()};
+    worker->expander = scan->filter.write != NULL ? record_expander_new() : NULL;
     record_kinds_watch(worker->kinds, &scan->filter.wanted);
 }
 
@@ -499,7 +509,7 @@ static void start_threads(struct scan *scan, unsigned threads)
         struct worker *worker = &scan->workers[scan->threads];
         begin_worker(worker, scan);
         if (pthread_create(&worker->thread, NULL, work_loop, worker) != 0) {
-            record_kinds_free(worker->kinds);
+            end_worker(worker);
             break;
         }
         scan->threads++;
@@ -545,14 +555,14 @@ void scan_free(struct scan *scan)
     pthread_mutex_unlock(&scan->lock);
     for (unsigned i = 0; i < scan->threads; i++) {
         pthread_join(scan->workers[i].thread, NULL);
-        record_kinds_free(scan->workers[i].kinds);
+        end_worker(&scan->workers[i]);
     }
     while (scan->unused != NULL) {
         struct scan_piece *next = scan->unused->next;
         scan_free_piece(scan->unused);
         scan->unused = next;
     }
-    record_kinds_free(scan->own.kinds);
+    end_worker(&scan->own);
     pthread_cond_destroy(&scan->changed);
     pthread_mutex_destroy(&scan->lock);
     base_free(scan);

@@ -12,13 +12,16 @@
 #include "base/text.h"
 #include "tools/review/record_like.h"
 
+struct record_expander;
+
 /* Which records are wanted. Both functions are called by several threads at once. */
 struct scan_filter {
     /* Asked with the fields of `wanted` alone; record->line is set as well. */
     bool (*matches)(const void *context, const struct record *record);
     /* NULL: nothing is written. Else appends what the record becomes; with the
-     * fields of `written`. */
-    void (*write)(const void *context, const struct record *record, struct text *text);
+     * fields of `written`. expander is the thread's (record_expand.h). */
+    void (*write)(const void *context, struct record_expander *expander,
+                  const struct record *record, struct text *text);
     const void *context;
     struct record_fields_wanted wanted;
     const struct record_fields_wanted *written; /* what write() is called with; NULL: all */
