@@ -381,7 +381,7 @@ test-deps: deps
 
 # As many tests as processors at a time (JOBS), those that compile and those that take long first: the
 # last one would run alone.
-scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
+scripts := tests/package/quickstart_test.sh $(addprefix tests/live/,sign_test.sh bundle_test.sh build_test.sh bindings_test.sh older_libc_test.sh layers_test.sh \
     reproducible_test.sh switch_cxx_test.sh mi_names_test.sh words_test.sh man_test.sh policy_man_test.sh audit_man_test.sh \
     audit_init_test.sh completion_test.sh unwind_cxx_test.sh abi_test.sh copies_test.sh unload_test.sh \
     installed_test.sh examples_build_test.sh daemon_man_test.sh sigma_test.sh audit_alert_test.sh policy_edit_test.sh call_line_test.sh)

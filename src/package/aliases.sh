@@ -21,7 +21,8 @@ sort -u tests/data/exports-*.txt | while read -r function; do
 done
 
 # A page of its own, in whichever section, is not hidden by an alias: miguard-policy(5).
-sed -n 's/.* X(\([a-z]*\), \([a-z]*\), ".*/\1 \2/p' src/tools/cli/commands.h | while read -r folder name; do
+sed -n 's/.* X(\([a-z]*\), \([a-z]*\), ".*/\1 \2/p
+    s/.* X(\([a-z]*\), [a-z_]*, "\([a-z-]*\)", ".*/\1 \2/p' src/tools/cli/commands.h | while read -r folder name; do
     words=$name
     [ "$folder" = miguard ] || words="$folder $name"
     alias=miguard-$(echo "$words" | tr ' ' -)

@@ -327,6 +327,15 @@ static bool is_policy_name(const char *name)
     return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".yaml") == 0;
 }
 
+/* The signature of a bundle, which `miguard policy install` puts beside it, is expected here. */
+static bool is_signature_name(const char *name)
+{
+    static const char end[] = ".yaml.minisig";
+    size_t length = strlen(name), end_length = sizeof(end) - 1;
+
+    return name[0] != '.' && length > end_length && strcmp(name + length - end_length, end) == 0;
+}
+
 /* In the load's memory; NULL when it is out. */
 static char *join(struct loading *loading, const char *folder, const char *name)
 {
@@ -357,6 +366,9 @@ static bool list_entry(struct loading *loading, const char *folder, const char *
         report_problem(loading, DIAGNOSTIC_ERROR, folder,
                        "more than %d entries; keep only policies here", MAX_ENTRIES);
         return false;
+    }
+    if (is_signature_name(name)) {
+        return true;
     }
     char *path = join(loading, folder, name);
     if (path == NULL) {

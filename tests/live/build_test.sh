@@ -648,7 +648,7 @@ check "libmiguard(3) has every component" components_documented
 check "libmiguard(3) has every limit" limits_documented
 check "the version is the same everywhere" version_everywhere
 # But for those of miguard audit, which have a page and a test of their own.
-"$build/miguard" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\)  .*/\1/p' | grep -v '^audit \|^fleet \|^key ' >"$tmp/commands"
+"$build/miguard" --help | sed -n 's/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p' | grep -v '^audit \|^fleet \|^key ' >"$tmp/commands"
 : >"$tmp/help"
 while read -r words; do
     # shellcheck disable=SC2086

@@ -43,7 +43,13 @@
     X(policy, test, "run the tests in policy files")                                               \
     X(policy, edit, "change a policy file, checked and locked")                                    \
     X(policy, fmt, "put policy files into the canonical form")                                     \
-    X(policy, status, "print which policy each running process has in force")
+    X(policy, status, "print which policy each running process has in force")                      \
+    X(policy, bundle, "make one signed file of a policy, for many machines")                       \
+    X(policy, install, "verify a bundle and put it into force, at once")
+
+/* X(folder, identifier, word, summary): words that are not identifiers. */
+#define POLICY_WORD_COMMAND_MAP(X)                                                                 \
+    X(policy, verify_bundle, "verify-bundle", "verify a bundle, and run its tests")
 
 #define AUDIT_COMMAND_MAP(X)                                                                       \
     X(audit, init, "begin the chain of a new log and print its verification key")                  \
@@ -66,13 +72,13 @@
 
 #define KEY_COMMAND_MAP(X) X(key, create, "make a pair of keys, one secret and one to give out")
 
-#define COMMAND_DECLARE(folder, name, summary)                                                     \
-    extern const struct command command_##folder##_##name;
+#define COMMAND_DECLARE(folder, name, ...) extern const struct command command_##folder##_##name;
 MIGUARD_COMMAND_MAP(COMMAND_DECLARE)
 GATE_COMMAND_MAP(COMMAND_DECLARE)
 MODULE_COMMAND_MAP(COMMAND_DECLARE)
 IDENTITY_COMMAND_MAP(COMMAND_DECLARE)
 POLICY_COMMAND_MAP(COMMAND_DECLARE)
+POLICY_WORD_COMMAND_MAP(COMMAND_DECLARE)
 AUDIT_COMMAND_MAP(COMMAND_DECLARE)
 FLEET_COMMAND_MAP(COMMAND_DECLARE)
 KEY_COMMAND_MAP(COMMAND_DECLARE)

@@ -212,7 +212,7 @@ static void print_usage(const struct command_line *line)
 /* With all that are below: who reads this looks for the name of a command. */
 static void print_commands(const struct command *command, const char *before)
 {
-    enum { INDENT = 20 };
+    enum { INDENT = 24 };
     char name[64];
 
     for (size_t i = 0; i < command->command_count; i++) {

@@ -17,10 +17,13 @@
 /* A row of a table of commands from a line of commands.h. */
 #define COMMAND_ROW(folder, name, summary) {#name, summary, &command_##folder##_##name},
 
+#define COMMAND_WORD_ROW(folder, name, word, summary) {word, summary, &command_##folder##_##name},
+
 static const struct command_row gate_commands[] = {GATE_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row module_commands[] = {MODULE_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row identity_commands[] = {IDENTITY_COMMAND_MAP(COMMAND_ROW)};
-static const struct command_row policy_commands[] = {POLICY_COMMAND_MAP(COMMAND_ROW)};
+static const struct command_row policy_commands[] = {POLICY_COMMAND_MAP(COMMAND_ROW)
+                                                         POLICY_WORD_COMMAND_MAP(COMMAND_WORD_ROW)};
 static const struct command_row audit_commands[] = {AUDIT_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row fleet_commands[] = {FLEET_COMMAND_MAP(COMMAND_ROW)};
 static const struct command_row key_commands[] = {KEY_COMMAND_MAP(COMMAND_ROW)};

@@ -306,7 +306,7 @@ static void write_block(struct text *text, const struct format_node *node, unsig
 
 /* What stands above the first item and an empty line is about the file, and stays on top when that
  * item moves. NULL when the file has no such header. */
-static struct format_line *take_header(struct format_tree *tree)
+struct format_line *format_take_header(struct format_tree *tree)
 {
     struct format_node *first = tree->root->first;
     struct format_line *header = first == NULL ? NULL : first->before, *end = NULL;
@@ -328,9 +328,9 @@ static struct format_line *take_header(struct format_tree *tree)
 
 /* Header, items in their order, and what stands behind the last one. Empty lines at the end are
  * dropped. */
-static void write_file(struct format_tree *tree, struct text *text)
+void format_write_tree(struct format_tree *tree, struct text *text)
 {
-    struct format_line *header = take_header(tree);
+    struct format_line *header = format_take_header(tree);
 
     sort_children(tree->root);
     write_lines(text, header, 0, true, false);
@@ -381,7 +381,7 @@ static enum miguard_status prove(struct format_tree *tree, const char *name,
     enum miguard_status status = format_tree_read(&again, name, text->data, text->length, findings);
     if (status == MIGUARD_OK) {
         bool comments = same_comments(tree, &again);
-        write_file(&again, &second);
+        format_write_tree(&again, &second);
         if (second.failed || again.arena.failed) {
             status = MIGUARD_NO_MEMORY;
         } else if (!comments) {
@@ -410,7 +410,7 @@ enum miguard_status format_policy(const char *name, const char *source, size_t l
 
     enum miguard_status status = format_tree_read(&tree, name, source, length, findings);
     if (status == MIGUARD_OK) {
-        write_file(&tree, &text);
+        format_write_tree(&tree, &text);
         text_append(&text, ""); /* also an empty mapping is a text */
         status = text.failed ? MIGUARD_NO_MEMORY : prove(&tree, name, &text, findings);
     }
@@ -559,6 +559,18 @@ static bool same_sinks(const struct draft_settings *a, const struct draft_settin
     return true;
 }
 
+/* In their order: the first one that fits a provider counts. */
+static bool same_clients(const struct draft_settings *a, const struct draft_settings *b)
+{
+    bool same = a->client_count == b->client_count;
+
+    for (uint32_t i = 0; same && i < a->client_count; i++) {
+        same = a->clients[i].may == b->clients[i].may &&
+               same_globs(&a->clients[i].providers, &b->clients[i].providers);
+    }
+    return same;
+}
+
 /* Every setting of the file outside of rules and tests. */
 static bool same_settings(const struct draft_settings *a, const struct draft_settings *b)
 {
@@ -567,7 +579,7 @@ static bool same_settings(const struct draft_settings *a, const struct draft_set
            a->on_mismatch == b->on_mismatch && a->audit == b->audit && a->compared == b->compared &&
            a->watch == b->watch && a->gate.scope == b->gate.scope &&
            a->gate.action == b->gate.action && a->gate.report == b->gate.report &&
-           a->gate.deny_io_uring == b->gate.deny_io_uring && same_sinks(a, b);
+           a->gate.deny_io_uring == b->gate.deny_io_uring && same_sinks(a, b) && same_clients(a, b);
 }
 
 bool format_same(const struct policy_draft *a, const struct policy_draft *b)

@@ -26,6 +26,25 @@ MIGUARD_CHECKED enum miguard_status format_policy(const char *name, const char *
                                                   size_t length, struct text *ret_text,
                                                   struct diagnostics *findings);
 
+/* One file of a set, as it was read. */
+struct format_source {
+    const char *name, *text;
+    size_t length;
+};
+
+/*
+ * (format_merge.c) Appends one policy file in the canonical form that says what the files say one
+ * after the other: settings of later files replace, rules, tests and clients append, lists join.
+ * Comments stay with what they belong to; those of a setting that was replaced go with it, and what
+ * stands on top or at the end of a file does so in the result, in the order of the files.
+ *
+ * Each source must be a policy. Whether the result means the same is for the caller to prove.
+ * Errors as above.
+ */
+MIGUARD_CHECKED enum miguard_status format_merge(const struct format_source *sources, size_t count,
+                                                 const char *name, struct text *ret_text,
+                                                 struct diagnostics *findings);
+
 /* Whether two drafts are the same in all but the places. */
 bool format_same(const struct policy_draft *a, const struct policy_draft *b);
 

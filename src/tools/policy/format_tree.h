@@ -47,6 +47,14 @@ struct format_tree {
 MIGUARD_CHECKED enum miguard_status format_tree_read(struct format_tree *tree, const char *name,
                                                      const char *source, size_t length,
                                                      struct diagnostics *findings);
+/* (format.c) Takes the comments that are about the file, above its first item and an empty line,
+ * out of the tree, with the empty line; NULL when there are no such lines. */
+struct format_line *format_take_header(struct format_tree *tree);
+
+/* (format.c) Appends the canonical form, whose comments nothing has proved yet. It sorts the tree.
+ */
+void format_write_tree(struct format_tree *tree, struct text *text);
+
 /* May be called twice. */
 void format_tree_release(struct format_tree *tree);
 

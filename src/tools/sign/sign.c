@@ -117,6 +117,27 @@ enum sign_result sign_verify(const struct sign_signature *signature,
     return result;
 }
 
+enum sign_result sign_verify_comment(const struct sign_signature *signature,
+                                     const struct sign_public *keys, size_t count,
+                                     size_t *ret_index)
+{
+    uint8_t message[SIGN_BYTES + SIGN_TRUSTED_MOST];
+    size_t length = whole_message(signature->file, signature->trusted, message);
+    enum sign_result result = SIGN_OTHER_KEY;
+
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(signature->id, keys[i].id, SIGN_ID) != 0) {
+            continue;
+        }
+        if (crypto_sign_verify_detached(signature->whole, message, length, keys[i].key) == 0) {
+            *ret_index = i;
+            return SIGN_GOOD;
+        }
+        result = SIGN_COMMENT_CHANGED;
+    }
+    return result;
+}
+
 /* Declared in sign_text.h: what sign_write() puts into its file. */
 void sign_both(const struct sign_secret *secret, const uint8_t digest[SIGN_DIGEST],
                struct sign_signature *signature)

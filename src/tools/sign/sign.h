@@ -123,6 +123,12 @@ enum sign_result sign_verify(const struct sign_signature *signature,
                              const uint8_t digest[SIGN_DIGEST], const struct sign_public *keys,
                              size_t count, size_t *ret_index);
 
+/* Whether one of the keys made the trusted comment, whatever file it was for: GOOD, OTHER_KEY,
+ * COMMENT_CHANGED. It says what was signed once, and nothing of a file that is there now. */
+enum sign_result sign_verify_comment(const struct sign_signature *signature,
+                                     const struct sign_public *keys, size_t count,
+                                     size_t *ret_index);
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* The same from files. A file of more than SIGN_FILE_MOST bytes, or that is not a regular file, is
